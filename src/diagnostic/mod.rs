@@ -1,0 +1,107 @@
+//! What we tell the user: one [`Diagnostic`] per finding, with a stable reason, a field path and what to do.
+
+mod path;
+mod reason;
+
+pub use path::{FieldPath, Segment, Subject};
+pub use reason::{Message, Reason, UnknownReason};
+
+/// What a diagnostic does to its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The document is rejected.
+    Error,
+    /// It is translated, and something differs from ECS.
+    Warning,
+    /// Worth knowing, shown on request.
+    Note,
+}
+
+impl Severity {
+    /// The word that stands before a message.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// One finding about one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The field, relative to its document.
+    pub path: FieldPath,
+    /// The reason and its facts.
+    pub message: Message,
+}
+
+impl Diagnostic {
+    /// The stable name of the finding.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.message.reason()
+    }
+
+    /// What the finding does to its document.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.reason().severity()
+    }
+}
+
+/// A collection of findings. Nothing stops at the first one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics {
+    findings: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// No findings yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            findings: Vec::new(),
+        }
+    }
+
+    /// Records a finding about the field at `path`.
+    pub fn report(&mut self, path: FieldPath, message: Message) {
+        self.findings.push(Diagnostic { path, message });
+    }
+
+    /// Takes over the findings of `other`.
+    pub fn append(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+    }
+
+    /// Whether a finding rejects the document.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.severity() == Severity::Error)
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// The findings in the order in which they were recorded.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.iter()
+    }
+
+    /// The findings sorted by path, then by reason, each said once.
+    #[must_use]
+    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.findings
+            .sort_by(|a, b| (&a.path, a.reason()).cmp(&(&b.path, b.reason())));
+        self.findings.dedup();
+        self.findings
+    }
+}

@@ -1,0 +1,396 @@
+//! The registry of reasons: everything this program can say about an input, declared once.
+//!
+//! A reason's name is stable: people filter on it, and conditions and events carry it. Its severity decides what
+//! happens: an error rejects the document, a warning names a difference, a note is shown on request.
+
+use std::fmt;
+
+use super::Severity;
+
+/// Declares [`Message`] (a reason with its facts) and [`Reason`] (its stable name) from one table.
+///
+/// Each row is `Name { facts } => "message", "help";`. An empty help means that the message says it all.
+macro_rules! reasons {
+    ($($severity:ident {
+        $($name:ident $({ $($fact:ident),* })? => $message:literal, $help:literal;)*
+    })*) => {
+        /// A reason together with the facts that its text needs.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "the table's texts describe each variant")]
+        pub enum Message {
+            $($($name $({ $($fact: String),* })?,)*)*
+        }
+
+        /// The stable name of a message.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "the table's texts describe each variant")]
+        pub enum Reason {
+            $($($name,)*)*
+        }
+
+        impl Reason {
+            /// Every reason, errors first, then warnings, then notes, each by name.
+            pub const ALL: &[Self] = &[$($(Self::$name,)*)*];
+
+            /// The CamelCase name, as conditions, events and the command line show it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $($(Self::$name => stringify!($name),)*)* }
+            }
+
+            /// What a diagnostic with this reason does to its document.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $($(Self::$name => Severity::$severity,)*)* }
+            }
+
+            /// The message with its facts still named in braces.
+            #[must_use]
+            pub const fn message_template(self) -> &'static str {
+                match self { $($(Self::$name => $message,)*)* }
+            }
+
+            /// The help line with its facts still named in braces; empty where the message says it all.
+            #[must_use]
+            pub const fn help_template(self) -> &'static str {
+                match self { $($(Self::$name => $help,)*)* }
+            }
+        }
+
+        impl Message {
+            /// The reason that this message gives.
+            #[must_use]
+            pub const fn reason(&self) -> Reason {
+                match self { $($(Self::$name { .. } => Reason::$name,)*)* }
+            }
+
+            /// What to do about it; empty where the message says it all.
+            #[must_use]
+            #[allow(unused_variables, reason = "a fact may stand in the message alone")]
+            pub fn help(&self) -> String {
+                match self { $($(Self::$name $({ $($fact),* })? => format!($help),)*)* }
+            }
+        }
+
+        impl fmt::Display for Message {
+            #[allow(unused_variables, reason = "a fact may stand in the help alone")]
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $($(Self::$name $({ $($fact),* })? => write!(f, $message),)*)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    Error {
+        AllWeightsZero => "at least one capacity provider needs a weight greater than 0", "";
+        AmbiguousDocument { message } => "{message}", "add the members that tell what it is, or convert it alone";
+        AppMeshUnsupported => "App Mesh is discontinued", "remove proxyConfiguration and use Service Connect or a service mesh";
+        AttributeValueNotALabel { value } => "{value} is not a valid label value, so no node can be labelled with it", "rename the attribute value";
+        AwslogsOptionMissing { name } => "awslogs needs option {name}", "";
+        BakeTimeRequired => "bakeTimeInMinutes is required with strategy BLUE_GREEN", "";
+        CapacityOrder { min, max } => "minimum {min} is greater than maximum {max}", "";
+        ClassicLoadBalancerUnsupported => "Classic Load Balancers cannot be used", "create an ALB or NLB target group and give targetGroupArn, or use spec.kubernetes.expose";
+        CompletionOnEssentialContainer { condition, name } => "{condition} cannot be set on essential container {name}", "make it essential: false";
+        ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED or ISOLATED_SANDBOX";
+        ConflictingDependencyConditions { name, condition } => "container {name} is waited for with HEALTHY and with {condition}", "it cannot be both long-running and finished";
+        ConflictingObjects { kind, name } => "{kind} {name} comes out of two documents with different contents", "rename one of the services";
+        ConstraintOperatorUnsupported { op, subject } => "operator {op} needs an integer for {subject}", "";
+        ConstraintSubjectUnsupported { subject } => "{subject} has no node label", "label the nodes and use attribute:<name>";
+        ConstraintTooComplex { n } => "the constraint expands to {n} alternatives (limit 64) or mixes task:group with or", "split it";
+        ContainerCpuExceedsTask { sum, task } => "containers reserve {sum} cpu units, the task has {task}", "";
+        ContainerMemoryExceedsTask { sum, task } => "containers reserve {sum} MiB, the task has {task}", "";
+        ContainerMemoryTooSmall { value } => "{value} MiB is below the minimum of 6 MiB", "";
+        ContainerPortConflict { a, b, port, proto } => "containers {a} and {b} both use {port}/{proto}", "containers of a pod share one network namespace: change one port";
+        DaemonAutoScaling => "DAEMON services cannot be scaled", "";
+        DaemonOnFargate => "DAEMON services cannot run on Fargate", "";
+        DaemonPlacementStrategy => "DAEMON services take no placementStrategy", "";
+        DaemonVolumeConfigurations => "DAEMON services take no volumeConfigurations", "";
+        DependencyCycle { cycle } => "dependency cycle: {cycle}", "";
+        DeploymentControllerUnsupported { value } => "deployment controller {value} is not available", "use ECS with strategy BLUE_GREEN";
+        DeploymentPercentOrder { min, max } => "minimumHealthyPercent {min} is greater than maximumPercent {max}", "";
+        DesiredCountRequired => "desiredCount is required for REPLICA services", "";
+        DisableNetworkingUnsupported { name } => "networking cannot be disabled for one container of several", "move {name} to its own task definition";
+        DnsSettingsConflict { field } => "containers have different {field}", "a pod has one DNS configuration";
+        DockerVolumeDriverUnsupported { value } => "Docker volume driver {value} does not exist in Kubernetes", "use efsVolumeConfiguration or an EBS volume";
+        DockerVolumeOptionsUnsupported { keys } => "driverOpts {keys} cannot be translated", "only type=nfs and type=tmpfs can";
+        DuplicateDocument { kind, name } => "{kind} {name} is given twice", "keep one of them";
+        DuplicateMountPath { value, name } => "containerPath {value} is mounted twice in container {name}", "";
+        DuplicateScalingPolicy { value } => "PolicyName {value} is used twice", "";
+        DuplicateScheduledAction { value } => "ScheduledActionName {value} is used twice", "";
+        DuplicateTag { value } => "tag key {value} is used twice", "";
+        DuplicateVolume { value } => "volume {value} is defined twice", "";
+        EbsIopsRequired { value } => "volumeType {value} needs iops", "";
+        EbsOnFargate => "EKS Fargate cannot mount EBS volumes", "use EFS or run on nodes";
+        EbsSizeRequired => "sizeInGiB or snapshotId is required", "";
+        EbsSnapshotSizeUnknown { value } => "give sizeInGiB: the size of {value} cannot be looked up", "";
+        EfsConflictingOptions { a, b } => "volumes {a} and {b} mount the same EFS path with different transitEncryption or iam", "";
+        EfsRootDirectoryWithAccessPoint => "rootDirectory must be omitted or / when an access point is used", "";
+        EfsTransitEncryptionRequired => "transitEncryption must be ENABLED with iam or an access point", "";
+        EksFargateTooLarge { cpu, memory } => "{cpu} and {memory} plus 256 MiB exceed the largest EKS Fargate size (16 vCPU, 120 GB)", "";
+        ElasticInferenceDiscontinued => "Elastic Inference no longer exists", "use GPU or Neuron instances";
+        EnvironmentFileUnavailable { arn } => "{arn} cannot be read here", "pass --env-file {arn}=FILE or use environment";
+        EphemeralStorageTooLarge { value } => "EKS Fargate gives at most 175 GiB, {value} asked", "";
+        ExpressionNotAllowed => "distinctInstance takes no expression", "";
+        ExternalMetricsUnavailable { name } => "metric {name} needs KEDA or an external metrics adapter", "none is installed";
+        ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1)", "it is not installed";
+        ExtraHostsConflict { hostname } => "{hostname} has two addresses in this task", "a pod has one /etc/hosts";
+        ExtraHostsWithAwsvpc => "extraHosts is not supported with networkMode awsvpc", "";
+        FargateCapability { value } => "Fargate only allows adding SYS_PTRACE, not {value}", "";
+        FargateCpuMemory { cpu, memory, list } => "Fargate has no size with cpu {cpu} and memory {memory}", "memory for {cpu} must be one of {list}";
+        FargateDockerVolume => "Fargate has no Docker volumes", "use efsVolumeConfiguration or an empty volume";
+        FargateGpu => "Fargate has no GPUs", "use EC2 capacity";
+        FargateHostVolume => "Fargate has no host.sourcePath", "use an empty volume or EFS";
+        FargateLogDriver { value } => "Fargate supports awslogs, splunk and awsfirelens, not {value}", "";
+        FargateNetworkMode => "Fargate needs networkMode awsvpc", "";
+        FargatePidMode => "Fargate only allows pidMode task", "";
+        FargatePlacementConstraint => "Fargate takes no placement constraints", "";
+        FargatePlacementStrategy => "Fargate takes no placement strategies", "";
+        FargatePrivileged => "Fargate cannot run privileged containers", "";
+        FargateUnsupportedParameter { field } => "{field} is not supported on Fargate", "";
+        FirelensFluentdUnsupported => "only FireLens type fluentbit is translated", "switch to fluentbit or run a log agent";
+        FirelensOnFargate => "EKS Fargate pods cannot read node log files", "use its built-in log router (aws-observability)";
+        FirelensS3Config => "config-file-type s3 is not available", "put the file into the image and use file";
+        FsxWindowsUnsupported => "FSx for Windows volumes are not translated", "mount the share with csi-driver-smb";
+        GatewayConnectorUnsupported => "gatewayConnectors has no equivalent", "use spec.kubernetes.expose or a Gateway API route";
+        GmsaUnsupported => "gMSA credential specs are not translated", "use securityContext.windowsOptions with a GMSACredentialSpec";
+        GpuAllUnsupported => "ALL cannot be requested", "give the number of GPUs";
+        GpuMpsUnsupported => "GPU sharing with MPS is a device plugin setting", "configure it there and request a GPU count";
+        HealthyWithoutHealthCheck { name } => "{name} has no healthCheck, so HEALTHY can never be met", "";
+        HostDevicesUnsupported => "host devices need a device plugin or DRA driver", "remove devices and request that resource";
+        HostNetworkOnFargate => "EKS Fargate has no host network", "use awsvpc";
+        HostPortMismatch { value, port, mode } => "hostPort {value} must be absent, 0 or equal to containerPort {port} in network mode {mode}", "";
+        HostPortOnFargate => "EKS Fargate has no hostPort", "";
+        HostnameConflict => "containers have different hostnames", "a pod has one";
+        HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "";
+        IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "put its value in its place";
+        InvalidConstraintExpression { message, column } => "{message} at column {column}", "";
+        InvalidEnvironmentName { value } => "{value} is not a valid environment variable name", "";
+        InvalidMountPath { value } => "{value} contains ':'", "";
+        InvalidScheduleExpression { value, message } => "{value}: {message}", "";
+        InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "";
+        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "";
+        InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "";
+        InvalidTaskGroup { value } => "group {value} must not start with service:", "";
+        InvalidValue { value, allowed } => "{value}: {allowed}", "";
+        LambdaHookUnsupported => "Lambda hooks cannot be called", "use targetType PAUSE and let a pipeline continue the deployment";
+        LaunchTypeAndStrategy => "launchType and capacityProviderStrategy exclude each other", "";
+        LinksNeedBridge => "links need networkMode bridge", "";
+        LoadBalancerPortNotMapped { name, port } => "container {name} has no portMapping for {port}", "";
+        ManagedInstancesNeedsStrategy => "use capacityProviderStrategy for Managed Instances", "";
+        MaximumPercentTooSmall => "maximumPercent must be at least 100", "";
+        MemoryBelowReservation { m, r } => "memory {m} is below memoryReservation {r}", "";
+        MemoryRequired { name } => "container {name} needs memory or memoryReservation, or the task needs memory", "";
+        MetricMathUnsupported => "metric math cannot be translated", "publish the result as a metric";
+        MinAdjustmentMagnitudeMisused => "MinAdjustmentMagnitude needs PercentChangeInCapacity", "";
+        MinimumHealthyPercentRange => "minimumHealthyPercent must be 0..100", "";
+        MixedCapacityProviders => "a strategy cannot mix Fargate and other capacity providers", "";
+        MultipleBases => "only one capacity provider can have a base", "";
+        MultipleVolumeSources { name } => "volume {name} has more than one source", "";
+        NamedUserUnsupported { value } => "Kubernetes needs numeric ids", "replace user {value} by its uid[:gid]";
+        NeuronAllUnsupported => "ALL cannot be requested", "use resource aws.amazon.com/neuron with a count through a pod patch";
+        NoEssentialContainer => "at least one container must be essential", "";
+        NotAnEcsMetric { value } => "{value} is not a metric of ECS services", "";
+        NotAnEcsScalableTarget { value } => "{value}: only ecs and ecs:service:DesiredCount are handled", "";
+        OrphanScaling { name } => "no service {name} is among the documents", "convert it together with its service";
+        OverridesTooLong { n } => "overrides are {n} characters, the limit is 8192", "";
+        PauseStageNotAllowed { stage } => "PAUSE is not allowed at {stage}", "";
+        PlaceholderNotFilled { placeholder, allowed, name } => "{placeholder} stands where {allowed} is needed", "fill it with --set {name}=VALUE";
+        PolicyConfigurationMismatch { policy, member } => "PolicyType {policy} needs {member} and no other configuration", "";
+        PolicyTypeRequired => "PolicyType is required", "";
+        PortMappingsWithNetworkNone => "portMappings are not allowed with networkMode none", "";
+        PortMultipleProtocols { port } => "containerPort {port} is mapped for tcp and udp", "";
+        PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking and scheduled actions";
+        PropagateTagsService => "propagateTags SERVICE is not allowed for tasks", "";
+        RegexConstraintUnsupported { value } => "pattern {value} cannot be translated", "list the values with in";
+        RegionRequired => "set awsRegion", "";
+        RequiredField { name } => "{name} is required", "";
+        ResourceIdMismatch { value, serviceName } => "ResourceId {value} is not service/<cluster>/{serviceName}", "";
+        ResourceLabelMisused => "ResourceLabel only goes with ALBRequestCountPerTarget", "";
+        ResourceLabelRequired => "ALBRequestCountPerTarget needs ResourceLabel app/<lb>/<id>/targetgroup/<tg>/<id>", "";
+        RoleNameNeedsAccountId { value } => "give the full ARN of role {value} or set awsAccountId", "";
+        RolesDisabled { value } => "iam is none", "set irsa or podIdentity to use {value}";
+        S3IsNotAFileSystem => "an S3 bucket is not a file system", "use efsVolumeConfiguration";
+        SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "";
+        ScalableTargetActionEmpty => "give MinCapacity or MaxCapacity", "";
+        ScheduledActionNeedsController => "scheduled actions exist only in the running operator", "";
+        SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "";
+        SecretVersionConflict => "a secret reference takes a version stage or a version id, not both", "";
+        SecurityOptionConflict { value } => "{value} cannot be combined with privileged", "";
+        SecurityOptionUnsupported { value } => "security option {value} cannot be translated", "";
+        ServiceConnectNameTaken { name, ns, other } => "{name} is already a Service Connect name in namespace {ns} (service {other})", "";
+        ServiceConnectNamespaceName { arn } => "give the namespace name instead of {arn}", "";
+        ServiceConnectTlsUnsupported => "Service Connect TLS needs a service mesh", "remove tls or use one";
+        ServiceRegistryPortConflict => "give port or containerName and containerPort, not both", "";
+        StepAdjustmentsInvalid { message } => "{message}", "";
+        StepScalingNeedsAlarm => "a StepScaling policy needs an Alarm beside it", "";
+        StepScalingNeedsController => "step scaling exists only in the running operator", "";
+        StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "";
+        StrategyNeedsController { value } => "strategy {value} exists only in the running operator", "";
+        SyntaxError { message } => "{message}", "";
+        SysctlWithHostNetwork => "net.* sysctls cannot be set with the host network", "";
+        TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller or use spec.kubernetes.expose";
+        TaskCountRange => "count must be 1..10", "";
+        TaskDefinitionNotFound { value } => "{value} does not exist", "";
+        TaskDefinitionRequired => "taskDefinition is required", "";
+        TooManyDnsServers => "a pod takes at most 3 DNS servers", "";
+        UnknownContainer { value } => "container {value} does not exist in the task definition", "";
+        UnknownField { path } => "{path} is not a member of this API", "";
+        UnknownPortName { value } => "no port mapping is named {value}", "";
+        UnknownTimezone { value } => "{value} is not an IANA time zone", "";
+        UnknownVolume { value } => "volume {value} does not exist in the task definition", "";
+        UtilizationNeedsRequests { metric } => "{metric} utilisation needs a task size or a request in every container", "";
+        VolumeNotConfiguredAtLaunch { name } => "volume {name} needs an entry in volumeConfigurations", "";
+        VpcLatticeUnsupported => "VPC Lattice target groups are not translated", "use the AWS Gateway API controller";
+        WholeTemplate { format } => "whole {format} templates are not read yet", "extract the Properties of the task definition or service";
+        WindowsOnFargate => "EKS Fargate runs no Windows containers", "";
+        WindowsUnsupportedParameter { field } => "{field} is not supported for Windows containers", "";
+        WindowsVersionUnsupported { value } => "{value} has no supported EKS Windows build", "use 2019, 2022 or 2025";
+    }
+    Warning {
+        AwslogsNeedsNodeAgent { group } => "a node log agent must ship these logs to {group}", "";
+        AzRebalancingAtScheduleTimeOnly => "zones are balanced when pods are placed, not later", "";
+        BinpackNeedsSchedulerProfile => "bin packing is a scheduler profile or Karpenter consolidation, not a pod setting", "";
+        BridgeNetworkSharesPodNamespace => "containers share one network namespace", "there is no dynamic host port";
+        CloudMapNotRegistered { name, namespace } => "instances are not registered in Cloud Map", "use {name}.{namespace}.svc";
+        ClusterDnsReplaced => "with own DNS servers, cluster service names do not resolve", "";
+        ClusterSecurityGroupNeeded => "add the cluster security group, or pods cannot reach the control plane and CoreDNS", "";
+        CompleteTreatedAsSuccess { name } => "dependents start only if {name} exits with 0", "";
+        ContainerRestartPolicyNeeds135 { name } => "container restart policies need Kubernetes 1.35", "{name} runs once";
+        CooldownTooLong { value } => "{value} s is cut to 3600 s", "";
+        DaemonMaximumPercentIgnored => "DAEMON services never start extra tasks", "100 is used";
+        DaemonPercentRoundsUp => "DaemonSet percentages round up", "the operator writes exact numbers";
+        DependencyGraphLinearized { b, a } => "{b} starts only after {a}, although it does not depend on it", "";
+        DeploymentAlarmsNeedCloudWatch => "alarms count only if the operator may call cloudwatch:DescribeAlarms", "";
+        DeploymentCannotProgress { min, max, d } => "with {min}/{max} and {d} tasks no task can be stopped or started", "updates are held back";
+        DisableScaleInMixed => "one HPA cannot exclude one metric from scale-in", "more tasks may be kept";
+        DuplicateEnvironmentName { name } => "{name} is set twice", "the last value is used";
+        EbsKmsKeyForDriver { key } => "the EBS CSI driver's role needs access to {key}", "";
+        EfsIamUsesNodeIdentity => "EFS sees the identity of the CSI node driver, not the task role", "adapt the file system policy";
+        EksFargateRoundsUp { size } => "EKS Fargate adds 256 MiB and provisions {size}", "";
+        ElbUnhealthyNotReplaced => "a task that the load balancer finds unhealthy is not replaced", "";
+        EmptyVolumeNotPrepopulated => "files of the image at the mount path are not copied into the volume", "";
+        EnvironmentFileSnapshot => "the file is read when the service is reconciled, not at each task start", "";
+        EphemeralStorageOnEc2 => "ephemeralStorage is a Fargate setting", "applied as a container limit";
+        EssentialExitNeedsController { name } => "without the operator the other containers keep running when {name} exits", "";
+        ExecutionRoleNotUsedForImagePull { image } => "the node role (or a kubelet credential provider) pulls {image}", "";
+        ExternalLaunchTypeIsAnyNode => "EXTERNAL tasks run on any node", "";
+        FargateSpotIsKarpenterSpot => "runs on Karpenter Spot nodes", "EKS Fargate has no Spot";
+        FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket", "record fields differ";
+        HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "";
+        HostnameTruncated { value } => "only {value} is used before Kubernetes 1.35", "";
+        IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "";
+        InitProcessSharesPidNamespace => "containers of the task see each other's processes", "";
+        InstanceFamilyNeedsKarpenterLabel => "matches only nodes made by Karpenter or EKS Auto Mode", "";
+        InstanceTargetsNoReadinessGate => "instance targets have no readiness gate", "rollouts do not wait for the load balancer";
+        IpcNamespaceShared => "containers of a pod share IPC", "";
+        LinksBecomeLocalhost { alias } => "{alias} resolves to 127.0.0.1", "";
+        ListenerRulesNotModified => "listener rules are left as they are", "";
+        LogDriverNotEnforced { value } => "logs stay on the node (kubectl logs)", "driver {value} is only recorded";
+        MinCapacityZero => "at least 1 task is kept", "";
+        NetworkNoneIsNetworkPolicy => "needs a CNI that enforces NetworkPolicy", "";
+        NonEssentialContainerRestarts { name } => "{name} is restarted when it exits, and the task is not ready meanwhile", "ECS would leave it stopped";
+        PodIdentityAssociationMissing { ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name ... --namespace {ns} --service-account {sa} --role-arn {arn}", "";
+        PortRangeTooLarge => "ports of the range are reachable but not listed", "";
+        PublicIpNotAssigned => "pods get no public IP", "use a NAT gateway or a load balancer";
+        ReadinessGateLabelMissing => "label the namespace elbv2.k8s.aws/pod-readiness-gate-inject=enabled", "";
+        RequiresEfsCsiDriver3 => "S3 Files needs EFS CSI driver 3.0 or later", "";
+        RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without grace period and without back-off", "";
+        RestartAttemptPeriodIgnored => "restarts follow crash back-off, not restartAttemptPeriod", "";
+        RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "";
+        RolloutNumbersStatic => "maxSurge and maxUnavailable do not follow the HPA without the operator", "";
+        SandboxRuntimeClass { name } => "RuntimeClass {name} replaces the Nitro sandbox", "";
+        ScaleOutCooldownApproximated => "an HPA has no scale-out cooldown", "";
+        SecondsIgnored => "the seconds field is ignored", "";
+        SecurityGroupsNotEnforced => "security groups for pods are not available here", "";
+        ServiceConnectAccessLogsAbsent => "there is no proxy that writes access logs", "";
+        ServiceConnectAliasNeedsClusterIP { name } => "{name} is not resolvable until the operator adds it", "";
+        ServiceConnectTimeoutsIgnored => "there is no proxy that enforces timeouts", "";
+        SharedDockerVolumeIsHostPath => "the volume is a directory on each node", "";
+        SplitRolloutRounding => "percentages are rounded per capacity provider", "";
+        StartOrderBestEffort { a, b } => "{a} is started after {b}, but the kubelet does not promise it", "";
+        StartTimeoutByController => "enforced by the operator, not by the kubelet", "";
+        StaticHostPort { port } => "host port {port} limits the service to one task per node", "";
+        StopTimeoutPooled { n } => "the pod has one grace period: {n} s", "";
+        SubnetsNotEnforced => "pods run in the node subnets", "";
+        SwapNotConfigurable => "swap cannot be set per container", "";
+        SwappinessIgnored => "swappiness cannot be set", "";
+        SysctlConflict { name } => "{name} is set twice", "the last container's value is used";
+        TargetValueRounded { value, n } => "{value} becomes {n}", "";
+        TaskLimitPerContainer => "each container is limited to the task size", "their sum is not";
+        TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "";
+        TestTrafficNeedsGateway => "header based test traffic needs an HTTPRoute", "";
+        TmpfsOptionsIgnored { value } => "option {value} cannot be set", "";
+        TrustPolicyMustAllowCluster { role } => "the trust policy of {role} must allow the cluster (sts:AssumeRoleWithWebIdentity for IRSA, sts:AssumeRole and sts:TagSession for Pod Identity)", "";
+        UlimitsNeedNriPlugin => "works only with the containerd NRI ulimit-adjuster plugin", "";
+        UnsafeSysctl { name } => "{name} needs kubelet --allowed-unsafe-sysctls", "";
+        VolumesFromImageVolumes { name } => "VOLUMEs declared in the image of {name} are not shared", "";
+    }
+    Note {
+        AdvancedConfigurationUnused => "only used with strategy BLUE_GREEN", "";
+        AutoScalingRoleUnused => "the operator scales", "";
+        ClientTokenUnused => "idempotency comes from the object name", "";
+        ClusterIsNamespace => "the namespace takes the place of the cluster", "";
+        ContainerListOnly { name } => "a bare list of container definitions was taken as a task definition named {name}", "";
+        DeregistrationDelayAssumed { n } => "{n} s is assumed", "";
+        DesiredCountIgnoredForDaemon => "one task per node", "";
+        DockerLabelsAsAnnotation => "kept as an annotation", "";
+        DrainMayDropBelowMinimum => "an eviction cannot start the replacement first", "";
+        EfsTransitEncryptionPortIgnored => "the mount helper chooses the port", "";
+        EssentialExitRestartsInPlace => "the only container is restarted in the same pod", "";
+        ExecUsesRbac => "use kubectl exec", "";
+        FaultInjectionEndpointAbsent => "no fault injection endpoint", "";
+        ForecastOnlyIgnored => "no forecasts are made", "";
+        GracePeriodUnused => "nothing checks health", "";
+        HealthCheckReportOnly => "ECS only reports this health check", "no probe is made";
+        HpaToleranceDefault => "the HPA tolerance is 10 % before 1.35", "";
+        InfrastructureRoleUnused => "controllers in the cluster use their own role", "";
+        InitContainerRetriedInPlace { name } => "a failed {name} is retried in the same pod", "";
+        InitProcessNotNeeded => "hostPID is on", "";
+        InstanceRoleReachable => "without a task role the node role may be reachable", "";
+        LogRotationIsKubeletSetting => "containerLogMaxSize and containerLogMaxFiles of the kubelet", "";
+        ManagedTagsAreLabels => "labels exist in any case", "";
+        MetricResolutionIsClusterWide => "metrics-server sets the resolution", "";
+        NameSanitized { original, name } => "{original} became {name}", "";
+        NeedsController => "in convert mode nothing does this", "";
+        PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
+        PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
+        PlacementStrategyOrder => "scores are added, not applied in order", "";
+        PlatformVersionIgnored => "there are no Fargate platform versions", "";
+        RandomPlacementIsDefault => "nothing to do", "";
+        ReadOnlyFieldIgnored => "output-only member", "";
+        ReferenceIdNoted => "kept as an annotation", "";
+        ScaleOutFasterThanAws => "the HPA reacts within 15 s, not after 3 minutes", "";
+        SecretRefreshDelay { interval } => "values can be up to {interval} old when a task starts", "";
+        ServiceAssumed { name } => "no service runs {name}, so a service of one task was made for it", "give its service document too";
+        ServiceConnectProxyAbsent => "there is no proxy", "";
+        ServiceRoleUnused => "no service-linked role", "";
+        StartTimeoutUnused => "nothing waits for this container's completion or health", "";
+        TaskSizeIgnoredOnWindows => "task size is ignored for Windows, as in ECS", "";
+        TerminatingPodsNotCounted => "terminating pods are not counted against maximumPercent", "";
+        VolumeLabelsIgnored => "no volume object carries them", "";
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Reason {
+    type Err = UnknownReason;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.name() == name)
+            .ok_or_else(|| UnknownReason(name.to_owned()))
+    }
+}
+
+/// A name that no reason has.
+#[derive(Debug, thiserror::Error)]
+#[error("no reason is named {0:?}")]
+pub struct UnknownReason(String);
