@@ -205,7 +205,7 @@ reasons! {
         RegexConstraintUnsupported { value } => "pattern {value} cannot be translated", "list the values with in";
         RegionRequired => "set awsRegion", "";
         RequiredField { name } => "{name} is required", "";
-        ResourceIdMismatch { value, serviceName } => "ResourceId {value} is not service/<cluster>/{serviceName}", "";
+        ResourceIdMismatch { value, name } => "ResourceId {value} is not service/<cluster>/{name}", "";
         ResourceLabelMisused => "ResourceLabel only goes with ALBRequestCountPerTarget", "";
         ResourceLabelRequired => "ALBRequestCountPerTarget needs ResourceLabel app/<lb>/<id>/targetgroup/<tg>/<id>", "";
         RoleNameNeedsAccountId { value } => "give the full ARN of role {value} or set awsAccountId", "";
