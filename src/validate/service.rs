@@ -129,6 +129,7 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
             &raw.placement_constraints,
             &raw.placement_strategy,
             task_definition.fargate,
+            &task_definition.constraints,
             &root,
             sink,
         ),

@@ -89,6 +89,7 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
             &raw.placement_constraints,
             &raw.placement_strategy,
             task_definition.fargate,
+            &task_definition.constraints,
             &root,
             sink,
         ),

@@ -90,6 +90,31 @@ pub enum WindowsBuild {
     Server2025,
 }
 
+impl WindowsBuild {
+    /// The build of an `operatingSystemFamily` such as `WINDOWS_SERVER_2022_CORE`; `None` for builds that EKS does
+    /// not have.
+    #[must_use]
+    pub fn of_family(family: &str) -> Option<Self> {
+        let edition = family.strip_prefix("WINDOWS_SERVER_")?;
+        match edition.split('_').next()? {
+            "2019" => Some(Self::Server2019),
+            "2022" => Some(Self::Server2022),
+            "2025" => Some(Self::Server2025),
+            _ => None,
+        }
+    }
+
+    /// The value of the node label `node.kubernetes.io/windows-build`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Server2019 => "10.0.17763",
+            Self::Server2022 => "10.0.20348",
+            Self::Server2025 => "10.0.26100",
+        }
+    }
+}
+
 /// A processor architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
