@@ -46,6 +46,8 @@ pub struct Service {
     pub capacity: Capacity,
     /// Constraints and strategies.
     pub placement: Placement,
+    /// Whether tasks are balanced over zones (`ENABLED` given).
+    pub availability_zone_rebalancing: bool,
     /// EBS volumes.
     pub volumes: Vec<EbsVolume>,
     /// Seconds in which failing health checks are ignored.
@@ -133,6 +135,8 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
             &root,
             sink,
         ),
+        availability_zone_rebalancing: raw.availability_zone_rebalancing.as_deref()
+            == Some("ENABLED"),
         volumes: Vec::new(),
         health_check_grace_period_seconds: raw.health_check_grace_period_seconds,
         tags: super::task_definition::tags(&raw.tags),
