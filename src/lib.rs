@@ -7,6 +7,7 @@
 pub mod crd;
 pub mod diagnostic;
 pub mod ecs;
+pub mod fields;
 pub mod settings;
 pub mod translate;
 pub mod validate;

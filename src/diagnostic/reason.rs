@@ -351,7 +351,7 @@ reasons! {
         ManagedTagsAreLabels => "labels exist in any case", "";
         MetricResolutionIsClusterWide => "metrics-server sets the resolution", "";
         NameSanitized { original, name } => "{original} became {name}", "";
-        NeedsController => "in convert mode nothing does this", "";
+        NeedsController { what } => "in convert mode nothing does this: {what}", "";
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
         PlacementStrategyOrder => "scores are added, not applied in order", "";
