@@ -2,7 +2,7 @@
 
 mod container;
 mod dependencies;
-mod ebs_volume;
+pub(crate) mod ebs_volume;
 mod environment;
 mod health_check;
 mod lifecycle;
