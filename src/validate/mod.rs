@@ -8,8 +8,11 @@ mod arn;
 mod container;
 mod dependencies;
 mod deployment;
+mod docker_volume;
 mod ebs_volume;
+mod efs;
 mod environment;
+mod firelens;
 mod health_check;
 mod load_balancer;
 mod logging;
@@ -31,7 +34,9 @@ pub use container::*;
 pub use dependencies::*;
 pub use deployment::*;
 pub use ebs_volume::*;
+pub use efs::*;
 pub use environment::*;
+pub use firelens::*;
 pub use health_check::*;
 pub use load_balancer::*;
 pub use logging::*;
@@ -62,6 +67,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) network_mode: NetworkMode,
     /// Whether the pods end by themselves (`RunTask`) or run for ever (a service).
     pub(crate) standalone_task: bool,
+    /// The volumes that the service or task configures.
+    pub(crate) configured_volumes: &'a [&'a str],
 }
 
 impl Scope<'_> {
