@@ -301,7 +301,6 @@ reasons! {
         RolloutNumbersStatic => "maxSurge and maxUnavailable do not follow the HPA without the operator", "";
         SandboxRuntimeClass { name } => "RuntimeClass {name} replaces the Nitro sandbox", "";
         ScaleOutCooldownApproximated => "an HPA has no scale-out cooldown", "";
-        SecondsIgnored => "the seconds field is ignored", "";
         SecurityGroupsNotEnforced => "security groups for pods are not available here", "";
         ServiceConnectAccessLogsAbsent => "there is no proxy that writes access logs", "";
         ServiceConnectAliasNeedsClusterIP { name } => "{name} is not resolvable until the operator adds it", "";
