@@ -11,6 +11,8 @@ mod pod;
 mod quantity;
 mod service;
 mod task;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use escape::escape_dollars;
 pub use manifests::{CustomObject, Manifests, Object};
