@@ -6,11 +6,13 @@ use super::{Draft, Role};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     translate::{Context, Workload},
-    validate,
+    validate::{self, ExposeKind},
 };
 
 /// Seconds between SIGTERM and SIGKILL where a container gives no `stopTimeout`.
 const DEFAULT_STOP_TIMEOUT: i64 = 30;
+/// Seconds until an ingress controller that is not AWS's sends no more requests to a pod that ends.
+const OTHER_DRAIN_SECONDS: u32 = 5;
 
 /// Writes the grace period, the probes' own grace periods, and the pause in which a load balancer drains the pod.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
@@ -48,15 +50,24 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 }
 
 /// The pause of the pods behind a load balancer: they get SIGTERM at once, in ECS only after deregistration.
+///
+/// Only AWS's load balancers drain for as long as a target group says; any other forgets a pod at once.
 fn drain_seconds(cx: &Context<'_>, notes: &mut Diagnostics) -> i64 {
     let Workload::Service(service) = cx.workload else {
         return 0;
     };
-    if service.load_balancers.is_empty() {
-        return 0;
-    }
     let seconds = cx.settings.deregistration_delay_seconds;
-    if seconds > 0 {
+    let seconds = match &service.expose {
+        _ if !service.load_balancers.is_empty() => seconds,
+        None => 0,
+        Some(expose) => match expose.kind {
+            ExposeKind::Application { .. } if cx.settings.ingress_class != "alb" => {
+                seconds.min(OTHER_DRAIN_SECONDS)
+            }
+            ExposeKind::Application { .. } | ExposeKind::Network => seconds,
+        },
+    };
+    if seconds > 0 && !service.load_balancers.is_empty() {
         let path = FieldPath::root(Subject::Service).field("loadBalancers");
         let n = seconds.to_string();
         notes.report(path, Message::DeregistrationDelayAssumed { n });
