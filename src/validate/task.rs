@@ -89,6 +89,11 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
         &root.field("overrides"),
         sink,
     );
+    let configured_volumes: Vec<_> = raw
+        .volume_configurations
+        .iter()
+        .filter_map(|volume| volume.name.as_deref())
+        .collect();
     let task_definition = validate_task_definition(
         TaskDefinitionInput {
             request: &definition,
@@ -96,6 +101,7 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
         },
         capacity.asks_for_fargate(),
         true,
+        &configured_volumes,
         settings,
         sink,
     );

@@ -212,7 +212,6 @@ fn name_of(containers: &[Container], index: usize) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::{diagnostic::Reason, translate::testing::Scenario};
 
     /// What this feature and its neighbours say; other features have their own tests.
