@@ -218,3 +218,71 @@ fn merge_environment(
         overridden.add(member.index(position), at);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environment_is_merged_in_place() {
+        let definition: ecs::TaskDefinition = serde_json::from_str(
+            r#"{"containerDefinitions": [{"name": "a", "environment": [
+            {"name": "X", "value": "1"}, {"name": "Y", "value": "2"}, {"name": "X", "value": "3"}]}]}"#,
+        )
+        .expect("the shape takes it");
+        let overrides: ecs::TaskOverride = serde_json::from_str(
+            r#"{"containerOverrides": [{"name": "a", "environment": [
+            {"name": "Z", "value": "z"}, {"name": "Y", "value": "y"}, {"name": "X", "value": "x"}]}]}"#,
+        )
+        .expect("the shape takes it");
+        let path = FieldPath::root(Subject::Task).field("overrides");
+        let mut sink = Diagnostics::new();
+        let (merged, overridden) = apply_overrides(&definition, &overrides, &path, &mut sink);
+        assert!(sink.is_empty());
+        let variables: Vec<(&str, &str)> = merged.container_definitions[0]
+            .environment
+            .iter()
+            .map(|variable| {
+                let name = variable.name.as_deref().unwrap_or_default();
+                (name, variable.value.as_deref().unwrap_or_default())
+            })
+            .collect();
+        assert_eq!(variables, [("X", "1"), ("Y", "y"), ("X", "x"), ("Z", "z")]);
+        let member = FieldPath::root(Subject::TaskDefinition)
+            .field("containerDefinitions")
+            .index(0)
+            .field("environment");
+        for (index, given) in [
+            (0, "containerDefinitions[0].environment[0].name"),
+            (1, "overrides.containerOverrides[0].environment[1].name"),
+            (2, "overrides.containerOverrides[0].environment[2].name"),
+            (3, "overrides.containerOverrides[0].environment[0].name"),
+        ] {
+            let path = overridden.place_of(&member.index(index).field("name"));
+            assert_eq!(path.to_string(), given);
+        }
+    }
+
+    #[test]
+    fn roles_and_lists_are_replaced() {
+        let definition: ecs::TaskDefinition = serde_json::from_str(
+            r#"{"taskRoleArn": "old", "containerDefinitions": [{"name": "a", "command": ["old"],
+            "environmentFiles": [{"type": "s3", "value": "old"}]}]}"#,
+        )
+        .expect("the shape takes it");
+        let overrides: ecs::TaskOverride = serde_json::from_str(
+            r#"{"taskRoleArn": "new", "executionRoleArn": "exec", "containerOverrides": [{"name": "a", "command": [],
+            "environmentFiles": [{"type": "s3", "value": "new"}]}, {}]}"#,
+        )
+        .expect("the shape takes it");
+        let path = FieldPath::root(Subject::Task).field("overrides");
+        let mut sink = Diagnostics::new();
+        let (merged, _) = apply_overrides(&definition, &overrides, &path, &mut sink);
+        assert!(sink.is_empty());
+        assert_eq!(merged.task_role_arn.as_deref(), Some("new"));
+        assert_eq!(merged.execution_role_arn.as_deref(), Some("exec"));
+        let container = &merged.container_definitions[0];
+        assert_eq!(container.command, ["old"]);
+        assert_eq!(container.environment_files[0].value.as_deref(), Some("new"));
+    }
+}
