@@ -106,6 +106,7 @@ impl Scenario {
         let (manifests, notes) = match &self.request {
             Request::Service(text) => {
                 let mut request: ecs::Service = parse(text);
+                request.task_definition.get_or_insert_with(|| name.clone());
                 request.service_name.get_or_insert(name);
                 if request.scheduling_strategy.as_deref() != Some("DAEMON") {
                     request.desired_count.get_or_insert(1);

@@ -8,6 +8,7 @@ mod arn;
 mod container;
 mod dependencies;
 mod deployment;
+mod discovery;
 mod docker_volume;
 mod ebs_volume;
 mod efs;
@@ -17,6 +18,7 @@ mod health_check;
 mod load_balancer;
 mod logging;
 mod network;
+mod network_configuration;
 mod placement;
 mod resources;
 mod role;
@@ -33,6 +35,7 @@ pub use arn::*;
 pub use container::*;
 pub use dependencies::*;
 pub use deployment::*;
+pub use discovery::*;
 pub use ebs_volume::*;
 pub use efs::*;
 pub use environment::*;
@@ -41,6 +44,7 @@ pub use health_check::*;
 pub use load_balancer::*;
 pub use logging::*;
 pub use network::*;
+pub use network_configuration::*;
 pub use placement::*;
 pub use resources::*;
 pub use role::*;
@@ -69,6 +73,11 @@ pub(crate) struct Scope<'a> {
     pub(crate) standalone_task: bool,
     /// The volumes that the service or task configures.
     pub(crate) configured_volumes: &'a [&'a str],
+}
+
+/// A count of the API, whose integers may be out of range in a shape that no reader checked.
+pub(crate) fn clamp(number: i64) -> u32 {
+    u32::try_from(number.max(0)).unwrap_or(u32::MAX)
 }
 
 impl Scope<'_> {
