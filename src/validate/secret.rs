@@ -173,7 +173,8 @@ pub(crate) fn validate_pull_secret(
         Ok(parsed) if parsed.region.is_none() => None,
         Ok(_) | Err(_) => {
             let value = parameter.to_owned();
-            sink.report(path, Message::InvalidSecretReference { value });
+            let allowed = "the ARN or the name of a secret in Secrets Manager is needed".to_owned();
+            sink.report(path, Message::InvalidValue { value, allowed });
             return None;
         }
     };
@@ -563,7 +564,7 @@ mod tests {
             ("secrets[6].valueFrom", Reason::RequiredField),
             (
                 "repositoryCredentials.credentialsParameter",
-                Reason::InvalidSecretReference,
+                Reason::InvalidValue,
             ),
         ]
         .map(|(path, reason)| (path.to_owned(), reason));

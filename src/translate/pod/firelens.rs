@@ -200,7 +200,7 @@ fn configuration(cx: &Context<'_>, firelens: &Firelens) -> String {
     let Firelens {
         log_metadata,
         config_file,
-        memory_buffer_mb,
+        memory,
     } = firelens;
     let sources: Vec<_> = cx
         .task_definition
@@ -210,7 +210,8 @@ fn configuration(cx: &Context<'_>, firelens: &Firelens) -> String {
         .collect();
     let options = secret_options(cx);
     let mut before = listeners();
-    before.extend(sources.iter().map(|source| tail(source, *memory_buffer_mb)));
+    let buffer = memory_buffer_mb(*memory, sources.len());
+    before.extend(sources.iter().map(|source| tail(source, buffer)));
     if *log_metadata {
         before.push(metadata(cx));
     }
@@ -278,6 +279,16 @@ fn tail(source: &Container, memory_buffer_mb: i64) -> Section<'static> {
             ("Mem_Buf_Limit", &format!("{memory_buffer_mb}MB")),
         ],
     )
+}
+
+/// How much of each log may wait in memory, in the MB of Fluent Bit. All of them together get half of the router's
+/// memory; a router of unknown size gets 25 MB for each (`resolveMemBufLimit` in the ECS agent, which has one input).
+fn memory_buffer_mb(memory: Option<i64>, inputs: usize) -> i64 {
+    let half = memory.unwrap_or(0) / 2;
+    match i64::try_from(inputs) {
+        Ok(inputs) if half > 0 && inputs > 0 => (half / inputs).max(1),
+        _ => 25,
+    }
 }
 
 fn metadata(cx: &Context<'_>) -> Section<'static> {
@@ -498,7 +509,7 @@ mod tests {
         let text = generated(&outcome);
         assert!(!text.contains("record_modifier"));
         assert!(!text.contains("log-driver-buffer-limit"));
-        assert_eq!(text.matches("Mem_Buf_Limit 50MB\n").count(), 2);
+        assert_eq!(text.matches("Mem_Buf_Limit 25MB\n").count(), 2);
         let path = format!(
             "    Path /var/log/ecs-containers/{}/*.log\n",
             kname("My_App", LABEL_LENGTH)
@@ -522,6 +533,22 @@ mod tests {
     Match app-firelens*
 ";
         assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn all_inputs_together_get_half_of_the_memory() {
+        for (memory, inputs, expected) in [
+            (Some(50), 1, 25),
+            (Some(512), 1, 256),
+            (Some(512), 2, 128),
+            (Some(6), 4, 1),
+            (Some(1), 1, 25),
+            (None, 1, 25),
+            (None, 3, 25),
+            (Some(512), 0, 25),
+        ] {
+            assert_eq!(memory_buffer_mb(memory, inputs), expected);
+        }
     }
 
     #[test]
@@ -597,11 +624,11 @@ mod tests {
         let names = "an option has letters, digits, '.', '_' and '-'";
         let expected = [
             format!(
-                "{log}.options.Name: InvalidValue: stdout\n[OUTPUT]: one line of text is needed"
+                "{log}.options.Name: InvalidValue: stdout\\n[OUTPUT]: one line of text is needed"
             ),
             format!("{log}.options.empty: InvalidValue:  : one line of text is needed"),
             format!(
-                "{log}.options.exclude-pattern: InvalidValue: a\nName x: one line of text is needed"
+                "{log}.options.exclude-pattern: InvalidValue: a\\nName x: one line of text is needed"
             ),
             format!(r#"{log}.options["@INCLUDE"]: InvalidValue: @INCLUDE: {names}"#),
             format!(r#"{log}.options["[OUTPUT]"]: InvalidValue: [OUTPUT]: {names}"#),
