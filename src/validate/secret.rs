@@ -170,7 +170,7 @@ pub(crate) fn validate_pull_secret(
             parsed.region.map(str::to_owned)
         }
         // A bare name is the name of a secret here, not of a parameter.
-        Ok(parsed) if parsed.region.is_none() => None,
+        Ok(parsed) if parsed.region.is_none() && parsed.json_key.is_none() => None,
         Ok(_) | Err(_) => {
             let value = parameter.to_owned();
             let allowed = "the ARN or the name of a secret in Secrets Manager is needed".to_owned();
@@ -307,8 +307,10 @@ impl<'a> ParsedReference<'a> {
                 .iter()
                 .all(|part| !part.is_empty()) =>
             {
-                Self::secret(text, region, options)
+                Self::secret(text, Some(region), options)
             }
+            // Only secrets take options, so that is what the placeholder will be.
+            [name, options @ ..] if has_placeholder(name) => Self::secret(text, None, options),
             ["arn", partition, "ssm", region, account, resource, ..]
                 if [partition, region, account]
                     .iter()
@@ -328,7 +330,11 @@ impl<'a> ParsedReference<'a> {
         }
     }
 
-    fn secret(text: &'a str, region: &'a str, options: &[&'a str]) -> Result<Self, ReferenceError> {
+    fn secret(
+        text: &'a str,
+        region: Option<&'a str>,
+        options: &[&'a str],
+    ) -> Result<Self, ReferenceError> {
         if options.len() > 3 {
             return Err(ReferenceError::Unknown);
         }
@@ -343,7 +349,7 @@ impl<'a> ParsedReference<'a> {
         let tail: usize = options.iter().map(|part| part.len() + 1).sum();
         Ok(Self {
             service: SecretService::SecretsManager,
-            region: Some(region),
+            region,
             key: text.get(..text.len() - tail).unwrap_or(text),
             json_key: option(0),
             version,
@@ -488,6 +494,19 @@ mod tests {
                 version: None,
             })
         );
+    }
+
+    #[test]
+    fn a_placeholder_with_options_is_a_secret() {
+        let text = "{{ tfstate `aws_secretsmanager_secret.json.arn` }}:key::";
+        let parsed = ParsedReference::parse(text).expect("a reference");
+        assert_eq!(parsed.service, SecretService::SecretsManager);
+        assert_eq!(parsed.region, None);
+        assert_eq!(
+            parsed.key,
+            "{{ tfstate `aws_secretsmanager_secret.json.arn` }}"
+        );
+        assert_eq!(parsed.json_key, Some("key"));
     }
 
     #[test]
