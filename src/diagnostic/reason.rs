@@ -166,7 +166,7 @@ reasons! {
         IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "put its value in its place";
         InvalidConstraintExpression { message, column } => "{message} at column {column}", "";
         InvalidEnvironmentName { value } => "{value} is not a valid environment variable name", "";
-        InvalidMountPath { value } => "{value} contains ':'", "";
+        InvalidMountPath { value } => "{value} contains ':'", "for a path on Windows set runtimePlatform.operatingSystemFamily";
         InvalidScheduleExpression { value, message } => "{value}: {message}", "";
         InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "";
         InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "";
@@ -291,7 +291,7 @@ reasons! {
         MinCapacityZero => "at least 1 task is kept", "";
         NetworkNoneIsNetworkPolicy => "needs a CNI that enforces NetworkPolicy", "";
         NonEssentialContainerRestarts { name } => "{name} is restarted when it exits, and the task is not ready meanwhile", "ECS would leave it stopped";
-        PodIdentityAssociationMissing { ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name ... --namespace {ns} --service-account {sa} --role-arn {arn}", "";
+        PodIdentityAssociationMissing { cluster, ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}", "";
         PortRangeTooLarge => "ports of the range are reachable but not listed", "";
         PublicIpNotAssigned => "pods get no public IP", "use a NAT gateway or a load balancer";
         ReadinessGateLabelMissing => "label the namespace elbv2.k8s.aws/pod-readiness-gate-inject=enabled", "";
@@ -321,7 +321,7 @@ reasons! {
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "";
         TestTrafficNeedsGateway => "header based test traffic needs an HTTPRoute", "";
         TmpfsOptionsIgnored { value } => "option {value} cannot be set", "";
-        TrustPolicyMustAllowCluster { role } => "the trust policy of {role} must allow the cluster (sts:AssumeRoleWithWebIdentity for IRSA, sts:AssumeRole and sts:TagSession for Pod Identity)", "";
+        TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}";
         UlimitsNeedNriPlugin => "works only with the containerd NRI ulimit-adjuster plugin", "";
         UnsafeSysctl { name } => "{name} needs kubelet --allowed-unsafe-sysctls", "";
         VolumesFromImageVolumes { name } => "VOLUMEs declared in the image of {name} are not shared", "";

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Architecture, ContainerResources, Environment, Firelens, HealthCheck, Logging, Mount,
-    NamespaceMode, OperatingSystem, Platform, Port, PullSecret, Restart, Scope, SecretVariable,
-    Security, WindowsBuild, validate_container_resources, validate_environment, validate_firelens,
-    validate_health_check, validate_logging, validate_mounts, validate_ports, validate_pull_secret,
-    validate_restart, validate_secrets, validate_security,
+    Architecture, ContainerResources, Environment, Firelens, HealthCheck, ImageVolumes, Logging,
+    Mount, NamespaceMode, OperatingSystem, Platform, Port, PullSecret, Restart, Scope,
+    SecretVariable, Security, WindowsBuild, image_volumes, validate_container_resources,
+    validate_environment, validate_firelens, validate_health_check, validate_logging,
+    validate_mounts, validate_ports, validate_pull_secret, validate_restart, validate_secrets,
+    validate_security,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath},
@@ -47,6 +48,8 @@ pub struct Container {
     pub stop_timeout: Option<i64>,
     /// Mounts of volumes, those of `volumesFrom` included.
     pub mounts: Vec<Mount>,
+    /// Entries of `volumesFrom` that share no mounts.
+    pub image_volumes: Vec<ImageVolumes>,
     /// User, capabilities and other limits of the process.
     pub security: Security,
     /// Where the logs go.
@@ -102,6 +105,7 @@ pub(crate) fn validate_container(
         start_timeout: raw.start_timeout,
         stop_timeout: raw.stop_timeout,
         mounts: validate_mounts(raw, scope, path, sink),
+        image_volumes: image_volumes(raw, scope),
         security: validate_security(raw, scope, path, sink),
         logging: validate_logging(raw, scope, path, sink),
         firelens: validate_firelens(raw, scope, path, sink),

@@ -9,8 +9,11 @@ mod container;
 mod dependencies;
 mod deployment;
 mod discovery;
+mod docker_volume;
 mod ebs_volume;
+mod efs;
 mod environment;
+mod firelens;
 mod health_check;
 mod load_balancer;
 mod logging;
@@ -34,7 +37,9 @@ pub use dependencies::*;
 pub use deployment::*;
 pub use discovery::*;
 pub use ebs_volume::*;
+pub use efs::*;
 pub use environment::*;
+pub use firelens::*;
 pub use health_check::*;
 pub use load_balancer::*;
 pub use logging::*;
@@ -66,6 +71,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) network_mode: NetworkMode,
     /// Whether the pods end by themselves (`RunTask`) or run for ever (a service).
     pub(crate) standalone_task: bool,
+    /// The volumes that the service or task configures.
+    pub(crate) configured_volumes: &'a [&'a str],
 }
 
 /// A count of the API, whose integers may be out of range in a shape that no reader checked.

@@ -117,10 +117,16 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
     if daemon && (capacity.asks_for_fargate() || only_fargate) {
         sink.report(root.field("schedulingStrategy"), Message::DaemonOnFargate);
     }
+    let configured_volumes: Vec<_> = raw
+        .volume_configurations
+        .iter()
+        .filter_map(|volume| volume.name.as_deref())
+        .collect();
     let task_definition = validate_task_definition(
         input.task_definition,
         capacity.asks_for_fargate(),
         false,
+        &configured_volumes,
         settings,
         sink,
     );

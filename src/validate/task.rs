@@ -70,10 +70,16 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
         &root,
         sink,
     );
+    let configured_volumes: Vec<_> = raw
+        .volume_configurations
+        .iter()
+        .filter_map(|volume| volume.name.as_deref())
+        .collect();
     let task_definition = validate_task_definition(
         input.task_definition,
         capacity.asks_for_fargate(),
         true,
+        &configured_volumes,
         settings,
         sink,
     );
