@@ -352,6 +352,7 @@ reasons! {
         ManagedTagsAreLabels => "labels exist in any case", "";
         MetricResolutionIsClusterWide => "metrics-server sets the resolution", "";
         NameSanitized { original, name } => "{original} became {name}", "";
+        NewestRevisionFollowed { value, family } => "revisions begin anew in the cluster: {family} is followed instead of {value}", "";
         NeedsController { what } => "in convert mode nothing does this: {what}", "";
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
@@ -366,6 +367,7 @@ reasons! {
         ServiceConnectProxyAbsent => "there is no proxy", "";
         ServiceRoleUnused => "no service-linked role", "";
         StartTimeoutUnused => "nothing waits for this container's completion or health", "";
+        SwappinessUnused => "without maxSwap ECS ignores it too", "";
         TaskSizeIgnoredOnWindows => "task size is ignored for Windows, as in ECS", "";
         TerminatingPodsNotCounted => "terminating pods are not counted against maximumPercent", "";
         VolumeLabelsIgnored => "no volume object carries them", "";

@@ -386,7 +386,6 @@ livenessProbe:
     }
 
     #[test]
-    #[ignore = "until ports are translated"]
     fn what_a_load_balancer_finds_unhealthy_is_not_replaced() {
         let definition = r#"{"family": "f", "networkMode": "awsvpc", "containerDefinitions": [
             {"name": "a", "image": "busybox", "memory": 64, "portMappings": [{"containerPort": 80}]}]}"#;

@@ -330,7 +330,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "until pull policies and platforms are translated"]
     fn a_fargate_task_has_its_size_as_the_pods() {
         let outcome = Scenario::service(API).run();
         let expected = "
