@@ -8,3 +8,4 @@
 pub mod diagnostic;
 pub mod ecs;
 pub mod settings;
+pub mod source;

@@ -1,0 +1,11 @@
+//! Reads files into documents.
+
+mod json;
+mod placeholder;
+mod text;
+mod tree;
+mod yaml;
+
+pub use placeholder::Fill;
+pub use text::{Position, SourceText, Span};
+pub use tree::{Member, Node, Value};
