@@ -1,0 +1,65 @@
+//! What our custom resources have beside the members of the AWS requests. Each is an extension of this operator.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ecs;
+
+/// The members of an EcsService's `spec` that `CreateService` does not have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceExtensions {
+    /// The Application Auto Scaling requests of the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_scaling: Option<AutoScaling>,
+    /// What only Kubernetes knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Kubernetes>,
+}
+
+/// The Application Auto Scaling requests of one service, each in that API's own spelling.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AutoScaling {
+    /// `RegisterScalableTarget`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scalable_target: Option<ecs::ScalableTarget>,
+    /// `PutScalingPolicy`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scaling_policies: Vec<ecs::ScalingPolicy>,
+    /// `PutScheduledAction`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scheduled_actions: Vec<ecs::ScheduledAction>,
+}
+
+/// What only Kubernetes knows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Kubernetes {
+    /// A load balancer that is made for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expose: Option<Expose>,
+}
+
+/// A load balancer that is made for a service without target groups.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Expose {
+    /// `alb` or `nlb`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    /// The container that gets the traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_name: Option<String>,
+    /// The port of that container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_port: Option<i64>,
+    /// The path of an Application Load Balancer's rule; default `/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// `internet-facing` (default) or `internal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
+    /// Certificates of the HTTPS listener.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub certificate_arns: Vec<String>,
+}

@@ -1,0 +1,94 @@
+//! Labels and annotations of everything that is made.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::{Context, LABEL_LENGTH, Workload, kname};
+
+/// Labels as Kubernetes has them.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// The service that an object belongs to; the only label of selectors.
+pub(crate) const SERVICE: &str = "ecs-operator.dev/service";
+/// The stand-alone task that an object belongs to.
+pub(crate) const TASK: &str = "ecs-operator.dev/task";
+/// The task group, for placement.
+pub(crate) const GROUP: &str = "ecs-operator.dev/group";
+/// The capacity provider of a pod or node.
+pub(crate) const CAPACITY_PROVIDER: &str = "ecs-operator.dev/capacity-provider";
+const FAMILY: &str = "ecs-operator.dev/family";
+const REVISION: &str = "ecs-operator.dev/revision";
+const CLUSTER: &str = "ecs-operator.dev/cluster";
+const NAME: &str = "app.kubernetes.io/name";
+const INSTANCE: &str = "app.kubernetes.io/instance";
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+const OPERATOR: &str = "ecs-operator";
+
+impl Context<'_> {
+    /// The labels by which selectors find the pods.
+    pub(crate) fn selector(&self) -> Labels {
+        Labels::from([(self.owner_label().to_owned(), self.name())])
+    }
+
+    /// The label that names the service or task.
+    pub(crate) const fn owner_label(&self) -> &'static str {
+        match self.workload {
+            Workload::Service(_) => SERVICE,
+            Workload::Task(_) => TASK,
+        }
+    }
+
+    /// The labels of objects and pods of this service or task.
+    ///
+    /// The revision is a label of pods too: it changes exactly when the pod template does.
+    pub(crate) fn labels(&self) -> Labels {
+        let family = kname(&self.task_definition.family, LABEL_LENGTH);
+        let mut labels = self.selector();
+        labels.extend([
+            (NAME.to_owned(), family.clone()),
+            (INSTANCE.to_owned(), self.name()),
+            (MANAGED_BY.to_owned(), OPERATOR.to_owned()),
+            (FAMILY.to_owned(), family),
+            (
+                REVISION.to_owned(),
+                self.task_definition.revision.to_string(),
+            ),
+            (GROUP.to_owned(), kname(&self.group(), LABEL_LENGTH)),
+        ]);
+        if self.cluster() != "default" {
+            labels.insert(CLUSTER.to_owned(), kname(self.cluster(), LABEL_LENGTH));
+        }
+        labels
+    }
+
+    /// The metadata of an object that belongs to this service or task alone.
+    pub(crate) fn metadata(&self, name: impl Into<String>) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name.into()),
+            namespace: Some(self.settings.namespace.clone()),
+            labels: Some(self.labels()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    /// The metadata of an object that several services and tasks of the namespace share.
+    pub(crate) fn shared_metadata(&self, name: impl Into<String>, app: &str) -> ObjectMeta {
+        let name = name.into();
+        ObjectMeta {
+            labels: Some(shared_labels(app, &name)),
+            name: Some(name),
+            namespace: Some(self.settings.namespace.clone()),
+            ..ObjectMeta::default()
+        }
+    }
+}
+
+/// The recommended labels of an object that no service owns alone. `app` says what it is for, for instance `efs`.
+pub(crate) fn shared_labels(app: &str, name: &str) -> Labels {
+    Labels::from([
+        (NAME.to_owned(), app.to_owned()),
+        (INSTANCE.to_owned(), name.to_owned()),
+        (MANAGED_BY.to_owned(), OPERATOR.to_owned()),
+    ])
+}

@@ -1,0 +1,83 @@
+//! A task definition as the pods of a service or task: a list of features, each of which adds its own part.
+
+mod container;
+mod dependencies;
+mod ebs_volume;
+mod environment;
+mod health_check;
+mod lifecycle;
+mod logging;
+mod network;
+mod placement;
+mod resources;
+mod role;
+mod secrets;
+mod security;
+mod volumes;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::core::v1::{Container, PodSpec, PodTemplateSpec},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+
+use super::{Context, Manifests};
+use crate::diagnostic::Diagnostics;
+
+pub(crate) use dependencies::{Plan, Role};
+
+/// A pod in the making, and the objects that it needs.
+pub(crate) struct Draft {
+    /// Annotations of the pod.
+    pub(crate) annotations: BTreeMap<String, String>,
+    /// The pod's specification.
+    pub(crate) spec: PodSpec,
+    /// Which container stands where, and why.
+    pub(crate) plan: Plan,
+    /// Objects that the pod refers to.
+    pub(crate) objects: Manifests,
+}
+
+impl Draft {
+    /// The Kubernetes container of the ECS container at `index` of the task definition.
+    pub(crate) fn container_mut(&mut self, index: usize) -> Option<&mut Container> {
+        if let Some(position) = self.plan.init.iter().position(|i| *i == index) {
+            return self.spec.init_containers.as_mut()?.get_mut(position);
+        }
+        let position = self.plan.main.iter().position(|i| *i == index)?;
+        self.spec.containers.get_mut(position)
+    }
+}
+
+/// Makes the pod template of a service or task and the objects that its pods refer to.
+pub(crate) fn pod_template(
+    cx: &Context<'_>,
+    notes: &mut Diagnostics,
+) -> (PodTemplateSpec, Manifests) {
+    let plan = dependencies::plan(cx, notes);
+    let mut draft = container::draft(cx, plan, notes);
+    dependencies::apply(cx, &mut draft, notes);
+    environment::apply(cx, &mut draft, notes);
+    secrets::apply(cx, &mut draft, notes);
+    resources::apply(cx, &mut draft, notes);
+    health_check::apply(cx, &mut draft, notes);
+    lifecycle::apply(cx, &mut draft, notes);
+    network::apply(cx, &mut draft, notes);
+    security::apply(cx, &mut draft, notes);
+    volumes::apply(cx, &mut draft, notes);
+    ebs_volume::apply(cx, &mut draft, notes);
+    logging::apply(cx, &mut draft, notes);
+    role::apply(cx, &mut draft, notes);
+    placement::apply(cx, &mut draft, notes);
+    let metadata = ObjectMeta {
+        labels: Some(cx.labels()),
+        annotations: (!draft.annotations.is_empty()).then_some(draft.annotations),
+        ..ObjectMeta::default()
+    };
+    let template = PodTemplateSpec {
+        metadata: Some(metadata),
+        spec: Some(draft.spec),
+    };
+    (template, draft.objects)
+}

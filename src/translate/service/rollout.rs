@@ -1,0 +1,1 @@
+//! Minimum and maximum healthy percent as numbers of tasks.

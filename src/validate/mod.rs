@@ -1,0 +1,72 @@
+//! Step 1, pure: AWS request shapes and [`Settings`] in, validated types out, or everything that is wrong at once.
+//!
+//! A file per ECS feature. Each has the validated type of its feature and the function that makes it. Such a function
+//! reports what it rejects and returns the best value it can, so that the next one can look too; nobody sees that
+//! value if anything was rejected. Plain limits and enums are checked by the reader's walk over [`crate::fields`].
+
+mod arn;
+mod container;
+mod dependencies;
+mod deployment;
+mod ebs_volume;
+mod environment;
+mod health_check;
+mod load_balancer;
+mod logging;
+mod network;
+mod placement;
+mod resources;
+mod role;
+mod scaling;
+mod secret;
+mod security;
+mod service;
+mod service_connect;
+mod task;
+mod task_definition;
+mod volume;
+
+pub use arn::*;
+pub use container::*;
+pub use dependencies::*;
+pub use deployment::*;
+pub use ebs_volume::*;
+pub use environment::*;
+pub use health_check::*;
+pub use load_balancer::*;
+pub use logging::*;
+pub use network::*;
+pub use placement::*;
+pub use resources::*;
+pub use role::*;
+pub use scaling::*;
+pub use secret::*;
+pub use security::*;
+pub use service::*;
+pub use service_connect::*;
+pub use task::*;
+pub use task_definition::*;
+pub use volume::*;
+
+use crate::{ecs, settings::Settings};
+
+/// What the validation of one part may know of the whole.
+///
+/// `F:` rules of ECS (those for Fargate) hold when [`Scope::fargate`] is set: the task definition is compatible with
+/// Fargate, or its service or task asks for it.
+pub(crate) struct Scope<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) request: &'a ecs::TaskDefinition,
+    pub(crate) fargate: bool,
+    pub(crate) windows: bool,
+    pub(crate) network_mode: NetworkMode,
+    /// Whether the pods end by themselves (`RunTask`) or run for ever (a service).
+    pub(crate) standalone_task: bool,
+}
+
+impl Scope<'_> {
+    /// Whether the pods run on EKS Fargate, with its limits.
+    pub(crate) fn eks_fargate(&self) -> bool {
+        self.fargate && self.settings.compute == crate::settings::Compute::EksFargate
+    }
+}

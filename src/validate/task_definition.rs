@@ -1,0 +1,222 @@
+//! A task definition as a whole.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Container, Graph, Network, NetworkMode, PlacementConstraint, Role, Scope, TaskSize, Volume,
+    validate_container, validate_graph, validate_network, validate_role, validate_task_constraints,
+    validate_task_size, validate_volumes,
+};
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    ecs,
+    settings::Settings,
+};
+
+/// A task definition and its number, if the document has one.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskDefinitionInput<'a> {
+    /// The `RegisterTaskDefinition` request.
+    pub request: &'a ecs::TaskDefinition,
+    /// The revision, where the input knows it (`DescribeTaskDefinition` output, a pinned reference).
+    pub revision: Option<u64>,
+}
+
+/// A task definition that can be translated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskDefinition {
+    /// The family's name as ECS has it.
+    pub family: String,
+    /// The revision; 1 where the input has none.
+    pub revision: u64,
+    /// The containers in the order of the definition.
+    pub containers: Vec<Container>,
+    /// Who waits for whom.
+    pub graph: Graph,
+    /// The volumes in the order of the definition.
+    pub volumes: Vec<Volume>,
+    /// The network mode and what all containers share of the network.
+    pub network: Network,
+    /// CPU and memory of the whole task.
+    pub size: TaskSize,
+    /// Operating system and architecture.
+    pub platform: Platform,
+    /// Whether the rules of Fargate hold.
+    pub fargate: bool,
+    /// The role of the application.
+    pub task_role: Option<Role>,
+    /// The role that reads secrets.
+    pub execution_role: Option<Role>,
+    /// Which process namespace the containers see.
+    pub pid_mode: Option<NamespaceMode>,
+    /// Which IPC namespace the containers see.
+    pub ipc_mode: Option<NamespaceMode>,
+    /// `memberOf` constraints.
+    pub constraints: Vec<PlacementConstraint>,
+    /// Ephemeral storage in GiB.
+    pub ephemeral_storage_gib: Option<i64>,
+    /// Whether the pod runs in a sandbox (`ISOLATED_SANDBOX`).
+    pub isolated_sandbox: bool,
+    /// The tags of the definition.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// `runtimePlatform`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Platform {
+    /// The operating system, if one is asked for.
+    pub os: Option<OperatingSystem>,
+    /// The processor architecture, if one is asked for.
+    pub architecture: Option<Architecture>,
+}
+
+/// An operating system that nodes can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperatingSystem {
+    /// Any Linux.
+    Linux,
+    /// A Windows Server with this build.
+    Windows(WindowsBuild),
+}
+
+/// The Windows Server builds that Kubernetes nodes can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowsBuild {
+    /// 10.0.17763
+    Server2019,
+    /// 10.0.20348
+    Server2022,
+    /// 10.0.26100
+    Server2025,
+}
+
+impl WindowsBuild {
+    /// The build of an `operatingSystemFamily` such as `WINDOWS_SERVER_2022_CORE`; `None` for builds that EKS does
+    /// not have.
+    #[must_use]
+    pub fn of_family(family: &str) -> Option<Self> {
+        let edition = family.strip_prefix("WINDOWS_SERVER_")?;
+        match edition.split('_').next()? {
+            "2019" => Some(Self::Server2019),
+            "2022" => Some(Self::Server2022),
+            "2025" => Some(Self::Server2025),
+            _ => None,
+        }
+    }
+
+    /// The value of the node label `node.kubernetes.io/windows-build`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Server2019 => "10.0.17763",
+            Self::Server2022 => "10.0.20348",
+            Self::Server2025 => "10.0.26100",
+        }
+    }
+}
+
+/// A processor architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// `X86_64`
+    Amd64,
+    /// `ARM64`
+    Arm64,
+}
+
+/// `pidMode` and `ipcMode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamespaceMode {
+    /// The host's namespace.
+    Host,
+    /// One namespace for the containers of the task.
+    Task,
+    /// A namespace for each container (`ipcMode` alone).
+    None,
+}
+
+/// Validates a task definition for a service or a task that may ask for Fargate itself.
+pub(crate) fn validate_task_definition(
+    input: TaskDefinitionInput<'_>,
+    asks_for_fargate: bool,
+    standalone_task: bool,
+    settings: &Settings,
+    sink: &mut Diagnostics,
+) -> TaskDefinition {
+    let request = input.request;
+    let root = FieldPath::root(Subject::TaskDefinition);
+    let scope = Scope {
+        settings,
+        request,
+        fargate: asks_for_fargate
+            || request
+                .requires_compatibilities
+                .iter()
+                .any(|c| c == "FARGATE"),
+        windows: super::container::is_windows(request),
+        network_mode: NetworkMode::of(request),
+        standalone_task,
+    };
+    if request.container_definitions.is_empty() {
+        sink.report(
+            root.field("containerDefinitions"),
+            Message::RequiredField {
+                name: "containerDefinitions".to_owned(),
+            },
+        );
+    }
+    let containers: Vec<_> = request
+        .container_definitions
+        .iter()
+        .enumerate()
+        .map(|(index, raw)| {
+            let path = root.field("containerDefinitions").index(index);
+            validate_container(index, raw, &scope, &path, sink)
+        })
+        .collect();
+    super::container::validate_task_fields(&scope, &root, sink);
+    TaskDefinition {
+        family: request.family.clone().unwrap_or_default(),
+        revision: input.revision.unwrap_or(1),
+        graph: validate_graph(&scope, sink),
+        volumes: validate_volumes(&scope, sink),
+        network: validate_network(&scope, sink),
+        size: validate_task_size(&scope, sink),
+        platform: super::container::platform(&scope),
+        fargate: scope.fargate,
+        task_role: validate_role(
+            request.task_role_arn.as_deref(),
+            settings,
+            &root.field("taskRoleArn"),
+            sink,
+        ),
+        execution_role: validate_role(
+            request.execution_role_arn.as_deref(),
+            settings,
+            &root.field("executionRoleArn"),
+            sink,
+        ),
+        pid_mode: super::container::namespace_mode(request.pid_mode.as_deref()),
+        ipc_mode: super::container::namespace_mode(request.ipc_mode.as_deref()),
+        constraints: validate_task_constraints(&scope, sink),
+        ephemeral_storage_gib: request
+            .ephemeral_storage
+            .as_ref()
+            .and_then(|e| e.size_in_gi_b),
+        isolated_sandbox: super::container::isolated_sandbox(request),
+        tags: tags(&request.tags),
+        containers,
+    }
+}
+
+/// Tags as a map; the last value of a key that is given twice (validation rejects those).
+pub(crate) fn tags(tags: &[ecs::Tag]) -> BTreeMap<String, String> {
+    tags.iter()
+        .map(|tag| {
+            (
+                tag.key.clone().unwrap_or_default(),
+                tag.value.clone().unwrap_or_default(),
+            )
+        })
+        .collect()
+}
