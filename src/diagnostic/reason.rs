@@ -84,7 +84,7 @@ macro_rules! reasons {
 reasons! {
     Error {
         AllWeightsZero => "at least one capacity provider needs a weight greater than 0", "";
-        AmbiguousDocument { message } => "{message}", "add the members that tell what it is, or convert it alone";
+        AmbiguousDocument { message, advice } => "{message}", "{advice}";
         AppMeshUnsupported => "App Mesh is discontinued", "remove proxyConfiguration and use Service Connect or a service mesh";
         AttributeValueNotALabel { value } => "{value} is not a valid label value, so no node can be labelled with it", "rename the attribute value";
         AwslogsOptionMissing { name } => "awslogs needs option {name}", "";
@@ -235,7 +235,7 @@ reasons! {
         TaskDefinitionRequired => "taskDefinition is required", "";
         TooManyDnsServers => "a pod takes at most 3 DNS servers", "";
         UnknownContainer { value } => "container {value} does not exist in the task definition", "";
-        UnknownField { path } => "{path} is not a member of this API", "";
+        UnknownField { path, advice } => "{path} is not a member of this API", "{advice}";
         UnknownPortName { value } => "no port mapping is named {value}", "";
         UnknownTimezone { value } => "{value} is not an IANA time zone", "";
         UnknownVolume { value } => "volume {value} does not exist in the task definition", "";
