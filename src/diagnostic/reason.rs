@@ -239,6 +239,7 @@ reasons! {
         UnknownPortName { value } => "no port mapping is named {value}", "";
         UnknownTimezone { value } => "{value} is not an IANA time zone", "";
         UnknownVolume { value } => "volume {value} does not exist in the task definition", "";
+        UnreadableFile { error } => "the file cannot be read: {error}", "";
         UtilizationNeedsRequests { metric } => "{metric} utilisation needs a task size or a request in every container", "";
         VolumeNotConfiguredAtLaunch { name } => "volume {name} needs an entry in volumeConfigurations", "";
         VpcLatticeUnsupported => "VPC Lattice target groups are not translated", "use the AWS Gateway API controller";
@@ -340,6 +341,7 @@ reasons! {
         EssentialExitRestartsInPlace => "the only container is restarted in the same pod", "";
         ExecUsesRbac => "use kubectl exec", "";
         FaultInjectionEndpointAbsent => "no fault injection endpoint", "";
+        FamilyAssumed { name } => "the task definition has no family, so it is named {name} after its file", "give family";
         ForecastOnlyIgnored => "no forecasts are made", "";
         GracePeriodUnused => "nothing checks health", "";
         HealthCheckReportOnly => "ECS only reports this health check", "no probe is made";
@@ -364,8 +366,11 @@ reasons! {
         SecretRefreshDelay { interval } => "values can be up to {interval} old when a task starts", "";
         ServiceAssumed { name } => "no service runs {name}, so a service of one task was made for it", "give its service document too";
         ServiceConnectProxyAbsent => "there is no proxy", "";
+        ServiceNameAssumed { name } => "the service has no name, so it is named {name} after its task definition", "give serviceName";
         ServiceRoleUnused => "no service-linked role", "";
         StartTimeoutUnused => "nothing waits for this container's completion or health", "";
+        TaskDefinitionAssumed { name } => "no task definition is named, so {name} is run, the only one given", "give taskDefinition";
+        TaskDefinitionUnused { name, used } => "{name} is not converted, because {used} is run", "";
         TaskSizeIgnoredOnWindows => "task size is ignored for Windows, as in ECS", "";
         TerminatingPodsNotCounted => "terminating pods are not counted against maximumPercent", "";
         VolumeLabelsIgnored => "no volume object carries them", "";
