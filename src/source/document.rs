@@ -9,7 +9,7 @@ use super::{
     spelling,
     syntax::parse_one,
     text::{SourceText, Span},
-    tree::Node,
+    tree::{Node, Value},
 };
 use crate::diagnostic::{Diagnostic, FieldPath, Reason, Segment};
 
@@ -115,6 +115,21 @@ impl Document {
             .map_or(self.slice, |location| location.span(diagnostic.reason()))
     }
 
+    /// How many elements the list at a path has.
+    pub(super) fn list_length(&self, segments: &[Segment]) -> usize {
+        let node = self
+            .document_node()
+            .and_then(|document| body(document, &self.form));
+        let list = segments.iter().try_fold(node, |node, segment| {
+            let Segment::Member(name) = segment else {
+                return None;
+            };
+            let member = spelling::find(node?, name, self.form.spelling)?;
+            Some(Some(&member.value))
+        });
+        list.flatten().and_then(Node::elements).map_or(0, <[_]>::len)
+    }
+
     pub(super) fn locate_segments(&self, segments: &[Segment]) -> Option<Location> {
         let document = self.document_node()?;
         let mut segments = segments;
@@ -143,7 +158,13 @@ impl Document {
                     .map(|member| (Some(member.key_span), &member.value)),
                 Segment::Element(index) => node
                     .elements()
-                    .and_then(|elements| elements.get(*index))
+                    .and_then(|elements| {
+                        // The walk leaves `null` out before it counts.
+                        let mut present = elements
+                            .iter()
+                            .filter(|element| !matches!(element.value, Value::Null));
+                        present.nth(*index)
+                    })
                     .map(|element| (None, element)),
             };
             let Some((key, value)) = next else {

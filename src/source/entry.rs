@@ -7,7 +7,7 @@ use super::{
     placeholder::{Fill, filled, placeholders},
     reference::{Reference, ServiceName, short_name},
     text::Span,
-    tree::Node,
+    tree::{Node, Value},
 };
 
 /// A document without its contents, small enough to keep one for each of a hundred thousand.
@@ -45,6 +45,22 @@ pub(super) enum Target {
 }
 
 impl Entry {
+    /// Gives a scheduled action inside a scalable target what the target scales; `scaled` is the last target's.
+    pub(super) fn inherit(&mut self, scaled: &mut Option<Target>) {
+        match self.form.kind() {
+            Kind::ScalableTarget => *scaled = Some(self.target.clone()),
+            Kind::ScheduledAction
+                if self.target == Target::Absent
+                    && self.form.spelling == Spelling::CloudFormation =>
+            {
+                if let Some(scaled) = scaled {
+                    self.target = scaled.clone();
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// The entry of a document that was found in the tree `root`.
     pub(super) fn new(
         origin: usize,
@@ -102,6 +118,19 @@ pub(super) fn follow<'n, 'a>(root: &'n Node<'a>, steps: &[Step]) -> Option<&'n N
     })
 }
 
+/// The node at the end of `steps`, alone.
+pub(super) fn take<'a>(root: Node<'a>, steps: &[Step]) -> Option<Node<'a>> {
+    steps
+        .iter()
+        .try_fold(root, |mut node, step| match (step, &mut node.value) {
+            (Step::Member(key), _) => node.take(key).map(|member| member.value),
+            (Step::Element(index), Value::List(elements)) if *index < elements.len() => {
+                Some(elements.swap_remove(*index))
+            }
+            _ => None,
+        })
+}
+
 /// The request inside its envelope.
 pub(super) fn body<'n, 'a>(document: &'n Node<'a>, form: &Form) -> Option<&'n Node<'a>> {
     match form.envelope.member() {
@@ -134,7 +163,7 @@ impl<'n> Keys<'n, '_> {
 
     fn revision(&self) -> Option<u64> {
         let number = self.node("revision").and_then(|node| match &node.value {
-            super::tree::Value::Number(text) | super::tree::Value::String(text) => {
+            Value::Number(text) | Value::String(text) => {
                 text.parse().ok()
             }
             _ => None,
@@ -158,7 +187,7 @@ impl<'n> Keys<'n, '_> {
             return Target::Absent;
         };
         let Some(text) = node.text() else {
-            return if matches!(node.value, super::tree::Value::Null) {
+            return if matches!(node.value, Value::Null) {
                 Target::Absent
             } else {
                 Target::Unclear

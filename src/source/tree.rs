@@ -156,6 +156,34 @@ impl<'a> Node<'a> {
         total
     }
 
+    /// The same tree, free of its text.
+    pub(super) fn into_owned(self) -> Node<'static> {
+        let own = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        let value = match self.value {
+            Value::Null => Value::Null,
+            Value::Bool(text) => Value::Bool(own(text)),
+            Value::Number(text) => Value::Number(own(text)),
+            Value::String(text) => Value::String(own(text)),
+            Value::List(elements) => {
+                Value::List(elements.into_iter().map(Self::into_owned).collect())
+            }
+            Value::Object(members) => Value::Object(
+                members
+                    .into_iter()
+                    .map(|member| Member {
+                        key: own(member.key),
+                        key_span: member.key_span,
+                        value: member.value.into_owned(),
+                    })
+                    .collect(),
+            ),
+        };
+        Node {
+            value,
+            span: self.span,
+        }
+    }
+
     /// The same tree without its text: keys and places, to find fields in after the text is gone.
     pub(super) fn into_skeleton(self) -> Node<'static> {
         let value = match self.value {
@@ -172,7 +200,8 @@ impl<'a> Node<'a> {
                     })
                     .collect(),
             ),
-            _ => Value::Null,
+            Value::Null => Value::Null,
+            _ => Value::Bool(Cow::Borrowed("")),
         };
         Node {
             value,
