@@ -5,8 +5,10 @@
 //! [`diagnostic`] is what we tell the user, [`settings`] is all that the pure parts may know besides their input.
 
 pub mod crd;
+pub mod decide;
 pub mod diagnostic;
 pub mod ecs;
+pub mod fields;
 pub mod settings;
 pub mod source;
 pub mod translate;

@@ -137,7 +137,7 @@ reasons! {
         ExtraHostsConflict { hostname } => "{hostname} has two addresses in this task", "a pod has one /etc/hosts";
         ExtraHostsWithAwsvpc => "extraHosts is not supported with networkMode awsvpc", "";
         FargateCapability { value } => "Fargate only allows adding SYS_PTRACE, not {value}", "";
-        FargateCpuMemory { cpu, memory, list } => "Fargate has no size with cpu {cpu} and memory {memory}", "memory for {cpu} must be one of {list}";
+        FargateCpuMemory { cpu, memory, sizes } => "Fargate has no size with cpu {cpu} and memory {memory}", "{sizes}";
         FargateDockerVolume => "Fargate has no Docker volumes", "use efsVolumeConfiguration or an empty volume";
         FargateGpu => "Fargate has no GPUs", "use EC2 capacity";
         FargateHostVolume => "Fargate has no host.sourcePath", "use an empty volume or EFS";
@@ -257,11 +257,12 @@ reasons! {
         ClusterDnsReplaced => "with own DNS servers, cluster service names do not resolve", "";
         ClusterSecurityGroupNeeded => "add the cluster security group, or pods cannot reach the control plane and CoreDNS", "";
         CompleteTreatedAsSuccess { name } => "dependents start only if {name} exits with 0", "";
+        CompletionDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it has ended", "";
         ContainerRestartPolicyNeeds135 { name } => "container restart policies need Kubernetes 1.35", "{name} runs once";
         CooldownTooLong { value } => "{value} s is cut to 3600 s", "";
         DaemonMaximumPercentIgnored => "DAEMON services never start extra tasks", "100 is used";
         DaemonPercentRoundsUp => "DaemonSet percentages round up", "the operator writes exact numbers";
-        DependencyGraphLinearized { b, a } => "{b} starts only after {a}, although it does not depend on it", "";
+        DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "";
         DeploymentAlarmsNeedCloudWatch => "alarms count only if the operator may call cloudwatch:DescribeAlarms", "";
         DeploymentCannotProgress { min, max, d } => "with {min}/{max} and {d} tasks no task can be stopped or started", "updates are held back";
         DisableScaleInMixed => "one HPA cannot exclude one metric from scale-in", "more tasks may be kept";
@@ -302,7 +303,6 @@ reasons! {
         RolloutNumbersStatic => "maxSurge and maxUnavailable do not follow the HPA without the operator", "";
         SandboxRuntimeClass { name } => "RuntimeClass {name} replaces the Nitro sandbox", "";
         ScaleOutCooldownApproximated => "an HPA has no scale-out cooldown", "";
-        SecondsIgnored => "the seconds field is ignored", "";
         SecurityGroupsNotEnforced => "security groups for pods are not available here", "";
         ServiceConnectAccessLogsAbsent => "there is no proxy that writes access logs", "";
         ServiceConnectAliasNeedsClusterIP { name } => "{name} is not resolvable until the operator adds it", "";
@@ -354,7 +354,7 @@ reasons! {
         ManagedTagsAreLabels => "labels exist in any case", "";
         MetricResolutionIsClusterWide => "metrics-server sets the resolution", "";
         NameSanitized { original, name } => "{original} became {name}", "";
-        NeedsController => "in convert mode nothing does this", "";
+        NeedsController { what } => "in convert mode nothing does this: {what}", "";
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
         PlacementStrategyOrder => "scores are added, not applied in order", "";

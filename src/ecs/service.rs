@@ -71,6 +71,9 @@ pub struct Service {
     pub gateway_connectors: Vec<GatewayConnector>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitoring: Option<MonitoringConfiguration>,
+    /// A member of `UpdateService` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub force_new_deployment: Option<bool>,
 }
 
 /// `LoadBalancer` of the AWS API.

@@ -17,6 +17,8 @@ pub(crate) const TASK: &str = "ecs-operator.dev/task";
 pub(crate) const GROUP: &str = "ecs-operator.dev/group";
 /// The capacity provider of a pod or node.
 pub(crate) const CAPACITY_PROVIDER: &str = "ecs-operator.dev/capacity-provider";
+/// Tags of the task, or of the service on its workload.
+const TAGS: &str = "ecs-operator.dev/tags";
 const FAMILY: &str = "ecs-operator.dev/family";
 const REVISION: &str = "ecs-operator.dev/revision";
 const CLUSTER: &str = "ecs-operator.dev/cluster";
@@ -82,6 +84,11 @@ impl Context<'_> {
             ..ObjectMeta::default()
         }
     }
+}
+
+/// The annotation that holds tags, as a JSON object; `None` where there are none.
+pub(crate) fn tags_annotation(tags: &BTreeMap<String, String>) -> Option<(String, String)> {
+    (!tags.is_empty()).then(|| (TAGS.to_owned(), serde_json::json!(tags).to_string()))
 }
 
 /// The recommended labels of an object that no service owns alone. `app` says what it is for, for instance `efs`.

@@ -11,6 +11,8 @@ mod pod;
 mod quantity;
 mod service;
 mod task;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use escape::escape_dollars;
 pub use manifests::{CustomObject, Manifests, Object};
@@ -19,7 +21,11 @@ pub use quantity::{container_cpu, mebibytes, task_cpu};
 pub use service::translate_service;
 pub use task::translate_task;
 
-use crate::{settings::Settings, validate};
+use crate::{
+    diagnostic::{FieldPath, Subject},
+    settings::Settings,
+    validate,
+};
 
 /// Whose pods are made.
 #[derive(Clone, Copy)]
@@ -53,6 +59,14 @@ impl<'a> Context<'a> {
             workload: Workload::Task(task),
             task_definition: &task.task_definition,
         }
+    }
+
+    /// The path of the service or task document.
+    pub(crate) const fn root(&self) -> FieldPath {
+        FieldPath::root(match self.workload {
+            Workload::Service(_) => Subject::Service,
+            Workload::Task(_) => Subject::Task,
+        })
     }
 
     /// The name of the service or task, made to fit Kubernetes.
@@ -93,7 +107,9 @@ impl<'a> Context<'a> {
     /// Whether a load balancer sends traffic to the pods.
     pub(crate) const fn is_load_balanced(&self) -> bool {
         match self.workload {
-            Workload::Service(service) => !service.load_balancers.is_empty(),
+            Workload::Service(service) => {
+                !service.load_balancers.is_empty() || service.expose.is_some()
+            }
             Workload::Task(_) => false,
         }
     }

@@ -13,20 +13,38 @@ pub const LABEL_LENGTH: usize = 63;
 /// hex digits of its SHA-256 are appended, so that two ECS names that differ only in case or `_` never collide.
 #[must_use]
 pub fn kname(name: &str, max: usize) -> String {
-    let mut base: String = name
+    let base = base(name);
+    if base == name && base.len() <= max {
+        return base;
+    }
+    marked(base, name, max)
+}
+
+/// Makes `name` the name of a Service. Before Kubernetes 1.36 that must not begin with a digit.
+#[must_use]
+pub(crate) fn service_name(name: &str, kubernetes_minor: u32) -> String {
+    let base = base(name);
+    if kubernetes_minor < 36 && base.starts_with(|c: char| c.is_ascii_digit()) {
+        return marked(format!("x{base}"), name, LABEL_LENGTH);
+    }
+    kname(name, LABEL_LENGTH)
+}
+
+fn base(name: &str) -> String {
+    let text: String = name
         .chars()
         .map(|c| match c.to_ascii_lowercase() {
             c @ ('a'..='z' | '0'..='9' | '-') => c,
             _ => '-',
         })
         .collect();
-    base = base.trim_matches('-').to_owned();
-    if base.is_empty() {
-        base.push('x');
+    match text.trim_matches('-') {
+        "" => "x".to_owned(),
+        text => text.to_owned(),
     }
-    if base == name && base.len() <= max {
-        return base;
-    }
+}
+
+fn marked(mut base: String, name: &str, max: usize) -> String {
     base.truncate(max.saturating_sub(9));
     format!("{}-{}", base.trim_end_matches('-'), hex_digest(name, 8))
 }
@@ -58,5 +76,12 @@ mod tests {
         let long = kname(&"x".repeat(300), 63);
         assert_eq!(long.len(), 63);
         assert!(kname("___", 52).starts_with("x-"));
+    }
+
+    #[test]
+    fn services_begin_with_a_letter_before_kubernetes_1_36() {
+        assert_eq!(service_name("web", 33), "web");
+        assert_eq!(service_name("2048", 36), "2048");
+        assert!(service_name("2048", 35).starts_with("x2048-"));
     }
 }

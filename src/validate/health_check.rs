@@ -2,7 +2,7 @@
 
 use super::Scope;
 use crate::{
-    diagnostic::{Diagnostics, FieldPath},
+    diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
 };
 
@@ -26,26 +26,92 @@ pub struct HealthCheck {
 pub struct Restart {
     /// Exit codes that do not lead to a restart.
     pub ignored_exit_codes: Vec<i64>,
-    /// Whether `restartAttemptPeriod` is set to something else than its default.
+    /// `restartAttemptPeriod` in seconds, if it is something else than its default of 300.
     pub attempt_period: Option<i64>,
 }
 
-/// Validates `healthCheck`; `["NONE"]` is no check.
-pub(crate) fn validate_health_check(
-    _raw: &ecs::ContainerDefinition,
-    _scope: &Scope<'_>,
-    _path: &FieldPath,
-    _sink: &mut Diagnostics,
-) -> Option<HealthCheck> {
-    None
+/// Whether `raw` has a health check that ECS runs.
+pub(crate) fn has_health_check(raw: &ecs::ContainerDefinition) -> bool {
+    raw.health_check
+        .as_ref()
+        .and_then(|check| check.command.first())
+        .is_some_and(|first| first != "NONE")
 }
 
-/// Validates `restartPolicy`.
+/// Validates `healthCheck`; `["NONE"]` is no check.
+///
+/// Numbers out of range are the reader's to reject; here they are brought into range, so that nothing divides by zero.
+pub(crate) fn validate_health_check(
+    raw: &ecs::ContainerDefinition,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<HealthCheck> {
+    let raw = raw.health_check.as_ref()?;
+    let command = match argument_vector(&raw.command, scope.windows) {
+        Ok(command) => command?,
+        Err(value) => {
+            sink.report(
+                path.field("healthCheck").field("command"),
+                Message::InvalidValue {
+                    value,
+                    allowed: "a command after CMD or CMD-SHELL, or NONE alone".to_owned(),
+                },
+            );
+            return None;
+        }
+    };
+    Some(HealthCheck {
+        command,
+        interval: raw.interval.unwrap_or(30).clamp(5, 300),
+        timeout: raw.timeout.unwrap_or(5).clamp(2, 60),
+        retries: raw.retries.unwrap_or(3).clamp(1, 10),
+        start_period: raw.start_period.unwrap_or(0).clamp(0, 300),
+    })
+}
+
+/// What the probe runs: `None` for `NONE`, an error with the offending text if nothing is left to run.
+///
+/// `CMD-SHELL` is one string for the container's default shell: `/bin/sh -c` on Linux, `cmd /S /C` on Windows, as
+/// Docker has it. Without either word the list is run as it stands.
+fn argument_vector(command: &[String], windows: bool) -> Result<Option<Vec<String>>, String> {
+    let rest = command.get(1..).unwrap_or_default();
+    let vector = match command.first().map(String::as_str) {
+        None => return Err("an empty list".to_owned()),
+        Some("NONE") => return Ok(None),
+        Some("CMD") => rest.to_vec(),
+        Some("CMD-SHELL") if rest.is_empty() => Vec::new(),
+        Some("CMD-SHELL") => {
+            let shell: &[&str] = if windows {
+                &["cmd", "/S", "/C"]
+            } else {
+                &["/bin/sh", "-c"]
+            };
+            let shell = shell.iter().map(|word| (*word).to_owned());
+            shell.chain(rest.iter().cloned()).collect()
+        }
+        Some(_) => command.to_vec(),
+    };
+    if vector.is_empty() {
+        Err(command.join(" "))
+    } else {
+        Ok(Some(vector))
+    }
+}
+
+/// Validates `restartPolicy`; `None` also for one that is not enabled.
+///
+/// Exit codes out of range are the reader's to reject; no process can end with one.
 pub(crate) fn validate_restart(
-    _raw: &ecs::ContainerDefinition,
+    raw: &ecs::ContainerDefinition,
     _scope: &Scope<'_>,
     _path: &FieldPath,
     _sink: &mut Diagnostics,
 ) -> Option<Restart> {
-    None
+    let raw = raw.restart_policy.as_ref()?;
+    let ignored = raw.ignored_exit_codes.iter().copied();
+    (raw.enabled == Some(true)).then(|| Restart {
+        ignored_exit_codes: ignored.filter(|code| (0..=255).contains(code)).collect(),
+        attempt_period: raw.restart_attempt_period.filter(|seconds| *seconds != 300),
+    })
 }

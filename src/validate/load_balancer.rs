@@ -1,8 +1,348 @@
-//! Target groups, service registries and the operator's own way to expose a service.
+//! Target groups, and the operator's own way to expose a service.
+
+use super::{Container, NetworkMode, Port, Protocol, TaskDefinition};
+use crate::{
+    crd,
+    diagnostic::{Diagnostics, FieldPath, Message},
+    ecs,
+    settings::{Addon, Settings},
+};
 
 /// One entry of `loadBalancers`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadBalancer {
+    /// The position in `loadBalancers`.
+    pub index: usize,
     /// The target group.
     pub target_group_arn: String,
+    /// The port of the container that gets the traffic.
+    pub port: u16,
+    /// The protocol of that port.
+    pub protocol: Protocol,
+    /// The target group of the other colour (strategy `BLUE_GREEN`).
+    pub alternate_target_group_arn: Option<String>,
+}
+
+/// A load balancer that is made for a service, since no target group is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expose {
+    /// What is made.
+    pub kind: ExposeKind,
+    /// The port of the container that gets the traffic.
+    pub port: u16,
+    /// The protocol of that port.
+    pub protocol: Protocol,
+    /// Whether only the VPC reaches it.
+    pub internal: bool,
+    /// ACM certificates of the secure listener.
+    pub certificate_arns: Vec<String>,
+}
+
+/// What exposes a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExposeKind {
+    /// An Application Load Balancer, or what the cluster's ingress class stands for.
+    Application {
+        /// The path of its rule.
+        path: String,
+    },
+    /// A Network Load Balancer.
+    Network,
+}
+
+/// Validates `loadBalancers`
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html>).
+pub(crate) fn validate_load_balancers(
+    raw: &[ecs::LoadBalancer],
+    task_definition: &TaskDefinition,
+    settings: &Settings,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Vec<LoadBalancer> {
+    let available =
+        settings.has(Addon::AwsLoadBalancerController) || settings.has(Addon::EksAutoMode);
+    let mut balancers: Vec<LoadBalancer> = Vec::new();
+    for (index, entry) in raw.iter().enumerate() {
+        let path = path.index(index);
+        let Some(balancer) = load_balancer(index, entry, task_definition, &path, sink) else {
+            continue;
+        };
+        let at = path.field("targetGroupArn");
+        if !available {
+            sink.report(at.clone(), Message::TargetGroupBindingUnavailable);
+        }
+        if balancers
+            .iter()
+            .any(|other| other.target_group_arn == balancer.target_group_arn)
+        {
+            sink.report(
+                at,
+                Message::InvalidValue {
+                    value: balancer.target_group_arn.clone(),
+                    allowed: "each target group can be given once".to_owned(),
+                },
+            );
+        }
+        balancers.push(balancer);
+    }
+    balancers
+}
+
+fn load_balancer(
+    index: usize,
+    raw: &ecs::LoadBalancer,
+    task_definition: &TaskDefinition,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<LoadBalancer> {
+    if raw.load_balancer_name.is_some() {
+        sink.report(
+            path.field("loadBalancerName"),
+            Message::ClassicLoadBalancerUnsupported,
+        );
+    } else if raw.target_group_arn.is_none() {
+        sink.report(path.field("targetGroupArn"), required("targetGroupArn"));
+    }
+    let alternate = raw
+        .advanced_configuration
+        .as_ref()
+        .and_then(|advanced| advanced.alternate_target_group_arn.as_deref());
+    for (path, arn) in [
+        (
+            path.field("targetGroupArn"),
+            raw.target_group_arn.as_deref(),
+        ),
+        (
+            path.field("advancedConfiguration")
+                .field("alternateTargetGroupArn"),
+            alternate,
+        ),
+    ] {
+        if let Some(arn) = arn.filter(|arn| !is_target_group(arn)) {
+            sink.report(
+                path,
+                Message::InvalidTargetGroupArn {
+                    value: arn.to_owned(),
+                },
+            );
+        }
+    }
+    let port = mapped_port(
+        raw.container_name.as_deref(),
+        raw.container_port,
+        task_definition,
+        path,
+        sink,
+    )?;
+    Some(LoadBalancer {
+        index,
+        target_group_arn: raw.target_group_arn.clone()?,
+        port: port.container_port,
+        protocol: port.protocol,
+        alternate_target_group_arn: alternate.map(str::to_owned),
+    })
+}
+
+/// Whether `text` is the ARN of an ELBv2 target group: `…:elasticloadbalancing:…:targetgroup/<name>/<id>`.
+///
+/// Region, account and names may still be placeholders (`${AWS::AccountId}`, which has colons of its own), so the ARN
+/// is not split at colons.
+fn is_target_group(text: &str) -> bool {
+    let Some((head, resource)) = text.split_once(":targetgroup/") else {
+        return false;
+    };
+    let mut parts = resource.split('/');
+    let named = (0..2).all(|_| parts.next().is_some_and(|part| !part.is_empty()));
+    named
+        && parts.next().is_none()
+        && head.starts_with("arn:")
+        && head.contains(":elasticloadbalancing:")
+}
+
+/// Finds the port of a container that a service refers to.
+pub(super) fn mapped_port<'a>(
+    container_name: Option<&str>,
+    container_port: Option<i64>,
+    task_definition: &'a TaskDefinition,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<&'a Port> {
+    let Some(name) = container_name else {
+        sink.report(path.field("containerName"), required("containerName"));
+        return None;
+    };
+    let container = find_container(name, task_definition, path, sink)?;
+    let Some(number) = container_port else {
+        sink.report(path.field("containerPort"), required("containerPort"));
+        return None;
+    };
+    let port = container
+        .ports
+        .iter()
+        .find(|port| i64::from(port.container_port) == number);
+    if port.is_none() {
+        sink.report(
+            path.field("containerPort"),
+            Message::LoadBalancerPortNotMapped {
+                name: name.to_owned(),
+                port: number.to_string(),
+            },
+        );
+    }
+    port
+}
+
+pub(super) fn find_container<'a>(
+    name: &str,
+    task_definition: &'a TaskDefinition,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<&'a Container> {
+    let container = task_definition
+        .containers
+        .iter()
+        .find(|container| container.name == name);
+    if container.is_none() {
+        sink.report(
+            path.field("containerName"),
+            Message::UnknownContainer {
+                value: name.to_owned(),
+            },
+        );
+    }
+    container
+}
+
+pub(super) fn required(name: &str) -> Message {
+    Message::RequiredField {
+        name: name.to_owned(),
+    }
+}
+
+/// Validates `kubernetes.expose`, an extension of this operator.
+pub(crate) fn validate_expose(
+    raw: Option<&crd::Expose>,
+    task_definition: &TaskDefinition,
+    settings: &Settings,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<Expose> {
+    let raw = raw?;
+    let crd::Expose {
+        r#type,
+        container_name,
+        container_port,
+        path: route,
+        scheme,
+        certificate_arns,
+    } = raw;
+    let network = one_of(r#type.as_deref(), ["alb", "nlb"], &path.field("type"), sink);
+    let internal = one_of(
+        scheme.as_deref(),
+        ["internet-facing", "internal"],
+        &path.field("scheme"),
+        sink,
+    );
+    let class = &settings.ingress_class;
+    if !network && class != "alb" && !certificate_arns.is_empty() {
+        sink.report(
+            path.field("certificateArns"),
+            Message::InvalidValue {
+                value: class.clone(),
+                allowed: "ACM certificates need the ingress class alb".to_owned(),
+            },
+        );
+    }
+    let (name, number) = default_port(container_name.as_deref(), *container_port, task_definition);
+    let port = mapped_port(name, number, task_definition, path, sink)?;
+    Some(Expose {
+        kind: if network {
+            ExposeKind::Network
+        } else {
+            ExposeKind::Application {
+                path: route.clone().unwrap_or_else(|| "/".to_owned()),
+            }
+        },
+        port: port.container_port,
+        protocol: port.protocol,
+        internal,
+        certificate_arns: certificate_arns.clone(),
+    })
+}
+
+/// Whether `value` is the second of two words; the first is the default.
+fn one_of(value: Option<&str>, words: [&str; 2], path: &FieldPath, sink: &mut Diagnostics) -> bool {
+    let [default, other] = words;
+    let value = value.unwrap_or(default);
+    if !words.contains(&value) {
+        sink.report(
+            path.clone(),
+            Message::InvalidValue {
+                value: value.to_owned(),
+                allowed: format!("must be {default} or {other}"),
+            },
+        );
+    }
+    value == other
+}
+
+/// Fills in the container and the port where the task definition has only one.
+fn default_port<'a>(
+    container_name: Option<&'a str>,
+    container_port: Option<i64>,
+    task_definition: &'a TaskDefinition,
+) -> (Option<&'a str>, Option<i64>) {
+    let mut with_ports = task_definition
+        .containers
+        .iter()
+        .filter(|container| container_name.is_none_or(|name| container.name == name))
+        .filter(|container| !container.ports.is_empty());
+    match (with_ports.next(), with_ports.next()) {
+        (Some(only), None) => {
+            let port = match only.ports.as_slice() {
+                [port] => Some(i64::from(port.container_port)),
+                _ => None,
+            };
+            (Some(&only.name), container_port.or(port))
+        }
+        _ => (container_name, container_port),
+    }
+}
+
+impl NetworkMode {
+    /// Whether ECS registers instances and their ports with a target group, instead of the tasks' addresses.
+    #[must_use]
+    pub const fn registers_instances(self) -> bool {
+        matches!(self, Self::Bridge | Self::Host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn target_groups_are_told_by_their_arn() {
+        for arn in [
+            "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/943f017f100becff",
+            "arn:aws-cn:elasticloadbalancing:cn-north-1:123456789012:targetgroup/web/943f017f100becff",
+            "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/web/1",
+            "arn:aws:elasticloadbalancing:eu-west-1:{{ must_env `ACCOUNT` }}:targetgroup/<NAME>/<ID>",
+        ] {
+            assert!(is_target_group(arn), "{arn}");
+        }
+        for arn in [
+            "",
+            "web",
+            "<tg-arn>",
+            "{{ tfstate `aws_lb_target_group.web.arn` }}",
+            "${TARGET_GROUP_ARN}",
+            "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/web/50dc6c495c0c9188",
+            "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web",
+            "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/",
+            "arn:aws:vpc-lattice:us-east-1:123456789012:targetgroup/tg-0/1",
+        ] {
+            assert!(!is_target_group(arn), "{arn}");
+        }
+    }
 }

@@ -8,12 +8,14 @@ mod arn;
 mod container;
 mod dependencies;
 mod deployment;
+mod discovery;
 mod ebs_volume;
 mod environment;
 mod health_check;
 mod load_balancer;
 mod logging;
 mod network;
+mod network_configuration;
 mod placement;
 mod resources;
 mod role;
@@ -30,12 +32,14 @@ pub use arn::*;
 pub use container::*;
 pub use dependencies::*;
 pub use deployment::*;
+pub use discovery::*;
 pub use ebs_volume::*;
 pub use environment::*;
 pub use health_check::*;
 pub use load_balancer::*;
 pub use logging::*;
 pub use network::*;
+pub use network_configuration::*;
 pub use placement::*;
 pub use resources::*;
 pub use role::*;
@@ -62,6 +66,11 @@ pub(crate) struct Scope<'a> {
     pub(crate) network_mode: NetworkMode,
     /// Whether the pods end by themselves (`RunTask`) or run for ever (a service).
     pub(crate) standalone_task: bool,
+}
+
+/// A count of the API, whose integers may be out of range in a shape that no reader checked.
+pub(crate) fn clamp(number: i64) -> u32 {
+    u32::try_from(number.max(0)).unwrap_or(u32::MAX)
 }
 
 impl Scope<'_> {

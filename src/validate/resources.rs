@@ -2,9 +2,17 @@
 
 use super::Scope;
 use crate::{
-    diagnostic::{Diagnostics, FieldPath},
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
 };
+
+/// The least memory of a container in MiB; Docker needs that much itself.
+const MIN_CONTAINER_MIB: i64 = 6;
+/// What EKS Fargate gives at most, in GiB
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/fargate-pod-configuration.html>).
+const EKS_FARGATE_STORAGE_GIB: i64 = 175;
+/// The memory in MiB that EKS Fargate adds to each pod for its own processes (same page).
+const EKS_FARGATE_OVERHEAD_MIB: i64 = 256;
 
 /// CPU and memory of a whole task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,17 +36,340 @@ pub struct ContainerResources {
     pub gpus: Option<i64>,
 }
 
+/// The memory in MiB that Fargate has for a number of CPU units.
+struct FargateSize {
+    cpu_units: i64,
+    first_mib: i64,
+    last_mib: i64,
+    step_mib: i64,
+}
+
+/// Fargate's sizes, those of EKS Fargate included
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html>). The 0.25 vCPU row
+/// doubles instead of counting up.
+const FARGATE_SIZES: [FargateSize; 7] = [
+    FargateSize::row(256, 512, 2048, 0),
+    FargateSize::row(512, 1024, 4096, 1024),
+    FargateSize::row(1024, 2048, 8192, 1024),
+    FargateSize::row(2048, 4096, 16384, 1024),
+    FargateSize::row(4096, 8192, 30720, 1024),
+    FargateSize::row(8192, 16384, 61440, 4096),
+    FargateSize::row(16384, 32768, 122_880, 8192),
+];
+
+impl FargateSize {
+    const fn row(cpu_units: i64, first_mib: i64, last_mib: i64, step_mib: i64) -> Self {
+        Self {
+            cpu_units,
+            first_mib,
+            last_mib,
+            step_mib,
+        }
+    }
+
+    fn memories(&self) -> impl Iterator<Item = i64> + use<> {
+        let (last, step) = (self.last_mib, self.step_mib);
+        std::iter::successors(Some(self.first_mib), move |mib| {
+            Some(if step == 0 { mib * 2 } else { mib + step }).filter(|next| *next <= last)
+        })
+    }
+}
+
+/// What EKS Fargate provisions for a pod that requests this much: the smallest size that holds it and 256 MiB more, as
+/// CPU units and MiB. `None` if there is none. A pod without requests gets the smallest size.
+#[must_use]
+pub fn eks_fargate_size(size: TaskSize) -> Option<(i64, i64)> {
+    let cpu = size.cpu_units.unwrap_or(0);
+    let memory = size
+        .memory_mib
+        .map_or(0, |mib| mib.saturating_add(EKS_FARGATE_OVERHEAD_MIB));
+    FARGATE_SIZES
+        .iter()
+        .filter(|row| row.cpu_units >= cpu)
+        .find_map(|row| Some((row.cpu_units, row.memories().find(|mib| *mib >= memory)?)))
+}
+
+/// Reads a task's `cpu`: CPU units, or vCPUs such as `.25 vCPU`, that come out as whole units. `None` for anything else.
+#[must_use]
+pub fn parse_cpu(text: &str) -> Option<i64> {
+    parse_amount(text, "vcpu")
+}
+
+/// Reads a task's `memory`: MiB, or GiB such as `0.5GB` (AWS writes GB), that come out as whole MiB. `None` for
+/// anything else.
+#[must_use]
+pub fn parse_memory(text: &str) -> Option<i64> {
+    parse_amount(text, "gb")
+}
+
+/// `<integer>`, or a decimal of 1024 with at most one blank before its unit.
+fn parse_amount(text: &str, unit: &str) -> Option<i64> {
+    let text = text.trim().to_ascii_lowercase();
+    let Some(number) = text.strip_suffix(unit) else {
+        return parse_digits(&text);
+    };
+    let number = number.strip_suffix(' ').unwrap_or(number);
+    let (whole, fraction) = match number.split_once('.') {
+        Some((_, "")) => return None,
+        Some((whole, fraction)) => (whole, fraction),
+        None => return parse_digits(number)?.checked_mul(1024),
+    };
+    let whole = if whole.is_empty() {
+        0
+    } else {
+        parse_digits(whole)?
+    };
+    let scale = 10_i64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let parts = parse_digits(fraction)?.checked_mul(1024)?;
+    (parts % scale == 0)
+        .then(|| whole.checked_mul(1024)?.checked_add(parts / scale))
+        .flatten()
+}
+
+/// Decimal digits alone; `str::parse` would take a sign too.
+fn parse_digits(text: &str) -> Option<i64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
 /// Validates `cpu` and `memory` of the task, the sums of its containers and Fargate's sizes.
-pub(crate) fn validate_task_size(_scope: &Scope<'_>, _sink: &mut Diagnostics) -> TaskSize {
-    TaskSize::default()
+pub(crate) fn validate_task_size(scope: &Scope<'_>, sink: &mut Diagnostics) -> TaskSize {
+    let root = FieldPath::root(Subject::TaskDefinition);
+    let mut unreadable = Diagnostics::new();
+    let size = TaskSize {
+        cpu_units: task_cpu(scope, &root.field("cpu"), &mut unreadable),
+        memory_mib: task_memory(scope, &root.field("memory"), &mut unreadable),
+    };
+    let readable = !unreadable.has_errors();
+    sink.append(unreadable);
+    if scope.fargate && readable {
+        check_fargate_size(scope, size, &root, sink);
+    }
+    if !scope.fargate && scope.request.memory.is_none() {
+        check_memory_given(scope, &root, sink);
+    }
+    if scope.fargate || !scope.windows {
+        check_cpu_sum(scope, size, &root, sink);
+        check_memory_sum(scope, size, &root, sink);
+    }
+    if scope.eks_fargate() {
+        check_eks_fargate(scope, size, &root, sink);
+    }
+    size
+}
+
+fn task_cpu(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) -> Option<i64> {
+    let text = scope.request.cpu.as_deref()?;
+    let units = parse_cpu(text);
+    let allowed = match units {
+        None => "CPU units such as 256, or vCPUs such as .25 vCPU that are whole units",
+        Some(units) if !scope.fargate && !(128..=196_608).contains(&units) => {
+            "128 to 196608 CPU units"
+        }
+        Some(_) => return units,
+    };
+    report_invalid(text, allowed, path, sink);
+    units
+}
+
+fn task_memory(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) -> Option<i64> {
+    let text = scope.request.memory.as_deref()?;
+    let mib = parse_memory(text).filter(|mib| *mib > 0);
+    if mib.is_none() {
+        let allowed = "MiB such as 512, or GB such as 0.5GB that are whole MiB";
+        report_invalid(text, allowed, path, sink);
+    }
+    mib
+}
+
+fn report_invalid(value: &str, allowed: &str, path: &FieldPath, sink: &mut Diagnostics) {
+    sink.report(
+        path.clone(),
+        Message::InvalidValue {
+            value: value.to_owned(),
+            allowed: allowed.to_owned(),
+        },
+    );
+}
+
+/// Rejects a pair of CPU and memory that Fargate does not have; Windows needs a whole vCPU.
+fn check_fargate_size(scope: &Scope<'_>, size: TaskSize, root: &FieldPath, sink: &mut Diagnostics) {
+    let rows = || {
+        FARGATE_SIZES
+            .iter()
+            .filter(|row| !scope.windows || row.cpu_units >= 1024)
+    };
+    let row = rows().find(|row| Some(row.cpu_units) == size.cpu_units);
+    let (path, sizes) = match (row, size.memory_mib) {
+        (Some(row), Some(mib)) if row.memories().any(|memory| memory == mib) => return,
+        (Some(row), _) => {
+            let list = join(row.memories());
+            let cpu = row.cpu_units;
+            (
+                root.field("memory"),
+                format!("memory for {cpu} must be one of {list}"),
+            )
+        }
+        (None, _) => {
+            let on = if scope.windows { " for Windows" } else { "" };
+            let list = join(rows().map(|row| row.cpu_units));
+            (root.field("cpu"), format!("cpu{on} must be one of {list}"))
+        }
+    };
+    let text = |value: Option<i64>| value.map_or_else(|| "none".to_owned(), |v| v.to_string());
+    sink.report(
+        path,
+        Message::FargateCpuMemory {
+            cpu: text(size.cpu_units),
+            memory: text(size.memory_mib),
+            sizes,
+        },
+    );
+}
+
+fn join(numbers: impl Iterator<Item = i64>) -> String {
+    let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+    numbers.join(", ")
+}
+
+/// Without a task size, every container needs memory of its own.
+fn check_memory_given(scope: &Scope<'_>, root: &FieldPath, sink: &mut Diagnostics) {
+    for (index, raw) in scope.request.container_definitions.iter().enumerate() {
+        if raw.memory.is_none() && positive(raw.memory_reservation).is_none() {
+            let name = raw.name.clone().unwrap_or_default();
+            sink.report(
+                root.field("containerDefinitions").index(index),
+                Message::MemoryRequired { name },
+            );
+        }
+    }
+}
+
+fn check_cpu_sum(scope: &Scope<'_>, size: TaskSize, root: &FieldPath, sink: &mut Diagnostics) {
+    let containers = &scope.request.container_definitions;
+    let sum = containers
+        .iter()
+        .filter_map(|raw| positive(raw.cpu))
+        .fold(0, i64::saturating_add);
+    if let Some(task) = size.cpu_units.filter(|task| sum > *task) {
+        sink.report(
+            root.field("cpu"),
+            Message::ContainerCpuExceedsTask {
+                sum: sum.to_string(),
+                task: task.to_string(),
+            },
+        );
+    }
+}
+
+/// No hard limit may be greater than the task's memory, nor may what the containers reserve together.
+fn check_memory_sum(scope: &Scope<'_>, size: TaskSize, root: &FieldPath, sink: &mut Diagnostics) {
+    let Some(task) = size.memory_mib else { return };
+    let exceeds = |sum: i64| Message::ContainerMemoryExceedsTask {
+        sum: sum.to_string(),
+        task: task.to_string(),
+    };
+    let containers = &scope.request.container_definitions;
+    let mut found = false;
+    for (index, raw) in containers.iter().enumerate() {
+        let path = root.field("containerDefinitions").index(index);
+        let members = [
+            ("memory", raw.memory),
+            ("memoryReservation", raw.memory_reservation),
+        ];
+        for (member, mib) in members {
+            if let Some(mib) = mib.filter(|mib| *mib > task) {
+                sink.report(path.field(member), exceeds(mib));
+                found = true;
+            }
+        }
+    }
+    let sum = containers
+        .iter()
+        .filter_map(|raw| positive(raw.memory_reservation).or(raw.memory))
+        .fold(0, i64::saturating_add);
+    if !found && sum > task {
+        sink.report(root.field("memory"), exceeds(sum));
+    }
+}
+
+fn check_eks_fargate(scope: &Scope<'_>, size: TaskSize, root: &FieldPath, sink: &mut Diagnostics) {
+    let storage = scope.request.ephemeral_storage.as_ref();
+    let storage = storage.and_then(|storage| storage.size_in_gi_b);
+    if let Some(gib) = storage.filter(|gib| *gib > EKS_FARGATE_STORAGE_GIB) {
+        let value = gib.to_string();
+        sink.report(
+            root.field("ephemeralStorage").field("sizeInGiB"),
+            Message::EphemeralStorageTooLarge { value },
+        );
+    }
+    if eks_fargate_size(size).is_none() {
+        sink.report(
+            root.field("memory"),
+            Message::EksFargateTooLarge {
+                cpu: format!("{} CPU units", size.cpu_units.unwrap_or(0)),
+                memory: format!("{} MiB", size.memory_mib.unwrap_or(0)),
+            },
+        );
+    }
 }
 
 /// Validates `cpu`, `memory`, `memoryReservation` and `resourceRequirements` of a container.
 pub(crate) fn validate_container_resources(
-    _raw: &ecs::ContainerDefinition,
-    _scope: &Scope<'_>,
-    _path: &FieldPath,
-    _sink: &mut Diagnostics,
+    raw: &ecs::ContainerDefinition,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
 ) -> ContainerResources {
-    ContainerResources::default()
+    let reservation = positive(raw.memory_reservation);
+    if let Some(memory) = raw.memory {
+        let at = path.field("memory");
+        if memory < MIN_CONTAINER_MIB {
+            let value = memory.to_string();
+            sink.report(at, Message::ContainerMemoryTooSmall { value });
+        } else if let Some(reservation) = reservation.filter(|soft| memory < *soft) {
+            let (m, r) = (memory.to_string(), reservation.to_string());
+            sink.report(at, Message::MemoryBelowReservation { m, r });
+        }
+    }
+    ContainerResources {
+        cpu_units: positive(raw.cpu),
+        memory_mib: raw.memory,
+        memory_reservation_mib: reservation,
+        gpus: gpus(&raw.resource_requirements, scope, path, sink),
+    }
+}
+
+/// A number that ECS takes for absent when it is 0.
+fn positive(value: Option<i64>) -> Option<i64> {
+    value.filter(|value| *value > 0)
+}
+
+/// The number of GPUs; Neuron devices, Elastic Inference and `ALL` have no number and are rejected.
+fn gpus(
+    requirements: &[ecs::ResourceRequirement],
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<i64> {
+    let mut count = None;
+    for (index, raw) in requirements.iter().enumerate() {
+        let path = path.field("resourceRequirements").index(index);
+        let value = raw.value.as_deref().unwrap_or_default().trim();
+        match raw.r#type.as_deref() {
+            Some("InferenceAccelerator") => {
+                sink.report(path.field("type"), Message::ElasticInferenceDiscontinued);
+            }
+            Some("NeuronDevice") => {
+                sink.report(path.field("type"), Message::NeuronAllUnsupported);
+            }
+            _ if scope.fargate => sink.report(path.field("type"), Message::FargateGpu),
+            _ if value == "ALL" => sink.report(path.field("value"), Message::GpuAllUnsupported),
+            _ => match parse_digits(value).filter(|gpus| *gpus > 0) {
+                Some(gpus) => count = Some(gpus.saturating_add(count.unwrap_or(0))),
+                None => report_invalid(value, "a whole number of GPUs", &path.field("value"), sink),
+            },
+        }
+    }
+    count
 }

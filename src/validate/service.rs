@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AutoScaling, Capacity, Deployment, EbsVolume, LoadBalancer, Placement, ServiceConnect,
-    TaskDefinition, TaskDefinitionInput, validate_capacity, validate_deployment,
-    validate_placement, validate_scaling, validate_task_definition,
+    AutoScaling, Capacity, Deployment, EbsVolume, Expose, LoadBalancer, NetworkConfiguration,
+    Placement, ServiceConnect, ServiceRegistry, TaskDefinition, TaskDefinitionInput,
+    TaskDefinitionReference, VolumeConfigurations, clamp, validate_capacity, validate_deployment,
+    validate_ebs_volumes, validate_expose, validate_load_balancers, validate_network_configuration,
+    validate_placement, validate_scaling, validate_service_connect, validate_service_registries,
+    validate_task_definition,
 };
 use crate::{
     crd,
@@ -40,18 +43,30 @@ pub struct Service {
     pub deployment: Deployment,
     /// Target groups.
     pub load_balancers: Vec<LoadBalancer>,
+    /// A load balancer that is made for the service.
+    pub expose: Option<Expose>,
+    /// AWS Cloud Map registries.
+    pub service_registries: Vec<ServiceRegistry>,
     /// Service Connect, if enabled.
     pub service_connect: Option<ServiceConnect>,
     /// Which capacity runs the tasks.
     pub capacity: Capacity,
     /// Constraints and strategies.
     pub placement: Placement,
+    /// Whether tasks are balanced over zones (`ENABLED` given).
+    pub availability_zone_rebalancing: bool,
+    /// What it asks of the VPC.
+    pub network_configuration: NetworkConfiguration,
     /// EBS volumes.
     pub volumes: Vec<EbsVolume>,
     /// Seconds in which failing health checks are ignored.
     pub health_check_grace_period_seconds: Option<i64>,
     /// Tags of the service.
     pub tags: BTreeMap<String, String>,
+    /// Tags that its tasks take over (`propagateTags`).
+    pub propagated_tags: BTreeMap<String, String>,
+    /// Whether a DAEMON service has a `desiredCount`, which ECS ignores.
+    pub desired_count_ignored: bool,
     /// How it scales.
     pub auto_scaling: Option<AutoScaling>,
 }
@@ -90,15 +105,18 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
     let raw = input.request;
     let root = FieldPath::root(Subject::Service);
     let daemon = raw.scheduling_strategy.as_deref() == Some("DAEMON");
-    if !daemon && raw.desired_count.is_none() {
-        sink.report(root.field("desiredCount"), Message::DesiredCountRequired);
-    }
+    check_request(raw, daemon, &root, sink);
     let capacity = validate_capacity(
         raw.launch_type.as_deref(),
         &raw.capacity_provider_strategy,
         &root,
         sink,
     );
+    let compatible = &input.task_definition.request.requires_compatibilities;
+    let only_fargate = !compatible.is_empty() && compatible.iter().all(|c| c == "FARGATE");
+    if daemon && (capacity.asks_for_fargate() || only_fargate) {
+        sink.report(root.field("schedulingStrategy"), Message::DaemonOnFargate);
+    }
     let task_definition = validate_task_definition(
         input.task_definition,
         capacity.asks_for_fargate(),
@@ -107,15 +125,18 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
         sink,
     );
     let name = raw.service_name.clone().unwrap_or_default();
+    let tags = super::task_definition::tags(&raw.tags);
+    let auto_scaling = validate_scaling(
+        input.extensions.auto_scaling.as_ref(),
+        &name,
+        daemon,
+        &task_definition,
+        settings,
+        sink,
+    );
     Service {
         cluster: raw.cluster.clone(),
-        scheduling: if daemon {
-            Scheduling::Daemon
-        } else {
-            Scheduling::Replica {
-                desired_count: raw.desired_count.unwrap_or(0),
-            }
-        },
+        scheduling: scheduling(raw, daemon, auto_scaling.as_ref()),
         deployment: validate_deployment(
             raw.deployment_configuration.as_ref(),
             daemon,
@@ -123,8 +144,37 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
             &root.field("deploymentConfiguration"),
             sink,
         ),
-        load_balancers: Vec::new(),
-        service_connect: None,
+        load_balancers: validate_load_balancers(
+            &raw.load_balancers,
+            &task_definition,
+            settings,
+            &root.field("loadBalancers"),
+            sink,
+        ),
+        expose: validate_expose(
+            input
+                .extensions
+                .kubernetes
+                .as_ref()
+                .and_then(|kubernetes| kubernetes.expose.as_ref()),
+            &task_definition,
+            settings,
+            &root.field("kubernetes").field("expose"),
+            sink,
+        ),
+        service_registries: validate_service_registries(
+            &raw.service_registries,
+            &task_definition,
+            &root.field("serviceRegistries"),
+            sink,
+        ),
+        service_connect: validate_service_connect(
+            raw.service_connect_configuration.as_ref(),
+            &name,
+            &task_definition,
+            &root.field("serviceConnectConfiguration"),
+            sink,
+        ),
         placement: validate_placement(
             &raw.placement_constraints,
             &raw.placement_strategy,
@@ -133,19 +183,87 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
             &root,
             sink,
         ),
-        volumes: Vec::new(),
-        health_check_grace_period_seconds: raw.health_check_grace_period_seconds,
-        tags: super::task_definition::tags(&raw.tags),
-        auto_scaling: validate_scaling(
-            input.extensions.auto_scaling.as_ref(),
-            &name,
-            daemon,
+        availability_zone_rebalancing: raw.availability_zone_rebalancing.as_deref()
+            == Some("ENABLED"),
+        network_configuration: validate_network_configuration(raw.network_configuration.as_ref()),
+        volumes: validate_ebs_volumes(
+            VolumeConfigurations::Service(&raw.volume_configurations),
             &task_definition,
+            &tags,
             settings,
+            &root,
             sink,
         ),
+        health_check_grace_period_seconds: raw.health_check_grace_period_seconds,
+        propagated_tags: match raw.propagate_tags.as_deref() {
+            Some("TASK_DEFINITION") => task_definition.tags.clone(),
+            Some("SERVICE") => tags.clone(),
+            _ => BTreeMap::new(),
+        },
+        tags,
+        desired_count_ignored: daemon && raw.desired_count.is_some(),
+        auto_scaling,
         capacity,
         task_definition,
         name,
+    }
+}
+
+/// Checks what is about the request alone.
+fn check_request(raw: &ecs::Service, daemon: bool, root: &FieldPath, sink: &mut Diagnostics) {
+    let at = root.field("taskDefinition");
+    match raw.task_definition.as_deref() {
+        None => sink.report(at, Message::TaskDefinitionRequired),
+        Some(text) if TaskDefinitionReference::parse(text).is_none() => sink.report(
+            at,
+            Message::InvalidTaskDefinitionReference {
+                value: text.to_owned(),
+            },
+        ),
+        Some(_) => {}
+    }
+    let controller = raw.deployment_controller.as_ref();
+    if let Some(value) = controller.and_then(|controller| controller.r#type.as_deref())
+        && matches!(value, "CODE_DEPLOY" | "EXTERNAL")
+    {
+        sink.report(
+            root.field("deploymentController").field("type"),
+            Message::DeploymentControllerUnsupported {
+                value: value.to_owned(),
+            },
+        );
+    }
+    if !daemon {
+        if raw.desired_count.is_none() {
+            sink.report(root.field("desiredCount"), Message::DesiredCountRequired);
+        }
+        return;
+    }
+    if !raw.placement_strategy.is_empty() {
+        sink.report(
+            root.field("placementStrategy"),
+            Message::DaemonPlacementStrategy,
+        );
+    }
+    if !raw.volume_configurations.is_empty() {
+        sink.report(
+            root.field("volumeConfigurations"),
+            Message::DaemonVolumeConfigurations,
+        );
+    }
+}
+
+/// Registering a scalable target moves the desired count into its range at once
+/// (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html>).
+fn scheduling(raw: &ecs::Service, daemon: bool, scaling: Option<&AutoScaling>) -> Scheduling {
+    if daemon {
+        return Scheduling::Daemon;
+    }
+    let desired = raw.desired_count.unwrap_or(0);
+    Scheduling::Replica {
+        desired_count: i64::from(clamp(match scaling {
+            Some(range) => desired.max(range.min_capacity).min(range.max_capacity),
+            None => desired,
+        })),
     }
 }

@@ -1,8 +1,166 @@
-//! Service Connect and service registries.
+//! Service Connect
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts.html>).
+
+use super::{AppProtocol, Port, Protocol, TaskDefinition, load_balancer::required};
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message},
+    ecs,
+};
 
 /// `serviceConnectConfiguration`, if enabled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceConnect {
-    /// The Cloud Map namespace's name.
+    /// The Cloud Map namespace's name; `None` for the cluster's default.
     pub namespace: Option<String>,
+    /// What the service offers; empty for a client.
+    pub services: Vec<ServiceConnectService>,
+}
+
+/// One entry of `serviceConnectConfiguration.services`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceConnectService {
+    /// The position in `services`.
+    pub index: usize,
+    /// The name of the port mapping.
+    pub port_name: String,
+    /// The name in the namespace.
+    pub discovery_name: String,
+    /// The port that clients use.
+    pub port: u16,
+    /// The port of the container.
+    pub container_port: u16,
+    /// The protocol of that port.
+    pub protocol: Protocol,
+    /// What is spoken on it.
+    pub app_protocol: Option<AppProtocol>,
+    /// The name that clients use, if it is not `<discovery name>.<namespace>`.
+    pub dns_name: Option<String>,
+}
+
+/// Validates `serviceConnectConfiguration`; `None` where it is absent or not enabled.
+pub(crate) fn validate_service_connect(
+    raw: Option<&ecs::ServiceConnectConfiguration>,
+    service_name: &str,
+    task_definition: &TaskDefinition,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<ServiceConnect> {
+    let raw = raw.filter(|raw| raw.enabled == Some(true))?;
+    let namespace = raw.namespace.clone();
+    if let Some(arn) = namespace.as_deref().filter(|name| name.starts_with("arn:")) {
+        sink.report(
+            path.field("namespace"),
+            Message::ServiceConnectNamespaceName {
+                arn: arn.to_owned(),
+            },
+        );
+    }
+    let mut services: Vec<ServiceConnectService> = Vec::new();
+    for (index, entry) in raw.services.iter().enumerate() {
+        let path = path.field("services").index(index);
+        let Some(service) = connect_service(index, entry, task_definition, &path, sink) else {
+            continue;
+        };
+        let name = &service.discovery_name;
+        if services.iter().any(|other| other.discovery_name == *name) {
+            let member = if entry.discovery_name.is_some() {
+                "discoveryName"
+            } else {
+                "portName"
+            };
+            sink.report(
+                path.field(member),
+                Message::ServiceConnectNameTaken {
+                    name: name.clone(),
+                    ns: namespace.clone().unwrap_or_else(|| "default".to_owned()),
+                    other: service_name.to_owned(),
+                },
+            );
+        }
+        services.push(service);
+    }
+    Some(ServiceConnect {
+        namespace,
+        services,
+    })
+}
+
+fn connect_service(
+    index: usize,
+    raw: &ecs::ServiceConnectService,
+    task_definition: &TaskDefinition,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<ServiceConnectService> {
+    let at = path.field("portName");
+    let Some(port_name) = raw.port_name.as_deref() else {
+        sink.report(at, required("portName"));
+        return None;
+    };
+    let Some(port) = named_port(port_name, task_definition) else {
+        sink.report(
+            at,
+            Message::UnknownPortName {
+                value: port_name.to_owned(),
+            },
+        );
+        return None;
+    };
+    if let [_, second, ..] = raw.client_aliases.as_slice() {
+        let value = second
+            .dns_name
+            .clone()
+            .unwrap_or_else(|| "alias".to_owned());
+        sink.report(
+            path.field("clientAliases").index(1),
+            Message::InvalidValue {
+                value,
+                allowed: "at most one client alias".to_owned(),
+            },
+        );
+    }
+    let alias = raw.client_aliases.first();
+    let at = path.field("clientAliases").index(0).field("port");
+    let port_of_clients = match alias.map(|alias| alias.port) {
+        None => port.container_port,
+        Some(None) => {
+            sink.report(at, required("port"));
+            return None;
+        }
+        // The API takes 0, but no client can connect to it, and no Service has it.
+        Some(Some(number)) => match u16::try_from(number) {
+            Ok(number) if number > 0 => number,
+            _ => {
+                sink.report(
+                    at,
+                    Message::InvalidValue {
+                        value: number.to_string(),
+                        allowed: "must be 1 to 65535".to_owned(),
+                    },
+                );
+                return None;
+            }
+        },
+    };
+    Some(ServiceConnectService {
+        index,
+        port_name: port_name.to_owned(),
+        discovery_name: raw
+            .discovery_name
+            .clone()
+            .unwrap_or_else(|| port_name.to_owned()),
+        port: port_of_clients,
+        container_port: port.container_port,
+        protocol: port.protocol,
+        app_protocol: port.app_protocol,
+        dns_name: alias.and_then(|alias| alias.dns_name.clone()),
+    })
+}
+
+fn named_port<'a>(name: &str, task_definition: &'a TaskDefinition) -> Option<&'a Port> {
+    task_definition
+        .containers
+        .iter()
+        .flat_map(|container| &container.ports)
+        .find(|port| port.name.as_deref() == Some(name))
 }

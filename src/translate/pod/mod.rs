@@ -2,7 +2,7 @@
 
 mod container;
 mod dependencies;
-mod ebs_volume;
+pub(crate) mod ebs_volume;
 mod environment;
 mod health_check;
 mod lifecycle;
@@ -10,6 +10,7 @@ mod logging;
 mod network;
 mod placement;
 mod resources;
+mod restart;
 mod role;
 mod secrets;
 mod security;
@@ -57,7 +58,7 @@ pub(crate) fn pod_template(
 ) -> (PodTemplateSpec, Manifests) {
     let plan = dependencies::plan(cx, notes);
     let mut draft = container::draft(cx, plan, notes);
-    dependencies::apply(cx, &mut draft, notes);
+    restart::apply(cx, &mut draft, notes);
     environment::apply(cx, &mut draft, notes);
     secrets::apply(cx, &mut draft, notes);
     resources::apply(cx, &mut draft, notes);

@@ -1,7 +1,237 @@
-//! Placement constraints and strategies as affinity and spread.
+//! Placement constraints and strategies as affinity and topology spread.
+
+use k8s_openapi::{
+    api::core::v1::{
+        Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm,
+        PodAffinity, PodAffinityTerm, PodAntiAffinity, TopologySpreadConstraint,
+    },
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement},
+};
 
 use super::Draft;
-use crate::{diagnostic::Diagnostics, translate::Context};
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    translate::{Context, LABEL_LENGTH, Workload, kname, labels},
+    validate::{
+        GroupRule, NodeAttribute, Placement, PlacementConstraint, PlacementStrategy, Requirement,
+        Scheduling, Term, Test,
+    },
+};
 
-/// Adds this feature's part to the pod.
-pub(super) fn apply(_cx: &Context<'_>, _draft: &mut Draft, _notes: &mut Diagnostics) {}
+const ZONE: &str = "topology.kubernetes.io/zone";
+const HOSTNAME: &str = "kubernetes.io/hostname";
+const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
+const INSTANCE_FAMILY: &str = "karpenter.k8s.aws/instance-family";
+const OPERATING_SYSTEM: &str = "kubernetes.io/os";
+const WINDOWS_BUILD: &str = "node.kubernetes.io/windows-build";
+const ARCHITECTURE: &str = "kubernetes.io/arch";
+
+/// Adds affinity and spread constraints.
+pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
+    draft.spec.affinity = affinity(cx, notes);
+    let spread = spread(cx, notes);
+    draft.spec.topology_spread_constraints = (!spread.is_empty()).then_some(spread);
+}
+
+fn affinity(cx: &Context<'_>, notes: &mut Diagnostics) -> Option<Affinity> {
+    let mut terms: Vec<Term> = vec![Term::new()];
+    let mut near = Vec::new();
+    let mut apart = Vec::new();
+    let Placement {
+        constraints,
+        strategies: _,
+    } = cx.placement();
+    for constraint in cx.task_definition.constraints.iter().chain(constraints) {
+        match constraint {
+            PlacementConstraint::DistinctInstance => apart.push(pod_term(&[cx.group()])),
+            PlacementConstraint::MemberOf {
+                path,
+                terms: alternatives,
+                groups,
+            } => {
+                if alternatives.iter().flatten().any(needs_family_label) {
+                    notes.report(path.clone(), Message::InstanceFamilyNeedsKarpenterLabel);
+                }
+                if !alternatives.is_empty() {
+                    terms = product(&terms, alternatives);
+                }
+                for GroupRule { groups, together } in groups {
+                    let list = if *together { &mut near } else { &mut apart };
+                    list.push(pod_term(groups));
+                }
+            }
+        }
+    }
+    terms.retain(|term| !term.is_empty());
+    let affinity = Affinity {
+        node_affinity: (!terms.is_empty()).then(|| node_affinity(&terms)),
+        pod_affinity: (!near.is_empty()).then(|| PodAffinity {
+            required_during_scheduling_ignored_during_execution: Some(near),
+            ..PodAffinity::default()
+        }),
+        pod_anti_affinity: (!apart.is_empty()).then(|| PodAntiAffinity {
+            required_during_scheduling_ignored_during_execution: Some(apart),
+            ..PodAntiAffinity::default()
+        }),
+    };
+    (affinity != Affinity::default()).then_some(affinity)
+}
+
+fn needs_family_label(requirement: &Requirement) -> bool {
+    requirement.attribute == NodeAttribute::InstanceFamily
+}
+
+/// All constraints hold together, so their alternatives are combined.
+fn product(left: &[Term], right: &[Term]) -> Vec<Term> {
+    left.iter()
+        .flat_map(|l| right.iter().map(|r| [l.as_slice(), r.as_slice()].concat()))
+        .collect()
+}
+
+fn node_affinity(terms: &[Term]) -> NodeAffinity {
+    let node_selector_terms = terms
+        .iter()
+        .map(|term| NodeSelectorTerm {
+            match_expressions: Some(term.iter().map(node_requirement).collect()),
+            match_fields: None,
+        })
+        .collect();
+    NodeAffinity {
+        required_during_scheduling_ignored_during_execution: Some(NodeSelector {
+            node_selector_terms,
+        }),
+        ..NodeAffinity::default()
+    }
+}
+
+fn node_requirement(requirement: &Requirement) -> NodeSelectorRequirement {
+    let Requirement { attribute, test } = requirement;
+    let (operator, values) = match test {
+        Test::In(values) => ("In", Some(values.clone())),
+        Test::NotIn(values) => ("NotIn", Some(values.clone())),
+        Test::Exists => ("Exists", None),
+        Test::Absent => ("DoesNotExist", None),
+        Test::Above(bound) => ("Gt", Some(vec![bound.to_string()])),
+        Test::Below(bound) => ("Lt", Some(vec![bound.to_string()])),
+    };
+    NodeSelectorRequirement {
+        key: label_key(attribute),
+        operator: operator.to_owned(),
+        values,
+    }
+}
+
+/// The node label that holds an attribute.
+fn label_key(attribute: &NodeAttribute) -> String {
+    match attribute {
+        NodeAttribute::Zone => ZONE.to_owned(),
+        NodeAttribute::InstanceType => INSTANCE_TYPE.to_owned(),
+        NodeAttribute::InstanceFamily => INSTANCE_FAMILY.to_owned(),
+        NodeAttribute::OperatingSystem => OPERATING_SYSTEM.to_owned(),
+        NodeAttribute::WindowsBuild => WINDOWS_BUILD.to_owned(),
+        NodeAttribute::Architecture => ARCHITECTURE.to_owned(),
+        NodeAttribute::Custom(name) => format!("attribute.ecs-operator.dev/{name}"),
+    }
+}
+
+/// Pods of any of these task groups on the same node.
+fn pod_term(groups: &[String]) -> PodAffinityTerm {
+    let names: Vec<String> = groups
+        .iter()
+        .map(|group| kname(group, LABEL_LENGTH))
+        .collect();
+    let selector = match names.as_slice() {
+        [only] => LabelSelector {
+            match_labels: Some([(labels::GROUP.to_owned(), only.clone())].into()),
+            ..LabelSelector::default()
+        },
+        _ => LabelSelector {
+            match_expressions: Some(vec![LabelSelectorRequirement {
+                key: labels::GROUP.to_owned(),
+                operator: "In".to_owned(),
+                values: Some(names),
+            }]),
+            ..LabelSelector::default()
+        },
+    };
+    PodAffinityTerm {
+        label_selector: Some(selector),
+        topology_key: HOSTNAME.to_owned(),
+        ..PodAffinityTerm::default()
+    }
+}
+
+fn spread(cx: &Context<'_>, notes: &mut Diagnostics) -> Vec<TopologySpreadConstraint> {
+    let mut keys = match cx.workload {
+        Workload::Service(service) if service.scheduling == Scheduling::Daemon => {
+            return Vec::new();
+        }
+        Workload::Service(_) if cx.placement().strategies.is_empty() => {
+            vec![ZONE.to_owned(), HOSTNAME.to_owned()]
+        }
+        Workload::Task(_) if cx.task_definition.fargate => vec![ZONE.to_owned()],
+        Workload::Service(_) | Workload::Task(_) => strategy_keys(cx, notes),
+    };
+    if let Workload::Service(service) = cx.workload
+        && service.availability_zone_rebalancing
+    {
+        let path = FieldPath::root(Subject::Service).field("availabilityZoneRebalancing");
+        notes.report(path, Message::AzRebalancingAtScheduleTimeOnly);
+        if !keys.iter().any(|key| key == ZONE) {
+            keys.insert(0, ZONE.to_owned());
+        }
+    }
+    keys.into_iter().map(|key| spread_over(cx, key)).collect()
+}
+
+fn strategy_keys(cx: &Context<'_>, notes: &mut Diagnostics) -> Vec<String> {
+    let subject = if cx.is_task() {
+        Subject::Task
+    } else {
+        Subject::Service
+    };
+    let root = FieldPath::root(subject).field("placementStrategy");
+    let mut keys: Vec<String> = Vec::new();
+    for (index, strategy) in cx.placement().strategies.iter().enumerate() {
+        let key = match strategy {
+            PlacementStrategy::SpreadInstances => HOSTNAME.to_owned(),
+            PlacementStrategy::Spread(attribute) => label_key(attribute),
+            PlacementStrategy::Binpack => {
+                notes.report(root.index(index), Message::BinpackNeedsSchedulerProfile);
+                continue;
+            }
+            PlacementStrategy::Random => {
+                notes.report(root.index(index), Message::RandomPlacementIsDefault);
+                continue;
+            }
+        };
+        // The API server refuses two constraints on one key; the second would add nothing.
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    if keys.len() > 1 {
+        notes.report(root, Message::PlacementStrategyOrder);
+    }
+    keys
+}
+
+fn spread_over(cx: &Context<'_>, topology_key: String) -> TopologySpreadConstraint {
+    let match_labels = if cx.is_task() {
+        [(labels::GROUP.to_owned(), kname(&cx.group(), LABEL_LENGTH))].into()
+    } else {
+        cx.selector()
+    };
+    TopologySpreadConstraint {
+        label_selector: Some(LabelSelector {
+            match_labels: Some(match_labels),
+            ..LabelSelector::default()
+        }),
+        // Only Deployments give their pods this label; it keeps old and new pods from counting together.
+        match_label_keys: (!cx.is_task()).then(|| vec!["pod-template-hash".to_owned()]),
+        max_skew: 1,
+        topology_key,
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        ..TopologySpreadConstraint::default()
+    }
+}

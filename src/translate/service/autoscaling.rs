@@ -1,16 +1,311 @@
-//! Target tracking as a HorizontalPodAutoscaler or ScaledObject.
+//! Target tracking as one HorizontalPodAutoscaler, or one KEDA ScaledObject where CloudWatch metrics are needed.
+//!
+//! All policies of a service become one object: two autoscalers on one workload would fight, and the largest of
+//! several results counts in Application Auto Scaling as in an autoscaler.
+
+use k8s_openapi::{
+    api::autoscaling::v2::{
+        CrossVersionObjectReference, HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscaler,
+        HorizontalPodAutoscalerBehavior, HorizontalPodAutoscalerSpec, MetricSpec, MetricTarget,
+        ResourceMetricSource,
+    },
+    apimachinery::pkg::api::resource::Quantity,
+};
+use serde_json::json;
 
 use crate::{
-    diagnostic::Diagnostics,
-    translate::{Context, Manifests},
-    validate::Service,
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    settings::WorkloadTarget,
+    translate::{Context, CustomObject, Manifests, Object},
+    validate::{AutoScaling, CloudWatchMetric, Metric, Service, TargetTracking},
 };
 
-/// Adds this feature's objects.
+/// Seconds of low load before AWS removes tasks: 15 points of one minute.
+const SCALE_IN_SECONDS: i64 = 900;
+/// The longest stabilization window of an autoscaler in seconds.
+const MAX_WINDOW_SECONDS: i64 = 3600;
+
+/// Adds the autoscaler.
 pub(super) fn apply(
-    _cx: &Context<'_>,
-    _service: &Service,
-    _objects: &mut Manifests,
-    _notes: &mut Diagnostics,
+    cx: &Context<'_>,
+    service: &Service,
+    objects: &mut Manifests,
+    notes: &mut Diagnostics,
 ) {
+    let Some(scaling) = &service.auto_scaling else {
+        return;
+    };
+    let root = FieldPath::root(Subject::AutoScaling);
+    for index in &scaling.forecast_only {
+        notes.report(
+            root.field("scalingPolicies").index(*index),
+            Message::ForecastOnlyIgnored,
+        );
+    }
+    // With no capacity at all there is nothing to scale: the desired count is 0.
+    if scaling.policies.is_empty() || scaling.max_capacity == 0 {
+        return;
+    }
+    let object = if scaling
+        .policies
+        .iter()
+        .any(|policy| cloud_watch(policy).is_some())
+    {
+        scaled_object(cx, scaling, notes)
+    } else {
+        horizontal_pod_autoscaler(cx, scaling, notes)
+    };
+    objects.push(object);
+    report(cx, scaling, notes);
+}
+
+fn policy_path(policy: &TargetTracking) -> FieldPath {
+    FieldPath::root(Subject::AutoScaling)
+        .field("scalingPolicies")
+        .index(policy.index)
+        .field("TargetTrackingScalingPolicyConfiguration")
+}
+
+const fn cloud_watch(policy: &TargetTracking) -> Option<&CloudWatchMetric> {
+    match &policy.metric {
+        Metric::CloudWatch(metric) => Some(metric),
+        Metric::Cpu | Metric::Memory => None,
+    }
+}
+
+/// What differs from target tracking on AWS.
+fn report(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
+    let target = FieldPath::root(Subject::AutoScaling).field("scalableTarget");
+    for policy in &scaling.policies {
+        let path = policy_path(policy);
+        if cloud_watch(policy).is_none() && policy.target_value.fract() != 0.0 {
+            notes.report(
+                path.field("TargetValue"),
+                Message::TargetValueRounded {
+                    value: policy.target_value.to_string(),
+                    n: percent(policy).to_string(),
+                },
+            );
+        }
+        if policy.scale_out_cooldown.is_some() {
+            notes.report(
+                path.field("ScaleOutCooldown"),
+                Message::ScaleOutCooldownApproximated,
+            );
+        }
+        if let Some(seconds) = policy
+            .scale_in_cooldown
+            .filter(|seconds| *seconds > MAX_WINDOW_SECONDS)
+        {
+            let value = seconds.to_string();
+            notes.report(
+                path.field("ScaleInCooldown"),
+                Message::CooldownTooLong { value },
+            );
+        }
+        if policy.disable_scale_in
+            && !scaling
+                .policies
+                .iter()
+                .all(|policy| policy.disable_scale_in)
+        {
+            notes.report(path.field("DisableScaleIn"), Message::DisableScaleInMixed);
+        }
+    }
+    notes.report(target.clone(), Message::ScaleOutFasterThanAws);
+    if cx.settings.kubernetes_minor < 35 {
+        notes.report(target.clone(), Message::HpaToleranceDefault);
+    }
+    if cx.settings.workload_target == WorkloadTarget::Deployment {
+        notes.report(target, Message::RolloutNumbersStatic);
+    }
+}
+
+/// The whole percent that an autoscaler can take; it takes no fraction and nothing below 1.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the value is clamped to what fits before it is cast"
+)]
+fn percent(policy: &TargetTracking) -> i32 {
+    policy.target_value.floor().clamp(1.0, f64::from(i32::MAX)) as i32
+}
+
+fn to_i32(number: i64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// Who is scaled: the EcsService, or its Deployment where the operator does not run.
+fn scale_target(cx: &Context<'_>) -> CrossVersionObjectReference {
+    let (api_version, kind) = match cx.settings.workload_target {
+        WorkloadTarget::EcsService => ("ecs-operator.dev/v1alpha1", "EcsService"),
+        WorkloadTarget::Deployment => ("apps/v1", "Deployment"),
+    };
+    CrossVersionObjectReference {
+        api_version: Some(api_version.to_owned()),
+        kind: kind.to_owned(),
+        name: cx.name(),
+    }
+}
+
+fn horizontal_pod_autoscaler(
+    cx: &Context<'_>,
+    scaling: &AutoScaling,
+    notes: &mut Diagnostics,
+) -> Object {
+    if scaling.min_capacity == 0 {
+        let path = FieldPath::root(Subject::AutoScaling)
+            .field("scalableTarget")
+            .field("MinCapacity");
+        notes.report(path, Message::MinCapacityZero);
+    }
+    let metrics = scaling.policies.iter().map(|policy| MetricSpec {
+        type_: "Resource".to_owned(),
+        resource: Some(ResourceMetricSource {
+            name: if policy.metric == Metric::Cpu {
+                "cpu"
+            } else {
+                "memory"
+            }
+            .to_owned(),
+            target: MetricTarget {
+                type_: "Utilization".to_owned(),
+                average_utilization: Some(percent(policy)),
+                ..MetricTarget::default()
+            },
+        }),
+        ..MetricSpec::default()
+    });
+    Object::HorizontalPodAutoscaler(HorizontalPodAutoscaler {
+        metadata: cx.metadata(cx.name()),
+        spec: HorizontalPodAutoscalerSpec {
+            min_replicas: Some(to_i32(scaling.min_capacity.max(1))),
+            max_replicas: to_i32(scaling.max_capacity),
+            scale_target_ref: scale_target(cx),
+            metrics: Some(metrics.collect()),
+            behavior: Some(behavior(scaling, cx.settings.kubernetes_minor >= 35)),
+        },
+        status: None,
+    })
+}
+
+/// How fast tasks are added and removed. AWS jumps to the computed size at once and removes tasks after 15 minutes
+/// below 90 % of the target, or after the cooldown if that is longer.
+fn behavior(scaling: &AutoScaling, with_tolerance: bool) -> HorizontalPodAutoscalerBehavior {
+    let tolerance = |value: &str| with_tolerance.then(|| Quantity(value.to_owned()));
+    let cooldown = scaling
+        .policies
+        .iter()
+        .filter_map(|policy| policy.scale_in_cooldown)
+        .max();
+    let window = cooldown
+        .unwrap_or(SCALE_IN_SECONDS)
+        .clamp(SCALE_IN_SECONDS, MAX_WINDOW_SECONDS);
+    let never_in = scaling.scale_in_suspended
+        || scaling
+            .policies
+            .iter()
+            .all(|policy| policy.disable_scale_in);
+    let select = |disabled: bool| Some(if disabled { "Disabled" } else { "Max" }.to_owned());
+    HorizontalPodAutoscalerBehavior {
+        scale_up: Some(HPAScalingRules {
+            stabilization_window_seconds: Some(0),
+            select_policy: select(scaling.scale_out_suspended),
+            tolerance: tolerance("0"),
+            policies: Some(vec![HPAScalingPolicy {
+                type_: "Pods".to_owned(),
+                value: to_i32(scaling.max_capacity),
+                period_seconds: 15,
+            }]),
+        }),
+        scale_down: Some(HPAScalingRules {
+            stabilization_window_seconds: Some(to_i32(window)),
+            select_policy: select(never_in),
+            tolerance: tolerance("100m"),
+            policies: Some(vec![HPAScalingPolicy {
+                type_: "Percent".to_owned(),
+                value: 100,
+                period_seconds: 60,
+            }]),
+        }),
+    }
+}
+
+fn scaled_object(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) -> Object {
+    // KEDA scales to zero by CloudWatch metrics alone; CPU and memory need a running pod.
+    let only_cloud_watch = scaling
+        .policies
+        .iter()
+        .all(|policy| cloud_watch(policy).is_some());
+    let min = if only_cloud_watch {
+        scaling.min_capacity
+    } else {
+        scaling.min_capacity.max(1)
+    };
+    if min != scaling.min_capacity {
+        let path = FieldPath::root(Subject::AutoScaling)
+            .field("scalableTarget")
+            .field("MinCapacity");
+        notes.report(path, Message::MinCapacityZero);
+    }
+    let triggers: Vec<_> = scaling
+        .policies
+        .iter()
+        .map(|policy| trigger(cx, policy))
+        .collect();
+    Object::Custom(CustomObject {
+        api_version: "keda.sh/v1alpha1",
+        kind: "ScaledObject",
+        metadata: cx.metadata(cx.name()),
+        spec: json!({
+            "scaleTargetRef": scale_target(cx),
+            "minReplicaCount": min,
+            "maxReplicaCount": scaling.max_capacity,
+            "pollingInterval": 60,
+            "triggers": triggers,
+            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(scaling, false)}},
+        }),
+    })
+}
+
+fn trigger(cx: &Context<'_>, policy: &TargetTracking) -> serde_json::Value {
+    let Some(metric) = cloud_watch(policy) else {
+        return json!({
+            "type": if policy.metric == Metric::Cpu { "cpu" } else { "memory" },
+            "metricType": "Utilization",
+            "metadata": {"value": percent(policy).to_string()},
+        });
+    };
+    let joined = |part: fn(&(String, String)) -> &str| {
+        metric
+            .dimensions
+            .iter()
+            .map(part)
+            .collect::<Vec<_>>()
+            .join(";")
+    };
+    let mut trigger = json!({
+        "type": "aws-cloudwatch",
+        "name": policy.name,
+        // The metric is already an average over the targets; KEDA's default would divide it again.
+        "metricType": "Value",
+        "metadata": {
+            "awsRegion": cx.settings.aws_region,
+            // KEDA asks CloudWatch with its own role; its default is a role of the scaled pods, which have none for this.
+            "identityOwner": "operator",
+            "namespace": metric.namespace,
+            "metricName": metric.name,
+            "dimensionName": joined(|dimension| dimension.0.as_str()),
+            "dimensionValue": joined(|dimension| dimension.1.as_str()),
+            "metricStat": metric.statistic,
+            "metricStatPeriod": "60",
+            "metricCollectionTime": "180",
+            "metricEndTimeOffset": "0",
+            "minMetricValue": "0",
+            "targetMetricValue": policy.target_value.to_string(),
+        },
+    });
+    if let (Some(unit), Some(metadata)) = (&metric.unit, trigger.get_mut("metadata")) {
+        metadata["metricUnit"] = json!(unit);
+    }
+    trigger
 }

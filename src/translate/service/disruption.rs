@@ -1,16 +1,54 @@
 //! The PodDisruptionBudget.
 
-use crate::{
-    diagnostic::Diagnostics,
-    translate::{Context, Manifests},
-    validate::Service,
+use k8s_openapi::{
+    api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec},
+    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
 
-/// Adds this feature's objects.
+use super::{number, rollout::Rollout};
+use crate::{
+    diagnostic::{Diagnostics, Message},
+    translate::{Context, Manifests, Object},
+    validate::{Scheduling, Service, clamp},
+};
+
+/// Adds the budget of a service of two or more tasks.
+///
+/// ECS keeps the healthy minimum also while instances drain, but may start the replacement first; an eviction cannot,
+/// so at least one task may always go.
 pub(super) fn apply(
-    _cx: &Context<'_>,
-    _service: &Service,
-    _objects: &mut Manifests,
-    _notes: &mut Diagnostics,
+    cx: &Context<'_>,
+    service: &Service,
+    objects: &mut Manifests,
+    notes: &mut Diagnostics,
 ) {
+    let Scheduling::Replica { desired_count } = service.scheduling else {
+        return;
+    };
+    let desired = clamp(desired_count);
+    if desired < 2 {
+        return;
+    }
+    if service.deployment.minimum_healthy_percent == 100 {
+        notes.report(
+            cx.root()
+                .field("deploymentConfiguration")
+                .field("minimumHealthyPercent"),
+            Message::DrainMayDropBelowMinimum,
+        );
+    }
+    let rollout = Rollout::new(desired, &service.deployment);
+    objects.push(Object::PodDisruptionBudget(PodDisruptionBudget {
+        metadata: cx.metadata(cx.name()),
+        spec: Some(PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(number(rollout.max_unavailable().max(1)))),
+            selector: Some(LabelSelector {
+                match_labels: Some(cx.selector()),
+                ..LabelSelector::default()
+            }),
+            unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
+            ..PodDisruptionBudgetSpec::default()
+        }),
+        status: None,
+    }));
 }

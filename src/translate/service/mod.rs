@@ -1,27 +1,74 @@
 //! A service as a workload and what stands around it.
 
 mod autoscaling;
+pub(crate) mod capacity;
+mod cluster_services;
 mod discovery;
 mod disruption;
 mod load_balancer;
 mod rollout;
-mod security_groups;
+pub(crate) mod security_groups;
 mod workload;
 
+use self::cluster_services::{ClusterServices, Reach, Wanted};
 use super::{Context, Manifests, pod};
-use crate::{diagnostic::Diagnostics, settings::Settings, validate::Service};
+use crate::{
+    diagnostic::{Diagnostics, Message},
+    settings::Settings,
+    validate::Service,
+};
 
 /// Translates a service into its objects; the notes say what differs from ECS.
 #[must_use]
 pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, Diagnostics) {
     let cx = Context::of_service(service, settings);
     let mut notes = Diagnostics::new();
+    report_name(&cx, &mut notes);
     let (template, mut objects) = pod::pod_template(&cx, &mut notes);
     workload::apply(&cx, service, template, &mut objects, &mut notes);
-    load_balancer::apply(&cx, service, &mut objects, &mut notes);
-    discovery::apply(&cx, service, &mut objects, &mut notes);
-    security_groups::apply(&cx, &mut objects, &mut notes);
+    let mut services = ClusterServices::default();
+    discovery::apply(&cx, service, &mut services, &mut notes);
+    load_balancer::apply(&cx, service, &mut services, &mut objects, &mut notes);
+    offer_mapped_ports(&cx, &mut services);
+    services.add_to(&cx, &mut objects);
+    security_groups::apply(
+        &cx,
+        &service.network_configuration,
+        &mut objects,
+        &mut notes,
+    );
     autoscaling::apply(&cx, service, &mut objects, &mut notes);
     disruption::apply(&cx, service, &mut objects, &mut notes);
     (objects, notes)
+}
+
+/// Makes all port mappings reachable under the service's name. Ports that Service Connect or a load balancer lead
+/// elsewhere stay as they are.
+fn offer_mapped_ports(cx: &Context<'_>, services: &mut ClusterServices) {
+    if !cx.settings.cluster_ip_services {
+        return;
+    }
+    let own = cx.own_service();
+    for port in cx.task_definition.containers.iter().flat_map(|c| &c.ports) {
+        services.open(&own, Reach::Cluster);
+        services.offer(&own, &Wanted::same(port.container_port, port.protocol));
+    }
+}
+
+fn report_name(cx: &Context<'_>, notes: &mut Diagnostics) {
+    let name = cx.name();
+    if name != cx.ecs_name() {
+        notes.report(
+            cx.root().field("serviceName"),
+            Message::NameSanitized {
+                original: cx.ecs_name().to_owned(),
+                name,
+            },
+        );
+    }
+}
+
+/// A count as Kubernetes has it.
+fn number(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -1,1 +1,93 @@
 //! Minimum and maximum healthy percent as numbers of tasks.
+
+use crate::validate::Deployment;
+
+/// How many tasks of a workload may be missing or added while a deployment goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rollout {
+    desired: u32,
+    /// The tasks that must stay healthy; at most `desired`.
+    pub(super) lower: u32,
+    /// The tasks that may exist; at least `desired`.
+    pub(super) upper: u32,
+}
+
+impl Rollout {
+    /// ECS rounds the healthy minimum up and the maximum down, in tasks
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>).
+    ///
+    /// A percentage in the Deployment would be rounded the other way round: 3 tasks at 125 % would get one extra task
+    /// instead of none. So numbers are written, for this desired count.
+    pub(super) fn new(desired: u32, deployment: &Deployment) -> Self {
+        let tasks = |percent: u32| u64::from(desired) * u64::from(percent);
+        let number = |tasks: u64| u32::try_from(tasks).unwrap_or(u32::MAX);
+        let minimum = tasks(deployment.minimum_healthy_percent).div_ceil(100);
+        let maximum = tasks(deployment.maximum_percent) / 100;
+        Self {
+            desired,
+            lower: number(minimum).min(desired),
+            upper: number(maximum).max(desired),
+        }
+    }
+
+    /// The tasks that may be missing.
+    pub(super) const fn max_unavailable(self) -> u32 {
+        self.desired.saturating_sub(self.lower)
+    }
+
+    /// The tasks that may exist beyond the desired count.
+    pub(super) const fn max_surge(self) -> u32 {
+        self.upper.saturating_sub(self.desired)
+    }
+
+    /// Whether no task can be stopped or started, so that ECS accepts the service and never updates it.
+    pub(super) const fn is_stuck(self) -> bool {
+        self.desired > 0 && self.max_unavailable() == 0 && self.max_surge() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate::DeploymentStrategy;
+
+    #[test]
+    fn the_minimum_is_rounded_up_and_the_maximum_down() {
+        // desired, minimum %, maximum %, lower, upper, maxUnavailable, maxSurge, stuck
+        for (d, min, max, lower, upper, unavailable, surge, stuck) in [
+            (4, 100, 200, 4, 8, 0, 4, false),
+            (4, 50, 100, 2, 4, 2, 0, false),
+            (4, 50, 200, 2, 8, 2, 4, false),
+            (1, 100, 200, 1, 2, 0, 1, false),
+            (1, 0, 100, 0, 1, 1, 0, false),
+            (1, 50, 100, 1, 1, 0, 0, true),
+            (2, 75, 100, 2, 2, 0, 0, true),
+            (3, 100, 125, 3, 3, 0, 0, true),
+            (3, 50, 150, 2, 4, 1, 1, false),
+            (5, 50, 150, 3, 7, 2, 2, false),
+            (7, 66, 133, 5, 9, 2, 2, false),
+            (10, 90, 110, 9, 11, 1, 1, false),
+            (4, 100, 100, 4, 4, 0, 0, true),
+            (0, 100, 200, 0, 0, 0, 0, false),
+        ] {
+            let deployment = Deployment {
+                minimum_healthy_percent: min,
+                maximum_percent: max,
+                circuit_breaker: None,
+                alarms: None,
+                strategy: DeploymentStrategy::Rolling,
+                early_success: None,
+                pauses: Vec::new(),
+            };
+            let rollout = Rollout::new(d, &deployment);
+            assert_eq!(
+                (rollout.lower, rollout.upper),
+                (lower, upper),
+                "{d} {min}/{max}"
+            );
+            assert_eq!(rollout.max_unavailable(), unavailable, "{d} {min}/{max}");
+            assert_eq!(rollout.max_surge(), surge, "{d} {min}/{max}");
+            assert_eq!(rollout.is_stuck(), stuck, "{d} {min}/{max}");
+        }
+    }
+}

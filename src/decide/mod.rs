@@ -1,0 +1,3 @@
+//! Decisions of the running operator, pure: what it validated and what it observed in, the next step out.
+
+pub mod circuit_breaker;

@@ -1,0 +1,344 @@
+//! `ecs-operator explain`: one field, the fields below a member, or a reason, in plain text.
+
+use std::fmt::Write as _;
+
+use super::{Api, Field, Kind, Outcome};
+use crate::diagnostic::{Reason, Severity};
+
+/// The answer to a question about a field or reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Explanation {
+    /// It is known; this is the text.
+    Found(String),
+    /// It is not; these names are nearest.
+    Unknown {
+        /// At most three, best first.
+        nearest: Vec<String>,
+    },
+}
+
+/// Explains a field path (with or without `[]` and indexes), a member and all below it, or a reason.
+#[must_use]
+pub fn explain(query: &str) -> Explanation {
+    if let Ok(reason) = query.parse::<Reason>() {
+        return Explanation::Found(explain_reason(reason));
+    }
+    let wanted = plain(query);
+    let mut exact = Vec::new();
+    let mut below = Vec::new();
+    for (api, field) in every_field() {
+        let path = plain(field.path);
+        if path == wanted {
+            exact.push((api, field));
+        } else if path
+            .strip_prefix(wanted.as_str())
+            .is_some_and(|rest| rest.starts_with('.'))
+        {
+            below.push((api, field));
+        }
+    }
+    if exact.is_empty() && below.is_empty() {
+        return Explanation::Unknown {
+            nearest: nearest(&wanted),
+        };
+    }
+    let mut text = String::new();
+    for (api, field) in exact.into_iter().chain(below) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        explain_field(&mut text, api, field);
+    }
+    Explanation::Found(text)
+}
+
+/// Every field with its outcome, one a line.
+#[must_use]
+pub fn list() -> String {
+    let mut text = String::new();
+    for api in Api::ALL {
+        let _ = writeln!(text, "{}", api.name());
+        for field in api.fields() {
+            let _ = writeln!(text, "  {:<72} {}", field.path, field.outcome.name());
+        }
+    }
+    text
+}
+
+fn every_field() -> impl Iterator<Item = (Api, &'static Field)> {
+    Api::ALL
+        .iter()
+        .flat_map(|api| api.fields().map(|field| (*api, field)))
+}
+
+/// The path without list markers and indexes.
+fn plain(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    let mut inside = false;
+    for c in path.chars() {
+        match c {
+            '[' => inside = true,
+            ']' => inside = false,
+            _ if !inside => plain.push(c),
+            _ => {}
+        }
+    }
+    plain
+}
+
+fn nearest(wanted: &str) -> Vec<String> {
+    let last = wanted
+        .rsplit('.')
+        .next()
+        .unwrap_or(wanted)
+        .to_ascii_lowercase();
+    // A query may be a whole path with a slip, or one member's name.
+    let similarity = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        let whole = strsim::normalized_damerau_levenshtein(&name, &wanted.to_ascii_lowercase());
+        let parts = name
+            .split('.')
+            .map(|part| strsim::normalized_damerau_levenshtein(part, &last));
+        parts.map(|score| score * 0.95).fold(whole, f64::max)
+    };
+    let names = every_field()
+        .map(|(_, field)| plain(field.path))
+        .chain(Reason::ALL.iter().map(|reason| reason.name().to_owned()));
+    let mut scored: Vec<(f64, String)> = names.map(|name| (similarity(&name), name)).collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    scored.dedup_by(|a, b| a.1 == b.1);
+    scored
+        .into_iter()
+        .filter(|(score, _)| *score > 0.7)
+        .take(3)
+        .map(|(_, name)| name)
+        .collect()
+}
+
+fn explain_field(text: &mut String, api: Api, field: &Field) {
+    let _ = writeln!(text, "{}\n", field.path);
+    let mut line = |name: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "  {name:<12}{value}");
+        }
+    };
+    line("request", api.name());
+    line("type", &describe_type(field));
+    line("outcome", field.outcome.name());
+    line(
+        "becomes",
+        if field.target.is_empty() {
+            "nothing"
+        } else {
+            field.target
+        },
+    );
+    line("rule", field.rule);
+    if let Some(what) = field.needs_controller {
+        line("offline", what);
+    }
+    for reason in field.reasons {
+        line(&format!("{}", reason.severity().name()), &one_line(*reason));
+    }
+    line("source", &source(api, field));
+    line("example", &example(field));
+}
+
+/// The type of a field and what AWS accepts, in words.
+pub(super) fn describe_type(field: &Field) -> String {
+    let limits = &field.limits;
+    let kind = match field.kind {
+        Kind::String => "string",
+        Kind::Integer => "integer",
+        Kind::Number => "number",
+        Kind::Boolean => "boolean",
+        Kind::StringMap => "map of strings",
+        Kind::Timestamp => "timestamp",
+        Kind::Document => "any value",
+    };
+    let mut parts = vec![kind.to_owned()];
+    match (limits.min, limits.max) {
+        (Some(min), Some(max)) => parts.push(format!("{min} to {max}")),
+        (Some(min), None) => parts.push(format!("at least {min}")),
+        (None, Some(max)) => parts.push(format!("at most {max}")),
+        (None, None) => {}
+    }
+    if !limits.values.is_empty() {
+        parts.push(format!("one of {}", limits.values.join(", ")));
+    }
+    if let Some(length) = limits.max_length {
+        parts.push(format!("at most {length} characters"));
+    }
+    let characters = limits.characters.describe();
+    if !characters.is_empty() {
+        parts.push(characters);
+    }
+    if let Some(default) = field.default {
+        parts.push(format!("default {default}"));
+    }
+    parts.join(", ")
+}
+
+/// Where the field is documented.
+pub(super) fn source(api: Api, field: &Field) -> String {
+    if field.extension {
+        "an extension of this operator".to_owned()
+    } else {
+        format!("{}{}.html", api.reference(), field.shape)
+    }
+}
+
+/// The smallest request that sets the field.
+fn example(field: &Field) -> String {
+    let sample = field
+        .limits
+        .values
+        .first()
+        .map(|value| format!("{value:?}"));
+    let mut json = sample.unwrap_or_else(|| match field.kind {
+        Kind::Integer | Kind::Number => field.limits.min.unwrap_or(1.0).max(1.0).to_string(),
+        Kind::Boolean => "true".to_owned(),
+        Kind::StringMap => r#"{"key": "value"}"#.to_owned(),
+        Kind::Document => "{}".to_owned(),
+        Kind::Timestamp => r#""2026-01-15T10:30:00Z""#.to_owned(),
+        Kind::String => format!("{:?}", sample_text(field.name())),
+    });
+    for part in field.path.split('.').rev() {
+        for _ in 0..part.matches("[]").count() {
+            json = format!("[{json}]");
+        }
+        json = format!("{{\"{}\": {json}}}", part.trim_end_matches("[]"));
+    }
+    json
+}
+
+fn sample_text(name: &str) -> &'static str {
+    match name {
+        "image" => "nginx:1.29",
+        "containerPortRange" => "9000-9010",
+        "valueFrom" | "credentialsParameter" => {
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf"
+        }
+        "taskRoleArn" | "executionRoleArn" | "roleArn" | "RoleARN" => {
+            "arn:aws:iam::123456789012:role/web"
+        }
+        "targetGroupArn" => {
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/943f017f100becff"
+        }
+        "expression" => "attribute:ecs.instance-type == g4dn.xlarge",
+        "containerPath" | "sourcePath" | "rootDirectory" | "workingDirectory" => "/data",
+        "fileSystemId" => "fs-0123456789abcdef0",
+        "cpu" => "256",
+        "memory" => "512",
+        "user" => "1000:1000",
+        "Schedule" => "cron(0 22 * * ? *)",
+        "Timezone" => "Europe/Berlin",
+        "ResourceId" => "service/prod/web",
+        "ServiceNamespace" => "ecs",
+        "ScalableDimension" => "ecs:service:DesiredCount",
+        "PredefinedMetricType" => "ECSServiceAverageCPUUtilization",
+        _ => "web",
+    }
+}
+
+fn one_line(reason: Reason) -> String {
+    let (message, help) = (reason.message_template(), reason.help_template());
+    let text = if help.is_empty() {
+        message.to_owned()
+    } else {
+        format!("{message}; {help}")
+    };
+    format!("{}: {text}", reason.name())
+}
+
+fn explain_reason(reason: Reason) -> String {
+    let consequence = match reason.severity() {
+        Severity::Error => "error: the document is rejected",
+        Severity::Warning => "warning: it is translated, and this differs from ECS",
+        Severity::Note => "note: shown with --verbose",
+    };
+    let mut text = format!(
+        "{reason}\n\n  {consequence}\n  {}\n",
+        reason.message_template()
+    );
+    if !reason.help_template().is_empty() {
+        let _ = writeln!(text, "  help: {}", reason.help_template());
+    }
+    let paths: Vec<&str> = every_field()
+        .filter(|(_, field)| field.reasons.contains(&reason))
+        .map(|(_, field)| field.path)
+        .collect();
+    if !paths.is_empty() {
+        let _ = writeln!(text, "  fields: {}", paths.join(", "));
+    }
+    text
+}
+
+impl Outcome {
+    /// The letter of the documentation's tables.
+    pub(super) const fn mark(self) -> &'static str {
+        match self {
+            Self::Translated => "yes",
+            Self::Warned => "yes, with a warning",
+            Self::Rejected => "no",
+            Self::Noted => "no meaning",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(query: &str) -> String {
+        match explain(query) {
+            Explanation::Found(text) => text,
+            Explanation::Unknown { nearest } => panic!("{query} is unknown, nearest {nearest:?}"),
+        }
+    }
+
+    #[test]
+    fn a_field_is_found_with_and_without_indexes() {
+        for query in [
+            "containerDefinitions.dependsOn.condition",
+            "containerDefinitions[].dependsOn[].condition",
+            "containerDefinitions[3].dependsOn[0].condition",
+        ] {
+            let text = text(query);
+            assert!(
+                text.starts_with("containerDefinitions[].dependsOn[].condition\n"),
+                "{text}"
+            );
+            assert!(text.contains("API_ContainerDependency.html"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_member_lists_what_is_below_it() {
+        let text = text("containerDefinitions.dependsOn");
+        assert!(
+            text.contains("dependsOn[].containerName") && text.contains("dependsOn[].condition")
+        );
+    }
+
+    #[test]
+    fn a_reason_names_its_fields() {
+        let text = text("MemoryBelowReservation");
+        assert!(
+            text.contains("containerDefinitions[].memoryReservation"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_nearest_ones() {
+        let Explanation::Unknown { nearest } = explain("containerDefinitions.helthCheck.command")
+        else {
+            panic!("found");
+        };
+        assert_eq!(
+            nearest.first().map(String::as_str),
+            Some("containerDefinitions.healthCheck.command")
+        );
+    }
+}

@@ -1,0 +1,382 @@
+//! The fate of every field: what AWS accepts, what becomes of it, and why.
+//!
+//! One table serves the reader (which members exist, their types and limits), `ecs-operator explain` and
+//! `docs/fields.md`. A test compares it with the AWS API model, so that no field can be forgotten.
+
+mod explain;
+mod markdown;
+mod table;
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+pub use explain::{Explanation, explain, list};
+pub use markdown::{fields_markdown, reasons_markdown};
+
+use crate::diagnostic::Reason;
+
+/// A request that has a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Api {
+    /// `RegisterTaskDefinition`
+    TaskDefinition,
+    /// `CreateService`, with the members of `UpdateService`
+    Service,
+    /// `RunTask`
+    Task,
+    /// `RegisterScalableTarget`
+    ScalableTarget,
+    /// `PutScalingPolicy`
+    ScalingPolicy,
+    /// `PutScheduledAction`
+    ScheduledAction,
+    /// `spec.kubernetes` of an EcsService
+    Kubernetes,
+}
+
+impl Api {
+    /// Every request, in the order of the documentation.
+    pub const ALL: &[Self] = &[
+        Self::TaskDefinition,
+        Self::Service,
+        Self::Task,
+        Self::ScalableTarget,
+        Self::ScalingPolicy,
+        Self::ScheduledAction,
+        Self::Kubernetes,
+    ];
+
+    /// The name of the operation.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TaskDefinition => "RegisterTaskDefinition",
+            Self::Service => "CreateService",
+            Self::Task => "RunTask",
+            Self::ScalableTarget => "RegisterScalableTarget",
+            Self::ScalingPolicy => "PutScalingPolicy",
+            Self::ScheduledAction => "PutScheduledAction",
+            Self::Kubernetes => "spec.kubernetes of an EcsService",
+        }
+    }
+
+    /// Where AWS documents the structures of this request.
+    const fn reference(self) -> &'static str {
+        match self {
+            Self::TaskDefinition | Self::Service | Self::Task => {
+                "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_"
+            }
+            Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction => {
+                "https://docs.aws.amazon.com/autoscaling/application/APIReference/API_"
+            }
+            Self::Kubernetes => "",
+        }
+    }
+
+    /// The leaves of the request, in the order of the AWS model.
+    pub fn fields(self) -> impl Iterator<Item = &'static Field> {
+        table::fields(self).iter().copied().flatten()
+    }
+
+    /// Members that only the answers of AWS have.
+    #[must_use]
+    pub const fn read_only(self) -> &'static [&'static str] {
+        table::read_only(self)
+    }
+
+    /// The request as a tree.
+    #[must_use]
+    pub fn tree(self) -> &'static Node {
+        static TREES: LazyLock<BTreeMap<Api, Node>> =
+            LazyLock::new(|| Api::ALL.iter().map(|api| (*api, tree(*api))).collect());
+        static EMPTY: Node = Node::object();
+        // Every request is in the map; the empty tree only spares a panic.
+        TREES.get(&self).unwrap_or(&EMPTY)
+    }
+}
+
+/// One leaf of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// `containerDefinitions[].portMappings[].hostPort`; `[]` stands for the elements of a list.
+    pub path: &'static str,
+    /// The JSON type.
+    pub kind: Kind,
+    /// What values AWS accepts, whatever the launch type.
+    pub limits: Limits,
+    /// The value that AWS takes when it is absent, where that means the same as absence.
+    pub default: Option<&'static str>,
+    /// The usual fate.
+    pub outcome: Outcome,
+    /// Everything that may be said about it.
+    pub reasons: &'static [Reason],
+    /// What it becomes in Kubernetes; empty for nothing.
+    pub target: &'static str,
+    /// When it has another fate, and what to know.
+    pub rule: &'static str,
+    /// The AWS structure that has this member.
+    pub shape: &'static str,
+    /// What does not happen without the running operator.
+    pub needs_controller: Option<&'static str>,
+    /// Whether it is this operator's own and not AWS's.
+    pub extension: bool,
+}
+
+/// A row without anything; the tables' rows name what differs from it.
+const FIELD: Field = Field {
+    path: "",
+    kind: Kind::String,
+    limits: Limits::NONE,
+    default: None,
+    outcome: Outcome::Translated,
+    reasons: &[],
+    target: "",
+    rule: "",
+    shape: "",
+    needs_controller: None,
+    extension: false,
+};
+
+impl Field {
+    /// The last member's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        let path = self.path.trim_end_matches("[]");
+        path.rsplit('.').next().unwrap_or(path)
+    }
+}
+
+/// The JSON type of a leaf. Lists are in its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A string.
+    String,
+    /// A whole number.
+    Integer,
+    /// Any number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// An object of strings.
+    StringMap,
+    /// A date and time, as text or as seconds since 1970.
+    Timestamp,
+    /// Anything.
+    Document,
+}
+
+/// What values of a leaf AWS accepts.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The only values; empty for any.
+    pub values: &'static [&'static str],
+    /// The smallest number.
+    pub min: Option<f64>,
+    /// The largest number.
+    pub max: Option<f64>,
+    /// The most characters.
+    pub max_length: Option<usize>,
+    /// Which characters.
+    pub characters: Characters,
+}
+
+impl Limits {
+    /// Anything goes.
+    pub const NONE: Self = Self {
+        values: &[],
+        min: None,
+        max: None,
+        max_length: None,
+        characters: Characters::Any,
+    };
+}
+
+/// The characters of a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Characters {
+    /// Any.
+    Any,
+    /// Letters, digits and these.
+    Letters(&'static str),
+    /// Lower-case letters, digits and these.
+    Lower(&'static str),
+}
+
+impl Characters {
+    /// Whether `text` has no other characters.
+    #[must_use]
+    pub fn allow(self, text: &str) -> bool {
+        text.chars().all(|c| match self {
+            Self::Any => true,
+            Self::Letters(more) => c.is_ascii_alphanumeric() || more.contains(c),
+            Self::Lower(more) => c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c),
+        })
+    }
+
+    /// The rule in words; empty for any.
+    #[must_use]
+    pub fn describe(self) -> String {
+        let spelled = |more: &str| more.chars().map(String::from).collect::<Vec<_>>().join(" ");
+        match self {
+            Self::Any => String::new(),
+            Self::Letters(more) => format!("letters, digits and {}", spelled(more)),
+            Self::Lower(more) => format!("lower-case letters, digits and {}", spelled(more)),
+        }
+    }
+}
+
+/// The usual fate of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The same behaviour.
+    Translated,
+    /// It runs, with a difference that is named.
+    Warned,
+    /// The document is rejected, with what to do instead.
+    Rejected,
+    /// It has no meaning in Kubernetes.
+    Noted,
+}
+
+impl Outcome {
+    /// The outcome in a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Translated => "translated",
+            Self::Warned => "translated with a warning",
+            Self::Rejected => "rejected",
+            Self::Noted => "noted",
+        }
+    }
+}
+
+/// What holds for a member as a whole, be it a leaf, a list or an object.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    path: &'static str,
+    required: bool,
+    max_items: Option<usize>,
+    always: Option<Reason>,
+    needs_controller: Option<&'static str>,
+}
+
+const RULE: Rule = Rule {
+    path: "",
+    required: false,
+    max_items: None,
+    always: None,
+    needs_controller: None,
+};
+
+/// A member of a request with everything below it.
+#[derive(Debug)]
+pub struct Node {
+    /// What it is.
+    pub shape: Shape,
+    /// Whether its object must have it.
+    pub required: bool,
+    /// The most elements of a list.
+    pub max_items: Option<usize>,
+    /// What is said whenever it is there and not the default.
+    pub always: Option<Reason>,
+    /// What does not happen without the running operator.
+    pub needs_controller: Option<&'static str>,
+}
+
+/// What a member is.
+#[derive(Debug)]
+pub enum Shape {
+    /// An object with these members.
+    Object(BTreeMap<&'static str, Node>),
+    /// A list of this.
+    List(Box<Node>),
+    /// A value.
+    Leaf(&'static Field),
+}
+
+impl Node {
+    const fn new(shape: Shape) -> Self {
+        Self {
+            shape,
+            required: false,
+            max_items: None,
+            always: None,
+            needs_controller: None,
+        }
+    }
+
+    const fn object() -> Self {
+        Self::new(Shape::Object(BTreeMap::new()))
+    }
+
+    /// Changes the node at `path` below this one, which is made of empty objects where it does not exist yet.
+    fn change(&mut self, path: &'static str, change: impl FnOnce(&mut Self)) {
+        let (name, rest) = match path.find(['.', '[']) {
+            _ if path.is_empty() => return change(self),
+            Some(0) if path.starts_with("[]") => ("[]", path.get(2..).unwrap_or_default()),
+            Some(end) => path.split_at(end),
+            None => (path, ""),
+        };
+        let rest = rest.strip_prefix('.').unwrap_or(rest);
+        if name == "[]" {
+            if !matches!(self.shape, Shape::List(_)) {
+                self.shape = Shape::List(Box::new(Self::object()));
+            }
+            if let Shape::List(element) = &mut self.shape {
+                element.change(rest, change);
+            }
+        } else if let Shape::Object(members) = &mut self.shape {
+            members
+                .entry(name)
+                .or_insert_with(Self::object)
+                .change(rest, change);
+        }
+    }
+}
+
+fn tree(api: Api) -> Node {
+    let mut root = Node::object();
+    for field in api.fields() {
+        root.change(field.path, |node| {
+            node.shape = Shape::Leaf(field);
+            node.needs_controller = field.needs_controller;
+        });
+    }
+    for rule in table::rules(api) {
+        root.change(rule.path, |node| {
+            node.required = rule.required;
+            node.max_items = rule.max_items;
+            node.always = rule.always;
+            node.needs_controller = node.needs_controller.or(rule.needs_controller);
+        });
+    }
+    root
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_follow_the_paths() {
+        let Shape::Object(members) = &Api::TaskDefinition.tree().shape else {
+            panic!("not an object");
+        };
+        let containers = &members["containerDefinitions"];
+        assert!(containers.required);
+        let Shape::List(container) = &containers.shape else {
+            panic!("not a list");
+        };
+        let Shape::Object(container) = &container.shape else {
+            panic!("not an object");
+        };
+        assert!(container["image"].required && !container["cpu"].required);
+        assert_eq!(
+            container["ulimits"].always,
+            Some(Reason::UlimitsNeedNriPlugin)
+        );
+        assert!(
+            matches!(&container["command"].shape, Shape::List(word) if matches!(word.shape, Shape::Leaf(_)))
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! A capacity provider strategy: how tasks split over providers, and what their pods ask of nodes.
+
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+
+use crate::{
+    diagnostic::{Diagnostics, Message},
+    translate::{Context, LABEL_LENGTH, kname, labels},
+    validate::{Capacity, CapacityProvider, LaunchType},
+};
+
+/// Karpenter's label of nodes; `spot` for those that can be taken away.
+const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
+/// The label of pods that a Fargate profile selects.
+const COMPUTE: &str = "ecs-operator.dev/compute";
+
+/// How many of `tasks` each provider gets.
+///
+/// The base is filled first; each further task goes to the provider that has least by its weight, the earlier one if
+/// there are several. AWS publishes only the ratio, not the order
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-capacity-providers.html>).
+pub(crate) fn split(tasks: u32, providers: &[CapacityProvider]) -> Vec<u32> {
+    let mut counts = vec![0; providers.len()];
+    let mut left = tasks;
+    for (count, provider) in counts.iter_mut().zip(providers) {
+        *count = provider.base.min(left);
+        left -= *count;
+    }
+    let mut weighed = vec![0_u32; providers.len()];
+    let total: u64 = providers.iter().map(|p| u64::from(p.weight)).sum();
+    if total == 0 {
+        return counts;
+    }
+    // After `total` tasks each provider has exactly its weight, and the round begins anew.
+    let rounds = u64::from(left) / total;
+    for (count, provider) in weighed.iter_mut().zip(providers) {
+        *count = u32::try_from(rounds * u64::from(provider.weight)).unwrap_or(u32::MAX);
+    }
+    for _ in 0..u64::from(left) % total {
+        let next = providers
+            .iter()
+            .zip(&mut weighed)
+            .filter(|(provider, _)| provider.weight > 0)
+            .min_by(|(a, have_a), (b, have_b)| {
+                let share_a = u64::from(**have_a) * u64::from(b.weight);
+                let share_b = u64::from(**have_b) * u64::from(a.weight);
+                share_a.cmp(&share_b)
+            });
+        if let Some((_, count)) = next {
+            *count += 1;
+        }
+    }
+    for (count, more) in counts.iter_mut().zip(weighed) {
+        *count += more;
+    }
+    counts
+}
+
+/// The providers that can get tasks at all, with their share of `tasks`.
+pub(crate) fn shares(tasks: u32, capacity: &Capacity) -> Vec<(&CapacityProvider, u32)> {
+    capacity
+        .strategy
+        .iter()
+        .zip(split(tasks, &capacity.strategy))
+        .filter(|(provider, _)| provider.weight > 0 || provider.base > 0)
+        .collect()
+}
+
+/// Says what the launch type and the providers of a service or task mean here.
+pub(crate) fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
+    let Capacity {
+        launch_type,
+        strategy,
+    } = cx.capacity();
+    if *launch_type == Some(LaunchType::External) {
+        notes.report(
+            cx.root().field("launchType"),
+            Message::ExternalLaunchTypeIsAnyNode,
+        );
+    }
+    let path = cx.root().field("capacityProviderStrategy");
+    for (index, provider) in strategy.iter().enumerate() {
+        if provider.name == "FARGATE_SPOT" {
+            notes.report(
+                path.index(index).field("capacityProvider"),
+                Message::FargateSpotIsKarpenterSpot,
+            );
+        }
+    }
+}
+
+/// Sends the pods of `template` to the nodes of `provider`, or of the launch type where there is none.
+pub(crate) fn place(
+    cx: &Context<'_>,
+    provider: Option<&CapacityProvider>,
+    template: &mut PodTemplateSpec,
+) {
+    let selector = match provider.map(|provider| provider.name.as_str()) {
+        Some("FARGATE_SPOT") => Some((CAPACITY_TYPE.to_owned(), "spot".to_owned())),
+        Some("FARGATE") | None => None,
+        Some(name) => Some((
+            labels::CAPACITY_PROVIDER.to_owned(),
+            kname(name, LABEL_LENGTH),
+        )),
+    };
+    if let Some((key, value)) = selector {
+        let spec = template.spec.get_or_insert_default();
+        spec.node_selector
+            .get_or_insert_default()
+            .insert(key, value);
+    }
+    if cx.eks_fargate() && takes_a_fargate_profile(cx.capacity(), provider) {
+        let metadata = template.metadata.get_or_insert_default();
+        metadata
+            .labels
+            .get_or_insert_default()
+            .insert(COMPUTE.to_owned(), "fargate".to_owned());
+    }
+}
+
+/// EKS Fargate has no Spot, so those tasks run on nodes, like those that ask for EC2 themselves.
+fn takes_a_fargate_profile(capacity: &Capacity, provider: Option<&CapacityProvider>) -> bool {
+    match (provider, capacity.launch_type) {
+        (Some(provider), _) => provider.name == "FARGATE",
+        (None, launch_type) => !matches!(launch_type, Some(LaunchType::Ec2 | LaunchType::External)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_split_by_base_and_weight() {
+        let tables: [(&[(u32, u32)], &[(u32, &[u32])]); 6] = [
+            (&[(0, 1), (0, 1)], &[(5, &[3, 2])]),
+            (
+                &[(0, 1), (0, 4)],
+                &[(1, &[1, 0]), (2, &[1, 1]), (5, &[1, 4]), (10, &[2, 8])],
+            ),
+            (
+                &[(2, 1), (0, 3)],
+                &[
+                    (1, &[1, 0]),
+                    (2, &[2, 0]),
+                    (3, &[3, 0]),
+                    (6, &[3, 3]),
+                    (10, &[4, 6]),
+                ],
+            ),
+            (&[(1, 0), (0, 1)], &[(4, &[1, 3])]),
+            (&[(0, 1)], &[(7, &[7])]),
+            (
+                &[(0, 1), (0, 1000)],
+                &[(4_000_000_000, &[3_996_004, 3_996_003_996])],
+            ),
+        ];
+        for (strategy, rows) in tables {
+            let providers: Vec<_> = strategy
+                .iter()
+                .enumerate()
+                .map(|(index, (base, weight))| CapacityProvider {
+                    name: index.to_string(),
+                    base: *base,
+                    weight: *weight,
+                })
+                .collect();
+            for (tasks, expected) in rows {
+                assert_eq!(split(*tasks, &providers), *expected, "{strategy:?} {tasks}");
+            }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The Services of an ECS service. Several features may want the same name, and get one Service with the ports of all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::{
+    api::core::v1::{Service, ServicePort, ServiceSpec},
+    apimachinery::pkg::util::intstr::IntOrString,
+};
+
+use crate::{
+    translate::{
+        Context, LABEL_LENGTH, Manifests, Object, kname, labels::Labels, names::service_name,
+    },
+    validate::{AppProtocol, Protocol},
+};
+
+/// The Services in the making, by name.
+#[derive(Debug, Default)]
+pub(super) struct ClusterServices {
+    services: BTreeMap<String, Draft>,
+}
+
+#[derive(Debug, Default)]
+struct Draft {
+    reach: Reach,
+    ports: BTreeMap<(u16, Protocol), Target>,
+    labels: Labels,
+    annotations: BTreeMap<String, String>,
+}
+
+/// Who reaches a Service. Each kind gives what the ones before it give.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// Whoever asks the cluster's DNS for the addresses of its pods.
+    #[default]
+    Headless,
+    /// Pods, at one address.
+    Cluster,
+    /// Also whoever reaches the nodes.
+    NodePort,
+    /// Also whoever reaches its Network Load Balancer.
+    LoadBalancer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Target {
+    port: u16,
+    name: Option<String>,
+    app_protocol: Option<AppProtocol>,
+}
+
+/// A port that a Service shall have.
+pub(super) struct Wanted<'a> {
+    /// The port of the Service.
+    pub(super) port: u16,
+    /// The port of the container.
+    pub(super) target: u16,
+    /// The protocol of both.
+    pub(super) protocol: Protocol,
+    /// The name of the port; `p<port>-<protocol>` where it has none.
+    pub(super) name: Option<&'a str>,
+    /// What is spoken on it.
+    pub(super) app_protocol: Option<AppProtocol>,
+}
+
+impl Wanted<'_> {
+    /// A port that is the same outside and inside.
+    pub(super) const fn same(port: u16, protocol: Protocol) -> Self {
+        Self {
+            port,
+            target: port,
+            protocol,
+            name: None,
+            app_protocol: None,
+        }
+    }
+}
+
+impl ClusterServices {
+    /// Makes sure that the Service `name` exists and that at least `reach` is given.
+    pub(super) fn open(&mut self, name: &str, reach: Reach) {
+        let draft = self.services.entry(name.to_owned()).or_default();
+        draft.reach = draft.reach.max(reach);
+    }
+
+    /// Adds a label to the Service `name`.
+    pub(super) fn label(&mut self, name: &str, key: &str, value: String) {
+        let draft = self.services.entry(name.to_owned()).or_default();
+        draft.labels.insert(key.to_owned(), value);
+    }
+
+    /// Adds an annotation to the Service `name`.
+    pub(super) fn annotate(&mut self, name: &str, key: &str, value: String) {
+        let draft = self.services.entry(name.to_owned()).or_default();
+        draft.annotations.insert(key.to_owned(), value);
+    }
+
+    /// Adds a port to the Service `name`, unless the port number leads elsewhere already.
+    pub(super) fn offer(&mut self, name: &str, wanted: &Wanted<'_>) -> bool {
+        let draft = self.services.entry(name.to_owned()).or_default();
+        let target = Target {
+            port: wanted.target,
+            name: wanted.name.map(|name| kname(name, LABEL_LENGTH)),
+            app_protocol: wanted.app_protocol,
+        };
+        draft
+            .ports
+            .entry((wanted.port, wanted.protocol))
+            .or_insert(target)
+            .port
+            == wanted.target
+    }
+
+    /// Adds a port to the Service `name` and returns its number there. Where the number leads elsewhere already, it is
+    /// the highest free one: load balancers are told the number and reach the pods at the target port.
+    pub(super) fn claim(&mut self, name: &str, wanted: &Wanted<'_>) -> u16 {
+        if self.offer(name, wanted) {
+            return wanted.port;
+        }
+        let ports = &self.services.entry(name.to_owned()).or_default().ports;
+        let free = (1..=u16::MAX)
+            .rev()
+            .find(|port| !ports.contains_key(&(*port, wanted.protocol)))
+            .unwrap_or(wanted.port);
+        self.offer(
+            name,
+            &Wanted {
+                port: free,
+                ..*wanted
+            },
+        );
+        free
+    }
+
+    /// The finished Services.
+    pub(super) fn add_to(self, cx: &Context<'_>, objects: &mut Manifests) {
+        for (name, draft) in self.services {
+            let mut metadata = cx.metadata(name);
+            let Draft {
+                reach,
+                ports,
+                labels,
+                annotations,
+            } = draft;
+            metadata.labels.get_or_insert_default().extend(labels);
+            metadata.annotations = (!annotations.is_empty()).then_some(annotations);
+            let ports = service_ports(&ports);
+            objects.push(Object::Service(Service {
+                metadata,
+                spec: Some(ServiceSpec {
+                    type_: Some(reach.service_type().to_owned()),
+                    cluster_ip: (reach == Reach::Headless).then(|| "None".to_owned()),
+                    load_balancer_class: (reach == Reach::LoadBalancer)
+                        .then(|| "service.k8s.aws/nlb".to_owned()),
+                    publish_not_ready_addresses: (reach == Reach::Headless).then_some(false),
+                    selector: Some(cx.selector()),
+                    ports: (!ports.is_empty()).then_some(ports),
+                    ..ServiceSpec::default()
+                }),
+                status: None,
+            }));
+        }
+    }
+}
+
+impl Reach {
+    const fn service_type(self) -> &'static str {
+        match self {
+            Self::Headless | Self::Cluster => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+        }
+    }
+}
+
+impl Context<'_> {
+    /// The name of the Service that has this service's own name.
+    pub(super) fn own_service(&self) -> String {
+        service_name(&self.name(), self.settings.kubernetes_minor)
+    }
+}
+
+/// The ports by number. Kubernetes wants their names to differ.
+fn service_ports(ports: &BTreeMap<(u16, Protocol), Target>) -> Vec<ServicePort> {
+    let default_name =
+        |(port, protocol): (u16, Protocol)| format!("p{port}-{}", protocol.name().to_lowercase());
+    let mut used: BTreeSet<String> = ports.keys().copied().map(default_name).collect();
+    ports
+        .iter()
+        .map(|(key, target)| {
+            let own = target.name.clone().filter(|name| used.insert(name.clone()));
+            ServicePort {
+                name: Some(own.unwrap_or_else(|| default_name(*key))),
+                port: i32::from(key.0),
+                protocol: Some(key.1.name().to_owned()),
+                target_port: Some(IntOrString::Int(i32::from(target.port))),
+                app_protocol: target.app_protocol.map(|app| app_protocol(app).to_owned()),
+                node_port: None,
+            }
+        })
+        .collect()
+}
+
+const fn app_protocol(protocol: AppProtocol) -> &'static str {
+    match protocol {
+        AppProtocol::Http => "http",
+        AppProtocol::Http2 => "kubernetes.io/h2c",
+        AppProtocol::Grpc => "grpc",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ports(services: &ClusterServices, name: &str) -> Vec<(String, i32, i32)> {
+        service_ports(&services.services[name].ports)
+            .into_iter()
+            .map(|port| {
+                let IntOrString::Int(target) = port.target_port.unwrap() else {
+                    panic!("all target ports are numbers");
+                };
+                (port.name.unwrap(), port.port, target)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn one_service_has_the_ports_of_all_that_want_it() {
+        let mut services = ClusterServices::default();
+        let connect = Wanted {
+            port: 80,
+            target: 8080,
+            protocol: Protocol::Tcp,
+            name: Some("http"),
+            app_protocol: Some(AppProtocol::Http),
+        };
+        assert_eq!(services.claim("web", &connect), 80);
+        // The load balancer's port 80 leads to another container port, so it has to move.
+        let moved = services.claim("web", &Wanted::same(80, Protocol::Tcp));
+        assert_eq!(moved, 65535);
+        assert_eq!(
+            services.claim("web", &Wanted::same(9000, Protocol::Tcp)),
+            9000
+        );
+        assert!(!services.offer("web", &Wanted::same(80, Protocol::Tcp)));
+        assert_eq!(
+            ports(&services, "web"),
+            [
+                ("http".to_owned(), 80, 8080),
+                ("p9000-tcp".to_owned(), 9000, 9000),
+                ("p65535-tcp".to_owned(), 65535, 80),
+            ]
+        );
+    }
+
+    #[test]
+    fn port_names_differ() {
+        let mut services = ClusterServices::default();
+        for (port, name) in [(80, "p81-tcp"), (81, "a"), (82, "a")] {
+            services.offer(
+                "web",
+                &Wanted {
+                    name: Some(name),
+                    ..Wanted::same(port, Protocol::Tcp)
+                },
+            );
+        }
+        let names: Vec<_> = ports(&services, "web").into_iter().map(|p| p.0).collect();
+        assert_eq!(names, ["p80-tcp", "a", "p82-tcp"]);
+    }
+}

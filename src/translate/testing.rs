@@ -1,0 +1,279 @@
+//! Support for unit tests: JSON as AWS writes it through validate and translate, and YAML to compare with.
+//!
+//! The settings are those of the running operator on Kubernetes 1.36 unless a test says otherwise. The reader is left
+//! out, so that the JSON must have the types of [`crate::ecs`].
+#![allow(dead_code, reason = "each feature's tests use some of it")]
+
+use serde_json::Value;
+
+use super::{translate_service, translate_task};
+use crate::{
+    crd::ServiceExtensions,
+    diagnostic::{Diagnostics, Severity},
+    ecs,
+    settings::{Mode, Settings},
+    validate::{self, ServiceInput, TaskDefinitionInput, TaskInput},
+};
+
+/// A task definition with the service or task that runs it.
+#[derive(Clone)]
+pub(crate) struct Scenario {
+    definition: String,
+    request: Request,
+    extensions: String,
+    settings: Settings,
+}
+
+#[derive(Clone)]
+enum Request {
+    Service(String),
+    Task(String),
+}
+
+impl Scenario {
+    /// A service of one task of the `RegisterTaskDefinition` body `definition`. Its name is the family's.
+    pub(crate) fn service(definition: impl Into<String>) -> Self {
+        Self::new(definition.into(), Request::Service("{}".to_owned()))
+    }
+
+    /// One stand-alone task of the `RegisterTaskDefinition` body `definition`. Its name is the family's.
+    pub(crate) fn task(definition: impl Into<String>) -> Self {
+        Self::new(definition.into(), Request::Task("{}".to_owned()))
+    }
+
+    fn new(definition: String, request: Request) -> Self {
+        Self {
+            definition,
+            request,
+            extensions: "{}".to_owned(),
+            settings: Settings {
+                mode: Mode::Controller,
+                ..Settings::default()
+            },
+        }
+    }
+
+    /// Gives members of the `CreateService` or `RunTask` body.
+    pub(crate) fn request(mut self, body: impl Into<String>) -> Self {
+        match &mut self.request {
+            Request::Service(text) | Request::Task(text) => *text = body.into(),
+        }
+        self
+    }
+
+    /// Gives what this operator adds to `CreateService`.
+    pub(crate) fn extensions(mut self, body: impl Into<String>) -> Self {
+        self.extensions = body.into();
+        self
+    }
+
+    /// Changes settings.
+    pub(crate) fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Converts offline instead of running the operator.
+    pub(crate) fn convert(self) -> Self {
+        self.settings(|settings| settings.mode = Mode::Convert)
+    }
+
+    /// What comes out; fails the test if the input is rejected.
+    #[track_caller]
+    pub(crate) fn run(&self) -> Outcome {
+        match self.outcome() {
+            Ok(outcome) => outcome,
+            Err(findings) => panic!("rejected: {:#?}", lines(findings, true)),
+        }
+    }
+
+    /// The rejections as `path: Reason: message; help`; fails the test if there is none.
+    #[track_caller]
+    pub(crate) fn rejections(&self) -> Vec<String> {
+        match self.outcome() {
+            Ok(outcome) => panic!("accepted: {:#?}", outcome.objects),
+            Err(findings) => lines(findings, true),
+        }
+    }
+
+    fn outcome(&self) -> Result<Outcome, Diagnostics> {
+        let definition: ecs::TaskDefinition = parse(&self.definition);
+        let name = definition.family.clone().unwrap_or_default();
+        let task_definition = TaskDefinitionInput {
+            request: &definition,
+            revision: None,
+        };
+        let (manifests, notes) = match &self.request {
+            Request::Service(text) => {
+                let mut request: ecs::Service = parse(text);
+                request.service_name.get_or_insert(name);
+                if request.scheduling_strategy.as_deref() != Some("DAEMON") {
+                    request.desired_count.get_or_insert(1);
+                }
+                let extensions: ServiceExtensions = parse(&self.extensions);
+                let input = ServiceInput {
+                    request: &request,
+                    extensions: &extensions,
+                    task_definition,
+                };
+                let service = validate::validate_service(&input, &self.settings)?;
+                translate_service(&service, &self.settings)
+            }
+            Request::Task(text) => {
+                let input = TaskInput {
+                    name: &name,
+                    request: &parse(text),
+                    task_definition,
+                };
+                let task = validate::validate_task(&input, &self.settings)?;
+                translate_task(&task, &self.settings)
+            }
+        };
+        assert!(!notes.has_errors(), "translate rejects: {notes:#?}");
+        let objects = manifests
+            .into_objects()
+            .iter()
+            .map(|object| serde_json::to_value(object).expect("objects are plain data"))
+            .collect();
+        Ok(Outcome { objects, notes })
+    }
+}
+
+/// The objects and notes of a translation.
+pub(crate) struct Outcome {
+    /// All objects in the order of application.
+    pub(crate) objects: Vec<Value>,
+    notes: Diagnostics,
+}
+
+impl Outcome {
+    /// The object of this kind and name.
+    #[track_caller]
+    pub(crate) fn object(&self, kind: &str, name: &str) -> &Value {
+        self.objects
+            .iter()
+            .find(|object| object["kind"] == kind && object["metadata"]["name"] == name)
+            .unwrap_or_else(|| panic!("no {kind} {name} in {:#?}", self.objects))
+    }
+
+    /// The objects of this kind.
+    pub(crate) fn objects_of(&self, kind: &str) -> Vec<&Value> {
+        self.objects
+            .iter()
+            .filter(|object| object["kind"] == kind)
+            .collect()
+    }
+
+    /// The pod template of the workload, or the first pod: an object with `metadata` and `spec`.
+    #[track_caller]
+    pub(crate) fn pod(&self) -> &Value {
+        self.objects
+            .iter()
+            .find_map(|object| match object["kind"].as_str() {
+                Some("Deployment" | "DaemonSet") => Some(&object["spec"]["template"]),
+                Some("Pod") => Some(object),
+                _ => None,
+            })
+            .expect("a workload")
+    }
+
+    /// The pod's specification, whole.
+    #[track_caller]
+    pub(crate) fn pod_spec(&self) -> &Value {
+        &self.pod()["spec"]
+    }
+
+    /// The pod's specification without the spread constraints, which the examples leave out.
+    #[track_caller]
+    pub(crate) fn pod_spec_without_spread(&self) -> Value {
+        let mut spec = self.pod_spec().clone();
+        spec.as_object_mut()
+            .expect("a specification")
+            .remove("topologySpreadConstraints");
+        spec
+    }
+
+    /// The Kubernetes container of this name, wherever in the pod it stands.
+    #[track_caller]
+    pub(crate) fn container(&self, name: &str) -> &Value {
+        let spec = self.pod_spec();
+        ["initContainers", "containers"]
+            .into_iter()
+            .filter_map(|list| spec[list].as_array())
+            .flatten()
+            .find(|container| container["name"] == name)
+            .unwrap_or_else(|| panic!("no container {name} in {spec:#}"))
+    }
+
+    /// The findings as `path: Reason`, sorted.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        lines(self.notes.clone(), false)
+    }
+
+    /// The warnings as `path: Reason`, sorted.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Diagnostics::new();
+        for finding in self.notes.iter() {
+            if finding.severity() == Severity::Warning {
+                warnings.report(finding.path.clone(), finding.message.clone());
+            }
+        }
+        lines(warnings, false)
+    }
+
+    /// The findings as `path: Reason: message; help`, sorted.
+    pub(crate) fn messages(&self) -> Vec<String> {
+        lines(self.notes.clone(), true)
+    }
+
+    /// Whether a finding has this reason.
+    pub(crate) fn has(&self, reason: &str) -> bool {
+        self.notes
+            .iter()
+            .any(|finding| finding.reason().name() == reason)
+    }
+}
+
+/// Reads YAML to compare with.
+#[track_caller]
+pub(crate) fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).expect("YAML of the test")
+}
+
+#[track_caller]
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> T {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+fn lines(findings: Diagnostics, texts: bool) -> Vec<String> {
+    findings
+        .into_sorted()
+        .into_iter()
+        .map(|finding| {
+            let mut line = format!("{}: {}", finding.path, finding.reason());
+            if texts {
+                line.push_str(&format!(": {}", finding.message));
+                let help = finding.message.help();
+                if !help.is_empty() {
+                    line.push_str(&format!("; {help}"));
+                }
+            }
+            line
+        })
+        .collect()
+}
+
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_a_definition_as_a_service_and_as_a_task() {
+        let definition = r#"{"family": "web", "containerDefinitions": [{"name": "web", "image": "nginx", "memory": 64}]}"#;
+        let service = Scenario::service(definition).run();
+        assert_eq!(service.object("Deployment", "web")["spec"]["replicas"], 1);
+        assert_eq!(service.container("web")["image"], "nginx");
+        let task = Scenario::task(definition).request(r#"{"count": 2}"#).run();
+        assert_eq!(task.objects_of("Pod").len(), 2);
+        assert_eq!(task.pod_spec()["restartPolicy"], yaml("Never"));
+    }
+}

@@ -1,0 +1,73 @@
+//! `serviceRegistries`: AWS Cloud Map.
+
+use super::{Protocol, TaskDefinition, load_balancer};
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message},
+    ecs,
+};
+
+/// One entry of `serviceRegistries`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceRegistry {
+    /// The position in `serviceRegistries`.
+    pub index: usize,
+    /// The port that SRV records name; `None` for address records alone.
+    pub port: Option<(u16, Protocol)>,
+}
+
+/// Validates `serviceRegistries`
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRegistry.html>).
+pub(crate) fn validate_service_registries(
+    raw: &[ecs::ServiceRegistry],
+    task_definition: &TaskDefinition,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Vec<ServiceRegistry> {
+    raw.iter()
+        .enumerate()
+        .map(|(index, registry)| ServiceRegistry {
+            index,
+            port: registry_port(registry, task_definition, &path.index(index), sink),
+        })
+        .collect()
+}
+
+fn registry_port(
+    registry: &ecs::ServiceRegistry,
+    task_definition: &TaskDefinition,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<(u16, Protocol)> {
+    let ecs::ServiceRegistry {
+        registry_arn: _,
+        port,
+        container_name,
+        container_port,
+    } = registry;
+    if port.is_some() && (container_name.is_some() || container_port.is_some()) {
+        sink.report(path.field("port"), Message::ServiceRegistryPortConflict);
+        return None;
+    }
+    if let Some(number) = *port {
+        // A port that no container maps is allowed here: with awsvpc any port of the task can be reached.
+        let protocol = task_definition
+            .containers
+            .iter()
+            .flat_map(|container| &container.ports)
+            .find(|port| i64::from(port.container_port) == number)
+            .map_or(Protocol::Tcp, |port| port.protocol);
+        return u16::try_from(number).ok().map(|port| (port, protocol));
+    }
+    match (container_name, container_port) {
+        (None, None) => None,
+        (Some(name), None) => {
+            // ECS takes a name alone for address records; it must be right all the same.
+            load_balancer::find_container(name, task_definition, path, sink);
+            None
+        }
+        (name, number) => {
+            load_balancer::mapped_port(name.as_deref(), *number, task_definition, path, sink)
+                .map(|port| (port.container_port, port.protocol))
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The metrics that target tracking follows.
+
+use super::Scope;
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message},
+    ecs,
+    settings::{Addon, Settings},
+    validate::Condition,
+};
+
+/// A metric of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// CPU use in percent of what is reserved.
+    Cpu,
+    /// Memory use in percent of what is reserved.
+    Memory,
+    /// A CloudWatch metric, read by KEDA.
+    CloudWatch(CloudWatchMetric),
+}
+
+/// A CloudWatch metric with one statistic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudWatchMetric {
+    /// The namespace, for instance `AWS/ApplicationELB`.
+    pub namespace: String,
+    /// The metric's name.
+    pub name: String,
+    /// Names and values of the dimensions, at least one.
+    pub dimensions: Vec<(String, String)>,
+    /// The statistic.
+    pub statistic: String,
+    /// The unit, if one is asked for.
+    pub unit: Option<String>,
+}
+
+/// Validates the metric of a target tracking policy; exactly one specification names it.
+pub(super) fn validate(
+    raw: &ecs::TargetTrackingScalingPolicyConfiguration,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<Metric> {
+    let (metric, at) = match (
+        &raw.predefined_metric_specification,
+        &raw.customized_metric_specification,
+    ) {
+        (Some(predefined), None) => {
+            let at = path.field("PredefinedMetricSpecification");
+            (
+                self::predefined(predefined, &at, sink)?,
+                at.field("PredefinedMetricType"),
+            )
+        }
+        (None, Some(customized)) => {
+            let at = path.field("CustomizedMetricSpecification");
+            (self::customized(customized, scope, &at, sink)?, at)
+        }
+        _ => {
+            sink.report(
+                path.clone(),
+                Message::RequiredField {
+                    name: "exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification".to_owned(),
+                },
+            );
+            return None;
+        }
+    };
+    match &metric {
+        Metric::Cpu
+            if !can_divide(scope, |r| r.cpu_units, scope.task_definition.size.cpu_units) =>
+        {
+            sink.report(
+                at,
+                Message::UtilizationNeedsRequests {
+                    metric: "CPU".to_owned(),
+                },
+            );
+        }
+        Metric::Memory
+            if !can_divide(
+                scope,
+                |r| r.memory_reservation_mib.or(r.memory_mib),
+                scope.task_definition.size.memory_mib,
+            ) =>
+        {
+            sink.report(
+                at,
+                Message::UtilizationNeedsRequests {
+                    metric: "memory".to_owned(),
+                },
+            );
+        }
+        Metric::CloudWatch(metric) => needs_keda(metric, scope.settings, at, sink),
+        Metric::Cpu | Metric::Memory => {}
+    }
+    Some(metric)
+}
+
+fn needs_keda(
+    metric: &CloudWatchMetric,
+    settings: &Settings,
+    at: FieldPath,
+    sink: &mut Diagnostics,
+) {
+    if !settings.has(Addon::Keda) {
+        let name = metric.name.clone();
+        sink.report(at.clone(), Message::ExternalMetricsUnavailable { name });
+    }
+    if settings.aws_region.is_none() {
+        sink.report(at, Message::RegionRequired);
+    }
+}
+
+/// Whether utilisation has something to be a percentage of: the request of the pod or of each of its containers that
+/// run on (an autoscaler gives up on a pod in which one container has none).
+fn can_divide(
+    scope: &Scope<'_>,
+    request: impl Fn(&crate::validate::ContainerResources) -> Option<i64>,
+    task_size: Option<i64>,
+) -> bool {
+    let definition = scope.task_definition;
+    let windows = matches!(
+        definition.platform.os,
+        Some(crate::validate::OperatingSystem::Windows(_))
+    );
+    let pod_level = scope.settings.kubernetes_minor >= 34
+        && !(definition.fargate && scope.settings.compute == crate::settings::Compute::EksFargate);
+    let runs_on = |index: usize| {
+        !definition
+            .graph
+            .edges
+            .iter()
+            .any(|edge| edge.target == index && edge.condition >= Condition::Complete)
+    };
+    // Below the pod level, the first essential container is given what the others leave of the task's size.
+    let heir = definition
+        .containers
+        .iter()
+        .find(|c| c.essential && runs_on(c.index))
+        .map(|c| c.index);
+    let sized = task_size.is_some() && !windows;
+    (sized && pod_level)
+        || definition
+            .containers
+            .iter()
+            .filter(|c| runs_on(c.index))
+            .all(|c| request(&c.resources).is_some() || (sized && heir == Some(c.index)))
+}
+
+fn predefined(
+    raw: &ecs::PredefinedMetricSpecification,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<Metric> {
+    let at = path.field("PredefinedMetricType");
+    let label = raw.resource_label.as_deref();
+    let name = raw.predefined_metric_type.as_deref().unwrap_or_default();
+    let metric = match name {
+        "ECSServiceAverageCPUUtilization" | "ECSServiceAverageCPUUtilizationHighResolution" => {
+            Metric::Cpu
+        }
+        "ECSServiceAverageMemoryUtilization"
+        | "ECSServiceAverageMemoryUtilizationHighResolution" => Metric::Memory,
+        "ALBRequestCountPerTarget" => {
+            let Some(group) = label.and_then(target_group) else {
+                sink.report(path.field("ResourceLabel"), Message::ResourceLabelRequired);
+                return None;
+            };
+            return Some(Metric::CloudWatch(CloudWatchMetric {
+                namespace: "AWS/ApplicationELB".to_owned(),
+                name: "RequestCountPerTarget".to_owned(),
+                dimensions: vec![("TargetGroup".to_owned(), group)],
+                statistic: "Sum".to_owned(),
+                unit: None,
+            }));
+        }
+        _ => {
+            sink.report(
+                at,
+                Message::NotAnEcsMetric {
+                    value: name.to_owned(),
+                },
+            );
+            return None;
+        }
+    };
+    if label.is_some() {
+        sink.report(path.field("ResourceLabel"), Message::ResourceLabelMisused);
+    }
+    Some(metric)
+}
+
+/// `targetgroup/<name>/<id>` out of `app/<load balancer>/<id>/targetgroup/<name>/<id>`.
+fn target_group(label: &str) -> Option<String> {
+    let parts: Vec<&str> = label.split('/').collect();
+    match parts.as_slice() {
+        ["app", balancer, id, "targetgroup", group, group_id]
+            if [balancer, id, group, group_id]
+                .iter()
+                .all(|part| !part.is_empty()) =>
+        {
+            Some(format!("targetgroup/{group}/{group_id}"))
+        }
+        _ => None,
+    }
+}
+
+fn customized(
+    raw: &ecs::CustomizedMetricSpecification,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<Metric> {
+    let (metric, path) = if raw.metrics.is_empty() {
+        let dimensions = raw
+            .dimensions
+            .iter()
+            .map(|d| (d.name.clone(), d.value.clone()))
+            .collect();
+        let parts = [&raw.namespace, &raw.metric_name, &raw.statistic];
+        (
+            cloud_watch(parts, raw.unit.clone(), dimensions, path, sink)?,
+            path.clone(),
+        )
+    } else {
+        single_query(&raw.metrics, path, sink)?
+    };
+    if metric.dimensions.is_empty() {
+        sink.report(
+            path.field("Dimensions"),
+            Message::RequiredField {
+                name: "at least one dimension".to_owned(),
+            },
+        );
+        return None;
+    }
+    Some(own_utilization(&metric, scope.service_name).unwrap_or(Metric::CloudWatch(metric)))
+}
+
+/// Queries are metric math, except for a single one that only names a metric.
+fn single_query(
+    queries: &[ecs::TargetTrackingMetricDataQuery],
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<(CloudWatchMetric, FieldPath)> {
+    let plain = match queries {
+        [only] if only.expression.is_none() && only.return_data != Some(false) => {
+            only.metric_stat.as_ref()
+        }
+        _ => None,
+    };
+    let (Some(stat), Some(metric)) = (plain, plain.and_then(|stat| stat.metric.as_ref())) else {
+        sink.report(path.field("Metrics"), Message::MetricMathUnsupported);
+        return None;
+    };
+    let at = path
+        .field("Metrics")
+        .index(0)
+        .field("MetricStat")
+        .field("Metric");
+    let dimensions = metric
+        .dimensions
+        .iter()
+        .map(|d| (d.name.clone(), d.value.clone()))
+        .collect();
+    let parts = [&metric.namespace, &metric.metric_name, &stat.stat];
+    let metric = cloud_watch(parts, stat.unit.clone(), dimensions, &at, sink)?;
+    Some((metric, at))
+}
+
+fn cloud_watch(
+    parts: [&Option<String>; 3],
+    unit: Option<String>,
+    dimensions: Vec<(Option<String>, Option<String>)>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<CloudWatchMetric> {
+    let names = ["Namespace", "MetricName", "Statistic"];
+    for (name, _) in names.iter().zip(parts).filter(|(_, part)| part.is_none()) {
+        sink.report(
+            path.field(*name),
+            Message::RequiredField {
+                name: (*name).to_owned(),
+            },
+        );
+    }
+    let [Some(namespace), Some(name), Some(statistic)] = parts else {
+        return None;
+    };
+    let mut pairs = Vec::new();
+    for (index, (name, value)) in dimensions.into_iter().enumerate() {
+        let (name, value) = (name.unwrap_or_default(), value.unwrap_or_default());
+        if value.is_empty() || name.is_empty() || name.contains(';') || value.contains(';') {
+            // KEDA writes all dimensions in one string, separated by semicolons.
+            sink.report(
+                path.field("Dimensions").index(index),
+                Message::InvalidValue {
+                    value: format!("{name}={value}"),
+                    allowed: "a name and a value without ;".to_owned(),
+                },
+            );
+        }
+        pairs.push((name, value));
+    }
+    Some(CloudWatchMetric {
+        namespace: namespace.clone(),
+        name: name.clone(),
+        dimensions: pairs,
+        statistic: statistic.clone(),
+        unit,
+    })
+}
+
+/// The average CPU or memory utilisation of the service itself is what the predefined metrics are.
+fn own_utilization(metric: &CloudWatchMetric, service_name: &str) -> Option<Metric> {
+    let names_this_service = metric
+        .dimensions
+        .iter()
+        .any(|(name, value)| name == "ServiceName" && value == service_name);
+    if metric.namespace != "AWS/ECS" || metric.statistic != "Average" || !names_this_service {
+        return None;
+    }
+    match metric.name.as_str() {
+        "CPUUtilization" => Some(Metric::Cpu),
+        "MemoryUtilization" => Some(Metric::Memory),
+        _ => None,
+    }
+}

@@ -1,0 +1,157 @@
+//! Step scaling policies: the rules that their steps obey
+//! (<https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html>).
+
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message},
+    ecs,
+};
+
+/// Validates a step scaling policy.
+pub(super) fn validate(
+    raw: &ecs::StepScalingPolicyConfiguration,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    let adjustment_type = raw.adjustment_type.as_deref();
+    if adjustment_type.is_none() {
+        sink.report(
+            path.field("AdjustmentType"),
+            Message::RequiredField {
+                name: "AdjustmentType".to_owned(),
+            },
+        );
+    }
+    if raw.min_adjustment_magnitude.is_some() && adjustment_type != Some("PercentChangeInCapacity")
+    {
+        sink.report(
+            path.field("MinAdjustmentMagnitude"),
+            Message::MinAdjustmentMagnitudeMisused,
+        );
+    }
+    let at = path.field("StepAdjustments");
+    for (index, step) in raw.step_adjustments.iter().enumerate() {
+        let at = at.index(index).field("ScalingAdjustment");
+        match step.scaling_adjustment {
+            None => sink.report(
+                at,
+                Message::RequiredField {
+                    name: "ScalingAdjustment".to_owned(),
+                },
+            ),
+            Some(value) if value < 0 && adjustment_type == Some("ExactCapacity") => sink.report(
+                at,
+                Message::InvalidValue {
+                    value: value.to_string(),
+                    allowed: "0 or more with ExactCapacity".to_owned(),
+                },
+            ),
+            Some(_) => {}
+        }
+    }
+    if let Err(message) = intervals(&raw.step_adjustments) {
+        sink.report(
+            at,
+            Message::StepAdjustmentsInvalid {
+                message: message.to_owned(),
+            },
+        );
+    }
+}
+
+/// Whether the steps cover their range once each, open at the end that lies away from the threshold.
+fn intervals(steps: &[ecs::StepAdjustment]) -> Result<(), &'static str> {
+    if steps.is_empty() {
+        return Err("at least one step is required");
+    }
+    let mut bounds: Vec<(f64, f64)> = Vec::new();
+    for step in steps {
+        let (lower, upper) = (
+            step.metric_interval_lower_bound,
+            step.metric_interval_upper_bound,
+        );
+        if lower.is_none() && upper.is_none() {
+            return Err("a step needs a lower or an upper bound");
+        }
+        let (lower, upper) = (
+            lower.unwrap_or(f64::NEG_INFINITY),
+            upper.unwrap_or(f64::INFINITY),
+        );
+        if !(lower < upper) {
+            return Err("the upper bound of a step must be above its lower bound");
+        }
+        bounds.push((lower, upper));
+    }
+    bounds.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (before, after) in bounds.iter().zip(bounds.iter().skip(1)) {
+        // Two steps without a lower bound, or a step that begins inside another.
+        if after.0 < before.1 {
+            return Err("steps overlap");
+        }
+        if after.0 > before.1 {
+            return Err("there is a gap between two steps");
+        }
+    }
+    let first = bounds.first().map_or(0.0, |step| step.0);
+    let last = bounds.last().map_or(0.0, |step| step.1);
+    if first < 0.0 && first.is_finite() {
+        return Err("a negative lower bound needs a step without lower bound");
+    }
+    if last > 0.0 && last.is_finite() {
+        return Err("a positive upper bound needs a step without upper bound");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_cover_their_range_once() {
+        const NONE: Option<f64> = None;
+        for (steps, expected) in [
+            (vec![(Some(0.0), Some(10.0)), (Some(10.0), NONE)], Ok(())),
+            (vec![(Some(-10.0), Some(0.0)), (NONE, Some(-10.0))], Ok(())),
+            (vec![(Some(0.0), NONE)], Ok(())),
+            (vec![], Err("at least one step is required")),
+            (
+                vec![(NONE, NONE)],
+                Err("a step needs a lower or an upper bound"),
+            ),
+            (
+                vec![(Some(5.0), Some(5.0))],
+                Err("the upper bound of a step must be above its lower bound"),
+            ),
+            (
+                vec![(Some(0.0), Some(10.0)), (Some(5.0), NONE)],
+                Err("steps overlap"),
+            ),
+            (
+                vec![(NONE, Some(0.0)), (NONE, Some(5.0))],
+                Err("steps overlap"),
+            ),
+            (
+                vec![(Some(0.0), Some(10.0)), (Some(20.0), NONE)],
+                Err("there is a gap between two steps"),
+            ),
+            (
+                vec![(Some(0.0), Some(10.0))],
+                Err("a positive upper bound needs a step without upper bound"),
+            ),
+            (
+                vec![(Some(-10.0), Some(0.0))],
+                Err("a negative lower bound needs a step without lower bound"),
+            ),
+        ] {
+            let raw: Vec<_> = steps
+                .iter()
+                .map(|(lower, upper)| ecs::StepAdjustment {
+                    metric_interval_lower_bound: *lower,
+                    metric_interval_upper_bound: *upper,
+                    scaling_adjustment: Some(1),
+                })
+                .collect();
+            assert_eq!(intervals(&raw), expected, "{steps:?}");
+        }
+    }
+}
