@@ -254,6 +254,25 @@ pub(crate) fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("YAML of the test")
 }
 
+/// Compares a whole object with an example, which has fewer labels and may leave the namespace out.
+#[track_caller]
+pub(crate) fn assert_object(actual: &Value, example: &str) {
+    let expected = yaml(example);
+    let mut actual = actual.clone();
+    let metadata = actual["metadata"].as_object_mut().expect("metadata");
+    if expected["metadata"].get("namespace").is_none() {
+        metadata.remove("namespace");
+    }
+    let wanted = expected["metadata"]["labels"].as_object();
+    if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+        labels.retain(|label, _| wanted.is_some_and(|wanted| wanted.contains_key(label)));
+        if labels.is_empty() {
+            metadata.remove("labels");
+        }
+    }
+    assert_eq!(actual, expected, "{actual:#}");
+}
+
 #[track_caller]
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> T {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
