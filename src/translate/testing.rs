@@ -12,7 +12,7 @@ use crate::{
     diagnostic::{Diagnostics, Reason, Severity},
     ecs,
     settings::{Mode, Settings},
-    validate::{self, ServiceInput, TaskDefinitionInput, TaskInput},
+    validate::{self, ServiceInput, TaskDefinitionInput, TaskDefinitionReference, TaskInput},
 };
 
 /// A task definition with the service or task that runs it.
@@ -99,15 +99,17 @@ impl Scenario {
     fn outcome(&self) -> Result<Outcome, Diagnostics> {
         let definition: ecs::TaskDefinition = parse(&self.definition);
         let name = definition.family.clone().unwrap_or_default();
-        let task_definition = TaskDefinitionInput {
+        let task_definition = |reference: Option<&str>| TaskDefinitionInput {
             request: &definition,
-            revision: None,
+            revision: reference
+                .and_then(TaskDefinitionReference::parse)
+                .and_then(|reference| reference.revision),
         };
         let (manifests, notes) = match &self.request {
             Request::Service(text) => {
                 let mut request: ecs::Service = parse(text);
-                request.task_definition.get_or_insert_with(|| name.clone());
-                request.service_name.get_or_insert(name);
+                request.service_name.get_or_insert_with(|| name.clone());
+                request.task_definition.get_or_insert(name);
                 if request.scheduling_strategy.as_deref() != Some("DAEMON") {
                     request.desired_count.get_or_insert(1);
                 }
@@ -115,7 +117,7 @@ impl Scenario {
                 let input = ServiceInput {
                     request: &request,
                     extensions: &extensions,
-                    task_definition,
+                    task_definition: task_definition(request.task_definition.as_deref()),
                 };
                 let service = validate::validate_service(&input, &self.settings)?;
                 translate_service(&service, &self.settings)
@@ -126,7 +128,7 @@ impl Scenario {
                 let input = TaskInput {
                     name: &name,
                     request: &request,
-                    task_definition,
+                    task_definition: task_definition(request.task_definition.as_deref()),
                 };
                 let task = validate::validate_task(&input, &self.settings)?;
                 translate_task(&task, &self.settings)

@@ -236,6 +236,9 @@ pub(crate) fn validate_expose(
         scheme,
         certificate_arns,
     } = raw;
+    if r#type.is_none() {
+        sink.report(path.field("type"), required("type"));
+    }
     let network = one_of(r#type.as_deref(), ["alb", "nlb"], &path.field("type"), sink);
     let internal = one_of(
         scheme.as_deref(),
@@ -253,8 +256,13 @@ pub(crate) fn validate_expose(
             },
         );
     }
-    let (name, number) = default_port(container_name.as_deref(), *container_port, task_definition);
-    let port = mapped_port(name, number, task_definition, path, sink)?;
+    let port = mapped_port(
+        container_name.as_deref(),
+        *container_port,
+        task_definition,
+        path,
+        sink,
+    )?;
     Some(Expose {
         kind: if network {
             ExposeKind::Network
@@ -284,29 +292,6 @@ fn one_of(value: Option<&str>, words: [&str; 2], path: &FieldPath, sink: &mut Di
         );
     }
     value == other
-}
-
-/// Fills in the container and the port where the task definition has only one.
-fn default_port<'a>(
-    container_name: Option<&'a str>,
-    container_port: Option<i64>,
-    task_definition: &'a TaskDefinition,
-) -> (Option<&'a str>, Option<i64>) {
-    let mut with_ports = task_definition
-        .containers
-        .iter()
-        .filter(|container| container_name.is_none_or(|name| container.name == name))
-        .filter(|container| !container.ports.is_empty());
-    match (with_ports.next(), with_ports.next()) {
-        (Some(only), None) => {
-            let port = match only.ports.as_slice() {
-                [port] => Some(i64::from(port.container_port)),
-                _ => None,
-            };
-            (Some(&only.name), container_port.or(port))
-        }
-        _ => (container_name, container_port),
-    }
 }
 
 impl NetworkMode {

@@ -106,19 +106,6 @@ fn connect_service(
         );
         return None;
     };
-    if let [_, second, ..] = raw.client_aliases.as_slice() {
-        let value = second
-            .dns_name
-            .clone()
-            .unwrap_or_else(|| "alias".to_owned());
-        sink.report(
-            path.field("clientAliases").index(1),
-            Message::InvalidValue {
-                value,
-                allowed: "at most one client alias".to_owned(),
-            },
-        );
-    }
     let alias = raw.client_aliases.first();
     let at = path.field("clientAliases").index(0).field("port");
     let port_of_clients = match alias.map(|alias| alias.port) {
