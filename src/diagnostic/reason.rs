@@ -169,7 +169,7 @@ reasons! {
         InvalidMountPath { value } => "{value} contains ':'", "for a path on Windows set runtimePlatform.operatingSystemFamily";
         InvalidScheduleExpression { value, message } => "{value}: {message}", "";
         InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "";
-        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "";
+        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; fill a placeholder with --set NAME=VALUE";
         InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "";
         InvalidTaskGroup { value } => "group {value} must not start with service:", "";
         InvalidValue { value, allowed } => "{value}: {allowed}", "";

@@ -273,3 +273,157 @@ fn scheduling(raw: &ecs::Service, daemon: bool, scaling: Option<&AutoScaling>) -
         })),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The rejections of a service, whose request is taken as it is.
+    fn rejections(request: &Value, compatibilities: &[&str]) -> Vec<String> {
+        let definition: ecs::TaskDefinition = serde_json::from_value(json!({
+            "family": "web", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "requiresCompatibilities": compatibilities,
+            "containerDefinitions": [{"name": "web", "image": "nginx"}],
+        }))
+        .expect("the shape takes it");
+        let request: ecs::Service =
+            serde_json::from_value(request.clone()).expect("the shape takes it");
+        let input = ServiceInput {
+            request: &request,
+            extensions: &crd::ServiceExtensions::default(),
+            task_definition: TaskDefinitionInput {
+                request: &definition,
+                revision: None,
+            },
+        };
+        let Err(findings) = validate_service(&input, &Settings::default()) else {
+            return Vec::new();
+        };
+        findings
+            .into_sorted()
+            .into_iter()
+            .map(|finding| format!("{}: {}", finding.path, finding.reason()))
+            .collect()
+    }
+
+    #[test]
+    fn a_service_names_its_task_definition() {
+        for good in [
+            "web",
+            "web:7",
+            "arn:aws:ecs:us-east-1:123456789012:task-definition/web:7",
+        ] {
+            let request = json!({"serviceName": "web", "taskDefinition": good, "desiredCount": 1});
+            assert_eq!(rejections(&request, &[]), [""; 0], "{good}");
+        }
+        for bad in [
+            "web:*",
+            "web:latest",
+            "{{ .TaskDefinition }}",
+            "arn:aws:ecs:us-east-1:123456789012:service/web",
+        ] {
+            let request = json!({"serviceName": "web", "taskDefinition": bad, "desiredCount": 1});
+            assert_eq!(
+                rejections(&request, &[]),
+                ["taskDefinition: InvalidTaskDefinitionReference"],
+                "{bad}"
+            );
+        }
+        assert_eq!(
+            rejections(&json!({"serviceName": "web"}), &[]),
+            [
+                "desiredCount: DesiredCountRequired",
+                "taskDefinition: TaskDefinitionRequired"
+            ]
+        );
+    }
+
+    #[test]
+    fn daemons_run_on_nodes_and_nothing_else_is_chosen_for_them() {
+        let daemon = |more: Value| {
+            let mut request = json!({"serviceName": "web", "taskDefinition": "web", "schedulingStrategy": "DAEMON"});
+            let members = more.as_object().expect("an object").clone();
+            request.as_object_mut().expect("an object").extend(members);
+            request
+        };
+        for (request, compatibilities, expected) in [
+            (daemon(json!({})), vec!["EC2", "FARGATE"], vec![]),
+            (
+                daemon(json!({})),
+                vec!["FARGATE"],
+                vec!["schedulingStrategy: DaemonOnFargate"],
+            ),
+            (
+                daemon(json!({"launchType": "FARGATE"})),
+                vec![],
+                vec!["schedulingStrategy: DaemonOnFargate"],
+            ),
+            (
+                daemon(json!({"placementStrategy": [{"type": "random"}]})),
+                vec![],
+                vec!["placementStrategy: DaemonPlacementStrategy"],
+            ),
+        ] {
+            assert_eq!(
+                rejections(&request, &compatibilities),
+                expected,
+                "{request}"
+            );
+        }
+        let volumes = json!([{"name": "data", "managedEBSVolume": {"sizeInGiB": 1}}]);
+        assert!(
+            rejections(&daemon(json!({"volumeConfigurations": volumes})), &[])
+                .contains(&"volumeConfigurations: DaemonVolumeConfigurations".to_owned())
+        );
+    }
+
+    #[test]
+    fn only_the_controller_of_ecs_deploys() {
+        for (controller, expected) in [
+            ("ECS", vec![]),
+            (
+                "CODE_DEPLOY",
+                vec!["deploymentController.type: DeploymentControllerUnsupported"],
+            ),
+            (
+                "EXTERNAL",
+                vec!["deploymentController.type: DeploymentControllerUnsupported"],
+            ),
+        ] {
+            let request = json!({"serviceName": "web", "taskDefinition": "web", "desiredCount": 1, "deploymentController": {"type": controller}});
+            assert_eq!(rejections(&request, &[]), expected);
+        }
+    }
+
+    #[test]
+    fn a_scalable_target_moves_the_desired_count() {
+        let range = |min_capacity, max_capacity| AutoScaling {
+            min_capacity,
+            max_capacity,
+            scale_in_suspended: false,
+            scale_out_suspended: false,
+            policies: Vec::new(),
+            forecast_only: Vec::new(),
+        };
+        for (desired, scaling, expected) in [
+            (1, Some(range(2, 10)), 2),
+            (20, Some(range(2, 10)), 10),
+            (5, Some(range(2, 10)), 5),
+            (5, Some(range(0, 0)), 0),
+            (5, None, 5),
+            (-1, None, 0),
+        ] {
+            let raw = ecs::Service {
+                desired_count: Some(desired),
+                ..ecs::Service::default()
+            };
+            assert_eq!(
+                scheduling(&raw, false, scaling.as_ref()),
+                Scheduling::Replica {
+                    desired_count: expected
+                }
+            );
+        }
+    }
+}
