@@ -9,6 +9,7 @@ pub mod decide;
 pub mod diagnostic;
 pub mod ecs;
 pub mod fields;
+pub mod print;
 pub mod settings;
 pub mod translate;
 pub mod validate;

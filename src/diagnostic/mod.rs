@@ -2,6 +2,7 @@
 
 mod path;
 mod reason;
+pub mod render;
 
 pub use path::{FieldPath, Segment, Subject};
 pub use reason::{Message, Reason, UnknownReason};

@@ -1,0 +1,7 @@
+//! Tests of the whole program that need no cluster.
+
+mod cases;
+mod diff;
+mod program;
+mod schema;
+mod yaml;
