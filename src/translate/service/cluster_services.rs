@@ -9,7 +9,8 @@ use k8s_openapi::{
 
 use crate::{
     translate::{
-        Context, LABEL_LENGTH, Manifests, Object, kname, labels::Labels, names::service_name,
+        Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, kname, labels::Labels,
+        names::service_name,
     },
     validate::{AppProtocol, Protocol},
 };
@@ -174,9 +175,18 @@ impl Reach {
 }
 
 impl Context<'_> {
-    /// The name of the Service that has this service's own name.
+    /// The name of the Service that has this service's own name. It leaves room for a suffix.
     pub(super) fn own_service(&self) -> String {
-        service_name(&self.name(), self.settings.kubernetes_minor)
+        service_name(
+            &self.name(),
+            WORKLOAD_LENGTH,
+            self.settings.kubernetes_minor,
+        )
+    }
+
+    /// The name of a Service that a user chose.
+    pub(super) fn service_named(&self, name: &str) -> String {
+        service_name(name, LABEL_LENGTH, self.settings.kubernetes_minor)
     }
 }
 

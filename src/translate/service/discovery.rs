@@ -3,7 +3,7 @@
 use super::cluster_services::{ClusterServices, Reach, Wanted};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
-    translate::{Context, LABEL_LENGTH, kname, names::service_name},
+    translate::{Context, LABEL_LENGTH, kname},
     validate::{Service, ServiceConnect, ServiceConnectService, ServiceRegistry},
 };
 
@@ -71,7 +71,7 @@ fn connect_service(
         name: Some(port_name),
         app_protocol: *app_protocol,
     };
-    let name = service_name(discovery_name, cx.settings.kubernetes_minor);
+    let name = cx.service_named(discovery_name);
     if name != *discovery_name {
         notes.report(
             path.field("discoveryName"),
@@ -139,7 +139,7 @@ fn clients_find(
         || alias == format!("{in_cluster}.svc.cluster.local")
     {
         Found::ByService
-    } else if service_name(&alias, cx.settings.kubernetes_minor) == alias {
+    } else if cx.service_named(&alias) == alias {
         Found::ByAnother(alias)
     } else {
         Found::Not(alias)

@@ -19,10 +19,20 @@ impl Rollout {
     /// A percentage in the Deployment would be rounded the other way round: 3 tasks at 125 % would get one extra task
     /// instead of none. So numbers are written, for this desired count.
     pub(super) fn new(desired: u32, deployment: &Deployment) -> Self {
+        let Deployment {
+            minimum_healthy_percent,
+            maximum_percent,
+            // The running operator's business; validation refuses other strategies without it.
+            circuit_breaker: _,
+            alarms: _,
+            strategy: _,
+            early_success: _,
+            pauses: _,
+        } = deployment;
         let tasks = |percent: u32| u64::from(desired) * u64::from(percent);
         let number = |tasks: u64| u32::try_from(tasks).unwrap_or(u32::MAX);
-        let minimum = tasks(deployment.minimum_healthy_percent).div_ceil(100);
-        let maximum = tasks(deployment.maximum_percent) / 100;
+        let minimum = tasks(*minimum_healthy_percent).div_ceil(100);
+        let maximum = tasks(*maximum_percent) / 100;
         Self {
             desired,
             lower: number(minimum).min(desired),
