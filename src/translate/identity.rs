@@ -132,6 +132,94 @@ fn associate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::translate::testing::{Scenario, assert_object, yaml};
+
+    const ARN: &str = "arn:aws:iam::123456789012:role/web-task-role";
+    const NAME: &str = "ecs-web-task-role-bef44bda";
+
+    fn with_role(role: &str) -> Scenario {
+        Scenario::service(format!(
+            r#"{{"family": "web", {role}
+                "containerDefinitions": [{{"name": "web", "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1", "memory": 64}}]}}"#
+        ))
+    }
+
+    fn task_role() -> Scenario {
+        with_role(&format!(r#""taskRoleArn": "{ARN}","#))
+    }
+
+    #[test]
+    fn a_task_role_becomes_a_service_account() {
+        let outcome = task_role().run();
+        assert_object(
+            outcome.object("ServiceAccount", NAME),
+            "
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: ecs-web-task-role-bef44bda
+  annotations:
+    eks.amazonaws.com/role-arn: arn:aws:iam::123456789012:role/web-task-role
+  labels:
+    app.kubernetes.io/managed-by: ecs-operator
+automountServiceAccountToken: false
+",
+        );
+        assert_eq!(outcome.pod_spec()["serviceAccountName"], NAME);
+        assert_eq!(outcome.pod_spec()["automountServiceAccountToken"], false);
+        assert!(!outcome.has("InstanceRoleReachable"));
+        assert!(!outcome.has("ExecutionRoleNotUsedForImagePull"));
+        assert!(outcome.messages().contains(&
+            "taskRoleArn: TrustPolicyMustAllowCluster: the trust policy of web-task-role must allow the cluster; allow sts:AssumeRoleWithWebIdentity for system:serviceaccount:default:ecs-web-task-role-bef44bda".to_owned()
+        ), "{:?}", outcome.messages());
+    }
+
+    #[test]
+    fn pod_identity_associates_the_role() {
+        let scenario = task_role().settings(|s| s.iam = Iam::PodIdentity);
+        let outcome = scenario.clone().run();
+        let account = outcome.object("ServiceAccount", NAME);
+        assert!(account["metadata"]["annotations"].is_null());
+        let message = "taskRoleArn: PodIdentityAssociationMissing: create it: aws eks create-pod-identity-association --cluster-name ... --namespace default --service-account ecs-web-task-role-bef44bda --role-arn arn:aws:iam::123456789012:role/web-task-role";
+        assert!(outcome.messages().contains(&message.to_owned()));
+
+        let named = scenario.settings(|s| s.eks_cluster_name = Some("prod".to_owned()));
+        let message = message.replace("--cluster-name ...", "--cluster-name prod");
+        assert!(named.clone().run().messages().contains(&message));
+
+        let outcome = named
+            .settings(|s| {
+                s.addons.insert(Addon::AckEks);
+            })
+            .run();
+        assert!(!outcome.has("PodIdentityAssociationMissing"));
+        let association = outcome.object("PodIdentityAssociation", NAME);
+        assert_eq!(association["apiVersion"], "eks.services.k8s.aws/v1alpha1");
+        assert_eq!(
+            association["spec"],
+            yaml(&format!(
+                "{{clusterName: prod, namespace: default, serviceAccount: {NAME}, roleARN: '{ARN}'}}"
+            ))
+        );
+    }
+
+    #[test]
+    fn without_a_task_role_the_node_role_is_reachable_and_pulls() {
+        let execution = r#""executionRoleArn": "arn:aws:iam::123456789012:role/exec","#;
+        let outcome = with_role(execution).run();
+        assert!(outcome.objects_of("ServiceAccount").is_empty());
+        let notes = outcome.messages();
+        for expected in [
+            "executionRoleArn: ExecutionRoleNotUsedForImagePull: the node role (or a kubelet credential provider) pulls 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1",
+            "taskRoleArn: InstanceRoleReachable: without a task role the node role may be reachable",
+        ] {
+            assert!(notes.contains(&expected.to_owned()), "{notes:?}");
+        }
+        let fargate = with_role(
+            r#""requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512","#,
+        );
+        assert!(!fargate.run().has("InstanceRoleReachable"));
+    }
 
     #[test]
     fn names_of_service_accounts_fit_and_are_per_role() {

@@ -35,7 +35,16 @@ pub(super) fn validate_docker_volume(
     }
     let shared = lifetime.as_deref() == Some("shared");
     let autoprovision = autoprovision.unwrap_or(false);
-    match read_options(driver_opts, shared) {
+    match read_options(driver_opts) {
+        Ok(Some(VolumeSource::Memory { .. })) if shared => {
+            let value = "shared".to_owned();
+            let allowed = "a tmpfs is in the memory of one pod, so its scope is task".to_owned();
+            sink.report(
+                path.field("scope"),
+                Message::InvalidValue { value, allowed },
+            );
+            VolumeSource::Empty
+        }
         Ok(Some(source)) => source,
         Ok(None) if shared => VolumeSource::NodeDirectory { autoprovision },
         Ok(None) => VolumeSource::Empty,
@@ -49,10 +58,7 @@ pub(super) fn validate_docker_volume(
 
 /// What the options of the `local` driver mount, as `mount -t type -o o device` would; `None` without options. The
 /// error names the options that cannot be translated.
-fn read_options(
-    options: &BTreeMap<String, String>,
-    shared: bool,
-) -> Result<Option<VolumeSource>, String> {
+fn read_options(options: &BTreeMap<String, String>) -> Result<Option<VolumeSource>, String> {
     if options.is_empty() {
         return Ok(None);
     }
@@ -68,8 +74,6 @@ fn read_options(
     let mount_options = option("o").split(',').filter(|option| !option.is_empty());
     match option("type") {
         "nfs" | "nfs4" => nfs(mount_options, option("device")).map(Some),
-        // Memory is never shared between pods.
-        "tmpfs" if shared => Err("type=tmpfs with scope shared".to_owned()),
         "tmpfs" => tmpfs(mount_options).map(Some),
         other => Err(format!("type={other}")),
     }
@@ -152,15 +156,14 @@ mod tests {
         };
         let memory = |size| Ok(Some(VolumeSource::Memory { size }));
         let unsupported = |keys: &str| Err(keys.to_owned());
-        let table: &[(&[(&str, &str)], bool, _)] = &[
-            (&[], false, Ok(None)),
+        let table: &[(&[(&str, &str)], _)] = &[
+            (&[], Ok(None)),
             (
                 &[
                     ("type", "nfs"),
                     ("o", "addr=10.0.0.5,rw"),
                     ("device", ":/data"),
                 ],
-                false,
                 nfs("10.0.0.5", "/data", false),
             ),
             (
@@ -169,32 +172,16 @@ mod tests {
                     ("o", "addr=files,ro"),
                     ("device", "files:/"),
                 ],
-                true,
                 nfs("files", "/", true),
             ),
-            (
-                &[("type", "tmpfs"), ("device", "tmpfs")],
-                false,
-                memory(None),
-            ),
+            (&[("type", "tmpfs"), ("device", "tmpfs")], memory(None)),
             (
                 &[("type", "tmpfs"), ("o", "size=64m")],
-                false,
                 memory(Some(64 << 20)),
             ),
-            (
-                &[("type", "tmpfs"), ("o", "size=1000")],
-                false,
-                memory(Some(1000)),
-            ),
-            (
-                &[("type", "tmpfs")],
-                true,
-                unsupported("type=tmpfs with scope shared"),
-            ),
+            (&[("type", "tmpfs"), ("o", "size=1000")], memory(Some(1000))),
             (
                 &[("type", "tmpfs"), ("o", "size=50%,uid=1000")],
-                false,
                 unsupported("o=size=50%,uid=1000"),
             ),
             (
@@ -203,36 +190,28 @@ mod tests {
                     ("o", "addr=h,nfsvers=4.1,hard"),
                     ("device", ":/"),
                 ],
-                false,
                 unsupported("o=nfsvers=4.1,hard"),
             ),
             (
                 &[("type", "nfs"), ("o", "rw"), ("device", ":/")],
-                false,
                 unsupported("o without addr"),
             ),
             (
                 &[("type", "nfs"), ("o", "addr=h"), ("device", "data")],
-                false,
                 unsupported("device=data"),
             ),
             (
                 &[("type", "none"), ("o", "bind"), ("device", "/data")],
-                false,
                 unsupported("type=none"),
             ),
-            (
-                &[("size", "1"), ("iops", "2")],
-                false,
-                unsupported("iops, size"),
-            ),
+            (&[("size", "1"), ("iops", "2")], unsupported("iops, size")),
         ];
-        for (options, shared, expected) in table {
+        for (options, expected) in table {
             let options = options
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
                 .collect();
-            assert_eq!(read_options(&options, *shared), *expected, "{options:?}");
+            assert_eq!(read_options(&options), *expected, "{options:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! File systems that many tasks share: Amazon EFS and S3 Files.
 
-use super::{Arn, Scope};
+use super::{Arn, Scope, arn::has_placeholder};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -87,6 +87,18 @@ pub(super) fn validate_efs(
             name: name.to_owned(),
         };
         sink.report(path.field(name), message);
+    } else if !is_id(&id, "fs-") {
+        let allowed = "fs- and 8 to 40 hexadecimal digits are needed".to_owned();
+        let value = id.clone();
+        sink.report(
+            path.field("fileSystemId"),
+            Message::InvalidValue { value, allowed },
+        );
+    }
+    if let Some(value) = access_point.clone().filter(|id| !is_id(id, "fsap-")) {
+        let path = path.field("authorizationConfig").field("accessPointId");
+        let allowed = "fsap- and 8 to 40 hexadecimal digits are needed".to_owned();
+        sink.report(path, Message::InvalidValue { value, allowed });
     }
     FileSystem {
         kind: FileSystemKind::Efs,
@@ -101,6 +113,17 @@ pub(super) fn validate_efs(
         tls,
         iam,
     }
+}
+
+/// Whether `id` is what AWS makes of `prefix`; it becomes a part of the CSI driver's volume handle.
+fn is_id(id: &str, prefix: &str) -> bool {
+    let hex = |digits: &str| {
+        (8..=40).contains(&digits.len())
+            && digits
+                .bytes()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    id.strip_prefix(prefix).is_some_and(hex) || has_placeholder(id)
 }
 
 /// Validates `s3filesVolumeConfiguration`, which stands at `path`; `None` if the settings do not allow such volumes.
@@ -165,7 +188,7 @@ fn last_id(arn: &str, prefix: &str, path: &FieldPath, sink: &mut Diagnostics) ->
     let id = Arn::parse(arn).and_then(|arn| {
         arn.resource
             .rsplit('/')
-            .find(|part| part.starts_with(prefix) && !part.contains(':'))
+            .find(|part| is_id(part, prefix))
             .map(str::to_owned)
     });
     if id.is_none() {
@@ -192,6 +215,23 @@ fn not_on_windows(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_are_those_of_aws_or_placeholders() {
+        for (id, expected) in [
+            ("fs-01234567", true),
+            ("fs-0123456789abcdef0", true),
+            ("fs-{{ id }}", true),
+            ("<file system>", true),
+            ("fs-1234", false),
+            ("fs-0123456G", false),
+            ("fs-01234567:/etc", false),
+            ("FILESYSTEM_ID", false),
+            ("fsap-01234567", false),
+        ] {
+            assert_eq!(is_id(id, "fs-"), expected, "{id}");
+        }
+    }
 
     #[test]
     fn an_identity_has_all_that_tells_mounts_apart() {

@@ -26,8 +26,8 @@ pub struct Firelens {
     pub log_metadata: bool,
     /// A configuration file in the router's image that is included.
     pub config_file: Option<String>,
-    /// How much of each log may wait in memory, in the MB of Fluent Bit: half of the router's memory.
-    pub memory_buffer_mb: i64,
+    /// The memory of the router in MiB, the reservation before the limit; `None` if it has neither.
+    pub memory: Option<i64>,
 }
 
 /// Validates `firelensConfiguration`.
@@ -74,7 +74,8 @@ pub(crate) fn validate_firelens(
         };
         if let Some(allowed) = allowed {
             let known = matches!(key.as_str(), LOG_METADATA | CONFIG_TYPE | CONFIG_VALUE);
-            let value = if known { value } else { key }.clone();
+            let value = if known { value } else { key };
+            let value = value.escape_debug().to_string();
             let allowed = allowed.to_owned();
             sink.report(path, Message::InvalidValue { value, allowed });
         }
@@ -83,7 +84,7 @@ pub(crate) fn validate_firelens(
     Some(Firelens {
         log_metadata,
         config_file,
-        memory_buffer_mb: memory_buffer_mb(raw),
+        memory: raw.memory_reservation.or(raw.memory),
     })
 }
 
@@ -126,13 +127,6 @@ fn check_platform(
         let field = "firelensConfiguration".to_owned();
         sink.report(path.clone(), Message::WindowsUnsupportedParameter { field });
     }
-}
-
-/// Half of the router's memory (the reservation, else the limit); 25 MB if it has neither
-/// (`resolveMemBufLimit` in the ECS agent).
-fn memory_buffer_mb(raw: &ecs::ContainerDefinition) -> i64 {
-    let memory = raw.memory_reservation.or(raw.memory).unwrap_or(0);
-    Some(memory / 2).filter(|half| *half > 0).unwrap_or(25)
 }
 
 /// Checks the options of a container that logs through FireLens. They become lines of the router's configuration, so
@@ -193,12 +187,13 @@ fn check_options(log: &ecs::LogConfiguration, path: &FieldPath, sink: &mut Diagn
         } else {
             continue;
         };
-        let (value, allowed) = (value.clone(), allowed.to_owned());
+        // A message stays on one line too.
+        let (value, allowed) = (value.escape_debug().to_string(), allowed.to_owned());
         sink.report(path, Message::InvalidValue { value, allowed });
     }
     for (index, name) in secrets.enumerate().filter(|(_, name)| !is_key(name)) {
         let path = path.field("secretOptions").index(index).field("name");
-        let value = name.to_owned();
+        let value = name.escape_debug().to_string();
         let allowed = "an option has letters, digits, '.', '_' and '-'".to_owned();
         sink.report(path, Message::InvalidValue { value, allowed });
     }

@@ -170,10 +170,11 @@ pub(crate) fn validate_pull_secret(
             parsed.region.map(str::to_owned)
         }
         // A bare name is the name of a secret here, not of a parameter.
-        Ok(parsed) if parsed.region.is_none() => None,
+        Ok(parsed) if parsed.region.is_none() && parsed.json_key.is_none() => None,
         Ok(_) | Err(_) => {
             let value = parameter.to_owned();
-            sink.report(path, Message::InvalidSecretReference { value });
+            let allowed = "the ARN or the name of a secret in Secrets Manager is needed".to_owned();
+            sink.report(path, Message::InvalidValue { value, allowed });
             return None;
         }
     };
@@ -306,8 +307,10 @@ impl<'a> ParsedReference<'a> {
                 .iter()
                 .all(|part| !part.is_empty()) =>
             {
-                Self::secret(text, region, options)
+                Self::secret(text, Some(region), options)
             }
+            // Only secrets take options, so that is what the placeholder will be.
+            [name, options @ ..] if has_placeholder(name) => Self::secret(text, None, options),
             ["arn", partition, "ssm", region, account, resource, ..]
                 if [partition, region, account]
                     .iter()
@@ -327,7 +330,11 @@ impl<'a> ParsedReference<'a> {
         }
     }
 
-    fn secret(text: &'a str, region: &'a str, options: &[&'a str]) -> Result<Self, ReferenceError> {
+    fn secret(
+        text: &'a str,
+        region: Option<&'a str>,
+        options: &[&'a str],
+    ) -> Result<Self, ReferenceError> {
         if options.len() > 3 {
             return Err(ReferenceError::Unknown);
         }
@@ -342,7 +349,7 @@ impl<'a> ParsedReference<'a> {
         let tail: usize = options.iter().map(|part| part.len() + 1).sum();
         Ok(Self {
             service: SecretService::SecretsManager,
-            region: Some(region),
+            region,
             key: text.get(..text.len() - tail).unwrap_or(text),
             json_key: option(0),
             version,
@@ -490,6 +497,19 @@ mod tests {
     }
 
     #[test]
+    fn a_placeholder_with_options_is_a_secret() {
+        let text = "{{ tfstate `aws_secretsmanager_secret.json.arn` }}:key::";
+        let parsed = ParsedReference::parse(text).expect("a reference");
+        assert_eq!(parsed.service, SecretService::SecretsManager);
+        assert_eq!(parsed.region, None);
+        assert_eq!(
+            parsed.key,
+            "{{ tfstate `aws_secretsmanager_secret.json.arn` }}"
+        );
+        assert_eq!(parsed.json_key, Some("key"));
+    }
+
+    #[test]
     fn the_registry_is_the_host_of_the_image() {
         for (image, expected) in [
             ("nginx", DOCKER_HUB),
@@ -563,7 +583,7 @@ mod tests {
             ("secrets[6].valueFrom", Reason::RequiredField),
             (
                 "repositoryCredentials.credentialsParameter",
-                Reason::InvalidSecretReference,
+                Reason::InvalidValue,
             ),
         ]
         .map(|(path, reason)| (path.to_owned(), reason));

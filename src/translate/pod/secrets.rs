@@ -261,6 +261,223 @@ fn docker_config(registries: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        settings::{Iam, SecretStore},
+        translate::testing::{Outcome, Scenario, assert_object, yaml},
+    };
+
+    const SM: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf";
+
+    /// A service `web` in `shop` with an execution role, whose container `web` has these secrets.
+    fn shop(secrets: &str) -> Scenario {
+        let definition = format!(
+            r#"{{"family": "web", "executionRoleArn": "arn:aws:iam::123456789012:role/web-exec",
+                "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64, "secrets": {secrets}}}]}}"#
+        );
+        Scenario::service(definition).settings(|s| "shop".clone_into(&mut s.namespace))
+    }
+
+    fn data(outcome: &Outcome) -> &Value {
+        &outcome.object("ExternalSecret", "web-secrets")["spec"]["data"]
+    }
+
+    #[test]
+    fn a_secret_becomes_a_store_an_external_secret_and_a_variable() {
+        let outcome = shop(&format!(
+            r#"[{{"name": "DB_PASSWORD", "valueFrom": "{SM}:password::"}}]"#
+        ))
+        .run();
+        assert_object(
+            outcome.object("SecretStore", "ecs-sm-us-east-1-bde6af5a"),
+            r#"
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata:
+  name: ecs-sm-us-east-1-bde6af5a
+  namespace: shop
+  labels:
+    app.kubernetes.io/managed-by: ecs-operator
+spec:
+  provider:
+    aws:
+      service: SecretsManager
+      region: us-east-1
+      auth:
+        jwt:
+          serviceAccountRef:
+            name: ecs-web-exec-bde6af5a
+"#,
+        );
+        assert_object(
+            outcome.object("ExternalSecret", "web-secrets"),
+            r#"
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata:
+  name: web-secrets
+  namespace: shop
+  labels:
+    ecs-operator.dev/service: web
+spec:
+  refreshInterval: 5m
+  secretStoreRef:
+    kind: SecretStore
+    name: ecs-sm-us-east-1-bde6af5a
+  target:
+    name: web-secrets
+    creationPolicy: Owner
+    deletionPolicy: Retain
+  data:
+  - secretKey: web.DB_PASSWORD
+    remoteRef:
+      key: arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf
+      property: password
+"#,
+        );
+        assert_eq!(
+            outcome.container("web")["env"],
+            yaml(
+                "[{name: DB_PASSWORD, valueFrom: {secretKeyRef: {name: web-secrets, key: web.DB_PASSWORD}}}]"
+            )
+        );
+        let account = outcome.object("ServiceAccount", "ecs-web-exec-bde6af5a");
+        assert_eq!(
+            account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"],
+            "arn:aws:iam::123456789012:role/web-exec"
+        );
+        assert!(outcome.pod_spec()["serviceAccountName"].is_null());
+        let notes = outcome.notes();
+        for expected in [
+            "containerDefinitions[0].secrets: SecretRefreshDelay",
+            "executionRoleArn: TrustPolicyMustAllowCluster",
+        ] {
+            assert!(notes.contains(&expected.to_owned()), "{notes:?}");
+        }
+    }
+
+    #[test]
+    fn versions_and_keys_become_what_external_secrets_takes() {
+        let outcome = shop(&format!(
+            r#"[{{"name": "A", "valueFrom": "{SM}"}},
+                {{"name": "B", "valueFrom": "{SM}:password:AWSPREVIOUS:"}},
+                {{"name": "C", "valueFrom": "{SM}:a*b::9d4cb84b-ad69-40c0-a0ab-cead36b967e8"}},
+                {{"name": "D", "valueFrom": "{SM}:::"}}]"#
+        ))
+        .run();
+        let expected = r"
+- {secretKey: web.A, remoteRef: {key: KEY}}
+- {secretKey: web.B, remoteRef: {key: KEY, property: password, version: AWSPREVIOUS}}
+- {secretKey: web.C, remoteRef: {key: KEY, property: 'a\*b', version: uuid/9d4cb84b-ad69-40c0-a0ab-cead36b967e8}}
+- {secretKey: web.D, remoteRef: {key: KEY}}
+";
+        assert_eq!(*data(&outcome), yaml(&expected.replace("KEY", SM)));
+    }
+
+    #[test]
+    fn what_comes_from_another_store_names_it() {
+        let secrets = format!(
+            r#"[{{"name": "NAME", "valueFrom": "/prod/db"}},
+                {{"name": "PASSWORD", "valueFrom": "{SM}"}},
+                {{"name": "FAR", "valueFrom": "arn:aws:ssm:eu-west-1:123456789012:parameter/far"}}]"#
+        );
+        let outcome = shop(&secrets)
+            .settings(|s| s.aws_region = Some("us-east-1".to_owned()))
+            .run();
+        let spec = &outcome.object("ExternalSecret", "web-secrets")["spec"];
+        let main = "{kind: SecretStore, name: ecs-sm-us-east-1-bde6af5a}";
+        assert_eq!(spec["secretStoreRef"], yaml(main));
+        let expected = "
+- secretKey: web.NAME
+  remoteRef: {key: /prod/db}
+  sourceRef: {storeRef: {kind: SecretStore, name: ecs-ssm-us-east-1-bde6af5a}}
+- secretKey: web.PASSWORD
+  remoteRef: {key: KEY}
+- secretKey: web.FAR
+  remoteRef: {key: 'arn:aws:ssm:eu-west-1:123456789012:parameter/far'}
+  sourceRef: {storeRef: {kind: SecretStore, name: ecs-ssm-eu-west-1-bde6af5a}}
+";
+        assert_eq!(spec["data"], yaml(&expected.replace("KEY", SM)));
+        assert_eq!(outcome.objects_of("SecretStore").len(), 3);
+        assert_eq!(outcome.objects_of("ServiceAccount").len(), 1);
+        let trust = outcome
+            .notes()
+            .into_iter()
+            .filter(|n| n.contains("TrustPolicy"));
+        assert_eq!(trust.count(), 1);
+    }
+
+    #[test]
+    fn the_settings_choose_the_store() {
+        let secrets = format!(r#"[{{"name": "A", "valueFrom": "{SM}"}}]"#);
+        let cluster = shop(&secrets)
+            .settings(|s| s.secret_store = SecretStore::Cluster)
+            .run();
+        assert_eq!(
+            cluster.object("ExternalSecret", "web-secrets")["spec"]["secretStoreRef"],
+            yaml("{kind: ClusterSecretStore, name: ecs-sm-us-east-1}")
+        );
+        assert!(cluster.objects_of("SecretStore").is_empty());
+        assert!(cluster.objects_of("ServiceAccount").is_empty());
+
+        // External Secrets cannot act as a service account by Pod Identity.
+        let pod_identity = shop(&secrets).settings(|s| s.iam = Iam::PodIdentity).run();
+        assert_eq!(
+            pod_identity.object("SecretStore", "ecs-sm-us-east-1-bde6af5a")["spec"],
+            yaml(
+                "{provider: {aws: {service: SecretsManager, region: us-east-1, role: 'arn:aws:iam::123456789012:role/web-exec'}}}"
+            )
+        );
+        assert!(pod_identity.objects_of("ServiceAccount").is_empty());
+        assert!(!pod_identity.has("PodIdentityAssociationMissing"));
+        assert!(pod_identity.messages().contains(&
+            "executionRoleArn: TrustPolicyMustAllowCluster: the trust policy of web-exec must allow the cluster; allow sts:AssumeRole for the role of the External Secrets Operator".to_owned()
+        ), "{:?}", pod_identity.messages());
+    }
+
+    #[test]
+    fn registry_credentials_become_pull_secrets() {
+        let definition = r#"{"family": "web", "containerDefinitions": [
+            {"name": "a", "image": "ghcr.io/team/a:1", "memory": 64, "repositoryCredentials": {"credentialsParameter": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-AbCdEf"}},
+            {"name": "b", "image": "team/b", "memory": 64, "repositoryCredentials": {"credentialsParameter": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-AbCdEf"}},
+            {"name": "c", "image": "ghcr.io/team/c", "memory": 64, "repositoryCredentials": {"credentialsParameter": "registry/team"}}]}"#;
+        let scenario = Scenario::service(definition);
+        assert_eq!(
+            scenario.rejections(),
+            [
+                "containerDefinitions[2].repositoryCredentials.credentialsParameter: RegionRequired: set awsRegion"
+            ]
+        );
+        let outcome = scenario
+            .settings(|s| s.aws_region = Some("us-east-1".to_owned()))
+            .run();
+        let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-AbCdEf";
+        let (first, second) = (
+            format!("web-pull-{}", hex_digest(arn, 8)),
+            format!("web-pull-{}", hex_digest("registry/team", 8)),
+        );
+        assert_eq!(
+            outcome.pod_spec()["imagePullSecrets"],
+            yaml(&format!("[{{name: {first}}}, {{name: {second}}}]"))
+        );
+        let spec = &outcome.object("ExternalSecret", &first)["spec"];
+        assert_eq!(
+            spec["secretStoreRef"],
+            yaml("{kind: ClusterSecretStore, name: ecs-sm-eu-west-1}")
+        );
+        assert_eq!(
+            spec["dataFrom"],
+            yaml(&format!("[{{extract: {{key: '{arn}'}}}}]"))
+        );
+        let template = &spec["target"]["template"];
+        assert_eq!(template["type"], "kubernetes.io/dockerconfigjson");
+        assert_eq!(template["engineVersion"], "v2");
+        assert_eq!(
+            template["data"][".dockerconfigjson"],
+            docker_config(&["ghcr.io", "https://index.docker.io/v1/"])
+        );
+        let spec = &outcome.object("ExternalSecret", &second)["spec"];
+        assert_eq!(spec["dataFrom"], yaml("[{extract: {key: registry/team}}]"));
+    }
 
     #[test]
     fn keys_that_kubernetes_does_not_allow_are_hashed() {

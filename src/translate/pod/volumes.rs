@@ -12,7 +12,7 @@ use k8s_openapi::{
 
 use super::{Draft, file_system};
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
     translate::{Context, LABEL_LENGTH, kname, mebibytes},
     validate::{Container, FileSystem, FileSystemKind, ImageVolumes, Mount, Volume, VolumeSource},
 };
@@ -209,8 +209,11 @@ fn report_file_system(volume: &Volume, file_system: &FileSystem, notes: &mut Dia
     let path = path_of(volume);
     match file_system.kind {
         FileSystemKind::S3Files => {
-            let path = path.field("s3filesVolumeConfiguration");
-            notes.report(path, Message::RequiresEfsCsiDriver3);
+            let known = Reason::RequiresEfsCsiDriver3;
+            if !notes.iter().any(|finding| finding.reason() == known) {
+                let path = path.field("s3filesVolumeConfiguration");
+                notes.report(path, Message::RequiresEfsCsiDriver3);
+            }
         }
         FileSystemKind::Efs if file_system.iam => {
             let path = path
@@ -492,7 +495,7 @@ spec:
                 {"name": "relative", "host": {"sourcePath": "x"}},
                 {"name": "plugin", "dockerVolumeConfiguration": {"driver": "rexray/ebs"}},
                 {"name": "bound", "dockerVolumeConfiguration": {"driverOpts": {"type": "none", "o": "bind", "device": "/x"}}},
-                {"name": "point", "efsVolumeConfiguration": {"fileSystemId": "fs-0", "rootDirectory": "/x", "authorizationConfig": {"accessPointId": "fsap-0"}}},
+                {"name": "point", "efsVolumeConfiguration": {"fileSystemId": "fs-0", "rootDirectory": "/x", "authorizationConfig": {"accessPointId": "fsap-01234567"}}},
                 {"name": "plain", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "rootDirectory": "/data"}},
                 {"name": "secure", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "rootDirectory": "/data/", "transitEncryption": "ENABLED", "authorizationConfig": {"iam": "ENABLED"}}},
                 {"name": "disk", "configuredAtLaunch": true},
@@ -534,6 +537,7 @@ spec:
             "volumes[4].host.sourcePath: InvalidValue: x: an absolute path is needed".to_owned(),
             "volumes[5].dockerVolumeConfiguration.driver: DockerVolumeDriverUnsupported: Docker volume driver rexray/ebs does not exist in Kubernetes; use efsVolumeConfiguration or an EBS volume".to_owned(),
             "volumes[6].dockerVolumeConfiguration.driverOpts: DockerVolumeOptionsUnsupported: driverOpts type=none cannot be translated; only type=nfs and type=tmpfs can".to_owned(),
+            "volumes[7].efsVolumeConfiguration.fileSystemId: InvalidValue: fs-0: fs- and 8 to 40 hexadecimal digits are needed".to_owned(),
             "volumes[7].efsVolumeConfiguration.rootDirectory: EfsRootDirectoryWithAccessPoint: rootDirectory must be omitted or / when an access point is used".to_owned(),
             "volumes[7].efsVolumeConfiguration.transitEncryption: EfsTransitEncryptionRequired: transitEncryption must be ENABLED with iam or an access point".to_owned(),
             "volumes[9].efsVolumeConfiguration: EfsConflictingOptions: volumes plain and secure mount the same EFS path with different transitEncryption or iam".to_owned(),
