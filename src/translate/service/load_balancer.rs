@@ -481,6 +481,13 @@ spec:
 ",
         );
         assert_eq!(outcome.objects_of("Service").len(), 1);
+        let auto_mode = exposed(&expose)
+            .settings(|settings| settings.addons = [Addon::EksAutoMode].into())
+            .run();
+        assert_eq!(
+            auto_mode.object("Service", "web-nlb")["spec"]["loadBalancerClass"],
+            "eks.amazonaws.com/nlb"
+        );
     }
 
     #[test]

@@ -80,8 +80,9 @@ fn offer_mapped_ports(cx: &Context<'_>, services: &mut ClusterServices) {
 }
 
 fn report_name(cx: &Context<'_>, notes: &mut Diagnostics) {
-    let name = cx.name();
-    if name != cx.ecs_name() {
+    // The Service may need another name than the workload.
+    let names = [cx.name(), cx.own_service()];
+    for name in names.into_iter().filter(|name| name != cx.ecs_name()) {
         notes.report(
             cx.root().field("serviceName"),
             Message::NameSanitized {

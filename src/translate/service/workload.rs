@@ -17,11 +17,12 @@ use k8s_openapi::{
 use super::{capacity, number, rollout::Rollout};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
+    settings::Mode,
     translate::{
         Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, Workload, kname,
         labels::{self, Labels, tags_annotation},
     },
-    validate::{CapacityProvider, Container, Scheduling, Service, clamp},
+    validate::{CapacityProvider, Container, ExposeKind, Scheduling, Service, clamp},
 };
 
 /// How many old ReplicaSets are kept to go back to.
@@ -185,9 +186,17 @@ fn daemon_set(cx: &Context<'_>, service: &Service, part: Part) -> Object {
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>).
 fn min_ready_seconds(cx: &Context<'_>, service: &Service) -> Option<i32> {
     let checks = |container: &Container| container.essential && container.health_check.is_some();
-    let checked = cx.is_load_balanced() || service.task_definition.containers.iter().any(checks);
+    let gated = !service.load_balancers.is_empty() || exposed_by_aws(cx, service);
+    let checked = gated || service.task_definition.containers.iter().any(checks);
     let seconds = cx.settings.steady_seconds;
     (!checked && seconds > 0).then(|| number(seconds))
+}
+
+/// Whether the load balancer that is made gives pods a readiness gate; other ingress classes have none.
+fn exposed_by_aws(cx: &Context<'_>, service: &Service) -> bool {
+    service.expose.as_ref().is_some_and(|expose| {
+        expose.kind == ExposeKind::Network || cx.settings.ingress_class == "alb"
+    })
 }
 
 fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut Diagnostics) {
@@ -204,7 +213,12 @@ fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut
         Some(desired).filter(stuck)
     };
     if let Some(tasks) = tasks {
-        notes.report(path.clone(), cannot_progress(service, tasks.to_string()));
+        let counted = if tasks == 1 {
+            "1 task".to_owned()
+        } else {
+            format!("{tasks} tasks")
+        };
+        notes.report(path.clone(), cannot_progress(cx, service, counted));
     }
     if desired > 0 {
         notes.report(
@@ -233,7 +247,7 @@ fn report_daemon(cx: &Context<'_>, service: &Service, notes: &mut Diagnostics) {
         0 => {}
         100 => notes.report(
             path.field("minimumHealthyPercent"),
-            cannot_progress(service, "any number of".to_owned()),
+            cannot_progress(cx, service, "any number of tasks".to_owned()),
         ),
         _ => notes.report(
             path.field("minimumHealthyPercent"),
@@ -243,15 +257,23 @@ fn report_daemon(cx: &Context<'_>, service: &Service, notes: &mut Diagnostics) {
     report_alarms(service, &path, notes);
 }
 
-fn cannot_progress(service: &Service, tasks: String) -> Message {
-    let maximum = match service.scheduling {
-        Scheduling::Replica { .. } => service.deployment.maximum_percent,
-        Scheduling::Daemon => 100,
+fn cannot_progress(cx: &Context<'_>, service: &Service, tasks: String) -> Message {
+    let (maximum, offline) = match service.scheduling {
+        Scheduling::Replica { .. } => (
+            service.deployment.maximum_percent,
+            "updates start one more task here",
+        ),
+        Scheduling::Daemon => (100, "updates replace one task at a time here"),
+    };
+    let outcome = match cx.settings.mode {
+        Mode::Controller => "updates are held back",
+        Mode::Convert => offline,
     };
     Message::DeploymentCannotProgress {
         min: service.deployment.minimum_healthy_percent.to_string(),
         max: maximum.to_string(),
-        d: tasks,
+        tasks,
+        outcome: outcome.to_owned(),
     }
 }
 
@@ -401,6 +423,12 @@ spec:
         assert!(web(&stuck).run().messages().contains(
             &"deploymentConfiguration: DeploymentCannotProgress: with 75/100 and 2 tasks no task can be stopped or \
               started; updates are held back"
+                .to_owned()
+        ));
+        let single = json!({"desiredCount": 1, "deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 100}});
+        assert!(web(&single).convert().run().messages().contains(
+            &"deploymentConfiguration: DeploymentCannotProgress: with 50/100 and 1 task no task can be stopped or \
+              started; updates start one more task here"
                 .to_owned()
         ));
         let empty = json!({"desiredCount": 0});
