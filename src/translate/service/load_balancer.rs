@@ -441,6 +441,11 @@ spec:
             .run();
         let ingress = outcome.object("Ingress", "web");
         assert_eq!(ingress["metadata"].get("annotations"), None);
+        // Nothing but time tells that a new pod is steady.
+        assert_eq!(
+            outcome.object("Deployment", "web")["spec"]["minReadySeconds"],
+            40
+        );
         assert_eq!(ingress["spec"]["ingressClassName"], "nginx");
         assert_eq!(
             ingress["spec"]["rules"][0]["http"]["paths"][0]["path"],
