@@ -132,9 +132,12 @@ fn takes_a_fargate_profile(capacity: &Capacity, provider: Option<&CapacityProvid
 mod tests {
     use super::*;
 
+    /// A strategy as base and weight of each provider, with counts of tasks and what each provider gets of them.
+    type Table<'a> = (&'a [(u32, u32)], &'a [(u32, &'a [u32])]);
+
     #[test]
     fn tasks_split_by_base_and_weight() {
-        let tables: [(&[(u32, u32)], &[(u32, &[u32])]); 6] = [
+        let tables: [Table<'_>; 6] = [
             (&[(0, 1), (0, 1)], &[(5, &[3, 2])]),
             (
                 &[(0, 1), (0, 4)],
