@@ -187,7 +187,7 @@ reasons! {
         InvalidMountPath { value } => "{value} contains ':'", "for a path on Windows set runtimePlatform.operatingSystemFamily";
         InvalidScheduleExpression { value, message } => "{value}: {message}", "";
         InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "";
-        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "";
+        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; fill a placeholder with --set NAME=VALUE";
         InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "";
         InvalidTaskGroup { value } => "group {value} must not start with service:", "";
         InvalidValue { value, allowed } => "{value}: {allowed}", "";
@@ -282,7 +282,7 @@ reasons! {
         DaemonPercentRoundsUp => "DaemonSet percentages round up", "the operator writes exact numbers";
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "";
         DeploymentAlarmsNeedCloudWatch => "alarms count only if the operator may call cloudwatch:DescribeAlarms", "";
-        DeploymentCannotProgress { min, max, d } => "with {min}/{max} and {d} tasks no task can be stopped or started", "updates are held back";
+        DeploymentCannotProgress { min, max, tasks, outcome } => "with {min}/{max} and {tasks} no task can be stopped or started", "{outcome}";
         DisableScaleInMixed => "one HPA cannot exclude one metric from scale-in", "more tasks may be kept";
         DuplicateEnvironmentName { name } => "{name} is set twice", "the last value is used";
         EbsKmsKeyForDriver { key } => "the EBS CSI driver's role needs access to {key}", "";
