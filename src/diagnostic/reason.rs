@@ -7,6 +7,16 @@ use std::fmt;
 
 use super::Severity;
 
+/// The message of a reason that has no facts; `None` for one that has.
+macro_rules! bare {
+    ($name:ident) => {
+        Some(Message::$name)
+    };
+    ($name:ident $($fact:ident)+) => {
+        None
+    };
+}
+
 /// Declares [`Message`] (a reason with its facts) and [`Reason`] (its stable name) from one table.
 ///
 /// Each row is `Name { facts } => "message", "help";`. An empty help means that the message says it all.
@@ -57,6 +67,14 @@ macro_rules! reasons {
             }
         }
 
+        impl Reason {
+            /// The message of a reason that has no facts; `None` for one that has.
+            #[must_use]
+            pub const fn bare_message(self) -> Option<Message> {
+                match self { $($(Self::$name => bare!($name $($($fact)*)?),)*)* }
+            }
+        }
+
         impl Message {
             /// The reason that this message gives.
             #[must_use]
@@ -84,7 +102,7 @@ macro_rules! reasons {
 reasons! {
     Error {
         AllWeightsZero => "at least one capacity provider needs a weight greater than 0", "";
-        AmbiguousDocument { message } => "{message}", "add the members that tell what it is, or convert it alone";
+        AmbiguousDocument { message, advice } => "{message}", "{advice}";
         AppMeshUnsupported => "App Mesh is discontinued", "remove proxyConfiguration and use Service Connect or a service mesh";
         AttributeValueNotALabel { value } => "{value} is not a valid label value, so no node can be labelled with it", "rename the attribute value";
         AwslogsOptionMissing { name } => "awslogs needs option {name}", "";
@@ -169,7 +187,7 @@ reasons! {
         InvalidMountPath { value } => "{value} contains ':'", "for a path on Windows set runtimePlatform.operatingSystemFamily";
         InvalidScheduleExpression { value, message } => "{value}: {message}", "";
         InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "";
-        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "";
+        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; fill a placeholder with --set NAME=VALUE";
         InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "";
         InvalidTaskGroup { value } => "group {value} must not start with service:", "";
         InvalidValue { value, allowed } => "{value}: {allowed}", "";
@@ -235,10 +253,11 @@ reasons! {
         TaskDefinitionRequired => "taskDefinition is required", "";
         TooManyDnsServers => "a pod takes at most 3 DNS servers", "";
         UnknownContainer { value } => "container {value} does not exist in the task definition", "";
-        UnknownField { path } => "{path} is not a member of this API", "";
+        UnknownField { path, advice } => "{path} is not a member of this API", "{advice}";
         UnknownPortName { value } => "no port mapping is named {value}", "";
         UnknownTimezone { value } => "{value} is not an IANA time zone", "";
         UnknownVolume { value } => "volume {value} does not exist in the task definition", "";
+        UnreadableFile { error } => "the file cannot be read: {error}", "";
         UtilizationNeedsRequests { metric } => "{metric} utilisation needs a task size or a request in every container", "";
         VolumeNotConfiguredAtLaunch { name } => "volume {name} needs an entry in volumeConfigurations", "";
         VpcLatticeUnsupported => "VPC Lattice target groups are not translated", "use the AWS Gateway API controller";
@@ -263,7 +282,7 @@ reasons! {
         DaemonPercentRoundsUp => "DaemonSet percentages round up", "the operator writes exact numbers";
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "";
         DeploymentAlarmsNeedCloudWatch => "alarms count only if the operator may call cloudwatch:DescribeAlarms", "";
-        DeploymentCannotProgress { min, max, d } => "with {min}/{max} and {d} tasks no task can be stopped or started", "updates are held back";
+        DeploymentCannotProgress { min, max, tasks, outcome } => "with {min}/{max} and {tasks} no task can be stopped or started", "{outcome}";
         DisableScaleInMixed => "one HPA cannot exclude one metric from scale-in", "more tasks may be kept";
         DuplicateEnvironmentName { name } => "{name} is set twice", "the last value is used";
         EbsKmsKeyForDriver { key } => "the EBS CSI driver's role needs access to {key}", "";
@@ -340,6 +359,7 @@ reasons! {
         EssentialExitRestartsInPlace => "the only container is restarted in the same pod", "";
         ExecUsesRbac => "use kubectl exec", "";
         FaultInjectionEndpointAbsent => "no fault injection endpoint", "";
+        FamilyAssumed { name } => "the task definition has no family, so it is named {name} after its file", "give family";
         ForecastOnlyIgnored => "no forecasts are made", "";
         GracePeriodUnused => "nothing checks health", "";
         HealthCheckReportOnly => "ECS only reports this health check", "no probe is made";
@@ -365,9 +385,12 @@ reasons! {
         SecretRefreshDelay { interval } => "values can be up to {interval} old when a task starts", "";
         ServiceAssumed { name } => "no service runs {name}, so a service of one task was made for it", "give its service document too";
         ServiceConnectProxyAbsent => "there is no proxy", "";
+        ServiceNameAssumed { name } => "the service has no name, so it is named {name} after its task definition", "give serviceName";
         ServiceRoleUnused => "no service-linked role", "";
         StartTimeoutUnused => "nothing waits for this container's completion or health", "";
         SwappinessUnused => "without maxSwap ECS ignores it too", "";
+        TaskDefinitionAssumed { name } => "no task definition is named, so {name} is run, the only one given", "give taskDefinition";
+        TaskDefinitionUnused { name, used } => "{name} is not converted, because {used} is run", "";
         TaskSizeIgnoredOnWindows => "task size is ignored for Windows, as in ECS", "";
         TerminatingPodsNotCounted => "terminating pods are not counted against maximumPercent", "";
         VolumeLabelsIgnored => "no volume object carries them", "";

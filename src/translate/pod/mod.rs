@@ -75,7 +75,7 @@ pub(crate) fn pod_template(
     role::apply(cx, &mut draft, notes);
     placement::apply(cx, &mut draft, notes);
     let metadata = ObjectMeta {
-        labels: Some(pod_labels(cx)),
+        labels: Some(cx.labels()),
         annotations: (!draft.annotations.is_empty()).then_some(draft.annotations),
         ..ObjectMeta::default()
     };
@@ -84,13 +84,4 @@ pub(crate) fn pod_template(
         spec: Some(draft.spec),
     };
     (template, draft.objects)
-}
-
-/// The labels of pods; a Fargate profile of EKS selects by one more.
-fn pod_labels(cx: &Context<'_>) -> BTreeMap<String, String> {
-    let mut labels = cx.labels();
-    if cx.eks_fargate() {
-        labels.insert("ecs-operator.dev/compute".to_owned(), "fargate".to_owned());
-    }
-    labels
 }
