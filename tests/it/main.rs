@@ -1,6 +1,7 @@
 //! Tests of the whole program that need no cluster.
 
 mod cases;
+mod cli;
 mod diff;
 mod program;
 mod schema;
