@@ -2,6 +2,7 @@
 
 mod cases;
 mod cli;
+mod coverage;
 mod diff;
 mod program;
 mod schema;
