@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{translate_service, translate_task};
 use crate::{
     crd::ServiceExtensions,
-    diagnostic::{Diagnostics, Severity},
+    diagnostic::{Diagnostics, Reason, Severity},
     ecs,
     settings::{Mode, Settings},
     validate::{self, ServiceInput, TaskDefinitionInput, TaskInput},
@@ -121,9 +121,11 @@ impl Scenario {
                 translate_service(&service, &self.settings)
             }
             Request::Task(text) => {
+                let mut request: ecs::Task = parse(text);
+                request.task_definition.get_or_insert(name.clone());
                 let input = TaskInput {
                     name: &name,
-                    request: &parse(text),
+                    request: &request,
                     task_definition,
                 };
                 let task = validate::validate_task(&input, &self.settings)?;
@@ -220,6 +222,17 @@ impl Outcome {
             }
         }
         lines(warnings, false)
+    }
+
+    /// The findings with one of these reasons as `path: Reason`, sorted. Other features may add theirs.
+    pub(crate) fn notes_of(&self, reasons: &[Reason]) -> Vec<String> {
+        let mut notes = Diagnostics::new();
+        for finding in self.notes.iter() {
+            if reasons.contains(&finding.reason()) {
+                notes.report(finding.path.clone(), finding.message.clone());
+            }
+        }
+        lines(notes, false)
     }
 
     /// The findings as `path: Reason: message; help`, sorted.

@@ -30,6 +30,7 @@ mod service;
 mod service_connect;
 mod task;
 mod task_definition;
+mod task_override;
 mod volume;
 
 pub use arn::*;
@@ -57,6 +58,7 @@ pub use service::*;
 pub use service_connect::*;
 pub use task::*;
 pub use task_definition::*;
+pub use task_override::*;
 pub use volume::*;
 
 use crate::{ecs, settings::Settings};
