@@ -235,7 +235,7 @@ impl<'a> Converter<'a> {
         };
         let keyed: Vec<(u64, u64)> = objects
             .iter()
-            .map(|object| (digest(&identity(object)), digest(&object.to_string())))
+            .map(|object| (digest(&identity(object)), digest(object)))
             .collect();
         for (object, (key, content)) in objects.iter().zip(&keyed) {
             if self.given.get(key).is_some_and(|given| given != content) {

@@ -313,7 +313,6 @@ reasons! {
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}", "";
         PortRangeTooLarge => "ports of the range are reachable but not listed", "";
         PublicIpNotAssigned => "pods get no public IP", "use a NAT gateway or a load balancer";
-        ReadinessGateLabelMissing => "label the namespace elbv2.k8s.aws/pod-readiness-gate-inject=enabled", "";
         RequiresEfsCsiDriver3 => "S3 Files needs EFS CSI driver 3.0 or later", "";
         RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without grace period and without back-off", "";
         RestartAttemptPeriodIgnored => "restarts follow crash back-off, not restartAttemptPeriod", "";

@@ -298,9 +298,14 @@ impl<'e> Linker<'e> {
                 }
                 let value = revision_name(&reference.family, reference.revision);
                 if placeholders(&value).next().is_none() {
+                    let message = if is_family(&reference.family) {
+                        Message::TaskDefinitionNotFound { value }
+                    } else {
+                        Message::InvalidTaskDefinitionReference { value }
+                    };
                     findings.push(Finding {
                         path: path.clone(),
-                        message: Message::TaskDefinitionNotFound { value },
+                        message,
                         consequence: false,
                     });
                     return None;
@@ -578,6 +583,12 @@ fn orphan_finding(entry: &Entry, position: usize) -> Finding {
         message,
         consequence: entry.target == Target::Unclear,
     }
+}
+
+/// Whether a family can have this name.
+fn is_family(name: &str) -> bool {
+    name.chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
 /// `web`, or `web:7` where the number is known.

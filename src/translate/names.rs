@@ -52,10 +52,13 @@ fn marked(mut base: String, name: &str, max: usize) -> String {
 /// The first `digits` hex digits of the SHA-256 of `text`.
 #[must_use]
 pub(crate) fn hex_digest(text: &str, digits: usize) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    let mut hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.truncate(digits);
-    hex
+    let nibbles = |byte: u8| [byte >> 4, byte & 0xf];
+    Sha256::digest(text.as_bytes())
+        .into_iter()
+        .flat_map(nibbles)
+        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
+        .take(digits)
+        .collect()
 }
 
 #[cfg(test)]
