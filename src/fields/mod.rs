@@ -94,6 +94,27 @@ impl Api {
     }
 }
 
+/// What can be said of any field, or of a document as a whole.
+pub const OF_DOCUMENTS: &[Reason] = &[
+    Reason::AmbiguousDocument,
+    Reason::ConflictingObjects,
+    Reason::ContainerListOnly,
+    Reason::DuplicateDocument,
+    Reason::IntrinsicFunction,
+    Reason::InvalidValue,
+    Reason::NameSanitized,
+    Reason::OrphanScaling,
+    Reason::PascalCaseRead,
+    Reason::PlaceholderNotFilled,
+    Reason::PlaceholdersKept,
+    Reason::ReadOnlyFieldIgnored,
+    Reason::RequiredField,
+    Reason::ServiceAssumed,
+    Reason::SyntaxError,
+    Reason::UnknownField,
+    Reason::WholeTemplate,
+];
+
 /// One leaf of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
