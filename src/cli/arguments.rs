@@ -275,7 +275,7 @@ impl ConvertOptions {
     /// The settings; reads the environment files.
     pub(super) fn settings(&self) -> Result<Settings, Error> {
         let Self { inputs: _, input, output, cluster, behaviour, aws } = self;
-        let target = output.target.into();
+        let target = Target::from(output.target);
         let mut settings = Settings {
             namespace: cluster.namespace.clone(),
             kubernetes_minor: cluster.kubernetes_version,

@@ -78,6 +78,11 @@ impl Diagnostics {
         self.findings.extend(other.findings);
     }
 
+    /// Drops the findings with this reason.
+    pub fn forget(&mut self, reason: Reason) {
+        self.findings.retain(|finding| finding.reason() != reason);
+    }
+
     /// Whether a finding rejects the document.
     #[must_use]
     pub fn has_errors(&self) -> bool {

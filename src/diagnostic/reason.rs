@@ -7,6 +7,16 @@ use std::fmt;
 
 use super::Severity;
 
+/// The message of a reason that has no facts; `None` for one that has.
+macro_rules! bare {
+    ($name:ident) => {
+        Some(Message::$name)
+    };
+    ($name:ident $($fact:ident)+) => {
+        None
+    };
+}
+
 /// Declares [`Message`] (a reason with its facts) and [`Reason`] (its stable name) from one table.
 ///
 /// Each row is `Name { facts } => "message", "help";`. An empty help means that the message says it all.
@@ -57,6 +67,14 @@ macro_rules! reasons {
             }
         }
 
+        impl Reason {
+            /// The message of a reason that has no facts; `None` for one that has.
+            #[must_use]
+            pub const fn bare_message(self) -> Option<Message> {
+                match self { $($(Self::$name => bare!($name $($($fact)*)?),)*)* }
+            }
+        }
+
         impl Message {
             /// The reason that this message gives.
             #[must_use]
@@ -84,7 +102,7 @@ macro_rules! reasons {
 reasons! {
     Error {
         AllWeightsZero => "at least one capacity provider needs a weight greater than 0", "set weight: 1 on one of them";
-        AmbiguousDocument { message } => "{message}", "add the members that tell what it is, or convert it alone";
+        AmbiguousDocument { message, advice } => "{message}", "{advice}";
         AppMeshUnsupported => "App Mesh is discontinued", "remove proxyConfiguration and use Service Connect or a service mesh";
         AttributeValueNotALabel { value } => "{value} is not a valid label value, so no node can be labelled with it", "rename the attribute value";
         AwslogsOptionMissing { name } => "awslogs needs option {name}", "add it to logConfiguration.options";
@@ -93,7 +111,7 @@ reasons! {
         ClassicLoadBalancerUnsupported => "Classic Load Balancers cannot be used", "create an ALB or NLB target group and give targetGroupArn, or use spec.kubernetes.expose";
         CompletionOnEssentialContainer { condition, name } => "{condition} cannot be set on essential container {name}", "make it essential: false";
         ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED or ISOLATED_SANDBOX";
-        ConflictingDependencyConditions { name, condition } => "container {name} is waited for with HEALTHY and with {condition}", "it cannot be both long-running and finished";
+        ConflictingDependencyConditions { name, condition } => "container {name} is waited for with HEALTHY and with {condition}", "it cannot be both long-running and finished: use one of the two";
         ConflictingObjects { kind, name } => "{kind} {name} comes out of two documents with different contents", "rename one of the services";
         ConstraintOperatorUnsupported { op, subject } => "operator {op} needs an integer for {subject}", "compare with a whole number, or list the values with in";
         ConstraintSubjectUnsupported { subject } => "{subject} has no node label", "label the nodes and use attribute:<name>";
@@ -111,9 +129,9 @@ reasons! {
         DeploymentPercentOrder { min, max } => "minimumHealthyPercent {min} is greater than maximumPercent {max}", "lower minimumHealthyPercent or raise maximumPercent";
         DesiredCountRequired => "desiredCount is required for REPLICA services", "give the number of tasks, or use schedulingStrategy DAEMON";
         DisableNetworkingUnsupported { name } => "networking cannot be disabled for one container of several", "move {name} to its own task definition";
-        DnsSettingsConflict { field } => "containers have different {field}", "a pod has one DNS configuration";
+        DnsSettingsConflict { field } => "containers have different {field}", "a pod has one DNS configuration: give all containers the same";
         DockerVolumeDriverUnsupported { value } => "Docker volume driver {value} does not exist in Kubernetes", "use efsVolumeConfiguration or an EBS volume";
-        DockerVolumeOptionsUnsupported { keys } => "driverOpts {keys} cannot be translated", "only type=nfs and type=tmpfs can";
+        DockerVolumeOptionsUnsupported { keys } => "driverOpts {keys} cannot be translated", "only type=nfs and type=tmpfs can: use one of these, or efsVolumeConfiguration";
         DuplicateDocument { kind, name } => "{kind} {name} is given twice", "keep one of them";
         DuplicateMountPath { value, name } => "containerPath {value} is mounted twice in container {name}", "remove one of the mountPoints";
         DuplicateScalingPolicy { value } => "PolicyName {value} is used twice", "give each policy a name of its own";
@@ -132,9 +150,9 @@ reasons! {
         EnvironmentFileUnavailable { arn } => "{arn} cannot be read here", "pass --env-file {arn}=FILE or use environment";
         EphemeralStorageTooLarge { value } => "EKS Fargate gives at most 175 GiB, {value} asked", "ask for less, or put the data on EFS";
         ExpressionNotAllowed => "distinctInstance takes no expression", "remove expression, or use type memberOf";
-        ExternalMetricsUnavailable { name } => "metric {name} needs KEDA or an external metrics adapter", "none is installed";
-        ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1)", "it is not installed";
-        ExtraHostsConflict { hostname } => "{hostname} has two addresses in this task", "a pod has one /etc/hosts";
+        ExternalMetricsUnavailable { name } => "metric {name} needs KEDA or an external metrics adapter", "none is installed: install one, or scale on CPU or memory";
+        ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1)", "it is not installed: install it, or say --with-addon external-secrets if it will be";
+        ExtraHostsConflict { hostname } => "{hostname} has two addresses in this task", "a pod has one /etc/hosts: keep one of the addresses";
         ExtraHostsWithAwsvpc => "extraHosts is not supported with networkMode awsvpc", "remove extraHosts, or use networkMode bridge";
         FargateCapability { value } => "Fargate only allows adding SYS_PTRACE, not {value}", "remove it, or use EC2 capacity";
         FargateCpuMemory { cpu, memory, sizes } => "Fargate has no size with cpu {cpu} and memory {memory}", "{sizes}";
@@ -161,7 +179,7 @@ reasons! {
         HostNetworkOnFargate => "EKS Fargate has no host network", "use awsvpc";
         HostPortMismatch { value, port, mode } => "hostPort {value} must be absent, 0 or equal to containerPort {port} in network mode {mode}", "remove hostPort";
         HostPortOnFargate => "EKS Fargate has no hostPort", "remove hostPort: pods are reached on containerPort";
-        HostnameConflict => "containers have different hostnames", "a pod has one";
+        HostnameConflict => "containers have different hostnames", "a pod has one: give all containers the same";
         HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "remove hostname, or use networkMode bridge";
         IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "put its value in its place";
         InvalidConstraintExpression { message, column } => "{message} at column {column}", "write SUBJECT OPERATOR ARGUMENT, such as attribute:zone in [a, b], joined by and, or, not and parentheses";
@@ -169,7 +187,7 @@ reasons! {
         InvalidMountPath { value } => "{value} contains ':'", "for a path on Windows set runtimePlatform.operatingSystemFamily";
         InvalidScheduleExpression { value, message } => "{value}: {message}", "write at(2026-01-15T10:30:00), rate(5 minutes) or cron(0 10 * * ? *)";
         InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "give arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, or the ARN or name of a parameter";
-        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "give arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID";
+        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; fill a placeholder with --set NAME=VALUE";
         InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "write it like web, web:3 or the ARN of either";
         InvalidTaskGroup { value } => "group {value} must not start with service:", "choose another name: that prefix is for the tasks of services";
         InvalidValue { value, allowed } => "{value}: {allowed}", "";
@@ -235,10 +253,11 @@ reasons! {
         TaskDefinitionRequired => "taskDefinition is required", "name the family of its task definition";
         TooManyDnsServers => "a pod takes at most 3 DNS servers", "keep three of them";
         UnknownContainer { value } => "container {value} does not exist in the task definition", "correct the name";
-        UnknownField { path } => "{path} is not a member of this API", "";
+        UnknownField { path, advice } => "{path} is not a member of this API", "{advice}";
         UnknownPortName { value } => "no port mapping is named {value}", "give one of the portMappings this name, or correct it";
         UnknownTimezone { value } => "{value} is not an IANA time zone", "use a name such as Europe/Berlin";
         UnknownVolume { value } => "volume {value} does not exist in the task definition", "add it to volumes, or correct the name";
+        UnreadableFile { error } => "the file cannot be read: {error}", "";
         UtilizationNeedsRequests { metric } => "{metric} utilisation needs a task size or a request in every container", "give the task cpu and memory";
         VolumeNotConfiguredAtLaunch { name } => "volume {name} needs an entry in volumeConfigurations", "add one with managedEBSVolume and this name";
         VpcLatticeUnsupported => "VPC Lattice target groups are not translated", "use the AWS Gateway API controller";
@@ -263,7 +282,7 @@ reasons! {
         DaemonPercentRoundsUp => "DaemonSet percentages round up", "the operator writes exact numbers";
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "";
         DeploymentAlarmsNeedCloudWatch => "alarms count only if the operator may call cloudwatch:DescribeAlarms", "";
-        DeploymentCannotProgress { min, max, d } => "with {min}/{max} and {d} tasks no task can be stopped or started", "updates are held back";
+        DeploymentCannotProgress { min, max, tasks, outcome } => "with {min}/{max} and {tasks} no task can be stopped or started", "{outcome}";
         DisableScaleInMixed => "one HPA cannot exclude one metric from scale-in", "more tasks may be kept";
         DuplicateEnvironmentName { name } => "{name} is set twice", "the last value is used";
         EbsKmsKeyForDriver { key } => "the EBS CSI driver's role needs access to {key}", "";
@@ -340,6 +359,7 @@ reasons! {
         EssentialExitRestartsInPlace => "the only container is restarted in the same pod", "";
         ExecUsesRbac => "use kubectl exec", "";
         FaultInjectionEndpointAbsent => "no fault injection endpoint", "";
+        FamilyAssumed { name } => "the task definition has no family, so it is named {name} after its file", "give family";
         ForecastOnlyIgnored => "no forecasts are made", "";
         GracePeriodUnused => "nothing checks health", "";
         HealthCheckReportOnly => "ECS only reports this health check", "no probe is made";
@@ -352,6 +372,7 @@ reasons! {
         ManagedTagsAreLabels => "labels exist in any case", "";
         MetricResolutionIsClusterWide => "metrics-server sets the resolution", "";
         NameSanitized { original, name } => "{original} became {name}", "";
+        NewestRevisionFollowed { value, family } => "revisions begin anew in the cluster: {family} is followed instead of {value}", "";
         NeedsController { what } => "in convert mode nothing does this: {what}", "";
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
@@ -364,8 +385,12 @@ reasons! {
         SecretRefreshDelay { interval } => "values can be up to {interval} old when a task starts", "";
         ServiceAssumed { name } => "no service runs {name}, so a service of one task was made for it", "give its service document too";
         ServiceConnectProxyAbsent => "there is no proxy", "";
+        ServiceNameAssumed { name } => "the service has no name, so it is named {name} after its task definition", "give serviceName";
         ServiceRoleUnused => "no service-linked role", "";
         StartTimeoutUnused => "nothing waits for this container's completion or health", "";
+        SwappinessUnused => "without maxSwap ECS ignores it too", "";
+        TaskDefinitionAssumed { name } => "no task definition is named, so {name} is run, the only one given", "give taskDefinition";
+        TaskDefinitionUnused { name, used } => "{name} is not converted, because {used} is run", "";
         TaskSizeIgnoredOnWindows => "task size is ignored for Windows, as in ECS", "";
         TerminatingPodsNotCounted => "terminating pods are not counted against maximumPercent", "";
         VolumeLabelsIgnored => "no volume object carries them", "";

@@ -59,29 +59,27 @@ fn rank(name: &str) -> usize {
         .unwrap_or(FIRST.len())
 }
 
-/// One object as a YAML document, without a separator.
+/// An ordered object as a YAML document, without a separator.
 ///
 /// # Errors
 ///
-/// When the object is not plain data.
-pub fn yaml(object: &impl Serialize) -> Result<String, Error> {
-    let mut text = serde_saphyr::to_string(&ordered(object)?)
-        .map_err(|error| Error::Yaml(error.to_string()))?;
+/// When the object cannot be written.
+pub fn yaml(object: &Value) -> Result<String, Error> {
+    let mut text =
+        serde_saphyr::to_string(object).map_err(|error| Error::Yaml(error.to_string()))?;
     if !text.ends_with('\n') {
         text.push('\n');
     }
     Ok(text)
 }
 
-/// One object as indented JSON.
+/// An ordered object as indented JSON.
 ///
 /// # Errors
 ///
-/// When the object is not plain data.
-pub fn json(object: &impl Serialize) -> Result<String, Error> {
-    let mut text = serde_json::to_string_pretty(&ordered(object)?)?;
-    text.push('\n');
-    Ok(text)
+/// When the object cannot be written.
+pub fn json(object: &Value) -> Result<String, Error> {
+    Ok(serde_json::to_string_pretty(object)?)
 }
 
 #[cfg(test)]
@@ -116,7 +114,7 @@ spec:
     - name: A
       value: \"1\"
 ";
-        assert_eq!(yaml(&object).unwrap(), expected);
+        assert_eq!(yaml(&ordered(&object).unwrap()).unwrap(), expected);
     }
 
     proptest! {

@@ -285,15 +285,13 @@ fn lines(findings: Diagnostics, texts: bool) -> Vec<String> {
         .into_sorted()
         .into_iter()
         .map(|finding| {
-            let mut line = format!("{}: {}", finding.path, finding.reason());
-            if texts {
-                line.push_str(&format!(": {}", finding.message));
-                let help = finding.message.help();
-                if !help.is_empty() {
-                    line.push_str(&format!("; {help}"));
-                }
+            let line = format!("{}: {}", finding.path, finding.reason());
+            let help = finding.message.help();
+            match (texts, help.as_str()) {
+                (false, _) => line,
+                (true, "") => format!("{line}: {}", finding.message),
+                (true, _) => format!("{line}: {}; {help}", finding.message),
             }
-            line
         })
         .collect()
 }

@@ -127,10 +127,10 @@ impl Graph {
         let mut queue = VecDeque::from([start]);
         while let Some(at) = queue.pop_front() {
             for edge in self.edges.iter().filter(|edge| edge.dependent == at) {
-                if !came_from.contains_key(&edge.target) {
-                    came_from.insert(edge.target, at);
+                came_from.entry(edge.target).or_insert_with(|| {
                     queue.push_back(edge.target);
-                }
+                    at
+                });
             }
         }
         came_from

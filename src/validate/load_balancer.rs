@@ -213,6 +213,13 @@ pub(super) fn find_container<'a>(
     container
 }
 
+pub(super) fn not_a_port(number: i64) -> Message {
+    Message::InvalidValue {
+        value: number.to_string(),
+        allowed: "must be 1 to 65535".to_owned(),
+    }
+}
+
 pub(super) fn required(name: &str) -> Message {
     Message::RequiredField {
         name: name.to_owned(),
@@ -246,6 +253,16 @@ pub(crate) fn validate_expose(
         &path.field("scheme"),
         sink,
     );
+    let route = route.as_deref().unwrap_or("/");
+    if !route.starts_with('/') {
+        sink.report(
+            path.field("path"),
+            Message::InvalidValue {
+                value: route.to_owned(),
+                allowed: "must begin with /".to_owned(),
+            },
+        );
+    }
     let class = &settings.ingress_class;
     if !network && class != "alb" && !certificate_arns.is_empty() {
         sink.report(
@@ -268,7 +285,7 @@ pub(crate) fn validate_expose(
             ExposeKind::Network
         } else {
             ExposeKind::Application {
-                path: route.clone().unwrap_or_else(|| "/".to_owned()),
+                path: route.to_owned(),
             }
         },
         port: port.container_port,

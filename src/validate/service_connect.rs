@@ -1,7 +1,10 @@
 //! Service Connect
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts.html>).
 
-use super::{AppProtocol, Port, Protocol, TaskDefinition, load_balancer::required};
+use super::{
+    AppProtocol, Port, Protocol, TaskDefinition,
+    load_balancer::{not_a_port, required},
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -118,13 +121,7 @@ fn connect_service(
         Some(Some(number)) => match u16::try_from(number) {
             Ok(number) if number > 0 => number,
             _ => {
-                sink.report(
-                    at,
-                    Message::InvalidValue {
-                        value: number.to_string(),
-                        allowed: "must be 1 to 65535".to_owned(),
-                    },
-                );
+                sink.report(at, not_a_port(number));
                 return None;
             }
         },

@@ -81,30 +81,8 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
         &root,
         sink,
     );
-    let (definition, overridden) = apply_overrides(
-        input.task_definition.request,
-        raw.overrides
-            .as_ref()
-            .unwrap_or(&ecs::TaskOverride::default()),
-        &root.field("overrides"),
-        sink,
-    );
-    let configured_volumes: Vec<_> = raw
-        .volume_configurations
-        .iter()
-        .filter_map(|volume| volume.name.as_deref())
-        .collect();
-    let task_definition = validate_task_definition(
-        TaskDefinitionInput {
-            request: &definition,
-            revision: input.task_definition.revision,
-        },
-        capacity.asks_for_fargate(),
-        true,
-        &configured_volumes,
-        settings,
-        sink,
-    );
+    let (task_definition, overridden) =
+        overridden_definition(input, capacity.asks_for_fargate(), settings, sink);
     let tags = tags(raw, &task_definition);
     Task {
         name: input.name.to_owned(),
@@ -138,6 +116,42 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
         capacity,
         task_definition,
     }
+}
+
+/// The task definition with the overrides of the request.
+fn overridden_definition(
+    input: &TaskInput<'_>,
+    asks_for_fargate: bool,
+    settings: &Settings,
+    sink: &mut Diagnostics,
+) -> (TaskDefinition, Overridden) {
+    let raw = input.request;
+    let (definition, overridden) = apply_overrides(
+        input.task_definition.request,
+        raw.overrides
+            .as_ref()
+            .unwrap_or(&ecs::TaskOverride::default()),
+        &FieldPath::root(Subject::Task).field("overrides"),
+        sink,
+    );
+    let configured_volumes: Vec<_> = raw
+        .volume_configurations
+        .iter()
+        .filter_map(|volume| volume.name.as_deref())
+        .collect();
+    let input = TaskDefinitionInput {
+        request: &definition,
+        revision: input.task_definition.revision,
+    };
+    let task_definition = validate_task_definition(
+        input,
+        asks_for_fargate,
+        true,
+        &configured_volumes,
+        settings,
+        sink,
+    );
+    (task_definition, overridden)
 }
 
 /// Checks what is about the request alone.

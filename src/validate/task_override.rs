@@ -205,15 +205,14 @@ fn merge_environment(
         let position = environment
             .iter()
             .rposition(|existing| existing.name == variable.name);
-        let position = match position.and_then(|position| environment.get_mut(position)) {
-            Some(existing) => {
-                existing.value.clone_from(&variable.value);
-                position.unwrap_or_default()
-            }
-            None => {
-                environment.push(variable.clone());
-                environment.len() - 1
-            }
+        let position = if let Some(position) = position
+            && let Some(existing) = environment.get_mut(position)
+        {
+            existing.value.clone_from(&variable.value);
+            position
+        } else {
+            environment.push(variable.clone());
+            environment.len() - 1
         };
         overridden.add(member.index(position), at);
     }

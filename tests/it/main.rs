@@ -3,5 +3,6 @@
 mod cases;
 mod diff;
 mod program;
+mod reasons;
 mod schema;
 mod yaml;

@@ -300,22 +300,32 @@ mod tests {
         )
     }
 
-    /// Each row: pod, containers, edges, result, all warnings, and notes that must be among those of the class N.
+    /// Pod, containers, edges, result, all warnings, and notes that are among those given.
+    type Row = (
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static [&'static str],
+        &'static [&'static str],
+    );
+
+    const LINEARIZED: &[&str] = &["containerDefinitions: DependencyGraphLinearized"];
+
     #[test]
     #[rustfmt::skip]
     fn containers_are_classified_and_ordered() {
-        let linearized = ["containerDefinitions: DependencyGraphLinearized"];
-        let rows: &[(&str, &str, &str, &str, &[&str], &[&str])] = &[
+        let rows: &[Row] = &[
             ("service", "a!", "", "– / a", &[], &["containerDefinitions[0]: EssentialExitRestartsInPlace"]),
             ("service", "a! b!", "", "– / a b", &[], &[]),
             ("service", "a! i", "a>i:SUCCESS", "i / a", &[], &["containerDefinitions[1]: InitContainerRetriedInPlace"]),
             ("service", "a! i", "a>i:COMPLETE", "i / a", &["containerDefinitions[0].dependsOn[0].condition: CompleteTreatedAsSuccess"], &[]),
             ("service", "a! s!", "a>s:START", "s~ / a", &[], &[]),
             ("service", "a! s!", "a>s:HEALTHY", "s~h / a", &[], &[]),
-            ("service", "a! i s!", "a>i:SUCCESS a>s:HEALTHY", "s~h i / a", &linearized, &[]),
+            ("service", "a! i s!", "a>i:SUCCESS a>s:HEALTHY", "s~h i / a", LINEARIZED, &[]),
             ("service", "a! i s!", "a>i:SUCCESS i>s:HEALTHY", "s~h i / a", &[], &[]),
-            ("service", "a! b! i", "a>i:SUCCESS", "i / a b", &linearized, &[]),
-            ("service", "d! a b c!", "b>a:SUCCESS c>a:SUCCESS d>b:SUCCESS d>c:HEALTHY", "a c~h b / d", &linearized, &[]),
+            ("service", "a! b! i", "a>i:SUCCESS", "i / a b", LINEARIZED, &[]),
+            ("service", "d! a b c!", "b>a:SUCCESS c>a:SUCCESS d>b:SUCCESS d>c:HEALTHY", "a c~h b / d", LINEARIZED, &[]),
             ("service", "x! y! z!", "x>y:START y>z:START", "z~ y~ / x", &[], &[]),
             ("service", "x! w", "w>x:START", "x~ / w", &["containerDefinitions[1].essential: NonEssentialContainerRestarts"], &[]),
             ("task", "x! w", "w>x:START", "– / x w", &["containerDefinitions[1].dependsOn[0]: StartOrderBestEffort"], &[]),

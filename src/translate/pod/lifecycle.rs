@@ -208,7 +208,6 @@ containers:
 ";
 
     #[test]
-    #[ignore = "until ports and pull policies are translated"]
     fn an_init_container_and_a_gating_sidecar_stand_before_the_app() {
         let outcome = Scenario::service(SHOP).run();
         assert_eq!(outcome.pod_spec_without_spread(), yaml(SHOP_POD));
@@ -223,7 +222,6 @@ containers:
     }
 
     #[test]
-    #[ignore = "until ports and pull policies are translated"]
     fn a_task_ends_with_its_essential_container() {
         let outcome = Scenario::task(
             r#"{"family": "job", "containerDefinitions": [
@@ -301,7 +299,6 @@ containers:
         "targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/6d0ecf831eec9f09"}]}"#;
 
     #[test]
-    #[ignore = "until ports and pull policies are translated"]
     fn a_pod_that_a_load_balancer_drains_waits_for_it() {
         let outcome = Scenario::service(pair("", "")).request(TARGET_GROUP).run();
         assert_eq!(outcome.pod_spec()["terminationGracePeriodSeconds"], 360);
@@ -324,7 +321,6 @@ containers:
     }
 
     #[test]
-    #[ignore = "until ports and pull policies are translated"]
     fn only_load_balancers_of_aws_drain_long() {
         for (kind, class, seconds) in [
             ("alb", "alb", 300),

@@ -1,0 +1,275 @@
+//! All documents of the input, read twice: once for what they are and whom they name, once to convert them.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    entry::{Entry, follow},
+    kind::find,
+    link::{Links, Plan, link},
+    load::load,
+    placeholder::Fill,
+    read::{self, Problem},
+    syntax::{Documents, parse_one},
+    text::{SourceText, Span},
+    tree::{Node, SyntaxError},
+    unit::Unit,
+};
+use crate::diagnostic::Message;
+
+/// What an input consists of, without its contents: memory grows by some two hundred bytes a document.
+#[derive(Debug)]
+pub struct Catalog {
+    texts: Texts,
+    entries: Vec<Entry>,
+    plans: Vec<Plan>,
+    fill: Arc<Fill>,
+}
+
+impl Catalog {
+    /// Reads files, folders and `-` for the first time. What is wrong with a file as a whole goes to `problems`; all
+    /// other files are still converted.
+    pub fn read(paths: &[PathBuf], fill: Fill, problems: &mut dyn FnMut(Problem)) -> Self {
+        let mut origins = Vec::new();
+        for path in read::files(paths, problems) {
+            if read::is_stdin(&path) {
+                match read::text(&path) {
+                    Ok(text) => origins.push(Origin::Memory(text)),
+                    Err(problem) => problems(problem),
+                }
+            } else {
+                origins.push(Origin::File(path));
+            }
+        }
+        Self::of_origins(origins, fill, problems)
+    }
+
+    /// The same for texts that are at hand. No file is touched.
+    pub fn of_texts(
+        texts: impl IntoIterator<Item = SourceText>,
+        fill: Fill,
+        problems: &mut dyn FnMut(Problem),
+    ) -> Self {
+        let origins = texts.into_iter().map(Origin::Memory).collect();
+        Self::of_origins(origins, fill, problems)
+    }
+
+    fn of_origins(origins: Vec<Origin>, fill: Fill, problems: &mut dyn FnMut(Problem)) -> Self {
+        let mut catalog = Self {
+            texts: Texts {
+                origins,
+                recent: Vec::new(),
+            },
+            entries: Vec::new(),
+            plans: Vec::new(),
+            fill: Arc::new(fill),
+        };
+        for origin in 0..catalog.texts.origins.len() {
+            match catalog.texts.get(origin) {
+                Ok(source) => catalog.index(origin, &source, problems),
+                Err(problem) => problems(problem),
+            }
+        }
+        catalog.link(problems);
+        catalog
+    }
+
+    /// How many documents were recognised.
+    #[must_use]
+    pub fn documents(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many units they make.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        self.plans.len()
+    }
+
+    /// Reads the documents again, unit by unit, in the order of the input.
+    pub fn into_units(self) -> impl Iterator<Item = Result<Unit, Problem>> {
+        let Self {
+            mut texts,
+            entries,
+            plans,
+            fill,
+        } = self;
+        plans
+            .into_iter()
+            .map(move |plan| load(&plan, &entries, &mut texts, &fill))
+    }
+
+    /// Remembers the documents of a file. A file with a syntax error anywhere gives none.
+    fn index(&mut self, origin: usize, source: &SourceText, problems: &mut dyn FnMut(Problem)) {
+        let before = self.entries.len();
+        let mut found = Vec::new();
+        match self.index_text(origin, source, &mut found) {
+            Ok(()) => found.into_iter().for_each(problems),
+            Err(error) => {
+                self.entries.truncate(before);
+                problems(Problem {
+                    source: source.clone(),
+                    span: Some(error.span),
+                    message: Message::SyntaxError {
+                        message: error.message,
+                    },
+                });
+            }
+        }
+    }
+
+    fn index_text(
+        &mut self,
+        origin: usize,
+        source: &SourceText,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), SyntaxError> {
+        let name = source.name();
+        let stem = Path::new(name)
+            .file_stem()
+            .map_or_else(|| name.into(), |stem| stem.to_string_lossy());
+        let stem = stem.split('.').next().unwrap_or_default();
+        let stem = if stem.starts_with('<') { "stdin" } else { stem };
+        let mut documents = Documents::new(name, source.text(), &self.fill);
+        let mut empty = true;
+        while let Some(parsed) = documents.next_document()? {
+            empty = false;
+            let mut scaled = None;
+            for found in find(&parsed.root) {
+                let form = match &found.form {
+                    Ok(form) => *form,
+                    Err(message) => {
+                        problems.push(Problem {
+                            source: source.clone(),
+                            span: Some(Span::new(found.span.start, found.span.start + 1)),
+                            message: message.clone(),
+                        });
+                        continue;
+                    }
+                };
+                let entry = Entry::new(origin, &parsed.root, &found, form, stem, &self.fill);
+                let Some(mut entry) = entry else { continue };
+                if !documents.elements_stand_alone() {
+                    entry.slice = parsed.slice;
+                    entry.steps = found.steps.into_boxed_slice();
+                }
+                entry.inherit(&mut scaled);
+                self.entries.push(entry);
+            }
+        }
+        if empty {
+            return Err(SyntaxError::new(Span::default(), "the file is empty"));
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, problems: &mut dyn FnMut(Problem)) {
+        let folders = self.texts.folders();
+        let Self {
+            texts,
+            entries,
+            fill,
+            ..
+        } = self;
+        let mut same = |a: usize, b: usize| {
+            let mut content = |index: usize| {
+                let entry = entries.get(index)?;
+                let source = texts.get(entry.origin).ok()?;
+                read_entry(&source, entry, fill, |node| node.clone().into_owned())
+            };
+            match (content(a), content(b)) {
+                (Some(a), Some(b)) => a.same_content(&b),
+                _ => false,
+            }
+        };
+        let links: Links = link(entries, &folders, &mut same);
+        for (index, message) in links.problems {
+            let Some(entry) = entries.get(index) else {
+                continue;
+            };
+            let Ok(source) = texts.get(entry.origin) else {
+                continue;
+            };
+            let start = entry.slice.start;
+            problems(Problem {
+                source,
+                span: Some(Span::new(start, start + 1)),
+                message,
+            });
+        }
+        self.plans = links.plans;
+    }
+}
+
+/// Reads an entry's document again and gives it to `then`. `None` if it is not there any more.
+pub(super) fn read_entry<T>(
+    source: &SourceText,
+    entry: &Entry,
+    fill: &Fill,
+    then: impl FnOnce(&Node<'_>) -> T,
+) -> Option<T> {
+    let root = parse_one(source.name(), source.slice(entry.slice), fill).ok()??;
+    follow(&root, &entry.steps).map(then)
+}
+
+/// A text to read from.
+#[derive(Debug)]
+enum Origin {
+    File(PathBuf),
+    /// Standard input, which cannot be read again, and texts that are given as such.
+    Memory(SourceText),
+}
+
+/// The texts of the input, of which only the last few are kept.
+#[derive(Debug)]
+pub(super) struct Texts {
+    origins: Vec<Origin>,
+    recent: Vec<(usize, SourceText)>,
+}
+
+impl Texts {
+    /// A service, its task definition and its scaling are often in files of their own.
+    const KEPT: usize = 4;
+
+    pub(super) fn get(&mut self, number: usize) -> Result<SourceText, Problem> {
+        if let Some((_, text)) = self.recent.iter().find(|(origin, _)| *origin == number) {
+            return Ok(text.clone());
+        }
+        let text = match self.origins.get(number) {
+            Some(Origin::Memory(text)) => return Ok(text.clone()),
+            Some(Origin::File(path)) => read::text(path)?,
+            None => SourceText::new("", ""),
+        };
+        if self.recent.len() == Self::KEPT {
+            self.recent.remove(0);
+        }
+        self.recent.push((number, text.clone()));
+        Ok(text)
+    }
+
+    /// The number of the folder of each origin.
+    fn folders(&self) -> Vec<usize> {
+        let mut known = BTreeMap::new();
+        self.origins
+            .iter()
+            .map(|origin| {
+                let path = match origin {
+                    Origin::File(path) => path.as_path(),
+                    Origin::Memory(text) => Path::new(text.name()),
+                };
+                let folder = path.parent().unwrap_or(Path::new(""));
+                let next = known.len();
+                match known.get(folder) {
+                    Some(number) => *number,
+                    None => {
+                        known.insert(folder.to_owned(), next);
+                        next
+                    }
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,209 @@
+//! What is remembered of every document between the two readings: where it stands and what it is linked by.
+
+use std::borrow::Cow;
+
+use super::{
+    kind::{Envelope, Form, Found, Kind, Spelling, Step},
+    placeholder::{Fill, filled, placeholders},
+    reference::{Reference, ServiceName, short_name},
+    text::Span,
+    tree::{Node, Value},
+};
+
+/// A document without its contents, small enough to keep one for each of a hundred thousand.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    /// The number of its file.
+    pub(super) origin: usize,
+    /// The part of the file that gives the document when it is read alone.
+    pub(super) slice: Span,
+    /// The way from the root of that part to the document.
+    pub(super) steps: Box<[Step]>,
+    pub(super) form: Form,
+    /// `metadata.namespace` of a custom resource.
+    pub(super) namespace: Option<Box<str>>,
+    /// The family, the service's name, or the custom resource's name of a task.
+    pub(super) name: Option<Box<str>>,
+    /// The number of a registered task definition.
+    pub(super) revision: Option<u64>,
+    /// The cluster of a service.
+    pub(super) cluster: Option<Box<str>>,
+    pub(super) target: Target,
+}
+
+/// The document that another one needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// It names none.
+    Absent,
+    /// It names one in a way that cannot be followed: an intrinsic function, a placeholder.
+    Unclear,
+    /// What a service or a task runs.
+    TaskDefinition(Reference),
+    /// What a scaling request scales.
+    Service(ServiceName),
+}
+
+impl Entry {
+    /// Gives a scheduled action inside a scalable target what the target scales; `scaled` is the last target's.
+    pub(super) fn inherit(&mut self, scaled: &mut Option<Target>) {
+        match self.form.kind() {
+            Kind::ScalableTarget => *scaled = Some(self.target.clone()),
+            Kind::ScheduledAction
+                if self.target == Target::Absent
+                    && self.form.spelling == Spelling::CloudFormation =>
+            {
+                if let Some(scaled) = scaled {
+                    self.target = scaled.clone();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The entry of a document that was found in the tree `root`.
+    pub(super) fn new(
+        origin: usize,
+        root: &Node<'_>,
+        found: &Found,
+        form: Form,
+        stem: &str,
+        fill: &Fill,
+    ) -> Option<Self> {
+        let document = follow(root, &found.steps)?;
+        let keys = Keys {
+            body: body(document, &form),
+            spelling: form.spelling,
+            fill,
+        };
+        let metadata = |key: &str| {
+            let text = document.get("metadata")?.get(key)?.text()?;
+            (form.envelope == Envelope::Resource).then(|| Box::from(text))
+        };
+        let own_name = match form.kind {
+            Kind::TaskDefinition if form.envelope == Envelope::ContainerList => {
+                Some(Box::from(stem))
+            }
+            Kind::TaskDefinition => keys.text("family").map(Box::from),
+            Kind::Service => keys
+                .text("serviceName")
+                .or_else(|| keys.text("service"))
+                .map(|name| Box::from(short_name(&name))),
+            _ => None,
+        };
+        Some(Self {
+            origin,
+            slice: found.span,
+            steps: Box::default(),
+            form,
+            namespace: metadata("namespace"),
+            name: own_name.or_else(|| metadata("name")),
+            revision: (form.kind == Kind::TaskDefinition)
+                .then(|| keys.revision())
+                .flatten(),
+            cluster: keys
+                .text("cluster")
+                .or_else(|| keys.text("clusterArn"))
+                .map(|cluster| Box::from(short_name(&cluster))),
+            target: keys.target(form.kind),
+        })
+    }
+}
+
+/// The node at the end of `steps`.
+pub(super) fn follow<'n, 'a>(root: &'n Node<'a>, steps: &[Step]) -> Option<&'n Node<'a>> {
+    steps.iter().try_fold(root, |node, step| match step {
+        Step::Member(key) => node.get(key),
+        Step::Element(index) => node.elements()?.get(*index),
+    })
+}
+
+/// The node at the end of `steps`, alone.
+pub(super) fn take<'a>(root: Node<'a>, steps: &[Step]) -> Option<Node<'a>> {
+    steps
+        .iter()
+        .try_fold(root, |mut node, step| match (step, &mut node.value) {
+            (Step::Member(key), _) => node.take(key).map(|member| member.value),
+            (Step::Element(index), Value::List(elements)) if *index < elements.len() => {
+                Some(elements.swap_remove(*index))
+            }
+            _ => None,
+        })
+}
+
+/// The request inside its envelope.
+pub(super) fn body<'n, 'a>(document: &'n Node<'a>, form: &Form) -> Option<&'n Node<'a>> {
+    match form.envelope.member() {
+        Some(member) => document.get(member),
+        None => Some(document),
+    }
+}
+
+/// The members that documents are linked by.
+struct Keys<'n, 'a> {
+    body: Option<&'n Node<'a>>,
+    spelling: Spelling,
+    fill: &'n Fill,
+}
+
+impl<'n> Keys<'n, '_> {
+    fn node(&self, key: &str) -> Option<&'n Node<'n>> {
+        let members = self.body?.members()?;
+        let member = members.iter().find(|member| match self.spelling {
+            Spelling::Api => member.key == key,
+            Spelling::CloudFormation => member.key.eq_ignore_ascii_case(key),
+        });
+        member.map(|member| &member.value)
+    }
+
+    fn text(&self, key: &str) -> Option<Cow<'n, str>> {
+        let text = self.node(key)?.text()?;
+        (!text.is_empty()).then(|| filled(Cow::Borrowed(text), self.fill))
+    }
+
+    fn revision(&self) -> Option<u64> {
+        let number = self.node("revision").and_then(|node| match &node.value {
+            Value::Number(text) | Value::String(text) => {
+                text.parse().ok()
+            }
+            _ => None,
+        });
+        number.or_else(|| Reference::parse(&self.text("taskDefinitionArn")?).revision)
+    }
+
+    fn target(&self, kind: Kind) -> Target {
+        let key = match kind {
+            Kind::TaskDefinition => return Target::Absent,
+            Kind::Service | Kind::Task => "taskDefinition",
+            Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction => {
+                if self.node("ResourceId").is_some() {
+                    "ResourceId"
+                } else {
+                    "ScalingTargetId"
+                }
+            }
+        };
+        let Some(node) = self.node(key) else {
+            return Target::Absent;
+        };
+        let Some(text) = node.text() else {
+            return if matches!(node.value, Value::Null) {
+                Target::Absent
+            } else {
+                Target::Unclear
+            };
+        };
+        let text = filled(Cow::Borrowed(text), self.fill);
+        if text.is_empty() {
+            Target::Absent
+        } else if matches!(kind, Kind::Service | Kind::Task) {
+            Target::TaskDefinition(Reference::parse(&text))
+        } else {
+            match ServiceName::of_resource_id(&text) {
+                Some(name) => Target::Service(name),
+                None if placeholders(&text).next().is_some() => Target::Unclear,
+                None => Target::Absent,
+            }
+        }
+    }
+}

@@ -1,0 +1,891 @@
+//! Finds out what a document is from what is in it.
+
+use super::{
+    text::Span,
+    tree::{Node, Value},
+};
+use crate::diagnostic::Message;
+
+/// Which request a document holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `RegisterTaskDefinition`.
+    TaskDefinition,
+    /// `CreateService` or `UpdateService`.
+    Service,
+    /// `RunTask`.
+    Task,
+    /// `RegisterScalableTarget`.
+    ScalableTarget,
+    /// `PutScalingPolicy`.
+    ScalingPolicy,
+    /// `PutScheduledAction`.
+    ScheduledAction,
+}
+
+impl Kind {
+    /// What people call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TaskDefinition => "task definition",
+            Self::Service => "service",
+            Self::Task => "task",
+            Self::ScalableTarget => "scalable target",
+            Self::ScalingPolicy => "scaling policy",
+            Self::ScheduledAction => "scheduled action",
+        }
+    }
+}
+
+/// What stands around the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Envelope {
+    /// Nothing.
+    Bare,
+    /// `{"taskDefinition": {...}, "tags": [...]}`.
+    TaskDefinition,
+    /// `{"service": {...}}`.
+    Service,
+    /// `{"Type": "AWS::...", "Properties": {...}}`.
+    Properties,
+    /// A custom resource of ours: `apiVersion`, `kind`, `metadata`, `spec`.
+    Resource,
+    /// The list of container definitions alone.
+    ContainerList,
+}
+
+impl Envelope {
+    /// The member that holds the request.
+    pub(super) const fn member(self) -> Option<&'static str> {
+        match self {
+            Self::Bare | Self::ContainerList => None,
+            Self::TaskDefinition => Some("taskDefinition"),
+            Self::Service => Some("service"),
+            Self::Properties => Some("Properties"),
+            Self::Resource => Some("spec"),
+        }
+    }
+}
+
+/// How members are spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Spelling {
+    /// As the API spells them.
+    Api,
+    /// As CloudFormation spells them, which differs from resource to resource.
+    CloudFormation,
+}
+
+/// What a document was taken for, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    pub(super) kind: Kind,
+    pub(super) envelope: Envelope,
+    pub(super) spelling: Spelling,
+    /// What it was taken for.
+    pub label: &'static str,
+    /// Why: "it has containerDefinitions".
+    pub because: &'static str,
+}
+
+impl Form {
+    const fn new(kind: Kind, label: &'static str, because: &'static str) -> Self {
+        Self {
+            kind,
+            envelope: Envelope::Bare,
+            spelling: Spelling::Api,
+            label,
+            because,
+        }
+    }
+
+    const fn within(mut self, envelope: Envelope) -> Self {
+        self.envelope = envelope;
+        self
+    }
+
+    const fn cloud_formation(mut self) -> Self {
+        self.spelling = Spelling::CloudFormation;
+        self
+    }
+
+    /// Which request it holds.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+/// One step from the root of a text to a document in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Into a member.
+    Member(&'static str),
+    /// Into an element.
+    Element(usize),
+}
+
+/// A document in a text, or why it is none.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) steps: Vec<Step>,
+    pub(super) span: Span,
+    pub(super) form: Result<Form, Message>,
+}
+
+/// The documents that `root` holds: itself, or the elements of a list.
+pub(super) fn find(root: &Node<'_>) -> Vec<Found> {
+    let mut search = Search {
+        steps: Vec::new(),
+        found: Vec::new(),
+    };
+    search.node(root);
+    search.found
+}
+
+struct Search {
+    steps: Vec<Step>,
+    found: Vec<Found>,
+}
+
+impl Search {
+    fn push(&mut self, span: Span, form: Result<Form, Message>) {
+        self.found.push(Found {
+            steps: self.steps.clone(),
+            span,
+            form,
+        });
+    }
+
+    fn unknown(&mut self, node: &Node<'_>, message: impl Into<String>, advice: &str) {
+        self.push(node.span, Err(ambiguous(message, advice)));
+    }
+
+    fn node(&mut self, node: &Node<'_>) {
+        match &node.value {
+            Value::Object(_) => self.object(node),
+            Value::List(elements) if elements.iter().any(is_container) => self.push(
+                node.span,
+                Ok(Form {
+                    spelling: if elements.iter().any(|node| has(node, "Image")) {
+                        Spelling::CloudFormation
+                    } else {
+                        Spelling::Api
+                    },
+                    ..Form::new(
+                        Kind::TaskDefinition,
+                        "list of container definitions",
+                        "its elements have an image",
+                    )
+                    .within(Envelope::ContainerList)
+                }),
+            ),
+            Value::List(elements) if !elements.is_empty() => {
+                self.elements(elements, Self::node);
+            }
+            Value::List(_) => self.unknown(node, "the list is empty", ""),
+            _ => self.unknown(
+                node,
+                format!("{} is not an ECS request", node.describe()),
+                GIVE_A_REQUEST,
+            ),
+        }
+    }
+
+    fn elements(&mut self, elements: &[Node<'_>], mut each: impl FnMut(&mut Self, &Node<'_>)) {
+        for (index, element) in elements.iter().enumerate() {
+            self.steps.push(Step::Element(index));
+            each(self, element);
+            self.steps.pop();
+        }
+    }
+
+    /// The elements of a list in a describe output.
+    fn described(&mut self, elements: &[Node<'_>], member: &'static str, form: Form) {
+        self.steps.push(Step::Member(member));
+        self.elements(elements, |search, element| match &element.value {
+            Value::Object(_) => search.push(element.span, Ok(form)),
+            _ => search.unknown(
+                element,
+                format!(
+                    "an element of {member} is an object, this is {}",
+                    element.describe()
+                ),
+                GIVE_A_REQUEST,
+            ),
+        });
+        self.steps.pop();
+    }
+
+    fn object(&mut self, node: &Node<'_>) {
+        if has(node, "apiVersion") && has(node, "kind") {
+            self.kubernetes(node);
+        } else if let Some(format) = template(node) {
+            self.push(
+                node.span,
+                Err(Message::WholeTemplate {
+                    format: format.to_owned(),
+                }),
+            );
+        } else if let Some(properties) = node.get("Properties") {
+            self.cloud_formation(node, properties);
+        } else if !self.outputs(node) {
+            match request(node) {
+                Ok(form) => self.push(node.span, Ok(form)),
+                Err(message) => self.push(node.span, Err(message)),
+            }
+        }
+    }
+
+    fn kubernetes(&mut self, node: &Node<'_>) {
+        let version = node.get("apiVersion").and_then(Node::text).unwrap_or("");
+        let kind = node.get("kind").and_then(Node::text).unwrap_or("");
+        if kind == "List"
+            && let Some(items) = node.get("items").and_then(Node::elements)
+        {
+            self.steps.push(Step::Member("items"));
+            self.elements(items, Self::node);
+            self.steps.pop();
+            return;
+        }
+        let form = match (version, kind) {
+            ("ecs-operator.dev/v1alpha1", "EcsTaskDefinition") => Form::new(
+                Kind::TaskDefinition,
+                "EcsTaskDefinition",
+                "its kind is EcsTaskDefinition",
+            ),
+            ("ecs-operator.dev/v1alpha1", "EcsService") => {
+                Form::new(Kind::Service, "EcsService", "its kind is EcsService")
+            }
+            ("ecs-operator.dev/v1alpha1", "EcsTask") => {
+                Form::new(Kind::Task, "EcsTask", "its kind is EcsTask")
+            }
+            _ => {
+                let advice = if version.starts_with("ecs-operator.dev/") {
+                    "EcsTaskDefinition, EcsService and EcsTask of ecs-operator.dev/v1alpha1 are converted"
+                } else {
+                    "it is a Kubernetes object already and needs no conversion"
+                };
+                return self.unknown(node, format!("this is a {kind} of {version}"), advice);
+            }
+        };
+        self.push(node.span, Ok(form.within(Envelope::Resource)));
+    }
+
+    fn cloud_formation(&mut self, node: &Node<'_>, properties: &Node<'_>) {
+        let resource_type = node.get("Type").and_then(Node::text);
+        let form = match resource_type {
+            Some("AWS::ECS::TaskDefinition") => Form::new(
+                Kind::TaskDefinition,
+                "CloudFormation resource AWS::ECS::TaskDefinition",
+                "its Type is AWS::ECS::TaskDefinition",
+            ),
+            Some("AWS::ECS::Service") => Form::new(
+                Kind::Service,
+                "CloudFormation resource AWS::ECS::Service",
+                "its Type is AWS::ECS::Service",
+            ),
+            Some("AWS::ApplicationAutoScaling::ScalableTarget") => Form::new(
+                Kind::ScalableTarget,
+                "CloudFormation resource AWS::ApplicationAutoScaling::ScalableTarget",
+                "its Type is AWS::ApplicationAutoScaling::ScalableTarget",
+            ),
+            Some("AWS::ApplicationAutoScaling::ScalingPolicy") => Form::new(
+                Kind::ScalingPolicy,
+                "CloudFormation resource AWS::ApplicationAutoScaling::ScalingPolicy",
+                "its Type is AWS::ApplicationAutoScaling::ScalingPolicy",
+            ),
+            Some(other) => {
+                return self.unknown(
+                    node,
+                    format!("this is a CloudFormation resource of type {other}"),
+                    "AWS::ECS::TaskDefinition, AWS::ECS::Service and the scaling of a service are converted",
+                );
+            }
+            None => match request(properties) {
+                Ok(form) => form,
+                Err(message) => return self.push(node.span, Err(message)),
+            },
+        };
+        let form = form.within(Envelope::Properties).cloud_formation();
+        self.push(node.span, Ok(form));
+        if form.kind == Kind::ScalableTarget {
+            self.steps.push(Step::Member("Properties"));
+            self.scheduled_actions(properties);
+            self.steps.pop();
+        }
+    }
+
+    /// CloudFormation keeps scheduled actions inside their scalable target.
+    fn scheduled_actions(&mut self, target: &Node<'_>) {
+        if let Some(actions) = target.get("ScheduledActions").and_then(Node::elements) {
+            let form = Form::new(
+                Kind::ScheduledAction,
+                "scheduled action of a scalable target",
+                "it stands in ScheduledActions",
+            );
+            self.described(actions, "ScheduledActions", form.cloud_formation());
+        }
+    }
+
+    /// The outputs of describe and create calls; false if this is none.
+    fn outputs(&mut self, node: &Node<'_>) -> bool {
+        let object = |key| node.get(key).filter(|value| value.members().is_some());
+        if object("taskDefinition").is_some() {
+            let form = Form::new(
+                Kind::TaskDefinition,
+                "DescribeTaskDefinition output",
+                "its member taskDefinition is an object",
+            );
+            self.push(node.span, Ok(form.within(Envelope::TaskDefinition)));
+            return true;
+        }
+        if object("service").is_some() {
+            let form = Form::new(
+                Kind::Service,
+                "CreateService output",
+                "its member service is an object",
+            );
+            self.push(node.span, Ok(form.within(Envelope::Service)));
+            return true;
+        }
+        let mut any = false;
+        for (member, form) in LISTS {
+            if let Some(elements) = node.get(member).and_then(Node::elements) {
+                any = true;
+                if elements.is_empty() {
+                    self.unknown(node, format!("{member} is empty"), GIVE_A_REQUEST);
+                }
+                self.described(elements, member, *form);
+            }
+        }
+        any
+    }
+}
+
+const GIVE_A_REQUEST: &str = "give RegisterTaskDefinition, CreateService, RunTask or Application Auto Scaling \
+                              requests, or the output of describe calls";
+
+/// The lists in outputs of describe calls.
+const LISTS: &[(&str, Form)] = &[
+    (
+        "services",
+        Form::new(
+            Kind::Service,
+            "DescribeServices output",
+            "it stands in the list services",
+        ),
+    ),
+    (
+        "taskDefinitions",
+        Form::new(
+            Kind::TaskDefinition,
+            "task definition of a list",
+            "it stands in the list taskDefinitions",
+        ),
+    ),
+    (
+        "ScalableTargets",
+        Form::new(
+            Kind::ScalableTarget,
+            "DescribeScalableTargets output",
+            "it stands in the list ScalableTargets",
+        ),
+    ),
+    (
+        "ScalingPolicies",
+        Form::new(
+            Kind::ScalingPolicy,
+            "DescribeScalingPolicies output",
+            "it stands in the list ScalingPolicies",
+        ),
+    ),
+    (
+        "ScheduledActions",
+        Form::new(
+            Kind::ScheduledAction,
+            "DescribeScheduledActions output",
+            "it stands in the list ScheduledActions",
+        ),
+    ),
+];
+
+fn has(node: &Node<'_>, key: &str) -> bool {
+    node.get(key).is_some()
+}
+
+fn ambiguous(message: impl Into<String>, advice: &str) -> Message {
+    Message::AmbiguousDocument {
+        message: message.into(),
+        advice: advice.to_owned(),
+    }
+}
+
+fn is_container(node: &Node<'_>) -> bool {
+    (has(node, "image") && !has(node, "containerDefinitions"))
+        || (has(node, "Image") && !has(node, "ContainerDefinitions"))
+}
+
+/// Whole templates and projects of other tools, which hold more than requests.
+fn template(node: &Node<'_>) -> Option<&'static str> {
+    let map = |key| node.get(key).is_some_and(|value| value.members().is_some());
+    if has(node, "AWSTemplateFormatVersion") || map("Resources") {
+        return Some("CloudFormation");
+    }
+    if has(node, "terraform_version") || map("resource") || map("planned_values") {
+        return Some("Terraform");
+    }
+    if map("services") {
+        return Some("Docker Compose");
+    }
+    let resources = node.members().is_some_and(|members| {
+        !members.is_empty()
+            && members.iter().all(|member| {
+                let kind = member.value.get("Type").and_then(Node::text);
+                kind.is_some_and(|kind| kind.starts_with("AWS::"))
+            })
+    });
+    resources.then_some("CloudFormation")
+}
+
+/// The request that an object is by its members.
+fn request(node: &Node<'_>) -> Result<Form, Message> {
+    let first = |keys: &[&'static str]| keys.iter().copied().find(|key| has(node, key));
+    if let Some(form) = api_request(node) {
+        return form;
+    }
+    if let Some((form, _)) = SCALING.iter().find(|(_, keys)| first(keys).is_some()) {
+        return Ok(if has(node, "ScalingTargetId") {
+            form.cloud_formation()
+        } else {
+            *form
+        });
+    }
+    if let Some((form, _)) = PASCAL.iter().find(|(_, keys)| first(keys).is_some()) {
+        return Ok(form.cloud_formation());
+    }
+    Err(not_a_request(node))
+}
+
+/// Requests in the spelling of the ECS API.
+fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
+    let count = |keys: &[&str]| keys.iter().filter(|key| has(node, key)).count();
+    let service = count(SERVICE_ONLY);
+    let task = count(TASK_ONLY);
+    let form = if has(node, "containerDefinitions") {
+        Form::new(
+            Kind::TaskDefinition,
+            "RegisterTaskDefinition request",
+            "it has containerDefinitions",
+        )
+    } else if has(node, "serviceName") {
+        Form::new(Kind::Service, "CreateService request", "it has serviceName")
+    } else if node.get("service").and_then(Node::text).is_some() {
+        Form::new(
+            Kind::Service,
+            "UpdateService request",
+            "its member service is a name",
+        )
+    } else if service > task {
+        Form::new(
+            Kind::Service,
+            "CreateService request",
+            "it has members that only services have",
+        )
+    } else if task > service {
+        Form::new(
+            Kind::Task,
+            "RunTask request",
+            "it has members that only RunTask has",
+        )
+    } else if service > 0 || (has(node, "taskDefinition") && !has(node, "family")) {
+        return Some(Err(ambiguous(
+            "this could be a CreateService or a RunTask request",
+            "add serviceName or desiredCount for a service, count for tasks",
+        )));
+    } else if count(TASK_DEFINITION_ONLY) > 0 {
+        Form::new(
+            Kind::TaskDefinition,
+            "RegisterTaskDefinition request",
+            "it has members that only task definitions have",
+        )
+    } else {
+        return None;
+    };
+    Some(Ok(form))
+}
+
+const SERVICE_ONLY: &[&str] = &[
+    "availabilityZoneRebalancing",
+    "deploymentConfiguration",
+    "deploymentController",
+    "desiredCount",
+    "forceNewDeployment",
+    "healthCheckGracePeriodSeconds",
+    "loadBalancers",
+    "role",
+    "schedulingStrategy",
+    "serviceArn",
+    "serviceConnectConfiguration",
+    "serviceRegistries",
+    "vpcLatticeConfigurations",
+];
+
+const TASK_ONLY: &[&str] = &["count", "group", "overrides", "referenceId", "startedBy"];
+
+const TASK_DEFINITION_ONLY: &[&str] = &[
+    "executionRoleArn",
+    "family",
+    "networkMode",
+    "requiresCompatibilities",
+    "runtimePlatform",
+    "taskRoleArn",
+];
+
+/// Application Auto Scaling's requests, whose own spelling is PascalCase.
+const SCALING: &[(Form, &[&str])] = &[
+    (
+        Form::new(
+            Kind::ScalingPolicy,
+            "PutScalingPolicy request",
+            "it has a policy's members",
+        ),
+        &[
+            "PolicyType",
+            "PredictiveScalingPolicyConfiguration",
+            "ScalingTargetId",
+            "StepScalingPolicyConfiguration",
+            "TargetTrackingScalingPolicyConfiguration",
+        ],
+    ),
+    (
+        Form::new(
+            Kind::ScheduledAction,
+            "PutScheduledAction request",
+            "it has a schedule's members",
+        ),
+        &["Schedule", "ScheduledActionName"],
+    ),
+    (
+        Form::new(
+            Kind::ScalableTarget,
+            "RegisterScalableTarget request",
+            "it has a scalable target's members",
+        ),
+        &["MaxCapacity", "MinCapacity", "ScalableDimension"],
+    ),
+];
+
+/// Properties of CloudFormation resources.
+const PASCAL: &[(Form, &[&str])] = &[
+    (
+        Form::new(
+            Kind::TaskDefinition,
+            "Properties of AWS::ECS::TaskDefinition",
+            "it has a task definition's members in CloudFormation's spelling",
+        ),
+        &[
+            "ContainerDefinitions",
+            "Family",
+            "NetworkMode",
+            "RequiresCompatibilities",
+            "TaskRoleArn",
+        ],
+    ),
+    (
+        Form::new(
+            Kind::Service,
+            "Properties of AWS::ECS::Service",
+            "it has a service's members in CloudFormation's spelling",
+        ),
+        &[
+            "DeploymentConfiguration",
+            "DesiredCount",
+            "LoadBalancers",
+            "SchedulingStrategy",
+            "ServiceName",
+            "TaskDefinition",
+        ],
+    ),
+];
+
+/// Why an object is no request, with the most helpful guess.
+fn not_a_request(node: &Node<'_>) -> Message {
+    let first = |keys: &[&'static str]| keys.iter().copied().find(|key| has(node, key));
+    if let Some(key) = first(&["taskDefinitionArns", "families", "serviceArns", "taskArns"]) {
+        return ambiguous(
+            format!("this is the output of a list call: {key} has names only"),
+            "give the output of the describe call",
+        );
+    }
+    if first(&["tasks", "task", "taskSet", "taskSets"]).is_some() {
+        return ambiguous(
+            "this describes tasks that exist",
+            "give the RunTask request",
+        );
+    }
+    if first(&[
+        "cluster",
+        "clusters",
+        "capacityProviders",
+        "containerInstances",
+    ])
+    .is_some()
+        && !has(node, "service_definition")
+    {
+        return ambiguous(
+            "this is neither a task definition nor a service nor a task",
+            GIVE_A_REQUEST,
+        );
+    }
+    if has(node, "containerOverrides") {
+        return ambiguous(
+            "these are only the overrides of a RunTask request",
+            "put them into overrides beside taskDefinition",
+        );
+    }
+    if has(node, "service_definition") {
+        return ambiguous(
+            "this is an ecspresso configuration",
+            "give the files that service_definition and task_definition name",
+        );
+    }
+    let snake = [
+        "container_definitions",
+        "task_definition",
+        "desired_count",
+        "service_name",
+        "network_mode",
+        "requires_compatibilities",
+        "execution_role_arn",
+    ];
+    if let Some(key) = first(&snake) {
+        return ambiguous(
+            format!("{key} is Terraform's spelling"),
+            "give the JSON that Terraform sends: container_definitions alone, or describe-task-definition's output",
+        );
+    }
+    let names: Vec<&str> = node
+        .members()
+        .unwrap_or_default()
+        .iter()
+        .take(4)
+        .map(|member| &*member.key)
+        .collect();
+    if names.is_empty() {
+        return ambiguous("the document is empty", GIVE_A_REQUEST);
+    }
+    ambiguous(
+        format!("nothing in ECS has the members {}", names.join(", ")),
+        GIVE_A_REQUEST,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{json::JsonDocuments, placeholder::Fill},
+        *,
+    };
+
+    fn found(text: &str) -> Vec<Found> {
+        let fill = Fill::new();
+        let parsed = JsonDocuments::new(text, &fill)
+            .next_document()
+            .unwrap()
+            .unwrap();
+        find(&parsed.root)
+    }
+
+    #[test]
+    fn documents_are_known_by_their_content() {
+        use Envelope::{Bare, ContainerList, Properties, Resource};
+        use Kind::{ScalableTarget, ScalingPolicy, ScheduledAction, Service, Task, TaskDefinition};
+        use Spelling::{Api, CloudFormation};
+        let table: &[(&str, &[(Kind, Envelope, Spelling)])] = &[
+            (
+                r#"{"family":"web","containerDefinitions":[]}"#,
+                &[(TaskDefinition, Bare, Api)],
+            ),
+            (
+                r#"{"family":"web","networkMode":"awsvpc"}"#,
+                &[(TaskDefinition, Bare, Api)],
+            ),
+            (
+                r#"{"taskDefinition":{"revision":3},"tags":[]}"#,
+                &[(TaskDefinition, Envelope::TaskDefinition, Api)],
+            ),
+            (
+                r#"[{"name":"a","image":"b"}]"#,
+                &[(TaskDefinition, ContainerList, Api)],
+            ),
+            (
+                r#"[{"Name":"a","Image":"b"}]"#,
+                &[(TaskDefinition, ContainerList, CloudFormation)],
+            ),
+            (
+                r#"{"ContainerDefinitions":[{"Name":"a"}]}"#,
+                &[(TaskDefinition, Bare, CloudFormation)],
+            ),
+            (
+                r#"{"Type":"AWS::ECS::TaskDefinition","Properties":{}}"#,
+                &[(TaskDefinition, Properties, CloudFormation)],
+            ),
+            (
+                r#"{"serviceName":"web","taskDefinition":"web"}"#,
+                &[(Service, Bare, Api)],
+            ),
+            (r#"{"desiredCount":2}"#, &[(Service, Bare, Api)]),
+            (
+                r#"{"service":"web","forceNewDeployment":true}"#,
+                &[(Service, Bare, Api)],
+            ),
+            (
+                r#"{"service":{"serviceName":"web"}}"#,
+                &[(Service, Envelope::Service, Api)],
+            ),
+            (
+                r#"{"services":[{"serviceName":"a"},{"serviceName":"b"}],"failures":[]}"#,
+                &[(Service, Bare, Api), (Service, Bare, Api)],
+            ),
+            (
+                r#"{"ServiceName":"web","PlacementStrategies":[]}"#,
+                &[(Service, Bare, CloudFormation)],
+            ),
+            (
+                r#"{"Type":"AWS::ECS::Service","Properties":{}}"#,
+                &[(Service, Properties, CloudFormation)],
+            ),
+            (
+                r#"{"taskDefinition":"job","count":2}"#,
+                &[(Task, Bare, Api)],
+            ),
+            (
+                r#"{"taskDefinition":"job","overrides":{},"launchType":"EC2"}"#,
+                &[(Task, Bare, Api)],
+            ),
+            (
+                r#"{"ResourceId":"service/a/b","MinCapacity":1}"#,
+                &[(ScalableTarget, Bare, Api)],
+            ),
+            (
+                r#"{"PolicyName":"x","PolicyType":"StepScaling"}"#,
+                &[(ScalingPolicy, Bare, Api)],
+            ),
+            (
+                r#"{"PolicyName":"x","ScalingTargetId":"y"}"#,
+                &[(ScalingPolicy, Bare, CloudFormation)],
+            ),
+            (
+                r#"{"ScheduledActionName":"x","Schedule":"rate(1 day)"}"#,
+                &[(ScheduledAction, Bare, Api)],
+            ),
+            (
+                r#"{"ScalingPolicies":[{}],"ScalableTargets":[{}]}"#,
+                &[(ScalableTarget, Bare, Api), (ScalingPolicy, Bare, Api)],
+            ),
+            (
+                r#"{"Type":"AWS::ApplicationAutoScaling::ScalableTarget","Properties":{"ScheduledActions":[{}]}}"#,
+                &[
+                    (ScalableTarget, Properties, CloudFormation),
+                    (ScheduledAction, Bare, CloudFormation),
+                ],
+            ),
+            (
+                r#"{"apiVersion":"ecs-operator.dev/v1alpha1","kind":"EcsService","spec":{}}"#,
+                &[(Service, Resource, Api)],
+            ),
+            (
+                r#"{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"ecs-operator.dev/v1alpha1","kind":"EcsTask"}]}"#,
+                &[(Task, Resource, Api)],
+            ),
+            (
+                r#"[{"family":"a","containerDefinitions":[]},{"serviceName":"b"}]"#,
+                &[(TaskDefinition, Bare, Api), (Service, Bare, Api)],
+            ),
+        ];
+        for (text, expected) in table {
+            let forms: Vec<_> = found(text)
+                .into_iter()
+                .map(|found| found.form.unwrap())
+                .map(|form| (form.kind, form.envelope, form.spelling))
+                .collect();
+            assert_eq!(forms, *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_called_by_its_name() {
+        let table = [
+            ("[]", "the list is empty"),
+            ("3", "a number is not an ECS request"),
+            ("{}", "the document is empty"),
+            (
+                r#"{"taskDefinitionArns":[]}"#,
+                "this is the output of a list call: taskDefinitionArns has names only",
+            ),
+            (r#"{"services":[]}"#, "services is empty"),
+            (
+                r#"{"services":["web"]}"#,
+                "an element of services is an object, this is a string",
+            ),
+            (
+                r#"{"services":{"web":{"image":"x"}}}"#,
+                "whole Docker Compose templates are not read yet",
+            ),
+            (
+                r#"{"Resources":{}}"#,
+                "whole CloudFormation templates are not read yet",
+            ),
+            (
+                r#"{"A":{"Type":"AWS::ECS::Service"}}"#,
+                "whole CloudFormation templates are not read yet",
+            ),
+            (
+                r#"{"resource":{}}"#,
+                "whole Terraform templates are not read yet",
+            ),
+            (
+                r#"{"Type":"AWS::ECS::Cluster","Properties":{}}"#,
+                "this is a CloudFormation resource of type AWS::ECS::Cluster",
+            ),
+            (
+                r#"{"apiVersion":"apps/v1","kind":"Deployment"}"#,
+                "this is a Deployment of apps/v1",
+            ),
+            (
+                r#"{"container_definitions":"x"}"#,
+                "container_definitions is Terraform's spelling",
+            ),
+            (
+                r#"{"cluster":"a","taskDefinition":"b"}"#,
+                "this could be a CreateService or a RunTask request",
+            ),
+            (
+                r#"{"name":"x","version":"1","scripts":{}}"#,
+                "nothing in ECS has the members name, version, scripts",
+            ),
+            (
+                r#"{"region":"x","service_definition":"y"}"#,
+                "this is an ecspresso configuration",
+            ),
+        ];
+        for (text, expected) in table {
+            let found = found(text);
+            let message = found[0].form.as_ref().unwrap_err();
+            assert_eq!(message.to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn elements_are_found_by_steps() {
+        let text = r#"{"ScalingPolicies":[{},{"a":1}]}"#;
+        let second = &found(text)[1];
+        assert_eq!(
+            second.steps,
+            [Step::Member("ScalingPolicies"), Step::Element(1)]
+        );
+        assert_eq!(&text[second.span.range()], r#"{"a":1}"#);
+    }
+}

@@ -1,0 +1,322 @@
+//! Values at the ends of a request: untidy spellings made plain, and what they may be.
+
+use std::borrow::Cow;
+
+use super::{
+    placeholder::{Placeholder, Style, filled, placeholder_at, placeholders},
+    sink::Trail,
+    tree::{Node, Value},
+    walk::Walk,
+};
+use crate::{
+    diagnostic::Message,
+    fields::{Field, Kind, Limits},
+};
+
+impl Walk<'_> {
+    /// The value of a field as its type wants it, or nothing if it says nothing or is wrong.
+    pub(super) fn leaf<'a>(
+        &mut self,
+        node: Node<'a>,
+        field: &Field,
+        trail: Trail<'_>,
+    ) -> Option<Node<'a>> {
+        let span = node.span;
+        let value = match field.kind {
+            Kind::String | Kind::Timestamp => self.string(node, field, trail),
+            Kind::Integer | Kind::Number | Kind::Boolean => self.scalar(node, field, trail),
+            Kind::StringMap => self.string_map(node, trail),
+            Kind::Document => Some(node.value),
+        }?;
+        Some(Node { value, span })
+    }
+
+    fn string<'a>(
+        &mut self,
+        node: Node<'a>,
+        field: &Field,
+        trail: Trail<'_>,
+    ) -> Option<Value<'a>> {
+        let text = match node.value {
+            Value::String(text) => filled(text, self.fill),
+            Value::Number(text) | Value::Bool(text) => text,
+            _ => {
+                self.expected(&node, "a string", trail);
+                return None;
+            }
+        };
+        if text.is_empty() {
+            return keeps_empty(field.path).then_some(Value::String(text));
+        }
+        if placeholders(&text).next().is_none() {
+            return match wrong_text(&text, &field.limits) {
+                Some(allowed) => {
+                    let value = text.into_owned();
+                    self.sink
+                        .reject(trail, Message::InvalidValue { value, allowed });
+                    None
+                }
+                None => Some(Value::String(text)),
+            };
+        }
+        if !field.limits.values.is_empty() {
+            let allowed = one_of(field.limits.values);
+            self.not_filled(placeholders(&text).next(), allowed, trail);
+            return None;
+        }
+        for placeholder in placeholders(&text) {
+            if !is_run_time(placeholder, field.path) {
+                self.sink.keep_placeholder(placeholder);
+            }
+        }
+        Some(Value::String(text))
+    }
+
+    /// Numbers and booleans, also in quotes.
+    fn scalar<'a>(
+        &mut self,
+        node: Node<'a>,
+        field: &Field,
+        trail: Trail<'_>,
+    ) -> Option<Value<'a>> {
+        let text = match node.value {
+            Value::String(text) => filled(text, self.fill),
+            Value::Number(text) | Value::Bool(text) => text,
+            _ => {
+                self.expected(&node, kind_name(field.kind), trail);
+                return None;
+            }
+        };
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return None;
+        }
+        let value = match field.kind {
+            Kind::Boolean => boolean(trimmed),
+            Kind::Number => number(trimmed, &text),
+            _ => integer(trimmed, &text),
+        };
+        if let Some(value) = value {
+            if let Some(allowed) = out_of_range(&value, &field.limits) {
+                let value = trimmed.to_owned();
+                self.sink
+                    .reject(trail, Message::InvalidValue { value, allowed });
+                return None;
+            }
+            return Some(value.into_value(text));
+        }
+        let first = placeholders(trimmed).next();
+        if first.is_some() {
+            self.not_filled(first, kind_name(field.kind).to_owned(), trail);
+        } else {
+            let allowed = format!("must be {}", kind_name(field.kind));
+            let value = trimmed.to_owned();
+            self.sink
+                .reject(trail, Message::InvalidValue { value, allowed });
+        }
+        None
+    }
+
+    fn string_map<'a>(&mut self, node: Node<'a>, trail: Trail<'_>) -> Option<Value<'a>> {
+        let Value::Object(members) = node.value else {
+            self.expected(&node, "an object", trail);
+            return None;
+        };
+        let mut kept = Vec::with_capacity(members.len());
+        for mut member in members {
+            let trail = Trail::Key(&trail, &member.key);
+            if self.is_absent(&member.value) || self.is_intrinsic(&member.value, None, trail) {
+                continue;
+            }
+            let text = match member.value.take_value() {
+                Value::String(text) => filled(text, self.fill),
+                Value::Number(text) | Value::Bool(text) => text,
+                other => {
+                    member.value.value = other;
+                    self.expected(&member.value, "a string", trail);
+                    continue;
+                }
+            };
+            for placeholder in placeholders(&text) {
+                // Docker's and Fluent Bit's own templates are expanded where the task runs.
+                let template = matches!(placeholder.style, Style::Dollar)
+                    || placeholder.text.starts_with("{{.");
+                if !template {
+                    self.sink.keep_placeholder(placeholder);
+                }
+            }
+            member.value.value = Value::String(text);
+            kept.push(member);
+        }
+        (!kept.is_empty()).then_some(Value::Object(kept))
+    }
+
+    fn not_filled(
+        &mut self,
+        placeholder: Option<Placeholder<'_>>,
+        allowed: String,
+        trail: Trail<'_>,
+    ) {
+        if let Some(placeholder) = placeholder {
+            self.sink.reject(
+                trail,
+                Message::PlaceholderNotFilled {
+                    placeholder: placeholder.text.to_owned(),
+                    allowed,
+                    name: placeholder.name.to_owned(),
+                },
+            );
+        }
+    }
+
+    /// Reports a value of the wrong type.
+    pub(super) fn expected(&mut self, node: &Node<'_>, what: &str, trail: Trail<'_>) {
+        if let Some(text) = node.text()
+            && let Some(placeholder) = placeholder_at(text)
+        {
+            return self.not_filled(Some(placeholder), what.to_owned(), trail);
+        }
+        let value = match &node.value {
+            Value::String(text) | Value::Number(text) | Value::Bool(text) => text.to_string(),
+            _ => node.describe().to_owned(),
+        };
+        let allowed = format!("must be {what}");
+        self.sink
+            .reject(trail, Message::InvalidValue { value, allowed });
+    }
+}
+
+/// A scalar that was read.
+enum Scalar {
+    Boolean(bool),
+    /// A whole number, and whether the text is it as it stands.
+    Integer(i64, bool),
+    /// A number, and whether the text is it as it stands.
+    Number(f64, bool),
+}
+
+impl Scalar {
+    fn into_value(self, text: Cow<'_, str>) -> Value<'_> {
+        match self {
+            Self::Boolean(true) => Value::Bool("true".into()),
+            Self::Boolean(false) => Value::Bool("false".into()),
+            Self::Integer(_, true) | Self::Number(_, true) => Value::Number(text),
+            Self::Integer(number, false) => Value::Number(number.to_string().into()),
+            Self::Number(number, false) => Value::Number(number.to_string().into()),
+        }
+    }
+}
+
+fn boolean(text: &str) -> Option<Scalar> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(Scalar::Boolean(true))
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(Scalar::Boolean(false))
+    } else {
+        None
+    }
+}
+
+/// A whole number: `5`, `"5"`, `5.0`, `1e3`, YAML's `0x1F` and `0o17`.
+fn integer(trimmed: &str, text: &str) -> Option<Scalar> {
+    if let Ok(number) = trimmed.parse::<i64>() {
+        let plain = text.len() == trimmed.len() && !trimmed.starts_with('+');
+        return Some(Scalar::Integer(number, plain));
+    }
+    let radix = |prefix, radix| {
+        let digits = trimmed.strip_prefix(prefix)?;
+        i64::from_str_radix(digits, radix).ok()
+    };
+    if let Some(number) = radix("0x", 16).or_else(|| radix("0o", 8)) {
+        return Some(Scalar::Integer(number, false));
+    }
+    // Beyond 2^53 a float does not know its last digits any more.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number = finite(trimmed)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the number is whole and within the exact range"
+    )]
+    (number.fract() == 0.0 && number.abs() <= EXACT)
+        .then_some(Scalar::Integer(number as i64, false))
+}
+
+fn number(trimmed: &str, text: &str) -> Option<Scalar> {
+    if let Some(number) = finite(trimmed) {
+        return Some(Scalar::Number(number, text.len() == trimmed.len()));
+    }
+    match integer(trimmed, text)? {
+        #[expect(clippy::cast_precision_loss, reason = "as any JSON reader would")]
+        Scalar::Integer(number, _) => Some(Scalar::Number(number as f64, false)),
+        other => Some(other),
+    }
+}
+
+/// A decimal number; Rust also reads `inf` and `nan`, which are none here.
+fn finite(text: &str) -> Option<f64> {
+    let number: f64 = text.parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::String => "a string",
+        Kind::Timestamp => "a date and time",
+        Kind::Integer => "a whole number",
+        Kind::Number => "a number",
+        Kind::Boolean => "true or false",
+        Kind::StringMap => "an object",
+        Kind::Document => "a JSON value",
+    }
+}
+
+fn one_of(values: &[&str]) -> String {
+    format!("one of {}", values.join(", "))
+}
+
+/// What a text must be, if it is not.
+fn wrong_text(text: &str, limits: &Limits) -> Option<String> {
+    if !limits.values.is_empty() {
+        return (!limits.values.contains(&text))
+            .then(|| format!("must be {}", one_of(limits.values)));
+    }
+    if !limits.characters.allow(text) {
+        return Some(format!("must have {} only", limits.characters.describe()));
+    }
+    let max = limits.max_length?;
+    (text.chars().count() > max).then(|| format!("must have at most {max} characters"))
+}
+
+/// What a number must be, if it is not.
+fn out_of_range(value: &Scalar, limits: &Limits) -> Option<String> {
+    #[expect(clippy::cast_precision_loss, reason = "limits are small numbers")]
+    let number = match value {
+        Scalar::Boolean(_) => return None,
+        Scalar::Integer(number, _) => *number as f64,
+        Scalar::Number(number, _) => *number,
+    };
+    let below = limits.min.is_some_and(|min| number < min);
+    let above = limits.max.is_some_and(|max| number > max);
+    if !below && !above {
+        return None;
+    }
+    Some(match (limits.min, limits.max) {
+        (Some(min), Some(max)) => format!("must be {min} to {max}"),
+        (Some(min), None) => format!("must be at least {min}"),
+        (_, max) => format!("must be at most {}", max.unwrap_or_default()),
+    })
+}
+
+/// Whether an empty text means something here: an empty variable is not an unset one, and an argument counts.
+fn keeps_empty(path: &str) -> bool {
+    path.ends_with("[]")
+        || path.ends_with("environment[].value")
+        || path.ends_with("tags[].value")
+        || path.ends_with("properties[].value")
+}
+
+/// Whether the container expands this itself when it runs.
+fn is_run_time(placeholder: Placeholder<'_>, path: &str) -> bool {
+    placeholder.style == Style::Dollar
+        && (path.ends_with("command[]") || path.ends_with("entryPoint[]"))
+}

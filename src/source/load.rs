@@ -1,0 +1,260 @@
+//! A plan → the unit with its requests, reading each of its documents again.
+
+use std::sync::Arc;
+
+use super::{
+    catalog::Texts,
+    document::Document,
+    entry::{Entry, take},
+    kind::Kind,
+    link::{Choice, Plan, Role},
+    placeholder::Fill,
+    read::Problem,
+    request::{Reader, Request},
+    syntax::parse_one,
+    text::SourceText,
+    tree::Node,
+    unit::{Content, Unit},
+};
+use crate::{
+    crd,
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    ecs,
+};
+
+/// Reads the documents of one unit.
+struct Loader<'c> {
+    entries: &'c [Entry],
+    texts: &'c mut Texts,
+    fill: &'c Arc<Fill>,
+    documents: Vec<Document>,
+    diagnostics: Diagnostics,
+    intact: bool,
+}
+
+/// Reads the unit of a plan.
+///
+/// # Errors
+///
+/// A file cannot be read any more, or holds something else than before.
+pub(super) fn load(
+    plan: &Plan,
+    entries: &[Entry],
+    texts: &mut Texts,
+    fill: &Arc<Fill>,
+) -> Result<Unit, Problem> {
+    let mut loader = Loader {
+        entries,
+        texts,
+        fill,
+        documents: Vec::with_capacity(2),
+        diagnostics: Diagnostics::new(),
+        intact: true,
+    };
+    let content = match plan.role {
+        Role::Service => loader.service(plan)?,
+        Role::Task => loader.task(plan)?,
+        Role::Assumed => loader.assumed(plan)?,
+        Role::Unused => {
+            loader.task_definition(plan.lead)?;
+            // Nothing of it is used, so its contents are nobody's concern.
+            loader.diagnostics = Diagnostics::new();
+            Content::Nothing
+        }
+        Role::Orphan => {
+            loader.scaling(plan, &mut crd::ServiceExtensions::default())?;
+            Content::Nothing
+        }
+    };
+    loader.findings(plan);
+    Ok(Unit {
+        content,
+        documents: loader.documents,
+        diagnostics: loader.diagnostics,
+        intact: loader.intact,
+    })
+}
+
+impl<'c> Loader<'c> {
+    fn service(&mut self, plan: &Plan) -> Result<Content, Problem> {
+        let family = plan.task_definition.and_then(|choice| self.name(choice));
+        let mut extensions = crd::ServiceExtensions::default();
+        let root = FieldPath::root(Subject::Service);
+        let mut request = self.read(plan.lead, root, |reader, node| {
+            let (request, own) = reader.service(node, family);
+            extensions = own;
+            request
+        })?;
+        let content = match plan.task_definition {
+            Some(choice) => {
+                let task_definition = Box::new(self.task_definition(choice.entry)?);
+                if request.task_definition.is_none() {
+                    request.task_definition = family.map(str::to_owned);
+                }
+                self.scaling(plan, &mut extensions)?;
+                Content::Service {
+                    request: Box::new(request),
+                    extensions: Box::new(extensions),
+                    task_definition,
+                    revision: choice.revision,
+                }
+            }
+            None => {
+                self.scaling(plan, &mut extensions)?;
+                Content::Nothing
+            }
+        };
+        Ok(content)
+    }
+
+    fn task(&mut self, plan: &Plan) -> Result<Content, Problem> {
+        let root = FieldPath::root(Subject::Task);
+        let mut request = self.read(plan.lead, root, |reader, node| reader.task(node))?;
+        let Some(choice) = plan.task_definition else {
+            return Ok(Content::Nothing);
+        };
+        let family = self.name(choice);
+        if request.task_definition.is_none() {
+            request.task_definition = family.map(str::to_owned);
+        }
+        let own = self.entries.get(plan.lead);
+        let own = own.and_then(|entry| entry.name.as_deref());
+        Ok(Content::Task {
+            name: own.or(family).unwrap_or_default().to_owned(),
+            request: Box::new(request),
+            task_definition: Box::new(self.task_definition(choice.entry)?),
+            revision: choice.revision,
+        })
+    }
+
+    /// A service of one task, named after the family.
+    fn assumed(&mut self, plan: &Plan) -> Result<Content, Problem> {
+        let task_definition = self.task_definition(plan.lead)?;
+        let mut extensions = crd::ServiceExtensions::default();
+        self.scaling(plan, &mut extensions)?;
+        let name = task_definition.family.clone();
+        Ok(Content::Service {
+            request: Box::new(ecs::Service {
+                service_name: name.clone(),
+                task_definition: name,
+                desired_count: Some(1),
+                ..ecs::Service::default()
+            }),
+            extensions: Box::new(extensions),
+            task_definition: Box::new(task_definition),
+            revision: plan.task_definition.and_then(|choice| choice.revision),
+        })
+    }
+
+    fn task_definition(&mut self, index: usize) -> Result<ecs::TaskDefinition, Problem> {
+        let root = FieldPath::root(Subject::TaskDefinition);
+        self.read(index, root, |reader, node| reader.task_definition(node))
+    }
+
+    /// Adds the scaling documents to what the service itself says.
+    fn scaling(
+        &mut self,
+        plan: &Plan,
+        extensions: &mut crd::ServiceExtensions,
+    ) -> Result<(), Problem> {
+        if plan.scaling.is_empty() {
+            return Ok(());
+        }
+        let scaling = extensions.auto_scaling.get_or_insert_default();
+        let root = FieldPath::root(Subject::AutoScaling);
+        for index in plan.scaling.iter().copied() {
+            match self.entries.get(index).map(|entry| entry.form.kind()) {
+                Some(Kind::ScalableTarget) => {
+                    let path = root.field("scalableTarget");
+                    let target = self.read(index, path.clone(), |reader, node| {
+                        reader.scalable_target(node)
+                    })?;
+                    if scaling.scalable_target.is_some() && plan.role != Role::Orphan {
+                        let message = Message::DuplicateDocument {
+                            kind: Kind::ScalableTarget.name().to_owned(),
+                            name: target.resource_id.unwrap_or_default(),
+                        };
+                        self.diagnostics.report(path, message);
+                    } else {
+                        scaling.scalable_target = Some(target);
+                    }
+                }
+                Some(Kind::ScalingPolicy) => {
+                    let path = root.field("scalingPolicies");
+                    let path = path.index(scaling.scaling_policies.len());
+                    let policy =
+                        self.read(index, path, |reader, node| reader.scaling_policy(node))?;
+                    scaling.scaling_policies.push(policy);
+                }
+                Some(Kind::ScheduledAction) => {
+                    let path = root.field("scheduledActions");
+                    let path = path.index(scaling.scheduled_actions.len());
+                    let action =
+                        self.read(index, path, |reader, node| reader.scheduled_action(node))?;
+                    scaling.scheduled_actions.push(action);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one document of the unit.
+    fn read<T>(
+        &mut self,
+        index: usize,
+        root: FieldPath,
+        request: impl FnOnce(&Reader<'_>, Node<'_>) -> Request<T>,
+    ) -> Result<T, Problem> {
+        let Some(entry) = self.entries.get(index) else {
+            return Err(changed(SourceText::new("", "")));
+        };
+        let source = self.texts.get(entry.origin)?;
+        let reader = Reader {
+            entry,
+            fill: self.fill,
+            root,
+        };
+        let parsed = parse_one(source.name(), source.slice(entry.slice), self.fill);
+        let node = parsed.ok().flatten();
+        let Some(node) = node.and_then(|root| take(root, &entry.steps)) else {
+            return Err(changed(source));
+        };
+        let request = request(&reader, node);
+        let mut document = Document::new(source, entry, Arc::clone(self.fill));
+        document.annotations = request.annotations;
+        self.documents.push(document);
+        self.diagnostics.append(request.diagnostics);
+        self.intact &= request.intact;
+        Ok(request.body)
+    }
+
+    fn name(&self, choice: Choice) -> Option<&'c str> {
+        self.entries.get(choice.entry)?.name.as_deref()
+    }
+
+    /// What linking found, unless it has been said or follows from what has been said.
+    fn findings(&mut self, plan: &Plan) {
+        let errors = self.diagnostics.has_errors();
+        for finding in &plan.findings {
+            let known = self
+                .diagnostics
+                .iter()
+                .any(|known| known.path == finding.path && known.message == finding.message);
+            if !known && !(finding.consequence && errors) {
+                self.diagnostics
+                    .report(finding.path.clone(), finding.message.clone());
+            }
+        }
+    }
+}
+
+fn changed(source: SourceText) -> Problem {
+    Problem {
+        source,
+        span: None,
+        message: Message::UnreadableFile {
+            error: "it changed while it was read".to_owned(),
+        },
+    }
+}

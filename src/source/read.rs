@@ -1,0 +1,167 @@
+//! The only file of this folder that does input: which files there are, and their texts, one at a time.
+
+use std::{
+    fs, io,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use super::text::{SourceText, Span};
+use crate::diagnostic::Message;
+
+/// Something that is wrong with a text as a whole, or with a document before it belongs to anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The text, empty where it could not be read.
+    pub source: SourceText,
+    /// Where it shows, if it is a place.
+    pub span: Option<Span>,
+    /// What is wrong.
+    pub message: Message,
+}
+
+impl Problem {
+    fn unreadable(path: &Path, error: &io::Error) -> Self {
+        Self {
+            source: SourceText::new(path.display().to_string(), ""),
+            span: None,
+            message: Message::UnreadableFile {
+                error: error.to_string(),
+            },
+        }
+    }
+}
+
+/// The path that stands for standard input.
+const STDIN: &str = "-";
+
+/// The files that `paths` stand for: themselves, and of folders all `*.json`, `*.yaml` and `*.yml`, sorted, at every
+/// depth. Hidden files are left out, and links to folders are not followed, so that no circle can be walked.
+pub(super) fn files(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.as_os_str() != STDIN && path.is_dir() {
+            folder(path, &mut found, problems);
+        } else {
+            found.push(path.clone());
+        }
+    }
+    if paths.len() > 1 {
+        let mut seen = std::collections::BTreeSet::new();
+        found.retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
+    }
+    found
+}
+
+fn folder(path: &Path, found: &mut Vec<PathBuf>, problems: &mut dyn FnMut(Problem)) {
+    let mut entries = match fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+        Ok(entries) => entries,
+        Err(error) => return problems(Problem::unreadable(path, &error)),
+    };
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let inner = entry.path();
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            folder(&inner, found, problems);
+        } else if inner
+            .extension()
+            .is_some_and(|extension| matches!(extension.to_str(), Some("json" | "yaml" | "yml")))
+            && !inner.is_dir()
+        {
+            found.push(inner);
+        }
+    }
+}
+
+/// Whether the path is standard input, which can be read only once.
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == STDIN
+}
+
+/// The text of a file.
+pub(super) fn text(path: &Path) -> Result<SourceText, Problem> {
+    let (name, bytes) = if is_stdin(path) {
+        let mut bytes = Vec::new();
+        let read = io::stdin().lock().read_to_end(&mut bytes);
+        ("<stdin>".to_owned(), read.map(|_| bytes))
+    } else {
+        (path.display().to_string(), fs::read(path))
+    };
+    let bytes = bytes.map_err(|error| Problem::unreadable(path, &error))?;
+    decode(&name, &bytes)
+}
+
+/// The text that bytes are, if they are UTF-8.
+pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<SourceText, Problem> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(SourceText::new(name, text)),
+        Err(error) => {
+            let offset = error.valid_up_to();
+            let message = match bytes {
+                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+                    "the file is UTF-16, it has to be UTF-8".to_owned()
+                }
+                _ => format!(
+                    "byte {offset} (0x{:02x}) is not UTF-8",
+                    bytes.get(offset).copied().unwrap_or_default()
+                ),
+            };
+            Err(Problem {
+                source: SourceText::new(name, ""),
+                span: None,
+                message: Message::SyntaxError { message },
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_named() {
+        let problem = decode("a.json", b"{\"a\": \"\xfc\"}").unwrap_err();
+        assert_eq!(problem.message.to_string(), "byte 7 (0xfc) is not UTF-8");
+        let problem = decode("a.json", b"\xff\xfe{\0}\0").unwrap_err();
+        assert_eq!(
+            problem.message.to_string(),
+            "the file is UTF-16, it has to be UTF-8"
+        );
+        let text = decode("a.json", b"\xef\xbb\xbf{}").unwrap();
+        assert_eq!((text.name(), text.text()), ("a.json", "{}"));
+    }
+
+    #[test]
+    fn folders_are_walked_in_order() {
+        let root = std::env::temp_dir().join(format!("ecs-operator-read-{}", std::process::id()));
+        let inner = root.join("b");
+        fs::create_dir_all(&inner).unwrap();
+        for name in ["z.yaml", "a.json", "c.txt", ".hidden.json", "b/x.yml"] {
+            fs::write(root.join(name), "{}").unwrap();
+        }
+        let mut problems = Vec::new();
+        let paths = [
+            root.clone(),
+            root.join("a.json"),
+            root.join("missing.json"),
+            root.join("c.txt"),
+        ];
+        let found = files(&paths, &mut |problem| problems.push(problem));
+        let names: Vec<_> = found
+            .iter()
+            .map(|path| path.strip_prefix(&root).unwrap().display().to_string())
+            .collect();
+        assert_eq!(
+            names,
+            ["a.json", "b/x.yml", "z.yaml", "missing.json", "c.txt"]
+        );
+        assert_eq!(problems, []);
+        let problem = text(&root.join("missing.json")).unwrap_err();
+        assert_eq!(problem.message.reason().name(), "UnreadableFile");
+        fs::remove_dir_all(&root).unwrap();
+    }
+}

@@ -1,0 +1,101 @@
+//! How documents name each other: families, revisions, services, resource ids.
+
+/// `family`, `family:revision` or the ARN of a task definition.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Reference {
+    pub(super) family: Box<str>,
+    pub(super) revision: Option<u64>,
+}
+
+impl Reference {
+    /// Reads what `taskDefinition` and `taskDefinitionArn` hold.
+    pub(super) fn parse(text: &str) -> Self {
+        let name = if text.starts_with("arn:") {
+            text.split_once('/').map_or(text, |(_, name)| name)
+        } else {
+            text
+        };
+        let revision = name
+            .rsplit_once(':')
+            .and_then(|(family, revision)| Some((family, revision.parse().ok()?)));
+        match revision {
+            Some((family, revision)) => Self {
+                family: family.into(),
+                revision: Some(revision),
+            },
+            None => Self {
+                family: name.into(),
+                revision: None,
+            },
+        }
+    }
+}
+
+/// A service as scaling requests and ARNs name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ServiceName {
+    pub(super) cluster: Option<Box<str>>,
+    pub(super) name: Box<str>,
+}
+
+impl ServiceName {
+    /// Reads `service/<cluster>/<service>`, also in front of the `|` of a CloudFormation physical id.
+    pub(super) fn of_resource_id(text: &str) -> Option<Self> {
+        let resource = text.split('|').next()?;
+        let (cluster, name) = resource.strip_prefix("service/")?.split_once('/')?;
+        (!name.is_empty()).then(|| Self {
+            cluster: Some(cluster.into()),
+            name: name.into(),
+        })
+    }
+}
+
+/// The name in an ARN of the form `...:cluster/<name>` or `...:service/<cluster>/<name>`, or the name itself.
+pub(super) fn short_name(text: &str) -> &str {
+    if text.starts_with("arn:") {
+        text.rsplit('/').next().unwrap_or(text)
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_definitions_are_named_in_three_ways() {
+        for (text, family, revision) in [
+            ("web", "web", None),
+            ("web:7", "web", Some(7)),
+            ("web:latest", "web:latest", None),
+            (
+                "arn:aws:ecs:us-east-1:123456789012:task-definition/web:12",
+                "web",
+                Some(12),
+            ),
+            (
+                "arn:aws:ecs:us-east-1:123456789012:task-definition/web",
+                "web",
+                None,
+            ),
+        ] {
+            let reference = Reference::parse(text);
+            assert_eq!((&*reference.family, reference.revision), (family, revision));
+        }
+    }
+
+    #[test]
+    fn resource_ids_name_services() {
+        let found = ServiceName::of_resource_id("service/prod/web|ecs:service:DesiredCount|ecs");
+        let found = found.unwrap();
+        assert_eq!(
+            (found.cluster.as_deref(), &*found.name),
+            (Some("prod"), "web")
+        );
+        assert_eq!(ServiceName::of_resource_id("table/x"), None);
+        assert_eq!(ServiceName::of_resource_id("service/prod/"), None);
+        assert_eq!(short_name("arn:aws:ecs:r:1:cluster/prod"), "prod");
+        assert_eq!(short_name("arn:aws:ecs:r:1:service/prod/web"), "web");
+    }
+}

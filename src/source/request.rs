@@ -1,0 +1,410 @@
+//! A document's tree → the request it holds.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde::Deserialize;
+
+use super::{
+    de::from_node,
+    entry::Entry,
+    kind::{Envelope, Spelling},
+    placeholder::{Fill, filled},
+    sink::{Sink, Trail},
+    text::Span,
+    tree::{Member, Node, Value},
+    walk::Walk,
+};
+use crate::{
+    crd,
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    ecs,
+    fields::Api,
+};
+
+/// A request and what the reader found in its document.
+#[derive(Debug)]
+pub(super) struct Request<T> {
+    pub(super) body: T,
+    pub(super) diagnostics: Diagnostics,
+    /// Whether nothing was left out of the body.
+    pub(super) intact: bool,
+    /// `metadata.annotations` of a custom resource.
+    pub(super) annotations: BTreeMap<String, String>,
+}
+
+/// Reads the documents of one unit.
+pub(super) struct Reader<'c> {
+    pub(super) entry: &'c Entry,
+    pub(super) fill: &'c Fill,
+    /// Where the document stands among those of its unit.
+    pub(super) root: FieldPath,
+}
+
+impl Reader<'_> {
+    pub(super) fn task_definition(&self, document: Node<'_>) -> Request<ecs::TaskDefinition> {
+        let mut sink = Sink::default();
+        let (mut body, annotations) = self.open(document, &mut sink);
+        if let Some(name) = &self.entry.name
+            && matches!(body.value, Value::Object(_))
+            && !has_text(&body, "family", self.entry.form.spelling)
+        {
+            let name = name.to_string();
+            set(&mut body, "family", Value::String(name.clone().into()));
+            match self.entry.form.envelope {
+                Envelope::ContainerList => sink
+                    .diagnostics
+                    .report(self.root.clone(), Message::ContainerListOnly { name }),
+                Envelope::Resource => {}
+                _ => sink
+                    .diagnostics
+                    .report(self.root.field("family"), Message::FamilyAssumed { name }),
+            }
+        }
+        let body = self.body(body, Api::TaskDefinition, TASK_DEFINITION_OUTPUT, &mut sink);
+        self.finish(body, annotations, sink)
+    }
+
+    /// The request of a service, named after `family` if it has no name.
+    pub(super) fn service(
+        &self,
+        document: Node<'_>,
+        family: Option<&str>,
+    ) -> (Request<ecs::Service>, crd::ServiceExtensions) {
+        let mut sink = Sink::default();
+        let (mut body, annotations) = self.open(document, &mut sink);
+        let mut extensions = crd::ServiceExtensions::default();
+        if self.entry.form.envelope == Envelope::Resource {
+            extensions.auto_scaling = body
+                .take("autoScaling")
+                .and_then(|member| self.auto_scaling(member.value, &mut sink));
+            extensions.kubernetes = body
+                .take("kubernetes")
+                .and_then(|member| self.kubernetes(member.value, &mut sink));
+        }
+        if self.entry.form.spelling == Spelling::Api {
+            lift_primary_deployment(&mut body);
+        }
+        let name = self.entry.name.as_deref().or(family);
+        if let Some(name) = name.filter(|name| !name.is_empty())
+            && !has_text(&body, "serviceName", self.entry.form.spelling)
+        {
+            set(&mut body, "serviceName", Value::String(name.to_owned().into()));
+        }
+        let body = self.body(body, Api::Service, SERVICE_OUTPUT, &mut sink);
+        (self.finish(body, annotations, sink), extensions)
+    }
+
+    pub(super) fn task(&self, document: Node<'_>) -> Request<ecs::Task> {
+        let mut sink = Sink::default();
+        let (body, annotations) = self.open(document, &mut sink);
+        let body = self.body(body, Api::Task, &[], &mut sink);
+        self.finish(body, annotations, sink)
+    }
+
+    pub(super) fn scalable_target(&self, document: Node<'_>) -> Request<ecs::ScalableTarget> {
+        self.scaling(document, Api::ScalableTarget, SCALABLE_TARGET_OUTPUT)
+    }
+
+    pub(super) fn scaling_policy(&self, document: Node<'_>) -> Request<ecs::ScalingPolicy> {
+        self.scaling(document, Api::ScalingPolicy, SCALING_POLICY_OUTPUT)
+    }
+
+    pub(super) fn scheduled_action(&self, document: Node<'_>) -> Request<ecs::ScheduledAction> {
+        self.scaling(document, Api::ScheduledAction, SCHEDULED_ACTION_OUTPUT)
+    }
+
+    fn scaling<'a, T: Deserialize<'a> + Default>(
+        &self,
+        document: Node<'a>,
+        api: Api,
+        read_only: &'static [&'static str],
+    ) -> Request<T> {
+        let mut sink = Sink::default();
+        let (mut body, annotations) = self.open(document, &mut sink);
+        if self.entry.form.spelling == Spelling::CloudFormation {
+            // Documents of their own.
+            if api == Api::ScalableTarget {
+                body.take("ScheduledActions");
+            }
+            // It has done its work: the policy was linked by it.
+            if let Some(target) = body.take("ScalingTargetId") {
+                let mut walk = self.walk(&[], &mut sink);
+                let root = Trail::Root(&self.root);
+                let trail = Trail::Field(&root, "ScalingTargetId");
+                walk.is_intrinsic(&target.value, None, trail);
+            }
+        }
+        let body = self.body(body, api, read_only, &mut sink);
+        self.finish(body, annotations, sink)
+    }
+
+    fn walk<'s>(&'s self, read_only: &'static [&'static str], sink: &'s mut Sink) -> Walk<'s> {
+        Walk {
+            spelling: self.entry.form.spelling,
+            fill: self.fill,
+            read_only,
+            sink,
+        }
+    }
+
+    /// Takes the request out of its envelope.
+    fn open<'a>(
+        &self,
+        mut document: Node<'a>,
+        sink: &mut Sink,
+    ) -> (Node<'a>, BTreeMap<String, String>) {
+        let mut annotations = BTreeMap::new();
+        let form = self.entry.form;
+        if form.spelling == Spelling::CloudFormation {
+            sink.diagnostics
+                .report(self.root.clone(), Message::PascalCaseRead);
+        }
+        if form.envelope == Envelope::ContainerList {
+            let span = document.span;
+            let mut body = Node {
+                value: Value::Object(Vec::new()),
+                span,
+            };
+            set(&mut body, "containerDefinitions", document.take_value());
+            return (body, annotations);
+        }
+        let Some(member) = form.envelope.member() else {
+            return (document, annotations);
+        };
+        let mut body = match document.take(member) {
+            Some(member) => member.value,
+            None => Node {
+                value: Value::Object(Vec::new()),
+                span: document.span,
+            },
+        };
+        match form.envelope {
+            Envelope::Resource => {
+                annotations = annotations_of(&document, self.fill);
+                self.beside(&document, &["apiVersion", "kind", "metadata", "status"], sink);
+            }
+            Envelope::TaskDefinition => {
+                if body.get("tags").is_none()
+                    && let Some(tags) = document.take("tags")
+                    && let Value::Object(members) = &mut body.value
+                {
+                    members.push(tags);
+                }
+                self.beside(&document, &["tags", "ResponseMetadata"], sink);
+            }
+            Envelope::Service => self.beside(&document, &["ResponseMetadata"], sink),
+            Envelope::Bare | Envelope::Properties | Envelope::ContainerList => {}
+        }
+        (body, annotations)
+    }
+
+    /// Reports members that do not belong beside the request.
+    fn beside(&self, document: &Node<'_>, known: &[&str], sink: &mut Sink) {
+        for member in document.members().unwrap_or_default() {
+            if !known.contains(&&*member.key) {
+                let path = self.root.field(member.key.to_string());
+                let message = Message::UnknownField {
+                    path: path.to_string(),
+                    advice: String::new(),
+                };
+                sink.diagnostics.report(path, message);
+            }
+        }
+    }
+
+    fn body<'a, T: Deserialize<'a> + Default>(
+        &self,
+        body: Node<'a>,
+        api: Api,
+        read_only: &'static [&'static str],
+        sink: &mut Sink,
+    ) -> T {
+        let mut walk = self.walk(read_only, sink);
+        let node = walk.node(body, api.tree(), Trail::Root(&self.root));
+        self.fit(node, sink)
+    }
+
+    fn fit<'a, T: Deserialize<'a> + Default>(&self, node: Option<Node<'a>>, sink: &mut Sink) -> T {
+        match node.map(from_node).transpose() {
+            Ok(value) => value.unwrap_or_default(),
+            Err(error) => {
+                let message = Message::InvalidValue {
+                    value: self.entry.form.kind().name().to_owned(),
+                    allowed: error.to_string(),
+                };
+                sink.reject(Trail::Root(&self.root), message);
+                T::default()
+            }
+        }
+    }
+
+    fn finish<T>(
+        &self,
+        body: T,
+        annotations: BTreeMap<String, String>,
+        mut sink: Sink,
+    ) -> Request<T> {
+        sink.finish(&self.root);
+        Request {
+            body,
+            intact: !sink.left_out,
+            diagnostics: sink.diagnostics,
+            annotations,
+        }
+    }
+
+    /// `spec.autoScaling`: the three requests, each in its own shape.
+    fn auto_scaling(&self, mut node: Node<'_>, sink: &mut Sink) -> Option<crd::AutoScaling> {
+        let root = FieldPath::root(Subject::AutoScaling);
+        let trail = Trail::Root(&root);
+        let target = node.take("scalableTarget");
+        let policies = node.take("scalingPolicies");
+        let actions = node.take("scheduledActions");
+        let mut walk = self.walk(&[], sink);
+        if walk.is_absent(&node) {
+            return None;
+        }
+        if node.members().is_none() {
+            walk.expected(&node, "an object", trail);
+            return None;
+        }
+        let target = target.and_then(|member| {
+            let trail = Trail::Field(&trail, "scalableTarget");
+            walk.node(member.value, Api::ScalableTarget.tree(), trail)
+        });
+        let policies = policies.and_then(|member| {
+            let trail = Trail::Field(&trail, "scalingPolicies");
+            walk.elements(member.value, Api::ScalingPolicy.tree(), trail)
+        });
+        let actions = actions.and_then(|member| {
+            let trail = Trail::Field(&trail, "scheduledActions");
+            walk.elements(member.value, Api::ScheduledAction.tree(), trail)
+        });
+        let rest = Reader {
+            entry: self.entry,
+            fill: self.fill,
+            root: root.clone(),
+        };
+        rest.beside(&node, &[], sink);
+        Some(crd::AutoScaling {
+            scalable_target: target.map(|node| rest.fit(Some(node), sink)),
+            scaling_policies: rest.fit(policies, sink),
+            scheduled_actions: rest.fit(actions, sink),
+        })
+    }
+
+    /// `spec.kubernetes`, which is ours and small enough for serde alone.
+    fn kubernetes(&self, node: Node<'_>, sink: &mut Sink) -> Option<crd::Kubernetes> {
+        if matches!(node.value, Value::Null) {
+            return None;
+        }
+        let path = self.root.field("kubernetes");
+        match from_node(node) {
+            Ok(kubernetes) => Some(kubernetes),
+            Err(error) => {
+                let message = Message::InvalidValue {
+                    value: "kubernetes".to_owned(),
+                    allowed: error.to_string(),
+                };
+                sink.reject(Trail::Root(&path), message);
+                None
+            }
+        }
+    }
+}
+
+/// The API's own outputs have these members beside those of the request.
+const TASK_DEFINITION_OUTPUT: &[&str] = &[
+    "compatibilities",
+    "deleteRequestedAt",
+    "deregisteredAt",
+    "registeredAt",
+    "registeredBy",
+    "requiresAttributes",
+    "revision",
+    "status",
+    "taskDefinitionArn",
+];
+
+const SERVICE_OUTPUT: &[&str] = &[
+    "createdAt",
+    "createdBy",
+    "currentServiceDeployment",
+    "currentServiceRevisions",
+    "deployments",
+    "events",
+    "pendingCount",
+    "platformFamily",
+    "resourceManagementType",
+    "roleArn",
+    "runningCount",
+    "serviceArn",
+    "status",
+    "taskSets",
+];
+
+const SCALABLE_TARGET_OUTPUT: &[&str] = &["CreationTime", "PredictedCapacity", "ScalableTargetARN"];
+
+const SCALING_POLICY_OUTPUT: &[&str] = &["Alarms", "CreationTime", "PolicyARN"];
+
+const SCHEDULED_ACTION_OUTPUT: &[&str] = &["CreationTime", "ScheduledActionARN"];
+
+/// `DescribeServices` gives some settings of a service only inside its primary deployment.
+fn lift_primary_deployment(body: &mut Node<'_>) {
+    let Some(deployments) = body.get("deployments").and_then(Node::elements) else {
+        return;
+    };
+    let primary = deployments
+        .iter()
+        .find(|deployment| deployment.get("status").and_then(Node::text) == Some("PRIMARY"));
+    let Some(primary) = primary.cloned() else {
+        return;
+    };
+    let mut primary = primary;
+    for name in [
+        "serviceConnectConfiguration",
+        "volumeConfigurations",
+        "vpcLatticeConfigurations",
+    ] {
+        if body.get(name).is_none()
+            && let Some(member) = primary.take(name)
+            && let Value::Object(members) = &mut body.value
+        {
+            members.push(member);
+        }
+    }
+}
+
+fn has_text(body: &Node<'_>, name: &str, spelling: Spelling) -> bool {
+    super::spelling::find(body, name, spelling)
+        .is_some_and(|member| !matches!(member.value.value, Value::Null) && member.value.text() != Some(""))
+}
+
+/// Sets a member, in front, so that it is found first.
+fn set<'a>(body: &mut Node<'a>, name: &'static str, value: Value<'a>) {
+    let span = body.span;
+    if let Value::Object(members) = &mut body.value {
+        members.retain(|member| !member.key.eq_ignore_ascii_case(name));
+        members.insert(
+            0,
+            Member {
+                key: name.into(),
+                key_span: Span::new(span.start, span.start),
+                value: Node { value, span },
+            },
+        );
+    }
+}
+
+fn annotations_of(document: &Node<'_>, fill: &Fill) -> BTreeMap<String, String> {
+    let annotations = document.get("metadata").and_then(|node| node.get("annotations"));
+    annotations
+        .and_then(Node::members)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|member| {
+            let value = filled(Cow::Borrowed(member.value.text()?), fill).into_owned();
+            Some((member.key.to_string(), value))
+        })
+        .collect()
+}

@@ -1,0 +1,49 @@
+//! Members by their API name, however the document spells them.
+
+use super::{
+    kind::Spelling,
+    tree::{Member, Node},
+};
+
+/// CloudFormation's properties that differ from the API in more than case.
+const CLOUD_FORMATION: &[(&str, &str)] = &[
+    ("PlacementStrategies", "placementStrategy"),
+    ("ProxyConfigurationProperties", "properties"),
+];
+
+/// Members of `UpdateService` and of outputs that say what `CreateService` says by another name.
+const ALIASES: &[(&str, &str)] = &[("clusterArn", "cluster"), ("service", "serviceName")];
+
+/// The API's name for a CloudFormation property, where they differ in more than case.
+pub(super) fn renamed(property: &str) -> Option<&'static str> {
+    CLOUD_FORMATION
+        .iter()
+        .find(|(theirs, _)| *theirs == property)
+        .map(|(_, ours)| *ours)
+}
+
+/// The request's name for a member of an update or an output.
+pub(super) fn alias(member: &str) -> Option<&'static str> {
+    ALIASES
+        .iter()
+        .find(|(theirs, _)| *theirs == member)
+        .map(|(_, ours)| *ours)
+}
+
+/// The member that the API calls `name`.
+pub(super) fn find<'n, 'a>(
+    node: &'n Node<'a>,
+    name: &str,
+    spelling: Spelling,
+) -> Option<&'n Member<'a>> {
+    let members = node.members()?;
+    let exact = members.iter().find(|member| member.key == name);
+    exact.or_else(|| match spelling {
+        Spelling::Api => members
+            .iter()
+            .find(|member| alias(&member.key) == Some(name)),
+        Spelling::CloudFormation => members.iter().find(|member| {
+            member.key.eq_ignore_ascii_case(name) || renamed(&member.key) == Some(name)
+        }),
+    })
+}

@@ -1,0 +1,80 @@
+//! Which of JSON and YAML a text is, and its documents one by one.
+
+use super::{
+    json::JsonDocuments,
+    placeholder::Fill,
+    tree::{Node, Parsed, SyntaxError},
+    yaml::YamlDocuments,
+};
+
+/// The documents of a text.
+pub(super) enum Documents<'a, 'f> {
+    Json(Box<JsonDocuments<'a, 'f>>),
+    Yaml(Box<YamlDocuments<'a, 'f>>),
+}
+
+impl<'a, 'f> Documents<'a, 'f> {
+    /// The documents of a text that is YAML by the name of its file, or by its first character if that says nothing.
+    pub(super) fn new(name: &str, text: &'a str, fill: &'f Fill) -> Self {
+        if is_yaml(name, text) {
+            Self::Yaml(Box::new(YamlDocuments::new(text, fill)))
+        } else {
+            Self::Json(Box::new(JsonDocuments::new(text, fill)))
+        }
+    }
+
+    pub(super) fn next_document(&mut self) -> Result<Option<Parsed<'a>>, SyntaxError> {
+        match self {
+            Self::Json(documents) => documents.next_document(),
+            Self::Yaml(documents) => documents.next_document(),
+        }
+    }
+
+    /// Whether an element of a document can be read alone. In YAML its indentation belongs to what is around it.
+    pub(super) const fn elements_stand_alone(&self) -> bool {
+        matches!(self, Self::Json(_))
+    }
+}
+
+/// The first document of a text.
+pub(super) fn parse_one<'a>(
+    name: &str,
+    text: &'a str,
+    fill: &Fill,
+) -> Result<Option<Node<'a>>, SyntaxError> {
+    let parsed = Documents::new(name, text, fill).next_document()?;
+    Ok(parsed.map(|parsed| parsed.root))
+}
+
+fn is_yaml(name: &str, text: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    match extension {
+        Some(extension) if extension.eq_ignore_ascii_case("json") => false,
+        Some(extension)
+            if extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml") =>
+        {
+            true
+        }
+        _ => !text.trim_start().starts_with(['{', '[', '"', '/', '<']),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_decides_and_then_the_text() {
+        for (name, text, expected) in [
+            ("a.json", "a: 1", false),
+            ("a.yaml", "{}", true),
+            ("a.YML", "{}", true),
+            ("<stdin>", "  {\"a\": 1}", false),
+            ("<stdin>", "// x\n{}", false),
+            ("<stdin>", "apiVersion: v1", true),
+            ("taskdef.json.tpl", "[]", false),
+        ] {
+            assert_eq!(is_yaml(name, text), expected, "{name} {text}");
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! What JSON and YAML have in common: a tree of values that remember where they stand.
+
+use std::{borrow::Cow, mem};
+
+use super::text::Span;
+
+/// How deep lists and objects may be nested. AWS's deepest request has 11 levels; the limit guards the stack.
+pub(super) const DEPTH_LIMIT: usize = 64;
+
+/// A value and its place in the text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node<'a> {
+    /// What stands there.
+    pub value: Value<'a>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What a document can be made of. Strings borrow from the text where it has no escapes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// `null`.
+    Null,
+    /// `true` or `false` as written, since YAML also has `True` and an environment variable may want to keep it.
+    Bool(Cow<'a, str>),
+    /// A number as written: `1.50`, `0x1F`, `1e3`.
+    Number(Cow<'a, str>),
+    /// A string.
+    String(Cow<'a, str>),
+    /// A list.
+    List(Vec<Node<'a>>),
+    /// An object whose keys are all different, in the order of the text.
+    Object(Vec<Member<'a>>),
+}
+
+/// One member of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member<'a> {
+    /// The name.
+    pub key: Cow<'a, str>,
+    /// Where the name stands.
+    pub key_span: Span,
+    /// The value.
+    pub value: Node<'a>,
+}
+
+/// A document and the part of the text that gives it again when it is read alone.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Parsed<'a> {
+    pub(super) root: Node<'a>,
+    pub(super) slice: Span,
+}
+
+/// A text that is neither JSON nor YAML, with the place where that shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SyntaxError {
+    pub(super) span: Span,
+    pub(super) message: String,
+}
+
+impl SyntaxError {
+    pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
+        Self {
+            span,
+            message: message.into(),
+        }
+    }
+}
+
+impl<'a> Node<'a> {
+    /// The members, where this is an object.
+    #[must_use]
+    pub fn members(&self) -> Option<&[Member<'a>]> {
+        match &self.value {
+            Value::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// The elements, where this is a list.
+    #[must_use]
+    pub fn elements(&self) -> Option<&[Self]> {
+        match &self.value {
+            Value::List(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// The text, where this is a string.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The member named `key`, where this is an object that has it.
+    #[must_use]
+    pub fn member(&self, key: &str) -> Option<&Member<'a>> {
+        self.members()?.iter().find(|member| member.key == key)
+    }
+
+    /// The value of the member named `key`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.member(key).map(|member| &member.value)
+    }
+
+    /// What this is, with its article.
+    #[must_use]
+    pub const fn describe(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::List(_) => "a list",
+            Value::Object(_) => "an object",
+        }
+    }
+
+    /// Whether both say the same, wherever it stands and in whatever order the members are.
+    #[must_use]
+    pub fn same_content(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::List(a), Value::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_content(b))
+            }
+            (Value::Object(a), Value::Object(b)) => {
+                a.len() == b.len()
+                    && a.iter().all(|member| {
+                        other
+                            .get(&member.key)
+                            .is_some_and(|value| member.value.same_content(value))
+                    })
+            }
+            (a, b) => a == b,
+        }
+    }
+
+    /// How many values the tree has, at most `limit`.
+    pub(super) fn count(&self, limit: usize) -> usize {
+        let mut total = 1;
+        let children: &mut dyn Iterator<Item = &Self> = match &self.value {
+            Value::List(elements) => &mut elements.iter(),
+            Value::Object(members) => &mut members.iter().map(|member| &member.value),
+            _ => return total,
+        };
+        for child in children {
+            if total >= limit {
+                break;
+            }
+            total += child.count(limit - total);
+        }
+        total
+    }
+
+    /// The same tree, free of its text.
+    pub(super) fn into_owned(self) -> Node<'static> {
+        let own = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        let value = match self.value {
+            Value::Null => Value::Null,
+            Value::Bool(text) => Value::Bool(own(text)),
+            Value::Number(text) => Value::Number(own(text)),
+            Value::String(text) => Value::String(own(text)),
+            Value::List(elements) => {
+                Value::List(elements.into_iter().map(Self::into_owned).collect())
+            }
+            Value::Object(members) => Value::Object(
+                members
+                    .into_iter()
+                    .map(|member| Member {
+                        key: own(member.key),
+                        key_span: member.key_span,
+                        value: member.value.into_owned(),
+                    })
+                    .collect(),
+            ),
+        };
+        Node {
+            value,
+            span: self.span,
+        }
+    }
+
+    /// The same tree without its text: keys and places, to find fields in after the text is gone.
+    pub(super) fn into_skeleton(self) -> Node<'static> {
+        let value = match self.value {
+            Value::List(elements) => {
+                Value::List(elements.into_iter().map(Self::into_skeleton).collect())
+            }
+            Value::Object(members) => Value::Object(
+                members
+                    .into_iter()
+                    .map(|member| Member {
+                        key: Cow::Owned(member.key.into_owned()),
+                        key_span: member.key_span,
+                        value: member.value.into_skeleton(),
+                    })
+                    .collect(),
+            ),
+            Value::Null => Value::Null,
+            _ => Value::Bool(Cow::Borrowed("")),
+        };
+        Node {
+            value,
+            span: self.span,
+        }
+    }
+
+    /// Takes the member named `key` out of an object.
+    pub(super) fn take(&mut self, key: &str) -> Option<Member<'a>> {
+        let Value::Object(members) = &mut self.value else {
+            return None;
+        };
+        let position = members.iter().position(|member| member.key == key)?;
+        Some(members.remove(position))
+    }
+
+    /// Takes the value, leaving `null`.
+    pub(super) const fn take_value(&mut self) -> Value<'a> {
+        mem::replace(&mut self.value, Value::Null)
+    }
+}
+
+/// The name of the first key that an object has twice. Few keys are compared in pairs, many are sorted.
+pub(super) fn duplicate_key<'m, 'a>(members: &'m [Member<'a>]) -> Option<&'m Member<'a>> {
+    const FEW: usize = 24;
+    if members.len() <= FEW {
+        return members.iter().enumerate().find_map(|(position, member)| {
+            let earlier = members.get(..position)?;
+            earlier
+                .iter()
+                .any(|other| other.key == member.key)
+                .then_some(member)
+        });
+    }
+    let mut sorted: Vec<&Member<'a>> = members.iter().collect();
+    sorted.sort_by(|a, b| (&a.key, a.key_span).cmp(&(&b.key, b.key_span)));
+    sorted
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [a, b] if a.key == b.key => Some(*b),
+            _ => None,
+        })
+        .min_by_key(|member| member.key_span)
+}
+
+/// The tree in one line, for tests.
+#[cfg(test)]
+pub(super) fn print(node: &Node<'_>) -> String {
+    match &node.value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(text) | Value::Number(text) => text.to_string(),
+        Value::String(text) => format!("{text:?}"),
+        Value::List(elements) => {
+            let elements: Vec<_> = elements.iter().map(print).collect();
+            format!("[{}]", elements.join(","))
+        }
+        Value::Object(members) => {
+            let members: Vec<_> = members
+                .iter()
+                .map(|member| format!("{}:{}", member.key, print(&member.value)))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(key: &str, start: usize, value: Value<'static>) -> Member<'static> {
+        Member {
+            key: Cow::Owned(key.to_owned()),
+            key_span: Span::new(start, start + 1),
+            value: Node {
+                value,
+                span: Span::new(start + 2, start + 3),
+            },
+        }
+    }
+
+    #[test]
+    fn duplicate_keys_are_found_in_small_and_large_objects() {
+        for size in [3, 100] {
+            let mut members: Vec<_> = (0..size)
+                .map(|i| member(&format!("k{i}"), i * 10, Value::Null))
+                .collect();
+            assert_eq!(duplicate_key(&members), None);
+            members.push(member("k1", size * 10, Value::Null));
+            members.push(member("k2", size * 10 + 10, Value::Null));
+            let found = duplicate_key(&members).unwrap();
+            assert_eq!((&*found.key, found.key_span.start), ("k1", size * 10));
+        }
+    }
+
+    #[test]
+    fn content_is_compared_without_order_and_place() {
+        let object = |members| Node {
+            value: Value::Object(members),
+            span: Span::default(),
+        };
+        let one = Value::Number("1".into());
+        let a = object(vec![
+            member("a", 0, one.clone()),
+            member("b", 9, Value::Null),
+        ]);
+        let b = object(vec![member("b", 0, Value::Null), member("a", 5, one)]);
+        assert!(a.same_content(&b));
+        let c = object(vec![
+            member("b", 0, Value::Null),
+            member("a", 5, Value::Null),
+        ]);
+        assert!(!a.same_content(&c));
+        assert_eq!(a.count(100), 3);
+        assert_eq!(a.count(2), 2);
+    }
+}

@@ -1,0 +1,147 @@
+//! Documents that are converted together.
+
+use super::{
+    document::{Document, Location},
+    kind::Kind,
+    text::{SourceText, Span},
+};
+use crate::{
+    crd,
+    diagnostic::{Diagnostic, Diagnostics, FieldPath, Segment, Subject},
+    ecs,
+};
+
+/// What one result is made from, with everything that the reader has to say about it.
+#[derive(Debug)]
+pub struct Unit {
+    /// The requests.
+    pub content: Content,
+    /// The documents that they were read from. The first is the one that the unit is made for.
+    pub documents: Vec<Document>,
+    /// What the reader found. Paths are relative to the document of their subject.
+    pub diagnostics: Diagnostics,
+    /// Whether the requests hold everything that the documents say. Where a wrong value had to be left out, a
+    /// validation would only complain about that again.
+    pub intact: bool,
+}
+
+/// The requests of a unit.
+#[derive(Debug)]
+pub enum Content {
+    /// A service.
+    Service {
+        /// `CreateService`; made up where only a task definition was given.
+        request: Box<ecs::Service>,
+        /// Scaling from the custom resource or from documents of its own.
+        extensions: Box<crd::ServiceExtensions>,
+        /// What it runs.
+        task_definition: Box<ecs::TaskDefinition>,
+        /// The revision, where the input knows it.
+        revision: Option<u64>,
+    },
+    /// Tasks that run to completion.
+    Task {
+        /// The custom resource's name, or the family.
+        name: String,
+        /// `RunTask`.
+        request: Box<ecs::Task>,
+        /// What it runs.
+        task_definition: Box<ecs::TaskDefinition>,
+        /// The revision, where the input knows it.
+        revision: Option<u64>,
+    },
+    /// Nothing that could be converted; the diagnostics say why.
+    Nothing,
+}
+
+impl Unit {
+    /// What to call the unit: the name of its service, task or task definition.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let own = match &self.content {
+            Content::Service { request, .. } => request.service_name.as_deref(),
+            Content::Task { name, .. } => Some(name.as_str()),
+            Content::Nothing => None,
+        };
+        let document = || self.documents.first()?.name.as_deref();
+        own.or_else(document).unwrap_or_default()
+    }
+
+    /// The document that a path is about, and the path within it.
+    #[must_use]
+    pub fn document_of(&self, path: &FieldPath) -> Option<(&Document, FieldPath)> {
+        let (document, segments) = self.resolve(path)?;
+        let start = FieldPath::root(path.subject());
+        let inner = segments.iter().cloned();
+        Some((document, inner.fold(start, |path, step| path.child(step))))
+    }
+
+    /// Where the field of a path stands.
+    #[must_use]
+    pub fn locate(&self, path: &FieldPath) -> Option<(&SourceText, Location)> {
+        let (document, segments) = self.resolve(path)?;
+        Some((document.source(), document.locate_segments(&segments)?))
+    }
+
+    /// What a diagnostic points at.
+    #[must_use]
+    pub fn point_at(&self, diagnostic: &Diagnostic) -> Option<(&SourceText, Span)> {
+        let (source, location) = self.locate(&diagnostic.path)?;
+        Some((source, location.span(diagnostic.reason())))
+    }
+
+    fn resolve(&self, path: &FieldPath) -> Option<(&Document, Vec<Segment>)> {
+        let segments = path.segments();
+        let of_kind = |kind| self.documents.iter().find(move |doc| doc.kind() == kind);
+        let found = match path.subject() {
+            Subject::TaskDefinition => of_kind(Kind::TaskDefinition),
+            Subject::Service => of_kind(Kind::Service),
+            Subject::Task => of_kind(Kind::Task),
+            Subject::AutoScaling => return self.scaling_document(segments),
+        };
+        match found {
+            Some(document) => Some((document, segments.to_vec())),
+            // A member of a service that was made up belongs to the document it was made for.
+            None => Some((self.documents.first()?, Vec::new())),
+        }
+    }
+
+    /// `scalingPolicies[2]` is first a member of the service's own `autoScaling`, then a document.
+    fn scaling_document(&self, segments: &[Segment]) -> Option<(&Document, Vec<Segment>)> {
+        let service = self.documents.first()?;
+        let extension = || {
+            let mut inner = vec![Segment::Member("autoScaling".into())];
+            inner.extend_from_slice(segments);
+            (service, inner)
+        };
+        let [Segment::Member(list), rest @ ..] = segments else {
+            return Some(extension());
+        };
+        let (kind, index, rest) = match (&**list, rest) {
+            ("scalableTarget", rest) => (Kind::ScalableTarget, 0, rest),
+            ("scalingPolicies", [Segment::Element(index), rest @ ..]) => {
+                (Kind::ScalingPolicy, *index, rest)
+            }
+            ("scheduledActions", [Segment::Element(index), rest @ ..]) => {
+                (Kind::ScheduledAction, *index, rest)
+            }
+            _ => return Some(extension()),
+        };
+        let path = [
+            Segment::Member("autoScaling".into()),
+            Segment::Member(list.clone()),
+        ];
+        let own = service
+            .locate_segments(&path)
+            .filter(|location| location.exact && service.kind() == Kind::Service)
+            .map_or(0, |_| service.list_length(&path));
+        let document = index.checked_sub(own).and_then(|index| {
+            let of_kind = self.documents.iter().filter(|doc| doc.kind() == kind);
+            of_kind.into_iter().nth(index)
+        });
+        Some(match document {
+            Some(document) => (document, rest.to_vec()),
+            None => extension(),
+        })
+    }
+}

@@ -1,0 +1,514 @@
+//! YAML text → trees, by the 1.2 core schema, with anchors, merge keys and CloudFormation's short tags.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
+
+use super::{
+    json::twice,
+    placeholder::{Fill, placeholder_at, placeholders},
+    text::Span,
+    tree::{DEPTH_LIMIT, Member, Node, Parsed, SyntaxError, Value, duplicate_key},
+};
+
+/// How many values the aliases of one document may stand for.
+const ALIAS_LIMIT: usize = 10_000;
+
+/// The documents of a YAML text, separated by `---`. Empty ones are left out.
+pub(super) struct YamlDocuments<'a, 'f> {
+    text: &'a str,
+    fill: &'f Fill,
+    parser: Parser<'a, StrInput<'a>>,
+    offsets: Offsets<'a>,
+    /// Where the last document ended.
+    end: usize,
+    depth: usize,
+    anchors: BTreeMap<usize, Node<'a>>,
+    aliased: usize,
+}
+
+impl<'a, 'f> YamlDocuments<'a, 'f> {
+    pub(super) fn new(text: &'a str, fill: &'f Fill) -> Self {
+        Self {
+            text,
+            fill,
+            parser: Parser::new_from_str(text),
+            offsets: Offsets::new(text),
+            end: 0,
+            depth: 0,
+            anchors: BTreeMap::new(),
+            aliased: 0,
+        }
+    }
+
+    /// The next document that is not empty, `None` at the end. After an error there is nothing more to be had.
+    pub(super) fn next_document(&mut self) -> Result<Option<Parsed<'a>>, SyntaxError> {
+        loop {
+            match self.event()? {
+                Some((Event::DocumentStart(_), _)) => {
+                    let parsed = self.document()?;
+                    if !matches!(parsed.root.value, Value::Null) {
+                        return Ok(Some(parsed));
+                    }
+                }
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    fn document(&mut self) -> Result<Parsed<'a>, SyntaxError> {
+        self.anchors.clear();
+        self.aliased = 0;
+        let root = self.node()?;
+        let start = self.end;
+        while let Some((event, span)) = self.event()? {
+            if event == Event::DocumentEnd {
+                self.end = span.start.max(root.span.end);
+                break;
+            }
+        }
+        Ok(Parsed {
+            root,
+            slice: Span::new(start, self.end),
+        })
+    }
+
+    fn event(&mut self) -> Result<Option<(Event<'a>, Span)>, SyntaxError> {
+        match self.parser.next_event() {
+            None => Ok(None),
+            Some(Ok((event, span))) => {
+                let start = self.offsets.byte(span.start.index());
+                let end = self.offsets.byte(span.end.index()).max(start);
+                Ok(Some((event, Span::new(start, end))))
+            }
+            Some(Err(error)) => Err(self.explain(&error)),
+        }
+    }
+
+    fn expect(&mut self) -> Result<(Event<'a>, Span), SyntaxError> {
+        self.event()?.ok_or_else(|| {
+            let end = self.text.len();
+            SyntaxError::new(Span::new(end, end), "the text ends too early")
+        })
+    }
+
+    fn node(&mut self) -> Result<Node<'a>, SyntaxError> {
+        let (event, span) = self.expect()?;
+        self.node_of(event, span)
+    }
+
+    fn node_of(&mut self, event: Event<'a>, span: Span) -> Result<Node<'a>, SyntaxError> {
+        let (node, anchor, tag) = match event {
+            Event::Alias(id) => return self.alias(id, span),
+            Event::Scalar(text, style, anchor, tag) => {
+                let value = scalar(text, style, tag.as_deref());
+                (Node { value, span }, anchor, tag)
+            }
+            Event::SequenceStart(anchor, tag) => (self.nested(span, Self::list)?, anchor, tag),
+            Event::MappingStart(anchor, tag) => match self.bare_placeholder(span)? {
+                Some(node) => (node, anchor, tag),
+                None => (self.nested(span, Self::object)?, anchor, tag),
+            },
+            _ => return Err(SyntaxError::new(span, "expected a value")),
+        };
+        let node = match tag.as_deref().and_then(function_name) {
+            Some(name) => Node {
+                span,
+                value: Value::Object(vec![Member {
+                    key: Cow::Owned(name),
+                    key_span: span,
+                    value: node,
+                }]),
+            },
+            None => node,
+        };
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, id: usize, span: Span) -> Result<Node<'a>, SyntaxError> {
+        let Some(node) = self.anchors.get(&id) else {
+            return Err(SyntaxError::new(
+                span,
+                "the alias stands inside its own anchor",
+            ));
+        };
+        self.aliased += node.count(ALIAS_LIMIT);
+        if self.aliased > ALIAS_LIMIT {
+            let message = format!("the aliases stand for more than {ALIAS_LIMIT} values");
+            return Err(SyntaxError::new(span, message));
+        }
+        Ok(node.clone())
+    }
+
+    /// `{{ name }}` without quotes reads as a mapping that has a mapping for its key; what was meant is a placeholder.
+    fn bare_placeholder(&mut self, span: Span) -> Result<Option<Node<'a>>, SyntaxError> {
+        let Some(found) = self
+            .text
+            .get(span.start..)
+            .filter(|text| text.starts_with("{{"))
+            .and_then(placeholder_at)
+        else {
+            return Ok(None);
+        };
+        let span = Span::new(span.start, span.start + found.text.len());
+        if !self.fill.contains_key(found.name) {
+            let message = format!(
+                "{} stands outside quotes: put it in quotes or fill it with --set {}=VALUE",
+                found.text, found.name
+            );
+            return Err(SyntaxError::new(span, message));
+        }
+        let mut open = 1_usize;
+        while open > 0 {
+            match self.expect()?.0 {
+                Event::MappingStart(..) | Event::SequenceStart(..) => open += 1,
+                Event::MappingEnd | Event::SequenceEnd => open -= 1,
+                _ => {}
+            }
+        }
+        Ok(Some(Node {
+            value: Value::String(found.text.into()),
+            span,
+        }))
+    }
+
+    fn nested(
+        &mut self,
+        open: Span,
+        content: fn(&mut Self) -> Result<(Value<'a>, usize), SyntaxError>,
+    ) -> Result<Node<'a>, SyntaxError> {
+        if self.depth == DEPTH_LIMIT {
+            let message = format!("nested deeper than {DEPTH_LIMIT} levels");
+            return Err(SyntaxError::new(open, message));
+        }
+        self.depth += 1;
+        let (value, end) = content(self)?;
+        self.depth -= 1;
+        let start = open.start;
+        let end = start
+            + self
+                .text
+                .get(start..end)
+                .map_or(0, |text| text.trim_end().len());
+        Ok(Node {
+            value,
+            span: Span::new(start, end),
+        })
+    }
+
+    fn list(&mut self) -> Result<(Value<'a>, usize), SyntaxError> {
+        let mut elements = Vec::new();
+        loop {
+            let (event, span) = self.expect()?;
+            if event == Event::SequenceEnd {
+                return Ok((Value::List(elements), span.end));
+            }
+            elements.push(self.node_of(event, span)?);
+        }
+    }
+
+    fn object(&mut self) -> Result<(Value<'a>, usize), SyntaxError> {
+        let mut members = Vec::new();
+        let mut merged = Vec::new();
+        loop {
+            let (key, key_span) = match self.expect()? {
+                (Event::MappingEnd, span) => {
+                    if let Some(duplicate) = duplicate_key(&members) {
+                        return Err(twice(duplicate));
+                    }
+                    merge(&mut members, merged)?;
+                    return Ok((Value::Object(members), span.end));
+                }
+                (Event::Scalar(key, style, ..), span) => ((key, style), span),
+                (_, span) => {
+                    return Err(SyntaxError::new(span, "a name has to be a plain text"));
+                }
+            };
+            let value = self.node()?;
+            let (key, style) = key;
+            if key == "<<" && style == ScalarStyle::Plain {
+                merged.push(value);
+            } else {
+                members.push(Member {
+                    key,
+                    key_span,
+                    value,
+                });
+            }
+        }
+    }
+
+    /// The parser's words, unless the cause is a template that was not rendered.
+    fn explain(&self, error: &ScanError) -> SyntaxError {
+        let start = self.offsets.byte(error.marker().index());
+        let line_start = self
+            .text
+            .get(..start)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |newline| newline + 1);
+        let line = self.text.get(line_start..).unwrap_or_default();
+        let line = line.lines().next().unwrap_or_default();
+        let end = self
+            .text
+            .get(start..)
+            .and_then(|rest| rest.chars().next())
+            .map_or(start, |c| start + c.len_utf8());
+        let message = match placeholders(line).next() {
+            Some(found) => format!("{} has to stand in quotes", found.text),
+            None if line.contains("{%") => "render the template first".to_owned(),
+            None if line.trim_start().starts_with('\t') || line.starts_with('\t') => {
+                "YAML is indented with spaces, not with tabs".to_owned()
+            }
+            None => error.info().to_owned(),
+        };
+        SyntaxError::new(Span::new(start, end), message)
+    }
+}
+
+/// Adds the members of `<<` mappings that are not there yet.
+fn merge<'a>(members: &mut Vec<Member<'a>>, merged: Vec<Node<'a>>) -> Result<(), SyntaxError> {
+    let mut sources = Vec::new();
+    for node in merged {
+        match node.value {
+            Value::List(elements) => sources.extend(elements),
+            _ => sources.push(node),
+        }
+    }
+    for source in sources {
+        let Value::Object(inherited) = source.value else {
+            return Err(SyntaxError::new(
+                source.span,
+                "<< takes a mapping or a list of mappings",
+            ));
+        };
+        for member in inherited {
+            if members.iter().all(|own| own.key != member.key) {
+                members.push(member);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `!Ref x` and `!Sub x` are CloudFormation's short forms of `{"Ref": x}` and `{"Fn::Sub": x}`.
+fn function_name(tag: &Tag) -> Option<String> {
+    if tag.is_yaml_core_schema() || tag.suffix.is_empty() {
+        return None;
+    }
+    Some(match tag.suffix.as_str() {
+        name @ ("Ref" | "Condition") => name.to_owned(),
+        name => format!("Fn::{name}"),
+    })
+}
+
+fn scalar<'a>(text: Cow<'a, str>, style: ScalarStyle, tag: Option<&Tag>) -> Value<'a> {
+    let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+    if style != ScalarStyle::Plain || is_text {
+        return Value::String(text);
+    }
+    match &*text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Value::Bool(text),
+        plain if is_number(plain) => Value::Number(text),
+        _ => Value::String(text),
+    }
+}
+
+/// Whether a plain scalar is an int or a float of the core schema. Infinity and NaN are no numbers for JSON.
+fn is_number(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if let Some(octal) = text.strip_prefix("0o") {
+        return !octal.is_empty() && octal.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    }
+    if let Some(hex) = text.strip_prefix("0x") {
+        return !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    }
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (
+            mantissa,
+            digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)),
+        ),
+        None => (unsigned, true),
+    };
+    let mantissa = match mantissa.split_once('.') {
+        Some(("", fraction)) => digits(fraction),
+        Some((whole, fraction)) => digits(whole) && (fraction.is_empty() || digits(fraction)),
+        None => digits(mantissa),
+    };
+    mantissa && exponent
+}
+
+/// The parser counts characters; the byte of every 256th is remembered.
+struct Offsets<'a> {
+    text: &'a str,
+    /// Empty for ASCII, where both counts are the same.
+    known: Vec<usize>,
+}
+
+impl<'a> Offsets<'a> {
+    const STEP: usize = 256;
+
+    fn new(text: &'a str) -> Self {
+        let known = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices()
+                .step_by(Self::STEP)
+                .map(|(byte, _)| byte)
+                .collect()
+        };
+        Self { text, known }
+    }
+
+    fn byte(&self, character: usize) -> usize {
+        if self.known.is_empty() {
+            return character.min(self.text.len());
+        }
+        let Some(start) = self.known.get(character / Self::STEP).copied() else {
+            return self.text.len();
+        };
+        self.text
+            .get(start..)
+            .and_then(|rest| rest.char_indices().nth(character % Self::STEP))
+            .map_or(self.text.len(), |(byte, _)| start + byte)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{text::position, tree::print},
+        *,
+    };
+
+    fn parse(text: &str, fill: &Fill) -> Result<Vec<String>, (String, usize, usize)> {
+        let mut documents = YamlDocuments::new(text, fill);
+        let mut found = Vec::new();
+        loop {
+            match documents.next_document() {
+                Ok(Some(parsed)) => {
+                    let slice = text.get(parsed.slice.range()).unwrap();
+                    let again = YamlDocuments::new(slice, fill)
+                        .next_document()
+                        .unwrap()
+                        .unwrap();
+                    assert_eq!(print(&again.root), print(&parsed.root), "{slice}");
+                    found.push(print(&parsed.root));
+                }
+                Ok(None) => return Ok(found),
+                Err(error) => {
+                    let at = position(text, error.span.start);
+                    assert!(text.get(error.span.range()).is_some(), "{error:?}");
+                    return Err((error.message, at.line, at.column));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn reads_documents_by_the_core_schema() {
+        let fill = Fill::new();
+        let table: &[(&str, &[&str])] = &[
+            ("a: 1\nb: [x, 'y', \"z\"]\n", &[r#"{a:1,b:["x","y","z"]}"#]),
+            (
+                "---\na: 1\n---\nb: 2\n...\n---\n# nothing\n",
+                &["{a:1}", "{b:2}"],
+            ),
+            (
+                "[yes, on, True, ~, '', 1e3, .5, 0x1F, 0o17, 012, 1_000, 1.2.3, .inf]",
+                &[r#"["yes","on",True,null,"",1e3,.5,0x1F,0o17,012,"1_000","1.2.3",".inf"]"#],
+            ),
+            (
+                "a: |\n  x\n  y\nb: !!str 5\nc:\n",
+                &[r#"{a:"x\ny\n",b:"5",c:null}"#],
+            ),
+            ("{\"a\": [1, 2]}", &["{a:[1,2]}"]),
+            (
+                "a: &x {b: 1, c: 2}\nd: *x\ne:\n  <<: *x\n  c: 3\n",
+                &["{a:{b:1,c:2},d:{b:1,c:2},e:{c:3,b:1}}"],
+            ),
+            (
+                "a: !Ref B\nc: !Sub '${D}'\ne: !GetAtt [F, Arn]\n",
+                &[r#"{a:{Ref:"B"},c:{Fn::Sub:"${D}"},e:{Fn::GetAtt:["F","Arn"]}}"#],
+            ),
+            ("a: <NAME>\nb: ${NAME}\n", &[r#"{a:"<NAME>",b:"${NAME}"}"#]),
+            ("", &[]),
+            ("# only a comment\n", &[]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(parse(text, &fill).unwrap(), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_are_bytes() {
+        let text = "ä: ü\nlist:\n  - näme: 'x'\n    b: 1\nz: end\n";
+        let fill = Fill::new();
+        let root = YamlDocuments::new(text, &fill)
+            .next_document()
+            .unwrap()
+            .unwrap()
+            .root;
+        let slice = |span: Span| &text[span.range()];
+        assert_eq!(slice(root.get("ä").unwrap().span), "ü");
+        let list = root.get("list").unwrap();
+        let element = &list.elements().unwrap()[0];
+        assert_eq!(slice(element.span), "näme: 'x'\n    b: 1");
+        assert_eq!(slice(element.member("näme").unwrap().key_span), "näme");
+        assert_eq!(slice(element.get("näme").unwrap().span), "'x'");
+        assert_eq!(slice(root.get("z").unwrap().span), "end");
+    }
+
+    #[test]
+    fn says_what_is_wrong_and_where() {
+        let bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n\
+                    c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n\
+                    e: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
+        let deep = "- ".repeat(1_000) + "x";
+        let table: &[(&str, &str, usize, usize)] = &[
+            ("a: 1\na: 2\n", "a is given twice in this object", 2, 1),
+            ("? [a]\n: 1\n", "a name has to be a plain text", 1, 3),
+            (bomb, "the aliases stand for more than 10000 values", 4, 29),
+            (&deep, "nested deeper than 64 levels", 1, 129),
+            (
+                "cpu: {{cpu}}\n",
+                "{{cpu}} stands outside quotes: put it in quotes or fill it with --set cpu=VALUE",
+                1,
+                6,
+            ),
+            ("cpu: %CPU%\n", "%CPU% has to stand in quotes", 1, 6),
+            (
+                "a: 1\n<<: 5\n",
+                "<< takes a mapping or a list of mappings",
+                2,
+                5,
+            ),
+            (
+                "a:\n\tb: 1\n",
+                "YAML is indented with spaces, not with tabs",
+                2,
+                2,
+            ),
+        ];
+        for (text, message, line, column) in table {
+            let (found, at_line, at_column) = parse(text, &Fill::new()).unwrap_err();
+            let shown = text.get(..40).unwrap_or(text);
+            assert_eq!(found, *message, "{shown}");
+            assert_eq!((at_line, at_column), (*line, *column), "{shown}");
+        }
+    }
+
+    #[test]
+    fn placeholders_that_are_filled_may_stand_bare() {
+        let fill = Fill::from([("cpu".to_owned(), "256".to_owned())]);
+        assert_eq!(
+            parse("cpu: {{cpu}}\nb: 1\n", &fill).unwrap(),
+            [r#"{cpu:"{{cpu}}",b:1}"#]
+        );
+    }
+}

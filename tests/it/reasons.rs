@@ -1,0 +1,97 @@
+//! Every reason is explained where users look for it: in its texts and in the rows of the fields that give it.
+
+use std::collections::BTreeSet;
+
+use ecs_operator::{
+    diagnostic::{Reason, Severity},
+    fields::{self, Api, Node, Shape},
+};
+
+/// The errors whose message is the advice.
+const ADVICE: &[Reason] = &[
+    Reason::EbsSnapshotSizeUnknown,
+    Reason::InvalidValue,
+    Reason::MemoryRequired,
+    Reason::RequiredField,
+    Reason::ResourceLabelRequired,
+    Reason::ScalableTargetActionEmpty,
+    Reason::ServiceConnectNamespaceName,
+    Reason::ServiceRegistryPortConflict,
+    Reason::SyntaxError,
+    Reason::UnreadableFile,
+];
+
+#[test]
+fn every_error_says_what_to_do() {
+    let mut problems = Vec::new();
+    for reason in Reason::ALL {
+        if reason.message_template().is_empty() {
+            problems.push(format!("{reason} has no message"));
+        }
+        let has_help = !reason.help_template().is_empty();
+        if reason.severity() == Severity::Error && has_help == ADVICE.contains(reason) {
+            problems.push(format!("{reason} must have help or be advice, not both"));
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn every_reason_belongs_to_a_field_or_to_documents() {
+    let mut known: BTreeSet<Reason> = fields::OF_DOCUMENTS.iter().copied().collect();
+    for api in Api::ALL {
+        collect(api.tree(), &mut known);
+    }
+    let problems: Vec<String> = Reason::ALL
+        .iter()
+        .filter(|reason| !known.contains(reason))
+        .map(|reason| format!("{reason} belongs to no field"))
+        .collect();
+    assert_none(&problems);
+}
+
+/// The reasons that a member and all below it may give.
+fn collect(node: &Node, found: &mut BTreeSet<Reason>) {
+    found.extend(node.always);
+    if node.needs_controller.is_some() {
+        found.insert(Reason::NeedsController);
+    }
+    match &node.shape {
+        Shape::Object(members) => members
+            .values()
+            .for_each(|member| collect(member, found)),
+        Shape::List(element) => collect(element, found),
+        Shape::Leaf(field) => found.extend(field.reasons),
+    }
+}
+
+#[test]
+fn what_is_always_said_is_in_the_rows_below() {
+    let mut problems = Vec::new();
+    for api in Api::ALL {
+        named_below(api.tree(), &[], api.name(), &mut problems);
+    }
+    assert_none(&problems);
+}
+
+/// Notes every row that doesn't name what is always said of a member above it.
+fn named_below(node: &Node, above: &[Reason], path: &str, problems: &mut Vec<String>) {
+    let mut above = above.to_vec();
+    above.extend(node.always);
+    match &node.shape {
+        Shape::Object(members) => {
+            for (name, member) in members {
+                named_below(member, &above, &format!("{path}.{name}"), problems);
+            }
+        }
+        Shape::List(element) => named_below(element, &above, &format!("{path}[]"), problems),
+        Shape::Leaf(field) => {
+            let missing = above.iter().filter(|reason| !field.reasons.contains(reason));
+            problems.extend(missing.map(|reason| format!("{path} does not name {reason}")));
+        }
+    }
+}
+
+fn assert_none(problems: &[String]) {
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
