@@ -221,7 +221,7 @@ reasons! {
         PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking and scheduled actions";
         PropagateTagsService => "propagateTags SERVICE is not allowed for tasks", "";
         RegexConstraintUnsupported { value } => "pattern {value} cannot be translated", "list the values with in";
-        RegionRequired => "set awsRegion", "";
+        RegionRequired => "set awsRegion", "pass --aws-region, or give an ARN that names the region";
         RequiredField { name } => "{name} is required", "";
         ResourceIdMismatch { value, name } => "ResourceId {value} is not service/<cluster>/{name}", "";
         ResourceLabelMisused => "ResourceLabel only goes with ALBRequestCountPerTarget", "";

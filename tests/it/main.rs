@@ -1,8 +1,10 @@
 //! Tests of the whole program that need no cluster.
 
 mod cases;
-mod fields;
+mod cli;
+mod coverage;
 mod diff;
+mod fields;
 mod generated;
 mod program;
 mod readme;
