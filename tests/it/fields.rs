@@ -171,7 +171,11 @@ fn through<T: Serialize + DeserializeOwned>(value: &Value) -> Value {
 #[test]
 fn the_shapes_keep_every_field() {
     for api in Api::ALL {
-        let document = full(api.tree());
+        let mut document = full(api.tree());
+        if let (Api::Service, Some(members)) = (api, document.as_object_mut()) {
+            // What `UpdateService` calls `service` is read as `serviceName`.
+            members.remove("service");
+        }
         let kept = match api {
             Api::TaskDefinition => through::<ecs::TaskDefinition>(&document),
             Api::Service => through::<ecs::Service>(&document),
