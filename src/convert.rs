@@ -8,7 +8,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    crd, diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
+    crd,
+    diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
     ecs, print,
     settings::{Mode, Settings},
     source::{Content, Unit},
@@ -116,9 +117,18 @@ impl<'a> Converter<'a> {
         if rejected { Vec::new() } else { objects }
     }
 
-    fn content(&mut self, content: &Content, diagnostics: &mut Diagnostics) -> Result<Vec<Value>, print::Error> {
+    fn content(
+        &mut self,
+        content: &Content,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Value>, print::Error> {
         match content {
-            Content::Service { request, extensions, task_definition, revision } => {
+            Content::Service {
+                request,
+                extensions,
+                task_definition,
+                revision,
+            } => {
                 let input = ServiceInput {
                     request,
                     extensions,
@@ -135,7 +145,12 @@ impl<'a> Converter<'a> {
                     }
                 }
             }
-            Content::Task { name, request, task_definition, revision } => {
+            Content::Task {
+                name,
+                request,
+                task_definition,
+                revision,
+            } => {
                 let input = TaskInput {
                     name,
                     request,
@@ -189,7 +204,10 @@ impl<'a> Converter<'a> {
             .field("services");
         for entry in &connect.services {
             let key = (namespace.clone(), entry.discovery_name.clone());
-            let owner = self.connect_names.entry(key).or_insert_with(|| service.name.clone());
+            let owner = self
+                .connect_names
+                .entry(key)
+                .or_insert_with(|| service.name.clone());
             if *owner != service.name {
                 diagnostics.report(
                     root.index(entry.index).field("discoveryName"),
@@ -205,7 +223,12 @@ impl<'a> Converter<'a> {
 
     /// Leaves out the objects that an earlier unit gave with the same content, and rejects the unit where the content
     /// differs.
-    fn give_once(&mut self, content: &Content, objects: &mut Vec<Value>, diagnostics: &mut Diagnostics) {
+    fn give_once(
+        &mut self,
+        content: &Content,
+        objects: &mut Vec<Value>,
+        diagnostics: &mut Diagnostics,
+    ) {
         let subject = match content {
             Content::Task { .. } => Subject::Task,
             Content::Service { .. } | Content::Nothing => Subject::Service,
@@ -217,13 +240,18 @@ impl<'a> Converter<'a> {
         for (object, (key, content)) in objects.iter().zip(&keyed) {
             if self.given.get(key).is_some_and(|given| given != content) {
                 let (kind, name) = identity(object);
-                diagnostics.report(FieldPath::root(subject), Message::ConflictingObjects { kind, name });
+                diagnostics.report(
+                    FieldPath::root(subject),
+                    Message::ConflictingObjects { kind, name },
+                );
             }
         }
         if diagnostics.has_errors() {
             return;
         }
-        let mut fresh = keyed.iter().map(|(key, content)| self.given.insert(*key, *content).is_none());
+        let mut fresh = keyed
+            .iter()
+            .map(|(key, content)| self.given.insert(*key, *content).is_none());
         objects.retain(|_| fresh.next().unwrap_or(true));
     }
 
@@ -245,9 +273,10 @@ impl<'a> Converter<'a> {
         let root = FieldPath::root(Subject::Service);
         follow_newest(&mut request.task_definition, &root, diagnostics);
         let mut spec = serde_json::to_value(&request)?;
-        if let (Some(spec), Value::Object(extensions)) =
-            (spec.as_object_mut(), serde_json::to_value(input.extensions)?)
-        {
+        if let (Some(spec), Value::Object(extensions)) = (
+            spec.as_object_mut(),
+            serde_json::to_value(input.extensions)?,
+        ) {
             spec.extend(extensions);
         }
         let name = request.service_name.as_deref().unwrap_or_default();
@@ -261,7 +290,11 @@ impl<'a> Converter<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Value>, print::Error> {
         let mut request: ecs::Task = input.request.clone();
-        follow_newest(&mut request.task_definition, &FieldPath::root(Subject::Task), diagnostics);
+        follow_newest(
+            &mut request.task_definition,
+            &FieldPath::root(Subject::Task),
+            diagnostics,
+        );
         let definition = input.task_definition.request;
         let spec = serde_json::to_value(&request)?;
         Ok(vec![
@@ -270,9 +303,17 @@ impl<'a> Converter<'a> {
         ])
     }
 
-    fn task_definition_resource(&self, definition: &ecs::TaskDefinition) -> Result<Value, print::Error> {
+    fn task_definition_resource(
+        &self,
+        definition: &ecs::TaskDefinition,
+    ) -> Result<Value, print::Error> {
         let family = definition.family.as_deref().unwrap_or_default();
-        self.resource("EcsTaskDefinition", family, definition, serde_json::to_value(definition)?)
+        self.resource(
+            "EcsTaskDefinition",
+            family,
+            definition,
+            serde_json::to_value(definition)?,
+        )
     }
 
     fn resource(
@@ -283,7 +324,10 @@ impl<'a> Converter<'a> {
         spec: Value,
     ) -> Result<Value, print::Error> {
         let name = kname(name, WORKLOAD_LENGTH);
-        let family = kname(definition.family.as_deref().unwrap_or_default(), translate::LABEL_LENGTH);
+        let family = kname(
+            definition.family.as_deref().unwrap_or_default(),
+            translate::LABEL_LENGTH,
+        );
         let resource = json!({
             "apiVersion": crd::API_VERSION,
             "kind": kind,
@@ -335,7 +379,9 @@ fn follow_newest(reference: &mut Option<String>, root: &FieldPath, diagnostics: 
 /// Kind and name of an object.
 fn identity(object: &Value) -> (String, String) {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let name = object.get("metadata").and_then(|metadata| metadata.get("name"));
+    let name = object
+        .get("metadata")
+        .and_then(|metadata| metadata.get("name"));
     (text(object.get("kind")), text(name))
 }
 

@@ -71,7 +71,12 @@ pub(super) struct InputOptions {
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputOptions {
     /// What to make
-    #[arg(long = "as", value_enum, default_value = "manifests", value_name = "WHAT")]
+    #[arg(
+        long = "as",
+        value_enum,
+        default_value = "manifests",
+        value_name = "WHAT"
+    )]
     target: TargetArgument,
     /// How to write it
     #[arg(long, value_enum, default_value = "yaml")]
@@ -274,13 +279,26 @@ impl ConvertOptions {
 
     /// The settings; reads the environment files.
     pub(super) fn settings(&self) -> Result<Settings, Error> {
-        let Self { inputs: _, input, output, cluster, behaviour, aws } = self;
+        let Self {
+            inputs: _,
+            input,
+            output,
+            cluster,
+            behaviour,
+            aws,
+        } = self;
         let target = Target::from(output.target);
         let mut settings = Settings {
             namespace: cluster.namespace.clone(),
             kubernetes_minor: cluster.kubernetes_version,
-            mode: if target == Target::Resources { Mode::Controller } else { Mode::Convert },
-            workload_target: behaviour.workload_target.map_or(WorkloadTarget::Deployment, Into::into),
+            mode: if target == Target::Resources {
+                Mode::Controller
+            } else {
+                Mode::Convert
+            },
+            workload_target: behaviour
+                .workload_target
+                .map_or(WorkloadTarget::Deployment, Into::into),
             compute: match cluster.platform {
                 Platform::EksFargate => Compute::EksFargate,
                 Platform::Eks | Platform::Kubernetes => Compute::Nodes,
@@ -295,9 +313,11 @@ impl ConvertOptions {
             aws_region: aws.aws_region.clone(),
             eks_cluster_name: aws.eks_cluster_name.clone(),
             isolated_sandbox_runtime_class: cluster.isolated_sandbox_runtime_class.clone(),
-            ingress_class: cluster.ingress_class.clone().unwrap_or_else(|| match cluster.platform {
-                Platform::Eks | Platform::EksFargate => "alb".to_owned(),
-                Platform::Kubernetes => String::new(),
+            ingress_class: cluster.ingress_class.clone().unwrap_or_else(|| {
+                match cluster.platform {
+                    Platform::Eks | Platform::EksFargate => "alb".to_owned(),
+                    Platform::Kubernetes => String::new(),
+                }
             }),
             cluster_ip_services: !behaviour.no_cluster_ip_services,
             allow_s3_files: behaviour.allow_s3_files,
@@ -308,7 +328,8 @@ impl ConvertOptions {
         };
         for (arn, path) in &input.environment_files {
             let path = PathBuf::from(path);
-            let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?;
+            let text =
+                std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?;
             settings.environment_files.insert(arn.clone(), text);
         }
         Ok(settings)
@@ -344,23 +365,37 @@ fn kubernetes_minor(text: &str) -> Result<u32, String> {
         .next()
         .and_then(|minor| minor.parse().ok())
         .filter(|minor| (OLDEST_KUBERNETES_MINOR..=NEWEST_KUBERNETES_MINOR).contains(minor))
-        .ok_or_else(|| format!("supported are 1.{OLDEST_KUBERNETES_MINOR} to 1.{NEWEST_KUBERNETES_MINOR}"))
+        .ok_or_else(|| {
+            format!("supported are 1.{OLDEST_KUBERNETES_MINOR} to 1.{NEWEST_KUBERNETES_MINOR}")
+        })
 }
 
 fn namespace(text: &str) -> Result<String, String> {
     let fits = crate::translate::kname(text, crate::translate::LABEL_LENGTH) == text;
-    if fits { Ok(text.to_owned()) } else { Err("a namespace has lower-case letters, digits and -".to_owned()) }
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("a namespace has lower-case letters, digits and -".to_owned())
+    }
 }
 
 fn account_id(text: &str) -> Result<String, String> {
     let fits = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
-    if fits { Ok(text.to_owned()) } else { Err("an account has 12 digits".to_owned()) }
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("an account has 12 digits".to_owned())
+    }
 }
 
 fn duration(text: &str) -> Result<String, String> {
     let number = text.trim_end_matches(['s', 'm', 'h']);
     let fits = number.len() + 1 == text.len() && number.parse::<u32>().is_ok();
-    if fits { Ok(text.to_owned()) } else { Err("expected a number and s, m or h, such as 5m".to_owned()) }
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a number and s, m or h, such as 5m".to_owned())
+    }
 }
 
 fn denied(text: &str) -> Result<Denied, String> {
@@ -368,7 +403,9 @@ fn denied(text: &str) -> Result<Denied, String> {
         return Ok(Denied::All);
     }
     let reasons: Result<BTreeSet<Reason>, _> = text.split(',').map(str::parse).collect();
-    reasons.map(Denied::Reasons).map_err(|error| error.to_string())
+    reasons
+        .map(Denied::Reasons)
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

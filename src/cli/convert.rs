@@ -65,7 +65,9 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
 }
 
 fn unit_file(unit: &Unit) -> &str {
-    unit.documents.first().map_or("", |document| document.source().name())
+    unit.documents
+        .first()
+        .map_or("", |document| document.source().name())
 }
 
 fn place_of(source: &SourceText, span: Span) -> Place<'_> {
@@ -92,7 +94,11 @@ fn problem_finding(problem: &Problem) -> Finding<'_> {
 }
 
 /// Says what each document was taken for, once.
-fn explain(unit: &Unit, explained: &mut HashSet<(String, usize)>, report: &mut Report) -> Result<(), Error> {
+fn explain(
+    unit: &Unit,
+    explained: &mut HashSet<(String, usize)>,
+    report: &mut Report,
+) -> Result<(), Error> {
     for document in &unit.documents {
         let (source, span) = (document.source(), document.span());
         if explained.insert((source.name().to_owned(), span.start)) {

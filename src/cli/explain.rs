@@ -19,8 +19,11 @@ pub(super) fn run(options: &ExplainOptions) -> Result<ExitCode, Error> {
                 } else {
                     format!("did you mean {}?", nearest.join(" or "))
                 };
-                writeln!(anstream::stderr(), "error: no field or reason is named {name:?}; {hint}")
-                    .map_err(Error::writing("standard error"))?;
+                writeln!(
+                    anstream::stderr(),
+                    "error: no field or reason is named {name:?}; {hint}"
+                )
+                .map_err(Error::writing("standard error"))?;
                 return Ok(ExitCode::from(USAGE));
             }
         },

@@ -70,7 +70,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are printed to standard output; a reader that is gone does not matter.
             let _closed = error.print();
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     let result = match &arguments.command {

@@ -85,7 +85,9 @@ impl Stream {
     fn finish(mut self) -> Result<(), Error> {
         let end = match self.format {
             Format::Yaml => "",
-            Format::Json if self.count == 0 => "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": []\n}\n",
+            Format::Json if self.count == 0 => {
+                "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": []\n}\n"
+            }
             Format::Json => "\n  ]\n}\n",
         };
         self.writer
@@ -103,8 +105,13 @@ fn write_file(folder: &Path, format: Format, object: &Value) -> Result<(), Error
         Format::Yaml => (print::yaml(object)?, "yaml"),
         Format::Json => (format!("{}\n", print::json(object)?), "json"),
     };
-    let member = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let name = member(object.get("metadata").and_then(|metadata| metadata.get("name")));
+    let member =
+        |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = member(
+        object
+            .get("metadata")
+            .and_then(|metadata| metadata.get("name")),
+    );
     let kind = member(object.get("kind")).to_ascii_lowercase();
     let path = folder.join(format!("{name}-{kind}.{extension}"));
     let unfinished = folder.join(format!(".{name}-{kind}.{extension}.unfinished"));

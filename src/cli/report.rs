@@ -43,7 +43,14 @@ impl Report {
     pub(super) fn print(&mut self, finding: &Finding<'_>) -> Result<(), Error> {
         let mut hasher = DefaultHasher::new();
         let start = finding.place.as_ref().map(|place| place.span.start);
-        (finding.file, start, finding.reason, &finding.path, &finding.message).hash(&mut hasher);
+        (
+            finding.file,
+            start,
+            finding.reason,
+            &finding.path,
+            &finding.message,
+        )
+            .hash(&mut hasher);
         if !self.printed.insert(hasher.finish()) {
             return Ok(());
         }

@@ -221,7 +221,7 @@ reasons! {
         PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking and scheduled actions";
         PropagateTagsService => "propagateTags SERVICE is not allowed for tasks", "use TASK_DEFINITION or NONE";
         RegexConstraintUnsupported { value } => "pattern {value} cannot be translated", "list the values with in";
-        RegionRequired => "set awsRegion", "on the command line it is --aws-region";
+        RegionRequired => "set awsRegion", "pass --aws-region, or give an ARN that names the region";
         RequiredField { name } => "{name} is required", "";
         ResourceIdMismatch { value, name } => "ResourceId {value} is not service/<cluster>/{name}", "correct it, or leave it out inside an EcsService";
         ResourceLabelMisused => "ResourceLabel only goes with ALBRequestCountPerTarget", "remove ResourceLabel";

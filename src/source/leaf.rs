@@ -31,12 +31,7 @@ impl Walk<'_> {
         Some(Node { value, span })
     }
 
-    fn string<'a>(
-        &mut self,
-        node: Node<'a>,
-        field: &Field,
-        trail: Trail<'_>,
-    ) -> Option<Value<'a>> {
+    fn string<'a>(&mut self, node: Node<'a>, field: &Field, trail: Trail<'_>) -> Option<Value<'a>> {
         let text = match node.value {
             Value::String(text) => filled(text, self.fill),
             Value::Number(text) | Value::Bool(text) => text,
@@ -73,12 +68,7 @@ impl Walk<'_> {
     }
 
     /// Numbers and booleans, also in quotes.
-    fn scalar<'a>(
-        &mut self,
-        node: Node<'a>,
-        field: &Field,
-        trail: Trail<'_>,
-    ) -> Option<Value<'a>> {
+    fn scalar<'a>(&mut self, node: Node<'a>, field: &Field, trail: Trail<'_>) -> Option<Value<'a>> {
         let text = match node.value {
             Value::String(text) => filled(text, self.fill),
             Value::Number(text) | Value::Bool(text) => text,

@@ -88,7 +88,11 @@ impl Reader<'_> {
         if let Some(name) = name.filter(|name| !name.is_empty())
             && !has_text(&body, "serviceName", self.entry.form.spelling)
         {
-            set(&mut body, "serviceName", Value::String(name.to_owned().into()));
+            set(
+                &mut body,
+                "serviceName",
+                Value::String(name.to_owned().into()),
+            );
         }
         let body = self.body(body, Api::Service, SERVICE_OUTPUT, &mut sink);
         (self.finish(body, annotations, sink), extensions)
@@ -181,7 +185,11 @@ impl Reader<'_> {
         match form.envelope {
             Envelope::Resource => {
                 annotations = annotations_of(&document, self.fill);
-                self.beside(&document, &["apiVersion", "kind", "metadata", "status"], sink);
+                self.beside(
+                    &document,
+                    &["apiVersion", "kind", "metadata", "status"],
+                    sink,
+                );
             }
             Envelope::TaskDefinition => {
                 if body.get("tags").is_none()
@@ -376,8 +384,9 @@ fn lift_primary_deployment(body: &mut Node<'_>) {
 }
 
 fn has_text(body: &Node<'_>, name: &str, spelling: Spelling) -> bool {
-    super::spelling::find(body, name, spelling)
-        .is_some_and(|member| !matches!(member.value.value, Value::Null) && member.value.text() != Some(""))
+    super::spelling::find(body, name, spelling).is_some_and(|member| {
+        !matches!(member.value.value, Value::Null) && member.value.text() != Some("")
+    })
 }
 
 /// Sets a member, in front, so that it is found first.
@@ -397,7 +406,9 @@ fn set<'a>(body: &mut Node<'a>, name: &'static str, value: Value<'a>) {
 }
 
 fn annotations_of(document: &Node<'_>, fill: &Fill) -> BTreeMap<String, String> {
-    let annotations = document.get("metadata").and_then(|node| node.get("annotations"));
+    let annotations = document
+        .get("metadata")
+        .and_then(|node| node.get("annotations"));
     annotations
         .and_then(Node::members)
         .unwrap_or_default()

@@ -203,7 +203,11 @@ impl Walk<'_> {
         shape: &'s Members,
         trail: Trail<'_>,
     ) -> Option<(&'static str, &'s fields::Node)> {
-        let by_name = |name: &str| shape.get_key_value(name).map(|(name, shape)| (*name, shape));
+        let by_name = |name: &str| {
+            shape
+                .get_key_value(name)
+                .map(|(name, shape)| (*name, shape))
+        };
         match self.spelling {
             Spelling::Api => by_name(&member.key).or_else(|| {
                 // The name in an update or an output; in the request itself the name is an object's.
@@ -258,9 +262,7 @@ impl Walk<'_> {
     fn spelled(&self, name: &str) -> String {
         let mut chars = name.chars();
         match (self.spelling, chars.next()) {
-            (Spelling::CloudFormation, Some(first)) => {
-                first.to_uppercase().chain(chars).collect()
-            }
+            (Spelling::CloudFormation, Some(first)) => first.to_uppercase().chain(chars).collect(),
             _ => name.to_owned(),
         }
     }

@@ -1,6 +1,6 @@
 //! FireLens: the log router of a task and the containers that log through it.
 
-use super::{Scope, arn::has_placeholder};
+use super::{Scope, arn::has_placeholder, secret::is_variable_name};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -191,7 +191,9 @@ fn check_options(log: &ecs::LogConfiguration, path: &FieldPath, sink: &mut Diagn
         let (value, allowed) = (value.escape_debug().to_string(), allowed.to_owned());
         sink.report(path, Message::InvalidValue { value, allowed });
     }
-    for (index, name) in secrets.enumerate().filter(|(_, name)| !is_key(name)) {
+    // The name of a secret option is the name of a variable too.
+    let wrong = |name: &str| !is_key(name) || !is_variable_name(name);
+    for (index, name) in secrets.enumerate().filter(|(_, name)| wrong(name)) {
         let path = path.field("secretOptions").index(index).field("name");
         let value = name.escape_debug().to_string();
         let allowed = "an option has letters, digits, '.', '_' and '-'".to_owned();

@@ -90,7 +90,7 @@ pub(crate) fn validate_secrets(
             sink.report(path, Message::InvalidValue { value, allowed });
             continue;
         }
-        if variable.name.contains('=') {
+        if !is_variable_name(&variable.name) {
             let value = variable.name.clone();
             sink.report(path, Message::InvalidEnvironmentName { value });
         }
@@ -197,6 +197,11 @@ pub(super) fn reads_secrets(request: &ecs::TaskDefinition) -> bool {
         });
         !container.secrets.is_empty() || container.repository_credentials.is_some() || log_secrets
     })
+}
+
+/// Whether Kubernetes takes `name` as the name of a variable: printable ASCII without `=`.
+pub(super) fn is_variable_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'=')
 }
 
 fn required<'a>(

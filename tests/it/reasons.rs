@@ -57,9 +57,7 @@ fn collect(node: &Node, found: &mut BTreeSet<Reason>) {
         found.insert(Reason::NeedsController);
     }
     match &node.shape {
-        Shape::Object(members) => members
-            .values()
-            .for_each(|member| collect(member, found)),
+        Shape::Object(members) => members.values().for_each(|member| collect(member, found)),
         Shape::List(element) => collect(element, found),
         Shape::Leaf(field) => found.extend(field.reasons),
     }
@@ -86,7 +84,9 @@ fn named_below(node: &Node, above: &[Reason], path: &str, problems: &mut Vec<Str
         }
         Shape::List(element) => named_below(element, &above, &format!("{path}[]"), problems),
         Shape::Leaf(field) => {
-            let missing = above.iter().filter(|reason| !field.reasons.contains(reason));
+            let missing = above
+                .iter()
+                .filter(|reason| !field.reasons.contains(reason));
             problems.extend(missing.map(|reason| format!("{path} does not name {reason}")));
         }
     }

@@ -3,13 +3,13 @@
 //! The excerpt is a line of the user's own file, shown on the user's own terminal; what the operator writes into
 //! conditions and events never has one.
 
-use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::{Finding, Place};
 use crate::diagnostic::Severity;
 
-/// The most bytes that are shown on each side of a place within its line.
-const CONTEXT: usize = 100;
+/// The most bytes of a place that are marked.
+const MARKED: usize = 100;
 
 /// The finding over several lines, followed by an empty one; with colours if `styled`.
 #[must_use]
@@ -26,18 +26,12 @@ pub fn full(finding: &Finding<'_>, styled: bool) -> String {
         Some(place) => {
             let excerpt = excerpt(place);
             let label = (!finding.path.is_empty()).then_some(finding.path.as_str());
-            let snippet = Snippet::source(excerpt.text)
-                .line_start(place.line)
-                .annotation(AnnotationKind::Primary.span(excerpt.span).label(label));
-            if excerpt.cut {
-                // The renderer would count columns from where the line was cut.
-                let origin = Origin::path(finding.file)
-                    .line(place.line)
-                    .char_column(place.column);
-                title.element(origin).element(snippet)
-            } else {
-                title.element(snippet.path(finding.file))
-            }
+            title.element(
+                Snippet::source(excerpt.text)
+                    .line_start(place.line)
+                    .path(finding.file)
+                    .annotation(AnnotationKind::Primary.span(excerpt.span).label(label)),
+            )
         }
         None if finding.path.is_empty() => {
             title.element(Level::NOTE.message(format!("in {}", finding.file)))
@@ -57,13 +51,11 @@ pub fn full(finding: &Finding<'_>, styled: bool) -> String {
 
 struct Excerpt<'a> {
     text: &'a str,
-    /// Whether the line begins before the text.
-    cut: bool,
     span: std::ops::Range<usize>,
 }
 
-/// The line in which the place begins, cut on both sides where it is long. Of a place that goes on over more lines,
-/// only the first is shown.
+/// The line in which the place begins; the renderer cuts a long one around the place. Of a place that goes on over more
+/// lines, or over more than can be shown, only the beginning is marked.
 fn excerpt<'a>(place: &Place<'a>) -> Excerpt<'a> {
     let text = place.text;
     let start = floor(text, place.span.start.min(text.len()));
@@ -73,14 +65,11 @@ fn excerpt<'a>(place: &Place<'a>) -> Excerpt<'a> {
     let line_end = start + after.find(['\n', '\r']).unwrap_or(after.len());
     let end = floor(
         text,
-        place.span.end.clamp(start, line_end).min(start + CONTEXT),
+        place.span.end.clamp(start, line_end).min(start + MARKED),
     );
-    let from = floor(text, line_start.max(start.saturating_sub(CONTEXT)));
-    let to = floor(text, line_end.min(end + CONTEXT));
     Excerpt {
-        text: text.get(from..to).unwrap_or_default(),
-        cut: from > line_start,
-        span: start - from..end.max(start) - from,
+        text: text.get(line_start..line_end).unwrap_or_default(),
+        span: start - line_start..end.max(start) - line_start,
     }
 }
 

@@ -65,15 +65,14 @@ pub(super) fn secret_options<'a>(cx: &Context<'a>) -> Vec<SecretOption<'a>> {
     let mut options = Vec::new();
     for container in containers {
         for SecretVariable { name, reference } in &container.logging.secret_options {
-            let free = match taken.get(name) {
-                Some(other) => *other == Some(reference),
-                None => true,
-            };
-            let variable = if free {
-                name.clone()
-            } else {
-                format!("{name}_{}", container.index)
-            };
+            let mut variable = name.clone();
+            while taken
+                .get(&variable)
+                .is_some_and(|other| *other != Some(reference))
+            {
+                // Writing to a String cannot fail.
+                let _ = write!(variable, "_{}", container.index);
+            }
             taken.insert(variable.clone(), Some(reference));
             options.push(SecretOption {
                 container: container.index,

@@ -95,10 +95,8 @@ fn external_secret(
     let stores: Vec<_> = entries
         .iter()
         .map(|entry| {
-            let SecretReference {
-                service, region, ..
-            } = entry.reference;
-            secret_store::store(cx, *service, region, draft, notes)
+            let reference = entry.reference;
+            secret_store::store(cx, reference.service, &reference.region, draft, notes)
         })
         .collect();
     // What comes from another store than most names it itself.

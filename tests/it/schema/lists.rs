@@ -75,7 +75,12 @@ const MEANINGFUL: &[&str] = &[
 fn empty(value: &Value, path: &str, report: &mut dyn FnMut(String)) {
     match value {
         Value::Null => report(format!("{path} is null")),
-        Value::Array(items) if items.is_empty() => report(format!("{path} is an empty list")),
+        Value::Array(items) if items.is_empty() => {
+            // No exit code is excepted: a container restarts whatever its code.
+            if !path.ends_with(".exitCodes.values") {
+                report(format!("{path} is an empty list"));
+            }
+        }
         Value::Object(members) if members.is_empty() => {
             let name = path.rsplit('.').next().unwrap_or_default();
             if !MEANINGFUL.contains(&name) {

@@ -155,7 +155,7 @@ fn check_mounts(container: &Value, volumes: &BTreeSet<&str>, report: Report) {
             report(format!("there is no volume {name}"));
         }
         let path = text(&mount["mountPath"]);
-        if path.is_empty() || path.contains(':') {
+        if path.is_empty() {
             report(format!("mountPath is {path:?}"));
         }
         let inner = text(&mount["subPath"]);
@@ -235,7 +235,7 @@ fn check_restart_rules(container: &Value, report: Report) {
         one_of(&rule["exitCodes"], "operator", &["In", "NotIn"], report);
         let values: Vec<_> = items(&rule["exitCodes"]["values"]).collect();
         let fits = |code: &&Value| code.as_i64().is_some_and(|code| (0..=255).contains(&code));
-        if values.is_empty() || values.len() > 255 || !values.iter().all(fits) {
+        if values.len() > 255 || !values.iter().all(fits) {
             report(format!("exit codes {values:?}"));
         }
     }

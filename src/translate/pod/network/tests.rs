@@ -1,3 +1,5 @@
+//! Tests of ports, networks and names.
+
 use crate::translate::testing::{Scenario, yaml};
 
 /// A task definition in a network mode with containers that have these members.
