@@ -544,33 +544,33 @@ mod tests {
                 "",
                 r#", "memory": 64, "memoryReservation": 65"#,
                 format!(
-                    "{container}.memory: MemoryBelowReservation: memory 64 is below memoryReservation 65; raise memory or lower memoryReservation; raise memory or lower memoryReservation"
+                    "{container}.memory: MemoryBelowReservation: memory 64 is below memoryReservation 65; raise memory or lower memoryReservation"
                 ),
             ),
             (
                 r#""cpu": "256","#,
                 r#", "memory": 64, "cpu": 257"#,
-                "cpu: ContainerCpuExceedsTask: containers reserve 257 cpu units, the task has 256; raise the cpu of the task or lower that of its containers; raise the cpu of the task or lower that of its containers"
+                "cpu: ContainerCpuExceedsTask: containers reserve 257 cpu units, the task has 256; raise the cpu of the task or lower that of its containers"
                     .to_owned(),
             ),
             (
                 r#""memory": "512","#,
                 r#", "memory": 513"#,
                 format!(
-                    "{container}.memory: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512; raise the memory of the task or lower that of its containers; raise the memory of the task or lower that of its containers"
+                    "{container}.memory: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512; raise the memory of the task or lower that of its containers"
                 ),
             ),
             (
                 r#""memory": "512","#,
                 r#", "memoryReservation": 513"#,
                 format!(
-                    "{container}.memoryReservation: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512; raise the memory of the task or lower that of its containers; raise the memory of the task or lower that of its containers"
+                    "{container}.memoryReservation: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512; raise the memory of the task or lower that of its containers"
                 ),
             ),
             (
                 r#""memory": "512","#,
                 r#", "memoryReservation": 256, "memory": 512}, {"name": "b", "image": "busybox", "memory": 257"#,
-                "memory: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512; raise the memory of the task or lower that of its containers; raise the memory of the task or lower that of its containers"
+                "memory: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512; raise the memory of the task or lower that of its containers"
                     .to_owned(),
             ),
             (

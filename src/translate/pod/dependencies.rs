@@ -391,18 +391,18 @@ mod tests {
             (
                 "a! b!",
                 "a>b:START b>a:START",
-                vec![format!("{entry}: DependencyCycle: dependency cycle: a -> b -> a; remove one of the dependsOn or links entries that make it; remove one of the dependsOn or links entries that make it")],
+                vec![format!("{entry}: DependencyCycle: dependency cycle: a -> b -> a; remove one of the dependsOn or links entries that make it")],
             ),
             (
                 "a!",
                 "a>a:START",
-                vec![format!("{entry}: DependencyCycle: dependency cycle: a -> a; remove one of the dependsOn or links entries that make it; remove one of the dependsOn or links entries that make it")],
+                vec![format!("{entry}: DependencyCycle: dependency cycle: a -> a; remove one of the dependsOn or links entries that make it")],
             ),
             (
                 "a! b! c! d!",
                 "a>b:START c>b:START b>d:START d>c:START",
                 vec![
-                    "containerDefinitions[1].dependsOn[0]: DependencyCycle: dependency cycle: b -> d -> c -> b; remove one of the dependsOn or links entries that make it; remove one of the dependsOn or links entries that make it"
+                    "containerDefinitions[1].dependsOn[0]: DependencyCycle: dependency cycle: b -> d -> c -> b; remove one of the dependsOn or links entries that make it"
                         .to_owned(),
                 ],
             ),

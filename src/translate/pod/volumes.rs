@@ -519,13 +519,13 @@ spec:
         let mounts = "containerDefinitions[0].mountPoints";
         let expected = [
             format!("{mounts}[0].sourceVolume: UnknownVolume: volume nope does not exist in the task definition; add it to volumes, or correct the name"),
-            format!("{mounts}[1].containerPath: DuplicateMountPath: containerPath /a/ is mounted twice in container web; remove one of the mountPoints; remove one of the mountPoints"),
+            format!("{mounts}[1].containerPath: DuplicateMountPath: containerPath /a/ is mounted twice in container web; remove one of the mountPoints"),
             format!("{mounts}[2].containerPath: InvalidMountPath: /b:ro contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily"),
             format!("{mounts}[3].containerPath: InvalidMountPath: C:/data contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily"),
             format!("{mounts}[4].containerPath: InvalidValue: data: an absolute path is needed"),
             format!("{mounts}[5].containerPath: InvalidValue: /: the root directory of a container cannot be a mount"),
-            format!("{mounts}[6].containerPath: DuplicateMountPath: containerPath /run/ is mounted twice in container web; remove one of the mountPoints; remove one of the mountPoints"),
-            format!("{mounts}[7].containerPath: DuplicateMountPath: containerPath /dev/shm is mounted twice in container web; remove one of the mountPoints; remove one of the mountPoints"),
+            format!("{mounts}[6].containerPath: DuplicateMountPath: containerPath /run/ is mounted twice in container web; remove one of the mountPoints"),
+            format!("{mounts}[7].containerPath: DuplicateMountPath: containerPath /dev/shm is mounted twice in container web; remove one of the mountPoints"),
             format!("{mounts}[8].containerPath: RequiredField: containerPath is required"),
             format!("{mounts}[8].sourceVolume: RequiredField: sourceVolume is required"),
             "containerDefinitions[0].volumesFrom[0].sourceContainer: UnknownContainer: container nope does not exist in the task definition; correct the name".to_owned(),
@@ -575,7 +575,7 @@ spec:
         assert_eq!(
             Scenario::service(windows).rejections(),
             [
-                "containerDefinitions[0].mountPoints[1].containerPath: DuplicateMountPath: containerPath c:/data/ is mounted twice in container web; remove one of the mountPoints; remove one of the mountPoints",
+                "containerDefinitions[0].mountPoints[1].containerPath: DuplicateMountPath: containerPath c:/data/ is mounted twice in container web; remove one of the mountPoints",
                 "volumes[1].efsVolumeConfiguration: WindowsUnsupportedParameter: efsVolumeConfiguration is not supported for Windows containers; remove it",
             ]
         );

@@ -332,7 +332,7 @@ spec:
             (
                 json!({"services": [{"portName": "https"}]}),
                 vec![
-                    "serviceConnectConfiguration.services[0].portName: UnknownPortName: no port mapping is named https; give one of the portMappings this name, or correct it; give one of the portMappings this name, or correct it",
+                    "serviceConnectConfiguration.services[0].portName: UnknownPortName: no port mapping is named https; give one of the portMappings this name, or correct it",
                 ],
             ),
             (
@@ -414,7 +414,7 @@ spec:
             ),
             (
                 json!({"containerName": "app", "containerPort": 81}),
-                "serviceRegistries[0].containerPort: LoadBalancerPortNotMapped: container app has no portMapping for 81; add containerPort 81 to its portMappings; add containerPort 81; add containerPort 81 to its portMappings to its portMappings",
+                "serviceRegistries[0].containerPort: LoadBalancerPortNotMapped: container app has no portMapping for 81; add containerPort 81 to its portMappings",
             ),
         ] {
             assert_eq!(registered(&registry).rejections(), [rejection]);
