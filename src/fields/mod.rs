@@ -100,6 +100,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::ConflictingObjects,
     Reason::ContainerListOnly,
     Reason::DuplicateDocument,
+    Reason::FamilyAssumed,
     Reason::IntrinsicFunction,
     Reason::InvalidValue,
     Reason::NameSanitized,
@@ -112,6 +113,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::ServiceAssumed,
     Reason::SyntaxError,
     Reason::UnknownField,
+    Reason::UnreadableFile,
     Reason::WholeTemplate,
 ];
 
