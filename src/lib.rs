@@ -3,6 +3,10 @@
 //! The way of the data is the layout: [`ecs`] has the shapes of the AWS API, [`validate`] turns them into validated
 //! types or says everything that is wrong, [`translate`] turns validated types into Kubernetes objects.
 //! [`diagnostic`] is what we tell the user, [`settings`] is all that the pure parts may know besides their input.
+#![cfg_attr(
+    test,
+    allow(clippy::too_many_lines, reason = "a table of cases is long")
+)]
 
 pub mod cli;
 pub mod convert;

@@ -16,7 +16,13 @@ use crate::{
 pub fn run(_args: &[String]) -> Result<()> {
     execute(
         cargo([
-            "test", "--quiet", "--test", "it", "--", "generated::", "readme::",
+            "test",
+            "--quiet",
+            "--test",
+            "it",
+            "--",
+            "generated::",
+            "readme::",
         ])
         .env("UPDATE_DOCS", "1"),
     )
