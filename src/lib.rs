@@ -5,7 +5,13 @@
 //! [`diagnostic`] is what we tell the user, [`settings`] is all that the pure parts may know besides their input.
 #![cfg_attr(
     test,
-    allow(clippy::too_many_lines, reason = "a table of cases is long")
+    allow(
+        clippy::too_many_lines,
+        clippy::type_complexity,
+        clippy::unnecessary_wraps,
+        clippy::unwrap_in_result,
+        reason = "tests have long tables of cases, and fail by panicking"
+    )
 )]
 
 pub mod cli;

@@ -1,12 +1,18 @@
 //! Tests of the whole program that need no cluster.
 #![allow(
+    clippy::cast_precision_loss,
+    clippy::collapsible_match,
     clippy::expect_used,
+    clippy::format_push_string,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
+    clippy::reversed_empty_ranges,
     clippy::too_many_lines,
     clippy::unwrap_used,
+    clippy::zero_sized_map_values,
     missing_docs,
+    unreachable_pub,
     reason = "a test fails by panicking"
 )]
 
