@@ -3,15 +3,11 @@
 //! Speed: parse, validate, translate and print on one core, through the library, beside the least that a program
 //! could do (parse the JSON, print the objects). Memory: the program itself on folders of growing size.
 #![allow(
-    clippy::cast_precision_loss,
-    clippy::collapsible_match,
     clippy::expect_used,
-    clippy::format_push_string,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::pedantic,
     clippy::print_stdout,
-    clippy::reversed_empty_ranges,
-    clippy::too_many_lines,
     clippy::unwrap_used,
     missing_docs,
     unreachable_pub,

@@ -1,14 +1,12 @@
 //! Tests of the whole program that need no cluster.
 #![allow(
-    clippy::cast_precision_loss,
-    clippy::collapsible_match,
     clippy::expect_used,
-    clippy::format_push_string,
     clippy::indexing_slicing,
+    clippy::or_fun_call,
     clippy::panic,
+    clippy::pedantic,
     clippy::print_stdout,
     clippy::reversed_empty_ranges,
-    clippy::too_many_lines,
     clippy::unwrap_used,
     clippy::zero_sized_map_values,
     missing_docs,
