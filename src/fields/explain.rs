@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Api, Field, Kind, Outcome};
+use super::{Api, Example, Field, Kind, Outcome, table};
 use crate::diagnostic::{Reason, Severity};
 
 /// The answer to a question about a field or reason.
@@ -43,11 +43,21 @@ pub fn explain(query: &str) -> Explanation {
         };
     }
     let mut text = String::new();
-    for (api, field) in exact.into_iter().chain(below) {
+    let mut fields = exact.into_iter().chain(below).peekable();
+    while let Some((api, field)) = fields.next() {
         if !text.is_empty() {
             text.push('\n');
         }
         explain_field(&mut text, api, field);
+        let next = fields
+            .peek()
+            .and_then(|(api, field)| Example::of(*api, field));
+        match Example::of(api, field) {
+            None => line(&mut text, "example", &smallest(field)),
+            // Neighbours share theirs.
+            Some(example) if next.is_some_and(|next| std::ptr::eq(next, example)) => {}
+            Some(example) => explain_example(&mut text, example),
+        }
     }
     Explanation::Found(text)
 }
@@ -117,13 +127,9 @@ fn nearest(wanted: &str) -> Vec<String> {
 
 fn explain_field(text: &mut String, api: Api, field: &Field) {
     let _ = writeln!(text, "{}\n", field.path);
-    let mut line = |name: &str, value: &str| {
-        if !value.is_empty() {
-            let _ = writeln!(text, "  {name:<12}{value}");
-        }
-    };
+    let mut line = |name, value: &str| line(text, name, value);
     line("request", api.name());
-    line("type", &describe_type(field));
+    line("type", &describe_type(api, field));
     line("outcome", field.outcome.name());
     line(
         "becomes",
@@ -138,14 +144,27 @@ fn explain_field(text: &mut String, api: Api, field: &Field) {
         line("offline", what);
     }
     for reason in field.reasons {
-        line(&format!("{}", reason.severity().name()), &one_line(*reason));
+        line(reason.severity().name(), &one_line(*reason));
     }
     line("source", &source(api, field));
-    line("example", &example(field));
+}
+
+/// One line of an explanation; none for an empty value.
+fn line(text: &mut String, name: &str, value: &str) {
+    if !value.is_empty() {
+        let _ = writeln!(text, "  {name:<12}{value}");
+    }
+}
+
+fn explain_example(text: &mut String, example: &Example) {
+    line(text, "example", example.request);
+    for (number, gives) in example.gives.trim().lines().enumerate() {
+        line(text, if number == 0 { "gives" } else { "" }, gives);
+    }
 }
 
 /// The type of a field and what AWS accepts, in words.
-pub(super) fn describe_type(field: &Field) -> String {
+pub(super) fn describe_type(api: Api, field: &Field) -> String {
     let limits = &field.limits;
     let kind = match field.kind {
         Kind::String => "string",
@@ -176,6 +195,15 @@ pub(super) fn describe_type(field: &Field) -> String {
     if let Some(default) = field.default {
         parts.push(format!("default {default}"));
     }
+    let member = field.path.trim_end_matches("[]");
+    if let Some(rule) = table::rules(api).iter().find(|rule| rule.path == member) {
+        if let Some(most) = rule.max_items {
+            parts.push(format!("at most {most} elements"));
+        }
+        if rule.required {
+            parts.push("required".to_owned());
+        }
+    }
     parts.join(", ")
 }
 
@@ -189,7 +217,7 @@ pub(super) fn source(api: Api, field: &Field) -> String {
 }
 
 /// The smallest request that sets the field.
-fn example(field: &Field) -> String {
+fn smallest(field: &Field) -> String {
     let sample = field
         .limits
         .values

@@ -610,6 +610,17 @@ const PASCAL: &[(Form, &[&str])] = &[
     ),
 ];
 
+/// Members as Terraform spells them.
+const TERRAFORM: &[&str] = &[
+    "container_definitions",
+    "task_definition",
+    "desired_count",
+    "service_name",
+    "network_mode",
+    "requires_compatibilities",
+    "execution_role_arn",
+];
+
 /// Why an object is no request, with the most helpful guess.
 fn not_a_request(node: &Node<'_>) -> Message {
     let first = |keys: &[&'static str]| keys.iter().copied().find(|key| has(node, key));
@@ -651,16 +662,7 @@ fn not_a_request(node: &Node<'_>) -> Message {
             "give the files that service_definition and task_definition name",
         );
     }
-    let snake = [
-        "container_definitions",
-        "task_definition",
-        "desired_count",
-        "service_name",
-        "network_mode",
-        "requires_compatibilities",
-        "execution_role_arn",
-    ];
-    if let Some(key) = first(&snake) {
+    if let Some(key) = first(TERRAFORM) {
         return ambiguous(
             format!("{key} is Terraform's spelling"),
             "give the JSON that Terraform sends: container_definitions alone, or describe-task-definition's output",

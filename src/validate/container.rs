@@ -196,7 +196,7 @@ fn validate_platform(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics
             sink.report(path, Message::WindowsVersionUnsupported { value });
         }
         Some(_) if scope.windows && scope.eks_fargate() => {
-            sink.report(path, Message::WindowsOnFargate)
+            sink.report(path, Message::WindowsOnFargate);
         }
         _ => {}
     }
@@ -209,7 +209,7 @@ fn sandbox(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) {
             sink.report(path.clone(), Message::SandboxNeedsRuntimeClass);
         }
         Some("CONFIDENTIAL_SANDBOX") => {
-            sink.report(path.clone(), Message::ConfidentialSandboxUnsupported)
+            sink.report(path.clone(), Message::ConfidentialSandboxUnsupported);
         }
         _ => {}
     }

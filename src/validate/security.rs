@@ -10,6 +10,10 @@ use crate::{
 
 /// The security settings and Linux parameters of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of ECS of its own"
+)]
 pub struct Security {
     /// Whether the container runs privileged.
     pub privileged: bool,

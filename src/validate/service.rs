@@ -101,6 +101,10 @@ pub fn validate_service(
     }
 }
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "one call for each part, and the service that they make"
+)]
 fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> Service {
     let raw = input.request;
     let root = FieldPath::root(Subject::Service);

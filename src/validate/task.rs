@@ -126,11 +126,10 @@ fn overridden_definition(
     sink: &mut Diagnostics,
 ) -> (TaskDefinition, Overridden) {
     let raw = input.request;
+    let none = ecs::TaskOverride::default();
     let (definition, overridden) = apply_overrides(
         input.task_definition.request,
-        raw.overrides
-            .as_ref()
-            .unwrap_or(&ecs::TaskOverride::default()),
+        raw.overrides.as_ref().unwrap_or(&none),
         &FieldPath::root(Subject::Task).field("overrides"),
         sink,
     );

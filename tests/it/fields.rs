@@ -21,27 +21,39 @@ const CHECKED_BY_A_RULE: &[&str] = &[
     "TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.PredefinedMetricType",
 ];
 
-/// A field of a model.
+/// What the models require and the tables don't: beside a service it is clear what these are.
+const MAY_BE_LEFT_OUT: &[&str] = &["ServiceNamespace", "ResourceId", "ScalableDimension"];
+
+/// A member in a model.
 struct Row {
     operation: &'static str,
     path: &'static str,
     kind: &'static str,
+    required: bool,
+    /// The smallest number, the shortest text or the least elements.
+    min: Option<f64>,
+    /// The largest number, the longest text or the most elements.
+    max: Option<f64>,
     values: BTreeSet<&'static str>,
 }
 
-fn model() -> Vec<Row> {
+/// Everything in the models.
+fn members() -> Vec<Row> {
     MODEL
         .lines()
         .filter(|line| !line.starts_with('#'))
         .map(|line| {
             let cells: Vec<&str> = line.split('\t').collect();
-            let [operation, path, kind, values] = cells[..] else {
-                panic!("not four cells: {line}");
+            let [operation, path, kind, required, min, max, values] = cells[..] else {
+                panic!("not seven cells: {line}");
             };
             Row {
                 operation,
                 path,
                 kind,
+                required: required == "required",
+                min: min.parse().ok(),
+                max: max.parse().ok(),
                 values: values
                     .split(',')
                     .filter(|value| !value.is_empty())
@@ -49,6 +61,13 @@ fn model() -> Vec<Row> {
             }
         })
         .collect()
+}
+
+/// The leaves of the models.
+fn model() -> Vec<Row> {
+    let mut leaves = members();
+    leaves.retain(|row| !matches!(row.kind, "Object" | "List"));
+    leaves
 }
 
 fn api(operation: &str) -> Api {
@@ -116,6 +135,68 @@ fn the_values_of_a_row_are_those_of_the_model() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_tables_have_the_limits_of_the_models() {
+    let mut wrong = Vec::new();
+    for row in members() {
+        let own = format!("{} {}", row.operation, row.path);
+        let Some(node) = find(api(row.operation).tree(), row.path) else {
+            wrong.push(format!("{own} is not in the tree"));
+            continue;
+        };
+        // `UpdateService` has its own name for the service.
+        let excused = row.operation == "UpdateService" || MAY_BE_LEFT_OUT.contains(&row.path);
+        if row.required && !node.required && !excused {
+            wrong.push(format!("{own} is required"));
+        }
+        let limits = match &node.shape {
+            Shape::List(_) => (None, node.max_items.map(as_number)),
+            Shape::Leaf(field) if field.kind == Kind::String => {
+                // Longer texts do no harm here, but what AWS takes must be taken.
+                let longest = field.limits.max_length.map(as_number);
+                if longest
+                    .zip(row.max)
+                    .is_some_and(|(longest, max)| longest < max)
+                {
+                    wrong.push(format!("{own} takes {:?} characters", row.max));
+                }
+                continue;
+            }
+            Shape::Leaf(field) => (field.limits.min, field.limits.max),
+            Shape::Object(_) => continue,
+        };
+        let least =
+            matches!(&node.shape, Shape::Leaf(_)) && row.min.is_some() && limits.0 < row.min;
+        let most = row
+            .max
+            .is_some_and(|max| limits.1.is_none_or(|limit| limit > max));
+        if least || most {
+            wrong.push(format!("{own} is {:?} to {:?}", row.min, row.max));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn as_number(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
+/// The member at a path such as `containerDefinitions[].name`.
+fn find<'n>(node: &'n Node, path: &str) -> Option<&'n Node> {
+    match &node.shape {
+        _ if path.is_empty() => Some(node),
+        Shape::List(element) => {
+            let rest = path.strip_prefix("[]")?;
+            find(element, rest.trim_start_matches('.'))
+        }
+        Shape::Object(members) => {
+            let (name, rest) = path.split_at(path.find(['.', '[']).unwrap_or(path.len()));
+            find(members.get(name)?, rest.trim_start_matches('.'))
+        }
+        Shape::Leaf(_) => None,
+    }
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Every reason is explained where users look for it: in its texts and in the rows of the fields that give it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use ecs_operator::{
     diagnostic::{Reason, Severity},
-    fields::{self, Api, Node, Shape},
+    fields::{self, Api, Field, Node, Shape},
 };
+
+use crate::cases::{DIAGNOSTICS, cases};
 
 /// The errors whose message is the advice.
 const ADVICE: &[Reason] = &[
@@ -90,6 +92,70 @@ fn named_below(node: &Node, above: &[Reason], path: &str, problems: &mut Vec<Str
             problems.extend(missing.map(|reason| format!("{path} does not name {reason}")));
         }
     }
+}
+
+#[test]
+fn what_the_cases_say_is_in_the_rows() {
+    let mut problems = BTreeSet::new();
+    for case in cases() {
+        let diagnostics = fs::read_to_string(case.join(DIAGNOSTICS)).unwrap_or_default();
+        for (reason, path) in diagnostics.lines().filter_map(finding) {
+            let of_a_row = rows(&path).any(|field| field.reasons.contains(&reason));
+            if !of_a_row && !fields::OF_DOCUMENTS.contains(&reason) {
+                problems.insert(format!("{path} does not name {reason}"));
+            }
+        }
+    }
+    assert_none(&problems.into_iter().collect::<Vec<_>>());
+}
+
+/// The reason and the path of `file:line:column: severity[Reason]: path: message`, without indexes.
+fn finding(line: &str) -> Option<(Reason, String)> {
+    let (before, after) = line.split_once("]: ")?;
+    let reason = before.rsplit('[').next()?.parse().ok()?;
+    let path = after.split_once(": ").map_or("", |(path, _)| path);
+    let mut plain = String::new();
+    for part in path.split_inclusive(['[', ']']) {
+        let index = part.len() > 1
+            && part
+                .trim_end_matches(']')
+                .bytes()
+                .all(|c| c.is_ascii_digit());
+        plain.push_str(if index { "]" } else { part });
+    }
+    // A finding about a document as a whole has no path, and words of its message stand here.
+    Some((
+        reason,
+        if plain.contains(' ') {
+            String::new()
+        } else {
+            plain
+        },
+    ))
+}
+
+/// The rows of a member, of all below it and of the member that it is a part of.
+fn rows(path: &str) -> impl Iterator<Item = &'static Field> {
+    let path = path.strip_prefix("autoScaling.").unwrap_or(path);
+    let prefixes = [
+        ("scalableTarget", Api::ScalableTarget),
+        ("scalingPolicies[]", Api::ScalingPolicy),
+        ("scheduledActions[]", Api::ScheduledAction),
+        ("kubernetes", Api::Kubernetes),
+    ];
+    let of_one = prefixes.iter().find_map(|(name, api)| {
+        let rest = path.strip_prefix(name)?;
+        Some((vec![*api], rest.strip_prefix('.').unwrap_or(rest)))
+    });
+    let (apis, path) = of_one.unwrap_or_else(|| (Api::ALL.to_vec(), path));
+    let path = path.to_owned();
+    let within = |inner: &str, outer: &str| {
+        let rest = inner.strip_prefix(outer);
+        rest.is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    apis.into_iter()
+        .flat_map(Api::fields)
+        .filter(move |field| within(field.path, &path) || within(&path, field.path))
 }
 
 fn assert_none(problems: &[String]) {
