@@ -26,16 +26,20 @@ pub fn explain(query: &str) -> Explanation {
     let wanted = plain(query);
     let mut exact = Vec::new();
     let mut below = Vec::new();
+    let mut within = Vec::new();
     for (api, field) in every_field() {
         let path = plain(field.path);
         if path == wanted {
             exact.push((api, field));
-        } else if path
-            .strip_prefix(wanted.as_str())
-            .is_some_and(|rest| rest.starts_with('.'))
-        {
+        } else if has_members(&path, &format!("{wanted}.")) {
             below.push((api, field));
+        } else if has_members(&format!("{path}."), &format!(".{wanted}.")) {
+            within.push((api, field));
         }
+    }
+    // A member's own name is enough where no path begins with it.
+    if exact.is_empty() && below.is_empty() {
+        below = within;
     }
     if exact.is_empty() && below.is_empty() {
         return Explanation::Unknown {
@@ -79,6 +83,15 @@ fn every_field() -> impl Iterator<Item = (Api, &'static Field)> {
     Api::ALL
         .iter()
         .flat_map(|api| api.fields().map(|field| (*api, field)))
+}
+
+/// Whether a path has these members: those that it begins with, or, after a dot, those that stand anywhere in it.
+fn has_members(path: &str, members: &str) -> bool {
+    if members.starts_with('.') {
+        members.len() > "..".len() && path.contains(members)
+    } else {
+        path.starts_with(members)
+    }
 }
 
 /// The path without list markers and indexes.
@@ -271,12 +284,23 @@ fn sample_text(name: &str) -> &'static str {
 
 fn one_line(reason: Reason) -> String {
     let (message, help) = (reason.message_template(), reason.help_template());
-    let text = if help.is_empty() {
-        message.to_owned()
-    } else {
-        format!("{message}; {help}")
-    };
-    format!("{}: {text}", reason.name())
+    let texts = [message, help]
+        .into_iter()
+        .filter(|text| says_something(text));
+    let texts: Vec<&str> = texts.collect();
+    match texts.as_slice() {
+        [] => reason.name().to_owned(),
+        texts => format!("{}: {}", reason.name(), texts.join("; ")),
+    }
+}
+
+/// Whether a text has words of its own beside the facts that are filled in.
+fn says_something(template: &str) -> bool {
+    let mut inside = false;
+    template.chars().any(|c| {
+        inside = (inside || c == '{') && c != '}';
+        !inside && c.is_alphabetic()
+    })
 }
 
 fn explain_reason(reason: Reason) -> String {
@@ -347,6 +371,40 @@ mod tests {
         assert!(
             text.contains("dependsOn[].containerName") && text.contains("dependsOn[].condition")
         );
+    }
+
+    #[test]
+    fn a_members_own_name_is_enough() {
+        let text = text("dependsOn");
+        assert!(
+            text.starts_with("containerDefinitions[].dependsOn[].containerName\n"),
+            "{text}"
+        );
+        // There is a field of this path, so the containers' are not meant.
+        assert!(!self::text("memory").contains("containerDefinitions[].memory\n"));
+        assert!(matches!(explain(""), Explanation::Unknown { .. }));
+    }
+
+    #[test]
+    fn facts_alone_are_no_text() {
+        let text = text("containerDefinitions.ulimits.softLimit");
+        assert!(text.contains("error       InvalidValue\n"), "{text}");
+        let text = self::text("FargateCpuMemory");
+        assert!(
+            text.contains("Fargate has no size with cpu {cpu}"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_example_shows_what_comes_of_it() {
+        let text = text("containerDefinitions.dependsOn");
+        let example = text.find("\n  example     {").expect("an example");
+        assert!(
+            text[example..].contains("\n  gives       initContainers:\n"),
+            "{text}"
+        );
+        assert_eq!(text.matches("\n  example     ").count(), 1, "{text}");
     }
 
     #[test]

@@ -360,6 +360,23 @@ fn pure_parts_have_no_input_and_no_output() {
 }
 
 #[test]
+fn translation_leaves_no_member_out() {
+    let mut found = Vec::new();
+    for file in files("src/translate").iter().filter(|file| !file.is_test()) {
+        let code: Vec<&str> = file
+            .code()
+            .flat_map(|(_, line)| line.split_whitespace())
+            .collect();
+        // `Variant { .. }` only asks which variant it is; `Struct { member, .. }` forgets the others.
+        let forgets = |words: &[&str]| matches!(words, [before, "..", after] if before.ends_with(',') && after.starts_with('}'));
+        if code.windows(3).any(forgets) {
+            found.push(file.path.clone());
+        }
+    }
+    none(&found, "patterns that would not notice a new member");
+}
+
+#[test]
 fn files_begin_with_what_they_are() {
     let found: Vec<String> = all()
         .iter()
