@@ -8,19 +8,19 @@ pub(in crate::fields) static EXAMPLES: &[Example] = &[
         api: Api::TaskDefinition,
         paths: &["taskRoleArn"],
         request: r#"{"taskRoleArn": "arn:aws:iam::123456789012:role/web"}"#,
-        gives: r#"
+        gives: r"
 eks.amazonaws.com/role-arn: arn:aws:iam::123456789012:role/web
 serviceAccountName: ecs-web-57943afa
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["networkMode"],
         request: r#"{"networkMode": "host"}"#,
-        gives: r#"
+        gives: r"
 hostNetwork: true
 dnsPolicy: ClusterFirstWithHostNet
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
@@ -30,14 +30,14 @@ dnsPolicy: ClusterFirstWithHostNet
             "containerDefinitions[].memoryReservation",
         ],
         request: r#"{"containerDefinitions": [{"cpu": 256, "memory": 512, "memoryReservation": 256}]}"#,
-        gives: r#"
+        gives: r"
 resources:
   limits:
     memory: 512Mi
   requests:
     cpu: 250m
     memory: 256Mi
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
@@ -68,7 +68,7 @@ initContainers:
             "containerDefinitions[].portMappings[].name",
         ],
         request: r#"{"containerDefinitions": [{"portMappings": [{"containerPort": 8080, "protocol": "tcp", "name": "http"}]}]}"#,
-        gives: r#"
+        gives: r"
 ports:
 - name: http
   containerPort: 8080
@@ -78,13 +78,13 @@ ports:
   port: 8080
   protocol: TCP
   targetPort: 8080
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].restartPolicy"],
         request: r#"{"containerDefinitions": [{"restartPolicy": {"enabled": true, "ignoredExitCodes": [0]}}]}"#,
-        gives: r#"
+        gives: r"
 restartPolicy: Never
 restartPolicyRules:
 - action: Restart
@@ -92,7 +92,7 @@ restartPolicyRules:
     operator: NotIn
     values:
     - 0
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
@@ -113,11 +113,11 @@ args:
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].environment"],
         request: r#"{"containerDefinitions": [{"environment": [{"name": "STAGE", "value": "prod"}]}]}"#,
-        gives: r#"
+        gives: r"
 env:
 - name: STAGE
   value: prod
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
@@ -127,7 +127,7 @@ env:
             "volumes[].host",
         ],
         request: r#"{"containerDefinitions": [{"mountPoints": [{"sourceVolume": "data", "containerPath": "/data", "readOnly": true}]}], "volumes": [{"name": "data", "host": {"sourcePath": "/srv/data"}}]}"#,
-        gives: r#"
+        gives: r"
 volumeMounts:
 - name: data
   mountPath: /data
@@ -136,34 +136,34 @@ volumes:
 - name: data
   hostPath:
     path: /srv/data
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].linuxParameters.capabilities"],
         request: r#"{"containerDefinitions": [{"linuxParameters": {"capabilities": {"add": ["NET_ADMIN"], "drop": ["MKNOD"]}}}]}"#,
-        gives: r#"
+        gives: r"
 securityContext:
   capabilities:
     add:
     - NET_ADMIN
     drop:
     - MKNOD
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].linuxParameters.initProcessEnabled"],
         request: r#"{"containerDefinitions": [{"linuxParameters": {"initProcessEnabled": true}}]}"#,
-        gives: r#"
+        gives: r"
 shareProcessNamespace: true
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].linuxParameters.sharedMemorySize"],
         request: r#"{"containerDefinitions": [{"linuxParameters": {"sharedMemorySize": 128}}]}"#,
-        gives: r#"
+        gives: r"
 volumeMounts:
 - name: web-shm
   mountPath: /dev/shm
@@ -172,7 +172,7 @@ volumes:
   emptyDir:
     medium: Memory
     sizeLimit: 128Mi
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
@@ -181,7 +181,7 @@ volumes:
             "containerDefinitions[].linuxParameters.tmpfs[].size",
         ],
         request: r#"{"containerDefinitions": [{"linuxParameters": {"tmpfs": [{"containerPath": "/run", "size": 64}]}}]}"#,
-        gives: r#"
+        gives: r"
 volumeMounts:
 - name: web-tmpfs-0
   mountPath: /run
@@ -190,13 +190,13 @@ volumes:
   emptyDir:
     medium: Memory
     sizeLimit: 64Mi
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].secrets"],
         request: r#"{"executionRoleArn": "arn:aws:iam::123456789012:role/pull", "containerDefinitions": [{"secrets": [{"name": "PASSWORD", "valueFrom": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf:password::"}]}]}"#,
-        gives: r#"
+        gives: r"
 env:
 - name: PASSWORD
   valueFrom:
@@ -208,13 +208,13 @@ data:
     key: arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf
     property: password
   secretKey: web.PASSWORD
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].dependsOn"],
         request: r#"{"containerDefinitions": [{"name": "web", "dependsOn": [{"containerName": "migrate", "condition": "SUCCESS"}]}, {"name": "migrate", "image": "web:1.4", "essential": false}]}"#,
-        gives: r#"
+        gives: r"
 initContainers:
 - name: migrate
   image: web:1.4
@@ -224,25 +224,25 @@ initContainers:
       memory: 512Mi
     requests:
       memory: 512Mi
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].stopTimeout"],
         request: r#"{"containerDefinitions": [{"stopTimeout": 60}]}"#,
-        gives: r#"
+        gives: r"
 terminationGracePeriodSeconds: 60
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].user"],
         request: r#"{"containerDefinitions": [{"user": "1000:1000"}]}"#,
-        gives: r#"
+        gives: r"
 securityContext:
   runAsGroup: 1000
   runAsUser: 1000
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
@@ -283,12 +283,12 @@ ecs-operator.dev/docker-labels: "{\"web\":{\"team\":\"shop\"}}"
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].ulimits"],
         request: r#"{"containerDefinitions": [{"ulimits": [{"name": "nofile", "softLimit": 65536, "hardLimit": 65536}]}]}"#,
-        gives: r#"
+        gives: r"
 ulimits.noderesource.dev/container.web: |
   - type: RLIMIT_NOFILE
     soft: 65536
     hard: 65536
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
@@ -305,7 +305,7 @@ ecs-operator.dev/log-configuration: "{\"web\":{\"logDriver\":\"awslogs\",\"optio
         api: Api::TaskDefinition,
         paths: &["containerDefinitions[].healthCheck"],
         request: r#"{"containerDefinitions": [{"healthCheck": {"command": ["CMD-SHELL", "curl -f http://localhost/"], "interval": 10, "timeout": 5, "retries": 3, "startPeriod": 60}}]}"#,
-        gives: r#"
+        gives: r"
 startupProbe:
   exec:
     command:
@@ -324,7 +324,7 @@ livenessProbe:
   failureThreshold: 3
   periodSeconds: 10
   timeoutSeconds: 5
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
@@ -360,13 +360,13 @@ resources:
             "volumes[].dockerVolumeConfiguration.autoprovision",
         ],
         request: r#"{"containerDefinitions": [{"mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}]}], "volumes": [{"name": "data", "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": true}}]}"#,
-        gives: r#"
+        gives: r"
 volumes:
 - name: data
   hostPath:
     path: /var/lib/ecs-operator/volumes/data
     type: DirectoryOrCreate
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
@@ -392,7 +392,7 @@ volumes:
         api: Api::TaskDefinition,
         paths: &["placementConstraints"],
         request: r#"{"placementConstraints": [{"type": "memberOf", "expression": "attribute:ecs.instance-type == g4dn.xlarge"}]}"#,
-        gives: r#"
+        gives: r"
 affinity:
   nodeAffinity:
     requiredDuringSchedulingIgnoredDuringExecution:
@@ -402,13 +402,13 @@ affinity:
           operator: In
           values:
           - g4dn.xlarge
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["cpu", "memory"],
         request: r#"{"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512"}"#,
-        gives: r#"
+        gives: r"
 resources:
   limits:
     cpu: 250m
@@ -416,21 +416,21 @@ resources:
   requests:
     cpu: 250m
     memory: 512Mi
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["pidMode"],
         request: r#"{"pidMode": "task"}"#,
-        gives: r#"
+        gives: r"
 shareProcessNamespace: true
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["ephemeralStorage"],
         request: r#"{"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512", "ephemeralStorage": {"sizeInGiB": 40}}"#,
-        gives: r#"
+        gives: r"
 resources:
   limits:
     ephemeral-storage: 40Gi
@@ -438,30 +438,30 @@ resources:
   requests:
     ephemeral-storage: 40Gi
     memory: 512Mi
-"#,
+",
     },
     Example {
         api: Api::TaskDefinition,
         paths: &["runtimePlatform"],
         request: r#"{"runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}}"#,
-        gives: r#"
+        gives: r"
 nodeSelector:
   kubernetes.io/arch: arm64
   kubernetes.io/os: linux
-"#,
+",
     },
     Example {
         api: Api::Service,
         paths: &["desiredCount"],
         request: r#"{"desiredCount": 4}"#,
-        gives: r#"
+        gives: r"
 replicas: 4
 strategy:
   rollingUpdate:
     maxSurge: 4
     maxUnavailable: 0
   type: RollingUpdate
-"#,
+",
     },
     Example {
         api: Api::Service,
@@ -471,14 +471,14 @@ strategy:
             "loadBalancers[].containerPort",
         ],
         request: r#"{"loadBalancers": [{"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/943f017f100becff", "containerName": "web", "containerPort": 80}]}"#,
-        gives: r#"
+        gives: r"
 spec:
   serviceRef:
     name: web
     port: 80
   targetGroupARN: >-
     arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/943f017f100becff
-"#,
+",
     },
     Example {
         api: Api::Service,
@@ -487,7 +487,7 @@ spec:
             "deploymentConfiguration.minimumHealthyPercent",
         ],
         request: r#"{"desiredCount": 4, "deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 100}}"#,
-        gives: r#"
+        gives: r"
 strategy:
   rollingUpdate:
     maxSurge: 0
@@ -499,13 +499,13 @@ spec:
     matchLabels:
       ecs-operator.dev/service: web
   unhealthyPodEvictionPolicy: AlwaysAllow
-"#,
+",
     },
     Example {
         api: Api::Service,
         paths: &["placementStrategy"],
         request: r#"{"placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}]}"#,
-        gives: r#"
+        gives: r"
 topologySpreadConstraints:
 - labelSelector:
     matchLabels:
@@ -515,13 +515,13 @@ topologySpreadConstraints:
   maxSkew: 1
   topologyKey: topology.kubernetes.io/zone
   whenUnsatisfiable: ScheduleAnyway
-"#,
+",
     },
     Example {
         api: Api::Service,
         paths: &["networkConfiguration.awsvpcConfiguration.securityGroups"],
         request: r#"{"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-0123456789abcdef0"]}}}"#,
-        gives: r#"
+        gives: r"
 spec:
   podSelector:
     matchLabels:
@@ -529,20 +529,20 @@ spec:
   securityGroups:
     groupIds:
     - sg-0123456789abcdef0
-"#,
+",
     },
     Example {
         api: Api::Service,
         paths: &["schedulingStrategy"],
         request: r#"{"schedulingStrategy": "DAEMON", "desiredCount": null}"#,
-        gives: r#"
+        gives: r"
 kind: DaemonSet
 updateStrategy:
   rollingUpdate:
     maxSurge: 0
     maxUnavailable: 100%
   type: RollingUpdate
-"#,
+",
     },
     Example {
         api: Api::Service,
@@ -555,7 +555,7 @@ updateStrategy:
             "serviceConnectConfiguration.services[].clientAliases[].dnsName",
         ],
         request: r#"{"serviceConnectConfiguration": {"enabled": true, "namespace": "shop", "services": [{"portName": "http", "discoveryName": "web", "clientAliases": [{"port": 80, "dnsName": "web"}]}]}}"#,
-        gives: r#"
+        gives: r"
 spec:
   ports:
   - name: http
@@ -565,7 +565,7 @@ spec:
   selector:
     ecs-operator.dev/service: web
   type: ClusterIP
-"#,
+",
     },
     Example {
         api: Api::Service,
@@ -575,7 +575,7 @@ spec:
             "serviceRegistries[].containerPort",
         ],
         request: r#"{"serviceRegistries": [{"registryArn": "arn:aws:servicediscovery:eu-west-1:123456789012:service/srv-0123456789abcdef0", "containerName": "web", "containerPort": 80}]}"#,
-        gives: r#"
+        gives: r"
 name: web-discovery
 spec:
   clusterIP: None
@@ -588,7 +588,7 @@ spec:
   selector:
     ecs-operator.dev/service: web
   type: ClusterIP
-"#,
+",
     },
     Example {
         api: Api::Service,
@@ -598,7 +598,7 @@ spec:
             "volumeConfigurations[].managedEBSVolume.volumeType",
         ],
         request: r#"{"volumeConfigurations": [{"name": "data", "managedEBSVolume": {"sizeInGiB": 20, "volumeType": "gp3", "roleArn": "arn:aws:iam::123456789012:role/ecsInfrastructureRole"}}]}"#,
-        gives: r#"
+        gives: r"
 volumes:
 - name: data
   ephemeral:
@@ -613,7 +613,7 @@ volumes:
           requests:
             storage: 20Gi
         storageClassName: ecs-ebs-5cd3703c20
-"#,
+",
     },
     Example {
         api: Api::Task,
@@ -623,23 +623,23 @@ volumes:
             "overrides.containerOverrides[].environment",
         ],
         request: r#"{"overrides": {"containerOverrides": [{"name": "web", "command": ["nginx", "-t"], "environment": [{"name": "STAGE", "value": "test"}]}]}}"#,
-        gives: r#"
+        gives: r"
 args:
 - nginx
 - -t
 env:
 - name: STAGE
   value: test
-"#,
+",
     },
     Example {
         api: Api::ScalableTarget,
         paths: &["MinCapacity", "MaxCapacity"],
         request: r#"{"MinCapacity": 2, "MaxCapacity": 10}"#,
-        gives: r#"
+        gives: r"
 minReplicas: 2
 maxReplicas: 10
-"#,
+",
     },
     Example {
         api: Api::ScalableTarget,
@@ -672,7 +672,7 @@ behavior:
             "TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.PredefinedMetricType",
         ],
         request: r#"{"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 60, "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}}}"#,
-        gives: r#"
+        gives: r"
 metrics:
 - resource:
     name: cpu
@@ -680,7 +680,7 @@ metrics:
       averageUtilization: 60
       type: Utilization
   type: Resource
-"#,
+",
     },
     Example {
         api: Api::ScalingPolicy,
