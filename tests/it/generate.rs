@@ -3,7 +3,10 @@
 use ecs_operator::{
     diagnostic::Severity,
     fields::{Api, Characters, Field, Kind, Node, Outcome, Shape},
-    settings::{Addon, Compute, EssentialExit, Iam, ImagePullPolicy, Mode, SecretStore, Settings, WorkloadTarget},
+    settings::{
+        Addon, Compute, EssentialExit, Iam, ImagePullPolicy, Mode, SecretStore, Settings,
+        WorkloadTarget,
+    },
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
@@ -44,7 +47,9 @@ pub fn requests() -> impl Strategy<Value = Requests> {
             let mut requests = Requests {
                 task_definition,
                 scaling: match (&service, scaling) {
-                    (Some(_), Some((target, policies))) => [target].into_iter().chain(policies).collect(),
+                    (Some(_), Some((target, policies))) => {
+                        [target].into_iter().chain(policies).collect()
+                    }
                     _ => Vec::new(),
                 },
                 service,
@@ -63,15 +68,36 @@ pub fn settings() -> impl Strategy<Value = Settings> {
     let choices = (
         select(vec![Compute::Nodes, Compute::Nodes, Compute::EksFargate]),
         select(vec![Iam::Irsa, Iam::PodIdentity, Iam::None]),
-        select(vec![EssentialExit::Replace, EssentialExit::RestartInPlace, EssentialExit::RestartAllContainers]),
+        select(vec![
+            EssentialExit::Replace,
+            EssentialExit::RestartInPlace,
+            EssentialExit::RestartAllContainers,
+        ]),
         select(vec![SecretStore::PerExecutionRole, SecretStore::Cluster]),
         select(vec![WorkloadTarget::Deployment, WorkloadTarget::EcsService]),
         select(vec![Mode::Convert, Mode::Controller]),
-        select(vec![ImagePullPolicy::AlwaysForTags, ImagePullPolicy::IfNotPresent]),
+        select(vec![
+            ImagePullPolicy::AlwaysForTags,
+            ImagePullPolicy::IfNotPresent,
+        ]),
     );
     (cluster, choices, any::<bool>(), any::<bool>(), 0_u32..4000).prop_map(
-        |((kubernetes_minor, addons, region, account), choices, allow_s3_files, cluster_ip_services, seconds)| {
-            let (compute, iam, essential_exit, secret_store, workload_target, mode, image_pull_policy) = choices;
+        |(
+            (kubernetes_minor, addons, region, account),
+            choices,
+            allow_s3_files,
+            cluster_ip_services,
+            seconds,
+        )| {
+            let (
+                compute,
+                iam,
+                essential_exit,
+                secret_store,
+                workload_target,
+                mode,
+                image_pull_policy,
+            ) = choices;
             Settings {
                 kubernetes_minor,
                 addons,
@@ -104,7 +130,8 @@ fn addons() -> impl Strategy<Value = std::collections::BTreeSet<Addon>> {
         Addon::SecurityGroupsForPods,
         Addon::AckEks,
     ];
-    prop::sample::subsequence(all.clone(), 0..=all.len()).prop_map(|addons| addons.into_iter().collect())
+    prop::sample::subsequence(all.clone(), 0..=all.len())
+        .prop_map(|addons| addons.into_iter().collect())
 }
 
 /// A value for a member of a request.
@@ -119,7 +146,9 @@ fn value(node: &'static Node) -> BoxedStrategy<Value> {
     }
 }
 
-fn object(members: impl ExactSizeIterator<Item = (&'static &'static str, &'static Node)>) -> BoxedStrategy<Value> {
+fn object(
+    members: impl ExactSizeIterator<Item = (&'static &'static str, &'static Node)>,
+) -> BoxedStrategy<Value> {
     // Objects of all sizes get about five members.
     let usual = (5.0 / members.len().max(1) as f64).clamp(0.1, 0.6);
     let members: Vec<_> = members
@@ -128,6 +157,8 @@ fn object(members: impl ExactSizeIterator<Item = (&'static &'static str, &'stati
                 0.99
             } else if is_rejected(node) {
                 0.005
+            } else if TELLING.contains(name) {
+                0.95
             } else {
                 usual
             };
@@ -144,9 +175,31 @@ fn object(members: impl ExactSizeIterator<Item = (&'static &'static str, &'stati
         .boxed()
 }
 
+/// Members without which their object says nothing, whether AWS requires them or not.
+const TELLING: &[&str] = &[
+    "condition",
+    "containerName",
+    "containerPath",
+    "containerPort",
+    "expression",
+    "hardLimit",
+    "ipAddress",
+    "key",
+    "name",
+    "namespace",
+    "size",
+    "sourceContainer",
+    "sourceVolume",
+    "type",
+    "value",
+    "valueFrom",
+];
+
 /// Whether the member is always, or nearly always, an error.
 fn is_rejected(node: &Node) -> bool {
-    let always = node.always.is_some_and(|reason| reason.severity() == Severity::Error);
+    let always = node
+        .always
+        .is_some_and(|reason| reason.severity() == Severity::Error);
     let leaf = matches!(node.shape, Shape::Leaf(field) if field.outcome == Outcome::Rejected);
     always || leaf
 }
@@ -167,11 +220,15 @@ fn sensible(field: &'static Field) -> BoxedStrategy<Value> {
     match field.kind {
         Kind::String => strings(field),
         Kind::Integer => numbers(field).prop_map(|number| json!(number)).boxed(),
-        Kind::Number => numbers(field).prop_map(|number| json!(number as f64 + 0.5)).boxed(),
-        Kind::Boolean => any::<bool>().prop_map(Value::from).boxed(),
-        Kind::StringMap => prop::collection::btree_map("[a-z]{1,8}([._-][A-Za-z]{1,4})?", "[ -~]{0,12}", 1..3)
-            .prop_map(|map| json!(map))
+        Kind::Number => numbers(field)
+            .prop_map(|number| json!(number as f64 + 0.5))
             .boxed(),
+        Kind::Boolean => any::<bool>().prop_map(Value::from).boxed(),
+        Kind::StringMap => {
+            prop::collection::btree_map("[a-z]{1,8}([._-][A-Za-z]{1,4})?", "[ -~]{0,12}", 1..3)
+                .prop_map(|map| json!(map))
+                .boxed()
+        }
         Kind::Timestamp => Just(json!("2026-03-01T12:00:00Z")).boxed(),
         Kind::Document => Just(json!({"key": ["value", 1]})).boxed(),
     }
@@ -214,16 +271,70 @@ fn strings(field: &'static Field) -> BoxedStrategy<Value> {
 
 /// Texts that something somewhere takes for something else.
 const ODD: &[&str] = &[
-    "a", "web", "Web_1", "web.example", "yes", "no", "true", "null", "~", "0x1F", "017", "1e3", "12:30:45",
-    "2026-01-01", "$(HOME)", "$$", "$HOME", "a: b", "- a", "# a", "'", "\"", "a\nb\n", " a ", "{{ a }}x", "ünïcödé", "日本",
-    "[]", "{}", "*a", "&a", "!a", "%a", "@a", "`a`", "|", ">", "a\tb", "\\n", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "a",
+    "web",
+    "Web_1",
+    "web.example",
+    "yes",
+    "no",
+    "true",
+    "null",
+    "~",
+    "0x1F",
+    "017",
+    "1e3",
+    "12:30:45",
+    "2026-01-01",
+    "$(HOME)",
+    "$$",
+    "$HOME",
+    "a: b",
+    "- a",
+    "# a",
+    "'",
+    "\"",
+    "a\nb\n",
+    " a ",
+    "{{ a }}x",
+    "ünïcödé",
+    "日本",
+    "[]",
+    "{}",
+    "*a",
+    "&a",
+    "!a",
+    "%a",
+    "@a",
+    "`a`",
+    "|",
+    ">",
+    "a\tb",
+    "\\n",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 ];
 
 /// A value of any type, far outside of what anything expects.
 fn hostile() -> impl Strategy<Value = Value> {
     select(vec![
-        json!(null), json!(""), json!([]), json!({}), json!(-1), json!(0), json!(i64::MAX), json!(i64::MIN),
-        json!(u64::MAX), json!(1e308), json!(0.1), json!(true), json!("-1"), json!("\u{0}"), json!([[[]]]),
-        json!({"a": {"b": null}}), json!("9".repeat(400)), json!("arn:::::"), json!("/".repeat(5000)), json!("é".repeat(70)),
+        json!(null),
+        json!(""),
+        json!([]),
+        json!({}),
+        json!(-1),
+        json!(0),
+        json!(i64::MAX),
+        json!(i64::MIN),
+        json!(u64::MAX),
+        json!(1e308),
+        json!(0.1),
+        json!(true),
+        json!("-1"),
+        json!("\u{0}"),
+        json!([[[]]]),
+        json!({"a": {"b": null}}),
+        json!("9".repeat(400)),
+        json!("arn:::::"),
+        json!("/".repeat(5000)),
+        json!("é".repeat(70)),
     ])
 }
