@@ -216,7 +216,7 @@ reasons! {
         PlaceholderNotFilled { placeholder, allowed, name } => "{placeholder} stands where {allowed} is needed", "fill it with --set {name}=VALUE";
         PolicyConfigurationMismatch { policy, member } => "PolicyType {policy} needs {member} and no other configuration", "remove the others, or change PolicyType";
         PolicyTypeRequired => "PolicyType is required", "give TargetTrackingScaling or StepScaling";
-        PortMappingsWithNetworkNone => "portMappings are not allowed with networkMode none", "remove portMappings, or use networkMode awsvpc";
+        PortMappingsWithNetworkNone { setting } => "portMappings are not allowed with {setting}", "remove portMappings, or use networkMode awsvpc";
         PortMultipleProtocols { port } => "containerPort {port} is mapped for tcp and udp", "give each protocol a containerPort of its own";
         PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking and scheduled actions";
         PropagateTagsService => "propagateTags SERVICE is not allowed for tasks", "use TASK_DEFINITION or NONE";
@@ -298,6 +298,7 @@ reasons! {
         FargateSpotIsKarpenterSpot => "runs on Karpenter Spot nodes", "EKS Fargate has no Spot";
         FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket", "record fields differ";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "";
+        HostnameOfTheNode => "with the host network a container has the name of its node", "";
         HostnameTruncated { value } => "only {value} is used before Kubernetes 1.35", "";
         IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "";
         InitProcessSharesPidNamespace => "containers of the task see each other's processes", "";
