@@ -383,6 +383,7 @@ reasons! {
         ReadOnlyFieldIgnored => "output-only member", "";
         ReferenceIdNoted => "kept as an annotation", "";
         ScaleOutFasterThanAws => "the HPA reacts within 15 s, not after 3 minutes", "";
+        ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         SecretRefreshDelay { interval } => "values can be up to {interval} old when a task starts", "";
         ServiceAssumed { name } => "no service runs {name}, so a service of one task was made for it", "give its service document too";
         ServiceConnectProxyAbsent => "there is no proxy", "";

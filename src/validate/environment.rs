@@ -119,6 +119,10 @@ fn environment_file(
 }
 
 /// ECS reads objects whose names end with `.env`.
+#[allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "S3 keys are case-sensitive, and ECS asks for .env"
+)]
 fn is_env_object(text: &str) -> bool {
     has_placeholder(text)
         || Arn::parse(text).is_some_and(|arn| {

@@ -85,8 +85,6 @@ pub(crate) struct Scope<'a> {
     pub(crate) fargate: bool,
     pub(crate) windows: bool,
     pub(crate) network_mode: NetworkMode,
-    /// Whether the pods end by themselves (`RunTask`) or run for ever (a service).
-    pub(crate) standalone_task: bool,
     /// The volumes that the service or task configures.
     pub(crate) configured_volumes: &'a [&'a str],
 }

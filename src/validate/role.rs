@@ -264,7 +264,6 @@ mod tests {
                 fargate: false,
                 windows: false,
                 network_mode: NetworkMode::of(&request),
-                standalone_task: false,
                 configured_volumes: &[],
             };
             let mut sink = Diagnostics::new();

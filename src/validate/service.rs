@@ -202,7 +202,6 @@ fn definition(
     validate_task_definition(
         input.task_definition,
         capacity.asks_for_fargate(),
-        false,
         &configured_volumes,
         settings,
         sink,

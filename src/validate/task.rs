@@ -142,14 +142,8 @@ fn overridden_definition(
         request: &definition,
         revision: input.task_definition.revision,
     };
-    let task_definition = validate_task_definition(
-        input,
-        asks_for_fargate,
-        true,
-        &configured_volumes,
-        settings,
-        sink,
-    );
+    let task_definition =
+        validate_task_definition(input, asks_for_fargate, &configured_volumes, settings, sink);
     (task_definition, overridden)
 }
 

@@ -67,7 +67,6 @@ pub struct TaskDefinition {
 pub(crate) fn validate_task_definition(
     input: TaskDefinitionInput<'_>,
     asks_for_fargate: bool,
-    standalone_task: bool,
     configured_volumes: &[&str],
     settings: &Settings,
     sink: &mut Diagnostics,
@@ -82,7 +81,6 @@ pub(crate) fn validate_task_definition(
         fargate,
         windows: is_windows(request),
         network_mode: NetworkMode::in_force(request, fargate),
-        standalone_task,
         configured_volumes,
     };
     if request.container_definitions.is_empty() {

@@ -1,5 +1,6 @@
 //! Tests of the whole program that need no cluster.
 #![allow(
+    clippy::collapsible_match,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::or_fun_call,

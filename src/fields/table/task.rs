@@ -67,7 +67,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field { path: "volumeConfigurations[].managedEBSVolume.tagSpecifications[].propagateTags", kind: Kind::String, limits: Limits { values: &["TASK_DEFINITION", "SERVICE", "NONE"], ..Limits::NONE }, outcome: Outcome::Translated, reasons: &[Reason::PropagateTagsService], target: "StorageClass `parameters.tagSpecification_<n>`, after the others", shape: "EBSTagSpecification", ..FIELD },
     Field { path: "volumeConfigurations[].managedEBSVolume.roleArn", kind: Kind::String, outcome: Outcome::Noted, reasons: &[Reason::InfrastructureRoleUnused], target: "nothing: the CSI driver has its own role", shape: "TaskManagedEBSVolumeConfiguration", ..FIELD },
     Field { path: "volumeConfigurations[].managedEBSVolume.terminationPolicy.deleteOnTermination", kind: Kind::Boolean, outcome: Outcome::Translated, target: "true: the volume goes with the pod; false: the claim stays", shape: "TaskManagedEBSVolumeTerminationPolicy", ..FIELD },
-    Field { path: "volumeConfigurations[].managedEBSVolume.filesystemType", kind: Kind::String, limits: Limits { values: &["ext3", "ext4", "xfs", "ntfs"], ..Limits::NONE }, outcome: Outcome::Translated, reasons: &[Reason::InvalidValue], target: "`parameters[\"csi.storage.k8s.io/fstype\"]`", shape: "TaskManagedEBSVolumeConfiguration", ..FIELD },
+    Field { path: "volumeConfigurations[].managedEBSVolume.filesystemType", kind: Kind::String, limits: Limits { values: &["ext3", "ext4", "xfs", "ntfs"], ..Limits::NONE }, outcome: Outcome::Translated, reasons: &[Reason::InvalidValue], target: "StorageClass `parameters[\"csi.storage.k8s.io/fstype\"]`", shape: "TaskManagedEBSVolumeConfiguration", ..FIELD },
 ];
 
 /// What holds for members as a whole.
