@@ -44,9 +44,10 @@ pub fn fields_markdown() -> String {
             let _ = writeln!(
                 text,
                 "| {} | {} | {} | {} | {} |",
-                match field.extension {
-                    true => format!("`{}`", field.path),
-                    false => format!("[`{}`]({})", field.path, source(*api, field)),
+                if field.extension {
+                    format!("`{}`", field.path)
+                } else {
+                    format!("[`{}`]({})", field.path, source(*api, field))
                 },
                 cell(&describe_type(*api, field)),
                 field.outcome.mark(),

@@ -138,7 +138,6 @@ pub(super) const RULES: &[Rule] = &[
     Rule { path: "capacityProviderStrategy[].capacityProvider", required: true, ..RULE },
     Rule { path: "clientToken", always: Some(Reason::ClientTokenUnused), ..RULE },
     Rule { path: "cluster", always: Some(Reason::ClusterIsNamespace), ..RULE },
-    Rule { path: "deploymentConfiguration.alarms.alarmNames", required: true, ..RULE },
     Rule { path: "deploymentConfiguration.alarms.enable", required: true, ..RULE },
     Rule { path: "deploymentConfiguration.alarms.rollback", required: true, ..RULE },
     Rule { path: "deploymentConfiguration.deploymentCircuitBreaker", needs_controller: Some("failed deployments are neither detected nor rolled back"), ..RULE },
