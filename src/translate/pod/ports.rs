@@ -318,7 +318,7 @@ mod tests {
             (
                 "bridge",
                 r#"{"containerPort": 80, "hostPort": 8080}, {"containerPort": 80, "hostPort": 8081}"#,
-                "[1].hostPort: InvalidValue: 80: a pod lists a container port once, with one host port",
+                "[1].hostPort: InvalidValue: 8081: container port 80 has another host port already",
             ),
             (
                 "bridge",
