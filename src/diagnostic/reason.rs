@@ -229,7 +229,7 @@ reasons! {
         RoleNameNeedsAccountId { value } => "give the full ARN of role {value} or set awsAccountId", "";
         RolesDisabled { value } => "iam is none", "set irsa or podIdentity to use {value}";
         S3IsNotAFileSystem => "an S3 bucket is not a file system", "use efsVolumeConfiguration";
-        SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "";
+        SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "pass --isolated-sandbox-runtime-class CLASS";
         ScalableTargetActionEmpty => "give MinCapacity or MaxCapacity", "";
         ScheduledActionNeedsController => "scheduled actions exist only in the running operator", "";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "";
