@@ -127,7 +127,9 @@ impl Document {
             let member = spelling::find(node?, name, self.form.spelling)?;
             Some(Some(&member.value))
         });
-        list.flatten().and_then(Node::elements).map_or(0, <[_]>::len)
+        list.flatten()
+            .and_then(Node::elements)
+            .map_or(0, <[_]>::len)
     }
 
     pub(super) fn locate_segments(&self, segments: &[Segment]) -> Option<Location> {

@@ -163,9 +163,7 @@ impl<'n> Keys<'n, '_> {
 
     fn revision(&self) -> Option<u64> {
         let number = self.node("revision").and_then(|node| match &node.value {
-            Value::Number(text) | Value::String(text) => {
-                text.parse().ok()
-            }
+            Value::Number(text) | Value::String(text) => text.parse().ok(),
             _ => None,
         });
         number.or_else(|| Reference::parse(&self.text("taskDefinitionArn")?).revision)

@@ -23,7 +23,7 @@ impl Walk<'_> {
     ) -> Option<Node<'a>> {
         let span = node.span;
         let value = match field.kind {
-            Kind::String => self.string(node, field, trail),
+            Kind::String | Kind::Timestamp => self.string(node, field, trail),
             Kind::Integer | Kind::Number | Kind::Boolean => self.scalar(node, field, trail),
             Kind::StringMap => self.string_map(node, trail),
             Kind::Document => Some(node.value),
@@ -31,12 +31,7 @@ impl Walk<'_> {
         Some(Node { value, span })
     }
 
-    fn string<'a>(
-        &mut self,
-        node: Node<'a>,
-        field: &Field,
-        trail: Trail<'_>,
-    ) -> Option<Value<'a>> {
+    fn string<'a>(&mut self, node: Node<'a>, field: &Field, trail: Trail<'_>) -> Option<Value<'a>> {
         let text = match node.value {
             Value::String(text) => filled(text, self.fill),
             Value::Number(text) | Value::Bool(text) => text,
@@ -48,26 +43,21 @@ impl Walk<'_> {
         if text.is_empty() {
             return keeps_empty(field.path).then_some(Value::String(text));
         }
-        let mut found = placeholders(&text).peekable();
-        if found.peek().is_none() {
-            return match wrong_text(&text, &field.limits) {
-                Some(allowed) => {
-                    let value = text.into_owned();
-                    self.sink
-                        .reject(trail, Message::InvalidValue { value, allowed });
-                    None
-                }
-                None => Some(Value::String(text)),
+        if placeholders(&text).next().is_none() {
+            let Some(allowed) = wrong_text(&text, &field.limits) else {
+                return Some(Value::String(text));
             };
+            let value = text.into_owned();
+            self.sink
+                .reject(trail, Message::InvalidValue { value, allowed });
+            return None;
         }
         if !field.limits.values.is_empty() {
             let allowed = one_of(field.limits.values);
-            let first = found.next();
-            drop(found);
-            self.not_filled(first, allowed, trail);
+            self.not_filled(placeholders(&text).next(), allowed, trail);
             return None;
         }
-        for placeholder in found {
+        for placeholder in placeholders(&text) {
             if !is_run_time(placeholder, field.path) {
                 self.sink.keep_placeholder(placeholder);
             }
@@ -76,12 +66,7 @@ impl Walk<'_> {
     }
 
     /// Numbers and booleans, also in quotes.
-    fn scalar<'a>(
-        &mut self,
-        node: Node<'a>,
-        field: &Field,
-        trail: Trail<'_>,
-    ) -> Option<Value<'a>> {
+    fn scalar<'a>(&mut self, node: Node<'a>, field: &Field, trail: Trail<'_>) -> Option<Value<'a>> {
         let text = match node.value {
             Value::String(text) => filled(text, self.fill),
             Value::Number(text) | Value::Bool(text) => text,
@@ -264,6 +249,7 @@ fn finite(text: &str) -> Option<f64> {
 const fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::String => "a string",
+        Kind::Timestamp => "a date and time",
         Kind::Integer => "a whole number",
         Kind::Number => "a number",
         Kind::Boolean => "true or false",
@@ -282,15 +268,15 @@ fn wrong_text(text: &str, limits: &Limits) -> Option<String> {
         return (!limits.values.contains(&text))
             .then(|| format!("must be {}", one_of(limits.values)));
     }
-    if limits.min_length.is_none() && limits.max_length.is_none() {
-        return None;
-    }
-    let length = text.chars().count();
-    if let Some(max) = limits.max_length.filter(|max| length > *max) {
+    // A character has at least one byte, so most texts need no counting.
+    if let Some(max) = limits.max_length
+        && text.len() > max
+        && text.chars().count() > max
+    {
         return Some(format!("must have at most {max} characters"));
     }
-    let min = limits.min_length.filter(|min| length < *min)?;
-    Some(format!("must have at least {min} characters"))
+    (!limits.characters.allow(text))
+        .then(|| format!("must have only {}", limits.characters.describe()))
 }
 
 /// What a number must be, if it is not.

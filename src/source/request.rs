@@ -18,7 +18,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
-    fields::{self, Api},
+    fields::Api,
 };
 
 /// A request and what the reader found in its document.
@@ -60,7 +60,7 @@ impl Reader<'_> {
                     .report(self.root.field("family"), Message::FamilyAssumed { name }),
             }
         }
-        let body = self.body(body, Api::TaskDefinition, TASK_DEFINITION_OUTPUT, &mut sink);
+        let body = self.body(body, Api::TaskDefinition, &mut sink);
         self.finish(body, annotations, sink)
     }
 
@@ -88,36 +88,39 @@ impl Reader<'_> {
         if let Some(name) = name.filter(|name| !name.is_empty())
             && !has_text(&body, "serviceName", self.entry.form.spelling)
         {
-            set(&mut body, "serviceName", Value::String(name.to_owned().into()));
+            set(
+                &mut body,
+                "serviceName",
+                Value::String(name.to_owned().into()),
+            );
         }
-        let body = self.body(body, Api::Service, SERVICE_OUTPUT, &mut sink);
+        let body = self.body(body, Api::Service, &mut sink);
         (self.finish(body, annotations, sink), extensions)
     }
 
     pub(super) fn task(&self, document: Node<'_>) -> Request<ecs::Task> {
         let mut sink = Sink::default();
         let (body, annotations) = self.open(document, &mut sink);
-        let body = self.body(body, Api::Task, &[], &mut sink);
+        let body = self.body(body, Api::Task, &mut sink);
         self.finish(body, annotations, sink)
     }
 
     pub(super) fn scalable_target(&self, document: Node<'_>) -> Request<ecs::ScalableTarget> {
-        self.scaling(document, Api::ScalableTarget, SCALABLE_TARGET_OUTPUT)
+        self.scaling(document, Api::ScalableTarget)
     }
 
     pub(super) fn scaling_policy(&self, document: Node<'_>) -> Request<ecs::ScalingPolicy> {
-        self.scaling(document, Api::ScalingPolicy, SCALING_POLICY_OUTPUT)
+        self.scaling(document, Api::ScalingPolicy)
     }
 
     pub(super) fn scheduled_action(&self, document: Node<'_>) -> Request<ecs::ScheduledAction> {
-        self.scaling(document, Api::ScheduledAction, SCHEDULED_ACTION_OUTPUT)
+        self.scaling(document, Api::ScheduledAction)
     }
 
     fn scaling<'a, T: Deserialize<'a> + Default>(
         &self,
         document: Node<'a>,
         api: Api,
-        read_only: &'static [&'static str],
     ) -> Request<T> {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
@@ -134,7 +137,7 @@ impl Reader<'_> {
                 walk.is_intrinsic(&target.value, None, trail);
             }
         }
-        let body = self.body(body, api, read_only, &mut sink);
+        let body = self.body(body, api, &mut sink);
         self.finish(body, annotations, sink)
     }
 
@@ -181,7 +184,11 @@ impl Reader<'_> {
         match form.envelope {
             Envelope::Resource => {
                 annotations = annotations_of(&document, self.fill);
-                self.beside(&document, &["apiVersion", "kind", "metadata", "status"], sink);
+                self.beside(
+                    &document,
+                    &["apiVersion", "kind", "metadata", "status"],
+                    sink,
+                );
             }
             Envelope::TaskDefinition => {
                 if body.get("tags").is_none()
@@ -216,11 +223,10 @@ impl Reader<'_> {
         &self,
         body: Node<'a>,
         api: Api,
-        read_only: &'static [&'static str],
         sink: &mut Sink,
     ) -> T {
-        let mut walk = self.walk(read_only, sink);
-        let node = walk.node(body, fields::shape(api), Trail::Root(&self.root));
+        let mut walk = self.walk(api.read_only(), sink);
+        let node = walk.node(body, api.tree(), Trail::Root(&self.root));
         self.fit(node, sink)
     }
 
@@ -270,15 +276,15 @@ impl Reader<'_> {
         }
         let target = target.and_then(|member| {
             let trail = Trail::Field(&trail, "scalableTarget");
-            walk.node(member.value, fields::shape(Api::ScalableTarget), trail)
+            walk.node(member.value, Api::ScalableTarget.tree(), trail)
         });
         let policies = policies.and_then(|member| {
             let trail = Trail::Field(&trail, "scalingPolicies");
-            walk.elements(member.value, fields::shape(Api::ScalingPolicy), trail)
+            walk.elements(member.value, Api::ScalingPolicy.tree(), trail)
         });
         let actions = actions.and_then(|member| {
             let trail = Trail::Field(&trail, "scheduledActions");
-            walk.elements(member.value, fields::shape(Api::ScheduledAction), trail)
+            walk.elements(member.value, Api::ScheduledAction.tree(), trail)
         });
         let rest = Reader {
             entry: self.entry,
@@ -293,61 +299,15 @@ impl Reader<'_> {
         })
     }
 
-    /// `spec.kubernetes`, which is ours and small enough for serde alone.
+    /// `spec.kubernetes`, which is ours.
     fn kubernetes(&self, node: Node<'_>, sink: &mut Sink) -> Option<crd::Kubernetes> {
-        if matches!(node.value, Value::Null) {
-            return None;
-        }
-        let path = self.root.field("kubernetes");
-        match from_node(node) {
-            Ok(kubernetes) => Some(kubernetes),
-            Err(error) => {
-                let message = Message::InvalidValue {
-                    value: "kubernetes".to_owned(),
-                    allowed: error.to_string(),
-                };
-                sink.reject(Trail::Root(&path), message);
-                None
-            }
-        }
+        let mut walk = self.walk(&[], sink);
+        let root = Trail::Root(&self.root);
+        let trail = Trail::Field(&root, "kubernetes");
+        let node = walk.node(node, Api::Kubernetes.tree(), trail)?;
+        Some(self.fit(Some(node), sink))
     }
 }
-
-/// The API's own outputs have these members beside those of the request.
-const TASK_DEFINITION_OUTPUT: &[&str] = &[
-    "compatibilities",
-    "deleteRequestedAt",
-    "deregisteredAt",
-    "registeredAt",
-    "registeredBy",
-    "requiresAttributes",
-    "revision",
-    "status",
-    "taskDefinitionArn",
-];
-
-const SERVICE_OUTPUT: &[&str] = &[
-    "createdAt",
-    "createdBy",
-    "currentServiceDeployment",
-    "currentServiceRevisions",
-    "deployments",
-    "events",
-    "pendingCount",
-    "platformFamily",
-    "resourceManagementType",
-    "roleArn",
-    "runningCount",
-    "serviceArn",
-    "status",
-    "taskSets",
-];
-
-const SCALABLE_TARGET_OUTPUT: &[&str] = &["CreationTime", "PredictedCapacity", "ScalableTargetARN"];
-
-const SCALING_POLICY_OUTPUT: &[&str] = &["Alarms", "CreationTime", "PolicyARN"];
-
-const SCHEDULED_ACTION_OUTPUT: &[&str] = &["CreationTime", "ScheduledActionARN"];
 
 /// `DescribeServices` gives some settings of a service only inside its primary deployment.
 fn lift_primary_deployment(body: &mut Node<'_>) {
@@ -376,8 +336,9 @@ fn lift_primary_deployment(body: &mut Node<'_>) {
 }
 
 fn has_text(body: &Node<'_>, name: &str, spelling: Spelling) -> bool {
-    super::spelling::find(body, name, spelling)
-        .is_some_and(|member| !matches!(member.value.value, Value::Null) && member.value.text() != Some(""))
+    super::spelling::find(body, name, spelling).is_some_and(|member| {
+        !matches!(member.value.value, Value::Null) && member.value.text() != Some("")
+    })
 }
 
 /// Sets a member, in front, so that it is found first.
@@ -397,7 +358,9 @@ fn set<'a>(body: &mut Node<'a>, name: &'static str, value: Value<'a>) {
 }
 
 fn annotations_of(document: &Node<'_>, fill: &Fill) -> BTreeMap<String, String> {
-    let annotations = document.get("metadata").and_then(|node| node.get("annotations"));
+    let annotations = document
+        .get("metadata")
+        .and_then(|node| node.get("annotations"));
     annotations
         .and_then(Node::members)
         .unwrap_or_default()

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     diagnostic::Message,
-    fields::{Field, Shape},
+    fields::{self, Shape},
 };
 
 /// What the walk needs to know everywhere.
@@ -24,29 +24,27 @@ pub(super) struct Walk<'c> {
     pub(super) sink: &'c mut Sink,
 }
 
-/// The members of a shape.
-type Members = BTreeMap<&'static str, Shape>;
+/// The members of an object.
+type Members = BTreeMap<&'static str, fields::Node>;
 
 impl Walk<'_> {
     /// The value with everything in its place, or nothing if it says nothing or is wrong.
     pub(super) fn node<'a>(
         &mut self,
         node: Node<'a>,
-        shape: &Shape,
+        expected: &fields::Node,
         trail: Trail<'_>,
     ) -> Option<Node<'a>> {
-        if self.is_absent(&node) || self.is_intrinsic(&node, Some(shape), trail) {
+        if self.is_absent(&node) || self.is_intrinsic(&node, Some(&expected.shape), trail) {
             return None;
         }
-        match shape {
-            Shape::Object { members, required } => self.object(node, members, required, trail),
-            Shape::List(element) => self.list(node, element, trail),
-            Shape::Leaf(field) => {
-                let node = self.leaf(node, field, trail)?;
-                self.always(&node, field, trail);
-                Some(node)
-            }
-        }
+        let node = match &expected.shape {
+            Shape::Object(members) => self.object(node, members, trail),
+            Shape::List(element) => self.list(node, element, expected.max_items, trail),
+            Shape::Leaf(field) => self.leaf(node, field, trail),
+        }?;
+        self.always(&node, expected, trail);
+        Some(node)
     }
 
     /// `null` equals absent, and so does CloudFormation's way to say it.
@@ -75,7 +73,7 @@ impl Walk<'_> {
             return false;
         };
         let own_member = || match shape {
-            Some(Shape::Object { members, .. }) => members
+            Some(Shape::Object(members)) => members
                 .keys()
                 .any(|name| name.eq_ignore_ascii_case(&member.key)),
             _ => false,
@@ -96,19 +94,20 @@ impl Walk<'_> {
     pub(super) fn elements<'a>(
         &mut self,
         node: Node<'a>,
-        shape: &Shape,
+        element: &fields::Node,
         trail: Trail<'_>,
     ) -> Option<Node<'a>> {
         if self.is_absent(&node) || self.is_intrinsic(&node, None, trail) {
             return None;
         }
-        self.list(node, shape, trail)
+        self.list(node, element, None, trail)
     }
 
     fn list<'a>(
         &mut self,
         node: Node<'a>,
-        shape: &Shape,
+        expected: &fields::Node,
+        max_items: Option<usize>,
         trail: Trail<'_>,
     ) -> Option<Node<'a>> {
         let elements = match node.value {
@@ -124,7 +123,15 @@ impl Walk<'_> {
             .into_iter()
             .filter(|element| !matches!(element.value, Value::Null));
         for (index, element) in present.enumerate() {
-            kept.extend(self.node(element, shape, Trail::Element(&trail, index)));
+            kept.extend(self.node(element, expected, Trail::Element(&trail, index)));
+        }
+        if let Some(max) = max_items.filter(|max| kept.len() > *max) {
+            let message = Message::InvalidValue {
+                value: format!("{} elements", kept.len()),
+                allowed: format!("must be at most {max}"),
+            };
+            self.sink.reject(trail, message);
+            return None;
         }
         (!kept.is_empty()).then_some(Node {
             value: Value::List(kept),
@@ -136,7 +143,6 @@ impl Walk<'_> {
         &mut self,
         node: Node<'a>,
         shape: &Members,
-        required: &[&'static str],
         trail: Trail<'_>,
     ) -> Option<Node<'a>> {
         let members = match node.value {
@@ -155,7 +161,7 @@ impl Walk<'_> {
             if self.is_absent(&member.value) {
                 continue;
             }
-            let Some((name, shape)) = self.known(&member, shape, trail) else {
+            let Some((name, expected)) = self.known(&member, shape, trail) else {
                 self.unknown(&member, shape, trail);
                 continue;
             };
@@ -165,7 +171,7 @@ impl Walk<'_> {
             }
             let errors = self.sink.left_out;
             self.sink.left_out = false;
-            match self.node(member.value, shape, Trail::Field(&trail, name)) {
+            match self.node(member.value, expected, Trail::Field(&trail, name)) {
                 Some(value) => kept.push(Member {
                     key: name.into(),
                     key_span: member.key_span,
@@ -176,10 +182,10 @@ impl Walk<'_> {
             }
             self.sink.left_out |= errors;
         }
-        for name in required.iter().copied() {
-            if !tried.contains(&name) && kept.iter().all(|member| member.key != name) {
+        for (name, _) in shape.iter().filter(|(_, expected)| expected.required) {
+            if !tried.contains(name) && kept.iter().all(|member| member.key != *name) {
                 let message = Message::RequiredField {
-                    name: name.to_owned(),
+                    name: (*name).to_owned(),
                 };
                 self.sink.reject(Trail::Field(&trail, name), message);
             }
@@ -196,8 +202,8 @@ impl Walk<'_> {
         member: &Member<'_>,
         shape: &'s Members,
         trail: Trail<'_>,
-    ) -> Option<(&'static str, &'s Shape)> {
-        let by_name = |name: &str| shape.get_key_value(name).map(|(name, shape)| (*name, shape));
+    ) -> Option<(&'static str, &'s fields::Node)> {
+        let by_name = |name: &str| shape.get_key_value(name).map(|(name, node)| (*name, node));
         match self.spelling {
             Spelling::Api => by_name(&member.key).or_else(|| {
                 // The name in an update or an output; in the request itself the name is an object's.
@@ -209,7 +215,7 @@ impl Walk<'_> {
                 shape
                     .iter()
                     .find(|(name, _)| name.eq_ignore_ascii_case(&member.key))
-                    .map(|(name, shape)| (*name, shape))
+                    .map(|(name, node)| (*name, node))
             }),
         }
     }
@@ -252,27 +258,32 @@ impl Walk<'_> {
     fn spelled(&self, name: &str) -> String {
         let mut chars = name.chars();
         match (self.spelling, chars.next()) {
-            (Spelling::CloudFormation, Some(first)) => {
-                first.to_uppercase().chain(chars).collect()
-            }
+            (Spelling::CloudFormation, Some(first)) => first.to_uppercase().chain(chars).collect(),
             _ => name.to_owned(),
         }
     }
 
-    /// What is to be said of a field whatever its value is, unless that is the default.
-    fn always(&mut self, node: &Node<'_>, field: &Field, trail: Trail<'_>) {
-        let Some(reason) = field.always else {
-            return;
-        };
-        let value = match &node.value {
-            Value::String(text) | Value::Number(text) | Value::Bool(text) => Some(&**text),
-            _ => None,
-        };
-        if value.is_some() && value == field.default {
+    /// What is to be said of a member whatever its value is, unless that is the default.
+    fn always(&mut self, node: &Node<'_>, expected: &fields::Node, trail: Trail<'_>) {
+        if expected.always.is_none() && expected.needs_controller.is_none() {
             return;
         }
-        if let Some(message) = reason.bare_message() {
-            self.sink.note(trail, message);
+        let default = match (&expected.shape, &node.value) {
+            (Shape::Leaf(field), Value::String(text) | Value::Number(text) | Value::Bool(text)) => {
+                field.default == Some(&**text)
+            }
+            (_, Value::Object(members)) => members.is_empty(),
+            _ => false,
+        };
+        if default {
+            return;
+        }
+        if let Some(reason) = expected.always {
+            self.sink.note(trail, reason.message_without_facts());
+        }
+        if let Some(what) = expected.needs_controller {
+            let what = what.to_owned();
+            self.sink.note(trail, Message::NeedsController { what });
         }
     }
 }
