@@ -12,15 +12,15 @@ use super::{
 };
 use crate::{
     diagnostic::Message,
-    fields::{self, Shape},
+    fields::{self, Api, Shape},
 };
 
 /// What the walk needs to know everywhere.
 pub(super) struct Walk<'c> {
     pub(super) spelling: Spelling,
     pub(super) fill: &'c Fill,
-    /// Members of the document itself that only outputs have.
-    pub(super) read_only: &'static [&'static str],
+    /// The request whose members the document should have.
+    pub(super) api: Api,
     pub(super) sink: &'c mut Sink,
 }
 
@@ -231,7 +231,7 @@ impl Walk<'_> {
     /// A member that the request does not have.
     fn unknown(&mut self, member: &Member<'_>, shape: &Members, trail: Trail<'_>) {
         let own = Trail::Key(&trail, &member.key);
-        if trail.is_root() && self.read_only.contains(&&*member.key) {
+        if trail.is_root() && self.api.read_only().contains(&&*member.key) {
             return self.sink.note(own, Message::ReadOnlyFieldIgnored);
         }
         if member.key.starts_with("Fn::") {
@@ -244,7 +244,7 @@ impl Walk<'_> {
                 self.sink.left_out = true;
                 format!("did you mean {}?", self.spelled(name))
             }
-            None => String::new(),
+            None => self.elsewhere(&member.key),
         };
         let path = own.path();
         let message = Message::UnknownField {
@@ -252,6 +252,20 @@ impl Walk<'_> {
             advice,
         };
         self.sink.diagnostics.report(path, message);
+    }
+
+    /// Where else the request has a member of this name.
+    fn elsewhere(&self, key: &str) -> String {
+        let name = |path: &'static str| path.rsplit('.').next().unwrap_or(path);
+        let mut fields = self
+            .api
+            .fields()
+            .map(|field| field.path.trim_end_matches("[]"));
+        let found = fields.find(|path| match self.spelling {
+            Spelling::Api => name(path) == key,
+            Spelling::CloudFormation => name(path).eq_ignore_ascii_case(key),
+        });
+        found.map_or_else(String::new, |path| format!("AWS has it at {path}"))
     }
 
     /// A name as this document would spell it.
