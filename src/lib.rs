@@ -4,11 +4,14 @@
 //! types or says everything that is wrong, [`translate`] turns validated types into Kubernetes objects.
 //! [`diagnostic`] is what we tell the user, [`settings`] is all that the pure parts may know besides their input.
 
+pub mod cli;
+pub mod convert;
 pub mod crd;
 pub mod decide;
 pub mod diagnostic;
 pub mod ecs;
 pub mod fields;
+pub mod print;
 pub mod settings;
 pub mod source;
 pub mod translate;

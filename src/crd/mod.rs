@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ecs;
 
+/// Group and version of our custom resources.
+pub const API_VERSION: &str = "ecs-operator.dev/v1alpha1";
+
 /// The members of an EcsService's `spec` that `CreateService` does not have.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -2,6 +2,7 @@
 
 mod path;
 mod reason;
+pub mod render;
 
 pub use path::{FieldPath, Segment, Subject};
 pub use reason::{Message, Reason, UnknownReason};
@@ -75,6 +76,11 @@ impl Diagnostics {
     /// Takes over the findings of `other`.
     pub fn append(&mut self, other: Self) {
         self.findings.extend(other.findings);
+    }
+
+    /// Drops the findings with this reason.
+    pub fn forget(&mut self, reason: Reason) {
+        self.findings.retain(|finding| finding.reason() != reason);
     }
 
     /// Whether a finding rejects the document.

@@ -7,6 +7,16 @@ use std::fmt;
 
 use super::Severity;
 
+/// The message of a reason that has no facts; `None` for one that has.
+macro_rules! bare {
+    ($name:ident) => {
+        Some(Message::$name)
+    };
+    ($name:ident $($fact:ident)+) => {
+        None
+    };
+}
+
 /// Declares [`Message`] (a reason with its facts) and [`Reason`] (its stable name) from one table.
 ///
 /// Each row is `Name { facts } => "message", "help";`. An empty help means that the message says it all.
@@ -60,6 +70,14 @@ macro_rules! reasons {
             #[must_use]
             pub const fn help_template(self) -> &'static str {
                 match self { $($(Self::$name => $help,)*)* }
+            }
+        }
+
+        impl Reason {
+            /// The message of a reason that has no facts; `None` for one that has.
+            #[must_use]
+            pub const fn bare_message(self) -> Option<Message> {
+                match self { $($(Self::$name => bare!($name $($($fact)*)?),)*)* }
             }
         }
 
@@ -172,10 +190,10 @@ reasons! {
         IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "put its value in its place";
         InvalidConstraintExpression { message, column } => "{message} at column {column}", "";
         InvalidEnvironmentName { value } => "{value} is not a valid environment variable name", "";
-        InvalidMountPath { value } => "{value} contains ':'", "";
+        InvalidMountPath { value } => "{value} contains ':'", "for a path on Windows set runtimePlatform.operatingSystemFamily";
         InvalidScheduleExpression { value, message } => "{value}: {message}", "";
         InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "";
-        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "";
+        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; fill a placeholder with --set NAME=VALUE";
         InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "";
         InvalidTaskGroup { value } => "group {value} must not start with service:", "";
         InvalidValue { value, allowed } => "{value}: {allowed}", "";
@@ -209,7 +227,7 @@ reasons! {
         PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking and scheduled actions";
         PropagateTagsService => "propagateTags SERVICE is not allowed for tasks", "";
         RegexConstraintUnsupported { value } => "pattern {value} cannot be translated", "list the values with in";
-        RegionRequired => "set awsRegion", "";
+        RegionRequired => "set awsRegion", "pass --aws-region, or give an ARN that names the region";
         RequiredField { name } => "{name} is required", "";
         ResourceIdMismatch { value, name } => "ResourceId {value} is not service/<cluster>/{name}", "";
         ResourceLabelMisused => "ResourceLabel only goes with ALBRequestCountPerTarget", "";
@@ -270,7 +288,7 @@ reasons! {
         DaemonPercentRoundsUp => "DaemonSet percentages round up", "the operator writes exact numbers";
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "";
         DeploymentAlarmsNeedCloudWatch => "alarms count only if the operator may call cloudwatch:DescribeAlarms", "";
-        DeploymentCannotProgress { min, max, d } => "with {min}/{max} and {d} tasks no task can be stopped or started", "updates are held back";
+        DeploymentCannotProgress { min, max, tasks, outcome } => "with {min}/{max} and {tasks} no task can be stopped or started", "{outcome}";
         DisableScaleInMixed => "one HPA cannot exclude one metric from scale-in", "more tasks may be kept";
         DuplicateEnvironmentName { name } => "{name} is set twice", "the last value is used";
         EbsKmsKeyForDriver { key } => "the EBS CSI driver's role needs access to {key}", "";
@@ -298,7 +316,7 @@ reasons! {
         MinCapacityZero => "at least 1 task is kept", "";
         NetworkNoneIsNetworkPolicy => "needs a CNI that enforces NetworkPolicy", "";
         NonEssentialContainerRestarts { name } => "{name} is restarted when it exits, and the task is not ready meanwhile", "ECS would leave it stopped";
-        PodIdentityAssociationMissing { ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name ... --namespace {ns} --service-account {sa} --role-arn {arn}", "";
+        PodIdentityAssociationMissing { cluster, ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}", "";
         PortRangeTooLarge => "ports of the range are reachable but not listed", "";
         PublicIpNotAssigned => "pods get no public IP", "use a NAT gateway or a load balancer";
         ReadinessGateLabelMissing => "label the namespace elbv2.k8s.aws/pod-readiness-gate-inject=enabled", "";
@@ -328,7 +346,7 @@ reasons! {
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "";
         TestTrafficNeedsGateway => "header based test traffic needs an HTTPRoute", "";
         TmpfsOptionsIgnored { value } => "option {value} cannot be set", "";
-        TrustPolicyMustAllowCluster { role } => "the trust policy of {role} must allow the cluster (sts:AssumeRoleWithWebIdentity for IRSA, sts:AssumeRole and sts:TagSession for Pod Identity)", "";
+        TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}";
         UlimitsNeedNriPlugin => "works only with the containerd NRI ulimit-adjuster plugin", "";
         UnsafeSysctl { name } => "{name} needs kubelet --allowed-unsafe-sysctls", "";
         VolumesFromImageVolumes { name } => "VOLUMEs declared in the image of {name} are not shared", "";
@@ -360,6 +378,7 @@ reasons! {
         ManagedTagsAreLabels => "labels exist in any case", "";
         MetricResolutionIsClusterWide => "metrics-server sets the resolution", "";
         NameSanitized { original, name } => "{original} became {name}", "";
+        NewestRevisionFollowed { value, family } => "revisions begin anew in the cluster: {family} is followed instead of {value}", "";
         NeedsController { what } => "in convert mode nothing does this: {what}", "";
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
@@ -375,6 +394,7 @@ reasons! {
         ServiceNameAssumed { name } => "the service has no name, so it is named {name} after its task definition", "give serviceName";
         ServiceRoleUnused => "no service-linked role", "";
         StartTimeoutUnused => "nothing waits for this container's completion or health", "";
+        SwappinessUnused => "without maxSwap ECS ignores it too", "";
         TaskDefinitionAssumed { name } => "no task definition is named, so {name} is run, the only one given", "give taskDefinition";
         TaskDefinitionUnused { name, used } => "{name} is not converted, because {used} is run", "";
         TaskSizeIgnoredOnWindows => "task size is ignored for Windows, as in ECS", "";

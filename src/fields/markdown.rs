@@ -28,7 +28,11 @@ pub fn fields_markdown() -> String {
     text.push_str(
         "Every field of the AWS requests and what becomes of it. \
          `ecs-operator explain FIELD` tells the same on the command line, with an example; \
-         the reasons are explained in [reasons.md](reasons.md).\n",
+         the reasons are explained in [reasons.md](reasons.md).\n\n\
+         A name that is *made to fit* is in lower case, has `-` for every character that Kubernetes does not allow, and \
+         is cut to the length; if that changed it, it ends in a hash of the ECS name, so that two names never become \
+         one. *The operator* is the program that will run in the cluster; what only it can do, `convert` says in a note \
+         or a warning.\n",
     );
     for api in Api::ALL {
         let _ = write!(

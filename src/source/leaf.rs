@@ -44,13 +44,15 @@ impl Walk<'_> {
             return keeps_empty(field.path).then_some(Value::String(text));
         }
         if placeholders(&text).next().is_none() {
-            let Some(allowed) = wrong_text(&text, &field.limits) else {
-                return Some(Value::String(text));
+            return match wrong_text(&text, &field.limits) {
+                Some(allowed) => {
+                    let value = text.into_owned();
+                    self.sink
+                        .reject(trail, Message::InvalidValue { value, allowed });
+                    None
+                }
+                None => Some(Value::String(text)),
             };
-            let value = text.into_owned();
-            self.sink
-                .reject(trail, Message::InvalidValue { value, allowed });
-            return None;
         }
         if !field.limits.values.is_empty() {
             let allowed = one_of(field.limits.values);
@@ -268,15 +270,11 @@ fn wrong_text(text: &str, limits: &Limits) -> Option<String> {
         return (!limits.values.contains(&text))
             .then(|| format!("must be {}", one_of(limits.values)));
     }
-    // A character has at least one byte, so most texts need no counting.
-    if let Some(max) = limits.max_length
-        && text.len() > max
-        && text.chars().count() > max
-    {
-        return Some(format!("must have at most {max} characters"));
+    if !limits.characters.allow(text) {
+        return Some(format!("must have {} only", limits.characters.describe()));
     }
-    (!limits.characters.allow(text))
-        .then(|| format!("must have only {}", limits.characters.describe()))
+    let max = limits.max_length?;
+    (text.chars().count() > max).then(|| format!("must have at most {max} characters"))
 }
 
 /// What a number must be, if it is not.

@@ -11,7 +11,7 @@ use super::{
     tree::{Member, Node, Value},
 };
 use crate::{
-    diagnostic::Message,
+    diagnostic::{Message, Reason},
     fields::{self, Api, Shape},
 };
 
@@ -292,8 +292,8 @@ impl Walk<'_> {
         if default {
             return;
         }
-        if let Some(reason) = expected.always {
-            self.sink.note(trail, reason.message_without_facts());
+        if let Some(message) = expected.always.and_then(Reason::bare_message) {
+            self.sink.note(trail, message);
         }
         if let Some(what) = expected.needs_controller {
             let what = what.to_owned();

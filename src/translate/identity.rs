@@ -1,14 +1,249 @@
 //! IAM roles as service accounts.
 
-use super::{Context, Manifests};
-use crate::{diagnostic::Diagnostics, validate::Role};
+use std::collections::BTreeMap;
 
-/// The service account of `role`, added to `objects` with what its identity needs; the result is its name.
+use k8s_openapi::api::core::v1::ServiceAccount;
+use serde_json::json;
+
+use super::{Context, CustomObject, Manifests, Object, kname, names::hex_digest};
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message},
+    settings::{Addon, Iam},
+    validate::Role,
+};
+
+/// The annotation by which the EKS webhook knows the role of a service account.
+const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
+/// The longest name of a role in the name of its service account: what 63 characters leave beside `-` and eight digits.
+const ROLE_LENGTH: usize = 54;
+
+/// The service account of `role`, added to `objects` with what its identity needs; the result is its name. All
+/// workloads of the namespace with that role share it. `path` is the field that names the role.
 pub(crate) fn service_account(
-    _cx: &Context<'_>,
+    cx: &Context<'_>,
     role: &Role,
-    _objects: &mut Manifests,
-    _notes: &mut Diagnostics,
+    path: &FieldPath,
+    objects: &mut Manifests,
+    notes: &mut Diagnostics,
 ) -> String {
-    role.name.clone()
+    let name = service_account_name(role);
+    let mut metadata = cx.shared_metadata(&name, "iam-role");
+    match cx.settings.iam {
+        Iam::Irsa => {
+            let role_arn = (ROLE_ANNOTATION.to_owned(), role.arn.clone());
+            metadata.annotations = Some(BTreeMap::from([role_arn]));
+        }
+        Iam::PodIdentity => associate(cx, role, &name, path, objects, notes),
+        // Validation rejects roles then.
+        Iam::None => {}
+    }
+    trust_policy(cx, role, &name, path, notes);
+    objects.push(Object::ServiceAccount(ServiceAccount {
+        metadata,
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }));
+    name
+}
+
+fn service_account_name(role: &Role) -> String {
+    let base = kname(&format!("ecs-{}", role.name), ROLE_LENGTH);
+    format!("{base}-{}", hex_digest(&role.arn, 8))
+}
+
+/// Says once a role and document who must be let in.
+fn trust_policy(
+    cx: &Context<'_>,
+    role: &Role,
+    name: &str,
+    path: &FieldPath,
+    notes: &mut Diagnostics,
+) {
+    let namespace = &cx.settings.namespace;
+    let (actions, principal) = match cx.settings.iam {
+        Iam::PodIdentity => (
+            "sts:AssumeRole and sts:TagSession",
+            "pods.eks.amazonaws.com".to_owned(),
+        ),
+        Iam::Irsa | Iam::None => (
+            "sts:AssumeRoleWithWebIdentity",
+            format!("system:serviceaccount:{namespace}:{name}"),
+        ),
+    };
+    report_trust(role, actions, principal, path, notes);
+}
+
+/// Reports what the trust policy of `role` must allow, unless that was said.
+pub(crate) fn report_trust(
+    role: &Role,
+    actions: &str,
+    principal: String,
+    path: &FieldPath,
+    notes: &mut Diagnostics,
+) {
+    let message = Message::TrustPolicyMustAllowCluster {
+        role: role.name.clone(),
+        actions: actions.to_owned(),
+        principal,
+    };
+    if !notes.iter().any(|finding| finding.message == message) {
+        notes.report(path.clone(), message);
+    }
+}
+
+/// The Pod Identity association, made where the ACK controller for EKS can act on it; else a note has the command.
+fn associate(
+    cx: &Context<'_>,
+    role: &Role,
+    name: &str,
+    path: &FieldPath,
+    objects: &mut Manifests,
+    notes: &mut Diagnostics,
+) {
+    let cluster = cx.settings.eks_cluster_name.as_deref();
+    let namespace = &cx.settings.namespace;
+    if let Some(cluster) = cluster
+        && cx.settings.has(Addon::AckEks)
+    {
+        objects.push(Object::Custom(CustomObject {
+            api_version: "eks.services.k8s.aws/v1alpha1",
+            kind: "PodIdentityAssociation",
+            metadata: cx.shared_metadata(name, "iam-role"),
+            spec: json!({
+                "clusterName": cluster,
+                "namespace": namespace,
+                "serviceAccount": name,
+                "roleARN": role.arn,
+            }),
+        }));
+        return;
+    }
+    let message = Message::PodIdentityAssociationMissing {
+        cluster: cluster.unwrap_or("...").to_owned(),
+        ns: namespace.clone(),
+        sa: name.to_owned(),
+        arn: role.arn.clone(),
+    };
+    if !notes.iter().any(|finding| finding.message == message) {
+        notes.report(path.clone(), message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::testing::{Scenario, assert_object, yaml};
+
+    const ARN: &str = "arn:aws:iam::123456789012:role/web-task-role";
+    const NAME: &str = "ecs-web-task-role-bef44bda";
+
+    fn with_role(role: &str) -> Scenario {
+        Scenario::service(format!(
+            r#"{{"family": "web", {role}
+                "containerDefinitions": [{{"name": "web", "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1", "memory": 64}}]}}"#
+        ))
+    }
+
+    fn task_role() -> Scenario {
+        with_role(&format!(r#""taskRoleArn": "{ARN}","#))
+    }
+
+    #[test]
+    fn a_task_role_becomes_a_service_account() {
+        let outcome = task_role().run();
+        assert_object(
+            outcome.object("ServiceAccount", NAME),
+            "
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: ecs-web-task-role-bef44bda
+  annotations:
+    eks.amazonaws.com/role-arn: arn:aws:iam::123456789012:role/web-task-role
+  labels:
+    app.kubernetes.io/managed-by: ecs-operator
+automountServiceAccountToken: false
+",
+        );
+        assert_eq!(outcome.pod_spec()["serviceAccountName"], NAME);
+        assert_eq!(outcome.pod_spec()["automountServiceAccountToken"], false);
+        assert!(!outcome.has("InstanceRoleReachable"));
+        assert!(!outcome.has("ExecutionRoleNotUsedForImagePull"));
+        assert!(outcome.messages().contains(&
+            "taskRoleArn: TrustPolicyMustAllowCluster: the trust policy of web-task-role must allow the cluster; allow sts:AssumeRoleWithWebIdentity for system:serviceaccount:default:ecs-web-task-role-bef44bda".to_owned()
+        ), "{:?}", outcome.messages());
+    }
+
+    #[test]
+    fn pod_identity_associates_the_role() {
+        let scenario = task_role().settings(|s| s.iam = Iam::PodIdentity);
+        let outcome = scenario.clone().run();
+        let account = outcome.object("ServiceAccount", NAME);
+        assert!(account["metadata"]["annotations"].is_null());
+        let message = "taskRoleArn: PodIdentityAssociationMissing: create it: aws eks create-pod-identity-association --cluster-name ... --namespace default --service-account ecs-web-task-role-bef44bda --role-arn arn:aws:iam::123456789012:role/web-task-role";
+        assert!(outcome.messages().contains(&message.to_owned()));
+
+        let named = scenario.settings(|s| s.eks_cluster_name = Some("prod".to_owned()));
+        let message = message.replace("--cluster-name ...", "--cluster-name prod");
+        assert!(named.clone().run().messages().contains(&message));
+
+        let outcome = named
+            .settings(|s| {
+                s.addons.insert(Addon::AckEks);
+            })
+            .run();
+        assert!(!outcome.has("PodIdentityAssociationMissing"));
+        let association = outcome.object("PodIdentityAssociation", NAME);
+        assert_eq!(association["apiVersion"], "eks.services.k8s.aws/v1alpha1");
+        assert_eq!(
+            association["spec"],
+            yaml(&format!(
+                "{{clusterName: prod, namespace: default, serviceAccount: {NAME}, roleARN: '{ARN}'}}"
+            ))
+        );
+    }
+
+    #[test]
+    fn without_a_task_role_the_node_role_is_reachable_and_pulls() {
+        let execution = r#""executionRoleArn": "arn:aws:iam::123456789012:role/exec","#;
+        let outcome = with_role(execution).run();
+        assert!(outcome.objects_of("ServiceAccount").is_empty());
+        let notes = outcome.messages();
+        for expected in [
+            "executionRoleArn: ExecutionRoleNotUsedForImagePull: the node role (or a kubelet credential provider) pulls 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1",
+            "taskRoleArn: InstanceRoleReachable: without a task role the node role may be reachable",
+        ] {
+            assert!(notes.contains(&expected.to_owned()), "{notes:?}");
+        }
+        let fargate = with_role(
+            r#""requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512","#,
+        );
+        assert!(!fargate.run().has("InstanceRoleReachable"));
+    }
+
+    #[test]
+    fn names_of_service_accounts_fit_and_are_per_role() {
+        let role = |arn: &str| Role {
+            arn: arn.to_owned(),
+            name: arn.rsplit('/').next().unwrap_or_default().to_owned(),
+        };
+        for (arn, expected) in [
+            (
+                "arn:aws:iam::123456789012:role/web-task-role",
+                "ecs-web-task-role-bef44bda",
+            ),
+            (
+                "arn:aws:iam::123456789012:role/web-exec",
+                "ecs-web-exec-bde6af5a",
+            ),
+        ] {
+            assert_eq!(service_account_name(&role(arn)), expected);
+        }
+        let other_path = service_account_name(&role("arn:aws:iam::123456789012:role/a/web-exec"));
+        assert_ne!(other_path, "ecs-web-exec-bde6af5a");
+        let long = service_account_name(&role(&format!("arn:aws:iam::1:role/{}", "R".repeat(64))));
+        assert_eq!(long.len(), 63);
+        let placeholder = service_account_name(&role("<role_arn>"));
+        assert!(placeholder.starts_with("ecs--role-arn-"), "{placeholder}");
+    }
 }

@@ -20,14 +20,14 @@ pub fn kname(name: &str, max: usize) -> String {
     marked(base, name, max)
 }
 
-/// Makes `name` the name of a Service. Before Kubernetes 1.36 that must not begin with a digit.
+/// Makes `name` the name of a Service, of at most `max` characters. Before Kubernetes 1.36 that must not begin with a digit.
 #[must_use]
-pub(crate) fn service_name(name: &str, kubernetes_minor: u32) -> String {
+pub(crate) fn service_name(name: &str, max: usize, kubernetes_minor: u32) -> String {
     let base = base(name);
     if kubernetes_minor < 36 && base.starts_with(|c: char| c.is_ascii_digit()) {
-        return marked(format!("x{base}"), name, LABEL_LENGTH);
+        return marked(format!("x{base}"), name, max);
     }
-    kname(name, LABEL_LENGTH)
+    kname(name, max)
 }
 
 fn base(name: &str) -> String {
@@ -80,8 +80,9 @@ mod tests {
 
     #[test]
     fn services_begin_with_a_letter_before_kubernetes_1_36() {
-        assert_eq!(service_name("web", 33), "web");
-        assert_eq!(service_name("2048", 36), "2048");
-        assert!(service_name("2048", 35).starts_with("x2048-"));
+        assert_eq!(service_name("web", 63, 33), "web");
+        assert_eq!(service_name("2048", 63, 36), "2048");
+        assert!(service_name("2048", 63, 35).starts_with("x2048-"));
+        assert_eq!(service_name(&"4".repeat(52), 52, 35).len(), 52);
     }
 }

@@ -1,27 +1,333 @@
 //! A stand-alone task as pods that run to completion.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 
-use super::{Context, Manifests, Object, pod};
-use crate::{diagnostic::Diagnostics, settings::Settings, validate::Task};
+use super::{
+    Context, LABEL_LENGTH, Manifests, Object,
+    labels::{Labels, tags_annotation},
+    pod,
+    service::{capacity, security_groups},
+};
+use crate::{
+    diagnostic::{Diagnostics, Message},
+    settings::Settings,
+    validate::{CapacityProvider, Task, clamp},
+};
+
+const STARTED_BY: &str = "ecs-operator.dev/started-by";
+const REFERENCE_ID: &str = "ecs-operator.dev/reference-id";
 
 /// Translates a stand-alone task into its pods and what they refer to; the notes say what differs from ECS.
+///
+/// Not a Job, which would retry.
 #[must_use]
 pub fn translate_task(task: &Task, settings: &Settings) -> (Manifests, Diagnostics) {
     let cx = Context::of_task(task, settings);
     let mut notes = Diagnostics::new();
-    let (template, mut objects) = pod::pod_template(&cx, &mut notes);
-    for index in 0..task.count {
+    report_name(&cx, &mut notes);
+    capacity::report(&cx, &mut notes);
+    let (mut template, mut objects) = pod::pod_template(&cx, &mut notes);
+    add_metadata(task, &mut template);
+    security_groups::apply(&cx, &task.network_configuration, &mut objects, &mut notes);
+    for (index, provider) in (0..task.count).zip(providers(task)) {
+        let mut template = template.clone();
+        capacity::place(&cx, provider, &mut template);
+        let mut spec = template.spec.unwrap_or_default();
+        pod::ebs_volume::claims_of_task(&cx, index, &mut spec, &mut objects);
         let mut metadata = cx.metadata(format!("{}-{index}", cx.name()));
-        metadata.annotations = template
-            .metadata
-            .as_ref()
-            .and_then(|m| m.annotations.clone());
+        if let Some(of_pods) = template.metadata {
+            metadata.labels = of_pods.labels;
+            metadata.annotations = of_pods.annotations;
+        }
         objects.push(Object::Pod(Pod {
             metadata,
-            spec: template.spec.clone(),
+            spec: Some(spec),
             status: None,
         }));
     }
-    (objects, notes)
+    (objects, task.overridden.relocate(notes))
+}
+
+/// The capacity provider of each task in turn; without a strategy, none for ever.
+fn providers(task: &Task) -> impl Iterator<Item = Option<&CapacityProvider>> {
+    let shares = capacity::shares(clamp(task.count), &task.capacity);
+    let chosen: Vec<_> = shares
+        .into_iter()
+        .flat_map(|(provider, count)| (0..count).map(move |_| Some(provider)))
+        .collect();
+    chosen.into_iter().chain(std::iter::repeat(None))
+}
+
+/// Adds who started the task, its own name for itself, and its tags.
+fn add_metadata(task: &Task, template: &mut PodTemplateSpec) {
+    let metadata = template.metadata.get_or_insert_default();
+    let mut annotations: Labels = metadata.annotations.take().unwrap_or_default();
+    annotations.extend(tags_annotation(&task.tags));
+    if let Some(id) = &task.reference_id {
+        annotations.insert(REFERENCE_ID.to_owned(), id.clone());
+    }
+    if let Some(starter) = &task.started_by {
+        annotations.insert(STARTED_BY.to_owned(), starter.clone());
+        if is_label_value(starter) {
+            let labels = metadata.labels.get_or_insert_default();
+            labels.insert(STARTED_BY.to_owned(), starter.clone());
+        }
+    }
+    metadata.annotations = (!annotations.is_empty()).then_some(annotations);
+}
+
+/// Whether Kubernetes takes `text` as the value of a label
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>).
+fn is_label_value(text: &str) -> bool {
+    let alphanumeric = |c: char| c.is_ascii_alphanumeric();
+    text.len() <= LABEL_LENGTH
+        && text.starts_with(alphanumeric)
+        && text.ends_with(alphanumeric)
+        && text
+            .chars()
+            .all(|c| alphanumeric(c) || matches!(c, '-' | '_' | '.'))
+}
+
+fn report_name(cx: &Context<'_>, notes: &mut Diagnostics) {
+    let name = cx.name();
+    if name != cx.ecs_name() {
+        let original = cx.ecs_name().to_owned();
+        let path = cx.root().field("taskDefinition");
+        notes.report(path, Message::NameSanitized { original, name });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::{
+        diagnostic::Reason,
+        translate::testing::{Scenario, yaml},
+    };
+
+    const JOB: &str = r#"{"family": "job", "networkMode": "awsvpc", "tags": [{"key": "team", "value": "data"}, {"key": "env", "value": "dev"}],
+        "containerDefinitions": [
+        {"name": "work", "image": "busybox", "memory": 256, "cpu": 100, "command": ["run"],
+         "environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+         "secrets": [{"name": "TOKEN", "valueFrom": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:token-AbCdEf"}]},
+        {"name": "side", "image": "busybox", "memory": 64, "essential": false}]}"#;
+    const ROLE: &str = r#""executionRoleArn": "arn:aws:iam::111122223333:role/exec""#;
+
+    fn run(request: &str) -> crate::translate::testing::Outcome {
+        let job = JOB.replacen('{', &format!("{{{ROLE}, "), 1);
+        Scenario::task(job).request(request).run()
+    }
+
+    fn annotation(request: &str, name: &str) -> Value {
+        run(request).pod()["metadata"]["annotations"][name].clone()
+    }
+
+    #[test]
+    fn each_task_is_a_pod_that_ends() {
+        let outcome = run(r#"{"count": 3, "group": "nightly"}"#);
+        for name in ["job-0", "job-1", "job-2"] {
+            let pod = outcome.object("Pod", name);
+            assert_eq!(pod["spec"]["restartPolicy"], "Never");
+            let labels = &pod["metadata"]["labels"];
+            assert_eq!(labels["ecs-operator.dev/task"], "job");
+            assert_eq!(labels["ecs-operator.dev/group"], "nightly");
+            assert_eq!(pod["metadata"]["ownerReferences"], Value::Null);
+        }
+        assert_eq!(outcome.objects_of("Pod").len(), 3);
+        assert_eq!(run("{}").objects_of("Pod").len(), 1);
+    }
+
+    #[test]
+    fn who_started_it_is_an_annotation_and_a_label_where_it_can_be() {
+        for (starter, label) in [
+            ("ci_42", json!("ci_42")),
+            ("ecs-svc/123", Value::Null),
+            ("-ci", Value::Null),
+            (&"x".repeat(64), Value::Null),
+        ] {
+            let outcome = run(&format!(
+                r#"{{"startedBy": "{starter}", "referenceId": "r 1"}}"#
+            ));
+            let metadata = &outcome.pod()["metadata"];
+            assert_eq!(
+                metadata["annotations"]["ecs-operator.dev/started-by"],
+                starter
+            );
+            assert_eq!(metadata["labels"]["ecs-operator.dev/started-by"], label);
+            assert_eq!(
+                metadata["annotations"]["ecs-operator.dev/reference-id"],
+                "r 1"
+            );
+        }
+    }
+
+    #[test]
+    fn tags_of_the_task_win_over_those_of_its_definition() {
+        let tags = r#""tags": [{"key": "env", "value": "prod"}]"#;
+        for (request, expected) in [
+            ("{}".to_owned(), Value::Null),
+            (format!("{{{tags}}}"), json!(r#"{"env":"prod"}"#)),
+            (
+                format!(r#"{{{tags}, "propagateTags": "NONE"}}"#),
+                json!(r#"{"env":"prod"}"#),
+            ),
+            (
+                format!(r#"{{{tags}, "propagateTags": "TASK_DEFINITION"}}"#),
+                json!(r#"{"env":"prod","team":"data"}"#),
+            ),
+        ] {
+            assert_eq!(
+                annotation(&request, "ecs-operator.dev/tags"),
+                expected,
+                "{request}"
+            );
+        }
+    }
+
+    #[test]
+    fn overrides_replace_what_the_definition_says() {
+        let outcome = run(
+            r#"{"overrides": {"containerOverrides": [{"name": "work", "command": ["sh", "-c", "echo $(date)"],
+            "cpu": 512, "memory": 1024, "memoryReservation": 128,
+            "resourceRequirements": [{"type": "GPU", "value": "1"}]}]}}"#,
+        );
+        let work = outcome.container("work");
+        assert_eq!(work["args"], yaml("[sh, -c, echo $$(date)]"));
+        assert_eq!(
+            work["resources"],
+            yaml(
+                "{limits: {memory: 1Gi, nvidia.com/gpu: '1'}, requests: {cpu: 500m, memory: 128Mi}}"
+            )
+        );
+        let side = outcome.container("side");
+        assert_eq!(side["resources"]["limits"], yaml("{memory: 64Mi}"));
+    }
+
+    #[test]
+    fn the_size_of_the_task_can_be_overridden() {
+        let fargate = r#"{"launchType": "FARGATE", "overrides": {"cpu": "1 vCPU", "memory": "3 GB", "ephemeralStorage": {"sizeInGiB": 40}}}"#;
+        let outcome = run(fargate);
+        let size = yaml("{cpu: '1', memory: 3Gi}");
+        assert_eq!(outcome.pod_spec()["resources"]["limits"], size);
+        let storage = &outcome.container("work")["resources"]["limits"]["ephemeral-storage"];
+        assert_eq!(*storage, "40Gi");
+    }
+
+    #[test]
+    fn findings_about_an_override_point_at_it() {
+        let at = "overrides.containerOverrides[0]";
+        for (request, expected) in [
+            (
+                r#"{"launchType": "FARGATE", "overrides": {"cpu": "256", "memory": "4 GB"}}"#,
+                "overrides.memory: FargateCpuMemory: Fargate has no size with cpu 256 and memory 4096; memory for 256 must be one of 512, 1024, 2048".to_owned(),
+            ),
+            (
+                r#"{"overrides": {"containerOverrides": [{"name": "work", "memory": 2}]}}"#,
+                format!("{at}.memory: ContainerMemoryTooSmall: 2 MiB is below the minimum of 6 MiB"),
+            ),
+            (
+                r#"{"overrides": {"containerOverrides": [{"name": "work", "resourceRequirements": [{"type": "GPU", "value": "ALL"}]}]}}"#,
+                format!("{at}.resourceRequirements[0].value: GpuAllUnsupported: ALL cannot be requested; give the number of GPUs"),
+            ),
+            (
+                r#"{"overrides": {"containerOverrides": [{"name": "wrok", "cpu": 1}]}}"#,
+                format!("{at}.name: UnknownContainer: container wrok does not exist in the task definition"),
+            ),
+            (
+                r#"{"overrides": {"containerOverrides": [{"cpu": 1}]}}"#,
+                format!("{at}.name: RequiredField: name is required"),
+            ),
+            (
+                r#"{"overrides": {"containerOverrides": [{"name": "work", "environment": [{"name": "TOKEN", "value": "x"}]}]}}"#,
+                format!("{at}.environment[0].name: SecretEnvNameConflict: TOKEN is set in environment and in secrets"),
+            ),
+            (
+                r#"{"overrides": {"ephemeralStorage": {"sizeInGiB": 176}, "cpu": "256", "memory": "512"}, "launchType": "FARGATE"}"#,
+                "overrides.ephemeralStorage.sizeInGiB: EphemeralStorageTooLarge: EKS Fargate gives at most 175 GiB, 176 asked".to_owned(),
+            ),
+        ] {
+            let job = JOB.replacen('{', &format!("{{{ROLE}, "), 1);
+            let scenario = Scenario::task(job)
+                .request(request)
+                .settings(|s| s.compute = crate::settings::Compute::EksFargate);
+            assert_eq!(scenario.rejections(), [expected], "{request}");
+        }
+        let storage = r#"{"overrides": {"ephemeralStorage": {"sizeInGiB": 30}}}"#;
+        let notes = run(storage).notes_of(&[Reason::EphemeralStorageOnEc2]);
+        assert_eq!(
+            notes,
+            ["overrides.ephemeralStorage.sizeInGiB: EphemeralStorageOnEc2"]
+        );
+    }
+
+    #[test]
+    fn requests_that_ecs_refuses_are_rejected() {
+        let long = "x".repeat(8192 - 55);
+        let overrides = |command: &str| {
+            format!(
+                r#"{{"overrides": {{"containerOverrides": [{{"name": "work", "command": ["{command}"]}}]}}}}"#
+            )
+        };
+        let job = JOB.replacen('{', &format!("{{{ROLE}, "), 1);
+        Scenario::task(job.as_str()).request(overrides(&long)).run();
+        for (request, expected) in [
+            (
+                r#"{"count": 0}"#.to_owned(),
+                "count: TaskCountRange: count must be 1..10",
+            ),
+            (
+                r#"{"count": 11}"#.to_owned(),
+                "count: TaskCountRange: count must be 1..10",
+            ),
+            (
+                r#"{"group": "service:web"}"#.to_owned(),
+                "group: InvalidTaskGroup: group service:web must not start with service:",
+            ),
+            (
+                r#"{"propagateTags": "SERVICE"}"#.to_owned(),
+                "propagateTags: PropagateTagsService: propagateTags SERVICE is not allowed for tasks",
+            ),
+            (
+                r#"{"taskDefinition": "job:*"}"#.to_owned(),
+                "taskDefinition: InvalidTaskDefinitionReference: job:* is not family, family:revision or a task definition ARN",
+            ),
+            (
+                r#"{"tags": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}]}"#.to_owned(),
+                "tags[1].key: DuplicateTag: tag key a is used twice",
+            ),
+            (
+                overrides(&format!("{long}x")),
+                "overrides: OverridesTooLong: overrides are 8193 characters, the limit is 8192",
+            ),
+        ] {
+            let scenario = Scenario::task(job.as_str()).request(request);
+            assert_eq!(scenario.rejections(), [expected]);
+        }
+    }
+
+    #[test]
+    fn tasks_split_over_capacity_providers() {
+        let outcome = run(
+            r#"{"count": 3, "capacityProviderStrategy": [{"capacityProvider": "spot", "base": 2, "weight": 0},
+            {"capacityProvider": "on-demand", "weight": 1}]}"#,
+        );
+        let providers: Vec<&Value> = outcome
+            .objects_of("Pod")
+            .into_iter()
+            .map(|pod| &pod["spec"]["nodeSelector"]["ecs-operator.dev/capacity-provider"])
+            .collect();
+        assert_eq!(providers, ["spot", "spot", "on-demand"]);
+    }
+
+    #[test]
+    fn security_groups_select_the_tasks() {
+        let outcome = run(
+            r#"{"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}}"#,
+        );
+        let policy = outcome.object("SecurityGroupPolicy", "job");
+        let selector = &policy["spec"]["podSelector"]["matchLabels"];
+        assert_eq!(*selector, yaml("{ecs-operator.dev/task: job}"));
+        assert!(outcome.has("SubnetsNotEnforced"));
+    }
 }

@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::{translate_service, translate_task};
 use crate::{
     crd::ServiceExtensions,
-    diagnostic::{Diagnostics, Severity},
+    diagnostic::{Diagnostics, Reason, Severity},
     ecs,
     settings::{Mode, Settings},
-    validate::{self, ServiceInput, TaskDefinitionInput, TaskInput},
+    validate::{self, ServiceInput, TaskDefinitionInput, TaskDefinitionReference, TaskInput},
 };
 
 /// A task definition with the service or task that runs it.
@@ -99,14 +99,17 @@ impl Scenario {
     fn outcome(&self) -> Result<Outcome, Diagnostics> {
         let definition: ecs::TaskDefinition = parse(&self.definition);
         let name = definition.family.clone().unwrap_or_default();
-        let task_definition = TaskDefinitionInput {
+        let task_definition = |reference: Option<&str>| TaskDefinitionInput {
             request: &definition,
-            revision: None,
+            revision: reference
+                .and_then(TaskDefinitionReference::parse)
+                .and_then(|reference| reference.revision),
         };
         let (manifests, notes) = match &self.request {
             Request::Service(text) => {
                 let mut request: ecs::Service = parse(text);
-                request.service_name.get_or_insert(name);
+                request.service_name.get_or_insert_with(|| name.clone());
+                request.task_definition.get_or_insert(name);
                 if request.scheduling_strategy.as_deref() != Some("DAEMON") {
                     request.desired_count.get_or_insert(1);
                 }
@@ -114,16 +117,18 @@ impl Scenario {
                 let input = ServiceInput {
                     request: &request,
                     extensions: &extensions,
-                    task_definition,
+                    task_definition: task_definition(request.task_definition.as_deref()),
                 };
                 let service = validate::validate_service(&input, &self.settings)?;
                 translate_service(&service, &self.settings)
             }
             Request::Task(text) => {
+                let mut request: ecs::Task = parse(text);
+                request.task_definition.get_or_insert(name.clone());
                 let input = TaskInput {
                     name: &name,
-                    request: &parse(text),
-                    task_definition,
+                    request: &request,
+                    task_definition: task_definition(request.task_definition.as_deref()),
                 };
                 let task = validate::validate_task(&input, &self.settings)?;
                 translate_task(&task, &self.settings)
@@ -221,6 +226,17 @@ impl Outcome {
         lines(warnings, false)
     }
 
+    /// The findings with one of these reasons as `path: Reason`, sorted. Other features may add theirs.
+    pub(crate) fn notes_of(&self, reasons: &[Reason]) -> Vec<String> {
+        let mut notes = Diagnostics::new();
+        for finding in self.notes.iter() {
+            if reasons.contains(&finding.reason()) {
+                notes.report(finding.path.clone(), finding.message.clone());
+            }
+        }
+        lines(notes, false)
+    }
+
     /// The findings as `path: Reason: message; help`, sorted.
     pub(crate) fn messages(&self) -> Vec<String> {
         lines(self.notes.clone(), true)
@@ -240,6 +256,25 @@ pub(crate) fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("YAML of the test")
 }
 
+/// Compares a whole object with an example, which has fewer labels and may leave the namespace out.
+#[track_caller]
+pub(crate) fn assert_object(actual: &Value, example: &str) {
+    let expected = yaml(example);
+    let mut actual = actual.clone();
+    let metadata = actual["metadata"].as_object_mut().expect("metadata");
+    if expected["metadata"].get("namespace").is_none() {
+        metadata.remove("namespace");
+    }
+    let wanted = expected["metadata"]["labels"].as_object();
+    if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+        labels.retain(|label, _| wanted.is_some_and(|wanted| wanted.contains_key(label)));
+        if labels.is_empty() {
+            metadata.remove("labels");
+        }
+    }
+    assert_eq!(actual, expected, "{actual:#}");
+}
+
 #[track_caller]
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> T {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
@@ -250,15 +285,13 @@ fn lines(findings: Diagnostics, texts: bool) -> Vec<String> {
         .into_sorted()
         .into_iter()
         .map(|finding| {
-            let mut line = format!("{}: {}", finding.path, finding.reason());
-            if texts {
-                line.push_str(&format!(": {}", finding.message));
-                let help = finding.message.help();
-                if !help.is_empty() {
-                    line.push_str(&format!("; {help}"));
-                }
+            let line = format!("{}: {}", finding.path, finding.reason());
+            let help = finding.message.help();
+            match (texts, help.as_str()) {
+                (false, _) => line,
+                (true, "") => format!("{line}: {}", finding.message),
+                (true, _) => format!("{line}: {}; {help}", finding.message),
             }
-            line
         })
         .collect()
 }

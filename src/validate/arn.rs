@@ -18,23 +18,60 @@ pub struct Arn<'a> {
 }
 
 impl<'a> Arn<'a> {
-    /// Splits an ARN; `None` if it is not one.
+    /// Splits an ARN; `None` if it is not one. Colons of placeholders such as `${AWS::Region}` do not count.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        if parts.next() != Some("arn") {
-            return None;
-        }
+        let rest = text.strip_prefix("arn:")?;
+        let (partition, rest) = split_colon(rest)?;
+        let (service, rest) = split_colon(rest)?;
+        let (region, rest) = split_colon(rest)?;
+        let (account, resource) = split_colon(rest)?;
         let arn = Self {
-            partition: parts.next()?,
-            service: parts.next()?,
-            region: parts.next()?,
-            account: parts.next()?,
-            resource: parts.next()?,
+            partition,
+            service,
+            region,
+            account,
+            resource,
         };
         (!arn.partition.is_empty() && !arn.service.is_empty() && !arn.resource.is_empty())
             .then_some(arn)
     }
+}
+
+/// The text before and after the first colon that is not part of a placeholder in braces or angle brackets.
+pub(super) fn split_colon(text: &str) -> Option<(&str, &str)> {
+    let mut closing = Vec::new();
+    for (position, c) in text.char_indices() {
+        match c {
+            ':' if closing.is_empty() => {
+                return Some((text.get(..position)?, text.get(position + 1..)?));
+            }
+            '{' => closing.push('}'),
+            '<' => closing.push('>'),
+            _ if closing.last() == Some(&c) => {
+                closing.pop();
+            }
+            _ => {}
+        }
+    }
+    // A bracket that nothing closes is no placeholder.
+    if closing.is_empty() {
+        None
+    } else {
+        text.split_once(':')
+    }
+}
+
+/// Whether something in `text` is still to be filled in: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`.
+///
+/// The reader tells the user about placeholders. Here it only matters that such a text is not judged by its
+/// characters.
+pub(super) fn has_placeholder(text: &str) -> bool {
+    let paired = |open: char, close: char| {
+        text.split_once(open)
+            .is_some_and(|(_, rest)| rest.contains(close))
+    };
+    paired('<', '>') || paired('{', '}') || paired('%', '%') || text.contains("$$$")
 }
 
 /// What `taskDefinition` names: a family, and a revision if it is pinned.
@@ -75,6 +112,130 @@ impl fmt::Display for TaskDefinitionReference<'_> {
         match self.revision {
             Some(revision) => write!(f, "{}:{revision}", self.family),
             None => f.write_str(self.family),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_arn_has_six_parts_and_placeholders_are_whole() {
+        type Parts<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
+        let table: &[(&str, Option<Parts<'_>>)] = &[
+            (
+                "arn:aws:iam::123456789012:role/web",
+                Some(("aws", "iam", "", "123456789012", "role/web")),
+            ),
+            (
+                "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/a:b",
+                Some((
+                    "aws-cn",
+                    "ssm",
+                    "cn-north-1",
+                    "123456789012",
+                    "parameter/a:b",
+                )),
+            ),
+            ("arn:aws:s3:::b/x", Some(("aws", "s3", "", "", "b/x"))),
+            (
+                "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/web",
+                Some((
+                    "${AWS::Partition}",
+                    "iam",
+                    "",
+                    "${AWS::AccountId}",
+                    "role/web",
+                )),
+            ),
+            (
+                "arn:aws:iam::{{ must_env `A:B` }}:role/web",
+                Some(("aws", "iam", "", "{{ must_env `A:B` }}", "role/web")),
+            ),
+            (
+                "arn:aws:iam::<account:id>:role/web",
+                Some(("aws", "iam", "", "<account:id>", "role/web")),
+            ),
+            ("arn:aws:iam::1:", None),
+            ("arn:aws:iam:role/web", None),
+            ("arn::iam::1:role/web", None),
+            ("web", None),
+            ("", None),
+        ];
+        for (text, expected) in table {
+            let found = Arn::parse(text).map(|arn| {
+                (
+                    arn.partition,
+                    arn.service,
+                    arn.region,
+                    arn.account,
+                    arn.resource,
+                )
+            });
+            assert_eq!(found, *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_task_definition_is_named_by_family_revision_or_arn() {
+        for (text, expected) in [
+            ("web", Some(("web", None))),
+            ("web:3", Some(("web", Some(3)))),
+            (
+                "arn:aws:ecs:us-east-1:123456789012:task-definition/web:3",
+                Some(("web", Some(3))),
+            ),
+            (
+                "arn:aws:ecs:us-east-1:123456789012:task-definition/web",
+                Some(("web", None)),
+            ),
+            ("arn:aws:ecs:us-east-1:123456789012:service/web", None),
+            ("arn:aws:iam::123456789012:role/web", None),
+            ("web:0", None),
+            ("web:latest", None),
+            ("web:3:4", None),
+            ("we b", None),
+            (":3", None),
+            ("", None),
+        ] {
+            let found = TaskDefinitionReference::parse(text).map(|r| (r.family, r.revision));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn placeholders_are_seen() {
+        for (text, expected) in [
+            ("<role_arn>", true),
+            ("${ROLE}", true),
+            ("{{role-arn}}", true),
+            ("%ROLE%", true),
+            ("$$$ROLE$$$", true),
+            ("arn:aws:iam::${ID}:role/web", true),
+            ("web-role", false),
+            ("100%", false),
+            ("a > b", false),
+            ("$HOME", false),
+        ] {
+            assert_eq!(has_placeholder(text), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in "(arn:)?[a-z:/<>{}$%é ]{0,40}") {
+            let _ = has_placeholder(&text);
+            if let Some(arn) = Arn::parse(&text) {
+                let Arn { partition, service, region, account, resource } = arn;
+                prop_assert_eq!(
+                    format!("arn:{partition}:{service}:{region}:{account}:{resource}"),
+                    text
+                );
+            } else if let Some(reference) = TaskDefinitionReference::parse(&text) {
+                prop_assert!(text.starts_with(reference.family));
+            }
         }
     }
 }

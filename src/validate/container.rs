@@ -1,16 +1,17 @@
 //! One container: image, process, and what it shares with no other file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Architecture, ContainerResources, Environment, Firelens, HealthCheck, Logging, Mount,
-    NamespaceMode, OperatingSystem, Platform, Port, PullSecret, Restart, Scope, SecretVariable,
-    Security, WindowsBuild, validate_container_resources, validate_environment, validate_firelens,
-    validate_health_check, validate_logging, validate_mounts, validate_ports, validate_pull_secret,
-    validate_restart, validate_secrets, validate_security,
+    Architecture, ContainerResources, Environment, Firelens, HealthCheck, ImageVolumes, Logging,
+    Mount, NamespaceMode, OperatingSystem, Platform, Port, PullSecret, Restart, Scope,
+    SecretVariable, Security, WindowsBuild, image_volumes, validate_container_resources,
+    validate_environment, validate_firelens, validate_health_check, validate_logging,
+    validate_mounts, validate_ports, validate_pull_secret, validate_restart, validate_secrets,
+    validate_security,
 };
 use crate::{
-    diagnostic::{Diagnostics, FieldPath},
+    diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
 };
 
@@ -47,6 +48,8 @@ pub struct Container {
     pub stop_timeout: Option<i64>,
     /// Mounts of volumes, those of `volumesFrom` included.
     pub mounts: Vec<Mount>,
+    /// Entries of `volumesFrom` that share no mounts.
+    pub image_volumes: Vec<ImageVolumes>,
     /// User, capabilities and other limits of the process.
     pub security: Security,
     /// Where the logs go.
@@ -102,6 +105,7 @@ pub(crate) fn validate_container(
         start_timeout: raw.start_timeout,
         stop_timeout: raw.stop_timeout,
         mounts: validate_mounts(raw, scope, path, sink),
+        image_volumes: image_volumes(raw, scope),
         security: validate_security(raw, scope, path, sink),
         logging: validate_logging(raw, scope, path, sink),
         firelens: validate_firelens(raw, scope, path, sink),
@@ -109,8 +113,106 @@ pub(crate) fn validate_container(
     }
 }
 
-/// Checks what concerns the task as a whole and no other file: names, duplicates, platform, namespaces, tags.
-pub(crate) fn validate_task_fields(_scope: &Scope<'_>, _root: &FieldPath, _sink: &mut Diagnostics) {
+/// Checks what concerns the task as a whole and no other file: names, essential containers, namespaces, platform, tags.
+pub(crate) fn validate_task_fields(scope: &Scope<'_>, root: &FieldPath, sink: &mut Diagnostics) {
+    let containers = &scope.request.container_definitions;
+    let at = root.field("containerDefinitions");
+    let mut names = BTreeSet::new();
+    for (index, container) in containers.iter().enumerate() {
+        let name = container.name.as_deref().unwrap_or_default();
+        if !names.insert(name) {
+            let allowed = "a name that no other container has".to_owned();
+            let value = name.to_owned();
+            sink.report(
+                at.index(index).field("name"),
+                Message::InvalidValue { value, allowed },
+            );
+        }
+    }
+    if !containers.is_empty() && containers.iter().all(|c| c.essential == Some(false)) {
+        sink.report(at, Message::NoEssentialContainer);
+    }
+    validate_tags(&scope.request.tags, &root.field("tags"), sink);
+    namespaces(scope, root, sink);
+    validate_platform(scope, &root.field("runtimePlatform"), sink);
+    sandbox(
+        scope,
+        &root
+            .field("trustedExecutionConfiguration")
+            .field("isolationMode"),
+        sink,
+    );
+}
+
+/// Checks the keys of tags.
+pub(crate) fn validate_tags(tags: &[ecs::Tag], path: &FieldPath, sink: &mut Diagnostics) {
+    let mut keys = BTreeSet::new();
+    for (index, tag) in tags.iter().enumerate() {
+        let key = tag.key.as_deref().unwrap_or_default();
+        let at = path.index(index).field("key");
+        let value = key.to_owned();
+        if key.is_empty() || key.to_ascii_lowercase().starts_with("aws:") {
+            let allowed = "a key that does not begin with aws:".to_owned();
+            sink.report(at, Message::InvalidValue { value, allowed });
+        } else if !keys.insert(key) {
+            sink.report(at, Message::DuplicateTag { value });
+        }
+    }
+}
+
+fn namespaces(scope: &Scope<'_>, root: &FieldPath, sink: &mut Diagnostics) {
+    let request = scope.request;
+    if scope.fargate && request.pid_mode.as_deref() == Some("host") {
+        sink.report(root.field("pidMode"), Message::FargatePidMode);
+    }
+    for (field, given) in [
+        ("pidMode", &request.pid_mode),
+        ("ipcMode", &request.ipc_mode),
+    ] {
+        let field_name = field.to_owned();
+        if given.is_some() && scope.windows {
+            sink.report(
+                root.field(field),
+                Message::WindowsUnsupportedParameter { field: field_name },
+            );
+        } else if given.is_some() && scope.fargate && field == "ipcMode" {
+            sink.report(
+                root.field(field),
+                Message::FargateUnsupportedParameter { field: field_name },
+            );
+        }
+    }
+}
+
+fn validate_platform(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) {
+    let path = path.field("operatingSystemFamily");
+    let family = scope
+        .request
+        .runtime_platform
+        .as_ref()
+        .and_then(|platform| platform.operating_system_family.clone());
+    match family {
+        Some(value) if scope.windows && WindowsBuild::of_family(&value).is_none() => {
+            sink.report(path, Message::WindowsVersionUnsupported { value });
+        }
+        Some(_) if scope.windows && scope.eks_fargate() => {
+            sink.report(path, Message::WindowsOnFargate)
+        }
+        _ => {}
+    }
+}
+
+fn sandbox(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) {
+    let configuration = scope.request.trusted_execution_configuration.as_ref();
+    match configuration.and_then(|configuration| configuration.isolation_mode.as_deref()) {
+        Some("ISOLATED_SANDBOX") if scope.settings.isolated_sandbox_runtime_class.is_none() => {
+            sink.report(path.clone(), Message::SandboxNeedsRuntimeClass);
+        }
+        Some("CONFIDENTIAL_SANDBOX") => {
+            sink.report(path.clone(), Message::ConfidentialSandboxUnsupported)
+        }
+        _ => {}
+    }
 }
 
 /// Whether the task definition asks for Windows.
@@ -128,14 +230,10 @@ pub(crate) fn platform(scope: &Scope<'_>) -> Platform {
     let os = match raw.operating_system_family.as_deref() {
         None if scope.fargate => Some(OperatingSystem::Linux),
         None => None,
-        Some("LINUX") => Some(OperatingSystem::Linux),
-        Some(family) if family.contains("2019") => {
-            Some(OperatingSystem::Windows(WindowsBuild::Server2019))
-        }
-        Some(family) if family.contains("2025") => {
-            Some(OperatingSystem::Windows(WindowsBuild::Server2025))
-        }
-        Some(_) => Some(OperatingSystem::Windows(WindowsBuild::Server2022)),
+        Some(family) => Some(
+            WindowsBuild::of_family(family)
+                .map_or(OperatingSystem::Linux, OperatingSystem::Windows),
+        ),
     };
     let architecture = match raw.cpu_architecture.as_deref() {
         Some("ARM64") => Some(Architecture::Arm64),

@@ -127,10 +127,10 @@ impl Graph {
         let mut queue = VecDeque::from([start]);
         while let Some(at) = queue.pop_front() {
             for edge in self.edges.iter().filter(|edge| edge.dependent == at) {
-                if !came_from.contains_key(&edge.target) {
-                    came_from.insert(edge.target, at);
+                came_from.entry(edge.target).or_insert_with(|| {
                     queue.push_back(edge.target);
-                }
+                    at
+                });
             }
         }
         came_from
@@ -164,8 +164,10 @@ pub(crate) fn validate_graph(scope: &Scope<'_>, sink: &mut Diagnostics) -> Graph
         edges: strongest(edges),
     };
     report_cycles(&graph, containers, sink);
-    for (index, raw) in containers.iter().enumerate() {
-        check_timeouts(raw, scope.fargate, &container_path(index), sink);
+    if scope.fargate {
+        for (index, raw) in containers.iter().enumerate() {
+            check_fargate_timeouts(raw, &container_path(index), sink);
+        }
     }
     let settings = scope.settings;
     if settings.essential_exit == EssentialExit::RestartAllContainers
@@ -336,29 +338,20 @@ fn report_cycles(graph: &Graph, containers: &[ecs::ContainerDefinition], sink: &
     }
 }
 
-/// Checks `startTimeout` and `stopTimeout`, whose range depends on Fargate. Both are in seconds.
-fn check_timeouts(
+/// Fargate allows less than the reader, which does not know of it. Both times are in seconds.
+fn check_fargate_timeouts(
     raw: &ecs::ContainerDefinition,
-    fargate: bool,
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) {
-    let lowest = [
-        ("startTimeout", raw.start_timeout, 1),
-        ("stopTimeout", raw.stop_timeout, 0),
+    let members = [
+        ("startTimeout", raw.start_timeout),
+        ("stopTimeout", raw.stop_timeout),
     ];
-    for (name, value, lowest) in lowest {
-        let Some(value) = value else { continue };
-        let (fits, allowed) = if fargate {
-            (
-                (2..=120).contains(&value),
-                "2 to 120 seconds on Fargate".to_owned(),
-            )
-        } else {
-            (value >= lowest, format!("at least {lowest} seconds"))
-        };
-        if !fits {
+    for (name, value) in members {
+        if let Some(value) = value.filter(|value| !(2..=120).contains(value)) {
             let value = value.to_string();
+            let allowed = "2 to 120 seconds on Fargate".to_owned();
             sink.report(path.field(name), Message::InvalidValue { value, allowed });
         }
     }

@@ -1,6 +1,9 @@
 //! `serviceRegistries`: AWS Cloud Map.
 
-use super::{Protocol, TaskDefinition, load_balancer};
+use super::{
+    Protocol, TaskDefinition,
+    load_balancer::{self, not_a_port},
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -56,7 +59,12 @@ fn registry_port(
             .flat_map(|container| &container.ports)
             .find(|port| i64::from(port.container_port) == number)
             .map_or(Protocol::Tcp, |port| port.protocol);
-        return u16::try_from(number).ok().map(|port| (port, protocol));
+        // The API takes 0, but nobody can connect to it, and no Service has it.
+        let port = u16::try_from(number).ok().filter(|port| *port > 0);
+        if port.is_none() {
+            sink.report(path.field("port"), not_a_port(number));
+        }
+        return port.map(|port| (port, protocol));
     }
     match (container_name, container_port) {
         (None, None) => None,

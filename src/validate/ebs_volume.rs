@@ -102,22 +102,6 @@ pub(crate) fn validate_ebs_volumes(
             None => sink.report(at, required("managedEBSVolume")),
         }
     }
-    for volume in &task_definition.volumes {
-        let configured = entries
-            .iter()
-            .any(|(name, _)| name.as_deref() == Some(volume.name.as_str()));
-        if volume.source == VolumeSource::ConfiguredAtLaunch && !configured {
-            sink.report(
-                FieldPath::root(Subject::TaskDefinition)
-                    .field("volumes")
-                    .index(volume.index)
-                    .field("configuredAtLaunch"),
-                Message::VolumeNotConfiguredAtLaunch {
-                    name: volume.name.clone(),
-                },
-            );
-        }
-    }
     volumes
 }
 

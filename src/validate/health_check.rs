@@ -9,7 +9,7 @@ use crate::{
 /// A container health check with ECS's defaults filled in. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
-    /// The argument vector that the probe runs (`CMD-SHELL` is already `/bin/sh -c`).
+    /// The argument vector that the probe runs; `CMD-SHELL` is the platform's shell already.
     pub command: Vec<String>,
     /// Seconds between checks.
     pub interval: i64,

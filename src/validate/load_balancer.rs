@@ -213,6 +213,13 @@ pub(super) fn find_container<'a>(
     container
 }
 
+pub(super) fn not_a_port(number: i64) -> Message {
+    Message::InvalidValue {
+        value: number.to_string(),
+        allowed: "must be 1 to 65535".to_owned(),
+    }
+}
+
 pub(super) fn required(name: &str) -> Message {
     Message::RequiredField {
         name: name.to_owned(),
@@ -236,6 +243,9 @@ pub(crate) fn validate_expose(
         scheme,
         certificate_arns,
     } = raw;
+    if r#type.is_none() {
+        sink.report(path.field("type"), required("type"));
+    }
     let network = one_of(r#type.as_deref(), ["alb", "nlb"], &path.field("type"), sink);
     let internal = one_of(
         scheme.as_deref(),
@@ -243,6 +253,16 @@ pub(crate) fn validate_expose(
         &path.field("scheme"),
         sink,
     );
+    let route = route.as_deref().unwrap_or("/");
+    if !route.starts_with('/') {
+        sink.report(
+            path.field("path"),
+            Message::InvalidValue {
+                value: route.to_owned(),
+                allowed: "must begin with /".to_owned(),
+            },
+        );
+    }
     let class = &settings.ingress_class;
     if !network && class != "alb" && !certificate_arns.is_empty() {
         sink.report(
@@ -253,14 +273,19 @@ pub(crate) fn validate_expose(
             },
         );
     }
-    let (name, number) = default_port(container_name.as_deref(), *container_port, task_definition);
-    let port = mapped_port(name, number, task_definition, path, sink)?;
+    let port = mapped_port(
+        container_name.as_deref(),
+        *container_port,
+        task_definition,
+        path,
+        sink,
+    )?;
     Some(Expose {
         kind: if network {
             ExposeKind::Network
         } else {
             ExposeKind::Application {
-                path: route.clone().unwrap_or_else(|| "/".to_owned()),
+                path: route.to_owned(),
             }
         },
         port: port.container_port,
@@ -284,29 +309,6 @@ fn one_of(value: Option<&str>, words: [&str; 2], path: &FieldPath, sink: &mut Di
         );
     }
     value == other
-}
-
-/// Fills in the container and the port where the task definition has only one.
-fn default_port<'a>(
-    container_name: Option<&'a str>,
-    container_port: Option<i64>,
-    task_definition: &'a TaskDefinition,
-) -> (Option<&'a str>, Option<i64>) {
-    let mut with_ports = task_definition
-        .containers
-        .iter()
-        .filter(|container| container_name.is_none_or(|name| container.name == name))
-        .filter(|container| !container.ports.is_empty());
-    match (with_ports.next(), with_ports.next()) {
-        (Some(only), None) => {
-            let port = match only.ports.as_slice() {
-                [port] => Some(i64::from(port.container_port)),
-                _ => None,
-            };
-            (Some(&only.name), container_port.or(port))
-        }
-        _ => (container_name, container_port),
-    }
 }
 
 impl NetworkMode {

@@ -9,11 +9,15 @@ mod container;
 mod dependencies;
 mod deployment;
 mod discovery;
+mod docker_volume;
 mod ebs_volume;
+mod efs;
 mod environment;
+mod firelens;
 mod health_check;
 mod load_balancer;
 mod logging;
+mod mount;
 mod network;
 mod network_configuration;
 mod placement;
@@ -26,6 +30,7 @@ mod service;
 mod service_connect;
 mod task;
 mod task_definition;
+mod task_override;
 mod volume;
 
 pub use arn::*;
@@ -34,10 +39,13 @@ pub use dependencies::*;
 pub use deployment::*;
 pub use discovery::*;
 pub use ebs_volume::*;
+pub use efs::*;
 pub use environment::*;
+pub use firelens::*;
 pub use health_check::*;
 pub use load_balancer::*;
 pub use logging::*;
+pub use mount::*;
 pub use network::*;
 pub use network_configuration::*;
 pub use placement::*;
@@ -50,6 +58,7 @@ pub use service::*;
 pub use service_connect::*;
 pub use task::*;
 pub use task_definition::*;
+pub use task_override::*;
 pub use volume::*;
 
 use crate::{ecs, settings::Settings};
@@ -66,6 +75,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) network_mode: NetworkMode,
     /// Whether the pods end by themselves (`RunTask`) or run for ever (a service).
     pub(crate) standalone_task: bool,
+    /// The volumes that the service or task configures.
+    pub(crate) configured_volumes: &'a [&'a str],
 }
 
 /// A count of the API, whose integers may be out of range in a shape that no reader checked.

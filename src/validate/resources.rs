@@ -373,3 +373,295 @@ fn gpus(
     }
     count
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{settings::Compute, translate::testing::Scenario};
+
+    #[test]
+    fn sizes_are_numbers_or_have_a_unit() {
+        for (text, units) in [
+            ("256", Some(256)),
+            (" 256 ", Some(256)),
+            ("1 vCPU", Some(1024)),
+            ("1vcpu", Some(1024)),
+            (".25 vcpu", Some(256)),
+            ("0.25 VCPU", Some(256)),
+            ("16 vCPU", Some(16384)),
+            ("0.5 vCPU", Some(512)),
+            ("1.0005 vCPU", None),
+            ("1. vCPU", None),
+            (". vCPU", None),
+            ("vCPU", None),
+            ("1  vCPU", None),
+            ("-1", None),
+            ("+1", None),
+            ("1 GB", None),
+            ("0x100", None),
+            ("", None),
+            ("99999999999999999999 vCPU", None),
+            ("0.0000000000000000000000001 vCPU", None),
+        ] {
+            assert_eq!(parse_cpu(text), units, "{text:?}");
+        }
+        for (text, mib) in [
+            ("512", Some(512)),
+            ("0.5GB", Some(512)),
+            ("1 GB", Some(1024)),
+            ("1gb", Some(1024)),
+            ("30GB", Some(30720)),
+            ("1.0005 GB", None),
+            ("1 GiB", None),
+            ("512 MB", None),
+            ("1 vCPU", None),
+        ] {
+            assert_eq!(parse_memory(text), mib, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn eks_fargate_adds_256_mib_and_rounds_up() {
+        for (cpu, memory, provisioned) in [
+            (Some(256), Some(512), Some((256, 1024))),
+            (Some(256), Some(1024), Some((256, 2048))),
+            (Some(256), Some(2048), Some((512, 3072))),
+            (Some(512), Some(4096), Some((1024, 5120))),
+            (Some(1024), Some(8192), Some((2048, 9216))),
+            (Some(4096), Some(30720), Some((8192, 32768))),
+            (Some(16384), Some(122_880), None),
+            (None, None, Some((256, 512))),
+        ] {
+            let size = TaskSize {
+                cpu_units: cpu,
+                memory_mib: memory,
+            };
+            assert_eq!(eks_fargate_size(size), provisioned, "{cpu:?} {memory:?}");
+        }
+    }
+
+    /// A task definition of one container `a` with these members.
+    fn definition(members: &str, container: &str) -> String {
+        format!(
+            r#"{{"family": "f", "networkMode": "awsvpc", {members}
+            "containerDefinitions": [{{"name": "a", "image": "busybox"{container}}}]}}"#
+        )
+    }
+
+    const FARGATE: &str = r#""requiresCompatibilities": ["FARGATE"],"#;
+
+    #[test]
+    fn fargate_has_certain_sizes_only() {
+        let rows: [(i64, &[i64]); 7] = [
+            (256, &[512, 1024, 2048]),
+            (512, &[1024, 2048, 3072, 4096]),
+            (1024, &[2048, 3072, 4096, 5120, 6144, 7168, 8192]),
+            (2048, &[4096, 5120, 16384]),
+            (4096, &[8192, 9216, 30720]),
+            (8192, &[16384, 20480, 61440]),
+            (16384, &[32768, 40960, 122_880]),
+        ];
+        let sized = |cpu: i64, memory: i64| {
+            Scenario::service(definition(
+                &format!(r#"{FARGATE} "cpu": "{cpu}", "memory": "{memory}","#),
+                "",
+            ))
+        };
+        for (cpu, memories) in rows {
+            for memory in memories {
+                sized(cpu, *memory).run();
+            }
+            let first = memories.first().expect("a row has memories");
+            let last = memories.last().expect("a row has memories");
+            for memory in [first - 1, first / 2, first + 512 - 256, last + 1024] {
+                let rejections = sized(cpu, memory).rejections();
+                let text = format!(
+                    "memory: FargateCpuMemory: Fargate has no size with cpu {cpu} and memory {memory}; memory for {cpu} must be one of {first}, "
+                );
+                assert!(
+                    matches!(&rejections[..], [one] if one.starts_with(&text)),
+                    "{rejections:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_size_that_fargate_does_not_have_names_those_that_it_has() {
+        let cpus = "cpu must be one of 256, 512, 1024, 2048, 4096, 8192, 16384";
+        let windows =
+            r#""runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"},"#;
+        for (members, expected) in [
+            (
+                r#""cpu": "256", "memory": "4 GB","#.to_owned(),
+                "memory: FargateCpuMemory: Fargate has no size with cpu 256 and memory 4096; memory for 256 must be one of 512, 1024, 2048".to_owned(),
+            ),
+            (
+                r#""cpu": "300", "memory": "512","#.to_owned(),
+                format!("cpu: FargateCpuMemory: Fargate has no size with cpu 300 and memory 512; {cpus}"),
+            ),
+            (
+                r#""cpu": ".5 vCPU","#.to_owned(),
+                "memory: FargateCpuMemory: Fargate has no size with cpu 512 and memory none; memory for 512 must be one of 1024, 2048, 3072, 4096".to_owned(),
+            ),
+            (
+                String::new(),
+                format!("cpu: FargateCpuMemory: Fargate has no size with cpu none and memory none; {cpus}"),
+            ),
+            (
+                format!(r#"{windows} "cpu": "512", "memory": "1024","#),
+                "cpu: FargateCpuMemory: Fargate has no size with cpu 512 and memory 1024; cpu for Windows must be one of 1024, 2048, 4096, 8192, 16384".to_owned(),
+            ),
+            (
+                r#""cpu": "1 core", "memory": "512","#.to_owned(),
+                "cpu: InvalidValue: 1 core: CPU units such as 256, or vCPUs such as .25 vCPU that are whole units".to_owned(),
+            ),
+        ] {
+            let scenario = Scenario::service(definition(&format!("{FARGATE} {members}"), ""));
+            assert_eq!(scenario.rejections(), [expected], "{members}");
+        }
+    }
+
+    #[test]
+    fn containers_fit_into_their_task() {
+        let container = "containerDefinitions[0]";
+        for (members, resources, expected) in [
+            (
+                "",
+                "",
+                format!(
+                    "{container}: MemoryRequired: container a needs memory or memoryReservation, or the task needs memory"
+                ),
+            ),
+            (
+                "",
+                r#", "memory": 5"#,
+                format!(
+                    "{container}.memory: ContainerMemoryTooSmall: 5 MiB is below the minimum of 6 MiB"
+                ),
+            ),
+            (
+                "",
+                r#", "memory": 64, "memoryReservation": 65"#,
+                format!(
+                    "{container}.memory: MemoryBelowReservation: memory 64 is below memoryReservation 65"
+                ),
+            ),
+            (
+                r#""cpu": "256","#,
+                r#", "memory": 64, "cpu": 257"#,
+                "cpu: ContainerCpuExceedsTask: containers reserve 257 cpu units, the task has 256"
+                    .to_owned(),
+            ),
+            (
+                r#""memory": "512","#,
+                r#", "memory": 513"#,
+                format!(
+                    "{container}.memory: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512"
+                ),
+            ),
+            (
+                r#""memory": "512","#,
+                r#", "memoryReservation": 513"#,
+                format!(
+                    "{container}.memoryReservation: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512"
+                ),
+            ),
+            (
+                r#""memory": "512","#,
+                r#", "memoryReservation": 256, "memory": 512}, {"name": "b", "image": "busybox", "memory": 257"#,
+                "memory: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512"
+                    .to_owned(),
+            ),
+            (
+                r#""cpu": "127","#,
+                r#", "memory": 64"#,
+                "cpu: InvalidValue: 127: 128 to 196608 CPU units".to_owned(),
+            ),
+            (
+                r#""memory": "0","#,
+                "",
+                "memory: InvalidValue: 0: MiB such as 512, or GB such as 0.5GB that are whole MiB"
+                    .to_owned(),
+            ),
+        ] {
+            let scenario = Scenario::service(definition(members, resources));
+            assert_eq!(scenario.rejections(), [expected], "{members} {resources}");
+        }
+        for (members, resources) in [
+            ("", r#", "memory": 6, "memoryReservation": 6"#),
+            ("", r#", "memoryReservation": 4, "cpu": 0"#),
+            (
+                r#""cpu": "256", "memory": "512","#,
+                r#", "cpu": 256, "memory": 512"#,
+            ),
+        ] {
+            Scenario::service(definition(members, resources)).run();
+        }
+    }
+
+    #[test]
+    fn only_a_number_of_gpus_can_be_asked_for() {
+        let path = ", \"memory\": 64, \"resourceRequirements\": ";
+        let at = "containerDefinitions[0].resourceRequirements[0]";
+        for (members, requirement, expected) in [
+            (
+                "",
+                r#"{"type": "GPU", "value": "ALL"}"#,
+                format!(
+                    "{at}.value: GpuAllUnsupported: ALL cannot be requested; give the number of GPUs"
+                ),
+            ),
+            (
+                "",
+                r#"{"type": "GPU", "value": "0"}"#,
+                format!("{at}.value: InvalidValue: 0: a whole number of GPUs"),
+            ),
+            (
+                "",
+                r#"{"type": "GPU", "value": "1.5"}"#,
+                format!("{at}.value: InvalidValue: 1.5: a whole number of GPUs"),
+            ),
+            (
+                "",
+                r#"{"type": "InferenceAccelerator", "value": "device_1"}"#,
+                format!(
+                    "{at}.type: ElasticInferenceDiscontinued: Elastic Inference no longer exists; use GPU or Neuron instances"
+                ),
+            ),
+            (
+                "",
+                r#"{"type": "NeuronDevice", "value": "ALL"}"#,
+                format!(
+                    "{at}.type: NeuronAllUnsupported: ALL cannot be requested; use resource aws.amazon.com/neuron with a count through a pod patch"
+                ),
+            ),
+            (
+                r#""requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512","#,
+                r#"{"type": "GPU", "value": "1"}"#,
+                format!("{at}.type: FargateGpu: Fargate has no GPUs; use EC2 capacity"),
+            ),
+        ] {
+            let scenario =
+                Scenario::service(definition(members, &format!("{path}[{requirement}]")));
+            assert_eq!(scenario.rejections(), [expected], "{requirement}");
+        }
+    }
+
+    #[test]
+    fn eks_fargate_has_a_largest_size() {
+        let members = format!(
+            r#"{FARGATE} "cpu": "16 vCPU", "memory": "120 GB", "ephemeralStorage": {{"sizeInGiB": 176}},"#
+        );
+        let scenario = Scenario::service(definition(&members, ""));
+        scenario.run();
+        let scenario = scenario.settings(|s| s.compute = Compute::EksFargate);
+        assert_eq!(
+            scenario.rejections(),
+            [
+                "ephemeralStorage.sizeInGiB: EphemeralStorageTooLarge: EKS Fargate gives at most 175 GiB, 176 asked",
+                "memory: EksFargateTooLarge: 16384 CPU units and 122880 MiB plus 256 MiB exceed the largest EKS Fargate size (16 vCPU, 120 GB)",
+            ]
+        );
+    }
+}

@@ -1,28 +1,282 @@
 //! IAM roles.
 
-use super::Arn;
+use super::{Arn, Scope, arn::has_placeholder};
 use crate::{
-    diagnostic::{Diagnostics, FieldPath},
-    settings::Settings,
+    diagnostic::{Diagnostics, FieldPath, Message},
+    settings::{Iam, SecretStore, Settings},
 };
 
 /// An IAM role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Role {
-    /// The full ARN.
+    /// The full ARN; with placeholders where the input has them.
     pub arn: String,
-    /// The last part of its name.
+    /// The last part of its name: `web` of `arn:aws:iam::123456789012:role/teams/web`.
     pub name: String,
 }
 
 /// Validates a role given as an ARN or a name; a name needs the account of the settings.
 pub(crate) fn validate_role(
     raw: Option<&str>,
-    _settings: &Settings,
-    _path: &FieldPath,
-    _sink: &mut Diagnostics,
+    settings: &Settings,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
 ) -> Option<Role> {
-    let raw = raw?;
-    let _arn = Arn::parse(raw);
-    None
+    let raw = raw.filter(|raw| !raw.is_empty())?;
+    if settings.iam == Iam::None {
+        sink.report(
+            path.clone(),
+            Message::RolesDisabled {
+                value: raw.to_owned(),
+            },
+        );
+        return None;
+    }
+    match read_role(raw, settings) {
+        Ok(role) => Some(role),
+        Err(message) => {
+            sink.report(path.clone(), message);
+            None
+        }
+    }
+}
+
+/// Validates `executionRoleArn`. Only reading secrets needs it here: images are pulled by the node. So where no secret
+/// is read with it, neither a missing account nor switched-off roles are in the way.
+pub(crate) fn validate_execution_role(
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<Role> {
+    let raw = scope.request.execution_role_arn.as_deref();
+    let settings = scope.settings;
+    if settings.secret_store == SecretStore::PerExecutionRole && super::reads_secrets(scope.request)
+    {
+        return validate_role(raw, settings, path, sink);
+    }
+    let raw = raw.filter(|raw| !raw.is_empty())?;
+    match read_role(raw, settings) {
+        Ok(role) => Some(role),
+        Err(Message::RoleNameNeedsAccountId { value }) => Some(Role {
+            name: last_part(&value),
+            arn: value,
+        }),
+        Err(message) => {
+            sink.report(path.clone(), message);
+            None
+        }
+    }
+}
+
+fn read_role(raw: &str, settings: &Settings) -> Result<Role, Message> {
+    let invalid = || Message::InvalidValue {
+        value: raw.to_owned(),
+        allowed: "the ARN or the name of an IAM role is needed".to_owned(),
+    };
+    let role = |arn: String| Role {
+        name: last_part(&arn),
+        arn,
+    };
+    if let Some(arn) = Arn::parse(raw) {
+        let path = arn.resource.strip_prefix("role/");
+        return match path {
+            Some(path) if arn.service == "iam" && !path.is_empty() && !path.ends_with('/') => {
+                Ok(role(raw.to_owned()))
+            }
+            _ if has_placeholder(raw) => Ok(role(raw.to_owned())),
+            _ => Err(invalid()),
+        };
+    }
+    // Whatever stands in for the role will be an ARN or a name; either way it names one role.
+    if has_placeholder(raw) {
+        return Ok(role(raw.to_owned()));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
+    if raw.ends_with('/') || !raw.chars().all(plain) {
+        return Err(invalid());
+    }
+    let account =
+        settings
+            .aws_account_id
+            .as_ref()
+            .ok_or_else(|| Message::RoleNameNeedsAccountId {
+                value: raw.to_owned(),
+            })?;
+    let name = raw.trim_start_matches('/');
+    let partition = &settings.aws_partition;
+    Ok(role(format!("arn:{partition}:iam::{account}:role/{name}")))
+}
+
+/// The text after the last slash; the whole text if nothing stands there.
+fn last_part(arn: &str) -> String {
+    arn.rsplit('/')
+        .next()
+        .filter(|name| !name.is_empty())
+        .unwrap_or(arn)
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        diagnostic::{Reason, Subject},
+        ecs,
+        validate::NetworkMode,
+    };
+    use proptest::prelude::*;
+
+    fn read(raw: &str, settings: &Settings) -> Result<(String, String), Vec<Reason>> {
+        let mut sink = Diagnostics::new();
+        let path = FieldPath::root(Subject::TaskDefinition).field("taskRoleArn");
+        let role = validate_role(Some(raw), settings, &path, &mut sink);
+        let reasons: Vec<_> = sink.iter().map(|finding| finding.reason()).collect();
+        match role {
+            Some(role) if reasons.is_empty() => Ok((role.arn, role.name)),
+            _ => Err(reasons),
+        }
+    }
+
+    #[test]
+    fn roles_are_arns_names_or_placeholders() {
+        let with_account = Settings {
+            aws_account_id: Some("123456789012".to_owned()),
+            ..Settings::default()
+        };
+        let table = [
+            (
+                "arn:aws:iam::123456789012:role/web",
+                Ok(("arn:aws:iam::123456789012:role/web", "web")),
+            ),
+            (
+                "arn:aws:iam::123456789012:role/service-role/teams/web",
+                Ok((
+                    "arn:aws:iam::123456789012:role/service-role/teams/web",
+                    "web",
+                )),
+            ),
+            ("web", Ok(("arn:aws:iam::123456789012:role/web", "web"))),
+            (
+                "service-role/web",
+                Ok(("arn:aws:iam::123456789012:role/service-role/web", "web")),
+            ),
+            ("<role_arn>", Ok(("<role_arn>", "<role_arn>"))),
+            ("${ROLE}", Ok(("${ROLE}", "${ROLE}"))),
+            (
+                "{{tfstate `aws_iam_role.web.arn`}}",
+                Ok((
+                    "{{tfstate `aws_iam_role.web.arn`}}",
+                    "{{tfstate `aws_iam_role.web.arn`}}",
+                )),
+            ),
+            (
+                "arn:aws:iam::{{must_env `ID`}}:role/web",
+                Ok(("arn:aws:iam::{{must_env `ID`}}:role/web", "web")),
+            ),
+            (
+                "arn:aws:iam::123456789012:user/web",
+                Err(Reason::InvalidValue),
+            ),
+            ("arn:aws:s3:::role/web", Err(Reason::InvalidValue)),
+            ("arn:aws:iam::123456789012:role/", Err(Reason::InvalidValue)),
+            ("web role", Err(Reason::InvalidValue)),
+            ("arn:aws:iam", Err(Reason::InvalidValue)),
+        ];
+        for (raw, expected) in table {
+            let expected = expected
+                .map(|(arn, name)| (arn.to_owned(), name.to_owned()))
+                .map_err(|reason| vec![reason]);
+            assert_eq!(read(raw, &with_account), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_name_needs_the_account_and_roles_must_be_on() {
+        let settings = Settings::default();
+        assert_eq!(
+            read("web", &settings),
+            Err(vec![Reason::RoleNameNeedsAccountId])
+        );
+        let china = Settings {
+            aws_account_id: Some("1".to_owned()),
+            aws_partition: "aws-cn".to_owned(),
+            ..Settings::default()
+        };
+        assert_eq!(
+            read("web", &china),
+            Ok(("arn:aws-cn:iam::1:role/web".to_owned(), "web".to_owned()))
+        );
+        let off = Settings {
+            iam: Iam::None,
+            ..Settings::default()
+        };
+        assert_eq!(
+            read("arn:aws:iam::123456789012:role/web", &off),
+            Err(vec![Reason::RolesDisabled])
+        );
+    }
+
+    #[test]
+    fn an_execution_role_is_only_judged_where_secrets_need_it() {
+        let off = Settings {
+            iam: Iam::None,
+            ..Settings::default()
+        };
+        let cluster = Settings {
+            iam: Iam::None,
+            secret_store: SecretStore::Cluster,
+            ..Settings::default()
+        };
+        let secret = ecs::ContainerDefinition {
+            secrets: vec![ecs::Secret {
+                name: Some("A".to_owned()),
+                value_from: Some("a".to_owned()),
+            }],
+            ..ecs::ContainerDefinition::default()
+        };
+        let plain = ecs::ContainerDefinition::default();
+        let arn = "arn:aws:iam::123456789012:role/exec";
+        for (raw, container, settings, expected) in [
+            ("exec", &plain, &Settings::default(), vec![]),
+            (arn, &plain, &off, vec![]),
+            (arn, &secret, &cluster, vec![]),
+            (arn, &secret, &Settings::default(), vec![]),
+            (
+                "exec",
+                &secret,
+                &Settings::default(),
+                vec![Reason::RoleNameNeedsAccountId],
+            ),
+            (arn, &secret, &off, vec![Reason::RolesDisabled]),
+            ("no role", &plain, &off, vec![Reason::InvalidValue]),
+        ] {
+            let request = ecs::TaskDefinition {
+                execution_role_arn: Some(raw.to_owned()),
+                container_definitions: vec![container.clone()],
+                ..ecs::TaskDefinition::default()
+            };
+            let scope = Scope {
+                settings,
+                request: &request,
+                fargate: false,
+                windows: false,
+                network_mode: NetworkMode::of(&request),
+                standalone_task: false,
+                configured_volumes: &[],
+            };
+            let mut sink = Diagnostics::new();
+            let path = FieldPath::root(Subject::TaskDefinition).field("executionRoleArn");
+            let role = validate_execution_role(&scope, &path, &mut sink);
+            let reasons: Vec<_> = sink.iter().map(|finding| finding.reason()).collect();
+            assert_eq!(role.is_some(), expected.is_empty(), "{raw}");
+            assert_eq!(reasons, expected, "{raw}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_role_is_read_without_panic(raw in "(arn:aws:iam::)?[a-z:/<>{}$% ]{0,30}") {
+            let _ = read(&raw, &Settings::default());
+        }
+    }
 }

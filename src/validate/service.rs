@@ -112,18 +112,7 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
         &root,
         sink,
     );
-    let compatible = &input.task_definition.request.requires_compatibilities;
-    let only_fargate = !compatible.is_empty() && compatible.iter().all(|c| c == "FARGATE");
-    if daemon && (capacity.asks_for_fargate() || only_fargate) {
-        sink.report(root.field("schedulingStrategy"), Message::DaemonOnFargate);
-    }
-    let task_definition = validate_task_definition(
-        input.task_definition,
-        capacity.asks_for_fargate(),
-        false,
-        settings,
-        sink,
-    );
+    let task_definition = definition(input, daemon, &capacity, settings, sink);
     let name = raw.service_name.clone().unwrap_or_default();
     let tags = super::task_definition::tags(&raw.tags);
     let auto_scaling = validate_scaling(
@@ -134,72 +123,50 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
         settings,
         sink,
     );
+    let deployment = validate_deployment(
+        raw.deployment_configuration.as_ref(),
+        daemon,
+        settings,
+        &root.field("deploymentConfiguration"),
+        sink,
+    );
+    let Traffic {
+        load_balancers,
+        expose,
+        service_registries,
+        service_connect,
+    } = traffic(input, &task_definition, settings, &root, sink);
+    let placement = validate_placement(
+        &raw.placement_constraints,
+        &raw.placement_strategy,
+        task_definition.fargate,
+        &task_definition.constraints,
+        &root,
+        sink,
+    );
+    let volumes = validate_ebs_volumes(
+        VolumeConfigurations::Service(&raw.volume_configurations),
+        &task_definition,
+        &tags,
+        settings,
+        &root,
+        sink,
+    );
     Service {
         cluster: raw.cluster.clone(),
         scheduling: scheduling(raw, daemon, auto_scaling.as_ref()),
-        deployment: validate_deployment(
-            raw.deployment_configuration.as_ref(),
-            daemon,
-            settings,
-            &root.field("deploymentConfiguration"),
-            sink,
-        ),
-        load_balancers: validate_load_balancers(
-            &raw.load_balancers,
-            &task_definition,
-            settings,
-            &root.field("loadBalancers"),
-            sink,
-        ),
-        expose: validate_expose(
-            input
-                .extensions
-                .kubernetes
-                .as_ref()
-                .and_then(|kubernetes| kubernetes.expose.as_ref()),
-            &task_definition,
-            settings,
-            &root.field("kubernetes").field("expose"),
-            sink,
-        ),
-        service_registries: validate_service_registries(
-            &raw.service_registries,
-            &task_definition,
-            &root.field("serviceRegistries"),
-            sink,
-        ),
-        service_connect: validate_service_connect(
-            raw.service_connect_configuration.as_ref(),
-            &name,
-            &task_definition,
-            &root.field("serviceConnectConfiguration"),
-            sink,
-        ),
-        placement: validate_placement(
-            &raw.placement_constraints,
-            &raw.placement_strategy,
-            task_definition.fargate,
-            &task_definition.constraints,
-            &root,
-            sink,
-        ),
+        deployment,
+        load_balancers,
+        expose,
+        service_registries,
+        service_connect,
+        placement,
         availability_zone_rebalancing: raw.availability_zone_rebalancing.as_deref()
             == Some("ENABLED"),
         network_configuration: validate_network_configuration(raw.network_configuration.as_ref()),
-        volumes: validate_ebs_volumes(
-            VolumeConfigurations::Service(&raw.volume_configurations),
-            &task_definition,
-            &tags,
-            settings,
-            &root,
-            sink,
-        ),
+        volumes,
         health_check_grace_period_seconds: raw.health_check_grace_period_seconds,
-        propagated_tags: match raw.propagate_tags.as_deref() {
-            Some("TASK_DEFINITION") => task_definition.tags.clone(),
-            Some("SERVICE") => tags.clone(),
-            _ => BTreeMap::new(),
-        },
+        propagated_tags: propagated_tags(raw, &task_definition),
         tags,
         desired_count_ignored: daemon && raw.desired_count.is_some(),
         auto_scaling,
@@ -209,7 +176,98 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
     }
 }
 
+fn definition(
+    input: &ServiceInput<'_>,
+    daemon: bool,
+    capacity: &Capacity,
+    settings: &Settings,
+    sink: &mut Diagnostics,
+) -> TaskDefinition {
+    let compatible = &input.task_definition.request.requires_compatibilities;
+    let only_fargate = !compatible.is_empty() && compatible.iter().all(|c| c == "FARGATE");
+    if daemon && (capacity.asks_for_fargate() || only_fargate) {
+        let path = FieldPath::root(Subject::Service).field("schedulingStrategy");
+        sink.report(path, Message::DaemonOnFargate);
+    }
+    let configured_volumes: Vec<_> = input
+        .request
+        .volume_configurations
+        .iter()
+        .filter_map(|volume| volume.name.as_deref())
+        .collect();
+    validate_task_definition(
+        input.task_definition,
+        capacity.asks_for_fargate(),
+        false,
+        &configured_volumes,
+        settings,
+        sink,
+    )
+}
+
+/// How others reach the tasks.
+struct Traffic {
+    load_balancers: Vec<LoadBalancer>,
+    expose: Option<Expose>,
+    service_registries: Vec<ServiceRegistry>,
+    service_connect: Option<ServiceConnect>,
+}
+
+fn traffic(
+    input: &ServiceInput<'_>,
+    task_definition: &TaskDefinition,
+    settings: &Settings,
+    root: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Traffic {
+    let raw = input.request;
+    let kubernetes = input.extensions.kubernetes.as_ref();
+    Traffic {
+        load_balancers: validate_load_balancers(
+            &raw.load_balancers,
+            task_definition,
+            settings,
+            &root.field("loadBalancers"),
+            sink,
+        ),
+        expose: validate_expose(
+            kubernetes.and_then(|kubernetes| kubernetes.expose.as_ref()),
+            task_definition,
+            settings,
+            &root.field("kubernetes").field("expose"),
+            sink,
+        ),
+        service_registries: validate_service_registries(
+            &raw.service_registries,
+            task_definition,
+            &root.field("serviceRegistries"),
+            sink,
+        ),
+        service_connect: validate_service_connect(
+            raw.service_connect_configuration.as_ref(),
+            raw.service_name.as_deref().unwrap_or_default(),
+            task_definition,
+            &root.field("serviceConnectConfiguration"),
+            sink,
+        ),
+    }
+}
+
+fn propagated_tags(
+    raw: &ecs::Service,
+    task_definition: &TaskDefinition,
+) -> BTreeMap<String, String> {
+    match raw.propagate_tags.as_deref() {
+        Some("TASK_DEFINITION") => task_definition.tags.clone(),
+        Some("SERVICE") => super::task_definition::tags(&raw.tags),
+        _ => BTreeMap::new(),
+    }
+}
+
 /// Checks what is about the request alone.
+///
+/// `forceNewDeployment` is not looked at: it asks for an event, and a state cannot hold it. The operator writes the time
+/// of the request into the pod template; the reader says that nothing does so offline.
 fn check_request(raw: &ecs::Service, daemon: bool, root: &FieldPath, sink: &mut Diagnostics) {
     let at = root.field("taskDefinition");
     match raw.task_definition.as_deref() {
@@ -265,5 +323,159 @@ fn scheduling(raw: &ecs::Service, daemon: bool, scaling: Option<&AutoScaling>) -
             Some(range) => desired.max(range.min_capacity).min(range.max_capacity),
             None => desired,
         })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The rejections of a service, whose request is taken as it is.
+    fn rejections(request: &Value, compatibilities: &[&str]) -> Vec<String> {
+        let definition: ecs::TaskDefinition = serde_json::from_value(json!({
+            "family": "web", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "requiresCompatibilities": compatibilities,
+            "containerDefinitions": [{"name": "web", "image": "nginx"}],
+        }))
+        .expect("the shape takes it");
+        let request: ecs::Service =
+            serde_json::from_value(request.clone()).expect("the shape takes it");
+        let input = ServiceInput {
+            request: &request,
+            extensions: &crd::ServiceExtensions::default(),
+            task_definition: TaskDefinitionInput {
+                request: &definition,
+                revision: None,
+            },
+        };
+        let Err(findings) = validate_service(&input, &Settings::default()) else {
+            return Vec::new();
+        };
+        findings
+            .into_sorted()
+            .into_iter()
+            .map(|finding| format!("{}: {}", finding.path, finding.reason()))
+            .collect()
+    }
+
+    #[test]
+    fn a_service_names_its_task_definition() {
+        for good in [
+            "web",
+            "web:7",
+            "arn:aws:ecs:us-east-1:123456789012:task-definition/web:7",
+        ] {
+            let request = json!({"serviceName": "web", "taskDefinition": good, "desiredCount": 1});
+            assert_eq!(rejections(&request, &[]), [""; 0], "{good}");
+        }
+        for bad in [
+            "web:*",
+            "web:latest",
+            "{{ .TaskDefinition }}",
+            "arn:aws:ecs:us-east-1:123456789012:service/web",
+        ] {
+            let request = json!({"serviceName": "web", "taskDefinition": bad, "desiredCount": 1});
+            assert_eq!(
+                rejections(&request, &[]),
+                ["taskDefinition: InvalidTaskDefinitionReference"],
+                "{bad}"
+            );
+        }
+        assert_eq!(
+            rejections(&json!({"serviceName": "web"}), &[]),
+            [
+                "desiredCount: DesiredCountRequired",
+                "taskDefinition: TaskDefinitionRequired"
+            ]
+        );
+    }
+
+    #[test]
+    fn daemons_run_on_nodes_and_nothing_else_is_chosen_for_them() {
+        let daemon = |more: Value| {
+            let mut request = json!({"serviceName": "web", "taskDefinition": "web", "schedulingStrategy": "DAEMON"});
+            let members = more.as_object().expect("an object").clone();
+            request.as_object_mut().expect("an object").extend(members);
+            request
+        };
+        for (request, compatibilities, expected) in [
+            (daemon(json!({})), vec!["EC2", "FARGATE"], vec![]),
+            (
+                daemon(json!({})),
+                vec!["FARGATE"],
+                vec!["schedulingStrategy: DaemonOnFargate"],
+            ),
+            (
+                daemon(json!({"launchType": "FARGATE"})),
+                vec![],
+                vec!["schedulingStrategy: DaemonOnFargate"],
+            ),
+            (
+                daemon(json!({"placementStrategy": [{"type": "random"}]})),
+                vec![],
+                vec!["placementStrategy: DaemonPlacementStrategy"],
+            ),
+        ] {
+            assert_eq!(
+                rejections(&request, &compatibilities),
+                expected,
+                "{request}"
+            );
+        }
+        let volumes = json!([{"name": "data", "managedEBSVolume": {"sizeInGiB": 1}}]);
+        assert!(
+            rejections(&daemon(json!({"volumeConfigurations": volumes})), &[])
+                .contains(&"volumeConfigurations: DaemonVolumeConfigurations".to_owned())
+        );
+    }
+
+    #[test]
+    fn only_the_controller_of_ecs_deploys() {
+        for (controller, expected) in [
+            ("ECS", vec![]),
+            (
+                "CODE_DEPLOY",
+                vec!["deploymentController.type: DeploymentControllerUnsupported"],
+            ),
+            (
+                "EXTERNAL",
+                vec!["deploymentController.type: DeploymentControllerUnsupported"],
+            ),
+        ] {
+            let request = json!({"serviceName": "web", "taskDefinition": "web", "desiredCount": 1, "deploymentController": {"type": controller}});
+            assert_eq!(rejections(&request, &[]), expected);
+        }
+    }
+
+    #[test]
+    fn a_scalable_target_moves_the_desired_count() {
+        let range = |min_capacity, max_capacity| AutoScaling {
+            min_capacity,
+            max_capacity,
+            scale_in_suspended: false,
+            scale_out_suspended: false,
+            policies: Vec::new(),
+            forecast_only: Vec::new(),
+        };
+        for (desired, scaling, expected) in [
+            (1, Some(range(2, 10)), 2),
+            (20, Some(range(2, 10)), 10),
+            (5, Some(range(2, 10)), 5),
+            (5, Some(range(0, 0)), 0),
+            (5, None, 5),
+            (-1, None, 0),
+        ] {
+            let raw = ecs::Service {
+                desired_count: Some(desired),
+                ..ecs::Service::default()
+            };
+            assert_eq!(
+                scheduling(&raw, false, scaling.as_ref()),
+                Scheduling::Replica {
+                    desired_count: expected
+                }
+            );
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Service Connect
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts.html>).
 
-use super::{AppProtocol, Port, Protocol, TaskDefinition, load_balancer::required};
+use super::{
+    AppProtocol, Port, Protocol, TaskDefinition,
+    load_balancer::{not_a_port, required},
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -106,19 +109,6 @@ fn connect_service(
         );
         return None;
     };
-    if let [_, second, ..] = raw.client_aliases.as_slice() {
-        let value = second
-            .dns_name
-            .clone()
-            .unwrap_or_else(|| "alias".to_owned());
-        sink.report(
-            path.field("clientAliases").index(1),
-            Message::InvalidValue {
-                value,
-                allowed: "at most one client alias".to_owned(),
-            },
-        );
-    }
     let alias = raw.client_aliases.first();
     let at = path.field("clientAliases").index(0).field("port");
     let port_of_clients = match alias.map(|alias| alias.port) {
@@ -131,13 +121,7 @@ fn connect_service(
         Some(Some(number)) => match u16::try_from(number) {
             Ok(number) if number > 0 => number,
             _ => {
-                sink.report(
-                    at,
-                    Message::InvalidValue {
-                        value: number.to_string(),
-                        allowed: "must be 1 to 65535".to_owned(),
-                    },
-                );
+                sink.report(at, not_a_port(number));
                 return None;
             }
         },

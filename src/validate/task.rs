@@ -1,13 +1,15 @@
 //! A stand-alone task as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Capacity, EbsVolume, Placement, TaskDefinition, TaskDefinitionInput, validate_capacity,
-    validate_placement, validate_task_definition,
+    Capacity, EbsVolume, NetworkConfiguration, Overridden, Placement, TaskDefinition,
+    TaskDefinitionInput, TaskDefinitionReference, VolumeConfigurations, apply_overrides,
+    validate_capacity, validate_ebs_volumes, validate_network_configuration, validate_placement,
+    validate_task_definition,
 };
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Subject},
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
     settings::Settings,
 };
@@ -32,17 +34,25 @@ pub struct Task {
     pub cluster: Option<String>,
     /// The task definition with the overrides applied.
     pub task_definition: TaskDefinition,
+    /// Which of its members the overrides give.
+    pub overridden: Overridden,
     /// 1 to 10.
     pub count: i64,
     /// The task group; `family:<family>` where none is given.
     pub group: String,
+    /// Who started it, as the request says.
+    pub started_by: Option<String>,
+    /// The request's own name for it.
+    pub reference_id: Option<String>,
     /// Which capacity runs the tasks.
     pub capacity: Capacity,
     /// Constraints and strategies.
     pub placement: Placement,
+    /// What it asks of the VPC.
+    pub network_configuration: NetworkConfiguration,
     /// EBS volumes.
     pub volumes: Vec<EbsVolume>,
-    /// Tags of the tasks.
+    /// Tags of the tasks, those of the task definition included if they are propagated.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -55,7 +65,7 @@ pub fn validate_task(input: &TaskInput<'_>, settings: &Settings) -> Result<Task,
     let mut sink = Diagnostics::new();
     let task = task(input, settings, &mut sink);
     if sink.has_errors() {
-        Err(sink)
+        Err(task.overridden.relocate(sink))
     } else {
         Ok(task)
     }
@@ -64,27 +74,27 @@ pub fn validate_task(input: &TaskInput<'_>, settings: &Settings) -> Result<Task,
 fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> Task {
     let raw = input.request;
     let root = FieldPath::root(Subject::Task);
+    check_request(raw, &root, sink);
     let capacity = validate_capacity(
         raw.launch_type.as_deref(),
         &raw.capacity_provider_strategy,
         &root,
         sink,
     );
-    let task_definition = validate_task_definition(
-        input.task_definition,
-        capacity.asks_for_fargate(),
-        true,
-        settings,
-        sink,
-    );
+    let (task_definition, overridden) =
+        overridden_definition(input, capacity.asks_for_fargate(), settings, sink);
+    let tags = tags(raw, &task_definition);
     Task {
         name: input.name.to_owned(),
         cluster: raw.cluster.clone(),
+        overridden,
         count: raw.count.unwrap_or(1),
         group: raw
             .group
             .clone()
             .unwrap_or_else(|| format!("family:{}", task_definition.family)),
+        started_by: raw.started_by.clone(),
+        reference_id: raw.reference_id.clone(),
         placement: validate_placement(
             &raw.placement_constraints,
             &raw.placement_strategy,
@@ -93,9 +103,92 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
             &root,
             sink,
         ),
-        volumes: Vec::new(),
-        tags: super::task_definition::tags(&raw.tags),
+        network_configuration: validate_network_configuration(raw.network_configuration.as_ref()),
+        volumes: validate_ebs_volumes(
+            VolumeConfigurations::Task(&raw.volume_configurations),
+            &task_definition,
+            &tags,
+            settings,
+            &root,
+            sink,
+        ),
+        tags,
         capacity,
         task_definition,
     }
+}
+
+/// The task definition with the overrides of the request.
+fn overridden_definition(
+    input: &TaskInput<'_>,
+    asks_for_fargate: bool,
+    settings: &Settings,
+    sink: &mut Diagnostics,
+) -> (TaskDefinition, Overridden) {
+    let raw = input.request;
+    let (definition, overridden) = apply_overrides(
+        input.task_definition.request,
+        raw.overrides
+            .as_ref()
+            .unwrap_or(&ecs::TaskOverride::default()),
+        &FieldPath::root(Subject::Task).field("overrides"),
+        sink,
+    );
+    let configured_volumes: Vec<_> = raw
+        .volume_configurations
+        .iter()
+        .filter_map(|volume| volume.name.as_deref())
+        .collect();
+    let input = TaskDefinitionInput {
+        request: &definition,
+        revision: input.task_definition.revision,
+    };
+    let task_definition = validate_task_definition(
+        input,
+        asks_for_fargate,
+        true,
+        &configured_volumes,
+        settings,
+        sink,
+    );
+    (task_definition, overridden)
+}
+
+/// Checks what is about the request alone.
+fn check_request(raw: &ecs::Task, root: &FieldPath, sink: &mut Diagnostics) {
+    if let Some(text) = raw.task_definition.as_deref()
+        && TaskDefinitionReference::parse(text).is_none()
+    {
+        let value = text.to_owned();
+        let message = Message::InvalidTaskDefinitionReference { value };
+        sink.report(root.field("taskDefinition"), message);
+    }
+    if raw.count.is_some_and(|count| !(1..=10).contains(&count)) {
+        sink.report(root.field("count"), Message::TaskCountRange);
+    }
+    if let Some(group) = raw.group.as_deref().filter(|g| g.starts_with("service:")) {
+        let value = group.to_owned();
+        sink.report(root.field("group"), Message::InvalidTaskGroup { value });
+    }
+    if raw.propagate_tags.as_deref() == Some("SERVICE") {
+        sink.report(root.field("propagateTags"), Message::PropagateTagsService);
+    }
+    let mut keys = BTreeSet::new();
+    for (index, tag) in raw.tags.iter().enumerate() {
+        if !keys.insert(&tag.key) {
+            let value = tag.key.clone().unwrap_or_default();
+            let path = root.field("tags").index(index).field("key");
+            sink.report(path, Message::DuplicateTag { value });
+        }
+    }
+}
+
+/// The request's tags are those of the task; it wins over what the definition propagates.
+fn tags(raw: &ecs::Task, definition: &TaskDefinition) -> BTreeMap<String, String> {
+    let mut tags = match raw.propagate_tags.as_deref() {
+        Some("TASK_DEFINITION") => definition.tags.clone(),
+        _ => BTreeMap::new(),
+    };
+    tags.extend(super::task_definition::tags(&raw.tags));
+    tags
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     Container, Graph, Network, NetworkMode, PlacementConstraint, Role, Scope, TaskSize, Volume,
-    validate_container, validate_graph, validate_network, validate_role, validate_task_constraints,
-    validate_task_size, validate_volumes,
+    validate_container, validate_execution_role, validate_graph, validate_network, validate_role,
+    validate_task_constraints, validate_task_size, validate_volumes,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
@@ -140,6 +140,7 @@ pub(crate) fn validate_task_definition(
     input: TaskDefinitionInput<'_>,
     asks_for_fargate: bool,
     standalone_task: bool,
+    configured_volumes: &[&str],
     settings: &Settings,
     sink: &mut Diagnostics,
 ) -> TaskDefinition {
@@ -156,6 +157,7 @@ pub(crate) fn validate_task_definition(
         windows: super::container::is_windows(request),
         network_mode: NetworkMode::of(request),
         standalone_task,
+        configured_volumes,
     };
     if request.container_definitions.is_empty() {
         sink.report(
@@ -190,12 +192,7 @@ pub(crate) fn validate_task_definition(
             &root.field("taskRoleArn"),
             sink,
         ),
-        execution_role: validate_role(
-            request.execution_role_arn.as_deref(),
-            settings,
-            &root.field("executionRoleArn"),
-            sink,
-        ),
+        execution_role: validate_execution_role(&scope, &root.field("executionRoleArn"), sink),
         pid_mode: super::container::namespace_mode(request.pid_mode.as_deref()),
         ipc_mode: super::container::namespace_mode(request.ipc_mode.as_deref()),
         constraints: validate_task_constraints(&scope, sink),

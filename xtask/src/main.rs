@@ -1,1 +1,82 @@
-fn main() {}
+//! Developer commands: `cargo xtask TASK`.
+
+mod bench;
+mod docs;
+mod fuzz;
+mod model;
+mod run;
+mod schemas;
+mod test;
+
+use std::{error::Error, process::ExitCode};
+
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// A developer command.
+struct Task {
+    usage: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        usage: "bench [speed|memory]",
+        about: "measure documents a second and memory",
+        run: bench::run,
+    },
+    Task {
+        usage: "docs",
+        about: "write docs/fields.md and docs/reasons.md",
+        run: docs::run,
+    },
+    Task {
+        usage: "fuzz [--seconds N] [TARGET...]",
+        about: "run fuzz targets",
+        run: fuzz::run,
+    },
+    Task {
+        usage: "model PATH VERSION",
+        about: "write tests/data/aws-model-fields.tsv from botocore's data folder",
+        run: model::run,
+    },
+    Task {
+        usage: "schemas",
+        about: "write tests/schemas/ from the projects that own the schemas",
+        run: schemas::run,
+    },
+    Task {
+        usage: "test [PART...]",
+        about: "check everything that a change has to pass, or some parts of it",
+        run: test::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<()> {
+    let (name, rest) = args.split_first().ok_or_else(usage)?;
+    let task = TASKS
+        .iter()
+        .find(|task| task.usage.split(' ').next() == Some(name.as_str()))
+        .ok_or_else(usage)?;
+    (task.run)(rest)
+}
+
+fn usage() -> String {
+    let width = TASKS.iter().map(|task| task.usage.len()).max().unwrap_or(0);
+    let lines: Vec<String> = TASKS
+        .iter()
+        .map(|task| format!("  {:width$}  {}", task.usage, task.about))
+        .collect();
+    format!("usage: cargo xtask TASK\n{}", lines.join("\n"))
+}

@@ -207,3 +207,252 @@ fn name_of(containers: &[Container], index: usize) -> String {
         .get(index)
         .map_or_else(String::new, |container| container.name.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::{diagnostic::Reason, translate::testing::Scenario};
+
+    /// What this feature and its neighbours say; other features have their own tests.
+    const REASONS: &[Reason] = &[
+        Reason::CompleteTreatedAsSuccess,
+        Reason::CompletionDependencyNotEnforced,
+        Reason::DependencyGraphLinearized,
+        Reason::EssentialExitNeedsController,
+        Reason::EssentialExitRestartsInPlace,
+        Reason::HealthyDependencyNotEnforced,
+        Reason::InitContainerRetriedInPlace,
+        Reason::NonEssentialContainerRestarts,
+        Reason::StartOrderBestEffort,
+    ];
+
+    /// Builds a definition from `a! b`, essential containers marked with `!`, and edges such as `a>b:SUCCESS`.
+    ///
+    /// Targets of `HEALTHY` have a health check unless the condition is written `HEALTHY?`; `LOG` sends the logs of the
+    /// one container to the other.
+    fn definition(containers: &str, edges: &str) -> String {
+        let mut all: Vec<Value> = containers
+            .split_whitespace()
+            .map(|word| {
+                json!({"name": word.trim_end_matches('!'), "image": "busybox", "memory": 64,
+                    "essential": word.ends_with('!'), "dependsOn": []})
+            })
+            .collect();
+        let mut with = |name: &str, change: &dyn Fn(&mut Value)| {
+            let container = all.iter_mut().find(|container| container["name"] == name);
+            change(container.expect("a container of the row"));
+        };
+        for edge in edges.split_whitespace() {
+            let (pair, condition) = edge.split_once(':').expect("a condition");
+            let (dependent, target) = pair.split_once('>').expect("two containers");
+            if condition == "LOG" {
+                with(dependent, &|container| {
+                    container["logConfiguration"] = json!({"logDriver": "awsfirelens"});
+                });
+                with(target, &|container| {
+                    container["firelensConfiguration"] = json!({"type": "fluentbit"});
+                });
+                continue;
+            }
+            if condition == "HEALTHY" {
+                with(target, &|container| {
+                    container["healthCheck"] = json!({"command": ["CMD", "true"]});
+                });
+            }
+            with(dependent, &|container| {
+                container["dependsOn"].as_array_mut().expect("a list").push(
+                    json!({"containerName": target, "condition": condition.trim_end_matches('?')}),
+                );
+            });
+        }
+        json!({"family": "f", "networkMode": "awsvpc", "containerDefinitions": all}).to_string()
+    }
+
+    /// `initContainers / containers`; `~` marks a native sidecar, `~h` one with a startup probe.
+    fn shape(spec: &Value) -> String {
+        let names = |list: &str, init: bool| {
+            let containers = spec[list].as_array().cloned().unwrap_or_default();
+            let words: Vec<String> = containers
+                .iter()
+                .map(|container| {
+                    let name = container["name"].as_str().expect("a name");
+                    let sidecar = container["restartPolicy"] == "Always";
+                    let gating = !container["startupProbe"].is_null();
+                    match (sidecar, gating) {
+                        _ if !init => name.to_owned(),
+                        (true, true) => format!("{name}~h"),
+                        (true, false) => format!("{name}~"),
+                        (false, _) => name.to_owned(),
+                    }
+                })
+                .collect();
+            if words.is_empty() {
+                "–".to_owned()
+            } else {
+                words.join(" ")
+            }
+        };
+        format!(
+            "{} / {}",
+            names("initContainers", true),
+            names("containers", false)
+        )
+    }
+
+    /// Pod, containers, edges, result, all warnings, and notes that are among those given.
+    type Row = (
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static [&'static str],
+        &'static [&'static str],
+    );
+
+    const LINEARIZED: &[&str] = &["containerDefinitions: DependencyGraphLinearized"];
+
+    #[test]
+    #[rustfmt::skip]
+    fn containers_are_classified_and_ordered() {
+        let rows: &[Row] = &[
+            ("service", "a!", "", "– / a", &[], &["containerDefinitions[0]: EssentialExitRestartsInPlace"]),
+            ("service", "a! b!", "", "– / a b", &[], &[]),
+            ("service", "a! i", "a>i:SUCCESS", "i / a", &[], &["containerDefinitions[1]: InitContainerRetriedInPlace"]),
+            ("service", "a! i", "a>i:COMPLETE", "i / a", &["containerDefinitions[0].dependsOn[0].condition: CompleteTreatedAsSuccess"], &[]),
+            ("service", "a! s!", "a>s:START", "s~ / a", &[], &[]),
+            ("service", "a! s!", "a>s:HEALTHY", "s~h / a", &[], &[]),
+            ("service", "a! i s!", "a>i:SUCCESS a>s:HEALTHY", "s~h i / a", LINEARIZED, &[]),
+            ("service", "a! i s!", "a>i:SUCCESS i>s:HEALTHY", "s~h i / a", &[], &[]),
+            ("service", "a! b! i", "a>i:SUCCESS", "i / a b", LINEARIZED, &[]),
+            ("service", "d! a b c!", "b>a:SUCCESS c>a:SUCCESS d>b:SUCCESS d>c:HEALTHY", "a c~h b / d", LINEARIZED, &[]),
+            ("service", "x! y! z!", "x>y:START y>z:START", "z~ y~ / x", &[], &[]),
+            ("service", "x! w", "w>x:START", "x~ / w", &["containerDefinitions[1].essential: NonEssentialContainerRestarts"], &[]),
+            ("task", "x! w", "w>x:START", "– / x w", &["containerDefinitions[1].dependsOn[0]: StartOrderBestEffort"], &[]),
+            ("task", "x! w", "w>x:HEALTHY", "– / x w", &["containerDefinitions[1].dependsOn[0]: HealthyDependencyNotEnforced"], &[]),
+            ("task", "x! s", "x>s:START", "s~ / x", &["containerDefinitions[1].essential: NonEssentialContainerRestarts"], &[]),
+            ("service", "a! b c!", "a>b:SUCCESS c>b:START", "b / a c", &[], &["containerDefinitions[1]: InitContainerRetriedInPlace"]),
+            ("service", "app! log", "app>log:LOG", "log~ / app", &["containerDefinitions[1].essential: NonEssentialContainerRestarts"], &[]),
+            // A chain of non-essential containers behind the only essential one.
+            ("task", "y w x!", "w>x:START y>w:SUCCESS", "– / x w y", &[
+                "containerDefinitions[0].dependsOn[0]: CompletionDependencyNotEnforced",
+                "containerDefinitions[1].dependsOn[0]: StartOrderBestEffort",
+            ], &[]),
+            // An essential sidecar beside an essential main container stays where it is.
+            ("task", "a! s!", "a>s:HEALTHY", "s~h / a", &[], &[]),
+            // A router that waits for another container is not waited for.
+            ("service", "app! log!", "app>log:LOG log>app:START", "app~ / log", &[], &[]),
+        ];
+        for (pod, containers, edges, result, warnings, notes) in rows {
+            let definition = definition(containers, edges);
+            let outcome = match *pod {
+                "service" => Scenario::service(definition).run(),
+                _ => Scenario::task(definition).run(),
+            };
+            assert_eq!(shape(outcome.pod_spec()), *result, "{pod} {containers} {edges}");
+            let said = outcome.notes_of(REASONS);
+            let warned: Vec<String> = outcome.warnings().into_iter().filter(|line| said.contains(line)).collect();
+            assert_eq!(warned, *warnings, "{pod} {containers} {edges}");
+            for note in *notes {
+                assert!(said.contains(&(*note).to_owned()), "{containers} {edges}: {said:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_pair_that_only_the_order_couples_is_named() {
+        for (containers, edges, text) in [
+            (
+                "a! i s!",
+                "a>i:SUCCESS a>s:HEALTHY",
+                "i starts only after s is healthy",
+            ),
+            ("a! b! i", "a>i:SUCCESS", "b starts only after i has ended"),
+            (
+                "d! a b c!",
+                "b>a:SUCCESS c>a:SUCCESS d>b:SUCCESS d>c:HEALTHY",
+                "b starts only after c is healthy",
+            ),
+        ] {
+            let messages = Scenario::service(definition(containers, edges))
+                .run()
+                .messages();
+            let text = format!(
+                "containerDefinitions: DependencyGraphLinearized: {text}, although it does not depend on it"
+            );
+            assert!(messages.contains(&text), "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn conditions_that_cannot_be_met_are_rejected() {
+        let entry = "containerDefinitions[0].dependsOn[0]";
+        for (containers, edges, rejections) in [
+            (
+                "a! b!",
+                "a>b:START b>a:START",
+                vec![format!("{entry}: DependencyCycle: dependency cycle: a -> b -> a")],
+            ),
+            (
+                "a!",
+                "a>a:START",
+                vec![format!("{entry}: DependencyCycle: dependency cycle: a -> a")],
+            ),
+            (
+                "a! b! c! d!",
+                "a>b:START c>b:START b>d:START d>c:START",
+                vec![
+                    "containerDefinitions[1].dependsOn[0]: DependencyCycle: dependency cycle: b -> d -> c -> b"
+                        .to_owned(),
+                ],
+            ),
+            (
+                "a! b!",
+                "a>b:SUCCESS",
+                vec![format!(
+                    "{entry}.condition: CompletionOnEssentialContainer: SUCCESS cannot be set on essential container b; make it essential: false"
+                )],
+            ),
+            (
+                "a! b!",
+                "a>b:HEALTHY?",
+                vec![format!(
+                    "{entry}.condition: HealthyWithoutHealthCheck: b has no healthCheck, so HEALTHY can never be met"
+                )],
+            ),
+            (
+                "a! b c!",
+                "a>b:SUCCESS c>b:HEALTHY",
+                vec!["containerDefinitions[2].dependsOn[0].condition: ConflictingDependencyConditions: container b is waited for with HEALTHY and with SUCCESS; it cannot be both long-running and finished".to_owned()],
+            ),
+        ] {
+            for scenario in [Scenario::service, Scenario::task] {
+                let rejected = scenario(definition(containers, edges)).rejections();
+                assert_eq!(rejected, rejections, "{containers} {edges}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_target_is_rejected() {
+        let definition = r#"{"family": "f", "networkMode": "bridge", "containerDefinitions": [
+            {"name": "a", "image": "busybox", "memory": 64, "links": ["cache:redis"],
+             "dependsOn": [{"containerName": "db", "condition": "START"}]}]}"#;
+        let rejections = Scenario::service(definition).rejections();
+        for expected in [
+            "containerDefinitions[0].dependsOn[0].containerName: UnknownContainer: container db does not exist in the task definition",
+            "containerDefinitions[0].links[0]: UnknownContainer: container cache does not exist in the task definition",
+        ] {
+            assert!(rejections.contains(&expected.to_owned()), "{rejections:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_waits_for_the_start_of_its_target() {
+        let definition = r#"{"family": "f", "networkMode": "bridge", "containerDefinitions": [
+            {"name": "web", "image": "busybox", "memory": 64, "links": ["cache:redis"]},
+            {"name": "cache", "image": "redis", "memory": 64}]}"#;
+        let outcome = Scenario::service(definition).run();
+        assert_eq!(shape(outcome.pod_spec()), "cache~ / web");
+    }
+}

@@ -231,3 +231,230 @@ fn snapshot_objects(cx: &Context<'_>, snapshot: &str) -> [Object; 2] {
         }),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::{
+        settings::Compute,
+        translate::testing::{Scenario, assert_object, yaml},
+    };
+
+    const DB: &str = r#"{"family": "db", "cpu": "256", "memory": "512", "tags": [{"key": "team", "value": "shop"}, {"key": "env", "value": "prod"}],
+        "containerDefinitions": [{"name": "db", "image": "postgres", "mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}]}],
+        "volumes": [{"name": "data", "configuredAtLaunch": true}]}"#;
+    const ROLE: &str = "arn:aws:iam::123456789012:role/ecsInfrastructureRole";
+
+    fn configured(volume: &Value) -> String {
+        let mut volume = volume.clone();
+        volume["roleArn"] = json!(ROLE);
+        json!({"tags": [{"key": "cost", "value": "42"}], "volumeConfigurations": [{"name": "data", "managedEBSVolume": volume}]}).to_string()
+    }
+
+    #[test]
+    fn each_pod_of_a_service_gets_a_volume_of_its_own() {
+        let outcome = Scenario::service(DB)
+            .request(configured(&json!({
+                "volumeType": "gp3", "sizeInGiB": 20, "iops": 4000, "throughput": 250, "encrypted": true,
+                "kmsKeyId": "alias/data", "filesystemType": "ext4",
+            })))
+            .run();
+        let class = outcome.objects_of("StorageClass")[0];
+        let name = class["metadata"]["name"].as_str().expect("a name");
+        assert_object(
+            class,
+            &format!(
+                r#"
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata:
+  name: {name}
+provisioner: ebs.csi.aws.com
+reclaimPolicy: Delete
+volumeBindingMode: WaitForFirstConsumer
+parameters:
+  csi.storage.k8s.io/fstype: ext4
+  encrypted: "true"
+  iops: "4000"
+  kmsKeyId: alias/data
+  throughput: "250"
+  type: gp3
+"#
+            ),
+        );
+        assert_eq!(class["metadata"].get("namespace"), None);
+        assert_eq!(
+            outcome.pod_spec()["volumes"],
+            yaml(&format!(
+                "
+- name: data
+  ephemeral:
+    volumeClaimTemplate:
+      metadata:
+        labels:
+          ecs-operator.dev/service: db
+      spec:
+        accessModes: [ReadWriteOncePod]
+        storageClassName: {name}
+        resources:
+          requests:
+            storage: 20Gi
+"
+            ))
+        );
+        assert_eq!(
+            outcome.container("db")["volumeMounts"],
+            yaml("[{name: data, mountPath: /data}]")
+        );
+        assert_eq!(
+            outcome.warnings(),
+            ["volumeConfigurations[0].managedEBSVolume.kmsKeyId: EbsKmsKeyForDriver"]
+        );
+    }
+
+    fn parameters(volume: &Value) -> (String, Value) {
+        let outcome = Scenario::service(DB).request(configured(volume)).run();
+        let class = outcome.objects_of("StorageClass")[0];
+        let name = class["metadata"]["name"].as_str().expect("a name");
+        (name.to_owned(), class["parameters"].clone())
+    }
+
+    #[test]
+    fn a_class_is_named_after_its_parameters() {
+        let (name, defaults) = parameters(&json!({"sizeInGiB": 10}));
+        assert_eq!(
+            defaults,
+            yaml("{csi.storage.k8s.io/fstype: xfs, type: gp3}")
+        );
+        // sha256 of {"csi.storage.k8s.io/fstype":"xfs","type":"gp3"}
+        assert_eq!(name, "ecs-ebs-5cd3703c20");
+        let larger = json!({"sizeInGiB": 11, "volumeType": "gp3", "filesystemType": "xfs"});
+        assert_eq!(parameters(&larger).0, name);
+        assert_ne!(
+            parameters(&json!({"sizeInGiB": 10, "encrypted": false})).0,
+            name
+        );
+    }
+
+    #[test]
+    fn tags_are_parameters_of_the_class() {
+        let (_, tagged) = parameters(&json!({"sizeInGiB": 10, "tagSpecifications": [
+            {"resourceType": "volume", "propagateTags": "TASK_DEFINITION", "tags": [{"key": "env", "value": "test"}]},
+            {"resourceType": "volume", "propagateTags": "SERVICE"},
+        ]}));
+        for (position, tag) in ["cost=42", "env=test", "team=shop"].iter().enumerate() {
+            assert_eq!(tagged[format!("tagSpecification_{}", position + 1)], *tag);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_is_imported() {
+        let outcome = Scenario::service(DB)
+            .request(configured(&json!({"sizeInGiB": 10, "snapshotId": "snap-0a1b", "volumeInitializationRate": 200})))
+            .settings(|settings| settings.namespace = "shop".to_owned())
+            .run();
+        let template = &outcome.pod_spec()["volumes"][0]["ephemeral"]["volumeClaimTemplate"];
+        assert_eq!(
+            template["spec"]["dataSourceRef"],
+            yaml("{apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: snap-0a1b}")
+        );
+        assert_object(
+            outcome.object("VolumeSnapshotContent", "shop-snap-0a1b"),
+            "
+apiVersion: snapshot.storage.k8s.io/v1
+kind: VolumeSnapshotContent
+metadata:
+  name: shop-snap-0a1b
+spec:
+  deletionPolicy: Retain
+  driver: ebs.csi.aws.com
+  source:
+    snapshotHandle: snap-0a1b
+  volumeSnapshotRef:
+    name: snap-0a1b
+    namespace: shop
+",
+        );
+        assert_object(
+            outcome.object("VolumeSnapshot", "snap-0a1b"),
+            "
+apiVersion: snapshot.storage.k8s.io/v1
+kind: VolumeSnapshot
+metadata:
+  name: snap-0a1b
+  namespace: shop
+spec:
+  source:
+    volumeSnapshotContentName: shop-snap-0a1b
+",
+        );
+        let class = outcome.objects_of("StorageClass")[0];
+        assert_eq!(class["parameters"]["volumeInitializationRate"], "200");
+    }
+
+    #[test]
+    fn volumes_that_cannot_be_made_are_refused() {
+        let of = |name: &str, volume: Value| {
+            json!({"volumeConfigurations": [{"name": name, "managedEBSVolume": volume}]})
+                .to_string()
+        };
+        let path = "volumeConfigurations[0].managedEBSVolume";
+        let ten = || json!({"sizeInGiB": 10, "roleArn": ROLE});
+        for (request, rejections) in [
+            (
+                of("data", json!({"roleArn": ROLE, "filesystemType": "ntfs"})),
+                vec![
+                    format!("{path}.filesystemType: InvalidValue: ntfs: only Windows tasks can use it"),
+                    format!("{path}.sizeInGiB: EbsSizeRequired: sizeInGiB or snapshotId is required"),
+                ],
+            ),
+            (
+                of("data", json!({"roleArn": ROLE, "snapshotId": "snap-1"})),
+                vec![format!("{path}.sizeInGiB: EbsSnapshotSizeUnknown: give sizeInGiB: the size of snap-1 cannot be looked up")],
+            ),
+            (
+                of("data", json!({"roleArn": ROLE, "sizeInGiB": 10, "volumeInitializationRate": 100})),
+                vec![format!("{path}.volumeInitializationRate: InvalidValue: volumeInitializationRate: needs a snapshotId")],
+            ),
+            (
+                of("data", json!({"roleArn": ROLE, "sizeInGiB": 10, "tagSpecifications": [{"resourceType": "volume", "tags": [{"key": "AmazonECSManaged", "value": ""}]}]})),
+                vec![format!("{path}.tagSpecifications[0].tags[0].key: InvalidValue: AmazonECSManaged: ECS keeps this tag to itself")],
+            ),
+            (
+                of("cache", ten()),
+                vec![
+                    "volumeConfigurations[0].name: UnknownVolume: volume cache does not exist in the task definition".to_owned(),
+                    "volumes[0].configuredAtLaunch: VolumeNotConfiguredAtLaunch: volume data needs an entry in volumeConfigurations".to_owned(),
+                ],
+            ),
+        ] {
+            let mut found = Scenario::service(DB).request(request).rejections();
+            found.sort_by_key(|line| !line.starts_with("volumeConfigurations"));
+            assert_eq!(found, rejections);
+        }
+        let fargate = Scenario::service(DB.replace("\"family\"", "\"networkMode\": \"awsvpc\", \"family\""))
+            .request(json!({"launchType": "FARGATE", "volumeConfigurations": [{"name": "data", "managedEBSVolume": ten()}]}).to_string());
+        assert!(fargate.clone().run().objects_of("StorageClass").len() == 1);
+        assert_eq!(
+            fargate
+                .settings(|settings| settings.compute = Compute::EksFargate)
+                .rejections(),
+            [
+                "volumeConfigurations[0].name: EbsOnFargate: EKS Fargate cannot mount EBS volumes; use EFS or run on nodes"
+            ]
+        );
+        let plain = DB.replace(
+            "\"configuredAtLaunch\": true",
+            "\"configuredAtLaunch\": false",
+        );
+        assert_eq!(
+            Scenario::service(plain)
+                .request(of("data", ten()))
+                .rejections(),
+            [
+                "volumeConfigurations[0].name: InvalidValue: data: the volume of the task definition needs configuredAtLaunch: true"
+            ]
+        );
+    }
+}

@@ -6,11 +6,13 @@ use super::{Draft, Role};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     translate::{Context, Workload},
-    validate,
+    validate::{self, ExposeKind},
 };
 
 /// Seconds between SIGTERM and SIGKILL where a container gives no `stopTimeout`.
 const DEFAULT_STOP_TIMEOUT: i64 = 30;
+/// Seconds until an ingress controller that is not AWS's sends no more requests to a pod that ends.
+const OTHER_DRAIN_SECONDS: u32 = 5;
 
 /// Writes the grace period, the probes' own grace periods, and the pause in which a load balancer drains the pod.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
@@ -48,15 +50,24 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 }
 
 /// The pause of the pods behind a load balancer: they get SIGTERM at once, in ECS only after deregistration.
+///
+/// Only AWS's load balancers drain for as long as a target group says; any other forgets a pod at once.
 fn drain_seconds(cx: &Context<'_>, notes: &mut Diagnostics) -> i64 {
     let Workload::Service(service) = cx.workload else {
         return 0;
     };
-    if service.load_balancers.is_empty() {
-        return 0;
-    }
     let seconds = cx.settings.deregistration_delay_seconds;
-    if seconds > 0 {
+    let seconds = match &service.expose {
+        _ if !service.load_balancers.is_empty() => seconds,
+        None => 0,
+        Some(expose) => match expose.kind {
+            ExposeKind::Application { .. } if cx.settings.ingress_class != "alb" => {
+                seconds.min(OTHER_DRAIN_SECONDS)
+            }
+            ExposeKind::Application { .. } | ExposeKind::Network => seconds,
+        },
+    };
+    if seconds > 0 && !service.load_balancers.is_empty() {
         let path = FieldPath::root(Subject::Service).field("loadBalancers");
         let n = seconds.to_string();
         notes.report(path, Message::DeregistrationDelayAssumed { n });
@@ -118,4 +129,246 @@ fn path(container: &validate::Container) -> FieldPath {
     FieldPath::root(Subject::TaskDefinition)
         .field("containerDefinitions")
         .index(container.index)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        diagnostic::Reason,
+        translate::testing::{Scenario, yaml},
+    };
+
+    const REASONS: &[Reason] = &[
+        Reason::DeregistrationDelayAssumed,
+        Reason::StartTimeoutByController,
+        Reason::StartTimeoutUnused,
+        Reason::StopTimeoutPooled,
+    ];
+
+    const SHOP: &str = r#"{"family": "shop", "containerDefinitions": [
+  {"name": "app", "image": "example/shop:1.4", "cpu": 256, "memory": 512, "portMappings": [{"containerPort": 8080}],
+   "dependsOn": [{"containerName": "migrate", "condition": "SUCCESS"}, {"containerName": "proxy", "condition": "HEALTHY"}]},
+  {"name": "migrate", "image": "example/shop:1.4", "essential": false, "command": ["./migrate"], "cpu": 64, "memory": 128},
+  {"name": "proxy", "image": "example/proxy:2", "cpu": 128, "memory": 128, "stopTimeout": 20,
+   "healthCheck": {"command": ["CMD-SHELL", "curl -f http://localhost:9901/ready || exit 1"], "interval": 5, "timeout": 2, "retries": 3, "startPeriod": 10}}]}"#;
+
+    const SHOP_POD: &str = "
+automountServiceAccountToken: false
+enableServiceLinks: false
+terminationGracePeriodSeconds: 50
+initContainers:
+- name: proxy
+  image: example/proxy:2
+  imagePullPolicy: Always
+  restartPolicy: Always
+  resources:
+    limits:
+      memory: 128Mi
+    requests:
+      cpu: 125m
+      memory: 128Mi
+  startupProbe:
+    exec:
+      command: [/bin/sh, -c, curl -f http://localhost:9901/ready || exit 1]
+    failureThreshold: 5
+    periodSeconds: 5
+    terminationGracePeriodSeconds: 20
+    timeoutSeconds: 2
+  livenessProbe:
+    exec:
+      command: [/bin/sh, -c, curl -f http://localhost:9901/ready || exit 1]
+    failureThreshold: 3
+    periodSeconds: 5
+    terminationGracePeriodSeconds: 20
+    timeoutSeconds: 2
+- name: migrate
+  image: example/shop:1.4
+  imagePullPolicy: Always
+  args: [./migrate]
+  resources:
+    limits:
+      memory: 128Mi
+    requests:
+      cpu: 62m
+      memory: 128Mi
+containers:
+- name: app
+  image: example/shop:1.4
+  imagePullPolicy: Always
+  ports:
+  - name: p8080-tcp
+    containerPort: 8080
+    protocol: TCP
+  resources:
+    limits:
+      memory: 512Mi
+    requests:
+      cpu: 250m
+      memory: 512Mi
+";
+
+    #[test]
+    fn an_init_container_and_a_gating_sidecar_stand_before_the_app() {
+        let outcome = Scenario::service(SHOP).run();
+        assert_eq!(outcome.pod_spec_without_spread(), yaml(SHOP_POD));
+        let messages = outcome.messages();
+        for note in [
+            "containerDefinitions: DependencyGraphLinearized: migrate starts only after proxy is healthy, although it does not depend on it",
+            "containerDefinitions[1]: InitContainerRetriedInPlace: a failed migrate is retried in the same pod",
+            "containerDefinitions[2].stopTimeout: StopTimeoutPooled: the pod has one grace period: 50 s",
+        ] {
+            assert!(messages.contains(&note.to_owned()), "{messages:#?}");
+        }
+    }
+
+    #[test]
+    fn a_task_ends_with_its_essential_container() {
+        let outcome = Scenario::task(
+            r#"{"family": "job", "containerDefinitions": [
+  {"name": "work", "image": "example/job:1", "memory": 256},
+  {"name": "watch", "image": "example/watch:1", "essential": false, "memory": 64, "dependsOn": [{"containerName": "work", "condition": "START"}]}]}"#,
+        )
+        .run();
+        let expected = "
+automountServiceAccountToken: false
+enableServiceLinks: false
+restartPolicy: Never
+terminationGracePeriodSeconds: 30
+containers:
+- name: work
+  image: example/job:1
+  imagePullPolicy: Always
+  resources:
+    limits:
+      memory: 256Mi
+    requests:
+      memory: 256Mi
+- name: watch
+  image: example/watch:1
+  imagePullPolicy: Always
+  resources:
+    limits:
+      memory: 64Mi
+    requests:
+      memory: 64Mi
+";
+        assert_eq!(*outcome.pod_spec(), yaml(expected));
+        let message = "containerDefinitions[1].dependsOn[0]: StartOrderBestEffort: watch is started after work, but the kubelet does not promise it";
+        assert!(outcome.messages().contains(&message.to_owned()));
+    }
+
+    /// Containers `a` (main) and `s` (a sidecar that `a` waits for) with these members.
+    fn pair(a: &str, s: &str) -> String {
+        format!(
+            r#"{{"family": "f", "networkMode": "awsvpc", "containerDefinitions": [
+            {{"name": "a", "image": "busybox", "memory": 64, "portMappings": [{{"containerPort": 80}}], {a}
+              "dependsOn": [{{"containerName": "s", "condition": "START"}}]}},
+            {{"name": "s", "image": "busybox", {s} "memory": 64}}]}}"#
+        )
+    }
+
+    #[test]
+    fn the_grace_period_is_long_enough_for_all_containers() {
+        for (a, s, grace, notes) in [
+            ("", "", 60, &[][..]),
+            (
+                r#""stopTimeout": 120,"#,
+                "",
+                150,
+                &["containerDefinitions[0].stopTimeout: StopTimeoutPooled"],
+            ),
+            (r#""stopTimeout": 120,"#, r#""stopTimeout": 120,"#, 240, &[]),
+            (
+                r#""stopTimeout": 0,"#,
+                r#""stopTimeout": 2,"#,
+                3,
+                &["containerDefinitions[0].stopTimeout: StopTimeoutPooled"],
+            ),
+        ] {
+            let outcome = Scenario::service(pair(a, s)).run();
+            assert_eq!(
+                outcome.pod_spec()["terminationGracePeriodSeconds"],
+                grace,
+                "{a} {s}"
+            );
+            assert_eq!(outcome.notes_of(REASONS), notes, "{a} {s}");
+        }
+    }
+
+    const TARGET_GROUP: &str = r#"{"loadBalancers": [{"containerName": "a", "containerPort": 80,
+        "targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/6d0ecf831eec9f09"}]}"#;
+
+    #[test]
+    fn a_pod_that_a_load_balancer_drains_waits_for_it() {
+        let outcome = Scenario::service(pair("", "")).request(TARGET_GROUP).run();
+        assert_eq!(outcome.pod_spec()["terminationGracePeriodSeconds"], 360);
+        assert_eq!(
+            outcome.container("a")["lifecycle"],
+            yaml("preStop: {sleep: {seconds: 300}}")
+        );
+        assert_eq!(outcome.container("s")["lifecycle"], yaml("null"));
+        assert_eq!(
+            outcome.notes_of(REASONS),
+            ["loadBalancers: DeregistrationDelayAssumed"]
+        );
+        let at_once = Scenario::service(pair("", ""))
+            .request(TARGET_GROUP)
+            .settings(|s| s.deregistration_delay_seconds = 0)
+            .run();
+        assert_eq!(at_once.pod_spec()["terminationGracePeriodSeconds"], 60);
+        assert_eq!(at_once.container("a")["lifecycle"], yaml("null"));
+        assert_eq!(at_once.notes_of(REASONS), [""; 0]);
+    }
+
+    #[test]
+    fn only_load_balancers_of_aws_drain_long() {
+        for (kind, class, seconds) in [
+            ("alb", "alb", 300),
+            ("nlb", "nginx", 300),
+            ("alb", "nginx", 5),
+        ] {
+            let outcome = Scenario::service(pair("", ""))
+                .extensions(format!(
+                    r#"{{"kubernetes": {{"expose": {{"type": "{kind}", "containerName": "a", "containerPort": 80}}}}}}"#
+                ))
+                .settings(|s| s.ingress_class = class.to_owned())
+                .run();
+            let sleep = &outcome.container("a")["lifecycle"]["preStop"]["sleep"]["seconds"];
+            assert_eq!(*sleep, seconds, "{kind} {class}");
+            assert_eq!(outcome.notes_of(REASONS), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_start_timeout_counts_where_something_waits_for_more_than_the_start() {
+        let check = r#""startTimeout": 60, "healthCheck": {"command": ["CMD", "true"]},"#;
+        let waiting = pair("", check).replace("START", "HEALTHY");
+        for (definition, notes) in [
+            (
+                waiting,
+                ["containerDefinitions[1].startTimeout: StartTimeoutByController"],
+            ),
+            (
+                pair("", check),
+                ["containerDefinitions[1].startTimeout: StartTimeoutUnused"],
+            ),
+        ] {
+            assert_eq!(Scenario::service(definition).run().notes_of(REASONS), notes);
+        }
+    }
+
+    #[test]
+    fn fargate_allows_two_seconds_to_two_minutes() {
+        let definition = r#"{"family": "f", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc",
+            "cpu": "256", "memory": "512", "containerDefinitions": [
+            {"name": "a", "image": "busybox", "startTimeout": 121, "stopTimeout": 1},
+            {"name": "b", "image": "busybox", "startTimeout": 120, "stopTimeout": 2}]}"#;
+        assert_eq!(
+            Scenario::service(definition).rejections(),
+            [
+                "containerDefinitions[0].startTimeout: InvalidValue: 121: 2 to 120 seconds on Fargate",
+                "containerDefinitions[0].stopTimeout: InvalidValue: 1: 2 to 120 seconds on Fargate",
+            ]
+        );
+    }
 }

@@ -235,3 +235,129 @@ fn spread_over(cx: &Context<'_>, topology_key: String) -> TopologySpreadConstrai
         ..TopologySpreadConstraint::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::translate::testing::{Scenario, yaml};
+
+    fn definition(expression: &str) -> String {
+        format!(
+            r#"{{"family": "web", "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64}}],
+                "placementConstraints": [{{"type": "memberOf", "expression": "{expression}"}}]}}"#
+        )
+    }
+
+    #[test]
+    fn an_expression_becomes_node_affinity() {
+        let outcome = Scenario::service(definition(
+            "attribute:ecs.instance-type == g4dn.xlarge && \
+             !(attribute:ecs.availability-zone in [us-east-1d, us-east-1e]) or attribute:gpu exists",
+        ))
+        .run();
+        let expected = yaml(
+            "nodeAffinity:
+  requiredDuringSchedulingIgnoredDuringExecution:
+    nodeSelectorTerms:
+    - matchExpressions:
+      - key: node.kubernetes.io/instance-type
+        operator: In
+        values: [g4dn.xlarge]
+      - key: topology.kubernetes.io/zone
+        operator: NotIn
+        values: [us-east-1d, us-east-1e]
+    - matchExpressions:
+      - key: attribute.ecs-operator.dev/gpu
+        operator: Exists
+",
+        );
+        assert_eq!(outcome.pod_spec()["affinity"], expected);
+    }
+
+    #[test]
+    fn constraints_of_definition_and_service_hold_together() {
+        let outcome = Scenario::service(definition("attribute:a exists or attribute:b exists"))
+            .request(
+                r#"{"placementConstraints": [{"type": "distinctInstance"},
+                    {"type": "memberOf", "expression": "attribute:c exists or attribute:d exists"}]}"#,
+            )
+            .run();
+        let affinity = &outcome.pod_spec()["affinity"];
+        let terms = &affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+        let keys: Vec<Vec<&str>> = terms
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|term| {
+                let expressions = term["matchExpressions"].as_array().unwrap();
+                expressions
+                    .iter()
+                    .map(|e| e["key"].as_str().unwrap().rsplit('/').next().unwrap())
+                    .collect()
+            })
+            .collect();
+        assert_eq!(keys, [["a", "c"], ["a", "d"], ["b", "c"], ["b", "d"]]);
+        let apart =
+            &affinity["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0];
+        assert_eq!(
+            apart["labelSelector"]["matchLabels"]["ecs-operator.dev/group"],
+            "service-web-8d8bbb52"
+        );
+    }
+
+    #[test]
+    fn strategies_become_spread_constraints() {
+        let plain = r#"{"family": "web", "containerDefinitions": [{"name": "web", "image": "nginx", "memory": 64}]}"#;
+        for (request, keys, reasons) in [
+            (
+                "{}",
+                vec!["topology.kubernetes.io/zone", "kubernetes.io/hostname"],
+                vec![],
+            ),
+            (
+                r#"{"placementStrategy": [{"type": "spread", "field": "host"}], "availabilityZoneRebalancing": "ENABLED"}"#,
+                vec!["topology.kubernetes.io/zone", "kubernetes.io/hostname"],
+                vec!["AzRebalancingAtScheduleTimeOnly"],
+            ),
+            (
+                r#"{"placementStrategy": [{"type": "spread", "field": "attribute:rack"}, {"type": "spread", "field": "instanceId"}]}"#,
+                vec!["attribute.ecs-operator.dev/rack", "kubernetes.io/hostname"],
+                vec!["PlacementStrategyOrder"],
+            ),
+            (
+                r#"{"placementStrategy": [{"type": "binpack", "field": "memory"}, {"type": "random"}]}"#,
+                vec![],
+                vec!["BinpackNeedsSchedulerProfile", "RandomPlacementIsDefault"],
+            ),
+            (r#"{"schedulingStrategy": "DAEMON"}"#, vec![], vec![]),
+        ] {
+            let outcome = Scenario::service(plain).request(request).run();
+            let spread = outcome.pod_spec()["topologySpreadConstraints"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let found: Vec<_> = spread
+                .iter()
+                .map(|c| c["topologyKey"].as_str().unwrap())
+                .collect();
+            assert_eq!(found, keys, "{request}");
+            assert!(
+                spread
+                    .iter()
+                    .all(|c| c["matchLabelKeys"] == yaml("[pod-template-hash]"))
+            );
+            for reason in reasons {
+                assert!(outcome.has(reason), "{request}: {:?}", outcome.notes());
+            }
+        }
+        let task = Scenario::task(plain)
+            .request(r#"{"placementStrategy": [{"type": "spread", "field": "host"}], "group": "nightly"}"#)
+            .run();
+        let spread = &task.pod_spec()["topologySpreadConstraints"][0];
+        assert_eq!(
+            spread["labelSelector"]["matchLabels"],
+            yaml("{ecs-operator.dev/group: nightly}")
+        );
+        assert!(spread["matchLabelKeys"].is_null());
+        assert!(Scenario::task(plain).run().pod_spec()["topologySpreadConstraints"].is_null());
+    }
+}

@@ -205,7 +205,7 @@ fn limit_each(amounts: &mut [Amounts], size: TaskSize) {
 fn note_micro_vm(amounts: &[Amounts], long_running: &[usize], notes: &mut Diagnostics) {
     let total = |of: fn(&Amounts) -> Option<i64>| {
         let running = long_running.iter().filter_map(|index| amounts.get(*index));
-        let together: i64 = running.filter_map(of).sum();
+        let together = running.filter_map(of).fold(0, i64::saturating_add);
         let one = amounts.iter().filter_map(of).max().unwrap_or(0);
         Some(together.max(one)).filter(|sum| *sum > 0)
     };
@@ -300,4 +300,265 @@ fn size_path(size: TaskSize) -> FieldPath {
         "memory"
     };
     FieldPath::root(Subject::TaskDefinition).field(member)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::{
+        diagnostic::Reason,
+        settings::Compute,
+        translate::testing::{Scenario, yaml},
+    };
+
+    const REASONS: &[Reason] = &[
+        Reason::EksFargateRoundsUp,
+        Reason::EphemeralStorageOnEc2,
+        Reason::TaskLimitPerContainer,
+        Reason::TaskSizeIgnoredOnWindows,
+    ];
+
+    const API: &str = r#"{"family": "api", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "512", "memory": "1 GB", "containerDefinitions": [
+  {"name": "api", "image": "example/api:3"},
+  {"name": "agent", "image": "example/agent:7", "cpu": 100, "memoryReservation": 128, "memory": 256}]}"#;
+
+    fn without(container: &Value, member: &str) -> Value {
+        let mut container = container.clone();
+        container.as_object_mut().expect("an object").remove(member);
+        container
+    }
+
+    #[test]
+    fn a_fargate_task_has_its_size_as_the_pods() {
+        let outcome = Scenario::service(API).run();
+        let expected = "
+automountServiceAccountToken: false
+enableServiceLinks: false
+terminationGracePeriodSeconds: 30
+nodeSelector:
+  kubernetes.io/arch: amd64
+  kubernetes.io/os: linux
+resources:
+  limits:
+    cpu: 500m
+    memory: 1Gi
+  requests:
+    cpu: 500m
+    memory: 1Gi
+containers:
+- name: api
+  image: example/api:3
+  imagePullPolicy: Always
+- name: agent
+  image: example/agent:7
+  imagePullPolicy: Always
+  resources:
+    limits:
+      memory: 256Mi
+    requests:
+      cpu: 97m
+      memory: 128Mi
+";
+        assert_eq!(outcome.pod_spec_without_spread(), yaml(expected));
+    }
+
+    #[test]
+    fn without_pod_level_resources_containers_fill_up_the_task() {
+        let outcome = Scenario::service(API)
+            .settings(|s| s.kubernetes_minor = 33)
+            .run();
+        let expected = yaml(
+            "
+- name: api
+  image: example/api:3
+  resources:
+    limits:
+      cpu: 500m
+      memory: 1Gi
+    requests:
+      cpu: 402m
+      memory: 896Mi
+- name: agent
+  image: example/agent:7
+  resources:
+    limits:
+      cpu: 500m
+      memory: 256Mi
+    requests:
+      cpu: 97m
+      memory: 128Mi
+",
+        );
+        let containers: Vec<Value> = ["api", "agent"]
+            .map(|name| without(outcome.container(name), "imagePullPolicy"))
+            .into();
+        assert_eq!(Value::Array(containers), expected);
+        assert_eq!(outcome.pod_spec()["resources"], Value::Null);
+        assert_eq!(outcome.notes_of(REASONS), ["cpu: TaskLimitPerContainer"]);
+    }
+
+    #[test]
+    fn eks_fargate_is_given_the_task_size_as_requests() {
+        let outcome = Scenario::service(API)
+            .settings(|s| s.compute = Compute::EksFargate)
+            .run();
+        let resources = |name: &str| outcome.container(name)["resources"].clone();
+        assert_eq!(
+            resources("api"),
+            yaml("requests: {cpu: 402m, memory: 768Mi}")
+        );
+        assert_eq!(
+            resources("agent"),
+            yaml("{limits: {memory: 256Mi}, requests: {cpu: 97m, memory: 256Mi}}")
+        );
+        assert_eq!(outcome.pod_spec()["resources"], Value::Null);
+        let message =
+            "memory: EksFargateRoundsUp: EKS Fargate adds 256 MiB and provisions 0.5 vCPU 2 GB";
+        assert!(
+            outcome.messages().contains(&message.to_owned()),
+            "{:?}",
+            outcome.messages()
+        );
+    }
+
+    /// The resources of container `a` and of the pod, of a definition with these members and containers.
+    fn resources(members: &str, containers: &str, minor: u32) -> (Value, Value, Vec<String>) {
+        let definition = format!(
+            r#"{{"family": "f", "networkMode": "awsvpc", {members} "containerDefinitions": [{containers}]}}"#
+        );
+        let outcome = Scenario::service(definition)
+            .settings(|s| s.kubernetes_minor = minor)
+            .run();
+        (
+            outcome.container("a")["resources"].clone(),
+            outcome.pod_spec()["resources"].clone(),
+            outcome.notes_of(REASONS),
+        )
+    }
+
+    #[test]
+    fn cpu_is_a_share_and_memory_a_limit() {
+        for (members, own, pod) in [
+            (
+                r#""memory": 512"#,
+                "{limits: {memory: 512Mi}, requests: {memory: 512Mi}}",
+                "null",
+            ),
+            (
+                r#""memoryReservation": 512"#,
+                "{requests: {memory: 512Mi}}",
+                "null",
+            ),
+            (
+                r#""memory": 2048, "memoryReservation": 512, "cpu": 1536"#,
+                "{limits: {memory: 2Gi}, requests: {cpu: 1500m, memory: 512Mi}}",
+                "null",
+            ),
+            (
+                r#""memory": 512, "cpu": 0"#,
+                "{limits: {memory: 512Mi}, requests: {memory: 512Mi}}",
+                "null",
+            ),
+            (
+                r#""memory": 512, "resourceRequirements": [{"type": "GPU", "value": "2"}]"#,
+                "{limits: {memory: 512Mi, nvidia.com/gpu: '2'}, requests: {memory: 512Mi}}",
+                "null",
+            ),
+        ] {
+            let container = format!(r#"{{"name": "a", "image": "busybox", {members}}}"#);
+            let found = resources("", &container, 36);
+            assert_eq!(found, (yaml(own), yaml(pod), vec![]), "{members}");
+        }
+    }
+
+    #[test]
+    fn a_task_may_have_one_size_alone() {
+        let container = r#"{"name": "a", "image": "busybox", "memory": 64}"#;
+        let own = "{limits: {memory: 64Mi}, requests: {memory: 64Mi}}";
+        for (members, pod) in [
+            (
+                r#""cpu": "1 vCPU","#,
+                "{limits: {cpu: '1'}, requests: {cpu: '1'}}",
+            ),
+            (
+                r#""memory": "1536","#,
+                "{limits: {memory: 1536Mi}, requests: {memory: 1536Mi}}",
+            ),
+        ] {
+            assert_eq!(
+                resources(members, container, 34),
+                (yaml(own), yaml(pod), vec![])
+            );
+        }
+        // A limit of its own has no room for the rest of the task's memory.
+        assert_eq!(
+            resources(r#""memory": "1536","#, container, 33),
+            (
+                yaml(own),
+                Value::Null,
+                vec!["memory: TaskLimitPerContainer".to_owned()]
+            )
+        );
+    }
+
+    #[test]
+    fn memory_that_the_first_container_cannot_take_goes_to_one_that_can() {
+        let containers = r#"{"name": "b", "image": "busybox", "memory": 64}, {"name": "a", "image": "busybox", "essential": false}"#;
+        let (own, _, _) = resources(r#""memory": "1024","#, containers, 33);
+        assert_eq!(
+            own,
+            yaml("{limits: {memory: 1Gi}, requests: {memory: 960Mi}}")
+        );
+    }
+
+    #[test]
+    fn windows_caps_cpu_and_ignores_the_size_of_the_task() {
+        let windows = r#""runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}, "cpu": "1024", "memory": "2048","#;
+        let container = r#"{"name": "a", "image": "busybox", "memory": 512, "cpu": 512}"#;
+        let capped = "{limits: {cpu: 500m, memory: 512Mi}, requests: {cpu: 500m, memory: 512Mi}}";
+        assert_eq!(
+            resources(windows, container, 36),
+            (
+                yaml(capped),
+                Value::Null,
+                vec!["cpu: TaskSizeIgnoredOnWindows".to_owned()]
+            )
+        );
+        // Fargate does not ignore it, and a Windows pod can have no resources of its own.
+        let fargate = format!(r#"{windows} "requiresCompatibilities": ["FARGATE"],"#);
+        let container = r#"{"name": "a", "image": "busybox"}"#;
+        let whole = "{limits: {cpu: '1', memory: 2Gi}, requests: {cpu: '1', memory: 2Gi}}";
+        assert_eq!(
+            resources(&fargate, container, 36),
+            (
+                yaml(whole),
+                Value::Null,
+                vec!["cpu: TaskLimitPerContainer".to_owned()]
+            )
+        );
+    }
+
+    #[test]
+    fn ephemeral_storage_is_a_limit_of_the_first_essential_container() {
+        let containers = r#"{"name": "b", "image": "busybox", "essential": false}, {"name": "a", "image": "busybox"}"#;
+        let size = r#""cpu": "256", "memory": "512", "ephemeralStorage": {"sizeInGiB": 50},"#;
+        let expected = "{limits: {ephemeral-storage: 50Gi}, requests: {ephemeral-storage: 50Gi}}";
+        let (own, _, notes) = resources(size, containers, 36);
+        assert_eq!(own, yaml(expected));
+        assert_eq!(notes, ["ephemeralStorage.sizeInGiB: EphemeralStorageOnEc2"]);
+        let fargate = format!(r#""requiresCompatibilities": ["FARGATE"], {size}"#);
+        assert_eq!(resources(&fargate, containers, 36).2, [""; 0]);
+    }
+
+    #[test]
+    fn init_containers_take_no_share_of_the_task() {
+        let containers = r#"{"name": "i", "image": "busybox", "essential": false, "cpu": 200},
+            {"name": "a", "image": "busybox", "cpu": 56, "dependsOn": [{"containerName": "i", "condition": "SUCCESS"}]}"#;
+        let (own, _, _) = resources(r#""cpu": "256", "memory": "512","#, containers, 33);
+        assert_eq!(
+            own,
+            yaml("{limits: {cpu: 250m, memory: 512Mi}, requests: {cpu: 250m, memory: 512Mi}}")
+        );
+    }
 }

@@ -209,3 +209,248 @@ fn path(container: &validate::Container) -> FieldPath {
         .field("containerDefinitions")
         .index(container.index)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::{
+        diagnostic::Reason,
+        settings::EssentialExit,
+        translate::testing::{Scenario, yaml},
+    };
+
+    /// What is about containers that exit.
+    const REASONS: &[Reason] = &[
+        Reason::ContainerRestartPolicyNeeds135,
+        Reason::EssentialExitNeedsController,
+        Reason::EssentialExitRestartsInPlace,
+        Reason::IgnoredExitCodesUnsupported,
+        Reason::InitContainerRetriedInPlace,
+        Reason::NonEssentialContainerRestarts,
+        Reason::RestartAllContainersKillsWithoutGrace,
+        Reason::RestartAttemptPeriodIgnored,
+        Reason::RestartPolicyOnCompletionTarget,
+    ];
+
+    /// A definition of these members of containers, each with an image and memory.
+    fn definition(containers: &[&str]) -> String {
+        let containers: Vec<String> = containers
+            .iter()
+            .map(|members| format!(r#"{{"image": "busybox", "memory": 64, {members}}}"#))
+            .collect();
+        format!(
+            r#"{{"family": "f", "networkMode": "awsvpc", "containerDefinitions": [{}]}}"#,
+            containers.join(", ")
+        )
+    }
+
+    const APP: &str = r#""name": "app""#;
+    const RESTARTED: &str =
+        r#""name": "app", "restartPolicy": {"enabled": true, "restartAttemptPeriod": 300}"#;
+    const IGNORING: &str =
+        r#""name": "app", "restartPolicy": {"enabled": true, "ignoredExitCodes": [0, 143]}"#;
+    const AGENT: &str = r#""name": "agent", "essential": false"#;
+    const PROXY: &str = r#""name": "proxy""#;
+    const WAITING: &str =
+        r#""name": "app", "dependsOn": [{"containerName": "agent", "condition": "START"}]"#;
+
+    fn policy(container: &Value) -> (&Value, &Value) {
+        (
+            &container["restartPolicy"],
+            &container["restartPolicyRules"],
+        )
+    }
+
+    fn rules(text: &str) -> Value {
+        yaml(text)
+    }
+
+    #[test]
+    fn exits_are_explained_where_they_differ_from_ecs() {
+        let task = Scenario::task;
+        let service = Scenario::service;
+        let app = "containerDefinitions[0]";
+        for (scenario, expected) in [
+            (
+                service(definition(&[APP])),
+                vec![format!("{app}: EssentialExitRestartsInPlace")],
+            ),
+            (
+                service(definition(&[APP])).convert(),
+                vec![format!("{app}: EssentialExitRestartsInPlace")],
+            ),
+            (service(definition(&[APP, PROXY])), vec![]),
+            (
+                service(definition(&[APP, PROXY])).convert(),
+                vec![format!("{app}: EssentialExitNeedsController")],
+            ),
+            (
+                service(definition(&[AGENT, APP])).convert(),
+                vec![
+                    "containerDefinitions[0].essential: NonEssentialContainerRestarts".to_owned(),
+                    "containerDefinitions[1]: EssentialExitNeedsController".to_owned(),
+                ],
+            ),
+            (
+                service(definition(&[APP, PROXY]))
+                    .convert()
+                    .settings(|s| s.essential_exit = EssentialExit::RestartInPlace),
+                vec![],
+            ),
+            (task(definition(&[APP])).convert(), vec![]),
+            (task(definition(&[APP, PROXY])), vec![]),
+            (
+                task(definition(&[APP, PROXY])).convert(),
+                vec![format!("{app}: EssentialExitNeedsController")],
+            ),
+            // The pod ends with its only main container, and the kubelet stops the sidecars.
+            (
+                task(definition(&[WAITING, AGENT])).convert(),
+                vec!["containerDefinitions[1].essential: NonEssentialContainerRestarts".to_owned()],
+            ),
+            (
+                task(definition(&[APP, AGENT])).convert(),
+                vec![format!("{app}: EssentialExitNeedsController")],
+            ),
+            (
+                service(definition(&[RESTARTED, PROXY])).convert(),
+                vec!["containerDefinitions[1]: EssentialExitNeedsController".to_owned()],
+            ),
+            (service(definition(&[RESTARTED])).convert(), vec![]),
+        ] {
+            assert_eq!(scenario.run().notes_of(REASONS), expected);
+        }
+    }
+
+    #[test]
+    fn a_container_that_runs_once_before_the_others_is_retried() {
+        let app =
+            r#""name": "app", "dependsOn": [{"containerName": "init", "condition": "SUCCESS"}]"#;
+        let init = r#""name": "init", "essential": false, "restartPolicy": {"enabled": true, "ignoredExitCodes": [1]}"#;
+        let outcome = Scenario::service(definition(&[app, init])).convert().run();
+        assert_eq!(
+            outcome.notes_of(REASONS),
+            [
+                "containerDefinitions[0]: EssentialExitRestartsInPlace",
+                "containerDefinitions[1]: InitContainerRetriedInPlace",
+                "containerDefinitions[1].restartPolicy.enabled: RestartPolicyOnCompletionTarget",
+            ]
+        );
+        assert_eq!(
+            policy(outcome.container("init")),
+            (&Value::Null, &Value::Null)
+        );
+    }
+
+    #[test]
+    fn a_restart_policy_becomes_that_of_the_container() {
+        let restart = "[{action: Restart, exitCodes: {operator: NotIn, values: [0, 143]}}]";
+        for (scenario, container_policy, container_rules) in [
+            (Scenario::service(definition(&[RESTARTED])), "null", "null"),
+            (Scenario::task(definition(&[RESTARTED])), "Always", "null"),
+            (Scenario::service(definition(&[IGNORING])), "Never", restart),
+            (Scenario::task(definition(&[IGNORING])), "Never", restart),
+        ] {
+            let at_35 = scenario.settings(|s| s.kubernetes_minor = 35).run();
+            let container = at_35.container("app");
+            assert_eq!(
+                policy(container),
+                (&yaml(container_policy), &rules(container_rules))
+            );
+            assert_eq!(at_35.notes_of(REASONS), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn before_1_35_a_restart_policy_is_that_of_the_pod() {
+        let path = "containerDefinitions[0].restartPolicy";
+        for (scenario, note) in [
+            (Scenario::service(definition(&[RESTARTED])), None),
+            (
+                Scenario::task(definition(&[RESTARTED])),
+                Some(format!("{path}.enabled: ContainerRestartPolicyNeeds135")),
+            ),
+            (
+                Scenario::service(definition(&[IGNORING])),
+                Some(format!(
+                    "{path}.ignoredExitCodes: IgnoredExitCodesUnsupported"
+                )),
+            ),
+            (
+                Scenario::task(definition(&[IGNORING])),
+                Some(format!("{path}.enabled: ContainerRestartPolicyNeeds135")),
+            ),
+        ] {
+            let outcome = scenario.settings(|s| s.kubernetes_minor = 34).run();
+            assert_eq!(
+                policy(outcome.container("app")),
+                (&Value::Null, &Value::Null)
+            );
+            assert_eq!(
+                outcome.notes_of(REASONS),
+                note.into_iter().collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
+    fn a_sidecar_is_restarted_after_every_exit_code() {
+        let agent = r#""name": "agent", "essential": false,
+            "restartPolicy": {"enabled": true, "ignoredExitCodes": [0], "restartAttemptPeriod": 60}"#;
+        let outcome = Scenario::service(definition(&[WAITING, agent])).run();
+        assert_eq!(
+            policy(outcome.container("agent")),
+            (&yaml("Always"), &Value::Null)
+        );
+        assert_eq!(
+            outcome.notes_of(REASONS),
+            [
+                "containerDefinitions[1].restartPolicy.ignoredExitCodes: IgnoredExitCodesUnsupported",
+                "containerDefinitions[1].restartPolicy.restartAttemptPeriod: RestartAttemptPeriodIgnored",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_disabled_restart_policy_changes_nothing() {
+        let app = r#""name": "app", "restartPolicy": {"enabled": false, "ignoredExitCodes": [0], "restartAttemptPeriod": 60}"#;
+        let outcome = Scenario::task(definition(&[app])).run();
+        assert_eq!(
+            policy(outcome.container("app")),
+            (&Value::Null, &Value::Null)
+        );
+        assert_eq!(outcome.notes_of(REASONS), [""; 0]);
+    }
+
+    #[test]
+    fn essential_containers_can_take_all_others_with_them() {
+        let scenario = Scenario::service(definition(&[WAITING, AGENT, PROXY]))
+            .settings(|s| s.essential_exit = EssentialExit::RestartAllContainers);
+        let outcome = scenario.run();
+        let all =
+            rules("[{action: RestartAllContainers, exitCodes: {operator: NotIn, values: []}}]");
+        for name in ["app", "proxy"] {
+            assert_eq!(
+                policy(outcome.container(name)),
+                (&yaml("Always"), &all),
+                "{name}"
+            );
+        }
+        assert_eq!(
+            policy(outcome.container("agent")),
+            (&yaml("Always"), &Value::Null)
+        );
+        let notes = outcome.notes_of(&[Reason::RestartAllContainersKillsWithoutGrace]);
+        assert_eq!(
+            notes,
+            ["containerDefinitions[0]: RestartAllContainersKillsWithoutGrace"]
+        );
+        assert_eq!(
+            scenario.settings(|s| s.kubernetes_minor = 35).rejections(),
+            [
+                "containerDefinitions: InvalidValue: essentialExit restartAllContainers: needs Kubernetes 1.36"
+            ]
+        );
+    }
+}

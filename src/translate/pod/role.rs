@@ -1,7 +1,90 @@
-//! The task role.
+//! The task role as the pod's service account, and who pulls the images.
 
 use super::Draft;
-use crate::{diagnostic::Diagnostics, translate::Context};
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    translate::{Context, identity},
+};
 
 /// Adds this feature's part to the pod.
-pub(super) fn apply(_cx: &Context<'_>, _draft: &mut Draft, _notes: &mut Diagnostics) {}
+pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
+    let root = FieldPath::root(Subject::TaskDefinition);
+    let path = root.field("taskRoleArn");
+    match &cx.task_definition.task_role {
+        Some(role) => {
+            let name = identity::service_account(cx, role, &path, &mut draft.objects, notes);
+            draft.spec.service_account_name = Some(name);
+        }
+        // On Fargate no task can reach a node's role.
+        None if cx.task_definition.fargate => {}
+        None => notes.report(path, Message::InstanceRoleReachable),
+    }
+    if cx.task_definition.execution_role.is_some()
+        && let Some(image) = private_images(cx)
+    {
+        let path = root.field("executionRoleArn");
+        notes.report(path, Message::ExecutionRoleNotUsedForImagePull { image });
+    }
+}
+
+/// The images in private ECR registries: the first one, and how many others there are.
+fn private_images(cx: &Context<'_>) -> Option<String> {
+    let mut images: Vec<_> = cx
+        .task_definition
+        .containers
+        .iter()
+        .map(|container| container.image.as_str())
+        .filter(|image| is_private_ecr(image))
+        .collect();
+    images.sort_unstable();
+    images.dedup();
+    let first = *images.first()?;
+    Some(match images.len() {
+        1 => first.to_owned(),
+        count => format!("{first} and {} more", count - 1),
+    })
+}
+
+/// Whether an image is in a private ECR registry: `<account>.dkr.ecr[-fips].<region>.amazonaws.com[.cn]` or
+/// `<account>.dkr-ecr[-fips].<region>.on.aws` (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html>).
+fn is_private_ecr(image: &str) -> bool {
+    let Some((host, _)) = image.split_once('/') else {
+        return false;
+    };
+    let Some((_, rest)) = host.split_once(".dkr") else {
+        return false;
+    };
+    let service = [".ecr.", ".ecr-fips.", "-ecr.", "-ecr-fips."];
+    let domain = [
+        ".amazonaws.com",
+        ".amazonaws.com.cn",
+        ".on.aws",
+        ".amazonwebservices.com.cn",
+    ];
+    service.iter().any(|service| rest.starts_with(service))
+        && domain.iter().any(|domain| rest.ends_with(domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_ecr_registries_are_known_by_their_names() {
+        for (image, expected) in [
+            ("123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1", true),
+            (
+                "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/web",
+                true,
+            ),
+            ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/web", true),
+            ("123456789012.dkr-ecr.us-east-1.on.aws/web", true),
+            ("<account>.dkr.ecr.<region>.amazonaws.com/web", true),
+            ("public.ecr.aws/nginx/nginx:1.29", false),
+            ("nginx", false),
+            ("ghcr.io/x.dkr.ecr.us-east-1.amazonaws.com/web", false),
+        ] {
+            assert_eq!(is_private_ecr(image), expected, "{image}");
+        }
+    }
+}

@@ -1,7 +1,594 @@
 //! Volumes and mounts.
 
-use super::Draft;
-use crate::{diagnostic::Diagnostics, translate::Context};
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::{
+    api::core::v1::{
+        EmptyDirVolumeSource, HostPathVolumeSource, NFSVolumeSource,
+        PersistentVolumeClaimVolumeSource, Volume as PodVolume, VolumeMount,
+    },
+    apimachinery::pkg::api::resource::Quantity,
+};
+
+use super::{Draft, file_system};
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
+    translate::{Context, LABEL_LENGTH, kname, mebibytes},
+    validate::{Container, FileSystem, FileSystemKind, ImageVolumes, Mount, Volume, VolumeSource},
+};
+
+/// Where the directories of shared Docker volumes are on a node.
+const NODE_DIRECTORIES: &str = "/var/lib/ecs-operator/volumes";
 
 /// Adds this feature's part to the pod.
-pub(super) fn apply(_cx: &Context<'_>, _draft: &mut Draft, _notes: &mut Diagnostics) {}
+pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
+    let volumes = &cx.task_definition.volumes;
+    let mut names = BTreeMap::new();
+    // The pod volume of each file system. A pod must not have two volumes of one volume handle
+    // (https://github.com/kubernetes/kubernetes/issues/132921).
+    let mut file_systems: BTreeMap<String, String> = BTreeMap::new();
+    for volume in volumes {
+        let name = kname(&volume.name, LABEL_LENGTH);
+        if let VolumeSource::FileSystem(file_system) = &volume.source {
+            if let Some(first) = file_systems.get(&file_system.identity()) {
+                names.insert(volume.name.as_str(), first.clone());
+                continue;
+            }
+            file_systems.insert(file_system.identity(), name.clone());
+        }
+        if let Some(mut pod_volume) = pod_volume(cx, volume, draft) {
+            pod_volume.name.clone_from(&name);
+            draft.spec.volumes.get_or_insert_default().push(pod_volume);
+        }
+        if name != volume.name {
+            let message = Message::NameSanitized {
+                original: volume.name.clone(),
+                name: name.clone(),
+            };
+            notes.report(path_of(volume).field("name"), message);
+        }
+        names.insert(volume.name.as_str(), name);
+    }
+    for container in &cx.task_definition.containers {
+        mount(container, &names, draft);
+    }
+    report(cx, notes);
+}
+
+fn path_of(volume: &Volume) -> FieldPath {
+    FieldPath::root(Subject::TaskDefinition)
+        .field("volumes")
+        .index(volume.index)
+}
+
+/// The volume in the pod, still without its name; none for one that is configured at launch, which is made there.
+fn pod_volume(cx: &Context<'_>, volume: &Volume, draft: &mut Draft) -> Option<PodVolume> {
+    let mut result = PodVolume::default();
+    match &volume.source {
+        VolumeSource::Empty => result.empty_dir = Some(EmptyDirVolumeSource::default()),
+        VolumeSource::Memory { size } => {
+            result.empty_dir = Some(EmptyDirVolumeSource {
+                medium: Some("Memory".to_owned()),
+                size_limit: size.map(bytes),
+            });
+        }
+        VolumeSource::HostPath { path } => {
+            // Without a type the container runtime makes what is missing, as Docker does.
+            result.host_path = Some(HostPathVolumeSource {
+                path: path.clone(),
+                type_: None,
+            });
+        }
+        VolumeSource::NodeDirectory { autoprovision } => {
+            let kind = if *autoprovision {
+                "DirectoryOrCreate"
+            } else {
+                "Directory"
+            };
+            result.host_path = Some(HostPathVolumeSource {
+                path: format!("{NODE_DIRECTORIES}/{}", directory_name(&volume.name)),
+                type_: Some(kind.to_owned()),
+            });
+        }
+        VolumeSource::Nfs {
+            server,
+            path,
+            read_only,
+        } => {
+            result.nfs = Some(NFSVolumeSource {
+                server: server.clone(),
+                path: path.clone(),
+                read_only: read_only.then_some(true),
+            });
+        }
+        VolumeSource::FileSystem(file_system) => {
+            let claim_name = file_system::claim(cx, file_system, &mut draft.objects);
+            result.persistent_volume_claim = Some(PersistentVolumeClaimVolumeSource {
+                claim_name,
+                read_only: None,
+            });
+        }
+        VolumeSource::ConfiguredAtLaunch => return None,
+    }
+    Some(result)
+}
+
+/// A quantity of bytes, in MiB if it is a whole number of them.
+fn bytes(size: u64) -> Quantity {
+    match i64::try_from(size >> 20) {
+        Ok(whole) if whole > 0 && size.trailing_zeros() >= 20 => mebibytes(whole),
+        _ => Quantity(size.to_string()),
+    }
+}
+
+/// The name of a volume as the name of a directory.
+fn directory_name(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if name.chars().all(plain) && name.chars().any(|c| c != '.') {
+        name.to_owned()
+    } else {
+        kname(name, LABEL_LENGTH)
+    }
+}
+
+fn mount(container: &Container, names: &BTreeMap<&str, String>, draft: &mut Draft) {
+    let mounts: Vec<_> = container
+        .mounts
+        .iter()
+        .filter_map(|mount| {
+            let Mount {
+                volume,
+                container_path,
+                read_only,
+            } = mount;
+            Some(VolumeMount {
+                name: names.get(volume.as_str())?.clone(),
+                mount_path: container_path.clone(),
+                read_only: read_only.then_some(true),
+                ..VolumeMount::default()
+            })
+        })
+        .collect();
+    if mounts.is_empty() {
+        return;
+    }
+    if let Some(container) = draft.container_mut(container.index) {
+        container
+            .volume_mounts
+            .get_or_insert_default()
+            .extend(mounts);
+    }
+}
+
+fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
+    let volumes = &cx.task_definition.volumes;
+    let mounted: BTreeSet<_> = cx
+        .task_definition
+        .containers
+        .iter()
+        .flat_map(|container| &container.mounts)
+        .map(|mount| mount.volume.as_str())
+        .collect();
+    let first_empty = volumes.iter().find(|volume| {
+        volume.source == VolumeSource::Empty && mounted.contains(volume.name.as_str())
+    });
+    if let Some(volume) = first_empty {
+        notes.report(path_of(volume), Message::EmptyVolumeNotPrepopulated);
+    }
+    let mut seen = BTreeSet::new();
+    for volume in volumes {
+        match &volume.source {
+            VolumeSource::NodeDirectory { autoprovision: _ } => {
+                let path = path_of(volume).field("dockerVolumeConfiguration");
+                notes.report(path.field("scope"), Message::SharedDockerVolumeIsHostPath);
+            }
+            VolumeSource::FileSystem(file_system) if seen.insert(file_system.identity()) => {
+                report_file_system(volume, file_system, notes);
+            }
+            _ => {}
+        }
+    }
+    for container in &cx.task_definition.containers {
+        for ImageVolumes {
+            index,
+            container: name,
+        } in &container.image_volumes
+        {
+            let path = FieldPath::root(Subject::TaskDefinition)
+                .field("containerDefinitions")
+                .index(container.index)
+                .field("volumesFrom")
+                .index(*index);
+            let name = name.clone();
+            notes.report(path, Message::VolumesFromImageVolumes { name });
+        }
+    }
+}
+
+fn report_file_system(volume: &Volume, file_system: &FileSystem, notes: &mut Diagnostics) {
+    let path = path_of(volume);
+    match file_system.kind {
+        FileSystemKind::S3Files => {
+            let known = Reason::RequiresEfsCsiDriver3;
+            if !notes.iter().any(|finding| finding.reason() == known) {
+                let path = path.field("s3filesVolumeConfiguration");
+                notes.report(path, Message::RequiresEfsCsiDriver3);
+            }
+        }
+        FileSystemKind::Efs if file_system.iam => {
+            let path = path
+                .field("efsVolumeConfiguration")
+                .field("authorizationConfig")
+                .field("iam");
+            notes.report(path, Message::EfsIamUsesNodeIdentity);
+        }
+        FileSystemKind::Efs => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::testing::{Scenario, assert_object, yaml};
+
+    #[test]
+    fn directories_and_sizes_are_written_safely() {
+        assert_eq!(directory_name("Data_1.x"), "Data_1.x");
+        for name in ["", ".", "..", "a/../b", "../../etc"] {
+            let directory = directory_name(name);
+            assert!(!directory.is_empty(), "{name}");
+            assert!(!directory.contains(['.', '/']), "{directory}");
+        }
+        for (size, expected) in [(64 << 20, "64Mi"), (1 << 30, "1Gi"), (1000, "1000")] {
+            assert_eq!(bytes(size).0, expected);
+        }
+    }
+
+    /// A definition with these volumes, whose one container mounts each at `/<name>`.
+    fn mounting(volumes: &str) -> String {
+        let volumes: serde_json::Value = serde_json::from_str(volumes).expect("JSON");
+        let mounts: Vec<_> = volumes
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|volume| {
+                let name = volume["name"].as_str().expect("a name");
+                serde_json::json!({"sourceVolume": name, "containerPath": format!("/{name}")})
+            })
+            .collect();
+        serde_json::json!({
+            "family": "web",
+            "volumes": volumes,
+            "containerDefinitions": [{
+                "name": "web", "image": "nginx:1.29", "memory": 128, "mountPoints": mounts,
+            }],
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn an_access_point_becomes_a_volume_and_a_claim() {
+        let definition = r#"{"family": "web",
+            "volumes": [{"name": "content", "efsVolumeConfiguration": {"fileSystemId": "fs-0123456789abcdef0", "transitEncryption": "ENABLED", "authorizationConfig": {"accessPointId": "fsap-0aa11bb22cc33dd44", "iam": "ENABLED"}}}],
+            "containerDefinitions": [{"name": "web", "image": "nginx:1.29", "memory": 128, "mountPoints": [{"sourceVolume": "content", "containerPath": "/usr/share/nginx/html", "readOnly": true}]}]}"#;
+        let shop =
+            |settings: &mut crate::settings::Settings| "shop".clone_into(&mut settings.namespace);
+        let outcome = Scenario::service(definition).settings(shop).run();
+        assert_object(
+            outcome.object("PersistentVolume", "efs-shop-31927e382a"),
+            r#"
+apiVersion: v1
+kind: PersistentVolume
+metadata:
+  name: efs-shop-31927e382a
+  labels:
+    app.kubernetes.io/managed-by: ecs-operator
+spec:
+  accessModes:
+  - ReadWriteMany
+  capacity:
+    storage: 5Gi
+  claimRef:
+    apiVersion: v1
+    kind: PersistentVolumeClaim
+    name: efs-31927e382a
+    namespace: shop
+  csi:
+    driver: efs.csi.aws.com
+    volumeHandle: fs-0123456789abcdef0::fsap-0aa11bb22cc33dd44
+    volumeAttributes:
+      encryptInTransit: "true"
+  mountOptions:
+  - iam
+  persistentVolumeReclaimPolicy: Retain
+  storageClassName: ""
+  volumeMode: Filesystem
+"#,
+        );
+        assert_object(
+            outcome.object("PersistentVolumeClaim", "efs-31927e382a"),
+            r#"
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: efs-31927e382a
+  namespace: shop
+  labels:
+    app.kubernetes.io/managed-by: ecs-operator
+spec:
+  accessModes:
+  - ReadWriteMany
+  resources:
+    requests:
+      storage: 5Gi
+  storageClassName: ""
+  volumeMode: Filesystem
+  volumeName: efs-shop-31927e382a
+"#,
+        );
+        assert_eq!(
+            outcome.pod_spec()["volumes"],
+            yaml("[{name: content, persistentVolumeClaim: {claimName: efs-31927e382a}}]")
+        );
+        assert_eq!(
+            outcome.container("web")["volumeMounts"],
+            yaml("[{mountPath: /usr/share/nginx/html, name: content, readOnly: true}]")
+        );
+        assert!(outcome.warnings().contains(
+            &"volumes[0].efsVolumeConfiguration.authorizationConfig.iam: EfsIamUsesNodeIdentity"
+                .to_owned()
+        ));
+    }
+
+    #[test]
+    fn every_source_has_its_volume() {
+        let volumes = r#"[
+            {"name": "empty"},
+            {"name": "hosted", "host": {"sourcePath": "/var/run/docker.sock"}},
+            {"name": "scratch", "dockerVolumeConfiguration": {"scope": "task", "driver": "local"}},
+            {"name": "Cache_1", "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": true}},
+            {"name": "given", "dockerVolumeConfiguration": {"scope": "shared"}},
+            {"name": "files", "dockerVolumeConfiguration": {"driverOpts": {"type": "nfs", "o": "addr=10.0.0.5,ro", "device": ":/data"}}},
+            {"name": "memory", "dockerVolumeConfiguration": {"driverOpts": {"type": "tmpfs", "device": "tmpfs", "o": "size=64m"}}}
+        ]"#;
+        let outcome = Scenario::service(mounting(volumes)).run();
+        let expected = "
+- {name: empty, emptyDir: {}}
+- {name: hosted, hostPath: {path: /var/run/docker.sock}}
+- {name: scratch, emptyDir: {}}
+- {name: cache-1-HASH, hostPath: {path: /var/lib/ecs-operator/volumes/Cache_1, type: DirectoryOrCreate}}
+- {name: given, hostPath: {path: /var/lib/ecs-operator/volumes/given, type: Directory}}
+- {name: files, nfs: {server: 10.0.0.5, path: /data, readOnly: true}}
+- {name: memory, emptyDir: {medium: Memory, sizeLimit: 64Mi}}
+";
+        let digest = crate::translate::names::hex_digest("Cache_1", 8);
+        assert_eq!(
+            outcome.pod_spec()["volumes"],
+            yaml(&expected.replace("HASH", &digest))
+        );
+        let mounts = &outcome.container("web")["volumeMounts"];
+        assert_eq!(mounts[3]["name"], format!("cache-1-{digest}"));
+        let notes = outcome.notes();
+        for expected in [
+            "volumes[0]: EmptyVolumeNotPrepopulated",
+            "volumes[3].dockerVolumeConfiguration.scope: SharedDockerVolumeIsHostPath",
+            "volumes[3].name: NameSanitized",
+            "volumes[4].dockerVolumeConfiguration.scope: SharedDockerVolumeIsHostPath",
+        ] {
+            assert!(
+                notes.contains(&expected.to_owned()),
+                "{expected}: {notes:?}"
+            );
+        }
+        let prepopulated = "EmptyVolumeNotPrepopulated";
+        assert_eq!(
+            notes
+                .iter()
+                .filter(|note| note.contains(prepopulated))
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn one_file_system_is_one_volume_of_a_pod() {
+        let volumes = r#"[
+            {"name": "one", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "rootDirectory": "/data/"}},
+            {"name": "two", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "rootDirectory": "/data", "transitEncryption": "DISABLED"}},
+            {"name": "other", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "transitEncryptionPort": 20049}}
+        ]"#;
+        let outcome = Scenario::service(mounting(volumes)).run();
+        let names: Vec<_> = outcome.pod_spec()["volumes"]
+            .as_array()
+            .expect("volumes")
+            .iter()
+            .map(|volume| volume["name"].as_str().expect("a name"))
+            .collect();
+        assert_eq!(names, ["one", "other"]);
+        assert_eq!(
+            outcome.container("web")["volumeMounts"],
+            yaml(
+                "[{mountPath: /one, name: one}, {mountPath: /two, name: one}, {mountPath: /other, name: other}]"
+            )
+        );
+        let handles: Vec<_> = outcome
+            .objects_of("PersistentVolume")
+            .iter()
+            .map(|volume| &volume["spec"]["csi"]["volumeHandle"])
+            .collect();
+        assert_eq!(handles, ["fs-01234567:/data", "fs-01234567"]);
+    }
+
+    #[test]
+    fn s3_files_are_a_file_system_only_on_request() {
+        let volumes = r#"[{"name": "bucket", "s3filesVolumeConfiguration": {
+            "fileSystemArn": "arn:aws:s3files:us-east-1:123456789012:file-system/fs-0123456789abcdef0",
+            "accessPointArn": "arn:aws:s3files:us-east-1:123456789012:file-system/fs-0123456789abcdef0/access-point/fsap-0aa11bb22cc33dd44"}}]"#;
+        let scenario = Scenario::service(mounting(volumes));
+        assert_eq!(
+            scenario.rejections(),
+            [
+                "volumes[0].s3filesVolumeConfiguration: S3IsNotAFileSystem: an S3 bucket is not a file system; use efsVolumeConfiguration"
+            ]
+        );
+        let outcome = scenario.settings(|s| s.allow_s3_files = true).run();
+        let volumes = outcome.objects_of("PersistentVolume");
+        let spec = &volumes.first().expect("a volume")["spec"];
+        assert_eq!(
+            spec["csi"],
+            yaml(
+                "{driver: efs.csi.aws.com, volumeHandle: 's3files:fs-0123456789abcdef0::fsap-0aa11bb22cc33dd44'}"
+            )
+        );
+        assert!(outcome.has("RequiresEfsCsiDriver3"));
+    }
+
+    #[test]
+    fn volumes_from_copies_mounts() {
+        let definition = r#"{"family": "web", "volumes": [{"name": "a"}, {"name": "b"}, {"name": "c"}],
+            "containerDefinitions": [
+                {"name": "web", "image": "x", "memory": 64,
+                    "mountPoints": [{"sourceVolume": "a", "containerPath": "/own/"}],
+                    "volumesFrom": [{"sourceContainer": "data"}, {"sourceContainer": "bare"}, {"sourceContainer": "more", "readOnly": true}]},
+                {"name": "data", "image": "x", "memory": 64, "mountPoints": [
+                    {"sourceVolume": "b", "containerPath": "/own"},
+                    {"sourceVolume": "b", "containerPath": "/twice"},
+                    {"sourceVolume": "b", "containerPath": "/b"}]},
+                {"name": "bare", "image": "x", "memory": 64},
+                {"name": "more", "image": "x", "memory": 64,
+                    "mountPoints": [{"sourceVolume": "c", "containerPath": "/twice"}],
+                    "volumesFrom": [{"sourceContainer": "web"}, {"sourceContainer": "deep"}]},
+                {"name": "deep", "image": "x", "memory": 64,
+                    "mountPoints": [{"sourceVolume": "c", "containerPath": "/deep"}]}]}"#;
+        let outcome = Scenario::service(definition).run();
+        assert_eq!(
+            outcome.container("web")["volumeMounts"],
+            yaml(
+                "
+- {mountPath: /own/, name: a}
+- {mountPath: /twice, name: c, readOnly: true}
+- {mountPath: /deep, name: c, readOnly: true}
+- {mountPath: /b, name: b}
+"
+            )
+        );
+        let of_images: Vec<_> = outcome
+            .messages()
+            .into_iter()
+            .filter(|message| message.contains("VolumesFromImageVolumes"))
+            .collect();
+        assert_eq!(
+            of_images,
+            [
+                "containerDefinitions[0].volumesFrom[1]: VolumesFromImageVolumes: VOLUMEs declared in the image of bare are not shared"
+            ]
+        );
+    }
+
+    #[test]
+    fn wrong_volumes_and_mounts_are_all_reported() {
+        let definition = r#"{"family": "web",
+            "volumes": [
+                {"name": "a"}, {"name": "a"},
+                {"name": "two", "host": {"sourcePath": "/x"}, "efsVolumeConfiguration": {"fileSystemId": "fs-01234567"}},
+                {"name": "up", "host": {"sourcePath": "/x/../etc"}},
+                {"name": "relative", "host": {"sourcePath": "x"}},
+                {"name": "plugin", "dockerVolumeConfiguration": {"driver": "rexray/ebs"}},
+                {"name": "bound", "dockerVolumeConfiguration": {"driverOpts": {"type": "none", "o": "bind", "device": "/x"}}},
+                {"name": "point", "efsVolumeConfiguration": {"fileSystemId": "fs-0", "rootDirectory": "/x", "authorizationConfig": {"accessPointId": "fsap-01234567"}}},
+                {"name": "plain", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "rootDirectory": "/data"}},
+                {"name": "secure", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "rootDirectory": "/data/", "transitEncryption": "ENABLED", "authorizationConfig": {"iam": "ENABLED"}}},
+                {"name": "disk", "configuredAtLaunch": true},
+                {}
+            ],
+            "containerDefinitions": [{"name": "web", "image": "x", "memory": 64,
+                "linuxParameters": {"sharedMemorySize": 64, "tmpfs": [{"containerPath": "/run", "size": 1}]},
+                "mountPoints": [
+                    {"sourceVolume": "nope", "containerPath": "/a"},
+                    {"sourceVolume": "a", "containerPath": "/a/"},
+                    {"sourceVolume": "a", "containerPath": "/b:ro"},
+                    {"sourceVolume": "a", "containerPath": "C:/data"},
+                    {"sourceVolume": "a", "containerPath": "data"},
+                    {"sourceVolume": "a", "containerPath": "/"},
+                    {"sourceVolume": "a", "containerPath": "/run/"},
+                    {"sourceVolume": "a", "containerPath": "/dev/shm"},
+                    {}
+                ],
+                "volumesFrom": [{"sourceContainer": "nope"}, {"sourceContainer": "web"}, {}]}]}"#;
+        let rejections = Scenario::service(definition).rejections();
+        let mounts = "containerDefinitions[0].mountPoints";
+        let expected = [
+            format!("{mounts}[0].sourceVolume: UnknownVolume: volume nope does not exist in the task definition"),
+            format!("{mounts}[1].containerPath: DuplicateMountPath: containerPath /a/ is mounted twice in container web"),
+            format!("{mounts}[2].containerPath: InvalidMountPath: /b:ro contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily"),
+            format!("{mounts}[3].containerPath: InvalidMountPath: C:/data contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily"),
+            format!("{mounts}[4].containerPath: InvalidValue: data: an absolute path is needed"),
+            format!("{mounts}[5].containerPath: InvalidValue: /: the root directory of a container cannot be a mount"),
+            format!("{mounts}[6].containerPath: DuplicateMountPath: containerPath /run/ is mounted twice in container web"),
+            format!("{mounts}[7].containerPath: DuplicateMountPath: containerPath /dev/shm is mounted twice in container web"),
+            format!("{mounts}[8].containerPath: RequiredField: containerPath is required"),
+            format!("{mounts}[8].sourceVolume: RequiredField: sourceVolume is required"),
+            "containerDefinitions[0].volumesFrom[0].sourceContainer: UnknownContainer: container nope does not exist in the task definition".to_owned(),
+            "containerDefinitions[0].volumesFrom[1].sourceContainer: InvalidValue: web: a container cannot take its own volumes".to_owned(),
+            "containerDefinitions[0].volumesFrom[2].sourceContainer: RequiredField: sourceContainer is required".to_owned(),
+            "volumes[1].name: DuplicateVolume: volume a is defined twice".to_owned(),
+            "volumes[2]: MultipleVolumeSources: volume two has more than one source".to_owned(),
+            "volumes[3].host.sourcePath: InvalidValue: /x/../etc: a path on the node must not contain '..'".to_owned(),
+            "volumes[4].host.sourcePath: InvalidValue: x: an absolute path is needed".to_owned(),
+            "volumes[5].dockerVolumeConfiguration.driver: DockerVolumeDriverUnsupported: Docker volume driver rexray/ebs does not exist in Kubernetes; use efsVolumeConfiguration or an EBS volume".to_owned(),
+            "volumes[6].dockerVolumeConfiguration.driverOpts: DockerVolumeOptionsUnsupported: driverOpts type=none cannot be translated; only type=nfs and type=tmpfs can".to_owned(),
+            "volumes[7].efsVolumeConfiguration.fileSystemId: InvalidValue: fs-0: fs- and 8 to 40 hexadecimal digits are needed".to_owned(),
+            "volumes[7].efsVolumeConfiguration.rootDirectory: EfsRootDirectoryWithAccessPoint: rootDirectory must be omitted or / when an access point is used".to_owned(),
+            "volumes[7].efsVolumeConfiguration.transitEncryption: EfsTransitEncryptionRequired: transitEncryption must be ENABLED with iam or an access point".to_owned(),
+            "volumes[9].efsVolumeConfiguration: EfsConflictingOptions: volumes plain and secure mount the same EFS path with different transitEncryption or iam".to_owned(),
+            "volumes[10].configuredAtLaunch: VolumeNotConfiguredAtLaunch: volume disk needs an entry in volumeConfigurations".to_owned(),
+            "volumes[11].name: RequiredField: name is required".to_owned(),
+        ];
+        for line in &expected {
+            assert!(rejections.contains(line), "{line}\nnot in {rejections:#?}");
+        }
+        let mine = |line: &&String| line.contains("mountPoints") || line.contains("olumes");
+        assert_eq!(
+            rejections.iter().filter(mine).count(),
+            expected.len(),
+            "{rejections:#?}"
+        );
+    }
+
+    #[test]
+    fn fargate_and_windows_have_their_own_rules() {
+        let definition = r#"{"family": "web", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+            "volumes": [{"name": "h", "host": {"sourcePath": "/x"}}, {"name": "d", "dockerVolumeConfiguration": {"scope": "task"}}],
+            "containerDefinitions": [{"name": "web", "image": "x"}]}"#;
+        let rejections = Scenario::service(definition).rejections();
+        assert_eq!(
+            rejections,
+            [
+                "volumes[0].host.sourcePath: FargateHostVolume: Fargate has no host.sourcePath; use an empty volume or EFS",
+                "volumes[1].dockerVolumeConfiguration: FargateDockerVolume: Fargate has no Docker volumes; use efsVolumeConfiguration or an empty volume",
+            ]
+        );
+        let windows = r#"{"family": "web", "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"},
+            "volumes": [{"name": "h", "host": {"sourcePath": "C:\\data"}}, {"name": "e", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567"}}],
+            "containerDefinitions": [{"name": "web", "image": "x", "memory": 64, "mountPoints": [
+                {"sourceVolume": "h", "containerPath": "C:\\data"}, {"sourceVolume": "h", "containerPath": "c:/data/"}]}]}"#;
+        assert_eq!(
+            Scenario::service(windows).rejections(),
+            [
+                "containerDefinitions[0].mountPoints[1].containerPath: DuplicateMountPath: containerPath c:/data/ is mounted twice in container web",
+                "volumes[1].efsVolumeConfiguration: WindowsUnsupportedParameter: efsVolumeConfiguration is not supported for Windows containers",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_volume_configured_at_launch_is_only_mounted_here() {
+        let outcome = Scenario::service(mounting(r#"[{"name": "disk", "configuredAtLaunch": true}]"#))
+            .request(r#"{"volumeConfigurations": [{"name": "disk", "managedEBSVolume": {"sizeInGiB": 8, "roleArn": "arn:aws:iam::123456789012:role/ecsInfrastructureRole"}}]}"#)
+            .run();
+        assert_eq!(
+            outcome.container("web")["volumeMounts"],
+            yaml("[{mountPath: /disk, name: disk}]")
+        );
+    }
+}

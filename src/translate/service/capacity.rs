@@ -10,6 +10,8 @@ use crate::{
 
 /// Karpenter's label of nodes; `spot` for those that can be taken away.
 const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
+/// The largest weight that AWS takes. It bounds the work of [`split`], whatever a caller made by hand.
+const MAX_WEIGHT: u32 = 1000;
 /// The label of pods that a Fargate profile selects.
 const COMPUTE: &str = "ecs-operator.dev/compute";
 
@@ -25,24 +27,25 @@ pub(crate) fn split(tasks: u32, providers: &[CapacityProvider]) -> Vec<u32> {
         *count = provider.base.min(left);
         left -= *count;
     }
-    let mut weighed = vec![0_u32; providers.len()];
-    let total: u64 = providers.iter().map(|p| u64::from(p.weight)).sum();
+    let weights: Vec<u32> = providers.iter().map(|p| p.weight.min(MAX_WEIGHT)).collect();
+    let mut weighed = vec![0_u32; weights.len()];
+    let total: u64 = weights.iter().copied().map(u64::from).sum();
     if total == 0 {
         return counts;
     }
     // After `total` tasks each provider has exactly its weight, and the round begins anew.
     let rounds = u64::from(left) / total;
-    for (count, provider) in weighed.iter_mut().zip(providers) {
-        *count = u32::try_from(rounds * u64::from(provider.weight)).unwrap_or(u32::MAX);
+    for (count, weight) in weighed.iter_mut().zip(&weights) {
+        *count = u32::try_from(rounds * u64::from(*weight)).unwrap_or(u32::MAX);
     }
     for _ in 0..u64::from(left) % total {
-        let next = providers
+        let next = weights
             .iter()
             .zip(&mut weighed)
-            .filter(|(provider, _)| provider.weight > 0)
+            .filter(|(weight, _)| **weight > 0)
             .min_by(|(a, have_a), (b, have_b)| {
-                let share_a = u64::from(**have_a) * u64::from(b.weight);
-                let share_b = u64::from(**have_b) * u64::from(a.weight);
+                let share_a = u64::from(**have_a) * u64::from(**b);
+                let share_b = u64::from(**have_b) * u64::from(**a);
                 share_a.cmp(&share_b)
             });
         if let Some((_, count)) = next {
@@ -129,9 +132,12 @@ fn takes_a_fargate_profile(capacity: &Capacity, provider: Option<&CapacityProvid
 mod tests {
     use super::*;
 
+    /// A strategy as base and weight of each provider, with counts of tasks and what each provider gets of them.
+    type Table<'a> = (&'a [(u32, u32)], &'a [(u32, &'a [u32])]);
+
     #[test]
     fn tasks_split_by_base_and_weight() {
-        let tables: [(&[(u32, u32)], &[(u32, &[u32])]); 6] = [
+        let tables: [Table<'_>; 6] = [
             (&[(0, 1), (0, 1)], &[(5, &[3, 2])]),
             (
                 &[(0, 1), (0, 4)],

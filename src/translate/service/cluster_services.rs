@@ -8,8 +8,10 @@ use k8s_openapi::{
 };
 
 use crate::{
+    settings::Addon,
     translate::{
-        Context, LABEL_LENGTH, Manifests, Object, kname, labels::Labels, names::service_name,
+        Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, kname, labels::Labels,
+        names::service_name,
     },
     validate::{AppProtocol, Protocol},
 };
@@ -151,7 +153,7 @@ impl ClusterServices {
                     type_: Some(reach.service_type().to_owned()),
                     cluster_ip: (reach == Reach::Headless).then(|| "None".to_owned()),
                     load_balancer_class: (reach == Reach::LoadBalancer)
-                        .then(|| "service.k8s.aws/nlb".to_owned()),
+                        .then(|| network_load_balancer_class(cx).to_owned()),
                     publish_not_ready_addresses: (reach == Reach::Headless).then_some(false),
                     selector: Some(cx.selector()),
                     ports: (!ports.is_empty()).then_some(ports),
@@ -160,6 +162,16 @@ impl ClusterServices {
                 status: None,
             }));
         }
+    }
+}
+
+/// EKS Auto Mode has a controller of its own
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/auto-configure-nlb.html>).
+fn network_load_balancer_class(cx: &Context<'_>) -> &'static str {
+    if cx.settings.has(Addon::EksAutoMode) && !cx.settings.has(Addon::AwsLoadBalancerController) {
+        "eks.amazonaws.com/nlb"
+    } else {
+        "service.k8s.aws/nlb"
     }
 }
 
@@ -174,9 +186,18 @@ impl Reach {
 }
 
 impl Context<'_> {
-    /// The name of the Service that has this service's own name.
+    /// The name of the Service that has this service's own name. It leaves room for a suffix.
     pub(super) fn own_service(&self) -> String {
-        service_name(&self.name(), self.settings.kubernetes_minor)
+        service_name(
+            &self.name(),
+            WORKLOAD_LENGTH,
+            self.settings.kubernetes_minor,
+        )
+    }
+
+    /// The name of a Service that a user chose.
+    pub(super) fn service_named(&self, name: &str) -> String {
+        service_name(name, LABEL_LENGTH, self.settings.kubernetes_minor)
     }
 }
 

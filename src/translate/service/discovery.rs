@@ -3,7 +3,7 @@
 use super::cluster_services::{ClusterServices, Reach, Wanted};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
-    translate::{Context, LABEL_LENGTH, kname, names::service_name},
+    translate::{Context, LABEL_LENGTH, kname},
     validate::{Service, ServiceConnect, ServiceConnectService, ServiceRegistry},
 };
 
@@ -71,7 +71,7 @@ fn connect_service(
         name: Some(port_name),
         app_protocol: *app_protocol,
     };
-    let name = service_name(discovery_name, cx.settings.kubernetes_minor);
+    let name = cx.service_named(discovery_name);
     if name != *discovery_name {
         notes.report(
             path.field("discoveryName"),
@@ -139,7 +139,7 @@ fn clients_find(
         || alias == format!("{in_cluster}.svc.cluster.local")
     {
         Found::ByService
-    } else if service_name(&alias, cx.settings.kubernetes_minor) == alias {
+    } else if cx.service_named(&alias) == alias {
         Found::ByAnother(alias)
     } else {
         Found::Not(alias)
@@ -158,5 +158,266 @@ fn label_value(namespace: &str) -> String {
         namespace.to_owned()
     } else {
         kname(namespace, LABEL_LENGTH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::translate::testing::{Outcome, Scenario, assert_object, yaml};
+
+    const BE: &str = r#"{"family": "be", "networkMode": "awsvpc", "containerDefinitions": [{"name": "app", "image": "app", "memory": 64, "portMappings": [
+        {"name": "http", "containerPort": 8080, "appProtocol": "http"}, {"name": "rpc", "containerPort": 9090, "appProtocol": "grpc"}, {"name": "h2", "containerPort": 9091, "appProtocol": "http2"}, {"name": "db", "containerPort": 5432}]}]}"#;
+
+    fn connect(configuration: &Value) -> Scenario {
+        let mut configuration = configuration.clone();
+        configuration["enabled"] = json!(true);
+        Scenario::service(BE)
+            .request(json!({"serviceConnectConfiguration": configuration}).to_string())
+            .settings(|settings| settings.cluster_ip_services = false)
+    }
+
+    fn ports(outcome: &Outcome, name: &str) -> Vec<Value> {
+        outcome.object("Service", name)["spec"]["ports"]
+            .as_array()
+            .expect("ports")
+            .iter()
+            .map(|port| {
+                json!([
+                    port["name"],
+                    port["port"],
+                    port["targetPort"],
+                    port["appProtocol"]
+                ])
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_service_connect_name_is_a_service() {
+        let outcome = connect(&json!({"namespace": "internal", "services": [{"portName": "http", "discoveryName": "backend", "clientAliases": [{"port": 80, "dnsName": "backend.internal"}]}]})).run();
+        assert_object(
+            outcome.object("Service", "backend"),
+            "
+apiVersion: v1
+kind: Service
+metadata:
+  name: backend
+  labels:
+    ecs-operator.dev/service: be
+    ecs-operator.dev/service-connect-namespace: internal
+spec:
+  type: ClusterIP
+  selector:
+    ecs-operator.dev/service: be
+  ports:
+  - name: http
+    appProtocol: http
+    port: 80
+    protocol: TCP
+    targetPort: 8080
+",
+        );
+        assert_eq!(
+            outcome.warnings(),
+            [
+                "serviceConnectConfiguration.services[0].clientAliases[0].dnsName: ServiceConnectAliasNeedsClusterIP"
+            ]
+        );
+    }
+
+    #[test]
+    fn application_protocols_are_written_as_kubernetes_names_them() {
+        let services: Vec<_> = ["http", "rpc", "h2", "db"]
+            .map(|name| json!({"portName": name, "clientAliases": [{"port": 80, "dnsName": name}]}))
+            .into();
+        let outcome = connect(&json!({"services": services})).run();
+        for (name, target, protocol) in [
+            ("http", 8080, json!("http")),
+            ("rpc", 9090, json!("grpc")),
+            ("h2", 9091, json!("kubernetes.io/h2c")),
+            ("db", 5432, Value::Null),
+        ] {
+            assert_eq!(ports(&outcome, name), [json!([name, 80, target, protocol])]);
+        }
+    }
+
+    #[test]
+    fn names_that_the_cluster_finds_need_no_alias() {
+        for (alias, services, warns) in [
+            (json!([]), vec!["backend"], true),
+            (json!([{"port": 80}]), vec!["backend"], true),
+            (
+                json!([{"port": 80, "dnsName": "backend"}]),
+                vec!["backend"],
+                false,
+            ),
+            (
+                json!([{"port": 80, "dnsName": "api"}]),
+                vec!["api", "backend"],
+                false,
+            ),
+            (
+                json!([{"port": 80, "dnsName": "backend.shop"}]),
+                vec!["backend"],
+                false,
+            ),
+            (
+                json!([{"port": 80, "dnsName": "backend.shop.svc.cluster.local"}]),
+                vec!["backend"],
+                false,
+            ),
+            (
+                json!([{"port": 80, "dnsName": "api.example.com"}]),
+                vec!["backend"],
+                true,
+            ),
+            (
+                json!([{"port": 80, "dnsName": "My_Api"}]),
+                vec!["backend"],
+                true,
+            ),
+        ] {
+            let outcome = connect(&json!({"namespace": "internal", "services": [{"portName": "http", "discoveryName": "backend", "clientAliases": alias}]}))
+                .settings(|settings| settings.namespace = "shop".to_owned())
+                .run();
+            let names: Vec<_> = outcome
+                .objects_of("Service")
+                .into_iter()
+                .map(|service| service["metadata"]["name"].clone())
+                .collect();
+            assert_eq!(names, services, "{alias}");
+            assert_eq!(
+                outcome.has("ServiceConnectAliasNeedsClusterIP"),
+                warns,
+                "{alias}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_service_of_the_same_name_has_the_ports_of_both() {
+        let outcome = connect(&json!({"services": [{"portName": "http", "discoveryName": "be", "clientAliases": [{"port": 80, "dnsName": "be"}]}]}))
+            .settings(|settings| settings.cluster_ip_services = true)
+            .run();
+        assert_eq!(outcome.objects_of("Service").len(), 1);
+        assert_eq!(
+            ports(&outcome, "be"),
+            [
+                json!(["http", 80, 8080, "http"]),
+                json!(["p5432-tcp", 5432, 5432, null]),
+                json!(["p8080-tcp", 8080, 8080, null]),
+                json!(["p9090-tcp", 9090, 9090, null]),
+                json!(["p9091-tcp", 9091, 9091, null]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_client_and_a_disabled_configuration_make_no_service() {
+        let client = connect(&json!({"namespace": "internal"})).run();
+        assert_eq!(client.objects_of("Service").len(), 0);
+        let disabled = json!({"serviceConnectConfiguration": {"enabled": false, "services": [{"portName": "nothing"}]}});
+        let outcome = Scenario::service(BE)
+            .request(disabled.to_string())
+            .settings(|settings| settings.cluster_ip_services = false)
+            .run();
+        assert_eq!(outcome.objects_of("Service").len(), 0);
+    }
+
+    #[test]
+    fn what_service_connect_cannot_find_is_refused() {
+        for (configuration, rejections) in [
+            (
+                json!({"services": [{"portName": "https"}]}),
+                vec![
+                    "serviceConnectConfiguration.services[0].portName: UnknownPortName: no port mapping is named https",
+                ],
+            ),
+            (
+                json!({"namespace": "arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1"}),
+                vec![
+                    "serviceConnectConfiguration.namespace: ServiceConnectNamespaceName: give the namespace name instead of arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1",
+                ],
+            ),
+            (
+                json!({"namespace": "internal", "services": [{"portName": "http", "discoveryName": "api"}, {"portName": "rpc", "discoveryName": "api"}]}),
+                vec![
+                    "serviceConnectConfiguration.services[1].discoveryName: ServiceConnectNameTaken: api is already a Service Connect name in namespace internal (service be)",
+                ],
+            ),
+            (
+                json!({"services": [{"portName": "http", "clientAliases": [{"port": 0}]}, {"portName": "rpc", "clientAliases": [{"dnsName": "rpc"}]}]}),
+                vec![
+                    "serviceConnectConfiguration.services[0].clientAliases[0].port: InvalidValue: 0: must be 1 to 65535",
+                    "serviceConnectConfiguration.services[1].clientAliases[0].port: RequiredField: port is required",
+                ],
+            ),
+        ] {
+            assert_eq!(connect(&configuration).rejections(), rejections);
+        }
+    }
+
+    fn registered(registry: &Value) -> Scenario {
+        Scenario::service(BE)
+            .request(json!({"serviceRegistries": [registry]}).to_string())
+            .settings(|settings| settings.cluster_ip_services = false)
+    }
+
+    #[test]
+    fn a_registry_is_a_headless_service() {
+        let arn = "arn:aws:servicediscovery:eu-west-1:123456789012:service/srv-1";
+        for (registry, port) in [
+            (json!({"registryArn": arn}), Value::Null),
+            (
+                json!({"registryArn": arn, "containerName": "app"}),
+                Value::Null,
+            ),
+            (json!({"registryArn": arn, "port": 8080}), json!(8080)),
+            (
+                json!({"registryArn": arn, "containerName": "app", "containerPort": 5432}),
+                json!(5432),
+            ),
+        ] {
+            let outcome = registered(&registry).run();
+            let spec = &outcome.object("Service", "be-discovery")["spec"];
+            let mut expected = yaml(
+                "{type: ClusterIP, clusterIP: None, publishNotReadyAddresses: false, selector: {ecs-operator.dev/service: be}}",
+            );
+            if let Some(number) = port.as_i64() {
+                expected["ports"] = json!([{"name": format!("p{number}-tcp"), "port": number, "protocol": "TCP", "targetPort": number}]);
+            }
+            assert_eq!(*spec, expected, "{registry}");
+            assert!(outcome.messages().contains(
+                &"serviceRegistries[0]: CloudMapNotRegistered: instances are not registered in Cloud Map; use \
+                  be-discovery.default.svc"
+                    .to_owned()
+            ));
+        }
+    }
+
+    #[test]
+    fn a_registry_has_one_way_to_say_its_port() {
+        for (registry, rejection) in [
+            (
+                json!({"port": 80, "containerName": "app", "containerPort": 80}),
+                "serviceRegistries[0].port: ServiceRegistryPortConflict: give port or containerName and containerPort, not both",
+            ),
+            (
+                json!({"port": 0}),
+                "serviceRegistries[0].port: InvalidValue: 0: must be 1 to 65535",
+            ),
+            (
+                json!({"containerName": "nginx"}),
+                "serviceRegistries[0].containerName: UnknownContainer: container nginx does not exist in the task definition",
+            ),
+            (
+                json!({"containerName": "app", "containerPort": 81}),
+                "serviceRegistries[0].containerPort: LoadBalancerPortNotMapped: container app has no portMapping for 81",
+            ),
+        ] {
+            assert_eq!(registered(&registry).rejections(), [rejection]);
+        }
     }
 }

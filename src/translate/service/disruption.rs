@@ -52,3 +52,41 @@ pub(super) fn apply(
         status: None,
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::translate::testing::Scenario;
+
+    #[test]
+    fn a_budget_lets_at_least_one_of_several_tasks_go() {
+        let definition = r#"{"family": "web", "containerDefinitions": [{"name": "web", "image": "nginx", "memory": 64}]}"#;
+        for (desired, minimum, budget) in [
+            (0, 100, None),
+            (1, 0, None),
+            (2, 100, Some(1)),
+            (4, 100, Some(1)),
+            (4, 50, Some(2)),
+            (3, 50, Some(1)),
+            (5, 0, Some(5)),
+        ] {
+            let outcome = Scenario::service(definition)
+                .request(format!(
+                    r#"{{"desiredCount": {desired}, "deploymentConfiguration": {{"minimumHealthyPercent": {minimum}}}}}"#
+                ))
+                .run();
+            let found = outcome
+                .objects_of("PodDisruptionBudget")
+                .first()
+                .map(|object| object["spec"]["maxUnavailable"].clone());
+            assert_eq!(
+                found,
+                budget.map(serde_json::Value::from),
+                "{desired} {minimum}"
+            );
+            assert_eq!(
+                outcome.has("DrainMayDropBelowMinimum"),
+                budget.is_some() && minimum == 100
+            );
+        }
+    }
+}

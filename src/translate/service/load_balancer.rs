@@ -191,3 +191,356 @@ fn network_load_balancer(cx: &Context<'_>, expose: &Expose, services: &mut Clust
         services.annotate(&name, &format!("{NLB}-{key}"), value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::{
+        settings::Addon,
+        translate::testing::{Scenario, assert_object, yaml},
+    };
+
+    const TARGET: &str =
+        "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/943f017f100becff";
+
+    fn definition(mode: &str) -> String {
+        format!(
+            r#"{{"family": "web", "networkMode": "{mode}", "cpu": "256", "memory": "512", "containerDefinitions": [{{"name": "web", "image": "nginx", "portMappings": [{{"containerPort": 80}}]}}]}}"#
+        )
+    }
+
+    fn balanced(entry: &serde_json::Value) -> String {
+        json!({"desiredCount": 2, "loadBalancers": [entry]}).to_string()
+    }
+
+    fn web() -> serde_json::Value {
+        json!({"targetGroupArn": TARGET, "containerName": "web", "containerPort": 80})
+    }
+
+    #[test]
+    fn a_target_group_is_bound_to_the_service() {
+        let outcome = Scenario::service(definition("awsvpc"))
+            .request(
+                json!({"serviceName": "web", "taskDefinition": "web:7", "desiredCount": 2, "launchType": "FARGATE", "loadBalancers": [web()]})
+                    .to_string(),
+            )
+            .run();
+        assert_object(
+            outcome.object("Service", "web"),
+            "
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  labels:
+    ecs-operator.dev/service: web
+spec:
+  type: ClusterIP
+  selector:
+    ecs-operator.dev/service: web
+  ports:
+  - name: p80-tcp
+    port: 80
+    protocol: TCP
+    targetPort: 80
+",
+        );
+        assert_object(
+            outcome.object("TargetGroupBinding", "web-49be55b4"),
+            "
+apiVersion: elbv2.k8s.aws/v1beta1
+kind: TargetGroupBinding
+metadata:
+  name: web-49be55b4
+  labels:
+    ecs-operator.dev/service: web
+spec:
+  serviceRef:
+    name: web
+    port: 80
+  targetGroupARN: arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/943f017f100becff
+",
+        );
+    }
+
+    #[test]
+    fn instances_are_reached_at_node_ports() {
+        for (mode, service_type) in [
+            ("awsvpc", "ClusterIP"),
+            ("bridge", "NodePort"),
+            ("host", "NodePort"),
+        ] {
+            let outcome = Scenario::service(definition(mode))
+                .request(balanced(&web()))
+                .run();
+            let service = outcome.object("Service", "web");
+            assert_eq!(service["spec"]["type"], service_type, "{mode}");
+            assert_eq!(
+                outcome.has("InstanceTargetsNoReadinessGate"),
+                service_type == "NodePort"
+            );
+        }
+    }
+
+    #[test]
+    fn eks_auto_mode_has_a_binding_of_its_own() {
+        let scenario = Scenario::service(definition("awsvpc")).request(balanced(&web()));
+        let version = |addons: &[Addon]| {
+            let scenario = scenario
+                .clone()
+                .settings(|settings| settings.addons = addons.iter().copied().collect());
+            scenario.run().objects_of("TargetGroupBinding")[0]["apiVersion"].clone()
+        };
+        let both = [Addon::AwsLoadBalancerController, Addon::EksAutoMode];
+        assert_eq!(version(&both), "elbv2.k8s.aws/v1beta1");
+        assert_eq!(version(&[Addon::EksAutoMode]), "eks.amazonaws.com/v1");
+        let rejections = scenario
+            .settings(|settings| settings.addons.clear())
+            .rejections();
+        assert_eq!(
+            rejections,
+            [
+                "loadBalancers[0].targetGroupArn: TargetGroupBindingUnavailable: TargetGroupBinding is not installed; \
+              install the AWS Load Balancer Controller or use spec.kubernetes.expose"
+            ]
+        );
+    }
+
+    #[test]
+    fn entries_that_lead_nowhere_are_refused() {
+        for (entry, rejection) in [
+            (
+                json!({"loadBalancerName": "classic", "containerName": "web", "containerPort": 80}),
+                "loadBalancers[0].loadBalancerName: ClassicLoadBalancerUnsupported: Classic Load Balancers cannot be \
+                 used; create an ALB or NLB target group and give targetGroupArn, or use spec.kubernetes.expose",
+            ),
+            (
+                json!({"targetGroupArn": "<tg-arn>", "containerName": "web", "containerPort": 80}),
+                "loadBalancers[0].targetGroupArn: InvalidTargetGroupArn: <tg-arn> is not an ELBv2 target group ARN; \
+                 arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; fill a placeholder with --set NAME=VALUE",
+            ),
+            (
+                json!({"targetGroupArn": TARGET, "containerName": "nginx", "containerPort": 80}),
+                "loadBalancers[0].containerName: UnknownContainer: container nginx does not exist in the task definition",
+            ),
+            (
+                json!({"targetGroupArn": TARGET, "containerName": "web", "containerPort": 8080}),
+                "loadBalancers[0].containerPort: LoadBalancerPortNotMapped: container web has no portMapping for 8080",
+            ),
+            (
+                json!({"targetGroupArn": TARGET, "containerPort": 8080}),
+                "loadBalancers[0].containerName: RequiredField: containerName is required",
+            ),
+        ] {
+            let scenario = Scenario::service(definition("awsvpc")).request(balanced(&entry));
+            assert_eq!(scenario.rejections(), [rejection]);
+        }
+        let twice = json!({"loadBalancers": [web(), web()]}).to_string();
+        assert_eq!(
+            Scenario::service(definition("awsvpc"))
+                .request(twice)
+                .rejections(),
+            [format!(
+                "loadBalancers[1].targetGroupArn: InvalidValue: {TARGET}: each target group can be given once"
+            )]
+        );
+    }
+
+    #[test]
+    fn the_other_colour_is_only_for_blue_green() {
+        let mut entry = web();
+        entry["advancedConfiguration"] = json!({"alternateTargetGroupArn": TARGET});
+        let outcome = Scenario::service(definition("awsvpc"))
+            .request(balanced(&entry))
+            .run();
+        assert!(outcome.notes().contains(
+            &"loadBalancers[0].advancedConfiguration.alternateTargetGroupArn: AdvancedConfigurationUnused".to_owned()
+        ));
+    }
+
+    fn exposed(expose: &serde_json::Value) -> Scenario {
+        Scenario::service(definition("awsvpc"))
+            .extensions(json!({"kubernetes": {"expose": expose}}).to_string())
+    }
+
+    #[test]
+    fn an_exposed_service_gets_an_application_load_balancer() {
+        let outcome = exposed(&json!({"type": "alb", "containerName": "web", "containerPort": 80, "path": "/", "scheme": "internet-facing", "certificateArns": []})).run();
+        assert_object(
+            outcome.object("Ingress", "web"),
+            r#"
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: web
+  annotations:
+    alb.ingress.kubernetes.io/healthcheck-interval-seconds: "30"
+    alb.ingress.kubernetes.io/healthcheck-path: /
+    alb.ingress.kubernetes.io/healthcheck-timeout-seconds: "5"
+    alb.ingress.kubernetes.io/healthy-threshold-count: "5"
+    alb.ingress.kubernetes.io/scheme: internet-facing
+    alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds=300
+    alb.ingress.kubernetes.io/target-type: ip
+    alb.ingress.kubernetes.io/unhealthy-threshold-count: "2"
+  labels:
+    ecs-operator.dev/service: web
+spec:
+  ingressClassName: alb
+  rules:
+  - http:
+      paths:
+      - path: /
+        pathType: Prefix
+        backend:
+          service:
+            name: web
+            port:
+              number: 80
+"#,
+        );
+        assert_eq!(
+            outcome.object("Service", "web")["spec"]["type"],
+            "ClusterIP"
+        );
+    }
+
+    #[test]
+    fn certificates_make_a_secure_listener() {
+        let outcome = exposed(&json!({"type": "alb", "containerName": "web", "containerPort": 80, "scheme": "internal", "certificateArns": ["arn:aws:acm:us-east-1:123456789012:certificate/1", "arn:aws:acm:us-east-1:123456789012:certificate/2"]})).run();
+        let annotations = &outcome.object("Ingress", "web")["metadata"]["annotations"];
+        for (name, value) in [
+            ("listen-ports", r#"[{"HTTPS":443}]"#),
+            (
+                "certificate-arn",
+                "arn:aws:acm:us-east-1:123456789012:certificate/1,arn:aws:acm:us-east-1:123456789012:certificate/2",
+            ),
+            ("scheme", "internal"),
+        ] {
+            assert_eq!(
+                annotations[format!("alb.ingress.kubernetes.io/{name}")],
+                value
+            );
+        }
+    }
+
+    #[test]
+    fn another_ingress_class_gets_no_annotations_of_alb() {
+        let expose =
+            json!({"type": "alb", "containerName": "web", "containerPort": 80, "path": "/shop"});
+        let outcome = exposed(&expose)
+            .settings(|settings| settings.ingress_class = "nginx".to_owned())
+            .run();
+        let ingress = outcome.object("Ingress", "web");
+        assert_eq!(ingress["metadata"].get("annotations"), None);
+        // Nothing but time tells that a new pod is steady.
+        assert_eq!(
+            outcome.object("Deployment", "web")["spec"]["minReadySeconds"],
+            40
+        );
+        assert_eq!(ingress["spec"]["ingressClassName"], "nginx");
+        assert_eq!(
+            ingress["spec"]["rules"][0]["http"]["paths"][0]["path"],
+            "/shop"
+        );
+    }
+
+    #[test]
+    fn a_network_load_balancer_is_a_service_of_its_own() {
+        let expose = json!({"type": "nlb", "containerName": "web", "containerPort": 80, "scheme": "internal"});
+        let outcome = exposed(&expose)
+            .settings(|settings| settings.cluster_ip_services = false)
+            .run();
+        assert_object(
+            outcome.object("Service", "web-nlb"),
+            "
+apiVersion: v1
+kind: Service
+metadata:
+  name: web-nlb
+  annotations:
+    service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip
+    service.beta.kubernetes.io/aws-load-balancer-scheme: internal
+    service.beta.kubernetes.io/aws-load-balancer-target-group-attributes: deregistration_delay.timeout_seconds=300
+  labels:
+    ecs-operator.dev/service: web
+spec:
+  type: LoadBalancer
+  loadBalancerClass: service.k8s.aws/nlb
+  selector:
+    ecs-operator.dev/service: web
+  ports:
+  - name: p80-tcp
+    port: 80
+    protocol: TCP
+    targetPort: 80
+",
+        );
+        assert_eq!(outcome.objects_of("Service").len(), 1);
+        let auto_mode = exposed(&expose)
+            .settings(|settings| settings.addons = [Addon::EksAutoMode].into())
+            .run();
+        assert_eq!(
+            auto_mode.object("Service", "web-nlb")["spec"]["loadBalancerClass"],
+            "eks.amazonaws.com/nlb"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_exposed_is_refused() {
+        for (expose, rejection) in [
+            (
+                json!({"type": "clb", "containerName": "web", "containerPort": 80}),
+                "kubernetes.expose.type: InvalidValue: clb: must be alb or nlb",
+            ),
+            (
+                json!({"containerName": "web", "containerPort": 80}),
+                "kubernetes.expose.type: RequiredField: type is required",
+            ),
+            (
+                json!({"type": "alb", "containerName": "web", "containerPort": 80, "path": "shop"}),
+                "kubernetes.expose.path: InvalidValue: shop: must begin with /",
+            ),
+            (
+                json!({"type": "alb", "containerName": "web", "containerPort": 81}),
+                "kubernetes.expose.containerPort: LoadBalancerPortNotMapped: container web has no portMapping for 81",
+            ),
+        ] {
+            assert_eq!(exposed(&expose).rejections(), [rejection]);
+        }
+        let secure = json!({"type": "alb", "containerName": "web", "containerPort": 80, "certificateArns": ["arn:aws:acm:us-east-1:123456789012:certificate/1"]});
+        let rejections = exposed(&secure)
+            .settings(|settings| settings.ingress_class = "nginx".to_owned())
+            .rejections();
+        assert_eq!(
+            rejections,
+            [
+                "kubernetes.expose.certificateArns: InvalidValue: nginx: ACM certificates need the ingress class alb"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_service_with_port_mappings_has_a_name_in_the_cluster() {
+        let definition = r#"{"family": "web", "containerDefinitions": [
+            {"name": "web", "image": "nginx", "memory": 64, "portMappings": [{"containerPort": 8080}, {"containerPort": 53, "protocol": "udp"}]},
+            {"name": "metrics", "image": "exporter", "memory": 64, "portMappings": [{"containerPort": 9113}]}]}"#;
+        let outcome = Scenario::service(definition).run();
+        assert_eq!(
+            outcome.object("Service", "web")["spec"],
+            yaml(
+                "
+type: ClusterIP
+selector:
+  ecs-operator.dev/service: web
+ports:
+- {name: p53-udp, port: 53, protocol: UDP, targetPort: 53}
+- {name: p8080-tcp, port: 8080, protocol: TCP, targetPort: 8080}
+- {name: p9113-tcp, port: 9113, protocol: TCP, targetPort: 9113}
+"
+            )
+        );
+        let none = Scenario::service(r#"{"family": "worker", "containerDefinitions": [{"name": "worker", "image": "worker", "memory": 64}]}"#).run();
+        assert_eq!(none.objects_of("Service").len(), 0);
+    }
+}

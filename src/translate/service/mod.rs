@@ -22,6 +22,35 @@ use crate::{
 #[must_use]
 pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, Diagnostics) {
     let cx = Context::of_service(service, settings);
+    // Each member is read where its comment says; a new one has to be given a place here.
+    let Service {
+        // labels
+        name: _,
+        cluster: _,
+        // pod
+        task_definition: _,
+        placement: _,
+        availability_zone_rebalancing: _,
+        volumes: _,
+        health_check_grace_period_seconds: _,
+        // workload, disruption
+        scheduling: _,
+        desired_count_ignored: _,
+        deployment: _,
+        capacity: _,
+        tags: _,
+        propagated_tags: _,
+        // load_balancer
+        load_balancers: _,
+        expose: _,
+        // discovery
+        service_registries: _,
+        service_connect: _,
+        // security_groups
+        network_configuration,
+        // autoscaling
+        auto_scaling: _,
+    } = service;
     let mut notes = Diagnostics::new();
     report_name(&cx, &mut notes);
     let (template, mut objects) = pod::pod_template(&cx, &mut notes);
@@ -31,12 +60,7 @@ pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, 
     load_balancer::apply(&cx, service, &mut services, &mut objects, &mut notes);
     offer_mapped_ports(&cx, &mut services);
     services.add_to(&cx, &mut objects);
-    security_groups::apply(
-        &cx,
-        &service.network_configuration,
-        &mut objects,
-        &mut notes,
-    );
+    security_groups::apply(&cx, network_configuration, &mut objects, &mut notes);
     autoscaling::apply(&cx, service, &mut objects, &mut notes);
     disruption::apply(&cx, service, &mut objects, &mut notes);
     (objects, notes)
@@ -56,8 +80,9 @@ fn offer_mapped_ports(cx: &Context<'_>, services: &mut ClusterServices) {
 }
 
 fn report_name(cx: &Context<'_>, notes: &mut Diagnostics) {
-    let name = cx.name();
-    if name != cx.ecs_name() {
+    // The Service may need another name than the workload.
+    let names = [cx.name(), cx.own_service()];
+    for name in names.into_iter().filter(|name| name != cx.ecs_name()) {
         notes.report(
             cx.root().field("serviceName"),
             Message::NameSanitized {

@@ -19,10 +19,20 @@ impl Rollout {
     /// A percentage in the Deployment would be rounded the other way round: 3 tasks at 125 % would get one extra task
     /// instead of none. So numbers are written, for this desired count.
     pub(super) fn new(desired: u32, deployment: &Deployment) -> Self {
+        let Deployment {
+            minimum_healthy_percent,
+            maximum_percent,
+            // The running operator's business; validation refuses other strategies without it.
+            circuit_breaker: _,
+            alarms: _,
+            strategy: _,
+            early_success: _,
+            pauses: _,
+        } = deployment;
         let tasks = |percent: u32| u64::from(desired) * u64::from(percent);
         let number = |tasks: u64| u32::try_from(tasks).unwrap_or(u32::MAX);
-        let minimum = tasks(deployment.minimum_healthy_percent).div_ceil(100);
-        let maximum = tasks(deployment.maximum_percent) / 100;
+        let minimum = tasks(*minimum_healthy_percent).div_ceil(100);
+        let maximum = tasks(*maximum_percent) / 100;
         Self {
             desired,
             lower: number(minimum).min(desired),
@@ -51,6 +61,18 @@ mod tests {
     use super::*;
     use crate::validate::DeploymentStrategy;
 
+    fn deployment(minimum_healthy_percent: u32, maximum_percent: u32) -> Deployment {
+        Deployment {
+            minimum_healthy_percent,
+            maximum_percent,
+            circuit_breaker: None,
+            alarms: None,
+            strategy: DeploymentStrategy::Rolling,
+            early_success: None,
+            pauses: Vec::new(),
+        }
+    }
+
     #[test]
     fn the_minimum_is_rounded_up_and_the_maximum_down() {
         // desired, minimum %, maximum %, lower, upper, maxUnavailable, maxSurge, stuck
@@ -70,16 +92,7 @@ mod tests {
             (4, 100, 100, 4, 4, 0, 0, true),
             (0, 100, 200, 0, 0, 0, 0, false),
         ] {
-            let deployment = Deployment {
-                minimum_healthy_percent: min,
-                maximum_percent: max,
-                circuit_breaker: None,
-                alarms: None,
-                strategy: DeploymentStrategy::Rolling,
-                early_success: None,
-                pauses: Vec::new(),
-            };
-            let rollout = Rollout::new(d, &deployment);
+            let rollout = Rollout::new(d, &deployment(min, max));
             assert_eq!(
                 (rollout.lower, rollout.upper),
                 (lower, upper),
@@ -88,6 +101,22 @@ mod tests {
             assert_eq!(rollout.max_unavailable(), unavailable, "{d} {min}/{max}");
             assert_eq!(rollout.max_surge(), surge, "{d} {min}/{max}");
             assert_eq!(rollout.is_stuck(), stuck, "{d} {min}/{max}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_may_miss_what_its_minimum_leaves() {
+        for (nodes, min, unavailable) in [
+            (5, 0, 5),
+            (5, 50, 2),
+            (5, 80, 1),
+            (5, 90, 0),
+            (5, 100, 0),
+            (1, 50, 0),
+        ] {
+            let rollout = Rollout::new(nodes, &deployment(min, 100));
+            assert_eq!(rollout.max_unavailable(), unavailable, "{nodes} {min}");
+            assert_eq!(rollout.is_stuck(), unavailable == 0, "{nodes} {min}");
         }
     }
 }

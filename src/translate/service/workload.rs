@@ -17,11 +17,12 @@ use k8s_openapi::{
 use super::{capacity, number, rollout::Rollout};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
+    settings::Mode,
     translate::{
         Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, Workload, kname,
         labels::{self, Labels, tags_annotation},
     },
-    validate::{CapacityProvider, Container, Scheduling, Service, clamp},
+    validate::{CapacityProvider, Container, ExposeKind, Scheduling, Service, clamp},
 };
 
 /// How many old ReplicaSets are kept to go back to.
@@ -185,9 +186,17 @@ fn daemon_set(cx: &Context<'_>, service: &Service, part: Part) -> Object {
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>).
 fn min_ready_seconds(cx: &Context<'_>, service: &Service) -> Option<i32> {
     let checks = |container: &Container| container.essential && container.health_check.is_some();
-    let checked = cx.is_load_balanced() || service.task_definition.containers.iter().any(checks);
+    let gated = !service.load_balancers.is_empty() || exposed_by_aws(cx, service);
+    let checked = gated || service.task_definition.containers.iter().any(checks);
     let seconds = cx.settings.steady_seconds;
     (!checked && seconds > 0).then(|| number(seconds))
+}
+
+/// Whether the load balancer that is made gives pods a readiness gate; other ingress classes have none.
+fn exposed_by_aws(cx: &Context<'_>, service: &Service) -> bool {
+    service.expose.as_ref().is_some_and(|expose| {
+        expose.kind == ExposeKind::Network || cx.settings.ingress_class == "alb"
+    })
 }
 
 fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut Diagnostics) {
@@ -204,7 +213,12 @@ fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut
         Some(desired).filter(stuck)
     };
     if let Some(tasks) = tasks {
-        notes.report(path.clone(), cannot_progress(service, tasks.to_string()));
+        let counted = if tasks == 1 {
+            "1 task".to_owned()
+        } else {
+            format!("{tasks} tasks")
+        };
+        notes.report(path.clone(), cannot_progress(cx, service, counted));
     }
     if desired > 0 {
         notes.report(
@@ -233,7 +247,7 @@ fn report_daemon(cx: &Context<'_>, service: &Service, notes: &mut Diagnostics) {
         0 => {}
         100 => notes.report(
             path.field("minimumHealthyPercent"),
-            cannot_progress(service, "any number of".to_owned()),
+            cannot_progress(cx, service, "any number of tasks".to_owned()),
         ),
         _ => notes.report(
             path.field("minimumHealthyPercent"),
@@ -243,15 +257,23 @@ fn report_daemon(cx: &Context<'_>, service: &Service, notes: &mut Diagnostics) {
     report_alarms(service, &path, notes);
 }
 
-fn cannot_progress(service: &Service, tasks: String) -> Message {
-    let maximum = match service.scheduling {
-        Scheduling::Replica { .. } => service.deployment.maximum_percent,
-        Scheduling::Daemon => 100,
+fn cannot_progress(cx: &Context<'_>, service: &Service, tasks: String) -> Message {
+    let (maximum, offline) = match service.scheduling {
+        Scheduling::Replica { .. } => (
+            service.deployment.maximum_percent,
+            "updates start one more task here",
+        ),
+        Scheduling::Daemon => (100, "updates replace one task at a time here"),
+    };
+    let outcome = match cx.settings.mode {
+        Mode::Controller => "updates are held back",
+        Mode::Convert => offline,
     };
     Message::DeploymentCannotProgress {
         min: service.deployment.minimum_healthy_percent.to_string(),
         max: maximum.to_string(),
-        d: tasks,
+        tasks,
+        outcome: outcome.to_owned(),
     }
 }
 
@@ -261,5 +283,372 @@ fn report_alarms(service: &Service, path: &FieldPath, notes: &mut Diagnostics) {
             path.field("alarms"),
             Message::DeploymentAlarmsNeedCloudWatch,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::translate::testing::{Outcome, Scenario, assert_object, yaml};
+
+    const WEB: &str = r#"{"family": "web", "containerDefinitions": [{"name": "web", "image": "nginx:1.29", "memory": 128, "portMappings": [{"containerPort": 80}]}]}"#;
+
+    fn web(request: &Value) -> Scenario {
+        Scenario::service(WEB).request(request.to_string())
+    }
+
+    fn rolling(request: &Value) -> Value {
+        let outcome = web(request).run();
+        outcome.object("Deployment", "web")["spec"]["strategy"]["rollingUpdate"].clone()
+    }
+
+    /// The findings about the deployment and its count.
+    fn of_deployment(outcome: &Outcome) -> Vec<String> {
+        let mut notes = outcome.notes();
+        notes.retain(|note| note.starts_with("de"));
+        notes
+    }
+
+    /// Keeps the labels of the pod template that the examples show.
+    fn shorten_template_labels(deployment: &mut Value) {
+        let labels = deployment["spec"]["template"]["metadata"]["labels"]
+            .as_object_mut()
+            .expect("labels");
+        labels.retain(|key, _| key.starts_with("ecs-operator.dev/"));
+    }
+
+    #[test]
+    fn a_service_without_checks_is_a_deployment_with_numbers_and_a_budget() {
+        let outcome = web(&json!({
+            "serviceName": "web", "taskDefinition": "web:7", "desiredCount": 4, "launchType": "EC2",
+            "deploymentConfiguration": {
+                "minimumHealthyPercent": 50, "maximumPercent": 100,
+                "deploymentCircuitBreaker": {"enable": true, "rollback": true}
+            }
+        }))
+        .settings(|settings| settings.cluster_ip_services = false)
+        .run();
+        let mut deployment = outcome.object("Deployment", "web").clone();
+        shorten_template_labels(&mut deployment);
+        assert_object(
+            &deployment,
+            "
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+  labels:
+    ecs-operator.dev/service: web
+spec:
+  replicas: 4
+  minReadySeconds: 40
+  revisionHistoryLimit: 10
+  selector:
+    matchLabels:
+      ecs-operator.dev/service: web
+  strategy:
+    type: RollingUpdate
+    rollingUpdate:
+      maxSurge: 0
+      maxUnavailable: 2
+  template:
+    metadata:
+      labels:
+        ecs-operator.dev/family: web
+        ecs-operator.dev/group: service-web-8d8bbb52
+        ecs-operator.dev/revision: \"7\"
+        ecs-operator.dev/service: web
+    spec:
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      terminationGracePeriodSeconds: 30
+      containers:
+      - name: web
+        image: nginx:1.29
+        imagePullPolicy: Always
+        ports:
+        - name: p80-tcp
+          containerPort: 80
+          protocol: TCP
+        resources:
+          limits:
+            memory: 128Mi
+          requests:
+            memory: 128Mi
+      topologySpreadConstraints:
+      - labelSelector:
+          matchLabels:
+            ecs-operator.dev/service: web
+        matchLabelKeys:
+        - pod-template-hash
+        maxSkew: 1
+        topologyKey: topology.kubernetes.io/zone
+        whenUnsatisfiable: ScheduleAnyway
+      - labelSelector:
+          matchLabels:
+            ecs-operator.dev/service: web
+        matchLabelKeys:
+        - pod-template-hash
+        maxSkew: 1
+        topologyKey: kubernetes.io/hostname
+        whenUnsatisfiable: ScheduleAnyway
+",
+        );
+        assert_object(
+            outcome.object("PodDisruptionBudget", "web"),
+            "
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: web
+  labels:
+    ecs-operator.dev/service: web
+spec:
+  maxUnavailable: 2
+  selector:
+    matchLabels:
+      ecs-operator.dev/service: web
+  unhealthyPodEvictionPolicy: AlwaysAllow
+",
+        );
+        assert_eq!(outcome.objects.len(), 2);
+    }
+
+    #[test]
+    fn a_deployment_that_cannot_progress_is_written_as_one_that_can() {
+        let stuck = json!({"desiredCount": 2, "deploymentConfiguration": {"minimumHealthyPercent": 75, "maximumPercent": 100}});
+        assert_eq!(rolling(&stuck), json!({"maxSurge": 1, "maxUnavailable": 0}));
+        assert!(web(&stuck).run().messages().contains(
+            &"deploymentConfiguration: DeploymentCannotProgress: with 75/100 and 2 tasks no task can be stopped or \
+              started; updates are held back"
+                .to_owned()
+        ));
+        let single = json!({"desiredCount": 1, "deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 100}});
+        assert!(web(&single).convert().run().messages().contains(
+            &"deploymentConfiguration: DeploymentCannotProgress: with 50/100 and 1 task no task can be stopped or \
+              started; updates start one more task here"
+                .to_owned()
+        ));
+        let empty = json!({"desiredCount": 0});
+        assert_eq!(rolling(&empty), json!({"maxSurge": 1, "maxUnavailable": 0}));
+        assert_eq!(of_deployment(&web(&empty).run()), [""; 0]);
+    }
+
+    #[test]
+    fn a_task_that_nothing_checks_is_ready_after_the_steady_seconds() {
+        let check = r#""healthCheck": {"command": ["CMD", "true"]}"#;
+        let target = r#"{"loadBalancers": [{"targetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/1", "containerName": "web", "containerPort": 80}]}"#;
+        let container = |extra: &str| {
+            format!(
+                r#"{{"family": "web", "networkMode": "awsvpc", "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64, "portMappings": [{{"containerPort": 80}}]}},
+                   {{"name": "log", "image": "log", "memory": 64, {extra}}}]}}"#
+            )
+        };
+        for (extra, request, steady, expected) in [
+            (r#""essential": true"#.to_owned(), "{}", 40, json!(40)),
+            (r#""essential": true"#.to_owned(), "{}", 0, Value::Null),
+            (r#""essential": true"#.to_owned(), target, 40, Value::Null),
+            (format!(r#""essential": false, {check}"#), "{}", 5, json!(5)),
+            (
+                format!(r#""essential": true, {check}"#),
+                "{}",
+                40,
+                Value::Null,
+            ),
+        ] {
+            let outcome = Scenario::service(container(&extra))
+                .request(request)
+                .settings(|settings| settings.steady_seconds = steady)
+                .run();
+            let spec = &outcome.object("Deployment", "web")["spec"];
+            assert_eq!(spec["minReadySeconds"], expected, "{extra} {request}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_replaces_a_percentage_of_its_pods() {
+        for (configuration, unavailable, notes) in [
+            (json!({}), json!("100%"), vec![]),
+            (
+                json!({"minimumHealthyPercent": 50, "maximumPercent": 200}),
+                json!("50%"),
+                vec![
+                    "deploymentConfiguration.maximumPercent: DaemonMaximumPercentIgnored",
+                    "deploymentConfiguration.minimumHealthyPercent: DaemonPercentRoundsUp",
+                ],
+            ),
+            (
+                json!({"minimumHealthyPercent": 100, "maximumPercent": 100}),
+                json!(1),
+                vec!["deploymentConfiguration.minimumHealthyPercent: DeploymentCannotProgress"],
+            ),
+        ] {
+            let request =
+                json!({"schedulingStrategy": "DAEMON", "deploymentConfiguration": configuration});
+            let outcome = web(&request).run();
+            let set = outcome.object("DaemonSet", "web");
+            assert_eq!(
+                set["spec"]["updateStrategy"],
+                json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": unavailable}})
+            );
+            assert_eq!(of_deployment(&outcome), notes, "{request}");
+            assert_eq!(outcome.objects_of("PodDisruptionBudget"), [&Value::Null; 0]);
+        }
+        let counted = json!({"schedulingStrategy": "DAEMON", "desiredCount": 3});
+        assert_eq!(
+            of_deployment(&web(&counted).run()),
+            ["desiredCount: DesiredCountIgnoredForDaemon"]
+        );
+    }
+
+    #[test]
+    fn each_provider_gets_a_deployment_of_its_own() {
+        let outcome = web(&json!({
+            "desiredCount": 10,
+            "capacityProviderStrategy": [
+                {"capacityProvider": "on-demand", "base": 2, "weight": 1},
+                {"capacityProvider": "Spot_Pool", "weight": 3},
+                {"capacityProvider": "reserve"},
+            ],
+            "deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 150},
+        }))
+        .run();
+        let deployments = outcome.objects_of("Deployment");
+        let found: Vec<_> = deployments
+            .iter()
+            .map(|object| {
+                let spec = &object["spec"];
+                json!([
+                    object["metadata"]["name"],
+                    spec["replicas"],
+                    spec["strategy"]["rollingUpdate"],
+                    spec["selector"]["matchLabels"],
+                    spec["template"]["spec"]["nodeSelector"],
+                ])
+            })
+            .collect();
+        let provider = "ecs-operator.dev/capacity-provider";
+        assert_eq!(
+            found,
+            [
+                json!(["web-on-demand", 4, {"maxSurge": 2, "maxUnavailable": 2},
+                    {provider: "on-demand", "ecs-operator.dev/service": "web"}, {provider: "on-demand"}]),
+                json!(["web-spot-pool-903649d5", 6, {"maxSurge": 3, "maxUnavailable": 3},
+                    {provider: "spot-pool-903649d5", "ecs-operator.dev/service": "web"}, {provider: "spot-pool-903649d5"}]),
+            ]
+        );
+        for deployment in deployments {
+            let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+            assert_eq!(
+                labels[provider],
+                deployment["spec"]["selector"]["matchLabels"][provider]
+            );
+        }
+        assert!(
+            outcome
+                .warnings()
+                .contains(&"capacityProviderStrategy: SplitRolloutRounding".to_owned())
+        );
+        let budget = outcome.object("PodDisruptionBudget", "web");
+        assert_eq!(budget["spec"]["maxUnavailable"], 5);
+    }
+
+    #[test]
+    fn a_single_provider_only_chooses_nodes() {
+        for (provider, selector) in [
+            (
+                "Pool",
+                yaml("{ecs-operator.dev/capacity-provider: pool-f1302427}"),
+            ),
+            (
+                "FARGATE_SPOT",
+                yaml(
+                    "{karpenter.sh/capacity-type: spot, kubernetes.io/arch: amd64, kubernetes.io/os: linux}",
+                ),
+            ),
+            (
+                "FARGATE",
+                yaml("{kubernetes.io/arch: amd64, kubernetes.io/os: linux}"),
+            ),
+        ] {
+            let definition = r#"{"family": "web", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "containerDefinitions": [{"name": "web", "image": "nginx"}]}"#;
+            let request = json!({"capacityProviderStrategy": [{"capacityProvider": provider}]});
+            let outcome = Scenario::service(definition)
+                .request(request.to_string())
+                .run();
+            let deployment = outcome.object("Deployment", "web");
+            assert_eq!(outcome.pod_spec()["nodeSelector"], selector, "{provider}");
+            assert_eq!(
+                deployment["spec"]["selector"]["matchLabels"],
+                yaml("{ecs-operator.dev/service: web}")
+            );
+            assert_eq!(
+                outcome.has("FargateSpotIsKarpenterSpot"),
+                provider == "FARGATE_SPOT"
+            );
+        }
+    }
+
+    #[test]
+    fn pods_on_eks_fargate_carry_the_label_of_its_profile() {
+        let definition = r#"{"family": "web", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "requiresCompatibilities": ["FARGATE", "EC2"], "containerDefinitions": [{"name": "web", "image": "nginx"}]}"#;
+        for (request, expected) in [
+            (json!({"launchType": "FARGATE"}), json!("fargate")),
+            (json!({}), json!("fargate")),
+            (json!({"launchType": "EC2"}), Value::Null),
+            (
+                json!({"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]}),
+                Value::Null,
+            ),
+        ] {
+            let outcome = Scenario::service(definition)
+                .request(request.to_string())
+                .settings(|settings| settings.compute = crate::settings::Compute::EksFargate)
+                .run();
+            let labels = &outcome.pod()["metadata"]["labels"];
+            assert_eq!(labels["ecs-operator.dev/compute"], expected, "{request}");
+        }
+    }
+
+    #[test]
+    fn external_tasks_run_anywhere() {
+        let outcome = web(&json!({"launchType": "EXTERNAL"})).run();
+        assert_eq!(
+            outcome.warnings(),
+            ["launchType: ExternalLaunchTypeIsAnyNode"]
+        );
+    }
+
+    #[test]
+    fn tags_are_annotations_of_the_workload_and_propagated_ones_of_its_pods() {
+        let definition = r#"{"family": "web", "tags": [{"key": "team", "value": "shop"}], "containerDefinitions": [{"name": "web", "image": "nginx", "memory": 64}]}"#;
+        for (propagate, expected) in [
+            ("SERVICE", json!(r#"{"cost":"a\"b","env":"prod"}"#)),
+            ("TASK_DEFINITION", json!(r#"{"team":"shop"}"#)),
+            ("NONE", Value::Null),
+        ] {
+            let request = json!({"propagateTags": propagate, "tags": [{"key": "env", "value": "prod"}, {"key": "cost", "value": "a\"b"}]});
+            let outcome = Scenario::service(definition)
+                .request(request.to_string())
+                .run();
+            let tags = "ecs-operator.dev/tags";
+            let deployment = outcome.object("Deployment", "web");
+            assert_eq!(
+                deployment["metadata"]["annotations"][tags],
+                r#"{"cost":"a\"b","env":"prod"}"#
+            );
+            assert_eq!(outcome.pod()["metadata"]["annotations"][tags], expected);
+        }
+    }
+
+    #[test]
+    fn alarms_count_only_where_they_can_be_read() {
+        let alarms = |enable: bool| json!({"deploymentConfiguration": {"alarms": {"alarmNames": ["errors"], "rollback": true, "enable": enable}}});
+        assert_eq!(
+            web(&alarms(true)).run().warnings(),
+            ["deploymentConfiguration.alarms: DeploymentAlarmsNeedCloudWatch"]
+        );
+        assert_eq!(web(&alarms(false)).run().warnings(), [""; 0]);
     }
 }

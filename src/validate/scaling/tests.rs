@@ -1,1 +1,249 @@
+use crate::translate::testing::{Scenario, yaml};
 
+const DEFINITION: &str = r#"{"family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+    "cpu": "256", "memory": "512", "containerDefinitions": [{"name": "web", "image": "nginx:1.29"}]}"#;
+
+const TARGET: &str = r#""scalableTarget": {"MinCapacity": 2, "MaxCapacity": 10}"#;
+
+fn scaled(policies: &str) -> Scenario {
+    Scenario::service(DEFINITION).extensions(format!(
+        r#"{{"autoScaling": {{{TARGET}, "scalingPolicies": [{policies}]}}}}"#
+    ))
+}
+
+fn policy(name: &str, configuration: &str) -> String {
+    format!(
+        r#"{{"PolicyName": "{name}", "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingScalingPolicyConfiguration": {{{configuration}}}}}"#
+    )
+}
+
+fn predefined(metric: &str) -> String {
+    format!(
+        r#""TargetValue": 50, "PredefinedMetricSpecification": {{"PredefinedMetricType": "{metric}"}}"#
+    )
+}
+
+#[test]
+fn cpu_and_memory_become_one_autoscaler() {
+    let cpu = r#""TargetValue": 75.5, "ScaleOutCooldown": 60, "ScaleInCooldown": 1200,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}"#;
+    let memory = r#""TargetValue": 80,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageMemoryUtilization"}"#;
+    let outcome = scaled(&format!(
+        "{}, {}",
+        policy("cpu", cpu),
+        policy("mem", memory)
+    ))
+    .settings(|settings| settings.workload_target = crate::settings::WorkloadTarget::EcsService)
+    .run();
+    let expected = yaml(
+        "minReplicas: 2
+maxReplicas: 10
+scaleTargetRef:
+  apiVersion: ecs-operator.dev/v1alpha1
+  kind: EcsService
+  name: web
+metrics:
+- type: Resource
+  resource:
+    name: cpu
+    target:
+      type: Utilization
+      averageUtilization: 75
+- type: Resource
+  resource:
+    name: memory
+    target:
+      type: Utilization
+      averageUtilization: 80
+behavior:
+  scaleUp:
+    stabilizationWindowSeconds: 0
+    selectPolicy: Max
+    tolerance: \"0\"
+    policies:
+    - type: Pods
+      value: 10
+      periodSeconds: 15
+  scaleDown:
+    stabilizationWindowSeconds: 1200
+    selectPolicy: Max
+    tolerance: 100m
+    policies:
+    - type: Percent
+      value: 100
+      periodSeconds: 60
+",
+    );
+    assert_eq!(
+        outcome.object("HorizontalPodAutoscaler", "web")["spec"],
+        expected
+    );
+    for reason in [
+        "TargetValueRounded",
+        "ScaleOutCooldownApproximated",
+        "ScaleOutFasterThanAws",
+    ] {
+        assert!(outcome.has(reason), "{reason}: {:?}", outcome.notes());
+    }
+    assert!(!outcome.has("RolloutNumbersStatic"));
+}
+
+#[test]
+fn requests_per_target_are_read_by_keda() {
+    let requests = r#""TargetValue": 1000, "PredefinedMetricSpecification": {
+        "PredefinedMetricType": "ALBRequestCountPerTarget",
+        "ResourceLabel": "app/my-alb/778d41231b141a0f/targetgroup/web/943f017f100becff"}"#;
+    let outcome = scaled(&policy("requests", requests))
+        .settings(|settings| {
+            settings.workload_target = crate::settings::WorkloadTarget::EcsService;
+            settings.aws_region = Some("us-east-1".to_owned());
+        })
+        .run();
+    let expected = yaml(
+        "scaleTargetRef:
+  apiVersion: ecs-operator.dev/v1alpha1
+  kind: EcsService
+  name: web
+minReplicaCount: 2
+maxReplicaCount: 10
+pollingInterval: 60
+triggers:
+- type: aws-cloudwatch
+  name: requests
+  metricType: Value
+  metadata:
+    awsRegion: us-east-1
+    identityOwner: operator
+    namespace: AWS/ApplicationELB
+    metricName: RequestCountPerTarget
+    dimensionName: TargetGroup
+    dimensionValue: targetgroup/web/943f017f100becff
+    metricStat: Sum
+    metricStatPeriod: \"60\"
+    metricCollectionTime: \"180\"
+    metricEndTimeOffset: \"0\"
+    minMetricValue: \"0\"
+    targetMetricValue: \"1000\"
+advanced:
+  horizontalPodAutoscalerConfig:
+    behavior:
+      scaleUp:
+        stabilizationWindowSeconds: 0
+        selectPolicy: Max
+        policies:
+        - type: Pods
+          value: 10
+          periodSeconds: 15
+      scaleDown:
+        stabilizationWindowSeconds: 900
+        selectPolicy: Max
+        policies:
+        - type: Percent
+          value: 100
+          periodSeconds: 60
+",
+    );
+    assert_eq!(outcome.object("ScaledObject", "web")["spec"], expected);
+    assert!(outcome.objects_of("HorizontalPodAutoscaler").is_empty());
+}
+
+#[test]
+fn the_service_is_never_scaled_by_two_objects() {
+    let custom = r#""TargetValue": 30, "CustomizedMetricSpecification": {"MetricName": "Backlog", "Namespace": "Shop",
+        "Statistic": "Average", "Dimensions": [{"Name": "Queue", "Value": "orders"}]}"#;
+    let cpu = predefined("ECSServiceAverageCPUUtilization");
+    let outcome = scaled(&format!(
+        "{}, {}",
+        policy("backlog", custom),
+        policy("cpu", &cpu)
+    ))
+    .settings(|settings| settings.aws_region = Some("eu-west-1".to_owned()))
+    .run();
+    let triggers = &outcome.object("ScaledObject", "web")["spec"]["triggers"];
+    assert_eq!(
+        triggers[1],
+        yaml("{type: cpu, metricType: Utilization, metadata: {value: \"50\"}}")
+    );
+    assert!(outcome.objects_of("HorizontalPodAutoscaler").is_empty());
+}
+
+#[test]
+fn mistakes_have_their_reasons() {
+    let cpu = predefined("ECSServiceAverageCPUUtilization");
+    let label = r#""TargetValue": 50, "PredefinedMetricSpecification": {
+        "PredefinedMetricType": "ECSServiceAverageCPUUtilization", "ResourceLabel": "x"}"#;
+    for (policies, reason) in [
+        (
+            format!("{}, {}", policy("a", &cpu), policy("a", &cpu)),
+            "DuplicateScalingPolicy",
+        ),
+        (
+            policy("a", &predefined("ALBRequestCountPerTarget")),
+            "ResourceLabelRequired",
+        ),
+        (
+            policy("a", &predefined("RDSReaderAverageCPUUtilization")),
+            "NotAnEcsMetric",
+        ),
+        (policy("a", label), "ResourceLabelMisused"),
+        (r#"{"PolicyName": "a"}"#.to_owned(), "PolicyTypeRequired"),
+        (
+            r#"{"PolicyName": "a", "PolicyType": "StepScaling"}"#.to_owned(),
+            "PolicyConfigurationMismatch",
+        ),
+        (
+            policy(
+                "a",
+                r#""TargetValue": 1, "CustomizedMetricSpecification": {"Metrics": [{"Id": "e", "Expression": "m"}]}"#,
+            ),
+            "MetricMathUnsupported",
+        ),
+    ] {
+        let rejections = scaled(&policies).rejections();
+        assert!(
+            rejections.iter().any(|line| line.contains(reason)),
+            "{reason}: {rejections:?}"
+        );
+    }
+}
+
+#[test]
+fn utilisation_needs_something_to_divide_by() {
+    let definition = r#"{"family": "web", "containerDefinitions": [
+        {"name": "web", "image": "nginx", "memory": 64, "cpu": 10},
+        {"name": "log", "image": "log", "memory": 64}]}"#;
+    let extensions = format!(
+        r#"{{"autoScaling": {{{TARGET}, "scalingPolicies": [{}]}}}}"#,
+        policy("cpu", &predefined("ECSServiceAverageCPUUtilization"))
+    );
+    let rejections = Scenario::service(definition)
+        .extensions(extensions.clone())
+        .rejections();
+    assert!(
+        rejections[0].contains("UtilizationNeedsRequests"),
+        "{rejections:?}"
+    );
+    let sized = definition.replacen('{', r#"{"cpu": "256","#, 1);
+    Scenario::service(sized.clone())
+        .extensions(extensions.clone())
+        .run();
+    let old = Scenario::service(sized)
+        .extensions(extensions)
+        .settings(|settings| settings.kubernetes_minor = 33)
+        .rejections();
+    assert!(old[0].contains("UtilizationNeedsRequests"), "{old:?}");
+}
+
+#[test]
+fn no_capacity_means_no_autoscaler() {
+    let outcome = Scenario::service(DEFINITION)
+        .extensions(format!(
+            r#"{{"autoScaling": {{"scalableTarget": {{"MinCapacity": 0, "MaxCapacity": 0}}, "scalingPolicies": [{}]}}}}"#,
+            policy("cpu", &predefined("ECSServiceAverageCPUUtilization"))
+        ))
+        .run();
+    assert!(outcome.objects_of("HorizontalPodAutoscaler").is_empty());
+    assert_eq!(outcome.object("Deployment", "web")["spec"]["replicas"], 0);
+}

@@ -1,0 +1,36 @@
+//! How fast the program converts, and how much memory it takes. `cargo bench --bench convert`
+//!
+//! Speed: parse, validate, translate and print on one core, through the library, beside the least that a program
+//! could do (parse the JSON, print the objects). Memory: the program itself on folders of growing size.
+
+mod documents;
+mod memory;
+mod pipeline;
+mod speed;
+
+fn main() {
+    // `cargo bench` hands `--bench` over; what remains are ours.
+    let chosen: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
+    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
+    println!("machine: {}", machine());
+    if wanted("speed") {
+        speed::run();
+    }
+    if wanted("memory") {
+        memory::run();
+    }
+}
+
+/// The processor's name and count.
+fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1))
+        .unwrap_or(std::env::consts::ARCH);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{model}, {cores} cores, {}", std::env::consts::OS)
+}

@@ -1,0 +1,82 @@
+//! The most memory that the program takes for folders of growing size.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::documents;
+
+const COUNTS: [usize; 3] = [1_000, 10_000, 100_000];
+
+pub fn run() {
+    let folder = Folder(env::temp_dir().join(format!("ecs-operator-bench-{}", std::process::id())));
+    let mut written = 0;
+    let mut first = None;
+    for count in COUNTS {
+        // A thousand files in a folder, as file systems like it.
+        for number in written..count {
+            let inner = folder.0.join(format!("{:03}", number / 1000));
+            if number % 1000 == 0 {
+                fs::create_dir_all(&inner).expect("the temporary folder can be written");
+            }
+            let path = inner.join(format!("{number:06}.json"));
+            fs::write(path, documents::input(number).text)
+                .expect("the temporary folder can be written");
+        }
+        written = count;
+        let start = Instant::now();
+        let peak = peak(&folder.0);
+        let first = *first.get_or_insert(peak);
+        println!(
+            "  memory: {count:>6} files: {:.1} MB at most, {:.2} times that of {}, {:.1} s",
+            peak as f64 / 1024.0,
+            peak as f64 / first as f64,
+            COUNTS[0],
+            start.elapsed().as_secs_f64()
+        );
+    }
+}
+
+/// The peak of the program's resident memory in kB while it converts `folder`.
+fn peak(folder: &Path) -> u64 {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ecs-operator"))
+        .arg("convert")
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let mut peak = 0;
+    while child
+        .try_wait()
+        .expect("the program can be waited for")
+        .is_none()
+    {
+        peak = high_water_mark(&child).unwrap_or(0).max(peak);
+        thread::sleep(Duration::from_millis(1));
+    }
+    peak
+}
+
+/// `VmHWM`, which only grows, so that the last reading is the peak but for the last millisecond.
+fn high_water_mark(child: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// A folder that does not outlive the run.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

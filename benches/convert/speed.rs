@@ -1,0 +1,98 @@
+//! Documents a second on one core.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::{
+    documents::{self, Input},
+    pipeline,
+};
+
+/// How many inputs there are.
+const INPUTS: usize = 400;
+/// How long is measured, at least.
+const MEASURED: Duration = Duration::from_secs(5);
+/// What the project promises.
+const PROMISE: f64 = 10_000.0;
+
+pub fn run() {
+    let inputs: Vec<Input> = (0..INPUTS).map(documents::input).collect();
+    let printed: Vec<Vec<Value>> = inputs.iter().map(|input| objects(&input.text)).collect();
+    let documents: usize = inputs.iter().map(|input| input.documents).sum();
+    let sizes: Vec<usize> = inputs.iter().map(|input| input.text.len()).collect();
+    let objects: usize = printed.iter().map(Vec::len).sum();
+    println!(
+        "speed: {INPUTS} inputs, {documents} documents, {} to {} bytes, {} in all; {objects} objects",
+        sizes.iter().min().unwrap_or(&0),
+        sizes.iter().max().unwrap_or(&0),
+        sizes.iter().sum::<usize>()
+    );
+    let mut convert = Clock::default();
+    let mut floor = Clock::default();
+    let start = Instant::now();
+    // In turns, so that both see the same machine.
+    while start.elapsed() < MEASURED * 2 {
+        convert.round(&inputs, |index| {
+            black_box(pipeline::convert(&inputs[index].text));
+        });
+        floor.round(&inputs, |index| {
+            black_box(least(&inputs[index].text, &printed[index]));
+        });
+    }
+    let fast = convert.report("convert", documents);
+    let least = floor.report("floor", documents);
+    println!("convert takes {:.2} times the floor", least / fast);
+    let verdict = if fast >= PROMISE { "kept" } else { "broken" };
+    println!("promise of {PROMISE} documents a second: {verdict}");
+}
+
+/// The objects of an input.
+fn objects(text: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(&pipeline::convert(text)).expect("what is printed is YAML")
+}
+
+/// What no program can do without: reading the JSON, printing the objects.
+fn least(text: &str, objects: &[Value]) -> String {
+    let documents = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    black_box(documents.filter_map(Result::ok).collect::<Vec<_>>());
+    objects.iter().map(pipeline::print).collect()
+}
+
+/// The times of each input.
+#[derive(Default)]
+struct Clock {
+    times: Vec<Duration>,
+    rounds: u32,
+}
+
+impl Clock {
+    fn round(&mut self, inputs: &[Input], mut convert: impl FnMut(usize)) {
+        for index in 0..inputs.len() {
+            let start = Instant::now();
+            convert(index);
+            self.times.push(start.elapsed());
+        }
+        self.rounds += 1;
+    }
+
+    /// Prints the numbers and returns the documents a second.
+    fn report(mut self, name: &str, documents: usize) -> f64 {
+        self.times.sort();
+        let total: Duration = self.times.iter().sum();
+        let percentile = |percent: usize| self.times[(self.times.len() - 1) * percent / 100];
+        let rounds = f64::from(self.rounds);
+        let inputs_per_second = self.times.len() as f64 / total.as_secs_f64();
+        let per_second = documents as f64 * rounds / total.as_secs_f64();
+        println!(
+            "{name:>8}: {per_second:>9.0} documents/s, {inputs_per_second:>9.0} inputs/s, an input p50 {:?}, p99 {:?}, {} rounds",
+            percentile(50),
+            percentile(99),
+            self.rounds
+        );
+        per_second
+    }
+}

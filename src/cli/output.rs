@@ -1,0 +1,121 @@
+//! Where objects go: standard output, or a file each.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::{Error, arguments::Format};
+use crate::print;
+
+/// Takes objects as they come.
+pub(super) enum Output {
+    /// Standard output.
+    Stream(Stream),
+    /// A folder.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The format.
+        format: Format,
+    },
+}
+
+impl Output {
+    /// The output that was asked for; makes the folder.
+    pub(super) fn new(folder: Option<&Path>, format: Format) -> Result<Self, Error> {
+        let Some(path) = folder else {
+            return Ok(Self::Stream(Stream {
+                writer: io::BufWriter::new(io::stdout()),
+                format,
+                count: 0,
+            }));
+        };
+        fs::create_dir_all(path).map_err(Error::writing(path))?;
+        Ok(Self::Folder {
+            path: path.to_owned(),
+            format,
+        })
+    }
+
+    /// Writes one object.
+    pub(super) fn write(&mut self, object: &Value) -> Result<(), Error> {
+        match self {
+            Self::Stream(stream) => stream.write(object),
+            Self::Folder { path, format } => write_file(path, *format, object),
+        }
+    }
+
+    /// Ends the output.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        match self {
+            Self::Stream(stream) => stream.finish(),
+            Self::Folder { .. } => Ok(()),
+        }
+    }
+}
+
+/// Objects one after another: YAML documents, or the items of one JSON List.
+pub(super) struct Stream {
+    writer: io::BufWriter<io::Stdout>,
+    format: Format,
+    count: usize,
+}
+
+impl Stream {
+    fn write(&mut self, object: &Value) -> Result<(), Error> {
+        let text = match self.format {
+            Format::Yaml if self.count == 0 => print::yaml(object)?,
+            Format::Yaml => format!("---\n{}", print::yaml(object)?),
+            Format::Json => {
+                let start = if self.count == 0 { LIST_START } else { ",\n" };
+                let item = print::json(object)?.replace('\n', "\n    ");
+                format!("{start}    {item}")
+            }
+        };
+        self.count += 1;
+        self.writer
+            .write_all(text.as_bytes())
+            .map_err(Error::writing("standard output"))
+    }
+
+    fn finish(mut self) -> Result<(), Error> {
+        let end = match self.format {
+            Format::Yaml => "",
+            Format::Json if self.count == 0 => {
+                "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": []\n}\n"
+            }
+            Format::Json => "\n  ]\n}\n",
+        };
+        self.writer
+            .write_all(end.as_bytes())
+            .and_then(|()| self.writer.flush())
+            .map_err(Error::writing("standard output"))
+    }
+}
+
+const LIST_START: &str = "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [\n";
+
+/// Writes `<name>-<kind>.yaml`: into a file beside it first, so that no half of an object is ever there.
+fn write_file(folder: &Path, format: Format, object: &Value) -> Result<(), Error> {
+    let (text, extension) = match format {
+        Format::Yaml => (print::yaml(object)?, "yaml"),
+        Format::Json => (format!("{}\n", print::json(object)?), "json"),
+    };
+    let member =
+        |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = member(
+        object
+            .get("metadata")
+            .and_then(|metadata| metadata.get("name")),
+    );
+    let kind = member(object.get("kind")).to_ascii_lowercase();
+    let path = folder.join(format!("{name}-{kind}.{extension}"));
+    let unfinished = folder.join(format!(".{name}-{kind}.{extension}.unfinished"));
+    fs::write(&unfinished, text)
+        .and_then(|()| fs::rename(&unfinished, &path))
+        .map_err(Error::writing(path))
+}

@@ -1,0 +1,110 @@
+//! Diagnostics on standard error, and their count.
+
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io::Write as _,
+};
+
+use super::{Error, arguments::DiagnosticsFormat};
+use crate::diagnostic::{
+    Severity,
+    render::{self, Finding},
+};
+
+/// Prints findings as they come, each once: two services may run one task definition.
+pub(super) struct Report {
+    writer: anstream::AutoStream<std::io::Stderr>,
+    format: DiagnosticsFormat,
+    /// Whether notes are printed.
+    verbose: bool,
+    printed: HashSet<u64>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Report {
+    pub(super) fn new(format: DiagnosticsFormat, verbose: bool) -> Self {
+        Self {
+            writer: anstream::stderr(),
+            format,
+            verbose,
+            printed: HashSet::new(),
+            errors: 0,
+            warnings: 0,
+        }
+    }
+
+    /// Whether a document was rejected.
+    pub(super) const fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    pub(super) fn print(&mut self, finding: &Finding<'_>) -> Result<(), Error> {
+        let mut hasher = DefaultHasher::new();
+        let start = finding.place.as_ref().map(|place| place.span.start);
+        (
+            finding.file,
+            start,
+            finding.reason,
+            &finding.path,
+            &finding.message,
+        )
+            .hash(&mut hasher);
+        if !self.printed.insert(hasher.finish()) {
+            return Ok(());
+        }
+        match finding.severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+            Severity::Note if !self.verbose => return Ok(()),
+            Severity::Note => {}
+        }
+        let text = match self.format {
+            DiagnosticsFormat::Full => render::full(finding, true),
+            DiagnosticsFormat::Concise => render::concise(finding),
+            DiagnosticsFormat::Json => render::json(finding),
+            DiagnosticsFormat::Github => render::github(finding),
+        };
+        self.write(&text)
+    }
+
+    /// Prints a line that is no finding; machines don't get it.
+    pub(super) fn say(&mut self, line: &str) -> Result<(), Error> {
+        match self.format {
+            DiagnosticsFormat::Json => Ok(()),
+            _ => self.write(&format!("{line}\n")),
+        }
+    }
+
+    /// Ends the report with its summary.
+    pub(super) fn summarise(&mut self, documents: usize, objects: usize) -> Result<(), Error> {
+        let (warnings, errors) = (self.warnings, self.errors);
+        let text = match self.format {
+            DiagnosticsFormat::Json => {
+                let summary = serde_json::json!({
+                    "summary": {"documents": documents, "objects": objects, "warnings": warnings, "errors": errors},
+                });
+                format!("{summary}\n")
+            }
+            _ => format!(
+                "{}, {}, {}, {}\n",
+                counted(documents, "document"),
+                counted(objects, "object"),
+                counted(warnings, "warning"),
+                counted(errors, "error")
+            ),
+        };
+        self.write(&text)
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), Error> {
+        self.writer
+            .write_all(text.as_bytes())
+            .map_err(Error::writing("standard error"))
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

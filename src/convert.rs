@@ -1,0 +1,393 @@
+//! The whole way from a unit of documents to objects, without input or output.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    crd,
+    diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
+    ecs, print,
+    settings::{Mode, Settings},
+    source::{Content, Unit},
+    translate::{self, WORKLOAD_LENGTH, kname},
+    validate::{
+        self, Service, ServiceInput, TaskDefinitionInput, TaskDefinitionReference, TaskInput,
+    },
+};
+
+/// What documents are converted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Kubernetes objects that run without the operator.
+    Manifests,
+    /// Our custom resources, for a cluster in which the operator runs.
+    Resources,
+}
+
+/// Which warnings reject a document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Denied {
+    /// None.
+    #[default]
+    Nothing,
+    /// All of them.
+    All,
+    /// Those with these reasons.
+    Reasons(BTreeSet<Reason>),
+}
+
+impl Denied {
+    /// What a diagnostic does to its document when these warnings are denied.
+    #[must_use]
+    pub fn severity(&self, reason: Reason) -> Severity {
+        let denied = match self {
+            Self::Nothing => false,
+            Self::All => true,
+            Self::Reasons(reasons) => reasons.contains(&reason),
+        };
+        match reason.severity() {
+            Severity::Warning if denied => Severity::Error,
+            severity => severity,
+        }
+    }
+}
+
+/// What a unit gave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Conversion {
+    /// The objects in the order of application, their members in the order of reading; none if it is rejected.
+    pub objects: Vec<Value>,
+    /// Everything that was found, sorted by path.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Converts units one after another. It remembers names, so that what two units share is given once, and what they
+/// contradict each other in is an error.
+pub struct Converter<'a> {
+    settings: &'a Settings,
+    target: Target,
+    denied: Denied,
+    /// The content of each object by its kind and name, both as digests: this grows with the input.
+    given: HashMap<u64, u64>,
+    /// Who has each name of a Service Connect namespace.
+    connect_names: BTreeMap<(String, String), String>,
+}
+
+impl<'a> Converter<'a> {
+    /// A converter that has seen nothing.
+    #[must_use]
+    pub fn new(settings: &'a Settings, target: Target, denied: Denied) -> Self {
+        Self {
+            settings,
+            target,
+            denied,
+            given: HashMap::new(),
+            connect_names: BTreeMap::new(),
+        }
+    }
+
+    /// Converts one unit.
+    ///
+    /// # Errors
+    ///
+    /// When an object cannot be printed, which is a defect of this program.
+    pub fn convert(&mut self, unit: &Unit) -> Result<Conversion, print::Error> {
+        let mut diagnostics = unit.diagnostics.clone();
+        let objects = if unit.intact {
+            self.content(&unit.content, &mut diagnostics)?
+        } else {
+            Vec::new()
+        };
+        let mut objects = self.unless_rejected(objects, &diagnostics);
+        self.give_once(&unit.content, &mut objects, &mut diagnostics);
+        Ok(Conversion {
+            objects: self.unless_rejected(objects, &diagnostics),
+            diagnostics: diagnostics.into_sorted(),
+        })
+    }
+
+    fn unless_rejected(&self, objects: Vec<Value>, diagnostics: &Diagnostics) -> Vec<Value> {
+        let rejected = diagnostics
+            .iter()
+            .any(|finding| self.denied.severity(finding.reason()) == Severity::Error);
+        if rejected { Vec::new() } else { objects }
+    }
+
+    fn content(
+        &mut self,
+        content: &Content,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Value>, print::Error> {
+        match content {
+            Content::Service {
+                request,
+                extensions,
+                task_definition,
+                revision,
+            } => {
+                let input = ServiceInput {
+                    request,
+                    extensions,
+                    task_definition: TaskDefinitionInput {
+                        request: task_definition,
+                        revision: *revision,
+                    },
+                };
+                match validate::validate_service(&input, self.settings) {
+                    Ok(service) => self.service(&input, &service, diagnostics),
+                    Err(findings) => {
+                        diagnostics.append(findings);
+                        Ok(Vec::new())
+                    }
+                }
+            }
+            Content::Task {
+                name,
+                request,
+                task_definition,
+                revision,
+            } => {
+                let input = TaskInput {
+                    name,
+                    request,
+                    task_definition: TaskDefinitionInput {
+                        request: task_definition,
+                        revision: *revision,
+                    },
+                };
+                match validate::validate_task(&input, self.settings) {
+                    Ok(task) if self.target == Target::Manifests => {
+                        let (objects, notes) = translate::translate_task(&task, self.settings);
+                        diagnostics.append(notes);
+                        objects.into_objects().iter().map(print::ordered).collect()
+                    }
+                    Ok(_) => self.task_resources(&input, diagnostics),
+                    Err(findings) => {
+                        diagnostics.append(findings);
+                        Ok(Vec::new())
+                    }
+                }
+            }
+            Content::Nothing => Ok(Vec::new()),
+        }
+    }
+
+    fn service(
+        &mut self,
+        input: &ServiceInput<'_>,
+        service: &Service,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Value>, print::Error> {
+        self.take_connect_names(service, diagnostics);
+        match self.target {
+            Target::Manifests => {
+                let (objects, notes) = translate::translate_service(service, self.settings);
+                diagnostics.append(notes);
+                objects.into_objects().iter().map(print::ordered).collect()
+            }
+            Target::Resources => self.service_resources(input, diagnostics),
+        }
+    }
+
+    /// Names of a Service Connect namespace belong to one service.
+    fn take_connect_names(&mut self, service: &Service, diagnostics: &mut Diagnostics) {
+        let Some(connect) = &service.service_connect else {
+            return;
+        };
+        let namespace = connect.namespace.clone().unwrap_or_default();
+        let root = FieldPath::root(Subject::Service)
+            .field("serviceConnectConfiguration")
+            .field("services");
+        for entry in &connect.services {
+            let key = (namespace.clone(), entry.discovery_name.clone());
+            let owner = self
+                .connect_names
+                .entry(key)
+                .or_insert_with(|| service.name.clone());
+            if *owner != service.name {
+                diagnostics.report(
+                    root.index(entry.index).field("discoveryName"),
+                    Message::ServiceConnectNameTaken {
+                        name: entry.discovery_name.clone(),
+                        ns: namespace.clone(),
+                        other: owner.clone(),
+                    },
+                );
+            }
+        }
+    }
+
+    /// Leaves out the objects that an earlier unit gave with the same content, and rejects the unit where the content
+    /// differs.
+    fn give_once(
+        &mut self,
+        content: &Content,
+        objects: &mut Vec<Value>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let subject = match content {
+            Content::Task { .. } => Subject::Task,
+            Content::Service { .. } | Content::Nothing => Subject::Service,
+        };
+        let keyed: Vec<(u64, u64)> = objects
+            .iter()
+            .map(|object| (digest(&identity(object)), digest(&object.to_string())))
+            .collect();
+        for (object, (key, content)) in objects.iter().zip(&keyed) {
+            if self.given.get(key).is_some_and(|given| given != content) {
+                let (kind, name) = identity(object);
+                diagnostics.report(
+                    FieldPath::root(subject),
+                    Message::ConflictingObjects { kind, name },
+                );
+            }
+        }
+        if diagnostics.has_errors() {
+            return;
+        }
+        let mut fresh = keyed
+            .iter()
+            .map(|(key, content)| self.given.insert(*key, *content).is_none());
+        objects.retain(|_| fresh.next().unwrap_or(true));
+    }
+
+    fn service_resources(
+        &self,
+        input: &ServiceInput<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Value>, print::Error> {
+        let mut objects = vec![self.task_definition_resource(input.task_definition.request)?];
+        let assumed = diagnostics
+            .iter()
+            .any(|finding| finding.reason() == Reason::ServiceAssumed);
+        if assumed {
+            // A task definition that no service runs is a resource of its own, as in ECS.
+            diagnostics.forget(Reason::ServiceAssumed);
+            return Ok(objects);
+        }
+        let mut request = input.request.clone();
+        let root = FieldPath::root(Subject::Service);
+        follow_newest(&mut request.task_definition, &root, diagnostics);
+        let mut spec = serde_json::to_value(&request)?;
+        if let (Some(spec), Value::Object(extensions)) = (
+            spec.as_object_mut(),
+            serde_json::to_value(input.extensions)?,
+        ) {
+            spec.extend(extensions);
+        }
+        let name = request.service_name.as_deref().unwrap_or_default();
+        objects.push(self.resource("EcsService", name, input.task_definition.request, spec)?);
+        Ok(objects)
+    }
+
+    fn task_resources(
+        &self,
+        input: &TaskInput<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Value>, print::Error> {
+        let mut request: ecs::Task = input.request.clone();
+        follow_newest(
+            &mut request.task_definition,
+            &FieldPath::root(Subject::Task),
+            diagnostics,
+        );
+        let definition = input.task_definition.request;
+        let spec = serde_json::to_value(&request)?;
+        Ok(vec![
+            self.task_definition_resource(definition)?,
+            self.resource("EcsTask", input.name, definition, spec)?,
+        ])
+    }
+
+    fn task_definition_resource(
+        &self,
+        definition: &ecs::TaskDefinition,
+    ) -> Result<Value, print::Error> {
+        let family = definition.family.as_deref().unwrap_or_default();
+        self.resource(
+            "EcsTaskDefinition",
+            family,
+            definition,
+            serde_json::to_value(definition)?,
+        )
+    }
+
+    fn resource(
+        &self,
+        kind: &str,
+        name: &str,
+        definition: &ecs::TaskDefinition,
+        spec: Value,
+    ) -> Result<Value, print::Error> {
+        let name = kname(name, WORKLOAD_LENGTH);
+        let family = kname(
+            definition.family.as_deref().unwrap_or_default(),
+            translate::LABEL_LENGTH,
+        );
+        let resource = json!({
+            "apiVersion": crd::API_VERSION,
+            "kind": kind,
+            "metadata": {
+                "name": name,
+                "namespace": self.settings.namespace,
+                "labels": {
+                    "app.kubernetes.io/name": family,
+                    "app.kubernetes.io/instance": name,
+                    "app.kubernetes.io/managed-by": "ecs-operator",
+                },
+            },
+        });
+        // The request keeps AWS's own order; only the envelope is ordered.
+        let mut resource = print::ordered(&resource)?;
+        if let Some(members) = resource.as_object_mut() {
+            members.insert("spec".to_owned(), spec);
+        }
+        Ok(resource)
+    }
+}
+
+/// Converts for a cluster in which the operator runs.
+#[must_use]
+pub fn for_resources(mut settings: Settings) -> Settings {
+    settings.mode = Mode::Controller;
+    settings
+}
+
+/// A pinned revision of AWS does not exist in a cluster where revisions begin anew, so the newest is followed.
+fn follow_newest(reference: &mut Option<String>, root: &FieldPath, diagnostics: &mut Diagnostics) {
+    let Some(text) = reference.clone() else {
+        return;
+    };
+    if let Some(parsed) = TaskDefinitionReference::parse(&text)
+        && parsed.family != text
+    {
+        diagnostics.report(
+            root.field("taskDefinition"),
+            Message::NewestRevisionFollowed {
+                value: text.clone(),
+                family: parsed.family.to_owned(),
+            },
+        );
+        *reference = Some(parsed.family.to_owned());
+    }
+}
+
+/// Kind and name of an object.
+fn identity(object: &Value) -> (String, String) {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = object
+        .get("metadata")
+        .and_then(|metadata| metadata.get("name"));
+    (text(object.get("kind")), text(name))
+}
+
+/// The standard library's hasher with its fixed keys: the same digest in every run.
+fn digest(value: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

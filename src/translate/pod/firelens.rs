@@ -1,0 +1,700 @@
+//! FireLens with Fluent Bit: a sidecar that reads the log files of its own pod.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use k8s_openapi::api::core::v1::{
+    ConfigMap, ConfigMapVolumeSource, Container as PodContainer, EnvVar, EnvVarSource,
+    HostPathVolumeSource, ObjectFieldSelector, Volume, VolumeMount,
+};
+
+use super::Draft;
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    translate::{Context, LABEL_LENGTH, Object, kname},
+    validate::{
+        Container, FIRELENS_DRIVER_BUFFER, FIRELENS_EXCLUDE, FIRELENS_INCLUDE, FIRELENS_OUTPUT,
+        Firelens, SecretReference, SecretVariable,
+    },
+};
+
+/// Where the router sees the log files of the pod.
+const LOG_DIRECTORY: &str = "/var/log/ecs-containers";
+const LOG_VOLUME: &str = "ecs-firelens-logs";
+const CONFIG_VOLUME: &str = "ecs-firelens-config";
+const CONFIG_KEY: &str = "fluent-bit.conf";
+const CONFIG_PATH: &str = "/fluent-bit/etc/fluent-bit.conf";
+/// The variables by which the router finds the pod's log files, and their fields.
+const POD_VARIABLES: [(&str, &str); 3] = [
+    ("POD_NAMESPACE", "metadata.namespace"),
+    ("POD_NAME", "metadata.name"),
+    ("POD_UID", "metadata.uid"),
+];
+
+/// A secret option of an output, as a variable of the router.
+pub(super) struct SecretOption<'a> {
+    /// The index of the container whose output it is.
+    pub(super) container: usize,
+    /// The name of the option.
+    pub(super) option: &'a str,
+    /// The name of the variable.
+    pub(super) variable: String,
+    /// Where the value is.
+    pub(super) reference: &'a SecretReference,
+}
+
+/// The secret options of all outputs. A variable has the option's name, unless the router has another variable of that
+/// name: then the container's index tells them apart, as in the ECS agent.
+pub(super) fn secret_options<'a>(cx: &Context<'a>) -> Vec<SecretOption<'a>> {
+    let containers = &cx.task_definition.containers;
+    let Some(router) = containers.iter().find(|c| c.firelens.is_some()) else {
+        return Vec::new();
+    };
+    let mut taken: BTreeMap<String, Option<&SecretReference>> = POD_VARIABLES
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .chain(
+            router
+                .environment
+                .variables
+                .iter()
+                .map(|(name, _)| name.clone()),
+        )
+        .chain(router.secrets.iter().map(|secret| secret.name.clone()))
+        .map(|name| (name, None))
+        .collect();
+    let mut options = Vec::new();
+    for container in containers {
+        for SecretVariable { name, reference } in &container.logging.secret_options {
+            let mut variable = name.clone();
+            while taken
+                .get(&variable)
+                .is_some_and(|other| *other != Some(reference))
+            {
+                // Writing to a String cannot fail.
+                let _ = write!(variable, "_{}", container.index);
+            }
+            taken.insert(variable.clone(), Some(reference));
+            options.push(SecretOption {
+                container: container.index,
+                option: name,
+                variable,
+                reference,
+            });
+        }
+    }
+    options
+}
+
+/// Turns the router into one that reads log files, and tells the other containers where it listens.
+pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
+    for container in &cx.task_definition.containers {
+        if let Some(firelens) = &container.firelens {
+            let path = FieldPath::root(Subject::TaskDefinition)
+                .field("containerDefinitions")
+                .index(container.index)
+                .field("firelensConfiguration");
+            notes.report(path, Message::FirelensTailsContainerLogs);
+            add_router(cx, container, firelens, draft);
+        }
+        if container.logging.firelens
+            && let Some(container) = draft.container_mut(container.index)
+        {
+            for (name, value) in [("FLUENT_HOST", "127.0.0.1"), ("FLUENT_PORT", "24224")] {
+                set_variable(container, literal(name, value));
+            }
+        }
+    }
+}
+
+fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: &mut Draft) {
+    let name = format!("{}-firelens", cx.name());
+    draft.objects.push(Object::ConfigMap(ConfigMap {
+        metadata: cx.metadata(&name),
+        data: Some(BTreeMap::from([(
+            CONFIG_KEY.to_owned(),
+            configuration(cx, firelens),
+        )])),
+        ..ConfigMap::default()
+    }));
+    draft.spec.volumes.get_or_insert_default().extend([
+        Volume {
+            name: LOG_VOLUME.to_owned(),
+            host_path: Some(HostPathVolumeSource {
+                path: "/var/log/pods".to_owned(),
+                type_: None,
+            }),
+            ..Volume::default()
+        },
+        Volume {
+            name: CONFIG_VOLUME.to_owned(),
+            config_map: Some(ConfigMapVolumeSource {
+                name,
+                ..ConfigMapVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+    ]);
+    let Some(container) = draft.container_mut(router.index) else {
+        return;
+    };
+    for (name, field) in POD_VARIABLES {
+        set_variable(container, field_variable(name, field));
+    }
+    container.volume_mounts.get_or_insert_default().extend([
+        VolumeMount {
+            name: LOG_VOLUME.to_owned(),
+            mount_path: LOG_DIRECTORY.to_owned(),
+            sub_path_expr: Some("$(POD_NAMESPACE)_$(POD_NAME)_$(POD_UID)".to_owned()),
+            read_only: Some(true),
+            ..VolumeMount::default()
+        },
+        VolumeMount {
+            name: CONFIG_VOLUME.to_owned(),
+            mount_path: CONFIG_PATH.to_owned(),
+            sub_path: Some(CONFIG_KEY.to_owned()),
+            ..VolumeMount::default()
+        },
+    ]);
+}
+
+/// Sets a variable, whatever the definition says it is: the ECS agent overwrites these too.
+fn set_variable(container: &mut PodContainer, variable: EnvVar) {
+    let variables = container.env.get_or_insert_default();
+    variables.retain(|other| other.name != variable.name);
+    variables.push(variable);
+}
+
+fn literal(name: &str, value: &str) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+        value_from: None,
+    }
+}
+
+fn field_variable(name: &str, field: &str) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value: None,
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector {
+                api_version: None,
+                field_path: field.to_owned(),
+            }),
+            ..EnvVarSource::default()
+        }),
+    }
+}
+
+/// One section of Fluent Bit's classic configuration: a name, and keys with values in order.
+struct Section<'a> {
+    name: &'static str,
+    entries: Vec<(&'a str, String)>,
+}
+
+/// The router's configuration: what the ECS agent generates
+/// (`agent/taskresource/firelens/firelensconfig_unix.go` in <https://github.com/aws/amazon-ecs-agent>), with an input
+/// for each log file in place of Docker's socket.
+fn configuration(cx: &Context<'_>, firelens: &Firelens) -> String {
+    let Firelens {
+        log_metadata,
+        config_file,
+        memory,
+    } = firelens;
+    let sources: Vec<_> = cx
+        .task_definition
+        .containers
+        .iter()
+        .filter(|container| container.logging.firelens)
+        .collect();
+    let options = secret_options(cx);
+    let mut before = listeners();
+    let buffer = memory_buffer_mb(*memory, sources.len());
+    before.extend(sources.iter().map(|source| tail(source, buffer)));
+    if *log_metadata {
+        before.push(metadata(cx));
+    }
+    before.extend(sources.iter().flat_map(|source| patterns(source)));
+    let mut after = vec![section(
+        "OUTPUT",
+        [("Name", "null"), ("Match", "firelens-healthcheck")],
+    )];
+    after.extend(sources.iter().filter_map(|source| output(source, &options)));
+    let mut text = String::new();
+    write_sections(&mut text, &before);
+    if let Some(file) = config_file {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "@INCLUDE {file}");
+    }
+    write_sections(&mut text, &after);
+    text
+}
+
+fn write_sections(text: &mut String, sections: &[Section<'_>]) {
+    for Section { name, entries } in sections {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "[{name}]");
+        for (key, value) in entries {
+            let _ = writeln!(text, "    {key} {value}");
+        }
+    }
+}
+
+fn section<'a, const N: usize>(name: &'static str, entries: [(&'a str, &str); N]) -> Section<'a> {
+    let entries = entries.map(|(key, value)| (key, value.to_owned()));
+    Section {
+        name,
+        entries: entries.into(),
+    }
+}
+
+/// Where applications send logs themselves, and what the router's health check asks.
+fn listeners() -> Vec<Section<'static>> {
+    let listen = ("Listen", "127.0.0.1");
+    vec![
+        section("INPUT", [("Name", "forward"), listen, ("Port", "24224")]),
+        section(
+            "INPUT",
+            [
+                ("Name", "tcp"),
+                ("Tag", "firelens-healthcheck"),
+                listen,
+                ("Port", "8877"),
+            ],
+        ),
+    ]
+}
+
+fn tail(source: &Container, memory_buffer_mb: i64) -> Section<'static> {
+    let directory = kname(&source.name, LABEL_LENGTH);
+    section(
+        "INPUT",
+        [
+            ("Name", "tail"),
+            ("Tag", &format!("{}-firelens-${{POD_NAME}}", source.name)),
+            ("Path", &format!("{LOG_DIRECTORY}/{directory}/*.log")),
+            ("multiline.parser", "cri"),
+            ("Read_from_Head", "true"),
+            ("Mem_Buf_Limit", &format!("{memory_buffer_mb}MB")),
+        ],
+    )
+}
+
+/// How much of each log may wait in memory, in the MB of Fluent Bit. All of them together get half of the router's
+/// memory; a router of unknown size gets 25 MB for each (`resolveMemBufLimit` in the ECS agent, which has one input).
+fn memory_buffer_mb(memory: Option<i64>, inputs: usize) -> i64 {
+    let half = memory.unwrap_or(0) / 2;
+    match i64::try_from(inputs) {
+        Ok(inputs) if half > 0 && inputs > 0 => (half / inputs).max(1),
+        _ => 25,
+    }
+}
+
+fn metadata(cx: &Context<'_>) -> Section<'static> {
+    let definition = cx.task_definition;
+    section(
+        "FILTER",
+        [
+            ("Name", "record_modifier"),
+            ("Match", "*"),
+            ("Record", &format!("ecs_cluster {}", one_line(cx.cluster()))),
+            ("Record", "ecs_task_arn ${POD_NAMESPACE}/${POD_NAME}"),
+            (
+                "Record",
+                &format!(
+                    "ecs_task_definition {}:{}",
+                    one_line(&definition.family),
+                    definition.revision
+                ),
+            ),
+        ],
+    )
+}
+
+/// Names come from outside of `logConfiguration`, whose options validation keeps to one line.
+fn one_line(name: &str) -> String {
+    name.replace(char::is_control, "")
+}
+
+/// What the output of a container matches; configuration files of users rely on it.
+fn matching(source: &Container) -> String {
+    format!("{}-firelens*", source.name)
+}
+
+fn patterns(source: &Container) -> Vec<Section<'static>> {
+    let keys = [(FIRELENS_INCLUDE, "Regex"), (FIRELENS_EXCLUDE, "Exclude")];
+    keys.iter()
+        .filter_map(|(option, key)| {
+            let pattern = source.logging.options.get(*option)?;
+            Some(section(
+                "FILTER",
+                [
+                    ("Name", "grep"),
+                    ("Match", &matching(source)),
+                    (*key, &format!("log {pattern}")),
+                ],
+            ))
+        })
+        .collect()
+}
+
+/// The output of a container; none if the options name none, since a configuration file may have it.
+fn output<'a>(source: &'a Container, secrets: &[SecretOption<'a>]) -> Option<Section<'a>> {
+    let own = [FIRELENS_INCLUDE, FIRELENS_EXCLUDE, FIRELENS_DRIVER_BUFFER];
+    let mut options: BTreeMap<&str, String> = source
+        .logging
+        .options
+        .iter()
+        .filter(|(key, _)| !own.contains(&key.as_str()))
+        .map(|(key, value)| (key.as_str(), value.clone()))
+        .collect();
+    options.extend(
+        secrets
+            .iter()
+            .filter(|secret| secret.container == source.index)
+            .map(|secret| (secret.option, format!("${{{}}}", secret.variable))),
+    );
+    let plugin = options.remove(FIRELENS_OUTPUT)?;
+    let mut entries = vec![(FIRELENS_OUTPUT, plugin), ("Match", matching(source))];
+    entries.extend(options);
+    Some(Section {
+        name: "OUTPUT",
+        entries,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::testing::{Outcome, Scenario, yaml};
+
+    const ROUTER: &str =
+        r#""name": "log_router", "image": "amazon/aws-for-fluent-bit:3", "memoryReservation": 50"#;
+
+    fn logging(router: &str, containers: &str) -> Scenario {
+        Scenario::service(format!(
+            r#"{{"family": "web", "containerDefinitions": [{router}, {containers}]}}"#
+        ))
+        .settings(|s| s.aws_region = Some("us-east-1".to_owned()))
+    }
+
+    fn plain_router() -> String {
+        format!(r#"{{{ROUTER}, "firelensConfiguration": {{"type": "fluentbit"}}}}"#)
+    }
+
+    fn source(name: &str, log: &str) -> String {
+        format!(
+            r#"{{"name": "{name}", "image": "x", "memory": 64, "logConfiguration": {{"logDriver": "awsfirelens", {log}}}}}"#
+        )
+    }
+
+    fn generated(outcome: &Outcome) -> &str {
+        outcome.object("ConfigMap", "web-firelens")["data"][CONFIG_KEY]
+            .as_str()
+            .expect("a configuration")
+    }
+
+    #[test]
+    fn the_configuration_is_that_of_the_agent() {
+        let app = source(
+            "app",
+            r#""options": {"Name": "cloudwatch", "region": "us-east-1", "log_group_name": "g", "log_stream_prefix": "s-", "exclude-pattern": "^debug"}"#,
+        );
+        let outcome = logging(&plain_router(), &app).run();
+        assert_eq!(
+            generated(&outcome),
+            // The revision of the example is 7; a definition without one is the first.
+            "\
+[INPUT]
+    Name forward
+    Listen 127.0.0.1
+    Port 24224
+[INPUT]
+    Name tcp
+    Tag firelens-healthcheck
+    Listen 127.0.0.1
+    Port 8877
+[INPUT]
+    Name tail
+    Tag app-firelens-${POD_NAME}
+    Path /var/log/ecs-containers/app/*.log
+    multiline.parser cri
+    Read_from_Head true
+    Mem_Buf_Limit 25MB
+[FILTER]
+    Name record_modifier
+    Match *
+    Record ecs_cluster default
+    Record ecs_task_arn ${POD_NAMESPACE}/${POD_NAME}
+    Record ecs_task_definition web:1
+[FILTER]
+    Name grep
+    Match app-firelens*
+    Exclude log ^debug
+[OUTPUT]
+    Name null
+    Match firelens-healthcheck
+[OUTPUT]
+    Name cloudwatch
+    Match app-firelens*
+    log_group_name g
+    log_stream_prefix s-
+    region us-east-1
+"
+        );
+        let warning = "containerDefinitions[0].firelensConfiguration: FirelensTailsContainerLogs";
+        assert!(outcome.warnings().contains(&warning.to_owned()));
+        assert!(
+            outcome.pod()["metadata"]["annotations"]["ecs-operator.dev/log-configuration"]
+                .is_null()
+        );
+    }
+
+    #[test]
+    fn the_router_reads_the_logs_of_its_own_pod() {
+        let app = source("app", r#""options": {"Name": "stdout"}"#);
+        let outcome = logging(&plain_router(), &app).run();
+        let router = outcome.container(&kname("log_router", LABEL_LENGTH));
+        assert_eq!(
+            router["env"],
+            yaml(
+                "
+- {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+- {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+- {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
+"
+            )
+        );
+        assert_eq!(
+            router["volumeMounts"],
+            yaml(
+                "
+- {name: ecs-firelens-logs, mountPath: /var/log/ecs-containers, subPathExpr: $(POD_NAMESPACE)_$(POD_NAME)_$(POD_UID), readOnly: true}
+- {name: ecs-firelens-config, mountPath: /fluent-bit/etc/fluent-bit.conf, subPath: fluent-bit.conf}
+"
+            )
+        );
+        assert_eq!(
+            outcome.pod_spec()["volumes"],
+            yaml(
+                "
+- {name: ecs-firelens-logs, hostPath: {path: /var/log/pods}}
+- {name: ecs-firelens-config, configMap: {name: web-firelens}}
+"
+            )
+        );
+        assert_eq!(
+            outcome.container("app")["env"],
+            yaml("[{name: FLUENT_HOST, value: 127.0.0.1}, {name: FLUENT_PORT, value: '24224'}]")
+        );
+    }
+
+    #[test]
+    fn options_of_the_router_and_of_several_containers_are_followed() {
+        let router = r#"{"name": "router", "image": "x", "memory": 101, "firelensConfiguration": {"type": "fluentbit", "options": {
+            "enable-ecs-log-metadata": "false", "config-file-type": "file", "config-file-value": "/extra.conf"}}}"#;
+        let containers = [
+            source(
+                "app",
+                r#""options": {"Name": "stdout", "log-driver-buffer-limit": "2097152"}"#,
+            ),
+            source(
+                "My_App",
+                r#""options": {"include-pattern": "a b", "exclude-pattern": "c"}"#,
+            ),
+        ]
+        .join(",");
+        let outcome = logging(router, &containers).run();
+        let text = generated(&outcome);
+        assert!(!text.contains("record_modifier"));
+        assert!(!text.contains("log-driver-buffer-limit"));
+        assert_eq!(text.matches("Mem_Buf_Limit 25MB\n").count(), 2);
+        let path = format!(
+            "    Path /var/log/ecs-containers/{}/*.log\n",
+            kname("My_App", LABEL_LENGTH)
+        );
+        assert!(text.contains(&path), "{text}");
+        let end = "\
+[FILTER]
+    Name grep
+    Match My_App-firelens*
+    Regex log a b
+[FILTER]
+    Name grep
+    Match My_App-firelens*
+    Exclude log c
+@INCLUDE /extra.conf
+[OUTPUT]
+    Name null
+    Match firelens-healthcheck
+[OUTPUT]
+    Name stdout
+    Match app-firelens*
+";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn all_inputs_together_get_half_of_the_memory() {
+        for (memory, inputs, expected) in [
+            (Some(50), 1, 25),
+            (Some(512), 1, 256),
+            (Some(512), 2, 128),
+            (Some(6), 4, 1),
+            (Some(1), 1, 25),
+            (None, 1, 25),
+            (None, 3, 25),
+            (Some(512), 0, 25),
+        ] {
+            assert_eq!(memory_buffer_mb(memory, inputs), expected);
+        }
+    }
+
+    #[test]
+    fn secret_options_are_variables_of_the_router() {
+        let router = format!(
+            r#"{{{ROUTER}, "firelensConfiguration": {{"type": "fluentbit"}},
+                "secrets": [{{"name": "apikey", "valueFrom": "/router"}}]}}"#
+        );
+        let containers = [
+            source("a", r#""options": {"Name": "datadog"}, "secretOptions": [{"name": "apikey", "valueFrom": "/a"}, {"name": "host", "valueFrom": "/host"}]"#),
+            source("b", r#""options": {"Name": "datadog"}, "secretOptions": [{"name": "apikey", "valueFrom": "/b"}, {"name": "host", "valueFrom": "/host"}]"#),
+            source("c", r#""secretOptions": [{"name": "Name", "valueFrom": "/output"}]"#),
+        ]
+        .join(",");
+        let outcome = logging(&router, &containers).run();
+        let text = generated(&outcome);
+        for expected in [
+            "    Match a-firelens*\n    apikey ${apikey_1}\n    host ${host}\n",
+            "    Match b-firelens*\n    apikey ${apikey_2}\n    host ${host}\n",
+            "    Name ${Name}\n    Match c-firelens*\n",
+        ] {
+            assert!(text.contains(expected), "{expected}\nnot in {text}");
+        }
+        let names: Vec<_> = outcome.container(&kname("log_router", LABEL_LENGTH))["env"]
+            .as_array()
+            .expect("variables")
+            .iter()
+            .map(|variable| variable["name"].as_str().expect("a name"))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "apikey",
+                "apikey_1",
+                "host",
+                "apikey_2",
+                "Name",
+                "POD_NAMESPACE",
+                "POD_NAME",
+                "POD_UID"
+            ]
+        );
+        let data = &outcome.object("ExternalSecret", "web-secrets")["spec"]["data"];
+        let keys: Vec<_> = data
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|entry| {
+                format!("{} {}", entry["secretKey"], entry["remoteRef"]["key"]).replace('"', "")
+            })
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "log_router.apikey /router",
+                "log_router.apikey_1 /a",
+                "log_router.host /host",
+                "log_router.apikey_2 /b",
+                "log_router.Name /output",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_option_is_one_line_of_the_configuration() {
+        let bad = source(
+            "app",
+            r#""options": {"Name": "stdout\n[OUTPUT]", "[OUTPUT]": "x", "@INCLUDE": "/etc/passwd", "exclude-pattern": "a\nName x", "a b": "c", "empty": " "},
+               "secretOptions": [{"name": "; x", "valueFrom": "/x"}]"#,
+        );
+        let rejections = logging(&plain_router(), &bad).rejections();
+        let log = "containerDefinitions[1].logConfiguration";
+        let names = "an option has letters, digits, '.', '_' and '-'";
+        let expected = [
+            format!(
+                "{log}.options.Name: InvalidValue: stdout\\n[OUTPUT]: one line of text is needed"
+            ),
+            format!("{log}.options.empty: InvalidValue:  : one line of text is needed"),
+            format!(
+                "{log}.options.exclude-pattern: InvalidValue: a\\nName x: one line of text is needed"
+            ),
+            format!(r#"{log}.options["@INCLUDE"]: InvalidValue: @INCLUDE: {names}"#),
+            format!(r#"{log}.options["[OUTPUT]"]: InvalidValue: [OUTPUT]: {names}"#),
+            format!(r#"{log}.options["a b"]: InvalidValue: a b: {names}"#),
+            format!("{log}.secretOptions[0].name: InvalidValue: ; x: {names}"),
+        ];
+        for line in &expected {
+            assert!(rejections.contains(line), "{line}\nnot in {rejections:#?}");
+        }
+        assert_eq!(rejections.len(), expected.len(), "{rejections:#?}");
+    }
+
+    #[test]
+    fn routers_that_do_not_work_here_are_rejected() {
+        let first = "containerDefinitions[0].firelensConfiguration";
+        let app = source("app", r#""options": {"Name": "stdout"}"#);
+        let router = |configuration: &str| {
+            format!(r#"{{{ROUTER}, "firelensConfiguration": {configuration}}}"#)
+        };
+        for (router, expected) in [
+            (
+                router(r#"{"type": "fluentd"}"#),
+                format!("{first}.type: FirelensFluentdUnsupported"),
+            ),
+            (router("{}"), format!("{first}.type: RequiredField")),
+            (
+                router(r#"{"type": "fluentbit", "options": {"config-file-type": "s3", "config-file-value": "arn:aws:s3:::b/x"}}"#),
+                format!("{first}.options.config-file-type: FirelensS3Config"),
+            ),
+            (
+                router(r#"{"type": "fluentbit", "options": {"config-file-type": "file"}}"#),
+                format!("{first}.options.config-file-value: RequiredField"),
+            ),
+            (
+                router(r#"{"type": "fluentbit", "options": {"config-file-type": "file", "config-file-value": "/x\n[OUTPUT]"}}"#),
+                format!("{first}.options.config-file-value: InvalidValue"),
+            ),
+            (
+                router(r#"{"type": "fluentbit", "options": {"enable-ecs-log-metadata": "yes"}}"#),
+                format!("{first}.options.enable-ecs-log-metadata: InvalidValue"),
+            ),
+            (
+                router(r#"{"type": "fluentbit", "options": {"colour": "red"}}"#),
+                format!("{first}.options.colour: InvalidValue: colour: not an option of FireLens"),
+            ),
+            (
+                format!(r#"{}, {}"#, plain_router(), plain_router().replace("log_router", "second")),
+                "containerDefinitions[1].firelensConfiguration: InvalidValue: second: a task has one log router, and log_router is it".to_owned(),
+            ),
+            (
+                source("other", r#""options": {}"#),
+                "containerDefinitions[0].logConfiguration.logDriver: InvalidValue: awsfirelens: one container of the task needs firelensConfiguration".to_owned(),
+            ),
+            (
+                format!(r#"{{{ROUTER}, "firelensConfiguration": {{"type": "fluentbit"}}, "logConfiguration": {{"logDriver": "awsfirelens"}}}}"#),
+                "containerDefinitions[0].logConfiguration.logDriver: InvalidValue: awsfirelens: the log router cannot send its own logs to itself".to_owned(),
+            ),
+            (
+                format!(r#"{}, {}"#, plain_router(), source("nameless", r#""options": {"region": "us-east-1"}"#)),
+                "containerDefinitions[1].logConfiguration.options.Name: RequiredField: Name is required".to_owned(),
+            ),
+        ] {
+            let rejections = logging(&router, &app).rejections();
+            assert!(
+                rejections.iter().any(|line| line.starts_with(&expected)),
+                "{expected}\nnot in {rejections:#?}"
+            );
+        }
+    }
+}

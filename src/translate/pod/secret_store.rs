@@ -1,0 +1,96 @@
+//! The stores that External Secrets reads from.
+
+use serde_json::{Value, json};
+
+use super::Draft;
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Subject},
+    settings::{Iam, SecretStore},
+    translate::{Context, CustomObject, Object, identity, kname, names::hex_digest},
+    validate::{Role, SecretService},
+};
+
+/// The group and version of the External Secrets Operator.
+pub(super) const API_VERSION: &str = "external-secrets.io/v1";
+/// The longest region in a name; AWS's longest is 14 characters.
+const REGION_LENGTH: usize = 40;
+
+/// A reference to a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct StoreReference {
+    kind: &'static str,
+    name: String,
+}
+
+impl StoreReference {
+    /// The value of `secretStoreRef` and `storeRef`.
+    pub(super) fn to_value(&self) -> Value {
+        json!({ "kind": self.kind, "name": self.name })
+    }
+}
+
+/// The store for `service` in `region`. It acts as the execution role and is added to the pod's objects; without an
+/// execution role, or if the settings say so, it is one that the whole cluster has.
+pub(super) fn store(
+    cx: &Context<'_>,
+    service: SecretService,
+    region: &str,
+    draft: &mut Draft,
+    notes: &mut Diagnostics,
+) -> StoreReference {
+    let (short, long) = match service {
+        SecretService::SecretsManager => ("sm", "SecretsManager"),
+        SecretService::ParameterStore => ("ssm", "ParameterStore"),
+    };
+    let base = format!("ecs-{short}-{}", kname(region, REGION_LENGTH));
+    let role = match cx.settings.secret_store {
+        SecretStore::PerExecutionRole => cx.task_definition.execution_role.as_ref(),
+        SecretStore::Cluster => None,
+    };
+    let Some(role) = role else {
+        return StoreReference {
+            kind: "ClusterSecretStore",
+            name: base,
+        };
+    };
+    let name = format!("{base}-{}", hex_digest(&role.arn, 8));
+    let aws = provider(cx, role, long, region, draft, notes);
+    draft.objects.push(Object::Custom(CustomObject {
+        api_version: API_VERSION,
+        kind: "SecretStore",
+        metadata: cx.shared_metadata(&name, "secret-store"),
+        spec: json!({ "provider": { "aws": aws } }),
+    }));
+    StoreReference {
+        kind: "SecretStore",
+        name,
+    }
+}
+
+/// The AWS side of a store. External Secrets can act as the service account of a role only by IRSA; elsewhere it
+/// assumes the role with its own identity.
+fn provider(
+    cx: &Context<'_>,
+    role: &Role,
+    service: &str,
+    region: &str,
+    draft: &mut Draft,
+    notes: &mut Diagnostics,
+) -> Value {
+    let path = FieldPath::root(Subject::TaskDefinition).field("executionRoleArn");
+    match cx.settings.iam {
+        Iam::Irsa => {
+            let name = identity::service_account(cx, role, &path, &mut draft.objects, notes);
+            json!({
+                "service": service,
+                "region": region,
+                "auth": { "jwt": { "serviceAccountRef": { "name": name } } },
+            })
+        }
+        Iam::PodIdentity | Iam::None => {
+            let principal = "the role of the External Secrets Operator".to_owned();
+            identity::report_trust(role, "sts:AssumeRole", principal, &path, notes);
+            json!({ "service": service, "region": region, "role": role.arn })
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! FireLens: the log router of a task and the containers that log through it.
+
+use super::{Scope, arn::has_placeholder, secret::is_variable_name};
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message},
+    ecs,
+};
+
+/// The option that is the output plugin of Fluent Bit.
+pub(crate) const FIRELENS_OUTPUT: &str = "Name";
+/// The option whose pattern a record must match.
+pub(crate) const FIRELENS_INCLUDE: &str = "include-pattern";
+/// The option whose pattern a record must not match.
+pub(crate) const FIRELENS_EXCLUDE: &str = "exclude-pattern";
+/// The option that Docker's log driver reads, not the router. There is no such driver in between here.
+pub(crate) const FIRELENS_DRIVER_BUFFER: &str = "log-driver-buffer-limit";
+
+const LOG_METADATA: &str = "enable-ecs-log-metadata";
+const CONFIG_TYPE: &str = "config-file-type";
+const CONFIG_VALUE: &str = "config-file-value";
+
+/// The log router of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firelens {
+    /// Whether records carry the task's metadata.
+    pub log_metadata: bool,
+    /// A configuration file in the router's image that is included.
+    pub config_file: Option<String>,
+    /// The memory of the router in MiB, the reservation before the limit; `None` if it has neither.
+    pub memory: Option<i64>,
+}
+
+/// Validates `firelensConfiguration`.
+pub(crate) fn validate_firelens(
+    raw: &ecs::ContainerDefinition,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<Firelens> {
+    let configuration = raw.firelens_configuration.as_ref()?;
+    let path = path.field("firelensConfiguration");
+    check_platform(configuration, scope, &path, sink);
+    if let Some(first) = routers(scope).next()
+        && first.name != raw.name
+    {
+        let value = raw.name.clone().unwrap_or_default();
+        let first = first.name.as_deref().unwrap_or_default();
+        let allowed = format!("a task has one log router, and {first} is it");
+        sink.report(path.clone(), Message::InvalidValue { value, allowed });
+    }
+    let options = path.field("options");
+    let mut log_metadata = true;
+    let mut config_file = None;
+    for (key, value) in &configuration.options {
+        let path = options.field(key.clone());
+        let allowed = match key.as_str() {
+            LOG_METADATA => {
+                log_metadata = value != "false";
+                let known = matches!(value.as_str(), "true" | "false");
+                (!known).then_some("true or false is needed")
+            }
+            CONFIG_TYPE if value == "s3" => {
+                sink.report(path, Message::FirelensS3Config);
+                continue;
+            }
+            CONFIG_TYPE if value == "file" => None,
+            CONFIG_TYPE => Some("s3 or file is needed"),
+            CONFIG_VALUE if is_one_line(value) => {
+                config_file = Some(value.clone());
+                None
+            }
+            CONFIG_VALUE => Some("a path on one line is needed"),
+            _ => Some("not an option of FireLens"),
+        };
+        if let Some(allowed) = allowed {
+            let known = matches!(key.as_str(), LOG_METADATA | CONFIG_TYPE | CONFIG_VALUE);
+            let value = if known { value } else { key };
+            let value = value.escape_debug().to_string();
+            let allowed = allowed.to_owned();
+            sink.report(path, Message::InvalidValue { value, allowed });
+        }
+    }
+    check_pair(configuration, &options, sink);
+    Some(Firelens {
+        log_metadata,
+        config_file,
+        memory: raw.memory_reservation.or(raw.memory),
+    })
+}
+
+/// A configuration file needs both its type and its place.
+fn check_pair(
+    configuration: &ecs::FirelensConfiguration,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    let has = |key| configuration.options.contains_key(key);
+    let missing = match (has(CONFIG_TYPE), has(CONFIG_VALUE)) {
+        (true, false) => CONFIG_VALUE,
+        (false, true) => CONFIG_TYPE,
+        _ => return,
+    };
+    let name = missing.to_owned();
+    sink.report(path.field(missing), Message::RequiredField { name });
+}
+
+fn check_platform(
+    configuration: &ecs::FirelensConfiguration,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    match configuration.r#type.as_deref() {
+        Some("fluentd") => {
+            sink.report(path.field("type"), Message::FirelensFluentdUnsupported);
+        }
+        None | Some("") => {
+            let name = "type".to_owned();
+            sink.report(path.field("type"), Message::RequiredField { name });
+        }
+        Some(_) => {}
+    }
+    if scope.eks_fargate() {
+        sink.report(path.clone(), Message::FirelensOnFargate);
+    }
+    if scope.windows {
+        let field = "firelensConfiguration".to_owned();
+        sink.report(path.clone(), Message::WindowsUnsupportedParameter { field });
+    }
+}
+
+/// Checks the options of a container that logs through FireLens. They become lines of the router's configuration, so
+/// one that could be more than its own line is rejected.
+pub(super) fn check_source(
+    raw: &ecs::ContainerDefinition,
+    log: &ecs::LogConfiguration,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    let wrong = if raw.firelens_configuration.is_some() {
+        Some("the log router cannot send its own logs to itself")
+    } else if routers(scope).next().is_none() {
+        Some("one container of the task needs firelensConfiguration")
+    } else {
+        None
+    };
+    if let Some(allowed) = wrong {
+        let value = "awsfirelens".to_owned();
+        let allowed = allowed.to_owned();
+        let path = path.field("logDriver");
+        sink.report(path, Message::InvalidValue { value, allowed });
+    }
+    // Fluentd has other options, and is rejected itself.
+    let fluent_bit = |router: &ecs::ContainerDefinition| {
+        let configuration = router.firelens_configuration.as_ref();
+        configuration.and_then(|c| c.r#type.as_deref()) != Some("fluentd")
+    };
+    if routers(scope).all(fluent_bit) {
+        check_options(log, path, sink);
+    }
+}
+
+fn check_options(log: &ecs::LogConfiguration, path: &FieldPath, sink: &mut Diagnostics) {
+    let secrets = log
+        .secret_options
+        .iter()
+        .filter_map(|secret| secret.name.as_deref());
+    let names: Vec<&str> = log
+        .options
+        .keys()
+        .map(String::as_str)
+        .chain(secrets.clone())
+        .collect();
+    let own = [FIRELENS_INCLUDE, FIRELENS_EXCLUDE, FIRELENS_DRIVER_BUFFER];
+    if !names.contains(&FIRELENS_OUTPUT) && names.iter().any(|name| !own.contains(name)) {
+        let name = FIRELENS_OUTPUT.to_owned();
+        let path = path.field("options").field(FIRELENS_OUTPUT);
+        sink.report(path, Message::RequiredField { name });
+    }
+    for (key, value) in &log.options {
+        let path = path.field("options").field(key.clone());
+        let (value, allowed) = if !is_key(key) {
+            (key, "an option has letters, digits, '.', '_' and '-'")
+        } else if !is_one_line(value) {
+            (value, "one line of text is needed")
+        } else {
+            continue;
+        };
+        // A message stays on one line too.
+        let (value, allowed) = (value.escape_debug().to_string(), allowed.to_owned());
+        sink.report(path, Message::InvalidValue { value, allowed });
+    }
+    // The name of a secret option is the name of a variable too.
+    let wrong = |name: &str| !is_key(name) || !is_variable_name(name);
+    for (index, name) in secrets.enumerate().filter(|(_, name)| wrong(name)) {
+        let path = path.field("secretOptions").index(index).field("name");
+        let value = name.escape_debug().to_string();
+        let allowed = "an option has letters, digits, '.', '_' and '-'".to_owned();
+        sink.report(path, Message::InvalidValue { value, allowed });
+    }
+}
+
+/// Whether `key` can stand at the start of a line without being a section, a command or a comment.
+fn is_key(key: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !key.is_empty() && (key.chars().all(plain) || has_placeholder(key) && is_one_line(key))
+}
+
+fn is_one_line(value: &str) -> bool {
+    !value.trim().is_empty() && !value.chars().any(char::is_control)
+}
+
+fn routers<'a>(scope: &Scope<'a>) -> impl Iterator<Item = &'a ecs::ContainerDefinition> {
+    scope
+        .request
+        .container_definitions
+        .iter()
+        .filter(|container| container.firelens_configuration.is_some())
+}

@@ -1,0 +1,69 @@
+//! Runs the program as a user does.
+
+use std::{
+    ffi::OsStr,
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+/// What a run of the program left.
+pub struct Run {
+    /// The exit status; none after a signal.
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The program, to be run in `folder` and with nothing of the caller's environment that it could read.
+pub fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-operator"));
+    command.current_dir(folder);
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the program with `arguments` in `folder`.
+pub fn run<A: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = A>) -> Run {
+    let output = command(folder)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    read(output)
+}
+
+/// Runs the program with `arguments` in `folder` and gives it `input`.
+pub fn run_with_input(folder: &Path, arguments: &[&str], input: &[u8]) -> Run {
+    let mut child = command(folder)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("standard input is a pipe");
+    stdin.write_all(input).expect("the program reads its input");
+    drop(stdin);
+    read(child.wait_with_output().expect("the program ends"))
+}
+
+fn read(output: Output) -> Run {
+    Run {
+        status: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
+    }
+}
+
+impl Run {
+    /// The objects that were printed, as YAML.
+    pub fn objects(&self) -> Vec<Value> {
+        crate::yaml::documents(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}\n{}", self.stdout))
+    }
+}

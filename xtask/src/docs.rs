@@ -1,0 +1,18 @@
+//! `cargo xtask docs`: writes the documentation that is generated from the code.
+//!
+//! The test that compares it with the code writes it, so that there is one way from the code to the files, and this
+//! package does not have to build the other one.
+
+use crate::{
+    Result,
+    run::{cargo, execute},
+};
+
+/// Writes `docs/fields.md` and `docs/reasons.md`.
+///
+/// # Errors
+///
+/// When the tests do not build.
+pub fn run(_args: &[String]) -> Result<()> {
+    execute(cargo(["test", "--quiet", "--test", "it", "generated::"]).env("UPDATE_DOCS", "1"))
+}

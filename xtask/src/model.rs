@@ -1,0 +1,152 @@
+//! `cargo xtask model`: writes the list of all fields of the AWS API models.
+//!
+//! The models come with botocore, the AWS library for Python, as one compressed JSON file for each service. Only
+//! names, types and enumerated values are kept, not the documentation.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    fs::{self, File},
+    path::Path,
+};
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+use crate::{Result, run::root};
+
+/// The service, the version of its API, and the operations whose requests are read.
+const MODELS: &[(&str, &str, &[&str])] = &[
+    (
+        "ecs",
+        "2014-11-13",
+        &[
+            "RegisterTaskDefinition",
+            "CreateService",
+            "UpdateService",
+            "RunTask",
+        ],
+    ),
+    (
+        "application-autoscaling",
+        "2016-02-06",
+        &[
+            "RegisterScalableTarget",
+            "PutScalingPolicy",
+            "PutScheduledAction",
+        ],
+    ),
+];
+
+/// Writes `tests/data/aws-model-fields.tsv`.
+///
+/// # Errors
+///
+/// When a model cannot be read or is not as expected.
+pub fn run(args: &[String]) -> Result<()> {
+    let [folder, version] = args else {
+        return Err(
+            "usage: cargo xtask model PATH VERSION, such as site-packages/botocore/data 1.44.5"
+                .into(),
+        );
+    };
+    let versions: Vec<String> = MODELS
+        .iter()
+        .map(|(service, version, _)| format!("{service} {version}"))
+        .collect();
+    let mut text = format!(
+        "# botocore {version}: {}\n# operation\tpath\ttype\tvalues\n",
+        versions.join(", ")
+    );
+    for (service, version, operations) in MODELS {
+        let path = Path::new(folder)
+            .join(service)
+            .join(version)
+            .join("service-2.json.gz");
+        let file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let model: Value = serde_json::from_reader(GzDecoder::new(file))?;
+        for operation in *operations {
+            let input = &model["operations"][operation]["input"]["shape"];
+            let mut walk = Walk {
+                shapes: &model["shapes"],
+                operation,
+                open: BTreeSet::new(),
+                text: &mut text,
+            };
+            walk.shape(input.as_str().ok_or("an operation without input")?, "")?;
+        }
+    }
+    let path = root().join("tests/data/aws-model-fields.tsv");
+    fs::write(&path, text)?;
+    println!("{}", path.display());
+    Ok(())
+}
+
+/// The way down from a request to its leaves.
+struct Walk<'a> {
+    shapes: &'a Value,
+    operation: &'a str,
+    /// The shapes on the way here: one that contains itself would never end.
+    open: BTreeSet<String>,
+    text: &'a mut String,
+}
+
+impl Walk<'_> {
+    fn shape(&mut self, name: &str, path: &str) -> Result<()> {
+        let shape = &self.shapes[name];
+        let kind = match shape["type"]
+            .as_str()
+            .ok_or_else(|| format!("no shape {name}"))?
+        {
+            "structure" if shape["document"] == true => "Document",
+            "structure" => return self.structure(name, shape, path),
+            "list" => {
+                let element = member_shape(&shape["member"])?;
+                return self.shape(element, &format!("{path}[]"));
+            }
+            "string" => "String",
+            "integer" | "long" => "Integer",
+            "double" | "float" => "Number",
+            "boolean" => "Boolean",
+            "timestamp" => "Timestamp",
+            "map" => "StringMap",
+            other => return Err(format!("{path}: unknown type {other}").into()),
+        };
+        let values: Vec<&str> = shape["enum"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        writeln!(
+            self.text,
+            "{}\t{path}\t{kind}\t{}",
+            self.operation,
+            values.join(",")
+        )?;
+        Ok(())
+    }
+
+    fn structure(&mut self, name: &str, shape: &Value, path: &str) -> Result<()> {
+        if !self.open.insert(name.to_owned()) {
+            // Metric math and such: what contains itself is listed once.
+            return Ok(());
+        }
+        for (member, reference) in shape["members"].as_object().into_iter().flatten() {
+            let path = if path.is_empty() {
+                member.clone()
+            } else {
+                format!("{path}.{member}")
+            };
+            self.shape(member_shape(reference)?, &path)?;
+        }
+        self.open.remove(name);
+        Ok(())
+    }
+}
+
+fn member_shape(reference: &Value) -> Result<&str> {
+    Ok(reference["shape"]
+        .as_str()
+        .ok_or("a member without shape")?)
+}

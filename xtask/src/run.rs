@@ -1,0 +1,49 @@
+//! What the tasks share: the root of the repository, and commands that run there.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::Result;
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.parent().unwrap_or(folder).to_path_buf()
+}
+
+/// Where cargo builds.
+pub fn target() -> PathBuf {
+    root().join(env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned()))
+}
+
+/// `cargo` with these arguments, in the root.
+pub fn cargo<const N: usize>(args: [&str; N]) -> Command {
+    let mut command = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    command.args(args).current_dir(root());
+    command
+}
+
+/// Prints the command and runs it.
+///
+/// # Errors
+///
+/// When it cannot be started or its status is not 0.
+pub fn execute(command: &mut Command) -> Result<()> {
+    let words: Vec<_> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let words = words.join(" ");
+    eprintln!("$ {words}");
+    let status = command
+        .status()
+        .map_err(|error| format!("cannot start `{words}`: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{words}` failed: {status}").into())
+    }
+}

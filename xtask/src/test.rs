@@ -1,0 +1,153 @@
+//! `cargo xtask test`: everything that a change has to pass.
+
+use std::{
+    env::consts::EXE_SUFFIX,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use crate::{
+    Result, fuzz,
+    run::{cargo, execute, root, target},
+};
+
+/// A part of the check: its name, and what it does.
+type Part = (&'static str, fn() -> Result<()>);
+
+/// In the order in which they find something soonest.
+const PARTS: &[Part] = &[
+    ("fmt", fmt),
+    ("clippy", clippy),
+    ("build", build),
+    ("test", test),
+    ("examples", examples),
+    ("deny", deny),
+    ("fuzz", fuzz_shortly),
+];
+
+const CARGO_DENY: &str = "0.20.2";
+const FUZZ_SECONDS: &str = "5";
+
+/// Runs the parts that `args` name, or all; one that fails does not stop the others.
+///
+/// # Errors
+///
+/// When a part fails or does not exist.
+pub fn run(args: &[String]) -> Result<()> {
+    let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = args.iter().find(|name| !names.contains(&name.as_str())) {
+        return Err(format!("no part {unknown}; there are: {}", names.join(", ")).into());
+    }
+    let mut summary = Vec::new();
+    let mut failed = Vec::new();
+    for (name, part) in PARTS {
+        if !args.is_empty() && !args.iter().any(|chosen| chosen == name) {
+            continue;
+        }
+        eprintln!("== {name}");
+        let start = Instant::now();
+        let result = part();
+        let seconds = start.elapsed().as_secs_f64();
+        let outcome = if result.is_ok() { "ok" } else { "FAILED" };
+        summary.push(format!("{name:10} {outcome:7} {seconds:6.1} s"));
+        if let Err(error) = result {
+            eprintln!("{error}");
+            failed.push(*name);
+        }
+    }
+    eprintln!("==\n{}", summary.join("\n"));
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")).into())
+    }
+}
+
+fn fmt() -> Result<()> {
+    execute(&mut cargo(["fmt", "--all", "--check"]))?;
+    execute(&mut cargo([
+        "fmt",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+        "--check",
+    ]))
+}
+
+fn clippy() -> Result<()> {
+    execute(&mut cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn build() -> Result<()> {
+    execute(&mut cargo(["build", "--release", "--locked"]))
+}
+
+fn test() -> Result<()> {
+    execute(&mut cargo(["test", "--workspace", "--locked"]))?;
+    execute(cargo(["doc", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The first command of the README, with the program as it is released.
+fn examples() -> Result<()> {
+    build()?;
+    let program = target()
+        .join("release")
+        .join(format!("ecs-operator{EXE_SUFFIX}"));
+    execute(
+        Command::new(program)
+            .args([
+                "convert",
+                "examples/shop",
+                "--namespace",
+                "shop",
+                "--aws-region",
+                "eu-west-1",
+            ])
+            .current_dir(root())
+            .stdout(Stdio::null()),
+    )
+}
+
+/// Licences, sources and duplicates must be in order. Advisories need the network and change without a change of
+/// ours, so they are only shown.
+fn deny() -> Result<()> {
+    let tools = target().join("tools");
+    let program = tools.join("bin").join(format!("cargo-deny{EXE_SUFFIX}"));
+    if !program.exists() {
+        execute(
+            cargo([
+                "install",
+                "--quiet",
+                "--locked",
+                "cargo-deny",
+                "--version",
+                CARGO_DENY,
+                "--root",
+            ])
+            .arg(&tools),
+        )?;
+    }
+    let check = |what: &[&str]| {
+        execute(
+            Command::new(&program)
+                .args(["--locked", "check"])
+                .args(what)
+                .current_dir(root()),
+        )
+    };
+    if let Err(error) = check(&["advisories"]) {
+        eprintln!("{error}; advisories do not fail the run, look at them");
+    }
+    check(&["bans", "licenses", "sources"])
+}
+
+fn fuzz_shortly() -> Result<()> {
+    fuzz::run(&["--seconds".to_owned(), FUZZ_SECONDS.to_owned()])
+}
