@@ -1,19 +1,39 @@
 //! What the program does with an input, without its files.
 
-use serde::Serialize;
+use ecs_operator::{
+    convert::{Converter, Denied, Target},
+    print,
+    settings::Settings,
+    source::{Catalog, Fill, SourceText},
+};
 use serde_json::Value;
 
 /// Converts the documents of `text` and prints their objects.
 pub fn convert(text: &str) -> String {
-    let documents = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    documents
-        .filter_map(Result::ok)
-        .map(|document| print(&document))
-        .collect()
+    let settings = Settings::default();
+    let source = SourceText::new("input.json", text);
+    let catalog = Catalog::of_texts([source], Fill::default(), &mut |problem| {
+        panic!("{}", problem.message)
+    });
+    let mut converter = Converter::new(&settings, Target::Manifests, Denied::Nothing);
+    let mut printed = String::new();
+    for unit in catalog.into_units() {
+        let unit = unit.unwrap_or_else(|problem| panic!("{}", problem.message));
+        let conversion = converter.convert(&unit).expect("objects can be printed");
+        assert!(
+            !conversion.objects.is_empty(),
+            "{:?}",
+            conversion.diagnostics
+        );
+        for object in &conversion.objects {
+            printed.push_str(&print(object));
+        }
+    }
+    printed
 }
 
 /// Prints one object.
-pub fn print(object: &impl Serialize) -> String {
-    let text = serde_saphyr::to_string(object).expect("objects can be printed");
+pub fn print(object: &Value) -> String {
+    let text = print::yaml(object).expect("objects can be printed");
     format!("---\n{text}")
 }

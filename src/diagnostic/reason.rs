@@ -222,7 +222,7 @@ reasons! {
         PlaceholderNotFilled { placeholder, allowed, name } => "{placeholder} stands where {allowed} is needed", "fill it with --set {name}=VALUE";
         PolicyConfigurationMismatch { policy, member } => "PolicyType {policy} needs {member} and no other configuration", "";
         PolicyTypeRequired => "PolicyType is required", "";
-        PortMappingsWithNetworkNone => "portMappings are not allowed with networkMode none", "";
+        PortMappingsWithNetworkNone { setting } => "portMappings are not allowed with {setting}", "";
         PortMultipleProtocols { port } => "containerPort {port} is mapped for tcp and udp", "";
         PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking and scheduled actions";
         PropagateTagsService => "propagateTags SERVICE is not allowed for tasks", "";
@@ -304,6 +304,7 @@ reasons! {
         FargateSpotIsKarpenterSpot => "runs on Karpenter Spot nodes", "EKS Fargate has no Spot";
         FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket", "record fields differ";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "";
+        HostnameOfTheNode => "with the host network a container has the name of its node", "";
         HostnameTruncated { value } => "only {value} is used before Kubernetes 1.35", "";
         IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "";
         InitProcessSharesPidNamespace => "containers of the task see each other's processes", "";

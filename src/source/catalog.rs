@@ -260,7 +260,7 @@ impl Texts {
                     Origin::File(path) => path.as_path(),
                     Origin::Memory(text) => Path::new(text.name()),
                 };
-                let folder = path.parent().unwrap_or(Path::new(""));
+                let folder = path.parent().unwrap_or_else(|| Path::new(""));
                 let next = known.len();
                 match known.get(folder) {
                     Some(number) => *number,
