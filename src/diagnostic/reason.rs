@@ -48,12 +48,6 @@ macro_rules! reasons {
                 match self { $($(Self::$name => stringify!($name),)*)* }
             }
 
-            /// The message of a reason that needs no facts. Those of any other reason are left empty.
-            #[must_use]
-            pub fn message_without_facts(self) -> Message {
-                match self { $($(Self::$name => Message::$name $({ $($fact: String::new()),* })?,)*)* }
-            }
-
             /// What a diagnostic with this reason does to its document.
             #[must_use]
             pub const fn severity(self) -> Severity {

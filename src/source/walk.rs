@@ -155,7 +155,7 @@ impl Walk<'_> {
             }
         };
         let mut kept: Vec<Member<'a>> = Vec::with_capacity(members.len());
-        // What was tried and is wrong is not also missing.
+        // What is there but empty or wrong is not also missing.
         let mut tried: Vec<&'static str> = Vec::new();
         for member in members {
             if self.is_absent(&member.value) {
@@ -167,6 +167,11 @@ impl Walk<'_> {
             };
             if kept.iter().any(|earlier| earlier.key == name) {
                 self.twice(&member, name, trail);
+                continue;
+            }
+            // AWS takes an empty list for a required one, except for the containers themselves.
+            if name != "containerDefinitions" && is_empty_list(&member.value) {
+                tried.push(name);
                 continue;
             }
             let errors = self.sink.left_out;
@@ -300,6 +305,10 @@ impl Walk<'_> {
             self.sink.note(trail, Message::NeedsController { what });
         }
     }
+}
+
+fn is_empty_list(node: &Node<'_>) -> bool {
+    node.elements().is_some_and(<[_]>::is_empty)
 }
 
 /// The known name that was probably meant.
