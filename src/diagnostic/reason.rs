@@ -229,7 +229,7 @@ reasons! {
         RoleNameNeedsAccountId { value } => "give the full ARN of role {value} or set awsAccountId", "on the command line it is --aws-account-id";
         RolesDisabled { value } => "iam is none", "set irsa or podIdentity to use {value}";
         S3IsNotAFileSystem => "an S3 bucket is not a file system", "use efsVolumeConfiguration";
-        SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "on the command line it is --isolated-sandbox-runtime-class";
+        SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "pass --isolated-sandbox-runtime-class CLASS";
         ScalableTargetActionEmpty => "give MinCapacity or MaxCapacity", "";
         ScheduledActionNeedsController => "scheduled actions exist only in the running operator", "convert with --as resources and apply the result where the operator runs";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "remove one of them";

@@ -131,7 +131,7 @@ impl Reader<'_> {
             }
             // It has done its work: the policy was linked by it.
             if let Some(target) = body.take("ScalingTargetId") {
-                let mut walk = self.walk(&[], &mut sink);
+                let mut walk = self.walk(api, &mut sink);
                 let root = Trail::Root(&self.root);
                 let trail = Trail::Field(&root, "ScalingTargetId");
                 walk.is_intrinsic(&target.value, None, trail);
@@ -141,11 +141,11 @@ impl Reader<'_> {
         self.finish(body, annotations, sink)
     }
 
-    fn walk<'s>(&'s self, read_only: &'static [&'static str], sink: &'s mut Sink) -> Walk<'s> {
+    fn walk<'s>(&'s self, api: Api, sink: &'s mut Sink) -> Walk<'s> {
         Walk {
             spelling: self.entry.form.spelling,
             fill: self.fill,
-            read_only,
+            api,
             sink,
         }
     }
@@ -225,7 +225,7 @@ impl Reader<'_> {
         api: Api,
         sink: &mut Sink,
     ) -> T {
-        let mut walk = self.walk(api.read_only(), sink);
+        let mut walk = self.walk(api, sink);
         let node = walk.node(body, api.tree(), Trail::Root(&self.root));
         self.fit(node, sink)
     }
@@ -266,7 +266,7 @@ impl Reader<'_> {
         let target = node.take("scalableTarget");
         let policies = node.take("scalingPolicies");
         let actions = node.take("scheduledActions");
-        let mut walk = self.walk(&[], sink);
+        let mut walk = self.walk(Api::ScalableTarget, sink);
         if walk.is_absent(&node) {
             return None;
         }
@@ -299,23 +299,13 @@ impl Reader<'_> {
         })
     }
 
-    /// `spec.kubernetes`, which is ours and small enough for serde alone.
+    /// `spec.kubernetes`, which is ours.
     fn kubernetes(&self, node: Node<'_>, sink: &mut Sink) -> Option<crd::Kubernetes> {
-        if matches!(node.value, Value::Null) {
-            return None;
-        }
-        let path = self.root.field("kubernetes");
-        match from_node(node) {
-            Ok(kubernetes) => Some(kubernetes),
-            Err(error) => {
-                let message = Message::InvalidValue {
-                    value: "kubernetes".to_owned(),
-                    allowed: error.to_string(),
-                };
-                sink.reject(Trail::Root(&path), message);
-                None
-            }
-        }
+        let mut walk = self.walk(Api::Kubernetes, sink);
+        let root = Trail::Root(&self.root);
+        let trail = Trail::Field(&root, "kubernetes");
+        let node = walk.node(node, Api::Kubernetes.tree(), trail)?;
+        Some(self.fit(Some(node), sink))
     }
 }
 

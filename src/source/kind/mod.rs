@@ -227,8 +227,15 @@ impl Search {
 
     /// The outputs of describe and create calls; false if this is none.
     fn outputs(&mut self, node: &Node<'_>) -> bool {
-        let object = |key| node.get(key).filter(|value| value.members().is_some());
-        if object("taskDefinition").is_some() {
+        // An intrinsic function in a request is an object too.
+        let output = |key, members: &[&str]| {
+            let inner = node.get(key);
+            inner.is_some_and(|inner| members.iter().any(|member| has(inner, member)))
+        };
+        if output(
+            "taskDefinition",
+            &["containerDefinitions", "family", "revision"],
+        ) {
             let form = Form::new(
                 Kind::TaskDefinition,
                 "DescribeTaskDefinition output",
@@ -237,7 +244,7 @@ impl Search {
             self.push(node.span, Ok(form.within(Envelope::TaskDefinition)));
             return true;
         }
-        if object("service").is_some() {
+        if output("service", &["serviceName", "serviceArn"]) {
             let form = Form::new(
                 Kind::Service,
                 "CreateService output",

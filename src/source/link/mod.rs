@@ -209,7 +209,7 @@ impl<'e> Linker<'e> {
                     message: Message::RequiredField {
                         name: "serviceName".to_owned(),
                     },
-                    consequence: false,
+                    consequence: true,
                 });
             }
             if role == Role::Service {
