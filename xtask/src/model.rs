@@ -135,7 +135,7 @@ impl Walk<'_> {
         let number = |name: &str| {
             shape[name]
                 .as_number()
-                .map_or_else(String::new, |n| n.to_string())
+                .map_or_else(String::new, ToString::to_string)
         };
         let values: Vec<&str> = shape["enum"]
             .as_array()
