@@ -157,6 +157,7 @@ fn log_router() -> Value {
         "name": "log_router",
         "image": "public.ecr.aws/aws-observability/aws-for-fluent-bit:stable",
         "essential": true,
+        "cpu": 32,
         "memoryReservation": 50,
         "firelensConfiguration": {"type": "fluentbit", "options": {"enable-ecs-log-metadata": "true"}},
     })
@@ -167,6 +168,7 @@ fn migration(family: &str) -> Value {
         "name": "migrate",
         "image": format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/{family}:migrate"),
         "essential": false,
+        "cpu": 64,
         "memory": 256,
         "command": ["./migrate", "up"],
         "environment": [{"name": "DATABASE_URL", "value": "postgres://db.example.internal/shop"}],
@@ -178,6 +180,7 @@ fn proxy() -> Value {
         "name": "nginx",
         "image": "nginx:1.27",
         "essential": true,
+        "cpu": 128,
         "memory": 128,
         "portMappings": [{"containerPort": 80, "protocol": "tcp"}],
         "dependsOn": [{"containerName": "app", "condition": "START"}],

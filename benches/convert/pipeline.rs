@@ -8,29 +8,32 @@ use ecs_operator::{
 };
 use serde_json::Value;
 
-/// Reads, links, validates, translates and prints the documents of `text`.
+/// Converts the documents of `text` and prints their objects.
 pub fn convert(text: &str) -> String {
     let settings = Settings::default();
-    let mut converter = Converter::new(&settings, Target::Manifests, Denied::Nothing);
-    let source = SourceText::new("bench.json", text);
-    let catalog = Catalog::of_texts([source], Fill::new(), &mut |problem| {
+    let source = SourceText::new("input.json", text);
+    let catalog = Catalog::of_texts([source], Fill::default(), &mut |problem| {
         panic!("{}", problem.message)
     });
-    let mut output = String::new();
-    for unit in catalog.into_units().flatten() {
+    let mut converter = Converter::new(&settings, Target::Manifests, Denied::Nothing);
+    let mut printed = String::new();
+    for unit in catalog.into_units() {
+        let unit = unit.unwrap_or_else(|problem| panic!("{}", problem.message));
         let conversion = converter.convert(&unit).expect("objects can be printed");
+        assert!(
+            !conversion.objects.is_empty(),
+            "{:?}",
+            conversion.diagnostics
+        );
         for object in &conversion.objects {
-            output.push_str("---\n");
-            output.push_str(&print::yaml(object).expect("objects can be printed"));
+            printed.push_str(&print(object));
         }
     }
-    output
+    printed
 }
 
 /// Prints one object.
 pub fn print(object: &Value) -> String {
-    format!(
-        "---\n{}",
-        print::yaml(object).expect("objects can be printed")
-    )
+    let text = print::yaml(object).expect("objects can be printed");
+    format!("---\n{text}")
 }

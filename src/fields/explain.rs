@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Api, Field, Kind, Outcome};
+use super::{Api, Example, Field, Kind, Outcome, table};
 use crate::diagnostic::{Reason, Severity};
 
 /// The answer to a question about a field or reason.
@@ -26,16 +26,20 @@ pub fn explain(query: &str) -> Explanation {
     let wanted = plain(query);
     let mut exact = Vec::new();
     let mut below = Vec::new();
+    let mut within = Vec::new();
     for (api, field) in every_field() {
         let path = plain(field.path);
         if path == wanted {
             exact.push((api, field));
-        } else if path
-            .strip_prefix(wanted.as_str())
-            .is_some_and(|rest| rest.starts_with('.'))
-        {
+        } else if has_members(&path, &format!("{wanted}.")) {
             below.push((api, field));
+        } else if has_members(&format!("{path}."), &format!(".{wanted}.")) {
+            within.push((api, field));
         }
+    }
+    // A member's own name is enough where no path begins with it.
+    if exact.is_empty() && below.is_empty() {
+        below = within;
     }
     if exact.is_empty() && below.is_empty() {
         return Explanation::Unknown {
@@ -43,11 +47,21 @@ pub fn explain(query: &str) -> Explanation {
         };
     }
     let mut text = String::new();
-    for (api, field) in exact.into_iter().chain(below) {
+    let mut fields = exact.into_iter().chain(below).peekable();
+    while let Some((api, field)) = fields.next() {
         if !text.is_empty() {
             text.push('\n');
         }
         explain_field(&mut text, api, field);
+        let next = fields
+            .peek()
+            .and_then(|(api, field)| Example::of(*api, field));
+        match Example::of(api, field) {
+            None => line(&mut text, "example", &smallest(field)),
+            // Neighbours share theirs.
+            Some(example) if next.is_some_and(|next| std::ptr::eq(next, example)) => {}
+            Some(example) => explain_example(&mut text, example),
+        }
     }
     Explanation::Found(text)
 }
@@ -69,6 +83,15 @@ fn every_field() -> impl Iterator<Item = (Api, &'static Field)> {
     Api::ALL
         .iter()
         .flat_map(|api| api.fields().map(|field| (*api, field)))
+}
+
+/// Whether a path has these members: those that it begins with, or, after a dot, those that stand anywhere in it.
+fn has_members(path: &str, members: &str) -> bool {
+    if members.starts_with('.') {
+        members.len() > "..".len() && path.contains(members)
+    } else {
+        path.starts_with(members)
+    }
 }
 
 /// The path without list markers and indexes.
@@ -117,13 +140,9 @@ fn nearest(wanted: &str) -> Vec<String> {
 
 fn explain_field(text: &mut String, api: Api, field: &Field) {
     let _ = writeln!(text, "{}\n", field.path);
-    let mut line = |name: &str, value: &str| {
-        if !value.is_empty() {
-            let _ = writeln!(text, "  {name:<12}{value}");
-        }
-    };
+    let mut line = |name, value: &str| line(text, name, value);
     line("request", api.name());
-    line("type", &describe_type(field));
+    line("type", &describe_type(api, field));
     line("outcome", field.outcome.name());
     line(
         "becomes",
@@ -138,14 +157,27 @@ fn explain_field(text: &mut String, api: Api, field: &Field) {
         line("offline", what);
     }
     for reason in field.reasons {
-        line(&format!("{}", reason.severity().name()), &one_line(*reason));
+        line(reason.severity().name(), &one_line(*reason));
     }
     line("source", &source(api, field));
-    line("example", &example(field));
+}
+
+/// One line of an explanation; none for an empty value.
+fn line(text: &mut String, name: &str, value: &str) {
+    if !value.is_empty() {
+        let _ = writeln!(text, "  {name:<12}{value}");
+    }
+}
+
+fn explain_example(text: &mut String, example: &Example) {
+    line(text, "example", example.request);
+    for (number, gives) in example.gives.trim().lines().enumerate() {
+        line(text, if number == 0 { "gives" } else { "" }, gives);
+    }
 }
 
 /// The type of a field and what AWS accepts, in words.
-pub(super) fn describe_type(field: &Field) -> String {
+pub(super) fn describe_type(api: Api, field: &Field) -> String {
     let limits = &field.limits;
     let kind = match field.kind {
         Kind::String => "string",
@@ -176,6 +208,15 @@ pub(super) fn describe_type(field: &Field) -> String {
     if let Some(default) = field.default {
         parts.push(format!("default {default}"));
     }
+    let member = field.path.trim_end_matches("[]");
+    if let Some(rule) = table::rules(api).iter().find(|rule| rule.path == member) {
+        if let Some(most) = rule.max_items {
+            parts.push(format!("at most {most} elements"));
+        }
+        if rule.required {
+            parts.push("required".to_owned());
+        }
+    }
     parts.join(", ")
 }
 
@@ -189,7 +230,7 @@ pub(super) fn source(api: Api, field: &Field) -> String {
 }
 
 /// The smallest request that sets the field.
-fn example(field: &Field) -> String {
+fn smallest(field: &Field) -> String {
     let sample = field
         .limits
         .values
@@ -243,12 +284,23 @@ fn sample_text(name: &str) -> &'static str {
 
 fn one_line(reason: Reason) -> String {
     let (message, help) = (reason.message_template(), reason.help_template());
-    let text = if help.is_empty() {
-        message.to_owned()
-    } else {
-        format!("{message}; {help}")
-    };
-    format!("{}: {text}", reason.name())
+    let texts = [message, help]
+        .into_iter()
+        .filter(|text| says_something(text));
+    let texts: Vec<&str> = texts.collect();
+    match texts.as_slice() {
+        [] => reason.name().to_owned(),
+        texts => format!("{}: {}", reason.name(), texts.join("; ")),
+    }
+}
+
+/// Whether a text has words of its own beside the facts that are filled in.
+fn says_something(template: &str) -> bool {
+    let mut inside = false;
+    template.chars().any(|c| {
+        inside = (inside || c == '{') && c != '}';
+        !inside && c.is_alphabetic()
+    })
 }
 
 fn explain_reason(reason: Reason) -> String {
@@ -319,6 +371,40 @@ mod tests {
         assert!(
             text.contains("dependsOn[].containerName") && text.contains("dependsOn[].condition")
         );
+    }
+
+    #[test]
+    fn a_members_own_name_is_enough() {
+        let text = text("dependsOn");
+        assert!(
+            text.starts_with("containerDefinitions[].dependsOn[].containerName\n"),
+            "{text}"
+        );
+        // There is a field of this path, so the containers' are not meant.
+        assert!(!self::text("memory").contains("containerDefinitions[].memory\n"));
+        assert!(matches!(explain(""), Explanation::Unknown { .. }));
+    }
+
+    #[test]
+    fn facts_alone_are_no_text() {
+        let text = text("containerDefinitions.ulimits.softLimit");
+        assert!(text.contains("error       InvalidValue\n"), "{text}");
+        let text = self::text("FargateCpuMemory");
+        assert!(
+            text.contains("Fargate has no size with cpu {cpu}"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_example_shows_what_comes_of_it() {
+        let text = text("containerDefinitions.dependsOn");
+        let example = text.find("\n  example     {").expect("an example");
+        assert!(
+            text[example..].contains("\n  gives       initContainers:\n"),
+            "{text}"
+        );
+        assert_eq!(text.matches("\n  example     ").count(), 1, "{text}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! `docs/fields.md` and `docs/reasons.md`, generated from the tables.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
-    Api,
+    Api, Field, Outcome,
     explain::{describe_type, source},
 };
 use crate::diagnostic::{Reason, Severity};
@@ -37,30 +37,22 @@ pub fn fields_markdown() -> String {
     for api in Api::ALL {
         let _ = write!(
             text,
-            "\n## {}\n\n| field | accepted by AWS | translated | becomes | reasons and rules |\n| --- | --- | --- | --- | --- |\n",
+            "\n## {}\n\n| field | accepted by AWS | translated | becomes | rules and reasons |\n| --- | --- | --- | --- | --- |\n",
             api.name()
         );
         for field in api.fields() {
-            let reasons: Vec<String> = field
-                .reasons
-                .iter()
-                .map(|reason| format!("`{reason}`"))
-                .collect();
-            let rules = [reasons.join(", "), field.rule.to_owned()];
-            let rules: Vec<String> = rules.into_iter().filter(|rule| !rule.is_empty()).collect();
             let _ = writeln!(
                 text,
-                "| [`{}`]({}) | {} | {} | {} | {} |",
-                field.path,
+                "| {} | {} | {} | {} | {} |",
                 if field.extension {
-                    "#specification".to_owned()
+                    format!("`{}`", field.path)
                 } else {
-                    source(*api, field)
+                    format!("[`{}`]({})", field.path, source(*api, field))
                 },
-                cell(&describe_type(field)),
+                cell(&describe_type(*api, field)),
                 field.outcome.mark(),
                 cell(field.target),
-                cell(&rules.join(": ")),
+                cell(&rules(field)),
             );
         }
         if !api.read_only().is_empty() {
@@ -76,7 +68,8 @@ pub fn fields_markdown() -> String {
             );
         }
     }
-    text.replace("(#specification)", "(fields.md)")
+    text.push_str(&rejected());
+    text
 }
 
 /// The table of all reasons.
@@ -112,16 +105,67 @@ pub fn reasons_markdown() -> String {
         }
     }
     text.push_str(
-        "\n## Not supported yet\n\nThese are rejected today and could be translated:\n\n",
+        "\n[What is rejected](fields.md#rejected) tells which errors are only not supported yet.\n",
     );
-    for reason in NOT_YET {
-        let _ = writeln!(text, "- `{reason}`: {}", reason.message_template());
-    }
-    text.push_str("\nEvery other error names something that cannot be done, or a mistake.\n");
     text
 }
 
-/// Text as one cell of a Markdown table.
+/// What can be done and is not, and what cannot be done.
+fn rejected() -> String {
+    let mut text = String::from("\n## Rejected\n\nNot supported yet:\n\n");
+    for reason in NOT_YET {
+        text.push_str(&item(*reason));
+    }
+    text.push_str(
+        "\nNot possible, because Kubernetes has nothing of the kind or AWS has ended it:\n\n",
+    );
+    let never: BTreeSet<Reason> = Api::ALL
+        .iter()
+        .flat_map(|api| api.fields())
+        .filter(|field| field.outcome == Outcome::Rejected)
+        .flat_map(|field| field.reasons)
+        .filter(|reason| reason.severity() == Severity::Error && !NOT_YET.contains(reason))
+        .copied()
+        .collect();
+    for reason in never {
+        text.push_str(&item(reason));
+    }
+    text.push_str("\nEvery other error is a mistake, which ECS would refuse too, or needs the operator or an add-on.\n");
+    text
+}
+
+fn item(reason: Reason) -> String {
+    let (message, help) = (reason.message_template(), reason.help_template());
+    format!("- `{reason}`: {message}; {help}\n")
+}
+
+/// The rule, and the reasons that it does not name.
+fn rules(field: &Field) -> String {
+    let named = |reason: &Reason| field.rule.contains(&format!("`{reason}`"));
+    let others: Vec<String> = field
+        .reasons
+        .iter()
+        .filter(|reason| !named(reason))
+        .map(|reason| format!("`{reason}`"))
+        .collect();
+    match (field.rule, others.join(", ")) {
+        ("", others) => others,
+        (rule, others) if others.is_empty() => rule.to_owned(),
+        (rule, others) => format!("{rule}; {others}"),
+    }
+}
+
+/// Text as one cell of a Markdown table. Within code, entities would be shown as they are written.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('<', "&lt;")
+    let mut cell = String::new();
+    let mut in_code = false;
+    for c in text.chars() {
+        in_code ^= c == '`';
+        match c {
+            '|' => cell.push_str("\\|"),
+            '<' if !in_code => cell.push_str("&lt;"),
+            c => cell.push(c),
+        }
+    }
+    cell
 }

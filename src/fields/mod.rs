@@ -3,12 +3,14 @@
 //! One table serves the reader (which members exist, their types and limits), `ecs-operator explain` and
 //! `docs/fields.md`. A test compares it with the AWS API model, so that no field can be forgotten.
 
+mod example;
 mod explain;
 mod markdown;
 mod table;
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
+pub use example::Example;
 pub use explain::{Explanation, explain, list};
 pub use markdown::{fields_markdown, reasons_markdown};
 
@@ -93,6 +95,29 @@ impl Api {
         TREES.get(&self).unwrap_or(&EMPTY)
     }
 }
+
+/// What can be said of any field, or of a document as a whole.
+pub const OF_DOCUMENTS: &[Reason] = &[
+    Reason::AmbiguousDocument,
+    Reason::ConflictingObjects,
+    Reason::ContainerListOnly,
+    Reason::DuplicateDocument,
+    Reason::FamilyAssumed,
+    Reason::IntrinsicFunction,
+    Reason::InvalidValue,
+    Reason::NameSanitized,
+    Reason::OrphanScaling,
+    Reason::PascalCaseRead,
+    Reason::PlaceholderNotFilled,
+    Reason::PlaceholdersKept,
+    Reason::ReadOnlyFieldIgnored,
+    Reason::RequiredField,
+    Reason::ServiceAssumed,
+    Reason::SyntaxError,
+    Reason::UnknownField,
+    Reason::UnreadableFile,
+    Reason::WholeTemplate,
+];
 
 /// One leaf of a request.
 #[derive(Clone, Copy, Debug)]

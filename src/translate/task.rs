@@ -224,15 +224,15 @@ mod tests {
             ),
             (
                 r#"{"overrides": {"containerOverrides": [{"name": "work", "memory": 2}]}}"#,
-                format!("{at}.memory: ContainerMemoryTooSmall: 2 MiB is below the minimum of 6 MiB"),
+                format!("{at}.memory: ContainerMemoryTooSmall: 2 MiB is below the minimum of 6 MiB; give at least 6"),
             ),
             (
                 r#"{"overrides": {"containerOverrides": [{"name": "work", "resourceRequirements": [{"type": "GPU", "value": "ALL"}]}]}}"#,
-                format!("{at}.resourceRequirements[0].value: GpuAllUnsupported: ALL cannot be requested; give the number of GPUs"),
+                format!("{at}.resourceRequirements[0].value: GpuAllUnsupported: ALL is not supported yet; give the number of GPUs"),
             ),
             (
                 r#"{"overrides": {"containerOverrides": [{"name": "wrok", "cpu": 1}]}}"#,
-                format!("{at}.name: UnknownContainer: container wrok does not exist in the task definition"),
+                format!("{at}.name: UnknownContainer: container wrok does not exist in the task definition; correct the name"),
             ),
             (
                 r#"{"overrides": {"containerOverrides": [{"cpu": 1}]}}"#,
@@ -240,11 +240,11 @@ mod tests {
             ),
             (
                 r#"{"overrides": {"containerOverrides": [{"name": "work", "environment": [{"name": "TOKEN", "value": "x"}]}]}}"#,
-                format!("{at}.environment[0].name: SecretEnvNameConflict: TOKEN is set in environment and in secrets"),
+                format!("{at}.environment[0].name: SecretEnvNameConflict: TOKEN is set in environment and in secrets; remove one of them"),
             ),
             (
                 r#"{"overrides": {"ephemeralStorage": {"sizeInGiB": 176}, "cpu": "256", "memory": "512"}, "launchType": "FARGATE"}"#,
-                "overrides.ephemeralStorage.sizeInGiB: EphemeralStorageTooLarge: EKS Fargate gives at most 175 GiB, 176 asked".to_owned(),
+                "overrides.ephemeralStorage.sizeInGiB: EphemeralStorageTooLarge: EKS Fargate gives at most 175 GiB, 176 asked; ask for less, or put the data on EFS".to_owned(),
             ),
         ] {
             let job = JOB.replacen('{', &format!("{{{ROLE}, "), 1);
@@ -274,31 +274,31 @@ mod tests {
         for (request, expected) in [
             (
                 r#"{"count": 0}"#.to_owned(),
-                "count: TaskCountRange: count must be 1..10",
+                "count: TaskCountRange: count must be 1..10; send several requests for more tasks",
             ),
             (
                 r#"{"count": 11}"#.to_owned(),
-                "count: TaskCountRange: count must be 1..10",
+                "count: TaskCountRange: count must be 1..10; send several requests for more tasks",
             ),
             (
                 r#"{"group": "service:web"}"#.to_owned(),
-                "group: InvalidTaskGroup: group service:web must not start with service:",
+                "group: InvalidTaskGroup: group service:web must not start with service:; choose another name: that prefix is for the tasks of services",
             ),
             (
                 r#"{"propagateTags": "SERVICE"}"#.to_owned(),
-                "propagateTags: PropagateTagsService: propagateTags SERVICE is not allowed for tasks",
+                "propagateTags: PropagateTagsService: propagateTags SERVICE is not allowed for tasks; use TASK_DEFINITION or NONE",
             ),
             (
                 r#"{"taskDefinition": "job:*"}"#.to_owned(),
-                "taskDefinition: InvalidTaskDefinitionReference: job:* is not family, family:revision or a task definition ARN",
+                "taskDefinition: InvalidTaskDefinitionReference: job:* is not family, family:revision or a task definition ARN; write it like web, web:3 or the ARN of either",
             ),
             (
                 r#"{"tags": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}]}"#.to_owned(),
-                "tags[1].key: DuplicateTag: tag key a is used twice",
+                "tags[1].key: DuplicateTag: tag key a is used twice; keep one of them",
             ),
             (
                 overrides(&format!("{long}x")),
-                "overrides: OverridesTooLong: overrides are 8193 characters, the limit is 8192",
+                "overrides: OverridesTooLong: overrides are 8193 characters, the limit is 8192; move long values into the task definition or a secret",
             ),
         ] {
             let scenario = Scenario::task(job.as_str()).request(request);

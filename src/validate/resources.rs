@@ -537,40 +537,40 @@ mod tests {
                 "",
                 r#", "memory": 5"#,
                 format!(
-                    "{container}.memory: ContainerMemoryTooSmall: 5 MiB is below the minimum of 6 MiB"
+                    "{container}.memory: ContainerMemoryTooSmall: 5 MiB is below the minimum of 6 MiB; give at least 6"
                 ),
             ),
             (
                 "",
                 r#", "memory": 64, "memoryReservation": 65"#,
                 format!(
-                    "{container}.memory: MemoryBelowReservation: memory 64 is below memoryReservation 65"
+                    "{container}.memory: MemoryBelowReservation: memory 64 is below memoryReservation 65; raise memory or lower memoryReservation"
                 ),
             ),
             (
                 r#""cpu": "256","#,
                 r#", "memory": 64, "cpu": 257"#,
-                "cpu: ContainerCpuExceedsTask: containers reserve 257 cpu units, the task has 256"
+                "cpu: ContainerCpuExceedsTask: containers reserve 257 cpu units, the task has 256; raise the cpu of the task or lower that of its containers"
                     .to_owned(),
             ),
             (
                 r#""memory": "512","#,
                 r#", "memory": 513"#,
                 format!(
-                    "{container}.memory: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512"
+                    "{container}.memory: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512; raise the memory of the task or lower that of its containers"
                 ),
             ),
             (
                 r#""memory": "512","#,
                 r#", "memoryReservation": 513"#,
                 format!(
-                    "{container}.memoryReservation: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512"
+                    "{container}.memoryReservation: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512; raise the memory of the task or lower that of its containers"
                 ),
             ),
             (
                 r#""memory": "512","#,
                 r#", "memoryReservation": 256, "memory": 512}, {"name": "b", "image": "busybox", "memory": 257"#,
-                "memory: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512"
+                "memory: ContainerMemoryExceedsTask: containers reserve 513 MiB, the task has 512; raise the memory of the task or lower that of its containers"
                     .to_owned(),
             ),
             (
@@ -609,7 +609,7 @@ mod tests {
                 "",
                 r#"{"type": "GPU", "value": "ALL"}"#,
                 format!(
-                    "{at}.value: GpuAllUnsupported: ALL cannot be requested; give the number of GPUs"
+                    "{at}.value: GpuAllUnsupported: ALL is not supported yet; give the number of GPUs"
                 ),
             ),
             (
@@ -659,8 +659,8 @@ mod tests {
         assert_eq!(
             scenario.rejections(),
             [
-                "ephemeralStorage.sizeInGiB: EphemeralStorageTooLarge: EKS Fargate gives at most 175 GiB, 176 asked",
-                "memory: EksFargateTooLarge: 16384 CPU units and 122880 MiB plus 256 MiB exceed the largest EKS Fargate size (16 vCPU, 120 GB)",
+                "ephemeralStorage.sizeInGiB: EphemeralStorageTooLarge: EKS Fargate gives at most 175 GiB, 176 asked; ask for less, or put the data on EFS",
+                "memory: EksFargateTooLarge: 16384 CPU units and 122880 MiB plus 256 MiB exceed the largest EKS Fargate size (16 vCPU, 120 GB); choose a smaller task size, or run on nodes",
             ]
         );
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask model`: writes the list of all fields of the AWS API models.
 //!
 //! The models come with botocore, the AWS library for Python, as one compressed JSON file for each service. Only
-//! names, types and enumerated values are kept, not the documentation.
+//! names, types and limits are kept, not the documentation.
 
 use std::{
     collections::BTreeSet,
@@ -55,7 +55,7 @@ pub fn run(args: &[String]) -> Result<()> {
         .map(|(service, version, _)| format!("{service} {version}"))
         .collect();
     let mut text = format!(
-        "# botocore {version}: {}\n# operation\tpath\ttype\tvalues\n",
+        "# botocore {version}: {}\n# operation\tpath\ttype\trequired\tmin\tmax\tvalues\n",
         versions.join(", ")
     );
     for (service, version, operations) in MODELS {
@@ -73,7 +73,11 @@ pub fn run(args: &[String]) -> Result<()> {
                 open: BTreeSet::new(),
                 text: &mut text,
             };
-            walk.shape(input.as_str().ok_or("an operation without input")?, "")?;
+            walk.shape(
+                input.as_str().ok_or("an operation without input")?,
+                "",
+                false,
+            )?;
         }
     }
     let path = root().join("tests/data/aws-model-fields.tsv");
@@ -92,25 +96,46 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn shape(&mut self, name: &str, path: &str) -> Result<()> {
+    fn shape(&mut self, name: &str, path: &str, required: bool) -> Result<()> {
         let shape = &self.shapes[name];
-        let kind = match shape["type"]
-            .as_str()
-            .ok_or_else(|| format!("no shape {name}"))?
-        {
-            "structure" if shape["document"] == true => "Document",
-            "structure" => return self.structure(name, shape, path),
-            "list" => {
-                let element = member_shape(&shape["member"])?;
-                return self.shape(element, &format!("{path}[]"));
+        let kind = match shape["type"].as_str() {
+            Some("structure") if shape["document"] == true => "Document",
+            Some("structure") if !self.open.insert(name.to_owned()) => {
+                // Metric math and such: what contains itself is listed once.
+                return Ok(());
             }
-            "string" => "String",
-            "integer" | "long" => "Integer",
-            "double" | "float" => "Number",
-            "boolean" => "Boolean",
-            "timestamp" => "Timestamp",
-            "map" => "StringMap",
-            other => return Err(format!("{path}: unknown type {other}").into()),
+            Some("structure") => "Object",
+            Some("list") => "List",
+            Some("string") => "String",
+            Some("integer" | "long") => "Integer",
+            Some("double" | "float") => "Number",
+            Some("boolean") => "Boolean",
+            Some("timestamp") => "Timestamp",
+            Some("map") => "StringMap",
+            other => return Err(format!("{path}: shape {name} has the type {other:?}").into()),
+        };
+        if !path.is_empty() {
+            self.line(path, kind, required, shape)?;
+        }
+        match kind {
+            "Object" => {
+                self.members(shape, path)?;
+                self.open.remove(name);
+            }
+            "List" => {
+                let element = member_shape(&shape["member"])?;
+                self.shape(element, &format!("{path}[]"), false)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, path: &str, kind: &str, required: bool, shape: &Value) -> Result<()> {
+        let number = |name: &str| {
+            shape[name]
+                .as_number()
+                .map_or_else(String::new, ToString::to_string)
         };
         let values: Vec<&str> = shape["enum"]
             .as_array()
@@ -120,27 +145,35 @@ impl Walk<'_> {
             .collect();
         writeln!(
             self.text,
-            "{}\t{path}\t{kind}\t{}",
+            "{}\t{path}\t{kind}\t{}\t{}\t{}\t{}",
             self.operation,
+            if required { "required" } else { "" },
+            number("min"),
+            number("max"),
             values.join(",")
         )?;
         Ok(())
     }
 
-    fn structure(&mut self, name: &str, shape: &Value, path: &str) -> Result<()> {
-        if !self.open.insert(name.to_owned()) {
-            // Metric math and such: what contains itself is listed once.
-            return Ok(());
-        }
+    fn members(&mut self, shape: &Value, path: &str) -> Result<()> {
+        let required: Vec<&str> = shape["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         for (member, reference) in shape["members"].as_object().into_iter().flatten() {
             let path = if path.is_empty() {
                 member.clone()
             } else {
                 format!("{path}.{member}")
             };
-            self.shape(member_shape(reference)?, &path)?;
+            self.shape(
+                member_shape(reference)?,
+                &path,
+                required.contains(&member.as_str()),
+            )?;
         }
-        self.open.remove(name);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The rows, a file per request. Each row stands on one line, so that a new field is one added line.
 
+mod example;
 mod extension;
 mod scalable_target;
 mod scaling_policy;
@@ -9,6 +10,8 @@ mod task;
 mod task_definition;
 
 use super::{Api, Field, Rule};
+
+pub(super) use example::EXAMPLES;
 
 /// The leaves of a request, in the order of the AWS model.
 pub(super) const fn fields(api: Api) -> &'static [&'static [Field]] {

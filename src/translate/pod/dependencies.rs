@@ -391,18 +391,18 @@ mod tests {
             (
                 "a! b!",
                 "a>b:START b>a:START",
-                vec![format!("{entry}: DependencyCycle: dependency cycle: a -> b -> a")],
+                vec![format!("{entry}: DependencyCycle: dependency cycle: a -> b -> a; remove one of the dependsOn or links entries that make it")],
             ),
             (
                 "a!",
                 "a>a:START",
-                vec![format!("{entry}: DependencyCycle: dependency cycle: a -> a")],
+                vec![format!("{entry}: DependencyCycle: dependency cycle: a -> a; remove one of the dependsOn or links entries that make it")],
             ),
             (
                 "a! b! c! d!",
                 "a>b:START c>b:START b>d:START d>c:START",
                 vec![
-                    "containerDefinitions[1].dependsOn[0]: DependencyCycle: dependency cycle: b -> d -> c -> b"
+                    "containerDefinitions[1].dependsOn[0]: DependencyCycle: dependency cycle: b -> d -> c -> b; remove one of the dependsOn or links entries that make it"
                         .to_owned(),
                 ],
             ),
@@ -417,13 +417,13 @@ mod tests {
                 "a! b!",
                 "a>b:HEALTHY?",
                 vec![format!(
-                    "{entry}.condition: HealthyWithoutHealthCheck: b has no healthCheck, so HEALTHY can never be met"
+                    "{entry}.condition: HealthyWithoutHealthCheck: b has no healthCheck, so HEALTHY can never be met; give b a healthCheck, or use condition START"
                 )],
             ),
             (
                 "a! b c!",
                 "a>b:SUCCESS c>b:HEALTHY",
-                vec!["containerDefinitions[2].dependsOn[0].condition: ConflictingDependencyConditions: container b is waited for with HEALTHY and with SUCCESS; it cannot be both long-running and finished".to_owned()],
+                vec!["containerDefinitions[2].dependsOn[0].condition: ConflictingDependencyConditions: container b is waited for with HEALTHY and with SUCCESS; it cannot be both long-running and finished: use one of the two".to_owned()],
             ),
         ] {
             for scenario in [Scenario::service, Scenario::task] {
@@ -440,8 +440,8 @@ mod tests {
              "dependsOn": [{"containerName": "db", "condition": "START"}]}]}"#;
         let rejections = Scenario::service(definition).rejections();
         for expected in [
-            "containerDefinitions[0].dependsOn[0].containerName: UnknownContainer: container db does not exist in the task definition",
-            "containerDefinitions[0].links[0]: UnknownContainer: container cache does not exist in the task definition",
+            "containerDefinitions[0].dependsOn[0].containerName: UnknownContainer: container db does not exist in the task definition; correct the name",
+            "containerDefinitions[0].links[0]: UnknownContainer: container cache does not exist in the task definition; correct the name",
         ] {
             assert!(rejections.contains(&expected.to_owned()), "{rejections:?}");
         }

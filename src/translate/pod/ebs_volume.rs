@@ -406,7 +406,7 @@ spec:
                 of("data", json!({"roleArn": ROLE, "filesystemType": "ntfs"})),
                 vec![
                     format!("{path}.filesystemType: InvalidValue: ntfs: only Windows tasks can use it"),
-                    format!("{path}.sizeInGiB: EbsSizeRequired: sizeInGiB or snapshotId is required"),
+                    format!("{path}.sizeInGiB: EbsSizeRequired: sizeInGiB or snapshotId is required; give one of them"),
                 ],
             ),
             (
@@ -424,8 +424,8 @@ spec:
             (
                 of("cache", ten()),
                 vec![
-                    "volumeConfigurations[0].name: UnknownVolume: volume cache does not exist in the task definition".to_owned(),
-                    "volumes[0].configuredAtLaunch: VolumeNotConfiguredAtLaunch: volume data needs an entry in volumeConfigurations".to_owned(),
+                    "volumeConfigurations[0].name: UnknownVolume: volume cache does not exist in the task definition; add it to volumes, or correct the name".to_owned(),
+                    "volumes[0].configuredAtLaunch: VolumeNotConfiguredAtLaunch: volume data needs an entry in volumeConfigurations; add one with managedEBSVolume and this name".to_owned(),
                 ],
             ),
         ] {

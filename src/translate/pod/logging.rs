@@ -235,8 +235,8 @@ mod tests {
         assert_eq!(
             with_logs(&[r#"{"logDriver": "awslogs"}"#, "{}"]).rejections(),
             [
-                format!("{log}.options: AwslogsOptionMissing: awslogs needs option awslogs-group"),
-                format!("{log}.options: AwslogsOptionMissing: awslogs needs option awslogs-region"),
+                format!("{log}.options: AwslogsOptionMissing: awslogs needs option awslogs-group; add it to logConfiguration.options"),
+                format!("{log}.options: AwslogsOptionMissing: awslogs needs option awslogs-region; add it to logConfiguration.options"),
                 "containerDefinitions[1].logConfiguration.logDriver: RequiredField: logDriver is required".to_owned(),
             ]
         );
@@ -249,12 +249,12 @@ mod tests {
         assert_eq!(
             fargate(r#"{"logDriver": "syslog"}"#).rejections(),
             [format!(
-                "{log}.logDriver: FargateLogDriver: Fargate supports awslogs, splunk and awsfirelens, not syslog"
+                "{log}.logDriver: FargateLogDriver: Fargate supports awslogs, splunk and awsfirelens, not syslog; use one of these three, or EC2 capacity"
             )]
         );
         assert_eq!(
             fargate(r#"{"logDriver": "awslogs", "options": {"awslogs-region": "us-east-1", "awslogs-group": "g"}}"#).rejections(),
-            [format!("{log}.options: AwslogsOptionMissing: awslogs needs option awslogs-stream-prefix")]
+            [format!("{log}.options: AwslogsOptionMissing: awslogs needs option awslogs-stream-prefix; add it to logConfiguration.options")]
         );
     }
 }

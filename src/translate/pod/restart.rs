@@ -67,11 +67,17 @@ fn restart_policy(
     let rules = role == Role::Main && cx.settings.kubernetes_minor >= RESTART_RULES_MINOR;
     let name = || container.name.clone();
     if rules && !ignored_exit_codes.is_empty() {
-        let codes = ignored_exit_codes
-            .iter()
-            .filter_map(|code| i32::try_from(*code).ok());
+        // Kubernetes takes each code once.
+        let mut codes: Vec<i32> = Vec::with_capacity(ignored_exit_codes.len());
+        for code in ignored_exit_codes {
+            codes.extend(
+                i32::try_from(*code)
+                    .ok()
+                    .filter(|code| !codes.contains(code)),
+            );
+        }
         kubernetes.restart_policy = Some("Never".to_owned());
-        kubernetes.restart_policy_rules = Some(vec![rule("Restart", codes.collect())]);
+        kubernetes.restart_policy_rules = Some(vec![rule("Restart", codes)]);
     } else if rules && cx.is_task() {
         kubernetes.restart_policy = Some("Always".to_owned());
     } else if role == Role::Main && !rules && cx.is_task() {

@@ -518,30 +518,30 @@ spec:
         let rejections = Scenario::service(definition).rejections();
         let mounts = "containerDefinitions[0].mountPoints";
         let expected = [
-            format!("{mounts}[0].sourceVolume: UnknownVolume: volume nope does not exist in the task definition"),
-            format!("{mounts}[1].containerPath: DuplicateMountPath: containerPath /a/ is mounted twice in container web"),
+            format!("{mounts}[0].sourceVolume: UnknownVolume: volume nope does not exist in the task definition; add it to volumes, or correct the name"),
+            format!("{mounts}[1].containerPath: DuplicateMountPath: containerPath /a/ is mounted twice in container web; remove one of the mountPoints"),
             format!("{mounts}[2].containerPath: InvalidMountPath: /b:ro contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily"),
             format!("{mounts}[3].containerPath: InvalidMountPath: C:/data contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily"),
             format!("{mounts}[4].containerPath: InvalidValue: data: an absolute path is needed"),
             format!("{mounts}[5].containerPath: InvalidValue: /: the root directory of a container cannot be a mount"),
-            format!("{mounts}[6].containerPath: DuplicateMountPath: containerPath /run/ is mounted twice in container web"),
-            format!("{mounts}[7].containerPath: DuplicateMountPath: containerPath /dev/shm is mounted twice in container web"),
+            format!("{mounts}[6].containerPath: DuplicateMountPath: containerPath /run/ is mounted twice in container web; remove one of the mountPoints"),
+            format!("{mounts}[7].containerPath: DuplicateMountPath: containerPath /dev/shm is mounted twice in container web; remove one of the mountPoints"),
             format!("{mounts}[8].containerPath: RequiredField: containerPath is required"),
             format!("{mounts}[8].sourceVolume: RequiredField: sourceVolume is required"),
-            "containerDefinitions[0].volumesFrom[0].sourceContainer: UnknownContainer: container nope does not exist in the task definition".to_owned(),
+            "containerDefinitions[0].volumesFrom[0].sourceContainer: UnknownContainer: container nope does not exist in the task definition; correct the name".to_owned(),
             "containerDefinitions[0].volumesFrom[1].sourceContainer: InvalidValue: web: a container cannot take its own volumes".to_owned(),
             "containerDefinitions[0].volumesFrom[2].sourceContainer: RequiredField: sourceContainer is required".to_owned(),
-            "volumes[1].name: DuplicateVolume: volume a is defined twice".to_owned(),
-            "volumes[2]: MultipleVolumeSources: volume two has more than one source".to_owned(),
+            "volumes[1].name: DuplicateVolume: volume a is defined twice; rename one of them, also in mountPoints".to_owned(),
+            "volumes[2]: MultipleVolumeSources: volume two has more than one source; keep one of its sources, and make volumes of the others".to_owned(),
             "volumes[3].host.sourcePath: InvalidValue: /x/../etc: a path on the node must not contain '..'".to_owned(),
             "volumes[4].host.sourcePath: InvalidValue: x: an absolute path is needed".to_owned(),
             "volumes[5].dockerVolumeConfiguration.driver: DockerVolumeDriverUnsupported: Docker volume driver rexray/ebs does not exist in Kubernetes; use efsVolumeConfiguration or an EBS volume".to_owned(),
-            "volumes[6].dockerVolumeConfiguration.driverOpts: DockerVolumeOptionsUnsupported: driverOpts type=none cannot be translated; only type=nfs and type=tmpfs can".to_owned(),
+            "volumes[6].dockerVolumeConfiguration.driverOpts: DockerVolumeOptionsUnsupported: driverOpts type=none cannot be translated; only type=nfs and type=tmpfs can: use one of these, or efsVolumeConfiguration".to_owned(),
             "volumes[7].efsVolumeConfiguration.fileSystemId: InvalidValue: fs-0: fs- and 8 to 40 hexadecimal digits are needed".to_owned(),
-            "volumes[7].efsVolumeConfiguration.rootDirectory: EfsRootDirectoryWithAccessPoint: rootDirectory must be omitted or / when an access point is used".to_owned(),
-            "volumes[7].efsVolumeConfiguration.transitEncryption: EfsTransitEncryptionRequired: transitEncryption must be ENABLED with iam or an access point".to_owned(),
-            "volumes[9].efsVolumeConfiguration: EfsConflictingOptions: volumes plain and secure mount the same EFS path with different transitEncryption or iam".to_owned(),
-            "volumes[10].configuredAtLaunch: VolumeNotConfiguredAtLaunch: volume disk needs an entry in volumeConfigurations".to_owned(),
+            "volumes[7].efsVolumeConfiguration.rootDirectory: EfsRootDirectoryWithAccessPoint: rootDirectory must be omitted or / when an access point is used; remove rootDirectory: the access point has a root of its own".to_owned(),
+            "volumes[7].efsVolumeConfiguration.transitEncryption: EfsTransitEncryptionRequired: transitEncryption must be ENABLED with iam or an access point; set transitEncryption: ENABLED, or remove authorizationConfig".to_owned(),
+            "volumes[9].efsVolumeConfiguration: EfsConflictingOptions: volumes plain and secure mount the same EFS path with different transitEncryption or iam; give both the same settings: they share one PersistentVolume".to_owned(),
+            "volumes[10].configuredAtLaunch: VolumeNotConfiguredAtLaunch: volume disk needs an entry in volumeConfigurations; add one with managedEBSVolume and this name".to_owned(),
             "volumes[11].name: RequiredField: name is required".to_owned(),
         ];
         for line in &expected {
@@ -575,8 +575,8 @@ spec:
         assert_eq!(
             Scenario::service(windows).rejections(),
             [
-                "containerDefinitions[0].mountPoints[1].containerPath: DuplicateMountPath: containerPath c:/data/ is mounted twice in container web",
-                "volumes[1].efsVolumeConfiguration: WindowsUnsupportedParameter: efsVolumeConfiguration is not supported for Windows containers",
+                "containerDefinitions[0].mountPoints[1].containerPath: DuplicateMountPath: containerPath c:/data/ is mounted twice in container web; remove one of the mountPoints",
+                "volumes[1].efsVolumeConfiguration: WindowsUnsupportedParameter: efsVolumeConfiguration is not supported for Windows containers; remove it",
             ]
         );
     }

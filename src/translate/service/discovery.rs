@@ -332,7 +332,7 @@ spec:
             (
                 json!({"services": [{"portName": "https"}]}),
                 vec![
-                    "serviceConnectConfiguration.services[0].portName: UnknownPortName: no port mapping is named https",
+                    "serviceConnectConfiguration.services[0].portName: UnknownPortName: no port mapping is named https; give one of the portMappings this name, or correct it",
                 ],
             ),
             (
@@ -344,7 +344,7 @@ spec:
             (
                 json!({"namespace": "internal", "services": [{"portName": "http", "discoveryName": "api"}, {"portName": "rpc", "discoveryName": "api"}]}),
                 vec![
-                    "serviceConnectConfiguration.services[1].discoveryName: ServiceConnectNameTaken: api is already a Service Connect name in namespace internal (service be)",
+                    "serviceConnectConfiguration.services[1].discoveryName: ServiceConnectNameTaken: api is already a Service Connect name in namespace internal (service be); give one of the services another discoveryName",
                 ],
             ),
             (
@@ -410,11 +410,11 @@ spec:
             ),
             (
                 json!({"containerName": "nginx"}),
-                "serviceRegistries[0].containerName: UnknownContainer: container nginx does not exist in the task definition",
+                "serviceRegistries[0].containerName: UnknownContainer: container nginx does not exist in the task definition; correct the name",
             ),
             (
                 json!({"containerName": "app", "containerPort": 81}),
-                "serviceRegistries[0].containerPort: LoadBalancerPortNotMapped: container app has no portMapping for 81",
+                "serviceRegistries[0].containerPort: LoadBalancerPortNotMapped: container app has no portMapping for 81; add containerPort 81 to its portMappings",
             ),
         ] {
             assert_eq!(registered(&registry).rejections(), [rejection]);

@@ -322,11 +322,11 @@ spec:
             ),
             (
                 json!({"targetGroupArn": TARGET, "containerName": "nginx", "containerPort": 80}),
-                "loadBalancers[0].containerName: UnknownContainer: container nginx does not exist in the task definition",
+                "loadBalancers[0].containerName: UnknownContainer: container nginx does not exist in the task definition; correct the name",
             ),
             (
                 json!({"targetGroupArn": TARGET, "containerName": "web", "containerPort": 8080}),
-                "loadBalancers[0].containerPort: LoadBalancerPortNotMapped: container web has no portMapping for 8080",
+                "loadBalancers[0].containerPort: LoadBalancerPortNotMapped: container web has no portMapping for 8080; add containerPort 8080 to its portMappings",
             ),
             (
                 json!({"targetGroupArn": TARGET, "containerPort": 8080}),
@@ -503,7 +503,7 @@ spec:
             ),
             (
                 json!({"type": "alb", "containerName": "web", "containerPort": 81}),
-                "kubernetes.expose.containerPort: LoadBalancerPortNotMapped: container web has no portMapping for 81",
+                "kubernetes.expose.containerPort: LoadBalancerPortNotMapped: container web has no portMapping for 81; add containerPort 81 to its portMappings",
             ),
         ] {
             assert_eq!(exposed(&expose).rejections(), [rejection]);

@@ -1,0 +1,299 @@
+//! The field table, the request shapes and the AWS API models have the same fields.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ecs_operator::{
+    crd, ecs,
+    fields::{Api, Field, Kind, Node, Shape},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+
+/// The fields of the models; `cargo xtask model` writes it.
+const MODEL: &str = include_str!("../data/aws-model-fields.tsv");
+
+/// Where the table leaves the check of a value to a rule, because the model lists the values of all AWS services, or
+/// because the rule says more than that the value is unknown.
+const CHECKED_BY_A_RULE: &[&str] = &[
+    "ServiceNamespace",
+    "ScalableDimension",
+    "containerDefinitions[].portMappings[].protocol",
+    "TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.PredefinedMetricType",
+];
+
+/// What the models require and the tables don't: beside a service it is clear what the first three are, and the last
+/// is an empty list, which counts as absent, in every answer of `DescribeServices`.
+const MAY_BE_LEFT_OUT: &[&str] = &[
+    "ServiceNamespace",
+    "ResourceId",
+    "ScalableDimension",
+    "deploymentConfiguration.alarms.alarmNames",
+];
+
+/// A member in a model.
+struct Row {
+    operation: &'static str,
+    path: &'static str,
+    kind: &'static str,
+    required: bool,
+    /// The smallest number, the shortest text or the least elements.
+    min: Option<f64>,
+    /// The largest number, the longest text or the most elements.
+    max: Option<f64>,
+    values: BTreeSet<&'static str>,
+}
+
+/// Everything in the models.
+fn members() -> Vec<Row> {
+    MODEL
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('\t').collect();
+            let [operation, path, kind, required, min, max, values] = cells[..] else {
+                panic!("not seven cells: {line}");
+            };
+            Row {
+                operation,
+                path,
+                kind,
+                required: required == "required",
+                min: min.parse().ok(),
+                max: max.parse().ok(),
+                values: values
+                    .split(',')
+                    .filter(|value| !value.is_empty())
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+/// The leaves of the models.
+fn model() -> Vec<Row> {
+    let mut leaves = members();
+    leaves.retain(|row| !matches!(row.kind, "Object" | "List"));
+    leaves
+}
+
+fn api(operation: &str) -> Api {
+    match operation {
+        "UpdateService" => Api::Service,
+        name => *Api::ALL
+            .iter()
+            .find(|api| api.name() == name)
+            .unwrap_or_else(|| panic!("no table for {name}")),
+    }
+}
+
+fn rows(api: Api) -> BTreeMap<&'static str, &'static Field> {
+    api.fields().map(|field| (field.path, field)).collect()
+}
+
+#[test]
+fn every_field_of_the_models_has_a_row() {
+    let mut missing = Vec::new();
+    for row in model() {
+        match rows(api(row.operation)).get(row.path) {
+            None => missing.push(format!("{} {}: no row", row.operation, row.path)),
+            Some(field) if format!("{:?}", field.kind) != row.kind => {
+                missing.push(format!("{} {}: is {}", row.operation, row.path, row.kind));
+            }
+            Some(_) => {}
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn every_row_is_a_field_of_a_model_or_an_extension() {
+    let model: BTreeSet<(Api, &str)> = model()
+        .iter()
+        .map(|row| (api(row.operation), row.path))
+        .collect();
+    let mut unknown = Vec::new();
+    for api in Api::ALL {
+        for field in api.fields().filter(|field| !field.extension) {
+            if !model.contains(&(*api, field.path)) {
+                unknown.push(format!("{} {}", api.name(), field.path));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+}
+
+#[test]
+fn the_values_of_a_row_are_those_of_the_model() {
+    let mut wrong = Vec::new();
+    for row in model() {
+        if CHECKED_BY_A_RULE.contains(&row.path) {
+            continue;
+        }
+        let Some(field) = rows(api(row.operation)).remove(row.path) else {
+            continue;
+        };
+        let values: BTreeSet<&str> = field.limits.values.iter().copied().collect();
+        if values != row.values {
+            wrong.push(format!(
+                "{} {}: the model has {:?}, the table {values:?}",
+                row.operation, row.path, row.values
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_tables_have_the_limits_of_the_models() {
+    let mut wrong = Vec::new();
+    for row in members() {
+        let own = format!("{} {}", row.operation, row.path);
+        let Some(node) = find(api(row.operation).tree(), row.path) else {
+            wrong.push(format!("{own} is not in the tree"));
+            continue;
+        };
+        // `UpdateService` has its own name for the service.
+        let excused = row.operation == "UpdateService" || MAY_BE_LEFT_OUT.contains(&row.path);
+        if row.required && !node.required && !excused {
+            wrong.push(format!("{own} is required"));
+        }
+        let limits = match &node.shape {
+            Shape::List(_) => (None, node.max_items.map(as_number)),
+            Shape::Leaf(field) if field.kind == Kind::String => {
+                // Longer texts do no harm here, but what AWS takes must be taken.
+                let longest = field.limits.max_length.map(as_number);
+                if longest
+                    .zip(row.max)
+                    .is_some_and(|(longest, max)| longest < max)
+                {
+                    wrong.push(format!("{own} takes {:?} characters", row.max));
+                }
+                continue;
+            }
+            Shape::Leaf(field) => (field.limits.min, field.limits.max),
+            Shape::Object(_) => continue,
+        };
+        let least =
+            matches!(&node.shape, Shape::Leaf(_)) && row.min.is_some() && limits.0 < row.min;
+        let most = row
+            .max
+            .is_some_and(|max| limits.1.is_none_or(|limit| limit > max));
+        if least || most {
+            wrong.push(format!("{own} is {:?} to {:?}", row.min, row.max));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn as_number(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
+/// The member at a path such as `containerDefinitions[].name`.
+fn find<'n>(node: &'n Node, path: &str) -> Option<&'n Node> {
+    match &node.shape {
+        _ if path.is_empty() => Some(node),
+        Shape::List(element) => {
+            let rest = path.strip_prefix("[]")?;
+            find(element, rest.trim_start_matches('.'))
+        }
+        Shape::Object(members) => {
+            let (name, rest) = path.split_at(path.find(['.', '[']).unwrap_or(path.len()));
+            find(members.get(name)?, rest.trim_start_matches('.'))
+        }
+        Shape::Leaf(_) => None,
+    }
+}
+
+#[test]
+fn no_field_has_two_rows() {
+    for api in Api::ALL {
+        assert_eq!(api.fields().count(), rows(*api).len(), "{}", api.name());
+    }
+}
+
+#[test]
+fn a_row_says_why() {
+    let mut silent = Vec::new();
+    for api in Api::ALL {
+        for field in api.fields() {
+            let says_nothing =
+                field.reasons.is_empty() && field.rule.is_empty() && field.target.is_empty();
+            if says_nothing {
+                silent.push(format!("{} {}", api.name(), field.path));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+/// A document with every field.
+fn full(node: &Node) -> Value {
+    match &node.shape {
+        Shape::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, node)| ((*name).to_owned(), full(node)));
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+        Shape::List(element) => Value::Array(vec![full(element)]),
+        Shape::Leaf(field) => match field.kind {
+            Kind::String => json!(field.limits.values.first().copied().unwrap_or("x")),
+            Kind::Integer => json!(7),
+            Kind::Number => json!(7.5),
+            Kind::Boolean => json!(true),
+            Kind::StringMap => json!({"a": "b"}),
+            Kind::Timestamp => json!("2026-11-02T08:00:00Z"),
+            Kind::Document => json!({"a": [1]}),
+        },
+    }
+}
+
+/// What is left of `value` once it went through the shape.
+fn through<T: Serialize + DeserializeOwned>(value: &Value) -> Value {
+    let shape: T = serde_json::from_value(value.clone()).expect("the shape takes the document");
+    serde_json::to_value(shape).expect("the shape can be written")
+}
+
+#[test]
+fn the_shapes_keep_every_field() {
+    for api in Api::ALL {
+        let mut document = full(api.tree());
+        if let (Api::Service, Some(members)) = (api, document.as_object_mut()) {
+            // What `UpdateService` calls `service` is read as `serviceName`.
+            members.remove("service");
+        }
+        let kept = match api {
+            Api::TaskDefinition => through::<ecs::TaskDefinition>(&document),
+            Api::Service => through::<ecs::Service>(&document),
+            Api::Task => through::<ecs::Task>(&document),
+            Api::ScalableTarget => through::<ecs::ScalableTarget>(&document),
+            Api::ScalingPolicy => through::<ecs::ScalingPolicy>(&document),
+            Api::ScheduledAction => through::<ecs::ScheduledAction>(&document),
+            Api::Kubernetes => through::<crd::Kubernetes>(&document),
+        };
+        let mut lost = Vec::new();
+        compare(&document, &kept, "", &mut lost);
+        assert!(lost.is_empty(), "{}: {}", api.name(), lost.join(", "));
+        assert_eq!(document, kept, "{}", api.name());
+    }
+}
+
+/// The paths at which `kept` is not `document`.
+fn compare(document: &Value, kept: &Value, path: &str, lost: &mut Vec<String>) {
+    match (document, kept) {
+        (Value::Object(members), Value::Object(kept)) => {
+            for (name, value) in members {
+                let kept = kept.get(name).unwrap_or(&Value::Null);
+                compare(value, kept, &format!("{path}.{name}"), lost);
+            }
+        }
+        (Value::Array(items), Value::Array(kept)) if items.len() == kept.len() => {
+            for (item, kept) in items.iter().zip(kept) {
+                compare(item, kept, &format!("{path}[]"), lost);
+            }
+        }
+        (value, kept) if value == kept => {}
+        _ => lost.push(path.trim_start_matches('.').to_owned()),
+    }
+}
