@@ -229,7 +229,7 @@ reasons! {
         RoleNameNeedsAccountId { value } => "give the full ARN of role {value} or set awsAccountId", "";
         RolesDisabled { value } => "iam is none", "set irsa or podIdentity to use {value}";
         S3IsNotAFileSystem => "an S3 bucket is not a file system", "use efsVolumeConfiguration";
-        SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "";
+        SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "pass --isolated-sandbox-runtime-class CLASS";
         ScalableTargetActionEmpty => "give MinCapacity or MaxCapacity", "";
         ScheduledActionNeedsController => "scheduled actions exist only in the running operator", "";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "";
@@ -383,6 +383,7 @@ reasons! {
         ReadOnlyFieldIgnored => "output-only member", "";
         ReferenceIdNoted => "kept as an annotation", "";
         ScaleOutFasterThanAws => "the HPA reacts within 15 s, not after 3 minutes", "";
+        ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         SecretRefreshDelay { interval } => "values can be up to {interval} old when a task starts", "";
         ServiceAssumed { name } => "no service runs {name}, so a service of one task was made for it", "give its service document too";
         ServiceConnectProxyAbsent => "there is no proxy", "";

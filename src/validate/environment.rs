@@ -127,10 +127,9 @@ fn is_env_object(text: &str) -> bool {
     has_placeholder(text)
         || Arn::parse(text).is_some_and(|arn| {
             arn.service == "s3"
-                && arn
-                    .resource
-                    .split_once('/')
-                    .is_some_and(|(bucket, key)| !bucket.is_empty() && key.ends_with(".env"))
+                && arn.resource.split_once('/').is_some_and(|(bucket, key)| {
+                    !bucket.is_empty() && key.strip_suffix(".env").is_some()
+                })
         })
 }
 

@@ -150,8 +150,9 @@ fn add(found: Vec<Port>, ports: &mut Vec<Port>, path: &FieldPath, sink: &mut Dia
             return;
         }
         if same.iter().any(|other| other.host_port != port.host_port) {
-            let allowed = "a pod lists a container port once, with one host port";
-            sink.report(path.field("hostPort"), invalid(number, allowed));
+            let value = port.host_port.unwrap_or_default();
+            let allowed = format!("container port {number} has another host port already");
+            sink.report(path.field("hostPort"), invalid(value, &allowed));
             return;
         }
         // The same port under another name is one more name in Service Connect.

@@ -289,19 +289,20 @@ mod tests {
         }
     }
 
+    /// The settings that these options make, or the reason of the first that is rejected.
+    fn given(options: &[&str], privileged: bool) -> Result<Security, &'static str> {
+        let mut security = Security {
+            privileged,
+            ..Security::default()
+        };
+        for option in options {
+            security_option(option, &mut security).map_err(|message| message.reason().name())?;
+        }
+        Ok(security)
+    }
+
     #[test]
     fn security_options_are_dockers() {
-        let given = |options: &[&str], privileged| {
-            let mut security = Security {
-                privileged,
-                ..Security::default()
-            };
-            for option in options {
-                security_option(option, &mut security)
-                    .map_err(|message| message.reason().name())?;
-            }
-            Ok(security)
-        };
         for option in [
             "no-new-privileges",
             "no-new-privileges:true",
@@ -352,6 +353,10 @@ mod tests {
         ];
         let expected = expected.map(|(part, text)| (part.to_owned(), text.to_owned()));
         assert_eq!(label, Ok(expected.to_vec()));
+    }
+
+    #[test]
+    fn security_options_that_kubernetes_does_not_have_are_rejected() {
         for option in [
             "label:disable",
             "label:color:red",

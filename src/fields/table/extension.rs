@@ -34,7 +34,7 @@ pub(super) const ALARM: &[Field] = &[
 pub(super) const KUBERNETES: &[Field] = &[
     Field { path: "expose.type", kind: Kind::String, target: "`alb`: Ingress; `nlb`: Service of type LoadBalancer", extension: true, limits: Limits { values: &["alb", "nlb"], ..Limits::NONE }, ..FIELD },
     Field { path: "expose.containerName", kind: Kind::String, target: "selects the port", reasons: &[Reason::UnknownContainer], rule: "no such container: `UnknownContainer`", extension: true, ..FIELD },
-    Field { path: "expose.containerPort", kind: Kind::Integer, target: "the port of the Service", reasons: &[Reason::LoadBalancerPortNotMapped], rule: "not in the container's `portMappings`: `LoadBalancerPortNotMapped`", extension: true, limits: Limits { min: Some(1.0), max: Some(65535.0), ..Limits::NONE }, ..FIELD },
+    Field { path: "expose.containerPort", kind: Kind::Integer, target: "the port of the Service", reasons: &[Reason::LoadBalancerPortNotMapped], rule: "not in the container's `portMappings`: `LoadBalancerPortNotMapped`", extension: true, limits: Limits { min: Some(1.0), max: Some(65_535.0), ..Limits::NONE }, ..FIELD },
     Field { path: "expose.path", kind: Kind::String, target: "Ingress `rules[].http.paths[].path`", rule: "`/` by default", extension: true, ..FIELD },
     Field { path: "expose.scheme", kind: Kind::String, target: "annotation `alb.ingress.kubernetes.io/scheme`", rule: "`internet-facing` by default", extension: true, limits: Limits { values: &["internet-facing", "internal"], ..Limits::NONE }, ..FIELD },
     Field { path: "expose.certificateArns[]", kind: Kind::String, target: "annotation `alb.ingress.kubernetes.io/certificate-arn`", rule: "with certificates the listener is HTTPS", extension: true, ..FIELD },

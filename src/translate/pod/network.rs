@@ -503,6 +503,10 @@ mod tests {
             assert_eq!(outcome.pod_spec()["dnsConfig"], yaml(config));
             assert_eq!(outcome.has("ClusterDnsReplaced"), policy == "'None'");
         }
+    }
+
+    #[test]
+    fn dns_that_a_pod_cannot_have_is_rejected() {
         let many: Vec<String> = (0..33).map(|i| format!(r#""d{i}.example""#)).collect();
         let many = format!(r#""dnsSearchDomains": [{}]"#, many.join(","));
         for (containers, rejection) in [

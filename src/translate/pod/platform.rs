@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(
             mode("ISOLATED_SANDBOX").settings(without).rejections(),
             [format!(
-                "{path}: SandboxNeedsRuntimeClass: set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX"
+                "{path}: SandboxNeedsRuntimeClass: set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX; pass --isolated-sandbox-runtime-class CLASS"
             )]
         );
         assert_eq!(

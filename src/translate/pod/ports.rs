@@ -271,10 +271,21 @@ mod tests {
         );
     }
 
+    /// Checks what each row is rejected for: a network mode, port mappings, and the finding after their path.
+    #[track_caller]
+    fn rejected(rows: &[(&str, &str, &str)]) {
+        for (mode, mappings, rejection) in rows {
+            assert_eq!(
+                service(mode, &[mappings]).rejections(),
+                [format!("containerDefinitions[0].portMappings{rejection}")],
+                "{mode} {mappings}"
+            );
+        }
+    }
+
     #[test]
     fn ports_that_ecs_or_a_pod_cannot_have_are_rejected() {
-        let mapped = "containerDefinitions[0].portMappings";
-        for (mode, mappings, rejection) in [
+        rejected(&[
             (
                 "awsvpc",
                 r#"{"containerPort": 80, "hostPort": 81}"#,
@@ -318,7 +329,7 @@ mod tests {
             (
                 "bridge",
                 r#"{"containerPort": 80, "hostPort": 8080}, {"containerPort": 80, "hostPort": 8081}"#,
-                "[1].hostPort: InvalidValue: 80: a pod lists a container port once, with one host port",
+                "[1].hostPort: InvalidValue: 8081: container port 80 has another host port already",
             ),
             (
                 "bridge",
@@ -330,6 +341,12 @@ mod tests {
                 r#"{"containerPort": 80, "name": "web"}, {"containerPort": 81, "name": "web"}"#,
                 "[1].name: InvalidValue: web: another port mapping has this name",
             ),
+        ]);
+    }
+
+    #[test]
+    fn ranges_that_ecs_does_not_take_are_rejected() {
+        rejected(&[
             (
                 "awsvpc",
                 r#"{"containerPortRange": "9-8"}"#,
@@ -350,22 +367,15 @@ mod tests {
                 r#"{"containerPortRange": "8-9", "hostPort": 8}"#,
                 "[0].hostPort: InvalidValue: 8: goes with containerPort, not with containerPortRange",
             ),
-        ] {
-            assert_eq!(
-                service(mode, &[mappings]).rejections(),
-                [format!("{mapped}{rejection}")],
-                "{mode} {mappings}"
-            );
-        }
+        ]);
         let many: Vec<String> = (0..101)
             .map(|i| format!(r#"{{"containerPortRange": "{}-{}"}}"#, 2 * i + 1, 2 * i + 2))
             .collect();
-        assert_eq!(
-            service("awsvpc", &[&many.join(",")]).rejections(),
-            [format!(
-                "{mapped}: InvalidValue: 101 port ranges: a container takes at most 100"
-            )]
-        );
+        rejected(&[(
+            "awsvpc",
+            &many.join(","),
+            ": InvalidValue: 101 port ranges: a container takes at most 100",
+        )]);
     }
 
     #[test]

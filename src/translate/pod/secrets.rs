@@ -446,7 +446,7 @@ spec:
         assert_eq!(
             scenario.rejections(),
             [
-                "containerDefinitions[2].repositoryCredentials.credentialsParameter: RegionRequired: set awsRegion"
+                "containerDefinitions[2].repositoryCredentials.credentialsParameter: RegionRequired: set awsRegion; pass --aws-region, or give an ARN that names the region"
             ]
         );
         let outcome = scenario

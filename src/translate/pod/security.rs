@@ -244,6 +244,17 @@ mod tests {
                 r#""ulimits": [{"name": "memlock", "softLimit": -1, "hardLimit": 1}]"#,
                 "ulimits[0].softLimit: InvalidValue: -1: must not exceed the hard limit 1",
             ),
+        ] {
+            assert_eq!(
+                web(members, container).rejections(),
+                [format!("containerDefinitions[0].{rejection}")]
+            );
+        }
+    }
+
+    #[test]
+    fn windows_has_none_of_dockers_security_options() {
+        for (members, container, rejection) in [
             (
                 WINDOWS,
                 r#""dockerSecurityOptions": ["credentialspec:file://x.json"]"#,
@@ -342,93 +353,54 @@ mod tests {
         }
     }
 
+    /// Checks `shareProcessNamespace`, `hostPID` and `hostIPC` of the pod, and what is said of namespaces.
+    #[track_caller]
+    fn shares(scenario: &Scenario, fields: [&str; 3], notes: &[&str]) {
+        let outcome = scenario.run();
+        let spec = outcome.pod_spec();
+        let found = ["shareProcessNamespace", "hostPID", "hostIPC"].map(|field| &spec[field]);
+        assert_eq!(found, fields.map(yaml).each_ref());
+        let found: Vec<String> = outcome
+            .notes()
+            .into_iter()
+            .filter(|line| line.contains("InitProcess") || line.contains("IpcNamespace"))
+            .collect();
+        assert_eq!(found, notes);
+    }
+
+    #[test]
+    fn an_init_process_is_the_pause_process_of_a_shared_namespace() {
+        let init = r#""linuxParameters": {"initProcessEnabled": true}"#;
+        let none = r#""linuxParameters": {"initProcessEnabled": false}"#;
+        let at = "containerDefinitions[0].linuxParameters.initProcessEnabled";
+        let shared = format!("{at}: InitProcessSharesPidNamespace");
+        let not_needed = format!("{at}: InitProcessNotNeeded");
+        let (task, host) = (r#""pidMode": "task""#, r#""pidMode": "host""#);
+        shares(&web(EC2, init), ["true", "null", "null"], &[]);
+        shares(&web(EC2, none), ["null", "null", "null"], &[]);
+        shares(&two(EC2, init), ["true", "null", "null"], &[&shared]);
+        shares(&two(task, init), ["true", "null", "null"], &[]);
+        shares(&web(host, init), ["null", "true", "null"], &[&not_needed]);
+    }
+
     #[test]
     fn namespaces_are_shared_as_asked() {
-        let init = r#""linuxParameters": {"initProcessEnabled": true}"#;
         let plain = r#""cpu": 1"#;
-        let at = "linuxParameters.initProcessEnabled";
-        for (scenario, shared, host_pid, host_ipc, notes) in [
-            (web(EC2, init), "true", "null", "null", vec![]),
-            (
-                web(EC2, r#""linuxParameters": {"initProcessEnabled": false}"#),
-                "null",
-                "null",
-                "null",
-                vec![],
-            ),
-            (
-                two(EC2, init),
-                "true",
-                "null",
-                "null",
-                vec![format!(
-                    "containerDefinitions[0].{at}: InitProcessSharesPidNamespace"
-                )],
-            ),
-            (
-                two(r#""pidMode": "task""#, init),
-                "true",
-                "null",
-                "null",
-                vec![],
-            ),
-            (
-                web(r#""pidMode": "host""#, init),
-                "null",
-                "true",
-                "null",
-                vec![format!(
-                    "containerDefinitions[0].{at}: InitProcessNotNeeded"
-                )],
-            ),
-            (
-                two(r#""pidMode": "host""#, plain),
-                "null",
-                "true",
-                "null",
-                vec![],
-            ),
-            (
-                two(r#""ipcMode": "host""#, plain),
-                "null",
-                "null",
-                "true",
-                vec![],
-            ),
-            (
-                two(r#""ipcMode": "task""#, plain),
-                "null",
-                "null",
-                "null",
-                vec![],
-            ),
-            (
-                two(r#""ipcMode": "none""#, plain),
-                "null",
-                "null",
-                "null",
-                vec!["ipcMode: IpcNamespaceShared".to_owned()],
-            ),
-            (
-                web(r#""ipcMode": "none""#, plain),
-                "null",
-                "null",
-                "null",
-                vec![],
-            ),
-        ] {
-            let outcome = scenario.run();
-            let spec = outcome.pod_spec();
-            assert_eq!(spec["shareProcessNamespace"], yaml(shared));
-            assert_eq!(spec["hostPID"], yaml(host_pid));
-            assert_eq!(spec["hostIPC"], yaml(host_ipc));
-            let found: Vec<String> = outcome
-                .notes()
-                .into_iter()
-                .filter(|line| line.contains("InitProcess") || line.contains("IpcNamespace"))
-                .collect();
-            assert_eq!(found, notes);
-        }
+        let ipc = |mode: &str| format!(r#""ipcMode": "{mode}""#);
+        let separate = "ipcMode: IpcNamespaceShared";
+        shares(
+            &two(r#""pidMode": "host""#, plain),
+            ["null", "true", "null"],
+            &[],
+        );
+        shares(&two(&ipc("host"), plain), ["null", "null", "true"], &[]);
+        shares(&two(&ipc("task"), plain), ["null", "null", "null"], &[]);
+        shares(
+            &two(&ipc("none"), plain),
+            ["null", "null", "null"],
+            &[separate],
+        );
+        shares(&web(&ipc("none"), plain), ["null", "null", "null"], &[]);
     }
 
     #[test]
