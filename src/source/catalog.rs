@@ -167,6 +167,7 @@ impl Catalog {
     }
 
     fn link(&mut self, problems: &mut dyn FnMut(Problem)) {
+        self.entries.shrink_to_fit();
         let folders = self.texts.folders();
         let Self {
             texts,

@@ -133,6 +133,12 @@ impl<'c> Loader<'c> {
         let mut extensions = crd::ServiceExtensions::default();
         self.scaling(plan, &mut extensions)?;
         let name = task_definition.family.clone();
+        if !self.diagnostics.has_errors() {
+            let name = name.clone().unwrap_or_default();
+            let path = FieldPath::root(Subject::TaskDefinition);
+            self.diagnostics
+                .report(path, Message::ServiceAssumed { name });
+        }
         Ok(Content::Service {
             request: Box::new(ecs::Service {
                 service_name: name.clone(),

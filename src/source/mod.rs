@@ -33,7 +33,7 @@
 //!     assert_eq!(unknown.message.help(), "did you mean cpu?");
 //!     let (source, span) = unit.point_at(unknown).expect("it stands in the file");
 //!     assert_eq!(source.slice(span), "\"cpus\"");
-//!     assert_eq!(source.position(span.start).column, 77);
+//!     assert_eq!(source.position(span.start).column, 78);
 //! }
 //! ```
 

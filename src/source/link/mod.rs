@@ -360,7 +360,7 @@ impl<'e> Linker<'e> {
                     continue;
                 }
                 plans.push(if index == run {
-                    Plan::assumed(index, revision(index), family)
+                    Plan::assumed(index, revision(index))
                 } else {
                     Plan::unused(index, family, revision(index), revision(run))
                 });
@@ -368,7 +368,7 @@ impl<'e> Linker<'e> {
         }
         for (index, entry) in self.of_kind(Kind::TaskDefinition) {
             if entry.name.is_none() {
-                plans.push(Plan::assumed(index, entry.revision, ""));
+                plans.push(Plan::assumed(index, entry.revision));
             }
         }
         for plan in plans {

@@ -54,7 +54,7 @@ pub(in crate::source) struct Links {
 }
 
 impl Plan {
-    pub(super) fn assumed(index: usize, revision: Option<u64>, family: &str) -> Self {
+    pub(super) const fn assumed(index: usize, revision: Option<u64>) -> Self {
         Self {
             lead: index,
             role: Role::Assumed,
@@ -63,13 +63,7 @@ impl Plan {
                 revision,
             }),
             scaling: Vec::new(),
-            findings: vec![Finding {
-                path: FieldPath::root(Subject::TaskDefinition),
-                message: Message::ServiceAssumed {
-                    name: family.to_owned(),
-                },
-                consequence: true,
-            }],
+            findings: Vec::new(),
         }
     }
 
