@@ -3,6 +3,16 @@
 //! The way of the data is the layout: [`ecs`] has the shapes of the AWS API, [`validate`] turns them into validated
 //! types or says everything that is wrong, [`translate`] turns validated types into Kubernetes objects.
 //! [`diagnostic`] is what we tell the user, [`settings`] is all that the pure parts may know besides their input.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::too_many_lines,
+        clippy::type_complexity,
+        clippy::unnecessary_wraps,
+        clippy::unwrap_in_result,
+        reason = "tests have long tables of cases, and fail by panicking"
+    )
+)]
 
 pub mod cli;
 pub mod convert;

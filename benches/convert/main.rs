@@ -2,6 +2,17 @@
 //!
 //! Speed: parse, validate, translate and print on one core, through the library, beside the least that a program
 //! could do (parse the JSON, print the objects). Memory: the program itself on folders of growing size.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "a benchmark prints, and stops where it cannot go on"
+)]
 
 mod documents;
 mod memory;

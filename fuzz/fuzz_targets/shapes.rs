@@ -5,9 +5,7 @@ use ecs_operator::{
     crd, ecs,
     settings::{Compute, Settings},
     translate::{translate_service, translate_task},
-    validate::{
-        ServiceInput, TaskDefinitionInput, TaskInput, validate_service, validate_task,
-    },
+    validate::{ServiceInput, TaskDefinitionInput, TaskInput, validate_service, validate_task},
 };
 use libfuzzer_sys::fuzz_target;
 

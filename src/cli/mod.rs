@@ -5,6 +5,7 @@ mod convert;
 mod explain;
 mod output;
 mod report;
+mod values;
 
 use std::{
     io::{self, Write as _},

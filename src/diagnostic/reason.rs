@@ -216,7 +216,7 @@ reasons! {
         PlaceholderNotFilled { placeholder, allowed, name } => "{placeholder} stands where {allowed} is needed", "fill it with --set {name}=VALUE";
         PolicyConfigurationMismatch { policy, member } => "PolicyType {policy} needs {member} and no other configuration", "";
         PolicyTypeRequired => "PolicyType is required", "";
-        PortMappingsWithNetworkNone => "portMappings are not allowed with networkMode none", "";
+        PortMappingsWithNetworkNone { setting } => "portMappings are not allowed with {setting}", "";
         PortMultipleProtocols { port } => "containerPort {port} is mapped for tcp and udp", "";
         PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking and scheduled actions";
         PropagateTagsService => "propagateTags SERVICE is not allowed for tasks", "";
@@ -229,7 +229,7 @@ reasons! {
         RoleNameNeedsAccountId { value } => "give the full ARN of role {value} or set awsAccountId", "";
         RolesDisabled { value } => "iam is none", "set irsa or podIdentity to use {value}";
         S3IsNotAFileSystem => "an S3 bucket is not a file system", "use efsVolumeConfiguration";
-        SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "";
+        SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "pass --isolated-sandbox-runtime-class CLASS";
         ScalableTargetActionEmpty => "give MinCapacity or MaxCapacity", "";
         ScheduledActionNeedsController => "scheduled actions exist only in the running operator", "";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "";
@@ -298,6 +298,7 @@ reasons! {
         FargateSpotIsKarpenterSpot => "runs on Karpenter Spot nodes", "EKS Fargate has no Spot";
         FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket", "record fields differ";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "";
+        HostnameOfTheNode => "with the host network a container has the name of its node", "";
         HostnameTruncated { value } => "only {value} is used before Kubernetes 1.35", "";
         IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "";
         InitProcessSharesPidNamespace => "containers of the task see each other's processes", "";
@@ -382,6 +383,7 @@ reasons! {
         ReadOnlyFieldIgnored => "output-only member", "";
         ReferenceIdNoted => "kept as an annotation", "";
         ScaleOutFasterThanAws => "the HPA reacts within 15 s, not after 3 minutes", "";
+        ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         SecretRefreshDelay { interval } => "values can be up to {interval} old when a task starts", "";
         ServiceAssumed { name } => "no service runs {name}, so a service of one task was made for it", "give its service document too";
         ServiceConnectProxyAbsent => "there is no proxy", "";

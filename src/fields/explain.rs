@@ -138,7 +138,7 @@ fn explain_field(text: &mut String, api: Api, field: &Field) {
         line("offline", what);
     }
     for reason in field.reasons {
-        line(&format!("{}", reason.severity().name()), &one_line(*reason));
+        line(reason.severity().name(), &one_line(*reason));
     }
     line("source", &source(api, field));
     line("example", &example(field));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Api,
+    Api, Field,
     explain::{describe_type, source},
 };
 use crate::diagnostic::{Reason, Severity};
@@ -37,17 +37,10 @@ pub fn fields_markdown() -> String {
     for api in Api::ALL {
         let _ = write!(
             text,
-            "\n## {}\n\n| field | accepted by AWS | translated | becomes | reasons and rules |\n| --- | --- | --- | --- | --- |\n",
+            "\n## {}\n\n| field | accepted by AWS | translated | becomes | rules and reasons |\n| --- | --- | --- | --- | --- |\n",
             api.name()
         );
         for field in api.fields() {
-            let reasons: Vec<String> = field
-                .reasons
-                .iter()
-                .map(|reason| format!("`{reason}`"))
-                .collect();
-            let rules = [reasons.join(", "), field.rule.to_owned()];
-            let rules: Vec<String> = rules.into_iter().filter(|rule| !rule.is_empty()).collect();
             let _ = writeln!(
                 text,
                 "| [`{}`]({}) | {} | {} | {} | {} |",
@@ -60,7 +53,7 @@ pub fn fields_markdown() -> String {
                 cell(&describe_type(field)),
                 field.outcome.mark(),
                 cell(field.target),
-                cell(&rules.join(": ")),
+                cell(&rules(field)),
             );
         }
         if !api.read_only().is_empty() {
@@ -121,7 +114,33 @@ pub fn reasons_markdown() -> String {
     text
 }
 
-/// Text as one cell of a Markdown table.
+/// The rule, and the reasons that it does not name.
+fn rules(field: &Field) -> String {
+    let named = |reason: &Reason| field.rule.contains(&format!("`{reason}`"));
+    let others: Vec<String> = field
+        .reasons
+        .iter()
+        .filter(|reason| !named(reason))
+        .map(|reason| format!("`{reason}`"))
+        .collect();
+    match (field.rule, others.join(", ")) {
+        ("", others) => others,
+        (rule, others) if others.is_empty() => rule.to_owned(),
+        (rule, others) => format!("{rule}; {others}"),
+    }
+}
+
+/// Text as one cell of a Markdown table. Within code, entities would be shown as they are written.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('<', "&lt;")
+    let mut cell = String::new();
+    let mut in_code = false;
+    for c in text.chars() {
+        in_code ^= c == '`';
+        match c {
+            '|' => cell.push_str("\\|"),
+            '<' if !in_code => cell.push_str("&lt;"),
+            c => cell.push(c),
+        }
+    }
+    cell
 }

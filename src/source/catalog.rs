@@ -260,7 +260,7 @@ impl Texts {
                     Origin::File(path) => path.as_path(),
                     Origin::Memory(text) => Path::new(text.name()),
                 };
-                let folder = path.parent().unwrap_or(Path::new(""));
+                let folder = path.parent().unwrap_or_else(|| Path::new(""));
                 let next = known.len();
                 match known.get(folder) {
                     Some(number) => *number,
@@ -271,5 +271,205 @@ impl Texts {
                 }
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{findings, summary, units};
+
+    const WEB: &str = r#"{"family":"web","containerDefinitions":[{"name":"web","image":"nginx"}]}"#;
+    const WEB7: &str = r#"{"taskDefinition":{"family":"web","revision":7,"containerDefinitions":[{"name":"web","image":"nginx:7"}]}}"#;
+    const WEB8: &str = r#"{"taskDefinition":{"family":"web","revision":8,"containerDefinitions":[{"name":"web","image":"nginx:8"}]}}"#;
+
+    fn summaries(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let (units, problems) = units(files, &[]);
+        let all = units.iter().flat_map(findings).collect();
+        (units.iter().map(summary).collect(), all, problems)
+    }
+
+    #[test]
+    fn documents_find_each_other() {
+        let service = |reference: &str| {
+            format!(r#"{{"serviceName":"shop","desiredCount":1,"taskDefinition":"{reference}"}}"#)
+        };
+        let table: &[(&[(&str, &str)], &[&str])] = &[
+            (&[("a.json", WEB)], &["service web runs web -"]),
+            (
+                &[("a.json", WEB7), ("b.json", &service("web"))],
+                &["service shop runs web 7"],
+            ),
+            (
+                &[
+                    ("a.json", WEB7),
+                    ("b.json", WEB8),
+                    ("c.json", &service("web")),
+                ],
+                &["nothing of web", "service shop runs web 8"],
+            ),
+            (
+                &[
+                    ("a.json", WEB7),
+                    ("b.json", WEB8),
+                    ("c.json", &service("web:7")),
+                ],
+                &["nothing of web", "service shop runs web 7"],
+            ),
+            (
+                &[("a.json", WEB), ("c.json", &service("web:7"))],
+                &["service shop runs web 7"],
+            ),
+            (
+                &[
+                    ("a.json", WEB),
+                    (
+                        "c.json",
+                        &service("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:3"),
+                    ),
+                ],
+                &["service shop runs web 3"],
+            ),
+            (
+                &[("a.json", WEB7), ("b.json", WEB8)],
+                &["nothing of web", "service web runs web 8"],
+            ),
+            (
+                &[
+                    ("a.json", WEB),
+                    ("b.json", r#"{"taskDefinition":"web","count":2}"#),
+                ],
+                &["task web runs web"],
+            ),
+            (&[("a.json", &service("web"))], &["nothing of shop"]),
+            (
+                &[("a.json", WEB), ("b.json", r#"{"desiredCount":2}"#)],
+                &["service web runs web -"],
+            ),
+            (
+                &[
+                    ("x/a.json", WEB),
+                    ("x/s.json", r#"{"desiredCount":2}"#),
+                    ("y/b.json", &WEB8.replace("web", "api")),
+                ],
+                &["service web runs web -", "service api runs api 8"],
+            ),
+        ];
+        for (files, expected) in table {
+            let (found, ..) = summaries(files);
+            assert_eq!(found, *expected, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn scaling_finds_its_service() {
+        let service = r#"{"serviceName":"shop","desiredCount":1,"taskDefinition":"web"}"#;
+        let target = r#"{"ScalableTargets":[{"ServiceNamespace":"ecs","ResourceId":"service/prod/shop","ScalableDimension":"ecs:service:DesiredCount","MinCapacity":1,"MaxCapacity":4}]}"#;
+        let policy = r#"{"PolicyName":"p","PolicyType":"TargetTrackingScaling","ServiceNamespace":"ecs","ScalableDimension":"ecs:service:DesiredCount","ResourceId":"service/prod/shop"}"#;
+        let files = [
+            ("a.json", WEB),
+            ("s.json", service),
+            ("t.json", target),
+            ("p.json", policy),
+        ];
+        let (found, ..) = summaries(&files);
+        assert_eq!(found, ["service shop runs web - scaled by 1/1/0"]);
+
+        let (found, findings, _) = summaries(&[("a.json", WEB), ("t.json", target)]);
+        assert_eq!(found, ["service web runs web -", "nothing of "]);
+        assert_eq!(
+            findings.last().unwrap(),
+            "scalableTarget.ResourceId: OrphanScaling: no service shop is among the documents"
+        );
+
+        let assumed = target.replace("shop", "web");
+        let (found, ..) = summaries(&[("a.json", WEB), ("t.json", &assumed)]);
+        assert_eq!(found, ["service web runs web - scaled by 1/0/0"]);
+    }
+
+    #[test]
+    fn custom_resources_carry_scaling_and_names() {
+        let text = "apiVersion: ecs-operator.dev/v1alpha1\nkind: EcsTaskDefinition\nmetadata: {name: web}\n\
+                    spec:\n  containerDefinitions:\n    - {name: web, image: nginx}\n---\n\
+                    apiVersion: ecs-operator.dev/v1alpha1\nkind: EcsService\nmetadata:\n  name: shop\n  annotations: {ecs-operator.dev/iam: none}\n\
+                    spec:\n  taskDefinition: web\n  desiredCount: 2\n  autoScaling:\n    scalableTarget: {MinCapacity: 1, MaxCapacity: '3'}\n";
+        let (units, problems) = units(&[("shop.yaml", text)], &[]);
+        assert_eq!(problems, Vec::<String>::new());
+        let [unit] = units.as_slice() else {
+            panic!("{units:?}");
+        };
+        assert_eq!(summary(unit), "service shop runs web - scaled by 1/0/0");
+        assert!(!unit.diagnostics.has_errors(), "{:?}", findings(unit));
+        assert_eq!(
+            unit.documents[0].annotations["ecs-operator.dev/iam"],
+            "none"
+        );
+    }
+
+    #[test]
+    fn the_same_name_twice_is_one_document_or_an_error() {
+        let spaced = WEB.replace(',', " ,\n ");
+        let (found, _, problems) = summaries(&[("a.json", WEB), ("b.json", &spaced)]);
+        assert_eq!((found.len(), problems.len()), (1, 0));
+        let other = WEB.replace("nginx", "httpd");
+        let (found, _, problems) = summaries(&[("a.json", WEB), ("b.json", &other)]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            problems,
+            ["b.json: DuplicateDocument: task definition web is given twice"]
+        );
+        let service = r#"{"serviceName":"shop","desiredCount":1,"taskDefinition":"web"}"#;
+        let changed = service.replace('1', "2");
+        let files = [
+            ("a.json", WEB),
+            ("s.json", service),
+            ("t.json", &changed),
+            ("u.json", service),
+        ];
+        let (found, _, problems) = summaries(&files);
+        assert_eq!(found, ["service shop runs web -"]);
+        assert_eq!(
+            problems,
+            ["t.json: DuplicateDocument: service shop is given twice"]
+        );
+    }
+
+    #[test]
+    fn a_bad_file_does_not_stop_the_others() {
+        let files = [
+            ("a.json", WEB),
+            ("b.json", "{}\n{,}"),
+            ("c.json", ""),
+            ("d.json", "[3]"),
+        ];
+        let (found, _, problems) = summaries(&files);
+        assert_eq!(found, ["service web runs web -"]);
+        assert_eq!(
+            problems,
+            [
+                "b.json: SyntaxError: expected a name in double quotes, found `,`",
+                "c.json: SyntaxError: the file is empty",
+                "d.json: AmbiguousDocument: a number is not an ECS request",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_assumed_is_said() {
+        let (_, findings, _) = summaries(&[("a.json", WEB), ("b.json", r#"{"desiredCount":2}"#)]);
+        assert_eq!(
+            findings,
+            [
+                "taskDefinition: TaskDefinitionAssumed: no task definition is named, so web is run, the only one given",
+                "serviceName: ServiceNameAssumed: the service has no name, so it is named web after its task definition",
+            ]
+        );
+        let (_, findings, _) = summaries(&[("web.json", r#"[{"name":"a","image":"b"}]"#)]);
+        assert_eq!(
+            findings,
+            [
+                ": ContainerListOnly: a bare list of container definitions was taken as a task definition named web",
+                ": ServiceAssumed: no service runs web, so a service of one task was made for it",
+            ]
+        );
     }
 }

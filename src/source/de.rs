@@ -80,7 +80,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
     }
 }
 
-fn into_pair<'a>(member: Member<'a>) -> (CowStrDeserializer<'a, Error>, Node<'a>) {
+fn into_pair(member: Member<'_>) -> (CowStrDeserializer<'_, Error>, Node<'_>) {
     (member.key.into_deserializer(), member.value)
 }
 
@@ -110,7 +110,7 @@ mod tests {
         whole: Option<i64>,
         broken: Option<f64>,
         flag: Option<bool>,
-        list: Vec<Shape>,
+        list: Vec<Self>,
         labels: BTreeMap<String, String>,
     }
 

@@ -84,6 +84,12 @@ impl Entry {
             Kind::TaskDefinition if form.envelope == Envelope::ContainerList => {
                 Some(Box::from(stem))
             }
+            // CloudFormation makes a family up where there is none.
+            Kind::TaskDefinition
+                if form.spelling == Spelling::CloudFormation && keys.node("family").is_none() =>
+            {
+                Some(Box::from(stem))
+            }
             Kind::TaskDefinition => keys.text("family").map(Box::from),
             Kind::Service => keys
                 .text("serviceName")

@@ -37,8 +37,9 @@ impl<'a, 'f> JsonDocuments<'a, 'f> {
             return Ok(None);
         }
         let first = self.offset() == 0;
+        let separated = self.upcoming().starts_with(',');
         let root = self.value().map_err(|mut error| {
-            if !first && self.text.as_bytes().get(error.span.start) == Some(&b',') {
+            if !first && separated {
                 error.message =
                     "documents follow each other without a comma, or stand in a list".to_owned();
             }

@@ -85,7 +85,13 @@ fn brace_name(inner: &str) -> Option<&str> {
         .split_once(['`', '"', '\''])
         .and_then(|(_, rest)| rest.split(['`', '"', '\'']).next())
         .filter(|argument| !argument.is_empty());
-    let name = argument.unwrap_or_else(|| inner.trim_start_matches('.'));
+    let mut words = inner.split_whitespace();
+    let name = match (argument, words.next(), words.next(), words.next()) {
+        (Some(argument), ..) => argument,
+        (None, Some(_function), Some(word), None) => word,
+        _ => inner,
+    };
+    let name = name.trim_start_matches('.');
     (!name.is_empty()).then_some(name)
 }
 
@@ -151,6 +157,7 @@ mod tests {
                 "{{ must_env `FOO` }}:{{ env \"TAG\" `latest` }}",
                 &["FOO", "TAG"],
             ),
+            ("{{ ext Storage }}", &["Storage"]),
             ("%CPU%", &["CPU"]),
             ("$$$TEST_REGION$$$", &["TEST_REGION"]),
             ("a < b > c", &[]),

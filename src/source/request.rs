@@ -60,7 +60,7 @@ impl Reader<'_> {
                     .report(self.root.field("family"), Message::FamilyAssumed { name }),
             }
         }
-        let body = self.body(body, Api::TaskDefinition, TASK_DEFINITION_OUTPUT, &mut sink);
+        let body = self.body(body, Api::TaskDefinition, &mut sink);
         self.finish(body, annotations, sink)
     }
 
@@ -94,34 +94,33 @@ impl Reader<'_> {
                 Value::String(name.to_owned().into()),
             );
         }
-        let body = self.body(body, Api::Service, SERVICE_OUTPUT, &mut sink);
+        let body = self.body(body, Api::Service, &mut sink);
         (self.finish(body, annotations, sink), extensions)
     }
 
     pub(super) fn task(&self, document: Node<'_>) -> Request<ecs::Task> {
         let mut sink = Sink::default();
         let (body, annotations) = self.open(document, &mut sink);
-        let body = self.body(body, Api::Task, &[], &mut sink);
+        let body = self.body(body, Api::Task, &mut sink);
         self.finish(body, annotations, sink)
     }
 
     pub(super) fn scalable_target(&self, document: Node<'_>) -> Request<ecs::ScalableTarget> {
-        self.scaling(document, Api::ScalableTarget, SCALABLE_TARGET_OUTPUT)
+        self.scaling(document, Api::ScalableTarget)
     }
 
     pub(super) fn scaling_policy(&self, document: Node<'_>) -> Request<ecs::ScalingPolicy> {
-        self.scaling(document, Api::ScalingPolicy, SCALING_POLICY_OUTPUT)
+        self.scaling(document, Api::ScalingPolicy)
     }
 
     pub(super) fn scheduled_action(&self, document: Node<'_>) -> Request<ecs::ScheduledAction> {
-        self.scaling(document, Api::ScheduledAction, SCHEDULED_ACTION_OUTPUT)
+        self.scaling(document, Api::ScheduledAction)
     }
 
     fn scaling<'a, T: Deserialize<'a> + Default>(
         &self,
         document: Node<'a>,
         api: Api,
-        read_only: &'static [&'static str],
     ) -> Request<T> {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
@@ -132,21 +131,21 @@ impl Reader<'_> {
             }
             // It has done its work: the policy was linked by it.
             if let Some(target) = body.take("ScalingTargetId") {
-                let mut walk = self.walk(&[], &mut sink);
+                let mut walk = self.walk(api, &mut sink);
                 let root = Trail::Root(&self.root);
                 let trail = Trail::Field(&root, "ScalingTargetId");
                 walk.is_intrinsic(&target.value, None, trail);
             }
         }
-        let body = self.body(body, api, read_only, &mut sink);
+        let body = self.body(body, api, &mut sink);
         self.finish(body, annotations, sink)
     }
 
-    fn walk<'s>(&'s self, read_only: &'static [&'static str], sink: &'s mut Sink) -> Walk<'s> {
+    fn walk<'s>(&'s self, api: Api, sink: &'s mut Sink) -> Walk<'s> {
         Walk {
             spelling: self.entry.form.spelling,
             fill: self.fill,
-            read_only,
+            api,
             sink,
         }
     }
@@ -224,10 +223,9 @@ impl Reader<'_> {
         &self,
         body: Node<'a>,
         api: Api,
-        read_only: &'static [&'static str],
         sink: &mut Sink,
     ) -> T {
-        let mut walk = self.walk(read_only, sink);
+        let mut walk = self.walk(api, sink);
         let node = walk.node(body, api.tree(), Trail::Root(&self.root));
         self.fit(node, sink)
     }
@@ -268,7 +266,7 @@ impl Reader<'_> {
         let target = node.take("scalableTarget");
         let policies = node.take("scalingPolicies");
         let actions = node.take("scheduledActions");
-        let mut walk = self.walk(&[], sink);
+        let mut walk = self.walk(Api::ScalableTarget, sink);
         if walk.is_absent(&node) {
             return None;
         }
@@ -301,61 +299,15 @@ impl Reader<'_> {
         })
     }
 
-    /// `spec.kubernetes`, which is ours and small enough for serde alone.
+    /// `spec.kubernetes`, which is ours.
     fn kubernetes(&self, node: Node<'_>, sink: &mut Sink) -> Option<crd::Kubernetes> {
-        if matches!(node.value, Value::Null) {
-            return None;
-        }
-        let path = self.root.field("kubernetes");
-        match from_node(node) {
-            Ok(kubernetes) => Some(kubernetes),
-            Err(error) => {
-                let message = Message::InvalidValue {
-                    value: "kubernetes".to_owned(),
-                    allowed: error.to_string(),
-                };
-                sink.reject(Trail::Root(&path), message);
-                None
-            }
-        }
+        let mut walk = self.walk(Api::Kubernetes, sink);
+        let root = Trail::Root(&self.root);
+        let trail = Trail::Field(&root, "kubernetes");
+        let node = walk.node(node, Api::Kubernetes.tree(), trail)?;
+        Some(self.fit(Some(node), sink))
     }
 }
-
-/// The API's own outputs have these members beside those of the request.
-const TASK_DEFINITION_OUTPUT: &[&str] = &[
-    "compatibilities",
-    "deleteRequestedAt",
-    "deregisteredAt",
-    "registeredAt",
-    "registeredBy",
-    "requiresAttributes",
-    "revision",
-    "status",
-    "taskDefinitionArn",
-];
-
-const SERVICE_OUTPUT: &[&str] = &[
-    "createdAt",
-    "createdBy",
-    "currentServiceDeployment",
-    "currentServiceRevisions",
-    "deployments",
-    "events",
-    "pendingCount",
-    "platformFamily",
-    "resourceManagementType",
-    "roleArn",
-    "runningCount",
-    "serviceArn",
-    "status",
-    "taskSets",
-];
-
-const SCALABLE_TARGET_OUTPUT: &[&str] = &["CreationTime", "PredictedCapacity", "ScalableTargetARN"];
-
-const SCALING_POLICY_OUTPUT: &[&str] = &["Alarms", "CreationTime", "PolicyARN"];
-
-const SCHEDULED_ACTION_OUTPUT: &[&str] = &["CreationTime", "ScheduledActionARN"];
 
 /// `DescribeServices` gives some settings of a service only inside its primary deployment.
 fn lift_primary_deployment(body: &mut Node<'_>) {

@@ -50,11 +50,11 @@ pub(super) enum Trail<'t> {
     /// The document.
     Root(&'t FieldPath),
     /// A member whose name the API knows.
-    Field(&'t Trail<'t>, &'static str),
+    Field(&'t Self, &'static str),
     /// A key of a map, or a member that the API does not know.
-    Key(&'t Trail<'t>, &'t str),
+    Key(&'t Self, &'t str),
     /// An element.
-    Element(&'t Trail<'t>, usize),
+    Element(&'t Self, usize),
 }
 
 impl Trail<'_> {

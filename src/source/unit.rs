@@ -145,3 +145,113 @@ impl Unit {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::units;
+    use crate::diagnostic::{FieldPath, Subject};
+
+    /// The text at a path of the first unit, and whether the field itself stands there.
+    fn at(files: &[(&str, &str)], path: &FieldPath) -> (String, String, bool) {
+        let (units, problems) = units(files, &[]);
+        assert_eq!(problems, Vec::<String>::new());
+        let (source, location) = units[0].locate(path).unwrap();
+        let span = if location.exact {
+            location.value
+        } else {
+            location.key.unwrap_or(location.value)
+        };
+        (
+            source.name().to_owned(),
+            source.slice(span).to_owned(),
+            location.exact,
+        )
+    }
+
+    #[test]
+    fn fields_are_found_through_wrappers_and_spellings() {
+        let cpu = FieldPath::root(Subject::TaskDefinition)
+            .field("containerDefinitions")
+            .index(0)
+            .field("cpu");
+        for (name, text) in [
+            (
+                "a.json",
+                r#"{"family":"a","containerDefinitions":[{"name":"a","image":"b","cpu":77}]}"#,
+            ),
+            (
+                "a.json",
+                r#"{"taskDefinition":{"family":"a","containerDefinitions":[{"name":"a","image":"b","cpu":77}]}}"#,
+            ),
+            (
+                "a.json",
+                r#"{"Properties":{"Family":"a","ContainerDefinitions":[{"Name":"a","Image":"b","Cpu":77}]}}"#,
+            ),
+            ("a.json", r#"[{"name":"a","image":"b","cpu":77}]"#),
+            (
+                "a.json",
+                r#"[{"family":"a","containerDefinitions":[{"name":"a","image":"b","cpu":77}]}]"#,
+            ),
+            (
+                "a.yaml",
+                "- family: a\n  containerDefinitions:\n  - {name: a, image: b, cpu: 77}\n",
+            ),
+            (
+                "a.yaml",
+                "apiVersion: ecs-operator.dev/v1alpha1\nkind: EcsTaskDefinition\nmetadata: {name: ä}\nspec:\n  containerDefinitions:\n  - {name: a, image: b, cpu: 77}\n",
+            ),
+        ] {
+            let found = at(&[(name, text)], &cpu);
+            assert_eq!(found, (name.to_owned(), "77".to_owned(), true), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_shown_at_what_is_around_it() {
+        let files = [(
+            "a.json",
+            r#"{"family":"a","containerDefinitions":[{"name":"a","image":"b","logConfiguration":{"logDriver":"awslogs"}}]}"#,
+        )];
+        let container = FieldPath::root(Subject::TaskDefinition)
+            .field("containerDefinitions")
+            .index(0);
+        let options = container.field("logConfiguration").field("options");
+        let (_, text, exact) = at(&files, &options.field("awslogs-group"));
+        assert_eq!((&*text, exact), ("\"logConfiguration\"", false));
+        let desired = FieldPath::root(Subject::Service).field("desiredCount");
+        let (file, text, _) = at(&files, &desired);
+        assert!(file == "a.json" && text.starts_with("{\"family\""));
+    }
+
+    #[test]
+    fn scaling_paths_lead_to_their_documents() {
+        let service = "apiVersion: ecs-operator.dev/v1alpha1\nkind: EcsService\nmetadata: {name: web}\nspec:\n  taskDefinition: web\n  desiredCount: 1\n  autoScaling:\n    scalingPolicies: [{PolicyName: own}]\n";
+        let files = [
+            ("s.yaml", service),
+            (
+                "t.json",
+                r#"{"family":"web","containerDefinitions":[{"name":"a","image":"b"}]}"#,
+            ),
+            (
+                "p.json",
+                r#"{"ScalingPolicies":[{"PolicyName":"first","ResourceId":"service/c/web"},{"PolicyName":"second","ResourceId":"service/c/web"}]}"#,
+            ),
+        ];
+        let policies = FieldPath::root(Subject::AutoScaling).field("scalingPolicies");
+        for (index, file, name) in [
+            (0, "s.yaml", "own"),
+            (1, "p.json", "\"first\""),
+            (2, "p.json", "\"second\""),
+        ] {
+            let (found, text, exact) = at(&files, &policies.index(index).field("PolicyName"));
+            assert_eq!((&*found, &*text, exact), (file, name, true));
+        }
+        let (units, _) = units(&files, &[]);
+        let path = policies.index(2).field("PolicyName");
+        let (document, inner) = units[0].document_of(&path).unwrap();
+        assert_eq!(
+            (document.source().name(), inner.to_string()),
+            ("p.json", "PolicyName".to_owned())
+        );
+    }
+}

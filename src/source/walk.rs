@@ -12,19 +12,19 @@ use super::{
 };
 use crate::{
     diagnostic::{Message, Reason},
-    fields::{self, Shape},
+    fields::{self, Api, Shape},
 };
 
 /// What the walk needs to know everywhere.
 pub(super) struct Walk<'c> {
     pub(super) spelling: Spelling,
     pub(super) fill: &'c Fill,
-    /// Members of the document itself that only outputs have.
-    pub(super) read_only: &'static [&'static str],
+    /// The request whose members the document should have.
+    pub(super) api: Api,
     pub(super) sink: &'c mut Sink,
 }
 
-/// The members of a shape.
+/// The members of an object.
 type Members = BTreeMap<&'static str, fields::Node>;
 
 impl Walk<'_> {
@@ -32,18 +32,18 @@ impl Walk<'_> {
     pub(super) fn node<'a>(
         &mut self,
         node: Node<'a>,
-        shape: &fields::Node,
+        expected: &fields::Node,
         trail: Trail<'_>,
     ) -> Option<Node<'a>> {
-        if self.is_absent(&node) || self.is_intrinsic(&node, Some(&shape.shape), trail) {
+        if self.is_absent(&node) || self.is_intrinsic(&node, Some(&expected.shape), trail) {
             return None;
         }
-        let node = match &shape.shape {
+        let node = match &expected.shape {
             Shape::Object(members) => self.object(node, members, trail),
-            Shape::List(element) => self.list(node, element, shape.max_items, trail),
+            Shape::List(element) => self.list(node, element, expected.max_items, trail),
             Shape::Leaf(field) => self.leaf(node, field, trail),
         }?;
-        self.always(&node, shape, trail);
+        self.always(&node, expected, trail);
         Some(node)
     }
 
@@ -94,19 +94,19 @@ impl Walk<'_> {
     pub(super) fn elements<'a>(
         &mut self,
         node: Node<'a>,
-        shape: &fields::Node,
+        element: &fields::Node,
         trail: Trail<'_>,
     ) -> Option<Node<'a>> {
         if self.is_absent(&node) || self.is_intrinsic(&node, None, trail) {
             return None;
         }
-        self.list(node, shape, None, trail)
+        self.list(node, element, None, trail)
     }
 
     fn list<'a>(
         &mut self,
         node: Node<'a>,
-        shape: &fields::Node,
+        expected: &fields::Node,
         max_items: Option<usize>,
         trail: Trail<'_>,
     ) -> Option<Node<'a>> {
@@ -123,7 +123,7 @@ impl Walk<'_> {
             .into_iter()
             .filter(|element| !matches!(element.value, Value::Null));
         for (index, element) in present.enumerate() {
-            kept.extend(self.node(element, shape, Trail::Element(&trail, index)));
+            kept.extend(self.node(element, expected, Trail::Element(&trail, index)));
         }
         if let Some(max) = max_items.filter(|max| kept.len() > *max) {
             let message = Message::InvalidValue {
@@ -131,6 +131,7 @@ impl Walk<'_> {
                 allowed: format!("must be at most {max}"),
             };
             self.sink.reject(trail, message);
+            return None;
         }
         (!kept.is_empty()).then_some(Node {
             value: Value::List(kept),
@@ -154,13 +155,13 @@ impl Walk<'_> {
             }
         };
         let mut kept: Vec<Member<'a>> = Vec::with_capacity(members.len());
-        // What was tried and is wrong is not also missing.
+        // What is there but empty or wrong is not also missing.
         let mut tried: Vec<&'static str> = Vec::new();
         for member in members {
             if self.is_absent(&member.value) {
                 continue;
             }
-            let Some((name, shape)) = self.known(&member, shape, trail) else {
+            let Some((name, expected)) = self.known(&member, shape, trail) else {
                 self.unknown(&member, shape, trail);
                 continue;
             };
@@ -168,9 +169,14 @@ impl Walk<'_> {
                 self.twice(&member, name, trail);
                 continue;
             }
+            // AWS takes an empty list for a required one, except for the containers themselves.
+            if name != "containerDefinitions" && is_empty_list(&member.value) {
+                tried.push(name);
+                continue;
+            }
             let errors = self.sink.left_out;
             self.sink.left_out = false;
-            match self.node(member.value, shape, Trail::Field(&trail, name)) {
+            match self.node(member.value, expected, Trail::Field(&trail, name)) {
                 Some(value) => kept.push(Member {
                     key: name.into(),
                     key_span: member.key_span,
@@ -181,11 +187,10 @@ impl Walk<'_> {
             }
             self.sink.left_out |= errors;
         }
-        let required = shape.iter().filter(|(_, member)| member.required);
-        for name in required.map(|(name, _)| *name) {
-            if !tried.contains(&name) && kept.iter().all(|member| member.key != name) {
+        for (name, _) in shape.iter().filter(|(_, expected)| expected.required) {
+            if !tried.contains(name) && kept.iter().all(|member| member.key != *name) {
                 let message = Message::RequiredField {
-                    name: name.to_owned(),
+                    name: (*name).to_owned(),
                 };
                 self.sink.reject(Trail::Field(&trail, name), message);
             }
@@ -203,11 +208,7 @@ impl Walk<'_> {
         shape: &'s Members,
         trail: Trail<'_>,
     ) -> Option<(&'static str, &'s fields::Node)> {
-        let by_name = |name: &str| {
-            shape
-                .get_key_value(name)
-                .map(|(name, shape)| (*name, shape))
-        };
+        let by_name = |name: &str| shape.get_key_value(name).map(|(name, node)| (*name, node));
         match self.spelling {
             Spelling::Api => by_name(&member.key).or_else(|| {
                 // The name in an update or an output; in the request itself the name is an object's.
@@ -219,7 +220,7 @@ impl Walk<'_> {
                 shape
                     .iter()
                     .find(|(name, _)| name.eq_ignore_ascii_case(&member.key))
-                    .map(|(name, shape)| (*name, shape))
+                    .map(|(name, node)| (*name, node))
             }),
         }
     }
@@ -235,7 +236,7 @@ impl Walk<'_> {
     /// A member that the request does not have.
     fn unknown(&mut self, member: &Member<'_>, shape: &Members, trail: Trail<'_>) {
         let own = Trail::Key(&trail, &member.key);
-        if trail.is_root() && self.read_only.contains(&&*member.key) {
+        if trail.is_root() && self.api.read_only().contains(&&*member.key) {
             return self.sink.note(own, Message::ReadOnlyFieldIgnored);
         }
         if member.key.starts_with("Fn::") {
@@ -248,7 +249,7 @@ impl Walk<'_> {
                 self.sink.left_out = true;
                 format!("did you mean {}?", self.spelled(name))
             }
-            None => String::new(),
+            None => self.elsewhere(&member.key),
         };
         let path = own.path();
         let message = Message::UnknownField {
@@ -256,6 +257,25 @@ impl Walk<'_> {
             advice,
         };
         self.sink.diagnostics.report(path, message);
+    }
+
+    /// Where else the request has a member of this name.
+    fn elsewhere(&self, key: &str) -> String {
+        let is_it = |segment: &str| match self.spelling {
+            Spelling::Api => segment == key,
+            Spelling::CloudFormation => segment.eq_ignore_ascii_case(key),
+        };
+        let found = self.api.fields().find_map(|field| {
+            let mut end = 0;
+            field.path.split('.').find_map(|segment| {
+                end += segment.len();
+                let name = segment.trim_end_matches("[]");
+                let length = end - (segment.len() - name.len());
+                end += 1;
+                is_it(name).then(|| field.path.get(..length)).flatten()
+            })
+        });
+        found.map_or_else(String::new, |path| format!("AWS has it at {path}"))
     }
 
     /// A name as this document would spell it.
@@ -268,25 +288,32 @@ impl Walk<'_> {
     }
 
     /// What is to be said of a member whatever its value is, unless that is the default.
-    fn always(&mut self, node: &Node<'_>, shape: &fields::Node, trail: Trail<'_>) {
-        let value = match &node.value {
-            Value::String(text) | Value::Number(text) | Value::Bool(text) => Some(&**text),
-            _ => None,
-        };
-        if let Shape::Leaf(field) = &shape.shape
-            && value.is_some()
-            && value == field.default
-        {
+    fn always(&mut self, node: &Node<'_>, expected: &fields::Node, trail: Trail<'_>) {
+        if expected.always.is_none() && expected.needs_controller.is_none() {
             return;
         }
-        if let Some(message) = shape.always.and_then(Reason::bare_message) {
+        let default = match (&expected.shape, &node.value) {
+            (Shape::Leaf(field), Value::String(text) | Value::Number(text) | Value::Bool(text)) => {
+                field.default == Some(&**text)
+            }
+            (_, Value::Object(members)) => members.is_empty(),
+            _ => false,
+        };
+        if default {
+            return;
+        }
+        if let Some(message) = expected.always.and_then(Reason::bare_message) {
             self.sink.note(trail, message);
         }
-        if let Some(what) = shape.needs_controller {
+        if let Some(what) = expected.needs_controller {
             let what = what.to_owned();
             self.sink.note(trail, Message::NeedsController { what });
         }
     }
+}
+
+fn is_empty_list(node: &Node<'_>) -> bool {
+    node.elements().is_some_and(<[_]>::is_empty)
 }
 
 /// The known name that was probably meant.
@@ -301,4 +328,236 @@ fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n 
         .filter(|(distance, _)| *distance <= allowed)
         .min()
         .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        testing::{findings, unit, units},
+        unit::Content,
+    };
+    use crate::{diagnostic::Severity, ecs};
+
+    /// A task definition with these members beside the ones it needs.
+    fn with(members: &str) -> String {
+        format!(
+            r#"{{"family":"web","containerDefinitions":[{{"name":"web","image":"nginx"}}],{members}}}"#
+        )
+    }
+
+    /// A task definition whose container has these members.
+    fn container(members: &str) -> String {
+        format!(
+            r#"{{"family":"web","containerDefinitions":[{{"name":"web","image":"nginx",{members}}}]}}"#
+        )
+    }
+
+    fn errors(text: &str) -> Vec<String> {
+        let unit = unit(text);
+        let mut found = findings(&unit);
+        let mut severities = unit.diagnostics.iter().map(|found| found.severity());
+        found.retain(|_| severities.next() == Some(Severity::Error));
+        found
+    }
+
+    fn task_definition(text: &str) -> ecs::TaskDefinition {
+        let unit = unit(text);
+        assert!(!unit.diagnostics.has_errors(), "{:?}", findings(&unit));
+        match unit.content {
+            Content::Service {
+                task_definition, ..
+            } => *task_definition,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn untidy_values_are_made_plain() {
+        let plain = task_definition(&with(r#""cpu":"256","memory":"512""#));
+        for members in [
+            r#""cpu":256,"memory":512"#,
+            r#""cpu":256,"memory":"512","volumes":[],"pidMode":null,"ipcMode":"","tags":null"#,
+        ] {
+            assert_eq!(task_definition(&with(members)), plain, "{members}");
+        }
+        let plain = task_definition(&container(
+            r#""cpu":10,"essential":true,"portMappings":[{"containerPort":80}],"environment":[{"name":"A","value":"1"}]"#,
+        ));
+        for members in [
+            r#""cpu":"10","essential":"true","portMappings":[{"containerPort":"80","appProtocol":""}],"environment":[{"name":"A","value":1}]"#,
+            r#""cpu":10.0,"essential":"True","portMappings":[null,{"containerPort":8e1}],"environment":[{"name":"A","value":"1"}],"links":[],"user":"""#,
+        ] {
+            assert_eq!(task_definition(&container(members)), plain, "{members}");
+        }
+    }
+
+    #[test]
+    fn empty_strings_stay_where_they_mean_something() {
+        let found = task_definition(&container(
+            r#""command":["sh","-c",""],"environment":[{"name":"A","value":""}],"dockerLabels":{"a":""},"hostname":"""#,
+        ));
+        let container = &found.container_definitions[0];
+        assert_eq!(container.command, ["sh", "-c", ""]);
+        assert_eq!(container.environment[0].value.as_deref(), Some(""));
+        assert_eq!(container.docker_labels["a"], "");
+        assert_eq!(container.hostname, None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_at_its_place() {
+        let table: &[(String, &[&str])] = &[
+            (
+                with(r#""Cpu":"256""#),
+                &["Cpu: UnknownField: Cpu is not a member of this API"],
+            ),
+            (
+                container(r#""helthCheck":{"command":["CMD","x"]}"#),
+                &["containerDefinitions[0].helthCheck: UnknownField: containerDefinitions[0].helthCheck is not a member of this API"],
+            ),
+            (
+                container(r#""cpu":"many""#),
+                &["containerDefinitions[0].cpu: InvalidValue: many: must be a whole number"],
+            ),
+            (
+                container(r#""cpu":1.5"#),
+                &["containerDefinitions[0].cpu: InvalidValue: 1.5: must be a whole number"],
+            ),
+            (
+                container(r#""portMappings":{"containerPort":80}"#),
+                &["containerDefinitions[0].portMappings: InvalidValue: an object: must be a list"],
+            ),
+            (
+                with(r#""networkMode":"vpc""#),
+                &["networkMode: InvalidValue: vpc: must be one of bridge, host, awsvpc, none"],
+            ),
+            (
+                container(r#""environment":[{"value":"x"},{"name":"A","value":["x"]}]"#),
+                &["containerDefinitions[0].environment[1].value: InvalidValue: a list: must be a string"],
+            ),
+            (
+                container(r#""mountPoints":[{"readOnly":"<RO>"}]"#),
+                &["containerDefinitions[0].mountPoints[0].readOnly: PlaceholderNotFilled: <RO> stands where true or false is needed"],
+            ),
+            (
+                with(r#""networkMode":"${MODE}""#),
+                &["networkMode: PlaceholderNotFilled: ${MODE} stands where one of bridge, host, awsvpc, none is needed"],
+            ),
+            (
+                r#"{"family":"web","containerDefinitions":[{"name":"web"}]}"#.to_owned(),
+                &["containerDefinitions[0].image: RequiredField: image is required"],
+            ),
+            (
+                r#"{"family":"web","containerDefinitions":[]}"#.to_owned(),
+                &["containerDefinitions: RequiredField: containerDefinitions is required"],
+            ),
+            (
+                r#"{"Family":"web","ContainerDefinitions":[{"Name":"web","Image":{"Fn::Sub":"${A}/web"}}]}"#.to_owned(),
+                &["containerDefinitions[0].image: IntrinsicFunction: CloudFormation function Fn::Sub cannot be evaluated here"],
+            ),
+        ];
+        for (text, expected) in table {
+            assert_eq!(errors(text), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_member_is_named() {
+        for (text, expected) in [
+            (with(r#""Cpu":"256""#), "did you mean cpu?"),
+            (container(r#""helthCheck":{}"#), "did you mean healthCheck?"),
+            (
+                with(r#""portMappings":[]"#),
+                "AWS has it at containerDefinitions[].portMappings",
+            ),
+            (with(r#""colour":"x""#), ""),
+        ] {
+            let unit = unit(&text);
+            let found = unit.diagnostics.iter().next();
+            assert_eq!(found.unwrap().message.help(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn cloudformation_is_read_by_the_names_of_the_api() {
+        let found = task_definition(
+            r#"{"Type":"AWS::ECS::TaskDefinition","Properties":{"Family":"web","Cpu":256,"Tags":[{"Key":"A","Value":"b"}],
+               "ContainerDefinitions":[{"Name":"web","Image":"nginx","DockerSecurityOptions":["no-new-privileges"],
+               "LogConfiguration":{"LogDriver":"awslogs","Options":{"awslogs-group":"g","Mixed":1}},"Hostname":{"Ref":"AWS::NoValue"}}],
+               "Volumes":[{"Name":"v","EFSVolumeConfiguration":{"FilesystemId":"fs-1","AuthorizationConfig":{"IAM":"ENABLED"}}}]}}"#,
+        );
+        let container = &found.container_definitions[0];
+        assert_eq!(found.cpu.as_deref(), Some("256"));
+        assert_eq!(found.tags[0].key.as_deref(), Some("A"));
+        assert_eq!(container.docker_security_options, ["no-new-privileges"]);
+        assert_eq!(container.hostname, None);
+        let log = container.log_configuration.as_ref().unwrap();
+        assert_eq!(log.options["Mixed"], "1");
+        let volume = found.volumes[0].efs_volume_configuration.as_ref().unwrap();
+        assert_eq!(volume.file_system_id.as_deref(), Some("fs-1"));
+        let authorization = volume.authorization_config.as_ref().unwrap();
+        assert_eq!(authorization.iam.as_deref(), Some("ENABLED"));
+    }
+
+    #[test]
+    fn placeholders_are_filled_kept_or_missed() {
+        let text = container(
+            r#""cpu":"<CPU>","command":["sh","-c","echo ${HOME} <X>"],"environment":[{"name":"A","value":"${B}-{{ must_env `C` }}"}]"#,
+        );
+        let (units, _) = units(&[("a.json", &text)], &[("CPU", "64"), ("C", "c")]);
+        let unit = &units[0];
+        let Content::Service {
+            task_definition, ..
+        } = &unit.content
+        else {
+            panic!("{:?}", findings(unit));
+        };
+        let container = &task_definition.container_definitions[0];
+        assert_eq!(container.cpu, Some(64));
+        assert_eq!(container.environment[0].value.as_deref(), Some("${B}-c"));
+        assert_eq!(container.command[2], "echo ${HOME} <X>");
+        let kept: Vec<_> = findings(unit);
+        assert_eq!(
+            kept[0],
+            ": PlaceholdersKept: placeholders were kept as they are: X, B"
+        );
+    }
+
+    #[test]
+    fn outputs_are_read_as_requests() {
+        let text = r#"{"taskDefinition":{"taskDefinitionArn":"arn:aws:ecs:eu-west-1:123456789012:task-definition/web:3",
+            "family":"web","revision":3,"status":"ACTIVE","containerDefinitions":[{"name":"web","image":"nginx"}]},
+            "tags":[{"key":"a","value":"b"}]}"#;
+        let unit = unit(text);
+        assert!(!unit.diagnostics.has_errors());
+        let read_only = unit.diagnostics.iter();
+        let read_only = read_only.filter(|found| found.reason().name() == "ReadOnlyFieldIgnored");
+        assert_eq!(read_only.count(), 3);
+        let Content::Service {
+            task_definition,
+            revision,
+            ..
+        } = unit.content
+        else {
+            panic!("not a service");
+        };
+        assert_eq!(revision, Some(3));
+        assert_eq!(task_definition.tags[0].value.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_described_service_has_the_connections_of_its_primary_deployment() {
+        let text = r#"{"services":[{"serviceName":"web","clusterArn":"arn:aws:ecs:eu-west-1:123456789012:cluster/prod",
+            "desiredCount":1,"taskDefinition":"web","runningCount":1,"deployments":[
+              {"status":"PRIMARY","serviceConnectConfiguration":{"enabled":true,"namespace":"n"}},
+              {"status":"ACTIVE","serviceConnectConfiguration":{"enabled":false}}]}]}
+            {"family":"web","containerDefinitions":[{"name":"web","image":"nginx"}]}"#;
+        let unit = unit(text);
+        assert!(!unit.diagnostics.has_errors(), "{:?}", findings(&unit));
+        let Content::Service { request, .. } = unit.content else {
+            panic!("not a service");
+        };
+        let connect = request.service_connect_configuration.unwrap();
+        assert_eq!(connect.namespace.as_deref(), Some("n"));
+        assert!(request.cluster.unwrap().ends_with("cluster/prod"));
+    }
 }

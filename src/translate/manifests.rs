@@ -21,6 +21,10 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 #[allow(missing_docs, reason = "each variant is the kind of its name")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "objects are few, and each is printed at once"
+)]
 pub enum Object {
     ServiceAccount(ServiceAccount),
     StorageClass(StorageClass),

@@ -124,7 +124,7 @@ impl Scenario {
             }
             Request::Task(text) => {
                 let mut request: ecs::Task = parse(text);
-                request.task_definition.get_or_insert(name.clone());
+                request.task_definition.get_or_insert_with(|| name.clone());
                 let input = TaskInput {
                     name: &name,
                     request: &request,

@@ -1,10 +1,11 @@
 //! Environment variables and environment files.
 
-use super::{Arn, Scope};
+use std::collections::BTreeMap;
+
+use super::{Arn, Scope, arn::has_placeholder, secret::is_variable_name};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
-    settings::Mode,
 };
 
 /// The environment of a container, without secrets.
@@ -18,6 +19,15 @@ pub struct Environment {
     pub files: Vec<EnvironmentFile>,
 }
 
+impl Environment {
+    /// Whether it sets the variable `name`.
+    #[must_use]
+    pub fn defines(&self, name: &str) -> bool {
+        self.variables.iter().any(|(other, _)| other == name)
+            || self.files.iter().any(|f| f.variables.contains_key(name))
+    }
+}
+
 /// An environment file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvironmentFile {
@@ -25,8 +35,8 @@ pub struct EnvironmentFile {
     pub index: usize,
     /// The S3 object.
     pub arn: String,
-    /// What it holds, each name once; empty where only the operator can read it.
-    pub variables: Vec<(String, String)>,
+    /// What it holds.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// Validates `environment` and `environmentFiles`.
@@ -37,49 +47,35 @@ pub(crate) fn validate_environment(
     sink: &mut Diagnostics,
 ) -> Environment {
     let mut environment = Environment::default();
-    let at = path.field("environment");
     for (index, entry) in raw.environment.iter().enumerate() {
+        let path = path.field("environment").index(index).field("name");
         let name = entry.name.clone().unwrap_or_default();
-        if !is_variable_name(&name) {
-            sink.report(
-                at.index(index).field("name"),
-                Message::InvalidEnvironmentName { value: name },
-            );
-            continue;
-        }
-        if raw
-            .secrets
+        let same = |other: &Option<String>| other.as_ref() == Some(&name);
+        if name.is_empty() {
+            let name = "name".to_owned();
+            sink.report(path, Message::RequiredField { name });
+        } else if !is_variable_name(&name) {
+            sink.report(path, Message::InvalidEnvironmentName { value: name });
+        } else if raw.secrets.iter().any(|secret| same(&secret.name)) {
+            sink.report(path, Message::SecretEnvNameConflict { name });
+        } else if raw
+            .environment
             .iter()
-            .any(|secret| secret.name.as_ref() == Some(&name))
-        {
-            sink.report(
-                at.index(index).field("name"),
-                Message::SecretEnvNameConflict { name: name.clone() },
-            );
-        }
-        let later = raw.environment.iter().skip(index + 1);
-        if later
-            .clone()
-            .any(|other| other.name.as_ref() == Some(&name))
+            .skip(index + 1)
+            .any(|later| same(&later.name))
         {
             environment.replaced.push((index, name));
         } else {
-            environment
-                .variables
-                .push((name, entry.value.clone().unwrap_or_default()));
+            let value = entry.value.clone().unwrap_or_default();
+            environment.variables.push((name, value));
         }
     }
-    let at = path.field("environmentFiles");
     for (index, entry) in raw.environment_files.iter().enumerate() {
-        let file = environment_file(index, entry, scope, &at.index(index).field("value"), sink);
+        let path = path.field("environmentFiles").index(index).field("value");
+        let file = environment_file(index, entry, scope, &path, sink);
         environment.files.extend(file);
     }
     environment
-}
-
-/// Kubernetes takes every printable ASCII character but `=` (since 1.32).
-fn is_variable_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| matches!(c, ' '..='~') && c != '=')
 }
 
 fn environment_file(
@@ -89,64 +85,70 @@ fn environment_file(
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Option<EnvironmentFile> {
-    let Some(arn) = raw.value.clone() else {
-        sink.report(
-            path.clone(),
-            Message::RequiredField {
-                name: "value".to_owned(),
-            },
-        );
+    let arn = raw.value.clone().unwrap_or_default();
+    if arn.is_empty() {
+        let name = "value".to_owned();
+        sink.report(path.clone(), Message::RequiredField { name });
+        return None;
+    }
+    let Some(text) = scope.settings.environment_files.get(&arn) else {
+        let message = if is_env_object(&arn) {
+            Message::EnvironmentFileUnavailable { arn }
+        } else {
+            let allowed = "must be the ARN of an S3 object, arn:aws:s3:::bucket/name.env";
+            let allowed = allowed.to_owned();
+            Message::InvalidValue {
+                value: arn,
+                allowed,
+            }
+        };
+        sink.report(path.clone(), message);
         return None;
     };
-    let text = scope.settings.environment_files.get(&arn);
-    let is_object =
-        Arn::parse(&arn).is_some_and(|arn| arn.service == "s3" && arn.resource.contains('/'));
-    match text {
-        Some(text) => Some(EnvironmentFile {
-            index,
-            arn,
-            variables: variables(text),
-        }),
-        None if !is_object => {
-            let allowed = "the ARN of an S3 object, arn:aws:s3:::bucket/name.env".to_owned();
-            sink.report(
-                path.clone(),
-                Message::InvalidValue {
-                    value: arn,
-                    allowed,
-                },
-            );
-            None
-        }
-        None if scope.settings.mode == Mode::Convert => {
-            sink.report(path.clone(), Message::EnvironmentFileUnavailable { arn });
-            None
-        }
-        None => Some(EnvironmentFile {
-            index,
-            arn,
-            variables: Vec::new(),
-        }),
+    let variables = variables(text);
+    // The file becomes a Secret, whose keys have fewer characters than names of variables.
+    for name in variables.keys().filter(|name| !is_secret_key(name)) {
+        let value = name.clone();
+        sink.report(path.clone(), Message::InvalidEnvironmentName { value });
     }
+    Some(EnvironmentFile {
+        index,
+        arn,
+        variables,
+    })
 }
 
-/// The lines `NAME=VALUE` of a file, the last of each name. Lines that begin with `#`, and those that assign nothing,
-/// are read over; there is no quoting and no expansion
+/// ECS reads objects whose names end with `.env`.
+#[allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "S3 keys are case-sensitive, and ECS asks for .env"
+)]
+fn is_env_object(text: &str) -> bool {
+    has_placeholder(text)
+        || Arn::parse(text).is_some_and(|arn| {
+            arn.service == "s3"
+                && arn.resource.split_once('/').is_some_and(|(bucket, key)| {
+                    !bucket.is_empty() && key.strip_suffix(".env").is_some()
+                })
+        })
+}
+
+fn is_secret_key(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    name.len() <= 253 && name != "." && !name.starts_with("..") && name.chars().all(plain)
+}
+
+/// The lines `NAME=VALUE` of a file; the last of a name counts. Comments begin with `#`; lines without a name or a
+/// value set nothing, as in the ECS agent. There is no quoting and no expansion
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html>).
-fn variables(text: &str) -> Vec<(String, String)> {
-    let mut variables: Vec<(String, String)> = Vec::new();
-    for line in text.trim_start_matches('\u{feff}').lines() {
-        let line = line.trim_start();
-        let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) else {
-            continue;
-        };
-        if !is_variable_name(name.trim_end()) {
-            continue;
-        }
-        variables.retain(|(other, _)| other != name.trim_end());
-        variables.push((name.trim_end().to_owned(), value.to_owned()));
-    }
-    variables
+fn variables(text: &str) -> BTreeMap<String, String> {
+    text.trim_start_matches('\u{feff}')
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
+        .filter(|(name, value)| !name.is_empty() && !value.is_empty())
+        .collect()
 }
 
 #[cfg(test)]
@@ -155,19 +157,47 @@ mod tests {
 
     #[test]
     fn files_have_plain_lines() {
-        let text =
-            "\u{feff}# comment\nA=1\n B=two words \nexport\n\nA=3\nC=\"quoted\"\nD=a=b\n=x\nE=\r\n";
-        let expected = [
-            ("B", "two words "),
-            ("A", "3"),
-            ("C", "\"quoted\""),
-            ("D", "a=b"),
-            ("E", ""),
-        ];
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect();
-        assert_eq!(variables(text), expected);
+        for (text, expected) in [
+            ("A=1\nB=2\n", vec![("A", "1"), ("B", "2")]),
+            ("A=1\nA=2", vec![("A", "2")]),
+            ("# A=1\n  # B=2\n#C=3", vec![]),
+            (
+                "A=\"quoted\"\nB='single'",
+                vec![("A", "\"quoted\""), ("B", "'single'")],
+            ),
+            ("A=$HOME ${X} $(y) `z`", vec![("A", "$HOME ${X} $(y) `z`")]),
+            (
+                "URL=https://host/?a=b&c=d==",
+                vec![("URL", "https://host/?a=b&c=d==")],
+            ),
+            ("A= spaces kept ", vec![("A", " spaces kept ")]),
+            (" A =1", vec![("A", "1")]),
+            ("A=1 # not a comment", vec![("A", "1 # not a comment")]),
+            ("\u{feff}A=1\r\nB=2\r\n", vec![("A", "1"), ("B", "2")]),
+            ("export\nEMPTY=\n=nameless\n\n", vec![]),
+        ] {
+            let found = variables(text);
+            let found: Vec<(&str, &str)> = found
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.as_str()))
+                .collect();
+            assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn objects_are_named_by_their_arn() {
+        for (text, expected) in [
+            ("arn:aws:s3:::config/web/prod.env", true),
+            ("arn:aws-cn:s3:::config/prod.env", true),
+            ("arn:aws:s3:::${bucket}/prod.env", true),
+            ("<ARN of the file>", true),
+            ("arn:aws:s3:::config/prod.txt", false),
+            ("arn:aws:s3:::prod.env", false),
+            ("s3://config/prod.env", false),
+            ("prod.env", false),
+        ] {
+            assert_eq!(is_env_object(text), expected, "{text}");
+        }
     }
 }

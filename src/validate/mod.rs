@@ -15,12 +15,17 @@ mod efs;
 mod environment;
 mod firelens;
 mod health_check;
+mod hosts;
+mod linux_parameters;
 mod load_balancer;
 mod logging;
 mod mount;
 mod network;
 mod network_configuration;
 mod placement;
+mod platform;
+mod port;
+mod process;
 mod resources;
 mod role;
 mod scaling;
@@ -28,6 +33,7 @@ mod secret;
 mod security;
 mod service;
 mod service_connect;
+mod system_control;
 mod task;
 mod task_definition;
 mod task_override;
@@ -43,12 +49,17 @@ pub use efs::*;
 pub use environment::*;
 pub use firelens::*;
 pub use health_check::*;
+pub use hosts::*;
+pub use linux_parameters::*;
 pub use load_balancer::*;
 pub use logging::*;
 pub use mount::*;
 pub use network::*;
 pub use network_configuration::*;
 pub use placement::*;
+pub use platform::*;
+pub use port::*;
+pub use process::*;
 pub use resources::*;
 pub use role::*;
 pub use scaling::*;
@@ -56,6 +67,7 @@ pub use secret::*;
 pub use security::*;
 pub use service::*;
 pub use service_connect::*;
+pub use system_control::*;
 pub use task::*;
 pub use task_definition::*;
 pub use task_override::*;
@@ -73,8 +85,6 @@ pub(crate) struct Scope<'a> {
     pub(crate) fargate: bool,
     pub(crate) windows: bool,
     pub(crate) network_mode: NetworkMode,
-    /// Whether the pods end by themselves (`RunTask`) or run for ever (a service).
-    pub(crate) standalone_task: bool,
     /// The volumes that the service or task configures.
     pub(crate) configured_volumes: &'a [&'a str],
 }

@@ -130,7 +130,10 @@ mod tests {
         let mut sink = Diagnostics::new();
         let path = FieldPath::root(Subject::TaskDefinition).field("taskRoleArn");
         let role = validate_role(Some(raw), settings, &path, &mut sink);
-        let reasons: Vec<_> = sink.iter().map(|finding| finding.reason()).collect();
+        let reasons: Vec<_> = sink
+            .iter()
+            .map(crate::diagnostic::Diagnostic::reason)
+            .collect();
         match role {
             Some(role) if reasons.is_empty() => Ok((role.arn, role.name)),
             _ => Err(reasons),
@@ -261,13 +264,15 @@ mod tests {
                 fargate: false,
                 windows: false,
                 network_mode: NetworkMode::of(&request),
-                standalone_task: false,
                 configured_volumes: &[],
             };
             let mut sink = Diagnostics::new();
             let path = FieldPath::root(Subject::TaskDefinition).field("executionRoleArn");
             let role = validate_execution_role(&scope, &path, &mut sink);
-            let reasons: Vec<_> = sink.iter().map(|finding| finding.reason()).collect();
+            let reasons: Vec<_> = sink
+                .iter()
+                .map(crate::diagnostic::Diagnostic::reason)
+                .collect();
             assert_eq!(role.is_some(), expected.is_empty(), "{raw}");
             assert_eq!(reasons, expected, "{raw}");
         }

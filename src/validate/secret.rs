@@ -540,7 +540,6 @@ mod tests {
             fargate: false,
             windows: false,
             network_mode: NetworkMode::of(&request),
-            standalone_task: false,
             configured_volumes: &[],
         };
         let path = FieldPath::root(Subject::TaskDefinition);

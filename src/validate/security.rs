@@ -1,46 +1,55 @@
-//! User, capabilities, ulimits, sysctls and the other limits of a container's processes.
+//! User, privileges, security options and ulimits of a container's processes.
 
 use std::collections::BTreeMap;
 
-use super::{NetworkMode, Scope};
+use super::{
+    LinuxParameters, Scope, SystemControl, linux_parameters::validate_linux_parameters,
+    system_control::validate_system_controls,
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
 };
 
+/// The longest container name that fits the key of an annotation after `container.`.
+const MAX_NAME_WITH_ULIMITS: usize = 53;
+/// What is appended to a name that Kubernetes does not take as it is.
+const NAME_SUFFIX: usize = 9;
+
 /// The security settings and Linux parameters of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of ECS of its own"
+)]
 pub struct Security {
     /// Whether the container runs privileged.
     pub privileged: bool,
     /// Whether its root file system is read-only.
     pub read_only_root: bool,
-    /// User id, and group id if given.
-    pub user: Option<(i64, Option<i64>)>,
-    /// Capabilities that are added.
-    pub added_capabilities: Vec<String>,
-    /// Capabilities that are dropped.
-    pub dropped_capabilities: Vec<String>,
+    /// Whom it runs as, if not as the image says.
+    pub user: Option<User>,
     /// Whether processes can't gain privileges.
     pub no_new_privileges: bool,
     /// The AppArmor profile.
     pub app_armor: Option<AppArmor>,
     /// The SELinux label: `user`, `role`, `type`, `level`.
     pub se_linux: BTreeMap<String, String>,
-    /// Whether something reaps zombies.
-    pub init_process: bool,
-    /// The size of `/dev/shm` in MiB.
-    pub shared_memory_mib: Option<i64>,
-    /// File systems in memory.
-    pub tmpfs: Vec<Tmpfs>,
-    /// Swap in MiB.
-    pub max_swap_mib: Option<i64>,
-    /// 0 to 100.
-    pub swappiness: Option<i64>,
+    /// `linuxParameters`.
+    pub linux: LinuxParameters,
     /// Limits of processes.
     pub ulimits: Vec<Ulimit>,
-    /// Kernel parameters: name and value, in order.
-    pub sysctls: Vec<(String, String)>,
+    /// Kernel parameters, in order.
+    pub system_controls: Vec<SystemControl>,
+}
+
+/// `user` in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The user.
+    pub uid: i64,
+    /// The group, if given.
+    pub gid: Option<i64>,
 }
 
 /// An AppArmor profile.
@@ -48,26 +57,13 @@ pub struct Security {
 pub enum AppArmor {
     /// No confinement.
     Unconfined,
+    /// The container runtime's own profile.
+    RuntimeDefault,
     /// A profile that is loaded on the node.
     Localhost(String),
 }
 
-/// A file system in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tmpfs {
-    /// The position in `tmpfs`.
-    pub index: usize,
-    /// Where it is mounted.
-    pub container_path: String,
-    /// Its size in MiB.
-    pub size_mib: i64,
-    /// Whether it is read-only.
-    pub read_only: bool,
-    /// Positions and texts of mount options that Kubernetes does not have.
-    pub other_options: Vec<(usize, String)>,
-}
-
-/// One limit of processes.
+/// One limit of processes; -1 stands for none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ulimit {
     /// For instance `nofile`.
@@ -85,251 +81,143 @@ pub(crate) fn validate_security(
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Security {
-    let mut security = Security {
-        privileged: raw.privileged.unwrap_or(false),
-        read_only_root: raw.readonly_root_filesystem.unwrap_or(false),
-        ..Security::default()
-    };
     if scope.windows {
-        windows(raw, path, sink);
-        return security;
+        reject_on_windows(raw, path, sink);
+        return Security::default();
     }
-    if security.privileged && scope.fargate {
+    let privileged = raw.privileged.unwrap_or(false);
+    if privileged && scope.fargate {
         sink.report(path.field("privileged"), Message::FargatePrivileged);
     }
-    if let Some(text) = raw.user.as_deref() {
-        security.user = user(text);
-        if security.user.is_none() {
-            sink.report(
-                path.field("user"),
-                Message::NamedUserUnsupported {
-                    value: text.to_owned(),
-                },
-            );
+    let mut security = Security {
+        privileged,
+        read_only_root: raw.readonly_root_filesystem.unwrap_or(false),
+        user: validate_user(raw.user.as_deref(), &path.field("user"), sink),
+        linux: validate_linux_parameters(raw, scope, &path.field("linuxParameters"), sink),
+        ulimits: ulimits(raw, &path.field("ulimits"), sink),
+        system_controls: validate_system_controls(
+            &raw.system_controls,
+            scope,
+            &path.field("systemControls"),
+            sink,
+        ),
+        ..Security::default()
+    };
+    let path = path.field("dockerSecurityOptions");
+    let mut fargate = scope.fargate;
+    for (index, option) in raw.docker_security_options.iter().enumerate() {
+        if is_credential_spec(option) {
+            sink.report(path.index(index), Message::GmsaUnsupported);
+        } else if scope.fargate {
+            // Once for the whole list.
+            if std::mem::take(&mut fargate) {
+                let field = "dockerSecurityOptions".to_owned();
+                sink.report(path.clone(), Message::FargateUnsupportedParameter { field });
+            }
+        } else if let Err(message) = security_option(option, &mut security) {
+            sink.report(path.index(index), message);
         }
     }
-    if let Some(parameters) = &raw.linux_parameters {
-        linux_parameters(
-            parameters,
-            raw,
-            scope,
-            &mut security,
-            &path.field("linuxParameters"),
-            sink,
-        );
-    }
-    docker_options(raw, scope, &mut security, path, sink);
-    security.ulimits = ulimits(raw, path, sink);
-    security.sysctls = sysctls(raw, scope, path, sink);
     security
 }
 
 /// What Windows containers do not have.
-fn windows(raw: &ecs::ContainerDefinition, path: &FieldPath, sink: &mut Diagnostics) {
+fn reject_on_windows(raw: &ecs::ContainerDefinition, path: &FieldPath, sink: &mut Diagnostics) {
     for (field, given) in [
+        ("disableNetworking", raw.disable_networking == Some(true)),
+        ("dnsSearchDomains", !raw.dns_search_domains.is_empty()),
+        ("dnsServers", !raw.dns_servers.is_empty()),
+        ("extraHosts", !raw.extra_hosts.is_empty()),
+        ("links", !raw.links.is_empty()),
+        ("linuxParameters", raw.linux_parameters.is_some()),
         ("privileged", raw.privileged == Some(true)),
         (
             "readonlyRootFilesystem",
             raw.readonly_root_filesystem == Some(true),
         ),
-        ("user", raw.user.is_some()),
-        ("linuxParameters", raw.linux_parameters.is_some()),
-        ("dnsServers", !raw.dns_servers.is_empty()),
-        ("dnsSearchDomains", !raw.dns_search_domains.is_empty()),
-        ("extraHosts", !raw.extra_hosts.is_empty()),
-        ("links", !raw.links.is_empty()),
-        ("ulimits", !raw.ulimits.is_empty()),
         ("systemControls", !raw.system_controls.is_empty()),
-        ("disableNetworking", raw.disable_networking == Some(true)),
+        ("ulimits", !raw.ulimits.is_empty()),
+        ("user", raw.user.is_some()),
     ] {
         if given {
-            let message = Message::WindowsUnsupportedParameter {
-                field: field.to_owned(),
-            };
-            sink.report(path.field(field), message);
+            let path = path.field(field);
+            let field = field.to_owned();
+            sink.report(path, Message::WindowsUnsupportedParameter { field });
         }
     }
     for (index, option) in raw.docker_security_options.iter().enumerate() {
         let path = path.field("dockerSecurityOptions").index(index);
-        let message = if option.starts_with("credentialspec:") {
+        let message = if is_credential_spec(option) {
             Message::GmsaUnsupported
         } else {
-            Message::WindowsUnsupportedParameter {
-                field: option.clone(),
-            }
+            let field = format!("security option {option}");
+            Message::WindowsUnsupportedParameter { field }
         };
         sink.report(path, message);
     }
 }
 
+fn is_credential_spec(option: &str) -> bool {
+    option.starts_with("credentialspec:")
+}
+
+fn validate_user(raw: Option<&str>, path: &FieldPath, sink: &mut Diagnostics) -> Option<User> {
+    let text = raw?;
+    let user = user(text);
+    if user.is_none() {
+        let value = text.to_owned();
+        sink.report(path.clone(), Message::NamedUserUnsupported { value });
+    }
+    user
+}
+
 /// `uid[:gid]`, where `root` stands for 0.
-fn user(text: &str) -> Option<(i64, Option<i64>)> {
+fn user(text: &str) -> Option<User> {
     let id = |text: &str| match text {
         "root" => Some(0),
-        _ => text
-            .parse()
-            .ok()
-            .filter(|id| (0..=i64::from(i32::MAX)).contains(id)),
+        _ if !text.chars().all(|c| c.is_ascii_digit()) => None,
+        _ => text.parse().ok().filter(|id| *id <= i64::from(i32::MAX)),
     };
     match text.split_once(':') {
-        Some((user, group)) => Some((id(user)?, Some(id(group)?))),
-        None => Some((id(text)?, None)),
+        Some((user, group)) => Some(User {
+            uid: id(user)?,
+            gid: Some(id(group)?),
+        }),
+        None => Some(User {
+            uid: id(text)?,
+            gid: None,
+        }),
     }
 }
 
-fn linux_parameters(
-    raw: &ecs::LinuxParameters,
-    container: &ecs::ContainerDefinition,
-    scope: &Scope<'_>,
-    security: &mut Security,
-    path: &FieldPath,
-    sink: &mut Diagnostics,
-) {
-    if let Some(capabilities) = &raw.capabilities {
-        security.added_capabilities.clone_from(&capabilities.add);
-        security.dropped_capabilities.clone_from(&capabilities.drop);
-        for (index, value) in capabilities.add.iter().enumerate() {
-            if scope.fargate && value != "SYS_PTRACE" {
-                let path = path.field("capabilities").field("add").index(index);
-                sink.report(
-                    path,
-                    Message::FargateCapability {
-                        value: value.clone(),
-                    },
-                );
+/// Takes over one of Docker's security options, which are `name`, `name:value` or `name=value`.
+fn security_option(option: &str, security: &mut Security) -> Result<(), Message> {
+    let value = option.to_owned();
+    let (name, rest) = option.split_once([':', '=']).unwrap_or((option, ""));
+    let label = rest.split_once([':', '=']);
+    match (name, rest) {
+        ("no-new-privileges", "false") => return Ok(()),
+        ("no-new-privileges", "" | "true") | ("apparmor" | "label", _)
+            if security.privileged && !rest.starts_with("disable") =>
+        {
+            return Err(Message::SecurityOptionConflict { value });
+        }
+        ("no-new-privileges", "" | "true") => security.no_new_privileges = true,
+        ("apparmor", "unconfined") => security.app_armor = Some(AppArmor::Unconfined),
+        // The profile that Docker loads itself; each runtime has its own.
+        ("apparmor", "docker-default") => security.app_armor = Some(AppArmor::RuntimeDefault),
+        ("apparmor", profile) if !profile.is_empty() => {
+            security.app_armor = Some(AppArmor::Localhost(profile.to_owned()));
+        }
+        ("label", _) => match label {
+            Some((part @ ("user" | "role" | "type" | "level"), text)) if !text.is_empty() => {
+                security.se_linux.insert(part.to_owned(), text.to_owned());
             }
-        }
+            _ => return Err(Message::SecurityOptionUnsupported { value }),
+        },
+        _ => return Err(Message::SecurityOptionUnsupported { value }),
     }
-    for (field, given) in [
-        ("sharedMemorySize", raw.shared_memory_size.is_some()),
-        ("maxSwap", raw.max_swap.is_some()),
-        ("swappiness", raw.swappiness.is_some()),
-    ] {
-        if given && scope.fargate {
-            let message = Message::FargateUnsupportedParameter {
-                field: field.to_owned(),
-            };
-            sink.report(path.field(field), message);
-        }
-    }
-    security.init_process = raw.init_process_enabled.unwrap_or(false);
-    security.shared_memory_mib = raw.shared_memory_size.filter(|size| *size > 0);
-    security.max_swap_mib = raw.max_swap;
-    security.swappiness = raw.swappiness;
-    let at = path.field("tmpfs");
-    for (index, entry) in raw.tmpfs.iter().enumerate() {
-        let file_system = tmpfs(index, entry, container, &at.index(index), sink);
-        let again = security
-            .tmpfs
-            .iter()
-            .any(|other| other.container_path == file_system.container_path);
-        if again {
-            sink.report(
-                at.index(index).field("containerPath"),
-                Message::DuplicateMountPath {
-                    value: file_system.container_path.clone(),
-                    name: container.name.clone().unwrap_or_default(),
-                },
-            );
-        }
-        security.tmpfs.push(file_system);
-    }
-}
-
-fn tmpfs(
-    index: usize,
-    raw: &ecs::Tmpfs,
-    container: &ecs::ContainerDefinition,
-    path: &FieldPath,
-    sink: &mut Diagnostics,
-) -> Tmpfs {
-    let container_path = raw.container_path.clone().unwrap_or_default();
-    if !container_path.starts_with('/') || container_path.contains(':') {
-        let allowed = "an absolute path without :".to_owned();
-        let value = container_path.clone();
-        sink.report(
-            path.field("containerPath"),
-            Message::InvalidValue { value, allowed },
-        );
-    }
-    if container
-        .mount_points
-        .iter()
-        .any(|mount| mount.container_path.as_ref() == Some(&container_path))
-    {
-        sink.report(
-            path.field("containerPath"),
-            Message::DuplicateMountPath {
-                value: container_path.clone(),
-                name: container.name.clone().unwrap_or_default(),
-            },
-        );
-    }
-    let known = |option: &str| matches!(option, "ro" | "rw" | "defaults");
-    Tmpfs {
-        index,
-        container_path,
-        size_mib: raw.size.unwrap_or(1).max(1),
-        read_only: raw.mount_options.iter().any(|option| option == "ro"),
-        other_options: raw
-            .mount_options
-            .iter()
-            .enumerate()
-            .filter(|(_, option)| !known(option))
-            .map(|(index, option)| (index, option.clone()))
-            .collect(),
-    }
-}
-
-fn docker_options(
-    raw: &ecs::ContainerDefinition,
-    scope: &Scope<'_>,
-    security: &mut Security,
-    path: &FieldPath,
-    sink: &mut Diagnostics,
-) {
-    let path = path.field("dockerSecurityOptions");
-    if scope.fargate && !raw.docker_security_options.is_empty() {
-        let field = "dockerSecurityOptions".to_owned();
-        sink.report(path, Message::FargateUnsupportedParameter { field });
-        return;
-    }
-    for (index, option) in raw.docker_security_options.iter().enumerate() {
-        let at = path.index(index);
-        let value = option.clone();
-        if security.privileged && !option.starts_with("credentialspec:") {
-            sink.report(at, Message::SecurityOptionConflict { value });
-            continue;
-        }
-        let (name, rest) = option.split_once([':', '=']).unwrap_or((option, ""));
-        match (name, rest) {
-            ("no-new-privileges", "" | "true") => {
-                // The API server refuses this together with a capability that allows everything.
-                if security
-                    .added_capabilities
-                    .iter()
-                    .any(|added| matches!(added.as_str(), "SYS_ADMIN" | "ALL"))
-                {
-                    sink.report(at, Message::SecurityOptionUnsupported { value });
-                } else {
-                    security.no_new_privileges = true;
-                }
-            }
-            ("no-new-privileges", "false") => {}
-            ("apparmor", "unconfined") => security.app_armor = Some(AppArmor::Unconfined),
-            ("apparmor", profile) if !profile.is_empty() => {
-                security.app_armor = Some(AppArmor::Localhost(profile.to_owned()));
-            }
-            ("label", label) => match label.split_once(':') {
-                Some((part @ ("user" | "role" | "type" | "level"), value)) => {
-                    security.se_linux.insert(part.to_owned(), value.to_owned());
-                }
-                _ => sink.report(at, Message::SecurityOptionUnsupported { value }),
-            },
-            ("credentialspec", _) => sink.report(at, Message::GmsaUnsupported),
-            _ => sink.report(at, Message::SecurityOptionUnsupported { value }),
-        }
-    }
+    Ok(())
 }
 
 fn ulimits(
@@ -337,19 +225,28 @@ fn ulimits(
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Vec<Ulimit> {
-    let path = path.field("ulimits");
-    let mut ulimits = Vec::new();
+    let name = raw.name.clone().unwrap_or_default();
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let max = if name.chars().all(plain) {
+        MAX_NAME_WITH_ULIMITS
+    } else {
+        MAX_NAME_WITH_ULIMITS - NAME_SUFFIX
+    };
+    if !raw.ulimits.is_empty() && name.len() > max {
+        let value = name;
+        let allowed =
+            format!("the name of a container with ulimits must have at most {max} characters here");
+        sink.report(path.clone(), Message::InvalidValue { value, allowed });
+    }
+    let mut ulimits = Vec::with_capacity(raw.ulimits.len());
     for (index, entry) in raw.ulimits.iter().enumerate() {
-        let (soft, hard) = (entry.soft_limit.unwrap_or(0), entry.hard_limit.unwrap_or(0));
-        // -1 stands for no limit.
-        if hard >= 0 && (soft > hard || soft < 0) {
-            sink.report(
-                path.index(index).field("softLimit"),
-                Message::InvalidValue {
-                    value: soft.to_string(),
-                    allowed: format!("at most the hard limit {hard}"),
-                },
-            );
+        let soft = entry.soft_limit.unwrap_or(0);
+        let hard = entry.hard_limit.unwrap_or(0);
+        if unlimited(soft) > unlimited(hard) {
+            let value = soft.to_string();
+            let allowed = format!("must not exceed the hard limit {hard}");
+            let path = path.index(index).field("softLimit");
+            sink.report(path, Message::InvalidValue { value, allowed });
         }
         let name = entry.name.clone().unwrap_or_default();
         ulimits.push(Ulimit { name, soft, hard });
@@ -357,37 +254,9 @@ fn ulimits(
     ulimits
 }
 
-fn sysctls(
-    raw: &ecs::ContainerDefinition,
-    scope: &Scope<'_>,
-    path: &FieldPath,
-    sink: &mut Diagnostics,
-) -> Vec<(String, String)> {
-    let path = path.field("systemControls");
-    let mut sysctls = Vec::new();
-    for (index, entry) in raw.system_controls.iter().enumerate() {
-        let name = entry.namespace.clone().unwrap_or_default();
-        let at = path.index(index).field("namespace");
-        let plain = |c: char| {
-            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '/')
-        };
-        if name.is_empty() || !name.chars().all(plain) {
-            let allowed = "a kernel parameter such as net.core.somaxconn".to_owned();
-            sink.report(
-                at,
-                Message::InvalidValue {
-                    value: name,
-                    allowed,
-                },
-            );
-            continue;
-        }
-        if scope.network_mode == NetworkMode::Host && name.starts_with("net.") {
-            sink.report(at, Message::SysctlWithHostNetwork);
-        }
-        sysctls.push((name, entry.value.clone().unwrap_or_default()));
-    }
-    sysctls
+/// A limit as a number that can be compared.
+fn unlimited(limit: i64) -> u64 {
+    u64::try_from(limit).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -396,19 +265,120 @@ mod tests {
 
     #[test]
     fn users_are_numbers_or_root() {
+        let user_of = |uid, gid| Some(User { uid, gid });
         for (text, expected) in [
-            ("1000", Some((1000, None))),
-            ("1000:2000", Some((1000, Some(2000)))),
-            ("root", Some((0, None))),
-            ("root:root", Some((0, Some(0)))),
-            ("0:0", Some((0, Some(0)))),
+            ("1000", user_of(1000, None)),
+            ("1000:2000", user_of(1000, Some(2000))),
+            ("root", user_of(0, None)),
+            ("root:root", user_of(0, Some(0))),
+            ("0:0", user_of(0, Some(0))),
+            ("1000:root", user_of(1000, Some(0))),
+            ("2147483647", user_of(2_147_483_647, None)),
+            ("2147483648", None),
             ("nginx", None),
             ("1000:nginx", None),
             ("nginx:1000", None),
+            ("1000:", None),
+            (":1000", None),
             ("-1", None),
+            ("+1", None),
+            ("1:2:3", None),
             ("", None),
         ] {
             assert_eq!(user(text), expected, "{text}");
         }
+    }
+
+    /// The settings that these options make, or the reason of the first that is rejected.
+    fn given(options: &[&str], privileged: bool) -> Result<Security, &'static str> {
+        let mut security = Security {
+            privileged,
+            ..Security::default()
+        };
+        for option in options {
+            security_option(option, &mut security).map_err(|message| message.reason().name())?;
+        }
+        Ok(security)
+    }
+
+    #[test]
+    fn security_options_are_dockers() {
+        for option in [
+            "no-new-privileges",
+            "no-new-privileges:true",
+            "no-new-privileges=true",
+        ] {
+            assert!(
+                given(&[option], false).is_ok_and(|s| s.no_new_privileges),
+                "{option}"
+            );
+            assert_eq!(
+                given(&[option], true),
+                Err("SecurityOptionConflict"),
+                "{option}"
+            );
+        }
+        assert!(given(&["no-new-privileges:false"], true).is_ok_and(|s| !s.no_new_privileges));
+        for (option, profile) in [
+            ("apparmor:shop", AppArmor::Localhost("shop".to_owned())),
+            ("apparmor=shop", AppArmor::Localhost("shop".to_owned())),
+            ("apparmor:unconfined", AppArmor::Unconfined),
+            ("apparmor:docker-default", AppArmor::RuntimeDefault),
+        ] {
+            assert!(
+                given(&[option], false).is_ok_and(|s| s.app_armor == Some(profile)),
+                "{option}"
+            );
+            assert_eq!(
+                given(&[option], true),
+                Err("SecurityOptionConflict"),
+                "{option}"
+            );
+        }
+        let label = given(
+            &[
+                "label:user:u",
+                "label:role:r",
+                "label=type:t",
+                "label:level:s0:c1,c2",
+            ],
+            false,
+        );
+        let label = label.map(|security| security.se_linux.into_iter().collect::<Vec<_>>());
+        let expected = [
+            ("level", "s0:c1,c2"),
+            ("role", "r"),
+            ("type", "t"),
+            ("user", "u"),
+        ];
+        let expected = expected.map(|(part, text)| (part.to_owned(), text.to_owned()));
+        assert_eq!(label, Ok(expected.to_vec()));
+    }
+
+    #[test]
+    fn security_options_that_kubernetes_does_not_have_are_rejected() {
+        for option in [
+            "label:disable",
+            "label:color:red",
+            "label:type:",
+            "apparmor:",
+            "seccomp=unconfined",
+            "seccomp:/profile.json",
+            "systempaths=unconfined",
+            "no-new-privileges:maybe",
+            "",
+        ] {
+            assert_eq!(
+                given(&[option], false),
+                Err("SecurityOptionUnsupported"),
+                "{option}"
+            );
+        }
+    }
+
+    #[test]
+    fn minus_one_is_no_limit() {
+        assert!(unlimited(-1) > unlimited(i64::MAX));
+        assert!(unlimited(1) > unlimited(0));
     }
 }

@@ -101,6 +101,10 @@ pub fn validate_service(
     }
 }
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "one call for each part, and the service that they make"
+)]
 fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> Service {
     let raw = input.request;
     let root = FieldPath::root(Subject::Service);
@@ -198,7 +202,6 @@ fn definition(
     validate_task_definition(
         input.task_definition,
         capacity.asks_for_fargate(),
-        false,
         &configured_volumes,
         settings,
         sink,

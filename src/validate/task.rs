@@ -126,11 +126,10 @@ fn overridden_definition(
     sink: &mut Diagnostics,
 ) -> (TaskDefinition, Overridden) {
     let raw = input.request;
+    let none = ecs::TaskOverride::default();
     let (definition, overridden) = apply_overrides(
         input.task_definition.request,
-        raw.overrides
-            .as_ref()
-            .unwrap_or(&ecs::TaskOverride::default()),
+        raw.overrides.as_ref().unwrap_or(&none),
         &FieldPath::root(Subject::Task).field("overrides"),
         sink,
     );
@@ -143,14 +142,8 @@ fn overridden_definition(
         request: &definition,
         revision: input.task_definition.revision,
     };
-    let task_definition = validate_task_definition(
-        input,
-        asks_for_fargate,
-        true,
-        &configured_volumes,
-        settings,
-        sink,
-    );
+    let task_definition =
+        validate_task_definition(input, asks_for_fargate, &configured_volumes, settings, sink);
     (task_definition, overridden)
 }
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Container, Graph, Network, NetworkMode, PlacementConstraint, Role, Scope, TaskSize, Volume,
-    validate_container, validate_execution_role, validate_graph, validate_network, validate_role,
-    validate_task_constraints, validate_task_size, validate_volumes,
+    Container, Graph, NamespaceMode, Network, NetworkMode, PlacementConstraint, Platform, Role,
+    Scope, TaskSize, Volume, is_windows, validate_container, validate_execution_role,
+    validate_graph, validate_ipc_mode, validate_network, validate_pid_mode, validate_platform,
+    validate_role, validate_sandbox, validate_task_constraints, validate_task_fields,
+    validate_task_size, validate_volumes,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
@@ -61,102 +63,24 @@ pub struct TaskDefinition {
     pub tags: BTreeMap<String, String>,
 }
 
-/// `runtimePlatform`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Platform {
-    /// The operating system, if one is asked for.
-    pub os: Option<OperatingSystem>,
-    /// The processor architecture, if one is asked for.
-    pub architecture: Option<Architecture>,
-}
-
-/// An operating system that nodes can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OperatingSystem {
-    /// Any Linux.
-    Linux,
-    /// A Windows Server with this build.
-    Windows(WindowsBuild),
-}
-
-/// The Windows Server builds that Kubernetes nodes can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WindowsBuild {
-    /// 10.0.17763
-    Server2019,
-    /// 10.0.20348
-    Server2022,
-    /// 10.0.26100
-    Server2025,
-}
-
-impl WindowsBuild {
-    /// The build of an `operatingSystemFamily` such as `WINDOWS_SERVER_2022_CORE`; `None` for builds that EKS does
-    /// not have.
-    #[must_use]
-    pub fn of_family(family: &str) -> Option<Self> {
-        let edition = family.strip_prefix("WINDOWS_SERVER_")?;
-        match edition.split('_').next()? {
-            "2019" => Some(Self::Server2019),
-            "2022" => Some(Self::Server2022),
-            "2025" => Some(Self::Server2025),
-            _ => None,
-        }
-    }
-
-    /// The value of the node label `node.kubernetes.io/windows-build`.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Server2019 => "10.0.17763",
-            Self::Server2022 => "10.0.20348",
-            Self::Server2025 => "10.0.26100",
-        }
-    }
-}
-
-/// A processor architecture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Architecture {
-    /// `X86_64`
-    Amd64,
-    /// `ARM64`
-    Arm64,
-}
-
-/// `pidMode` and `ipcMode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NamespaceMode {
-    /// The host's namespace.
-    Host,
-    /// One namespace for the containers of the task.
-    Task,
-    /// A namespace for each container (`ipcMode` alone).
-    None,
-}
-
 /// Validates a task definition for a service or a task that may ask for Fargate itself.
 pub(crate) fn validate_task_definition(
     input: TaskDefinitionInput<'_>,
     asks_for_fargate: bool,
-    standalone_task: bool,
     configured_volumes: &[&str],
     settings: &Settings,
     sink: &mut Diagnostics,
 ) -> TaskDefinition {
     let request = input.request;
     let root = FieldPath::root(Subject::TaskDefinition);
+    let compatibilities = &request.requires_compatibilities;
+    let fargate = asks_for_fargate || compatibilities.iter().any(|c| c == "FARGATE");
     let scope = Scope {
         settings,
         request,
-        fargate: asks_for_fargate
-            || request
-                .requires_compatibilities
-                .iter()
-                .any(|c| c == "FARGATE"),
-        windows: super::container::is_windows(request),
-        network_mode: NetworkMode::of(request),
-        standalone_task,
+        fargate,
+        windows: is_windows(request),
+        network_mode: NetworkMode::in_force(request, fargate),
         configured_volumes,
     };
     if request.container_definitions.is_empty() {
@@ -176,7 +100,7 @@ pub(crate) fn validate_task_definition(
             validate_container(index, raw, &scope, &path, sink)
         })
         .collect();
-    super::container::validate_task_fields(&scope, &root, sink);
+    validate_task_fields(&scope, &root, sink);
     TaskDefinition {
         family: request.family.clone().unwrap_or_default(),
         revision: input.revision.unwrap_or(1),
@@ -184,7 +108,7 @@ pub(crate) fn validate_task_definition(
         volumes: validate_volumes(&scope, sink),
         network: validate_network(&scope, sink),
         size: validate_task_size(&scope, sink),
-        platform: super::container::platform(&scope),
+        platform: validate_platform(&scope, &root, sink),
         fargate: scope.fargate,
         task_role: validate_role(
             request.task_role_arn.as_deref(),
@@ -193,14 +117,14 @@ pub(crate) fn validate_task_definition(
             sink,
         ),
         execution_role: validate_execution_role(&scope, &root.field("executionRoleArn"), sink),
-        pid_mode: super::container::namespace_mode(request.pid_mode.as_deref()),
-        ipc_mode: super::container::namespace_mode(request.ipc_mode.as_deref()),
+        pid_mode: validate_pid_mode(&scope, &root, sink),
+        ipc_mode: validate_ipc_mode(&scope, &root, sink),
         constraints: validate_task_constraints(&scope, sink),
         ephemeral_storage_gib: request
             .ephemeral_storage
             .as_ref()
             .and_then(|e| e.size_in_gi_b),
-        isolated_sandbox: super::container::isolated_sandbox(request),
+        isolated_sandbox: validate_sandbox(&scope, &root, sink),
         tags: tags(&request.tags),
         containers,
     }

@@ -108,7 +108,7 @@ fn check(case: &Path, update: bool) -> Option<String> {
     let run = program::run(case, &all);
     let status = run
         .status
-        .map_or("killed".to_owned(), |code| code.to_string());
+        .map_or_else(|| "killed".to_owned(), |code| code.to_string());
     let expected_status = if status == "0" {
         ""
     } else {

@@ -1,13 +1,32 @@
 //! Tests of the whole program that need no cluster.
+#![allow(
+    clippy::collapsible_match,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::or_fun_call,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::print_stdout,
+    clippy::reversed_empty_ranges,
+    clippy::unwrap_used,
+    clippy::zero_sized_map_values,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails by panicking"
+)]
 
 mod cases;
 mod cli;
 mod coverage;
 mod diff;
+mod fields;
 mod generate;
+mod generated;
 mod library;
 mod program;
 mod properties;
+mod readme;
 mod schema;
 mod sense;
+mod tidy;
 mod yaml;

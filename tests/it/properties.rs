@@ -107,10 +107,10 @@ proptest! {
         let settings = Settings::default();
         let mut quoted = requests.clone();
         quote(&mut quoted.task_definition, Api::TaskDefinition.tree());
-        for service in &mut quoted.service {
+        if let Some(service) = &mut quoted.service {
             quote(service, Api::Service.tree());
         }
-        for task in &mut quoted.task {
+        if let Some(task) = &mut quoted.task {
             quote(task, Api::Task.tree());
         }
         let plain = convert(texts(&requests), &settings);
@@ -123,7 +123,7 @@ proptest! {
         let settings = Settings::default();
         let mut padded = requests.clone();
         pad(&mut padded.task_definition, Api::TaskDefinition.tree());
-        for service in &mut padded.service {
+        if let Some(service) = &mut padded.service {
             pad(service, Api::Service.tree());
         }
         let plain = convert(texts(&requests), &settings);
@@ -173,11 +173,11 @@ proptest! {
         let extensions = crd::ServiceExtensions::default();
         let input = ServiceInput { request: &service, extensions: &extensions, task_definition };
         if let Ok(service) = validate_service(&input, &settings) {
-            translate_service(&service, &settings);
+            let _objects = translate_service(&service, &settings);
         }
         let input = TaskInput { name: "task", request: &task, task_definition };
         if let Ok(task) = validate_task(&input, &settings) {
-            translate_task(&task, &settings);
+            let _objects = translate_task(&task, &settings);
         }
     }
 }

@@ -67,6 +67,10 @@ pub fn strings(field: &Field) -> Vec<&'static str> {
         }
         "containerName" | "sourceContainer" => &CONTAINERS,
         "sourceVolume" => &VOLUMES,
+        "add" | "drop" if field.path.contains("capabilities") => &["SYS_PTRACE", "NET_RAW"],
+        "dnsSearchDomains" => &["example.com", "internal"],
+        "dockerSecurityOptions" => &["no-new-privileges", "apparmor:shop", "label:type:web_t"],
+        "containerPath" if field.path.contains("tmpfs") => &["/run/a", "/run/b", "/tmp"],
         "containerPath" | "mountPath" => &["/data", "/var/lib/app", "/tmp", "/data/inner"],
         "sourcePath" => &["/mnt/data", "/var/run/docker.sock"],
         "rootDirectory" => &["/", "/export"],

@@ -8,11 +8,22 @@ use crate::{
     run::{cargo, execute},
 };
 
-/// Writes `docs/fields.md` and `docs/reasons.md`.
+/// Writes `docs/fields.md`, `docs/reasons.md` and the examples of `README.md`.
 ///
 /// # Errors
 ///
 /// When the tests do not build.
 pub fn run(_args: &[String]) -> Result<()> {
-    execute(cargo(["test", "--quiet", "--test", "it", "generated::"]).env("UPDATE_DOCS", "1"))
+    execute(
+        cargo([
+            "test",
+            "--quiet",
+            "--test",
+            "it",
+            "--",
+            "generated::",
+            "readme::",
+        ])
+        .env("UPDATE_DOCS", "1"),
+    )
 }

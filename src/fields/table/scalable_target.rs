@@ -17,7 +17,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field { path: "SuspendedState.DynamicScalingInSuspended", kind: Kind::Boolean, outcome: Outcome::Translated, target: "`behavior.scaleDown.selectPolicy: Disabled`", rule: "the operator's step scaling stops too", shape: "SuspendedState", ..FIELD },
     Field { path: "SuspendedState.DynamicScalingOutSuspended", kind: Kind::Boolean, outcome: Outcome::Translated, target: "`behavior.scaleUp.selectPolicy: Disabled`", rule: "the operator's step scaling stops too", shape: "SuspendedState", ..FIELD },
     Field { path: "SuspendedState.ScheduledScalingSuspended", kind: Kind::Boolean, outcome: Outcome::Translated, target: "the operator leaves scheduled actions out", shape: "SuspendedState", ..FIELD },
-    Field { path: "Tags", kind: Kind::StringMap, outcome: Outcome::Translated, target: "annotation", shape: "RegisterScalableTarget", ..FIELD },
+    Field { path: "Tags", kind: Kind::StringMap, outcome: Outcome::Noted, reasons: &[Reason::ScalableTargetTagsIgnored], shape: "RegisterScalableTarget", ..FIELD },
 ];
 
 /// What holds for members as a whole.
@@ -25,4 +25,5 @@ pub(super) const FIELDS: &[Field] = &[
 pub(super) const RULES: &[Rule] = &[
     Rule { path: "RoleARN", always: Some(Reason::AutoScalingRoleUnused), ..RULE },
     Rule { path: "SuspendedState.ScheduledScalingSuspended", needs_controller: Some("there are no scheduled actions"), ..RULE },
+    Rule { path: "Tags", always: Some(Reason::ScalableTargetTagsIgnored), ..RULE },
 ];

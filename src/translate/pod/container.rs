@@ -1,8 +1,8 @@
-//! Image, command and arguments of each container, and what concerns the pod as a whole.
+//! Image, command and arguments of each container.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, PodOS, PodSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec};
 use serde_json::json;
 
 use super::{Draft, Plan};
@@ -10,16 +10,10 @@ use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::ImagePullPolicy,
     translate::{Context, LABEL_LENGTH, Manifests, escape_dollars, kname},
-    validate::{self, Architecture, OperatingSystem, Platform},
+    validate::{self, TaskVariable},
 };
 
-/// Variables that ECS sets and Kubernetes does not; a container that reads one waits for something that never comes.
-const METADATA_VARIABLES: [&str; 4] = [
-    "ECS_CONTAINER_METADATA_URI",
-    "ECS_AGENT_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_EXECUTION_ENV",
-];
+/// The annotation with the Docker labels of all containers.
 const DOCKER_LABELS: &str = "ecs-operator.dev/docker-labels";
 
 /// The path of a container of the task definition.
@@ -47,18 +41,15 @@ pub(super) fn draft(cx: &Context<'_>, plan: Plan, notes: &mut Diagnostics) -> Dr
         restart_policy: cx.is_task().then(|| "Never".to_owned()),
         ..PodSpec::default()
     };
-    let mut draft = Draft {
+    for source in &cx.task_definition.containers {
+        report(source, notes);
+    }
+    Draft {
         annotations: docker_labels(cx),
         spec,
         plan,
         objects: Manifests::default(),
-    };
-    platform(cx, &mut draft);
-    sandbox(cx, &mut draft, notes);
-    for source in &cx.task_definition.containers {
-        report(source, notes);
     }
-    draft
 }
 
 fn container(cx: &Context<'_>, source: &validate::Container) -> Container {
@@ -68,6 +59,7 @@ fn container(cx: &Context<'_>, source: &validate::Container) -> Container {
         working_directory,
         interactive,
         pseudo_terminal,
+        task_variables: _,
     } = &source.process;
     let escaped = |words: &[String]| -> Option<Vec<String>> {
         (!words.is_empty()).then(|| {
@@ -93,7 +85,7 @@ fn container(cx: &Context<'_>, source: &validate::Container) -> Container {
 /// A digest names one content for ever, so that the default, IfNotPresent, is right for it.
 fn pull_policy(policy: ImagePullPolicy, image: &str) -> Option<String> {
     match policy {
-        ImagePullPolicy::AlwaysForTags if image.contains("@sha256:") => None,
+        _ if image.contains("@sha256:") => None,
         ImagePullPolicy::AlwaysForTags => Some("Always".to_owned()),
         ImagePullPolicy::IfNotPresent => Some("IfNotPresent".to_owned()),
     }
@@ -114,61 +106,6 @@ fn docker_labels(cx: &Context<'_>) -> BTreeMap<String, String> {
     }
 }
 
-/// The nodes that can run the images.
-fn platform(cx: &Context<'_>, draft: &mut Draft) {
-    let Platform { os, architecture } = cx.task_definition.platform;
-    let mut selector = BTreeMap::new();
-    if let Some(architecture) = architecture {
-        let value = match architecture {
-            Architecture::Amd64 => "amd64",
-            Architecture::Arm64 => "arm64",
-        };
-        selector.insert("kubernetes.io/arch".to_owned(), value.to_owned());
-    }
-    match os {
-        Some(OperatingSystem::Linux) => {
-            selector.insert("kubernetes.io/os".to_owned(), "linux".to_owned());
-        }
-        Some(OperatingSystem::Windows(build)) => {
-            selector.insert("kubernetes.io/os".to_owned(), "windows".to_owned());
-            selector.insert(
-                "node.kubernetes.io/windows-build".to_owned(),
-                build.label().to_owned(),
-            );
-            draft.spec.os = Some(PodOS {
-                name: "windows".to_owned(),
-            });
-        }
-        None => {}
-    }
-    if !selector.is_empty() {
-        draft
-            .spec
-            .node_selector
-            .get_or_insert_default()
-            .extend(selector);
-    }
-}
-
-fn sandbox(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
-    if !cx.task_definition.isolated_sandbox {
-        return;
-    }
-    draft
-        .spec
-        .runtime_class_name
-        .clone_from(&cx.settings.isolated_sandbox_runtime_class);
-    let path = FieldPath::root(Subject::TaskDefinition)
-        .field("trustedExecutionConfiguration")
-        .field("isolationMode");
-    let name = cx
-        .settings
-        .isolated_sandbox_runtime_class
-        .clone()
-        .unwrap_or_default();
-    notes.report(path, Message::SandboxRuntimeClass { name });
-}
-
 fn report(source: &validate::Container, notes: &mut Diagnostics) {
     let path = path(source.index);
     let name = kname(&source.name, LABEL_LENGTH);
@@ -179,168 +116,224 @@ fn report(source: &validate::Container, notes: &mut Diagnostics) {
             Message::NameSanitized { original, name },
         );
     }
-    let values: Vec<String> = source
-        .environment
-        .variables
-        .iter()
-        .map(|(_, value)| value.clone())
-        .collect();
-    for (field, texts) in [
-        ("command", &source.process.command),
-        ("entryPoint", &source.process.entry_point),
-        ("environment", &values),
-    ] {
-        let mentioned = |name: &&&str| texts.iter().any(|text: &String| text.contains(**name));
-        if let Some(name) = METADATA_VARIABLES.iter().find(mentioned) {
-            let name = (*name).to_owned();
-            notes.report(
-                path.field(field),
-                Message::TaskMetadataEndpointAbsent { name },
-            );
-        }
+    for variable in &source.process.task_variables {
+        let TaskVariable { name, field, index } = variable;
+        let path = path.field(*field).index(*index);
+        let path = match *field {
+            "environment" => path.field("value"),
+            _ => path,
+        };
+        let name = (*name).to_owned();
+        notes.report(path, Message::TaskMetadataEndpointAbsent { name });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::translate::testing::{Scenario, yaml};
+    use crate::{
+        settings::ImagePullPolicy,
+        translate::testing::{Scenario, yaml},
+    };
 
-    fn definition(container: &str, rest: &str) -> String {
-        format!(
-            r#"{{"family": "web", {rest} "containerDefinitions": [{{"name": "web", "image": "nginx:1.29", "memory": 64, {container}}}]}}"#
-        )
+    /// A service of one container with these members.
+    fn web(members: &str) -> Scenario {
+        Scenario::service(format!(
+            r#"{{"family": "web", "containerDefinitions": [{{"name": "web", "image": "nginx:1.29", "memory": 64{members}}}]}}"#
+        ))
     }
 
     #[test]
     fn the_process_is_that_of_the_definition() {
-        let outcome = Scenario::service(definition(
-            r#""entryPoint": ["sh", "-c"], "command": ["echo $(hostname) $HOME"], "workingDirectory": "/srv", "interactive": true, "pseudoTerminal": true"#,
-            "",
-        ))
+        let outcome = web(
+            r#", "entryPoint": ["sh", "-c"], "command": ["echo $(hostname) $HOME", "$HOME"],
+            "workingDirectory": "/srv", "interactive": true, "pseudoTerminal": true"#,
+        )
         .run();
         let container = outcome.container("web");
-        assert_eq!(container["command"], yaml("[sh, -c]"));
-        assert_eq!(container["args"], yaml("['echo $$(hostname) $$HOME']"));
-        assert_eq!(container["workingDir"], "/srv");
-        assert_eq!(
-            (&container["stdin"], &container["tty"]),
-            (&true.into(), &true.into())
-        );
+        for (field, expected) in [
+            ("command", "[sh, -c]"),
+            ("args", "['echo $$(hostname) $$HOME', $HOME]"),
+            ("workingDir", "/srv"),
+            ("stdin", "true"),
+            ("tty", "true"),
+        ] {
+            assert_eq!(container[field], yaml(expected), "{field}");
+        }
+        let plain = web(r#", "interactive": false, "pseudoTerminal": false"#).run();
+        for field in [
+            "command",
+            "args",
+            "workingDir",
+            "stdin",
+            "tty",
+            "ports",
+            "env",
+            "securityContext",
+        ] {
+            assert!(plain.container("web")[field].is_null(), "{field}");
+        }
+        let spec = plain.pod_spec();
+        for field in ["automountServiceAccountToken", "enableServiceLinks"] {
+            assert_eq!(spec[field], yaml("false"));
+        }
     }
 
     #[test]
     fn images_are_pulled_as_ecs_pulls_them() {
         let digest = format!("nginx@sha256:{}", "0".repeat(64));
-        for (image, side_loaded, policy) in [
-            ("nginx:1.29", false, yaml("Always")),
-            (digest.as_str(), false, yaml("null")),
-            ("nginx:1.29", true, yaml("IfNotPresent")),
+        let tag_and_digest = format!("nginx:1.29@sha256:{}", "0".repeat(64));
+        let (always, if_not_present) = (
+            ImagePullPolicy::AlwaysForTags,
+            ImagePullPolicy::IfNotPresent,
+        );
+        for (image, setting, policy) in [
+            ("nginx:1.29", always, "Always"),
+            ("nginx", always, "Always"),
+            ("<IMAGE_NAME>", always, "Always"),
+            (digest.as_str(), always, "null"),
+            (tag_and_digest.as_str(), always, "null"),
+            ("nginx:1.29", if_not_present, "IfNotPresent"),
+            (digest.as_str(), if_not_present, "null"),
         ] {
-            let text = definition(r#""cpu": 1"#, "").replace("nginx:1.29", image);
-            let outcome = Scenario::service(text)
-                .settings(|settings| {
-                    if side_loaded {
-                        settings.image_pull_policy = crate::settings::ImagePullPolicy::IfNotPresent;
-                    }
+            let outcome = Scenario::service(format!(
+                r#"{{"family": "web", "containerDefinitions": [{{"name": "web", "image": "{image}", "memory": 64}}]}}"#
+            ))
+            .settings(|settings| settings.image_pull_policy = setting)
+            .run();
+            let container = outcome.container("web");
+            assert_eq!(container["image"], image);
+            assert_eq!(container["imagePullPolicy"], yaml(policy), "{image}");
+        }
+    }
+
+    #[test]
+    fn an_image_has_no_blanks_around_it() {
+        let text = r#"{"family": "web", "containerDefinitions": [{"name": "web", "image": "nginx ", "memory": 64}]}"#;
+        assert_eq!(
+            Scenario::service(text).rejections(),
+            [
+                r#"containerDefinitions[0].image: InvalidValue: "nginx ": must be an image reference without blanks around it"#
+            ]
+        );
+    }
+
+    #[test]
+    fn variables_of_ecs_are_noticed_where_they_are_read() {
+        for (members, expected) in [
+            (
+                r#", "command": ["sh", "-c", "curl $ECS_CONTAINER_METADATA_URI_V4/task"]"#,
+                &["command[2]: ECS_CONTAINER_METADATA_URI_V4"][..],
+            ),
+            (
+                r#", "entryPoint": ["/wait", "$AWS_EXECUTION_ENV"], "command": ["$AWS_EXECUTION_ENV"]"#,
+                &["entryPoint[1]: AWS_EXECUTION_ENV"],
+            ),
+            (
+                r#", "environment": [{"name": "A", "value": "1"}, {"name": "URL", "value": "${ECS_AGENT_URI}/x and $ECS_CONTAINER_METADATA_URI"}]"#,
+                &[
+                    "environment[1].value: ECS_CONTAINER_METADATA_URI",
+                    "environment[1].value: ECS_AGENT_URI",
+                ],
+            ),
+            (
+                r#", "environment": [{"name": "AWS_EXECUTION_ENV", "value": "k8s"}], "command": ["$AWS_EXECUTION_ENV"]"#,
+                &[],
+            ),
+            (r#", "command": ["$MY_AWS_EXECUTION_ENV"]"#, &[]),
+        ] {
+            let expected: Vec<String> = expected
+                .iter()
+                .filter_map(|line| line.split_once(": "))
+                .map(|(path, name)| {
+                    format!(
+                        "containerDefinitions[0].{path}: TaskMetadataEndpointAbsent: {name} does not exist in Kubernetes"
+                    )
                 })
-                .run();
-            assert_eq!(
-                outcome.container("web")["imagePullPolicy"],
-                policy,
-                "{image}"
-            );
+                .collect();
+            let found: Vec<String> = web(members)
+                .run()
+                .messages()
+                .into_iter()
+                .filter(|line| line.contains("TaskMetadataEndpointAbsent"))
+                .collect();
+            assert_eq!(found, expected, "{members}");
         }
     }
 
     #[test]
-    fn platforms_select_nodes() {
-        for (platform, selector, os) in [
-            (
-                r#""runtimePlatform": {"cpuArchitecture": "ARM64"},"#,
-                "{kubernetes.io/arch: arm64}",
-                "null",
-            ),
-            (
-                r#""runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "X86_64"},"#,
-                "{kubernetes.io/arch: amd64, kubernetes.io/os: linux}",
-                "null",
-            ),
-            (
-                r#""runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"},"#,
-                "{kubernetes.io/os: windows, node.kubernetes.io/windows-build: 10.0.20348}",
-                "{name: windows}",
-            ),
-            ("", "null", "null"),
-        ] {
-            let outcome = Scenario::service(definition(r#""cpu": 1"#, platform)).run();
-            assert_eq!(
-                outcome.pod_spec()["nodeSelector"],
-                yaml(selector),
-                "{platform}"
-            );
-            assert_eq!(outcome.pod_spec()["os"], yaml(os), "{platform}");
-        }
+    fn docker_labels_are_an_annotation() {
+        let outcome = Scenario::service(
+            r#"{"family": "web", "containerDefinitions": [
+            {"name": "Web_1", "image": "i", "memory": 64, "dockerLabels": {"com.example/team": "shop", "a": "1"}},
+            {"name": "b", "image": "i", "memory": 64}]}"#,
+        )
+        .run();
+        let annotations = &outcome.pod()["metadata"]["annotations"];
+        assert_eq!(
+            annotations["ecs-operator.dev/docker-labels"],
+            r#"{"Web_1":{"a":"1","com.example/team":"shop"}}"#
+        );
     }
 
     #[test]
-    fn metadata_variables_are_noticed() {
-        for container in [
-            r#""command": ["curl $ECS_CONTAINER_METADATA_URI_V4/task"]"#,
-            r#""environment": [{"name": "U", "value": "${AWS_EXECUTION_ENV}"}]"#,
-        ] {
-            assert!(
-                Scenario::service(definition(container, ""))
-                    .run()
-                    .has("TaskMetadataEndpointAbsent")
-            );
-        }
+    fn names_that_kubernetes_does_not_take_are_changed() {
+        let outcome = Scenario::service(
+            r#"{"family": "web", "containerDefinitions": [{"name": "My_Service", "image": "i", "memory": 64},
+            {"name": "my_service", "image": "i", "memory": 64}]}"#,
+        )
+        .run();
+        assert_eq!(outcome.container("my-service-4281f079")["image"], "i");
+        let notes = outcome.messages();
+        assert!(notes.contains(
+            &"containerDefinitions[0].name: NameSanitized: My_Service became my-service-4281f079"
+                .to_owned()
+        ));
+        let changed = |line: &&String| line.contains("NameSanitized");
+        assert_eq!(notes.iter().filter(changed).count(), 2);
     }
 
     #[test]
-    fn what_concerns_the_task_is_checked() {
-        for (text, reason) in [
+    fn what_concerns_all_containers_is_checked() {
+        let definition = |containers: &str, members: &str| {
+            format!(r#"{{"family": "web", "containerDefinitions": [{containers}]{members}}}"#)
+        };
+        let helper = r#"{"name": "helper", "image": "i", "memory": 64, "essential": false}"#;
+        let main = r#"{"name": "main", "image": "i", "memory": 64}"#;
+        for (text, rejections) in [
+            (definition(&format!("{main}, {helper}"), ""), &[][..]),
             (
-                definition(r#""essential": false"#, ""),
-                "NoEssentialContainer",
+                definition(helper, ""),
+                &[
+                    "containerDefinitions: NoEssentialContainer: at least one container must be essential",
+                ],
             ),
             (
-                definition(r#""cpu": 1"#, r#""tags": [{"key": "a"}, {"key": "a"}],"#),
-                "DuplicateTag",
+                definition(&format!("{main}, {helper}, {main}"), ""),
+                &[
+                    "containerDefinitions[2].name: InvalidValue: main: another container has this name",
+                ],
             ),
             (
-                definition(
-                    r#""cpu": 1"#,
-                    r#""runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2016_FULL"},"#,
-                ),
-                "WindowsVersionUnsupported",
-            ),
-            (
-                definition(
-                    r#""user": "1""#,
-                    r#""runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_FULL"},"#,
-                ),
-                "WindowsUnsupportedParameter",
-            ),
-            (
-                definition(
-                    r#""cpu": 1"#,
-                    r#""trustedExecutionConfiguration": {"isolationMode": "ISOLATED_SANDBOX"},"#,
-                ),
-                "SandboxNeedsRuntimeClass",
+                definition("", ""),
+                &["containerDefinitions: RequiredField: containerDefinitions is required"],
             ),
             (
                 definition(
-                    r#""cpu": 1"#,
-                    r#""trustedExecutionConfiguration": {"isolationMode": "CONFIDENTIAL_SANDBOX"},"#,
+                    main,
+                    r#", "tags": [{"key": "team", "value": "a"}, {"key": "Team"}, {"key": "team"}, {"key": "AWS:x"}, {"value": "b"}]"#,
                 ),
-                "ConfidentialSandboxUnsupported",
+                &[
+                    "tags[2].key: DuplicateTag: tag key team is used twice",
+                    "tags[3].key: InvalidValue: AWS:x: keys that begin with aws: are reserved",
+                    "tags[4].key: RequiredField: key is required",
+                ],
             ),
         ] {
-            let rejections = Scenario::service(text).rejections();
-            assert!(
-                rejections.iter().any(|line| line.contains(reason)),
-                "{reason}: {rejections:?}"
-            );
+            if rejections.is_empty() {
+                Scenario::service(text).run();
+            } else {
+                assert_eq!(Scenario::service(&text).rejections(), rejections, "{text}");
+            }
         }
     }
 }

@@ -1,13 +1,11 @@
 //! Environment variables and environment files.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, Secret, SecretEnvSource};
 
 use super::{Draft, container::path};
 use crate::{
     diagnostic::{Diagnostics, Message},
-    translate::{Context, LABEL_LENGTH, Object, escape_dollars, kname, names::hex_digest},
+    translate::{Context, Object, escape_dollars, names::hex_digest},
     validate::{Container, Environment, EnvironmentFile},
 };
 
@@ -16,6 +14,7 @@ const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// Adds variables, and Secrets with the contents of environment files.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
+    let mut snapshot_said = false;
     for source in &cx.task_definition.containers {
         let Environment {
             variables,
@@ -24,77 +23,63 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         } = &source.environment;
         let path = path(source.index);
         for (index, name) in replaced {
+            let path = path.field("environment").index(*index).field("name");
             let name = name.clone();
-            notes.report(
-                path.field("environment").index(*index).field("name"),
-                Message::DuplicateEnvironmentName { name },
-            );
+            notes.report(path, Message::DuplicateEnvironmentName { name });
         }
-        let mut env: Vec<EnvVar> = variables
-            .iter()
-            .map(|(name, value)| EnvVar {
-                name: name.clone(),
-                value: Some(escape_dollars(value).into_owned()),
-                value_from: None,
-            })
-            .collect();
-        env.extend(region(cx, source));
+        if !files.is_empty() && !snapshot_said {
+            snapshot_said = true;
+            let path = path.field("environmentFiles");
+            notes.report(path, Message::EnvironmentFileSnapshot);
+        }
+        let plain = variables.iter().map(|(name, value)| EnvVar {
+            name: name.clone(),
+            value: Some(escape_dollars(value).into_owned()),
+            value_from: None,
+        });
+        let env: Vec<EnvVar> = plain.chain(region(cx, source)).collect();
+        // The first file wins in ECS, the last source in Kubernetes.
+        let env_from: Vec<EnvFromSource> = files.iter().rev().map(|f| env_from(cx, f)).collect();
         for file in files {
-            notes.report(
-                path.field("environmentFiles")
-                    .index(file.index)
-                    .field("value"),
-                Message::EnvironmentFileSnapshot,
-            );
             draft.objects.push(Object::Secret(secret(cx, file)));
         }
-        // The first file wins in ECS, the last source in Kubernetes.
-        let from: Vec<EnvFromSource> = files.iter().rev().map(|file| env_from(cx, file)).collect();
         if let Some(container) = draft.container_mut(source.index) {
             container.env = (!env.is_empty()).then_some(env);
-            container.env_from = (!from.is_empty()).then_some(from);
+            container.env_from = (!env_from.is_empty()).then_some(env_from);
         }
     }
 }
 
+/// The region, where the container does not set it itself.
 fn region<'a>(cx: &'a Context<'_>, source: &'a Container) -> impl Iterator<Item = EnvVar> + 'a {
-    let defined = |name: &str| {
-        source
-            .environment
-            .variables
-            .iter()
-            .any(|(other, _)| other == name)
-            || source.secrets.iter().any(|secret| secret.name == name)
-    };
-    let region = cx
-        .settings
-        .aws_region
-        .as_ref()
-        .filter(|_| cx.task_definition.fargate);
+    let secret = |name: &str| source.secrets.iter().any(|secret| secret.name == name);
+    let defined = move |name: &str| source.environment.defines(name) || secret(name);
+    let region = cx.settings.aws_region.as_ref();
+    let region = region.filter(|_| cx.task_definition.fargate);
     region.into_iter().flat_map(move |region| {
-        REGION_VARIABLES
-            .iter()
-            .filter(move |name| !defined(name))
-            .map(|name| EnvVar {
-                name: (*name).to_owned(),
-                value: Some(region.clone()),
-                value_from: None,
-            })
+        let names = REGION_VARIABLES.iter().filter(move |name| !defined(name));
+        names.map(|name| EnvVar {
+            name: (*name).to_owned(),
+            value: Some(region.clone()),
+            value_from: None,
+        })
     })
 }
 
+/// Names of Secrets may be longer than a label.
 fn secret_name(cx: &Context<'_>, file: &EnvironmentFile) -> String {
-    kname(
-        &format!("{}-envfile-{}", cx.name(), hex_digest(&file.arn, 8)),
-        LABEL_LENGTH,
-    )
+    format!("{}-envfile-{}", cx.name(), hex_digest(&file.arn, 8))
 }
 
 fn secret(cx: &Context<'_>, file: &EnvironmentFile) -> Secret {
-    let data: BTreeMap<String, String> = file.variables.iter().cloned().collect();
+    let EnvironmentFile {
+        index: _,
+        arn: _,
+        variables,
+    } = file;
     Secret {
         metadata: cx.metadata(secret_name(cx, file)),
-        string_data: (!data.is_empty()).then_some(data),
+        string_data: (!variables.is_empty()).then(|| variables.clone()),
         ..Secret::default()
     }
 }
@@ -111,98 +96,177 @@ fn env_from(cx: &Context<'_>, file: &EnvironmentFile) -> EnvFromSource {
 
 #[cfg(test)]
 mod tests {
-    use crate::translate::testing::{Scenario, yaml};
+    use crate::{
+        settings::Settings,
+        translate::testing::{Scenario, yaml},
+    };
 
-    fn definition(container: &str) -> String {
-        format!(
-            r#"{{"family": "web", "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64, {container}}}]}}"#
-        )
+    const FARGATE: &str = r#", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512""#;
+
+    /// A service of one container with these members; the task definition has `rest` too.
+    fn web(members: &str, rest: &str) -> Scenario {
+        Scenario::service(format!(
+            r#"{{"family": "web", "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64{members}}}]{rest}}}"#
+        ))
+    }
+
+    /// Gives the contents of `arn:aws:s3:::b/<name>.env`.
+    fn files(files: &[(&str, &str)]) -> impl Fn(&mut Settings) {
+        let files: Vec<(String, String)> = files
+            .iter()
+            .map(|(name, text)| (format!("arn:aws:s3:::b/{name}.env"), (*text).to_owned()))
+            .collect();
+        move |settings| settings.environment_files.extend(files.iter().cloned())
     }
 
     #[test]
     fn the_last_of_two_variables_wins() {
-        let outcome = Scenario::service(definition(
-            r#""environment": [{"name": "A", "value": "1"}, {"name": "B"}, {"name": "A", "value": "$(B)"}]"#,
-        ))
+        let outcome = web(
+            r#", "environment": [{"name": "A", "value": "1"}, {"name": "B"}, {"name": "a.b-c d", "value": "$HOME"}, {"name": "A", "value": "$(B)"}]"#,
+            "",
+        )
         .run();
         assert_eq!(
             outcome.container("web")["env"],
-            yaml("[{name: B, value: ''}, {name: A, value: '$$(B)'}]")
+            yaml(
+                "[{name: B, value: ''}, {name: a.b-c d, value: $HOME}, {name: A, value: '$$(B)'}]"
+            )
         );
-        assert!(outcome.has("DuplicateEnvironmentName"));
+        assert_eq!(
+            outcome.warnings(),
+            ["containerDefinitions[0].environment[0].name: DuplicateEnvironmentName"]
+        );
     }
 
     #[test]
     fn the_first_of_two_files_wins() {
-        let outcome = Scenario::service(definition(
-            r#""environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/a.env"}, {"type": "s3", "value": "arn:aws:s3:::b/b.env"}]"#,
-        ))
-        .settings(|settings| {
-            for (name, text) in [("a", "X=1\n"), ("b", "X=2\nY=3\n")] {
-                settings.environment_files.insert(format!("arn:aws:s3:::b/{name}.env"), text.to_owned());
-            }
-        })
+        let outcome = web(
+            r#", "environment": [{"name": "X", "value": "own"}], "environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/a.env"}, {"type": "s3", "value": "arn:aws:s3:::b/b.env"}]"#,
+            "",
+        )
+        .settings(files(&[("a", "X=$(1)\n"), ("b", "X=2\nY=3\n")]))
         .run();
-        let from: Vec<&str> = outcome.container("web")["envFrom"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|source| source["secretRef"]["name"].as_str().unwrap())
-            .collect();
+        // The first digits of the SHA-256 of the ARNs.
+        let (a, b) = ("web-envfile-dfa32772", "web-envfile-a9ac044b");
         assert_eq!(
-            outcome.object("Secret", from[0])["stringData"],
-            yaml("{X: '2', Y: '3'}")
+            outcome.container("web")["envFrom"],
+            yaml(&format!(
+                "[{{secretRef: {{name: {b}}}}}, {{secretRef: {{name: {a}}}}}]"
+            ))
         );
         assert_eq!(
-            outcome.object("Secret", from[1])["stringData"],
-            yaml("{X: '1'}")
+            outcome.container("web")["env"],
+            yaml("[{name: X, value: own}]")
         );
+        for (name, data) in [(a, "{X: '$(1)'}"), (b, "{X: '2', Y: '3'}")] {
+            assert_eq!(outcome.object("Secret", name)["stringData"], yaml(data));
+        }
+        assert_eq!(
+            outcome.warnings(),
+            ["containerDefinitions[0].environmentFiles: EnvironmentFileSnapshot"]
+        );
+    }
+
+    #[test]
+    fn containers_share_a_file() {
+        let container = |name: &str| {
+            format!(
+                r#"{{"name": "{name}", "image": "i", "memory": 64, "environmentFiles": [{{"type": "s3", "value": "arn:aws:s3:::b/a.env"}}]}}"#
+            )
+        };
+        let outcome = Scenario::service(format!(
+            r#"{{"family": "web", "networkMode": "awsvpc", "containerDefinitions": [{}, {}]}}"#,
+            container("a"),
+            container("b")
+        ))
+        .settings(files(&[("a", "# nothing yet\n")]))
+        .run();
+        assert_eq!(outcome.objects_of("Secret").len(), 1);
+        assert!(outcome.objects_of("Secret")[0]["stringData"].is_null());
+        assert_eq!(
+            outcome.container("a")["envFrom"],
+            outcome.container("b")["envFrom"]
+        );
+        let snapshots = outcome.notes();
+        let snapshots = snapshots.iter().filter(|line| line.contains("Snapshot"));
+        assert_eq!(snapshots.count(), 1);
     }
 
     #[test]
     fn fargate_has_its_region() {
-        let fargate = r#"{"family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",
-            "containerDefinitions": [{"name": "web", "image": "nginx", "environment": [{"name": "AWS_REGION", "value": "own"}]}]}"#;
-        let outcome = Scenario::service(fargate)
-            .settings(|settings| settings.aws_region = Some("eu-west-1".to_owned()))
-            .run();
-        assert_eq!(
-            outcome.container("web")["env"],
-            yaml("[{name: AWS_REGION, value: own}, {name: AWS_DEFAULT_REGION, value: eu-west-1}]")
-        );
+        let region = |settings: &mut Settings| settings.aws_region = Some("eu-west-1".to_owned());
+        let file = r#", "environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/a.env"}]"#;
+        for (members, rest, env) in [
+            (
+                "",
+                FARGATE,
+                "[{name: AWS_REGION, value: eu-west-1}, {name: AWS_DEFAULT_REGION, value: eu-west-1}]",
+            ),
+            (
+                r#", "environment": [{"name": "AWS_REGION", "value": "own"}]"#,
+                FARGATE,
+                "[{name: AWS_REGION, value: own}, {name: AWS_DEFAULT_REGION, value: eu-west-1}]",
+            ),
+            (file, FARGATE, "[{name: AWS_REGION, value: eu-west-1}]"),
+            ("", "", "null"),
+        ] {
+            let outcome = web(members, rest)
+                .settings(files(&[("a", "AWS_DEFAULT_REGION=own")]))
+                .settings(region)
+                .run();
+            assert_eq!(outcome.container("web")["env"], yaml(env), "{members}");
+        }
+        assert!(web("", FARGATE).run().container("web")["env"].is_null());
     }
 
     #[test]
     fn wrong_variables_are_rejected() {
-        for (container, reason) in [
+        let variable = "environment[0].name";
+        let file = "environmentFiles[0].value";
+        let from =
+            |arn: &str| format!(r#", "environmentFiles": [{{"type": "s3", "value": "{arn}"}}]"#);
+        for (members, rejection) in [
             (
-                r#""environment": [{"name": "A=B", "value": "1"}]"#,
-                "InvalidEnvironmentName",
+                r#", "environment": [{"name": "A=B", "value": "1"}]"#.to_owned(),
+                format!("{variable}: InvalidEnvironmentName: A=B is not a valid environment variable name"),
             ),
             (
-                r#""environment": [{"name": "", "value": "1"}]"#,
-                "InvalidEnvironmentName",
+                r#", "environment": [{"name": "Größe", "value": "1"}]"#.to_owned(),
+                format!("{variable}: InvalidEnvironmentName: Größe is not a valid environment variable name"),
             ),
             (
-                r#""environment": [{"name": "A"}], "secrets": [{"name": "A", "valueFrom": "arn:aws:ssm:eu-west-1:123456789012:parameter/a"}]"#,
-                "SecretEnvNameConflict",
+                r#", "environment": [{"value": "1"}]"#.to_owned(),
+                format!("{variable}: RequiredField: name is required"),
             ),
             (
-                r#""environmentFiles": [{"type": "s3", "value": "https://b/a.env"}]"#,
-                "InvalidValue",
+                r#", "environment": [{"name": "A"}], "secrets": [{"name": "A", "valueFrom": "arn:aws:ssm:eu-west-1:123456789012:parameter/a"}]"#.to_owned(),
+                format!("{variable}: SecretEnvNameConflict: A is set in environment and in secrets"),
             ),
             (
-                r#""environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/a.env"}]"#,
-                "EnvironmentFileUnavailable",
+                from("https://b/a.env"),
+                format!("{file}: InvalidValue: https://b/a.env: must be the ARN of an S3 object, arn:aws:s3:::bucket/name.env"),
+            ),
+            (
+                from("arn:aws:s3:::b/a.env"),
+                format!("{file}: EnvironmentFileUnavailable: arn:aws:s3:::b/a.env cannot be read here; pass --env-file arn:aws:s3:::b/a.env=FILE or use environment"),
+            ),
+            (
+                from("arn:aws:s3:::b/wrong.env"),
+                format!("{file}: InvalidEnvironmentName: export A is not a valid environment variable name"),
+            ),
+            (
+                r#", "environmentFiles": [{"type": "s3"}]"#.to_owned(),
+                format!("{file}: RequiredField: value is required"),
             ),
         ] {
-            let rejections = Scenario::service(definition(container))
-                .convert()
-                .rejections();
-            assert!(
-                rejections.iter().any(|line| line.contains(reason)),
-                "{reason}: {rejections:?}"
-            );
+            let scenario = web(&members, r#", "executionRoleArn": "arn:aws:iam::123456789012:role/e""#)
+                .settings(files(&[("wrong", "export A=1\nB=2\n")]));
+            for scenario in [scenario.clone(), scenario.convert()] {
+                assert_eq!(
+                    scenario.rejections(),
+                    [format!("containerDefinitions[0].{rejection}")]
+                );
+            }
         }
     }
 }

@@ -674,7 +674,7 @@ mod tests {
                 format!("{first}.options.colour: InvalidValue: colour: not an option of FireLens"),
             ),
             (
-                format!(r#"{}, {}"#, plain_router(), plain_router().replace("log_router", "second")),
+                format!(r"{}, {}", plain_router(), plain_router().replace("log_router", "second")),
                 "containerDefinitions[1].firelensConfiguration: InvalidValue: second: a task has one log router, and log_router is it".to_owned(),
             ),
             (
@@ -686,7 +686,7 @@ mod tests {
                 "containerDefinitions[0].logConfiguration.logDriver: InvalidValue: awsfirelens: the log router cannot send its own logs to itself".to_owned(),
             ),
             (
-                format!(r#"{}, {}"#, plain_router(), source("nameless", r#""options": {"region": "us-east-1"}"#)),
+                format!(r"{}, {}", plain_router(), source("nameless", r#""options": {"region": "us-east-1"}"#)),
                 "containerDefinitions[1].logConfiguration.options.Name: RequiredField: Name is required".to_owned(),
             ),
         ] {

@@ -141,6 +141,10 @@ fn external_secret(
     }
 }
 
+#[allow(
+    clippy::indexing_slicing,
+    reason = "what is indexed is an object that is made here"
+)]
 fn data_entry(entry: &Entry<'_>, store: Option<&StoreReference>) -> Value {
     let SecretReference {
         service: _,
@@ -287,7 +291,7 @@ mod tests {
         .run();
         assert_object(
             outcome.object("SecretStore", "ecs-sm-us-east-1-bde6af5a"),
-            r#"
+            r"
 apiVersion: external-secrets.io/v1
 kind: SecretStore
 metadata:
@@ -304,11 +308,11 @@ spec:
         jwt:
           serviceAccountRef:
             name: ecs-web-exec-bde6af5a
-"#,
+",
         );
         assert_object(
             outcome.object("ExternalSecret", "web-secrets"),
-            r#"
+            r"
 apiVersion: external-secrets.io/v1
 kind: ExternalSecret
 metadata:
@@ -330,7 +334,7 @@ spec:
     remoteRef:
       key: arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf
       property: password
-"#,
+",
         );
         assert_eq!(
             outcome.container("web")["env"],
@@ -442,7 +446,7 @@ spec:
         assert_eq!(
             scenario.rejections(),
             [
-                "containerDefinitions[2].repositoryCredentials.credentialsParameter: RegionRequired: set awsRegion"
+                "containerDefinitions[2].repositoryCredentials.credentialsParameter: RegionRequired: set awsRegion; pass --aws-region, or give an ARN that names the region"
             ]
         );
         let outcome = scenario

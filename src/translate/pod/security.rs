@@ -1,72 +1,29 @@
-//! User, capabilities, sysctls, namespaces, and file systems in memory.
+//! User, privileges, security options, ulimits and the namespaces of processes.
 
 use std::fmt::Write as _;
 
-use k8s_openapi::api::core::v1::{
-    AppArmorProfile, Capabilities, EmptyDirVolumeSource, PodSecurityContext, SELinuxOptions,
-    SecurityContext, Sysctl, Volume, VolumeMount,
-};
+use k8s_openapi::api::core::v1::{AppArmorProfile, Capabilities, SELinuxOptions, SecurityContext};
 
 use super::{Draft, container::path};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
-    translate::{Context, LABEL_LENGTH, kname, quantity::mebibytes},
-    validate::{AppArmor, Container, NamespaceMode, Security, Tmpfs, Ulimit},
+    translate::{Context, LABEL_LENGTH, kname},
+    validate::{AppArmor, NamespaceMode, Security, Ulimit},
 };
 
-/// Where the NRI plugin `ulimit-adjuster` reads the limits of a container.
+/// Where the NRI plugin `ulimit-adjuster` reads the limits of a container
+/// (<https://github.com/containerd/nri/tree/main/plugins/ulimit-adjuster>).
 const ULIMITS: &str = "ulimits.noderesource.dev/container.";
 
-/// The kernel parameters that the kubelet allows without being told to
-/// (<https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/>).
-const SAFE_SYSCTLS: [&str; 12] = [
-    "kernel.shm_rmid_forced",
-    "net.ipv4.ip_local_port_range",
-    "net.ipv4.tcp_syncookies",
-    "net.ipv4.ping_group_range",
-    "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_fin_timeout",
-    "net.ipv4.tcp_keepalive_intvl",
-    "net.ipv4.tcp_keepalive_probes",
-    "net.ipv4.tcp_rmem",
-    "net.ipv4.tcp_wmem",
-];
-
-/// Adds security contexts, namespaces, and volumes in memory.
+/// Adds security contexts, ulimits and namespaces.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     namespaces(cx, draft, notes);
-    sysctls(cx, draft, notes);
     for source in &cx.task_definition.containers {
-        let Security {
-            privileged: _,
-            read_only_root: _,
-            user: _,
-            added_capabilities: _,
-            dropped_capabilities: _,
-            no_new_privileges: _,
-            app_armor: _,
-            se_linux: _,
-            init_process: _,
-            shared_memory_mib,
-            tmpfs,
-            max_swap_mib,
-            swappiness,
-            ulimits,
-            sysctls: _,
-        } = &source.security;
         let context = security_context(&source.security);
         if let Some(container) = draft.container_mut(source.index) {
             container.security_context = (context != SecurityContext::default()).then_some(context);
         }
-        if let Some(size) = shared_memory_mib {
-            memory_volume(draft, source, "shm", "/dev/shm", *size, false);
-        }
-        for file_system in tmpfs {
-            mount_tmpfs(draft, source, file_system, notes);
-        }
-        report_swap(source, *max_swap_mib, *swappiness, notes);
+        let ulimits = &source.security.ulimits;
         if !ulimits.is_empty() {
             let name = format!("{ULIMITS}{}", kname(&source.name, LABEL_LENGTH));
             draft.annotations.insert(name, ulimit_list(ulimits));
@@ -75,30 +32,32 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 }
 
 fn security_context(security: &Security) -> SecurityContext {
+    let Security {
+        privileged,
+        read_only_root,
+        user,
+        no_new_privileges,
+        app_armor,
+        se_linux,
+        linux,
+        ulimits: _,
+        system_controls: _,
+    } = security;
     let list = |names: &[String]| (!names.is_empty()).then(|| names.to_vec());
     let capabilities = Capabilities {
-        add: list(&security.added_capabilities),
-        drop: list(&security.dropped_capabilities),
+        add: list(&linux.added_capabilities),
+        drop: list(&linux.dropped_capabilities),
     };
-    let label = |part: &str| security.se_linux.get(part).cloned();
+    let label = |part: &str| se_linux.get(part).cloned();
     SecurityContext {
-        privileged: security.privileged.then_some(true),
-        read_only_root_filesystem: security.read_only_root.then_some(true),
-        run_as_user: security.user.map(|(user, _)| user),
-        run_as_group: security.user.and_then(|(_, group)| group),
+        privileged: privileged.then_some(true),
+        read_only_root_filesystem: read_only_root.then_some(true),
+        run_as_user: user.map(|user| user.uid),
+        run_as_group: user.and_then(|user| user.gid),
         capabilities: (capabilities != Capabilities::default()).then_some(capabilities),
-        allow_privilege_escalation: security.no_new_privileges.then_some(false),
-        app_armor_profile: security.app_armor.as_ref().map(|profile| match profile {
-            AppArmor::Unconfined => AppArmorProfile {
-                type_: "Unconfined".to_owned(),
-                localhost_profile: None,
-            },
-            AppArmor::Localhost(name) => AppArmorProfile {
-                type_: "Localhost".to_owned(),
-                localhost_profile: Some(name.clone()),
-            },
-        }),
-        se_linux_options: (!security.se_linux.is_empty()).then(|| SELinuxOptions {
+        allow_privilege_escalation: no_new_privileges.then_some(false),
+        app_armor_profile: app_armor.as_ref().map(app_armor_profile),
+        se_linux_options: (!se_linux.is_empty()).then(|| SELinuxOptions {
             user: label("user"),
             role: label("role"),
             type_: label("type"),
@@ -108,19 +67,30 @@ fn security_context(security: &Security) -> SecurityContext {
     }
 }
 
+fn app_armor_profile(profile: &AppArmor) -> AppArmorProfile {
+    let (kind, name) = match profile {
+        AppArmor::Unconfined => ("Unconfined", None),
+        AppArmor::RuntimeDefault => ("RuntimeDefault", None),
+        AppArmor::Localhost(name) => ("Localhost", Some(name.clone())),
+    };
+    AppArmorProfile {
+        type_: kind.to_owned(),
+        localhost_profile: name,
+    }
+}
+
 /// `pidMode`, `ipcMode` and `initProcessEnabled`: the pause process of a shared namespace reaps zombies.
 fn namespaces(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let definition = cx.task_definition;
-    let root = FieldPath::root(Subject::TaskDefinition);
+    let several = definition.containers.len() > 1;
     let host_pid = definition.pid_mode == Some(NamespaceMode::Host);
     draft.spec.host_pid = host_pid.then_some(true);
     draft.spec.host_ipc = (definition.ipc_mode == Some(NamespaceMode::Host)).then_some(true);
     let mut shared = definition.pid_mode == Some(NamespaceMode::Task);
-    for source in definition
-        .containers
-        .iter()
-        .filter(|source| source.security.init_process)
-    {
+    for source in &definition.containers {
+        if !source.security.linux.init_process {
+            continue;
+        }
         let path = path(source.index)
             .field("linuxParameters")
             .field("initProcessEnabled");
@@ -128,141 +98,29 @@ fn namespaces(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
             notes.report(path, Message::InitProcessNotNeeded);
             continue;
         }
-        if definition.containers.len() > 1 && !shared {
+        if several && !shared {
             notes.report(path, Message::InitProcessSharesPidNamespace);
         }
         shared = true;
     }
     draft.spec.share_process_namespace = (shared && !host_pid).then_some(true);
-    if definition.ipc_mode == Some(NamespaceMode::None) {
-        notes.report(root.field("ipcMode"), Message::IpcNamespaceShared);
+    // A container that is alone in its pod shares nothing.
+    if several && definition.ipc_mode == Some(NamespaceMode::None) {
+        let path = FieldPath::root(Subject::TaskDefinition).field("ipcMode");
+        notes.report(path, Message::IpcNamespaceShared);
     }
 }
 
-/// A pod has one value for each kernel parameter; the last container's wins, as in ECS.
-fn sysctls(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
-    let mut sysctls: Vec<Sysctl> = Vec::new();
-    for source in &cx.task_definition.containers {
-        let at = path(source.index).field("systemControls");
-        for (index, (name, value)) in source.security.sysctls.iter().enumerate() {
-            let path = at.index(index);
-            if let Some(other) = sysctls.iter_mut().find(|sysctl| sysctl.name == *name) {
-                if other.value != *value {
-                    notes.report(path, Message::SysctlConflict { name: name.clone() });
-                    other.value.clone_from(value);
-                }
-                continue;
-            }
-            if !SAFE_SYSCTLS.contains(&name.as_str()) {
-                notes.report(path, Message::UnsafeSysctl { name: name.clone() });
-            }
-            sysctls.push(Sysctl {
-                name: name.clone(),
-                value: value.clone(),
-            });
-        }
-    }
-    if !sysctls.is_empty() {
-        draft.spec.security_context = Some(PodSecurityContext {
-            sysctls: Some(sysctls),
-            ..draft.spec.security_context.take().unwrap_or_default()
-        });
-    }
-}
-
-fn mount_tmpfs(
-    draft: &mut Draft,
-    source: &Container,
-    file_system: &Tmpfs,
-    notes: &mut Diagnostics,
-) {
-    let Tmpfs {
-        index,
-        container_path,
-        size_mib,
-        read_only,
-        other_options,
-    } = file_system;
-    let suffix = format!("tmpfs-{index}");
-    memory_volume(
-        draft,
-        source,
-        &suffix,
-        container_path,
-        *size_mib,
-        *read_only,
-    );
-    let at = path(source.index)
-        .field("linuxParameters")
-        .field("tmpfs")
-        .index(*index)
-        .field("mountOptions");
-    for (option, value) in other_options {
-        let value = value.clone();
-        notes.report(at.index(*option), Message::TmpfsOptionsIgnored { value });
-    }
-}
-
-/// Memory counts against the container's limit here as it does in ECS.
-fn memory_volume(
-    draft: &mut Draft,
-    source: &Container,
-    suffix: &str,
-    mount_path: &str,
-    size_mib: i64,
-    read_only: bool,
-) {
-    let name = kname(
-        &format!("{}-{suffix}", kname(&source.name, LABEL_LENGTH)),
-        LABEL_LENGTH,
-    );
-    draft.spec.volumes.get_or_insert_default().push(Volume {
-        name: name.clone(),
-        empty_dir: Some(EmptyDirVolumeSource {
-            medium: Some("Memory".to_owned()),
-            size_limit: Some(mebibytes(size_mib)),
-        }),
-        ..Volume::default()
-    });
-    if let Some(container) = draft.container_mut(source.index) {
-        container
-            .volume_mounts
-            .get_or_insert_default()
-            .push(VolumeMount {
-                name,
-                mount_path: mount_path.to_owned(),
-                read_only: read_only.then_some(true),
-                ..VolumeMount::default()
-            });
-    }
-}
-
-/// Without `maxSwap` ECS ignores `swappiness` itself.
-fn report_swap(
-    source: &Container,
-    max_swap: Option<i64>,
-    swappiness: Option<i64>,
-    notes: &mut Diagnostics,
-) {
-    let at = path(source.index).field("linuxParameters");
-    if max_swap.is_some_and(|swap| swap > 0) {
-        notes.report(at.field("maxSwap"), Message::SwapNotConfigurable);
-        if swappiness.is_some() {
-            notes.report(at.field("swappiness"), Message::SwappinessIgnored);
-        }
-    } else if swappiness.is_some() {
-        notes.report(at.field("swappiness"), Message::SwappinessUnused);
-    }
-}
-
+/// The list as YAML. The plugin reads unsigned numbers, of which the largest means no limit.
 fn ulimit_list(ulimits: &[Ulimit]) -> String {
     let mut list = String::new();
     for Ulimit { name, soft, hard } in ulimits {
-        // Writing to a string cannot fail.
+        let number = |limit: i64| u64::try_from(limit).unwrap_or(u64::MAX);
+        let (kind, soft, hard) = (name.to_ascii_uppercase(), number(*soft), number(*hard));
+        // Writing to a String cannot fail.
         let _ = writeln!(
             list,
-            "- type: RLIMIT_{}\n  soft: {soft}\n  hard: {hard}",
-            name.to_ascii_uppercase()
+            "- type: RLIMIT_{kind}\n  soft: {soft}\n  hard: {hard}"
         );
     }
     list
@@ -272,10 +130,26 @@ fn ulimit_list(ulimits: &[Ulimit]) -> String {
 mod tests {
     use crate::translate::testing::{Scenario, yaml};
 
-    fn definition(container: &str, rest: &str) -> String {
-        format!(
-            r#"{{"family": "web", {rest} "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64, {container}}}]}}"#
-        )
+    const EC2: &str = r#""cpu": "256""#;
+    const FARGATE: &str = r#""networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512""#;
+    const WINDOWS: &str =
+        r#""runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}"#;
+
+    /// A service whose task definition has `members` and a container with these members.
+    fn web(members: &str, container: &str) -> Scenario {
+        Scenario::service(format!(
+            r#"{{"family": "web", {members}, "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64, {container}}}]}}"#
+        ))
+    }
+
+    /// A service of two containers, both with these members.
+    fn two(members: &str, container: &str) -> Scenario {
+        let [a, b] = ["a", "b"].map(|name| {
+            format!(r#"{{"name": "{name}", "image": "i", "memory": 64, {container}}}"#)
+        });
+        Scenario::service(format!(
+            r#"{{"family": "web", {members}, "containerDefinitions": [{a}, {b}]}}"#
+        ))
     }
 
     #[test]
@@ -286,206 +160,266 @@ mod tests {
                 r#""privileged": false, "readonlyRootFilesystem": true"#,
                 "{readOnlyRootFilesystem: true}",
             ),
+            (r#""readonlyRootFilesystem": false"#, "null"),
+            (r#""user": "1000""#, "{runAsUser: 1000}"),
             (
                 r#""user": "1000:2000""#,
                 "{runAsUser: 1000, runAsGroup: 2000}",
             ),
             (r#""user": "root""#, "{runAsUser: 0}"),
             (
-                r#""linuxParameters": {"capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]}}"#,
-                "{capabilities: {add: [NET_ADMIN], drop: [ALL]}}",
+                r#""linuxParameters": {"capabilities": {"add": ["NET_ADMIN", "SYS_ADMIN"], "drop": ["ALL"]}},
+                "dockerSecurityOptions": ["no-new-privileges"]"#,
+                "{allowPrivilegeEscalation: false, capabilities: {add: [NET_ADMIN, SYS_ADMIN], drop: [ALL]}}",
             ),
             (
-                r#""dockerSecurityOptions": ["no-new-privileges"]"#,
-                "{allowPrivilegeEscalation: false}",
-            ),
-            (
-                r#""dockerSecurityOptions": ["apparmor:shop", "label:level:s0:c1,c2"]"#,
-                "{appArmorProfile: {type: Localhost, localhostProfile: shop}, seLinuxOptions: {level: 's0:c1,c2'}}",
+                r#""dockerSecurityOptions": ["apparmor:shop", "label:level:s0:c1,c2", "label:type:svirt_t"]"#,
+                "{appArmorProfile: {type: Localhost, localhostProfile: shop}, seLinuxOptions: {level: 's0:c1,c2', type: svirt_t}}",
             ),
             (
                 r#""dockerSecurityOptions": ["apparmor:unconfined"]"#,
                 "{appArmorProfile: {type: Unconfined}}",
             ),
-            (r#""cpu": 1"#, "null"),
+            (
+                r#""dockerSecurityOptions": ["apparmor:docker-default"]"#,
+                "{appArmorProfile: {type: RuntimeDefault}}",
+            ),
         ] {
-            let outcome = Scenario::service(definition(container, "")).run();
-            assert_eq!(
-                outcome.container("web")["securityContext"],
-                yaml(context),
-                "{container}"
-            );
+            let outcome = web(EC2, container).run();
+            let found = &outcome.container("web")["securityContext"];
+            assert_eq!(*found, yaml(context), "{container}");
         }
+        let traced = r#""linuxParameters": {"capabilities": {"add": ["SYS_PTRACE"], "drop": ["NET_RAW"]}}, "privileged": false"#;
+        assert_eq!(
+            web(FARGATE, traced).run().container("web")["securityContext"],
+            yaml("{capabilities: {add: [SYS_PTRACE], drop: [NET_RAW]}}")
+        );
     }
 
     #[test]
     fn what_cannot_be_is_rejected() {
-        let fargate = r#""networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512","#;
-        for (container, rest, reason) in [
-            (r#""user": "nginx""#, "", "NamedUserUnsupported"),
-            (r#""privileged": true"#, fargate, "FargatePrivileged"),
+        for (members, container, rejection) in [
             (
-                r#""linuxParameters": {"capabilities": {"add": ["NET_ADMIN"]}}"#,
-                fargate,
-                "FargateCapability",
+                EC2,
+                r#""user": "nginx""#,
+                "user: NamedUserUnsupported: Kubernetes needs numeric ids; replace user nginx by its uid[:gid]",
             ),
             (
-                r#""linuxParameters": {"sharedMemorySize": 64}"#,
-                fargate,
-                "FargateUnsupportedParameter",
+                FARGATE,
+                r#""privileged": true"#,
+                "privileged: FargatePrivileged: Fargate cannot run privileged containers",
             ),
             (
-                r#""dockerSecurityOptions": ["seccomp=x"]"#,
-                "",
-                "SecurityOptionUnsupported",
+                EC2,
+                r#""dockerSecurityOptions": ["no-new-privileges", "seccomp=x"]"#,
+                "dockerSecurityOptions[1]: SecurityOptionUnsupported: security option seccomp=x cannot be translated",
             ),
             (
-                r#""dockerSecurityOptions": ["label:disable"]"#,
-                "",
-                "SecurityOptionUnsupported",
+                EC2,
+                r#""privileged": true, "dockerSecurityOptions": ["label:disable"]"#,
+                "dockerSecurityOptions[0]: SecurityOptionUnsupported: security option label:disable cannot be translated",
             ),
             (
+                EC2,
                 r#""dockerSecurityOptions": ["credentialspec:file://x.json"]"#,
-                "",
-                "GmsaUnsupported",
+                "dockerSecurityOptions[0]: GmsaUnsupported: gMSA credential specs are not translated; use securityContext.windowsOptions with a GMSACredentialSpec",
             ),
             (
+                EC2,
                 r#""privileged": true, "dockerSecurityOptions": ["no-new-privileges"]"#,
-                "",
-                "SecurityOptionConflict",
+                "dockerSecurityOptions[0]: SecurityOptionConflict: no-new-privileges cannot be combined with privileged",
             ),
             (
+                FARGATE,
+                r#""dockerSecurityOptions": ["no-new-privileges", "apparmor:x"]"#,
+                "dockerSecurityOptions: FargateUnsupportedParameter: dockerSecurityOptions is not supported on Fargate",
+            ),
+            (
+                EC2,
                 r#""ulimits": [{"name": "nofile", "softLimit": 2, "hardLimit": 1}]"#,
-                "",
-                "InvalidValue",
+                "ulimits[0].softLimit: InvalidValue: 2: must not exceed the hard limit 1",
             ),
             (
-                r#""systemControls": [{"namespace": "net.core.somaxconn", "value": "1"}]"#,
-                r#""networkMode": "host","#,
-                "SysctlWithHostNetwork",
-            ),
-            (
-                r#""cpu": 1"#,
-                &format!(r#"{fargate} "pidMode": "host","#),
-                "FargatePidMode",
-            ),
-            (
-                r#""cpu": 1"#,
-                &format!(r#"{fargate} "ipcMode": "task","#),
-                "FargateUnsupportedParameter",
-            ),
-            (
-                r#""linuxParameters": {"tmpfs": [{"containerPath": "/a", "size": 1}, {"containerPath": "/a", "size": 1}]}"#,
-                "",
-                "DuplicateMountPath",
+                EC2,
+                r#""ulimits": [{"name": "memlock", "softLimit": -1, "hardLimit": 1}]"#,
+                "ulimits[0].softLimit: InvalidValue: -1: must not exceed the hard limit 1",
             ),
         ] {
-            let rejections = Scenario::service(definition(container, rest)).rejections();
-            assert!(
-                rejections.iter().any(|line| line.contains(reason)),
-                "{reason}: {rejections:?}"
+            assert_eq!(
+                web(members, container).rejections(),
+                [format!("containerDefinitions[0].{rejection}")]
             );
         }
     }
 
     #[test]
-    fn memory_file_systems_are_volumes() {
-        let outcome = Scenario::service(definition(
-            r#""linuxParameters": {"sharedMemorySize": 64, "tmpfs": [{"containerPath": "/run", "size": 1024, "mountOptions": ["ro", "noexec"]}]}"#,
-            "",
-        ))
-        .run();
-        assert_eq!(
-            outcome.pod_spec()["volumes"],
-            yaml(
-                "[{name: web-shm, emptyDir: {medium: Memory, sizeLimit: 64Mi}}, {name: web-tmpfs-0, emptyDir: {medium: Memory, sizeLimit: 1Gi}}]"
+    fn windows_has_none_of_dockers_security_options() {
+        for (members, container, rejection) in [
+            (
+                WINDOWS,
+                r#""dockerSecurityOptions": ["credentialspec:file://x.json"]"#,
+                "dockerSecurityOptions[0]: GmsaUnsupported: gMSA credential specs are not translated; use securityContext.windowsOptions with a GMSACredentialSpec",
+            ),
+            (
+                WINDOWS,
+                r#""dockerSecurityOptions": ["no-new-privileges"]"#,
+                "dockerSecurityOptions[0]: WindowsUnsupportedParameter: security option no-new-privileges is not supported for Windows containers",
+            ),
+        ] {
+            assert_eq!(
+                web(members, container).rejections(),
+                [format!("containerDefinitions[0].{rejection}")]
+            );
+        }
+    }
+
+    #[test]
+    fn windows_has_none_of_what_is_linux_alone() {
+        let container = r#""disableNetworking": true, "dnsSearchDomains": ["a"], "dnsServers": ["not an address"],
+            "extraHosts": [{"hostname": "a_b", "ipAddress": "host-gateway"}], "linuxParameters": {"initProcessEnabled": true},
+            "links": ["web_1:a_b"], "privileged": true, "readonlyRootFilesystem": true,
+            "systemControls": [{"namespace": "net.core.somaxconn", "value": "1"}],
+            "ulimits": [{"name": "nofile", "softLimit": 2, "hardLimit": 1}], "user": "ContainerUser""#;
+        let members = format!(r#"{WINDOWS}, "pidMode": "task", "ipcMode": "task""#);
+        let field = |field: &str| {
+            format!(
+                "containerDefinitions[0].{field}: WindowsUnsupportedParameter: {field} is not supported for Windows containers"
             )
-        );
-        assert_eq!(
-            outcome.container("web")["volumeMounts"],
-            yaml(
-                "[{name: web-shm, mountPath: /dev/shm}, {name: web-tmpfs-0, mountPath: /run, readOnly: true}]"
-            )
-        );
-        assert!(outcome.has("TmpfsOptionsIgnored"));
+        };
+        let mut expected: Vec<String> = [
+            "disableNetworking",
+            "dnsSearchDomains",
+            "dnsServers",
+            "extraHosts",
+            "links",
+            "linuxParameters",
+            "privileged",
+            "readonlyRootFilesystem",
+            "systemControls",
+            "ulimits",
+            "user",
+        ]
+        .map(field)
+        .to_vec();
+        expected.extend(["ipcMode", "pidMode"].map(|field| {
+            format!("{field}: WindowsUnsupportedParameter: {field} is not supported for Windows containers")
+        }));
+        let rejections = web(&members, container).rejections();
+        let found: Vec<&String> = rejections
+            .iter()
+            .filter(|line| !line.contains("UnknownContainer"))
+            .collect();
+        assert_eq!(found, expected.iter().collect::<Vec<_>>());
+        let plain = r#""disableNetworking": false, "privileged": false, "readonlyRootFilesystem": false, "interactive": true"#;
+        let outcome = web(WINDOWS, plain).run();
+        assert!(outcome.container("web")["securityContext"].is_null());
     }
 
     #[test]
     fn ulimits_are_an_annotation() {
-        let outcome = Scenario::service(definition(
-            r#""ulimits": [{"name": "nofile", "softLimit": 1024, "hardLimit": 4096}]"#,
-            "",
-        ))
+        let outcome = web(
+            EC2,
+            r#""ulimits": [{"name": "nofile", "softLimit": 1024, "hardLimit": 4096}, {"name": "memlock", "softLimit": -1, "hardLimit": -1}]"#,
+        )
         .run();
+        let annotation =
+            &outcome.pod()["metadata"]["annotations"]["ulimits.noderesource.dev/container.web"];
         assert_eq!(
-            outcome.pod()["metadata"]["annotations"]["ulimits.noderesource.dev/container.web"],
-            "- type: RLIMIT_NOFILE\n  soft: 1024\n  hard: 4096\n"
+            annotation.as_str(),
+            Some(
+                "- type: RLIMIT_NOFILE\n  soft: 1024\n  hard: 4096\n- type: RLIMIT_MEMLOCK\n  soft: 18446744073709551615\n  hard: 18446744073709551615\n"
+            )
         );
+        for (name, max) in [("x".repeat(54), 53), ("X".repeat(45), 44)] {
+            let limits = r#""ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 1}]"#;
+            let text = |name: &str| {
+                Scenario::service(format!(
+                    r#"{{"family": "web", "containerDefinitions": [{{"name": "{name}", "image": "i", "memory": 64, {limits}}}]}}"#
+                ))
+            };
+            assert_eq!(
+                text(&name).rejections(),
+                [format!(
+                    "containerDefinitions[0].ulimits: InvalidValue: {name}: the name of a container with ulimits must have at most {max} characters here"
+                )]
+            );
+            let outcome = text(&name[1..]).run();
+            let annotations = outcome.pod()["metadata"]["annotations"]
+                .as_object()
+                .expect("one");
+            let key = annotations.keys().find(|key| key.starts_with("ulimits"));
+            let (_, key) = key.and_then(|key| key.split_once('/')).expect("a prefix");
+            assert_eq!(key.len(), 63);
+        }
+    }
+
+    /// Checks `shareProcessNamespace`, `hostPID` and `hostIPC` of the pod, and what is said of namespaces.
+    #[track_caller]
+    fn shares(scenario: &Scenario, fields: [&str; 3], notes: &[&str]) {
+        let outcome = scenario.run();
+        let spec = outcome.pod_spec();
+        let found = ["shareProcessNamespace", "hostPID", "hostIPC"].map(|field| &spec[field]);
+        assert_eq!(found, fields.map(yaml).each_ref());
+        let found: Vec<String> = outcome
+            .notes()
+            .into_iter()
+            .filter(|line| line.contains("InitProcess") || line.contains("IpcNamespace"))
+            .collect();
+        assert_eq!(found, notes);
+    }
+
+    #[test]
+    fn an_init_process_is_the_pause_process_of_a_shared_namespace() {
+        let init = r#""linuxParameters": {"initProcessEnabled": true}"#;
+        let none = r#""linuxParameters": {"initProcessEnabled": false}"#;
+        let at = "containerDefinitions[0].linuxParameters.initProcessEnabled";
+        let shared = format!("{at}: InitProcessSharesPidNamespace");
+        let not_needed = format!("{at}: InitProcessNotNeeded");
+        let (task, host) = (r#""pidMode": "task""#, r#""pidMode": "host""#);
+        shares(&web(EC2, init), ["true", "null", "null"], &[]);
+        shares(&web(EC2, none), ["null", "null", "null"], &[]);
+        shares(&two(EC2, init), ["true", "null", "null"], &[&shared]);
+        shares(&two(task, init), ["true", "null", "null"], &[]);
+        shares(&web(host, init), ["null", "true", "null"], &[&not_needed]);
     }
 
     #[test]
     fn namespaces_are_shared_as_asked() {
-        let init = r#""linuxParameters": {"initProcessEnabled": true}"#;
-        for (container, rest, field) in [
-            (init, "", "shareProcessNamespace"),
+        let plain = r#""cpu": 1"#;
+        let ipc = |mode: &str| format!(r#""ipcMode": "{mode}""#);
+        let separate = "ipcMode: IpcNamespaceShared";
+        shares(
+            &two(r#""pidMode": "host""#, plain),
+            ["null", "true", "null"],
+            &[],
+        );
+        shares(&two(&ipc("host"), plain), ["null", "null", "true"], &[]);
+        shares(&two(&ipc("task"), plain), ["null", "null", "null"], &[]);
+        shares(
+            &two(&ipc("none"), plain),
+            ["null", "null", "null"],
+            &[separate],
+        );
+        shares(&web(&ipc("none"), plain), ["null", "null", "null"], &[]);
+    }
+
+    #[test]
+    fn fargate_shares_the_task_alone() {
+        let plain = r#""cpu": 1"#;
+        for (members, rejection) in [
             (
-                r#""cpu": 1"#,
-                r#""pidMode": "task","#,
-                "shareProcessNamespace",
+                r#""pidMode": "host""#,
+                "pidMode: FargatePidMode: Fargate only allows pidMode task",
             ),
-            (r#""cpu": 1"#, r#""pidMode": "host","#, "hostPID"),
-            (r#""cpu": 1"#, r#""ipcMode": "host","#, "hostIPC"),
+            (
+                r#""ipcMode": "task""#,
+                "ipcMode: FargateUnsupportedParameter: ipcMode is not supported on Fargate",
+            ),
         ] {
-            let outcome = Scenario::service(definition(container, rest)).run();
-            assert_eq!(
-                outcome.pod_spec()[field],
-                yaml("true"),
-                "{container} {rest}"
-            );
+            let members = format!("{FARGATE}, {members}");
+            assert_eq!(web(&members, plain).rejections(), [rejection]);
         }
-        let host = Scenario::service(definition(init, r#""pidMode": "host","#)).run();
-        assert!(
-            host.has("InitProcessNotNeeded") && host.pod_spec()["shareProcessNamespace"].is_null()
-        );
-        assert!(
-            Scenario::service(definition(r#""cpu": 1"#, r#""ipcMode": "none","#))
-                .run()
-                .has("IpcNamespaceShared")
-        );
-    }
-
-    #[test]
-    fn kernel_parameters_are_the_pods() {
-        let outcome = Scenario::service(
-            r#"{"family": "web", "containerDefinitions": [
-                {"name": "a", "image": "i", "memory": 64, "systemControls": [
-                    {"namespace": "net.ipv4.tcp_syncookies", "value": "0"}, {"namespace": "net.core.somaxconn", "value": "1024"}]},
-                {"name": "b", "image": "i", "memory": 64, "systemControls": [{"namespace": "net.ipv4.tcp_syncookies", "value": "1"}]}]}"#,
-        )
-        .run();
-        assert_eq!(
-            outcome.pod_spec()["securityContext"]["sysctls"],
-            yaml(
-                "[{name: net.ipv4.tcp_syncookies, value: '1'}, {name: net.core.somaxconn, value: '1024'}]"
-            )
-        );
-        assert!(outcome.has("SysctlConflict") && outcome.has("UnsafeSysctl"));
-    }
-
-    #[test]
-    fn swap_is_left_to_the_node() {
-        for (parameters, reason) in [
-            (r#"{"maxSwap": 64}"#, "SwapNotConfigurable"),
-            (r#"{"maxSwap": 64, "swappiness": 10}"#, "SwappinessIgnored"),
-            (r#"{"swappiness": 10}"#, "SwappinessUnused"),
-        ] {
-            let container = format!(r#""linuxParameters": {parameters}"#);
-            assert!(
-                Scenario::service(definition(&container, ""))
-                    .run()
-                    .has(reason),
-                "{parameters}"
-            );
-        }
+        let task = web(&format!(r#"{FARGATE}, "pidMode": "task""#), plain).run();
+        assert_eq!(task.pod_spec()["shareProcessNamespace"], yaml("true"));
     }
 }

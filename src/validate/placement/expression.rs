@@ -18,11 +18,11 @@ const MAX_DEPTH: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expression {
     /// Any of these.
-    Or(Vec<Expression>),
+    Or(Vec<Self>),
     /// All of these.
-    And(Vec<Expression>),
+    And(Vec<Self>),
     /// The opposite.
-    Not(Box<Expression>),
+    Not(Box<Self>),
     /// One condition.
     Condition(Condition),
 }

@@ -220,9 +220,7 @@ fn placement_strategy(
     };
     let strategy = match (raw.r#type.as_deref(), raw.field.as_deref()) {
         (Some("random"), _) => Ok(PlacementStrategy::Random),
-        (Some("spread"), Some(field)) if matches!(field, "instanceId" | "host") => {
-            Ok(PlacementStrategy::SpreadInstances)
-        }
+        (Some("spread"), Some("instanceId" | "host")) => Ok(PlacementStrategy::SpreadInstances),
         (Some("spread"), Some(field)) => match field.strip_prefix("attribute:") {
             Some(name) => attribute(name).map(PlacementStrategy::Spread),
             None => Err(invalid(field, "instanceId, host or attribute:<name>")),

@@ -76,7 +76,7 @@ fn intervals(steps: &[ecs::StepAdjustment]) -> Result<(), &'static str> {
             lower.unwrap_or(f64::NEG_INFINITY),
             upper.unwrap_or(f64::INFINITY),
         );
-        if !(lower < upper) {
+        if lower >= upper {
             return Err("the upper bound of a step must be above its lower bound");
         }
         bounds.push((lower, upper));

@@ -1,3 +1,5 @@
+//! Tests of scaling policies and scheduled actions.
+
 use crate::translate::testing::{Scenario, yaml};
 
 const DEFINITION: &str = r#"{"family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],

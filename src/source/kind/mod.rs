@@ -1,121 +1,17 @@
 //! Finds out what a document is from what is in it.
 
+mod form;
+mod request;
+
+pub(super) use form::{Envelope, Spelling};
+pub use form::{Form, Kind};
+
+use self::request::request;
 use super::{
     text::Span,
     tree::{Node, Value},
 };
 use crate::diagnostic::Message;
-
-/// Which request a document holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// `RegisterTaskDefinition`.
-    TaskDefinition,
-    /// `CreateService` or `UpdateService`.
-    Service,
-    /// `RunTask`.
-    Task,
-    /// `RegisterScalableTarget`.
-    ScalableTarget,
-    /// `PutScalingPolicy`.
-    ScalingPolicy,
-    /// `PutScheduledAction`.
-    ScheduledAction,
-}
-
-impl Kind {
-    /// What people call it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TaskDefinition => "task definition",
-            Self::Service => "service",
-            Self::Task => "task",
-            Self::ScalableTarget => "scalable target",
-            Self::ScalingPolicy => "scaling policy",
-            Self::ScheduledAction => "scheduled action",
-        }
-    }
-}
-
-/// What stands around the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Envelope {
-    /// Nothing.
-    Bare,
-    /// `{"taskDefinition": {...}, "tags": [...]}`.
-    TaskDefinition,
-    /// `{"service": {...}}`.
-    Service,
-    /// `{"Type": "AWS::...", "Properties": {...}}`.
-    Properties,
-    /// A custom resource of ours: `apiVersion`, `kind`, `metadata`, `spec`.
-    Resource,
-    /// The list of container definitions alone.
-    ContainerList,
-}
-
-impl Envelope {
-    /// The member that holds the request.
-    pub(super) const fn member(self) -> Option<&'static str> {
-        match self {
-            Self::Bare | Self::ContainerList => None,
-            Self::TaskDefinition => Some("taskDefinition"),
-            Self::Service => Some("service"),
-            Self::Properties => Some("Properties"),
-            Self::Resource => Some("spec"),
-        }
-    }
-}
-
-/// How members are spelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Spelling {
-    /// As the API spells them.
-    Api,
-    /// As CloudFormation spells them, which differs from resource to resource.
-    CloudFormation,
-}
-
-/// What a document was taken for, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Form {
-    pub(super) kind: Kind,
-    pub(super) envelope: Envelope,
-    pub(super) spelling: Spelling,
-    /// What it was taken for.
-    pub label: &'static str,
-    /// Why: "it has containerDefinitions".
-    pub because: &'static str,
-}
-
-impl Form {
-    const fn new(kind: Kind, label: &'static str, because: &'static str) -> Self {
-        Self {
-            kind,
-            envelope: Envelope::Bare,
-            spelling: Spelling::Api,
-            label,
-            because,
-        }
-    }
-
-    const fn within(mut self, envelope: Envelope) -> Self {
-        self.envelope = envelope;
-        self
-    }
-
-    const fn cloud_formation(mut self) -> Self {
-        self.spelling = Spelling::CloudFormation;
-        self
-    }
-
-    /// Which request it holds.
-    #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.kind
-    }
-}
 
 /// One step from the root of a text to a document in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -331,8 +227,15 @@ impl Search {
 
     /// The outputs of describe and create calls; false if this is none.
     fn outputs(&mut self, node: &Node<'_>) -> bool {
-        let object = |key| node.get(key).filter(|value| value.members().is_some());
-        if object("taskDefinition").is_some() {
+        // An intrinsic function in a request is an object too.
+        let output = |key, members: &[&str]| {
+            let inner = node.get(key);
+            inner.is_some_and(|inner| members.iter().any(|member| has(inner, member)))
+        };
+        if output(
+            "taskDefinition",
+            &["containerDefinitions", "family", "revision"],
+        ) {
             let form = Form::new(
                 Kind::TaskDefinition,
                 "DescribeTaskDefinition output",
@@ -341,7 +244,7 @@ impl Search {
             self.push(node.span, Ok(form.within(Envelope::TaskDefinition)));
             return true;
         }
-        if object("service").is_some() {
+        if output("service", &["serviceName", "serviceArn"]) {
             let form = Form::new(
                 Kind::Service,
                 "CreateService output",
@@ -447,239 +350,6 @@ fn template(node: &Node<'_>) -> Option<&'static str> {
             })
     });
     resources.then_some("CloudFormation")
-}
-
-/// The request that an object is by its members.
-fn request(node: &Node<'_>) -> Result<Form, Message> {
-    let first = |keys: &[&'static str]| keys.iter().copied().find(|key| has(node, key));
-    if let Some(form) = api_request(node) {
-        return form;
-    }
-    if let Some((form, _)) = SCALING.iter().find(|(_, keys)| first(keys).is_some()) {
-        return Ok(if has(node, "ScalingTargetId") {
-            form.cloud_formation()
-        } else {
-            *form
-        });
-    }
-    if let Some((form, _)) = PASCAL.iter().find(|(_, keys)| first(keys).is_some()) {
-        return Ok(form.cloud_formation());
-    }
-    Err(not_a_request(node))
-}
-
-/// Requests in the spelling of the ECS API.
-fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
-    let count = |keys: &[&str]| keys.iter().filter(|key| has(node, key)).count();
-    let service = count(SERVICE_ONLY);
-    let task = count(TASK_ONLY);
-    let form = if has(node, "containerDefinitions") {
-        Form::new(
-            Kind::TaskDefinition,
-            "RegisterTaskDefinition request",
-            "it has containerDefinitions",
-        )
-    } else if has(node, "serviceName") {
-        Form::new(Kind::Service, "CreateService request", "it has serviceName")
-    } else if node.get("service").and_then(Node::text).is_some() {
-        Form::new(
-            Kind::Service,
-            "UpdateService request",
-            "its member service is a name",
-        )
-    } else if service > task {
-        Form::new(
-            Kind::Service,
-            "CreateService request",
-            "it has members that only services have",
-        )
-    } else if task > service {
-        Form::new(
-            Kind::Task,
-            "RunTask request",
-            "it has members that only RunTask has",
-        )
-    } else if service > 0 || (has(node, "taskDefinition") && !has(node, "family")) {
-        return Some(Err(ambiguous(
-            "this could be a CreateService or a RunTask request",
-            "add serviceName or desiredCount for a service, count for tasks",
-        )));
-    } else if count(TASK_DEFINITION_ONLY) > 0 {
-        Form::new(
-            Kind::TaskDefinition,
-            "RegisterTaskDefinition request",
-            "it has members that only task definitions have",
-        )
-    } else {
-        return None;
-    };
-    Some(Ok(form))
-}
-
-const SERVICE_ONLY: &[&str] = &[
-    "availabilityZoneRebalancing",
-    "deploymentConfiguration",
-    "deploymentController",
-    "desiredCount",
-    "forceNewDeployment",
-    "healthCheckGracePeriodSeconds",
-    "loadBalancers",
-    "role",
-    "schedulingStrategy",
-    "serviceArn",
-    "serviceConnectConfiguration",
-    "serviceRegistries",
-    "vpcLatticeConfigurations",
-];
-
-const TASK_ONLY: &[&str] = &["count", "group", "overrides", "referenceId", "startedBy"];
-
-const TASK_DEFINITION_ONLY: &[&str] = &[
-    "executionRoleArn",
-    "family",
-    "networkMode",
-    "requiresCompatibilities",
-    "runtimePlatform",
-    "taskRoleArn",
-];
-
-/// Application Auto Scaling's requests, whose own spelling is PascalCase.
-const SCALING: &[(Form, &[&str])] = &[
-    (
-        Form::new(
-            Kind::ScalingPolicy,
-            "PutScalingPolicy request",
-            "it has a policy's members",
-        ),
-        &[
-            "PolicyType",
-            "PredictiveScalingPolicyConfiguration",
-            "ScalingTargetId",
-            "StepScalingPolicyConfiguration",
-            "TargetTrackingScalingPolicyConfiguration",
-        ],
-    ),
-    (
-        Form::new(
-            Kind::ScheduledAction,
-            "PutScheduledAction request",
-            "it has a schedule's members",
-        ),
-        &["Schedule", "ScheduledActionName"],
-    ),
-    (
-        Form::new(
-            Kind::ScalableTarget,
-            "RegisterScalableTarget request",
-            "it has a scalable target's members",
-        ),
-        &["MaxCapacity", "MinCapacity", "ScalableDimension"],
-    ),
-];
-
-/// Properties of CloudFormation resources.
-const PASCAL: &[(Form, &[&str])] = &[
-    (
-        Form::new(
-            Kind::TaskDefinition,
-            "Properties of AWS::ECS::TaskDefinition",
-            "it has a task definition's members in CloudFormation's spelling",
-        ),
-        &[
-            "ContainerDefinitions",
-            "Family",
-            "NetworkMode",
-            "RequiresCompatibilities",
-            "TaskRoleArn",
-        ],
-    ),
-    (
-        Form::new(
-            Kind::Service,
-            "Properties of AWS::ECS::Service",
-            "it has a service's members in CloudFormation's spelling",
-        ),
-        &[
-            "DeploymentConfiguration",
-            "DesiredCount",
-            "LoadBalancers",
-            "SchedulingStrategy",
-            "ServiceName",
-            "TaskDefinition",
-        ],
-    ),
-];
-
-/// Why an object is no request, with the most helpful guess.
-fn not_a_request(node: &Node<'_>) -> Message {
-    let first = |keys: &[&'static str]| keys.iter().copied().find(|key| has(node, key));
-    if let Some(key) = first(&["taskDefinitionArns", "families", "serviceArns", "taskArns"]) {
-        return ambiguous(
-            format!("this is the output of a list call: {key} has names only"),
-            "give the output of the describe call",
-        );
-    }
-    if first(&["tasks", "task", "taskSet", "taskSets"]).is_some() {
-        return ambiguous(
-            "this describes tasks that exist",
-            "give the RunTask request",
-        );
-    }
-    if first(&[
-        "cluster",
-        "clusters",
-        "capacityProviders",
-        "containerInstances",
-    ])
-    .is_some()
-        && !has(node, "service_definition")
-    {
-        return ambiguous(
-            "this is neither a task definition nor a service nor a task",
-            GIVE_A_REQUEST,
-        );
-    }
-    if has(node, "containerOverrides") {
-        return ambiguous(
-            "these are only the overrides of a RunTask request",
-            "put them into overrides beside taskDefinition",
-        );
-    }
-    if has(node, "service_definition") {
-        return ambiguous(
-            "this is an ecspresso configuration",
-            "give the files that service_definition and task_definition name",
-        );
-    }
-    let snake = [
-        "container_definitions",
-        "task_definition",
-        "desired_count",
-        "service_name",
-        "network_mode",
-        "requires_compatibilities",
-        "execution_role_arn",
-    ];
-    if let Some(key) = first(&snake) {
-        return ambiguous(
-            format!("{key} is Terraform's spelling"),
-            "give the JSON that Terraform sends: container_definitions alone, or describe-task-definition's output",
-        );
-    }
-    let names: Vec<&str> = node
-        .members()
-        .unwrap_or_default()
-        .iter()
-        .take(4)
-        .map(|member| &*member.key)
-        .collect();
-    if names.is_empty() {
-        return ambiguous("the document is empty", GIVE_A_REQUEST);
-    }
-    ambiguous(
-        format!("nothing in ECS has the members {}", names.join(", ")),
-        GIVE_A_REQUEST,
-    )
 }
 
 #[cfg(test)]

@@ -1,65 +1,20 @@
 //! Which documents belong together. Works on entries alone, so that no document has to stay in memory.
 
+mod plan;
+mod scaling;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use self::plan::{Choice, Finding, Links, Plan, Role};
+
+use self::plan::revision_name;
 use super::{
     entry::{Entry, Target},
     kind::Kind,
     placeholder::placeholders,
-    reference::{Reference, ServiceName},
+    reference::Reference,
 };
 use crate::diagnostic::{FieldPath, Message, Subject};
-
-/// Documents that are converted together.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Plan {
-    /// The document that the unit is made for.
-    pub(super) lead: usize,
-    pub(super) role: Role,
-    pub(super) task_definition: Option<Choice>,
-    /// The scaling documents in the order of the input.
-    pub(super) scaling: Vec<usize>,
-    pub(super) findings: Vec<Finding>,
-}
-
-/// What a unit is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// A service.
-    Service,
-    /// The tasks of a `RunTask` request.
-    Task,
-    /// A task definition that nothing runs, so that a service is assumed.
-    Assumed,
-    /// A revision of a task definition that is not the one that is run.
-    Unused,
-    /// Scaling requests whose service is not among the documents.
-    Orphan,
-}
-
-/// The task definition that is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Choice {
-    pub(super) entry: usize,
-    /// The revision, from the document or from who pins it.
-    pub(super) revision: Option<u64>,
-}
-
-/// Something found while linking.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Finding {
-    pub(super) path: FieldPath,
-    pub(super) message: Message,
-    /// Whether it goes without saying once the document itself has errors.
-    pub(super) consequence: bool,
-}
-
-/// The result: plans in the order of their leads, and documents that must not be there.
-#[derive(Debug, Default)]
-pub(super) struct Links {
-    pub(super) plans: Vec<Plan>,
-    pub(super) problems: Vec<(usize, Message)>,
-}
 
 /// Links documents.
 ///
@@ -254,7 +209,7 @@ impl<'e> Linker<'e> {
                     message: Message::RequiredField {
                         name: "serviceName".to_owned(),
                     },
-                    consequence: false,
+                    consequence: true,
                 });
             }
             if role == Role::Service {
@@ -422,168 +377,4 @@ impl<'e> Linker<'e> {
             self.links.plans.push(plan);
         }
     }
-
-    fn plan_scaling(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
-        let mut orphans: BTreeMap<(String, usize), Plan> = BTreeMap::new();
-        for (index, entry) in self.entries.iter().enumerate() {
-            let scaling = matches!(
-                entry.form.kind(),
-                Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction
-            );
-            if !scaling {
-                continue;
-            }
-            let service = self.scaled_service(entry);
-            let plan = service.and_then(|service| self.links.plans.get_mut(service));
-            let Some(plan) = plan else {
-                let group = match &entry.target {
-                    Target::Service(service) => (service.name.to_string(), 0),
-                    _ => (String::new(), index),
-                };
-                let plan = orphans.entry(group).or_insert_with(|| Plan::orphan(index));
-                plan.scaling.push(index);
-                let position = self.position(plan, entry.form.kind());
-                plan.findings.push(orphan_finding(entry, position));
-                continue;
-            };
-            let target = |index: &usize| {
-                let entry = self.entries.get(*index);
-                entry.is_some_and(|entry| entry.form.kind() == Kind::ScalableTarget)
-            };
-            let twin = plan.scaling.iter().copied().find(target);
-            match twin {
-                Some(twin) if entry.form.kind() == Kind::ScalableTarget => {
-                    if !same(twin, index) {
-                        self.links.problems.push((
-                            index,
-                            Message::DuplicateDocument {
-                                kind: Kind::ScalableTarget.name().to_owned(),
-                                name: match &entry.target {
-                                    Target::Service(service) => service.name.to_string(),
-                                    _ => String::new(),
-                                },
-                            },
-                        ));
-                    }
-                }
-                _ => plan.scaling.push(index),
-            }
-        }
-        self.links.plans.extend(orphans.into_values());
-    }
-
-    /// How many scaling documents of a kind the plan has before its last one.
-    fn position(&self, plan: &Plan, kind: Kind) -> usize {
-        let of_kind = |index: &&usize| {
-            let entry = self.entries.get(**index);
-            entry.is_some_and(|entry| entry.form.kind() == kind)
-        };
-        plan.scaling
-            .iter()
-            .filter(of_kind)
-            .count()
-            .saturating_sub(1)
-    }
-
-    /// The plan of the service that a scaling request names, or of the only service if it names none.
-    fn scaled_service(&self, entry: &Entry) -> Option<usize> {
-        match &entry.target {
-            Target::Service(ServiceName { cluster, name }) => {
-                let plans = self.services.get(&**name)?;
-                let in_cluster = plans.iter().copied().find(|plan| {
-                    let plan = self.links.plans.get(*plan);
-                    let lead = plan.and_then(|plan| self.entry(plan.lead));
-                    lead.is_some_and(|lead| lead.cluster.is_some() && lead.cluster == *cluster)
-                });
-                in_cluster.or_else(|| plans.first().copied())
-            }
-            _ => {
-                let mut plans = self.services.values().flatten().copied();
-                let only = plans.next()?;
-                plans.next().is_none().then_some(only)
-            }
-        }
-    }
-}
-
-impl Plan {
-    fn assumed(index: usize, revision: Option<u64>, family: &str) -> Self {
-        Self {
-            lead: index,
-            role: Role::Assumed,
-            task_definition: Some(Choice {
-                entry: index,
-                revision,
-            }),
-            scaling: Vec::new(),
-            findings: vec![Finding {
-                path: FieldPath::root(Subject::TaskDefinition),
-                message: Message::ServiceAssumed {
-                    name: family.to_owned(),
-                },
-                consequence: true,
-            }],
-        }
-    }
-
-    fn unused(index: usize, family: &str, revision: Option<u64>, used: Option<u64>) -> Self {
-        Self {
-            lead: index,
-            role: Role::Unused,
-            task_definition: None,
-            scaling: Vec::new(),
-            findings: vec![Finding {
-                path: FieldPath::root(Subject::TaskDefinition),
-                message: Message::TaskDefinitionUnused {
-                    name: revision_name(family, revision),
-                    used: revision_name(family, used),
-                },
-                consequence: false,
-            }],
-        }
-    }
-
-    const fn orphan(index: usize) -> Self {
-        Self {
-            lead: index,
-            role: Role::Orphan,
-            task_definition: None,
-            scaling: Vec::new(),
-            findings: Vec::new(),
-        }
-    }
-}
-
-/// Why a scaling request, the one at `position` among its kind, scales nothing.
-fn orphan_finding(entry: &Entry, position: usize) -> Finding {
-    let root = FieldPath::root(Subject::AutoScaling);
-    let document = match entry.form.kind() {
-        Kind::ScalingPolicy => root.field("scalingPolicies").index(position),
-        Kind::ScheduledAction => root.field("scheduledActions").index(position),
-        _ => root.field("scalableTarget"),
-    };
-    let message = match &entry.target {
-        Target::Service(service) => Message::OrphanScaling {
-            name: service.name.to_string(),
-        },
-        Target::Unclear => Message::OrphanScaling {
-            name: "of this ResourceId".to_owned(),
-        },
-        _ => Message::RequiredField {
-            name: "ResourceId".to_owned(),
-        },
-    };
-    Finding {
-        path: document.field("ResourceId"),
-        message,
-        consequence: entry.target == Target::Unclear,
-    }
-}
-
-/// `web`, or `web:7` where the number is known.
-fn revision_name(family: &str, revision: Option<u64>) -> String {
-    revision.map_or_else(
-        || family.to_owned(),
-        |revision| format!("{family}:{revision}"),
-    )
 }

@@ -1,0 +1,82 @@
+//! How single values of the command line are read.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    convert::Denied,
+    diagnostic::Reason,
+    settings::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR},
+};
+
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+pub(super) fn kubernetes_minor(text: &str) -> Result<u32, String> {
+    let version = text.trim_start_matches('v');
+    let minor = version.strip_prefix("1.").unwrap_or(version);
+    minor
+        .split('.')
+        .next()
+        .and_then(|minor| minor.parse().ok())
+        .filter(|minor| (OLDEST_KUBERNETES_MINOR..=NEWEST_KUBERNETES_MINOR).contains(minor))
+        .ok_or_else(|| {
+            format!("supported are 1.{OLDEST_KUBERNETES_MINOR} to 1.{NEWEST_KUBERNETES_MINOR}")
+        })
+}
+
+pub(super) fn namespace(text: &str) -> Result<String, String> {
+    let fits = crate::translate::kname(text, crate::translate::LABEL_LENGTH) == text;
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("a namespace has lower-case letters, digits and -".to_owned())
+    }
+}
+
+pub(super) fn account_id(text: &str) -> Result<String, String> {
+    let fits = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("an account has 12 digits".to_owned())
+    }
+}
+
+pub(super) fn duration(text: &str) -> Result<String, String> {
+    let number = text.trim_end_matches(['s', 'm', 'h']);
+    let fits = number.len() + 1 == text.len() && number.parse::<u32>().is_ok();
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a number and s, m or h, such as 5m".to_owned())
+    }
+}
+
+pub(super) fn denied(text: &str) -> Result<Denied, String> {
+    if text == "all" {
+        return Ok(Denied::All);
+    }
+    let reasons: Result<BTreeSet<Reason>, _> = text.split(',').map(str::parse).collect();
+    reasons
+        .map(Denied::Reasons)
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_in_every_spelling() {
+        for text in ["1.36", "36", "v1.36.3", "1.36.0"] {
+            assert_eq!(kubernetes_minor(text), Ok(36), "{text}");
+        }
+        for text in ["1.32", "1.38", "2.0", "latest", ""] {
+            assert!(kubernetes_minor(text).is_err(), "{text}");
+        }
+    }
+}

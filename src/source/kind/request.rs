@@ -1,0 +1,239 @@
+//! Tells a request by its members.
+
+use super::{super::tree::Node, Form, GIVE_A_REQUEST, Kind, ambiguous, has};
+use crate::diagnostic::Message;
+
+/// The request that an object is by its members.
+pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
+    let first = |keys: &[&'static str]| keys.iter().copied().find(|key| has(node, key));
+    if let Some(form) = api_request(node) {
+        return form;
+    }
+    if let Some((form, _)) = SCALING.iter().find(|(_, keys)| first(keys).is_some()) {
+        return Ok(if has(node, "ScalingTargetId") {
+            form.cloud_formation()
+        } else {
+            *form
+        });
+    }
+    if let Some((form, _)) = PASCAL.iter().find(|(_, keys)| first(keys).is_some()) {
+        return Ok(form.cloud_formation());
+    }
+    Err(not_a_request(node))
+}
+
+/// Requests in the spelling of the ECS API.
+fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
+    let count = |keys: &[&str]| keys.iter().filter(|key| has(node, key)).count();
+    let service = count(SERVICE_ONLY);
+    let task = count(TASK_ONLY);
+    let form = if has(node, "containerDefinitions") {
+        Form::new(
+            Kind::TaskDefinition,
+            "RegisterTaskDefinition request",
+            "it has containerDefinitions",
+        )
+    } else if has(node, "serviceName") {
+        Form::new(Kind::Service, "CreateService request", "it has serviceName")
+    } else if node.get("service").and_then(Node::text).is_some() {
+        Form::new(
+            Kind::Service,
+            "UpdateService request",
+            "its member service is a name",
+        )
+    } else if service > task {
+        Form::new(
+            Kind::Service,
+            "CreateService request",
+            "it has members that only services have",
+        )
+    } else if task > service {
+        Form::new(
+            Kind::Task,
+            "RunTask request",
+            "it has members that only RunTask has",
+        )
+    } else if service > 0 || (has(node, "taskDefinition") && !has(node, "family")) {
+        return Some(Err(ambiguous(
+            "this could be a CreateService or a RunTask request",
+            "add serviceName or desiredCount for a service, count for tasks",
+        )));
+    } else if count(TASK_DEFINITION_ONLY) > 0 {
+        Form::new(
+            Kind::TaskDefinition,
+            "RegisterTaskDefinition request",
+            "it has members that only task definitions have",
+        )
+    } else {
+        return None;
+    };
+    Some(Ok(form))
+}
+
+const SERVICE_ONLY: &[&str] = &[
+    "availabilityZoneRebalancing",
+    "deploymentConfiguration",
+    "deploymentController",
+    "desiredCount",
+    "forceNewDeployment",
+    "healthCheckGracePeriodSeconds",
+    "loadBalancers",
+    "role",
+    "schedulingStrategy",
+    "serviceArn",
+    "serviceConnectConfiguration",
+    "serviceRegistries",
+    "vpcLatticeConfigurations",
+];
+
+const TASK_ONLY: &[&str] = &["count", "group", "overrides", "referenceId", "startedBy"];
+
+const TASK_DEFINITION_ONLY: &[&str] = &[
+    "executionRoleArn",
+    "family",
+    "networkMode",
+    "requiresCompatibilities",
+    "runtimePlatform",
+    "taskRoleArn",
+];
+
+/// Application Auto Scaling's requests, whose own spelling is PascalCase.
+const SCALING: &[(Form, &[&str])] = &[
+    (
+        Form::new(
+            Kind::ScalingPolicy,
+            "PutScalingPolicy request",
+            "it has a policy's members",
+        ),
+        &[
+            "PolicyType",
+            "PredictiveScalingPolicyConfiguration",
+            "ScalingTargetId",
+            "StepScalingPolicyConfiguration",
+            "TargetTrackingScalingPolicyConfiguration",
+        ],
+    ),
+    (
+        Form::new(
+            Kind::ScheduledAction,
+            "PutScheduledAction request",
+            "it has a schedule's members",
+        ),
+        &["Schedule", "ScheduledActionName"],
+    ),
+    (
+        Form::new(
+            Kind::ScalableTarget,
+            "RegisterScalableTarget request",
+            "it has a scalable target's members",
+        ),
+        &["MaxCapacity", "MinCapacity", "ScalableDimension"],
+    ),
+];
+
+/// Properties of CloudFormation resources.
+const PASCAL: &[(Form, &[&str])] = &[
+    (
+        Form::new(
+            Kind::TaskDefinition,
+            "Properties of AWS::ECS::TaskDefinition",
+            "it has a task definition's members in CloudFormation's spelling",
+        ),
+        &[
+            "ContainerDefinitions",
+            "Family",
+            "NetworkMode",
+            "RequiresCompatibilities",
+            "TaskRoleArn",
+        ],
+    ),
+    (
+        Form::new(
+            Kind::Service,
+            "Properties of AWS::ECS::Service",
+            "it has a service's members in CloudFormation's spelling",
+        ),
+        &[
+            "DeploymentConfiguration",
+            "DesiredCount",
+            "LoadBalancers",
+            "SchedulingStrategy",
+            "ServiceName",
+            "TaskDefinition",
+        ],
+    ),
+];
+
+/// Members as Terraform spells them.
+const TERRAFORM: &[&str] = &[
+    "container_definitions",
+    "task_definition",
+    "desired_count",
+    "service_name",
+    "network_mode",
+    "requires_compatibilities",
+    "execution_role_arn",
+];
+
+/// Why an object is no request, with the most helpful guess.
+fn not_a_request(node: &Node<'_>) -> Message {
+    let first = |keys: &[&'static str]| keys.iter().copied().find(|key| has(node, key));
+    if let Some(key) = first(&["taskDefinitionArns", "families", "serviceArns", "taskArns"]) {
+        return ambiguous(
+            format!("this is the output of a list call: {key} has names only"),
+            "give the output of the describe call",
+        );
+    }
+    if first(&["tasks", "task", "taskSet", "taskSets"]).is_some() {
+        return ambiguous(
+            "this describes tasks that exist",
+            "give the RunTask request",
+        );
+    }
+    if first(&[
+        "cluster",
+        "clusters",
+        "capacityProviders",
+        "containerInstances",
+    ])
+    .is_some()
+        && !has(node, "service_definition")
+    {
+        return ambiguous(
+            "this is neither a task definition nor a service nor a task",
+            GIVE_A_REQUEST,
+        );
+    }
+    if has(node, "containerOverrides") {
+        return ambiguous(
+            "these are only the overrides of a RunTask request",
+            "put them into overrides beside taskDefinition",
+        );
+    }
+    if has(node, "service_definition") {
+        return ambiguous(
+            "this is an ecspresso configuration",
+            "give the files that service_definition and task_definition name",
+        );
+    }
+    if let Some(key) = first(TERRAFORM) {
+        return ambiguous(
+            format!("{key} is Terraform's spelling"),
+            "give the JSON that Terraform sends: container_definitions alone, or describe-task-definition's output",
+        );
+    }
+    let names: Vec<&str> = node
+        .members()
+        .unwrap_or_default()
+        .iter()
+        .take(4)
+        .map(|member| &*member.key)
+        .collect();
+    if names.is_empty() {
+        return ambiguous("the document is empty", GIVE_A_REQUEST);
+    }
+    ambiguous(
+        format!("nothing in ECS has the members {}", names.join(", ")),
+        GIVE_A_REQUEST,
+    )
+}

@@ -1,0 +1,115 @@
+//! What is found out about documents that belong together.
+
+use crate::diagnostic::{FieldPath, Message, Subject};
+
+/// Documents that are converted together.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::source) struct Plan {
+    /// The document that the unit is made for.
+    pub(in crate::source) lead: usize,
+    pub(in crate::source) role: Role,
+    pub(in crate::source) task_definition: Option<Choice>,
+    /// The scaling documents in the order of the input.
+    pub(in crate::source) scaling: Vec<usize>,
+    pub(in crate::source) findings: Vec<Finding>,
+}
+
+/// What a unit is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::source) enum Role {
+    /// A service.
+    Service,
+    /// The tasks of a `RunTask` request.
+    Task,
+    /// A task definition that nothing runs, so that a service is assumed.
+    Assumed,
+    /// A revision of a task definition that is not the one that is run.
+    Unused,
+    /// Scaling requests whose service is not among the documents.
+    Orphan,
+}
+
+/// The task definition that is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::source) struct Choice {
+    pub(in crate::source) entry: usize,
+    /// The revision, from the document or from who pins it.
+    pub(in crate::source) revision: Option<u64>,
+}
+
+/// Something found while linking.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::source) struct Finding {
+    pub(in crate::source) path: FieldPath,
+    pub(in crate::source) message: Message,
+    /// Whether it goes without saying once the document itself has errors.
+    pub(in crate::source) consequence: bool,
+}
+
+/// The result: plans in the order of their leads, and documents that must not be there.
+#[derive(Debug, Default)]
+pub(in crate::source) struct Links {
+    pub(in crate::source) plans: Vec<Plan>,
+    pub(in crate::source) problems: Vec<(usize, Message)>,
+}
+
+impl Plan {
+    pub(super) fn assumed(index: usize, revision: Option<u64>, family: &str) -> Self {
+        Self {
+            lead: index,
+            role: Role::Assumed,
+            task_definition: Some(Choice {
+                entry: index,
+                revision,
+            }),
+            scaling: Vec::new(),
+            findings: vec![Finding {
+                path: FieldPath::root(Subject::TaskDefinition),
+                message: Message::ServiceAssumed {
+                    name: family.to_owned(),
+                },
+                consequence: true,
+            }],
+        }
+    }
+
+    pub(super) fn unused(
+        index: usize,
+        family: &str,
+        revision: Option<u64>,
+        used: Option<u64>,
+    ) -> Self {
+        Self {
+            lead: index,
+            role: Role::Unused,
+            task_definition: None,
+            scaling: Vec::new(),
+            findings: vec![Finding {
+                path: FieldPath::root(Subject::TaskDefinition),
+                message: Message::TaskDefinitionUnused {
+                    name: revision_name(family, revision),
+                    used: revision_name(family, used),
+                },
+                consequence: false,
+            }],
+        }
+    }
+
+    pub(super) const fn orphan(index: usize) -> Self {
+        Self {
+            lead: index,
+            role: Role::Orphan,
+            task_definition: None,
+            scaling: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+}
+
+/// `web`, or `web:7` where the number is known.
+pub(super) fn revision_name(family: &str, revision: Option<u64>) -> String {
+    revision.map_or_else(
+        || family.to_owned(),
+        |revision| format!("{family}:{revision}"),
+    )
+}

@@ -1,0 +1,88 @@
+//! What the tests of this folder share.
+
+use super::{
+    catalog::Catalog,
+    placeholder::Fill,
+    text::SourceText,
+    unit::{Content, Unit},
+};
+
+/// The units of files, and `file: Reason: message` for each problem.
+pub(super) fn units(files: &[(&str, &str)], fill: &[(&str, &str)]) -> (Vec<Unit>, Vec<String>) {
+    let texts = files
+        .iter()
+        .map(|(name, text)| SourceText::new(*name, text))
+        .collect::<Vec<_>>();
+    let fill: Fill = fill
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let mut problems = Vec::new();
+    let catalog = Catalog::of_texts(texts, fill, &mut |problem| {
+        problems.push(format!(
+            "{}: {}: {}",
+            problem.source.name(),
+            problem.message.reason(),
+            problem.message
+        ));
+    });
+    let units = catalog.into_units().map(Result::unwrap).collect();
+    (units, problems)
+}
+
+/// The only unit of one file, which has no problems.
+pub(super) fn unit(text: &str) -> Unit {
+    let name = if text.starts_with(['{', '[']) {
+        "web.json"
+    } else {
+        "web.yaml"
+    };
+    let (mut units, problems) = units(&[(name, text)], &[]);
+    assert_eq!((units.len(), problems), (1, vec![]), "{text}");
+    units.remove(0)
+}
+
+/// `path: Reason: message` for each diagnostic of a unit.
+pub(super) fn findings(unit: &Unit) -> Vec<String> {
+    unit.diagnostics
+        .iter()
+        .map(|found| format!("{}: {}: {}", found.path, found.reason(), found.message))
+        .collect()
+}
+
+/// What a unit is made for, what it runs and what scales it, in one line.
+pub(super) fn summary(unit: &Unit) -> String {
+    match &unit.content {
+        Content::Service {
+            request,
+            extensions,
+            task_definition,
+            revision,
+        } => {
+            let scaling = extensions.auto_scaling.as_ref();
+            let scaling = scaling.map_or_else(String::new, |scaling| {
+                format!(
+                    " scaled by {}/{}/{}",
+                    usize::from(scaling.scalable_target.is_some()),
+                    scaling.scaling_policies.len(),
+                    scaling.scheduled_actions.len()
+                )
+            });
+            format!(
+                "service {} runs {} {}{scaling}",
+                request.service_name.as_deref().unwrap_or("-"),
+                task_definition.family.as_deref().unwrap_or("-"),
+                revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
+            )
+        }
+        Content::Task {
+            name,
+            task_definition,
+            ..
+        } => format!(
+            "task {name} runs {}",
+            task_definition.family.as_deref().unwrap_or("-")
+        ),
+        Content::Nothing => format!("nothing of {}", unit.name()),
+    }
+}

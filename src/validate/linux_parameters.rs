@@ -1,0 +1,201 @@
+//! `linuxParameters`: capabilities, file systems in memory, swap, an init process.
+
+use std::collections::BTreeSet;
+
+use super::{Scope, arn::has_placeholder, mount::is_absolute};
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message},
+    ecs,
+};
+
+/// The capabilities that ECS knows
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html>).
+const CAPABILITIES: [&str; 38] = [
+    "ALL",
+    "AUDIT_CONTROL",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "SYSLOG",
+    "WAKE_ALARM",
+];
+const SHARED_MEMORY: &str = "/dev/shm";
+
+/// `linuxParameters` of a container. Devices are rejected wherever they stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinuxParameters {
+    /// Capabilities that are added.
+    pub added_capabilities: Vec<String>,
+    /// Capabilities that are dropped.
+    pub dropped_capabilities: Vec<String>,
+    /// Whether something reaps zombies.
+    pub init_process: bool,
+    /// The size of `/dev/shm` in MiB.
+    pub shared_memory_mib: Option<i64>,
+    /// File systems in memory.
+    pub tmpfs: Vec<Tmpfs>,
+    /// Swap in MiB.
+    pub max_swap_mib: Option<i64>,
+    /// 0 to 100.
+    pub swappiness: Option<i64>,
+}
+
+/// A file system in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tmpfs {
+    /// The position in `tmpfs`.
+    pub index: usize,
+    /// Where it is mounted.
+    pub container_path: String,
+    /// Its size in MiB.
+    pub size_mib: i64,
+    /// Whether it is read-only.
+    pub read_only: bool,
+    /// Positions and texts of mount options that Kubernetes does not have.
+    pub other_options: Vec<(usize, String)>,
+}
+
+/// Validates `linuxParameters`.
+pub(crate) fn validate_linux_parameters(
+    container: &ecs::ContainerDefinition,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> LinuxParameters {
+    let Some(raw) = &container.linux_parameters else {
+        return LinuxParameters::default();
+    };
+    let ecs::LinuxParameters {
+        capabilities,
+        devices: _,
+        init_process_enabled,
+        shared_memory_size,
+        tmpfs,
+        max_swap,
+        swappiness,
+    } = raw;
+    for (field, given) in [
+        ("maxSwap", max_swap.is_some()),
+        ("sharedMemorySize", shared_memory_size.is_some()),
+        ("swappiness", swappiness.is_some()),
+    ] {
+        if given && scope.fargate {
+            let path = path.field(field);
+            let field = field.to_owned();
+            sink.report(path, Message::FargateUnsupportedParameter { field });
+        }
+    }
+    let capabilities = capabilities.clone().unwrap_or_default();
+    check_capabilities(&capabilities, scope, &path.field("capabilities"), sink);
+    let shared_memory_mib = shared_memory_size.filter(|size| *size > 0);
+    let mut taken: BTreeSet<&str> = shared_memory_mib
+        .map(|_| SHARED_MEMORY)
+        .into_iter()
+        .collect();
+    for (index, entry) in tmpfs.iter().enumerate() {
+        let path = path.field("tmpfs").index(index).field("containerPath");
+        let mount_path = entry.container_path.as_deref().unwrap_or_default();
+        if !taken.insert(mount_path.trim_end_matches('/')) {
+            let value = mount_path.to_owned();
+            let name = container.name.clone().unwrap_or_default();
+            sink.report(path, Message::DuplicateMountPath { value, name });
+        } else if let Some(message) = wrong_path(mount_path) {
+            sink.report(path, message);
+        }
+    }
+    LinuxParameters {
+        added_capabilities: capabilities.add,
+        dropped_capabilities: capabilities.drop,
+        init_process: init_process_enabled.unwrap_or(false),
+        shared_memory_mib,
+        tmpfs: tmpfs
+            .iter()
+            .enumerate()
+            .map(|(i, raw)| tmpfs_of(i, raw))
+            .collect(),
+        max_swap_mib: *max_swap,
+        swappiness: *swappiness,
+    }
+}
+
+fn check_capabilities(
+    capabilities: &ecs::KernelCapabilities,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    for (field, names) in [("add", &capabilities.add), ("drop", &capabilities.drop)] {
+        for (index, name) in names.iter().enumerate() {
+            let path = path.field(field).index(index);
+            let value = name.clone();
+            if !CAPABILITIES.contains(&name.as_str()) {
+                let allowed = match name.strip_prefix("CAP_") {
+                    Some(plain) if CAPABILITIES.contains(&plain) => format!("write {plain}"),
+                    _ => "must be a Linux capability without CAP_, such as NET_ADMIN".to_owned(),
+                };
+                sink.report(path, Message::InvalidValue { value, allowed });
+            } else if scope.fargate && field == "add" && name != "SYS_PTRACE" {
+                sink.report(path, Message::FargateCapability { value });
+            }
+        }
+    }
+}
+
+/// What is wrong with a mount path. A mount point at the same path is found where mount points are checked.
+fn wrong_path(path: &str) -> Option<Message> {
+    let value = path.to_owned();
+    if path.contains(':') && !has_placeholder(path) {
+        return Some(Message::InvalidMountPath { value });
+    }
+    let root = path.trim_matches('/').is_empty();
+    (root || !is_absolute(path, false)).then(|| Message::InvalidValue {
+        value,
+        allowed: "must be an absolute path below /".to_owned(),
+    })
+}
+
+fn tmpfs_of(index: usize, raw: &ecs::Tmpfs) -> Tmpfs {
+    let options = raw.mount_options.iter().enumerate();
+    let known = |option: &str| matches!(option, "ro" | "rw" | "defaults");
+    Tmpfs {
+        index,
+        container_path: raw.container_path.clone().unwrap_or_default(),
+        size_mib: raw.size.unwrap_or(1).max(1),
+        read_only: raw.mount_options.iter().any(|option| option == "ro"),
+        other_options: options
+            .filter(|(_, option)| !known(option))
+            .map(|(index, option)| (index, option.clone()))
+            .collect(),
+    }
+}

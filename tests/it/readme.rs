@@ -1,0 +1,166 @@
+//! What the documentation shows is what the program does.
+//!
+//! A comment before a block says where it is from: `file: PATH` is a file, `object: KIND: ARGUMENTS` the object of that
+//! kind that the command prints, `diagnostics: ARGUMENTS` what it says on standard error. `UPDATE_DOCS=1` writes the
+//! blocks.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{diff::diff, program};
+
+/// Pages with command lines. The first one has examples.
+const PAGES: &[&str] = &["README.md", "docs/convert.md"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(page: &str) -> String {
+    fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
+}
+
+/// The text that belongs into the block below this comment.
+fn block(instruction: &str) -> String {
+    let (kind, rest) = instruction
+        .split_once(": ")
+        .unwrap_or_else(|| panic!("no instruction: {instruction}"));
+    match kind {
+        "file" => read(rest),
+        "object" => {
+            let (kind, arguments) = rest.split_once(": ").expect("a kind and arguments");
+            let output = program::run(root(), arguments.split(' ')).stdout;
+            output
+                .split("---\n")
+                .find(|object| object.contains(&format!("\nkind: {kind}\n")))
+                .unwrap_or_else(|| panic!("no {kind} in {output}"))
+                .to_owned()
+        }
+        "diagnostics" => program::run(root(), rest.split(' ')).stderr,
+        _ => panic!("unknown instruction: {instruction}"),
+    }
+}
+
+/// The page with all blocks as they should be.
+fn filled(page: &str) -> String {
+    let mut text = String::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        text.push_str(&format!("{line}\n"));
+        let Some(instruction) = line
+            .strip_prefix("<!-- ")
+            .and_then(|line| line.strip_suffix(" -->"))
+        else {
+            continue;
+        };
+        let fence = lines.next().expect("a block follows the comment");
+        assert!(fence.starts_with("```"), "no block below {line}");
+        let content = block(instruction);
+        text.push_str(&format!("{fence}\n{}\n```\n", content.trim_end()));
+        lines
+            .by_ref()
+            .find(|line| *line == "```")
+            .expect("the block ends");
+    }
+    text
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let page = read("README.md");
+    let filled = filled(&page);
+    if env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(root().join("README.md"), &filled).expect("the file can be written");
+        return;
+    }
+    assert!(
+        page == filled,
+        "README.md:\n{}\nto write it: cargo xtask docs",
+        diff(&page, &filled)
+    );
+}
+
+/// The arguments of each `ecs-operator` of the page's shell blocks.
+fn command_lines(page: &str) -> Vec<Vec<String>> {
+    let mut in_shell = false;
+    let mut found = Vec::new();
+    for line in page.lines() {
+        if line.starts_with("```") {
+            in_shell = line == "```sh";
+            continue;
+        }
+        let arguments = line
+            .split_once("ecs-operator ")
+            .or_else(|| line.split_once("cargo run --release -- "));
+        if let (true, Some((_, arguments))) = (in_shell, arguments) {
+            found.push(arguments.split(' ').map(str::to_owned).collect());
+        }
+    }
+    found
+}
+
+/// A folder of its own, because a command line may write files.
+fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    folder
+}
+
+#[test]
+fn command_lines_are_understood() {
+    let folder = folder();
+    for page in PAGES {
+        let lines = command_lines(&read(page));
+        assert!(!lines.is_empty(), "no command line in {page}");
+        for line in lines {
+            let run = program::run(&folder, &line);
+            // The files of the examples are not here, which is no wrong usage.
+            assert_ne!(
+                run.status,
+                Some(2),
+                "{page}: {}\n{}",
+                line.join(" "),
+                run.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn options_exist() {
+    let help = program::run(root(), ["convert", "--help"]).stdout;
+    for page in PAGES {
+        let text = read(page);
+        for (start, _) in text.match_indices("`--") {
+            let option: String = text[start + 1..]
+                .chars()
+                .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                .collect();
+            assert!(help.contains(&option), "{page}: there is no {option}");
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for page in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/convert.md",
+        "docs/fields.md",
+        "docs/reasons.md",
+    ] {
+        let text = read(page);
+        for (start, _) in text.match_indices("](") {
+            let target = text[start + 2..].split(')').next().unwrap_or_default();
+            let path = target.split('#').next().unwrap_or_default();
+            if path.is_empty() || path.starts_with("https://") {
+                continue;
+            }
+            let file = root().join(page).with_file_name("").join(path);
+            assert!(file.exists(), "{page}: {target}");
+        }
+    }
+}
