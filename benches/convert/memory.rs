@@ -10,35 +10,39 @@ use std::{
 
 use crate::documents;
 
+/// How many documents the folder has.
 const COUNTS: [usize; 3] = [1_000, 10_000, 100_000];
 
 pub fn run() {
-    let folder = Folder(env::temp_dir().join(format!("ecs-operator-bench-{}", std::process::id())));
-    let mut written = 0;
+    let name = format!("ecs-operator-bench-{}", std::process::id());
+    let folder = Folder(env::temp_dir().join(name));
+    let (mut files, mut documents) = (0, 0);
     let mut first = None;
     for count in COUNTS {
-        // A thousand files in a folder, as file systems like it.
-        for number in written..count {
-            let inner = folder.0.join(format!("{:03}", number / 1000));
-            if number % 1000 == 0 {
-                fs::create_dir_all(&inner).expect("the temporary folder can be written");
-            }
-            let path = inner.join(format!("{number:06}.json"));
-            fs::write(path, documents::input(number).text)
-                .expect("the temporary folder can be written");
+        while documents < count {
+            documents += write(&folder.0, files);
+            files += 1;
         }
-        written = count;
         let start = Instant::now();
         let peak = peak(&folder.0);
         let first = *first.get_or_insert(peak);
         println!(
-            "  memory: {count:>6} files: {:.1} MB at most, {:.2} times that of {}, {:.1} s",
+            "  memory: {documents:>6} documents in {files:>5} files: {:.1} MB at most, {:.2} times the first, {:.1} s",
             peak as f64 / 1024.0,
             peak as f64 / first as f64,
-            COUNTS[0],
             start.elapsed().as_secs_f64()
         );
     }
+}
+
+/// Writes an input, a thousand to a folder, and returns how many documents it has.
+fn write(folder: &Path, number: usize) -> usize {
+    let inner = folder.join(format!("{:03}", number / 1000));
+    fs::create_dir_all(&inner).expect("the temporary folder can be written");
+    let input = documents::input(number);
+    let path = inner.join(format!("{number:06}.json"));
+    fs::write(path, input.text).expect("the temporary folder can be written");
+    input.documents
 }
 
 /// The peak of the program's resident memory in kB while it converts `folder`.
