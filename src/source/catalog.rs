@@ -112,7 +112,7 @@ impl Catalog {
                 self.entries.truncate(before);
                 problems(Problem {
                     source: source.clone(),
-                    span: Some(error.span),
+                    span: Some(source.whole(error.span)),
                     message: Message::SyntaxError {
                         message: error.message,
                     },
@@ -144,7 +144,9 @@ impl Catalog {
                     Err(message) => {
                         problems.push(Problem {
                             source: source.clone(),
-                            span: Some(Span::new(found.span.start, found.span.start + 1)),
+                            span: Some(
+                                source.whole(Span::new(found.span.start, found.span.start + 1)),
+                            ),
                             message: message.clone(),
                         });
                         continue;
@@ -196,8 +198,8 @@ impl Catalog {
             };
             let start = entry.slice.start;
             problems(Problem {
+                span: Some(source.whole(Span::new(start, start + 1))),
                 source,
-                span: Some(Span::new(start, start + 1)),
                 message,
             });
         }
@@ -473,4 +475,68 @@ mod tests {
             ]
         );
     }
+
+    proptest::proptest! {
+        /// Texts of the words that documents are made of, so that many are almost right.
+        #[test]
+        fn no_text_makes_the_reader_fail(
+            words in proptest::collection::vec(proptest::sample::select(WORDS), 0..40),
+            yaml: bool,
+        ) {
+            let name = if yaml { "a.yaml" } else { "a.json" };
+            let text = words.concat();
+            let (units, _) = units(&[(name, &text), ("b.json", WEB)], &[("A", "1")]);
+            for unit in units {
+                for found in unit.diagnostics.iter() {
+                    let (source, span) = unit.point_at(found).expect("every field has a place");
+                    proptest::prop_assert!(source.text().get(span.range()).is_some());
+                }
+            }
+        }
+    }
+
+    const WORDS: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "'",
+        "\\",
+        "\n",
+        " ",
+        "  ",
+        "- ",
+        "---\n",
+        ": ",
+        "&a ",
+        "*a ",
+        "<<: ",
+        "!Ref ",
+        "ä",
+        "\u{feff}",
+        "{{A}}",
+        "<B>",
+        "${A}",
+        "null",
+        "1",
+        "-2.5e3",
+        "true",
+        "# x",
+        "// x",
+        "\"family\":\"web\"",
+        "\"containerDefinitions\":[{\"name\":\"a\",\"image\":\"b\"}]",
+        "\"Properties\":{\"Family\":\"x\"}",
+        "\"serviceName\":\"s\"",
+        "\"taskDefinition\":\"web\"",
+        "\"services\":[{\"desiredCount\":1}]",
+        "family: web\n",
+        "containerDefinitions: [{name: a, image: b, cpu: x}]\n",
+        "apiVersion: ecs-operator.dev/v1alpha1\nkind: EcsService\n",
+        "spec:\n  autoScaling: {scalingPolicies: [{A: 1}]}\n",
+        "\"Type\":\"AWS::ECS::Service\"",
+        "{\"Fn::Sub\":\"x\"}",
+    ];
 }

@@ -111,8 +111,9 @@ impl Document {
     /// What a diagnostic points at, in the text of [`Self::source`].
     #[must_use]
     pub fn point_at(&self, diagnostic: &Diagnostic) -> Span {
-        self.locate(&diagnostic.path)
-            .map_or(self.slice, |location| location.span(diagnostic.reason()))
+        let location = self.locate(&diagnostic.path);
+        let span = location.map_or(self.slice, |location| location.span(diagnostic.reason()));
+        self.source.whole(span)
     }
 
     /// How many elements the list at a path has.

@@ -19,6 +19,11 @@ pub(super) fn units(files: &[(&str, &str)], fill: &[(&str, &str)]) -> (Vec<Unit>
         .collect();
     let mut problems = Vec::new();
     let catalog = Catalog::of_texts(texts, fill, &mut |problem| {
+        let span = problem.span.unwrap_or_default();
+        assert!(
+            problem.source.text().get(span.range()).is_some(),
+            "{problem:?}"
+        );
         problems.push(format!(
             "{}: {}: {}",
             problem.source.name(),

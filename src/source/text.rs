@@ -75,6 +75,13 @@ impl SourceText {
         self.text.get(span.range()).unwrap_or_default()
     }
 
+    /// The span with its last character as a whole.
+    #[must_use]
+    pub(super) fn whole(&self, span: Span) -> Span {
+        let end = span.end.min(self.text.len());
+        Span::new(span.start, self.text.ceil_char_boundary(end))
+    }
+
     /// The line and column of a byte. Counts from the start of the text, so it is for the few places that are shown.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {

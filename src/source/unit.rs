@@ -87,7 +87,7 @@ impl Unit {
     #[must_use]
     pub fn point_at(&self, diagnostic: &Diagnostic) -> Option<(&SourceText, Span)> {
         let (source, location) = self.locate(&diagnostic.path)?;
-        Some((source, location.span(diagnostic.reason())))
+        Some((source, source.whole(location.span(diagnostic.reason()))))
     }
 
     fn resolve(&self, path: &FieldPath) -> Option<(&Document, Vec<Segment>)> {
