@@ -11,10 +11,12 @@ use ecs_operator::{
 use crate::cases::{DIAGNOSTICS, cases, inputs};
 
 /// Reasons that no document can give to a golden case, and why.
-const BEYOND_CASES: &[(Reason, &str)] = &[];
+const BEYOND_CASES: &[(Reason, &str)] = &[(
+    Reason::ReadinessGateLabelMissing,
+    "only the running operator sees the labels of a namespace",
+)];
 
 #[test]
-#[ignore = "the cases are still being written"]
 fn every_reason_is_in_a_case() {
     let mut seen = BTreeSet::new();
     for case in cases() {
@@ -38,7 +40,6 @@ fn every_reason_is_in_a_case() {
 }
 
 #[test]
-#[ignore = "the cases are still being written"]
 fn every_field_is_in_a_case() {
     let mut seen = BTreeSet::new();
     for case in cases() {
