@@ -85,7 +85,7 @@ pub fn check_spec(spec: &Value, report: Report) {
 
 fn check_container(spec: &Value, container: &Value, volumes: &BTreeSet<&str>, report: Report) {
     let image = text(&container["image"]);
-    if image.is_empty() || image.contains(char::is_whitespace) {
+    if image.is_empty() || image.trim() != image {
         report(format!("the image is {image:?}"));
     }
     one_of(
