@@ -171,7 +171,10 @@ impl Walk<'_> {
             }
             // AWS takes an empty list for a required one, except for the containers themselves.
             if name != "containerDefinitions" && is_empty_list(&member.value) {
-                tried.push(name);
+                // In the place of anything else it is absent.
+                if matches!(expected.shape, Shape::List(_)) {
+                    tried.push(name);
+                }
                 continue;
             }
             let errors = self.sink.left_out;
@@ -444,6 +447,10 @@ mod tests {
             ),
             (
                 r#"{"family":"web","containerDefinitions":[{"name":"web"}]}"#.to_owned(),
+                &["containerDefinitions[0].image: RequiredField: image is required"],
+            ),
+            (
+                r#"{"family":"web","containerDefinitions":[{"name":"web","image":[]}]}"#.to_owned(),
                 &["containerDefinitions[0].image: RequiredField: image is required"],
             ),
             (

@@ -111,7 +111,16 @@ pub(crate) fn validate_restart(
     let raw = raw.restart_policy.as_ref()?;
     let ignored = raw.ignored_exit_codes.iter().copied();
     (raw.enabled == Some(true)).then(|| Restart {
-        ignored_exit_codes: ignored.filter(|code| (0..=255).contains(code)).collect(),
+        // Kubernetes takes each code once.
+        ignored_exit_codes: ignored.filter(|code| (0..=255).contains(code)).fold(
+            Vec::new(),
+            |mut codes, code| {
+                if !codes.contains(&code) {
+                    codes.push(code);
+                }
+                codes
+            },
+        ),
         attempt_period: raw.restart_attempt_period.filter(|seconds| *seconds != 300),
     })
 }

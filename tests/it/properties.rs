@@ -258,7 +258,7 @@ fn pad(value: &mut Value, node: &Node) {
                     Some(value) => pad(value, member),
                     None => {
                         let empty = match &member.shape {
-                            Shape::List(_) if number % 2 == 0 => json!([]),
+                            Shape::List(_) if number % 2 == 0 && !member.required => json!([]),
                             Shape::Leaf(field) if field.kind == Kind::String && number % 2 == 0 => {
                                 json!("")
                             }

@@ -255,7 +255,7 @@ mod tests {
     const RESTARTED: &str =
         r#""name": "app", "restartPolicy": {"enabled": true, "restartAttemptPeriod": 300}"#;
     const IGNORING: &str =
-        r#""name": "app", "restartPolicy": {"enabled": true, "ignoredExitCodes": [0, 143]}"#;
+        r#""name": "app", "restartPolicy": {"enabled": true, "ignoredExitCodes": [0, 143, 0]}"#;
     const AGENT: &str = r#""name": "agent", "essential": false"#;
     const PROXY: &str = r#""name": "proxy""#;
     const WAITING: &str =
