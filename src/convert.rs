@@ -2,15 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{BuildHasher, Hash},
 };
 
-use serde_json::{Value, json};
+use foldhash::quality::FixedState;
+use serde_json::json;
 
 use crate::{
     crd,
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
-    ecs, print,
+    ecs,
+    print::{self, Ordered},
     settings::{Mode, Settings},
     source::{Content, Unit},
     translate::{self, WORKLOAD_LENGTH, kname},
@@ -60,7 +62,7 @@ impl Denied {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conversion {
     /// The objects in the order of application, their members in the order of reading; none if it is rejected.
-    pub objects: Vec<Value>,
+    pub objects: Vec<Ordered>,
     /// Everything that was found, sorted by path.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -110,7 +112,7 @@ impl<'a> Converter<'a> {
         })
     }
 
-    fn unless_rejected(&self, objects: Vec<Value>, diagnostics: &Diagnostics) -> Vec<Value> {
+    fn unless_rejected(&self, objects: Vec<Ordered>, diagnostics: &Diagnostics) -> Vec<Ordered> {
         let rejected = diagnostics
             .iter()
             .any(|finding| self.denied.severity(finding.reason()) == Severity::Error);
@@ -121,7 +123,7 @@ impl<'a> Converter<'a> {
         &mut self,
         content: &Content,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Vec<Value>, print::Error> {
+    ) -> Result<Vec<Ordered>, print::Error> {
         match content {
             Content::Service {
                 request,
@@ -163,7 +165,7 @@ impl<'a> Converter<'a> {
                     Ok(task) if self.target == Target::Manifests => {
                         let (objects, notes) = translate::translate_task(&task, self.settings);
                         diagnostics.append(notes);
-                        objects.into_objects().iter().map(print::ordered).collect()
+                        objects.into_objects().iter().map(Ordered::new).collect()
                     }
                     Ok(_) => self.task_resources(&input, diagnostics),
                     Err(findings) => {
@@ -181,13 +183,13 @@ impl<'a> Converter<'a> {
         input: &ServiceInput<'_>,
         service: &Service,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Vec<Value>, print::Error> {
+    ) -> Result<Vec<Ordered>, print::Error> {
         self.take_connect_names(service, diagnostics);
         match self.target {
             Target::Manifests => {
                 let (objects, notes) = translate::translate_service(service, self.settings);
                 diagnostics.append(notes);
-                objects.into_objects().iter().map(print::ordered).collect()
+                objects.into_objects().iter().map(Ordered::new).collect()
             }
             Target::Resources => self.service_resources(input, diagnostics),
         }
@@ -226,7 +228,7 @@ impl<'a> Converter<'a> {
     fn give_once(
         &mut self,
         content: &Content,
-        objects: &mut Vec<Value>,
+        objects: &mut Vec<Ordered>,
         diagnostics: &mut Diagnostics,
     ) {
         let subject = match content {
@@ -235,14 +237,17 @@ impl<'a> Converter<'a> {
         };
         let keyed: Vec<(u64, u64)> = objects
             .iter()
-            .map(|object| (digest(&identity(object)), digest(object)))
+            .map(|object| (digest(&object.identity()), digest(object)))
             .collect();
         for (object, (key, content)) in objects.iter().zip(&keyed) {
             if self.given.get(key).is_some_and(|given| given != content) {
-                let (kind, name) = identity(object);
+                let (kind, name) = object.identity();
                 diagnostics.report(
                     FieldPath::root(subject),
-                    Message::ConflictingObjects { kind, name },
+                    Message::ConflictingObjects {
+                        kind: kind.to_owned(),
+                        name: name.to_owned(),
+                    },
                 );
             }
         }
@@ -259,7 +264,7 @@ impl<'a> Converter<'a> {
         &self,
         input: &ServiceInput<'_>,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Vec<Value>, print::Error> {
+    ) -> Result<Vec<Ordered>, print::Error> {
         let mut objects = vec![self.task_definition_resource(input.task_definition.request)?];
         let assumed = diagnostics
             .iter()
@@ -272,11 +277,10 @@ impl<'a> Converter<'a> {
         let mut request = input.request.clone();
         let root = FieldPath::root(Subject::Service);
         follow_newest(&mut request.task_definition, &root, diagnostics);
-        let mut spec = serde_json::to_value(&request)?;
-        if let (Some(spec), Value::Object(extensions)) = (
-            spec.as_object_mut(),
-            serde_json::to_value(input.extensions)?,
-        ) {
+        let mut spec = Ordered::unsorted(&request)?;
+        if let (Ordered::Map(spec), Ordered::Map(extensions)) =
+            (&mut spec, Ordered::unsorted(input.extensions)?)
+        {
             spec.extend(extensions);
         }
         let name = request.service_name.as_deref().unwrap_or_default();
@@ -288,7 +292,7 @@ impl<'a> Converter<'a> {
         &self,
         input: &TaskInput<'_>,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Vec<Value>, print::Error> {
+    ) -> Result<Vec<Ordered>, print::Error> {
         let mut request: ecs::Task = input.request.clone();
         follow_newest(
             &mut request.task_definition,
@@ -296,7 +300,7 @@ impl<'a> Converter<'a> {
             diagnostics,
         );
         let definition = input.task_definition.request;
-        let spec = serde_json::to_value(&request)?;
+        let spec = Ordered::unsorted(&request)?;
         Ok(vec![
             self.task_definition_resource(definition)?,
             self.resource("EcsTask", input.name, definition, spec)?,
@@ -306,13 +310,13 @@ impl<'a> Converter<'a> {
     fn task_definition_resource(
         &self,
         definition: &ecs::TaskDefinition,
-    ) -> Result<Value, print::Error> {
+    ) -> Result<Ordered, print::Error> {
         let family = definition.family.as_deref().unwrap_or_default();
         self.resource(
             "EcsTaskDefinition",
             family,
             definition,
-            serde_json::to_value(definition)?,
+            Ordered::unsorted(definition)?,
         )
     }
 
@@ -321,8 +325,8 @@ impl<'a> Converter<'a> {
         kind: &str,
         name: &str,
         definition: &ecs::TaskDefinition,
-        spec: Value,
-    ) -> Result<Value, print::Error> {
+        spec: Ordered,
+    ) -> Result<Ordered, print::Error> {
         let name = kname(name, WORKLOAD_LENGTH);
         let family = kname(
             definition.family.as_deref().unwrap_or_default(),
@@ -342,9 +346,9 @@ impl<'a> Converter<'a> {
             },
         });
         // The request keeps AWS's own order; only the envelope is ordered.
-        let mut resource = print::ordered(&resource)?;
-        if let Some(members) = resource.as_object_mut() {
-            members.insert("spec".to_owned(), spec);
+        let mut resource = Ordered::new(&resource)?;
+        if let Ordered::Map(members) = &mut resource {
+            members.push(("spec".into(), spec));
         }
         Ok(resource)
     }
@@ -376,18 +380,7 @@ fn follow_newest(reference: &mut Option<String>, root: &FieldPath, diagnostics: 
     }
 }
 
-/// Kind and name of an object.
-fn identity(object: &Value) -> (String, String) {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let name = object
-        .get("metadata")
-        .and_then(|metadata| metadata.get("name"));
-    (text(object.get("kind")), text(name))
-}
-
-/// The standard library's hasher with its fixed keys: the same digest in every run.
+/// The same digest for the same content.
 fn digest(value: &(impl Hash + ?Sized)) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+    FixedState::with_seed(0).hash_one(value)
 }

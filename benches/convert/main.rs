@@ -19,6 +19,10 @@ mod memory;
 mod pipeline;
 mod speed;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // `cargo bench` hands `--bench` over; what remains are ours.
     let chosen: Vec<String> = std::env::args()

@@ -2,11 +2,10 @@
 
 use ecs_operator::{
     convert::{Converter, Denied, Target},
-    print,
+    print::{self, Ordered},
     settings::Settings,
     source::{Catalog, Fill, SourceText},
 };
-use serde_json::Value;
 
 /// Converts the documents of `text` and prints their objects.
 pub fn convert(text: &str) -> String {
@@ -33,7 +32,7 @@ pub fn convert(text: &str) -> String {
 }
 
 /// Prints one object.
-pub fn print(object: &Value) -> String {
+pub fn print(object: &Ordered) -> String {
     let text = print::yaml(object).expect("objects can be printed");
     format!("---\n{text}")
 }

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ecs_operator::print::Ordered;
 use serde_json::Value;
 
 use crate::{
@@ -21,7 +22,7 @@ const PROMISE: f64 = 10_000.0;
 
 pub fn run() {
     let inputs: Vec<Input> = (0..INPUTS).map(documents::input).collect();
-    let printed: Vec<Vec<Value>> = inputs.iter().map(|input| objects(&input.text)).collect();
+    let printed: Vec<Vec<Ordered>> = inputs.iter().map(|input| objects(&input.text)).collect();
     let documents: usize = inputs.iter().map(|input| input.documents).sum();
     let sizes: Vec<usize> = inputs.iter().map(|input| input.text.len()).collect();
     let objects: usize = printed.iter().map(Vec::len).sum();
@@ -51,15 +52,23 @@ pub fn run() {
 }
 
 /// The objects of an input.
-fn objects(text: &str) -> Vec<Value> {
-    serde_saphyr::from_multiple(&pipeline::convert(text)).expect("what is printed is YAML")
+fn objects(text: &str) -> Vec<Ordered> {
+    let values: Vec<Value> =
+        serde_saphyr::from_multiple(&pipeline::convert(text)).expect("what is printed is YAML");
+    let ordered = values.iter().map(Ordered::unsorted);
+    ordered.collect::<Result<_, _>>().expect("it is plain data")
 }
 
-/// What no program can do without: reading the JSON, printing the objects.
-fn least(text: &str, objects: &[Value]) -> String {
+/// Prints an object the way that every program can.
+fn by_library(object: &Ordered) -> String {
+    serde_saphyr::to_string(object).expect("objects can be printed")
+}
+
+/// What a program of libraries alone cannot do without: reading the JSON, printing the objects.
+fn least(text: &str, objects: &[Ordered]) -> String {
     let documents = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     black_box(documents.filter_map(Result::ok).collect::<Vec<_>>());
-    objects.iter().map(pipeline::print).collect()
+    objects.iter().map(by_library).collect()
 }
 
 /// The times of each input.

@@ -6,10 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::Value;
-
 use super::{Error, arguments::Format};
-use crate::print;
+use crate::print::{self, Ordered};
 
 /// Takes objects as they come.
 pub(super) enum Output {
@@ -42,7 +40,7 @@ impl Output {
     }
 
     /// Writes one object.
-    pub(super) fn write(&mut self, object: &Value) -> Result<(), Error> {
+    pub(super) fn write(&mut self, object: &Ordered) -> Result<(), Error> {
         match self {
             Self::Stream(stream) => stream.write(object),
             Self::Folder { path, format } => write_file(path, *format, object),
@@ -66,7 +64,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn write(&mut self, object: &Value) -> Result<(), Error> {
+    fn write(&mut self, object: &Ordered) -> Result<(), Error> {
         let text = match self.format {
             Format::Yaml if self.count == 0 => print::yaml(object)?,
             Format::Yaml => format!("---\n{}", print::yaml(object)?),
@@ -100,19 +98,13 @@ impl Stream {
 const LIST_START: &str = "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [\n";
 
 /// Writes `<name>-<kind>.yaml`: into a file beside it first, so that no half of an object is ever there.
-fn write_file(folder: &Path, format: Format, object: &Value) -> Result<(), Error> {
+fn write_file(folder: &Path, format: Format, object: &Ordered) -> Result<(), Error> {
     let (text, extension) = match format {
         Format::Yaml => (print::yaml(object)?, "yaml"),
         Format::Json => (format!("{}\n", print::json(object)?), "json"),
     };
-    let member =
-        |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let name = member(
-        object
-            .get("metadata")
-            .and_then(|metadata| metadata.get("name")),
-    );
-    let kind = member(object.get("kind")).to_ascii_lowercase();
+    let (kind, name) = object.identity();
+    let kind = kind.to_ascii_lowercase();
     let path = folder.join(format!("{name}-{kind}.{extension}"));
     let unfinished = folder.join(format!(".{name}-{kind}.{extension}.unfinished"));
     fs::write(&unfinished, text)

@@ -3,7 +3,7 @@
 use ecs_operator::{
     convert::{Conversion, Converter, Denied, Target},
     diagnostic::Severity,
-    print,
+    print::{self, Ordered},
     settings::Settings,
     source::{Catalog, Fill, Problem, SourceText},
 };
@@ -55,18 +55,21 @@ pub fn convert_to(
 impl Result {
     /// All objects.
     pub fn objects(&self) -> Vec<Value> {
-        let all = self
-            .conversions
+        let all = self.ordered();
+        all.map(|object| serde_json::to_value(object).expect("objects are plain data"))
+            .collect()
+    }
+
+    fn ordered(&self) -> impl Iterator<Item = &Ordered> {
+        self.conversions
             .iter()
-            .flat_map(|conversion| &conversion.objects);
-        all.cloned().collect()
+            .flat_map(|conversion| &conversion.objects)
     }
 
     /// All objects as the program prints them.
     pub fn yaml(&self) -> String {
-        let printed = self.objects();
-        let printed = printed
-            .iter()
+        let printed = self
+            .ordered()
             .map(|object| print::yaml(object).expect("objects can be printed"));
         printed.map(|text| format!("---\n{text}")).collect()
     }

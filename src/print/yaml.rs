@@ -1,0 +1,261 @@
+//! Trees as YAML, in the bytes of `serde_saphyr`.
+//!
+//! Where a text needs no thought, and most need none, it is written as it is; all others are left to the library. Its
+//! own way through a whole object takes several times as long, mostly for names that never need quotes.
+
+use serde::Serialize;
+
+use super::{Error, ordered::Ordered};
+
+/// Texts longer than this may be folded.
+const LONGEST_PLAIN: usize = 80;
+
+/// Words that some reader of YAML takes for something else than a text.
+const WORDS: [&str; 12] = [
+    "y", "n", "no", "on", "nan", "inf", "-inf", "off", "yes", "null", "true", "false",
+];
+
+/// Writes the members of `root`, or a value that stands alone.
+pub(super) fn write(root: &Ordered) -> Result<String, Error> {
+    let mut writer = Writer {
+        out: String::with_capacity(2048),
+    };
+    match root {
+        Ordered::Map(members) if !members.is_empty() => writer.members(members, 0)?,
+        Ordered::List(elements) if !elements.is_empty() => writer.elements(elements, 0)?,
+        other => writer.out.push_str(&by_library(other)?),
+    }
+    if !writer.out.ends_with('\n') {
+        writer.out.push('\n');
+    }
+    Ok(writer.out)
+}
+
+struct Writer {
+    out: String,
+}
+
+impl Writer {
+    /// Writes members, the first where the line stands, the others on lines of their own.
+    fn members(
+        &mut self,
+        members: &[(impl AsRef<str>, Ordered)],
+        indent: usize,
+    ) -> Result<(), Error> {
+        for (number, (name, value)) in members.iter().enumerate() {
+            if number > 0 {
+                self.indent(indent);
+            }
+            self.name(name.as_ref())?;
+            match value {
+                Ordered::Map(members) if !members.is_empty() => {
+                    self.out.push('\n');
+                    self.indent(indent + 2);
+                    self.members(members, indent + 2)?;
+                }
+                Ordered::List(elements) if !elements.is_empty() => {
+                    self.out.push('\n');
+                    self.indent(indent);
+                    self.elements(elements, indent)?;
+                }
+                scalar => self.scalar(scalar, indent, Place::Member)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes elements, the first where the line stands.
+    fn elements(&mut self, elements: &[Ordered], indent: usize) -> Result<(), Error> {
+        for (number, element) in elements.iter().enumerate() {
+            if number > 0 {
+                self.indent(indent);
+            }
+            self.out.push('-');
+            match element {
+                Ordered::Map(members) if !members.is_empty() => {
+                    self.out.push(' ');
+                    self.members(members, indent + 2)?;
+                }
+                Ordered::List(elements) if !elements.is_empty() => {
+                    self.out.push(' ');
+                    self.elements(elements, indent + 2)?;
+                }
+                scalar => self.scalar(scalar, indent, Place::Element)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A name with its colon.
+    fn name(&mut self, name: &str) -> Result<(), Error> {
+        if is_plain(name, false) {
+            self.out.push_str(name);
+        } else {
+            let text = by_library(&Ordered::Map(vec![(name.to_owned().into(), Ordered::Null)]))?;
+            let name = text.trim_end().strip_suffix(": null");
+            self.out.push_str(name.ok_or_else(unexpected)?);
+        }
+        self.out.push(':');
+        Ok(())
+    }
+
+    /// A space, the value and the end of the line.
+    fn scalar(&mut self, value: &Ordered, indent: usize, place: Place) -> Result<(), Error> {
+        match value {
+            Ordered::String(text) if is_plain(text, true) => {
+                self.out.push(' ');
+                self.out.push_str(text);
+            }
+            Ordered::String(text) if is_surely_quoted(text) => {
+                self.out.push_str(" \"");
+                self.out.push_str(text);
+                self.out.push('"');
+            }
+            Ordered::Bool(value) => self.out.push_str(if *value { " true" } else { " false" }),
+            Ordered::Number(number) if !number.is_f64() => {
+                self.out.push(' ');
+                self.out.push_str(&number.to_string());
+            }
+            Ordered::Map(_) => self.out.push_str(" {}"),
+            Ordered::List(_) => self.out.push_str(" []"),
+            other => return self.by_library(other, indent, place),
+        }
+        self.out.push('\n');
+        Ok(())
+    }
+
+    /// What the library writes for a value in such a place, with the lines below it moved to where they belong.
+    fn by_library(&mut self, value: &Ordered, indent: usize, place: Place) -> Result<(), Error> {
+        let text = match place {
+            Place::Member => by_library(&std::collections::BTreeMap::from([("k", value)]))?,
+            Place::Element => by_library(&[value])?,
+        };
+        let lead = match place {
+            Place::Member => "k:",
+            Place::Element => "-",
+        };
+        let mut lines = text
+            .strip_prefix(lead)
+            .ok_or_else(unexpected)?
+            .split_inclusive('\n');
+        self.out.push_str(lines.next().unwrap_or_default());
+        for line in lines {
+            if line != "\n" {
+                self.indent(indent);
+            }
+            self.out.push_str(line);
+        }
+        if !self.out.ends_with('\n') {
+            self.out.push('\n');
+        }
+        Ok(())
+    }
+
+    fn indent(&mut self, columns: usize) {
+        const SPACES: &str = "                                ";
+        let mut left = columns;
+        while left > 0 {
+            let part = left.min(SPACES.len());
+            self.out.push_str(SPACES.get(..part).unwrap_or_default());
+            left -= part;
+        }
+    }
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy)]
+enum Place {
+    Member,
+    Element,
+}
+
+fn by_library(value: &impl Serialize) -> Result<String, Error> {
+    serde_saphyr::to_string(value).map_err(|error| Error::Yaml(error.to_string()))
+}
+
+fn unexpected() -> Error {
+    Error::Yaml("the library's text has another form than expected".to_owned())
+}
+
+/// Whether a text is surely the same without quotes: it has only characters that mean nothing to YAML where they stand,
+/// and is neither a number nor a word of another type.
+fn is_plain(text: &str, is_value: bool) -> bool {
+    let bytes = text.as_bytes();
+    let Some(first) = bytes.first() else {
+        return false;
+    };
+    if bytes.len() > LONGEST_PLAIN {
+        return false;
+    }
+    if first.is_ascii_digit() {
+        return is_quantity(bytes);
+    }
+    let harmless = if is_value { IN_VALUES } else { IN_NAMES };
+    let starts = match first {
+        b'-' => is_value && bytes.get(1).is_some_and(u8::is_ascii_alphabetic),
+        first => first.is_ascii_alphabetic() || *first == b'/',
+    };
+    starts
+        && bytes.iter().all(|byte| class(*byte) & harmless != 0)
+        && (!is_value || separators_are_harmless(bytes))
+        && !(bytes.len() <= 5 && WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)))
+}
+
+/// Harmless in a name, once it has begun.
+const IN_NAMES: u8 = 1;
+/// Harmless in a value, once it has begun; a colon and a space depend on what follows.
+const IN_VALUES: u8 = 2;
+
+/// What each byte is.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'/' | b'_' => {
+                IN_NAMES | IN_VALUES
+            }
+            b':' | b' ' | b'=' | b'@' | b',' | b'+' | b'$' | b'(' | b')' => IN_VALUES,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+/// Whether no colon and no space stands where it ends a name or a value, or begins a comment.
+fn separators_are_harmless(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b':' | b' ')) {
+        let (Some(separator), Some(next)) = (rest.get(at), rest.get(at + 1)) else {
+            return false;
+        };
+        let harmless = match separator {
+            b':' => !matches!(next, b' ' | b':'),
+            _ => class(*next) & IN_NAMES != 0,
+        };
+        if !harmless {
+            return false;
+        }
+        rest = rest.get(at + 1..).unwrap_or_default();
+    }
+    true
+}
+
+/// Whether letters and digits that begin with a digit are no number in any spelling, such as `256Mi`.
+fn is_quantity(bytes: &[u8]) -> bool {
+    bytes.iter().all(u8::is_ascii_alphanumeric)
+        && bytes
+            .iter()
+            .any(|byte| matches!(byte.to_ascii_lowercase(), b'g'..=b'n' | b'p'..=b'w'))
+}
+
+/// Whether a text is surely written in double quotes, with nothing to escape: a whole number, a truth value.
+fn is_surely_quoted(text: &str) -> bool {
+    matches!(text, "true" | "false")
+        || (!text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
