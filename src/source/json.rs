@@ -62,10 +62,12 @@ impl<'a, 'f> JsonDocuments<'a, 'f> {
     }
 
     fn upcoming(&self) -> &'a str {
-        self.text
-            .get(self.offset()..)
-            .unwrap_or_default()
-            .trim_start()
+        let rest = self.text.get(self.offset()..).unwrap_or_default();
+        let rest = rest.trim_ascii_start();
+        match rest.as_bytes().first() {
+            Some(b'!'..=b'~') | None => rest,
+            Some(_) => rest.trim_start(),
+        }
     }
 
     fn at_end(&self) -> bool {
@@ -98,6 +100,13 @@ impl<'a, 'f> JsonDocuments<'a, 'f> {
     fn check_string(&self) -> Result<(), SyntaxError> {
         let span = self.span();
         let bytes = self.text.as_bytes().get(span.range()).unwrap_or_default();
+        // Without an early end this takes many bytes at a time, and there hardly ever is one.
+        if !bytes
+            .iter()
+            .fold(false, |found, byte| found | (*byte < b' '))
+        {
+            return Ok(());
+        }
         let Some(at) = bytes.iter().position(|byte| *byte < b' ') else {
             return Ok(());
         };
@@ -238,17 +247,17 @@ impl<'a, 'f> JsonDocuments<'a, 'f> {
         let mut elements = Vec::new();
         let mut comma = None;
         loop {
-            if self.upcoming().starts_with(']') {
-                self.token()?;
-                match comma {
-                    None => break,
-                    Some(comma) => return Err(SyntaxError::new(comma, TRAILING_COMMA)),
+            match self.upcoming().as_bytes().first() {
+                Some(b']') => {
+                    self.token()?;
+                    match comma {
+                        None => break,
+                        Some(comma) => return Err(SyntaxError::new(comma, TRAILING_COMMA)),
+                    }
                 }
+                Some(_) => elements.push(self.value()?),
+                None => return Err(self.unclosed(open, "a list")),
             }
-            if self.at_end() {
-                return Err(self.unclosed(open, "a list"));
-            }
-            elements.push(self.value()?);
             let end = self.offset();
             match self.token()? {
                 Some(Token::Comma) => comma = Some(self.span()),

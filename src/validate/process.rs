@@ -69,6 +69,7 @@ fn task_variables(raw: &ecs::ContainerDefinition, environment: &Environment) -> 
         .chain(values.filter_map(|(index, variable)| {
             Some(("environment", index, variable.value.as_deref()?))
         }))
+        .filter(|(_, _, text)| may_mention(text))
         .collect();
     let defined = |name: &str| {
         environment.defines(name)
@@ -89,6 +90,11 @@ fn task_variables(raw: &ecs::ContainerDefinition, environment: &Environment) -> 
             })
         })
         .collect()
+}
+
+/// Whether `text` has what all names of `TASK_VARIABLES` have in common; few texts do.
+fn may_mention(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|pair| pair == b"S_")
 }
 
 /// Whether `name` stands in `text` as a word of its own.

@@ -47,13 +47,13 @@ pub(super) fn apply(
     match service.scheduling {
         Scheduling::Replica { desired_count } => {
             let desired = clamp(desired_count);
-            for part in parts(cx, desired, &template) {
+            for part in parts(cx, desired, template) {
                 objects.push(deployment(cx, service, part));
             }
             report_rollout(cx, service, desired, notes);
         }
         Scheduling::Daemon => {
-            for part in parts(cx, 0, &template) {
+            for part in parts(cx, 0, template) {
                 objects.push(daemon_set(cx, service, part));
             }
             report_daemon(cx, service, notes);
@@ -69,10 +69,10 @@ struct Part {
     tasks: u32,
 }
 
-fn parts(cx: &Context<'_>, desired: u32, template: &PodTemplateSpec) -> Vec<Part> {
+fn parts(cx: &Context<'_>, desired: u32, template: PodTemplateSpec) -> Vec<Part> {
     match capacity::shares(desired, cx.capacity()).as_slice() {
-        [] => vec![whole(cx, None, desired, template.clone())],
-        [(only, _)] => vec![whole(cx, Some(only), desired, template.clone())],
+        [] => vec![whole(cx, None, desired, template)],
+        [(only, _)] => vec![whole(cx, Some(only), desired, template)],
         several => several
             .iter()
             .map(|(provider, tasks)| share(cx, provider, *tasks, template.clone()))
