@@ -74,6 +74,16 @@ impl<'a> Context<'a> {
         kname(self.ecs_name(), WORKLOAD_LENGTH)
     }
 
+    /// The base for the names of objects that a service and a task both have, so that a service and a task of one name
+    /// keep apart.
+    pub(crate) fn object_name(&self) -> String {
+        let name = self.name();
+        match self.workload {
+            Workload::Service(_) => name,
+            Workload::Task(_) => format!("{name}-task"),
+        }
+    }
+
     /// The name of the service or task as ECS has it.
     pub(crate) fn ecs_name(&self) -> &'a str {
         match self.workload {

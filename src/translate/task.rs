@@ -325,7 +325,7 @@ mod tests {
         let outcome = run(
             r#"{"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}}"#,
         );
-        let policy = outcome.object("SecurityGroupPolicy", "job");
+        let policy = outcome.object("SecurityGroupPolicy", "job-task");
         let selector = &policy["spec"]["podSelector"]["matchLabels"];
         assert_eq!(*selector, yaml("{ecs-operator.dev/task: job}"));
         assert!(outcome.has("SubnetsNotEnforced"));

@@ -68,7 +68,7 @@ fn region<'a>(cx: &'a Context<'_>, source: &'a Container) -> impl Iterator<Item 
 
 /// Names of Secrets may be longer than a label.
 fn secret_name(cx: &Context<'_>, file: &EnvironmentFile) -> String {
-    format!("{}-envfile-{}", cx.name(), hex_digest(&file.arn, 8))
+    format!("{}-envfile-{}", cx.object_name(), hex_digest(&file.arn, 8))
 }
 
 fn secret(cx: &Context<'_>, file: &EnvironmentFile) -> Secret {

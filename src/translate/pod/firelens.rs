@@ -107,7 +107,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 }
 
 fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: &mut Draft) {
-    let name = format!("{}-firelens", cx.name());
+    let name = format!("{}-firelens", cx.object_name());
     draft.objects.push(Object::ConfigMap(ConfigMap {
         metadata: cx.metadata(&name),
         data: Some(BTreeMap::from([(

@@ -93,7 +93,7 @@ fn network_mode(
 /// A policy that selects the pods and allows nothing.
 fn deny_all(cx: &Context<'_>) -> NetworkPolicy {
     NetworkPolicy {
-        metadata: cx.metadata(cx.name()),
+        metadata: cx.metadata(cx.object_name()),
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(LabelSelector {
                 match_labels: Some(cx.selector()),
@@ -241,7 +241,7 @@ mod tests {
         )
         .run();
         assert_eq!(
-            task.object("NetworkPolicy", "job")["spec"]["podSelector"],
+            task.object("NetworkPolicy", "job-task")["spec"]["podSelector"],
             yaml("{matchLabels: {ecs-operator.dev/task: job}}")
         );
         let networked = service(EC2, &[r#""disableNetworking": false"#, ""]).run();

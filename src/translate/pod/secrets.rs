@@ -91,7 +91,7 @@ fn external_secret(
     draft: &mut Draft,
     notes: &mut Diagnostics,
 ) {
-    let name = format!("{}-secrets", cx.name());
+    let name = format!("{}-secrets", cx.object_name());
     let stores: Vec<_> = entries
         .iter()
         .map(|entry| {
@@ -214,7 +214,7 @@ fn pull_secret(
     notes: &mut Diagnostics,
 ) -> String {
     let parameter = &secret.credentials_parameter;
-    let name = format!("{}-pull-{}", cx.name(), hex_digest(parameter, 8));
+    let name = format!("{}-pull-{}", cx.object_name(), hex_digest(parameter, 8));
     let store = secret_store::store(
         cx,
         SecretService::SecretsManager,

@@ -48,7 +48,7 @@ pub(crate) fn apply(
     objects.push(Object::Custom(CustomObject {
         api_version: "vpcresources.k8s.aws/v1beta1",
         kind: "SecurityGroupPolicy",
-        metadata: cx.metadata(cx.name()),
+        metadata: cx.metadata(cx.object_name()),
         spec: json!({
             "podSelector": {"matchLabels": cx.selector()},
             "securityGroups": {"groupIds": security_groups},
