@@ -64,7 +64,7 @@ pub(crate) fn shares(tasks: u32, capacity: &Capacity) -> Vec<(&CapacityProvider,
         .strategy
         .iter()
         .zip(split(tasks, &capacity.strategy))
-        .filter(|(provider, _)| provider.weight > 0 || provider.base > 0)
+        .filter(|(provider, _)| provider.takes_tasks())
         .collect()
 }
 

@@ -15,6 +15,13 @@ pub struct Capacity {
 }
 
 impl Capacity {
+    /// Whether tasks are split over several providers, each with a workload of its own.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        let providers = self.strategy.iter();
+        providers.filter(|provider| provider.takes_tasks()).count() > 1
+    }
+
     /// Whether tasks ask for Fargate or Fargate Spot.
     #[must_use]
     pub fn asks_for_fargate(&self) -> bool {
@@ -46,6 +53,12 @@ pub struct CapacityProvider {
 }
 
 impl CapacityProvider {
+    /// Whether it can get tasks at all.
+    #[must_use]
+    pub const fn takes_tasks(&self) -> bool {
+        self.weight > 0 || self.base > 0
+    }
+
     /// Whether this is `FARGATE` or `FARGATE_SPOT`.
     #[must_use]
     pub fn is_fargate(&self) -> bool {
