@@ -124,7 +124,7 @@ pub(super) fn container_path(index: usize) -> FieldPath {
 fn check_mode(scope: &Scope<'_>, sink: &mut Diagnostics) {
     let path = FieldPath::root(Subject::TaskDefinition).field("networkMode");
     let mode = NetworkMode::of(scope.request);
-    if scope.eks_fargate() && mode == NetworkMode::Host {
+    if scope.eks_fargate && mode == NetworkMode::Host {
         sink.report(path, Message::HostNetworkOnFargate);
     } else if scope.fargate && mode != NetworkMode::Awsvpc {
         sink.report(path, Message::FargateNetworkMode);

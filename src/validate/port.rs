@@ -250,7 +250,7 @@ fn host_port(
         return number;
     }
     if let Some(value) = given.filter(|port| *port != i64::from(container_port)) {
-        let message = if scope.eks_fargate() {
+        let message = if scope.eks_fargate {
             Message::HostPortOnFargate
         } else {
             Message::HostPortMismatch {

@@ -153,7 +153,6 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
         VolumeConfigurations::Service(&raw.volume_configurations),
         &task_definition,
         &tags,
-        settings,
         &root,
         sink,
     );
@@ -202,7 +201,7 @@ fn definition(
         .collect();
     validate_task_definition(
         input.task_definition,
-        capacity.asks_for_fargate(),
+        capacity,
         &configured_volumes,
         settings,
         sink,
