@@ -106,12 +106,13 @@ pub(crate) fn validate_task_definition(
         })
         .collect();
     validate_task_fields(&scope, &root, sink);
+    let graph = validate_graph(&scope, sink);
     TaskDefinition {
         family: request.family.clone().unwrap_or_default(),
         revision: input.revision.unwrap_or(1),
-        graph: validate_graph(&scope, sink),
         volumes: validate_volumes(&scope, sink),
-        network: validate_network(&scope, sink),
+        network: validate_network(&scope, &graph, sink),
+        graph,
         size: validate_task_size(&scope, sink),
         platform: validate_platform(&scope, &root, sink),
         fargate: scope.fargate,
