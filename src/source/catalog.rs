@@ -9,7 +9,7 @@ use std::{
 use super::{
     entry::{Entry, follow},
     kind::find,
-    link::{Links, Plan, link},
+    link::{Duplicate, Links, Plan, link},
     load::load,
     placeholder::Fill,
     read::{self, Problem},
@@ -189,12 +189,20 @@ impl Catalog {
             }
         };
         let links: Links = link(entries, &folders, &mut same);
-        for (index, message) in links.problems {
-            let Some(entry) = entries.get(index) else {
+        for Duplicate { index, twin, name } in links.duplicates {
+            let (Some(entry), Some(twin)) = (entries.get(index), entries.get(twin)) else {
+                continue;
+            };
+            let Ok(other) = texts.place(twin) else {
                 continue;
             };
             let Ok(source) = texts.get(entry.origin) else {
                 continue;
+            };
+            let message = Message::DuplicateDocument {
+                kind: entry.form.kind().name().to_owned(),
+                name,
+                other,
             };
             let start = entry.slice.start;
             problems(Problem {
@@ -251,6 +259,13 @@ impl Texts {
         }
         self.recent.push((number, text.clone()));
         Ok(text)
+    }
+
+    /// The file and line of a document, for a message about another one.
+    pub(super) fn place(&mut self, entry: &Entry) -> Result<String, Problem> {
+        let source = self.get(entry.origin)?;
+        let line = source.position(entry.slice.start).line;
+        Ok(format!("{}:{line}", source.name()))
     }
 
     /// The number of the folder of each origin.
@@ -418,7 +433,9 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(
             problems,
-            ["b.json: DuplicateDocument: task definition web is given twice"]
+            [
+                "b.json: DuplicateDocument: task definition web is given twice, the other time in a.json:1"
+            ]
         );
         let service = r#"{"serviceName":"shop","desiredCount":1,"taskDefinition":"web"}"#;
         let changed = service.replace('1', "2");
@@ -432,7 +449,7 @@ mod tests {
         assert_eq!(found, ["service shop runs web -"]);
         assert_eq!(
             problems,
-            ["t.json: DuplicateDocument: service shop is given twice"]
+            ["t.json: DuplicateDocument: service shop is given twice, the other time in s.json:1"]
         );
     }
 

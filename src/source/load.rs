@@ -176,9 +176,15 @@ impl<'c> Loader<'c> {
                         reader.scalable_target(node)
                     })?;
                     if scaling.scalable_target.is_some() && plan.role != Role::Orphan {
+                        // The service has one itself.
+                        let other = match self.entries.get(plan.lead) {
+                            Some(entry) => self.texts.place(entry)?,
+                            None => String::new(),
+                        };
                         let message = Message::DuplicateDocument {
                             kind: Kind::ScalableTarget.name().to_owned(),
                             name: target.resource_id.unwrap_or_default(),
+                            other,
                         };
                         self.diagnostics.report(path, message);
                     } else {

@@ -5,7 +5,7 @@ mod scaling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use self::plan::{Choice, Finding, Links, Plan, Role};
+pub(super) use self::plan::{Choice, Duplicate, Finding, Links, Plan, Role};
 
 use self::plan::revision_name;
 use super::{
@@ -95,13 +95,11 @@ impl<'e> Linker<'e> {
             match twin {
                 None => others.push(index),
                 Some(twin) if same(twin, index) => {}
-                Some(_) => self.links.problems.push((
+                Some(twin) => self.links.duplicates.push(Duplicate {
                     index,
-                    Message::DuplicateDocument {
-                        kind: Kind::TaskDefinition.name().to_owned(),
-                        name: revision_name(family, entry.revision),
-                    },
-                )),
+                    twin,
+                    name: revision_name(family, entry.revision),
+                }),
             }
         }
         for revisions in self.families.values_mut() {
@@ -308,13 +306,8 @@ impl<'e> Linker<'e> {
                 };
                 dropped.push(index);
                 if !same(twin, index) {
-                    self.links.problems.push((
-                        index,
-                        Message::DuplicateDocument {
-                            kind: Kind::Service.name().to_owned(),
-                            name: (*name).to_owned(),
-                        },
-                    ));
+                    let name = (*name).to_owned();
+                    self.links.duplicates.push(Duplicate { index, twin, name });
                 }
             }
             *plans = kept;

@@ -50,7 +50,16 @@ pub(in crate::source) struct Finding {
 #[derive(Debug, Default)]
 pub(in crate::source) struct Links {
     pub(in crate::source) plans: Vec<Plan>,
-    pub(in crate::source) problems: Vec<(usize, Message)>,
+    pub(in crate::source) duplicates: Vec<Duplicate>,
+}
+
+/// A document that another one of the same name contradicts.
+#[derive(Debug)]
+pub(in crate::source) struct Duplicate {
+    pub(in crate::source) index: usize,
+    /// The one that is converted.
+    pub(in crate::source) twin: usize,
+    pub(in crate::source) name: String,
 }
 
 impl Plan {
