@@ -5,6 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::diagnostic::{Diagnostics, FieldPath, Message};
+
+/// What the names of our annotations begin with.
+pub const ANNOTATION_PREFIX: &str = "ecs-operator.dev/";
+/// The longest time that a setting can ask for, in seconds.
+pub const LONGEST_SECONDS: u32 = 3600;
+
 /// The oldest Kubernetes minor version that is supported (1.33).
 pub const OLDEST_KUBERNETES_MINOR: u32 = 33;
 /// The newest Kubernetes minor version that is supported (1.37).
@@ -94,6 +101,174 @@ impl Settings {
     pub fn has(&self, addon: Addon) -> bool {
         self.addons.contains(&addon)
     }
+
+    /// These settings with those that the annotations of an object give instead. `path` is that of the annotations,
+    /// for what is said about one of ours that is no setting, or has another value than it may have.
+    #[must_use]
+    pub fn with_annotations(
+        mut self,
+        annotations: &BTreeMap<String, String>,
+        path: &FieldPath,
+        sink: &mut Diagnostics,
+    ) -> Self {
+        for (key, value) in annotations {
+            let Some(name) = key.strip_prefix(ANNOTATION_PREFIX) else {
+                continue;
+            };
+            let Some((_, set)) = OF_OBJECTS.iter().find(|(known, _)| *known == name) else {
+                let known: Vec<&str> = OF_OBJECTS.iter().map(|(name, _)| *name).collect();
+                let message = Message::UnknownAnnotation {
+                    name: key.clone(),
+                    known: known.join(", "),
+                };
+                sink.report(path.field(key.clone()), message);
+                continue;
+            };
+            if let Err(allowed) = set(&mut self, value) {
+                let value = match value.as_str() {
+                    "" => "an empty text".to_owned(),
+                    value => value.to_owned(),
+                };
+                let message = Message::InvalidValue { value, allowed };
+                sink.report(path.field(key.clone()), message);
+            }
+        }
+        self
+    }
+}
+
+/// Sets one setting to what a text says, or tells what it may say.
+type Set = fn(&mut Settings, &str) -> Result<(), String>;
+
+/// The settings that an object may have of its own, by the names of their annotations. All others are facts of the
+/// cluster or of the whole conversion.
+const OF_OBJECTS: &[(&str, Set)] = &[
+    ("allow-s3-files", |s, text| {
+        choose(&mut s.allow_s3_files, text, TRUTH)
+    }),
+    ("aws-account-id", |s, text| {
+        let text = check(text, is_account_id, "12 digits")?;
+        s.aws_account_id = Some(text);
+        Ok(())
+    }),
+    ("aws-partition", |s, text| {
+        s.aws_partition = check(text, |text| !text.is_empty(), "a partition such as aws")?;
+        Ok(())
+    }),
+    ("aws-region", |s, text| {
+        let text = check(text, |text| !text.is_empty(), "a region such as eu-west-1")?;
+        s.aws_region = Some(text);
+        Ok(())
+    }),
+    ("cluster-ip-services", |s, text| {
+        choose(&mut s.cluster_ip_services, text, TRUTH)
+    }),
+    ("compute", |s, text| choose(&mut s.compute, text, COMPUTE)),
+    ("deregistration-delay-seconds", |s, text| {
+        seconds(&mut s.deregistration_delay_seconds, text)
+    }),
+    ("essential-exit", |s, text| {
+        choose(&mut s.essential_exit, text, ESSENTIAL_EXIT)
+    }),
+    ("iam", |s, text| choose(&mut s.iam, text, IAM)),
+    ("image-pull-policy", |s, text| {
+        choose(&mut s.image_pull_policy, text, IMAGE_PULL_POLICY)
+    }),
+    ("ingress-class", |s, text| {
+        text.clone_into(&mut s.ingress_class);
+        Ok(())
+    }),
+    ("isolated-sandbox-runtime-class", |s, text| {
+        let text = check(text, |text| !text.is_empty(), "the name of a RuntimeClass")?;
+        s.isolated_sandbox_runtime_class = Some(text);
+        Ok(())
+    }),
+    ("secret-refresh-interval", |s, text| {
+        let allowed = "a number and s, m or h, such as 5m";
+        s.secret_refresh_interval = check(text, is_duration, allowed)?;
+        Ok(())
+    }),
+    ("secret-store", |s, text| {
+        choose(&mut s.secret_store, text, SECRET_STORE)
+    }),
+    ("steady-seconds", |s, text| {
+        seconds(&mut s.steady_seconds, text)
+    }),
+];
+
+const TRUTH: &[(&str, bool)] = &[("true", true), ("false", false)];
+const COMPUTE: &[(&str, Compute)] = &[
+    ("nodes", Compute::Nodes),
+    ("eks-fargate", Compute::EksFargate),
+];
+const ESSENTIAL_EXIT: &[(&str, EssentialExit)] = &[
+    ("replace", EssentialExit::Replace),
+    ("restart-in-place", EssentialExit::RestartInPlace),
+    (
+        "restart-all-containers",
+        EssentialExit::RestartAllContainers,
+    ),
+];
+const IAM: &[(&str, Iam)] = &[
+    ("irsa", Iam::Irsa),
+    ("pod-identity", Iam::PodIdentity),
+    ("none", Iam::None),
+];
+const IMAGE_PULL_POLICY: &[(&str, ImagePullPolicy)] = &[
+    ("always-for-tags", ImagePullPolicy::AlwaysForTags),
+    ("if-not-present", ImagePullPolicy::IfNotPresent),
+];
+const SECRET_STORE: &[(&str, SecretStore)] = &[
+    ("per-execution-role", SecretStore::PerExecutionRole),
+    ("cluster", SecretStore::Cluster),
+];
+
+fn choose<T: Copy>(setting: &mut T, text: &str, values: &[(&str, T)]) -> Result<(), String> {
+    // As on the command line, or as the operator's own configuration spells it.
+    let is_it = |name: &str| name == text || camel_case(name) == text;
+    if let Some((_, value)) = values.iter().find(|(name, _)| is_it(name)) {
+        *setting = *value;
+        return Ok(());
+    }
+    let names: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+    Err(format!("must be one of {}", names.join(", ")))
+}
+
+/// `restartInPlace` for `restart-in-place`.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('-');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |text, word| {
+        let (initial, rest) = word.split_at(word.len().min(1));
+        text + &initial.to_ascii_uppercase() + rest
+    })
+}
+
+fn check(text: &str, fits: impl Fn(&str) -> bool, allowed: &str) -> Result<String, String> {
+    if fits(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("must be {allowed}"))
+    }
+}
+
+fn seconds(setting: &mut u32, text: &str) -> Result<(), String> {
+    let value = text.parse().ok().filter(|value| *value <= LONGEST_SECONDS);
+    *setting = value.ok_or_else(|| format!("must be 0 to {LONGEST_SECONDS} seconds"))?;
+    Ok(())
+}
+
+/// Whether this can be the number of an AWS account.
+#[must_use]
+pub fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether this is a time in the notation of External Secrets, such as `5m`.
+#[must_use]
+pub fn is_duration(text: &str) -> bool {
+    let number = text.trim_end_matches(['s', 'm', 'h']);
+    number.len() + 1 == text.len() && number.parse::<u32>().is_ok()
 }
 
 /// Who reads the result of a translation.
@@ -200,5 +375,68 @@ impl Addon {
             Self::SecurityGroupsForPods => "security-groups-for-pods",
             Self::AckEks => "ack-eks",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Subject;
+
+    /// The settings with one annotation, and what is said about it.
+    fn with(name: &str, value: &str) -> (Settings, Vec<String>) {
+        let annotations = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let mut sink = Diagnostics::new();
+        let path = FieldPath::root(Subject::Service);
+        let settings = Settings::default().with_annotations(&annotations, &path, &mut sink);
+        let said = sink.iter().map(|finding| finding.reason().to_string());
+        (settings, said.collect())
+    }
+
+    #[test]
+    fn every_setting_of_an_object_can_be_set() {
+        for (name, _) in OF_OBJECTS {
+            let values = [
+                "true",
+                "false",
+                "eks-fargate",
+                "restart-in-place",
+                "none",
+                "if-not-present",
+                "cluster",
+                "123456789012",
+                "aws-cn",
+                "nginx",
+                "1h",
+                "7",
+            ];
+            let changed = values.iter().any(|value| {
+                let (settings, said) = with(&format!("{ANNOTATION_PREFIX}{name}"), value);
+                said.is_empty() && settings != Settings::default()
+            });
+            assert!(changed, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_our_annotations_are_settings() {
+        let (settings, said) = with("example.com/iam", "never");
+        assert_eq!((settings, said), (Settings::default(), vec![]));
+        for name in ["namespace", "kubernetes-version", "Iam", ""] {
+            let (settings, said) = with(&format!("{ANNOTATION_PREFIX}{name}"), "none");
+            assert_eq!(settings, Settings::default());
+            assert_eq!(said, ["UnknownAnnotation"], "{name}");
+        }
+    }
+
+    #[test]
+    fn values_are_spelled_as_on_the_command_line_or_as_in_a_configuration() {
+        for value in ["restart-all-containers", "restartAllContainers"] {
+            let (settings, said) = with("ecs-operator.dev/essential-exit", value);
+            assert_eq!(settings.essential_exit, EssentialExit::RestartAllContainers);
+            assert_eq!(said, [""; 0]);
+        }
+        let (_, said) = with("ecs-operator.dev/essential-exit", "RestartAllContainers");
+        assert_eq!(said, ["InvalidValue"]);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     convert::Denied,
     diagnostic::Reason,
-    settings::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR},
+    settings::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, is_account_id, is_duration},
 };
 
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {
@@ -38,8 +38,7 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn account_id(text: &str) -> Result<String, String> {
-    let fits = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
-    if fits {
+    if is_account_id(text) {
         Ok(text.to_owned())
     } else {
         Err("an account has 12 digits".to_owned())
@@ -47,9 +46,7 @@ pub(super) fn account_id(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn duration(text: &str) -> Result<String, String> {
-    let number = text.trim_end_matches(['s', 'm', 'h']);
-    let fits = number.len() + 1 == text.len() && number.parse::<u32>().is_ok();
-    if fits {
+    if is_duration(text) {
         Ok(text.to_owned())
     } else {
         Err("expected a number and s, m or h, such as 5m".to_owned())

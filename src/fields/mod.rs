@@ -114,6 +114,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::RequiredField,
     Reason::ServiceAssumed,
     Reason::SyntaxError,
+    Reason::UnknownAnnotation,
     Reason::UnknownField,
     Reason::UnreadableFile,
     Reason::WholeTemplate,

@@ -48,7 +48,10 @@ impl Location {
     pub fn span(&self, reason: Reason) -> Span {
         let names_key = matches!(
             reason,
-            Reason::UnknownField | Reason::ReadOnlyFieldIgnored | Reason::RequiredField
+            Reason::UnknownAnnotation
+                | Reason::UnknownField
+                | Reason::ReadOnlyFieldIgnored
+                | Reason::RequiredField
         );
         match self.key {
             Some(key) if names_key || !self.exact => key,
@@ -146,6 +149,9 @@ impl Document {
             (Envelope::TaskDefinition, [Segment::Member(tags), ..])
                 if tags == "tags" && node.get("tags").is_none() =>
             {
+                node = document;
+            }
+            (Envelope::Resource, [Segment::Member(metadata), ..]) if metadata == "metadata" => {
                 node = document;
             }
             _ => {}

@@ -41,6 +41,7 @@ mod catalog;
 mod de;
 mod document;
 mod entry;
+mod envelope;
 mod json;
 mod kind;
 mod leaf;

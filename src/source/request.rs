@@ -1,17 +1,17 @@
 //! A document's tree → the request it holds.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::{
     de::from_node,
     entry::Entry,
+    envelope::{annotations_of, has_text, lift_primary_deployment, set},
     kind::{Envelope, Spelling},
-    placeholder::{Fill, filled},
+    placeholder::Fill,
     sink::{Sink, Trail},
-    text::Span,
-    tree::{Member, Node, Value},
+    tree::{Node, Value},
     walk::Walk,
 };
 use crate::{
@@ -341,67 +341,4 @@ impl Reader<'_> {
         let node = walk.node(node, Api::Kubernetes.tree(), trail)?;
         Some(self.fit(Some(node), sink))
     }
-}
-
-/// `DescribeServices` gives some settings of a service only inside its primary deployment.
-fn lift_primary_deployment(body: &mut Node<'_>) {
-    let Some(deployments) = body.get("deployments").and_then(Node::elements) else {
-        return;
-    };
-    let primary = deployments
-        .iter()
-        .find(|deployment| deployment.get("status").and_then(Node::text) == Some("PRIMARY"));
-    let Some(primary) = primary.cloned() else {
-        return;
-    };
-    let mut primary = primary;
-    for name in [
-        "serviceConnectConfiguration",
-        "volumeConfigurations",
-        "vpcLatticeConfigurations",
-    ] {
-        if body.get(name).is_none()
-            && let Some(member) = primary.take(name)
-            && let Value::Object(members) = &mut body.value
-        {
-            members.push(member);
-        }
-    }
-}
-
-fn has_text(body: &Node<'_>, name: &str, spelling: Spelling) -> bool {
-    super::spelling::find(body, name, spelling).is_some_and(|member| {
-        !matches!(member.value.value, Value::Null) && member.value.text() != Some("")
-    })
-}
-
-/// Sets a member, in front, so that it is found first.
-fn set<'a>(body: &mut Node<'a>, name: &'static str, value: Value<'a>) {
-    let span = body.span;
-    if let Value::Object(members) = &mut body.value {
-        members.retain(|member| !member.key.eq_ignore_ascii_case(name));
-        members.insert(
-            0,
-            Member {
-                key: name.into(),
-                key_span: Span::new(span.start, span.start),
-                value: Node { value, span },
-            },
-        );
-    }
-}
-
-fn annotations_of(document: &Node<'_>, fill: &Fill) -> BTreeMap<String, String> {
-    let annotations = document
-        .get("metadata")
-        .and_then(|node| node.get("annotations"));
-    annotations
-        .and_then(Node::members)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|member| {
-            let value = filled(Cow::Borrowed(member.value.text()?), fill).into_owned();
-            Some((member.key.to_string(), value))
-        })
-        .collect()
 }

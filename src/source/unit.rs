@@ -1,5 +1,7 @@
 //! Documents that are converted together.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use super::{
     document::{Document, Location},
     kind::Kind,
@@ -9,6 +11,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Segment, Subject},
     ecs,
+    settings::{ANNOTATION_PREFIX, Settings},
 };
 
 /// What one result is made from, with everything that the reader has to say about it.
@@ -88,6 +91,34 @@ impl Unit {
     pub fn point_at(&self, diagnostic: &Diagnostic) -> Option<(&SourceText, Span)> {
         let (source, location) = self.locate(&diagnostic.path)?;
         Some((source, source.whole(location.span(diagnostic.reason()))))
+    }
+
+    /// The settings of this unit: `settings`, with those that the annotations of its documents give instead. The
+    /// service or task goes before its task definition.
+    #[must_use]
+    pub fn settings<'s>(
+        &self,
+        settings: &'s Settings,
+        sink: &mut Diagnostics,
+    ) -> Cow<'s, Settings> {
+        let mut settings = Cow::Borrowed(settings);
+        for document in self.documents.iter().rev() {
+            let ours = |name: &String| name.starts_with(ANNOTATION_PREFIX);
+            if document.annotations.keys().any(ours) {
+                let path = FieldPath::root(document.kind().subject());
+                let path = path.field("metadata").field("annotations");
+                let own = settings.into_owned();
+                settings = Cow::Owned(own.with_annotations(&document.annotations, &path, sink));
+            }
+        }
+        settings
+    }
+
+    /// The annotations of the custom resource that holds this kind of request.
+    #[must_use]
+    pub fn annotations(&self, kind: Kind) -> Option<&BTreeMap<String, String>> {
+        let document = self.documents.iter().find(|doc| doc.kind() == kind)?;
+        (!document.annotations.is_empty()).then_some(&document.annotations)
     }
 
     fn resolve(&self, path: &FieldPath) -> Option<(&Document, Vec<Segment>)> {

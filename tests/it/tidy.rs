@@ -137,14 +137,14 @@ const BORDERS: &[Border] = &[
         foreign: &["cli", "convert", "decide", "fields", "source", "validate"],
     },
     Border {
-        part: "src/convert.rs",
+        part: "src/convert",
         foreign: &["cli"],
     },
 ];
 
 /// Parts whose result depends on nothing but their arguments.
 const PURE: &[&str] = &[
-    "src/convert.rs",
+    "src/convert",
     "src/crd",
     "src/decide",
     "src/diagnostic",

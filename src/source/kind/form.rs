@@ -1,5 +1,7 @@
 //! What a document can be.
 
+use crate::diagnostic::Subject;
+
 /// Which request a document holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -28,6 +30,19 @@ impl Kind {
             Self::ScalableTarget => "scalable target",
             Self::ScalingPolicy => "scaling policy",
             Self::ScheduledAction => "scheduled action",
+        }
+    }
+
+    /// What the paths of its fields are relative to.
+    #[must_use]
+    pub const fn subject(self) -> Subject {
+        match self {
+            Self::TaskDefinition => Subject::TaskDefinition,
+            Self::Service => Subject::Service,
+            Self::Task => Subject::Task,
+            Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction => {
+                Subject::AutoScaling
+            }
         }
     }
 }

@@ -1,24 +1,22 @@
 //! The whole way from a unit of documents to objects, without input or output.
 
+mod resources;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     hash::{BuildHasher, Hash},
 };
 
 use foldhash::quality::FixedState;
-use serde_json::json;
 
+use self::resources::Resources;
 use crate::{
-    crd,
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
-    ecs,
     print::{self, Ordered},
     settings::{Mode, Settings},
     source::{Content, Unit},
-    translate::{self, WORKLOAD_LENGTH, kname},
-    validate::{
-        self, Service, ServiceInput, TaskDefinitionInput, TaskDefinitionReference, TaskInput,
-    },
+    translate,
+    validate::{self, Service, ServiceInput, TaskDefinitionInput, TaskInput},
 };
 
 /// What documents are converted to.
@@ -100,7 +98,8 @@ impl<'a> Converter<'a> {
     pub fn convert(&mut self, unit: &Unit) -> Result<Conversion, print::Error> {
         let mut diagnostics = unit.diagnostics.clone();
         let objects = if unit.intact {
-            self.content(&unit.content, &mut diagnostics)?
+            let settings = unit.settings(self.settings, &mut diagnostics);
+            self.content(unit, &settings, &mut diagnostics)?
         } else {
             Vec::new()
         };
@@ -121,10 +120,12 @@ impl<'a> Converter<'a> {
 
     fn content(
         &mut self,
-        content: &Content,
+        unit: &Unit,
+        settings: &Settings,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
-        match content {
+        let resources = Resources { settings, unit };
+        match &unit.content {
             Content::Service {
                 request,
                 extensions,
@@ -139,8 +140,8 @@ impl<'a> Converter<'a> {
                         revision: *revision,
                     },
                 };
-                match validate::validate_service(&input, self.settings) {
-                    Ok(service) => self.service(&input, &service, diagnostics),
+                match validate::validate_service(&input, settings) {
+                    Ok(service) => self.service(&input, &service, resources, diagnostics),
                     Err(findings) => {
                         diagnostics.append(findings);
                         Ok(Vec::new())
@@ -161,13 +162,13 @@ impl<'a> Converter<'a> {
                         revision: *revision,
                     },
                 };
-                match validate::validate_task(&input, self.settings) {
+                match validate::validate_task(&input, settings) {
                     Ok(task) if self.target == Target::Manifests => {
-                        let (objects, notes) = translate::translate_task(&task, self.settings);
+                        let (objects, notes) = translate::translate_task(&task, settings);
                         diagnostics.append(notes);
                         objects.into_objects().iter().map(Ordered::new).collect()
                     }
-                    Ok(_) => self.task_resources(&input, diagnostics),
+                    Ok(_) => resources.of_task(&input, diagnostics),
                     Err(findings) => {
                         diagnostics.append(findings);
                         Ok(Vec::new())
@@ -182,16 +183,17 @@ impl<'a> Converter<'a> {
         &mut self,
         input: &ServiceInput<'_>,
         service: &Service,
+        resources: Resources<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         self.take_connect_names(service, diagnostics);
         match self.target {
             Target::Manifests => {
-                let (objects, notes) = translate::translate_service(service, self.settings);
+                let (objects, notes) = translate::translate_service(service, resources.settings);
                 diagnostics.append(notes);
                 objects.into_objects().iter().map(Ordered::new).collect()
             }
-            Target::Resources => self.service_resources(input, diagnostics),
+            Target::Resources => resources.of_service(input, diagnostics),
         }
     }
 
@@ -259,99 +261,6 @@ impl<'a> Converter<'a> {
             .map(|(key, content)| self.given.insert(*key, *content).is_none());
         objects.retain(|_| fresh.next().unwrap_or(true));
     }
-
-    fn service_resources(
-        &self,
-        input: &ServiceInput<'_>,
-        diagnostics: &mut Diagnostics,
-    ) -> Result<Vec<Ordered>, print::Error> {
-        let mut objects = vec![self.task_definition_resource(input.task_definition.request)?];
-        let assumed = diagnostics
-            .iter()
-            .any(|finding| finding.reason() == Reason::ServiceAssumed);
-        if assumed {
-            // A task definition that no service runs is a resource of its own, as in ECS.
-            diagnostics.forget(Reason::ServiceAssumed);
-            return Ok(objects);
-        }
-        let mut request = input.request.clone();
-        let root = FieldPath::root(Subject::Service);
-        follow_newest(&mut request.task_definition, &root, diagnostics);
-        let mut spec = Ordered::unsorted(&request)?;
-        if let (Ordered::Map(spec), Ordered::Map(extensions)) =
-            (&mut spec, Ordered::unsorted(input.extensions)?)
-        {
-            spec.extend(extensions);
-        }
-        let name = request.service_name.as_deref().unwrap_or_default();
-        objects.push(self.resource("EcsService", name, input.task_definition.request, spec)?);
-        Ok(objects)
-    }
-
-    fn task_resources(
-        &self,
-        input: &TaskInput<'_>,
-        diagnostics: &mut Diagnostics,
-    ) -> Result<Vec<Ordered>, print::Error> {
-        let mut request: ecs::Task = input.request.clone();
-        follow_newest(
-            &mut request.task_definition,
-            &FieldPath::root(Subject::Task),
-            diagnostics,
-        );
-        let definition = input.task_definition.request;
-        let spec = Ordered::unsorted(&request)?;
-        Ok(vec![
-            self.task_definition_resource(definition)?,
-            self.resource("EcsTask", input.name, definition, spec)?,
-        ])
-    }
-
-    fn task_definition_resource(
-        &self,
-        definition: &ecs::TaskDefinition,
-    ) -> Result<Ordered, print::Error> {
-        let family = definition.family.as_deref().unwrap_or_default();
-        self.resource(
-            "EcsTaskDefinition",
-            family,
-            definition,
-            Ordered::unsorted(definition)?,
-        )
-    }
-
-    fn resource(
-        &self,
-        kind: &str,
-        name: &str,
-        definition: &ecs::TaskDefinition,
-        spec: Ordered,
-    ) -> Result<Ordered, print::Error> {
-        let name = kname(name, WORKLOAD_LENGTH);
-        let family = kname(
-            definition.family.as_deref().unwrap_or_default(),
-            translate::LABEL_LENGTH,
-        );
-        let resource = json!({
-            "apiVersion": crd::API_VERSION,
-            "kind": kind,
-            "metadata": {
-                "name": name,
-                "namespace": self.settings.namespace,
-                "labels": {
-                    "app.kubernetes.io/name": family,
-                    "app.kubernetes.io/instance": name,
-                    "app.kubernetes.io/managed-by": "ecs-operator",
-                },
-            },
-        });
-        // The request keeps AWS's own order; only the envelope is ordered.
-        let mut resource = Ordered::new(&resource)?;
-        if let Ordered::Map(members) = &mut resource {
-            members.push(("spec".into(), spec));
-        }
-        Ok(resource)
-    }
 }
 
 /// Converts for a cluster in which the operator runs.
@@ -359,25 +268,6 @@ impl<'a> Converter<'a> {
 pub fn for_resources(mut settings: Settings) -> Settings {
     settings.mode = Mode::Controller;
     settings
-}
-
-/// A pinned revision of AWS does not exist in a cluster where revisions begin anew, so the newest is followed.
-fn follow_newest(reference: &mut Option<String>, root: &FieldPath, diagnostics: &mut Diagnostics) {
-    let Some(text) = reference.clone() else {
-        return;
-    };
-    if let Some(parsed) = TaskDefinitionReference::parse(&text)
-        && parsed.family != text
-    {
-        diagnostics.report(
-            root.field("taskDefinition"),
-            Message::NewestRevisionFollowed {
-                value: text.clone(),
-                family: parsed.family.to_owned(),
-            },
-        );
-        *reference = Some(parsed.family.to_owned());
-    }
 }
 
 /// The same digest for the same content.

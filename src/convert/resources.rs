@@ -1,0 +1,138 @@
+//! Requests as our custom resources.
+
+use serde_json::json;
+
+use crate::{
+    crd,
+    diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
+    ecs,
+    print::{self, Ordered},
+    settings::Settings,
+    source::{Kind, Unit},
+    translate::{self, WORKLOAD_LENGTH, kname},
+    validate::{ServiceInput, TaskDefinitionReference, TaskInput},
+};
+
+/// Makes the custom resources of a unit.
+#[derive(Clone, Copy)]
+pub(super) struct Resources<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) unit: &'a Unit,
+}
+
+impl Resources<'_> {
+    pub(super) fn of_service(
+        self,
+        input: &ServiceInput<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Ordered>, print::Error> {
+        let mut objects = vec![self.task_definition(input.task_definition.request)?];
+        let assumed = diagnostics
+            .iter()
+            .any(|finding| finding.reason() == Reason::ServiceAssumed);
+        if assumed {
+            // A task definition that no service runs is a resource of its own, as in ECS.
+            diagnostics.forget(Reason::ServiceAssumed);
+            return Ok(objects);
+        }
+        let mut request = input.request.clone();
+        let root = FieldPath::root(Subject::Service);
+        follow_newest(&mut request.task_definition, &root, diagnostics);
+        let mut spec = Ordered::unsorted(&request)?;
+        if let (Ordered::Map(spec), Ordered::Map(extensions)) =
+            (&mut spec, Ordered::unsorted(input.extensions)?)
+        {
+            spec.extend(extensions);
+        }
+        let name = request.service_name.as_deref().unwrap_or_default();
+        objects.push(self.resource(Kind::Service, name, input.task_definition.request, spec)?);
+        Ok(objects)
+    }
+
+    pub(super) fn of_task(
+        self,
+        input: &TaskInput<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Ordered>, print::Error> {
+        let mut request: ecs::Task = input.request.clone();
+        follow_newest(
+            &mut request.task_definition,
+            &FieldPath::root(Subject::Task),
+            diagnostics,
+        );
+        let definition = input.task_definition.request;
+        let spec = Ordered::unsorted(&request)?;
+        Ok(vec![
+            self.task_definition(definition)?,
+            self.resource(Kind::Task, input.name, definition, spec)?,
+        ])
+    }
+
+    fn task_definition(self, definition: &ecs::TaskDefinition) -> Result<Ordered, print::Error> {
+        let family = definition.family.as_deref().unwrap_or_default();
+        self.resource(
+            Kind::TaskDefinition,
+            family,
+            definition,
+            Ordered::unsorted(definition)?,
+        )
+    }
+
+    fn resource(
+        self,
+        kind: Kind,
+        name: &str,
+        definition: &ecs::TaskDefinition,
+        spec: Ordered,
+    ) -> Result<Ordered, print::Error> {
+        let name = kname(name, WORKLOAD_LENGTH);
+        let family = kname(
+            definition.family.as_deref().unwrap_or_default(),
+            translate::LABEL_LENGTH,
+        );
+        let kind_name = match kind {
+            Kind::Task => "EcsTask",
+            Kind::TaskDefinition => "EcsTaskDefinition",
+            _ => "EcsService",
+        };
+        let resource = json!({
+            "apiVersion": crd::API_VERSION,
+            "kind": kind_name,
+            "metadata": {
+                "name": name,
+                "namespace": self.settings.namespace,
+                "annotations": self.unit.annotations(kind),
+                "labels": {
+                    "app.kubernetes.io/name": family,
+                    "app.kubernetes.io/instance": name,
+                    "app.kubernetes.io/managed-by": "ecs-operator",
+                },
+            },
+        });
+        // The request keeps AWS's own order; only the envelope is ordered.
+        let mut resource = Ordered::new(&resource)?;
+        if let Ordered::Map(members) = &mut resource {
+            members.push(("spec".into(), spec));
+        }
+        Ok(resource)
+    }
+}
+
+/// A pinned revision of AWS does not exist in a cluster where revisions begin anew, so the newest is followed.
+fn follow_newest(reference: &mut Option<String>, root: &FieldPath, diagnostics: &mut Diagnostics) {
+    let Some(text) = reference.clone() else {
+        return;
+    };
+    if let Some(parsed) = TaskDefinitionReference::parse(&text)
+        && parsed.family != text
+    {
+        diagnostics.report(
+            root.field("taskDefinition"),
+            Message::NewestRevisionFollowed {
+                value: text.clone(),
+                family: parsed.family.to_owned(),
+            },
+        );
+        *reference = Some(parsed.family.to_owned());
+    }
+}
