@@ -1,5 +1,7 @@
 //! The whole way from a unit of documents to objects, without input or output.
 
+mod input;
+mod left_out;
 mod resources;
 
 use std::{
@@ -9,14 +11,14 @@ use std::{
 
 use foldhash::quality::FixedState;
 
-use self::resources::Resources;
+use self::{input::Input, resources::Resources};
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
     print::{self, Ordered},
     settings::{Mode, Settings},
     source::{Content, Unit},
     translate,
-    validate::{self, Service, ServiceInput, TaskDefinitionInput, TaskInput},
+    validate::{self, Service, ServiceInput},
 };
 
 /// What documents are converted to.
@@ -97,10 +99,11 @@ impl<'a> Converter<'a> {
     /// When an object cannot be printed, which is a defect of this program.
     pub fn convert(&mut self, unit: &Unit) -> Result<Conversion, print::Error> {
         let mut diagnostics = unit.diagnostics.clone();
-        let objects = if unit.intact {
-            let settings = unit.settings(self.settings, &mut diagnostics);
+        let settings = unit.settings(self.settings, &mut diagnostics);
+        let objects = if unit.left_out.is_empty() {
             self.content(unit, &settings, &mut diagnostics)?
         } else {
+            left_out::check(unit, &settings, &mut diagnostics);
             Vec::new()
         };
         let mut objects = self.unless_rejected(objects, &diagnostics);
@@ -125,58 +128,24 @@ impl<'a> Converter<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         let resources = Resources { settings, unit };
-        match &unit.content {
-            Content::Service {
-                request,
-                extensions,
-                task_definition,
-                revision,
-            } => {
-                let input = ServiceInput {
-                    request,
-                    extensions,
-                    task_definition: TaskDefinitionInput {
-                        request: task_definition,
-                        revision: *revision,
-                    },
-                };
-                match validate::validate_service(&input, settings) {
-                    Ok(service) => self.service(&input, &service, resources, diagnostics),
-                    Err(findings) => {
-                        diagnostics.append(findings);
-                        Ok(Vec::new())
-                    }
+        let rejected = match Input::of(&unit.content) {
+            Some(Input::Service(input)) => match validate::validate_service(&input, settings) {
+                Ok(service) => return self.service(&input, &service, resources, diagnostics),
+                Err(findings) => findings,
+            },
+            Some(Input::Task(input)) => match validate::validate_task(&input, settings) {
+                Ok(task) if self.target == Target::Manifests => {
+                    let (objects, notes) = translate::translate_task(&task, settings);
+                    diagnostics.append(notes);
+                    return objects.into_objects().iter().map(Ordered::new).collect();
                 }
-            }
-            Content::Task {
-                name,
-                request,
-                task_definition,
-                revision,
-            } => {
-                let input = TaskInput {
-                    name,
-                    request,
-                    task_definition: TaskDefinitionInput {
-                        request: task_definition,
-                        revision: *revision,
-                    },
-                };
-                match validate::validate_task(&input, settings) {
-                    Ok(task) if self.target == Target::Manifests => {
-                        let (objects, notes) = translate::translate_task(&task, settings);
-                        diagnostics.append(notes);
-                        objects.into_objects().iter().map(Ordered::new).collect()
-                    }
-                    Ok(_) => resources.of_task(&input, diagnostics),
-                    Err(findings) => {
-                        diagnostics.append(findings);
-                        Ok(Vec::new())
-                    }
-                }
-            }
-            Content::Nothing => Ok(Vec::new()),
-        }
+                Ok(_) => return resources.of_task(&input, diagnostics),
+                Err(findings) => findings,
+            },
+            None => return Ok(Vec::new()),
+        };
+        diagnostics.append(rejected);
+        Ok(Vec::new())
     }
 
     fn service(

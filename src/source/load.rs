@@ -29,7 +29,7 @@ struct Loader<'c> {
     fill: &'c Arc<Fill>,
     documents: Vec<Document>,
     diagnostics: Diagnostics,
-    intact: bool,
+    left_out: Vec<FieldPath>,
 }
 
 /// Reads the unit of a plan.
@@ -49,7 +49,7 @@ pub(super) fn load(
         fill,
         documents: Vec::with_capacity(2),
         diagnostics: Diagnostics::new(),
-        intact: true,
+        left_out: Vec::new(),
     };
     let content = match plan.role {
         Role::Service => loader.service(plan)?,
@@ -71,7 +71,7 @@ pub(super) fn load(
         content,
         documents: loader.documents,
         diagnostics: loader.diagnostics,
-        intact: loader.intact,
+        left_out: loader.left_out,
     })
 }
 
@@ -237,7 +237,7 @@ impl<'c> Loader<'c> {
         document.annotations = request.annotations;
         self.documents.push(document);
         self.diagnostics.append(request.diagnostics);
-        self.intact &= request.intact;
+        self.left_out.extend(request.left_out);
         Ok(request.body)
     }
 

@@ -15,7 +15,7 @@
 //!   stand outside quotes. One that is left is kept in free text and noted, and is an error anywhere else.
 //! - CloudFormation's spelling is read by the API's names, so that every path is spelled as the API spells it;
 //!   [`Unit::point_at`] finds the place in the document nevertheless.
-//! - A value that is wrong is reported and left out. [`Unit::intact`] tells whether that happened: what validation says
+//! - A value that is wrong is reported and left out. [`Unit::left_out`] tells where that happened: what validation says
 //!   about such a unit may only be a consequence.
 //!
 //! ```

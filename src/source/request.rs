@@ -26,8 +26,8 @@ use crate::{
 pub(super) struct Request<T> {
     pub(super) body: T,
     pub(super) diagnostics: Diagnostics,
-    /// Whether nothing was left out of the body.
-    pub(super) intact: bool,
+    /// What was left out of the body.
+    pub(super) left_out: Vec<FieldPath>,
     /// `metadata.annotations` of a custom resource.
     pub(super) annotations: BTreeMap<String, String>,
 }
@@ -287,7 +287,7 @@ impl Reader<'_> {
         sink.finish(&self.root);
         Request {
             body,
-            intact: !sink.left_out,
+            left_out: sink.left_out,
             diagnostics: sink.diagnostics,
             annotations,
         }

@@ -9,8 +9,8 @@ use crate::diagnostic::{Diagnostics, FieldPath, Message};
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     pub(super) diagnostics: Diagnostics,
-    /// Whether a value was left out, so that later steps would complain that it is missing.
-    pub(super) left_out: bool,
+    /// The members and elements that were left out, so that later steps would complain that they are missing.
+    pub(super) left_out: Vec<FieldPath>,
     /// The names of placeholders that stay in free text, in the order of the document.
     placeholders: Vec<String>,
     known: BTreeSet<String>,
@@ -23,8 +23,9 @@ impl Sink {
 
     /// Reports something because of which a value is left out.
     pub(super) fn reject(&mut self, trail: Trail<'_>, message: Message) {
-        self.left_out = true;
-        self.diagnostics.report(trail.path(), message);
+        let path = trail.path();
+        self.left_out.push(path.clone());
+        self.diagnostics.report(path, message);
     }
 
     pub(super) fn keep_placeholder(&mut self, placeholder: Placeholder<'_>) {

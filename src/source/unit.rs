@@ -23,9 +23,9 @@ pub struct Unit {
     pub documents: Vec<Document>,
     /// What the reader found. Paths are relative to the document of their subject.
     pub diagnostics: Diagnostics,
-    /// Whether the requests hold everything that the documents say. Where a wrong value had to be left out, a
-    /// validation would only complain about that again.
-    pub intact: bool,
+    /// The members and elements that the documents have and the requests lack, because they were wrong. What validation
+    /// says may only follow from that.
+    pub left_out: Vec<FieldPath>,
 }
 
 /// The requests of a unit.

@@ -177,18 +177,16 @@ impl Walk<'_> {
                 }
                 continue;
             }
-            let errors = self.sink.left_out;
-            self.sink.left_out = false;
+            let before = self.sink.left_out.len();
             match self.node(member.value, expected, Trail::Field(&trail, name)) {
                 Some(value) => kept.push(Member {
                     key: name.into(),
                     key_span: member.key_span,
                     value,
                 }),
-                None if self.sink.left_out => tried.push(name),
+                None if self.sink.left_out.len() > before => tried.push(name),
                 None => {}
             }
-            self.sink.left_out |= errors;
         }
         for (name, _) in shape.iter().filter(|(_, expected)| expected.required) {
             if !tried.contains(name) && kept.iter().all(|member| member.key != *name) {
@@ -249,7 +247,7 @@ impl Walk<'_> {
         let advice = match nearest(&member.key, shape.keys().copied()) {
             Some(name) => {
                 // What is missing then is this one.
-                self.sink.left_out = true;
+                self.sink.left_out.push(Trail::Key(&trail, name).path());
                 format!("did you mean {}?", self.spelled(name))
             }
             None => self.elsewhere(&member.key),

@@ -1,0 +1,106 @@
+//! What can still be said of requests from which the reader had to leave members out.
+
+use super::input::Input;
+use crate::{
+    diagnostic::{Diagnostic, Diagnostics, FieldPath, Reason, Segment},
+    settings::Settings,
+    source::Unit,
+    validate,
+};
+
+/// Members by which others are judged, wherever these are: without one of them nothing can be said.
+const DECISIVE: &[&str] = &[
+    "capacityProviderStrategy",
+    "containerDefinitions",
+    "configuredAtLaunch",
+    "dependsOn",
+    "family",
+    "firelensConfiguration",
+    "launchType",
+    "name",
+    "networkMode",
+    "overrides",
+    "protocol",
+    "requiresCompatibilities",
+    "runtimePlatform",
+    "serviceName",
+];
+
+/// What is also said where only something else is missing, wherever that is.
+const CONSEQUENCES: &[Reason] = &[
+    Reason::CompletionOnEssentialContainer,
+    Reason::ContainerCpuExceedsTask,
+    Reason::ContainerMemoryExceedsTask,
+    Reason::DesiredCountRequired,
+    Reason::DnsSettingsConflict,
+    Reason::EfsConflictingOptions,
+    Reason::FargateCpuMemory,
+    Reason::HealthyWithoutHealthCheck,
+    Reason::LoadBalancerPortNotMapped,
+    Reason::MemoryRequired,
+    Reason::NoEssentialContainer,
+    Reason::RequiredField,
+    Reason::TaskDefinitionRequired,
+    Reason::UnknownContainer,
+    Reason::UnknownPortName,
+    Reason::UnknownVolume,
+    Reason::UtilizationNeedsRequests,
+    Reason::VolumeNotConfiguredAtLaunch,
+];
+
+/// Adds what validation rejects, unless that may only follow from what was left out.
+pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnostics) {
+    if unit.left_out.iter().any(is_decisive) {
+        return;
+    }
+    let findings = match Input::of(&unit.content) {
+        Some(Input::Service(input)) => validate::validate_service(&input, settings).err(),
+        Some(Input::Task(input)) => validate::validate_task(&input, settings).err(),
+        None => None,
+    };
+    let around: Vec<FieldPath> = unit.left_out.iter().map(around).collect();
+    for finding in findings.unwrap_or_default().iter() {
+        let follows = CONSEQUENCES.contains(&finding.reason())
+            || around.iter().any(|place| touches(finding, place));
+        if !follows {
+            diagnostics.report(finding.path.clone(), finding.message.clone());
+        }
+    }
+}
+
+/// A whole container is no decisive member; the list of them is, because the others then have other indexes.
+fn is_decisive(path: &FieldPath) -> bool {
+    match path.segments() {
+        [] | [Segment::Member(_), Segment::Element(_)] => true,
+        [Segment::Member(list), Segment::Element(_), inner @ ..]
+            if list == "containerDefinitions" =>
+        {
+            inner.iter().any(names_decisive)
+        }
+        segments => segments.iter().any(names_decisive),
+    }
+}
+
+fn names_decisive(segment: &Segment) -> bool {
+    matches!(segment, Segment::Member(name) if DECISIVE.contains(&&**name))
+}
+
+/// The part of the document that may be judged by what is missing at `path`: the object that lacks it, or the list,
+/// whose other elements then have other indexes. Documents and containers are too large for that.
+fn around(path: &FieldPath) -> FieldPath {
+    let segments = path.segments();
+    let outer = segments.split_last().map_or(segments, |(_, outer)| outer);
+    let part = match outer {
+        [] => segments,
+        [Segment::Member(list), Segment::Element(_)] if list == "containerDefinitions" => segments,
+        outer => outer,
+    };
+    let root = FieldPath::root(path.subject());
+    let steps = part.iter().cloned();
+    steps.fold(root, |path, step| path.child(step))
+}
+
+fn touches(finding: &Diagnostic, place: &FieldPath) -> bool {
+    let (a, b) = (finding.path.segments(), place.segments());
+    finding.path.subject() == place.subject() && (a.starts_with(b) || b.starts_with(a))
+}
