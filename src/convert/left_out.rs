@@ -68,7 +68,8 @@ pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnost
     }
 }
 
-/// A whole container is no decisive member; the list of them is, because the others then have other indexes.
+/// Whether what is missing at `path` decides about others. So does an element of a list of the document, because the
+/// other elements then have other indexes.
 fn is_decisive(path: &FieldPath) -> bool {
     match path.segments() {
         [] | [Segment::Member(_), Segment::Element(_)] => true,

@@ -88,14 +88,7 @@ pub(crate) fn validate_task_definition(
         network_mode: NetworkMode::in_force(request, fargate),
         configured_volumes,
     };
-    if request.container_definitions.is_empty() {
-        sink.report(
-            root.field("containerDefinitions"),
-            Message::RequiredField {
-                name: "containerDefinitions".to_owned(),
-            },
-        );
-    }
+    check_any_container(request, &root, sink);
     let containers: Vec<_> = request
         .container_definitions
         .iter()
@@ -134,6 +127,17 @@ pub(crate) fn validate_task_definition(
         isolated_sandbox: validate_sandbox(&scope, &root, sink),
         tags: tags(&request.tags),
         containers,
+    }
+}
+
+fn check_any_container(request: &ecs::TaskDefinition, root: &FieldPath, sink: &mut Diagnostics) {
+    if request.container_definitions.is_empty() {
+        sink.report(
+            root.field("containerDefinitions"),
+            Message::RequiredField {
+                name: "containerDefinitions".to_owned(),
+            },
+        );
     }
 }
 
