@@ -179,6 +179,7 @@ impl<'c> Loader<'c> {
                         let message = Message::DuplicateDocument {
                             kind: Kind::ScalableTarget.name().to_owned(),
                             name: target.resource_id.unwrap_or_default(),
+                            place: self.lead_place(),
                         };
                         self.diagnostics.report(path, message);
                     } else {
@@ -233,6 +234,15 @@ impl<'c> Loader<'c> {
         self.diagnostics.append(request.diagnostics);
         self.intact &= request.intact;
         Ok(request.body)
+    }
+
+    /// File and line of the document that the unit is made for.
+    fn lead_place(&self) -> String {
+        self.documents.first().map_or_else(String::new, |document| {
+            let source = document.source();
+            let line = source.position(document.span().start).line;
+            format!("{}:{line}", source.name())
+        })
     }
 
     fn name(&self, choice: Choice) -> Option<&'c str> {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::plan::{Choice, Finding, Links, Plan, Role};
 
-use self::plan::revision_name;
+use self::plan::{Duplicate, revision_name};
 use super::{
     entry::{Entry, Target},
     kind::Kind,
@@ -39,8 +39,9 @@ pub(super) fn link(
     linker.drop_duplicate_services(same);
     linker.plan_lone_task_definitions();
     linker.plan_scaling(same);
-    linker.links.plans.sort_by_key(|plan| plan.lead);
-    linker.links
+    let mut links = linker.links;
+    links.plans.sort_unstable_by_key(|plan| plan.lead);
+    links
 }
 
 /// A name within a namespace.
@@ -95,13 +96,12 @@ impl<'e> Linker<'e> {
             match twin {
                 None => others.push(index),
                 Some(twin) if same(twin, index) => {}
-                Some(_) => self.links.problems.push((
-                    index,
-                    Message::DuplicateDocument {
-                        kind: Kind::TaskDefinition.name().to_owned(),
-                        name: revision_name(family, entry.revision),
-                    },
-                )),
+                Some(first) => self.links.duplicates.push(Duplicate {
+                    document: index,
+                    first,
+                    kind: Kind::TaskDefinition,
+                    name: revision_name(family, entry.revision),
+                }),
             }
         }
         for revisions in self.families.values_mut() {
@@ -308,13 +308,12 @@ impl<'e> Linker<'e> {
                 };
                 dropped.push(index);
                 if !same(twin, index) {
-                    self.links.problems.push((
-                        index,
-                        Message::DuplicateDocument {
-                            kind: Kind::Service.name().to_owned(),
-                            name: (*name).to_owned(),
-                        },
-                    ));
+                    self.links.duplicates.push(Duplicate {
+                        document: index,
+                        first: twin,
+                        kind: Kind::Service,
+                        name: (*name).to_owned(),
+                    });
                 }
             }
             *plans = kept;

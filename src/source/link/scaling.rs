@@ -9,7 +9,7 @@ use super::{
         reference::ServiceName,
     },
     Linker,
-    plan::{Finding, Plan},
+    plan::{Duplicate, Finding, Plan},
 };
 use crate::diagnostic::{FieldPath, Message, Subject};
 
@@ -45,16 +45,15 @@ impl Linker<'_> {
             match twin {
                 Some(twin) if entry.form.kind() == Kind::ScalableTarget => {
                     if !same(twin, index) {
-                        self.links.problems.push((
-                            index,
-                            Message::DuplicateDocument {
-                                kind: Kind::ScalableTarget.name().to_owned(),
-                                name: match &entry.target {
-                                    Target::Service(service) => service.name.to_string(),
-                                    _ => String::new(),
-                                },
+                        self.links.duplicates.push(Duplicate {
+                            document: index,
+                            first: twin,
+                            kind: Kind::ScalableTarget,
+                            name: match &entry.target {
+                                Target::Service(service) => service.name.to_string(),
+                                _ => String::new(),
                             },
-                        ));
+                        });
                     }
                 }
                 _ => plan.scaling.push(index),
