@@ -240,6 +240,7 @@ reasons! {
         ServiceConnectNamespaceName { arn } => "give the namespace name instead of {arn}", "";
         ServiceConnectTlsUnsupported => "Service Connect TLS needs a service mesh", "remove tls or use one";
         ServiceRegistryPortConflict => "give port or containerName and containerPort, not both", "";
+        SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, or convert with --as resources and apply the result where the operator runs";
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap, and one end may be open";
         StepScalingNeedsAlarm => "a StepScaling policy needs an Alarm beside it", "add Alarm, with the members of CloudWatch's PutMetricAlarm, to the policy";
         StepScalingNeedsController => "step scaling exists only in the running operator", "use target tracking, or convert with --as resources and apply the result where the operator runs";

@@ -81,8 +81,9 @@ impl Reader<'_> {
                 .take("kubernetes")
                 .and_then(|member| self.kubernetes(member.value, &mut sink));
         }
-        if self.entry.form.spelling == Spelling::Api {
-            lift_primary_deployment(&mut body);
+        match self.entry.form.spelling {
+            Spelling::Api => lift_primary_deployment(&mut body),
+            Spelling::CloudFormation => self.unwrap_force_new_deployment(&mut body, &mut sink),
         }
         let name = self.entry.name.as_deref().or(family);
         if let Some(name) = name.filter(|name| !name.is_empty())
@@ -96,6 +97,39 @@ impl Reader<'_> {
         }
         let body = self.body(body, Api::Service, &mut sink);
         (self.finish(body, annotations, sink), extensions)
+    }
+
+    /// CloudFormation's `ForceNewDeployment` is an object: whether to force one, and a text that forces the next one by
+    /// being another.
+    fn unwrap_force_new_deployment(&self, body: &mut Node<'_>, sink: &mut Sink) {
+        let Some(mut member) = body.take("ForceNewDeployment") else {
+            return;
+        };
+        let function = |key: &str| key == "Ref" || key.starts_with("Fn::");
+        if let Some(members) = member.value.members()
+            && !members.iter().any(|member| function(&member.key))
+        {
+            let enabled = member.value.take("EnableForceNewDeployment");
+            member.value.take("ForceNewDeploymentNonce");
+            let root = self.root.field("forceNewDeployment");
+            let inner = Reader {
+                root: root.clone(),
+                ..*self
+            };
+            inner.beside(&member.value, &[], sink);
+            let complete = member.value.members().is_none_or(<[_]>::is_empty);
+            member.value.value = match enabled {
+                Some(enabled) => enabled.value.value,
+                None => Value::Null,
+            };
+            if complete && matches!(member.value.value, Value::Null) {
+                let name = "EnableForceNewDeployment".to_owned();
+                sink.reject(Trail::Root(&root), Message::RequiredField { name });
+            }
+        }
+        if let Value::Object(members) = &mut body.value {
+            members.push(member);
+        }
     }
 
     pub(super) fn task(&self, document: Node<'_>) -> Request<ecs::Task> {

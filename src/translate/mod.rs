@@ -147,10 +147,4 @@ impl<'a> Context<'a> {
             Workload::Task(task) => &task.volumes,
         }
     }
-
-    /// Whether the pods run on EKS Fargate.
-    pub(crate) fn eks_fargate(&self) -> bool {
-        self.task_definition.fargate
-            && self.settings.compute == crate::settings::Compute::EksFargate
-    }
 }

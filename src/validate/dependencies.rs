@@ -121,6 +121,24 @@ impl Graph {
         self.walk(dependent).contains_key(&target)
     }
 
+    /// Whether containers can run at the same time. Those that others wait to end run one after another before the
+    /// main containers, beside the sidecars that do not wait for them.
+    #[must_use]
+    pub fn overlap(&self, a: usize, b: usize) -> bool {
+        let ends = |index| {
+            self.condition_on(index)
+                .is_some_and(Condition::waits_for_end)
+        };
+        let beside =
+            |other, ending| self.condition_on(other).is_some() && !self.depends(other, ending);
+        match (a == b, ends(a), ends(b)) {
+            (true, ..) | (false, false, false) => true,
+            (false, true, true) => false,
+            (false, true, false) => beside(b, a),
+            (false, false, true) => beside(a, b),
+        }
+    }
+
     /// Every container that the one at `start` waits for, with the one that waits for it on a shortest way there.
     fn walk(&self, start: usize) -> BTreeMap<usize, usize> {
         let mut came_from = BTreeMap::new();

@@ -7,7 +7,6 @@ use super::{OperatingSystem, TaskDefinition, VolumeSource, clamp, load_balancer:
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
-    settings::{Compute, Settings},
 };
 
 /// One entry of `volumeConfigurations`.
@@ -56,7 +55,6 @@ pub(crate) fn validate_ebs_volumes(
     raw: VolumeConfigurations<'_>,
     task_definition: &TaskDefinition,
     tags: &BTreeMap<String, String>,
-    settings: &Settings,
     root: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Vec<EbsVolume> {
@@ -74,7 +72,6 @@ pub(crate) fn validate_ebs_volumes(
             .map(|entry| (entry.name.clone(), entry.managed_ebs_volume.clone()))
             .collect(),
     };
-    let eks_fargate = task_definition.fargate && settings.compute == Compute::EksFargate;
     let mut volumes = Vec::new();
     for (index, (name, managed)) in entries.iter().enumerate() {
         let path = path.index(index);
@@ -83,7 +80,7 @@ pub(crate) fn validate_ebs_volumes(
             continue;
         };
         check_name(name, task_definition, &path.field("name"), sink);
-        if eks_fargate {
+        if task_definition.eks_fargate {
             sink.report(path.field("name"), Message::EbsOnFargate);
         }
         let at = path.field("managedEBSVolume");

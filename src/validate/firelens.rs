@@ -120,7 +120,7 @@ fn check_platform(
         }
         Some(_) => {}
     }
-    if scope.eks_fargate() {
+    if scope.eks_fargate {
         sink.report(path.clone(), Message::FirelensOnFargate);
     }
     if scope.windows {

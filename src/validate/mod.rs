@@ -83,6 +83,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) request: &'a ecs::TaskDefinition,
     pub(crate) fargate: bool,
+    /// Whether the pods, or some of them, run on EKS Fargate, with its limits.
+    pub(crate) eks_fargate: bool,
     pub(crate) windows: bool,
     pub(crate) network_mode: NetworkMode,
     /// The volumes that the service or task configures.
@@ -92,11 +94,4 @@ pub(crate) struct Scope<'a> {
 /// A count of the API, whose integers may be out of range in a shape that no reader checked.
 pub(crate) fn clamp(number: i64) -> u32 {
     u32::try_from(number.max(0)).unwrap_or(u32::MAX)
-}
-
-impl Scope<'_> {
-    /// Whether the pods run on EKS Fargate, with its limits.
-    pub(crate) fn eks_fargate(&self) -> bool {
-        self.fargate && self.settings.compute == crate::settings::Compute::EksFargate
-    }
 }

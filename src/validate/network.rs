@@ -1,7 +1,7 @@
 //! The network of a task: its mode, what all its containers share, and DNS.
 
 use super::{
-    HostAlias, HostName, Link, Scope,
+    Graph, HostAlias, HostName, Link, Scope,
     hosts::{address, validate_hostname, validate_hosts},
     port::{check_ports, unlisted_ranges},
 };
@@ -92,9 +92,13 @@ pub struct DnsSetting {
 }
 
 /// Validates what all containers share of the network.
-pub(crate) fn validate_network(scope: &Scope<'_>, sink: &mut Diagnostics) -> Network {
+pub(crate) fn validate_network(
+    scope: &Scope<'_>,
+    graph: &Graph,
+    sink: &mut Diagnostics,
+) -> Network {
     check_mode(scope, sink);
-    check_ports(scope, sink);
+    check_ports(scope, graph, sink);
     let containers = scope.request.container_definitions.iter().enumerate();
     let (hosts, links) = validate_hosts(scope, sink);
     Network {
@@ -124,7 +128,7 @@ pub(super) fn container_path(index: usize) -> FieldPath {
 fn check_mode(scope: &Scope<'_>, sink: &mut Diagnostics) {
     let path = FieldPath::root(Subject::TaskDefinition).field("networkMode");
     let mode = NetworkMode::of(scope.request);
-    if scope.eks_fargate() && mode == NetworkMode::Host {
+    if scope.eks_fargate && mode == NetworkMode::Host {
         sink.report(path, Message::HostNetworkOnFargate);
     } else if scope.fargate && mode != NetworkMode::Awsvpc {
         sink.report(path, Message::FargateNetworkMode);

@@ -110,7 +110,7 @@ fn windows(
     sink: &mut Diagnostics,
 ) -> Option<OperatingSystem> {
     let build = WindowsBuild::of_family(&family);
-    if scope.eks_fargate() {
+    if scope.eks_fargate {
         sink.report(path.clone(), Message::WindowsOnFargate);
     } else if build.is_none() {
         let value = family;

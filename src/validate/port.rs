@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{NetworkMode, Scope, network::container_path};
+use super::{Graph, NetworkMode, Scope, network::container_path};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -250,7 +250,7 @@ fn host_port(
         return number;
     }
     if let Some(value) = given.filter(|port| *port != i64::from(container_port)) {
-        let message = if scope.eks_fargate() {
+        let message = if scope.eks_fargate {
             Message::HostPortOnFargate
         } else {
             Message::HostPortMismatch {
@@ -273,8 +273,9 @@ struct Mapping<'a> {
     last: u16,
 }
 
-/// Checks what no container can see alone: a pod has one network, in which no two containers can listen on one port.
-pub(crate) fn check_ports(scope: &Scope<'_>, sink: &mut Diagnostics) {
+/// Checks what no container can see alone: a pod has one network, in which no two containers that run together can
+/// listen on one port.
+pub(crate) fn check_ports(scope: &Scope<'_>, graph: &Graph, sink: &mut Diagnostics) {
     let mut names = BTreeSet::new();
     let mut earlier: Vec<Mapping<'_>> = Vec::new();
     for (container, definition) in scope.request.container_definitions.iter().enumerate() {
@@ -292,7 +293,7 @@ pub(crate) fn check_ports(scope: &Scope<'_>, sink: &mut Diagnostics) {
                     first,
                     last,
                 };
-                check_conflicts(&mapping, &earlier, scope, sink);
+                check_conflicts(&mapping, &earlier, scope, graph, sink);
                 earlier.push(mapping);
             }
         }
@@ -303,15 +304,16 @@ fn check_conflicts(
     mapping: &Mapping<'_>,
     earlier: &[Mapping<'_>],
     scope: &Scope<'_>,
+    graph: &Graph,
     sink: &mut Diagnostics,
 ) {
     let path = container_path(mapping.container)
         .field("portMappings")
         .index(mapping.index);
     let protocol = Protocol::of(mapping.raw);
-    let mut others = earlier
-        .iter()
-        .filter(|other| Protocol::of(other.raw) == protocol);
+    let mut others = earlier.iter().filter(|other| {
+        Protocol::of(other.raw) == protocol && graph.overlap(other.container, mapping.container)
+    });
     let clashes = |other: &&Mapping<'_>| {
         other.container != mapping.container
             && other.first <= mapping.last

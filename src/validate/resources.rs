@@ -152,7 +152,7 @@ pub(crate) fn validate_task_size(scope: &Scope<'_>, sink: &mut Diagnostics) -> T
         check_cpu_sum(scope, size, &root, sink);
         check_memory_sum(scope, size, &root, sink);
     }
-    if scope.eks_fargate() {
+    if scope.eks_fargate {
         check_eks_fargate(scope, size, &root, sink);
     }
     size

@@ -538,6 +538,7 @@ mod tests {
             settings,
             request: &request,
             fargate: false,
+            eks_fargate: false,
             windows: false,
             network_mode: NetworkMode::of(&request),
             configured_volumes: &[],

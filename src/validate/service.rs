@@ -14,7 +14,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
-    settings::Settings,
+    settings::{Mode, Settings, WorkloadTarget},
 };
 
 /// A service, what this operator adds to it, and the task definition it runs.
@@ -127,6 +127,7 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
         settings,
         sink,
     );
+    check_split_scaling(&capacity, auto_scaling.as_ref(), settings, &root, sink);
     let deployment = validate_deployment(
         raw.deployment_configuration.as_ref(),
         daemon,
@@ -152,7 +153,6 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
         VolumeConfigurations::Service(&raw.volume_configurations),
         &task_definition,
         &tags,
-        settings,
         &root,
         sink,
     );
@@ -201,7 +201,7 @@ fn definition(
         .collect();
     validate_task_definition(
         input.task_definition,
-        capacity.asks_for_fargate(),
+        capacity,
         &configured_volumes,
         settings,
         sink,
@@ -310,6 +310,24 @@ fn check_request(raw: &ecs::Service, daemon: bool, root: &FieldPath, sink: &mut 
         sink.report(
             root.field("volumeConfigurations"),
             Message::DaemonVolumeConfigurations,
+        );
+    }
+}
+
+/// Without the operator nobody derives the counts of several Deployments from the one that an autoscaler sets.
+fn check_split_scaling(
+    capacity: &Capacity,
+    scaling: Option<&AutoScaling>,
+    settings: &Settings,
+    root: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    let offline =
+        settings.mode == Mode::Convert && settings.workload_target == WorkloadTarget::Deployment;
+    if offline && capacity.is_split() && scaling.is_some_and(AutoScaling::has_autoscaler) {
+        sink.report(
+            root.field("capacityProviderStrategy"),
+            Message::SplitScalingNeedsController,
         );
     }
 }

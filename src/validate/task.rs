@@ -81,8 +81,7 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
         &root,
         sink,
     );
-    let (task_definition, overridden) =
-        overridden_definition(input, capacity.asks_for_fargate(), settings, sink);
+    let (task_definition, overridden) = overridden_definition(input, &capacity, settings, sink);
     let tags = tags(raw, &task_definition);
     Task {
         name: input.name.to_owned(),
@@ -108,7 +107,6 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
             VolumeConfigurations::Task(&raw.volume_configurations),
             &task_definition,
             &tags,
-            settings,
             &root,
             sink,
         ),
@@ -121,7 +119,7 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
 /// The task definition with the overrides of the request.
 fn overridden_definition(
     input: &TaskInput<'_>,
-    asks_for_fargate: bool,
+    capacity: &Capacity,
     settings: &Settings,
     sink: &mut Diagnostics,
 ) -> (TaskDefinition, Overridden) {
@@ -143,7 +141,7 @@ fn overridden_definition(
         revision: input.task_definition.revision,
     };
     let task_definition =
-        validate_task_definition(input, asks_for_fargate, &configured_volumes, settings, sink);
+        validate_task_definition(input, capacity, &configured_volumes, settings, sink);
     (task_definition, overridden)
 }
 

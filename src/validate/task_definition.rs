@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Container, Graph, NamespaceMode, Network, NetworkMode, PlacementConstraint, Platform, Role,
-    Scope, TaskSize, Volume, is_windows, validate_container, validate_execution_role,
+    Capacity, Container, Graph, NamespaceMode, Network, NetworkMode, PlacementConstraint, Platform,
+    Role, Scope, TaskSize, Volume, is_windows, validate_container, validate_execution_role,
     validate_graph, validate_ipc_mode, validate_network, validate_pid_mode, validate_platform,
     validate_role, validate_sandbox, validate_task_constraints, validate_task_fields,
     validate_task_size, validate_volumes,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
-    settings::Settings,
+    settings::{Compute, Settings},
 };
 
 /// A task definition and its number, if the document has one.
@@ -45,6 +45,8 @@ pub struct TaskDefinition {
     pub platform: Platform,
     /// Whether the rules of Fargate hold.
     pub fargate: bool,
+    /// Whether the pods, or some of them, run on EKS Fargate, with its limits.
+    pub eks_fargate: bool,
     /// The role of the application.
     pub task_role: Option<Role>,
     /// The role that reads secrets.
@@ -66,7 +68,7 @@ pub struct TaskDefinition {
 /// Validates a task definition for a service or a task that may ask for Fargate itself.
 pub(crate) fn validate_task_definition(
     input: TaskDefinitionInput<'_>,
-    asks_for_fargate: bool,
+    capacity: &Capacity,
     configured_volumes: &[&str],
     settings: &Settings,
     sink: &mut Diagnostics,
@@ -74,11 +76,14 @@ pub(crate) fn validate_task_definition(
     let request = input.request;
     let root = FieldPath::root(Subject::TaskDefinition);
     let compatibilities = &request.requires_compatibilities;
-    let fargate = asks_for_fargate || compatibilities.iter().any(|c| c == "FARGATE");
+    let fargate = capacity.asks_for_fargate() || compatibilities.iter().any(|c| c == "FARGATE");
     let scope = Scope {
         settings,
         request,
         fargate,
+        eks_fargate: fargate
+            && settings.compute == Compute::EksFargate
+            && capacity.takes_a_fargate_profile(),
         windows: is_windows(request),
         network_mode: NetworkMode::in_force(request, fargate),
         configured_volumes,
@@ -101,15 +106,17 @@ pub(crate) fn validate_task_definition(
         })
         .collect();
     validate_task_fields(&scope, &root, sink);
+    let graph = validate_graph(&scope, sink);
     TaskDefinition {
         family: request.family.clone().unwrap_or_default(),
         revision: input.revision.unwrap_or(1),
-        graph: validate_graph(&scope, sink),
         volumes: validate_volumes(&scope, sink),
-        network: validate_network(&scope, sink),
+        network: validate_network(&scope, &graph, sink),
+        graph,
         size: validate_task_size(&scope, sink),
         platform: validate_platform(&scope, &root, sink),
         fargate: scope.fargate,
+        eks_fargate: scope.eks_fargate,
         task_role: validate_role(
             request.task_role_arn.as_deref(),
             settings,

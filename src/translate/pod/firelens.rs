@@ -116,9 +116,11 @@ fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: 
         )])),
         ..ConfigMap::default()
     }));
+    let log_volume = draft.free_volume_name(cx, LOG_VOLUME, "2");
+    let config_volume = draft.free_volume_name(cx, CONFIG_VOLUME, "2");
     draft.spec.volumes.get_or_insert_default().extend([
         Volume {
-            name: LOG_VOLUME.to_owned(),
+            name: log_volume.clone(),
             host_path: Some(HostPathVolumeSource {
                 path: "/var/log/pods".to_owned(),
                 type_: None,
@@ -126,7 +128,7 @@ fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: 
             ..Volume::default()
         },
         Volume {
-            name: CONFIG_VOLUME.to_owned(),
+            name: config_volume.clone(),
             config_map: Some(ConfigMapVolumeSource {
                 name,
                 ..ConfigMapVolumeSource::default()
@@ -142,14 +144,14 @@ fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: 
     }
     container.volume_mounts.get_or_insert_default().extend([
         VolumeMount {
-            name: LOG_VOLUME.to_owned(),
+            name: log_volume,
             mount_path: LOG_DIRECTORY.to_owned(),
             sub_path_expr: Some("$(POD_NAMESPACE)_$(POD_NAME)_$(POD_UID)".to_owned()),
             read_only: Some(true),
             ..VolumeMount::default()
         },
         VolumeMount {
-            name: CONFIG_VOLUME.to_owned(),
+            name: config_volume,
             mount_path: CONFIG_PATH.to_owned(),
             sub_path: Some(CONFIG_KEY.to_owned()),
             ..VolumeMount::default()

@@ -81,7 +81,8 @@ struct MemoryVolume<'a> {
 impl MemoryVolume<'_> {
     fn add(self, cx: &Context<'_>, source: &Container, draft: &mut Draft) {
         let container = kname(&source.name, LABEL_LENGTH);
-        let name = self.free_name(&container, cx);
+        let wanted = format!("{container}-{}", self.suffix);
+        let name = draft.free_volume_name(cx, &wanted, "memory");
         draft.spec.volumes.get_or_insert_default().push(Volume {
             name: name.clone(),
             empty_dir: Some(EmptyDirVolumeSource {
@@ -99,16 +100,6 @@ impl MemoryVolume<'_> {
         if let Some(container) = draft.container_mut(source.index) {
             container.volume_mounts.get_or_insert_default().push(mount);
         }
-    }
-
-    /// A name that no volume of the definition has.
-    fn free_name(&self, container: &str, cx: &Context<'_>) -> String {
-        let mut name = kname(&format!("{container}-{}", self.suffix), LABEL_LENGTH);
-        let volumes = &cx.task_definition.volumes;
-        while volumes.iter().any(|v| kname(&v.name, LABEL_LENGTH) == name) {
-            name = kname(&format!("{name}-memory"), LABEL_LENGTH);
-        }
-        name
     }
 }
 

@@ -23,14 +23,14 @@ mod security;
 mod system_controls;
 mod volumes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
     api::core::v1::{Container, PodSpec, PodTemplateSpec},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
-use super::{Context, Manifests};
+use super::{Context, LABEL_LENGTH, Manifests, kname};
 use crate::diagnostic::Diagnostics;
 
 pub(crate) use dependencies::{Plan, Role};
@@ -55,6 +55,23 @@ impl Draft {
         }
         let position = self.plan.main.iter().position(|i| *i == index)?;
         self.spec.containers.get_mut(position)
+    }
+
+    /// A name for a volume of ours that no volume of the definition and no other of the pod has: `wanted`, followed by
+    /// `-` and `suffix` as often as it takes.
+    fn free_volume_name(&self, cx: &Context<'_>, wanted: &str, suffix: &str) -> String {
+        let taken: BTreeSet<String> = cx
+            .task_definition
+            .volumes
+            .iter()
+            .map(|volume| kname(&volume.name, LABEL_LENGTH))
+            .chain(self.spec.volumes.iter().flatten().map(|v| v.name.clone()))
+            .collect();
+        let mut name = kname(wanted, LABEL_LENGTH);
+        while taken.contains(&name) {
+            name = kname(&format!("{name}-{suffix}"), LABEL_LENGTH);
+        }
+        name
     }
 }
 

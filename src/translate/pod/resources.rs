@@ -50,7 +50,12 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         .iter()
         .map(|container| own_amounts(&container.resources, windows))
         .collect();
-    let goes = size_goes(cx.settings, definition.fargate, windows, cx.eks_fargate());
+    let goes = size_goes(
+        cx.settings,
+        definition.fargate,
+        windows,
+        cx.task_definition.eks_fargate,
+    );
     let size = definition.size;
     let sized = size.cpu_units.is_some() || size.memory_mib.is_some();
     match goes {

@@ -42,8 +42,7 @@ pub(super) fn apply(
             Message::ForecastOnlyIgnored,
         );
     }
-    // With no capacity at all there is nothing to scale: the desired count is 0.
-    if scaling.policies.is_empty() || scaling.max_capacity == 0 {
+    if !scaling.has_autoscaler() {
         return;
     }
     let object = if scaling

@@ -64,7 +64,7 @@ pub(crate) fn shares(tasks: u32, capacity: &Capacity) -> Vec<(&CapacityProvider,
         .strategy
         .iter()
         .zip(split(tasks, &capacity.strategy))
-        .filter(|(provider, _)| provider.weight > 0 || provider.base > 0)
+        .filter(|(provider, _)| provider.takes_tasks())
         .collect()
 }
 
@@ -111,20 +111,12 @@ pub(crate) fn place(
             .get_or_insert_default()
             .insert(key, value);
     }
-    if cx.eks_fargate() && takes_a_fargate_profile(cx.capacity(), provider) {
+    if cx.task_definition.eks_fargate && provider.is_none_or(|p| p.name == "FARGATE") {
         let metadata = template.metadata.get_or_insert_default();
         metadata
             .labels
             .get_or_insert_default()
             .insert(COMPUTE.to_owned(), "fargate".to_owned());
-    }
-}
-
-/// EKS Fargate has no Spot, so those tasks run on nodes, like those that ask for EC2 themselves.
-fn takes_a_fargate_profile(capacity: &Capacity, provider: Option<&CapacityProvider>) -> bool {
-    match (provider, capacity.launch_type) {
-        (Some(provider), _) => provider.name == "FARGATE",
-        (None, launch_type) => !matches!(launch_type, Some(LaunchType::Ec2 | LaunchType::External)),
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn apply(
         notes.report(path, Message::SecurityGroupsNotEnforced);
         return;
     }
-    if cx.eks_fargate() {
+    if cx.task_definition.eks_fargate {
         notes.report(path, Message::ClusterSecurityGroupNeeded);
     }
     objects.push(Object::Custom(CustomObject {

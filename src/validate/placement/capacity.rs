@@ -15,6 +15,27 @@ pub struct Capacity {
 }
 
 impl Capacity {
+    /// Whether a Fargate profile of EKS can run tasks that Fargate can run. There is no Spot on EKS Fargate, so those
+    /// that ask for nothing else run on nodes, like those that ask for EC2 themselves.
+    #[must_use]
+    pub fn takes_a_fargate_profile(&self) -> bool {
+        let mut providers = self.strategy.iter().filter(|p| p.takes_tasks()).peekable();
+        if providers.peek().is_some() {
+            return providers.any(|provider| provider.name == "FARGATE");
+        }
+        !matches!(
+            self.launch_type,
+            Some(LaunchType::Ec2 | LaunchType::External)
+        )
+    }
+
+    /// Whether tasks are split over several providers, each with a workload of its own.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        let providers = self.strategy.iter();
+        providers.filter(|provider| provider.takes_tasks()).count() > 1
+    }
+
     /// Whether tasks ask for Fargate or Fargate Spot.
     #[must_use]
     pub fn asks_for_fargate(&self) -> bool {
@@ -46,6 +67,12 @@ pub struct CapacityProvider {
 }
 
 impl CapacityProvider {
+    /// Whether it can get tasks at all.
+    #[must_use]
+    pub const fn takes_tasks(&self) -> bool {
+        self.weight > 0 || self.base > 0
+    }
+
     /// Whether this is `FARGATE` or `FARGATE_SPOT`.
     #[must_use]
     pub fn is_fargate(&self) -> bool {
@@ -181,6 +208,27 @@ mod tests {
     fn a_single_provider_gets_all_tasks() {
         let (capacity, reasons) = check(None, &[("a", 0, 0)]);
         assert_eq!((capacity.strategy[0].weight, reasons), (1, vec![]));
+    }
+
+    #[test]
+    fn a_fargate_profile_takes_what_asks_for_neither_spot_nor_nodes() {
+        for (launch_type, strategy, expected) in [
+            (None, vec![], true),
+            (Some("FARGATE"), vec![], true),
+            (Some("EC2"), vec![], false),
+            (Some("EXTERNAL"), vec![], false),
+            (None, vec![("FARGATE", 0, 0)], true),
+            (None, vec![("FARGATE_SPOT", 0, 1)], false),
+            (None, vec![("FARGATE_SPOT", 0, 1), ("FARGATE", 0, 1)], true),
+            (None, vec![("FARGATE_SPOT", 0, 1), ("FARGATE", 0, 0)], false),
+        ] {
+            let (capacity, _) = check(launch_type, &strategy);
+            assert_eq!(
+                capacity.takes_a_fargate_profile(),
+                expected,
+                "{launch_type:?} {strategy:?}"
+            );
+        }
     }
 
     #[test]

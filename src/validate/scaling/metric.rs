@@ -124,8 +124,7 @@ fn can_divide(
         definition.platform.os,
         Some(crate::validate::OperatingSystem::Windows(_))
     );
-    let pod_level = scope.settings.kubernetes_minor >= 34
-        && !(definition.fargate && scope.settings.compute == crate::settings::Compute::EksFargate);
+    let pod_level = scope.settings.kubernetes_minor >= 34 && !definition.eks_fargate;
     let runs_on = |index: usize| {
         !definition
             .graph

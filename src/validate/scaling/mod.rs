@@ -35,6 +35,14 @@ pub struct AutoScaling {
     pub forecast_only: Vec<usize>,
 }
 
+impl AutoScaling {
+    /// Whether an autoscaler is made. With no capacity at all there is nothing to scale: the desired count is 0.
+    #[must_use]
+    pub fn has_autoscaler(&self) -> bool {
+        !self.policies.is_empty() && self.max_capacity != 0
+    }
+}
+
 /// What the validation of one scaling request may know.
 struct Scope<'a> {
     settings: &'a Settings,

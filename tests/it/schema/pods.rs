@@ -361,14 +361,13 @@ fn check_pod(spec: &Value, report: Report) {
     }
 }
 
-fn check_network(spec: &Value, report: Report) {
-    for name in ["hostname", "subdomain"] {
-        if spec[name].as_str().is_some_and(|name| !is_label(name)) {
-            report(format!("{name} is {}", spec[name]));
-        }
-    }
+/// No two ports of containers that run together are the same port of the node.
+fn check_host_ports(containers: &[&Value], report: Report) {
     let mut used = BTreeSet::new();
-    for port in ports(spec).filter(|port| !port["hostPort"].is_null()) {
+    let ports = containers
+        .iter()
+        .flat_map(|container| items(&container["ports"]));
+    for port in ports.filter(|port| !port["hostPort"].is_null()) {
         let protocol = port["protocol"].as_str().unwrap_or("TCP");
         if !used.insert((
             port["hostPort"].to_string(),
@@ -377,6 +376,22 @@ fn check_network(spec: &Value, report: Report) {
         )) {
             report(format!("hostPort {} is there twice", port["hostPort"]));
         }
+    }
+}
+
+fn check_network(spec: &Value, report: Report) {
+    for name in ["hostname", "subdomain"] {
+        if spec[name].as_str().is_some_and(|name| !is_label(name)) {
+            report(format!("{name} is {}", spec[name]));
+        }
+    }
+    // Init containers run one by one; sidecars and what follows run together.
+    let (long, ending): (Vec<&Value>, Vec<&Value>) = items(&spec["initContainers"])
+        .partition(|container| container["restartPolicy"] == "Always");
+    let together: Vec<&Value> = items(&spec["containers"]).chain(long).collect();
+    check_host_ports(&together, report);
+    for container in ending {
+        check_host_ports(&[container], report);
     }
     for alias in items(&spec["hostAliases"]) {
         let ip = text(&alias["ip"]);
