@@ -88,23 +88,7 @@ pub(crate) fn validate_task_definition(
         network_mode: NetworkMode::in_force(request, fargate),
         configured_volumes,
     };
-    if request.container_definitions.is_empty() {
-        sink.report(
-            root.field("containerDefinitions"),
-            Message::RequiredField {
-                name: "containerDefinitions".to_owned(),
-            },
-        );
-    }
-    let containers: Vec<_> = request
-        .container_definitions
-        .iter()
-        .enumerate()
-        .map(|(index, raw)| {
-            let path = root.field("containerDefinitions").index(index);
-            validate_container(index, raw, &scope, &path, sink)
-        })
-        .collect();
+    let containers = validate_containers(&scope, &root.field("containerDefinitions"), sink);
     validate_task_fields(&scope, &root, sink);
     let graph = validate_graph(&scope, sink);
     TaskDefinition {
@@ -135,6 +119,27 @@ pub(crate) fn validate_task_definition(
         tags: tags(&request.tags),
         containers,
     }
+}
+
+fn validate_containers(
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Vec<Container> {
+    let containers = &scope.request.container_definitions;
+    if containers.is_empty() {
+        sink.report(
+            path.clone(),
+            Message::RequiredField {
+                name: "containerDefinitions".to_owned(),
+            },
+        );
+    }
+    containers
+        .iter()
+        .enumerate()
+        .map(|(index, raw)| validate_container(index, raw, scope, &path.index(index), sink))
+        .collect()
 }
 
 /// Tags as a map; the last value of a key that is given twice (validation rejects those).
