@@ -1,5 +1,11 @@
 //! What our custom resources have beside the members of the AWS requests. Each is an extension of this operator.
 
+mod definition;
+mod schema;
+mod status;
+
+pub use definition::definitions;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ecs;

@@ -132,7 +132,7 @@ reasons! {
         DnsSettingsConflict { field } => "containers have different {field}", "a pod has one DNS configuration: give all containers the same";
         DockerVolumeDriverUnsupported { value } => "Docker volume driver {value} does not exist in Kubernetes", "use efsVolumeConfiguration or an EBS volume";
         DockerVolumeOptionsUnsupported { keys } => "driverOpts {keys} cannot be translated", "only type=nfs and type=tmpfs can: use one of these, or efsVolumeConfiguration";
-        DuplicateDocument { kind, name, other } => "{kind} {name} is given twice, the other time in {other}", "keep one of them";
+        DuplicateDocument { kind, name, place } => "{kind} {name} is given twice, first in {place}", "keep one of them";
         DuplicateMountPath { value, name } => "containerPath {value} is mounted twice in container {name}", "remove one of the mountPoints";
         DuplicateScalingPolicy { value } => "PolicyName {value} is used twice", "give each policy a name of its own";
         DuplicateScheduledAction { value } => "ScheduledActionName {value} is used twice", "give each action a name of its own";

@@ -206,25 +206,13 @@ const IN_NAMES: u8 = 1;
 /// Harmless in a value, once it has begun; a colon and a space depend on what follows.
 const IN_VALUES: u8 = 2;
 
-/// What each byte is.
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        classes[byte] = match byte as u8 {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'/' | b'_' => {
-                IN_NAMES | IN_VALUES
-            }
-            b':' | b' ' | b'=' | b'@' | b',' | b'+' | b'$' | b'(' | b')' => IN_VALUES,
-            _ => 0,
-        };
-        byte += 1;
+/// Where a byte is harmless.
+const fn class(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'/' | b'_' => IN_NAMES | IN_VALUES,
+        b':' | b' ' | b'=' | b'@' | b',' | b'+' | b'$' | b'(' | b')' => IN_VALUES,
+        _ => 0,
     }
-    classes
-};
-
-fn class(byte: u8) -> u8 {
-    CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 /// Whether no colon and no space stands where it ends a name or a value, or begins a comment.

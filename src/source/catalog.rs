@@ -9,7 +9,7 @@ use std::{
 use super::{
     entry::{Entry, follow},
     kind::find,
-    link::{Duplicate, Links, Plan, link},
+    link::{Links, Plan, link},
     load::load,
     placeholder::Fill,
     read::{self, Problem},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::diagnostic::Message;
 
-/// What an input consists of, without its contents: memory grows by some two hundred bytes a document.
+/// What an input consists of, without its contents: memory grows by some hundreds of bytes a document.
 #[derive(Debug)]
 pub struct Catalog {
     texts: Texts,
@@ -169,7 +169,6 @@ impl Catalog {
     }
 
     fn link(&mut self, problems: &mut dyn FnMut(Problem)) {
-        self.entries.shrink_to_fit();
         let folders = self.texts.folders();
         let Self {
             texts,
@@ -189,26 +188,24 @@ impl Catalog {
             }
         };
         let links: Links = link(entries, &folders, &mut same);
-        for Duplicate { index, twin, name } in links.duplicates {
-            let (Some(entry), Some(twin)) = (entries.get(index), entries.get(twin)) else {
+        for duplicate in links.duplicates {
+            let mut place = |document: usize| {
+                let entry = entries.get(document)?;
+                Some((texts.get(entry.origin).ok()?, entry.slice.start))
+            };
+            let (Some((source, start)), Some((first, at))) =
+                (place(duplicate.document), place(duplicate.first))
+            else {
                 continue;
             };
-            let Ok(other) = texts.place(twin) else {
-                continue;
-            };
-            let Ok(source) = texts.get(entry.origin) else {
-                continue;
-            };
-            let message = Message::DuplicateDocument {
-                kind: entry.form.kind().name().to_owned(),
-                name,
-                other,
-            };
-            let start = entry.slice.start;
             problems(Problem {
                 span: Some(source.whole(Span::new(start, start + 1))),
                 source,
-                message,
+                message: Message::DuplicateDocument {
+                    kind: duplicate.kind.name().to_owned(),
+                    name: duplicate.name,
+                    place: format!("{}:{}", first.name(), first.position(at).line),
+                },
             });
         }
         self.plans = links.plans;
@@ -259,13 +256,6 @@ impl Texts {
         }
         self.recent.push((number, text.clone()));
         Ok(text)
-    }
-
-    /// The file and line of a document, for a message about another one.
-    pub(super) fn place(&mut self, entry: &Entry) -> Result<String, Problem> {
-        let source = self.get(entry.origin)?;
-        let line = source.position(entry.slice.start).line;
-        Ok(format!("{}:{line}", source.name()))
     }
 
     /// The number of the folder of each origin.
@@ -433,9 +423,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(
             problems,
-            [
-                "b.json: DuplicateDocument: task definition web is given twice, the other time in a.json:1"
-            ]
+            ["b.json: DuplicateDocument: task definition web is given twice, first in a.json:1"]
         );
         let service = r#"{"serviceName":"shop","desiredCount":1,"taskDefinition":"web"}"#;
         let changed = service.replace('1', "2");
@@ -449,7 +437,7 @@ mod tests {
         assert_eq!(found, ["service shop runs web -"]);
         assert_eq!(
             problems,
-            ["t.json: DuplicateDocument: service shop is given twice, the other time in s.json:1"]
+            ["t.json: DuplicateDocument: service shop is given twice, first in s.json:1"]
         );
     }
 

@@ -10,32 +10,6 @@ use super::{
     tree::{Member, Node, Value},
 };
 
-/// `DescribeServices` gives some settings of a service only inside its primary deployment.
-pub(super) fn lift_primary_deployment(body: &mut Node<'_>) {
-    let Some(deployments) = body.get("deployments").and_then(Node::elements) else {
-        return;
-    };
-    let primary = deployments
-        .iter()
-        .find(|deployment| deployment.get("status").and_then(Node::text) == Some("PRIMARY"));
-    let Some(primary) = primary.cloned() else {
-        return;
-    };
-    let mut primary = primary;
-    for name in [
-        "serviceConnectConfiguration",
-        "volumeConfigurations",
-        "vpcLatticeConfigurations",
-    ] {
-        if body.get(name).is_none()
-            && let Some(member) = primary.take(name)
-            && let Value::Object(members) = &mut body.value
-        {
-            members.push(member);
-        }
-    }
-}
-
 /// Whether a member is there and says something.
 pub(super) fn has_text(body: &Node<'_>, name: &str, spelling: Spelling) -> bool {
     find(body, name, spelling).is_some_and(|member| {

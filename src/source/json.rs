@@ -100,11 +100,8 @@ impl<'a, 'f> JsonDocuments<'a, 'f> {
     fn check_string(&self) -> Result<(), SyntaxError> {
         let span = self.span();
         let bytes = self.text.as_bytes().get(span.range()).unwrap_or_default();
-        // Without an early end this takes many bytes at a time, and there hardly ever is one.
-        if !bytes
-            .iter()
-            .fold(false, |found, byte| found | (*byte < b' '))
-        {
+        // Looking at all of them takes many at a time, and there hardly ever is one.
+        if bytes.iter().min().is_none_or(|least| *least >= b' ') {
             return Ok(());
         }
         let Some(at) = bytes.iter().position(|byte| *byte < b' ') else {

@@ -176,15 +176,10 @@ impl<'c> Loader<'c> {
                         reader.scalable_target(node)
                     })?;
                     if scaling.scalable_target.is_some() && plan.role != Role::Orphan {
-                        // The service has one itself.
-                        let other = match self.entries.get(plan.lead) {
-                            Some(entry) => self.texts.place(entry)?,
-                            None => String::new(),
-                        };
                         let message = Message::DuplicateDocument {
                             kind: Kind::ScalableTarget.name().to_owned(),
                             name: target.resource_id.unwrap_or_default(),
-                            other,
+                            place: self.lead_place(),
                         };
                         self.diagnostics.report(path, message);
                     } else {
@@ -239,6 +234,15 @@ impl<'c> Loader<'c> {
         self.diagnostics.append(request.diagnostics);
         self.left_out.extend(request.left_out);
         Ok(request.body)
+    }
+
+    /// File and line of the document that the unit is made for.
+    fn lead_place(&self) -> String {
+        self.documents.first().map_or_else(String::new, |document| {
+            let source = document.source();
+            let line = source.position(document.span().start).line;
+            format!("{}:{line}", source.name())
+        })
     }
 
     fn name(&self, choice: Choice) -> Option<&'c str> {

@@ -39,6 +39,7 @@
 
 mod catalog;
 mod de;
+mod deployment;
 mod document;
 mod entry;
 mod envelope;

@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::{
     de::from_node,
+    deployment::lift_primary_deployment,
     entry::Entry,
-    envelope::{annotations_of, has_text, lift_primary_deployment, set},
+    envelope::{annotations_of, has_text, set},
     kind::{Envelope, Spelling},
     placeholder::Fill,
     sink::{Sink, Trail},
@@ -97,39 +98,6 @@ impl Reader<'_> {
         }
         let body = self.body(body, Api::Service, &mut sink);
         (self.finish(body, annotations, sink), extensions)
-    }
-
-    /// CloudFormation's `ForceNewDeployment` is an object: whether to force one, and a text that forces the next one by
-    /// being another.
-    fn unwrap_force_new_deployment(&self, body: &mut Node<'_>, sink: &mut Sink) {
-        let Some(mut member) = body.take("ForceNewDeployment") else {
-            return;
-        };
-        let function = |key: &str| key == "Ref" || key.starts_with("Fn::");
-        if let Some(members) = member.value.members()
-            && !members.iter().any(|member| function(&member.key))
-        {
-            let enabled = member.value.take("EnableForceNewDeployment");
-            member.value.take("ForceNewDeploymentNonce");
-            let root = self.root.field("forceNewDeployment");
-            let inner = Reader {
-                root: root.clone(),
-                ..*self
-            };
-            inner.beside(&member.value, &[], sink);
-            let complete = member.value.members().is_none_or(<[_]>::is_empty);
-            member.value.value = match enabled {
-                Some(enabled) => enabled.value.value,
-                None => Value::Null,
-            };
-            if complete && matches!(member.value.value, Value::Null) {
-                let name = "EnableForceNewDeployment".to_owned();
-                sink.reject(Trail::Root(&root), Message::RequiredField { name });
-            }
-        }
-        if let Value::Object(members) = &mut body.value {
-            members.push(member);
-        }
     }
 
     pub(super) fn task(&self, document: Node<'_>) -> Request<ecs::Task> {
@@ -240,7 +208,7 @@ impl Reader<'_> {
     }
 
     /// Reports members that do not belong beside the request.
-    fn beside(&self, document: &Node<'_>, known: &[&str], sink: &mut Sink) {
+    pub(super) fn beside(&self, document: &Node<'_>, known: &[&str], sink: &mut Sink) {
         for member in document.members().unwrap_or_default() {
             if !known.contains(&&*member.key) {
                 let path = self.root.field(member.key.to_string());

@@ -88,16 +88,7 @@ pub(crate) fn validate_task_definition(
         network_mode: NetworkMode::in_force(request, fargate),
         configured_volumes,
     };
-    check_any_container(request, &root, sink);
-    let containers: Vec<_> = request
-        .container_definitions
-        .iter()
-        .enumerate()
-        .map(|(index, raw)| {
-            let path = root.field("containerDefinitions").index(index);
-            validate_container(index, raw, &scope, &path, sink)
-        })
-        .collect();
+    let containers = validate_containers(&scope, &root.field("containerDefinitions"), sink);
     validate_task_fields(&scope, &root, sink);
     let graph = validate_graph(&scope, sink);
     TaskDefinition {
@@ -130,15 +121,25 @@ pub(crate) fn validate_task_definition(
     }
 }
 
-fn check_any_container(request: &ecs::TaskDefinition, root: &FieldPath, sink: &mut Diagnostics) {
-    if request.container_definitions.is_empty() {
+fn validate_containers(
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Vec<Container> {
+    let containers = &scope.request.container_definitions;
+    if containers.is_empty() {
         sink.report(
-            root.field("containerDefinitions"),
+            path.clone(),
             Message::RequiredField {
                 name: "containerDefinitions".to_owned(),
             },
         );
     }
+    containers
+        .iter()
+        .enumerate()
+        .map(|(index, raw)| validate_container(index, raw, scope, &path.index(index), sink))
+        .collect()
 }
 
 /// Tags as a map; the last value of a key that is given twice (validation rejects those).

@@ -14,8 +14,6 @@ use std::{
     thread,
 };
 
-use serde_json::Value;
-
 use crate::{diff::diff, program, schema, yaml};
 
 const MANIFESTS: &str = "manifests.yaml";
@@ -134,11 +132,7 @@ fn check(case: &Path, update: bool) -> Option<String> {
     }
     match yaml::documents(&run.stdout) {
         Ok(objects) => {
-            let kubernetes: Vec<Value> = objects
-                .into_iter()
-                .filter(|object| !is_ours(object))
-                .collect();
-            for problem in schema::problems(&kubernetes) {
+            for problem in schema::problems(&objects) {
                 wrong.push_str(&format!("{problem}\n"));
             }
         }
@@ -151,12 +145,6 @@ fn check(case: &Path, update: bool) -> Option<String> {
 }
 
 /// Whether the object is one of our own kinds, whose schema is tested where it is made.
-fn is_ours(object: &Value) -> bool {
-    object["apiVersion"]
-        .as_str()
-        .is_some_and(|version| version.starts_with("ecs-operator.dev/"))
-}
-
 /// Writes an expected file; what is expected to be empty has no file.
 fn write(path: &Path, text: &str) {
     if text.is_empty() {

@@ -140,6 +140,8 @@ proptest! {
         }
         let resources = convert_to(texts(&requests), &settings, Target::Resources);
         prop_assert!(!resources.has_errors(), "{:?}", resources.reasons());
+        let problems = schema::problems(&resources.objects());
+        prop_assert!(problems.is_empty(), "{:#?}\n{}", problems, resources.yaml());
         let again = convert([resources.yaml()], &settings);
         prop_assert_eq!(direct.yaml(), again.yaml(), "{}\n{:?}", resources.yaml(), again.reasons());
     }

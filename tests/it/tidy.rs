@@ -92,7 +92,6 @@ const BORDERS: &[Border] = &[
             "convert",
             "decide",
             "diagnostic",
-            "fields",
             "print",
             "settings",
             "source",

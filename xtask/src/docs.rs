@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: writes the documentation that is generated from the code.
+//! `cargo xtask docs`: writes the definitions and the documentation that are generated from the code.
 //!
 //! The test that compares it with the code writes it, so that there is one way from the code to the files, and this
 //! package does not have to build the other one.
@@ -8,7 +8,7 @@ use crate::{
     run::{cargo, execute},
 };
 
-/// Writes `docs/fields.md`, `docs/reasons.md` and the examples of `README.md`.
+/// Writes `crds/`, `docs/fields.md`, `docs/reasons.md` and the examples of `README.md`.
 ///
 /// # Errors
 ///

@@ -27,7 +27,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         usage: "docs",
-        about: "write docs/fields.md, docs/reasons.md and the examples of README.md",
+        about: "write crds/, docs/fields.md, docs/reasons.md and the examples of README.md",
         run: docs::run,
     },
     Task {

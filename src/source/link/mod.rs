@@ -5,9 +5,9 @@ mod scaling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use self::plan::{Choice, Duplicate, Finding, Links, Plan, Role};
+pub(super) use self::plan::{Choice, Finding, Links, Plan, Role};
 
-use self::plan::revision_name;
+use self::plan::{Duplicate, revision_name};
 use super::{
     entry::{Entry, Target},
     kind::Kind,
@@ -39,8 +39,9 @@ pub(super) fn link(
     linker.drop_duplicate_services(same);
     linker.plan_lone_task_definitions();
     linker.plan_scaling(same);
-    linker.links.plans.sort_by_key(|plan| plan.lead);
-    linker.links
+    let mut links = linker.links;
+    links.plans.sort_unstable_by_key(|plan| plan.lead);
+    links
 }
 
 /// A name within a namespace.
@@ -95,9 +96,10 @@ impl<'e> Linker<'e> {
             match twin {
                 None => others.push(index),
                 Some(twin) if same(twin, index) => {}
-                Some(twin) => self.links.duplicates.push(Duplicate {
-                    index,
-                    twin,
+                Some(first) => self.links.duplicates.push(Duplicate {
+                    document: index,
+                    first,
+                    kind: Kind::TaskDefinition,
                     name: revision_name(family, entry.revision),
                 }),
             }
@@ -306,8 +308,12 @@ impl<'e> Linker<'e> {
                 };
                 dropped.push(index);
                 if !same(twin, index) {
-                    let name = (*name).to_owned();
-                    self.links.duplicates.push(Duplicate { index, twin, name });
+                    self.links.duplicates.push(Duplicate {
+                        document: index,
+                        first: twin,
+                        kind: Kind::Service,
+                        name: (*name).to_owned(),
+                    });
                 }
             }
             *plans = kept;

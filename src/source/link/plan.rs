@@ -1,5 +1,6 @@
 //! What is found out about documents that belong together.
 
+use super::super::kind::Kind;
 use crate::diagnostic::{FieldPath, Message, Subject};
 
 /// Documents that are converted together.
@@ -46,20 +47,20 @@ pub(in crate::source) struct Finding {
     pub(in crate::source) consequence: bool,
 }
 
+/// A document that another one with the same name and another content stands before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::source) struct Duplicate {
+    pub(in crate::source) document: usize,
+    pub(in crate::source) first: usize,
+    pub(in crate::source) kind: Kind,
+    pub(in crate::source) name: String,
+}
+
 /// The result: plans in the order of their leads, and documents that must not be there.
 #[derive(Debug, Default)]
 pub(in crate::source) struct Links {
     pub(in crate::source) plans: Vec<Plan>,
     pub(in crate::source) duplicates: Vec<Duplicate>,
-}
-
-/// A document that another one of the same name contradicts.
-#[derive(Debug)]
-pub(in crate::source) struct Duplicate {
-    pub(in crate::source) index: usize,
-    /// The one that is converted.
-    pub(in crate::source) twin: usize,
-    pub(in crate::source) name: String,
 }
 
 impl Plan {

@@ -45,11 +45,15 @@ impl Linker<'_> {
             match twin {
                 Some(twin) if entry.form.kind() == Kind::ScalableTarget => {
                     if !same(twin, index) {
-                        let name = match &entry.target {
-                            Target::Service(service) => service.name.to_string(),
-                            _ => String::new(),
-                        };
-                        self.links.duplicates.push(Duplicate { index, twin, name });
+                        self.links.duplicates.push(Duplicate {
+                            document: index,
+                            first: twin,
+                            kind: Kind::ScalableTarget,
+                            name: match &entry.target {
+                                Target::Service(service) => service.name.to_string(),
+                                _ => String::new(),
+                            },
+                        });
                     }
                 }
                 _ => plan.scaling.push(index),

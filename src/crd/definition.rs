@@ -1,0 +1,286 @@
+//! The CustomResourceDefinitions: a schema out of the table of fields, the rules across fields, the status.
+
+use k8s_openapi::{
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+        CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionNames,
+        CustomResourceDefinitionSpec, CustomResourceDefinitionVersion,
+        CustomResourceSubresourceScale, CustomResourceSubresourceStatus,
+        CustomResourceSubresources, CustomResourceValidation, JSONSchemaProps, ValidationRule,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+
+use super::{
+    API_VERSION,
+    schema::{list, object, schema},
+    status,
+};
+use crate::fields::Api;
+
+/// A kind of custom resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resource {
+    TaskDefinition,
+    Service,
+    Task,
+}
+
+/// The CustomResourceDefinitions of this operator, in the order of their names.
+#[must_use]
+pub fn definitions() -> Vec<CustomResourceDefinition> {
+    [Resource::Service, Resource::TaskDefinition, Resource::Task]
+        .map(definition)
+        .into()
+}
+
+fn definition(resource: Resource) -> CustomResourceDefinition {
+    let (group, version) = API_VERSION.split_once('/').unwrap_or((API_VERSION, ""));
+    let (kind, short_name) = match resource {
+        Resource::TaskDefinition => ("EcsTaskDefinition", "ecstd"),
+        Resource::Service => ("EcsService", "ecssvc"),
+        Resource::Task => ("EcsTask", "ecstask"),
+    };
+    let singular = kind.to_ascii_lowercase();
+    let plural = format!("{singular}s");
+    CustomResourceDefinition {
+        metadata: ObjectMeta {
+            name: Some(format!("{plural}.{group}")),
+            ..ObjectMeta::default()
+        },
+        spec: CustomResourceDefinitionSpec {
+            group: group.to_owned(),
+            scope: "Namespaced".to_owned(),
+            names: CustomResourceDefinitionNames {
+                kind: kind.to_owned(),
+                list_kind: Some(format!("{kind}List")),
+                plural,
+                singular: Some(singular),
+                short_names: Some(vec![short_name.to_owned()]),
+                categories: Some(vec!["ecs".to_owned()]),
+            },
+            versions: vec![CustomResourceDefinitionVersion {
+                name: version.to_owned(),
+                served: true,
+                storage: true,
+                additional_printer_columns: Some(columns(resource)),
+                schema: Some(CustomResourceValidation {
+                    open_api_v3_schema: Some(root(resource)),
+                }),
+                subresources: Some(CustomResourceSubresources {
+                    scale: (resource == Resource::Service).then(scale),
+                    status: Some(CustomResourceSubresourceStatus(serde_json::json!({}))),
+                }),
+                ..CustomResourceDefinitionVersion::default()
+            }],
+            ..CustomResourceDefinitionSpec::default()
+        },
+        status: None,
+    }
+}
+
+fn scale() -> CustomResourceSubresourceScale {
+    CustomResourceSubresourceScale {
+        spec_replicas_path: ".spec.desiredCount".to_owned(),
+        status_replicas_path: ".status.runningCount".to_owned(),
+        label_selector_path: Some(".status.selector".to_owned()),
+    }
+}
+
+fn root(resource: Resource) -> JSONSchemaProps {
+    let description = match resource {
+        Resource::TaskDefinition => {
+            "A task definition as RegisterTaskDefinition takes it. The name is its family."
+        }
+        Resource::Service => {
+            "A service as CreateService takes it. The name is its serviceName, the namespace its cluster."
+        }
+        Resource::Task => "Tasks as RunTask takes them. The namespace is their cluster.",
+    };
+    let mut root = object(
+        description,
+        [
+            ("spec", spec(resource)),
+            (
+                "status",
+                match resource {
+                    Resource::TaskDefinition => status::task_definition(),
+                    Resource::Service => status::service(),
+                    Resource::Task => status::task(),
+                },
+            ),
+        ],
+    );
+    root.required = Some(vec!["spec".to_owned()]);
+    root
+}
+
+fn spec(resource: Resource) -> JSONSchemaProps {
+    let mut spec = match resource {
+        Resource::TaskDefinition => schema(Api::TaskDefinition.tree()),
+        Resource::Service => schema(Api::Service.tree()),
+        Resource::Task => schema(Api::Task.tree()),
+    };
+    if let Some(required) = &mut spec.required {
+        // The object's own name says the same.
+        required.retain(|name| !matches!(name.as_str(), "family" | "serviceName"));
+    }
+    spec.required = spec.required.filter(|required| !required.is_empty());
+    if let Some(launch_types) = spec
+        .properties
+        .as_mut()
+        .and_then(|members| members.get_mut("requiresCompatibilities"))
+    {
+        // A rule over a list has to be sure that it is short.
+        launch_types.max_items = Some(10);
+    }
+    if resource == Resource::Service {
+        let members = spec.properties.get_or_insert_default();
+        members.insert("autoScaling".to_owned(), auto_scaling());
+        members.insert("kubernetes".to_owned(), schema(Api::Kubernetes.tree()));
+    }
+    let rules = rules(resource);
+    spec.x_kubernetes_validations = (!rules.is_empty()).then_some(rules);
+    spec
+}
+
+fn auto_scaling() -> JSONSchemaProps {
+    object(
+        "An extension of this operator: the requests of Application Auto Scaling for the service, in that API's own spelling.",
+        [
+            ("scalableTarget", schema(Api::ScalableTarget.tree())),
+            (
+                "scalingPolicies",
+                list(schema(Api::ScalingPolicy.tree()), None),
+            ),
+            (
+                "scheduledActions",
+                list(schema(Api::ScheduledAction.tree()), None),
+            ),
+        ],
+    )
+}
+
+/// What the schema cannot say of one field alone. What needs other objects, or the operator's settings, is told by the
+/// conditions of the resource.
+fn rules(resource: Resource) -> Vec<ValidationRule> {
+    let rules: &[(&str, &str)] = match resource {
+        Resource::TaskDefinition => &[
+            (
+                "!has(self.requiresCompatibilities) || !self.requiresCompatibilities.exists(c, c == 'FARGATE') || (has(self.cpu) && has(self.memory))",
+                "Fargate requires that cpu and memory be defined at the task level",
+            ),
+            (
+                "!has(self.requiresCompatibilities) || !self.requiresCompatibilities.exists(c, c == 'FARGATE') || (has(self.networkMode) && self.networkMode == 'awsvpc')",
+                "Fargate only supports network mode awsvpc",
+            ),
+        ],
+        Resource::Service | Resource::Task => &[(
+            "!(has(self.launchType) && has(self.capacityProviderStrategy) && size(self.capacityProviderStrategy) > 0)",
+            "specifying both a launch type and capacity provider strategy is not supported: remove one and try again",
+        )],
+    };
+    rules
+        .iter()
+        .map(|(rule, message)| ValidationRule {
+            rule: (*rule).to_owned(),
+            message: Some((*message).to_owned()),
+            ..ValidationRule::default()
+        })
+        .collect()
+}
+
+/// What `kubectl get` shows.
+fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
+    let columns: &[(&str, &str, &str)] = match resource {
+        Resource::TaskDefinition => &[("Revision", "integer", ".status.revision")],
+        Resource::Service => &[
+            ("Task Definition", "string", ".status.taskDefinition"),
+            ("Desired", "integer", ".spec.desiredCount"),
+            ("Running", "integer", ".status.runningCount"),
+            ("Pending", "integer", ".status.pendingCount"),
+            (
+                "Ready",
+                "string",
+                ".status.conditions[?(@.type=='Ready')].status",
+            ),
+        ],
+        Resource::Task => &[
+            ("Task Definition", "string", ".status.taskDefinition"),
+            ("Status", "string", ".status.lastStatus"),
+            ("Stop Code", "string", ".status.stopCode"),
+        ],
+    };
+    let accepted = (
+        "Accepted",
+        "string",
+        ".status.conditions[?(@.type=='Accepted')].status",
+    );
+    let age = ("Age", "date", ".metadata.creationTimestamp");
+    columns
+        .iter()
+        .chain([&accepted, &age])
+        .map(|(name, type_, path)| CustomResourceColumnDefinition {
+            name: (*name).to_owned(),
+            type_: (*type_).to_owned(),
+            json_path: (*path).to_owned(),
+            ..CustomResourceColumnDefinition::default()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn schema_of(kind: &str) -> Value {
+        let definitions = definitions();
+        let definition = definitions
+            .iter()
+            .find(|definition| definition.spec.names.kind == kind)
+            .expect("the kind is defined");
+        let version = &definition.spec.versions[0];
+        let schema = version.schema.as_ref().expect("it has a schema");
+        serde_json::to_value(&schema.open_api_v3_schema).expect("it is plain data")
+    }
+
+    #[test]
+    fn a_name_is_said_once() {
+        let task_definition = schema_of("EcsTaskDefinition");
+        assert_eq!(
+            task_definition["properties"]["spec"]["required"],
+            json!(["containerDefinitions"])
+        );
+        let service = schema_of("EcsService");
+        let required = &service["properties"]["spec"]["required"];
+        assert_eq!(required, &Value::Null, "{required}");
+        assert_eq!(service["required"], json!(["spec"]));
+    }
+
+    #[test]
+    fn limits_are_those_of_the_table() {
+        let task_definition = schema_of("EcsTaskDefinition");
+        let container =
+            &task_definition["properties"]["spec"]["properties"]["containerDefinitions"]["items"];
+        assert_eq!(container["required"], json!(["image", "name"]));
+        let port = &container["properties"]["portMappings"]["items"]["properties"];
+        assert_eq!(
+            port["appProtocol"]["enum"],
+            json!(["http", "http2", "grpc"])
+        );
+        assert_eq!(port["containerPort"]["type"], "integer");
+        assert_eq!(port["containerPort"]["maximum"], 65_535.0);
+    }
+
+    #[test]
+    fn only_services_are_scaled() {
+        for definition in definitions() {
+            let subresources = definition.spec.versions[0].subresources.as_ref();
+            let subresources = subresources.expect("all have a status");
+            assert!(subresources.status.is_some());
+            let is_service = definition.spec.names.kind == "EcsService";
+            assert_eq!(subresources.scale.is_some(), is_service);
+        }
+    }
+}
