@@ -15,6 +15,7 @@
 )]
 
 pub mod cli;
+pub mod controller;
 pub mod convert;
 pub mod crd;
 pub mod decide;

@@ -13,7 +13,7 @@ use k8s_openapi::{
 use super::{
     API_VERSION,
     schema::{list, object, schema},
-    status,
+    status_schema,
 };
 use crate::fields::Api;
 
@@ -103,9 +103,9 @@ fn root(resource: Resource) -> JSONSchemaProps {
             (
                 "status",
                 match resource {
-                    Resource::TaskDefinition => status::task_definition(),
-                    Resource::Service => status::service(),
-                    Resource::Task => status::task(),
+                    Resource::TaskDefinition => status_schema::task_definition(),
+                    Resource::Service => status_schema::service(),
+                    Resource::Task => status_schema::task(),
                 },
             ),
         ],

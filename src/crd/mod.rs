@@ -1,10 +1,14 @@
 //! What our custom resources have beside the members of the AWS requests. Each is an extension of this operator.
 
 mod definition;
+mod resource;
 mod schema;
 mod status;
+mod status_schema;
 
 pub use definition::definitions;
+pub use resource::*;
+pub use status::*;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,158 +1,159 @@
-//! The schemas of what the operator reports, in the members of the `describe` operations.
+//! What the operator reports, in the members of the `describe` operations of ECS.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSON, JSONSchemaProps};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use serde::{Deserialize, Serialize};
 
-use super::schema::{list, object, of_type};
+/// The spec can be translated; otherwise the condition tells all that is wrong, and what ran goes on running.
+pub const ACCEPTED: &str = "Accepted";
+/// The tasks of the newest generation run and no others.
+pub const READY: &str = "Ready";
+/// A deployment is under way.
+pub const PROGRESSING: &str = "Progressing";
 
-/// The status of an EcsTaskDefinition.
-pub(super) fn task_definition() -> JSONSchemaProps {
-    object(
-        "What became of the task definition.",
-        [
-            conditions(),
-            observed_generation(),
-            integer("revision", "The newest revision."),
-        ],
-    )
-}
-
-/// The status of an EcsService.
-pub(super) fn service() -> JSONSchemaProps {
-    object(
-        "What runs, as DescribeServices tells it.",
-        [
-            conditions(),
-            observed_generation(),
-            text(
-                "selector",
-                "The labels of the service's pods, for autoscalers.",
-            ),
-            task_definition_member(),
-            integer("desiredCount", "How many tasks are wanted."),
-            integer("runningCount", "How many tasks run."),
-            integer("pendingCount", "How many tasks start."),
-            ("deployments", list(deployment(), None)),
-        ],
-    )
-}
-
-/// The status of an EcsTask.
-pub(super) fn task() -> JSONSchemaProps {
-    object(
-        "What became of the tasks, as DescribeTasks tells it.",
-        [
-            conditions(),
-            observed_generation(),
-            task_definition_member(),
-            text(
-                "lastStatus",
-                "The last known status, such as RUNNING or STOPPED.",
-            ),
-            text("desiredStatus", "RUNNING or STOPPED."),
-            text("stopCode", "Why the task stopped, in a word of ECS."),
-            text("stoppedReason", "Why the task stopped."),
-            time("startedAt", "When it became RUNNING."),
-            time("stoppedAt", "When it became STOPPED."),
-            ("containers", list(container(), None)),
-        ],
-    )
-}
-
-fn deployment() -> JSONSchemaProps {
-    object(
-        "A deployment of the service.",
-        [
-            text("id", "Its name."),
-            text("status", "PRIMARY, ACTIVE or INACTIVE."),
-            task_definition_member(),
-            integer("desiredCount", "How many of its tasks are wanted."),
-            integer("pendingCount", "How many of its tasks start."),
-            integer("runningCount", "How many of its tasks run."),
-            integer(
-                "failedTasks",
-                "How many of its tasks failed, one after the other.",
-            ),
-            text("rolloutState", "IN_PROGRESS, COMPLETED or FAILED."),
-            text("rolloutStateReason", "Why it is in this state."),
-            time("createdAt", "When it began."),
-            time("updatedAt", "When it last changed."),
-        ],
-    )
-}
-
-fn container() -> JSONSchemaProps {
-    object(
-        "A container of the task.",
-        [
-            text("name", "Its name."),
-            text("lastStatus", "Its last known status."),
-            integer("exitCode", "Its exit code, once it has ended."),
-            text("reason", "Why it ended or does not start."),
-        ],
-    )
-}
-
-fn conditions() -> (&'static str, JSONSchemaProps) {
-    let mut condition = object(
-        "One aspect of the state.",
-        [
-            text("type", "Accepted, Progressing or Ready."),
-            ("status", status()),
-            integer("observedGeneration", "The generation that it speaks of."),
-            time("lastTransitionTime", "When its status last changed."),
-            text("reason", "The reason of the first error, or why it is so."),
-            text("message", "All of it, for people."),
-        ],
-    );
-    condition.required = Some(
-        ["lastTransitionTime", "message", "reason", "status", "type"]
-            .map(str::to_owned)
-            .into(),
-    );
-    let mut conditions = list(condition, None);
-    conditions.x_kubernetes_list_type = Some("map".to_owned());
-    conditions.x_kubernetes_list_map_keys = Some(vec!["type".to_owned()]);
-    ("conditions", conditions)
-}
-
-fn status() -> JSONSchemaProps {
-    let values = ["True", "False", "Unknown"];
-    JSONSchemaProps {
-        enum_: Some(values.map(|value| JSON(value.into())).into()),
-        ..of_type("string")
-    }
-}
-
-fn observed_generation() -> (&'static str, JSONSchemaProps) {
-    integer(
-        "observedGeneration",
-        "The generation that the status speaks of.",
-    )
-}
-
-fn task_definition_member() -> (&'static str, JSONSchemaProps) {
-    text("taskDefinition", "The family and revision, as in `web:3`.")
-}
-
-fn text(name: &'static str, description: &str) -> (&'static str, JSONSchemaProps) {
-    (name, described("string", description))
-}
-
-fn integer(name: &'static str, description: &str) -> (&'static str, JSONSchemaProps) {
-    (name, described("integer", description))
-}
-
-fn time(name: &'static str, description: &str) -> (&'static str, JSONSchemaProps) {
-    let schema = JSONSchemaProps {
-        format: Some("date-time".to_owned()),
-        ..described("string", description)
+macro_rules! statuses {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+            #[serde(rename_all = "camelCase", default)]
+            pub struct $name {
+                $(
+                    $(#[$field_doc])*
+                    #[serde(skip_serializing_if = "is_absent")]
+                    pub $field: $type,
+                )*
+            }
+        )*
     };
-    (name, schema)
 }
 
-fn described(type_: &str, description: &str) -> JSONSchemaProps {
-    JSONSchemaProps {
-        description: Some(description.to_owned()),
-        ..of_type(type_)
+/// Whether a member has nothing to say, and is left out.
+fn is_absent<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+statuses! {
+    /// The status of an EcsTaskDefinition.
+    TaskDefinitionStatus {
+        /// Accepted.
+        conditions: Vec<Condition>,
+        /// The generation that this speaks of.
+        observed_generation: Option<i64>,
+        /// The newest revision.
+        revision: Option<i64>,
+    }
+
+    /// The status of an EcsService.
+    ServiceStatus {
+        /// Accepted, Progressing and Ready.
+        conditions: Vec<Condition>,
+        /// The generation that this speaks of.
+        observed_generation: Option<i64>,
+        /// The labels of the pods.
+        selector: Option<String>,
+        /// The task definition that runs, as in `web:3`.
+        task_definition: Option<String>,
+        /// How many tasks are wanted.
+        desired_count: Option<i64>,
+        /// How many tasks run.
+        running_count: Option<i64>,
+        /// How many tasks start.
+        pending_count: Option<i64>,
+        /// The deployments, the newest first.
+        deployments: Vec<DeploymentStatus>,
+        /// What the translation changes or cannot keep.
+        warnings: Vec<WarningStatus>,
+    }
+
+    /// A deployment of a service.
+    DeploymentStatus {
+        /// `ecs-svc/` and a number.
+        id: String,
+        /// PRIMARY, ACTIVE or INACTIVE.
+        status: String,
+        /// The task definition, as in `web:3`.
+        task_definition: Option<String>,
+        /// How many of its tasks are wanted.
+        desired_count: Option<i64>,
+        /// How many of its tasks start.
+        pending_count: Option<i64>,
+        /// How many of its tasks run.
+        running_count: Option<i64>,
+        /// How many of its tasks failed.
+        failed_tasks: Option<i64>,
+        /// IN_PROGRESS, COMPLETED or FAILED.
+        rollout_state: Option<String>,
+        /// Why.
+        rollout_state_reason: Option<String>,
+        /// When it began.
+        created_at: Option<Time>,
+        /// When it last changed its state.
+        updated_at: Option<Time>,
+    }
+
+    /// Something that is translated with a difference.
+    WarningStatus {
+        /// The stable name of the finding.
+        reason: String,
+        /// The field.
+        path: String,
+        /// What differs.
+        message: String,
+    }
+
+    /// The status of an EcsTask.
+    TaskStatus {
+        /// Accepted.
+        conditions: Vec<Condition>,
+        /// The generation that this speaks of.
+        observed_generation: Option<i64>,
+        /// The task definition, as in `web:3`.
+        task_definition: Option<String>,
+        /// The least advanced status of the tasks.
+        last_status: Option<String>,
+        /// RUNNING or STOPPED.
+        desired_status: Option<String>,
+        /// Why the first task that stopped did so, in a word of ECS.
+        stop_code: Option<String>,
+        /// Why the first task that stopped did so.
+        stopped_reason: Option<String>,
+        /// When the first task was RUNNING.
+        started_at: Option<Time>,
+        /// When the last task was STOPPED.
+        stopped_at: Option<Time>,
+        /// The tasks, one for each of `count`.
+        tasks: Vec<OneTaskStatus>,
+    }
+
+    /// One task of an EcsTask.
+    OneTaskStatus {
+        /// The name of its pod.
+        name: String,
+        /// PROVISIONING, PENDING, RUNNING, STOPPING or STOPPED.
+        last_status: String,
+        /// Why it stopped, in a word of ECS.
+        stop_code: Option<String>,
+        /// Why it stopped.
+        stopped_reason: Option<String>,
+        /// When its pod was made.
+        created_at: Option<Time>,
+        /// When it was RUNNING.
+        started_at: Option<Time>,
+        /// When it was STOPPED.
+        stopped_at: Option<Time>,
+        /// Its containers.
+        containers: Vec<ContainerStatus>,
+    }
+
+    /// A container of a task.
+    ContainerStatus {
+        /// Its name.
+        name: String,
+        /// PENDING, RUNNING or STOPPED.
+        last_status: Option<String>,
+        /// Its exit code, once it has ended.
+        exit_code: Option<i32>,
+        /// Why it ended or does not start.
+        reason: Option<String>,
     }
 }

@@ -1,0 +1,235 @@
+//! Writing the wanted objects: server-side apply, and only of what differs.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{
+    Api, Client, Resource as _,
+    api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy},
+};
+use serde_json::{Value, json};
+
+use super::{
+    child::Child,
+    child_kind::ChildKind,
+    children::{Children, Key, Known},
+    error::{Error, code},
+    owned_fields::{FIELD_MANAGER, digest_of_wanted},
+};
+use crate::translate::Object;
+
+/// No live object has this version, so an apply with it makes an object or is refused.
+const OF_NO_OBJECT: &str = "1";
+
+/// An object that should be there.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Its name.
+    pub key: Key,
+    /// Whether other services and tasks may want the same.
+    pub shared: bool,
+    body: Value,
+}
+
+impl Wanted {
+    /// An object of a translation.
+    ///
+    /// # Errors
+    ///
+    /// When it is of a kind that the operator does not know.
+    pub fn new(object: &Object) -> Result<Self, Error> {
+        let body = serde_json::to_value(object)?;
+        let member = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (api_version, kind) = (member("apiVersion"), member("kind"));
+        let kind =
+            ChildKind::of(api_version, kind).ok_or_else(|| Error::UnknownKind(kind.to_owned()))?;
+        let metadata = object.metadata();
+        let namespace = metadata.namespace.as_deref().filter(|_| kind.namespaced);
+        Ok(Self {
+            key: Key {
+                kind,
+                namespace: namespace.unwrap_or_default().into(),
+                name: object.name().into(),
+            },
+            shared: !object.has_one_owner(),
+            body,
+        })
+    }
+
+    /// The object as it is applied for `owner`, which joins the owners that a shared one has.
+    fn body(&self, owner: &OwnerReference, known: Option<&Known>) -> Value {
+        let mut body = self.body.clone();
+        if !self.key.kind.namespaced {
+            // What is not in a namespace cannot belong to what is in one.
+            return body;
+        }
+        let mut owners = match known {
+            Some(known) if self.shared => known.owners.to_vec(),
+            _ => Vec::new(),
+        };
+        if !owners.iter().any(|other| other.uid == owner.uid) {
+            owners.push(OwnerReference {
+                controller: (!self.shared).then_some(true),
+                ..owner.clone()
+            });
+        }
+        if let Some(metadata) = body.get_mut("metadata") {
+            metadata["ownerReferences"] = json!(owners);
+        }
+        body
+    }
+}
+
+/// The API of a kind, in a namespace if it has them.
+fn api(client: &Client, key: &Key) -> Api<Child> {
+    if key.kind.namespaced {
+        Api::namespaced_with(client.clone(), &key.namespace, &key.kind)
+    } else {
+        Api::all_with(client.clone(), &key.kind)
+    }
+}
+
+/// Makes one object what it should be. Returns whether that took a write.
+///
+/// # Errors
+///
+/// When a request fails, or the object was made by someone else.
+pub async fn apply(
+    client: &Client,
+    children: &Children,
+    wanted: &Wanted,
+    owner: &OwnerReference,
+) -> Result<bool, Error> {
+    let known = match children.get(&wanted.key) {
+        Some(known) => known,
+        None => match create(client, children, wanted, owner).await? {
+            None => return Ok(true),
+            Some(known) => known,
+        },
+    };
+    let body = wanted.body(owner, Some(&known));
+    let digest = digest_of_wanted(&body);
+    if known.is(digest) {
+        return Ok(false);
+    }
+    let mut body = body;
+    if let Some(metadata) = body.get_mut("metadata") {
+        // Of another object of the same name nothing is known yet.
+        metadata["uid"] = json!(known.uid);
+        if wanted.shared {
+            // Nobody may have joined or left its owners meanwhile.
+            metadata["resourceVersion"] = json!(known.resource_version.to_string());
+        }
+    }
+    patch(client, children, wanted, &body, digest).await?;
+    Ok(true)
+}
+
+/// Makes an object; or tells what is known of it, if it is ours already and the watch only has not told us yet.
+async fn create(
+    client: &Client,
+    children: &Children,
+    wanted: &Wanted,
+    owner: &OwnerReference,
+) -> Result<Option<Known>, Error> {
+    let mut body = wanted.body(owner, None);
+    let digest = digest_of_wanted(&body);
+    if let Some(metadata) = body.get_mut("metadata") {
+        metadata["resourceVersion"] = json!(OF_NO_OBJECT);
+    }
+    let error = match patch(client, children, wanted, &body, digest).await {
+        Ok(()) => return Ok(None),
+        Err(error) if error.code() == Some(409) => error,
+        Err(error) => return Err(error),
+    };
+    let live = api(client, &wanted.key).get_opt(&wanted.key.name).await;
+    match live.map_err(Error::api("get", &wanted.key))? {
+        Some(live) if is_ours(&live, wanted, owner) => {
+            children.observe(wanted.key.kind, &live);
+            children.get(&wanted.key).map(Some).ok_or(error)
+        }
+        Some(_) => Err(Error::NotOwned {
+            kind: wanted.key.kind.to_string(),
+            name: wanted.key.name.to_string(),
+        }),
+        None => Err(error),
+    }
+}
+
+/// Whether an object that exists already was made by this operator, for this owner or for all.
+fn is_ours(live: &Child, wanted: &Wanted, owner: &OwnerReference) -> bool {
+    let labels = wanted.body.pointer("/metadata/labels");
+    let of_ours = |name: &str| labels.and_then(|labels| labels.get(name)?.as_str());
+    let same = |name: &str| {
+        let live = live.meta().labels.as_ref();
+        of_ours(name) == live.and_then(|labels| labels.get(name)).map(String::as_str)
+    };
+    let marked = same("app.kubernetes.io/managed-by") && same("app.kubernetes.io/instance");
+    let mine = live.owners().iter().any(|other| other.uid == owner.uid);
+    let nobodys = live
+        .owners()
+        .iter()
+        .all(|other| other.controller != Some(true));
+    mine || (marked && nobodys)
+}
+
+async fn patch(
+    client: &Client,
+    children: &Children,
+    wanted: &Wanted,
+    body: &Value,
+    digest: u64,
+) -> Result<(), Error> {
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let child = api(client, &wanted.key)
+        .patch(&wanted.key.name, &params, &Patch::Apply(body))
+        .await
+        .map_err(Error::api("apply", &wanted.key))?;
+    children.applied(wanted.key.kind, &child, digest);
+    Ok(())
+}
+
+/// Ends the part of `owner` in an object that it does not want any more: the object is deleted, unless others own it
+/// too.
+///
+/// # Errors
+///
+/// When a request fails; an object that is gone already is none.
+pub async fn release(
+    client: &Client,
+    key: &Key,
+    known: &Known,
+    owner: &OwnerReference,
+) -> Result<(), Error> {
+    let api = api(client, key);
+    let others: Vec<_> = known
+        .owners
+        .iter()
+        .filter(|other| other.uid != owner.uid)
+        .collect();
+    let result = if others.is_empty() {
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(known.uid.to_string()),
+                resource_version: None,
+            }),
+            propagation_policy: Some(PropagationPolicy::Background),
+            ..DeleteParams::default()
+        };
+        api.delete(&key.name, &params).await.map(drop)
+    } else {
+        let rest = json!({"metadata": {
+            "ownerReferences": others,
+            "resourceVersion": known.resource_version.to_string(),
+        }});
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        api.patch(&key.name, &params, &Patch::Merge(rest))
+            .await
+            .map(drop)
+    };
+    match result {
+        Err(error) if code(&error) == Some(404) => Ok(()),
+        result => result.map_err(Error::api("delete", key)),
+    }
+}

@@ -1,0 +1,195 @@
+//! An object that the operator made, as its caches hold it.
+
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::{Resource, core::DynamicResourceScope};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::{child_kind::ChildKind, owned_fields::digest_of_live};
+
+/// A live object with all but its identity and its state left out. Reading one cannot fail.
+#[derive(Clone, Debug)]
+pub struct Child {
+    meta: ObjectMeta,
+    /// The digest of what we own of it.
+    pub digest: u64,
+    /// What a Deployment or DaemonSet reports.
+    pub workload: Option<Box<WorkloadState>>,
+}
+
+/// How far a Deployment or DaemonSet is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkloadState {
+    /// The generation of the object.
+    pub generation: i64,
+    /// The generation that the numbers speak of.
+    pub observed_generation: i64,
+    /// How many pods are wanted.
+    pub desired: i64,
+    /// How many pods there are, old ones too.
+    pub total: i64,
+    /// How many pods have the newest template.
+    pub updated: i64,
+    /// How many pods are ready.
+    pub ready: i64,
+    /// How many pods have been ready for long enough.
+    pub available: i64,
+}
+
+impl WorkloadState {
+    /// Whether the wanted pods run, and no others.
+    #[must_use]
+    pub const fn is_steady(&self) -> bool {
+        self.observed_generation >= self.generation
+            && self.updated == self.desired
+            && self.total == self.desired
+            && self.available == self.desired
+    }
+}
+
+impl Child {
+    /// What the caches need of a live object.
+    #[must_use]
+    pub fn of(object: &Value) -> Self {
+        let meta = object.get("metadata");
+        let text = |name: &str| Some(meta?.get(name)?.as_str()?.to_owned());
+        let deletion = meta.and_then(|meta| meta.get("deletionTimestamp"));
+        let owners = meta.and_then(|meta| meta.get("ownerReferences"));
+        let labels = meta.and_then(|meta| meta.get("labels"));
+        let read = |value: Option<&Value>| value.cloned();
+        Self {
+            meta: ObjectMeta {
+                name: text("name"),
+                namespace: text("namespace"),
+                uid: text("uid"),
+                resource_version: text("resourceVersion"),
+                deletion_timestamp: read(deletion).and_then(|v| serde_json::from_value(v).ok()),
+                owner_references: read(owners).and_then(|v| serde_json::from_value(v).ok()),
+                labels: read(labels).and_then(|v| serde_json::from_value(v).ok()),
+                ..ObjectMeta::default()
+            },
+            digest: digest_of_live(object),
+            workload: workload(object).map(Box::new),
+        }
+    }
+
+    /// Whom it belongs to.
+    pub fn owners(&self) -> &[OwnerReference] {
+        self.meta.owner_references.as_deref().unwrap_or_default()
+    }
+}
+
+/// Elements of a list do not name their kind, so it is told by what only it has.
+fn workload(object: &Value) -> Option<WorkloadState> {
+    let number = |path: &str| object.pointer(path).and_then(Value::as_i64).unwrap_or(0);
+    let has = |path: &str| object.pointer(path).is_some();
+    let (desired, total, updated, ready, available) = match () {
+        () if !has("/spec/template") => return None,
+        () if has("/spec/replicas") => (
+            "/spec/replicas",
+            "/status/replicas",
+            "/status/updatedReplicas",
+            "/status/readyReplicas",
+            "/status/availableReplicas",
+        ),
+        () => (
+            "/status/desiredNumberScheduled",
+            "/status/currentNumberScheduled",
+            "/status/updatedNumberScheduled",
+            "/status/numberReady",
+            "/status/numberAvailable",
+        ),
+    };
+    Some(WorkloadState {
+        generation: number("/metadata/generation"),
+        observed_generation: number("/status/observedGeneration"),
+        desired: number(desired),
+        total: number(total),
+        updated: number(updated),
+        ready: number(ready),
+        available: number(available),
+    })
+}
+
+impl<'de> Deserialize<'de> for Child {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(|object| Self::of(&object))
+    }
+}
+
+impl Resource for Child {
+    type DynamicType = &'static ChildKind;
+    type Scope = DynamicResourceScope;
+
+    fn kind(kind: &Self::DynamicType) -> Cow<'_, str> {
+        kind.kind.into()
+    }
+
+    fn group(kind: &Self::DynamicType) -> Cow<'_, str> {
+        kind.group.into()
+    }
+
+    fn version(kind: &Self::DynamicType) -> Cow<'_, str> {
+        kind.version.into()
+    }
+
+    fn plural(kind: &Self::DynamicType) -> Cow<'_, str> {
+        kind.plural.into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.meta
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_deployment_is_steady_when_all_its_pods_are_new_and_available() {
+        let status = json!({
+            "observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2,
+        });
+        let deployment = |status: &Value| {
+            let object = json!({
+                "metadata": {"name": "web", "generation": 3},
+                "spec": {"replicas": 2, "template": {}},
+                "status": status,
+            });
+            *Child::of(&object).workload.expect("it is a workload")
+        };
+        assert!(deployment(&status).is_steady());
+        for (member, value) in [
+            ("observedGeneration", 2),
+            ("replicas", 3),
+            ("updatedReplicas", 1),
+            ("availableReplicas", 1),
+        ] {
+            let mut status = status.clone();
+            status[member] = json!(value);
+            assert!(!deployment(&status).is_steady(), "{member}");
+        }
+    }
+
+    #[test]
+    fn anything_can_be_read() {
+        for object in [
+            json!(null),
+            json!([]),
+            json!({"metadata": {"name": 1, "ownerReferences": "x"}}),
+        ] {
+            let child = Child::of(&object);
+            assert_eq!(child.meta().name, None);
+            assert!(child.owners().is_empty());
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The kinds of objects that the operator makes.
+
+use std::fmt;
+
+use crate::settings::Addon;
+
+/// A kind of object that a translation may yield, and where the API serves it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChildKind {
+    /// The API group; empty for the core group.
+    pub group: &'static str,
+    /// The version that we write.
+    pub version: &'static str,
+    /// The kind.
+    pub kind: &'static str,
+    /// The name in URLs.
+    pub plural: &'static str,
+    /// Whether its objects are in namespaces.
+    pub namespaced: bool,
+    /// Whether the API always has it, or only with an add-on.
+    pub built_in: bool,
+}
+
+impl fmt::Display for ChildKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind)
+    }
+}
+
+impl ChildKind {
+    /// The kind of an object with these two members; `None` for kinds that no translation yields.
+    #[must_use]
+    pub fn of(api_version: &str, kind: &str) -> Option<&'static Self> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        ALL.iter()
+            .find(|known| known.kind == kind && known.group == group && known.version == version)
+    }
+
+    /// The member `apiVersion` of its objects.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        match self.group {
+            "" => self.version.to_owned(),
+            group => format!("{group}/{}", self.version),
+        }
+    }
+}
+
+/// Every kind that a translation yields.
+pub static ALL: &[ChildKind] = &[
+    core("ServiceAccount", "serviceaccounts"),
+    core("PersistentVolumeClaim", "persistentvolumeclaims"),
+    core("Secret", "secrets"),
+    core("ConfigMap", "configmaps"),
+    core("Service", "services"),
+    cluster(core("PersistentVolume", "persistentvolumes")),
+    cluster(built_in(
+        "storage.k8s.io",
+        "v1",
+        "StorageClass",
+        "storageclasses",
+    )),
+    built_in("apps", "v1", "Deployment", "deployments"),
+    built_in("apps", "v1", "DaemonSet", "daemonsets"),
+    built_in("networking.k8s.io", "v1", "Ingress", "ingresses"),
+    built_in(
+        "networking.k8s.io",
+        "v1",
+        "NetworkPolicy",
+        "networkpolicies",
+    ),
+    built_in(
+        "autoscaling",
+        "v2",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+    ),
+    built_in(
+        "policy",
+        "v1",
+        "PodDisruptionBudget",
+        "poddisruptionbudgets",
+    ),
+    addon(
+        "external-secrets.io",
+        "v1",
+        "ExternalSecret",
+        "externalsecrets",
+    ),
+    addon("external-secrets.io", "v1", "SecretStore", "secretstores"),
+    addon("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
+    addon(
+        "keda.sh",
+        "v1alpha1",
+        "TriggerAuthentication",
+        "triggerauthentications",
+    ),
+    addon(
+        "elbv2.k8s.aws",
+        "v1beta1",
+        "TargetGroupBinding",
+        "targetgroupbindings",
+    ),
+    addon(
+        "eks.amazonaws.com",
+        "v1",
+        "TargetGroupBinding",
+        "targetgroupbindings",
+    ),
+    addon(
+        "vpcresources.k8s.aws",
+        "v1beta1",
+        "SecurityGroupPolicy",
+        "securitygrouppolicies",
+    ),
+    addon(
+        "eks.services.k8s.aws",
+        "v1alpha1",
+        "PodIdentityAssociation",
+        "podidentityassociations",
+    ),
+    addon(
+        "snapshot.storage.k8s.io",
+        "v1",
+        "VolumeSnapshot",
+        "volumesnapshots",
+    ),
+    cluster(addon(
+        "snapshot.storage.k8s.io",
+        "v1",
+        "VolumeSnapshotContent",
+        "volumesnapshotcontents",
+    )),
+];
+
+/// The add-ons, and the API group by which each is recognized
+/// (<https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>).
+pub const ADDON_GROUPS: &[(Addon, &str)] = &[
+    (Addon::AwsLoadBalancerController, "elbv2.k8s.aws"),
+    (Addon::EksAutoMode, "eks.amazonaws.com"),
+    (Addon::ExternalSecrets, "external-secrets.io"),
+    (Addon::Keda, "keda.sh"),
+    (Addon::SecurityGroupsForPods, "vpcresources.k8s.aws"),
+    (Addon::AckEks, "eks.services.k8s.aws"),
+];
+
+const fn built_in(
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+) -> ChildKind {
+    ChildKind {
+        group,
+        version,
+        kind,
+        plural,
+        namespaced: true,
+        built_in: true,
+    }
+}
+
+const fn core(kind: &'static str, plural: &'static str) -> ChildKind {
+    built_in("", "v1", kind, plural)
+}
+
+const fn addon(
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+) -> ChildKind {
+    ChildKind {
+        built_in: false,
+        ..built_in(group, version, kind, plural)
+    }
+}
+
+const fn cluster(kind: ChildKind) -> ChildKind {
+    ChildKind {
+        namespaced: false,
+        ..kind
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_found_by_what_its_objects_say() {
+        let deployment = ChildKind::of("apps/v1", "Deployment").expect("it is known");
+        assert_eq!(deployment.plural, "deployments");
+        assert_eq!(deployment.api_version(), "apps/v1");
+        let secret = ChildKind::of("v1", "Secret").expect("it is known");
+        assert_eq!(secret.api_version(), "v1");
+        assert_eq!(ChildKind::of("v1", "Node"), None);
+        assert_eq!(ChildKind::of("apps/v2", "Deployment"), None);
+    }
+
+    #[test]
+    fn each_kind_is_there_once() {
+        for kind in ALL {
+            let same = ALL
+                .iter()
+                .filter(|other| (other.group, other.plural) == (kind.group, kind.plural));
+            assert_eq!(same.count(), 1, "{kind}");
+        }
+    }
+}

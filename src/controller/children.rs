@@ -1,0 +1,354 @@
+//! What the operator made, by name and by owner: the shared cache that reconciles read instead of the API server.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::Resource as _;
+
+use super::{
+    child::{Child, WorkloadState},
+    child_kind::ChildKind,
+};
+
+/// The name of a child.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Its kind.
+    pub kind: &'static ChildKind,
+    /// Its namespace; empty for kinds that are not in namespaces.
+    pub namespace: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+}
+
+impl Key {
+    /// The name of a live child.
+    #[must_use]
+    pub fn of(kind: &'static ChildKind, child: &Child) -> Self {
+        Self {
+            kind,
+            namespace: child.meta().namespace.as_deref().unwrap_or_default().into(),
+            name: child.meta().name.as_deref().unwrap_or_default().into(),
+        }
+    }
+}
+
+/// What is known of a live child.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its identity.
+    pub uid: Box<str>,
+    /// Its version, to tell what is newer.
+    pub resource_version: u64,
+    /// The digest of what we own of it.
+    pub digest: u64,
+    /// The digest of what was applied, where the API server stores that in another form.
+    pub applied: Option<u64>,
+    /// Whom it belongs to.
+    pub owners: Box<[OwnerReference]>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// What a Deployment or DaemonSet reports.
+    pub workload: Option<Box<WorkloadState>>,
+}
+
+impl Known {
+    fn of(child: &Child) -> Self {
+        let meta = child.meta();
+        Self {
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
+            resource_version: resource_version(child),
+            digest: child.digest,
+            applied: None,
+            owners: child.owners().into(),
+            deleting: meta.deletion_timestamp.is_some(),
+            workload: child.workload.clone(),
+        }
+    }
+
+    /// Whether it is what an object with this digest becomes when it is applied.
+    #[must_use]
+    pub fn is(&self, wanted: u64) -> bool {
+        self.digest == wanted || self.applied == Some(wanted)
+    }
+
+    /// Whether this is one of its owners.
+    #[must_use]
+    pub fn belongs_to(&self, uid: &str) -> bool {
+        self.owners.iter().any(|owner| owner.uid == uid)
+    }
+}
+
+/// Resource versions of one kind can be compared as numbers
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>).
+fn resource_version(child: &Child) -> u64 {
+    let version = child.meta().resource_version.as_deref();
+    version
+        .and_then(|version| version.parse().ok())
+        .unwrap_or(0)
+}
+
+#[derive(Default)]
+struct Index {
+    known: HashMap<Arc<Key>, Known>,
+    by_owner: HashMap<Box<str>, BTreeSet<Arc<Key>>>,
+}
+
+/// The cache. It is written by watches and by the answers to our own writes; whichever is newer counts.
+#[derive(Default)]
+pub struct Children {
+    index: Mutex<Index>,
+}
+
+impl Children {
+    fn index(&self) -> MutexGuard<'_, Index> {
+        // A panic while the lock is held cannot leave the maps broken, only incomplete: a watch mends that.
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of a child.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Known> {
+        self.index().known.get(key).cloned()
+    }
+
+    /// The children of an owner, in the order of kind and name.
+    #[must_use]
+    pub fn of_owner(&self, uid: &str) -> Vec<(Arc<Key>, Known)> {
+        let index = self.index();
+        let keys = index.by_owner.get(uid).into_iter().flatten();
+        keys.filter_map(|key| Some((key.clone(), index.known.get(key)?.clone())))
+            .collect()
+    }
+
+    /// How many children there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index().known.len()
+    }
+
+    /// Records a live child that a watch has told. Returns those whom a change concerns: its owners, before and after;
+    /// nobody if this was known already.
+    pub fn observe(&self, kind: &'static ChildKind, child: &Child) -> Vec<OwnerReference> {
+        self.record(kind, child, None)
+    }
+
+    /// Records the answer to a write of ours, in which an object with the digest `wanted` was applied.
+    pub fn applied(&self, kind: &'static ChildKind, child: &Child, wanted: u64) {
+        self.record(kind, child, Some(wanted));
+    }
+
+    fn record(
+        &self,
+        kind: &'static ChildKind,
+        child: &Child,
+        wanted: Option<u64>,
+    ) -> Vec<OwnerReference> {
+        let key = Key::of(kind, child);
+        let mut fresh = Known::of(child);
+        let mut index = self.index();
+        let before = index.known.get(&key).cloned();
+        if let Some(before) = &before
+            && before.uid == fresh.uid
+        {
+            if before.resource_version > fresh.resource_version {
+                return Vec::new();
+            }
+            if before.digest == fresh.digest {
+                fresh.applied = before.applied;
+            }
+        }
+        if let Some(wanted) = wanted {
+            fresh.applied = (wanted != fresh.digest).then_some(wanted);
+        }
+        let concerned = match &before {
+            Some(before) if is_same(before, &fresh) => Vec::new(),
+            Some(before) => union(&before.owners, &fresh.owners),
+            None => fresh.owners.to_vec(),
+        };
+        index.remove(&key);
+        index.insert(Arc::new(key), fresh);
+        concerned
+    }
+
+    /// Forgets a child that is gone. Returns those whom this concerns.
+    pub fn forget(&self, kind: &'static ChildKind, child: &Child) -> Vec<OwnerReference> {
+        let key = Key::of(kind, child);
+        let mut index = self.index();
+        let is_it = |known: &Known| Some(&*known.uid) == child.meta().uid.as_deref();
+        if index.known.get(&key).is_some_and(is_it) {
+            return index
+                .remove(&key)
+                .map(|known| known.owners.into())
+                .unwrap_or_default();
+        }
+        Vec::new()
+    }
+
+    /// Forgets the children of a kind and a namespace (`None`: of all) that a new list does not have. Returns those
+    /// whom this concerns. One that was made after the list was taken is learned again from the watch that follows.
+    pub fn keep_only(
+        &self,
+        kind: &'static ChildKind,
+        namespace: Option<&str>,
+        listed: &BTreeSet<Box<str>>,
+    ) -> Vec<OwnerReference> {
+        let mut index = self.index();
+        let gone: Vec<Arc<Key>> = index
+            .known
+            .iter()
+            .filter(|(key, known)| {
+                key.kind == kind
+                    && namespace.is_none_or(|namespace| *key.namespace == *namespace)
+                    && !listed.contains(&known.uid)
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        let removed = gone.iter().filter_map(|key| index.remove(key));
+        removed.flat_map(|known| known.owners.into_vec()).collect()
+    }
+}
+
+impl Index {
+    fn insert(&mut self, key: Arc<Key>, known: Known) {
+        for owner in &known.owners {
+            let keys = self.by_owner.entry(owner.uid.as_str().into()).or_default();
+            keys.insert(key.clone());
+        }
+        self.known.insert(key, known);
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Known> {
+        let known = self.known.remove(key)?;
+        for owner in &known.owners {
+            if let Some(keys) = self.by_owner.get_mut(owner.uid.as_str()) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.by_owner.remove(owner.uid.as_str());
+                }
+            }
+        }
+        Some(known)
+    }
+}
+
+/// Whether nothing that a reconcile looks at differs.
+fn is_same(one: &Known, other: &Known) -> bool {
+    one.uid == other.uid
+        && one.digest == other.digest
+        && one.deleting == other.deleting
+        && one.workload == other.workload
+        && one.owners == other.owners
+}
+
+fn union(some: &[OwnerReference], more: &[OwnerReference]) -> Vec<OwnerReference> {
+    let mut all = some.to_vec();
+    all.extend(more.iter().filter(|owner| !some.contains(owner)).cloned());
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn kind() -> &'static ChildKind {
+        ChildKind::of("v1", "ConfigMap").expect("it is known")
+    }
+
+    fn child(uid: &str, version: u64, data: &str, owner: &str) -> Child {
+        Child::of(&json!({
+            "metadata": {
+                "namespace": "shop",
+                "name": "web",
+                "uid": uid,
+                "resourceVersion": version.to_string(),
+                "ownerReferences": [{"apiVersion": "v1", "kind": "X", "name": owner, "uid": owner}],
+                "managedFields": [{
+                    "manager": "ecs-operator",
+                    "operation": "Apply",
+                    "fieldsV1": {"f:data": {}},
+                }],
+            },
+            "data": data,
+        }))
+    }
+
+    fn names(owners: &[OwnerReference]) -> Vec<&str> {
+        owners.iter().map(|owner| owner.name.as_str()).collect()
+    }
+
+    #[test]
+    fn only_changes_concern_an_owner() {
+        let children = Children::default();
+        assert_eq!(
+            names(&children.observe(kind(), &child("1", 5, "a", "web"))),
+            ["web"]
+        );
+        let again = children.observe(kind(), &child("1", 6, "a", "web"));
+        assert_eq!(names(&again), [""; 0]);
+        let edited = children.observe(kind(), &child("1", 7, "b", "web"));
+        assert_eq!(names(&edited), ["web"]);
+        let given_away = children.observe(kind(), &child("1", 8, "b", "api"));
+        assert_eq!(names(&given_away), ["web", "api"]);
+        assert!(children.of_owner("web").is_empty());
+        assert_eq!(children.of_owner("api").len(), 1);
+    }
+
+    #[test]
+    fn a_watch_that_lags_does_not_undo_a_write() {
+        let children = Children::default();
+        let newest = child("1", 9, "new", "web");
+        children.applied(kind(), &newest, newest.digest);
+        assert_eq!(
+            names(&children.observe(kind(), &child("1", 5, "old", "web"))),
+            [""; 0]
+        );
+        let key = Key::of(kind(), &newest);
+        assert!(
+            children
+                .get(&key)
+                .is_some_and(|known| known.is(newest.digest))
+        );
+        // An object of the same name that was made anew is newer whatever its number.
+        children.observe(kind(), &child("2", 3, "other", "web"));
+        assert!(children.get(&key).is_some_and(|known| &*known.uid == "2"));
+        // The end of the old one does not concern the new one.
+        children.forget(kind(), &newest);
+        assert_eq!(children.len(), 1);
+    }
+
+    #[test]
+    fn what_the_server_stores_in_another_form_is_remembered() {
+        let children = Children::default();
+        let stored = child("1", 5, "1Gi", "web");
+        let key = Key::of(kind(), &stored);
+        children.applied(kind(), &stored, 42);
+        assert!(children.get(&key).is_some_and(|known| known.is(42)));
+        // A change of what others own leaves it.
+        children.observe(kind(), &child("1", 6, "1Gi", "web"));
+        assert!(children.get(&key).is_some_and(|known| known.is(42)));
+        children.observe(kind(), &child("1", 7, "2Gi", "web"));
+        assert!(children.get(&key).is_some_and(|known| !known.is(42)));
+    }
+
+    #[test]
+    fn a_new_list_forgets_what_it_lacks() {
+        let children = Children::default();
+        children.observe(kind(), &child("1", 5, "a", "web"));
+        let listed = BTreeSet::from(["1".into()]);
+        assert!(children.keep_only(kind(), None, &listed).is_empty());
+        assert!(
+            children
+                .keep_only(kind(), Some("other"), &BTreeSet::new())
+                .is_empty()
+        );
+        let gone = children.keep_only(kind(), Some("shop"), &BTreeSet::new());
+        assert_eq!(names(&gone), ["web"]);
+        assert_eq!(children.len(), 0);
+    }
+}

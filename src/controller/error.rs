@@ -1,0 +1,112 @@
+//! Why a reconcile did not get to its end.
+
+use super::children::Key;
+
+/// What went wrong between the operator and the API server.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A request failed.
+    #[error("cannot {verb} {kind} {name}: {source}")]
+    Api {
+        /// What was tried.
+        verb: &'static str,
+        /// The kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// An object of this name exists, and someone else made it.
+    #[error(
+        "{kind} {name} exists and was not made for this object: rename or delete it, or rename this one"
+    )]
+    NotOwned {
+        /// The kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+    /// An object cannot be written as JSON, which is a defect of this program.
+    #[error("cannot write an object as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A translation yielded a kind that the operator does not know, which is a defect of this program.
+    #[error("the operator does not know the kind {0}")]
+    UnknownKind(String),
+}
+
+impl Error {
+    /// The failure of a request about a child.
+    pub fn api(verb: &'static str, key: &Key) -> impl FnOnce(kube::Error) -> Self {
+        let (kind, name) = (key.kind.to_string(), key.name.to_string());
+        move |source| Self::Api {
+            verb,
+            kind,
+            name,
+            source: Box::new(source),
+        }
+    }
+
+    /// The failure of a request about a custom resource.
+    pub fn resource<K: kube::Resource<DynamicType = ()>>(
+        verb: &'static str,
+        object: &K,
+    ) -> impl FnOnce(kube::Error) -> Self {
+        let kind = K::kind(&()).into_owned();
+        let name = object.meta().name.clone().unwrap_or_default();
+        move |source| Self::Api {
+            verb,
+            kind,
+            name,
+            source: Box::new(source),
+        }
+    }
+
+    /// The status that the API server answered with, if it did.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Api { source, .. } => code(source),
+            _ => None,
+        }
+    }
+
+    /// Whether trying again soon may help: the API server was busy, or someone else was faster.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Api { .. } => self
+                .code()
+                .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
+            Self::NotOwned { .. } | Self::Json(_) | Self::UnknownKind(_) => false,
+        }
+    }
+
+    /// The reason of a condition, and the label of a metric.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Api { .. } => match self.code() {
+                Some(403) => "Forbidden",
+                Some(404) => "NotFound",
+                Some(409) => "Conflict",
+                Some(429) => "TooManyRequests",
+                Some(400 | 422) => "Invalid",
+                Some(500..) => "ServerError",
+                Some(_) => "RequestFailed",
+                None => "Unreachable",
+            },
+            Self::NotOwned { .. } => "ObjectNotOwned",
+            Self::Json(_) | Self::UnknownKind(_) => "InternalError",
+        }
+    }
+}
+
+/// The status code of an answer.
+#[must_use]
+pub fn code(error: &kube::Error) -> Option<u16> {
+    match error {
+        kube::Error::Api(status) => Some(status.code),
+        _ => None,
+    }
+}

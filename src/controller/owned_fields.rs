@@ -1,0 +1,248 @@
+//! The part of a live object that this operator wrote.
+//!
+//! The API server records which manager owns which field
+//! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>). What our manager owns of an
+//! object, with the values that the object has now, is what was applied as long as nobody changed it: an edit by another
+//! manager takes the field away from us. So a digest of that part tells drift, and a cache needs to hold nothing more.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::FixedState;
+use serde_json::{Map, Value};
+
+/// The name under which everything is applied.
+pub const FIELD_MANAGER: &str = "ecs-operator";
+
+/// The digest of what we own of a live object; of nothing if we never applied it.
+#[must_use]
+pub fn digest_of_live(object: &Value) -> u64 {
+    digest(&owned(object))
+}
+
+/// The digest of an object that is to be applied: the same as that of the live object, once it is.
+#[must_use]
+pub fn digest_of_wanted(object: &Value) -> u64 {
+    let mut body = object.as_object().cloned().unwrap_or_default();
+    body.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind"));
+    if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
+        metadata.retain(|name, _| {
+            matches!(
+                name.as_str(),
+                "labels" | "annotations" | "ownerReferences" | "finalizers"
+            )
+        });
+        if metadata.is_empty() {
+            body.remove("metadata");
+        }
+    }
+    digest(&Value::Object(body))
+}
+
+/// The fields of a live object that our manager owns by having applied them, outside of subresources.
+fn owned(object: &Value) -> Value {
+    let entries = object.pointer("/metadata/managedFields");
+    let ours = entries.and_then(Value::as_array).and_then(|entries| {
+        entries.iter().find(|entry| {
+            let says =
+                |member: &str, text: &str| entry.get(member).and_then(Value::as_str) == Some(text);
+            says("manager", FIELD_MANAGER)
+                && says("operation", "Apply")
+                && entry.get("subresource").is_none()
+        })
+    });
+    let fields = ours.and_then(|entry| entry.get("fieldsV1")?.as_object());
+    fields
+        .and_then(|fields| select(object, fields))
+        .unwrap_or(Value::Null)
+}
+
+/// The part of `value` that a set of fields names; an empty set names all of it.
+fn select(value: &Value, fields: &Map<String, Value>) -> Option<Value> {
+    if fields.keys().all(|key| key == ".") && !fields.contains_key(".") {
+        return Some(value.clone());
+    }
+    match value {
+        Value::Object(members) => Some(Value::Object(
+            fields
+                .iter()
+                .filter_map(|(key, inner)| {
+                    let name = key.strip_prefix("f:")?;
+                    let part = select(members.get(name)?, inner.as_object()?)?;
+                    Some((name.to_owned(), part))
+                })
+                .collect(),
+        )),
+        Value::Array(elements) => Some(Value::Array(
+            elements
+                .iter()
+                .enumerate()
+                .filter_map(|(index, element)| {
+                    let inner = fields.iter().find(|(key, _)| names(key, index, element));
+                    select(element, inner?.1.as_object()?)
+                })
+                .collect(),
+        )),
+        // A scalar with a set of fields has changed its type.
+        scalar => Some(scalar.clone()),
+    }
+}
+
+/// Whether a key of a set of fields names this element of a list: by its keys, by its value, or by its position.
+fn names(key: &str, index: usize, element: &Value) -> bool {
+    let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
+    match key.split_once(':') {
+        Some(("k", keys)) => parsed(keys).is_some_and(|keys| {
+            keys.as_object().is_some_and(|keys| {
+                keys.iter()
+                    .all(|(name, value)| element.get(name) == Some(value))
+            })
+        }),
+        Some(("v", value)) => parsed(value).as_ref() == Some(element),
+        Some(("i", position)) => position.parse() == Ok(index),
+        _ => false,
+    }
+}
+
+/// The same digest for the same content, in whatever order the members of objects come.
+fn digest(value: &Value) -> u64 {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    feed(value, &mut hasher);
+    hasher.finish()
+}
+
+fn feed(value: &Value, hasher: &mut impl Hasher) {
+    match value {
+        Value::Null => hasher.write_u8(0),
+        Value::Bool(truth) => hasher.write_u8(1 + u8::from(*truth)),
+        Value::Number(number) => {
+            hasher.write_u8(3);
+            feed_text(&number.to_string(), hasher);
+        }
+        Value::String(text) => {
+            hasher.write_u8(4);
+            feed_text(text, hasher);
+        }
+        Value::Array(elements) => {
+            hasher.write_u8(5);
+            hasher.write_usize(elements.len());
+            for element in elements {
+                feed(element, hasher);
+            }
+        }
+        Value::Object(members) => {
+            hasher.write_u8(6);
+            hasher.write_usize(members.len());
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
+            for (name, member) in members {
+                feed_text(name, hasher);
+                feed(member, hasher);
+            }
+        }
+    }
+}
+
+fn feed_text(text: &str, hasher: &mut impl Hasher) {
+    hasher.write(text.as_bytes());
+    hasher.write_u8(0xff);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A live Deployment: what we applied, what the API server adds, what someone else set.
+    fn live() -> Value {
+        json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {
+                "name": "web",
+                "labels": {"app": "web", "theirs": "yes"},
+                "managedFields": [
+                    {"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:metadata": {"f:labels": {"f:theirs": {}}}}},
+                    {"manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": {
+                        "f:metadata": {"f:labels": {"f:app": {}}},
+                        "f:spec": {
+                            "f:replicas": {},
+                            "f:selector": {},
+                            "f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:image": {}}},
+                            "f:finalizers": {"v:\"a/b\"": {}},
+                        },
+                    }},
+                ],
+            },
+            "spec": {
+                "replicas": 2,
+                "selector": {"matchLabels": {"app": "web"}},
+                "containers": [
+                    {"name": "injected", "image": "proxy"},
+                    {"name": "web", "image": "nginx", "imagePullPolicy": "Always"},
+                ],
+                "finalizers": ["c/d", "a/b"],
+                "paused": false,
+            },
+            "status": {"replicas": 2},
+        })
+    }
+
+    fn wanted() -> Value {
+        json!({
+            "kind": "Deployment",
+            "apiVersion": "apps/v1",
+            "metadata": {"namespace": "shop", "name": "web", "labels": {"app": "web"}},
+            "spec": {
+                "finalizers": ["a/b"],
+                "containers": [{"image": "nginx", "name": "web"}],
+                "selector": {"matchLabels": {"app": "web"}},
+                "replicas": 2,
+            },
+        })
+    }
+
+    #[test]
+    fn what_we_own_of_a_live_object_is_what_was_applied() {
+        assert_eq!(digest_of_live(&live()), digest_of_wanted(&wanted()));
+    }
+
+    #[test]
+    fn an_edit_shows() {
+        let applied = digest_of_wanted(&wanted());
+        let edits: [fn(&mut Value); 5] = [
+            |object| object["spec"]["replicas"] = json!(3),
+            |object| object["spec"]["containers"][1]["image"] = json!("evil"),
+            |object| object["spec"]["selector"]["matchLabels"]["more"] = json!("x"),
+            |object| object["metadata"]["labels"]["app"] = json!("other"),
+            // Another manager has taken the field over.
+            |object| {
+                let ours = &mut object["metadata"]["managedFields"][1]["fieldsV1"]["f:spec"];
+                ours.as_object_mut()
+                    .expect("it is a set")
+                    .remove("f:replicas");
+            },
+        ];
+        for (index, edit) in edits.iter().enumerate() {
+            let mut object = live();
+            edit(&mut object);
+            assert_ne!(digest_of_live(&object), applied, "edit {index}");
+        }
+    }
+
+    #[test]
+    fn what_others_own_does_not_matter() {
+        let mut object = live();
+        object["spec"]["paused"] = json!(true);
+        object["metadata"]["labels"]["theirs"] = json!("no");
+        object["status"] = json!({});
+        assert_eq!(digest_of_live(&object), digest_of_wanted(&wanted()));
+    }
+
+    #[test]
+    fn an_object_that_we_never_applied_is_not_ours() {
+        let stranger = json!({"metadata": {"name": "web"}, "spec": {}});
+        assert_ne!(digest_of_live(&stranger), digest_of_wanted(&wanted()));
+        assert_eq!(digest_of_live(&stranger), digest(&Value::Null));
+    }
+}

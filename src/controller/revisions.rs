@@ -1,0 +1,122 @@
+//! The revisions of task definitions: ControllerRevision objects, each with the spec as it was.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+
+use crate::crd::Spec;
+
+/// The label of a revision that names its EcsTaskDefinition.
+pub const TASK_DEFINITION: &str = "ecs-operator.dev/task-definition";
+
+/// The revisions of one task definition by their numbers.
+pub type Numbered = BTreeMap<u64, Arc<Spec>>;
+
+/// The cache of revisions, by namespace and name of the task definition.
+#[derive(Default)]
+pub struct Revisions {
+    by_name: Mutex<HashMap<(String, String), Numbered>>,
+}
+
+/// The name of the object that holds a revision. A dot, which no name of a task definition has, so that a revision is
+/// never taken for one of a DaemonSet.
+#[must_use]
+pub fn name_of(task_definition: &str, revision: u64) -> String {
+    format!("{task_definition}.{revision}")
+}
+
+impl Revisions {
+    fn by_name(&self) -> MutexGuard<'_, HashMap<(String, String), Numbered>> {
+        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The revisions of a task definition; none if there is no such task definition.
+    #[must_use]
+    pub fn of(&self, namespace: &str, task_definition: &str) -> Numbered {
+        let key = (namespace.to_owned(), task_definition.to_owned());
+        self.by_name().get(&key).cloned().unwrap_or_default()
+    }
+
+    /// Records a revision. Returns the namespace and name of its task definition if this was not known.
+    pub fn observe(&self, revision: &ControllerRevision) -> Option<(String, String)> {
+        let (key, number) = place(revision)?;
+        let data = revision.data.as_ref()?.0.clone();
+        let mut by_name = self.by_name();
+        let numbered = by_name.entry(key.clone()).or_default();
+        if numbered.contains_key(&number) {
+            // What a revision holds never changes.
+            return None;
+        }
+        numbered.insert(number, Arc::new(Spec::from(data)));
+        Some(key)
+    }
+
+    /// Forgets a revision. Returns the namespace and name of its task definition if it was known.
+    pub fn forget(&self, revision: &ControllerRevision) -> Option<(String, String)> {
+        let (key, number) = place(revision)?;
+        let mut by_name = self.by_name();
+        let numbered = by_name.get_mut(&key)?;
+        let known = numbered.remove(&number);
+        if numbered.is_empty() {
+            by_name.remove(&key);
+        }
+        known.map(|_| key)
+    }
+
+    /// Forgets everything in a namespace (`None`: everywhere), before a new list is read.
+    pub fn clear(&self, namespace: Option<&str>) {
+        self.by_name()
+            .retain(|(of, _), _| namespace.is_some_and(|namespace| namespace != of));
+    }
+}
+
+/// Which task definition, and which number.
+fn place(revision: &ControllerRevision) -> Option<((String, String), u64)> {
+    let metadata = &revision.metadata;
+    let name = metadata.labels.as_ref()?.get(TASK_DEFINITION)?.clone();
+    let namespace = metadata.namespace.clone()?;
+    let number = u64::try_from(revision.revision).ok()?;
+    Some(((namespace, name), number))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn revision(number: u64) -> ControllerRevision {
+        serde_json::from_value(json!({
+            "metadata": {
+                "namespace": "shop",
+                "name": name_of("web", number),
+                "labels": {TASK_DEFINITION: "web"},
+            },
+            "revision": number,
+            "data": {"cpu": number.to_string()},
+        }))
+        .expect("it is a revision")
+    }
+
+    #[test]
+    fn revisions_are_known_by_number() {
+        let revisions = Revisions::default();
+        let web = Some(("shop".to_owned(), "web".to_owned()));
+        assert_eq!(revisions.observe(&revision(1)), web);
+        assert_eq!(revisions.observe(&revision(1)), None);
+        assert_eq!(revisions.observe(&revision(10)), web);
+        let numbered = revisions.of("shop", "web");
+        assert_eq!(numbered.keys().collect::<Vec<_>>(), [&1, &10]);
+        assert_eq!(numbered[&10].text(), r#"{"cpu":"10"}"#);
+        assert!(revisions.of("other", "web").is_empty());
+        assert_eq!(revisions.forget(&revision(10)), web);
+        assert_eq!(revisions.forget(&revision(10)), None);
+        revisions.clear(Some("other"));
+        assert_eq!(revisions.of("shop", "web").len(), 1);
+        revisions.clear(None);
+        assert!(revisions.of("shop", "web").is_empty());
+    }
+}

@@ -1,0 +1,179 @@
+//! Writing a status, and only what differs in it.
+
+use k8s_openapi::{
+    NamespaceResourceScope,
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    api::{Patch, PatchParams},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+
+use super::error::Error;
+
+/// The longest message that the API takes in a condition
+/// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#condition-v1-meta>).
+const LONGEST_MESSAGE: usize = 32_768;
+
+/// Writes `wanted` where it differs from the status that the object has. Returns whether that took a write.
+///
+/// # Errors
+///
+/// When the request fails.
+pub async fn report<K, S>(
+    client: &Client,
+    object: &K,
+    reported: &S,
+    wanted: &S,
+) -> Result<bool, Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone,
+    K: std::fmt::Debug,
+    S: Serialize,
+{
+    let (reported, wanted) = (
+        serde_json::to_value(reported)?,
+        serde_json::to_value(wanted)?,
+    );
+    let Some(change) = merge_patch(&reported, &wanted) else {
+        return Ok(false);
+    };
+    let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
+    // Should the object be another one by now, its status is not this one.
+    let patch = json!({"metadata": {"uid": object.uid()}, "status": change});
+    api.patch_status(
+        &object.name_any(),
+        &PatchParams::default(),
+        &Patch::Merge(patch),
+    )
+    .await
+    .map_err(Error::resource("update the status of", object))?;
+    Ok(true)
+}
+
+/// What turns `from` into `to` (<https://www.rfc-editor.org/rfc/rfc7386>); `None` if they are the same.
+fn merge_patch(from: &Value, to: &Value) -> Option<Value> {
+    if from == to {
+        return None;
+    }
+    let (Value::Object(from), Value::Object(to)) = (from, to) else {
+        return Some(to.clone());
+    };
+    let gone = from.keys().filter(|name| !to.contains_key(*name));
+    let mut patch: Map<String, Value> = gone.map(|name| (name.clone(), Value::Null)).collect();
+    for (name, value) in to {
+        let change = match from.get(name) {
+            Some(before) => merge_patch(before, value),
+            None => Some(value.clone()),
+        };
+        if let Some(change) = change {
+            patch.insert(name.clone(), change);
+        }
+    }
+    Some(Value::Object(patch))
+}
+
+/// One aspect of the state of an object, as it is to be reported.
+#[derive(Clone, Debug)]
+pub struct Aspect {
+    /// The type of the condition.
+    pub type_: &'static str,
+    /// Whether it holds; `None` if that is unknown.
+    pub holds: Option<bool>,
+    /// The reason, in CamelCase.
+    pub reason: String,
+    /// The whole story.
+    pub message: String,
+}
+
+/// The conditions that tell these aspects of a generation. The time of a condition changes with its status only.
+#[must_use]
+pub fn conditions(
+    aspects: Vec<Aspect>,
+    before: &[Condition],
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let condition = |aspect: Aspect| {
+        let status = match aspect.holds {
+            Some(true) => "True",
+            Some(false) => "False",
+            None => "Unknown",
+        };
+        let since = before
+            .iter()
+            .find(|condition| condition.type_ == aspect.type_ && condition.status == status)
+            .map_or(Time(whole_seconds(now)), |condition| {
+                condition.last_transition_time.clone()
+            });
+        Condition {
+            type_: aspect.type_.to_owned(),
+            status: status.to_owned(),
+            observed_generation: generation,
+            last_transition_time: since,
+            reason: aspect.reason,
+            message: shortened(aspect.message),
+        }
+    };
+    aspects.into_iter().map(condition).collect()
+}
+
+/// The API keeps whole seconds.
+#[must_use]
+pub fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+fn shortened(mut message: String) -> String {
+    if message.len() > LONGEST_MESSAGE {
+        let mut end = LONGEST_MESSAGE - 3;
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        message.truncate(end);
+        message.push_str("...");
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_says_what_differs() {
+        let from = json!({"a": 1, "b": {"c": 2, "d": 3}, "e": [1], "f": 0});
+        let to = json!({"a": 1, "b": {"c": 2, "d": 4}, "e": [1, 2], "g": true});
+        assert_eq!(
+            merge_patch(&from, &to),
+            Some(json!({"b": {"d": 4}, "e": [1, 2], "f": null, "g": true}))
+        );
+        assert_eq!(merge_patch(&to, &to), None);
+    }
+
+    #[test]
+    fn the_time_of_a_condition_changes_with_its_status() {
+        let aspect = |holds| Aspect {
+            type_: "Ready",
+            holds: Some(holds),
+            reason: "Any".to_owned(),
+            message: String::new(),
+        };
+        let time = |second| Timestamp::from_second(second).expect("it is in range");
+        let first = conditions(vec![aspect(true)], &[], Some(1), time(10));
+        let same = conditions(vec![aspect(true)], &first, Some(2), time(20));
+        assert_eq!(same[0].last_transition_time, Time(time(10)));
+        assert_eq!(same[0].observed_generation, Some(2));
+        let changed = conditions(vec![aspect(false)], &same, Some(2), time(30));
+        assert_eq!(changed[0].last_transition_time, Time(time(30)));
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let message = shortened("ä".repeat(LONGEST_MESSAGE));
+        assert!(message.len() <= LONGEST_MESSAGE && message.ends_with("ä..."));
+    }
+}

@@ -1,0 +1,156 @@
+//! The custom resources as the operator reads them.
+
+use std::{borrow::Cow, fmt};
+
+use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{API_VERSION, ServiceStatus, TaskDefinitionStatus, TaskStatus};
+
+/// The `spec` of a custom resource as compact JSON text with its members in the order of their names.
+///
+/// Text, because it is small in a cache, and because reading it cannot fail: a list in which one object has a member of
+/// an unexpected shape would otherwise hide all others.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Spec(Box<str>);
+
+impl Spec {
+    /// The JSON text.
+    #[must_use]
+    pub const fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The spec as a request.
+    ///
+    /// # Errors
+    ///
+    /// When a member has an unexpected type, which the schema of the CustomResourceDefinition does not let through.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.0)
+    }
+}
+
+impl From<Value> for Spec {
+    fn from(mut spec: Value) -> Self {
+        spec.sort_all_objects();
+        Self(spec.to_string().into())
+    }
+}
+
+impl<'de> Deserialize<'de> for Spec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl Serialize for Spec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value: Value = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        value.serialize(serializer)
+    }
+}
+
+/// A spec may hold secrets as plain text, so it is not printed.
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spec({} bytes)", self.0.len())
+    }
+}
+
+/// Reads a status; one that an older version wrote in another shape is none.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+macro_rules! resources {
+    ($($(#[$doc:meta])* $name:ident($status:ty), $plural:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+            pub struct $name {
+                /// Name, namespace, labels.
+                pub metadata: ObjectMeta,
+                /// What is wanted.
+                #[serde(default)]
+                pub spec: Spec,
+                /// What was last reported.
+                #[serde(default, deserialize_with = "lenient")]
+                pub status: $status,
+            }
+
+            impl kube::Resource for $name {
+                type DynamicType = ();
+                type Scope = NamespaceResourceScope;
+
+                fn kind((): &()) -> Cow<'_, str> {
+                    stringify!($name).into()
+                }
+
+                fn group((): &()) -> Cow<'_, str> {
+                    API_VERSION.split_once('/').map_or(API_VERSION, |(group, _)| group).into()
+                }
+
+                fn version((): &()) -> Cow<'_, str> {
+                    API_VERSION.split_once('/').map_or("", |(_, version)| version).into()
+                }
+
+                fn plural((): &()) -> Cow<'_, str> {
+                    $plural.into()
+                }
+
+                fn meta(&self) -> &ObjectMeta {
+                    &self.metadata
+                }
+
+                fn meta_mut(&mut self) -> &mut ObjectMeta {
+                    &mut self.metadata
+                }
+            }
+        )*
+    };
+}
+
+resources! {
+    /// A task definition.
+    EcsTaskDefinition(TaskDefinitionStatus), "ecstaskdefinitions";
+    /// A service.
+    EcsService(ServiceStatus), "ecsservices";
+    /// Tasks that run to completion.
+    EcsTask(TaskStatus), "ecstasks";
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_spec_is_the_same_text_in_whatever_order_its_members_come() {
+        let one = Spec::from(json!({"b": [{"y": 1, "x": 2}], "a": null}));
+        let other = Spec::from(json!({"a": null, "b": [{"x": 2, "y": 1}]}));
+        assert_eq!(one, other);
+        assert_eq!(one.text(), r#"{"a":null,"b":[{"x":2,"y":1}]}"#);
+    }
+
+    #[test]
+    fn any_shape_can_be_read() {
+        let service: EcsService = serde_json::from_value(
+            json!({"metadata": {"name": "web"}, "spec": [1], "status": "no"}),
+        )
+        .expect("no shape of spec and status is refused");
+        assert_eq!(service.spec.text(), "[1]");
+        assert_eq!(service.status, ServiceStatus::default());
+    }
+
+    #[test]
+    fn what_a_spec_holds_is_not_printed() {
+        let spec = Spec::from(json!({"password": "hunter2"}));
+        assert_eq!(format!("{spec:?}"), "Spec(22 bytes)");
+    }
+}

@@ -1,0 +1,207 @@
+//! What a pod tells of its task.
+
+use k8s_openapi::{
+    api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus},
+    jiff::Timestamp,
+};
+
+/// The annotation of a pod that names its essential containers, where there are others too.
+pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
+
+/// A pod with all but the state of its task left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodState {
+    /// Its name.
+    pub name: String,
+    /// Its identity.
+    pub uid: String,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Whether it has a node.
+    pub scheduled: bool,
+    /// Why it has no node, in the words of the scheduler.
+    pub unschedulable: Option<String>,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// Whether it was told to end by a deadline.
+    pub has_deadline: bool,
+    /// Pending, Running, Succeeded or Failed.
+    pub phase: Phase,
+    /// Why the kubelet or the cluster ended it: a reason and a message.
+    pub ended: Option<(String, String)>,
+    /// Why the cluster disrupts it (<https://kubernetes.io/docs/concepts/workloads/pods/disruptions/>).
+    pub disruption: Option<String>,
+    /// Its containers, init containers first.
+    pub containers: Vec<ContainerSeen>,
+    /// The names of the containers whose end is the end of the task; empty if all are.
+    pub essential: Vec<String>,
+}
+
+/// The phase of a pod.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Not all containers were started.
+    #[default]
+    Pending,
+    /// At least one container runs.
+    Running,
+    /// All containers ended well.
+    Succeeded,
+    /// A container ended badly, or the pod was ended.
+    Failed,
+}
+
+/// A container of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerSeen {
+    /// Its name.
+    pub name: String,
+    /// Whether it is an init container, sidecars among them.
+    pub init: bool,
+    /// How often it was started again.
+    pub restarts: i32,
+    /// What it does.
+    pub state: Doing,
+    /// How it ended before its last restart.
+    pub last_end: Option<End>,
+}
+
+/// What a container does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Doing {
+    /// Nothing is known yet.
+    #[default]
+    Unknown,
+    /// It waits, for a reason and with a message.
+    Waiting(String, String),
+    /// It runs, and has passed its startup probe or not.
+    Running {
+        /// Since when.
+        since: Option<Timestamp>,
+        /// Whether it has passed its startup probe.
+        started: bool,
+    },
+    /// It has ended.
+    Ended(End),
+}
+
+/// The end of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// Its exit code.
+    pub exit_code: i32,
+    /// The reason, such as Completed, Error or OOMKilled.
+    pub reason: String,
+    /// When.
+    pub at: Option<Timestamp>,
+}
+
+impl PodState {
+    /// What a pod tells.
+    #[must_use]
+    pub fn of(pod: &Pod) -> Self {
+        let metadata = &pod.metadata;
+        let status = pod.status.clone().unwrap_or_default();
+        let spec = pod.spec.as_ref();
+        let condition = |type_: &str| {
+            let conditions = status.conditions.iter().flatten();
+            conditions.filter(|c| c.type_ == type_).next_back()
+        };
+        let scheduling = condition("PodScheduled").filter(|c| c.status == "False");
+        let disruption = condition("DisruptionTarget").filter(|c| c.status == "True");
+        let essential = metadata.annotations.as_ref();
+        let essential = essential.and_then(|all| all.get(ESSENTIAL_CONTAINERS));
+        Self {
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+            created_at: metadata.creation_timestamp.as_ref().map(|time| time.0),
+            deleting: metadata.deletion_timestamp.is_some(),
+            scheduled: spec.is_some_and(|spec| spec.node_name.is_some()),
+            unschedulable: scheduling.and_then(|condition| condition.message.clone()),
+            ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
+            has_deadline: spec.is_some_and(|spec| spec.active_deadline_seconds.is_some()),
+            phase: phase(&status),
+            ended: status.reason.clone().map(|reason| {
+                let message = status.message.clone().unwrap_or_default();
+                (reason, message)
+            }),
+            disruption: disruption.map(|c| c.message.clone().unwrap_or_default()),
+            containers: containers(&status),
+            essential: essential.map_or_else(Vec::new, |names| {
+                names.split(',').map(str::to_owned).collect()
+            }),
+        }
+    }
+
+    /// Whether all of its containers have ended for good.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Succeeded | Phase::Failed)
+    }
+
+    /// Whether the end of this container is the end of the task.
+    #[must_use]
+    pub fn is_essential(&self, container: &str) -> bool {
+        self.essential.is_empty() || self.essential.iter().any(|name| name == container)
+    }
+}
+
+fn phase(status: &PodStatus) -> Phase {
+    match status.phase.as_deref() {
+        Some("Running") => Phase::Running,
+        Some("Succeeded") => Phase::Succeeded,
+        Some("Failed") => Phase::Failed,
+        _ => Phase::Pending,
+    }
+}
+
+fn containers(status: &PodStatus) -> Vec<ContainerSeen> {
+    let init = status.init_container_statuses.iter().flatten();
+    let main = status.container_statuses.iter().flatten();
+    let init = init.map(|status| container(status, true));
+    init.chain(main.map(|status| container(status, false)))
+        .collect()
+}
+
+fn container(status: &ContainerStatus, init: bool) -> ContainerSeen {
+    ContainerSeen {
+        name: status.name.clone(),
+        init,
+        restarts: status.restart_count,
+        state: status.state.as_ref().map_or(Doing::Unknown, |state| {
+            doing(state, status.started == Some(true))
+        }),
+        last_end: status
+            .last_state
+            .as_ref()
+            .and_then(|state| match doing(state, false) {
+                Doing::Ended(end) => Some(end),
+                Doing::Unknown | Doing::Waiting(..) | Doing::Running { .. } => None,
+            }),
+    }
+}
+
+fn doing(state: &ContainerState, started: bool) -> Doing {
+    if let Some(ended) = &state.terminated {
+        return Doing::Ended(End {
+            exit_code: ended.exit_code,
+            reason: ended.reason.clone().unwrap_or_default(),
+            at: ended.finished_at.as_ref().map(|time| time.0),
+        });
+    }
+    if let Some(running) = &state.running {
+        return Doing::Running {
+            since: running.started_at.as_ref().map(|time| time.0),
+            started,
+        };
+    }
+    match &state.waiting {
+        Some(waiting) => Doing::Waiting(
+            waiting.reason.clone().unwrap_or_default(),
+            waiting.message.clone().unwrap_or_default(),
+        ),
+        None => Doing::Unknown,
+    }
+}
