@@ -6,14 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     Error,
-    values::{account_id, denied, duration, kubernetes_minor, namespace, pair},
+    controller::ControllerOptions,
+    settings::{Platform, SettingsOptions},
+    values::{denied, kubernetes_minor, namespace, pair, values},
 };
 use crate::{
     convert::{Denied, Target},
-    settings::{
-        Addon, Compute, EssentialExit, Iam, ImagePullPolicy, Mode, SecretStore, Settings,
-        WorkloadTarget,
-    },
+    settings::{Addon, Mode, Settings, WorkloadTarget},
 };
 
 /// Amazon ECS task definitions, services and tasks on Kubernetes.
@@ -28,6 +27,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Translate ECS documents to Kubernetes objects, without a cluster
     Convert(Box<ConvertOptions>),
+    /// Run the operator in a cluster
+    Controller(Box<ControllerOptions>),
     /// Tell how a field is translated, or what a reason means
     Explain(ExplainOptions),
 }
@@ -50,9 +51,7 @@ pub(super) struct ConvertOptions {
     #[command(flatten)]
     cluster: ClusterOptions,
     #[command(flatten)]
-    behaviour: BehaviourOptions,
-    #[command(flatten)]
-    aws: AwsOptions,
+    settings: SettingsOptions,
 }
 
 #[derive(Debug, Args)]
@@ -110,9 +109,6 @@ struct ClusterOptions {
     /// The namespace of the objects
     #[arg(long, default_value = "default", value_parser = namespace)]
     namespace: String,
-    /// Where the objects will run
-    #[arg(long, value_enum, default_value = "eks")]
-    platform: Platform,
     /// The version of Kubernetes, 1.33 to 1.37
     #[arg(long, default_value = "1.36", value_parser = kubernetes_minor, value_name = "VERSION")]
     kubernetes_version: u32,
@@ -122,80 +118,9 @@ struct ClusterOptions {
     /// Assume that this add-on is not installed
     #[arg(long, value_enum, value_name = "ADD-ON")]
     without_addon: Vec<AddonArgument>,
-    /// The class of the Ingress of an exposed service [default: alb; the cluster's own elsewhere than on EKS]
-    #[arg(long, value_name = "CLASS")]
-    ingress_class: Option<String>,
-    /// The RuntimeClass that stands for ISOLATED_SANDBOX
-    #[arg(long, value_name = "CLASS")]
-    isolated_sandbox_runtime_class: Option<String>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Behaviour")]
-struct BehaviourOptions {
     /// What autoscalers scale [default: deployment]
     #[arg(long, value_enum)]
     workload_target: Option<WorkloadTargetArgument>,
-    /// What happens when an essential container of several exits
-    #[arg(long, value_enum, default_value = "replace")]
-    essential_exit: EssentialExitArgument,
-    /// Seconds between deregistration from a load balancer and SIGTERM
-    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
-    deregistration_delay: u32,
-    /// Seconds until a task without any health check counts as steady
-    #[arg(long, default_value_t = 40, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
-    steady_seconds: u32,
-    /// When the kubelet asks the registry for an image: for every tag as ECS does, or if it is not present
-    #[arg(long, value_enum, default_value = "always-for-tags")]
-    image_pull_policy: ImagePullPolicyArgument,
-    /// Make no ClusterIP Service for services that only have port mappings
-    #[arg(long)]
-    no_cluster_ip_services: bool,
-    /// Translate S3 Files volumes instead of rejecting them
-    #[arg(long)]
-    allow_s3_files: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "AWS")]
-struct AwsOptions {
-    /// How pods get the credentials of their task role
-    #[arg(long, value_enum, default_value = "irsa")]
-    iam: IamArgument,
-    /// The account, for roles that are given by name
-    #[arg(long, value_name = "ID", value_parser = account_id)]
-    aws_account_id: Option<String>,
-    /// The region, for SSM parameters that are given by name and for CloudWatch metrics
-    #[arg(long, value_name = "REGION")]
-    aws_region: Option<String>,
-    /// The partition
-    #[arg(long, default_value = "aws", value_name = "PARTITION")]
-    aws_partition: String,
-    /// The name of the EKS cluster, for Pod Identity associations
-    #[arg(long, value_name = "NAME")]
-    eks_cluster_name: Option<String>,
-    /// Where secrets are read: with a store for each execution role, or with the cluster's own
-    #[arg(long, value_enum, default_value = "per-execution-role")]
-    secret_store: SecretStoreArgument,
-    /// How often secrets are read again
-    #[arg(long, default_value = "5m", value_name = "DURATION", value_parser = duration)]
-    secret_refresh_interval: String,
-}
-
-/// Declares an enum of the command line and what each value stands for.
-macro_rules! values {
-    ($($name:ident => $target:ty { $($variant:ident => $value:expr,)* })*) => {
-        $(
-            #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-            enum $name { $($variant,)* }
-
-            impl From<$name> for $target {
-                fn from(argument: $name) -> Self {
-                    match argument { $($name::$variant => $value,)* }
-                }
-            }
-        )*
-    };
 }
 
 values! {
@@ -206,24 +131,6 @@ values! {
     WorkloadTargetArgument => WorkloadTarget {
         Deployment => Self::Deployment,
         EcsService => Self::EcsService,
-    }
-    EssentialExitArgument => EssentialExit {
-        Replace => Self::Replace,
-        RestartInPlace => Self::RestartInPlace,
-        RestartAllContainers => Self::RestartAllContainers,
-    }
-    ImagePullPolicyArgument => ImagePullPolicy {
-        AlwaysForTags => Self::AlwaysForTags,
-        IfNotPresent => Self::IfNotPresent,
-    }
-    IamArgument => Iam {
-        Irsa => Self::Irsa,
-        PodIdentity => Self::PodIdentity,
-        None => Self::None,
-    }
-    SecretStoreArgument => SecretStore {
-        PerExecutionRole => Self::PerExecutionRole,
-        Cluster => Self::Cluster,
     }
     AddonArgument => Addon {
         AwsLoadBalancerController => Self::AwsLoadBalancerController,
@@ -257,17 +164,6 @@ pub(super) enum DiagnosticsFormat {
     Github,
 }
 
-/// Where the objects will run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Platform {
-    /// Amazon EKS with nodes and its usual add-ons
-    Eks,
-    /// Amazon EKS, Fargate tasks on Fargate profiles
-    EksFargate,
-    /// Any other Kubernetes: External Secrets and KEDA, nothing of AWS
-    Kubernetes,
-}
-
 impl ConvertOptions {
     /// What is made.
     pub(super) fn target(&self) -> Target {
@@ -286,8 +182,7 @@ impl ConvertOptions {
             input,
             output,
             cluster,
-            behaviour,
-            aws,
+            settings,
         } = self;
         let target = Target::from(output.target);
         let mut settings = Settings {
@@ -298,35 +193,11 @@ impl ConvertOptions {
             } else {
                 Mode::Convert
             },
-            workload_target: behaviour
+            workload_target: cluster
                 .workload_target
                 .map_or(WorkloadTarget::Deployment, Into::into),
-            compute: match cluster.platform {
-                Platform::EksFargate => Compute::EksFargate,
-                Platform::Eks | Platform::Kubernetes => Compute::Nodes,
-            },
-            iam: aws.iam.into(),
-            essential_exit: behaviour.essential_exit.into(),
-            deregistration_delay_seconds: behaviour.deregistration_delay,
-            secret_store: aws.secret_store.into(),
-            secret_refresh_interval: aws.secret_refresh_interval.clone(),
-            aws_account_id: aws.aws_account_id.clone(),
-            aws_partition: aws.aws_partition.clone(),
-            aws_region: aws.aws_region.clone(),
-            eks_cluster_name: aws.eks_cluster_name.clone(),
-            isolated_sandbox_runtime_class: cluster.isolated_sandbox_runtime_class.clone(),
-            ingress_class: cluster.ingress_class.clone().unwrap_or_else(|| {
-                match cluster.platform {
-                    Platform::Eks | Platform::EksFargate => "alb".to_owned(),
-                    Platform::Kubernetes => String::new(),
-                }
-            }),
-            cluster_ip_services: !behaviour.no_cluster_ip_services,
-            allow_s3_files: behaviour.allow_s3_files,
-            image_pull_policy: behaviour.image_pull_policy.into(),
-            steady_seconds: behaviour.steady_seconds,
-            addons: cluster.addons(),
-            environment_files: std::collections::BTreeMap::new(),
+            addons: cluster.addons(settings.platform),
+            ..settings.settings()
         };
         for (arn, path) in &input.environment_files {
             let path = PathBuf::from(path);
@@ -339,8 +210,8 @@ impl ConvertOptions {
 }
 
 impl ClusterOptions {
-    fn addons(&self) -> BTreeSet<Addon> {
-        let mut addons: BTreeSet<Addon> = match self.platform {
+    fn addons(&self, platform: Platform) -> BTreeSet<Addon> {
+        let mut addons: BTreeSet<Addon> = match platform {
             Platform::Eks | Platform::EksFargate => Addon::ALL.iter().copied().collect(),
             Platform::Kubernetes => [Addon::ExternalSecrets, Addon::Keda].into(),
         };

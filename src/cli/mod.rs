@@ -1,10 +1,12 @@
 //! The command line: what was typed, what it means, and the exit status.
 
 mod arguments;
+mod controller;
 mod convert;
 mod explain;
 mod output;
 mod report;
+mod settings;
 mod values;
 
 use std::{
@@ -43,6 +45,12 @@ enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The log cannot be started.
+    #[error("invalid --log-level: {0}")]
+    Log(String),
+    /// The operating system refuses what a long-running program needs.
+    #[error("cannot start: {0}")]
+    Runtime(#[source] io::Error),
     /// An object could not be printed.
     #[error(transparent)]
     Print(#[from] print::Error),
@@ -80,6 +88,7 @@ pub fn main() -> ExitCode {
     };
     let result = match &arguments.command {
         Command::Convert(options) => convert::run(options),
+        Command::Controller(options) => controller::run(options),
         Command::Explain(options) => explain::run(options),
     };
     match result {

@@ -8,6 +8,24 @@ use crate::{
     settings::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, is_account_id, is_duration},
 };
 
+/// Declares an enum of the command line and what each value stands for.
+macro_rules! values {
+    ($($name:ident => $target:ty { $($variant:ident => $value:expr,)* })*) => {
+        $(
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+            pub(super) enum $name { $($variant,)* }
+
+            impl From<$name> for $target {
+                fn from(argument: $name) -> Self {
+                    match argument { $($name::$variant => $value,)* }
+                }
+            }
+        )*
+    };
+}
+
+pub(super) use values;
+
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),

@@ -1,9 +1,29 @@
 //! The running operator: watches, reconciles, writes.
+//!
+//! Each kind goes the same way: fetch what it needs out of the caches, validate, translate, apply what differs, prune
+//! what is not wanted any more, report. Nothing is kept outside of the API server, so the operator can be killed between
+//! any two requests.
+
 mod apply;
+mod backoff;
 mod child;
 mod child_kind;
 mod children;
+mod client;
+mod context;
+mod discovery;
 mod error;
+mod events;
+mod leader_election;
 mod owned_fields;
+mod pods;
+mod refusal;
 mod revisions;
+mod run;
+mod service;
 mod status;
+mod task;
+mod task_definition;
+mod watch;
+
+pub use run::{Options, RunError, run};

@@ -18,7 +18,8 @@ use super::error::Error;
 /// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#condition-v1-meta>).
 const LONGEST_MESSAGE: usize = 32_768;
 
-/// Writes `wanted` where it differs from the status that the object has. Returns whether that took a write.
+/// Writes `wanted` where it differs from the status that the object has. Returns the object as it is then, `None` if
+/// nothing was to be written.
 ///
 /// # Errors
 ///
@@ -28,7 +29,7 @@ pub async fn report<K, S>(
     object: &K,
     reported: &S,
     wanted: &S,
-) -> Result<bool, Error>
+) -> Result<Option<K>, Error>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone,
     K: std::fmt::Debug,
@@ -39,7 +40,7 @@ where
         serde_json::to_value(wanted)?,
     );
     let Some(change) = merge_patch(&reported, &wanted) else {
-        return Ok(false);
+        return Ok(None);
     };
     let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
     // Should the object be another one by now, its status is not this one.
@@ -50,8 +51,8 @@ where
         &Patch::Merge(patch),
     )
     .await
-    .map_err(Error::resource("update the status of", object))?;
-    Ok(true)
+    .map(Some)
+    .map_err(Error::resource("update the status of", object))
 }
 
 /// What turns `from` into `to` (<https://www.rfc-editor.org/rfc/rfc7386>); `None` if they are the same.

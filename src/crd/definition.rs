@@ -12,7 +12,7 @@ use k8s_openapi::{
 
 use super::{
     API_VERSION,
-    schema::{list, object, schema},
+    schema::{list, object, of_type, schema},
     status_schema,
 };
 use crate::fields::Api;
@@ -138,9 +138,25 @@ fn spec(resource: Resource) -> JSONSchemaProps {
         members.insert("autoScaling".to_owned(), auto_scaling());
         members.insert("kubernetes".to_owned(), schema(Api::Kubernetes.tree()));
     }
+    if resource == Resource::Task {
+        let members = spec.properties.get_or_insert_default();
+        members.insert("ttlSecondsAfterFinished".to_owned(), kept_seconds());
+    }
     let rules = rules(resource);
     spec.x_kubernetes_validations = (!rules.is_empty()).then_some(rules);
     spec
+}
+
+fn kept_seconds() -> JSONSchemaProps {
+    JSONSchemaProps {
+        description: Some(
+            "An extension of this operator: seconds until the object is deleted after its last task has stopped; 3600 if it is not given, as long as ECS shows stopped tasks."
+                .to_owned(),
+        ),
+        format: Some("int32".to_owned()),
+        minimum: Some(0.0),
+        ..of_type("integer")
+    }
 }
 
 fn auto_scaling() -> JSONSchemaProps {

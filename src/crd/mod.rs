@@ -29,6 +29,15 @@ pub struct ServiceExtensions {
     pub kubernetes: Option<Kubernetes>,
 }
 
+/// The members of an EcsTask's `spec` that `RunTask` does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TaskExtensions {
+    /// Seconds until a finished task is deleted; ECS keeps stopped tasks for an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds_after_finished: Option<i64>,
+}
+
 /// The Application Auto Scaling requests of one service, each in that API's own spelling.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -2,5 +2,6 @@
 
 pub mod circuit_breaker;
 pub mod pod_state;
+pub mod replacement;
 pub mod revision;
 pub mod task_lifecycle;

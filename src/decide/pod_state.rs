@@ -5,8 +5,7 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-/// The annotation of a pod that names its essential containers, where there are others too.
-pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
+use crate::translate::ESSENTIAL_CONTAINERS;
 
 /// A pod with all but the state of its task left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

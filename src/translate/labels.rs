@@ -10,13 +10,15 @@ use super::{Context, LABEL_LENGTH, Workload, kname};
 pub(crate) type Labels = BTreeMap<String, String>;
 
 /// The service that an object belongs to; the only label of selectors.
-pub(crate) const SERVICE: &str = "ecs-operator.dev/service";
+pub const SERVICE: &str = "ecs-operator.dev/service";
 /// The stand-alone task that an object belongs to.
-pub(crate) const TASK: &str = "ecs-operator.dev/task";
+pub const TASK: &str = "ecs-operator.dev/task";
 /// The task group, for placement.
 pub(crate) const GROUP: &str = "ecs-operator.dev/group";
 /// The capacity provider of a pod or node.
 pub(crate) const CAPACITY_PROVIDER: &str = "ecs-operator.dev/capacity-provider";
+/// The annotation of a pod that names the containers whose exit is the end of its task, where others run beside them.
+pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
 /// Tags of the task, or of the service on its workload.
 const TAGS: &str = "ecs-operator.dev/tags";
 const FAMILY: &str = "ecs-operator.dev/family";

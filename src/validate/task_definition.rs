@@ -65,6 +65,25 @@ pub struct TaskDefinition {
     pub tags: BTreeMap<String, String>,
 }
 
+/// Everything that is wrong with a task definition whoever runs it.
+#[must_use]
+pub fn check_task_definition(input: TaskDefinitionInput<'_>, settings: &Settings) -> Diagnostics {
+    let mut sink = Diagnostics::new();
+    // Whoever runs it configures its volumes.
+    let volumes = input.request.volumes.iter();
+    let configured: Vec<&str> = volumes
+        .filter_map(|volume| volume.name.as_deref())
+        .collect();
+    validate_task_definition(
+        input,
+        &Capacity::default(),
+        &configured,
+        settings,
+        &mut sink,
+    );
+    sink
+}
+
 /// Validates a task definition for a service or a task that may ask for Fargate itself.
 pub(crate) fn validate_task_definition(
     input: TaskDefinitionInput<'_>,

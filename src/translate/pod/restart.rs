@@ -8,7 +8,7 @@ use super::{Draft, Plan, Role};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::{EssentialExit, Mode},
-    translate::Context,
+    translate::{Context, ESSENTIAL_CONTAINERS, LABEL_LENGTH, kname},
     validate,
 };
 
@@ -38,6 +38,26 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         if restarts_all(cx) {
             restart_all(cx, draft, notes);
         }
+    }
+    mark_essential(cx, draft);
+}
+
+/// Tells the operator whose exit is the end of the task, where others run beside.
+fn mark_essential(cx: &Context<'_>, draft: &mut Draft) {
+    let running = cx
+        .task_definition
+        .containers
+        .iter()
+        .filter(|container| draft.plan.role(container.index).is_long_running());
+    let replaced = cx.is_task() || cx.settings.essential_exit == EssentialExit::Replace;
+    if cx.settings.mode == Mode::Controller && replaced && running.clone().count() > 1 {
+        let names: Vec<String> = running
+            .filter(|container| exit_counts(container))
+            .map(|container| kname(&container.name, LABEL_LENGTH))
+            .collect();
+        draft
+            .annotations
+            .insert(ESSENTIAL_CONTAINERS.to_owned(), names.join(","));
     }
 }
 

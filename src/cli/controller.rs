@@ -1,0 +1,100 @@
+//! `ecs-operator controller`: runs the operator.
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Error, settings::SettingsOptions, values::namespace};
+use crate::{
+    controller::{self, Options},
+    telemetry,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct ControllerOptions {
+    /// Watch these namespaces only [default: all]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = namespace)]
+    namespaces: Vec<String>,
+    /// Where health and metrics are served
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// The namespace of the lease by which replicas agree who leads
+    #[arg(long, value_name = "NAME", default_value = "ecs-operator", value_parser = namespace)]
+    lease_namespace: String,
+    /// The name of that lease
+    #[arg(long, value_name = "NAME", default_value = "ecs-operator")]
+    lease_name: String,
+    /// The name of this replica [default: HOSTNAME and the process]
+    #[arg(long, value_name = "NAME")]
+    identity: Option<String>,
+    /// How many objects of a kind are reconciled at a time
+    #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    concurrency: u16,
+    /// How the log is written
+    #[arg(long, value_enum, default_value = "json")]
+    log_format: LogFormat,
+    /// What is logged: a level, or directives such as info,kube=debug
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: String,
+    #[command(flatten)]
+    settings: SettingsOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// An object a line
+    Json,
+    /// Lines for people
+    Text,
+}
+
+/// Runs the operator until it is told to end.
+pub(super) fn run(options: &ControllerOptions) -> Result<ExitCode, Error> {
+    let format = match options.log_format {
+        LogFormat::Json => telemetry::Format::Json,
+        LogFormat::Text => telemetry::Format::Text,
+    };
+    let level = telemetry::start(format, &options.log_level).map_err(Error::Log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    let result = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("shutting down");
+        };
+        Ok::<_, Error>(controller::run(options.operator(), level, shutdown).await)
+    })?;
+    match result {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            tracing::error!(%error, "the operator ends");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+impl ControllerOptions {
+    fn operator(&self) -> Options {
+        let identity = self.identity.clone().unwrap_or_else(|| {
+            let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ecs-operator".to_owned());
+            format!("{host}_{}", std::process::id())
+        });
+        Options {
+            settings: self.settings.settings(),
+            namespaces: self.namespaces.clone(),
+            lease_namespace: self.lease_namespace.clone(),
+            lease_name: self.lease_name.clone(),
+            identity,
+            listen: self.listen,
+            concurrency: self.concurrency,
+        }
+    }
+}

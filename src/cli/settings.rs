@@ -1,0 +1,143 @@
+//! The settings of every translation, as `convert` and `controller` take them.
+
+use clap::{Args, ValueEnum};
+
+use super::values::{account_id, duration, values};
+use crate::settings::{Compute, EssentialExit, Iam, ImagePullPolicy, SecretStore, Settings};
+
+/// The settings of every translation.
+#[derive(Debug, Args)]
+pub(super) struct SettingsOptions {
+    /// Where the objects will run
+    #[arg(long, value_enum, default_value = "eks", help_heading = "Cluster")]
+    pub(super) platform: Platform,
+    /// The class of the Ingress of an exposed service [default: alb; the cluster's own elsewhere than on EKS]
+    #[arg(long, value_name = "CLASS", help_heading = "Cluster")]
+    ingress_class: Option<String>,
+    /// The RuntimeClass that stands for ISOLATED_SANDBOX
+    #[arg(long, value_name = "CLASS", help_heading = "Cluster")]
+    isolated_sandbox_runtime_class: Option<String>,
+    #[command(flatten)]
+    behaviour: BehaviourOptions,
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Behaviour")]
+struct BehaviourOptions {
+    /// What happens when an essential container of several exits
+    #[arg(long, value_enum, default_value = "replace")]
+    essential_exit: EssentialExitArgument,
+    /// Seconds between deregistration from a load balancer and SIGTERM
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
+    deregistration_delay: u32,
+    /// Seconds until a task without any health check counts as steady
+    #[arg(long, default_value_t = 40, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
+    steady_seconds: u32,
+    /// When the kubelet asks the registry for an image: for every tag as ECS does, or if it is not present
+    #[arg(long, value_enum, default_value = "always-for-tags")]
+    image_pull_policy: ImagePullPolicyArgument,
+    /// Make no ClusterIP Service for services that only have port mappings
+    #[arg(long)]
+    no_cluster_ip_services: bool,
+    /// Translate S3 Files volumes instead of rejecting them
+    #[arg(long)]
+    allow_s3_files: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "AWS")]
+struct AwsOptions {
+    /// How pods get the credentials of their task role
+    #[arg(long, value_enum, default_value = "irsa")]
+    iam: IamArgument,
+    /// The account, for roles that are given by name
+    #[arg(long, value_name = "ID", value_parser = account_id)]
+    aws_account_id: Option<String>,
+    /// The region, for SSM parameters that are given by name and for CloudWatch metrics
+    #[arg(long, value_name = "REGION")]
+    aws_region: Option<String>,
+    /// The partition
+    #[arg(long, default_value = "aws", value_name = "PARTITION")]
+    aws_partition: String,
+    /// The name of the EKS cluster, for Pod Identity associations
+    #[arg(long, value_name = "NAME")]
+    eks_cluster_name: Option<String>,
+    /// Where secrets are read: with a store for each execution role, or with the cluster's own
+    #[arg(long, value_enum, default_value = "per-execution-role")]
+    secret_store: SecretStoreArgument,
+    /// How often secrets are read again
+    #[arg(long, default_value = "5m", value_name = "DURATION", value_parser = duration)]
+    secret_refresh_interval: String,
+}
+
+/// Where the objects will run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Platform {
+    /// Amazon EKS with nodes and its usual add-ons
+    Eks,
+    /// Amazon EKS, Fargate tasks on Fargate profiles
+    EksFargate,
+    /// Any other Kubernetes: External Secrets and KEDA, nothing of AWS
+    Kubernetes,
+}
+
+values! {
+    EssentialExitArgument => EssentialExit {
+        Replace => Self::Replace,
+        RestartInPlace => Self::RestartInPlace,
+        RestartAllContainers => Self::RestartAllContainers,
+    }
+    ImagePullPolicyArgument => ImagePullPolicy {
+        AlwaysForTags => Self::AlwaysForTags,
+        IfNotPresent => Self::IfNotPresent,
+    }
+    IamArgument => Iam {
+        Irsa => Self::Irsa,
+        PodIdentity => Self::PodIdentity,
+        None => Self::None,
+    }
+    SecretStoreArgument => SecretStore {
+        PerExecutionRole => Self::PerExecutionRole,
+        Cluster => Self::Cluster,
+    }
+}
+
+impl SettingsOptions {
+    /// These settings; all others are those of a conversion without options.
+    pub(super) fn settings(&self) -> Settings {
+        let Self {
+            platform,
+            ingress_class,
+            isolated_sandbox_runtime_class,
+            behaviour,
+            aws,
+        } = self;
+        Settings {
+            compute: match platform {
+                Platform::EksFargate => Compute::EksFargate,
+                Platform::Eks | Platform::Kubernetes => Compute::Nodes,
+            },
+            iam: aws.iam.into(),
+            essential_exit: behaviour.essential_exit.into(),
+            deregistration_delay_seconds: behaviour.deregistration_delay,
+            secret_store: aws.secret_store.into(),
+            secret_refresh_interval: aws.secret_refresh_interval.clone(),
+            aws_account_id: aws.aws_account_id.clone(),
+            aws_partition: aws.aws_partition.clone(),
+            aws_region: aws.aws_region.clone(),
+            eks_cluster_name: aws.eks_cluster_name.clone(),
+            isolated_sandbox_runtime_class: isolated_sandbox_runtime_class.clone(),
+            ingress_class: ingress_class.clone().unwrap_or_else(|| match platform {
+                Platform::Eks | Platform::EksFargate => "alb".to_owned(),
+                Platform::Kubernetes => String::new(),
+            }),
+            cluster_ip_services: !behaviour.no_cluster_ip_services,
+            allow_s3_files: behaviour.allow_s3_files,
+            image_pull_policy: behaviour.image_pull_policy.into(),
+            steady_seconds: behaviour.steady_seconds,
+            ..Settings::default()
+        }
+    }
+}

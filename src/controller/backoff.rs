@@ -1,0 +1,61 @@
+//! How long to wait before something that failed is tried again.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// The wait after a first failure; each further one doubles it.
+const FIRST: Duration = Duration::from_millis(500);
+/// The longest wait.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// How often each object has failed in a row.
+#[derive(Default)]
+pub struct Backoff {
+    failures: Mutex<HashMap<String, u32>>,
+    random: RandomState,
+}
+
+impl Backoff {
+    /// Records a failure and tells how long to wait: twice as long as last time, less up to a half at random, so that
+    /// what failed together is not tried together.
+    #[must_use]
+    pub fn failed(&self, uid: &str) -> Duration {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failures.entry(uid.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        let wait = FIRST.saturating_mul(1 << (*count - 1).min(10)).min(LONGEST);
+        let percent = self.random.hash_one((uid, *count)) % 50;
+        // The remainder of a division by 50 fits.
+        wait.mul_f64(1.0 - f64::from(u8::try_from(percent).unwrap_or(0)) / 100.0)
+    }
+
+    /// Forgets the failures of an object that succeeded, or is gone.
+    pub fn succeeded(&self, uid: &str) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_limit_and_begin_anew_after_success() {
+        let backoff = Backoff::default();
+        let within = |wait: Duration, full: Duration| wait <= full && wait * 2 >= full;
+        assert!(within(backoff.failed("a"), FIRST));
+        assert!(within(backoff.failed("a"), FIRST * 2));
+        assert!(within(backoff.failed("b"), FIRST));
+        for _ in 0..40 {
+            let _wait = backoff.failed("a");
+        }
+        assert!(within(backoff.failed("a"), LONGEST));
+        backoff.succeeded("a");
+        assert!(within(backoff.failed("a"), FIRST));
+    }
+}

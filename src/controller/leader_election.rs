@@ -1,0 +1,199 @@
+//! Which of several replicas leads: the one that holds a Lease
+//! (<https://kubernetes.io/docs/concepts/architecture/leases/>).
+
+use std::{fmt, time::Duration};
+
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+    jiff::Timestamp,
+};
+use kube::{Api, Client, api::PostParams};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::error::code;
+
+/// How long a lease holds without being renewed.
+const DURATION: Duration = Duration::from_secs(15);
+/// When a leader that could not renew gives up; earlier than another one may take over.
+const RENEW_DEADLINE: Duration = Duration::from_secs(10);
+/// How often it is tried to get or renew the lease.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// A replica that wants to lead.
+pub struct Candidate {
+    api: Api<Lease>,
+    name: String,
+    identity: String,
+    /// The lease as it was last seen, and when by our own clock: another's clock may be wrong.
+    seen: Option<(Option<String>, Instant)>,
+}
+
+/// Why the lease could not be had.
+enum Refusal {
+    /// Another replica has it.
+    Held,
+    /// A request failed.
+    Failed(kube::Error),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held => f.write_str("another replica leads"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Candidate {
+    /// A replica that wants to lead under its own name.
+    #[must_use]
+    pub fn new(client: Client, namespace: &str, name: String, identity: String) -> Self {
+        Self {
+            api: Api::namespaced(client, namespace),
+            name,
+            identity,
+            seen: None,
+        }
+    }
+
+    /// Waits until this replica leads.
+    pub async fn acquire(&mut self) {
+        while let Err(refusal) = self.attempt().await {
+            match refusal {
+                Refusal::Held => tracing::debug!("another replica leads"),
+                Refusal::Failed(error) => tracing::warn!(%error, "cannot get the lease"),
+            }
+            sleep(RETRY).await;
+        }
+        tracing::info!(identity = self.identity, "leading");
+    }
+
+    /// Renews the lease until that has failed for too long, or another replica has it.
+    pub async fn keep(&mut self) {
+        let mut renewed = Instant::now();
+        loop {
+            sleep(RETRY).await;
+            let left = RENEW_DEADLINE.saturating_sub(renewed.elapsed());
+            match timeout(left, self.attempt()).await {
+                Ok(Ok(())) => renewed = Instant::now(),
+                Ok(Err(Refusal::Failed(error))) if renewed.elapsed() < RENEW_DEADLINE => {
+                    tracing::warn!(%error, "cannot renew the lease");
+                }
+                Ok(Err(refusal)) => {
+                    tracing::error!(%refusal, "not leading any more");
+                    return;
+                }
+                Err(_elapsed) => {
+                    tracing::error!("not leading any more: the lease could not be renewed in time");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Gives the lease back, so that another replica need not wait until it ends.
+    pub async fn release(&self) {
+        let released = async {
+            let Some(mut lease) = self.api.get_opt(&self.name).await? else {
+                return Ok(());
+            };
+            let spec = lease.spec.get_or_insert_default();
+            if spec.holder_identity.as_deref() != Some(&self.identity) {
+                return Ok(());
+            }
+            spec.holder_identity = None;
+            spec.lease_duration_seconds = Some(1);
+            self.api
+                .replace(&self.name, &PostParams::default(), &lease)
+                .await
+                .map(drop)
+        };
+        let result: Result<(), kube::Error> = released.await;
+        if let Err(error) = result {
+            tracing::warn!(%error, "cannot give the lease back");
+        }
+    }
+
+    /// Tries once to get or renew the lease.
+    async fn attempt(&mut self) -> Result<(), Refusal> {
+        let params = PostParams::default();
+        let Some(mut lease) = self
+            .api
+            .get_opt(&self.name)
+            .await
+            .map_err(Refusal::Failed)?
+        else {
+            let lease = Lease {
+                metadata: ObjectMeta {
+                    name: Some(self.name.clone()),
+                    ..ObjectMeta::default()
+                },
+                spec: Some(self.spec(None)),
+            };
+            return match self.api.create(&params, &lease).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(refusal(error)),
+            };
+        };
+        if self.is_held(&lease) {
+            return Err(Refusal::Held);
+        }
+        lease.spec = Some(self.spec(lease.spec.take()));
+        // The version of the lease is sent back, so that only one of two replicas can take it.
+        match self.api.replace(&self.name, &params, &lease).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refusal(error)),
+        }
+    }
+
+    /// Whether another replica holds the lease, which has changed within its duration.
+    fn is_held(&mut self, lease: &Lease) -> bool {
+        let spec = lease.spec.as_ref();
+        let holder = spec.and_then(|spec| spec.holder_identity.as_deref());
+        if holder.is_none_or(|holder| holder.is_empty() || holder == self.identity) {
+            return false;
+        }
+        let version = &lease.metadata.resource_version;
+        let now = Instant::now();
+        let since = match &self.seen {
+            Some((seen, since)) if seen == version => *since,
+            _ => {
+                self.seen = Some((version.clone(), now));
+                now
+            }
+        };
+        let seconds = spec.and_then(|spec| spec.lease_duration_seconds);
+        let duration = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        now.duration_since(since) < duration.map_or(DURATION, Duration::from_secs)
+    }
+
+    /// The lease as this replica holds it.
+    fn spec(&self, before: Option<LeaseSpec>) -> LeaseSpec {
+        let now = MicroTime(Timestamp::now());
+        let before = before.unwrap_or_default();
+        let mine = before.holder_identity.as_deref() == Some(&self.identity);
+        let transitions = before.lease_transitions.unwrap_or(0);
+        LeaseSpec {
+            holder_identity: Some(self.identity.clone()),
+            lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
+            acquire_time: if mine {
+                before.acquire_time
+            } else {
+                Some(now.clone())
+            },
+            renew_time: Some(now),
+            lease_transitions: Some(if mine { transitions } else { transitions + 1 }),
+            ..LeaseSpec::default()
+        }
+    }
+}
+
+/// Someone else was faster, or the request failed.
+fn refusal(error: kube::Error) -> Refusal {
+    match code(&error) {
+        Some(409) => Refusal::Held,
+        _ => Refusal::Failed(error),
+    }
+}

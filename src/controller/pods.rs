@@ -1,0 +1,142 @@
+//! The pods of services and tasks.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::{
+    decide::pod_state::PodState,
+    translate::{SERVICE, TASK},
+};
+
+/// Whose pod it is, by the pod's own labels.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// A service, by namespace and name.
+    Service(String, String),
+    /// A task, by namespace and name.
+    Task(String, String),
+}
+
+type ByName = BTreeMap<String, Arc<PodState>>;
+
+/// The cache of pods.
+#[derive(Default)]
+pub struct Pods {
+    by_owner: Mutex<HashMap<Owner, ByName>>,
+}
+
+impl Pods {
+    fn by_owner(&self) -> MutexGuard<'_, HashMap<Owner, ByName>> {
+        self.by_owner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pods of an owner.
+    #[must_use]
+    pub fn of(&self, owner: &Owner) -> Vec<Arc<PodState>> {
+        let by_owner = self.by_owner();
+        by_owner
+            .get(owner)
+            .into_iter()
+            .flatten()
+            .map(|(_, pod)| pod.clone())
+            .collect()
+    }
+
+    /// Records a pod. Returns its owner if something about it is new.
+    pub fn observe(&self, pod: &Pod) -> Option<Owner> {
+        let owner = owner(pod)?;
+        let state = PodState::of(pod);
+        let mut by_owner = self.by_owner();
+        let pods = by_owner.entry(owner.clone()).or_default();
+        let known = pods.get(&state.name);
+        if known.is_some_and(|known| **known == state) {
+            return None;
+        }
+        pods.insert(state.name.clone(), Arc::new(state));
+        Some(owner)
+    }
+
+    /// Forgets a pod. Returns its owner if it was known.
+    pub fn forget(&self, pod: &Pod) -> Option<Owner> {
+        let owner = owner(pod)?;
+        let mut by_owner = self.by_owner();
+        let pods = by_owner.get_mut(&owner)?;
+        let name = pod.metadata.name.as_ref()?;
+        let same = pods.get(name).map(|known| known.uid.as_str()) == pod.metadata.uid.as_deref();
+        if !same {
+            return None;
+        }
+        pods.remove(name);
+        if pods.is_empty() {
+            by_owner.remove(&owner);
+        }
+        Some(owner)
+    }
+
+    /// Forgets all pods of a namespace (`None`: of all), before a new list is read. Returns their owners.
+    pub fn clear(&self, namespace: Option<&str>) -> Vec<Owner> {
+        let mut by_owner = self.by_owner();
+        let is_there = |owner: &Owner| match owner {
+            Owner::Service(of, _) | Owner::Task(of, _) => namespace.is_none_or(|name| name == of),
+        };
+        let gone: Vec<Owner> = by_owner
+            .keys()
+            .filter(|owner| is_there(owner))
+            .cloned()
+            .collect();
+        for owner in &gone {
+            by_owner.remove(owner);
+        }
+        gone
+    }
+}
+
+fn owner(pod: &Pod) -> Option<Owner> {
+    let namespace = pod.metadata.namespace.clone()?;
+    let labels = pod.metadata.labels.as_ref()?;
+    if let Some(service) = labels.get(SERVICE) {
+        return Some(Owner::Service(namespace, service.clone()));
+    }
+    labels
+        .get(TASK)
+        .map(|task| Owner::Task(namespace, task.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(uid: &str, phase: &str) -> Pod {
+        serde_json::from_value(json!({
+            "metadata": {"namespace": "shop", "name": "web-1", "uid": uid, "labels": {SERVICE: "web"}},
+            "status": {"phase": phase},
+        }))
+        .expect("it is a pod")
+    }
+
+    #[test]
+    fn only_changes_concern_the_owner() {
+        let pods = Pods::default();
+        let web = Owner::Service("shop".to_owned(), "web".to_owned());
+        assert_eq!(pods.observe(&pod("1", "Pending")), Some(web.clone()));
+        assert_eq!(pods.observe(&pod("1", "Pending")), None);
+        assert_eq!(pods.observe(&pod("1", "Running")), Some(web.clone()));
+        assert_eq!(pods.of(&web).len(), 1);
+        assert_eq!(
+            pods.forget(&pod("0", "Running")),
+            None,
+            "another pod of the same name"
+        );
+        assert_eq!(pods.forget(&pod("1", "Running")), Some(web.clone()));
+        assert!(pods.of(&web).is_empty());
+        pods.observe(&pod("2", "Running"));
+        assert_eq!(pods.clear(Some("other")), []);
+        assert_eq!(pods.clear(None), [web]);
+    }
+}

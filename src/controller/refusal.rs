@@ -1,0 +1,78 @@
+//! Why an object is not accepted, as its condition tells it.
+
+use crate::{
+    crd::WarningStatus,
+    diagnostic::{Diagnostics, Severity, Subject},
+};
+
+/// Why a spec cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason of the first error.
+    pub reason: String,
+    /// All errors, one a line.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal for one reason.
+    #[must_use]
+    pub fn new(reason: &str, message: &str) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    /// The name in the spec is not that of the object.
+    #[must_use]
+    pub fn name_differs(member: &str, own: &str, expected: &str) -> Self {
+        let message = format!(
+            "{member} is {own:?}, so the object must be named {expected:?}: rename it, or leave {member} out"
+        );
+        Self::new("NameDiffers", &message)
+    }
+
+    /// The warnings among findings, as a status lists them.
+    #[must_use]
+    pub fn warnings(findings: Diagnostics) -> Vec<WarningStatus> {
+        let findings = findings.into_sorted();
+        let warnings = findings
+            .iter()
+            .filter(|finding| finding.severity() == Severity::Warning);
+        warnings
+            .map(|finding| WarningStatus {
+                reason: finding.reason().to_string(),
+                path: finding.path.to_string(),
+                message: finding.message.to_string(),
+            })
+            .collect()
+    }
+}
+
+/// The refusal that tells all errors among findings.
+#[must_use]
+pub fn refused(findings: Diagnostics) -> Refusal {
+    let findings = findings.into_sorted();
+    let errors: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.severity() == Severity::Error)
+        .collect();
+    let lines = errors.iter().map(|finding| {
+        let place = match finding.path.subject() {
+            Subject::TaskDefinition => format!("task definition: {}", finding.path),
+            Subject::Service | Subject::Task | Subject::AutoScaling => finding.path.to_string(),
+        };
+        let help = match finding.message.help() {
+            help if help.is_empty() => help,
+            help => format!(" ({help})"),
+        };
+        format!("{place}: {}{help}", finding.message)
+    });
+    Refusal {
+        message: lines.collect::<Vec<_>>().join("\n"),
+        reason: errors
+            .first()
+            .map_or_else(String::new, |finding| finding.reason().to_string()),
+    }
+}

@@ -1,0 +1,104 @@
+//! The tasks of a service: what ECS would replace and the kubelet would not.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
+use kube::{
+    Api, ResourceExt as _,
+    api::{DeleteParams, Preconditions},
+};
+
+use super::Plan;
+use crate::{
+    controller::{
+        context::Context,
+        error::{Error, code},
+        pods::Owner,
+    },
+    crd::EcsService,
+    decide::{pod_state::PodState, replacement},
+};
+
+/// When tasks of services were last replaced, and how often in a row. It is kept in memory alone: an operator that
+/// starts anew replaces without a wait once.
+#[derive(Default)]
+pub struct Replacements {
+    by_service: Mutex<HashMap<(String, String), replacement::History>>,
+}
+
+/// Deletes the pods whose task is over in ECS, because an essential container has ended beside others. Returns when to
+/// look again, if one has to wait.
+pub async fn replace_ended(
+    cx: &Context,
+    service: &EcsService,
+    _plan: &Plan,
+) -> Result<Option<Duration>, Error> {
+    let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
+    let pods = cx.pods.of(&Owner::Service(namespace.clone(), name.clone()));
+    let ended: Vec<Arc<PodState>> = pods
+        .into_iter()
+        .filter(|pod| replacement::is_over(pod))
+        .collect();
+    let Some(first) = ended.first() else {
+        return Ok(None);
+    };
+    let now = Timestamp::now();
+    let wait = cx.replacements.attempt((namespace.clone(), name), now);
+    if let Some(wait) = wait {
+        return Ok(Some(wait));
+    }
+    let api: Api<Pod> = Api::namespaced(cx.client.clone(), &namespace);
+    for pod in &ended {
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(pod.uid.clone()),
+                resource_version: None,
+            }),
+            ..DeleteParams::default()
+        };
+        match api.delete(&pod.name, &params).await {
+            Err(error) if !matches!(code(&error), Some(404 | 409)) => {
+                return Err(Error::Api {
+                    verb: "delete",
+                    kind: "Pod".to_owned(),
+                    name: pod.name.clone(),
+                    source: Box::new(error),
+                });
+            }
+            _ => {}
+        }
+    }
+    let note = format!(
+        "(service {}) has stopped {} running tasks: Essential container in task exited ({}).",
+        service.name_any(),
+        ended.len(),
+        first.name
+    );
+    cx.events.warning(service, "TasksStopped", note).await;
+    Ok(None)
+}
+
+impl Replacements {
+    /// How long to wait before tasks of a service may be replaced; `None` if that is now, which is then recorded.
+    fn attempt(&self, service: (String, String), now: Timestamp) -> Option<Duration> {
+        let mut by_service = self
+            .by_service
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        by_service.entry(service).or_default().attempt(now)
+    }
+}
+
+/// Forgets a service that is gone.
+pub fn forget(cx: &Context, service: &EcsService) {
+    let key = (service.namespace().unwrap_or_default(), service.name_any());
+    let by_service = &cx.replacements.by_service;
+    by_service
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(&key);
+}

@@ -1,0 +1,298 @@
+//! The watches that fill the caches and ask for reconciles.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Debug,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{apps::v1::ControllerRevision, core::v1::Pod},
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+};
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    runtime::{
+        WatchStreamExt as _,
+        reflector::{self, ObjectRef, Store, store::Writer},
+        watcher::{self, Event, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+
+use super::{
+    child::Child, child_kind::ChildKind, context::Context, pods::Owner, revisions::TASK_DEFINITION,
+};
+
+/// The label of everything that the operator makes.
+const OURS: &str = "app.kubernetes.io/managed-by=ecs-operator";
+
+/// Tells once that a cache is filled.
+pub struct Filled(Option<oneshot::Sender<()>>);
+
+impl Filled {
+    /// The two ends.
+    #[must_use]
+    pub fn new() -> (Self, oneshot::Receiver<()>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(Some(sender)), receiver)
+    }
+
+    fn tell(&mut self) {
+        if let Some(sender) = self.0.take() {
+            // Whoever waited may have ended.
+            let _ended = sender.send(());
+        }
+    }
+}
+
+/// The API of a kind in one namespace, or in all.
+pub fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// Watches the children of a kind.
+pub async fn children(
+    cx: Arc<Context>,
+    kind: &'static ChildKind,
+    namespace: Option<String>,
+    mut filled: Filled,
+) {
+    let api: Api<Child> = match &namespace {
+        Some(namespace) if kind.namespaced => {
+            Api::namespaced_with(cx.client.clone(), namespace, &kind)
+        }
+        _ => Api::all_with(cx.client.clone(), &kind),
+    };
+    let mut events = events(api, Some(OURS), kind.kind);
+    let mut listed = BTreeSet::new();
+    while let Some(event) = events.next().await {
+        let concerned = match event {
+            Event::Init => {
+                listed.clear();
+                continue;
+            }
+            Event::InitApply(child) => {
+                listed.insert(child.meta().uid.as_deref().unwrap_or_default().into());
+                cx.children.observe(kind, &child)
+            }
+            Event::InitDone => {
+                filled.tell();
+                cx.children
+                    .keep_only(kind, namespace.as_deref(), &std::mem::take(&mut listed))
+            }
+            Event::Apply(child) => {
+                let mut concerned = cx.children.observe(kind, &child);
+                if child.meta().deletion_timestamp.is_some() {
+                    concerned.extend_from_slice(child.owners());
+                }
+                notify(&cx, child.meta().namespace.as_deref(), concerned);
+                continue;
+            }
+            Event::Delete(child) => {
+                let concerned = cx.children.forget(kind, &child);
+                notify(&cx, child.meta().namespace.as_deref(), concerned);
+                continue;
+            }
+        };
+        notify(&cx, namespace.as_deref(), concerned);
+    }
+}
+
+/// Asks for the reconcile of those whom a change concerns.
+fn notify(cx: &Context, namespace: Option<&str>, owners: Vec<OwnerReference>) {
+    for owner in owners {
+        let Some(namespace) = namespace else {
+            continue;
+        };
+        match owner.kind.as_str() {
+            "EcsService" => cx
+                .queue
+                .service(ObjectRef::new(&owner.name).within(namespace)),
+            "EcsTask" => cx.queue.task(ObjectRef::new(&owner.name).within(namespace)),
+            _ => {}
+        }
+    }
+}
+
+/// Watches the revisions of task definitions.
+pub async fn revisions(cx: Arc<Context>, namespace: Option<String>, mut filled: Filled) {
+    let api: Api<ControllerRevision> = api(&cx.client, namespace.as_deref());
+    let mut events = events(api, Some(TASK_DEFINITION), "ControllerRevision");
+    while let Some(event) = events.next().await {
+        let concerned = match event {
+            Event::Init => {
+                cx.revisions.clear(namespace.as_deref());
+                None
+            }
+            Event::InitDone => {
+                filled.tell();
+                None
+            }
+            Event::InitApply(revision) | Event::Apply(revision) => cx.revisions.observe(&revision),
+            Event::Delete(revision) => cx.revisions.forget(&revision),
+        };
+        if let Some((namespace, name)) = concerned {
+            for service in cx.users.of(&namespace, &name) {
+                cx.queue
+                    .service(ObjectRef::new(&service).within(&namespace));
+            }
+            cx.queue
+                .task_definition(ObjectRef::new(&name).within(&namespace));
+        }
+    }
+}
+
+/// Watches the pods of services and tasks.
+pub async fn pods(cx: Arc<Context>, namespace: Option<String>, mut filled: Filled) {
+    let api: Api<Pod> = api(&cx.client, namespace.as_deref());
+    let mut events = events(api, Some(OURS), "Pod");
+    while let Some(event) = events.next().await {
+        let concerned = match event {
+            Event::Init => cx.pods.clear(namespace.as_deref()),
+            Event::InitDone => {
+                filled.tell();
+                Vec::new()
+            }
+            Event::InitApply(pod) | Event::Apply(pod) => Vec::from_iter(cx.pods.observe(&pod)),
+            Event::Delete(pod) => Vec::from_iter(cx.pods.forget(&pod)),
+        };
+        for owner in concerned {
+            match owner {
+                Owner::Service(namespace, name) => {
+                    cx.queue.service(ObjectRef::new(&name).within(&namespace));
+                }
+                Owner::Task(namespace, name) => {
+                    cx.queue.task(ObjectRef::new(&name).within(&namespace));
+                }
+            }
+        }
+    }
+}
+
+/// The cache of a kind of custom resource, which a watch of each namespace fills.
+pub struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
+    writer: Arc<Mutex<Writer<K>>>,
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Clone for Cache<K> {
+    fn clone(&self) -> Self {
+        Self {
+            writer: self.writer.clone(),
+        }
+    }
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
+    /// An empty cache, and where it is read.
+    #[must_use]
+    pub fn new() -> (Self, Store<K>) {
+        let (store, mut writer) = reflector::store();
+        // Lists are taken apart, because each is of one namespace only and would replace those of all others.
+        writer.apply_watcher_event(&Event::Init);
+        writer.apply_watcher_event(&Event::InitDone);
+        let writer = Arc::new(Mutex::new(writer));
+        (Self { writer }, store)
+    }
+
+    fn apply(&self, event: &Event<K>) {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.apply_watcher_event(event);
+    }
+}
+
+/// Watches the custom resources of a kind. `changed` is called with those whose spec or metadata changed, `gone` with
+/// those that were deleted.
+pub async fn resources<K>(
+    client: Client,
+    namespace: Option<String>,
+    cache: Cache<K>,
+    store: Store<K>,
+    changed: impl Fn(&K) + Send,
+    gone: impl Fn(&K) + Send,
+    mut filled: Filled,
+) where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    K: DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+{
+    let mut events = events(api::<K>(&client, namespace.as_deref()), None, &K::kind(&()));
+    let mut listed = BTreeSet::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Init => listed.clear(),
+            Event::Apply(mut object) | Event::InitApply(mut object) => {
+                object.managed_fields_mut().clear();
+                let name = ObjectRef::from_obj(&object);
+                let known = store.get(&name);
+                listed.insert(name.to_string());
+                cache.apply(&Event::Apply(object.clone()));
+                if known.is_none_or(|known| differs(&*known, &object)) {
+                    changed(&object);
+                }
+            }
+            Event::Delete(object) => {
+                cache.apply(&Event::Delete(object.clone()));
+                gone(&object);
+            }
+            Event::InitDone => {
+                for object in store.state() {
+                    let here = namespace.is_none() || object.meta().namespace == namespace;
+                    if here && !listed.contains(&ObjectRef::from_obj(&*object).to_string()) {
+                        cache.apply(&Event::Delete(K::clone(&object)));
+                        gone(&object);
+                    }
+                }
+                listed.clear();
+                filled.tell();
+            }
+        }
+    }
+}
+
+/// Whether more than the status of an object has changed.
+fn differs<K: Resource>(before: &K, after: &K) -> bool {
+    let (before, after) = (before.meta(), after.meta());
+    before.uid != after.uid
+        || before.generation != after.generation
+        || before.annotations != after.annotations
+        || before.labels != after.labels
+        || before.deletion_timestamp != after.deletion_timestamp
+}
+
+/// The events of a watch, which is begun again for ever when it breaks.
+fn events<K>(
+    api: Api<K>,
+    labels: Option<&str>,
+    kind: &str,
+) -> impl Stream<Item = Event<K>> + Unpin + Send + use<K>
+where
+    K: Resource + DeserializeOwned + Clone + Debug + Send + 'static,
+{
+    let config = watcher::Config {
+        label_selector: labels.map(str::to_owned),
+        ..watcher::Config::default()
+    };
+    let kind = kind.to_owned();
+    let stream = watcher(api, config)
+        .default_backoff()
+        .filter_map(move |event| {
+            let event = match event {
+                Ok(event) => Some(event),
+                Err(error) => {
+                    tracing::warn!(%error, kind, "a watch broke and is begun again");
+                    None
+                }
+            };
+            std::future::ready(event)
+        });
+    Box::pin(stream)
+}

@@ -1,0 +1,126 @@
+//! Tasks of a service that are over in ECS while their pods go on: an essential container has ended, and the kubelet
+//! restarts it alone.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+use super::pod_state::{Doing, PodState};
+
+/// The wait after the first replacement; each further one doubles it, as the kubelet's restarts do
+/// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(10);
+/// The longest wait.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(300);
+/// After so long without a replacement the waits begin anew.
+const QUIET: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether the task of a pod is over: an essential container, one of several, has ended.
+#[must_use]
+pub fn is_over(pod: &PodState) -> bool {
+    let has_ended = |container: &super::pod_state::ContainerSeen| {
+        container.restarts > 0 || matches!(container.state, Doing::Ended(_))
+    };
+    // Without the annotation the container is alone, and its restart is all that a replacement would do.
+    !pod.deleting
+        && !pod.is_finished()
+        && !pod.essential.is_empty()
+        && pod
+            .containers
+            .iter()
+            .any(|container| pod.is_essential(&container.name) && has_ended(container))
+}
+
+/// How often tasks of a service were replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    count: u32,
+    last: Option<Timestamp>,
+}
+
+impl History {
+    /// How long to wait before tasks may be replaced; `None` if that is now, which is then recorded.
+    pub fn attempt(&mut self, now: Timestamp) -> Option<Duration> {
+        let since = self.last.map(|last| now.duration_since(last));
+        let wait = match since {
+            Some(since) if since < QUIET => wait_after(self.count) - since,
+            _ => {
+                self.count = 0;
+                SignedDuration::ZERO
+            }
+        };
+        if wait.is_positive() {
+            return Some(wait.unsigned_abs());
+        }
+        self.count = self.count.saturating_add(1);
+        self.last = Some(now);
+        None
+    }
+}
+
+fn wait_after(count: u32) -> SignedDuration {
+    let doublings = count.saturating_sub(1).min(5);
+    (FIRST_WAIT * (1 << doublings)).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::pod_state::{ContainerSeen, End};
+
+    fn pod(essential: &[&str], containers: &[(&str, i32, bool)]) -> PodState {
+        PodState {
+            essential: essential.iter().map(|name| (*name).to_owned()).collect(),
+            containers: containers
+                .iter()
+                .map(|(name, restarts, ended)| ContainerSeen {
+                    name: (*name).to_owned(),
+                    restarts: *restarts,
+                    state: if *ended {
+                        Doing::Ended(End::default())
+                    } else {
+                        Doing::Unknown
+                    },
+                    ..ContainerSeen::default()
+                })
+                .collect(),
+            ..PodState::default()
+        }
+    }
+
+    #[test]
+    fn an_essential_container_that_ended_beside_others_ends_the_task() {
+        assert!(!is_over(&pod(
+            &["app"],
+            &[("app", 0, false), ("log", 3, true)]
+        )));
+        assert!(is_over(&pod(
+            &["app"],
+            &[("app", 1, false), ("log", 0, false)]
+        )));
+        assert!(is_over(&pod(
+            &["app"],
+            &[("app", 0, true), ("log", 0, false)]
+        )));
+        assert!(!is_over(&pod(&[], &[("app", 1, true)])), "it is alone");
+        let mut ending = pod(&["app"], &[("app", 1, true)]);
+        ending.deleting = true;
+        assert!(!is_over(&ending));
+    }
+
+    #[test]
+    fn waits_double_up_to_five_minutes() {
+        let mut history = History::default();
+        let mut now = Timestamp::UNIX_EPOCH;
+        assert_eq!(history.attempt(now), None);
+        for expected in [10, 20, 40, 80, 160, 300, 300] {
+            let wait = history.attempt(now).expect("it is too early");
+            assert_eq!(wait, Duration::from_secs(expected));
+            now += SignedDuration::from_secs(i64::try_from(expected).expect("it is small"));
+            assert_eq!(history.attempt(now), None);
+        }
+        now += QUIET;
+        assert_eq!(history.attempt(now), None);
+        assert_eq!(history.attempt(now), Some(Duration::from_secs(10)));
+    }
+}

@@ -1,0 +1,197 @@
+//! Numbers for monitoring, in the format of Prometheus
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+/// The labels of what concerns one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+/// The labels of a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ErrorLabels {
+    kind: &'static str,
+    reason: String,
+}
+
+/// The labels of a request to the API server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    code: u16,
+}
+
+/// The labels of a number of custom resources.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    kind: &'static str,
+    state: &'static str,
+}
+
+/// Everything that is counted. Clones count together.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    reconciles: Family<KindLabels, Counter>,
+    durations: Family<KindLabels, Histogram, fn() -> Histogram>,
+    errors: Family<ErrorLabels, Counter>,
+    requests: Family<RequestLabels, Counter>,
+    resources: Family<StateLabels, Gauge>,
+    queue: Gauge,
+    leader: Gauge,
+    children: Gauge,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("ecs_operator");
+        // From a millisecond to half a minute.
+        let durations: Family<_, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 16)));
+        let (reconciles, errors, requests) =
+            (Family::default(), Family::default(), Family::default());
+        let (resources, queue) = (Family::default(), Gauge::default());
+        let (leader, children) = (Gauge::default(), Gauge::default());
+        registry.register("reconciles", "Reconciles that ended", reconciles.clone());
+        registry.register(
+            "reconcile_duration_seconds",
+            "Duration of reconciles",
+            durations.clone(),
+        );
+        registry.register("reconcile_errors", "Reconciles that failed", errors.clone());
+        registry.register(
+            "api_requests",
+            "Requests to the API server",
+            requests.clone(),
+        );
+        registry.register("resources", "Custom resources by state", resources.clone());
+        registry.register(
+            "queue_depth",
+            "Objects that wait to be reconciled",
+            queue.clone(),
+        );
+        registry.register("leader", "Whether this replica leads", leader.clone());
+        registry.register(
+            "children",
+            "Objects that were made for custom resources",
+            children.clone(),
+        );
+        Self {
+            registry: Arc::new(registry),
+            reconciles,
+            durations,
+            errors,
+            requests,
+            resources,
+            queue,
+            leader,
+            children,
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts a reconcile that ended, well or not.
+    pub fn reconciled(&self, kind: &'static str, duration: Duration) {
+        let labels = KindLabels { kind };
+        self.reconciles.get_or_create(&labels).inc();
+        self.durations
+            .get_or_create(&labels)
+            .observe(duration.as_secs_f64());
+    }
+
+    /// Counts a reconcile that failed.
+    pub fn failed(&self, kind: &'static str, reason: &str) {
+        let reason = reason.to_owned();
+        self.errors
+            .get_or_create(&ErrorLabels { kind, reason })
+            .inc();
+    }
+
+    /// Counts a request to the API server; the code is 0 where no answer came.
+    pub fn requested(&self, method: &http::Method, code: u16) {
+        let method = method.to_string();
+        self.requests
+            .get_or_create(&RequestLabels { method, code })
+            .inc();
+    }
+
+    /// Tells whether this replica leads.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    /// Tells how many custom resources of a kind are in a state.
+    pub fn in_state(&self, kind: &'static str, state: &'static str, count: usize) {
+        let labels = StateLabels { kind, state };
+        self.resources.get_or_create(&labels).set(saturating(count));
+    }
+
+    /// Tells how many objects wait, and how many children there are.
+    pub fn sizes(&self, queue: usize, children: usize) {
+        self.queue.set(saturating(queue));
+        self.children.set(saturating(children));
+    }
+
+    /// All of it as text.
+    ///
+    /// # Errors
+    ///
+    /// When a number cannot be written, which is a defect.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+fn saturating(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_told() {
+        let metrics = Metrics::default();
+        metrics.reconciled("EcsService", Duration::from_millis(3));
+        metrics.failed("EcsService", "Conflict");
+        metrics.requested(&http::Method::PATCH, 409);
+        metrics.leads(true);
+        metrics.in_state("EcsService", "Ready", 3);
+        metrics.sizes(5, 40);
+        let text = metrics.text().expect("it can be written");
+        for line in [
+            "ecs_operator_reconciles_total{kind=\"EcsService\"} 1",
+            "ecs_operator_reconcile_errors_total{kind=\"EcsService\",reason=\"Conflict\"} 1",
+            "ecs_operator_api_requests_total{method=\"PATCH\",code=\"409\"} 1",
+            "ecs_operator_leader 1",
+            "ecs_operator_resources{kind=\"EcsService\",state=\"Ready\"} 3",
+            "ecs_operator_queue_depth 5",
+            "ecs_operator_children 40",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
+        }
+    }
+}
