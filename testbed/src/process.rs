@@ -20,7 +20,7 @@ child=$!
 watch=$!
 exec 3<&-
 wait $child; status=$?
-kill -KILL $watch 2>/dev/null
+{ kill -KILL $watch; wait $watch; } 2>/dev/null
 exit $status
 "#;
 
@@ -144,7 +144,10 @@ mod tests {
         .unwrap();
         let word = folder.path().to_str().unwrap().to_owned();
         assert!(process.ended().unwrap().is_none());
-        assert!(mentioning(&word) > 0);
+        // The shell, its watching half and the program.
+        while mentioning(&word) < 3 {
+            std::thread::yield_now();
+        }
         drop(process);
         assert_eq!(mentioning(&word), 0);
     }
