@@ -1,0 +1,246 @@
+//! Where the programs come from: a folder that is given, the cache, or a build with Go from the pinned modules.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use sha2::{Digest as _, Sha256};
+
+/// Folders of ready programs, in the order in which they are searched.
+///
+/// The first is what the `setup-envtest` tool of Kubernetes sets.
+pub const GIVEN: [&str; 2] = ["KUBEBUILDER_ASSETS", "ECS_OPERATOR_TESTBED_BIN"];
+
+/// Each has a `go.mod` and a `go.sum`, so what is built never depends on the day.
+const MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/modules");
+
+/// One program and how it is built.
+struct Tool {
+    /// File name of the program.
+    name: &'static str,
+    /// Folder below [`MODULES`].
+    module: &'static str,
+    package: &'static str,
+    ldflags: &'static str,
+    /// Of a build on two cores with nothing cached but the programs before it in [`TOOLS`].
+    seconds: u32,
+}
+
+/// Without it the API server says that it is v0.0.0, which clients refuse.
+const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 \
+    -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36";
+
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "etcd",
+        module: "etcd",
+        package: ".",
+        ldflags: "",
+        seconds: 40,
+    },
+    kubernetes(
+        "kube-apiserver",
+        "k8s.io/kubernetes/cmd/kube-apiserver",
+        290,
+    ),
+    kubernetes(
+        "kube-controller-manager",
+        "k8s.io/kubernetes/cmd/kube-controller-manager",
+        70,
+    ),
+    kubernetes("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", 10),
+    kubernetes("kubectl", "k8s.io/kubernetes/cmd/kubectl", 30),
+    Tool {
+        name: "kwok",
+        module: "kwok",
+        package: "sigs.k8s.io/kwok/cmd/kwok",
+        ldflags: "",
+        seconds: 100,
+    },
+    Tool {
+        name: "helm",
+        module: "helm3",
+        package: "helm.sh/helm/v3/cmd/helm",
+        ldflags: "",
+        seconds: 150,
+    },
+];
+
+const fn kubernetes(name: &'static str, package: &'static str, seconds: u32) -> Tool {
+    Tool {
+        name,
+        module: "kubernetes",
+        package,
+        ldflags: KUBERNETES_VERSION,
+        seconds,
+    }
+}
+
+/// Finds a program by its name and builds it if there is none, which can take minutes the first time.
+///
+/// Searched are the folders in [`GIVEN`], then the cache, `$XDG_CACHE_HOME/ecs-operator/testbed` or the same below
+/// `~/.cache`. It blocks, so asynchronous code calls it by `spawn_blocking`.
+pub fn find(name: &str) -> Result<PathBuf> {
+    let given = GIVEN.iter().filter_map(env::var_os);
+    if let Some(path) = given
+        .map(|folder| Path::new(&folder).join(name))
+        .find(|path| path.is_file())
+    {
+        return Ok(path);
+    }
+    let tool = TOOLS
+        .iter()
+        .find(|tool| tool.name == name)
+        .with_context(|| format!("the test bed has no program {name}"))?;
+    let module = Path::new(MODULES).join(tool.module);
+    let folder = cache()?.join(format!("{}-{}", tool.module, digest(&module, tool)?));
+    let program = folder.join(name);
+    if program.is_file() {
+        return Ok(program);
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    // Test binaries run side by side and would all build the same.
+    let lock = File::create(cache()?.join("lock")).context("create the lock of the cache")?;
+    lock.lock().context("lock the cache")?;
+    if !program.is_file() {
+        build(tool, &module, &folder)?;
+    }
+    Ok(program)
+}
+
+fn cache() -> Result<PathBuf> {
+    let base = env::var_os("XDG_CACHE_HOME")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".cache")))
+        .context("neither XDG_CACHE_HOME nor HOME is set, so there is no place for programs")?;
+    Ok(base.join("ecs-operator").join("testbed"))
+}
+
+/// Of all that decides what a build yields, but for Go itself.
+fn digest(module: &Path, tool: &Tool) -> Result<String> {
+    let mut hash = Sha256::new();
+    hash.update(tool.ldflags);
+    let mut files: Vec<PathBuf> = fs::read_dir(module)
+        .and_then(|entries| {
+            entries
+                .map(|entry| entry.map(|entry| entry.path()))
+                .collect()
+        })
+        .with_context(|| format!("read {}", module.display()))?;
+    files.sort();
+    for file in files {
+        let text = fs::read(&file).with_context(|| format!("read {}", file.display()))?;
+        hash.update(file.file_name().unwrap_or_default().as_encoded_bytes());
+        hash.update(text.len().to_le_bytes());
+        hash.update(text);
+    }
+    let digest = hash.finalize();
+    Ok(digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
+
+fn build(tool: &Tool, module: &Path, folder: &Path) -> Result<()> {
+    let started = Instant::now();
+    say(&format!(
+        "building {}, which takes about {} the first time",
+        tool.name,
+        duration(tool.seconds)
+    ));
+    // A name of its own until it is whole: a build that is broken off leaves no half program behind.
+    let partial = folder.join(format!("{}.partial", tool.name));
+    let output = Command::new("go")
+        .args([
+            "build",
+            "-mod=readonly",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags",
+        ])
+        .arg(format!("-s -w {}", tool.ldflags))
+        .arg("-o")
+        .arg(&partial)
+        .arg(tool.package)
+        .current_dir(module)
+        .env("CGO_ENABLED", "0")
+        // A workspace file above the module would pull other versions in.
+        .env("GOWORK", "off")
+        .stdin(Stdio::null())
+        .output();
+    let output = match output {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
+            "{} is not there and go, which builds it, is not installed: install Go 1.26 or newer \
+             (https://go.dev/dl) or set {} to a folder that has {0}",
+            tool.name,
+            GIVEN.join(" or "),
+        ),
+        output => output.context("start go")?,
+    };
+    ensure!(
+        output.status.success(),
+        "go build of {} in {} failed ({}):\n{}",
+        tool.package,
+        module.display(),
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    fs::rename(&partial, folder.join(tool.name)).context("put the program in its place")?;
+    say(&format!(
+        "built {} in {} s",
+        tool.name,
+        started.elapsed().as_secs()
+    ));
+    Ok(())
+}
+
+fn duration(seconds: u32) -> String {
+    match seconds {
+        0..90 => format!("{seconds} s"),
+        _ => format!("{} minutes", (seconds + 30) / 60),
+    }
+}
+
+/// To the terminal even from a test, whose captured output nobody sees for minutes.
+fn say(line: &str) {
+    // That nobody reads it is no reason to stop.
+    let _ = writeln!(io::stderr(), "testbed: {line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_program_has_a_pinned_module() {
+        for tool in TOOLS {
+            let module = Path::new(MODULES).join(tool.module);
+            assert!(module.join("go.mod").is_file(), "{}", tool.name);
+            assert!(module.join("go.sum").is_file(), "{}", tool.name);
+            assert_eq!(digest(&module, tool).unwrap().len(), 16);
+        }
+    }
+
+    #[test]
+    fn an_unknown_program_is_an_error() {
+        let error = find("no-such-program").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the test bed has no program no-such-program"
+        );
+    }
+
+    #[test]
+    fn durations_are_told_in_the_unit_that_fits() {
+        assert_eq!(duration(10), "10 s");
+        assert_eq!(duration(290), "5 minutes");
+    }
+}
