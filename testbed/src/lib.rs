@@ -18,4 +18,5 @@ mod wait;
 pub use binaries::find;
 pub use control_plane::{ControlPlane, Options};
 pub use namespace::Namespace;
+pub use process::Process;
 pub use wait::until;

@@ -34,7 +34,7 @@ until rm -rf "$1" 2>/dev/null || [ $n -ge 100 ]; do n=$((n + 1)); sleep 0.1; don
 
 /// A process that ends when this value is dropped, or when the process that holds it ends in any way.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     name: String,
     log: PathBuf,
     shell: Child,
@@ -44,7 +44,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `program`; what it prints goes to `<logs>/<name>.log`.
-    pub(crate) fn start<I>(name: &str, logs: &Path, program: &Path, args: I) -> Result<Self>
+    pub fn start<I>(name: &str, logs: &Path, program: &Path, args: I) -> Result<Self>
     where
         I: IntoIterator,
         I::Item: AsRef<OsStr>,
@@ -86,19 +86,19 @@ impl Process {
         })
     }
 
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
     /// How it ended, if it did.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.shell
             .try_wait()
             .with_context(|| format!("ask after {}", self.name))
     }
 
     /// The end of what it printed, which tells why it failed.
-    pub(crate) fn last_words(&self) -> String {
+    pub fn last_words(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
