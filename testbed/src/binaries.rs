@@ -149,31 +149,52 @@ impl Tool {
 /// Searched are the folders in [`GIVEN`], then the cache, `$XDG_CACHE_HOME/ecs-operator/testbed` or the same below
 /// `~/.cache`. It blocks, so asynchronous code calls it by `spawn_blocking`.
 pub fn find(name: &str) -> Result<PathBuf> {
+    let Place { tool, folder } = match locate(name)? {
+        Ok(program) => return Ok(program),
+        Err(place) => place,
+    };
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    // Test binaries run side by side and would all build the same.
+    let lock = File::create(cache()?.join("lock")).context("create the lock of the cache")?;
+    lock.lock().context("lock the cache")?;
+    let program = folder.join(name);
+    if !program.is_file() {
+        build(tool, &Path::new(MODULES).join(tool.module), &folder)?;
+    }
+    Ok(program)
+}
+
+/// Whether [`find`] has nothing to build.
+pub(crate) fn is_there(name: &str) -> bool {
+    locate(name).is_ok_and(|found| found.is_ok())
+}
+
+/// Where a program that is not there belongs.
+struct Place {
+    tool: &'static Tool,
+    folder: PathBuf,
+}
+
+fn locate(name: &str) -> Result<Result<PathBuf, Place>> {
     let given = GIVEN.iter().filter_map(env::var_os);
     if let Some(path) = given
         .map(|folder| Path::new(&folder).join(name))
         .find(|path| path.is_file())
     {
-        return Ok(path);
+        return Ok(Ok(path));
     }
     let tool = TOOLS
         .iter()
         .find(|tool| tool.name == name)
         .with_context(|| format!("the test bed has no program {name}"))?;
-    let module = Path::new(MODULES).join(tool.module);
-    let folder = cache()?.join(format!("{}-{}", tool.module, digest(&module, tool)?));
+    let digest = digest(&Path::new(MODULES).join(tool.module), tool)?;
+    let folder = cache()?.join(format!("{}-{digest}", tool.module));
     let program = folder.join(name);
-    if program.is_file() {
-        return Ok(program);
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    // Test binaries run side by side and would all build the same.
-    let lock = File::create(cache()?.join("lock")).context("create the lock of the cache")?;
-    lock.lock().context("lock the cache")?;
-    if !program.is_file() {
-        build(tool, &module, &folder)?;
-    }
-    Ok(program)
+    Ok(if program.is_file() {
+        Ok(program)
+    } else {
+        Err(Place { tool, folder })
+    })
 }
 
 fn cache() -> Result<PathBuf> {

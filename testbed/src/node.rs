@@ -16,7 +16,7 @@ use kube::{Api, Client};
 use tokio::sync::OnceCell;
 
 use crate::{
-    arguments,
+    arguments, binaries,
     certificates::{Certificates, User},
     cluster::{ADMIN, Cluster},
     image::Image,
@@ -88,24 +88,24 @@ pub struct Missing {
 
 /// Looks for what a real node needs of the machine.
 pub fn missing() -> Missing {
-    let commands = [
+    let mut commands = vec![
         ("unshare", "util-linux"),
         ("nsenter", "util-linux"),
         ("mount", "mount"),
         ("ip", "iproute2"),
         ("nft", "nftables"),
-        ("cc", "gcc"),
-        ("pkg-config", "pkg-config"),
     ];
+    // All other programs are built without a C compiler.
+    let builds = !binaries::is_there("runc");
+    if builds {
+        commands.extend([("cc", "gcc"), ("pkg-config", "pkg-config")]);
+    }
     let mut packages: Vec<&str> = commands
         .into_iter()
         .filter(|(command, _)| !is_command(command))
         .map(|(_, package)| package)
         .collect();
-    let has_seccomp = Command::new("pkg-config")
-        .args(["--exists", "libseccomp"])
-        .status();
-    if !has_seccomp.is_ok_and(|status| status.success()) {
+    if builds && !has_seccomp() {
         packages.push("libseccomp-dev");
     }
     packages.dedup();
@@ -113,6 +113,13 @@ pub fn missing() -> Missing {
         root: !is_root(),
         packages,
     }
+}
+
+fn has_seccomp() -> bool {
+    let asked = Command::new("pkg-config")
+        .args(["--exists", "libseccomp"])
+        .status();
+    asked.is_ok_and(|status| status.success())
 }
 
 fn is_command(name: &str) -> bool {
