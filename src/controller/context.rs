@@ -40,6 +40,8 @@ pub struct Context {
     pub pods: Pods,
     /// Which service uses which task definition.
     pub users: Users,
+    /// Which task waits for which task definition.
+    pub waiting_tasks: Users,
     /// The custom resources.
     pub resources: Resources,
     /// What was reported of services and may not have come back yet.
@@ -210,7 +212,7 @@ impl Queue {
     }
 }
 
-/// Which service uses which task definition, so that a new revision reaches those that follow it.
+/// Who uses which task definition, so that a new revision reaches those that follow it.
 #[derive(Default)]
 pub struct Users {
     maps: Mutex<UserMaps>,

@@ -37,10 +37,13 @@ pub struct Operator {
 impl Operator {
     /// Starts the program with the rights of the chart.
     pub async fn start(plane: &ControlPlane, name: &str, arguments: &[&str]) -> Result<Self> {
-        let kubeconfig = plane.kubeconfig_for_service_account(OPERATOR, OPERATOR).await?;
+        let kubeconfig = plane
+            .kubeconfig_for_service_account(OPERATOR, OPERATOR)
+            .await?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
-        let mut line = vec![
+        let mut line: Vec<String> = vec![
+            "env".to_owned(),
             format!("KUBECONFIG={}", kubeconfig.display()),
             env!("CARGO_BIN_EXE_ecs-operator").to_owned(),
             "controller".to_owned(),
@@ -53,13 +56,20 @@ impl Operator {
             "--steady-seconds=0".to_owned(),
         ];
         line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        let process = Process::start(name, plane.folder(), Path::new("/usr/bin/env"), line)?;
+        let process = Process::start(
+            name,
+            plane.folder(),
+            &line.into_iter().map(Into::into).collect::<Vec<_>>(),
+        )?;
         let operator = Self {
             _process: process,
             address,
         };
         until("the operator to be ready", LIMIT, async || {
-            Ok(operator.get("/readyz").await.filter(|(code, _)| *code == 200))
+            Ok(operator
+                .get("/readyz")
+                .await
+                .filter(|(code, _)| *code == 200))
         })
         .await
         .with_context(|| operator._process.last_words())?;
@@ -87,7 +97,9 @@ pub async fn install(plane: &ControlPlane) -> Result<()> {
     let client = plane.client().await?;
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client.clone());
     let namespace = serde_json::from_value(json!({"metadata": {"name": OPERATOR}}))?;
-    namespaces.create(&PostParams::default(), &namespace).await?;
+    namespaces
+        .create(&PostParams::default(), &namespace)
+        .await?;
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), OPERATOR);
     let account = serde_json::from_value(json!({"metadata": {"name": OPERATOR}}))?;
     accounts.create(&PostParams::default(), &account).await?;
@@ -152,7 +164,9 @@ impl Bed {
             field_validation: Some(kube::api::ValidationDirective::Strict),
             ..PatchParams::apply("test").force()
         };
-        self.resources(kind).patch(name, &params, &Patch::Apply(body)).await
+        self.resources(kind)
+            .patch(name, &params, &Patch::Apply(body))
+            .await
     }
 
     /// Applies a custom resource that has to be accepted by the API server.
@@ -163,7 +177,11 @@ impl Bed {
     /// The API of one of our kinds.
     pub fn resources(&self, kind: &str) -> Api<DynamicObject> {
         let kind = GroupVersionKind::gvk("ecs-operator.dev", "v1alpha1", kind);
-        Api::namespaced_with(self.client.clone(), self.namespace.name(), &ApiResource::from_gvk(&kind))
+        Api::namespaced_with(
+            self.client.clone(),
+            self.namespace.name(),
+            &ApiResource::from_gvk(&kind),
+        )
     }
 
     /// Waits until an object of ours has this to say, and returns it.
@@ -207,7 +225,11 @@ impl Bed {
         K: DeserializeOwned + Clone + Debug,
     {
         let api = self.api::<K>();
-        until(what, LIMIT, async || Ok(api.get_opt(name).await?.filter(&fits))).await.unwrap()
+        until(what, LIMIT, async || {
+            Ok(api.get_opt(name).await?.filter(&fits))
+        })
+        .await
+        .unwrap()
     }
 
     /// Waits until an object is not there any more.
@@ -218,9 +240,11 @@ impl Bed {
     {
         let api = self.api::<K>();
         let what = format!("{} {name} to be gone", K::kind(&()));
-        until(&what, LIMIT, async || Ok(api.get_opt(name).await?.is_none().then_some(())))
-            .await
-            .unwrap();
+        until(&what, LIMIT, async || {
+            Ok(api.get_opt(name).await?.is_none().then_some(()))
+        })
+        .await
+        .unwrap();
     }
 
     /// Waits for an event about an object, and returns its note.
@@ -244,7 +268,10 @@ impl Bed {
 pub fn condition(object: &Value, type_: &str) -> Value {
     let conditions = object["status"]["conditions"].as_array();
     let mut conditions = conditions.into_iter().flatten();
-    conditions.find(|condition| condition["type"] == type_).cloned().unwrap_or(Value::Null)
+    conditions
+        .find(|condition| condition["type"] == type_)
+        .cloned()
+        .unwrap_or(Value::Null)
 }
 
 /// A task definition of one container.
