@@ -63,6 +63,17 @@ pub struct Context {
 }
 
 impl Context {
+    /// Has those reconciled that use a task definition, because its revisions have changed.
+    pub fn revised(&self, namespace: &str, task_definition: &str) {
+        for service in self.users.of(namespace, task_definition) {
+            self.queue
+                .service(ObjectRef::new(&service).within(namespace));
+        }
+        for task in self.waiting_tasks.of(namespace, task_definition) {
+            self.queue.task(ObjectRef::new(&task).within(namespace));
+        }
+    }
+
     /// The settings for objects of a namespace.
     #[must_use]
     pub fn settings(&self, namespace: &str) -> Settings {
