@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask TASK`.
 
 mod bench;
+mod chart;
 mod docs;
 mod fuzz;
 mod model;
@@ -24,6 +25,11 @@ const TASKS: &[Task] = &[
         usage: "bench [speed|memory]",
         about: "measure documents a second and memory",
         run: bench::run,
+    },
+    Task {
+        usage: "chart",
+        about: "write the generated parts of charts/ecs-operator, and deploy/",
+        run: chart::write,
     },
     Task {
         usage: "docs",

@@ -47,3 +47,20 @@ pub fn execute(command: &mut Command) -> Result<()> {
         Err(format!("`{words}` failed: {status}").into())
     }
 }
+
+/// Runs the command and returns what it prints.
+///
+/// # Errors
+///
+/// When it cannot be started or its status is not 0; the error has what it says then.
+pub fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("cannot start {command:?}: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8(output.stdout)?)
+    } else {
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{command:?} failed: {said}").into())
+    }
+}

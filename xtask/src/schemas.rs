@@ -6,7 +6,6 @@
 use std::{
     collections::BTreeMap,
     env,
-    error::Error,
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
@@ -15,7 +14,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+use crate::{Result, run::output};
 
 /// Where files come from.
 enum Origin {
@@ -326,15 +325,5 @@ impl Origin {
                 Ok(folder)
             }
         }
-    }
-}
-
-fn output(command: &mut Command) -> Result<String> {
-    let output = command.output()?;
-    if output.status.success() {
-        Ok(String::from_utf8(output.stdout)?)
-    } else {
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(format!("{command:?} failed: {said}").into())
     }
 }

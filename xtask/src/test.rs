@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Result, fuzz,
+    Result, chart, fuzz,
     run::{cargo, execute, root, target},
 };
 
@@ -21,6 +21,7 @@ const PARTS: &[Part] = &[
     ("build", build),
     ("test", test),
     ("examples", examples),
+    ("chart", chart::check),
     ("deny", deny),
     ("fuzz", fuzz_shortly),
 ];

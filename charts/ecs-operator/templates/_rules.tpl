@@ -1,0 +1,82 @@
+{{/* What the operator may do with objects in namespaces: in a ClusterRole, or in a Role of each watched one. */}}
+{{- define "ecs-operator.namespacedRules" -}}
+# Users write these; the operator reads them and removes finished tasks after their time to live.
+- apiGroups: [ecs-operator.dev]
+  resources: [ecstaskdefinitions, ecsservices]
+  verbs: [get, list, watch]
+- apiGroups: [ecs-operator.dev]
+  resources: [ecstasks]
+  verbs: [get, list, watch, delete]
+# What became of them is told in their status.
+- apiGroups: [ecs-operator.dev]
+  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status]
+  verbs: [patch]
+# A service runs as one of these.
+- apiGroups: [apps]
+  resources: [deployments, daemonsets]
+  verbs: [get, list, watch, create, patch, delete]
+# The revisions of task definitions. One is never changed.
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [get, list, watch, create, delete]
+# The pods of tasks, and what pods of services and tasks need: addresses, identities, settings, credentials, volumes.
+- apiGroups: [""]
+  resources: [pods, services, serviceaccounts, configmaps, secrets, persistentvolumeclaims]
+  verbs: [get, list, watch, create, patch, delete]
+# minimumHealthyPercent during the drain of a node.
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+# Scaling policies.
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+# Load balancers and security groups.
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses, networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+# Add-on External Secrets: secrets from Secrets Manager and the Parameter Store.
+- apiGroups: [external-secrets.io]
+  resources: [externalsecrets, secretstores]
+  verbs: [get, list, watch, create, patch, delete]
+# Add-on KEDA: scaling by CloudWatch metrics and by schedule.
+- apiGroups: [keda.sh]
+  resources: [scaledobjects, triggerauthentications]
+  verbs: [get, list, watch, create, patch, delete]
+# Add-on AWS Load Balancer Controller, and its part in EKS Auto Mode: existing target groups.
+- apiGroups: [elbv2.k8s.aws, eks.amazonaws.com]
+  resources: [targetgroupbindings]
+  verbs: [get, list, watch, create, patch, delete]
+# Add-on security groups for pods.
+- apiGroups: [vpcresources.k8s.aws]
+  resources: [securitygrouppolicies]
+  verbs: [get, list, watch, create, patch, delete]
+# Add-on ACK for EKS: task roles by EKS Pod Identity.
+- apiGroups: [eks.services.k8s.aws]
+  resources: [podidentityassociations]
+  verbs: [get, list, watch, create, patch, delete]
+# Add-on CSI snapshots: volumes made from EBS snapshots.
+- apiGroups: [snapshot.storage.k8s.io]
+  resources: [volumesnapshots]
+  verbs: [get, list, watch, create, patch, delete]
+# Events of the objects above.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{/* What the operator may do with objects that are in no namespace. */}}
+{{- define "ecs-operator.clusterRules" -}}
+# Volumes that exist outside of the cluster: file systems, snapshots' disks, folders of nodes.
+- apiGroups: [""]
+  resources: [persistentvolumes]
+  verbs: [get, list, watch, create, patch, delete]
+# The classes of volumes that are made for tasks. They are shared, so none is deleted.
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]
+  verbs: [get, list, watch, create, patch]
+# EBS snapshots that exist outside of the cluster.
+- apiGroups: [snapshot.storage.k8s.io]
+  resources: [volumesnapshotcontents]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end -}}

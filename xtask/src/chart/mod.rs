@@ -1,0 +1,355 @@
+//! `cargo xtask chart`: the Helm chart, and the plain manifests that are made from it.
+
+mod readme;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::{
+    Result,
+    run::{cargo, execute, output, root},
+};
+
+const CHART: &str = "charts/ecs-operator";
+
+/// The oldest Kubernetes that the chart supports: without a cluster, Helm takes one of its own choice.
+const KUBERNETES: &str = "--kube-version=1.33.0";
+
+/// What the chart says itself of what the flags say in other programs.
+const FIXED_FLAGS: &[&str] = &[
+    "help",
+    "identity",
+    "lease-name",
+    "lease-namespace",
+    "namespaces",
+];
+
+/// Values that a person may well get wrong.
+const REFUSED: &[&str] = &[
+    "replicas=3",
+    "replicaCount=two",
+    "settings.platfrom=eks",
+    "settings.platform=gke",
+    "settings.listen=0.0.0.0:9090",
+    "settings.awsAccountId=1234",
+    "watchNamespaces={Shop}",
+    "podDisruptionBudget.maxUnavailable=0",
+];
+
+/// What only Helm can make sense of, in the manifests for people without it.
+const OF_HELM: &[&str] = &[
+    "  annotations:\n    helm.sh/resource-policy: keep\n",
+    "app.kubernetes.io/managed-by: Helm\n",
+];
+
+const NAMESPACE: &str = "\
+---
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: ecs-operator
+  labels:
+    pod-security.kubernetes.io/enforce: restricted
+";
+
+/// Writes the chart's copies of `crds/`, the tables of its README, and `deploy/`.
+///
+/// # Errors
+///
+/// When Helm cannot be had or refuses the chart, or a file cannot be written.
+pub fn write(_args: &[String]) -> Result<()> {
+    // Templates read them.
+    for (path, text) in definitions()? {
+        save(&path, &text)?;
+    }
+    let helm = helm()?;
+    save(&readme::path(), &readme::text()?)?;
+    for (path, text) in manifests(&helm)? {
+        save(&path, &text)?;
+    }
+    Ok(())
+}
+
+/// Checks the chart, and that what [`write`] makes is as it would make it.
+///
+/// # Errors
+///
+/// When something is wrong with the chart.
+pub fn check() -> Result<()> {
+    let helm = helm()?;
+    let mut expected = definitions()?;
+    expected.push((readme::path(), readme::text()?));
+    expected.extend(manifests(&helm)?);
+    let mut stale = stale(&expected)?;
+    stale.extend(superfluous(&expected)?);
+    if !stale.is_empty() {
+        return Err(format!("not as `cargo xtask chart` writes it: {}", stale.join(", ")).into());
+    }
+    versions()?;
+    flags()?;
+    execute(helm_command(&helm).args(["lint", "--strict", CHART]))?;
+    for values in value_sets()? {
+        let values = format!("--values={}", values.display());
+        execute(helm_command(&helm).args(["lint", "--strict", CHART, &values]))?;
+        eprintln!("$ helm template {values}");
+        well_formed(&template(&helm, &["--debug", &values])?)
+            .map_err(|error| format!("with {values}: {error}"))?;
+    }
+    for values in REFUSED {
+        if template(&helm, &["--set", values]).is_ok() {
+            return Err(format!("the chart takes {values}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Helm 3, as installed or from the test bed.
+fn helm() -> Result<PathBuf> {
+    let installed = Command::new("helm").args(["version", "--short"]).output();
+    if installed.is_ok_and(|output| output.stdout.starts_with(b"v3.")) {
+        return Ok("helm".into());
+    }
+    ecs_operator_testbed::find("helm").map_err(|error| format!("{error:#}").into())
+}
+
+fn helm_command(helm: &Path) -> Command {
+    let mut command = Command::new(helm);
+    command.current_dir(root());
+    command
+}
+
+fn template(helm: &Path, args: &[&str]) -> Result<String> {
+    output(
+        helm_command(helm)
+            .args(["template", "ecs-operator", CHART])
+            .args(["--namespace=ecs-operator", KUBERNETES])
+            .args(args),
+    )
+}
+
+/// The chart's copies of `crds/`: Helm reads no files outside of a chart.
+fn definitions() -> Result<Vec<(PathBuf, String)>> {
+    let folder = root().join(CHART).join("files/crds");
+    files(&root().join("crds"))?
+        .iter()
+        .map(|path| {
+            let name = path.file_name().unwrap_or_default();
+            Ok((folder.join(name), read(path)?))
+        })
+        .collect()
+}
+
+/// `deploy/`, but for its `kustomization.yaml`.
+fn manifests(helm: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let made = "# Made from charts/ecs-operator by `cargo xtask chart`.\n";
+    let definitions = template(helm, &["--show-only=templates/crds.yaml"])?;
+    let operator = template(helm, &["--set=crds.enabled=false"])?;
+    let folder = root().join("deploy");
+    Ok(vec![
+        (
+            folder.join("crds.yaml"),
+            format!("{made}{}", without_helm(&definitions)),
+        ),
+        (
+            folder.join("operator.yaml"),
+            format!("{made}{NAMESPACE}{}", without_helm(&operator)),
+        ),
+    ])
+}
+
+fn without_helm(manifests: &str) -> String {
+    let mut text = manifests.to_owned();
+    for part in OF_HELM.iter().filter(|part| part.starts_with("  ")) {
+        text = text.replace(part, "");
+    }
+    text.split_inclusive('\n')
+        .filter(|line| !OF_HELM.contains(&line.trim_start()))
+        .filter(|line| !line.trim_start().starts_with("helm.sh/chart:"))
+        .filter(|line| !line.starts_with("# Source:"))
+        .collect()
+}
+
+/// The chart has the version of the program.
+fn versions() -> Result<()> {
+    let line = |path: &str, begin: &str| -> Result<String> {
+        let text = read(&root().join(path))?;
+        let line = text.lines().find_map(|line| line.strip_prefix(begin));
+        let version = line.ok_or_else(|| format!("{path} has no line `{begin}`"))?;
+        Ok(version.trim_matches('"').to_owned())
+    };
+    let program = line("Cargo.toml", "version = ")?;
+    let chart = format!("{CHART}/Chart.yaml");
+    for member in ["version: ", "appVersion: "] {
+        let version = line(&chart, member)?;
+        if version != program {
+            return Err(format!("{chart} has {member}{version}, Cargo.toml {program}").into());
+        }
+    }
+    Ok(())
+}
+
+/// The settings of the chart are the flags of the program.
+fn flags() -> Result<()> {
+    let help = output(&mut cargo([
+        "run",
+        "--quiet",
+        "--locked",
+        "--package=ecs-operator",
+        "--",
+        "controller",
+        "--help",
+    ]))?;
+    let flags: BTreeSet<String> = help
+        .lines()
+        .filter_map(|line| {
+            line.trim_start()
+                .trim_start_matches("-h, ")
+                .strip_prefix("--")
+        })
+        .map(|flag| flag.split(' ').next().unwrap_or_default().to_owned())
+        .filter(|flag| !FIXED_FLAGS.contains(&flag.as_str()))
+        .collect();
+    let schema = readme::schema()?;
+    let settings: BTreeSet<String> = readme::settings(&schema).into_iter().map(flag).collect();
+    if settings == flags {
+        Ok(())
+    } else {
+        let differences: Vec<_> = settings.symmetric_difference(&flags).collect();
+        Err(format!("settings of the chart and flags differ in {differences:?}").into())
+    }
+}
+
+/// The flag that a setting stands for, as the chart makes it.
+fn flag(setting: &str) -> String {
+    let mut flag = String::new();
+    for letter in setting.chars() {
+        if letter.is_ascii_uppercase() {
+            flag.push('-');
+        }
+        flag.push(letter.to_ascii_lowercase());
+    }
+    flag
+}
+
+/// Every document is an object of Kubernetes, and none is there twice.
+fn well_formed(manifests: &str) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for document in manifests.split("\n---\n") {
+        let object: Value = serde_saphyr::from_str(document.trim_start_matches("---\n"))?;
+        let of = |pointer: &str| {
+            let text = object.pointer(pointer).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        let name = [
+            of("/apiVersion"),
+            of("/kind"),
+            of("/metadata/namespace"),
+            of("/metadata/name"),
+        ];
+        let [version, kind, _, object] = &name;
+        if version.is_empty() || kind.is_empty() || object.is_empty() {
+            return Err(format!("no object of Kubernetes:\n{document}").into());
+        }
+        if !seen.insert(name.clone()) {
+            return Err(format!("twice: {}", name.join(" ")).into());
+        }
+    }
+    Ok(())
+}
+
+fn value_sets() -> Result<Vec<PathBuf>> {
+    files(&root().join(CHART).join("ci"))
+}
+
+fn stale(expected: &[(PathBuf, String)]) -> Result<Vec<String>> {
+    let mut stale = Vec::new();
+    for (path, text) in expected {
+        if !path.is_file() || read(path)? != *text {
+            stale.push(shown(path));
+        }
+    }
+    Ok(stale)
+}
+
+/// Definitions of kinds that are no more.
+fn superfluous(expected: &[(PathBuf, String)]) -> Result<Vec<String>> {
+    let present = files(&root().join(CHART).join("files/crds"))?;
+    Ok(present
+        .iter()
+        .filter(|path| !expected.iter().any(|(wanted, _)| wanted == *path))
+        .map(|path| shown(path))
+        .collect())
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+/// The files of a folder, by name.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
+        files.push(entry?.path());
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn save(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    println!("{}", shown(path));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Here as well as in [`check`], because it needs no Helm.
+    #[test]
+    fn the_chart_has_the_definitions_as_they_are() {
+        let expected = definitions().unwrap();
+        assert_eq!(expected.len(), 3);
+        let mut stale = stale(&expected).unwrap();
+        stale.extend(superfluous(&expected).unwrap());
+        assert!(
+            stale.is_empty(),
+            "{stale:?} are stale: run `cargo xtask chart`"
+        );
+    }
+
+    #[test]
+    fn a_setting_stands_for_a_flag() {
+        assert_eq!(flag("allowS3Files"), "allow-s3-files");
+        assert_eq!(flag("iam"), "iam");
+    }
+
+    #[test]
+    fn manifests_for_people_without_helm_do_not_name_it() {
+        let text = "---\n# Source: a.yaml\nmetadata:\n  annotations:\n    helm.sh/resource-policy: keep\n  labels:\n    \
+                    helm.sh/chart: a-1\n    app.kubernetes.io/managed-by: Helm\n    a: b\n";
+        assert_eq!(without_helm(text), "---\nmetadata:\n  labels:\n    a: b\n");
+    }
+
+    #[test]
+    fn an_object_is_there_once() {
+        let object = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a";
+        assert!(well_formed(&format!("---\n{object}\n")).is_ok());
+        let error = well_formed(&format!("---\n{object}\n---\n{object}\n")).unwrap_err();
+        assert_eq!(error.to_string(), "twice: v1 Pod  a");
+        assert!(well_formed("---\nkind: Pod\n").is_err());
+    }
+}
