@@ -15,7 +15,7 @@ use kube::{
 use serde_json::json;
 
 use super::{
-    apply::{Wanted, apply},
+    apply::{Wanted, apply, create_once},
     context::Context,
     error::{Error, code},
     owned_fields::FIELD_MANAGER,
@@ -315,14 +315,20 @@ async fn create(
             .iter()
             .any(|(one, step)| *step == Step::Create && *one.name == *pod.key.name)
     };
-    for object in plan.others.iter().chain(plan.pods.iter().filter(wanted)) {
-        match apply(&cx.client, &cx.children, object, owner).await {
-            Err(error) if error.is_transient() => return Err(error),
-            Err(error) => return Ok(Some(error.to_string())),
-            Ok(_) => {}
+    let made = async {
+        for object in &plan.others {
+            apply(&cx.client, &cx.children, object, owner).await?;
         }
+        for pod in plan.pods.iter().filter(wanted) {
+            create_once(&cx.client, pod, owner).await?;
+        }
+        Ok::<(), Error>(())
+    };
+    match made.await {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_transient() => Err(error),
+        Err(error) => Ok(Some(error.to_string())),
     }
-    Ok(None)
 }
 
 /// Lets the kubelet stop a pod with its grace period and keep it.
