@@ -9,6 +9,8 @@ use crate::diagnostic::{Diagnostics, FieldPath, Message};
 
 /// What the names of our annotations begin with.
 pub const ANNOTATION_PREFIX: &str = "ecs-operator.dev/";
+/// The annotation of a pod that names the containers whose exit is the end of its task, where others run beside them.
+pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
 /// The longest time that a setting can ask for, in seconds.
 pub const LONGEST_SECONDS: u32 = 3600;
 

@@ -21,7 +21,7 @@ const OF_NO_OBJECT: &str = "1";
 
 /// An object that should be there.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub(super) struct Wanted {
     /// Its name.
     pub key: Key,
     /// Whether other services and tasks may want the same.
@@ -35,7 +35,7 @@ impl Wanted {
     /// # Errors
     ///
     /// When it is of a kind that the operator does not know.
-    pub fn new(object: &Object) -> Result<Self, Error> {
+    pub(super) fn new(object: &Object) -> Result<Self, Error> {
         let body = serde_json::to_value(object)?;
         let member = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
         let (api_version, kind) = (member("apiVersion"), member("kind"));
@@ -92,7 +92,7 @@ fn api(client: &Client, key: &Key) -> Api<Child> {
 /// # Errors
 ///
 /// When a request fails, or the object was made by someone else.
-pub async fn apply(
+pub(super) async fn apply(
     client: &Client,
     children: &Children,
     wanted: &Wanted,
@@ -156,7 +156,7 @@ async fn create(
 /// # Errors
 ///
 /// When the request fails, or the object was made by someone else.
-pub async fn create_once(
+pub(super) async fn create_once(
     client: &Client,
     wanted: &Wanted,
     owner: &OwnerReference,
@@ -228,7 +228,7 @@ async fn patch(
 /// # Errors
 ///
 /// When a request fails; an object that is gone already is none.
-pub async fn release(
+pub(super) async fn release(
     client: &Client,
     key: &Key,
     known: &Known,

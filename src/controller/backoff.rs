@@ -10,11 +10,11 @@ use std::{
 /// The wait after a first failure; each further one doubles it.
 const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// How often each object has failed in a row.
 #[derive(Default)]
-pub struct Backoff {
+pub(super) struct Backoff {
     failures: Mutex<HashMap<String, u32>>,
     random: RandomState,
 }
@@ -23,7 +23,7 @@ impl Backoff {
     /// Records a failure and tells how long to wait: twice as long as last time, less up to a half at random, so that
     /// what failed together is not tried together.
     #[must_use]
-    pub fn failed(&self, uid: &str) -> Duration {
+    pub(super) fn failed(&self, uid: &str) -> Duration {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let count = failures.entry(uid.to_owned()).or_default();
         *count = count.saturating_add(1);
@@ -34,7 +34,7 @@ impl Backoff {
     }
 
     /// Forgets the failures of an object that succeeded, or is gone.
-    pub fn succeeded(&self, uid: &str) {
+    pub(super) fn succeeded(&self, uid: &str) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.remove(uid);
     }

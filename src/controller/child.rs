@@ -11,7 +11,7 @@ use super::{child_kind::ChildKind, owned_fields::digest_of_live};
 
 /// A live object with all but its identity and its state left out. Reading one cannot fail.
 #[derive(Clone, Debug)]
-pub struct Child {
+pub(super) struct Child {
     meta: ObjectMeta,
     /// The digest of what we own of it.
     pub digest: u64,
@@ -21,7 +21,7 @@ pub struct Child {
 
 /// How far a Deployment or DaemonSet is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WorkloadState {
+pub(super) struct WorkloadState {
     /// The generation of the object.
     pub generation: i64,
     /// The generation that the numbers speak of.
@@ -41,7 +41,7 @@ pub struct WorkloadState {
 impl WorkloadState {
     /// Whether the wanted pods run, and no others.
     #[must_use]
-    pub const fn is_steady(&self) -> bool {
+    pub(super) const fn is_steady(&self) -> bool {
         self.observed_generation >= self.generation
             && self.updated == self.desired
             && self.total == self.desired
@@ -52,7 +52,7 @@ impl WorkloadState {
 impl Child {
     /// What the caches need of a live object.
     #[must_use]
-    pub fn of(object: &Value) -> Self {
+    pub(super) fn of(object: &Value) -> Self {
         let meta = object.get("metadata");
         let text = |name: &str| Some(meta?.get(name)?.as_str()?.to_owned());
         let deletion = meta.and_then(|meta| meta.get("deletionTimestamp"));
@@ -76,7 +76,7 @@ impl Child {
     }
 
     /// Whom it belongs to.
-    pub fn owners(&self) -> &[OwnerReference] {
+    pub(super) fn owners(&self) -> &[OwnerReference] {
         self.meta.owner_references.as_deref().unwrap_or_default()
     }
 }

@@ -6,7 +6,7 @@ use crate::settings::Addon;
 
 /// A kind of object that a translation may yield, and where the API serves it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChildKind {
+pub(super) struct ChildKind {
     /// The API group; empty for the core group.
     pub group: &'static str,
     /// The version that we write.
@@ -30,28 +30,19 @@ impl fmt::Display for ChildKind {
 impl ChildKind {
     /// The kind of an object with these two members; `None` for kinds that no translation yields.
     #[must_use]
-    pub fn of(api_version: &str, kind: &str) -> Option<&'static Self> {
+    pub(super) fn of(api_version: &str, kind: &str) -> Option<&'static Self> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         ALL.iter()
             .chain([&POD])
             .find(|known| known.kind == kind && known.group == group && known.version == version)
     }
-
-    /// The member `apiVersion` of its objects.
-    #[must_use]
-    pub fn api_version(&self) -> String {
-        match self.group {
-            "" => self.version.to_owned(),
-            group => format!("{group}/{}", self.version),
-        }
-    }
 }
 
 /// The pods of stand-alone tasks. Those have a cache of their own, because each is made once and then only watched.
-pub static POD: ChildKind = core("Pod", "pods");
+pub(super) static POD: ChildKind = core("Pod", "pods");
 
 /// Every other kind that a translation yields.
-pub static ALL: &[ChildKind] = &[
+pub(super) static ALL: &[ChildKind] = &[
     core("ServiceAccount", "serviceaccounts"),
     core("PersistentVolumeClaim", "persistentvolumeclaims"),
     core("Secret", "secrets"),
@@ -139,7 +130,7 @@ pub static ALL: &[ChildKind] = &[
 
 /// The add-ons, and the API group by which each is recognized
 /// (<https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>).
-pub const ADDON_GROUPS: &[(Addon, &str)] = &[
+pub(super) const ADDON_GROUPS: &[(Addon, &str)] = &[
     (Addon::AwsLoadBalancerController, "elbv2.k8s.aws"),
     (Addon::EksAutoMode, "eks.amazonaws.com"),
     (Addon::ExternalSecrets, "external-secrets.io"),
@@ -195,9 +186,8 @@ mod tests {
     fn a_kind_is_found_by_what_its_objects_say() {
         let deployment = ChildKind::of("apps/v1", "Deployment").expect("it is known");
         assert_eq!(deployment.plural, "deployments");
-        assert_eq!(deployment.api_version(), "apps/v1");
         let secret = ChildKind::of("v1", "Secret").expect("it is known");
-        assert_eq!(secret.api_version(), "v1");
+        assert_eq!(secret.group, "");
         assert_eq!(ChildKind::of("v1", "Node"), None);
         assert_eq!(ChildKind::of("apps/v2", "Deployment"), None);
     }

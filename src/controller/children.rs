@@ -15,7 +15,7 @@ use super::{
 
 /// The name of a child.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub(super) struct Key {
     /// Its kind.
     pub kind: &'static ChildKind,
     /// Its namespace; empty for kinds that are not in namespaces.
@@ -27,7 +27,7 @@ pub struct Key {
 impl Key {
     /// The name of a live child.
     #[must_use]
-    pub fn of(kind: &'static ChildKind, child: &Child) -> Self {
+    pub(super) fn of(kind: &'static ChildKind, child: &Child) -> Self {
         Self {
             kind,
             namespace: child.meta().namespace.as_deref().unwrap_or_default().into(),
@@ -38,7 +38,7 @@ impl Key {
 
 /// What is known of a live child.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub(super) struct Known {
     /// Its identity.
     pub uid: Box<str>,
     /// Its version, to tell what is newer.
@@ -71,14 +71,8 @@ impl Known {
 
     /// Whether it is what an object with this digest becomes when it is applied.
     #[must_use]
-    pub fn is(&self, wanted: u64) -> bool {
+    pub(super) fn is(&self, wanted: u64) -> bool {
         self.digest == wanted || self.applied == Some(wanted)
-    }
-
-    /// Whether this is one of its owners.
-    #[must_use]
-    pub fn belongs_to(&self, uid: &str) -> bool {
-        self.owners.iter().any(|owner| owner.uid == uid)
     }
 }
 
@@ -99,7 +93,7 @@ struct Index {
 
 /// The cache. It is written by watches and by the answers to our own writes; whichever is newer counts.
 #[derive(Default)]
-pub struct Children {
+pub(super) struct Children {
     index: Mutex<Index>,
 }
 
@@ -111,13 +105,13 @@ impl Children {
 
     /// What is known of a child.
     #[must_use]
-    pub fn get(&self, key: &Key) -> Option<Known> {
+    pub(super) fn get(&self, key: &Key) -> Option<Known> {
         self.index().known.get(key).cloned()
     }
 
     /// The children of an owner, in the order of kind and name.
     #[must_use]
-    pub fn of_owner(&self, uid: &str) -> Vec<(Arc<Key>, Known)> {
+    pub(super) fn of_owner(&self, uid: &str) -> Vec<(Arc<Key>, Known)> {
         let index = self.index();
         let keys = index.by_owner.get(uid).into_iter().flatten();
         keys.filter_map(|key| Some((key.clone(), index.known.get(key)?.clone())))
@@ -126,18 +120,18 @@ impl Children {
 
     /// How many children there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.index().known.len()
     }
 
     /// Records a live child that a watch has told. Returns those whom a change concerns: its owners, before and after;
     /// nobody if this was known already.
-    pub fn observe(&self, kind: &'static ChildKind, child: &Child) -> Vec<OwnerReference> {
+    pub(super) fn observe(&self, kind: &'static ChildKind, child: &Child) -> Vec<OwnerReference> {
         self.record(kind, child, None)
     }
 
     /// Records the answer to a write of ours, in which an object with the digest `wanted` was applied.
-    pub fn applied(&self, kind: &'static ChildKind, child: &Child, wanted: u64) {
+    pub(super) fn applied(&self, kind: &'static ChildKind, child: &Child, wanted: u64) {
         self.record(kind, child, Some(wanted));
     }
 
@@ -175,7 +169,7 @@ impl Children {
     }
 
     /// Forgets a child that is gone. Returns those whom this concerns.
-    pub fn forget(&self, kind: &'static ChildKind, child: &Child) -> Vec<OwnerReference> {
+    pub(super) fn forget(&self, kind: &'static ChildKind, child: &Child) -> Vec<OwnerReference> {
         let key = Key::of(kind, child);
         let mut index = self.index();
         let is_it = |known: &Known| Some(&*known.uid) == child.meta().uid.as_deref();
@@ -190,7 +184,7 @@ impl Children {
 
     /// Forgets the children of a kind and a namespace (`None`: of all) that a new list does not have. Returns those
     /// whom this concerns. One that was made after the list was taken is learned again from the watch that follows.
-    pub fn keep_only(
+    pub(super) fn keep_only(
         &self,
         kind: &'static ChildKind,
         namespace: Option<&str>,

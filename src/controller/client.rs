@@ -16,7 +16,7 @@ use crate::server::Metrics;
 /// # Errors
 ///
 /// When the configuration has certificates or credentials that cannot be used.
-pub fn client(config: Config, metrics: Metrics) -> Result<Client, kube::Error> {
+pub(super) fn client(config: Config, metrics: Metrics) -> Result<Client, kube::Error> {
     Ok(ClientBuilder::try_from(config)?
         .with_layer(&CountLayer(metrics))
         .build())

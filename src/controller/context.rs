@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// What all reconciles share.
-pub struct Context {
+pub(super) struct Context {
     /// The API server.
     pub client: Client,
     /// What was configured, and what was found out about the cluster.
@@ -64,7 +64,7 @@ pub struct Context {
 
 impl Context {
     /// Has those reconciled that use a task definition, because its revisions have changed.
-    pub fn revised(&self, namespace: &str, task_definition: &str) {
+    pub(super) fn revised(&self, namespace: &str, task_definition: &str) {
         for service in self.users.of(namespace, task_definition) {
             self.queue
                 .service(ObjectRef::new(&service).within(namespace));
@@ -76,7 +76,7 @@ impl Context {
 
     /// The settings for objects of a namespace.
     #[must_use]
-    pub fn settings(&self, namespace: &str) -> Settings {
+    pub(super) fn settings(&self, namespace: &str) -> Settings {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
         Settings {
             namespace: namespace.to_owned(),
@@ -86,7 +86,7 @@ impl Context {
 }
 
 /// The caches of the custom resources.
-pub struct Resources {
+pub(super) struct Resources {
     /// All services.
     pub services: Store<EcsService>,
     /// All tasks.
@@ -96,7 +96,7 @@ pub struct Resources {
 }
 
 /// Where reconciles are asked for. Before this replica leads, nothing is.
-pub struct Queue {
+pub(super) struct Queue {
     leading: AtomicBool,
     services: Line<EcsService>,
     tasks: Line<EcsTask>,
@@ -142,7 +142,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Queue {
     /// A queue for a replica that does not lead yet.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         services: UnboundedSender<ObjectRef<EcsService>>,
         tasks: UnboundedSender<ObjectRef<EcsTask>>,
         task_definitions: UnboundedSender<ObjectRef<EcsTaskDefinition>>,
@@ -156,19 +156,19 @@ impl Queue {
     }
 
     /// From now on this replica leads: everything is reconciled once, then what changes.
-    pub fn lead(&self, resources: &Resources) {
+    pub(super) fn lead(&self, resources: &Resources) {
         self.leading.store(true, Ordering::SeqCst);
         self.everything(resources);
     }
 
     /// Whether this replica leads.
     #[must_use]
-    pub fn is_leading(&self) -> bool {
+    pub(super) fn is_leading(&self) -> bool {
         self.leading.load(Ordering::SeqCst)
     }
 
     /// Asks for the reconcile of everything.
-    pub fn everything(&self, resources: &Resources) {
+    pub(super) fn everything(&self, resources: &Resources) {
         for task_definition in resources.task_definitions.state() {
             self.task_definition(ObjectRef::from_obj(&*task_definition));
         }
@@ -181,51 +181,51 @@ impl Queue {
     }
 
     /// Asks for the reconcile of a service.
-    pub fn service(&self, service: ObjectRef<EcsService>) {
+    pub(super) fn service(&self, service: ObjectRef<EcsService>) {
         if self.is_leading() {
             self.services.push(service);
         }
     }
 
     /// Asks for the reconcile of a task.
-    pub fn task(&self, task: ObjectRef<EcsTask>) {
+    pub(super) fn task(&self, task: ObjectRef<EcsTask>) {
         if self.is_leading() {
             self.tasks.push(task);
         }
     }
 
     /// Asks for the reconcile of a task definition.
-    pub fn task_definition(&self, task_definition: ObjectRef<EcsTaskDefinition>) {
+    pub(super) fn task_definition(&self, task_definition: ObjectRef<EcsTaskDefinition>) {
         if self.is_leading() {
             self.task_definitions.push(task_definition);
         }
     }
 
     /// Takes a service out of the queue, because its reconcile begins.
-    pub fn begin_service(&self, service: &EcsService) {
+    pub(super) fn begin_service(&self, service: &EcsService) {
         self.services.begin(service);
     }
 
     /// Takes a task out of the queue, because its reconcile begins.
-    pub fn begin_task(&self, task: &EcsTask) {
+    pub(super) fn begin_task(&self, task: &EcsTask) {
         self.tasks.begin(task);
     }
 
     /// Takes a task definition out of the queue, because its reconcile begins.
-    pub fn begin_task_definition(&self, task_definition: &EcsTaskDefinition) {
+    pub(super) fn begin_task_definition(&self, task_definition: &EcsTaskDefinition) {
         self.task_definitions.begin(task_definition);
     }
 
     /// How many objects wait.
     #[must_use]
-    pub fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         self.services.len() + self.tasks.len() + self.task_definitions.len()
     }
 }
 
 /// Who uses which task definition, so that a new revision reaches those that follow it.
 #[derive(Default)]
-pub struct Users {
+pub(super) struct Users {
     maps: Mutex<UserMaps>,
 }
 
@@ -239,7 +239,7 @@ struct UserMaps {
 
 impl Users {
     /// Records that a service uses a task definition, and no other.
-    pub fn uses(&self, namespace: &str, service: &str, task_definition: &str) {
+    pub(super) fn uses(&self, namespace: &str, service: &str, task_definition: &str) {
         let mut maps = lock(&self.maps);
         let key = (namespace.to_owned(), service.to_owned());
         let before = maps.task_definition.insert(key, task_definition.to_owned());
@@ -257,7 +257,7 @@ impl Users {
     }
 
     /// Forgets a service that is gone.
-    pub fn forget(&self, namespace: &str, service: &str) {
+    pub(super) fn forget(&self, namespace: &str, service: &str) {
         let mut maps = lock(&self.maps);
         let key = (namespace.to_owned(), service.to_owned());
         if let Some(before) = maps.task_definition.remove(&key) {
@@ -267,7 +267,7 @@ impl Users {
 
     /// The services that use a task definition.
     #[must_use]
-    pub fn of(&self, namespace: &str, task_definition: &str) -> BTreeSet<String> {
+    pub(super) fn of(&self, namespace: &str, task_definition: &str) -> BTreeSet<String> {
         let key = (namespace.to_owned(), task_definition.to_owned());
         lock(&self.maps)
             .services
@@ -290,7 +290,7 @@ impl UserMaps {
 }
 
 /// What was reported, until the watch tells it back: a reconcile in between would report it again.
-pub struct Reported<S> {
+pub(super) struct Reported<S> {
     by_uid: Mutex<HashMap<String, (u64, S)>>,
 }
 
@@ -304,7 +304,7 @@ impl<S> Default for Reported<S> {
 
 impl<S: Clone> Reported<S> {
     /// The newest status of an object of which a cache has `status`.
-    pub fn latest<K: Resource>(&self, object: &K, status: &S) -> S {
+    pub(super) fn latest<K: Resource>(&self, object: &K, status: &S) -> S {
         let uid = object.meta().uid.as_deref().unwrap_or_default();
         let mut by_uid = lock(&self.by_uid);
         match by_uid.get(uid) {
@@ -318,14 +318,14 @@ impl<S: Clone> Reported<S> {
     }
 
     /// Records what a write answered.
-    pub fn record<K: Resource>(&self, written: &K, status: S) {
+    pub(super) fn record<K: Resource>(&self, written: &K, status: S) {
         if let Some(uid) = written.uid() {
             lock(&self.by_uid).insert(uid, (resource_version(written), status));
         }
     }
 
     /// Forgets an object that is gone.
-    pub fn forget<K: Resource>(&self, object: &K) {
+    pub(super) fn forget<K: Resource>(&self, object: &K) {
         if let Some(uid) = &object.meta().uid {
             lock(&self.by_uid).remove(uid);
         }

@@ -9,7 +9,7 @@ use crate::settings::{Addon, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR};
 
 /// What the cluster has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cluster {
+pub(super) struct Cluster {
     /// Its add-ons.
     pub addons: BTreeSet<Addon>,
     /// The API groups and their versions that it serves.
@@ -22,7 +22,7 @@ impl Cluster {
     /// # Errors
     ///
     /// When the request fails.
-    pub async fn discover(client: &Client) -> Result<Self, kube::Error> {
+    pub(super) async fn discover(client: &Client) -> Result<Self, kube::Error> {
         let groups = client.list_api_groups().await?.groups;
         let served = groups.iter().flat_map(|group| {
             let versions = group.versions.iter();
@@ -41,7 +41,7 @@ impl Cluster {
 
     /// The kinds that may be made in it.
     #[must_use]
-    pub fn kinds(&self) -> Vec<&'static ChildKind> {
+    pub(super) fn kinds(&self) -> Vec<&'static ChildKind> {
         let is_served = |kind: &&ChildKind| {
             kind.built_in
                 || self
@@ -57,7 +57,7 @@ impl Cluster {
 /// # Errors
 ///
 /// When the request fails.
-pub async fn kubernetes_minor(client: &Client) -> Result<u32, kube::Error> {
+pub(super) async fn kubernetes_minor(client: &Client) -> Result<u32, kube::Error> {
     let version = client.apiserver_version().await?;
     // Some clusters say `36+`.
     let digits: String = version

@@ -4,7 +4,7 @@ use super::children::Key;
 
 /// What went wrong between the operator and the API server.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(super) enum Error {
     /// A request failed.
     #[error("cannot {verb} {kind} {name}: {source}")]
     Api {
@@ -37,7 +37,7 @@ pub enum Error {
 
 impl Error {
     /// The failure of a request about a child.
-    pub fn api(verb: &'static str, key: &Key) -> impl FnOnce(kube::Error) -> Self {
+    pub(super) fn api(verb: &'static str, key: &Key) -> impl FnOnce(kube::Error) -> Self {
         let (kind, name) = (key.kind.to_string(), key.name.to_string());
         move |source| Self::Api {
             verb,
@@ -48,7 +48,7 @@ impl Error {
     }
 
     /// The failure of a request about a custom resource.
-    pub fn resource<K: kube::Resource<DynamicType = ()>>(
+    pub(super) fn resource<K: kube::Resource<DynamicType = ()>>(
         verb: &'static str,
         object: &K,
     ) -> impl FnOnce(kube::Error) -> Self {
@@ -64,7 +64,7 @@ impl Error {
 
     /// The status that the API server answered with, if it did.
     #[must_use]
-    pub fn code(&self) -> Option<u16> {
+    pub(super) fn code(&self) -> Option<u16> {
         match self {
             Self::Api { source, .. } => code(source),
             _ => None,
@@ -73,7 +73,7 @@ impl Error {
 
     /// Whether trying again soon may help: the API server was busy, or someone else was faster.
     #[must_use]
-    pub fn is_transient(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Api { .. } => self
                 .code()
@@ -84,7 +84,7 @@ impl Error {
 
     /// The reason of a condition, and the label of a metric.
     #[must_use]
-    pub fn reason(&self) -> &'static str {
+    pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Api { .. } => match self.code() {
                 Some(403) => "Forbidden",
@@ -104,7 +104,7 @@ impl Error {
 
 /// The status code of an answer.
 #[must_use]
-pub fn code(error: &kube::Error) -> Option<u16> {
+pub(super) fn code(error: &kube::Error) -> Option<u16> {
     match error {
         kube::Error::Api(status) => Some(status.code),
         _ => None,

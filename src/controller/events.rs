@@ -11,14 +11,14 @@ use kube::{
 const LONGEST_NOTE: usize = 1024;
 
 /// Publishes events. One that cannot be published is only logged: it must not hold up what it tells of.
-pub struct Events {
+pub(super) struct Events {
     recorder: Recorder,
 }
 
 impl Events {
     /// Events of this replica.
     #[must_use]
-    pub fn new(client: Client, instance: Option<String>) -> Self {
+    pub(super) fn new(client: Client, instance: Option<String>) -> Self {
         let reporter = Reporter {
             controller: "ecs-operator.dev/ecs-operator".to_owned(),
             instance,
@@ -29,7 +29,7 @@ impl Events {
     }
 
     /// Tells something that went as it should.
-    pub async fn normal<K: Resource<DynamicType = ()>>(
+    pub(super) async fn normal<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
         reason: &str,
@@ -40,7 +40,7 @@ impl Events {
     }
 
     /// Tells something that somebody should look at.
-    pub async fn warning<K: Resource<DynamicType = ()>>(
+    pub(super) async fn warning<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
         reason: &str,

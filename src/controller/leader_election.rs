@@ -21,7 +21,7 @@ const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(2);
 
 /// A replica that wants to lead.
-pub struct Candidate {
+pub(super) struct Candidate {
     api: Api<Lease>,
     name: String,
     identity: String,
@@ -49,7 +49,7 @@ impl fmt::Display for Refusal {
 impl Candidate {
     /// A replica that wants to lead under its own name.
     #[must_use]
-    pub fn new(client: Client, namespace: &str, name: String, identity: String) -> Self {
+    pub(super) fn new(client: Client, namespace: &str, name: String, identity: String) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
             name,
@@ -59,7 +59,7 @@ impl Candidate {
     }
 
     /// Waits until this replica leads.
-    pub async fn acquire(&mut self) {
+    pub(super) async fn acquire(&mut self) {
         while let Err(refusal) = self.attempt().await {
             match refusal {
                 Refusal::Held => tracing::debug!("another replica leads"),
@@ -71,7 +71,7 @@ impl Candidate {
     }
 
     /// Renews the lease until that has failed for too long, or another replica has it.
-    pub async fn keep(&mut self) {
+    pub(super) async fn keep(&mut self) {
         let mut renewed = Instant::now();
         loop {
             sleep(RETRY).await;
@@ -94,7 +94,7 @@ impl Candidate {
     }
 
     /// Gives the lease back, so that another replica need not wait until it ends.
-    pub async fn release(&self) {
+    pub(super) async fn release(&self) {
         let released = async {
             let Some(mut lease) = self.api.get_opt(&self.name).await? else {
                 return Ok(());

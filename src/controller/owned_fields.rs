@@ -11,17 +11,17 @@ use foldhash::quality::FixedState;
 use serde_json::{Map, Value};
 
 /// The name under which everything is applied.
-pub const FIELD_MANAGER: &str = "ecs-operator";
+pub(super) const FIELD_MANAGER: &str = "ecs-operator";
 
 /// The digest of what we own of a live object; of nothing if we never applied it.
 #[must_use]
-pub fn digest_of_live(object: &Value) -> u64 {
+pub(super) fn digest_of_live(object: &Value) -> u64 {
     digest(&owned(object))
 }
 
 /// The digest of an object that is to be applied: the same as that of the live object, once it is.
 #[must_use]
-pub fn digest_of_wanted(object: &Value) -> u64 {
+pub(super) fn digest_of_wanted(object: &Value) -> u64 {
     let mut body = object.as_object().cloned().unwrap_or_default();
     body.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind"));
     if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
@@ -51,39 +51,37 @@ fn owned(object: &Value) -> Value {
         })
     });
     let fields = ours.and_then(|entry| entry.get("fieldsV1")?.as_object());
-    fields
-        .and_then(|fields| select(object, fields))
-        .unwrap_or(Value::Null)
+    fields.map_or(Value::Null, |fields| select(object, fields))
 }
 
 /// The part of `value` that a set of fields names; an empty set names all of it.
-fn select(value: &Value, fields: &Map<String, Value>) -> Option<Value> {
+fn select(value: &Value, fields: &Map<String, Value>) -> Value {
     if fields.keys().all(|key| key == ".") && !fields.contains_key(".") {
-        return Some(value.clone());
+        return value.clone();
     }
     match value {
-        Value::Object(members) => Some(Value::Object(
+        Value::Object(members) => Value::Object(
             fields
                 .iter()
                 .filter_map(|(key, inner)| {
                     let name = key.strip_prefix("f:")?;
-                    let part = select(members.get(name)?, inner.as_object()?)?;
+                    let part = select(members.get(name)?, inner.as_object()?);
                     Some((name.to_owned(), part))
                 })
                 .collect(),
-        )),
-        Value::Array(elements) => Some(Value::Array(
+        ),
+        Value::Array(elements) => Value::Array(
             elements
                 .iter()
                 .enumerate()
                 .filter_map(|(index, element)| {
                     let inner = fields.iter().find(|(key, _)| names(key, index, element));
-                    select(element, inner?.1.as_object()?)
+                    Some(select(element, inner?.1.as_object()?))
                 })
                 .collect(),
-        )),
+        ),
         // A scalar with a set of fields has changed its type.
-        scalar => Some(scalar.clone()),
+        scalar => scalar.clone(),
     }
 }
 

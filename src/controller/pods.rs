@@ -14,7 +14,7 @@ use crate::{
 
 /// Whose pod it is, by the pod's own labels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Owner {
+pub(super) enum Owner {
     /// A service, by namespace and name.
     Service(String, String),
     /// A task, by namespace and name.
@@ -25,7 +25,7 @@ type ByName = BTreeMap<String, Arc<PodState>>;
 
 /// The cache of pods.
 #[derive(Default)]
-pub struct Pods {
+pub(super) struct Pods {
     by_owner: Mutex<HashMap<Owner, ByName>>,
 }
 
@@ -36,7 +36,7 @@ impl Pods {
 
     /// The pods of an owner.
     #[must_use]
-    pub fn of(&self, owner: &Owner) -> Vec<Arc<PodState>> {
+    pub(super) fn of(&self, owner: &Owner) -> Vec<Arc<PodState>> {
         let by_owner = self.by_owner();
         by_owner
             .get(owner)
@@ -47,7 +47,7 @@ impl Pods {
     }
 
     /// Records a pod. Returns its owner if something about it is new.
-    pub fn observe(&self, pod: &Pod) -> Option<Owner> {
+    pub(super) fn observe(&self, pod: &Pod) -> Option<Owner> {
         let owner = owner(pod)?;
         let state = PodState::of(pod);
         let mut by_owner = self.by_owner();
@@ -61,7 +61,7 @@ impl Pods {
     }
 
     /// Forgets a pod. Returns its owner if it was known.
-    pub fn forget(&self, pod: &Pod) -> Option<Owner> {
+    pub(super) fn forget(&self, pod: &Pod) -> Option<Owner> {
         let owner = owner(pod)?;
         let mut by_owner = self.by_owner();
         let pods = by_owner.get_mut(&owner)?;
@@ -78,7 +78,7 @@ impl Pods {
     }
 
     /// Forgets all pods of a namespace (`None`: of all), before a new list is read. Returns their owners.
-    pub fn clear(&self, namespace: Option<&str>) -> Vec<Owner> {
+    pub(super) fn clear(&self, namespace: Option<&str>) -> Vec<Owner> {
         let mut by_owner = self.by_owner();
         let is_there = |owner: &Owner| match owner {
             Owner::Service(of, _) | Owner::Task(of, _) => namespace.is_none_or(|name| name == of),

@@ -1,5 +1,6 @@
 //! Why an object is not accepted, as its condition tells it.
 
+use super::error::Error;
 use crate::{
     crd::WarningStatus,
     diagnostic::{Diagnostics, Severity, Subject},
@@ -7,7 +8,7 @@ use crate::{
 
 /// Why a spec cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(super) struct Refusal {
     /// The reason of the first error.
     pub reason: String,
     /// All errors, one a line.
@@ -17,16 +18,22 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal for one reason.
     #[must_use]
-    pub fn new(reason: &str, message: &str) -> Self {
+    pub(super) fn new(reason: &str, message: &str) -> Self {
         Self {
             reason: reason.to_owned(),
             message: message.to_owned(),
         }
     }
 
+    /// A defect of this program.
+    #[must_use]
+    pub(super) fn internal(error: &Error) -> Self {
+        Self::new(error.reason(), &error.to_string())
+    }
+
     /// The name in the spec is not that of the object.
     #[must_use]
-    pub fn name_differs(member: &str, own: &str, expected: &str) -> Self {
+    pub(super) fn name_differs(member: &str, own: &str, expected: &str) -> Self {
         let message = format!(
             "{member} is {own:?}, so the object must be named {expected:?}: rename it, or leave {member} out"
         );
@@ -35,7 +42,7 @@ impl Refusal {
 
     /// The warnings among findings, as a status lists them.
     #[must_use]
-    pub fn warnings(findings: Diagnostics) -> Vec<WarningStatus> {
+    pub(super) fn warnings(findings: Diagnostics) -> Vec<WarningStatus> {
         let findings = findings.into_sorted();
         let warnings = findings
             .iter()
@@ -52,7 +59,7 @@ impl Refusal {
 
 /// The refusal that tells all errors among findings.
 #[must_use]
-pub fn refused(findings: Diagnostics) -> Refusal {
+pub(super) fn refused(findings: Diagnostics) -> Refusal {
     let findings = findings.into_sorted();
     let errors: Vec<_> = findings
         .iter()

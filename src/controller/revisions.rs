@@ -10,21 +10,21 @@ use k8s_openapi::api::apps::v1::ControllerRevision;
 use crate::crd::Spec;
 
 /// The label of a revision that names its EcsTaskDefinition.
-pub const TASK_DEFINITION: &str = "ecs-operator.dev/task-definition";
+pub(super) const TASK_DEFINITION: &str = "ecs-operator.dev/task-definition";
 
 /// The revisions of one task definition by their numbers.
-pub type Numbered = BTreeMap<u64, Arc<Spec>>;
+pub(super) type Numbered = BTreeMap<u64, Arc<Spec>>;
 
 /// The cache of revisions, by namespace and name of the task definition.
 #[derive(Default)]
-pub struct Revisions {
+pub(super) struct Revisions {
     by_name: Mutex<HashMap<(String, String), Numbered>>,
 }
 
 /// The name of the object that holds a revision. A dot, which no name of a task definition has, so that a revision is
 /// never taken for one of a DaemonSet.
 #[must_use]
-pub fn name_of(task_definition: &str, revision: u64) -> String {
+pub(super) fn name_of(task_definition: &str, revision: u64) -> String {
     format!("{task_definition}.{revision}")
 }
 
@@ -35,13 +35,13 @@ impl Revisions {
 
     /// The revisions of a task definition; none if there is no such task definition.
     #[must_use]
-    pub fn of(&self, namespace: &str, task_definition: &str) -> Numbered {
+    pub(super) fn of(&self, namespace: &str, task_definition: &str) -> Numbered {
         let key = (namespace.to_owned(), task_definition.to_owned());
         self.by_name().get(&key).cloned().unwrap_or_default()
     }
 
     /// Records a revision. Returns the namespace and name of its task definition if this was not known.
-    pub fn observe(&self, revision: &ControllerRevision) -> Option<(String, String)> {
+    pub(super) fn observe(&self, revision: &ControllerRevision) -> Option<(String, String)> {
         let (key, number) = place(revision)?;
         let data = revision.data.as_ref()?.0.clone();
         let mut by_name = self.by_name();
@@ -55,7 +55,7 @@ impl Revisions {
     }
 
     /// Forgets a revision. Returns the namespace and name of its task definition if it was known.
-    pub fn forget(&self, revision: &ControllerRevision) -> Option<(String, String)> {
+    pub(super) fn forget(&self, revision: &ControllerRevision) -> Option<(String, String)> {
         let (key, number) = place(revision)?;
         let mut by_name = self.by_name();
         let numbered = by_name.get_mut(&key)?;
@@ -67,7 +67,7 @@ impl Revisions {
     }
 
     /// Forgets everything in a namespace (`None`: everywhere), before a new list is read.
-    pub fn clear(&self, namespace: Option<&str>) {
+    pub(super) fn clear(&self, namespace: Option<&str>) {
         self.by_name()
             .retain(|(of, _), _| namespace.is_some_and(|namespace| namespace != of));
     }

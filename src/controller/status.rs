@@ -24,7 +24,7 @@ const LONGEST_MESSAGE: usize = 32_768;
 /// # Errors
 ///
 /// When the request fails.
-pub async fn report<K, S>(
+pub(super) async fn report<K, S>(
     client: &Client,
     object: &K,
     reported: &S,
@@ -79,7 +79,7 @@ fn merge_patch(from: &Value, to: &Value) -> Option<Value> {
 
 /// One aspect of the state of an object, as it is to be reported.
 #[derive(Clone, Debug)]
-pub struct Aspect {
+pub(super) struct Aspect {
     /// The type of the condition.
     pub type_: &'static str,
     /// Whether it holds; `None` if that is unknown.
@@ -92,7 +92,7 @@ pub struct Aspect {
 
 /// The conditions that tell these aspects of a generation. The time of a condition changes with its status only.
 #[must_use]
-pub fn conditions(
+pub(super) fn conditions(
     aspects: Vec<Aspect>,
     before: &[Condition],
     generation: Option<i64>,
@@ -107,9 +107,10 @@ pub fn conditions(
         let since = before
             .iter()
             .find(|condition| condition.type_ == aspect.type_ && condition.status == status)
-            .map_or(Time(whole_seconds(now)), |condition| {
-                condition.last_transition_time.clone()
-            });
+            .map_or_else(
+                || Time(whole_seconds(now)),
+                |condition| condition.last_transition_time.clone(),
+            );
         Condition {
             type_: aspect.type_.to_owned(),
             status: status.to_owned(),
@@ -124,7 +125,7 @@ pub fn conditions(
 
 /// The API keeps whole seconds.
 #[must_use]
-pub fn whole_seconds(time: Timestamp) -> Timestamp {
+pub(super) fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 

@@ -15,6 +15,7 @@ use kube::{
 
 use super::{
     context::Context,
+    definition::{parse, settings},
     error::{Error, code},
     refusal::{Refusal, refused},
     revisions::{Numbered, TASK_DEFINITION, name_of},
@@ -23,21 +24,21 @@ use super::{
 use crate::{
     crd::{ACCEPTED, EcsTaskDefinition, TaskDefinitionStatus},
     decide::revision::{HISTORY_LIMIT, next, superfluous},
-    diagnostic::{Diagnostics, FieldPath, Subject},
+    diagnostic::{Diagnostics, Subject},
     ecs,
     translate::{WORKLOAD_LENGTH, kname},
     validate::{TaskDefinitionInput, TaskDefinitionReference, check_task_definition},
 };
 
 /// The kind in metrics.
-pub const KIND: &str = "EcsTaskDefinition";
+pub(super) const KIND: &str = "EcsTaskDefinition";
 
 /// Makes a revision of the spec if the newest one is not it.
 ///
 /// # Errors
 ///
 /// When a request fails.
-pub async fn reconcile(
+pub(super) async fn reconcile(
     definition: Arc<EcsTaskDefinition>,
     cx: Arc<Context>,
 ) -> Result<Action, Error> {
@@ -77,31 +78,15 @@ pub async fn reconcile(
 
 /// Whether ECS would register the task definition, and Kubernetes can run it.
 fn check(definition: &EcsTaskDefinition, cx: &Context) -> Result<(), Refusal> {
-    let mut request: ecs::TaskDefinition = definition
-        .spec
-        .parse()
-        .map_err(|error| Refusal::new("InvalidType", &error.to_string()))?;
+    let mut request: ecs::TaskDefinition = parse(&definition.spec)?;
     let name = definition.name_any();
-    match &request.family {
-        None => request.family = Some(name),
-        Some(own) if kname(own, WORKLOAD_LENGTH) == name => {}
-        Some(own) => {
-            return Err(Refusal::name_differs(
-                "family",
-                own,
-                &kname(own, WORKLOAD_LENGTH),
-            ));
-        }
+    let own = request.family.get_or_insert_with(|| name.clone());
+    let expected = kname(own, WORKLOAD_LENGTH);
+    if expected != name {
+        return Err(Refusal::name_differs("family", own, &expected));
     }
     let mut findings = Diagnostics::new();
-    let path = FieldPath::root(Subject::TaskDefinition)
-        .field("metadata")
-        .field("annotations");
-    let own = definition.meta().annotations.clone().unwrap_or_default();
-    let namespace = definition.namespace().unwrap_or_default();
-    let settings = cx
-        .settings(&namespace)
-        .with_annotations(&own, &path, &mut findings);
+    let settings = settings(cx, definition, Subject::TaskDefinition, &mut findings);
     let input = TaskDefinitionInput {
         request: &request,
         revision: None,
@@ -249,7 +234,11 @@ fn status(
 
 /// What an error means for the next try.
 #[must_use]
-pub fn on_error(definition: Arc<EcsTaskDefinition>, error: &Error, cx: Arc<Context>) -> Action {
+pub(super) fn on_error(
+    definition: Arc<EcsTaskDefinition>,
+    error: &Error,
+    cx: Arc<Context>,
+) -> Action {
     cx.metrics.failed(KIND, error.reason());
     let wait = cx.backoff.failed(&definition.uid().unwrap_or_default());
     tracing::warn!(%error, ?wait, "a task definition could not be reconciled");
@@ -257,7 +246,7 @@ pub fn on_error(definition: Arc<EcsTaskDefinition>, error: &Error, cx: Arc<Conte
 }
 
 /// Forgets a task definition that is gone.
-pub fn forget(cx: &Context, definition: &EcsTaskDefinition) {
+pub(super) fn forget(cx: &Context, definition: &EcsTaskDefinition) {
     cx.task_definition_statuses.forget(definition);
     cx.backoff.succeeded(&definition.uid().unwrap_or_default());
 }

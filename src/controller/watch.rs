@@ -31,12 +31,12 @@ use super::{
 const OURS: &str = "app.kubernetes.io/managed-by=ecs-operator";
 
 /// Tells once that a cache is filled.
-pub struct Filled(Option<oneshot::Sender<()>>);
+pub(super) struct Filled(Option<oneshot::Sender<()>>);
 
 impl Filled {
     /// The two ends.
     #[must_use]
-    pub fn new() -> (Self, oneshot::Receiver<()>) {
+    pub(super) fn new() -> (Self, oneshot::Receiver<()>) {
         let (sender, receiver) = oneshot::channel();
         (Self(Some(sender)), receiver)
     }
@@ -50,7 +50,7 @@ impl Filled {
 }
 
 /// The API of a kind in one namespace, or in all.
-pub fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+pub(super) fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
@@ -61,7 +61,7 @@ where
 }
 
 /// Watches the children of a kind.
-pub async fn children(
+pub(super) async fn children(
     cx: Arc<Context>,
     kind: &'static ChildKind,
     namespace: Option<String>,
@@ -125,7 +125,7 @@ fn notify(cx: &Context, namespace: Option<&str>, owners: Vec<OwnerReference>) {
 }
 
 /// Watches the revisions of task definitions.
-pub async fn revisions(cx: Arc<Context>, namespace: Option<String>, mut filled: Filled) {
+pub(super) async fn revisions(cx: Arc<Context>, namespace: Option<String>, mut filled: Filled) {
     let api: Api<ControllerRevision> = api(&cx.client, namespace.as_deref());
     let mut events = events(api, Some(TASK_DEFINITION), "ControllerRevision");
     while let Some(event) = events.next().await {
@@ -150,7 +150,7 @@ pub async fn revisions(cx: Arc<Context>, namespace: Option<String>, mut filled: 
 }
 
 /// Watches the pods of services and tasks.
-pub async fn pods(cx: Arc<Context>, namespace: Option<String>, mut filled: Filled) {
+pub(super) async fn pods(cx: Arc<Context>, namespace: Option<String>, mut filled: Filled) {
     let api: Api<Pod> = api(&cx.client, namespace.as_deref());
     let mut events = events(api, Some(OURS), "Pod");
     while let Some(event) = events.next().await {
@@ -177,7 +177,7 @@ pub async fn pods(cx: Arc<Context>, namespace: Option<String>, mut filled: Fille
 }
 
 /// The cache of a kind of custom resource, which a watch of each namespace fills.
-pub struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
+pub(super) struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
     writer: Arc<Mutex<Writer<K>>>,
 }
 
@@ -192,7 +192,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Clone for Cache<K> {
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
     /// An empty cache, and where it is read.
     #[must_use]
-    pub fn new() -> (Self, Store<K>) {
+    pub(super) fn new() -> (Self, Store<K>) {
         let (store, mut writer) = reflector::store();
         // Lists are taken apart, because each is of one namespace only and would replace those of all others.
         writer.apply_watcher_event(&Event::Init);
@@ -209,7 +209,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
 
 /// Watches the custom resources of a kind. `changed` is called with those whose spec or metadata changed, `gone` with
 /// those that were deleted.
-pub async fn resources<K>(
+pub(super) async fn resources<K>(
     client: Client,
     namespace: Option<String>,
     cache: Cache<K>,

@@ -5,9 +5,13 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-use crate::translate::ESSENTIAL_CONTAINERS;
+use crate::settings::ESSENTIAL_CONTAINERS;
 
 /// A pod with all but the state of its task left out.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of the pod, and all combinations occur"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodState {
     /// Its name.
@@ -105,8 +109,8 @@ impl PodState {
         let status = pod.status.clone().unwrap_or_default();
         let spec = pod.spec.as_ref();
         let condition = |type_: &str| {
-            let conditions = status.conditions.iter().flatten();
-            conditions.filter(|c| c.type_ == type_).next_back()
+            let mut conditions = status.conditions.iter().flatten();
+            conditions.rfind(|condition| condition.type_ == type_)
         };
         let scheduling = condition("PodScheduled").filter(|c| c.status == "False");
         let disruption = condition("DisruptionTarget").filter(|c| c.status == "True");

@@ -89,7 +89,10 @@ fn vanished(before: OneTaskStatus, now: Timestamp) -> OneTaskStatus {
 
 fn observed(before: OneTaskStatus, pod: &PodState, now: Timestamp) -> (OneTaskStatus, Step) {
     let mut task = OneTaskStatus {
-        created_at: pod.created_at.map(Time).or(before.created_at.clone()),
+        created_at: pod
+            .created_at
+            .map(Time)
+            .or_else(|| before.created_at.clone()),
         containers: containers(&before, pod),
         ..before
     };

@@ -3,7 +3,6 @@
 mod metrics;
 
 use std::{
-    future::Future,
     io,
     sync::{
         Arc,
@@ -25,6 +24,9 @@ pub use metrics::Metrics;
 /// The content type of OpenMetrics text.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Sets the level of the log, or tells what is wrong with it.
+pub type SetLogLevel = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
 /// What the endpoints look at.
 #[derive(Clone)]
 pub struct Health {
@@ -35,22 +37,17 @@ pub struct Health {
     /// Reads the numbers that nobody counts, such as the length of queues, before they are told.
     pub measure: Arc<dyn Fn(&Metrics) + Send + Sync>,
     /// Sets the level of the log; the error tells what is wrong with it.
-    pub set_log_level: Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>,
+    pub set_log_level: SetLogLevel,
 }
 
-/// Answers `/livez`, `/readyz`, `/metrics` and `PUT /log-level` until `shutdown` ends.
+/// Answers `/livez`, `/readyz`, `/metrics` and `PUT /log-level` for ever: also while the operator shuts down, so that
+/// nobody takes it for dead.
 ///
 /// # Errors
 ///
 /// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    health: Health,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    axum::serve(listener, router(health))
-        .with_graceful_shutdown(shutdown)
-        .await
+pub async fn serve(listener: TcpListener, health: Health) -> io::Result<()> {
+    axum::serve(listener, router(health)).await
 }
 
 fn router(health: Health) -> Router {

@@ -17,8 +17,6 @@ pub const TASK: &str = "ecs-operator.dev/task";
 pub(crate) const GROUP: &str = "ecs-operator.dev/group";
 /// The capacity provider of a pod or node.
 pub(crate) const CAPACITY_PROVIDER: &str = "ecs-operator.dev/capacity-provider";
-/// The annotation of a pod that names the containers whose exit is the end of its task, where others run beside them.
-pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
 /// Tags of the task, or of the service on its workload.
 const TAGS: &str = "ecs-operator.dev/tags";
 const FAMILY: &str = "ecs-operator.dev/family";

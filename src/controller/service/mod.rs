@@ -9,24 +9,25 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
 
-use self::plan::{Plan, Refusal};
+use self::plan::Plan;
 use super::{
     apply::{apply, release},
     children::{Key, Known},
     context::Context,
     error::Error,
+    refusal::Refusal,
 };
 use crate::crd::EcsService;
 
 /// The kind in metrics.
-pub const KIND: &str = "EcsService";
+pub(super) const KIND: &str = "EcsService";
 
 /// Brings a service one step nearer to what it should be.
 ///
 /// # Errors
 ///
 /// When a request fails.
-pub async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action, Error> {
+pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action, Error> {
     cx.queue.begin_service(&service);
     if service.meta().deletion_timestamp.is_some() {
         // The garbage collector deletes the children.
@@ -106,7 +107,7 @@ fn is_workload(key: &Key) -> bool {
 
 /// What an error means for the next try.
 #[must_use]
-pub fn on_error(service: Arc<EcsService>, error: &Error, cx: Arc<Context>) -> Action {
+pub(super) fn on_error(service: Arc<EcsService>, error: &Error, cx: Arc<Context>) -> Action {
     cx.metrics.failed(KIND, error.reason());
     let wait = cx.backoff.failed(&service.uid().unwrap_or_default());
     tracing::warn!(%error, ?wait, "a service could not be reconciled");
@@ -114,7 +115,7 @@ pub fn on_error(service: Arc<EcsService>, error: &Error, cx: Arc<Context>) -> Ac
 }
 
 /// Forgets a service that is gone.
-pub fn forget(cx: &Context, service: &EcsService) {
+pub(super) fn forget(cx: &Context, service: &EcsService) {
     let namespace = service.namespace().unwrap_or_default();
     cx.users.forget(&namespace, &service.name_any());
     cx.service_statuses.forget(service);
@@ -122,7 +123,6 @@ pub fn forget(cx: &Context, service: &EcsService) {
     tasks::forget(cx, service);
 }
 
-pub use plan::revision;
-pub use tasks::Replacements;
+pub(super) use tasks::Replacements;
 
 type Outcome = Result<Plan, Refusal>;

@@ -1,6 +1,9 @@
 //! What is reported of a service, in the members of DescribeServices.
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
 use kube::{Resource as _, ResourceExt as _};
 
 use super::{Outcome, Plan};
@@ -30,7 +33,7 @@ struct Observed {
 }
 
 /// Writes the status of a service, and tells by events what became of it.
-pub async fn report(
+pub(super) async fn report(
     cx: &Context,
     service: &EcsService,
     outcome: &Outcome,
@@ -119,80 +122,58 @@ fn status(
     }
 }
 
+/// Accepted, Ready and Progressing.
 fn aspects(
     name: &str,
     outcome: &Outcome,
     failure: Option<&Error>,
     observed: &Observed,
 ) -> Vec<Aspect> {
-    let aspect = |type_, holds, reason: &str, message: String| Aspect {
+    let aspect = |type_, holds, reason: &str, message: &str| Aspect {
         type_,
         holds: Some(holds),
         reason: reason.to_owned(),
-        message,
+        message: message.to_owned(),
     };
-    let counts = format!(
-        "{} of {} tasks run, {} of them of the newest revision.",
-        observed.running,
-        observed.desired,
-        observed.updated.min(observed.running)
-    );
-    let (accepted, ready, progressing) = match (outcome, failure) {
-        (Err(refusal), _) => (
-            aspect(ACCEPTED, false, &refusal.reason, refusal.message.clone()),
-            aspect(
-                READY,
-                false,
-                "NotAccepted",
-                "The spec is not accepted; what ran before goes on.".to_owned(),
-            ),
-            aspect(
-                PROGRESSING,
-                false,
-                "NotAccepted",
-                "The spec is not accepted.".to_owned(),
-            ),
-        ),
-        (Ok(_), Some(error)) => (
-            aspect(
-                ACCEPTED,
-                true,
-                "Translated",
-                "The spec is translated.".to_owned(),
-            ),
-            aspect(READY, false, error.reason(), error.to_string()),
-            aspect(PROGRESSING, false, error.reason(), error.to_string()),
-        ),
-        (Ok(_), None) if observed.steady => (
-            aspect(
-                ACCEPTED,
-                true,
-                "Translated",
-                "The spec is translated.".to_owned(),
-            ),
-            aspect(
-                READY,
-                true,
-                "SteadyState",
-                format!("(service {name}) has reached a steady state."),
-            ),
-            aspect(
-                PROGRESSING,
-                false,
-                "Completed",
-                "ECS deployment completed.".to_owned(),
-            ),
-        ),
-        (Ok(_), None) => (
-            aspect(
-                ACCEPTED,
-                true,
-                "Translated",
-                "The spec is translated.".to_owned(),
-            ),
-            aspect(READY, false, "InProgress", counts.clone()),
-            aspect(PROGRESSING, true, "InProgress", counts),
-        ),
+    let translated = aspect(ACCEPTED, true, "Translated", "The spec is translated.");
+    let [accepted, ready, progressing] = match (outcome, failure) {
+        (Err(refusal), _) => {
+            let goes_on = "The spec is not accepted; what ran before goes on.";
+            [
+                aspect(ACCEPTED, false, &refusal.reason, &refusal.message),
+                aspect(READY, false, "NotAccepted", goes_on),
+                aspect(PROGRESSING, false, "NotAccepted", goes_on),
+            ]
+        }
+        (Ok(_), Some(error)) => {
+            let (reason, message) = (error.reason(), error.to_string());
+            [
+                translated,
+                aspect(READY, false, reason, &message),
+                aspect(PROGRESSING, false, reason, &message),
+            ]
+        }
+        (Ok(_), None) if observed.steady => {
+            let steady = format!("(service {name}) has reached a steady state.");
+            [
+                translated,
+                aspect(READY, true, "SteadyState", &steady),
+                aspect(PROGRESSING, false, "Completed", "ECS deployment completed."),
+            ]
+        }
+        (Ok(_), None) => {
+            let counts = format!(
+                "{} of {} tasks run, {} of them of the newest revision.",
+                observed.running,
+                observed.desired,
+                observed.updated.min(observed.running)
+            );
+            [
+                translated,
+                aspect(READY, false, "InProgress", &counts),
+                aspect(PROGRESSING, true, "InProgress", &counts),
+            ]
+        }
     };
     vec![accepted, ready, progressing]
 }
@@ -272,66 +253,60 @@ fn deployment_id(service: &EcsService, task_definition: &str) -> String {
     format!("ecs-svc/{:019}", digest >> 1)
 }
 
+fn find<'s>(status: &'s ServiceStatus, type_: &str) -> Option<&'s Condition> {
+    let mut conditions = status.conditions.iter();
+    conditions.find(|condition| condition.type_ == type_)
+}
+
 /// Tells by events what changed between two statuses.
 async fn tell(cx: &Context, service: &EcsService, before: &ServiceStatus, after: &ServiceStatus) {
     let name = service.name_any();
-    let find = |status: &ServiceStatus, type_: &str| {
-        status
-            .conditions
-            .iter()
-            .find(|condition| condition.type_ == type_)
-            .cloned()
-    };
-    if let Some(accepted) = find(after, ACCEPTED)
-        && accepted.status == "False"
-    {
-        let known = find(before, ACCEPTED);
-        let told = known.is_some_and(|known| {
-            known.observed_generation == accepted.observed_generation
-                && known.status == accepted.status
-                && known.message == accepted.message
+    if let Some(rejected) = find(after, ACCEPTED).filter(|condition| condition.status == "False") {
+        let told = find(before, ACCEPTED).is_some_and(|known| {
+            known.observed_generation == rejected.observed_generation
+                && known.status == rejected.status
+                && known.message == rejected.message
         });
         if !told {
-            cx.events
-                .warning(service, &accepted.reason, accepted.message)
-                .await;
+            let note = rejected.message.clone();
+            cx.events.warning(service, &rejected.reason, note).await;
         }
     }
-    let started = after.deployments.first();
-    if let Some(started) = started
-        && before.deployments.first().map(|known| &known.id) != Some(&started.id)
+    let primary = after.deployments.first();
+    if let Some(primary) = primary
+        && before.deployments.first().map(|known| &known.id) != Some(&primary.id)
     {
-        let task_definition = started.task_definition.as_deref().unwrap_or_default();
+        let what = primary.task_definition.as_deref().unwrap_or_default();
         let note = format!(
-            "(service {name}) has started deployment {} of {task_definition}.",
-            started.id
+            "(service {name}) has started deployment {} of {what}.",
+            primary.id
         );
         cx.events.normal(service, "DeploymentStarted", note).await;
     }
-    let is_ready =
-        |status: &ServiceStatus| find(status, READY).is_some_and(|ready| ready.status == "True");
+    let is_ready = |status| find(status, READY).is_some_and(|ready| ready.status == "True");
     if is_ready(after) && !is_ready(before) {
-        if let Some(primary) = started {
-            let note = format!(
-                "(service {name}) (deployment {}) deployment completed.",
-                primary.id
-            );
+        if let Some(primary) = primary {
+            let id = &primary.id;
+            let note = format!("(service {name}) (deployment {id}) deployment completed.");
             cx.events.normal(service, "DeploymentCompleted", note).await;
         }
         let note = format!("(service {name}) has reached a steady state.");
         cx.events.normal(service, "SteadyState", note).await;
     }
-    if let Some(ready) = find(after, READY)
-        && ready.reason == "InProgress"
-    {
-        let namespace = service.namespace().unwrap_or_default();
-        let pods = cx.pods.of(&Owner::Service(namespace, name.clone()));
-        if let Some(why) = pods.iter().find_map(|pod| pod.unschedulable.clone()) {
-            let note = format!(
-                "(service {name}) was unable to place a task because no container instance met all of its requirements. {why}"
-            );
-            cx.events.warning(service, "UnableToPlaceTask", note).await;
-        }
+    if find(after, READY).is_some_and(|ready| ready.reason == "InProgress") {
+        tell_unplaced(cx, service).await;
+    }
+}
+
+/// Tells why the scheduler finds no node for a task, if it is so.
+async fn tell_unplaced(cx: &Context, service: &EcsService) {
+    let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
+    let pods = cx.pods.of(&Owner::Service(namespace, name.clone()));
+    if let Some(why) = pods.iter().find_map(|pod| pod.unschedulable.clone()) {
+        let note = format!(
+            "(service {name}) was unable to place a task because no container instance met all of its requirements. {why}"
+        );
+        cx.events.warning(service, "UnableToPlaceTask", note).await;
     }
 }
 

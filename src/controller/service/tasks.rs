@@ -26,13 +26,13 @@ use crate::{
 /// When tasks of services were last replaced, and how often in a row. It is kept in memory alone: an operator that
 /// starts anew replaces without a wait once.
 #[derive(Default)]
-pub struct Replacements {
+pub(crate) struct Replacements {
     by_service: Mutex<HashMap<(String, String), replacement::History>>,
 }
 
 /// Deletes the pods whose task is over in ECS, because an essential container has ended beside others. Returns when to
 /// look again, if one has to wait.
-pub async fn replace_ended(
+pub(super) async fn replace_ended(
     cx: &Context,
     service: &EcsService,
     _plan: &Plan,
@@ -94,7 +94,7 @@ impl Replacements {
 }
 
 /// Forgets a service that is gone.
-pub fn forget(cx: &Context, service: &EcsService) {
+pub(super) fn forget(cx: &Context, service: &EcsService) {
     let key = (service.namespace().unwrap_or_default(), service.name_any());
     let by_service = &cx.replacements.by_service;
     by_service

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::{
 use super::{Draft, Plan, Role};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
-    settings::{EssentialExit, Mode},
-    translate::{Context, ESSENTIAL_CONTAINERS, LABEL_LENGTH, kname},
+    settings::{ESSENTIAL_CONTAINERS, EssentialExit, Mode},
+    translate::{Context, LABEL_LENGTH, kname},
     validate,
 };
 
