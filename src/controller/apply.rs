@@ -146,11 +146,46 @@ async fn create(
             children.observe(wanted.key.kind, &live);
             children.get(&wanted.key).map(Some).ok_or(error)
         }
-        Some(_) => Err(Error::NotOwned {
-            kind: wanted.key.kind.to_string(),
-            name: wanted.key.name.to_string(),
-        }),
+        Some(_) => Err(not_owned(&wanted.key)),
         None => Err(error),
+    }
+}
+
+/// Makes an object that is never changed. One of the same name that was made for this owner already is it.
+///
+/// # Errors
+///
+/// When the request fails, or the object was made by someone else.
+pub async fn create_once(
+    client: &Client,
+    wanted: &Wanted,
+    owner: &OwnerReference,
+) -> Result<(), Error> {
+    let mut body = wanted.body(owner, None);
+    if let Some(metadata) = body.get_mut("metadata") {
+        metadata["resourceVersion"] = json!(OF_NO_OBJECT);
+    }
+    let (api, name) = (api(client, &wanted.key), &wanted.key.name);
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let made = api.patch(name, &params, &Patch::Apply(body)).await;
+    let Err(error) = made.map_err(Error::api("apply", &wanted.key)) else {
+        return Ok(());
+    };
+    if error.code() != Some(409) {
+        return Err(error);
+    }
+    let live = api.get_opt(name).await;
+    match live.map_err(Error::api("get", &wanted.key))? {
+        Some(live) if live.owners().iter().any(|other| other.uid == owner.uid) => Ok(()),
+        Some(_) => Err(not_owned(&wanted.key)),
+        None => Err(error),
+    }
+}
+
+fn not_owned(key: &Key) -> Error {
+    Error::NotOwned {
+        kind: key.kind.to_string(),
+        name: key.name.to_string(),
     }
 }
 

@@ -33,6 +33,7 @@ impl ChildKind {
     pub fn of(api_version: &str, kind: &str) -> Option<&'static Self> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         ALL.iter()
+            .chain([&POD])
             .find(|known| known.kind == kind && known.group == group && known.version == version)
     }
 
@@ -46,7 +47,10 @@ impl ChildKind {
     }
 }
 
-/// Every kind that a translation yields.
+/// The pods of stand-alone tasks. Those have a cache of their own, because each is made once and then only watched.
+pub static POD: ChildKind = core("Pod", "pods");
+
+/// Every other kind that a translation yields.
 pub static ALL: &[ChildKind] = &[
     core("ServiceAccount", "serviceaccounts"),
     core("PersistentVolumeClaim", "persistentvolumeclaims"),

@@ -40,6 +40,8 @@ pub struct Context {
     pub pods: Pods,
     /// Which service uses which task definition.
     pub users: Users,
+    /// Which task waits for which task definition.
+    pub waiting_tasks: Users,
     /// The custom resources.
     pub resources: Resources,
     /// What was reported of services and may not have come back yet.
@@ -61,6 +63,17 @@ pub struct Context {
 }
 
 impl Context {
+    /// Has those reconciled that use a task definition, because its revisions have changed.
+    pub fn revised(&self, namespace: &str, task_definition: &str) {
+        for service in self.users.of(namespace, task_definition) {
+            self.queue
+                .service(ObjectRef::new(&service).within(namespace));
+        }
+        for task in self.waiting_tasks.of(namespace, task_definition) {
+            self.queue.task(ObjectRef::new(&task).within(namespace));
+        }
+    }
+
     /// The settings for objects of a namespace.
     #[must_use]
     pub fn settings(&self, namespace: &str) -> Settings {
@@ -210,7 +223,7 @@ impl Queue {
     }
 }
 
-/// Which service uses which task definition, so that a new revision reaches those that follow it.
+/// Who uses which task definition, so that a new revision reaches those that follow it.
 #[derive(Default)]
 pub struct Users {
     maps: Mutex<UserMaps>,

@@ -165,6 +165,7 @@ impl Operator {
             revisions: Revisions::default(),
             pods: Pods::default(),
             users: Users::default(),
+            waiting_tasks: Users::default(),
             resources: Resources {
                 services,
                 tasks,

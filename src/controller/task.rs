@@ -15,7 +15,7 @@ use kube::{
 use serde_json::json;
 
 use super::{
-    apply::{Wanted, apply},
+    apply::{Wanted, apply, create_once},
     context::Context,
     error::{Error, code},
     owned_fields::FIELD_MANAGER,
@@ -68,7 +68,12 @@ pub async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, E
     }
     let (status, step) = if before.tasks.is_empty() {
         match plan(&task, &cx) {
-            Ok(Some(plan)) => (started(&task, &before, &plan), None),
+            Ok(Some(plan)) => {
+                // From now on it keeps its revision.
+                cx.waiting_tasks
+                    .forget(&task.namespace().unwrap_or_default(), &task.name_any());
+                (started(&task, &before, &plan), None)
+            }
             Ok(None) => return Ok(Action::await_change()),
             Err(refusal) => (rejected(&task, &before, &refusal), None),
         }
@@ -106,8 +111,8 @@ fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
             "taskDefinition is required",
         ));
     };
-    // A task is not told of new revisions, so it is no user of its task definition.
-    let Some((number, spec)) = revision(cx, &namespace, None, &reference)? else {
+    let Some((number, spec)) = revision(cx, &cx.waiting_tasks, &namespace, &name, &reference)?
+    else {
         return Ok(None);
     };
     let mut definition: ecs::TaskDefinition = spec.parse().map_err(invalid)?;
@@ -310,14 +315,20 @@ async fn create(
             .iter()
             .any(|(one, step)| *step == Step::Create && *one.name == *pod.key.name)
     };
-    for object in plan.others.iter().chain(plan.pods.iter().filter(wanted)) {
-        match apply(&cx.client, &cx.children, object, owner).await {
-            Err(error) if error.is_transient() => return Err(error),
-            Err(error) => return Ok(Some(error.to_string())),
-            Ok(_) => {}
+    let made = async {
+        for object in &plan.others {
+            apply(&cx.client, &cx.children, object, owner).await?;
         }
+        for pod in plan.pods.iter().filter(wanted) {
+            create_once(&cx.client, pod, owner).await?;
+        }
+        Ok::<(), Error>(())
+    };
+    match made.await {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_transient() => Err(error),
+        Err(error) => Ok(Some(error.to_string())),
     }
-    Ok(None)
 }
 
 /// Lets the kubelet stop a pod with its grace period and keep it.
@@ -448,6 +459,8 @@ pub fn on_error(task: Arc<EcsTask>, error: &Error, cx: Arc<Context>) -> Action {
 
 /// Forgets a task that is gone.
 pub fn forget(cx: &Context, task: &EcsTask) {
+    cx.waiting_tasks
+        .forget(&task.namespace().unwrap_or_default(), &task.name_any());
     cx.task_statuses.forget(task);
     cx.backoff.succeeded(&task.uid().unwrap_or_default());
 }

@@ -66,6 +66,8 @@ pub async fn reconcile(
         }
         if let Some(written) = report(&cx.client, &*definition, &before, &status).await? {
             cx.task_definition_statuses.record(&written, status);
+            // Those that wait for it tell why it does not come.
+            cx.revised(&namespace, &name);
         }
     }
     forget_superfluous(&cx, &namespace, &name, &revisions).await?;
@@ -144,7 +146,9 @@ async fn revise(
     let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), &namespace);
     let made = api.create(&PostParams::default(), &revision).await;
     let made = made.map_err(Error::resource("make a revision of", definition))?;
-    cx.revisions.observe(&made);
+    if let Some((namespace, name)) = cx.revisions.observe(&made) {
+        cx.revised(&namespace, &name);
+    }
     Ok(number)
 }
 

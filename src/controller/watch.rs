@@ -142,10 +142,7 @@ pub async fn revisions(cx: Arc<Context>, namespace: Option<String>, mut filled: 
             Event::Delete(revision) => cx.revisions.forget(&revision),
         };
         if let Some((namespace, name)) = concerned {
-            for service in cx.users.of(&namespace, &name) {
-                cx.queue
-                    .service(ObjectRef::new(&service).within(&namespace));
-            }
+            cx.revised(&namespace, &name);
             cx.queue
                 .task_definition(ObjectRef::new(&name).within(&namespace));
         }

@@ -1,8 +1,8 @@
 //! The arguments of the programs.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use crate::{certificates::Certificates, control_plane::Options, kubeconfig::Cluster};
+use crate::{certificates::Certificates, cluster::Cluster};
 
 /// What the simulated nodes do.
 const STAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kwok/stages.yaml");
@@ -24,14 +24,9 @@ pub(crate) fn etcd(folder: &Path) -> Vec<String> {
     ]
 }
 
-pub(crate) fn apiserver(
-    folder: &Path,
-    pki: &Certificates,
-    port: u16,
-    options: &Options,
-) -> Vec<String> {
+pub(crate) fn apiserver(folder: &Path, pki: &Certificates, port: u16) -> Vec<String> {
     let file = |name: &str| pki.path(name).display().to_string();
-    let mut args = vec![
+    vec![
         format!("--etcd-servers=unix://{}/etcd.sock", folder.display()),
         "--bind-address=127.0.0.1".to_owned(),
         // An address of its own, as it would tell one that is reached from other machines; nobody asks for it.
@@ -53,15 +48,13 @@ pub(crate) fn apiserver(
         // One client may be the whole load: fairness between clients would only slow it down.
         "--max-requests-inflight=2000".to_owned(),
         "--max-mutating-requests-inflight=1000".to_owned(),
-    ];
-    args.extend(options.apiserver_args.iter().cloned());
-    args
+    ]
 }
 
 pub(crate) fn controller_manager(
     cluster: &Cluster,
     pki: &Certificates,
-    options: &Options,
+    autoscaler_sync: Duration,
 ) -> Vec<String> {
     let mut args = client(cluster, "kube-controller-manager");
     args.extend([
@@ -75,7 +68,7 @@ pub(crate) fn controller_manager(
         format!("--flex-volume-plugin-dir={}/flex", cluster.folder.display()),
         format!(
             "--horizontal-pod-autoscaler-sync-period={}ms",
-            options.autoscaler_sync.as_millis()
+            autoscaler_sync.as_millis()
         ),
         "--horizontal-pod-autoscaler-downscale-stabilization=5s".to_owned(),
     ]);

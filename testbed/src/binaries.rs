@@ -28,6 +28,9 @@ struct Tool {
     module: &'static str,
     package: &'static str,
     ldflags: &'static str,
+    tags: &'static str,
+    /// Whether it needs a C compiler and libraries.
+    cgo: bool,
     /// Of a build on two cores with nothing cached but the programs before it in [`TOOLS`].
     seconds: u32,
 }
@@ -36,49 +39,108 @@ struct Tool {
 const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 \
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36";
 
+const CONTAINERD_VERSION: &str = "-X github.com/containerd/containerd/v2/version.Version=v2.4.2";
+
 const TOOLS: &[Tool] = &[
-    Tool {
-        name: "etcd",
-        module: "etcd",
-        package: ".",
-        ldflags: "",
-        seconds: 40,
-    },
-    kubernetes(
+    Tool::new("etcd", "etcd", ".", 40),
+    Tool::kubernetes(
         "kube-apiserver",
         "k8s.io/kubernetes/cmd/kube-apiserver",
         290,
     ),
-    kubernetes(
+    Tool::kubernetes(
         "kube-controller-manager",
         "k8s.io/kubernetes/cmd/kube-controller-manager",
         70,
     ),
-    kubernetes("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", 10),
-    kubernetes("kubectl", "k8s.io/kubernetes/cmd/kubectl", 30),
+    Tool::kubernetes("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", 10),
+    Tool::kubernetes("kubectl", "k8s.io/kubernetes/cmd/kubectl", 30),
+    Tool::kubernetes("kubelet", "k8s.io/kubernetes/cmd/kubelet", 20),
+    Tool::kubernetes("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy", 10),
+    Tool::new("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 140),
+    Tool::new("helm", "helm3", "helm.sh/helm/v3/cmd/helm", 100),
     Tool {
-        name: "kwok",
-        module: "kwok",
-        package: "sigs.k8s.io/kwok/cmd/kwok",
-        ldflags: "",
-        seconds: 100,
+        ldflags: CONTAINERD_VERSION,
+        ..Tool::new(
+            "containerd",
+            "containerd",
+            "github.com/containerd/containerd/v2/cmd/containerd",
+            70,
+        )
     },
     Tool {
-        name: "helm",
-        module: "helm3",
-        package: "helm.sh/helm/v3/cmd/helm",
-        ldflags: "",
-        seconds: 150,
+        ldflags: CONTAINERD_VERSION,
+        ..Tool::new(
+            "containerd-shim-runc-v2",
+            "containerd",
+            "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+            5,
+        )
     },
+    Tool {
+        ldflags: "-X main.version=1.5.2",
+        // Without it no seccomp profile works, and the RuntimeDefault of restricted pods is one.
+        tags: "seccomp",
+        cgo: true,
+        ..Tool::new("runc", "runc", "github.com/opencontainers/runc", 15)
+    },
+    Tool::new(
+        "bridge",
+        "cni",
+        "github.com/containernetworking/plugins/plugins/main/bridge",
+        5,
+    ),
+    Tool::new(
+        "loopback",
+        "cni",
+        "github.com/containernetworking/plugins/plugins/main/loopback",
+        5,
+    ),
+    Tool::new(
+        "host-local",
+        "cni",
+        "github.com/containernetworking/plugins/plugins/ipam/host-local",
+        5,
+    ),
+    Tool::new(
+        "portmap",
+        "cni",
+        "github.com/containernetworking/plugins/plugins/meta/portmap",
+        5,
+    ),
+    Tool::new("pause", "pause", ".", 5),
+    Tool::new(
+        "metrics-server",
+        "metrics-server",
+        "sigs.k8s.io/metrics-server/cmd/metrics-server",
+        150,
+    ),
+    Tool::new("coredns", "coredns", "github.com/coredns/coredns", 150),
 ];
 
-const fn kubernetes(name: &'static str, package: &'static str, seconds: u32) -> Tool {
-    Tool {
-        name,
-        module: "kubernetes",
-        package,
-        ldflags: KUBERNETES_VERSION,
-        seconds,
+impl Tool {
+    const fn new(
+        name: &'static str,
+        module: &'static str,
+        package: &'static str,
+        seconds: u32,
+    ) -> Self {
+        Self {
+            name,
+            module,
+            package,
+            ldflags: "",
+            tags: "",
+            cgo: false,
+            seconds,
+        }
+    }
+
+    const fn kubernetes(name: &'static str, package: &'static str, seconds: u32) -> Self {
+        Self {
+            ldflags: KUBERNETES_VERSION,
+            ..Self::new(name, "kubernetes", package, seconds)
+        }
     }
 }
 
@@ -87,31 +149,52 @@ const fn kubernetes(name: &'static str, package: &'static str, seconds: u32) -> 
 /// Searched are the folders in [`GIVEN`], then the cache, `$XDG_CACHE_HOME/ecs-operator/testbed` or the same below
 /// `~/.cache`. It blocks, so asynchronous code calls it by `spawn_blocking`.
 pub fn find(name: &str) -> Result<PathBuf> {
+    let Place { tool, folder } = match locate(name)? {
+        Ok(program) => return Ok(program),
+        Err(place) => place,
+    };
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    // Test binaries run side by side and would all build the same.
+    let lock = File::create(cache()?.join("lock")).context("create the lock of the cache")?;
+    lock.lock().context("lock the cache")?;
+    let program = folder.join(name);
+    if !program.is_file() {
+        build(tool, &Path::new(MODULES).join(tool.module), &folder)?;
+    }
+    Ok(program)
+}
+
+/// Whether [`find`] has nothing to build.
+pub(crate) fn is_there(name: &str) -> bool {
+    locate(name).is_ok_and(|found| found.is_ok())
+}
+
+/// Where a program that is not there belongs.
+struct Place {
+    tool: &'static Tool,
+    folder: PathBuf,
+}
+
+fn locate(name: &str) -> Result<Result<PathBuf, Place>> {
     let given = GIVEN.iter().filter_map(env::var_os);
     if let Some(path) = given
         .map(|folder| Path::new(&folder).join(name))
         .find(|path| path.is_file())
     {
-        return Ok(path);
+        return Ok(Ok(path));
     }
     let tool = TOOLS
         .iter()
         .find(|tool| tool.name == name)
         .with_context(|| format!("the test bed has no program {name}"))?;
-    let module = Path::new(MODULES).join(tool.module);
-    let folder = cache()?.join(format!("{}-{}", tool.module, digest(&module, tool)?));
+    let digest = digest(&Path::new(MODULES).join(tool.module), tool)?;
+    let folder = cache()?.join(format!("{}-{digest}", tool.module));
     let program = folder.join(name);
-    if program.is_file() {
-        return Ok(program);
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    // Test binaries run side by side and would all build the same.
-    let lock = File::create(cache()?.join("lock")).context("create the lock of the cache")?;
-    lock.lock().context("lock the cache")?;
-    if !program.is_file() {
-        build(tool, &module, &folder)?;
-    }
-    Ok(program)
+    Ok(if program.is_file() {
+        Ok(program)
+    } else {
+        Err(Place { tool, folder })
+    })
 }
 
 fn cache() -> Result<PathBuf> {
@@ -127,6 +210,7 @@ fn cache() -> Result<PathBuf> {
 fn digest(module: &Path, tool: &Tool) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(tool.ldflags);
+    hash.update(tool.tags);
     let mut files: Vec<PathBuf> = fs::read_dir(module)
         .and_then(|entries| {
             entries
@@ -141,7 +225,7 @@ fn digest(module: &Path, tool: &Tool) -> Result<String> {
         hash.update(text.len().to_le_bytes());
         hash.update(text);
     }
-    let digest = hash.finalize();
+    let digest: [u8; 32] = hash.finalize().into();
     Ok(digest
         .iter()
         .take(8)
@@ -167,11 +251,11 @@ fn build(tool: &Tool, module: &Path, folder: &Path) -> Result<()> {
             "-ldflags",
         ])
         .arg(format!("-s -w {}", tool.ldflags))
-        .arg("-o")
+        .args(["-tags", tool.tags, "-o"])
         .arg(&partial)
         .arg(tool.package)
         .current_dir(module)
-        .env("CGO_ENABLED", "0")
+        .env("CGO_ENABLED", if tool.cgo { "1" } else { "0" })
         // A workspace file above the module would pull other versions in.
         .env("GOWORK", "off")
         .stdin(Stdio::null())

@@ -1,22 +1,12 @@
 //! A real control plane with simulated nodes.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ops::Deref, time::Duration};
 
-use anyhow::{Context as _, Result};
-use k8s_openapi::api::{
-    authentication::v1::{TokenRequest, TokenRequestSpec},
-    core::v1::ServiceAccount,
-};
-use kube::{Api, Client, api::PostParams};
+use anyhow::Result;
 use tokio::sync::OnceCell;
 
 use crate::{
-    kubeconfig::{self, Cluster},
-    manifests,
-    namespace::Namespace,
+    cluster::Cluster,
     start::{self, Running},
 };
 
@@ -66,71 +56,12 @@ impl ControlPlane {
         let running = start::start(options).await?;
         Ok(Self { running })
     }
+}
 
-    /// Everything that it writes: logs, data, keys. Gone when it ends, unless `ECS_OPERATOR_TESTBED_KEEP` is set.
-    pub fn folder(&self) -> &Path {
-        &self.running.cluster.folder
-    }
+impl Deref for ControlPlane {
+    type Target = Cluster;
 
-    /// The address of the API server, `https://127.0.0.1:PORT`.
-    pub fn server(&self) -> &str {
-        &self.running.cluster.server
-    }
-
-    /// The kubeconfig file of a user who may do everything.
-    pub fn kubeconfig(&self) -> PathBuf {
-        self.running.cluster.path(start::ADMIN)
-    }
-
-    /// A client of a user who may do everything.
-    ///
-    /// It dies with the runtime that it was made on, so each test makes its own.
-    pub async fn client(&self) -> Result<Client> {
-        kubeconfig::client(&self.kubeconfig()).await
-    }
-
-    /// Writes a kubeconfig file with which a program is a service account, with its rights and no others.
-    ///
-    /// The account has to be there; its token is good for a day.
-    pub async fn kubeconfig_for_service_account(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<PathBuf> {
-        let accounts: Api<ServiceAccount> = Api::namespaced(self.client().await?, namespace);
-        let request = TokenRequest {
-            spec: Some(TokenRequestSpec {
-                expiration_seconds: Some(24 * 60 * 60),
-                ..TokenRequestSpec::default()
-            }),
-            ..TokenRequest::default()
-        };
-        let answer = accounts
-            .create_token_request(name, &PostParams::default(), &request)
-            .await
-            .with_context(|| format!("ask for a token of {namespace}/{name}"))?;
-        let token = answer.status.and_then(|status| status.token);
-        let token = token.context("a token request without a token")?;
-        self.cluster()
-            .by_token(&format!("{namespace}.{name}"), namespace, &token)
-    }
-
-    /// A client that is a service account, see [`Self::kubeconfig_for_service_account`].
-    pub async fn client_for_service_account(&self, namespace: &str, name: &str) -> Result<Client> {
-        kubeconfig::client(&self.kubeconfig_for_service_account(namespace, name).await?).await
-    }
-
-    /// Applies the definitions of custom resources in a folder (`*.yaml`, `*.json`) and waits until they are served.
-    pub async fn install_crds(&self, folder: impl AsRef<Path>) -> Result<()> {
-        manifests::install_crds(&self.client().await?, folder.as_ref()).await
-    }
-
-    /// A fresh namespace whose name begins with `prefix`.
-    pub async fn namespace(&self, prefix: &str) -> Result<Namespace> {
-        Namespace::create(&self.client().await?, &self.kubeconfig(), prefix).await
-    }
-
-    fn cluster(&self) -> &Cluster {
+    fn deref(&self) -> &Cluster {
         &self.running.cluster
     }
 }

@@ -1,21 +1,32 @@
-//! Local Kubernetes for the tests of ecs-operator: a control plane with simulated nodes that needs no rights.
+//! Local Kubernetes for the tests of ecs-operator: a control plane with simulated nodes, which needs no
+//! rights, and a real node, which needs root.
 //!
-//! Everything runs as plain processes on loopback ports and in temporary folders; nothing is left when the
+//! Everything runs as plain processes and in temporary folders; nothing is left when the
 //! process that started it ends, however it ends. `README.md` shows how a test uses it.
 
-pub mod binaries;
-pub mod control_plane;
-
 mod arguments;
+mod binaries;
 mod certificates;
+mod cluster;
+mod control_plane;
+mod image;
 mod kubeconfig;
 mod manifests;
 mod namespace;
+mod node;
+mod node_files;
 mod process;
+mod processes;
+mod registry;
+mod sandbox;
 mod start;
 mod wait;
 
-pub use binaries::find;
+pub use binaries::{GIVEN, find};
+pub use cluster::Cluster;
 pub use control_plane::{ControlPlane, Options};
+pub use image::Image;
 pub use namespace::Namespace;
+pub use node::{Missing, Node, NodeOptions, missing};
+pub use process::Process;
 pub use wait::until;

@@ -10,12 +10,15 @@ use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client, ResourceExt as _,
-    api::{Patch, PatchParams},
-    runtime::conditions,
-    runtime::wait::Condition as _,
+    api::{DynamicObject, GroupVersionKind, Patch, PatchParams},
+    discovery::{Scope, oneshot as discovery},
+    runtime::{conditions, wait::Condition as _},
 };
 
 use crate::wait::until;
+
+/// Who owns the fields of what is applied here.
+const MANAGER: &str = "ecs-operator-testbed";
 
 /// Applies the definitions of custom resources in a folder and waits until the API server serves them.
 pub(crate) async fn install_crds(client: &Client, folder: &Path) -> Result<()> {
@@ -27,10 +30,13 @@ pub(crate) async fn install_crds(client: &Client, folder: &Path) -> Result<()> {
             .with_context(|| format!("parse {}", path.display()))?;
         for crd in crds {
             let name = crd.name_any();
-            let params = PatchParams::apply("ecs-operator-testbed").force();
-            api.patch(&name, &params, &Patch::Apply(&crd))
-                .await
-                .with_context(|| format!("apply {name} of {}", path.display()))?;
+            api.patch(
+                &name,
+                &PatchParams::apply(MANAGER).force(),
+                &Patch::Apply(&crd),
+            )
+            .await
+            .with_context(|| format!("apply {name} of {}", path.display()))?;
             names.push(name);
         }
     }
@@ -47,6 +53,38 @@ pub(crate) async fn install_crds(client: &Client, folder: &Path) -> Result<()> {
             },
         )
         .await?;
+    }
+    Ok(())
+}
+
+/// Applies objects of any kinds; those that have a namespace and name none go to `namespace`.
+pub(crate) async fn apply(client: &Client, namespace: &str, text: &str) -> Result<()> {
+    let objects: Vec<DynamicObject> =
+        serde_saphyr::from_multiple(text).context("parse the objects")?;
+    for object in objects {
+        let name = object.name_any();
+        let types = object
+            .types
+            .as_ref()
+            .with_context(|| format!("{name} has no kind"))?;
+        let kind = GroupVersionKind::try_from(types)?;
+        let (resource, capabilities) = discovery::pinned_kind(client, &kind)
+            .await
+            .with_context(|| format!("find the kind of {} {name}", types.kind))?;
+        let api: Api<DynamicObject> = match capabilities.scope {
+            Scope::Cluster => Api::all_with(client.clone(), &resource),
+            Scope::Namespaced => {
+                let namespace = object.namespace().unwrap_or_else(|| namespace.to_owned());
+                Api::namespaced_with(client.clone(), &namespace, &resource)
+            }
+        };
+        api.patch(
+            &name,
+            &PatchParams::apply(MANAGER).force(),
+            &Patch::Apply(&object),
+        )
+        .await
+        .with_context(|| format!("apply {} {name}", types.kind))?;
     }
     Ok(())
 }

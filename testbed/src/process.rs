@@ -8,12 +8,15 @@ use std::{
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+
+use crate::processes;
 
 /// Starts its arguments as a process and kills it when its own standard input ends, so also when this process is killed
 /// and no destructor runs. It ends with the status of that process.
 const GUARD: &str = r#"
 exec 3<&0 </dev/null
+ulimit -n "$(ulimit -Hn)"
 "$@" 3<&- &
 child=$!
 { read -r _ <&3; kill -KILL $child; } 2>/dev/null &
@@ -24,17 +27,28 @@ wait $child; status=$?
 exit $status
 "#;
 
-/// Removes a folder when its standard input ends. Processes that are about to be killed may still write to it, hence
-/// the repetition, which ends.
+/// Removes a folder and control groups when its standard input ends. Processes that are about to be killed still use
+/// them, hence the repetition, which ends.
 const JANITOR: &str = r#"
 read -r _
+clean() {
+  if [ -n "$2" ]; then
+    left=
+    for group in "/sys/fs/cgroup/$2" "/sys/fs/cgroup"/*/"$2"; do
+      [ -d "$group" ] || continue
+      find "$group" -depth -type d -exec rmdir {} + || left=yes
+    done
+    [ -z "$left" ] || return 1
+  fi
+  [ -n "$3" ] || rm -rf "$1"
+}
 n=0
-until rm -rf "$1" 2>/dev/null || [ $n -ge 100 ]; do n=$((n + 1)); sleep 0.1; done
+until clean "$1" "$2" "$3" 2>/dev/null || [ $n -ge 200 ]; do n=$((n + 1)); sleep 0.1; done
 "#;
 
 /// A process that ends when this value is dropped, or when the process that holds it ends in any way.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     name: String,
     log: PathBuf,
     shell: Child,
@@ -43,28 +57,28 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `program`; what it prints goes to `<logs>/<name>.log`.
-    pub(crate) fn start<I>(name: &str, logs: &Path, program: &Path, args: I) -> Result<Self>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<OsStr>,
-    {
-        let mut line = vec![program.as_os_str().to_owned()];
-        line.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+    /// Starts a command line; what it prints goes to `<logs>/<name>.log`.
+    pub fn start(name: &str, logs: &Path, line: &[OsString]) -> Result<Self> {
         Self::shell(name, logs, GUARD, line)
     }
 
-    /// Removes `folder` when the value is dropped or this process ends.
-    pub(crate) fn janitor(logs: &Path, folder: &Path) -> Result<Self> {
-        Self::shell(
-            "janitor",
-            logs,
-            JANITOR,
-            vec![folder.as_os_str().to_owned()],
-        )
+    /// Removes the folder of a cluster, and its control groups, when the value is dropped or this process ends; nothing
+    /// when the folder is to be kept.
+    pub(crate) fn janitor(folder: &Path, cgroup: Option<&str>) -> Result<Option<Self>> {
+        if processes::kept() && cgroup.is_none() {
+            return Ok(None);
+        }
+        let kept = if processes::kept() { "kept" } else { "" };
+        let args = [
+            folder.as_os_str(),
+            cgroup.unwrap_or_default().as_ref(),
+            kept.as_ref(),
+        ]
+        .map(OsStr::to_owned);
+        Self::shell("janitor", folder, JANITOR, &args).map(Some)
     }
 
-    fn shell(name: &str, logs: &Path, script: &str, args: Vec<OsString>) -> Result<Self> {
+    fn shell(name: &str, logs: &Path, script: &str, args: &[OsString]) -> Result<Self> {
         let log = logs.join(format!("{name}.log"));
         let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
         let mut shell = Command::new("sh")
@@ -86,19 +100,28 @@ impl Process {
         })
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// How it ended, if it did.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.shell
             .try_wait()
             .with_context(|| format!("ask after {}", self.name))
     }
 
+    /// An error when it has ended, for those that should not.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        if let Some(status) = self.ended()? {
+            bail!("{} ended ({status}):\n{}", self.name, self.last_words());
+        }
+        Ok(())
+    }
+
+    /// Of the shell that guards it.
+    pub(crate) fn id(&self) -> u32 {
+        self.shell.id()
+    }
+
     /// The end of what it printed, which tells why it failed.
-    pub(crate) fn last_words(&self) -> String {
+    pub fn last_words(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
@@ -119,8 +142,9 @@ impl Drop for Process {
 mod tests {
     use super::*;
 
-    fn sleeping(folder: &Path) -> Process {
-        Process::start("sleep", folder, Path::new("sleep"), ["1000"]).unwrap()
+    fn start(name: &str, folder: &Path, line: &[&str]) -> Process {
+        let line: Vec<OsString> = line.iter().map(OsString::from).collect();
+        Process::start(name, folder, &line).unwrap()
     }
 
     /// Processes that have `folder` in their arguments.
@@ -135,13 +159,12 @@ mod tests {
     #[test]
     fn a_process_ends_with_its_value() {
         let folder = tempfile::tempdir().unwrap();
-        let mut process = Process::start(
+        let log = folder.path().join("tail.log");
+        let mut process = start(
             "tail",
             folder.path(),
-            Path::new("tail"),
-            [OsStr::new("-f"), folder.path().join("tail.log").as_os_str()],
-        )
-        .unwrap();
+            &["tail", "-f", log.to_str().unwrap()],
+        );
         let word = folder.path().to_str().unwrap().to_owned();
         assert!(process.ended().unwrap().is_none());
         // The shell, its watching half and the program.
@@ -155,13 +178,11 @@ mod tests {
     #[test]
     fn the_end_of_a_process_is_seen_with_its_words() {
         let folder = tempfile::tempdir().unwrap();
-        let mut process = Process::start(
+        let mut process = start(
             "words",
             folder.path(),
-            Path::new("sh"),
-            ["-c", "echo no luck; exit 3"],
-        )
-        .unwrap();
+            &["sh", "-c", "echo no luck; exit 3"],
+        );
         let status = process.shell.wait().unwrap();
         assert_eq!(status.code(), Some(3));
         assert_eq!(process.ended().unwrap().unwrap().code(), Some(3));
@@ -170,13 +191,10 @@ mod tests {
 
     #[test]
     fn the_janitor_removes_the_folder() {
-        let logs = tempfile::tempdir().unwrap();
         let folder = tempfile::tempdir().unwrap().keep();
-        let janitor = Process::janitor(logs.path(), &folder).unwrap();
-        let other = sleeping(logs.path());
+        let janitor = Process::janitor(&folder, None).unwrap().unwrap();
         assert!(folder.exists());
         drop(janitor);
         assert!(!folder.exists());
-        drop(other);
     }
 }

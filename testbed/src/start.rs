@@ -1,14 +1,8 @@
 //! The way from nothing to pods that run.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::TcpListener, path::Path, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{
     Api, Client,
@@ -18,23 +12,19 @@ use kube::{
 use serde_json::json;
 
 use crate::{
-    arguments, binaries,
+    arguments,
     certificates::{Certificates, User},
+    cluster::{ADMIN, Cluster},
     control_plane::Options,
-    kubeconfig::{self, Cluster},
+    kubeconfig,
     namespace::Namespace,
     process::Process,
+    processes::{self, Processes, Programs},
     wait::until,
 };
 
-/// The user who may do everything.
-pub(crate) const ADMIN: &str = "admin";
-
-/// Set to anything, it leaves the folder of a control plane, with its logs, where it is.
-const KEEP: &str = "ECS_OPERATOR_TESTBED_KEEP";
-
 /// All of it takes 10 s on two cores, and several times that when they have other work.
-const LIMIT: Duration = Duration::from_mins(3);
+pub(crate) const LIMIT: Duration = Duration::from_mins(3);
 
 const PROGRAMS: [&str; 5] = [
     "etcd",
@@ -78,28 +68,11 @@ pub(crate) struct Running {
 
 /// Starts everything and waits until a pod has run.
 pub(crate) async fn start(options: &Options) -> Result<Running> {
-    let programs = tokio::task::spawn_blocking(|| {
-        PROGRAMS
-            .into_iter()
-            .map(|name| Ok((name, binaries::find(name)?)))
-            .collect::<Result<BTreeMap<_, _>>>()
-    })
-    .await??;
-    let folder = tempfile::Builder::new()
-        .prefix("ecs-operator-testbed-")
-        .tempdir()
-        .context("make a folder for the control plane")?
-        .keep();
-    let janitor = match env::var_os(KEEP) {
-        None => Some(Process::janitor(&folder, &folder)?),
-        Some(_) => None,
-    };
+    let programs = Programs::find(&PROGRAMS).await?;
+    let folder = processes::folder()?;
+    let janitor = Process::janitor(&folder, None)?;
     let pki = certificates(&folder.join("pki"))?;
-    let mut processes = Processes {
-        folder: folder.clone(),
-        programs,
-        list: Vec::new(),
-    };
+    let mut processes = Processes::new(&folder, programs);
     processes.start("etcd", &arguments::etcd(&folder))?;
     let cluster = apiserver(&mut processes, &pki, options).await?;
     for user in &USERS {
@@ -107,7 +80,7 @@ pub(crate) async fn start(options: &Options) -> Result<Running> {
     }
     processes.start(
         "kube-controller-manager",
-        &arguments::controller_manager(&cluster, &pki, options),
+        &arguments::controller_manager(&cluster, &pki, options.autoscaler_sync),
     )?;
     processes.start("kube-scheduler", &arguments::scheduler(&cluster))?;
     processes.start("kwok", &arguments::kwok(&cluster))?;
@@ -122,58 +95,6 @@ pub(crate) async fn start(options: &Options) -> Result<Running> {
         _processes: processes,
         _janitor: janitor,
     })
-}
-
-/// Programs that run.
-#[derive(Debug)]
-struct Processes {
-    folder: PathBuf,
-    programs: BTreeMap<&'static str, PathBuf>,
-    list: Vec<Process>,
-}
-
-impl Processes {
-    fn start(&mut self, name: &str, args: &[String]) -> Result<()> {
-        let program = self
-            .programs
-            .get(name)
-            .with_context(|| format!("no {name}"))?;
-        self.list
-            .push(Process::start(name, &self.folder, program, args)?);
-        Ok(())
-    }
-
-    /// An error when one has ended, since none should.
-    fn check(&mut self) -> Result<()> {
-        for process in &mut self.list {
-            if let Some(status) = process.ended()? {
-                bail!(
-                    "{} ended ({status}):\n{}",
-                    process.name(),
-                    process.last_words()
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits for one to end.
-    async fn failure(&mut self) -> anyhow::Error {
-        let failed = until("a process to end", LIMIT * 2, async || {
-            self.check().map(|()| None::<()>)
-        });
-        failed
-            .await
-            .err()
-            .unwrap_or_else(|| anyhow::anyhow!("a process ended"))
-    }
-}
-
-impl Drop for Processes {
-    fn drop(&mut self) {
-        // What depends on others goes first, so that the logs end without errors.
-        while self.list.pop().is_some() {}
-    }
 }
 
 fn certificates(folder: &Path) -> Result<Certificates> {
@@ -207,25 +128,35 @@ async fn apiserver(
         let cluster = Cluster {
             server: format!("https://127.0.0.1:{port}"),
             authority: pki.path("ca.crt"),
-            folder: processes.folder.clone(),
+            folder: processes.folder().to_owned(),
         };
-        let args = arguments::apiserver(&cluster.folder, pki, port, options);
+        let mut args = arguments::apiserver(&cluster.folder, pki, port);
+        args.extend(options.apiserver_args.iter().cloned());
         processes.start("kube-apiserver", &args)?;
-        let client = kubeconfig::client(&cluster.by_certificate(ADMIN, &pki.path(""))?).await?;
-        let ready = until("the API server", LIMIT, async || {
-            processes.check()?;
-            let request = Request::new("").get("readyz", &GetParams::default())?;
-            Ok(client.request_text(request).await.is_ok().then_some(()))
-        });
-        match ready.await {
+        match ready(processes, &cluster, pki).await {
             Ok(()) => return Ok(cluster),
             Err(error) if attempts > 0 && error.to_string().contains("address already in use") => {
                 attempts -= 1;
-                processes.list.pop();
+                processes.stop_last();
             }
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Waits until the API server is ready, with all that it makes for itself at the first start.
+pub(crate) async fn ready(
+    processes: &mut Processes,
+    cluster: &Cluster,
+    pki: &Certificates,
+) -> Result<()> {
+    let client = kubeconfig::client(&cluster.by_certificate(ADMIN, &pki.path(""))?).await?;
+    until("the API server", LIMIT, async || {
+        processes.check()?;
+        let request = Request::new("").get("readyz", &GetParams::default())?;
+        Ok(client.request_text(request).await.is_ok().then_some(()))
+    })
+    .await
 }
 
 /// Makes the nodes and runs a pod, which needs every part: the controller manager makes its service account, the

@@ -7,7 +7,7 @@ use kube::{Resource as _, ResourceExt as _, runtime::reflector::ObjectRef};
 use crate::{
     controller::{
         apply::Wanted,
-        context::Context,
+        context::{Context, Users},
         refusal::{Refusal as Reason, refused},
         revisions::Numbered,
     },
@@ -57,7 +57,8 @@ pub fn plan(service: &EcsService, cx: &Context) -> Result<Option<Plan>, Refusal>
             "taskDefinition is required",
         ));
     };
-    let Some((revision, spec)) = revision(cx, &namespace, Some(&service.name_any()), &reference)?
+    let Some((revision, spec)) =
+        revision(cx, &cx.users, &namespace, &service.name_any(), &reference)?
     else {
         return Ok(None);
     };
@@ -109,12 +110,13 @@ fn parse<T: serde::de::DeserializeOwned>(spec: &Spec) -> Result<T, Refusal> {
         .map_err(|error| Reason::new("InvalidType", &error.to_string()))
 }
 
-/// The revision that a service or task names: its number and what it holds; `None` if it is about to appear. `service`
-/// is told of new revisions from now on.
+/// The revision that a service or task names: its number and what it holds; `None` if it is about to appear. The user of
+/// that name is told of new revisions from now on.
 pub fn revision(
     cx: &Context,
+    users: &Users,
     namespace: &str,
-    service: Option<&str>,
+    user: &str,
     reference: &str,
 ) -> Result<Option<(u64, Arc<Spec>)>, Refusal> {
     let Some(parsed) = TaskDefinitionReference::parse(reference) else {
@@ -124,9 +126,7 @@ pub fn revision(
         return Err(Reason::new("InvalidTaskDefinition", &message));
     };
     let name = kname(parsed.family, WORKLOAD_LENGTH);
-    if let Some(service) = service {
-        cx.users.uses(namespace, service, &name);
-    }
+    users.uses(namespace, user, &name);
     let revisions = cx.revisions.of(namespace, &name);
     let found = match parsed.revision {
         Some(number) => revisions.get_key_value(&number),

@@ -1,0 +1,360 @@
+//! A real node: pods are containers, with a network and a registry.
+
+use std::{
+    env, fs,
+    net::SocketAddr,
+    ops::Deref,
+    path::Path,
+    process::{self, Command},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+use k8s_openapi::api::core::v1::Node as Object;
+use kube::{Api, Client};
+use tokio::sync::OnceCell;
+
+use crate::{
+    arguments, binaries,
+    certificates::{Certificates, User},
+    cluster::{ADMIN, Cluster},
+    image::Image,
+    node_files::{Files, NAME, PAUSE},
+    process::Process,
+    processes::{self, Processes, Programs},
+    registry::Registry,
+    sandbox::{ADDRESS, Inside, Sandbox},
+    start::{LIMIT, ready},
+    wait::until,
+};
+
+const OBJECTS: &str = include_str!("../node/objects.yaml");
+
+const PROGRAMS: &[&str] = &[
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "containerd",
+    "containerd-shim-runc-v2",
+    "runc",
+    "bridge",
+    "loopback",
+    "host-local",
+    "portmap",
+    "pause",
+    "metrics-server",
+    "coredns",
+];
+
+const USERS: [User; 7] = [
+    user(ADMIN, ADMIN, Some("system:masters")),
+    user(
+        "kube-controller-manager",
+        "system:kube-controller-manager",
+        None,
+    ),
+    user("kube-scheduler", "system:kube-scheduler", None),
+    user("kubelet", "system:node:node-1", Some("system:nodes")),
+    user("kubelet-client", "kubelet-client", Some("system:masters")),
+    user("kube-proxy", "system:kube-proxy", None),
+    user(
+        "metrics-server",
+        "system:serviceaccount:kube-system:metrics-server",
+        None,
+    ),
+];
+
+const fn user(file: &'static str, name: &'static str, group: Option<&'static str>) -> User {
+    User { file, name, group }
+}
+
+/// Shows the kubelet files with the values that it wants in place of three settings of the machine, which it would
+/// change otherwise; it does not start when it may not.
+const SETTINGS: &str = "mount --make-private /proc && for setting in kernel/panic kernel/panic_on_oops \
+    vm/overcommit_memory; do mount --bind /run/sysctl/${setting#*/} /proc/sys/$setting || exit 1; done; exec \"$@\"";
+
+/// What a real node needs and this machine does not have.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Missing {
+    /// Namespaces, mounts and control groups are for root.
+    pub root: bool,
+    /// Of Debian and Ubuntu.
+    pub packages: Vec<&'static str>,
+}
+
+/// Looks for what a real node needs of the machine.
+pub fn missing() -> Missing {
+    let mut commands = vec![
+        ("unshare", "util-linux"),
+        ("nsenter", "util-linux"),
+        ("mount", "mount"),
+        ("ip", "iproute2"),
+        ("nft", "nftables"),
+    ];
+    // All other programs are built without a C compiler.
+    let builds = !binaries::is_there("runc");
+    if builds {
+        commands.extend([("cc", "gcc"), ("pkg-config", "pkg-config")]);
+    }
+    let mut packages: Vec<&str> = commands
+        .into_iter()
+        .filter(|(command, _)| !is_command(command))
+        .map(|(_, package)| package)
+        .collect();
+    if builds && !has_seccomp() {
+        packages.push("libseccomp-dev");
+    }
+    packages.dedup();
+    Missing {
+        root: !is_root(),
+        packages,
+    }
+}
+
+fn has_seccomp() -> bool {
+    let asked = Command::new("pkg-config")
+        .args(["--exists", "libseccomp"])
+        .status();
+    asked.is_ok_and(|status| status.success())
+}
+
+fn is_command(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    ids.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
+}
+
+/// What a node can be started with.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// How often a HorizontalPodAutoscaler is looked at; Kubernetes' own default is 15 s.
+    pub autoscaler_sync: Duration,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self {
+            autoscaler_sync: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A cluster of one real node: containerd, the kubelet, kube-proxy, cluster DNS, the metrics API and a registry.
+///
+/// It lives in namespaces of its own and has no way out: nothing is pulled from elsewhere. Dropping it ends everything.
+/// So does the end of this process, however it comes.
+#[derive(Debug)]
+pub struct Node {
+    cluster: Cluster,
+    registry: Registry,
+    // Dropped in this order: the end of the sandbox is the end of all that runs in it, and the folder goes last.
+    inside: Inside,
+    _sandbox: Sandbox,
+    _processes: Processes,
+    _janitor: Option<Process>,
+}
+
+impl Node {
+    /// The one that all tests of a test binary share, started by the first that asks.
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<Node> = OnceCell::const_new();
+        SHARED.get_or_try_init(Self::start).await
+    }
+
+    /// Starts one and waits until the node is ready. An error tells what the machine lacks, if it does.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(&NodeOptions::default()).await
+    }
+
+    /// Starts one with options and waits until the node is ready.
+    pub async fn start_with(options: &NodeOptions) -> Result<Self> {
+        require()?;
+        let programs = Programs::find(PROGRAMS).await?;
+        let pause = Image::of_program(programs.path("pause")?)?;
+        let folder = processes::folder()?;
+        let cgroup = cgroup();
+        let janitor = Process::janitor(&folder, Some(&cgroup))?;
+        let sandbox = Sandbox::start(&folder, &cgroup).await?;
+        let registry = Registry::default();
+        registry.push(PAUSE, pause.pack()?);
+        let inside = sandbox.inside(registry.clone())?;
+        // The same port inside and outside, so that one kubeconfig file is good for both.
+        let address = inside.forward(|port| format!("127.0.0.1:{port}"))?;
+        let pki = certificates(&folder.join("pki"))?;
+        let cluster = Cluster {
+            server: format!("https://{address}"),
+            authority: pki.path("ca.crt"),
+            folder,
+        };
+        for user in &USERS {
+            cluster.by_certificate(user.file, &pki.path(""))?;
+        }
+        let mut processes = Processes::new(&cluster.folder, programs);
+        processes.wrap(sandbox.enter());
+        let mut starting = Starting {
+            cluster: &cluster,
+            pki: &pki,
+            cgroup: &cgroup,
+            processes: &mut processes,
+        };
+        starting.control_plane(address.port(), options).await?;
+        starting.node().await?;
+        Ok(Self {
+            cluster,
+            registry,
+            inside,
+            _sandbox: sandbox,
+            _processes: processes,
+            _janitor: janitor,
+        })
+    }
+
+    /// Puts an image into the registry under the name by which pods ask for it, whatever registry that names; the
+    /// answer is its digest.
+    pub fn push(&self, name: &str, image: &Image) -> Result<String> {
+        Ok(self.registry.push(name, image.pack()?))
+    }
+
+    /// Leads to an address in the cluster, such as that of a Service with its port, from an address on loopback here.
+    pub fn forward(&self, target: SocketAddr) -> Result<SocketAddr> {
+        self.inside.forward(|_| target.to_string())
+    }
+}
+
+impl Deref for Node {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+fn require() -> Result<()> {
+    let missing = missing();
+    let install = format!("apt-get install -y {}", missing.packages.join(" "));
+    match (missing.root, missing.packages.is_empty()) {
+        (false, true) => Ok(()),
+        (true, true) => bail!("a real node needs root"),
+        (false, false) => bail!("a real node needs programs that are not there: {install}"),
+        (true, false) => {
+            bail!("a real node needs root, and programs that are not there: {install}")
+        }
+    }
+}
+
+/// Of this node alone, since two kubelets in one group remove each other's pods.
+fn cgroup() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("ecs-operator-testbed-{}-{count}", process::id())
+}
+
+fn certificates(folder: &Path) -> Result<Certificates> {
+    let pki = Certificates::create(folder)?;
+    let apiserver = [
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "127.0.0.1",
+        "10.96.0.1",
+        ADDRESS,
+    ];
+    pki.server("kube-apiserver", &apiserver)?;
+    pki.server("kubelet-server", &[NAME, ADDRESS])?;
+    pki.server("metrics-serving", &["metrics-server.kube-system.svc"])?;
+    pki.pair("service-account")?;
+    for user in &USERS {
+        pki.client(user)?;
+    }
+    Certificates::create(&folder.join("front-proxy"))?.client(&user(
+        "front-proxy",
+        "front-proxy",
+        None,
+    ))?;
+    Ok(pki)
+}
+
+struct Starting<'a> {
+    cluster: &'a Cluster,
+    pki: &'a Certificates,
+    cgroup: &'a str,
+    processes: &'a mut Processes,
+}
+
+impl Starting<'_> {
+    fn files(&self) -> Files<'_> {
+        Files {
+            cluster: self.cluster,
+            pki: self.pki,
+            programs: self.processes.programs(),
+            cgroup: self.cgroup,
+        }
+    }
+
+    async fn control_plane(&mut self, port: u16, options: &NodeOptions) -> Result<()> {
+        self.processes
+            .start("etcd", &arguments::etcd(&self.cluster.folder))?;
+        let mut args = arguments::apiserver(&self.cluster.folder, self.pki, port);
+        args.extend(self.files().apiserver_args());
+        self.processes.start("kube-apiserver", &args)?;
+        self.files().write()?;
+        let containerd = self.files().containerd_args();
+        self.processes.start("containerd", &containerd)?;
+        ready(self.processes, self.cluster, self.pki).await?;
+        let args = arguments::controller_manager(self.cluster, self.pki, options.autoscaler_sync);
+        self.processes.start("kube-controller-manager", &args)?;
+        self.processes
+            .start("kube-scheduler", &arguments::scheduler(self.cluster))?;
+        self.cluster.apply("default", OBJECTS).await
+    }
+
+    async fn node(&mut self) -> Result<()> {
+        let kubelet = self.files().kubelet_args();
+        let by = [
+            "unshare",
+            "--mount",
+            "--propagation=unchanged",
+            "sh",
+            "-c",
+            SETTINGS,
+            "kubelet",
+        ];
+        self.processes.start_by("kubelet", &by, &kubelet)?;
+        let kube_proxy = self.files().kube_proxy_args();
+        self.processes.start("kube-proxy", &kube_proxy)?;
+        let metrics = self.files().metrics_server_args();
+        self.processes.start("metrics-server", &metrics)?;
+        let dns = self.files().coredns_args();
+        self.processes.start("coredns", &dns)?;
+        let client = self.cluster.client().await?;
+        tokio::select! {
+            ready = node_ready(&client) => ready,
+            failed = self.processes.failure() => Err(failed),
+        }
+    }
+}
+
+async fn node_ready(client: &Client) -> Result<()> {
+    let nodes: Api<Object> = Api::all(client.clone());
+    until("the node to be ready", LIMIT, async || {
+        let node = nodes.get_opt(NAME).await?;
+        let conditions = node
+            .and_then(|node| node.status?.conditions)
+            .unwrap_or_default();
+        let ready = conditions
+            .iter()
+            .any(|condition| condition.type_ == "Ready" && condition.status == "True");
+        Ok(ready.then_some(()))
+    })
+    .await
+}

@@ -1,0 +1,320 @@
+//! Services: what is made of them, and how it stays so.
+
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment},
+    core::v1::{ConfigMap, Pod, Service},
+    policy::v1::PodDisruptionBudget,
+};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use serde_json::json;
+
+use crate::bed::{Bed, LIMIT, condition, task_definition, uid};
+
+fn service(count: i64) -> serde_json::Value {
+    json!({"taskDefinition": "web", "desiredCount": count})
+}
+
+async fn running(bed: &Bed, count: i64) {
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    bed.must_apply("EcsService", "web", service(count)).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+}
+
+#[tokio::test]
+async fn a_service_becomes_steady() {
+    let bed = Bed::new("steady").await;
+    bed.must_apply("EcsService", "web", service(3)).await;
+    let accepted = bed
+        .condition("EcsService", "web", "Accepted", "False")
+        .await;
+    assert_eq!(accepted["reason"], "TaskDefinitionNotFound");
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+
+    let ready = bed.condition("EcsService", "web", "Ready", "True").await;
+    assert_eq!(
+        ready["message"],
+        "(service web) has reached a steady state."
+    );
+    let object = bed.until("EcsService", "web", "its counts", |_| true).await;
+    let status = &object["status"];
+    assert_eq!(
+        json!([
+            status["desiredCount"],
+            status["runningCount"],
+            status["pendingCount"]
+        ]),
+        json!([3, 3, 0])
+    );
+    assert_eq!(status["taskDefinition"], "web:1");
+    assert_eq!(status["deployments"][0]["rolloutState"], "COMPLETED");
+    let service: Service = bed.api().get("web").await.unwrap();
+    assert_eq!(
+        service.metadata.owner_references.unwrap()[0].kind,
+        "EcsService"
+    );
+    let note = bed.event("web", "SteadyState").await;
+    assert_eq!(note, "(service web) has reached a steady state.");
+}
+
+#[tokio::test]
+async fn a_new_revision_is_rolled_out_to_those_that_follow() {
+    let bed = Bed::new("revision").await;
+    running(&bed, 2).await;
+    bed.must_apply(
+        "EcsService",
+        "pinned",
+        json!({"taskDefinition": "web:1", "desiredCount": 1}),
+    )
+    .await;
+    bed.condition("EcsService", "pinned", "Ready", "True").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:2"))
+        .await;
+    bed.until("EcsService", "web", "the new revision", |object| {
+        object["status"]["taskDefinition"] == "web:2"
+            && condition(object, "Ready")["status"] == "True"
+    })
+    .await;
+    let deployment: Deployment = bed.api().get("web").await.unwrap();
+    let template = deployment.spec.unwrap().template.spec.unwrap();
+    assert_eq!(
+        template.containers[0].image.as_deref(),
+        Some("testbed/web:2")
+    );
+    let pinned: Deployment = bed.api().get("pinned").await.unwrap();
+    let template = pinned.spec.unwrap().template.spec.unwrap();
+    assert_eq!(template.containers[0].image.as_deref(), Some("testbed/web"));
+}
+
+#[tokio::test]
+async fn what_is_edited_or_deleted_is_repaired() {
+    let bed = Bed::new("drift").await;
+    running(&bed, 2).await;
+    let patch = json!({"spec": {"replicas": 5, "template": {"spec": {"containers": [{"name": "app", "image": "evil"}]}}}});
+    let deployments = bed.api::<Deployment>();
+    let params = PatchParams {
+        field_manager: Some("someone".to_owned()),
+        ..PatchParams::default()
+    };
+    deployments
+        .patch("web", &params, &Patch::Strategic(patch))
+        .await
+        .unwrap();
+    bed.eventually::<Deployment>("web", "the Deployment to be put back", |deployment| {
+        let spec = deployment.spec.as_ref().unwrap();
+        let container = &spec.template.spec.as_ref().unwrap().containers[0];
+        spec.replicas == Some(2) && container.image.as_deref() == Some("testbed/web")
+    })
+    .await;
+
+    let before: Service = bed.api().get("web").await.unwrap();
+    bed.api::<Service>()
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    bed.eventually::<Service>("web", "the Service to be made again", |service| {
+        uid(service) != uid(&before)
+    })
+    .await;
+    let before: PodDisruptionBudget = bed.api().get("web").await.unwrap();
+    bed.api::<PodDisruptionBudget>()
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    bed.eventually::<PodDisruptionBudget>("web", "the budget to be made again", |it| {
+        uid(it) != uid(&before)
+    })
+    .await;
+
+    // A field that is not ours is left alone.
+    let patch = json!({"metadata": {"annotations": {"someone/else": "yes"}}});
+    deployments
+        .patch("web", &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .unwrap();
+    bed.must_apply("EcsService", "web", service(3)).await;
+    let scaled = bed
+        .eventually::<Deployment>("web", "the scaling", |d| {
+            d.spec.as_ref().unwrap().replicas == Some(3)
+        })
+        .await;
+    assert_eq!(scaled.metadata.annotations.unwrap()["someone/else"], "yes");
+}
+
+#[tokio::test]
+async fn a_stranger_is_not_taken_over() {
+    let bed = Bed::new("stranger").await;
+    let theirs = serde_json::from_value(json!({
+        "metadata": {"name": "web"},
+        "spec": {"ports": [{"port": 1234}], "selector": {"their": "pods"}},
+    }))
+    .unwrap();
+    let theirs = bed
+        .api::<Service>()
+        .create(&PostParams::default(), &theirs)
+        .await
+        .unwrap();
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    bed.must_apply("EcsService", "web", service(1)).await;
+    let object = bed
+        .until("EcsService", "web", "the refusal", |object| {
+            condition(object, "Ready")["reason"] == "ObjectNotOwned"
+        })
+        .await;
+    let message = condition(&object, "Ready")["message"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(message.contains("Service web exists"), "{message}");
+    let now: Service = bed.api().get("web").await.unwrap();
+    assert_eq!(
+        now.metadata.resource_version,
+        theirs.metadata.resource_version
+    );
+    // Once it is gone, the service goes on by itself.
+    bed.api::<Service>()
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    bed.condition("EcsService", "web", "Ready", "True").await;
+}
+
+#[tokio::test]
+async fn a_rejected_change_leaves_what_runs() {
+    let bed = Bed::new("rejected").await;
+    running(&bed, 2).await;
+    let before: Deployment = bed.api().get("web").await.unwrap();
+    let wrong = json!({
+        "taskDefinition": "web",
+        "desiredCount": 4,
+        "loadBalancers": [{"loadBalancerName": "classic", "containerName": "app", "containerPort": 80}],
+    });
+    bed.must_apply("EcsService", "web", wrong).await;
+    let accepted = bed
+        .condition("EcsService", "web", "Accepted", "False")
+        .await;
+    let message = accepted["message"].as_str().unwrap();
+    assert!(
+        message.contains("loadBalancers[0].loadBalancerName"),
+        "{message}"
+    );
+    let note = bed.event("web", accepted["reason"].as_str().unwrap()).await;
+    assert!(note.contains("loadBalancerName"), "{note}");
+    let after: Deployment = bed.api().get("web").await.unwrap();
+    assert_eq!(after.spec, before.spec);
+    bed.must_apply("EcsService", "web", service(4)).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+}
+
+#[tokio::test]
+async fn what_is_not_wanted_any_more_is_deleted_and_nothing_else() {
+    let bed = Bed::new("prune").await;
+    running(&bed, 2).await;
+    let other = json!({"metadata": {"name": "other"}, "data": {}});
+    let other: ConfigMap = serde_json::from_value(other).unwrap();
+    bed.api::<ConfigMap>()
+        .create(&PostParams::default(), &other)
+        .await
+        .unwrap();
+    // One task needs no budget.
+    bed.must_apply("EcsService", "web", service(1)).await;
+    bed.gone::<PodDisruptionBudget>("web").await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    bed.api::<ConfigMap>().get("other").await.unwrap();
+    bed.resources("EcsService")
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    bed.gone::<Deployment>("web").await;
+    bed.gone::<Service>("web").await;
+    bed.api::<ConfigMap>().get("other").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_that_becomes_a_daemon_keeps_its_tasks_until_the_new_ones_run() {
+    let bed = Bed::new("daemon").await;
+    running(&bed, 2).await;
+    // The new tasks do not become ready.
+    bed.must_apply(
+        "EcsTaskDefinition",
+        "slow",
+        task_definition("testbed/unready"),
+    )
+    .await;
+    let daemon = |family: &str| json!({"taskDefinition": family, "schedulingStrategy": "DAEMON"});
+    // The strategy of a service cannot be changed in ECS; here it can.
+    bed.must_apply("EcsService", "web", daemon("slow")).await;
+    bed.eventually::<DaemonSet>("web", "the DaemonSet", |set| {
+        set.status
+            .as_ref()
+            .is_some_and(|status| status.current_number_scheduled == 3)
+    })
+    .await;
+    let old: Deployment = bed.api().get("web").await.unwrap();
+    assert_eq!(old.metadata.deletion_timestamp, None);
+    bed.must_apply("EcsService", "web", daemon("web")).await;
+    bed.gone::<Deployment>("web").await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+}
+
+#[tokio::test]
+async fn a_service_is_scaled_through_its_subresource() {
+    let bed = Bed::new("scale").await;
+    running(&bed, 1).await;
+    let services = bed.resources("EcsService");
+    let patch = json!({"spec": {"replicas": 3}});
+    services
+        .patch_scale("web", &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .unwrap();
+    bed.until("EcsService", "web", "three tasks", |object| {
+        object["status"]["runningCount"] == 3
+    })
+    .await;
+    let scale = services.get_scale("web").await.unwrap();
+    assert_eq!(
+        scale.status.unwrap().selector.as_deref(),
+        Some("ecs-operator.dev/service=web")
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_written_when_nothing_changes() {
+    let bed = Bed::new("idle").await;
+    running(&bed, 2).await;
+    let versions = async || {
+        let pods = bed.api::<Pod>().list(&Default::default()).await.unwrap();
+        assert_eq!(pods.items.len(), 2);
+        let deployment: Deployment = bed.api().get("web").await.unwrap();
+        let service = bed.resources("EcsService").get("web").await.unwrap();
+        (
+            deployment.metadata.resource_version,
+            service.metadata.resource_version,
+        )
+    };
+    let before = versions().await;
+    let reconciles = |text: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("ecs_operator_reconciles_total{kind=\"EcsService\"}"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    let count = async || reconciles(&bed.operator.get("/metrics").await.unwrap().1);
+    let counted = count().await;
+    // A change that means nothing is reconciled all the same.
+    let label = json!({"metadata": {"labels": {"touched": "yes"}}});
+    bed.resources("EcsService")
+        .patch("web", &PatchParams::default(), &Patch::Merge(label))
+        .await
+        .unwrap();
+    ecs_operator_testbed::until("a reconcile", LIMIT, async || {
+        Ok((count().await > counted).then_some(()))
+    })
+    .await
+    .unwrap();
+    let after = versions().await;
+    assert_eq!(after.0, before.0);
+}
