@@ -6,6 +6,8 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -118,6 +120,23 @@ impl Process {
     /// Of the shell that guards it.
     pub(crate) fn id(&self) -> u32 {
         self.shell.id()
+    }
+
+    /// Tells the process to end (SIGTERM), as the kubelet does, and waits for that; kills it after `limit`.
+    pub fn terminate(mut self, limit: Duration) -> Result<ExitStatus> {
+        let shell = self.shell.id().to_string();
+        let told = Command::new("pkill").args(["-TERM", "-P", &shell]).status();
+        anyhow::ensure!(told.context("pkill")?.success(), "{} has ended", self.name);
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            if begun.elapsed() > limit {
+                bail!("{} does not end:\n{}", self.name, self.last_words());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The end of what it printed, which tells why it failed.

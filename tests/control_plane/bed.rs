@@ -4,16 +4,10 @@ use std::{fmt::Debug, net::TcpListener, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
 use ecs_operator_testbed::{ControlPlane, Namespace, Process, until};
-use k8s_openapi::{
-    NamespaceResourceScope,
-    api::{
-        core::v1::{Event, ServiceAccount},
-        rbac::v1::ClusterRoleBinding,
-    },
-};
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Event};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    api::{Patch, PatchParams, PostParams},
+    api::{Patch, PatchParams},
     core::{DynamicObject, GroupVersionKind},
     discovery::ApiResource,
 };
@@ -29,7 +23,7 @@ const OPERATOR: &str = "ecs-operator";
 
 /// A running operator.
 pub struct Operator {
-    _process: Process,
+    process: Process,
     /// Its health and metrics.
     pub address: String,
 }
@@ -61,10 +55,7 @@ impl Operator {
             plane.folder(),
             &line.into_iter().map(Into::into).collect::<Vec<_>>(),
         )?;
-        let operator = Self {
-            _process: process,
-            address,
-        };
+        let operator = Self { process, address };
         until("the operator to be ready", LIMIT, async || {
             Ok(operator
                 .get("/readyz")
@@ -72,15 +63,57 @@ impl Operator {
                 .filter(|(code, _)| *code == 200))
         })
         .await
-        .with_context(|| operator._process.last_words())?;
+        .with_context(|| operator.process.last_words())?;
         Ok(operator)
+    }
+
+    /// The sum of a number of its metrics over all series whose labels contain `labels`.
+    pub async fn metric(&self, name: &str, labels: &str) -> u64 {
+        let (_, text) = self.get("/metrics").await.expect("metrics are served");
+        let series = text
+            .lines()
+            .filter(|line| line.starts_with(name) && line.contains(labels));
+        series
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+            .sum()
+    }
+
+    /// Waits until it leads.
+    pub async fn leads(&self) {
+        until("the operator to lead", LIMIT, async || {
+            Ok((self.metric("ecs_operator_leader", "").await == 1).then_some(()))
+        })
+        .await
+        .unwrap();
+    }
+
+    /// Tells it to end, as the kubelet does; returns its exit status.
+    pub fn terminate(self) -> Option<i32> {
+        self.process.terminate(LIMIT).unwrap().code()
+    }
+
+    /// The end of its log.
+    pub fn last_words(&self) -> String {
+        self.process.last_words()
     }
 
     /// What an endpoint answers; `None` if it does not.
     pub async fn get(&self, path: &str) -> Option<(u16, String)> {
+        self.ask("GET", path, "").await
+    }
+
+    /// The status with which an endpoint takes a text.
+    pub async fn put(&self, path: &str, body: &str) -> Option<u16> {
+        self.ask("PUT", path, body).await.map(|(code, _)| code)
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut stream = tokio::net::TcpStream::connect(&self.address).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;
@@ -90,27 +123,35 @@ impl Operator {
     }
 }
 
-/// Applies what the operator needs of a cluster.
+/// The kinds of the plain manifests that give rights. The operator itself runs outside of the cluster here.
+const RIGHTS: &[&str] = &[
+    "Namespace",
+    "ServiceAccount",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Role",
+    "RoleBinding",
+];
+
+/// Applies the custom resources and the rights of the operator as they are installed without Helm.
 pub async fn install(plane: &ControlPlane) -> Result<()> {
-    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-    plane.install_crds(crds).await?;
-    let client = plane.client().await?;
-    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client.clone());
-    let namespace = serde_json::from_value(json!({"metadata": {"name": OPERATOR}}))?;
-    namespaces
-        .create(&PostParams::default(), &namespace)
-        .await?;
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), OPERATOR);
-    let account = serde_json::from_value(json!({"metadata": {"name": OPERATOR}}))?;
-    accounts.create(&PostParams::default(), &account).await?;
-    let bindings: Api<ClusterRoleBinding> = Api::all(client);
-    let binding = serde_json::from_value(json!({
-        "metadata": {"name": OPERATOR},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"kind": "ServiceAccount", "name": OPERATOR, "namespace": OPERATOR}],
-    }))?;
-    bindings.create(&PostParams::default(), &binding).await?;
-    Ok(())
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    plane.install_crds(root.join("crds")).await?;
+    let manifests = std::fs::read_to_string(root.join("deploy/operator.yaml"))?;
+    let gives_rights = |document: &&str| {
+        let mut lines = document.lines();
+        let kind = lines
+            .find_map(|line| line.strip_prefix("kind: "))
+            .unwrap_or_default();
+        RIGHTS.contains(&kind)
+    };
+    let rights: Vec<&str> = manifests.split("\n---\n").filter(gives_rights).collect();
+    assert_eq!(
+        rights.len(),
+        8,
+        "namespace, account, three roles, a binding, the lease"
+    );
+    plane.apply(OPERATOR, &rights.join("\n---\n")).await
 }
 
 async fn shared() -> Result<&'static (Operator, &'static ControlPlane)> {
@@ -129,7 +170,6 @@ pub struct Bed {
     pub client: Client,
     pub namespace: Namespace,
     pub operator: &'static Operator,
-    pub plane: &'static ControlPlane,
 }
 
 impl Bed {
@@ -140,7 +180,6 @@ impl Bed {
             client: plane.client().await.unwrap(),
             namespace: plane.namespace(prefix).await.unwrap(),
             operator,
-            plane,
         }
     }
 
@@ -154,19 +193,7 @@ impl Bed {
 
     /// Applies one of our custom resources as `kubectl apply --server-side` does.
     pub async fn apply(&self, kind: &str, name: &str, spec: Value) -> kube::Result<DynamicObject> {
-        let body = json!({
-            "apiVersion": "ecs-operator.dev/v1alpha1",
-            "kind": kind,
-            "metadata": {"name": name},
-            "spec": spec,
-        });
-        let params = PatchParams {
-            field_validation: Some(kube::api::ValidationDirective::Strict),
-            ..PatchParams::apply("test").force()
-        };
-        self.resources(kind)
-            .patch(name, &params, &Patch::Apply(body))
-            .await
+        apply(&self.client, self.namespace.name(), kind, name, spec).await
     }
 
     /// Applies a custom resource that has to be accepted by the API server.
@@ -176,12 +203,7 @@ impl Bed {
 
     /// The API of one of our kinds.
     pub fn resources(&self, kind: &str) -> Api<DynamicObject> {
-        let kind = GroupVersionKind::gvk("ecs-operator.dev", "v1alpha1", kind);
-        Api::namespaced_with(
-            self.client.clone(),
-            self.namespace.name(),
-            &ApiResource::from_gvk(&kind),
-        )
+        resources(&self.client, self.namespace.name(), kind)
     }
 
     /// Waits until an object of ours has this to say, and returns it.
@@ -262,6 +284,51 @@ impl Bed {
         .await
         .unwrap()
     }
+}
+
+/// The API of one of our kinds.
+fn resources(client: &Client, namespace: &str, kind: &str) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("ecs-operator.dev", "v1alpha1", kind);
+    Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind))
+}
+
+/// Applies one of our custom resources as `kubectl apply --server-side` does.
+pub async fn apply(
+    client: &Client,
+    namespace: &str,
+    kind: &str,
+    name: &str,
+    spec: Value,
+) -> kube::Result<DynamicObject> {
+    let body = json!({
+        "apiVersion": "ecs-operator.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": spec,
+    });
+    let params = PatchParams {
+        field_validation: Some(kube::api::ValidationDirective::Strict),
+        ..PatchParams::apply("test").force()
+    };
+    resources(client, namespace, kind)
+        .patch(name, &params, &Patch::Apply(body))
+        .await
+}
+
+/// Waits until a service is steady in its newest generation.
+pub async fn ready(client: &Client, namespace: &str, name: &str) {
+    let api = resources(client, namespace, "EcsService");
+    let last = std::cell::RefCell::new(Value::Null);
+    let result = until("the service to be ready", LIMIT, async || {
+        let object = json!(api.get(name).await?);
+        let found = condition(&object, "Ready");
+        let steady = found["status"] == "True"
+            && found["observedGeneration"] == object["metadata"]["generation"];
+        *last.borrow_mut() = object;
+        Ok(steady.then_some(()))
+    })
+    .await;
+    result.unwrap_or_else(|error| panic!("{error}: {:#}", last.borrow()["status"]));
 }
 
 /// A condition of an object.

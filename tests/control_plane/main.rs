@@ -4,14 +4,18 @@
 //! rights that the chart gives it.
 #![allow(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::pedantic,
     clippy::print_stderr,
     clippy::unwrap_used,
     missing_docs,
+    unreachable_pub,
     reason = "a test fails by panicking"
 )]
 
 mod bed;
+mod operator;
 mod service;
+mod shared;
 mod task;
 mod task_definition;

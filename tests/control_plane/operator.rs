@@ -1,0 +1,255 @@
+//! The operator itself: rights, leadership, restarts, idleness. Each test has a control plane of its own.
+
+use std::time::Duration;
+
+use ecs_operator_testbed::{ControlPlane, until};
+use k8s_openapi::api::{apps::v1::Deployment, coordination::v1::Lease};
+use kube::{Api, Client};
+use serde_json::json;
+
+use crate::bed::{LIMIT, Operator, apply, install, ready, task_definition};
+
+/// A control plane with the definitions and rights of the operator.
+async fn plane() -> (ControlPlane, Client) {
+    let plane = ControlPlane::start().await.unwrap();
+    install(&plane).await.unwrap();
+    let client = plane.client().await.unwrap();
+    (plane, client)
+}
+
+async fn run_web(client: &Client, namespace: &str, count: i64) {
+    apply(
+        client,
+        namespace,
+        "EcsTaskDefinition",
+        "web",
+        task_definition("testbed/web"),
+    )
+    .await
+    .unwrap();
+    let service = json!({"taskDefinition": "web", "desiredCount": count});
+    apply(client, namespace, "EcsService", "web", service)
+        .await
+        .unwrap();
+    ready(client, namespace, "web").await;
+}
+
+async fn holder(client: &Client) -> Option<String> {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), "ecs-operator");
+    leases
+        .get_opt("ecs-operator")
+        .await
+        .unwrap()?
+        .spec?
+        .holder_identity
+}
+
+#[tokio::test]
+async fn a_second_replica_takes_over() {
+    let (plane, client) = plane().await;
+    let namespace = plane.namespace("failover").await.unwrap();
+    let first = Operator::start(&plane, "first", &[]).await.unwrap();
+    first.leads().await;
+    let second = Operator::start(&plane, "second", &[]).await.unwrap();
+    run_web(&client, namespace.name(), 1).await;
+    assert_eq!(holder(&client).await.as_deref(), Some("first"));
+    assert_eq!(second.metric("ecs_operator_leader", "").await, 0);
+    assert_eq!(
+        second.metric("ecs_operator_reconciles_total", "").await,
+        0,
+        "only one reconciles"
+    );
+
+    assert_eq!(first.terminate(), Some(0), "it ends in order");
+    second.leads().await;
+    assert_eq!(holder(&client).await.as_deref(), Some("second"));
+    run_web(&client, namespace.name(), 2).await;
+
+    // One that is killed gives nothing back; its lease has to run out.
+    let third = Operator::start(&plane, "third", &[]).await.unwrap();
+    drop(second);
+    third.leads().await;
+    run_web(&client, namespace.name(), 3).await;
+}
+
+#[tokio::test]
+async fn a_new_operator_finds_everything_in_order_and_writes_nothing() {
+    let (plane, client) = plane().await;
+    let namespace = plane.namespace("restart").await.unwrap();
+    let first = Operator::start(&plane, "first", &[]).await.unwrap();
+    let definition = task_definition("testbed/web");
+    apply(
+        &client,
+        namespace.name(),
+        "EcsTaskDefinition",
+        "web",
+        definition,
+    )
+    .await
+    .unwrap();
+    for (name, service) in services() {
+        apply(&client, namespace.name(), "EcsService", name, service)
+            .await
+            .unwrap();
+        ready(&client, namespace.name(), name).await;
+    }
+    assert_eq!(
+        first
+            .metric("ecs_operator_api_requests_total", "code=\"403\"")
+            .await,
+        0,
+        "{}",
+        first.last_words()
+    );
+    assert_eq!(first.terminate(), Some(0));
+
+    let second = Operator::start(&plane, "second", &[]).await.unwrap();
+    second.leads().await;
+    let count = services().len() as u64;
+    until("everything to be reconciled", LIMIT, async || {
+        let reconciled = second
+            .metric("ecs_operator_reconciles_total", "EcsService")
+            .await;
+        let waiting = second.metric("ecs_operator_queue_depth", "").await;
+        Ok((reconciled >= count && waiting == 0).then_some(()))
+    })
+    .await
+    .unwrap();
+    assert_eq!(
+        second
+            .metric("ecs_operator_api_requests_total", "PATCH")
+            .await,
+        0
+    );
+    assert_eq!(
+        second
+            .metric("ecs_operator_api_requests_total", "POST")
+            .await,
+        0
+    );
+    assert_eq!(
+        second
+            .metric("ecs_operator_api_requests_total", "DELETE")
+            .await,
+        0
+    );
+}
+
+/// Services that are made of every kind of object that needs no add-on.
+fn services() -> Vec<(&'static str, serde_json::Value)> {
+    let scaling = json!({
+        "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 4},
+        "scalingPolicies": [{
+            "PolicyName": "cpu",
+            "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingScalingPolicyConfiguration": {
+                "TargetValue": 60.0,
+                "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+            },
+        }],
+    });
+    vec![
+        ("plain", json!({"taskDefinition": "web", "desiredCount": 2})),
+        (
+            "agent",
+            json!({"taskDefinition": "web", "schedulingStrategy": "DAEMON"}),
+        ),
+        (
+            "scaled",
+            json!({"taskDefinition": "web", "desiredCount": 2, "autoScaling": scaling}),
+        ),
+        (
+            "exposed",
+            json!({
+                "taskDefinition": "web",
+                "desiredCount": 1,
+                "kubernetes": {"expose": {"type": "alb", "containerName": "app", "containerPort": 80}},
+            }),
+        ),
+        (
+            "spread",
+            json!({
+                "taskDefinition": "web",
+                "desiredCount": 3,
+                "placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}],
+                "deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 150},
+            }),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn an_idle_operator_asks_nothing_of_the_api_server() {
+    let (plane, client) = plane().await;
+    let namespace = plane.namespace("idle").await.unwrap();
+    let operator = Operator::start(&plane, "operator", &[]).await.unwrap();
+    run_web(&client, namespace.name(), 2).await;
+    let requests = async || {
+        let all = operator.metric("ecs_operator_api_requests_total", "").await;
+        // The lease is renewed, watches are begun anew, add-ons are looked for.
+        let lease = operator
+            .metric("ecs_operator_api_requests_total", "PUT")
+            .await;
+        let reads = operator
+            .metric("ecs_operator_api_requests_total", "GET")
+            .await;
+        (all - lease - reads, lease)
+    };
+    until(
+        "the operator to be quiet while it renews its lease",
+        LIMIT,
+        async || {
+            let before = requests().await;
+            let reconciles = operator.metric("ecs_operator_reconciles_total", "").await;
+            until("three renewals", LIMIT, async || {
+                Ok((requests().await.1 >= before.1 + 3).then_some(()))
+            })
+            .await?;
+            let quiet = requests().await.0 == before.0
+                && operator.metric("ecs_operator_reconciles_total", "").await == reconciles;
+            Ok(quiet.then_some(()))
+        },
+    )
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn some_namespaces_can_be_watched_alone() {
+    let (plane, client) = plane().await;
+    let watched = plane.namespace("watched").await.unwrap();
+    let also = plane.namespace("also").await.unwrap();
+    let other = plane.namespace("other").await.unwrap();
+    let namespaces = format!("--namespaces={},{}", watched.name(), also.name());
+    let operator = Operator::start(&plane, "operator", &[&namespaces])
+        .await
+        .unwrap();
+    let service = json!({"taskDefinition": "web", "desiredCount": 1});
+    apply(&client, other.name(), "EcsService", "web", service)
+        .await
+        .unwrap();
+    run_web(&client, watched.name(), 1).await;
+    run_web(&client, also.name(), 1).await;
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), other.name());
+    assert!(deployments.get_opt("web").await.unwrap().is_none());
+    assert_eq!(
+        operator
+            .metric("ecs_operator_resources", "state=\"Ready\"")
+            .await,
+        2
+    );
+}
+
+#[tokio::test]
+async fn the_level_of_the_log_changes_while_it_runs() {
+    let (plane, _) = plane().await;
+    let operator = Operator::start(&plane, "operator", &[]).await.unwrap();
+    operator.leads().await;
+    assert_eq!(operator.put("/log-level", "loud=very").await, Some(400));
+    assert_eq!(operator.put("/log-level", "debug").await, Some(200));
+    until("lines of that level", Duration::from_secs(60), async || {
+        Ok(operator.last_words().contains("DEBUG").then_some(()))
+    })
+    .await
+    .unwrap();
+}

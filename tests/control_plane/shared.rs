@@ -1,0 +1,130 @@
+//! Objects that several services share, and what a poisoned neighbour does to others.
+
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::{Api, api::DeleteParams};
+use serde_json::json;
+
+use crate::bed::{Bed, task_definition};
+
+fn with_efs(image: &str) -> serde_json::Value {
+    let mut definition = task_definition(image);
+    definition["volumes"] = json!([{
+        "name": "data",
+        "efsVolumeConfiguration": {"fileSystemId": "fs-0123456789abcdef0", "transitEncryption": "ENABLED"},
+    }]);
+    definition["containerDefinitions"][0]["mountPoints"] =
+        json!([{"sourceVolume": "data", "containerPath": "/data"}]);
+    definition
+}
+
+#[tokio::test]
+async fn services_share_a_file_system_until_none_needs_it() {
+    let bed = Bed::new("efs").await;
+    bed.must_apply("EcsTaskDefinition", "web", with_efs("testbed/web"))
+        .await;
+    for name in ["one", "two"] {
+        bed.must_apply(
+            "EcsService",
+            name,
+            json!({"taskDefinition": "web", "desiredCount": 1}),
+        )
+        .await;
+        bed.condition("EcsService", name, "Ready", "True").await;
+    }
+    let claims = bed
+        .api::<PersistentVolumeClaim>()
+        .list(&Default::default())
+        .await
+        .unwrap();
+    assert_eq!(claims.items.len(), 1);
+    let claim = claims.items[0].metadata.name.clone().unwrap();
+    let owners = claims.items[0].metadata.owner_references.clone().unwrap();
+    assert_eq!(owners.len(), 2);
+    assert!(owners.iter().all(|owner| owner.controller != Some(true)));
+    let volumes: Api<PersistentVolume> = Api::all(bed.client.clone());
+    let volume = claims.items[0].spec.clone().unwrap().volume_name.unwrap();
+    let spec = volumes.get(&volume).await.unwrap().spec.unwrap();
+    assert_eq!(
+        spec.persistent_volume_reclaim_policy.as_deref(),
+        Some("Retain")
+    );
+
+    // One of the two needs it no more.
+    bed.must_apply("EcsTaskDefinition", "plain", task_definition("testbed/web"))
+        .await;
+    bed.must_apply(
+        "EcsService",
+        "one",
+        json!({"taskDefinition": "plain", "desiredCount": 1}),
+    )
+    .await;
+    bed.eventually::<PersistentVolumeClaim>(&claim, "one owner", |claim| {
+        claim
+            .metadata
+            .owner_references
+            .as_ref()
+            .is_some_and(|owners| owners.len() == 1)
+    })
+    .await;
+    bed.condition("EcsService", "one", "Ready", "True").await;
+    bed.resources("EcsService")
+        .delete("two", &DeleteParams::default())
+        .await
+        .unwrap();
+    bed.gone::<PersistentVolumeClaim>(&claim).await;
+}
+
+#[tokio::test]
+async fn a_poisoned_object_does_not_hold_up_others() {
+    let bed = Bed::new("poison").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    // The API server takes each of these, and none can be translated.
+    let mut many = task_definition("testbed/web");
+    let container = many["containerDefinitions"][0].clone();
+    many["containerDefinitions"] = (0..200)
+        .map(|index| {
+            let mut container = container.clone();
+            container["name"] = json!(format!("c{index}"));
+            container
+        })
+        .collect();
+    let poison = [
+        ("ports", many),
+        ("empty", json!({"containerDefinitions": []})),
+        (
+            "image",
+            json!({"containerDefinitions": [{"name": "a", "image": "", "memory": 64}]}),
+        ),
+        (
+            "names",
+            json!({"containerDefinitions": [{"name": "\u{1b}[31m", "image": "x", "memory": 64}]}),
+        ),
+        (
+            "cycle",
+            json!({"containerDefinitions": [
+                {"name": "a", "image": "x", "memory": 64, "dependsOn": [{"containerName": "a", "condition": "START"}]},
+            ]}),
+        ),
+    ];
+    for (name, definition) in poison {
+        // The API server may refuse it itself, which is as good.
+        if bed
+            .apply("EcsTaskDefinition", name, definition)
+            .await
+            .is_ok()
+        {
+            let accepted = bed
+                .condition("EcsTaskDefinition", name, "Accepted", "False")
+                .await;
+            assert_ne!(accepted["message"], "", "{name}");
+        }
+    }
+    bed.must_apply(
+        "EcsService",
+        "web",
+        json!({"taskDefinition": "web", "desiredCount": 1}),
+    )
+    .await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+}
