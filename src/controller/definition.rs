@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use kube::{Resource, ResourceExt as _, runtime::reflector::ObjectRef};
-use serde::de::DeserializeOwned;
 
 use super::{
     context::{Context, Users},
-    refusal::Refusal,
+    refusal::{Refusal, refused},
     revisions::Numbered,
 };
 use crate::{
@@ -15,6 +14,7 @@ use crate::{
     diagnostic::{Diagnostics, FieldPath, Subject},
     ecs,
     settings::Settings,
+    source::read_task_definition,
     translate::{WORKLOAD_LENGTH, kname},
     validate::{TaskDefinitionInput, TaskDefinitionReference},
 };
@@ -44,10 +44,11 @@ impl Definition {
         let Some((number, spec)) = revision(cx, users, namespace, user, reference)? else {
             return Ok(None);
         };
-        let mut request: ecs::TaskDefinition = parse(&spec)?;
-        if request.family.is_none() {
-            let parsed = TaskDefinitionReference::parse(reference);
-            request.family = parsed.map(|parsed| parsed.family.to_owned());
+        let family = TaskDefinitionReference::parse(reference).map_or("", |parsed| parsed.family);
+        let (request, findings) = read_task_definition(family, spec.text());
+        if findings.has_errors() {
+            // It was accepted once, by an older version of this operator.
+            return Err(refused(findings));
         }
         Ok(Some(Self { request, number }))
     }
@@ -65,12 +66,6 @@ impl Definition {
         let family = self.request.family.as_deref().unwrap_or_default();
         format!("{family}:{}", self.number)
     }
-}
-
-/// A spec as a request.
-pub(super) fn parse<T: DeserializeOwned>(spec: &Spec) -> Result<T, Refusal> {
-    spec.parse()
-        .map_err(|error| Refusal::new("InvalidType", &error.to_string()))
 }
 
 /// The settings of an object: those of the operator, and its own annotations instead.

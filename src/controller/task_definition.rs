@@ -15,7 +15,7 @@ use kube::{
 
 use super::{
     context::Context,
-    definition::{parse, settings},
+    definition::settings,
     error::{Error, code},
     refusal::{Refusal, refused},
     revisions::{Numbered, TASK_DEFINITION, name_of},
@@ -24,8 +24,8 @@ use super::{
 use crate::{
     crd::{ACCEPTED, EcsTaskDefinition, TaskDefinitionStatus},
     decide::revision::{HISTORY_LIMIT, next, superfluous},
-    diagnostic::{Diagnostics, Subject},
-    ecs,
+    diagnostic::Subject,
+    source::{read_service, read_task_definition},
     translate::{WORKLOAD_LENGTH, kname},
     validate::{TaskDefinitionInput, TaskDefinitionReference, check_task_definition},
 };
@@ -78,20 +78,21 @@ pub(super) async fn reconcile(
 
 /// Whether ECS would register the task definition, and Kubernetes can run it.
 fn check(definition: &EcsTaskDefinition, cx: &Context) -> Result<(), Refusal> {
-    let mut request: ecs::TaskDefinition = parse(&definition.spec)?;
     let name = definition.name_any();
-    let own = request.family.get_or_insert_with(|| name.clone());
+    let (request, mut findings) = read_task_definition(&name, definition.spec.text());
+    let own = request.family.as_deref().unwrap_or_default();
     let expected = kname(own, WORKLOAD_LENGTH);
     if expected != name {
         return Err(Refusal::name_differs("family", own, &expected));
     }
-    let mut findings = Diagnostics::new();
     let settings = settings(cx, definition, Subject::TaskDefinition, &mut findings);
     let input = TaskDefinitionInput {
         request: &request,
         revision: None,
     };
-    findings.append(check_task_definition(input, &settings));
+    if !findings.has_errors() {
+        findings.append(check_task_definition(input, &settings));
+    }
     if findings.has_errors() {
         return Err(refused(findings));
     }
@@ -178,7 +179,7 @@ fn used_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64> {
     });
     services
         .flat_map(|service| {
-            let spec: ecs::Service = service.spec.parse().unwrap_or_default();
+            let (spec, _, _) = read_service(&service.name_any(), service.spec.text());
             let running = service
                 .status
                 .deployments

@@ -31,6 +31,7 @@ impl<'a> Input<'a> {
             Content::Task {
                 name,
                 request,
+                extensions: _,
                 task_definition,
                 revision,
             } => Some(Self::Task(TaskInput {

@@ -135,6 +135,7 @@ impl<'a> Converter<'a> {
             },
             Some(Input::Task(input)) => match validate::validate_task(&input, settings) {
                 Ok(task) if self.target == Target::Manifests => {
+                    note_kept_seconds(&unit.content, diagnostics);
                     let (objects, notes) = translate::translate_task(&task, settings);
                     diagnostics.append(notes);
                     return objects.into_objects().iter().map(Ordered::new).collect();
@@ -229,6 +230,19 @@ impl<'a> Converter<'a> {
             .iter()
             .map(|(key, content)| self.given.insert(*key, *content).is_none());
         objects.retain(|_| fresh.next().unwrap_or(true));
+    }
+}
+
+/// Nobody deletes the pods of a finished task without the operator.
+fn note_kept_seconds(content: &Content, diagnostics: &mut Diagnostics) {
+    if let Content::Task { extensions, .. } = content
+        && let Some(seconds) = extensions.ttl_seconds_after_finished
+    {
+        let message = Message::NeedsController {
+            what: format!("finished tasks are deleted after {seconds} s"),
+        };
+        // The member is ours, so no row of the table of fields tells it.
+        diagnostics.report(FieldPath::root(Subject::Task), message);
     }
 }
 

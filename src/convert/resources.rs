@@ -8,7 +8,7 @@ use crate::{
     ecs,
     print::{self, Ordered},
     settings::Settings,
-    source::{Kind, Unit},
+    source::{Content, Kind, Unit},
     translate::{self, WORKLOAD_LENGTH, kname},
     validate::{ServiceInput, TaskDefinitionReference, TaskInput},
 };
@@ -61,7 +61,13 @@ impl Resources<'_> {
             diagnostics,
         );
         let definition = input.task_definition.request;
-        let spec = Ordered::unsorted(&request)?;
+        let mut spec = Ordered::unsorted(&request)?;
+        if let Content::Task { extensions, .. } = &self.unit.content
+            && let (Ordered::Map(spec), Ordered::Map(extensions)) =
+                (&mut spec, Ordered::unsorted(extensions)?)
+        {
+            spec.extend(extensions);
+        }
         Ok(vec![
             self.task_definition(definition)?,
             self.resource(Kind::Task, input.name, definition, spec)?,

@@ -109,7 +109,12 @@ impl<'c> Loader<'c> {
 
     fn task(&mut self, plan: &Plan) -> Result<Content, Problem> {
         let root = FieldPath::root(Subject::Task);
-        let mut request = self.read(plan.lead, root, |reader, node| reader.task(node))?;
+        let mut extensions = crd::TaskExtensions::default();
+        let mut request = self.read(plan.lead, root, |reader, node| {
+            let (request, found) = reader.task(node);
+            extensions = found;
+            request
+        })?;
         let Some(choice) = plan.task_definition else {
             return Ok(Content::Nothing);
         };
@@ -122,6 +127,7 @@ impl<'c> Loader<'c> {
         Ok(Content::Task {
             name: own.or(family).unwrap_or_default().to_owned(),
             request: Box::new(request),
+            extensions,
             task_definition: Box::new(self.task_definition(choice.entry)?),
             revision: choice.revision,
         })

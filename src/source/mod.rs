@@ -53,6 +53,7 @@ mod read;
 mod reference;
 mod request;
 mod sink;
+mod spec;
 mod spelling;
 mod syntax;
 #[cfg(test)]
@@ -68,6 +69,7 @@ pub use document::{Document, Location};
 pub use kind::{Form, Kind};
 pub use placeholder::Fill;
 pub use read::Problem;
+pub use spec::{read_service, read_task, read_task_definition};
 pub use text::{Position, SourceText, Span};
 pub use tree::{Member, Node, Value};
 pub use unit::{Content, Unit};

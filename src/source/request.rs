@@ -22,6 +22,9 @@ use crate::{
     fields::Api,
 };
 
+/// Our member of an EcsTask.
+const KEPT_SECONDS: &str = "ttlSecondsAfterFinished";
+
 /// A request and what the reader found in its document.
 #[derive(Debug)]
 pub(super) struct Request<T> {
@@ -100,11 +103,33 @@ impl Reader<'_> {
         (self.finish(body, annotations, sink), extensions)
     }
 
-    pub(super) fn task(&self, document: Node<'_>) -> Request<ecs::Task> {
+    pub(super) fn task(&self, document: Node<'_>) -> (Request<ecs::Task>, crd::TaskExtensions) {
         let mut sink = Sink::default();
-        let (body, annotations) = self.open(document, &mut sink);
+        let (mut body, annotations) = self.open(document, &mut sink);
+        let mut extensions = crd::TaskExtensions::default();
+        if self.entry.form.envelope == Envelope::Resource
+            && let Some(member) = body.take(KEPT_SECONDS)
+        {
+            extensions.ttl_seconds_after_finished = self.kept_seconds(&member.value, &mut sink);
+        }
         let body = self.body(body, Api::Task, &mut sink);
-        self.finish(body, annotations, sink)
+        (self.finish(body, annotations, sink), extensions)
+    }
+
+    fn kept_seconds(&self, node: &Node<'_>, sink: &mut Sink) -> Option<i64> {
+        let (Value::Number(text) | Value::String(text)) = &node.value else {
+            return None;
+        };
+        let seconds: Option<i32> = text.parse().ok().filter(|seconds| *seconds >= 0);
+        if seconds.is_none() {
+            let message = Message::InvalidValue {
+                value: text.to_string(),
+                allowed: "must be a number of seconds".to_owned(),
+            };
+            let root = Trail::Root(&self.root);
+            sink.reject(Trail::Field(&root, KEPT_SECONDS), message);
+        }
+        seconds.map(i64::from)
     }
 
     pub(super) fn scalable_target(&self, document: Node<'_>) -> Request<ecs::ScalableTarget> {

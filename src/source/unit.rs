@@ -48,6 +48,8 @@ pub enum Content {
         name: String,
         /// `RunTask`.
         request: Box<ecs::Task>,
+        /// What only the custom resource has.
+        extensions: crd::TaskExtensions,
         /// What it runs.
         task_definition: Box<ecs::TaskDefinition>,
         /// The revision, where the input knows it.

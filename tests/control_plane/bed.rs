@@ -348,6 +348,7 @@ pub fn task_definition(image: &str) -> Value {
         "containerDefinitions": [{
             "name": "app",
             "image": image,
+            "cpu": 32,
             "memory": 64,
             "portMappings": [{"containerPort": 80}],
         }],

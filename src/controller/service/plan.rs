@@ -6,12 +6,12 @@ use crate::{
     controller::{
         apply::Wanted,
         context::Context,
-        definition::{Definition, parse, settings},
+        definition::{Definition, settings},
         refusal::{Refusal, refused},
     },
-    crd::{EcsService, ServiceExtensions, WarningStatus},
-    diagnostic::{Diagnostics, Subject},
-    ecs,
+    crd::{EcsService, WarningStatus},
+    diagnostic::Subject,
+    source::read_service,
     translate::{WORKLOAD_LENGTH, kname, translate_service},
     validate::{Scheduling, ServiceInput, validate_service},
 };
@@ -31,19 +31,20 @@ pub(super) struct Plan {
 /// Makes the plan of a service. `None` if its task definition is there and only its first revision is not made yet.
 pub(super) fn plan(service: &EcsService, cx: &Context) -> Result<Option<Plan>, Refusal> {
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
-    let mut request: ecs::Service = parse(&service.spec)?;
-    let extensions: ServiceExtensions = parse(&service.spec)?;
-    let own = request.service_name.get_or_insert_with(|| name.clone());
+    let (request, extensions, mut findings) = read_service(&name, service.spec.text());
+    let own = request.service_name.as_deref().unwrap_or_default();
     let expected = kname(own, WORKLOAD_LENGTH);
     if expected != name {
         return Err(Refusal::name_differs("serviceName", own, &expected));
+    }
+    if findings.has_errors() {
+        return Err(refused(findings));
     }
     let reference = request.task_definition.as_deref();
     let found = Definition::find(cx, &cx.users, &namespace, &name, reference)?;
     let Some(definition) = found else {
         return Ok(None);
     };
-    let mut findings = Diagnostics::new();
     let settings = settings(cx, service, Subject::Service, &mut findings);
     let input = ServiceInput {
         request: &request,

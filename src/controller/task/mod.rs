@@ -22,17 +22,17 @@ use self::{
 use super::{
     apply::{Wanted, apply, create_once},
     context::Context,
-    definition::{Definition, parse, settings},
+    definition::{Definition, settings},
     error::{Error, code},
     pods::Owner,
     refusal::{Refusal, refused},
     status::{report, whole_seconds},
 };
 use crate::{
-    crd::{EcsTask, OneTaskStatus, TaskExtensions, TaskStatus},
+    crd::{EcsTask, OneTaskStatus, TaskStatus},
     decide::task_lifecycle::{Step, next},
-    diagnostic::{Diagnostics, Subject},
-    ecs,
+    diagnostic::Subject,
+    source::read_task,
     translate::translate_task,
     validate::{TaskInput, validate_task},
 };
@@ -103,14 +103,16 @@ pub(super) async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Ac
 /// What should be there, or why that cannot be said; `None` if a revision is about to appear.
 fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
     let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
-    let request: ecs::Task = parse(&task.spec)?;
+    let (request, _, mut findings) = read_task(task.spec.text());
+    if findings.has_errors() {
+        return Err(refused(findings));
+    }
     let begun_with = task.status.task_definition.as_deref();
     let reference = begun_with.or(request.task_definition.as_deref());
     let found = Definition::find(cx, &cx.waiting_tasks, &namespace, &name, reference)?;
     let Some(definition) = found else {
         return Ok(None);
     };
-    let mut findings = Diagnostics::new();
     let settings = settings(cx, task, Subject::Task, &mut findings);
     let input = TaskInput {
         name: &name,
@@ -221,7 +223,7 @@ fn is_finished(status: &TaskStatus) -> bool {
 
 /// Deletes tasks that have been finished for long enough.
 async fn expire(task: &EcsTask, status: &TaskStatus, cx: &Context) -> Result<Action, Error> {
-    let extensions: TaskExtensions = task.spec.parse().unwrap_or_default();
+    let (_, extensions, _) = read_task(task.spec.text());
     let seconds = extensions
         .ttl_seconds_after_finished
         .unwrap_or(KEPT_SECONDS)

@@ -99,7 +99,11 @@ pub struct Form {
 }
 
 impl Form {
-    pub(super) const fn new(kind: Kind, label: &'static str, because: &'static str) -> Self {
+    pub(in crate::source) const fn new(
+        kind: Kind,
+        label: &'static str,
+        because: &'static str,
+    ) -> Self {
         Self {
             kind,
             envelope: Envelope::Bare,
@@ -109,7 +113,7 @@ impl Form {
         }
     }
 
-    pub(super) const fn within(mut self, envelope: Envelope) -> Self {
+    pub(in crate::source) const fn within(mut self, envelope: Envelope) -> Self {
         self.envelope = envelope;
         self
     }

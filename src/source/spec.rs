@@ -1,0 +1,126 @@
+//! The spec of a custom resource, read as a document of its own would be, so that both are judged alike.
+
+use super::{
+    entry::{Entry, Target},
+    kind::{Envelope, Form, Kind},
+    placeholder::Fill,
+    request::{Reader, Request},
+    syntax::parse_one,
+    text::Span,
+    tree::{Node, Value},
+};
+use crate::{
+    crd,
+    diagnostic::{Diagnostics, FieldPath},
+    ecs,
+};
+
+/// Reads the spec, JSON text, of the EcsTaskDefinition of this name. What is wrong in it is reported and left out.
+#[must_use]
+pub fn read_task_definition(name: &str, spec: &str) -> (ecs::TaskDefinition, Diagnostics) {
+    read(Kind::TaskDefinition, Some(name), spec, |reader, node| {
+        (reader.task_definition(node), ())
+    })
+    .0
+}
+
+/// Reads the spec, JSON text, of the EcsService of this name. What is wrong in it is reported and left out.
+#[must_use]
+pub fn read_service(name: &str, spec: &str) -> (ecs::Service, crd::ServiceExtensions, Diagnostics) {
+    let read = read(Kind::Service, Some(name), spec, |reader, node| {
+        reader.service(node, None)
+    });
+    let ((request, diagnostics), extensions) = read;
+    (request, extensions, diagnostics)
+}
+
+/// Reads the spec, JSON text, of an EcsTask. What is wrong in it is reported and left out.
+#[must_use]
+pub fn read_task(spec: &str) -> (ecs::Task, crd::TaskExtensions, Diagnostics) {
+    let ((request, diagnostics), extensions) =
+        read(Kind::Task, None, spec, |reader, node| reader.task(node));
+    (request, extensions, diagnostics)
+}
+
+fn read<T: Default, E>(
+    kind: Kind,
+    name: Option<&str>,
+    spec: &str,
+    request: impl FnOnce(&Reader<'_>, Node<'_>) -> (Request<T>, E),
+) -> ((T, Diagnostics), E) {
+    let entry = Entry {
+        origin: 0,
+        slice: Span::new(0, spec.len()),
+        steps: Box::default(),
+        form: Form::new(kind, "a custom resource", "it is one").within(Envelope::Resource),
+        namespace: None,
+        name: name.map(Into::into),
+        revision: None,
+        cluster: None,
+        target: Target::Absent,
+    };
+    let fill = Fill::default();
+    let reader = Reader {
+        entry: &entry,
+        fill: &fill,
+        root: FieldPath::root(kind.subject()),
+    };
+    let text = format!("{{\"spec\":{spec}}}");
+    let parsed = parse_one("spec.json", &text, &fill).ok().flatten();
+    // The text is made of a tree, so it can be read; if it could not, all members would be missing.
+    let node = parsed.unwrap_or_else(|| Node {
+        value: Value::Null,
+        span: Span::new(0, 0),
+    });
+    let (request, extensions) = request(&reader, node);
+    ((request.body, request.diagnostics), extensions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(diagnostics: &Diagnostics) -> Vec<String> {
+        let said = diagnostics
+            .iter()
+            .map(|finding| format!("{}: {}", finding.path, finding.reason()));
+        said.collect()
+    }
+
+    #[test]
+    fn a_spec_is_judged_like_a_file() {
+        let spec = r#"{"containerDefinitions":[{"name":"a","image":"","cpus":1,"memory":"64"}]}"#;
+        let (request, diagnostics) = read_task_definition("web", spec);
+        assert_eq!(
+            said(&diagnostics),
+            [
+                "containerDefinitions[0].cpus: UnknownField",
+                "containerDefinitions[0].image: RequiredField"
+            ]
+        );
+        assert_eq!(request.container_definitions[0].memory, Some(64));
+    }
+
+    #[test]
+    fn what_we_add_is_read_too() {
+        let spec = r#"{"taskDefinition":"web","autoScaling":{"scalableTarget":{"MaxCapacity":3}},"kubernetes":{"expose":{"type":"alb","containerName":"a","containerPort":80}}}"#;
+        let (request, extensions, diagnostics) = read_service("web", spec);
+        assert_eq!(said(&diagnostics), [""; 0]);
+        assert_eq!(request.task_definition.as_deref(), Some("web"));
+        let target = extensions
+            .auto_scaling
+            .and_then(|scaling| scaling.scalable_target);
+        assert_eq!(target.and_then(|target| target.max_capacity), Some(3));
+        assert!(extensions.kubernetes.is_some());
+        let (_, extensions, diagnostics) =
+            read_task(r#"{"taskDefinition":"job","ttlSecondsAfterFinished":60}"#);
+        assert_eq!(said(&diagnostics), [""; 0]);
+        assert_eq!(extensions.ttl_seconds_after_finished, Some(60));
+    }
+
+    #[test]
+    fn a_text_that_is_no_json_is_no_panic() {
+        let (_, diagnostics) = read_task_definition("web", "{");
+        assert!(diagnostics.has_errors());
+    }
+}
