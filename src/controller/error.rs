@@ -6,7 +6,7 @@ use super::children::Key;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     /// A request failed.
-    #[error("cannot {verb} {kind} {name}: {source}")]
+    #[error("cannot {verb} {kind} {name}: {}", brief(source))]
     Api {
         /// What was tried.
         verb: &'static str,
@@ -99,6 +99,14 @@ impl Error {
             Self::NotOwned { .. } => "ObjectNotOwned",
             Self::Json(_) | Self::UnknownKind(_) => "InternalError",
         }
+    }
+}
+
+/// What a person needs of an error: of a refusal its message, which has everything else in it.
+fn brief(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
     }
 }
 

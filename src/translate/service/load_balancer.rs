@@ -130,7 +130,7 @@ fn ingress(cx: &Context<'_>, expose: &Expose, path: &str, service: String, port:
     Object::Ingress(Ingress {
         metadata,
         spec: Some(IngressSpec {
-            ingress_class_name: Some(class.clone()),
+            ingress_class_name: (!class.is_empty()).then(|| class.clone()),
             rules: Some(vec![IngressRule {
                 host: None,
                 http: Some(HTTPIngressRuleValue {
