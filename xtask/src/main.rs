@@ -5,6 +5,7 @@ mod chart;
 mod docs;
 mod fuzz;
 mod model;
+mod packages;
 mod run;
 mod schemas;
 mod test;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Result, chart, fuzz,
+    Result, chart, fuzz, packages,
     run::{cargo, execute, root, target},
 };
 
@@ -22,6 +22,8 @@ const PARTS: &[Part] = &[
     ("test", test),
     ("examples", examples),
     ("chart", chart::check),
+    ("testbed", testbed),
+    ("control-plane", control_plane),
     ("deny", deny),
     ("fuzz", fuzz_shortly),
 ];
@@ -50,7 +52,7 @@ pub fn run(args: &[String]) -> Result<()> {
         let result = part();
         let seconds = start.elapsed().as_secs_f64();
         let outcome = if result.is_ok() { "ok" } else { "FAILED" };
-        summary.push(format!("{name:10} {outcome:7} {seconds:6.1} s"));
+        summary.push(format!("{name:13} {outcome:7} {seconds:6.1} s"));
         if let Err(error) = result {
             eprintln!("{error}");
             failed.push(*name);
@@ -91,8 +93,29 @@ fn build() -> Result<()> {
 }
 
 fn test() -> Result<()> {
-    execute(&mut cargo(["test", "--workspace", "--locked"]))?;
+    execute(&mut cargo([
+        "test",
+        "--workspace",
+        "--exclude=ecs-operator-testbed",
+        "--locked",
+    ]))?;
     execute(cargo(["doc", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The test bed itself: a control plane, and where this user may make one a node with real pods.
+fn testbed() -> Result<()> {
+    packages::install_missing()?;
+    execute(&mut cargo(["test", "-p=ecs-operator-testbed", "--locked"]))
+}
+
+/// The operator against a real API server.
+fn control_plane() -> Result<()> {
+    execute(&mut cargo([
+        "test",
+        "--features=cluster-tests",
+        "--test=control_plane",
+        "--locked",
+    ]))
 }
 
 /// The first command of the README, with the program as it is released.
