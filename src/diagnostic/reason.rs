@@ -3,7 +3,7 @@
 //! A reason's name is stable: people filter on it, and conditions and events carry it. Its severity decides what
 //! happens: an error rejects the document, a warning names a difference, a note is shown on request.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use super::Severity;
 
@@ -86,17 +86,40 @@ macro_rules! reasons {
             #[must_use]
             #[allow(unused_variables, reason = "a fact may stand in the message alone")]
             pub fn help(&self) -> String {
-                match self { $($(Self::$name $({ $($fact),* })? => format!($help),)*)* }
+                match self { $($(Self::$name $({ $($fact),* })? => {
+                    $($(let $fact = brief($fact);)*)?
+                    format!($help)
+                })*)* }
             }
         }
 
         impl fmt::Display for Message {
             #[allow(unused_variables, reason = "a fact may stand in the help alone")]
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self { $($(Self::$name $({ $($fact),* })? => write!(f, $message),)*)* }
+                match self { $($(Self::$name $({ $($fact),* })? => {
+                    $($(let $fact = brief($fact);)*)?
+                    write!(f, $message)
+                })*)* }
             }
         }
     };
+}
+
+/// The longest fact that a message tells whole, in bytes.
+const LONGEST_FACT: usize = 1000;
+
+/// A fact, or its beginning: a wrong value may be as long as a file.
+fn brief(fact: &str) -> Cow<'_, str> {
+    if fact.len() <= LONGEST_FACT {
+        return Cow::Borrowed(fact);
+    }
+    let ends = fact.char_indices().map(|(at, _)| at);
+    let end = ends
+        .take_while(|at| *at <= LONGEST_FACT)
+        .last()
+        .unwrap_or(0);
+    let (begin, rest) = fact.split_at(end);
+    Cow::Owned(format!("{begin}... ({} bytes more)", rest.len()))
 }
 
 reasons! {

@@ -69,7 +69,8 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>, problems: &mut dyn FnMut(Proble
         } else if inner
             .extension()
             .is_some_and(|extension| matches!(extension.to_str(), Some("json" | "yaml" | "yml")))
-            && !inner.is_dir()
+            // A link counts as what it leads to; a pipe in a folder would be waited for for ever.
+            && !fs::metadata(&inner).is_ok_and(|file| !file.is_file())
         {
             found.push(inner);
         }

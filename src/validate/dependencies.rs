@@ -1,6 +1,6 @@
 //! Who waits for whom: `dependsOn`, `links` and log routers as one graph.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Scope, health_check::has_health_check};
 use crate::{
@@ -102,23 +102,48 @@ impl Edge {
 pub struct Graph {
     /// The edges, ordered by dependent, then target, one per pair.
     pub edges: Vec<Edge>,
+    /// For each container, all that it waits for, directly or through others.
+    waits_for: Vec<BTreeSet<usize>>,
+    /// For each container, the strongest condition on it.
+    conditions: Vec<Option<Condition>>,
 }
 
 impl Graph {
+    fn new(edges: Vec<Edge>, containers: usize) -> Self {
+        let mut graph = Self {
+            edges,
+            waits_for: Vec::new(),
+            conditions: vec![None; containers],
+        };
+        for edge in &graph.edges {
+            if let Some(condition) = graph.conditions.get_mut(edge.target) {
+                *condition = (*condition).max(Some(edge.condition));
+            }
+        }
+        graph.waits_for = (0..containers)
+            .map(|index| graph.walk(index).into_keys().collect())
+            .collect();
+        graph
+    }
+
     /// The strongest condition on the container at `target`; `None` if nothing waits for it.
     #[must_use]
     pub fn condition_on(&self, target: usize) -> Option<Condition> {
-        self.edges
-            .iter()
-            .filter(|edge| edge.target == target)
-            .map(|edge| edge.condition)
-            .max()
+        self.conditions.get(target).copied().flatten()
     }
 
     /// Whether the container at `dependent` waits for the one at `target`, directly or through others.
     #[must_use]
     pub fn depends(&self, dependent: usize, target: usize) -> bool {
-        self.walk(dependent).contains_key(&target)
+        let waits_for = self.waits_for.get(dependent);
+        waits_for.is_some_and(|targets| targets.contains(&target))
+    }
+
+    /// Whether the container at `dependent` waits for one of these, directly or through others.
+    #[must_use]
+    pub fn waits_for_any(&self, dependent: usize, targets: &BTreeSet<usize>) -> bool {
+        let waits_for = self.waits_for.get(dependent);
+        waits_for.is_some_and(|waits_for| !waits_for.is_disjoint(targets))
     }
 
     /// Whether containers can run at the same time. Those that others wait to end run one after another before the
@@ -144,7 +169,10 @@ impl Graph {
         let mut came_from = BTreeMap::new();
         let mut queue = VecDeque::from([start]);
         while let Some(at) = queue.pop_front() {
-            for edge in self.edges.iter().filter(|edge| edge.dependent == at) {
+            // The edges are in the order of the dependents.
+            let first = self.edges.partition_point(|edge| edge.dependent < at);
+            let edges = self.edges.iter().skip(first);
+            for edge in edges.take_while(|edge| edge.dependent == at) {
                 came_from.entry(edge.target).or_insert_with(|| {
                     queue.push_back(edge.target);
                     at
@@ -178,9 +206,7 @@ pub(crate) fn validate_graph(scope: &Scope<'_>, sink: &mut Diagnostics) -> Graph
         edges.extend(edges_of(index, containers, sink));
     }
     check_conditions(&edges, containers, sink);
-    let graph = Graph {
-        edges: strongest(edges),
-    };
+    let graph = Graph::new(strongest(edges), containers.len());
     report_cycles(&graph, containers, sink);
     if scope.fargate {
         for (index, raw) in containers.iter().enumerate() {

@@ -118,17 +118,25 @@ fn freed_for_the_end(containers: &[Container], graph: &Graph, roles: &[Role]) ->
 }
 
 /// `indexes` so that a target stands before what waits for it; of those that are free, the one of the least rank.
-fn ordered<R: Ord>(mut left: Vec<usize>, graph: &Graph, rank: impl Fn(usize) -> R) -> Vec<usize> {
-    let mut order = Vec::with_capacity(left.len());
+fn ordered<R: Ord>(indexes: Vec<usize>, graph: &Graph, rank: impl Fn(usize) -> R) -> Vec<usize> {
+    let mut order = Vec::with_capacity(indexes.len());
+    let mut left: BTreeSet<usize> = indexes.into_iter().collect();
+    let mut waiting = left.clone();
+    let mut free: BTreeSet<(R, usize)> = BTreeSet::new();
     while !left.is_empty() {
-        let waits = |index: usize| left.iter().any(|other| graph.depends(index, *other));
-        // In an acyclic graph one is always free; were there a cycle, its least container would come next.
-        let next = left
-            .iter()
-            .copied()
-            .min_by_key(|index| (waits(*index), rank(*index)));
-        let Some(next) = next else { break };
-        left.retain(|index| *index != next);
+        waiting.retain(|index| {
+            let waits = graph.waits_for_any(*index, &left);
+            if !waits {
+                free.insert((rank(*index), *index));
+            }
+            waits
+        });
+        // In an acyclic graph one is always free; were there a cycle, its first container would come next.
+        let next = free.pop_first().map(|(_, index)| index);
+        let Some(next) = next.or_else(|| waiting.pop_first()) else {
+            break;
+        };
+        left.remove(&next);
         order.push(next);
     }
     order
