@@ -1,8 +1,8 @@
 //! Who waits for whom: `dependsOn`, `links` and log routers as one graph.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
-use super::{Scope, health_check::has_health_check};
+use super::{Graph, Scope, health_check::has_health_check};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
@@ -94,107 +94,6 @@ impl Edge {
             Origin::DependsOn(_) => self.path().field("condition"),
             Origin::Link(_) | Origin::LogDriver => self.path(),
         }
-    }
-}
-
-/// The dependency graph of a task definition; it has no cycle.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Graph {
-    /// The edges, ordered by dependent, then target, one per pair.
-    pub edges: Vec<Edge>,
-    /// For each container, all that it waits for, directly or through others.
-    waits_for: Vec<BTreeSet<usize>>,
-    /// For each container, the strongest condition on it.
-    conditions: Vec<Option<Condition>>,
-}
-
-impl Graph {
-    fn new(edges: Vec<Edge>, containers: usize) -> Self {
-        let mut graph = Self {
-            edges,
-            waits_for: Vec::new(),
-            conditions: vec![None; containers],
-        };
-        for edge in &graph.edges {
-            if let Some(condition) = graph.conditions.get_mut(edge.target) {
-                *condition = (*condition).max(Some(edge.condition));
-            }
-        }
-        graph.waits_for = (0..containers)
-            .map(|index| graph.walk(index).into_keys().collect())
-            .collect();
-        graph
-    }
-
-    /// The strongest condition on the container at `target`; `None` if nothing waits for it.
-    #[must_use]
-    pub fn condition_on(&self, target: usize) -> Option<Condition> {
-        self.conditions.get(target).copied().flatten()
-    }
-
-    /// Whether the container at `dependent` waits for the one at `target`, directly or through others.
-    #[must_use]
-    pub fn depends(&self, dependent: usize, target: usize) -> bool {
-        let waits_for = self.waits_for.get(dependent);
-        waits_for.is_some_and(|targets| targets.contains(&target))
-    }
-
-    /// Whether the container at `dependent` waits for one of these, directly or through others.
-    #[must_use]
-    pub fn waits_for_any(&self, dependent: usize, targets: &BTreeSet<usize>) -> bool {
-        let waits_for = self.waits_for.get(dependent);
-        waits_for.is_some_and(|waits_for| !waits_for.is_disjoint(targets))
-    }
-
-    /// Whether containers can run at the same time. Those that others wait to end run one after another before the
-    /// main containers, beside the sidecars that do not wait for them.
-    #[must_use]
-    pub fn overlap(&self, a: usize, b: usize) -> bool {
-        let ends = |index| {
-            self.condition_on(index)
-                .is_some_and(Condition::waits_for_end)
-        };
-        let beside =
-            |other, ending| self.condition_on(other).is_some() && !self.depends(other, ending);
-        match (a == b, ends(a), ends(b)) {
-            (true, ..) | (false, false, false) => true,
-            (false, true, true) => false,
-            (false, true, false) => beside(b, a),
-            (false, false, true) => beside(a, b),
-        }
-    }
-
-    /// Every container that the one at `start` waits for, with the one that waits for it on a shortest way there.
-    fn walk(&self, start: usize) -> BTreeMap<usize, usize> {
-        let mut came_from = BTreeMap::new();
-        let mut queue = VecDeque::from([start]);
-        while let Some(at) = queue.pop_front() {
-            // The edges are in the order of the dependents.
-            let first = self.edges.partition_point(|edge| edge.dependent < at);
-            let edges = self.edges.iter().skip(first);
-            for edge in edges.take_while(|edge| edge.dependent == at) {
-                came_from.entry(edge.target).or_insert_with(|| {
-                    queue.push_back(edge.target);
-                    at
-                });
-            }
-        }
-        came_from
-    }
-
-    /// A shortest cycle through `start`, without the second `start` at its end.
-    fn cycle_through(&self, start: usize) -> Option<Vec<usize>> {
-        let came_from = self.walk(start);
-        let mut cycle = vec![start];
-        let mut at = *came_from.get(&start)?;
-        while at != start {
-            cycle.push(at);
-            at = *came_from.get(&at)?;
-        }
-        if let Some(rest) = cycle.get_mut(1..) {
-            rest.reverse();
-        }
-        Some(cycle)
     }
 }
 
