@@ -91,11 +91,14 @@ fn command_lines(page: &str) -> Vec<Vec<String>> {
             in_shell = line == "```sh";
             continue;
         }
-        let arguments = line
-            .split_once("ecs-operator ")
-            .or_else(|| line.split_once("cargo run --release -- "));
-        if let (true, Some((_, arguments))) = (in_shell, arguments) {
-            found.push(arguments.split(' ').map(str::to_owned).collect());
+        // Each command of a pipe. Other programs have our name among their arguments.
+        for command in line.split(" | ") {
+            let arguments = command
+                .strip_prefix("ecs-operator ")
+                .or_else(|| command.strip_prefix("cargo run --release -- "));
+            if let (true, Some(arguments)) = (in_shell, arguments) {
+                found.push(arguments.split(' ').map(str::to_owned).collect());
+            }
         }
     }
     found
