@@ -105,6 +105,12 @@ pub(super) async fn apply(
             Some(known) => known,
         },
     };
+    if known.released {
+        delete(client, &wanted.key, &known).await?;
+        return Err(Error::Released {
+            name: wanted.key.name.to_string(),
+        });
+    }
     let body = wanted.body(owner, Some(&known));
     let digest = digest_of_wanted(&body);
     if known.is(digest) {
@@ -240,17 +246,10 @@ pub(super) async fn release(
         .iter()
         .filter(|other| other.uid != owner.uid)
         .collect();
-    let result = if others.is_empty() {
-        let params = DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: Some(known.uid.to_string()),
-                resource_version: None,
-            }),
-            propagation_policy: Some(PropagationPolicy::Background),
-            ..DeleteParams::default()
-        };
-        api.delete(&key.name, &params).await.map(drop)
-    } else {
+    if others.is_empty() {
+        return delete(client, key, known).await;
+    }
+    let result = {
         let rest = json!({"metadata": {
             "ownerReferences": others,
             "resourceVersion": known.resource_version.to_string(),
@@ -266,5 +265,25 @@ pub(super) async fn release(
     match result {
         Err(error) if code(&error) == Some(404) => Ok(()),
         result => result.map_err(Error::api("delete", key)),
+    }
+}
+
+/// Deletes an object; one that is gone already, or is another one by now, is none of ours.
+///
+/// # Errors
+///
+/// When the request fails.
+pub(super) async fn delete(client: &Client, key: &Key, known: &Known) -> Result<(), Error> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: Some(known.uid.to_string()),
+            resource_version: None,
+        }),
+        propagation_policy: Some(PropagationPolicy::Background),
+        ..DeleteParams::default()
+    };
+    match api(client, key).delete(&key.name, &params).await {
+        Err(error) if matches!(code(&error), Some(404 | 409)) => Ok(()),
+        result => result.map(drop).map_err(Error::api("delete", key)),
     }
 }

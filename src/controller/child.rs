@@ -15,6 +15,9 @@ pub(super) struct Child {
     meta: ObjectMeta,
     /// The digest of what we own of it.
     pub digest: u64,
+    /// Whether it is a PersistentVolume whose claim is gone: no other claim can have it any more
+    /// (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain>).
+    pub(super) released: bool,
     /// What a Deployment or DaemonSet reports.
     pub workload: Option<Box<WorkloadState>>,
 }
@@ -71,6 +74,7 @@ impl Child {
                 ..ObjectMeta::default()
             },
             digest: digest_of_live(object),
+            released: object.pointer("/status/phase").and_then(Value::as_str) == Some("Released"),
             workload: workload(object).map(Box::new),
         }
     }

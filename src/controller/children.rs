@@ -51,6 +51,8 @@ pub(super) struct Known {
     pub owners: Box<[OwnerReference]>,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// Whether it is a PersistentVolume whose claim is gone.
+    pub(super) released: bool,
     /// What a Deployment or DaemonSet reports.
     pub workload: Option<Box<WorkloadState>>,
 }
@@ -65,6 +67,7 @@ impl Known {
             applied: None,
             owners: child.owners().into(),
             deleting: meta.deletion_timestamp.is_some(),
+            released: child.released,
             workload: child.workload.clone(),
         }
     }
@@ -115,6 +118,16 @@ impl Children {
         let index = self.index();
         let keys = index.by_owner.get(uid).into_iter().flatten();
         keys.filter_map(|key| Some((key.clone(), index.known.get(key)?.clone())))
+            .collect()
+    }
+
+    /// The volumes whose claims are gone.
+    #[must_use]
+    pub(super) fn released(&self) -> Vec<(Arc<Key>, Known)> {
+        let index = self.index();
+        let released = index.known.iter().filter(|(_, known)| known.released);
+        released
+            .map(|(key, known)| (key.clone(), known.clone()))
             .collect()
     }
 

@@ -117,20 +117,26 @@ impl<K: Resource<DynamicType = ()>> Line<K> {
         }
     }
 
+    /// Asks for a reconcile. What waits already is asked for again: the controller does it once, and if the object is
+    /// gone, not at all.
     fn push(&self, object: ObjectRef<K>) {
-        let mut waiting = lock(&self.waiting);
-        if waiting.insert(object.clone()) {
-            // The other end is gone only when the program ends.
-            let _ended = self.sender.unbounded_send(object);
-        }
+        lock(&self.waiting).insert(object.clone());
+        // The other end is gone only when the program ends.
+        let _ended = self.sender.unbounded_send(object);
     }
 
     fn begin(&self, object: &K) {
         lock(&self.waiting).remove(&ObjectRef::from_obj(object));
     }
 
-    fn len(&self) -> usize {
-        lock(&self.waiting).len()
+    /// How many wait; those that are gone do not.
+    fn len(&self, store: &Store<K>) -> usize
+    where
+        K: Clone,
+    {
+        let mut waiting = lock(&self.waiting);
+        waiting.retain(|object| store.get(object).is_some());
+        waiting.len()
     }
 }
 
@@ -218,8 +224,10 @@ impl Queue {
 
     /// How many objects wait.
     #[must_use]
-    pub(super) fn depth(&self) -> usize {
-        self.services.len() + self.tasks.len() + self.task_definitions.len()
+    pub(super) fn depth(&self, resources: &Resources) -> usize {
+        self.services.len(&resources.services)
+            + self.tasks.len(&resources.tasks)
+            + self.task_definitions.len(&resources.task_definitions)
     }
 }
 

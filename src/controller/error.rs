@@ -27,6 +27,12 @@ pub(super) enum Error {
         /// Its name.
         name: String,
     },
+    /// A volume was given back by a claim that is gone, and is made anew.
+    #[error("PersistentVolume {name} was released, and is made anew")]
+    Released {
+        /// Its name.
+        name: String,
+    },
     /// An object cannot be written as JSON, which is a defect of this program.
     #[error("cannot write an object as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -78,6 +84,7 @@ impl Error {
             Self::Api { .. } => self
                 .code()
                 .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
+            Self::Released { .. } => true,
             Self::NotOwned { .. } | Self::Json(_) | Self::UnknownKind(_) => false,
         }
     }
@@ -97,6 +104,7 @@ impl Error {
                 None => "Unreachable",
             },
             Self::NotOwned { .. } => "ObjectNotOwned",
+            Self::Released { .. } => "VolumeReleased",
             Self::Json(_) | Self::UnknownKind(_) => "InternalError",
         }
     }

@@ -10,7 +10,7 @@ use crate::{
 
 /// Reads the numbers that nobody counts.
 pub(super) fn measure(cx: &Context, metrics: &Metrics) {
-    metrics.sizes(cx.queue.depth(), cx.children.len());
+    metrics.sizes(cx.queue.depth(&cx.resources), cx.children.len());
     let services = cx.resources.services.state();
     let is = |service: &EcsService, type_: &str| {
         let mut conditions = service.status.conditions.iter();

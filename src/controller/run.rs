@@ -26,7 +26,7 @@ use super::{
     pods::Pods,
     revisions::Revisions,
     service,
-    watch::Cache,
+    watch::{Cache, delete_released},
     watches::{discover, start_watches},
 };
 use crate::{
@@ -227,6 +227,7 @@ impl Operator {
         }
         cx.metrics.leads(true);
         cx.queue.lead(&cx.resources);
+        delete_released(&cx).await;
         let controllers = run_controllers(
             &cx,
             options.concurrency,

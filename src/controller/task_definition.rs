@@ -71,6 +71,8 @@ pub(super) async fn reconcile(
             cx.revised(&namespace, &name);
         }
     }
+    // With the one that was just made.
+    let revisions = cx.revisions.of(&namespace, &name);
     forget_superfluous(&cx, &namespace, &name, &revisions).await?;
     cx.backoff.succeeded(&definition.uid().unwrap_or_default());
     Ok(Action::await_change())

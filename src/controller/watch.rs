@@ -24,7 +24,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use super::{
-    child::Child, child_kind::ChildKind, context::Context, pods::Owner, revisions::TASK_DEFINITION,
+    apply::delete, child::Child, child_kind::ChildKind, context::Context, pods::Owner,
+    revisions::TASK_DEFINITION,
 };
 
 /// The label of everything that the operator makes.
@@ -92,6 +93,9 @@ pub(super) async fn children(
             }
             Event::Apply(child) => {
                 let mut concerned = cx.children.observe(kind, &child);
+                if child.released {
+                    delete_released(&cx).await;
+                }
                 if child.meta().deletion_timestamp.is_some() {
                     concerned.extend_from_slice(child.owners());
                 }
@@ -105,6 +109,19 @@ pub(super) async fn children(
             }
         };
         notify(&cx, namespace.as_deref(), concerned);
+    }
+}
+
+/// Deletes volumes whose claims are gone. The data stays: they are of file systems that exist by themselves.
+pub(super) async fn delete_released(cx: &Context) {
+    if !cx.queue.is_leading() {
+        return;
+    }
+    for (key, known) in cx.children.released() {
+        if let Err(error) = delete(&cx.client, &key, &known).await {
+            // A service that needs the name deletes it again.
+            tracing::warn!(%error, "a released volume could not be deleted");
+        }
     }
 }
 

@@ -230,6 +230,9 @@ async fn what_is_not_wanted_any_more_is_deleted_and_nothing_else() {
     bed.gone::<Deployment>("web").await;
     bed.gone::<Service>("web").await;
     bed.api::<ConfigMap>().get("other").await.unwrap();
+    // One of the same name is another one.
+    bed.must_apply("EcsService", "web", service(1)).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::{Api, api::DeleteParams};
 use serde_json::json;
 
-use crate::bed::{Bed, task_definition};
+use ecs_operator_testbed::until;
+
+use crate::bed::{Bed, LIMIT, task_definition};
 
 fn with_efs(image: &str) -> serde_json::Value {
     let mut definition = task_definition(image);
@@ -72,6 +74,28 @@ async fn services_share_a_file_system_until_none_needs_it() {
         .await
         .unwrap();
     bed.gone::<PersistentVolumeClaim>(&claim).await;
+    until("the volume to be gone", LIMIT, async || {
+        Ok(volumes.get_opt(&volume).await?.is_none().then_some(()))
+    })
+    .await
+    .unwrap();
+
+    // Whoever comes back finds the file system again.
+    bed.must_apply(
+        "EcsService",
+        "two",
+        json!({"taskDefinition": "web", "desiredCount": 1}),
+    )
+    .await;
+    bed.condition("EcsService", "two", "Ready", "True").await;
+    bed.eventually::<PersistentVolumeClaim>(&claim, "the claim to be bound", |claim| {
+        claim
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref())
+            == Some("Bound")
+    })
+    .await;
 }
 
 #[tokio::test]
