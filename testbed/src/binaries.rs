@@ -109,6 +109,7 @@ const TOOLS: &[Tool] = &[
         5,
     ),
     Tool::new("pause", "pause", ".", 5),
+    Tool::new("example", "example", ".", 5),
     Tool::new(
         "metrics-server",
         "metrics-server",

@@ -13,9 +13,28 @@
     reason = "a test fails by panicking"
 )]
 
-mod bed;
 mod operator;
 mod service;
 mod shared;
 mod task;
 mod task_definition;
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use ecs_operator_testbed::ControlPlane;
+use tokio::sync::OnceCell;
+
+use self::support::{Bed, Operator, install};
+
+/// A fresh namespace of the control plane that all tests share.
+async fn bed(prefix: &str) -> Bed {
+    static SHARED: OnceCell<(Operator, &'static ControlPlane)> = OnceCell::const_new();
+    let start = async || -> anyhow::Result<_> {
+        let plane = ControlPlane::shared().await?;
+        install(plane).await?;
+        Ok((Operator::start(plane, "operator", &[]).await?, plane))
+    };
+    let (operator, plane) = SHARED.get_or_try_init(start).await.unwrap();
+    Bed::new(operator, plane, prefix).await
+}

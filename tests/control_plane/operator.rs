@@ -7,7 +7,7 @@ use k8s_openapi::api::{apps::v1::Deployment, coordination::v1::Lease};
 use kube::{Api, Client};
 use serde_json::json;
 
-use crate::bed::{LIMIT, Operator, apply, install, ready, task_definition};
+use crate::support::{LIMIT, Operator, apply, install, ready, task_definition};
 
 /// A control plane with the definitions and rights of the operator.
 async fn plane() -> (ControlPlane, Client) {

@@ -8,7 +8,10 @@ use k8s_openapi::api::{
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use crate::bed::{Bed, LIMIT, condition, task_definition, uid};
+use crate::{
+    bed,
+    support::{Bed, LIMIT, condition, task_definition, uid},
+};
 
 fn service(count: i64) -> serde_json::Value {
     json!({"taskDefinition": "web", "desiredCount": count})
@@ -23,7 +26,7 @@ async fn running(bed: &Bed, count: i64) {
 
 #[tokio::test]
 async fn a_service_becomes_steady() {
-    let bed = Bed::new("steady").await;
+    let bed = bed("steady").await;
     bed.must_apply("EcsService", "web", service(3)).await;
     let accepted = bed
         .condition("EcsService", "web", "Accepted", "False")
@@ -60,7 +63,7 @@ async fn a_service_becomes_steady() {
 
 #[tokio::test]
 async fn a_new_revision_is_rolled_out_to_those_that_follow() {
-    let bed = Bed::new("revision").await;
+    let bed = bed("revision").await;
     running(&bed, 2).await;
     bed.must_apply(
         "EcsService",
@@ -89,7 +92,7 @@ async fn a_new_revision_is_rolled_out_to_those_that_follow() {
 
 #[tokio::test]
 async fn what_is_edited_or_deleted_is_repaired() {
-    let bed = Bed::new("drift").await;
+    let bed = bed("drift").await;
     running(&bed, 2).await;
     let patch = json!({"spec": {"replicas": 5, "template": {"spec": {"containers": [{"name": "app", "image": "evil"}]}}}});
     let deployments = bed.api::<Deployment>();
@@ -144,7 +147,7 @@ async fn what_is_edited_or_deleted_is_repaired() {
 
 #[tokio::test]
 async fn a_stranger_is_not_taken_over() {
-    let bed = Bed::new("stranger").await;
+    let bed = bed("stranger").await;
     let theirs = serde_json::from_value(json!({
         "metadata": {"name": "web"},
         "spec": {"ports": [{"port": 1234}], "selector": {"their": "pods"}},
@@ -183,7 +186,7 @@ async fn a_stranger_is_not_taken_over() {
 
 #[tokio::test]
 async fn a_rejected_change_leaves_what_runs() {
-    let bed = Bed::new("rejected").await;
+    let bed = bed("rejected").await;
     running(&bed, 2).await;
     let before: Deployment = bed.api().get("web").await.unwrap();
     let wrong = json!({
@@ -210,7 +213,7 @@ async fn a_rejected_change_leaves_what_runs() {
 
 #[tokio::test]
 async fn what_is_not_wanted_any_more_is_deleted_and_nothing_else() {
-    let bed = Bed::new("prune").await;
+    let bed = bed("prune").await;
     running(&bed, 2).await;
     let other = json!({"metadata": {"name": "other"}, "data": {}});
     let other: ConfigMap = serde_json::from_value(other).unwrap();
@@ -237,7 +240,7 @@ async fn what_is_not_wanted_any_more_is_deleted_and_nothing_else() {
 
 #[tokio::test]
 async fn a_service_that_becomes_a_daemon_keeps_its_tasks_until_the_new_ones_run() {
-    let bed = Bed::new("daemon").await;
+    let bed = bed("daemon").await;
     running(&bed, 2).await;
     // The new tasks do not become ready.
     bed.must_apply(
@@ -264,7 +267,7 @@ async fn a_service_that_becomes_a_daemon_keeps_its_tasks_until_the_new_ones_run(
 
 #[tokio::test]
 async fn a_service_is_scaled_through_its_subresource() {
-    let bed = Bed::new("scale").await;
+    let bed = bed("scale").await;
     running(&bed, 1).await;
     let services = bed.resources("EcsService");
     let patch = json!({"spec": {"replicas": 3}});
@@ -285,7 +288,7 @@ async fn a_service_is_scaled_through_its_subresource() {
 
 #[tokio::test]
 async fn nothing_is_written_when_nothing_changes() {
-    let bed = Bed::new("idle").await;
+    let bed = bed("idle").await;
     running(&bed, 2).await;
     let versions = async || {
         let pods = bed.api::<Pod>().list(&Default::default()).await.unwrap();

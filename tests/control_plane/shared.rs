@@ -6,7 +6,10 @@ use serde_json::json;
 
 use ecs_operator_testbed::until;
 
-use crate::bed::{Bed, LIMIT, task_definition};
+use crate::{
+    bed,
+    support::{LIMIT, task_definition},
+};
 
 fn with_efs(image: &str) -> serde_json::Value {
     let mut definition = task_definition(image);
@@ -21,7 +24,7 @@ fn with_efs(image: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn services_share_a_file_system_until_none_needs_it() {
-    let bed = Bed::new("efs").await;
+    let bed = bed("efs").await;
     bed.must_apply("EcsTaskDefinition", "web", with_efs("testbed/web"))
         .await;
     for name in ["one", "two"] {
@@ -100,7 +103,7 @@ async fn services_share_a_file_system_until_none_needs_it() {
 
 #[tokio::test]
 async fn a_poisoned_object_does_not_hold_up_others() {
-    let bed = Bed::new("poison").await;
+    let bed = bed("poison").await;
     bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
         .await;
     // The API server takes each of these, and none can be translated.

@@ -4,7 +4,10 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, task_definition};
+use crate::{
+    bed,
+    support::{Bed, task_definition},
+};
 
 async fn run(bed: &Bed, image: &str, mut spec: Value) {
     let mut definition = task_definition(image);
@@ -28,7 +31,7 @@ async fn status(bed: &Bed, status: &str) -> Value {
 
 #[tokio::test]
 async fn a_task_runs_once_and_tells_how_it_ended() {
-    let bed = Bed::new("task").await;
+    let bed = bed("task").await;
     run(&bed, "testbed/exit:3", json!({"count": 2})).await;
     let status = status(&bed, "STOPPED").await;
     assert_eq!(status["stopCode"], "EssentialContainerExited");
@@ -63,7 +66,7 @@ async fn a_task_runs_once_and_tells_how_it_ended() {
 
 #[tokio::test]
 async fn a_task_whose_pod_vanishes_is_stopped() {
-    let bed = Bed::new("vanish").await;
+    let bed = bed("vanish").await;
     run(&bed, "testbed/web", json!({})).await;
     let running = status(&bed, "RUNNING").await;
     assert!(running["startedAt"].is_string(), "{running}");
@@ -82,7 +85,7 @@ async fn a_task_whose_pod_vanishes_is_stopped() {
 
 #[tokio::test]
 async fn deleting_a_task_stops_it() {
-    let bed = Bed::new("delete").await;
+    let bed = bed("delete").await;
     run(&bed, "testbed/web", json!({})).await;
     status(&bed, "RUNNING").await;
     bed.resources("EcsTask")
@@ -94,7 +97,7 @@ async fn deleting_a_task_stops_it() {
 
 #[tokio::test]
 async fn a_finished_task_is_removed_after_its_time() {
-    let bed = Bed::new("ttl").await;
+    let bed = bed("ttl").await;
     run(
         &bed,
         "testbed/exit:0",
@@ -102,16 +105,18 @@ async fn a_finished_task_is_removed_after_its_time() {
     )
     .await;
     let api = bed.resources("EcsTask");
-    ecs_operator_testbed::until("the task to be removed", crate::bed::LIMIT, async || {
-        Ok(api.get_opt("job").await?.is_none().then_some(()))
-    })
+    ecs_operator_testbed::until(
+        "the task to be removed",
+        crate::support::LIMIT,
+        async || Ok(api.get_opt("job").await?.is_none().then_some(())),
+    )
     .await
     .unwrap();
 }
 
 #[tokio::test]
 async fn a_task_that_cannot_be_translated_does_not_start() {
-    let bed = Bed::new("refused").await;
+    let bed = bed("refused").await;
     bed.must_apply("EcsTask", "job", json!({"taskDefinition": "nobody"}))
         .await;
     let accepted = bed.condition("EcsTask", "job", "Accepted", "False").await;

@@ -4,7 +4,10 @@ use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, task_definition};
+use crate::{
+    bed,
+    support::{Bed, task_definition},
+};
 
 async fn revision(bed: &Bed, number: i64) -> Value {
     bed.until(
@@ -21,7 +24,7 @@ async fn revision(bed: &Bed, number: i64) -> Value {
 
 #[tokio::test]
 async fn each_change_is_a_revision() {
-    let bed = Bed::new("definition").await;
+    let bed = bed("definition").await;
     bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/a"))
         .await;
     revision(&bed, 1).await;
@@ -52,7 +55,7 @@ async fn each_change_is_a_revision() {
 
 #[tokio::test]
 async fn old_revisions_go_unless_they_are_used() {
-    let bed = Bed::new("history").await;
+    let bed = bed("history").await;
     bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/1"))
         .await;
     revision(&bed, 1).await;
@@ -79,7 +82,7 @@ async fn old_revisions_go_unless_they_are_used() {
 
 #[tokio::test]
 async fn a_revision_that_is_not_there_is_an_error_that_lists_those_that_are() {
-    let bed = Bed::new("missing").await;
+    let bed = bed("missing").await;
     bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
         .await;
     revision(&bed, 1).await;
@@ -98,7 +101,7 @@ async fn a_revision_that_is_not_there_is_an_error_that_lists_those_that_are() {
 
 #[tokio::test]
 async fn what_ecs_would_not_register_makes_no_revision() {
-    let bed = Bed::new("wrong").await;
+    let bed = bed("wrong").await;
     bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
         .await;
     revision(&bed, 1).await;
@@ -123,7 +126,7 @@ async fn what_ecs_would_not_register_makes_no_revision() {
 
 #[tokio::test]
 async fn the_api_server_refuses_what_no_ecs_api_takes() {
-    let bed = Bed::new("schema").await;
+    let bed = bed("schema").await;
     let mut misspelt = task_definition("testbed/web");
     misspelt["containerDefinitions"][0]["helthCheck"] = json!({"command": ["CMD", "true"]});
     let fargate = json!({

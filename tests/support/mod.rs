@@ -1,9 +1,9 @@
-//! The control plane with the operator, and a namespace for a test.
+//! A cluster with the operator at work, and a namespace for a test.
 
 use std::{fmt::Debug, net::TcpListener, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
-use ecs_operator_testbed::{ControlPlane, Namespace, Process, until};
+use ecs_operator_testbed::{Cluster, Namespace, Process, until};
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Event};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
@@ -13,7 +13,6 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 /// How long a condition may take on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -30,8 +29,8 @@ pub struct Operator {
 
 impl Operator {
     /// Starts the program with the rights of the chart.
-    pub async fn start(plane: &ControlPlane, name: &str, arguments: &[&str]) -> Result<Self> {
-        let kubeconfig = plane
+    pub async fn start(cluster: &Cluster, name: &str, arguments: &[&str]) -> Result<Self> {
+        let kubeconfig = cluster
             .kubeconfig_for_service_account(OPERATOR, OPERATOR)
             .await?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -52,7 +51,7 @@ impl Operator {
         line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let process = Process::start(
             name,
-            plane.folder(),
+            cluster.folder(),
             &line.into_iter().map(Into::into).collect::<Vec<_>>(),
         )?;
         let operator = Self { process, address };
@@ -134,9 +133,9 @@ const RIGHTS: &[&str] = &[
 ];
 
 /// Applies the custom resources and the rights of the operator as they are installed without Helm.
-pub async fn install(plane: &ControlPlane) -> Result<()> {
+pub async fn install(cluster: &Cluster) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    plane.install_crds(root.join("crds")).await?;
+    cluster.install_crds(root.join("crds")).await?;
     let manifests = std::fs::read_to_string(root.join("deploy/operator.yaml"))?;
     let gives_rights = |document: &&str| {
         let mut lines = document.lines();
@@ -151,18 +150,7 @@ pub async fn install(plane: &ControlPlane) -> Result<()> {
         8,
         "namespace, account, three roles, a binding, the lease"
     );
-    plane.apply(OPERATOR, &rights.join("\n---\n")).await
-}
-
-async fn shared() -> Result<&'static (Operator, &'static ControlPlane)> {
-    static SHARED: OnceCell<(Operator, &'static ControlPlane)> = OnceCell::const_new();
-    SHARED
-        .get_or_try_init(async || {
-            let plane = ControlPlane::shared().await?;
-            install(plane).await?;
-            Ok((Operator::start(plane, "operator", &[]).await?, plane))
-        })
-        .await
+    cluster.apply(OPERATOR, &rights.join("\n---\n")).await
 }
 
 /// A namespace for a test, with the operator at work.
@@ -174,11 +162,10 @@ pub struct Bed {
 
 impl Bed {
     /// A fresh namespace.
-    pub async fn new(prefix: &str) -> Self {
-        let (operator, plane) = shared().await.unwrap();
+    pub async fn new(operator: &'static Operator, cluster: &Cluster, prefix: &str) -> Self {
         Self {
-            client: plane.client().await.unwrap(),
-            namespace: plane.namespace(prefix).await.unwrap(),
+            client: cluster.client().await.unwrap(),
+            namespace: cluster.namespace(prefix).await.unwrap(),
             operator,
         }
     }

@@ -1,0 +1,3 @@
+module ecs-operator.invalid/testbed/example
+
+go 1.26.0
