@@ -9,6 +9,7 @@ mod packages;
 mod run;
 mod schemas;
 mod test;
+mod up;
 
 use std::{error::Error, process::ExitCode};
 
@@ -56,6 +57,11 @@ const TASKS: &[Task] = &[
         usage: "test [PART...]",
         about: "check everything that a change has to pass, or some parts of it",
         run: test::run,
+    },
+    Task {
+        usage: "up [--check]",
+        about: "start a local cluster with the operator and an example, until Ctrl-C",
+        run: up::run,
     },
 ];
 

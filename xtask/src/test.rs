@@ -11,6 +11,7 @@ use ecs_operator_testbed::missing;
 use crate::{
     Result, chart, fuzz, packages,
     run::{cargo, execute, root, target},
+    up,
 };
 
 /// A part of the check: its name, and what it does.
@@ -26,6 +27,8 @@ const PARTS: &[Part] = &[
     ("chart", chart::check),
     ("testbed", testbed),
     ("control-plane", control_plane),
+    ("e2e", e2e),
+    ("up", up_once),
     ("deny", deny),
     ("fuzz", fuzz_shortly),
 ];
@@ -125,6 +128,22 @@ fn control_plane() -> Result<()> {
         "--test=control_plane",
         "--locked",
     ]))
+}
+
+/// The operator with real pods, which takes root.
+fn e2e() -> Result<()> {
+    packages::install_missing()?;
+    execute(&mut cargo([
+        "test",
+        "--features=cluster-tests",
+        "--test=e2e",
+        "--locked",
+    ]))
+}
+
+/// The local cluster of a person, until its example is stable.
+fn up_once() -> Result<()> {
+    up::run(&["--check".to_owned()])
 }
 
 /// The first command of the README, with the program as it is released.
