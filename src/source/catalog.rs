@@ -35,7 +35,7 @@ impl Catalog {
     pub fn read(paths: &[PathBuf], fill: Fill, problems: &mut dyn FnMut(Problem)) -> Self {
         let mut origins = Vec::new();
         for path in read::files(paths, problems) {
-            if read::is_stdin(&path) {
+            if read::is_read_once(&path) {
                 match read::text(&path) {
                     Ok(text) => origins.push(Origin::Memory(text)),
                     Err(problem) => problems(problem),
@@ -221,7 +221,7 @@ impl Catalog {
 #[derive(Debug)]
 enum Origin {
     File(PathBuf),
-    /// Standard input, which cannot be read again, and texts that are given as such.
+    /// Standard input and pipes, which cannot be read again, and texts that are given as such.
     Memory(SourceText),
 }
 
@@ -309,7 +309,13 @@ impl Texts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{findings, summary, units};
+    use super::{
+        super::{
+            kind::Kind,
+            testing::{findings, summary, units},
+        },
+        *,
+    };
 
     const WEB: &str = r#"{"family":"web","containerDefinitions":[{"name":"web","image":"nginx"}]}"#;
     const WEB7: &str = r#"{"taskDefinition":{"family":"web","revision":7,"containerDefinitions":[{"name":"web","image":"nginx:7"}]}}"#;
@@ -430,6 +436,79 @@ mod tests {
         let assumed = target.replace("shop", "web");
         let (found, ..) = summaries(&[("a.json", WEB), ("t.json", &assumed)]);
         assert_eq!(found, ["service web runs web - scaled by 1/0/0"]);
+    }
+
+    #[test]
+    fn many_documents_of_one_name_are_not_compared_with_each_other() {
+        let texts = [
+            (
+                "s.json",
+                r#"{"serviceName":"s","taskDefinition":"web","desiredCount":1}"#,
+            ),
+            ("t.json", WEB7),
+            (
+                "p.json",
+                r#"{"PolicyName":"p","PolicyType":"StepScaling","ResourceId":"service/c/none"}"#,
+            ),
+            (
+                "q.json",
+                r#"{"PolicyName":"p","PolicyType":"StepScaling","ResourceId":"service/c/s"}"#,
+            ),
+        ];
+        let texts = texts.map(|(name, text)| SourceText::new(name, text));
+        let catalog = Catalog::of_texts(texts, Fill::new(), &mut |problem| panic!("{problem:?}"));
+        let mut entries = catalog.entries.clone();
+        for number in 0..60_000 {
+            for entry in &catalog.entries {
+                let mut entry = entry.clone();
+                if entry.form.kind() == Kind::Service {
+                    entry.cluster = Some(format!("c{number}").into());
+                }
+                entry.revision = Some(number);
+                entries.push(entry);
+            }
+        }
+        let started = std::time::Instant::now();
+        let links = link(&entries, &[0; 4], &mut |_, _| true);
+        assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
+        assert_eq!(links.duplicates, []);
+        assert!(links.plans.len() > 120_000, "{}", links.plans.len());
+    }
+
+    #[test]
+    fn annotations_are_texts() {
+        let text = |annotations: &str| {
+            format!(
+                "apiVersion: ecs-operator.dev/v1alpha1\nkind: EcsTaskDefinition\n\
+                 metadata: {{name: web, annotations: {annotations}}}\n\
+                 spec: {{containerDefinitions: [{{name: web, image: nginx}}]}}\n"
+            )
+        };
+        for (annotations, expected) in [
+            ("{ecs-operator.dev/iam: none, a/b: 1, c: null}", &[][..]),
+            (
+                "{ecs-operator.dev/iam: [none], a/b: {c: d}}",
+                &[
+                    "metadata.annotations[\"ecs-operator.dev/iam\"]: InvalidValue: a list: must be a text",
+                    "metadata.annotations[\"a/b\"]: InvalidValue: an object: must be a text",
+                ],
+            ),
+            (
+                "[a]",
+                &["metadata.annotations: InvalidValue: a list: must be an object"],
+            ),
+        ] {
+            let (_, mut found, problems) = summaries(&[("a.yaml", &text(annotations))]);
+            found.retain(|finding| !finding.contains("ServiceAssumed"));
+            assert_eq!(
+                (found.as_slice(), problems.len()),
+                (expected_of(expected).as_slice(), 0)
+            );
+        }
+    }
+
+    fn expected_of(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
     #[test]

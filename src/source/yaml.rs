@@ -9,6 +9,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
 use super::{
     json::twice,
+    offsets::Offsets,
     placeholder::{Fill, placeholder_at, placeholders},
     text::Span,
     tree::{DEPTH_LIMIT, Member, Node, Parsed, Size, SyntaxError, Value, duplicate_key},
@@ -389,42 +390,6 @@ fn is_number(text: &str) -> bool {
         None => digits(mantissa),
     };
     mantissa && exponent
-}
-
-/// The parser counts characters; the byte of every 256th is remembered.
-struct Offsets<'a> {
-    text: &'a str,
-    /// Empty for ASCII, where both counts are the same.
-    known: Vec<usize>,
-}
-
-impl<'a> Offsets<'a> {
-    const STEP: usize = 256;
-
-    fn new(text: &'a str) -> Self {
-        let known = if text.is_ascii() {
-            Vec::new()
-        } else {
-            text.char_indices()
-                .step_by(Self::STEP)
-                .map(|(byte, _)| byte)
-                .collect()
-        };
-        Self { text, known }
-    }
-
-    fn byte(&self, character: usize) -> usize {
-        if self.known.is_empty() {
-            return character.min(self.text.len());
-        }
-        let Some(start) = self.known.get(character / Self::STEP).copied() else {
-            return self.text.len();
-        };
-        self.text
-            .get(start..)
-            .and_then(|rest| rest.char_indices().nth(character % Self::STEP))
-            .map_or(self.text.len(), |(byte, _)| start + byte)
-    }
 }
 
 #[cfg(test)]
