@@ -7,7 +7,7 @@ use crate::{
     convert::Converter,
     diagnostic::{
         Severity,
-        render::{Finding, Place},
+        render::{Finding, Place, one_line},
     },
     source::{Catalog, Problem, SourceText, Span, Unit},
 };
@@ -81,16 +81,9 @@ fn place_of(source: &SourceText, span: Span) -> Place<'_> {
 }
 
 fn problem_finding(problem: &Problem) -> Finding<'_> {
-    let reason = problem.message.reason();
-    Finding {
-        severity: reason.severity(),
-        reason: reason.name(),
-        path: String::new(),
-        message: problem.message.to_string(),
-        help: problem.message.help(),
-        file: problem.source.name(),
-        place: problem.span.map(|span| place_of(&problem.source, span)),
-    }
+    let mut finding = Finding::of_document(&problem.message, problem.source.name());
+    finding.place = problem.span.map(|span| place_of(&problem.source, span));
+    finding
 }
 
 /// Says what each document was taken for, once.
@@ -106,7 +99,7 @@ fn explain(
             let form = document.form();
             report.say(&format!(
                 "{}:{}:{}: taken for {}, because {}",
-                source.name(),
+                one_line(source.name()),
                 position.line,
                 position.column,
                 form.label,

@@ -18,7 +18,7 @@ use std::{
 use clap::Parser as _;
 
 use self::arguments::{Arguments, Command};
-use crate::print;
+use crate::{diagnostic::render::one_line, print};
 
 /// What was typed cannot be done.
 const USAGE: u8 = 2;
@@ -96,7 +96,11 @@ pub fn main() -> ExitCode {
         Err(Error::Closed) => ExitCode::SUCCESS,
         Err(error) => {
             // There is nowhere left to report that standard error is gone.
-            let _closed = writeln!(anstream::stderr(), "error: {error}");
+            let _closed = writeln!(
+                anstream::stderr(),
+                "error: {}",
+                one_line(&error.to_string())
+            );
             ExitCode::from(USAGE)
         }
     }

@@ -107,7 +107,21 @@ fn write_file(folder: &Path, format: Format, object: &Ordered) -> Result<(), Err
     let kind = kind.to_ascii_lowercase();
     let path = folder.join(format!("{name}-{kind}.{extension}"));
     let unfinished = folder.join(format!(".{name}-{kind}.{extension}.unfinished"));
-    fs::write(&unfinished, text)
+    write_new(&unfinished, &text)
         .and_then(|()| fs::rename(&unfinished, &path))
-        .map_err(Error::writing(path))
+        .map_err(|error| {
+            // Half an object is worth nothing; that it cannot be written is what there is to say.
+            let _left = fs::remove_file(&unfinished);
+            Error::writing(path)(error)
+        })
+}
+
+/// Writes a file that was not there. One that an earlier run left is removed; a link in its place would lead the text
+/// out of the folder.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::File::create_new(path)?.write_all(text.as_bytes())
 }

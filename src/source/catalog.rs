@@ -35,7 +35,7 @@ impl Catalog {
     pub fn read(paths: &[PathBuf], fill: Fill, problems: &mut dyn FnMut(Problem)) -> Self {
         let mut origins = Vec::new();
         for path in read::files(paths, problems) {
-            if read::is_stdin(&path) {
+            if read::is_read_once(&path) {
                 match read::text(&path) {
                     Ok(text) => origins.push(Origin::Memory(text)),
                     Err(problem) => problems(problem),
@@ -62,6 +62,7 @@ impl Catalog {
             texts: Texts {
                 origins,
                 recent: Vec::new(),
+                trees: Vec::new(),
             },
             entries: Vec::new(),
             plans: Vec::new(),
@@ -179,8 +180,12 @@ impl Catalog {
         let mut same = |a: usize, b: usize| {
             let mut content = |index: usize| {
                 let entry = entries.get(index)?;
+                if let Some(tree) = texts.tree(entry, fill).ok()? {
+                    return follow(&tree, &entry.steps).cloned();
+                }
                 let source = texts.get(entry.origin).ok()?;
-                read_entry(&source, entry, fill, |node| node.clone().into_owned())
+                let root = parse_one(source.name(), source.slice(entry.slice), fill).ok()??;
+                entry.steps.is_empty().then(|| root.into_owned())
             };
             match (content(a), content(b)) {
                 (Some(a), Some(b)) => a.same_content(&b),
@@ -212,22 +217,11 @@ impl Catalog {
     }
 }
 
-/// Reads an entry's document again and gives it to `then`. `None` if it is not there any more.
-pub(super) fn read_entry<T>(
-    source: &SourceText,
-    entry: &Entry,
-    fill: &Fill,
-    then: impl FnOnce(&Node<'_>) -> T,
-) -> Option<T> {
-    let root = parse_one(source.name(), source.slice(entry.slice), fill).ok()??;
-    follow(&root, &entry.steps).map(then)
-}
-
 /// A text to read from.
 #[derive(Debug)]
 enum Origin {
     File(PathBuf),
-    /// Standard input, which cannot be read again, and texts that are given as such.
+    /// Standard input and pipes, which cannot be read again, and texts that are given as such.
     Memory(SourceText),
 }
 
@@ -236,6 +230,8 @@ enum Origin {
 pub(super) struct Texts {
     origins: Vec<Origin>,
     recent: Vec<(usize, SourceText)>,
+    /// The last parts of texts that hold several documents, with their files and places.
+    trees: Vec<(usize, Span, Arc<Node<'static>>)>,
 }
 
 impl Texts {
@@ -256,6 +252,35 @@ impl Texts {
         }
         self.recent.push((number, text.clone()));
         Ok(text)
+    }
+
+    /// The tree that the steps of an entry lead through; `None` for an entry without steps, whose text is its own.
+    ///
+    /// Reading the whole anew for each of thousands of documents in it would take minutes.
+    pub(super) fn tree(
+        &mut self,
+        entry: &Entry,
+        fill: &Fill,
+    ) -> Result<Option<Arc<Node<'static>>>, Problem> {
+        if entry.steps.is_empty() {
+            return Ok(None);
+        }
+        let key = (entry.origin, entry.slice);
+        if let Some((.., tree)) = self.trees.iter().find(|(a, b, _)| (*a, *b) == key) {
+            return Ok(Some(Arc::clone(tree)));
+        }
+        let source = self.get(entry.origin)?;
+        let parsed = parse_one(source.name(), source.slice(entry.slice), fill);
+        let Some(root) = parsed.ok().flatten() else {
+            return Ok(None);
+        };
+        if self.trees.len() == Self::KEPT {
+            self.trees.remove(0);
+        }
+        let tree = Arc::new(root.into_owned());
+        self.trees
+            .push((entry.origin, entry.slice, Arc::clone(&tree)));
+        Ok(Some(tree))
     }
 
     /// The number of the folder of each origin.
@@ -284,7 +309,13 @@ impl Texts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{findings, summary, units};
+    use super::{
+        super::{
+            kind::Kind,
+            testing::{findings, summary, units},
+        },
+        *,
+    };
 
     const WEB: &str = r#"{"family":"web","containerDefinitions":[{"name":"web","image":"nginx"}]}"#;
     const WEB7: &str = r#"{"taskDefinition":{"family":"web","revision":7,"containerDefinitions":[{"name":"web","image":"nginx:7"}]}}"#;
@@ -369,6 +400,19 @@ mod tests {
     }
 
     #[test]
+    fn a_list_in_yaml_is_read_once_for_all_of_its_documents() {
+        let element = |number: usize| {
+            format!("- family: w{number}\n  containerDefinitions: [{{name: a, image: b}}]\n")
+        };
+        let text: String = (0..1_500).map(element).collect();
+        let started = std::time::Instant::now();
+        let (found, ..) = summaries(&[("a.yaml", &text)]);
+        assert_eq!(found.len(), 1_500);
+        assert_eq!(found[1_499], "service w1499 runs w1499 -");
+        assert!(started.elapsed().as_secs() < 20);
+    }
+
+    #[test]
     fn scaling_finds_its_service() {
         let service = r#"{"serviceName":"shop","desiredCount":1,"taskDefinition":"web"}"#;
         let target = r#"{"ScalableTargets":[{"ServiceNamespace":"ecs","ResourceId":"service/prod/shop","ScalableDimension":"ecs:service:DesiredCount","MinCapacity":1,"MaxCapacity":4}]}"#;
@@ -392,6 +436,79 @@ mod tests {
         let assumed = target.replace("shop", "web");
         let (found, ..) = summaries(&[("a.json", WEB), ("t.json", &assumed)]);
         assert_eq!(found, ["service web runs web - scaled by 1/0/0"]);
+    }
+
+    #[test]
+    fn many_documents_of_one_name_are_not_compared_with_each_other() {
+        let texts = [
+            (
+                "s.json",
+                r#"{"serviceName":"s","taskDefinition":"web","desiredCount":1}"#,
+            ),
+            ("t.json", WEB7),
+            (
+                "p.json",
+                r#"{"PolicyName":"p","PolicyType":"StepScaling","ResourceId":"service/c/none"}"#,
+            ),
+            (
+                "q.json",
+                r#"{"PolicyName":"p","PolicyType":"StepScaling","ResourceId":"service/c/s"}"#,
+            ),
+        ];
+        let texts = texts.map(|(name, text)| SourceText::new(name, text));
+        let catalog = Catalog::of_texts(texts, Fill::new(), &mut |problem| panic!("{problem:?}"));
+        let mut entries = catalog.entries.clone();
+        for number in 0..60_000 {
+            for entry in &catalog.entries {
+                let mut entry = entry.clone();
+                if entry.form.kind() == Kind::Service {
+                    entry.cluster = Some(format!("c{number}").into());
+                }
+                entry.revision = Some(number);
+                entries.push(entry);
+            }
+        }
+        let started = std::time::Instant::now();
+        let links = link(&entries, &[0; 4], &mut |_, _| true);
+        assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
+        assert_eq!(links.duplicates, []);
+        assert!(links.plans.len() > 120_000, "{}", links.plans.len());
+    }
+
+    #[test]
+    fn annotations_are_texts() {
+        let text = |annotations: &str| {
+            format!(
+                "apiVersion: ecs-operator.dev/v1alpha1\nkind: EcsTaskDefinition\n\
+                 metadata: {{name: web, annotations: {annotations}}}\n\
+                 spec: {{containerDefinitions: [{{name: web, image: nginx}}]}}\n"
+            )
+        };
+        for (annotations, expected) in [
+            ("{ecs-operator.dev/iam: none, a/b: 1, c: null}", &[][..]),
+            (
+                "{ecs-operator.dev/iam: [none], a/b: {c: d}}",
+                &[
+                    "metadata.annotations[\"ecs-operator.dev/iam\"]: InvalidValue: a list: must be a text",
+                    "metadata.annotations[\"a/b\"]: InvalidValue: an object: must be a text",
+                ],
+            ),
+            (
+                "[a]",
+                &["metadata.annotations: InvalidValue: a list: must be an object"],
+            ),
+        ] {
+            let (_, mut found, problems) = summaries(&[("a.yaml", &text(annotations))]);
+            found.retain(|finding| !finding.contains("ServiceAssumed"));
+            assert_eq!(
+                (found.as_slice(), problems.len()),
+                (expected_of(expected).as_slice(), 0)
+            );
+        }
+    }
+
+    fn expected_of(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
     #[test]

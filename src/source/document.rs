@@ -28,7 +28,7 @@ pub struct Document {
     /// `metadata.annotations` of a custom resource; those of ours override settings.
     pub annotations: BTreeMap<String, String>,
     /// Made when the first place is asked for, since most documents have nothing to report.
-    tree: OnceCell<Option<Node<'static>>>,
+    tree: OnceCell<Option<Arc<Node<'static>>>>,
 }
 
 /// The place of a field.
@@ -66,7 +66,13 @@ impl Location {
 }
 
 impl Document {
-    pub(super) fn new(source: SourceText, entry: &Entry, fill: Arc<Fill>) -> Self {
+    /// A document; `tree` is what its entry's steps lead through, if it is known already.
+    pub(super) fn new(
+        source: SourceText,
+        entry: &Entry,
+        fill: Arc<Fill>,
+        tree: Option<Arc<Node<'static>>>,
+    ) -> Self {
         Self {
             source,
             slice: entry.slice,
@@ -76,7 +82,7 @@ impl Document {
             name: entry.name.as_deref().map(str::to_owned),
             namespace: entry.namespace.as_deref().map(str::to_owned),
             annotations: BTreeMap::new(),
-            tree: OnceCell::new(),
+            tree: tree.map_or_else(OnceCell::new, |tree| OnceCell::from(Some(tree))),
         }
     }
 
@@ -193,7 +199,7 @@ impl Document {
         let root = self.tree.get_or_init(|| {
             let text = self.source.slice(self.slice);
             let root = parse_one(self.source.name(), text, &self.fill).ok()??;
-            Some(root.into_skeleton())
+            Some(Arc::new(root.into_skeleton()))
         });
         follow(root.as_ref()?, &self.steps)
     }

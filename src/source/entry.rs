@@ -124,19 +124,6 @@ pub(super) fn follow<'n, 'a>(root: &'n Node<'a>, steps: &[Step]) -> Option<&'n N
     })
 }
 
-/// The node at the end of `steps`, alone.
-pub(super) fn take<'a>(root: Node<'a>, steps: &[Step]) -> Option<Node<'a>> {
-    steps
-        .iter()
-        .try_fold(root, |mut node, step| match (step, &mut node.value) {
-            (Step::Member(key), _) => node.take(key).map(|member| member.value),
-            (Step::Element(index), Value::List(elements)) if *index < elements.len() => {
-                Some(elements.swap_remove(*index))
-            }
-            _ => None,
-        })
-}
-
 /// The request inside its envelope.
 pub(super) fn body<'n, 'a>(document: &'n Node<'a>, form: &Form) -> Option<&'n Node<'a>> {
     match form.envelope.member() {

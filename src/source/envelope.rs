@@ -5,10 +5,12 @@ use std::{borrow::Cow, collections::BTreeMap};
 use super::{
     kind::Spelling,
     placeholder::{Fill, filled},
+    sink::Sink,
     spelling::find,
     text::Span,
     tree::{Member, Node, Value},
 };
+use crate::diagnostic::{FieldPath, Message};
 
 /// Whether a member is there and says something.
 pub(super) fn has_text(body: &Node<'_>, name: &str, spelling: Spelling) -> bool {
@@ -33,24 +35,49 @@ pub(super) fn set<'a>(body: &mut Node<'a>, name: &'static str, value: Value<'a>)
     }
 }
 
-/// `metadata.annotations` of a custom resource.
-pub(super) fn annotations_of(document: &Node<'_>, fill: &Fill) -> BTreeMap<String, String> {
+/// `metadata.annotations` of a custom resource, whose request is the document of `root`.
+pub(super) fn annotations_of(
+    document: &Node<'_>,
+    root: &FieldPath,
+    fill: &Fill,
+    sink: &mut Sink,
+) -> BTreeMap<String, String> {
     let annotations = document
         .get("metadata")
         .and_then(|node| node.get("annotations"));
-    annotations
-        .and_then(Node::members)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|member| {
+    let path = root.field("metadata").field("annotations");
+    let mut reject = |path: FieldPath, node: &Node<'_>, allowed: &str| {
+        let message = Message::InvalidValue {
+            value: node.describe().to_owned(),
+            allowed: allowed.to_owned(),
+        };
+        sink.diagnostics.report(path, message);
+    };
+    let Some(annotations) = annotations else {
+        return BTreeMap::new();
+    };
+    let members = match &annotations.value {
+        Value::Object(members) => members.as_slice(),
+        Value::Null => &[],
+        _ => {
+            reject(path.clone(), annotations, "must be an object");
+            &[]
+        }
+    };
+    let mut found = BTreeMap::new();
+    for member in members {
+        match &member.value.value {
             // Kubernetes takes nothing but strings, and quotes are soon forgotten.
-            let (Value::String(text) | Value::Number(text) | Value::Bool(text)) =
-                &member.value.value
-            else {
-                return None;
-            };
-            let value = filled(Cow::Borrowed(&**text), fill).into_owned();
-            Some((member.key.to_string(), value))
-        })
-        .collect()
+            Value::String(text) | Value::Number(text) | Value::Bool(text) => {
+                let value = filled(Cow::Borrowed(&**text), fill).into_owned();
+                found.insert(member.key.to_string(), value);
+            }
+            Value::Null => {}
+            Value::List(_) | Value::Object(_) => {
+                let path = path.field(member.key.to_string());
+                reject(path, &member.value, "must be a text");
+            }
+        }
+    }
+    found
 }

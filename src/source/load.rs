@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     catalog::Texts,
     document::Document,
-    entry::{Entry, take},
+    entry::{Entry, follow},
     kind::Kind,
     link::{Choice, Plan, Role},
     placeholder::Fill,
@@ -228,13 +228,20 @@ impl<'c> Loader<'c> {
             fill: self.fill,
             root,
         };
-        let parsed = parse_one(source.name(), source.slice(entry.slice), self.fill);
-        let node = parsed.ok().flatten();
-        let Some(node) = node.and_then(|root| take(root, &entry.steps)) else {
+        let tree = self.texts.tree(entry, self.fill)?;
+        let node = match &tree {
+            Some(tree) => follow(tree, &entry.steps).cloned(),
+            None if entry.steps.is_empty() => {
+                let parsed = parse_one(source.name(), source.slice(entry.slice), self.fill);
+                parsed.ok().flatten()
+            }
+            None => None,
+        };
+        let Some(node) = node else {
             return Err(changed(source));
         };
         let request = request(&reader, node);
-        let mut document = Document::new(source, entry, Arc::clone(self.fill));
+        let mut document = Document::new(source, entry, Arc::clone(self.fill), tree);
         document.annotations = request.annotations;
         self.documents.push(document);
         self.diagnostics.append(request.diagnostics);

@@ -48,6 +48,7 @@ mod kind;
 mod leaf;
 mod link;
 mod load;
+mod offsets;
 mod placeholder;
 mod read;
 mod reference;

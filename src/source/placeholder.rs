@@ -50,6 +50,10 @@ pub(super) fn placeholders(text: &str) -> impl Iterator<Item = Placeholder<'_>> 
     })
 }
 
+/// The longest name of a placeholder in bytes. Without a limit each of many opening brackets would be followed to the end
+/// of the text.
+const NAME_LIMIT: usize = 256;
+
 /// The placeholder that `text` starts with.
 pub(super) fn placeholder_at(text: &str) -> Option<Placeholder<'_>> {
     let (open, close, style) = match text.as_bytes() {
@@ -61,7 +65,8 @@ pub(super) fn placeholder_at(text: &str) -> Option<Placeholder<'_>> {
         _ => return None,
     };
     let inside = text.get(open.len()..)?;
-    let length = inside.find(close)?;
+    let near = inside.get(..inside.floor_char_boundary(NAME_LIMIT + close.len()))?;
+    let length = near.find(close)?;
     let inner = inside.get(..length)?;
     let name = match style {
         Style::Braces => brace_name(inner)?,
@@ -173,6 +178,19 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(names(text), *expected, "{text}");
         }
+    }
+
+    #[test]
+    fn brackets_that_nothing_closes_cost_no_more_than_their_number() {
+        for open in ["{{", "<", "${", "%", "$$$"] {
+            let text = open.repeat(200_000);
+            let started = std::time::Instant::now();
+            assert_eq!(placeholders(&text).count(), 0, "{open}");
+            assert!(started.elapsed().as_secs() < 5, "{open}");
+        }
+        let name = "n".repeat(NAME_LIMIT);
+        assert_eq!(placeholders(&format!("${{{name}}}")).count(), 1);
+        assert_eq!(placeholders(&format!("${{{name}n}}")).count(), 0);
     }
 
     #[test]

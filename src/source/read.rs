@@ -32,6 +32,9 @@ impl Problem {
     }
 }
 
+/// The largest input in bytes. AWS takes documents of 64 KiB; without a limit a device would be read until memory ends.
+const LARGEST: u64 = 256 << 20;
+
 /// The path that stands for standard input.
 const STDIN: &str = "-";
 
@@ -72,27 +75,44 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>, problems: &mut dyn FnMut(Proble
             // A link counts as what it leads to; a pipe in a folder would be waited for for ever.
             && !fs::metadata(&inner).is_ok_and(|file| !file.is_file())
         {
-            found.push(inner);
+            // A pipe would be waited for, perhaps for ever. What cannot be looked at is reported when it is read.
+            if fs::metadata(&inner).is_ok_and(|metadata| !metadata.is_file()) {
+                let error = io::Error::other("it is not a regular file");
+                problems(Problem::unreadable(&inner, &error));
+            } else {
+                found.push(inner);
+            }
         }
     }
 }
 
-/// Whether the path is standard input, which can be read only once.
-pub(super) fn is_stdin(path: &Path) -> bool {
-    path.as_os_str() == STDIN
+/// Whether the path can be read only once: standard input, and pipes such as those of `<(command)`.
+pub(super) fn is_read_once(path: &Path) -> bool {
+    path.as_os_str() == STDIN || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
 }
 
 /// The text of a file.
 pub(super) fn text(path: &Path) -> Result<SourceText, Problem> {
-    let (name, bytes) = if is_stdin(path) {
-        let mut bytes = Vec::new();
-        let read = io::stdin().lock().read_to_end(&mut bytes);
-        ("<stdin>".to_owned(), read.map(|_| bytes))
+    let (name, bytes) = if path.as_os_str() == STDIN {
+        ("<stdin>".to_owned(), bytes(io::stdin().lock(), LARGEST))
     } else {
-        (path.display().to_string(), fs::read(path))
+        let bytes = fs::File::open(path).and_then(|file| bytes(file, LARGEST));
+        (path.display().to_string(), bytes)
     };
     let bytes = bytes.map_err(|error| Problem::unreadable(path, &error))?;
     decode(&name, &bytes)
+}
+
+/// All bytes, if there are at most `largest`.
+fn bytes(input: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut input = input.take(largest + 1);
+    input.read_to_end(&mut bytes)?;
+    if input.limit() == 0 {
+        let message = format!("it is larger than {} MiB", largest >> 20);
+        return Err(io::Error::other(message));
+    }
+    Ok(bytes)
 }
 
 /// The text that bytes are, if they are UTF-8.
@@ -134,6 +154,14 @@ mod tests {
         );
         let text = decode("a.json", b"\xef\xbb\xbf{}").unwrap();
         assert_eq!((text.name(), text.text()), ("a.json", "{}"));
+    }
+
+    #[test]
+    fn an_input_without_end_is_given_up() {
+        let error = bytes(io::repeat(b' '), 1 << 20).unwrap_err();
+        assert_eq!(error.to_string(), "it is larger than 1 MiB");
+        assert_eq!(bytes(&b"12345"[..], 5).unwrap().len(), 5);
+        assert!(bytes(&b"123456"[..], 5).is_err());
     }
 
     #[test]

@@ -210,7 +210,7 @@ impl Reader<'_> {
         };
         match form.envelope {
             Envelope::Resource => {
-                annotations = annotations_of(&document, self.fill);
+                annotations = annotations_of(&document, &self.root, self.fill, sink);
                 self.beside(
                     &document,
                     &["apiVersion", "kind", "metadata", "status"],

@@ -1,6 +1,9 @@
 //! The text of one file, with lines and columns on demand.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 /// A range of bytes in a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,11 +44,21 @@ pub struct Position {
 }
 
 /// A named text. Clones share it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SourceText {
     name: Arc<str>,
     text: Arc<str>,
+    /// Made when a place far from the start is asked for.
+    marks: Arc<OnceLock<Vec<Mark>>>,
 }
+
+impl PartialEq for SourceText {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.text == other.text
+    }
+}
+
+impl Eq for SourceText {}
 
 impl SourceText {
     /// A text and the name under which diagnostics show it. A byte order mark does not count as text.
@@ -54,6 +67,7 @@ impl SourceText {
         Self {
             name: name.into(),
             text: Arc::from(text.strip_prefix('\u{feff}').unwrap_or(text)),
+            marks: Arc::default(),
         }
     }
 
@@ -82,10 +96,65 @@ impl SourceText {
         Span::new(span.start, self.text.ceil_char_boundary(end))
     }
 
-    /// The line and column of a byte. Counts from the start of the text, so it is for the few places that are shown.
+    /// The line and column of a byte.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
-        position(&self.text, offset)
+        if offset < 2 * Mark::STEP {
+            return position(&self.text, offset);
+        }
+        // A large text can have a finding on each of its lines, and counting from its start each time takes hours.
+        let marks = self.marks.get_or_init(|| Mark::all(&self.text));
+        let offset = offset.min(self.text.len());
+        let mark = |offset: usize| marks.get(offset / Mark::STEP).copied().unwrap_or_default();
+        let at = mark(offset).moved(&self.text, offset);
+        let line_start = mark(at.line_start).moved(&self.text, at.line_start);
+        Position {
+            line: at.lines + 1,
+            column: at.characters - line_start.characters + 1,
+        }
+    }
+}
+
+/// What was counted up to a byte of a text.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    offset: usize,
+    /// The line breaks before it.
+    lines: usize,
+    /// Where its line begins.
+    line_start: usize,
+    /// The characters before it.
+    characters: usize,
+}
+
+impl Mark {
+    /// The bytes between two marks.
+    const STEP: usize = 4096;
+
+    /// The marks of a text, one every [`Self::STEP`] bytes from its start.
+    fn all(text: &str) -> Vec<Self> {
+        let mut mark = Self::default();
+        (0..=text.len())
+            .step_by(Self::STEP)
+            .map(|offset| {
+                mark = mark.moved(text, offset);
+                mark
+            })
+            .collect()
+    }
+
+    /// The same for a byte after this one.
+    fn moved(mut self, text: &str, offset: usize) -> Self {
+        let bytes = text.as_bytes().get(self.offset..offset).unwrap_or_default();
+        for (index, byte) in bytes.iter().enumerate() {
+            if *byte == b'\n' {
+                self.lines += 1;
+                self.line_start = self.offset + index + 1;
+            }
+            self.characters += usize::from(!is_continuation(*byte));
+        }
+        self.offset = offset;
+        self
     }
 }
 
@@ -133,6 +202,26 @@ mod tests {
             Position { line: 3, column: 2 },
             "past the end is the end"
         );
+    }
+
+    #[test]
+    fn places_far_from_the_start_are_counted_from_marks() {
+        let line = format!("{}ä\n", "漢".repeat(2_000));
+        let text = SourceText::new("a.json", &line.repeat(20));
+        for offset in (0..text.text().len() + 10).step_by(501) {
+            assert_eq!(
+                text.position(offset),
+                position(text.text(), offset),
+                "{offset}"
+            );
+        }
+        let text = SourceText::new("a.json", &"x\n".repeat(2_000_000));
+        let started = std::time::Instant::now();
+        for line in 0..10_000 {
+            let found = text.position(4_000_000 - 2 * line);
+            assert_eq!((found.line, found.column), (2_000_001 - line, 1));
+        }
+        assert!(started.elapsed().as_secs() < 10);
     }
 
     #[test]

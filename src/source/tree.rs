@@ -44,6 +44,26 @@ pub struct Member<'a> {
     pub value: Node<'a>,
 }
 
+/// What a tree takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    /// Values.
+    pub(super) values: usize,
+    /// Bytes of text in scalars and keys.
+    pub(super) text: usize,
+}
+
+impl Size {
+    pub(super) const fn add(&mut self, other: Self) {
+        self.values = self.values.saturating_add(other.values);
+        self.text = self.text.saturating_add(other.text);
+    }
+
+    pub(super) const fn exceeds(self, limit: Self) -> bool {
+        self.values > limit.values || self.text > limit.text
+    }
+}
+
 /// A document and the part of the text that gives it again when it is read alone.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Parsed<'a> {
@@ -129,31 +149,40 @@ impl<'a> Node<'a> {
             }
             (Value::Object(a), Value::Object(b)) => {
                 a.len() == b.len()
-                    && a.iter().all(|member| {
-                        other
-                            .get(&member.key)
-                            .is_some_and(|value| member.value.same_content(value))
-                    })
+                    && sorted(a)
+                        .iter()
+                        .zip(sorted(b))
+                        .all(|(a, b)| a.key == b.key && a.value.same_content(&b.value))
             }
             (a, b) => a == b,
         }
     }
 
-    /// How many values the tree has, at most `limit`.
-    pub(super) fn count(&self, limit: usize) -> usize {
-        let mut total = 1;
-        let children: &mut dyn Iterator<Item = &Self> = match &self.value {
-            Value::List(elements) => &mut elements.iter(),
-            Value::Object(members) => &mut members.iter().map(|member| &member.value),
-            _ => return total,
-        };
-        for child in children {
-            if total >= limit {
-                break;
+    /// How large the tree is; counting ends where it exceeds `limit`.
+    pub(super) fn size(&self, limit: Size) -> Size {
+        let mut size = Size { values: 1, text: 0 };
+        match &self.value {
+            Value::Null => {}
+            Value::Bool(text) | Value::Number(text) | Value::String(text) => size.text = text.len(),
+            Value::List(elements) => {
+                for element in elements {
+                    if size.exceeds(limit) {
+                        break;
+                    }
+                    size.add(element.size(limit));
+                }
             }
-            total += child.count(limit - total);
+            Value::Object(members) => {
+                for member in members {
+                    if size.exceeds(limit) {
+                        break;
+                    }
+                    size.text += member.key.len();
+                    size.add(member.value.size(limit));
+                }
+            }
         }
-        total
+        size
     }
 
     /// The same tree, free of its text.
@@ -222,6 +251,13 @@ impl<'a> Node<'a> {
     pub(super) const fn take_value(&mut self) -> Value<'a> {
         mem::replace(&mut self.value, Value::Null)
     }
+}
+
+/// The members in the order of their names.
+fn sorted<'m, 'a>(members: &'m [Member<'a>]) -> Vec<&'m Member<'a>> {
+    let mut sorted: Vec<_> = members.iter().collect();
+    sorted.sort_by(|a, b| a.key.cmp(&b.key));
+    sorted
 }
 
 /// The name of the first key that an object has twice. Few keys are compared in pairs, many are sorted.
@@ -298,6 +334,25 @@ mod tests {
     }
 
     #[test]
+    fn large_objects_are_compared_without_looking_each_key_up() {
+        let object = |reversed: bool| {
+            let mut members: Vec<_> = (0..50_000)
+                .map(|number| member(&format!("a{number}"), number, Value::Null))
+                .collect();
+            if reversed {
+                members.reverse();
+            }
+            Node {
+                value: Value::Object(members),
+                span: Span::default(),
+            }
+        };
+        let started = std::time::Instant::now();
+        assert!(object(false).same_content(&object(true)));
+        assert!(started.elapsed().as_secs() < 5);
+    }
+
+    #[test]
     fn content_is_compared_without_order_and_place() {
         let object = |members| Node {
             value: Value::Object(members),
@@ -315,7 +370,9 @@ mod tests {
             member("a", 5, Value::Null),
         ]);
         assert!(!a.same_content(&c));
-        assert_eq!(a.count(100), 3);
-        assert_eq!(a.count(2), 2);
+        let limit = |values, text| Size { values, text };
+        assert_eq!(a.size(limit(100, 100)), limit(3, 3));
+        assert!(a.size(limit(2, 100)).exceeds(limit(2, 100)));
+        assert!(a.size(limit(100, 2)).exceeds(limit(100, 2)));
     }
 }

@@ -1,18 +1,31 @@
 //! YAML text → trees, by the 1.2 core schema, with anchors, merge keys and CloudFormation's short tags.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
 use super::{
     json::twice,
+    offsets::Offsets,
     placeholder::{Fill, placeholder_at, placeholders},
     text::Span,
-    tree::{DEPTH_LIMIT, Member, Node, Parsed, SyntaxError, Value, duplicate_key},
+    tree::{DEPTH_LIMIT, Member, Node, Parsed, Size, SyntaxError, Value, duplicate_key},
 };
 
-/// How many values the aliases of one document may stand for.
-const ALIAS_LIMIT: usize = 10_000;
+/// How much the aliases of one document may stand for.
+const ALIAS_LIMIT: Size = Size {
+    values: 10_000,
+    text: 1 << 20,
+};
+
+/// How much the anchors of one document may keep. Anchors inside each other keep the same values several times.
+const ANCHOR_LIMIT: Size = Size {
+    values: 1_000_000,
+    text: 1 << 26,
+};
 
 /// The documents of a YAML text, separated by `---`. Empty ones are left out.
 pub(super) struct YamlDocuments<'a, 'f> {
@@ -24,7 +37,8 @@ pub(super) struct YamlDocuments<'a, 'f> {
     end: usize,
     depth: usize,
     anchors: BTreeMap<usize, Node<'a>>,
-    aliased: usize,
+    anchored: Size,
+    aliased: Size,
 }
 
 impl<'a, 'f> YamlDocuments<'a, 'f> {
@@ -37,7 +51,8 @@ impl<'a, 'f> YamlDocuments<'a, 'f> {
             end: 0,
             depth: 0,
             anchors: BTreeMap::new(),
-            aliased: 0,
+            anchored: Size::default(),
+            aliased: Size::default(),
         }
     }
 
@@ -59,7 +74,8 @@ impl<'a, 'f> YamlDocuments<'a, 'f> {
 
     fn document(&mut self) -> Result<Parsed<'a>, SyntaxError> {
         self.anchors.clear();
-        self.aliased = 0;
+        self.anchored = Size::default();
+        self.aliased = Size::default();
         let root = self.node()?;
         let start = self.end;
         while let Some((event, span)) = self.event()? {
@@ -124,6 +140,13 @@ impl<'a, 'f> YamlDocuments<'a, 'f> {
             None => node,
         };
         if anchor > 0 {
+            spend(
+                &mut self.anchored,
+                &node,
+                ANCHOR_LIMIT,
+                "anchors keep",
+                span,
+            )?;
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
@@ -136,11 +159,13 @@ impl<'a, 'f> YamlDocuments<'a, 'f> {
                 "the alias stands inside its own anchor",
             ));
         };
-        self.aliased += node.count(ALIAS_LIMIT);
-        if self.aliased > ALIAS_LIMIT {
-            let message = format!("the aliases stand for more than {ALIAS_LIMIT} values");
-            return Err(SyntaxError::new(span, message));
-        }
+        spend(
+            &mut self.aliased,
+            node,
+            ALIAS_LIMIT,
+            "aliases stand for",
+            span,
+        )?;
         Ok(node.clone())
     }
 
@@ -269,8 +294,32 @@ impl<'a, 'f> YamlDocuments<'a, 'f> {
     }
 }
 
+/// Adds the size of `node` to what was spent, up to `limit`.
+fn spend(
+    spent: &mut Size,
+    node: &Node<'_>,
+    limit: Size,
+    what: &str,
+    span: Span,
+) -> Result<(), SyntaxError> {
+    spent.add(node.size(limit));
+    let much = if spent.values > limit.values {
+        format!("{} values", limit.values)
+    } else if spent.text > limit.text {
+        format!("{} MiB of text", limit.text >> 20)
+    } else {
+        return Ok(());
+    };
+    let message = format!("the {what} more than {much}");
+    Err(SyntaxError::new(span, message))
+}
+
 /// Adds the members of `<<` mappings that are not there yet.
 fn merge<'a>(members: &mut Vec<Member<'a>>, merged: Vec<Node<'a>>) -> Result<(), SyntaxError> {
+    if merged.is_empty() {
+        return Ok(());
+    }
+    let mut known: HashSet<_> = members.iter().map(|member| member.key.clone()).collect();
     let mut sources = Vec::new();
     for node in merged {
         match node.value {
@@ -286,7 +335,7 @@ fn merge<'a>(members: &mut Vec<Member<'a>>, merged: Vec<Node<'a>>) -> Result<(),
             ));
         };
         for member in inherited {
-            if members.iter().all(|own| own.key != member.key) {
+            if known.insert(member.key.clone()) {
                 members.push(member);
             }
         }
@@ -341,42 +390,6 @@ fn is_number(text: &str) -> bool {
         None => digits(mantissa),
     };
     mantissa && exponent
-}
-
-/// The parser counts characters; the byte of every 256th is remembered.
-struct Offsets<'a> {
-    text: &'a str,
-    /// Empty for ASCII, where both counts are the same.
-    known: Vec<usize>,
-}
-
-impl<'a> Offsets<'a> {
-    const STEP: usize = 256;
-
-    fn new(text: &'a str) -> Self {
-        let known = if text.is_ascii() {
-            Vec::new()
-        } else {
-            text.char_indices()
-                .step_by(Self::STEP)
-                .map(|(byte, _)| byte)
-                .collect()
-        };
-        Self { text, known }
-    }
-
-    fn byte(&self, character: usize) -> usize {
-        if self.known.is_empty() {
-            return character.min(self.text.len());
-        }
-        let Some(start) = self.known.get(character / Self::STEP).copied() else {
-            return self.text.len();
-        };
-        self.text
-            .get(start..)
-            .and_then(|rest| rest.char_indices().nth(character % Self::STEP))
-            .map_or(self.text.len(), |(byte, _)| start + byte)
-    }
 }
 
 #[cfg(test)]
@@ -446,6 +459,15 @@ mod tests {
     }
 
     #[test]
+    fn many_keys_are_merged_without_comparing_all_of_them() {
+        let keys: String = (0..40_000).map(|key| format!("k{key}: 1, ")).collect();
+        let started = std::time::Instant::now();
+        let found = parse(&format!("<<: {{{keys}}}\nk7: 2\n"), &Fill::new()).unwrap();
+        assert!(started.elapsed().as_secs() < 10);
+        assert!(found[0].starts_with("{k7:2,k0:1,") && found[0].ends_with(",k39999:1}"));
+    }
+
+    #[test]
     fn spans_are_bytes() {
         let text = "ä: ü\nlist:\n  - näme: 'x'\n    b: 1\nz: end\n";
         let fill = Fill::new();
@@ -469,11 +491,28 @@ mod tests {
         let bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n\
                     c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n\
                     e: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
+        let text = "x\\n".repeat(20_000);
+        let text = format!("a: &a \"{text}\"\nb: [{}*a]\n", "*a,".repeat(100));
+        let bracket = |depth: usize| format!("&a{depth} [");
+        let anchors: String = (0..60).map(bracket).collect();
+        let anchors = format!("{anchors}{}1{}", "1,".repeat(50_000), "]".repeat(60));
         let deep = "- ".repeat(1_000) + "x";
         let table: &[(&str, &str, usize, usize)] = &[
             ("a: 1\na: 2\n", "a is given twice in this object", 2, 1),
             ("? [a]\n: 1\n", "a name has to be a plain text", 1, 3),
             (bomb, "the aliases stand for more than 10000 values", 4, 29),
+            (
+                &text,
+                "the aliases stand for more than 1 MiB of text",
+                2,
+                83,
+            ),
+            (
+                &anchors,
+                "the anchors keep more than 1000000 values",
+                1,
+                231,
+            ),
             (&deep, "nested deeper than 64 levels", 1, 129),
             (
                 "cpu: {{cpu}}\n",

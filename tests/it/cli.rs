@@ -1,15 +1,10 @@
 //! The command line: exit statuses, where output goes, what diagnostics look like.
 
-use std::{
-    fs,
-    io::Read as _,
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::{fs, io::Read as _, process::Stdio};
 
 use serde_json::{Value, json};
 
-use crate::program::{Run, command, run, run_with_input};
+use crate::program::{Folder, command, run_with_input};
 
 const GOOD: &str = r#"{
   "family": "web",
@@ -34,31 +29,6 @@ const WARNED: &str = r#"{
     "linuxParameters": {"maxSwap": 64, "swappiness": 10}
   }]
 }"#;
-
-/// A folder with files, made anew for each test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str, files: &[(&str, &str)]) -> Self {
-        let folder = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
-        if folder.0.exists() {
-            fs::remove_dir_all(&folder.0).expect("the folder can be removed");
-        }
-        fs::create_dir_all(&folder.0).expect("the folder can be made");
-        for (name, text) in files {
-            folder.write(name, text);
-        }
-        folder
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.0.join(name), text).expect("the file can be written");
-    }
-
-    fn run(&self, arguments: &[&str]) -> Run {
-        run(&self.0, arguments)
-    }
-}
 
 /// `Deployment web`.
 fn names(objects: &[Value]) -> Vec<String> {

@@ -23,6 +23,7 @@ mod examples;
 mod fields;
 mod generate;
 mod generated;
+mod hostile;
 mod left_out;
 mod library;
 mod program;

@@ -2,8 +2,9 @@
 
 use std::{
     ffi::OsStr,
+    fs,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
@@ -65,5 +66,30 @@ impl Run {
     pub fn objects(&self) -> Vec<Value> {
         crate::yaml::documents(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}\n{}", self.stdout))
+    }
+}
+
+/// A folder with files, made anew for each test.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let folder = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+        if folder.0.exists() {
+            fs::remove_dir_all(&folder.0).expect("the folder can be removed");
+        }
+        fs::create_dir_all(&folder.0).expect("the folder can be made");
+        for (name, text) in files {
+            folder.write(name, text);
+        }
+        folder
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).expect("the file can be written");
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        run(&self.0, arguments)
     }
 }

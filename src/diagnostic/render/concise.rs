@@ -1,15 +1,14 @@
 //! One line for each finding.
 
-use super::Finding;
+use super::{Finding, text::one_line};
 
 /// `file:line:column: severity[Reason]: path: message; help`.
 #[must_use]
 pub fn concise(finding: &Finding<'_>) -> String {
     let severity = finding.severity.name();
-    let mut line = format!("{}: {severity}[{}]: ", finding.position(), finding.reason);
-    line.push_str(&text(finding));
-    line.push('\n');
-    line
+    let (position, text) = (finding.position(), text(finding));
+    let (position, text) = (one_line(&position), one_line(&text));
+    format!("{position}: {severity}[{}]: {text}\n", finding.reason)
 }
 
 /// `path: message; help`, without the parts that are empty.

@@ -3,13 +3,21 @@
 //! The excerpt is a line of the user's own file, shown on the user's own terminal; what the operator writes into
 //! conditions and events never has one.
 
+use std::borrow::Cow;
+
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
-use super::{Finding, Place};
+use super::{Finding, Place, text::one_line};
 use crate::diagnostic::Severity;
 
 /// The most bytes of a place that are marked.
 const MARKED: usize = 100;
+/// The most bytes before and after the beginning of a place that are given to the renderer, which shows fewer. It looks
+/// at all that it gets, and a line can be a file of many megabytes with thousands of findings.
+const AROUND: usize = 1_000;
+
+/// Stands for the file where the renderer puts it. Nothing else that is shown has a control character.
+const FILE: &str = "\u{1}";
 
 /// The finding over several lines, followed by an empty one; with colours if `styled`.
 #[must_use]
@@ -19,57 +27,91 @@ pub fn full(finding: &Finding<'_>, styled: bool) -> String {
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level
-        .primary_title(finding.message.as_str())
-        .id(finding.reason);
+    let message = one_line(&finding.message);
+    let (path, file, help) = (
+        one_line(&finding.path),
+        one_line(finding.file),
+        one_line(&finding.help),
+    );
+    let title = level.primary_title(message).id(finding.reason);
+    let mut counted = None;
     let mut group = match &finding.place {
         Some(place) => {
             let excerpt = excerpt(place);
-            let label = (!finding.path.is_empty()).then_some(finding.path.as_str());
+            let label = (!path.is_empty()).then_some(&*path);
+            counted = Some(format!("{FILE}:{}:{}", place.line, excerpt.column()));
             title.element(
                 Snippet::source(excerpt.text)
                     .line_start(place.line)
-                    .path(finding.file)
+                    .path(FILE)
                     .annotation(AnnotationKind::Primary.span(excerpt.span).label(label)),
             )
         }
-        None if finding.path.is_empty() => {
-            title.element(Level::NOTE.message(format!("in {}", finding.file)))
-        }
-        None => title.element(Level::NOTE.message(format!("{} in {}", finding.path, finding.file))),
+        None if path.is_empty() => title.element(Level::NOTE.message(format!("in {file}"))),
+        None => title.element(Level::NOTE.message(format!("{path} in {file}"))),
     };
-    if !finding.help.is_empty() {
-        group = group.element(Level::HELP.message(finding.help.as_str()));
+    if !help.is_empty() {
+        group = group.element(Level::HELP.message(help));
     }
     let renderer = if styled {
         Renderer::styled()
     } else {
         Renderer::plain()
     };
-    format!("{}\n\n", renderer.render(&[group]))
+    let rendered = renderer.render(&[group]);
+    let rendered = match counted {
+        // The renderer counts the column from where the excerpt begins.
+        Some(counted) => rendered.replacen(&counted, &one_line(&finding.position()), 1),
+        None => rendered,
+    };
+    format!("{rendered}\n\n")
 }
 
 struct Excerpt<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     span: std::ops::Range<usize>,
 }
 
-/// The line in which the place begins; the renderer cuts a long one around the place. Of a place that goes on over more
-/// lines, or over more than can be shown, only the beginning is marked.
+impl Excerpt<'_> {
+    /// The character of the excerpt at which the place begins, from 1.
+    fn column(&self) -> usize {
+        let before = self.text.get(..self.span.start).unwrap_or_default();
+        before.chars().count() + 1
+    }
+}
+
+/// What is around the place on the line in which it begins. Of a place that goes on over more lines, or over more than
+/// can be shown, only the beginning is marked.
 fn excerpt<'a>(place: &Place<'a>) -> Excerpt<'a> {
     let text = place.text;
     let start = floor(text, place.span.start.min(text.len()));
-    let before = text.get(..start).unwrap_or_default();
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let after = text.get(start..).unwrap_or_default();
-    let line_end = start + after.find(['\n', '\r']).unwrap_or(after.len());
-    let end = floor(
-        text,
-        place.span.end.clamp(start, line_end).min(start + MARKED),
-    );
+    let first = floor(text, start.saturating_sub(AROUND));
+    let before = text.get(first..start).unwrap_or_default();
+    let before = before.rsplit('\n').next().unwrap_or_default();
+    let after = text
+        .get(start..floor(text, start + AROUND))
+        .unwrap_or_default();
+    let after = after.split(['\n', '\r']).next().unwrap_or_default();
+    let end = place.span.end.clamp(start, start + after.len().min(MARKED));
+    let marked = text.get(start..floor(text, end)).unwrap_or_default();
+    let line_start = start - before.len();
+    let line = text
+        .get(line_start..start + after.len())
+        .unwrap_or_default();
+    let from = replaced(before).len();
     Excerpt {
-        text: text.get(line_start..line_end).unwrap_or_default(),
-        span: start - line_start..end.max(start) - line_start,
+        text: replaced(line),
+        span: from..from + replaced(marked).len(),
+    }
+}
+
+/// The renderer replaces all that a terminal would obey but for the second set of control characters.
+fn replaced(line: &str) -> Cow<'_, str> {
+    let second = |c| matches!(c, '\u{80}'..='\u{9f}');
+    if line.contains(second) {
+        Cow::Owned(line.replace(second, "\u{fffd}"))
+    } else {
+        Cow::Borrowed(line)
     }
 }
 

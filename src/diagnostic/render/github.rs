@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Finding, concise};
+use super::{Finding, concise, text::lines};
 use crate::diagnostic::Severity;
 
 /// `::error file=…,line=…,col=…,title=Reason::path: message; help`.
@@ -24,7 +24,8 @@ pub fn github(finding: &Finding<'_>) -> String {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
+    lines(text)
+        .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }

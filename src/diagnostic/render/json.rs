@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Finding;
+use super::{Finding, text};
 
 /// The finding as JSON; `line` and `column` are absent where the place is not known.
 #[must_use]
@@ -17,15 +17,15 @@ pub fn json(finding: &Finding<'_>) -> String {
             members.insert("line".to_owned(), place.line.into());
             members.insert("column".to_owned(), place.column.into());
         }
-        for (name, text) in [
+        for (name, value) in [
             ("path", &finding.path),
             ("message", &finding.message),
             ("help", &finding.help),
         ] {
-            if !text.is_empty() {
-                members.insert(name.to_owned(), text.as_str().into());
+            if !value.is_empty() {
+                members.insert(name.to_owned(), value.as_str().into());
             }
         }
     }
-    format!("{value}\n")
+    format!("{}\n", text::json(&value.to_string()))
 }

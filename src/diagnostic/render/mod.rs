@@ -4,13 +4,16 @@ mod concise;
 mod full;
 mod github;
 mod json;
+mod text;
 
 pub use concise::concise;
 pub use full::full;
 pub use github::github;
 pub use json::json;
 
-use super::{Diagnostic, Severity};
+use std::borrow::Cow;
+
+use super::{Diagnostic, Message, Severity};
 
 /// A diagnostic together with where its document stands.
 #[derive(Clone, Debug)]
@@ -49,11 +52,20 @@ impl<'a> Finding<'a> {
     #[must_use]
     pub fn new(diagnostic: &Diagnostic, file: &'a str) -> Self {
         Self {
-            severity: diagnostic.severity(),
-            reason: diagnostic.reason().name(),
-            path: diagnostic.path.to_string(),
-            message: diagnostic.message.to_string(),
-            help: diagnostic.message.help(),
+            path: text::shortened(diagnostic.path.to_string()),
+            ..Self::of_document(&diagnostic.message, file)
+        }
+    }
+
+    /// A finding about a document or a file as a whole.
+    #[must_use]
+    pub fn of_document(message: &Message, file: &'a str) -> Self {
+        Self {
+            severity: message.reason().severity(),
+            reason: message.reason().name(),
+            path: String::new(),
+            message: text::shortened(message.to_string()),
+            help: text::shortened(message.help()),
             file,
             place: None,
         }
@@ -66,6 +78,12 @@ impl<'a> Finding<'a> {
             None => self.file.to_owned(),
         }
     }
+}
+
+/// A text of the input on one line, without anything that a terminal would obey rather than show.
+#[must_use]
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    text::one_line(text)
 }
 
 #[cfg(test)]
@@ -151,6 +169,89 @@ error[InvalidValue]: abc: CPU units
             })
         );
         assert!(line.ends_with('\n') && line.matches('\n').count() == 1);
+    }
+
+    #[test]
+    fn no_text_of_the_input_reaches_a_terminal_as_a_command() {
+        const EVIL: &str = "a\u{1b}[2Jb\nc\rd\u{202e}e\u{9b}0m";
+        let shown = r"a\u{1b}[2Jb\nc\rd\u{202e}e\u{9b}0m";
+        for place in [true, false] {
+            let mut finding = finding(place);
+            for text in [&mut finding.path, &mut finding.message, &mut finding.help] {
+                EVIL.clone_into(text);
+            }
+            finding.file = EVIL;
+            for rendered in [concise(&finding), full(&finding, false)] {
+                assert_eq!(rendered.matches(shown).count(), 4, "{rendered}");
+                let is_obeyed = |c: char| c != '\n' && one_line(&c.to_string()) != c.to_string();
+                assert!(!rendered.contains(is_obeyed), "{rendered:?}");
+            }
+            assert_eq!(concise(&finding).matches('\n').count(), 1);
+            let line = json(&finding);
+            assert!(
+                !line
+                    .trim_end()
+                    .contains(['\u{1b}', '\n', '\u{202e}', '\u{9b}'])
+            );
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(value["message"], EVIL);
+            let line = github(&finding);
+            assert!(line.contains(r"\u{1b}[2Jb%0Ac%0Dd\u{202e}e"), "{line}");
+            assert_eq!(
+                line.matches(['\n', '\r', '\u{1b}', '\u{9b}']).count(),
+                1,
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_excerpt_is_shown_and_not_obeyed() {
+        let mut finding = finding(true);
+        finding.place = Some(Place {
+            text: "\"a\u{1b}[2J\u{202e}\u{9b}b\"",
+            span: 0..5,
+            line: 1,
+            column: 1,
+        });
+        let rendered = full(&finding, false);
+        assert!(
+            !rendered.contains(['\u{1b}', '\u{202e}', '\u{9b}']),
+            "{rendered:?}"
+        );
+    }
+
+    #[test]
+    fn many_findings_on_one_line_cost_no_more_than_their_number() {
+        let text = "x".repeat(2_000_000);
+        let mut finding = finding(true);
+        let started = std::time::Instant::now();
+        for number in 0..1_000 {
+            let start = number * 2_000;
+            finding.place = Some(Place {
+                text: &text,
+                span: start..start + 10,
+                line: 1,
+                column: start + 1,
+            });
+            assert!(full(&finding, false).contains(&format!("td.json:1:{}", start + 1)));
+        }
+        assert!(started.elapsed().as_secs() < 10);
+    }
+
+    #[test]
+    fn a_value_of_megabytes_is_not_repeated() {
+        use crate::diagnostic::{FieldPath, Subject};
+        let long = "9".repeat(10_000_000);
+        let diagnostic = Diagnostic {
+            path: FieldPath::root(Subject::Service).field(long.clone()),
+            message: Message::UnknownField {
+                path: long.clone(),
+                advice: long,
+            },
+        };
+        let finding = Finding::new(&diagnostic, "a.json");
+        assert!(full(&finding, false).len() < 10_000);
     }
 
     #[test]

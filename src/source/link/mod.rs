@@ -81,22 +81,17 @@ impl<'e> Linker<'e> {
     }
 
     fn collect_task_definitions(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
+        let mut first = BTreeMap::new();
         for (index, entry) in self.of_kind(Kind::TaskDefinition) {
             let Some(family) = entry.name.as_deref() else {
                 continue;
             };
-            let others = self
-                .families
-                .entry((entry.namespace.as_deref(), family))
-                .or_default();
-            let twin = others.iter().copied().find(|other| {
-                let other = self.entries.get(*other);
-                other.is_some_and(|other| other.revision == entry.revision)
-            });
+            let key = (entry.namespace.as_deref(), family);
+            let twin = *first.entry((key, entry.revision)).or_insert(index);
             match twin {
-                None => others.push(index),
-                Some(twin) if same(twin, index) => {}
-                Some(first) => self.links.duplicates.push(Duplicate {
+                twin if twin == index => self.families.entry(key).or_default().push(index),
+                twin if same(twin, index) => {}
+                first => self.links.duplicates.push(Duplicate {
                     document: index,
                     first,
                     kind: Kind::TaskDefinition,
@@ -285,12 +280,13 @@ impl<'e> Linker<'e> {
 
     /// Two services of one name in one cluster must be the same document.
     fn drop_duplicate_services(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
-        let mut dropped = Vec::new();
+        let mut dropped = BTreeSet::new();
         for (name, plans) in &mut self.services {
             if name.is_empty() || plans.len() < 2 {
                 continue;
             }
             let mut kept: Vec<usize> = Vec::new();
+            let mut first = BTreeMap::new();
             for plan in plans.iter().copied() {
                 let lead = |plan: usize| self.links.plans.get(plan).map(|plan| plan.lead);
                 let entry = |plan: usize| lead(plan).and_then(|lead| self.entries.get(lead));
@@ -298,15 +294,15 @@ impl<'e> Linker<'e> {
                     let entry = entry(plan);
                     entry.map(|entry| (entry.namespace.as_deref(), entry.cluster.as_deref()))
                 };
-                let twin = kept
-                    .iter()
-                    .copied()
-                    .find(|other| place(*other) == place(plan));
-                let (Some(twin), Some(index)) = (twin.and_then(lead), lead(plan)) else {
+                let twin = *first.entry(place(plan)).or_insert(plan);
+                if twin == plan {
                     kept.push(plan);
                     continue;
+                }
+                let (Some(twin), Some(index)) = (lead(twin), lead(plan)) else {
+                    continue;
                 };
-                dropped.push(index);
+                dropped.insert(index);
                 if !same(twin, index) {
                     self.links.duplicates.push(Duplicate {
                         document: index,
@@ -324,7 +320,7 @@ impl<'e> Linker<'e> {
     }
 
     /// Takes out the plans with these leads and counts the others anew.
-    fn remove_plans(&mut self, leads: &[usize]) {
+    fn remove_plans(&mut self, leads: &BTreeSet<usize>) {
         let mut moved = BTreeMap::new();
         let mut kept = Vec::with_capacity(self.links.plans.len());
         for (old, plan) in std::mem::take(&mut self.links.plans)

@@ -13,9 +13,11 @@ use super::{
 };
 use crate::diagnostic::{FieldPath, Message, Subject};
 
-impl Linker<'_> {
+impl<'e> Linker<'e> {
     pub(super) fn plan_scaling(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
-        let mut orphans: BTreeMap<(String, usize), Plan> = BTreeMap::new();
+        let mut orphans: BTreeMap<(String, usize), (Plan, Counts)> = BTreeMap::new();
+        let mut targets = BTreeMap::new();
+        let clusters = self.services_in_clusters();
         for (index, entry) in self.entries.iter().enumerate() {
             let scaling = matches!(
                 entry.form.kind(),
@@ -24,26 +26,30 @@ impl Linker<'_> {
             if !scaling {
                 continue;
             }
-            let service = self.scaled_service(entry);
-            let plan = service.and_then(|service| self.links.plans.get_mut(service));
-            let Some(plan) = plan else {
+            let service = self.scaled_service(entry, &clusters);
+            let plan = service.and_then(|service| {
+                let plan = self.links.plans.get_mut(service)?;
+                Some((service, plan))
+            });
+            let Some((service, plan)) = plan else {
                 let group = match &entry.target {
                     Target::Service(service) => (service.name.to_string(), 0),
                     _ => (String::new(), index),
                 };
-                let plan = orphans.entry(group).or_insert_with(|| Plan::orphan(index));
+                let (plan, counts) = orphans
+                    .entry(group)
+                    .or_insert_with(|| (Plan::orphan(index), Counts::default()));
                 plan.scaling.push(index);
-                let position = self.position(plan, entry.form.kind());
+                let position = counts.next(entry.form.kind());
                 plan.findings.push(orphan_finding(entry, position));
                 continue;
             };
-            let target = |index: &usize| {
-                let entry = self.entries.get(*index);
-                entry.is_some_and(|entry| entry.form.kind() == Kind::ScalableTarget)
-            };
-            let twin = plan.scaling.iter().copied().find(target);
-            match twin {
-                Some(twin) if entry.form.kind() == Kind::ScalableTarget => {
+            if entry.form.kind() != Kind::ScalableTarget {
+                plan.scaling.push(index);
+                continue;
+            }
+            match targets.get(&service).copied() {
+                Some(twin) => {
                     if !same(twin, index) {
                         self.links.duplicates.push(Duplicate {
                             document: index,
@@ -56,36 +62,44 @@ impl Linker<'_> {
                         });
                     }
                 }
-                _ => plan.scaling.push(index),
+                None => {
+                    targets.insert(service, index);
+                    plan.scaling.push(index);
+                }
             }
         }
-        self.links.plans.extend(orphans.into_values());
+        let orphans = orphans.into_values().map(|(plan, _)| plan);
+        self.links.plans.extend(orphans);
     }
 
-    /// How many scaling documents of a kind the plan has before its last one.
-    fn position(&self, plan: &Plan, kind: Kind) -> usize {
-        let of_kind = |index: &&usize| {
-            let entry = self.entries.get(**index);
-            entry.is_some_and(|entry| entry.form.kind() == kind)
-        };
-        plan.scaling
-            .iter()
-            .filter(of_kind)
-            .count()
-            .saturating_sub(1)
+    /// The first plan of each name in each cluster.
+    fn services_in_clusters(&self) -> BTreeMap<(&'e str, &'e str), usize> {
+        let mut clusters = BTreeMap::new();
+        for (name, plans) in &self.services {
+            for plan in plans {
+                let lead = self.links.plans.get(*plan);
+                let lead = lead.and_then(|plan| self.entry(plan.lead));
+                if let Some(cluster) = lead.and_then(|lead| lead.cluster.as_deref()) {
+                    clusters.entry((*name, cluster)).or_insert(*plan);
+                }
+            }
+        }
+        clusters
     }
 
     /// The plan of the service that a scaling request names, or of the only service if it names none.
-    fn scaled_service(&self, entry: &Entry) -> Option<usize> {
+    fn scaled_service(
+        &self,
+        entry: &Entry,
+        clusters: &BTreeMap<(&str, &str), usize>,
+    ) -> Option<usize> {
         match &entry.target {
             Target::Service(ServiceName { cluster, name }) => {
                 let plans = self.services.get(&**name)?;
-                let in_cluster = plans.iter().copied().find(|plan| {
-                    let plan = self.links.plans.get(*plan);
-                    let lead = plan.and_then(|plan| self.entry(plan.lead));
-                    lead.is_some_and(|lead| lead.cluster.is_some() && lead.cluster == *cluster)
-                });
-                in_cluster.or_else(|| plans.first().copied())
+                let in_cluster = cluster
+                    .as_deref()
+                    .and_then(|cluster| clusters.get(&(&**name, cluster)));
+                in_cluster.or_else(|| plans.first()).copied()
             }
             _ => {
                 let mut plans = self.services.values().flatten().copied();
@@ -93,6 +107,26 @@ impl Linker<'_> {
                 plans.next().is_none().then_some(only)
             }
         }
+    }
+}
+
+/// How many scaling documents a plan has of the kinds that stand in lists.
+#[derive(Debug, Default)]
+struct Counts {
+    policies: usize,
+    actions: usize,
+}
+
+impl Counts {
+    /// The position of one more of a kind.
+    const fn next(&mut self, kind: Kind) -> usize {
+        let count = match kind {
+            Kind::ScalingPolicy => &mut self.policies,
+            Kind::ScheduledAction => &mut self.actions,
+            _ => return 0,
+        };
+        *count += 1;
+        *count - 1
     }
 }
 
