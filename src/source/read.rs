@@ -72,8 +72,6 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>, problems: &mut dyn FnMut(Proble
         } else if inner
             .extension()
             .is_some_and(|extension| matches!(extension.to_str(), Some("json" | "yaml" | "yml")))
-            // A link counts as what it leads to; a pipe in a folder would be waited for for ever.
-            && !fs::metadata(&inner).is_ok_and(|file| !file.is_file())
         {
             // A pipe would be waited for, perhaps for ever. What cannot be looked at is reported when it is read.
             if fs::metadata(&inner).is_ok_and(|metadata| !metadata.is_file()) {

@@ -240,18 +240,6 @@ fn a_folder_gets_a_file_for_each_object() {
     assert_eq!(again.status, Some(0), "{}", again.stderr);
 }
 
-#[cfg(unix)]
-#[test]
-fn a_pipe_in_a_folder_is_not_waited_for() {
-    let folder = Folder::new("pipe", &[("web.json", GOOD)]);
-    let pipe = folder.0.join("pipe.json");
-    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.expect("mkfifo runs").success());
-    let run = folder.run(&["convert", "."]);
-    assert_eq!(run.status, Some(0), "{}", run.stderr);
-    assert!(!run.objects().is_empty());
-}
-
 #[test]
 fn a_wrong_value_as_long_as_a_file_is_told_in_short() {
     let text = GOOD.replacen(
