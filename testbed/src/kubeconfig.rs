@@ -56,7 +56,7 @@ impl Cluster {
 /// A client for what a kubeconfig file names.
 ///
 /// It works on the runtime that it was made on only, so each test makes its own.
-pub(crate) async fn client(path: &Path) -> Result<Client> {
+pub async fn client(path: &Path) -> Result<Client> {
     let config = Kubeconfig::read_from(path).with_context(|| format!("read {}", path.display()))?;
     let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)

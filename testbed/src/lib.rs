@@ -26,6 +26,7 @@ pub use binaries::{GIVEN, find};
 pub use cluster::Cluster;
 pub use control_plane::{ControlPlane, Options};
 pub use image::Image;
+pub use kubeconfig::client;
 pub use namespace::Namespace;
 pub use node::{Missing, Node, NodeOptions, missing};
 pub use process::Process;

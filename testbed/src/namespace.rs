@@ -25,7 +25,9 @@ pub struct Namespace {
 
 impl Namespace {
     /// Makes one whose name begins with `prefix`, and waits until pods can be made in it.
-    pub(crate) async fn create(client: &Client, kubeconfig: &Path, prefix: &str) -> Result<Self> {
+    ///
+    /// The kubeconfig file has to name the cluster of the client: deletion makes a client of its own.
+    pub async fn create(client: &Client, kubeconfig: &Path, prefix: &str) -> Result<Self> {
         // Random would do, but names that sort by age are easier to read.
         let age = SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -27,14 +27,19 @@ use tokio::sync::OnceCell;
 
 use self::support::{Bed, Operator, install};
 
-/// A fresh namespace of the control plane that all tests share.
-async fn bed(prefix: &str) -> Bed {
+/// The control plane that all tests share, and its operator.
+async fn shared() -> &'static (Operator, &'static ControlPlane) {
     static SHARED: OnceCell<(Operator, &'static ControlPlane)> = OnceCell::const_new();
     let start = async || -> anyhow::Result<_> {
         let plane = ControlPlane::shared().await?;
         install(plane).await?;
         Ok((Operator::start(plane, "operator", &[]).await?, plane))
     };
-    let (operator, plane) = SHARED.get_or_try_init(start).await.unwrap();
-    Bed::new(operator, plane, prefix).await
+    SHARED.get_or_try_init(start).await.unwrap()
+}
+
+/// A fresh namespace of the shared control plane.
+async fn bed(prefix: &str) -> Bed {
+    let (_, plane) = shared().await;
+    Bed::new(&plane.kubeconfig(), prefix).await
 }

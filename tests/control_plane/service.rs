@@ -308,7 +308,8 @@ async fn nothing_is_written_when_nothing_changes() {
         line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
             .unwrap_or(0)
     };
-    let count = async || reconciles(&bed.operator.get("/metrics").await.unwrap().1);
+    let (operator, _) = crate::shared().await;
+    let count = async || reconciles(&operator.get("/metrics").await.unwrap().1);
     let counted = count().await;
     // A change that means nothing is reconciled all the same.
     let label = json!({"metadata": {"labels": {"touched": "yes"}}});

@@ -1,6 +1,7 @@
-//! The operator with real pods, on one real node.
+//! The operator with real pods: installed by Helm, as pods of its own image.
 //!
-//! The operator itself runs beside the node, with the rights that the plain manifests give it.
+//! With `E2E_KUBECONFIG` in the cluster that it names, whose nodes must have the images already, as `cargo xtask kind`
+//! does it; otherwise on a node of the test bed, with the program that `E2E_PROGRAM` names in the operator's image.
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
@@ -12,41 +13,88 @@
     reason = "a test fails by panicking, and uses of the common support what it needs"
 )]
 
+mod container;
+mod operator;
+mod scaling;
 mod service;
+mod storage;
 mod task;
 
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
 use ecs_operator_testbed::{Image, Node, find};
 use tokio::sync::OnceCell;
 
-use self::support::{Bed, Operator, install};
+use self::{container::IMAGE, support::Bed};
 
-/// The image of all containers: what it does is in its arguments.
-const IMAGE: &str = "example:1";
+/// The image that the chart names.
+const OPERATOR_IMAGE: &str = concat!(
+    "ghcr.io/ecs-operator/ecs-operator:",
+    env!("CARGO_PKG_VERSION")
+);
 
-/// A fresh namespace of the node that all tests share.
-async fn bed(prefix: &str) -> Bed {
-    static SHARED: OnceCell<(Operator, &'static Node)> = OnceCell::const_new();
-    let start = async || -> anyhow::Result<_> {
-        let node = Node::shared().await?;
-        node.push(IMAGE, &Image::of_program(find("example")?)?)?;
-        install(node).await?;
-        Ok((Operator::start(node, "operator", &[]).await?, node))
+/// The kubeconfig file of the cluster that all tests share, with the operator at work.
+async fn cluster() -> &'static Path {
+    static SHARED: OnceCell<PathBuf> = OnceCell::const_new();
+    let start = async || -> Result<PathBuf> {
+        let kubeconfig = match env::var_os("E2E_KUBECONFIG") {
+            Some(path) => path.into(),
+            None => node().await?,
+        };
+        helm(&kubeconfig, &[])?;
+        Ok(kubeconfig)
     };
-    let (operator, node) = SHARED.get_or_try_init(start).await.unwrap();
-    Bed::new(operator, node, prefix).await
+    SHARED.get_or_try_init(start).await.unwrap()
 }
 
-/// A container that does this.
-fn container(name: &str, command: &[&str]) -> serde_json::Value {
-    serde_json::json!({
-        "name": name,
-        "image": IMAGE,
-        "cpu": 16,
-        "memory": 32,
-        "command": command,
-        "stopTimeout": 2,
-    })
+/// A node of the test bed, whose registry has the images.
+async fn node() -> Result<PathBuf> {
+    let program = env::var_os("E2E_PROGRAM").context(
+        "`cargo xtask test e2e` runs these tests; or set E2E_PROGRAM to a static program, or E2E_KUBECONFIG",
+    )?;
+    let node = Node::shared().await?;
+    node.push(IMAGE, &Image::of_program(find("example")?)?)?;
+    node.push(OPERATOR_IMAGE, &Image::of_program(program)?)?;
+    Ok(node.kubeconfig())
+}
+
+/// Installs or upgrades the operator with these values more, and waits until its pods are ready.
+fn helm(kubeconfig: &Path, values: &[&str]) -> Result<()> {
+    let mut command = Command::new(find("helm")?);
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .args([
+            "upgrade",
+            "--install",
+            "ecs-operator",
+            "charts/ecs-operator",
+        ])
+        .args(["--namespace=ecs-operator", "--create-namespace"])
+        .args([
+            "--values=examples/local/values.yaml",
+            "--wait",
+            "--timeout=2m",
+        ]);
+    for value in values {
+        command.args(["--set", value]);
+    }
+    let output = command.output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "helm: {said}");
+    Ok(())
+}
+
+/// A fresh namespace of the cluster.
+async fn bed(prefix: &str) -> Bed {
+    Bed::new(cluster().await, prefix).await
 }

@@ -1,10 +1,19 @@
 //! Services whose pods run.
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
+use ecs_operator_testbed::until;
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Pod, Service},
+};
+use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
 
-use crate::{bed, container, support::LIMIT};
+use crate::{
+    bed,
+    container::{container, server},
+    support::{LIMIT, uid},
+    task::run,
+};
 
 #[tokio::test]
 async fn a_service_becomes_steady_and_is_rolled_out() {
@@ -77,10 +86,10 @@ async fn a_task_whose_essential_container_ended_is_replaced() {
             .filter_map(|pod| pod.metadata.name)
             .collect::<Vec<_>>()
     };
-    let first = ecs_operator_testbed::until("a pod", LIMIT, async || Ok(names().await.pop()))
+    let first = until("a pod", LIMIT, async || Ok(names().await.pop()))
         .await
         .unwrap();
-    ecs_operator_testbed::until("another pod", LIMIT, async || {
+    until("another pod", LIMIT, async || {
         Ok(names().await.into_iter().find(|name| *name != first))
     })
     .await
@@ -90,4 +99,55 @@ async fn a_task_whose_essential_container_ended_is_replaced() {
         note.contains("Essential container in task exited"),
         "{note}"
     );
+}
+
+#[tokio::test]
+async fn a_task_reaches_a_service_by_its_name() {
+    let bed = bed("reach").await;
+    let definition = json!({"containerDefinitions": [server("web", "0")]});
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+    bed.must_apply("EcsService", "web", json!({"taskDefinition": "web"}))
+        .await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let ask = container("ask", &["get", "http://web:8080/", "20"]);
+    let task = run(&bed, "ask", json!({"containerDefinitions": [ask]})).await;
+    assert_eq!(task["containers"][0]["exitCode"], 0, "{task}");
+}
+
+#[tokio::test]
+async fn drift_is_repaired_and_deletion_leaves_nothing() {
+    let bed = bed("drift").await;
+    let definition = json!({"containerDefinitions": [server("web", "0")]});
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+    bed.must_apply("EcsService", "web", json!({"taskDefinition": "web"}))
+        .await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+
+    let deployments = bed.api::<Deployment>();
+    let old = uid(&deployments.get("web").await.unwrap());
+    deployments
+        .delete("web", &DeleteParams::foreground())
+        .await
+        .unwrap();
+    bed.eventually::<Deployment>("web", "another Deployment with its pod", |new| {
+        let available = new
+            .status
+            .as_ref()
+            .and_then(|status| status.available_replicas);
+        uid(new) != old && available == Some(1)
+    })
+    .await;
+
+    bed.resources("EcsService")
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    bed.gone::<Deployment>("web").await;
+    bed.gone::<Service>("web").await;
+    until("the pods to be gone", LIMIT, async || {
+        let pods = bed.api::<Pod>().list(&ListParams::default()).await?;
+        Ok(pods.items.is_empty().then_some(()))
+    })
+    .await
+    .unwrap();
 }

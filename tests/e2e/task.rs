@@ -2,24 +2,28 @@
 
 use serde_json::{Value, json};
 
-use crate::{bed, container, support::Bed};
+use crate::{
+    bed,
+    container::{after, container, not_essential, server},
+    support::Bed,
+};
 
-/// Runs a task of these containers, and returns its status when it has stopped.
-async fn run(bed: &Bed, containers: Value) -> Value {
-    bed.must_apply(
-        "EcsTaskDefinition",
-        "job",
-        json!({"containerDefinitions": containers}),
-    )
-    .await;
-    bed.must_apply("EcsTask", "job", json!({"taskDefinition": "job"}))
+/// Runs a task of this definition, and returns its status when it has stopped.
+pub async fn run(bed: &Bed, name: &str, definition: Value) -> Value {
+    bed.must_apply("EcsTaskDefinition", name, definition).await;
+    bed.must_apply("EcsTask", name, json!({"taskDefinition": name}))
         .await;
     let object = bed
-        .until("EcsTask", "job", "the task to stop", |object| {
+        .until("EcsTask", name, "the task to stop", |object| {
             object["status"]["lastStatus"] == "STOPPED"
         })
         .await;
     object["status"]["tasks"][0].clone()
+}
+
+/// Runs a task of these containers, and returns its status when it has stopped.
+async fn run_containers(bed: &Bed, containers: &[Value]) -> Value {
+    run(bed, "job", json!({"containerDefinitions": containers})).await
 }
 
 /// The exit codes of the containers, by name.
@@ -41,7 +45,7 @@ fn exit_codes(task: &Value) -> Vec<(String, Value)> {
 #[tokio::test]
 async fn an_exit_code_is_told() {
     let bed = bed("exit").await;
-    let task = run(&bed, json!([container("app", &["exit", "3"])])).await;
+    let task = run_containers(&bed, &[container("app", &["exit", "3"])]).await;
     assert_eq!(task["stopCode"], "EssentialContainerExited");
     assert_eq!(exit_codes(&task), [("app".to_owned(), json!(3))]);
 }
@@ -49,14 +53,11 @@ async fn an_exit_code_is_told() {
 #[tokio::test]
 async fn the_end_of_an_essential_container_stops_the_others_in_order() {
     let bed = bed("others").await;
-    let task = run(
-        &bed,
-        json!([
-            container("app", &["exit", "4", "1"]),
-            container("log", &["wait"])
-        ]),
-    )
-    .await;
+    let containers = [
+        container("app", &["exit", "4", "1"]),
+        container("log", &["wait"]),
+    ];
+    let task = run_containers(&bed, &containers).await;
     assert_eq!(task["stopCode"], "EssentialContainerExited");
     assert_eq!(task["stoppedReason"], "Essential container in task exited");
     // The other one was told to end, and did so by itself.
@@ -71,7 +72,7 @@ async fn an_image_that_cannot_be_pulled_ends_the_task() {
     let bed = bed("pull").await;
     let mut app = container("app", &["wait"]);
     app["image"] = json!("nobody/has:this");
-    let task = run(&bed, json!([app])).await;
+    let task = run_containers(&bed, &[app]).await;
     assert_eq!(task["stopCode"], "TaskFailedToStart");
     let reason = task["stoppedReason"].as_str().unwrap();
     assert!(reason.starts_with("CannotPullContainerError: "), "{reason}");
@@ -80,20 +81,44 @@ async fn an_image_that_cannot_be_pulled_ends_the_task() {
 #[tokio::test]
 async fn a_container_that_takes_too_much_memory_is_killed() {
     let bed = bed("memory").await;
-    let task = run(&bed, json!([container("app", &["eat"])])).await;
+    let task = run_containers(&bed, &[container("app", &["eat"])]).await;
     let reason = task["stoppedReason"].as_str().unwrap();
     assert!(reason.starts_with("OutOfMemoryError"), "{reason}");
     assert_eq!(exit_codes(&task), [("app".to_owned(), json!(137))]);
 }
 
+/// A server needs some seconds until it answers. A container that asks it once, when it starts, ends with 0 only if it
+/// was started after that.
 #[tokio::test]
-async fn containers_start_in_the_order_of_their_dependencies() {
-    let bed = bed("order").await;
-    let mut migrate = container("migrate", &["exit", "0", "1"]);
-    migrate["essential"] = json!(false);
-    let mut app = container("app", &["exit", "0"]);
-    app["dependsOn"] = json!([{"containerName": "migrate", "condition": "SUCCESS"}]);
-    let task = run(&bed, json!([app, migrate])).await;
+async fn containers_start_once_others_are_healthy() {
+    let bed = bed("healthy").await;
+    let ask = container("ask", &["get", "http://localhost:8080/"]);
+    let containers = [
+        not_essential(server("server", "4")),
+        after(ask, "server", "HEALTHY"),
+    ];
+    let task = run_containers(&bed, &containers).await;
+    assert_eq!(exit_codes(&task)[0], ("ask".to_owned(), json!(0)), "{task}");
+}
+
+#[tokio::test]
+async fn containers_start_once_others_have_started() {
+    let bed = bed("start").await;
+    let ask = container("ask", &["get", "http://localhost:8080/"]);
+    let containers = [
+        not_essential(server("server", "15")),
+        after(ask, "server", "START"),
+    ];
+    let task = run_containers(&bed, &containers).await;
+    assert_eq!(exit_codes(&task)[0], ("ask".to_owned(), json!(1)), "{task}");
+}
+
+#[tokio::test]
+async fn containers_start_once_others_have_succeeded() {
+    let bed = bed("success").await;
+    let migrate = |code| not_essential(container("migrate", &["exit", code, "1"]));
+    let app = after(container("app", &["exit", "0"]), "migrate", "SUCCESS");
+    let task = run_containers(&bed, &[app.clone(), migrate("0")]).await;
     assert_eq!(
         exit_codes(&task),
         [
@@ -102,15 +127,40 @@ async fn containers_start_in_the_order_of_their_dependencies() {
         ]
     );
 
-    let bed = crate::bed("broken").await;
-    let mut migrate = container("migrate", &["exit", "7"]);
-    migrate["essential"] = json!(false);
-    let mut app = container("app", &["exit", "0"]);
-    app["dependsOn"] = json!([{"containerName": "migrate", "condition": "SUCCESS"}]);
-    let task = run(&bed, json!([app, migrate])).await;
+    let definition = json!({"containerDefinitions": [app, migrate("7")]});
+    let task = run(&bed, "broken", definition).await;
     assert_eq!(task["stopCode"], "TaskFailedToStart");
     assert_eq!(
         task["stoppedReason"],
         "Container migrate exited with code 7"
     );
+}
+
+#[tokio::test]
+async fn containers_start_once_others_have_completed_however_that_was() {
+    let bed = bed("complete").await;
+    let containers = [
+        after(container("app", &["exit", "0"]), "migrate", "COMPLETE"),
+        not_essential(container("migrate", &["exit", "7", "1"])),
+    ];
+    let task = run_containers(&bed, &containers).await;
+    assert_eq!(exit_codes(&task)[0], ("app".to_owned(), json!(0)), "{task}");
+}
+
+#[tokio::test]
+async fn deletion_stops_a_task() {
+    let bed = bed("stop").await;
+    let definition = json!({"containerDefinitions": [container("app", &["wait"])]});
+    bed.must_apply("EcsTaskDefinition", "job", definition).await;
+    bed.must_apply("EcsTask", "job", json!({"taskDefinition": "job"}))
+        .await;
+    bed.until("EcsTask", "job", "the task to run", |object| {
+        object["status"]["lastStatus"] == "RUNNING"
+    })
+    .await;
+    bed.resources("EcsTask")
+        .delete("job", &kube::api::DeleteParams::default())
+        .await
+        .unwrap();
+    bed.gone::<k8s_openapi::api::core::v1::Pod>("job-0").await;
 }

@@ -153,21 +153,20 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
     cluster.apply(OPERATOR, &rights.join("\n---\n")).await
 }
 
-/// A namespace for a test, with the operator at work.
+/// A namespace for a test.
 pub struct Bed {
     pub client: Client,
     pub namespace: Namespace,
-    pub operator: &'static Operator,
 }
 
 impl Bed {
-    /// A fresh namespace.
-    pub async fn new(operator: &'static Operator, cluster: &Cluster, prefix: &str) -> Self {
-        Self {
-            client: cluster.client().await.unwrap(),
-            namespace: cluster.namespace(prefix).await.unwrap(),
-            operator,
-        }
+    /// A fresh namespace of the cluster that a kubeconfig file names.
+    pub async fn new(kubeconfig: &Path, prefix: &str) -> Self {
+        let client = ecs_operator_testbed::client(kubeconfig).await.unwrap();
+        let namespace = Namespace::create(&client, kubeconfig, prefix)
+            .await
+            .unwrap();
+        Self { client, namespace }
     }
 
     /// The API of a kind in the namespace.

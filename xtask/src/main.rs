@@ -6,6 +6,7 @@ mod docs;
 mod fuzz;
 mod model;
 mod packages;
+mod program;
 mod run;
 mod schemas;
 mod test;

@@ -8,11 +8,16 @@ use crate::{Result, run::execute};
 
 /// Installs the packages that are missing, where that is possible: as root, on a system with apt.
 ///
+/// They are for the node itself, and for building the program of which the operator's image is made.
+///
 /// # Errors
 ///
 /// When they cannot be installed; the error has the command that does it.
 pub fn install_missing() -> Result<()> {
-    let missing = missing();
+    let mut missing = missing();
+    if Command::new("musl-gcc").arg("--version").output().is_err() {
+        missing.packages.push("musl-tools");
+    }
     if missing.packages.is_empty() {
         return Ok(());
     }

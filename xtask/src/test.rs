@@ -9,7 +9,7 @@ use std::{
 use ecs_operator_testbed::missing;
 
 use crate::{
-    Result, chart, fuzz, packages,
+    Result, chart, fuzz, packages, program,
     run::{cargo, execute, root, target},
     up,
 };
@@ -95,7 +95,7 @@ fn clippy() -> Result<()> {
 }
 
 fn build() -> Result<()> {
-    execute(&mut cargo(["build", "--release", "--locked"]))
+    program::released().map(|_| ())
 }
 
 fn test() -> Result<()> {
@@ -132,13 +132,9 @@ fn control_plane() -> Result<()> {
 
 /// The operator with real pods, which takes root.
 fn e2e() -> Result<()> {
-    packages::install_missing()?;
-    execute(&mut cargo([
-        "test",
-        "--features=cluster-tests",
-        "--test=e2e",
-        "--locked",
-    ]))
+    let program = program::released()?;
+    let mut command = cargo(["test", "--features=cluster-tests", "--test=e2e", "--locked"]);
+    execute(command.env("E2E_PROGRAM", program))
 }
 
 /// The local cluster of a person, until its example is stable.
@@ -148,12 +144,8 @@ fn up_once() -> Result<()> {
 
 /// The first command of the README, with the program as it is released.
 fn examples() -> Result<()> {
-    build()?;
-    let program = target()
-        .join("release")
-        .join(format!("ecs-operator{EXE_SUFFIX}"));
     execute(
-        Command::new(program)
+        Command::new(program::released()?)
             .args([
                 "convert",
                 "examples/shop",
