@@ -4,64 +4,87 @@ use std::time::Duration;
 
 use ecs_operator_testbed::until;
 use http::Request;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
-use serde_json::json;
+use k8s_openapi::api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod};
+use kube::api::{ListParams, PostParams};
+use serde_json::{Value, json};
 
 use crate::{bed, container::server, support::Bed};
 
 /// The metrics of a pod are some ten seconds old, and the autoscaler looks at them in its own time.
 const PATIENCE: Duration = Duration::from_mins(4);
 
+/// A policy of ECS. It scales in after a quarter of an hour without load, which is left to the next test.
 #[tokio::test]
-async fn a_service_scales_out_when_its_tasks_are_busy_and_in_when_they_are_not() {
-    let bed = bed("scaling").await;
-    let mut web = server("web", "0");
-    web["cpu"] = json!(100);
-    bed.must_apply(
-        "EcsTaskDefinition",
-        "web",
-        json!({"containerDefinitions": [web]}),
+async fn a_service_scales_out_by_its_policy() {
+    let bed = bed("policy").await;
+    let policy = json!({
+        "PolicyName": "cpu",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 50,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+            "ScaleOutCooldown": 0,
+        },
+    });
+    let scaling = json!({
+        "scalableTarget": {"MinCapacity": 1, "MaxCapacity": 2},
+        "scalingPolicies": [policy],
+    });
+    start(
+        &bed,
+        json!({"taskDefinition": "web", "desiredCount": 1, "autoScaling": scaling}),
     )
     .await;
-    bed.must_apply(
-        "EcsService",
-        "web",
-        json!({
-            "taskDefinition": "web",
-            "desiredCount": 1,
-            "autoScaling": {
-                "scalableTarget": {"MinCapacity": 1, "MaxCapacity": 3},
-                "scalingPolicies": [{
-                    "PolicyName": "cpu",
-                    "PolicyType": "TargetTrackingScaling",
-                    "TargetTrackingScalingPolicyConfiguration": {
-                        "TargetValue": 50,
-                        "PredefinedMetricSpecification": {
-                            "PredefinedMetricType": "ECSServiceAverageCPUUtilization",
-                        },
-                        "ScaleInCooldown": 0,
-                        "ScaleOutCooldown": 0,
-                    },
-                }],
-            },
-        }),
-    )
-    .await;
-    bed.condition("EcsService", "web", "Ready", "True").await;
     ask_all(&bed, "burn").await;
-    desired(&bed, "the service to scale out", |count| count > 1).await;
-    until("all tasks to rest", PATIENCE, async || {
-        ask_all(&bed, "rest").await;
-        let object = bed.resources("EcsService").get("web").await?;
-        Ok((object.data["spec"]["desiredCount"] == 1).then_some(()))
-    })
-    .await
-    .unwrap();
+    desired(&bed, "the service to scale out", |count| count == 2).await;
     bed.condition("EcsService", "web", "Ready", "True").await;
 }
 
-/// Waits until the autoscaler has set such a desired count.
+/// An autoscaler of somebody else, which takes the service for what it scales.
+#[tokio::test]
+async fn a_service_scales_out_and_in_through_its_scale() {
+    let bed = bed("scale").await;
+    start(&bed, json!({"taskDefinition": "web", "desiredCount": 1})).await;
+    let autoscaler = json!({
+        "metadata": {"name": "by-hand"},
+        "spec": {
+            "minReplicas": 1,
+            "maxReplicas": 2,
+            "scaleTargetRef": {
+                "apiVersion": "ecs-operator.dev/v1alpha1",
+                "kind": "EcsService",
+                "name": "web",
+            },
+            "metrics": [{
+                "type": "Resource",
+                "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}},
+            }],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}},
+        },
+    });
+    let autoscaler: HorizontalPodAutoscaler = serde_json::from_value(autoscaler).unwrap();
+    bed.api()
+        .create(&PostParams::default(), &autoscaler)
+        .await
+        .unwrap();
+    ask_all(&bed, "burn").await;
+    desired(&bed, "the service to scale out", |count| count == 2).await;
+    ask_all(&bed, "rest").await;
+    desired(&bed, "the service to scale in", |count| count == 1).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+}
+
+/// Starts the service, and waits until it is steady.
+async fn start(bed: &Bed, service: Value) {
+    let mut web = server("web", "0");
+    web["cpu"] = json!(100);
+    let definition = json!({"containerDefinitions": [web]});
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+    bed.must_apply("EcsService", "web", service).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+}
+
+/// Waits until an autoscaler has set such a desired count.
 async fn desired(bed: &Bed, what: &str, fits: impl Fn(i64) -> bool) {
     let api = bed.resources("EcsService");
     until(what, PATIENCE, async || {
@@ -73,17 +96,15 @@ async fn desired(bed: &Bed, what: &str, fits: impl Fn(i64) -> bool) {
     .unwrap();
 }
 
-/// Asks every running pod for a path, by way of the API server.
+/// Asks every task for a path, by way of the API server.
 async fn ask_all(bed: &Bed, path: &str) {
     let pods = bed.api::<Pod>().list(&ListParams::default()).await.unwrap();
     for pod in pods {
         let name = pod.metadata.name.unwrap();
         let namespace = bed.namespace.name();
         let url = format!("/api/v1/namespaces/{namespace}/pods/{name}:8080/proxy/{path}");
-        // A pod may not serve yet, or not any more.
-        let _ = bed
-            .client
-            .request_text(Request::get(url).body(Vec::new()).unwrap())
-            .await;
+        let request = Request::get(url).body(Vec::new()).unwrap();
+        // A pod that has just been made does not serve yet, and has no load to lose.
+        let _ = bed.client.request_text(request).await;
     }
 }

@@ -106,8 +106,12 @@ async fn a_task_reaches_a_service_by_its_name() {
     let bed = bed("reach").await;
     let definition = json!({"containerDefinitions": [server("web", "0")]});
     bed.must_apply("EcsTaskDefinition", "web", definition).await;
-    bed.must_apply("EcsService", "web", json!({"taskDefinition": "web"}))
-        .await;
+    bed.must_apply(
+        "EcsService",
+        "web",
+        json!({"taskDefinition": "web", "desiredCount": 1}),
+    )
+    .await;
     bed.condition("EcsService", "web", "Ready", "True").await;
     let ask = container("ask", &["get", "http://web:8080/", "20"]);
     let task = run(&bed, "ask", json!({"containerDefinitions": [ask]})).await;
@@ -119,8 +123,12 @@ async fn drift_is_repaired_and_deletion_leaves_nothing() {
     let bed = bed("drift").await;
     let definition = json!({"containerDefinitions": [server("web", "0")]});
     bed.must_apply("EcsTaskDefinition", "web", definition).await;
-    bed.must_apply("EcsService", "web", json!({"taskDefinition": "web"}))
-        .await;
+    bed.must_apply(
+        "EcsService",
+        "web",
+        json!({"taskDefinition": "web", "desiredCount": 1}),
+    )
+    .await;
     bed.condition("EcsService", "web", "Ready", "True").await;
 
     let deployments = bed.api::<Deployment>();

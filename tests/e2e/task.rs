@@ -137,14 +137,32 @@ async fn containers_start_once_others_have_succeeded() {
 }
 
 #[tokio::test]
-async fn containers_start_once_others_have_completed_however_that_was() {
+async fn containers_start_once_others_have_completed() {
     let bed = bed("complete").await;
-    let containers = [
-        after(container("app", &["exit", "0"]), "migrate", "COMPLETE"),
-        not_essential(container("migrate", &["exit", "7", "1"])),
+    let write = container("write", &["write", "/tmp/note", "hello"]);
+    let read = container("read", &["read", "/tmp/note", "hello"]);
+    let shared = |mut container: Value| {
+        container["mountPoints"] = json!([{"sourceVolume": "tmp", "containerPath": "/tmp"}]);
+        container["user"] = json!("0");
+        container
+    };
+    let task = run(
+        &bed,
+        "job",
+        json!({
+            "containerDefinitions": [
+                after(shared(read), "write", "COMPLETE"),
+                not_essential(shared(write)),
+            ],
+            "volumes": [{"name": "tmp"}],
+        }),
+    )
+    .await;
+    let codes = [
+        ("read".to_owned(), json!(0)),
+        ("write".to_owned(), json!(0)),
     ];
-    let task = run_containers(&bed, &containers).await;
-    assert_eq!(exit_codes(&task)[0], ("app".to_owned(), json!(0)), "{task}");
+    assert_eq!(exit_codes(&task), codes, "{task}");
 }
 
 #[tokio::test]
