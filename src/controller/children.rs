@@ -11,6 +11,7 @@ use kube::Resource as _;
 use super::{
     child::{Child, WorkloadState},
     child_kind::ChildKind,
+    owner::Owner,
 };
 
 /// The name of a child.
@@ -92,6 +93,10 @@ fn resource_version(child: &Child) -> u64 {
 struct Index {
     known: HashMap<Arc<Key>, Known>,
     by_owner: HashMap<Box<str>, BTreeSet<Arc<Key>>>,
+    /// Who wants what is not in a namespace, and so cannot say whom it belongs to.
+    wanted_by: HashMap<Key, BTreeSet<Owner>>,
+    /// The same by owner.
+    wants: HashMap<Owner, Vec<Key>>,
 }
 
 /// The cache. It is written by watches and by the answers to our own writes; whichever is newer counts.
@@ -137,9 +142,36 @@ impl Children {
         self.index().known.len()
     }
 
+    /// Records what an owner wants of kinds that are not in namespaces; all that it wanted before is forgotten.
+    pub(super) fn wants<'a>(&self, owner: &Owner, keys: impl Iterator<Item = &'a Key>) {
+        let keys: Vec<Key> = keys.filter(|key| !key.kind.namespaced).cloned().collect();
+        let mut index = self.index();
+        for key in index.wants.remove(owner).unwrap_or_default() {
+            if let Some(owners) = index.wanted_by.get_mut(&key) {
+                owners.remove(owner);
+                if owners.is_empty() {
+                    index.wanted_by.remove(&key);
+                }
+            }
+        }
+        if keys.is_empty() {
+            return;
+        }
+        for key in &keys {
+            let owners = index.wanted_by.entry(key.clone()).or_default();
+            owners.insert(owner.clone());
+        }
+        index.wants.insert(owner.clone(), keys);
+    }
+
+    /// Whom a live child belongs to.
+    pub(super) fn owners(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
+        self.index().owners(&Key::of(kind, child), child.owners())
+    }
+
     /// Records a live child that a watch has told. Returns those whom a change concerns: its owners, before and after;
     /// nobody if this was known already.
-    pub(super) fn observe(&self, kind: &'static ChildKind, child: &Child) -> Vec<OwnerReference> {
+    pub(super) fn observe(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
         self.record(kind, child, None)
     }
 
@@ -148,12 +180,7 @@ impl Children {
         self.record(kind, child, Some(wanted));
     }
 
-    fn record(
-        &self,
-        kind: &'static ChildKind,
-        child: &Child,
-        wanted: Option<u64>,
-    ) -> Vec<OwnerReference> {
+    fn record(&self, kind: &'static ChildKind, child: &Child, wanted: Option<u64>) -> Vec<Owner> {
         let key = Key::of(kind, child);
         let mut fresh = Known::of(child);
         let mut index = self.index();
@@ -172,27 +199,32 @@ impl Children {
             fresh.applied = (wanted != fresh.digest).then_some(wanted);
         }
         let concerned = match &before {
-            Some(before) if is_same(before, &fresh) => Vec::new(),
             Some(before) => union(&before.owners, &fresh.owners),
             None => fresh.owners.to_vec(),
         };
+        let changed = before
+            .as_ref()
+            .is_none_or(|before| !is_same(before, &fresh));
         index.remove(&key);
+        let concerned = if changed {
+            index.owners(&key, &concerned)
+        } else {
+            Vec::new()
+        };
         index.insert(Arc::new(key), fresh);
         concerned
     }
 
     /// Forgets a child that is gone. Returns those whom this concerns.
-    pub(super) fn forget(&self, kind: &'static ChildKind, child: &Child) -> Vec<OwnerReference> {
+    pub(super) fn forget(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
         let key = Key::of(kind, child);
         let mut index = self.index();
         let is_it = |known: &Known| Some(&*known.uid) == child.meta().uid.as_deref();
-        if index.known.get(&key).is_some_and(is_it) {
-            return index
-                .remove(&key)
-                .map(|known| known.owners.into())
-                .unwrap_or_default();
+        if !index.known.get(&key).is_some_and(is_it) {
+            return Vec::new();
         }
-        Vec::new()
+        let known = index.remove(&key);
+        known.map_or_else(Vec::new, |known| index.owners(&key, &known.owners))
     }
 
     /// Forgets the children of a kind and a namespace (`None`: of all) that a new list does not have. Returns those
@@ -202,7 +234,7 @@ impl Children {
         kind: &'static ChildKind,
         namespace: Option<&str>,
         listed: &BTreeSet<Box<str>>,
-    ) -> Vec<OwnerReference> {
+    ) -> Vec<Owner> {
         let mut index = self.index();
         let gone: Vec<Arc<Key>> = index
             .known
@@ -214,12 +246,27 @@ impl Children {
             })
             .map(|(key, _)| key.clone())
             .collect();
-        let removed = gone.iter().filter_map(|key| index.remove(key));
-        removed.flat_map(|known| known.owners.into_vec()).collect()
+        let concerned = |key: Arc<Key>| {
+            let known = index.remove(&key);
+            known.map_or_else(Vec::new, |known| index.owners(&key, &known.owners))
+        };
+        gone.into_iter().flat_map(concerned).collect()
     }
 }
 
 impl Index {
+    /// Those who own an object with these references, or want one that cannot have any.
+    fn owners(&self, key: &Key, references: &[OwnerReference]) -> Vec<Owner> {
+        if key.kind.namespaced {
+            let owners = references.iter();
+            return owners
+                .filter_map(|reference| Owner::of_reference(reference, &key.namespace))
+                .collect();
+        }
+        let owners = self.wanted_by.get(key).into_iter().flatten();
+        owners.cloned().collect()
+    }
+
     fn insert(&mut self, key: Arc<Key>, known: Known) {
         for owner in &known.owners {
             let keys = self.by_owner.entry(owner.uid.as_str().into()).or_default();
@@ -274,7 +321,7 @@ mod tests {
                 "name": "web",
                 "uid": uid,
                 "resourceVersion": version.to_string(),
-                "ownerReferences": [{"apiVersion": "v1", "kind": "X", "name": owner, "uid": owner}],
+                "ownerReferences": [{"apiVersion": "v1", "kind": "EcsService", "name": owner, "uid": owner}],
                 "managedFields": [{
                     "manager": "ecs-operator",
                     "operation": "Apply",
@@ -285,8 +332,44 @@ mod tests {
         }))
     }
 
-    fn names(owners: &[OwnerReference]) -> Vec<&str> {
-        owners.iter().map(|owner| owner.name.as_str()).collect()
+    fn names(owners: &[Owner]) -> Vec<&str> {
+        let names = owners.iter().map(|owner| match owner {
+            Owner::Service(_, name) | Owner::Task(_, name) => name.as_str(),
+        });
+        names.collect()
+    }
+
+    #[test]
+    fn what_is_in_no_namespace_concerns_those_who_want_it() {
+        let kind = ChildKind::of("v1", "PersistentVolume").expect("it is known");
+        let volume = |version: u64, data: &str| {
+            Child::of(&json!({
+                "metadata": {
+                    "name": "data",
+                    "uid": "1",
+                    "resourceVersion": version.to_string(),
+                    "managedFields": [{
+                        "manager": "ecs-operator",
+                        "operation": "Apply",
+                        "fieldsV1": {"f:data": {}},
+                    }],
+                },
+                "data": data,
+            }))
+        };
+        let children = Children::default();
+        let key = Key::of(kind, &volume(1, "a"));
+        let service = |name: &str| Owner::Service("shop".to_owned(), name.to_owned());
+        children.wants(&service("web"), [&key].into_iter());
+        children.wants(&service("api"), [&key].into_iter());
+        let made = children.observe(kind, &volume(1, "a"));
+        assert_eq!(names(&made), ["api", "web"]);
+        assert_eq!(names(&children.observe(kind, &volume(2, "a"))), [""; 0]);
+        children.wants(&service("web"), [].into_iter());
+        let edited = children.observe(kind, &volume(3, "b"));
+        assert_eq!(names(&edited), ["api"]);
+        let gone = children.keep_only(kind, None, &BTreeSet::new());
+        assert_eq!(names(&gone), ["api"]);
     }
 
     #[test]

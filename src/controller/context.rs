@@ -15,8 +15,8 @@ use kube::{
 };
 
 use super::{
-    backoff::Backoff, children::Children, events::Events, pods::Pods, revisions::Revisions,
-    service::Replacements,
+    backoff::Backoff, children::Children, events::Events, owner::Owner, pods::Pods,
+    revisions::Revisions, service::Replacements,
 };
 use crate::{
     crd::{
@@ -183,6 +183,16 @@ impl Queue {
         }
         for task in resources.tasks.state() {
             self.task(ObjectRef::from_obj(&*task));
+        }
+    }
+
+    /// Asks for the reconcile of the one whose objects have changed.
+    pub(super) fn owner(&self, owner: Owner) {
+        match owner {
+            Owner::Service(namespace, name) => {
+                self.service(ObjectRef::new(&name).within(&namespace));
+            }
+            Owner::Task(namespace, name) => self.task(ObjectRef::new(&name).within(&namespace)),
         }
     }
 

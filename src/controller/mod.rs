@@ -19,6 +19,7 @@ mod events;
 mod leader_election;
 mod measure;
 mod owned_fields;
+mod owner;
 mod pods;
 mod refusal;
 mod revisions;

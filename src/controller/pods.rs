@@ -7,19 +7,11 @@ use std::{
 
 use k8s_openapi::api::core::v1::Pod;
 
+use super::owner::Owner;
 use crate::{
     decide::pod_state::PodState,
     translate::{SERVICE, TASK},
 };
-
-/// Whose pod it is, by the pod's own labels.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Owner {
-    /// A service, by namespace and name.
-    Service(String, String),
-    /// A task, by namespace and name.
-    Task(String, String),
-}
 
 type ByName = BTreeMap<String, Arc<PodState>>;
 

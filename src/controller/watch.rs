@@ -10,7 +10,6 @@ use futures::{Stream, StreamExt as _};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{apps::v1::ControllerRevision, core::v1::Pod},
-    apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
@@ -24,7 +23,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use super::{
-    apply::delete, child::Child, child_kind::ChildKind, context::Context, pods::Owner,
+    apply::delete, child::Child, child_kind::ChildKind, context::Context,
     revisions::TASK_DEFINITION,
 };
 
@@ -97,18 +96,15 @@ pub(super) async fn children(
                     delete_released(&cx).await;
                 }
                 if child.meta().deletion_timestamp.is_some() {
-                    concerned.extend_from_slice(child.owners());
+                    concerned.extend(cx.children.owners(kind, &child));
                 }
-                notify(&cx, child.meta().namespace.as_deref(), concerned);
-                continue;
+                concerned
             }
-            Event::Delete(child) => {
-                let concerned = cx.children.forget(kind, &child);
-                notify(&cx, child.meta().namespace.as_deref(), concerned);
-                continue;
-            }
+            Event::Delete(child) => cx.children.forget(kind, &child),
         };
-        notify(&cx, namespace.as_deref(), concerned);
+        for owner in concerned {
+            cx.queue.owner(owner);
+        }
     }
 }
 
@@ -121,22 +117,6 @@ pub(super) async fn delete_released(cx: &Context) {
         if let Err(error) = delete(&cx.client, &key, &known).await {
             // A service that needs the name deletes it again.
             tracing::warn!(%error, "a released volume could not be deleted");
-        }
-    }
-}
-
-/// Asks for the reconcile of those whom a change concerns.
-fn notify(cx: &Context, namespace: Option<&str>, owners: Vec<OwnerReference>) {
-    for owner in owners {
-        let Some(namespace) = namespace else {
-            continue;
-        };
-        match owner.kind.as_str() {
-            "EcsService" => cx
-                .queue
-                .service(ObjectRef::new(&owner.name).within(namespace)),
-            "EcsTask" => cx.queue.task(ObjectRef::new(&owner.name).within(namespace)),
-            _ => {}
         }
     }
 }
@@ -181,14 +161,7 @@ pub(super) async fn pods(cx: Arc<Context>, namespace: Option<String>, mut filled
             Event::Delete(pod) => Vec::from_iter(cx.pods.forget(&pod)),
         };
         for owner in concerned {
-            match owner {
-                Owner::Service(namespace, name) => {
-                    cx.queue.service(ObjectRef::new(&name).within(&namespace));
-                }
-                Owner::Task(namespace, name) => {
-                    cx.queue.task(ObjectRef::new(&name).within(&namespace));
-                }
-            }
+            cx.queue.owner(owner);
         }
     }
 }

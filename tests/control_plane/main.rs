@@ -13,6 +13,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod drift;
 mod operator;
 mod service;
 mod shared;

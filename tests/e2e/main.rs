@@ -35,11 +35,8 @@ use tokio::sync::OnceCell;
 
 use self::{container::IMAGE, support::Bed};
 
-/// The image that the chart names.
-const OPERATOR_IMAGE: &str = concat!(
-    "ghcr.io/ecs-operator/ecs-operator:",
-    env!("CARGO_PKG_VERSION")
-);
+/// The image that `examples/local/values.yaml` names.
+const OPERATOR_IMAGE: &str = "ghcr.io/ecs-operator/ecs-operator:local";
 
 /// The kubeconfig file of the cluster that all tests share, with the operator at work.
 async fn cluster() -> &'static Path {

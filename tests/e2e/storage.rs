@@ -1,10 +1,16 @@
 //! Volumes that tasks share.
 
+use k8s_openapi::api::core::v1::Node;
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 
 use crate::{
     bed,
     container::{after, container, not_essential},
+    support::Bed,
     task::run,
 };
 
@@ -15,14 +21,33 @@ fn with_data(mut container: Value) -> Value {
     container
 }
 
+/// Gives one node the label that stands for the attribute `volume`.
+async fn label_a_node(bed: &Bed, value: &str) {
+    let nodes: Api<Node> = Api::all(bed.client.clone());
+    let list = nodes.list(&ListParams::default()).await.unwrap();
+    let open = |node: &&Node| {
+        let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
+        taints.is_none_or(Vec::is_empty)
+    };
+    let node = list.iter().find(open).unwrap().name_any();
+    let label = json!({"metadata": {"labels": {"attribute.ecs-operator.dev/volume": value}}});
+    nodes
+        .patch_metadata(&node, &PatchParams::default(), &Patch::Merge(label))
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_task_reads_from_a_volume_of_the_host_what_another_wrote() {
     let bed = bed("host").await;
-    let path = format!("/tmp/{}", bed.namespace.name());
+    let name = bed.namespace.name();
+    let path = format!("/var/lib/{name}");
+    label_a_node(&bed, name).await;
     let definition = |command: &[&str]| {
         json!({
             "containerDefinitions": [with_data(container("app", command))],
             "volumes": [{"name": "data", "host": {"sourcePath": path}}],
+            "placementConstraints": [{"type": "memberOf", "expression": format!("attribute:volume == {name}")}],
         })
     };
     let task = run(

@@ -28,7 +28,7 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Starts the program with the rights of the chart.
+    /// Starts the program with the rights of the chart. The arguments come in place of those that these tests have.
     pub async fn start(cluster: &Cluster, name: &str, arguments: &[&str]) -> Result<Self> {
         let kubeconfig = cluster
             .kubeconfig_for_service_account(OPERATOR, OPERATOR)
@@ -43,12 +43,23 @@ impl Operator {
             format!("--listen={address}"),
             format!("--identity={name}"),
             "--log-format=text".to_owned(),
-            "--image-pull-policy=if-not-present".to_owned(),
-            "--platform=kubernetes".to_owned(),
-            "--iam=none".to_owned(),
-            "--steady-seconds=0".to_owned(),
         ];
-        line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let defaults = [
+            "--image-pull-policy=if-not-present",
+            "--platform=kubernetes",
+            "--iam=none",
+            "--steady-seconds=0",
+        ];
+        let flag = |argument: &str| argument.split('=').next().map(str::to_owned);
+        let given: Vec<_> = arguments.iter().map(|argument| flag(argument)).collect();
+        let defaults = defaults
+            .iter()
+            .filter(|argument| !given.contains(&flag(argument)));
+        line.extend(
+            defaults
+                .chain(arguments)
+                .map(|argument| (*argument).to_owned()),
+        );
         let process = Process::start(
             name,
             cluster.folder(),

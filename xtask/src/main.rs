@@ -4,6 +4,8 @@ mod bench;
 mod chart;
 mod docs;
 mod fuzz;
+mod install;
+mod kind;
 mod model;
 mod packages;
 mod program;
@@ -43,6 +45,11 @@ const TASKS: &[Task] = &[
         usage: "fuzz [--seconds N] [TARGET...]",
         about: "run fuzz targets",
         run: fuzz::run,
+    },
+    Task {
+        usage: "kind [--test]",
+        about: "make a kind cluster with the operator and an example, or run the end-to-end tests in it",
+        run: kind::run,
     },
     Task {
         usage: "model PATH VERSION",

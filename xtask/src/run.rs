@@ -20,9 +20,18 @@ pub fn target() -> PathBuf {
 }
 
 /// `cargo` with these arguments, in the root.
+///
+/// It is not told of the package of this program, which cargo sets: a build script that looks at such a variable would
+/// run again, and all that depends on it would be built again, whenever cargo is called in another way.
 pub fn cargo<const N: usize>(args: [&str; N]) -> Command {
     let mut command = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     command.args(args).current_dir(root());
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&*name);
+        }
+    }
     command
 }
 

@@ -1,25 +1,27 @@
 //! `cargo xtask up`: a local cluster with the operator at work, for a person to look at.
 
-use std::{
-    env::consts::EXE_SUFFIX, ffi::OsString, fs, path::Path, process::Command, time::Duration,
-};
+use std::{ffi::OsString, fs, net::SocketAddr, path::Path, time::Duration};
 
-use ecs_operator_testbed::{Cluster, ControlPlane, Image, Node, Process, find, missing, until};
+use ecs_operator_testbed::{
+    Cluster, ControlPlane, Image, Node, Process, client, find, missing, until,
+};
+use k8s_openapi::api::core::v1::Service;
+use kube::Api;
 use tokio::{net::TcpStream, runtime::Runtime, signal};
 
 use crate::{
-    Result, packages,
-    run::{cargo, execute, root, target},
+    Result,
+    install::{EXAMPLE_IMAGE, Installation, OPERATOR_IMAGE},
+    program,
+    run::root,
 };
 
-/// The namespace and the name of the operator in the plain manifests.
+/// The namespace and the name of the operator.
 const OPERATOR: &str = "ecs-operator";
-/// Where the operator serves health and metrics.
+/// Where the operator serves health and metrics when it runs beside the cluster.
 const LISTEN: &str = "127.0.0.1:8080";
-/// The kinds of the plain manifests that run the operator in the cluster. Here it runs beside it, with the same rights.
+/// The kinds of the plain manifests that run the operator in the cluster.
 const RUNNING: &[&str] = &["Deployment", "PodDisruptionBudget", "Service"];
-/// How long the example may take.
-const PATIENCE: &str = "--timeout=180s";
 
 /// Starts a cluster and the operator, applies an example and waits until it is stable; then runs until Ctrl-C, or with
 /// `--check` ends.
@@ -33,84 +35,86 @@ pub fn run(args: &[String]) -> Result<()> {
         [only] if only == "--check" => true,
         _ => return Err("usage: cargo xtask up [--check]".into()),
     };
-    execute(&mut cargo(["build", "--release", "--locked"]))?;
-    let runtime = Runtime::new()?;
-    runtime.block_on(async {
-        if missing().root {
-            eprintln!("without root there are no real pods: nodes are simulated, and nothing answers");
-            let plane = ControlPlane::start().await?;
-            show(&plane, check).await
+    eprintln!("building the operator, which takes some minutes the first time");
+    let program = program::released()?;
+    let real = !missing().root;
+    eprintln!(
+        "starting a cluster; the first time it is built with Go, which takes about a quarter of an hour"
+    );
+    Runtime::new()?.block_on(async {
+        if real {
+            real_pods(&program, check).await
         } else {
-            packages::install_missing()?;
-            eprintln!("starting a node; the first time its programs are built with Go, which takes about a quarter of an hour");
-            let node = Node::start().await?;
-            node.push("example:1", &Image::of_program(find("example")?)?)?;
-            show(&node, check).await
+            eprintln!(
+                "without root there are no real pods: nodes are simulated, and nothing answers"
+            );
+            simulated(&program, check).await
         }
     })
 }
 
-async fn show(cluster: &Cluster, check: bool) -> Result<()> {
-    let kubectl = |args: &[&str]| -> Result<()> {
-        let mut command = Command::new(find("kubectl")?);
-        execute(
-            command
-                .arg("--kubeconfig")
-                .arg(cluster.kubeconfig())
-                .args(args)
-                .current_dir(root()),
-        )
-    };
-    cluster.install_crds(root().join("crds")).await?;
-    cluster
-        .apply(
-            OPERATOR,
-            &rights(&fs::read_to_string(root().join("deploy/operator.yaml"))?),
-        )
-        .await?;
-    let _operator = start(cluster).await?;
-    kubectl(&["apply", "-f", "examples/local/resources.yaml"])?;
-    kubectl(&["wait", "--for=condition=Ready", "ecsservice/web", PATIENCE])?;
-    if !missing().root {
-        kubectl(&[
-            "wait",
-            "--for=jsonpath={.status.lastStatus}=STOPPED",
-            "ecstask/migrate",
-            PATIENCE,
-        ])?;
-    }
-    kubectl(&["get", "ecs,deployments,services,poddisruptionbudgets,pods"])?;
+async fn real_pods(program: &Path, check: bool) -> Result<()> {
+    let node = Node::start().await?;
+    node.push(EXAMPLE_IMAGE, &Image::of_program(find("example")?)?)?;
+    node.push(OPERATOR_IMAGE, &Image::of_program(program)?)?;
+    let installation = Installation::new(node.kubeconfig())?;
+    installation.operator()?;
+    installation.example()?;
+    installation.kubectl(&[
+        "wait",
+        "--for=jsonpath={.status.tasks[0].containers[0].exitCode}=0",
+        "ecstask/visit",
+        "--timeout=60s",
+    ])?;
     if check {
         return Ok(());
     }
-    println!("\nexport KUBECONFIG={}", cluster.kubeconfig().display());
-    println!("curl {LISTEN}/metrics");
-    println!("kubectl get --raw /api/v1/namespaces/default/services/web:8080/proxy/\n");
+    let services: Api<Service> = Api::namespaced(client(&node.kubeconfig()).await?, "default");
+    let spec = services.get("web").await?.spec.unwrap_or_default();
+    let address: SocketAddr = format!("{}:8080", spec.cluster_ip.unwrap_or_default()).parse()?;
+    println!(
+        "\nThe shop: curl http://{}/file/pages/index.html",
+        node.forward(address)?
+    );
+    until_interrupted(&node).await
+}
+
+async fn simulated(program: &Path, check: bool) -> Result<()> {
+    let plane = ControlPlane::start().await?;
+    plane.install_crds(root().join("crds")).await?;
+    let manifests = fs::read_to_string(root().join("deploy/operator.yaml"))?;
+    plane.apply(OPERATOR, &rights(&manifests)).await?;
+    let _operator = beside(&plane, program).await?;
+    Installation::new(plane.kubeconfig())?.example()?;
+    if check {
+        return Ok(());
+    }
+    println!("\nThe operator: curl http://{LISTEN}/metrics");
+    until_interrupted(&plane).await
+}
+
+async fn until_interrupted(cluster: &Cluster) -> Result<()> {
+    println!("export KUBECONFIG={}", cluster.kubeconfig().display());
     println!("Ctrl-C ends it, and leaves nothing behind.");
-    signal::ctrl_c().await?;
-    Ok(())
+    Ok(signal::ctrl_c().await?)
 }
 
 /// The plain manifests without what runs the operator in the cluster.
 fn rights(manifests: &str) -> String {
     let gives_rights = |document: &&str| {
-        let kind = document
-            .lines()
-            .find_map(|line| line.strip_prefix("kind: "));
+        let mut lines = document.lines();
+        let kind = lines.find_map(|line| line.strip_prefix("kind: "));
         kind.is_some_and(|kind| !RUNNING.contains(&kind))
     };
     let documents: Vec<&str> = manifests.split("\n---\n").filter(gives_rights).collect();
     documents.join("\n---\n")
 }
 
-/// Starts the operator with the rights of the plain manifests.
-async fn start(cluster: &Cluster) -> Result<Process> {
+/// Starts the operator beside the cluster, with the rights that it would have in it.
+async fn beside(cluster: &Cluster, program: &Path) -> Result<Process> {
     let kubeconfig = cluster
         .kubeconfig_for_service_account(OPERATOR, OPERATOR)
         .await?;
-    let program = target()
-        .join("release")
-        .join(format!("ecs-operator{EXE_SUFFIX}"));
     let line = [
         "env".to_owned(),
         format!("KUBECONFIG={}", kubeconfig.display()),

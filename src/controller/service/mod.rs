@@ -4,7 +4,7 @@ mod plan;
 mod report;
 mod tasks;
 
-use std::{sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
@@ -15,6 +15,7 @@ use super::{
     children::{Key, Known},
     context::Context,
     error::Error,
+    owner::Owner,
     refusal::Refusal,
 };
 use crate::crd::EcsService;
@@ -38,7 +39,7 @@ pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Res
     };
     let planned = plan::plan(&service, &cx);
     let (outcome, failure) = match planned {
-        Ok(Some(plan)) => match carry_out(&cx, &plan, &owner).await {
+        Ok(Some(plan)) => match carry_out(&cx, &plan, &user(&service), &owner).await {
             Ok(()) => (Ok(plan), None),
             Err(error) => (Ok(plan), Some(error)),
         },
@@ -59,9 +60,20 @@ pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Res
     }
 }
 
+fn user(service: &EcsService) -> Owner {
+    Owner::Service(service.namespace().unwrap_or_default(), service.name_any())
+}
+
 /// Applies what differs, in the order in which objects need each other, and ends what is not wanted any more.
-async fn carry_out(cx: &Context, plan: &Plan, owner: &OwnerReference) -> Result<(), Error> {
+async fn carry_out(
+    cx: &Context,
+    plan: &Plan,
+    user: &Owner,
+    owner: &OwnerReference,
+) -> Result<(), Error> {
     let mut first_failure = None;
+    cx.children
+        .wants(user, plan.objects.iter().map(|wanted| &wanted.key));
     for wanted in &plan.objects {
         if let Err(error) = apply(&cx.client, &cx.children, wanted, owner).await {
             // What is wrong with one object does not keep the others from being repaired.
@@ -118,6 +130,7 @@ pub(super) fn on_error(service: Arc<EcsService>, error: &Error, cx: Arc<Context>
 pub(super) fn forget(cx: &Context, service: &EcsService) {
     let namespace = service.namespace().unwrap_or_default();
     cx.users.forget(&namespace, &service.name_any());
+    cx.children.wants(&user(service), iter::empty());
     cx.service_statuses.forget(service);
     cx.backoff.succeeded(&service.uid().unwrap_or_default());
     tasks::forget(cx, service);

@@ -12,7 +12,7 @@ use crate::{
         child::WorkloadState,
         context::Context,
         error::Error,
-        pods::Owner,
+        owner::Owner,
         status::{Aspect, conditions, report as write, whole_seconds},
     },
     crd::{ACCEPTED, DeploymentStatus, EcsService, PROGRESSING, READY, ServiceStatus},

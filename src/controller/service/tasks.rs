@@ -17,7 +17,7 @@ use crate::{
     controller::{
         context::Context,
         error::{Error, code},
-        pods::Owner,
+        owner::Owner,
     },
     crd::EcsService,
     decide::{pod_state::PodState, replacement},

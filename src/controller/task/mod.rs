@@ -24,7 +24,7 @@ use super::{
     context::Context,
     definition::{Definition, settings},
     error::{Error, code},
-    pods::Owner,
+    owner::Owner,
     refusal::{Refusal, refused},
     status::{report, whole_seconds},
 };
@@ -159,9 +159,7 @@ async fn advance(
             next(&one.name, Some(one), pod.map(|pod| &**pod), now)
         })
         .collect();
-    if decided.iter().any(|(_, step)| *step == Step::Create)
-        && let Some(reason) = create(task, &decided, cx, owner).await?
-    {
+    if let Some(reason) = make(task, &decided, cx, owner).await? {
         for (one, _) in decided.iter_mut().filter(|(_, step)| *step == Step::Create) {
             *one = failed_to_start(one, &reason, now);
         }
@@ -184,8 +182,9 @@ async fn advance(
     Ok((summary(before, tasks), wait))
 }
 
-/// Makes the pods that are not made yet, and before them what they need. Returns why that can never be done, if so.
-async fn create(
+/// Makes the pods that are not made yet, and before them what they need, which is put back for as long as they run.
+/// Returns why that can never be done, if so.
+async fn make(
     task: &EcsTask,
     decided: &[(OneTaskStatus, Step)],
     cx: &Context,

@@ -16,7 +16,8 @@ use crate::{
     run::{cargo, execute, output, root},
 };
 
-const CHART: &str = "charts/ecs-operator";
+/// The folder of the chart.
+pub const CHART: &str = "charts/ecs-operator";
 
 /// The oldest Kubernetes that the chart supports: without a cluster, Helm takes one of its own choice.
 const KUBERNETES: &str = "--kube-version=1.33.0";
@@ -110,7 +111,11 @@ pub fn check() -> Result<()> {
 }
 
 /// Helm 3, as installed or from the test bed.
-fn helm() -> Result<PathBuf> {
+///
+/// # Errors
+///
+/// When it is not installed and cannot be built.
+pub fn helm() -> Result<PathBuf> {
     let installed = Command::new("helm").args(["version", "--short"]).output();
     if installed.is_ok_and(|output| output.stdout.starts_with(b"v3.")) {
         return Ok("helm".into());
@@ -118,7 +123,8 @@ fn helm() -> Result<PathBuf> {
     ecs_operator_testbed::find("helm").map_err(|error| format!("{error:#}").into())
 }
 
-fn helm_command(helm: &Path) -> Command {
+/// Helm in the root.
+pub fn helm_command(helm: &Path) -> Command {
     let mut command = Command::new(helm);
     command.current_dir(root());
     command

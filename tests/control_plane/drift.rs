@@ -1,0 +1,271 @@
+//! What others do to the objects that the operator made.
+
+use std::{collections::BTreeSet, path::Path, process::Command};
+
+use ecs_operator_testbed::{Cluster, until};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
+};
+use serde_json::json;
+
+use crate::{
+    operator::plane,
+    support::{LIMIT, Operator, uid},
+};
+
+const REGION: &str = "--aws-region=eu-west-1";
+
+/// The kinds of the add-ons: group, version, kind and plural.
+const ADDONS: &[(&str, &str, &str, &str)] = &[
+    (
+        "elbv2.k8s.aws",
+        "v1beta1",
+        "TargetGroupBinding",
+        "targetgroupbindings",
+    ),
+    (
+        "external-secrets.io",
+        "v1",
+        "ExternalSecret",
+        "externalsecrets",
+    ),
+    ("external-secrets.io", "v1", "SecretStore", "secretstores"),
+    ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
+    (
+        "keda.sh",
+        "v1alpha1",
+        "TriggerAuthentication",
+        "triggerauthentications",
+    ),
+    (
+        "vpcresources.k8s.aws",
+        "v1beta1",
+        "SecurityGroupPolicy",
+        "securitygrouppolicies",
+    ),
+];
+
+/// The kinds that Kubernetes has itself.
+const BUILT_IN: &[(&str, &str, &str, &str)] = &[
+    ("", "v1", "ConfigMap", "configmaps"),
+    ("", "v1", "PersistentVolume", "persistentvolumes"),
+    ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    ("", "v1", "Service", "services"),
+    ("", "v1", "ServiceAccount", "serviceaccounts"),
+    ("apps", "v1", "DaemonSet", "daemonsets"),
+    ("apps", "v1", "Deployment", "deployments"),
+    (
+        "autoscaling",
+        "v2",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+    ),
+    ("networking.k8s.io", "v1", "Ingress", "ingresses"),
+    (
+        "networking.k8s.io",
+        "v1",
+        "NetworkPolicy",
+        "networkpolicies",
+    ),
+    (
+        "policy",
+        "v1",
+        "PodDisruptionBudget",
+        "poddisruptionbudgets",
+    ),
+    ("storage.k8s.io", "v1", "StorageClass", "storageclasses"),
+];
+
+/// These are kept from deletion for as long as somebody uses them, by Kubernetes itself.
+const PROTECTED: &[&str] = &["PersistentVolume", "PersistentVolumeClaim"];
+
+/// These are in no namespace and so have no owner: who says that another one manages them takes them over.
+const CLUSTER_WIDE: &[&str] = &["PersistentVolume", "StorageClass"];
+
+/// Kinds without which there would be none of `ADDONS` or `BUILT_IN` here: only other settings yield the rest.
+const NOT_MADE: &[&str] = &["TriggerAuthentication"];
+
+/// What together is made of every kind.
+const SOURCES: &[&str] = &[
+    "examples/shop",
+    "tests/cases/ebs-scratch-disk-of-a-service",
+    "tests/cases/lb-exposed-by-alb-with-https",
+    "tests/cases/pod-without-a-network",
+    "tests/cases/scaling-queue-depth-to-zero",
+];
+
+#[tokio::test]
+async fn every_kind_of_object_is_put_back() {
+    let (plane, client) = plane().await;
+    install_addons(&plane).await;
+    let operator = Operator::start(
+        &plane,
+        "operator",
+        &[
+            "--platform=eks",
+            "--iam=irsa",
+            "--aws-account-id=111122223333",
+            REGION,
+        ],
+    )
+    .await
+    .unwrap();
+    let namespace = plane.namespace("drift").await.unwrap();
+    for source in SOURCES {
+        let resources = resources(source);
+        plane.apply(namespace.name(), &resources).await.unwrap();
+    }
+    let mut checked = BTreeSet::new();
+    for kind in BUILT_IN.iter().chain(ADDONS) {
+        let (_, _, kind_name, _) = kind;
+        if NOT_MADE.contains(kind_name) {
+            continue;
+        }
+        let resource = resource(kind);
+        let name = first(&client, namespace.name(), &resource).await;
+        let api = api(&client, namespace.name(), &resource);
+        is_put_back_when_edited(&api, &name, "app.kubernetes.io/name").await;
+        if !CLUSTER_WIDE.contains(kind_name) {
+            is_put_back_when_edited(&api, &name, "app.kubernetes.io/managed-by").await;
+        }
+        if !PROTECTED.contains(kind_name) {
+            is_put_back_when_deleted(&api, &name).await;
+        }
+        checked.insert(*kind_name);
+    }
+    assert_eq!(
+        checked.len(),
+        BUILT_IN.len() + ADDONS.len() - NOT_MADE.len()
+    );
+    let refused = operator
+        .metric("ecs_operator_api_requests_total", "code=\"403\"")
+        .await;
+    assert_eq!(refused, 0, "{}", operator.last_words());
+}
+
+/// The kinds of the add-ons, which take any object: their controllers are not here.
+async fn install_addons(cluster: &Cluster) {
+    let folder = cluster.folder().join("addons");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (group, version, kind, plural) in ADDONS {
+        let definition = json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.{group}")},
+            "spec": {
+                "group": group,
+                "scope": "Namespaced",
+                "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
+                "versions": [{
+                    "name": version,
+                    "served": true,
+                    "storage": true,
+                    "schema": {"openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": true,
+                    }},
+                }],
+            },
+        });
+        let file = folder.join(format!("{plural}.json"));
+        std::fs::write(file, definition.to_string()).unwrap();
+    }
+    cluster.install_crds(folder).await.unwrap();
+}
+
+/// Our custom resources for the files of a folder.
+fn resources(folder: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let inputs = if folder.starts_with("examples") {
+        vec![folder.into()]
+    } else {
+        let is_input = |path: &std::path::PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.ends_with(".json") || name == "resources.yaml"
+        };
+        let entries = std::fs::read_dir(root.join(folder)).unwrap();
+        entries
+            .map(|entry| entry.unwrap().path())
+            .filter(is_input)
+            .collect()
+    };
+    let output = Command::new(env!("CARGO_BIN_EXE_ecs-operator"))
+        .current_dir(root)
+        .args(["convert", "--as=resources", REGION])
+        .args(inputs)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{folder}: {said}");
+    // The namespace that is written is not that of this test.
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.replace("\n  namespace: default\n", "\n")
+}
+
+fn resource((group, version, kind, plural): &(&str, &str, &str, &str)) -> ApiResource {
+    let api_version = if group.is_empty() {
+        (*version).to_owned()
+    } else {
+        format!("{group}/{version}")
+    };
+    ApiResource {
+        group: (*group).to_owned(),
+        version: (*version).to_owned(),
+        api_version,
+        kind: (*kind).to_owned(),
+        plural: (*plural).to_owned(),
+    }
+}
+
+fn api(client: &Client, namespace: &str, resource: &ApiResource) -> Api<DynamicObject> {
+    if CLUSTER_WIDE.contains(&resource.kind.as_str()) {
+        Api::all_with(client.clone(), resource)
+    } else {
+        Api::namespaced_with(client.clone(), namespace, resource)
+    }
+}
+
+/// The name of the first object of this kind that the operator has made, once there is one.
+async fn first(client: &Client, namespace: &str, resource: &ApiResource) -> String {
+    let api = api(client, namespace, resource);
+    let ours = ListParams::default().labels("app.kubernetes.io/managed-by=ecs-operator");
+    until(&format!("a {}", resource.kind), LIMIT, async || {
+        Ok(api
+            .list(&ours)
+            .await?
+            .iter()
+            .map(ResourceExt::name_any)
+            .next())
+    })
+    .await
+    .unwrap()
+}
+
+async fn is_put_back_when_edited(api: &Api<DynamicObject>, name: &str, label: &str) {
+    let what = format!("{label} of {} to be put back", api.resource_url());
+    let value = |object: &DynamicObject| object.labels().get(label).cloned();
+    let before = value(&api.get(name).await.unwrap());
+    assert!(before.is_some(), "{what}");
+    let edit = json!({"metadata": {"labels": {label: "edited"}}});
+    api.patch(name, &PatchParams::default(), &Patch::Merge(edit))
+        .await
+        .unwrap();
+    until(&what, LIMIT, async || {
+        Ok((value(&api.get(name).await?) == before).then_some(()))
+    })
+    .await
+    .unwrap();
+}
+
+async fn is_put_back_when_deleted(api: &Api<DynamicObject>, name: &str) {
+    let what = format!("{} {name} to be made again", api.resource_url());
+    let before = uid(&api.get(name).await.unwrap());
+    api.delete(name, &DeleteParams::default()).await.unwrap();
+    until(&what, LIMIT, async || {
+        let object = api.get_opt(name).await?;
+        Ok(object.filter(|object| uid(object) != before).map(|_| ()))
+    })
+    .await
+    .unwrap();
+}

@@ -1,0 +1,97 @@
+//! The operator and an example in a cluster.
+
+use std::{path::PathBuf, process::Command};
+
+use ecs_operator_testbed::find;
+
+use crate::{
+    Result, chart,
+    run::{execute, root},
+};
+
+/// The image of the operator that the values of the example name.
+pub const OPERATOR_IMAGE: &str = "ghcr.io/ecs-operator/ecs-operator:local";
+/// The image of the example's containers.
+pub const EXAMPLE_IMAGE: &str = "example:1";
+
+/// The folder of the example.
+const EXAMPLE: &str = "examples/local";
+/// How long the operator, and then the example, may take.
+const PATIENCE: &str = "--timeout=180s";
+
+/// A cluster that a kubeconfig file names.
+pub struct Installation {
+    kubeconfig: PathBuf,
+    kubectl: PathBuf,
+}
+
+impl Installation {
+    /// Makes nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// When kubectl cannot be had.
+    pub fn new(kubeconfig: PathBuf) -> Result<Self> {
+        let installed = Command::new("kubectl")
+            .args(["version", "--client"])
+            .output();
+        let kubectl = if installed.is_ok_and(|output| output.status.success()) {
+            "kubectl".into()
+        } else {
+            find("kubectl")?
+        };
+        Ok(Self {
+            kubeconfig,
+            kubectl,
+        })
+    }
+
+    /// Installs or upgrades the operator by its chart, and waits until its pods are ready.
+    ///
+    /// # Errors
+    ///
+    /// When Helm cannot be had, or the pods do not become ready.
+    pub fn operator(&self) -> Result<()> {
+        let mut helm = chart::helm_command(&chart::helm()?);
+        helm.args(["upgrade", "--install", "ecs-operator", chart::CHART])
+            .args(["--namespace=ecs-operator", "--create-namespace", "--wait"])
+            .arg(PATIENCE)
+            .arg(format!("--values={EXAMPLE}/values.yaml"))
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig);
+        execute(&mut helm)
+    }
+
+    /// Applies the example, waits until its services are steady, and shows what was made.
+    ///
+    /// # Errors
+    ///
+    /// When it does not become steady.
+    pub fn example(&self) -> Result<()> {
+        self.kubectl(&["apply", &format!("--filename={EXAMPLE}/resources.yaml")])?;
+        self.kubectl(&[
+            "wait",
+            "--for=condition=Ready",
+            "ecsservice",
+            "--all",
+            PATIENCE,
+        ])?;
+        self.kubectl(&["get", "ecs"])?;
+        self.kubectl(&[
+            "get",
+            "deployments,daemonsets,services,horizontalpodautoscalers,poddisruptionbudgets,pods",
+            "--output=wide",
+        ])
+    }
+
+    /// Runs kubectl.
+    ///
+    /// # Errors
+    ///
+    /// When it fails.
+    pub fn kubectl(&self, args: &[&str]) -> Result<()> {
+        let mut command = Command::new(&self.kubectl);
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        execute(command.args(args).current_dir(root()))
+    }
+}
