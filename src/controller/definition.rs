@@ -111,16 +111,20 @@ pub(crate) fn revision(
         (Some(number), Some(_)) if !revisions.is_empty() => {
             Err(no_such_revision(parsed.family, number, &revisions))
         }
-        (_, Some(definition)) => match definition.status.conditions.first() {
-            Some(condition) if condition.status == "False" => Err(Refusal::new(
-                "TaskDefinitionNotAccepted",
-                &format!(
-                    "EcsTaskDefinition {name} has no revision yet, because it is rejected: {}",
-                    condition.message
-                ),
-            )),
-            _ => Ok(None),
-        },
+        (_, Some(definition)) => {
+            let reported = &cx.task_definition_statuses;
+            let status = reported.latest(&*definition, &definition.status);
+            match status.conditions.first() {
+                Some(condition) if condition.status == "False" => Err(Refusal::new(
+                    "TaskDefinitionNotAccepted",
+                    &format!(
+                        "EcsTaskDefinition {name} has no revision yet, because it is rejected: {}",
+                        condition.message
+                    ),
+                )),
+                _ => Ok(None),
+            }
+        }
         (_, None) => Err(Refusal::new(
             "TaskDefinitionNotFound",
             &format!(

@@ -14,6 +14,7 @@
 )]
 
 mod drift;
+mod hostile;
 mod operator;
 mod service;
 mod shared;

@@ -1,4 +1,4 @@
-//! Objects that several services share, and what a poisoned neighbour does to others.
+//! Objects that several services share.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::{Api, api::DeleteParams};
@@ -99,59 +99,4 @@ async fn services_share_a_file_system_until_none_needs_it() {
             == Some("Bound")
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_poisoned_object_does_not_hold_up_others() {
-    let bed = bed("poison").await;
-    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
-        .await;
-    // The API server takes each of these, and none can be translated.
-    let mut many = task_definition("testbed/web");
-    let container = many["containerDefinitions"][0].clone();
-    many["containerDefinitions"] = (0..200)
-        .map(|index| {
-            let mut container = container.clone();
-            container["name"] = json!(format!("c{index}"));
-            container
-        })
-        .collect();
-    let poison = [
-        ("ports", many),
-        ("empty", json!({"containerDefinitions": []})),
-        (
-            "image",
-            json!({"containerDefinitions": [{"name": "a", "image": "", "memory": 64}]}),
-        ),
-        (
-            "names",
-            json!({"containerDefinitions": [{"name": "\u{1b}[31m", "image": "x", "memory": 64}]}),
-        ),
-        (
-            "cycle",
-            json!({"containerDefinitions": [
-                {"name": "a", "image": "x", "memory": 64, "dependsOn": [{"containerName": "a", "condition": "START"}]},
-            ]}),
-        ),
-    ];
-    for (name, definition) in poison {
-        // The API server may refuse it itself, which is as good.
-        if bed
-            .apply("EcsTaskDefinition", name, definition)
-            .await
-            .is_ok()
-        {
-            let accepted = bed
-                .condition("EcsTaskDefinition", name, "Accepted", "False")
-                .await;
-            assert_ne!(accepted["message"], "", "{name}");
-        }
-    }
-    bed.must_apply(
-        "EcsService",
-        "web",
-        json!({"taskDefinition": "web", "desiredCount": 1}),
-    )
-    .await;
-    bed.condition("EcsService", "web", "Ready", "True").await;
 }
