@@ -140,12 +140,17 @@ fn spec(resource: Resource) -> JSONSchemaProps {
     }
     if resource == Resource::Task {
         let members = spec.properties.get_or_insert_default();
-        members.insert("ttlSecondsAfterFinished".to_owned(), kept_seconds());
+        members.insert(KEPT_SECONDS.to_owned(), kept_seconds());
     }
-    let rules = rules(resource);
+    let mut rules = rules(resource);
+    if resource == Resource::Task {
+        rules.push(no_change(&spec));
+    }
     spec.x_kubernetes_validations = (!rules.is_empty()).then_some(rules);
     spec
 }
+
+const KEPT_SECONDS: &str = "ttlSecondsAfterFinished";
 
 fn kept_seconds() -> JSONSchemaProps {
     JSONSchemaProps {
@@ -190,19 +195,49 @@ fn rules(resource: Resource) -> Vec<ValidationRule> {
                 "Fargate only supports network mode awsvpc",
             ),
         ],
-        Resource::Service | Resource::Task => &[(
-            "!(has(self.launchType) && has(self.capacityProviderStrategy) && size(self.capacityProviderStrategy) > 0)",
-            "specifying both a launch type and capacity provider strategy is not supported: remove one and try again",
-        )],
+        Resource::Service => &[
+            LAUNCH_TYPE_OR_STRATEGY,
+            (
+                "has(self.desiredCount) || (has(self.schedulingStrategy) && self.schedulingStrategy == 'DAEMON')",
+                "desiredCount is required for REPLICA services",
+            ),
+        ],
+        Resource::Task => &[LAUNCH_TYPE_OR_STRATEGY],
     };
     rules
         .iter()
-        .map(|(rule, message)| ValidationRule {
-            rule: (*rule).to_owned(),
-            message: Some((*message).to_owned()),
-            ..ValidationRule::default()
-        })
+        .map(|(condition, message)| rule(condition, message))
         .collect()
+}
+
+const LAUNCH_TYPE_OR_STRATEGY: (&str, &str) = (
+    "!(has(self.launchType) && has(self.capacityProviderStrategy) && size(self.capacityProviderStrategy) > 0)",
+    "specifying both a launch type and capacity provider strategy is not supported: remove one and try again",
+);
+
+/// Tasks run as they were asked for. How long the object is kept after that may change.
+fn no_change(spec: &JSONSchemaProps) -> ValidationRule {
+    let members = spec.properties.iter().flatten().map(|(name, _)| name);
+    let same: Vec<String> = members
+        .filter(|name| *name != KEPT_SECONDS)
+        .map(|name| {
+            format!(
+                "has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})"
+            )
+        })
+        .collect();
+    rule(
+        &same.join(" && "),
+        "tasks cannot be changed once they were asked for: delete this EcsTask, which stops them, or make another one",
+    )
+}
+
+fn rule(condition: &str, message: &str) -> ValidationRule {
+    ValidationRule {
+        rule: condition.to_owned(),
+        message: Some(message.to_owned()),
+        ..ValidationRule::default()
+    }
 }
 
 /// What `kubectl get` shows.

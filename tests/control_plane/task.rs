@@ -130,3 +130,34 @@ async fn a_task_that_cannot_be_translated_does_not_start() {
     .await;
     status(&bed, "STOPPED").await;
 }
+
+#[tokio::test]
+async fn a_task_is_not_changed_once_it_was_asked_for() {
+    let bed = bed("unchanged").await;
+    run(&bed, "testbed/exit", json!({"count": 2})).await;
+    let spec = |rest: Value| {
+        let mut spec = json!({"taskDefinition": "job", "count": 2});
+        for (name, value) in rest.as_object().unwrap() {
+            spec[name] = value.clone();
+        }
+        spec
+    };
+    for change in [
+        json!({"count": 3}),
+        json!({"startedBy": "me"}),
+        json!({"overrides": {"containerOverrides": [{"name": "app", "command": ["x"]}]}}),
+    ] {
+        let error = bed.apply("EcsTask", "job", spec(change)).await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("cannot be changed once they were asked for"),
+            "{text}"
+        );
+    }
+    bed.must_apply(
+        "EcsTask",
+        "job",
+        spec(json!({"ttlSecondsAfterFinished": 7200})),
+    )
+    .await;
+}
