@@ -41,11 +41,11 @@ impl ChildKind {
 /// The pods of stand-alone tasks. Those have a cache of their own, because each is made once and then only watched.
 pub(super) static POD: ChildKind = core("Pod", "pods");
 
-/// Every other kind that a translation yields.
+/// Every other kind that a translation yields here. Secrets are not among them: they hold environment files, which only
+/// the offline command is given.
 pub(super) static ALL: &[ChildKind] = &[
     core("ServiceAccount", "serviceaccounts"),
     core("PersistentVolumeClaim", "persistentvolumeclaims"),
-    core("Secret", "secrets"),
     core("ConfigMap", "configmaps"),
     core("Service", "services"),
     cluster(core("PersistentVolume", "persistentvolumes")),

@@ -1,17 +1,18 @@
-//! What others do to the objects that the operator made.
+//! What others do to the objects that the operator made, and the rights that it takes to put them right.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-use ecs_operator_testbed::{Cluster, until};
+use ecs_operator_testbed::{Cluster, ControlPlane, Options, until};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{
     Api, Client, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 
 use crate::{
-    operator::plane,
-    support::{LIMIT, Operator, uid},
+    rights,
+    support::{LIMIT, Operator, apply, install, uid},
 };
 
 const REGION: &str = "--aws-region=eu-west-1";
@@ -96,8 +97,15 @@ const SOURCES: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn every_kind_of_object_is_put_back() {
-    let (plane, client) = plane().await;
+async fn every_kind_of_object_is_put_right_with_every_right_that_there_is() {
+    let audit = rights::Audit::new();
+    let options = Options {
+        apiserver_args: audit.apiserver_args(),
+        ..Options::default()
+    };
+    let plane = ControlPlane::start_with(&options).await.unwrap();
+    install(&plane).await.unwrap();
+    let client = plane.client().await.unwrap();
     install_addons(&plane).await;
     let operator = Operator::start(
         &plane,
@@ -116,6 +124,10 @@ async fn every_kind_of_object_is_put_back() {
         let resources = resources(source);
         plane.apply(namespace.name(), &resources).await.unwrap();
     }
+    let alone = json!({"taskDefinition": "hash", "desiredCount": 1});
+    apply(&client, namespace.name(), "EcsService", "hash", alone)
+        .await
+        .unwrap();
     let mut checked = BTreeSet::new();
     for kind in BUILT_IN.iter().chain(ADDONS) {
         let (_, _, kind_name, _) = kind;
@@ -132,6 +144,9 @@ async fn every_kind_of_object_is_put_back() {
         if !PROTECTED.contains(kind_name) {
             is_put_back_when_deleted(&api, &name).await;
         }
+        if !CLUSTER_WIDE.contains(kind_name) {
+            is_removed_when_nobody_wants_it(&api, &name).await;
+        }
         checked.insert(*kind_name);
     }
     assert_eq!(
@@ -142,6 +157,7 @@ async fn every_kind_of_object_is_put_back() {
         .metric("ecs_operator_api_requests_total", "code=\"403\"")
         .await;
     assert_eq!(refused, 0, "{}", operator.last_words());
+    audit.check();
 }
 
 /// The kinds of the add-ons, which take any object: their controllers are not here.
@@ -226,20 +242,25 @@ fn api(client: &Client, namespace: &str, resource: &ApiResource) -> Api<DynamicO
     }
 }
 
-/// The name of the first object of this kind that the operator has made, once there is one.
+/// The name of the first object of this kind that the operator has made of a service, once there is one.
 async fn first(client: &Client, namespace: &str, resource: &ApiResource) -> String {
     let api = api(client, namespace, resource);
     let ours = ListParams::default().labels("app.kubernetes.io/managed-by=ecs-operator");
+    let of_service = |object: &DynamicObject| {
+        let owners = object.owner_references();
+        owners.is_empty() || owners.iter().any(|owner| is_service(&owner))
+    };
     until(&format!("a {}", resource.kind), LIMIT, async || {
-        Ok(api
-            .list(&ours)
-            .await?
-            .iter()
-            .map(ResourceExt::name_any)
-            .next())
+        let objects = api.list(&ours).await?;
+        let found = objects.into_iter().find(&of_service);
+        Ok(found.map(|object| object.name_any()))
     })
     .await
     .unwrap()
+}
+
+fn is_service(owner: &&OwnerReference) -> bool {
+    owner.kind == "EcsService"
 }
 
 async fn is_put_back_when_edited(api: &Api<DynamicObject>, name: &str, label: &str) {
@@ -265,6 +286,30 @@ async fn is_put_back_when_deleted(api: &Api<DynamicObject>, name: &str) {
     until(&what, LIMIT, async || {
         let object = api.get_opt(name).await?;
         Ok(object.filter(|object| uid(object) != before).map(|_| ()))
+    })
+    .await
+    .unwrap();
+}
+
+/// A copy of an object, with its owner, that no spec asks for.
+async fn is_removed_when_nobody_wants_it(api: &Api<DynamicObject>, name: &str) {
+    let mut stray = api.get(name).await.unwrap();
+    let owner = stray.owner_references().iter().find(is_service).unwrap();
+    let owner = owner.clone();
+    stray.metadata = kube::api::ObjectMeta {
+        name: Some("stray".to_owned()),
+        labels: stray.metadata.labels,
+        owner_references: Some(vec![owner]),
+        ..Default::default()
+    };
+    stray.data.as_object_mut().unwrap().remove("status");
+    if let Some(spec) = stray.data["spec"].as_object_mut() {
+        spec.retain(|member, _| !member.starts_with("clusterIP"));
+    }
+    api.create(&PostParams::default(), &stray).await.unwrap();
+    let what = format!("{} stray to be removed", api.resource_url());
+    until(&what, LIMIT, async || {
+        Ok(api.get_opt("stray").await?.is_none().then_some(()))
     })
     .await
     .unwrap();

@@ -16,6 +16,7 @@
 mod drift;
 mod hostile;
 mod operator;
+mod rights;
 mod service;
 mod shared;
 mod task;

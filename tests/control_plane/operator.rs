@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::{LIMIT, Operator, apply, install, ready, task_definition};
 
 /// A control plane with the definitions and rights of the operator.
-pub async fn plane() -> (ControlPlane, Client) {
+async fn plane() -> (ControlPlane, Client) {
     let plane = ControlPlane::start().await.unwrap();
     install(&plane).await.unwrap();
     let client = plane.client().await.unwrap();

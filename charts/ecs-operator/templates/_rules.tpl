@@ -3,10 +3,10 @@
 # Users write these; the operator reads them and removes finished tasks after their time to live.
 - apiGroups: [ecs-operator.dev]
   resources: [ecstaskdefinitions, ecsservices]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [ecs-operator.dev]
   resources: [ecstasks]
-  verbs: [get, list, watch, delete]
+  verbs: [list, watch, delete]
 # What became of them is told in their status.
 - apiGroups: [ecs-operator.dev]
   resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status]
@@ -18,10 +18,11 @@
 # The revisions of task definitions. One is never changed.
 - apiGroups: [apps]
   resources: [controllerrevisions]
-  verbs: [get, list, watch, create, delete]
-# The pods of tasks, and what pods of services and tasks need: addresses, identities, settings, credentials, volumes.
+  verbs: [list, watch, create, delete]
+# The pods of tasks, and what pods of services and tasks need: addresses, identities, settings, volumes. Not the
+# Secrets: External Secrets makes those, and the operator never sees one.
 - apiGroups: [""]
-  resources: [pods, services, serviceaccounts, configmaps, secrets, persistentvolumeclaims]
+  resources: [pods, services, serviceaccounts, configmaps, persistentvolumeclaims]
   verbs: [get, list, watch, create, patch, delete]
 # minimumHealthyPercent during the drain of a node.
 - apiGroups: [policy]
