@@ -186,8 +186,9 @@ mod tests {
     fn a_kind_is_found_by_what_its_objects_say() {
         let deployment = ChildKind::of("apps/v1", "Deployment").expect("it is known");
         assert_eq!(deployment.plural, "deployments");
-        let secret = ChildKind::of("v1", "Secret").expect("it is known");
-        assert_eq!(secret.group, "");
+        let service = ChildKind::of("v1", "Service").expect("it is known");
+        assert_eq!(service.group, "");
+        assert_eq!(ChildKind::of("v1", "Secret"), None);
         assert_eq!(ChildKind::of("v1", "Node"), None);
         assert_eq!(ChildKind::of("apps/v2", "Deployment"), None);
     }
