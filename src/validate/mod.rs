@@ -27,6 +27,7 @@ mod placement;
 mod platform;
 mod port;
 mod process;
+mod region;
 mod resources;
 mod role;
 mod scaling;

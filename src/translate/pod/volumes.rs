@@ -520,8 +520,8 @@ spec:
         let expected = [
             format!("{mounts}[0].sourceVolume: UnknownVolume: volume nope does not exist in the task definition; add it to volumes, or correct the name"),
             format!("{mounts}[1].containerPath: DuplicateMountPath: containerPath /a/ is mounted twice in container web; remove one of the mountPoints"),
-            format!("{mounts}[2].containerPath: InvalidMountPath: /b:ro contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily"),
-            format!("{mounts}[3].containerPath: InvalidMountPath: C:/data contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily"),
+            format!("{mounts}[2].containerPath: InvalidMountPath: /b:ro contains ':'; give the path alone; readOnly makes a mount read-only"),
+            format!("{mounts}[3].containerPath: InvalidMountPath: C:/data contains ':'; give the path alone; readOnly makes a mount read-only"),
             format!("{mounts}[4].containerPath: InvalidValue: data: an absolute path is needed"),
             format!("{mounts}[5].containerPath: InvalidValue: /: the root directory of a container cannot be a mount"),
             format!("{mounts}[6].containerPath: DuplicateMountPath: containerPath /run/ is mounted twice in container web; remove one of the mountPoints"),
