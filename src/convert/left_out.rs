@@ -36,6 +36,7 @@ const CONSEQUENCES: &[Reason] = &[
     Reason::EfsConflictingOptions,
     Reason::FargateCpuMemory,
     Reason::HealthyWithoutHealthCheck,
+    Reason::HostDevicesUnsupported,
     Reason::LoadBalancerPortNotMapped,
     Reason::MemoryRequired,
     Reason::NoEssentialContainer,

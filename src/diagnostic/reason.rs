@@ -154,7 +154,7 @@ reasons! {
         DisableNetworkingUnsupported { name } => "networking cannot be disabled for one container of several", "move {name} to its own task definition";
         DnsSettingsConflict { field } => "containers have different {field}", "a pod has one DNS configuration: give all containers the same";
         DockerVolumeDriverUnsupported { value } => "Docker volume driver {value} does not exist in Kubernetes", "use efsVolumeConfiguration or an EBS volume";
-        DockerVolumeOptionsUnsupported { keys } => "driverOpts {keys} cannot be translated", "only type=nfs and type=tmpfs can: use one of these, or efsVolumeConfiguration";
+        DockerVolumeOptionsUnsupported { keys } => "driverOpts {keys} cannot be translated", "use type=nfs, type=tmpfs or o=bind, or efsVolumeConfiguration";
         DuplicateDocument { kind, name, place } => "{kind} {name} is given twice, first in {place}", "keep one of them";
         DuplicateMountPath { value, name } => "containerPath {value} is mounted twice in container {name}", "remove one of the mountPoints";
         DuplicateScalingPolicy { value } => "PolicyName {value} is used twice", "give each policy a name of its own";
@@ -310,6 +310,7 @@ reasons! {
         DeploymentAlarmsNeedCloudWatch => "alarms count only if the operator may call cloudwatch:DescribeAlarms", "";
         DeploymentCannotProgress { min, max, tasks, outcome } => "with {min}/{max} and {tasks} no task can be stopped or started", "{outcome}";
         DisableScaleInMixed => "one HPA cannot exclude one metric from scale-in", "more tasks may be kept";
+        DockerIsNotOnNodes { path } => "{path} belongs to Docker or the ECS agent, and nodes of Kubernetes have neither", "use what this software has for Kubernetes";
         DuplicateEnvironmentName { name } => "{name} is set twice", "the last value is used";
         EbsKmsKeyForDriver { key } => "the EBS CSI driver's role needs access to {key}", "";
         EfsIamUsesNodeIdentity => "EFS sees the identity of the CSI node driver, not the task role", "adapt the file system policy";
@@ -335,7 +336,9 @@ reasons! {
         ListenerRulesNotModified => "listener rules are left as they are", "";
         LogDriverNotEnforced { value } => "logs stay on the node (kubectl logs)", "driver {value} is only recorded";
         MinCapacityZero => "at least 1 task is kept", "";
+        MountOptionsIgnored { options } => "mount options {options} cannot be set", "the node's defaults hold";
         NetworkNoneIsNetworkPolicy => "needs a CNI that enforces NetworkPolicy", "";
+        NeuronDevicesByCount => "the Neuron device plugin chooses the devices", "only their number counts";
         NonEssentialContainerRestarts { name } => "{name} is restarted when it exits, and the task is not ready meanwhile", "ECS would leave it stopped";
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}", "";
         PortRangeTooLarge => "ports of the range are reachable but not listed", "";

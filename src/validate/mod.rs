@@ -8,6 +8,7 @@ mod arn;
 mod container;
 mod dependencies;
 mod deployment;
+mod device;
 mod discovery;
 mod docker_volume;
 mod ebs_volume;
