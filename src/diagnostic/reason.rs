@@ -374,7 +374,7 @@ reasons! {
         UlimitsNeedNriPlugin => "works only with the containerd NRI ulimit-adjuster plugin", "";
         UnsafeSysctl { name } => "{name} needs kubelet --allowed-unsafe-sysctls", "";
         VolumesFromImageVolumes { name } => "VOLUMEs declared in the image of {name} are not shared", "";
-        WindowsAssumed => "a path or an image that only Windows has shows that this is a task for Windows", "set runtimePlatform.operatingSystemFamily, since an image runs only on its own version of Windows";
+        WindowsAssumed => "taken for a Windows task, because it has an image or a path that only Windows has", "set runtimePlatform.operatingSystemFamily, since an image runs only on its own version of Windows";
     }
     Note {
         AdvancedConfigurationUnused => "only used with strategy BLUE_GREEN", "";

@@ -182,38 +182,10 @@ fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
     let mut seen = BTreeSet::new();
     for volume in volumes {
         match &volume.source {
-            VolumeSource::NodeDirectory { autoprovision: _ } => {
-                let path = path_of(volume).field("dockerVolumeConfiguration");
-                notes.report(path.field("scope"), Message::SharedDockerVolumeIsHostPath);
-            }
-            VolumeSource::HostPath { path } if belongs_to_docker(path) => {
-                let path = path.clone();
-                notes.report(
-                    path_of(volume).field("host").field("sourcePath"),
-                    Message::DockerIsNotOnNodes { path },
-                );
-            }
-            VolumeSource::Memory {
-                size: _,
-                other_options,
-            }
-            | VolumeSource::Nfs {
-                server: _,
-                path: _,
-                read_only: _,
-                other_options,
-            } if !other_options.is_empty() => {
-                let path = path_of(volume).field("dockerVolumeConfiguration");
-                let options = other_options.join(",");
-                notes.report(
-                    path.field("driverOpts"),
-                    Message::MountOptionsIgnored { options },
-                );
-            }
             VolumeSource::FileSystem(file_system) if seen.insert(file_system.identity()) => {
                 report_file_system(volume, file_system, notes);
             }
-            _ => {}
+            _ => report_node_volume(volume, notes),
         }
     }
     for container in &cx.task_definition.containers {
@@ -230,6 +202,41 @@ fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
             let name = name.clone();
             notes.report(path, Message::VolumesFromImageVolumes { name });
         }
+    }
+}
+
+/// Says how a volume of the node differs from Docker's.
+fn report_node_volume(volume: &Volume, notes: &mut Diagnostics) {
+    match &volume.source {
+        VolumeSource::NodeDirectory { autoprovision: _ } => {
+            let path = path_of(volume).field("dockerVolumeConfiguration");
+            notes.report(path.field("scope"), Message::SharedDockerVolumeIsHostPath);
+        }
+        VolumeSource::HostPath { path } if belongs_to_docker(path) => {
+            let path = path.clone();
+            notes.report(
+                path_of(volume).field("host").field("sourcePath"),
+                Message::DockerIsNotOnNodes { path },
+            );
+        }
+        VolumeSource::Memory {
+            size: _,
+            other_options,
+        }
+        | VolumeSource::Nfs {
+            server: _,
+            path: _,
+            read_only: _,
+            other_options,
+        } if !other_options.is_empty() => {
+            let path = path_of(volume).field("dockerVolumeConfiguration");
+            let options = other_options.join(",");
+            notes.report(
+                path.field("driverOpts"),
+                Message::MountOptionsIgnored { options },
+            );
+        }
+        _ => {}
     }
 }
 
