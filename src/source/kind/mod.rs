@@ -526,6 +526,10 @@ mod tests {
                 "this could be a CreateService or a RunTask request",
             ),
             (
+                r#"{"name":"web","image":"nginx","memory":128}"#,
+                "this is a container definition alone",
+            ),
+            (
                 r#"{"name":"x","version":"1","scripts":{}}"#,
                 "nothing in ECS has the members name, version, scripts",
             ),
