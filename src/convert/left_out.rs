@@ -36,9 +36,11 @@ const CONSEQUENCES: &[Reason] = &[
     Reason::EfsConflictingOptions,
     Reason::FargateCpuMemory,
     Reason::HealthyWithoutHealthCheck,
+    Reason::HostDevicesUnsupported,
     Reason::LoadBalancerPortNotMapped,
     Reason::MemoryRequired,
     Reason::NoEssentialContainer,
+    Reason::RegionRequired,
     Reason::RequiredField,
     Reason::TaskDefinitionRequired,
     Reason::UnknownContainer,
@@ -46,6 +48,7 @@ const CONSEQUENCES: &[Reason] = &[
     Reason::UnknownVolume,
     Reason::UtilizationNeedsRequests,
     Reason::VolumeNotConfiguredAtLaunch,
+    Reason::WindowsUnsupportedParameter,
 ];
 
 /// Adds what validation rejects, unless that may only follow from what was left out.

@@ -154,7 +154,7 @@ reasons! {
         DisableNetworkingUnsupported { name } => "networking cannot be disabled for one container of several", "move {name} to its own task definition";
         DnsSettingsConflict { field } => "containers have different {field}", "a pod has one DNS configuration: give all containers the same";
         DockerVolumeDriverUnsupported { value } => "Docker volume driver {value} does not exist in Kubernetes", "use efsVolumeConfiguration or an EBS volume";
-        DockerVolumeOptionsUnsupported { keys } => "driverOpts {keys} cannot be translated", "only type=nfs and type=tmpfs can: use one of these, or efsVolumeConfiguration";
+        DockerVolumeOptionsUnsupported { keys } => "driverOpts {keys} cannot be translated", "use type=nfs, type=tmpfs or o=bind, or efsVolumeConfiguration";
         DuplicateDocument { kind, name, place } => "{kind} {name} is given twice, first in {place}", "keep one of them";
         DuplicateMountPath { value, name } => "containerPath {value} is mounted twice in container {name}", "remove one of the mountPoints";
         DuplicateScalingPolicy { value } => "PolicyName {value} is used twice", "give each policy a name of its own";
@@ -204,10 +204,10 @@ reasons! {
         HostPortOnFargate => "EKS Fargate has no hostPort", "remove hostPort: pods are reached on containerPort";
         HostnameConflict => "containers have different hostnames", "a pod has one: give all containers the same";
         HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "remove hostname, or use networkMode bridge";
-        IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "put its value in its place";
+        IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "put its value in its place, or convert what aws ecs describe-task-definition or describe-services answers";
         InvalidConstraintExpression { message, column } => "{message} at column {column}", "write SUBJECT OPERATOR ARGUMENT, such as attribute:zone in [a, b], joined by and, or, not and parentheses";
         InvalidEnvironmentName { value } => "{value} is not a valid environment variable name", "rename the variable with letters, digits and _";
-        InvalidMountPath { value } => "{value} contains ':'", "for a path on Windows set runtimePlatform.operatingSystemFamily";
+        InvalidMountPath { value } => "{value} contains ':'", "give the path alone; readOnly makes a mount read-only";
         InvalidScheduleExpression { value, message } => "{value}: {message}", "write at(2026-01-15T10:30:00), rate(5 minutes) or cron(0 10 * * ? *)";
         InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "give arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, or the ARN or name of a parameter";
         InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; fill a placeholder with --set NAME=VALUE";
@@ -244,7 +244,7 @@ reasons! {
         PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking and scheduled actions";
         PropagateTagsService => "propagateTags SERVICE is not allowed for tasks", "use TASK_DEFINITION or NONE";
         RegexConstraintUnsupported { value } => "pattern {value} cannot be translated", "list the values with in";
-        RegionRequired => "set awsRegion", "pass --aws-region, or give an ARN that names the region";
+        RegionRequired => "its region is not known: set awsRegion", "pass --aws-region, or give an ARN that names the region";
         RequiredField { name } => "{name} is required", "";
         ResourceIdMismatch { value, name } => "ResourceId {value} is not service/<cluster>/{name}", "correct it, or leave it out inside an EcsService";
         ResourceLabelMisused => "ResourceLabel only goes with ALBRequestCountPerTarget", "remove ResourceLabel";
@@ -256,6 +256,7 @@ reasons! {
         ScalableTargetActionEmpty => "give MinCapacity or MaxCapacity", "";
         ScheduledActionNeedsController => "scheduled actions exist only in the running operator", "convert with --as resources and apply the result where the operator runs";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "remove one of them";
+        SecretReferenceUnclear { value } => "{value} could become a secret of Secrets Manager or an SSM parameter", "fill it with --set NAME=VALUE, or write the ARN with placeholders inside";
         SecretVersionConflict => "a secret reference takes a version stage or a version id, not both", "remove one of them";
         SecurityOptionConflict { value } => "{value} cannot be combined with privileged", "remove one of them";
         SecurityOptionUnsupported { value } => "security option {value} cannot be translated", "remove it, or set it for the whole node";
@@ -309,6 +310,7 @@ reasons! {
         DeploymentAlarmsNeedCloudWatch => "alarms count only if the operator may call cloudwatch:DescribeAlarms", "";
         DeploymentCannotProgress { min, max, tasks, outcome } => "with {min}/{max} and {tasks} no task can be stopped or started", "{outcome}";
         DisableScaleInMixed => "one HPA cannot exclude one metric from scale-in", "more tasks may be kept";
+        DockerIsNotOnNodes { path } => "{path} belongs to Docker or the ECS agent, and nodes of Kubernetes have neither", "use what this software has for Kubernetes";
         DuplicateEnvironmentName { name } => "{name} is set twice", "the last value is used";
         EbsKmsKeyForDriver { key } => "the EBS CSI driver's role needs access to {key}", "";
         EfsIamUsesNodeIdentity => "EFS sees the identity of the CSI node driver, not the task role", "adapt the file system policy";
@@ -334,11 +336,14 @@ reasons! {
         ListenerRulesNotModified => "listener rules are left as they are", "";
         LogDriverNotEnforced { value } => "logs stay on the node (kubectl logs)", "driver {value} is only recorded";
         MinCapacityZero => "at least 1 task is kept", "";
+        MountOptionsIgnored { options } => "mount options {options} cannot be set", "the node's defaults hold";
         NetworkNoneIsNetworkPolicy => "needs a CNI that enforces NetworkPolicy", "";
+        NeuronDevicesByCount => "the Neuron device plugin chooses the devices", "only their number counts";
         NonEssentialContainerRestarts { name } => "{name} is restarted when it exits, and the task is not ready meanwhile", "ECS would leave it stopped";
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}", "";
         PortRangeTooLarge => "ports of the range are reachable but not listed", "";
         PublicIpNotAssigned => "pods get no public IP", "use a NAT gateway or a load balancer";
+        RegionAssumed { region } => "a name without a region was taken to be in {region}, which the rest of the definition names", "pass --aws-region if it is elsewhere";
         RequiresEfsCsiDriver3 => "S3 Files needs EFS CSI driver 3.0 or later", "";
         RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without grace period and without back-off", "";
         RestartAttemptPeriodIgnored => "restarts follow crash back-off, not restartAttemptPeriod", "";
@@ -369,6 +374,7 @@ reasons! {
         UlimitsNeedNriPlugin => "works only with the containerd NRI ulimit-adjuster plugin", "";
         UnsafeSysctl { name } => "{name} needs kubelet --allowed-unsafe-sysctls", "";
         VolumesFromImageVolumes { name } => "VOLUMEs declared in the image of {name} are not shared", "";
+        WindowsAssumed => "taken for a Windows task, because it has an image or a path that only Windows has", "set runtimePlatform.operatingSystemFamily, since an image runs only on its own version of Windows";
     }
     Note {
         AdvancedConfigurationUnused => "only used with strategy BLUE_GREEN", "";

@@ -134,7 +134,7 @@ impl Catalog {
             .map_or_else(|| name.into(), |stem| stem.to_string_lossy());
         let stem = stem.split('.').next().unwrap_or_default();
         let stem = if stem.starts_with('<') { "stdin" } else { stem };
-        let mut documents = Documents::new(name, source.text(), &self.fill);
+        let mut documents = Documents::new(name, source.text());
         let mut empty = true;
         while let Some(parsed) = documents.next_document()? {
             empty = false;
@@ -171,20 +171,15 @@ impl Catalog {
 
     fn link(&mut self, problems: &mut dyn FnMut(Problem)) {
         let folders = self.texts.folders();
-        let Self {
-            texts,
-            entries,
-            fill,
-            ..
-        } = self;
+        let Self { texts, entries, .. } = self;
         let mut same = |a: usize, b: usize| {
             let mut content = |index: usize| {
                 let entry = entries.get(index)?;
-                if let Some(tree) = texts.tree(entry, fill).ok()? {
+                if let Some(tree) = texts.tree(entry).ok()? {
                     return follow(&tree, &entry.steps).cloned();
                 }
                 let source = texts.get(entry.origin).ok()?;
-                let root = parse_one(source.name(), source.slice(entry.slice), fill).ok()??;
+                let root = parse_one(source.name(), source.slice(entry.slice)).ok()??;
                 entry.steps.is_empty().then(|| root.into_owned())
             };
             match (content(a), content(b)) {
@@ -257,11 +252,7 @@ impl Texts {
     /// The tree that the steps of an entry lead through; `None` for an entry without steps, whose text is its own.
     ///
     /// Reading the whole anew for each of thousands of documents in it would take minutes.
-    pub(super) fn tree(
-        &mut self,
-        entry: &Entry,
-        fill: &Fill,
-    ) -> Result<Option<Arc<Node<'static>>>, Problem> {
+    pub(super) fn tree(&mut self, entry: &Entry) -> Result<Option<Arc<Node<'static>>>, Problem> {
         if entry.steps.is_empty() {
             return Ok(None);
         }
@@ -270,7 +261,7 @@ impl Texts {
             return Ok(Some(Arc::clone(tree)));
         }
         let source = self.get(entry.origin)?;
-        let parsed = parse_one(source.name(), source.slice(entry.slice), fill);
+        let parsed = parse_one(source.name(), source.slice(entry.slice));
         let Some(root) = parsed.ok().flatten() else {
             return Ok(None);
         };

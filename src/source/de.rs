@@ -98,10 +98,7 @@ mod tests {
 
     use serde::Deserialize;
 
-    use super::{
-        super::{placeholder::Fill, syntax::parse_one},
-        *,
-    };
+    use super::{super::syntax::parse_one, *};
 
     #[derive(Debug, Default, PartialEq, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
@@ -118,7 +115,7 @@ mod tests {
     fn trees_become_shapes() {
         let text = r#"{"text": "a\n", "whole": -5, "broken": 2.5, "flag": true, "unknown": [1],
                        "list": [{}, {"broken": 3}], "labels": {"a": "b"}}"#;
-        let node = parse_one("a.json", text, &Fill::new()).unwrap().unwrap();
+        let node = parse_one("a.json", text).unwrap().unwrap();
         let shape: Shape = from_node(node).unwrap();
         assert_eq!(
             shape,
@@ -141,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_an_error() {
-        let node = parse_one("a.json", r#"{"whole": "x"}"#, &Fill::new());
+        let node = parse_one("a.json", r#"{"whole": "x"}"#);
         let error = from_node::<Shape>(node.unwrap().unwrap()).unwrap_err();
         assert_eq!(
             error.to_string(),

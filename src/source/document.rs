@@ -4,8 +4,8 @@ use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
 use super::{
     entry::{Entry, body, follow},
+    home::Home,
     kind::{Envelope, Form, Kind, Step},
-    placeholder::Fill,
     spelling,
     syntax::parse_one,
     text::{SourceText, Span},
@@ -20,13 +20,14 @@ pub struct Document {
     slice: Span,
     steps: Box<[Step]>,
     form: Form,
-    fill: Arc<Fill>,
     /// The family, the service's name or the custom resource's name.
     pub name: Option<String>,
     /// `metadata.namespace` of a custom resource.
     pub namespace: Option<String>,
     /// `metadata.annotations` of a custom resource; those of ours override settings.
     pub annotations: BTreeMap<String, String>,
+    /// The account and region that its own ARNs name.
+    pub(super) home: Option<Home>,
     /// Made when the first place is asked for, since most documents have nothing to report.
     tree: OnceCell<Option<Arc<Node<'static>>>>,
 }
@@ -67,21 +68,16 @@ impl Location {
 
 impl Document {
     /// A document; `tree` is what its entry's steps lead through, if it is known already.
-    pub(super) fn new(
-        source: SourceText,
-        entry: &Entry,
-        fill: Arc<Fill>,
-        tree: Option<Arc<Node<'static>>>,
-    ) -> Self {
+    pub(super) fn new(source: SourceText, entry: &Entry, tree: Option<Arc<Node<'static>>>) -> Self {
         Self {
             source,
             slice: entry.slice,
             steps: entry.steps.clone(),
             form: entry.form,
-            fill,
             name: entry.name.as_deref().map(str::to_owned),
             namespace: entry.namespace.as_deref().map(str::to_owned),
             annotations: BTreeMap::new(),
+            home: None,
             tree: tree.map_or_else(OnceCell::new, |tree| OnceCell::from(Some(tree))),
         }
     }
@@ -198,7 +194,7 @@ impl Document {
     fn document_node(&self) -> Option<&Node<'static>> {
         let root = self.tree.get_or_init(|| {
             let text = self.source.slice(self.slice);
-            let root = parse_one(self.source.name(), text, &self.fill).ok()??;
+            let root = parse_one(self.source.name(), text).ok()??;
             Some(Arc::new(root.into_skeleton()))
         });
         follow(root.as_ref()?, &self.steps)

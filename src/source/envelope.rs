@@ -35,6 +35,28 @@ pub(super) fn set<'a>(body: &mut Node<'a>, name: &'static str, value: Value<'a>)
     }
 }
 
+/// Leaves the tags that AWS sets itself out of an answer of AWS, which is known by its own ARN: no request may have them.
+pub(super) fn drop_system_tags(body: &mut Node<'_>, root: &FieldPath, sink: &mut Sink) {
+    let described = ["taskDefinitionArn", "serviceArn"]
+        .iter()
+        .any(|arn| body.get(arn).is_some());
+    let Value::Object(members) = &mut body.value else {
+        return;
+    };
+    let tags = members.iter_mut().find(|member| member.key == "tags");
+    if let Some(Value::List(tags)) = tags.filter(|_| described).map(|m| &mut m.value.value) {
+        let all = tags.len();
+        tags.retain(|tag| {
+            let key = tag.get("key").and_then(Node::text);
+            !key.is_some_and(|key| key.starts_with("aws:"))
+        });
+        if tags.len() < all {
+            let path = root.field("tags");
+            sink.diagnostics.report(path, Message::ReadOnlyFieldIgnored);
+        }
+    }
+}
+
 /// `metadata.annotations` of a custom resource, whose request is the document of `root`.
 pub(super) fn annotations_of(
     document: &Node<'_>,

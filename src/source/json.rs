@@ -5,26 +5,24 @@ use jsonc_parser::{
 };
 
 use super::{
-    placeholder::{Fill, placeholder_at},
+    placeholder::placeholder_at,
     text::{Span, position},
     tree::{DEPTH_LIMIT, Member, Node, Parsed, SyntaxError, Value, duplicate_key},
 };
 
 /// The documents of a JSON text, one after the other: a single one, JSON lines, or several in a row.
-pub(super) struct JsonDocuments<'a, 'f> {
+pub(super) struct JsonDocuments<'a> {
     text: &'a str,
-    fill: &'f Fill,
     scanner: Scanner<'a>,
     /// Where the scanner's text begins in `text`; it is started anew behind each placeholder.
     base: usize,
     depth: usize,
 }
 
-impl<'a, 'f> JsonDocuments<'a, 'f> {
-    pub(super) fn new(text: &'a str, fill: &'f Fill) -> Self {
+impl<'a> JsonDocuments<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
-            fill,
             scanner: scanner(text),
             base: 0,
             depth: 0,
@@ -126,7 +124,7 @@ impl<'a, 'f> JsonDocuments<'a, 'f> {
     fn value(&mut self) -> Result<Node<'a>, SyntaxError> {
         let upcoming = self.upcoming();
         if matches!(upcoming.as_bytes().first(), Some(b'{' | b'<' | b'$' | b'%'))
-            && let Some(node) = self.placeholder(upcoming)?
+            && let Some(node) = self.placeholder(upcoming)
         {
             return Ok(node);
         }
@@ -134,26 +132,18 @@ impl<'a, 'f> JsonDocuments<'a, 'f> {
         self.value_of(token)
     }
 
-    /// A placeholder outside a string, which is no JSON unless `--set` fills it.
-    fn placeholder(&mut self, upcoming: &'a str) -> Result<Option<Node<'a>>, SyntaxError> {
-        let Some(found) = placeholder_at(upcoming) else {
-            return Ok(None);
-        };
+    /// A placeholder outside a string. It is read as if it had quotes, so that it is judged where it stands: `--set`
+    /// may fill it, and a number that it leaves open is reported with all that is wrong.
+    fn placeholder(&mut self, upcoming: &'a str) -> Option<Node<'a>> {
+        let found = placeholder_at(upcoming)?;
         let start = self.text.len() - upcoming.len();
         let span = Span::new(start, start + found.text.len());
-        if !self.fill.contains_key(found.name) {
-            let message = format!(
-                "{} stands outside a string: put it in quotes or fill it with --set {}=VALUE",
-                found.text, found.name
-            );
-            return Err(SyntaxError::new(span, message));
-        }
         self.base = span.end;
         self.scanner = scanner(self.text.get(span.end..).unwrap_or_default());
-        Ok(Some(Node {
+        Some(Node {
             value: Value::String(found.text.into()),
             span,
-        }))
+        })
     }
 
     fn value_of(&mut self, token: Option<Token<'a>>) -> Result<Node<'a>, SyntaxError> {
@@ -329,6 +319,14 @@ impl<'a, 'f> JsonDocuments<'a, 'f> {
             let text = placeholder.text;
             return format!("{text} stands outside a string: render the template first");
         }
+        let before = self.text.get(..span.start).unwrap_or_default();
+        if found.starts_with("<%")
+            || found.starts_with("%{")
+            || found.starts_with("${")
+            || (found.starts_with('%') && before.ends_with('{'))
+        {
+            return "part of a template stands here: render the template first".to_owned();
+        }
         match kind {
             ParseErrorKind::SingleQuotedStringsNotAllowed => {
                 "JSON strings have double quotes".to_owned()
@@ -395,8 +393,8 @@ fn scanner(text: &str) -> Scanner<'_> {
 mod tests {
     use super::{super::tree::print, *};
 
-    fn parse(text: &str, fill: &Fill) -> Result<Vec<String>, (String, usize, usize)> {
-        let mut documents = JsonDocuments::new(text, fill);
+    fn parse(text: &str) -> Result<Vec<String>, (String, usize, usize)> {
+        let mut documents = JsonDocuments::new(text);
         let mut found = Vec::new();
         loop {
             match documents.next_document() {
@@ -413,7 +411,6 @@ mod tests {
 
     #[test]
     fn reads_one_or_many_documents() {
-        let fill = Fill::new();
         for (text, expected) in [
             (
                 r#" {"a": [1, -2.50e3, true, null, "x\nü"]} "#,
@@ -423,15 +420,14 @@ mod tests {
             ("{}[]\n\"x\"", vec!["{}", "[]", "\"x\""]),
             ("  \n", vec![]),
         ] {
-            assert_eq!(parse(text, &fill).unwrap(), expected, "{text}");
+            assert_eq!(parse(text).unwrap(), expected, "{text}");
         }
     }
 
     #[test]
     fn spans_cover_their_values() {
         let text = r#"{"a": {"b": [10, "x"]}}"#;
-        let fill = Fill::new();
-        let node = JsonDocuments::new(text, &fill)
+        let node = JsonDocuments::new(text)
             .next_document()
             .unwrap()
             .unwrap()
@@ -498,20 +494,20 @@ mod tests {
             ),
             ("{\"a\": ", "the text ends where a value belongs", 1, 7),
             (
-                "{\"a\": {{cpu}}}",
-                "{{cpu}} stands outside a string: put it in quotes or fill it with --set cpu=VALUE",
+                "{\"a\": <% if b %>}",
+                "part of a template stands here: render the template first",
                 1,
                 7,
             ),
             (
-                "{\"a\": <CPU>}",
-                "<CPU> stands outside a string: put it in quotes or fill it with --set CPU=VALUE",
-                1,
-                7,
+                "[\n  {% for a in b %}\n]",
+                "part of a template stands here: render the template first",
+                2,
+                4,
             ),
             (
-                "{\"a\": ${CPU}}",
-                "${CPU} stands outside a string: put it in quotes or fill it with --set CPU=VALUE",
+                "{\"a\": ${jsonencode(b)}}",
+                "part of a template stands here: render the template first",
                 1,
                 7,
             ),
@@ -524,7 +520,7 @@ mod tests {
             (&deep, "nested deeper than 64 levels", 1, 65),
         ];
         for (text, message, line, column) in table {
-            let (found, at_line, at_column) = parse(text, &Fill::new()).unwrap_err();
+            let (found, at_line, at_column) = parse(text).unwrap_err();
             let shown = text.get(..40).unwrap_or(text);
             assert_eq!(found, *message, "{shown}");
             assert_eq!((at_line, at_column), (*line, *column), "{shown}");
@@ -532,10 +528,9 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_that_are_filled_may_stand_bare() {
-        let fill = Fill::from([("cpu".to_owned(), "256".to_owned())]);
+    fn placeholders_may_stand_bare() {
         assert_eq!(
-            parse(r#"{"cpu": {{ cpu }}, "b": [${cpu}, 1]}"#, &fill).unwrap(),
+            parse(r#"{"cpu": {{ cpu }}, "b": [${cpu}, 1]}"#).unwrap(),
             [r#"{cpu:"{{ cpu }}",b:["${cpu}",1]}"#]
         );
     }

@@ -59,6 +59,10 @@ impl Walk<'_> {
             self.not_filled(placeholders(&text).next(), allowed, trail);
             return None;
         }
+        if let Some(allowed) = number_in_words(field.path) {
+            self.not_filled(placeholders(&text).next(), allowed.to_owned(), trail);
+            return None;
+        }
         for placeholder in placeholders(&text) {
             if !is_run_time(placeholder, field.path) {
                 self.sink.keep_placeholder(placeholder);
@@ -164,7 +168,15 @@ impl Walk<'_> {
         if let Some(text) = node.text()
             && let Some(placeholder) = placeholder_at(text)
         {
-            return self.not_filled(Some(placeholder), what.to_owned(), trail);
+            if !matches!(what, "a list" | "an object") {
+                return self.not_filled(Some(placeholder), what.to_owned(), trail);
+            }
+            // `--set` only has texts.
+            let value = placeholder.text.to_owned();
+            let allowed = format!("must be {what}, so render the template first");
+            return self
+                .sink
+                .reject(trail, Message::InvalidValue { value, allowed });
         }
         let value = match &node.value {
             Value::String(text) | Value::Number(text) | Value::Bool(text) => text.to_string(),
@@ -173,6 +185,17 @@ impl Walk<'_> {
         let allowed = format!("must be {what}");
         self.sink
             .reject(trail, Message::InvalidValue { value, allowed });
+    }
+}
+
+/// What a text has to be that is read as numbers, though it is a string: it is not free text.
+fn number_in_words(path: &str) -> Option<&'static str> {
+    match path {
+        "cpu" | "overrides.cpu" => Some("a number of CPU units or vCPUs"),
+        "memory" | "overrides.memory" => Some("a number of MiB or GB"),
+        "containerDefinitions[].user" => Some("a numeric uid[:gid]"),
+        "containerDefinitions[].resourceRequirements[].value" => Some("a number"),
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     catalog::Texts,
     document::Document,
     entry::{Entry, follow},
+    home::Home,
     kind::Kind,
     link::{Choice, Plan, Role},
     placeholder::Fill,
@@ -228,11 +229,11 @@ impl<'c> Loader<'c> {
             fill: self.fill,
             root,
         };
-        let tree = self.texts.tree(entry, self.fill)?;
+        let tree = self.texts.tree(entry)?;
         let node = match &tree {
             Some(tree) => follow(tree, &entry.steps).cloned(),
             None if entry.steps.is_empty() => {
-                let parsed = parse_one(source.name(), source.slice(entry.slice), self.fill);
+                let parsed = parse_one(source.name(), source.slice(entry.slice));
                 parsed.ok().flatten()
             }
             None => None,
@@ -240,8 +241,10 @@ impl<'c> Loader<'c> {
         let Some(node) = node else {
             return Err(changed(source));
         };
+        let home = Home::of(&node, &entry.form);
         let request = request(&reader, node);
-        let mut document = Document::new(source, entry, Arc::clone(self.fill), tree);
+        let mut document = Document::new(source, entry, tree);
+        document.home = home;
         document.annotations = request.annotations;
         self.documents.push(document);
         self.diagnostics.append(request.diagnostics);

@@ -43,6 +43,7 @@ mod deployment;
 mod document;
 mod entry;
 mod envelope;
+mod home;
 mod json;
 mod kind;
 mod leaf;

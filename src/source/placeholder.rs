@@ -1,4 +1,5 @@
-//! Placeholders of template files: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`.
+//! Placeholders of template files: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`,
+//! `<%= name %>`.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -27,6 +28,8 @@ pub(super) enum Style {
     Braces,
     /// `%NAME%`.
     Percent,
+    /// `<%= name %>`.
+    Tag,
     /// `$$$NAME$$$`.
     TripleDollar,
 }
@@ -60,6 +63,7 @@ pub(super) fn placeholder_at(text: &str) -> Option<Placeholder<'_>> {
         [b'{', b'{', ..] => ("{{", "}}", Style::Braces),
         [b'$', b'$', b'$', ..] => ("$$$", "$$$", Style::TripleDollar),
         [b'$', b'{', ..] => ("${", "}", Style::Dollar),
+        [b'<', b'%', b'=', ..] => ("<%=", "%>", Style::Tag),
         [b'<', ..] => ("<", ">", Style::Angle),
         [b'%', ..] => ("%", "%", Style::Percent),
         _ => return None,
@@ -72,6 +76,7 @@ pub(super) fn placeholder_at(text: &str) -> Option<Placeholder<'_>> {
         Style::Braces => brace_name(inner)?,
         // An angle bracket is also a comparison, a redirection or a tag, and per cent signs stand alone.
         Style::Angle => words(inner).then_some(inner)?,
+        Style::Tag => Some(inner.trim()).filter(|name| !name.is_empty())?,
         Style::Percent | Style::TripleDollar => identifier(inner).then_some(inner)?,
         // `${NAME:-default}` is what a shell makes of it, not a template.
         Style::Dollar => dotted(inner).then_some(inner)?,
@@ -86,9 +91,15 @@ fn brace_name(inner: &str) -> Option<&str> {
         return None;
     }
     let inner = inner.trim_matches('-').trim();
+    // What follows a pipe is done to the value.
+    let inner = inner.split('|').next().unwrap_or(inner).trim();
     let argument = inner
-        .split_once(['`', '"', '\''])
-        .and_then(|(_, rest)| rest.split(['`', '"', '\'']).next())
+        .find(['`', '"', '\''])
+        .and_then(|at| {
+            let mut quoted = inner.get(at..)?.chars();
+            let quote = quoted.next()?;
+            quoted.as_str().split(quote).next()
+        })
         .filter(|argument| !argument.is_empty());
     let mut words = inner.split_whitespace();
     let name = match (argument, words.next(), words.next(), words.next()) {
@@ -163,6 +174,14 @@ mod tests {
                 &["FOO", "TAG"],
             ),
             ("{{ ext Storage }}", &["Storage"]),
+            ("{{ cpu | default(\"256\") }}", &["cpu"]),
+            (
+                "{{ tfstate `aws_ecr_repository.all['app'].url` }}",
+                &["aws_ecr_repository.all['app'].url"],
+            ),
+            ("<%= cpu %>", &["cpu"]),
+            ("<%= ENV['TAG'] %>", &["ENV['TAG']"]),
+            ("<% if a %>", &[]),
             ("%CPU%", &["CPU"]),
             ("$$$TEST_REGION$$$", &["TEST_REGION"]),
             ("a < b > c", &[]),

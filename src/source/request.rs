@@ -8,7 +8,7 @@ use super::{
     de::from_node,
     deployment::lift_primary_deployment,
     entry::Entry,
-    envelope::{annotations_of, has_text, set},
+    envelope::{annotations_of, drop_system_tags, has_text, set},
     kind::{Envelope, Spelling},
     placeholder::Fill,
     sink::{Sink, Trail},
@@ -48,6 +48,7 @@ impl Reader<'_> {
     pub(super) fn task_definition(&self, document: Node<'_>) -> Request<ecs::TaskDefinition> {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
+        drop_system_tags(&mut body, &self.root, &mut sink);
         if let Some(name) = &self.entry.name
             && matches!(body.value, Value::Object(_))
             && !has_text(&body, "family", self.entry.form.spelling)
@@ -76,6 +77,7 @@ impl Reader<'_> {
     ) -> (Request<ecs::Service>, crd::ServiceExtensions) {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
+        drop_system_tags(&mut body, &self.root, &mut sink);
         let mut extensions = crd::ServiceExtensions::default();
         if self.entry.form.envelope == Envelope::Resource {
             extensions.auto_scaling = body

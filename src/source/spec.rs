@@ -66,7 +66,7 @@ fn read<T: Default, E>(
         root: FieldPath::root(kind.subject()),
     };
     let text = format!("{{\"spec\":{spec}}}");
-    let parsed = parse_one("spec.json", &text, &fill).ok().flatten();
+    let parsed = parse_one("spec.json", &text).ok().flatten();
     // The text is made of a tree, so it can be read; if it could not, all members would be missing.
     let node = parsed.unwrap_or_else(|| Node {
         value: Value::Null,

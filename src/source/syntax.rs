@@ -2,24 +2,23 @@
 
 use super::{
     json::JsonDocuments,
-    placeholder::Fill,
     tree::{Node, Parsed, SyntaxError},
     yaml::YamlDocuments,
 };
 
 /// The documents of a text.
-pub(super) enum Documents<'a, 'f> {
-    Json(Box<JsonDocuments<'a, 'f>>),
-    Yaml(Box<YamlDocuments<'a, 'f>>),
+pub(super) enum Documents<'a> {
+    Json(Box<JsonDocuments<'a>>),
+    Yaml(Box<YamlDocuments<'a>>),
 }
 
-impl<'a, 'f> Documents<'a, 'f> {
+impl<'a> Documents<'a> {
     /// The documents of a text that is YAML by the name of its file, or by its first character if that says nothing.
-    pub(super) fn new(name: &str, text: &'a str, fill: &'f Fill) -> Self {
+    pub(super) fn new(name: &str, text: &'a str) -> Self {
         if is_yaml(name, text) {
-            Self::Yaml(Box::new(YamlDocuments::new(text, fill)))
+            Self::Yaml(Box::new(YamlDocuments::new(text)))
         } else {
-            Self::Json(Box::new(JsonDocuments::new(text, fill)))
+            Self::Json(Box::new(JsonDocuments::new(text)))
         }
     }
 
@@ -37,12 +36,8 @@ impl<'a, 'f> Documents<'a, 'f> {
 }
 
 /// The first document of a text.
-pub(super) fn parse_one<'a>(
-    name: &str,
-    text: &'a str,
-    fill: &Fill,
-) -> Result<Option<Node<'a>>, SyntaxError> {
-    let parsed = Documents::new(name, text, fill).next_document()?;
+pub(super) fn parse_one<'a>(name: &str, text: &'a str) -> Result<Option<Node<'a>>, SyntaxError> {
+    let parsed = Documents::new(name, text).next_document()?;
     Ok(parsed.map(|parsed| parsed.root))
 }
 

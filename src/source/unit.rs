@@ -96,7 +96,8 @@ impl Unit {
     }
 
     /// The settings of this unit: `settings`, with those that the annotations of its documents give instead. The
-    /// service or task goes before its task definition.
+    /// service or task goes before its task definition. An account and a region that nothing gives are those of the
+    /// ARNs that AWS answered with.
     #[must_use]
     pub fn settings<'s>(
         &self,
@@ -112,6 +113,15 @@ impl Unit {
                 let own = settings.into_owned();
                 settings = Cow::Owned(own.with_annotations(&document.annotations, &path, sink));
             }
+        }
+        let home = self
+            .documents
+            .iter()
+            .find_map(|document| document.home.as_ref());
+        if let Some(home) = home
+            && home.adds_to(&settings)
+        {
+            home.complete(settings.to_mut());
         }
         settings
     }
@@ -182,7 +192,10 @@ impl Unit {
 #[cfg(test)]
 mod tests {
     use super::super::testing::units;
-    use crate::diagnostic::{FieldPath, Subject};
+    use crate::{
+        diagnostic::{Diagnostics, FieldPath, Subject},
+        settings::Settings,
+    };
 
     /// The text at a path of the first unit, and whether the field itself stands there.
     fn at(files: &[(&str, &str)], path: &FieldPath) -> (String, String, bool) {
@@ -286,5 +299,47 @@ mod tests {
             (document.source().name(), inner.to_string()),
             ("p.json", "PolicyName".to_owned())
         );
+    }
+
+    #[test]
+    fn what_aws_answered_tells_region_and_account() {
+        let arn = "arn:aws-cn:ecs:cn-north-1:123456789012:task-definition/web:3";
+        let known = |text: &str, settings: &Settings| {
+            let (units, _) = units(&[("a.json", text)], &[]);
+            let settings = units[0].settings(settings, &mut Diagnostics::new());
+            (
+                settings.aws_region.clone(),
+                settings.aws_account_id.clone(),
+                settings.aws_partition.clone(),
+            )
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let container = r#""containerDefinitions": [{"name": "web", "image": "nginx"}]"#;
+        let described = format!(
+            r#"{{"taskDefinition": {{"taskDefinitionArn": "{arn}", "family": "web", {container}}}}}"#
+        );
+        let none = Settings::default();
+        let expected = (
+            some("cn-north-1"),
+            some("123456789012"),
+            "aws-cn".to_owned(),
+        );
+        assert_eq!(known(&described, &none), expected);
+        let given = Settings {
+            aws_region: some("eu-west-1"),
+            ..Settings::default()
+        };
+        assert_eq!(known(&described, &given).0, some("eu-west-1"));
+        for unclear in [
+            "arn:aws:ecs:${REGION}:123456789012:task-definition/web:3",
+            "web:3",
+        ] {
+            let text = described.replace(arn, unclear);
+            assert_eq!(
+                known(&text, &none),
+                (None, None, "aws".to_owned()),
+                "{unclear}"
+            );
+        }
     }
 }

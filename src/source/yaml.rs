@@ -10,7 +10,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 use super::{
     json::twice,
     offsets::Offsets,
-    placeholder::{Fill, placeholder_at, placeholders},
+    placeholder::{placeholder_at, placeholders},
     text::Span,
     tree::{DEPTH_LIMIT, Member, Node, Parsed, Size, SyntaxError, Value, duplicate_key},
 };
@@ -28,9 +28,8 @@ const ANCHOR_LIMIT: Size = Size {
 };
 
 /// The documents of a YAML text, separated by `---`. Empty ones are left out.
-pub(super) struct YamlDocuments<'a, 'f> {
+pub(super) struct YamlDocuments<'a> {
     text: &'a str,
-    fill: &'f Fill,
     parser: Parser<'a, StrInput<'a>>,
     offsets: Offsets<'a>,
     /// Where the last document ended.
@@ -41,11 +40,10 @@ pub(super) struct YamlDocuments<'a, 'f> {
     aliased: Size,
 }
 
-impl<'a, 'f> YamlDocuments<'a, 'f> {
-    pub(super) fn new(text: &'a str, fill: &'f Fill) -> Self {
+impl<'a> YamlDocuments<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
-            fill,
             parser: Parser::new_from_str(text),
             offsets: Offsets::new(text),
             end: 0,
@@ -169,7 +167,8 @@ impl<'a, 'f> YamlDocuments<'a, 'f> {
         Ok(node.clone())
     }
 
-    /// `{{ name }}` without quotes reads as a mapping that has a mapping for its key; what was meant is a placeholder.
+    /// `{{ name }}` without quotes reads as a mapping that has a mapping for its key; what was meant is a placeholder, which is judged where it
+    /// stands.
     fn bare_placeholder(&mut self, span: Span) -> Result<Option<Node<'a>>, SyntaxError> {
         let Some(found) = self
             .text
@@ -180,13 +179,6 @@ impl<'a, 'f> YamlDocuments<'a, 'f> {
             return Ok(None);
         };
         let span = Span::new(span.start, span.start + found.text.len());
-        if !self.fill.contains_key(found.name) {
-            let message = format!(
-                "{} stands outside quotes: put it in quotes or fill it with --set {}=VALUE",
-                found.text, found.name
-            );
-            return Err(SyntaxError::new(span, message));
-        }
         let mut open = 1_usize;
         while open > 0 {
             match self.expect()?.0 {
@@ -399,17 +391,14 @@ mod tests {
         *,
     };
 
-    fn parse(text: &str, fill: &Fill) -> Result<Vec<String>, (String, usize, usize)> {
-        let mut documents = YamlDocuments::new(text, fill);
+    fn parse(text: &str) -> Result<Vec<String>, (String, usize, usize)> {
+        let mut documents = YamlDocuments::new(text);
         let mut found = Vec::new();
         loop {
             match documents.next_document() {
                 Ok(Some(parsed)) => {
                     let slice = text.get(parsed.slice.range()).unwrap();
-                    let again = YamlDocuments::new(slice, fill)
-                        .next_document()
-                        .unwrap()
-                        .unwrap();
+                    let again = YamlDocuments::new(slice).next_document().unwrap().unwrap();
                     assert_eq!(print(&again.root), print(&parsed.root), "{slice}");
                     found.push(print(&parsed.root));
                 }
@@ -425,7 +414,6 @@ mod tests {
 
     #[test]
     fn reads_documents_by_the_core_schema() {
-        let fill = Fill::new();
         let table: &[(&str, &[&str])] = &[
             ("a: 1\nb: [x, 'y', \"z\"]\n", &[r#"{a:1,b:["x","y","z"]}"#]),
             (
@@ -454,7 +442,7 @@ mod tests {
             ("# only a comment\n", &[]),
         ];
         for (text, expected) in table {
-            assert_eq!(parse(text, &fill).unwrap(), *expected, "{text}");
+            assert_eq!(parse(text).unwrap(), *expected, "{text}");
         }
     }
 
@@ -462,7 +450,7 @@ mod tests {
     fn many_keys_are_merged_without_comparing_all_of_them() {
         let keys: String = (0..40_000).map(|key| format!("k{key}: 1, ")).collect();
         let started = std::time::Instant::now();
-        let found = parse(&format!("<<: {{{keys}}}\nk7: 2\n"), &Fill::new()).unwrap();
+        let found = parse(&format!("<<: {{{keys}}}\nk7: 2\n")).unwrap();
         assert!(started.elapsed().as_secs() < 10);
         assert!(found[0].starts_with("{k7:2,k0:1,") && found[0].ends_with(",k39999:1}"));
     }
@@ -470,8 +458,7 @@ mod tests {
     #[test]
     fn spans_are_bytes() {
         let text = "ä: ü\nlist:\n  - näme: 'x'\n    b: 1\nz: end\n";
-        let fill = Fill::new();
-        let root = YamlDocuments::new(text, &fill)
+        let root = YamlDocuments::new(text)
             .next_document()
             .unwrap()
             .unwrap()
@@ -514,12 +501,6 @@ mod tests {
                 231,
             ),
             (&deep, "nested deeper than 64 levels", 1, 129),
-            (
-                "cpu: {{cpu}}\n",
-                "{{cpu}} stands outside quotes: put it in quotes or fill it with --set cpu=VALUE",
-                1,
-                6,
-            ),
             ("cpu: %CPU%\n", "%CPU% has to stand in quotes", 1, 6),
             (
                 "a: 1\n<<: 5\n",
@@ -535,7 +516,7 @@ mod tests {
             ),
         ];
         for (text, message, line, column) in table {
-            let (found, at_line, at_column) = parse(text, &Fill::new()).unwrap_err();
+            let (found, at_line, at_column) = parse(text).unwrap_err();
             let shown = text.get(..40).unwrap_or(text);
             assert_eq!(found, *message, "{shown}");
             assert_eq!((at_line, at_column), (*line, *column), "{shown}");
@@ -543,10 +524,9 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_that_are_filled_may_stand_bare() {
-        let fill = Fill::from([("cpu".to_owned(), "256".to_owned())]);
+    fn placeholders_may_stand_bare() {
         assert_eq!(
-            parse("cpu: {{cpu}}\nb: 1\n", &fill).unwrap(),
+            parse("cpu: {{cpu}}\nb: 1\n").unwrap(),
             [r#"{cpu:"{{cpu}}",b:1}"#]
         );
     }

@@ -74,6 +74,21 @@ pub(super) fn has_placeholder(text: &str) -> bool {
     paired('<', '>') || paired('{', '}') || paired('%', '%') || text.contains("$$$")
 }
 
+/// Whether `text` is a placeholder and nothing else.
+pub(super) fn is_one_placeholder(text: &str) -> bool {
+    let brackets = [
+        ("${", "}"),
+        ("{{", "}}"),
+        ("<", ">"),
+        ("$$$", "$$$"),
+        ("%", "%"),
+    ];
+    brackets.iter().any(|(open, close)| {
+        let inner = text.strip_prefix(open).and_then(|t| t.strip_suffix(close));
+        inner.is_some_and(|inner| !inner.is_empty() && !inner.contains(open))
+    })
+}
+
 /// What `taskDefinition` names: a family, and a revision if it is pinned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskDefinitionReference<'a> {

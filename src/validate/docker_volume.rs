@@ -74,7 +74,8 @@ fn read_options(options: &BTreeMap<String, String>) -> Result<Option<VolumeSourc
     let mount_options = option("o").split(',').filter(|option| !option.is_empty());
     match option("type") {
         "nfs" | "nfs4" => nfs(mount_options, option("device")).map(Some),
-        "tmpfs" => tmpfs(mount_options).map(Some),
+        "tmpfs" => Ok(Some(tmpfs(mount_options))),
+        "none" | "" => bind(mount_options, option("device")).map(Some),
         other => Err(format!("type={other}")),
     }
 }
@@ -82,17 +83,14 @@ fn read_options(options: &BTreeMap<String, String>) -> Result<Option<VolumeSourc
 fn nfs<'a>(options: impl Iterator<Item = &'a str>, device: &str) -> Result<VolumeSource, String> {
     let mut server = None;
     let mut read_only = false;
-    let mut unknown = Vec::new();
+    let mut other_options = Vec::new();
     for option in options {
         match option.split_once('=') {
             Some(("addr", address)) if !address.is_empty() => server = Some(address),
             None if option == "ro" => read_only = true,
             None if option == "rw" => read_only = false,
-            _ => unknown.push(option),
+            _ => other_options.push(option.to_owned()),
         }
-    }
-    if !unknown.is_empty() {
-        return Err(format!("o={}", unknown.join(",")));
     }
     let server = server.ok_or("o without addr")?;
     let path = device
@@ -105,23 +103,42 @@ fn nfs<'a>(options: impl Iterator<Item = &'a str>, device: &str) -> Result<Volum
         server: server.to_owned(),
         path: path.to_owned(),
         read_only,
+        other_options,
     })
 }
 
-fn tmpfs<'a>(options: impl Iterator<Item = &'a str>) -> Result<VolumeSource, String> {
+/// A directory of the node under another name.
+fn bind<'a>(options: impl Iterator<Item = &'a str>, device: &str) -> Result<VolumeSource, String> {
+    let (bind, other): (Vec<_>, Vec<_>) = options
+        .filter(|option| *option != "rw")
+        .partition(|option| matches!(*option, "bind" | "rbind"));
+    if bind.is_empty() {
+        return Err("type other than nfs and tmpfs without o=bind".to_owned());
+    }
+    if !other.is_empty() {
+        return Err(format!("o={}", other.join(",")));
+    }
+    if !device.starts_with('/') || device.split('/').any(|part| part == "..") {
+        return Err(format!("device={device}"));
+    }
+    Ok(VolumeSource::HostPath {
+        path: device.to_owned(),
+    })
+}
+
+fn tmpfs<'a>(options: impl Iterator<Item = &'a str>) -> VolumeSource {
     let mut size = None;
-    let mut unknown = Vec::new();
+    let mut other_options = Vec::new();
     for option in options {
         match option.split_once('=') {
             Some(("size", text)) if bytes(text).is_some() => size = bytes(text),
             None if option == "rw" => {}
-            _ => unknown.push(option),
+            _ => other_options.push(option.to_owned()),
         }
     }
-    if unknown.is_empty() {
-        Ok(VolumeSource::Memory { size })
-    } else {
-        Err(format!("o={}", unknown.join(",")))
+    VolumeSource::Memory {
+        size,
+        other_options,
     }
 }
 
@@ -147,14 +164,26 @@ mod tests {
 
     #[test]
     fn options_of_the_local_driver_are_mounts() {
-        let nfs = |server: &str, path: &str, read_only| {
+        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        let nfs = |server: &str, path: &str, read_only, other: &[&str]| {
             Ok(Some(VolumeSource::Nfs {
                 server: server.to_owned(),
                 path: path.to_owned(),
                 read_only,
+                other_options: texts(other),
             }))
         };
-        let memory = |size| Ok(Some(VolumeSource::Memory { size }));
+        let memory = |size, other: &[&str]| {
+            Ok(Some(VolumeSource::Memory {
+                size,
+                other_options: texts(other),
+            }))
+        };
+        let bind = |path: &str| {
+            Ok(Some(VolumeSource::HostPath {
+                path: path.to_owned(),
+            }))
+        };
         let unsupported = |keys: &str| Err(keys.to_owned());
         let table: &[(&[(&str, &str)], _)] = &[
             (&[], Ok(None)),
@@ -164,7 +193,7 @@ mod tests {
                     ("o", "addr=10.0.0.5,rw"),
                     ("device", ":/data"),
                 ],
-                nfs("10.0.0.5", "/data", false),
+                nfs("10.0.0.5", "/data", false, &[]),
             ),
             (
                 &[
@@ -172,17 +201,20 @@ mod tests {
                     ("o", "addr=files,ro"),
                     ("device", "files:/"),
                 ],
-                nfs("files", "/", true),
+                nfs("files", "/", true, &[]),
             ),
-            (&[("type", "tmpfs"), ("device", "tmpfs")], memory(None)),
+            (&[("type", "tmpfs"), ("device", "tmpfs")], memory(None, &[])),
             (
                 &[("type", "tmpfs"), ("o", "size=64m")],
-                memory(Some(64 << 20)),
+                memory(Some(64 << 20), &[]),
             ),
-            (&[("type", "tmpfs"), ("o", "size=1000")], memory(Some(1000))),
+            (
+                &[("type", "tmpfs"), ("o", "size=1000")],
+                memory(Some(1000), &[]),
+            ),
             (
                 &[("type", "tmpfs"), ("o", "size=50%,uid=1000")],
-                unsupported("o=size=50%,uid=1000"),
+                memory(None, &["size=50%", "uid=1000"]),
             ),
             (
                 &[
@@ -190,7 +222,7 @@ mod tests {
                     ("o", "addr=h,nfsvers=4.1,hard"),
                     ("device", ":/"),
                 ],
-                unsupported("o=nfsvers=4.1,hard"),
+                nfs("h", "/", false, &["nfsvers=4.1", "hard"]),
             ),
             (
                 &[("type", "nfs"), ("o", "rw"), ("device", ":/")],
@@ -201,8 +233,25 @@ mod tests {
                 unsupported("device=data"),
             ),
             (
-                &[("type", "none"), ("o", "bind"), ("device", "/data")],
-                unsupported("type=none"),
+                &[("type", "none"), ("o", "bind,rw"), ("device", "/data")],
+                bind("/data"),
+            ),
+            (&[("o", "bind"), ("device", "/data")], bind("/data")),
+            (
+                &[("type", "none"), ("o", "bind,ro"), ("device", "/data")],
+                unsupported("o=ro"),
+            ),
+            (
+                &[("o", "bind"), ("device", "/data/../etc")],
+                unsupported("device=/data/../etc"),
+            ),
+            (
+                &[("device", "/dev/xvdf")],
+                unsupported("type other than nfs and tmpfs without o=bind"),
+            ),
+            (
+                &[("type", "ext4"), ("device", "/dev/xvdf")],
+                unsupported("type=ext4"),
             ),
             (&[("size", "1"), ("iops", "2")], unsupported("iops, size")),
         ];

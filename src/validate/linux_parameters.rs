@@ -52,7 +52,7 @@ const CAPABILITIES: [&str; 38] = [
 ];
 const SHARED_MEMORY: &str = "/dev/shm";
 
-/// `linuxParameters` of a container. Devices are rejected wherever they stand.
+/// `linuxParameters` of a container, but for its devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinuxParameters {
     /// Capabilities that are added.
@@ -98,6 +98,7 @@ pub(crate) fn validate_linux_parameters(
     };
     let ecs::LinuxParameters {
         capabilities,
+        // A resource that the container asks for.
         devices: _,
         init_process_enabled,
         shared_memory_size,

@@ -20,8 +20,8 @@ pub struct Platform {
 pub enum OperatingSystem {
     /// Any Linux.
     Linux,
-    /// A Windows Server with this build.
-    Windows(WindowsBuild),
+    /// A Windows Server with this build; any of them where only the containers show that they are for Windows.
+    Windows(Option<WindowsBuild>),
 }
 
 /// The Windows Server builds that Kubernetes nodes can run.
@@ -88,6 +88,7 @@ pub(crate) fn validate_platform(
 ) -> Platform {
     let raw = scope.request.runtime_platform.clone().unwrap_or_default();
     let os = match raw.operating_system_family {
+        None if scope.windows => Some(OperatingSystem::Windows(None)),
         None => scope.fargate.then_some(OperatingSystem::Linux),
         Some(family) if scope.windows => {
             let path = root.field("runtimePlatform").field("operatingSystemFamily");
@@ -116,16 +117,47 @@ fn windows(
         let value = family;
         sink.report(path.clone(), Message::WindowsVersionUnsupported { value });
     }
-    build.map(OperatingSystem::Windows)
+    build.map(|build| OperatingSystem::Windows(Some(build)))
 }
 
-/// Whether the task definition asks for Windows.
-pub(crate) fn is_windows(request: &ecs::TaskDefinition) -> bool {
-    request
-        .runtime_platform
-        .as_ref()
-        .and_then(|platform| platform.operating_system_family.as_deref())
-        .is_some_and(|family| family.starts_with("WINDOWS"))
+/// Whether the task definition is for Windows. On EC2 it need not say so: there, what only Windows can run shows it.
+pub(crate) fn is_windows(request: &ecs::TaskDefinition, fargate: bool) -> bool {
+    let platform = request.runtime_platform.as_ref();
+    match platform.and_then(|platform| platform.operating_system_family.as_deref()) {
+        Some(family) => family.starts_with("WINDOWS"),
+        None => !fargate && only_on_windows(request),
+    }
+}
+
+/// Whether an image or a path is one that only Windows has. What has parameters of Linux has a wrong path instead.
+fn only_on_windows(request: &ecs::TaskDefinition) -> bool {
+    let containers = &request.container_definitions;
+    let image = |container: &ecs::ContainerDefinition| {
+        let image = container.image.as_deref().unwrap_or_default();
+        image.starts_with("mcr.microsoft.com/windows/")
+    };
+    let mounts = containers
+        .iter()
+        .flat_map(|container| &container.mount_points);
+    let hosts = request
+        .volumes
+        .iter()
+        .filter_map(|volume| volume.host.as_ref());
+    let mut paths = mounts
+        .filter_map(|mount| mount.container_path.as_deref())
+        .chain(hosts.filter_map(|host| host.source_path.as_deref()))
+        .chain(
+            containers
+                .iter()
+                .filter_map(|c| c.working_directory.as_deref()),
+        );
+    containers.iter().all(|c| c.linux_parameters.is_none())
+        && (containers.iter().any(image) || paths.any(has_drive))
+}
+
+/// Whether a path begins with a drive: `C:\` or `C:/`.
+fn has_drive(path: &str) -> bool {
+    matches!(path.as_bytes(), [drive, b':', b'/' | b'\\', ..] if drive.is_ascii_alphabetic())
 }
 
 /// Validates `pidMode`.

@@ -1,6 +1,6 @@
 //! CPU, memory and GPUs of containers and of the task.
 
-use super::Scope;
+use super::{Scope, device::validate_devices};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
@@ -34,6 +34,8 @@ pub struct ContainerResources {
     pub memory_reservation_mib: Option<i64>,
     /// Whole GPUs.
     pub gpus: Option<i64>,
+    /// AWS Neuron devices.
+    pub neurons: Option<i64>,
 }
 
 /// The memory in MiB that Fargate has for a number of CPU units.
@@ -337,6 +339,7 @@ pub(crate) fn validate_container_resources(
         memory_mib: raw.memory,
         memory_reservation_mib: reservation,
         gpus: gpus(&raw.resource_requirements, scope, path, sink),
+        neurons: validate_devices(raw, scope, path, sink),
     }
 }
 

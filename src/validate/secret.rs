@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     Scope,
-    arn::{has_placeholder, split_colon},
+    arn::{has_placeholder, is_one_placeholder, split_colon},
+    region::{Region, default_region},
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Reason},
@@ -28,6 +29,8 @@ pub struct SecretReference {
     pub service: SecretService,
     /// The AWS region of that service.
     pub region: String,
+    /// Whether the region is what the rest of the task definition names, because a name alone has none.
+    pub region_assumed: bool,
     /// The key in the store: an ARN, or the name of a parameter.
     pub key: String,
     /// The JSON key inside the secret, as ECS has it; the whole secret if absent.
@@ -61,6 +64,8 @@ pub struct PullSecret {
     pub credentials_parameter: String,
     /// The AWS region of the secret.
     pub region: String,
+    /// Whether the region is what the rest of the task definition names, because a name alone has none.
+    pub region_assumed: bool,
     /// The registry of the image, as Docker's configuration names it.
     pub registry: String,
 }
@@ -114,7 +119,7 @@ pub(super) fn validate_secret(
     let (parsed, region) = match ParsedReference::parse(value_from) {
         Ok(parsed) => {
             let region = match parsed.region {
-                Some(region) => region.to_owned(),
+                Some(region) => Region::named(region),
                 None => default_region(scope, &path, sink)?,
             };
             (parsed, region)
@@ -135,7 +140,8 @@ pub(super) fn validate_secret(
         name: name.to_owned(),
         reference: SecretReference {
             service,
-            region,
+            region: region.name,
+            region_assumed: region.assumed,
             key: key.to_owned(),
             json_key: json_key.map(str::to_owned),
             version,
@@ -171,6 +177,7 @@ pub(crate) fn validate_pull_secret(
         }
         // A bare name is the name of a secret here, not of a parameter.
         Ok(parsed) if parsed.region.is_none() && parsed.json_key.is_none() => None,
+        Err(ReferenceError::Placeholder) => None,
         Ok(_) | Err(_) => {
             let value = parameter.to_owned();
             let allowed = "the ARN or the name of a secret in Secrets Manager is needed".to_owned();
@@ -179,12 +186,13 @@ pub(crate) fn validate_pull_secret(
         }
     };
     let region = match region {
-        Some(region) => region,
+        Some(region) => Region::named(&region),
         None => default_region(scope, &path, sink)?,
     };
     Some(PullSecret {
         credentials_parameter: parameter.to_owned(),
-        region,
+        region: region.name,
+        region_assumed: region.assumed,
         registry: registry(raw.image.as_deref().unwrap_or_default()).to_owned(),
     })
 }
@@ -227,16 +235,8 @@ fn require_external_secrets(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diag
     }
 }
 
-/// The region of the settings; without one, what names no region cannot be found.
-fn default_region(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) -> Option<String> {
-    let region = scope.settings.aws_region.clone();
-    if region.is_none() {
-        report_once(path, Message::RegionRequired, sink);
-    }
-    region
-}
-
-fn report_once(path: &FieldPath, message: Message, sink: &mut Diagnostics) {
+/// Reports what every further place would say too.
+pub(super) fn report_once(path: &FieldPath, message: Message, sink: &mut Diagnostics) {
     let reason: Reason = message.reason();
     if !sink.iter().any(|finding| finding.reason() == reason) {
         sink.report(path.clone(), message);
@@ -258,10 +258,10 @@ fn registry(image: &str) -> &str {
 
 /// A `valueFrom` in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct ParsedReference<'a> {
+pub(super) struct ParsedReference<'a> {
     service: SecretService,
     /// `None` for a bare name.
-    region: Option<&'a str>,
+    pub(super) region: Option<&'a str>,
     key: &'a str,
     json_key: Option<&'a str>,
     version: Option<SecretVersion>,
@@ -269,8 +269,10 @@ struct ParsedReference<'a> {
 
 /// Why a `valueFrom` cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ReferenceError {
+pub(super) enum ReferenceError {
     Unknown,
+    /// A placeholder alone: either service could keep what will stand there.
+    Placeholder,
     StageAndId,
 }
 
@@ -280,6 +282,9 @@ impl ReferenceError {
             Self::Unknown => Message::InvalidSecretReference {
                 value: value.to_owned(),
             },
+            Self::Placeholder => Message::SecretReferenceUnclear {
+                value: value.to_owned(),
+            },
             Self::StageAndId => Message::SecretVersionConflict,
         }
     }
@@ -287,11 +292,17 @@ impl ReferenceError {
 
 impl<'a> ParsedReference<'a> {
     /// Reads the ARN of a secret with its optional JSON key, stage and version id, the ARN of a parameter, or the
-    /// bare name of a parameter
+    /// bare name of a parameter. What Terraform calls the resource of a placeholder tells which of them it is
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>).
-    fn parse(text: &'a str) -> Result<Self, ReferenceError> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, ReferenceError> {
         let parts = split_colons(text);
         match parts.as_slice() {
+            [name] if is_one_placeholder(name) && !name.contains("aws_ssm_parameter.") => {
+                if name.contains("aws_secretsmanager_secret.") {
+                    return Self::secret(text, None, &[]);
+                }
+                Err(ReferenceError::Placeholder)
+            }
             [name] if is_parameter_name(name) => Ok(Self {
                 service: SecretService::ParameterStore,
                 region: None,
@@ -453,7 +464,18 @@ mod tests {
             ),
             ("/prod/db".to_owned(), parameter(None, "/prod/db")),
             ("dbname".to_owned(), parameter(None, "dbname")),
-            ("${DB:name}".to_owned(), parameter(None, "${DB:name}")),
+            ("${DB:name}".to_owned(), Err(ReferenceError::Placeholder)),
+            ("<secret arn>".to_owned(), Err(ReferenceError::Placeholder)),
+            ("$$$DB$$$".to_owned(), Err(ReferenceError::Placeholder)),
+            ("${env}-db".to_owned(), parameter(None, "${env}-db")),
+            (
+                "${env}/${name}".to_owned(),
+                parameter(None, "${env}/${name}"),
+            ),
+            (
+                "${aws_ssm_parameter.db.arn}".to_owned(),
+                parameter(None, "${aws_ssm_parameter.db.arn}"),
+            ),
             (
                 format!("{SECRET}:password:AWSPREVIOUS:{id}"),
                 Err(ReferenceError::StageAndId),
@@ -512,6 +534,10 @@ mod tests {
             "{{ tfstate `aws_secretsmanager_secret.json.arn` }}"
         );
         assert_eq!(parsed.json_key, Some("key"));
+        let alone = "${aws_secretsmanager_secret.json.arn}";
+        let parsed = ParsedReference::parse(alone).expect("a reference");
+        assert_eq!(parsed.service, SecretService::SecretsManager);
+        assert_eq!((parsed.region, parsed.key), (None, alone));
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::{
     AutoScaling, Capacity, Deployment, EbsVolume, Expose, LoadBalancer, NetworkConfiguration,
     Placement, ServiceConnect, ServiceRegistry, TaskDefinition, TaskDefinitionInput,
-    TaskDefinitionReference, VolumeConfigurations, clamp, validate_capacity, validate_deployment,
-    validate_ebs_volumes, validate_expose, validate_load_balancers, validate_network_configuration,
-    validate_placement, validate_scaling, validate_service_connect, validate_service_registries,
-    validate_task_definition,
+    TaskDefinitionReference, VolumeConfigurations, arn::has_placeholder, clamp, validate_capacity,
+    validate_deployment, validate_ebs_volumes, validate_expose, validate_load_balancers,
+    validate_network_configuration, validate_placement, validate_scaling, validate_service_connect,
+    validate_service_registries, validate_task_definition,
 };
 use crate::{
     crd,
@@ -275,6 +275,8 @@ fn check_request(raw: &ecs::Service, daemon: bool, root: &FieldPath, sink: &mut 
     let at = root.field("taskDefinition");
     match raw.task_definition.as_deref() {
         None => sink.report(at, Message::TaskDefinitionRequired),
+        // What has placeholders was linked by the reader.
+        Some(text) if has_placeholder(text) => {}
         Some(text) if TaskDefinitionReference::parse(text).is_none() => sink.report(
             at,
             Message::InvalidTaskDefinitionReference {
@@ -386,6 +388,7 @@ mod tests {
             "web",
             "web:7",
             "arn:aws:ecs:us-east-1:123456789012:task-definition/web:7",
+            "{{ .TaskDefinition }}",
         ] {
             let request = json!({"serviceName": "web", "taskDefinition": good, "desiredCount": 1});
             assert_eq!(rejections(&request, &[]), [""; 0], "{good}");
@@ -393,7 +396,6 @@ mod tests {
         for bad in [
             "web:*",
             "web:latest",
-            "{{ .TaskDefinition }}",
             "arn:aws:ecs:us-east-1:123456789012:service/web",
         ] {
             let request = json!({"serviceName": "web", "taskDefinition": bad, "desiredCount": 1});

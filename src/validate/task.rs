@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Capacity, EbsVolume, NetworkConfiguration, Overridden, Placement, TaskDefinition,
     TaskDefinitionInput, TaskDefinitionReference, VolumeConfigurations, apply_overrides,
-    validate_capacity, validate_ebs_volumes, validate_network_configuration, validate_placement,
-    validate_task_definition,
+    arn::has_placeholder, validate_capacity, validate_ebs_volumes, validate_network_configuration,
+    validate_placement, validate_task_definition,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
@@ -149,6 +149,7 @@ fn overridden_definition(
 fn check_request(raw: &ecs::Task, root: &FieldPath, sink: &mut Diagnostics) {
     if let Some(text) = raw.task_definition.as_deref()
         && TaskDefinitionReference::parse(text).is_none()
+        && !has_placeholder(text)
     {
         let value = text.to_owned();
         let message = Message::InvalidTaskDefinitionReference { value };

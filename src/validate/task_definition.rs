@@ -103,7 +103,7 @@ pub(crate) fn validate_task_definition(
         eks_fargate: fargate
             && settings.compute == Compute::EksFargate
             && capacity.takes_a_fargate_profile(),
-        windows: is_windows(request),
+        windows: is_windows(request, fargate),
         network_mode: NetworkMode::in_force(request, fargate),
         configured_volumes,
     };

@@ -28,6 +28,8 @@ pub enum VolumeSource {
     Memory {
         /// The most it can hold, in bytes; half of the node's memory if absent.
         size: Option<u64>,
+        /// Mount options that a volume of a pod cannot have.
+        other_options: Vec<String>,
     },
     /// A file or directory of the node.
     HostPath {
@@ -47,6 +49,8 @@ pub enum VolumeSource {
         path: String,
         /// Whether it is read-only.
         read_only: bool,
+        /// Mount options that a volume of a pod cannot have.
+        other_options: Vec<String>,
     },
     /// A file system that many tasks share.
     FileSystem(FileSystem),

@@ -354,17 +354,10 @@ fn template(node: &Node<'_>) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{json::JsonDocuments, placeholder::Fill},
-        *,
-    };
+    use super::{super::json::JsonDocuments, *};
 
     fn found(text: &str) -> Vec<Found> {
-        let fill = Fill::new();
-        let parsed = JsonDocuments::new(text, &fill)
-            .next_document()
-            .unwrap()
-            .unwrap();
+        let parsed = JsonDocuments::new(text).next_document().unwrap().unwrap();
         find(&parsed.root)
     }
 
@@ -531,6 +524,10 @@ mod tests {
             (
                 r#"{"cluster":"a","taskDefinition":"b"}"#,
                 "this could be a CreateService or a RunTask request",
+            ),
+            (
+                r#"{"name":"web","image":"nginx","memory":128}"#,
+                "this is a container definition alone",
             ),
             (
                 r#"{"name":"x","version":"1","scripts":{}}"#,

@@ -222,6 +222,12 @@ fn not_a_request(node: &Node<'_>) -> Message {
             "give the JSON that Terraform sends: container_definitions alone, or describe-task-definition's output",
         );
     }
+    if has(node, "name") && has(node, "image") {
+        return ambiguous(
+            "this is a container definition alone",
+            "put it into a list, or into containerDefinitions of a task definition",
+        );
+    }
     let names: Vec<&str> = node
         .members()
         .unwrap_or_default()

@@ -267,7 +267,7 @@ mod tests {
             (
                 EC2,
                 r#""tmpfs": [{"containerPath": "/a:b", "size": 1}]"#,
-                "tmpfs[0].containerPath: InvalidMountPath: /a:b contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily",
+                "tmpfs[0].containerPath: InvalidMountPath: /a:b contains ':'; give the path alone; readOnly makes a mount read-only",
             ),
             (
                 EC2,

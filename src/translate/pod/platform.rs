@@ -27,7 +27,14 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         }
         Some(OperatingSystem::Windows(build)) => {
             select("kubernetes.io/os", "windows");
-            select("node.kubernetes.io/windows-build", build.label());
+            if let Some(build) = build {
+                select("node.kubernetes.io/windows-build", build.label());
+            } else {
+                let path = FieldPath::root(Subject::TaskDefinition)
+                    .field("runtimePlatform")
+                    .field("operatingSystemFamily");
+                notes.report(path, Message::WindowsAssumed);
+            }
             let name = "windows".to_owned();
             draft.spec.os = Some(PodOS { name });
         }

@@ -6,7 +6,7 @@ use k8s_openapi::{
     api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::{Draft, Plan, Role};
+use super::{Draft, Plan, Role, container::path};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::Settings,
@@ -25,6 +25,7 @@ struct Amounts {
     memory: Option<i64>,
     memory_limit: Option<i64>,
     gpus: Option<i64>,
+    neurons: Option<i64>,
     storage: Option<i64>,
 }
 
@@ -81,10 +82,20 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         }
         SizeGoes::ToContainers | SizeGoes::Nowhere => {}
     }
+    note_neurons(definition, notes);
     ephemeral_storage(definition, &draft.plan, &mut amounts, notes);
     for (index, amounts) in amounts.iter().enumerate() {
         if let Some(container) = draft.container_mut(index) {
             container.resources = requirements(amounts);
+        }
+    }
+}
+
+fn note_neurons(definition: &TaskDefinition, notes: &mut Diagnostics) {
+    for container in &definition.containers {
+        if container.resources.neurons.is_some() {
+            let path = path(container.index).field("linuxParameters");
+            notes.report(path.field("devices"), Message::NeuronDevicesByCount);
         }
     }
 }
@@ -96,6 +107,7 @@ fn own_amounts(resources: &ContainerResources, windows: bool) -> Amounts {
         memory_mib,
         memory_reservation_mib,
         gpus,
+        neurons,
     } = *resources;
     Amounts {
         cpu: cpu_units,
@@ -103,6 +115,7 @@ fn own_amounts(resources: &ContainerResources, windows: bool) -> Amounts {
         memory: memory_reservation_mib.or(memory_mib),
         memory_limit: memory_mib,
         gpus,
+        neurons,
         storage: None,
     }
 }
@@ -263,6 +276,7 @@ fn requirements(amounts: &Amounts) -> Option<ResourceRequirements> {
         memory,
         memory_limit,
         gpus,
+        neurons,
         storage,
     } = amounts;
     let storage = storage.map(|gib| Quantity(format!("{gib}Gi")));
@@ -272,6 +286,10 @@ fn requirements(amounts: &Amounts) -> Option<ResourceRequirements> {
         ("memory", memory.map(mebibytes)),
     ]);
     let limits = map([
+        (
+            "aws.amazon.com/neuron",
+            neurons.map(|neurons| Quantity(neurons.to_string())),
+        ),
         ("cpu", cpu_limit.clone()),
         ("ephemeral-storage", storage),
         ("memory", memory_limit.map(mebibytes)),

@@ -21,7 +21,33 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         notes.report(first.path.clone(), Message::SecretRefreshDelay { interval });
         external_secret(cx, &entries, draft, notes);
     }
+    note_assumed_region(cx, &entries, notes);
     pull_secrets(cx, draft, notes);
+}
+
+/// Says once which region a name without one was taken to be in.
+fn note_assumed_region(cx: &Context<'_>, entries: &[Entry<'_>], notes: &mut Diagnostics) {
+    let of_variables = entries
+        .iter()
+        .filter(|entry| entry.reference.region_assumed)
+        .map(|entry| (entry.path.clone(), &entry.reference.region));
+    let definitions = FieldPath::root(Subject::TaskDefinition).field("containerDefinitions");
+    let of_registries = cx
+        .task_definition
+        .containers
+        .iter()
+        .filter_map(|container| {
+            let secret = container.pull_secret.as_ref()?;
+            let path = definitions.index(container.index);
+            let path = path
+                .field("repositoryCredentials")
+                .field("credentialsParameter");
+            secret.region_assumed.then_some((path, &secret.region))
+        });
+    if let Some((path, region)) = of_variables.chain(of_registries).next() {
+        let region = region.clone();
+        notes.report(path, Message::RegionAssumed { region });
+    }
 }
 
 /// A variable of a container, its key in the Secret, and where its value comes from.
@@ -149,6 +175,7 @@ fn data_entry(entry: &Entry<'_>, store: Option<&StoreReference>) -> Value {
     let SecretReference {
         service: _,
         region: _,
+        region_assumed: _,
         key,
         json_key,
         version,
@@ -446,7 +473,7 @@ spec:
         assert_eq!(
             scenario.rejections(),
             [
-                "containerDefinitions[2].repositoryCredentials.credentialsParameter: RegionRequired: set awsRegion; pass --aws-region, or give an ARN that names the region"
+                "containerDefinitions[2].repositoryCredentials.credentialsParameter: RegionRequired: its region is not known: set awsRegion; pass --aws-region, or give an ARN that names the region"
             ]
         );
         let outcome = scenario

@@ -66,7 +66,10 @@ fn pod_volume(cx: &Context<'_>, volume: &Volume, draft: &mut Draft) -> Option<Po
     let mut result = PodVolume::default();
     match &volume.source {
         VolumeSource::Empty => result.empty_dir = Some(EmptyDirVolumeSource::default()),
-        VolumeSource::Memory { size } => {
+        VolumeSource::Memory {
+            size,
+            other_options: _,
+        } => {
             result.empty_dir = Some(EmptyDirVolumeSource {
                 medium: Some("Memory".to_owned()),
                 size_limit: size.map(bytes),
@@ -94,6 +97,7 @@ fn pod_volume(cx: &Context<'_>, volume: &Volume, draft: &mut Draft) -> Option<Po
             server,
             path,
             read_only,
+            other_options: _,
         } => {
             result.nfs = Some(NFSVolumeSource {
                 server: server.clone(),
@@ -178,14 +182,10 @@ fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
     let mut seen = BTreeSet::new();
     for volume in volumes {
         match &volume.source {
-            VolumeSource::NodeDirectory { autoprovision: _ } => {
-                let path = path_of(volume).field("dockerVolumeConfiguration");
-                notes.report(path.field("scope"), Message::SharedDockerVolumeIsHostPath);
-            }
             VolumeSource::FileSystem(file_system) if seen.insert(file_system.identity()) => {
                 report_file_system(volume, file_system, notes);
             }
-            _ => {}
+            _ => report_node_volume(volume, notes),
         }
     }
     for container in &cx.task_definition.containers {
@@ -203,6 +203,63 @@ fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
             notes.report(path, Message::VolumesFromImageVolumes { name });
         }
     }
+}
+
+/// Says how a volume of the node differs from Docker's.
+fn report_node_volume(volume: &Volume, notes: &mut Diagnostics) {
+    match &volume.source {
+        VolumeSource::NodeDirectory { autoprovision: _ } => {
+            let path = path_of(volume).field("dockerVolumeConfiguration");
+            notes.report(path.field("scope"), Message::SharedDockerVolumeIsHostPath);
+        }
+        VolumeSource::HostPath { path } if belongs_to_docker(path) => {
+            let path = path.clone();
+            notes.report(
+                path_of(volume).field("host").field("sourcePath"),
+                Message::DockerIsNotOnNodes { path },
+            );
+        }
+        VolumeSource::Memory {
+            size: _,
+            other_options,
+        }
+        | VolumeSource::Nfs {
+            server: _,
+            path: _,
+            read_only: _,
+            other_options,
+        } if !other_options.is_empty() => {
+            let path = path_of(volume).field("dockerVolumeConfiguration");
+            let options = other_options.join(",");
+            notes.report(
+                path.field("driverOpts"),
+                Message::MountOptionsIgnored { options },
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Whether a path of the node is one of Docker's or of the ECS agent's own. Mounting it gives an empty directory.
+fn belongs_to_docker(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    let path = path
+        .strip_prefix("/var")
+        .filter(|rest| rest.starts_with("/run"))
+        .unwrap_or(path);
+    [
+        "/run/docker.sock",
+        "/run/docker",
+        "/var/lib/docker",
+        "/etc/ecs",
+        "/var/lib/ecs",
+        "/var/log/ecs",
+    ]
+    .iter()
+    .any(|known| {
+        path.strip_prefix(known)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 fn report_file_system(volume: &Volume, file_system: &FileSystem, notes: &mut Diagnostics) {
@@ -241,6 +298,27 @@ mod tests {
         }
         for (size, expected) in [(64 << 20, "64Mi"), (1 << 30, "1Gi"), (1000, "1000")] {
             assert_eq!(bytes(size).0, expected);
+        }
+    }
+
+    #[test]
+    fn paths_of_docker_are_known() {
+        for path in [
+            "/var/run/docker.sock",
+            "/run/docker.sock",
+            "/var/lib/docker/containers/",
+            "/var/lib/ecs/data",
+        ] {
+            assert!(belongs_to_docker(path), "{path}");
+        }
+        for path in [
+            "/var/run",
+            "/var/lib/docker2",
+            "/proc",
+            "/",
+            "/run/dockershim",
+        ] {
+            assert!(!belongs_to_docker(path), "{path}");
         }
     }
 
@@ -494,7 +572,7 @@ spec:
                 {"name": "up", "host": {"sourcePath": "/x/../etc"}},
                 {"name": "relative", "host": {"sourcePath": "x"}},
                 {"name": "plugin", "dockerVolumeConfiguration": {"driver": "rexray/ebs"}},
-                {"name": "bound", "dockerVolumeConfiguration": {"driverOpts": {"type": "none", "o": "bind", "device": "/x"}}},
+                {"name": "bound", "dockerVolumeConfiguration": {"driverOpts": {"type": "ext4", "o": "bind", "device": "/x"}}},
                 {"name": "point", "efsVolumeConfiguration": {"fileSystemId": "fs-0", "rootDirectory": "/x", "authorizationConfig": {"accessPointId": "fsap-01234567"}}},
                 {"name": "plain", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "rootDirectory": "/data"}},
                 {"name": "secure", "efsVolumeConfiguration": {"fileSystemId": "fs-01234567", "rootDirectory": "/data/", "transitEncryption": "ENABLED", "authorizationConfig": {"iam": "ENABLED"}}},
@@ -520,8 +598,8 @@ spec:
         let expected = [
             format!("{mounts}[0].sourceVolume: UnknownVolume: volume nope does not exist in the task definition; add it to volumes, or correct the name"),
             format!("{mounts}[1].containerPath: DuplicateMountPath: containerPath /a/ is mounted twice in container web; remove one of the mountPoints"),
-            format!("{mounts}[2].containerPath: InvalidMountPath: /b:ro contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily"),
-            format!("{mounts}[3].containerPath: InvalidMountPath: C:/data contains ':'; for a path on Windows set runtimePlatform.operatingSystemFamily"),
+            format!("{mounts}[2].containerPath: InvalidMountPath: /b:ro contains ':'; give the path alone; readOnly makes a mount read-only"),
+            format!("{mounts}[3].containerPath: InvalidMountPath: C:/data contains ':'; give the path alone; readOnly makes a mount read-only"),
             format!("{mounts}[4].containerPath: InvalidValue: data: an absolute path is needed"),
             format!("{mounts}[5].containerPath: InvalidValue: /: the root directory of a container cannot be a mount"),
             format!("{mounts}[6].containerPath: DuplicateMountPath: containerPath /run/ is mounted twice in container web; remove one of the mountPoints"),
@@ -536,7 +614,7 @@ spec:
             "volumes[3].host.sourcePath: InvalidValue: /x/../etc: a path on the node must not contain '..'".to_owned(),
             "volumes[4].host.sourcePath: InvalidValue: x: an absolute path is needed".to_owned(),
             "volumes[5].dockerVolumeConfiguration.driver: DockerVolumeDriverUnsupported: Docker volume driver rexray/ebs does not exist in Kubernetes; use efsVolumeConfiguration or an EBS volume".to_owned(),
-            "volumes[6].dockerVolumeConfiguration.driverOpts: DockerVolumeOptionsUnsupported: driverOpts type=none cannot be translated; only type=nfs and type=tmpfs can: use one of these, or efsVolumeConfiguration".to_owned(),
+            "volumes[6].dockerVolumeConfiguration.driverOpts: DockerVolumeOptionsUnsupported: driverOpts type=ext4 cannot be translated; use type=nfs, type=tmpfs or o=bind, or efsVolumeConfiguration".to_owned(),
             "volumes[7].efsVolumeConfiguration.fileSystemId: InvalidValue: fs-0: fs- and 8 to 40 hexadecimal digits are needed".to_owned(),
             "volumes[7].efsVolumeConfiguration.rootDirectory: EfsRootDirectoryWithAccessPoint: rootDirectory must be omitted or / when an access point is used; remove rootDirectory: the access point has a root of its own".to_owned(),
             "volumes[7].efsVolumeConfiguration.transitEncryption: EfsTransitEncryptionRequired: transitEncryption must be ENABLED with iam or an access point; set transitEncryption: ENABLED, or remove authorizationConfig".to_owned(),

@@ -1,0 +1,68 @@
+//! Where in AWS a document comes from.
+
+use super::{
+    entry::body,
+    kind::{Form, Spelling},
+    tree::Node,
+};
+use crate::{settings::Settings, validate::Arn};
+
+/// The account and region that a document's own ARNs name. What ECS resolves by name, it resolves there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Home {
+    partition: String,
+    region: String,
+    account: String,
+}
+
+/// The members that name the document itself, or what cannot be in another account or region than it.
+const OWN_ARNS: [&str; 5] = [
+    "taskDefinitionArn",
+    "serviceArn",
+    "clusterArn",
+    "taskDefinition",
+    "cluster",
+];
+
+impl Home {
+    /// The home of a document; `None` if none of its members is an ARN without placeholders.
+    pub(super) fn of(document: &Node<'_>, form: &Form) -> Option<Self> {
+        if form.spelling == Spelling::CloudFormation {
+            return None;
+        }
+        let body = body(document, form)?;
+        OWN_ARNS.iter().find_map(|name| {
+            let arn = Arn::parse(body.get(name)?.text()?)?;
+            let plain = |text: &str| {
+                let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+                !text.is_empty() && text.chars().all(plain)
+            };
+            let known = arn.service == "ecs"
+                && plain(arn.partition)
+                && plain(arn.region)
+                && arn.account.len() == 12
+                && arn.account.bytes().all(|byte| byte.is_ascii_digit());
+            known.then(|| Self {
+                partition: arn.partition.to_owned(),
+                region: arn.region.to_owned(),
+                account: arn.account.to_owned(),
+            })
+        })
+    }
+
+    /// Whether settings lack something that is known here.
+    pub(super) const fn adds_to(&self, settings: &Settings) -> bool {
+        settings.aws_region.is_none() || settings.aws_account_id.is_none()
+    }
+
+    /// Fills in what settings do not say. The partition belongs to the account.
+    pub(super) fn complete(&self, settings: &mut Settings) {
+        if settings.aws_account_id.is_none() {
+            settings.aws_account_id = Some(self.account.clone());
+            settings.aws_partition.clone_from(&self.partition);
+        }
+        if settings.aws_region.is_none() {
+            settings.aws_region = Some(self.region.clone());
+        }
+    }
+}
