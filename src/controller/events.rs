@@ -1,79 +1,234 @@
 //! Events on custom resources, in the words of the ECS console.
 
-use k8s_openapi::api::core::v1::ObjectReference;
+use std::{
+    collections::HashMap,
+    hash::BuildHasher as _,
+    time::{Duration, Instant},
+};
+
+use foldhash::quality::FixedState;
+use k8s_openapi::{
+    api::{
+        core::v1::ObjectReference,
+        events::v1::{Event, EventSeries},
+    },
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+    jiff::Timestamp,
+};
 use kube::{
-    Client, Resource,
-    runtime::events::{Event, EventType, Recorder, Reporter},
+    Api, Client, Resource,
+    api::{Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+use tokio::{
+    sync::{
+        mpsc::{Receiver, Sender, channel},
+        oneshot,
+    },
+    time::timeout,
 };
 
 /// The longest note that the API takes
 /// (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>).
 const LONGEST_NOTE: usize = 1024;
+/// Who tells.
+const CONTROLLER: &str = "ecs-operator.dev/ecs-operator";
+/// How many events may wait; more are lost, as those of Kubernetes itself are.
+const WAITING: usize = 16_384;
+/// How long the same event is counted in one object; Kubernetes says that a series ends after 6 minutes
+/// (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>).
+const SERIES: Duration = Duration::from_mins(6);
+/// How long what still waits may take when the operator ends.
+const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Publishes events. One that cannot be published is only logged: it must not hold up what it tells of.
+/// Takes events. They are published in the background, one after another: none of them may hold up what it tells of,
+/// and a thousand services that start at once need the API server for better things.
 pub(super) struct Events {
-    recorder: Recorder,
+    sender: Sender<Message>,
+}
+
+enum Message {
+    Told(Box<Told>),
+    /// Answered when all that was told before is published.
+    Farewell(oneshot::Sender<()>),
+}
+
+/// An event that waits.
+struct Told {
+    about: ObjectReference,
+    type_: &'static str,
+    reason: String,
+    note: String,
+    time: Timestamp,
 }
 
 impl Events {
-    /// Events of this replica.
+    /// Events of this replica. A task on the runtime of the caller publishes them.
     #[must_use]
-    pub(super) fn new(client: Client, instance: Option<String>) -> Self {
-        let reporter = Reporter {
-            controller: "ecs-operator.dev/ecs-operator".to_owned(),
+    pub(super) fn new(client: Client, instance: String) -> Self {
+        let (sender, receiver) = channel(WAITING);
+        let publisher = Publisher {
+            client,
             instance,
+            series: HashMap::new(),
         };
-        Self {
-            recorder: Recorder::new(client, reporter),
+        tokio::spawn(publisher.run(receiver));
+        Self { sender }
+    }
+
+    /// Waits for a moment until what was told is published, before the operator ends.
+    pub(super) async fn farewell(&self) {
+        let (sender, receiver) = oneshot::channel();
+        let published = async {
+            // Should the task be gone, so is the other sender, and nobody waits.
+            let _gone = self.sender.send(Message::Farewell(sender)).await;
+            let _gone = receiver.await;
+        };
+        if timeout(FAREWELL, published).await.is_err() {
+            tracing::warn!("some events are lost: they could not be published in time");
         }
     }
 
     /// Tells something that went as it should.
-    pub(super) async fn normal<K: Resource<DynamicType = ()>>(
+    pub(super) fn normal<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
         reason: &str,
         note: String,
     ) {
-        self.publish(object.object_ref(&()), EventType::Normal, reason, note)
-            .await;
+        self.tell(object.object_ref(&()), "Normal", reason, note);
     }
 
     /// Tells something that somebody should look at.
-    pub(super) async fn warning<K: Resource<DynamicType = ()>>(
+    pub(super) fn warning<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
         reason: &str,
         note: String,
     ) {
-        self.publish(object.object_ref(&()), EventType::Warning, reason, note)
-            .await;
+        self.tell(object.object_ref(&()), "Warning", reason, note);
     }
 
-    async fn publish(
-        &self,
-        object: ObjectReference,
-        type_: EventType,
-        reason: &str,
-        mut note: String,
-    ) {
-        if note.len() > LONGEST_NOTE {
-            let mut end = LONGEST_NOTE - 3;
-            while !note.is_char_boundary(end) {
-                end -= 1;
-            }
-            note.truncate(end);
-            note.push_str("...");
-        }
-        let event = Event {
+    fn tell(&self, about: ObjectReference, type_: &'static str, reason: &str, note: String) {
+        let told = Box::new(Told {
+            about,
             type_,
             reason: reason.to_owned(),
-            note: Some(note),
-            action: "Reconcile".to_owned(),
-            secondary: None,
-        };
-        if let Err(error) = self.recorder.publish(&event, &object).await {
-            tracing::warn!(%error, reason, "cannot publish an event");
+            note: shortened(note),
+            time: Timestamp::now(),
+        });
+        if self.sender.try_send(Message::Told(told)).is_err() {
+            tracing::warn!(reason, "an event is lost: too many wait to be published");
         }
+    }
+}
+
+fn shortened(mut note: String) -> String {
+    if note.len() > LONGEST_NOTE {
+        let mut end = LONGEST_NOTE - 3;
+        while !note.is_char_boundary(end) {
+            end -= 1;
+        }
+        note.truncate(end);
+        note.push_str("...");
+    }
+    note
+}
+
+/// What publishes events.
+struct Publisher {
+    client: Client,
+    instance: String,
+    /// What was published of late, by the digest of all but its time.
+    series: HashMap<u64, Series>,
+}
+
+/// The same event several times.
+struct Series {
+    name: String,
+    count: i32,
+    last: Instant,
+}
+
+impl Publisher {
+    async fn run(mut self, mut waiting: Receiver<Message>) {
+        while let Some(message) = waiting.recv().await {
+            let told = match message {
+                Message::Told(told) => told,
+                Message::Farewell(sender) => {
+                    // Who waited may have lost patience.
+                    let _gone = sender.send(());
+                    continue;
+                }
+            };
+            if let Err(error) = self.publish(&told).await {
+                tracing::warn!(%error, reason = told.reason, "cannot publish an event");
+            }
+        }
+    }
+
+    async fn publish(&mut self, told: &Told) -> Result<(), kube::Error> {
+        let namespace = told.about.namespace.as_deref().unwrap_or("default");
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        let digest = FixedState::with_seed(0).hash_one((
+            &told.about.uid,
+            told.type_,
+            &told.reason,
+            &told.note,
+        ));
+        let known = self.series.get_mut(&digest);
+        if let Some(series) = known.filter(|series| series.last.elapsed() < SERIES) {
+            series.count = series.count.saturating_add(1);
+            series.last = Instant::now();
+            let change = json!({"series": EventSeries {
+                count: series.count,
+                last_observed_time: MicroTime(told.time),
+            }});
+            let (params, patch) = (PatchParams::default(), Patch::Merge(change));
+            return api.patch(&series.name, &params, &patch).await.map(drop);
+        }
+        let event = self.event(told);
+        let name = event.metadata.name.clone().unwrap_or_default();
+        api.create(&PostParams::default(), &event).await?;
+        if self.series.len() == self.series.capacity() {
+            // Now and then only, because each is looked at.
+            self.series
+                .retain(|_, series| series.last.elapsed() < SERIES);
+        }
+        let (count, last) = (1, Instant::now());
+        self.series.insert(digest, Series { name, count, last });
+        Ok(())
+    }
+
+    fn event(&self, told: &Told) -> Event {
+        let object = told.about.name.as_deref().unwrap_or(CONTROLLER);
+        Event {
+            metadata: ObjectMeta {
+                name: Some(format!("{object}.{:x}", told.time.as_nanosecond())),
+                namespace: told.about.namespace.clone(),
+                ..ObjectMeta::default()
+            },
+            action: Some("Reconcile".to_owned()),
+            event_time: Some(MicroTime(told.time)),
+            note: Some(told.note.clone()),
+            reason: Some(told.reason.clone()),
+            regarding: Some(told.about.clone()),
+            reporting_controller: Some(CONTROLLER.to_owned()),
+            reporting_instance: Some(self.instance.clone()),
+            type_: Some(told.type_.to_owned()),
+            ..Event::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_note_is_cut_between_characters() {
+        let note = shortened("ä".repeat(LONGEST_NOTE));
+        assert!(note.len() <= LONGEST_NOTE && note.ends_with("ä..."));
+        assert_eq!(shortened("short".to_owned()), "short");
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Candidate {
     identity: String,
     /// The lease as it was last seen, and when by our own clock: another's clock may be wrong.
     seen: Option<(Option<String>, Instant)>,
+    /// The lease as the last renewal left it, so that the next one need not read it.
+    held: Option<Lease>,
 }
 
 /// Why the lease could not be had.
@@ -55,6 +57,7 @@ impl Candidate {
             name,
             identity,
             seen: None,
+            held: None,
         }
     }
 
@@ -118,13 +121,16 @@ impl Candidate {
 
     /// Tries once to get or renew the lease.
     async fn attempt(&mut self) -> Result<(), Refusal> {
+        if let Some(held) = self.held.take() {
+            match self.write(held).await {
+                // Somebody has changed it: that is to be looked at.
+                Err(Refusal::Held) => {}
+                result => return result,
+            }
+        }
         let params = PostParams::default();
-        let Some(mut lease) = self
-            .api
-            .get_opt(&self.name)
-            .await
-            .map_err(Refusal::Failed)?
-        else {
+        let read = self.api.get_opt(&self.name).await;
+        let Some(lease) = read.map_err(Refusal::Failed)? else {
             let lease = Lease {
                 metadata: ObjectMeta {
                     name: Some(self.name.clone()),
@@ -133,17 +139,29 @@ impl Candidate {
                 spec: Some(self.spec(None)),
             };
             return match self.api.create(&params, &lease).await {
-                Ok(_) => Ok(()),
+                Ok(made) => {
+                    self.held = Some(made);
+                    Ok(())
+                }
                 Err(error) => Err(refusal(error)),
             };
         };
         if self.is_held(&lease) {
             return Err(Refusal::Held);
         }
+        self.write(lease).await
+    }
+
+    /// Makes a lease ours that was read or written last as it is here.
+    async fn write(&mut self, mut lease: Lease) -> Result<(), Refusal> {
         lease.spec = Some(self.spec(lease.spec.take()));
+        let params = PostParams::default();
         // The version of the lease is sent back, so that only one of two replicas can take it.
         match self.api.replace(&self.name, &params, &lease).await {
-            Ok(_) => Ok(()),
+            Ok(written) => {
+                self.held = Some(written);
+                Ok(())
+            }
             Err(error) => Err(refusal(error)),
         }
     }

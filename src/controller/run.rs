@@ -154,7 +154,7 @@ impl Operator {
             service_statuses: Reported::default(),
             task_statuses: Reported::default(),
             task_definition_statuses: Reported::default(),
-            events: Events::new(client.clone(), Some(options.identity.clone())),
+            events: Events::new(client.clone(), options.identity.clone()),
             backoff: Backoff::default(),
             replacements: service::Replacements::default(),
             metrics,
@@ -241,6 +241,7 @@ impl Operator {
         };
         if result.is_ok() {
             candidate.release().await;
+            cx.events.farewell().await;
         }
         result
     }

@@ -62,8 +62,7 @@ pub(super) async fn reconcile(
     if status != before {
         if let Err(refusal) = &outcome {
             cx.events
-                .warning(&*definition, &refusal.reason, refusal.message.clone())
-                .await;
+                .warning(&*definition, &refusal.reason, refusal.message.clone());
         }
         if let Some(written) = report(&cx.client, &*definition, &before, &status).await? {
             cx.task_definition_statuses.record(&written, status);

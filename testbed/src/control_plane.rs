@@ -19,6 +19,9 @@ pub struct Options {
     pub autoscaler_sync: Duration,
     /// More arguments of the API server, such as those of an audit log.
     pub apiserver_args: Vec<String>,
+    /// The controllers that the controller manager runs, by their names; empty for all that are on by default. A
+    /// namespace of this crate needs `serviceaccount-controller`, and pods need most of them.
+    pub controllers: Vec<String>,
 }
 
 impl Default for Options {
@@ -27,6 +30,7 @@ impl Default for Options {
             nodes: 3,
             autoscaler_sync: Duration::from_secs(2),
             apiserver_args: Vec::new(),
+            controllers: Vec::new(),
         }
     }
 }

@@ -122,6 +122,17 @@ impl Process {
         self.shell.id()
     }
 
+    /// The number of the process itself, by which its memory and its time can be read; only Linux tells.
+    pub fn program(&self) -> Option<u32> {
+        let image = |id: u32| fs::read_link(format!("/proc/{id}/exe")).ok();
+        // The other child of the shell is a part of itself.
+        let shell = image(self.shell.id())?;
+        let processes = fs::read_dir("/proc").ok()?.flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter(|id| parent(*id) == Some(self.shell.id()))
+            .find(|id| image(*id).is_some_and(|program| program != shell))
+    }
+
     /// Tells the process to end (SIGTERM), as the kubelet does, and waits for that; kills it after `limit`.
     pub fn terminate(mut self, limit: Duration) -> Result<ExitStatus> {
         let shell = self.shell.id().to_string();
@@ -147,6 +158,14 @@ impl Process {
         let start = lines.len().saturating_sub(20);
         lines.get(start..).unwrap_or_default().join("\n")
     }
+}
+
+/// The parent of a process (<https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>).
+fn parent(id: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name may have spaces and parentheses in it.
+    let (_, after_name) = status.rsplit_once(") ")?;
+    after_name.split(' ').nth(1)?.parse().ok()
 }
 
 impl Drop for Process {
@@ -192,6 +211,23 @@ mod tests {
         }
         drop(process);
         assert_eq!(mentioning(&word), 0);
+    }
+
+    #[test]
+    fn the_program_is_told_from_the_shell_that_guards_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let process = start("tail", folder.path(), &["tail", "-f", "/dev/null"]);
+        let program = loop {
+            if let Some(program) = process.program() {
+                break program;
+            }
+            std::thread::yield_now();
+        };
+        let line = fs::read_to_string(format!("/proc/{program}/cmdline")).unwrap();
+        assert!(
+            line.contains("/dev/null") && !line.contains("exec 3"),
+            "{line}"
+        );
     }
 
     #[test]

@@ -78,10 +78,11 @@ pub(crate) async fn start(options: &Options) -> Result<Running> {
     for user in &USERS {
         cluster.by_certificate(user.file, &pki.path(""))?;
     }
-    processes.start(
-        "kube-controller-manager",
-        &arguments::controller_manager(&cluster, &pki, options.autoscaler_sync),
-    )?;
+    let mut controllers = arguments::controller_manager(&cluster, &pki, options.autoscaler_sync);
+    if !options.controllers.is_empty() {
+        controllers.push(format!("--controllers={}", options.controllers.join(",")));
+    }
+    processes.start("kube-controller-manager", &controllers)?;
     processes.start("kube-scheduler", &arguments::scheduler(&cluster))?;
     processes.start("kwok", &arguments::kwok(&cluster))?;
     let admin = cluster.path(ADMIN);

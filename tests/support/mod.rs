@@ -28,8 +28,19 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Starts the program with the rights of the chart. The arguments come in place of those that these tests have.
+    /// Starts the program with the rights of the chart, and waits until it is ready.
     pub async fn start(cluster: &Cluster, name: &str, arguments: &[&str]) -> Result<Self> {
+        let operator = Self::spawn(cluster, name, arguments).await?;
+        until("the operator to be ready", LIMIT, async || {
+            Ok(operator.is_ready().await.then_some(()))
+        })
+        .await
+        .with_context(|| operator.process.last_words())?;
+        Ok(operator)
+    }
+
+    /// Starts the program with the rights of the chart. The arguments come in place of those that these tests have.
+    pub async fn spawn(cluster: &Cluster, name: &str, arguments: &[&str]) -> Result<Self> {
         let kubeconfig = cluster
             .kubeconfig_for_service_account(OPERATOR, OPERATOR)
             .await?;
@@ -65,16 +76,18 @@ impl Operator {
             cluster.folder(),
             &line.into_iter().map(Into::into).collect::<Vec<_>>(),
         )?;
-        let operator = Self { process, address };
-        until("the operator to be ready", LIMIT, async || {
-            Ok(operator
-                .get("/readyz")
-                .await
-                .filter(|(code, _)| *code == 200))
-        })
-        .await
-        .with_context(|| operator.process.last_words())?;
-        Ok(operator)
+        Ok(Self { process, address })
+    }
+
+    /// Whether its caches are filled.
+    pub async fn is_ready(&self) -> bool {
+        let answer = self.get("/readyz").await;
+        answer.is_some_and(|(code, _)| code == 200)
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> Option<u32> {
+        self.process.program()
     }
 
     /// The sum of a number of its metrics over all series whose labels contain `labels`.

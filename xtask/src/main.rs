@@ -27,8 +27,8 @@ struct Task {
 
 const TASKS: &[Task] = &[
     Task {
-        usage: "bench [speed|memory]",
-        about: "measure documents a second and memory",
+        usage: "bench [convert|operator] [ARG...]",
+        about: "measure conversion, and the operator against a local control plane",
         run: bench::run,
     },
     Task {

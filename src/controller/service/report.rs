@@ -47,7 +47,7 @@ pub(super) async fn report(
         cx.backoff.succeeded(&service.uid().unwrap_or_default());
         return Ok(());
     }
-    tell(cx, service, &before, &status).await;
+    tell(cx, service, &before, &status);
     if let Some(written) = write(&cx.client, service, &before, &status).await? {
         cx.service_statuses.record(&written, status);
     }
@@ -259,7 +259,7 @@ fn find<'s>(status: &'s ServiceStatus, type_: &str) -> Option<&'s Condition> {
 }
 
 /// Tells by events what changed between two statuses.
-async fn tell(cx: &Context, service: &EcsService, before: &ServiceStatus, after: &ServiceStatus) {
+fn tell(cx: &Context, service: &EcsService, before: &ServiceStatus, after: &ServiceStatus) {
     let name = service.name_any();
     if let Some(rejected) = find(after, ACCEPTED).filter(|condition| condition.status == "False") {
         let told = find(before, ACCEPTED).is_some_and(|known| {
@@ -269,7 +269,7 @@ async fn tell(cx: &Context, service: &EcsService, before: &ServiceStatus, after:
         });
         if !told {
             let note = rejected.message.clone();
-            cx.events.warning(service, &rejected.reason, note).await;
+            cx.events.warning(service, &rejected.reason, note);
         }
     }
     let primary = after.deployments.first();
@@ -281,32 +281,32 @@ async fn tell(cx: &Context, service: &EcsService, before: &ServiceStatus, after:
             "(service {name}) has started deployment {} of {what}.",
             primary.id
         );
-        cx.events.normal(service, "DeploymentStarted", note).await;
+        cx.events.normal(service, "DeploymentStarted", note);
     }
     let is_ready = |status| find(status, READY).is_some_and(|ready| ready.status == "True");
     if is_ready(after) && !is_ready(before) {
         if let Some(primary) = primary {
             let id = &primary.id;
             let note = format!("(service {name}) (deployment {id}) deployment completed.");
-            cx.events.normal(service, "DeploymentCompleted", note).await;
+            cx.events.normal(service, "DeploymentCompleted", note);
         }
         let note = format!("(service {name}) has reached a steady state.");
-        cx.events.normal(service, "SteadyState", note).await;
+        cx.events.normal(service, "SteadyState", note);
     }
     if find(after, READY).is_some_and(|ready| ready.reason == "InProgress") {
-        tell_unplaced(cx, service).await;
+        tell_unplaced(cx, service);
     }
 }
 
 /// Tells why the scheduler finds no node for a task, if it is so.
-async fn tell_unplaced(cx: &Context, service: &EcsService) {
+fn tell_unplaced(cx: &Context, service: &EcsService) {
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     let pods = cx.pods.of(&Owner::Service(namespace, name.clone()));
     if let Some(why) = pods.iter().find_map(|pod| pod.unschedulable.clone()) {
         let note = format!(
             "(service {name}) was unable to place a task because no container instance met all of its requirements. {why}"
         );
-        cx.events.warning(service, "UnableToPlaceTask", note).await;
+        cx.events.warning(service, "UnableToPlaceTask", note);
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn replace_ended(
         ended.len(),
         first.name
     );
-    cx.events.warning(service, "TasksStopped", note).await;
+    cx.events.warning(service, "TasksStopped", note);
     Ok(None)
 }
 

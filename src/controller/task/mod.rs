@@ -84,7 +84,7 @@ pub(super) async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Ac
     };
     let changed = status != before;
     if changed {
-        tell(&cx, &task, &before, &status).await;
+        tell(&cx, &task, &before, &status);
         if let Some(written) = report(&cx.client, &*task, &before, &status).await? {
             cx.task_statuses.record(&written, status.clone());
         }

@@ -105,15 +105,14 @@ pub(super) fn failed_to_start(one: &OneTaskStatus, reason: &str, now: Timestamp)
 }
 
 /// Tells by events what changed.
-pub(super) async fn tell(cx: &Context, task: &EcsTask, before: &TaskStatus, after: &TaskStatus) {
+pub(super) fn tell(cx: &Context, task: &EcsTask, before: &TaskStatus, after: &TaskStatus) {
     let rejected = after
         .conditions
         .first()
         .filter(|condition| condition.status == "False");
     if let Some(condition) = rejected {
         cx.events
-            .warning(task, &condition.reason, condition.message.clone())
-            .await;
+            .warning(task, &condition.reason, condition.message.clone());
     }
     for one in &after.tasks {
         let known = before.tasks.iter().find(|known| known.name == one.name);
@@ -121,19 +120,17 @@ pub(super) async fn tell(cx: &Context, task: &EcsTask, before: &TaskStatus, afte
             one.last_status == status && known.is_none_or(|known| known.last_status != status)
         };
         if is_new(RUNNING) {
-            cx.events
-                .normal(
-                    task,
-                    "TaskRunning",
-                    format!("(task {}) is RUNNING.", one.name),
-                )
-                .await;
+            cx.events.normal(
+                task,
+                "TaskRunning",
+                format!("(task {}) is RUNNING.", one.name),
+            );
         }
         if is_new(STOPPED) {
             let code = one.stop_code.as_deref().unwrap_or("Unknown");
             let reason = one.stopped_reason.as_deref().unwrap_or_default();
             let note = format!("(task {}) is STOPPED: {reason}", one.name);
-            cx.events.normal(task, code, note).await;
+            cx.events.normal(task, code, note);
         }
     }
 }

@@ -1,0 +1,134 @@
+//! A control plane with the operator at work in one namespace of several.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use ecs_operator_testbed::{ControlPlane, Namespace, Options, until};
+use kube::{Client, api::GetParams, core::Request};
+
+use crate::{
+    numbers::Counts,
+    shop,
+    support::{self, Operator, install},
+};
+
+/// How long anything may take; the largest runs take minutes on a busy machine.
+pub const LIMIT: Duration = Duration::from_mins(30);
+
+/// The namespace and account of the operator.
+const OPERATOR: &str = "ecs-operator";
+
+pub struct Bed {
+    pub plane: ControlPlane,
+    /// The user who makes the services, and may do everything.
+    pub user: Client,
+    /// With the rights of the operator, so that the API server has as much to check.
+    pub plain: Client,
+    pub operator: Option<Operator>,
+    /// The only namespace that the operator watches.
+    pub namespace: Namespace,
+    started: AtomicUsize,
+}
+
+impl Bed {
+    pub async fn new() -> Result<Self> {
+        let options = Options {
+            nodes: 0,
+            // Namespaces of the test bed have an account.
+            controllers: vec!["serviceaccount-controller".to_owned()],
+            ..Options::default()
+        };
+        let plane = ControlPlane::start_with(&options).await?;
+        install(&plane).await?;
+        let user = plane.client().await?;
+        let plain = plane.client_for_service_account(OPERATOR, OPERATOR).await?;
+        let mut namespace = plane.namespace("operated").await?;
+        // All of it ends with the control plane.
+        namespace.keep();
+        let definition = shop::task_definition();
+        support::apply(
+            &user,
+            namespace.name(),
+            "EcsTaskDefinition",
+            shop::FAMILY,
+            definition,
+        )
+        .await?;
+        let mut bed = Self {
+            plane,
+            user,
+            plain,
+            operator: None,
+            namespace,
+            started: AtomicUsize::new(0),
+        };
+        bed.start_operator().await?;
+        until("the operator to be ready", LIMIT, async || {
+            Ok(bed.operator().is_ready().await.then_some(()))
+        })
+        .await
+        .with_context(|| bed.operator().last_words())?;
+        bed.operator().leads().await;
+        Ok(bed)
+    }
+
+    /// Starts an operator in place of the one before, which has to have ended.
+    pub async fn start_operator(&mut self) -> Result<()> {
+        let number = self.started.fetch_add(1, Ordering::SeqCst);
+        let namespaces = format!("--namespaces={}", self.namespace.name());
+        let name = format!("operator-{number}");
+        self.operator = Some(Operator::spawn(&self.plane, &name, &[&namespaces]).await?);
+        Ok(())
+    }
+
+    pub fn operator(&self) -> &Operator {
+        self.operator.as_ref().expect("there is one at all times")
+    }
+
+    /// The requests of the operator by method.
+    pub async fn requests(&self) -> Result<Counts> {
+        let answer = self.operator().get("/metrics").await;
+        let (_, text) = answer.context("the operator tells no metrics")?;
+        Ok(Counts::of(
+            &text,
+            "ecs_operator_api_requests_total",
+            |label| Some(label("method")),
+        ))
+    }
+
+    /// The writes that the API server has taken from anybody, by resource.
+    pub async fn writes(&self) -> Result<Counts> {
+        let request = Request::new("").get("metrics", &GetParams::default())?;
+        let text = self.user.request_text(request).await?;
+        Ok(Counts::of(&text, "apiserver_request_total", |label| {
+            let verb = label("verb");
+            let reads = ["GET", "LIST", "WATCH", "CONNECT"];
+            let (resource, part) = (label("resource"), label("subresource"));
+            let name = if part.is_empty() {
+                resource
+            } else {
+                format!("{resource}/{part}")
+            };
+            (!reads.contains(&verb.as_str())).then_some(name)
+        }))
+    }
+
+    /// Waits until the operator has written nothing for a while. Returns its requests by then, and when the last but
+    /// those of its lease was made.
+    pub async fn quiet(&self) -> Result<(Counts, Instant)> {
+        const QUIET: Duration = Duration::from_secs(3);
+        let mut last = (Counts::default(), Instant::now());
+        until("the operator to write nothing", LIMIT, async || {
+            let (_lease, writes) = self.requests().await?.split(&["GET", "PUT"]);
+            if writes != last.0 {
+                last = (writes, Instant::now());
+            }
+            Ok((last.1.elapsed() > QUIET).then_some(()))
+        })
+        .await?;
+        Ok((self.requests().await?, last.1))
+    }
+}

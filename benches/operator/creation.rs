@@ -1,0 +1,248 @@
+//! Many services at once, by the operator and by the plain client.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use ecs_operator_testbed::until;
+use futures::{StreamExt as _, TryStreamExt as _, channel::mpsc, stream};
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::{
+    bed::{Bed, LIMIT},
+    numbers::{Counts, verdict},
+    plain::{self, CONCURRENCY, Method, Sample},
+    process,
+    shop::{CHILDREN, COUNT},
+};
+
+/// What the operator may take at most of the time of the plain client.
+const TARGET: f64 = 1.15;
+/// How often the operator is asked how far it is: what was measured may be too long by this.
+const PAUSE: Duration = Duration::from_millis(20);
+/// The name of the service that both make first.
+const SAMPLE: &str = "the-sample";
+
+/// Makes services in the namespace of the operator. Returns their names.
+pub async fn run(bed: &Bed, services: usize) -> Result<Vec<String>> {
+    let sample = Arc::new(sample(bed).await?);
+    let names: Vec<String> = (0..services)
+        .map(|number| format!("web-{number:05}"))
+        .collect();
+    let plainly = async |prefix: &str, method| -> Result<f64> {
+        let mut namespace = bed.plane.namespace(prefix).await?;
+        namespace.keep();
+        let time = plain::run(bed, &namespace, &names, &sample, method).await?;
+        Ok(time.as_secs_f64())
+    };
+    // Before and after, so that neither has the warmer API server, or the emptier one.
+    let before = plainly("plain", Method::Apply).await?;
+    let operated = operated(bed, &names).await?;
+    let after = plainly("plain", Method::Apply).await?;
+    let posted = plainly("posted", Method::Post).await?;
+    let plain = f64::midpoint(before, after);
+    let ratio = operated.seconds / plain;
+    let a_second = services as f64 / operated.seconds;
+    println!(
+        "  creation: {services} services, each with {} children and a status: the operator {:.2} s ({a_second:.0} services/s), a plain client {before:.2} s before and {after:.2} s after",
+        CHILDREN.len(),
+        operated.seconds,
+    );
+    println!(
+        "    {ratio:.2} times the plain client; target of at most {TARGET}: {}",
+        verdict(ratio <= TARGET)
+    );
+    println!(
+        "    the operator: {} requests, {} reconciles, {:.1} s of a processor, the last event after {:.2} s",
+        operated.requests, operated.reconciles, operated.processor, operated.last
+    );
+    println!("    for information: a plain client that posts the children {posted:.2} s");
+    crate::start::memory(bed, "with all services");
+    Ok(names)
+}
+
+/// What the creation took the operator.
+struct Operated {
+    seconds: f64,
+    /// When the last write was made that nobody waited for: events.
+    last: f64,
+    processor: f64,
+    requests: Counts,
+    reconciles: u64,
+}
+
+async fn operated(bed: &Bed, names: &[String]) -> Result<Operated> {
+    let (requests, processor) = (bed.requests().await?, processor(bed)?);
+    let before = reconciles(bed).await;
+    let begun = Instant::now();
+    let (sender, _nobody) = mpsc::unbounded();
+    let user = plain::create(&bed.user, bed.namespace.name(), names, sender);
+    let done = async {
+        while !is_done(bed, names.len() + 1).await? {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(begun.elapsed().as_secs_f64())
+    };
+    let ((), seconds) = futures::try_join!(user, done)?;
+    check(bed, names.len() + 1).await?;
+    let (after, last) = bed.quiet().await?;
+    Ok(Operated {
+        seconds,
+        last: last.saturating_duration_since(begun).as_secs_f64(),
+        processor: self::processor(bed)? - processor,
+        requests: after.since(&requests),
+        reconciles: reconciles(bed).await - before,
+    })
+}
+
+async fn reconciles(bed: &Bed) -> u64 {
+    let name = "ecs_operator_reconciles_total";
+    bed.operator().metric(name, "EcsService").await
+}
+
+fn processor(bed: &Bed) -> Result<f64> {
+    let id = bed.operator().process().context("the operator has ended")?;
+    process::processor_seconds(id).context("Linux tells no times")
+}
+
+/// Whether the caches of the operator, which hold what the API server has told, have everything. Asking the API server
+/// all the time would slow it down.
+async fn is_done(bed: &Bed, services: usize) -> Result<bool> {
+    let states = states(bed).await?;
+    let count = |name: &str| states.0.get(name).copied().unwrap_or(0) as usize;
+    let reported = count("InProgress") + count("Ready");
+    Ok(reported == services && count("children") == services * CHILDREN.len())
+}
+
+/// How many services are in which state, and how many children there are.
+async fn states(bed: &Bed) -> Result<Counts> {
+    let answer = bed.operator().get("/metrics").await;
+    let (_, text) = answer.context("the operator tells no metrics")?;
+    let mut states = Counts::of(&text, "ecs_operator_resources", |label| {
+        (label("kind") == "EcsService").then(|| label("state"))
+    });
+    let children = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ecs_operator_children ")?.parse().ok());
+    states
+        .0
+        .insert("children".to_owned(), children.unwrap_or(0));
+    Ok(states)
+}
+
+/// Asks the API server whether everything is there.
+async fn check(bed: &Bed, services: usize) -> Result<()> {
+    let namespace = bed.namespace.name();
+    for (kind, version) in CHILDREN {
+        let api = plain::api(&bed.user, namespace, version, kind);
+        let list = api.list_metadata(&ListParams::default()).await?;
+        let ours = list
+            .iter()
+            .filter(|object| object.metadata.owner_references.is_some());
+        ensure!(ours.count() == services, "some {kind} is missing");
+    }
+    let list = plain::services(&bed.user, namespace)
+        .list(&ListParams::default())
+        .await?;
+    let reported = |object: &&_| json!(object)["status"]["observedGeneration"] == 1;
+    let count = list.iter().filter(reported).count();
+    ensure!(
+        count == services,
+        "{count} services of {services} have a status"
+    );
+    Ok(())
+}
+
+/// Has the operator make a service, and makes sure that the plain client makes the same of it.
+async fn sample(bed: &Bed) -> Result<Sample> {
+    let (sender, _nobody) = mpsc::unbounded();
+    let names = [SAMPLE.to_owned()];
+    plain::create(&bed.user, bed.namespace.name(), &names, sender).await?;
+    until("the first service", LIMIT, async || {
+        Ok(is_done(bed, 1).await?.then_some(()))
+    })
+    .await?;
+    bed.quiet().await?;
+    let object = json!(
+        plain::services(&bed.user, bed.namespace.name())
+            .get(SAMPLE)
+            .await?
+    );
+    let sample = Arc::new(Sample::new(
+        bed.namespace.name(),
+        SAMPLE,
+        &object["status"],
+    )?);
+    let mut namespace = bed.plane.namespace("compared").await?;
+    namespace.keep();
+    plain::run(bed, &namespace, &names, &sample, Method::Apply).await?;
+    for (kind, version) in CHILDREN {
+        let written = async |namespace: &str| -> Result<Value> {
+            let api = plain::api(&bed.user, namespace, version, kind);
+            Ok(significant(json!(api.get(SAMPLE).await?)))
+        };
+        let (ours, theirs) = (
+            written(bed.namespace.name()).await?,
+            written(namespace.name()).await?,
+        );
+        ensure!(ours == theirs, "not the same {kind}: {ours:#}\n{theirs:#}");
+    }
+    Arc::into_inner(sample).context("the plain client has ended")
+}
+
+/// An object without what the API server makes up, with the fields that the operator owns.
+fn significant(mut object: Value) -> Value {
+    for field in ["clusterIP", "clusterIPs"] {
+        if let Some(spec) = object["spec"].as_object_mut() {
+            spec.remove(field);
+        }
+    }
+    let fields = object["metadata"]["managedFields"][0]["fieldsV1"].to_string();
+    // One of the fields has the uid of the owner in its name.
+    let uid = object["metadata"]["ownerReferences"][0]["uid"]
+        .as_str()
+        .unwrap_or_default();
+    json!({
+        "labels": object["metadata"]["labels"],
+        "annotations": object["metadata"]["annotations"],
+        "fields": fields.replace(uid, "UID"),
+        "spec": object["spec"],
+    })
+}
+
+/// Says in place of Kubernetes that all tasks run, and waits until the operator has reported so.
+pub async fn settle(bed: &Bed, names: &[String]) -> Result<()> {
+    let requests = bed.requests().await?;
+    let begun = Instant::now();
+    let api = plain::api(&bed.user, bed.namespace.name(), "apps/v1", "Deployment");
+    let status = json!({"status": {
+        "observedGeneration": 1,
+        "replicas": COUNT,
+        "updatedReplicas": COUNT,
+        "readyReplicas": COUNT,
+        "availableReplicas": COUNT,
+    }});
+    stream::iter(names.iter().map(String::as_str).chain([SAMPLE]))
+        .map(Ok)
+        .try_for_each_concurrent(CONCURRENCY, async |name| {
+            let (params, patch) = (PatchParams::default(), Patch::Merge(&status));
+            api.patch_status(name, &params, &patch).await.map(drop)
+        })
+        .await?;
+    let ready = names.len() as u64 + 1;
+    until("all services to be ready", LIMIT, async || {
+        Ok((states(bed).await?.0.get("Ready") == Some(&ready)).then_some(()))
+    })
+    .await?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let (after, last) = bed.quiet().await?;
+    println!(
+        "  rollout: all Deployments become steady at once; every status tells so after {seconds:.2} s, the last event after {:.2} s; the operator: {} requests",
+        last.saturating_duration_since(begun).as_secs_f64(),
+        after.since(&requests)
+    );
+    Ok(())
+}

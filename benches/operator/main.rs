@@ -1,0 +1,82 @@
+//! What the operator costs, and how fast it is. `cargo xtask bench operator --services 1000,5000`
+//!
+//! The program itself, optimised, with the rights of `deploy/`, on a real etcd and API server of this machine, beside a
+//! client with the same rights that makes the same writes and does nothing else. No controllers of Kubernetes and no
+//! nodes take part, because they would hide the difference under their own load, which is the same in both cases; the
+//! benchmark says in their place that Deployments are done.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "a benchmark prints, stops where it cannot go on, and uses of the common support what it needs"
+)]
+
+mod bed;
+mod creation;
+mod idle;
+mod latency;
+mod numbers;
+mod plain;
+mod process;
+mod shop;
+mod start;
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use anyhow::{Context as _, Result};
+
+use self::bed::Bed;
+
+/// How many services there are, unless the arguments say so.
+const SERVICES: usize = 1000;
+
+/// As in the program, so that the plain client has the same.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> Result<()> {
+    let sizes = sizes(std::env::args().skip(1))?;
+    println!("machine: {}", process::machine());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    for services in sizes {
+        runtime.block_on(measure(services))?;
+    }
+    Ok(())
+}
+
+/// The sizes in `--services 1000,5000`. What `cargo bench` hands over besides is none of ours.
+fn sizes(arguments: impl Iterator<Item = String>) -> Result<Vec<usize>> {
+    let mut arguments = arguments.filter(|argument| argument != "--bench");
+    let Some(option) = arguments.next() else {
+        return Ok(vec![SERVICES]);
+    };
+    let list = match option.strip_prefix("--services") {
+        Some("") => arguments.next(),
+        Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+        None => None,
+    };
+    let list = list.context("usage: cargo xtask bench operator [--services 1000,5000]")?;
+    let size = |text: &str| text.trim().parse().context("a number of services");
+    list.split(',').map(size).collect()
+}
+
+/// All numbers at one size, on a control plane of its own.
+async fn measure(services: usize) -> Result<()> {
+    println!("{services} services:");
+    let mut bed = Bed::new().await?;
+    let names = creation::run(&bed, services).await?;
+    creation::settle(&bed, &names).await?;
+    idle::run(&bed).await?;
+    latency::run(&bed, &names).await?;
+    start::memory(&bed, "after all that");
+    start::run(&mut bed, services).await
+}

@@ -1,0 +1,173 @@
+//! A client that makes the writes of the operator, and does nothing else.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use ecs_operator_testbed::Namespace;
+use futures::{StreamExt as _, channel::mpsc, stream};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+    core::GroupVersionKind,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    bed::Bed,
+    shop::{self, CHILDREN},
+};
+
+/// How many services the operator reconciles at a time, by default; so many the plain client has in work.
+pub const CONCURRENCY: usize = 16;
+
+/// How the plain client makes children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// As the operator does.
+    Apply,
+    Post,
+}
+
+/// The API of the services of a namespace.
+pub fn services(client: &Client, namespace: &str) -> Api<DynamicObject> {
+    api(client, namespace, "ecs-operator.dev/v1alpha1", "EcsService")
+}
+
+/// The API of a kind in a namespace.
+pub fn api(client: &Client, namespace: &str, version: &str, kind: &str) -> Api<DynamicObject> {
+    let (group, version) = version.split_once('/').unwrap_or(("", version));
+    let kind = GroupVersionKind::gvk(group, version, kind);
+    Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind))
+}
+
+/// Makes services as fast as the API server takes them, and hands them over as they are then.
+pub async fn create(
+    client: &Client,
+    namespace: &str,
+    names: &[String],
+    made: mpsc::UnboundedSender<DynamicObject>,
+) -> Result<()> {
+    let api = services(client, namespace);
+    let mut requests = stream::iter(names.to_vec())
+        .map(|name| {
+            let api = api.clone();
+            tokio::spawn(async move {
+                let object = serde_json::from_value(shop::resource(&name))?;
+                anyhow::Ok(api.create(&PostParams::default(), &object).await?)
+            })
+        })
+        .buffer_unordered(CONCURRENCY);
+    while let Some(answer) = requests.next().await {
+        // Who only waits for the operator does not look at them.
+        let _ended = made.unbounded_send(answer??);
+    }
+    Ok(())
+}
+
+/// What the plain client writes: what the operator makes of one service, with another name.
+pub struct Sample {
+    /// The name of that service and its namespace, neither of which is a part of any other text in it.
+    name: String,
+    namespace: String,
+    /// The kinds, versions and texts of the children.
+    children: Vec<(&'static str, &'static str, String)>,
+    status: String,
+}
+
+impl Sample {
+    pub fn new(namespace: &str, name: &str, status: &Value) -> Result<Self> {
+        let children = shop::children(namespace, name)?.into_iter().map(|child| {
+            let mut known = CHILDREN.into_iter();
+            let kind = known.find(|(kind, _)| child["kind"] == *kind);
+            let (kind, version) = kind.context("an unknown kind")?;
+            Ok((kind, version, child.to_string()))
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            children: children.collect::<Result<_>>()?,
+            status: status.to_string(),
+        })
+    }
+
+    fn renamed(&self, text: &str, namespace: &str, name: &str) -> Result<Value> {
+        let text = text
+            .replace(&self.name, name)
+            .replace(&self.namespace, namespace);
+        Ok(serde_json::from_str(&text)?)
+    }
+}
+
+/// Makes services, their children and their statuses in a namespace. Returns how long that took.
+pub async fn run(
+    bed: &Bed,
+    namespace: &Namespace,
+    names: &[String],
+    sample: &Arc<Sample>,
+    method: Method,
+) -> Result<Duration> {
+    let begun = Instant::now();
+    let (sender, made) = mpsc::unbounded();
+    let user = create(&bed.user, namespace.name(), names, sender);
+    let work = async {
+        let mut work = made
+            .map(|service| {
+                let (client, sample) = (bed.plain.clone(), sample.clone());
+                let namespace = namespace.name().to_owned();
+                tokio::spawn(async move {
+                    carry_out(&client, &namespace, service, &sample, method).await
+                })
+            })
+            .buffer_unordered(CONCURRENCY);
+        let mut count = 0;
+        while let Some(result) = work.next().await {
+            result??;
+            count += 1;
+        }
+        ensure!(count == names.len(), "{count} services were made");
+        Ok(())
+    };
+    futures::try_join!(user, work)?;
+    Ok(begun.elapsed())
+}
+
+/// Makes the children of one service, one after another, and writes its status.
+async fn carry_out(
+    client: &Client,
+    namespace: &str,
+    service: DynamicObject,
+    sample: &Sample,
+    method: Method,
+) -> Result<()> {
+    let name = service.metadata.name.context("a service without a name")?;
+    let uid = service.metadata.uid.context("a service without a uid")?;
+    for (kind, version, child) in &sample.children {
+        let mut child = sample.renamed(child, namespace, &name)?;
+        child["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": "ecs-operator.dev/v1alpha1",
+            "kind": "EcsService",
+            "name": name,
+            "uid": uid,
+            "controller": true,
+        }]);
+        let api = api(client, namespace, version, kind);
+        match method {
+            Method::Apply => {
+                let params = PatchParams::apply("ecs-operator").force();
+                api.patch(&name, &params, &Patch::Apply(&child)).await?;
+            }
+            Method::Post => {
+                let child = serde_json::from_value(child)?;
+                api.create(&PostParams::default(), &child).await?;
+            }
+        }
+    }
+    let status = json!({"metadata": {"uid": uid}, "status": sample.renamed(&sample.status, namespace, &name)?});
+    services(client, namespace)
+        .patch_status(&name, &PatchParams::default(), &Patch::Merge(status))
+        .await?;
+    Ok(())
+}

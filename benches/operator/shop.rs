@@ -1,0 +1,100 @@
+//! The services: the `web` of `examples/shop` without its load balancer, which takes an add-on.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
+use ecs_operator::{
+    crd::ServiceExtensions,
+    diagnostic::Diagnostics,
+    ecs,
+    settings::{Iam, ImagePullPolicy, Mode, Settings, WorkloadTarget},
+    source::{read_service, read_task_definition},
+    translate::translate_service,
+    validate::{ServiceInput, TaskDefinitionInput, validate_service},
+};
+use serde_json::{Value, json};
+
+/// The family of the task definition of all services.
+pub const FAMILY: &str = "web";
+/// How many tasks a service has.
+pub const COUNT: i64 = 4;
+/// The kinds of the children of a service, with their versions.
+pub const CHILDREN: [(&str, &str); 4] = [
+    ("Deployment", "apps/v1"),
+    ("PodDisruptionBudget", "policy/v1"),
+    ("Service", "v1"),
+    ("ServiceAccount", "v1"),
+];
+
+const TASK_DEFINITION: &str = include_str!("../../examples/shop/web/task-definition.json");
+const SERVICE: &str = include_str!("../../examples/shop/web/service.json");
+
+/// The spec of the task definition.
+pub fn task_definition() -> Value {
+    let mut spec: Value = serde_json::from_str(TASK_DEFINITION).expect("the example is JSON");
+    // Where roles are those of AWS, which this cluster does not have.
+    spec.as_object_mut().unwrap().remove("executionRoleArn");
+    spec
+}
+
+/// The spec of a service.
+pub fn service(name: &str) -> Value {
+    let mut spec: Value = serde_json::from_str(SERVICE).expect("the example is JSON");
+    let members = spec.as_object_mut().unwrap();
+    members.remove("cluster");
+    members.remove("loadBalancers");
+    members.remove("healthCheckGracePeriodSeconds");
+    members.insert("serviceName".to_owned(), json!(name));
+    members.insert("desiredCount".to_owned(), json!(COUNT));
+    let network = &mut members["networkConfiguration"]["awsvpcConfiguration"];
+    network.as_object_mut().unwrap().remove("securityGroups");
+    spec
+}
+
+/// An EcsService, as it is posted.
+pub fn resource(name: &str) -> Value {
+    json!({
+        "apiVersion": "ecs-operator.dev/v1alpha1",
+        "kind": "EcsService",
+        "metadata": {"name": name},
+        "spec": service(name),
+    })
+}
+
+/// The children that the operator makes of a service, in its order.
+pub fn children(namespace: &str, name: &str) -> Result<Vec<Value>> {
+    // Those of the arguments with which the operator is started.
+    let settings = Settings {
+        namespace: namespace.to_owned(),
+        mode: Mode::Controller,
+        workload_target: WorkloadTarget::EcsService,
+        iam: Iam::None,
+        image_pull_policy: ImagePullPolicy::IfNotPresent,
+        steady_seconds: 0,
+        addons: BTreeSet::new(),
+        ..Settings::default()
+    };
+    let (task_definition, _) = read_task_definition(FAMILY, &task_definition().to_string());
+    let read: (ecs::Service, ServiceExtensions, Diagnostics) =
+        read_service(name, &service(name).to_string());
+    let input = ServiceInput {
+        request: &read.0,
+        extensions: &read.1,
+        task_definition: TaskDefinitionInput {
+            request: &task_definition,
+            revision: Some(1),
+        },
+    };
+    let validated = validate_service(&input, &settings)
+        .map_err(|findings| anyhow::anyhow!("the service is rejected: {findings:?}"))?;
+    let objects = translate_service(&validated, &settings).0.into_objects();
+    let children: Vec<Value> = objects.iter().map(|object| json!(object)).collect();
+    let mut kinds: Vec<&str> = children
+        .iter()
+        .filter_map(|child| child["kind"].as_str())
+        .collect();
+    kinds.sort_unstable();
+    let expected: Vec<&str> = CHILDREN.iter().map(|(kind, _)| *kind).collect();
+    ensure!(kinds == expected, "a service has the children {kinds:?}");
+    Ok(children)
+}
