@@ -42,6 +42,7 @@ const CONSEQUENCES: &[Reason] = &[
     Reason::NoEssentialContainer,
     Reason::RegionRequired,
     Reason::RequiredField,
+    Reason::RoleNameNeedsAccountId,
     Reason::TaskDefinitionRequired,
     Reason::UnknownContainer,
     Reason::UnknownPortName,

@@ -46,21 +46,33 @@ pub(super) fn default_region(
     region
 }
 
-/// The region that the secrets with an ARN and the logs are in; a placeholder only if nothing else is named. Images say
-/// nothing: they often come from elsewhere.
+/// The region that the logs are in, else that of the secrets with an ARN, if they agree; a placeholder only if no region
+/// is written out. Images say nothing: they often come from elsewhere.
 fn only_region(request: &ecs::TaskDefinition) -> Option<&str> {
-    let named = || request.container_definitions.iter().flat_map(regions);
-    let plain = |region: &&str| !has_placeholder(region);
-    let first = named().find(plain).or_else(|| named().next())?;
-    let mut judged = named().filter(|region| plain(region) || !plain(&first));
-    judged.all(|region| region == first).then_some(first)
+    let containers = &request.container_definitions;
+    let logs: Vec<&str> = containers.iter().filter_map(region_of_logs).collect();
+    let secrets: Vec<&str> = containers.iter().flat_map(regions_of_secrets).collect();
+    for open in [false, true] {
+        for regions in [&logs, &secrets] {
+            let mut named = regions
+                .iter()
+                .filter(|region| has_placeholder(region) == open);
+            if let Some(first) = named.next() {
+                return named.all(|region| region == first).then_some(first);
+            }
+        }
+    }
+    None
 }
 
-fn regions(container: &ecs::ContainerDefinition) -> impl Iterator<Item = &str> {
+fn region_of_logs(container: &ecs::ContainerDefinition) -> Option<&str> {
+    let log = container.log_configuration.as_ref()?;
+    let region = log.options.get("awslogs-region")?.as_str();
+    (log.log_driver.as_deref() == Some("awslogs") && !region.is_empty()).then_some(region)
+}
+
+fn regions_of_secrets(container: &ecs::ContainerDefinition) -> impl Iterator<Item = &str> {
     let log = container.log_configuration.as_ref();
-    let logs = log
-        .filter(|log| log.log_driver.as_deref() == Some("awslogs"))
-        .and_then(|log| log.options.get("awslogs-region"));
     let options = log.map_or(&[][..], |log| &log.secret_options);
     container
         .secrets
@@ -71,6 +83,4 @@ fn regions(container: &ecs::ContainerDefinition) -> impl Iterator<Item = &str> {
                 .ok()?
                 .region
         })
-        .chain(logs.map(String::as_str))
-        .filter(|region| !region.is_empty())
 }

@@ -1,8 +1,11 @@
 //! IAM roles.
 
+use std::borrow::Cow;
+
 use super::{Arn, Scope, arn::has_placeholder};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
+    ecs,
     settings::{Iam, SecretStore, Settings},
 };
 
@@ -13,6 +16,34 @@ pub struct Role {
     pub arn: String,
     /// The last part of its name: `web` of `arn:aws:iam::123456789012:role/teams/web`.
     pub name: String,
+}
+
+/// The settings, with the account of the definition's other role where they have none: ECS takes both from the account
+/// of the task.
+pub(crate) fn with_account_of_roles<'s>(
+    request: &ecs::TaskDefinition,
+    settings: &'s Settings,
+) -> Cow<'s, Settings> {
+    if settings.aws_account_id.is_some() {
+        return Cow::Borrowed(settings);
+    }
+    let roles = [&request.task_role_arn, &request.execution_role_arn];
+    let known = roles.into_iter().flatten().find_map(|role| {
+        Arn::parse(role).filter(|arn| arn.service == "iam" && !arn.account.is_empty())
+    });
+    let named = |role: &&Option<String>| {
+        let role = role.as_deref().unwrap_or_default();
+        !role.is_empty() && Arn::parse(role).is_none()
+    };
+    match known {
+        Some(arn) if roles.iter().any(named) => {
+            let mut settings = settings.clone();
+            settings.aws_account_id = Some(arn.account.to_owned());
+            settings.aws_partition = arn.partition.to_owned();
+            Cow::Owned(settings)
+        }
+        _ => Cow::Borrowed(settings),
+    }
 }
 
 /// Validates a role given as an ARN or a name; a name needs the account of the settings.

@@ -7,7 +7,7 @@ use super::{
     Role, Scope, TaskSize, Volume, is_windows, validate_container, validate_execution_role,
     validate_graph, validate_ipc_mode, validate_network, validate_pid_mode, validate_platform,
     validate_role, validate_sandbox, validate_task_constraints, validate_task_fields,
-    validate_task_size, validate_volumes,
+    validate_task_size, validate_volumes, with_account_of_roles,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
@@ -93,6 +93,7 @@ pub(crate) fn validate_task_definition(
     sink: &mut Diagnostics,
 ) -> TaskDefinition {
     let request = input.request;
+    let settings = &*with_account_of_roles(request, settings);
     let root = FieldPath::root(Subject::TaskDefinition);
     let compatibilities = &request.requires_compatibilities;
     let fargate = capacity.asks_for_fargate() || compatibilities.iter().any(|c| c == "FARGATE");

@@ -228,10 +228,10 @@ fn not_a_request(node: &Node<'_>) -> Message {
             "put it into a list, or into containerDefinitions of a task definition",
         );
     }
-    of_unknown_members(node)
+    unknown_members(node)
 }
 
-fn of_unknown_members(node: &Node<'_>) -> Message {
+fn unknown_members(node: &Node<'_>) -> Message {
     let names: Vec<&str> = node
         .members()
         .unwrap_or_default()
