@@ -343,7 +343,7 @@ reasons! {
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}", "";
         PortRangeTooLarge => "ports of the range are reachable but not listed", "";
         PublicIpNotAssigned => "pods get no public IP", "use a NAT gateway or a load balancer";
-        RegionAssumed { region } => "a name without a region was taken to be in {region}, which the rest of the definition names", "pass --aws-region if it is elsewhere";
+        RegionAssumed { region } => "a name without a region was taken to be in {region}, which its logs or other secrets name", "pass --aws-region if it is elsewhere";
         RequiresEfsCsiDriver3 => "S3 Files needs EFS CSI driver 3.0 or later", "";
         RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without grace period and without back-off", "";
         RestartAttemptPeriodIgnored => "restarts follow crash back-off, not restartAttemptPeriod", "";
