@@ -125,13 +125,11 @@ fn spec(resource: Resource) -> JSONSchemaProps {
         required.retain(|name| !matches!(name.as_str(), "family" | "serviceName"));
     }
     spec.required = spec.required.filter(|required| !required.is_empty());
-    if let Some(launch_types) = spec
-        .properties
-        .as_mut()
-        .and_then(|members| members.get_mut("requiresCompatibilities"))
-    {
-        // A rule over a list has to be sure that it is short.
-        launch_types.max_items = Some(10);
+    for (name, most) in BOUNDS {
+        let members = spec.properties.as_mut();
+        if let Some(list) = members.and_then(|members| members.get_mut(*name)) {
+            list.max_items = Some(*most);
+        }
     }
     if resource == Resource::Service {
         let members = spec.properties.get_or_insert_default();
@@ -149,6 +147,14 @@ fn spec(resource: Resource) -> JSONSchemaProps {
     spec.x_kubernetes_validations = (!rules.is_empty()).then_some(rules);
     spec
 }
+
+/// The most elements of the lists that rules go through, far above what ECS takes: the API server has to be sure of what
+/// a rule costs.
+const BOUNDS: &[(&str, i64)] = &[
+    ("containerDefinitions", 500),
+    ("requiresCompatibilities", 10),
+    ("volumes", 500),
+];
 
 const KEPT_SECONDS: &str = "ttlSecondsAfterFinished";
 
@@ -184,31 +190,75 @@ fn auto_scaling() -> JSONSchemaProps {
 /// What the schema cannot say of one field alone. What needs other objects, or the operator's settings, is told by the
 /// conditions of the resource.
 fn rules(resource: Resource) -> Vec<ValidationRule> {
-    let rules: &[(&str, &str)] = match resource {
-        Resource::TaskDefinition => &[
-            (
-                "!has(self.requiresCompatibilities) || !self.requiresCompatibilities.exists(c, c == 'FARGATE') || (has(self.cpu) && has(self.memory))",
-                "Fargate requires that cpu and memory be defined at the task level",
-            ),
-            (
-                "!has(self.requiresCompatibilities) || !self.requiresCompatibilities.exists(c, c == 'FARGATE') || (has(self.networkMode) && self.networkMode == 'awsvpc')",
-                "Fargate only supports network mode awsvpc",
-            ),
-        ],
-        Resource::Service => &[
-            LAUNCH_TYPE_OR_STRATEGY,
-            (
-                "has(self.desiredCount) || (has(self.schedulingStrategy) && self.schedulingStrategy == 'DAEMON')",
-                "desiredCount is required for REPLICA services",
-            ),
-        ],
-        Resource::Task => &[LAUNCH_TYPE_OR_STRATEGY],
+    let rules = match resource {
+        Resource::TaskDefinition => TASK_DEFINITION_RULES,
+        Resource::Service => SERVICE_RULES,
+        Resource::Task => TASK_RULES,
     };
     rules
         .iter()
         .map(|(condition, message)| rule(condition, message))
         .collect()
 }
+
+const TASK_DEFINITION_RULES: &[(&str, &str)] = &[
+    (
+        "!has(self.requiresCompatibilities) || !self.requiresCompatibilities.exists(c, c == 'FARGATE') || (has(self.cpu) && has(self.memory))",
+        "Fargate requires that cpu and memory be defined at the task level",
+    ),
+    (
+        "!has(self.requiresCompatibilities) || !self.requiresCompatibilities.exists(c, c == 'FARGATE') || (has(self.networkMode) && self.networkMode == 'awsvpc')",
+        "Fargate only supports network mode awsvpc",
+    ),
+    (
+        "has(self.memory) || self.containerDefinitions.all(c, has(c.memory) || (has(c.memoryReservation) && c.memoryReservation > 0))",
+        "Invalid setting for container: at least one of 'memory' or 'memoryReservation' must be specified",
+    ),
+    (
+        "self.containerDefinitions.all(c, !has(c.memory) || !has(c.memoryReservation) || c.memory >= c.memoryReservation)",
+        "Invalid setting for container: 'memory' must not be less than 'memoryReservation'",
+    ),
+    (
+        "!has(self.volumes) || self.volumes.all(v, !has(v.efsVolumeConfiguration) || !has(v.efsVolumeConfiguration.authorizationConfig) || !has(v.efsVolumeConfiguration.authorizationConfig.accessPointId) || v.efsVolumeConfiguration.authorizationConfig.accessPointId == '' || !has(v.efsVolumeConfiguration.rootDirectory) || v.efsVolumeConfiguration.rootDirectory in ['', '/'])",
+        "If an EFS access point is specified, the root directory must either be omitted or set to /",
+    ),
+    (
+        "!has(self.volumes) || self.volumes.all(v, !has(v.efsVolumeConfiguration) || !has(v.efsVolumeConfiguration.authorizationConfig) || (!has(v.efsVolumeConfiguration.authorizationConfig.accessPointId) || v.efsVolumeConfiguration.authorizationConfig.accessPointId == '') && (!has(v.efsVolumeConfiguration.authorizationConfig.iam) || v.efsVolumeConfiguration.authorizationConfig.iam != 'ENABLED') || (has(v.efsVolumeConfiguration.transitEncryption) && v.efsVolumeConfiguration.transitEncryption == 'ENABLED'))",
+        "Transit encryption must be enabled if an EFS access point or EFS IAM authorization is used",
+    ),
+];
+
+const SERVICE_RULES: &[(&str, &str)] = &[
+    LAUNCH_TYPE_OR_STRATEGY,
+    (
+        "has(self.desiredCount) || (has(self.schedulingStrategy) && self.schedulingStrategy == 'DAEMON')",
+        "desiredCount is required for REPLICA services",
+    ),
+    (
+        "!has(self.schedulingStrategy) || self.schedulingStrategy != 'DAEMON' || !has(self.launchType) || self.launchType != 'FARGATE'",
+        "Fargate tasks do not support the DAEMON scheduling strategy",
+    ),
+    (
+        "!has(self.schedulingStrategy) || self.schedulingStrategy != 'DAEMON' || !has(self.placementStrategy) || size(self.placementStrategy) == 0",
+        "The daemon scheduling strategy does not support placement strategies. Remove the placement strategy and try again",
+    ),
+    (
+        "!has(self.schedulingStrategy) || self.schedulingStrategy != 'DAEMON' || !has(self.volumeConfigurations) || size(self.volumeConfigurations) == 0",
+        "The daemon scheduling strategy does not support volume configurations. Remove the volume configurations and try again",
+    ),
+    (
+        "!has(self.deploymentConfiguration) || !has(self.deploymentConfiguration.minimumHealthyPercent) || !has(self.deploymentConfiguration.maximumPercent) || self.deploymentConfiguration.minimumHealthyPercent <= self.deploymentConfiguration.maximumPercent",
+        "minimumHealthyPercent must not be greater than maximumPercent",
+    ),
+];
+
+const TASK_RULES: &[(&str, &str)] = &[
+    LAUNCH_TYPE_OR_STRATEGY,
+    (
+        "!has(self.group) || !self.group.startsWith('service:')",
+        "The task group must not start with service:, which is for the tasks of services",
+    ),
+];
 
 const LAUNCH_TYPE_OR_STRATEGY: (&str, &str) = (
     "!(has(self.launchType) && has(self.capacityProviderStrategy) && size(self.capacityProviderStrategy) > 0)",

@@ -325,3 +325,34 @@ async fn nothing_is_written_when_nothing_changes() {
     let after = versions().await;
     assert_eq!(after.0, before.0);
 }
+
+#[tokio::test]
+async fn the_api_server_refuses_services_that_contradict_themselves() {
+    let bed = bed("contradiction").await;
+    for (members, expected) in [
+        (
+            json!({"schedulingStrategy": "DAEMON", "launchType": "FARGATE"}),
+            "Fargate tasks do not support the DAEMON scheduling strategy",
+        ),
+        (
+            json!({"schedulingStrategy": "DAEMON", "placementStrategy": [{"type": "random"}]}),
+            "does not support placement strategies",
+        ),
+        (
+            json!({"schedulingStrategy": "DAEMON", "volumeConfigurations": [{"name": "data"}]}),
+            "does not support volume configurations",
+        ),
+        (
+            json!({
+                "desiredCount": 1,
+                "deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 99},
+            }),
+            "minimumHealthyPercent must not be greater than maximumPercent",
+        ),
+    ] {
+        let mut spec = members;
+        spec["taskDefinition"] = json!("web");
+        let error = bed.apply("EcsService", "web", spec).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}

@@ -160,4 +160,14 @@ async fn a_task_is_not_changed_once_it_was_asked_for() {
         spec(json!({"ttlSecondsAfterFinished": 7200})),
     )
     .await;
+    let error = bed
+        .apply(
+            "EcsTask",
+            "grouped",
+            json!({"taskDefinition": "job", "group": "service:web"}),
+        )
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("must not start with service:"), "{error}");
 }

@@ -129,6 +129,13 @@ async fn the_api_server_refuses_what_no_ecs_api_takes() {
     let bed = bed("schema").await;
     let mut misspelt = task_definition("testbed/web");
     misspelt["containerDefinitions"][0]["helthCheck"] = json!({"command": ["CMD", "true"]});
+    let efs = |mut volume: Value| {
+        volume["fileSystemId"] = json!("fs-1");
+        volume["authorizationConfig"] = json!({"accessPointId": "fsap-1"});
+        let mut spec = task_definition("testbed/web");
+        spec["volumes"] = json!([{"name": "data", "efsVolumeConfiguration": volume}]);
+        spec
+    };
     let fargate = json!({
         "requiresCompatibilities": ["FARGATE"],
         "containerDefinitions": [{"name": "app", "image": "x"}],
@@ -142,6 +149,24 @@ async fn the_api_server_refuses_what_no_ecs_api_takes() {
         (
             json!({"containerDefinitions": [{"name": "app"}]}),
             "image: Required value",
+        ),
+        (
+            json!({"containerDefinitions": [{"name": "app", "image": "x", "memoryReservation": 0}]}),
+            "at least one of 'memory' or 'memoryReservation' must be specified",
+        ),
+        (
+            json!({"containerDefinitions": [
+                {"name": "app", "image": "x", "memory": 64, "memoryReservation": 65},
+            ]}),
+            "'memory' must not be less than 'memoryReservation'",
+        ),
+        (
+            efs(json!({"rootDirectory": "/data", "transitEncryption": "ENABLED"})),
+            "the root directory must either be omitted or set to /",
+        ),
+        (
+            efs(json!({"rootDirectory": "/"})),
+            "Transit encryption must be enabled",
         ),
     ] {
         let error = bed
