@@ -42,6 +42,15 @@ pub fn read_task(spec: &str) -> (ecs::Task, crd::TaskExtensions, Diagnostics) {
     (request, extensions, diagnostics)
 }
 
+/// Reads the spec, JSON text, of an EcsCluster. What is wrong in it is reported and left out.
+#[must_use]
+pub fn read_cluster(spec: &str) -> (ecs::Cluster, Diagnostics) {
+    read(Kind::Cluster, None, spec, |reader, node| {
+        (reader.cluster(node), ())
+    })
+    .0
+}
+
 fn read<T: Default, E>(
     kind: Kind,
     name: Option<&str>,
