@@ -128,6 +128,24 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_is_read_and_what_means_nothing_is_noted() {
+        let spec = r#"{"clusterName":"shop","tags":[{"key":"a","value":"b"}],"serviceConnectDefaults":{"namespace":"internal"},"defaultCapacityProviderStrategy":[{"capacityProvider":"spot","weight":1001}]}"#;
+        let (request, diagnostics) = read_cluster(spec);
+        assert_eq!(
+            said(&diagnostics),
+            [
+                "clusterName: ClusterIsNamespace",
+                "defaultCapacityProviderStrategy[0].weight: InvalidValue",
+                "tags: ClusterTagsIgnored",
+            ]
+        );
+        let namespace = request
+            .service_connect_defaults
+            .and_then(|defaults| defaults.namespace);
+        assert_eq!(namespace.as_deref(), Some("internal"));
+    }
+
+    #[test]
     fn a_text_that_is_no_json_is_no_panic() {
         let (_, diagnostics) = read_task_definition("web", "{");
         assert!(diagnostics.has_errors());

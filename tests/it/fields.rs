@@ -228,7 +228,7 @@ fn a_row_says_why() {
 }
 
 /// A document with every field.
-fn full(node: &Node) -> Value {
+pub fn full(node: &Node) -> Value {
     match &node.shape {
         Shape::Object(members) => {
             let members = members
