@@ -135,8 +135,8 @@ mod tests {
             said(&diagnostics),
             [
                 "clusterName: ClusterIsNamespace",
-                "defaultCapacityProviderStrategy[0].weight: InvalidValue",
                 "tags: ClusterTagsIgnored",
+                "defaultCapacityProviderStrategy[0].weight: InvalidValue",
             ]
         );
         let namespace = request
