@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     crd::{
-        EcsService, EcsTask, EcsTaskDefinition, ServiceStatus, TaskDefinitionStatus, TaskStatus,
+        ClusterStatus, EcsCluster, EcsService, EcsTask, EcsTaskDefinition, ServiceStatus,
+        TaskDefinitionStatus, TaskStatus,
     },
     server::Metrics,
     settings::Settings,
@@ -50,6 +51,8 @@ pub(super) struct Context {
     pub task_statuses: Reported<TaskStatus>,
     /// What was reported of task definitions and may not have come back yet.
     pub task_definition_statuses: Reported<TaskDefinitionStatus>,
+    /// What was reported of clusters and may not have come back yet.
+    pub cluster_statuses: Reported<ClusterStatus>,
     /// Events on custom resources.
     pub events: Events,
     /// How often each object has failed.
@@ -74,6 +77,26 @@ impl Context {
         }
     }
 
+    /// Has those reconciled that take defaults from the cluster of a namespace, because it has changed, and the clusters
+    /// themselves, because another one may count now. Tasks that have begun keep what they began with.
+    pub(super) fn redefaulted(&self, namespace: &str) {
+        for cluster in self.resources.clusters.state() {
+            if cluster.meta().namespace.as_deref() == Some(namespace) {
+                self.queue.cluster(ObjectRef::from_obj(&*cluster));
+            }
+        }
+        for service in self.resources.services.state() {
+            if service.meta().namespace.as_deref() == Some(namespace) {
+                self.queue.service(ObjectRef::from_obj(&*service));
+            }
+        }
+        for task in self.resources.tasks.state() {
+            if task.meta().namespace.as_deref() == Some(namespace) && task.status.tasks.is_empty() {
+                self.queue.task(ObjectRef::from_obj(&*task));
+            }
+        }
+    }
+
     /// The settings for objects of a namespace.
     #[must_use]
     pub(super) fn settings(&self, namespace: &str) -> Settings {
@@ -93,6 +116,8 @@ pub(super) struct Resources {
     pub tasks: Store<EcsTask>,
     /// All task definitions.
     pub task_definitions: Store<EcsTaskDefinition>,
+    /// All clusters.
+    pub clusters: Store<EcsCluster>,
 }
 
 /// Where reconciles are asked for. Before this replica leads, nothing is.
@@ -101,6 +126,7 @@ pub(super) struct Queue {
     services: Line<EcsService>,
     tasks: Line<EcsTask>,
     task_definitions: Line<EcsTaskDefinition>,
+    clusters: Line<EcsCluster>,
 }
 
 /// Who of one kind waits.
@@ -152,12 +178,14 @@ impl Queue {
         services: UnboundedSender<ObjectRef<EcsService>>,
         tasks: UnboundedSender<ObjectRef<EcsTask>>,
         task_definitions: UnboundedSender<ObjectRef<EcsTaskDefinition>>,
+        clusters: UnboundedSender<ObjectRef<EcsCluster>>,
     ) -> Self {
         Self {
             leading: AtomicBool::new(false),
             services: Line::new(services),
             tasks: Line::new(tasks),
             task_definitions: Line::new(task_definitions),
+            clusters: Line::new(clusters),
         }
     }
 
@@ -175,6 +203,9 @@ impl Queue {
 
     /// Asks for the reconcile of everything.
     pub(super) fn everything(&self, resources: &Resources) {
+        for cluster in resources.clusters.state() {
+            self.cluster(ObjectRef::from_obj(&*cluster));
+        }
         for task_definition in resources.task_definitions.state() {
             self.task_definition(ObjectRef::from_obj(&*task_definition));
         }
@@ -217,6 +248,13 @@ impl Queue {
         }
     }
 
+    /// Asks for the reconcile of a cluster.
+    pub(super) fn cluster(&self, cluster: ObjectRef<EcsCluster>) {
+        if self.is_leading() {
+            self.clusters.push(cluster);
+        }
+    }
+
     /// Takes a service out of the queue, because its reconcile begins.
     pub(super) fn begin_service(&self, service: &EcsService) {
         self.services.begin(service);
@@ -232,12 +270,18 @@ impl Queue {
         self.task_definitions.begin(task_definition);
     }
 
+    /// Takes a cluster out of the queue, because its reconcile begins.
+    pub(super) fn begin_cluster(&self, cluster: &EcsCluster) {
+        self.clusters.begin(cluster);
+    }
+
     /// How many objects wait.
     #[must_use]
     pub(super) fn depth(&self, resources: &Resources) -> usize {
         self.services.len(&resources.services)
             + self.tasks.len(&resources.tasks)
             + self.task_definitions.len(&resources.task_definitions)
+            + self.clusters.len(&resources.clusters)
     }
 }
 

@@ -14,21 +14,22 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::watch as signal;
 
-use super::{context::Context, error::Error, service, task, task_definition};
-use crate::crd::{EcsService, EcsTask, EcsTaskDefinition};
+use super::{cluster, context::Context, error::Error, service, task, task_definition};
+use crate::crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition};
 
 /// The ends of the queues.
 pub(super) type Queues = (
     UnboundedReceiver<ObjectRef<EcsService>>,
     UnboundedReceiver<ObjectRef<EcsTask>>,
     UnboundedReceiver<ObjectRef<EcsTaskDefinition>>,
+    UnboundedReceiver<ObjectRef<EcsCluster>>,
 );
 
 /// Reconciles what the queues ask for, until a shutdown; what had begun is done then.
 pub(super) async fn run_controllers(
     cx: &Arc<Context>,
     concurrency: u16,
-    (services, tasks, task_definitions): Queues,
+    (services, tasks, task_definitions, clusters): Queues,
     stopped: signal::Receiver<bool>,
 ) {
     let definitions = start(
@@ -55,13 +56,23 @@ pub(super) async fn run_controllers(
         cx.resources.tasks.clone(),
         tasks,
         concurrency,
-        stopped,
+        stopped.clone(),
         task::reconcile,
         task::on_error,
         cx.clone(),
         task::KIND,
     );
-    tokio::join!(definitions, services, tasks);
+    let clusters = start(
+        cx.resources.clusters.clone(),
+        clusters,
+        concurrency,
+        stopped,
+        cluster::reconcile,
+        cluster::on_error,
+        cx.clone(),
+        cluster::KIND,
+    );
+    tokio::join!(definitions, services, tasks, clusters);
 }
 
 /// Runs the controller of one kind.

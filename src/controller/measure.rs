@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{context::Context, service, task, task_definition};
+use super::{cluster, context::Context, service, task, task_definition};
 use crate::{
     crd::{EcsService, EcsTask},
     server::Metrics,
@@ -33,6 +33,8 @@ pub(super) fn measure(cx: &Context, metrics: &Metrics) {
     );
     let definitions = cx.resources.task_definitions.state().len();
     metrics.in_state(task_definition::KIND, "Registered", definitions);
+    let clusters = cx.resources.clusters.state().len();
+    metrics.in_state(cluster::KIND, "Active", clusters);
     for (status, count) in count_tasks(cx) {
         metrics.in_state(task::KIND, status, count);
     }

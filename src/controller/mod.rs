@@ -10,6 +10,7 @@ mod child;
 mod child_kind;
 mod children;
 mod client;
+mod cluster;
 mod context;
 mod controllers;
 mod definition;

@@ -30,7 +30,7 @@ use super::{
     watches::{discover, start_watches},
 };
 use crate::{
-    crd::{EcsService, EcsTask, EcsTaskDefinition},
+    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     server::{self, Health, Metrics},
     settings::{Mode, Settings, WorkloadTarget},
     telemetry::Level,
@@ -121,6 +121,7 @@ struct Operator {
         Cache<EcsTaskDefinition>,
         UnboundedReceiver<ObjectRef<EcsTaskDefinition>>,
     ),
+    clusters: (Cache<EcsCluster>, UnboundedReceiver<ObjectRef<EcsCluster>>),
 }
 
 impl Operator {
@@ -136,9 +137,11 @@ impl Operator {
         let (service_sender, service_receiver) = unbounded();
         let (task_sender, task_receiver) = unbounded();
         let (definition_sender, definition_receiver) = unbounded();
+        let (cluster_sender, cluster_receiver) = unbounded();
         let (service_cache, services) = Cache::new();
         let (task_cache, tasks) = Cache::new();
         let (definition_cache, task_definitions) = Cache::new();
+        let (cluster_cache, clusters) = Cache::new();
         let cx = Context {
             settings: RwLock::new(Arc::new(settings)),
             children: Children::default(),
@@ -150,15 +153,22 @@ impl Operator {
                 services,
                 tasks,
                 task_definitions,
+                clusters,
             },
             service_statuses: Reported::default(),
             task_statuses: Reported::default(),
             task_definition_statuses: Reported::default(),
+            cluster_statuses: Reported::default(),
             events: Events::new(client.clone(), options.identity.clone()),
             backoff: Backoff::default(),
             replacements: service::Replacements::default(),
             metrics,
-            queue: Queue::new(service_sender, task_sender, definition_sender),
+            queue: Queue::new(
+                service_sender,
+                task_sender,
+                definition_sender,
+                cluster_sender,
+            ),
             client,
         };
         Ok(Self {
@@ -167,6 +177,7 @@ impl Operator {
             services: (service_cache, service_receiver),
             tasks: (task_cache, task_receiver),
             task_definitions: (definition_cache, definition_receiver),
+            clusters: (cluster_cache, cluster_receiver),
         })
     }
 
@@ -204,9 +215,10 @@ impl Operator {
             services,
             tasks,
             task_definitions,
+            clusters,
         } = self;
         let mut watches = JoinSet::new();
-        let caches = (services.0, tasks.0, task_definitions.0);
+        let caches = (services.0, tasks.0, task_definitions.0, clusters.0);
         let filled = start_watches(&mut watches, &cx, &cluster, &options.namespaces, caches);
         watches.spawn(discover(cx.clone(), cluster, options.namespaces.clone()));
         let mut candidate = Candidate::new(
@@ -231,7 +243,7 @@ impl Operator {
         let controllers = run_controllers(
             &cx,
             options.concurrency,
-            (services.1, tasks.1, task_definitions.1),
+            (services.1, tasks.1, task_definitions.1, clusters.1),
             stopped.clone(),
         );
         let result = tokio::select! {

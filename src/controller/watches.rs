@@ -8,13 +8,14 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::{
     child_kind::ChildKind,
+    cluster,
     context::Context,
     discovery::Cluster,
     service, task, task_definition,
     watch::{self, Cache, Filled},
 };
 use crate::{
-    crd::{EcsService, EcsTask, EcsTaskDefinition},
+    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     settings::Settings,
 };
 
@@ -22,7 +23,12 @@ use crate::{
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The caches of the custom resources, to be filled.
-pub(super) type Caches = (Cache<EcsService>, Cache<EcsTask>, Cache<EcsTaskDefinition>);
+pub(super) type Caches = (
+    Cache<EcsService>,
+    Cache<EcsTask>,
+    Cache<EcsTaskDefinition>,
+    Cache<EcsCluster>,
+);
 
 /// Starts all watches. What is returned ends when all caches are filled.
 pub(super) fn start_watches(
@@ -30,7 +36,7 @@ pub(super) fn start_watches(
     cx: &Arc<Context>,
     cluster: &Cluster,
     namespaces: &[String],
-    (services, tasks, task_definitions): Caches,
+    (services, tasks, task_definitions, clusters): Caches,
 ) -> impl Future<Output = ()> + use<> {
     let mut filled = Vec::new();
     let mut next = || {
@@ -64,11 +70,23 @@ pub(super) fn start_watches(
         let (changed, gone) = (cx.clone(), cx.clone());
         watches.spawn(watch::resources(
             cx.client.clone(),
-            namespace,
+            namespace.clone(),
             task_definitions.clone(),
             cx.resources.task_definitions.clone(),
             move |object| changed.queue.task_definition(ObjectRef::from_obj(object)),
             move |object| task_definition::forget(&gone, object),
+            next(),
+        ));
+        let (changed, gone) = (cx.clone(), cx.clone());
+        watches.spawn(watch::resources(
+            cx.client.clone(),
+            namespace,
+            clusters.clone(),
+            cx.resources.clusters.clone(),
+            move |object: &EcsCluster| {
+                changed.redefaulted(object.metadata.namespace.as_deref().unwrap_or_default());
+            },
+            move |object| cluster::forget(&gone, object),
             next(),
         ));
     }

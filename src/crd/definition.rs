@@ -23,14 +23,20 @@ enum Resource {
     TaskDefinition,
     Service,
     Task,
+    Cluster,
 }
 
 /// The CustomResourceDefinitions of this operator, in the order of their names.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    [Resource::Service, Resource::TaskDefinition, Resource::Task]
-        .map(definition)
-        .into()
+    [
+        Resource::Cluster,
+        Resource::Service,
+        Resource::TaskDefinition,
+        Resource::Task,
+    ]
+    .map(definition)
+    .into()
 }
 
 fn definition(resource: Resource) -> CustomResourceDefinition {
@@ -39,6 +45,7 @@ fn definition(resource: Resource) -> CustomResourceDefinition {
         Resource::TaskDefinition => ("EcsTaskDefinition", "ecstd"),
         Resource::Service => ("EcsService", "ecssvc"),
         Resource::Task => ("EcsTask", "ecstask"),
+        Resource::Cluster => ("EcsCluster", "ecscluster"),
     };
     let singular = kind.to_ascii_lowercase();
     let plural = format!("{singular}s");
@@ -95,6 +102,9 @@ fn root(resource: Resource) -> JSONSchemaProps {
             "A service as CreateService takes it. The name is its serviceName, the namespace its cluster."
         }
         Resource::Task => "Tasks as RunTask takes them. The namespace is their cluster.",
+        Resource::Cluster => {
+            "A cluster as CreateCluster takes it: defaults for the services and tasks of its namespace, which is the cluster."
+        }
     };
     let mut root = object(
         description,
@@ -106,6 +116,7 @@ fn root(resource: Resource) -> JSONSchemaProps {
                     Resource::TaskDefinition => status_schema::task_definition(),
                     Resource::Service => status_schema::service(),
                     Resource::Task => status_schema::task(),
+                    Resource::Cluster => status_schema::cluster(),
                 },
             ),
         ],
@@ -119,6 +130,7 @@ fn spec(resource: Resource) -> JSONSchemaProps {
         Resource::TaskDefinition => schema(Api::TaskDefinition.tree()),
         Resource::Service => schema(Api::Service.tree()),
         Resource::Task => schema(Api::Task.tree()),
+        Resource::Cluster => schema(Api::Cluster.tree()),
     };
     if let Some(required) = &mut spec.required {
         // The object's own name says the same.
@@ -194,6 +206,7 @@ fn rules(resource: Resource) -> Vec<ValidationRule> {
         Resource::TaskDefinition => TASK_DEFINITION_RULES,
         Resource::Service => SERVICE_RULES,
         Resource::Task => TASK_RULES,
+        Resource::Cluster => &[],
     };
     rules
         .iter()
@@ -310,6 +323,7 @@ fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
             ("Status", "string", ".status.lastStatus"),
             ("Stop Code", "string", ".status.stopCode"),
         ],
+        Resource::Cluster => &[],
     };
     let accepted = (
         "Accepted",

@@ -6,7 +6,7 @@ use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Obj
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{API_VERSION, ServiceStatus, TaskDefinitionStatus, TaskStatus};
+use super::{API_VERSION, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus};
 
 /// The `spec` of a custom resource as compact JSON text with its members in the order of their names.
 ///
@@ -122,6 +122,8 @@ resources! {
     EcsService(ServiceStatus), "ecsservices";
     /// Tasks that run to completion.
     EcsTask(TaskStatus), "ecstasks";
+    /// The defaults of a namespace.
+    EcsCluster(ClusterStatus), "ecsclusters";
 }
 
 #[cfg(test)]

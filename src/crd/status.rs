@@ -43,6 +43,14 @@ statuses! {
         revision: Option<i64>,
     }
 
+    /// The status of an EcsCluster.
+    ClusterStatus {
+        /// Accepted.
+        conditions: Vec<Condition>,
+        /// The generation that this speaks of.
+        observed_generation: Option<i64>,
+    }
+
     /// The status of an EcsService.
     ServiceStatus {
         /// Accepted, Progressing and Ready.

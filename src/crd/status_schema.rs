@@ -16,6 +16,14 @@ pub(super) fn task_definition() -> JSONSchemaProps {
     )
 }
 
+/// The status of an EcsCluster.
+pub(super) fn cluster() -> JSONSchemaProps {
+    object(
+        "What became of the cluster.",
+        [conditions(), observed_generation()],
+    )
+}
+
 /// The status of an EcsService.
 pub(super) fn service() -> JSONSchemaProps {
     object(

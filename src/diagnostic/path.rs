@@ -11,6 +11,8 @@ pub enum Subject {
     Service,
     /// A `RunTask` request.
     Task,
+    /// A `CreateCluster` request.
+    Cluster,
     /// The `scalableTarget`, `scalingPolicies[]` and `scheduledActions[]` of a service.
     AutoScaling,
 }

@@ -379,8 +379,11 @@ reasons! {
     Note {
         AdvancedConfigurationUnused => "only used with strategy BLUE_GREEN", "";
         AutoScalingRoleUnused => "the operator scales", "";
+        CapacityProvidersAreNodes => "the operator makes no nodes", "label those of a provider ecs-operator.dev/capacity-provider";
         ClientTokenUnused => "idempotency comes from the object name", "";
         ClusterIsNamespace => "the namespace takes the place of the cluster", "";
+        ClusterTagsIgnored => "tags of a cluster have no meaning in Kubernetes", "";
+        ContainerInsightsIgnored => "what watches the cluster is installed beside the operator", "";
         ContainerListOnly { name } => "a bare list of container definitions was taken as a task definition named {name}", "";
         DeregistrationDelayAssumed { n } => "{n} s is assumed", "";
         DesiredCountIgnoredForDaemon => "one task per node", "";
@@ -388,6 +391,7 @@ reasons! {
         DrainMayDropBelowMinimum => "an eviction cannot start the replacement first", "";
         EfsTransitEncryptionPortIgnored => "the mount helper chooses the port", "";
         EssentialExitRestartsInPlace => "the only container is restarted in the same pod", "";
+        ExecSessionsNotLogged => "kubectl exec keeps no log of a session", "the audit log of the API server has who began one";
         ExecUsesRbac => "use kubectl exec", "";
         FaultInjectionEndpointAbsent => "no fault injection endpoint", "";
         FamilyAssumed { name } => "the task definition has no family, so it is named {name} after its file", "give family";
@@ -401,6 +405,7 @@ reasons! {
         InstanceRoleReachable => "without a task role the node role may be reachable", "";
         LogRotationIsKubeletSetting => "containerLogMaxSize and containerLogMaxFiles of the kubelet", "";
         ManagedTagsAreLabels => "labels exist in any case", "";
+        ManagedStorageKeyUnused => "disks get their keys from nodes and storage classes", "";
         MetricResolutionIsClusterWide => "metrics-server sets the resolution", "";
         NameSanitized { original, name } => "{original} became {name}", "";
         NewestRevisionFollowed { value, family } => "revisions begin anew in the cluster: {family} is followed instead of {value}", "";

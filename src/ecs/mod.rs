@@ -9,6 +9,7 @@
 )]
 
 mod auto_scaling;
+mod cluster;
 mod container_definition;
 mod deployment;
 mod ebs_volume;
@@ -21,6 +22,7 @@ mod task_definition;
 mod volume;
 
 pub use auto_scaling::*;
+pub use cluster::*;
 pub use container_definition::*;
 pub use deployment::*;
 pub use ebs_volume::*;

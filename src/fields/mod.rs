@@ -25,6 +25,8 @@ pub enum Api {
     Service,
     /// `RunTask`
     Task,
+    /// `CreateCluster`
+    Cluster,
     /// `RegisterScalableTarget`
     ScalableTarget,
     /// `PutScalingPolicy`
@@ -41,6 +43,7 @@ impl Api {
         Self::TaskDefinition,
         Self::Service,
         Self::Task,
+        Self::Cluster,
         Self::ScalableTarget,
         Self::ScalingPolicy,
         Self::ScheduledAction,
@@ -54,6 +57,7 @@ impl Api {
             Self::TaskDefinition => "RegisterTaskDefinition",
             Self::Service => "CreateService",
             Self::Task => "RunTask",
+            Self::Cluster => "CreateCluster",
             Self::ScalableTarget => "RegisterScalableTarget",
             Self::ScalingPolicy => "PutScalingPolicy",
             Self::ScheduledAction => "PutScheduledAction",
@@ -64,7 +68,7 @@ impl Api {
     /// Where AWS documents the structures of this request.
     const fn reference(self) -> &'static str {
         match self {
-            Self::TaskDefinition | Self::Service | Self::Task => {
+            Self::TaskDefinition | Self::Service | Self::Task | Self::Cluster => {
                 "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_"
             }
             Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction => {

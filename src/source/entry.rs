@@ -164,7 +164,7 @@ impl<'n> Keys<'n, '_> {
 
     fn target(&self, kind: Kind) -> Target {
         let key = match kind {
-            Kind::TaskDefinition => return Target::Absent,
+            Kind::TaskDefinition | Kind::Cluster => return Target::Absent,
             Kind::Service | Kind::Task => "taskDefinition",
             Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction => {
                 if self.node("ResourceId").is_some() {

@@ -71,7 +71,7 @@ pub use document::{Document, Location};
 pub use kind::{Form, Kind};
 pub use placeholder::Fill;
 pub use read::Problem;
-pub use spec::{read_service, read_task, read_task_definition};
+pub use spec::{read_cluster, read_service, read_task, read_task_definition};
 pub use text::{Position, SourceText, Span};
 pub use tree::{Member, Node, Value};
 pub use unit::{Content, Unit};

@@ -118,6 +118,13 @@ impl Reader<'_> {
         (self.finish(body, annotations, sink), extensions)
     }
 
+    pub(super) fn cluster(&self, document: Node<'_>) -> Request<ecs::Cluster> {
+        let mut sink = Sink::default();
+        let (body, annotations) = self.open(document, &mut sink);
+        let body = self.body(body, Api::Cluster, &mut sink);
+        self.finish(body, annotations, sink)
+    }
+
     fn kept_seconds(&self, node: &Node<'_>, sink: &mut Sink) -> Option<i64> {
         let (Value::Number(text) | Value::String(text)) = &node.value else {
             return None;

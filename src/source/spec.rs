@@ -42,6 +42,15 @@ pub fn read_task(spec: &str) -> (ecs::Task, crd::TaskExtensions, Diagnostics) {
     (request, extensions, diagnostics)
 }
 
+/// Reads the spec, JSON text, of an EcsCluster. What is wrong in it is reported and left out.
+#[must_use]
+pub fn read_cluster(spec: &str) -> (ecs::Cluster, Diagnostics) {
+    read(Kind::Cluster, None, spec, |reader, node| {
+        (reader.cluster(node), ())
+    })
+    .0
+}
+
 fn read<T: Default, E>(
     kind: Kind,
     name: Option<&str>,
@@ -116,6 +125,24 @@ mod tests {
             read_task(r#"{"taskDefinition":"job","ttlSecondsAfterFinished":60}"#);
         assert_eq!(said(&diagnostics), [""; 0]);
         assert_eq!(extensions.ttl_seconds_after_finished, Some(60));
+    }
+
+    #[test]
+    fn a_cluster_is_read_and_what_means_nothing_is_noted() {
+        let spec = r#"{"clusterName":"shop","tags":[{"key":"a","value":"b"}],"serviceConnectDefaults":{"namespace":"internal"},"defaultCapacityProviderStrategy":[{"capacityProvider":"spot","weight":1001}]}"#;
+        let (request, diagnostics) = read_cluster(spec);
+        assert_eq!(
+            said(&diagnostics),
+            [
+                "clusterName: ClusterIsNamespace",
+                "tags: ClusterTagsIgnored",
+                "defaultCapacityProviderStrategy[0].weight: InvalidValue",
+            ]
+        );
+        let namespace = request
+            .service_connect_defaults
+            .and_then(|defaults| defaults.namespace);
+        assert_eq!(namespace.as_deref(), Some("internal"));
     }
 
     #[test]

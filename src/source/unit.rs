@@ -140,6 +140,7 @@ impl Unit {
             Subject::TaskDefinition => of_kind(Kind::TaskDefinition),
             Subject::Service => of_kind(Kind::Service),
             Subject::Task => of_kind(Kind::Task),
+            Subject::Cluster => of_kind(Kind::Cluster),
             Subject::AutoScaling => return self.scaling_document(segments),
         };
         match found {

@@ -5,6 +5,7 @@
 //! value if anything was rejected. Plain limits and enums are checked by the reader's walk over [`crate::fields`].
 
 mod arn;
+mod cluster;
 mod container;
 mod dependencies;
 mod deployment;
@@ -43,6 +44,7 @@ mod task_override;
 mod volume;
 
 pub use arn::*;
+pub use cluster::*;
 pub use container::*;
 pub use dependencies::*;
 pub use deployment::*;

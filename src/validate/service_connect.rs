@@ -50,14 +50,7 @@ pub(crate) fn validate_service_connect(
 ) -> Option<ServiceConnect> {
     let raw = raw.filter(|raw| raw.enabled == Some(true))?;
     let namespace = raw.namespace.clone();
-    if let Some(arn) = namespace.as_deref().filter(|name| name.starts_with("arn:")) {
-        sink.report(
-            path.field("namespace"),
-            Message::ServiceConnectNamespaceName {
-                arn: arn.to_owned(),
-            },
-        );
-    }
+    check_namespace(namespace.as_deref(), &path.field("namespace"), sink);
     let mut services: Vec<ServiceConnectService> = Vec::new();
     for (index, entry) in raw.services.iter().enumerate() {
         let path = path.field("services").index(index);
@@ -86,6 +79,18 @@ pub(crate) fn validate_service_connect(
         namespace,
         services,
     })
+}
+
+/// The name of a Cloud Map namespace does not follow from its ARN.
+pub(super) fn check_namespace(name: Option<&str>, path: &FieldPath, sink: &mut Diagnostics) {
+    if let Some(arn) = name.filter(|name| name.starts_with("arn:")) {
+        sink.report(
+            path.clone(),
+            Message::ServiceConnectNamespaceName {
+                arn: arn.to_owned(),
+            },
+        );
+    }
 }
 
 fn connect_service(

@@ -128,6 +128,10 @@ async fn every_kind_of_object_is_put_right_with_every_right_that_there_is() {
     apply(&client, namespace.name(), "EcsService", "hash", alone)
         .await
         .unwrap();
+    // Its status is the only thing that is made of it.
+    apply(&client, namespace.name(), "EcsCluster", "shop", json!({}))
+        .await
+        .unwrap();
     let mut checked = BTreeSet::new();
     for kind in BUILT_IN.iter().chain(ADDONS) {
         let (_, _, kind_name, _) = kind;

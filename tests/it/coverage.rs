@@ -3,16 +3,22 @@
 use std::{collections::BTreeSet, fs};
 
 use ecs_operator::{
-    diagnostic::{FieldPath, Reason, Subject},
-    fields::{Api, Node, Shape},
-    source::{Catalog, Document, Fill, Kind},
+    diagnostic::{FieldPath, Reason, Severity, Subject},
+    fields::{Api, Node, Outcome, Shape},
+    source::{Catalog, Document, Fill, Kind, read_cluster},
 };
 
-use crate::cases::{DIAGNOSTICS, cases, inputs};
+use crate::{
+    cases::{DIAGNOSTICS, cases, inputs},
+    fields::full,
+};
 
 #[test]
 fn every_reason_is_in_a_case() {
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<String> = of_a_cluster()
+        .into_iter()
+        .map(|(_, reason)| reason.to_string())
+        .collect();
     for case in cases() {
         let diagnostics = fs::read_to_string(case.join(DIAGNOSTICS)).unwrap_or_default();
         let words = diagnostics.split(|c: char| !c.is_ascii_alphanumeric());
@@ -45,6 +51,8 @@ fn every_field_is_in_a_case() {
     }
     let missing: Vec<String> = Api::ALL
         .iter()
+        // Only the operator reads it; the next test does too.
+        .filter(|api| **api != Api::Cluster)
         .flat_map(|api| api.fields().map(move |field| (*api, field.path)))
         .filter(|field| !seen.contains(field))
         .map(|(api, path)| format!("{} {path}", api.name()))
@@ -57,6 +65,36 @@ fn every_field_is_in_a_case() {
     );
 }
 
+#[test]
+fn what_has_no_meaning_in_a_cluster_is_noted() {
+    let said = of_a_cluster();
+    let silent: Vec<&str> = Api::Cluster
+        .fields()
+        .filter(|field| field.outcome == Outcome::Noted)
+        .filter(|field| {
+            let is_it = |(path, reason): &(String, Reason)| {
+                field.path.starts_with(path) && field.reasons.contains(reason)
+            };
+            !said.iter().any(is_it)
+        })
+        .map(|field| field.path)
+        .collect();
+    assert!(silent.is_empty(), "{silent:?}");
+    let errors = said
+        .iter()
+        .filter(|(_, reason)| reason.severity() == Severity::Error);
+    assert_eq!(errors.count(), 0, "{said:?}");
+}
+
+/// What the operator reads of an EcsCluster that has every field.
+fn of_a_cluster() -> Vec<(String, Reason)> {
+    let (_, findings) = read_cluster(&full(Api::Cluster.tree()).to_string());
+    findings
+        .iter()
+        .map(|finding| (finding.path.to_string(), finding.reason()))
+        .collect()
+}
+
 /// Adds the fields that the document has.
 fn note_fields(document: &Document, seen: &mut BTreeSet<(Api, &'static str)>) {
     let root = FieldPath::root(Subject::TaskDefinition);
@@ -64,6 +102,7 @@ fn note_fields(document: &Document, seen: &mut BTreeSet<(Api, &'static str)>) {
         Kind::TaskDefinition => Api::TaskDefinition,
         Kind::Service => Api::Service,
         Kind::Task => Api::Task,
+        Kind::Cluster => Api::Cluster,
         Kind::ScalableTarget => Api::ScalableTarget,
         Kind::ScalingPolicy => Api::ScalingPolicy,
         Kind::ScheduledAction => Api::ScheduledAction,

@@ -86,7 +86,9 @@ fn documents(example: &Example) -> Vec<String> {
             });
             vec![definition, web, merged(target, request), policy]
         }
-        api @ (Api::ScheduledAction | Api::Kubernetes) => panic!("{api:?} has no examples"),
+        api @ (Api::Cluster | Api::ScheduledAction | Api::Kubernetes) => {
+            panic!("{api:?} has no examples")
+        }
     };
     documents.iter().map(Value::to_string).collect()
 }

@@ -228,7 +228,7 @@ fn a_row_says_why() {
 }
 
 /// A document with every field.
-fn full(node: &Node) -> Value {
+pub fn full(node: &Node) -> Value {
     match &node.shape {
         Shape::Object(members) => {
             let members = members
@@ -267,6 +267,7 @@ fn the_shapes_keep_every_field() {
             Api::TaskDefinition => through::<ecs::TaskDefinition>(&document),
             Api::Service => through::<ecs::Service>(&document),
             Api::Task => through::<ecs::Task>(&document),
+            Api::Cluster => through::<ecs::Cluster>(&document),
             Api::ScalableTarget => through::<ecs::ScalableTarget>(&document),
             Api::ScalingPolicy => through::<ecs::ScalingPolicy>(&document),
             Api::ScheduledAction => through::<ecs::ScheduledAction>(&document),

@@ -25,6 +25,7 @@ const MODELS: &[(&str, &str, &[&str])] = &[
             "CreateService",
             "UpdateService",
             "RunTask",
+            "CreateCluster",
         ],
     ),
     (

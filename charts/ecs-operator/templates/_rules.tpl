@@ -2,14 +2,14 @@
 {{- define "ecs-operator.namespacedRules" -}}
 # Users write these; the operator reads them and removes finished tasks after their time to live.
 - apiGroups: [ecs-operator.dev]
-  resources: [ecstaskdefinitions, ecsservices]
+  resources: [ecstaskdefinitions, ecsservices, ecsclusters]
   verbs: [list, watch]
 - apiGroups: [ecs-operator.dev]
   resources: [ecstasks]
   verbs: [list, watch, delete]
 # What became of them is told in their status.
 - apiGroups: [ecs-operator.dev]
-  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status]
+  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status]
   verbs: [patch]
 # A service runs as one of these.
 - apiGroups: [apps]

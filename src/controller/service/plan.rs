@@ -5,6 +5,7 @@ use kube::ResourceExt as _;
 use crate::{
     controller::{
         apply::Wanted,
+        cluster::complete,
         context::Context,
         definition::{Definition, settings},
         refusal::{Refusal, refused},
@@ -31,7 +32,7 @@ pub(super) struct Plan {
 /// Makes the plan of a service. `None` if its task definition is there and only its first revision is not made yet.
 pub(super) fn plan(service: &EcsService, cx: &Context) -> Result<Option<Plan>, Refusal> {
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
-    let (request, extensions, mut findings) = read_service(&name, service.spec.text());
+    let (mut request, extensions, mut findings) = read_service(&name, service.spec.text());
     let own = request.service_name.as_deref().unwrap_or_default();
     let expected = kname(own, WORKLOAD_LENGTH);
     if expected != name {
@@ -45,6 +46,7 @@ pub(super) fn plan(service: &EcsService, cx: &Context) -> Result<Option<Plan>, R
     let Some(definition) = found else {
         return Ok(None);
     };
+    complete(cx, &namespace, &mut request)?;
     let settings = settings(cx, service, Subject::Service, &mut findings);
     let input = ServiceInput {
         request: &request,

@@ -21,6 +21,7 @@ use self::{
 };
 use super::{
     apply::{Wanted, apply, create_once},
+    cluster::complete,
     context::Context,
     definition::{Definition, settings},
     error::{Error, code},
@@ -103,7 +104,7 @@ pub(super) async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Ac
 /// What should be there, or why that cannot be said; `None` if a revision is about to appear.
 fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
     let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
-    let (request, _, mut findings) = read_task(task.spec.text());
+    let (mut request, _, mut findings) = read_task(task.spec.text());
     if findings.has_errors() {
         return Err(refused(findings));
     }
@@ -113,6 +114,7 @@ fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
     let Some(definition) = found else {
         return Ok(None);
     };
+    complete(cx, &namespace, &mut request)?;
     let settings = settings(cx, task, Subject::Task, &mut findings);
     let input = TaskInput {
         name: &name,

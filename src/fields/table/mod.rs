@@ -1,5 +1,6 @@
 //! The rows, a file per request. Each row stands on one line, so that a new field is one added line.
 
+mod cluster;
 mod example;
 mod extension;
 mod scalable_target;
@@ -19,6 +20,7 @@ pub(super) const fn fields(api: Api) -> &'static [&'static [Field]] {
         Api::TaskDefinition => &[task_definition::FIELDS],
         Api::Service => &[service::FIELDS, extension::UPDATE_SERVICE],
         Api::Task => &[task::FIELDS],
+        Api::Cluster => &[cluster::FIELDS],
         Api::ScalableTarget => &[scalable_target::FIELDS],
         Api::ScalingPolicy => &[scaling_policy::FIELDS, extension::ALARM],
         Api::ScheduledAction => &[scheduled_action::FIELDS],
@@ -32,6 +34,7 @@ pub(super) const fn rules(api: Api) -> &'static [Rule] {
         Api::TaskDefinition => task_definition::RULES,
         Api::Service => service::RULES,
         Api::Task => task::RULES,
+        Api::Cluster => cluster::RULES,
         Api::ScalableTarget => scalable_target::RULES,
         Api::ScalingPolicy => scaling_policy::RULES,
         Api::ScheduledAction => scheduled_action::RULES,
@@ -71,6 +74,17 @@ pub(super) const fn read_only(api: Api) -> &'static [&'static str] {
             "resourceManagementType",
         ],
         Api::Task | Api::Kubernetes => &[],
+        Api::Cluster => &[
+            "clusterArn",
+            "status",
+            "registeredContainerInstancesCount",
+            "runningTasksCount",
+            "pendingTasksCount",
+            "activeServicesCount",
+            "statistics",
+            "attachments",
+            "attachmentsStatus",
+        ],
         Api::ScalableTarget => &["CreationTime", "ScalableTargetARN", "PredictedCapacity"],
         Api::ScalingPolicy => &["PolicyARN", "Alarms", "CreationTime"],
         Api::ScheduledAction => &["ScheduledActionARN", "CreationTime"],

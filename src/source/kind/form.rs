@@ -11,6 +11,8 @@ pub enum Kind {
     Service,
     /// `RunTask`.
     Task,
+    /// `CreateCluster`, which only the operator reads.
+    Cluster,
     /// `RegisterScalableTarget`.
     ScalableTarget,
     /// `PutScalingPolicy`.
@@ -27,6 +29,7 @@ impl Kind {
             Self::TaskDefinition => "task definition",
             Self::Service => "service",
             Self::Task => "task",
+            Self::Cluster => "cluster",
             Self::ScalableTarget => "scalable target",
             Self::ScalingPolicy => "scaling policy",
             Self::ScheduledAction => "scheduled action",
@@ -40,6 +43,7 @@ impl Kind {
             Self::TaskDefinition => Subject::TaskDefinition,
             Self::Service => Subject::Service,
             Self::Task => Subject::Task,
+            Self::Cluster => Subject::Cluster,
             Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction => {
                 Subject::AutoScaling
             }

@@ -157,6 +157,11 @@ impl Search {
             ("ecs-operator.dev/v1alpha1", "EcsTask") => {
                 Form::new(Kind::Task, "EcsTask", "its kind is EcsTask")
             }
+            ("ecs-operator.dev/v1alpha1", "EcsCluster") => {
+                let advice = "only the operator reads it: give services launchType or capacityProviderStrategy of \
+                              their own, and leave the cluster out";
+                return self.unknown(node, "this is an EcsCluster", advice);
+            }
             _ => {
                 let advice = if version.starts_with("ecs-operator.dev/") {
                     "EcsTaskDefinition, EcsService and EcsTask of ecs-operator.dev/v1alpha1 are converted"

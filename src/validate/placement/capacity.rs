@@ -80,17 +80,13 @@ impl CapacityProvider {
     }
 }
 
-/// Validates `launchType` and `capacityProviderStrategy`
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html>).
-///
-/// A single provider with the API's default weight of 0 gets all tasks, as ECS does it.
+/// Validates `launchType` and `capacityProviderStrategy`.
 pub(crate) fn validate_capacity(
     launch_type: Option<&str>,
     strategy: &[ecs::CapacityProviderStrategyItem],
     root: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Capacity {
-    let at = root.field("capacityProviderStrategy");
     if launch_type.is_some() && !strategy.is_empty() {
         sink.report(root.field("launchType"), Message::LaunchTypeAndStrategy);
     }
@@ -100,6 +96,26 @@ pub(crate) fn validate_capacity(
             Message::ManagedInstancesNeedsStrategy,
         );
     }
+    Capacity {
+        launch_type: launch_type.and_then(|name| match name {
+            "EC2" => Some(LaunchType::Ec2),
+            "FARGATE" => Some(LaunchType::Fargate),
+            "EXTERNAL" => Some(LaunchType::External),
+            _ => None,
+        }),
+        strategy: validate_strategy(strategy, &root.field("capacityProviderStrategy"), sink),
+    }
+}
+
+/// Validates a capacity provider strategy
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html>).
+///
+/// A single provider with the API's default weight of 0 gets all tasks, as ECS does it.
+pub(crate) fn validate_strategy(
+    strategy: &[ecs::CapacityProviderStrategyItem],
+    at: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Vec<CapacityProvider> {
     let mut providers: Vec<_> = strategy
         .iter()
         .enumerate()
@@ -113,20 +129,12 @@ pub(crate) fn validate_capacity(
         sink.report(at.clone(), Message::MultipleBases);
     }
     if providers.len() > 1 && providers.iter().all(|p| p.weight == 0) {
-        sink.report(at, Message::AllWeightsZero);
+        sink.report(at.clone(), Message::AllWeightsZero);
     }
     if let [only] = providers.as_mut_slice() {
         only.weight = only.weight.max(1);
     }
-    Capacity {
-        launch_type: launch_type.and_then(|name| match name {
-            "EC2" => Some(LaunchType::Ec2),
-            "FARGATE" => Some(LaunchType::Fargate),
-            "EXTERNAL" => Some(LaunchType::External),
-            _ => None,
-        }),
-        strategy: providers,
-    }
+    providers
 }
 
 fn provider(

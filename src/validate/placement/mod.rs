@@ -8,7 +8,7 @@ pub use capacity::{Capacity, CapacityProvider, LaunchType};
 pub use expression::{ExpressionError, parse as parse_expression};
 pub use requirement::{GroupRule, NodeAttribute, Requirement, Term, Test};
 
-pub(crate) use capacity::validate_capacity;
+pub(crate) use capacity::{validate_capacity, validate_strategy};
 
 use self::requirement::{Constraint, attribute};
 use super::Scope;

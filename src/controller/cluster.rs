@@ -1,0 +1,199 @@
+//! The reconcile of a cluster: defaults for the services and tasks of its namespace. They take them out of the cache when
+//! they are planned; here it is told whether there is something to take.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
+
+use super::{
+    context::Context,
+    error::Error,
+    refusal::{Refusal, refused},
+    status::{Aspect, conditions, report},
+};
+use crate::{
+    crd::{ACCEPTED, ClusterStatus, EcsCluster},
+    ecs,
+    source::read_cluster,
+    validate::{TakesDefaults, check_cluster},
+};
+
+/// The kind in metrics.
+pub(super) const KIND: &str = "EcsCluster";
+
+/// Reports whether the services and tasks of the namespace take their defaults from a cluster.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn reconcile(cluster: Arc<EcsCluster>, cx: Arc<Context>) -> Result<Action, Error> {
+    cx.queue.begin_cluster(&cluster);
+    if cluster.meta().deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let before = cx.cluster_statuses.latest(&*cluster, &cluster.status);
+    let refusal = check(&cluster, &cx).err();
+    let status = status(&cluster, &before, refusal.as_ref(), Timestamp::now());
+    if status != before {
+        if let Some(refusal) = &refusal {
+            cx.events
+                .warning(&*cluster, &refusal.reason, refusal.message.clone());
+        }
+        if let Some(written) = report(&cx.client, &*cluster, &before, &status).await? {
+            cx.cluster_statuses.record(&written, status);
+        }
+    }
+    cx.backoff.succeeded(&cluster.uid().unwrap_or_default());
+    Ok(Action::await_change())
+}
+
+/// Whether the cluster is the one of its namespace, and ECS would make it.
+fn check(cluster: &EcsCluster, cx: &Context) -> Result<(), Refusal> {
+    let namespace = cluster.namespace().unwrap_or_default();
+    let first = of_namespace(cx, &namespace);
+    match first.filter(|first| first.uid() != cluster.uid()) {
+        Some(first) => Err(another_counts(&first, &namespace)),
+        None => read(cluster).map(drop),
+    }
+}
+
+fn another_counts(first: &EcsCluster, namespace: &str) -> Refusal {
+    let message = format!(
+        "EcsCluster {} is the cluster of the namespace {namespace}, because it is older: delete one of them",
+        first.name_any()
+    );
+    Refusal::new("AnotherClusterCounts", &message)
+}
+
+/// The request, or everything that is wrong with it.
+fn read(cluster: &EcsCluster) -> Result<ecs::Cluster, Refusal> {
+    let (request, mut findings) = read_cluster(cluster.spec.text());
+    if !findings.has_errors() {
+        findings.append(check_cluster(&request));
+    }
+    if findings.has_errors() {
+        return Err(refused(findings));
+    }
+    Ok(request)
+}
+
+/// The one cluster of a namespace that counts.
+fn of_namespace(cx: &Context, namespace: &str) -> Option<Arc<EcsCluster>> {
+    let clusters = cx.resources.clusters.state().into_iter();
+    oldest(clusters.filter(|cluster| cluster.meta().namespace.as_deref() == Some(namespace)))
+}
+
+/// The oldest, and of several made in one second the first by name.
+fn oldest(clusters: impl Iterator<Item = Arc<EcsCluster>>) -> Option<Arc<EcsCluster>> {
+    clusters.min_by_key(|cluster| {
+        let made = cluster.creation_timestamp().map(|time| time.0);
+        (made, cluster.name_any())
+    })
+}
+
+/// Gives the request of a service or task what the cluster of its namespace has for it. From a cluster that is not
+/// accepted nothing is taken, and what ran goes on running.
+pub(super) fn complete(
+    cx: &Context,
+    namespace: &str,
+    request: &mut impl TakesDefaults,
+) -> Result<(), Refusal> {
+    if request.is_complete() {
+        return Ok(());
+    }
+    let Some(cluster) = of_namespace(cx, namespace) else {
+        return Ok(());
+    };
+    let defaults = read(&cluster).map_err(|refusal| {
+        let message = format!(
+            "EcsCluster {}, which has defaults for this, is rejected: {}",
+            cluster.name_any(),
+            refusal.message
+        );
+        Refusal::new("ClusterNotAccepted", &message)
+    })?;
+    request.complete(&defaults);
+    Ok(())
+}
+
+fn status(
+    cluster: &EcsCluster,
+    before: &ClusterStatus,
+    refusal: Option<&Refusal>,
+    now: Timestamp,
+) -> ClusterStatus {
+    let generation = cluster.meta().generation;
+    let aspect = Aspect {
+        type_: ACCEPTED,
+        holds: Some(refusal.is_none()),
+        reason: refusal
+            .map_or("Counts", |refusal| &refusal.reason)
+            .to_owned(),
+        message: refusal
+            .map_or(
+                "Services and tasks of the namespace take their defaults from it.",
+                |refusal| &refusal.message,
+            )
+            .to_owned(),
+    };
+    ClusterStatus {
+        conditions: conditions(vec![aspect], &before.conditions, generation, now),
+        observed_generation: generation,
+    }
+}
+
+/// What an error means for the next try.
+#[must_use]
+pub(super) fn on_error(cluster: Arc<EcsCluster>, error: &Error, cx: Arc<Context>) -> Action {
+    cx.metrics.failed(KIND, error.reason());
+    let wait = cx.backoff.failed(&cluster.uid().unwrap_or_default());
+    tracing::warn!(%error, ?wait, "a cluster could not be reconciled");
+    Action::requeue(wait.max(Duration::from_millis(100)))
+}
+
+/// Forgets a cluster that is gone.
+pub(super) fn forget(cx: &Context, cluster: &EcsCluster) {
+    cx.cluster_statuses.forget(cluster);
+    cx.backoff.succeeded(&cluster.uid().unwrap_or_default());
+    cx.redefaulted(&cluster.namespace().unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn cluster(name: &str, made: &str) -> Arc<EcsCluster> {
+        let cluster = json!({"metadata": {"name": name, "creationTimestamp": made}});
+        Arc::new(serde_json::from_value(cluster).expect("it is a cluster"))
+    }
+
+    #[test]
+    fn the_oldest_counts() {
+        let name = |clusters: &[Arc<EcsCluster>]| {
+            oldest(clusters.iter().cloned()).map(|cluster| cluster.name_any())
+        };
+        let (early, late) = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z");
+        assert_eq!(
+            name(&[cluster("a", late), cluster("b", early)]).as_deref(),
+            Some("b")
+        );
+        assert_eq!(
+            name(&[cluster("b", early), cluster("a", early)]).as_deref(),
+            Some("a")
+        );
+        assert_eq!(name(&[]), None);
+    }
+
+    #[test]
+    fn a_spec_that_ecs_would_refuse_gives_no_defaults() {
+        let wrong = json!({"spec": {"defaultCapacityProviderStrategy": [
+            {"capacityProvider": "a"}, {"capacityProvider": "b"},
+        ]}, "metadata": {"name": "shop"}});
+        let wrong: EcsCluster = serde_json::from_value(wrong).expect("it is a cluster");
+        let refusal = read(&wrong).expect_err("it is refused");
+        assert_eq!(refusal.reason, "AllWeightsZero");
+    }
+}
