@@ -4,7 +4,13 @@
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
-use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
+use kube::{
+    Resource, ResourceExt as _,
+    runtime::{
+        controller::Action,
+        reflector::{ObjectRef, Store},
+    },
+};
 
 use super::{
     context::Context,
@@ -80,8 +86,7 @@ fn read(cluster: &EcsCluster) -> Result<ecs::Cluster, Refusal> {
 
 /// The one cluster of a namespace that counts.
 fn of_namespace(cx: &Context, namespace: &str) -> Option<Arc<EcsCluster>> {
-    let clusters = cx.resources.clusters.state().into_iter();
-    oldest(clusters.filter(|cluster| cluster.meta().namespace.as_deref() == Some(namespace)))
+    oldest(within(&cx.resources.clusters, namespace))
 }
 
 /// The oldest, and of several made in one second the first by name.
@@ -90,6 +95,31 @@ fn oldest(clusters: impl Iterator<Item = Arc<EcsCluster>>) -> Option<Arc<EcsClus
         let made = cluster.creation_timestamp().map(|time| time.0);
         (made, cluster.name_any())
     })
+}
+
+/// Has those reconciled that take defaults from the cluster of a namespace, because one has changed, and the clusters
+/// themselves, because another one may count now. Tasks that have begun keep what they began with.
+pub(super) fn changed(cx: &Context, namespace: &str) {
+    for cluster in within(&cx.resources.clusters, namespace) {
+        cx.queue.cluster(ObjectRef::from_obj(&*cluster));
+    }
+    for service in within(&cx.resources.services, namespace) {
+        cx.queue.service(ObjectRef::from_obj(&*service));
+    }
+    for task in within(&cx.resources.tasks, namespace) {
+        if task.status.tasks.is_empty() {
+            cx.queue.task(ObjectRef::from_obj(&*task));
+        }
+    }
+}
+
+/// The objects of a namespace.
+fn within<K>(store: &Store<K>, namespace: &str) -> impl Iterator<Item = Arc<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let objects = store.state().into_iter();
+    objects.filter(move |object| object.meta().namespace.as_deref() == Some(namespace))
 }
 
 /// Gives the request of a service or task what the cluster of its namespace has for it. From a cluster that is not
@@ -156,7 +186,7 @@ pub(super) fn on_error(cluster: Arc<EcsCluster>, error: &Error, cx: Arc<Context>
 pub(super) fn forget(cx: &Context, cluster: &EcsCluster) {
     cx.cluster_statuses.forget(cluster);
     cx.backoff.succeeded(&cluster.uid().unwrap_or_default());
-    cx.redefaulted(&cluster.namespace().unwrap_or_default());
+    changed(cx, &cluster.namespace().unwrap_or_default());
 }
 
 #[cfg(test)]

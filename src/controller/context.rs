@@ -77,26 +77,6 @@ impl Context {
         }
     }
 
-    /// Has those reconciled that take defaults from the cluster of a namespace, because it has changed, and the clusters
-    /// themselves, because another one may count now. Tasks that have begun keep what they began with.
-    pub(super) fn redefaulted(&self, namespace: &str) {
-        for cluster in self.resources.clusters.state() {
-            if cluster.meta().namespace.as_deref() == Some(namespace) {
-                self.queue.cluster(ObjectRef::from_obj(&*cluster));
-            }
-        }
-        for service in self.resources.services.state() {
-            if service.meta().namespace.as_deref() == Some(namespace) {
-                self.queue.service(ObjectRef::from_obj(&*service));
-            }
-        }
-        for task in self.resources.tasks.state() {
-            if task.meta().namespace.as_deref() == Some(namespace) && task.status.tasks.is_empty() {
-                self.queue.task(ObjectRef::from_obj(&*task));
-            }
-        }
-    }
-
     /// The settings for objects of a namespace.
     #[must_use]
     pub(super) fn settings(&self, namespace: &str) -> Settings {

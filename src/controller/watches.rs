@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::join_all};
-use kube::runtime::reflector::ObjectRef;
+use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::{
@@ -84,7 +84,7 @@ pub(super) fn start_watches(
             clusters.clone(),
             cx.resources.clusters.clone(),
             move |object: &EcsCluster| {
-                changed.redefaulted(object.metadata.namespace.as_deref().unwrap_or_default());
+                cluster::changed(&changed, &object.namespace().unwrap_or_default());
             },
             move |object| cluster::forget(&gone, object),
             next(),
