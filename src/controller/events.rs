@@ -48,7 +48,7 @@ pub(super) struct Events {
 }
 
 enum Message {
-    Told(Told),
+    Told(Box<Told>),
     /// Answered when all that was told before is published.
     Farewell(oneshot::Sender<()>),
 }
@@ -117,7 +117,7 @@ impl Events {
             note: shortened(note),
             time: Timestamp::now(),
         };
-        if self.sender.try_send(Message::Told(told)).is_err() {
+        if self.sender.try_send(Message::Told(Box::new(told))).is_err() {
             tracing::warn!(reason, "an event is lost: too many wait to be published");
         }
     }
