@@ -16,7 +16,8 @@ use crate::{
     numbers::{Counts, verdict},
     plain::{self, CONCURRENCY, Method, Sample},
     process,
-    shop::{CHILDREN, COUNT},
+    shop::{self, CHILDREN, COUNT},
+    support,
 };
 
 /// What the operator may take at most of the time of the plain client.
@@ -161,7 +162,9 @@ async fn sample(bed: &Bed) -> Result<Sample> {
     let (sender, _nobody) = mpsc::unbounded();
     let names = [SAMPLE.to_owned()];
     plain::create(&bed.user, bed.namespace.name(), &names, sender).await?;
-    until("the first service", LIMIT, async || {
+    // What the operator should make of it.
+    shop::children(bed.namespace.name(), SAMPLE)?;
+    until("the first service", support::LIMIT, async || {
         Ok(is_done(bed, 1).await?.then_some(()))
     })
     .await?;

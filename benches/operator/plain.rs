@@ -154,10 +154,14 @@ async fn carry_out(
             "controller": true,
         }]);
         let api = api(client, namespace, version, kind);
+        let own = child["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         match method {
             Method::Apply => {
                 let params = PatchParams::apply("ecs-operator").force();
-                api.patch(&name, &params, &Patch::Apply(&child)).await?;
+                api.patch(&own, &params, &Patch::Apply(&child)).await?;
             }
             Method::Post => {
                 let child = serde_json::from_value(child)?;

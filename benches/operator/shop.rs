@@ -21,13 +21,14 @@ pub const COUNT: i64 = 4;
 /// The kinds of the children of a service, with their versions.
 pub const CHILDREN: [(&str, &str); 4] = [
     ("Deployment", "apps/v1"),
+    ("HorizontalPodAutoscaler", "autoscaling/v2"),
     ("PodDisruptionBudget", "policy/v1"),
     ("Service", "v1"),
-    ("ServiceAccount", "v1"),
 ];
 
 const TASK_DEFINITION: &str = include_str!("../../examples/shop/web/task-definition.json");
 const SERVICE: &str = include_str!("../../examples/shop/web/service.json");
+const SCALING: &str = include_str!("../../examples/shop/web/scaling-policy-cpu.json");
 
 /// The spec of the task definition.
 pub fn task_definition() -> Value {
@@ -46,6 +47,17 @@ pub fn service(name: &str) -> Value {
     members.remove("healthCheckGracePeriodSeconds");
     members.insert("serviceName".to_owned(), json!(name));
     members.insert("desiredCount".to_owned(), json!(COUNT));
+    let policy: Value = serde_json::from_str(SCALING).expect("the example is JSON");
+    let scaling = json!({
+        // So many that every number of the benchmark is allowed.
+        "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 1000},
+        "scalingPolicies": [{
+            "PolicyName": policy["PolicyName"],
+            "PolicyType": policy["PolicyType"],
+            "TargetTrackingScalingPolicyConfiguration": policy["TargetTrackingScalingPolicyConfiguration"],
+        }],
+    });
+    members.insert("autoScaling".to_owned(), scaling);
     let network = &mut members["networkConfiguration"]["awsvpcConfiguration"];
     network.as_object_mut().unwrap().remove("securityGroups");
     spec
