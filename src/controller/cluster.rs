@@ -66,7 +66,7 @@ fn check(cluster: &EcsCluster, cx: &Context) -> Result<(), Refusal> {
 
 fn another_counts(first: &EcsCluster, namespace: &str) -> Refusal {
     let message = format!(
-        "EcsCluster {} is the cluster of the namespace {namespace}, because it is older: delete one of them",
+        "EcsCluster {} is the cluster of the namespace {namespace}: delete one of the two",
         first.name_any()
     );
     Refusal::new("AnotherClusterCounts", &message)
