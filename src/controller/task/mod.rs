@@ -110,8 +110,12 @@ fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
     }
     let begun_with = task.status.task_definition.as_deref();
     let reference = begun_with.or(request.task_definition.as_deref());
-    let found = Definition::find(cx, &cx.waiting_tasks, &namespace, &name, reference)?;
-    let Some(definition) = found else {
+    let found = Definition::find(cx, &cx.waiting_tasks, &namespace, &name, reference);
+    if begun_with.is_some() {
+        // It keeps its revision, so none that comes concerns it.
+        cx.waiting_tasks.forget(&namespace, &name);
+    }
+    let Some(definition) = found? else {
         return Ok(None);
     };
     complete(cx, &namespace, &mut request)?;
