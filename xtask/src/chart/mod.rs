@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn the_chart_has_the_definitions_as_they_are() {
         let expected = definitions().unwrap();
-        assert_eq!(expected.len(), 3);
+        assert!(!expected.is_empty(), "crds/ has no definitions");
         let mut stale = stale(&expected).unwrap();
         stale.extend(superfluous(&expected).unwrap());
         assert!(
