@@ -1,7 +1,7 @@
 //! The pods of services and tasks.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -69,21 +69,26 @@ impl Pods {
         Some(owner)
     }
 
-    /// Forgets all pods of a namespace (`None`: of all), before a new list is read. Returns their owners.
-    pub(super) fn clear(&self, namespace: Option<&str>) -> Vec<Owner> {
-        let mut by_owner = self.by_owner();
-        let is_there = |owner: &Owner| match owner {
-            Owner::Service(of, _) | Owner::Task(of, _) => namespace.is_none_or(|name| name == of),
-        };
-        let gone: Vec<Owner> = by_owner
-            .keys()
-            .filter(|owner| is_there(owner))
-            .cloned()
-            .collect();
-        for owner in &gone {
-            by_owner.remove(owner);
-        }
-        gone
+    /// Forgets the pods of a namespace (`None`: of all) that a new list does not have. Returns their owners.
+    pub(super) fn keep_only(
+        &self,
+        namespace: Option<&str>,
+        listed: &BTreeSet<Box<str>>,
+    ) -> Vec<Owner> {
+        let mut concerned = Vec::new();
+        self.by_owner().retain(|owner, pods| {
+            let (Owner::Service(of, _) | Owner::Task(of, _)) = owner;
+            if namespace.is_some_and(|namespace| namespace != of) {
+                return true;
+            }
+            let before = pods.len();
+            pods.retain(|_, pod| listed.contains(pod.uid.as_str()));
+            if pods.len() < before {
+                concerned.push(owner.clone());
+            }
+            !pods.is_empty()
+        });
+        concerned
     }
 }
 
@@ -128,7 +133,10 @@ mod tests {
         assert_eq!(pods.forget(&pod("1", "Running")), Some(web.clone()));
         assert!(pods.of(&web).is_empty());
         pods.observe(&pod("2", "Running"));
-        assert_eq!(pods.clear(Some("other")), []);
-        assert_eq!(pods.clear(None), [web]);
+        let (none, listed) = (BTreeSet::new(), BTreeSet::from(["2".into()]));
+        assert_eq!(pods.keep_only(Some("other"), &none), []);
+        assert_eq!(pods.keep_only(None, &listed), []);
+        assert_eq!(pods.of(&web).len(), 1);
+        assert_eq!(pods.keep_only(None, &none), [web]);
     }
 }

@@ -1,7 +1,7 @@
 //! The revisions of task definitions: ControllerRevision objects, each with the spec as it was.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,6 +14,9 @@ pub(super) const TASK_DEFINITION: &str = "ecs-operator.dev/task-definition";
 
 /// The revisions of one task definition by their numbers.
 pub(super) type Numbered = BTreeMap<u64, Arc<Spec>>;
+
+/// The namespace and name of a task definition, and the number of a revision of it.
+pub(super) type Place = ((String, String), u64);
 
 /// The cache of revisions, by namespace and name of the task definition.
 #[derive(Default)]
@@ -66,15 +69,36 @@ impl Revisions {
         known.map(|_| key)
     }
 
-    /// Forgets everything in a namespace (`None`: everywhere), before a new list is read.
-    pub(super) fn clear(&self, namespace: Option<&str>) {
-        self.by_name()
-            .retain(|(of, _), _| namespace.is_some_and(|namespace| namespace != of));
+    /// Those of a namespace (`None`: all) that are known before a new list is read, of which some may be gone.
+    pub(super) fn known(&self, namespace: Option<&str>) -> BTreeSet<Place> {
+        let by_name = self.by_name();
+        let here = by_name
+            .iter()
+            .filter(|((of, _), _)| namespace.is_none_or(|namespace| namespace == of));
+        here.flat_map(|(key, numbered)| numbered.keys().map(|number| (key.clone(), *number)))
+            .collect()
+    }
+
+    /// Forgets those that a new list does not have. Returns the namespaces and names of their task definitions.
+    pub(super) fn forget_all(&self, gone: BTreeSet<Place>) -> BTreeSet<(String, String)> {
+        let mut by_name = self.by_name();
+        let mut concerned = BTreeSet::new();
+        for (key, number) in gone {
+            let Some(numbered) = by_name.get_mut(&key) else {
+                continue;
+            };
+            numbered.remove(&number);
+            if numbered.is_empty() {
+                by_name.remove(&key);
+            }
+            concerned.insert(key);
+        }
+        concerned
     }
 }
 
 /// Which task definition, and which number.
-fn place(revision: &ControllerRevision) -> Option<((String, String), u64)> {
+pub(super) fn place(revision: &ControllerRevision) -> Option<Place> {
     let metadata = &revision.metadata;
     let name = metadata.labels.as_ref()?.get(TASK_DEFINITION)?.clone();
     let namespace = metadata.namespace.clone()?;
@@ -114,9 +138,15 @@ mod tests {
         assert!(revisions.of("other", "web").is_empty());
         assert_eq!(revisions.forget(&revision(10)), web);
         assert_eq!(revisions.forget(&revision(10)), None);
-        revisions.clear(Some("other"));
-        assert_eq!(revisions.of("shop", "web").len(), 1);
-        revisions.clear(None);
+        let key = web.unwrap_or_default();
+        assert_eq!(revisions.known(Some("other")), BTreeSet::new());
+        let known = revisions.known(None);
+        assert_eq!(known, BTreeSet::from([(key.clone(), 1)]));
+        // One that is made while a list is read is not in the list, and stays.
+        revisions.observe(&revision(2));
+        assert_eq!(revisions.forget_all(known), BTreeSet::from([key]));
+        assert_eq!(revisions.of("shop", "web").keys().collect::<Vec<_>>(), [&2]);
+        revisions.forget(&revision(2));
         assert!(revisions.of("shop", "web").is_empty());
     }
 }

@@ -23,8 +23,13 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use super::{
-    apply::delete, child::Child, child_kind::ChildKind, context::Context,
-    revisions::TASK_DEFINITION,
+    apply::delete,
+    child::Child,
+    child_kind::ChildKind,
+    context::Context,
+    owner::Owner,
+    pods::Pods,
+    revisions::{Place, Revisions, TASK_DEFINITION, place},
 };
 
 /// The label of everything that the operator makes.
@@ -125,20 +130,14 @@ pub(super) async fn delete_released(cx: &Context) {
 pub(super) async fn revisions(cx: Arc<Context>, namespace: Option<String>, mut filled: Filled) {
     let api: Api<ControllerRevision> = api(&cx.client, namespace.as_deref());
     let mut events = events(api, Some(TASK_DEFINITION), "ControllerRevision");
+    let mut unlisted = BTreeSet::new();
     while let Some(event) = events.next().await {
-        let concerned = match event {
-            Event::Init => {
-                cx.revisions.clear(namespace.as_deref());
-                None
-            }
-            Event::InitDone => {
-                filled.tell();
-                None
-            }
-            Event::InitApply(revision) | Event::Apply(revision) => cx.revisions.observe(&revision),
-            Event::Delete(revision) => cx.revisions.forget(&revision),
-        };
-        if let Some((namespace, name)) = concerned {
+        if matches!(event, Event::InitDone) {
+            filled.tell();
+        }
+        for (namespace, name) in
+            observe_revision(&cx.revisions, namespace.as_deref(), &mut unlisted, event)
+        {
             cx.revised(&namespace, &name);
             cx.queue
                 .task_definition(ObjectRef::new(&name).within(&namespace));
@@ -146,23 +145,66 @@ pub(super) async fn revisions(cx: Arc<Context>, namespace: Option<String>, mut f
     }
 }
 
+/// Brings the cache of revisions up to date. A new list replaces nothing before it is complete: a task definition
+/// without revisions gets one. Returns the task definitions that a change concerns.
+fn observe_revision(
+    revisions: &Revisions,
+    namespace: Option<&str>,
+    unlisted: &mut BTreeSet<Place>,
+    event: Event<ControllerRevision>,
+) -> BTreeSet<(String, String)> {
+    match event {
+        Event::Init => {
+            *unlisted = revisions.known(namespace);
+            BTreeSet::new()
+        }
+        Event::InitApply(revision) => {
+            if let Some(place) = place(&revision) {
+                unlisted.remove(&place);
+            }
+            BTreeSet::from_iter(revisions.observe(&revision))
+        }
+        Event::InitDone => revisions.forget_all(std::mem::take(unlisted)),
+        Event::Apply(revision) => BTreeSet::from_iter(revisions.observe(&revision)),
+        Event::Delete(revision) => BTreeSet::from_iter(revisions.forget(&revision)),
+    }
+}
+
 /// Watches the pods of services and tasks.
 pub(super) async fn pods(cx: Arc<Context>, namespace: Option<String>, mut filled: Filled) {
     let api: Api<Pod> = api(&cx.client, namespace.as_deref());
     let mut events = events(api, Some(OURS), "Pod");
+    let mut listed = BTreeSet::new();
     while let Some(event) = events.next().await {
-        let concerned = match event {
-            Event::Init => cx.pods.clear(namespace.as_deref()),
-            Event::InitDone => {
-                filled.tell();
-                Vec::new()
-            }
-            Event::InitApply(pod) | Event::Apply(pod) => Vec::from_iter(cx.pods.observe(&pod)),
-            Event::Delete(pod) => Vec::from_iter(cx.pods.forget(&pod)),
-        };
-        for owner in concerned {
+        if matches!(event, Event::InitDone) {
+            filled.tell();
+        }
+        for owner in observe_pod(&cx.pods, namespace.as_deref(), &mut listed, event) {
             cx.queue.owner(owner);
         }
+    }
+}
+
+/// Brings the cache of pods up to date. A new list replaces nothing before it is complete: a task whose pod is not in
+/// the cache counts as stopped. Returns those whom a change concerns.
+fn observe_pod(
+    pods: &Pods,
+    namespace: Option<&str>,
+    listed: &mut BTreeSet<Box<str>>,
+    event: Event<Pod>,
+) -> Vec<Owner> {
+    match event {
+        Event::Init => {
+            listed.clear();
+            Vec::new()
+        }
+        Event::InitApply(pod) => {
+            listed.insert(pod.metadata.uid.as_deref().unwrap_or_default().into());
+            Vec::from_iter(pods.observe(&pod))
+        }
+        Event::InitDone => pods.keep_only(namespace, &std::mem::take(listed)),
+        Event::Apply(pod) => Vec::from_iter(pods.observe(&pod)),
+        Event::Delete(pod) => Vec::from_iter(pods.forget(&pod)),
     }
 }
 
@@ -282,4 +324,71 @@ where
             std::future::ready(event)
         });
     Box::pin(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{controller::revisions::name_of, translate::TASK};
+
+    fn pod(uid: &str, name: &str) -> Pod {
+        serde_json::from_value(json!({
+            "metadata": {"namespace": "shop", "name": name, "uid": uid, "labels": {TASK: "report"}},
+            "status": {"phase": "Running"},
+        }))
+        .expect("it is a pod")
+    }
+
+    #[test]
+    fn a_pod_is_gone_only_when_a_new_list_is_complete_without_it() {
+        let (pods, mut listed) = (Pods::default(), BTreeSet::new());
+        let report = Owner::Task("shop".to_owned(), "report".to_owned());
+        let mut told = |event| observe_pod(&pods, None, &mut listed, event);
+        told(Event::Apply(pod("1", "report-1")));
+        told(Event::Apply(pod("2", "report-2")));
+        assert_eq!(told(Event::Init), []);
+        assert_eq!(
+            pods.of(&report).len(),
+            2,
+            "nothing is known of the new list"
+        );
+        assert_eq!(told(Event::InitApply(pod("2", "report-2"))), []);
+        assert_eq!(pods.of(&report).len(), 2);
+        assert_eq!(told(Event::InitDone), [report.clone()]);
+        let left: Vec<String> = pods.of(&report).iter().map(|pod| pod.uid.clone()).collect();
+        assert_eq!(left, ["2"]);
+        // What the next list has is not what this one had.
+        told(Event::Init);
+        assert_eq!(told(Event::InitDone), [report]);
+    }
+
+    fn revision(number: u64) -> ControllerRevision {
+        serde_json::from_value(json!({
+            "metadata": {
+                "namespace": "shop",
+                "name": name_of("web", number),
+                "labels": {TASK_DEFINITION: "web"},
+            },
+            "revision": number,
+            "data": {"cpu": "256"},
+        }))
+        .expect("it is a revision")
+    }
+
+    #[test]
+    fn a_revision_is_gone_only_when_a_new_list_is_complete_without_it() {
+        let (revisions, mut unlisted) = (Revisions::default(), BTreeSet::new());
+        let known = || Vec::from_iter(revisions.of("shop", "web").into_keys());
+        let mut told = |event| observe_revision(&revisions, None, &mut unlisted, event);
+        told(Event::Apply(revision(1)));
+        told(Event::Apply(revision(2)));
+        told(Event::Init);
+        assert_eq!(known(), [1, 2], "nothing is known of the new list");
+        told(Event::InitApply(revision(2)));
+        let web = ("shop".to_owned(), "web".to_owned());
+        assert_eq!(told(Event::InitDone), BTreeSet::from([web]));
+        assert_eq!(known(), [2]);
+    }
 }

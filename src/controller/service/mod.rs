@@ -48,7 +48,7 @@ pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Res
         Err(refusal) => (Err(refusal), None),
     };
     let replacement = match &outcome {
-        Ok(plan) => tasks::replace_ended(&cx, &service, plan).await?,
+        Ok(_) => tasks::replace_ended(&cx, &service).await?,
         Err(_) => None,
     };
     if failure.as_ref().is_none_or(|error| !error.is_transient()) {

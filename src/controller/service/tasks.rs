@@ -12,7 +12,6 @@ use kube::{
     api::{DeleteParams, Preconditions},
 };
 
-use super::Plan;
 use crate::{
     controller::{
         context::Context,
@@ -35,7 +34,6 @@ pub(crate) struct Replacements {
 pub(super) async fn replace_ended(
     cx: &Context,
     service: &EcsService,
-    _plan: &Plan,
 ) -> Result<Option<Duration>, Error> {
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     let pods = cx.pods.of(&Owner::Service(namespace.clone(), name.clone()));
