@@ -12,6 +12,9 @@ const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_mins(5);
 
+/// How many failures in a row a person should know of, even if the next try may succeed; that is after some 15 seconds.
+const LASTING: u32 = 5;
+
 /// How often each object has failed in a row.
 #[derive(Default)]
 pub(super) struct Backoff {
@@ -33,6 +36,13 @@ impl Backoff {
         wait.mul_f64(1.0 - f64::from(u8::try_from(percent).unwrap_or(0)) / 100.0)
     }
 
+    /// Whether an object has failed so often in a row that this is not a passing trouble.
+    #[must_use]
+    pub(super) fn is_lasting(&self, uid: &str) -> bool {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.get(uid).is_some_and(|count| *count >= LASTING)
+    }
+
     /// Forgets the failures of an object that succeeded, or is gone.
     pub(super) fn succeeded(&self, uid: &str) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,11 +61,14 @@ mod tests {
         assert!(within(backoff.failed("a"), FIRST));
         assert!(within(backoff.failed("a"), FIRST * 2));
         assert!(within(backoff.failed("b"), FIRST));
+        assert!(!backoff.is_lasting("a"));
         for _ in 0..40 {
             let _wait = backoff.failed("a");
         }
         assert!(within(backoff.failed("a"), LONGEST));
+        assert!(backoff.is_lasting("a") && !backoff.is_lasting("b"));
         backoff.succeeded("a");
+        assert!(!backoff.is_lasting("a"));
         assert!(within(backoff.failed("a"), FIRST));
     }
 }

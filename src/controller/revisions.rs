@@ -128,7 +128,8 @@ mod tests {
     #[test]
     fn revisions_are_known_by_number() {
         let revisions = Revisions::default();
-        let web = Some(("shop".to_owned(), "web".to_owned()));
+        let key = ("shop".to_owned(), "web".to_owned());
+        let web = Some(key.clone());
         assert_eq!(revisions.observe(&revision(1)), web);
         assert_eq!(revisions.observe(&revision(1)), None);
         assert_eq!(revisions.observe(&revision(10)), web);
@@ -138,7 +139,6 @@ mod tests {
         assert!(revisions.of("other", "web").is_empty());
         assert_eq!(revisions.forget(&revision(10)), web);
         assert_eq!(revisions.forget(&revision(10)), None);
-        let key = web.unwrap_or_default();
         assert_eq!(revisions.known(Some("other")), BTreeSet::new());
         let known = revisions.known(None);
         assert_eq!(known, BTreeSet::from([(key.clone(), 1)]));

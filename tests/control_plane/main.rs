@@ -16,6 +16,7 @@
 
 mod cluster;
 mod drift;
+mod failures;
 mod hostile;
 mod operator;
 mod rights;

@@ -51,12 +51,17 @@ pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Res
         Ok(_) => tasks::replace_ended(&cx, &service).await?,
         Err(_) => None,
     };
-    if failure.as_ref().is_none_or(|error| !error.is_transient()) {
+    let uid = service.uid().unwrap_or_default();
+    let passes = |error: &Error| error.is_transient() && !cx.backoff.is_lasting(&uid);
+    if !failure.as_ref().is_some_and(passes) {
         report::report(&cx, &service, &outcome, failure.as_ref(), Timestamp::now()).await?;
     }
     match failure {
         Some(error) => Err(error),
-        None => Ok(replacement.map_or_else(Action::await_change, Action::requeue)),
+        None => {
+            cx.backoff.succeeded(&uid);
+            Ok(replacement.map_or_else(Action::await_change, Action::requeue))
+        }
     }
 }
 

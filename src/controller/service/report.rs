@@ -44,15 +44,11 @@ pub(super) async fn report(
     let observed = observe(cx, service, outcome.as_ref().ok());
     let status = status(service, &before, outcome, failure, &observed, now);
     if status == before {
-        cx.backoff.succeeded(&service.uid().unwrap_or_default());
         return Ok(());
     }
     tell(cx, service, &before, &status);
     if let Some(written) = write(&cx.client, service, &before, &status).await? {
         cx.service_statuses.record(&written, status);
-    }
-    if failure.is_none() {
-        cx.backoff.succeeded(&service.uid().unwrap_or_default());
     }
     Ok(())
 }
