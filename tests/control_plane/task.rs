@@ -84,6 +84,32 @@ async fn a_task_whose_pod_vanishes_is_stopped() {
 }
 
 #[tokio::test]
+async fn a_task_whose_pod_lost_its_labels_goes_on() {
+    let bed = bed("unlabelled").await;
+    run(&bed, "testbed/web", json!({})).await;
+    status(&bed, "RUNNING").await;
+    let unlabelled = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": null}}});
+    bed.api::<Pod>()
+        .patch("job-0", &PatchParams::default(), &Patch::Merge(unlabelled))
+        .await
+        .unwrap();
+    // The watch tells of this one after it has told of the other.
+    bed.must_apply("EcsTask", "other", json!({"taskDefinition": "job"}))
+        .await;
+    bed.until("EcsTask", "other", "another task to run", |o| {
+        o["status"]["lastStatus"] == "RUNNING"
+    })
+    .await;
+    let running = status(&bed, "RUNNING").await;
+    assert_eq!(running["stopCode"], json!(null), "{running}");
+    bed.api::<Pod>()
+        .delete("job-0", &DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
+    status(&bed, "STOPPED").await;
+}
+
+#[tokio::test]
 async fn deleting_a_task_stops_it() {
     let bed = bed("delete").await;
     run(&bed, "testbed/web", json!({})).await;

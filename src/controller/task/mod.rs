@@ -16,7 +16,7 @@ use kube::{
 };
 
 use self::{
-    pods::{delete, stop},
+    pods::{Found, delete, find, stop},
     report::{failed_to_start, rejected, started, summary, tell},
 };
 use super::{
@@ -25,7 +25,6 @@ use super::{
     context::Context,
     definition::{Definition, settings},
     error::{Error, code},
-    owner::Owner,
     refusal::{Refusal, refused},
     status::{report, whole_seconds},
 };
@@ -44,6 +43,9 @@ pub(super) const KIND: &str = "EcsTask";
 /// Seconds until a finished task is deleted, unless its `ttlSecondsAfterFinished` says otherwise; ECS keeps stopped
 /// tasks for an hour.
 const KEPT_SECONDS: i64 = 3600;
+
+/// How often it is looked at a pod that no watch tells of.
+const UNWATCHED: SignedDuration = SignedDuration::from_secs(10);
 
 /// What should be there for the tasks.
 struct Plan {
@@ -155,8 +157,8 @@ async fn advance(
     owner: &OwnerReference,
 ) -> Result<(TaskStatus, Option<Duration>), Error> {
     let now = whole_seconds(Timestamp::now());
-    let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
-    let pods = cx.pods.of(&Owner::Task(namespace.clone(), name));
+    let namespace = task.namespace().unwrap_or_default();
+    let Found { pods, unwatched } = find(cx, owner, &namespace, &before.tasks).await?;
     let mut decided: Vec<(OneTaskStatus, Step)> = before
         .tasks
         .iter()
@@ -170,7 +172,7 @@ async fn advance(
             *one = failed_to_start(one, &reason, now);
         }
     }
-    let mut wait: Option<SignedDuration> = None;
+    let mut wait = unwatched.then_some(UNWATCHED);
     for (one, step) in &decided {
         let pod = pods.iter().find(|pod| pod.name == one.name);
         match (step, pod) {
