@@ -1,6 +1,6 @@
 //! The log of the operator, on standard error.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::{
     EnvFilter, Registry, fmt, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
@@ -51,7 +51,11 @@ pub fn start(format: Format, directives: &str) -> Result<Level, String> {
             )
             .try_init(),
         Format::Text => registry
-            .with(fmt::layer().with_writer(io::stderr))
+            .with(
+                fmt::layer()
+                    .with_ansi(io::stderr().is_terminal())
+                    .with_writer(io::stderr),
+            )
             .try_init(),
     };
     result.map_err(|error| error.to_string())?;

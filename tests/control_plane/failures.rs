@@ -1,5 +1,6 @@
 //! What fails for long is told, and tried ever more seldom.
 
+use anyhow::Context as _;
 use ecs_operator_testbed::{ControlPlane, until};
 use k8s_openapi::api::{
     admissionregistration::v1::ValidatingWebhookConfiguration, core::v1::Service,
@@ -52,6 +53,7 @@ async fn what_cannot_succeed_is_tried_ever_more_seldom() {
         Ok(said.lines().any(in_seconds).then_some(()))
     })
     .await
+    .with_context(|| operator.last_words())
     .unwrap();
 }
 
