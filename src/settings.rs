@@ -5,12 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnostic::{Diagnostics, FieldPath, Message};
+use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject};
 
 /// What the names of our annotations begin with.
 pub const ANNOTATION_PREFIX: &str = "ecs-operator.dev/";
 /// The annotation of a pod that names the containers whose exit is the end of its task, where others run beside them.
 pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
+/// The annotation of a pod with the `startTimeout` of the containers that others wait for, as in `db=60/HEALTHY`.
+pub const START_TIMEOUTS: &str = "ecs-operator.dev/start-timeouts";
+/// The annotation of an EcsService that stops its deployment of this id, without a rollback.
+pub const STOP_DEPLOYMENT: &str = "ecs-operator.dev/stop-deployment";
+/// The annotation of an EcsService that rolls its deployment of this id back.
+pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
 /// The longest time that a setting can ask for, in seconds.
 pub const LONGEST_SECONDS: u32 = 3600;
 
@@ -117,6 +123,12 @@ impl Settings {
             let Some(name) = key.strip_prefix(ANNOTATION_PREFIX) else {
                 continue;
             };
+            if path.subject() == Subject::Service
+                && matches!(key.as_str(), STOP_DEPLOYMENT | ROLL_BACK_DEPLOYMENT)
+            {
+                // What is asked of the running operator is no setting.
+                continue;
+            }
             let Some((_, set)) = OF_OBJECTS.iter().find(|(known, _)| *known == name) else {
                 let known: Vec<&str> = OF_OBJECTS.iter().map(|(name, _)| *name).collect();
                 let message = Message::UnknownAnnotation {
@@ -383,7 +395,6 @@ impl Addon {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::Subject;
 
     /// The settings with one annotation, and what is said about it.
     fn with(name: &str, value: &str) -> (Settings, Vec<String>) {

@@ -16,7 +16,8 @@ use kube::{
 
 use super::{
     backoff::Backoff, children::Children, events::Events, owner::Owner, pods::Pods,
-    revisions::Revisions, service::Replacements,
+    revisions::Revisions,
+    service::{Replacements, ServiceRevisions},
 };
 use crate::{
     crd::{
@@ -59,6 +60,8 @@ pub(super) struct Context {
     pub backoff: Backoff,
     /// When tasks of services were replaced.
     pub replacements: Replacements,
+    /// Service revisions that were read.
+    pub service_revisions: ServiceRevisions,
     /// Numbers for monitoring.
     pub metrics: Metrics,
     /// Who is to be reconciled.

@@ -23,6 +23,7 @@ use crate::{
 pub(super) struct Definition {
     request: ecs::TaskDefinition,
     number: u64,
+    spec: Arc<Spec>,
 }
 
 impl Definition {
@@ -45,12 +46,40 @@ impl Definition {
             return Ok(None);
         };
         let family = TaskDefinitionReference::parse(reference).map_or("", |parsed| parsed.family);
+        Self::read(family, number, spec).map(Some)
+    }
+
+    /// A revision that was kept elsewhere.
+    pub(super) fn stored(family: &str, number: u64, spec: &Spec) -> Result<Self, Refusal> {
+        Self::read(family, number, Arc::new(spec.clone()))
+    }
+
+    fn read(family: &str, number: u64, spec: Arc<Spec>) -> Result<Self, Refusal> {
         let (request, findings) = read_task_definition(family, spec.text());
         if findings.has_errors() {
             // It was accepted once, by an older version of this operator.
             return Err(refused(findings));
         }
-        Ok(Some(Self { request, number }))
+        Ok(Self {
+            request,
+            number,
+            spec,
+        })
+    }
+
+    /// The name of the task definition.
+    pub(super) fn family(&self) -> &str {
+        self.request.family.as_deref().unwrap_or_default()
+    }
+
+    /// The number of the revision.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What the revision holds.
+    pub(super) const fn spec(&self) -> &Arc<Spec> {
+        &self.spec
     }
 
     /// What validation takes.
@@ -63,8 +92,7 @@ impl Definition {
 
     /// As in `web:3`.
     pub(super) fn label(&self) -> String {
-        let family = self.request.family.as_deref().unwrap_or_default();
-        format!("{family}:{}", self.number)
+        format!("{}:{}", self.family(), self.number)
     }
 }
 

@@ -162,6 +162,7 @@ impl Operator {
             events: Events::new(client.clone(), options.identity.clone()),
             backoff: Backoff::default(),
             replacements: service::Replacements::default(),
+            service_revisions: service::ServiceRevisions::default(),
             metrics,
             queue: Queue::new(
                 service_sender,

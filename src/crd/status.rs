@@ -1,5 +1,7 @@
 //! What the operator reports, in the members of the `describe` operations of ECS.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +71,10 @@ statuses! {
         pending_count: Option<i64>,
         /// The deployments, the newest first.
         deployments: Vec<DeploymentStatus>,
+        /// The service revision of the last deployment that completed, to which a rollback returns.
+        completed_revision: Option<String>,
+        /// A service revision that failed and was rolled back; it is not tried again as long as the spec asks for it.
+        rolled_back_revision: Option<String>,
         /// What the translation changes or cannot keep.
         warnings: Vec<WarningStatus>,
     }
@@ -79,6 +85,8 @@ statuses! {
         id: String,
         /// PRIMARY, ACTIVE or INACTIVE.
         status: String,
+        /// The service revision: what its tasks are made of, kept as a ControllerRevision.
+        service_revision: Option<String>,
         /// The task definition, as in `web:3`.
         task_definition: Option<String>,
         /// How many of its tasks are wanted.
@@ -87,8 +95,12 @@ statuses! {
         pending_count: Option<i64>,
         /// How many of its tasks run.
         running_count: Option<i64>,
+        /// How many of its tasks have been healthy for long enough.
+        healthy_count: Option<i64>,
         /// How many of its tasks failed.
         failed_tasks: Option<i64>,
+        /// What was counted of tasks that are still there, by the names of their pods.
+        failures: BTreeMap<String, TaskFailures>,
         /// IN_PROGRESS, COMPLETED or FAILED.
         rollout_state: Option<String>,
         /// Why.
@@ -97,6 +109,16 @@ statuses! {
         created_at: Option<Time>,
         /// When it last changed its state.
         updated_at: Option<Time>,
+    }
+
+    /// The failures of one task that were counted.
+    TaskFailures {
+        /// How many in all.
+        count: i64,
+        /// How many of them are ends of containers.
+        ends: i64,
+        /// When it was last counted that a container cannot be started.
+        not_started_at: Option<Time>,
     }
 
     /// Something that is translated with a difference.

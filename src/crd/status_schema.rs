@@ -1,6 +1,8 @@
 //! The schemas of what the operator reports, in the members of the `describe` operations.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSON, JSONSchemaProps};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSON, JSONSchemaProps, JSONSchemaPropsOrBool,
+};
 
 use super::schema::{list, object, of_type};
 
@@ -40,6 +42,14 @@ pub(super) fn service() -> JSONSchemaProps {
             integer("runningCount", "How many tasks run."),
             integer("pendingCount", "How many tasks start."),
             ("deployments", list(deployment(), None)),
+            text(
+                "completedRevision",
+                "The service revision of the last deployment that completed, to which a rollback returns.",
+            ),
+            text(
+                "rolledBackRevision",
+                "A service revision that failed and was rolled back. It is not tried again as long as the spec asks for it.",
+            ),
             ("warnings", list(warning(), None)),
         ],
     )
@@ -106,20 +116,50 @@ fn deployment() -> JSONSchemaProps {
         [
             text("id", "Its name."),
             text("status", "PRIMARY, ACTIVE or INACTIVE."),
+            text(
+                "serviceRevision",
+                "What its tasks are made of; a ControllerRevision keeps it.",
+            ),
             task_definition_member(),
             integer("desiredCount", "How many of its tasks are wanted."),
             integer("pendingCount", "How many of its tasks start."),
             integer("runningCount", "How many of its tasks run."),
             integer(
-                "failedTasks",
-                "How many of its tasks failed, one after the other.",
+                "healthyCount",
+                "How many of its tasks have been healthy for long enough.",
             ),
+            integer(
+                "failedTasks",
+                "How many of its tasks failed; where the circuit breaker begins anew after a healthy task, since then.",
+            ),
+            ("failures", failures()),
             text("rolloutState", "IN_PROGRESS, COMPLETED or FAILED."),
             text("rolloutStateReason", "Why it is in this state."),
             time("createdAt", "When it began."),
             time("updatedAt", "When it last changed."),
         ],
     )
+}
+
+fn failures() -> JSONSchemaProps {
+    let one = object(
+        "The failures of one task.",
+        [
+            integer("count", "How many in all."),
+            integer("ends", "How many of them are ends of containers."),
+            time(
+                "notStartedAt",
+                "When it was last counted that a container cannot be started.",
+            ),
+        ],
+    );
+    JSONSchemaProps {
+        additional_properties: Some(JSONSchemaPropsOrBool::Schema(Box::new(one))),
+        ..described(
+            "object",
+            "What was counted of tasks that are still there, by the names of their pods.",
+        )
+    }
 }
 
 fn container() -> JSONSchemaProps {

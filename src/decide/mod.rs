@@ -1,7 +1,11 @@
 //! Decisions of the running operator, pure: what it validated and what it observed in, the next step out.
 
 pub mod circuit_breaker;
+pub mod deployment;
+pub mod failed_tasks;
+pub mod placement;
 pub mod pod_state;
 pub mod replacement;
 pub mod revision;
+pub mod start_timeout;
 pub mod task_lifecycle;

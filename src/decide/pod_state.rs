@@ -1,11 +1,14 @@
 //! What a pod tells of its task.
 
 use k8s_openapi::{
-    api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus},
+    api::core::v1::{Container, ContainerState, ContainerStatus, Pod, PodSpec, PodStatus},
     jiff::Timestamp,
 };
 
-use crate::settings::ESSENTIAL_CONTAINERS;
+use crate::{
+    settings::{ESSENTIAL_CONTAINERS, START_TIMEOUTS},
+    translate::SERVICE_REVISION,
+};
 
 /// A pod with all but the state of its task left out.
 #[allow(
@@ -28,6 +31,10 @@ pub struct PodState {
     pub unschedulable: Option<String>,
     /// Whether it is ready.
     pub ready: bool,
+    /// Since when it is ready or not.
+    pub ready_since: Option<Timestamp>,
+    /// The service revision that it was made of.
+    pub revision: Option<String>,
     /// Whether it was told to end by a deadline.
     pub has_deadline: bool,
     /// Pending, Running, Succeeded or Failed.
@@ -40,6 +47,37 @@ pub struct PodState {
     pub containers: Vec<ContainerSeen>,
     /// The names of the containers whose end is the end of the task; empty if all are.
     pub essential: Vec<String>,
+    /// How long others wait for some of its containers.
+    pub start_timeouts: Vec<StartTimeout>,
+}
+
+/// `startTimeout` of a container that others wait for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StartTimeout {
+    /// The name of the container.
+    pub container: String,
+    /// Seconds.
+    pub seconds: i64,
+    /// What they wait for: COMPLETE, SUCCESS or HEALTHY.
+    pub condition: String,
+}
+
+impl StartTimeout {
+    /// As an annotation of the pod has it.
+    #[must_use]
+    pub fn written(&self) -> String {
+        format!("{}={}/{}", self.container, self.seconds, self.condition)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (container, rest) = text.split_once('=')?;
+        let (seconds, condition) = rest.split_once('/')?;
+        Some(Self {
+            container: container.to_owned(),
+            seconds: seconds.parse().ok()?,
+            condition: condition.to_owned(),
+        })
+    }
 }
 
 /// The phase of a pod.
@@ -63,6 +101,10 @@ pub struct ContainerSeen {
     pub name: String,
     /// Whether it is an init container, sidecars among them.
     pub init: bool,
+    /// Whether it is a sidecar: an init container that the main containers run beside.
+    pub sidecar: bool,
+    /// Whether the kubelet ends it when a check fails.
+    pub checked: bool,
     /// How often it was started again.
     pub restarts: i32,
     /// What it does.
@@ -114,8 +156,10 @@ impl PodState {
         };
         let scheduling = condition("PodScheduled").filter(|c| c.status == "False");
         let disruption = condition("DisruptionTarget").filter(|c| c.status == "True");
-        let essential = metadata.annotations.as_ref();
-        let essential = essential.and_then(|all| all.get(ESSENTIAL_CONTAINERS));
+        let annotation = |name: &str| metadata.annotations.as_ref()?.get(name);
+        let names = |text: &String| text.split(',').map(str::to_owned).collect();
+        let timeouts = |text: &String| text.split(',').filter_map(StartTimeout::read).collect();
+        let ready = condition("Ready");
         Self {
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
@@ -123,7 +167,14 @@ impl PodState {
             deleting: metadata.deletion_timestamp.is_some(),
             scheduled: spec.is_some_and(|spec| spec.node_name.is_some()),
             unschedulable: scheduling.and_then(|condition| condition.message.clone()),
-            ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
+            ready: ready.is_some_and(|condition| condition.status == "True"),
+            ready_since: ready
+                .and_then(|condition| condition.last_transition_time.as_ref())
+                .map(|time| time.0),
+            revision: metadata
+                .labels
+                .as_ref()
+                .and_then(|labels| labels.get(SERVICE_REVISION).cloned()),
             has_deadline: spec.is_some_and(|spec| spec.active_deadline_seconds.is_some()),
             phase: phase(&status),
             ended: status.reason.clone().map(|reason| {
@@ -131,10 +182,9 @@ impl PodState {
                 (reason, message)
             }),
             disruption: disruption.map(|c| c.message.clone().unwrap_or_default()),
-            containers: containers(&status),
-            essential: essential.map_or_else(Vec::new, |names| {
-                names.split(',').map(str::to_owned).collect()
-            }),
+            containers: containers(&status, spec),
+            essential: annotation(ESSENTIAL_CONTAINERS).map_or_else(Vec::new, names),
+            start_timeouts: annotation(START_TIMEOUTS).map_or_else(Vec::new, timeouts),
         }
     }
 
@@ -160,18 +210,27 @@ fn phase(status: &PodStatus) -> Phase {
     }
 }
 
-fn containers(status: &PodStatus) -> Vec<ContainerSeen> {
+fn containers(status: &PodStatus, spec: Option<&PodSpec>) -> Vec<ContainerSeen> {
     let init = status.init_container_statuses.iter().flatten();
     let main = status.container_statuses.iter().flatten();
-    let init = init.map(|status| container(status, true));
-    init.chain(main.map(|status| container(status, false)))
+    let init_specs = spec.and_then(|spec| spec.init_containers.as_deref());
+    let init_specs = init_specs.unwrap_or_default();
+    let main_specs = spec.map_or(&[][..], |spec| &spec.containers);
+    let init = init.map(|status| container(status, true, init_specs));
+    init.chain(main.map(|status| container(status, false, main_specs)))
         .collect()
 }
 
-fn container(status: &ContainerStatus, init: bool) -> ContainerSeen {
+fn container(status: &ContainerStatus, init: bool, specs: &[Container]) -> ContainerSeen {
+    let spec = specs.iter().find(|spec| spec.name == status.name);
+    let always = |spec: &Container| spec.restart_policy.as_deref() == Some("Always");
+    let checked =
+        |spec: &Container| spec.startup_probe.is_some() || spec.liveness_probe.is_some();
     ContainerSeen {
         name: status.name.clone(),
         init,
+        sidecar: init && spec.is_some_and(always),
+        checked: spec.is_some_and(checked),
         restarts: status.restart_count,
         state: status.state.as_ref().map_or(Doing::Unknown, |state| {
             doing(state, status.started == Some(true))

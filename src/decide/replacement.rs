@@ -1,11 +1,14 @@
 //! Tasks of a service that are over in ECS while their pods go on: an essential container has ended, and the kubelet
-//! restarts it alone.
+//! restarts it alone; or a container that others wait for takes too long.
 
 use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::pod_state::{Doing, PodState};
+use super::{
+    pod_state::{Doing, PodState},
+    start_timeout::{self, Start},
+};
 
 /// The wait after the first replacement; each further one doubles it, as the kubelet's restarts do
 /// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
@@ -15,9 +18,32 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(300);
 /// After so long without a replacement the waits begin anew.
 const QUIET: SignedDuration = SignedDuration::from_mins(10);
 
-/// Whether the task of a pod is over: an essential container, one of several, has ended.
+/// How a task stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It goes on.
+    GoesOn,
+    /// It is over at this time, if nothing changes.
+    Until(Timestamp),
+    /// It is over; why, in the words of ECS.
+    Over(String),
+}
+
+/// Looks whether the task of a pod is over.
 #[must_use]
-pub fn is_over(pod: &PodState) -> bool {
+pub fn look(pod: &PodState, now: Timestamp) -> Standing {
+    if is_over(pod) {
+        return Standing::Over("Essential container in task exited".to_owned());
+    }
+    match start_timeout::look(pod, now) {
+        Start::InTime => Standing::GoesOn,
+        Start::Until(time) => Standing::Until(time),
+        Start::Late(why) => Standing::Over(why),
+    }
+}
+
+/// Whether an essential container, one of several, has ended.
+fn is_over(pod: &PodState) -> bool {
     let has_ended = |container: &super::pod_state::ContainerSeen| {
         container.restarts > 0 || matches!(container.state, Doing::Ended(_))
     };

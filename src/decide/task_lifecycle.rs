@@ -9,7 +9,10 @@ use k8s_openapi::{
     jiff::{SignedDuration, Timestamp},
 };
 
-use super::pod_state::{ContainerSeen, Doing, End, Phase, PodState};
+use super::{
+    pod_state::{ContainerSeen, Doing, End, Phase, PodState},
+    start_timeout::{self, Start},
+};
 use crate::crd::{ContainerStatus, OneTaskStatus};
 
 /// How long the image of a task may be pulled in vain: three tries of the kubelet, 10 and 20 seconds apart, and the
@@ -175,6 +178,9 @@ fn why_it_ends(
     if let Some(reason) = cannot_start(pod, now) {
         return Some((TASK_FAILED_TO_START, reason));
     }
+    if let Start::Late(reason) = start_timeout::look(pod, now) {
+        return Some((TASK_FAILED_TO_START, reason));
+    }
     match pod.phase {
         Phase::Failed => Some(failed(pod, has_started)),
         Phase::Succeeded => Some((
@@ -248,7 +254,12 @@ fn patience(pod: &PodState, now: Timestamp) -> Step {
     let waits = pod.containers.iter().any(|container| {
         matches!(&container.state, Doing::Waiting(reason, _) if reason != "PodInitializing" && reason != "ContainerCreating")
     });
-    match deadline(pod).filter(|deadline| waits && *deadline > now) {
+    let pulled = deadline(pod).filter(|deadline| waits && *deadline > now);
+    let started = match start_timeout::look(pod, now) {
+        Start::Until(time) => Some(time),
+        Start::InTime | Start::Late(_) => None,
+    };
+    match pulled.into_iter().chain(started).min() {
         Some(deadline) => Step::WaitUntil(deadline),
         None => Step::Wait,
     }
@@ -457,6 +468,28 @@ mod tests {
             now(),
         );
         let reason = "CannotPullContainerError: no such image";
+        assert_eq!(codes(&task), (STOPPING, TASK_FAILED_TO_START, reason));
+        assert_eq!(step, Step::Stop);
+    }
+
+    #[test]
+    fn a_container_that_others_wait_for_in_vain_ends_the_task() {
+        let spec = json!({"nodeName": "n1", "containers": [], "initContainers": [{"name": "db", "restartPolicy": "Always"}]});
+        let mut database = running("db");
+        database["started"] = json!(false);
+        let status = json!({"phase": "Pending", "initContainerStatuses": [database]});
+        let mut seen = pod(10, spec, status);
+        seen.start_timeouts = vec![crate::decide::pod_state::StartTimeout {
+            container: "db".to_owned(),
+            seconds: 15,
+            condition: "HEALTHY".to_owned(),
+        }];
+        let (task, step) = next("job-0", Some(&pending()), Some(&seen), now());
+        assert_eq!(codes(&task).0, PENDING);
+        assert_eq!(step, Step::WaitUntil(now() + SignedDuration::from_secs(5)));
+        seen.start_timeouts[0].seconds = 10;
+        let (task, step) = next("job-0", Some(&task), Some(&seen), now());
+        let reason = "Container db did not reach HEALTHY within 10 seconds";
         assert_eq!(codes(&task), (STOPPING, TASK_FAILED_TO_START, reason));
         assert_eq!(step, Step::Stop);
     }

@@ -1,24 +1,39 @@
-//! The reconcile of a service: fetch, validate, translate, apply, prune, status.
+//! The reconcile of a service: fetch, validate, translate, decide what is to run, apply, prune, status.
 
 mod plan;
 mod report;
+mod revision;
 mod tasks;
+mod tell;
+mod workloads;
 
 use std::{iter, sync::Arc, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
 
-use self::plan::Plan;
+use self::{
+    plan::Plan,
+    report::{Observed, Outcome, report},
+};
 use super::{
-    apply::{apply, release},
+    apply::{Wanted, apply, release},
     children::{Key, Known},
     context::Context,
     error::Error,
     owner::Owner,
     refusal::Refusal,
+    status::whole_seconds,
 };
-use crate::crd::EcsService;
+use crate::{
+    crd::EcsService,
+    decide::{
+        deployment::{self, Deployments, Target, advance},
+        pod_state::PodState,
+    },
+    settings::{ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT},
+    translate::Object,
+};
 
 /// The kind in metrics.
 pub(super) const KIND: &str = "EcsService";
@@ -37,32 +52,125 @@ pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Res
     let Some(owner) = service.owner_ref(&()) else {
         return Ok(Action::await_change());
     };
-    let planned = plan::plan(&service, &cx);
-    let (outcome, failure) = match planned {
-        Ok(Some(plan)) => match carry_out(&cx, &plan, &user(&service), &owner).await {
-            Ok(()) => (Ok(plan), None),
-            Err(error) => (Ok(plan), Some(error)),
-        },
+    let newest = match plan::plan(&service, &cx) {
+        Ok(Some(newest)) => newest,
         // What it needs is about to appear.
         Ok(None) => return Ok(Action::await_change()),
-        Err(refusal) => (Err(refusal), None),
+        Err(refusal) => {
+            report(&cx, &service, &Outcome::Refused(refusal)).await?;
+            cx.backoff.succeeded(&service.uid().unwrap_or_default());
+            return Ok(Action::await_change());
+        }
     };
-    let replacement = match &outcome {
-        Ok(_) => tasks::replace_ended(&cx, &service).await?,
-        Err(_) => None,
+    roll_out(&service, &cx, &newest, &owner).await
+}
+
+/// Decides what is to run of the plan that the spec means and of what ran before, and brings it about.
+async fn roll_out(
+    service: &EcsService,
+    cx: &Context,
+    newest: &Plan,
+    owner: &OwnerReference,
+) -> Result<Action, Error> {
+    let before = cx.service_statuses.latest(service, &service.status);
+    let before = Deployments::of(&before);
+    let now = whole_seconds(Timestamp::now());
+    let pods = cx.pods.of(&user(service));
+    let observed = Observed::of(cx, service, newest);
+    let wanted = wanted(service, newest, &observed);
+    let (mut deployments, again) = advance(&before, &wanted, &pods, now);
+    if deployments.primary() != before.primary() && deployments.is_of(&newest.revision) {
+        revision::keep(cx, service, newest).await?;
+    }
+    let target = deployments.target(&newest.revision);
+    if !before.list.is_empty() && deployments.differ(&before) {
+        // A decision is on record before it is carried out, so that one who is killed in between does not decide anew.
+        let outcome = Outcome::Decided(newest, &deployments);
+        report(cx, service, &outcome).await?;
+    }
+    let mut running = match running(service, cx, newest, &target).await? {
+        Ok(running) => running,
+        Err(refusal) => {
+            report(cx, service, &Outcome::Lost(newest, &deployments, refusal)).await?;
+            return Ok(Action::await_change());
+        }
     };
+    let replaces = pods.iter().any(|pod| is_of_another(pod, &running.revision));
+    let nodes = |object: &Object| observed.nodes(object.name());
+    let held = workloads::hold_back(&mut running.objects, &running.rules, nodes, replaces);
+    let failure = carry_out(cx, &running, &user(service), owner).await.err();
+    let replacement = tasks::replace_ended(cx, service, now).await?;
+    let observed = Observed::of(cx, service, &running);
+    if failure.is_none() && !held {
+        deployments.settle(&wanted, observed.progress(&target), now);
+    }
+    deployments.recount(&wanted, &pods);
     let uid = service.uid().unwrap_or_default();
     let passes = |error: &Error| error.is_transient() && !cx.backoff.is_lasting(&uid);
     if !failure.as_ref().is_some_and(passes) {
-        report::report(&cx, &service, &outcome, failure.as_ref(), Timestamp::now()).await?;
+        let outcome = Outcome::Applied {
+            newest,
+            deployments: &deployments,
+            observed: &observed,
+            held,
+            failure: failure.as_ref(),
+        };
+        report(cx, service, &outcome).await?;
     }
     match failure {
         Some(error) => Err(error),
         None => {
             cx.backoff.succeeded(&uid);
-            Ok(replacement.map_or_else(Action::await_change, Action::requeue))
+            let again = again.map(|again| again.duration_since(now).unsigned_abs());
+            let wait = again.into_iter().chain(replacement).min();
+            Ok(wait.map_or_else(Action::await_change, Action::requeue))
         }
     }
+}
+
+/// What the spec asks for, as decisions take it.
+fn wanted<'a>(
+    service: &'a EcsService,
+    newest: &'a Plan,
+    observed: &Observed,
+) -> deployment::Wanted<'a> {
+    let annotation = |name: &str| service.annotations().get(name).map(String::as_str);
+    deployment::Wanted {
+        service: service.metadata.uid.as_deref().unwrap_or_default(),
+        revision: &newest.revision,
+        task_definition: &newest.task_definition,
+        desired: newest.desired.unwrap_or(observed.desired),
+        rules: &newest.rules,
+        healthy_after: workloads::healthy_after(&newest.objects),
+        stop: annotation(STOP_DEPLOYMENT),
+        roll_back: annotation(ROLL_BACK_DEPLOYMENT),
+    }
+}
+
+/// The plan of what is to run, or why it cannot be made.
+async fn running(
+    service: &EcsService,
+    cx: &Context,
+    newest: &Plan,
+    target: &Target,
+) -> Result<Result<Plan, Refusal>, Error> {
+    match target {
+        Target::Newest => Ok(Ok(newest.clone())),
+        Target::Nothing => {
+            let mut nothing = newest.clone();
+            workloads::empty(&mut nothing.objects);
+            Ok(Ok(nothing))
+        }
+        Target::Revision(older) => {
+            let stored = revision::load(cx, service, older).await?;
+            Ok(stored.and_then(|stored| plan::plan_of(service, cx, older, stored)))
+        }
+    }
+}
+
+/// Whether a pod is a healthy one that is not of this service revision.
+fn is_of_another(pod: &PodState, revision: &str) -> bool {
+    pod.ready && !pod.deleting && pod.revision.as_deref() != Some(revision)
 }
 
 fn user(service: &EcsService) -> Owner {
@@ -76,10 +184,12 @@ async fn carry_out(
     user: &Owner,
     owner: &OwnerReference,
 ) -> Result<(), Error> {
+    let objects: Result<Vec<Wanted>, Error> = plan.objects.iter().map(Wanted::new).collect();
+    let objects = objects?;
     let mut first_failure = None;
     cx.children
-        .wants(user, plan.objects.iter().map(|wanted| &wanted.key));
-    for wanted in &plan.objects {
+        .wants(user, objects.iter().map(|wanted| &wanted.key));
+    for wanted in &objects {
         if let Err(error) = apply(&cx.client, &cx.children, wanted, owner).await {
             // What is wrong with one object does not keep the others from being repaired.
             if error.is_transient() {
@@ -91,35 +201,30 @@ async fn carry_out(
     if let Some(error) = first_failure {
         return Err(error);
     }
+    let is_steady = objects
+        .iter()
+        .filter_map(|wanted| cx.children.get(&wanted.key)?.workload)
+        .all(|workload| workload.is_steady());
     for (key, known) in cx.children.of_owner(&owner.uid) {
-        let wanted = plan.objects.iter().any(|wanted| wanted.key == *key);
-        if !wanted && !known.deleting && !is_still_needed(cx, plan, &key, &known) {
+        let wanted = objects.iter().any(|wanted| wanted.key == *key);
+        if !wanted && !known.deleting && (is_steady || !is_still_needed(&key, &known)) {
             release(&cx.client, &key, &known, owner).await?;
         }
     }
     Ok(())
 }
 
-/// Whether a workload has to stay because the one that replaces it is not ready: a service that becomes a DAEMON, or is
-/// split over capacity providers.
-fn is_still_needed(cx: &Context, plan: &Plan, key: &Key, known: &Known) -> bool {
-    let serves = known
-        .workload
-        .as_ref()
-        .is_some_and(|workload| workload.ready > 0);
-    let successors = plan
-        .objects
-        .iter()
-        .filter(|wanted| is_workload(&wanted.key));
-    is_workload(key)
-        && serves
-        && successors
-            .filter_map(|wanted| cx.children.get(&wanted.key)?.workload)
-            .any(|workload| !workload.is_steady())
-}
-
-fn is_workload(key: &Key) -> bool {
-    matches!(key.kind.kind, "Deployment" | "DaemonSet")
+/// Whether something that is not wanted any more has to stay until all tasks are replaced: a workload that serves, as
+/// when a service becomes a DAEMON or is split over capacity providers, and all that old tasks may use.
+fn is_still_needed(key: &Key, known: &Known) -> bool {
+    match key.kind.kind {
+        "HorizontalPodAutoscaler" | "ScaledObject" | "PodDisruptionBudget" => false,
+        "Deployment" | "DaemonSet" => known
+            .workload
+            .as_ref()
+            .is_some_and(|workload| workload.ready > 0),
+        _ => true,
+    }
 }
 
 /// What an error means for the next try.
@@ -139,8 +244,8 @@ pub(super) fn forget(cx: &Context, service: &EcsService) {
     cx.service_statuses.forget(service);
     cx.backoff.succeeded(&service.uid().unwrap_or_default());
     tasks::forget(cx, service);
+    revision::forget(cx, service);
 }
 
+pub(super) use revision::ServiceRevisions;
 pub(super) use tasks::Replacements;
-
-type Outcome = Result<Plan, Refusal>;

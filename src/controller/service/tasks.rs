@@ -19,7 +19,10 @@ use crate::{
         owner::Owner,
     },
     crd::EcsService,
-    decide::{pod_state::PodState, replacement},
+    decide::{
+        pod_state::PodState,
+        replacement::{self, Standing},
+    },
 };
 
 /// When tasks of services were last replaced, and how often in a row. It is kept in memory alone: an operator that
@@ -29,28 +32,34 @@ pub(crate) struct Replacements {
     by_service: Mutex<HashMap<(String, String), replacement::History>>,
 }
 
-/// Deletes the pods whose task is over in ECS, because an essential container has ended beside others. Returns when to
-/// look again, if one has to wait.
+/// Deletes the pods whose task is over in ECS: an essential container has ended beside others, or one that others wait
+/// for takes too long. Returns when to look again, if one has to wait.
 pub(super) async fn replace_ended(
     cx: &Context,
     service: &EcsService,
+    now: Timestamp,
 ) -> Result<Option<Duration>, Error> {
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     let pods = cx.pods.of(&Owner::Service(namespace.clone(), name.clone()));
-    let ended: Vec<Arc<PodState>> = pods
-        .into_iter()
-        .filter(|pod| replacement::is_over(pod))
-        .collect();
-    let Some(first) = ended.first() else {
-        return Ok(None);
+    let mut ended: Vec<(Arc<PodState>, String)> = Vec::new();
+    let mut next = None;
+    for pod in pods {
+        match replacement::look(&pod, now) {
+            Standing::GoesOn => {}
+            Standing::Until(time) => next = next.into_iter().chain([time]).min(),
+            Standing::Over(why) => ended.push((pod, why)),
+        }
+    }
+    let next = next.map(|next: Timestamp| next.duration_since(now).unsigned_abs());
+    let Some((first, why)) = ended.first() else {
+        return Ok(next);
     };
-    let now = Timestamp::now();
     let wait = cx.replacements.attempt((namespace.clone(), name), now);
     if let Some(wait) = wait {
         return Ok(Some(wait));
     }
     let api: Api<Pod> = Api::namespaced(cx.client.clone(), &namespace);
-    for pod in &ended {
+    for (pod, _) in &ended {
         let params = DeleteParams {
             preconditions: Some(Preconditions {
                 uid: Some(pod.uid.clone()),
@@ -71,13 +80,13 @@ pub(super) async fn replace_ended(
         }
     }
     let note = format!(
-        "(service {}) has stopped {} running tasks: Essential container in task exited ({}).",
+        "(service {}) has stopped {} running tasks: {why} ({}).",
         service.name_any(),
         ended.len(),
         first.name
     );
     cx.events.warning(service, "TasksStopped", note);
-    Ok(None)
+    Ok(next)
 }
 
 impl Replacements {

@@ -20,6 +20,7 @@ mod role;
 mod secret_store;
 mod secrets;
 mod security;
+mod start_timeout;
 mod system_controls;
 mod volumes;
 
@@ -88,6 +89,7 @@ pub(crate) fn pod_template(
     resources::apply(cx, &mut draft, notes);
     health_check::apply(cx, &mut draft, notes);
     lifecycle::apply(cx, &mut draft, notes);
+    start_timeout::apply(cx, &mut draft);
     ports::apply(cx, &mut draft, notes);
     network::apply(cx, &mut draft, notes);
     platform::apply(cx, &mut draft, notes);

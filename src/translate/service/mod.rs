@@ -6,7 +6,7 @@ mod cluster_services;
 mod discovery;
 mod disruption;
 mod load_balancer;
-mod rollout;
+pub(crate) mod rollout;
 pub(crate) mod security_groups;
 mod workload;
 

@@ -4,7 +4,7 @@ use crate::validate::Deployment;
 
 /// How many tasks of a workload may be missing or added while a deployment goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rollout {
+pub(crate) struct Rollout {
     desired: u32,
     /// The tasks that must stay healthy; at most `desired`.
     pub(super) lower: u32,
@@ -18,7 +18,7 @@ impl Rollout {
     ///
     /// A percentage in the Deployment would be rounded the other way round: 3 tasks at 125 % would get one extra task
     /// instead of none. So numbers are written, for this desired count.
-    pub(super) fn new(desired: u32, deployment: &Deployment) -> Self {
+    pub(crate) fn new(desired: u32, deployment: &Deployment) -> Self {
         let Deployment {
             minimum_healthy_percent,
             maximum_percent,
@@ -41,7 +41,7 @@ impl Rollout {
     }
 
     /// The tasks that may be missing.
-    pub(super) const fn max_unavailable(self) -> u32 {
+    pub(crate) const fn max_unavailable(self) -> u32 {
         self.desired.saturating_sub(self.lower)
     }
 
@@ -51,7 +51,7 @@ impl Rollout {
     }
 
     /// Whether no task can be stopped or started, so that ECS accepts the service and never updates it.
-    pub(super) const fn is_stuck(self) -> bool {
+    pub(crate) const fn is_stuck(self) -> bool {
         self.desired > 0 && self.max_unavailable() == 0 && self.max_surge() == 0
     }
 }

@@ -1,0 +1,128 @@
+//! What is told of a service by events, in the words of the ECS console
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt as _;
+
+use super::user;
+use crate::{
+    controller::context::Context,
+    crd::{ACCEPTED, DeploymentStatus, EcsService, PROGRESSING, READY, ServiceStatus},
+    decide::{
+        deployment::{COMPLETED, FAILED},
+        placement,
+    },
+};
+
+fn find<'s>(status: &'s ServiceStatus, type_: &str) -> Option<&'s Condition> {
+    let mut conditions = status.conditions.iter();
+    conditions.find(|condition| condition.type_ == type_)
+}
+
+/// Tells by events what changed between two statuses.
+pub(super) fn tell(
+    cx: &Context,
+    service: &EcsService,
+    before: &ServiceStatus,
+    after: &ServiceStatus,
+) {
+    tell_refusal(cx, service, before, after);
+    // The oldest first, as it came about.
+    for deployment in after.deployments.iter().rev() {
+        let mut known = before.deployments.iter();
+        let known = known.find(|known| known.id == deployment.id);
+        tell_deployment(cx, service, known, deployment);
+    }
+    let is_ready = |status| find(status, READY).is_some_and(|ready| ready.status == "True");
+    let reason = |status, type_| find(status, type_).map(|condition| condition.reason.clone());
+    let was_rolled_back = |status| reason(status, READY).as_deref() == Some("RolledBack");
+    let name = service.name_any();
+    if is_ready(after) && !is_ready(before) || was_rolled_back(after) && !was_rolled_back(before) {
+        let note = format!("(service {name}) has reached a steady state.");
+        cx.events.normal(service, "SteadyState", note);
+    }
+    let held = |status| {
+        find(status, PROGRESSING)
+            .filter(|condition| condition.reason == "DeploymentConfigurationBlocksRollout")
+            .map(|condition| condition.message.clone())
+    };
+    if let Some(note) = held(after)
+        && held(before).as_ref() != Some(&note)
+    {
+        cx.events
+            .warning(service, "DeploymentConfigurationBlocksRollout", note);
+    }
+    if find(after, PROGRESSING).is_some_and(|progressing| progressing.status == "True") {
+        tell_unplaced(cx, service);
+    }
+}
+
+fn tell_refusal(
+    cx: &Context,
+    service: &EcsService,
+    before: &ServiceStatus,
+    after: &ServiceStatus,
+) {
+    let Some(rejected) = find(after, ACCEPTED).filter(|condition| condition.status == "False")
+    else {
+        return;
+    };
+    let told = find(before, ACCEPTED).is_some_and(|known| {
+        known.observed_generation == rejected.observed_generation
+            && known.status == rejected.status
+            && known.message == rejected.message
+    });
+    if !told {
+        let note = rejected.message.clone();
+        cx.events.warning(service, &rejected.reason, note);
+    }
+}
+
+fn tell_deployment(
+    cx: &Context,
+    service: &EcsService,
+    before: Option<&DeploymentStatus>,
+    after: &DeploymentStatus,
+) {
+    let (name, id) = (service.name_any(), &after.id);
+    let what = after.task_definition.as_deref().unwrap_or_default();
+    let reason = after.rollout_state_reason.as_deref().unwrap_or_default();
+    if before.is_none() {
+        let returns = reason.split_once("olling back to deploymentId ");
+        let note = match returns {
+            Some((_, to)) => {
+                let to = to.trim_end_matches('.');
+                format!("(service {name}) rolling back to deployment {to}: deployment {id} of {what} has started.")
+            }
+            None => format!("(service {name}) has started deployment {id} of {what}."),
+        };
+        cx.events.normal(service, "DeploymentStarted", note);
+    }
+    let state = after.rollout_state.as_deref();
+    if before.is_some_and(|before| before.rollout_state.as_deref() == state) {
+        return;
+    }
+    match state {
+        Some(COMPLETED) => {
+            let note = format!("(service {name}) (deployment {id}) deployment completed.");
+            cx.events.normal(service, "DeploymentCompleted", note);
+        }
+        Some(FAILED) => {
+            let reason = reason.rsplit(": ").next().unwrap_or(reason);
+            let note = format!("(service {name}) (deployment {id}) deployment failed: {reason}");
+            cx.events.warning(service, "DeploymentFailed", note);
+        }
+        _ => {}
+    }
+}
+
+/// Tells why the scheduler finds no node for a task, if it is so.
+fn tell_unplaced(cx: &Context, service: &EcsService) {
+    let pods = cx.pods.of(&user(service));
+    if let Some(why) = pods.iter().find_map(|pod| pod.unschedulable.as_deref()) {
+        let name = service.name_any();
+        let reason = placement::reason(why);
+        let note = format!("(service {name}) was unable to place a task because {reason} {why}");
+        cx.events.warning(service, "UnableToPlaceTask", note);
+    }
+}

@@ -1,0 +1,272 @@
+//! The failed tasks of a deployment, counted as the circuit breaker counts them
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
+//!
+//! The kubelet starts a container again in its pod where ECS starts another task, so each end of an essential container
+//! is a failed task. What ends because its pod is told to go is none, nor is a task that finds no node.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::Time,
+    jiff::{SignedDuration, Timestamp},
+};
+
+use super::{
+    pod_state::{ContainerSeen, Doing, End, Phase, PodState},
+    start_timeout::{self, Start},
+};
+use crate::crd::TaskFailures;
+
+/// A container that cannot be started is a failed task once in so long: the kubelet goes on trying with one pod where
+/// ECS fails with one task after another.
+const TRY: SignedDuration = SignedDuration::from_secs(10);
+
+/// What a look at the pods of a deployment has shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Count {
+    /// How many failures are new.
+    pub new: i64,
+    /// What was counted by now of the pods that are there.
+    pub by_pod: BTreeMap<String, TaskFailures>,
+    /// Whether the last of the new failures is one of health checks.
+    pub failed_checks: bool,
+    /// When to count again, should nothing change.
+    pub again: Option<Timestamp>,
+}
+
+/// Counts the failures that `known` does not have yet.
+#[must_use]
+pub fn count(
+    pods: &[Arc<PodState>],
+    known: &BTreeMap<String, TaskFailures>,
+    now: Timestamp,
+) -> Count {
+    let mut count = Count::default();
+    for pod in pods {
+        let before = known.get(&pod.name).cloned().unwrap_or_default();
+        let after = if pod.deleting {
+            before.clone()
+        } else {
+            failures(pod, &before, now)
+        };
+        let new = after.count - before.count;
+        if new > 0 {
+            count.new += new;
+            count.failed_checks = pod.containers.iter().any(fails_checks);
+        }
+        if !pod.deleting && cannot_start(pod) {
+            let again = now.checked_add(TRY).ok();
+            count.again = count.again.into_iter().chain(again).min();
+        }
+        if after != TaskFailures::default() {
+            count.by_pod.insert(pod.name.clone(), after);
+        }
+    }
+    count
+}
+
+/// What the pods have been through before a deployment begins, and which so counts for nothing in it.
+#[must_use]
+pub fn baseline(pods: &[Arc<PodState>], now: Timestamp) -> BTreeMap<String, TaskFailures> {
+    let one = |pod: &Arc<PodState>| TaskFailures {
+        count: 0,
+        ends: ends(pod, now),
+        not_started_at: None,
+    };
+    let all = pods.iter().map(|pod| (pod.name.clone(), one(pod)));
+    all.filter(|(_, one)| *one != TaskFailures::default())
+        .collect()
+}
+
+/// The failures of one pod so far.
+fn failures(pod: &PodState, before: &TaskFailures, now: Timestamp) -> TaskFailures {
+    let ends = ends(pod, now).max(before.ends);
+    let mut after = TaskFailures {
+        count: before.count + ends - before.ends,
+        ends,
+        not_started_at: before.not_started_at.clone(),
+    };
+    let last = before.not_started_at.as_ref().map(|time| time.0);
+    if cannot_start(pod) && last.is_none_or(|last| now.duration_since(last) >= TRY) {
+        after.count += 1;
+        after.not_started_at = Some(Time(now));
+    }
+    after
+}
+
+/// How often the task of a pod has ended.
+fn ends(pod: &PodState, now: Timestamp) -> i64 {
+    let ends: i64 = pod.containers.iter().map(|it| ends_of(pod, it)).sum();
+    let was_ended = pod.phase == Phase::Failed && pod.disruption.is_none();
+    let is_late = matches!(start_timeout::look(pod, now), Start::Late(_));
+    ends.max(i64::from(was_ended || is_late))
+}
+
+/// How often a container has ended for which its task would have been stopped.
+fn ends_of(pod: &PodState, container: &ContainerSeen) -> i64 {
+    let prepares = container.init && !container.sidecar;
+    if !prepares && !pod.is_essential(&container.name) || pod.disruption.is_some() {
+        return 0;
+    }
+    let last = match &container.state {
+        Doing::Ended(end) => !prepares || end.exit_code != 0,
+        Doing::Waiting(reason, _) => reason == "CrashLoopBackOff",
+        Doing::Unknown | Doing::Running { .. } => false,
+    };
+    i64::from(container.restarts) + i64::from(last)
+}
+
+/// Whether a container cannot be started, as the kubelet tells it
+/// (<https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff>).
+fn cannot_start(pod: &PodState) -> bool {
+    pod.containers.iter().any(|container| {
+        matches!(
+            &container.state,
+            Doing::Waiting(reason, _) if matches!(
+                reason.as_str(),
+                "ErrImagePull"
+                    | "ImagePullBackOff"
+                    | "ErrImageNeverPull"
+                    | "InvalidImageName"
+                    | "CreateContainerConfigError"
+                    | "CreateContainerError"
+                    | "RunContainerError"
+            )
+        )
+    })
+}
+
+/// Whether a container was ended because of its health check: it has one, and did not end by itself.
+fn fails_checks(container: &ContainerSeen) -> bool {
+    let by_signal = |end: &End| matches!(end.exit_code, 137 | 143) && end.reason != "OOMKilled";
+    let end = match &container.state {
+        Doing::Ended(end) => Some(end),
+        Doing::Unknown | Doing::Waiting(..) | Doing::Running { .. } => container.last_end.as_ref(),
+    };
+    container.checked && end.is_some_and(by_signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("it is in range")
+    }
+
+    fn pod(restarts: i32, state: Doing) -> PodState {
+        PodState {
+            name: "web-1".to_owned(),
+            containers: vec![ContainerSeen {
+                name: "web".to_owned(),
+                restarts,
+                state,
+                ..ContainerSeen::default()
+            }],
+            ..PodState::default()
+        }
+    }
+
+    /// The new failures, step by step, when a pod is looked at in these states at these times.
+    fn steps(states: &[(i64, PodState)]) -> Vec<i64> {
+        let mut known = BTreeMap::new();
+        let count = |(second, pod): &(i64, PodState)| {
+            let count = count(&[Arc::new(pod.clone())], &known, at(*second));
+            known = count.by_pod;
+            count.new
+        };
+        states.iter().map(count).collect()
+    }
+
+    fn running() -> Doing {
+        Doing::Running {
+            since: None,
+            started: true,
+        }
+    }
+
+    fn waiting(reason: &str) -> Doing {
+        Doing::Waiting(reason.to_owned(), String::new())
+    }
+
+    fn ended(exit_code: i32) -> Doing {
+        Doing::Ended(End {
+            exit_code,
+            ..End::default()
+        })
+    }
+
+    #[test]
+    fn each_end_counts_once() {
+        let seen = [
+            (0, pod(0, running())),
+            (1, pod(0, ended(1))),
+            (2, pod(1, running())),
+            (3, pod(1, waiting("CrashLoopBackOff"))),
+            (4, pod(3, running())),
+            (5, pod(3, running())),
+        ];
+        assert_eq!(steps(&seen), [0, 1, 0, 1, 1, 0]);
+    }
+
+    #[test]
+    fn what_cannot_start_counts_at_once_and_every_ten_seconds() {
+        let seen = [
+            (0, pod(0, waiting("ContainerCreating"))),
+            (1, pod(0, waiting("ErrImagePull"))),
+            (2, pod(0, waiting("ImagePullBackOff"))),
+            (11, pod(0, waiting("ErrImagePull"))),
+            (20, pod(0, waiting("ImagePullBackOff"))),
+            (21, pod(0, waiting("CreateContainerConfigError"))),
+            (60, pod(0, running())),
+        ];
+        assert_eq!(steps(&seen), [0, 1, 0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn what_is_told_to_go_does_not_count() {
+        let mut deleting = pod(2, ended(143));
+        deleting.deleting = true;
+        assert_eq!(steps(&[(0, deleting.clone())]), [0]);
+        assert_eq!(steps(&[(0, pod(1, running())), (1, deleting)]), [1, 0]);
+        let mut drained = pod(0, ended(143));
+        drained.disruption = Some("Eviction API: evicting".to_owned());
+        drained.phase = Phase::Failed;
+        assert_eq!(steps(&[(0, drained)]), [0]);
+        let mut unplaced = pod(0, Doing::Unknown);
+        unplaced.unschedulable = Some("0/1 nodes are available".to_owned());
+        assert_eq!(steps(&[(0, unplaced)]), [0]);
+    }
+
+    #[test]
+    fn a_pod_that_the_kubelet_gave_up_is_one_failure() {
+        let mut evicted = pod(0, Doing::Unknown);
+        evicted.phase = Phase::Failed;
+        assert_eq!(steps(&[(0, evicted.clone()), (1, evicted)]), [1, 0]);
+    }
+
+    #[test]
+    fn containers_whose_end_is_not_that_of_the_task_do_not_count() {
+        let mut beside = pod(5, ended(1));
+        beside.essential = vec!["app".to_owned()];
+        assert_eq!(steps(&[(0, beside.clone())]), [0]);
+        beside.containers[0].init = true;
+        assert_eq!(steps(&[(0, beside.clone())]), [6], "the task waits for it");
+        beside.containers[0].sidecar = true;
+        assert_eq!(steps(&[(0, beside)]), [0]);
+        let mut prepared = pod(0, ended(0));
+        prepared.containers[0].init = true;
+        assert_eq!(steps(&[(0, prepared)]), [0]);
+    }
+
+    #[test]
+    fn an_end_by_a_check_is_told_from_others() {
+        let looked = |checked, code| {
+            let mut pod = pod(0, ended(code));
+            pod.containers[0].checked = checked;
+            count(&[Arc::new(pod)], &BTreeMap::new(), at(0)).failed_checks
+        };
+        assert!(looked(true, 137) && looked(true, 143));
+        assert!(!looked(false, 137) && !looked(true, 1));
+    }
+}

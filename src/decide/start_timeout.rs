@@ -1,0 +1,114 @@
+//! `startTimeout`: how long a task may take until a container does what others wait for
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>).
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+use super::pod_state::{Doing, PodState, StartTimeout};
+
+/// How a pod stands with the timeouts of its containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// No container that others wait for is under way.
+    InTime,
+    /// At this time it is too late, if nothing changes.
+    Until(Timestamp),
+    /// It is too late; why, in the words of ECS.
+    Late(String),
+}
+
+/// Looks at the containers that others wait for: an init container that still runs, a sidecar that is not healthy yet.
+#[must_use]
+pub fn look(pod: &PodState, now: Timestamp) -> Start {
+    let mut next = Start::InTime;
+    if pod.deleting || pod.is_finished() {
+        return next;
+    }
+    for timeout in &pod.start_timeouts {
+        let Some(deadline) = deadline(pod, timeout) else {
+            continue;
+        };
+        if deadline <= now {
+            let StartTimeout {
+                container,
+                seconds,
+                condition,
+            } = timeout;
+            return Start::Late(format!(
+                "Container {container} did not reach {condition} within {seconds} seconds"
+            ));
+        }
+        next = match next {
+            Start::Until(time) => Start::Until(time.min(deadline)),
+            Start::InTime | Start::Late(_) => Start::Until(deadline),
+        };
+    }
+    next
+}
+
+/// When the time of a container is over; `None` if nothing waits for it now.
+fn deadline(pod: &PodState, timeout: &StartTimeout) -> Option<Timestamp> {
+    let mut containers = pod.containers.iter();
+    let container = containers.find(|container| container.name == timeout.container)?;
+    let Doing::Running {
+        since: Some(since),
+        started,
+    } = &container.state
+    else {
+        return None;
+    };
+    let waits = container.init && !(container.sidecar && *started);
+    let seconds = SignedDuration::from_secs(timeout.seconds);
+    since.checked_add(seconds).ok().filter(|_| waits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::pod_state::ContainerSeen;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("it is in range")
+    }
+
+    fn pod(sidecar: bool, started: bool) -> PodState {
+        PodState {
+            containers: vec![ContainerSeen {
+                name: "db".to_owned(),
+                init: true,
+                sidecar,
+                state: Doing::Running {
+                    since: Some(at(100)),
+                    started,
+                },
+                ..ContainerSeen::default()
+            }],
+            start_timeouts: vec![StartTimeout {
+                container: "db".to_owned(),
+                seconds: 30,
+                condition: "HEALTHY".to_owned(),
+            }],
+            ..PodState::default()
+        }
+    }
+
+    #[test]
+    fn a_sidecar_is_late_until_it_is_healthy() {
+        let waiting = pod(true, false);
+        assert_eq!(look(&waiting, at(129)), Start::Until(at(130)));
+        let late = "Container db did not reach HEALTHY within 30 seconds";
+        assert_eq!(look(&waiting, at(130)), Start::Late(late.to_owned()));
+        assert_eq!(look(&pod(true, true), at(500)), Start::InTime);
+        let mut ending = waiting;
+        ending.deleting = true;
+        assert_eq!(look(&ending, at(130)), Start::InTime);
+    }
+
+    #[test]
+    fn an_init_container_is_late_as_long_as_it_runs() {
+        assert_eq!(look(&pod(false, true), at(129)), Start::Until(at(130)));
+        assert!(matches!(look(&pod(false, true), at(130)), Start::Late(_)));
+        let mut done = pod(false, true);
+        done.containers[0].state = Doing::Ended(super::super::pod_state::End::default());
+        assert_eq!(look(&done, at(500)), Start::InTime);
+    }
+}
