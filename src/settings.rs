@@ -13,6 +13,10 @@ pub const ANNOTATION_PREFIX: &str = "ecs-operator.dev/";
 pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
 /// The annotation of a pod with the `startTimeout` of the containers that others wait for, as in `db=60/HEALTHY`.
 pub const START_TIMEOUTS: &str = "ecs-operator.dev/start-timeouts";
+/// The label of a pod that names the service revision of which it was made.
+pub const SERVICE_REVISION: &str = "ecs-operator.dev/service-revision";
+/// The annotation of a pod that makes it differ from those before a forced deployment.
+pub const FORCE_DEPLOYMENT: &str = "ecs-operator.dev/force-deployment";
 /// The annotation of an EcsService that stops its deployment of this id, without a rollback.
 pub const STOP_DEPLOYMENT: &str = "ecs-operator.dev/stop-deployment";
 /// The annotation of an EcsService that rolls its deployment of this id back.

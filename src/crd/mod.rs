@@ -60,6 +60,9 @@ pub struct Kubernetes {
     /// A load balancer that is made for the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expose: Option<Expose>,
+    /// Any text; another one than before begins a deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub force_new_deployment: Option<String>,
 }
 
 /// A load balancer that is made for a service without target groups.

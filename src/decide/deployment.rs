@@ -347,18 +347,18 @@ impl Deployments {
     }
 
     fn forget(&mut self) {
-        let completed = self.completed.clone();
-        let done = self.is(COMPLETED);
+        // The one to return to is needed until the newest one is done.
+        let mut good = self.completed.clone().filter(|_| !self.is(COMPLETED));
         let failed = self.rolled_back.clone();
-        let mut kept = None;
         self.list.retain(|deployment| {
-            let revision = deployment.service_revision.as_deref();
-            let is = |other: &Option<String>| revision.is_some() && revision == other.as_deref();
-            let returns_to = !done && kept.is_none() && is(&completed);
-            if returns_to {
-                kept = revision.map(str::to_owned);
+            let is = |other: &Option<String>| {
+                other.is_some() && deployment.service_revision == *other
+            };
+            let is_good = is(&good);
+            if is_good {
+                good = None;
             }
-            deployment.status != INACTIVE || is(&failed) || returns_to
+            deployment.status != INACTIVE || is(&failed) || is_good
         });
         self.list.truncate(LONGEST_LIST);
     }
@@ -530,11 +530,7 @@ mod tests {
         let third = step(&second, &b, &failing, UNDER_WAY, 12);
         assert_eq!(
             told(&third),
-            [
-                (PRIMARY, "a", IN_PROGRESS, 0),
-                (ACTIVE, "b", FAILED, 3),
-                (INACTIVE, "a", COMPLETED, 0)
-            ]
+            [(PRIMARY, "a", IN_PROGRESS, 0), (ACTIVE, "b", FAILED, 3)]
         );
         assert_eq!(third.target("b"), Target::Revision("a".to_owned()));
         assert_eq!(

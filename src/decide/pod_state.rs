@@ -5,10 +5,7 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-use crate::{
-    settings::{ESSENTIAL_CONTAINERS, START_TIMEOUTS},
-    translate::SERVICE_REVISION,
-};
+use crate::settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
 
 /// A pod with all but the state of its task left out.
 #[allow(
@@ -63,12 +60,7 @@ pub struct StartTimeout {
 }
 
 impl StartTimeout {
-    /// As an annotation of the pod has it.
-    #[must_use]
-    pub fn written(&self) -> String {
-        format!("{}={}/{}", self.container, self.seconds, self.condition)
-    }
-
+    /// As the annotation has it: `db=60/HEALTHY`.
     fn read(text: &str) -> Option<Self> {
         let (container, rest) = text.split_once('=')?;
         let (seconds, condition) = rest.split_once('/')?;

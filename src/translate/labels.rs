@@ -13,8 +13,6 @@ pub(crate) type Labels = BTreeMap<String, String>;
 pub const SERVICE: &str = "ecs-operator.dev/service";
 /// The stand-alone task that an object belongs to.
 pub const TASK: &str = "ecs-operator.dev/task";
-/// The service revision that a pod was made of.
-pub const SERVICE_REVISION: &str = "ecs-operator.dev/service-revision";
 /// The task group, for placement.
 pub(crate) const GROUP: &str = "ecs-operator.dev/group";
 /// The capacity provider of a pod or node.

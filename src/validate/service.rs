@@ -41,6 +41,8 @@ pub struct Service {
     pub scheduling: Scheduling,
     /// How tasks are replaced.
     pub deployment: Deployment,
+    /// The text that forces a deployment whenever it changes.
+    pub force_new_deployment: Option<String>,
     /// Target groups.
     pub load_balancers: Vec<LoadBalancer>,
     /// A load balancer that is made for the service.
@@ -160,6 +162,11 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
         cluster: raw.cluster.clone(),
         scheduling: scheduling(raw, daemon, auto_scaling.as_ref()),
         deployment,
+        force_new_deployment: input
+            .extensions
+            .kubernetes
+            .as_ref()
+            .and_then(|kubernetes| kubernetes.force_new_deployment.clone()),
         load_balancers,
         expose,
         service_registries,
@@ -269,8 +276,8 @@ fn propagated_tags(
 
 /// Checks what is about the request alone.
 ///
-/// `forceNewDeployment` is not looked at: it asks for an event, and a state cannot hold it. The operator writes the time
-/// of the request into the pod template; the reader says that nothing does so offline.
+/// `forceNewDeployment` is not looked at: it asks for an event, and a state cannot hold it. The extension of that name is
+/// a text that changes; the reader says that nothing is forced offline.
 fn check_request(raw: &ecs::Service, daemon: bool, root: &FieldPath, sink: &mut Diagnostics) {
     let at = root.field("taskDefinition");
     match raw.task_definition.as_deref() {

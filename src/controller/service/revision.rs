@@ -26,8 +26,8 @@ use crate::{
         refusal::Refusal,
     },
     crd::{EcsService, Spec},
-    settings::ANNOTATION_PREFIX,
-    translate::{SERVICE, SERVICE_REVISION},
+    settings::{ANNOTATION_PREFIX, ROLL_BACK_DEPLOYMENT, SERVICE_REVISION, STOP_DEPLOYMENT},
+    translate::SERVICE,
 };
 
 /// How many revisions are kept beside those that are needed.
@@ -188,7 +188,6 @@ pub(super) fn forget(cx: &Context, service: &EcsService) {
 
 /// The annotations that are settings.
 pub(super) fn settings_of(service: &EcsService) -> BTreeMap<String, String> {
-    use crate::settings::{ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT};
     let annotations = service.annotations().iter();
     annotations
         .filter(|(name, _)| name.starts_with(ANNOTATION_PREFIX))

@@ -7,7 +7,8 @@ use k8s_openapi::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    translate::{Object, SERVICE_REVISION, service::rollout::Rollout},
+    settings::SERVICE_REVISION,
+    translate::{Object, service::rollout::Rollout},
     validate,
 };
 

@@ -10,7 +10,7 @@ use crate::{
 #[rustfmt::skip]
 pub(super) const UPDATE_SERVICE: &[Field] = &[
     Field { path: "service", kind: Kind::String, outcome: Outcome::Translated, target: "the name of the workload, as `serviceName`", rule: "the name that `UpdateService` gives to `serviceName`; an ARN stands for its last part", shape: "UpdateService", ..FIELD },
-    Field { path: "forceNewDeployment", kind: Kind::Boolean, default: Some("false"), outcome: Outcome::Noted, reasons: &[Reason::NeedsController], target: "annotation `ecs-operator.dev/force-deployment` of the pod template", rule: "the operator writes the time of the request; offline there is no deployment to force", shape: "UpdateService", needs_controller: Some("use kubectl rollout restart"), ..FIELD },
+    Field { path: "forceNewDeployment", kind: Kind::Boolean, default: Some("false"), outcome: Outcome::Noted, reasons: &[Reason::NeedsController], target: "annotation `ecs-operator.dev/force-deployment` of the pod template", rule: "a state cannot hold a request: `kubernetes.forceNewDeployment` of an EcsService is a text that forces a deployment whenever it changes", shape: "UpdateService", needs_controller: Some("use kubectl rollout restart"), ..FIELD },
 ];
 
 /// The alarm of a step scaling policy, which AWS keeps in CloudWatch.
@@ -32,6 +32,7 @@ pub(super) const ALARM: &[Field] = &[
 /// `spec.kubernetes` of an EcsService.
 #[rustfmt::skip]
 pub(super) const KUBERNETES: &[Field] = &[
+    Field { path: "forceNewDeployment", kind: Kind::String, target: "annotation `ecs-operator.dev/force-deployment` of the pod template", rule: "any text; whenever it changes, all tasks are replaced by a new deployment", extension: true, ..FIELD },
     Field { path: "expose.type", kind: Kind::String, target: "`alb`: Ingress; `nlb`: Service of type LoadBalancer", extension: true, limits: Limits { values: &["alb", "nlb"], ..Limits::NONE }, ..FIELD },
     Field { path: "expose.containerName", kind: Kind::String, target: "selects the port", reasons: &[Reason::UnknownContainer], rule: "no such container: `UnknownContainer`", extension: true, ..FIELD },
     Field { path: "expose.containerPort", kind: Kind::Integer, target: "the port of the Service", reasons: &[Reason::LoadBalancerPortNotMapped], rule: "not in the container's `portMappings`: `LoadBalancerPortNotMapped`", extension: true, limits: Limits { min: Some(1.0), max: Some(65_535.0), ..Limits::NONE }, ..FIELD },

@@ -2,7 +2,6 @@
 
 use super::Draft;
 use crate::{
-    decide::pod_state::StartTimeout,
     settings::{Mode, START_TIMEOUTS},
     translate::{Context, LABEL_LENGTH, kname},
     validate::Condition,
@@ -16,18 +15,15 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft) {
     let graph = &cx.task_definition.graph;
     let timeouts = cx.task_definition.containers.iter().filter_map(|container| {
         let condition = graph.condition_on(container.index)?;
-        Some(StartTimeout {
-            container: kname(&container.name, LABEL_LENGTH),
-            seconds: container
-                .start_timeout
-                .filter(|_| condition != Condition::Start)?,
-            condition: condition.name().to_owned(),
-        })
+        let seconds = container.start_timeout?;
+        let name = kname(&container.name, LABEL_LENGTH);
+        let waits = condition != Condition::Start;
+        waits.then(|| format!("{name}={seconds}/{}", condition.name()))
     });
-    let written: Vec<String> = timeouts.map(|timeout| timeout.written()).collect();
-    if !written.is_empty() {
+    let timeouts: Vec<String> = timeouts.collect();
+    if !timeouts.is_empty() {
         let annotations = &mut draft.annotations;
-        annotations.insert(START_TIMEOUTS.to_owned(), written.join(","));
+        annotations.insert(START_TIMEOUTS.to_owned(), timeouts.join(","));
     }
 }
 

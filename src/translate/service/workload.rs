@@ -17,7 +17,7 @@ use k8s_openapi::{
 use super::{capacity, number, rollout::Rollout};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
-    settings::Mode,
+    settings::{FORCE_DEPLOYMENT, Mode},
     translate::{
         Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, Workload, kname,
         labels::{self, Labels, tags_annotation},
@@ -37,7 +37,12 @@ pub(super) fn apply(
     notes: &mut Diagnostics,
 ) {
     capacity::report(cx, notes);
-    if let Some((key, value)) = tags_annotation(&service.propagated_tags) {
+    let forced = service.force_new_deployment.clone();
+    let forced = forced.map(|text| (FORCE_DEPLOYMENT.to_owned(), text));
+    for (key, value) in tags_annotation(&service.propagated_tags)
+        .into_iter()
+        .chain(forced)
+    {
         let metadata = template.metadata.get_or_insert_default();
         metadata
             .annotations
