@@ -42,6 +42,12 @@ pub(super) struct WorkloadState {
 }
 
 impl WorkloadState {
+    /// Whether pods of an older template may be there.
+    #[must_use]
+    pub(super) const fn has_old(&self) -> bool {
+        self.observed_generation < self.generation || self.updated < self.total
+    }
+
     /// Whether the wanted pods run, and no others.
     #[must_use]
     pub(super) const fn is_steady(&self) -> bool {

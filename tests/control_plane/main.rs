@@ -15,6 +15,7 @@
 )]
 
 mod cluster;
+mod deployments;
 mod drift;
 mod failures;
 mod hostile;

@@ -18,6 +18,7 @@ use self::{
 };
 use super::{
     apply::{Wanted, apply, release},
+    child::WorkloadState,
     children::{Key, Known},
     context::Context,
     error::Error,
@@ -201,29 +202,31 @@ async fn carry_out(
     if let Some(error) = first_failure {
         return Err(error);
     }
-    let is_steady = objects
+    let workloads: Vec<WorkloadState> = objects
         .iter()
         .filter_map(|wanted| cx.children.get(&wanted.key)?.workload)
-        .all(|workload| workload.is_steady());
+        .map(|workload| *workload)
+        .collect();
     for (key, known) in cx.children.of_owner(&owner.uid) {
         let wanted = objects.iter().any(|wanted| wanted.key == *key);
-        if !wanted && !known.deleting && (is_steady || !is_still_needed(&key, &known)) {
+        if !wanted && !known.deleting && !is_still_needed(&key, &known, &workloads) {
             release(&cx.client, &key, &known, owner).await?;
         }
     }
     Ok(())
 }
 
-/// Whether something that is not wanted any more has to stay until all tasks are replaced: a workload that serves, as
-/// when a service becomes a DAEMON or is split over capacity providers, and all that old tasks may use.
-fn is_still_needed(key: &Key, known: &Known) -> bool {
+/// Whether something that is not wanted any more has to stay: a workload that serves until those that replace it are
+/// ready, as when a service becomes a DAEMON or is split over capacity providers; and what old tasks may use until they
+/// are gone.
+fn is_still_needed(key: &Key, known: &Known, workloads: &[WorkloadState]) -> bool {
     match key.kind.kind {
         "HorizontalPodAutoscaler" | "ScaledObject" | "PodDisruptionBudget" => false,
-        "Deployment" | "DaemonSet" => known
-            .workload
-            .as_ref()
-            .is_some_and(|workload| workload.ready > 0),
-        _ => true,
+        "Deployment" | "DaemonSet" => {
+            let serves = known.workload.as_ref().is_some_and(|old| old.ready > 0);
+            serves && workloads.iter().any(|workload| !workload.is_steady())
+        }
+        _ => workloads.iter().any(|workload| workload.has_old()),
     }
 }
 
