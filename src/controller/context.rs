@@ -15,7 +15,11 @@ use kube::{
 };
 
 use super::{
-    backoff::Backoff, children::Children, events::Events, owner::Owner, pods::Pods,
+    backoff::Backoff,
+    children::Children,
+    events::Events,
+    owner::Owner,
+    pods::Pods,
     revisions::Revisions,
     service::{Replacements, ServiceRevisions},
 };

@@ -277,7 +277,14 @@ impl Deployments {
             None => format!("Rolling back to deploymentId {to}."),
         };
         let task_definition = task_definition.as_deref();
-        self.begin(wanted, &completed, task_definition, pods, |_| by.clone(), now);
+        self.begin(
+            wanted,
+            &completed,
+            task_definition,
+            pods,
+            |_| by.clone(),
+            now,
+        );
     }
 
     fn end(&mut self, state: &str, reason: &str, now: Timestamp) {
@@ -351,9 +358,8 @@ impl Deployments {
         let mut good = self.completed.clone().filter(|_| !self.is(COMPLETED));
         let failed = self.rolled_back.clone();
         self.list.retain(|deployment| {
-            let is = |other: &Option<String>| {
-                other.is_some() && deployment.service_revision == *other
-            };
+            let is =
+                |other: &Option<String>| other.is_some() && deployment.service_revision == *other;
             let is_good = is(&good);
             if is_good {
                 good = None;
@@ -387,8 +393,7 @@ fn healthy(pods: &[Arc<PodState>], wanted: &Wanted<'_>, now: Timestamp) -> i64 {
 
 /// An identifier in the form of ECS, the same whenever the same deployment is begun.
 fn id(service: &str, revision: &str, before: Option<&str>) -> String {
-    let digest =
-        foldhash::quality::FixedState::with_seed(0).hash_one((service, revision, before));
+    let digest = foldhash::quality::FixedState::with_seed(0).hash_one((service, revision, before));
     format!("ecs-svc/{:019}", digest >> 1)
 }
 

@@ -216,8 +216,7 @@ fn containers(status: &PodStatus, spec: Option<&PodSpec>) -> Vec<ContainerSeen> 
 fn container(status: &ContainerStatus, init: bool, specs: &[Container]) -> ContainerSeen {
     let spec = specs.iter().find(|spec| spec.name == status.name);
     let always = |spec: &Container| spec.restart_policy.as_deref() == Some("Always");
-    let checked =
-        |spec: &Container| spec.startup_probe.is_some() || spec.liveness_probe.is_some();
+    let checked = |spec: &Container| spec.startup_probe.is_some() || spec.liveness_probe.is_some();
     ContainerSeen {
         name: status.name.clone(),
         init,

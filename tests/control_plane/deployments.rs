@@ -292,21 +292,33 @@ async fn only_what_concerns_the_tasks_begins_a_deployment() {
         })
     };
     steady(&bed, spec(2, "a")).await;
-    let pods: Vec<String> = appear(&bed, "testbed/web", 2).await.iter().map(uid).collect();
+    let pods: Vec<String> = appear(&bed, "testbed/web", 2)
+        .await
+        .iter()
+        .map(uid)
+        .collect();
     let id = |object: &Value| object["status"]["deployments"][0]["id"].clone();
     let first = bed.until("EcsService", "web", "a status", |_| true).await;
     bed.must_apply("EcsService", "web", spec(3, "a")).await;
     bed.condition("EcsService", "web", "Ready", "True").await;
     let scaled = bed.until("EcsService", "web", "a status", |_| true).await;
     assert_eq!(id(&scaled), id(&first));
-    let more: Vec<String> = appear(&bed, "testbed/web", 3).await.iter().map(uid).collect();
+    let more: Vec<String> = appear(&bed, "testbed/web", 3)
+        .await
+        .iter()
+        .map(uid)
+        .collect();
     assert!(pods.iter().all(|pod| more.contains(pod)));
 
     bed.must_apply("EcsService", "web", spec(3, "b")).await;
     bed.condition("EcsService", "web", "Ready", "True").await;
     let forced = bed.until("EcsService", "web", "a status", |_| true).await;
     assert_ne!(id(&forced), id(&first));
-    let fresh: Vec<String> = appear(&bed, "testbed/web", 3).await.iter().map(uid).collect();
+    let fresh: Vec<String> = appear(&bed, "testbed/web", 3)
+        .await
+        .iter()
+        .map(uid)
+        .collect();
     assert!(fresh.iter().all(|pod| !more.contains(pod)));
 }
 
@@ -365,12 +377,15 @@ async fn what_old_tasks_use_stays_until_they_are_replaced() {
             .await;
     };
     apply("testbed/web", Some("old")).await;
-    bed.must_apply(
-        "EcsService",
-        "web",
-        json!({"taskDefinition": "web", "desiredCount": 1}),
-    )
-    .await;
+    let service = json!({"taskDefinition": "web", "desiredCount": 1});
+    bed.must_apply("EcsService", "web", service).await;
+    for kind in ["EcsTaskDefinition", "EcsService"] {
+        let patch = json!({"metadata": {"annotations": {"ecs-operator.dev/iam": "irsa"}}});
+        bed.resources(kind)
+            .patch("web", &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
     bed.condition("EcsService", "web", "Ready", "True").await;
     let accounts = async || {
         let accounts = bed.api::<ServiceAccount>();
@@ -417,7 +432,10 @@ async fn a_task_that_waits_too_long_for_a_container_is_replaced() {
     write_status(&bed, &pod, status).await;
     until("another pod", LIMIT, async || {
         let pods = pods_of(&bed, HOLD).await;
-        Ok(pods.iter().any(|other| uid(other) != uid(&pod)).then_some(()))
+        Ok(pods
+            .iter()
+            .any(|other| uid(other) != uid(&pod))
+            .then_some(()))
     })
     .await
     .unwrap();

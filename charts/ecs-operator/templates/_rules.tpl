@@ -15,10 +15,10 @@
 - apiGroups: [apps]
   resources: [deployments, daemonsets]
   verbs: [get, list, watch, create, patch, delete]
-# The revisions of task definitions. One is never changed.
+# The revisions of task definitions and services. One is never changed.
 - apiGroups: [apps]
   resources: [controllerrevisions]
-  verbs: [list, watch, create, delete]
+  verbs: [get, list, watch, create, delete]
 # The pods of tasks, and what pods of services and tasks need: addresses, identities, settings, volumes. Not the
 # Secrets: External Secrets makes those, and the operator never sees one.
 - apiGroups: [""]

@@ -80,20 +80,37 @@ async fn roll_out(
     let observed = Observed::of(cx, service, newest);
     let wanted = wanted(service, newest, &observed);
     let (mut deployments, again) = advance(&before, &wanted, &pods, now);
-    if deployments.primary() != before.primary() && deployments.is_of(&newest.revision) {
-        revision::keep(cx, service, newest).await?;
+    let uid = service.uid().unwrap_or_default();
+    let passes = |error: &Error| error.is_transient() && !cx.backoff.is_lasting(&uid);
+    if deployments.differ(&before)
+        && deployments.is_of(&newest.revision)
+        && let Err(error) = revision::keep(cx, service, newest).await
+    {
+        if !passes(&error) {
+            let why = Refusal::internal(&error);
+            report(cx, service, &Outcome::Lost(newest, &before, why)).await?;
+        }
+        return Err(error);
     }
     let target = deployments.target(&newest.revision);
     if !before.list.is_empty() && deployments.differ(&before) {
         // A decision is on record before it is carried out, so that one who is killed in between does not decide anew.
+        deployments.recount(&wanted, &pods);
         let outcome = Outcome::Decided(newest, &deployments);
         report(cx, service, &outcome).await?;
     }
-    let mut running = match running(service, cx, newest, &target).await? {
-        Ok(running) => running,
-        Err(refusal) => {
+    let mut running = match running(service, cx, newest, &target).await {
+        Ok(Ok(running)) => running,
+        Ok(Err(refusal)) => {
             report(cx, service, &Outcome::Lost(newest, &deployments, refusal)).await?;
             return Ok(Action::await_change());
+        }
+        Err(error) => {
+            if !passes(&error) {
+                let why = Refusal::internal(&error);
+                report(cx, service, &Outcome::Lost(newest, &deployments, why)).await?;
+            }
+            return Err(error);
         }
     };
     let replaces = pods.iter().any(|pod| is_of_another(pod, &running.revision));
@@ -106,8 +123,6 @@ async fn roll_out(
         deployments.settle(&wanted, observed.progress(&target), now);
     }
     deployments.recount(&wanted, &pods);
-    let uid = service.uid().unwrap_or_default();
-    let passes = |error: &Error| error.is_transient() && !cx.backoff.is_lasting(&uid);
     if !failure.as_ref().is_some_and(passes) {
         let outcome = Outcome::Applied {
             newest,

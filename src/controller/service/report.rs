@@ -179,7 +179,9 @@ fn status(
     status.warnings.clone_from(&newest.warnings);
     status.deployments.clone_from(&deployments.list);
     status.completed_revision.clone_from(&deployments.completed);
-    status.rolled_back_revision.clone_from(&deployments.rolled_back);
+    status
+        .rolled_back_revision
+        .clone_from(&deployments.rolled_back);
     status
 }
 

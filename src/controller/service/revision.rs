@@ -84,7 +84,10 @@ pub(super) async fn keep(cx: &Context, service: &EcsService, plan: &Plan) -> Res
             .items
     };
     let label = |kept: &ControllerRevision| kept.labels().get(SERVICE_REVISION).cloned();
-    if kept.iter().any(|kept| label(kept).as_ref() == Some(&plan.revision)) {
+    if kept
+        .iter()
+        .any(|kept| label(kept).as_ref() == Some(&plan.revision))
+    {
         return Ok(());
     }
     let newest = kept.iter().map(|kept| kept.revision).max().unwrap_or(0);
@@ -155,7 +158,11 @@ pub(super) async fn load(
 ) -> Result<Result<Arc<Stored>, Refusal>, Error> {
     let key = (service.uid().unwrap_or_default(), revision.to_owned());
     let read = &cx.service_revisions.read;
-    let known = read.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+    let known = read
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&key)
+        .cloned();
     if let Some(known) = known {
         return Ok(Ok(known));
     }

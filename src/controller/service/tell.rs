@@ -57,12 +57,7 @@ pub(super) fn tell(
     }
 }
 
-fn tell_refusal(
-    cx: &Context,
-    service: &EcsService,
-    before: &ServiceStatus,
-    after: &ServiceStatus,
-) {
+fn tell_refusal(cx: &Context, service: &EcsService, before: &ServiceStatus, after: &ServiceStatus) {
     let Some(rejected) = find(after, ACCEPTED).filter(|condition| condition.status == "False")
     else {
         return;
@@ -92,7 +87,9 @@ fn tell_deployment(
         let note = match returns {
             Some((_, to)) => {
                 let to = to.trim_end_matches('.');
-                format!("(service {name}) rolling back to deployment {to}: deployment {id} of {what} has started.")
+                format!(
+                    "(service {name}) rolling back to deployment {to}: deployment {id} of {what} has started."
+                )
             }
             None => format!("(service {name}) has started deployment {id} of {what}."),
         };

@@ -13,13 +13,17 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft) {
         return;
     }
     let graph = &cx.task_definition.graph;
-    let timeouts = cx.task_definition.containers.iter().filter_map(|container| {
-        let condition = graph.condition_on(container.index)?;
-        let seconds = container.start_timeout?;
-        let name = kname(&container.name, LABEL_LENGTH);
-        let waits = condition != Condition::Start;
-        waits.then(|| format!("{name}={seconds}/{}", condition.name()))
-    });
+    let timeouts = cx
+        .task_definition
+        .containers
+        .iter()
+        .filter_map(|container| {
+            let condition = graph.condition_on(container.index)?;
+            let seconds = container.start_timeout?;
+            let name = kname(&container.name, LABEL_LENGTH);
+            let waits = condition != Condition::Start;
+            waits.then(|| format!("{name}={seconds}/{}", condition.name()))
+        });
     let timeouts: Vec<String> = timeouts.collect();
     if !timeouts.is_empty() {
         let annotations = &mut draft.annotations;
@@ -41,7 +45,11 @@ mod tests {
   {{"name": "db", "image": "db", "memory": 64, "essential": false, "startTimeout": 60, "healthCheck": {{"command": ["CMD", "true"]}}}}]}}"#
         );
         let scenario = Scenario::service(&definition);
-        let scenario = if convert { scenario.convert() } else { scenario };
+        let scenario = if convert {
+            scenario.convert()
+        } else {
+            scenario
+        };
         let outcome = scenario.run();
         let template = &outcome.object("Deployment", "web")["spec"]["template"];
         template["metadata"]["annotations"]["ecs-operator.dev/start-timeouts"].clone()
