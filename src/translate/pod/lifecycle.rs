@@ -11,7 +11,8 @@ use crate::{
 
 /// Seconds between SIGTERM and SIGKILL where a container gives no `stopTimeout`.
 const DEFAULT_STOP_TIMEOUT: i64 = 30;
-/// Seconds until an ingress controller that is not AWS's sends no more requests to a pod that ends.
+/// Seconds until nobody sends requests any more to a pod that ends: an ingress controller that is not AWS's, and the
+/// nodes, which all learn from the API server that it is no endpoint of its Service any more.
 const OTHER_DRAIN_SECONDS: u32 = 5;
 
 /// Writes the grace period, the probes' own grace periods, and the pause in which a load balancer drains the pod.
@@ -49,9 +50,9 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     note_pooled(draft, containers, grace, notes);
 }
 
-/// The pause of the pods behind a load balancer: they get SIGTERM at once, in ECS only after deregistration.
+/// The pause of the pods that others reach: they would get SIGTERM at once, in ECS only after deregistration.
 ///
-/// Only AWS's load balancers drain for as long as a target group says; any other forgets a pod at once.
+/// Only AWS's load balancers drain for as long as a target group says; any other, and a Service, forgets a pod at once.
 fn drain_seconds(cx: &Context<'_>, notes: &mut Diagnostics) -> i64 {
     let Workload::Service(service) = cx.workload else {
         return 0;
@@ -59,6 +60,7 @@ fn drain_seconds(cx: &Context<'_>, notes: &mut Diagnostics) -> i64 {
     let seconds = cx.settings.deregistration_delay_seconds;
     let seconds = match &service.expose {
         _ if !service.load_balancers.is_empty() => seconds,
+        None if is_reached(cx, service) => seconds.min(OTHER_DRAIN_SECONDS),
         None => 0,
         Some(expose) => match expose.kind {
             ExposeKind::Application { .. } if cx.settings.ingress_class != "alb" => {
@@ -73,6 +75,19 @@ fn drain_seconds(cx: &Context<'_>, notes: &mut Diagnostics) -> i64 {
         notes.report(path, Message::DeregistrationDelayAssumed { n });
     }
     i64::from(seconds)
+}
+
+/// Whether there is a Service through which others reach the tasks.
+fn is_reached(cx: &Context<'_>, service: &validate::Service) -> bool {
+    let containers = &cx.task_definition.containers;
+    let offers = || {
+        containers
+            .iter()
+            .any(|container| !container.ports.is_empty())
+    };
+    cx.settings.cluster_ip_services && offers()
+        || !service.service_registries.is_empty()
+        || service.service_connect.is_some()
 }
 
 fn sleep(seconds: i64) -> Lifecycle {
@@ -209,7 +224,9 @@ containers:
 
     #[test]
     fn an_init_container_and_a_gating_sidecar_stand_before_the_app() {
-        let outcome = Scenario::service(SHOP).run();
+        let outcome = Scenario::service(SHOP)
+            .settings(|settings| settings.cluster_ip_services = false)
+            .run();
         assert_eq!(outcome.pod_spec_without_spread(), yaml(SHOP_POD));
         let messages = outcome.messages();
         for note in [
@@ -285,7 +302,9 @@ containers:
                 &["containerDefinitions[0].stopTimeout: StopTimeoutPooled"],
             ),
         ] {
-            let outcome = Scenario::service(pair(a, s)).run();
+            let outcome = Scenario::service(pair(a, s))
+                .settings(|settings| settings.cluster_ip_services = false)
+                .run();
             assert_eq!(
                 outcome.pod_spec()["terminationGracePeriodSeconds"],
                 grace,
@@ -293,6 +312,26 @@ containers:
             );
             assert_eq!(outcome.notes_of(REASONS), notes, "{a} {s}");
         }
+    }
+
+    #[test]
+    fn a_pod_leaves_its_service_before_it_is_told_to_end() {
+        let pause = |delay: u32, services: bool| {
+            let outcome = Scenario::service(pair("", ""))
+                .settings(|settings| {
+                    settings.deregistration_delay_seconds = delay;
+                    settings.cluster_ip_services = services;
+                })
+                .run();
+            let grace = outcome.pod_spec()["terminationGracePeriodSeconds"].clone();
+            let pause = outcome.container("a")["lifecycle"]["preStop"]["sleep"]["seconds"].clone();
+            (pause, grace)
+        };
+        assert_eq!(pause(300, true), (5.into(), 65.into()));
+        assert_eq!(pause(2, true), (2.into(), 62.into()));
+        let none = serde_json::Value::Null;
+        assert_eq!(pause(0, true), (none.clone(), 60.into()));
+        assert_eq!(pause(300, false), (none, 60.into()), "nobody reaches it");
     }
 
     const TARGET_GROUP: &str = r#"{"loadBalancers": [{"containerName": "a", "containerPort": 80,
