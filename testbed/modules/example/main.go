@@ -7,18 +7,24 @@
 //	write FILE TEXT   writes a file, and ends with 0 if that is possible
 //	read FILE TEXT    ends with 0 if that is in the file
 //	exit CODE [S]     ends with CODE, after S seconds
+//	load URL          asks for that all the time, until SIGTERM; answers on port 8080 with how often, and how often in vain
 //	wait              waits for SIGTERM and ends with 0
 //	eat               takes memory until it is killed
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -31,11 +37,18 @@ func main() {
 	var err error
 	switch arguments[0] {
 	case "serve":
+		server := http.Server{Addr: ":8080"}
 		go func() {
 			time.Sleep(seconds(arguments[1]))
-			end(serve())
+			if err := serve(&server); err != http.ErrServerClosed {
+				end(err)
+			}
 		}()
 		<-terminated
+		// What was asked before is answered.
+		err = server.Shutdown(context.Background())
+	case "load":
+		err = load(arguments[1], terminated)
 	case "get":
 		err = get(arguments[1], seconds(arguments[2]))
 	case "write":
@@ -75,7 +88,7 @@ func seconds(text string) time.Duration {
 	return time.Duration(number) * time.Second
 }
 
-func serve() error {
+func serve(server *http.Server) error {
 	name, _ := os.Hostname()
 	var burning atomic.Bool
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -97,7 +110,7 @@ func serve() error {
 	http.HandleFunc("/file/", func(w http.ResponseWriter, request *http.Request) {
 		http.ServeFile(w, request, strings.TrimPrefix(request.URL.Path, "/file"))
 	})
-	return http.ListenAndServe(":8080", nil)
+	return server.ListenAndServe()
 }
 
 func get(url string, patience time.Duration) error {
@@ -116,6 +129,63 @@ func get(url string, patience time.Duration) error {
 			return err
 		}
 	}
+}
+
+// load asks over a new connection each time, as clients that know nothing of each other do.
+func load(url string, terminated <-chan os.Signal) error {
+	counts := struct {
+		sync.Mutex
+		Sent   int            `json:"sent"`
+		Failed int            `json:"failed"`
+		Errors map[string]int `json:"errors"`
+	}{Errors: map[string]int{}}
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		counts.Lock()
+		defer counts.Unlock()
+		json.NewEncoder(w).Encode(&counts)
+	})
+	go func() { end(http.ListenAndServe(":8080", nil)) }()
+	for range 8 {
+		go func() {
+			for {
+				err := ask(url)
+				counts.Lock()
+				counts.Sent++
+				if err != nil {
+					counts.Failed++
+					if len(counts.Errors) < 10 {
+						counts.Errors[err.Error()]++
+					}
+				}
+				counts.Unlock()
+			}
+		}()
+	}
+	<-terminated
+	return nil
+}
+
+func ask(url string) error {
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			connection, err := new(net.Dialer).DialContext(ctx, network, address)
+			if tcp, ok := connection.(*net.TCPConn); ok {
+				// Closed connections would wait for a minute otherwise, and there are not that many ports.
+				tcp.SetLinger(0)
+			}
+			return connection, err
+		},
+	}}
+	answer, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if _, err = io.Copy(io.Discard, answer.Body); err == nil && answer.StatusCode != http.StatusOK {
+		err = errors.New(answer.Status)
+	}
+	return err
 }
 
 func read(file, text string) error {
