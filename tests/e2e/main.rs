@@ -14,11 +14,15 @@
 )]
 
 mod container;
+mod deployments;
+mod load;
 mod operator;
 mod scaling;
 mod service;
 mod storage;
 mod task;
+mod watched;
+mod zero_downtime;
 
 #[path = "../support/mod.rs"]
 mod support;

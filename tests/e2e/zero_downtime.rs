@@ -1,0 +1,71 @@
+//! Nobody who uses a service notices that its tasks are replaced.
+
+use serde_json::{Value, json};
+
+use crate::{bed, container::server, load::Load, support::Bed};
+
+/// How many requests have to be answered without a failure.
+const REQUESTS: u64 = 50_000;
+
+async fn revise(bed: &Bed, version: &str) {
+    let mut web = server("web", "0");
+    web["environment"] = json!([{"name": "VERSION", "value": version}]);
+    web["memory"] = json!(64);
+    let definition = json!({"containerDefinitions": [web]});
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+}
+
+fn service(count: u32) -> Value {
+    json!({
+        "taskDefinition": "web",
+        "desiredCount": count,
+        "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
+    })
+}
+
+async fn running(bed: &Bed, revision: &str, count: u32) {
+    bed.until("EcsService", "web", revision, |object| {
+        let status = &object["status"];
+        status["taskDefinition"] == revision
+            && status["deployments"][0]["rolloutState"] == "COMPLETED"
+            && status["runningCount"] == count
+            && status["observedGeneration"] == object["metadata"]["generation"]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_update_a_rollback_and_a_scale_in_fail_no_request() {
+    let bed = bed("load").await;
+    revise(&bed, "1").await;
+    bed.must_apply("EcsService", "web", service(4)).await;
+    running(&bed, "web:1", 4).await;
+    let load = Load::start(&bed, "http://web:8080/").await;
+
+    revise(&bed, "2").await;
+    running(&bed, "web:2", 4).await;
+    assert_no_failure(&load, "the update").await;
+
+    // Tasks that never serve, until the circuit breaker has enough of them.
+    let mut bad = server("web", "3600");
+    bad["healthCheck"]["startPeriod"] = json!(0);
+    bad["healthCheck"]["retries"] = json!(1);
+    let definition = json!({"containerDefinitions": [bad]});
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+    bed.until("EcsService", "web", "the rollback", |object| {
+        crate::support::condition(object, "Ready")["reason"] == "RolledBack"
+    })
+    .await;
+    assert_no_failure(&load, "the rollback").await;
+
+    bed.must_apply("EcsService", "web", service(2)).await;
+    running(&bed, "web:2", 2).await;
+    assert_no_failure(&load, "the scale-in").await;
+    load.reach(REQUESTS).await;
+    assert_no_failure(&load, "the end").await;
+}
+
+async fn assert_no_failure(load: &Load, when: &str) {
+    let counts = load.counts().await;
+    assert_eq!(counts.failed, 0, "at {when}: {counts:?}");
+}
