@@ -1,6 +1,8 @@
 //! Deployments: what begins one, what stops it, and where a service goes then.
 
-use ecs_operator_testbed::until;
+use std::time::Duration;
+
+use ecs_operator_testbed::{ControlPlane, until};
 use k8s_openapi::{
     api::{
         apps::v1::{ControllerRevision, DaemonSet, Deployment},
@@ -17,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bed,
-    support::{Bed, LIMIT, condition, task_definition, uid},
+    support::{Bed, LIMIT, Operator, condition, install, task_definition, uid},
 };
 
 /// The image of a container whose status a test writes.
@@ -70,22 +72,26 @@ async fn appear(bed: &Bed, image: &str, count: usize) -> Vec<Pod> {
 
 /// Has a container of a pod wait for its image in vain.
 async fn cannot_pull(bed: &Bed, pod: &Pod) {
+    try_cannot_pull(bed, pod).await.unwrap();
+}
+
+async fn try_cannot_pull(bed: &Bed, pod: &Pod) -> kube::Result<()> {
     let status = json!({"status": {"phase": "Pending", "containerStatuses": [{
         "name": "app", "image": HOLD, "imageID": "", "ready": false, "restartCount": 0,
         "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}},
     }]}});
-    write_status(bed, pod, status).await;
+    try_write_status(bed, pod, status).await
 }
 
 async fn write_status(bed: &Bed, pod: &Pod, status: Value) {
-    bed.api::<Pod>()
-        .patch_status(
-            &pod.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(status),
-        )
-        .await
-        .unwrap();
+    try_write_status(bed, pod, status).await.unwrap();
+}
+
+async fn try_write_status(bed: &Bed, pod: &Pod, status: Value) -> kube::Result<()> {
+    let (params, patch) = (PatchParams::default(), Patch::Merge(status));
+    let pods = bed.api::<Pod>();
+    let written = pods.patch_status(&pod.name_any(), &params, &patch).await;
+    written.map(drop)
 }
 
 /// The deployments as far as they can be foreseen.
@@ -488,4 +494,53 @@ async fn a_daemon_is_updated_in_tasks_not_in_percent() {
 fn unavailable(set: &DaemonSet) -> Option<&IntOrString> {
     let strategy = set.spec.as_ref()?.update_strategy.as_ref()?;
     strategy.rolling_update.as_ref()?.max_unavailable.as_ref()
+}
+
+/// An operator that is killed again and again, at any point of a deployment that fails, ends where one ends that is not.
+#[tokio::test]
+async fn an_operator_that_is_killed_again_and_again_rolls_back_too() {
+    let plane = ControlPlane::start().await.unwrap();
+    install(&plane).await.unwrap();
+    let bed = Bed::new(&plane.kubeconfig(), "killed").await;
+    let mut operator = Operator::start(&plane, "operator", &[]).await.unwrap();
+    steady(&bed, breaker(4, true)).await;
+    let seed = Timestamp::now().as_nanosecond().unsigned_abs() as u64;
+    eprintln!("the times are those of seed {seed}");
+    let mut random = seed | 1;
+    revise(&bed, HOLD).await;
+    for _ in 0..15 {
+        for pod in pods_of(&bed, HOLD).await {
+            // It may be gone by now.
+            let _gone = try_cannot_pull(&bed, &pod).await;
+        }
+        // Marsaglia's xorshift: any sequence will do that hits other points each time.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        tokio::time::sleep(Duration::from_millis(random % 250)).await;
+        drop(operator);
+        operator = Operator::start(&plane, "operator", &[]).await.unwrap();
+    }
+    let fails = async {
+        loop {
+            for pod in pods_of(&bed, HOLD).await {
+                let _gone = try_cannot_pull(&bed, &pod).await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let ends = bed.until("EcsService", "web", "the rollback", |object| {
+        told(object) == ["PRIMARY web:1 COMPLETED", "INACTIVE web:2 FAILED"]
+            && ready(object) == "RolledBack"
+            && object["status"]["runningCount"] == 4
+    });
+    tokio::select! {
+        _ = ends => {}
+        () = fails => {}
+    }
+    assert_eq!(pods_of(&bed, "testbed/web").await.len(), 4);
+    let revisions = bed.api::<ControllerRevision>();
+    let of_service = ListParams::default().labels("ecs-operator.dev/service=web");
+    let revisions = revisions.list(&of_service).await.unwrap();
+    assert_eq!(revisions.items.len(), 2);
 }
