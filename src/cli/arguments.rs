@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     Error,
+    cluster::{LogsOptions, StatusOptions},
     controller::ControllerOptions,
     settings::{Platform, SettingsOptions},
     values::{denied, kubernetes_minor, namespace, pair, values},
@@ -31,6 +32,10 @@ pub(super) enum Command {
     Controller(Box<ControllerOptions>),
     /// Tell how a field is translated, or what a reason means
     Explain(ExplainOptions),
+    /// Show a service in a cluster: its deployments, tasks and events
+    Status(StatusOptions),
+    /// Print what the containers of a service or task print
+    Logs(LogsOptions),
 }
 
 #[derive(Debug, Args)]

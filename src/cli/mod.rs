@@ -1,6 +1,7 @@
 //! The command line: what was typed, what it means, and the exit status.
 
 mod arguments;
+mod cluster;
 mod controller;
 mod convert;
 mod explain;
@@ -10,12 +11,14 @@ mod settings;
 mod values;
 
 use std::{
+    ffi::OsString,
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
+use kube::{config::KubeconfigError, runtime::watcher};
 
 use self::arguments::{Arguments, Command};
 use crate::{diagnostic::render::one_line, print};
@@ -51,12 +54,51 @@ enum Error {
     /// The operating system refuses what a long-running program needs.
     #[error("cannot start: {0}")]
     Runtime(#[source] io::Error),
+    /// There is no kubeconfig file, or it cannot be used.
+    #[error("cannot find the cluster: {0} (set KUBECONFIG, or --kubeconfig and --context)")]
+    Kubeconfig(#[source] Box<KubeconfigError>),
+    /// The API server did not do what was asked.
+    #[error("cannot {what}: {}", said(source))]
+    Request {
+        /// What was asked.
+        what: &'static str,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// Changes could not be followed.
+    #[error("cannot follow the changes: {0}")]
+    Watch(#[source] Box<watcher::Error>),
+    /// There is no service of this name.
+    #[error("there is no {name} in the namespace {namespace}; of services {there}")]
+    NoSuchService {
+        /// The name.
+        name: String,
+        /// Where it was looked for.
+        namespace: String,
+        /// Which ones are there.
+        there: String,
+    },
     /// An object could not be printed.
     #[error(transparent)]
     Print(#[from] print::Error),
 }
 
+/// What a person needs of an error: of a refusal its message, which has everything else in it.
+fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
 impl Error {
+    fn request(what: &'static str) -> impl FnOnce(kube::Error) -> Self {
+        move |source| Self::Request {
+            what,
+            source: Box::new(source),
+        }
+    }
+
     fn writing(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         move |source| match source.kind() {
             io::ErrorKind::BrokenPipe => Self::Closed,
@@ -74,7 +116,14 @@ impl Error {
 /// wrong usage.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let mut command = Arguments::command();
+    if is_plugin(std::env::args_os().next()) {
+        command = command.bin_name("kubectl ecs");
+    }
+    let parsed = command
+        .try_get_matches()
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are printed to standard output; a reader that is gone does not matter.
@@ -90,6 +139,8 @@ pub fn main() -> ExitCode {
         Command::Convert(options) => convert::run(options),
         Command::Controller(options) => controller::run(options),
         Command::Explain(options) => explain::run(options),
+        Command::Status(options) => cluster::status(options),
+        Command::Logs(options) => cluster::logs(options),
     };
     match result {
         Ok(code) => code,
@@ -104,4 +155,11 @@ pub fn main() -> ExitCode {
             ExitCode::from(USAGE)
         }
     }
+}
+
+/// Whether the program was called as the plugin of `kubectl` that its name makes it
+/// (<https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/>).
+fn is_plugin(called: Option<OsString>) -> bool {
+    let name = called.as_ref().map(Path::new).and_then(Path::file_stem);
+    name.is_some_and(|name| name == "kubectl-ecs")
 }

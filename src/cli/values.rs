@@ -71,6 +71,22 @@ pub(super) fn duration(text: &str) -> Result<String, String> {
     }
 }
 
+/// Seconds of a time such as `90s`, `5m` or `2h`.
+pub(super) fn seconds(text: &str) -> Result<i64, String> {
+    let read = || {
+        let (last, unit) = text.char_indices().next_back()?;
+        let factor = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            _ => return None,
+        };
+        let number: u32 = text.get(..last)?.parse().ok()?;
+        Some(i64::from(number) * factor)
+    };
+    read().ok_or_else(|| "expected a number and s, m or h, such as 5m".to_owned())
+}
+
 pub(super) fn denied(text: &str) -> Result<Denied, String> {
     if text == "all" {
         return Ok(Denied::All);
@@ -84,6 +100,16 @@ pub(super) fn denied(text: &str) -> Result<Denied, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_seconds() {
+        assert_eq!(seconds("90s"), Ok(90));
+        assert_eq!(seconds("5m"), Ok(300));
+        assert_eq!(seconds("4294967295h"), Ok(15_461_882_262_000));
+        for text in ["", "m", "5", "-5m", "5 m", "5ü", "99999999999s"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn versions_are_read_in_every_spelling() {

@@ -25,6 +25,7 @@ mod service;
 mod shared;
 mod task;
 mod task_definition;
+mod view;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -7,9 +7,10 @@ use k8s_openapi::api::{
 };
 use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::{
-    bed,
+    bed, cluster,
     container::{container, server},
     support::{LIMIT, uid},
     task::run,
@@ -158,4 +159,43 @@ async fn drift_is_repaired_and_deletion_leaves_nothing() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn the_logs_of_a_service_and_of_a_task_are_read() {
+    let bed = bed("logs").await;
+    let failing = container("web", &["exit", "x"]);
+    let definition = json!({"containerDefinitions": [failing, container("log", &["wait"])]});
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+    let service = json!({"taskDefinition": "web", "desiredCount": 2});
+    bed.must_apply("EcsService", "web", service).await;
+    let logs = async |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ecs-operator"));
+        command
+            .arg("logs")
+            .args(arguments)
+            .args(["--namespace", bed.namespace.name(), "--kubeconfig"])
+            .arg(cluster().await)
+            .stdout(std::process::Stdio::piped())
+            .kill_on_drop(true);
+        command.spawn().unwrap()
+    };
+    // What the program says of a number that is none.
+    let printed = "/web strconv.Atoi: parsing \"x\": invalid syntax";
+    let mut follow = logs(&["web", "--follow"]).await;
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    let mut pods = std::collections::BTreeSet::new();
+    while pods.len() < 2 {
+        let line = lines.next_line().await.unwrap().unwrap();
+        let (pod, _) = line.split_once(printed).expect(&line);
+        pods.insert(pod.to_owned());
+    }
+    let get = container("ask", &["get", "http://localhost:1/"]);
+    run(&bed, "ask", json!({"containerDefinitions": [get]})).await;
+    let output = logs(&["task/ask"]).await.wait_with_output().await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.starts_with("ask-task-0 ") && said.contains("connection refused"),
+        "{said}"
+    );
 }

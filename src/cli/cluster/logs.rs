@@ -1,0 +1,277 @@
+//! `ecs-operator logs`: what the containers of a service or task print.
+
+use std::{
+    collections::HashSet,
+    io::Write as _,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+use futures::{AsyncBufReadExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, LogParams},
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, watcher},
+    },
+};
+use tokio::task::JoinSet;
+
+use super::{ClusterOptions, block_on, status::missing};
+use crate::{
+    cli::{Error, values::seconds},
+    crd::{EcsService, EcsTask},
+    translate::{SERVICE, TASK},
+};
+
+/// In turn for the tasks.
+const COLOURS: &[AnsiColor] = &[
+    AnsiColor::Cyan,
+    AnsiColor::Green,
+    AnsiColor::Yellow,
+    AnsiColor::Magenta,
+    AnsiColor::Blue,
+];
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LogsOptions {
+    /// The name of an EcsService or EcsTask; service/NAME or task/NAME where both are there
+    #[arg(value_name = "SERVICE|TASK")]
+    name: String,
+    /// Go on with what is printed from now on, by containers that start later too
+    #[arg(long, short)]
+    follow: bool,
+    /// Only this container
+    #[arg(long, short, value_name = "NAME")]
+    container: Option<String>,
+    /// So many lines of each container [default: all]
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(i64).range(0..))]
+    tail: Option<i64>,
+    /// Not what is older, for instance 30s, 5m or 2h
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    since: Option<i64>,
+    /// What the containers printed before their last restart
+    #[arg(long, short, conflicts_with = "follow")]
+    previous: bool,
+    #[command(flatten)]
+    cluster: ClusterOptions,
+}
+
+/// Prints the logs.
+pub(in crate::cli) fn run(options: &LogsOptions) -> Result<ExitCode, Error> {
+    block_on(async {
+        let (client, namespace) = options.cluster.connect().await?;
+        let labels = labels(options, client.clone(), &namespace).await?;
+        let logs = Logs {
+            pods: Api::namespaced(client, &namespace),
+            labels,
+            params: LogParams {
+                follow: options.follow,
+                tail_lines: options.tail,
+                since_seconds: options.since,
+                previous: options.previous,
+                ..LogParams::default()
+            },
+            container: options.container.clone(),
+            order: Arc::default(),
+        };
+        if options.follow {
+            logs.follow().await
+        } else {
+            logs.print().await
+        }
+    })
+}
+
+/// The label of the pods that are meant.
+async fn labels(
+    options: &LogsOptions,
+    client: kube::Client,
+    namespace: &str,
+) -> Result<String, Error> {
+    let (kind, name) = match options.name.split_once('/') {
+        Some((kind, name)) => (Some(kind), name),
+        None => (None, options.name.as_str()),
+    };
+    let services: Api<EcsService> = Api::namespaced(client.clone(), namespace);
+    let tasks: Api<EcsTask> = Api::namespaced(client.clone(), namespace);
+    let is_service = match kind {
+        Some("task") => false,
+        _ => services
+            .get_metadata_opt(name)
+            .await
+            .map_err(Error::request("get the EcsService"))?
+            .is_some(),
+    };
+    let is_task = match kind {
+        Some("service") => false,
+        _ => tasks
+            .get_metadata_opt(name)
+            .await
+            .map_err(Error::request("get the EcsTask"))?
+            .is_some(),
+    };
+    match (is_service, is_task) {
+        (true, both) => {
+            if both {
+                say(&format!(
+                    "{name} is a service and a task: this is service/{name}"
+                ))?;
+            }
+            Ok(format!("{SERVICE}={name}"))
+        }
+        (false, true) => Ok(format!("{TASK}={name}")),
+        (false, false) => Err(missing(client, namespace, &options.name).await),
+    }
+}
+
+/// What is printed, of whom.
+#[derive(Clone)]
+struct Logs {
+    pods: Api<Pod>,
+    labels: String,
+    params: LogParams,
+    container: Option<String>,
+    /// The pods in the order in which they were seen, for their colours.
+    order: Arc<Mutex<Vec<String>>>,
+}
+
+/// One start of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Start {
+    pod: String,
+    container: String,
+    /// Which container it is of the same name, for it may be started again.
+    id: String,
+    /// Whether it is the only one of its pod.
+    alone: bool,
+}
+
+/// The containers of a pod that have begun to print.
+fn starts(pod: &Pod) -> Vec<Start> {
+    let status = pod.status.clone().unwrap_or_default();
+    let init = status.init_container_statuses.into_iter().flatten();
+    let all: Vec<_> = init
+        .chain(status.container_statuses.into_iter().flatten())
+        .collect();
+    let alone = all.len() == 1;
+    all.into_iter()
+        .filter_map(|container| {
+            Some(Start {
+                pod: pod.name_any(),
+                id: container.container_id?,
+                container: container.name,
+                alone,
+            })
+        })
+        .collect()
+}
+
+impl Logs {
+    fn wanted(&self, pod: &Pod) -> Vec<Start> {
+        let mut starts = starts(pod);
+        starts.retain(|start| {
+            self.container
+                .as_ref()
+                .is_none_or(|name| *name == start.container)
+        });
+        starts
+    }
+
+    /// Prints what is there.
+    async fn print(&self) -> Result<ExitCode, Error> {
+        let of_it = ListParams::default().labels(&self.labels);
+        let pods = self.pods.list(&of_it).await;
+        let pods = pods.map_err(Error::request("list the pods"))?;
+        let starts: Vec<Start> = pods.iter().flat_map(|pod| self.wanted(pod)).collect();
+        if starts.is_empty() {
+            say("no container has begun to print yet")?;
+        }
+        for start in starts {
+            self.copy(&start).await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Prints what comes, for ever.
+    async fn follow(&self) -> Result<ExitCode, Error> {
+        let config = watcher::Config::default().labels(&self.labels);
+        let mut changes = Box::pin(
+            watcher(self.pods.clone(), config)
+                .default_backoff()
+                .applied_objects(),
+        );
+        let mut known = HashSet::new();
+        let mut copies = JoinSet::new();
+        loop {
+            tokio::select! {
+                pod = changes.try_next() => {
+                    let pod = pod.map_err(|error| Error::Watch(Box::new(error)))?;
+                    for start in pod.iter().flat_map(|pod| self.wanted(pod)) {
+                        if known.insert(start.clone()) {
+                            let logs = self.clone();
+                            copies.spawn(async move { logs.copy(&start).await });
+                        }
+                    }
+                }
+                Some(Ok(copied)) = copies.join_next() => copied?,
+            }
+        }
+    }
+
+    /// Prints the lines of a container, each after its name.
+    async fn copy(&self, start: &Start) -> Result<(), Error> {
+        let params = LogParams {
+            container: Some(start.container.clone()),
+            ..self.params.clone()
+        };
+        let lines = match self.pods.log_stream(&start.pod, &params).await {
+            Ok(lines) => lines,
+            // It is gone, or has not begun, or was never started before.
+            Err(kube::Error::Api(status)) if matches!(status.code, 400 | 404) => {
+                return say(&format!("{}: {}", start.pod, status.message));
+            }
+            Err(error) => return Err(Error::request("read the log")(error)),
+        };
+        let head = self.head(start);
+        let mut lines = lines.lines();
+        loop {
+            match lines.try_next().await {
+                Ok(Some(line)) => {
+                    let mut out = anstream::stdout().lock();
+                    writeln!(out, "{head} {line}").map_err(Error::writing("standard output"))?;
+                }
+                Ok(None) => return Ok(()),
+                // The connection broke, which happens to those that last; in a watch the next start is read again.
+                Err(error) => return say(&format!("{}: {error}", start.pod)),
+            }
+        }
+    }
+
+    /// What each line of a container begins with.
+    fn head(&self, start: &Start) -> String {
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = order.iter().position(|pod| *pod == start.pod);
+        let place = seen.unwrap_or_else(|| {
+            order.push(start.pod.clone());
+            order.len() - 1
+        });
+        let colour = COLOURS.get(place % COLOURS.len());
+        let style = colour.map_or_else(Style::new, |colour| colour.on_default());
+        let name = if start.alone {
+            start.pod.clone()
+        } else {
+            format!("{}/{}", start.pod, start.container)
+        };
+        format!("{style}{name}{style:#}")
+    }
+}
+
+fn say(text: &str) -> Result<(), Error> {
+    let mut err = anstream::stderr().lock();
+    writeln!(err, "{text}").map_err(Error::writing("standard error"))
+}

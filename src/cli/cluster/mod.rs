@@ -1,0 +1,71 @@
+//! Commands that look at a cluster as its user does, with the user's own rights.
+
+mod bar;
+mod logs;
+mod state;
+mod status;
+mod view;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
+};
+
+pub(super) use self::{
+    logs::{LogsOptions, run as logs},
+    status::{StatusOptions, run as status},
+};
+use super::{Error, values};
+
+/// Which cluster, and where in it; as `kubectl` has them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(super) struct ClusterOptions {
+    /// The namespace [default: that of the context]
+    #[arg(long, short, value_parser = values::namespace)]
+    namespace: Option<String>,
+    /// The context of the kubeconfig file [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// The kubeconfig file [default: KUBECONFIG, or ~/.kube/config]
+    #[arg(long, value_name = "PATH")]
+    kubeconfig: Option<PathBuf>,
+}
+
+impl ClusterOptions {
+    /// A client, and the namespace.
+    async fn connect(&self) -> Result<(Client, String), Error> {
+        let options = KubeConfigOptions {
+            context: self.context.clone(),
+            ..KubeConfigOptions::default()
+        };
+        let read = |kubeconfig: Result<Kubeconfig, KubeconfigError>| async {
+            Config::from_custom_kubeconfig(kubeconfig?, &options).await
+        };
+        let config = match &self.kubeconfig {
+            Some(path) => read(Kubeconfig::read_from(path)).await,
+            None => match read(Kubeconfig::read()).await {
+                // In a pod there is no file.
+                Err(error) if self.context.is_none() => Config::incluster().map_err(|_| error),
+                result => result,
+            },
+        };
+        let config = config.map_err(|source| Error::Kubeconfig(Box::new(source)))?;
+        let namespace = self.namespace.clone();
+        let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
+        let client = Client::try_from(config).map_err(Error::request("connect"))?;
+        Ok((client, namespace))
+    }
+}
+
+/// Runs a command that talks to the cluster.
+fn block_on<T>(command: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    runtime.block_on(command)
+}

@@ -1,0 +1,132 @@
+//! What a cluster tells of a service, reduced to what is shown.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::{core::v1::Pod, events::v1::Event},
+    jiff::Timestamp,
+};
+use kube::ResourceExt as _;
+
+use crate::{
+    crd::EcsService,
+    decide::pod_state::{Doing, PodState},
+};
+
+/// A service with its tasks and events.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    /// The service, once it is known.
+    pub(super) service: Option<EcsService>,
+    /// Its tasks, by the names of their pods.
+    pub(super) tasks: BTreeMap<String, Task>,
+    /// Its events, by the names of the objects.
+    pub(super) events: BTreeMap<String, Told>,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Task {
+    /// The revision of its task definition.
+    pub(super) revision: String,
+    /// PROVISIONING, PENDING, RUNNING, STOPPING or STOPPED.
+    pub(super) status: &'static str,
+    /// Whether it is ready.
+    pub(super) ready: bool,
+    /// How often its containers were started again.
+    pub(super) restarts: i32,
+    /// Its node.
+    pub(super) node: String,
+    /// When it was made.
+    pub(super) created: Option<Timestamp>,
+    /// What keeps it from running.
+    pub(super) reason: String,
+}
+
+impl Task {
+    /// What a pod tells.
+    pub(super) fn of(pod: &Pod) -> Self {
+        let state = PodState::of(pod);
+        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
+        let revision = pod.labels().get("ecs-operator.dev/revision").cloned();
+        Self {
+            revision: revision.unwrap_or_default(),
+            status: status(&state),
+            ready: state.ready,
+            restarts: state.containers.iter().map(|it| it.restarts).sum(),
+            node: node.unwrap_or_default(),
+            created: state.created_at,
+            reason: reason(&state),
+        }
+    }
+}
+
+/// The last status, in a word of ECS.
+fn status(pod: &PodState) -> &'static str {
+    let runs = |state: &Doing| matches!(state, Doing::Running { .. });
+    let mut main = pod.containers.iter().filter(|it| !it.init).peekable();
+    match () {
+        () if pod.is_finished() => "STOPPED",
+        () if pod.deleting => "STOPPING",
+        () if !pod.scheduled => "PROVISIONING",
+        () if main.peek().is_some() && main.all(|it| runs(&it.state)) => "RUNNING",
+        () => "PENDING",
+    }
+}
+
+/// What keeps a task from running, in one line.
+fn reason(pod: &PodState) -> String {
+    if let Some(why) = &pod.unschedulable {
+        return first_line(why);
+    }
+    if let Some((reason, message)) = &pod.ended {
+        return first_line(&format!("{reason}: {message}"));
+    }
+    let said = pod.containers.iter().find_map(|container| {
+        let last = container.last_end.as_ref();
+        match &container.state {
+            Doing::Waiting(reason, _) if reason.ends_with("ing") || reason.is_empty() => None,
+            Doing::Waiting(reason, message) if reason == "CrashLoopBackOff" => {
+                let end = last.map(|end| format!("exit code {}", end.exit_code));
+                Some(end.unwrap_or_else(|| format!("{reason}: {message}")))
+            }
+            Doing::Waiting(reason, message) => Some(format!("{reason}: {message}")),
+            Doing::Ended(end) if end.exit_code != 0 => {
+                Some(format!("{}, exit code {}", end.reason, end.exit_code))
+            }
+            Doing::Unknown | Doing::Running { .. } | Doing::Ended(_) => None,
+        }
+        .map(|said| format!("{}: {said}", container.name))
+    });
+    first_line(&said.unwrap_or_default())
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// An event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    /// When it was last seen.
+    pub(super) time: Option<Timestamp>,
+    /// What it says.
+    pub(super) note: String,
+    /// Whether somebody should look at it.
+    pub(super) warns: bool,
+}
+
+impl Told {
+    /// What an event about this service tells; nothing if it is about something else.
+    pub(super) fn of(event: &Event, service: &str) -> Option<Self> {
+        let about = event.regarding.as_ref()?;
+        let is_it =
+            about.kind.as_deref() == Some("EcsService") && about.name.as_deref() == Some(service);
+        let again = event.series.as_ref().map(|it| it.last_observed_time.0);
+        is_it.then(|| Self {
+            time: again.or_else(|| event.event_time.as_ref().map(|time| time.0)),
+            note: event.note.clone().unwrap_or_default(),
+            warns: event.type_.as_deref() == Some("Warning"),
+        })
+    }
+}
