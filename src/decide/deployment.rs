@@ -545,15 +545,21 @@ mod tests {
                 first.list[0].id
             ))
         );
-        let back = step(&third, &b, &[old.clone()], DONE, 30);
+        let back = step(&third, &b, std::slice::from_ref(&old), DONE, 30);
         assert_eq!(
             told(&back),
             [(PRIMARY, "a", COMPLETED, 0), (INACTIVE, "b", FAILED, 3)]
         );
-        let later = step(&back, &b, &[old.clone()], DONE, 40);
+        let later = step(&back, &b, std::slice::from_ref(&old), DONE, 40);
         assert_eq!(told(&later), told(&back), "the spec asks for b still");
         // Whoever asks for what runs gets it without another deployment; then b is worth another try.
-        let agreed = step(&later, &wanted("a", &rules), &[old.clone()], DONE, 50);
+        let agreed = step(
+            &later,
+            &wanted("a", &rules),
+            std::slice::from_ref(&old),
+            DONE,
+            50,
+        );
         assert_eq!(told(&agreed), [(PRIMARY, "a", COMPLETED, 0)]);
         let again = step(&agreed, &b, &[old], UNDER_WAY, 60);
         assert_eq!(told(&again)[0], (PRIMARY, "b", IN_PROGRESS, 0));
@@ -616,7 +622,13 @@ mod tests {
         let rules = rules(true);
         let b = wanted("b", &rules);
         let worn = pod("1", "a", 7);
-        let begun = step(&completed(&rules), &b, &[worn.clone()], UNDER_WAY, 10);
+        let begun = step(
+            &completed(&rules),
+            &b,
+            std::slice::from_ref(&worn),
+            UNDER_WAY,
+            10,
+        );
         let back = step(&begun, &b, &[worn.clone(), pod("2", "b", 3)], UNDER_WAY, 11);
         let after = step(&back, &b, &[worn], UNDER_WAY, 12);
         assert_eq!(told(&after)[0], (PRIMARY, "a", IN_PROGRESS, 0));

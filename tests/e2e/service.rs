@@ -195,7 +195,7 @@ async fn the_logs_of_a_service_and_of_a_task_are_read() {
     let output = logs(&["task/ask"]).await.wait_with_output().await.unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(
-        said.starts_with("ask-task-0 ") && said.contains("connection refused"),
+        said.starts_with("ask-0 ") && said.contains("connection refused"),
         "{said}"
     );
 }

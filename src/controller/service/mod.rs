@@ -73,46 +73,19 @@ async fn roll_out(
     newest: &Plan,
     owner: &OwnerReference,
 ) -> Result<Action, Error> {
-    let before = cx.service_statuses.latest(service, &service.status);
-    let before = Deployments::of(&before);
     let now = whole_seconds(Timestamp::now());
     let pods = cx.pods.of(&user(service));
     let observed = Observed::of(cx, service, newest);
     let wanted = wanted(service, newest, &observed);
-    let (mut deployments, again) = advance(&before, &wanted, &pods, now);
-    let uid = service.uid().unwrap_or_default();
-    let passes = |error: &Error| error.is_transient() && !cx.backoff.is_lasting(&uid);
-    if deployments.differ(&before)
-        && deployments.is_of(&newest.revision)
-        && let Err(error) = revision::keep(cx, service, newest).await
-    {
-        if !passes(&error) {
-            let why = Refusal::internal(&error);
-            report(cx, service, &Outcome::Lost(newest, &before, why)).await?;
-        }
-        return Err(error);
-    }
-    let target = deployments.target(&newest.revision);
-    if !before.list.is_empty() && deployments.differ(&before) {
-        // A decision is on record before it is carried out, so that one who is killed in between does not decide anew.
-        deployments.recount(&wanted, &pods);
-        let outcome = Outcome::Decided(newest, &deployments);
-        report(cx, service, &outcome).await?;
-    }
-    let mut running = match running(service, cx, newest, &target).await {
-        Ok(Ok(running)) => running,
-        Ok(Err(refusal)) => {
-            report(cx, service, &Outcome::Lost(newest, &deployments, refusal)).await?;
-            return Ok(Action::await_change());
-        }
-        Err(error) => {
-            if !passes(&error) {
-                let why = Refusal::internal(&error);
-                report(cx, service, &Outcome::Lost(newest, &deployments, why)).await?;
-            }
-            return Err(error);
-        }
+    let Some(decided) = decide(service, cx, newest, &wanted, &pods, now).await? else {
+        return Ok(Action::await_change());
     };
+    let Decided {
+        mut deployments,
+        target,
+        mut running,
+        again,
+    } = decided;
     let replaces = pods.iter().any(|pod| is_of_another(pod, &running.revision));
     let nodes = |object: &Object| observed.nodes(object.name());
     let held = workloads::hold_back(&mut running.objects, &running.rules, nodes, replaces);
@@ -123,7 +96,10 @@ async fn roll_out(
         deployments.settle(&wanted, observed.progress(&target), now);
     }
     deployments.recount(&wanted, &pods);
-    if !failure.as_ref().is_some_and(passes) {
+    if !failure
+        .as_ref()
+        .is_some_and(|error| passes(cx, service, error))
+    {
         let outcome = Outcome::Applied {
             newest,
             deployments: &deployments,
@@ -136,12 +112,72 @@ async fn roll_out(
     match failure {
         Some(error) => Err(error),
         None => {
-            cx.backoff.succeeded(&uid);
+            cx.backoff.succeeded(&service.uid().unwrap_or_default());
             let again = again.map(|again| again.duration_since(now).unsigned_abs());
             let wait = again.into_iter().chain(replacement).min();
             Ok(wait.map_or_else(Action::await_change, Action::requeue))
         }
     }
+}
+
+/// What is to run, and why.
+struct Decided {
+    deployments: Deployments,
+    target: Target,
+    running: Plan,
+    /// When to decide anew, should nothing change.
+    again: Option<Timestamp>,
+}
+
+/// Decides what is to run. What cannot be had any more is reported instead.
+async fn decide(
+    service: &EcsService,
+    cx: &Context,
+    newest: &Plan,
+    wanted: &deployment::Wanted<'_>,
+    pods: &[Arc<PodState>],
+    now: Timestamp,
+) -> Result<Option<Decided>, Error> {
+    let before = cx.service_statuses.latest(service, &service.status);
+    let before = Deployments::of(&before);
+    let (mut deployments, again) = advance(&before, wanted, pods, now);
+    let differ = deployments.differ(&before);
+    if differ && deployments.is_of(&newest.revision) {
+        let kept = revision::keep(cx, service, newest).await;
+        if let Err(error) = &kept
+            && !passes(cx, service, error)
+        {
+            let why = Refusal::internal(error);
+            report(cx, service, &Outcome::Lost(newest, &before, why)).await?;
+        }
+        kept?;
+    }
+    let target = deployments.target(&newest.revision);
+    if differ && !before.list.is_empty() {
+        // A decision is on record before it is carried out, so that one who is killed in between does not decide anew.
+        deployments.recount(wanted, pods);
+        report(cx, service, &Outcome::Decided(newest, &deployments)).await?;
+    }
+    let running = running(service, cx, newest, &target).await;
+    let why = match &running {
+        Ok(Err(refusal)) => Some(refusal.clone()),
+        Err(error) if !passes(cx, service, error) => Some(Refusal::internal(error)),
+        Ok(Ok(_)) | Err(_) => None,
+    };
+    if let Some(why) = why {
+        report(cx, service, &Outcome::Lost(newest, &deployments, why)).await?;
+    }
+    Ok(running?.ok().map(|running| Decided {
+        deployments,
+        target,
+        running,
+        again,
+    }))
+}
+
+/// Whether an error is likely to be over at the next try, so that nobody needs to know.
+fn passes(cx: &Context, service: &EcsService, error: &Error) -> bool {
+    error.is_transient() && !cx.backoff.is_lasting(&service.uid().unwrap_or_default())
 }
 
 /// What the spec asks for, as decisions take it.
