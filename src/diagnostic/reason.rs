@@ -214,7 +214,7 @@ reasons! {
         InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "write it like web, web:3 or the ARN of either";
         InvalidTaskGroup { value } => "group {value} must not start with service:", "choose another name: that prefix is for the tasks of services";
         InvalidValue { value, allowed } => "{value}: {allowed}", "";
-        LambdaHookUnsupported => "Lambda hooks are not supported yet", "use targetType PAUSE and let a pipeline continue the deployment";
+        LambdaHookUnsupported => "Lambda hooks are not supported yet", "leave the hook out, and check the deployment from a pipeline";
         LaunchTypeAndStrategy => "launchType and capacityProviderStrategy exclude each other", "remove one of them";
         LinksNeedBridge => "links need networkMode bridge", "remove links: the containers of a task reach each other on localhost";
         LoadBalancerPortNotMapped { name, port } => "container {name} has no portMapping for {port}", "add containerPort {port} to its portMappings";
@@ -236,6 +236,7 @@ reasons! {
         OrphanScaling { name } => "no service {name} is among the documents", "convert it together with its service";
         OverridesTooLong { n } => "overrides are {n} characters, the limit is 8192", "move long values into the task definition or a secret";
         PauseStageNotAllowed { stage } => "PAUSE is not allowed at {stage}", "choose a stage before or after the traffic shifts";
+        PauseUnsupported => "PAUSE hooks are not supported yet", "leave the hook out, and pause in the pipeline that deploys";
         PlaceholderNotFilled { placeholder, allowed, name } => "{placeholder} stands where {allowed} is needed", "fill it with --set {name}=VALUE";
         PolicyConfigurationMismatch { policy, member } => "PolicyType {policy} needs {member} and no other configuration", "remove the others, or change PolicyType";
         PolicyTypeRequired => "PolicyType is required", "give TargetTrackingScaling or StepScaling";
@@ -269,7 +270,7 @@ reasons! {
         StepScalingNeedsAlarm => "a StepScaling policy needs an Alarm beside it", "add Alarm, with the members of CloudWatch's PutMetricAlarm, to the policy";
         StepScalingNeedsController => "step scaling exists only in the running operator", "use target tracking, or convert with --as resources and apply the result where the operator runs";
         StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}, or change the strategy";
-        StrategyNeedsController { value } => "strategy {value} exists only in the running operator", "use ROLLING, or convert with --as resources and apply the result where the operator runs";
+        StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
         SyntaxError { message } => "{message}", "";
         SysctlWithHostNetwork => "net.* sysctls cannot be set with the host network", "set it on the nodes, or use networkMode awsvpc";
         TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller or use spec.kubernetes.expose";

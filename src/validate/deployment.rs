@@ -5,7 +5,6 @@ use super::clamp;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
-    settings::{Mode, Settings},
 };
 
 /// Minutes that a hook waits where it does not say.
@@ -115,7 +114,6 @@ pub struct Pause {
 pub(crate) fn validate_deployment(
     raw: Option<&ecs::DeploymentConfiguration>,
     daemon: bool,
-    settings: &Settings,
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Deployment {
@@ -123,10 +121,10 @@ pub(crate) fn validate_deployment(
     let raw = raw.unwrap_or(&default);
     let (minimum, maximum) = percents(raw, daemon, path, sink);
     let name = raw.strategy.as_deref().unwrap_or("ROLLING");
-    if name != "ROLLING" && settings.mode == Mode::Convert {
+    if name != "ROLLING" {
         sink.report(
             path.field("strategy"),
-            Message::StrategyNeedsController {
+            Message::StrategyUnsupported {
                 value: name.to_owned(),
             },
         );
@@ -345,6 +343,7 @@ fn pause(
             );
         }
     }
+    sink.report(path.field("targetType"), Message::PauseUnsupported);
     let timeout = hook.timeout_configuration.clone().unwrap_or_default();
     Some(Pause {
         stages: hook.lifecycle_stages.clone(),
@@ -362,20 +361,12 @@ mod tests {
     use super::*;
     use crate::diagnostic::{Reason, Subject};
 
-    fn validate(
-        raw: serde_json::Value,
-        daemon: bool,
-        mode: Mode,
-    ) -> (Deployment, Vec<(String, Reason)>) {
+    fn validate(raw: serde_json::Value, daemon: bool) -> (Deployment, Vec<(String, Reason)>) {
         let raw: ecs::DeploymentConfiguration =
             serde_json::from_value(raw).expect("the shape takes it");
-        let settings = Settings {
-            mode,
-            ..Settings::default()
-        };
         let mut sink = Diagnostics::new();
         let path = FieldPath::root(Subject::Service);
-        let deployment = validate_deployment(Some(&raw), daemon, &settings, &path, &mut sink);
+        let deployment = validate_deployment(Some(&raw), daemon, &path, &mut sink);
         let found = sink
             .iter()
             .map(|finding| (finding.path.to_string(), finding.reason()))
@@ -386,7 +377,7 @@ mod tests {
     #[test]
     fn defaults_depend_on_the_scheduling_strategy() {
         for (daemon, expected) in [(false, (100, 200)), (true, (0, 100))] {
-            let (deployment, found) = validate(json!({}), daemon, Mode::Convert);
+            let (deployment, found) = validate(json!({}), daemon);
             assert_eq!(
                 (
                     deployment.minimum_healthy_percent,
@@ -463,13 +454,17 @@ mod tests {
                 Reason::PauseStageNotAllowed,
             ),
         ] {
-            let found = validate(raw.clone(), false, Mode::Controller).1;
+            let mut found = validate(raw.clone(), false).1;
+            // What is not there yet is a finding of its own.
+            found.retain(|(_, other)| {
+                let missing = [Reason::StrategyUnsupported, Reason::PauseUnsupported];
+                !missing.contains(other)
+            });
             assert_eq!(found, [(path.to_owned(), reason)], "{raw}");
         }
         let (_, found) = validate(
             json!({"minimumHealthyPercent": 100, "maximumPercent": 50}),
             false,
-            Mode::Controller,
         );
         assert_eq!(
             found.iter().map(|(_, reason)| *reason).collect::<Vec<_>>(),
@@ -481,17 +476,28 @@ mod tests {
     }
 
     #[test]
-    fn only_rolling_deployments_can_be_converted() {
+    fn only_rolling_deployments_are_there_yet() {
         for strategy in ["LINEAR", "CANARY", "BLUE_GREEN"] {
             let raw = json!({"strategy": strategy, "bakeTimeInMinutes": 5});
             assert_eq!(
-                validate(raw.clone(), false, Mode::Convert).1,
-                [("strategy".to_owned(), Reason::StrategyNeedsController)]
+                validate(raw, false).1,
+                [("strategy".to_owned(), Reason::StrategyUnsupported)]
             );
-            assert_eq!(validate(raw, false, Mode::Controller).1, []);
         }
         let rolling = json!({"strategy": "ROLLING"});
-        assert_eq!(validate(rolling, false, Mode::Convert).1, []);
+        assert_eq!(validate(rolling, false).1, []);
+    }
+
+    #[test]
+    fn a_pause_is_not_there_yet() {
+        let hook = json!({"targetType": "PAUSE", "lifecycleStages": ["POST_SCALE_UP"]});
+        assert_eq!(
+            validate(json!({"lifecycleHooks": [hook]}), false).1,
+            [(
+                "lifecycleHooks[0].targetType".to_owned(),
+                Reason::PauseUnsupported
+            )]
+        );
     }
 
     #[test]
@@ -522,7 +528,7 @@ mod tests {
                 },
             ),
         ] {
-            assert_eq!(validate(raw, false, Mode::Controller).0.strategy, expected);
+            assert_eq!(validate(raw, false).0.strategy, expected);
         }
     }
 
@@ -530,7 +536,7 @@ mod tests {
     fn an_enabled_circuit_breaker_has_ecs_defaults() {
         let raw = json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
         assert_eq!(
-            validate(raw, false, Mode::Convert).0.circuit_breaker,
+            validate(raw, false).0.circuit_breaker,
             Some(CircuitBreaker {
                 rollback: true,
                 reset_on_healthy_task: true,
@@ -538,6 +544,6 @@ mod tests {
             })
         );
         let raw = json!({"deploymentCircuitBreaker": {"enable": false, "rollback": true}});
-        assert_eq!(validate(raw, false, Mode::Convert).0.circuit_breaker, None);
+        assert_eq!(validate(raw, false).0.circuit_breaker, None);
     }
 }

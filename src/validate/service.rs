@@ -133,7 +133,6 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
     let deployment = validate_deployment(
         raw.deployment_configuration.as_ref(),
         daemon,
-        settings,
         &root.field("deploymentConfiguration"),
         sink,
     );
