@@ -174,10 +174,20 @@ async fn sample(bed: &Bed) -> Result<Sample> {
             .get(SAMPLE)
             .await?
     );
+    let revisions = plain::api(
+        &bed.user,
+        bed.namespace.name(),
+        "apps/v1",
+        "ControllerRevision",
+    );
+    let of_service = ListParams::default().labels(&format!("ecs-operator.dev/service={SAMPLE}"));
+    let revisions = revisions.list(&of_service).await?;
+    let revision = revisions.items.first().context("no service revision")?;
     let sample = Arc::new(Sample::new(
         bed.namespace.name(),
         SAMPLE,
         &object["status"],
+        &json!(revision),
     )?);
     let mut namespace = bed.plane.namespace("compared").await?;
     namespace.keep();

@@ -74,21 +74,39 @@ pub struct Sample {
     namespace: String,
     /// The kinds, versions and texts of the children.
     children: Vec<(&'static str, &'static str, String)>,
+    /// What its tasks are made of, as the operator keeps it.
+    revision: String,
     status: String,
 }
 
+/// The label of what is of a service revision.
+const SERVICE_REVISION: &str = "ecs-operator.dev/service-revision";
+
 impl Sample {
-    pub fn new(namespace: &str, name: &str, status: &Value) -> Result<Self> {
-        let children = shop::children(namespace, name)?.into_iter().map(|child| {
-            let mut known = CHILDREN.into_iter();
-            let kind = known.find(|(kind, _)| child["kind"] == *kind);
-            let (kind, version) = kind.context("an unknown kind")?;
-            Ok((kind, version, child.to_string()))
-        });
+    pub fn new(namespace: &str, name: &str, status: &Value, revision: &Value) -> Result<Self> {
+        let labels = &revision["metadata"]["labels"];
+        let children = shop::children(namespace, name)?
+            .into_iter()
+            .map(|mut child| {
+                if child["kind"] == "Deployment" {
+                    let metadata = &mut child["spec"]["template"]["metadata"];
+                    metadata["labels"][SERVICE_REVISION] = labels[SERVICE_REVISION].clone();
+                }
+                let mut known = CHILDREN.into_iter();
+                let kind = known.find(|(kind, _)| child["kind"] == *kind);
+                let (kind, version) = kind.context("an unknown kind")?;
+                Ok((kind, version, child.to_string()))
+            });
         Ok(Self {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
             children: children.collect::<Result<_>>()?,
+            revision: json!({
+                "metadata": {"name": revision["metadata"]["name"], "labels": labels},
+                "revision": 1,
+                "data": revision["data"],
+            })
+            .to_string(),
             status: status.to_string(),
         })
     }
@@ -134,7 +152,7 @@ pub async fn run(
     Ok(begun.elapsed())
 }
 
-/// Makes the children of one service, one after another, and writes its status.
+/// Keeps what one service is made of, makes its children, one after another, and writes its status.
 async fn carry_out(
     client: &Client,
     namespace: &str,
@@ -144,15 +162,21 @@ async fn carry_out(
 ) -> Result<()> {
     let name = service.metadata.name.context("a service without a name")?;
     let uid = service.metadata.uid.context("a service without a uid")?;
+    let owners = json!([{
+        "apiVersion": "ecs-operator.dev/v1alpha1",
+        "kind": "EcsService",
+        "name": name,
+        "uid": uid,
+        "controller": true,
+    }]);
+    let mut revision = sample.renamed(&sample.revision, namespace, &name)?;
+    revision["metadata"]["ownerReferences"] = owners.clone();
+    api(client, namespace, "apps/v1", "ControllerRevision")
+        .create(&PostParams::default(), &serde_json::from_value(revision)?)
+        .await?;
     for (kind, version, child) in &sample.children {
         let mut child = sample.renamed(child, namespace, &name)?;
-        child["metadata"]["ownerReferences"] = json!([{
-            "apiVersion": "ecs-operator.dev/v1alpha1",
-            "kind": "EcsService",
-            "name": name,
-            "uid": uid,
-            "controller": true,
-        }]);
+        child["metadata"]["ownerReferences"] = owners.clone();
         let api = api(client, namespace, version, kind);
         let own = child["metadata"]["name"]
             .as_str()
