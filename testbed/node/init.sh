@@ -1,5 +1,6 @@
 # First process of a node's namespaces: furnishes them, then takes the status of orphans.
 # $1: folder of the cluster  $2: control group of the pods  $3: file that tells that it is ready  $4: address
+# $5: address of a second node
 set -e
 # Mounts of pods have to reach the kubelet and containerd; the namespace as a whole is private to the sandbox.
 mount --make-rshared /
@@ -20,6 +21,7 @@ echo 1 >/run/sysctl/overcommit_memory
 ip link set lo up
 ip link add node0 type bridge
 ip address add "$4/24" dev node0
+ip address add "$5/24" dev node0
 ip link set node0 up
 # Without a route to the addresses of Services a connection fails before it can be redirected. There is no default
 # route, so nothing leaves.
@@ -27,19 +29,21 @@ ip route add 10.96.0.0/16 dev node0 src "$4"
 echo 1 >/proc/sys/net/ipv4/ip_forward
 
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
-  mkdir -p "/sys/fs/cgroup/$2"
-  for group in /sys/fs/cgroup "/sys/fs/cgroup/$2"; do
+  mkdir -p "/sys/fs/cgroup/$2/node-2"
+  for group in /sys/fs/cgroup "/sys/fs/cgroup/$2" "/sys/fs/cgroup/$2/node-2"; do
     for controller in cpu cpuset io memory pids; do
       echo +$controller >"$group/cgroup.subtree_control" || true
     done
   done
 else
   for hierarchy in /sys/fs/cgroup/*/; do
-    [ -f "$hierarchy/cgroup.procs" ] && mkdir -p "$hierarchy/$2"
+    [ -f "$hierarchy/cgroup.procs" ] && mkdir -p "$hierarchy/$2/node-2"
   done
   # A set of processors begins empty and then takes no process.
   for file in cpuset.cpus cpuset.mems; do
-    cat "/sys/fs/cgroup/cpuset/$file" >"/sys/fs/cgroup/cpuset/$2/$file"
+    for group in "$2" "$2/node-2"; do
+      cat "/sys/fs/cgroup/cpuset/$file" >"/sys/fs/cgroup/cpuset/$group/$file"
+    done
   done
 fi
 

@@ -20,11 +20,11 @@ use crate::{
     certificates::{Certificates, User},
     cluster::{ADMIN, Cluster},
     image::Image,
-    node_files::{Files, NAME, PAUSE},
+    node_files::{FIRST, Files, Machine, PAUSE, SECOND},
     process::Process,
     processes::{self, Processes, Programs},
     registry::Registry,
-    sandbox::{ADDRESS, Inside, Sandbox},
+    sandbox::{ADDRESS, Inside, SECOND_ADDRESS, Sandbox},
     start::{LIMIT, ready},
     wait::until,
 };
@@ -50,7 +50,7 @@ const PROGRAMS: &[&str] = &[
     "coredns",
 ];
 
-const USERS: [User; 7] = [
+const USERS: [User; 8] = [
     user(ADMIN, ADMIN, Some("system:masters")),
     user(
         "kube-controller-manager",
@@ -59,6 +59,7 @@ const USERS: [User; 7] = [
     ),
     user("kube-scheduler", "system:kube-scheduler", None),
     user("kubelet", "system:node:node-1", Some("system:nodes")),
+    user("kubelet-2", "system:node:node-2", Some("system:nodes")),
     user("kubelet-client", "kubelet-client", Some("system:masters")),
     user("kube-proxy", "system:kube-proxy", None),
     user(
@@ -76,6 +77,16 @@ const fn user(file: &'static str, name: &'static str, group: Option<&'static str
 /// change otherwise; it does not start when it may not.
 const SETTINGS: &str = "mount --make-private /proc && for setting in kernel/panic kernel/panic_on_oops \
     vm/overcommit_memory; do mount --bind /run/sysctl/${setting#*/} /proc/sys/$setting || exit 1; done; exec \"$@\"";
+
+/// Runs containerd with folders of its own where the kubelet and all others know them by one path. Mounts of pods have to
+/// reach the kubelet. $1: folder of the node; the rest is the command.
+const APART: &str = "mount --make-rprivate / && mount --make-rshared / && mkdir -p /run/containerd \"$1/run\" \"$1/kubelet\" \
+    && mount --bind \"$1/run\" /run/containerd && mount --bind \"$1/kubelet\" /var/lib/kubelet \
+    && echo $$ >\"$1/pid\" && shift && exec \"$@\"";
+
+/// Runs a command where the containerd of that folder sees it. $1: folder of the node; the rest is the command.
+const WITH: &str = "until [ -s \"$1/pid\" ]; do sleep 0.1; done; space=/proc/$(cat \"$1/pid\")/ns/mnt; shift; \
+    exec nsenter --mount=$space \"$@\"";
 
 /// What a real node needs and this machine does not have.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -138,12 +149,15 @@ fn is_root() -> bool {
 pub struct NodeOptions {
     /// How often a HorizontalPodAutoscaler is looked at; Kubernetes' own default is 15 s.
     pub autoscaler_sync: Duration,
+    /// Whether there is a second node, with kubelet and containers of its own in the network of the first.
+    pub second: bool,
 }
 
 impl Default for NodeOptions {
     fn default() -> Self {
         Self {
             autoscaler_sync: Duration::from_secs(5),
+            second: false,
         }
     }
 }
@@ -207,7 +221,7 @@ impl Node {
             processes: &mut processes,
         };
         starting.control_plane(address.port(), options).await?;
-        starting.node().await?;
+        starting.node(options.second).await?;
         Ok(Self {
             cluster,
             registry,
@@ -270,7 +284,10 @@ fn certificates(folder: &Path) -> Result<Certificates> {
         ADDRESS,
     ];
     pki.server("kube-apiserver", &apiserver)?;
-    pki.server("kubelet-server", &[NAME, ADDRESS])?;
+    pki.server(
+        "kubelet-server",
+        &[FIRST.name, ADDRESS, SECOND.name, SECOND_ADDRESS],
+    )?;
     pki.server("metrics-serving", &["metrics-server.kube-system.svc"])?;
     pki.pair("service-account")?;
     for user in &USERS {
@@ -308,7 +325,7 @@ impl Starting<'_> {
         args.extend(self.files().apiserver_args());
         self.processes.start("kube-apiserver", &args)?;
         self.files().write()?;
-        let containerd = self.files().containerd_args();
+        let containerd = self.files().containerd_args(FIRST);
         self.processes.start("containerd", &containerd)?;
         ready(self.processes, self.cluster, self.pki).await?;
         let args = arguments::controller_manager(self.cluster, self.pki, options.autoscaler_sync);
@@ -318,18 +335,13 @@ impl Starting<'_> {
         self.cluster.apply("default", OBJECTS).await
     }
 
-    async fn node(&mut self) -> Result<()> {
-        let kubelet = self.files().kubelet_args();
-        let by = [
-            "unshare",
-            "--mount",
-            "--propagation=unchanged",
-            "sh",
-            "-c",
-            SETTINGS,
-            "kubelet",
-        ];
-        self.processes.start_by("kubelet", &by, &kubelet)?;
+    async fn node(&mut self, second: bool) -> Result<()> {
+        let kubelet = self.files().kubelet_args(FIRST);
+        self.processes
+            .start_by("kubelet", &shown_settings(), &kubelet)?;
+        if second {
+            self.second_node()?;
+        }
         let kube_proxy = self.files().kube_proxy_args();
         self.processes.start("kube-proxy", &kube_proxy)?;
         let metrics = self.files().metrics_server_args();
@@ -338,23 +350,61 @@ impl Starting<'_> {
         self.processes.start("coredns", &dns)?;
         let client = self.cluster.client().await?;
         tokio::select! {
-            ready = node_ready(&client) => ready,
+            ready = nodes_ready(&client, second) => ready,
             failed = self.processes.failure() => Err(failed),
         }
     }
+
+    fn second_node(&mut self) -> Result<()> {
+        let folder = self.cluster.folder.join(SECOND.name).display().to_string();
+        let containerd = self.files().containerd_args(SECOND);
+        let by = ["unshare", "--mount", "sh", "-c", APART, "apart", &folder];
+        self.processes
+            .start_as("containerd-2", "containerd", &by, &containerd)?;
+        let kubelet = self.files().kubelet_args(SECOND);
+        let mut by = vec!["sh", "-c", WITH, "with", &folder];
+        by.extend(shown_settings());
+        self.processes
+            .start_as("kubelet-2", "kubelet", &by, &kubelet)
+    }
 }
 
-async fn node_ready(client: &Client) -> Result<()> {
+/// By what a kubelet is run.
+fn shown_settings() -> [&'static str; 7] {
+    [
+        "unshare",
+        "--mount",
+        "--propagation=unchanged",
+        "sh",
+        "-c",
+        SETTINGS,
+        "kubelet",
+    ]
+}
+
+async fn nodes_ready(client: &Client, second: bool) -> Result<()> {
+    node_ready(client, FIRST).await?;
+    if second {
+        node_ready(client, SECOND).await?;
+    }
+    Ok(())
+}
+
+async fn node_ready(client: &Client, machine: Machine) -> Result<()> {
     let nodes: Api<Object> = Api::all(client.clone());
-    until("the node to be ready", LIMIT, async || {
-        let node = nodes.get_opt(NAME).await?;
-        let conditions = node
-            .and_then(|node| node.status?.conditions)
-            .unwrap_or_default();
-        let ready = conditions
-            .iter()
-            .any(|condition| condition.type_ == "Ready" && condition.status == "True");
-        Ok(ready.then_some(()))
-    })
+    until(
+        &format!("{} to be ready", machine.name),
+        LIMIT,
+        async || {
+            let node = nodes.get_opt(machine.name).await?;
+            let conditions = node
+                .and_then(|node| node.status?.conditions)
+                .unwrap_or_default();
+            let ready = conditions
+                .iter()
+                .any(|condition| condition.type_ == "Ready" && condition.status == "True");
+            Ok(ready.then_some(()))
+        },
+    )
     .await
 }

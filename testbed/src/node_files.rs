@@ -9,10 +9,41 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::{certificates::Certificates, cluster::Cluster, processes::Programs, sandbox::ADDRESS};
+use crate::{
+    certificates::Certificates,
+    cluster::Cluster,
+    processes::Programs,
+    sandbox::{ADDRESS, SECOND_ADDRESS},
+};
 
-/// The name of the node.
-pub(crate) const NAME: &str = "node-1";
+/// What tells one node from another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Its address.
+    pub(crate) address: &'static str,
+    /// The port of its kubelet.
+    port: u16,
+    /// What the names of its files end with.
+    pub(crate) suffix: &'static str,
+}
+
+/// The node that is always there.
+pub(crate) const FIRST: Machine = Machine {
+    name: "node-1",
+    address: ADDRESS,
+    port: 10250,
+    suffix: "",
+};
+
+/// A second one, in the same network, with its own kubelet, containers and volumes.
+pub(crate) const SECOND: Machine = Machine {
+    name: "node-2",
+    address: SECOND_ADDRESS,
+    port: 10260,
+    suffix: "-2",
+};
 
 /// The image of the container that holds a pod's namespaces.
 pub(crate) const PAUSE: &str = "testbed.invalid/pause:1";
@@ -46,12 +77,17 @@ impl Files<'_> {
 
     /// Writes all configuration files.
     pub(crate) fn write(&self) -> Result<()> {
-        write(&self.path("kubelet.json"), &format!("{:#}", self.kubelet()))?;
+        for machine in [FIRST, SECOND] {
+            let file =
+                |name: &str, kind: &str| self.path(&format!("{name}{}.{kind}", machine.suffix));
+            let kubelet = format!("{:#}", self.kubelet(machine));
+            write(&file("kubelet", "json"), &kubelet)?;
+            write(&file("containerd", "toml"), &self.containerd(machine)?)?;
+        }
         write(
             &self.path("kube-proxy.json"),
             &format!("{:#}", self.kube_proxy()),
         )?;
-        write(&self.path("containerd.toml"), &self.containerd()?)?;
         write(&self.path("cni/testbed.conflist"), &format!("{:#}", cni()))?;
         // Every registry is ours: images have the names that they have elsewhere.
         write(
@@ -72,8 +108,15 @@ impl Files<'_> {
         )
     }
 
-    fn kubelet(&self) -> Value {
+    fn kubelet(&self, machine: Machine) -> Value {
+        // Two kubelets with one group would remove each other's pods.
+        let cgroup = match machine.suffix {
+            "" => format!("/{}", self.cgroup),
+            _ => format!("/{}/{}", self.cgroup, machine.name),
+        };
         json!({
+            "port": machine.port,
+            "healthzPort": 0,
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
             "authentication": {
@@ -86,7 +129,7 @@ impl Files<'_> {
             "tlsPrivateKeyFile": self.certificate("kubelet-server.key"),
             "containerRuntimeEndpoint": format!("unix://{CONTAINERD}"),
             "cgroupDriver": "cgroupfs",
-            "cgroupRoot": format!("/{}", self.cgroup),
+            "cgroupRoot": cgroup,
             "enforceNodeAllocatable": ["pods"],
             "failCgroupV1": false,
             "failSwapOn": false,
@@ -117,7 +160,7 @@ impl Files<'_> {
             "clusterDNS": [DNS],
             "resolvConf": self.path("resolv.conf"),
             "volumePluginDir": self.path("volume-plugins"),
-            "podLogsDir": self.path("pod-logs"),
+            "podLogsDir": self.path(&format!("pod-logs{}", machine.suffix)),
         })
     }
 
@@ -129,7 +172,7 @@ impl Files<'_> {
             "clientConnection": {"kubeconfig": self.kubeconfig("kube-proxy")},
             "clusterCIDR": "10.244.0.0/16",
             "bindAddress": ADDRESS,
-            "hostnameOverride": NAME,
+            "hostnameOverride": FIRST.name,
             "healthzBindAddress": "127.0.0.1:10256",
             "metricsBindAddress": "127.0.0.1:10249",
             "oomScoreAdj": 0,
@@ -144,7 +187,7 @@ impl Files<'_> {
         })
     }
 
-    fn containerd(&self) -> Result<String> {
+    fn containerd(&self, machine: Machine) -> Result<String> {
         let mut plugins = BTreeSet::new();
         for name in ["bridge", "loopback", "host-local", "portmap"] {
             plugins.insert(
@@ -190,7 +233,7 @@ oom_score = 0
   [plugins.'io.containerd.cri.v1.images'.registry]
     config_path = {registries}
 "#,
-            root = json!(self.path("containerd")),
+            root = json!(self.path(&format!("containerd{}", machine.suffix))),
             opt = json!(self.path("opt")),
             shim = json!(self.programs.path("containerd-shim-runc-v2")?),
             runc = json!(self.programs.path("runc")?),
@@ -200,19 +243,27 @@ oom_score = 0
         ))
     }
 
-    pub(crate) fn containerd_args(&self) -> Vec<String> {
-        vec![format!(
-            "--config={}",
-            self.path("containerd.toml").display()
-        )]
+    pub(crate) fn containerd_args(&self, machine: Machine) -> Vec<String> {
+        let file = self.path(&format!("containerd{}.toml", machine.suffix));
+        vec![format!("--config={}", file.display())]
     }
 
-    pub(crate) fn kubelet_args(&self) -> Vec<String> {
+    pub(crate) fn kubelet_args(&self, machine: Machine) -> Vec<String> {
+        let Machine {
+            name,
+            address,
+            suffix,
+            port: _,
+        } = machine;
+        let file = self.path(&format!("kubelet{suffix}.json"));
         vec![
-            format!("--config={}", self.path("kubelet.json").display()),
-            format!("--kubeconfig={}", self.kubeconfig("kubelet")),
-            format!("--hostname-override={NAME}"),
-            format!("--node-ip={ADDRESS}"),
+            format!("--config={}", file.display()),
+            format!(
+                "--kubeconfig={}",
+                self.kubeconfig(&format!("kubelet{suffix}"))
+            ),
+            format!("--hostname-override={name}"),
+            format!("--node-ip={address}"),
             "--root-dir=/var/lib/kubelet".to_owned(),
         ]
     }

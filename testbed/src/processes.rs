@@ -90,11 +90,22 @@ impl Processes {
 
     /// Starts a program by way of another command, `by`.
     pub(crate) fn start_by(&mut self, name: &str, by: &[&str], args: &[String]) -> Result<()> {
+        self.start_as(name, name, by, args)
+    }
+
+    /// The same for a program that runs several times; `label` tells them apart.
+    pub(crate) fn start_as(
+        &mut self,
+        label: &str,
+        name: &str,
+        by: &[&str],
+        args: &[String],
+    ) -> Result<()> {
         let mut line = self.wrapper.clone();
         line.extend(by.iter().map(OsString::from));
         line.push(self.programs.path(name)?.into());
         line.extend(args.iter().map(OsString::from));
-        self.list.push(Process::start(name, &self.folder, &line)?);
+        self.list.push(Process::start(label, &self.folder, &line)?);
         Ok(())
     }
 

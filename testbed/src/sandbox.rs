@@ -22,6 +22,9 @@ use crate::{process::Process, registry::Registry, wait::until};
 /// The address of the node.
 pub(crate) const ADDRESS: &str = "10.199.0.1";
 
+/// The address of a second node, if there is one.
+pub(crate) const SECOND_ADDRESS: &str = "10.199.0.2";
+
 /// First process of the namespaces; see the comments in it.
 const INIT: &str = include_str!("../node/init.sh");
 
@@ -57,6 +60,7 @@ impl Sandbox {
             cgroup.into(),
             ready.clone().into(),
             ADDRESS.into(),
+            SECOND_ADDRESS.into(),
         ]);
         let mut process = Process::start("sandbox", folder, &line)?;
         until("the sandbox", Duration::from_secs(30), async || {

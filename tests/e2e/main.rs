@@ -34,7 +34,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use ecs_operator_testbed::{Image, Node, find};
+use ecs_operator_testbed::{Image, Node, NodeOptions, find};
 use tokio::sync::OnceCell;
 
 use self::{container::IMAGE, support::Bed};
@@ -56,12 +56,18 @@ async fn cluster() -> &'static Path {
     SHARED.get_or_try_init(start).await.unwrap()
 }
 
-/// A node of the test bed, whose registry has the images.
+/// Two nodes of the test bed, whose registry has the images.
 async fn node() -> Result<PathBuf> {
     let program = env::var_os("E2E_PROGRAM").context(
         "`cargo xtask test e2e` runs these tests; or set E2E_PROGRAM to a static program, or E2E_KUBECONFIG",
     )?;
-    let node = Node::shared().await?;
+    static SHARED: OnceCell<Node> = OnceCell::const_new();
+    let options = NodeOptions {
+        second: true,
+        ..NodeOptions::default()
+    };
+    let start = async || Node::start_with(&options).await;
+    let node = SHARED.get_or_try_init(start).await?;
     node.push(IMAGE, &Image::of_program(find("example")?)?)?;
     node.push(OPERATOR_IMAGE, &Image::of_program(program)?)?;
     Ok(node.kubeconfig())

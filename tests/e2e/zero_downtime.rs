@@ -1,8 +1,19 @@
 //! Nobody who uses a service notices that its tasks are replaced.
 
+use ecs_operator_testbed::until;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::{
+    Api, ResourceExt as _,
+    api::{EvictParams, ListParams},
+};
 use serde_json::{Value, json};
 
-use crate::{bed, container::server, load::Load, support::Bed};
+use crate::{
+    bed,
+    container::server,
+    load::Load,
+    support::{Bed, LIMIT, condition},
+};
 
 /// How many requests have to be answered without a failure.
 const REQUESTS: u64 = 50_000;
@@ -53,7 +64,7 @@ async fn an_update_a_rollback_and_a_scale_in_fail_no_request() {
     let definition = json!({"containerDefinitions": [bad]});
     bed.must_apply("EcsTaskDefinition", "web", definition).await;
     bed.until("EcsService", "web", "the rollback", |object| {
-        crate::support::condition(object, "Ready")["reason"] == "RolledBack"
+        condition(object, "Ready")["reason"] == "RolledBack"
     })
     .await;
     assert_no_failure(&load, "the rollback").await;
@@ -68,4 +79,63 @@ async fn an_update_a_rollback_and_a_scale_in_fail_no_request() {
 async fn assert_no_failure(load: &Load, when: &str) {
     let counts = load.counts().await;
     assert_eq!(counts.failed, 0, "at {when}: {counts:?}");
+}
+
+/// The pods of the service that were not told to end.
+async fn tasks(bed: &Bed) -> Vec<Pod> {
+    let of_service = ListParams::default().labels("ecs-operator.dev/service=web");
+    let pods = bed.api::<Pod>().list(&of_service).await.unwrap();
+    let there = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
+    pods.into_iter().filter(there).collect()
+}
+
+fn node_of(pod: &Pod) -> String {
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
+    node.unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_node_that_is_drained_fails_no_request() {
+    let bed = bed("drain").await;
+    let nodes: Api<Node> = Api::all(bed.client.clone());
+    revise(&bed, "1").await;
+    bed.must_apply("EcsService", "web", service(4)).await;
+    running(&bed, "web:1", 4).await;
+    let load = Load::start(&bed, "http://web:8080/").await;
+    let asks = bed.api::<Pod>().get("load-0").await.unwrap();
+    // The load has to stay where it is.
+    let here = |pod: &Pod| node_of(pod) != node_of(&asks);
+    let Some(node) = tasks(&bed).await.iter().find(|pod| here(pod)).map(node_of) else {
+        let all = nodes.list(&ListParams::default()).await.unwrap();
+        assert_eq!(
+            all.items.len(),
+            1,
+            "the tasks are not spread over the nodes"
+        );
+        eprintln!("skipped: there is one node only, and nowhere to go from it");
+        return;
+    };
+    nodes.cordon(&node).await.unwrap();
+    // As `kubectl drain` does it: again and again, for the budget lets one go at a time.
+    let drained = until("the node to be drained", 3 * LIMIT, async || {
+        let mut left = tasks(&bed).await;
+        left.retain(|pod| node_of(pod) == node);
+        for pod in &left {
+            let evicted = bed
+                .api::<Pod>()
+                .evict(&pod.name_any(), &EvictParams::default())
+                .await;
+            match evicted {
+                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 429) => {}
+                evicted => drop(evicted?),
+            }
+        }
+        Ok(left.is_empty().then_some(()))
+    })
+    .await;
+    running(&bed, "web:1", 4).await;
+    nodes.uncordon(&node).await.unwrap();
+    drained.unwrap();
+    load.reach(REQUESTS).await;
+    assert_no_failure(&load, "the end").await;
 }
