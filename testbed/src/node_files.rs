@@ -299,6 +299,7 @@ oom_score = 0
                 self.certificate("ca.crt")
             ),
             "--kubelet-preferred-address-types=InternalIP".to_owned(),
+            "--kubelet-use-node-status-port".to_owned(),
             // The least that it takes; the time for a request has to be less.
             "--metric-resolution=10s".to_owned(),
             "--kubelet-request-timeout=5s".to_owned(),

@@ -19,7 +19,7 @@ use std::{
 };
 
 use anyhow::Result;
-use ecs_operator_testbed::{Image, Missing, Node, find, missing, until};
+use ecs_operator_testbed::{Image, Missing, Node, NodeOptions, find, missing, until};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::{
     Api,
@@ -39,6 +39,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: server, labels: {app: server}}
 spec:
+  nodeSelector: {kubernetes.io/hostname: node-2}
   terminationGracePeriodSeconds: 1
   securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
   containers:
@@ -57,6 +58,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: client}
 spec:
+  nodeSelector: {kubernetes.io/hostname: node-1}
   restartPolicy: OnFailure
   containers:
   - name: client
@@ -108,7 +110,11 @@ async fn containers_run_and_are_reached_and_nothing_is_left() {
         assert!(error.starts_with("a real node needs "), "{error}");
         return;
     }
-    let node = Node::start().await.unwrap();
+    let options = NodeOptions {
+        second: true,
+        ..NodeOptions::default()
+    };
+    let node = Node::start_with(&options).await.unwrap();
     let folder = node.folder().to_owned();
     let namespace = node.namespace("containers").await.unwrap();
     let image = Image::of_program(find("etcd").unwrap()).unwrap();
