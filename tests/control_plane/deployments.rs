@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ecs_operator_testbed::{ControlPlane, until};
+use futures::TryStreamExt as _;
 use k8s_openapi::{
     api::{
         apps::v1::{ControllerRevision, DaemonSet, Deployment},
@@ -11,9 +12,11 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
     jiff::{SignedDuration, Timestamp},
 };
+
 use kube::{
     ResourceExt as _,
     api::{ListParams, Patch, PatchParams},
+    runtime::{WatchStreamExt as _, watcher},
 };
 use serde_json::{Value, json};
 
@@ -543,4 +546,63 @@ async fn an_operator_that_is_killed_again_and_again_rolls_back_too() {
     let of_service = ListParams::default().labels("ecs-operator.dev/service=web");
     let revisions = revisions.list(&of_service).await.unwrap();
     assert_eq!(revisions.items.len(), 2);
+}
+
+/// `kubectl wait` looks at the condition of the newest generation: when that is true, what the generation asks for runs.
+#[tokio::test]
+async fn ready_is_never_true_of_a_spec_that_does_not_run() {
+    let bed = bed("ready").await;
+    let spec = |force: u32| {
+        json!({
+            "taskDefinition": "web",
+            "desiredCount": 2,
+            "kubernetes": {"forceNewDeployment": force.to_string()},
+        })
+    };
+    let value = |text: &Value| text.as_str().and_then(|text| text.parse::<u32>().ok());
+    steady(&bed, spec(0)).await;
+    let services = bed.resources("EcsService");
+    let mut events = Box::pin(watcher(services, watcher::Config::default()).applied_objects());
+    let deployments = bed.api::<Deployment>();
+    const LAST: u32 = 20;
+    let changes = async {
+        for force in 1..=LAST {
+            bed.must_apply("EcsService", "web", spec(force)).await;
+            // Some changes come while the one before is under way, and some after it is done.
+            if force % 3 == 0 {
+                bed.condition("EcsService", "web", "Ready", "True").await;
+            }
+        }
+    };
+    let looks = async {
+        loop {
+            let object = json!(events.try_next().await.unwrap().unwrap());
+            let found = condition(&object, "Ready");
+            let current = found["observedGeneration"] == object["metadata"]["generation"];
+            if found["status"] != "True" || !current {
+                continue;
+            }
+            let asked = value(&object["spec"]["kubernetes"]["forceNewDeployment"]).unwrap();
+            let deployment = json!(deployments.get("web").await.unwrap());
+            let annotations = &deployment["spec"]["template"]["metadata"]["annotations"];
+            let runs = value(&annotations["ecs-operator.dev/force-deployment"]).unwrap();
+            // It may have gone on to a newer one by now.
+            assert!(runs >= asked, "{asked} is not there yet, but {runs}");
+            if runs == asked {
+                let pods = bed.api::<Pod>().list(&ListParams::default()).await.unwrap();
+                let there = pods
+                    .iter()
+                    .filter(|pod| pod.metadata.deletion_timestamp.is_none());
+                let old = there.filter(|pod| {
+                    let force = pod.annotations().get("ecs-operator.dev/force-deployment");
+                    force.and_then(|force| force.parse().ok()) < Some(asked)
+                });
+                assert_eq!(old.count(), 0, "tasks of before {asked} run");
+            }
+            if asked == LAST {
+                return;
+            }
+        }
+    };
+    tokio::join!(changes, looks);
 }

@@ -1,13 +1,15 @@
 //! Deployments of real pods: how many tasks run at every moment, and what becomes of those that fail.
 
+use ecs_operator_testbed::until;
 use futures::future::join_all;
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::{
     bed,
     container::{container, server},
-    support::{Bed, condition},
+    support::{Bed, LIMIT, condition},
     watched::Watched,
 };
 
@@ -213,4 +215,31 @@ async fn changes_in_quick_succession_end_in_the_last() {
     steady(&bed, "web", 2).await;
     bed.must_apply("EcsService", "web", pinned("web:2")).await;
     steady(&bed, "web", 2).await;
+}
+
+#[tokio::test]
+async fn the_tasks_of_a_deleted_service_end_in_order() {
+    let bed = bed("deleted").await;
+    revise(&bed, "web", server("web", "0")).await;
+    bed.must_apply("EcsService", "web", service("web", 2, 100, 200))
+        .await;
+    steady(&bed, "web", 1).await;
+    let watched = Watched::new(&bed, "web").await;
+    let begun = Timestamp::now();
+    bed.resources("EcsService")
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    let ended = until("the tasks to be gone", LIMIT, async || {
+        let ended = watched.ended();
+        Ok((ended.len() == 2 && watched.counts().most == 2).then_some(ended))
+    })
+    .await
+    .unwrap();
+    for (code, at) in ended {
+        assert_eq!(code, 0, "it was killed");
+        // The pause in which it leaves its Service.
+        let lasted = at.duration_since(begun).as_secs();
+        assert!(lasted >= 4, "it was told to end after {lasted} seconds");
+    }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kube::{
     Api, ResourceExt as _,
     runtime::watcher::{self, Event, watcher},
@@ -37,6 +37,8 @@ pub struct Counts {
 struct State {
     tasks: BTreeMap<String, Task>,
     counts: Counts,
+    /// The exit codes of those that are gone, and when they ended.
+    ended: Vec<(i32, Timestamp)>,
 }
 
 impl State {
@@ -90,6 +92,13 @@ impl Watched {
     }
 }
 
+impl Watched {
+    /// The exit codes of the tasks that are gone, and when they ended.
+    pub fn ended(&self) -> Vec<(i32, Timestamp)> {
+        self.state.lock().unwrap().ended.clone()
+    }
+}
+
 impl Drop for Watched {
     fn drop(&mut self) {
         self.watch.abort();
@@ -123,10 +132,17 @@ async fn follow(
             }
             Event::Delete(pod) => {
                 state.tasks.remove(&pod.name_any());
+                state.ended.extend(end(&pod));
                 state.count();
             }
         }
     }
+}
+
+fn end(pod: &Pod) -> Option<(i32, Timestamp)> {
+    let status = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
+    let end = status.state.as_ref()?.terminated.as_ref()?;
+    Some((end.exit_code, end.finished_at.as_ref()?.0))
 }
 
 fn task(pod: &Pod) -> Task {
