@@ -216,15 +216,20 @@ impl Deployments {
             .is_some_and(|completed| Some(completed) != self.revision());
         let primary = self.list.first_mut()?;
         let own = of_revision(pods, primary.service_revision.as_deref()?);
-        let count = failed_tasks::count(&own, &primary.failures, now);
         let breaker = wanted.rules.circuit_breaker;
+        let known = primary.failures.clone();
+        let count = match breaker {
+            Some(_) => failed_tasks::count(&own, &known, now),
+            // Nothing depends on it, and there may be thousands that fail: what can be seen now is told.
+            None => failed_tasks::seen(&own, now),
+        };
         let healthy = healthy(&own, wanted, now);
         let recovers = healthy > primary.healthy_count.unwrap_or(0)
             && breaker.is_none_or(|breaker| breaker.reset_on_healthy_task);
-        let failed = if recovers {
-            0
-        } else {
-            primary.failed_tasks.unwrap_or(0) + count.new
+        let failed = match primary.failed_tasks {
+            _ if recovers => 0,
+            Some(before) if breaker.is_some() => before + count.new,
+            _ => count.new,
         };
         primary.failed_tasks = Some(failed);
         primary.failures = count.by_pod;

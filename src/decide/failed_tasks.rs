@@ -65,6 +65,15 @@ pub fn count(
     count
 }
 
+/// Counts the failures that the pods show by themselves, without a memory.
+#[must_use]
+pub fn seen(pods: &[Arc<PodState>], now: Timestamp) -> Count {
+    Count {
+        by_pod: BTreeMap::new(),
+        ..count(pods, &BTreeMap::new(), now)
+    }
+}
+
 /// What the pods have been through before a deployment begins, and which so counts for nothing in it.
 #[must_use]
 pub fn baseline(pods: &[Arc<PodState>], now: Timestamp) -> BTreeMap<String, TaskFailures> {
@@ -257,6 +266,15 @@ mod tests {
         let mut prepared = pod(0, ended(0));
         prepared.containers[0].init = true;
         assert_eq!(steps(&[(0, prepared)]), [0]);
+    }
+
+    #[test]
+    fn without_a_memory_the_same_is_seen_again() {
+        let pods = [Arc::new(pod(2, ended(1)))];
+        for _ in 0..2 {
+            let seen = seen(&pods, at(0));
+            assert_eq!((seen.new, seen.by_pod.len()), (3, 0));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{Lifecycle, LifecycleHandler, SleepAction};
 use super::{Draft, Role};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    settings::Mode,
     translate::{Context, Workload},
     validate::{self, ExposeKind},
 };
@@ -129,11 +130,12 @@ fn note_pooled(
     }
 }
 
-/// Says who enforces `startTimeout`: the operator, where something waits for more than the container's start.
+/// Says who enforces `startTimeout`: the operator alone, where something waits for more than the container's start.
 fn note_start_timeout(cx: &Context<'_>, container: &validate::Container, notes: &mut Diagnostics) {
     if container.start_timeout.is_some() {
         let message = match cx.task_definition.graph.condition_on(container.index) {
             None | Some(validate::Condition::Start) => Message::StartTimeoutUnused,
+            Some(_) if cx.settings.mode == Mode::Controller => return,
             Some(_) => Message::StartTimeoutByController,
         };
         notes.report(path(container).field("startTimeout"), message);
@@ -384,7 +386,7 @@ containers:
         let waiting = pair("", check).replace("START", "HEALTHY");
         for (definition, notes) in [
             (
-                waiting,
+                waiting.clone(),
                 ["containerDefinitions[1].startTimeout: StartTimeoutByController"],
             ),
             (
@@ -392,8 +394,11 @@ containers:
                 ["containerDefinitions[1].startTimeout: StartTimeoutUnused"],
             ),
         ] {
-            assert_eq!(Scenario::service(definition).run().notes_of(REASONS), notes);
+            let outcome = Scenario::service(definition).convert().run();
+            assert_eq!(outcome.notes_of(REASONS), notes);
         }
+        let in_the_cluster = Scenario::service(waiting).run();
+        assert_eq!(in_the_cluster.notes_of(REASONS), [""; 0]);
     }
 
     #[test]

@@ -254,6 +254,7 @@ fn report_daemon(cx: &Context<'_>, service: &Service, notes: &mut Diagnostics) {
             path.field("minimumHealthyPercent"),
             cannot_progress(cx, service, "any number of tasks".to_owned()),
         ),
+        _ if cx.settings.mode == Mode::Controller => {}
         _ => notes.report(
             path.field("minimumHealthyPercent"),
             Message::DaemonPercentRoundsUp,
@@ -491,7 +492,7 @@ spec:
         ] {
             let request =
                 json!({"schedulingStrategy": "DAEMON", "deploymentConfiguration": configuration});
-            let outcome = web(&request).run();
+            let outcome = web(&request).convert().run();
             let set = outcome.object("DaemonSet", "web");
             assert_eq!(
                 set["spec"]["updateStrategy"],
