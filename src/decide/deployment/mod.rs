@@ -3,6 +3,8 @@
 //!
 //! What was reported last is the only memory, so an operator that is killed goes on from there.
 
+mod counts;
+
 use std::{collections::BTreeMap, hash::BuildHasher as _, sync::Arc};
 
 use k8s_openapi::{
@@ -319,64 +321,7 @@ impl Deployments {
             self.completed = self.revision().map(str::to_owned);
         }
     }
-
-    /// Brings the counts up to date, and forgets deployments that are over and nobody needs to know of any more.
-    pub fn recount(&mut self, wanted: &Wanted<'_>, pods: &[Arc<PodState>]) {
-        let target = match self.target(wanted.revision) {
-            Target::Newest => Some(wanted.revision.to_owned()),
-            Target::Revision(revision) => Some(revision),
-            Target::Nothing => None,
-        };
-        let mut seen = Vec::new();
-        for (index, deployment) in self.list.iter_mut().enumerate() {
-            let revision = deployment.service_revision.clone().unwrap_or_default();
-            // Of two deployments of one revision the tasks are those of the newer one.
-            let is_first = !seen.contains(&revision);
-            let own = of_revision(pods, &revision);
-            let own = if is_first { own.as_slice() } else { &[] };
-            let running = own.iter().filter(|pod| pod.ready && !pod.deleting).count();
-            let running = i64::try_from(running).unwrap_or(i64::MAX);
-            let desired = match &target {
-                Some(target) if is_first && *target == revision => wanted.desired,
-                _ => 0,
-            };
-            deployment.desired_count = Some(desired);
-            deployment.running_count = Some(running);
-            deployment.pending_count = Some((desired - running).max(0));
-            let has_tasks = desired > 0 || own.iter().any(|pod| !pod.deleting);
-            let status = match index {
-                0 => PRIMARY,
-                _ if has_tasks => ACTIVE,
-                _ => INACTIVE,
-            };
-            status.clone_into(&mut deployment.status);
-            if index > 0 {
-                deployment.failures = BTreeMap::new();
-            }
-            seen.push(revision);
-        }
-        self.forget();
-    }
-
-    fn forget(&mut self) {
-        // The one to return to is needed until the newest one is done.
-        let mut good = self.completed.clone().filter(|_| !self.is(COMPLETED));
-        let failed = self.rolled_back.clone();
-        self.list.retain(|deployment| {
-            let is =
-                |other: &Option<String>| other.is_some() && deployment.service_revision == *other;
-            let is_good = is(&good);
-            if is_good {
-                good = None;
-            }
-            deployment.status != INACTIVE || is(&failed) || is_good
-        });
-        self.list.truncate(LONGEST_LIST);
-    }
 }
-
-/// Of more deployments at a time nobody could make sense.
-const LONGEST_LIST: usize = 10;
 
 /// The pods of a service revision.
 fn of_revision(pods: &[Arc<PodState>], revision: &str) -> Vec<Arc<PodState>> {
