@@ -605,4 +605,11 @@ async fn ready_is_never_true_of_a_spec_that_does_not_run() {
         }
     };
     tokio::join!(changes, looks);
+    let of_service = ListParams::default().labels("ecs-operator.dev/service=web");
+    let revisions = bed.api::<ControllerRevision>();
+    let revisions = revisions.list(&of_service).await.unwrap().items;
+    let newest = revisions.iter().map(|revision| revision.revision).max();
+    // Ten, the one that came last, and those that a deployment needed then.
+    assert!((2..=14).contains(&revisions.len()), "{}", revisions.len());
+    assert!(newest > Some(10), "{newest:?}");
 }

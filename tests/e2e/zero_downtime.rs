@@ -102,19 +102,18 @@ async fn a_node_that_is_drained_fails_no_request() {
     bed.must_apply("EcsService", "web", service(4)).await;
     running(&bed, "web:1", 4).await;
     let load = Load::start(&bed, "http://web:8080/").await;
-    let asks = bed.api::<Pod>().get("load-0").await.unwrap();
-    // The load has to stay where it is.
-    let here = |pod: &Pod| node_of(pod) != node_of(&asks);
-    let Some(node) = tasks(&bed).await.iter().find(|pod| here(pod)).map(node_of) else {
-        let all = nodes.list(&ListParams::default()).await.unwrap();
-        assert_eq!(
-            all.items.len(),
-            1,
-            "the tasks are not spread over the nodes"
-        );
+    if nodes
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .items
+        .len()
+        == 1
+    {
         eprintln!("skipped: there is one node only, and nowhere to go from it");
         return;
-    };
+    }
+    let node = node_of(&tasks(&bed).await[0]);
     nodes.cordon(&node).await.unwrap();
     // As `kubectl drain` does it: again and again, for the budget lets one go at a time.
     let drained = until("the node to be drained", 3 * LIMIT, async || {

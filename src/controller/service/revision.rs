@@ -25,7 +25,7 @@ use crate::{
         error::{Error, code},
         refusal::Refusal,
     },
-    crd::{EcsService, Spec},
+    crd::{EcsService, ServiceStatus, Spec},
     settings::{ANNOTATION_PREFIX, ROLL_BACK_DEPLOYMENT, SERVICE_REVISION, STOP_DEPLOYMENT},
     translate::SERVICE,
 };
@@ -73,8 +73,8 @@ fn api(cx: &Context, service: &EcsService) -> Api<ControllerRevision> {
 /// When a request fails.
 pub(super) async fn keep(cx: &Context, service: &EcsService, plan: &Plan) -> Result<(), Error> {
     let api = api(cx, service);
-    let before = service.status.deployments.len();
-    let kept = if before == 0 {
+    let status = cx.service_statuses.latest(service, &service.status);
+    let kept = if status.deployments.is_empty() {
         Vec::new()
     } else {
         let of_service = format!("{SERVICE}={},{SERVICE_REVISION}", service.name_any());
@@ -113,16 +113,16 @@ pub(super) async fn keep(cx: &Context, service: &EcsService, plan: &Plan) -> Res
         }
         _ => {}
     }
-    forget_superfluous(service, &api, kept).await
+    forget_superfluous(service, &status, &api, kept).await
 }
 
 /// Deletes the oldest revisions that no deployment needs.
 async fn forget_superfluous(
     service: &EcsService,
+    status: &ServiceStatus,
     api: &Api<ControllerRevision>,
     mut kept: Vec<ControllerRevision>,
 ) -> Result<(), Error> {
-    let status = &service.status;
     let needed: Vec<&String> = status
         .deployments
         .iter()
