@@ -613,3 +613,39 @@ async fn ready_is_never_true_of_a_spec_that_does_not_run() {
     assert!((2..=14).contains(&revisions.len()), "{}", revisions.len());
     assert!(newest > Some(10), "{newest:?}");
 }
+
+#[tokio::test]
+async fn a_service_of_a_name_that_was_used_before_keeps_revisions_of_its_own() {
+    let bed = bed("again").await;
+    let spec = json!({"taskDefinition": "web", "desiredCount": 1});
+    steady(&bed, spec.clone()).await;
+    let of_service = ListParams::default().labels("ecs-operator.dev/service=web");
+    let revisions = bed.api::<ControllerRevision>();
+    let first = revisions.list(&of_service).await.unwrap().items.remove(0);
+    // The garbage collector takes its time.
+    let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+    let (name, params) = (first.name_any(), PatchParams::default());
+    revisions
+        .patch(&name, &params, &Patch::Merge(hold))
+        .await
+        .unwrap();
+    let services = bed.resources("EcsService");
+    services.delete("web", &Default::default()).await.unwrap();
+    bed.eventually::<ControllerRevision>(&name, "the end of the old revision", |revision| {
+        revision.metadata.deletion_timestamp.is_some()
+    })
+    .await;
+    bed.must_apply("EcsService", "web", spec).await;
+    bed.eventually::<ControllerRevision>(&name, "the old revision", |_| true)
+        .await;
+    let free = json!({"metadata": {"finalizers": null}});
+    revisions
+        .patch(&name, &params, &Patch::Merge(free))
+        .await
+        .unwrap();
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    bed.eventually::<ControllerRevision>(&name, "a revision of its own", |revision| {
+        uid(revision) != uid(&first)
+    })
+    .await;
+}

@@ -82,6 +82,9 @@ pub(super) async fn keep(cx: &Context, service: &EcsService, plan: &Plan) -> Res
         listed
             .map_err(Error::resource("list the revisions of", service))?
             .items
+            .into_iter()
+            .filter(|kept| is_of(kept, service))
+            .collect()
     };
     let label = |kept: &ControllerRevision| kept.labels().get(SERVICE_REVISION).cloned();
     if kept
@@ -107,13 +110,25 @@ pub(super) async fn keep(cx: &Context, service: &EcsService, plan: &Plan) -> Res
         revision: newest.saturating_add(1),
         data: Some(RawExtension(serde_json::to_value(&*plan.stored)?)),
     };
-    match api.create(&PostParams::default(), &revision).await {
-        Err(error) if code(&error) != Some(409) => {
+    if let Err(error) = api.create(&PostParams::default(), &revision).await {
+        // It may have been made before, or be of a service of this name that was deleted, and be about to go with it.
+        let live = match code(&error) {
+            Some(409) => api.get_opt(&revision.name_any()).await,
+            _ => Ok(None),
+        };
+        let live = live.map_err(Error::resource("get a revision of", service))?;
+        if !live.is_some_and(|live| is_of(&live, service)) {
             return Err(Error::resource("make a revision of", service)(error));
         }
-        _ => {}
     }
     forget_superfluous(service, &status, &api, kept).await
+}
+
+fn is_of(revision: &ControllerRevision, service: &EcsService) -> bool {
+    let owners = revision.owner_references();
+    owners
+        .iter()
+        .any(|owner| Some(&owner.uid) == service.metadata.uid.as_ref())
 }
 
 /// Deletes the oldest revisions that no deployment needs.
