@@ -74,8 +74,9 @@ const fn user(file: &'static str, name: &'static str, group: Option<&'static str
 }
 
 /// Shows the kubelet files with the values that it wants in place of three settings of the machine, which it would
-/// change otherwise; it does not start when it may not.
-const SETTINGS: &str = "mount --make-private /proc && for setting in kernel/panic kernel/panic_on_oops \
+/// change otherwise; it does not start when it may not. Nor does it where containerd does not listen yet.
+const SETTINGS: &str = "until [ -S /run/containerd/containerd.sock ]; do sleep 0.1; done; \
+    mount --make-private /proc && for setting in kernel/panic kernel/panic_on_oops \
     vm/overcommit_memory; do mount --bind /run/sysctl/${setting#*/} /proc/sys/$setting || exit 1; done; exec \"$@\"";
 
 /// Runs containerd with folders of its own where the kubelet and all others know them by one path. Mounts of pods have to
