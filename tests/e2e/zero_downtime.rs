@@ -81,14 +81,6 @@ async fn assert_no_failure(load: &Load, when: &str) {
     assert_eq!(counts.failed, 0, "at {when}: {counts:?}");
 }
 
-/// The pods of the service that were not told to end.
-async fn tasks(bed: &Bed) -> Vec<Pod> {
-    let of_service = ListParams::default().labels("ecs-operator.dev/service=web");
-    let pods = bed.api::<Pod>().list(&of_service).await.unwrap();
-    let there = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
-    pods.into_iter().filter(there).collect()
-}
-
 fn node_of(pod: &Pod) -> String {
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
     node.unwrap_or_default()
@@ -113,11 +105,11 @@ async fn a_node_that_is_drained_fails_no_request() {
         eprintln!("skipped: there is one node only, and nowhere to go from it");
         return;
     }
-    let node = node_of(&tasks(&bed).await[0]);
+    let node = node_of(&bed.tasks("web").await[0]);
     nodes.cordon(&node).await.unwrap();
     // As `kubectl drain` does it: again and again, for the budget lets one go at a time.
     let drained = until("the node to be drained", 3 * LIMIT, async || {
-        let mut left = tasks(&bed).await;
+        let mut left = bed.tasks("web").await;
         left.retain(|pod| node_of(pod) == node);
         for pod in &left {
             let evicted = bed

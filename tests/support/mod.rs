@@ -4,10 +4,13 @@ use std::{fmt::Debug, net::TcpListener, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
 use ecs_operator_testbed::{Cluster, Namespace, Process, until};
-use k8s_openapi::{NamespaceResourceScope, api::core::v1::Event};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::core::v1::{Event, Pod},
+};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    api::{Patch, PatchParams},
+    api::{ListParams, Patch, PatchParams},
     core::{DynamicObject, GroupVersionKind},
     discovery::ApiResource,
 };
@@ -214,6 +217,15 @@ impl Bed {
     /// The API of one of our kinds.
     pub fn resources(&self, kind: &str) -> Api<DynamicObject> {
         resources(&self.client, self.namespace.name(), kind)
+    }
+
+    /// The pods of a service that were not told to end.
+    pub async fn tasks(&self, service: &str) -> Vec<Pod> {
+        let of_service =
+            ListParams::default().labels(&format!("ecs-operator.dev/service={service}"));
+        let pods = self.api::<Pod>().list(&of_service).await.unwrap();
+        let there = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
+        pods.into_iter().filter(there).collect()
     }
 
     /// Waits until an object of ours has this to say, and returns it.
