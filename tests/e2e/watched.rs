@@ -18,6 +18,8 @@ use crate::support::Bed;
 /// A pod as far as it counts.
 #[derive(Clone, Copy, Default)]
 struct Task {
+    /// Whether a kubelet has it: what ECS calls PENDING begins there, and PROVISIONING, which nothing limits, ends.
+    taken: bool,
     ready: bool,
     ending: bool,
 }
@@ -43,7 +45,10 @@ struct State {
 
 impl State {
     fn now(&self) -> (usize, usize) {
-        let there = self.tasks.values().filter(|task| !task.ending);
+        let there = self
+            .tasks
+            .values()
+            .filter(|task| task.taken && !task.ending);
         let healthy = there.clone().filter(|task| task.ready).count();
         (healthy, there.count())
     }
@@ -151,7 +156,9 @@ fn task(pod: &Pod) -> Task {
         .into_iter()
         .flatten()
         .any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    let status = pod.status.as_ref();
     Task {
+        taken: status.is_some_and(|status| status.start_time.is_some()),
         ready,
         ending: pod.metadata.deletion_timestamp.is_some(),
     }
