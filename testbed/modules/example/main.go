@@ -7,12 +7,14 @@
 //	write FILE TEXT   writes a file, and ends with 0 if that is possible
 //	read FILE TEXT    ends with 0 if that is in the file
 //	exit CODE [S]     ends with CODE, after S seconds
-//	load URL          asks for that all the time, until SIGTERM; answers on port 8080 with how often, and how often in vain
+//	load URL          asks for that all the time, from the first answer until SIGTERM; answers on port 8080 with how often,
+//	                  and how often in vain
 //	wait              waits for SIGTERM and ends with 0
 //	eat               takes memory until it is killed
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +22,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
@@ -132,7 +135,11 @@ func get(url string, patience time.Duration) error {
 }
 
 // load asks over a new connection each time, as clients that know nothing of each other do.
-func load(url string, terminated <-chan os.Signal) error {
+func load(address string, terminated <-chan os.Signal) error {
+	target, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
 	counts := struct {
 		sync.Mutex
 		Sent   int            `json:"sent"`
@@ -145,16 +152,20 @@ func load(url string, terminated <-chan os.Signal) error {
 		json.NewEncoder(w).Encode(&counts)
 	})
 	go func() { end(http.ListenAndServe(":8080", nil)) }()
+	// A Service that is new is not known to every node yet.
+	if err := get(address, time.Minute); err != nil {
+		return err
+	}
 	for range 8 {
 		go func() {
 			for {
-				err := ask(url)
+				err := ask(target)
 				counts.Lock()
 				counts.Sent++
 				if err != nil {
 					counts.Failed++
 					if len(counts.Errors) < 10 {
-						counts.Errors[err.Error()]++
+						counts.Errors[time.Now().UTC().Format(time.RFC3339Nano)+" "+err.Error()]++
 					}
 				}
 				counts.Unlock()
@@ -165,26 +176,32 @@ func load(url string, terminated <-chan os.Signal) error {
 	return nil
 }
 
-func ask(url string) error {
-	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			connection, err := new(net.Dialer).DialContext(ctx, network, address)
-			if tcp, ok := connection.(*net.TCPConn); ok {
-				// Closed connections would wait for a minute otherwise, and there are not that many ports.
-				tcp.SetLinger(0)
-			}
-			return connection, err
-		},
-	}}
-	answer, err := client.Get(url)
+// ask waits until the other side has closed the connection. If this side closed it first, its port would be kept for a
+// minute, and there are not that many; if it aborted it, the kernel might take its next connection from the same port for
+// a part of it, and send it where the first one went.
+func ask(target *url.URL) error {
+	connection, err := net.DialTimeout("tcp", target.Host, 5*time.Second)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if _, err = io.Copy(io.Discard, answer.Body); err == nil && answer.StatusCode != http.StatusOK {
-		err = errors.New(answer.Status)
+	defer connection.Close()
+	connection.SetDeadline(time.Now().Add(5 * time.Second))
+	request := http.Request{Method: http.MethodGet, URL: target, Close: true}
+	if err := request.Write(connection); err != nil {
+		return err
 	}
+	reader := bufio.NewReader(connection)
+	answer, err := http.ReadResponse(reader, &request)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	_, err = io.Copy(io.Discard, reader)
 	return err
 }
 
