@@ -23,6 +23,7 @@ pub mod diagnostic;
 pub mod ecs;
 pub mod fields;
 pub mod print;
+pub mod rendering;
 pub mod server;
 pub mod settings;
 pub mod source;

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject};
 
 /// What the names of our annotations begin with.
@@ -21,6 +23,9 @@ pub const FORCE_DEPLOYMENT: &str = "ecs-operator.dev/force-deployment";
 pub const STOP_DEPLOYMENT: &str = "ecs-operator.dev/stop-deployment";
 /// The annotation of an EcsService that rolls its deployment of this id back.
 pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
+/// The annotation of an EcsService that has the tasks of its deployment of this id replaced by tasks as they would be
+/// rendered today.
+pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
 /// The longest time that a setting can ask for, in seconds.
 pub const LONGEST_SECONDS: u32 = 3600;
 
@@ -30,9 +35,14 @@ pub const OLDEST_KUBERNETES_MINOR: u32 = 33;
 pub const NEWEST_KUBERNETES_MINOR: u32 = 37;
 
 /// What validate and translate may know besides their input.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// The operator keeps the settings that a service revision was rendered with, so a member keeps its name, and one that
+/// an older version of the operator did not write has its default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Settings {
     /// The namespace of the objects.
+    #[serde(skip)]
     pub namespace: String,
     /// The minor version of the cluster: 36 for Kubernetes 1.36.
     pub kubernetes_minor: u32,
@@ -75,6 +85,7 @@ pub struct Settings {
     /// The add-ons that the cluster has.
     pub addons: BTreeSet<Addon>,
     /// The contents of environment files, by S3 object ARN.
+    #[serde(skip)]
     pub environment_files: BTreeMap<String, String>,
 }
 
@@ -128,7 +139,10 @@ impl Settings {
                 continue;
             };
             if path.subject() == Subject::Service
-                && matches!(key.as_str(), STOP_DEPLOYMENT | ROLL_BACK_DEPLOYMENT)
+                && matches!(
+                    key.as_str(),
+                    STOP_DEPLOYMENT | ROLL_BACK_DEPLOYMENT | RENEW_DEPLOYMENT
+                )
             {
                 // What is asked of the running operator is no setting.
                 continue;
@@ -290,7 +304,8 @@ pub fn is_duration(text: &str) -> bool {
 }
 
 /// Who reads the result of a translation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// A person: what the operator would do over time is not done, and notes say so.
     Convert,
@@ -299,7 +314,8 @@ pub enum Mode {
 }
 
 /// What a HorizontalPodAutoscaler or ScaledObject scales.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum WorkloadTarget {
     /// The EcsService, whose controller recomputes the rollout numbers.
     EcsService,
@@ -308,7 +324,8 @@ pub enum WorkloadTarget {
 }
 
 /// Where tasks that ask for Fargate run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Compute {
     /// On nodes like all others.
     Nodes,
@@ -317,7 +334,8 @@ pub enum Compute {
 }
 
 /// How pods get AWS credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Iam {
     /// IAM roles for service accounts.
     Irsa,
@@ -328,7 +346,8 @@ pub enum Iam {
 }
 
 /// What happens when an essential container of several exits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum EssentialExit {
     /// The operator replaces the pod, with its grace period.
     Replace,
@@ -339,7 +358,8 @@ pub enum EssentialExit {
 }
 
 /// Which External Secrets store is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum SecretStore {
     /// A SecretStore per execution role, made here.
     PerExecutionRole,
@@ -348,7 +368,8 @@ pub enum SecretStore {
 }
 
 /// When the kubelet asks the registry for an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum ImagePullPolicy {
     /// At every start for tags, as ECS does; digests never change.
     AlwaysForTags,
@@ -357,7 +378,8 @@ pub enum ImagePullPolicy {
 }
 
 /// Software that a cluster may have beside Kubernetes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Addon {
     /// `elbv2.k8s.aws`: TargetGroupBinding.
     AwsLoadBalancerController,

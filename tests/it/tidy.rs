@@ -101,7 +101,19 @@ const BORDERS: &[Border] = &[
     },
     Border {
         part: "src/decide",
-        foreign: &["cli", "convert", "print", "source", "translate"],
+        foreign: &[
+            "cli",
+            "controller",
+            "convert",
+            "print",
+            "rendering",
+            "source",
+            "translate",
+        ],
+    },
+    Border {
+        part: "src/rendering",
+        foreign: &["cli", "controller", "convert", "decide", "print", "server"],
     },
     Border {
         part: "src/validate",

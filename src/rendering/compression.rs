@@ -1,0 +1,47 @@
+//! JSON as short text: objects of one service repeat themselves, and a service has several revisions.
+
+use std::io::{Read as _, Write as _};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use serde_json::Value;
+
+/// More than any object that the API server takes can hold, with room for repetition.
+const LONGEST: u64 = 32 * 1024 * 1024;
+
+/// A value as compressed text.
+pub(super) fn compress(value: &Value) -> String {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    // Writing to memory does not fail; should it, the text is one that cannot be read, which is looked at when it is.
+    let written = encoder.write_all(value.to_string().as_bytes());
+    let bytes = written.and_then(|()| encoder.finish()).unwrap_or_default();
+    STANDARD.encode(bytes)
+}
+
+/// The value of a compressed text; `None` if it is none.
+pub(super) fn decompress(text: &str) -> Option<Value> {
+    let bytes = STANDARD.decode(text).ok()?;
+    let mut json = Vec::new();
+    DeflateDecoder::new(bytes.as_slice())
+        .take(LONGEST)
+        .read_to_end(&mut json)
+        .ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_compressed_can_be_read_and_is_shorter() {
+        let value = json!(vec![json!({"name": "a long text that comes again"}); 20]);
+        let text = compress(&value);
+        assert!(text.len() * 4 < value.to_string().len());
+        assert_eq!(decompress(&text), Some(value));
+        assert_eq!(decompress("no base64!"), None);
+        assert_eq!(decompress(&STANDARD.encode("no deflate")), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! What the owner of a service wrote.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::crd::Spec;
+
+/// The members of an EcsService's spec that say nothing about its tasks: how many there are and how they are replaced,
+/// what names the request, and what has no meaning in Kubernetes.
+const NOT_OF_TASKS: &[&str] = &[
+    "autoScaling",
+    "clientToken",
+    "deploymentConfiguration",
+    "deploymentController",
+    "desiredCount",
+    "enableECSManagedTags",
+    "forceNewDeployment",
+    "monitoring",
+    "platformVersion",
+    "role",
+    "serviceName",
+    // Its content counts, not what it is called.
+    "taskDefinition",
+];
+
+/// How many hexadecimal digits of a digest tell inputs apart.
+const DIGITS: usize = 20;
+
+/// All that the tasks of a service are made of, as its owner wrote it.
+///
+/// Nothing of it depends on the operator, the cluster or their settings, so the same inputs are the same service
+/// revision whatever they are rendered to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inputs {
+    /// The spec of the service.
+    pub service: Spec,
+    /// Its annotations that are settings.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+    /// The family of its task definition.
+    pub family: String,
+    /// The revision of its task definition.
+    pub revision: u64,
+    /// What that revision holds.
+    pub task_definition: Spec,
+}
+
+impl Inputs {
+    /// The task definition, as in `web:3`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{}:{}", self.family, self.revision)
+    }
+
+    /// The same for the same tasks. The number of the task definition's revision does not matter, only its content.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update(of_tasks(&self.service));
+        for (name, value) in &self.annotations {
+            for text in [name, value] {
+                digest.update(text.as_bytes());
+                digest.update([0]);
+            }
+        }
+        digest.update(self.family.as_bytes());
+        digest.update([0]);
+        digest.update(self.task_definition.text().as_bytes());
+        hexadecimal(&digest.finalize(), DIGITS)
+    }
+}
+
+/// The members of a spec that concern tasks. Tags do if tasks get them.
+fn of_tasks(spec: &Spec) -> String {
+    let Ok(Value::Object(mut members)) = spec.parse::<Value>() else {
+        return spec.text().to_owned();
+    };
+    let propagates = members.get("propagateTags").and_then(Value::as_str) == Some("SERVICE");
+    members.retain(|name, value| {
+        !value.is_null() && !NOT_OF_TASKS.contains(&name.as_str()) && (propagates || name != "tags")
+    });
+    Value::Object(members).to_string()
+}
+
+/// The first `digits` of a digest.
+pub(super) fn hexadecimal(digest: &[u8], digits: usize) -> String {
+    let bytes = digest.iter().take(digits / 2);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fields::{Api, Outcome};
+
+    fn inputs(service: Value) -> Inputs {
+        Inputs {
+            service: Spec::from(service),
+            annotations: BTreeMap::new(),
+            family: "web".to_owned(),
+            revision: 3,
+            task_definition: Spec::from(json!({"cpu": "256"})),
+        }
+    }
+
+    #[test]
+    fn counts_and_names_are_no_inputs() {
+        let web = inputs(json!({"taskDefinition": "web", "desiredCount": 2})).digest();
+        for service in [
+            json!({"taskDefinition": "web:3", "desiredCount": 9}),
+            json!({"taskDefinition": "web", "serviceName": "web", "desiredCount": 2}),
+            json!({"taskDefinition": "web", "deploymentConfiguration": {"maximumPercent": 150}}),
+            json!({"taskDefinition": "web", "autoScaling": {"scalableTarget": {"MaxCapacity": 3}}}),
+            json!({"taskDefinition": "web", "tags": [{"key": "a", "value": "b"}]}),
+            json!({"taskDefinition": "web", "launchType": null}),
+        ] {
+            assert_eq!(inputs(service.clone()).digest(), web, "{service}");
+        }
+        let renumbered = Inputs {
+            revision: 1,
+            ..inputs(json!({}))
+        };
+        assert_eq!(renumbered.digest(), web, "the content of a revision counts");
+    }
+
+    #[test]
+    fn what_tasks_are_made_of_is() {
+        let web = inputs(json!({}));
+        let mut digests = vec![web.digest()];
+        for service in [
+            json!({"launchType": "FARGATE"}),
+            json!({"kubernetes": {"forceNewDeployment": "again"}}),
+            json!({"tags": [{"key": "a", "value": "b"}], "propagateTags": "SERVICE"}),
+            json!({"propagateTags": "SERVICE"}),
+        ] {
+            digests.push(inputs(service).digest());
+        }
+        let mut annotated = web.clone();
+        annotated.annotations.insert("a".to_owned(), "b".to_owned());
+        digests.push(annotated.digest());
+        digests.push(
+            Inputs {
+                task_definition: Spec::from(json!({"cpu": "512"})),
+                ..web.clone()
+            }
+            .digest(),
+        );
+        digests.push(
+            Inputs {
+                family: "api".to_owned(),
+                ..web
+            }
+            .digest(),
+        );
+        let all = digests.len();
+        digests.sort_unstable();
+        digests.dedup();
+        assert_eq!(digests.len(), all, "each is another one");
+    }
+
+    #[test]
+    fn what_never_means_anything_is_no_input() {
+        let noted = Api::Service
+            .fields()
+            .filter(|field| field.outcome == Outcome::Noted && field.target.is_empty());
+        for field in noted {
+            let member = field.path.split(['.', '[']).next().unwrap_or_default();
+            let whole = member == field.path;
+            assert!(!whole || NOT_OF_TASKS.contains(&member), "{member}");
+        }
+    }
+}

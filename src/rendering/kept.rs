@@ -1,0 +1,187 @@
+//! A service revision as it is kept in a ControllerRevision: inputs, and what they were rendered to when a deployment of
+//! them began.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    compression::{compress, decompress},
+    counts::{healthy_after, is_kept},
+    inputs::Inputs,
+    render::{RenderedBy, digest},
+};
+use crate::crd::Spec;
+
+/// What the data of a ControllerRevision says of a service revision.
+///
+/// Inputs are plain, so that a person can read them. A revision that an operator before 0.2 kept has no rendering.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// What the owner of the service wrote.
+    #[serde(flatten)]
+    pub inputs: Inputs,
+    /// What that was rendered to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendering: Option<KeptRendering>,
+}
+
+/// What a service revision was rendered to, and by what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptRendering {
+    /// The version of the operator.
+    pub operator: String,
+    /// The version of Kubernetes, as in `1.36`.
+    pub kubernetes: String,
+    /// The digest of the settings and defaults.
+    pub settings: String,
+    /// The label of its pods.
+    pub pods: String,
+    /// The same for the same objects, whatever the counts.
+    pub digest: String,
+    /// For how many seconds a task has to be ready until it counts as healthy.
+    pub healthy_after: i64,
+    /// The objects, settings and defaults: JSON, compressed with deflate, in Base64.
+    compressed: Box<str>,
+}
+
+/// What is compressed.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    objects: Vec<Value>,
+    #[serde(default)]
+    settings: crate::settings::Settings,
+    #[serde(default)]
+    cluster: Option<Spec>,
+}
+
+impl KeptRendering {
+    /// Keeps the objects of a rendering, but for those that follow from counts alone.
+    #[must_use]
+    pub fn new(objects: &[Value], pods: &str, by: &RenderedBy) -> Self {
+        let objects: Vec<Value> = objects.iter().filter(|it| is_kept(it)).cloned().collect();
+        Self {
+            operator: by.operator.clone(),
+            kubernetes: format!("1.{}", by.settings.kubernetes_minor),
+            settings: by.digest(),
+            pods: pods.to_owned(),
+            digest: digest(&objects),
+            healthy_after: healthy_after(&objects),
+            compressed: compress(&json!(Content {
+                objects,
+                settings: by.settings.clone(),
+                cluster: by.cluster.clone(),
+            }))
+            .into(),
+        }
+    }
+
+    /// The objects, and what they were rendered by; `None` if the text was damaged.
+    #[must_use]
+    pub fn open(&self) -> Option<(Vec<Value>, RenderedBy)> {
+        let content: Content = serde_json::from_value(decompress(&self.compressed)?).ok()?;
+        let by = RenderedBy {
+            operator: self.operator.clone(),
+            settings: content.settings,
+            cluster: content.cluster,
+        };
+        Some((content.objects, by))
+    }
+}
+
+impl Kept {
+    /// Reads the data of a ControllerRevision; `None` if it is none of a service.
+    #[must_use]
+    pub fn read(data: &Value) -> Option<Self> {
+        Kept::deserialize(data).ok()
+    }
+
+    /// The data of a ControllerRevision. Its members are sorted: the API server sorts them whenever the metadata of the
+    /// object is changed, and would take that for a change of the data, which it refuses.
+    #[must_use]
+    pub fn data(&self) -> Value {
+        let mut data = json!(self);
+        data.sort_all_objects();
+        data
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Addon, Mode, Settings, WorkloadTarget};
+
+    fn by() -> RenderedBy {
+        RenderedBy {
+            operator: "0.1.0".to_owned(),
+            settings: Settings {
+                mode: Mode::Controller,
+                workload_target: WorkloadTarget::EcsService,
+                kubernetes_minor: 35,
+                addons: [Addon::EksAutoMode].into(),
+                namespace: String::new(),
+                ..Settings::default()
+            },
+            cluster: Some(Spec::from(json!({"clusterName": "shop"}))),
+        }
+    }
+
+    fn kept() -> Kept {
+        let objects = [
+            json!({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"minReadySeconds": 40}}),
+            json!({"kind": "PodDisruptionBudget", "metadata": {"name": "web"}}),
+        ];
+        Kept {
+            inputs: Inputs {
+                service: Spec::from(json!({"taskDefinition": "web", "launchType": "EC2"})),
+                annotations: [("ecs-operator.dev/iam".to_owned(), "none".to_owned())].into(),
+                family: "web".to_owned(),
+                revision: 3,
+                task_definition: Spec::from(json!({"cpu": "256"})),
+            },
+            rendering: Some(KeptRendering::new(&objects, "1a2b3c4d5e", &by())),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_can_be_read() {
+        let kept = kept();
+        let read = Kept::read(&kept.data()).expect("it is one of a service");
+        assert_eq!(read, kept);
+        let rendering = read.rendering.expect("it has a rendering");
+        assert_eq!(rendering.kubernetes, "1.35");
+        assert_eq!(rendering.healthy_after, 40);
+        let (objects, rendered_by) = rendering.open().expect("it can be read");
+        assert_eq!(objects.len(), 1, "a budget follows from the counts");
+        assert_eq!(
+            rendered_by,
+            RenderedBy {
+                settings: Settings {
+                    namespace: rendered_by.settings.namespace.clone(),
+                    ..by().settings
+                },
+                ..by()
+            }
+        );
+    }
+
+    #[test]
+    fn data_is_sorted() {
+        let data = kept().data();
+        let mut sorted = data.clone();
+        sorted.sort_all_objects();
+        assert_eq!(data.to_string(), sorted.to_string());
+    }
+
+    #[test]
+    fn what_an_older_operator_kept_has_no_rendering() {
+        let mut data = kept().data();
+        data.as_object_mut()
+            .expect("it is an object")
+            .remove("rendering");
+        let read = Kept::read(&data).expect("it is one of a service");
+        assert_eq!((read.rendering, read.inputs), (None, kept().inputs));
+        assert_eq!(Kept::read(&json!({"containerDefinitions": []})), None);
+    }
+}

@@ -1,0 +1,20 @@
+//! What a service revision is made of, and what it was rendered to: from texts and settings to the objects of a service,
+//! and from objects that are kept to what is applied today.
+//!
+//! A deployment runs what was rendered when it began. So a rendering is kept as JSON, which another version of this
+//! program applies as it is, and only counts are written into it later.
+
+mod compression;
+mod counts;
+mod difference;
+mod inputs;
+mod kept;
+mod render;
+
+pub use counts::{
+    Nodes, Numbers, healthy_after, with_at_most, with_counts_of, with_numbers, with_tasks,
+};
+pub use difference::differences;
+pub use inputs::Inputs;
+pub use kept::{Kept, KeptRendering};
+pub use render::{RenderedBy, Rendering, render};

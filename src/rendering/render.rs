@@ -1,0 +1,206 @@
+//! Inputs and settings in, the objects of a service out.
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    counts::{healthy_after, is_kept, strip_counts},
+    inputs::{Inputs, hexadecimal},
+};
+use crate::{
+    crd::Spec,
+    diagnostic::{Diagnostics, FieldPath, Subject},
+    settings::{SERVICE_REVISION, Settings},
+    source::{read_cluster, read_service, read_task_definition},
+    translate::{Object, translate_service},
+    validate::{
+        self, Scheduling, ServiceInput, TakesDefaults as _, TaskDefinitionInput, validate_service,
+    },
+};
+
+/// How many hexadecimal digits name the pods of a service revision.
+const POD_DIGITS: usize = 10;
+/// How many hexadecimal digits tell renderings apart.
+const DIGITS: usize = 20;
+
+/// What a rendering depends on beside its inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderedBy {
+    /// The version of the operator.
+    pub operator: String,
+    /// The settings before the annotations of the service, the version of Kubernetes and the add-ons among them.
+    pub settings: Settings,
+    /// The spec of the EcsCluster that has defaults for the service.
+    pub cluster: Option<Spec>,
+}
+
+impl RenderedBy {
+    /// The same for the same settings and defaults, whatever the version of the operator.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        // Settings are texts, numbers and sets of words, which JSON can hold.
+        digest.update(serde_json::to_vec(&self.settings).unwrap_or_default());
+        digest.update([0]);
+        digest.update(self.cluster.as_ref().map_or("", Spec::text));
+        hexadecimal(&digest.finalize(), DIGITS)
+    }
+}
+
+/// What a service is rendered to.
+#[derive(Clone, Debug)]
+pub struct Rendering {
+    /// The objects in the order of application, with the counts of today.
+    pub objects: Vec<Value>,
+    /// What differs from ECS.
+    pub notes: Diagnostics,
+    /// How many tasks are wanted; `None` for one on each node.
+    pub desired: Option<i64>,
+    /// How the tasks are replaced.
+    pub rules: validate::Deployment,
+    /// For how many seconds a task has to be ready until it counts as healthy.
+    pub healthy_after: i64,
+    /// The label of its pods: the same for the same pods.
+    pub pods: String,
+    /// The same for the same objects, whatever the counts.
+    pub digest: String,
+}
+
+/// Renders a service. The counts - how many tasks, how they are replaced and scaled - are those of `today`.
+///
+/// # Errors
+///
+/// Everything for which ECS or Kubernetes would refuse it.
+pub fn render(
+    name: &str,
+    namespace: &str,
+    inputs: &Inputs,
+    today: &Spec,
+    by: &RenderedBy,
+) -> Result<Rendering, Diagnostics> {
+    let (mut request, mut extensions, mut findings) = read_service(name, inputs.service.text());
+    if *today != inputs.service {
+        let (counts, more, said) = read_service(name, today.text());
+        findings.append(said);
+        request.desired_count = counts.desired_count.or(request.desired_count);
+        request.deployment_configuration = counts.deployment_configuration;
+        if request.propagate_tags.as_deref() != Some("SERVICE") {
+            request.tags = counts.tags;
+        }
+        extensions.auto_scaling = more.auto_scaling;
+    }
+    let (task_definition, said) =
+        read_task_definition(&inputs.family, inputs.task_definition.text());
+    findings.append(said);
+    if let Some(cluster) = &by.cluster
+        && !request.is_complete()
+    {
+        let (defaults, said) = read_cluster(cluster.text());
+        findings.append(said);
+        request.complete(&defaults);
+    }
+    let path = FieldPath::root(Subject::Service)
+        .field("metadata")
+        .field("annotations");
+    let settings = Settings {
+        namespace: namespace.to_owned(),
+        ..by.settings.clone()
+    };
+    let settings = settings.with_annotations(&inputs.annotations, &path, &mut findings);
+    let input = ServiceInput {
+        request: &request,
+        extensions: &extensions,
+        task_definition: TaskDefinitionInput {
+            request: &task_definition,
+            revision: Some(inputs.revision),
+        },
+    };
+    if findings.has_errors() {
+        // What was left out may make more of it seem wrong.
+        return Err(findings);
+    }
+    let validated = validate_service(&input, &settings)?;
+    let (manifests, notes) = translate_service(&validated, &settings);
+    let desired = match validated.scheduling {
+        Scheduling::Replica { desired_count } => Some(desired_count),
+        Scheduling::Daemon => None,
+    };
+    Ok(finish(
+        manifests.into_objects(),
+        notes,
+        desired,
+        validated.deployment,
+    ))
+}
+
+fn finish(
+    mut objects: Vec<Object>,
+    notes: Diagnostics,
+    desired: Option<i64>,
+    rules: validate::Deployment,
+) -> Rendering {
+    let pods = name_of_pods(&objects);
+    mark(&mut objects, &pods);
+    let objects: Vec<Value> = objects.iter().map(body).collect();
+    Rendering {
+        notes,
+        desired,
+        rules,
+        healthy_after: healthy_after(&objects),
+        pods,
+        digest: digest(&objects),
+        objects,
+    }
+}
+
+/// An object as it is applied.
+fn body(object: &Object) -> Value {
+    // Objects are made of texts, numbers and maps with texts as keys, which JSON can hold.
+    serde_json::to_value(object).unwrap_or_default()
+}
+
+/// The same for the same pods, whatever they stand in.
+fn name_of_pods(objects: &[Object]) -> String {
+    let mut digest = Sha256::new();
+    for object in objects {
+        let template = match object {
+            Object::Deployment(deployment) => deployment.spec.as_ref().map(|spec| &spec.template),
+            Object::DaemonSet(daemon_set) => daemon_set.spec.as_ref().map(|spec| &spec.template),
+            _ => None,
+        };
+        if let Some(template) = template {
+            let text = serde_json::to_vec(&(object.name(), template));
+            digest.update(text.unwrap_or_default());
+        }
+    }
+    hexadecimal(&digest.finalize(), POD_DIGITS)
+}
+
+/// Marks the pods with the service revision that they are of.
+fn mark(objects: &mut [Object], pods: &str) {
+    for object in objects {
+        let template = match object {
+            Object::Deployment(deployment) => deployment.spec.as_mut().map(|it| &mut it.template),
+            Object::DaemonSet(daemon_set) => daemon_set.spec.as_mut().map(|it| &mut it.template),
+            _ => None,
+        };
+        if let Some(template) = template {
+            let metadata = template.metadata.get_or_insert_default();
+            let labels = metadata.labels.get_or_insert_default();
+            labels.insert(SERVICE_REVISION.to_owned(), pods.to_owned());
+        }
+    }
+}
+
+/// The same for the same objects, whatever the counts in them.
+pub(super) fn digest(objects: &[Value]) -> String {
+    let mut digest = Sha256::new();
+    for object in objects.iter().filter(|object| is_kept(object)) {
+        let mut object = object.clone();
+        strip_counts(&mut object);
+        object.sort_all_objects();
+        digest.update(object.to_string());
+        digest.update([0]);
+    }
+    hexadecimal(&digest.finalize(), DIGITS)
+}
