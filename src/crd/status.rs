@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// The spec can be translated; otherwise the condition tells all that is wrong, and what ran goes on running.
 pub const ACCEPTED: &str = "Accepted";
@@ -21,7 +22,7 @@ macro_rules! statuses {
             pub struct $name {
                 $(
                     $(#[$field_doc])*
-                    #[serde(skip_serializing_if = "is_absent")]
+                    #[serde(skip_serializing_if = "is_absent", deserialize_with = "lenient")]
                     pub $field: $type,
                 )*
             }
@@ -32,6 +33,15 @@ macro_rules! statuses {
 /// Whether a member has nothing to say, and is left out.
 fn is_absent<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// Reads a member; one that another version of the operator wrote in another shape has nothing to say, and no other
+/// member is lost for it.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
 statuses! {
@@ -77,6 +87,26 @@ statuses! {
         rolled_back_revision: Option<String>,
         /// What the translation changes or cannot keep.
         warnings: Vec<WarningStatus>,
+        /// What rendered the objects that run.
+        rendered_by: RenderedByStatus,
+        /// Whether they would be rendered otherwise today.
+        renewal: RenewalStatus,
+    }
+
+    /// What rendered the objects of a service, which it keeps until its next deployment.
+    RenderedByStatus {
+        /// The version of the operator.
+        operator: Option<String>,
+        /// The version of Kubernetes.
+        kubernetes: Option<String>,
+    }
+
+    /// What a deployment of the same spec would change today.
+    RenewalStatus {
+        /// `none` or `available`.
+        state: Option<String>,
+        /// The objects and fields that would differ, not more than 32.
+        differences: Vec<String>,
     }
 
     /// A deployment of a service.
@@ -99,6 +129,8 @@ statuses! {
         healthy_count: Option<i64>,
         /// How many of its tasks failed.
         failed_tasks: Option<i64>,
+        /// What the last failure of a task of it was, and what to do.
+        last_failure: Option<String>,
         /// What was counted of tasks that are still there, by the names of their pods.
         failures: BTreeMap<String, TaskFailures>,
         /// IN_PROGRESS, COMPLETED or FAILED.
@@ -185,5 +217,28 @@ statuses! {
         exit_code: Option<i32>,
         /// Why it ended or does not start.
         reason: Option<String>,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_member_of_another_shape_costs_no_other_one() {
+        let status: ServiceStatus = serde_json::from_value(json!({
+            "runningCount": "three",
+            "completedRevision": "1a2b3c4d5e",
+            "deployments": [{"id": "ecs-svc/1", "failedTasks": [], "rolloutState": "COMPLETED"}],
+            "somethingNew": {},
+        }))
+        .expect("any shape can be read");
+        assert_eq!(status.running_count, None);
+        assert_eq!(status.completed_revision.as_deref(), Some("1a2b3c4d5e"));
+        let deployment = &status.deployments[0];
+        assert_eq!(deployment.rollout_state.as_deref(), Some("COMPLETED"));
+        assert_eq!(deployment.failed_tasks, None);
     }
 }

@@ -51,6 +51,29 @@ pub(super) fn service() -> JSONSchemaProps {
                 "A service revision that failed and was rolled back. It is not tried again as long as the spec asks for it.",
             ),
             ("warnings", list(warning(), None)),
+            ("renderedBy", rendered_by()),
+            ("renewal", renewal()),
+        ],
+    )
+}
+
+fn rendered_by() -> JSONSchemaProps {
+    object(
+        "What rendered the objects of the service, which it keeps until its next deployment.",
+        [
+            text("operator", "The version of the operator."),
+            text("kubernetes", "The version of Kubernetes."),
+        ],
+    )
+}
+
+fn renewal() -> JSONSchemaProps {
+    let difference = described("string", "The objects and fields that would differ.");
+    object(
+        "What a deployment of the same spec would change today.",
+        [
+            text("state", "none or available."),
+            ("differences", list(difference, None)),
         ],
     )
 }
@@ -131,6 +154,10 @@ fn deployment() -> JSONSchemaProps {
             integer(
                 "failedTasks",
                 "How many of its tasks failed; where the circuit breaker begins anew after a healthy task, since then.",
+            ),
+            text(
+                "lastFailure",
+                "What the last failure of one of its tasks was, and what to do.",
             ),
             ("failures", failures()),
             text("rolloutState", "IN_PROGRESS, COMPLETED or FAILED."),

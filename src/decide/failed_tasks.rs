@@ -12,14 +12,32 @@ use k8s_openapi::{
 };
 
 use super::{
-    pod_state::{ContainerSeen, Doing, End, Phase, PodState},
+    pod_state::{ContainerSeen, Doing, Phase, PodState},
     start_timeout::{self, Start},
+    target_health,
+    trouble::{self, fails_checks},
 };
 use crate::crd::TaskFailures;
 
 /// A container that cannot be started is a failed task once in so long: the kubelet goes on trying with one pod where
 /// ECS fails with one task after another.
 const TRY: SignedDuration = SignedDuration::from_secs(10);
+
+/// The name under which is counted what was never made.
+const NOT_CREATED: &str = "";
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// The pods of a deployment.
+    pub pods: &'a [Arc<PodState>],
+    /// Why the API server makes no pod of it.
+    pub not_created: Option<&'a str>,
+    /// For how many seconds a load balancer may take a new task for unhealthy.
+    pub grace: i64,
+    /// When.
+    pub now: Timestamp,
+}
 
 /// What a look at the pods of a deployment has shown.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,85 +48,115 @@ pub struct Count {
     pub by_pod: BTreeMap<String, TaskFailures>,
     /// Whether the last of the new failures is one of health checks.
     pub failed_checks: bool,
+    /// What the last of the new failures was, and what to do.
+    pub last: Option<String>,
     /// When to count again, should nothing change.
     pub again: Option<Timestamp>,
 }
 
 /// Counts the failures that `known` does not have yet.
 #[must_use]
-pub fn count(
-    pods: &[Arc<PodState>],
-    known: &BTreeMap<String, TaskFailures>,
-    now: Timestamp,
-) -> Count {
+pub fn count(look: Look<'_>, known: &BTreeMap<String, TaskFailures>) -> Count {
     let mut count = Count::default();
-    for pod in pods {
+    for pod in look.pods {
         let before = known.get(&pod.name).cloned().unwrap_or_default();
         let after = if pod.deleting {
             before.clone()
         } else {
-            failures(pod, &before, now)
+            failures(pod, &before, look)
         };
         let new = after.count - before.count;
         if new > 0 {
             count.new += new;
-            count.failed_checks = pod.containers.iter().any(fails_checks);
+            count.failed_checks = pod.containers.iter().any(fails_checks) || pod.gated;
+            let why = trouble::of_pod(pod).map(|trouble| trouble.message);
+            count.last = why.or(count.last);
         }
         if !pod.deleting && cannot_start(pod) {
-            let again = now.checked_add(TRY).ok();
-            count.again = count.again.into_iter().chain(again).min();
+            count.look_again(look.now.checked_add(TRY).ok());
+        }
+        if !pod.deleting {
+            count.look_again(target_health::unhealthy_at(pod, look.grace));
         }
         if after != TaskFailures::default() {
             count.by_pod.insert(pod.name.clone(), after);
         }
     }
+    if let Some(why) = look.not_created {
+        count.not_created(why, known, look.now);
+    }
     count
+}
+
+impl Count {
+    fn look_again(&mut self, at: Option<Timestamp>) {
+        self.again = self.again.into_iter().chain(at).min();
+    }
+
+    /// A pod that cannot be made is a task that fails to start, again and again.
+    fn not_created(&mut self, why: &str, known: &BTreeMap<String, TaskFailures>, now: Timestamp) {
+        let mut after = known.get(NOT_CREATED).cloned().unwrap_or_default();
+        if is_due(&after, now) {
+            after.count += 1;
+            after.not_started_at = Some(Time(now));
+            self.new += 1;
+            self.last = Some(trouble::of_creation(why).message);
+        }
+        self.by_pod.insert(NOT_CREATED.to_owned(), after);
+        self.look_again(now.checked_add(TRY).ok());
+    }
 }
 
 /// Counts the failures that the pods show by themselves, without a memory.
 #[must_use]
-pub fn seen(pods: &[Arc<PodState>], now: Timestamp) -> Count {
+pub fn seen(look: Look<'_>) -> Count {
     Count {
         by_pod: BTreeMap::new(),
-        ..count(pods, &BTreeMap::new(), now)
+        ..count(look, &BTreeMap::new())
     }
 }
 
 /// What the pods have been through before a deployment begins, and which so counts for nothing in it.
 #[must_use]
-pub fn baseline(pods: &[Arc<PodState>], now: Timestamp) -> BTreeMap<String, TaskFailures> {
+pub fn baseline(look: Look<'_>) -> BTreeMap<String, TaskFailures> {
     let one = |pod: &Arc<PodState>| TaskFailures {
         count: 0,
-        ends: ends(pod, now),
+        ends: ends(pod, look),
         not_started_at: None,
     };
-    let all = pods.iter().map(|pod| (pod.name.clone(), one(pod)));
+    let all = look.pods.iter().map(|pod| (pod.name.clone(), one(pod)));
     all.filter(|(_, one)| *one != TaskFailures::default())
         .collect()
 }
 
 /// The failures of one pod so far.
-fn failures(pod: &PodState, before: &TaskFailures, now: Timestamp) -> TaskFailures {
-    let ends = ends(pod, now).max(before.ends);
+fn failures(pod: &PodState, before: &TaskFailures, look: Look<'_>) -> TaskFailures {
+    let ends = ends(pod, look).max(before.ends);
     let mut after = TaskFailures {
         count: before.count + ends - before.ends,
         ends,
         not_started_at: before.not_started_at.clone(),
     };
-    let last = before.not_started_at.as_ref().map(|time| time.0);
-    if cannot_start(pod) && last.is_none_or(|last| now.duration_since(last) >= TRY) {
+    if cannot_start(pod) && is_due(before, look.now) {
         after.count += 1;
-        after.not_started_at = Some(Time(now));
+        after.not_started_at = Some(Time(look.now));
     }
     after
 }
 
+/// Whether what does not start counts again.
+fn is_due(before: &TaskFailures, now: Timestamp) -> bool {
+    let last = before.not_started_at.as_ref().map(|time| time.0);
+    last.is_none_or(|last| now.duration_since(last) >= TRY)
+}
+
 /// How often the task of a pod has ended.
-fn ends(pod: &PodState, now: Timestamp) -> i64 {
+fn ends(pod: &PodState, look: Look<'_>) -> i64 {
     let ends: i64 = pod.containers.iter().map(|it| ends_of(pod, it)).sum();
     let was_ended = pod.phase == Phase::Failed && pod.disruption.is_none();
-    let is_late = matches!(start_timeout::look(pod, now), Start::Late(_));
-    ends.max(i64::from(was_ended || is_late))
+    let is_late = matches!(start_timeout::look(pod, look.now), Start::Late(_));
+    let unhealthy = target_health::is_unhealthy(pod, look.grace, look.now);
+    ends.max(i64::from(was_ended || is_late || unhealthy))
 }
 
 /// How often a container has ended for which its task would have been stopped.
@@ -145,22 +193,22 @@ fn cannot_start(pod: &PodState) -> bool {
     })
 }
 
-/// Whether a container was ended because of its health check: it has one, and did not end by itself.
-fn fails_checks(container: &ContainerSeen) -> bool {
-    let by_signal = |end: &End| matches!(end.exit_code, 137 | 143) && end.reason != "OOMKilled";
-    let end = match &container.state {
-        Doing::Ended(end) => Some(end),
-        Doing::Unknown | Doing::Waiting(..) | Doing::Running { .. } => container.last_end.as_ref(),
-    };
-    container.checked && end.is_some_and(by_signal)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::pod_state::End;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("it is in range")
+    }
+
+    fn look(pods: &[Arc<PodState>], second: i64) -> Look<'_> {
+        Look {
+            pods,
+            not_created: None,
+            grace: 0,
+            now: at(second),
+        }
     }
 
     fn pod(restarts: i32, state: Doing) -> PodState {
@@ -180,7 +228,7 @@ mod tests {
     fn steps(states: &[(i64, PodState)]) -> Vec<i64> {
         let mut known = BTreeMap::new();
         let count = |(second, pod): &(i64, PodState)| {
-            let count = count(&[Arc::new(pod.clone())], &known, at(*second));
+            let count = count(look(&[Arc::new(pod.clone())], *second), &known);
             known = count.by_pod;
             count.new
         };
@@ -272,7 +320,7 @@ mod tests {
     fn without_a_memory_the_same_is_seen_again() {
         let pods = [Arc::new(pod(2, ended(1)))];
         for _ in 0..2 {
-            let seen = seen(&pods, at(0));
+            let seen = seen(look(&pods, 0));
             assert_eq!((seen.new, seen.by_pod.len()), (3, 0));
         }
     }
@@ -282,9 +330,42 @@ mod tests {
         let looked = |checked, code| {
             let mut pod = pod(0, ended(code));
             pod.containers[0].checked = checked;
-            count(&[Arc::new(pod)], &BTreeMap::new(), at(0)).failed_checks
+            count(look(&[Arc::new(pod)], 0), &BTreeMap::new()).failed_checks
         };
         assert!(looked(true, 137) && looked(true, 143));
         assert!(!looked(false, 137) && !looked(true, 1));
+    }
+
+    #[test]
+    fn a_pod_that_cannot_be_made_counts_at_once_and_every_ten_seconds() {
+        let mut known = BTreeMap::new();
+        let mut counted = |second, not_created| {
+            let look = Look {
+                not_created,
+                ..look(&[], second)
+            };
+            let count = count(look, &known);
+            known = count.by_pod;
+            (count.new, count.last.is_some())
+        };
+        let quota = Some("exceeded quota");
+        assert_eq!(counted(0, quota), (1, true));
+        assert_eq!(counted(5, quota), (0, false));
+        assert_eq!(counted(10, quota), (1, true));
+        assert_eq!(counted(30, None), (0, false));
+    }
+
+    #[test]
+    fn a_target_that_stays_unhealthy_is_one_failure() {
+        let mut unhealthy = pod(0, running());
+        unhealthy.gated = true;
+        unhealthy.unready_since = Some(at(0));
+        let after = i64::from(target_health::PATIENCE);
+        let seen = [
+            (1, unhealthy.clone()),
+            (after, unhealthy.clone()),
+            (after + 1, unhealthy),
+        ];
+        assert_eq!(steps(&seen), [0, 1, 0]);
     }
 }

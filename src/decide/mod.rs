@@ -8,4 +8,6 @@ pub mod pod_state;
 pub mod replacement;
 pub mod revision;
 pub mod start_timeout;
+pub mod target_health;
 pub mod task_lifecycle;
+pub mod trouble;

@@ -1,7 +1,9 @@
 //! What a pod tells of its task.
 
 use k8s_openapi::{
-    api::core::v1::{Container, ContainerState, ContainerStatus, Pod, PodSpec, PodStatus},
+    api::core::v1::{
+        Container, ContainerState, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus,
+    },
     jiff::Timestamp,
 };
 
@@ -28,8 +30,15 @@ pub struct PodState {
     pub unschedulable: Option<String>,
     /// Whether it is ready.
     pub ready: bool,
-    /// Since when it is ready or not.
+    /// Since when it is ready or not, by the clock of its node.
     pub ready_since: Option<Timestamp>,
+
+    /// Since when it is not ready although all of its containers are, by the clock of its node.
+    pub unready_since: Option<Timestamp>,
+    /// Whether it waits for somebody else to count it as ready, as for a load balancer.
+    pub gated: bool,
+    /// Its node.
+    pub node: Option<String>,
     /// The service revision that it was made of.
     pub revision: Option<String>,
     /// Whether it was told to end by a deadline.
@@ -99,8 +108,12 @@ pub struct ContainerSeen {
     pub checked: bool,
     /// How often it was started again.
     pub restarts: i32,
+    /// Whether it is ready.
+    pub ready: bool,
     /// What it does.
     pub state: Doing,
+    /// When this operator first saw it do so, by its own clock.
+    pub seen: Option<Timestamp>,
     /// How it ended before its last restart.
     pub last_end: Option<End>,
 }
@@ -163,6 +176,12 @@ impl PodState {
             ready_since: ready
                 .and_then(|condition| condition.last_transition_time.as_ref())
                 .map(|time| time.0),
+            unready_since: condition("ContainersReady")
+                .filter(|_| ready.is_some_and(|ready| ready.status == "False"))
+                .filter(|condition| condition.status == "True")
+                .and_then(|condition| later(condition, ready)),
+            gated: spec.is_some_and(|spec| spec.readiness_gates.is_some()),
+            node: spec.and_then(|spec| spec.node_name.clone()),
             revision: metadata
                 .labels
                 .as_ref()
@@ -180,6 +199,20 @@ impl PodState {
         }
     }
 
+    /// This state with the times at which its containers were first seen to run: those of `before` where it told the same,
+    /// or `now`. The clock of a node may be wrong, so nothing ends by it alone.
+    #[must_use]
+    pub fn seen(mut self, before: Option<&Self>, now: Timestamp) -> Self {
+        let before = before.filter(|before| before.uid == self.uid);
+        for container in &mut self.containers {
+            let mut known = before.into_iter().flat_map(|before| &before.containers);
+            let known = known.find(|known| known.name == container.name);
+            let same = known.filter(|known| since(&known.state) == since(&container.state));
+            container.seen = same.and_then(|known| known.seen).or(Some(now));
+        }
+        self
+    }
+
     /// Whether all of its containers have ended for good.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
@@ -190,6 +223,20 @@ impl PodState {
     #[must_use]
     pub fn is_essential(&self, container: &str) -> bool {
         self.essential.is_empty() || self.essential.iter().any(|name| name == container)
+    }
+}
+
+/// When the later of two conditions changed.
+fn later(one: &PodCondition, other: Option<&PodCondition>) -> Option<Timestamp> {
+    let time = |condition: &PodCondition| Some(condition.last_transition_time.as_ref()?.0);
+    time(one).max(other.and_then(time))
+}
+
+/// Since when a container runs; `None` if it does not.
+const fn since(doing: &Doing) -> Option<Option<Timestamp>> {
+    match doing {
+        Doing::Running { since, .. } => Some(*since),
+        Doing::Unknown | Doing::Waiting(..) | Doing::Ended(_) => None,
     }
 }
 
@@ -223,6 +270,8 @@ fn container(status: &ContainerStatus, init: bool, specs: &[Container]) -> Conta
         sidecar: init && spec.is_some_and(always),
         checked: spec.is_some_and(checked),
         restarts: status.restart_count,
+        ready: status.ready,
+        seen: None,
         state: status.state.as_ref().map_or(Doing::Unknown, |state| {
             doing(state, status.started == Some(true))
         }),

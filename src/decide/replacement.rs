@@ -1,13 +1,14 @@
 //! Tasks of a service that are over in ECS while their pods go on: an essential container has ended, and the kubelet
 //! restarts it alone; or a container that others wait for takes too long.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::{
-    pod_state::{Doing, PodState},
+    pod_state::{ContainerSeen, Doing, PodState},
     start_timeout::{self, Start},
+    target_health,
 };
 
 /// The wait after the first replacement; each further one doubles it, as the kubelet's restarts do
@@ -29,23 +30,35 @@ pub enum Standing {
     Over(String),
 }
 
-/// Looks whether the task of a pod is over.
+/// Looks whether the task of a pod is over. `grace` is `healthCheckGracePeriodSeconds`.
 #[must_use]
-pub fn look(pod: &PodState, now: Timestamp) -> Standing {
+pub fn look(pod: &PodState, grace: i64, now: Timestamp) -> Standing {
     if is_over(pod) {
         return Standing::Over("Essential container in task exited".to_owned());
     }
-    match start_timeout::look(pod, now) {
-        Start::InTime => Standing::GoesOn,
-        Start::Until(time) => Standing::Until(time),
-        Start::Late(why) => Standing::Over(why),
+    if target_health::is_unhealthy(pod, grace, now) {
+        return Standing::Over("Task failed ELB health checks".to_owned());
+    }
+    let target = target_health::unhealthy_at(pod, grace);
+    let start = match start_timeout::look(pod, now) {
+        Start::InTime => None,
+        Start::Until(time) => Some(time),
+        Start::Late(why) => return Standing::Over(why),
+    };
+    match target.into_iter().chain(start).min() {
+        Some(time) => Standing::Until(time),
+        None => Standing::GoesOn,
     }
 }
 
-/// Whether an essential container, one of several, has ended.
+/// Whether an essential container, one of several, has ended and does not work again. One that the kubelet has started
+/// again with success is no reason to end what serves.
 fn is_over(pod: &PodState) -> bool {
-    let has_ended = |container: &super::pod_state::ContainerSeen| {
-        container.restarts > 0 || matches!(container.state, Doing::Ended(_))
+    let has_ended = |container: &ContainerSeen| match container.state {
+        Doing::Ended(_) => true,
+        Doing::Unknown | Doing::Waiting(..) | Doing::Running { .. } => {
+            container.restarts > 0 && !container.ready
+        }
     };
     // Without the annotation the container is alone, and its restart is all that a replacement would do.
     !pod.deleting
@@ -55,6 +68,23 @@ fn is_over(pod: &PodState) -> bool {
             .containers
             .iter()
             .any(|container| pod.is_essential(&container.name) && has_ended(container))
+}
+
+/// The one of these tasks, all over, that is to be replaced first, so that as few as possible are missing: one that serves
+/// only if the others that do are enough. `None` if none may be.
+#[must_use]
+pub fn first<'p>(
+    over: &'p [(Arc<PodState>, String)],
+    pods: &[Arc<PodState>],
+    healthy_minimum: i64,
+) -> Option<&'p (Arc<PodState>, String)> {
+    let serves = |pod: &PodState| pod.ready && !pod.deleting;
+    let serving = pods.iter().filter(|pod| serves(pod)).count();
+    let serving = i64::try_from(serving).unwrap_or(i64::MAX);
+    let may_go = |pod: &PodState| !serves(pod) || serving > healthy_minimum;
+    let mut in_order: Vec<_> = over.iter().filter(|(pod, _)| may_go(pod)).collect();
+    in_order.sort_by_key(|(pod, _)| (serves(pod), &pod.name));
+    in_order.first().copied()
 }
 
 /// How often tasks of a service were replaced.
@@ -132,6 +162,42 @@ mod tests {
         let mut ending = pod(&["app"], &[("app", 1, true)]);
         ending.deleting = true;
         assert!(!is_over(&ending));
+    }
+
+    #[test]
+    fn a_container_that_works_again_is_not_over() {
+        let mut again = pod(&["app"], &[("app", 3, false), ("log", 0, false)]);
+        assert!(is_over(&again));
+        again.containers[0].ready = true;
+        assert!(!is_over(&again));
+    }
+
+    #[test]
+    fn a_task_that_serves_goes_only_if_the_others_are_enough() {
+        let task = |name: &str, ready| {
+            Arc::new(PodState {
+                name: name.to_owned(),
+                ready,
+                ..PodState::default()
+            })
+        };
+        let pods = [task("a", true), task("b", true), task("c", false)];
+        let over = |names: &[usize]| -> Vec<(Arc<PodState>, String)> {
+            names
+                .iter()
+                .map(|i| (pods[*i].clone(), String::new()))
+                .collect()
+        };
+        for (names, minimum, expected) in [
+            (&[0, 1, 2][..], 2, Some("c")),
+            (&[0, 1], 2, None),
+            (&[0, 1], 1, Some("a")),
+            (&[], 0, None),
+        ] {
+            let over = over(names);
+            let first = first(&over, &pods, minimum);
+            assert_eq!(first.map(|(pod, _)| pod.name.as_str()), expected);
+        }
     }
 
     #[test]

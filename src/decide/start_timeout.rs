@@ -58,6 +58,8 @@ fn deadline(pod: &PodState, timeout: &StartTimeout) -> Option<Timestamp> {
     };
     let waits = container.init && !(container.sidecar && *started);
     let seconds = SignedDuration::from_secs(timeout.seconds);
+    // The clock of the node may be behind: it runs for no longer than this operator has seen it run.
+    let since = container.seen.map_or(*since, |seen| seen.max(*since));
     since.checked_add(seconds).ok().filter(|_| waits)
 }
 
@@ -101,6 +103,16 @@ mod tests {
         let mut ending = waiting;
         ending.deleting = true;
         assert_eq!(look(&ending, at(130)), Start::InTime);
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_makes_nothing_late() {
+        let mut waiting = pod(true, false);
+        waiting.containers[0].seen = Some(at(500));
+        assert_eq!(look(&waiting, at(501)), Start::Until(at(530)));
+        // One that is ahead does not either.
+        waiting.containers[0].seen = Some(at(90));
+        assert_eq!(look(&waiting, at(129)), Start::Until(at(130)));
     }
 
     #[test]

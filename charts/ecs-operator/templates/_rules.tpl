@@ -15,10 +15,18 @@
 - apiGroups: [apps]
   resources: [deployments, daemonsets]
   verbs: [get, list, watch, create, patch, delete]
-# The revisions of task definitions and services. One is never changed.
+# The revisions of task definitions and services. What one holds is never changed, only what is said about it.
 - apiGroups: [apps]
   resources: [controllerrevisions]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, patch, delete]
+# What a service ran before an operator kept it: read once, when a rollback returns to it.
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [list]
+# Tasks of services that are over are replaced with regard to what has to stay healthy.
+- apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
 # The pods of tasks, and what pods of services and tasks need: addresses, identities, settings, volumes. Not the
 # Secrets: External Secrets makes those, and the operator never sees one.
 - apiGroups: [""]

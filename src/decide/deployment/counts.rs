@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{ACTIVE, COMPLETED, Deployments, INACTIVE, PRIMARY, Target, Wanted, of_revision};
+use super::{
+    ACTIVE, COMPLETED, Deployments, FAILED, INACTIVE, PRIMARY, Target, Wanted, of_revision, pods_of,
+};
 use crate::decide::pod_state::PodState;
 
 /// Of more deployments at a time nobody could make sense.
@@ -11,23 +13,26 @@ const LONGEST_LIST: usize = 10;
 impl Deployments {
     /// Brings the counts up to date, and forgets deployments that are over and nobody needs to know of any more.
     pub fn recount(&mut self, wanted: &Wanted<'_>, pods: &[Arc<PodState>]) {
-        let target = match self.target(wanted.revision) {
-            Target::Newest => Some(wanted.revision.to_owned()),
-            Target::Revision(revision) => Some(revision),
-            Target::Nothing => None,
-        };
+        if self.is(FAILED) && self.completed.is_none() {
+            // Tasks may have got healthy since it failed, before they were ended.
+            self.spare(pods);
+        }
+        let target = self.target();
         let mut seen = Vec::new();
         for (index, deployment) in self.list.iter_mut().enumerate() {
             let revision = deployment.service_revision.clone().unwrap_or_default();
-            // Of two deployments of one revision the tasks are those of the newer one.
-            let is_first = !seen.contains(&revision);
+            // Of two deployments of the same pods the tasks are those of the newer one.
+            let label = pods_of(&revision).to_owned();
+            let is_first = !seen.contains(&label);
             let own = of_revision(pods, &revision);
             let own = if is_first { own.as_slice() } else { &[] };
             let running = own.iter().filter(|pod| pod.ready && !pod.deleting).count();
             let running = i64::try_from(running).unwrap_or(i64::MAX);
             let desired = match &target {
-                Some(target) if is_first && *target == revision => wanted.desired,
-                _ => 0,
+                Some(Target { revision, most }) if is_first && pods_of(revision) == label => {
+                    most.map_or(wanted.desired, |most| most.min(wanted.desired))
+                }
+                Some(_) | None => 0,
             };
             deployment.desired_count = Some(desired);
             deployment.running_count = Some(running);
@@ -42,7 +47,7 @@ impl Deployments {
             if index > 0 {
                 deployment.failures = BTreeMap::new();
             }
-            seen.push(revision);
+            seen.push(label);
         }
         self.forget();
     }
@@ -51,6 +56,8 @@ impl Deployments {
         // The one to return to is needed until the newest one is done.
         let mut good = self.completed.clone().filter(|_| !self.is(COMPLETED));
         let failed = self.rolled_back.clone();
+        // Until one completes, tasks of any of them may come to serve: what was recorded may not be applied yet.
+        let any = self.completed.is_none();
         self.list.retain(|deployment| {
             let is =
                 |other: &Option<String>| other.is_some() && deployment.service_revision == *other;
@@ -58,7 +65,7 @@ impl Deployments {
             if is_good {
                 good = None;
             }
-            deployment.status != INACTIVE || is(&failed) || is_good
+            any || deployment.status != INACTIVE || is(&failed) || is_good
         });
         self.list.truncate(LONGEST_LIST);
     }

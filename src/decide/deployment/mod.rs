@@ -4,6 +4,11 @@
 //! What was reported last is the only memory, so an operator that is killed goes on from there.
 
 mod counts;
+#[cfg(test)]
+mod model;
+pub mod rebuilt;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, hash::BuildHasher as _, sync::Arc};
 
@@ -43,36 +48,70 @@ pub struct Deployments {
     pub rolled_back: Option<String>,
 }
 
-/// What the spec asks for.
+/// What is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// The identity of the service.
     pub service: &'a str,
-    /// The service revision that the spec means now.
-    pub revision: &'a str,
-    /// The task definition of that revision, as in `web:3`.
-    pub task_definition: &'a str,
+    /// What the spec asks for; `None` while it is refused, and what was accepted before goes on.
+    pub newest: Option<Newest<'a>>,
     /// How many tasks.
     pub desired: i64,
     /// How the tasks are replaced.
     pub rules: &'a validate::Deployment,
     /// Seconds for which a task has to be ready until it counts as healthy.
     pub healthy_after: i64,
+    /// Why the API server makes no pod of what was applied last.
+    pub not_created: Option<&'a str>,
+    /// For how many seconds a load balancer may take a new task for unhealthy.
+    pub grace: i64,
     /// The id of a deployment that somebody wants stopped.
     pub stop: Option<&'a str>,
     /// The id of a deployment that somebody wants rolled back.
     pub roll_back: Option<&'a str>,
+    /// The id of a deployment whose tasks somebody wants as they would be rendered today.
+    pub renew: Option<&'a str>,
+}
+
+/// What the spec asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Newest<'a> {
+    /// The service revision that a deployment of it would be of, if one began now.
+    pub revision: &'a str,
+    /// The task definition of that revision, as in `web:3`.
+    pub task_definition: &'a str,
+    /// The service revisions that are known to be made of what the spec asks for, however they were rendered.
+    pub same: &'a [String],
+}
+
+impl<'a> Wanted<'a> {
+    fn look<'p>(&self, pods: &'p [Arc<PodState>], now: Timestamp) -> failed_tasks::Look<'p>
+    where
+        'a: 'p,
+    {
+        failed_tasks::Look {
+            pods,
+            not_created: self.not_created,
+            grace: self.grace,
+            now,
+        }
+    }
+}
+
+impl Newest<'_> {
+    /// Whether a service revision is made of what the spec asks for.
+    fn is(&self, revision: &str) -> bool {
+        revision == self.revision || self.same.iter().any(|same| same == revision)
+    }
 }
 
 /// What is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// What the spec asks for.
-    Newest,
-    /// An older service revision.
-    Revision(String),
-    /// No tasks: the first deployment has failed.
-    Nothing,
+pub struct Target {
+    /// The service revision.
+    pub revision: String,
+    /// So many of its tasks at most; `None` for as many as are wanted.
+    pub most: Option<i64>,
 }
 
 /// How far what was applied has come.
@@ -93,18 +132,18 @@ pub fn advance(
     now: Timestamp,
 ) -> (Deployments, Option<Timestamp>) {
     let mut deployments = before.clone();
-    let primary = deployments.revision();
-    if primary == Some(wanted.revision) {
-        // Whoever asks for what runs does not ask for what failed any more.
-        deployments.rolled_back = None;
-    } else if primary.is_none() || deployments.rolled_back.as_deref() != Some(wanted.revision) {
-        deployments.rolled_back = None;
-        let reason = |id: &str| format!("ECS deployment {id} in progress.");
-        let (revision, task_definition) = (wanted.revision, Some(wanted.task_definition));
-        deployments.begin(wanted, revision, task_definition, pods, reason, now);
+    if let Some(newest) = wanted.newest {
+        deployments.follow(newest, wanted, pods, now);
     }
     let again = deployments.watch(wanted, pods, now);
     (deployments, again)
+}
+
+/// The label of the pods of a service revision. Revisions of the same pods have names that begin alike, as in
+/// `1a2b3c4d5e` and `1a2b3c4d5e-6f70`.
+#[must_use]
+pub fn pods_of(revision: &str) -> &str {
+    revision.split_once('-').map_or(revision, |(pods, _)| pods)
 }
 
 impl Deployments {
@@ -116,6 +155,39 @@ impl Deployments {
             completed: status.completed_revision.clone(),
             rolled_back: status.rolled_back_revision.clone(),
         }
+    }
+
+    /// Begins a deployment if the spec asks for something else than before, or somebody for the same as it would be
+    /// rendered today.
+    fn follow(
+        &mut self,
+        newest: Newest<'_>,
+        wanted: &Wanted<'_>,
+        pods: &[Arc<PodState>],
+        now: Timestamp,
+    ) {
+        let failed_is_it = self.rolled_back.as_deref().is_some_and(|it| newest.is(it));
+        let renews = self.primary().is_some_and(|primary| {
+            wanted.renew == Some(primary.id.as_str())
+                && primary.service_revision.as_deref() != Some(newest.revision)
+        });
+        match self.revision() {
+            Some(primary) if newest.is(primary) => {
+                if !failed_is_it {
+                    // Whoever asks for what runs does not ask for what failed any more.
+                    self.rolled_back = None;
+                }
+                if !renews {
+                    return;
+                }
+            }
+            Some(_) if failed_is_it => return,
+            Some(_) | None => {}
+        }
+        self.rolled_back = None;
+        let reason = |id: &str| format!("ECS deployment {id} in progress.");
+        let (revision, task_definition) = (newest.revision, Some(newest.task_definition));
+        self.begin(wanted, revision, task_definition, pods, reason, now);
     }
 
     /// The newest deployment.
@@ -151,23 +223,29 @@ impl Deployments {
         self.primary().and_then(|it| it.rollout_state.as_deref()) == Some(state)
     }
 
-    /// What is to run, where the spec asks for the service revision `wanted`.
+    /// What is to run; `None` before the first deployment.
+    ///
+    /// A deployment that failed starts no more tasks. What completed before goes on, however it fares: there is nothing
+    /// better. Where nothing did, its own tasks that were healthy when it failed go on.
     #[must_use]
-    pub fn target(&self, wanted: &str) -> Target {
-        let of = |revision: &str| {
-            if revision == wanted {
-                Target::Newest
-            } else {
-                Target::Revision(revision.to_owned())
-            }
+    pub fn target(&self) -> Option<Target> {
+        let primary = self.primary()?;
+        let revision = self.revision()?.to_owned();
+        let target = match self.completed.clone() {
+            _ if !self.is(FAILED) => Target {
+                revision,
+                most: None,
+            },
+            Some(revision) => Target {
+                revision,
+                most: None,
+            },
+            None => Target {
+                revision,
+                most: Some(primary.desired_count.unwrap_or(0)),
+            },
         };
-        match (self.revision(), self.completed.as_deref()) {
-            (None, _) => Target::Newest,
-            // What completed once goes on, however it fares: there is nothing better.
-            (Some(_), Some(completed)) if self.is(FAILED) => of(completed),
-            (Some(_), None) if self.is(FAILED) => Target::Nothing,
-            (Some(revision), _) => of(revision),
-        }
+        Some(target)
     }
 
     fn begin(
@@ -180,7 +258,7 @@ impl Deployments {
         now: Timestamp,
     ) {
         let before = self.primary().map(|deployment| deployment.id.as_str());
-        let id = id(wanted.service, revision, before);
+        let id = id(wanted.service, revision, before, now);
         let pods = of_revision(pods, revision);
         self.list.insert(
             0,
@@ -193,7 +271,7 @@ impl Deployments {
                 healthy_count: Some(healthy(&pods, wanted, now)),
                 failed_tasks: Some(0),
                 // What its tasks have been through before is not its failure.
-                failures: failed_tasks::baseline(&pods, now),
+                failures: failed_tasks::baseline(wanted.look(&pods, now)),
                 rollout_state: Some(IN_PROGRESS.to_owned()),
                 created_at: Some(Time(now)),
                 updated_at: Some(Time(now)),
@@ -221,9 +299,9 @@ impl Deployments {
         let breaker = wanted.rules.circuit_breaker;
         let known = primary.failures.clone();
         let count = match breaker {
-            Some(_) => failed_tasks::count(&own, &known, now),
+            Some(_) => failed_tasks::count(wanted.look(&own, now), &known),
             // Nothing depends on it, and there may be thousands that fail: what can be seen now is told.
-            None => failed_tasks::seen(&own, now),
+            None => failed_tasks::seen(wanted.look(&own, now)),
         };
         let healthy = healthy(&own, wanted, now);
         let recovers = healthy > primary.healthy_count.unwrap_or(0)
@@ -234,6 +312,9 @@ impl Deployments {
             _ => count.new,
         };
         primary.failed_tasks = Some(failed);
+        if count.last.is_some() {
+            primary.last_failure.clone_from(&count.last);
+        }
         primary.failures = count.by_pod;
         primary.healthy_count = Some(healthy);
         let is_it = |id: Option<&str>| id == Some(primary.id.as_str());
@@ -270,9 +351,16 @@ impl Deployments {
         let failed = self.revision().map(str::to_owned);
         self.end(FAILED, reason, now);
         let Some(completed) = self.completed.clone().filter(|_| roll_back) else {
+            if self.completed.is_none() {
+                if let Some(primary) = self.list.first_mut() {
+                    primary.desired_count = Some(0);
+                }
+                self.spare(pods);
+            }
             return;
         };
-        self.rolled_back = failed.filter(|failed| failed == wanted.revision);
+        let asked_for = |failed: &String| wanted.newest.is_none_or(|newest| newest.is(failed));
+        self.rolled_back = failed.filter(asked_for);
         let mut known = self.list.iter();
         let good = known.find(|known| known.service_revision.as_deref() == Some(&completed));
         let (to, task_definition) = match good {
@@ -292,6 +380,28 @@ impl Deployments {
             |_| by.clone(),
             now,
         );
+    }
+
+    /// Lets healthy tasks go on although their deployment, or a later one, has failed, and none ever completed: those of
+    /// the one that failed if it has any, or else those of the newest older deployment that has.
+    fn spare(&mut self, pods: &[Arc<PodState>]) {
+        let ready = |revision: &str| {
+            let own = of_revision(pods, revision);
+            let ready = own.iter().filter(|pod| pod.ready && !pod.deleting).count();
+            i64::try_from(ready).unwrap_or(i64::MAX)
+        };
+        let failed = self.revision().unwrap_or_default();
+        let own = ready(failed);
+        let mut older = self.list.iter().skip(1);
+        let serving = older.find_map(|deployment| {
+            let revision = deployment.service_revision.as_deref()?;
+            (pods_of(revision) != pods_of(failed) && ready(revision) > own).then_some(revision)
+        });
+        if let Some(serving) = serving {
+            self.completed = Some(serving.to_owned());
+        } else if let Some(primary) = self.list.first_mut() {
+            primary.desired_count = primary.desired_count.max(Some(own));
+        }
     }
 
     fn end(&mut self, state: &str, reason: &str, now: Timestamp) {
@@ -325,9 +435,10 @@ impl Deployments {
 
 /// The pods of a service revision.
 fn of_revision(pods: &[Arc<PodState>], revision: &str) -> Vec<Arc<PodState>> {
+    let label = pods_of(revision);
     let own = pods
         .iter()
-        .filter(|pod| pod.revision.as_deref() == Some(revision));
+        .filter(|pod| pod.revision.as_deref() == Some(label));
     own.cloned().collect()
 }
 
@@ -341,340 +452,13 @@ fn healthy(pods: &[Arc<PodState>], wanted: &Wanted<'_>, now: Timestamp) -> i64 {
     i64::try_from(pods.iter().filter(is_healthy).count()).unwrap_or(i64::MAX)
 }
 
-/// An identifier in the form of ECS, the same whenever the same deployment is begun.
-fn id(service: &str, revision: &str, before: Option<&str>) -> String {
-    let digest = foldhash::quality::FixedState::with_seed(0).hash_one((service, revision, before));
+/// An identifier in the form of ECS. The time is a part of it, so that none comes twice, even where a status was lost.
+fn id(service: &str, revision: &str, before: Option<&str>, now: Timestamp) -> String {
+    let digest = foldhash::quality::FixedState::with_seed(0).hash_one((
+        service,
+        revision,
+        before,
+        now.as_nanosecond(),
+    ));
     format!("ecs-svc/{:019}", digest >> 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        decide::pod_state::{ContainerSeen, Doing, End},
-        validate::{CircuitBreaker, DeploymentStrategy, EarlySuccess, FailureThreshold},
-    };
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("it is in range")
-    }
-
-    fn rules(rollback: bool) -> validate::Deployment {
-        validate::Deployment {
-            minimum_healthy_percent: 100,
-            maximum_percent: 200,
-            circuit_breaker: Some(CircuitBreaker {
-                rollback,
-                reset_on_healthy_task: true,
-                threshold: FailureThreshold::BoundedPercent(50),
-            }),
-            alarms: None,
-            strategy: DeploymentStrategy::Rolling,
-            early_success: None,
-            pauses: Vec::new(),
-        }
-    }
-
-    const fn wanted<'a>(revision: &'a str, rules: &'a validate::Deployment) -> Wanted<'a> {
-        Wanted {
-            service: "uid",
-            revision,
-            task_definition: revision,
-            desired: 2,
-            rules,
-            healthy_after: 10,
-            stop: None,
-            roll_back: None,
-        }
-    }
-
-    const DONE: Progress = Progress {
-        steady: true,
-        old: 0,
-    };
-    const UNDER_WAY: Progress = Progress {
-        steady: false,
-        old: 1,
-    };
-
-    /// A pod whose container has ended so often; one that has not is ready.
-    fn pod(name: &str, revision: &str, ends: i32) -> Arc<PodState> {
-        Arc::new(PodState {
-            name: name.to_owned(),
-            revision: Some(revision.to_owned()),
-            ready: ends == 0,
-            ready_since: Some(at(0)),
-            containers: vec![ContainerSeen {
-                name: "web".to_owned(),
-                restarts: (ends - 1).max(0),
-                state: if ends > 0 {
-                    Doing::Ended(End::default())
-                } else {
-                    Doing::Unknown
-                },
-                ..ContainerSeen::default()
-            }],
-            ..PodState::default()
-        })
-    }
-
-    /// One reconcile.
-    fn step(
-        before: &Deployments,
-        wanted: &Wanted<'_>,
-        pods: &[Arc<PodState>],
-        progress: Progress,
-        second: i64,
-    ) -> Deployments {
-        let (mut after, _) = advance(before, wanted, pods, at(second));
-        after.settle(wanted, progress, at(second));
-        after.recount(wanted, pods);
-        after
-    }
-
-    /// A service whose deployment of `a` has completed.
-    fn completed(rules: &validate::Deployment) -> Deployments {
-        let none = Deployments::default();
-        step(&none, &wanted("a", rules), &[], DONE, 1)
-    }
-
-    fn told(deployments: &Deployments) -> Vec<(&str, &str, &str, i64)> {
-        let list = deployments.list.iter();
-        list.map(|it| {
-            (
-                it.status.as_str(),
-                it.service_revision.as_deref().unwrap_or("-"),
-                it.rollout_state.as_deref().unwrap_or("-"),
-                it.failed_tasks.unwrap_or(-1),
-            )
-        })
-        .collect()
-    }
-
-    #[test]
-    fn a_deployment_begins_with_another_revision_and_ends_when_it_is_steady() {
-        let rules = rules(false);
-        let first = completed(&rules);
-        assert_eq!(told(&first), [(PRIMARY, "a", COMPLETED, 0)]);
-        assert_eq!(first, step(&first, &wanted("a", &rules), &[], UNDER_WAY, 9));
-        let b = wanted("b", &rules);
-        let second = step(&first, &b, &[pod("1", "a", 0)], UNDER_WAY, 10);
-        assert_eq!(
-            told(&second),
-            [(PRIMARY, "b", IN_PROGRESS, 0), (ACTIVE, "a", COMPLETED, 0)]
-        );
-        assert_eq!(second.target("b"), Target::Newest);
-        assert_eq!(second.list[1].running_count, Some(1));
-        let third = step(&second, &b, &[pod("2", "b", 0)], DONE, 20);
-        assert_eq!(told(&third), [(PRIMARY, "b", COMPLETED, 0)]);
-        assert_eq!(third.completed.as_deref(), Some("b"));
-        assert_ne!(third.list[0].id, first.list[0].id);
-    }
-
-    #[test]
-    fn a_deployment_that_fails_is_rolled_back_and_not_tried_again() {
-        let rules = rules(true);
-        let first = completed(&rules);
-        let b = wanted("b", &rules);
-        let old = pod("1", "a", 0);
-        let trying = [old.clone(), pod("2", "b", 2)];
-        let second = step(&first, &b, &[], UNDER_WAY, 10);
-        let second = step(&second, &b, &trying, UNDER_WAY, 11);
-        assert_eq!(second.list[0].failed_tasks, Some(2));
-        let failing = [old.clone(), pod("2", "b", 3)];
-        let third = step(&second, &b, &failing, UNDER_WAY, 12);
-        assert_eq!(
-            told(&third),
-            [(PRIMARY, "a", IN_PROGRESS, 0), (ACTIVE, "b", FAILED, 3)]
-        );
-        assert_eq!(third.target("b"), Target::Revision("a".to_owned()));
-        assert_eq!(
-            third.list[0].rollout_state_reason,
-            Some(format!(
-                "ECS deployment circuit breaker: rolling back to deploymentId {}.",
-                first.list[0].id
-            ))
-        );
-        let back = step(&third, &b, std::slice::from_ref(&old), DONE, 30);
-        assert_eq!(
-            told(&back),
-            [(PRIMARY, "a", COMPLETED, 0), (INACTIVE, "b", FAILED, 3)]
-        );
-        let later = step(&back, &b, std::slice::from_ref(&old), DONE, 40);
-        assert_eq!(told(&later), told(&back), "the spec asks for b still");
-        // Whoever asks for what runs gets it without another deployment; then b is worth another try.
-        let agreed = step(
-            &later,
-            &wanted("a", &rules),
-            std::slice::from_ref(&old),
-            DONE,
-            50,
-        );
-        assert_eq!(told(&agreed), [(PRIMARY, "a", COMPLETED, 0)]);
-        let again = step(&agreed, &b, &[old], UNDER_WAY, 60);
-        assert_eq!(told(&again)[0], (PRIMARY, "b", IN_PROGRESS, 0));
-        // Another one is tried at once.
-        let c = step(&later, &wanted("c", &rules), &[], UNDER_WAY, 50);
-        assert_eq!(told(&c)[0], (PRIMARY, "c", IN_PROGRESS, 0));
-    }
-
-    #[test]
-    fn without_rollback_the_old_tasks_stay_and_the_deployment_is_failed() {
-        let rules = rules(false);
-        let first = completed(&rules);
-        let b = wanted("b", &rules);
-        let pods = [pod("1", "a", 0), pod("2", "b", 3)];
-        let second = step(&first, &b, &[], UNDER_WAY, 10);
-        let failed = step(&second, &b, &pods, UNDER_WAY, 12);
-        assert_eq!(failed.target("b"), Target::Revision("a".to_owned()));
-        assert_eq!(
-            told(&failed),
-            [(PRIMARY, "b", FAILED, 3), (ACTIVE, "a", COMPLETED, 0)]
-        );
-        assert_eq!(failed.list[0].desired_count, Some(0));
-        assert_eq!(failed.list[1].desired_count, Some(2));
-        let more = Wanted { desired: 5, ..b };
-        let scaled = step(&failed, &more, &[pod("1", "a", 0)], DONE, 20);
-        assert_eq!(told(&scaled), told(&failed));
-        assert_eq!(scaled.list[1].desired_count, Some(5));
-    }
-
-    #[test]
-    fn a_first_deployment_that_fails_leaves_nothing() {
-        for rollback in [false, true] {
-            let rules = rules(rollback);
-            let a = wanted("a", &rules);
-            let begun = step(&Deployments::default(), &a, &[], UNDER_WAY, 1);
-            let failed = step(&begun, &a, &[pod("1", "a", 3)], UNDER_WAY, 2);
-            assert_eq!(told(&failed), [(PRIMARY, "a", FAILED, 3)]);
-            assert_eq!(failed.target("a"), Target::Nothing);
-            let next = step(&failed, &wanted("b", &rules), &[], UNDER_WAY, 3);
-            assert_eq!(next.target("b"), Target::Newest);
-        }
-    }
-
-    #[test]
-    fn a_rollback_that_fails_goes_on_with_what_it_has() {
-        let rules = rules(true);
-        let b = wanted("b", &rules);
-        let begun = step(&completed(&rules), &b, &[], UNDER_WAY, 10);
-        let back = step(&begun, &b, &[pod("2", "b", 3)], UNDER_WAY, 11);
-        assert_eq!(back.target("b"), Target::Revision("a".to_owned()));
-        let failed = step(&back, &b, &[pod("3", "a", 3)], UNDER_WAY, 12);
-        assert_eq!(told(&failed)[0], (PRIMARY, "a", FAILED, 3));
-        assert_eq!(failed.target("b"), Target::Revision("a".to_owned()));
-        let same = step(&failed, &b, &[pod("3", "a", 9)], DONE, 13);
-        assert_eq!(told(&same), told(&failed), "nobody counts any more");
-    }
-
-    #[test]
-    fn what_happened_before_a_deployment_does_not_count_in_it() {
-        let rules = rules(true);
-        let b = wanted("b", &rules);
-        let worn = pod("1", "a", 7);
-        let begun = step(
-            &completed(&rules),
-            &b,
-            std::slice::from_ref(&worn),
-            UNDER_WAY,
-            10,
-        );
-        let back = step(&begun, &b, &[worn.clone(), pod("2", "b", 3)], UNDER_WAY, 11);
-        let after = step(&back, &b, &[worn], UNDER_WAY, 12);
-        assert_eq!(told(&after)[0], (PRIMARY, "a", IN_PROGRESS, 0));
-    }
-
-    #[test]
-    fn a_task_that_gets_healthy_sets_the_count_to_zero_unless_told_otherwise() {
-        for (reset, expected) in [(true, IN_PROGRESS), (false, FAILED)] {
-            let mut rules = rules(false);
-            if let Some(breaker) = &mut rules.circuit_breaker {
-                breaker.reset_on_healthy_task = reset;
-            }
-            let a = wanted("a", &rules);
-            let fails = |ends| pod("1", "a", ends);
-            let mut state = step(&Deployments::default(), &a, &[], UNDER_WAY, 1);
-            state = step(&state, &a, &[fails(2)], UNDER_WAY, 11);
-            // Ready since second 0, which is long enough by now.
-            state = step(&state, &a, &[fails(2), pod("2", "a", 0)], UNDER_WAY, 12);
-            state = step(&state, &a, &[fails(3), pod("2", "a", 0)], UNDER_WAY, 13);
-            assert_eq!(told(&state)[0].2, expected, "{reset}");
-        }
-    }
-
-    #[test]
-    fn somebody_can_stop_a_deployment_or_roll_it_back() {
-        let rules = validate::Deployment {
-            circuit_breaker: None,
-            ..rules(false)
-        };
-        let first = completed(&rules);
-        let b = wanted("b", &rules);
-        let begun = step(&first, &b, &[], UNDER_WAY, 10);
-        let id = begun.list[0].id.clone();
-        let stop = Wanted {
-            stop: Some(&id),
-            ..b
-        };
-        let stopped = step(&begun, &stop, &[], UNDER_WAY, 11);
-        assert_eq!(told(&stopped)[0], (PRIMARY, "b", FAILED, 0));
-        assert_eq!(stopped.target("b"), Target::Revision("a".to_owned()));
-        let back = Wanted {
-            roll_back: Some(&id),
-            ..b
-        };
-        let rolled = step(&begun, &back, &[], UNDER_WAY, 11);
-        assert_eq!(told(&rolled)[0], (PRIMARY, "a", IN_PROGRESS, 0));
-        assert_eq!(rolled.rolled_back.as_deref(), Some("b"));
-        let done = step(&rolled, &back, &[], DONE, 12);
-        assert_eq!(told(&done)[0], (PRIMARY, "a", COMPLETED, 0));
-        // It was about that deployment, not about those that come.
-        let next = Wanted {
-            revision: "c",
-            ..back
-        };
-        let next = step(&done, &next, &[], UNDER_WAY, 13);
-        assert_eq!(told(&next)[0], (PRIMARY, "c", IN_PROGRESS, 0));
-    }
-
-    #[test]
-    fn a_change_back_in_the_middle_is_a_deployment_too() {
-        let rules = rules(true);
-        let begun = step(&completed(&rules), &wanted("b", &rules), &[], UNDER_WAY, 10);
-        let a = wanted("a", &rules);
-        let pods = [pod("1", "a", 0), pod("2", "b", 0)];
-        let back = step(&begun, &a, &pods, UNDER_WAY, 11);
-        assert_eq!(told(&back)[0], (PRIMARY, "a", IN_PROGRESS, 0));
-        assert_eq!(told(&back)[1], (ACTIVE, "b", IN_PROGRESS, 0));
-        let done = step(&back, &a, &[pod("1", "a", 0)], DONE, 12);
-        assert_eq!(told(&done), [(PRIMARY, "a", COMPLETED, 0)]);
-    }
-
-    #[test]
-    fn an_early_success_needs_enough_healthy_tasks() {
-        for (healthy, waits, old, expected) in [
-            (1, false, 1, IN_PROGRESS),
-            (2, false, 1, COMPLETED),
-            (2, true, 1, IN_PROGRESS),
-            (2, true, 0, COMPLETED),
-        ] {
-            let rules = validate::Deployment {
-                early_success: Some(EarlySuccess {
-                    healthy_percent: 50,
-                    waits_for_cleanup: waits,
-                }),
-                ..rules(false)
-            };
-            let a = Wanted {
-                desired: 3,
-                ..wanted("a", &rules)
-            };
-            let pods: Vec<_> = (0..healthy)
-                .map(|number| pod(&number.to_string(), "a", 0))
-                .collect();
-            let progress = Progress { steady: false, old };
-            let state = step(&Deployments::default(), &a, &pods, progress, 11);
-            assert_eq!(told(&state)[0].2, expected, "{healthy} {waits} {old}");
-        }
-    }
 }

@@ -1,0 +1,447 @@
+//! The decisions of deployments beside a small model of the world, explored whole: every order of what the owner, the
+//! operator, the Deployment controller and the kubelets may do next, with crashes of the operator in between.
+//!
+//! It holds in every state that can be reached that
+//! - nothing but a failure, or a new task in its place, ends a task that serves;
+//! - no more tasks exist than `maximumPercent` allows;
+//! - a deployment begins only because the owner asked for something else, or as a rollback;
+//! - where nothing more can happen, the newest deployment is COMPLETED or FAILED, and something serves if anything that
+//!   was asked for works.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use super::{
+    rebuilt::{Remnant, Remnants},
+    *,
+};
+use crate::{
+    decide::pod_state::{ContainerSeen, Doing, End},
+    validate::{CircuitBreaker, DeploymentStrategy, FailureThreshold},
+};
+
+/// What a task does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Task {
+    Starting,
+    Serving,
+    /// It has ended so often.
+    Crashing(u8),
+}
+
+/// A revision of the service: those with these names never get ready.
+const BAD: &[&str] = &["b", "d"];
+/// The model ends with so many ends of a task, where the world goes on.
+const MOST_ENDS: u8 = 4;
+/// What the owner asks for, one after the other.
+type Wishes = &'static [&'static str];
+
+/// Everything there is.
+#[derive(Clone, Debug)]
+struct World {
+    /// How many wishes of the owner were uttered.
+    uttered: usize,
+    /// Whether the spec is refused just now.
+    refused: bool,
+    /// How often the world may still misbehave.
+    mishaps: u8,
+    /// The status of the service.
+    deployments: Deployments,
+    /// The Deployment.
+    template: Option<String>,
+    replicas: usize,
+    tasks: BTreeMap<u8, (String, Task)>,
+    named: u8,
+}
+
+#[derive(Clone, Copy)]
+struct Rules {
+    wishes: Wishes,
+    desired: usize,
+    minimum: u32,
+    maximum: u32,
+    rollback: bool,
+}
+
+impl Rules {
+    fn least(&self) -> usize {
+        (self.desired * self.minimum as usize).div_ceil(100)
+    }
+
+    fn most(&self) -> usize {
+        (self.desired * self.maximum as usize / 100).max(self.desired)
+    }
+
+    fn deployment(&self) -> validate::Deployment {
+        validate::Deployment {
+            minimum_healthy_percent: self.minimum,
+            maximum_percent: self.maximum,
+            circuit_breaker: Some(CircuitBreaker {
+                rollback: self.rollback,
+                reset_on_healthy_task: true,
+                threshold: FailureThreshold::Count(3),
+            }),
+            alarms: None,
+            strategy: DeploymentStrategy::Rolling,
+            early_success: None,
+            pauses: Vec::new(),
+        }
+    }
+}
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+impl World {
+    fn new(mishaps: u8) -> Self {
+        Self {
+            uttered: 1,
+            refused: false,
+            mishaps,
+            deployments: Deployments::default(),
+            template: None,
+            replicas: 0,
+            tasks: BTreeMap::new(),
+            named: 0,
+        }
+    }
+
+    /// The world by what tells it from others.
+    fn key(&self) -> String {
+        // Names of tasks do not matter, only which there are.
+        let mut tasks: Vec<_> = self.tasks.values().collect();
+        tasks.sort();
+        let told: Vec<_> = self
+            .deployments
+            .list
+            .iter()
+            .map(|it| {
+                (
+                    it.service_revision.clone(),
+                    it.rollout_state.clone(),
+                    it.status.clone(),
+                    it.failed_tasks,
+                    it.healthy_count,
+                    it.desired_count,
+                    it.failures.values().map(|it| it.ends).collect::<Vec<_>>(),
+                )
+            })
+            .collect();
+        format!(
+            "{:?}",
+            (
+                self.uttered,
+                self.refused,
+                self.mishaps,
+                told,
+                (&self.deployments.completed, &self.deployments.rolled_back),
+                (&self.template, self.replicas),
+                tasks,
+            )
+        )
+    }
+
+    fn serving(&self) -> usize {
+        let tasks = self.tasks.values();
+        tasks.filter(|(_, task)| *task == Task::Serving).count()
+    }
+
+    fn pods(&self) -> Vec<Arc<PodState>> {
+        let pod = |(name, (revision, task)): (&u8, &(String, Task))| {
+            let ends = match task {
+                Task::Starting | Task::Serving => 0,
+                Task::Crashing(ends) => i32::from(*ends),
+            };
+            Arc::new(PodState {
+                name: name.to_string(),
+                revision: Some(revision.clone()),
+                ready: *task == Task::Serving,
+                ready_since: Some(NOW),
+                containers: vec![ContainerSeen {
+                    restarts: (ends - 1).max(0),
+                    state: match ends {
+                        0 => Doing::Unknown,
+                        _ => Doing::Ended(End::default()),
+                    },
+                    ..ContainerSeen::default()
+                }],
+                ..PodState::default()
+            })
+        };
+        self.tasks.iter().map(pod).collect()
+    }
+
+    fn steady(&self, rules: &Rules) -> bool {
+        let all_new = self.tasks.values().all(|(revision, task)| {
+            Some(revision) == self.template.as_ref() && *task == Task::Serving
+        });
+        all_new && self.tasks.len() == rules.desired && self.replicas == rules.desired
+    }
+
+    /// The operator looks, decides, records and, if it is not killed before, applies.
+    fn operate(&self, rules: &Rules, killed: bool) -> Self {
+        let deployment = rules.deployment();
+        let wish = rules.wishes[self.uttered - 1];
+        let wanted = Wanted {
+            service: "uid",
+            newest: (!self.refused).then_some(Newest {
+                revision: wish,
+                task_definition: wish,
+                same: &[],
+            }),
+            desired: i64::try_from(rules.desired).unwrap(),
+            rules: &deployment,
+            healthy_after: 0,
+            not_created: None,
+            grace: 0,
+            stop: None,
+            roll_back: None,
+            renew: None,
+        };
+        let pods = self.pods();
+        let mut next = self.clone();
+        let mut before = self.deployments.clone();
+        if before.list.is_empty()
+            && let Some(template) = &self.template
+        {
+            let remnant = |revision| Remnant {
+                revision,
+                task_definition: revision,
+            };
+            let others = rules.wishes.iter().filter(|it| *it != template);
+            let remnants = Remnants {
+                running: remnant(template),
+                steady: self.steady(rules),
+                others: others.rev().map(|it| remnant(it)).collect(),
+                failed: None,
+            };
+            before = Deployments::rebuilt("uid", &remnants, &pods, NOW);
+        }
+        let (mut deployments, _) = advance(&before, &wanted, &pods, NOW);
+        deployments.recount(&wanted, &pods);
+        if let Some(target) = deployments.target().filter(|_| !killed) {
+            let most = target
+                .most
+                .map_or(usize::MAX, |it| usize::try_from(it).unwrap());
+            let replicas = rules.desired.min(most);
+            let applied = next.template.as_ref() == Some(&target.revision);
+            // What is told of a workload is what was there before it was changed.
+            let steady = applied && next.replicas == replicas && self.steady(rules);
+            next.replicas = replicas;
+            next.template = Some(target.revision);
+            let progress = Progress { steady, old: 0 };
+            deployments.settle(&wanted, progress, NOW);
+            deployments.recount(&wanted, &pods);
+        }
+        next.deployments = deployments;
+        next
+    }
+
+    /// What the Deployment controller may do next.
+    fn control(&self, rules: &Rules) -> Vec<Self> {
+        let mut worlds = Vec::new();
+        let Some(template) = self.template.clone() else {
+            return worlds;
+        };
+        let (new, old): (Vec<_>, Vec<_>) = self
+            .tasks
+            .iter()
+            .partition(|(_, (revision, _))| *revision == template);
+        let most = if self.replicas == rules.desired {
+            rules.most()
+        } else {
+            self.replicas
+        };
+        if new.len() < self.replicas && self.tasks.len() < most {
+            let mut next = self.clone();
+            next.tasks.insert(next.named, (template, Task::Starting));
+            next.named += 1;
+            worlds.push(next);
+        }
+        // Too many new ones, and old ones, go where enough serve without them; what does not serve goes first.
+        let least = rules.least().min(self.replicas);
+        let too_many = new.len() > self.replicas;
+        let candidates = if too_many { &new } else { &old };
+        let idle = candidates
+            .iter()
+            .find(|(_, (_, task))| *task != Task::Serving);
+        let victim = match idle {
+            Some(idle) => Some(idle),
+            None if self.serving() > least => candidates.first(),
+            None => None,
+        };
+        if let Some((name, _)) = victim {
+            let mut next = self.clone();
+            next.tasks.remove(*name);
+            worlds.push(next);
+        }
+        worlds
+    }
+
+    /// What may become of tasks next.
+    fn run(&self) -> Vec<Self> {
+        let mut worlds = Vec::new();
+        for (name, (revision, task)) in &self.tasks {
+            let mut to = |task| {
+                let mut next = self.clone();
+                next.tasks.insert(*name, (revision.clone(), task));
+                worlds.push(next);
+            };
+            let bad = BAD.contains(&revision.as_str());
+            match task {
+                Task::Starting if bad => to(Task::Crashing(1)),
+                Task::Starting => to(Task::Serving),
+                Task::Crashing(ends) if bad && *ends < MOST_ENDS => to(Task::Crashing(ends + 1)),
+                Task::Crashing(_) if !bad => to(Task::Serving),
+                Task::Crashing(_) => {}
+                Task::Serving if self.mishaps > 0 => {
+                    let mut next = self.clone();
+                    next.mishaps -= 1;
+                    next.tasks
+                        .insert(*name, (revision.clone(), Task::Crashing(1)));
+                    worlds.push(next);
+                }
+                Task::Serving => {}
+            }
+        }
+        worlds
+    }
+
+    /// What owners and accidents may do next.
+    fn disturb(&self, rules: &Rules) -> Vec<Self> {
+        let mut worlds = Vec::new();
+        if self.uttered < rules.wishes.len() {
+            worlds.push(Self {
+                uttered: self.uttered + 1,
+                ..self.clone()
+            });
+        }
+        if self.refused {
+            worlds.push(Self {
+                refused: false,
+                ..self.clone()
+            });
+        }
+        if self.mishaps > 0 {
+            let mishap = Self {
+                mishaps: self.mishaps - 1,
+                ..self.clone()
+            };
+            worlds.push(mishap.operate(rules, true));
+            if !self.refused && !self.deployments.list.is_empty() {
+                worlds.push(Self {
+                    refused: true,
+                    ..mishap.clone()
+                });
+            }
+            worlds.push(Self {
+                deployments: Deployments::default(),
+                ..mishap
+            });
+        }
+        worlds
+    }
+}
+
+/// What must hold whenever the operator has acted.
+fn check(before: &World, after: &World, rules: &Rules) {
+    let (serving, tasks) = (before.serving(), before.tasks.len());
+    assert!(tasks <= rules.most(), "too many tasks: {before:#?}");
+    // Where fewer tasks are asked for than serve, the Deployment controller would end some that serve.
+    assert!(
+        after.replicas >= serving.min(before.replicas) || after.replicas >= rules.desired,
+        "serving tasks end for nothing: {before:#?} {after:#?}"
+    );
+    let begun = after.deployments.list.len();
+    assert!(
+        begun <= 2 * rules.wishes.len(),
+        "too many deployments: {after:#?}"
+    );
+}
+
+/// What must hold where nothing more can happen.
+fn check_end(world: &World, rules: &Rules) {
+    let state = world
+        .deployments
+        .primary()
+        .and_then(|it| it.rollout_state.clone());
+    let wish = rules.wishes[world.uttered - 1];
+    assert!(
+        matches!(state.as_deref(), Some(COMPLETED | FAILED)),
+        "it never ends: {world:#?}"
+    );
+    if !BAD.contains(&wish) {
+        assert_eq!(world.template.as_deref(), Some(wish), "{world:#?}");
+        assert_eq!(world.serving(), rules.desired, "{world:#?}");
+    }
+    let worked = |deployments: &Deployments| deployments.completed.is_some();
+    if worked(&world.deployments) {
+        assert_eq!(
+            world.serving(),
+            rules.desired,
+            "what worked serves: {world:#?}"
+        );
+    }
+}
+
+/// Looks at every world that can come about. Returns how many there are.
+fn explore(rules: &Rules, mishaps: u8) -> usize {
+    let mut seen = HashSet::new();
+    let mut open = VecDeque::from([World::new(mishaps)]);
+    while let Some(world) = open.pop_front() {
+        if !seen.insert(world.key()) {
+            continue;
+        }
+        let operated = world.operate(rules, false);
+        check(&world, &operated, rules);
+        let mut next = world.control(rules);
+        next.extend(world.run());
+        let cut_short = |(_, task): &(String, Task)| *task == Task::Crashing(MOST_ENDS);
+        let quiet = next.is_empty()
+            && operated.key() == world.key()
+            && !(world.deployments.is(IN_PROGRESS) && world.tasks.values().any(cut_short));
+        if quiet && !world.refused {
+            check_end(&world, rules);
+        }
+        next.extend(world.disturb(rules));
+        next.push(operated);
+        open.extend(next);
+    }
+    seen.len()
+}
+
+/// Explores what a service can go through with these wishes of its owner.
+fn explore_all(wishes: &[Wishes], counts: &[(usize, u32, u32)], mishaps: u8) {
+    for wishes in wishes {
+        for (desired, minimum, maximum) in counts {
+            for rollback in [true, false] {
+                let rules = Rules {
+                    wishes,
+                    desired: *desired,
+                    minimum: *minimum,
+                    maximum: *maximum,
+                    rollback,
+                };
+                let worlds = explore(&rules, mishaps);
+                assert!(worlds > 20, "{wishes:?} {desired} {worlds}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_way_that_a_service_can_go_keeps_what_serves() {
+    let wishes: &[Wishes] = &[&["a", "b"], &["b", "a"], &["a", "c"]];
+    explore_all(wishes, &[(2, 100, 200), (1, 0, 100)], 1);
+}
+
+#[test]
+#[ignore = "it takes minutes: cargo xtask test explore"]
+fn every_longer_way_that_a_service_can_go_keeps_what_serves() {
+    let wishes: &[Wishes] = &[
+        &["a", "b"],
+        &["b", "a"],
+        &["a", "c"],
+        &["b", "d"],
+        &["a", "b", "c"],
+    ];
+    explore_all(wishes, &[(2, 100, 200), (2, 50, 100), (1, 0, 100)], 2);
+}

@@ -1,0 +1,66 @@
+//! Tasks whose load balancer does not count them as healthy although their containers are
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-load-balancing.html>).
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+use super::pod_state::PodState;
+
+/// Seconds in which a target may register and pass its first checks, or be unhealthy for a moment: two checks 30 seconds
+/// apart, as target groups have them by default, and as much again.
+pub const PATIENCE: i32 = 120;
+
+/// When a task counts as unhealthy, if nothing changes: so long after its containers were ready, or its target was last
+/// healthy. `grace` is `healthCheckGracePeriodSeconds`, from when the task was made.
+#[must_use]
+pub fn unhealthy_at(pod: &PodState, grace: i64) -> Option<Timestamp> {
+    let since = pod.unready_since.filter(|_| pod.gated && !pod.deleting)?;
+    let after =
+        |from: Timestamp, seconds: i64| from.checked_add(SignedDuration::from_secs(seconds)).ok();
+    let patience = after(since, PATIENCE.into());
+    let grace = pod.created_at.and_then(|created| after(created, grace));
+    patience.max(grace)
+}
+
+/// Whether a task is unhealthy by now.
+#[must_use]
+pub fn is_unhealthy(pod: &PodState, grace: i64, now: Timestamp) -> bool {
+    unhealthy_at(pod, grace).is_some_and(|at| at <= now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("it is in range")
+    }
+
+    #[test]
+    fn a_target_has_time_and_a_new_task_its_grace_period() {
+        let pod = PodState {
+            gated: true,
+            created_at: Some(at(0)),
+            unready_since: Some(at(20)),
+            ..PodState::default()
+        };
+        assert_eq!(unhealthy_at(&pod, 0), Some(at(140)));
+        assert_eq!(unhealthy_at(&pod, 600), Some(at(600)));
+        assert!(!is_unhealthy(&pod, 0, at(139)) && is_unhealthy(&pod, 0, at(140)));
+        for other in [
+            PodState {
+                gated: false,
+                ..pod.clone()
+            },
+            PodState {
+                unready_since: None,
+                ..pod.clone()
+            },
+            PodState {
+                deleting: true,
+                ..pod.clone()
+            },
+        ] {
+            assert_eq!(unhealthy_at(&other, 0), None);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! What keeps the tasks of a service from running: why, in the words of ECS where it has any, and what to do.
+
+use std::sync::Arc;
+
+use super::{
+    placement,
+    pod_state::{ContainerSeen, Doing, End, PodState},
+};
+
+/// What keeps a task from running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What it is called in events.
+    pub reason: &'static str,
+    /// Why, and what to do.
+    pub message: String,
+}
+
+/// The troubles of a service, each said once, the gravest first. `not_created` is why the API server makes no pod.
+#[must_use]
+pub fn troubles(pods: &[Arc<PodState>], not_created: Option<&str>) -> Vec<Trouble> {
+    let mut troubles: Vec<Trouble> = not_created.map(of_creation).into_iter().collect();
+    for trouble in pods.iter().filter_map(|pod| of_pod(pod)) {
+        if !troubles.contains(&trouble) {
+            troubles.push(trouble);
+        }
+    }
+    troubles
+}
+
+/// Why the API server makes no pod.
+#[must_use]
+pub fn of_creation(message: &str) -> Trouble {
+    const ADVICE: &[(&str, &str)] = &[
+        (
+            "exceeded quota",
+            "raise the ResourceQuota of the namespace, or lower desiredCount, cpu or memory",
+        ),
+        (
+            "failed quota",
+            "give the task definition the cpu and memory that the ResourceQuota of the namespace asks for",
+        ),
+        (
+            "violates PodSecurity",
+            "change the task definition, or the label pod-security.kubernetes.io/enforce of the namespace",
+        ),
+        (
+            "serviceaccount",
+            "make the ServiceAccount that it names, or wait until the operator has",
+        ),
+        (
+            "usage per",
+            "change cpu and memory so that they fit the LimitRange of the namespace",
+        ),
+        (
+            "webhook",
+            "see why that admission webhook refuses or does not answer",
+        ),
+    ];
+    let advice = ADVICE.iter().find(|(words, _)| message.contains(words));
+    let advice = advice.map_or("see what refuses it", |(_, advice)| advice);
+    Trouble {
+        reason: "TaskNotCreated",
+        message: format!(
+            "was unable to place a task because it cannot be created: {message}: {advice}"
+        ),
+    }
+}
+
+/// What keeps the task of a pod from running; `None` if nothing does or it is about to end.
+#[must_use]
+pub fn of_pod(pod: &PodState) -> Option<Trouble> {
+    if pod.deleting {
+        return None;
+    }
+    let trouble = |reason, message| Some(Trouble { reason, message });
+    if let Some(why) = &pod.unschedulable {
+        let meaning = placement::reason(why);
+        return trouble(
+            "UnableToPlaceTask",
+            format!("was unable to place a task because {meaning} {why}"),
+        );
+    }
+    if let Some(found) = pod.containers.iter().find_map(of_container) {
+        return Some(found);
+    }
+    if let Some((reason, message)) = &pod.ended {
+        return trouble(
+            "TaskStopped",
+            format!("a task was stopped: {reason}: {message}"),
+        );
+    }
+    if pod.unready_since.is_none() {
+        return None;
+    }
+    if pod.gated {
+        return trouble(
+            "TargetUnhealthy",
+            "a task fails the health checks of its load balancer: see the target group's health check and the security groups".to_owned(),
+        );
+    }
+    let node = pod.node.as_deref().unwrap_or_default();
+    trouble(
+        "NodeNotReady",
+        format!("the node {node} of a task does not answer: see kubectl describe node {node}"),
+    )
+}
+
+/// What keeps a container from running.
+fn of_container(container: &ContainerSeen) -> Option<Trouble> {
+    let name = &container.name;
+    match &container.state {
+        Doing::Waiting(reason, message) => match reason.as_str() {
+            "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
+                Some(Trouble {
+                    reason: "CannotPullContainer",
+                    message: format!(
+                        "CannotPullContainerError: container {name}: {message}: correct its image, or let the nodes pull it"
+                    ),
+                })
+            }
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+                Some(Trouble {
+                    reason: "CannotStartContainer",
+                    message: format!(
+                        "container {name} cannot be started: {message}: make what it lacks, or correct the task definition"
+                    ),
+                })
+            }
+            "CrashLoopBackOff" => container
+                .last_end
+                .as_ref()
+                .map(|end| of_end(container, end)),
+            _ => None,
+        },
+        Doing::Ended(end) if !container.init || container.sidecar || end.exit_code != 0 => {
+            Some(of_end(container, end))
+        }
+        Doing::Running { .. } if !container.ready && container.restarts > 0 => container
+            .last_end
+            .as_ref()
+            .map(|end| of_end(container, end)),
+        Doing::Unknown | Doing::Running { .. } | Doing::Ended(_) => None,
+    }
+}
+
+fn of_end(container: &ContainerSeen, end: &End) -> Trouble {
+    let name = &container.name;
+    if end.reason == "OOMKilled" {
+        return Trouble {
+            reason: "OutOfMemory",
+            message: format!(
+                "OutOfMemoryError: container {name} was killed due to its memory usage: raise its memory"
+            ),
+        };
+    }
+    if fails_checks(container) {
+        return Trouble {
+            reason: "HealthCheckFailed",
+            message: format!(
+                "container {name} failed its health check: see its healthCheck, and its log with ecs-operator logs --previous"
+            ),
+        };
+    }
+    Trouble {
+        reason: "ContainerExited",
+        message: format!(
+            "essential container {name} exited with code {}: see its log with ecs-operator logs --previous",
+            end.exit_code
+        ),
+    }
+}
+
+/// Whether a container was ended because of its health check: it has one, and did not end by itself.
+#[must_use]
+pub fn fails_checks(container: &ContainerSeen) -> bool {
+    let by_signal = |end: &End| matches!(end.exit_code, 137 | 143) && end.reason != "OOMKilled";
+    let end = match &container.state {
+        Doing::Ended(end) => Some(end),
+        Doing::Unknown | Doing::Waiting(..) | Doing::Running { .. } => container.last_end.as_ref(),
+    };
+    container.checked && end.is_some_and(by_signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+
+    fn pod(container: ContainerSeen) -> PodState {
+        PodState {
+            containers: vec![ContainerSeen {
+                name: "app".to_owned(),
+                ..container
+            }],
+            ..PodState::default()
+        }
+    }
+
+    fn ended(exit_code: i32, reason: &str) -> End {
+        End {
+            exit_code,
+            reason: reason.to_owned(),
+            at: None,
+        }
+    }
+
+    fn waiting(reason: &str, message: &str) -> Doing {
+        Doing::Waiting(reason.to_owned(), message.to_owned())
+    }
+
+    const RUNNING: Doing = Doing::Running {
+        since: None,
+        started: false,
+    };
+
+    #[test]
+    fn each_trouble_says_why_and_what_to_do() {
+        let of = |container| of_pod(&pod(container)).map(|it| (it.reason, it.message));
+        let again = |end, checked| ContainerSeen {
+            state: RUNNING,
+            restarts: 4,
+            last_end: Some(end),
+            checked,
+            ..ContainerSeen::default()
+        };
+        for (container, reason, says) in [
+            (
+                ContainerSeen {
+                    state: waiting("ErrImagePull", "example:nope: not found"),
+                    ..ContainerSeen::default()
+                },
+                "CannotPullContainer",
+                "CannotPullContainerError: container app: example:nope: not found: correct its image, or let the nodes pull it",
+            ),
+            (
+                ContainerSeen {
+                    state: waiting("CreateContainerConfigError", "secret \"db\" not found"),
+                    ..ContainerSeen::default()
+                },
+                "CannotStartContainer",
+                "container app cannot be started: secret \"db\" not found: make what it lacks, or correct the task definition",
+            ),
+            (
+                ContainerSeen {
+                    state: waiting("CrashLoopBackOff", "back-off"),
+                    last_end: Some(ended(3, "Error")),
+                    ..ContainerSeen::default()
+                },
+                "ContainerExited",
+                "essential container app exited with code 3: see its log with ecs-operator logs --previous",
+            ),
+            (
+                again(ended(137, "OOMKilled"), true),
+                "OutOfMemory",
+                "OutOfMemoryError: container app was killed due to its memory usage: raise its memory",
+            ),
+            (
+                again(ended(137, "Error"), true),
+                "HealthCheckFailed",
+                "container app failed its health check: see its healthCheck, and its log with ecs-operator logs --previous",
+            ),
+        ] {
+            assert_eq!(of(container), Some((reason, says.to_owned())));
+        }
+        let works = ContainerSeen {
+            ready: true,
+            ..again(ended(1, "Error"), false)
+        };
+        assert_eq!(of(works), None, "it works again");
+    }
+
+    #[test]
+    fn what_is_not_ready_without_an_end_is_a_target_or_a_node() {
+        let unready = |gated| PodState {
+            unready_since: Some(Timestamp::UNIX_EPOCH),
+            gated,
+            node: Some("node-1".to_owned()),
+            ..PodState::default()
+        };
+        let reason = |pod: &PodState| of_pod(pod).map(|it| it.reason);
+        assert_eq!(reason(&unready(true)), Some("TargetUnhealthy"));
+        assert_eq!(reason(&unready(false)), Some("NodeNotReady"));
+        let ending = PodState {
+            deleting: true,
+            ..unready(true)
+        };
+        assert_eq!(reason(&ending), None);
+    }
+
+    #[test]
+    fn what_cannot_be_created_says_who_refuses_it() {
+        for (message, advice) in [
+            (
+                "pods \"web\" is forbidden: exceeded quota: q",
+                "raise the ResourceQuota",
+            ),
+            (
+                "pods \"web\" is forbidden: violates PodSecurity \"restricted\"",
+                "pod-security.kubernetes.io/enforce",
+            ),
+            ("serviceaccount \"x\" not found", "make the ServiceAccount"),
+            ("maximum cpu usage per Container is 1", "LimitRange"),
+            (
+                "admission webhook \"a.b\" denied the request",
+                "admission webhook",
+            ),
+            ("something else", "see what refuses it"),
+        ] {
+            let said = of_creation(message).message;
+            assert!(said.contains(message) && said.contains(advice), "{said}");
+        }
+    }
+
+    #[test]
+    fn each_is_said_once() {
+        let one = Arc::new(pod(ContainerSeen {
+            state: waiting("ErrImagePull", "not found"),
+            ..ContainerSeen::default()
+        }));
+        let said = troubles(&[one.clone(), one], Some("exceeded quota"));
+        let reasons: Vec<_> = said.iter().map(|it| it.reason).collect();
+        assert_eq!(reasons, ["TaskNotCreated", "CannotPullContainer"]);
+    }
+}
