@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     Error,
-    cluster::{LogsOptions, StatusOptions},
+    cluster::{LogsOptions, RenewOptions, StatusOptions},
     controller::ControllerOptions,
     settings::{Platform, SettingsOptions},
     values::{denied, kubernetes_minor, namespace, pair, values},
@@ -36,6 +36,8 @@ pub(super) enum Command {
     Status(StatusOptions),
     /// Print what the containers of a service or task print
     Logs(LogsOptions),
+    /// Replace the tasks of services by tasks as this version would make them, a few services at a time
+    Renew(RenewOptions),
 }
 
 #[derive(Debug, Args)]

@@ -31,6 +31,13 @@ pub(super) struct ControllerOptions {
     /// How many objects of a kind are reconciled at a time
     #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     concurrency: u16,
+    /// Who begins a deployment of services that would be rendered otherwise than what runs: somebody by `ecs-operator
+    /// renew`, or the operator
+    #[arg(long, value_enum, default_value = "manual")]
+    renewal: Renewal,
+    /// How many services may have a deployment at a time while the operator renews
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    renewal_max_in_flight: u16,
     /// How the log is written
     #[arg(long, value_enum, default_value = "json")]
     log_format: LogFormat,
@@ -47,6 +54,14 @@ enum LogFormat {
     Json,
     /// Lines for people
     Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Renewal {
+    /// Somebody
+    Manual,
+    /// The operator
+    Automatic,
 }
 
 /// Runs the operator until it is told to end.
@@ -95,6 +110,7 @@ impl ControllerOptions {
             identity,
             listen: self.listen,
             concurrency: self.concurrency,
+            renewals: (self.renewal == Renewal::Automatic).then_some(self.renewal_max_in_flight),
         }
     }
 }

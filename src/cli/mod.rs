@@ -141,6 +141,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::run(options),
         Command::Status(options) => cluster::status(options),
         Command::Logs(options) => cluster::logs(options),
+        Command::Renew(options) => cluster::renew(options),
     };
     match result {
         Ok(code) => code,

@@ -14,7 +14,7 @@ use super::{
     error::{Error, code},
     owned_fields::{FIELD_MANAGER, digest_of_wanted},
 };
-use crate::translate::Object;
+use crate::translate::{Object, SERVICE, TASK};
 
 /// No live object has this version, so an apply with it makes an object or is refused.
 const OF_NO_OBJECT: &str = "1";
@@ -35,22 +35,33 @@ impl Wanted {
     /// # Errors
     ///
     /// When it is of a kind that the operator does not know.
-    pub(super) fn new(object: &Object) -> Result<Self, Error> {
-        let body = serde_json::to_value(object)?;
-        let member = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-        let (api_version, kind) = (member("apiVersion"), member("kind"));
-        let kind =
-            ChildKind::of(api_version, kind).ok_or_else(|| Error::UnknownKind(kind.to_owned()))?;
-        let metadata = object.metadata();
-        let namespace = metadata.namespace.as_deref().filter(|_| kind.namespaced);
+    pub(super) fn of(object: &Object) -> Result<Self, Error> {
+        Self::new(&serde_json::to_value(object)?)
+    }
+
+    /// A rendered object.
+    ///
+    /// # Errors
+    ///
+    /// When it is of a kind that the operator does not know.
+    pub(super) fn new(body: &Value) -> Result<Self, Error> {
+        let text = |path: &str| body.pointer(path).and_then(Value::as_str);
+        let (api_version, kind) = (text("/apiVersion"), text("/kind"));
+        let kind = kind.unwrap_or_default();
+        let kind = ChildKind::of(api_version.unwrap_or_default(), kind)
+            .ok_or_else(|| Error::UnknownKind(kind.to_owned()))?;
+        let namespace = text("/metadata/namespace").filter(|_| kind.namespaced);
+        let labels = body.pointer("/metadata/labels");
+        let has = |label: &str| labels.is_some_and(|labels| labels.get(label).is_some());
         Ok(Self {
             key: Key {
                 kind,
                 namespace: namespace.unwrap_or_default().into(),
-                name: object.name().into(),
+                name: text("/metadata/name").unwrap_or_default().into(),
             },
-            shared: !object.has_one_owner(),
-            body,
+            // What names neither a service nor a task may be wanted by several.
+            shared: !has(SERVICE) && !has(TASK),
+            body: body.clone(),
         })
     }
 
@@ -105,6 +116,7 @@ pub(super) async fn apply(
             Some(known) => known,
         },
     };
+    check_owner(client, children, wanted, &known, owner).await?;
     if known.released {
         delete(client, &wanted.key, &known).await?;
         return Err(Error::Released {
@@ -127,6 +139,38 @@ pub(super) async fn apply(
     }
     patch(client, children, wanted, &body, digest).await?;
     Ok(true)
+}
+
+/// What belongs to another one is never taken over; whoever wants it too is told when it is free.
+async fn check_owner(
+    client: &Client,
+    children: &Children,
+    wanted: &Wanted,
+    known: &Known,
+    owner: &OwnerReference,
+) -> Result<(), Error> {
+    if wanted.shared || !wanted.key.kind.namespaced {
+        return Ok(());
+    }
+    if let Some(other) = controller(&known.owners).filter(|other| other.uid != owner.uid) {
+        children.claim(&wanted.key, owner);
+        return Err(not_owned(&wanted.key, Some(other)));
+    }
+    if known.owners.is_empty() {
+        // It was left behind, or somebody else gave it our label.
+        let live = api(client, &wanted.key).get_opt(&wanted.key.name).await;
+        let live = live.map_err(Error::api("get", &wanted.key))?;
+        if live.is_some_and(|live| !is_ours(&live, wanted, owner)) {
+            children.claim(&wanted.key, owner);
+            return Err(not_owned(&wanted.key, None));
+        }
+    }
+    children.unclaim(&wanted.key, owner);
+    Ok(())
+}
+
+fn controller(owners: &[OwnerReference]) -> Option<&OwnerReference> {
+    owners.iter().find(|owner| owner.controller == Some(true))
 }
 
 /// Makes an object; or tells what is known of it, if it is ours already and the watch only has not told us yet.
@@ -152,7 +196,10 @@ async fn create(
             children.observe(wanted.key.kind, &live);
             children.get(&wanted.key).map(Some).ok_or(error)
         }
-        Some(_) => Err(not_owned(&wanted.key)),
+        Some(live) => {
+            children.claim(&wanted.key, owner);
+            Err(not_owned(&wanted.key, controller(live.owners())))
+        }
         None => Err(error),
     }
 }
@@ -183,15 +230,16 @@ pub(super) async fn create_once(
     let live = api.get_opt(name).await;
     match live.map_err(Error::api("get", &wanted.key))? {
         Some(live) if live.owners().iter().any(|other| other.uid == owner.uid) => Ok(()),
-        Some(_) => Err(not_owned(&wanted.key)),
+        Some(live) => Err(not_owned(&wanted.key, controller(live.owners()))),
         None => Err(error),
     }
 }
 
-fn not_owned(key: &Key) -> Error {
+fn not_owned(key: &Key, owner: Option<&OwnerReference>) -> Error {
     Error::NotOwned {
         kind: key.kind.to_string(),
         name: key.name.to_string(),
+        owner: owner.map(|owner| format!("{} {}", owner.kind, owner.name)),
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{child_kind::ChildKind, owned_fields::digest_of_live};
+use crate::settings::SERVICE_REVISION;
 
 /// A live object with all but its identity and its state left out. Reading one cannot fail.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub(super) struct Child {
     pub(super) released: bool,
     /// What a Deployment or DaemonSet reports.
     pub workload: Option<Box<WorkloadState>>,
+    /// The service revision that its pods are marked with.
+    pub pods: Option<Box<str>>,
+    /// Why a Deployment cannot make pods.
+    pub not_created: Option<Box<str>>,
 }
 
 /// How far a Deployment or DaemonSet is.
@@ -82,6 +87,8 @@ impl Child {
             digest: digest_of_live(object),
             released: object.pointer("/status/phase").and_then(Value::as_str) == Some("Released"),
             workload: workload(object).map(Box::new),
+            pods: template_label(object).map(Into::into),
+            not_created: replica_failure(object).map(Into::into),
         }
     }
 
@@ -89,6 +96,25 @@ impl Child {
     pub(super) fn owners(&self) -> &[OwnerReference] {
         self.meta.owner_references.as_deref().unwrap_or_default()
     }
+}
+
+/// What the condition ReplicaFailure of a Deployment says, which it has from its ReplicaSet
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment>).
+fn replica_failure(object: &Value) -> Option<&str> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    let text = |condition: &'_ Value, member: &str| -> Option<String> {
+        Some(condition.get(member)?.as_str()?.to_owned())
+    };
+    let failure = conditions.iter().find(|condition| {
+        text(condition, "type").as_deref() == Some("ReplicaFailure")
+            && text(condition, "status").as_deref() == Some("True")
+    });
+    failure?.get("message")?.as_str()
+}
+
+fn template_label(object: &Value) -> Option<&str> {
+    let labels = object.pointer("/spec/template/metadata/labels")?;
+    labels.get(SERVICE_REVISION)?.as_str()
 }
 
 /// Elements of a list do not name their kind, so it is told by what only it has.

@@ -28,6 +28,15 @@ impl fmt::Display for ChildKind {
 }
 
 impl ChildKind {
+    /// Group and version, as objects say them.
+    #[must_use]
+    pub(super) fn api_version(&self) -> String {
+        match self.group {
+            "" => self.version.to_owned(),
+            group => format!("{group}/{}", self.version),
+        }
+    }
+
     /// The kind of an object with these two members; `None` for kinds that no translation yields.
     #[must_use]
     pub(super) fn of(api_version: &str, kind: &str) -> Option<&'static Self> {

@@ -56,6 +56,10 @@ pub(super) struct Known {
     pub(super) released: bool,
     /// What a Deployment or DaemonSet reports.
     pub workload: Option<Box<WorkloadState>>,
+    /// The service revision that its pods are marked with.
+    pub pods: Option<Box<str>>,
+    /// Why a Deployment cannot make pods.
+    pub not_created: Option<Box<str>>,
 }
 
 impl Known {
@@ -70,6 +74,8 @@ impl Known {
             deleting: meta.deletion_timestamp.is_some(),
             released: child.released,
             workload: child.workload.clone(),
+            pods: child.pods.clone(),
+            not_created: child.not_created.clone(),
         }
     }
 
@@ -97,6 +103,8 @@ struct Index {
     wanted_by: HashMap<Key, BTreeSet<Owner>>,
     /// The same by owner.
     wants: HashMap<Owner, Vec<Key>>,
+    /// Who wants what belongs to another one.
+    claimed_by: HashMap<Key, BTreeSet<Owner>>,
 }
 
 /// The cache. It is written by watches and by the answers to our own writes; whichever is newer counts.
@@ -162,6 +170,31 @@ impl Children {
             owners.insert(owner.clone());
         }
         index.wants.insert(owner.clone(), keys);
+    }
+
+    /// Records that somebody wants what belongs to another one, to be told when it is free.
+    pub(super) fn claim(&self, key: &Key, owner: &OwnerReference) {
+        if let Some(owner) = Owner::of_reference(owner, &key.namespace) {
+            let mut index = self.index();
+            let claimants = index.claimed_by.entry(key.clone()).or_default();
+            claimants.insert(owner);
+        }
+    }
+
+    /// Forgets a claim.
+    pub(super) fn unclaim(&self, key: &Key, owner: &OwnerReference) {
+        if let Some(owner) = Owner::of_reference(owner, &key.namespace) {
+            self.index().unclaim(key, &owner);
+        }
+    }
+
+    /// Forgets all claims of an owner that is gone.
+    pub(super) fn unclaim_all(&self, owner: &Owner) {
+        let mut index = self.index();
+        index.claimed_by.retain(|_, claimants| {
+            claimants.remove(owner);
+            !claimants.is_empty()
+        });
     }
 
     /// Whom a live child belongs to.
@@ -259,12 +292,22 @@ impl Index {
     fn owners(&self, key: &Key, references: &[OwnerReference]) -> Vec<Owner> {
         if key.kind.namespaced {
             let owners = references.iter();
-            return owners
-                .filter_map(|reference| Owner::of_reference(reference, &key.namespace))
-                .collect();
+            let owners =
+                owners.filter_map(|reference| Owner::of_reference(reference, &key.namespace));
+            let claimants = self.claimed_by.get(key).into_iter().flatten();
+            return owners.chain(claimants.cloned()).collect();
         }
         let owners = self.wanted_by.get(key).into_iter().flatten();
         owners.cloned().collect()
+    }
+
+    fn unclaim(&mut self, key: &Key, owner: &Owner) {
+        if let Some(claimants) = self.claimed_by.get_mut(key) {
+            claimants.remove(owner);
+            if claimants.is_empty() {
+                self.claimed_by.remove(key);
+            }
+        }
     }
 
     fn insert(&mut self, key: Arc<Key>, known: Known) {
@@ -295,6 +338,7 @@ fn is_same(one: &Known, other: &Known) -> bool {
         && one.digest == other.digest
         && one.deleting == other.deleting
         && one.workload == other.workload
+        && one.not_created == other.not_created
         && one.owners == other.owners
 }
 
@@ -370,6 +414,23 @@ mod tests {
         assert_eq!(names(&edited), ["api"]);
         let gone = children.keep_only(kind, None, &BTreeSet::new());
         assert_eq!(names(&gone), ["api"]);
+    }
+
+    #[test]
+    fn whoever_wants_what_is_of_another_one_is_told_when_it_is_free() {
+        let children = Children::default();
+        let of_web = child("1", 5, "a", "web");
+        children.observe(kind(), &of_web);
+        let reference: OwnerReference = serde_json::from_value(
+            json!({"apiVersion": "v1", "kind": "EcsService", "name": "api", "uid": "api"}),
+        )
+        .expect("it is a reference");
+        let key = Key::of(kind(), &of_web);
+        children.claim(&key, &reference);
+        assert_eq!(names(&children.forget(kind(), &of_web)), ["web", "api"]);
+        children.unclaim(&key, &reference);
+        children.observe(kind(), &of_web);
+        assert_eq!(names(&children.forget(kind(), &of_web)), ["web"]);
     }
 
     #[test]

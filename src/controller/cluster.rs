@@ -19,7 +19,7 @@ use super::{
     status::{Aspect, conditions, report},
 };
 use crate::{
-    crd::{ACCEPTED, ClusterStatus, EcsCluster},
+    crd::{ACCEPTED, ClusterStatus, EcsCluster, Spec},
     ecs,
     source::read_cluster,
     validate::{TakesDefaults, check_cluster},
@@ -122,20 +122,20 @@ where
     objects.filter(move |object| object.meta().namespace.as_deref() == Some(namespace))
 }
 
-/// Gives the request of a service or task what the cluster of its namespace has for it. From a cluster that is not
-/// accepted nothing is taken, and what ran goes on running.
-pub(super) fn complete(
+/// The spec of the cluster of the namespace, if it has something for the request of a service or task. From a cluster
+/// that is not accepted nothing is taken, and what ran goes on running.
+pub(super) fn defaults(
     cx: &Context,
     namespace: &str,
-    request: &mut impl TakesDefaults,
-) -> Result<(), Refusal> {
+    request: &impl TakesDefaults,
+) -> Result<Option<Spec>, Refusal> {
     if request.is_complete() {
-        return Ok(());
+        return Ok(None);
     }
     let Some(cluster) = of_namespace(cx, namespace) else {
-        return Ok(());
+        return Ok(None);
     };
-    let defaults = read(&cluster).map_err(|refusal| {
+    read(&cluster).map_err(|refusal| {
         let message = format!(
             "EcsCluster {}, which has defaults for this, is rejected: {}",
             cluster.name_any(),
@@ -143,7 +143,19 @@ pub(super) fn complete(
         );
         Refusal::new("ClusterNotAccepted", &message)
     })?;
-    request.complete(&defaults);
+    Ok(Some(cluster.spec.clone()))
+}
+
+/// Gives the request of a task what the cluster of its namespace has for it.
+pub(super) fn complete(
+    cx: &Context,
+    namespace: &str,
+    request: &mut impl TakesDefaults,
+) -> Result<(), Refusal> {
+    if let Some(spec) = defaults(cx, namespace, request)? {
+        let (defaults, _) = read_cluster(spec.text());
+        request.complete(&defaults);
+    }
     Ok(())
 }
 

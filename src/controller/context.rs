@@ -21,7 +21,7 @@ use super::{
     owner::Owner,
     pods::Pods,
     revisions::Revisions,
-    service::{Replacements, ServiceRevisions},
+    service::{Beginnings, Renewals, Replacements, ServiceRevisions},
 };
 use crate::{
     crd::{
@@ -64,8 +64,12 @@ pub(super) struct Context {
     pub backoff: Backoff,
     /// When tasks of services were replaced.
     pub replacements: Replacements,
-    /// Service revisions that were read.
+    /// The revisions of services.
     pub service_revisions: ServiceRevisions,
+    /// The renewals that the operator begins.
+    pub renewals: Renewals,
+    /// What services are about to begin.
+    pub beginnings: Beginnings,
     /// Numbers for monitoring.
     pub metrics: Metrics,
     /// Who is to be reconciled.
@@ -363,6 +367,17 @@ impl<S: Clone> Reported<S> {
                 status.clone()
             }
             None => status.clone(),
+        }
+    }
+
+    /// The version of an object that its newest status, and so whatever was decided on it, is of.
+    pub(super) fn version<K: Resource>(&self, object: &K) -> Option<String> {
+        let uid = object.meta().uid.as_deref().unwrap_or_default();
+        let by_uid = lock(&self.by_uid);
+        let written = by_uid.get(uid).map(|(version, _)| *version);
+        match written.filter(|written| resource_version(object) < *written) {
+            Some(written) => Some(written.to_string()),
+            None => object.meta().resource_version.clone(),
         }
     }
 

@@ -49,11 +49,6 @@ impl Definition {
         Self::read(family, number, spec).map(Some)
     }
 
-    /// A revision that was kept elsewhere.
-    pub(super) fn stored(family: &str, number: u64, spec: &Spec) -> Result<Self, Refusal> {
-        Self::read(family, number, Arc::new(spec.clone()))
-    }
-
     fn read(family: &str, number: u64, spec: Arc<Spec>) -> Result<Self, Refusal> {
         let (request, findings) = read_task_definition(family, spec.text());
         if findings.has_errors() {

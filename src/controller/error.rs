@@ -19,11 +19,22 @@ pub(super) enum Error {
     },
     /// An object of this name exists, and someone else made it.
     #[error(
-        "{kind} {name} exists and was not made for this object: rename or delete it, or rename this one"
+        "{kind} {name} exists and {}: rename or delete it, or rename this one",
+        belongs(owner.as_deref())
     )]
     NotOwned {
         /// The kind of the object.
         kind: String,
+        /// Its name.
+        name: String,
+        /// The kind and name of whom it belongs to, if that is known.
+        owner: Option<String>,
+    },
+    /// Somebody else was faster with something of this name.
+    #[error("the {what} {name} was made by another replica meanwhile")]
+    Superseded {
+        /// What it is.
+        what: &'static str,
         /// Its name.
         name: String,
     },
@@ -33,6 +44,9 @@ pub(super) enum Error {
         /// Its name.
         name: String,
     },
+    /// Several things went wrong.
+    #[error("{}", lines(.0))]
+    Several(Vec<Self>),
     /// An object cannot be written as JSON, which is a defect of this program.
     #[error("cannot write an object as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -68,6 +82,17 @@ impl Error {
         }
     }
 
+    /// What went wrong, all together; `None` if nothing did.
+    #[must_use]
+    pub(super) fn all(mut errors: Vec<Self>) -> Option<Self> {
+        // What a person has to do something about comes first: it gives the reason.
+        errors.sort_by_key(Self::is_transient);
+        match errors.len() {
+            0 | 1 => errors.pop(),
+            _ => Some(Self::Several(errors)),
+        }
+    }
+
     /// The status that the API server answered with, if it did.
     #[must_use]
     pub(super) fn code(&self) -> Option<u16> {
@@ -84,7 +109,8 @@ impl Error {
             Self::Api { .. } => self
                 .code()
                 .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
-            Self::Released { .. } => true,
+            Self::Released { .. } | Self::Superseded { .. } => true,
+            Self::Several(errors) => errors.iter().all(Self::is_transient),
             Self::NotOwned { .. } | Self::Json(_) | Self::UnknownKind(_) => false,
         }
     }
@@ -105,8 +131,22 @@ impl Error {
             },
             Self::NotOwned { .. } => "ObjectNotOwned",
             Self::Released { .. } => "VolumeReleased",
+            Self::Superseded { .. } => "Conflict",
+            Self::Several(errors) => errors.first().map_or("InternalError", Self::reason),
             Self::Json(_) | Self::UnknownKind(_) => "InternalError",
         }
+    }
+}
+
+fn lines(errors: &[Error]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+fn belongs(owner: Option<&str>) -> String {
+    match owner {
+        Some(owner) => format!("belongs to {owner}"),
+        None => "was not made for this object".to_owned(),
     }
 }
 

@@ -31,6 +31,10 @@ pub(super) fn measure(cx: &Context, metrics: &Metrics) {
         "InProgress",
         services.len().saturating_sub(ready + rejected),
     );
+    let renewable =
+        |service: &&Arc<EcsService>| service.status.renewal.state.as_deref() == Some("available");
+    let renewable = services.iter().filter(renewable).count();
+    metrics.in_state(service::KIND, "RenewalAvailable", renewable);
     let definitions = cx.resources.task_definitions.state().len();
     metrics.in_state(task_definition::KIND, "Registered", definitions);
     let clusters = cx.resources.clusters.state().len();

@@ -38,8 +38,10 @@ pub(super) fn digest_of_wanted(object: &Value) -> u64 {
     digest(&Value::Object(body))
 }
 
-/// The fields of a live object that our manager owns by having applied them, outside of subresources.
-fn owned(object: &Value) -> Value {
+/// The fields of a live object that our manager owns by having applied them, outside of subresources; null if there are
+/// none.
+#[must_use]
+pub(super) fn owned(object: &Value) -> Value {
     let entries = object.pointer("/metadata/managedFields");
     let ours = entries.and_then(Value::as_array).and_then(|entries| {
         entries.iter().find(|entry| {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 
 use super::owner::Owner;
 use crate::{
@@ -45,6 +45,7 @@ impl Pods {
         let mut by_owner = self.by_owner();
         let pods = by_owner.entry(owner.clone()).or_default();
         let known = pods.get(&state.name);
+        let state = state.seen(known.map(|known| &**known), Timestamp::now());
         if known.is_some_and(|known| **known == state) {
             return None;
         }

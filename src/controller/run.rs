@@ -53,6 +53,9 @@ pub struct Options {
     pub listen: std::net::SocketAddr,
     /// How many objects of a kind are reconciled at a time.
     pub concurrency: u16,
+    /// How many services may have a deployment at a time while the operator renews what it would render otherwise than
+    /// what runs; `None` if it renews nothing by itself.
+    pub renewals: Option<u16>,
 }
 
 /// Why the operator ended.
@@ -163,6 +166,8 @@ impl Operator {
             backoff: Backoff::default(),
             replacements: service::Replacements::default(),
             service_revisions: service::ServiceRevisions::default(),
+            beginnings: service::Beginnings::default(),
+            renewals: service::Renewals::new(options.renewals),
             metrics,
             queue: Queue::new(
                 service_sender,

@@ -35,6 +35,26 @@ where
     K: std::fmt::Debug,
     S: Serialize,
 {
+    report_of(client, object, None, reported, wanted).await
+}
+
+/// The same, if the object still has the version that this was decided on.
+///
+/// # Errors
+///
+/// When the request fails, or the object has been changed.
+pub(super) async fn report_of<K, S>(
+    client: &Client,
+    object: &K,
+    version: Option<String>,
+    reported: &S,
+    wanted: &S,
+) -> Result<Option<K>, Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone,
+    K: std::fmt::Debug,
+    S: Serialize,
+{
     let (reported, wanted) = (
         serde_json::to_value(reported)?,
         serde_json::to_value(wanted)?,
@@ -44,7 +64,11 @@ where
     };
     let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
     // Should the object be another one by now, its status is not this one.
-    let patch = json!({"metadata": {"uid": object.uid()}, "status": change});
+    let mut metadata = json!({"uid": object.uid()});
+    if let Some(version) = version {
+        metadata["resourceVersion"] = json!(version);
+    }
+    let patch = json!({"metadata": metadata, "status": change});
     api.patch_status(
         &object.name_any(),
         &PatchParams::default(),
@@ -98,6 +122,10 @@ pub(super) fn conditions(
     generation: Option<i64>,
     now: Timestamp,
 ) -> Vec<Condition> {
+    let others = before
+        .iter()
+        .filter(|condition| !aspects.iter().any(|aspect| aspect.type_ == condition.type_));
+    let others: Vec<Condition> = others.cloned().collect();
     let condition = |aspect: Aspect| {
         let status = match aspect.holds {
             Some(true) => "True",
@@ -120,7 +148,8 @@ pub(super) fn conditions(
             message: shortened(aspect.message),
         }
     };
-    aspects.into_iter().map(condition).collect()
+    // Conditions of others stay.
+    aspects.into_iter().map(condition).chain(others).collect()
 }
 
 /// The API keeps whole seconds.

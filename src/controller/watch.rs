@@ -46,7 +46,8 @@ impl Filled {
         (Self(Some(sender)), receiver)
     }
 
-    fn tell(&mut self) {
+    /// Tells it, if it was not told before.
+    pub(super) fn tell(&mut self) {
         if let Some(sender) = self.0.take() {
             // Whoever waited may have ended.
             let _ended = sender.send(());
@@ -298,7 +299,7 @@ fn differs<K: Resource>(before: &K, after: &K) -> bool {
 }
 
 /// The events of a watch, which is begun again for ever when it breaks.
-fn events<K>(
+pub(super) fn events<K>(
     api: Api<K>,
     labels: Option<&str>,
     kind: &str,

@@ -47,6 +47,11 @@ pub(super) fn start_watches(
     for namespace in scopes(namespaces) {
         watches.spawn(watch::pods(cx.clone(), namespace.clone(), next()));
         watches.spawn(watch::revisions(cx.clone(), namespace.clone(), next()));
+        watches.spawn(service::watch_service_revisions(
+            cx.clone(),
+            namespace.clone(),
+            next(),
+        ));
         let (changed, gone) = (cx.clone(), cx.clone());
         watches.spawn(watch::resources(
             cx.client.clone(),

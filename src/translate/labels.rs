@@ -16,7 +16,7 @@ pub const TASK: &str = "ecs-operator.dev/task";
 /// The task group, for placement.
 pub(crate) const GROUP: &str = "ecs-operator.dev/group";
 /// The capacity provider of a pod or node.
-pub(crate) const CAPACITY_PROVIDER: &str = "ecs-operator.dev/capacity-provider";
+pub const CAPACITY_PROVIDER: &str = "ecs-operator.dev/capacity-provider";
 /// Tags of the task, or of the service on its workload.
 const TAGS: &str = "ecs-operator.dev/tags";
 const FAMILY: &str = "ecs-operator.dev/family";

@@ -16,8 +16,6 @@ use k8s_openapi::{
 };
 use serde::Serialize;
 
-use super::labels::{SERVICE, TASK};
-
 /// One Kubernetes object. The variants stand in the order in which objects are applied: what pods refer to comes
 /// before the pods.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -120,13 +118,6 @@ impl Object {
     #[must_use]
     pub fn name(&self) -> &str {
         self.metadata().name.as_deref().unwrap_or_default()
-    }
-
-    /// Whether it belongs to one service or task alone; others may be wanted by several.
-    #[must_use]
-    pub fn has_one_owner(&self) -> bool {
-        let labels = self.metadata().labels.as_ref();
-        labels.is_some_and(|labels| labels.contains_key(SERVICE) || labels.contains_key(TASK))
     }
 
     /// The position of the kind in the order of application. Of the add-ons' kinds, those that need a Service or the

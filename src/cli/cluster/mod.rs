@@ -2,6 +2,7 @@
 
 mod bar;
 mod logs;
+mod renew;
 mod state;
 mod status;
 mod view;
@@ -16,6 +17,7 @@ use kube::{
 
 pub(super) use self::{
     logs::{LogsOptions, run as logs},
+    renew::{RenewOptions, run as renew},
     status::{StatusOptions, run as status},
 };
 use super::{Error, values};

@@ -191,6 +191,7 @@ impl Update {
 }
 
 /// That a service is not there, and which ones are.
+/// That there is no service of a name, and which ones there are.
 pub(super) async fn missing(client: Client, namespace: &str, name: &str) -> Error {
     let services: Api<EcsService> = Api::namespaced(client, namespace);
     let there = match services.list_metadata(&ListParams::default()).await {
@@ -208,7 +209,8 @@ pub(super) async fn missing(client: Client, namespace: &str, name: &str) -> Erro
     }
 }
 
-fn show(text: &str) -> Result<(), Error> {
+/// Prints a text at once.
+pub(super) fn show(text: &str) -> Result<(), Error> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())

@@ -1,43 +1,54 @@
-//! The reconcile of a service: fetch, validate, translate, decide what is to run, apply, prune, status.
+//! The reconcile of a service: fetch, render what is asked for, decide what is to run, apply it, prune, status.
 
+mod adoption;
+mod apply;
+mod begin;
 mod plan;
+mod renewal;
 mod report;
 mod revision;
+mod revisions;
 mod tasks;
 mod tell;
-mod workloads;
 
 use std::{iter, sync::Arc, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
+use serde_json::Value;
 
 use self::{
-    plan::Plan,
+    apply::carry_out,
+    begin::has_to_wait,
+    plan::{Newest, Plan},
+    renewal::{Turn, turn},
     report::{Observed, Outcome, report},
 };
 use super::{
-    apply::{Wanted, apply, release},
-    child::WorkloadState,
-    children::{Key, Known},
-    context::Context,
-    error::Error,
-    owner::Owner,
-    refusal::Refusal,
-    status::whole_seconds,
+    context::Context, error::Error, owner::Owner, refusal::Refusal, status::whole_seconds,
 };
 use crate::{
-    crd::EcsService,
+    crd::{EcsService, ServiceStatus},
     decide::{
-        deployment::{self, Deployments, Target, advance},
+        deployment::{self, Deployments, advance, pods_of},
         pod_state::PodState,
+        trouble::troubles,
     },
-    settings::{ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT},
-    translate::Object,
+    rendering::{Numbers, with_numbers},
+    settings::{RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT},
+    validate,
 };
+
+pub(super) use begin::Beginnings;
+pub(super) use renewal::Renewals;
+pub(super) use revisions::{ServiceRevisions, watch_service_revisions};
+pub(super) use tasks::Replacements;
 
 /// The kind in metrics.
 pub(super) const KIND: &str = "EcsService";
+
+/// The finalizer of an object that is deleted without what it owns.
+const ORPHAN: &str = "orphan";
 
 /// Brings a service one step nearer to what it should be.
 ///
@@ -47,238 +58,323 @@ pub(super) const KIND: &str = "EcsService";
 pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action, Error> {
     cx.queue.begin_service(&service);
     if service.meta().deletion_timestamp.is_some() {
-        // The garbage collector deletes the children.
+        // The garbage collector deletes the children, or lets them go.
+        if service.finalizers().iter().any(|it| it == ORPHAN) {
+            revision::let_go(&cx, &service).await?;
+        }
         return Ok(Action::await_change());
     }
     let Some(owner) = service.owner_ref(&()) else {
         return Ok(Action::await_change());
     };
-    let newest = match plan::plan(&service, &cx) {
-        Ok(Some(newest)) => newest,
-        // What it needs is about to appear.
-        Ok(None) => return Ok(Action::await_change()),
-        Err(refusal) => {
-            report(&cx, &service, &Outcome::Refused(refusal)).await?;
-            cx.backoff.succeeded(&service.uid().unwrap_or_default());
-            return Ok(Action::await_change());
-        }
+    let status = cx.service_statuses.latest(&*service, &service.status);
+    if status.deployments.is_empty() {
+        revision::take_over(&cx, &service).await?;
+    }
+    let asked = match plan::newest(&service, &cx, &status) {
+        Ok(newest) => Asked {
+            newest,
+            refusal: None,
+        },
+        Err(refusal) => Asked {
+            newest: None,
+            refusal: Some(refusal),
+        },
     };
-    roll_out(&service, &cx, &newest, &owner).await
+    let result = roll_out(&service, &cx, asked, &status, &owner).await;
+    if result.is_ok() {
+        cx.backoff.succeeded(&service.uid().unwrap_or_default());
+    }
+    result
 }
 
-/// Decides what is to run of the plan that the spec means and of what ran before, and brings it about.
+/// What the spec asks for. Neither of both while that cannot be said yet.
+struct Asked {
+    newest: Option<Newest>,
+    /// Why it is refused.
+    refusal: Option<Refusal>,
+}
+
+/// Decides what is to run, of what the spec asks for and of what ran before, and brings it about. What ran before goes on
+/// whatever becomes of the spec.
 async fn roll_out(
     service: &EcsService,
     cx: &Context,
-    newest: &Plan,
+    mut asked: Asked,
+    status: &ServiceStatus,
     owner: &OwnerReference,
 ) -> Result<Action, Error> {
     let now = whole_seconds(Timestamp::now());
     let pods = cx.pods.of(&user(service));
-    let observed = Observed::of(cx, service, newest);
-    let wanted = wanted(service, newest, &observed);
-    let Some(decided) = decide(service, cx, newest, &wanted, &pods, now).await? else {
+    let mut before = Deployments::of(status);
+    if before.list.is_empty() {
+        let newest = asked.newest.as_ref();
+        before = adoption::restored(service, cx, newest, &pods, now).unwrap_or_default();
+    }
+    let newest = asked.newest.as_ref();
+    let mut wait = newest.and_then(|newest| has_to_wait(cx, service, newest, &before));
+    let turn = newest.map_or(Turn::Never, |newest| turn(cx, service, newest, &before));
+    if wait.is_some() {
+        asked.newest = None;
+    }
+    if let Turn::Later(turn) = turn {
+        wait = wait.into_iter().chain([turn]).min();
+    }
+    let current = match before.target() {
+        Some(target) => Some(plan::plan(service, cx, &target, asked.newest.as_ref()).await?),
+        None => None,
+    };
+    let running = current.as_ref().and_then(|current| current.as_ref().ok());
+    let Some(counts) = Counts::of(asked.newest.as_ref(), running) else {
+        if let Some(refusal) = asked.refusal {
+            report(cx, service, &Outcome::Refused(&refusal)).await?;
+        }
+        return Ok(wait.map_or_else(Action::await_change, Action::requeue));
+    };
+    let observed = Observed::of(cx, service, running, counts.desired);
+    let mut wanted = wanted(service, &asked, &counts, &observed);
+    if turn == Turn::Now {
+        wanted.renew = before.primary().map(|primary| primary.id.as_str());
+    }
+    let step = Step {
+        service,
+        cx,
+        asked: &asked,
+        wanted: &wanted,
+        pods: &pods,
+        now,
+    };
+    let Some(decided) = step.decide(&before, current).await? else {
         return Ok(Action::await_change());
     };
-    let Decided {
-        mut deployments,
-        target,
-        mut running,
-        again,
-    } = decided;
-    let replaces = pods.iter().any(|pod| is_of_another(pod, &running.revision));
-    let nodes = |object: &Object| observed.nodes(object.name());
-    let held = workloads::hold_back(&mut running.objects, &running.rules, nodes, replaces);
-    let failure = carry_out(cx, &running, &user(service), owner).await.err();
-    let replacement = tasks::replace_ended(cx, service, now).await?;
-    let observed = Observed::of(cx, service, &running);
-    if failure.is_none() && !held {
-        deployments.settle(&wanted, observed.progress(&target), now);
-    }
-    deployments.recount(&wanted, &pods);
-    if !failure
-        .as_ref()
-        .is_some_and(|error| passes(cx, service, error))
-    {
-        let outcome = Outcome::Applied {
-            newest,
-            deployments: &deployments,
-            observed: &observed,
-            held,
-            failure: failure.as_ref(),
-        };
-        report(cx, service, &outcome).await?;
-    }
-    match failure {
-        Some(error) => Err(error),
-        None => {
-            cx.backoff.succeeded(&service.uid().unwrap_or_default());
-            let again = again.map(|again| again.duration_since(now).unsigned_abs());
-            let wait = again.into_iter().chain(replacement).min();
-            Ok(wait.map_or_else(Action::await_change, Action::requeue))
-        }
+    let again = step.bring_about(decided, owner).await?;
+    let again = again.into_iter().chain(wait).min();
+    Ok(again.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// How many tasks there should be, and how they are replaced.
+struct Counts {
+    desired: Option<i64>,
+    rules: validate::Deployment,
+    healthy_after: i64,
+}
+
+impl Counts {
+    /// Those of what is asked for, or of what runs while that cannot be said.
+    fn of(newest: Option<&Newest>, current: Option<&Plan>) -> Option<Self> {
+        let newest = newest.map(|newest| Self {
+            desired: newest.rendering.desired,
+            rules: newest.rendering.rules.clone(),
+            healthy_after: newest.rendering.healthy_after,
+        });
+        newest.or_else(|| {
+            current.map(|plan| Self {
+                desired: plan.desired,
+                rules: plan.rules.clone(),
+                healthy_after: plan.healthy_after,
+            })
+        })
     }
 }
 
-/// What is to run, and why.
+/// What is asked for, as decisions take it.
+fn wanted<'a>(
+    service: &'a EcsService,
+    asked: &'a Asked,
+    counts: &'a Counts,
+    observed: &'a Observed,
+) -> deployment::Wanted<'a> {
+    let annotation = |name: &str| service.annotations().get(name).map(String::as_str);
+    let newest = asked.newest.as_ref().map(|newest| deployment::Newest {
+        revision: &newest.revision,
+        task_definition: &newest.task_definition,
+        same: &newest.same,
+    });
+    deployment::Wanted {
+        service: service.metadata.uid.as_deref().unwrap_or_default(),
+        newest,
+        desired: counts.desired.unwrap_or(observed.desired),
+        rules: &counts.rules,
+        healthy_after: counts.healthy_after,
+        not_created: observed.not_created.as_deref(),
+        grace: grace(service),
+        stop: annotation(STOP_DEPLOYMENT),
+        roll_back: annotation(ROLL_BACK_DEPLOYMENT),
+        renew: annotation(RENEW_DEPLOYMENT),
+    }
+}
+
+/// For how many seconds a load balancer may take a new task for unhealthy.
+fn grace(service: &EcsService) -> i64 {
+    let spec = service.spec.parse::<Value>().unwrap_or_default();
+    let grace = spec.get("healthCheckGracePeriodSeconds");
+    grace.and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// What was decided.
 struct Decided {
     deployments: Deployments,
-    target: Target,
     running: Plan,
-    /// When to decide anew, should nothing change.
+    /// When to decide again, should nothing change.
     again: Option<Timestamp>,
 }
 
-/// Decides what is to run. What cannot be had any more is reported instead.
-async fn decide(
-    service: &EcsService,
-    cx: &Context,
-    newest: &Plan,
-    wanted: &deployment::Wanted<'_>,
-    pods: &[Arc<PodState>],
-    now: Timestamp,
-) -> Result<Option<Decided>, Error> {
-    let before = cx.service_statuses.latest(service, &service.status);
-    let before = Deployments::of(&before);
-    let (mut deployments, again) = advance(&before, wanted, pods, now);
-    let differ = deployments.differ(&before);
-    if differ && deployments.is_of(&newest.revision) {
-        let kept = revision::keep(cx, service, newest).await;
-        if let Err(error) = &kept
-            && !passes(cx, service, error)
-        {
-            let why = Refusal::internal(error);
-            report(cx, service, &Outcome::Lost(newest, &before, why)).await?;
-        }
-        kept?;
-    }
-    let target = deployments.target(&newest.revision);
-    if differ && !before.list.is_empty() {
-        // A decision is on record before it is carried out, so that one who is killed in between does not decide anew.
-        deployments.recount(wanted, pods);
-        report(cx, service, &Outcome::Decided(newest, &deployments)).await?;
-    }
-    let running = running(service, cx, newest, &target).await;
-    let why = match &running {
-        Ok(Err(refusal)) => Some(refusal.clone()),
-        Err(error) if !passes(cx, service, error) => Some(Refusal::internal(error)),
-        Ok(Ok(_)) | Err(_) => None,
-    };
-    if let Some(why) = why {
-        report(cx, service, &Outcome::Lost(newest, &deployments, why)).await?;
-    }
-    Ok(running?.ok().map(|running| Decided {
-        deployments,
-        target,
-        running,
-        again,
-    }))
-}
-
-/// Whether an error is likely to be over at the next try, so that nobody needs to know.
-fn passes(cx: &Context, service: &EcsService, error: &Error) -> bool {
-    error.is_transient() && !cx.backoff.is_lasting(&service.uid().unwrap_or_default())
-}
-
-/// What the spec asks for, as decisions take it.
-fn wanted<'a>(
+/// One step of a service.
+struct Step<'a> {
     service: &'a EcsService,
-    newest: &'a Plan,
-    observed: &Observed,
-) -> deployment::Wanted<'a> {
-    let annotation = |name: &str| service.annotations().get(name).map(String::as_str);
-    deployment::Wanted {
-        service: service.metadata.uid.as_deref().unwrap_or_default(),
-        revision: &newest.revision,
-        task_definition: &newest.task_definition,
-        desired: newest.desired.unwrap_or(observed.desired),
-        rules: &newest.rules,
-        healthy_after: workloads::healthy_after(&newest.objects),
-        stop: annotation(STOP_DEPLOYMENT),
-        roll_back: annotation(ROLL_BACK_DEPLOYMENT),
-    }
+    cx: &'a Context,
+    asked: &'a Asked,
+    wanted: &'a deployment::Wanted<'a>,
+    pods: &'a [Arc<PodState>],
+    now: Timestamp,
 }
 
-/// The plan of what is to run, or why it cannot be made.
-async fn running(
-    service: &EcsService,
-    cx: &Context,
-    newest: &Plan,
-    target: &Target,
-) -> Result<Result<Plan, Refusal>, Error> {
-    match target {
-        Target::Newest => Ok(Ok(newest.clone())),
-        Target::Nothing => {
-            let mut nothing = newest.clone();
-            workloads::empty(&mut nothing.objects);
-            Ok(Ok(nothing))
+impl Step<'_> {
+    /// Decides what is to run. What cannot be had any more is reported instead.
+    async fn decide(
+        &self,
+        before: &Deployments,
+        current: Option<Result<Plan, Refusal>>,
+    ) -> Result<Option<Decided>, Error> {
+        let Self {
+            service, cx, asked, ..
+        } = *self;
+        let (mut deployments, again) = advance(before, self.wanted, self.pods, self.now);
+        let differ = deployments.differ(before);
+        let newest = asked.newest.as_ref();
+        if let Some(newest) = newest.filter(|it| differ && deployments.is_of(&it.revision)) {
+            let kept = revision::keep(cx, service, newest).await;
+            self.tell_lasting(kept.as_ref().err(), before).await?;
+            kept?;
         }
-        Target::Revision(older) => {
-            let stored = revision::load(cx, service, older).await?;
-            Ok(stored.and_then(|stored| plan::plan_of(service, cx, older, stored)))
+        deployments.recount(self.wanted, self.pods);
+        if differ && !before.list.is_empty() {
+            // A decision is on record before it is carried out, so that one who is killed in between does not decide
+            // again.
+            self.report(Outcome::Decided(newest, &deployments)).await?;
         }
+        let Some(target) = deployments.target() else {
+            return Ok(None);
+        };
+        let unchanged = before.target().as_ref() == Some(&target);
+        let running = match current.filter(|_| unchanged) {
+            Some(current) => Ok(current),
+            None => plan::plan(service, cx, &target, newest).await,
+        };
+        self.tell_lasting(running.as_ref().err(), &deployments)
+            .await?;
+        match running? {
+            Ok(running) => Ok(Some(Decided {
+                deployments,
+                running,
+                again,
+            })),
+            Err(refusal) => {
+                self.report(Outcome::Lost(newest, &deployments, &refusal))
+                    .await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Applies what was decided, and reports what became of it. Returns when to look again.
+    async fn bring_about(
+        &self,
+        decided: Decided,
+        owner: &OwnerReference,
+    ) -> Result<Option<Duration>, Error> {
+        let Self {
+            service, cx, asked, ..
+        } = *self;
+        let Decided {
+            mut deployments,
+            mut running,
+            again,
+        } = decided;
+        let observed = Observed::of(cx, service, Some(&running), running.desired);
+        let mut pods = self.pods.iter();
+        let replaces = pods.any(|pod| is_of_another(pod, &running.revision));
+        let numbers = Numbers {
+            rules: &running.rules,
+            nodes: &|name| observed.nodes(name),
+            replaces,
+        };
+        let held = with_numbers(&mut running.objects, numbers);
+        let failure = carry_out(cx, &running, &user(service), owner).await.err();
+        let over = tasks::Over {
+            running: &running,
+            grace: self.wanted.grace,
+            now: self.now,
+        };
+        let replacement = tasks::replace_ended(cx, service, over).await?;
+        let observed = Observed::of(cx, service, Some(&running), running.desired);
+        let workload_failed = failure.as_ref().is_some_and(|failure| failure.of_workload);
+        if !workload_failed && !held {
+            deployments.settle(self.wanted, observed.progress(), self.now);
+        }
+        deployments.recount(self.wanted, self.pods);
+        revision::record_outcomes(cx, service, &deployments).await?;
+        let failure = failure.map(|failure| failure.error);
+        if !failure.as_ref().is_some_and(|error| self.passes(error)) {
+            let troubles = troubles(self.pods, observed.not_created.as_deref());
+            self.report(Outcome::Applied {
+                troubles: &troubles,
+                newest: asked.newest.as_ref(),
+                running: &running,
+                deployments: &deployments,
+                observed: &observed,
+                held,
+                failure: failure.as_ref(),
+            })
+            .await?;
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => {
+                let again = again.map(|it| it.duration_since(self.now).unsigned_abs());
+                Ok(again.into_iter().chain(replacement).min())
+            }
+        }
+    }
+
+    /// Reports trouble that does not pass.
+    async fn tell_lasting(
+        &self,
+        error: Option<&Error>,
+        deployments: &Deployments,
+    ) -> Result<(), Error> {
+        match error.filter(|error| !self.passes(error)) {
+            Some(error) => {
+                let why = Refusal::internal(error);
+                let newest = self.asked.newest.as_ref();
+                self.report(Outcome::Lost(newest, deployments, &why)).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn report(&self, outcome: Outcome<'_>) -> Result<(), Error> {
+        let outcome = match &self.asked.refusal {
+            Some(refusal) => Outcome::GoesOn(refusal, Box::new(outcome)),
+            None => outcome,
+        };
+        report(self.cx, self.service, &outcome).await
+    }
+
+    /// Whether an error is likely to be over at the next try, so that nobody needs to know.
+    fn passes(&self, error: &Error) -> bool {
+        let uid = self.service.uid().unwrap_or_default();
+        error.is_transient() && !self.cx.backoff.is_lasting(&uid)
     }
 }
 
 /// Whether a pod is a healthy one that is not of this service revision.
 fn is_of_another(pod: &PodState, revision: &str) -> bool {
-    pod.ready && !pod.deleting && pod.revision.as_deref() != Some(revision)
+    pod.ready && !pod.deleting && pod.revision.as_deref() != Some(pods_of(revision))
 }
 
 fn user(service: &EcsService) -> Owner {
     Owner::Service(service.namespace().unwrap_or_default(), service.name_any())
-}
-
-/// Applies what differs, in the order in which objects need each other, and ends what is not wanted any more.
-async fn carry_out(
-    cx: &Context,
-    plan: &Plan,
-    user: &Owner,
-    owner: &OwnerReference,
-) -> Result<(), Error> {
-    let objects: Result<Vec<Wanted>, Error> = plan.objects.iter().map(Wanted::new).collect();
-    let objects = objects?;
-    let mut first_failure = None;
-    cx.children
-        .wants(user, objects.iter().map(|wanted| &wanted.key));
-    for wanted in &objects {
-        if let Err(error) = apply(&cx.client, &cx.children, wanted, owner).await {
-            // What is wrong with one object does not keep the others from being repaired.
-            if error.is_transient() {
-                return Err(error);
-            }
-            first_failure.get_or_insert(error);
-        }
-    }
-    if let Some(error) = first_failure {
-        return Err(error);
-    }
-    let workloads: Vec<WorkloadState> = objects
-        .iter()
-        .filter_map(|wanted| cx.children.get(&wanted.key)?.workload)
-        .map(|workload| *workload)
-        .collect();
-    for (key, known) in cx.children.of_owner(&owner.uid) {
-        let wanted = objects.iter().any(|wanted| wanted.key == *key);
-        if !wanted && !known.deleting && !is_still_needed(&key, &known, &workloads) {
-            release(&cx.client, &key, &known, owner).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether something that is not wanted any more has to stay: a workload that serves until those that replace it are
-/// ready, as when a service becomes a DAEMON or is split over capacity providers; and what old tasks may use until they
-/// are gone.
-fn is_still_needed(key: &Key, known: &Known, workloads: &[WorkloadState]) -> bool {
-    match key.kind.kind {
-        "HorizontalPodAutoscaler" | "ScaledObject" | "PodDisruptionBudget" => false,
-        "Deployment" | "DaemonSet" => {
-            let serves = known.workload.as_ref().is_some_and(|old| old.ready > 0);
-            serves && workloads.iter().any(|workload| !workload.is_steady())
-        }
-        _ => workloads.iter().any(|workload| workload.has_old()),
-    }
 }
 
 /// What an error means for the next try.
@@ -295,11 +391,9 @@ pub(super) fn forget(cx: &Context, service: &EcsService) {
     let namespace = service.namespace().unwrap_or_default();
     cx.users.forget(&namespace, &service.name_any());
     cx.children.wants(&user(service), iter::empty());
+    cx.children.unclaim_all(&user(service));
     cx.service_statuses.forget(service);
     cx.backoff.succeeded(&service.uid().unwrap_or_default());
+    cx.beginnings.forget(service);
     tasks::forget(cx, service);
-    revision::forget(cx, service);
 }
-
-pub(super) use revision::ServiceRevisions;
-pub(super) use tasks::Replacements;

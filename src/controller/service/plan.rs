@@ -1,49 +1,82 @@
-//! What should be there for a service, or why that cannot be said.
+//! What a service asks for, and what is to be applied: two things where a deployment began before something else changed.
 
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
+use serde_json::{Value, json};
 
 use super::{
-    revision::{Stored, settings_of},
-    workloads,
+    adoption,
+    revision::{self, find, name_for, settings_of},
+    revisions::Revision,
 };
 use crate::{
     controller::{
-        cluster::complete,
+        cluster,
         context::Context,
         definition::Definition,
         error::Error,
         refusal::{Refusal, refused},
     },
-    crd::{EcsService, Spec, WarningStatus},
-    diagnostic::{FieldPath, Subject},
+    crd::{EcsService, ServiceStatus, Spec, WarningStatus},
+    decide::deployment::Target,
+    rendering::{
+        Inputs, KeptRendering, RenderedBy, Rendering, render, with_at_most, with_counts_of,
+        with_tasks,
+    },
+    settings::{Addon, Settings},
     source::read_service,
-    translate::{Object, WORKLOAD_LENGTH, kname, translate_service},
-    validate::{self, Scheduling, ServiceInput, validate_service},
+    translate::{WORKLOAD_LENGTH, kname},
+    validate::{self, DeploymentStrategy, TaskDefinitionReference},
 };
 
-/// What should be there for a service.
-#[derive(Clone)]
-pub(super) struct Plan {
-    /// The objects in the order of application.
-    pub(super) objects: Vec<Object>,
-    /// What differs from ECS.
-    pub(super) warnings: Vec<WarningStatus>,
+/// What a service asks for, as it would be rendered now.
+pub(super) struct Newest {
+    /// What its owner wrote.
+    pub(super) inputs: Inputs,
+    /// The digest of that.
+    pub(super) digest: String,
+    /// What the rendering depends on beside that.
+    pub(super) by: RenderedBy,
+    /// The objects, with the counts of today.
+    pub(super) rendering: Rendering,
+    /// The service revision that a deployment of it would be of, if one began now.
+    pub(super) revision: String,
+    /// The service revisions that are made of the same.
+    pub(super) same: Vec<String>,
     /// The task definition, as in `web:3`.
     pub(super) task_definition: String,
+    /// Whether it follows the newest revision of its task definition.
+    pub(super) follows: bool,
+    /// What differs from ECS.
+    pub(super) warnings: Vec<WarningStatus>,
+}
+
+/// What is to be applied.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// The objects in the order of application.
+    pub(super) objects: Vec<Value>,
     /// How many tasks are wanted; `None` for one on each node.
     pub(super) desired: Option<i64>,
     /// How the tasks are replaced.
     pub(super) rules: validate::Deployment,
-    /// The service revision: the same for the same pods.
+    /// For how many seconds a task has to be ready until it counts as healthy.
+    pub(super) healthy_after: i64,
+    /// The service revision.
     pub(super) revision: String,
-    /// What it was made of.
-    pub(super) stored: Arc<Stored>,
+    /// What it was rendered to, and by what.
+    pub(super) rendering: Option<KeptRendering>,
+    /// Whether autoscalers and budgets stay as they are, because it is not known how they should be.
+    pub(super) spares_autoscaler: bool,
 }
 
-/// Makes the plan of a service. `None` if its task definition is there and only its first revision is not made yet.
-pub(super) fn plan(service: &EcsService, cx: &Context) -> Result<Option<Plan>, Refusal> {
+/// What a service asks for. `None` if its task definition is there and only the revision is not made yet.
+pub(super) fn newest(
+    service: &EcsService,
+    cx: &Context,
+    status: &ServiceStatus,
+) -> Result<Option<Newest>, Refusal> {
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     let (request, _, findings) = read_service(&name, service.spec.text());
     if findings.has_errors() {
@@ -54,84 +87,225 @@ pub(super) fn plan(service: &EcsService, cx: &Context) -> Result<Option<Plan>, R
     let Some(definition) = found else {
         return Ok(None);
     };
-    let stored = Stored {
+    let own = request.service_name.as_deref().unwrap_or_default();
+    let expected = kname(own, WORKLOAD_LENGTH);
+    if expected != name {
+        return Err(Refusal::name_differs("serviceName", own, &expected));
+    }
+    let inputs = Inputs {
         service: service.spec.clone(),
         annotations: settings_of(service),
         family: definition.family().to_owned(),
         revision: definition.number(),
         task_definition: Spec::clone(definition.spec()),
     };
-    let mut plan = translate(service, cx, Arc::new(stored), &definition)?;
-    plan.revision = workloads::revision(&plan.objects)
-        .map_err(|error| Refusal::internal(&Error::from(error)))?;
-    workloads::mark(&mut plan.objects, &plan.revision);
-    Ok(Some(plan))
-}
-
-/// Makes the plan of a service as it was in an older revision, in the numbers of today.
-pub(super) fn plan_of(
-    service: &EcsService,
-    cx: &Context,
-    revision: &str,
-    stored: Arc<Stored>,
-) -> Result<Plan, Refusal> {
-    let definition = Definition::stored(&stored.family, stored.revision, &stored.task_definition)?;
-    let mut plan = translate(service, cx, stored, &definition)?;
-    revision.clone_into(&mut plan.revision);
-    workloads::mark(&mut plan.objects, revision);
-    Ok(plan)
-}
-
-fn translate(
-    service: &EcsService,
-    cx: &Context,
-    stored: Arc<Stored>,
-    definition: &Definition,
-) -> Result<Plan, Refusal> {
-    let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
-    let (mut request, mut extensions, mut findings) = read_service(&name, stored.service.text());
-    let own = request.service_name.as_deref().unwrap_or_default();
-    let expected = kname(own, WORKLOAD_LENGTH);
-    if expected != name {
-        return Err(Refusal::name_differs("serviceName", own, &expected));
-    }
-    if stored.service != service.spec {
-        // How many tasks there are, and how they are replaced, is no matter of the revision.
-        let (today, more, _) = read_service(&name, service.spec.text());
-        request.desired_count = today.desired_count.or(request.desired_count);
-        request.deployment_configuration = today.deployment_configuration;
-        extensions.auto_scaling = more.auto_scaling;
-    }
-    complete(cx, &namespace, &mut request)?;
-    let path = FieldPath::root(Subject::Service)
-        .field("metadata")
-        .field("annotations");
-    let settings = cx.settings(&namespace);
-    let settings = settings.with_annotations(&stored.annotations, &path, &mut findings);
-    let input = ServiceInput {
-        request: &request,
-        extensions: &extensions,
-        task_definition: definition.input(),
+    let known = cx.service_revisions.of(service);
+    let by = RenderedBy {
+        operator: env!("CARGO_PKG_VERSION").to_owned(),
+        settings: settings(cx, status, &known),
+        cluster: cluster::defaults(cx, &namespace, &request)?,
     };
-    let validated = match validate_service(&input, &settings) {
-        Ok(validated) if !findings.has_errors() => validated,
-        Ok(_) => return Err(refused(findings)),
-        Err(more) => {
-            findings.append(more);
-            return Err(refused(findings));
+    let rendering = render(&name, &namespace, &inputs, &service.spec, &by).map_err(refused)?;
+    let digest = inputs.digest();
+    let revision = name_for(&known, &rendering.pods, &digest, &rendering.digest);
+    let same = known.iter().filter(|revision| revision.inputs == digest);
+    let mut same: Vec<String> = same.map(|revision| revision.id.clone()).collect();
+    same.extend(assumed(service, status, &known, &inputs));
+    let reference = reference.unwrap_or_default();
+    Ok(Some(Newest {
+        revision,
+        same,
+        task_definition: inputs.label(),
+        follows: TaskDefinitionReference::parse(reference).is_some_and(|it| it.revision.is_none()),
+        warnings: Refusal::warnings(rendering.notes.clone()),
+        inputs,
+        digest,
+        by,
+        rendering,
+    }))
+}
+
+/// The settings of the operator. Where there are two controllers for target groups, a service keeps the one that it has.
+fn settings(cx: &Context, status: &ServiceStatus, known: &[Arc<Revision>]) -> Settings {
+    const CONTROLLERS: [Addon; 2] = [Addon::AwsLoadBalancerController, Addon::EksAutoMode];
+    let mut settings = Settings {
+        namespace: Settings::default().namespace,
+        ..cx.settings("")
+    };
+    if !CONTROLLERS.iter().all(|addon| settings.has(*addon)) {
+        return settings;
+    }
+    let primary = status.deployments.first();
+    let revision = primary.and_then(|primary| find(known, primary.service_revision.as_deref()?));
+    let before = revision.and_then(|it| it.kept.rendering.as_ref()?.open());
+    if let Some((_, before)) = before {
+        let had: Vec<&Addon> = CONTROLLERS
+            .iter()
+            .filter(|addon| before.settings.has(**addon))
+            .collect();
+        if let [one] = had.as_slice() {
+            settings
+                .addons
+                .retain(|addon| !CONTROLLERS.contains(addon) || addon == *one);
         }
+    }
+    settings
+}
+
+/// The revision that counts as made of what the spec asks for, although what is kept does not say so: one of an older
+/// operator, which kept what was there when the pods last changed, or one that somebody deleted. The operator had looked
+/// at this spec, and began nothing.
+fn assumed(
+    service: &EcsService,
+    status: &ServiceStatus,
+    known: &[Arc<Revision>],
+    inputs: &Inputs,
+) -> Option<String> {
+    if status.observed_generation != service.metadata.generation {
+        return None;
+    }
+    let rolled_back = status.rolled_back_revision.as_deref();
+    let primary = status.deployments.first()?;
+    let asked_for = rolled_back.or(primary.service_revision.as_deref())?;
+    let mut deployments = status.deployments.iter();
+    let deployment = deployments.find(|it| it.service_revision.as_deref() == Some(asked_for))?;
+    let same_definition = deployment.task_definition.as_deref() == Some(&inputs.label());
+    let rendered = find(known, asked_for).is_some_and(|found| found.kept.rendering.is_some());
+    (same_definition && !rendered).then(|| asked_for.to_owned())
+}
+
+/// What is to be applied for a target, or why that cannot be had any more.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn plan(
+    service: &EcsService,
+    cx: &Context,
+    target: &Target,
+    newest: Option<&Newest>,
+) -> Result<Result<Plan, Refusal>, Error> {
+    let known = cx.service_revisions.of(service);
+    let found = match find(&known, &target.revision) {
+        Some(found) => Some(found.clone()),
+        None => revision::ask(cx, service, &target.revision).await?,
     };
-    let (manifests, notes) = translate_service(&validated, &settings);
-    Ok(Plan {
-        objects: manifests.into_objects(),
-        warnings: Refusal::warnings(notes),
-        task_definition: definition.label(),
-        desired: match validated.scheduling {
-            Scheduling::Replica { desired_count } => Some(desired_count),
-            Scheduling::Daemon => None,
+    let found = match found {
+        Some(found) if found.kept.rendering.is_none() => {
+            adoption::adopt(cx, service, &found).await?
+        }
+        Some(found) => found,
+        None => match adoption::rebuild(cx, service, &target.revision, newest).await? {
+            Some(rebuilt) => rebuilt,
+            None => return Ok(Err(lost(service, &target.revision))),
         },
-        rules: validated.deployment,
-        revision: String::new(),
-        stored,
+    };
+    let Some(rendering) = &found.kept.rendering else {
+        return Ok(Err(lost(service, &target.revision)));
+    };
+    let plan = counted(service, &found, rendering, newest);
+    Ok(plan.map_or_else(
+        || Err(lost(service, &target.revision)),
+        |mut plan| {
+            if let Some(most) = target.most {
+                plan.objects = with_at_most(plan.objects, most);
+                plan.desired = plan.desired.map(|desired| desired.min(most));
+            }
+            Ok(plan)
+        },
+    ))
+}
+
+fn lost(service: &EcsService, revision: &str) -> Refusal {
+    let message = format!(
+        "the ControllerRevision of the service revision {revision} of EcsService {}, which should run now, is gone or cannot be read: change the spec to what should run",
+        service.name_any()
+    );
+    Refusal::new("ServiceRevisionNotFound", &message)
+}
+
+/// What is kept, with the counts of today; `None` if it cannot be read.
+fn counted(
+    service: &EcsService,
+    found: &Revision,
+    rendering: &KeptRendering,
+    newest: Option<&Newest>,
+) -> Option<Plan> {
+    let asked_for = newest.filter(|newest| newest.same.contains(&found.id));
+    let as_kept = asked_for.filter(|newest| newest.by.digest() == rendering.settings);
+    let plan = |objects, counts: &Rendering, spares_autoscaler| Plan {
+        objects,
+        desired: counts.desired,
+        rules: counts.rules.clone(),
+        healthy_after: rendering.healthy_after,
+        revision: found.id.clone(),
+        rendering: Some(rendering.clone()),
+        spares_autoscaler,
+    };
+    if let Some(newest) = as_kept
+        && newest.rendering.digest == rendering.digest
+    {
+        let objects = newest.rendering.objects.clone();
+        return Some(plan(objects, &newest.rendering, false));
+    }
+    let (objects, by) = rendering.open()?;
+    if let Some(newest) = as_kept {
+        let objects = with_counts_of(objects, &newest.rendering.objects);
+        return Some(plan(objects, &newest.rendering, false));
+    }
+    let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
+    let inputs = &found.kept.inputs;
+    let of = |today: &Spec| render(&name, &namespace, inputs, today, &by);
+    if let Ok(counts) = of(&service.spec) {
+        let objects = with_counts_of(objects, &counts.objects);
+        return Some(plan(objects, &counts, false));
+    }
+    // The spec is refused; how many tasks there are can still be said.
+    let desired = desired_count(&service.spec);
+    if let Ok(counts) = of(&with_desired_count(&inputs.service, desired)) {
+        let scaled = with_counts_of(objects, &counts.objects);
+        return Some(plan(scaled, &counts, true));
+    }
+    // So is, by this operator, what another one accepted.
+    let tasks = desired.or_else(|| desired_count(&inputs.service));
+    Some(Plan {
+        objects: match tasks {
+            Some(tasks) => with_tasks(objects, tasks),
+            None => objects,
+        },
+        desired: tasks,
+        rules: UNKNOWN_RULES,
+        healthy_after: rendering.healthy_after,
+        revision: found.id.clone(),
+        rendering: Some(rendering.clone()),
+        spares_autoscaler: true,
     })
+}
+
+/// ECS's defaults, where a spec that was accepted once cannot be read any more.
+const UNKNOWN_RULES: validate::Deployment = validate::Deployment {
+    minimum_healthy_percent: 100,
+    maximum_percent: 200,
+    circuit_breaker: None,
+    alarms: None,
+    strategy: DeploymentStrategy::Rolling,
+    early_success: None,
+    pauses: Vec::new(),
+};
+
+fn desired_count(spec: &Spec) -> Option<i64> {
+    let spec: Value = spec.parse().ok()?;
+    let count = spec.get("desiredCount")?.as_i64()?;
+    (spec.get("schedulingStrategy").and_then(Value::as_str) != Some("DAEMON"))
+        .then_some(count.clamp(0, i64::from(i32::MAX)))
+}
+
+fn with_desired_count(spec: &Spec, desired: Option<i64>) -> Spec {
+    match (spec.parse::<Value>(), desired) {
+        (Ok(Value::Object(mut members)), Some(desired)) => {
+            members.insert("desiredCount".to_owned(), json!(desired));
+            Spec::from(Value::Object(members))
+        }
+        _ => spec.clone(),
+    }
 }

@@ -1,12 +1,10 @@
-//! Service revisions: what the tasks of a service are made of, kept so that a rollback can return to it.
+//! Keeping service revisions: what the tasks of a service are made of and were rendered to, so that a deployment runs on,
+//! and a rollback returns to, exactly what ran.
 //!
-//! Each is a ControllerRevision of its EcsService with the spec and the task definition as they were, so that it does not
-//! matter what becomes of the task definition later. It is read only when it is needed, which is seldom.
+//! Each is a ControllerRevision of its EcsService, so that it does not matter what becomes of the task definition, of the
+//! operator and of its settings later.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::{
     api::apps::v1::ControllerRevision,
@@ -14,47 +12,33 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Resource as _, ResourceExt as _,
-    api::{DeleteParams, ListParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
 };
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
-use super::plan::Plan;
+use super::{
+    plan::Newest,
+    revisions::{OUTCOME, Revision},
+};
 use crate::{
     controller::{
         context::Context,
         error::{Error, code},
-        refusal::Refusal,
+        owned_fields::FIELD_MANAGER,
     },
-    crd::{EcsService, ServiceStatus, Spec},
-    settings::{ANNOTATION_PREFIX, ROLL_BACK_DEPLOYMENT, SERVICE_REVISION, STOP_DEPLOYMENT},
+    crd::{EcsService, ServiceStatus},
+    decide::deployment::{COMPLETED, Deployments, FAILED},
+    rendering::{Inputs, Kept, KeptRendering},
+    settings::{
+        ANNOTATION_PREFIX, RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, SERVICE_REVISION,
+        STOP_DEPLOYMENT,
+    },
     translate::SERVICE,
 };
 
 /// How many revisions are kept beside those that are needed.
 const HISTORY_LIMIT: usize = 10;
-
-/// What the tasks of a service are made of.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Stored {
-    /// The spec of the service.
-    pub service: Spec,
-    /// Its annotations that are settings.
-    #[serde(default)]
-    pub annotations: BTreeMap<String, String>,
-    /// The family of its task definition.
-    pub family: String,
-    /// The revision of its task definition.
-    pub revision: u64,
-    /// What that revision holds.
-    pub task_definition: Spec,
-}
-
-/// Service revisions that were read. What they hold never changes.
-#[derive(Default)]
-pub(crate) struct ServiceRevisions {
-    read: Mutex<HashMap<(String, String), Arc<Stored>>>,
-}
 
 /// The name of the object that holds a revision. A dot, which no name of a service has, so that it is never taken for
 /// one of a DaemonSet; and a word, so that it is never taken for one of a task definition.
@@ -66,62 +50,165 @@ fn api(cx: &Context, service: &EcsService) -> Api<ControllerRevision> {
     Api::namespaced(cx.client.clone(), &service.namespace().unwrap_or_default())
 }
 
-/// Keeps what a plan was made of. One that is kept already is the same.
+/// The name of the revision that a deployment of these inputs and this rendering would be of. It is that of its pods; one
+/// of the same pods with other inputs or objects has another name that begins alike.
+pub(super) fn name_for(
+    known: &[Arc<Revision>],
+    pods: &str,
+    inputs: &str,
+    rendering: &str,
+) -> String {
+    let same = |revision: &&Arc<Revision>| {
+        let kept = revision.kept.rendering.as_ref();
+        let pods_are = |kept: &KeptRendering| kept.pods == pods && kept.digest == rendering;
+        revision.inputs == inputs && kept.is_some_and(pods_are)
+    };
+    if let Some(same) = known.iter().find(same) {
+        return same.id.clone();
+    }
+    if known.iter().all(|revision| revision.id != pods) {
+        return pods.to_owned();
+    }
+    other_name(pods, inputs, rendering)
+}
+
+fn other_name(pods: &str, inputs: &str, rendering: &str) -> String {
+    let digest = Sha256::digest(format!("{inputs} {rendering}"));
+    let digits = digest.iter().take(2).map(|byte| format!("{byte:02x}"));
+    format!("{pods}-{}", digits.collect::<String>())
+}
+
+/// The newest known object of a revision, which has a rendering if any of its objects does.
+pub(super) fn find<'r>(known: &'r [Arc<Revision>], id: &str) -> Option<&'r Arc<Revision>> {
+    let mut of_it = known.iter().filter(|revision| revision.id == id);
+    let rendered = |revision: &&Arc<Revision>| revision.kept.rendering.is_some();
+    of_it.clone().find(rendered).or_else(|| of_it.next())
+}
+
+/// Keeps what a deployment is about to be made of. One that is kept already is the same.
 ///
 /// # Errors
 ///
 /// When a request fails.
-pub(super) async fn keep(cx: &Context, service: &EcsService, plan: &Plan) -> Result<(), Error> {
-    let api = api(cx, service);
-    let status = cx.service_statuses.latest(service, &service.status);
-    let kept = if status.deployments.is_empty() {
-        Vec::new()
-    } else {
-        let of_service = format!("{SERVICE}={},{SERVICE_REVISION}", service.name_any());
-        let listed = api.list(&ListParams::default().labels(&of_service)).await;
-        listed
-            .map_err(Error::resource("list the revisions of", service))?
-            .items
-            .into_iter()
-            .filter(|kept| is_of(kept, service))
-            .collect()
-    };
-    let label = |kept: &ControllerRevision| kept.labels().get(SERVICE_REVISION).cloned();
-    if kept
-        .iter()
-        .any(|kept| label(kept).as_ref() == Some(&plan.revision))
-    {
+pub(super) async fn keep(cx: &Context, service: &EcsService, newest: &Newest) -> Result<(), Error> {
+    let known = cx.service_revisions.of(service);
+    if known.iter().any(|revision| revision.id == newest.revision) {
         return Ok(());
     }
-    let newest = kept.iter().map(|kept| kept.revision).max().unwrap_or(0);
+    let kept = Kept {
+        inputs: newest.inputs.clone(),
+        rendering: Some(KeptRendering::new(
+            &newest.rendering.objects,
+            &newest.rendering.pods,
+            &newest.by,
+        )),
+    };
+    let name = name_of(&service.name_any(), &newest.revision);
+    create(cx, service, &known, name, &newest.revision, &kept).await?;
+    let known = cx.service_revisions.of(service);
+    if find(&known, &newest.revision).is_some_and(|found| found.kept != kept) {
+        // The cache did not have it yet; now it does, and the next try takes another name.
+        return Err(Error::Superseded {
+            what: "service revision",
+            name: newest.revision.clone(),
+        });
+    }
+    forget_superfluous(cx, service).await
+}
+
+/// Keeps what a revision of an older operator was rendered to, beside the revision itself, which cannot be changed.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn adopt(
+    cx: &Context,
+    service: &EcsService,
+    revision: &Revision,
+    rendering: KeptRendering,
+) -> Result<Arc<Revision>, Error> {
+    let kept = Kept {
+        inputs: revision.kept.inputs.clone(),
+        rendering: Some(rendering),
+    };
+    let name = format!("{}.rendered", name_of(&service.name_any(), &revision.id));
+    let known = cx.service_revisions.of(service);
+    create(cx, service, &known, name, &revision.id, &kept).await?;
+    let known = cx.service_revisions.of(service);
+    // It was just recorded.
+    Ok(find(&known, &revision.id).cloned().unwrap_or_else(|| {
+        Arc::new(Revision {
+            kept,
+            ..revision.clone()
+        })
+    }))
+}
+
+/// Keeps a revision again whose ControllerRevision is gone.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn keep_again(
+    cx: &Context,
+    service: &EcsService,
+    id: &str,
+    inputs: &Inputs,
+    rendering: KeptRendering,
+) -> Result<(), Error> {
+    let kept = Kept {
+        inputs: inputs.clone(),
+        rendering: Some(rendering),
+    };
+    let known = cx.service_revisions.of(service);
+    let name = name_of(&service.name_any(), id);
+    create(cx, service, &known, name, id, &kept).await
+}
+
+async fn create(
+    cx: &Context,
+    service: &EcsService,
+    known: &[Arc<Revision>],
+    name: String,
+    id: &str,
+    kept: &Kept,
+) -> Result<(), Error> {
+    let newest = known.iter().map(|known| known.number).max().unwrap_or(0);
+    let labels = BTreeMap::from([
+        (SERVICE.to_owned(), service.name_any()),
+        (SERVICE_REVISION.to_owned(), id.to_owned()),
+    ]);
     let revision = ControllerRevision {
         metadata: ObjectMeta {
-            name: Some(name_of(&service.name_any(), &plan.revision)),
-            labels: Some(
-                [
-                    (SERVICE.to_owned(), service.name_any()),
-                    (SERVICE_REVISION.to_owned(), plan.revision.clone()),
-                ]
-                .into(),
-            ),
+            name: Some(name.clone()),
+            labels: Some(labels),
             owner_references: Some(service.controller_owner_ref(&()).into_iter().collect()),
             ..ObjectMeta::default()
         },
         revision: newest.saturating_add(1),
-        data: Some(RawExtension(serde_json::to_value(&*plan.stored)?)),
+        data: Some(RawExtension(kept.data())),
     };
-    if let Err(error) = api.create(&PostParams::default(), &revision).await {
-        // It may have been made before, or be of a service of this name that was deleted, and be about to go with it.
-        let live = match code(&error) {
-            Some(409) => api.get_opt(&revision.name_any()).await,
-            _ => Ok(None),
-        };
-        let live = live.map_err(Error::resource("get a revision of", service))?;
-        if !live.is_some_and(|live| is_of(&live, service)) {
-            return Err(Error::resource("make a revision of", service)(error));
+    let api = api(cx, service);
+    let error = match api.create(&PostParams::default(), &revision).await {
+        Ok(made) => {
+            cx.service_revisions.observe(&made);
+            return Ok(());
         }
+        Err(error) => error,
+    };
+    // It may have been made before, or be of a service of this name that was deleted, and be about to go with it.
+    let live = match code(&error) {
+        Some(409) => api.get_opt(&name).await,
+        _ => Ok(None),
+    };
+    let live = live.map_err(Error::resource("get a revision of", service))?;
+    match live.filter(|live| is_of(live, service)) {
+        Some(live) => {
+            cx.service_revisions.observe(&live);
+            Ok(())
+        }
+        None => Err(Error::resource("make a revision of", service)(error)),
     }
-    forget_superfluous(service, &status, &api, kept).await
 }
 
 fn is_of(revision: &ControllerRevision, service: &EcsService) -> bool {
@@ -132,80 +219,147 @@ fn is_of(revision: &ControllerRevision, service: &EcsService) -> bool {
 }
 
 /// Deletes the oldest revisions that no deployment needs.
-async fn forget_superfluous(
+async fn forget_superfluous(cx: &Context, service: &EcsService) -> Result<(), Error> {
+    let status = cx.service_statuses.latest(service, &service.status);
+    let needed = needed(&status);
+    let mut others = cx.service_revisions.of(service);
+    others.retain(|revision| !needed.contains(&revision.id.as_str()));
+    for old in others.iter().skip(HISTORY_LIMIT) {
+        delete(cx, service, old).await?;
+    }
+    Ok(())
+}
+
+fn needed(status: &ServiceStatus) -> Vec<&str> {
+    let deployments = status.deployments.iter();
+    let of_deployments = deployments.filter_map(|it| it.service_revision.as_deref());
+    of_deployments
+        .chain(status.completed_revision.as_deref())
+        .chain(status.rolled_back_revision.as_deref())
+        .collect()
+}
+
+async fn delete(cx: &Context, service: &EcsService, revision: &Revision) -> Result<(), Error> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: Some(revision.uid.clone()),
+            resource_version: None,
+        }),
+        ..DeleteParams::default()
+    };
+    match api(cx, service).delete(&revision.object, &params).await {
+        Err(error) if !matches!(code(&error), Some(404 | 409)) => {
+            Err(Error::resource("delete a revision of", service)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes beside a revision that its deployment has failed, for a status that is lost later.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn record_outcomes(
+    cx: &Context,
     service: &EcsService,
-    status: &ServiceStatus,
-    api: &Api<ControllerRevision>,
-    mut kept: Vec<ControllerRevision>,
+    deployments: &Deployments,
 ) -> Result<(), Error> {
-    let needed: Vec<&String> = status
-        .deployments
-        .iter()
-        .filter_map(|deployment| deployment.service_revision.as_ref())
-        .chain(&status.completed_revision)
-        .collect();
-    kept.retain(|kept| {
-        let label = kept.labels().get(SERVICE_REVISION);
-        !label.is_some_and(|label| needed.contains(&label))
-    });
-    kept.sort_by_key(|kept| kept.revision);
-    let surplus = kept.len().saturating_sub(HISTORY_LIMIT);
-    for old in kept.into_iter().take(surplus) {
-        match api.delete(&old.name_any(), &DeleteParams::default()).await {
-            Err(error) if code(&error) != Some(404) => {
-                return Err(Error::resource("delete a revision of", service)(error));
-            }
-            _ => {}
+    let known = cx.service_revisions.of(service);
+    for (index, deployment) in deployments.list.iter().enumerate() {
+        let id = deployment.service_revision.as_deref().unwrap_or_default();
+        let outcome = match deployment.rollout_state.as_deref() {
+            Some(FAILED) => Some(FAILED),
+            Some(COMPLETED) if index == 0 => None,
+            _ => continue,
+        };
+        let of_it = known.iter().filter(|it| it.id == id && it.sorted);
+        for revision in of_it.filter(|it| it.failed != outcome.is_some()) {
+            let change = json!({"annotations": {OUTCOME: outcome}});
+            change_metadata(cx, service, revision, change).await?;
         }
     }
     Ok(())
 }
 
-/// What a revision holds, or why it cannot be had any more.
+/// Takes over the revisions of a service of this name that was deleted without them. Those that cannot be changed are of
+/// no use to anybody and are deleted.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn take_over(cx: &Context, service: &EcsService) -> Result<(), Error> {
+    for revision in cx.service_revisions.orphans(service) {
+        let owner: Vec<_> = service.controller_owner_ref(&()).into_iter().collect();
+        if revision.sorted {
+            let change = json!({"ownerReferences": owner});
+            change_metadata(cx, service, &revision, change).await?;
+        } else {
+            delete(cx, service, &revision).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets a service go without what it owns. The garbage collector would wait for ever for revisions of an older operator,
+/// which it cannot change; what runs of them has been kept in a form that it can.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn let_go(cx: &Context, service: &EcsService) -> Result<(), Error> {
+    let known = cx.service_revisions.of(service);
+    for revision in known.iter().filter(|revision| !revision.sorted) {
+        delete(cx, service, revision).await?;
+    }
+    Ok(())
+}
+
+async fn change_metadata(
+    cx: &Context,
+    service: &EcsService,
+    revision: &Revision,
+    mut change: Value,
+) -> Result<(), Error> {
+    change["uid"] = json!(revision.uid);
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let patch = Patch::Merge(json!({"metadata": change}));
+    match api(cx, service)
+        .patch(&revision.object, &params, &patch)
+        .await
+    {
+        Ok(changed) => {
+            cx.service_revisions.observe(&changed);
+            Ok(())
+        }
+        // It is gone, or another one by now.
+        Err(error) if matches!(code(&error), Some(404 | 409)) => Ok(()),
+        Err(error) => Err(Error::resource("update a revision of", service)(error)),
+    }
+}
+
+/// A revision that the cache lacks, as the API server has it.
 ///
 /// # Errors
 ///
 /// When the request fails.
-pub(super) async fn load(
+pub(super) async fn ask(
     cx: &Context,
     service: &EcsService,
-    revision: &str,
-) -> Result<Result<Arc<Stored>, Refusal>, Error> {
-    let key = (service.uid().unwrap_or_default(), revision.to_owned());
-    let read = &cx.service_revisions.read;
-    let known = read
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(&key)
-        .cloned();
-    if let Some(known) = known {
-        return Ok(Ok(known));
+    id: &str,
+) -> Result<Option<Arc<Revision>>, Error> {
+    let of_it = format!("{SERVICE}={},{SERVICE_REVISION}={id}", service.name_any());
+    let listed = api(cx, service)
+        .list(&ListParams::default().labels(&of_it))
+        .await;
+    let listed = listed.map_err(Error::resource("list the revisions of", service))?;
+    for revision in &listed.items {
+        cx.service_revisions.observe(revision);
     }
-    let name = name_of(&service.name_any(), revision);
-    let found = api(cx, service).get_opt(&name).await;
-    let found = found.map_err(Error::resource("get a revision of", service))?;
-    let data = found.and_then(|found| found.data).map(|data| data.0);
-    let stored = data.and_then(|data| serde_json::from_value::<Stored>(data).ok());
-    let Some(stored) = stored.map(Arc::new) else {
-        let message = format!(
-            "the ControllerRevision {name}, which should run now, is gone or cannot be read: change the spec to what should run"
-        );
-        return Ok(Err(Refusal::new("ServiceRevisionNotFound", &message)));
-    };
-    let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
-    read.insert(key, stored.clone());
-    Ok(Ok(stored))
-}
-
-/// Forgets a service that is gone.
-pub(super) fn forget(cx: &Context, service: &EcsService) {
-    let uid = service.uid().unwrap_or_default();
-    let mut read = cx
-        .service_revisions
-        .read
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    read.retain(|(of, _), _| *of != uid);
+    Ok(find(&cx.service_revisions.of(service), id).cloned())
 }
 
 /// The annotations that are settings.
@@ -213,7 +367,12 @@ pub(super) fn settings_of(service: &EcsService) -> BTreeMap<String, String> {
     let annotations = service.annotations().iter();
     annotations
         .filter(|(name, _)| name.starts_with(ANNOTATION_PREFIX))
-        .filter(|(name, _)| !matches!(name.as_str(), STOP_DEPLOYMENT | ROLL_BACK_DEPLOYMENT))
+        .filter(|(name, _)| {
+            !matches!(
+                name.as_str(),
+                STOP_DEPLOYMENT | ROLL_BACK_DEPLOYMENT | RENEW_DEPLOYMENT
+            )
+        })
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }

@@ -9,9 +9,10 @@ use std::{
 use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kube::{
     Api, ResourceExt as _,
-    api::{DeleteParams, Preconditions},
+    api::{DeleteParams, EvictParams, Preconditions},
 };
 
+use super::plan::Plan;
 use crate::{
     controller::{
         context::Context,
@@ -25,6 +26,9 @@ use crate::{
     },
 };
 
+/// When to look again after a task was replaced.
+const NEXT: Duration = Duration::from_secs(10);
+
 /// When tasks of services were last replaced, and how often in a row. It is kept in memory alone: an operator that
 /// starts anew replaces without a wait once.
 #[derive(Default)]
@@ -32,61 +36,93 @@ pub(crate) struct Replacements {
     by_service: Mutex<HashMap<(String, String), replacement::History>>,
 }
 
-/// Deletes the pods whose task is over in ECS: an essential container has ended beside others, or one that others wait
-/// for takes too long. Returns when to look again, if one has to wait.
+/// What decides whether a task is over.
+#[derive(Clone, Copy)]
+pub(super) struct Over<'a> {
+    /// What was applied.
+    pub(super) running: &'a Plan,
+    /// For how many seconds a load balancer may take a new task for unhealthy.
+    pub(super) grace: i64,
+    /// When.
+    pub(super) now: Timestamp,
+}
+
+/// Evicts a pod whose task is over in ECS: an essential container has ended beside others, one that others wait for
+/// takes too long, or its load balancer takes it for unhealthy. One goes after the other, and none by which fewer than the healthy minimum would be left. Returns when
+/// to look again, if one has to wait.
 pub(super) async fn replace_ended(
     cx: &Context,
     service: &EcsService,
-    now: Timestamp,
+    Over {
+        running,
+        grace,
+        now,
+    }: Over<'_>,
 ) -> Result<Option<Duration>, Error> {
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     let pods = cx.pods.of(&Owner::Service(namespace.clone(), name.clone()));
-    let mut ended: Vec<(Arc<PodState>, String)> = Vec::new();
+    let mut over: Vec<(Arc<PodState>, String)> = Vec::new();
     let mut next = None;
-    for pod in pods {
-        match replacement::look(&pod, now) {
+    for pod in &pods {
+        match replacement::look(pod, grace, now) {
             Standing::GoesOn => {}
             Standing::Until(time) => next = next.into_iter().chain([time]).min(),
-            Standing::Over(why) => ended.push((pod, why)),
+            Standing::Over(why) => over.push((pod.clone(), why)),
         }
     }
     let next = next.map(|next: Timestamp| next.duration_since(now).unsigned_abs());
-    let Some((first, why)) = ended.first() else {
+    if over.is_empty() {
+        return Ok(next);
+    }
+    let Some((pod, why)) = replacement::first(&over, &pods, healthy_minimum(running)) else {
+        // What serves now may be enough for another one to go; that is a change, which asks for a reconcile.
         return Ok(next);
     };
-    let wait = cx.replacements.attempt((namespace.clone(), name), now);
+    let wait = cx
+        .replacements
+        .attempt((namespace.clone(), name.clone()), now);
     if let Some(wait) = wait {
         return Ok(Some(wait));
     }
-    let api: Api<Pod> = Api::namespaced(cx.client.clone(), &namespace);
-    for (pod, _) in &ended {
-        let params = DeleteParams {
+    if evict(cx, &namespace, pod).await? {
+        let pod = &pod.name;
+        let note = format!("(service {name}) has stopped 1 running task: {why} ({pod}).");
+        cx.events.warning(service, "TasksStopped", note);
+    }
+    Ok(Some(next.unwrap_or(NEXT).min(NEXT)))
+}
+
+/// How many tasks stay healthy.
+fn healthy_minimum(running: &Plan) -> i64 {
+    let desired = running.desired.unwrap_or(0);
+    let percent = i64::from(running.rules.minimum_healthy_percent);
+    let minimum = desired.saturating_mul(percent);
+    minimum / 100 + i64::from(minimum % 100 > 0)
+}
+
+/// Evicts a pod. Returns whether it goes: a budget may be against it, or it is gone or another one already.
+async fn evict(cx: &Context, namespace: &str, pod: &PodState) -> Result<bool, Error> {
+    let api: Api<Pod> = Api::namespaced(cx.client.clone(), namespace);
+    let params = EvictParams {
+        delete_options: Some(DeleteParams {
             preconditions: Some(Preconditions {
                 uid: Some(pod.uid.clone()),
                 resource_version: None,
             }),
             ..DeleteParams::default()
-        };
-        match api.delete(&pod.name, &params).await {
-            Err(error) if !matches!(code(&error), Some(404 | 409)) => {
-                return Err(Error::Api {
-                    verb: "delete",
-                    kind: "Pod".to_owned(),
-                    name: pod.name.clone(),
-                    source: Box::new(error),
-                });
-            }
-            _ => {}
-        }
+        }),
+        ..EvictParams::default()
+    };
+    match api.evict(&pod.name, &params).await {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(code(&error), Some(404 | 409 | 429)) => Ok(false),
+        Err(error) => Err(Error::Api {
+            verb: "evict",
+            kind: "Pod".to_owned(),
+            name: pod.name.clone(),
+            source: Box::new(error),
+        }),
     }
-    let note = format!(
-        "(service {}) has stopped {} running tasks: {why} ({}).",
-        service.name_any(),
-        ended.len(),
-        first.name
-    );
-    cx.events.warning(service, "TasksStopped", note);
-    Ok(next)
 }
 
 impl Replacements {

@@ -4,13 +4,12 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 
-use super::user;
 use crate::{
     controller::context::Context,
     crd::{ACCEPTED, DeploymentStatus, EcsService, PROGRESSING, READY, ServiceStatus},
     decide::{
         deployment::{COMPLETED, FAILED},
-        placement,
+        trouble::Trouble,
     },
 };
 
@@ -25,6 +24,7 @@ pub(super) fn tell(
     service: &EcsService,
     before: &ServiceStatus,
     after: &ServiceStatus,
+    troubles: &[Trouble],
 ) {
     tell_refusal(cx, service, before, after);
     // The oldest first, as it came about.
@@ -52,9 +52,7 @@ pub(super) fn tell(
         cx.events
             .warning(service, "DeploymentConfigurationBlocksRollout", note);
     }
-    if find(after, PROGRESSING).is_some_and(|progressing| progressing.status == "True") {
-        tell_unplaced(cx, service);
-    }
+    tell_troubles(cx, service, before, after, troubles);
 }
 
 fn tell_refusal(cx: &Context, service: &EcsService, before: &ServiceStatus, after: &ServiceStatus) {
@@ -102,24 +100,37 @@ fn tell_deployment(
     match state {
         Some(COMPLETED) => {
             let note = format!("(service {name}) (deployment {id}) deployment completed.");
+            tracing::info!(service = name, id, what, "a deployment has completed");
             cx.events.normal(service, "DeploymentCompleted", note);
         }
         Some(FAILED) => {
             let reason = reason.rsplit(": ").next().unwrap_or(reason);
-            let note = format!("(service {name}) (deployment {id}) deployment failed: {reason}");
+            let last = after.last_failure.as_ref();
+            let last = last.map_or_else(String::new, |last| format!(" The last failure: {last}."));
+            let note =
+                format!("(service {name}) (deployment {id}) deployment failed: {reason}{last}");
+            tracing::info!(service = name, id, reason, last, "a deployment has failed");
             cx.events.warning(service, "DeploymentFailed", note);
         }
         _ => {}
     }
 }
 
-/// Tells why the scheduler finds no node for a task, if it is so.
-fn tell_unplaced(cx: &Context, service: &EcsService) {
-    let pods = cx.pods.of(&user(service));
-    if let Some(why) = pods.iter().find_map(|pod| pod.unschedulable.as_deref()) {
-        let name = service.name_any();
-        let reason = placement::reason(why);
-        let note = format!("(service {name}) was unable to place a task because {reason} {why}");
-        cx.events.warning(service, "UnableToPlaceTask", note);
+/// Tells what keeps tasks from running, once for each that was not told in the conditions before.
+fn tell_troubles(
+    cx: &Context,
+    service: &EcsService,
+    before: &ServiceStatus,
+    after: &ServiceStatus,
+    troubles: &[Trouble],
+) {
+    let says = |status: &ServiceStatus, message: &str| {
+        find(status, READY).is_some_and(|ready| ready.message.contains(message))
+    };
+    for Trouble { reason, message } in troubles {
+        if says(after, message) && !says(before, message) {
+            let note = format!("(service {}) {message}", service.name_any());
+            cx.events.warning(service, reason, note);
+        }
     }
 }

@@ -136,8 +136,7 @@ fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
         }
     };
     let (manifests, _) = translate_task(&validated, &settings);
-    let objects: Result<Vec<Wanted>, _> =
-        manifests.into_objects().iter().map(Wanted::new).collect();
+    let objects: Result<Vec<Wanted>, _> = manifests.into_objects().iter().map(Wanted::of).collect();
     let objects = objects.map_err(|error| Refusal::internal(&error))?;
     let (pods, others) = objects
         .into_iter()

@@ -1,0 +1,217 @@
+//! `ecs-operator renew`: has services rendered again, a few at a time.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    process::ExitCode,
+};
+
+use clap::Args;
+use futures::{StreamExt as _, TryStreamExt as _};
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{ListParams, Patch, PatchParams},
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, watcher},
+    },
+};
+use serde_json::json;
+
+use super::{
+    ClusterOptions, block_on,
+    status::{missing, show},
+};
+use crate::{
+    cli::Error,
+    crd::EcsService,
+    decide::deployment::{COMPLETED, FAILED},
+    settings::RENEW_DEPLOYMENT,
+};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RenewOptions {
+    /// The names of EcsServices
+    #[arg(
+        value_name = "SERVICE",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    services: Vec<String>,
+    /// All services of the namespace that would be rendered otherwise today
+    #[arg(long)]
+    all: bool,
+    /// How many services may have a deployment at a time
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    max_in_flight: u16,
+    /// Show what would differ, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    cluster: ClusterOptions,
+}
+
+/// Renews services, and stops at the first whose deployment fails.
+pub(in crate::cli) fn run(options: &RenewOptions) -> Result<ExitCode, Error> {
+    block_on(async {
+        let (client, namespace) = options.cluster.connect().await?;
+        let services = chosen(options, client.clone(), &namespace).await?;
+        let mut renewable = VecDeque::new();
+        for service in services {
+            let name = service.name_any();
+            let renewal = &service.status.renewal;
+            if renewal.state.as_deref() != Some("available") {
+                show(&format!("{name}: nothing to renew\n"))?;
+                continue;
+            }
+            if options.dry_run {
+                let lines = renewal.differences.iter();
+                let lines: String = lines.map(|line| format!("  {line}\n")).collect();
+                show(&format!("{name}:\n{lines}"))?;
+                continue;
+            }
+            renewable.push_back(service);
+        }
+        let fleet = Fleet {
+            api: Api::namespaced(client, &namespace),
+            most: usize::from(options.max_in_flight),
+        };
+        fleet.renew(renewable).await
+    })
+}
+
+async fn chosen(
+    options: &RenewOptions,
+    client: Client,
+    namespace: &str,
+) -> Result<Vec<EcsService>, Error> {
+    let api: Api<EcsService> = Api::namespaced(client.clone(), namespace);
+    if options.all {
+        let listed = api.list(&ListParams::default()).await;
+        return Ok(listed
+            .map_err(Error::request("list the EcsServices"))?
+            .items);
+    }
+    let mut chosen = Vec::new();
+    for name in &options.services {
+        let service = api.get_opt(name).await;
+        match service.map_err(Error::request("get the EcsService"))? {
+            Some(service) => chosen.push(service),
+            None => return Err(missing(client, namespace, name).await),
+        }
+    }
+    Ok(chosen)
+}
+
+/// What becomes of a service that is renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    UnderWay,
+    Done,
+    Failed,
+}
+
+/// The services of a namespace.
+struct Fleet {
+    api: Api<EcsService>,
+    most: usize,
+}
+
+impl Fleet {
+    async fn renew(&self, mut waiting: VecDeque<EcsService>) -> Result<ExitCode, Error> {
+        // The deployment that each had before, by service.
+        let mut in_flight: BTreeMap<String, String> = BTreeMap::new();
+        let mut changes = watcher(self.api.clone(), watcher::Config::default())
+            .default_backoff()
+            .applied_objects()
+            .boxed();
+        loop {
+            while in_flight.len() < self.most
+                && let Some(service) = waiting.pop_front()
+            {
+                let id = self.begin(&service).await?;
+                in_flight.insert(service.name_any(), id);
+            }
+            if in_flight.is_empty() {
+                return Ok(ExitCode::SUCCESS);
+            }
+            let change = changes.try_next().await;
+            let Some(service) = change.map_err(|error| Error::Watch(Box::new(error)))? else {
+                return Ok(ExitCode::FAILURE);
+            };
+            let name = service.name_any();
+            let Some(before) = in_flight.get(&name) else {
+                continue;
+            };
+            match outcome(&service, before) {
+                Outcome::UnderWay => {}
+                Outcome::Done => {
+                    show(&format!("{name}: renewed\n"))?;
+                    in_flight.remove(&name);
+                }
+                Outcome::Failed => {
+                    let left = waiting.len();
+                    show(&format!(
+                        "{name}: its deployment has failed; {left} services were left as they are\n"
+                    ))?;
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
+        }
+    }
+
+    /// Asks for the renewal of what a service runs now. Returns the id of the deployment that it has.
+    async fn begin(&self, service: &EcsService) -> Result<String, Error> {
+        let primary = service.status.deployments.first();
+        let id = primary.map_or_else(String::new, |primary| primary.id.clone());
+        let patch = Patch::Merge(json!({"metadata": {
+            "uid": service.uid(),
+            "annotations": {RENEW_DEPLOYMENT: id},
+        }}));
+        let params = PatchParams::default();
+        let patched = self.api.patch(&service.name_any(), &params, &patch).await;
+        patched.map_err(Error::request("annotate the EcsService"))?;
+        Ok(id)
+    }
+}
+
+fn outcome(service: &EcsService, before: &str) -> Outcome {
+    let deployments = &service.status.deployments;
+    let Some(primary) = deployments.first().filter(|primary| primary.id != before) else {
+        return Outcome::UnderWay;
+    };
+    let is = |state: &str| primary.rollout_state.as_deref() == Some(state);
+    if is(FAILED) || service.status.rolled_back_revision.is_some() {
+        return Outcome::Failed;
+    }
+    if is(COMPLETED) {
+        Outcome::Done
+    } else {
+        Outcome::UnderWay
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_is_done_when_another_deployment_has_completed() {
+        let service = |id: &str, state: &str, rolled_back: Option<&str>| -> EcsService {
+            serde_json::from_value(json!({"metadata": {"name": "web"}, "status": {
+                "deployments": [{"id": id, "rolloutState": state}],
+                "rolledBackRevision": rolled_back,
+            }}))
+            .expect("it is a service")
+        };
+        for (id, state, rolled_back, expected) in [
+            ("1", "COMPLETED", None, Outcome::UnderWay),
+            ("2", "IN_PROGRESS", None, Outcome::UnderWay),
+            ("2", "COMPLETED", None, Outcome::Done),
+            ("2", "FAILED", None, Outcome::Failed),
+            ("3", "COMPLETED", Some("a"), Outcome::Failed),
+        ] {
+            let service = service(id, state, rolled_back);
+            assert_eq!(outcome(&service, "1"), expected, "{id} {state}");
+        }
+    }
+}

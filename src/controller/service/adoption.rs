@@ -1,0 +1,279 @@
+//! What runs taken as what it was rendered to: of a revision that an older operator kept, of one whose ControllerRevision
+//! is gone, and of a service whose status is lost.
+
+use std::sync::Arc;
+
+use k8s_openapi::{api::apps::v1::ReplicaSet, jiff::Timestamp};
+use kube::{
+    Api, ResourceExt as _,
+    api::ListParams,
+    core::{ApiResource, DynamicObject, TypeMeta},
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    plan::Newest,
+    revision::{self, find},
+    revisions::Revision,
+};
+use crate::{
+    controller::{
+        apply,
+        children::{Key, Known},
+        context::Context,
+        error::Error,
+        owned_fields::owned,
+    },
+    crd::EcsService,
+    decide::{
+        deployment::{
+            Deployments, pods_of,
+            rebuilt::{Remnant, Remnants},
+        },
+        pod_state::PodState,
+    },
+    rendering::{Inputs, KeptRendering, RenderedBy, render},
+    settings::{SERVICE_REVISION, Settings},
+    translate::SERVICE,
+};
+
+/// The version that an older operator, which did not write it down, is said to have.
+const OLDER: &str = "unknown";
+/// What a ReplicaSet adds to the labels of the template that it was made of.
+const TEMPLATE_HASH: &str = "pod-template-hash";
+
+/// Keeps what a revision of an older operator was rendered to: the objects that are there if it runs, the template of
+/// its ReplicaSet if that is left, or else what it is rendered to now.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn adopt(
+    cx: &Context,
+    service: &EcsService,
+    found: &Revision,
+) -> Result<Arc<Revision>, Error> {
+    let rendering = rendering(cx, service, &found.kept.inputs, &found.id).await?;
+    match rendering {
+        Some(rendering) => revision::adopt(cx, service, found, rendering).await,
+        None => Ok(Arc::new(found.clone())),
+    }
+}
+
+/// Keeps a revision again whose ControllerRevision is gone, if it is what the spec asks for and runs.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn rebuild(
+    cx: &Context,
+    service: &EcsService,
+    id: &str,
+    newest: Option<&Newest>,
+) -> Result<Option<Arc<Revision>>, Error> {
+    let asked_for = newest.filter(|newest| newest.same.iter().any(|same| same == id));
+    let Some(newest) = asked_for else {
+        return Ok(None);
+    };
+    let Some(rendering) = rendering(cx, service, &newest.inputs, id).await? else {
+        return Ok(None);
+    };
+    revision::keep_again(cx, service, id, &newest.inputs, rendering).await?;
+    Ok(find(&cx.service_revisions.of(service), id).cloned())
+}
+
+async fn rendering(
+    cx: &Context,
+    service: &EcsService,
+    inputs: &Inputs,
+    id: &str,
+) -> Result<Option<KeptRendering>, Error> {
+    let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
+    let by = RenderedBy {
+        operator: OLDER.to_owned(),
+        settings: Settings {
+            namespace: Settings::default().namespace,
+            ..cx.settings("")
+        },
+        cluster: None,
+    };
+    let pods = pods_of(id);
+    let mut objects = render(&name, &namespace, inputs, &inputs.service, &by)
+        .map_or_else(|_| Vec::new(), |rendering| rendering.objects);
+    let uid = service.uid().unwrap_or_default();
+    let children = cx.children.of_owner(&uid);
+    let is_running = |(_, known): &(Arc<Key>, Known)| known.pods.as_deref() == Some(pods);
+    if children.iter().any(is_running) {
+        for (key, _) in &children {
+            if let Some(live) = live(cx, key).await? {
+                replace(&mut objects, live);
+            }
+        }
+    } else if objects.is_empty() {
+        return Ok(None);
+    } else {
+        let template = old_template(cx, service, pods).await?;
+        for object in &mut objects {
+            mark(object, pods, template.as_ref());
+        }
+    }
+    Ok(Some(KeptRendering::new(&objects, pods, &by)))
+}
+
+/// An object as it was applied; `None` if it is gone or was never applied.
+async fn live(cx: &Context, key: &Key) -> Result<Option<Value>, Error> {
+    let kind = key.kind;
+    let resource = ApiResource {
+        group: kind.group.to_owned(),
+        version: kind.version.to_owned(),
+        api_version: kind.api_version(),
+        kind: kind.kind.to_owned(),
+        plural: kind.plural.to_owned(),
+    };
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(cx.client.clone(), &key.namespace, &resource);
+    let found = api.get_opt(&key.name).await;
+    let Some(mut found) = found.map_err(Error::api("get", key))? else {
+        return Ok(None);
+    };
+    found.types = Some(TypeMeta {
+        api_version: resource.api_version.clone(),
+        kind: resource.kind.clone(),
+    });
+    let Value::Object(mut applied) = owned(&json!(found)) else {
+        return Ok(None);
+    };
+    let metadata = applied.entry("metadata").or_insert_with(|| json!({}));
+    if let Value::Object(metadata) = metadata {
+        metadata.remove("ownerReferences");
+        metadata.insert("name".to_owned(), json!(key.name));
+        metadata.insert("namespace".to_owned(), json!(key.namespace));
+    }
+    let mut object = Map::from_iter([
+        ("apiVersion".to_owned(), json!(resource.api_version)),
+        ("kind".to_owned(), json!(resource.kind)),
+    ]);
+    object.append(&mut applied);
+    Ok(Some(Value::Object(object)))
+}
+
+/// Puts an object in the place of the one of its kind and name, or first, where pods may need it.
+fn replace(objects: &mut Vec<Value>, live: Value) {
+    let names = |object: &Value| {
+        let name = object.pointer("/metadata/name").cloned();
+        (object.get("kind").cloned(), name)
+    };
+    match objects.iter_mut().find(|it| names(it) == names(&live)) {
+        Some(object) => *object = live,
+        None => objects.insert(0, live),
+    }
+}
+
+/// The pod template of the ReplicaSet of these pods, if there is one still.
+async fn old_template(
+    cx: &Context,
+    service: &EcsService,
+    pods: &str,
+) -> Result<Option<Value>, Error> {
+    let api: Api<ReplicaSet> =
+        Api::namespaced(cx.client.clone(), &service.namespace().unwrap_or_default());
+    let of_pods = format!("{SERVICE}={},{SERVICE_REVISION}={pods}", service.name_any());
+    let listed = api.list(&ListParams::default().labels(&of_pods)).await;
+    let listed = listed.map_err(Error::resource("list the ReplicaSets of", service))?;
+    let mut found = listed.items.into_iter().filter(|set| {
+        // One that is split over capacity providers has several with templates of their own.
+        let labels = set.labels();
+        !labels.contains_key(crate::translate::CAPACITY_PROVIDER)
+    });
+    let template = found.next().and_then(|set| set.spec?.template);
+    Ok(template.map(|template| {
+        let mut template = json!(template);
+        if let Some(Value::Object(labels)) = template.pointer_mut("/metadata/labels") {
+            labels.remove(TEMPLATE_HASH);
+        }
+        template
+    }))
+}
+
+/// Has the pods of a workload be of a service revision.
+fn mark(object: &mut Value, pods: &str, template: Option<&Value>) {
+    let Some(Value::Object(spec)) = object.get_mut("spec") else {
+        return;
+    };
+    let Some(own) = spec.get_mut("template") else {
+        return;
+    };
+    if let Some(template) = template {
+        own.clone_from(template);
+    }
+    if let Some(Value::Object(labels)) = own.pointer_mut("/metadata/labels") {
+        labels.insert(SERVICE_REVISION.to_owned(), json!(pods));
+    }
+}
+
+/// The deployments of a service whose status was lost while its workload runs; `None` if it has none.
+pub(super) fn restored(
+    service: &EcsService,
+    cx: &Context,
+    newest: Option<&Newest>,
+    pods_there: &[Arc<PodState>],
+    now: Timestamp,
+) -> Option<Deployments> {
+    let known = cx.service_revisions.of(service);
+    let objects = newest.map(|newest| newest.rendering.objects.as_slice());
+    let objects = objects.unwrap_or_default();
+    let workloads = workloads(service, cx, objects);
+    let pods = workloads.iter().find_map(|known| known.pods.clone())?;
+    let steady = workloads.iter().all(|known| {
+        let is_steady = known.workload.as_ref().is_some_and(|it| it.is_steady());
+        is_steady && known.pods.as_ref() == Some(&pods)
+    });
+    let label = |revision: &Revision| revision.kept.inputs.label();
+    let of_pods = known
+        .iter()
+        .find(|revision| pods_of(&revision.id) == &*pods);
+    let running = of_pods.map(|revision| (revision.id.clone(), label(revision)));
+    let running = running.unwrap_or_else(|| {
+        let newest = newest.map(|newest| newest.task_definition.clone());
+        (pods.to_string(), newest.unwrap_or_default())
+    });
+    let others: Vec<(String, String)> = known
+        .iter()
+        .filter(|revision| revision.id != running.0 && !revision.failed)
+        .map(|revision| (revision.id.clone(), label(revision)))
+        .collect();
+    let failed = known.iter().find(|revision| revision.failed);
+    let failed = failed.map(|revision| (revision.id.clone(), label(revision)));
+    let remnants = Remnants {
+        running: remnant(&running),
+        steady,
+        others: others.iter().map(remnant).collect(),
+        failed: failed.as_ref().map(remnant),
+    };
+    let uid = service.metadata.uid.as_deref().unwrap_or_default();
+    Some(Deployments::rebuilt(uid, &remnants, pods_there, now))
+}
+
+fn remnant((revision, task_definition): &(String, String)) -> Remnant<'_> {
+    Remnant {
+        revision,
+        task_definition,
+    }
+}
+
+/// The Deployments and DaemonSets of a service, or those that are named like its own and belong to nobody.
+fn workloads(service: &EcsService, cx: &Context, objects: &[Value]) -> Vec<Known> {
+    let uid = service.uid().unwrap_or_default();
+    let with_pods = |known: &Known| known.pods.is_some() && !known.deleting;
+    let own = cx.children.of_owner(&uid);
+    let own: Vec<Known> = own.into_iter().map(|(_, known)| known).collect();
+    if own.iter().any(with_pods) {
+        return own.into_iter().filter(with_pods).collect();
+    }
+    let named = objects
+        .iter()
+        .filter_map(|object| apply::Wanted::new(object).ok());
+    let there = named.filter_map(|wanted| cx.children.get(&wanted.key));
+    let orphans = there.filter(|known| known.owners.is_empty());
+    orphans.filter(with_pods).collect()
+}

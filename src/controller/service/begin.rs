@@ -1,0 +1,109 @@
+//! When a deployment may begin. `kubectl apply` of a task definition and of the service that follows it are two changes
+//! one after the other; a deployment of the first alone would be of something that nobody wrote.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use kube::ResourceExt as _;
+
+use super::plan::Newest;
+use crate::{controller::context::Context, crd::EcsService, decide::deployment::Deployments};
+
+/// For how long nothing more has to change before a deployment of a service that follows its task definition begins.
+const QUIET: Duration = Duration::from_secs(1);
+/// For how long a deployment waits at most.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// What services are about to begin. It is kept in memory alone: an operator that starts waits once more.
+#[derive(Default)]
+pub(crate) struct Beginnings {
+    by_service: Mutex<HashMap<String, Beginning>>,
+}
+
+/// A deployment that has not begun.
+struct Beginning {
+    /// What it is made of.
+    inputs: String,
+    /// Since when the service asks for another one than runs.
+    first: Instant,
+    /// Since when it asks for this one.
+    last: Instant,
+}
+
+/// How long a deployment of what a service asks for has to wait; `None` if none begins or it may begin now.
+pub(super) fn has_to_wait(
+    cx: &Context,
+    service: &EcsService,
+    newest: &Newest,
+    before: &Deployments,
+) -> Option<Duration> {
+    let primary = before.primary()?.service_revision.as_deref();
+    let is_same = |revision: Option<&str>| {
+        revision.is_some_and(|revision| newest.same.iter().any(|same| same == revision))
+    };
+    if !newest.follows || is_same(primary) || is_same(before.rolled_back.as_deref()) {
+        cx.beginnings.forget(service);
+        return None;
+    }
+    let uid = service.uid().unwrap_or_default();
+    cx.beginnings.wait(uid, &newest.digest, Instant::now())
+}
+
+impl Beginnings {
+    fn wait(&self, uid: String, inputs: &str, now: Instant) -> Option<Duration> {
+        let mut by_service = self
+            .by_service
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let beginning = by_service.entry(uid).or_insert_with(|| Beginning {
+            inputs: inputs.to_owned(),
+            first: now,
+            last: now,
+        });
+        if beginning.inputs != inputs {
+            inputs.clone_into(&mut beginning.inputs);
+            beginning.last = now;
+        }
+        let quiet = QUIET.saturating_sub(now.duration_since(beginning.last));
+        let longest = LONGEST.saturating_sub(now.duration_since(beginning.first));
+        Some(quiet.min(longest)).filter(|wait| !wait.is_zero())
+    }
+
+    /// Forgets a service that is gone, or of which no deployment begins.
+    pub(super) fn forget(&self, service: &EcsService) {
+        let uid = service.metadata.uid.as_deref().unwrap_or_default();
+        let mut by_service = self
+            .by_service
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        by_service.remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deployment_begins_when_nothing_more_changes() {
+        let beginnings = Beginnings::default();
+        let start = Instant::now();
+        let wait = |inputs: &str, after: u64| {
+            let now = start + Duration::from_millis(after);
+            let wait = beginnings.wait("1".to_owned(), inputs, now);
+            wait.map(|wait| wait.as_millis())
+        };
+        assert_eq!(wait("a", 0), Some(1000));
+        assert_eq!(wait("a", 400), Some(600));
+        assert_eq!(wait("b", 900), Some(1000), "something else is asked for");
+        assert_eq!(wait("b", 1900), None);
+        for (index, change) in ["c", "d", "e"].iter().enumerate() {
+            let after = 2800 + 900 * u64::try_from(index).unwrap_or(0);
+            assert!(wait(change, after).is_some());
+        }
+        assert_eq!(wait("f", 5000), None, "nobody waits for ever");
+    }
+}
