@@ -48,24 +48,35 @@ async fn connected(bed: &Bed, expected: Option<&str>) {
     .await;
 }
 
-/// The service `web` takes defaults, the service `own` has its own.
-async fn services(bed: &Bed) {
+/// The task definition of the services.
+async fn definition(bed: &Bed) {
     let mut definition = task_definition("testbed/web");
     definition["containerDefinitions"][0]["portMappings"][0]["name"] = json!("http");
     bed.must_apply("EcsTaskDefinition", "web", definition).await;
+}
+
+/// A service that takes defaults. Another text begins a deployment.
+async fn web(bed: &Bed, name: &str, deployment: &str) {
     let connect = json!({
         "enabled": true,
         "services": [{"portName": "http", "discoveryName": "backend"}],
     });
-    let web = json!({
-        "taskDefinition": "web", "desiredCount": 1, "serviceConnectConfiguration": connect,
+    let mut web = json!({
+        "taskDefinition": "web",
+        "desiredCount": 1,
+        "kubernetes": {"forceNewDeployment": deployment},
     });
-    bed.must_apply("EcsService", "web", web).await;
+    if name == "web" {
+        web["serviceConnectConfiguration"] = connect;
+    }
+    bed.must_apply("EcsService", name, web).await;
+}
+
+/// A service that takes none.
+async fn own(bed: &Bed) {
     let own = json!({"taskDefinition": "web", "desiredCount": 1, "launchType": "EC2"});
     bed.must_apply("EcsService", "own", own).await;
-    placed(bed, "web", None).await;
     placed(bed, "own", None).await;
-    connected(bed, None).await;
 }
 
 async fn delete(bed: &Bed, name: &str) {
@@ -77,31 +88,50 @@ async fn delete(bed: &Bed, name: &str) {
 }
 
 #[tokio::test]
-async fn a_cluster_gives_defaults_to_its_namespace_for_as_long_as_it_is_there() {
+async fn a_cluster_gives_defaults_to_what_is_made_while_it_is_there() {
     let bed = bed("cluster").await;
-    services(&bed).await;
+    definition(&bed).await;
+    web(&bed, "before", "first").await;
+    placed(&bed, "before", None).await;
     bed.must_apply("EcsCluster", "shop", cluster("spot")).await;
     let accepted = bed
         .condition("EcsCluster", "shop", "Accepted", "True")
         .await;
     assert_eq!(accepted["reason"], "Counts");
+    web(&bed, "web", "first").await;
+    own(&bed).await;
     placed(&bed, "web", Some("spot")).await;
     connected(&bed, Some("internal")).await;
-
     bed.must_apply("EcsTask", "job", json!({"taskDefinition": "web"}))
         .await;
     let on_spot = |pod: &Pod| provider(pod.spec.as_ref().unwrap()) == Some("spot");
     bed.eventually::<Pod>("job-0", "a task on the nodes of spot", on_spot)
         .await;
 
+    // What runs keeps what it began with, and says that it would be rendered otherwise.
     bed.must_apply("EcsCluster", "shop", cluster("other")).await;
-    placed(&bed, "web", Some("other")).await;
-    // What it says itself counts, and what has begun goes on.
-    placed(&bed, "own", None).await;
+    for (name, differs) in [("before", true), ("web", true), ("own", false)] {
+        let what = format!("what would differ in {name}");
+        bed.until("EcsService", name, &what, |object| {
+            let renewal = &object["status"]["renewal"];
+            let field = "Deployment ".to_owned() + name + ": spec.template.spec.nodeSelector";
+            let differences = renewal["differences"].as_array();
+            let mut differences = differences.into_iter().flatten();
+            let found = differences.any(|it| it.as_str().unwrap().starts_with(&field));
+            renewal["state"] == if differs { "available" } else { "none" } && found == differs
+        })
+        .await;
+    }
+    placed(&bed, "before", None).await;
+    placed(&bed, "web", Some("spot")).await;
     let pods: Api<Pod> = bed.api();
     assert!(on_spot(&pods.get("job-0").await.unwrap()));
+    // The next deployment takes them.
+    web(&bed, "web", "second").await;
+    placed(&bed, "web", Some("other")).await;
 
     delete(&bed, "shop").await;
+    web(&bed, "web", "third").await;
     placed(&bed, "web", None).await;
     connected(&bed, None).await;
 }
@@ -109,7 +139,7 @@ async fn a_cluster_gives_defaults_to_its_namespace_for_as_long_as_it_is_there() 
 #[tokio::test]
 async fn the_oldest_cluster_of_a_namespace_counts() {
     let bed = bed("clusters").await;
-    services(&bed).await;
+    definition(&bed).await;
     bed.must_apply("EcsCluster", "a", cluster("first")).await;
     bed.condition("EcsCluster", "a", "Accepted", "True").await;
     bed.must_apply("EcsCluster", "b", cluster("second")).await;
@@ -118,18 +148,24 @@ async fn the_oldest_cluster_of_a_namespace_counts() {
     let message = accepted["message"].as_str().unwrap();
     assert!(message.starts_with("EcsCluster a is the"), "{message}");
     assert_eq!(bed.event("b", "AnotherClusterCounts").await, message);
+    web(&bed, "web", "first").await;
     placed(&bed, "web", Some("first")).await;
 
     delete(&bed, "a").await;
     bed.condition("EcsCluster", "b", "Accepted", "True").await;
+    web(&bed, "web", "second").await;
     placed(&bed, "web", Some("second")).await;
 }
 
 #[tokio::test]
 async fn a_cluster_that_ecs_would_refuse_changes_nothing_that_runs() {
     let bed = bed("cluster-wrong").await;
-    services(&bed).await;
+    definition(&bed).await;
     bed.must_apply("EcsCluster", "shop", cluster("spot")).await;
+    bed.condition("EcsCluster", "shop", "Accepted", "True")
+        .await;
+    web(&bed, "web", "first").await;
+    own(&bed).await;
     placed(&bed, "web", Some("spot")).await;
     let wrong = json!({"defaultCapacityProviderStrategy": [
         {"capacityProvider": "FARGATE", "weight": 1},
@@ -144,6 +180,10 @@ async fn a_cluster_that_ecs_would_refuse_changes_nothing_that_runs() {
         .condition("EcsService", "web", "Accepted", "False")
         .await;
     assert_eq!(accepted["reason"], "ClusterNotAccepted");
+    // What runs is repaired meanwhile.
+    let deployments: Api<Deployment> = bed.api();
+    let params = DeleteParams::default();
+    deployments.delete("web", &params).await.unwrap();
     placed(&bed, "web", Some("spot")).await;
     let own = bed.condition("EcsService", "own", "Accepted", "True").await;
     assert_eq!(own["status"], "True");

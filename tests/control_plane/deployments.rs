@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The image of a container whose status a test writes.
-const HOLD: &str = "testbed/hold";
+pub const HOLD: &str = "testbed/hold";
 
 fn breaker(count: i64, rollback: bool) -> Value {
     json!({
@@ -64,7 +64,7 @@ async fn pods_of(bed: &Bed, wanted: &str) -> Vec<Pod> {
 }
 
 /// Waits until so many pods of an image are there.
-async fn appear(bed: &Bed, image: &str, count: usize) -> Vec<Pod> {
+pub async fn appear(bed: &Bed, image: &str, count: usize) -> Vec<Pod> {
     until(&format!("{count} pods of {image}"), LIMIT, async || {
         let pods = pods_of(bed, image).await;
         Ok((pods.len() == count).then_some(pods))
@@ -74,7 +74,7 @@ async fn appear(bed: &Bed, image: &str, count: usize) -> Vec<Pod> {
 }
 
 /// Has a container of a pod wait for its image in vain.
-async fn cannot_pull(bed: &Bed, pod: &Pod) {
+pub async fn cannot_pull(bed: &Bed, pod: &Pod) {
     try_cannot_pull(bed, pod).await.unwrap();
 }
 
@@ -86,7 +86,7 @@ async fn try_cannot_pull(bed: &Bed, pod: &Pod) -> kube::Result<()> {
     try_write_status(bed, pod, status).await
 }
 
-async fn write_status(bed: &Bed, pod: &Pod, status: Value) {
+pub async fn write_status(bed: &Bed, pod: &Pod, status: Value) {
     try_write_status(bed, pod, status).await.unwrap();
 }
 
@@ -98,7 +98,7 @@ async fn try_write_status(bed: &Bed, pod: &Pod, status: Value) -> kube::Result<(
 }
 
 /// The deployments as far as they can be foreseen.
-fn told(object: &Value) -> Vec<String> {
+pub fn told(object: &Value) -> Vec<String> {
     let list = object["status"]["deployments"].as_array();
     let text = |deployment: &Value, member: &str| {
         deployment[member].as_str().unwrap_or_default().to_owned()
@@ -427,7 +427,7 @@ async fn a_task_that_waits_too_long_for_a_container_is_replaced() {
     let containers = definition["containerDefinitions"].as_array_mut().unwrap();
     containers[0]["dependsOn"] = json!([{"containerName": "db", "condition": "HEALTHY"}]);
     containers.push(json!({
-        "name": "db", "image": HOLD, "cpu": 32, "memory": 64, "startTimeout": 60,
+        "name": "db", "image": HOLD, "cpu": 32, "memory": 64, "startTimeout": 2,
         "healthCheck": {"command": ["CMD", "true"]},
     }));
     bed.must_apply("EcsTaskDefinition", "web", definition).await;
@@ -450,7 +450,7 @@ async fn a_task_that_waits_too_long_for_a_container_is_replaced() {
     .unwrap();
     let note = bed.event("web", "TasksStopped").await;
     assert!(
-        note.contains("Container db did not reach HEALTHY within 60 seconds"),
+        note.contains("Container db did not reach HEALTHY within 2 seconds"),
         "{note}"
     );
     bed.until("EcsService", "web", "the failed task", |object| {
@@ -609,9 +609,10 @@ async fn ready_is_never_true_of_a_spec_that_does_not_run() {
     let revisions = bed.api::<ControllerRevision>();
     let revisions = revisions.list(&of_service).await.unwrap().items;
     let newest = revisions.iter().map(|revision| revision.revision).max();
+    // Of changes in quick succession the last alone is one.
+    assert!(newest >= Some(7), "{newest:?}");
     // Ten, the one that came last, and those that a deployment needed then.
-    assert!((2..=14).contains(&revisions.len()), "{}", revisions.len());
-    assert!(newest > Some(10), "{newest:?}");
+    assert!((7..=14).contains(&revisions.len()), "{}", revisions.len());
 }
 
 #[tokio::test]

@@ -23,7 +23,9 @@ fn is_excused((verb, group, resource): &Right) -> bool {
         ("get", "", "persistentvolumes" | "pods") | ("get", "storage.k8s.io", _) => true,
         // Other tests see volumes released, tasks stopped and expired, old revisions forgotten and returned to.
         ("delete", "", "persistentvolumes" | "pods")
-        | ("delete" | "get", "apps", "controllerrevisions")
+        | ("create", "", "pods/eviction")
+        | ("delete" | "get" | "patch", "apps", "controllerrevisions")
+        | ("list", "apps", "replicasets")
         | ("delete", "ecs-operator.dev", "ecstasks") => true,
         _ => false,
     }

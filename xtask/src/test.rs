@@ -33,6 +33,9 @@ const PARTS: &[Part] = &[
     ("fuzz", fuzz_shortly),
 ];
 
+/// What takes long and seldom fails: only where it is named.
+const LONG: &[Part] = &[("explore", explore)];
+
 const CARGO_DENY: &str = "0.20.2";
 const FUZZ_SECONDS: &str = "5";
 
@@ -42,14 +45,17 @@ const FUZZ_SECONDS: &str = "5";
 ///
 /// When a part fails or does not exist.
 pub fn run(args: &[String]) -> Result<()> {
-    let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+    let parts = || PARTS.iter().chain(LONG);
+    let names: Vec<&str> = parts().map(|(name, _)| *name).collect();
     if let Some(unknown) = args.iter().find(|name| !names.contains(&name.as_str())) {
         return Err(format!("no part {unknown}; there are: {}", names.join(", ")).into());
     }
     let mut summary = Vec::new();
     let mut failed = Vec::new();
-    for (name, part) in PARTS {
-        if !args.is_empty() && !args.iter().any(|chosen| chosen == name) {
+    let is_long = |name: &str| LONG.iter().any(|(long, _)| *long == name);
+    for (name, part) in parts() {
+        let chosen = args.iter().any(|chosen| chosen == name);
+        if !chosen && (!args.is_empty() || is_long(name)) {
             continue;
         }
         eprintln!("== {name}");
@@ -106,6 +112,19 @@ fn test() -> Result<()> {
         "--locked",
     ]))?;
     execute(cargo(["doc", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Every way that a service can go in a model of the world, with more accidents than the unit tests have time for.
+fn explore() -> Result<()> {
+    execute(&mut cargo([
+        "test",
+        "--lib",
+        "--release",
+        "--locked",
+        "every_longer_way",
+        "--",
+        "--ignored",
+    ]))
 }
 
 /// The test bed itself: a control plane, and where this user may make one a node with real pods.
