@@ -5,12 +5,13 @@ use std::sync::Arc;
 use kube::{Resource, ResourceExt as _, runtime::reflector::ObjectRef};
 
 use super::{
-    context::{Context, Users},
+    context::Context,
     refusal::{Refusal, refused},
     revisions::Numbered,
 };
 use crate::{
-    crd::{EcsTaskDefinition, Spec},
+    crd::{ACCEPTED, EcsTaskDefinition, Spec, TaskDefinitionStatus},
+    decide::revision::Newest,
     diagnostic::{Diagnostics, FieldPath, Subject},
     ecs,
     settings::Settings,
@@ -27,13 +28,10 @@ pub(super) struct Definition {
 }
 
 impl Definition {
-    /// The revision that `reference` names; `None` if it is about to appear. The user of that name is told of new
-    /// revisions from now on.
+    /// The revision that `reference` names; `None` if it is about to appear.
     pub(super) fn find(
         cx: &Context,
-        users: &Users,
         namespace: &str,
-        user: &str,
         reference: Option<&str>,
     ) -> Result<Option<Self>, Refusal> {
         let Some(reference) = reference else {
@@ -42,11 +40,16 @@ impl Definition {
                 "taskDefinition is required",
             ));
         };
-        let Some((number, spec)) = revision(cx, users, namespace, user, reference)? else {
+        let Some(parsed) = TaskDefinitionReference::parse(reference) else {
+            let message = format!(
+                "taskDefinition must be a family, family:revision or an ARN of one, not {reference:?}"
+            );
+            return Err(Refusal::new("InvalidTaskDefinition", &message));
+        };
+        let Some((number, spec)) = revision(cx, namespace, &parsed)? else {
             return Ok(None);
         };
-        let family = TaskDefinitionReference::parse(reference).map_or("", |parsed| parsed.family);
-        Self::read(family, number, spec).map(Some)
+        Self::read(parsed.family, number, spec).map(Some)
     }
 
     fn read(family: &str, number: u64, spec: Arc<Spec>) -> Result<Self, Refusal> {
@@ -105,56 +108,90 @@ pub(super) fn settings<K: Resource>(
     settings.with_annotations(object.annotations(), &path, findings)
 }
 
-/// The number of a revision, and what it holds.
-pub(crate) fn revision(
+/// The number of a revision, and what it holds; `None` if it is about to appear.
+///
+/// Which one is the newest is for the task definition to say. Of those that are kept, the newest may be missing: the
+/// garbage collector deletes them in any order, and anybody may delete one.
+fn revision(
     cx: &Context,
-    users: &Users,
     namespace: &str,
-    user: &str,
-    reference: &str,
+    reference: &TaskDefinitionReference<'_>,
 ) -> Result<Option<(u64, Arc<Spec>)>, Refusal> {
-    let Some(parsed) = TaskDefinitionReference::parse(reference) else {
-        let message = format!(
-            "taskDefinition must be a family, family:revision or an ARN of one, not {reference:?}"
-        );
-        return Err(Refusal::new("InvalidTaskDefinition", &message));
-    };
-    let name = kname(parsed.family, WORKLOAD_LENGTH);
-    users.uses(namespace, user, &name);
-    let revisions = cx.revisions.of(namespace, &name);
-    let found = match parsed.revision {
-        Some(number) => revisions.get_key_value(&number),
-        None => revisions.last_key_value(),
-    };
-    if let Some((number, spec)) = found {
-        return Ok(Some((*number, spec.clone())));
-    }
+    let name = kname(reference.family, WORKLOAD_LENGTH);
+    let kept = cx.revisions.of(namespace, &name);
     let object = ObjectRef::<EcsTaskDefinition>::new(&name).within(namespace);
-    match (parsed.revision, cx.resources.task_definitions.get(&object)) {
-        (Some(number), Some(_)) if !revisions.is_empty() => {
-            Err(no_such_revision(parsed.family, number, &revisions))
-        }
-        (_, Some(definition)) => {
-            let reported = &cx.task_definition_statuses;
-            let status = reported.latest(&*definition, &definition.status);
-            match status.conditions.first() {
-                Some(condition) if condition.status == "False" => Err(Refusal::new(
-                    "TaskDefinitionNotAccepted",
-                    &format!(
-                        "EcsTaskDefinition {name} has no revision yet, because it is rejected: {}",
-                        condition.message
-                    ),
-                )),
-                _ => Ok(None),
-            }
-        }
-        (_, None) => Err(Refusal::new(
-            "TaskDefinitionNotFound",
-            &format!(
-                "there is no EcsTaskDefinition {name} in the namespace {namespace}: apply it, or correct taskDefinition"
-            ),
-        )),
+    let found = cx.resources.task_definitions.get(&object);
+    if let Some(number) = reference.revision
+        && let Some(spec) = kept.get(&number)
+    {
+        return Ok(Some((number, spec.clone())));
     }
+    let Some(definition) = found else {
+        return Err(not_found(namespace, &name));
+    };
+    if definition.metadata.deletion_timestamp.is_some() {
+        return Err(being_deleted(&name));
+    }
+    let reported = &cx.task_definition_statuses;
+    let status = reported.latest(&*definition, &definition.status);
+    let newest = match Newest::of(&status, definition.metadata.generation) {
+        Newest::Revision { number, holds_spec } => match kept.get(&number) {
+            Some(spec) => Some((number, spec.clone())),
+            // It is made again.
+            None if holds_spec => Some((number, Arc::new(definition.spec.clone()))),
+            None => None,
+        },
+        Newest::Missing => None,
+        Newest::AboutToAppear if reference.revision.is_none() || kept.is_empty() => {
+            // Its status may have been lost, which no watch tells.
+            cx.queue.task_definition(object);
+            return Ok(None);
+        }
+        Newest::AboutToAppear => None,
+    };
+    match (reference.revision, newest) {
+        (None, Some(newest)) => Ok(Some(newest)),
+        (Some(number), Some((newest, spec))) if number == newest => Ok(Some((number, spec))),
+        (Some(number), _) if !kept.is_empty() => {
+            Err(no_such_revision(reference.family, number, &kept))
+        }
+        (Some(number), Some((newest, spec))) => {
+            let known = Numbered::from([(newest, spec)]);
+            Err(no_such_revision(reference.family, number, &known))
+        }
+        (_, None) => Err(not_accepted(&name, &status)),
+    }
+}
+
+fn not_found(namespace: &str, name: &str) -> Refusal {
+    Refusal::new(
+        "TaskDefinitionNotFound",
+        &format!(
+            "there is no EcsTaskDefinition {name} in the namespace {namespace}: apply it, or correct taskDefinition"
+        ),
+    )
+}
+
+fn being_deleted(name: &str) -> Refusal {
+    Refusal::new(
+        "TaskDefinitionNotFound",
+        &format!(
+            "EcsTaskDefinition {name} is being deleted: apply it again when it is gone, or correct taskDefinition"
+        ),
+    )
+}
+
+fn not_accepted(name: &str, status: &TaskDefinitionStatus) -> Refusal {
+    let has = match status.revision {
+        Some(number) => format!("its revision {number} is gone"),
+        None => "it has no revision yet".to_owned(),
+    };
+    let why = status.conditions.iter().find(|it| it.type_ == ACCEPTED);
+    let why = why.map_or("", |condition| &condition.message);
+    Refusal::new(
+        "TaskDefinitionNotAccepted",
+        &format!("EcsTaskDefinition {name} is rejected, and {has}: {why}"),
+    )
 }
 
 fn no_such_revision(family: &str, number: u64, revisions: &Numbered) -> Refusal {

@@ -22,6 +22,7 @@ mod measure;
 mod owned_fields;
 mod owner;
 mod pods;
+mod references;
 mod refusal;
 mod revisions;
 mod run;

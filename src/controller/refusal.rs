@@ -4,6 +4,7 @@ use super::error::Error;
 use crate::{
     crd::WarningStatus,
     diagnostic::{Diagnostics, Severity, Subject},
+    translate::{LABEL_LENGTH, WORKLOAD_LENGTH, kname},
 };
 
 /// Why a spec cannot be carried out.
@@ -31,12 +32,24 @@ impl Refusal {
         Self::new(error.reason(), &error.to_string())
     }
 
-    /// The name in the spec is not that of the object.
+    /// The object has not the name that the one in its spec makes in Kubernetes. Where the spec has none, its name is
+    /// that of the object, which is then too long or has other characters than names may have.
     #[must_use]
     pub(super) fn name_differs(member: &str, own: &str, expected: &str) -> Self {
-        let message = format!(
-            "{member} is {own:?}, so the object must be named {expected:?}: rename it, or leave {member} out"
-        );
+        let length = own.chars().count();
+        let message = if length > WORKLOAD_LENGTH {
+            format!(
+                "the name {own:?} has {length} characters, of {WORKLOAD_LENGTH} at most: choose a shorter one, or name the object {expected:?} and write the long name as {member}"
+            )
+        } else if kname(own, LABEL_LENGTH) == own {
+            format!(
+                "{member} is {own:?}, so the object must be named {expected:?}: rename it, or leave {member} out"
+            )
+        } else {
+            format!(
+                "the name {own:?} has other characters than a-z, 0-9 and -: choose another one, or name the object {expected:?} and write {own:?} as {member}"
+            )
+        };
         Self::new("NameDiffers", &message)
     }
 

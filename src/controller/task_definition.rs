@@ -17,23 +17,24 @@ use super::{
     context::Context,
     definition::settings,
     error::{Error, code},
+    references::{named_revisions, remembered_number},
     refusal::{Refusal, refused},
-    revisions::{Numbered, TASK_DEFINITION, name_of},
+    revisions::{TASK_DEFINITION, name_of},
     status::{Aspect, conditions, report},
 };
 use crate::{
     crd::{ACCEPTED, EcsTaskDefinition, TaskDefinitionStatus},
-    decide::revision::{HISTORY_LIMIT, next, superfluous},
+    decide::revision::{HISTORY_LIMIT, Newest, number, superfluous},
     diagnostic::Subject,
-    source::{read_service, read_task_definition},
+    source::read_task_definition,
     translate::{WORKLOAD_LENGTH, kname},
-    validate::{TaskDefinitionInput, TaskDefinitionReference, check_task_definition},
+    validate::{TaskDefinitionInput, check_task_definition},
 };
 
 /// The kind in metrics.
 pub(super) const KIND: &str = "EcsTaskDefinition";
 
-/// Makes a revision of the spec if the newest one is not it.
+/// Makes a revision of the spec if the newest one is not it, and makes the newest one again if it is gone.
 ///
 /// # Errors
 ///
@@ -43,19 +44,31 @@ pub(super) async fn reconcile(
     cx: Arc<Context>,
 ) -> Result<Action, Error> {
     cx.queue.begin_task_definition(&definition);
-    if definition.meta().deletion_timestamp.is_some() {
-        return Ok(Action::await_change());
-    }
     let (namespace, name) = (
         definition.namespace().unwrap_or_default(),
         definition.name_any(),
     );
+    if definition.meta().deletion_timestamp.is_some() {
+        // Nobody follows it any more.
+        cx.revised(&namespace, &name);
+        return Ok(Action::await_change());
+    }
     let before = cx
         .task_definition_statuses
         .latest(&*definition, &definition.status);
-    let revisions = cx.revisions.of(&namespace, &name);
+    let newest = Newest::of(&before, definition.meta().generation);
+    let mut failure = None;
     let outcome = match check(&definition, &cx) {
-        Ok(()) => Ok(revise(&definition, &cx, &revisions, before.revision).await?),
+        Ok(()) => match revise(&definition, &cx, newest, &before).await {
+            Ok(number) => Ok(number),
+            // What is held back for long is told; meanwhile the revision before is the newest.
+            Err(error) if !error.is_transient() && newest == Newest::AboutToAppear => {
+                let refusal = Refusal::internal(&error);
+                failure = Some(error);
+                Err(refusal)
+            }
+            Err(error) => return Err(error),
+        },
         Err(refusal) => Err(refusal),
     };
     let status = status(&definition, &before, &outcome, Timestamp::now());
@@ -65,14 +78,16 @@ pub(super) async fn reconcile(
                 .warning(&*definition, &refusal.reason, refusal.message.clone());
         }
         if let Some(written) = report(&cx.client, &*definition, &before, &status).await? {
-            cx.task_definition_statuses.record(&written, status);
-            // Those that wait for it tell why it does not come.
+            cx.task_definition_statuses
+                .record(&written, status.clone());
+            // Those that wait for it go on, or tell why it does not come.
             cx.revised(&namespace, &name);
         }
     }
-    // With the one that was just made.
-    let revisions = cx.revisions.of(&namespace, &name);
-    forget_superfluous(&cx, &namespace, &name, &revisions).await?;
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    forget_superfluous(&cx, &namespace, &name, status.revision).await?;
     cx.backoff.succeeded(&definition.uid().unwrap_or_default());
     Ok(Action::await_change())
 }
@@ -100,21 +115,42 @@ fn check(definition: &EcsTaskDefinition, cx: &Context) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Makes a revision if the spec is not that of the newest one. Returns the number of the newest.
+/// Makes the revision of the spec if it is not there. Returns its number.
 async fn revise(
     definition: &EcsTaskDefinition,
     cx: &Context,
-    revisions: &Numbered,
-    reported: Option<i64>,
+    newest: Newest,
+    before: &TaskDefinitionStatus,
 ) -> Result<u64, Error> {
-    let newest = revisions.last_key_value();
-    if let Some((number, spec)) = newest
-        && **spec == definition.spec
-    {
-        return Ok(*number);
+    let (namespace, name) = (
+        definition.namespace().unwrap_or_default(),
+        definition.name_any(),
+    );
+    let kept = cx.revisions.of(&namespace, &name);
+    let number = match newest {
+        // That it was registered is on record: it is not compared, since another version may read the spec otherwise.
+        Newest::Revision {
+            number,
+            holds_spec: true,
+        } => number,
+        Newest::Revision { .. } | Newest::Missing | Newest::AboutToAppear => {
+            let highest = kept.last_key_value();
+            let highest = highest.map(|(number, spec)| (*number, **spec == definition.spec));
+            match before.revision.and_then(|number| u64::try_from(number).ok()) {
+                None => remembered_number(cx, definition, highest).await?,
+                reported => number(highest, reported),
+            }
+        }
+    };
+    if !kept.contains_key(&number) {
+        make(definition, cx, number).await?;
+        cx.revised(&namespace, &name);
     }
-    let reported = reported.and_then(|number| u64::try_from(number).ok());
-    let number = next(newest.map(|(number, _)| *number), reported);
+    Ok(number)
+}
+
+/// Makes a revision.
+async fn make(definition: &EcsTaskDefinition, cx: &Context, number: u64) -> Result<(), Error> {
     let (namespace, name) = (
         definition.namespace().unwrap_or_default(),
         definition.name_any(),
@@ -133,24 +169,26 @@ async fn revise(
     let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), &namespace);
     let made = api.create(&PostParams::default(), &revision).await;
     let made = made.map_err(Error::resource("make a revision of", definition))?;
-    if let Some((namespace, name)) = cx.revisions.observe(&made) {
-        cx.revised(&namespace, &name);
-    }
-    Ok(number)
+    cx.revisions.observe(&made);
+    Ok(())
 }
 
-/// Deletes old revisions that no service uses.
+/// Deletes old revisions that nobody names.
 async fn forget_superfluous(
     cx: &Context,
     namespace: &str,
     name: &str,
-    revisions: &Numbered,
+    newest: Option<i64>,
 ) -> Result<(), Error> {
-    let existing: BTreeSet<u64> = revisions.keys().copied().collect();
-    if existing.len() <= HISTORY_LIMIT {
+    // With the one that was just made.
+    let existing: BTreeSet<u64> = cx.revisions.of(namespace, name).into_keys().collect();
+    let newest = newest.and_then(|newest| u64::try_from(newest).ok());
+    let mut used = BTreeSet::from_iter(newest);
+    if superfluous(&existing, &used, HISTORY_LIMIT).is_empty() {
+        // Whoever names them: to look for that takes time where services are many.
         return Ok(());
     }
-    let used = used_revisions(cx, namespace, name);
+    used.extend(named_revisions(cx, namespace, name));
     let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), namespace);
     for number in superfluous(&existing, &used, HISTORY_LIMIT) {
         let object = name_of(name, number);
@@ -167,34 +205,6 @@ async fn forget_superfluous(
         }
     }
     Ok(())
-}
-
-/// The revisions that services name, run, or ran until a moment ago.
-fn used_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64> {
-    let number = |text: &str| TaskDefinitionReference::parse(text)?.revision;
-    let services = cx.users.of(namespace, name);
-    let services = services.iter().filter_map(|service| {
-        cx.resources
-            .services
-            .get(&kube::runtime::reflector::ObjectRef::new(service).within(namespace))
-    });
-    services
-        .flat_map(|service| {
-            let (spec, _, _) = read_service(&service.name_any(), service.spec.text());
-            let running = service
-                .status
-                .deployments
-                .iter()
-                .map(|d| d.task_definition.clone());
-            let texts = [spec.task_definition, service.status.task_definition.clone()];
-            texts
-                .into_iter()
-                .chain(running)
-                .flatten()
-                .collect::<Vec<_>>()
-        })
-        .filter_map(|text| number(&text))
-        .collect()
 }
 
 fn status(
@@ -247,8 +257,10 @@ pub(super) fn on_error(
     Action::requeue(wait.max(Duration::from_millis(100)))
 }
 
-/// Forgets a task definition that is gone.
+/// Forgets a task definition that is gone, and tells those that follow it.
 pub(super) fn forget(cx: &Context, definition: &EcsTaskDefinition) {
+    let namespace = definition.namespace().unwrap_or_default();
+    cx.revised(&namespace, &definition.name_any());
     cx.task_definition_statuses.forget(definition);
     cx.backoff.succeeded(&definition.uid().unwrap_or_default());
 }

@@ -11,7 +11,7 @@ use super::{
     cluster,
     context::Context,
     discovery::Cluster,
-    service, task, task_definition,
+    references, service, task, task_definition,
     watch::{self, Cache, Filled},
 };
 use crate::{
@@ -58,7 +58,7 @@ pub(super) fn start_watches(
             namespace.clone(),
             services.clone(),
             cx.resources.services.clone(),
-            move |object| changed.queue.service(ObjectRef::from_obj(object)),
+            move |object| references::service_changed(&changed, object),
             move |object| service::forget(&gone, object),
             next(),
         ));
@@ -68,7 +68,7 @@ pub(super) fn start_watches(
             namespace.clone(),
             tasks.clone(),
             cx.resources.tasks.clone(),
-            move |object| changed.queue.task(ObjectRef::from_obj(object)),
+            move |object| references::task_changed(&changed, object),
             move |object| task::forget(&gone, object),
             next(),
         ));

@@ -1,12 +1,18 @@
 //! Task definitions: each change is a revision.
 
-use k8s_openapi::api::apps::v1::ControllerRevision;
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::{
+    apps::v1::{ControllerRevision, Deployment},
+    core::v1::{Pod, Service},
+};
+use kube::{
+    ResourceExt as _,
+    api::{DeleteParams, ListParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 
 use crate::{
     bed,
-    support::{Bed, task_definition},
+    support::{Bed, task_definition, uid},
 };
 
 async fn revision(bed: &Bed, number: i64) -> Value {
@@ -78,6 +84,136 @@ async fn old_revisions_go_unless_they_are_used() {
     bed.gone::<ControllerRevision>("web.2").await;
     bed.api::<ControllerRevision>().get("web.1").await.unwrap();
     bed.api::<ControllerRevision>().get("web.13").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_revision_of_a_task_that_runs_stays() {
+    let bed = bed("task").await;
+    revise(&bed, 1).await;
+    bed.must_apply("EcsTask", "job", json!({"taskDefinition": "web:1"}))
+        .await;
+    bed.until("EcsTask", "job", "the task to run", |task| {
+        task["status"]["lastStatus"] == "RUNNING"
+    })
+    .await;
+    for number in 2..=13 {
+        revise(&bed, number).await;
+    }
+    bed.gone::<ControllerRevision>("web.2").await;
+    bed.api::<ControllerRevision>().get("web.1").await.unwrap();
+}
+
+/// Makes the next revision.
+async fn revise(bed: &Bed, number: i64) {
+    let definition = task_definition(&format!("testbed/web:{number}"));
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+    revision(bed, number).await;
+}
+
+/// A service `web` that runs the third revision.
+async fn third(bed: &Bed) {
+    for number in 1..=3 {
+        revise(bed, number).await;
+    }
+    let service = json!({"taskDefinition": "web", "desiredCount": 2});
+    bed.must_apply("EcsService", "web", service).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+}
+
+/// Scales the service, so that what became of it before is known, and returns the pods that it had before.
+async fn still_run(bed: &Bed, before: &[Pod], count: i64) {
+    let service = json!({"taskDefinition": "web", "desiredCount": count});
+    bed.must_apply("EcsService", "web", service).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let after: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+    for pod in before {
+        assert!(after.contains(&uid(pod)), "{} is gone", pod.name_any());
+    }
+    let service = bed.until("EcsService", "web", "a status", |_| true).await;
+    assert_eq!(service["status"]["taskDefinition"], "web:3");
+}
+
+#[tokio::test]
+async fn the_newest_revision_is_made_again_as_it_was() {
+    let bed = bed("lost").await;
+    third(&bed).await;
+    let pods = bed.tasks("web").await;
+    let revisions = bed.api::<ControllerRevision>();
+    let lost = revisions.get("web.3").await.unwrap();
+    revisions
+        .delete("web.3", &DeleteParams::default())
+        .await
+        .unwrap();
+    let again = bed
+        .eventually::<ControllerRevision>("web.3", "another of its name", |again| {
+            uid(again) != uid(&lost)
+        })
+        .await;
+    assert_eq!(again.data, lost.data);
+    still_run(&bed, &pods, 3).await;
+    assert!(revisions.get_opt("web.4").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_task_definition_that_is_deleted_leads_nobody_back() {
+    let bed = bed("deleted").await;
+    third(&bed).await;
+    let pods = bed.tasks("web").await;
+    let before: Deployment = bed.api().get("web").await.unwrap();
+    // The garbage collector takes the newest one first.
+    let revisions = bed.api::<ControllerRevision>();
+    let hold = |finalizers: Value| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    let params = PatchParams::default();
+    revisions
+        .patch("web.1", &params, &hold(json!(["example.com/hold"])))
+        .await
+        .unwrap();
+    bed.resources("EcsTaskDefinition")
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    bed.gone::<ControllerRevision>("web.3").await;
+    let accepted = bed
+        .condition("EcsService", "web", "Accepted", "False")
+        .await;
+    assert_eq!(accepted["reason"], "TaskDefinitionNotFound");
+    let after: Deployment = bed.api().get("web").await.unwrap();
+    assert_eq!(after.spec, before.spec);
+
+    // One of the same content is the same revision, although nothing but the service knows it.
+    bed.gone::<ControllerRevision>("web.2").await;
+    let same = task_definition("testbed/web:3");
+    bed.must_apply("EcsTaskDefinition", "web", same).await;
+    revision(&bed, 3).await;
+    bed.condition("EcsService", "web", "Accepted", "True").await;
+    still_run(&bed, &pods, 3).await;
+    // Another one has a number that was never used.
+    revisions
+        .patch("web.1", &params, &hold(Value::Null))
+        .await
+        .unwrap();
+    revise(&bed, 4).await;
+}
+
+#[tokio::test]
+async fn a_new_revision_is_a_matter_of_the_pods_alone() {
+    let bed = bed("labels").await;
+    revise(&bed, 1).await;
+    let service = json!({"taskDefinition": "web", "desiredCount": 1});
+    bed.must_apply("EcsService", "web", service).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let before: Service = bed.api().get("web").await.unwrap();
+    revise(&bed, 2).await;
+    bed.until("EcsService", "web", "the second revision", |object| {
+        object["status"]["deployments"][0]["taskDefinition"] == "web:2"
+            && object["status"]["deployments"][0]["rolloutState"] == "COMPLETED"
+    })
+    .await;
+    let after: Service = bed.api().get("web").await.unwrap();
+    assert_eq!(after.resource_version(), before.resource_version());
+    let of_revision = ListParams::default().labels("ecs-operator.dev/revision=2");
+    let pods = bed.api::<Pod>().list(&of_revision).await.unwrap();
+    assert_eq!(pods.items.len(), 1);
 }
 
 #[tokio::test]

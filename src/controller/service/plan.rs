@@ -83,7 +83,7 @@ pub(super) fn newest(
         return Err(refused(findings));
     }
     let reference = request.task_definition.as_deref();
-    let found = Definition::find(cx, &cx.users, &namespace, &name, reference)?;
+    let found = Definition::find(cx, &namespace, reference)?;
     let Some(definition) = found else {
         return Ok(None);
     };

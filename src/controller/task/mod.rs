@@ -112,12 +112,7 @@ fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
     }
     let begun_with = task.status.task_definition.as_deref();
     let reference = begun_with.or(request.task_definition.as_deref());
-    let found = Definition::find(cx, &cx.waiting_tasks, &namespace, &name, reference);
-    if begun_with.is_some() {
-        // It keeps its revision, so none that comes concerns it.
-        cx.waiting_tasks.forget(&namespace, &name);
-    }
-    let Some(definition) = found? else {
+    let Some(definition) = Definition::find(cx, &namespace, reference)? else {
         return Ok(None);
     };
     complete(cx, &namespace, &mut request)?;

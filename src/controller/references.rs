@@ -1,0 +1,186 @@
+//! Who names which revision of a task definition.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use kube::{
+    Api, Resource, ResourceExt as _,
+    api::ListParams,
+    runtime::reflector::{ObjectRef, Store},
+};
+use serde::Deserialize;
+
+use super::{
+    context::{Context, Users},
+    error::Error,
+};
+use crate::{
+    crd::{EcsService, EcsTask, EcsTaskDefinition, Spec},
+    decide::revision::number,
+    settings::SERVICE_REVISION,
+    translate::{WORKLOAD_LENGTH, kname},
+    validate::TaskDefinitionReference,
+};
+
+/// The member of a spec that names a task definition. It is read by itself, so that a spec that is refused for whatever
+/// else counts too.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Named {
+    task_definition: Option<String>,
+}
+
+fn named(spec: &Spec) -> Option<String> {
+    spec.parse::<Named>().unwrap_or_default().task_definition
+}
+
+/// Records which task definition a service names, and asks for its reconcile.
+pub(super) fn service_changed(cx: &Context, service: &EcsService) {
+    record(&cx.users, service, named(&service.spec));
+    cx.queue.service(ObjectRef::from_obj(service));
+}
+
+/// Records which task definition a task waits for, and asks for its reconcile. One that has begun keeps its revision,
+/// so none that comes concerns it.
+pub(super) fn task_changed(cx: &Context, task: &EcsTask) {
+    let begun = task.status.task_definition.is_some();
+    let waits_for = if begun { None } else { named(&task.spec) };
+    record(&cx.waiting_tasks, task, waits_for);
+    cx.queue.task(ObjectRef::from_obj(task));
+}
+
+fn record<K: Resource>(users: &Users, user: &K, reference: Option<String>) {
+    let (namespace, name) = (user.namespace().unwrap_or_default(), user.name_any());
+    match reference.as_deref().and_then(TaskDefinitionReference::parse) {
+        Some(parsed) => users.uses(&namespace, &name, &kname(parsed.family, WORKLOAD_LENGTH)),
+        None => users.forget(&namespace, &name),
+    }
+}
+
+/// The revisions of a task definition that someone in its namespace names: services and tasks, accepted or not, in their
+/// specs or in what was reported of them.
+///
+/// It is complete as soon as the caches are, which nobody leads before.
+pub(super) fn named_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64> {
+    let in_specs = services(cx, namespace)
+        .filter_map(|service| named(&service.spec))
+        .chain(tasks(cx, namespace).filter_map(|task| named(&task.spec)));
+    let mut numbers: BTreeSet<u64> = in_specs
+        .filter_map(|reference| number_of(&reference, name))
+        .collect();
+    numbers.extend(reported_revisions(cx, namespace, name));
+    numbers
+}
+
+/// Those of the revisions that services and tasks run or ran, so that they were there at some time.
+fn reported_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64> {
+    let mut numbers = BTreeSet::new();
+    let mut see = |reference: Option<&String>| {
+        numbers.extend(reference.and_then(|reference| number_of(reference, name)));
+    };
+    for service in services(cx, namespace) {
+        see(service.status.task_definition.as_ref());
+        for deployment in &service.status.deployments {
+            see(deployment.task_definition.as_ref());
+        }
+    }
+    for task in tasks(cx, namespace) {
+        see(task.status.task_definition.as_ref());
+    }
+    numbers
+}
+
+fn services(cx: &Context, namespace: &str) -> impl Iterator<Item = Arc<EcsService>> {
+    of_namespace(&cx.resources.services, namespace)
+}
+
+fn tasks(cx: &Context, namespace: &str) -> impl Iterator<Item = Arc<EcsTask>> {
+    of_namespace(&cx.resources.tasks, namespace)
+}
+
+fn of_namespace<K>(store: &Store<K>, namespace: &str) -> impl Iterator<Item = Arc<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let mut objects = store.state();
+    objects.retain(|object| object.meta().namespace.as_deref() == Some(namespace));
+    objects.into_iter()
+}
+
+/// The revision of the task definition `name` that a reference names.
+fn number_of(reference: &str, name: &str) -> Option<u64> {
+    let parsed = TaskDefinitionReference::parse(reference)?;
+    let number = parsed.revision?;
+    (kname(parsed.family, WORKLOAD_LENGTH) == name).then_some(number)
+}
+
+/// What a service revision keeps of its task definition.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    family: String,
+    revision: u64,
+    task_definition: Spec,
+}
+
+/// The number for the spec of a task definition without a status, because it was just made, made again, or restored.
+/// That under which services keep just this spec if there is no higher one, so that their tasks stay; or else one that
+/// nobody knows. `kept` is the number of its own newest revision, and whether it holds the spec.
+///
+/// # Errors
+///
+/// When the request fails.
+pub(super) async fn remembered_number(
+    cx: &Context,
+    definition: &EcsTaskDefinition,
+    kept: Option<(u64, bool)>,
+) -> Result<u64, Error> {
+    let (namespace, name) = (
+        definition.namespace().unwrap_or_default(),
+        definition.name_any(),
+    );
+    let reported = reported_revisions(cx, &namespace, &name).last().copied();
+    if reported.is_none() {
+        return Ok(number(kept, None));
+    }
+    let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), &namespace);
+    let of_services = ListParams::default().labels(SERVICE_REVISION);
+    let by_services = api.list(&of_services).await;
+    let by_services =
+        by_services.map_err(Error::resource("list what services keep of", definition))?;
+    let newest = by_services
+        .into_iter()
+        .filter_map(|of_service| serde_json::from_value::<Kept>(of_service.data?.0).ok())
+        .filter(|of_service| kname(&of_service.family, WORKLOAD_LENGTH) == name)
+        .map(|of_service| {
+            let holds_spec = of_service.task_definition == definition.spec;
+            (of_service.revision, holds_spec)
+        })
+        .chain(kept)
+        .max();
+    Ok(number(newest, reported))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_spec_that_is_refused_names_its_revision_too() {
+        let spec = Spec::from(json!({"taskDefinition": "web:3", "loadBalancers": "none"}));
+        assert_eq!(named(&spec).as_deref(), Some("web:3"));
+        assert_eq!(named(&Spec::from(json!({"taskDefinition": 3}))), None);
+    }
+
+    #[test]
+    fn a_reference_is_to_the_object_that_its_family_makes() {
+        let arn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:7";
+        assert_eq!(number_of(arn, "web"), Some(7));
+        assert_eq!(number_of("web", "web"), None);
+        assert_eq!(number_of("other:7", "web"), None);
+        let object = kname("Web_Shop", WORKLOAD_LENGTH);
+        assert_eq!(number_of("Web_Shop:7", &object), Some(7));
+    }
+}
