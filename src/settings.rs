@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject};
+use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject, nearest};
 
 /// What the names of our annotations begin with.
 pub const ANNOTATION_PREFIX: &str = "ecs-operator.dev/";
@@ -138,20 +138,15 @@ impl Settings {
             let Some(name) = key.strip_prefix(ANNOTATION_PREFIX) else {
                 continue;
             };
-            if path.subject() == Subject::Service
-                && matches!(
-                    key.as_str(),
-                    STOP_DEPLOYMENT | ROLL_BACK_DEPLOYMENT | RENEW_DEPLOYMENT
-                )
-            {
+            let requests = requests_of(path.subject());
+            if requests.contains(&key.as_str()) {
                 // What is asked of the running operator is no setting.
                 continue;
             }
             let Some((_, set)) = OF_OBJECTS.iter().find(|(known, _)| *known == name) else {
-                let known: Vec<&str> = OF_OBJECTS.iter().map(|(name, _)| *name).collect();
                 let message = Message::UnknownAnnotation {
                     name: key.clone(),
-                    known: known.join(", "),
+                    advice: advice(name, requests),
                 };
                 sink.report(path.field(key.clone()), message);
                 continue;
@@ -167,6 +162,29 @@ impl Settings {
         }
         self
     }
+}
+
+/// The annotations by which something is asked of the running operator.
+const fn requests_of(subject: Subject) -> &'static [&'static str] {
+    match subject {
+        Subject::Service => &[RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT],
+        Subject::TaskDefinition | Subject::Task | Subject::Cluster | Subject::AutoScaling => &[],
+    }
+}
+
+/// What to write instead of an annotation that there is not, `name` without our prefix.
+fn advice(name: &str, requests: &[&'static str]) -> String {
+    let requests = requests
+        .iter()
+        .filter_map(|key| key.strip_prefix(ANNOTATION_PREFIX));
+    let mut known: Vec<&str> = OF_OBJECTS.iter().map(|(name, _)| *name).collect();
+    known.extend(requests);
+    known.sort_unstable();
+    let all = known.join(", ");
+    let meant = nearest(name, known.into_iter())
+        .map(|meant| format!("did you mean {ANNOTATION_PREFIX}{meant}? "))
+        .unwrap_or_default();
+    format!("{meant}after {ANNOTATION_PREFIX} there can be {all}")
 }
 
 /// Sets one setting to what a text says, or tells what it may say.
@@ -466,6 +484,27 @@ mod tests {
             assert_eq!(settings, Settings::default());
             assert_eq!(said, ["UnknownAnnotation"], "{name}");
         }
+    }
+
+    #[test]
+    fn an_annotation_that_there_is_not_is_told_from_those_that_there_are() {
+        let advice = |subject, name: &str| {
+            let annotations = BTreeMap::from([(format!("{ANNOTATION_PREFIX}{name}"), String::new())]);
+            let mut sink = Diagnostics::new();
+            let path = FieldPath::root(subject);
+            let _settings = Settings::default().with_annotations(&annotations, &path, &mut sink);
+            let help = sink.iter().map(|finding| finding.message.help().to_string());
+            help.collect::<String>()
+        };
+        let of_service = advice(Subject::Service, "stop-deploymnt");
+        assert!(
+            of_service.starts_with("did you mean ecs-operator.dev/stop-deployment? after ecs-"),
+            "{of_service}"
+        );
+        assert!(of_service.contains("roll-back-deployment, "), "{of_service}");
+        let of_task = advice(Subject::Task, "stop-deployment");
+        assert!(of_task.starts_with("after ecs-operator.dev/"), "{of_task}");
+        assert!(!of_task.contains("stop-deployment"), "{of_task}");
     }
 
     #[test]

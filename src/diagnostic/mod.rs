@@ -1,9 +1,11 @@
 //! What we tell the user: one [`Diagnostic`] per finding, with a stable reason, a field path and what to do.
 
+mod nearest;
 mod path;
 mod reason;
 pub mod render;
 
+pub(crate) use nearest::nearest;
 pub use path::{FieldPath, Segment, Subject};
 pub use reason::{Message, Reason, UnknownReason};
 

@@ -278,7 +278,7 @@ reasons! {
         TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name";
         TaskDefinitionRequired => "taskDefinition is required", "name the family of its task definition";
         TooManyDnsServers => "a pod takes at most 3 DNS servers", "keep three of them";
-        UnknownAnnotation { name, known } => "{name} is not a setting of an object", "after ecs-operator.dev/ there can be {known}";
+        UnknownAnnotation { name, advice } => "{name} is not an annotation that this object can have", "{advice}";
         UnknownContainer { value } => "container {value} does not exist in the task definition", "correct the name";
         UnknownField { path, advice } => "{path} is not a member of this API", "{advice}";
         UnknownPortName { value } => "no port mapping is named {value}", "give one of the portMappings this name, or correct it";

@@ -41,10 +41,9 @@ impl Context<'_> {
         }
     }
 
-    /// The labels of objects and pods of this service or task.
-    ///
-    /// The revision is a label of pods too: it changes exactly when the pod template does.
-    pub(crate) fn labels(&self) -> Labels {
+    /// The labels of what belongs to this service or task. None of them changes with a revision of the task definition,
+    /// so a new one is a matter of the pods alone.
+    fn labels(&self) -> Labels {
         let family = kname(&self.task_definition.family, LABEL_LENGTH);
         let mut labels = self.selector();
         labels.extend([
@@ -52,15 +51,19 @@ impl Context<'_> {
             (INSTANCE.to_owned(), self.name()),
             (MANAGED_BY.to_owned(), OPERATOR.to_owned()),
             (FAMILY.to_owned(), family),
-            (
-                REVISION.to_owned(),
-                self.task_definition.revision.to_string(),
-            ),
             (GROUP.to_owned(), kname(&self.group(), LABEL_LENGTH)),
         ]);
         if self.cluster() != "default" {
             labels.insert(CLUSTER.to_owned(), kname(self.cluster(), LABEL_LENGTH));
         }
+        labels
+    }
+
+    /// The labels of the pods of this service or task, which alone are of one revision of the task definition.
+    pub(crate) fn pod_labels(&self) -> Labels {
+        let mut labels = self.labels();
+        let revision = self.task_definition.revision.to_string();
+        labels.insert(REVISION.to_owned(), revision);
         labels
     }
 

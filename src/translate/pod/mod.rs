@@ -102,7 +102,7 @@ pub(crate) fn pod_template(
     role::apply(cx, &mut draft, notes);
     placement::apply(cx, &mut draft, notes);
     let metadata = ObjectMeta {
-        labels: Some(cx.labels()),
+        labels: Some(cx.pod_labels()),
         annotations: (!draft.annotations.is_empty()).then_some(draft.annotations),
         ..ObjectMeta::default()
     };

@@ -141,11 +141,13 @@ fn deployment(cx: &Context<'_>, service: &Service, part: Part) -> Object {
         (0, 0) => (1, 0),
         numbers => numbers,
     };
+    let min_ready_seconds = min_ready_seconds(cx, service);
     Object::Deployment(Deployment {
         metadata: part.metadata,
         spec: Some(DeploymentSpec {
             replicas: Some(number(part.tasks)),
-            min_ready_seconds: min_ready_seconds(cx, service),
+            min_ready_seconds,
+            progress_deadline_seconds: min_ready_seconds.and_then(progress_deadline_seconds),
             revision_history_limit: Some(REVISION_HISTORY_LIMIT),
             selector: part.selector,
             strategy: Some(DeploymentStrategy {
@@ -195,6 +197,13 @@ fn min_ready_seconds(cx: &Context<'_>, service: &Service) -> Option<i32> {
     let checked = gated || service.task_definition.containers.iter().any(checks);
     let seconds = cx.settings.steady_seconds;
     (!checked && seconds > 0).then(|| number(seconds))
+}
+
+/// Kubernetes wants a deadline that is longer than the time until a pod is available, and takes 600 seconds where none is
+/// given. Nothing depends on it, so it is given only where those are too few.
+fn progress_deadline_seconds(min_ready_seconds: i32) -> Option<i32> {
+    const DEFAULT: i32 = 600;
+    (min_ready_seconds >= DEFAULT).then(|| min_ready_seconds.saturating_add(DEFAULT))
 }
 
 /// Whether the load balancer that is made gives pods a readiness gate; other ingress classes have none.
