@@ -39,6 +39,10 @@ struct Tool {
 const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 \
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36";
 
+/// The version before, for tests of what an upgrade of the cluster does. Its other programs are those of the newest one.
+const KUBERNETES_1_35_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.35.4 \
+    -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35";
+
 const CONTAINERD_VERSION: &str = "-X github.com/containerd/containerd/v2/version.Version=v2.4.2";
 
 const TOOLS: &[Tool] = &[
@@ -48,6 +52,15 @@ const TOOLS: &[Tool] = &[
         "k8s.io/kubernetes/cmd/kube-apiserver",
         290,
     ),
+    Tool {
+        ldflags: KUBERNETES_1_35_VERSION,
+        ..Tool::new(
+            "kube-apiserver-1.35",
+            "kubernetes-1.35",
+            "k8s.io/kubernetes/cmd/kube-apiserver",
+            240,
+        )
+    },
     Tool::kubernetes(
         "kube-controller-manager",
         "k8s.io/kubernetes/cmd/kube-controller-manager",

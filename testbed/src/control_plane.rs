@@ -22,6 +22,8 @@ pub struct Options {
     /// The controllers that the controller manager runs, by their names; empty for all that are on by default. A
     /// namespace of this crate needs `serviceaccount-controller`, and pods need most of them.
     pub controllers: Vec<String>,
+    /// The program of the API server: `kube-apiserver`, or `kube-apiserver-1.35` for the version before.
+    pub apiserver: &'static str,
 }
 
 impl Default for Options {
@@ -31,6 +33,7 @@ impl Default for Options {
             autoscaler_sync: Duration::from_secs(2),
             apiserver_args: Vec::new(),
             controllers: Vec::new(),
+            apiserver: "kube-apiserver",
         }
     }
 }
@@ -59,6 +62,12 @@ impl ControlPlane {
     pub async fn start_with(options: &Options) -> Result<Self> {
         let running = start::start(options).await?;
         Ok(Self { running })
+    }
+
+    /// Ends the API server and starts another program in its place, with the same data and at the same address, as when a
+    /// cluster is upgraded. Waits until it is ready.
+    pub async fn replace_apiserver(&mut self, program: &'static str) -> Result<()> {
+        self.running.replace_apiserver(program).await
     }
 }
 

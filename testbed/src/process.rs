@@ -102,6 +102,11 @@ impl Process {
         })
     }
 
+    /// What it is called in messages and logs.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// How it ended, if it did.
     fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.shell

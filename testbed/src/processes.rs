@@ -42,6 +42,15 @@ impl Programs {
         Ok(Self(found.await??))
     }
 
+    /// Finds one more, or builds it.
+    pub(crate) async fn add(&mut self, name: &'static str) -> Result<()> {
+        if !self.0.contains_key(name) {
+            let path = tokio::task::spawn_blocking(move || binaries::find(name)).await??;
+            self.0.insert(name.to_owned(), path);
+        }
+        Ok(())
+    }
+
     pub(crate) fn path(&self, name: &str) -> Result<&Path> {
         let path = self
             .0
@@ -106,6 +115,25 @@ impl Processes {
         line.push(self.programs.path(name)?.into());
         line.extend(args.iter().map(OsString::from));
         self.list.push(Process::start(label, &self.folder, &line)?);
+        Ok(())
+    }
+
+    /// Ends the one that is called `label` and starts a program in its place, under the same label.
+    pub(crate) async fn replace(
+        &mut self,
+        label: &str,
+        name: &'static str,
+        args: &[String],
+    ) -> Result<()> {
+        self.programs.add(name).await?;
+        let place = self.list.iter().position(|it| it.name() == label);
+        let place = place.with_context(|| format!("{label} does not run"))?;
+        drop(self.list.remove(place));
+        self.start_as(label, name, &[], args)?;
+        // The order of the list is that of the end.
+        if let Some(started) = self.list.pop() {
+            self.list.insert(place, started);
+        }
         Ok(())
     }
 

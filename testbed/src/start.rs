@@ -26,9 +26,11 @@ use crate::{
 /// All of it takes 10 s on two cores, and several times that when they have other work.
 pub(crate) const LIMIT: Duration = Duration::from_mins(3);
 
-const PROGRAMS: [&str; 5] = [
+/// What the API server is called, whichever program it is.
+const APISERVER: &str = "kube-apiserver";
+
+const PROGRAMS: [&str; 4] = [
     "etcd",
-    "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",
     "kwok",
@@ -62,19 +64,32 @@ const USERS: [User; 4] = [
 pub(crate) struct Running {
     pub(crate) cluster: Cluster,
     /// Dropped in this order: the folder goes when nobody writes to it any more.
-    _processes: Processes,
+    processes: Processes,
+    /// The arguments of the API server.
+    apiserver: Vec<String>,
     _janitor: Option<Process>,
+}
+
+impl Running {
+    pub(crate) async fn replace_apiserver(&mut self, program: &'static str) -> Result<()> {
+        let processes = &mut self.processes;
+        processes
+            .replace(APISERVER, program, &self.apiserver)
+            .await?;
+        answers(processes, &self.cluster.kubeconfig()).await
+    }
 }
 
 /// Starts everything and waits until a pod has run.
 pub(crate) async fn start(options: &Options) -> Result<Running> {
-    let programs = Programs::find(&PROGRAMS).await?;
+    let mut programs = Programs::find(&PROGRAMS).await?;
+    programs.add(options.apiserver).await?;
     let folder = processes::folder()?;
     let janitor = Process::janitor(&folder, None)?;
     let pki = certificates(&folder.join("pki"))?;
     let mut processes = Processes::new(&folder, programs);
     processes.start("etcd", &arguments::etcd(&folder))?;
-    let cluster = apiserver(&mut processes, &pki, options).await?;
+    let (cluster, apiserver) = apiserver(&mut processes, &pki, options).await?;
     for user in &USERS {
         cluster.by_certificate(user.file, &pki.path(""))?;
     }
@@ -93,7 +108,8 @@ pub(crate) async fn start(options: &Options) -> Result<Running> {
     }
     Ok(Running {
         cluster,
-        _processes: processes,
+        processes,
+        apiserver,
         _janitor: janitor,
     })
 }
@@ -116,12 +132,12 @@ fn certificates(folder: &Path) -> Result<Certificates> {
     Ok(pki)
 }
 
-/// Starts the API server on a free port and waits until it is ready.
+/// Starts the API server on a free port and waits until it is ready. Returns its arguments too.
 async fn apiserver(
     processes: &mut Processes,
     pki: &Certificates,
     options: &Options,
-) -> Result<Cluster> {
+) -> Result<(Cluster, Vec<String>)> {
     let mut attempts = 5;
     loop {
         // Somebody else may take the port before the API server does.
@@ -133,9 +149,9 @@ async fn apiserver(
         };
         let mut args = arguments::apiserver(&cluster.folder, pki, port);
         args.extend(options.apiserver_args.iter().cloned());
-        processes.start("kube-apiserver", &args)?;
+        processes.start_as(APISERVER, options.apiserver, &[], &args)?;
         match ready(processes, &cluster, pki).await {
-            Ok(()) => return Ok(cluster),
+            Ok(()) => return Ok((cluster, args)),
             Err(error) if attempts > 0 && error.to_string().contains("address already in use") => {
                 attempts -= 1;
                 processes.stop_last();
@@ -151,7 +167,12 @@ pub(crate) async fn ready(
     cluster: &Cluster,
     pki: &Certificates,
 ) -> Result<()> {
-    let client = kubeconfig::client(&cluster.by_certificate(ADMIN, &pki.path(""))?).await?;
+    answers(processes, &cluster.by_certificate(ADMIN, &pki.path(""))?).await
+}
+
+/// Waits until the API server is ready for the user of a kubeconfig file.
+async fn answers(processes: &mut Processes, kubeconfig: &Path) -> Result<()> {
+    let client = kubeconfig::client(kubeconfig).await?;
     until("the API server", LIMIT, async || {
         processes.check()?;
         let request = Request::new("").get("readyz", &GetParams::default())?;
