@@ -1,8 +1,8 @@
 //! What others do to the objects that the operator made, and the rights that it takes to put them right.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::collections::BTreeSet;
 
-use ecs_operator_testbed::{Cluster, ControlPlane, Options, until};
+use ecs_operator_testbed::{ControlPlane, Options, until};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{
     Api, Client, ResourceExt,
@@ -12,40 +12,14 @@ use serde_json::json;
 
 use crate::{
     rights,
-    support::{LIMIT, Operator, apply, install, uid},
+    support::{
+        LIMIT, Operator,
+        addons::{ADDONS, install_addons},
+        apply, install, program, root,
+        sources::{REGION, resources},
+        uid,
+    },
 };
-
-const REGION: &str = "--aws-region=eu-west-1";
-
-/// The kinds of the add-ons: group, version, kind and plural.
-const ADDONS: &[(&str, &str, &str, &str)] = &[
-    (
-        "elbv2.k8s.aws",
-        "v1beta1",
-        "TargetGroupBinding",
-        "targetgroupbindings",
-    ),
-    (
-        "external-secrets.io",
-        "v1",
-        "ExternalSecret",
-        "externalsecrets",
-    ),
-    ("external-secrets.io", "v1", "SecretStore", "secretstores"),
-    ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
-    (
-        "keda.sh",
-        "v1alpha1",
-        "TriggerAuthentication",
-        "triggerauthentications",
-    ),
-    (
-        "vpcresources.k8s.aws",
-        "v1beta1",
-        "SecurityGroupPolicy",
-        "securitygrouppolicies",
-    ),
-];
 
 /// The kinds that Kubernetes has itself.
 const BUILT_IN: &[(&str, &str, &str, &str)] = &[
@@ -106,7 +80,7 @@ async fn every_kind_of_object_is_put_right_with_every_right_that_there_is() {
     let plane = ControlPlane::start_with(&options).await.unwrap();
     install(&plane).await.unwrap();
     let client = plane.client().await.unwrap();
-    install_addons(&plane).await;
+    install_addons(&plane, ADDONS).await;
     let operator = Operator::start(
         &plane,
         "operator",
@@ -121,7 +95,7 @@ async fn every_kind_of_object_is_put_right_with_every_right_that_there_is() {
     .unwrap();
     let namespace = plane.namespace("drift").await.unwrap();
     for source in SOURCES {
-        let resources = resources(source);
+        let resources = resources(program(), root(), source);
         plane.apply(namespace.name(), &resources).await.unwrap();
     }
     let alone = json!({"taskDefinition": "hash", "desiredCount": 1});
@@ -162,65 +136,6 @@ async fn every_kind_of_object_is_put_right_with_every_right_that_there_is() {
         .await;
     assert_eq!(refused, 0, "{}", operator.last_words());
     audit.check();
-}
-
-/// The kinds of the add-ons, which take any object: their controllers are not here.
-async fn install_addons(cluster: &Cluster) {
-    let folder = cluster.folder().join("addons");
-    std::fs::create_dir_all(&folder).unwrap();
-    for (group, version, kind, plural) in ADDONS {
-        let definition = json!({
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": format!("{plural}.{group}")},
-            "spec": {
-                "group": group,
-                "scope": "Namespaced",
-                "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
-                "versions": [{
-                    "name": version,
-                    "served": true,
-                    "storage": true,
-                    "schema": {"openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": true,
-                    }},
-                }],
-            },
-        });
-        let file = folder.join(format!("{plural}.json"));
-        std::fs::write(file, definition.to_string()).unwrap();
-    }
-    cluster.install_crds(folder).await.unwrap();
-}
-
-/// Our custom resources for the files of a folder.
-fn resources(folder: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let inputs = if folder.starts_with("examples") {
-        vec![folder.into()]
-    } else {
-        let is_input = |path: &std::path::PathBuf| {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            name.ends_with(".json") || name == "resources.yaml"
-        };
-        let entries = std::fs::read_dir(root.join(folder)).unwrap();
-        entries
-            .map(|entry| entry.unwrap().path())
-            .filter(is_input)
-            .collect()
-    };
-    let output = Command::new(env!("CARGO_BIN_EXE_ecs-operator"))
-        .current_dir(root)
-        .args(["convert", "--as=resources", REGION])
-        .args(inputs)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{folder}: {said}");
-    // The namespace that is written is not that of this test.
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.replace("\n  namespace: default\n", "\n")
 }
 
 fn resource((group, version, kind, plural): &(&str, &str, &str, &str)) -> ApiResource {

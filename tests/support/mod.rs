@@ -1,5 +1,8 @@
 //! A cluster with the operator at work, and a namespace for a test.
 
+pub mod addons;
+pub mod sources;
+
 use std::{fmt::Debug, net::TcpListener, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
@@ -23,6 +26,16 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// The namespace of the operator.
 const OPERATOR: &str = "ecs-operator";
 
+/// The program that is tested.
+pub fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_ecs-operator"))
+}
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// A running operator.
 pub struct Operator {
     process: Process,
@@ -33,7 +46,17 @@ pub struct Operator {
 impl Operator {
     /// Starts the program with the rights of the chart, and waits until it is ready.
     pub async fn start(cluster: &Cluster, name: &str, arguments: &[&str]) -> Result<Self> {
-        let operator = Self::spawn(cluster, name, arguments).await?;
+        Self::start_program(program(), cluster, name, arguments).await
+    }
+
+    /// The same of another program than the one that is tested.
+    pub async fn start_program(
+        program: &Path,
+        cluster: &Cluster,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        let operator = Self::spawn_program(program, cluster, name, arguments).await?;
         until("the operator to be ready", LIMIT, async || {
             Ok(operator.is_ready().await.then_some(()))
         })
@@ -44,6 +67,15 @@ impl Operator {
 
     /// Starts the program with the rights of the chart. The arguments come in place of those that these tests have.
     pub async fn spawn(cluster: &Cluster, name: &str, arguments: &[&str]) -> Result<Self> {
+        Self::spawn_program(program(), cluster, name, arguments).await
+    }
+
+    async fn spawn_program(
+        program: &Path,
+        cluster: &Cluster,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let kubeconfig = cluster
             .kubeconfig_for_service_account(OPERATOR, OPERATOR)
             .await?;
@@ -52,7 +84,7 @@ impl Operator {
         let mut line: Vec<String> = vec![
             "env".to_owned(),
             format!("KUBECONFIG={}", kubeconfig.display()),
-            env!("CARGO_BIN_EXE_ecs-operator").to_owned(),
+            program.display().to_string(),
             "controller".to_owned(),
             format!("--listen={address}"),
             format!("--identity={name}"),
@@ -161,7 +193,11 @@ const RIGHTS: &[&str] = &[
 
 /// Applies the custom resources and the rights of the operator as they are installed without Helm.
 pub async fn install(cluster: &Cluster) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    install_from(root(), cluster).await
+}
+
+/// The same of another version, whose files are below `root`.
+pub async fn install_from(root: &Path, cluster: &Cluster) -> Result<()> {
     cluster.install_crds(root.join("crds")).await?;
     let manifests = std::fs::read_to_string(root.join("deploy/operator.yaml"))?;
     let gives_rights = |document: &&str| {

@@ -8,6 +8,7 @@ mod install;
 mod kind;
 mod model;
 mod packages;
+mod previous;
 mod program;
 mod run;
 mod schemas;

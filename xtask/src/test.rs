@@ -9,7 +9,7 @@ use std::{
 use ecs_operator_testbed::missing;
 
 use crate::{
-    Result, chart, fuzz, packages, program,
+    Result, chart, fuzz, packages, previous, program,
     run::{cargo, execute, root, target},
     up,
 };
@@ -27,6 +27,7 @@ const PARTS: &[Part] = &[
     ("chart", chart::check),
     ("testbed", testbed),
     ("control-plane", control_plane),
+    ("upgrade", upgrade),
     ("e2e", e2e),
     ("up", up_once),
     ("deny", deny),
@@ -147,6 +148,21 @@ fn control_plane() -> Result<()> {
         "--test=control_plane",
         "--locked",
     ]))
+}
+
+/// What runs while the operator of an older commit, Kubernetes and add-ons are replaced below it.
+fn upgrade() -> Result<()> {
+    let folder = previous::built()?;
+    let mut command = cargo([
+        "test",
+        "--features=cluster-tests",
+        "--test=upgrade",
+        "--locked",
+        "--",
+        // Each has a control plane and two dozen services of its own.
+        "--test-threads=1",
+    ]);
+    execute(command.env("UPGRADE_FROM", folder))
 }
 
 /// The operator with real pods, which takes root.
