@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{API_VERSION, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus};
 
@@ -41,7 +41,10 @@ impl From<Value> for Spec {
 
 impl<'de> Deserialize<'de> for Spec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self::from)
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        // One that is nested too deeply is kept as it is: who reads it says so.
+        Ok(serde_json::from_str(text.get())
+            .map_or_else(|_| Self(text.get().into()), |spec: Value| Self::from(spec)))
     }
 }
 
@@ -63,8 +66,8 @@ impl fmt::Debug for Spec {
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
+    let text = Box::<RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(text.get()).unwrap_or_default())
 }
 
 macro_rules! resources {

@@ -66,8 +66,9 @@ pub(super) fn of_type(name: &str) -> JSONSchemaProps {
 
 fn leaf(field: &Field) -> JSONSchemaProps {
     let limits = &field.limits;
-    let any = || JSONSchemaProps {
-        x_kubernetes_preserve_unknown_fields: Some(true),
+    // No member is without a type: an object could be nested in it as deeply as somebody likes.
+    let text_or_number = || JSONSchemaProps {
+        x_kubernetes_int_or_string: Some(true),
         ..JSONSchemaProps::default()
     };
     let mut schema = match field.kind {
@@ -80,7 +81,12 @@ fn leaf(field: &Field) -> JSONSchemaProps {
             ..of_type("object")
         },
         // AWS takes a text as well as seconds.
-        Kind::Timestamp | Kind::Document => any(),
+        Kind::Timestamp => text_or_number(),
+        // AWS takes any JSON.
+        Kind::Document => JSONSchemaProps {
+            additional_properties: Some(JSONSchemaPropsOrBool::Schema(Box::new(text_or_number()))),
+            ..of_type("object")
+        },
     };
     schema.description = Some(description(field));
     schema.minimum = limits.min;
