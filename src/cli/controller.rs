@@ -41,7 +41,7 @@ pub(super) struct ControllerOptions {
     /// How the log is written
     #[arg(long, value_enum, default_value = "json")]
     log_format: LogFormat,
-    /// What is logged: a level, or directives such as info,kube=debug
+    /// What is logged: a level, or levels of targets such as info,kube_client=debug
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log_level: String,
     #[command(flatten)]
