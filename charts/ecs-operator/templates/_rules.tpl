@@ -76,7 +76,7 @@
 
 {{/* What the operator may do with objects that are in no namespace. */}}
 {{- define "ecs-operator.clusterRules" -}}
-# Volumes that exist outside of the cluster: file systems, snapshots' disks, folders of nodes.
+# Volumes that exist outside of the cluster: file systems and disks made from snapshots.
 - apiGroups: [""]
   resources: [persistentvolumes]
   verbs: [get, list, watch, create, patch, delete]
