@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, core::DynamicResourceScope};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
-use super::{child_kind::ChildKind, owned_fields::digest_of_live};
+use super::{child_kind::ChildKind, lenient::metadata, owned_fields::digest_of_live};
 use crate::settings::SERVICE_REVISION;
 
 /// A live object with all but its identity and its state left out. Reading one cannot fail.
@@ -151,7 +151,15 @@ fn workload(object: &Value) -> Option<WorkloadState> {
 
 impl<'de> Deserialize<'de> for Child {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(|object| Self::of(&object))
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        // One that is nested too deeply is there all the same, and hides no other of its list.
+        Ok(match serde_json::from_str(text.get()) {
+            Ok(object) => Self::of(&object),
+            Err(_) => Self {
+                meta: metadata(text.get()),
+                ..Self::of(&Value::Null)
+            },
+        })
     }
 }
 

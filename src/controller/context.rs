@@ -16,10 +16,12 @@ use kube::{
 
 use super::{
     backoff::Backoff,
+    catch_up::CatchUp,
     children::Children,
     events::Events,
     owner::Owner,
     pods::Pods,
+    progress::Progress,
     revisions::Revisions,
     service::{Beginnings, Renewals, Replacements, ServiceRevisions},
 };
@@ -74,6 +76,10 @@ pub(super) struct Context {
     pub metrics: Metrics,
     /// Who is to be reconciled.
     pub queue: Queue,
+    /// Which caches are filled.
+    pub catch_up: CatchUp,
+    /// How the reconciles get on.
+    pub progress: Progress,
 }
 
 impl Context {

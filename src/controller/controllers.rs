@@ -1,10 +1,12 @@
 //! The controllers, one for each kind.
 
-use std::{fmt::Debug, future::Future, sync::Arc, time::Instant};
+use std::{
+    any::Any, fmt::Debug, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Instant,
+};
 
-use futures::{StreamExt as _, channel::mpsc::UnboundedReceiver};
+use futures::{FutureExt as _, StreamExt as _, channel::mpsc::UnboundedReceiver};
 use kube::{
-    Resource,
+    Resource, ResourceExt as _,
     runtime::{
         Controller,
         controller::{self, Action},
@@ -97,11 +99,17 @@ async fn start<K, F>(
     let timed = move |object: Arc<K>, cx: Arc<Context>| {
         let (reconcile, metrics) = (reconcile.clone(), cx.metrics.clone());
         async move {
-            let begun = Instant::now();
-            let result = reconcile(object, cx).await;
+            let (begun, _running) = (Instant::now(), cx.progress.begin());
+            let result = contained(reconcile(object, cx)).await;
             metrics.reconciled(kind, begun.elapsed());
             result
         }
+    };
+    let patient = move |object: Arc<K>, error: &Error, cx: Arc<Context>| {
+        if let Some(wait) = error.retry_after() {
+            cx.backoff.asked(&object.uid().unwrap_or_default(), wait);
+        }
+        on_error(object, error, cx)
     };
     // All that asks for a reconcile comes through the queue.
     Controller::for_stream(futures::stream::pending(), store)
@@ -110,7 +118,44 @@ async fn start<K, F>(
         .graceful_shutdown_on(async move {
             let _sender_gone = stopped.wait_for(|stopped| *stopped).await;
         })
-        .run(timed, on_error, cx)
+        .run(timed, patient, cx)
         .for_each(|_| std::future::ready(()))
         .await;
+}
+
+/// A panic would end the process, and so the work for all objects, were it not the error of one. What a reconcile shares
+/// with others is whole between any two statements.
+#[cfg(not(panic = "unwind"))]
+compile_error!("a panic in a reconcile must not end the process");
+
+async fn contained(
+    reconcile: impl Future<Output = Result<Action, Error>>,
+) -> Result<Action, Error> {
+    let result = AssertUnwindSafe(reconcile).catch_unwind().await;
+    result.unwrap_or_else(|panic| Err(Error::Panicked(said(&*panic).to_owned())))
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it panicked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_the_error_of_one_object() {
+        let index = std::hint::black_box(3);
+        let result = contained(async { panic!("no element {index}") }).await;
+        let error = result.expect_err("it panicked");
+        assert_eq!(
+            error.to_string(),
+            "the operator failed at this object: no element 3"
+        );
+        assert!(!error.is_transient() && error.reason() == "InternalError");
+        let sound = contained(async { Ok(Action::await_change()) }).await;
+        assert!(sound.is_ok());
+    }
 }

@@ -4,50 +4,70 @@ use std::collections::BTreeSet;
 
 use kube::Client;
 
-use super::child_kind::{ADDON_GROUPS, ALL, ChildKind};
+use super::{
+    child_kind::{ADDON_GROUPS, ALL, ChildKind},
+    error::code,
+};
 use crate::settings::{Addon, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR};
 
 /// What the cluster has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cluster {
-    /// Its add-ons.
-    pub addons: BTreeSet<Addon>,
-    /// The API groups and their versions that it serves.
-    served: BTreeSet<(String, String)>,
+    /// The kinds of add-ons that it serves. An API group says too little: one kind of it may be missing, and a watch of
+    /// that would never begin.
+    served: BTreeSet<&'static ChildKind>,
 }
 
 impl Cluster {
-    /// Asks the API server.
+    /// Asks the API server. What it does not tell of one API group is as it was before.
     ///
     /// # Errors
     ///
-    /// When the request fails.
-    pub(super) async fn discover(client: &Client) -> Result<Self, kube::Error> {
+    /// When it does not tell which groups there are.
+    pub(super) async fn discover(client: &Client, before: &Self) -> Result<Self, kube::Error> {
         let groups = client.list_api_groups().await?.groups;
-        let served = groups.iter().flat_map(|group| {
-            let versions = group.versions.iter();
-            versions.map(|version| (group.name.clone(), version.version.clone()))
-        });
-        let has = |name: &str| groups.iter().any(|group| group.name == name);
-        Ok(Self {
-            addons: ADDON_GROUPS
+        let is_there = |kind: &ChildKind| {
+            let group = groups.iter().find(|group| group.name == kind.group);
+            let mut versions = group.into_iter().flat_map(|group| &group.versions);
+            versions.any(|version| version.version == kind.version)
+        };
+        let kinds = ALL.iter().filter(|kind| !kind.built_in && is_there(kind));
+        let asked: BTreeSet<(&str, &str)> = kinds.map(|kind| (kind.group, kind.version)).collect();
+        let mut served = BTreeSet::new();
+        for (group, version) in asked {
+            let of_version = ALL
                 .iter()
-                .filter(|(_, group)| has(group))
-                .map(|(addon, _)| *addon)
-                .collect(),
-            served: served.collect(),
-        })
+                .filter(|kind| (kind.group, kind.version) == (group, version));
+            let api_version = format!("{group}/{version}");
+            match client.list_api_group_resources(&api_version).await {
+                Ok(list) => {
+                    let is_served =
+                        |kind: &&ChildKind| list.resources.iter().any(|r| r.name == kind.plural);
+                    served.extend(of_version.filter(is_served));
+                }
+                // It was removed since the groups were told.
+                Err(error) if code(&error) == Some(404) => {}
+                Err(error) => {
+                    tracing::warn!(%error, api_version, "cannot find out which kinds there are");
+                    served.extend(of_version.filter(|kind| before.served.contains(kind)));
+                }
+            }
+        }
+        Ok(Self { served })
+    }
+
+    /// The add-ons of which it serves a kind.
+    #[must_use]
+    pub(super) fn addons(&self) -> BTreeSet<Addon> {
+        let is_there = |group: &str| self.served.iter().any(|kind| kind.group == group);
+        let there = ADDON_GROUPS.iter().filter(|(_, group)| is_there(group));
+        there.map(|(addon, _)| *addon).collect()
     }
 
     /// The kinds that may be made in it.
     #[must_use]
     pub(super) fn kinds(&self) -> Vec<&'static ChildKind> {
-        let is_served = |kind: &&ChildKind| {
-            kind.built_in
-                || self
-                    .served
-                    .contains(&(kind.group.to_owned(), kind.version.to_owned()))
-        };
+        let is_served = |kind: &&ChildKind| kind.built_in || self.served.contains(kind);
         ALL.iter().filter(is_served).collect()
     }
 }
@@ -73,4 +93,72 @@ pub(super) async fn kubernetes_minor(client: &Client) -> Result<u32, kube::Error
         );
     }
     Ok(minor.clamp(OLDEST_KUBERNETES_MINOR, NEWEST_KUBERNETES_MINOR))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::{Value, json};
+    use tower::{BoxError, service_fn};
+
+    use super::*;
+
+    /// An API server with External Secrets, and with half of KEDA; it does not tell about External Secrets if `dumb`.
+    fn server(dumb: bool) -> Client {
+        let group = |name: &str, version: &str| {
+            let version = json!({"groupVersion": format!("{name}/{version}"), "version": version});
+            json!({"name": name, "versions": [version]})
+        };
+        let list = |group: &str, names: &[&str]| {
+            let resource = |name: &&str| json!({"name": name, "kind": "", "namespaced": true, "singularName": "", "verbs": []});
+            let resources: Vec<Value> = names.iter().map(resource).collect();
+            json!({"groupVersion": group, "resources": resources})
+        };
+        let groups =
+            json!({"groups": [group("external-secrets.io", "v1"), group("keda.sh", "v1alpha1")]});
+        let keda = list("keda.sh/v1alpha1", &["scaledobjects"]);
+        let secrets = list(
+            "external-secrets.io/v1",
+            &["externalsecrets", "secretstores"],
+        );
+        let answer = move |request: Request<Body>| {
+            let (code, answer) = match request.uri().path() {
+                "/apis" => (200, groups.clone()),
+                "/apis/keda.sh/v1alpha1" => (200, keda.clone()),
+                "/apis/external-secrets.io/v1" if !dumb => (200, secrets.clone()),
+                _ => (503, json!({"kind": "Status", "code": 503})),
+            };
+            let body = Body::from(answer.to_string().into_bytes());
+            let answer = Response::builder().status(code).body(body);
+            ready(Ok::<_, BoxError>(answer.expect("it is valid")))
+        };
+        Client::new(service_fn(answer), "default")
+    }
+
+    fn names(cluster: &Cluster) -> Vec<&str> {
+        let kinds = cluster.kinds().into_iter();
+        kinds
+            .filter(|kind| !kind.built_in)
+            .map(|kind| kind.kind)
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn add_ons_are_found_kind_by_kind() {
+        let nothing = Cluster::default();
+        let found = Cluster::discover(&server(false), &nothing).await;
+        let found = found.expect("it tells");
+        let all = ["ExternalSecret", "SecretStore", "ScaledObject"];
+        assert_eq!(names(&found), all);
+        let addons = BTreeSet::from([Addon::ExternalSecrets, Addon::Keda]);
+        assert_eq!(found.addons(), addons);
+        // What is not told is not gone.
+        let again = Cluster::discover(&server(true), &found).await;
+        assert_eq!(names(&again.expect("it tells")), all);
+        let first = Cluster::discover(&server(true), &nothing).await;
+        assert_eq!(names(&first.expect("it tells")), ["ScaledObject"]);
+    }
 }

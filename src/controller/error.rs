@@ -1,5 +1,7 @@
 //! Why a reconcile did not get to its end.
 
+use std::time::Duration;
+
 use super::children::Key;
 
 /// What went wrong between the operator and the API server.
@@ -50,6 +52,9 @@ pub(super) enum Error {
     /// An object cannot be written as JSON, which is a defect of this program.
     #[error("cannot write an object as JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// A reconcile panicked, which is a defect of this program.
+    #[error("the operator failed at this object: {0}")]
+    Panicked(String),
     /// A translation yielded a kind that the operator does not know, which is a defect of this program.
     #[error("the operator does not know the kind {0}")]
     UnknownKind(String),
@@ -102,6 +107,19 @@ impl Error {
         }
     }
 
+    /// How long the API server asks to wait.
+    #[must_use]
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let Self::Api { source, .. } = self else {
+            return None;
+        };
+        let kube::Error::Api(status) = &**source else {
+            return None;
+        };
+        let seconds = status.details.as_ref()?.retry_after_seconds;
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
+    }
+
     /// Whether trying again soon may help: the API server was busy, or someone else was faster.
     #[must_use]
     pub(super) fn is_transient(&self) -> bool {
@@ -111,7 +129,9 @@ impl Error {
                 .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
             Self::Released { .. } | Self::Superseded { .. } => true,
             Self::Several(errors) => errors.iter().all(Self::is_transient),
-            Self::NotOwned { .. } | Self::Json(_) | Self::UnknownKind(_) => false,
+            Self::NotOwned { .. } | Self::Json(_) | Self::Panicked(_) | Self::UnknownKind(_) => {
+                false
+            }
         }
     }
 
@@ -133,7 +153,7 @@ impl Error {
             Self::Released { .. } => "VolumeReleased",
             Self::Superseded { .. } => "Conflict",
             Self::Several(errors) => errors.first().map_or("InternalError", Self::reason),
-            Self::Json(_) | Self::UnknownKind(_) => "InternalError",
+            Self::Json(_) | Self::Panicked(_) | Self::UnknownKind(_) => "InternalError",
         }
     }
 }
@@ -151,9 +171,15 @@ fn belongs(owner: Option<&str>) -> String {
 }
 
 /// What a person needs of an error: of a refusal its message, which has everything else in it.
-fn brief(error: &kube::Error) -> String {
+#[must_use]
+pub(super) fn brief(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
+        // Its text has values of the answer in it.
+        kube::Error::SerdeError(error) => {
+            let (line, column) = (error.line(), error.column());
+            format!("the answer cannot be read: line {line}, column {column}")
+        }
         other => other.to_string(),
     }
 }

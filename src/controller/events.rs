@@ -25,12 +25,23 @@ use tokio::{
         mpsc::{Receiver, Sender, channel},
         oneshot,
     },
-    time::timeout,
+    time::{sleep, timeout},
 };
+
+use super::error::brief;
 
 /// The longest note that the API takes
 /// (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>).
 const LONGEST_NOTE: usize = 1024;
+/// The longest name of an object
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>).
+const LONGEST_NAME: usize = 253;
+/// How often it is tried to publish an event, while the API server turns it away for the moment.
+const TRIES: u32 = 4;
+/// How long is waited before it is tried again, if the API server does not say.
+const RETRY: Duration = Duration::from_secs(1);
+/// The longest wait for which the API server may ask.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// Who tells.
 const CONTROLLER: &str = "ecs-operator.dev/ecs-operator";
 /// How many events may wait; more are lost, as those of Kubernetes itself are.
@@ -135,6 +146,28 @@ fn shortened(mut note: String) -> String {
     note
 }
 
+/// The name of an event: that of its object, as far as there is room, and its time.
+fn name(object: &str, time: Timestamp) -> String {
+    let time = format!(".{:x}", time.as_nanosecond());
+    let room = object.floor_char_boundary(LONGEST_NAME - time.len());
+    // A part of a name may not end in a hyphen.
+    let object = object[..room].trim_end_matches(|end: char| !end.is_ascii_alphanumeric());
+    format!("{object}{time}")
+}
+
+/// How long to wait with an event that the API server does not take now; `None` if it never will.
+fn patience(error: &kube::Error) -> Option<Duration> {
+    let kube::Error::Api(status) = error else {
+        return Some(RETRY);
+    };
+    let asked = status
+        .details
+        .as_ref()
+        .map_or(0, |details| details.retry_after_seconds);
+    let asked = Duration::from_secs(asked.into()).min(LONGEST_RETRY);
+    matches!(status.code, 429 | 500..).then(|| asked.max(RETRY))
+}
+
 /// What publishes events.
 struct Publisher {
     client: Client,
@@ -161,8 +194,17 @@ impl Publisher {
                     continue;
                 }
             };
-            if let Err(error) = self.publish(&told).await {
-                tracing::warn!(%error, reason = told.reason, "cannot publish an event");
+            for tries in 1..=TRIES {
+                let Err(error) = self.publish(&told).await else {
+                    break;
+                };
+                let wait = patience(&error).filter(|_| tries < TRIES);
+                let Some(wait) = wait else {
+                    let error = brief(&error);
+                    tracing::warn!(error, reason = told.reason, "cannot publish an event");
+                    break;
+                };
+                sleep(wait).await;
             }
         }
     }
@@ -204,7 +246,7 @@ impl Publisher {
         let object = told.about.name.as_deref().unwrap_or(CONTROLLER);
         Event {
             metadata: ObjectMeta {
-                name: Some(format!("{object}.{:x}", told.time.as_nanosecond())),
+                name: Some(name(object, told.time)),
                 namespace: told.about.namespace.clone(),
                 ..ObjectMeta::default()
             },
@@ -230,5 +272,30 @@ mod tests {
         let note = shortened("ä".repeat(LONGEST_NOTE));
         assert!(note.len() <= LONGEST_NOTE && note.ends_with("ä..."));
         assert_eq!(shortened("short".to_owned()), "short");
+    }
+
+    #[test]
+    fn a_name_has_room_for_its_time() {
+        let time = Timestamp::from_second(1_800_000_000).expect("it is in range");
+        assert_eq!(name("web", time), "web.18fae27693b40000");
+        let long = name(&"a".repeat(253), time);
+        assert_eq!(long.len(), 253);
+        assert!(long.ends_with("aaa.18fae27693b40000"), "{long}");
+        let hyphens = name(&format!("{}{}", "a".repeat(230), "-.".repeat(11)), time);
+        assert!(hyphens.ends_with("aaa.18fae27693b40000"), "{hyphens}");
+    }
+
+    #[test]
+    fn only_what_may_pass_is_waited_for() {
+        let refused = |code, seconds| {
+            let text =
+                format!(r#"{{"code": {code}, "details": {{"retryAfterSeconds": {seconds}}}}}"#);
+            let status: kube::core::Status = serde_json::from_str(&text).expect("it is a status");
+            patience(&kube::Error::Api(status.boxed()))
+        };
+        assert_eq!(refused(429, 5), Some(Duration::from_secs(5)));
+        assert_eq!(refused(503, 0), Some(RETRY));
+        assert_eq!(refused(503, 9999), Some(LONGEST_RETRY));
+        assert_eq!(refused(403, 5), None);
     }
 }

@@ -11,7 +11,10 @@ use k8s_openapi::{
 use kube::{Api, Client, api::PostParams};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::error::code;
+use super::{
+    error::code,
+    fence::{Fence, since_boot},
+};
 
 /// How long a lease holds without being renewed.
 const DURATION: Duration = Duration::from_secs(15);
@@ -19,6 +22,8 @@ const DURATION: Duration = Duration::from_secs(15);
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 /// How often it is tried to get or renew the lease.
 const RETRY: Duration = Duration::from_secs(2);
+/// How long giving the lease back may take when the operator ends.
+const RELEASE: Duration = Duration::from_secs(5);
 
 /// A replica that wants to lead.
 pub(super) struct Candidate {
@@ -29,6 +34,8 @@ pub(super) struct Candidate {
     seen: Option<(Option<String>, Instant)>,
     /// The lease as the last renewal left it, so that the next one need not read it.
     held: Option<Lease>,
+    /// What lets writes through while this replica leads.
+    fence: Fence,
 }
 
 /// Why the lease could not be had.
@@ -51,37 +58,51 @@ impl fmt::Display for Refusal {
 impl Candidate {
     /// A replica that wants to lead under its own name.
     #[must_use]
-    pub(super) fn new(client: Client, namespace: &str, name: String, identity: String) -> Self {
+    pub(super) fn new(
+        client: Client,
+        namespace: &str,
+        name: String,
+        identity: String,
+        fence: Fence,
+    ) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
             name,
             identity,
             seen: None,
             held: None,
+            fence,
         }
     }
 
-    /// Waits until this replica leads.
-    pub(super) async fn acquire(&mut self) {
-        while let Err(refusal) = self.attempt().await {
-            match refusal {
-                Refusal::Held => tracing::debug!("another replica leads"),
-                Refusal::Failed(error) => tracing::warn!(%error, "cannot get the lease"),
+    /// Waits until this replica leads. Returns until when it may, by [`since_boot`], if the lease is not renewed.
+    pub(super) async fn acquire(&mut self) -> Duration {
+        loop {
+            match timeout(RENEW_DEADLINE, self.renew()).await {
+                Ok(Ok(end)) => {
+                    tracing::info!(identity = self.identity, "leading");
+                    return end;
+                }
+                Ok(Err(Refusal::Held)) => tracing::debug!("another replica leads"),
+                Ok(Err(Refusal::Failed(error))) => tracing::warn!(%error, "cannot get the lease"),
+                Err(_elapsed) => tracing::warn!("cannot get the lease in time"),
             }
             sleep(RETRY).await;
         }
-        tracing::info!(identity = self.identity, "leading");
     }
 
-    /// Renews the lease until that has failed for too long, or another replica has it.
-    pub(super) async fn keep(&mut self) {
-        let mut renewed = Instant::now();
+    /// Renews the lease, which is held until `end`, until that has failed for too long, or another replica has it.
+    pub(super) async fn keep(&mut self, mut end: Duration) {
         loop {
             sleep(RETRY).await;
-            let left = RENEW_DEADLINE.saturating_sub(renewed.elapsed());
-            match timeout(left, self.attempt()).await {
-                Ok(Ok(())) => renewed = Instant::now(),
-                Ok(Err(Refusal::Failed(error))) if renewed.elapsed() < RENEW_DEADLINE => {
+            let left = end.saturating_sub(since_boot());
+            if left.is_zero() {
+                tracing::error!("not leading any more: this process was stopped for too long");
+                return;
+            }
+            match timeout(left, self.renew()).await {
+                Ok(Ok(renewed)) => end = renewed,
+                Ok(Err(Refusal::Failed(error))) if since_boot() < end => {
                     tracing::warn!(%error, "cannot renew the lease");
                 }
                 Ok(Err(refusal)) => {
@@ -96,8 +117,19 @@ impl Candidate {
         }
     }
 
-    /// Gives the lease back, so that another replica need not wait until it ends.
+    /// Gets or renews the lease. Returns until when this replica leads without renewing it again: counted from before
+    /// the request, because another replica may have seen the lease as soon as that was sent.
+    async fn renew(&mut self) -> Result<Duration, Refusal> {
+        let end = since_boot() + RENEW_DEADLINE;
+        self.attempt().await?;
+        self.fence.open_until(end);
+        Ok(end)
+    }
+
+    /// Gives the lease back if this replica has it, so that another one need not wait until it ends. Nothing is written
+    /// any more.
     pub(super) async fn release(&self) {
+        self.fence.close();
         let released = async {
             let Some(mut lease) = self.api.get_opt(&self.name).await? else {
                 return Ok(());
@@ -113,9 +145,11 @@ impl Candidate {
                 .await
                 .map(drop)
         };
-        let result: Result<(), kube::Error> = released.await;
-        if let Err(error) = result {
-            tracing::warn!(%error, "cannot give the lease back");
+        let result: Result<Result<(), kube::Error>, _> = timeout(RELEASE, released).await;
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "cannot give the lease back"),
+            Err(_elapsed) => tracing::warn!("cannot give the lease back in time"),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod apply;
 mod backoff;
+mod catch_up;
 mod child;
 mod child_kind;
 mod children;
@@ -17,11 +18,14 @@ mod definition;
 mod discovery;
 mod error;
 mod events;
+mod fence;
 mod leader_election;
+mod lenient;
 mod measure;
 mod owned_fields;
 mod owner;
 mod pods;
+mod progress;
 mod references;
 mod refusal;
 mod revisions;

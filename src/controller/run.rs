@@ -7,23 +7,27 @@ use std::{
         Arc, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use kube::{Client, Config, config::InferConfigError, runtime::reflector::ObjectRef};
-use tokio::{net::TcpListener, sync::watch as signal, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch as signal, task::JoinSet, time::sleep};
 
 use super::{
     backoff::Backoff,
+    catch_up::CatchUp,
     children::Children,
     client::client,
     context::{Context, Queue, Reported, Resources, Users},
-    controllers::run_controllers,
+    controllers::{Queues, run_controllers},
     discovery::{Cluster, kubernetes_minor},
     events::Events,
+    fence::Fence,
     leader_election::Candidate,
-    measure::measure,
+    measure::{measure, stuck},
     pods::Pods,
+    progress::Progress,
     revisions::Revisions,
     service,
     watch::{Cache, delete_released},
@@ -35,6 +39,10 @@ use crate::{
     settings::{Mode, Settings, WorkloadTarget},
     telemetry::Level,
 };
+
+/// How long reconciles that have begun may take after a shutdown. What ends the process for good comes 30 seconds after
+/// it, and the lease has to be given back before.
+const GRACE: Duration = Duration::from_secs(15);
 
 /// How the operator runs.
 #[derive(Clone, Debug)]
@@ -95,7 +103,16 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let metrics = Metrics::default();
     let config = Config::infer().await?;
-    let client = client(config, metrics.clone())?;
+    let fence = Fence::default();
+    // A client of its own, so that no other request can hold up the lease.
+    let candidate = Candidate::new(
+        client(config.clone(), metrics.clone(), None)?,
+        &options.lease_namespace,
+        options.lease_name.clone(),
+        options.identity.clone(),
+        fence.clone(),
+    );
+    let client = client(config, metrics.clone(), Some(fence))?;
     let (stop, stopped) = signal::channel(false);
     tokio::spawn(async move {
         shutdown.await;
@@ -107,7 +124,7 @@ pub async fn run(
     let mut parts = JoinSet::new();
     parts.spawn(server);
     let result = tokio::select! {
-        result = operator.work(options, ready, stopped.clone()) => result,
+        result = operator.work(options, candidate, ready, stopped.clone()) => result,
         Some(_) = parts.join_next() => Err(RunError::Ended("the HTTP server")),
     };
     parts.abort_all();
@@ -129,12 +146,12 @@ struct Operator {
 
 impl Operator {
     async fn new(options: &Options, client: Client, metrics: Metrics) -> Result<Self, RunError> {
-        let cluster = Cluster::discover(&client).await?;
+        let cluster = Cluster::discover(&client, &Cluster::default()).await?;
         let settings = Settings {
             mode: Mode::Controller,
             workload_target: WorkloadTarget::EcsService,
             kubernetes_minor: kubernetes_minor(&client).await?,
-            addons: cluster.addons.clone(),
+            addons: cluster.addons(),
             ..options.settings.clone()
         };
         let (service_sender, service_receiver) = unbounded();
@@ -175,6 +192,8 @@ impl Operator {
                 definition_sender,
                 cluster_sender,
             ),
+            catch_up: CatchUp::default(),
+            progress: Progress::default(),
             client,
         };
         Ok(Self {
@@ -198,8 +217,9 @@ impl Operator {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| RunError::Listen { address, source })?;
-        let cx = self.cx.clone();
+        let (cx, alive) = (self.cx.clone(), self.cx.clone());
         let health = Health {
+            stuck: Arc::new(move || stuck(&alive)),
             ready,
             metrics: self.cx.metrics.clone(),
             measure: Arc::new(move |metrics| measure(&cx, metrics)),
@@ -212,6 +232,7 @@ impl Operator {
     async fn work(
         self,
         options: Options,
+        mut candidate: Candidate,
         ready: Arc<AtomicBool>,
         mut stopped: signal::Receiver<bool>,
     ) -> Result<(), RunError> {
@@ -225,42 +246,68 @@ impl Operator {
         } = self;
         let mut watches = JoinSet::new();
         let caches = (services.0, tasks.0, task_definitions.0, clusters.0);
-        let filled = start_watches(&mut watches, &cx, &cluster, &options.namespaces, caches);
+        start_watches(&mut watches, &cx, &cluster, &options.namespaces, caches);
         watches.spawn(discover(cx.clone(), cluster, options.namespaces.clone()));
-        let mut candidate = Candidate::new(
-            cx.client.clone(),
-            &options.lease_namespace,
-            options.lease_name.clone(),
-            options.identity.clone(),
-        );
         let lead = async {
-            filled.await;
+            cx.catch_up.caught_up().await;
             ready.store(true, Ordering::SeqCst);
             tracing::info!("the caches are filled");
-            candidate.acquire().await;
+            candidate.acquire().await
         };
-        tokio::select! {
-            () = lead => {}
-            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
-        }
-        cx.metrics.leads(true);
-        cx.queue.lead(&cx.resources);
-        delete_released(&cx).await;
-        let controllers = run_controllers(
-            &cx,
-            options.concurrency,
-            (services.1, tasks.1, task_definitions.1, clusters.1),
-            stopped.clone(),
-        );
+        let end = tokio::select! {
+            end = lead => end,
+            _ = stopped.wait_for(|stopped| *stopped) => {
+                // The answer to the last request may have been that this replica leads.
+                candidate.release().await;
+                return Ok(());
+            }
+            Some(_) = watches.join_next() => return Err(RunError::Ended("a watch")),
+        };
+        let queues = (services.1, tasks.1, task_definitions.1, clusters.1);
         let result = tokio::select! {
-            // It ends by itself only after a shutdown, when all reconciles that had begun are done.
-            () = controllers => Ok(()),
-            () = candidate.keep() => Err(RunError::LeadershipLost),
+            () = reconcile(&cx, options.concurrency, queues, stopped) => Ok(()),
+            () = candidate.keep(end) => Err(RunError::LeadershipLost),
+            Some(_) = watches.join_next() => Err(RunError::Ended("a watch")),
         };
         if result.is_ok() {
-            candidate.release().await;
             cx.events.farewell().await;
         }
+        if !matches!(result, Err(RunError::LeadershipLost)) {
+            candidate.release().await;
+        }
         result
+    }
+}
+
+/// Reconciles until a shutdown, from when the caches have all that the replica which led before has written.
+async fn reconcile(
+    cx: &Arc<Context>,
+    concurrency: u16,
+    queues: Queues,
+    stopped: signal::Receiver<bool>,
+) {
+    let mut told = stopped.clone();
+    let shutdown = async {
+        let _sender_gone = told.wait_for(|stopped| *stopped).await;
+    };
+    let begun = Instant::now();
+    cx.catch_up.begin_term();
+    tokio::select! {
+        () = cx.catch_up.caught_up() => {}
+        () = shutdown => return,
+    }
+    tracing::info!(after = ?begun.elapsed(), "the caches have caught up");
+    cx.metrics.leads(true);
+    cx.queue.lead(&cx.resources);
+    delete_released(cx).await;
+    let mut told = stopped.clone();
+    let grace = async {
+        let _sender_gone = told.wait_for(|stopped| *stopped).await;
+        sleep(GRACE).await;
+    };
+    tokio::select! {
+        // They end by themselves only after a shutdown, when all reconciles that had begun are done.
+        () = run_controllers(cx, concurrency, queues, stopped) => {}
+        () = grace => tracing::warn!("some reconciles did not end in time and are broken off"),
     }
 }

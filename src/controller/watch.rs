@@ -6,10 +6,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures::{Stream, StreamExt as _};
+use futures::{StreamExt as _, stream::BoxStream};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{apps::v1::ControllerRevision, core::v1::Pod},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
@@ -20,13 +21,15 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::oneshot;
 
 use super::{
     apply::delete,
+    catch_up::Filling,
     child::Child,
     child_kind::ChildKind,
     context::Context,
+    error::brief,
+    lenient::Lenient,
     owner::Owner,
     pods::Pods,
     revisions::{Place, Revisions, TASK_DEFINITION, place},
@@ -34,26 +37,6 @@ use super::{
 
 /// The label of everything that the operator makes.
 const OURS: &str = "app.kubernetes.io/managed-by=ecs-operator";
-
-/// Tells once that a cache is filled.
-pub(super) struct Filled(Option<oneshot::Sender<()>>);
-
-impl Filled {
-    /// The two ends.
-    #[must_use]
-    pub(super) fn new() -> (Self, oneshot::Receiver<()>) {
-        let (sender, receiver) = oneshot::channel();
-        (Self(Some(sender)), receiver)
-    }
-
-    /// Tells it, if it was not told before.
-    pub(super) fn tell(&mut self) {
-        if let Some(sender) = self.0.take() {
-            // Whoever waited may have ended.
-            let _ended = sender.send(());
-        }
-    }
-}
 
 /// The API of a kind in one namespace, or in all.
 pub(super) fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -71,7 +54,7 @@ pub(super) async fn children(
     cx: Arc<Context>,
     kind: &'static ChildKind,
     namespace: Option<String>,
-    mut filled: Filled,
+    filling: Filling,
 ) {
     let api: Api<Child> = match &namespace {
         Some(namespace) if kind.namespaced => {
@@ -79,7 +62,7 @@ pub(super) async fn children(
         }
         _ => Api::all_with(cx.client.clone(), &kind),
     };
-    let mut events = events(api, Some(OURS), kind.kind);
+    let mut events = Events::new(api, Some(OURS), kind.kind, filling);
     let mut listed = BTreeSet::new();
     while let Some(event) = events.next().await {
         let concerned = match event {
@@ -92,9 +75,13 @@ pub(super) async fn children(
                 cx.children.observe(kind, &child)
             }
             Event::InitDone => {
-                filled.tell();
-                cx.children
-                    .keep_only(kind, namespace.as_deref(), &std::mem::take(&mut listed))
+                let listed = std::mem::take(&mut listed);
+                let concerned = cx.children.keep_only(kind, namespace.as_deref(), &listed);
+                if events.filled() {
+                    // Who wants an object of this kind may have waited to hear whether there is one.
+                    cx.queue.everything(&cx.resources);
+                }
+                concerned
             }
             Event::Apply(child) => {
                 let mut concerned = cx.children.observe(kind, &child);
@@ -128,20 +115,21 @@ pub(super) async fn delete_released(cx: &Context) {
 }
 
 /// Watches the revisions of task definitions.
-pub(super) async fn revisions(cx: Arc<Context>, namespace: Option<String>, mut filled: Filled) {
-    let api: Api<ControllerRevision> = api(&cx.client, namespace.as_deref());
-    let mut events = events(api, Some(TASK_DEFINITION), "ControllerRevision");
+pub(super) async fn revisions(cx: Arc<Context>, namespace: Option<String>, filling: Filling) {
+    let api: Api<Lenient<ControllerRevision>> = api(&cx.client, namespace.as_deref());
+    let mut events = Events::new(api, Some(TASK_DEFINITION), "ControllerRevision", filling);
     let mut unlisted = BTreeSet::new();
     while let Some(event) = events.next().await {
-        if matches!(event, Event::InitDone) {
-            filled.tell();
-        }
+        let done = matches!(event, Event::InitDone);
         for (namespace, name) in
             observe_revision(&cx.revisions, namespace.as_deref(), &mut unlisted, event)
         {
             cx.revised(&namespace, &name);
             cx.queue
                 .task_definition(ObjectRef::new(&name).within(&namespace));
+        }
+        if done {
+            events.filled();
         }
     }
 }
@@ -152,36 +140,41 @@ fn observe_revision(
     revisions: &Revisions,
     namespace: Option<&str>,
     unlisted: &mut BTreeSet<Place>,
-    event: Event<ControllerRevision>,
+    event: Event<Lenient<ControllerRevision>>,
 ) -> BTreeSet<(String, String)> {
     match event {
+        // What cannot be read was never known.
+        Event::InitApply(Lenient::Unreadable(_))
+        | Event::Apply(Lenient::Unreadable(_))
+        | Event::Delete(Lenient::Unreadable(_)) => BTreeSet::new(),
         Event::Init => {
             *unlisted = revisions.known(namespace);
             BTreeSet::new()
         }
-        Event::InitApply(revision) => {
+        Event::InitApply(Lenient::Read(revision)) => {
             if let Some(place) = place(&revision) {
                 unlisted.remove(&place);
             }
             BTreeSet::from_iter(revisions.observe(&revision))
         }
         Event::InitDone => revisions.forget_all(std::mem::take(unlisted)),
-        Event::Apply(revision) => BTreeSet::from_iter(revisions.observe(&revision)),
-        Event::Delete(revision) => BTreeSet::from_iter(revisions.forget(&revision)),
+        Event::Apply(Lenient::Read(revision)) => BTreeSet::from_iter(revisions.observe(&revision)),
+        Event::Delete(Lenient::Read(revision)) => BTreeSet::from_iter(revisions.forget(&revision)),
     }
 }
 
 /// Watches the pods of services and tasks.
-pub(super) async fn pods(cx: Arc<Context>, namespace: Option<String>, mut filled: Filled) {
-    let api: Api<Pod> = api(&cx.client, namespace.as_deref());
-    let mut events = events(api, Some(OURS), "Pod");
+pub(super) async fn pods(cx: Arc<Context>, namespace: Option<String>, filling: Filling) {
+    let api: Api<Lenient<Pod>> = api(&cx.client, namespace.as_deref());
+    let mut events = Events::new(api, Some(OURS), "Pod", filling);
     let mut listed = BTreeSet::new();
     while let Some(event) = events.next().await {
-        if matches!(event, Event::InitDone) {
-            filled.tell();
-        }
+        let done = matches!(event, Event::InitDone);
         for owner in observe_pod(&cx.pods, namespace.as_deref(), &mut listed, event) {
             cx.queue.owner(owner);
+        }
+        if done {
+            events.filled();
         }
     }
 }
@@ -192,20 +185,29 @@ fn observe_pod(
     pods: &Pods,
     namespace: Option<&str>,
     listed: &mut BTreeSet<Box<str>>,
-    event: Event<Pod>,
+    event: Event<Lenient<Pod>>,
 ) -> Vec<Owner> {
+    if let Event::InitApply(pod) = &event {
+        listed.insert(pod.meta().uid.as_deref().unwrap_or_default().into());
+    }
     match event {
         Event::Init => {
             listed.clear();
             Vec::new()
         }
-        Event::InitApply(pod) => {
-            listed.insert(pod.metadata.uid.as_deref().unwrap_or_default().into());
+        Event::InitApply(Lenient::Read(pod)) | Event::Apply(Lenient::Read(pod)) => {
             Vec::from_iter(pods.observe(&pod))
         }
+        // It is as it was when it last could be read.
+        Event::InitApply(Lenient::Unreadable(_)) | Event::Apply(Lenient::Unreadable(_)) => {
+            Vec::new()
+        }
         Event::InitDone => pods.keep_only(namespace, &std::mem::take(listed)),
-        Event::Apply(pod) => Vec::from_iter(pods.observe(&pod)),
-        Event::Delete(pod) => Vec::from_iter(pods.forget(&pod)),
+        Event::Delete(Lenient::Read(pod)) => Vec::from_iter(pods.forget(&pod)),
+        Event::Delete(Lenient::Unreadable(metadata)) => Vec::from_iter(pods.forget(&Pod {
+            metadata,
+            ..Pod::default()
+        })),
     }
 }
 
@@ -249,40 +251,53 @@ pub(super) async fn resources<K>(
     store: Store<K>,
     changed: impl Fn(&K) + Send,
     gone: impl Fn(&K) + Send,
-    mut filled: Filled,
+    filling: Filling,
 ) where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     K: DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
-    let mut events = events(api::<K>(&client, namespace.as_deref()), None, &K::kind(&()));
+    let api = api::<Lenient<K>>(&client, namespace.as_deref());
+    let mut events = Events::new(api, None, &K::kind(&()), filling);
+    // Namespaces and names.
     let mut listed = BTreeSet::new();
+    let place = |meta: &ObjectMeta| (meta.namespace.clone(), meta.name.clone());
     while let Some(event) = events.next().await {
+        if let Event::InitApply(object) = &event {
+            listed.insert(place(object.meta()));
+        }
         match event {
             Event::Init => listed.clear(),
-            Event::Apply(mut object) | Event::InitApply(mut object) => {
+            // It is as it was when it last could be read.
+            Event::Apply(Lenient::Unreadable(_)) | Event::InitApply(Lenient::Unreadable(_)) => {}
+            Event::Apply(Lenient::Read(mut object))
+            | Event::InitApply(Lenient::Read(mut object)) => {
                 object.managed_fields_mut().clear();
                 let name = ObjectRef::from_obj(&object);
                 let known = store.get(&name);
-                listed.insert(name.to_string());
                 cache.apply(&Event::Apply(object.clone()));
                 if known.is_none_or(|known| differs(&*known, &object)) {
                     changed(&object);
                 }
             }
             Event::Delete(object) => {
-                cache.apply(&Event::Delete(object.clone()));
-                gone(&object);
+                let (namespace, name) = place(object.meta());
+                let name = ObjectRef::new(&name.unwrap_or_default())
+                    .within(&namespace.unwrap_or_default());
+                if let Some(object) = store.get(&name) {
+                    cache.apply(&Event::Delete(K::clone(&object)));
+                    gone(&object);
+                }
             }
             Event::InitDone => {
                 for object in store.state() {
                     let here = namespace.is_none() || object.meta().namespace == namespace;
-                    if here && !listed.contains(&ObjectRef::from_obj(&*object).to_string()) {
+                    if here && !listed.contains(&place(object.meta())) {
                         cache.apply(&Event::Delete(K::clone(&object)));
                         gone(&object);
                     }
                 }
                 listed.clear();
-                filled.tell();
+                events.filled();
             }
         }
     }
@@ -298,33 +313,92 @@ fn differs<K: Resource>(before: &K, after: &K) -> bool {
         || before.deletion_timestamp != after.deletion_timestamp
 }
 
-/// The events of a watch, which is begun again for ever when it breaks.
-pub(super) fn events<K>(
-    api: Api<K>,
-    labels: Option<&str>,
-    kind: &str,
-) -> impl Stream<Item = Event<K>> + Unpin + Send + use<K>
+/// The events of a watch, which is begun again for ever when it breaks, and when a term begins.
+pub(super) struct Events<K> {
+    begin: Box<dyn Fn() -> BoxStream<'static, Event<K>> + Send>,
+    events: BoxStream<'static, Event<K>>,
+    /// When these events began.
+    term: u64,
+    filling: Filling,
+}
+
+impl<K> Events<K>
 where
     K: Resource + DeserializeOwned + Clone + Debug + Send + 'static,
 {
-    let config = watcher::Config {
-        label_selector: labels.map(str::to_owned),
-        ..watcher::Config::default()
-    };
-    let kind = kind.to_owned();
+    /// The events of the objects with a label.
+    pub(super) fn new(
+        api: Api<K>,
+        labels: Option<&str>,
+        kind: &str,
+        mut filling: Filling,
+    ) -> Self {
+        let config = watcher::Config {
+            label_selector: labels.map(str::to_owned),
+            ..watcher::Config::default()
+        };
+        let kind = kind.to_owned();
+        let begin = Box::new(move || events(api.clone(), config.clone(), kind.clone()));
+        Self {
+            // The term before the events: these may be newer than they count for, but not older.
+            term: filling.term(),
+            events: begin(),
+            begin,
+            filling,
+        }
+    }
+
+    /// The next one.
+    pub(super) async fn next(&mut self) -> Option<Event<K>> {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.filling.new_term() => {
+                    self.term = self.filling.term();
+                    self.events = (self.begin)();
+                }
+                event = self.events.next() => return event,
+            }
+        }
+    }
+
+    /// Tells that the list of these events is in the cache. Returns whether it is the first one of its term.
+    pub(super) fn filled(&self) -> bool {
+        self.filling.filled(self.term)
+    }
+}
+
+fn events<K>(api: Api<K>, config: watcher::Config, kind: String) -> BoxStream<'static, Event<K>>
+where
+    K: Resource + DeserializeOwned + Clone + Debug + Send + 'static,
+{
     let stream = watcher(api, config)
         .default_backoff()
         .filter_map(move |event| {
             let event = match event {
                 Ok(event) => Some(event),
                 Err(error) => {
-                    tracing::warn!(%error, kind, "a watch broke and is begun again");
+                    tracing::warn!(
+                        error = told(&error),
+                        kind,
+                        "a watch broke and is begun again"
+                    );
                     None
                 }
             };
             std::future::ready(event)
         });
-    Box::pin(stream)
+    stream.boxed()
+}
+
+/// What is wrong with a watch, without the contents of what cannot be read.
+fn told(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => brief(error),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -334,12 +408,12 @@ mod tests {
     use super::*;
     use crate::{controller::revisions::name_of, translate::TASK};
 
-    fn pod(uid: &str, name: &str) -> Pod {
-        serde_json::from_value(json!({
+    fn read_pod(uid: &str, name: &str) -> Lenient<Pod> {
+        let pod = json!({
             "metadata": {"namespace": "shop", "name": name, "uid": uid, "labels": {TASK: "report"}},
             "status": {"phase": "Running"},
-        }))
-        .expect("it is a pod")
+        });
+        Lenient::Read(serde_json::from_value(pod).expect("it is a pod"))
     }
 
     #[test]
@@ -347,19 +421,25 @@ mod tests {
         let (pods, mut listed) = (Pods::default(), BTreeSet::new());
         let report = Owner::Task("shop".to_owned(), "report".to_owned());
         let mut told = |event| observe_pod(&pods, None, &mut listed, event);
-        told(Event::Apply(pod("1", "report-1")));
-        told(Event::Apply(pod("2", "report-2")));
+        told(Event::Apply(read_pod("1", "report-1")));
+        told(Event::Apply(read_pod("2", "report-2")));
         assert_eq!(told(Event::Init), []);
         assert_eq!(
             pods.of(&report).len(),
             2,
             "nothing is known of the new list"
         );
-        assert_eq!(told(Event::InitApply(pod("2", "report-2"))), []);
+        assert_eq!(told(Event::InitApply(read_pod("2", "report-2"))), []);
         assert_eq!(pods.of(&report).len(), 2);
         assert_eq!(told(Event::InitDone).first(), Some(&report));
         let left: Vec<String> = pods.of(&report).iter().map(|pod| pod.uid.clone()).collect();
         assert_eq!(left, ["2"]);
+        // One that cannot be read is there, and is what it was.
+        told(Event::Init);
+        let meta = read_pod("2", "report-2").meta().clone();
+        told(Event::InitApply(Lenient::Unreadable(meta)));
+        assert_eq!(told(Event::InitDone), []);
+        assert_eq!(pods.of(&report).len(), 1);
         // What the next list has is not what this one had.
         told(Event::Init);
         assert_eq!(told(Event::InitDone), [report]);
@@ -383,11 +463,11 @@ mod tests {
         let (revisions, mut unlisted) = (Revisions::default(), BTreeSet::new());
         let known = || revisions.of("shop", "web").into_keys().collect::<Vec<_>>();
         let mut told = |event| observe_revision(&revisions, None, &mut unlisted, event);
-        told(Event::Apply(revision(1)));
-        told(Event::Apply(revision(2)));
+        told(Event::Apply(Lenient::Read(revision(1))));
+        told(Event::Apply(Lenient::Read(revision(2))));
         told(Event::Init);
         assert_eq!(known(), [1, 2], "nothing is known of the new list");
-        told(Event::InitApply(revision(2)));
+        told(Event::InitApply(Lenient::Read(revision(2))));
         let web = ("shop".to_owned(), "web".to_owned());
         assert_eq!(told(Event::InitDone), BTreeSet::from([web]));
         assert_eq!(known(), [2]);

@@ -1,8 +1,7 @@
 //! Which watches there are, and when they begin.
 
-use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use futures::{FutureExt as _, future::join_all};
 use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use tokio::{task::JoinSet, time::sleep};
 
@@ -12,7 +11,7 @@ use super::{
     context::Context,
     discovery::Cluster,
     references, service, task, task_definition,
-    watch::{self, Cache, Filled},
+    watch::{self, Cache},
 };
 use crate::{
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
@@ -30,78 +29,82 @@ pub(super) type Caches = (
     Cache<EcsCluster>,
 );
 
-/// Starts all watches. What is returned ends when all caches are filled.
+/// Starts all watches. [`Context::catch_up`] tells when the caches are filled.
 pub(super) fn start_watches(
     watches: &mut JoinSet<()>,
     cx: &Arc<Context>,
     cluster: &Cluster,
     namespaces: &[String],
-    (services, tasks, task_definitions, clusters): Caches,
-) -> impl Future<Output = ()> + use<> {
-    let mut filled = Vec::new();
-    let mut next = || {
-        let (tell, told) = Filled::new();
-        filled.push(told);
-        tell
-    };
+    caches: Caches,
+) {
     for namespace in scopes(namespaces) {
-        watches.spawn(watch::pods(cx.clone(), namespace.clone(), next()));
-        watches.spawn(watch::revisions(cx.clone(), namespace.clone(), next()));
+        let (pods, revisions) = (cx.catch_up.register(None), cx.catch_up.register(None));
+        watches.spawn(watch::pods(cx.clone(), namespace.clone(), pods));
+        watches.spawn(watch::revisions(cx.clone(), namespace.clone(), revisions));
         watches.spawn(service::watch_service_revisions(
             cx.clone(),
             namespace.clone(),
-            next(),
+            cx.catch_up.register(None),
         ));
-        let (changed, gone) = (cx.clone(), cx.clone());
-        watches.spawn(watch::resources(
-            cx.client.clone(),
-            namespace.clone(),
-            services.clone(),
-            cx.resources.services.clone(),
-            move |object| references::service_changed(&changed, object),
-            move |object| service::forget(&gone, object),
-            next(),
-        ));
-        let (changed, gone) = (cx.clone(), cx.clone());
-        watches.spawn(watch::resources(
-            cx.client.clone(),
-            namespace.clone(),
-            tasks.clone(),
-            cx.resources.tasks.clone(),
-            move |object| references::task_changed(&changed, object),
-            move |object| task::forget(&gone, object),
-            next(),
-        ));
-        let (changed, gone) = (cx.clone(), cx.clone());
-        watches.spawn(watch::resources(
-            cx.client.clone(),
-            namespace.clone(),
-            task_definitions.clone(),
-            cx.resources.task_definitions.clone(),
-            move |object| changed.queue.task_definition(ObjectRef::from_obj(object)),
-            move |object| task_definition::forget(&gone, object),
-            next(),
-        ));
-        let (changed, gone) = (cx.clone(), cx.clone());
-        watches.spawn(watch::resources(
-            cx.client.clone(),
-            namespace,
-            clusters.clone(),
-            cx.resources.clusters.clone(),
-            move |object: &EcsCluster| {
-                cluster::changed(&changed, &object.namespace().unwrap_or_default());
-            },
-            move |object| cluster::forget(&gone, object),
-            next(),
-        ));
+        start_resources(watches, cx, namespace, &caches);
     }
     for kind in cluster.kinds() {
         for namespace in scopes_of(kind, namespaces) {
-            watches.spawn(watch::children(cx.clone(), kind, namespace, next()));
+            let filling = cx.catch_up.register(Some(kind));
+            watches.spawn(watch::children(cx.clone(), kind, namespace, filling));
         }
     }
-    // A sender that is gone without having told belongs to a watch that ended, which none does.
-    join_all(filled).map(drop)
+}
+
+/// Starts the watches of the custom resources of a namespace.
+fn start_resources(
+    watches: &mut JoinSet<()>,
+    cx: &Arc<Context>,
+    namespace: Option<String>,
+    (services, tasks, task_definitions, clusters): &Caches,
+) {
+    let (changed, gone) = (cx.clone(), cx.clone());
+    watches.spawn(watch::resources(
+        cx.client.clone(),
+        namespace.clone(),
+        services.clone(),
+        cx.resources.services.clone(),
+        move |object| references::service_changed(&changed, object),
+        move |object| service::forget(&gone, object),
+        cx.catch_up.register(None),
+    ));
+    let (changed, gone) = (cx.clone(), cx.clone());
+    watches.spawn(watch::resources(
+        cx.client.clone(),
+        namespace.clone(),
+        tasks.clone(),
+        cx.resources.tasks.clone(),
+        move |object| references::task_changed(&changed, object),
+        move |object| task::forget(&gone, object),
+        cx.catch_up.register(None),
+    ));
+    let (changed, gone) = (cx.clone(), cx.clone());
+    watches.spawn(watch::resources(
+        cx.client.clone(),
+        namespace.clone(),
+        task_definitions.clone(),
+        cx.resources.task_definitions.clone(),
+        move |object| changed.queue.task_definition(ObjectRef::from_obj(object)),
+        move |object| task_definition::forget(&gone, object),
+        cx.catch_up.register(None),
+    ));
+    let (changed, gone) = (cx.clone(), cx.clone());
+    watches.spawn(watch::resources(
+        cx.client.clone(),
+        namespace,
+        clusters.clone(),
+        cx.resources.clusters.clone(),
+        move |object: &EcsCluster| {
+            cluster::changed(&changed, &object.namespace().unwrap_or_default());
+        },
+        move |object| cluster::forget(&gone, object),
+        cx.catch_up.register(None),
+    ));
 }
 
 /// The namespaces to watch one by one; a single `None` for all together.
@@ -125,8 +128,12 @@ pub(super) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces:
     let mut watched: BTreeSet<&'static ChildKind> = cluster.kinds().into_iter().collect();
     let mut watches = JoinSet::new();
     loop {
-        sleep(DISCOVERY_INTERVAL).await;
-        let found = match Cluster::discover(&cx.client).await {
+        tokio::select! {
+            () = sleep(DISCOVERY_INTERVAL) => {}
+            // Without its watch a cache would grow old unnoticed.
+            Some(_) = watches.join_next() => return,
+        }
+        let found = match Cluster::discover(&cx.client, &cluster).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "cannot find out what the cluster has");
@@ -136,22 +143,21 @@ pub(super) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces:
         if found == cluster {
             continue;
         }
-        tracing::info!(addons = ?found.addons, "the add-ons of the cluster have changed");
-        let mut filled = Vec::new();
+        let addons = found.addons();
+        tracing::info!(?addons, "the add-ons of the cluster have changed");
         for kind in found.kinds() {
             if !watched.insert(kind) {
                 continue;
             }
             for namespace in scopes_of(kind, &namespaces) {
-                let (tell, told) = Filled::new();
-                filled.push(told);
-                watches.spawn(watch::children(cx.clone(), kind, namespace, tell));
+                let filling = cx.catch_up.register(Some(kind));
+                watches.spawn(watch::children(cx.clone(), kind, namespace, filling));
             }
         }
-        join_all(filled).await;
+        cx.catch_up.caught_up().await;
         if let Ok(mut settings) = cx.settings.write() {
             *settings = Arc::new(Settings {
-                addons: found.addons.clone(),
+                addons,
                 ..Settings::clone(&settings)
             });
         }

@@ -4,6 +4,7 @@ mod metrics;
 
 use std::{
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +13,7 @@ use std::{
 
 use axum::{
     Router,
-    extract::State,
+    extract::{ConnectInfo, DefaultBodyLimit, State},
     http::{StatusCode, header::CONTENT_TYPE},
     response::IntoResponse,
     routing::{get, put},
@@ -27,9 +28,14 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// Sets the level of the log, or tells what is wrong with it.
 pub type SetLogLevel = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
+/// The longest text that sets the level of the log.
+const LONGEST_LEVEL: usize = 1024;
+
 /// What the endpoints look at.
 #[derive(Clone)]
 pub struct Health {
+    /// What does not get on, if anything: then it is time to start again.
+    pub stuck: Arc<dyn Fn() -> Option<&'static str> + Send + Sync>,
     /// Whether the caches have everything.
     pub ready: Arc<AtomicBool>,
     /// The numbers.
@@ -41,22 +47,32 @@ pub struct Health {
 }
 
 /// Answers `/livez`, `/readyz`, `/metrics` and `PUT /log-level` for ever: also while the operator shuts down, so that
-/// nobody takes it for dead.
+/// nobody takes it for dead. The level of the log is set from the same machine only, or the same pod: whoever else can
+/// reach the metrics should not be able to silence it.
 ///
 /// # Errors
 ///
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, health: Health) -> io::Result<()> {
-    axum::serve(listener, router(health)).await
+    let service = router(health).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).await
 }
 
 fn router(health: Health) -> Router {
     Router::new()
-        .route("/livez", get(async || "ok"))
+        .route("/livez", get(alive))
         .route("/readyz", get(ready))
         .route("/metrics", get(numbers))
         .route("/log-level", put(log_level))
+        .layer(DefaultBodyLimit::max(LONGEST_LEVEL))
         .with_state(health)
+}
+
+async fn alive(State(health): State<Health>) -> impl IntoResponse {
+    match (health.stuck)() {
+        None => (StatusCode::OK, "ok"),
+        Some(what) => (StatusCode::SERVICE_UNAVAILABLE, what),
+    }
 }
 
 async fn ready(State(health): State<Health>) -> impl IntoResponse {
@@ -78,9 +94,66 @@ async fn numbers(State(health): State<Health>) -> impl IntoResponse {
     }
 }
 
-async fn log_level(State(health): State<Health>, level: String) -> impl IntoResponse {
+async fn log_level(
+    State(health): State<Health>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    level: String,
+) -> impl IntoResponse {
+    if !peer.ip().to_canonical().is_loopback() {
+        let help =
+            "the level of the log is set over the loopback address only, see kubectl port-forward";
+        return (StatusCode::FORBIDDEN, help.to_owned());
+    }
     match (health.set_log_level)(level.trim()) {
         Ok(()) => (StatusCode::OK, String::new()),
         Err(error) => (StatusCode::BAD_REQUEST, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn ask(stuck: Option<&'static str>, method: &str, path: &str, peer: &str) -> StatusCode {
+        let health = Health {
+            stuck: Arc::new(move || stuck),
+            ready: Arc::default(),
+            metrics: Metrics::default(),
+            measure: Arc::new(|_| {}),
+            set_log_level: Arc::new(|_| Ok(())),
+        };
+        let peer: SocketAddr = peer.parse().expect("it is an address");
+        let request = Request::builder().method(method).uri(path);
+        let request = request
+            .extension(ConnectInfo(peer))
+            .body(Body::from("debug"));
+        let request = request.expect("it is a request");
+        let answer = router(health).oneshot(request).await;
+        answer.expect("it is answered").status()
+    }
+
+    #[tokio::test]
+    async fn the_level_of_the_log_is_set_from_the_same_machine_only() {
+        for (peer, status) in [
+            ("127.0.0.1:1", StatusCode::OK),
+            ("[::1]:1", StatusCode::OK),
+            ("[::ffff:127.0.0.1]:1", StatusCode::OK),
+            ("10.0.0.7:1", StatusCode::FORBIDDEN),
+            ("[fd00::7]:1", StatusCode::FORBIDDEN),
+            ("[::ffff:10.0.0.7]:1", StatusCode::FORBIDDEN),
+        ] {
+            assert_eq!(ask(None, "PUT", "/log-level", peer).await, status, "{peer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_alive_until_something_is_stuck() {
+        let peer = "10.0.0.7:1";
+        assert_eq!(ask(None, "GET", "/livez", peer).await, StatusCode::OK);
+        let stuck = ask(Some("the queue"), "GET", "/livez", peer).await;
+        assert_eq!(stuck, StatusCode::SERVICE_UNAVAILABLE);
     }
 }

@@ -5,14 +5,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures::StreamExt as _;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::{Api, ResourceExt as _, runtime::watcher::Event};
 
 use crate::{
     controller::{
         context::Context,
-        watch::{Filled, api, events},
+        catch_up::Filling,
+        lenient::Lenient,
+        watch::{Events, api},
     },
     crd::EcsService,
     decide::deployment::FAILED,
@@ -140,19 +141,23 @@ impl ServiceRevisions {
         &self,
         namespace: Option<&str>,
         unlisted: &mut BTreeSet<(Place, String)>,
-        event: Event<ControllerRevision>,
+        event: Event<Lenient<ControllerRevision>>,
     ) {
         match event {
             Event::Init => *unlisted = self.known(namespace),
-            Event::InitApply(revision) => {
+            Event::InitApply(Lenient::Read(revision)) => {
                 if let Some(place) = place(&revision) {
                     unlisted.remove(&(place, revision.name_any()));
                 }
                 self.observe(&revision);
             }
             Event::InitDone => self.forget_unlisted(&std::mem::take(unlisted)),
-            Event::Apply(revision) => self.observe(&revision),
-            Event::Delete(revision) => self.forget(&revision),
+            Event::Apply(Lenient::Read(revision)) => self.observe(&revision),
+            Event::Delete(Lenient::Read(revision)) => self.forget(&revision),
+            // What cannot be read was never known.
+            Event::InitApply(Lenient::Unreadable(_))
+            | Event::Apply(Lenient::Unreadable(_))
+            | Event::Delete(Lenient::Unreadable(_)) => {}
         }
     }
 }
@@ -161,17 +166,17 @@ impl ServiceRevisions {
 pub(crate) async fn watch_service_revisions(
     cx: Arc<Context>,
     namespace: Option<String>,
-    mut filled: Filled,
+    filling: Filling,
 ) {
-    let api: Api<ControllerRevision> = api(&cx.client, namespace.as_deref());
-    let mut events = events(api, Some(SERVICE_REVISION), "ControllerRevision");
+    let api: Api<Lenient<ControllerRevision>> = api(&cx.client, namespace.as_deref());
+    let mut events = Events::new(api, Some(SERVICE_REVISION), "ControllerRevision", filling);
     let mut unlisted = BTreeSet::new();
     while let Some(event) = events.next().await {
         let done = matches!(event, Event::InitDone);
         cx.service_revisions
             .update(namespace.as_deref(), &mut unlisted, event);
         if done {
-            filled.tell();
+            events.filled();
         }
     }
 }
@@ -257,7 +262,7 @@ mod tests {
         revisions.observe(&revision("a", Some("1")));
         revisions.update(None, &mut unlisted, Event::Init);
         assert_eq!(revisions.of(&web).len(), 1);
-        let listed = Event::InitApply(revision("b", Some("1")));
+        let listed = Event::InitApply(Lenient::Read(revision("b", Some("1"))));
         revisions.update(None, &mut unlisted, listed);
         assert_eq!(revisions.of(&web).len(), 2);
         revisions.update(None, &mut unlisted, Event::InitDone);
