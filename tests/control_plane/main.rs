@@ -15,12 +15,14 @@
 )]
 
 mod cluster;
+mod contained;
 mod deployments;
 mod drift;
 mod failures;
 mod hostile;
 mod kept;
 mod operator;
+mod proxy;
 mod rights;
 mod service;
 mod shared;

@@ -46,7 +46,7 @@ pub struct Operator {
 impl Operator {
     /// Starts the program with the rights of the chart, and waits until it is ready.
     pub async fn start(cluster: &Cluster, name: &str, arguments: &[&str]) -> Result<Self> {
-        Self::start_program(program(), cluster, name, arguments).await
+        Self::spawn(cluster, name, arguments).await?.ready().await
     }
 
     /// The same of another program than the one that is tested.
@@ -57,12 +57,17 @@ impl Operator {
         arguments: &[&str],
     ) -> Result<Self> {
         let operator = Self::spawn_program(program, cluster, name, arguments).await?;
+        operator.ready().await
+    }
+
+    /// Waits until it is ready.
+    pub async fn ready(self) -> Result<Self> {
         until("the operator to be ready", LIMIT, async || {
-            Ok(operator.is_ready().await.then_some(()))
+            Ok(self.is_ready().await.then_some(()))
         })
         .await
-        .with_context(|| operator.process.last_words())?;
-        Ok(operator)
+        .with_context(|| self.process.last_words())?;
+        Ok(self)
     }
 
     /// Starts the program with the rights of the chart. The arguments come in place of those that these tests have.
@@ -79,6 +84,16 @@ impl Operator {
         let kubeconfig = cluster
             .kubeconfig_for_service_account(OPERATOR, OPERATOR)
             .await?;
+        Self::spawn_by(&kubeconfig, cluster, name, arguments)
+    }
+
+    /// Starts the program with a kubeconfig file of its own.
+    pub fn spawn_by(
+        kubeconfig: &Path,
+        cluster: &Cluster,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
         let mut line: Vec<String> = vec![
@@ -86,11 +101,12 @@ impl Operator {
             format!("KUBECONFIG={}", kubeconfig.display()),
             program.display().to_string(),
             "controller".to_owned(),
-            format!("--listen={address}"),
             format!("--identity={name}"),
             "--log-format=text".to_owned(),
         ];
+        let listen = format!("--listen={address}");
         let defaults = [
+            listen.as_str(),
             "--image-pull-policy=if-not-present",
             "--platform=kubernetes",
             "--iam=none",
@@ -160,6 +176,15 @@ impl Operator {
         self.ask("GET", path, "").await
     }
 
+    /// Stops or continues its process at once, as a machine that is suspended and resumed does.
+    pub fn signal(&self, signal: &str) {
+        let process = self.process().unwrap().to_string();
+        let told = std::process::Command::new("kill")
+            .args([signal, &process])
+            .status();
+        assert!(told.unwrap().success());
+    }
+
     /// The status with which an endpoint takes a text.
     pub async fn put(&self, path: &str, body: &str) -> Option<u16> {
         self.ask("PUT", path, body).await.map(|(code, _)| code)
@@ -189,6 +214,7 @@ const RIGHTS: &[&str] = &[
     "ClusterRoleBinding",
     "Role",
     "RoleBinding",
+    "FlowSchema",
 ];
 
 /// Applies the custom resources and the rights of the operator as they are installed without Helm.
@@ -210,8 +236,8 @@ pub async fn install_from(root: &Path, cluster: &Cluster) -> Result<()> {
     let rights: Vec<&str> = manifests.split("\n---\n").filter(gives_rights).collect();
     assert_eq!(
         rights.len(),
-        8,
-        "namespace, account, three roles, a binding, the lease"
+        10,
+        "namespace, account, three roles, a binding, the lease, two priorities"
     );
     cluster.apply(OPERATOR, &rights.join("\n---\n")).await
 }
