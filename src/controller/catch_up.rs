@@ -121,7 +121,7 @@ impl Filling {
     pub(super) async fn new_term(&mut self) {
         if self.term.changed().await.is_err() {
             // Nobody can begin one any more.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -161,7 +161,7 @@ fn retry_after(head: &http::response::Parts) -> Option<u32> {
 fn refusal(status: StatusCode, body: &[u8], seconds: u32) -> Value {
     let said = serde_json::from_slice(body).ok();
     let mut said = said
-        .filter(|said: &Value| said["kind"] == "Status")
+        .filter(|said: &Value| said.get("kind").and_then(Value::as_str) == Some("Status"))
         .unwrap_or_else(|| {
             json!({
                 "kind": "Status",
@@ -172,10 +172,11 @@ fn refusal(status: StatusCode, body: &[u8], seconds: u32) -> Value {
                 "code": status.as_u16(),
             })
         });
-    if !said["details"].is_object() {
-        said["details"] = json!({});
+    let members = said.as_object_mut();
+    let details = members.map(|members| members.entry("details").or_insert_with(|| json!({})));
+    if let Some(details) = details.and_then(Value::as_object_mut) {
+        details.insert("retryAfterSeconds".to_owned(), json!(seconds));
     }
-    said["details"]["retryAfterSeconds"] = json!(seconds);
     said
 }
 

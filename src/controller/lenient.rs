@@ -18,7 +18,7 @@ pub(super) enum Lenient<K> {
     /// The object.
     Read(K),
     /// One that cannot be read: only which one it is.
-    Unreadable(ObjectMeta),
+    Unreadable(Box<ObjectMeta>),
 }
 
 impl<K: DeserializeOwned> Lenient<K> {
@@ -34,7 +34,7 @@ impl<K: DeserializeOwned> Lenient<K> {
                     name = metadata.name,
                     "an object cannot be read"
                 );
-                Self::Unreadable(metadata)
+                Self::Unreadable(Box::new(metadata))
             }
         }
     }

@@ -205,7 +205,7 @@ fn observe_pod(
         Event::InitDone => pods.keep_only(namespace, &std::mem::take(listed)),
         Event::Delete(Lenient::Read(pod)) => Vec::from_iter(pods.forget(&pod)),
         Event::Delete(Lenient::Unreadable(metadata)) => Vec::from_iter(pods.forget(&Pod {
-            metadata,
+            metadata: *metadata,
             ..Pod::default()
         })),
     }
@@ -316,7 +316,7 @@ fn differs<K: Resource>(before: &K, after: &K) -> bool {
 /// The events of a watch, which is begun again for ever when it breaks, and when a term begins.
 pub(super) struct Events<K> {
     begin: Box<dyn Fn() -> BoxStream<'static, Event<K>> + Send>,
-    events: BoxStream<'static, Event<K>>,
+    stream: BoxStream<'static, Event<K>>,
     /// When these events began.
     term: u64,
     filling: Filling,
@@ -342,7 +342,7 @@ where
         Self {
             // The term before the events: these may be newer than they count for, but not older.
             term: filling.term(),
-            events: begin(),
+            stream: begin(),
             begin,
             filling,
         }
@@ -355,9 +355,9 @@ where
                 biased;
                 () = self.filling.new_term() => {
                     self.term = self.filling.term();
-                    self.events = (self.begin)();
+                    self.stream = (self.begin)();
                 }
-                event = self.events.next() => return event,
+                event = self.stream.next() => return event,
             }
         }
     }
@@ -437,7 +437,7 @@ mod tests {
         // One that cannot be read is there, and is what it was.
         told(Event::Init);
         let meta = read_pod("2", "report-2").meta().clone();
-        told(Event::InitApply(Lenient::Unreadable(meta)));
+        told(Event::InitApply(Lenient::Unreadable(Box::new(meta))));
         assert_eq!(told(Event::InitDone), []);
         assert_eq!(pods.of(&report).len(), 1);
         // What the next list has is not what this one had.
