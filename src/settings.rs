@@ -26,6 +26,10 @@ pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
 /// The annotation of an EcsService that has the tasks of its deployment of this id replaced by tasks as they would be
 /// rendered today.
 pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
+/// The annotation of an EcsTask that names the pods that may have run, so that none of them runs a second time.
+pub const BEGUN: &str = "ecs-operator.dev/begun";
+/// The scheduling gate of an EcsTask's pod, which is removed once it is on record that the pod may run.
+pub const RECORDED: &str = "ecs-operator.dev/recorded";
 /// The longest time that a setting can ask for, in seconds.
 pub const LONGEST_SECONDS: u32 = 3600;
 
@@ -164,11 +168,13 @@ impl Settings {
     }
 }
 
-/// The annotations by which something is asked of the running operator.
+/// The annotations that are no settings: by which something is asked of the running operator, and its own notes.
 const fn requests_of(subject: Subject) -> &'static [&'static str] {
     match subject {
         Subject::Service => &[RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT],
-        Subject::TaskDefinition | Subject::Task | Subject::Cluster | Subject::AutoScaling => &[],
+        // Its own note.
+        Subject::Task => &[BEGUN],
+        Subject::TaskDefinition | Subject::Cluster | Subject::AutoScaling => &[],
     }
 }
 

@@ -305,42 +305,54 @@ fn rule(condition: &str, message: &str) -> ValidationRule {
 
 /// What `kubectl get` shows.
 fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
-    let columns: &[(&str, &str, &str)] = match resource {
-        Resource::TaskDefinition => &[("Revision", "integer", ".status.revision")],
-        Resource::Service => &[
-            ("Task Definition", "string", ".status.taskDefinition"),
-            ("Desired", "integer", ".spec.desiredCount"),
-            ("Running", "integer", ".status.runningCount"),
-            ("Pending", "integer", ".status.pendingCount"),
-            (
-                "Ready",
-                "string",
-                ".status.conditions[?(@.type=='Ready')].status",
-            ),
+    let ready = |member: &str| format!(".status.conditions[?(@.type=='Ready')].{member}");
+    let succeeded = |member: &str| format!(".status.conditions[?(@.type=='Succeeded')].{member}");
+    let columns = match resource {
+        Resource::TaskDefinition => vec![column("Revision", "integer", ".status.revision")],
+        Resource::Service => vec![
+            column("Task Definition", "string", ".status.taskDefinition"),
+            // The spec of a DAEMON has none.
+            column("Desired", "integer", ".status.desiredCount"),
+            column("Running", "integer", ".status.runningCount"),
+            column("Pending", "integer", ".status.pendingCount"),
+            column("Ready", "string", &ready("status")),
+            column("Reason", "string", &ready("reason")),
+            wide("Rollout", ".status.deployments[0].rolloutState"),
+            wide("Message", &ready("message")),
         ],
-        Resource::Task => &[
-            ("Task Definition", "string", ".status.taskDefinition"),
-            ("Status", "string", ".status.lastStatus"),
-            ("Stop Code", "string", ".status.stopCode"),
+        Resource::Task => vec![
+            column("Task Definition", "string", ".status.taskDefinition"),
+            column("Status", "string", ".status.lastStatus"),
+            column("Exit Code", "integer", ".status.exitCode"),
+            column("Reason", "string", &succeeded("reason")),
+            wide("Message", &succeeded("message")),
         ],
-        Resource::Cluster => &[],
+        Resource::Cluster => vec![],
     };
-    let accepted = (
+    let accepted = column(
         "Accepted",
         "string",
         ".status.conditions[?(@.type=='Accepted')].status",
     );
-    let age = ("Age", "date", ".metadata.creationTimestamp");
-    columns
-        .iter()
-        .chain([&accepted, &age])
-        .map(|(name, type_, path)| CustomResourceColumnDefinition {
-            name: (*name).to_owned(),
-            type_: (*type_).to_owned(),
-            json_path: (*path).to_owned(),
-            ..CustomResourceColumnDefinition::default()
-        })
-        .collect()
+    let age = column("Age", "date", ".metadata.creationTimestamp");
+    columns.into_iter().chain([accepted, age]).collect()
+}
+
+fn column(name: &str, type_: &str, path: &str) -> CustomResourceColumnDefinition {
+    CustomResourceColumnDefinition {
+        name: name.to_owned(),
+        type_: type_.to_owned(),
+        json_path: path.to_owned(),
+        ..CustomResourceColumnDefinition::default()
+    }
+}
+
+/// A column of text that `kubectl get` shows with `-o wide`.
+fn wide(name: &str, path: &str) -> CustomResourceColumnDefinition {
+    CustomResourceColumnDefinition {
+        priority: Some(1),
+        ..column(name, "string", path)
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub const ACCEPTED: &str = "Accepted";
 pub const READY: &str = "Ready";
 /// A deployment is under way.
 pub const PROGRESSING: &str = "Progressing";
+/// All tasks of an EcsTask have ended with exit code 0; unknown before they have ended.
+pub const SUCCEEDED: &str = "Succeeded";
 
 macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
@@ -165,7 +167,7 @@ statuses! {
 
     /// The status of an EcsTask.
     TaskStatus {
-        /// Accepted.
+        /// Accepted and Succeeded.
         conditions: Vec<Condition>,
         /// The generation that this speaks of.
         observed_generation: Option<i64>,
@@ -179,6 +181,8 @@ statuses! {
         stop_code: Option<String>,
         /// Why the first task that stopped did so.
         stopped_reason: Option<String>,
+        /// The exit code of the first task that failed, or 0 if none did.
+        exit_code: Option<i32>,
         /// When the first task was RUNNING.
         started_at: Option<Time>,
         /// When the last task was STOPPED.
@@ -197,6 +201,10 @@ statuses! {
         stop_code: Option<String>,
         /// Why it stopped.
         stopped_reason: Option<String>,
+        /// What keeps it from running.
+        status_reason: Option<String>,
+        /// The exit code of the essential container that ended first.
+        exit_code: Option<i32>,
         /// When its pod was made.
         created_at: Option<Time>,
         /// When it was RUNNING.

@@ -96,6 +96,10 @@ pub(super) fn task() -> JSONSchemaProps {
                 "Why the first task that stopped did so, in a word of ECS.",
             ),
             text("stoppedReason", "Why the first task that stopped did so."),
+            integer(
+                "exitCode",
+                "The exit code of the first task that failed, or 0 if all tasks that ended did so with 0.",
+            ),
             time("startedAt", "When the first task became RUNNING."),
             time("stoppedAt", "When the last task became STOPPED."),
             ("tasks", list(one_task(), None)),
@@ -114,6 +118,14 @@ fn one_task() -> JSONSchemaProps {
             ),
             text("stopCode", "Why it stopped, in a word of ECS."),
             text("stoppedReason", "Why it stopped."),
+            text(
+                "statusReason",
+                "What keeps it from running: no node can take it, its image cannot be pulled, a quota is used up.",
+            ),
+            integer(
+                "exitCode",
+                "The exit code of the essential container that ended first.",
+            ),
             time("createdAt", "When its pod was made."),
             time("startedAt", "When it became RUNNING."),
             time("stoppedAt", "When it became STOPPED."),
@@ -205,7 +217,10 @@ fn conditions() -> (&'static str, JSONSchemaProps) {
     let mut condition = object(
         "One aspect of the state.",
         [
-            text("type", "Accepted, Progressing or Ready."),
+            text(
+                "type",
+                "Accepted; Progressing and Ready of a service; Succeeded of tasks.",
+            ),
             ("status", status()),
             integer("observedGeneration", "The generation that it speaks of."),
             time("lastTransitionTime", "When its status last changed."),

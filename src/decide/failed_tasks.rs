@@ -68,7 +68,7 @@ pub fn count(look: Look<'_>, known: &BTreeMap<String, TaskFailures>) -> Count {
         let new = after.count - before.count;
         if new > 0 {
             count.new += new;
-            count.failed_checks = pod.containers.iter().any(fails_checks) || pod.gated;
+            count.failed_checks = pod.containers.iter().any(fails_checks) || pod.behind_load_balancer;
             let why = trouble::of_pod(pod).map(|trouble| trouble.message);
             count.last = why.or(count.last);
         }
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn a_target_that_stays_unhealthy_is_one_failure() {
         let mut unhealthy = pod(0, running());
-        unhealthy.gated = true;
+        unhealthy.behind_load_balancer = true;
         unhealthy.unready_since = Some(at(0));
         let after = i64::from(target_health::PATIENCE);
         let seen = [

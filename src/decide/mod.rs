@@ -4,6 +4,7 @@ pub mod circuit_breaker;
 pub mod deployment;
 pub mod failed_tasks;
 pub mod liveness;
+pub mod obstacle;
 pub mod placement;
 pub mod pod_state;
 pub mod replacement;

@@ -4,10 +4,11 @@ use k8s_openapi::{
     api::core::v1::{
         Container, ContainerState, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus,
     },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
     jiff::Timestamp,
 };
 
-use crate::settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
+use crate::settings::{ESSENTIAL_CONTAINERS, RECORDED, SERVICE_REVISION, START_TIMEOUTS};
 
 /// A pod with all but the state of its task left out.
 #[allow(
@@ -20,23 +21,28 @@ pub struct PodState {
     pub name: String,
     /// Its identity.
     pub uid: String,
+    /// The identity of the object that it belongs to.
+    pub owner: Option<String>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// Whether the operator holds it back from the scheduler until it is on record that it may run.
+    pub gated: bool,
     /// Whether it has a node.
     pub scheduled: bool,
+    /// When it got its node.
+    pub scheduled_at: Option<Timestamp>,
     /// Why it has no node, in the words of the scheduler.
     pub unschedulable: Option<String>,
     /// Whether it is ready.
     pub ready: bool,
     /// Since when it is ready or not, by the clock of its node.
     pub ready_since: Option<Timestamp>,
-
     /// Since when it is not ready although all of its containers are, by the clock of its node.
     pub unready_since: Option<Timestamp>,
-    /// Whether it waits for somebody else to count it as ready, as for a load balancer.
-    pub gated: bool,
+    /// Whether somebody else has to count it as ready too, as a load balancer.
+    pub behind_load_balancer: bool,
     /// Its node.
     pub node: Option<String>,
     /// The service revision that it was made of.
@@ -159,7 +165,11 @@ impl PodState {
             let mut conditions = status.conditions.iter().flatten();
             conditions.rfind(|condition| condition.type_ == type_)
         };
-        let scheduling = condition("PodScheduled").filter(|c| c.status == "False");
+        let scheduling = condition("PodScheduled");
+        let scheduled_at = scheduling
+            .filter(|c| c.status == "True")
+            .and_then(|c| c.last_transition_time.as_ref());
+        let unschedulable = scheduling.filter(|c| c.status == "False");
         let disruption = condition("DisruptionTarget").filter(|c| c.status == "True");
         let annotation = |name: &str| metadata.annotations.as_ref()?.get(name);
         let names = |text: &String| text.split(',').map(str::to_owned).collect();
@@ -169,9 +179,12 @@ impl PodState {
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
             created_at: metadata.creation_timestamp.as_ref().map(|time| time.0),
+            owner: controller(metadata),
             deleting: metadata.deletion_timestamp.is_some(),
+            gated: spec.is_some_and(is_gated),
             scheduled: spec.is_some_and(|spec| spec.node_name.is_some()),
-            unschedulable: scheduling.and_then(|condition| condition.message.clone()),
+            scheduled_at: scheduled_at.map(|time| time.0),
+            unschedulable: unschedulable.and_then(|condition| condition.message.clone()),
             ready: ready.is_some_and(|condition| condition.status == "True"),
             ready_since: ready
                 .and_then(|condition| condition.last_transition_time.as_ref())
@@ -180,7 +193,7 @@ impl PodState {
                 .filter(|_| ready.is_some_and(|ready| ready.status == "False"))
                 .filter(|condition| condition.status == "True")
                 .and_then(|condition| later(condition, ready)),
-            gated: spec.is_some_and(|spec| spec.readiness_gates.is_some()),
+            behind_load_balancer: spec.is_some_and(|spec| spec.readiness_gates.is_some()),
             node: spec.and_then(|spec| spec.node_name.clone()),
             revision: metadata
                 .labels
@@ -219,6 +232,13 @@ impl PodState {
         matches!(self.phase, Phase::Succeeded | Phase::Failed)
     }
 
+    /// Whether all main containers have ended, so that the kubelet stops the sidecars and the pod ends by itself.
+    #[must_use]
+    pub fn ends_by_itself(&self) -> bool {
+        let mut main = self.containers.iter().filter(|it| !it.init).peekable();
+        main.peek().is_some() && main.all(|it| matches!(it.state, Doing::Ended(_)))
+    }
+
     /// Whether the end of this container is the end of the task.
     #[must_use]
     pub fn is_essential(&self, container: &str) -> bool {
@@ -238,6 +258,18 @@ const fn since(doing: &Doing) -> Option<Option<Timestamp>> {
         Doing::Running { since, .. } => Some(*since),
         Doing::Unknown | Doing::Waiting(..) | Doing::Ended(_) => None,
     }
+}
+
+/// The uid of the object that manages this one.
+fn controller(metadata: &ObjectMeta) -> Option<String> {
+    let mut owners = metadata.owner_references.iter().flatten();
+    let controller = owners.find(|owner| owner.controller == Some(true));
+    controller.map(|owner| owner.uid.clone())
+}
+
+fn is_gated(spec: &PodSpec) -> bool {
+    let mut gates = spec.scheduling_gates.iter().flatten();
+    gates.any(|gate| gate.name == RECORDED)
 }
 
 fn phase(status: &PodStatus) -> Phase {

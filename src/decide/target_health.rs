@@ -13,7 +13,7 @@ pub const PATIENCE: i32 = 120;
 /// healthy. `grace` is `healthCheckGracePeriodSeconds`, from when the task was made.
 #[must_use]
 pub fn unhealthy_at(pod: &PodState, grace: i64) -> Option<Timestamp> {
-    let since = pod.unready_since.filter(|_| pod.gated && !pod.deleting)?;
+    let since = pod.unready_since.filter(|_| pod.behind_load_balancer && !pod.deleting)?;
     let after =
         |from: Timestamp, seconds: i64| from.checked_add(SignedDuration::from_secs(seconds)).ok();
     let patience = after(since, PATIENCE.into());
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn a_target_has_time_and_a_new_task_its_grace_period() {
         let pod = PodState {
-            gated: true,
+            behind_load_balancer: true,
             created_at: Some(at(0)),
             unready_since: Some(at(20)),
             ..PodState::default()
@@ -48,7 +48,7 @@ mod tests {
         assert!(!is_unhealthy(&pod, 0, at(139)) && is_unhealthy(&pod, 0, at(140)));
         for other in [
             PodState {
-                gated: false,
+                behind_load_balancer: false,
                 ..pod.clone()
             },
             PodState {

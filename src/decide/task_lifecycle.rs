@@ -1,8 +1,9 @@
 //! The life of a stand-alone task, from the pod that runs it
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html>).
 //!
-//! A task runs once: what was reported of it before decides together with its pod, so that a pod that is gone is not
-//! made again.
+//! A task runs once. Its pod is made with a gate that keeps it from the scheduler, then it is put on record that the
+//! task has begun, and only then the gate is removed. So a pod that vanished before it was on record has not run and is
+//! made again, and one that vanished later is not, whenever the operator was killed and whatever became of the status.
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
@@ -10,6 +11,7 @@ use k8s_openapi::{
 };
 
 use super::{
+    obstacle::{self, Obstacle},
     pod_state::{ContainerSeen, Doing, End, Phase, PodState},
     start_timeout::{self, Start},
 };
@@ -35,6 +37,9 @@ const TASK_FAILED_TO_START: &str = "TaskFailedToStart";
 const USER_INITIATED: &str = "UserInitiated";
 const TERMINATION_NOTICE: &str = "TerminationNotice";
 
+/// Why a task is not run of which it is only known that it has begun: its status was lost, and its pod too.
+const LOST: &str = "The task has begun before, and its status and its pod are gone, so that it is not known how it ended. It is not run again. To run it again, delete this EcsTask and apply it without the annotation ecs-operator.dev/begun.";
+
 /// What is to be done with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -42,49 +47,89 @@ pub enum Step {
     Wait,
     /// Nothing before this time.
     WaitUntil(Timestamp),
-    /// Its pod is to be made.
+    /// Its pod is to be made, with its gate.
     Create,
+    /// The gate of its pod is to be removed, after it is on record that the task has begun.
+    Release,
     /// Its containers are to be stopped with their grace period, and its pod to be kept for their exit codes.
     Stop,
     /// Its pod is to be deleted, because it has no node that could stop it.
     Delete,
 }
 
+/// What becomes of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Next {
+    /// Its status.
+    pub task: OneTaskStatus,
+    /// What is to be done.
+    pub step: Step,
+    /// What keeps it from running.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// A task of which nothing was reported: `begun` tells whether its pod may have run.
+#[must_use]
+pub fn unreported(name: String, begun: bool) -> OneTaskStatus {
+    OneTaskStatus {
+        name,
+        last_status: if begun { PENDING } else { PROVISIONING }.to_owned(),
+        ..OneTaskStatus::default()
+    }
+}
+
 /// The next status of a task, and what is to be done.
 ///
-/// `before` is what was reported last, `None` for a task that is new. An exit code that was seen is never forgotten.
+/// `before` is what was reported last; `begun` tells whether its pod may have run, whatever was reported. An exit code
+/// that was seen is never forgotten.
 #[must_use]
-pub fn next(
-    name: &str,
-    before: Option<&OneTaskStatus>,
-    pod: Option<&PodState>,
-    now: Timestamp,
-) -> (OneTaskStatus, Step) {
-    let before = before.cloned().unwrap_or_else(|| OneTaskStatus {
-        name: name.to_owned(),
-        last_status: PROVISIONING.to_owned(),
-        ..OneTaskStatus::default()
-    });
-    if before.last_status == STOPPED {
-        return (before, Step::Wait);
-    }
-    match pod {
-        None if before.last_status == PROVISIONING => (before, Step::Create),
+pub fn next(before: &OneTaskStatus, pod: Option<&PodState>, begun: bool, now: Timestamp) -> Next {
+    let before = before.clone();
+    let begun = begun || before.last_status != PROVISIONING;
+    let (task, step) = match pod {
+        _ if before.last_status == STOPPED => (before, Step::Wait),
+        None if !begun => (before, Step::Create),
         None => (vanished(before, now), Step::Wait),
         Some(pod) => observed(before, pod, now),
+    };
+    let obstacle = pod
+        .filter(|_| task.last_status == PENDING)
+        .and_then(obstacle::of_pod);
+    let status_reason = obstacle.as_ref().map(|obstacle| obstacle.message.clone());
+    Next {
+        task: OneTaskStatus {
+            status_reason,
+            ..task
+        },
+        step,
+        obstacle,
     }
+}
+
+/// Whether a task has done what it was for: its essential container ended with exit code 0.
+#[must_use]
+pub fn is_success(task: &OneTaskStatus) -> bool {
+    task.exit_code == Some(0) && task.stop_code.as_deref() == Some(ESSENTIAL_CONTAINER_EXITED)
+}
+
+/// Whether a task ended because its owner asked for it.
+#[must_use]
+pub fn was_asked_for(task: &OneTaskStatus) -> bool {
+    task.stop_code.as_deref() == Some(USER_INITIATED)
 }
 
 /// A task whose pod is gone without having been seen to end.
 fn vanished(before: OneTaskStatus, now: Timestamp) -> OneTaskStatus {
     let code = before.stop_code.clone();
     let reason = before.stopped_reason.clone();
+    let gone = match before.created_at {
+        Some(_) => "The pod of the task is gone: it was deleted, or its node was lost.",
+        None => LOST,
+    };
     OneTaskStatus {
         last_status: STOPPED.to_owned(),
         stop_code: code.or_else(|| Some(TERMINATION_NOTICE.to_owned())),
-        stopped_reason: reason.or_else(|| {
-            Some("The pod of the task is gone: it was deleted, or its node was lost.".to_owned())
-        }),
+        stopped_reason: reason.or_else(|| Some(gone.to_owned())),
         stopped_at: Some(Time(now)),
         ..before
     }
@@ -103,6 +148,7 @@ fn observed(before: OneTaskStatus, pod: &PodState, now: Timestamp) -> (OneTaskSt
         task.started_at = started_at(pod).map(Time);
     }
     let end = why_it_ends(pod, task.started_at.is_some(), now);
+    task.exit_code = task.exit_code.or_else(|| exit_code(pod));
     if task.stop_code.is_none()
         && let Some((code, reason)) = &end
     {
@@ -118,7 +164,12 @@ fn observed(before: OneTaskStatus, pod: &PodState, now: Timestamp) -> (OneTaskSt
         Phase::Pending | Phase::Running if pod.deleting => (STOPPING, Step::Wait),
         Phase::Pending | Phase::Running if stopping && !pod.scheduled => (STOPPING, Step::Delete),
         Phase::Pending | Phase::Running if stopping && pod.has_deadline => (STOPPING, Step::Wait),
+        // A deadline would make it a failed pod.
+        Phase::Pending | Phase::Running if stopping && pod.ends_by_itself() => {
+            (STOPPING, Step::Wait)
+        }
         Phase::Pending | Phase::Running if stopping => (STOPPING, Step::Stop),
+        Phase::Pending | Phase::Running if pod.gated => (PENDING, Step::Release),
         Phase::Running if task.started_at.is_some() => (RUNNING, Step::Wait),
         Phase::Pending | Phase::Running => (PENDING, patience(pod, now)),
     };
@@ -191,11 +242,24 @@ fn why_it_ends(
     }
 }
 
-/// The first essential main container that has ended for good, or a failed init container.
+/// The essential main container that ended first.
 fn essential_end(pod: &PodState) -> Option<(&str, &End)> {
     let main = pod.containers.iter().filter(|container| !container.init);
     main.filter(|container| pod.is_essential(&container.name))
-        .find_map(|container| Some((container.name.as_str(), end_of(container)?)))
+        .filter_map(|container| Some((container.name.as_str(), end_of(container)?)))
+        .min_by_key(|(_, end)| end.at)
+}
+
+/// The exit code that decides how the task has ended: of the essential container that ended first, or of the init
+/// container that failed.
+fn exit_code(pod: &PodState) -> Option<i32> {
+    let broken = || {
+        let mut init = pod.containers.iter().filter(|container| container.init);
+        let end = init.find_map(|container| end_of(container).filter(|end| end.exit_code != 0));
+        end.filter(|_| pod.phase == Phase::Failed)
+    };
+    let end = essential_end(pod).map(|(_, end)| end);
+    end.or_else(broken).map(|end| end.exit_code)
 }
 
 /// A pod that failed without an essential container having ended.
@@ -223,21 +287,12 @@ fn failed(pod: &PodState, has_started: bool) -> (&'static str, String) {
 /// Why a container cannot be started, once that is certain.
 fn cannot_start(pod: &PodState, now: Timestamp) -> Option<String> {
     pod.containers.iter().find_map(|container| {
-        let Doing::Waiting(reason, message) = &container.state else {
+        let Doing::Waiting(reason, _) = &container.state else {
             return None;
         };
-        let kind = match reason.as_str() {
-            "ErrImagePull" | "ImagePullBackOff" if out_of_patience(pod, now) => {
-                "CannotPullContainerError"
-            }
-            "InvalidImageName" => "CannotPullContainerError",
-            "CreateContainerConfigError" | "CreateContainerError" if out_of_patience(pod, now) => {
-                "CannotCreateContainerError"
-            }
-            "RunContainerError" => "CannotStartContainerError",
-            _ => return None,
-        };
-        Some(format!("{kind}: {message}"))
+        let certain = matches!(reason.as_str(), "InvalidImageName" | "RunContainerError");
+        let obstacle = obstacle::of_container(&container.state)?;
+        (certain || out_of_patience(pod, now)).then_some(obstacle.message)
     })
 }
 
@@ -245,8 +300,10 @@ fn out_of_patience(pod: &PodState, now: Timestamp) -> bool {
     deadline(pod).is_some_and(|deadline| deadline <= now)
 }
 
+/// Until when a container may fail to start. The time that the pod waited for a node does not count.
 fn deadline(pod: &PodState) -> Option<Timestamp> {
-    pod.created_at?.checked_add(PULL_PATIENCE).ok()
+    let since = pod.scheduled_at.max(pod.created_at)?;
+    since.checked_add(PULL_PATIENCE).ok()
 }
 
 /// When to look again at a task that does not start.
@@ -377,33 +434,133 @@ mod tests {
         )
     }
 
+    /// What follows from a pod.
+    fn then(before: &OneTaskStatus, pod: &PodState) -> (OneTaskStatus, Step) {
+        let Next { task, step, .. } = next(before, Some(pod), false, now());
+        (task, step)
+    }
+
+    fn without_pod(before: &OneTaskStatus, begun: bool) -> (OneTaskStatus, Step) {
+        let Next { task, step, .. } = next(before, None, begun, now());
+        (task, step)
+    }
+
+    fn gated() -> PodState {
+        let gate = json!({"containers": [], "schedulingGates": [{"name": "ecs-operator.dev/recorded"}]});
+        pod(1, gate, json!({"phase": "Pending"}))
+    }
+
     #[test]
     fn a_pod_is_made_once() {
-        let (task, step) = next("job-0", None, None, now());
+        let new = unreported("job-0".to_owned(), false);
+        let (task, step) = without_pod(&new, false);
         assert_eq!((codes(&task).0, step), (PROVISIONING, Step::Create));
-        let (task, step) = next("job-0", Some(&task), None, now());
-        assert_eq!(step, Step::Create, "nothing was seen of it yet");
+        let (task, step) = without_pod(&task, false);
+        assert_eq!(step, Step::Create, "it never had its gate removed");
+        let (task, step) = then(&task, &gated());
+        assert_eq!((codes(&task).0, step), (PENDING, Step::Release));
+        let (task, step) = then(&task, &gated());
+        assert_eq!(step, Step::Release, "nothing was seen of the removal");
         let seen = pod(1, json!({"containers": []}), json!({"phase": "Pending"}));
-        let (task, step) = next("job-0", Some(&task), Some(&seen), now());
+        let (task, step) = then(&task, &seen);
         assert_eq!((codes(&task).0, step), (PENDING, Step::Wait));
-        let (task, step) = next("job-0", Some(&task), None, now());
-        assert_eq!(
-            codes(&task),
-            (
-                STOPPED,
-                TERMINATION_NOTICE,
-                "The pod of the task is gone: it was deleted, or its node was lost."
-            )
-        );
+        let (task, step) = without_pod(&task, false);
+        let gone = "The pod of the task is gone: it was deleted, or its node was lost.";
+        assert_eq!(codes(&task), (STOPPED, TERMINATION_NOTICE, gone));
         assert_eq!(step, Step::Wait);
-        assert_eq!(next("job-0", Some(&task), None, now()), (task, Step::Wait));
+        assert_eq!(without_pod(&task, false), (task, Step::Wait));
+    }
+
+    #[test]
+    fn a_task_whose_status_was_lost_is_not_run_again() {
+        for before in [
+            unreported("job-0".to_owned(), true),
+            // Somebody has set it back.
+            unreported("job-0".to_owned(), false),
+        ] {
+            let (task, step) = without_pod(&before, true);
+            assert_eq!(
+                (codes(&task), step),
+                ((STOPPED, TERMINATION_NOTICE, LOST), Step::Wait)
+            );
+        }
+        let status = json!({"phase": "Running", "containerStatuses": [running("app")]});
+        let (task, _) = then(
+            &unreported("job-0".to_owned(), true),
+            &pod(60, on_node(), status),
+        );
+        assert_eq!(codes(&task), (RUNNING, "-", "-"), "it is told by its pod");
+    }
+
+    #[test]
+    fn a_pod_whose_containers_have_all_ended_is_left_to_end_by_itself() {
+        let spec = json!({"nodeName": "n1", "containers": [], "initContainers": [{"name": "proxy", "restartPolicy": "Always"}]});
+        let status = json!({
+            "phase": "Running",
+            "initContainerStatuses": [running("proxy")],
+            "containerStatuses": [ended("app", 0, "Completed")],
+        });
+        let (task, step) = then(&pending(), &pod(60, spec, status));
+        assert_eq!(
+            (codes(&task).0, task.exit_code, step),
+            (STOPPING, Some(0), Step::Wait)
+        );
+    }
+
+    #[test]
+    fn what_keeps_a_task_from_running_is_told_until_it_runs() {
+        let status = json!({"phase": "Pending", "conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient memory."},
+        ]});
+        let seen = pod(5, json!({"containers": []}), status);
+        let Next {
+            task,
+            step,
+            obstacle,
+        } = next(&pending(), Some(&seen), false, now());
+        assert_eq!((codes(&task), step), ((PENDING, "-", "-"), Step::Wait));
+        assert_eq!(obstacle.map(|it| it.code), Some("UnableToPlaceTask"));
+        let said = task.status_reason.clone().unwrap_or_default();
+        assert!(said.ends_with("1 Insufficient memory."), "{said}");
+        let status = json!({"phase": "Running", "containerStatuses": [running("app")]});
+        let (task, _) = then(&task, &pod(60, on_node(), status));
+        assert_eq!(codes(&task).0, RUNNING);
+        assert_eq!(task.status_reason, None);
+    }
+
+    #[test]
+    fn the_exit_code_is_that_of_the_essential_container_that_ended_first() {
+        let mut later = ended("other", 0, "Completed");
+        later["state"]["terminated"]["finishedAt"] = json!("2026-01-15T10:29:59Z");
+        let status = json!({"phase": "Failed", "containerStatuses": [later, ended("app", 9, "Error")]});
+        let mut seen = pod(60, on_node(), status);
+        seen.essential.push("other".to_owned());
+        assert_eq!(then(&pending(), &seen).0.exit_code, Some(9));
+        let broken =
+            json!({"phase": "Failed", "initContainerStatuses": [ended("migrate", 2, "Error")]});
+        let (task, _) = then(&pending(), &pod(60, on_node(), broken));
+        assert_eq!(task.exit_code, Some(2));
+    }
+
+    #[test]
+    fn the_wait_for_a_node_is_no_time_in_which_an_image_could_not_be_pulled() {
+        let status = json!({
+            "phase": "Pending",
+            "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-15T10:29:58Z"}],
+            "containerStatuses": [waiting("app", "ErrImagePull")],
+        });
+        let (task, step) = then(&pending(), &pod(600, on_node(), status));
+        assert_eq!(codes(&task).0, PENDING);
+        assert_eq!(step, Step::WaitUntil(now() + SignedDuration::from_secs(43)));
+        let told = "CannotPullContainerError: no such image";
+        assert_eq!(task.status_reason.as_deref(), Some(told));
     }
 
     #[test]
     fn the_end_of_an_essential_container_stops_the_others() {
         let status = json!({"phase": "Running", "containerStatuses": [ended("app", 3, "Error"), running("log")]});
         let seen = pod(60, on_node(), status.clone());
-        let (task, step) = next("job-0", Some(&pending()), Some(&seen), now());
+        let (task, step) = then(&pending(), &seen);
         let exited = "Essential container in task exited";
         assert_eq!(codes(&task), (STOPPING, ESSENTIAL_CONTAINER_EXITED, exited));
         assert_eq!(step, Step::Stop);
@@ -411,19 +568,14 @@ mod tests {
         assert_eq!(task.containers[1].last_status.as_deref(), Some(RUNNING));
 
         let told = json!({"containers": [], "nodeName": "n1", "activeDeadlineSeconds": 1});
-        let (task, step) = next(
-            "job-0",
-            Some(&task),
-            Some(&pod(60, told.clone(), status)),
-            now(),
-        );
+        let (task, step) = then(&task, &pod(60, told.clone(), status));
         assert_eq!(step, Step::Wait, "it has been told");
 
         let status = json!({
             "phase": "Failed", "reason": "DeadlineExceeded",
             "containerStatuses": [ended("app", 3, "Error"), ended("log", 143, "Error")],
         });
-        let (task, step) = next("job-0", Some(&task), Some(&pod(60, told, status)), now());
+        let (task, step) = then(&task, &pod(60, told, status));
         assert_eq!(codes(&task), (STOPPED, ESSENTIAL_CONTAINER_EXITED, exited));
         assert_eq!(task.containers[1].exit_code, Some(143));
         assert_eq!(
@@ -436,12 +588,7 @@ mod tests {
     #[test]
     fn the_end_of_another_container_stops_nothing() {
         let status = json!({"phase": "Running", "containerStatuses": [running("app"), ended("log", 1, "Error")]});
-        let (task, step) = next(
-            "job-0",
-            Some(&pending()),
-            Some(&pod(60, on_node(), status)),
-            now(),
-        );
+        let (task, step) = then(&pending(), &pod(60, on_node(), status));
         assert_eq!((codes(&task), step), ((RUNNING, "-", "-"), Step::Wait));
         assert_eq!(
             task.started_at.map(|t| t.0.to_string()).as_deref(),
@@ -453,20 +600,10 @@ mod tests {
     fn an_image_that_cannot_be_pulled_ends_the_task_after_some_tries() {
         let status =
             json!({"phase": "Pending", "containerStatuses": [waiting("app", "ErrImagePull")]});
-        let (task, step) = next(
-            "job-0",
-            Some(&pending()),
-            Some(&pod(5, on_node(), status.clone())),
-            now(),
-        );
+        let (task, step) = then(&pending(), &pod(5, on_node(), status.clone()));
         assert_eq!(codes(&task).0, PENDING);
         assert_eq!(step, Step::WaitUntil(now() + SignedDuration::from_secs(40)));
-        let (task, step) = next(
-            "job-0",
-            Some(&task),
-            Some(&pod(45, on_node(), status)),
-            now(),
-        );
+        let (task, step) = then(&task, &pod(45, on_node(), status));
         let reason = "CannotPullContainerError: no such image";
         assert_eq!(codes(&task), (STOPPING, TASK_FAILED_TO_START, reason));
         assert_eq!(step, Step::Stop);
@@ -484,11 +621,11 @@ mod tests {
             seconds: 15,
             condition: "HEALTHY".to_owned(),
         }];
-        let (task, step) = next("job-0", Some(&pending()), Some(&seen), now());
+        let (task, step) = then(&pending(), &seen);
         assert_eq!(codes(&task).0, PENDING);
         assert_eq!(step, Step::WaitUntil(now() + SignedDuration::from_secs(5)));
         seen.start_timeouts[0].seconds = 10;
-        let (task, step) = next("job-0", Some(&task), Some(&seen), now());
+        let (task, step) = then(&task, &seen);
         let reason = "Container db did not reach HEALTHY within 10 seconds";
         assert_eq!(codes(&task), (STOPPING, TASK_FAILED_TO_START, reason));
         assert_eq!(step, Step::Stop);
@@ -560,7 +697,7 @@ mod tests {
                 ),
             ),
         ] {
-            let (task, _) = next("job-0", Some(&pending()), Some(&seen), now());
+            let (task, _) = then(&pending(), &seen);
             assert_eq!(codes(&task), expected);
         }
     }
@@ -572,7 +709,7 @@ mod tests {
             ..pending()
         };
         let seen = pod(9, json!({"containers": []}), json!({"phase": "Pending"}));
-        let (_, step) = next("job-0", Some(&stopping), Some(&seen), now());
+        let (_, step) = then(&stopping, &seen);
         assert_eq!(step, Step::Delete);
     }
 }

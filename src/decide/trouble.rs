@@ -93,7 +93,7 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
     if pod.unready_since.is_none() {
         return None;
     }
-    if pod.gated {
+    if pod.behind_load_balancer {
         return trouble(
             "TargetUnhealthy",
             "a task fails the health checks of its load balancer: see the target group's health check and the security groups".to_owned(),
@@ -273,9 +273,9 @@ mod tests {
 
     #[test]
     fn what_is_not_ready_without_an_end_is_a_target_or_a_node() {
-        let unready = |gated| PodState {
+        let unready = |behind_load_balancer| PodState {
             unready_since: Some(Timestamp::UNIX_EPOCH),
-            gated,
+            behind_load_balancer,
             node: Some("node-1".to_owned()),
             ..PodState::default()
         };

@@ -20,7 +20,7 @@ pub use manifests::{CustomObject, Manifests, Object};
 pub use names::{LABEL_LENGTH, WORKLOAD_LENGTH, kname};
 pub use quantity::{container_cpu, mebibytes, task_cpu};
 pub use service::translate_service;
-pub use task::translate_task;
+pub use task::{pod_name, translate_task};
 
 use crate::{
     diagnostic::{FieldPath, Subject},

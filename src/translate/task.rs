@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 
 use super::{
-    Context, LABEL_LENGTH, Manifests, Object,
+    Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, kname,
     labels::{Labels, tags_annotation},
     pod,
     service::{capacity, security_groups},
@@ -16,6 +16,12 @@ use crate::{
 
 const STARTED_BY: &str = "ecs-operator.dev/started-by";
 const REFERENCE_ID: &str = "ecs-operator.dev/reference-id";
+
+/// The name of the pod of the task with this index, of those that an EcsTask of this name asks for.
+#[must_use]
+pub fn pod_name(task: &str, index: i64) -> String {
+    format!("{}-{index}", kname(task, WORKLOAD_LENGTH))
+}
 
 /// Translates a stand-alone task into its pods and what they refer to; the notes say what differs from ECS.
 ///

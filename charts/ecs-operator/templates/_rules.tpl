@@ -1,12 +1,13 @@
 {{/* What the operator may do with objects in namespaces: in a ClusterRole, or in a Role of each watched one. */}}
 {{- define "ecs-operator.namespacedRules" -}}
-# Users write these; the operator reads them and removes finished tasks after their time to live.
+# Users write these; the operator reads them, notes on tasks that they have begun, and removes finished ones after their
+# time to live.
 - apiGroups: [ecs-operator.dev]
   resources: [ecstaskdefinitions, ecsservices, ecsclusters]
   verbs: [list, watch]
 - apiGroups: [ecs-operator.dev]
   resources: [ecstasks]
-  verbs: [list, watch, delete]
+  verbs: [list, watch, patch, delete]
 # What became of them is told in their status.
 - apiGroups: [ecs-operator.dev]
   resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status]

@@ -1,9 +1,11 @@
 //! The reconcile of tasks that run to completion.
 
+mod make;
 mod pods;
+mod record;
 mod report;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::OwnerReference,
@@ -16,25 +18,25 @@ use kube::{
 };
 
 use self::{
-    pods::{Found, delete, find, stop},
-    report::{failed_to_start, rejected, started, summary, tell},
+    make::{Made, NotMade, make, plan},
+    pods::{Found, adopt, delete, find, release, stop},
+    record::{begun, names, put_on_record},
+    report::{failed_to_start, log_outcome, rebuilt, rejected, started, summary, tell},
 };
 use super::{
-    apply::{Wanted, apply, create_once},
-    cluster::complete,
     context::Context,
-    definition::{Definition, settings},
     error::{Error, code},
-    refusal::{Refusal, refused},
+    owner::Owner,
     status::{report, whole_seconds},
 };
 use crate::{
-    crd::{EcsTask, OneTaskStatus, TaskStatus},
-    decide::task_lifecycle::{Step, next},
-    diagnostic::Subject,
+    crd::{EcsTask, TaskStatus},
+    decide::{
+        obstacle::Obstacle,
+        pod_state::PodState,
+        task_lifecycle::{Next, Step, next},
+    },
     source::read_task,
-    translate::translate_task,
-    validate::{TaskInput, validate_task},
 };
 
 /// The kind in metrics.
@@ -47,12 +49,26 @@ const KEPT_SECONDS: i64 = 3600;
 /// How often it is looked at a pod that no watch tells of.
 const UNWATCHED: SignedDuration = SignedDuration::from_secs(10);
 
-/// What should be there for the tasks.
-struct Plan {
-    /// The pods, one for each task, and what they need.
-    pods: Vec<Wanted>,
-    others: Vec<Wanted>,
-    task_definition: String,
+/// What one reconcile has come to.
+struct Progress {
+    status: TaskStatus,
+    /// When to look again, if nothing changes before.
+    wait: Option<Duration>,
+    /// The pods that are let go once all of this is on record.
+    released: Vec<Arc<PodState>>,
+    /// What is to be tried again.
+    failure: Option<Error>,
+}
+
+impl Progress {
+    fn to(status: TaskStatus, wait: Option<Duration>) -> Self {
+        Self {
+            status,
+            wait,
+            released: Vec::new(),
+            failure: None,
+        }
+    }
 }
 
 /// Brings tasks one step further.
@@ -68,154 +84,158 @@ pub(super) async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Ac
     };
     let before = cx.task_statuses.latest(&*task, &task.status);
     if is_finished(&before) {
+        // One that ended before there was a record gets it now.
+        put_on_record(&cx, &task, &before).await?;
         return expire(&task, &before, &cx).await;
     }
-    let (status, step) = if before.tasks.is_empty() {
-        match plan(&task, &cx) {
-            Ok(Some(plan)) => {
-                // From now on it keeps its revision.
-                cx.waiting_tasks
-                    .forget(&task.namespace().unwrap_or_default(), &task.name_any());
-                (started(&task, &before, &plan), None)
-            }
-            Ok(None) => return Ok(Action::await_change()),
-            Err(refusal) => (rejected(&task, &before, &refusal), None),
-        }
+    let progress = if before.tasks.is_empty() {
+        begin(&task, &before, &cx, &owner)
     } else {
-        let (status, step) = advance(&task, &before, &cx, &owner).await?;
-        (status, step)
+        Some(advance(&task, &before, &cx, &owner).await?)
     };
-    let changed = status != before;
-    if changed {
-        tell(&cx, &task, &before, &status);
-        if let Some(written) = report(&cx.client, &*task, &before, &status).await? {
+    let Some(progress) = progress else {
+        return Ok(Action::await_change());
+    };
+    let status = &progress.status;
+    put_on_record(&cx, &task, status).await?;
+    if *status != before {
+        tell(&cx, &task, &before, status);
+        if let Some(written) = report(&cx.client, &*task, &before, status).await? {
             cx.task_statuses.record(&written, status.clone());
         }
     }
+    for pod in &progress.released {
+        release(&cx, &task.namespace().unwrap_or_default(), pod).await?;
+    }
+    if let Some(error) = &progress.failure {
+        return Ok(on_error(task, error, cx));
+    }
     cx.backoff.succeeded(&task.uid().unwrap_or_default());
-    if changed && before.tasks.is_empty() && !status.tasks.is_empty() {
-        // What is to run is on record now, so that it runs once; next come the pods.
-        return Ok(Action::requeue(Duration::ZERO));
+    if is_finished(status) {
+        log_outcome(&task, status);
+        return expire(&task, status, &cx).await;
     }
-    if is_finished(&status) {
-        return expire(&task, &status, &cx).await;
-    }
-    Ok(step.map_or_else(Action::await_change, Action::requeue))
+    Ok(progress
+        .wait
+        .map_or_else(Action::await_change, Action::requeue))
 }
 
-/// What should be there, or why that cannot be said; `None` if a revision is about to appear.
-fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
+/// The first status: what is to run, on record before any pod is made. Where pods have run already, the status was
+/// lost, and is told by what is left. `None` if a revision is about to appear.
+fn begin(
+    task: &EcsTask,
+    before: &TaskStatus,
+    cx: &Context,
+    owner: &OwnerReference,
+) -> Option<Progress> {
     let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
-    let (mut request, _, mut findings) = read_task(task.spec.text());
-    if findings.has_errors() {
-        return Err(refused(findings));
+    let of_task = Owner::Task(namespace.clone(), name.clone());
+    let pods = cx.pods.of(&of_task).into_iter();
+    let running: BTreeSet<String> = pods
+        .filter(|pod| pods::is_ours(pod, owner) && !pod.gated)
+        .map(|pod| pod.name.clone())
+        .collect();
+    let (names, begun) = (names(task), begun(task));
+    let has_begun = |name: &String| begun.contains(name) || running.contains(name);
+    // What is on record comes next, and after that the pods.
+    let at_once = Some(Duration::ZERO);
+    if names.iter().any(has_begun) {
+        let status = rebuilt(task, before, names, &begun, &running);
+        return Some(Progress::to(status, at_once));
     }
-    let begun_with = task.status.task_definition.as_deref();
-    let reference = begun_with.or(request.task_definition.as_deref());
-    let Some(definition) = Definition::find(cx, &namespace, reference)? else {
-        return Ok(None);
-    };
-    complete(cx, &namespace, &mut request)?;
-    let settings = settings(cx, task, Subject::Task, &mut findings);
-    let input = TaskInput {
-        name: &name,
-        request: &request,
-        task_definition: definition.input(),
-    };
-    let validated = match validate_task(&input, &settings) {
-        Ok(validated) if !findings.has_errors() => validated,
-        Ok(_) => return Err(refused(findings)),
-        Err(more) => {
-            findings.append(more);
-            return Err(refused(findings));
+    match plan(task, cx) {
+        Ok(Some(plan)) => {
+            // From now on it keeps its revision.
+            cx.waiting_tasks.forget(&namespace, &name);
+            Some(Progress::to(started(task, before, &plan), at_once))
         }
-    };
-    let (manifests, _) = translate_task(&validated, &settings);
-    let objects: Result<Vec<Wanted>, _> = manifests.into_objects().iter().map(Wanted::of).collect();
-    let objects = objects.map_err(|error| Refusal::internal(&error))?;
-    let (pods, others) = objects
-        .into_iter()
-        .partition(|wanted| wanted.key.kind.kind == "Pod");
-    Ok(Some(Plan {
-        pods,
-        others,
-        task_definition: definition.label(),
-    }))
+        Ok(None) => None,
+        Err(refusal) => Some(Progress::to(rejected(task, before, &refusal), None)),
+    }
 }
 
-/// Does the next step of each task. Returns the new status, and when to look again.
+/// Does the next step of each task.
 async fn advance(
     task: &EcsTask,
     before: &TaskStatus,
     cx: &Context,
     owner: &OwnerReference,
-) -> Result<(TaskStatus, Option<Duration>), Error> {
+) -> Result<Progress, Error> {
     let now = whole_seconds(Timestamp::now());
     let namespace = task.namespace().unwrap_or_default();
-    let Found { pods, unwatched } = find(cx, owner, &namespace, &before.tasks).await?;
-    let mut decided: Vec<(OneTaskStatus, Step)> = before
+    let begun = begun(task);
+    let found = find(cx, owner, &namespace, &before.tasks, &begun).await?;
+    for pod in found.pods.iter().filter(|pod| pod.owner.is_none()) {
+        adopt(cx, &namespace, pod, owner).await?;
+    }
+    let of_task = |name: &str| found.pods.iter().find(|pod| pod.name == name);
+    let mut decided: Vec<Next> = before
         .tasks
         .iter()
         .map(|one| {
-            let pod = pods.iter().find(|pod| pod.name == one.name);
-            next(&one.name, Some(one), pod.map(|pod| &**pod), now)
+            let pod = of_task(&one.name).map(|pod| &**pod);
+            next(one, pod, begun.contains(&one.name), now)
         })
         .collect();
-    if let Some(reason) = make(task, &decided, cx, owner).await? {
-        for (one, _) in decided.iter_mut().filter(|(_, step)| *step == Step::Create) {
-            *one = failed_to_start(one, &reason, now);
-        }
-    }
-    let mut wait = unwatched.then_some(UNWATCHED);
-    for (one, step) in &decided {
-        let pod = pods.iter().find(|pod| pod.name == one.name);
-        match (step, pod) {
+    let failure = create(task, &mut decided, &found, cx, owner, now).await;
+    let (mut wait, mut released) = (found.unwatched.then_some(UNWATCHED), Vec::new());
+    for Next { task: one, step, .. } in &decided {
+        match (step, of_task(&one.name)) {
             (Step::WaitUntil(time), _) => {
                 let left = time.duration_since(now);
                 wait = Some(wait.map_or(left, |wait| wait.min(left)));
             }
+            (Step::Release, Some(pod)) => released.push(pod.clone()),
             (Step::Stop, Some(pod)) => stop(cx, &namespace, pod).await?,
             (Step::Delete, Some(pod)) => delete(cx, &namespace, pod).await?,
-            (Step::Wait | Step::Create | Step::Stop | Step::Delete, _) => {}
+            (Step::Wait | Step::Create | Step::Release | Step::Stop | Step::Delete, _) => {}
         }
     }
-    let tasks = decided.into_iter().map(|(one, _)| one).collect();
-    let wait = wait.map(|wait| wait.unsigned_abs() + Duration::from_secs(1));
-    Ok((summary(before, tasks), wait))
+    Ok(Progress {
+        status: summary(task, before, decided),
+        wait: wait.map(|wait| wait.unsigned_abs() + Duration::from_secs(1)),
+        released,
+        failure,
+    })
 }
 
-/// Makes the pods that are not made yet, and before them what they need, which is put back for as long as they run.
-/// Returns why that can never be done, if so.
-async fn make(
+/// Makes the pods that are to be made, and has the tasks whose pods could not be made say why. Returns what is to be
+/// tried again.
+async fn create(
     task: &EcsTask,
-    decided: &[(OneTaskStatus, Step)],
+    decided: &mut [Next],
+    found: &Found,
     cx: &Context,
     owner: &OwnerReference,
-) -> Result<Option<String>, Error> {
-    let plan = match plan(task, cx) {
-        Ok(Some(plan)) => plan,
-        Ok(None) => return Ok(None),
-        Err(refusal) => return Ok(Some(refusal.message)),
-    };
-    let wanted = |pod: &&Wanted| {
-        decided
-            .iter()
-            .any(|(one, step)| *step == Step::Create && *one.name == *pod.key.name)
-    };
-    let made = async {
-        for object in &plan.others {
-            apply(&cx.client, &cx.children, object, owner).await?;
+    now: Timestamp,
+) -> Option<Error> {
+    let (taken, free): (Vec<String>, Vec<String>) = decided
+        .iter()
+        .filter(|next| next.step == Step::Create)
+        .map(|next| next.task.name.clone())
+        .partition(|name| found.foreign.contains(name));
+    let Made {
+        mut missing,
+        failure,
+    } = make(task, &free, cx, owner).await;
+    missing.extend(taken.into_iter().map(|name| {
+        let message = format!("the pod {name} of an earlier EcsTask of this name has not ended yet");
+        let code = "PodNameTaken";
+        (name, NotMade::Yet(Some(Obstacle { code, message })))
+    }));
+    for (name, why) in missing {
+        let Some(next) = decided.iter_mut().find(|next| next.task.name == name) else {
+            continue;
+        };
+        match why {
+            NotMade::Never(reason) => next.task = failed_to_start(&next.task, &reason, now),
+            NotMade::Yet(obstacle) => {
+                next.task.status_reason = obstacle.as_ref().map(|it| it.message.clone());
+                next.obstacle = obstacle;
+            }
         }
-        for pod in plan.pods.iter().filter(wanted) {
-            create_once(&cx.client, pod, owner).await?;
-        }
-        Ok::<(), Error>(())
-    };
-    match made.await {
-        Ok(()) => Ok(None),
-        Err(error) if error.is_transient() => Err(error),
-        Err(error) => Ok(Some(error.to_string())),
     }
+    failure
 }
 
 fn is_finished(status: &TaskStatus) -> bool {

@@ -1,13 +1,13 @@
-//! Finding and ending the pods of tasks.
+//! Finding, letting go and ending the pods of tasks.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{
-    Api, ResourceExt as _,
+    Api,
     api::{DeleteParams, Patch, PatchParams, Preconditions},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     controller::{
@@ -21,14 +21,23 @@ use crate::{
         pod_state::PodState,
         task_lifecycle::{PROVISIONING, STOPPED},
     },
+    settings::RECORDED,
 };
 
 /// The pods of tasks.
 pub(super) struct Found {
     /// They themselves.
     pub(super) pods: Vec<Arc<PodState>>,
+    /// The names of pods that belong to an earlier EcsTask of the same name, and are about to go.
+    pub(super) foreign: BTreeSet<String>,
     /// Whether the cache lacks one of them, so that nobody tells what becomes of it.
     pub(super) unwatched: bool,
+}
+
+/// Whether a pod with the labels of an EcsTask belongs to it, or to nobody, as after `kubectl delete
+/// --cascade=orphan`.
+pub(super) fn is_ours(pod: &PodState, owner: &OwnerReference) -> bool {
+    pod.owner.as_ref().is_none_or(|uid| *uid == owner.uid)
 }
 
 /// The pods that the cache has, and of tasks that should have one and have none there, those that the API server has:
@@ -38,52 +47,95 @@ pub(super) async fn find(
     owner: &OwnerReference,
     namespace: &str,
     tasks: &[OneTaskStatus],
+    begun: &BTreeSet<String>,
 ) -> Result<Found, Error> {
     let task = Owner::Task(namespace.to_owned(), owner.name.clone());
-    let mut pods = cx.pods.of(&task);
-    let api: Api<Pod> = Api::namespaced(cx.client.clone(), namespace);
-    let is_ours = |pod: &Pod| {
-        let mut owners = pod.owner_references().iter();
-        owners.any(|other| other.uid == owner.uid)
-    };
+    let (mut pods, foreign): (Vec<_>, Vec<_>) = cx
+        .pods
+        .of(&task)
+        .into_iter()
+        .partition(|pod| is_ours(pod, owner));
     let cached = pods.len();
     for task in tasks {
-        let has_none = [PROVISIONING, STOPPED].contains(&task.last_status.as_str());
-        if has_none || pods.iter().any(|pod| pod.name == task.name) {
+        let should_have_one = match task.last_status.as_str() {
+            STOPPED => false,
+            PROVISIONING => begun.contains(&task.name),
+            _ => true,
+        };
+        if !should_have_one || pods.iter().any(|pod| pod.name == task.name) {
             continue;
         }
-        let live = api.get_opt(&task.name).await;
+        let live = api(cx, namespace).get_opt(&task.name).await;
         let live = live.map_err(|source| Error::Api {
             verb: "get",
             kind: "Pod".to_owned(),
             name: task.name.clone(),
             source: Box::new(source),
         })?;
-        let live = live.filter(is_ours);
-        pods.extend(live.map(|pod| Arc::new(PodState::of(&pod))));
+        let live = live.map(|pod| Arc::new(PodState::of(&pod)));
+        pods.extend(live.filter(|pod| pod.owner.as_ref() == Some(&owner.uid)));
     }
     let unwatched = pods.len() > cached;
-    Ok(Found { pods, unwatched })
+    Ok(Found {
+        foreign: foreign.into_iter().map(|pod| pod.name.clone()).collect(),
+        pods,
+        unwatched,
+    })
 }
 
-/// Lets the kubelet stop a pod with its grace period and keep it.
-pub(super) async fn stop(cx: &Context, namespace: &str, pod: &PodState) -> Result<(), Error> {
-    let api: Api<Pod> = Api::namespaced(cx.client.clone(), namespace);
-    let deadline = json!({"metadata": {"uid": pod.uid}, "spec": {"activeDeadlineSeconds": 1}});
+fn api(cx: &Context, namespace: &str) -> Api<Pod> {
+    Api::namespaced(cx.client.clone(), namespace)
+}
+
+/// Changes a pod, unless it is another one by now.
+async fn change(
+    cx: &Context,
+    namespace: &str,
+    verb: &'static str,
+    pod: &PodState,
+    mut change: Value,
+) -> Result<(), Error> {
+    change["metadata"]["uid"] = json!(pod.uid);
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    gone_is_fine(
-        "stop",
-        pod,
-        api.patch(&pod.name, &params, &Patch::Merge(deadline)).await,
-    )
+    let changed = api(cx, namespace)
+        .patch(&pod.name, &params, &Patch::Strategic(change))
+        .await;
+    gone_is_fine(verb, pod, changed)
+}
+
+/// Lets the scheduler have a pod. Gates of others stay.
+pub(super) async fn release(cx: &Context, namespace: &str, pod: &PodState) -> Result<(), Error> {
+    let gate = json!({"name": RECORDED, "$patch": "delete"});
+    let released = json!({"spec": {"schedulingGates": [gate]}});
+    change(cx, namespace, "release", pod, released).await
+}
+
+/// Makes a pod that belongs to nobody a pod of this EcsTask, so that it goes with it.
+pub(super) async fn adopt(
+    cx: &Context,
+    namespace: &str,
+    pod: &PodState,
+    owner: &OwnerReference,
+) -> Result<(), Error> {
+    let owner = OwnerReference {
+        controller: Some(true),
+        ..owner.clone()
+    };
+    let adopted = json!({"metadata": {"ownerReferences": [owner]}});
+    change(cx, namespace, "adopt", pod, adopted).await
+}
+
+/// Lets the kubelet stop a pod with its grace period and keep it.
+pub(super) async fn stop(cx: &Context, namespace: &str, pod: &PodState) -> Result<(), Error> {
+    let deadline = json!({"spec": {"activeDeadlineSeconds": 1}});
+    change(cx, namespace, "stop", pod, deadline).await
 }
 
 /// Deletes a pod that no kubelet could stop.
 pub(super) async fn delete(cx: &Context, namespace: &str, pod: &PodState) -> Result<(), Error> {
-    let api: Api<Pod> = Api::namespaced(cx.client.clone(), namespace);
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: Some(pod.uid.clone()),
@@ -91,7 +143,8 @@ pub(super) async fn delete(cx: &Context, namespace: &str, pod: &PodState) -> Res
         }),
         ..DeleteParams::default()
     };
-    gone_is_fine("delete", pod, api.delete(&pod.name, &params).await)
+    let deleted = api(cx, namespace).delete(&pod.name, &params).await;
+    gone_is_fine("delete", pod, deleted)
 }
 
 fn gone_is_fine<T>(

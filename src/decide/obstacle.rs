@@ -1,0 +1,129 @@
+//! What keeps a task from running, as long as that may pass.
+
+use super::{
+    placement,
+    pod_state::{Doing, PodState},
+};
+
+/// What keeps a task from running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// A stable word, for conditions and events.
+    pub code: &'static str,
+    /// All of it, for people.
+    pub message: String,
+}
+
+/// The event and condition of a task that no node can take.
+pub const UNABLE_TO_PLACE_TASK: &str = "UnableToPlaceTask";
+
+/// What keeps the pod of a task from running, if something does.
+#[must_use]
+pub fn of_pod(pod: &PodState) -> Option<Obstacle> {
+    if pod.deleting || pod.is_finished() || pod.gated {
+        return None;
+    }
+    match &pod.unschedulable {
+        Some(why) if !pod.scheduled => Some(unplaced(why)),
+        _ => pod
+            .containers
+            .iter()
+            .find_map(|container| of_container(&container.state)),
+    }
+}
+
+fn unplaced(why: &str) -> Obstacle {
+    if why.contains("scheduling gates") {
+        // Somebody else holds it back, such as a queue for batch work.
+        return Obstacle {
+            code: "SchedulingGated",
+            message: why.to_owned(),
+        };
+    }
+    Obstacle {
+        code: UNABLE_TO_PLACE_TASK,
+        message: format!(
+            "unable to place a task because {} {why}",
+            placement::reason(why)
+        ),
+    }
+}
+
+/// Why a container does not start, in ECS's words
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>).
+#[must_use]
+pub fn of_container(state: &Doing) -> Option<Obstacle> {
+    let Doing::Waiting(reason, message) = state else {
+        return None;
+    };
+    let code = match reason.as_str() {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" => "CannotPullContainerError",
+        "CreateContainerConfigError" | "CreateContainerError" => "CannotCreateContainerError",
+        "RunContainerError" => "CannotStartContainerError",
+        _ => return None,
+    };
+    Some(Obstacle {
+        code,
+        message: format!("{code}: {message}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::pod_state::ContainerSeen;
+
+    fn unscheduled(why: &str) -> PodState {
+        PodState {
+            unschedulable: Some(why.to_owned()),
+            ..PodState::default()
+        }
+    }
+
+    #[test]
+    fn a_pod_without_a_node_says_why_in_both_languages() {
+        let why = "0/3 nodes are available: 3 Insufficient cpu.";
+        let obstacle = of_pod(&unscheduled(why)).expect("it has no node");
+        assert_eq!(obstacle.code, UNABLE_TO_PLACE_TASK);
+        assert_eq!(
+            obstacle.message,
+            "unable to place a task because no container instance met all of its requirements. The closest matching container instance has insufficient CPU units available. 0/3 nodes are available: 3 Insufficient cpu."
+        );
+    }
+
+    #[test]
+    fn a_pod_that_is_held_back_is_not_called_unplaceable() {
+        let why = "Scheduling is blocked due to non-empty scheduling gates";
+        let mut pod = unscheduled(why);
+        let code = |pod: &PodState| of_pod(pod).map(|obstacle| obstacle.code);
+        assert_eq!(code(&pod), Some("SchedulingGated"));
+        pod.gated = true;
+        assert_eq!(code(&pod), None, "the operator holds it back itself");
+    }
+
+    #[test]
+    fn a_container_that_cannot_start_says_why() {
+        for (reason, code) in [
+            ("ErrImagePull", Some("CannotPullContainerError")),
+            (
+                "CreateContainerConfigError",
+                Some("CannotCreateContainerError"),
+            ),
+            ("RunContainerError", Some("CannotStartContainerError")),
+            ("ContainerCreating", None),
+        ] {
+            let pod = PodState {
+                scheduled: true,
+                containers: vec![ContainerSeen {
+                    state: Doing::Waiting(reason.to_owned(), "no such thing".to_owned()),
+                    ..ContainerSeen::default()
+                }],
+                ..PodState::default()
+            };
+            let seen = of_pod(&pod);
+            let message = code.map(|code| format!("{code}: no such thing"));
+            assert_eq!(seen.as_ref().map(|it| it.code), code, "{reason}");
+            assert_eq!(seen.map(|it| it.message), message);
+        }
+    }
+}
