@@ -68,14 +68,26 @@ enum Error {
     /// Changes could not be followed.
     #[error("cannot follow the changes: {0}")]
     Watch(#[source] Box<watcher::Error>),
-    /// There is no service of this name.
-    #[error("there is no {name} in the namespace {namespace}; of services {there}")]
-    NoSuchService {
+    /// There is no service or task of this name.
+    #[error(
+        "there is no {name} in the namespace {namespace}; services: {services}; tasks: {tasks}"
+    )]
+    NotThere {
         /// The name.
         name: String,
         /// Where it was looked for.
         namespace: String,
-        /// Which ones are there.
+        /// Which services are there.
+        services: String,
+        /// Which tasks are there.
+        tasks: String,
+    },
+    /// No container has this name.
+    #[error("there is no container {name}; there are {there}")]
+    NoSuchContainer {
+        /// The name.
+        name: String,
+        /// Which ones there are.
         there: String,
     },
     /// An object could not be printed.

@@ -5,13 +5,14 @@ use std::{
     process::{Output, Stdio},
 };
 
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use tokio::process::Command;
 
 use crate::{
     bed, shared,
-    support::{Bed, task_definition},
+    support::{Bed, condition, task_definition},
 };
 
 /// Runs the program with these arguments, as the one who made the cluster.
@@ -103,19 +104,136 @@ async fn what_is_not_there_is_told_with_what_is() {
     let namespace = bed.namespace.name();
     assert_eq!(
         text(&none.stderr),
-        format!("error: there is no web in the namespace {namespace}; of services there is none\n")
+        format!(
+            "error: there is no web in the namespace {namespace}; services: none; tasks: none\n"
+        )
     );
     service(&bed, "testbed/web").await;
+    bed.must_apply("EcsTask", "visit", json!({"taskDefinition": "web"}))
+        .await;
     for command in ["status", "logs"] {
         let other = run(&bed, &[command, "wep"]).await;
         assert_eq!(other.status.code(), Some(2));
         assert_eq!(
             text(&other.stderr),
             format!(
-                "error: there is no wep in the namespace {namespace}; of services there are web\n"
+                "error: there is no wep in the namespace {namespace}; services: web; tasks: visit\n"
             )
         );
     }
+    bed.until("EcsTask", "visit", "it to run", |object| {
+        object["status"]["lastStatus"] == "RUNNING"
+    })
+    .await;
+    for options in [&["--container=nope"][..], &["--container=nope", "--follow"]] {
+        let arguments = [&["logs", "visit"][..], options].concat();
+        let none = run(&bed, &arguments).await;
+        assert_eq!(none.status.code(), Some(2));
+        let expected = "error: there is no container nope; there are app\n";
+        assert_eq!(text(&none.stderr), expected);
+    }
+}
+
+async fn task(bed: &Bed, image: &str, spec: serde_json::Value) {
+    let mut definition = task_definition(image);
+    definition["containerDefinitions"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("portMappings");
+    bed.must_apply("EcsTaskDefinition", "visit", definition)
+        .await;
+    bed.must_apply("EcsTask", "visit", spec).await;
+}
+
+#[tokio::test]
+async fn a_task_is_followed_to_its_end() {
+    let bed = bed("task-status").await;
+    for (image, code, last) in [
+        (
+            "testbed/exit:0",
+            0,
+            "visit: visit:1 STOPPED: Completed: All tasks have ended with exit code 0.",
+        ),
+        (
+            "testbed/exit:4",
+            1,
+            "visit: visit:2 STOPPED: EssentialContainerExited: (task visit-0) is STOPPED: Essential container in task exited (app: exit code 4)",
+        ),
+    ] {
+        task(&bed, image, json!({"taskDefinition": "visit"})).await;
+        let watched = run(&bed, &["status", "visit", "--watch"]).await;
+        let said = text(&watched.stdout);
+        assert_eq!(watched.status.code(), Some(code), "{said}");
+        assert_eq!(said.lines().last(), Some(last), "{said}");
+        let shown = text(&run(&bed, &["status", "task/visit"]).await.stdout);
+        assert!(shown.contains("TASK     STATUS   EXIT CODE"), "{shown}");
+        bed.resources("EcsTask")
+            .delete("visit", &DeleteParams::default())
+            .await
+            .unwrap();
+        bed.gone::<Pod>("visit-0").await;
+    }
+}
+
+#[tokio::test]
+async fn a_watch_says_what_it_waits_for_and_ends_in_time() {
+    let bed = bed("timeout").await;
+    let nowhere = json!([{"type": "memberOf", "expression": "attribute:disk == ssd"}]);
+    let spec = json!({"taskDefinition": "visit", "placementConstraints": nowhere});
+    task(&bed, "testbed/web", spec).await;
+    bed.until("EcsTask", "visit", "what keeps it", |object| {
+        condition(object, "Succeeded")["reason"] == "UnableToPlaceTask"
+    })
+    .await;
+    let watched = run(&bed, &["status", "visit", "--watch", "--timeout", "1s"]).await;
+    let said = text(&watched.stdout);
+    assert_eq!(watched.status.code(), Some(1), "{said}");
+    let expected = "visit: visit:1 PENDING: UnableToPlaceTask: (task visit-0) unable to place a task because";
+    assert!(said.lines().last().unwrap().starts_with(expected), "{said}");
+    assert_eq!(
+        text(&watched.stderr),
+        "visit is not done after 1 s\n"
+    );
+}
+
+#[tokio::test]
+async fn a_watch_waits_for_a_changed_task_definition() {
+    let bed = bed("changed").await;
+    service(&bed, "testbed/web").await;
+    let watched = run(&bed, &["status", "web", "--watch"]).await;
+    assert_eq!(watched.status.code(), Some(0), "{}", text(&watched.stdout));
+    for number in 2..5 {
+        let image = format!("testbed/web:{number}");
+        bed.must_apply("EcsTaskDefinition", "web", task_definition(&image))
+            .await;
+        // The service was ready before, and the operator may not have looked at the change yet.
+        let watched = run(&bed, &["status", "web", "--watch"]).await;
+        let said = text(&watched.stdout);
+        assert_eq!(watched.status.code(), Some(0), "{said}");
+        let runs = format!("web: web:{number} COMPLETED");
+        assert!(said.lines().last().unwrap().starts_with(&runs), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn warnings_are_shown() {
+    let bed = bed("warned").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    let alarms = json!({"alarms": {"alarmNames": ["errors"], "enable": true, "rollback": true}});
+    let spec = json!({"taskDefinition": "web", "desiredCount": 1, "deploymentConfiguration": alarms});
+    bed.must_apply("EcsService", "web", spec).await;
+    let object = bed
+        .until("EcsService", "web", "a warning", |object| {
+            object["status"]["warnings"][0]["reason"].is_string()
+        })
+        .await;
+    let reason = object["status"]["warnings"][0]["reason"].as_str().unwrap();
+    let page = text(&run(&bed, &["status", "web"]).await.stdout);
+    let shown = page
+        .lines()
+        .any(|line| line.starts_with("warning: ") && line.contains(reason));
+    assert!(shown, "{page}");
 }
 
 #[test]

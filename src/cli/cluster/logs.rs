@@ -1,8 +1,8 @@
 //! `ecs-operator logs`: what the containers of a service or task print.
 
 use std::{
-    collections::HashSet,
-    io::Write as _,
+    collections::{BTreeSet, HashSet},
+    io::{IsTerminal as _, Write as _},
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -21,10 +21,12 @@ use kube::{
 };
 use tokio::task::JoinSet;
 
-use super::{ClusterOptions, block_on, status::missing};
+use super::{
+    ClusterOptions, block_on, say, standing::condition, target::Target, terminal::harmless,
+};
 use crate::{
     cli::{Error, values::seconds},
-    crd::{EcsService, EcsTask},
+    crd::ACCEPTED,
     translate::{SERVICE, TASK},
 };
 
@@ -65,10 +67,13 @@ pub(in crate::cli) struct LogsOptions {
 pub(in crate::cli) fn run(options: &LogsOptions) -> Result<ExitCode, Error> {
     block_on(async {
         let (client, namespace) = options.cluster.connect().await?;
-        let labels = labels(options, client.clone(), &namespace).await?;
+        let target = Target::find(&client, &namespace, &options.name).await?;
+        let (labels, refusal) = describe(&target);
         let logs = Logs {
             pods: Api::namespaced(client, &namespace),
             labels,
+            refusal,
+            is_terminal: std::io::stdout().is_terminal(),
             params: LogParams {
                 follow: options.follow,
                 tail_lines: options.tail,
@@ -79,54 +84,25 @@ pub(in crate::cli) fn run(options: &LogsOptions) -> Result<ExitCode, Error> {
             container: options.container.clone(),
             order: Arc::default(),
         };
+        let pods = logs.list().await?;
         if options.follow {
             logs.follow().await
         } else {
-            logs.print().await
+            logs.print(&pods).await
         }
     })
 }
 
-/// The label of the pods that are meant.
-async fn labels(
-    options: &LogsOptions,
-    client: kube::Client,
-    namespace: &str,
-) -> Result<String, Error> {
-    let (kind, name) = match options.name.split_once('/') {
-        Some((kind, name)) => (Some(kind), name),
-        None => (None, options.name.as_str()),
+/// The label of the pods that are meant, and why there are none, if the spec is refused.
+fn describe(target: &Target) -> (String, Option<String>) {
+    let (label, name, conditions) = match target {
+        Target::Service(it) => (SERVICE, it.name_any(), &it.status.conditions),
+        Target::Task(it) => (TASK, it.name_any(), &it.status.conditions),
     };
-    let services: Api<EcsService> = Api::namespaced(client.clone(), namespace);
-    let tasks: Api<EcsTask> = Api::namespaced(client.clone(), namespace);
-    let is_service = match kind {
-        Some("task") => false,
-        _ => services
-            .get_metadata_opt(name)
-            .await
-            .map_err(Error::request("get the EcsService"))?
-            .is_some(),
-    };
-    let is_task = match kind {
-        Some("service") => false,
-        _ => tasks
-            .get_metadata_opt(name)
-            .await
-            .map_err(Error::request("get the EcsTask"))?
-            .is_some(),
-    };
-    match (is_service, is_task) {
-        (true, both) => {
-            if both {
-                say(&format!(
-                    "{name} is a service and a task: this is service/{name}"
-                ))?;
-            }
-            Ok(format!("{SERVICE}={name}"))
-        }
-        (false, true) => Ok(format!("{TASK}={name}")),
-        (false, false) => Err(missing(client, namespace, &options.name).await),
-    }
+    let refusal = condition(conditions, ACCEPTED)
+        .filter(|accepted| accepted.status == "False")
+        .map(|refused| harmless(&format!("{}: {}", refused.reason, refused.message)));
+    (format!("{label}={name}"), refusal)
 }
 
 /// What is printed, of whom.
@@ -136,6 +112,10 @@ struct Logs {
     labels: String,
     params: LogParams,
     container: Option<String>,
+    /// Why there may be nothing to print.
+    refusal: Option<String>,
+    /// Whether what is printed must not be obeyed by a terminal.
+    is_terminal: bool,
     /// The pods in the order in which they were seen, for their colours.
     order: Arc<Mutex<Vec<String>>>,
 }
@@ -171,6 +151,15 @@ fn starts(pod: &Pod) -> Vec<Start> {
         .collect()
 }
 
+/// The names of the containers of a pod.
+fn containers(pod: &Pod) -> Vec<String> {
+    let spec = pod.spec.as_ref();
+    let init = spec.and_then(|spec| spec.init_containers.as_deref());
+    let main = spec.map(|spec| spec.containers.as_slice());
+    let all = init.into_iter().chain(main).flatten();
+    all.map(|container| container.name.clone()).collect()
+}
+
 impl Logs {
     fn wanted(&self, pod: &Pod) -> Vec<Start> {
         let mut starts = starts(pod);
@@ -182,14 +171,31 @@ impl Logs {
         starts
     }
 
-    /// Prints what is there.
-    async fn print(&self) -> Result<ExitCode, Error> {
+    /// The pods as they are now. That none of them has the container that is asked for is an error.
+    async fn list(&self) -> Result<Vec<Pod>, Error> {
         let of_it = ListParams::default().labels(&self.labels);
         let pods = self.pods.list(&of_it).await;
-        let pods = pods.map_err(Error::request("list the pods"))?;
+        let pods = pods.map_err(Error::request("list the pods"))?.items;
+        let names: BTreeSet<String> = pods.iter().flat_map(containers).collect();
+        match &self.container {
+            Some(name) if !names.is_empty() && !names.contains(name) => {
+                Err(Error::NoSuchContainer {
+                    name: name.clone(),
+                    there: names.into_iter().collect::<Vec<_>>().join(", "),
+                })
+            }
+            _ => Ok(pods),
+        }
+    }
+
+    /// Prints what is there.
+    async fn print(&self, pods: &[Pod]) -> Result<ExitCode, Error> {
         let starts: Vec<Start> = pods.iter().flat_map(|pod| self.wanted(pod)).collect();
         if starts.is_empty() {
             say("no container has begun to print yet")?;
+            if let Some(refusal) = &self.refusal {
+                say(refusal)?;
+            }
         }
         for start in starts {
             self.copy(&start).await?;
@@ -242,6 +248,11 @@ impl Logs {
         loop {
             match lines.try_next().await {
                 Ok(Some(line)) => {
+                    let line = if self.is_terminal {
+                        harmless(&line)
+                    } else {
+                        line
+                    };
                     let mut out = anstream::stdout().lock();
                     writeln!(out, "{head} {line}").map_err(Error::writing("standard output"))?;
                 }
@@ -269,9 +280,4 @@ impl Logs {
         };
         format!("{style}{name}{style:#}")
     }
-}
-
-fn say(text: &str) -> Result<(), Error> {
-    let mut err = anstream::stderr().lock();
-    writeln!(err, "{text}").map_err(Error::writing("standard error"))
 }

@@ -1,13 +1,16 @@
 //! Commands that look at a cluster as its user does, with the user's own rights.
 
-mod bar;
 mod logs;
 mod renew;
+mod standing;
 mod state;
 mod status;
+mod table;
+mod target;
+mod terminal;
 mod view;
 
-use std::path::PathBuf;
+use std::{io::Write as _, path::PathBuf};
 
 use clap::Args;
 use kube::{
@@ -70,4 +73,18 @@ fn block_on<T>(command: impl Future<Output = Result<T, Error>>) -> Result<T, Err
         .build()
         .map_err(Error::Runtime)?;
     runtime.block_on(command)
+}
+
+/// Writes to standard output.
+fn show(text: &str) -> Result<(), Error> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(Error::writing("standard output"))
+}
+
+/// Writes a line to standard error.
+fn say(text: &str) -> Result<(), Error> {
+    let mut err = anstream::stderr().lock();
+    writeln!(err, "{text}").map_err(Error::writing("standard error"))
 }

@@ -1,4 +1,4 @@
-//! What a cluster tells of a service, reduced to what is shown.
+//! What a cluster tells of a service or task, reduced to what is shown.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,19 @@ use k8s_openapi::{
 };
 use kube::ResourceExt as _;
 
+use super::{target::Target, terminal::harmless};
 use crate::{
-    crd::EcsService,
+    crd::EcsTaskDefinition,
     decide::pod_state::{Doing, PodState},
 };
 
-/// A service with its tasks and events.
+/// A service or task with its pods and events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
-    /// The service, once it is known.
-    pub(super) service: Option<EcsService>,
+    /// The object itself; `None` when it is gone.
+    pub(super) target: Option<Target>,
+    /// The task definitions of the namespace, by name, as far as they may be read.
+    pub(super) task_definitions: BTreeMap<String, EcsTaskDefinition>,
     /// Its tasks, by the names of their pods.
     pub(super) tasks: BTreeMap<String, Task>,
     /// Its events, by the names of the objects.
@@ -102,7 +105,7 @@ fn reason(pod: &PodState) -> String {
 }
 
 fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+    harmless(text.lines().next().unwrap_or_default())
 }
 
 /// An event.
@@ -117,15 +120,15 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// What an event about this service tells; nothing if it is about something else.
-    pub(super) fn of(event: &Event, service: &str) -> Option<Self> {
+    /// What an event about the object of this kind and name tells; nothing if it is about something else.
+    pub(super) fn of(event: &Event, kind: &str, name: &str) -> Option<Self> {
         let about = event.regarding.as_ref()?;
-        let is_it =
-            about.kind.as_deref() == Some("EcsService") && about.name.as_deref() == Some(service);
+        let is_it = about.kind.as_deref() == Some(kind) && about.name.as_deref() == Some(name);
         let again = event.series.as_ref().map(|it| it.last_observed_time.0);
         is_it.then(|| Self {
             time: again.or_else(|| event.event_time.as_ref().map(|time| time.0)),
-            note: event.note.clone().unwrap_or_default(),
+            // Whoever may write events in the namespace has written it.
+            note: harmless(event.note.as_deref().unwrap_or_default()),
             warns: event.type_.as_deref() == Some("Warning"),
         })
     }

@@ -1,9 +1,6 @@
-//! `ecs-operator status`: what becomes of a service.
+//! `ecs-operator status`: what becomes of a service or task.
 
-use std::{
-    io::{self, IsTerminal as _, Write as _},
-    process::ExitCode,
-};
+use std::{future::pending, process::ExitCode, time::Duration};
 
 use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
@@ -19,168 +16,245 @@ use kube::{
         watcher::{self, Event as Change, watcher},
     },
 };
+use tokio::time::{Instant, interval, sleep_until};
 
 use super::{
-    ClusterOptions,
-    bar::{Standing, bar, line, standing},
-    block_on,
+    ClusterOptions, block_on, say, show,
+    standing::{Standing, line, standing},
     state::{State, Task, Told},
+    target::Target,
+    terminal::{Screen, is_terminal},
     view::page,
 };
-use crate::{cli::Error, crd::EcsService, translate::SERVICE};
+use crate::{
+    cli::{Error, values::seconds},
+    crd::{EcsService, EcsTask, EcsTaskDefinition},
+    translate::{SERVICE, TASK},
+};
+
+/// How often a terminal is drawn anew when nothing changes, for the ages and its size.
+const REDRAW: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StatusOptions {
-    /// The name of an EcsService
-    #[arg(value_name = "SERVICE")]
-    service: String,
-    /// Follow its rollout: ends with 0 when the newest spec runs, with 1 when that has failed
+    /// The name of an EcsService or EcsTask; service/NAME or task/NAME where both are there
+    #[arg(value_name = "SERVICE|TASK")]
+    name: String,
+    /// Follow it: ends with 0 when the newest spec runs or the task has succeeded, with 1 when that has failed
     #[arg(long, short)]
     watch: bool,
+    /// End with 1 after so long, for instance 30s, 10m or 2h [default: wait for ever]
+    #[arg(long, value_name = "DURATION", value_parser = seconds, requires = "watch")]
+    timeout: Option<i64>,
     #[command(flatten)]
     cluster: ClusterOptions,
 }
 
-/// Shows a service.
+/// Shows a service or task.
 pub(in crate::cli) fn run(options: &StatusOptions) -> Result<ExitCode, Error> {
     block_on(async {
         let (client, namespace) = options.cluster.connect().await?;
-        let seen = Seen {
-            services: Api::namespaced(client.clone(), &namespace),
-            pods: Api::namespaced(client.clone(), &namespace),
-            events: Api::namespaced(client, &namespace),
-            name: options.service.clone(),
-        };
-        let state = seen.now(&namespace).await?;
+        let target = Target::find(&client, &namespace, &options.name).await?;
+        let seen = Seen::of(&target, &client, &namespace);
+        let state = seen.now(target).await?;
         if options.watch {
-            return seen.follow(state).await;
+            let seconds = options.timeout.and_then(|seconds| seconds.try_into().ok());
+            return seen.follow(state, seconds.map(Duration::from_secs)).await;
         }
-        show(&page(&state, Timestamp::now()))?;
+        show(&page(&state, Timestamp::now()).full())?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// A service, and where it is seen.
+/// A service or task, and where it is seen.
 struct Seen {
-    services: Api<EcsService>,
-    pods: Api<Pod>,
-    events: Api<Event>,
+    client: Client,
+    namespace: String,
+    kind: &'static str,
     name: String,
+    /// The labels of its pods.
+    labels: String,
 }
 
 impl Seen {
-    fn labels(&self) -> String {
-        format!("{SERVICE}={}", self.name)
+    fn of(target: &Target, client: &Client, namespace: &str) -> Self {
+        let (kind, name, label) = match target {
+            Target::Service(service) => ("EcsService", service.name_any(), SERVICE),
+            Target::Task(task) => ("EcsTask", task.name_any(), TASK),
+        };
+        Self {
+            client: client.clone(),
+            namespace: namespace.to_owned(),
+            kind,
+            labels: format!("{label}={name}"),
+            name,
+        }
     }
 
-    /// The service as it is now.
-    async fn now(&self, namespace: &str) -> Result<State, Error> {
-        let service = self.services.get_opt(&self.name).await;
-        let Some(service) = service.map_err(Error::request("get the EcsService"))? else {
-            return Err(missing(self.services.clone().into_client(), namespace, &self.name).await);
-        };
-        let of_service = ListParams::default().labels(&self.labels());
-        let pods = self.pods.list(&of_service).await;
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// It as it is now.
+    async fn now(&self, target: Target) -> Result<State, Error> {
+        let of_it = ListParams::default().labels(&self.labels);
+        let pods = self.api::<Pod>().list(&of_it).await;
         let pods = pods.map_err(Error::request("list its pods"))?;
-        let events = self.events.list(&ListParams::default()).await;
+        let events = self.api::<Event>().list(&ListParams::default()).await;
         let events = events.map_err(Error::request("list its events"))?;
+        // Whoever may not see them is told of the service alone.
+        let definitions = self.api::<EcsTaskDefinition>();
+        let definitions = definitions.list(&ListParams::default()).await;
         Ok(State {
-            service: Some(service),
+            target: Some(target),
+            task_definitions: definitions
+                .into_iter()
+                .flatten()
+                .map(|definition| (definition.name_any(), definition))
+                .collect(),
             tasks: pods
                 .iter()
                 .map(|pod| (pod.name_any(), Task::of(pod)))
                 .collect(),
             events: events
                 .iter()
-                .filter_map(|event| Some((event.name_any(), Told::of(event, &self.name)?)))
+                .filter_map(|event| {
+                    let told = Told::of(event, self.kind, &self.name)?;
+                    Some((event.name_any(), told))
+                })
                 .collect(),
         })
     }
 
-    /// Shows the service whenever it changes, until its newest spec runs or has failed.
-    async fn follow(&self, mut state: State) -> Result<ExitCode, Error> {
-        let is_terminal = io::stdout().is_terminal();
-        let mut changes = self.changes();
+    /// Shows it whenever it changes, until the end.
+    async fn follow(
+        &self,
+        mut state: State,
+        timeout: Option<Duration>,
+    ) -> Result<ExitCode, Error> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut screen = is_terminal().then(Screen::default);
+        let mut redraw = interval(REDRAW);
+        let mut changes = self.changes(!state.task_definitions.is_empty());
         let mut last = String::new();
         loop {
-            let Some(service) = &state.service else {
-                show("The service is gone.\n")?;
-                return Ok(ExitCode::FAILURE);
-            };
-            if is_terminal {
-                // From the upper left, with all that stood there cleared.
-                let page = page(&state, Timestamp::now());
-                show(&format!("\x1b[H\x1b[2J{page}\n{}\n", bar(service)))?;
-            } else if line(service) != last {
-                last = line(service);
-                show(&format!("{last}\n"))?;
+            match &mut screen {
+                Some(screen) => {
+                    screen.draw(|size| page(&state, Timestamp::now()).fit(size))?;
+                }
+                None if line(&state) != last => {
+                    last = line(&state);
+                    show(&format!("{last}\n"))?;
+                }
+                None => {}
             }
-            match standing(service) {
+            match standing(&state) {
                 Standing::UnderWay => {}
                 Standing::Done => return Ok(ExitCode::SUCCESS),
                 Standing::Failed => return Ok(ExitCode::FAILURE),
             }
-            match changes.try_next().await {
-                Ok(Some(change)) => change.apply(&mut state),
-                Ok(None) => return Ok(ExitCode::FAILURE),
-                Err(error) => return Err(Error::Watch(Box::new(error))),
+            let late = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                change = changes.try_next() => match change {
+                    Ok(Some(change)) => change.apply(&mut state),
+                    Ok(None) => return Ok(ExitCode::FAILURE),
+                    Err(error) => return Err(Error::Watch(Box::new(error))),
+                },
+                _ = redraw.tick(), if screen.is_some() => {}
+                () = late => {
+                    let seconds = timeout.unwrap_or_default().as_secs();
+                    say(&format!("{} is not done after {seconds} s", self.name))?;
+                    return Ok(ExitCode::FAILURE);
+                }
             }
         }
     }
 
-    fn changes(&self) -> BoxStream<'static, Result<Update, watcher::Error>> {
+    fn changes(&self, with_definitions: bool) -> BoxStream<'static, Result<Update, watcher::Error>> {
         let field = |name: &str| watcher::Config::default().fields(name);
-        let services = watcher(
-            self.services.clone(),
-            field(&format!("metadata.name={}", self.name)),
-        );
-        let services = services.map_ok(|change| match change {
-            Change::Apply(service) | Change::InitApply(service) => {
-                Update::Service(Some(Box::new(service)))
-            }
-            Change::Delete(_) => Update::Service(None),
-            Change::Init | Change::InitDone => Update::Nothing,
-        });
-        let of_service = watcher::Config::default().labels(&self.labels());
-        let pods = watcher(self.pods.clone(), of_service).map_ok(|change| match change {
+        let itself = field(&format!("metadata.name={}", self.name));
+        let target = match self.kind {
+            "EcsTask" => watcher(self.api::<EcsTask>(), itself)
+                .map_ok(|change| Update::target(change, |task| Target::Task(Box::new(task))))
+                .default_backoff()
+                .boxed(),
+            _ => watcher(self.api::<EcsService>(), itself)
+                .map_ok(|change| Update::target(change, |it| Target::Service(Box::new(it))))
+                .default_backoff()
+                .boxed(),
+        };
+        let of_it = watcher::Config::default().labels(&self.labels);
+        let pods = watcher(self.api::<Pod>(), of_it).map_ok(|change| match change {
             Change::Apply(pod) | Change::InitApply(pod) => {
                 Update::Task(pod.name_any(), Some(Task::of(&pod)))
             }
             Change::Delete(pod) => Update::Task(pod.name_any(), None),
             Change::Init | Change::InitDone => Update::Nothing,
         });
-        let name = self.name.clone();
-        let about = format!("regarding.kind=EcsService,regarding.name={name}");
+        let (kind, name) = (self.kind, self.name.clone());
+        let about = format!("regarding.kind={kind},regarding.name={name}");
         let events =
-            watcher(self.events.clone(), field(&about)).map_ok(move |change| match change {
-                Change::Apply(event) | Change::InitApply(event) => Told::of(&event, &name)
+            watcher(self.api::<Event>(), field(&about)).map_ok(move |change| match change {
+                Change::Apply(event) | Change::InitApply(event) => Told::of(&event, kind, &name)
                     .map_or(Update::Nothing, |told| {
                         Update::Event(event.name_any(), Some(told))
                     }),
                 Change::Delete(event) => Update::Event(event.name_any(), None),
                 Change::Init | Change::InitDone => Update::Nothing,
             });
-        futures::stream::select_all([
-            services.default_backoff().boxed(),
+        let mut all = vec![
+            target,
             pods.default_backoff().boxed(),
             events.default_backoff().boxed(),
-        ])
-        .boxed()
+        ];
+        if with_definitions {
+            let any = watcher::Config::default();
+            let definitions =
+                watcher(self.api::<EcsTaskDefinition>(), any).map_ok(|change| match change {
+                    Change::Apply(definition) | Change::InitApply(definition) => {
+                        Update::Definition(Box::new(definition))
+                    }
+                    Change::Delete(_) | Change::Init | Change::InitDone => Update::Nothing,
+                });
+            all.push(definitions.default_backoff().boxed());
+        }
+        futures::stream::select_all(all).boxed()
     }
 }
 
 /// Something that has changed.
 enum Update {
-    Service(Option<Box<EcsService>>),
+    Target(Option<Target>),
+    Definition(Box<EcsTaskDefinition>),
     Task(String, Option<Task>),
     Event(String, Option<Told>),
     Nothing,
 }
 
 impl Update {
+    fn target<K>(change: Change<K>, target: impl Fn(K) -> Target) -> Self {
+        match change {
+            Change::Apply(object) | Change::InitApply(object) => Self::Target(Some(target(object))),
+            Change::Delete(_) => Self::Target(None),
+            Change::Init | Change::InitDone => Self::Nothing,
+        }
+    }
+
     fn apply(self, state: &mut State) {
         match self {
-            Self::Service(service) => state.service = service.map(|service| *service),
+            Self::Target(target) => state.target = target,
+            Self::Definition(definition) => {
+                let name = definition.name_any();
+                drop(state.task_definitions.insert(name, *definition));
+            }
             Self::Task(name, Some(task)) => drop(state.tasks.insert(name, task)),
             Self::Task(name, None) => drop(state.tasks.remove(&name)),
             Self::Event(name, Some(told)) => drop(state.events.insert(name, told)),
@@ -188,31 +262,4 @@ impl Update {
             Self::Nothing => {}
         }
     }
-}
-
-/// That a service is not there, and which ones are.
-/// That there is no service of a name, and which ones there are.
-pub(super) async fn missing(client: Client, namespace: &str, name: &str) -> Error {
-    let services: Api<EcsService> = Api::namespaced(client, namespace);
-    let there = match services.list_metadata(&ListParams::default()).await {
-        Ok(there) => there.iter().map(|service| service.name_any()).collect(),
-        Err(_) => Vec::new(),
-    };
-    Error::NoSuchService {
-        name: name.to_owned(),
-        namespace: namespace.to_owned(),
-        there: if there.is_empty() {
-            "there is none".to_owned()
-        } else {
-            format!("there are {}", there.join(", "))
-        },
-    }
-}
-
-/// Prints a text at once.
-pub(super) fn show(text: &str) -> Result<(), Error> {
-    let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(Error::writing("standard output"))
 }

@@ -1,6 +1,4 @@
-//! A service as a page of text.
-
-use std::fmt::{self, Write as _};
+//! A service or task as a page of text.
 
 use anstyle::{AnsiColor, Style};
 use k8s_openapi::{
@@ -9,92 +7,258 @@ use k8s_openapi::{
 };
 use kube::ResourceExt as _;
 
-use super::state::State;
-use crate::crd::{ACCEPTED, EcsService, READY};
+use super::{
+    standing::{bar, condition},
+    state::State,
+    table::{HEADING, Table},
+    target::Target,
+    terminal::{Size, clipped, harmless, wrapped},
+};
+use crate::{
+    crd::{ACCEPTED, EcsService, EcsTask, OneTaskStatus, READY, SUCCEEDED, WarningStatus},
+    decide::task_lifecycle::is_success,
+};
 
 /// How many events are shown, the newest.
 const EVENTS: usize = 10;
+/// How many lines events get at least where there is not room for everything: the empty one, the heading, two events.
+const EVENT_LINES: usize = 4;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const UNDER_WAY: Style = AnsiColor::Yellow.on_default();
-const HEADING: Style = Style::new().bold();
 
-/// A condition of a service.
-pub(super) fn condition<'s>(service: &'s EcsService, type_: &str) -> Option<&'s Condition> {
-    let mut conditions = service.status.conditions.iter();
-    conditions.find(|condition| condition.type_ == type_)
+const DEPLOYMENTS: &[&str] = &[
+    "DEPLOYMENT",
+    "STATUS",
+    "TASK DEFINITION",
+    "DESIRED",
+    "PENDING",
+    "RUNNING",
+    "FAILED",
+    "ROLLOUT",
+    "AGE",
+    "REASON",
+];
+const TASKS: &[&str] = &[
+    "TASK", "REVISION", "STATUS", "READY", "RESTARTS", "NODE", "AGE", "REASON",
+];
+const TASKS_OF_TASK: &[&str] = &["TASK", "STATUS", "EXIT CODE", "NODE", "AGE", "REASON"];
+
+/// A line, of which the first words have a style.
+struct Headline {
+    style: Style,
+    styled: String,
+    rest: String,
+}
+
+impl Headline {
+    fn new(style: Style, styled: &str, rest: &str) -> Self {
+        Self {
+            style,
+            styled: harmless(styled),
+            rest: harmless(rest),
+        }
+    }
+
+    /// The line, in so many columns.
+    fn lines(&self, columns: usize) -> Vec<String> {
+        let Self {
+            style,
+            styled,
+            rest,
+        } = self;
+        let mut lines = wrapped(&format!("{styled}{rest}"), columns);
+        if let Some(first) = lines.first_mut()
+            && let Some(after) = first.strip_prefix(styled.as_str())
+        {
+            *first = format!("{style}{styled}{style:#}{after}");
+        }
+        lines
+    }
+}
+
+/// A page: what there is to say of the object, tables below, and events.
+pub(super) struct Page {
+    head: Vec<Headline>,
+    warnings: Vec<Headline>,
+    bar: Option<String>,
+    deployments: Table,
+    tasks: Table,
+    /// How long ago, what, and with which style.
+    events: Vec<(String, String, Style)>,
 }
 
 /// The page.
-pub(super) fn page(state: &State, now: Timestamp) -> String {
-    let mut page = String::new();
-    // Writing to a text cannot fail.
-    let _infallible = write_page(&mut page, state, now);
+pub(super) fn page(state: &State, now: Timestamp) -> Page {
+    let mut page = Page {
+        head: Vec::new(),
+        warnings: Vec::new(),
+        bar: bar(state),
+        deployments: Table::new(DEPLOYMENTS, &[0, 8, 4, 6]),
+        tasks: Table::new(TASKS, &[5, 1, 6, 4]),
+        events: events(state, now),
+    };
+    match &state.target {
+        Some(Target::Service(service)) => {
+            page.head = head_of_service(service);
+            page.warnings = warnings(&service.status.warnings);
+            add_deployments(&mut page.deployments, service, now);
+            add_tasks(&mut page.tasks, state, now);
+        }
+        Some(Target::Task(task)) => {
+            page.head = head_of_task(task);
+            page.tasks = tasks_of_task(task, state, now);
+        }
+        None => page.head = vec![Headline::new(BAD, "It is gone.", "")],
+    }
     page
 }
 
-fn write_page(page: &mut String, state: &State, now: Timestamp) -> fmt::Result {
-    let Some(service) = &state.service else {
-        return Ok(());
-    };
-    write_head(page, service)?;
-    write_deployments(page, service, now)?;
-    write_tasks(page, state, now)?;
-    write_events(page, state, now)
+impl Page {
+    /// All of it, however long it is.
+    pub(super) fn full(&self) -> String {
+        let any = usize::MAX;
+        let said = self.head.iter().chain(&self.warnings);
+        let mut lines: Vec<String> = said.flat_map(|line| line.lines(any)).collect();
+        lines.extend(self.deployments.lines(None));
+        lines.extend(self.tasks.lines(None));
+        lines.extend(self.event_lines(any, any));
+        lines.into_iter().map(|line| line + "\n").collect()
+    }
+
+    /// What of it a terminal can show, the last line of which stays empty: what there is to say with line breaks, tables
+    /// and events as far as there is room.
+    pub(super) fn fit(&self, size: Size) -> String {
+        let Size { columns, rows } = size;
+        let rows = rows.saturating_sub(1);
+        let mut lines: Vec<String> = self
+            .head
+            .iter()
+            .flat_map(|line| line.lines(columns))
+            .collect();
+        if !self.warnings.is_empty() {
+            let count = self.warnings.len();
+            lines.push(clipped(
+                &format!("Warnings: {count}; without --watch they are shown"),
+                columns,
+            ));
+        }
+        lines.truncate(rows.saturating_sub(1).max(1));
+        lines.extend(self.bar.as_ref().map(|bar| clipped(bar, columns)));
+        let room = |lines: &[String]| rows.saturating_sub(lines.len());
+        let deployments = self.deployments.fit(columns, room(&lines));
+        lines.extend(deployments);
+        let kept = match self.events.len() {
+            0 => 0,
+            events => EVENT_LINES.min(events + 2),
+        };
+        let tasks = self.tasks.fit(columns, room(&lines).saturating_sub(kept));
+        lines.extend(tasks);
+        let events = self.event_lines(columns, room(&lines));
+        lines.extend(events);
+        lines.truncate(rows);
+        lines.into_iter().map(|line| line + "\n").collect()
+    }
+
+    /// The newest events for which there is room.
+    fn event_lines(&self, columns: usize, rows: usize) -> Vec<String> {
+        let room = rows.saturating_sub(2).min(EVENTS);
+        let events = self.events.len().saturating_sub(room);
+        let shown = self.events.iter().skip(events).map(|(age, note, style)| {
+            let note = clipped(note, columns.saturating_sub(7));
+            format!("{age:>5}  {style}{note}{style:#}")
+        });
+        let shown: Vec<String> = shown.collect();
+        if shown.is_empty() {
+            return shown;
+        }
+        let heading = [String::new(), format!("{HEADING}EVENTS{HEADING:#}")];
+        heading.into_iter().chain(shown).collect()
+    }
 }
 
-fn write_head(page: &mut String, service: &EcsService) -> fmt::Result {
+fn head_of_service(service: &EcsService) -> Vec<Headline> {
     let status = &service.status;
     let count = |count: Option<i64>| count.unwrap_or(0);
-    writeln!(
-        page,
-        "{HEADING}{}{HEADING:#}  {}  desired {}, running {}, pending {}",
-        service.name_any(),
+    let counts = format!(
+        "  {}  desired {}, running {}, pending {}",
         status.task_definition.as_deref().unwrap_or("-"),
         count(status.desired_count),
         count(status.running_count),
         count(status.pending_count),
-    )?;
-    if status.conditions.is_empty() {
-        return writeln!(page, "No operator has looked at it yet.");
-    }
-    if status.observed_generation < service.metadata.generation {
-        writeln!(page, "The operator has not looked at the newest spec yet.")?;
-    }
-    let accepted = condition(service, ACCEPTED).filter(|it| it.status != "True");
-    if let Some(condition) = accepted.or_else(|| condition(service, READY)) {
-        let style = match (condition.status.as_str(), condition.reason.as_str()) {
-            ("True", _) => GOOD,
-            (_, "InProgress" | "RollingBack") => UNDER_WAY,
-            _ => BAD,
-        };
-        let reason = &condition.reason;
-        writeln!(page, "{style}{reason}{style:#}: {}", condition.message)?;
-    }
-    match status.warnings.len() {
-        0 => Ok(()),
-        warnings => writeln!(page, "Warnings: {warnings}, in its status"),
-    }
+    );
+    let mut head = vec![Headline::new(HEADING, &service.name_any(), &counts)];
+    let looked_at = status.observed_generation >= service.metadata.generation;
+    head.extend(verdict(&status.conditions, READY, looked_at));
+    head
 }
 
-fn write_deployments(page: &mut String, service: &EcsService, now: Timestamp) -> fmt::Result {
-    let mut table = Table::new(&[
-        "DEPLOYMENT",
-        "STATUS",
-        "TASK DEFINITION",
-        "DESIRED",
-        "PENDING",
-        "RUNNING",
-        "FAILED",
-        "ROLLOUT",
-        "AGE",
-        "REASON",
-    ]);
+fn head_of_task(task: &EcsTask) -> Vec<Headline> {
+    let status = &task.status;
+    let said = format!(
+        "  {}  {}",
+        status.task_definition.as_deref().unwrap_or("-"),
+        status.last_status.as_deref().unwrap_or("-"),
+    );
+    let mut head = vec![Headline::new(HEADING, &task.name_any(), &said)];
+    head.extend(verdict(&status.conditions, SUCCEEDED, true));
+    head
+}
+
+/// What the conditions say: that the spec is refused, or what became of it.
+fn verdict(conditions: &[Condition], type_: &str, looked_at: bool) -> Vec<Headline> {
+    let plain = |text: &str| Headline::new(Style::new(), "", text);
+    if conditions.is_empty() {
+        return vec![plain("No operator has looked at it yet.")];
+    }
+    let mut said = Vec::new();
+    if !looked_at {
+        said.push(plain("The operator has not looked at the newest spec yet."));
+    }
+    let accepted = condition(conditions, ACCEPTED).filter(|it| it.status != "True");
+    if let Some(condition) = accepted.or_else(|| condition(conditions, type_)) {
+        let style = match (condition.status.as_str(), condition.reason.as_str()) {
+            ("True", _) => GOOD,
+            ("Unknown", _) | (_, "InProgress" | "RollingBack") => UNDER_WAY,
+            _ => BAD,
+        };
+        let mut lines = condition.message.lines();
+        let first = format!(": {}", lines.next().unwrap_or_default());
+        said.push(Headline::new(style, &condition.reason, &first));
+        said.extend(lines.map(|line| plain(&format!("  {line}"))));
+    }
+    said
+}
+
+fn warnings(warnings: &[WarningStatus]) -> Vec<Headline> {
+    let line = |warning: &WarningStatus| {
+        let WarningStatus {
+            reason,
+            path,
+            message,
+        } = warning;
+        Headline::new(
+            UNDER_WAY,
+            "warning",
+            &format!(": {path}: {reason}: {message}"),
+        )
+    };
+    warnings.iter().map(line).collect()
+}
+
+fn add_deployments(table: &mut Table, service: &EcsService, now: Timestamp) {
     for deployment in &service.status.deployments {
         let count = |count: Option<i64>| count.unwrap_or(0).to_string();
         let state = deployment.rollout_state.as_deref().unwrap_or_default();
-        let reason = deployment.rollout_state_reason.clone();
+        let reason = deployment.rollout_state_reason.as_deref();
+        // These say nothing that is not in other columns.
+        let id = &deployment.id;
+        let known = [
+            format!("ECS deployment {id} in progress."),
+            format!("ECS deployment {id} completed."),
+        ];
+        let reason = reason.filter(|reason| !known.iter().any(|known| known == reason));
         table.row(
             [
                 deployment.id.clone(),
@@ -106,24 +270,26 @@ fn write_deployments(page: &mut String, service: &EcsService, now: Timestamp) ->
                 count(deployment.failed_tasks),
                 state.to_owned(),
                 age(deployment.created_at.as_ref().map(|Time(time)| *time), now),
-                reason.unwrap_or_default(),
+                harmless(reason.unwrap_or_default()),
             ],
+            7,
             match state {
                 "COMPLETED" => GOOD,
                 "FAILED" => BAD,
                 _ => UNDER_WAY,
             },
-            7,
+            deployment.status == "PRIMARY",
         );
     }
-    table.write(page)
 }
 
-fn write_tasks(page: &mut String, state: &State, now: Timestamp) -> fmt::Result {
-    let mut table = Table::new(&[
-        "TASK", "REVISION", "STATUS", "READY", "RESTARTS", "NODE", "AGE", "REASON",
-    ]);
+fn add_tasks(table: &mut Table, state: &State, now: Timestamp) {
     for (name, task) in &state.tasks {
+        let style = match task.status {
+            "RUNNING" if task.ready => GOOD,
+            "STOPPED" => BAD,
+            _ => UNDER_WAY,
+        };
         table.row(
             [
                 name.clone(),
@@ -135,34 +301,58 @@ fn write_tasks(page: &mut String, state: &State, now: Timestamp) -> fmt::Result 
                 age(task.created, now),
                 task.reason.clone(),
             ],
-            match task.status {
-                "RUNNING" if task.ready => GOOD,
-                "STOPPED" => BAD,
-                _ => UNDER_WAY,
-            },
             2,
+            style,
+            style != GOOD,
         );
     }
-    table.write(page)
 }
 
-fn write_events(page: &mut String, state: &State, now: Timestamp) -> fmt::Result {
+/// The tasks of an EcsTask, which it tells of itself: their pods may be gone.
+fn tasks_of_task(task: &EcsTask, state: &State, now: Timestamp) -> Table {
+    let mut table = Table::new(TASKS_OF_TASK, &[3, 4]);
+    for one in &task.status.tasks {
+        let stopped = one.last_status == "STOPPED";
+        let style = match one.last_status.as_str() {
+            "RUNNING" => GOOD,
+            _ if stopped && is_success(one) => GOOD,
+            _ if stopped => BAD,
+            _ => UNDER_WAY,
+        };
+        let pod = state.tasks.get(&one.name);
+        table.row(
+            [
+                one.name.clone(),
+                one.last_status.clone(),
+                one.exit_code.map_or_else(String::new, |code| code.to_string()),
+                pod.map_or_else(String::new, |pod| pod.node.clone()),
+                age(one.created_at.as_ref().map(|Time(time)| *time), now),
+                harmless(&reason(one)),
+            ],
+            1,
+            style,
+            style != GOOD,
+        );
+    }
+    table
+}
+
+/// Why a task stopped, or does not run.
+fn reason(one: &OneTaskStatus) -> String {
+    let why = one.stopped_reason.as_ref().or(one.status_reason.as_ref());
+    why.and_then(|why| why.lines().next())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn events(state: &State, now: Timestamp) -> Vec<(String, String, Style)> {
     let mut events: Vec<_> = state.events.values().collect();
     events.sort_by_key(|event| event.time);
-    let newest = events.len().saturating_sub(EVENTS);
-    for (index, event) in events.into_iter().skip(newest).enumerate() {
-        if index == 0 {
-            writeln!(page, "\n{HEADING}EVENTS{HEADING:#}")?;
-        }
+    let line = |event: &super::state::Told| {
         let style = if event.warns { BAD } else { Style::new() };
-        writeln!(
-            page,
-            "{:>5}  {style}{}{style:#}",
-            age(event.time, now),
-            event.note
-        )?;
-    }
-    Ok(())
+        (age(event.time, now), event.note.clone(), style)
+    };
+    events.into_iter().map(line).collect()
 }
 
 /// How long ago something was, as `kubectl` tells it.
@@ -176,57 +366,6 @@ pub(super) fn age(time: Option<Timestamp>, now: Timestamp) -> String {
         120..7_200 => format!("{}m", seconds / 60),
         7_200..172_800 => format!("{}h", seconds / 3_600),
         _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-/// Columns that are as wide as they have to be.
-struct Table<const N: usize> {
-    rows: Vec<([String; N], Style, usize)>,
-}
-
-impl<const N: usize> Table<N> {
-    fn new(headings: &[&str; N]) -> Self {
-        let headings = headings.map(str::to_owned);
-        Self {
-            rows: vec![(headings, HEADING, N)],
-        }
-    }
-
-    /// Adds a row in which one column has a style.
-    fn row(&mut self, cells: [String; N], style: Style, column: usize) {
-        self.rows.push((cells, style, column));
-    }
-
-    /// Writes the table, if it has more than its headings.
-    fn write(&self, page: &mut String) -> fmt::Result {
-        if self.rows.len() < 2 {
-            return Ok(());
-        }
-        writeln!(page)?;
-        let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|(cells, ..)| cells.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: [usize; N] = std::array::from_fn(width);
-        for (cells, style, styled) in &self.rows {
-            let mut line = String::new();
-            for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-                let style = if *styled == N || *styled == column {
-                    *style
-                } else {
-                    Style::new()
-                };
-                let last = column + 1 == N;
-                let pad = if last {
-                    0
-                } else {
-                    width + 2 - cell.chars().count()
-                };
-                write!(line, "{style}{cell}{style:#}{:pad$}", "")?;
-            }
-            writeln!(page, "{}", line.trim_end())?;
-        }
-        Ok(())
     }
 }
 
@@ -247,9 +386,10 @@ mod tests {
         Timestamp::from_second(second).expect("it is in range")
     }
 
-    fn service(status: serde_json::Value) -> EcsService {
+    fn service(status: serde_json::Value) -> Option<Target> {
         let object = json!({"metadata": {"name": "web", "generation": 2}, "status": status});
-        serde_json::from_value(object).expect("it is a service")
+        let service = serde_json::from_value(object).expect("it is a service");
+        Some(Target::Service(Box::new(service)))
     }
 
     #[test]
@@ -265,7 +405,7 @@ mod tests {
                 {"id": "ecs-svc/2", "status": "PRIMARY", "taskDefinition": "web:2", "desiredCount": 2, "pendingCount": 2, "failedTasks": 1, "rolloutState": "IN_PROGRESS", "rolloutStateReason": "ECS deployment ecs-svc/2 in progress.", "createdAt": "1970-01-01T00:01:40Z"},
                 {"id": "ecs-svc/1", "status": "ACTIVE", "taskDefinition": "web:1", "runningCount": 2, "rolloutState": "COMPLETED", "createdAt": "1970-01-01T00:00:00Z"},
             ],
-            "warnings": [{"reason": "SecondsIgnored"}],
+            "warnings": [{"reason": "SecondsIgnored", "path": "deploymentConfiguration", "message": "seconds are ignored"}],
         }));
         let task = |revision: &str, status, reason: &str| Task {
             revision: revision.to_owned(),
@@ -282,7 +422,7 @@ mod tests {
             warns: false,
         };
         let state = State {
-            service: Some(service),
+            target: service,
             tasks: [
                 ("web-a".to_owned(), task("1", "RUNNING", "")),
                 (
@@ -296,14 +436,15 @@ mod tests {
                 told("(service web) has reached a steady state."),
             )]
             .into(),
+            ..State::default()
         };
         let expected = "\
 web  web:2  desired 2, running 2, pending 0
 InProgress: 2 of 2 tasks run, 0 of them of the newest revision.
-Warnings: 1, in its status
+warning: deploymentConfiguration: SecondsIgnored: seconds are ignored
 
 DEPLOYMENT  STATUS   TASK DEFINITION  DESIRED  PENDING  RUNNING  FAILED  ROLLOUT      AGE  REASON
-ecs-svc/2   PRIMARY  web:2            2        2        0        1       IN_PROGRESS  60s  ECS deployment ecs-svc/2 in progress.
+ecs-svc/2   PRIMARY  web:2            2        2        0        1       IN_PROGRESS  60s
 ecs-svc/1   ACTIVE   web:1            0        0        2        0       COMPLETED    2m
 
 TASK   REVISION  STATUS   READY  RESTARTS  NODE    AGE  REASON
@@ -313,19 +454,122 @@ web-b  2         PENDING  no     0         node-1  60s  web: ErrImagePull: no su
 EVENTS
    2m  (service web) has reached a steady state.
 ";
-        assert_eq!(plain(&page(&state, at(160))), expected);
+        assert_eq!(plain(&page(&state, at(160)).full()), expected);
     }
 
     #[test]
     fn a_service_that_nobody_has_looked_at_says_so() {
         let state = State {
-            service: Some(service(json!({}))),
+            target: service(json!({})),
             ..State::default()
         };
         assert_eq!(
-            plain(&page(&state, at(0))),
+            plain(&page(&state, at(0)).full()),
             "web  -  desired 0, running 0, pending 0\nNo operator has looked at it yet.\n"
         );
+    }
+
+    /// A service with so many tasks and events, of which nothing is short.
+    fn large(tasks: usize) -> State {
+        let id = |n| format!("ecs-svc/123456789012345678{n}");
+        let message = "2 of 12 tasks run, and the others find no node: 0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available.";
+        let deployments: Vec<_> = (0..3)
+            .map(|n| json!({"id": id(n), "status": "ACTIVE", "taskDefinition": "front:10", "desiredCount": 12, "rolloutState": "IN_PROGRESS", "rolloutStateReason": format!("ECS deployment {} in progress.", id(n))}))
+            .collect();
+        let task = |n: usize| {
+            let task = Task {
+                revision: "10".to_owned(),
+                status: if n == 0 { "PENDING" } else { "RUNNING" },
+                ready: n > 0,
+                restarts: 0,
+                node: "ip-10-0-0-1.eu-west-1.compute.internal".to_owned(),
+                created: Some(at(100)),
+                reason: if n == 0 { message.to_owned() } else { String::new() },
+            };
+            (format!("front-5b8f9c7d6b-z{n:04}"), task)
+        };
+        let told = |n: usize| {
+            let told = Told {
+                time: i64::try_from(n).ok().map(at),
+                note: format!("{n} {message}"),
+                warns: false,
+            };
+            (n.to_string(), told)
+        };
+        State {
+            target: service(json!({
+                "conditions": [{"type": "Ready", "status": "False", "reason": "InProgress", "message": message, "lastTransitionTime": "1970-01-01T00:00:00Z"}],
+                "warnings": [{"reason": "SecondsIgnored"}],
+                "deployments": deployments,
+            })),
+            tasks: (0..tasks).rev().map(task).collect(),
+            events: (0..20).map(told).collect(),
+            ..State::default()
+        }
+    }
+
+    #[test]
+    fn a_page_fits_any_terminal() {
+        for (columns, rows) in [(80, 20), (40, 10), (20, 5), (200, 100), (120, 30)] {
+            for tasks in [0, 1, 50] {
+                let fit = page(&large(tasks), at(160)).fit(Size { columns, rows });
+                let frame = plain(&fit);
+                assert!(frame.lines().count() < rows, "{columns}x{rows}:\n{frame}");
+                let widest = frame.lines().map(|line| line.chars().count()).max();
+                assert!(widest <= Some(columns), "{columns}x{rows}:\n{frame}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_terminal_shows_what_matters() {
+        let (columns, rows) = (80, 20);
+        let frame = plain(&page(&large(50), at(160)).fit(Size { columns, rows }));
+        for expected in [
+            "InProgress: 2 of 12 tasks run, and the others find no node: 0/3 nodes are\navailable:",
+            "[------------------------------] 0/12 tasks of front:10",
+            "ACTIVE  front:10",
+            "IN_PROGRESS",
+            "front-5b8f9c7d6b-z0000  PENDING",
+            "... and 4",
+            "EVENTS",
+            "19 2 of 12 tasks",
+        ] {
+            assert!(frame.contains(expected), "{expected} is missing:\n{frame}");
+        }
+    }
+
+    #[test]
+    fn a_task_is_a_page() {
+        let task = json!({
+            "metadata": {"name": "visit"},
+            "status": {
+                "taskDefinition": "visit:1",
+                "lastStatus": "STOPPED",
+                "conditions": [
+                    {"type": "Accepted", "status": "True", "reason": "Translated", "message": "", "lastTransitionTime": "1970-01-01T00:00:00Z"},
+                    {"type": "Succeeded", "status": "False", "reason": "EssentialContainerExited", "message": "(task visit-1) is STOPPED: Essential container in task exited (app: exit code 3)", "lastTransitionTime": "1970-01-01T00:00:00Z"},
+                ],
+                "tasks": [
+                    {"name": "visit-0", "lastStatus": "STOPPED", "exitCode": 0, "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited", "createdAt": "1970-01-01T00:00:40Z"},
+                    {"name": "visit-1", "lastStatus": "PENDING", "statusReason": "CannotPullContainerError: \u{1b}[31mno such image", "createdAt": "1970-01-01T00:00:40Z"},
+                ],
+            },
+        });
+        let task = serde_json::from_value(task).expect("it is a task");
+        let state = State {
+            target: Some(Target::Task(Box::new(task))),
+            ..State::default()
+        };
+        let expected = "\
+visit  visit:1  STOPPED
+EssentialContainerExited: (task visit-1) is STOPPED: Essential container in task exited (app: exit code 3)
+
+TASK     STATUS   EXIT CODE  NODE  AGE  REASON
+visit-0  STOPPED  0                2m   Essential container in task exited
+visit-1  PENDING                   2m   CannotPullContainerError: no such image
+";
+        assert_eq!(plain(&page(&state, at(160)).full()), expected);
     }
 
     #[test]
