@@ -99,13 +99,17 @@ fn owner(pod: &Pod) -> Option<Owner> {
     if let Some(service) = labels.get(SERVICE) {
         return Some(Owner::Service(namespace, service.clone()));
     }
-    labels
-        .get(TASK)
-        .map(|task| Owner::Task(namespace, task.clone()))
+    let label = labels.get(TASK)?;
+    // A label has no room for all names.
+    let mut owners = pod.metadata.owner_references.iter().flatten();
+    let task = owners.find(|owner| owner.controller == Some(true) && owner.kind == "EcsTask");
+    let name = task.map_or(label, |task| &task.name);
+    Some(Owner::Task(namespace, name.clone()))
 }
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
     use serde_json::json;
 
     use super::*;
@@ -116,6 +120,23 @@ mod tests {
             "status": {"phase": phase},
         }))
         .expect("it is a pod")
+    }
+
+    #[test]
+    fn the_pod_of_a_task_with_a_long_name_is_found() {
+        let mut pod = pod("1", "Pending");
+        let short = "t".repeat(43) + "-01234567";
+        pod.metadata.labels = Some([(TASK.to_owned(), short.clone())].into());
+        let of = |name: &str| Some(Owner::Task("shop".to_owned(), name.to_owned()));
+        assert_eq!(owner(&pod), of(&short), "it is all that there is");
+        let long = "t".repeat(60);
+        pod.metadata.owner_references = Some(vec![OwnerReference {
+            kind: "EcsTask".to_owned(),
+            name: long.clone(),
+            controller: Some(true),
+            ..OwnerReference::default()
+        }]);
+        assert_eq!(owner(&pod), of(&long));
     }
 
     #[test]

@@ -446,7 +446,8 @@ mod tests {
     }
 
     fn gated() -> PodState {
-        let gate = json!({"containers": [], "schedulingGates": [{"name": "ecs-operator.dev/recorded"}]});
+        let gate =
+            json!({"containers": [], "schedulingGates": [{"name": "ecs-operator.dev/recorded"}]});
         pod(1, gate, json!({"phase": "Pending"}))
     }
 
@@ -532,7 +533,8 @@ mod tests {
     fn the_exit_code_is_that_of_the_essential_container_that_ended_first() {
         let mut later = ended("other", 0, "Completed");
         later["state"]["terminated"]["finishedAt"] = json!("2026-01-15T10:29:59Z");
-        let status = json!({"phase": "Failed", "containerStatuses": [later, ended("app", 9, "Error")]});
+        let status =
+            json!({"phase": "Failed", "containerStatuses": [later, ended("app", 9, "Error")]});
         let mut seen = pod(60, on_node(), status);
         seen.essential.push("other".to_owned());
         assert_eq!(then(&pending(), &seen).0.exit_code, Some(9));

@@ -6,7 +6,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -281,7 +281,12 @@ async fn a_pod_whose_last_main_container_ended_is_left_to_end_by_itself() {
 async fn a_task_that_no_node_can_take_says_so() {
     let bed = bed("unplaced").await;
     let nowhere = json!([{"type": "memberOf", "expression": "attribute:disk == ssd"}]);
-    run(&bed, "testbed/web", json!({"placementConstraints": nowhere})).await;
+    run(
+        &bed,
+        "testbed/web",
+        json!({"placementConstraints": nowhere}),
+    )
+    .await;
     let object = bed
         .until("EcsTask", "job", "what keeps it", |object| {
             object["status"]["tasks"][0]["statusReason"].is_string()
@@ -312,7 +317,10 @@ async fn a_quota_that_is_used_up_is_told_and_the_task_tried_again() {
     let quotas = bed.api::<ResourceQuota>();
     quotas.create(&PostParams::default(), &quota).await.unwrap();
     bed.eventually::<ResourceQuota>("few", "the quota to be counted", |quota| {
-        quota.status.as_ref().is_some_and(|status| status.used.is_some())
+        quota
+            .status
+            .as_ref()
+            .is_some_and(|status| status.used.is_some())
     })
     .await;
     run(&bed, "testbed/web", json!({"count": 2})).await;
@@ -322,8 +330,13 @@ async fn a_quota_that_is_used_up_is_told_and_the_task_tried_again() {
                 && object["status"]["tasks"][0]["lastStatus"] == "RUNNING"
         })
         .await;
-    let reason = object["status"]["tasks"][1]["statusReason"].as_str().unwrap();
-    assert!(reason.contains("Pod job-1"), "it is told of itself: {reason}");
+    let reason = object["status"]["tasks"][1]["statusReason"]
+        .as_str()
+        .unwrap();
+    assert!(
+        reason.contains("Pod job-1"),
+        "it is told of itself: {reason}"
+    );
     assert!(reason.contains("exceeded quota: few"), "{reason}");
     assert_eq!(condition(&object, "Succeeded")["reason"], "QuotaExceeded");
     bed.event("job", "QuotaExceeded").await;
@@ -364,8 +377,9 @@ async fn an_image_that_cannot_be_pulled_is_told_at_once() {
     );
 }
 
-/// Refuses the operator the record that the tasks of a namespace have begun.
-async fn keep_off_record(bed: &Bed) -> String {
+/// Has the API server refuse changes of the EcsTasks of a namespace, as those that do not make `expression` true, of
+/// which `change` is one. Returns what they are called.
+async fn refuse(bed: &Bed, resource: &str, expression: &str, change: Value) -> String {
     let name = bed.namespace.name();
     let policy: ValidatingAdmissionPolicy = serde_json::from_value(json!({
         "metadata": {"name": name},
@@ -374,10 +388,10 @@ async fn keep_off_record(bed: &Bed) -> String {
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
                 "resourceRules": [{
                     "apiGroups": ["ecs-operator.dev"], "apiVersions": ["v1alpha1"],
-                    "operations": ["UPDATE"], "resources": ["ecstasks/status"],
+                    "operations": ["UPDATE"], "resources": [resource],
                 }],
             },
-            "validations": [{"expression": "object.status.lastStatus == 'PROVISIONING'", "message": "not on record"}],
+            "validations": [{"expression": expression, "message": "not on record"}],
         },
     }))
     .unwrap();
@@ -386,28 +400,24 @@ async fn keep_off_record(bed: &Bed) -> String {
         "spec": {"policyName": name, "validationActions": ["Deny"]},
     }))
     .unwrap();
-    Api::all(bed.client.clone())
-        .create(&PostParams::default(), &policy)
-        .await
-        .unwrap();
-    Api::all(bed.client.clone())
-        .create(&PostParams::default(), &binding)
-        .await
-        .unwrap();
+    let params = PostParams::default();
+    let (policies, bindings) = (Api::all(bed.client.clone()), Api::all(bed.client.clone()));
+    policies.create(&params, &policy).await.unwrap();
+    bindings.create(&params, &binding).await.unwrap();
     // It is in force some moments later.
-    let probe = json!({"metadata": {"name": "probe"}, "apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsTask", "spec": {"taskDefinition": "nobody"}});
-    let probe: DynamicObject = serde_json::from_value(probe).unwrap();
+    bed.must_apply("EcsTask", "probe", json!({"taskDefinition": "nobody"}))
+        .await;
     let api = bed.resources("EcsTask");
-    api.create(&PostParams::default(), &probe).await.unwrap();
     ecs_operator_testbed::until("the policy to hold", crate::support::LIMIT, async || {
-        let change = json!({"status": {"lastStatus": "PENDING"}});
         let params = PatchParams {
             dry_run: true,
             ..PatchParams::default()
         };
-        let tried = api
-            .patch_status("probe", &params, &Patch::Merge(change))
-            .await;
+        let change = Patch::Merge(&change);
+        let tried = match resource {
+            "ecstasks" => api.patch("probe", &params, &change).await,
+            _ => api.patch_status("probe", &params, &change).await,
+        };
         Ok(tried.is_err().then_some(()))
     })
     .await
@@ -415,33 +425,65 @@ async fn keep_off_record(bed: &Bed) -> String {
     name.to_owned()
 }
 
-#[tokio::test]
-async fn a_pod_does_not_run_before_that_is_on_record() {
-    let bed = bed("record").await;
-    let policy = keep_off_record(&bed).await;
-    run(&bed, "testbed/exit:0", json!({})).await;
-    let begun = |object: &Value| {
-        let annotations = &object["metadata"]["annotations"];
-        annotations["ecs-operator.dev/begun"].is_string()
-    };
-    bed.until("EcsTask", "job", "the operator to be about to run it", begun)
-        .await;
-    let first = bed.api::<Pod>().get("job-0").await.unwrap();
-    let spec = first.spec.as_ref().unwrap();
-    assert_eq!(spec.node_name, None, "it must not run yet");
-    assert!(spec.scheduling_gates.is_some());
+async fn refuse_no_more(bed: &Bed, policy: &str) {
+    let params = DeleteParams::default();
     Api::<ValidatingAdmissionPolicyBinding>::all(bed.client.clone())
-        .delete(&policy, &DeleteParams::default())
+        .delete(policy, &params)
         .await
         .unwrap();
     Api::<ValidatingAdmissionPolicy>::all(bed.client.clone())
-        .delete(&policy, &DeleteParams::default())
+        .delete(policy, &params)
         .await
         .unwrap();
+}
+
+/// Whether a pod is kept from the scheduler.
+fn is_held_back(pod: &Pod) -> bool {
+    let spec = pod.spec.as_ref().unwrap();
+    spec.node_name.is_none() && spec.scheduling_gates.is_some()
+}
+
+#[tokio::test]
+async fn a_pod_does_not_run_before_that_is_on_record() {
+    let bed = bed("record").await;
+    let begun = json!({"status": {"lastStatus": "PENDING"}});
+    let only_new = "object.status.lastStatus == 'PROVISIONING'";
+    let policy = refuse(&bed, "ecstasks/status", only_new, begun).await;
+    run(&bed, "testbed/exit:0", json!({})).await;
+    bed.until(
+        "EcsTask",
+        "job",
+        "the operator to be about to run it",
+        |object| object["metadata"]["annotations"]["ecs-operator.dev/begun"] == "job-0",
+    )
+    .await;
+    let first = bed.api::<Pod>().get("job-0").await.unwrap();
+    assert!(is_held_back(&first), "{first:?}");
+    refuse_no_more(&bed, &policy).await;
     let stopped = status(&bed, "STOPPED").await;
     assert_eq!(stopped["exitCode"], 0);
     let pod = bed.api::<Pod>().get("job-0").await.unwrap();
     assert_eq!(uid(&pod), uid(&first), "one pod has run, once");
+}
+
+#[tokio::test]
+async fn a_pod_that_was_gone_before_it_could_run_is_made_again() {
+    let bed = bed("gone").await;
+    let begun = json!({"metadata": {"annotations": {"ecs-operator.dev/begun": "probe-0"}}});
+    let without = "!has(object.metadata.annotations) || !('ecs-operator.dev/begun' in object.metadata.annotations)";
+    let policy = refuse(&bed, "ecstasks", without, begun).await;
+    run(&bed, "testbed/exit:0", json!({})).await;
+    let first = bed.eventually::<Pod>("job-0", "the pod", |_| true).await;
+    assert!(is_held_back(&first), "{first:?}");
+    bed.api::<Pod>()
+        .delete("job-0", &DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
+    bed.eventually::<Pod>("job-0", "another pod", |pod| uid(pod) != uid(&first))
+        .await;
+    refuse_no_more(&bed, &policy).await;
+    let stopped = status(&bed, "STOPPED").await;
+    assert_eq!(stopped["exitCode"], 0, "{stopped}");
 }
 
 /// Takes the status of a task away, as a backup does that leaves it out.
@@ -479,18 +521,27 @@ async fn a_status_that_is_lost_is_told_by_the_pods() {
 #[tokio::test]
 async fn a_status_that_is_set_back_runs_nothing_again() {
     let bed = bed("edited").await;
-    run(&bed, "testbed/web", json!({})).await;
-    status(&bed, "RUNNING").await;
-    let first = bed.api::<Pod>().get("job-0").await.unwrap();
-    let back = json!({"status": {"tasks": [{"name": "job-0", "lastStatus": "PROVISIONING"}], "lastStatus": "PROVISIONING"}});
+    run(&bed, "testbed/exit:0", json!({})).await;
+    status(&bed, "STOPPED").await;
+    bed.api::<Pod>()
+        .delete("job-0", &DeleteParams::default())
+        .await
+        .unwrap();
+    bed.gone::<Pod>("job-0").await;
+    let back = json!({"status": {
+        "tasks": [{"name": "job-0", "lastStatus": "PROVISIONING"}],
+        "lastStatus": "PROVISIONING",
+        "stoppedAt": null,
+    }});
     bed.resources("EcsTask")
         .patch_status("job", &PatchParams::default(), &Patch::Merge(back))
         .await
         .unwrap();
     touch(&bed, "job", "edited").await;
-    status(&bed, "RUNNING").await;
-    let same = bed.api::<Pod>().get("job-0").await.unwrap();
-    assert_eq!(uid(&same), uid(&first));
+    let stopped = status(&bed, "STOPPED").await;
+    let reason = stopped["stoppedReason"].as_str().unwrap();
+    assert!(reason.contains("It is not run again."), "{reason}");
+    assert!(bed.api::<Pod>().get_opt("job-0").await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -582,4 +633,17 @@ async fn a_task_waits_for_the_pods_of_the_one_before_it() {
     status(&bed, "RUNNING").await;
     let second = pods.get("job-0").await.unwrap();
     assert_ne!(uid(&second), uid(&first));
+}
+
+#[tokio::test]
+async fn a_task_with_a_name_that_no_label_has_room_for_runs() {
+    let bed = bed("long").await;
+    run(&bed, "testbed/exit:0", json!({})).await;
+    let name = "t".repeat(60);
+    bed.must_apply("EcsTask", &name, json!({"taskDefinition": "job"}))
+        .await;
+    bed.until("EcsTask", &name, "it to end", |object| {
+        object["status"]["lastStatus"] == "STOPPED"
+    })
+    .await;
 }

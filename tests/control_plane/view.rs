@@ -188,12 +188,10 @@ async fn a_watch_says_what_it_waits_for_and_ends_in_time() {
     let watched = run(&bed, &["status", "visit", "--watch", "--timeout", "1s"]).await;
     let said = text(&watched.stdout);
     assert_eq!(watched.status.code(), Some(1), "{said}");
-    let expected = "visit: visit:1 PENDING: UnableToPlaceTask: (task visit-0) unable to place a task because";
+    let expected =
+        "visit: visit:1 PENDING: UnableToPlaceTask: (task visit-0) unable to place a task because";
     assert!(said.lines().last().unwrap().starts_with(expected), "{said}");
-    assert_eq!(
-        text(&watched.stderr),
-        "visit is not done after 1 s\n"
-    );
+    assert_eq!(text(&watched.stderr), "visit is not done after 1 s\n");
 }
 
 #[tokio::test]
@@ -221,7 +219,8 @@ async fn warnings_are_shown() {
     bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
         .await;
     let alarms = json!({"alarms": {"alarmNames": ["errors"], "enable": true, "rollback": true}});
-    let spec = json!({"taskDefinition": "web", "desiredCount": 1, "deploymentConfiguration": alarms});
+    let spec =
+        json!({"taskDefinition": "web", "desiredCount": 1, "deploymentConfiguration": alarms});
     bed.must_apply("EcsService", "web", spec).await;
     let object = bed
         .until("EcsService", "web", "a warning", |object| {

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     cli::{Error, values::seconds},
     crd::ACCEPTED,
-    translate::{SERVICE, TASK},
+    translate::{SERVICE, TASK, WORKLOAD_LENGTH, kname},
 };
 
 /// In turn for the tasks.
@@ -102,6 +102,7 @@ fn describe(target: &Target) -> (String, Option<String>) {
     let refusal = condition(conditions, ACCEPTED)
         .filter(|accepted| accepted.status == "False")
         .map(|refused| harmless(&format!("{}: {}", refused.reason, refused.message)));
+    let name = kname(&name, WORKLOAD_LENGTH);
     (format!("{label}={name}"), refusal)
 }
 

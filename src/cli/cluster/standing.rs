@@ -112,7 +112,10 @@ fn has_seen(
         .chain(status.task_definition.as_deref());
     // A rollback that is over may be all that still names what was rolled back.
     let words = ready.map_or("", |ready| &ready.message);
-    names.any(is_it) || words.split(' ').any(|word| word.contains(':') && is_it(word))
+    names.any(is_it)
+        || words
+            .split(' ')
+            .any(|word| word.contains(':') && is_it(word))
 }
 
 fn of_task(task: &EcsTask) -> Standing {
@@ -242,7 +245,12 @@ mod tests {
         state(Target::Service(Box::new(service)))
     }
 
-    fn definition(generation: i64, observed: i64, revision: i64, accepted: &str) -> EcsTaskDefinition {
+    fn definition(
+        generation: i64,
+        observed: i64,
+        revision: i64,
+        accepted: &str,
+    ) -> EcsTaskDefinition {
         serde_json::from_value(json!({
             "metadata": {"name": "web", "generation": generation},
             "status": {

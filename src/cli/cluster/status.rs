@@ -29,7 +29,7 @@ use super::{
 use crate::{
     cli::{Error, values::seconds},
     crd::{EcsService, EcsTask, EcsTaskDefinition},
-    translate::{SERVICE, TASK},
+    translate::{SERVICE, TASK, WORKLOAD_LENGTH, kname},
 };
 
 /// How often a terminal is drawn anew when nothing changes, for the ages and its size.
@@ -86,7 +86,7 @@ impl Seen {
             client: client.clone(),
             namespace: namespace.to_owned(),
             kind,
-            labels: format!("{label}={name}"),
+            labels: format!("{label}={}", kname(&name, WORKLOAD_LENGTH)),
             name,
         }
     }
@@ -130,11 +130,7 @@ impl Seen {
     }
 
     /// Shows it whenever it changes, until the end.
-    async fn follow(
-        &self,
-        mut state: State,
-        timeout: Option<Duration>,
-    ) -> Result<ExitCode, Error> {
+    async fn follow(&self, mut state: State, timeout: Option<Duration>) -> Result<ExitCode, Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut screen = is_terminal().then(Screen::default);
         let mut redraw = interval(REDRAW);
@@ -178,7 +174,10 @@ impl Seen {
         }
     }
 
-    fn changes(&self, with_definitions: bool) -> BoxStream<'static, Result<Update, watcher::Error>> {
+    fn changes(
+        &self,
+        with_definitions: bool,
+    ) -> BoxStream<'static, Result<Update, watcher::Error>> {
         let field = |name: &str| watcher::Config::default().fields(name);
         let itself = field(&format!("metadata.name={}", self.name));
         let target = match self.kind {

@@ -28,10 +28,7 @@ struct Row {
 }
 
 impl Table {
-    pub(super) const fn new(
-        headings: &'static [&'static str],
-        spare: &'static [usize],
-    ) -> Self {
+    pub(super) const fn new(headings: &'static [&'static str], spare: &'static [usize]) -> Self {
         Self {
             headings,
             spare,
@@ -116,7 +113,11 @@ impl Table {
                 &|column| row.cells.get(column).cloned().unwrap_or_default(),
                 &|column| {
                     let (styled, style) = row.styled;
-                    if column == styled { style } else { Style::new() }
+                    if column == styled {
+                        style
+                    } else {
+                        Style::new()
+                    }
                 },
             )
         }));
@@ -142,7 +143,10 @@ impl Table {
         let needed = |shown: &[usize]| -> usize {
             let last = shown.last().and_then(|column| widths.get(*column));
             let before = shown.iter().rev().skip(1);
-            let before: usize = before.filter_map(|it| widths.get(*it)).map(|it| it + 2).sum();
+            let before: usize = before
+                .filter_map(|it| widths.get(*it))
+                .map(|it| it + 2)
+                .sum();
             before + last.map_or(0, |last| (*last).min(LAST))
         };
         for spare in self.spare {
@@ -201,7 +205,12 @@ mod tests {
     fn where_rows_are_left_out_the_urgent_ones_stay() {
         assert_eq!(
             plain(&table().fit(20, 4)),
-            ["", "TASK   REASON", "web-b  web: ErrIm...", "... and 2 more"]
+            [
+                "",
+                "TASK   REASON",
+                "web-b  web: ErrIm...",
+                "... and 2 more"
+            ]
         );
         assert_eq!(table().fit(20, 3), [""; 0]);
     }

@@ -157,7 +157,10 @@ mod tests {
     #[test]
     fn lines_break_between_words() {
         assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
-        assert_eq!(wrapped("a incomprehensible b", 6), ["a", "incomp", "rehens", "ible b"]);
+        assert_eq!(
+            wrapped("a incomprehensible b", 6),
+            ["a", "incomp", "rehens", "ible b"]
+        );
         assert_eq!(wrapped("", 8), [""]);
     }
 

@@ -324,7 +324,8 @@ fn tasks_of_task(task: &EcsTask, state: &State, now: Timestamp) -> Table {
             [
                 one.name.clone(),
                 one.last_status.clone(),
-                one.exit_code.map_or_else(String::new, |code| code.to_string()),
+                one.exit_code
+                    .map_or_else(String::new, |code| code.to_string()),
                 pod.map_or_else(String::new, |pod| pod.node.clone()),
                 age(one.created_at.as_ref().map(|Time(time)| *time), now),
                 harmless(&reason(one)),
@@ -484,7 +485,11 @@ EVENTS
                 restarts: 0,
                 node: "ip-10-0-0-1.eu-west-1.compute.internal".to_owned(),
                 created: Some(at(100)),
-                reason: if n == 0 { message.to_owned() } else { String::new() },
+                reason: if n == 0 {
+                    message.to_owned()
+                } else {
+                    String::new()
+                },
             };
             (format!("front-5b8f9c7d6b-z{n:04}"), task)
         };

@@ -162,9 +162,12 @@ fn why(error: &Error, lasting: bool) -> NotMade {
         return NotMade::Yet(Some(Obstacle { code, message }));
     }
     // Admission reads caches, in which a new account or quota may not be yet.
-    let is_new = ["error looking up service account", "status unknown for quota"]
-        .iter()
-        .any(|words| message.contains(words));
+    let is_new = [
+        "error looking up service account",
+        "status unknown for quota",
+    ]
+    .iter()
+    .any(|words| message.contains(words));
     if error.is_transient() || is_new {
         let code = error.reason();
         return NotMade::Yet(lasting.then_some(Obstacle { code, message }));
@@ -203,7 +206,10 @@ mod tests {
 
     #[test]
     fn what_passes_is_tried_again() {
-        let quota = refused(403, "pods \"job-0\" is forbidden: exceeded quota: q, requested: pods=1");
+        let quota = refused(
+            403,
+            "pods \"job-0\" is forbidden: exceeded quota: q, requested: pods=1",
+        );
         assert_eq!(told(&quota, false), Ok(Some("QuotaExceeded")));
         let account = refused(403, "error looking up service account a/b: not found");
         assert_eq!(told(&account, false), Ok(None));

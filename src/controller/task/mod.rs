@@ -179,7 +179,10 @@ async fn advance(
         .collect();
     let failure = create(task, &mut decided, &found, cx, owner, now).await;
     let (mut wait, mut released) = (found.unwatched.then_some(UNWATCHED), Vec::new());
-    for Next { task: one, step, .. } in &decided {
+    for Next {
+        task: one, step, ..
+    } in &decided
+    {
         match (step, of_task(&one.name)) {
             (Step::WaitUntil(time), _) => {
                 let left = time.duration_since(now);
@@ -219,7 +222,8 @@ async fn create(
         failure,
     } = make(task, &free, cx, owner).await;
     missing.extend(taken.into_iter().map(|name| {
-        let message = format!("the pod {name} of an earlier EcsTask of this name has not ended yet");
+        let message =
+            format!("the pod {name} of an earlier EcsTask of this name has not ended yet");
         let code = "PodNameTaken";
         (name, NotMade::Yet(Some(Obstacle { code, message })))
     }));

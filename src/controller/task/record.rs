@@ -94,7 +94,10 @@ mod tests {
         let none = task(json!({"name": "job"}), json!({}));
         assert_eq!(begun(&none), BTreeSet::new());
         let annotations = json!({BEGUN: "job-0,job-1"});
-        let two = task(json!({"name": "job", "annotations": annotations}), json!({}));
+        let two = task(
+            json!({"name": "job", "annotations": annotations}),
+            json!({}),
+        );
         let expected = ["job-0", "job-1"].map(str::to_owned);
         assert_eq!(begun(&two), BTreeSet::from(expected));
     }
