@@ -169,7 +169,11 @@ impl PodState {
         let scheduled_at = scheduling
             .filter(|c| c.status == "True")
             .and_then(|c| c.last_transition_time.as_ref());
-        let unschedulable = scheduling.filter(|c| c.status == "False");
+        // The condition of a gate outlives it for a moment.
+        let gated = spec.is_some_and(|spec| gates(spec).any(|gate| gate != RECORDED));
+        let unschedulable = scheduling
+            .filter(|c| c.status == "False")
+            .filter(|c| gated || c.reason.as_deref() != Some("SchedulingGated"));
         let disruption = condition("DisruptionTarget").filter(|c| c.status == "True");
         let annotation = |name: &str| metadata.annotations.as_ref()?.get(name);
         let names = |text: &String| text.split(',').map(str::to_owned).collect();
@@ -181,7 +185,7 @@ impl PodState {
             created_at: metadata.creation_timestamp.as_ref().map(|time| time.0),
             owner: controller(metadata),
             deleting: metadata.deletion_timestamp.is_some(),
-            gated: spec.is_some_and(is_gated),
+            gated: spec.is_some_and(|spec| gates(spec).any(|gate| gate == RECORDED)),
             scheduled: spec.is_some_and(|spec| spec.node_name.is_some()),
             scheduled_at: scheduled_at.map(|time| time.0),
             unschedulable: unschedulable.and_then(|condition| condition.message.clone()),
@@ -267,9 +271,9 @@ fn controller(metadata: &ObjectMeta) -> Option<String> {
     controller.map(|owner| owner.uid.clone())
 }
 
-fn is_gated(spec: &PodSpec) -> bool {
-    let mut gates = spec.scheduling_gates.iter().flatten();
-    gates.any(|gate| gate.name == RECORDED)
+fn gates(spec: &PodSpec) -> impl Iterator<Item = &str> {
+    let gates = spec.scheduling_gates.iter().flatten();
+    gates.map(|gate| gate.name.as_str())
 }
 
 fn phase(status: &PodStatus) -> Phase {
@@ -337,5 +341,32 @@ fn doing(state: &ContainerState, started: bool) -> Doing {
             waiting.message.clone().unwrap_or_default(),
         ),
         None => Doing::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_gate_that_was_removed_keeps_nothing() {
+        let pod = |gates: &[&str]| {
+            let gates: Vec<_> = gates.iter().map(|name| json!({"name": name})).collect();
+            let pod = json!({
+                "spec": {"containers": [], "schedulingGates": gates},
+                "status": {"conditions": [{
+                    "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
+                    "message": "Scheduling is blocked due to non-empty scheduling gates",
+                }]},
+            });
+            PodState::of(&serde_json::from_value(pod).expect("it is a pod"))
+        };
+        assert_eq!(pod(&[]).unschedulable, None);
+        let ours = pod(&[RECORDED]);
+        assert_eq!((ours.gated, ours.unschedulable), (true, None));
+        let theirs = pod(&["kueue.x-k8s.io/admission"]);
+        assert!(!theirs.gated && theirs.unschedulable.is_some());
     }
 }

@@ -249,3 +249,50 @@ fn as_a_plugin_of_kubectl_it_speaks_of_itself_as_such() {
     let said = text(&help.stdout);
     assert!(said.contains("Usage: kubectl ecs status"), "{said}");
 }
+
+/// What `kubectl get -o wide` shows of an object in this column.
+async fn column(bed: &Bed, object: &str, column: &str) -> serde_json::Value {
+    let namespace = bed.namespace.name();
+    let request = http::Request::get(format!(
+        "/apis/ecs-operator.dev/v1alpha1/namespaces/{namespace}/{object}"
+    ))
+    .header("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
+    .body(Vec::new())
+    .unwrap();
+    let table: serde_json::Value = bed.client.request(request).await.unwrap();
+    let mut columns = table["columnDefinitions"].as_array().unwrap().iter();
+    let place = columns.position(|it| it["name"] == column).unwrap();
+    table["rows"][0]["cells"][place].clone()
+}
+
+#[tokio::test]
+async fn a_list_of_tasks_tells_success_from_failure() {
+    let bed = bed("columns").await;
+    task(&bed, "testbed/exit:4", json!({"taskDefinition": "visit"})).await;
+    bed.until("EcsTask", "visit", "it to end", |object| {
+        object["status"]["lastStatus"] == "STOPPED"
+    })
+    .await;
+    let visit = "ecstasks/visit";
+    assert_eq!(column(&bed, visit, "Exit Code").await, 4);
+    let reason = "EssentialContainerExited";
+    assert_eq!(column(&bed, visit, "Reason").await, reason);
+    let message = column(&bed, visit, "Message").await.to_string();
+    assert!(message.contains("app: exit code 4"), "{message}");
+}
+
+#[tokio::test]
+async fn a_list_of_services_tells_why_and_how_many_tasks_a_daemon_wants() {
+    let bed = bed("daemon").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    let spec = json!({"taskDefinition": "web", "schedulingStrategy": "DAEMON"});
+    bed.must_apply("EcsService", "web", spec).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let web = "ecsservices/web";
+    let desired = column(&bed, web, "Desired").await;
+    assert!(desired.as_i64() > Some(0), "{desired}");
+    assert_eq!(column(&bed, web, "Running").await, desired);
+    assert_eq!(column(&bed, web, "Reason").await, "SteadyState");
+    assert_eq!(column(&bed, web, "Rollout").await, "COMPLETED");
+}

@@ -87,15 +87,14 @@ fn api(cx: &Context, namespace: &str) -> Api<Pod> {
     Api::namespaced(cx.client.clone(), namespace)
 }
 
-/// Changes a pod, unless it is another one by now.
+/// Changes a pod. The uid in the change has it refused if the pod is another one by now.
 async fn change(
     cx: &Context,
     namespace: &str,
     verb: &'static str,
     pod: &PodState,
-    mut change: Value,
+    change: Value,
 ) -> Result<(), Error> {
-    change["metadata"]["uid"] = json!(pod.uid);
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
@@ -109,7 +108,8 @@ async fn change(
 /// Lets the scheduler have a pod. Gates of others stay.
 pub(super) async fn release(cx: &Context, namespace: &str, pod: &PodState) -> Result<(), Error> {
     let gate = json!({"name": RECORDED, "$patch": "delete"});
-    let released = json!({"spec": {"schedulingGates": [gate]}});
+    let spec = json!({"schedulingGates": [gate]});
+    let released = json!({"metadata": {"uid": pod.uid}, "spec": spec});
     change(cx, namespace, "release", pod, released).await
 }
 
@@ -124,13 +124,14 @@ pub(super) async fn adopt(
         controller: Some(true),
         ..owner.clone()
     };
-    let adopted = json!({"metadata": {"ownerReferences": [owner]}});
+    let adopted = json!({"metadata": {"uid": pod.uid, "ownerReferences": [owner]}});
     change(cx, namespace, "adopt", pod, adopted).await
 }
 
 /// Lets the kubelet stop a pod with its grace period and keep it.
 pub(super) async fn stop(cx: &Context, namespace: &str, pod: &PodState) -> Result<(), Error> {
-    let deadline = json!({"spec": {"activeDeadlineSeconds": 1}});
+    let spec = json!({"activeDeadlineSeconds": 1});
+    let deadline = json!({"metadata": {"uid": pod.uid}, "spec": spec});
     change(cx, namespace, "stop", pod, deadline).await
 }
 

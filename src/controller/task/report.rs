@@ -357,7 +357,7 @@ mod tests {
     fn the_exit_code_of_all_is_that_of_the_first_that_failed() {
         let running = unreported("job-1".to_owned(), true);
         let (good, bad) = (ended("job-0", 0), ended("job-2", 4));
-        assert_eq!(summed_up(&[running.clone()]).exit_code, None);
+        assert_eq!(summed_up(std::slice::from_ref(&running)).exit_code, None);
         assert_eq!(summed_up(&[good.clone(), running]).exit_code, Some(0));
         let all = summed_up(&[good, ended("job-1", 3), bad]);
         assert_eq!(all.exit_code, Some(3));
