@@ -28,8 +28,6 @@ pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
 pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
 /// The annotation of an EcsTask that names the pods that may have run, so that none of them runs a second time.
 pub const BEGUN: &str = "ecs-operator.dev/begun";
-/// The scheduling gate of an EcsTask's pod, which is removed once it is on record that the pod may run.
-pub const RECORDED: &str = "ecs-operator.dev/recorded";
 /// The longest time that a setting can ask for, in seconds.
 pub const LONGEST_SECONDS: u32 = 3600;
 

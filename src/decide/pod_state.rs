@@ -8,7 +8,10 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-use crate::settings::{ESSENTIAL_CONTAINERS, RECORDED, SERVICE_REVISION, START_TIMEOUTS};
+use crate::settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
+
+/// The scheduling gate of an EcsTask's pod, which is removed once it is on record that the pod may run.
+pub const RECORDED: &str = "ecs-operator.dev/recorded";
 
 /// A pod with all but the state of its task left out.
 #[allow(

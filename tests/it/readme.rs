@@ -144,7 +144,9 @@ fn command_lines_are_understood() {
 
 #[test]
 fn options_exist() {
-    let help = program::run(root(), ["convert", "--help"]).stdout;
+    let help: String = ["convert", "status", "logs"]
+        .map(|command| program::run(root(), [command, "--help"]).stdout)
+        .concat();
     for page in PAGES {
         let text = read(page);
         for (start, _) in text.match_indices("`--") {

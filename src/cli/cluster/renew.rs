@@ -17,10 +17,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{
-    ClusterOptions, block_on,
-    status::{missing, show},
-};
+use super::{ClusterOptions, block_on, show, target::missing};
 use crate::{
     cli::Error,
     crd::EcsService,
@@ -96,7 +93,7 @@ async fn chosen(
         let service = api.get_opt(name).await;
         match service.map_err(Error::request("get the EcsService"))? {
             Some(service) => chosen.push(service),
-            None => return Err(missing(client, namespace, name).await),
+            None => return Err(missing(&client, namespace, name).await),
         }
     }
     Ok(chosen)

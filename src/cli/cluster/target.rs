@@ -40,7 +40,7 @@ impl Target {
 }
 
 /// That there is nothing of this name, and what there is.
-async fn missing(client: &Client, namespace: &str, name: &str) -> Error {
+pub(super) async fn missing(client: &Client, namespace: &str, name: &str) -> Error {
     let all = ListParams::default();
     let services: Api<EcsService> = Api::namespaced(client.clone(), namespace);
     let tasks: Api<EcsTask> = Api::namespaced(client.clone(), namespace);

@@ -18,10 +18,9 @@ use crate::{
     },
     crd::OneTaskStatus,
     decide::{
-        pod_state::PodState,
+        pod_state::{PodState, RECORDED},
         task_lifecycle::{PROVISIONING, STOPPED},
     },
-    settings::RECORDED,
 };
 
 /// The pods of tasks.
