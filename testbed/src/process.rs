@@ -108,7 +108,7 @@ impl Process {
     }
 
     /// How it ended, if it did.
-    fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.shell
             .try_wait()
             .with_context(|| format!("ask after {}", self.name))
@@ -138,11 +138,19 @@ impl Process {
             .find(|id| image(*id).is_some_and(|program| program != shell))
     }
 
+    /// Sends the process a signal, such as `STOP`.
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        let shell = self.shell.id().to_string();
+        let sent = Command::new("pkill")
+            .args([&format!("-{signal}"), "-P", &shell])
+            .status();
+        anyhow::ensure!(sent.context("pkill")?.success(), "{} has ended", self.name);
+        Ok(())
+    }
+
     /// Tells the process to end (SIGTERM), as the kubelet does, and waits for that; kills it after `limit`.
     pub fn terminate(mut self, limit: Duration) -> Result<ExitStatus> {
-        let shell = self.shell.id().to_string();
-        let told = Command::new("pkill").args(["-TERM", "-P", &shell]).status();
-        anyhow::ensure!(told.context("pkill")?.success(), "{} has ended", self.name);
+        self.signal("TERM")?;
         let begun = Instant::now();
         loop {
             if let Some(status) = self.ended()? {

@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 /// How long a condition may take on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// The namespace of the operator.
-const OPERATOR: &str = "ecs-operator";
+/// The namespace of the operator, and its service account.
+pub const OPERATOR: &str = "ecs-operator";
 
 /// The program that is tested.
 pub fn program() -> &'static Path {
@@ -134,6 +134,16 @@ impl Operator {
     pub async fn is_ready(&self) -> bool {
         let answer = self.get("/readyz").await;
         answer.is_some_and(|(code, _)| code == 200)
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.ended().is_ok_and(|status| status.is_some())
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        self.process.signal(signal)
     }
 
     /// The number of its process.

@@ -3,6 +3,7 @@
 mod bench;
 mod chart;
 mod docs;
+mod faults;
 mod fuzz;
 mod install;
 mod kind;
@@ -41,6 +42,11 @@ const TASKS: &[Task] = &[
         usage: "docs",
         about: "write crds/, docs/fields.md, docs/reasons.md and the examples of README.md",
         run: docs::run,
+    },
+    Task {
+        usage: "faults [--scenario NAME,...] [--mode MODE,...] [--point N] [--sample N] [--jobs N] [--delay SECONDS]",
+        about: "kill the operator at each request, feed it errors and old events, and compare how it ends",
+        run: faults::run,
     },
     Task {
         usage: "fuzz [--seconds N] [TARGET...]",

@@ -9,7 +9,7 @@ use std::{
 use ecs_operator_testbed::missing;
 
 use crate::{
-    Result, chart, fuzz, packages, previous, program,
+    Result, chart, faults, fuzz, packages, previous, program,
     run::{cargo, execute, root, target},
     up,
 };
@@ -28,6 +28,7 @@ const PARTS: &[Part] = &[
     ("testbed", testbed),
     ("control-plane", control_plane),
     ("upgrade", upgrade),
+    ("faults", some_faults),
     ("e2e", e2e),
     ("up", up_once),
     ("deny", deny),
@@ -39,6 +40,8 @@ const LONG: &[Part] = &[("explore", explore)];
 
 const CARGO_DENY: &str = "0.20.2";
 const FUZZ_SECONDS: &str = "5";
+/// How much of what can go wrong is tried: some minutes.
+const FAULTS: &str = "40";
 
 /// Runs the parts that `args` name, or all; one that fails does not stop the others.
 ///
@@ -163,6 +166,17 @@ fn upgrade() -> Result<()> {
         "--test-threads=1",
     ]);
     execute(command.env("UPGRADE_FROM", folder))
+}
+
+/// The operator while something goes wrong: always the same part of all that can, and what compares the ends.
+fn some_faults() -> Result<()> {
+    execute(&mut cargo([
+        "test",
+        "--features=cluster-tests",
+        "--test=faults",
+        "--locked",
+    ]))?;
+    faults::run(&["--sample".to_owned(), FAULTS.to_owned()])
 }
 
 /// The operator with real pods, which takes root.

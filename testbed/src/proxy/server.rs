@@ -1,0 +1,127 @@
+//! The connections of the proxy, and the way of a request through it.
+
+use std::{convert::Infallible, io, sync::Arc};
+
+use http::{Request, Response, header};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use kube::{Client, Error, client::Body};
+use serde_json::json;
+use tokio::{net::TcpListener, task::JoinSet};
+
+use super::{Asked, Faults, Refusal, Verdict, watch};
+
+type Answer = Response<UnsyncBoxBody<Bytes, Error>>;
+
+/// Serves until it is aborted; its connections end with it.
+pub(super) async fn serve(listener: TcpListener, client: Client, faults: Arc<impl Faults>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        // Those that have ended are of no interest.
+        while connections.try_join_next().is_some() {}
+        let (client, faults) = (client.clone(), faults.clone());
+        let service = service_fn(move |request| handle(client.clone(), faults.clone(), request));
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        connections.spawn(async move {
+            // It ends with an error when the program goes, and when a request is dropped.
+            let _ended = connection.await;
+        });
+    }
+}
+
+/// Answers a request; an error ends the connection without an answer.
+async fn handle(
+    client: Client,
+    faults: Arc<impl Faults>,
+    request: Request<Incoming>,
+) -> io::Result<Answer> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let asked = Asked::new(&parts, &body);
+    let request = Request::from_parts(parts, Body::from(body));
+    if asked.is_watch() {
+        let watching = faults.watching(&asked);
+        let answer = pass_on(&client, request).await?;
+        return Ok(answer.map(|body| watch::disturbed(body, watching)));
+    }
+    // A task of its own ends what it has begun, whether or not the program still waits.
+    let handled = tokio::spawn(async move { exchange(&client, &*faults, asked, request).await });
+    handled.await.map_err(io::Error::other)?
+}
+
+/// Passes a request on and takes the answer back, as far as the faults let it.
+async fn exchange(
+    client: &Client,
+    faults: &impl Faults,
+    asked: Asked,
+    request: Request<Body>,
+) -> io::Result<Answer> {
+    match faults.before(&asked).await {
+        Verdict::Pass => {}
+        Verdict::Drop => return Err(io::Error::other("dropped before it was carried out")),
+        Verdict::Refuse(refusal) => return Ok(refused(&refusal)),
+    }
+    let (parts, body) = pass_on(client, request).await?.into_parts();
+    // When the answer is complete, so is what was asked for.
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    match faults.after(&asked, parts.status).await {
+        Verdict::Pass => Ok(Response::from_parts(parts, full(body))),
+        Verdict::Drop => Err(io::Error::other("dropped after it was carried out")),
+        Verdict::Refuse(refusal) => Ok(refused(&refusal)),
+    }
+}
+
+/// Passes a request on as the user of the client.
+async fn pass_on(client: &Client, mut request: Request<Body>) -> io::Result<Answer> {
+    let headers = request.headers_mut();
+    for hop in [header::HOST, header::CONNECTION, header::AUTHORIZATION] {
+        headers.remove(hop);
+    }
+    match client.send(request).await {
+        Ok(answer) => {
+            let (mut parts, body) = answer.into_parts();
+            // The body is taken apart and put together again.
+            parts.headers.remove(header::TRANSFER_ENCODING);
+            Ok(Response::from_parts(parts, body.boxed_unsync()))
+        }
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// A refusal as the API server puts it.
+fn refused(refusal: &Refusal) -> Answer {
+    let status = json!({
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": format!("{}: a fault of the test", refusal.reason),
+        "reason": refusal.reason,
+        "code": refusal.code.as_u16(),
+    });
+    let mut answer = Response::new(full(Bytes::from(status.to_string())));
+    *answer.status_mut() = refusal.code;
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
+    if let Some(seconds) = refusal.retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+fn full(bytes: Bytes) -> UnsyncBoxBody<Bytes, Error> {
+    Full::new(bytes)
+        .map_err(|never: Infallible| match never {})
+        .boxed_unsync()
+}

@@ -1,0 +1,129 @@
+//! Watches whose events come late, end early, or are too old.
+
+use std::time::Duration;
+
+use http_body_util::{
+    BodyExt as _,
+    channel::{Channel, Sender},
+    combinators::UnsyncBoxBody,
+};
+use hyper::body::Bytes;
+use kube::Error;
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::{Instant, sleep_until},
+};
+
+/// What becomes of the events of a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watching {
+    /// They come as the API server sends them.
+    Faithful,
+    /// Each comes so much later, in the same order.
+    Late(Duration),
+    /// The stream ends after so many events, as it does at a timeout.
+    Ends {
+        /// How many come before.
+        after: usize,
+    },
+    /// After so many events the stream says `410 Gone`, as it does when the API server has forgotten where it began, and
+    /// ends.
+    Gone {
+        /// How many come before.
+        after: usize,
+    },
+}
+
+/// What the API server sends in a watch that is too old
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>).
+const GONE: &str = concat!(
+    r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","#,
+    r#""message":"too old resource version: a fault of the test","reason":"Expired","code":410}}"#,
+    "\n",
+);
+
+type Body = UnsyncBoxBody<Bytes, Error>;
+
+/// The events of a watch as they reach the program.
+pub(super) fn disturbed(events: Body, watching: Watching) -> Body {
+    let last: &'static str = match watching {
+        Watching::Faithful => return events,
+        Watching::Late(by) => return late(events, by),
+        Watching::Ends { .. } => "",
+        Watching::Gone { .. } => GONE,
+    };
+    let (Watching::Ends { after } | Watching::Gone { after }) = watching else {
+        return events;
+    };
+    let (sender, channel) = Channel::new(16);
+    tokio::spawn(shortened(events, after, last, sender));
+    channel.boxed_unsync()
+}
+
+/// Sends the first events, and then a last word.
+async fn shortened(
+    mut events: Body,
+    mut left: usize,
+    last: &'static str,
+    mut sender: Sender<Bytes, Error>,
+) {
+    while let Some(mut bytes) = next(&mut events).await {
+        let end = cut(&bytes, &mut left);
+        if let Some(end) = end {
+            bytes.truncate(end);
+        }
+        if sender.send_data(bytes).await.is_err() {
+            return;
+        }
+        if end.is_some() {
+            // Whoever listened may be gone.
+            let _gone = sender.send_data(Bytes::from(last)).await;
+            return;
+        }
+    }
+}
+
+/// Where the last of the events ends that are let through, each a line; `None` if more may come.
+fn cut(bytes: &[u8], left: &mut usize) -> Option<usize> {
+    for (index, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            return Some(index + 1);
+        }
+    }
+    None
+}
+
+/// Holds every part back for a while, without holding up those that follow.
+fn late(mut events: Body, by: Duration) -> Body {
+    let (sender, channel) = Channel::new(16);
+    let (held, due) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(bytes) = next(&mut events).await {
+            if held.send((Instant::now() + by, bytes)).is_err() {
+                return;
+            }
+        }
+    });
+    tokio::spawn(hand_over(due, sender));
+    channel.boxed_unsync()
+}
+
+async fn hand_over(mut due: UnboundedReceiver<(Instant, Bytes)>, mut sender: Sender<Bytes, Error>) {
+    while let Some((when, bytes)) = due.recv().await {
+        sleep_until(when).await;
+        if sender.send_data(bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The next part of a stream; what breaks it ends it.
+async fn next(events: &mut Body) -> Option<Bytes> {
+    loop {
+        let frame = events.frame().await?.ok()?;
+        if let Ok(bytes) = frame.into_data() {
+            return Some(bytes);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Which requests of the operator decide something, and what they are called.
+
+use ecs_operator_testbed::Asked;
+
+/// A request of an undisturbed run: what it is, and how many of the same came before it. Requests run beside each
+/// other, so that their order says less.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    pub name: String,
+    pub earlier: usize,
+}
+
+impl Point {
+    /// Whether the request is made to change something.
+    pub fn writes(&self) -> bool {
+        !self.name.starts_with("GET ")
+    }
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)?;
+        if self.earlier > 0 {
+            write!(f, " ({})", self.earlier + 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a request is called; `None` for one that is not numbered.
+///
+/// Watches and the lists that they begin with are not, nor is what concerns the lease, what the cluster has, or events,
+/// which are published beside the reconciles and decide nothing.
+pub fn name(asked: &Asked) -> Option<String> {
+    let mut segments = asked.path.trim_start_matches('/').split('/');
+    match segments.next()? {
+        "api" => segments.nth(0)?,
+        "apis" => segments.nth(1)?,
+        _ => return None,
+    };
+    let mut rest: Vec<&str> = segments.collect();
+    if rest.len() > 2 && rest[0] == "namespaces" {
+        rest.drain(..2);
+    }
+    let (resource, rest) = rest.split_first()?;
+    let fills_a_cache = asked.method == "GET" && rest.is_empty() && asked.query.contains("limit=");
+    if asked.is_watch() || fills_a_cache || ["leases", "events"].contains(resource) {
+        return None;
+    }
+    let mut name = format!("{} {resource}", asked.method);
+    match rest.split_first() {
+        Some((object, subresources)) => {
+            name.push('/');
+            name.push_str(&super::normal::without_suffix(object));
+            for subresource in subresources {
+                name.push('/');
+                name.push_str(subresource);
+            }
+        }
+        None => {
+            if let Some(named) = &asked.named {
+                name.push('/');
+                name.push_str(&super::normal::without_suffix(named));
+            }
+        }
+    }
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(method: &str, path: &str, query: &str, named: Option<&str>) -> Asked {
+        Asked {
+            method: method.parse().unwrap(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            named: named.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_decides_something_has_a_name() {
+        let shop = "/apis/apps/v1/namespaces/shop";
+        for (method, path, query, named, expected) in [
+            (
+                "PATCH",
+                format!("{shop}/deployments/web"),
+                "",
+                None,
+                "PATCH deployments/web",
+            ),
+            (
+                "POST",
+                format!("{shop}/controllerrevisions"),
+                "",
+                Some("web.1"),
+                "POST controllerrevisions/web.1",
+            ),
+            (
+                "GET",
+                format!("{shop}/controllerrevisions"),
+                "labelSelector=a",
+                None,
+                "GET controllerrevisions",
+            ),
+            (
+                "PATCH",
+                "/apis/ecs-operator.dev/v1alpha1/namespaces/shop/ecsservices/web/status".to_owned(),
+                "",
+                None,
+                "PATCH ecsservices/web/status",
+            ),
+            (
+                "DELETE",
+                "/api/v1/namespaces/shop/pods/web-6d5f8c7b9d-x2x4z".to_owned(),
+                "",
+                None,
+                "DELETE pods/web-6d5f8c7b9d-*",
+            ),
+            (
+                "DELETE",
+                "/api/v1/persistentvolumes/data".to_owned(),
+                "",
+                None,
+                "DELETE persistentvolumes/data",
+            ),
+        ] {
+            let name = name(&asked(method, &path, query, named));
+            assert_eq!(name.as_deref(), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_decides_nothing_has_none() {
+        for (method, path, query) in [
+            ("GET", "/version", ""),
+            ("GET", "/apis", ""),
+            ("GET", "/apis/apps/v1", ""),
+            ("GET", "/api/v1/namespaces/shop/pods", "watch=true"),
+            ("GET", "/api/v1/namespaces/shop/pods", "limit=500"),
+            (
+                "PUT",
+                "/apis/coordination.k8s.io/v1/namespaces/shop/leases/x",
+                "",
+            ),
+            ("POST", "/apis/events.k8s.io/v1/namespaces/shop/events", ""),
+        ] {
+            assert_eq!(name(&asked(method, path, query, None)), None, "{path}");
+        }
+    }
+}
