@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use ecs_operator_testbed::{Asked, Faults, Verdict, Watching};
+use ecs_operator_testbed::{Asked, Faults, Refusal, Verdict, Watching};
 use http::{Method, StatusCode};
 use tokio::{
     sync::watch,
@@ -183,7 +183,14 @@ impl Faults for Injection {
         if asked.method != Method::GET && !asked.path.contains("/leases") {
             self.progress().active = Instant::now();
         }
-        let name = request::name(asked);
+        if request::is_of_another_run(asked, self.operators.namespace()) {
+            return Verdict::Refuse(Refusal {
+                code: StatusCode::NOT_FOUND,
+                reason: "NotFound",
+                retry_after: None,
+            });
+        }
+        let name = request::name(asked, self.operators.namespace());
         let Some(mode) = name.and_then(|name| self.is_struck(name, asked)) else {
             return Verdict::Pass;
         };

@@ -64,7 +64,7 @@ impl State {
         }
         for event in &seen.events {
             lines.insert(Line {
-                object: EVENT.to_owned(),
+                object: EVENTS.to_owned(),
                 text: names.event(event),
             });
         }
@@ -77,17 +77,33 @@ impl State {
         Self { lines }
     }
 
-    /// What is only in this state, or only in the other one.
+    /// What is only in this state, or only in the other one. Of an object that is in one of them only, only the name.
     pub fn difference(&self, other: &Self) -> Difference {
         Difference {
-            missing: self.lines.difference(&other.lines).cloned().collect(),
-            added: other.lines.difference(&self.lines).cloned().collect(),
+            missing: self.alone(other),
+            added: other.alone(self),
         }
+    }
+
+    fn alone(&self, other: &Self) -> BTreeSet<Line> {
+        let lines = self.lines.difference(&other.lines);
+        lines
+            .map(|line| {
+                let known = [EVENTS, TASKS].contains(&line.object.as_str());
+                if known || other.lines.iter().any(|it| it.object == line.object) {
+                    return line.clone();
+                }
+                Line {
+                    object: line.object.clone(),
+                    text: "all of it".to_owned(),
+                }
+            })
+            .collect()
     }
 }
 
 /// The name of what is not an object, but was told.
-const EVENT: &str = "events";
+const EVENTS: &str = "events";
 /// The name of the count of tasks.
 const TASKS: &str = "tasks that there have been";
 
@@ -109,7 +125,7 @@ impl Difference {
         let lines = self.missing.iter().chain(&self.added);
         lines
             .map(|line| match line.object.as_str() {
-                EVENT => Verdict::Events,
+                EVENTS => Verdict::Events,
                 TASKS => Verdict::Tasks,
                 _ => Verdict::Objects,
             })
@@ -182,13 +198,8 @@ fn expression(text: &str) -> Regex {
 /// What Kubernetes draws for names (k8s.io/apimachinery/pkg/util/rand).
 const LETTERS: &str = "[bcdfghjklmnpqrstvwxz2456789]";
 
-static SUFFIX: LazyLock<Regex> = LazyLock::new(|| {
-    expression(&format!(
-        r"\b([a-z0-9.-]+-{LETTERS}{{6,10}})-{LETTERS}{{5}}\b"
-    ))
-});
-static DRAWN: LazyLock<Regex> =
-    LazyLock::new(|| expression(&format!(r"\b(kube-api-access)-{LETTERS}{{5}}\b")));
+static SUFFIX: LazyLock<Regex> =
+    LazyLock::new(|| expression(&format!(r"\b([a-z0-9.-]+)-{LETTERS}{{5}}\b")));
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| expression(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"));
 static UID: LazyLock<Regex> = LazyLock::new(|| {
@@ -196,7 +207,7 @@ static UID: LazyLock<Regex> = LazyLock::new(|| {
 });
 static DEPLOYMENT: LazyLock<Regex> = LazyLock::new(|| expression(r"\becs-svc/\d+"));
 
-/// A name without what is drawn for each pod of a set.
+/// A text whose names are without what is drawn for each pod of a set and for volumes.
 pub fn without_suffix(name: &str) -> String {
     SUFFIX.replace_all(name, "$1-*").into_owned()
 }
@@ -221,6 +232,12 @@ const DRAWN_MEMBERS: &[(&str, &[&str])] = &[
         &["clusterIP", "clusterIPs", "healthCheckNodePort"],
     ),
     ("Pod", &["nodeName"]),
+];
+
+/// The labels that pods take from the nodes that happen to have them.
+const OF_NODES: &[&str] = &[
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
 ];
 
 /// What the names that are drawn stand for.
@@ -253,7 +270,6 @@ impl<'s> Names<'s> {
             )
         });
         let text = without_suffix(&text);
-        let text = DRAWN.replace_all(&text, "$1-*");
         let deployments = &mut self.deployments;
         let text = DEPLOYMENT.replace_all(&text, |id: &Captures<'_>| {
             let known = deployments.iter().position(|known| *known == id[0]);
@@ -305,6 +321,11 @@ impl<'s> Names<'s> {
             metadata.remove("name");
         }
         if kind == "Pod" {
+            let labels = members.get_mut("metadata");
+            let labels = labels.and_then(|metadata| metadata.get_mut("labels"));
+            if let Some(labels) = labels.and_then(Value::as_object_mut) {
+                OF_NODES.iter().for_each(|name| drop(labels.remove(*name)));
+            }
             let status = members.remove("status").unwrap_or_default();
             members.insert("status".to_owned(), pod_status(&status));
         } else if !is_ours {
@@ -467,7 +488,9 @@ mod tests {
                 let deployments = seen.objects[1]["status"]["deployments"].as_array_mut();
                 deployments.unwrap().push(json!({"id": "ecs-svc/5"}));
             }),
-            ("Pod web-6d5f8c7b9d-* #2", |seen| drop(seen.objects.pop())),
+            ("Pod web-6d5f8c7b9d-* #2\n      - all of it", |seen| {
+                drop(seen.objects.pop())
+            }),
             ("+ status.phase: \"Pending\"", |seen| {
                 seen.objects[2]["status"]["phase"] = json!("Pending");
             }),

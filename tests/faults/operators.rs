@@ -56,6 +56,11 @@ impl Operators {
         })
     }
 
+    /// Their namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Starts the first one, which asks by the way that a kubeconfig file says, as all others will.
     pub async fn start(&self, kubeconfig: PathBuf) -> Result<()> {
         self.kubeconfig.get_or_init(|| kubeconfig);

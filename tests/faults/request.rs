@@ -2,6 +2,8 @@
 
 use ecs_operator_testbed::Asked;
 
+use crate::normal::without_suffix;
+
 /// A request of an undisturbed run: what it is, and how many of the same came before it. Requests run beside each
 /// other, so that their order says less.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +33,7 @@ impl std::fmt::Display for Point {
 ///
 /// Watches and the lists that they begin with are not, nor is what concerns the lease, what the cluster has, or events,
 /// which are published beside the reconciles and decide nothing.
-pub fn name(asked: &Asked) -> Option<String> {
+pub fn name(asked: &Asked, namespace: &str) -> Option<String> {
     let mut segments = asked.path.trim_start_matches('/').split('/');
     match segments.next()? {
         "api" => segments.nth(0)?,
@@ -48,23 +50,20 @@ pub fn name(asked: &Asked) -> Option<String> {
         return None;
     }
     let mut name = format!("{} {resource}", asked.method);
-    match rest.split_first() {
-        Some((object, subresources)) => {
-            name.push('/');
-            name.push_str(&super::normal::without_suffix(object));
-            for subresource in subresources {
-                name.push('/');
-                name.push_str(subresource);
-            }
-        }
-        None => {
-            if let Some(named) = &asked.named {
-                name.push('/');
-                name.push_str(&super::normal::without_suffix(named));
-            }
-        }
+    let named = asked.named.as_deref().filter(|_| rest.is_empty());
+    for part in rest.iter().copied().chain(named) {
+        name.push('/');
+        name.push_str(&without_suffix(&part.replace(namespace, "NAMESPACE")));
     }
     Some(name)
+}
+
+/// Whether a request is about an object of the whole cluster that another run has made.
+///
+/// What is in no namespace every operator sees, whatever namespaces it is told to look at.
+pub fn is_of_another_run(asked: &Asked, namespace: &str) -> bool {
+    let volume = asked.path.strip_prefix("/api/v1/persistentvolumes/");
+    volume.is_some_and(|name| !name.contains(namespace))
 }
 
 #[cfg(test)]
@@ -121,13 +120,13 @@ mod tests {
             ),
             (
                 "DELETE",
-                "/api/v1/persistentvolumes/data".to_owned(),
+                "/api/v1/persistentvolumes/efs-shop-1838011a93".to_owned(),
                 "",
                 None,
-                "DELETE persistentvolumes/data",
+                "DELETE persistentvolumes/efs-NAMESPACE-1838011a93",
             ),
         ] {
-            let name = name(&asked(method, &path, query, named));
+            let name = name(&asked(method, &path, query, named), "shop");
             assert_eq!(name.as_deref(), Some(expected), "{path}");
         }
     }
@@ -147,7 +146,22 @@ mod tests {
             ),
             ("POST", "/apis/events.k8s.io/v1/namespaces/shop/events", ""),
         ] {
-            assert_eq!(name(&asked(method, path, query, None)), None, "{path}");
+            let asked = asked(method, path, query, None);
+            assert_eq!(name(&asked, "shop"), None, "{path}");
         }
+    }
+
+    #[test]
+    fn volumes_of_other_runs_are_known_by_their_names() {
+        let asked = |name| {
+            asked(
+                "DELETE",
+                &format!("/api/v1/persistentvolumes/{name}"),
+                "",
+                None,
+            )
+        };
+        assert!(!is_of_another_run(&asked("efs-shop-1838011a93"), "shop"));
+        assert!(is_of_another_run(&asked("efs-other-1838011a93"), "shop"));
     }
 }

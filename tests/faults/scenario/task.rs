@@ -1,7 +1,8 @@
 //! Tasks that run once, and the history of task definitions.
 
-use k8s_openapi::api::apps::v1::ControllerRevision;
-use serde_json::json;
+use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Pod};
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
 
 use super::{Scenario, nothing, register, revise, steady};
 use crate::support::Bed;
@@ -11,21 +12,61 @@ pub const TASK: Scenario = Scenario {
     prepare: nothing,
     act: |bed| {
         Box::pin(async move {
-            let container = |name: &str, code: u8| json!({"name": name, "image": format!("testbed/exit:{code}"), "cpu": 32, "memory": 64});
+            let container =
+                |name: &str| json!({"name": name, "image": HOLD, "cpu": 32, "memory": 64});
             let definition = json!({
                 "networkMode": "awsvpc",
-                "containerDefinitions": [container("app", 0), container("log", 3)],
+                "containerDefinitions": [container("app"), container("log")],
             });
             register(&bed, "job", definition, 1).await;
             let task = json!({"taskDefinition": "job", "count": 2});
             bed.must_apply("EcsTask", "job", task).await;
-            bed.until("EcsTask", "job", "the end", |object| {
-                object["status"]["lastStatus"] == "STOPPED"
-            })
-            .await;
+            let running = |_: usize| json!({"running": {"startedAt": "2026-01-02T03:04:05Z"}});
+            become_so(&bed, "RUNNING", "Running", running).await;
+            let ended = |index: usize| {
+                json!({"terminated": {
+                    "exitCode": 3 * index,
+                    "startedAt": "2026-01-02T03:04:05Z",
+                    "finishedAt": "2026-01-02T03:04:06Z",
+                }})
+            };
+            become_so(&bed, "STOPPED", "Failed", ended).await;
         })
     },
 };
+
+/// The image of a container whose status is written here.
+const HOLD: &str = "testbed/hold";
+
+/// Has the containers of both pods be in a state each, and waits until the task tells of that.
+async fn become_so(bed: &Bed, status: &str, phase: &str, state: impl Fn(usize) -> Value) {
+    let containers: Vec<Value> = ["app", "log"]
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            json!({
+                "name": name, "image": HOLD, "imageID": "", "restartCount": 0,
+                "ready": phase == "Running", "state": state(index),
+            })
+        })
+        .collect();
+    let change = json!({"status": {"phase": phase, "containerStatuses": containers}});
+    let pods = bed.api::<Pod>();
+    for name in ["job-0", "job-1"] {
+        // It is made and placed before it runs.
+        bed.eventually::<Pod>(name, "a pod with a node", |pod| {
+            let spec = pod.spec.as_ref();
+            spec.is_some_and(|spec| spec.node_name.is_some())
+        })
+        .await;
+        let (params, patch) = (PatchParams::default(), Patch::Merge(&change));
+        pods.patch_status(name, &params, &patch).await.unwrap();
+    }
+    bed.until("EcsTask", "job", status, |object| {
+        object["status"]["lastStatus"] == status
+    })
+    .await;
+}
 
 pub const HISTORY: Scenario = Scenario {
     name: "history-with-a-pin",
