@@ -18,10 +18,13 @@ use kube::{
 use serde_json::json;
 use tokio::{
     sync::Mutex,
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::support::{LIMIT, OPERATOR, Operator};
+
+/// How long a lease holds without being renewed, and a little more.
+const LEASE: Duration = Duration::from_secs(17);
 
 /// The operators of one namespace. Each has a name of its own, as the pods of a Deployment have.
 pub struct Operators {
@@ -37,6 +40,8 @@ struct Held {
     leads: Option<Named>,
     others: Vec<Named>,
     names: Vec<String>,
+    /// Since when one of the others stands still.
+    frozen: Option<Instant>,
 }
 
 struct Named {
@@ -95,14 +100,19 @@ impl Operators {
         let frozen = held.leads.take().context("nobody leads")?;
         frozen.operator.signal("STOP")?;
         held.others.push(frozen);
+        held.frozen = Some(Instant::now());
         self.delete_lease().await?;
         held.leads = Some(self.spawn(&mut held)?);
         Ok(())
     }
 
-    /// Lets those go on that stand still.
+    /// Lets those go on that stand still, when they did so for longer than a lease holds.
     pub async fn thaw(&self) -> Result<()> {
         let held = self.held.lock().await;
+        let Some(since) = held.frozen else {
+            return Ok(());
+        };
+        sleep_until(since + LEASE).await;
         let mut frozen = held.others.iter();
         frozen.try_for_each(|frozen| frozen.operator.signal("CONT"))
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, future::Future, sync::Arc};
 
+use ecs_operator_testbed::until;
 use futures::future::LocalBoxFuture;
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -15,7 +16,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::{Scenario, delete, nothing, revise, service, steady, told};
-use crate::support::{Bed, condition};
+use crate::support::{Bed, LIMIT, condition};
 
 pub const FIRST: Scenario = Scenario {
     name: "first-deployment",
@@ -72,9 +73,9 @@ pub const SCALE_IN: Scenario = Scenario {
             revise(&bed, "testbed/unready", 2).await;
             bed.until("EcsService", "web", "the deployment", |object| {
                 told(object) == ["PRIMARY web:2 IN_PROGRESS", "ACTIVE web:1 COMPLETED"]
-                    && object["status"]["deployments"][0]["pendingCount"] == 4
             })
             .await;
+            appear(&bed, "testbed/unready", 4).await;
             bed.must_apply("EcsService", "web", service(2)).await;
             bed.until("EcsService", "web", "fewer tasks", |object| {
                 let deployments = &object["status"]["deployments"];
@@ -196,14 +197,29 @@ async fn while_tasks_fail<T>(bed: &Bed, count: usize, follows: impl Future<Outpu
     }
 }
 
-async fn fail(bed: &Bed, count: usize, failed: &mut BTreeSet<String>) -> kube::Result<()> {
+/// The pods of an image that were not told to end.
+async fn pods_of(bed: &Bed, image: &str) -> kube::Result<Vec<Pod>> {
     let pods = bed.api::<Pod>().list(&ListParams::default()).await?;
     let there = |pod: &Pod| {
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
         let mut images = containers.filter_map(|container| container.image.as_deref());
-        pod.metadata.deletion_timestamp.is_none() && images.any(|image| image == HOLD)
+        pod.metadata.deletion_timestamp.is_none() && images.any(|it| it == image)
     };
-    let there: Vec<Pod> = pods.into_iter().filter(there).collect();
+    Ok(pods.into_iter().filter(there).collect())
+}
+
+/// Waits until so many pods of an image are there.
+async fn appear(bed: &Bed, image: &str, count: usize) {
+    until(&format!("{count} pods of {image}"), LIMIT, async || {
+        let pods = pods_of(bed, image).await?;
+        Ok((pods.len() == count).then_some(()))
+    })
+    .await
+    .unwrap();
+}
+
+async fn fail(bed: &Bed, count: usize, failed: &mut BTreeSet<String>) -> kube::Result<()> {
+    let there = pods_of(bed, HOLD).await?;
     failed.retain(|name| there.iter().any(|pod| pod.name_any() == *name));
     for pod in there {
         if failed.len() == count {

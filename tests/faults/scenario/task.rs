@@ -1,6 +1,9 @@
 //! Tasks that run once, and the history of task definitions.
 
-use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Pod};
+use k8s_openapi::{
+    api::{apps::v1::ControllerRevision, core::v1::Pod},
+    jiff::Timestamp,
+};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -21,13 +24,15 @@ pub const TASK: Scenario = Scenario {
             register(&bed, "job", definition, 1).await;
             let task = json!({"taskDefinition": "job", "count": 2});
             bed.must_apply("EcsTask", "job", task).await;
-            let running = |_: usize| json!({"running": {"startedAt": "2026-01-02T03:04:05Z"}});
+            // Seconds, as the kubelet gives them.
+            let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap();
+            let running = |_: usize| json!({"running": {"startedAt": now}});
             become_so(&bed, "RUNNING", "Running", running).await;
             let ended = |index: usize| {
                 json!({"terminated": {
                     "exitCode": 3 * index,
-                    "startedAt": "2026-01-02T03:04:05Z",
-                    "finishedAt": "2026-01-02T03:04:06Z",
+                    "startedAt": now,
+                    "finishedAt": now,
                 }})
             };
             become_so(&bed, "STOPPED", "Failed", ended).await;
