@@ -1,7 +1,6 @@
 //! Where and when something goes wrong in a run.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,7 +15,7 @@ use tokio::{
 use crate::{
     mode::Mode,
     operators::Operators,
-    request::{self, Point},
+    request::{self, Numbers, Point},
 };
 
 /// What goes wrong in a run: at a request, or all the time.
@@ -39,8 +38,7 @@ pub struct Injection {
 struct Progress {
     /// Whether requests are numbered: not while the scenario is being prepared.
     numbers: bool,
-    counts: BTreeMap<String, usize>,
-    points: Vec<Point>,
+    requests: Numbers,
     /// When the last request came, or was carried out, that can have changed something.
     active: Instant,
     strike: Strike,
@@ -68,8 +66,7 @@ impl Injection {
             operators,
             progress: Mutex::new(Progress {
                 numbers: false,
-                counts: BTreeMap::new(),
-                points: Vec::new(),
+                requests: Numbers::default(),
                 active: Instant::now(),
                 strike: Strike::Awaited,
                 errors: Vec::new(),
@@ -85,7 +82,7 @@ impl Injection {
 
     /// The requests that were numbered, in the order in which they came.
     pub fn points(&self) -> Vec<Point> {
-        self.progress().points.clone()
+        self.progress().requests.points().to_vec()
     }
 
     /// Whether the request came at which something should go wrong.
@@ -125,13 +122,7 @@ impl Injection {
         if !progress.numbers {
             return None;
         }
-        let count = progress.counts.entry(name.clone()).or_insert(0);
-        let point = Point {
-            name,
-            earlier: *count,
-        };
-        *count += 1;
-        progress.points.push(point.clone());
+        let point = progress.requests.next(name);
         let fault = self.fault.as_ref()?;
         if progress.strike != Strike::Awaited || fault.point.as_ref() != Some(&point) {
             return None;

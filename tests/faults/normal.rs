@@ -467,7 +467,8 @@ mod tests {
 
     #[test]
     fn every_difference_is_seen() {
-        let edits: &[(&str, fn(&mut Seen))] = &[
+        type Edit = fn(&mut Seen);
+        let edits: &[(&str, Edit)] = &[
             ("- spec.replicas: 2", |seen| {
                 seen.objects[0]["spec"]["replicas"] = json!(3);
             }),

@@ -1,5 +1,7 @@
 //! Which requests of the operator decide something, and what they are called.
 
+use std::collections::BTreeMap;
+
 use ecs_operator_testbed::Asked;
 
 use crate::normal::without_suffix;
@@ -29,6 +31,30 @@ impl std::fmt::Display for Point {
     }
 }
 
+/// The requests of a run that decide something.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    counts: BTreeMap<String, usize>,
+    points: Vec<Point>,
+}
+
+impl Numbers {
+    /// Gives a request its number.
+    pub fn next(&mut self, name: String) -> Point {
+        let count = self.counts.entry(name.clone()).or_insert(0);
+        let earlier = *count;
+        *count += 1;
+        let point = Point { name, earlier };
+        self.points.push(point.clone());
+        point
+    }
+
+    /// All that have one, in the order in which they came.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+}
+
 /// What a request is called; `None` for one that is not numbered.
 ///
 /// Watches and the lists that they begin with are not, nor is what concerns the lease, what the cluster has, or events,
@@ -36,7 +62,7 @@ impl std::fmt::Display for Point {
 pub fn name(asked: &Asked, namespace: &str) -> Option<String> {
     let mut segments = asked.path.trim_start_matches('/').split('/');
     match segments.next()? {
-        "api" => segments.nth(0)?,
+        "api" => segments.next()?,
         "apis" => segments.nth(1)?,
         _ => return None,
     };
@@ -129,6 +155,25 @@ mod tests {
             let name = name(&asked(method, &path, query, named), "shop");
             assert_eq!(name.as_deref(), Some(expected), "{path}");
         }
+    }
+
+    #[test]
+    fn requests_for_the_same_are_told_apart() {
+        let mut numbers = Numbers::default();
+        for name in [
+            "PATCH services/web",
+            "PATCH deployments/web",
+            "PATCH services/web",
+        ] {
+            numbers.next(name.to_owned());
+        }
+        let points: Vec<String> = numbers.points().iter().map(Point::to_string).collect();
+        let expected = [
+            "PATCH services/web",
+            "PATCH deployments/web",
+            "PATCH services/web (2)",
+        ];
+        assert_eq!(points, expected);
     }
 
     #[test]

@@ -56,7 +56,8 @@ impl Asked {
 /// The name in the metadata of an object.
 fn name_of(body: &[u8]) -> Option<String> {
     let object: Value = serde_json::from_slice(body).ok()?;
-    object["metadata"]["name"].as_str().map(str::to_owned)
+    let name = object.pointer("/metadata/name")?;
+    name.as_str().map(str::to_owned)
 }
 
 /// What becomes of a request, or of its answer.

@@ -241,15 +241,6 @@ async fn watches_are_disturbed_as_they_are_told() {
 }
 
 #[tokio::test]
-async fn late_events_come_late() {
-    let late = tokio::time::timeout(
-        Duration::from_millis(1),
-        events(Watching::Late(Duration::from_mins(1))),
-    );
-    assert!(late.await.is_err());
-}
-
-#[tokio::test]
 async fn a_list_is_no_watch() {
     let faults = Arc::new(Always::passing());
     let (_proxy, api) = proxy(&faults).await;

@@ -127,3 +127,38 @@ async fn next(events: &mut Body) -> Option<Bytes> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::poll_immediate;
+    use http_body_util::Full;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    fn events() -> Body {
+        let events = Full::new(Bytes::from("a\nb\n"));
+        events.map_err(|never| match never {}).boxed_unsync()
+    }
+
+    #[tokio::test]
+    async fn events_that_are_late_are_held_back_until_they_are_due() {
+        let mut faithful = disturbed(events(), Watching::Faithful);
+        assert!(poll_immediate(faithful.frame()).await.is_some());
+        let mut late = disturbed(events(), Watching::Late(Duration::from_hours(1)));
+        for _ in 0..100 {
+            // What hands them over gets its turn.
+            yield_now().await;
+        }
+        assert!(poll_immediate(late.frame()).await.is_none());
+        let due = disturbed(events(), Watching::Late(Duration::ZERO));
+        assert_eq!(due.collect().await.unwrap().to_bytes(), "a\nb\n");
+    }
+
+    #[test]
+    fn events_are_counted_over_all_parts() {
+        let mut left = 3;
+        assert_eq!(cut(b"a\nb", &mut left), None);
+        assert_eq!(cut(b"b\nc\nd\n", &mut left), Some(4));
+    }
+}
