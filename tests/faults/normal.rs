@@ -177,7 +177,8 @@ fn flatten(object: &str, path: &str, value: &Value, lines: &mut BTreeSet<Line>) 
         }
         Value::Array(items) if !items.is_empty() => {
             for (index, item) in items.iter().enumerate() {
-                flatten(object, &format!("{path}[{index}]"), item, lines);
+                let place = condition(item).map_or_else(|| index.to_string(), str::to_owned);
+                flatten(object, &format!("{path}[{place}]"), item, lines);
             }
         }
         _ => {
@@ -370,11 +371,15 @@ impl<'s> Names<'s> {
     }
 }
 
-/// Owners and conditions are sets.
+/// Owners are a set.
 fn is_in_no_order(item: &Value) -> bool {
-    item.get("blockOwnerDeletion").is_some()
-        || item.get("controller").is_some()
-        || item.get("lastTransitionTime").is_some()
+    item.get("blockOwnerDeletion").is_some() || item.get("controller").is_some()
+}
+
+/// The type of a condition, by which it is known wherever it stands.
+fn condition(item: &Value) -> Option<&str> {
+    item.get("lastTransitionTime")?;
+    item.get("type")?.as_str()
 }
 
 /// Whether a pod runs is what counts; the rest are times and addresses.
@@ -480,7 +485,7 @@ mod tests {
                 },
             ),
             (
-                "- status.conditions[0].observedGeneration: \"current\"",
+                "- status.conditions[Ready].observedGeneration: \"current\"",
                 |seen| {
                     seen.objects[1]["metadata"]["generation"] = json!(3);
                 },
