@@ -131,7 +131,8 @@ pub async fn run(options: &Options) -> Result<Report> {
         .try_collect()
         .await?;
     for control in controls {
-        report.control(control);
+        println!("{}", control.line());
+        report.control(&control);
     }
     let tries = match options.sample {
         Some(count) => sample(&baselines, &modes, count),
@@ -141,9 +142,9 @@ pub async fn run(options: &Options) -> Result<Report> {
     let mut outcomes = stream::iter(tries)
         .map(|it| disturbed(&world, it))
         .buffer_unordered(options.jobs);
-    while let Some(tried) = outcomes.try_next().await? {
+    while let Some(tried) = outcomes.next().await {
         println!("{}", tried.line());
-        report.add(tried);
+        report.add(&tried);
     }
     Ok(report)
 }
@@ -201,51 +202,44 @@ async fn baseline(world: &World, scenario: &'static Scenario) -> Result<Baseline
 }
 
 async fn control(world: &World, baseline: &Baseline) -> Result<Tried> {
-    let (name, expected) = (baseline.scenario.name, &baseline.outcome.state);
+    let expected = &baseline.outcome.state;
     let outcome = trial::run(world, baseline.scenario, None, Some(expected)).await?;
-    Ok(tried(name, "undisturbed", None, None, expected, outcome))
+    Ok(tried(baseline, outcome))
 }
 
-async fn disturbed(world: &World, it: Try<'_>) -> Result<Tried> {
+async fn disturbed(world: &World, it: Try<'_>) -> Tried {
     let expected = &it.baseline.outcome.state;
-    let (name, mode) = (it.baseline.scenario.name, it.mode);
     let point = it.point().cloned();
     let fault = Fault {
-        mode,
+        mode: it.mode,
         point: point.clone(),
     };
-    let outcome = trial::run(world, it.baseline.scenario, Some(fault), Some(expected)).await?;
-    let point = point.map(|point| point.to_string());
-    Ok(tried(
-        name,
-        mode.name(),
-        it.number,
-        point,
-        expected,
-        outcome,
-    ))
+    let outcome = trial::run(world, it.baseline.scenario, Some(fault), Some(expected)).await;
+    // What breaks one run does not keep the others from being tried.
+    let outcome = outcome.unwrap_or_else(Outcome::broken);
+    Tried {
+        mode: it.mode.name(),
+        number: it.number,
+        reached: point.is_none() || outcome.struck,
+        point: point.map(|point| point.to_string()),
+        ..tried(it.baseline, outcome)
+    }
 }
 
-fn tried(
-    scenario: &'static str,
-    mode: &'static str,
-    number: Option<usize>,
-    point: Option<String>,
-    expected: &crate::normal::State,
-    outcome: Outcome,
-) -> Tried {
-    let difference = expected.difference(&outcome.state);
+/// Compares the end of a run with the undisturbed one.
+fn tried(baseline: &Baseline, outcome: Outcome) -> Tried {
+    let difference = baseline.outcome.state.difference(&outcome.state);
     let verdict = if outcome.errors.is_empty() {
         difference.verdict()
     } else {
         Verdict::Objects
     };
     Tried {
-        scenario,
-        mode,
-        number,
-        reached: point.is_none() || outcome.struck,
-        point,
+        scenario: baseline.scenario.name,
+        mode: "undisturbed",
+        number: None,
+        reached: true,
+        point: None,
         verdict,
         errors: outcome.errors,
         difference: difference.to_string(),

@@ -36,8 +36,8 @@ impl Tried {
         title
     }
 
-    /// All of it in a line, and what differs.
-    pub fn line(&self) -> String {
+    /// How it ended.
+    fn headline(&self) -> String {
         let verdict = match self.verdict {
             Verdict::Equal => "equal",
             Verdict::Events => "other events",
@@ -45,7 +45,12 @@ impl Tried {
             Verdict::Objects => "DIFFERENT",
         };
         let seconds = self.took.as_secs_f64();
-        let mut text = format!("{verdict:12} {} ({seconds:.0} s)", self.title());
+        format!("{verdict:12} {} ({seconds:.0} s)", self.title())
+    }
+
+    /// How it ended, and what differs.
+    pub fn line(&self) -> String {
+        let mut text = self.headline();
         for error in &self.errors {
             text.push_str(&format!(
                 "\n    {}",
@@ -89,15 +94,15 @@ impl Report {
     }
 
     /// Takes an undisturbed run, which has to end as the other one did.
-    pub fn control(&mut self, tried: Tried) {
+    pub fn control(&mut self, tried: &Tried) {
         if tried.verdict > Verdict::Equal {
             self.uncertain.push(tried.scenario);
-            self.differing.push(tried.line());
+            self.differing.push(tried.headline());
         }
     }
 
     /// Takes a run.
-    pub fn add(&mut self, tried: Tried) {
+    pub fn add(&mut self, tried: &Tried) {
         let row = self.rows.entry(tried.scenario).or_default();
         row.tried += 1;
         row.not_reached += usize::from(!tried.reached);
@@ -108,7 +113,7 @@ impl Report {
             Verdict::Objects => row.different += 1,
         }
         if tried.verdict > Verdict::Equal {
-            self.differing.push(tried.line());
+            self.differing.push(tried.headline());
         }
     }
 
@@ -171,18 +176,18 @@ mod tests {
     fn the_table_counts_what_was_tried() {
         let mut report = Report::default();
         report.begin("update", 23);
-        report.add(tried(Verdict::Equal));
-        report.add(tried(Verdict::Events));
+        report.add(&tried(Verdict::Equal));
+        report.add(&tried(Verdict::Events));
         assert!(report.is_good());
         assert!(
             report
                 .to_string()
                 .contains("| update | 23 | 2 | 1 | 1 | 0 | 0 | 0 |")
         );
-        report.add(tried(Verdict::Tasks));
+        report.add(&tried(Verdict::Tasks));
         assert!(!report.is_good());
         let mut report_of_chance = Report::default();
-        report_of_chance.control(tried(Verdict::Events));
+        report_of_chance.control(&tried(Verdict::Events));
         assert!(!report_of_chance.is_good());
         let text = report.to_string();
         assert!(

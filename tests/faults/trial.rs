@@ -42,6 +42,19 @@ pub struct Outcome {
     pub took: Duration,
 }
 
+impl Outcome {
+    /// Of a run that did not come to its end.
+    pub fn broken(error: anyhow::Error) -> Self {
+        Self {
+            points: Vec::new(),
+            struck: false,
+            state: State::default(),
+            errors: vec![format!("{error:#}")],
+            took: Duration::ZERO,
+        }
+    }
+}
+
 /// How long nothing is written when an operator with nothing to do has done everything.
 const QUIET: Duration = Duration::from_millis(1000);
 /// How long nothing is written when nothing will be: what waits in an operator to be tried again waits less.
@@ -77,21 +90,21 @@ pub async fn run(
     };
     let mut errors = Vec::new();
     errors.extend(acted((scenario.prepare)(bed.clone())).await);
-    trial.settle(QUIET, None).await?;
+    trial.settle(QUIET, None, &mut errors).await?;
     if mode == Some(Mode::TwoLeaders) {
         operators.stand_by().await?;
     }
     injection.begin();
     errors.extend(acted((scenario.act)(bed.clone())).await);
     if mode == Some(Mode::Freeze) {
-        trial.settle(QUIET, None).await?;
+        trial.settle(QUIET, None, &mut errors).await?;
         operators.thaw().await?;
         injection.release();
     }
     if mode == Some(Mode::Freeze) || mode == Some(Mode::TwoLeaders) && injection.has_struck() {
         errors.extend(operators.others_end().await.err().map(|it| it.to_string()));
     }
-    let state = trial.settle(PATIENCE, expected).await?;
+    let state = trial.settle(PATIENCE, expected, &mut errors).await?;
     tended.abort();
     errors.extend(injection.errors());
     errors.extend(operators.panics().await);
@@ -128,7 +141,12 @@ struct Trial<'t> {
 
 impl Trial<'_> {
     /// Waits until the state is the one that is expected and nothing is written, or nothing was written for long.
-    async fn settle(&self, patience: Duration, expected: Option<&State>) -> Result<State> {
+    async fn settle(
+        &self,
+        patience: Duration,
+        expected: Option<&State>,
+        errors: &mut Vec<String>,
+    ) -> Result<State> {
         let begun = Instant::now();
         loop {
             let quiet = self.injection.quiet().unwrap_or_default();
@@ -139,6 +157,7 @@ impl Trial<'_> {
                 }
             }
             if begun.elapsed() > LIMIT {
+                errors.push("the operator does not come to rest".to_owned());
                 return self.observer.state().await;
             }
             sleep(PAUSE).await;
