@@ -44,7 +44,7 @@ const TASKS: &[Task] = &[
         run: docs::run,
     },
     Task {
-        usage: "faults [--scenario NAME,...] [--mode MODE,...] [--point N] [--sample N] [--jobs N] [--delay SECONDS]",
+        usage: "faults [--scenario NAME] [--mode MODE] [--sample N]",
         about: "kill the operator at each request, feed it errors and old events, and compare how it ends",
         run: faults::run,
     },
