@@ -301,7 +301,7 @@ async fn a_leader_that_was_stopped_for_long_writes_nothing_afterwards() {
     })
     .await
     .unwrap();
-    first.signal("-STOP");
+    first.signal("STOP").unwrap();
     let second = Operator::start(&plane, "second", &[]).await.unwrap();
     second.leads().await;
     for name in &names {
@@ -309,7 +309,7 @@ async fn a_leader_that_was_stopped_for_long_writes_nothing_afterwards() {
     }
     proxy.heal();
     proxy.seen();
-    first.signal("-CONT");
+    first.signal("CONT").unwrap();
     until("it to end", LIMIT, async || {
         Ok(first.get("/livez").await.is_none().then_some(()))
     })

@@ -84,11 +84,21 @@ impl Operator {
         let kubeconfig = cluster
             .kubeconfig_for_service_account(OPERATOR, OPERATOR)
             .await?;
-        Self::spawn_by(&kubeconfig, cluster, name, arguments)
+        Self::spawn_program_by(program, &kubeconfig, cluster, name, arguments)
     }
 
     /// Starts the program with a kubeconfig file of its own.
     pub fn spawn_by(
+        kubeconfig: &Path,
+        cluster: &Cluster,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        Self::spawn_program_by(program(), kubeconfig, cluster, name, arguments)
+    }
+
+    fn spawn_program_by(
+        program: &Path,
         kubeconfig: &Path,
         cluster: &Cluster,
         name: &str,
@@ -184,15 +194,6 @@ impl Operator {
     /// What an endpoint answers; `None` if it does not.
     pub async fn get(&self, path: &str) -> Option<(u16, String)> {
         self.ask("GET", path, "").await
-    }
-
-    /// Stops or continues its process at once, as a machine that is suspended and resumed does.
-    pub fn signal(&self, signal: &str) {
-        let process = self.process().unwrap().to_string();
-        let told = std::process::Command::new("kill")
-            .args([signal, &process])
-            .status();
-        assert!(told.unwrap().success());
     }
 
     /// The status with which an endpoint takes a text.
