@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -37,6 +37,7 @@ const DIGITS: usize = 20;
 #[serde(rename_all = "camelCase")]
 pub struct Inputs {
     /// The spec of the service.
+    #[serde(deserialize_with = "spec")]
     pub service: Spec,
     /// Its annotations that are settings.
     #[serde(default)]
@@ -46,7 +47,13 @@ pub struct Inputs {
     /// The revision of its task definition.
     pub revision: u64,
     /// What that revision holds.
+    #[serde(deserialize_with = "spec")]
     pub task_definition: Spec,
+}
+
+/// A spec in what is kept, which is read as a whole and so has no text of its own any more.
+fn spec<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Spec, D::Error> {
+    Value::deserialize(deserializer).map(Spec::from)
 }
 
 impl Inputs {

@@ -53,7 +53,7 @@ struct Content {
     #[serde(default)]
     settings: crate::settings::Settings,
     #[serde(default)]
-    cluster: Option<Spec>,
+    cluster: Option<Value>,
 }
 
 impl KeptRendering {
@@ -71,7 +71,7 @@ impl KeptRendering {
             compressed: compress(&json!(Content {
                 objects,
                 settings: by.settings.clone(),
-                cluster: by.cluster.clone(),
+                cluster: by.cluster.as_ref().and_then(|cluster| cluster.parse().ok()),
             }))
             .into(),
         }
@@ -84,7 +84,7 @@ impl KeptRendering {
         let by = RenderedBy {
             operator: self.operator.clone(),
             settings: content.settings,
-            cluster: content.cluster,
+            cluster: content.cluster.map(Spec::from),
         };
         Some((content.objects, by))
     }
