@@ -22,6 +22,7 @@ pub mod decide;
 pub mod diagnostic;
 pub mod ecs;
 pub mod fields;
+pub mod names;
 pub mod print;
 pub mod rendering;
 pub mod server;

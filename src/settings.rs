@@ -7,27 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject, nearest};
+use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject, advice};
 
-/// What the names of our annotations begin with.
-pub const ANNOTATION_PREFIX: &str = "ecs-operator.dev/";
-/// The annotation of a pod that names the containers whose exit is the end of its task, where others run beside them.
-pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
-/// The annotation of a pod with the `startTimeout` of the containers that others wait for, as in `db=60/HEALTHY`.
-pub const START_TIMEOUTS: &str = "ecs-operator.dev/start-timeouts";
-/// The label of a pod that names the service revision of which it was made.
-pub const SERVICE_REVISION: &str = "ecs-operator.dev/service-revision";
-/// The annotation of a pod that makes it differ from those before a forced deployment.
-pub const FORCE_DEPLOYMENT: &str = "ecs-operator.dev/force-deployment";
-/// The annotation of an EcsService that stops its deployment of this id, without a rollback.
-pub const STOP_DEPLOYMENT: &str = "ecs-operator.dev/stop-deployment";
-/// The annotation of an EcsService that rolls its deployment of this id back.
-pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
-/// The annotation of an EcsService that has the tasks of its deployment of this id replaced by tasks as they would be
-/// rendered today.
-pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
-/// The annotation of an EcsTask that names the pods that may have run, so that none of them runs a second time.
-pub const BEGUN: &str = "ecs-operator.dev/begun";
+pub use crate::names::*;
+
 /// The longest time that a setting can ask for, in seconds.
 pub const LONGEST_SECONDS: u32 = 3600;
 
@@ -136,19 +119,20 @@ impl Settings {
         path: &FieldPath,
         sink: &mut Diagnostics,
     ) -> Self {
+        let requests = requests_of(path.subject());
         for (key, value) in annotations {
             let Some(name) = key.strip_prefix(ANNOTATION_PREFIX) else {
                 continue;
             };
-            let requests = requests_of(path.subject());
             if requests.contains(&key.as_str()) {
-                // What is asked of the running operator is no setting.
                 continue;
             }
             let Some((_, set)) = OF_OBJECTS.iter().find(|(known, _)| *known == name) else {
+                let known = OF_OBJECTS.iter().map(|(name, _)| *name);
+                let known = known.chain(requests.iter().copied());
                 let message = Message::UnknownAnnotation {
                     name: key.clone(),
-                    advice: advice(name, requests),
+                    advice: advice(name, ANNOTATION_PREFIX, known.collect()),
                 };
                 sink.report(path.field(key.clone()), message);
                 continue;
@@ -170,25 +154,9 @@ impl Settings {
 const fn requests_of(subject: Subject) -> &'static [&'static str] {
     match subject {
         Subject::Service => &[RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT],
-        // Its own note.
         Subject::Task => &[BEGUN],
         Subject::TaskDefinition | Subject::Cluster | Subject::AutoScaling => &[],
     }
-}
-
-/// What to write instead of an annotation that there is not, `name` without our prefix.
-fn advice(name: &str, requests: &[&'static str]) -> String {
-    let requests = requests
-        .iter()
-        .filter_map(|key| key.strip_prefix(ANNOTATION_PREFIX));
-    let mut known: Vec<&str> = OF_OBJECTS.iter().map(|(name, _)| *name).collect();
-    known.extend(requests);
-    known.sort_unstable();
-    let all = known.join(", ");
-    let meant = nearest(name, known.into_iter())
-        .map(|meant| format!("did you mean {ANNOTATION_PREFIX}{meant}? "))
-        .unwrap_or_default();
-    format!("{meant}after {ANNOTATION_PREFIX} there can be {all}")
 }
 
 /// Sets one setting to what a text says, or tells what it may say.
@@ -492,21 +460,25 @@ mod tests {
 
     #[test]
     fn an_annotation_that_there_is_not_is_told_from_those_that_there_are() {
-        let advice = |subject, name: &str| {
-            let annotations = BTreeMap::from([(format!("{ANNOTATION_PREFIX}{name}"), String::new())]);
+        let told = |subject, name: &str| {
+            let annotations =
+                BTreeMap::from([(format!("{ANNOTATION_PREFIX}{name}"), String::new())]);
             let mut sink = Diagnostics::new();
             let path = FieldPath::root(subject);
             let _settings = Settings::default().with_annotations(&annotations, &path, &mut sink);
-            let help = sink.iter().map(|finding| finding.message.help().to_string());
+            let help = sink.iter().map(|finding| finding.message.help());
             help.collect::<String>()
         };
-        let of_service = advice(Subject::Service, "stop-deploymnt");
+        let of_service = told(Subject::Service, "stop-deploymnt");
         assert!(
             of_service.starts_with("did you mean ecs-operator.dev/stop-deployment? after ecs-"),
             "{of_service}"
         );
-        assert!(of_service.contains("roll-back-deployment, "), "{of_service}");
-        let of_task = advice(Subject::Task, "stop-deployment");
+        assert!(
+            of_service.contains("roll-back-deployment, "),
+            "{of_service}"
+        );
+        let of_task = told(Subject::Task, "stop-deployment");
         assert!(of_task.starts_with("after ecs-operator.dev/"), "{of_task}");
         assert!(!of_task.contains("stop-deployment"), "{of_task}");
     }

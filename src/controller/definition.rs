@@ -141,13 +141,12 @@ fn revision(
             None if holds_spec => Some((number, Arc::new(definition.spec.clone()))),
             None => None,
         },
-        Newest::Missing => None,
         Newest::AboutToAppear if reference.revision.is_none() || kept.is_empty() => {
             // Its status may have been lost, which no watch tells.
             cx.queue.task_definition(object);
             return Ok(None);
         }
-        Newest::AboutToAppear => None,
+        Newest::AboutToAppear | Newest::Missing => None,
     };
     match (reference.revision, newest) {
         (None, Some(newest)) => Ok(Some(newest)),

@@ -51,7 +51,10 @@ pub(super) fn task_changed(cx: &Context, task: &EcsTask) {
 
 fn record<K: Resource>(users: &Users, user: &K, reference: Option<String>) {
     let (namespace, name) = (user.namespace().unwrap_or_default(), user.name_any());
-    match reference.as_deref().and_then(TaskDefinitionReference::parse) {
+    match reference
+        .as_deref()
+        .and_then(TaskDefinitionReference::parse)
+    {
         Some(parsed) => users.uses(&namespace, &name, &kname(parsed.family, WORKLOAD_LENGTH)),
         None => users.forget(&namespace, &name),
     }

@@ -98,3 +98,29 @@ pub(super) fn refused(findings: Diagnostics) -> Refusal {
             .map_or_else(String::new, |finding| finding.reason().to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_does_not_fit_is_told_from_one_that_differs() {
+        let told = |own: &str| {
+            Refusal::name_differs("serviceName", own, &kname(own, WORKLOAD_LENGTH)).message
+        };
+        let long = told(&"l".repeat(63));
+        assert!(
+            long.contains("has 63 characters, of 52 at most: choose a shorter one"),
+            "{long}"
+        );
+        assert_eq!(
+            told("web"),
+            "serviceName is \"web\", so the object must be named \"web\": rename it, or leave serviceName out"
+        );
+        let foreign = told("Web");
+        assert!(
+            foreign.starts_with("the name \"Web\" has other characters than a-z, 0-9 and -: "),
+            "{foreign}"
+        );
+    }
+}

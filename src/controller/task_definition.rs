@@ -78,8 +78,7 @@ pub(super) async fn reconcile(
                 .warning(&*definition, &refusal.reason, refusal.message.clone());
         }
         if let Some(written) = report(&cx.client, &*definition, &before, &status).await? {
-            cx.task_definition_statuses
-                .record(&written, status.clone());
+            cx.task_definition_statuses.record(&written, status.clone());
             // Those that wait for it go on, or tell why it does not come.
             cx.revised(&namespace, &name);
         }
@@ -136,7 +135,10 @@ async fn revise(
         Newest::Revision { .. } | Newest::Missing | Newest::AboutToAppear => {
             let highest = kept.last_key_value();
             let highest = highest.map(|(number, spec)| (*number, **spec == definition.spec));
-            match before.revision.and_then(|number| u64::try_from(number).ok()) {
+            match before
+                .revision
+                .and_then(|number| u64::try_from(number).ok())
+            {
                 None => remembered_number(cx, definition, highest).await?,
                 reported => number(highest, reported),
             }

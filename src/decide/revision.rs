@@ -33,7 +33,10 @@ impl Newest {
         let mut conditions = status.conditions.iter();
         let accepted = conditions.find(|condition| condition.type_ == ACCEPTED);
         let accepted = accepted.is_some_and(|condition| condition.status == "True");
-        match status.revision.and_then(|number| u64::try_from(number).ok()) {
+        match status
+            .revision
+            .and_then(|number| u64::try_from(number).ok())
+        {
             Some(number) => Self::Revision {
                 number,
                 holds_spec: accepted,

@@ -5,7 +5,7 @@ mod path;
 mod reason;
 pub mod render;
 
-pub(crate) use nearest::nearest;
+pub(crate) use nearest::{advice, nearest};
 pub use path::{FieldPath, Segment, Subject};
 pub use reason::{Message, Reason, UnknownReason};
 

@@ -16,6 +16,19 @@ pub(crate) fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> 
         .map(|(_, name)| name)
 }
 
+/// What to write instead of a name that is not known: the one that was probably meant, and all that can follow `prefix`,
+/// with which those that are known may begin or not.
+pub(crate) fn advice(wrong: &str, prefix: &str, known: Vec<&str>) -> String {
+    let without = |name| str::strip_prefix(name, prefix).unwrap_or(name);
+    let mut known: Vec<&str> = known.into_iter().map(without).collect();
+    known.sort_unstable();
+    let all = known.join(", ");
+    let meant = nearest(wrong, known.into_iter())
+        .map(|meant| format!("did you mean {prefix}{meant}? "))
+        .unwrap_or_default();
+    format!("{meant}after {prefix} there can be {all}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::nearest;

@@ -29,12 +29,7 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(3);
 /// What the API server is called, whichever program it is.
 const APISERVER: &str = "kube-apiserver";
 
-const PROGRAMS: [&str; 4] = [
-    "etcd",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kwok",
-];
+const PROGRAMS: [&str; 4] = ["etcd", "kube-controller-manager", "kube-scheduler", "kwok"];
 
 const USERS: [User; 4] = [
     User {

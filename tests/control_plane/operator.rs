@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use ecs_operator_testbed::{ControlPlane, until};
-use k8s_openapi::api::{apps::v1::Deployment, coordination::v1::Lease};
+use futures::future::join_all;
+use k8s_openapi::api::{
+    apps::v1::{ControllerRevision, Deployment},
+    coordination::v1::Lease,
+};
 use kube::{Api, Client};
 use serde_json::json;
 
-use crate::support::{LIMIT, Operator, apply, install, ready, task_definition};
+use crate::support::{Bed, LIMIT, Operator, apply, install, ready, task_definition};
 
 /// A control plane with the definitions and rights of the operator.
 async fn plane() -> (ControlPlane, Client) {
@@ -133,6 +137,56 @@ async fn a_new_operator_finds_everything_in_order_and_writes_nothing() {
             .await,
         0
     );
+}
+
+#[tokio::test]
+async fn a_new_operator_deletes_no_revision_that_a_service_is_pinned_to() {
+    let (plane, _) = plane().await;
+    let bed = Bed::new(&plane.kubeconfig(), "pins").await;
+    let first = Operator::start(&plane, "first", &[]).await.unwrap();
+    let families = ["a", "b", "c", "d", "e"];
+    join_all(families.map(|family| pinned(&bed, family))).await;
+    assert_eq!(first.terminate(), Some(0));
+
+    let second = Operator::start(&plane, "second", &[]).await.unwrap();
+    second.leads().await;
+    until("everything to be reconciled", LIMIT, async || {
+        let reconciled = second
+            .metric("ecs_operator_reconciles_total", "EcsTaskDefinition")
+            .await;
+        let waiting = second.metric("ecs_operator_queue_depth", "").await;
+        Ok((reconciled >= families.len() as u64 && waiting == 0).then_some(()))
+    })
+    .await
+    .unwrap();
+    for family in families {
+        let revisions = bed.api::<ControllerRevision>();
+        let pinned = revisions.get_opt(&format!("{family}.1")).await.unwrap();
+        assert!(pinned.is_some(), "{family}.1 is gone");
+        assert_eq!(
+            revisions.get_opt(&format!("{family}.2")).await.unwrap(),
+            None,
+            "{family} has more revisions than are kept"
+        );
+    }
+}
+
+/// A service that is pinned to the first of more revisions than are kept.
+async fn pinned(bed: &Bed, family: &str) {
+    for number in 1..=13 {
+        let definition = task_definition(&format!("testbed/web:{number}"));
+        bed.must_apply("EcsTaskDefinition", family, definition)
+            .await;
+        bed.until("EcsTaskDefinition", family, "its revision", |object| {
+            object["status"]["revision"] == number
+                && object["status"]["observedGeneration"] == object["metadata"]["generation"]
+        })
+        .await;
+        let service = json!({"taskDefinition": format!("{family}:1"), "desiredCount": 1});
+        bed.must_apply("EcsService", family, service).await;
+    }
+    bed.condition("EcsService", family, "Ready", "True").await;
+    bed.gone::<ControllerRevision>(&format!("{family}.2")).await;
 }
 
 /// Services that are made of every kind of object that needs no add-on.

@@ -17,7 +17,11 @@ const AUTO_MODE: Kind = (
 
 /// The kinds of the add-on with this API group.
 fn of_group(group: &str) -> Vec<Kind> {
-    ADDONS.iter().filter(|kind| kind.0 == group).copied().collect()
+    ADDONS
+        .iter()
+        .filter(|kind| kind.0 == group)
+        .copied()
+        .collect()
 }
 
 #[tokio::test]
@@ -31,7 +35,9 @@ async fn an_addon_that_comes_or_goes_changes_no_object_of_another() {
 
     let (load_balancers, keda) = (of_group("elbv2.k8s.aws"), of_group("keda.sh"));
     stage.install(&load_balancers).await;
-    stage.compare("elbv2.k8s.aws beside eks.amazonaws.com").await;
+    stage
+        .compare("elbv2.k8s.aws beside eks.amazonaws.com")
+        .await;
     stage.remove(&load_balancers).await;
     stage.compare("elbv2.k8s.aws removed again").await;
     // Its objects go with it, and come back with it; whose they are tells that it is missing.

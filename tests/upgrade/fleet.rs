@@ -74,10 +74,22 @@ fn members() -> Vec<Member> {
         steady("plain", none(), json!({"desiredCount": 2})),
         // Before Kubernetes 1.36 a Service must not be called so.
         steady("1st", none(), json!({"desiredCount": 1})),
-        steady("everywhere", none(), json!({"schedulingStrategy": "DAEMON"})),
+        steady(
+            "everywhere",
+            none(),
+            json!({"schedulingStrategy": "DAEMON"}),
+        ),
         steady("split", none(), split()),
-        steady("scaled", none(), json!({"desiredCount": 2, "autoScaling": scaling(cpu())})),
-        steady("queue", none(), json!({"desiredCount": 2, "autoScaling": scaling(backlog())})),
+        steady(
+            "scaled",
+            none(),
+            json!({"desiredCount": 2, "autoScaling": scaling(cpu())}),
+        ),
+        steady(
+            "queue",
+            none(),
+            json!({"desiredCount": 2, "autoScaling": scaling(backlog())}),
+        ),
         steady("shop-alb", none(), exposed("alb")),
         steady("shop-nlb", none(), exposed("nlb")),
         steady("targets", none(), targets()),
@@ -86,7 +98,11 @@ fn members() -> Vec<Member> {
         steady("tagged", none(), tagged()),
         steady("placed", none(), placed()),
         steady("checked", checked(), json!({"desiredCount": 2})),
-        steady("sized", json!({"cpu": "256", "memory": "512"}), json!({"desiredCount": 1})),
+        steady(
+            "sized",
+            json!({"cpu": "256", "memory": "512"}),
+            json!({"desiredCount": 1}),
+        ),
         steady("pair", pair(), json!({"desiredCount": 1})),
         member("pinned", State::Pinned, json!({"desiredCount": 1})),
         member("failed", State::Failed, breaker(false)),
@@ -107,7 +123,10 @@ fn split() -> Value {
 /// A target tracking policy on a metric.
 fn scaling(metric: Value) -> Value {
     let mut tracking = json!({"TargetValue": 60.0});
-    tracking.as_object_mut().unwrap().extend(metric.as_object().unwrap().clone());
+    tracking
+        .as_object_mut()
+        .unwrap()
+        .extend(metric.as_object().unwrap().clone());
     json!({
         "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 4},
         "scalingPolicies": [{
@@ -139,7 +158,8 @@ fn exposed(by: &str) -> Value {
 }
 
 fn targets() -> Value {
-    let group = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/more/73e2d6bc24d8a067";
+    let group =
+        "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/more/73e2d6bc24d8a067";
     let balancer = json!({"targetGroupArn": group, "containerName": "app", "containerPort": 80});
     json!({"desiredCount": 2, "loadBalancers": [balancer]})
 }
@@ -162,7 +182,8 @@ fn connected() -> Value {
 fn efs() -> Value {
     let mut containers = task_definition("testbed/web")["containerDefinitions"].clone();
     containers[0]["mountPoints"] = json!([{"sourceVolume": "data", "containerPath": "/data"}]);
-    let file_system = json!({"fileSystemId": "fs-0123456789abcdef0", "transitEncryption": "ENABLED"});
+    let file_system =
+        json!({"fileSystemId": "fs-0123456789abcdef0", "transitEncryption": "ENABLED"});
     let volumes = json!([{"name": "data", "efsVolumeConfiguration": file_system}]);
     json!({"containerDefinitions": containers, "volumes": volumes})
 }
@@ -213,7 +234,8 @@ pub async fn arise(cluster: &Cluster, bed: &Bed, program: &Path, root: &Path) {
     let members = members();
     for member in &members {
         let first = definition(member, "testbed/web");
-        bed.must_apply("EcsTaskDefinition", member.name, first).await;
+        bed.must_apply("EcsTaskDefinition", member.name, first)
+            .await;
         let mut service = member.service.clone();
         let reference = match member.state {
             State::Pinned => format!("{}:1", member.name),
@@ -245,7 +267,9 @@ async fn all_ready(bed: &Bed) {
         *waiting.borrow_mut() = not_ready.collect();
         Ok(waiting.borrow().is_empty().then_some(()))
     });
-    ready.await.unwrap_or_else(|error| panic!("{error}:\n{}", waiting.borrow().join("\n")));
+    ready
+        .await
+        .unwrap_or_else(|error| panic!("{error}:\n{}", waiting.borrow().join("\n")));
 }
 
 /// Brings a service from its first deployment into its state.
@@ -256,22 +280,36 @@ async fn second_deployment(bed: &Bed, member: &Member) {
         _ => HOLD,
     };
     let second = definition(member, image);
-    bed.must_apply("EcsTaskDefinition", member.name, second).await;
+    bed.must_apply("EcsTaskDefinition", member.name, second)
+        .await;
     match member.state {
         State::Steady => {}
         State::Pinned => {
-            bed.until("EcsTaskDefinition", member.name, "a second revision", |it| {
-                it["status"]["revision"] == 2
-            })
+            bed.until(
+                "EcsTaskDefinition",
+                member.name,
+                "a second revision",
+                |it| it["status"]["revision"] == 2,
+            )
             .await;
         }
         State::Failed => {
             fail(bed, member.name).await;
-            told(bed, member.name, &["PRIMARY 2 FAILED", "ACTIVE 1 COMPLETED"]).await;
+            told(
+                bed,
+                member.name,
+                &["PRIMARY 2 FAILED", "ACTIVE 1 COMPLETED"],
+            )
+            .await;
         }
         State::RolledBack => {
             fail(bed, member.name).await;
-            told(bed, member.name, &["PRIMARY 1 COMPLETED", "INACTIVE 2 FAILED"]).await;
+            told(
+                bed,
+                member.name,
+                &["PRIMARY 1 COMPLETED", "INACTIVE 2 FAILED"],
+            )
+            .await;
         }
         State::Stopped => {
             let begun = ["PRIMARY 2 IN_PROGRESS", "ACTIVE 1 COMPLETED"];
@@ -281,10 +319,20 @@ async fn second_deployment(bed: &Bed, member: &Member) {
             let services = bed.resources("EcsService");
             let params = PatchParams::default();
             services.patch(member.name, &params, &patch).await.unwrap();
-            told(bed, member.name, &["PRIMARY 2 FAILED", "ACTIVE 1 COMPLETED"]).await;
+            told(
+                bed,
+                member.name,
+                &["PRIMARY 2 FAILED", "ACTIVE 1 COMPLETED"],
+            )
+            .await;
         }
         State::Begun => {
-            told(bed, member.name, &["PRIMARY 2 IN_PROGRESS", "ACTIVE 1 COMPLETED"]).await;
+            told(
+                bed,
+                member.name,
+                &["PRIMARY 2 IN_PROGRESS", "ACTIVE 1 COMPLETED"],
+            )
+            .await;
         }
     }
 }
@@ -292,7 +340,9 @@ async fn second_deployment(bed: &Bed, member: &Member) {
 /// Waits until a service tells these deployments and no new task is left of one that failed. Returns the id of the first.
 async fn told(bed: &Bed, service: &str, expected: &[&str]) -> Value {
     let what = format!("the deployments of {service} to be {expected:?}");
-    let object = bed.until("EcsService", service, &what, |object| deployments(object, service) == expected);
+    let object = bed.until("EcsService", service, &what, |object| {
+        deployments(object, service) == expected
+    });
     let id = object.await["status"]["deployments"][0]["id"].clone();
     if !expected[0].ends_with("IN_PROGRESS") {
         until("no task of what failed", LIMIT, async || {
@@ -312,7 +362,11 @@ fn deployments(object: &Value, service: &str) -> Vec<String> {
         .flatten()
         .map(|it| {
             let revision = text(&it["taskDefinition"]).replace(&format!("{service}:"), "");
-            format!("{} {revision} {}", text(&it["status"]), text(&it["rolloutState"]))
+            format!(
+                "{} {revision} {}",
+                text(&it["status"]),
+                text(&it["rolloutState"])
+            )
         })
         .collect()
 }
@@ -341,14 +395,24 @@ async fn fail(bed: &Bed, service: &str) {
             "name": "app", "image": HOLD, "imageID": "", "ready": false, "restartCount": 0,
             "state": waiting,
         });
-        write(bed, pod, json!({"phase": "Pending", "containerStatuses": [container]})).await;
+        write(
+            bed,
+            pod,
+            json!({"phase": "Pending", "containerStatuses": [container]}),
+        )
+        .await;
     }
 }
 
 async fn write(bed: &Bed, pod: &Pod, status: Value) {
-    let (params, patch) = (PatchParams::default(), Patch::Merge(json!({"status": status})));
+    let (params, patch) = (
+        PatchParams::default(),
+        Patch::Merge(json!({"status": status})),
+    );
     let pods = bed.api::<Pod>();
-    pods.patch_status(&pod.name_any(), &params, &patch).await.unwrap();
+    pods.patch_status(&pod.name_any(), &params, &patch)
+        .await
+        .unwrap();
 }
 
 /// Lets the tasks of the deployment that had begun start, and waits until it is done under its id.

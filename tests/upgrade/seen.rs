@@ -105,7 +105,10 @@ async fn services(bed: &Bed, seen: &mut Seen) {
     let services = bed.resources("EcsService");
     for service in services.list(&ListParams::default()).await.unwrap() {
         let status = &service.data["status"];
-        let deployments = status["deployments"].as_array().cloned().unwrap_or_default();
+        let deployments = status["deployments"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let deployments: Vec<Value> = deployments
             .iter()
             .map(|deployment| {

@@ -56,10 +56,11 @@ impl Version {
 
     /// The one of the commit that `tests/upgrade/previous` names.
     pub fn previous() -> Self {
-        let folder = env::var_os("UPGRADE_FROM");
-        let folder = folder.expect(
-            "`cargo xtask test upgrade` runs these tests; or set UPGRADE_FROM to a folder of an older version with its program in it",
-        );
+        let Some(folder) = env::var_os("UPGRADE_FROM") else {
+            panic!(
+                "`cargo xtask test upgrade` runs these tests; or set UPGRADE_FROM to a folder of an older version with its program in it"
+            );
+        };
         let root = PathBuf::from(folder);
         Self {
             program: root.join("ecs-operator"),
@@ -144,9 +145,27 @@ impl Stage {
     /// Upgrades the API server. An operator that lost its lease meanwhile is started again, as Kubernetes does it.
     pub async fn replace_apiserver(&mut self, program: &'static str) {
         self.plane.replace_apiserver(program).await.unwrap();
-        if !self.operator().is_ready().await {
+        let before = self.renewals().await;
+        let leads = until("the lease to be renewed, or lost", LIMIT, async || {
+            Ok(match self.renewals().await {
+                Some(renewals) if Some(renewals) > before => Some(true),
+                Some(_) => None,
+                None => Some(false),
+            })
+        });
+        if !leads.await.unwrap() {
             self.operate(&Version::today(), &[]).await;
         }
+    }
+
+    /// How often the operator has renewed its lease; `None` if it has ended.
+    async fn renewals(&self) -> Option<u64> {
+        let operator = self.operator();
+        if !operator.is_ready().await {
+            return None;
+        }
+        let requests = "ecs_operator_api_requests_total";
+        Some(operator.metric(requests, "method=\"PUT\"").await)
     }
 
     /// Installs kinds of an add-on, and waits until the operator knows.
@@ -178,9 +197,13 @@ impl Stage {
 
     /// How often the operator has noticed that add-ons changed.
     fn noticed(&self) -> usize {
-        let log = self.plane.folder().join(format!("operator-{}.log", self.number));
+        let log = self
+            .plane
+            .folder()
+            .join(format!("operator-{}.log", self.number));
         let log = std::fs::read_to_string(log).unwrap();
-        log.matches("the add-ons of the cluster have changed").count()
+        log.matches("the add-ons of the cluster have changed")
+            .count()
     }
 
     /// Lets what has names that begin so change from now on.
@@ -195,7 +218,8 @@ impl Stage {
         let found = differences(&self.seen, &after);
         let matters = |line: &String| !self.forgotten.iter().any(|prefix| line.starts_with(prefix));
         let found = found.into_iter().filter(matters);
-        self.harm.extend(found.map(|line| format!("{change}: {line}")));
+        self.harm
+            .extend(found.map(|line| format!("{change}: {line}")));
         self.seen = after;
     }
 
@@ -203,7 +227,8 @@ impl Stage {
     pub async fn begun_deployment_ends(&mut self) {
         let id = self.seen[&format!("EcsService {}", fleet::BEGUN)]["deployments"][0]["id"].clone();
         if let Err(error) = fleet::begun_deployment_ends(&self.bed, &id).await {
-            self.harm.push(format!("the deployment that had begun: {error}"));
+            self.harm
+                .push(format!("the deployment that had begun: {error}"));
         }
     }
 
@@ -222,27 +247,33 @@ impl Stage {
         let operator = self.operator();
         let count = async |method: &str| {
             let requests = "ecs_operator_api_requests_total";
-            operator.metric(requests, &format!("method=\"{method}\"")).await
+            operator
+                .metric(requests, &format!("method=\"{method}\""))
+                .await
         };
         let writes = async || count("PATCH").await + count("POST").await + count("DELETE").await;
         let services = self.bed.resources("EcsService");
         let services = services.list(&ListParams::default()).await.unwrap();
         let services = services.items.len() as u64;
-        until("the operator to have nothing to do", LIMIT * 3, async || {
-            let before = writes().await;
-            let renewals = count("PUT").await;
-            until("two renewals", LIMIT, async || {
-                Ok((count("PUT").await >= renewals + 2).then_some(()))
-            })
-            .await?;
-            let reconciles = operator
-                .metric("ecs_operator_reconciles_total", "EcsService")
-                .await;
-            let quiet = operator.metric("ecs_operator_queue_depth", "").await == 0
-                && reconciles >= services
-                && writes().await == before;
-            Ok(quiet.then_some(()))
-        })
+        until(
+            "the operator to have nothing to do",
+            LIMIT * 3,
+            async || {
+                let before = writes().await;
+                let renewals = count("PUT").await;
+                until("two renewals", LIMIT, async || {
+                    Ok((count("PUT").await >= renewals + 2).then_some(()))
+                })
+                .await?;
+                let reconciles = operator
+                    .metric("ecs_operator_reconciles_total", "EcsService")
+                    .await;
+                let quiet = operator.metric("ecs_operator_queue_depth", "").await == 0
+                    && reconciles >= services
+                    && writes().await == before;
+                Ok(quiet.then_some(()))
+            },
+        )
         .await
         .unwrap_or_else(|error| panic!("{error}:\n{}", operator.last_words()));
     }

@@ -24,14 +24,15 @@ const COMMIT: &str = "tests/upgrade/previous";
 pub fn built() -> Result<PathBuf> {
     let commit = fs::read_to_string(root().join(COMMIT))?;
     let commit = commit.trim_end();
-    let folder = target().join("previous").join(commit);
+    let all = target().join("previous");
+    let folder = all.join(commit);
     let name = format!("ecs-operator{EXE_SUFFIX}");
     let program = folder.join(&name);
     if program.exists() {
         return Ok(folder);
     }
     unpack(commit, &folder)?;
-    let built = folder.join("target");
+    let built = all.join("build");
     execute(
         cargo([
             "build",
@@ -46,7 +47,7 @@ pub fn built() -> Result<PathBuf> {
         .arg("--target-dir")
         .arg(&built),
     )?;
-    // Last, so that a build that is broken off is done again; nothing else of it is needed.
+    // Last, so that a build that is broken off goes on; nothing else of it is needed.
     fs::rename(built.join("debug").join(&name), &program)?;
     fs::remove_dir_all(built)?;
     Ok(folder)

@@ -1,0 +1,21 @@
+//! The names of our annotations and labels: an interface, which does not change.
+
+/// What the names of our annotations begin with.
+pub const ANNOTATION_PREFIX: &str = "ecs-operator.dev/";
+/// The annotation of a pod that names the containers whose exit is the end of its task, where others run beside them.
+pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
+/// The annotation of a pod with the `startTimeout` of the containers that others wait for, as in `db=60/HEALTHY`.
+pub const START_TIMEOUTS: &str = "ecs-operator.dev/start-timeouts";
+/// The label of a pod that names the service revision of which it was made.
+pub const SERVICE_REVISION: &str = "ecs-operator.dev/service-revision";
+/// The annotation of a pod that makes it differ from those before a forced deployment.
+pub const FORCE_DEPLOYMENT: &str = "ecs-operator.dev/force-deployment";
+/// The annotation of an EcsService that stops its deployment of this id, without a rollback.
+pub const STOP_DEPLOYMENT: &str = "ecs-operator.dev/stop-deployment";
+/// The annotation of an EcsService that rolls its deployment of this id back.
+pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
+/// The annotation of an EcsService that has the tasks of its deployment of this id replaced by tasks as they would be
+/// rendered today.
+pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
+/// The annotation of an EcsTask that names the pods that may have run, so that none of them runs a second time.
+pub const BEGUN: &str = "ecs-operator.dev/begun";
