@@ -2,11 +2,11 @@
 
 use k8s_openapi::api::{
     apps::v1::{ControllerRevision, Deployment},
-    core::v1::{Pod, Service},
+    core::v1::{Pod, ResourceQuota, Service},
 };
 use kube::{
     ResourceExt as _,
-    api::{DeleteParams, ListParams, Patch, PatchParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -193,6 +193,38 @@ async fn a_task_definition_that_is_deleted_leads_nobody_back() {
         .await
         .unwrap();
     revise(&bed, 4).await;
+}
+
+#[tokio::test]
+async fn a_revision_that_cannot_be_made_is_told_and_the_one_before_stays() {
+    let bed = bed("quota").await;
+    third(&bed).await;
+    let pods = bed.tasks("web").await;
+    let quotas = bed.api::<ResourceQuota>();
+    let quota = serde_json::from_value(json!({
+        "metadata": {"name": "full"},
+        "spec": {"hard": {"count/controllerrevisions.apps": "1"}},
+    }));
+    quotas
+        .create(&PostParams::default(), &quota.unwrap())
+        .await
+        .unwrap();
+    bed.eventually::<ResourceQuota>("full", "the quota to count", |quota| {
+        quota.status.as_ref().is_some_and(|it| it.used.is_some())
+    })
+    .await;
+    let fourth = task_definition("testbed/web:4");
+    bed.must_apply("EcsTaskDefinition", "web", fourth).await;
+    let accepted = bed
+        .condition("EcsTaskDefinition", "web", "Accepted", "False")
+        .await;
+    assert_eq!(accepted["reason"], "Forbidden");
+    still_run(&bed, &pods, 3).await;
+    quotas
+        .delete("full", &DeleteParams::default())
+        .await
+        .unwrap();
+    revision(&bed, 4).await;
 }
 
 #[tokio::test]
