@@ -327,12 +327,7 @@ where
     K: Resource + DeserializeOwned + Clone + Debug + Send + 'static,
 {
     /// The events of the objects with a label.
-    pub(super) fn new(
-        api: Api<K>,
-        labels: Option<&str>,
-        kind: &str,
-        mut filling: Filling,
-    ) -> Self {
+    pub(super) fn new(api: Api<K>, labels: Option<&str>, kind: &str, mut filling: Filling) -> Self {
         let config = watcher::Config {
             label_selector: labels.map(str::to_owned),
             ..watcher::Config::default()

@@ -68,7 +68,8 @@ pub fn count(look: Look<'_>, known: &BTreeMap<String, TaskFailures>) -> Count {
         let new = after.count - before.count;
         if new > 0 {
             count.new += new;
-            count.failed_checks = pod.containers.iter().any(fails_checks) || pod.behind_load_balancer;
+            count.failed_checks =
+                pod.containers.iter().any(fails_checks) || pod.behind_load_balancer;
             let why = trouble::of_pod(pod).map(|trouble| trouble.message);
             count.last = why.or(count.last);
         }

@@ -13,7 +13,9 @@ pub const PATIENCE: i32 = 120;
 /// healthy. `grace` is `healthCheckGracePeriodSeconds`, from when the task was made.
 #[must_use]
 pub fn unhealthy_at(pod: &PodState, grace: i64) -> Option<Timestamp> {
-    let since = pod.unready_since.filter(|_| pod.behind_load_balancer && !pod.deleting)?;
+    let since = pod
+        .unready_since
+        .filter(|_| pod.behind_load_balancer && !pod.deleting)?;
     let after =
         |from: Timestamp, seconds: i64| from.checked_add(SignedDuration::from_secs(seconds)).ok();
     let patience = after(since, PATIENCE.into());

@@ -146,10 +146,14 @@ async fn a_deployment_whose_tasks_fail_is_rolled_back_once() {
     assert_eq!(rolled["status"]["runningCount"], 4);
     assert_eq!(rolled["status"]["taskDefinition"], "web:1");
     let note = bed.event("web", "DeploymentFailed").await;
+    // Why is still known when the pods are gone.
+    let last = "The last failure: CannotPullContainerError: container app: no such image: correct its image, or let the nodes pull it.";
     assert!(
-        note.ends_with("deployment failed: tasks failed to start."),
+        note.ends_with(&format!("deployment failed: tasks failed to start. {last}")),
         "{note}"
     );
+    let message = condition(&rolled, "Ready")["message"].clone();
+    assert!(message.as_str().unwrap().contains(last), "{message}");
     let good = first["status"]["deployments"][0]["id"].as_str().unwrap();
     assert_eq!(
         deployments[0]["rolloutStateReason"],

@@ -10,8 +10,8 @@ use kube::{Api, ResourceExt as _, runtime::watcher::Event};
 
 use crate::{
     controller::{
-        context::Context,
         catch_up::Filling,
+        context::Context,
         lenient::Lenient,
         watch::{Events, api},
     },
