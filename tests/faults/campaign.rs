@@ -281,6 +281,8 @@ fn all<'b>(baselines: &'b [Baseline], modes: &[Mode], only: Option<usize>) -> Ve
 /// the modes in turn, and the requests by the golden section, which comes near to each of them soonest.
 fn sample<'b>(baselines: &'b [Baseline], modes: &[Mode], count: usize) -> Vec<Try<'b>> {
     const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    // So that a scenario has modes that are not alike, and each of them in time.
+    let stride = if modes.len().is_multiple_of(5) { 3 } else { 5 };
     let mut chosen = BTreeMap::new();
     for index in 0..count {
         let (row, column) = (
@@ -289,7 +291,7 @@ fn sample<'b>(baselines: &'b [Baseline], modes: &[Mode], count: usize) -> Vec<Tr
         );
         let (Some(baseline), Some(mode)) = (
             baselines.get(column),
-            modes.get((column + row) % modes.len().max(1)),
+            modes.get((column + stride * row) % modes.len().max(1)),
         ) else {
             continue;
         };
@@ -352,6 +354,19 @@ mod tests {
         assert_eq!(modes.len(), mode::ALL.len());
         let numbers: BTreeSet<_> = first.iter().filter_map(|it| it.2).collect();
         assert!(numbers.len() > 15, "{numbers:?}");
+    }
+
+    #[test]
+    fn a_large_sample_has_each_mode_in_each_scenario() {
+        let baselines: Vec<Baseline> = scenario::ALL.iter().map(|it| baseline(it, 20)).collect();
+        for modes in [&mode::ALL[..5], &mode::ALL[..10], mode::ALL] {
+            let pairs = baselines.len() * modes.len();
+            let chosen: BTreeSet<_> = sample(&baselines, modes, pairs)
+                .iter()
+                .map(|it| (it.baseline.scenario.name, it.mode.name()))
+                .collect();
+            assert_eq!(chosen.len(), pairs);
+        }
     }
 
     #[test]
