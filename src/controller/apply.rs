@@ -316,11 +316,11 @@ pub(super) async fn release(
     }
 }
 
-/// Deletes an object; one that is gone already, or is another one by now, is none of ours.
+/// Deletes an object; one that is gone already is none of ours.
 ///
 /// # Errors
 ///
-/// When the request fails.
+/// When the request fails, or it is another object by now, of which the cache will tell.
 pub(super) async fn delete(client: &Client, key: &Key, known: &Known) -> Result<(), Error> {
     let params = DeleteParams {
         preconditions: Some(Preconditions {
@@ -331,7 +331,7 @@ pub(super) async fn delete(client: &Client, key: &Key, known: &Known) -> Result<
         ..DeleteParams::default()
     };
     match api(client, key).delete(&key.name, &params).await {
-        Err(error) if matches!(code(&error), Some(404 | 409)) => Ok(()),
+        Err(error) if code(&error) == Some(404) => Ok(()),
         result => result.map(drop).map_err(Error::api("delete", key)),
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Child {
     /// Whether it is a PersistentVolume whose claim is gone: no other claim can have it any more
     /// (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain>).
     pub(super) released: bool,
+    /// The namespace of the claim that a PersistentVolume was for.
+    pub(super) claim_namespace: Option<Box<str>>,
     /// What a Deployment or DaemonSet reports.
     pub workload: Option<Box<WorkloadState>>,
     /// The service revision that its pods are marked with.
@@ -85,6 +87,10 @@ impl Child {
                 ..ObjectMeta::default()
             },
             digest: digest_of_live(object),
+            claim_namespace: object
+                .pointer("/spec/claimRef/namespace")
+                .and_then(Value::as_str)
+                .map(Into::into),
             released: object.pointer("/status/phase").and_then(Value::as_str) == Some("Released"),
             workload: workload(object).map(Box::new),
             pods: template_label(object).map(Into::into),

@@ -54,6 +54,8 @@ pub(super) struct Known {
     pub deleting: bool,
     /// Whether it is a PersistentVolume whose claim is gone.
     pub(super) released: bool,
+    /// The namespace of the claim that a PersistentVolume was for.
+    pub(super) claim_namespace: Option<Box<str>>,
     /// What a Deployment or DaemonSet reports.
     pub workload: Option<Box<WorkloadState>>,
     /// The service revision that its pods are marked with.
@@ -73,6 +75,7 @@ impl Known {
             owners: child.owners().into(),
             deleting: meta.deletion_timestamp.is_some(),
             released: child.released,
+            claim_namespace: child.claim_namespace.clone(),
             workload: child.workload.clone(),
             pods: child.pods.clone(),
             not_created: child.not_created.clone(),

@@ -46,7 +46,8 @@ pub(super) async fn reconcile(cluster: Arc<EcsCluster>, cx: Arc<Context>) -> Res
             cx.events
                 .warning(&*cluster, &refusal.reason, refusal.message.clone());
         }
-        if let Some(written) = report(&cx.client, &*cluster, &before, &status).await? {
+        let version = cx.cluster_statuses.version(&*cluster);
+        if let Some(written) = report(&cx.client, &*cluster, version, &before, &status).await? {
             cx.cluster_statuses.record(&written, status);
         }
     }

@@ -72,6 +72,8 @@ pub(super) struct Context {
     pub renewals: Renewals,
     /// What services are about to begin.
     pub beginnings: Beginnings,
+    /// The namespaces that are watched; empty for all.
+    pub namespaces: Vec<String>,
     /// Numbers for monitoring.
     pub metrics: Metrics,
     /// Who is to be reconciled.

@@ -131,6 +131,21 @@ pub async fn run(
     result
 }
 
+/// What is configured, and what was found out about the cluster.
+async fn settings(
+    options: &Options,
+    client: &Client,
+    cluster: &Cluster,
+) -> Result<Settings, kube::Error> {
+    Ok(Settings {
+        mode: Mode::Controller,
+        workload_target: WorkloadTarget::EcsService,
+        kubernetes_minor: kubernetes_minor(client).await?,
+        addons: cluster.addons(),
+        ..options.settings.clone()
+    })
+}
+
 /// The context, and the ends of its queues.
 struct Operator {
     cx: Arc<Context>,
@@ -147,13 +162,7 @@ struct Operator {
 impl Operator {
     async fn new(options: &Options, client: Client, metrics: Metrics) -> Result<Self, RunError> {
         let cluster = Cluster::discover(&client, &Cluster::default()).await?;
-        let settings = Settings {
-            mode: Mode::Controller,
-            workload_target: WorkloadTarget::EcsService,
-            kubernetes_minor: kubernetes_minor(&client).await?,
-            addons: cluster.addons(),
-            ..options.settings.clone()
-        };
+        let settings = settings(options, &client, &cluster).await?;
         let (service_sender, service_receiver) = unbounded();
         let (task_sender, task_receiver) = unbounded();
         let (definition_sender, definition_receiver) = unbounded();
@@ -185,6 +194,7 @@ impl Operator {
             service_revisions: service::ServiceRevisions::default(),
             beginnings: service::Beginnings::default(),
             renewals: service::Renewals::new(options.renewals),
+            namespaces: options.namespaces.clone(),
             metrics,
             queue: Queue::new(
                 service_sender,

@@ -18,32 +18,13 @@ use super::error::Error;
 /// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#condition-v1-meta>).
 const LONGEST_MESSAGE: usize = 32_768;
 
-/// Writes `wanted` where it differs from the status that the object has. Returns the object as it is then, `None` if
-/// nothing was to be written.
-///
-/// # Errors
-///
-/// When the request fails.
-pub(super) async fn report<K, S>(
-    client: &Client,
-    object: &K,
-    reported: &S,
-    wanted: &S,
-) -> Result<Option<K>, Error>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone,
-    K: std::fmt::Debug,
-    S: Serialize,
-{
-    report_of(client, object, None, reported, wanted).await
-}
-
-/// The same, if the object still has the version that this was decided on.
+/// Writes `wanted` where it differs from the status that the object has, if the object still has the version that this
+/// was decided on. Returns the object as it is then, `None` if nothing was to be written.
 ///
 /// # Errors
 ///
 /// When the request fails, or the object has been changed.
-pub(super) async fn report_of<K, S>(
+pub(super) async fn report<K, S>(
     client: &Client,
     object: &K,
     version: Option<String>,
@@ -64,10 +45,8 @@ where
     };
     let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
     // Should the object be another one by now, its status is not this one.
-    let mut metadata = json!({"uid": object.uid()});
-    if let Some(version) = version {
-        metadata["resourceVersion"] = json!(version);
-    }
+    // An absent version is null, which asks for none.
+    let metadata = json!({"uid": object.uid(), "resourceVersion": version});
     let patch = json!({"metadata": metadata, "status": change});
     api.patch_status(
         &object.name_any(),

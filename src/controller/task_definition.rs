@@ -77,7 +77,8 @@ pub(super) async fn reconcile(
             cx.events
                 .warning(&*definition, &refusal.reason, refusal.message.clone());
         }
-        if let Some(written) = report(&cx.client, &*definition, &before, &status).await? {
+        let version = cx.task_definition_statuses.version(&*definition);
+        if let Some(written) = report(&cx.client, &*definition, version, &before, &status).await? {
             cx.task_definition_statuses.record(&written, status.clone());
             // Those that wait for it go on, or tell why it does not come.
             cx.revised(&namespace, &name);

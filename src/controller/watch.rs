@@ -81,6 +81,8 @@ pub(super) async fn children(
                     // Who wants an object of this kind may have waited to hear whether there is one.
                     cx.queue.everything(&cx.resources);
                 }
+                // One may have been released while nobody watched.
+                delete_released(&cx).await;
                 concerned
             }
             Event::Apply(child) => {
@@ -106,7 +108,13 @@ pub(super) async fn delete_released(cx: &Context) {
     if !cx.queue.is_leading() {
         return;
     }
-    for (key, known) in cx.children.released() {
+    // Those of namespaces that somebody else watches are somebody else's.
+    let is_watched = |namespace: &str| {
+        cx.namespaces.is_empty() || cx.namespaces.iter().any(|watched| watched == namespace)
+    };
+    let mut released = cx.children.released();
+    released.retain(|(_, known)| known.claim_namespace.as_deref().is_none_or(is_watched));
+    for (key, known) in released {
         if let Err(error) = delete(&cx.client, &key, &known).await {
             // A service that needs the name deletes it again.
             tracing::warn!(%error, "a released volume could not be deleted");

@@ -105,6 +105,10 @@ pub enum Phase {
 }
 
 /// A container of a pod.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of the container, and all combinations occur"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerSeen {
     /// Its name.
@@ -227,7 +231,7 @@ impl PodState {
         for container in &mut self.containers {
             let mut known = before.into_iter().flat_map(|before| &before.containers);
             let known = known.find(|known| known.name == container.name);
-            let same = known.filter(|known| since(&known.state) == since(&container.state));
+            let same = known.filter(|known| running(&known.state) == running(&container.state));
             container.seen = same.and_then(|known| known.seen).or(Some(now));
         }
         self
@@ -259,11 +263,11 @@ fn later(one: &PodCondition, other: Option<&PodCondition>) -> Option<Timestamp> 
     time(one).max(other.and_then(time))
 }
 
-/// Since when a container runs; `None` if it does not.
-const fn since(doing: &Doing) -> Option<Option<Timestamp>> {
+/// Whether a container runs, and since when.
+const fn running(doing: &Doing) -> (bool, Option<Timestamp>) {
     match doing {
-        Doing::Running { since, .. } => Some(*since),
-        Doing::Unknown | Doing::Waiting(..) | Doing::Ended(_) => None,
+        Doing::Running { since, .. } => (true, *since),
+        Doing::Unknown | Doing::Waiting(..) | Doing::Ended(_) => (false, None),
     }
 }
 

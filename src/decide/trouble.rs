@@ -90,9 +90,7 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
             format!("a task was stopped: {reason}: {message}"),
         );
     }
-    if pod.unready_since.is_none() {
-        return None;
-    }
+    pod.unready_since?;
     if pod.behind_load_balancer {
         return trouble(
             "TargetUnhealthy",

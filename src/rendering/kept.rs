@@ -94,7 +94,7 @@ impl Kept {
     /// Reads the data of a ControllerRevision; `None` if it is none of a service.
     #[must_use]
     pub fn read(data: &Value) -> Option<Self> {
-        Kept::deserialize(data).ok()
+        Self::deserialize(data).ok()
     }
 
     /// The data of a ControllerRevision. Its members are sorted: the API server sorts them whenever the metadata of the

@@ -3,8 +3,12 @@
 # Users write these; the operator reads them, notes on tasks that they have begun, and removes finished ones after their
 # time to live.
 - apiGroups: [ecs-operator.dev]
-  resources: [ecstaskdefinitions, ecsservices, ecsclusters]
+  resources: [ecstaskdefinitions, ecsclusters]
   verbs: [list, watch]
+# Before an object that is missing is made again, it is asked whether its service is still there.
+- apiGroups: [ecs-operator.dev]
+  resources: [ecsservices]
+  verbs: [get, list, watch]
 - apiGroups: [ecs-operator.dev]
   resources: [ecstasks]
   verbs: [list, watch, patch, delete]

@@ -14,7 +14,7 @@ mod tell;
 use std::{iter, sync::Arc, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
-use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
+use kube::{Api, Resource as _, ResourceExt as _, runtime::controller::Action};
 use serde_json::Value;
 
 use self::{
@@ -25,7 +25,8 @@ use self::{
     report::{Observed, Outcome, report},
 };
 use super::{
-    context::Context, error::Error, owner::Owner, refusal::Refusal, status::whole_seconds,
+    apply::Wanted, context::Context, error::Error, owner::Owner, refusal::Refusal,
+    status::whole_seconds,
 };
 use crate::{
     crd::{EcsService, ServiceStatus},
@@ -300,6 +301,10 @@ impl Step<'_> {
             replaces,
         };
         let held = with_numbers(&mut running.objects, numbers);
+        if lacks_objects(cx, service, &running) && !is_there(cx, service).await? {
+            // It was deleted, and the cache does not know yet: what it lacks went with it.
+            return Ok(None);
+        }
         let failure = carry_out(cx, &running, &user(service), owner).await.err();
         let over = tasks::Over {
             running: &running,
@@ -366,6 +371,26 @@ impl Step<'_> {
         let uid = self.service.uid().unwrap_or_default();
         error.is_transient() && !self.cx.backoff.is_lasting(&uid)
     }
+}
+
+/// Whether objects of a service are missing that it had.
+fn lacks_objects(cx: &Context, service: &EcsService, running: &Plan) -> bool {
+    let is_missing = |object: &Value| {
+        let wanted = Wanted::new(object).ok();
+        wanted.is_some_and(|wanted| cx.children.get(&wanted.key).is_none())
+    };
+    !service.status.deployments.is_empty() && running.objects.iter().any(is_missing)
+}
+
+/// Whether the API server still has a service.
+async fn is_there(cx: &Context, service: &EcsService) -> Result<bool, Error> {
+    let namespace = service.namespace().unwrap_or_default();
+    let api: Api<EcsService> = Api::namespaced(cx.client.clone(), &namespace);
+    let live = api.get_metadata_opt(&service.name_any()).await;
+    let live = live.map_err(Error::resource("get", service))?;
+    Ok(live.is_some_and(|live| {
+        live.uid() == service.uid() && live.metadata.deletion_timestamp.is_none()
+    }))
 }
 
 /// Whether a pod is a healthy one that is not of this service revision.

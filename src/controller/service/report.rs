@@ -12,7 +12,7 @@ use crate::{
         context::Context,
         error::Error,
         refusal::Refusal,
-        status::{Aspect, conditions, report_of as write},
+        status::{Aspect, conditions, report as write},
     },
     crd::{
         ACCEPTED, DeploymentStatus, EcsService, PROGRESSING, READY, RenderedByStatus,
@@ -290,7 +290,6 @@ fn aspect(type_: &'static str, holds: bool, reason: &str, message: &str) -> Aspe
 
 /// Accepted, Ready and Progressing; `None` while it cannot be said what is asked for, and what was told before holds.
 fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> {
-    let translated = aspect(ACCEPTED, true, "Translated", "The spec is translated.");
     // Ready and Progressing for one reason: whether it progresses, why, and what there is to say.
     let (progresses, reason, message) = match outcome {
         Outcome::Refused(refusal) => {
@@ -304,8 +303,8 @@ fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> {
             return Some(refused(refusal, goes_on));
         }
         Outcome::Lost(_, _, refusal) => (false, refusal.reason.clone(), refusal.message.clone()),
-        Outcome::Decided(None, _) => return None,
-        Outcome::Applied {
+        Outcome::Decided(None, _)
+        | Outcome::Applied {
             newest: None,
             failure: None,
             ..
@@ -337,12 +336,7 @@ fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> {
             let newest_runs =
                 newest.same.contains(&running.revision) || running.revision == newest.revision;
             if observed.steady && newest_runs && deployments.is(COMPLETED) {
-                let steady = format!("(service {name}) has reached a steady state.");
-                return Some(vec![
-                    translated,
-                    aspect(READY, true, "SteadyState", &steady),
-                    aspect(PROGRESSING, false, "Completed", "ECS deployment completed."),
-                ]);
+                return Some(steady(name));
             }
             let (progresses, reason, said) =
                 verdict(name, deployments).unwrap_or_else(|| progress(deployments, observed));
@@ -350,10 +344,23 @@ fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> {
         }
     };
     Some(vec![
-        translated,
+        translated(),
         aspect(READY, false, &reason, &message),
         aspect(PROGRESSING, progresses, &reason, &message),
     ])
+}
+
+fn translated() -> Aspect {
+    aspect(ACCEPTED, true, "Translated", "The spec is translated.")
+}
+
+fn steady(name: &str) -> Vec<Aspect> {
+    let steady = format!("(service {name}) has reached a steady state.");
+    vec![
+        translated(),
+        aspect(READY, true, "SteadyState", &steady),
+        aspect(PROGRESSING, false, "Completed", "ECS deployment completed."),
+    ]
 }
 
 fn refused(refusal: &Refusal, what_runs: &str) -> Vec<Aspect> {

@@ -248,7 +248,7 @@ async fn delete(cx: &Context, service: &EcsService, revision: &Revision) -> Resu
         ..DeleteParams::default()
     };
     match api(cx, service).delete(&revision.object, &params).await {
-        Err(error) if !matches!(code(&error), Some(404 | 409)) => {
+        Err(error) if code(&error) != Some(404) => {
             Err(Error::resource("delete a revision of", service)(error))
         }
         _ => Ok(()),
@@ -321,7 +321,9 @@ async fn change_metadata(
     revision: &Revision,
     mut change: Value,
 ) -> Result<(), Error> {
-    change["uid"] = json!(revision.uid);
+    if let Value::Object(change) = &mut change {
+        change.insert("uid".to_owned(), json!(revision.uid));
+    }
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()

@@ -191,8 +191,9 @@ fn read(revision: &ControllerRevision) -> Option<(Place, Revision)> {
     let kept = Kept::read(data)?;
     let mut services = revision.owner_references().iter();
     let owner = services.find(|owner| owner.kind == "EcsService");
-    let mut sorted = data.clone();
+    let (mut sorted, text) = (data.clone(), data.to_string());
     sorted.sort_all_objects();
+    let sorted = sorted.to_string();
     let read = Revision {
         object: revision.name_any(),
         uid: revision.uid().unwrap_or_default(),
@@ -201,7 +202,7 @@ fn read(revision: &ControllerRevision) -> Option<(Place, Revision)> {
         number: revision.revision,
         inputs: kept.inputs.digest(),
         failed: revision.annotations().get(OUTCOME).map(String::as_str) == Some(FAILED),
-        sorted: sorted.to_string() == data.to_string(),
+        sorted: sorted == text,
         kept,
     };
     Some((place(revision)?, read))

@@ -100,7 +100,8 @@ pub(super) async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Ac
     put_on_record(&cx, &task, status).await?;
     if *status != before {
         tell(&cx, &task, &before, status);
-        if let Some(written) = report(&cx.client, &*task, &before, status).await? {
+        let version = cx.task_statuses.version(&*task);
+        if let Some(written) = report(&cx.client, &*task, version, &before, status).await? {
             cx.task_statuses.record(&written, status.clone());
         }
     }
@@ -272,7 +273,7 @@ async fn expire(task: &EcsTask, status: &TaskStatus, cx: &Context) -> Result<Act
                 ..DeleteParams::background()
             };
             match api.delete(&task.name_any(), &params).await {
-                Err(error) if !matches!(code(&error), Some(404 | 409)) => {
+                Err(error) if code(&error) != Some(404) => {
                     Err(Error::resource("delete", task)(error))
                 }
                 _ => Ok(Action::await_change()),

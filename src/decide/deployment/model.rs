@@ -291,7 +291,6 @@ impl World {
                 Task::Starting => to(Task::Serving),
                 Task::Crashing(ends) if bad && *ends < MOST_ENDS => to(Task::Crashing(ends + 1)),
                 Task::Crashing(_) if !bad => to(Task::Serving),
-                Task::Crashing(_) => {}
                 Task::Serving if self.mishaps > 0 => {
                     let mut next = self.clone();
                     next.mishaps -= 1;
@@ -299,7 +298,7 @@ impl World {
                         .insert(*name, (revision.clone(), Task::Crashing(1)));
                     worlds.push(next);
                 }
-                Task::Serving => {}
+                Task::Crashing(_) | Task::Serving => {}
             }
         }
         worlds

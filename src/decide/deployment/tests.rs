@@ -489,7 +489,7 @@ fn a_lost_status_is_rebuilt_of_what_is_left() {
     assert_eq!(middle.completed.as_deref(), Some("a"), "it serves");
     // What failed is not tried again.
     let back = rebuilt(true, Some("b"), "a", &["b"]);
-    let after = step(&back, &b, &[old.clone()], DONE, 6);
+    let after = step(&back, &b, std::slice::from_ref(&old), DONE, 6);
     assert_eq!(
         told(&after),
         [(PRIMARY, "a", COMPLETED, 0), (INACTIVE, "b", FAILED, 0)]
