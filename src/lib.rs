@@ -14,6 +14,7 @@
     )
 )]
 
+pub mod addons;
 pub mod cli;
 pub mod controller;
 pub mod convert;

@@ -10,7 +10,7 @@ use std::{
 
 use futures::channel::mpsc::UnboundedSender;
 use kube::{
-    Client, Resource, ResourceExt as _,
+    Client, Resource,
     runtime::reflector::{ObjectRef, Store},
 };
 
@@ -22,6 +22,7 @@ use super::{
     owner::Owner,
     pods::Pods,
     progress::Progress,
+    reported::Reported,
     revisions::Revisions,
     service::{Beginnings, Renewals, Replacements, ServiceRevisions},
 };
@@ -165,7 +166,8 @@ impl<K: Resource<DynamicType = ()>> Line<K> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks what is whole between any two statements.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What these locks guard is whole between any two statements.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -350,79 +352,9 @@ impl UserMaps {
     }
 }
 
-/// What was reported, until the watch tells it back: a reconcile in between would report it again.
-pub(super) struct Reported<S> {
-    by_uid: Mutex<HashMap<String, (u64, S)>>,
-}
-
-impl<S> Default for Reported<S> {
-    fn default() -> Self {
-        Self {
-            by_uid: Mutex::default(),
-        }
-    }
-}
-
-impl<S: Clone> Reported<S> {
-    /// The newest status of an object of which a cache has `status`.
-    pub(super) fn latest<K: Resource>(&self, object: &K, status: &S) -> S {
-        let uid = object.meta().uid.as_deref().unwrap_or_default();
-        let mut by_uid = lock(&self.by_uid);
-        match by_uid.get(uid) {
-            Some((version, reported)) if resource_version(object) < *version => reported.clone(),
-            Some(_) => {
-                by_uid.remove(uid);
-                status.clone()
-            }
-            None => status.clone(),
-        }
-    }
-
-    /// The version of an object that its newest status, and so whatever was decided on it, is of.
-    pub(super) fn version<K: Resource>(&self, object: &K) -> Option<String> {
-        let uid = object.meta().uid.as_deref().unwrap_or_default();
-        let by_uid = lock(&self.by_uid);
-        let written = by_uid.get(uid).map(|(version, _)| *version);
-        match written.filter(|written| resource_version(object) < *written) {
-            Some(written) => Some(written.to_string()),
-            None => object.meta().resource_version.clone(),
-        }
-    }
-
-    /// Records what a write answered.
-    pub(super) fn record<K: Resource>(&self, written: &K, status: S) {
-        if let Some(uid) = written.uid() {
-            lock(&self.by_uid).insert(uid, (resource_version(written), status));
-        }
-    }
-
-    /// Forgets an object that is gone.
-    pub(super) fn forget<K: Resource>(&self, object: &K) {
-        if let Some(uid) = &object.meta().uid {
-            lock(&self.by_uid).remove(uid);
-        }
-    }
-}
-
-fn resource_version<K: Resource>(object: &K) -> u64 {
-    let version = object.meta().resource_version.as_deref();
-    version
-        .and_then(|version| version.parse().ok())
-        .unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    fn service(version: &str) -> EcsService {
-        serde_json::from_value(
-            json!({"metadata": {"name": "web", "uid": "1", "resourceVersion": version}}),
-        )
-        .expect("it is a service")
-    }
 
     #[test]
     fn a_new_revision_reaches_those_that_follow_it() {
@@ -436,22 +368,5 @@ mod tests {
         users.forget("shop", "web");
         assert!(users.of("shop", "web").is_empty());
         assert_eq!(users.of("other", "web").len(), 1);
-    }
-
-    #[test]
-    fn what_was_reported_counts_until_the_cache_has_it() {
-        let reported = Reported::default();
-        let status = |count| ServiceStatus {
-            running_count: Some(count),
-            ..ServiceStatus::default()
-        };
-        reported.record(&service("7"), status(7));
-        assert_eq!(reported.latest(&service("5"), &status(5)), status(7));
-        assert_eq!(reported.latest(&service("8"), &status(8)), status(8));
-        assert_eq!(
-            reported.latest(&service("5"), &status(5)),
-            status(5),
-            "it is forgotten"
-        );
     }
 }

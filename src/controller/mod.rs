@@ -28,6 +28,8 @@ mod pods;
 mod progress;
 mod references;
 mod refusal;
+mod released;
+mod reported;
 mod revisions;
 mod run;
 mod service;

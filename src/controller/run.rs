@@ -19,7 +19,7 @@ use super::{
     catch_up::CatchUp,
     children::Children,
     client::client,
-    context::{Context, Queue, Reported, Resources, Users},
+    context::{Context, Queue, Resources, Users},
     controllers::{Queues, run_controllers},
     discovery::{Cluster, kubernetes_minor},
     events::Events,
@@ -28,9 +28,11 @@ use super::{
     measure::{measure, stuck},
     pods::Pods,
     progress::Progress,
+    released::delete_released,
+    reported::Reported,
     revisions::Revisions,
     service,
-    watch::{Cache, delete_released},
+    watch::Cache,
     watches::{discover, start_watches},
 };
 use crate::{

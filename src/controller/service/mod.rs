@@ -3,39 +3,37 @@
 mod adoption;
 mod apply;
 mod begin;
+mod conditions;
+mod observed;
 mod plan;
 mod renewal;
 mod report;
 mod revision;
 mod revisions;
+mod step;
 mod tasks;
 mod tell;
 
 use std::{iter, sync::Arc, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
-use kube::{Api, Resource as _, ResourceExt as _, runtime::controller::Action};
+use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
 use serde_json::Value;
 
 use self::{
-    apply::carry_out,
     begin::has_to_wait,
+    observed::Observed,
     plan::{Newest, Plan},
     renewal::{Turn, turn},
-    report::{Observed, Outcome, report},
+    report::{Outcome, report},
+    step::Step,
 };
 use super::{
-    apply::Wanted, context::Context, error::Error, owner::Owner, refusal::Refusal,
-    status::whole_seconds,
+    context::Context, error::Error, owner::Owner, refusal::Refusal, status::whole_seconds,
 };
 use crate::{
     crd::{EcsService, ServiceStatus},
-    decide::{
-        deployment::{self, Deployments, advance, pods_of},
-        pod_state::PodState,
-        trouble::troubles,
-    },
-    rendering::{Numbers, with_numbers},
+    decide::deployment::{self, Deployments},
     settings::{RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT},
     validate,
 };
@@ -210,192 +208,6 @@ fn grace(service: &EcsService) -> i64 {
     let spec = service.spec.parse::<Value>().unwrap_or_default();
     let grace = spec.get("healthCheckGracePeriodSeconds");
     grace.and_then(Value::as_i64).unwrap_or(0)
-}
-
-/// What was decided.
-struct Decided {
-    deployments: Deployments,
-    running: Plan,
-    /// When to decide again, should nothing change.
-    again: Option<Timestamp>,
-}
-
-/// One step of a service.
-struct Step<'a> {
-    service: &'a EcsService,
-    cx: &'a Context,
-    asked: &'a Asked,
-    wanted: &'a deployment::Wanted<'a>,
-    pods: &'a [Arc<PodState>],
-    now: Timestamp,
-}
-
-impl Step<'_> {
-    /// Decides what is to run. What cannot be had any more is reported instead.
-    async fn decide(
-        &self,
-        before: &Deployments,
-        current: Option<Result<Plan, Refusal>>,
-    ) -> Result<Option<Decided>, Error> {
-        let Self {
-            service, cx, asked, ..
-        } = *self;
-        let (mut deployments, again) = advance(before, self.wanted, self.pods, self.now);
-        let differ = deployments.differ(before);
-        let newest = asked.newest.as_ref();
-        if let Some(newest) = newest.filter(|it| differ && deployments.is_of(&it.revision)) {
-            let kept = revision::keep(cx, service, newest).await;
-            self.tell_lasting(kept.as_ref().err(), before).await?;
-            kept?;
-        }
-        deployments.recount(self.wanted, self.pods);
-        if differ && !before.list.is_empty() {
-            // A decision is on record before it is carried out, so that one who is killed in between does not decide
-            // again.
-            self.report(Outcome::Decided(newest, &deployments)).await?;
-        }
-        let Some(target) = deployments.target() else {
-            return Ok(None);
-        };
-        let unchanged = before.target().as_ref() == Some(&target);
-        let running = match current.filter(|_| unchanged) {
-            Some(current) => Ok(current),
-            None => plan::plan(service, cx, &target, newest).await,
-        };
-        self.tell_lasting(running.as_ref().err(), &deployments)
-            .await?;
-        match running? {
-            Ok(running) => Ok(Some(Decided {
-                deployments,
-                running,
-                again,
-            })),
-            Err(refusal) => {
-                self.report(Outcome::Lost(newest, &deployments, &refusal))
-                    .await?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Applies what was decided, and reports what became of it. Returns when to look again.
-    async fn bring_about(
-        &self,
-        decided: Decided,
-        owner: &OwnerReference,
-    ) -> Result<Option<Duration>, Error> {
-        let Self {
-            service, cx, asked, ..
-        } = *self;
-        let Decided {
-            mut deployments,
-            mut running,
-            again,
-        } = decided;
-        let observed = Observed::of(cx, service, Some(&running), running.desired);
-        let mut pods = self.pods.iter();
-        let replaces = pods.any(|pod| is_of_another(pod, &running.revision));
-        let numbers = Numbers {
-            rules: &running.rules,
-            nodes: &|name| observed.nodes(name),
-            replaces,
-        };
-        let held = with_numbers(&mut running.objects, numbers);
-        if lacks_objects(cx, service, &running) && !is_there(cx, service).await? {
-            // It was deleted, and the cache does not know yet: what it lacks went with it.
-            return Ok(None);
-        }
-        let failure = carry_out(cx, &running, &user(service), owner).await.err();
-        let over = tasks::Over {
-            running: &running,
-            grace: self.wanted.grace,
-            now: self.now,
-        };
-        let replacement = tasks::replace_ended(cx, service, over).await?;
-        let observed = Observed::of(cx, service, Some(&running), running.desired);
-        let workload_failed = failure.as_ref().is_some_and(|failure| failure.of_workload);
-        if !workload_failed && !held {
-            deployments.settle(self.wanted, observed.progress(), self.now);
-        }
-        deployments.recount(self.wanted, self.pods);
-        revision::record_outcomes(cx, service, &deployments).await?;
-        let failure = failure.map(|failure| failure.error);
-        if !failure.as_ref().is_some_and(|error| self.passes(error)) {
-            let troubles = troubles(self.pods, observed.not_created.as_deref());
-            self.report(Outcome::Applied {
-                troubles: &troubles,
-                newest: asked.newest.as_ref(),
-                running: &running,
-                deployments: &deployments,
-                observed: &observed,
-                held,
-                failure: failure.as_ref(),
-            })
-            .await?;
-        }
-        match failure {
-            Some(error) => Err(error),
-            None => {
-                let again = again.map(|it| it.duration_since(self.now).unsigned_abs());
-                Ok(again.into_iter().chain(replacement).min())
-            }
-        }
-    }
-
-    /// Reports trouble that does not pass.
-    async fn tell_lasting(
-        &self,
-        error: Option<&Error>,
-        deployments: &Deployments,
-    ) -> Result<(), Error> {
-        match error.filter(|error| !self.passes(error)) {
-            Some(error) => {
-                let why = Refusal::internal(error);
-                let newest = self.asked.newest.as_ref();
-                self.report(Outcome::Lost(newest, deployments, &why)).await
-            }
-            None => Ok(()),
-        }
-    }
-
-    async fn report(&self, outcome: Outcome<'_>) -> Result<(), Error> {
-        let outcome = match &self.asked.refusal {
-            Some(refusal) => Outcome::GoesOn(refusal, Box::new(outcome)),
-            None => outcome,
-        };
-        report(self.cx, self.service, &outcome).await
-    }
-
-    /// Whether an error is likely to be over at the next try, so that nobody needs to know.
-    fn passes(&self, error: &Error) -> bool {
-        let uid = self.service.uid().unwrap_or_default();
-        error.is_transient() && !self.cx.backoff.is_lasting(&uid)
-    }
-}
-
-/// Whether objects of a service are missing that it had.
-fn lacks_objects(cx: &Context, service: &EcsService, running: &Plan) -> bool {
-    let is_missing = |object: &Value| {
-        let wanted = Wanted::new(object).ok();
-        wanted.is_some_and(|wanted| cx.children.get(&wanted.key).is_none())
-    };
-    !service.status.deployments.is_empty() && running.objects.iter().any(is_missing)
-}
-
-/// Whether the API server still has a service.
-async fn is_there(cx: &Context, service: &EcsService) -> Result<bool, Error> {
-    let namespace = service.namespace().unwrap_or_default();
-    let api: Api<EcsService> = Api::namespaced(cx.client.clone(), &namespace);
-    let live = api.get_metadata_opt(&service.name_any()).await;
-    let live = live.map_err(Error::resource("get", service))?;
-    Ok(live.is_some_and(|live| {
-        live.uid() == service.uid() && live.metadata.deletion_timestamp.is_none()
-    }))
-}
-
-/// Whether a pod is a healthy one that is not of this service revision.
-fn is_of_another(pod: &PodState, revision: &str) -> bool {
-    pod.ready && !pod.deleting && pod.revision.as_deref() != Some(pods_of(revision))
 }
 
 fn user(service: &EcsService) -> Owner {

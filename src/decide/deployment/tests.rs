@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     decide::pod_state::{ContainerSeen, Doing, End},
-    validate::{CircuitBreaker, DeploymentStrategy, EarlySuccess, FailureThreshold},
+    validate::{self, CircuitBreaker, DeploymentStrategy, EarlySuccess, FailureThreshold},
 };
 
 fn at(second: i64) -> Timestamp {

@@ -1,27 +1,19 @@
-//! The decisions of deployments beside a small model of the world, explored whole: every order of what the owner, the
-//! operator, the Deployment controller and the kubelets may do next, with crashes of the operator in between.
-//!
-//! It holds in every state that can be reached that
-//! - nothing but a failure, or a new task in its place, ends a task that serves;
-//! - no more tasks exist than `maximumPercent` allows;
-//! - a deployment begins only because the owner asked for something else, or as a rollback;
-//! - where nothing more can happen, the newest deployment is COMPLETED or FAILED, and something serves if anything that
-//!   was asked for works.
+//! The world around the decisions: an owner, a Deployment controller, kubelets, accidents.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::BTreeMap;
 
-use super::{
+use super::super::{
     rebuilt::{Remnant, Remnants},
     *,
 };
 use crate::{
     decide::pod_state::{ContainerSeen, Doing, End},
-    validate::{CircuitBreaker, DeploymentStrategy, FailureThreshold},
+    validate::{self, CircuitBreaker, DeploymentStrategy, FailureThreshold},
 };
 
 /// What a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Task {
+pub(super) enum Task {
     Starting,
     Serving,
     /// It has ended so often.
@@ -29,45 +21,45 @@ enum Task {
 }
 
 /// A revision of the service: those with these names never get ready.
-const BAD: &[&str] = &["b", "d"];
+pub(super) const BAD: &[&str] = &["b", "d"];
 /// The model ends with so many ends of a task, where the world goes on.
-const MOST_ENDS: u8 = 4;
+pub(super) const MOST_ENDS: u8 = 4;
 /// What the owner asks for, one after the other.
-type Wishes = &'static [&'static str];
+pub(super) type Wishes = &'static [&'static str];
 
 /// Everything there is.
 #[derive(Clone, Debug)]
-struct World {
+pub(super) struct World {
     /// How many wishes of the owner were uttered.
-    uttered: usize,
+    pub(super) uttered: usize,
     /// Whether the spec is refused just now.
-    refused: bool,
+    pub(super) refused: bool,
     /// How often the world may still misbehave.
-    mishaps: u8,
+    pub(super) mishaps: u8,
     /// The status of the service.
-    deployments: Deployments,
+    pub(super) deployments: Deployments,
     /// The Deployment.
-    template: Option<String>,
-    replicas: usize,
-    tasks: BTreeMap<u8, (String, Task)>,
-    named: u8,
+    pub(super) template: Option<String>,
+    pub(super) replicas: usize,
+    pub(super) tasks: BTreeMap<u8, (String, Task)>,
+    pub(super) named: u8,
 }
 
 #[derive(Clone, Copy)]
-struct Rules {
-    wishes: Wishes,
-    desired: usize,
-    minimum: u32,
-    maximum: u32,
-    rollback: bool,
+pub(super) struct Rules {
+    pub(super) wishes: Wishes,
+    pub(super) desired: usize,
+    pub(super) minimum: u32,
+    pub(super) maximum: u32,
+    pub(super) rollback: bool,
 }
 
 impl Rules {
-    fn least(&self) -> usize {
+    pub(super) fn least(&self) -> usize {
         (self.desired * self.minimum as usize).div_ceil(100)
     }
 
-    fn most(&self) -> usize {
+    pub(super) fn most(&self) -> usize {
         (self.desired * self.maximum as usize / 100).max(self.desired)
     }
 
@@ -91,7 +83,7 @@ impl Rules {
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 impl World {
-    fn new(mishaps: u8) -> Self {
+    pub(super) fn new(mishaps: u8) -> Self {
         Self {
             uttered: 1,
             refused: false,
@@ -105,7 +97,7 @@ impl World {
     }
 
     /// The world by what tells it from others.
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         // Names of tasks do not matter, only which there are.
         let mut tasks: Vec<_> = self.tasks.values().collect();
         tasks.sort();
@@ -139,7 +131,7 @@ impl World {
         )
     }
 
-    fn serving(&self) -> usize {
+    pub(super) fn serving(&self) -> usize {
         let tasks = self.tasks.values();
         tasks.filter(|(_, task)| *task == Task::Serving).count()
     }
@@ -177,7 +169,7 @@ impl World {
     }
 
     /// The operator looks, decides, records and, if it is not killed before, applies.
-    fn operate(&self, rules: &Rules, killed: bool) -> Self {
+    pub(super) fn operate(&self, rules: &Rules, killed: bool) -> Self {
         let deployment = rules.deployment();
         let wish = rules.wishes[self.uttered - 1];
         let wanted = Wanted {
@@ -236,7 +228,7 @@ impl World {
     }
 
     /// What the Deployment controller may do next.
-    fn control(&self, rules: &Rules) -> Vec<Self> {
+    pub(super) fn control(&self, rules: &Rules) -> Vec<Self> {
         let mut worlds = Vec::new();
         let Some(template) = self.template.clone() else {
             return worlds;
@@ -277,7 +269,7 @@ impl World {
     }
 
     /// What may become of tasks next.
-    fn run(&self) -> Vec<Self> {
+    pub(super) fn run(&self) -> Vec<Self> {
         let mut worlds = Vec::new();
         for (name, (revision, task)) in &self.tasks {
             let mut to = |task| {
@@ -305,7 +297,7 @@ impl World {
     }
 
     /// What owners and accidents may do next.
-    fn disturb(&self, rules: &Rules) -> Vec<Self> {
+    pub(super) fn disturb(&self, rules: &Rules) -> Vec<Self> {
         let mut worlds = Vec::new();
         if self.uttered < rules.wishes.len() {
             worlds.push(Self {
@@ -338,109 +330,4 @@ impl World {
         }
         worlds
     }
-}
-
-/// What must hold whenever the operator has acted.
-fn check(before: &World, after: &World, rules: &Rules) {
-    let (serving, tasks) = (before.serving(), before.tasks.len());
-    assert!(tasks <= rules.most(), "too many tasks: {before:#?}");
-    // Where fewer tasks are asked for than serve, the Deployment controller would end some that serve.
-    assert!(
-        after.replicas >= serving.min(before.replicas) || after.replicas >= rules.desired,
-        "serving tasks end for nothing: {before:#?} {after:#?}"
-    );
-    let begun = after.deployments.list.len();
-    assert!(
-        begun <= 2 * rules.wishes.len(),
-        "too many deployments: {after:#?}"
-    );
-}
-
-/// What must hold where nothing more can happen.
-fn check_end(world: &World, rules: &Rules) {
-    let state = world
-        .deployments
-        .primary()
-        .and_then(|it| it.rollout_state.clone());
-    let wish = rules.wishes[world.uttered - 1];
-    assert!(
-        matches!(state.as_deref(), Some(COMPLETED | FAILED)),
-        "it never ends: {world:#?}"
-    );
-    if !BAD.contains(&wish) {
-        assert_eq!(world.template.as_deref(), Some(wish), "{world:#?}");
-        assert_eq!(world.serving(), rules.desired, "{world:#?}");
-    }
-    let worked = |deployments: &Deployments| deployments.completed.is_some();
-    if worked(&world.deployments) {
-        assert_eq!(
-            world.serving(),
-            rules.desired,
-            "what worked serves: {world:#?}"
-        );
-    }
-}
-
-/// Looks at every world that can come about. Returns how many there are.
-fn explore(rules: &Rules, mishaps: u8) -> usize {
-    let mut seen = HashSet::new();
-    let mut open = VecDeque::from([World::new(mishaps)]);
-    while let Some(world) = open.pop_front() {
-        if !seen.insert(world.key()) {
-            continue;
-        }
-        let operated = world.operate(rules, false);
-        check(&world, &operated, rules);
-        let mut next = world.control(rules);
-        next.extend(world.run());
-        let cut_short = |(_, task): &(String, Task)| *task == Task::Crashing(MOST_ENDS);
-        let quiet = next.is_empty()
-            && operated.key() == world.key()
-            && !(world.deployments.is(IN_PROGRESS) && world.tasks.values().any(cut_short));
-        if quiet && !world.refused {
-            check_end(&world, rules);
-        }
-        next.extend(world.disturb(rules));
-        next.push(operated);
-        open.extend(next);
-    }
-    seen.len()
-}
-
-/// Explores what a service can go through with these wishes of its owner.
-fn explore_all(wishes: &[Wishes], counts: &[(usize, u32, u32)], mishaps: u8) {
-    for wishes in wishes {
-        for (desired, minimum, maximum) in counts {
-            for rollback in [true, false] {
-                let rules = Rules {
-                    wishes,
-                    desired: *desired,
-                    minimum: *minimum,
-                    maximum: *maximum,
-                    rollback,
-                };
-                let worlds = explore(&rules, mishaps);
-                assert!(worlds > 20, "{wishes:?} {desired} {worlds}");
-            }
-        }
-    }
-}
-
-#[test]
-fn every_way_that_a_service_can_go_keeps_what_serves() {
-    let wishes: &[Wishes] = &[&["a", "b"], &["b", "a"], &["a", "c"]];
-    explore_all(wishes, &[(2, 100, 200), (1, 0, 100)], 1);
-}
-
-#[test]
-#[ignore = "it takes minutes: cargo xtask test explore"]
-fn every_longer_way_that_a_service_can_go_keeps_what_serves() {
-    let wishes: &[Wishes] = &[
-        &["a", "b"],
-        &["b", "a"],
-        &["a", "c"],
-        &["b", "d"],
-        &["a", "b", "c"],
-    ];
-    explore_all(wishes, &[(2, 100, 200), (2, 50, 100), (1, 0, 100)], 2);
 }

@@ -1,0 +1,187 @@
+//! Accepted, Ready and Progressing of a service, and what they say.
+
+use super::{Plan, observed::Observed, report::Outcome};
+use crate::{
+    controller::{refusal::Refusal, status::Aspect},
+    crd::{ACCEPTED, DeploymentStatus, PROGRESSING, READY},
+    decide::{
+        deployment::{COMPLETED, Deployments, FAILED, IN_PROGRESS},
+        trouble::Trouble,
+    },
+};
+
+/// So many different troubles are told in a condition.
+const MOST_TROUBLES: usize = 3;
+
+/// What ECS says where the percentages let no task be stopped or started
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
+const HELD: &str = "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.";
+
+fn aspect(type_: &'static str, holds: bool, reason: &str, message: &str) -> Aspect {
+    Aspect {
+        type_,
+        holds: Some(holds),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+/// Accepted, Ready and Progressing; `None` while it cannot be said what is asked for, and what was told before holds.
+pub(super) fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> {
+    // Ready and Progressing for one reason: whether it progresses, why, and what there is to say.
+    let (progresses, reason, message) = match outcome {
+        Outcome::Refused(refusal) => {
+            return Some(refused(
+                refusal,
+                "The spec is not accepted; nothing ran before.",
+            ));
+        }
+        Outcome::GoesOn(refusal, _) => {
+            let goes_on = "The spec is not accepted; what ran before goes on.";
+            return Some(refused(refusal, goes_on));
+        }
+        Outcome::Lost(_, _, refusal) => (false, refusal.reason.clone(), refusal.message.clone()),
+        Outcome::Decided(None, _)
+        | Outcome::Applied {
+            newest: None,
+            failure: None,
+            ..
+        } => return None,
+        Outcome::Decided(Some(_), deployments) => verdict(name, deployments).unwrap_or_else(|| {
+            let message = "A deployment begins.".to_owned();
+            (true, "InProgress".to_owned(), message)
+        }),
+        Outcome::Applied {
+            failure: Some(error),
+            ..
+        } => (false, error.reason().to_owned(), error.to_string()),
+        Outcome::Applied {
+            running,
+            held: true,
+            ..
+        } => {
+            let reason = "DeploymentConfigurationBlocksRollout".to_owned();
+            (false, reason, held(name, running))
+        }
+        Outcome::Applied {
+            newest: Some(newest),
+            running,
+            deployments,
+            observed,
+            troubles,
+            ..
+        } => {
+            let newest_runs =
+                newest.same.contains(&running.revision) || running.revision == newest.revision;
+            if observed.steady && newest_runs && deployments.is(COMPLETED) {
+                return Some(steady(name));
+            }
+            let (progresses, reason, said) =
+                verdict(name, deployments).unwrap_or_else(|| progress(deployments, observed));
+            (progresses, reason, with_trouble(said, troubles))
+        }
+    };
+    Some(vec![
+        translated(),
+        aspect(READY, false, &reason, &message),
+        aspect(PROGRESSING, progresses, &reason, &message),
+    ])
+}
+
+fn translated() -> Aspect {
+    aspect(ACCEPTED, true, "Translated", "The spec is translated.")
+}
+
+fn steady(name: &str) -> Vec<Aspect> {
+    let steady = format!("(service {name}) has reached a steady state.");
+    vec![
+        translated(),
+        aspect(READY, true, "SteadyState", &steady),
+        aspect(PROGRESSING, false, "Completed", "ECS deployment completed."),
+    ]
+}
+
+fn refused(refusal: &Refusal, what_runs: &str) -> Vec<Aspect> {
+    vec![
+        aspect(ACCEPTED, false, &refusal.reason, &refusal.message),
+        aspect(READY, false, "NotAccepted", what_runs),
+        aspect(PROGRESSING, false, "NotAccepted", what_runs),
+    ]
+}
+
+/// How many tasks run, and whether a deployment is why not all do.
+fn progress(deployments: &Deployments, observed: &Observed) -> (bool, String, String) {
+    let primary = deployments.primary();
+    let of_newest = primary.and_then(|it| it.running_count).unwrap_or(0);
+    let counts = format!(
+        "{} of {} tasks run, {} of them of the newest revision.",
+        observed.running,
+        observed.desired,
+        of_newest.min(observed.running)
+    );
+    (deployments.is(IN_PROGRESS), "InProgress".to_owned(), counts)
+}
+
+/// A message, and what keeps tasks from running.
+fn with_trouble(message: String, troubles: &[Trouble]) -> String {
+    troubles
+        .iter()
+        .take(MOST_TROUBLES)
+        .fold(message, |message, trouble| {
+            format!("{message}\n{}", trouble.message)
+        })
+}
+
+/// What there is to say of a deployment that failed or returns to another one.
+fn verdict(name: &str, deployments: &Deployments) -> Option<(bool, String, String)> {
+    let primary = deployments.primary()?;
+    let why = primary.rollout_state_reason.clone().unwrap_or_default();
+    if deployments.is(FAILED) {
+        let why = with_failure(&why, primary);
+        return Some((false, "DeploymentFailed".to_owned(), why));
+    }
+    let failed = deployments.rolled_back.as_ref()?;
+    let mut list = deployments.list.iter();
+    let failed = list.find(|deployment| deployment.service_revision.as_ref() == Some(failed));
+    if !deployments.is(COMPLETED) {
+        let why = failed.map_or_else(|| why.clone(), |failed| with_failure(&why, failed));
+        return Some((true, "RollingBack".to_owned(), why));
+    }
+    let what = failed.and_then(|failed| failed.task_definition.as_deref());
+    let why = failed.and_then(|failed| {
+        Some(with_failure(
+            failed.rollout_state_reason.as_deref()?,
+            failed,
+        ))
+    });
+    let message = format!(
+        "(service {name}) was rolled back to {}. The deployment of {} that the spec asks for has failed: {} It is not tried again until the spec changes.",
+        primary.task_definition.as_deref().unwrap_or_default(),
+        what.unwrap_or("the revision"),
+        why.unwrap_or_default(),
+    );
+    Some((false, "RolledBack".to_owned(), message))
+}
+
+/// Why a deployment failed, and what its last failure was.
+fn with_failure(why: &str, failed: &DeploymentStatus) -> String {
+    match &failed.last_failure {
+        Some(last) => format!("{why} The last failure: {last}."),
+        None => why.to_owned(),
+    }
+}
+
+/// What ECS says of a deployment that cannot progress, with the numbers.
+fn held(name: &str, plan: &Plan) -> String {
+    let (minimum, maximum) = (
+        plan.rules.minimum_healthy_percent,
+        plan.rules.maximum_percent,
+    );
+    let tasks = match plan.desired {
+        Some(desired) => format!("of {desired} tasks"),
+        None => "of a task on each node".to_owned(),
+    };
+    format!(
+        "(service {name}) {HELD} With minimumHealthyPercent {minimum} and maximumPercent {maximum} {tasks} none may be missing and none added; the old tasks go on."
+    )
+}

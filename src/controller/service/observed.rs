@@ -1,0 +1,94 @@
+//! What the workloads of a service tell.
+
+use kube::Resource as _;
+use serde_json::Value;
+
+use super::Plan;
+use crate::{
+    controller::{child::WorkloadState, context::Context},
+    crd::EcsService,
+    decide::deployment::Progress,
+};
+
+/// What the workloads of a service tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Observed {
+    /// The tasks that are wanted.
+    pub(super) desired: i64,
+    /// The tasks that run.
+    pub(super) running: i64,
+    /// The tasks that are of the newest template.
+    updated: i64,
+    /// The tasks that are not.
+    old: i64,
+    /// Whether only tasks of the newest template run, and all of them.
+    pub(super) steady: bool,
+    /// On how many nodes each DaemonSet wants to be.
+    nodes: Vec<(String, u32)>,
+    /// Why a wanted Deployment cannot make pods.
+    pub(super) not_created: Option<String>,
+}
+
+impl Observed {
+    /// Looks at the workloads, of which those of `plan` are wanted. `desired` is `None` for one task on each node.
+    pub(super) fn of(
+        cx: &Context,
+        service: &EcsService,
+        plan: Option<&Plan>,
+        desired: Option<i64>,
+    ) -> Self {
+        let uid = service.meta().uid.as_deref().unwrap_or_default();
+        let mut observed = Self {
+            desired: desired.unwrap_or(0),
+            steady: true,
+            ..Self::default()
+        };
+        let mut found = false;
+        for (key, known) in cx.children.of_owner(uid) {
+            let Some(workload) = &known.workload else {
+                continue;
+            };
+            observed.running += workload.ready;
+            if plan.is_some_and(|plan| is_wanted(plan, key.kind.kind, &key.name)) {
+                found = true;
+                observed.updated += workload.updated;
+                observed.old += workload.total - workload.updated;
+                observed.steady &= workload.is_steady();
+                let failure = known.not_created.as_deref().map(str::to_owned);
+                observed.not_created = observed.not_created.or(failure);
+                if desired.is_none() {
+                    observed.desired += workload.desired;
+                    let nodes = u32::try_from(workload.desired).unwrap_or(0);
+                    observed.nodes.push((key.name.to_string(), nodes));
+                }
+            } else {
+                observed.old += workload.total;
+                observed.steady &= **workload == WorkloadState::default();
+            }
+        }
+        observed.steady &= found;
+        observed
+    }
+
+    /// On how many nodes the DaemonSet of this name wants to be, if that is known.
+    pub(super) fn nodes(&self, name: &str) -> Option<u32> {
+        let mut nodes = self.nodes.iter();
+        nodes.find(|(of, _)| of == name).map(|(_, nodes)| *nodes)
+    }
+
+    /// How far the deployment has come whose plan this was observed of.
+    pub(super) const fn progress(&self) -> Progress {
+        Progress {
+            steady: self.steady,
+            old: self.old,
+        }
+    }
+}
+
+fn is_wanted(plan: &Plan, kind: &str, name: &str) -> bool {
+    let text = |object: &Value, path: &str, is: &str| {
+        object.pointer(path).and_then(Value::as_str) == Some(is)
+    };
+    let mut objects = plan.objects.iter();
+    objects.any(|object| text(object, "/kind", kind) && text(object, "/metadata/name", name))
+}

@@ -1,0 +1,121 @@
+//! The decisions of deployments beside a small model of the world, explored whole: every order of what the owner, the
+//! operator, the Deployment controller and the kubelets may do next, with crashes of the operator in between.
+//!
+//! It holds in every state that can be reached that
+//! - nothing but a failure, or a new task in its place, ends a task that serves;
+//! - no more tasks exist than `maximumPercent` allows;
+//! - a deployment begins only because the owner asked for something else, or as a rollback;
+//! - where nothing more can happen, the newest deployment is COMPLETED or FAILED, and something serves if anything that
+//!   was asked for works.
+
+mod world;
+
+use std::collections::{HashSet, VecDeque};
+
+use super::*;
+use world::{BAD, MOST_ENDS, Rules, Task, Wishes, World};
+
+/// What must hold whenever the operator has acted.
+fn check(before: &World, after: &World, rules: &Rules) {
+    let (serving, tasks) = (before.serving(), before.tasks.len());
+    assert!(tasks <= rules.most(), "too many tasks: {before:#?}");
+    // Where fewer tasks are asked for than serve, the Deployment controller would end some that serve.
+    assert!(
+        after.replicas >= serving.min(before.replicas) || after.replicas >= rules.desired,
+        "serving tasks end for nothing: {before:#?} {after:#?}"
+    );
+    let begun = after.deployments.list.len();
+    assert!(
+        begun <= 2 * rules.wishes.len(),
+        "too many deployments: {after:#?}"
+    );
+}
+
+/// What must hold where nothing more can happen.
+fn check_end(world: &World, rules: &Rules) {
+    let state = world
+        .deployments
+        .primary()
+        .and_then(|it| it.rollout_state.clone());
+    let wish = rules.wishes[world.uttered - 1];
+    assert!(
+        matches!(state.as_deref(), Some(COMPLETED | FAILED)),
+        "it never ends: {world:#?}"
+    );
+    if !BAD.contains(&wish) {
+        assert_eq!(world.template.as_deref(), Some(wish), "{world:#?}");
+        assert_eq!(world.serving(), rules.desired, "{world:#?}");
+    }
+    let worked = |deployments: &Deployments| deployments.completed.is_some();
+    if worked(&world.deployments) {
+        assert_eq!(
+            world.serving(),
+            rules.desired,
+            "what worked serves: {world:#?}"
+        );
+    }
+}
+
+/// Looks at every world that can come about. Returns how many there are.
+fn explore(rules: &Rules, mishaps: u8) -> usize {
+    let mut seen = HashSet::new();
+    let mut open = VecDeque::from([World::new(mishaps)]);
+    while let Some(world) = open.pop_front() {
+        if !seen.insert(world.key()) {
+            continue;
+        }
+        let operated = world.operate(rules, false);
+        check(&world, &operated, rules);
+        let mut next = world.control(rules);
+        next.extend(world.run());
+        let cut_short = |(_, task): &(String, Task)| *task == Task::Crashing(MOST_ENDS);
+        let quiet = next.is_empty()
+            && operated.key() == world.key()
+            && !(world.deployments.is(IN_PROGRESS) && world.tasks.values().any(cut_short));
+        if quiet && !world.refused {
+            check_end(&world, rules);
+        }
+        next.extend(world.disturb(rules));
+        next.push(operated);
+        open.extend(next);
+    }
+    seen.len()
+}
+
+/// Explores what a service can go through with these wishes of its owner.
+fn explore_all(wishes: &[Wishes], counts: &[(usize, u32, u32)], mishaps: u8) {
+    for wishes in wishes {
+        for (desired, minimum, maximum) in counts {
+            for rollback in [true, false] {
+                let rules = Rules {
+                    wishes,
+                    desired: *desired,
+                    minimum: *minimum,
+                    maximum: *maximum,
+                    rollback,
+                };
+                let worlds = explore(&rules, mishaps);
+                assert!(worlds > 20, "{wishes:?} {desired} {worlds}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_way_that_a_service_can_go_keeps_what_serves() {
+    let wishes: &[Wishes] = &[&["a", "b"], &["b", "a"], &["a", "c"]];
+    explore_all(wishes, &[(2, 100, 200), (1, 0, 100)], 1);
+}
+
+#[test]
+#[ignore = "it takes minutes: cargo xtask test explore"]
+fn every_longer_way_that_a_service_can_go_keeps_what_serves() {
+    let wishes: &[Wishes] = &[
+        &["a", "b"],
+        &["b", "a"],
+        &["a", "c"],
+        &["b", "d"],
+        &["a", "b", "c"],
+    ];
+    explore_all(wishes, &[(2, 100, 200), (2, 50, 100), (1, 0, 100)], 2);
+}
