@@ -61,6 +61,13 @@ impl Backoff {
             .is_some_and(|failed| failed.count >= LASTING)
     }
 
+    /// Whether the last try of an object has failed.
+    #[must_use]
+    pub(super) fn has_failed(&self, uid: &str) -> bool {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.contains_key(uid)
+    }
+
     /// Forgets the failures of an object that succeeded, or is gone.
     pub(super) fn succeeded(&self, uid: &str) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,7 +92,9 @@ mod tests {
         }
         assert!(within(backoff.failed("a"), LONGEST));
         assert!(backoff.is_lasting("a") && !backoff.is_lasting("b"));
+        assert!(backoff.has_failed("a") && !backoff.has_failed("c"));
         backoff.succeeded("a");
+        assert!(!backoff.has_failed("a"));
         assert!(!backoff.is_lasting("a"));
         assert!(within(backoff.failed("a"), FIRST));
     }

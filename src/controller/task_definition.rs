@@ -88,7 +88,12 @@ pub(super) async fn reconcile(
         return Err(error);
     }
     forget_superfluous(&cx, &namespace, &name, status.revision).await?;
-    cx.backoff.succeeded(&definition.uid().unwrap_or_default());
+    let uid = definition.uid().unwrap_or_default();
+    if cx.backoff.has_failed(&uid) {
+        // The status may be there by a request that seemed to fail, of which nobody was told.
+        cx.revised(&namespace, &name);
+    }
+    cx.backoff.succeeded(&uid);
     Ok(Action::await_change())
 }
 

@@ -198,6 +198,10 @@ pub(super) fn digest(objects: &[Value]) -> String {
     for object in objects.iter().filter(|object| is_kept(object)) {
         let mut object = object.clone();
         strip_counts(&mut object);
+        if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
+            // The same in another namespace is the same.
+            metadata.remove("namespace");
+        }
         object.sort_all_objects();
         digest.update(object.to_string());
         digest.update([0]);

@@ -235,6 +235,9 @@ const DRAWN_MEMBERS: &[(&str, &[&str])] = &[
     ("Pod", &["nodeName"]),
 ];
 
+/// The members of a kept rendering in which the namespace cannot be seen.
+const OF_RENDERINGS: &[&str] = &["compressed", "digest"];
+
 /// The labels that pods take from the nodes that happen to have them.
 const OF_NODES: &[&str] = &[
     "topology.kubernetes.io/region",
@@ -332,6 +335,15 @@ impl<'s> Names<'s> {
         } else if !is_ours {
             // It is of those who own these kinds, and tells of times and of what comes and goes.
             members.remove("status");
+        }
+        let data = members
+            .get_mut("data")
+            .and_then(|data| data.get_mut("rendering"));
+        if let Some(rendering) = data.and_then(Value::as_object_mut) {
+            // The namespace is in it, and it is what was applied, which is compared itself.
+            OF_RENDERINGS
+                .iter()
+                .for_each(|name| drop(rendering.remove(*name)));
         }
         let spec = members.get_mut("spec").and_then(Value::as_object_mut);
         if let Some(spec) = spec {

@@ -245,11 +245,8 @@ pub async fn install_from(root: &Path, cluster: &Cluster) -> Result<()> {
         RIGHTS.contains(&kind)
     };
     let rights: Vec<&str> = manifests.split("\n---\n").filter(gives_rights).collect();
-    assert_eq!(
-        rights.len(),
-        10,
-        "namespace, account, three roles, a binding, the lease, two priorities"
-    );
+    // Namespace, account, three roles, a binding, and two for the lease; two priorities since they are made.
+    assert!([8, 10].contains(&rights.len()), "{}", rights.len());
     cluster.apply(OPERATOR, &rights.join("\n---\n")).await
 }
 
