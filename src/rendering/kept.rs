@@ -14,7 +14,7 @@ use crate::crd::Spec;
 
 /// What the data of a ControllerRevision says of a service revision.
 ///
-/// Inputs are plain, so that a person can read them. A revision that an operator before 0.2 kept has no rendering.
+/// Inputs are plain, so that a person can read them. A revision that an older operator kept has no rendering.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Kept {
