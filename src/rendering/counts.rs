@@ -47,7 +47,13 @@ fn text<'v>(object: &'v Value, path: &str) -> &'v str {
 
 /// Whether an object is kept as it was rendered when its deployment began.
 pub(super) fn is_kept(object: &Value) -> bool {
-    !OF_COUNTS.contains(&kind(object))
+    !follows_counts(kind(object))
+}
+
+/// Whether objects of a kind follow from counts and scaling alone.
+#[must_use]
+pub fn follows_counts(kind: &str) -> bool {
+    OF_COUNTS.contains(&kind)
 }
 
 fn is_workload(object: &Value) -> bool {

@@ -12,7 +12,8 @@ mod kept;
 mod render;
 
 pub use counts::{
-    Nodes, Numbers, healthy_after, with_at_most, with_counts_of, with_numbers, with_tasks,
+    Nodes, Numbers, follows_counts, healthy_after, with_at_most, with_counts_of, with_numbers,
+    with_tasks,
 };
 pub use difference::differences;
 pub use inputs::Inputs;

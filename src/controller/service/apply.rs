@@ -6,13 +6,16 @@ use std::collections::BTreeSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::plan::Plan;
-use crate::controller::{
-    apply::{Wanted, apply, release},
-    child::WorkloadState,
-    children::{Key, Known},
-    context::Context,
-    error::Error,
-    owner::Owner,
+use crate::{
+    controller::{
+        apply::{Wanted, apply, release},
+        child::WorkloadState,
+        children::{Key, Known},
+        context::Context,
+        error::Error,
+        owner::Owner,
+    },
+    rendering::follows_counts,
 };
 
 /// The kinds that pods cannot begin without.
@@ -132,16 +135,6 @@ async fn prune(
             errors.record(kind, error);
         }
     }
-}
-
-fn follows_counts(kind: &str) -> bool {
-    matches!(
-        kind,
-        "HorizontalPodAutoscaler"
-            | "ScaledObject"
-            | "PodDisruptionBudget"
-            | "TriggerAuthentication"
-    )
 }
 
 /// Whether something that is not wanted any more has to stay: a workload that serves until those that replace it are

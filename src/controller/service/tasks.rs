@@ -48,8 +48,8 @@ pub(super) struct Over<'a> {
 }
 
 /// Evicts a pod whose task is over in ECS: an essential container has ended beside others, one that others wait for
-/// takes too long, or its load balancer takes it for unhealthy. One goes after the other, and none by which fewer than the healthy minimum would be left. Returns when
-/// to look again, if one has to wait.
+/// takes too long, or its load balancer takes it for unhealthy. One goes after the other, and none by which fewer than
+/// the healthy minimum would be left. Returns when to look again, if one has to wait.
 pub(super) async fn replace_ended(
     cx: &Context,
     service: &EcsService,
