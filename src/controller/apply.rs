@@ -117,7 +117,7 @@ pub(super) async fn apply(
         },
     };
     check_owner(client, children, wanted, &known, owner).await?;
-    if known.released {
+    if known.is_released() {
         delete(client, &wanted.key, &known).await?;
         return Err(Error::Released {
             name: wanted.key.name.to_string(),
@@ -322,10 +322,33 @@ pub(super) async fn release(
 ///
 /// When the request fails, or it is another object by now, of which the cache will tell.
 pub(super) async fn delete(client: &Client, key: &Key, known: &Known) -> Result<(), Error> {
+    delete_version(client, key, known, None).await
+}
+
+/// Deletes an object if nothing about it has changed; one that is gone already is none of ours.
+///
+/// # Errors
+///
+/// When the request fails, or something has changed.
+pub(super) async fn delete_unchanged(
+    client: &Client,
+    key: &Key,
+    known: &Known,
+) -> Result<(), Error> {
+    let version = known.resource_version.to_string();
+    delete_version(client, key, known, Some(version)).await
+}
+
+async fn delete_version(
+    client: &Client,
+    key: &Key,
+    known: &Known,
+    resource_version: Option<String>,
+) -> Result<(), Error> {
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: Some(known.uid.to_string()),
-            resource_version: None,
+            resource_version,
         }),
         propagation_policy: Some(PropagationPolicy::Background),
         ..DeleteParams::default()

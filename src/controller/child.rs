@@ -16,11 +16,8 @@ pub(super) struct Child {
     meta: ObjectMeta,
     /// The digest of what we own of it.
     pub digest: u64,
-    /// Whether it is a PersistentVolume whose claim is gone: no other claim can have it any more
-    /// (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain>).
-    pub(super) released: bool,
-    /// The namespace of the claim that a PersistentVolume was for.
-    pub(super) claim_namespace: Option<Box<str>>,
+    /// What a PersistentVolume reports.
+    pub volume: Option<Box<VolumeState>>,
     /// What a Deployment or DaemonSet reports.
     pub workload: Option<Box<WorkloadState>>,
     /// The service revision that its pods are marked with.
@@ -46,6 +43,29 @@ pub(super) struct WorkloadState {
     pub ready: i64,
     /// How many pods have been ready for long enough.
     pub available: i64,
+}
+
+/// The claim that a PersistentVolume is for, and how far it is with that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct VolumeState {
+    /// The namespace of the claim.
+    pub namespace: Box<str>,
+    /// The name of the claim.
+    pub claim: Box<str>,
+    /// Whether the claim has it.
+    pub claimed: Claimed,
+}
+
+/// Whether a volume is bound to its claim (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#phase>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claimed {
+    /// Not yet.
+    NotYet,
+    /// It is.
+    Yes,
+    /// The claim is gone. No other claim can have it
+    /// (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain>).
+    NoLonger,
 }
 
 impl WorkloadState {
@@ -87,11 +107,7 @@ impl Child {
                 ..ObjectMeta::default()
             },
             digest: digest_of_live(object),
-            claim_namespace: object
-                .pointer("/spec/claimRef/namespace")
-                .and_then(Value::as_str)
-                .map(Into::into),
-            released: object.pointer("/status/phase").and_then(Value::as_str) == Some("Released"),
+            volume: volume(object).map(Box::new),
             workload: workload(object).map(Box::new),
             pods: template_label(object).map(Into::into),
             not_created: replica_failure(object).map(Into::into),
@@ -121,6 +137,19 @@ fn replica_failure(object: &Value) -> Option<&str> {
 fn template_label(object: &Value) -> Option<&str> {
     let labels = object.pointer("/spec/template/metadata/labels")?;
     labels.get(SERVICE_REVISION)?.as_str()
+}
+
+fn volume(object: &Value) -> Option<VolumeState> {
+    let text = |path: &str| object.pointer(path).and_then(Value::as_str);
+    Some(VolumeState {
+        namespace: text("/spec/claimRef/namespace")?.into(),
+        claim: text("/spec/claimRef/name")?.into(),
+        claimed: match text("/status/phase") {
+            None | Some("Pending" | "Available") => Claimed::NotYet,
+            Some("Released") => Claimed::NoLonger,
+            Some(_) => Claimed::Yes,
+        },
+    })
 }
 
 /// Elements of a list do not name their kind, so it is told by what only it has.

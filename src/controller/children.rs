@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource as _;
 
 use super::{
-    child::{Child, WorkloadState},
+    child::{Child, Claimed, VolumeState, WorkloadState},
     child_kind::ChildKind,
     owner::Owner,
 };
@@ -52,10 +52,8 @@ pub(super) struct Known {
     pub owners: Box<[OwnerReference]>,
     /// Whether it is being deleted.
     pub deleting: bool,
-    /// Whether it is a PersistentVolume whose claim is gone.
-    pub(super) released: bool,
-    /// The namespace of the claim that a PersistentVolume was for.
-    pub(super) claim_namespace: Option<Box<str>>,
+    /// What a PersistentVolume reports.
+    pub volume: Option<Box<VolumeState>>,
     /// What a Deployment or DaemonSet reports.
     pub workload: Option<Box<WorkloadState>>,
     /// The service revision that its pods are marked with.
@@ -74,12 +72,18 @@ impl Known {
             applied: None,
             owners: child.owners().into(),
             deleting: meta.deletion_timestamp.is_some(),
-            released: child.released,
-            claim_namespace: child.claim_namespace.clone(),
+            volume: child.volume.clone(),
             workload: child.workload.clone(),
             pods: child.pods.clone(),
             not_created: child.not_created.clone(),
         }
+    }
+
+    /// Whether it is a volume whose claim is gone.
+    #[must_use]
+    pub(super) fn is_released(&self) -> bool {
+        let volume = self.volume.as_ref();
+        volume.is_some_and(|volume| volume.claimed == Claimed::NoLonger)
     }
 
     /// Whether it is what an object with this digest becomes when it is applied.
@@ -141,8 +145,24 @@ impl Children {
     #[must_use]
     pub(super) fn released(&self) -> Vec<(Arc<Key>, Known)> {
         let index = self.index();
-        let released = index.known.iter().filter(|(_, known)| known.released);
+        let released = index.known.iter().filter(|(_, known)| known.is_released());
         released
+            .map(|(key, known)| (key.clone(), known.clone()))
+            .collect()
+    }
+
+    /// The volumes that were never claimed and will not be: nobody wants them, and the claim is not there.
+    #[must_use]
+    pub(super) fn unclaimed(&self) -> Vec<(Arc<Key>, Known)> {
+        let index = self.index();
+        let unclaimed = index.known.iter().filter(|(key, known)| {
+            known.volume.as_ref().is_some_and(|volume| {
+                volume.claimed == Claimed::NotYet
+                    && !index.wanted_by.contains_key(*key)
+                    && !index.has_claim(volume)
+            })
+        });
+        unclaimed
             .map(|(key, known)| (key.clone(), known.clone()))
             .collect()
     }
@@ -311,6 +331,17 @@ impl Index {
                 self.claimed_by.remove(key);
             }
         }
+    }
+
+    fn has_claim(&self, volume: &VolumeState) -> bool {
+        let Some(kind) = ChildKind::of("v1", "PersistentVolumeClaim") else {
+            return false;
+        };
+        self.known.contains_key(&Key {
+            kind,
+            namespace: volume.namespace.clone(),
+            name: volume.claim.clone(),
+        })
     }
 
     fn insert(&mut self, key: Arc<Key>, known: Known) {

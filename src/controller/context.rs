@@ -14,6 +14,8 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
+use tokio::sync::Notify;
+
 use super::{
     backoff::Backoff,
     catch_up::CatchUp,
@@ -43,6 +45,8 @@ pub(super) struct Context {
     pub settings: RwLock<Arc<Settings>>,
     /// What was made.
     pub children: Children,
+    /// Told when a volume may have lost whoever would claim it.
+    pub unclaimed: Notify,
     /// The revisions of task definitions.
     pub revisions: Revisions,
     /// The pods.

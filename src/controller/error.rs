@@ -40,6 +40,9 @@ pub(super) enum Error {
         /// Its name.
         name: String,
     },
+    /// The object of the reconcile was deleted, which its cache has still to hear.
+    #[error("it was deleted meanwhile")]
+    Gone,
     /// A volume was given back by a claim that is gone, and is made anew.
     #[error("PersistentVolume {name} was released, and is made anew")]
     Released {
@@ -127,7 +130,7 @@ impl Error {
             Self::Api { .. } => self
                 .code()
                 .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
-            Self::Released { .. } | Self::Superseded { .. } => true,
+            Self::Gone | Self::Released { .. } | Self::Superseded { .. } => true,
             Self::Several(errors) => errors.iter().all(Self::is_transient),
             Self::NotOwned { .. } | Self::Json(_) | Self::Panicked(_) | Self::UnknownKind(_) => {
                 false
@@ -150,6 +153,7 @@ impl Error {
                 None => "Unreachable",
             },
             Self::NotOwned { .. } => "ObjectNotOwned",
+            Self::Gone => "NotFound",
             Self::Released { .. } => "VolumeReleased",
             Self::Superseded { .. } => "Conflict",
             Self::Several(errors) => errors.first().map_or("InternalError", Self::reason),

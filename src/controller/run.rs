@@ -12,7 +12,12 @@ use std::{
 
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use kube::{Client, Config, config::InferConfigError, runtime::reflector::ObjectRef};
-use tokio::{net::TcpListener, sync::watch as signal, task::JoinSet, time::sleep};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch as signal},
+    task::JoinSet,
+    time::sleep,
+};
 
 use super::{
     backoff::Backoff,
@@ -176,6 +181,7 @@ impl Operator {
         let cx = Context {
             settings: RwLock::new(Arc::new(settings)),
             children: Children::default(),
+            unclaimed: Notify::new(),
             revisions: Revisions::default(),
             pods: Pods::default(),
             users: Users::default(),

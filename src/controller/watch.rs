@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     catch_up::Filling,
-    child::Child,
+    child::{Child, Claimed},
     child_kind::ChildKind,
     context::Context,
     error::brief,
@@ -87,7 +87,8 @@ pub(super) async fn children(
             }
             Event::Apply(child) => {
                 let mut concerned = cx.children.observe(kind, &child);
-                if child.released {
+                let of_volume = child.volume.as_ref();
+                if of_volume.is_some_and(|volume| volume.claimed == Claimed::NoLonger) {
                     delete_released(&cx).await;
                 }
                 if child.meta().deletion_timestamp.is_some() {
@@ -95,7 +96,13 @@ pub(super) async fn children(
                 }
                 concerned
             }
-            Event::Delete(child) => cx.children.forget(kind, &child),
+            Event::Delete(child) => {
+                let concerned = cx.children.forget(kind, &child);
+                if kind.kind == "PersistentVolumeClaim" {
+                    cx.unclaimed.notify_one();
+                }
+                concerned
+            }
         };
         for owner in concerned {
             cx.queue.owner(owner);

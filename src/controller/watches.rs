@@ -10,7 +10,9 @@ use super::{
     cluster,
     context::Context,
     discovery::Cluster,
-    references, service, task, task_definition,
+    references,
+    released::delete_unclaimed,
+    service, task, task_definition,
     watch::{self, Cache},
 };
 use crate::{
@@ -48,6 +50,7 @@ pub(super) fn start_watches(
         ));
         start_resources(watches, cx, namespace, &caches);
     }
+    watches.spawn(delete_unclaimed(cx.clone()));
     for kind in cluster.kinds() {
         for namespace in scopes_of(kind, namespaces) {
             let filling = cx.catch_up.register(Some(kind));

@@ -26,7 +26,7 @@ use self::{
     plan::{Newest, Plan},
     renewal::{Turn, turn},
     report::{Outcome, report},
-    step::Step,
+    step::{Step, is_there},
 };
 use super::{
     context::Context, error::Error, owner::Owner, refusal::Refusal, status::whole_seconds,
@@ -81,10 +81,25 @@ pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Res
         },
     };
     let result = roll_out(&service, &cx, asked, &status, &owner).await;
-    if result.is_ok() {
-        cx.backoff.succeeded(&service.uid().unwrap_or_default());
+    let uid = service.uid().unwrap_or_default();
+    match &result {
+        Ok(_) => cx.backoff.succeeded(&uid),
+        Err(error) if is_gone(error, &cx, &service).await? => {
+            // The cache has still to hear of it.
+            return Ok(Action::requeue(cx.backoff.failed(&uid)));
+        }
+        Err(_) => {}
     }
     result
+}
+
+/// Whether a reconcile failed because the service was deleted meanwhile.
+async fn is_gone(error: &Error, cx: &Context, service: &EcsService) -> Result<bool, Error> {
+    match error {
+        Error::Gone => Ok(true),
+        error if error.code() == Some(404) => Ok(!is_there(cx, service).await?),
+        _ => Ok(false),
+    }
 }
 
 /// What the spec asks for. Neither of both while that cannot be said yet.
@@ -141,6 +156,8 @@ async fn roll_out(
         asked: &asked,
         wanted: &wanted,
         pods: &pods,
+        has_begun: !before.list.is_empty()
+            || cx.backoff.has_failed(&service.uid().unwrap_or_default()),
         now,
     };
     let Some(decided) = step.decide(&before, current).await? else {
@@ -228,6 +245,7 @@ pub(super) fn forget(cx: &Context, service: &EcsService) {
     let namespace = service.namespace().unwrap_or_default();
     cx.users.forget(&namespace, &service.name_any());
     cx.children.wants(&user(service), iter::empty());
+    cx.unclaimed.notify_one();
     cx.children.unclaim_all(&user(service));
     cx.service_statuses.forget(service);
     cx.backoff.succeeded(&service.uid().unwrap_or_default());

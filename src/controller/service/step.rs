@@ -40,6 +40,8 @@ pub(super) struct Step<'a> {
     pub(super) asked: &'a Asked,
     pub(super) wanted: &'a deployment::Wanted<'a>,
     pub(super) pods: &'a [Arc<PodState>],
+    /// Whether objects may have been made for it before.
+    pub(super) has_begun: bool,
     pub(super) now: Timestamp,
 }
 
@@ -114,9 +116,9 @@ impl Step<'_> {
             replaces,
         };
         let held = with_numbers(&mut running.objects, numbers);
-        if lacks_objects(cx, service, &running) && !is_there(cx, service).await? {
-            // It was deleted, and the cache does not know yet: what it lacks went with it.
-            return Ok(None);
+        if self.lacks_objects(&running) && !is_there(cx, service).await? {
+            // What it lacks went with it.
+            return Err(Error::Gone);
         }
         let failure = carry_out(cx, &running, &user(service), owner).await.err();
         let over = tasks::Over {
@@ -155,6 +157,15 @@ impl Step<'_> {
         }
     }
 
+    /// Whether objects are missing that there were, or may have been.
+    fn lacks_objects(&self, running: &Plan) -> bool {
+        let is_missing = |object: &Value| {
+            let wanted = Wanted::new(object).ok();
+            wanted.is_some_and(|wanted| self.cx.children.get(&wanted.key).is_none())
+        };
+        self.has_begun && running.objects.iter().any(is_missing)
+    }
+
     /// Reports trouble that does not pass.
     async fn tell_lasting(
         &self,
@@ -186,17 +197,8 @@ impl Step<'_> {
     }
 }
 
-/// Whether objects of a service are missing that it had.
-fn lacks_objects(cx: &Context, service: &EcsService, running: &Plan) -> bool {
-    let is_missing = |object: &Value| {
-        let wanted = Wanted::new(object).ok();
-        wanted.is_some_and(|wanted| cx.children.get(&wanted.key).is_none())
-    };
-    !service.status.deployments.is_empty() && running.objects.iter().any(is_missing)
-}
-
 /// Whether the API server still has a service.
-async fn is_there(cx: &Context, service: &EcsService) -> Result<bool, Error> {
+pub(super) async fn is_there(cx: &Context, service: &EcsService) -> Result<bool, Error> {
     let namespace = service.namespace().unwrap_or_default();
     let api: Api<EcsService> = Api::namespaced(cx.client.clone(), &namespace);
     let live = api.get_metadata_opt(&service.name_any()).await;

@@ -12,6 +12,7 @@ use crate::{
         context::Context,
         definition::{Definition, settings},
         error::Error,
+        owner::Owner,
         refusal::{Refusal, refused},
     },
     crd::EcsTask,
@@ -126,6 +127,9 @@ pub(super) async fn make(
         Ok(None) => return Made::none(names, &NotMade::Yet(None)),
         Err(refusal) => return Made::none(names, &NotMade::Never(refusal.message)),
     };
+    let user = Owner::Task(task.namespace().unwrap_or_default(), task.name_any());
+    cx.children
+        .wants(&user, plan.others.iter().map(|wanted| &wanted.key));
     let lasting = cx.backoff.is_lasting(&owner.uid);
     for object in &plan.others {
         if let Err(error) = apply(&cx.client, &cx.children, object, owner).await {

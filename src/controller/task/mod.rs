@@ -5,7 +5,7 @@ mod pods;
 mod record;
 mod report;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, iter, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::OwnerReference,
@@ -294,8 +294,11 @@ pub(super) fn on_error(task: Arc<EcsTask>, error: &Error, cx: Arc<Context>) -> A
 
 /// Forgets a task that is gone.
 pub(super) fn forget(cx: &Context, task: &EcsTask) {
-    cx.waiting_tasks
-        .forget(&task.namespace().unwrap_or_default(), &task.name_any());
+    let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
+    cx.waiting_tasks.forget(&namespace, &name);
+    cx.children
+        .wants(&Owner::Task(namespace, name), iter::empty());
+    cx.unclaimed.notify_one();
     cx.task_statuses.forget(task);
     cx.backoff.succeeded(&task.uid().unwrap_or_default());
 }
