@@ -38,6 +38,8 @@ pub struct PodState {
     pub scheduled_at: Option<Timestamp>,
     /// Why it has no node, in the words of the scheduler.
     pub unschedulable: Option<String>,
+    /// When it was first seen that it has no node, by the clock of this process.
+    pub unschedulable_seen: Option<Timestamp>,
     /// Whether it is ready.
     pub ready: bool,
     /// Since when it is ready or not, by the clock of its node.
@@ -196,6 +198,7 @@ impl PodState {
             scheduled: spec.is_some_and(|spec| spec.node_name.is_some()),
             scheduled_at: scheduled_at.map(|time| time.0),
             unschedulable: unschedulable.and_then(|condition| condition.message.clone()),
+            unschedulable_seen: None,
             ready: ready.is_some_and(|condition| condition.status == "True"),
             ready_since: ready
                 .and_then(|condition| condition.last_transition_time.as_ref())
@@ -223,8 +226,8 @@ impl PodState {
         }
     }
 
-    /// This state with the times at which its containers were first seen to run: those of `before` where it told the same,
-    /// or `now`. The clock of a node may be wrong, so nothing ends by it alone.
+    /// This state with the times at which its containers were first seen to run, and it to have no node: those of `before`
+    /// where it told the same, or `now`. The clock of a node may be wrong, so nothing ends by it alone.
     #[must_use]
     pub fn seen(mut self, before: Option<&Self>, now: Timestamp) -> Self {
         let before = before.filter(|before| before.uid == self.uid);
@@ -233,6 +236,10 @@ impl PodState {
             let known = known.find(|known| known.name == container.name);
             let same = known.filter(|known| running(&known.state) == running(&container.state));
             container.seen = same.and_then(|known| known.seen).or(Some(now));
+        }
+        if self.unschedulable.is_some() {
+            let known = before.and_then(|known| known.unschedulable_seen);
+            self.unschedulable_seen = known.or(Some(now));
         }
         self
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
 use super::{
     placement,
     pod_state::{ContainerSeen, Doing, End, PodState},
@@ -16,13 +18,34 @@ pub struct Trouble {
     pub message: String,
 }
 
-/// The troubles of a service, each said once, the gravest first. `not_created` is why the API server makes no pod.
+/// How long a pod may have no node before anybody hears of it: a new claim takes a moment until it is bound.
+const PLACEMENT: SignedDuration = SignedDuration::from_secs(5);
+
+/// The troubles of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Troubles {
+    /// Each said once, the gravest first.
+    pub known: Vec<Trouble>,
+    /// When there will be another one, should nothing change.
+    pub next: Option<Timestamp>,
+}
+
+/// The troubles of a service. `not_created` is why the API server makes no pod.
 #[must_use]
-pub fn troubles(pods: &[Arc<PodState>], not_created: Option<&str>) -> Vec<Trouble> {
-    let mut troubles: Vec<Trouble> = not_created.map(of_creation).into_iter().collect();
-    for trouble in pods.iter().filter_map(|pod| of_pod(pod)) {
-        if !troubles.contains(&trouble) {
-            troubles.push(trouble);
+pub fn troubles(pods: &[Arc<PodState>], not_created: Option<&str>, now: Timestamp) -> Troubles {
+    let mut troubles = Troubles {
+        known: not_created.map(of_creation).into_iter().collect(),
+        next: None,
+    };
+    for pod in pods {
+        let Some(trouble) = of_pod(pod) else { continue };
+        let due = pod
+            .unschedulable_seen
+            .and_then(|seen| seen.checked_add(PLACEMENT).ok());
+        if let Some(due) = due.filter(|due| *due > now) {
+            troubles.next = troubles.next.into_iter().chain([due]).min();
+        } else if !troubles.known.contains(&trouble) {
+            troubles.known.push(trouble);
         }
     }
     troubles
@@ -317,8 +340,27 @@ mod tests {
             state: waiting("ErrImagePull", "not found"),
             ..ContainerSeen::default()
         }));
-        let said = troubles(&[one.clone(), one], Some("exceeded quota"));
+        let said = troubles(&[one.clone(), one], Some("exceeded quota"), at(0)).known;
         let reasons: Vec<_> = said.iter().map(|it| it.reason).collect();
         assert_eq!(reasons, ["TaskNotCreated", "CannotPullContainer"]);
+    }
+
+    #[test]
+    fn a_pod_that_gets_its_node_within_a_moment_is_no_trouble() {
+        let unplaced = PodState {
+            unschedulable: Some("0/1 nodes are available".to_owned()),
+            ..PodState::default()
+        };
+        let first = unplaced.clone().seen(None, at(10));
+        // Whatever the scheduler says in between, it is the same wait.
+        let pods = [Arc::new(unplaced.seen(Some(&first), at(12)))];
+        let early = troubles(&pods, None, at(14));
+        assert_eq!((early.known.len(), early.next), (0, Some(at(15))));
+        let late = troubles(&pods, None, at(15));
+        assert_eq!((late.known.len(), late.next), (1, None));
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("it is in range")
     }
 }

@@ -96,8 +96,11 @@ impl Report {
     /// Takes an undisturbed run, which has to end as the other one did.
     pub fn control(&mut self, tried: &Tried) {
         if tried.verdict > Verdict::Equal {
-            self.uncertain.push(tried.scenario);
             self.differing.push(tried.headline());
+        }
+        // On a busy machine something is seen, and so told, that otherwise passes unseen.
+        if tried.verdict > Verdict::Events {
+            self.uncertain.push(tried.scenario);
         }
     }
 
@@ -188,6 +191,8 @@ mod tests {
         assert!(!report.is_good());
         let mut report_of_chance = Report::default();
         report_of_chance.control(&tried(Verdict::Events));
+        assert!(report_of_chance.is_good());
+        report_of_chance.control(&tried(Verdict::Tasks));
         assert!(!report_of_chance.is_good());
         let text = report.to_string();
         assert!(

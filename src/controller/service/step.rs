@@ -135,10 +135,10 @@ impl Step<'_> {
         deployments.recount(self.wanted, self.pods);
         revision::record_outcomes(cx, service, &deployments).await?;
         let failure = failure.map(|failure| failure.error);
+        let troubles = troubles(self.pods, observed.not_created.as_deref(), self.now);
         if !failure.as_ref().is_some_and(|error| self.passes(error)) {
-            let troubles = troubles(self.pods, observed.not_created.as_deref());
             self.report(Outcome::Applied {
-                troubles: &troubles,
+                troubles: &troubles.known,
                 newest: asked.newest.as_ref(),
                 running: &running,
                 deployments: &deployments,
@@ -151,6 +151,7 @@ impl Step<'_> {
         match failure {
             Some(error) => Err(error),
             None => {
+                let again = again.into_iter().chain(troubles.next).min();
                 let again = again.map(|it| it.duration_since(self.now).unsigned_abs());
                 Ok(again.into_iter().chain(replacement).min())
             }
