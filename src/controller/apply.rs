@@ -7,14 +7,18 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    child::Child,
-    child_kind::ChildKind,
-    children::{Children, Key, Known},
-    error::{Error, code},
-    owned_fields::{FIELD_MANAGER, digest_of_wanted},
+use crate::{
+    controller::{
+        caches::{
+            child::Child,
+            child_kind::ChildKind,
+            children::{Children, Key, Known},
+            owned_fields::{FIELD_MANAGER, digest_of_wanted},
+        },
+        error::{Error, code},
+    },
+    translate::{Object, SERVICE, TASK},
 };
-use crate::translate::{Object, SERVICE, TASK};
 
 /// No live object has this version, so an apply with it makes an object or is refused.
 const OF_NO_OBJECT: &str = "1";

@@ -16,19 +16,17 @@ use kube::{
 
 use tokio::sync::Notify;
 
-use super::{
-    backoff::Backoff,
-    catch_up::CatchUp,
-    children::Children,
-    events::Events,
-    owner::Owner,
-    pods::Pods,
-    progress::Progress,
-    reported::Reported,
-    revisions::Revisions,
-    service::{Beginnings, Renewals, Replacements, ServiceRevisions},
-};
 use crate::{
+    controller::{
+        backoff::Backoff,
+        caches::{
+            catch_up::CatchUp, children::Children, owner::Owner, pods::Pods, reported::Reported,
+            revisions::Revisions,
+        },
+        events::Events,
+        process::progress::Progress,
+        service::{Beginnings, Renewals, Replacements, ServiceRevisions},
+    },
     crd::{
         ClusterStatus, EcsCluster, EcsService, EcsTask, EcsTaskDefinition, ServiceStatus,
         TaskDefinitionStatus, TaskStatus,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::children::Key;
+use crate::controller::caches::children::Key;
 
 /// What went wrong between the operator and the API server.
 #[derive(Debug, thiserror::Error)]

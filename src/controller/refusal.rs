@@ -1,7 +1,7 @@
 //! Why an object is not accepted, as its condition tells it.
 
-use super::error::Error;
 use crate::{
+    controller::error::Error,
     crd::WarningStatus,
     diagnostic::{Diagnostics, Severity, Subject},
     translate::{LABEL_LENGTH, WORKLOAD_LENGTH, kname},

@@ -12,7 +12,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use super::error::Error;
+use crate::controller::error::Error;
 
 /// The longest message that the API takes in a condition
 /// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#condition-v1-meta>).

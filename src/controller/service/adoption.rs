@@ -19,10 +19,12 @@ use super::{
 use crate::{
     controller::{
         apply,
-        children::{Key, Known},
+        caches::{
+            children::{Key, Known},
+            owned_fields::owned,
+        },
         context::Context,
         error::Error,
-        owned_fields::owned,
     },
     crd::EcsService,
     decide::{

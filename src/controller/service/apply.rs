@@ -9,11 +9,13 @@ use super::plan::Plan;
 use crate::{
     controller::{
         apply::{Wanted, apply, release},
-        child::WorkloadState,
-        children::{Key, Known},
+        caches::{
+            child::WorkloadState,
+            children::{Key, Known},
+            owner::Owner,
+        },
         context::Context,
         error::Error,
-        owner::Owner,
     },
     rendering::follows_counts,
 };

@@ -7,9 +7,9 @@ mod conditions;
 mod observed;
 mod plan;
 mod renewal;
-mod report;
 mod revision;
 mod revisions;
+mod status;
 mod step;
 mod tasks;
 mod tell;
@@ -25,13 +25,14 @@ use self::{
     observed::Observed,
     plan::{Newest, Plan},
     renewal::{Turn, turn},
-    report::{Outcome, report},
+    status::{Outcome, report},
     step::{Step, is_there},
 };
-use super::{
-    context::Context, error::Error, owner::Owner, refusal::Refusal, status::whole_seconds,
-};
 use crate::{
+    controller::{
+        caches::owner::Owner, context::Context, error::Error, refusal::Refusal,
+        status::whole_seconds,
+    },
     crd::{EcsService, ServiceStatus},
     decide::deployment::{self, Deployments},
     settings::{RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT},

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Plan;
 use crate::{
-    controller::{child::WorkloadState, context::Context},
+    controller::{caches::child::WorkloadState, context::Context},
     crd::EcsService,
     decide::deployment::Progress,
 };

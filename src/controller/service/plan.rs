@@ -14,9 +14,9 @@ use crate::{
     controller::{
         cluster,
         context::Context,
-        definition::Definition,
         error::Error,
         refusal::{Refusal, refused},
+        task_definition::lookup::Definition,
     },
     crd::{EcsService, ServiceStatus, Spec, WarningStatus},
     decide::deployment::Target,

@@ -23,9 +23,9 @@ use super::{
 };
 use crate::{
     controller::{
+        caches::owned_fields::FIELD_MANAGER,
         context::Context,
         error::{Error, code},
-        owned_fields::FIELD_MANAGER,
     },
     crd::{EcsService, ServiceStatus},
     decide::deployment::{COMPLETED, Deployments, FAILED},

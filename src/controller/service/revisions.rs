@@ -10,10 +10,12 @@ use kube::{Api, ResourceExt as _, runtime::watcher::Event};
 
 use crate::{
     controller::{
-        catch_up::Filling,
+        caches::{
+            catch_up::Filling,
+            lenient::Lenient,
+            watch::{Events, api},
+        },
         context::Context,
-        lenient::Lenient,
-        watch::{Events, api},
     },
     crd::EcsService,
     decide::deployment::FAILED,

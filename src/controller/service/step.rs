@@ -11,8 +11,9 @@ use super::{
     apply::carry_out,
     observed::Observed,
     plan::{self, Plan},
-    report::{Outcome, report},
-    revision, tasks, user,
+    revision,
+    status::{Outcome, report},
+    tasks, user,
 };
 use crate::{
     controller::{apply::Wanted, context::Context, error::Error, refusal::Refusal},

@@ -15,9 +15,9 @@ use kube::{
 use super::plan::Plan;
 use crate::{
     controller::{
+        caches::owner::Owner,
         context::Context,
         error::{Error, code},
-        owner::Owner,
     },
     crd::EcsService,
     decide::{

@@ -8,12 +8,12 @@ use kube::ResourceExt as _;
 use crate::{
     controller::{
         apply::{Wanted, apply, create_once},
+        caches::owner::Owner,
         cluster::complete,
         context::Context,
-        definition::{Definition, settings},
         error::Error,
-        owner::Owner,
         refusal::{Refusal, refused},
+        task_definition::lookup::{Definition, settings},
     },
     crd::EcsTask,
     decide::{obstacle::Obstacle, pod_state::RECORDED},

@@ -3,7 +3,7 @@
 mod make;
 mod pods;
 mod record;
-mod report;
+mod status;
 
 use std::{collections::BTreeSet, iter, sync::Arc, time::Duration};
 
@@ -21,15 +21,15 @@ use self::{
     make::{Made, NotMade, make, plan},
     pods::{Found, adopt, delete, find, release, stop},
     record::{begun, names, put_on_record},
-    report::{failed_to_start, log_outcome, rebuilt, rejected, started, summary, tell},
-};
-use super::{
-    context::Context,
-    error::{Error, code},
-    owner::Owner,
-    status::{report, whole_seconds},
+    status::{failed_to_start, log_outcome, rebuilt, rejected, started, summary, tell},
 };
 use crate::{
+    controller::{
+        caches::owner::Owner,
+        context::Context,
+        error::{Error, code},
+        status::{report, whole_seconds},
+    },
     crd::{EcsTask, TaskStatus},
     decide::{
         obstacle::Obstacle,

@@ -11,10 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{
     controller::{
+        caches::{owned_fields::FIELD_MANAGER, owner::Owner},
         context::Context,
         error::{Error, code},
-        owned_fields::FIELD_MANAGER,
-        owner::Owner,
     },
     crd::OneTaskStatus,
     decide::{

@@ -12,7 +12,7 @@ use kube::{
 use serde_json::json;
 
 use crate::{
-    controller::{context::Context, error::Error, owned_fields::FIELD_MANAGER},
+    controller::{caches::owned_fields::FIELD_MANAGER, context::Context, error::Error},
     crd::{EcsTask, TaskStatus},
     decide::task_lifecycle::PROVISIONING,
     settings::BEGUN,

@@ -11,7 +11,7 @@ use std::{
 /// The time since the machine started, with the time that it was suspended, which `std::time::Instant` leaves out on
 /// Linux: a lease runs out during that as well.
 #[must_use]
-pub(super) fn since_boot() -> Duration {
+pub(crate) fn since_boot() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = rustix::time::ClockId::Boottime;
     // This clock goes on during suspension everywhere else.
@@ -25,26 +25,26 @@ pub(super) fn since_boot() -> Duration {
 /// Whether this replica may write: for as long after it began to renew the lease as no other one takes over. A process
 /// that was stopped for longer finds the fence closed, before it has heard of the other one. Clones are the same fence.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fence {
+pub(crate) struct Fence {
     /// In milliseconds since the machine started; 0 when it never was open.
     end: Arc<AtomicU64>,
 }
 
 impl Fence {
     /// Lets writes through until a time by [`since_boot`].
-    pub(super) fn open_until(&self, end: Duration) {
+    pub(crate) fn open_until(&self, end: Duration) {
         let end = u64::try_from(end.as_millis()).unwrap_or(u64::MAX);
         self.end.store(end, Ordering::SeqCst);
     }
 
     /// Lets no write through any more.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.end.store(0, Ordering::SeqCst);
     }
 
     /// Whether a write may be sent now.
     #[must_use]
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         since_boot().as_millis() < u128::from(self.end.load(Ordering::SeqCst))
     }
 }

@@ -1,5 +1,7 @@
 //! The reconcile of a task definition: each change of its spec is a new revision.
 
+pub(super) mod lookup;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::{
@@ -13,16 +15,18 @@ use kube::{
     runtime::controller::Action,
 };
 
-use super::{
-    context::Context,
-    definition::settings,
-    error::{Error, code},
-    references::{named_revisions, remembered_number},
-    refusal::{Refusal, refused},
-    revisions::{TASK_DEFINITION, name_of},
-    status::{Aspect, conditions, report},
-};
+use self::lookup::settings;
 use crate::{
+    controller::{
+        caches::{
+            references::{named_revisions, remembered_number},
+            revisions::{TASK_DEFINITION, name_of},
+        },
+        context::Context,
+        error::{Error, code},
+        refusal::{Refusal, refused},
+        status::{Aspect, conditions, report},
+    },
     crd::{ACCEPTED, EcsTaskDefinition, TaskDefinitionStatus},
     decide::revision::{HISTORY_LIMIT, Newest, number, superfluous},
     diagnostic::Subject,
@@ -32,14 +36,14 @@ use crate::{
 };
 
 /// The kind in metrics.
-pub(super) const KIND: &str = "EcsTaskDefinition";
+pub(crate) const KIND: &str = "EcsTaskDefinition";
 
 /// Makes a revision of the spec if the newest one is not it, and makes the newest one again if it is gone.
 ///
 /// # Errors
 ///
 /// When a request fails.
-pub(super) async fn reconcile(
+pub(crate) async fn reconcile(
     definition: Arc<EcsTaskDefinition>,
     cx: Arc<Context>,
 ) -> Result<Action, Error> {
@@ -254,7 +258,7 @@ fn status(
 
 /// What an error means for the next try.
 #[must_use]
-pub(super) fn on_error(
+pub(crate) fn on_error(
     definition: Arc<EcsTaskDefinition>,
     error: &Error,
     cx: Arc<Context>,
@@ -266,7 +270,7 @@ pub(super) fn on_error(
 }
 
 /// Forgets a task definition that is gone, and tells those that follow it.
-pub(super) fn forget(cx: &Context, definition: &EcsTaskDefinition) {
+pub(crate) fn forget(cx: &Context, definition: &EcsTaskDefinition) {
     let namespace = definition.namespace().unwrap_or_default();
     cx.revised(&namespace, &definition.name_any());
     cx.task_definition_statuses.forget(definition);

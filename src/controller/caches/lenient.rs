@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 /// An object of a list or watch. It is read by itself, so that one that cannot be read hides no other: one that is
 /// nested too deeply, or has a member of an unexpected shape.
 #[derive(Clone, Debug)]
-pub(super) enum Lenient<K> {
+pub(crate) enum Lenient<K> {
     /// The object.
     Read(K),
     /// One that cannot be read: only which one it is.
@@ -47,7 +47,7 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Lenient<K> {
 }
 
 /// What tells an object from others, and whose it is. Nothing else of it is looked at.
-pub(super) fn metadata(text: &str) -> ObjectMeta {
+pub(crate) fn metadata(text: &str) -> ObjectMeta {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Metadata {
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        controller::{child::Child, child_kind::ChildKind},
+        controller::caches::{child::Child, child_kind::ChildKind},
         crd::EcsService,
     };
 

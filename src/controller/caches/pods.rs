@@ -17,7 +17,7 @@ type ByName = BTreeMap<String, Arc<PodState>>;
 
 /// The cache of pods.
 #[derive(Default)]
-pub(super) struct Pods {
+pub(crate) struct Pods {
     by_owner: Mutex<HashMap<Owner, ByName>>,
 }
 
@@ -28,7 +28,7 @@ impl Pods {
 
     /// The pods of an owner.
     #[must_use]
-    pub(super) fn of(&self, owner: &Owner) -> Vec<Arc<PodState>> {
+    pub(crate) fn of(&self, owner: &Owner) -> Vec<Arc<PodState>> {
         let by_owner = self.by_owner();
         by_owner
             .get(owner)
@@ -39,7 +39,7 @@ impl Pods {
     }
 
     /// Records a pod. Returns its owner if something about it is new.
-    pub(super) fn observe(&self, pod: &Pod) -> Option<Owner> {
+    pub(crate) fn observe(&self, pod: &Pod) -> Option<Owner> {
         let owner = owner(pod)?;
         let state = PodState::of(pod);
         let mut by_owner = self.by_owner();
@@ -54,7 +54,7 @@ impl Pods {
     }
 
     /// Forgets a pod. Returns its owner if it was known.
-    pub(super) fn forget(&self, pod: &Pod) -> Option<Owner> {
+    pub(crate) fn forget(&self, pod: &Pod) -> Option<Owner> {
         let owner = owner(pod)?;
         let mut by_owner = self.by_owner();
         let pods = by_owner.get_mut(&owner)?;
@@ -71,7 +71,7 @@ impl Pods {
     }
 
     /// Forgets the pods of a namespace (`None`: of all) that a new list does not have. Returns their owners.
-    pub(super) fn keep_only(
+    pub(crate) fn keep_only(
         &self,
         namespace: Option<&str>,
         listed: &BTreeSet<Box<str>>,

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{cluster, context::Context, service, task, task_definition};
 use crate::{
+    controller::{cluster, context::Context, service, task, task_definition},
     crd::{EcsService, EcsTask},
     decide::liveness,
     server::Metrics,
 };
 
 /// What does not get on, if anything.
-pub(super) fn stuck(cx: &Context) -> Option<&'static str> {
+pub(crate) fn stuck(cx: &Context) -> Option<&'static str> {
     let waiting = cx.queue.depth(&cx.resources);
     liveness::stuck(&cx.progress.now(cx.queue.is_leading(), waiting))
 }
 
 /// Reads the numbers that nobody counts.
-pub(super) fn measure(cx: &Context, metrics: &Metrics) {
+pub(crate) fn measure(cx: &Context, metrics: &Metrics) {
     metrics.sizes(cx.queue.depth(&cx.resources), cx.children.len());
     let services = cx.resources.services.state();
     let is = |service: &EcsService, type_: &str| {

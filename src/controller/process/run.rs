@@ -20,27 +20,27 @@ use tokio::{
 };
 
 use super::{
-    backoff::Backoff,
-    catch_up::CatchUp,
-    children::Children,
     client::client,
-    context::{Context, Queue, Resources, Users},
     controllers::{Queues, run_controllers},
     discovery::{Cluster, kubernetes_minor},
-    events::Events,
     fence::Fence,
     leader_election::Candidate,
     measure::{measure, stuck},
-    pods::Pods,
     progress::Progress,
-    released::delete_released,
-    reported::Reported,
-    revisions::Revisions,
-    service,
-    watch::Cache,
     watches::{discover, start_watches},
 };
 use crate::{
+    controller::{
+        backoff::Backoff,
+        caches::{
+            catch_up::CatchUp, children::Children, pods::Pods, reported::Reported,
+            revisions::Revisions, watch::Cache,
+        },
+        context::{Context, Queue, Resources, Users},
+        events::Events,
+        service,
+        volumes::delete_released,
+    },
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     server::{self, Health, Metrics},
     settings::{Mode, Settings, WorkloadTarget},

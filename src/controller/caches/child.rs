@@ -12,7 +12,7 @@ use crate::settings::SERVICE_REVISION;
 
 /// A live object with all but its identity and its state left out. Reading one cannot fail.
 #[derive(Clone, Debug)]
-pub(super) struct Child {
+pub(crate) struct Child {
     meta: ObjectMeta,
     /// The digest of what we own of it.
     pub digest: u64,
@@ -28,7 +28,7 @@ pub(super) struct Child {
 
 /// How far a Deployment or DaemonSet is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct WorkloadState {
+pub(crate) struct WorkloadState {
     /// The generation of the object.
     pub generation: i64,
     /// The generation that the numbers speak of.
@@ -47,7 +47,7 @@ pub(super) struct WorkloadState {
 
 /// The claim that a PersistentVolume is for, and how far it is with that.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct VolumeState {
+pub(crate) struct VolumeState {
     /// The namespace of the claim.
     pub namespace: Box<str>,
     /// The name of the claim.
@@ -58,7 +58,7 @@ pub(super) struct VolumeState {
 
 /// Whether a volume is bound to its claim (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#phase>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Claimed {
+pub(crate) enum Claimed {
     /// Not yet.
     NotYet,
     /// It is.
@@ -71,13 +71,13 @@ pub(super) enum Claimed {
 impl WorkloadState {
     /// Whether pods of an older template may be there.
     #[must_use]
-    pub(super) const fn has_old(&self) -> bool {
+    pub(crate) const fn has_old(&self) -> bool {
         self.observed_generation < self.generation || self.updated < self.total
     }
 
     /// Whether the wanted pods run, and no others.
     #[must_use]
-    pub(super) const fn is_steady(&self) -> bool {
+    pub(crate) const fn is_steady(&self) -> bool {
         self.observed_generation >= self.generation
             && self.updated == self.desired
             && self.total == self.desired
@@ -88,7 +88,7 @@ impl WorkloadState {
 impl Child {
     /// What the caches need of a live object.
     #[must_use]
-    pub(super) fn of(object: &Value) -> Self {
+    pub(crate) fn of(object: &Value) -> Self {
         let meta = object.get("metadata");
         let text = |name: &str| Some(meta?.get(name)?.as_str()?.to_owned());
         let deletion = meta.and_then(|meta| meta.get("deletionTimestamp"));
@@ -115,7 +115,7 @@ impl Child {
     }
 
     /// Whom it belongs to.
-    pub(super) fn owners(&self) -> &[OwnerReference] {
+    pub(crate) fn owners(&self) -> &[OwnerReference] {
         self.meta.owner_references.as_deref().unwrap_or_default()
     }
 }

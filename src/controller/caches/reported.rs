@@ -4,10 +4,10 @@ use std::{collections::HashMap, sync::Mutex};
 
 use kube::{Resource, ResourceExt as _};
 
-use super::context::lock;
+use crate::controller::context::lock;
 
 /// What was reported, until the watch tells it back: a reconcile in between would report it again.
-pub(super) struct Reported<S> {
+pub(crate) struct Reported<S> {
     by_uid: Mutex<HashMap<String, (u64, S)>>,
 }
 
@@ -21,7 +21,7 @@ impl<S> Default for Reported<S> {
 
 impl<S: Clone> Reported<S> {
     /// The newest status of an object of which a cache has `status`.
-    pub(super) fn latest<K: Resource>(&self, object: &K, status: &S) -> S {
+    pub(crate) fn latest<K: Resource>(&self, object: &K, status: &S) -> S {
         let uid = object.meta().uid.as_deref().unwrap_or_default();
         let mut by_uid = lock(&self.by_uid);
         match by_uid.get(uid) {
@@ -35,7 +35,7 @@ impl<S: Clone> Reported<S> {
     }
 
     /// The version of an object that its newest status, and so whatever was decided on it, is of.
-    pub(super) fn version<K: Resource>(&self, object: &K) -> Option<String> {
+    pub(crate) fn version<K: Resource>(&self, object: &K) -> Option<String> {
         let uid = object.meta().uid.as_deref().unwrap_or_default();
         let by_uid = lock(&self.by_uid);
         let written = by_uid.get(uid).map(|(version, _)| *version);
@@ -46,14 +46,14 @@ impl<S: Clone> Reported<S> {
     }
 
     /// Records what a write answered.
-    pub(super) fn record<K: Resource>(&self, written: &K, status: S) {
+    pub(crate) fn record<K: Resource>(&self, written: &K, status: S) {
         if let Some(uid) = written.uid() {
             lock(&self.by_uid).insert(uid, (resource_version(written), status));
         }
     }
 
     /// Forgets an object that is gone.
-    pub(super) fn forget<K: Resource>(&self, object: &K) {
+    pub(crate) fn forget<K: Resource>(&self, object: &K) {
         if let Some(uid) = &object.meta().uid {
             lock(&self.by_uid).remove(uid);
         }

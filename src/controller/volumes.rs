@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{
+use crate::controller::{
     apply::{delete, delete_unchanged},
-    children::{Key, Known},
+    caches::children::{Key, Known},
     context::Context,
 };
 
 /// Deletes volumes whose claims are gone. The data stays: they are of file systems that exist by themselves.
-pub(super) async fn delete_released(cx: &Context) {
+pub(crate) async fn delete_released(cx: &Context) {
     for (key, known) in ours(cx, cx.children.released()) {
         if let Err(error) = delete(&cx.client, &key, &known).await {
             // A service that needs the name deletes it again.
@@ -19,7 +19,7 @@ pub(super) async fn delete_released(cx: &Context) {
 }
 
 /// Deletes volumes whose service or task was gone before the claim was bound: no claim gives them back.
-pub(super) async fn delete_unclaimed(cx: Arc<Context>) {
+pub(crate) async fn delete_unclaimed(cx: Arc<Context>) {
     loop {
         cx.unclaimed.notified().await;
         delete_those_unclaimed(&cx).await;

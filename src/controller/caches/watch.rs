@@ -26,20 +26,18 @@ use super::{
     catch_up::Filling,
     child::{Child, Claimed},
     child_kind::ChildKind,
-    context::Context,
-    error::brief,
     lenient::Lenient,
     owner::Owner,
     pods::Pods,
-    released::delete_released,
     revisions::{Place, Revisions, TASK_DEFINITION, place},
 };
+use crate::controller::{context::Context, error::brief, volumes::delete_released};
 
 /// The label of everything that the operator makes.
 const OURS: &str = "app.kubernetes.io/managed-by=ecs-operator";
 
 /// The API of a kind in one namespace, or in all.
-pub(super) fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+pub(crate) fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
@@ -50,7 +48,7 @@ where
 }
 
 /// Watches the children of a kind.
-pub(super) async fn children(
+pub(crate) async fn children(
     cx: Arc<Context>,
     kind: &'static ChildKind,
     namespace: Option<String>,
@@ -111,7 +109,7 @@ pub(super) async fn children(
 }
 
 /// Watches the revisions of task definitions.
-pub(super) async fn revisions(cx: Arc<Context>, namespace: Option<String>, filling: Filling) {
+pub(crate) async fn revisions(cx: Arc<Context>, namespace: Option<String>, filling: Filling) {
     let api: Api<Lenient<ControllerRevision>> = api(&cx.client, namespace.as_deref());
     let mut events = Events::new(api, Some(TASK_DEFINITION), "ControllerRevision", filling);
     let mut unlisted = BTreeSet::new();
@@ -160,7 +158,7 @@ fn observe_revision(
 }
 
 /// Watches the pods of services and tasks.
-pub(super) async fn pods(cx: Arc<Context>, namespace: Option<String>, filling: Filling) {
+pub(crate) async fn pods(cx: Arc<Context>, namespace: Option<String>, filling: Filling) {
     let api: Api<Lenient<Pod>> = api(&cx.client, namespace.as_deref());
     let mut events = Events::new(api, Some(OURS), "Pod", filling);
     let mut listed = BTreeSet::new();
@@ -208,7 +206,7 @@ fn observe_pod(
 }
 
 /// The cache of a kind of custom resource, which a watch of each namespace fills.
-pub(super) struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
+pub(crate) struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
     writer: Arc<Mutex<Writer<K>>>,
 }
 
@@ -223,7 +221,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Clone for Cache<K> {
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
     /// An empty cache, and where it is read.
     #[must_use]
-    pub(super) fn new() -> (Self, Store<K>) {
+    pub(crate) fn new() -> (Self, Store<K>) {
         let (store, mut writer) = reflector::store();
         // Lists are taken apart, because each is of one namespace only and would replace those of all others.
         writer.apply_watcher_event(&Event::Init);
@@ -240,7 +238,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
 
 /// Watches the custom resources of a kind. `changed` is called with those whose spec or metadata changed, `gone` with
 /// those that were deleted.
-pub(super) async fn resources<K>(
+pub(crate) async fn resources<K>(
     client: Client,
     namespace: Option<String>,
     cache: Cache<K>,
@@ -310,7 +308,7 @@ fn differs<K: Resource>(before: &K, after: &K) -> bool {
 }
 
 /// The events of a watch, which is begun again for ever when it breaks, and when a term begins.
-pub(super) struct Events<K> {
+pub(crate) struct Events<K> {
     begin: Box<dyn Fn() -> BoxStream<'static, Event<K>> + Send>,
     stream: BoxStream<'static, Event<K>>,
     /// When these events began.
@@ -323,7 +321,7 @@ where
     K: Resource + DeserializeOwned + Clone + Debug + Send + 'static,
 {
     /// The events of the objects with a label.
-    pub(super) fn new(api: Api<K>, labels: Option<&str>, kind: &str, mut filling: Filling) -> Self {
+    pub(crate) fn new(api: Api<K>, labels: Option<&str>, kind: &str, mut filling: Filling) -> Self {
         let config = watcher::Config {
             label_selector: labels.map(str::to_owned),
             ..watcher::Config::default()
@@ -340,7 +338,7 @@ where
     }
 
     /// The next one.
-    pub(super) async fn next(&mut self) -> Option<Event<K>> {
+    pub(crate) async fn next(&mut self) -> Option<Event<K>> {
         loop {
             tokio::select! {
                 biased;
@@ -354,7 +352,7 @@ where
     }
 
     /// Tells that the list of these events is in the cache. Returns whether it is the first one of its term.
-    pub(super) fn filled(&self) -> bool {
+    pub(crate) fn filled(&self) -> bool {
         self.filling.filled(self.term)
     }
 }
@@ -397,7 +395,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{controller::revisions::name_of, translate::TASK};
+    use crate::{controller::caches::revisions::name_of, translate::TASK};
 
     fn read_pod(uid: &str, name: &str) -> Lenient<Pod> {
         let pod = json!({

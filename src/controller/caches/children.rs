@@ -16,7 +16,7 @@ use super::{
 
 /// The name of a child.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Key {
+pub(crate) struct Key {
     /// Its kind.
     pub kind: &'static ChildKind,
     /// Its namespace; empty for kinds that are not in namespaces.
@@ -28,7 +28,7 @@ pub(super) struct Key {
 impl Key {
     /// The name of a live child.
     #[must_use]
-    pub(super) fn of(kind: &'static ChildKind, child: &Child) -> Self {
+    pub(crate) fn of(kind: &'static ChildKind, child: &Child) -> Self {
         Self {
             kind,
             namespace: child.meta().namespace.as_deref().unwrap_or_default().into(),
@@ -39,7 +39,7 @@ impl Key {
 
 /// What is known of a live child.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(crate) struct Known {
     /// Its identity.
     pub uid: Box<str>,
     /// Its version, to tell what is newer.
@@ -81,14 +81,14 @@ impl Known {
 
     /// Whether it is a volume whose claim is gone.
     #[must_use]
-    pub(super) fn is_released(&self) -> bool {
+    pub(crate) fn is_released(&self) -> bool {
         let volume = self.volume.as_ref();
         volume.is_some_and(|volume| volume.claimed == Claimed::NoLonger)
     }
 
     /// Whether it is what an object with this digest becomes when it is applied.
     #[must_use]
-    pub(super) fn is(&self, wanted: u64) -> bool {
+    pub(crate) fn is(&self, wanted: u64) -> bool {
         self.digest == wanted || self.applied == Some(wanted)
     }
 }
@@ -116,7 +116,7 @@ struct Index {
 
 /// The cache. It is written by watches and by the answers to our own writes; whichever is newer counts.
 #[derive(Default)]
-pub(super) struct Children {
+pub(crate) struct Children {
     index: Mutex<Index>,
 }
 
@@ -128,13 +128,13 @@ impl Children {
 
     /// What is known of a child.
     #[must_use]
-    pub(super) fn get(&self, key: &Key) -> Option<Known> {
+    pub(crate) fn get(&self, key: &Key) -> Option<Known> {
         self.index().known.get(key).cloned()
     }
 
     /// The children of an owner, in the order of kind and name.
     #[must_use]
-    pub(super) fn of_owner(&self, uid: &str) -> Vec<(Arc<Key>, Known)> {
+    pub(crate) fn of_owner(&self, uid: &str) -> Vec<(Arc<Key>, Known)> {
         let index = self.index();
         let keys = index.by_owner.get(uid).into_iter().flatten();
         keys.filter_map(|key| Some((key.clone(), index.known.get(key)?.clone())))
@@ -143,7 +143,7 @@ impl Children {
 
     /// The volumes whose claims are gone.
     #[must_use]
-    pub(super) fn released(&self) -> Vec<(Arc<Key>, Known)> {
+    pub(crate) fn released(&self) -> Vec<(Arc<Key>, Known)> {
         let index = self.index();
         let released = index.known.iter().filter(|(_, known)| known.is_released());
         released
@@ -153,7 +153,7 @@ impl Children {
 
     /// The volumes that were never claimed and will not be: nobody wants them, and the claim is not there.
     #[must_use]
-    pub(super) fn unclaimed(&self) -> Vec<(Arc<Key>, Known)> {
+    pub(crate) fn unclaimed(&self) -> Vec<(Arc<Key>, Known)> {
         let index = self.index();
         let unclaimed = index.known.iter().filter(|(key, known)| {
             known.volume.as_ref().is_some_and(|volume| {
@@ -169,12 +169,12 @@ impl Children {
 
     /// How many children there are.
     #[must_use]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.index().known.len()
     }
 
     /// Records what an owner wants of kinds that are not in namespaces; all that it wanted before is forgotten.
-    pub(super) fn wants<'a>(&self, owner: &Owner, keys: impl Iterator<Item = &'a Key>) {
+    pub(crate) fn wants<'a>(&self, owner: &Owner, keys: impl Iterator<Item = &'a Key>) {
         let keys: Vec<Key> = keys.filter(|key| !key.kind.namespaced).cloned().collect();
         let mut index = self.index();
         for key in index.wants.remove(owner).unwrap_or_default() {
@@ -196,7 +196,7 @@ impl Children {
     }
 
     /// Records that somebody wants what belongs to another one, to be told when it is free.
-    pub(super) fn claim(&self, key: &Key, owner: &OwnerReference) {
+    pub(crate) fn claim(&self, key: &Key, owner: &OwnerReference) {
         if let Some(owner) = Owner::of_reference(owner, &key.namespace) {
             let mut index = self.index();
             let claimants = index.claimed_by.entry(key.clone()).or_default();
@@ -205,14 +205,14 @@ impl Children {
     }
 
     /// Forgets a claim.
-    pub(super) fn unclaim(&self, key: &Key, owner: &OwnerReference) {
+    pub(crate) fn unclaim(&self, key: &Key, owner: &OwnerReference) {
         if let Some(owner) = Owner::of_reference(owner, &key.namespace) {
             self.index().unclaim(key, &owner);
         }
     }
 
     /// Forgets all claims of an owner that is gone.
-    pub(super) fn unclaim_all(&self, owner: &Owner) {
+    pub(crate) fn unclaim_all(&self, owner: &Owner) {
         let mut index = self.index();
         index.claimed_by.retain(|_, claimants| {
             claimants.remove(owner);
@@ -221,18 +221,18 @@ impl Children {
     }
 
     /// Whom a live child belongs to.
-    pub(super) fn owners(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
+    pub(crate) fn owners(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
         self.index().owners(&Key::of(kind, child), child.owners())
     }
 
     /// Records a live child that a watch has told. Returns those whom a change concerns: its owners, before and after;
     /// nobody if this was known already.
-    pub(super) fn observe(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
+    pub(crate) fn observe(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
         self.record(kind, child, None)
     }
 
     /// Records the answer to a write of ours, in which an object with the digest `wanted` was applied.
-    pub(super) fn applied(&self, kind: &'static ChildKind, child: &Child, wanted: u64) {
+    pub(crate) fn applied(&self, kind: &'static ChildKind, child: &Child, wanted: u64) {
         self.record(kind, child, Some(wanted));
     }
 
@@ -272,7 +272,7 @@ impl Children {
     }
 
     /// Forgets a child that is gone. Returns those whom this concerns.
-    pub(super) fn forget(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
+    pub(crate) fn forget(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
         let key = Key::of(kind, child);
         let mut index = self.index();
         let is_it = |known: &Known| Some(&*known.uid) == child.meta().uid.as_deref();
@@ -285,7 +285,7 @@ impl Children {
 
     /// Forgets the children of a kind and a namespace (`None`: of all) that a new list does not have. Returns those
     /// whom this concerns. One that was made after the list was taken is learned again from the watch that follows.
-    pub(super) fn keep_only(
+    pub(crate) fn keep_only(
         &self,
         kind: &'static ChildKind,
         namespace: Option<&str>,

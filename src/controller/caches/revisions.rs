@@ -10,24 +10,24 @@ use k8s_openapi::api::apps::v1::ControllerRevision;
 use crate::crd::Spec;
 
 /// The label of a revision that names its EcsTaskDefinition.
-pub(super) const TASK_DEFINITION: &str = "ecs-operator.dev/task-definition";
+pub(crate) const TASK_DEFINITION: &str = "ecs-operator.dev/task-definition";
 
 /// The revisions of one task definition by their numbers.
-pub(super) type Numbered = BTreeMap<u64, Arc<Spec>>;
+pub(crate) type Numbered = BTreeMap<u64, Arc<Spec>>;
 
 /// The namespace and name of a task definition, and the number of a revision of it.
-pub(super) type Place = ((String, String), u64);
+pub(crate) type Place = ((String, String), u64);
 
 /// The cache of revisions, by namespace and name of the task definition.
 #[derive(Default)]
-pub(super) struct Revisions {
+pub(crate) struct Revisions {
     by_name: Mutex<HashMap<(String, String), Numbered>>,
 }
 
 /// The name of the object that holds a revision. A dot, which no name of a task definition has, so that a revision is
 /// never taken for one of a DaemonSet.
 #[must_use]
-pub(super) fn name_of(task_definition: &str, revision: u64) -> String {
+pub(crate) fn name_of(task_definition: &str, revision: u64) -> String {
     format!("{task_definition}.{revision}")
 }
 
@@ -38,13 +38,13 @@ impl Revisions {
 
     /// The revisions of a task definition; none if there is no such task definition.
     #[must_use]
-    pub(super) fn of(&self, namespace: &str, task_definition: &str) -> Numbered {
+    pub(crate) fn of(&self, namespace: &str, task_definition: &str) -> Numbered {
         let key = (namespace.to_owned(), task_definition.to_owned());
         self.by_name().get(&key).cloned().unwrap_or_default()
     }
 
     /// Records a revision. Returns the namespace and name of its task definition if this was not known.
-    pub(super) fn observe(&self, revision: &ControllerRevision) -> Option<(String, String)> {
+    pub(crate) fn observe(&self, revision: &ControllerRevision) -> Option<(String, String)> {
         let (key, number) = place(revision)?;
         let data = revision.data.as_ref()?.0.clone();
         let mut by_name = self.by_name();
@@ -58,7 +58,7 @@ impl Revisions {
     }
 
     /// Forgets a revision. Returns the namespace and name of its task definition if it was known.
-    pub(super) fn forget(&self, revision: &ControllerRevision) -> Option<(String, String)> {
+    pub(crate) fn forget(&self, revision: &ControllerRevision) -> Option<(String, String)> {
         let (key, number) = place(revision)?;
         let mut by_name = self.by_name();
         let numbered = by_name.get_mut(&key)?;
@@ -70,7 +70,7 @@ impl Revisions {
     }
 
     /// Those of a namespace (`None`: all) that are known before a new list is read, of which some may be gone.
-    pub(super) fn known(&self, namespace: Option<&str>) -> BTreeSet<Place> {
+    pub(crate) fn known(&self, namespace: Option<&str>) -> BTreeSet<Place> {
         let by_name = self.by_name();
         let here = by_name
             .iter()
@@ -80,7 +80,7 @@ impl Revisions {
     }
 
     /// Forgets those that a new list does not have. Returns the namespaces and names of their task definitions.
-    pub(super) fn forget_all(&self, gone: BTreeSet<Place>) -> BTreeSet<(String, String)> {
+    pub(crate) fn forget_all(&self, gone: BTreeSet<Place>) -> BTreeSet<(String, String)> {
         let mut by_name = self.by_name();
         let mut concerned = BTreeSet::new();
         for (key, number) in gone {
@@ -98,7 +98,7 @@ impl Revisions {
 }
 
 /// Which task definition, and which number.
-pub(super) fn place(revision: &ControllerRevision) -> Option<Place> {
+pub(crate) fn place(revision: &ControllerRevision) -> Option<Place> {
     let metadata = &revision.metadata;
     let name = metadata.labels.as_ref()?.get(TASK_DEFINITION)?.clone();
     let namespace = metadata.namespace.clone()?;

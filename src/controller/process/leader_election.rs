@@ -11,10 +11,8 @@ use k8s_openapi::{
 use kube::{Api, Client, api::PostParams};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{
-    error::code,
-    fence::{Fence, since_boot},
-};
+use super::fence::{Fence, since_boot};
+use crate::controller::error::code;
 
 /// How long a lease holds without being renewed.
 const DURATION: Duration = Duration::from_secs(15);
@@ -26,7 +24,7 @@ const RETRY: Duration = Duration::from_secs(2);
 const RELEASE: Duration = Duration::from_secs(5);
 
 /// A replica that wants to lead.
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     api: Api<Lease>,
     name: String,
     identity: String,
@@ -58,7 +56,7 @@ impl fmt::Display for Refusal {
 impl Candidate {
     /// A replica that wants to lead under its own name.
     #[must_use]
-    pub(super) fn new(
+    pub(crate) fn new(
         client: Client,
         namespace: &str,
         name: String,
@@ -76,7 +74,7 @@ impl Candidate {
     }
 
     /// Waits until this replica leads. Returns until when it may, by [`since_boot`], if the lease is not renewed.
-    pub(super) async fn acquire(&mut self) -> Duration {
+    pub(crate) async fn acquire(&mut self) -> Duration {
         loop {
             match timeout(RENEW_DEADLINE, self.renew()).await {
                 Ok(Ok(end)) => {
@@ -92,7 +90,7 @@ impl Candidate {
     }
 
     /// Renews the lease, which is held until `end`, until that has failed for too long, or another replica has it.
-    pub(super) async fn keep(&mut self, mut end: Duration) {
+    pub(crate) async fn keep(&mut self, mut end: Duration) {
         loop {
             sleep(RETRY).await;
             let left = end.saturating_sub(since_boot());
@@ -128,7 +126,7 @@ impl Candidate {
 
     /// Gives the lease back if this replica has it, so that another one need not wait until it ends. Nothing is written
     /// any more.
-    pub(super) async fn release(&self) {
+    pub(crate) async fn release(&self) {
         self.fence.close();
         let released = async {
             let Some(mut lease) = self.api.get_opt(&self.name).await? else {

@@ -10,7 +10,7 @@ use crate::decide::liveness;
 
 /// The reconciles that have begun and not ended. Clones are the same.
 #[derive(Clone)]
-pub(super) struct Progress(Arc<Mutex<State>>);
+pub(crate) struct Progress(Arc<Mutex<State>>);
 
 struct State {
     /// When each began, by number.
@@ -41,7 +41,7 @@ impl Progress {
 
     /// Records that a reconcile begins. It ends when the value is dropped, in whatever way.
     #[must_use]
-    pub(super) fn begin(&self) -> Running {
+    pub(crate) fn begin(&self) -> Running {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
@@ -54,7 +54,7 @@ impl Progress {
     }
 
     /// How it is now, when so many objects wait.
-    pub(super) fn now(&self, leads: bool, waiting: usize) -> liveness::Progress {
+    pub(crate) fn now(&self, leads: bool, waiting: usize) -> liveness::Progress {
         let mut state = self.state();
         if waiting == 0 {
             state.waiting = None;
@@ -71,7 +71,7 @@ impl Progress {
 }
 
 /// A reconcile that has begun.
-pub(super) struct Running {
+pub(crate) struct Running {
     progress: Progress,
     number: u64,
 }

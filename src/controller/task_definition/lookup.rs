@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use kube::{Resource, ResourceExt as _, runtime::reflector::ObjectRef};
 
-use super::{
-    context::Context,
-    refusal::{Refusal, refused},
-    revisions::Numbered,
-};
 use crate::{
+    controller::{
+        caches::revisions::Numbered,
+        context::Context,
+        refusal::{Refusal, refused},
+    },
     crd::{ACCEPTED, EcsTaskDefinition, Spec, TaskDefinitionStatus},
     decide::revision::Newest,
     diagnostic::{Diagnostics, FieldPath, Subject},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A revision of a task definition.
-pub(super) struct Definition {
+pub(crate) struct Definition {
     request: ecs::TaskDefinition,
     number: u64,
     spec: Arc<Spec>,
@@ -29,7 +29,7 @@ pub(super) struct Definition {
 
 impl Definition {
     /// The revision that `reference` names; `None` if it is about to appear.
-    pub(super) fn find(
+    pub(crate) fn find(
         cx: &Context,
         namespace: &str,
         reference: Option<&str>,
@@ -66,22 +66,22 @@ impl Definition {
     }
 
     /// The name of the task definition.
-    pub(super) fn family(&self) -> &str {
+    pub(crate) fn family(&self) -> &str {
         self.request.family.as_deref().unwrap_or_default()
     }
 
     /// The number of the revision.
-    pub(super) const fn number(&self) -> u64 {
+    pub(crate) const fn number(&self) -> u64 {
         self.number
     }
 
     /// What the revision holds.
-    pub(super) const fn spec(&self) -> &Arc<Spec> {
+    pub(crate) const fn spec(&self) -> &Arc<Spec> {
         &self.spec
     }
 
     /// What validation takes.
-    pub(super) const fn input(&self) -> TaskDefinitionInput<'_> {
+    pub(crate) const fn input(&self) -> TaskDefinitionInput<'_> {
         TaskDefinitionInput {
             request: &self.request,
             revision: Some(self.number),
@@ -89,13 +89,13 @@ impl Definition {
     }
 
     /// As in `web:3`.
-    pub(super) fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         format!("{}:{}", self.family(), self.number)
     }
 }
 
 /// The settings of an object: those of the operator, and its own annotations instead.
-pub(super) fn settings<K: Resource>(
+pub(crate) fn settings<K: Resource>(
     cx: &Context,
     object: &K,
     subject: Subject,

@@ -36,7 +36,7 @@ type Answer = http::Response<Box<DynBody>>;
 /// # Errors
 ///
 /// When the configuration has certificates or credentials that cannot be used.
-pub(super) fn client(
+pub(crate) fn client(
     mut config: Config,
     metrics: Metrics,
     fence: Option<Fence>,
@@ -193,7 +193,7 @@ mod tests {
     use tower::service_fn;
 
     use super::*;
-    use crate::controller::fence::since_boot;
+    use crate::controller::process::fence::since_boot;
 
     /// A client whose API server answers with this status, header and text, and never ends if it is `endless`.
     fn answering(

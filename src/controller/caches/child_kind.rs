@@ -6,7 +6,7 @@ use crate::settings::Addon;
 
 /// A kind of object that a translation may yield, and where the API serves it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ChildKind {
+pub(crate) struct ChildKind {
     /// The API group; empty for the core group.
     pub group: &'static str,
     /// The version that we write.
@@ -30,7 +30,7 @@ impl fmt::Display for ChildKind {
 impl ChildKind {
     /// Group and version, as objects say them.
     #[must_use]
-    pub(super) fn api_version(&self) -> String {
+    pub(crate) fn api_version(&self) -> String {
         match self.group {
             "" => self.version.to_owned(),
             group => format!("{group}/{}", self.version),
@@ -39,7 +39,7 @@ impl ChildKind {
 
     /// The kind of an object with these two members; `None` for kinds that no translation yields.
     #[must_use]
-    pub(super) fn of(api_version: &str, kind: &str) -> Option<&'static Self> {
+    pub(crate) fn of(api_version: &str, kind: &str) -> Option<&'static Self> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         ALL.iter()
             .chain([&POD])
@@ -48,11 +48,11 @@ impl ChildKind {
 }
 
 /// The pods of stand-alone tasks. Those have a cache of their own, because each is made once and then only watched.
-pub(super) static POD: ChildKind = core("Pod", "pods");
+pub(crate) static POD: ChildKind = core("Pod", "pods");
 
 /// Every other kind that a translation yields here. Secrets are not among them: they hold environment files, which only
 /// the offline command is given.
-pub(super) static ALL: &[ChildKind] = &[
+pub(crate) static ALL: &[ChildKind] = &[
     core("ServiceAccount", "serviceaccounts"),
     core("PersistentVolumeClaim", "persistentvolumeclaims"),
     core("ConfigMap", "configmaps"),
@@ -139,7 +139,7 @@ pub(super) static ALL: &[ChildKind] = &[
 
 /// The add-ons, and the API group by which each is recognized
 /// (<https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>).
-pub(super) const ADDON_GROUPS: &[(Addon, &str)] = &[
+pub(crate) const ADDON_GROUPS: &[(Addon, &str)] = &[
     (Addon::AwsLoadBalancerController, "elbv2.k8s.aws"),
     (Addon::EksAutoMode, "eks.amazonaws.com"),
     (Addon::ExternalSecrets, "external-secrets.io"),

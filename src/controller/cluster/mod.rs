@@ -12,13 +12,13 @@ use kube::{
     },
 };
 
-use super::{
-    context::Context,
-    error::Error,
-    refusal::{Refusal, refused},
-    status::{Aspect, conditions, report},
-};
 use crate::{
+    controller::{
+        context::Context,
+        error::Error,
+        refusal::{Refusal, refused},
+        status::{Aspect, conditions, report},
+    },
     crd::{ACCEPTED, ClusterStatus, EcsCluster, Spec},
     ecs,
     source::read_cluster,
@@ -26,14 +26,14 @@ use crate::{
 };
 
 /// The kind in metrics.
-pub(super) const KIND: &str = "EcsCluster";
+pub(crate) const KIND: &str = "EcsCluster";
 
 /// Reports whether the services and tasks of the namespace take their defaults from a cluster.
 ///
 /// # Errors
 ///
 /// When a request fails.
-pub(super) async fn reconcile(cluster: Arc<EcsCluster>, cx: Arc<Context>) -> Result<Action, Error> {
+pub(crate) async fn reconcile(cluster: Arc<EcsCluster>, cx: Arc<Context>) -> Result<Action, Error> {
     cx.queue.begin_cluster(&cluster);
     if cluster.meta().deletion_timestamp.is_some() {
         return Ok(Action::await_change());
@@ -100,7 +100,7 @@ fn oldest(clusters: impl Iterator<Item = Arc<EcsCluster>>) -> Option<Arc<EcsClus
 
 /// Has those reconciled that take defaults from the cluster of a namespace, because one has changed, and the clusters
 /// themselves, because another one may count now. Tasks that have begun keep what they began with.
-pub(super) fn changed(cx: &Context, namespace: &str) {
+pub(crate) fn changed(cx: &Context, namespace: &str) {
     for cluster in within(&cx.resources.clusters, namespace) {
         cx.queue.cluster(ObjectRef::from_obj(&*cluster));
     }
@@ -125,7 +125,7 @@ where
 
 /// The spec of the cluster of the namespace, if it has something for the request of a service or task. From a cluster
 /// that is not accepted nothing is taken, and what ran goes on running.
-pub(super) fn defaults(
+pub(crate) fn defaults(
     cx: &Context,
     namespace: &str,
     request: &impl TakesDefaults,
@@ -148,7 +148,7 @@ pub(super) fn defaults(
 }
 
 /// Gives the request of a task what the cluster of its namespace has for it.
-pub(super) fn complete(
+pub(crate) fn complete(
     cx: &Context,
     namespace: &str,
     request: &mut impl TakesDefaults,
@@ -188,7 +188,7 @@ fn status(
 
 /// What an error means for the next try.
 #[must_use]
-pub(super) fn on_error(cluster: Arc<EcsCluster>, error: &Error, cx: Arc<Context>) -> Action {
+pub(crate) fn on_error(cluster: Arc<EcsCluster>, error: &Error, cx: Arc<Context>) -> Action {
     cx.metrics.failed(KIND, error.reason());
     let wait = cx.backoff.failed(&cluster.uid().unwrap_or_default());
     tracing::warn!(%error, ?wait, "a cluster could not be reconciled");
@@ -196,7 +196,7 @@ pub(super) fn on_error(cluster: Arc<EcsCluster>, error: &Error, cx: Arc<Context>
 }
 
 /// Forgets a cluster that is gone.
-pub(super) fn forget(cx: &Context, cluster: &EcsCluster) {
+pub(crate) fn forget(cx: &Context, cluster: &EcsCluster) {
     cx.cluster_statuses.forget(cluster);
     cx.backoff.succeeded(&cluster.uid().unwrap_or_default());
     changed(cx, &cluster.namespace().unwrap_or_default());

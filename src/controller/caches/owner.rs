@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 /// A custom resource of which objects are made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Owner {
+pub(crate) enum Owner {
     /// A service, by namespace and name.
     Service(String, String),
     /// A task, by namespace and name.
@@ -14,7 +14,7 @@ pub(super) enum Owner {
 impl Owner {
     /// Whom an object in this namespace names; `None` if that is of another kind.
     #[must_use]
-    pub(super) fn of_reference(reference: &OwnerReference, namespace: &str) -> Option<Self> {
+    pub(crate) fn of_reference(reference: &OwnerReference, namespace: &str) -> Option<Self> {
         let (namespace, name) = (namespace.to_owned(), reference.name.clone());
         match reference.kind.as_str() {
             "EcsService" => Some(Self::Service(namespace, name)),

@@ -10,11 +10,11 @@ use kube::{
 };
 use serde::Deserialize;
 
-use super::{
-    context::{Context, Users},
-    error::Error,
-};
 use crate::{
+    controller::{
+        context::{Context, Users},
+        error::Error,
+    },
     crd::{EcsService, EcsTask, EcsTaskDefinition, Spec},
     decide::revision::number,
     settings::SERVICE_REVISION,
@@ -35,14 +35,14 @@ fn named(spec: &Spec) -> Option<String> {
 }
 
 /// Records which task definition a service names, and asks for its reconcile.
-pub(super) fn service_changed(cx: &Context, service: &EcsService) {
+pub(crate) fn service_changed(cx: &Context, service: &EcsService) {
     record(&cx.users, service, named(&service.spec));
     cx.queue.service(ObjectRef::from_obj(service));
 }
 
 /// Records which task definition a task waits for, and asks for its reconcile. One that has begun keeps its revision,
 /// so none that comes concerns it.
-pub(super) fn task_changed(cx: &Context, task: &EcsTask) {
+pub(crate) fn task_changed(cx: &Context, task: &EcsTask) {
     let begun = task.status.task_definition.is_some();
     let waits_for = if begun { None } else { named(&task.spec) };
     record(&cx.waiting_tasks, task, waits_for);
@@ -64,7 +64,7 @@ fn record<K: Resource>(users: &Users, user: &K, reference: Option<String>) {
 /// specs or in what was reported of them.
 ///
 /// It is complete as soon as the caches are, which nobody leads before.
-pub(super) fn named_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64> {
+pub(crate) fn named_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64> {
     let in_specs = services(cx, namespace)
         .filter_map(|service| named(&service.spec))
         .chain(tasks(cx, namespace).filter_map(|task| named(&task.spec)));
@@ -133,7 +133,7 @@ struct Kept {
 /// # Errors
 ///
 /// When the request fails.
-pub(super) async fn remembered_number(
+pub(crate) async fn remembered_number(
     cx: &Context,
     definition: &EcsTaskDefinition,
     kept: Option<(u64, bool)>,

@@ -16,11 +16,13 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::watch as signal;
 
-use super::{cluster, context::Context, error::Error, service, task, task_definition};
-use crate::crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition};
+use crate::{
+    controller::{cluster, context::Context, error::Error, service, task, task_definition},
+    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+};
 
 /// The ends of the queues.
-pub(super) type Queues = (
+pub(crate) type Queues = (
     UnboundedReceiver<ObjectRef<EcsService>>,
     UnboundedReceiver<ObjectRef<EcsTask>>,
     UnboundedReceiver<ObjectRef<EcsTaskDefinition>>,
@@ -28,7 +30,7 @@ pub(super) type Queues = (
 );
 
 /// Reconciles what the queues ask for, until a shutdown; what had begun is done then.
-pub(super) async fn run_controllers(
+pub(crate) async fn run_controllers(
     cx: &Arc<Context>,
     concurrency: u16,
     (services, tasks, task_definitions, clusters): Queues,

@@ -16,7 +16,7 @@ const ADDON_WAIT: Duration = Duration::from_secs(10);
 /// cache is filled when that list is complete in it. The first term begins with the process. The second begins when the
 /// lease is won, so that nothing is decided before everything is known that the replica before has written: a watch may
 /// lag by any amount, and one of a kind that seldom changes does not tell how much.
-pub(super) struct CatchUp {
+pub(crate) struct CatchUp {
     term: signal::Sender<u64>,
     caches: signal::Sender<Vec<Cache>>,
 }
@@ -48,7 +48,7 @@ impl Default for CatchUp {
 
 impl CatchUp {
     /// The part of a watch that is about to begin.
-    pub(super) fn register(&self, kind: Option<&'static ChildKind>) -> Filling {
+    pub(crate) fn register(&self, kind: Option<&'static ChildKind>) -> Filling {
         let mut index = 0;
         self.caches.send_modify(|caches| {
             index = caches.len();
@@ -65,12 +65,12 @@ impl CatchUp {
     }
 
     /// Has all watches begin again.
-    pub(super) fn begin_term(&self) {
+    pub(crate) fn begin_term(&self) {
         self.term.send_modify(|term| *term += 1);
     }
 
     /// Waits until the caches are filled in this term; for those of add-ons only for a moment.
-    pub(super) async fn caught_up(&self) {
+    pub(crate) async fn caught_up(&self) {
         let term = *self.term.borrow();
         let filled = |cache: &Cache| cache.filled_in >= Some(term);
         let mut caches = self.caches.subscribe();
@@ -87,7 +87,7 @@ impl CatchUp {
 
     /// Whether it is known which objects of a kind exist. While it is not, one that is not in the cache may well exist.
     #[must_use]
-    pub(super) fn is_filled(&self, kind: &ChildKind) -> bool {
+    pub(crate) fn is_filled(&self, kind: &ChildKind) -> bool {
         let term = *self.term.borrow();
         let caches = self.caches.borrow();
         let mut of_kind = caches
@@ -105,7 +105,7 @@ impl CatchUp {
 }
 
 /// Tells that the cache of a watch is filled, and hears when that has to begin again.
-pub(super) struct Filling {
+pub(crate) struct Filling {
     index: usize,
     term: signal::Receiver<u64>,
     caches: signal::Sender<Vec<Cache>>,
@@ -113,12 +113,12 @@ pub(super) struct Filling {
 
 impl Filling {
     /// The term that goes on now.
-    pub(super) fn term(&mut self) -> u64 {
+    pub(crate) fn term(&mut self) -> u64 {
         *self.term.borrow_and_update()
     }
 
     /// Waits for a term that [`Self::term`] has not told yet.
-    pub(super) async fn new_term(&mut self) {
+    pub(crate) async fn new_term(&mut self) {
         if self.term.changed().await.is_err() {
             // Nobody can begin one any more.
             std::future::pending::<()>().await;
@@ -126,7 +126,7 @@ impl Filling {
     }
 
     /// Tells that the list which was begun in this term is in the cache. Returns whether this is the first one.
-    pub(super) fn filled(&self, term: u64) -> bool {
+    pub(crate) fn filled(&self, term: u64) -> bool {
         self.caches.send_if_modified(|caches| {
             let cache = caches.get_mut(self.index);
             let first = cache.filter(|cache| cache.filled_in < Some(term));

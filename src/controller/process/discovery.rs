@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 
 use kube::Client;
 
-use super::{
-    child_kind::{ADDON_GROUPS, ALL, ChildKind},
-    error::code,
+use crate::{
+    controller::{
+        caches::child_kind::{ADDON_GROUPS, ALL, ChildKind},
+        error::code,
+    },
+    settings::{Addon, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR},
 };
-use crate::settings::{Addon, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR};
 
 /// What the cluster has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     /// The kinds of add-ons that it serves. An API group says too little: one kind of it may be missing, and a watch of
     /// that would never begin.
     served: BTreeSet<&'static ChildKind>,
@@ -24,7 +26,7 @@ impl Cluster {
     /// # Errors
     ///
     /// When it does not tell which groups there are.
-    pub(super) async fn discover(client: &Client, before: &Self) -> Result<Self, kube::Error> {
+    pub(crate) async fn discover(client: &Client, before: &Self) -> Result<Self, kube::Error> {
         let groups = client.list_api_groups().await?.groups;
         let is_there = |kind: &ChildKind| {
             let group = groups.iter().find(|group| group.name == kind.group);
@@ -58,7 +60,7 @@ impl Cluster {
 
     /// The add-ons of which it serves a kind.
     #[must_use]
-    pub(super) fn addons(&self) -> BTreeSet<Addon> {
+    pub(crate) fn addons(&self) -> BTreeSet<Addon> {
         let is_there = |group: &str| self.served.iter().any(|kind| kind.group == group);
         let there = ADDON_GROUPS.iter().filter(|(_, group)| is_there(group));
         there.map(|(addon, _)| *addon).collect()
@@ -66,7 +68,7 @@ impl Cluster {
 
     /// The kinds that may be made in it.
     #[must_use]
-    pub(super) fn kinds(&self) -> Vec<&'static ChildKind> {
+    pub(crate) fn kinds(&self) -> Vec<&'static ChildKind> {
         let is_served = |kind: &&ChildKind| kind.built_in || self.served.contains(kind);
         ALL.iter().filter(is_served).collect()
     }
@@ -77,7 +79,7 @@ impl Cluster {
 /// # Errors
 ///
 /// When the request fails.
-pub(super) async fn kubernetes_minor(client: &Client) -> Result<u32, kube::Error> {
+pub(crate) async fn kubernetes_minor(client: &Client) -> Result<u32, kube::Error> {
     let version = client.apiserver_version().await?;
     // Some clusters say `36+`.
     let digits: String = version

@@ -5,17 +5,19 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use tokio::{task::JoinSet, time::sleep};
 
-use super::{
-    child_kind::ChildKind,
-    cluster,
-    context::Context,
-    discovery::Cluster,
-    references,
-    released::delete_unclaimed,
-    service, task, task_definition,
-    watch::{self, Cache},
-};
+use super::discovery::Cluster;
 use crate::{
+    controller::{
+        caches::{
+            child_kind::ChildKind,
+            references,
+            watch::{self, Cache},
+        },
+        cluster,
+        context::Context,
+        service, task, task_definition,
+        volumes::delete_unclaimed,
+    },
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     settings::Settings,
 };
@@ -24,7 +26,7 @@ use crate::{
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The caches of the custom resources, to be filled.
-pub(super) type Caches = (
+pub(crate) type Caches = (
     Cache<EcsService>,
     Cache<EcsTask>,
     Cache<EcsTaskDefinition>,
@@ -32,7 +34,7 @@ pub(super) type Caches = (
 );
 
 /// Starts all watches. [`Context::catch_up`] tells when the caches are filled.
-pub(super) fn start_watches(
+pub(crate) fn start_watches(
     watches: &mut JoinSet<()>,
     cx: &Arc<Context>,
     cluster: &Cluster,
@@ -127,7 +129,7 @@ fn scopes_of(kind: &ChildKind, namespaces: &[String]) -> Vec<Option<String>> {
 }
 
 /// Looks for add-ons that were installed or removed, and has everything reconciled when that was so.
-pub(super) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces: Vec<String>) {
+pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces: Vec<String>) {
     let mut watched: BTreeSet<&'static ChildKind> = cluster.kinds().into_iter().collect();
     let mut watches = JoinSet::new();
     loop {

@@ -11,17 +11,17 @@ use foldhash::quality::FixedState;
 use serde_json::{Map, Value};
 
 /// The name under which everything is applied.
-pub(super) const FIELD_MANAGER: &str = "ecs-operator";
+pub(crate) const FIELD_MANAGER: &str = "ecs-operator";
 
 /// The digest of what we own of a live object; of nothing if we never applied it.
 #[must_use]
-pub(super) fn digest_of_live(object: &Value) -> u64 {
+pub(crate) fn digest_of_live(object: &Value) -> u64 {
     digest(&owned(object))
 }
 
 /// The digest of an object that is to be applied: the same as that of the live object, once it is.
 #[must_use]
-pub(super) fn digest_of_wanted(object: &Value) -> u64 {
+pub(crate) fn digest_of_wanted(object: &Value) -> u64 {
     let mut body = object.as_object().cloned().unwrap_or_default();
     body.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind"));
     if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
@@ -41,7 +41,7 @@ pub(super) fn digest_of_wanted(object: &Value) -> u64 {
 /// The fields of a live object that our manager owns by having applied them, outside of subresources; null if there are
 /// none.
 #[must_use]
-pub(super) fn owned(object: &Value) -> Value {
+pub(crate) fn owned(object: &Value) -> Value {
     let entries = object.pointer("/metadata/managedFields");
     let ours = entries.and_then(Value::as_array).and_then(|entries| {
         entries.iter().find(|entry| {

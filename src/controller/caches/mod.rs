@@ -1,0 +1,14 @@
+//! What the operator knows without asking: what its watches and the answers to its writes have told it.
+
+pub(super) mod catch_up;
+pub(super) mod child;
+pub(super) mod child_kind;
+pub(super) mod children;
+pub(super) mod lenient;
+pub(super) mod owned_fields;
+pub(super) mod owner;
+pub(super) mod pods;
+pub(super) mod references;
+pub(super) mod reported;
+pub(super) mod revisions;
+pub(super) mod watch;
