@@ -42,7 +42,7 @@ fn ours(cx: &Context, mut volumes: Vec<(Arc<Key>, Known)>) -> Vec<(Arc<Key>, Kno
     };
     volumes.retain(|(_, known)| {
         let volume = known.volume.as_ref();
-        cx.queue.is_leading() && volume.is_some_and(|volume| is_watched(&volume.namespace))
+        cx.is_leading() && volume.is_some_and(|volume| is_watched(&volume.namespace))
     });
     volumes
 }

@@ -8,7 +8,7 @@ pub(super) mod lenient;
 pub(super) mod owned_fields;
 pub(super) mod owner;
 pub(super) mod pods;
-pub(super) mod references;
 pub(super) mod reported;
 pub(super) mod revisions;
+pub(super) mod users;
 pub(super) mod watch;

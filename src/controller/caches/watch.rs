@@ -31,7 +31,10 @@ use super::{
     pods::Pods,
     revisions::{Place, Revisions, TASK_DEFINITION, place},
 };
-use crate::controller::{context::Context, error::brief, volumes::delete_released};
+use crate::{
+    controller::{context::Context, error::brief, kind::Reconciled, volumes::delete_released},
+    crd::EcsTaskDefinition,
+};
 
 /// The label of everything that the operator makes.
 const OURS: &str = "app.kubernetes.io/managed-by=ecs-operator";
@@ -77,7 +80,7 @@ pub(crate) async fn children(
                 let concerned = cx.children.keep_only(kind, namespace.as_deref(), &listed);
                 if events.filled() {
                     // Who wants an object of this kind may have waited to hear whether there is one.
-                    cx.queue.everything(&cx.resources);
+                    cx.ask_everything();
                 }
                 // One may have been released while nobody watched.
                 delete_released(&cx).await;
@@ -103,7 +106,7 @@ pub(crate) async fn children(
             }
         };
         for owner in concerned {
-            cx.queue.owner(owner);
+            cx.ask_owner(owner);
         }
     }
 }
@@ -119,8 +122,7 @@ pub(crate) async fn revisions(cx: Arc<Context>, namespace: Option<String>, filli
             observe_revision(&cx.revisions, namespace.as_deref(), &mut unlisted, event)
         {
             cx.revised(&namespace, &name);
-            cx.queue
-                .task_definition(ObjectRef::new(&name).within(&namespace));
+            cx.ask::<EcsTaskDefinition>(ObjectRef::new(&name).within(&namespace));
         }
         if done {
             events.filled();
@@ -165,7 +167,7 @@ pub(crate) async fn pods(cx: Arc<Context>, namespace: Option<String>, filling: F
     while let Some(event) = events.next().await {
         let done = matches!(event, Event::InitDone);
         for owner in observe_pod(&cx.pods, namespace.as_deref(), &mut listed, event) {
-            cx.queue.owner(owner);
+            cx.ask_owner(owner);
         }
         if done {
             events.filled();
@@ -207,15 +209,7 @@ fn observe_pod(
 
 /// The cache of a kind of custom resource, which a watch of each namespace fills.
 pub(crate) struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
-    writer: Arc<Mutex<Writer<K>>>,
-}
-
-impl<K: Resource<DynamicType = ()> + Clone + 'static> Clone for Cache<K> {
-    fn clone(&self) -> Self {
-        Self {
-            writer: self.writer.clone(),
-        }
-    }
+    writer: Mutex<Writer<K>>,
 }
 
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
@@ -226,7 +220,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
         // Lists are taken apart, because each is of one namespace only and would replace those of all others.
         writer.apply_watcher_event(&Event::Init);
         writer.apply_watcher_event(&Event::InitDone);
-        let writer = Arc::new(Mutex::new(writer));
+        let writer = Mutex::new(writer);
         (Self { writer }, store)
     }
 
@@ -236,21 +230,19 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
     }
 }
 
-/// Watches the custom resources of a kind. `changed` is called with those whose spec or metadata changed, `gone` with
-/// those that were deleted.
-pub(crate) async fn resources<K>(
-    client: Client,
+/// Watches the custom resources of a kind.
+pub(crate) async fn resources<K: Reconciled>(
+    cx: Arc<Context>,
     namespace: Option<String>,
-    cache: Cache<K>,
-    store: Store<K>,
-    changed: impl Fn(&K) + Send,
-    gone: impl Fn(&K) + Send,
     filling: Filling,
-) where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    K: DeserializeOwned + Clone + Debug + Send + Sync + 'static,
-{
-    let api = api::<Lenient<K>>(&client, namespace.as_deref());
+) {
+    let (store, cache) = (&K::all(&cx).store, &K::all(&cx).cache);
+    let gone = |object: &K| {
+        K::all(&cx).forget(object);
+        cx.backoff.succeeded(&object.uid().unwrap_or_default());
+        object.gone(&cx);
+    };
+    let api = api::<Lenient<K>>(&cx.client, namespace.as_deref());
     let mut events = Events::new(api, None, &K::kind(&()), filling);
     // Namespaces and names.
     let mut listed = BTreeSet::new();
@@ -270,7 +262,7 @@ pub(crate) async fn resources<K>(
                 let known = store.get(&name);
                 cache.apply(&Event::Apply(object.clone()));
                 if known.is_none_or(|known| differs(&*known, &object)) {
-                    changed(&object);
+                    object.changed(&cx);
                 }
             }
             Event::Delete(object) => {

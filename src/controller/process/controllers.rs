@@ -1,128 +1,91 @@
 //! The controllers, one for each kind.
 
-use std::{
-    any::Any, fmt::Debug, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Instant,
-};
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
-use futures::{FutureExt as _, StreamExt as _, channel::mpsc::UnboundedReceiver};
+use futures::{FutureExt as _, StreamExt as _};
 use kube::{
-    Resource, ResourceExt as _,
+    ResourceExt as _,
     runtime::{
         Controller,
         controller::{self, Action},
-        reflector::{ObjectRef, Store},
     },
 };
-use serde::de::DeserializeOwned;
 use tokio::sync::watch as signal;
 
 use crate::{
-    controller::{cluster, context::Context, error::Error, service, task, task_definition},
+    controller::{context::Context, error::Error, kind::Reconciled},
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
 };
 
-/// The ends of the queues.
-pub(crate) type Queues = (
-    UnboundedReceiver<ObjectRef<EcsService>>,
-    UnboundedReceiver<ObjectRef<EcsTask>>,
-    UnboundedReceiver<ObjectRef<EcsTaskDefinition>>,
-    UnboundedReceiver<ObjectRef<EcsCluster>>,
-);
-
-/// Reconciles what the queues ask for, until a shutdown; what had begun is done then.
+/// Reconciles what is asked for, until a shutdown; what had begun is done then.
 pub(crate) async fn run_controllers(
     cx: &Arc<Context>,
     concurrency: u16,
-    (services, tasks, task_definitions, clusters): Queues,
     stopped: signal::Receiver<bool>,
 ) {
-    let definitions = start(
-        cx.resources.task_definitions.clone(),
-        task_definitions,
-        concurrency,
-        stopped.clone(),
-        task_definition::reconcile,
-        task_definition::on_error,
-        cx.clone(),
-        task_definition::KIND,
+    tokio::join!(
+        run::<EcsTaskDefinition>(cx.clone(), concurrency, stopped.clone()),
+        run::<EcsService>(cx.clone(), concurrency, stopped.clone()),
+        run::<EcsTask>(cx.clone(), concurrency, stopped.clone()),
+        run::<EcsCluster>(cx.clone(), concurrency, stopped),
     );
-    let services = start(
-        cx.resources.services.clone(),
-        services,
-        concurrency,
-        stopped.clone(),
-        service::reconcile,
-        service::on_error,
-        cx.clone(),
-        service::KIND,
-    );
-    let tasks = start(
-        cx.resources.tasks.clone(),
-        tasks,
-        concurrency,
-        stopped.clone(),
-        task::reconcile,
-        task::on_error,
-        cx.clone(),
-        task::KIND,
-    );
-    let clusters = start(
-        cx.resources.clusters.clone(),
-        clusters,
-        concurrency,
-        stopped,
-        cluster::reconcile,
-        cluster::on_error,
-        cx.clone(),
-        cluster::KIND,
-    );
-    tokio::join!(definitions, services, tasks, clusters);
 }
 
 /// Runs the controller of one kind.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "all of it is what a controller is made of"
-)]
-async fn start<K, F>(
-    store: Store<K>,
-    queue: UnboundedReceiver<ObjectRef<K>>,
+async fn run<K: Reconciled>(
+    cx: Arc<Context>,
     concurrency: u16,
     mut stopped: signal::Receiver<bool>,
-    reconcile: impl Fn(Arc<K>, Arc<Context>) -> F + Send + Sync + Clone + 'static,
-    on_error: impl Fn(Arc<K>, &Error, Arc<Context>) -> Action + Send + Sync + 'static,
-    cx: Arc<Context>,
-    kind: &'static str,
-) where
-    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
-    F: Future<Output = Result<Action, Error>> + Send + 'static,
-{
+) {
+    let of_kind = K::all(&cx);
+    let Some(queue) = of_kind.queue() else {
+        // It is run once.
+        return;
+    };
     let config = controller::Config::default().concurrency(concurrency);
-    let timed = move |object: Arc<K>, cx: Arc<Context>| {
-        let (reconcile, metrics) = (reconcile.clone(), cx.metrics.clone());
-        async move {
-            let (begun, _running) = (Instant::now(), cx.progress.begin());
-            let result = contained(reconcile(object, cx)).await;
-            metrics.reconciled(kind, begun.elapsed());
-            result
-        }
-    };
-    let patient = move |object: Arc<K>, error: &Error, cx: Arc<Context>| {
-        if let Some(wait) = error.retry_after() {
-            cx.backoff.asked(&object.uid().unwrap_or_default(), wait);
-        }
-        on_error(object, error, cx)
-    };
     // All that asks for a reconcile comes through the queue.
-    Controller::for_stream(futures::stream::pending(), store)
+    Controller::for_stream(futures::stream::pending(), of_kind.store.clone())
         .with_config(config)
         .reconcile_on(queue)
         .graceful_shutdown_on(async move {
             let _sender_gone = stopped.wait_for(|stopped| *stopped).await;
         })
-        .run(timed, patient, cx)
+        .run(reconcile::<K>, again::<K>, cx)
         .for_each(|_| std::future::ready(()))
         .await;
+}
+
+/// Brings an object one step nearer to what it should be.
+async fn reconcile<K: Reconciled>(object: Arc<K>, cx: Arc<Context>) -> Result<Action, Error> {
+    K::all(&cx).begin(&object);
+    let (begun, _running) = (Instant::now(), cx.progress.begin());
+    let result = contained(K::reconcile(object.clone(), cx.clone())).await;
+    cx.metrics.reconciled(K::KIND, begun.elapsed());
+    match result {
+        Ok(action) => {
+            cx.backoff.succeeded(&object.uid().unwrap_or_default());
+            Ok(action)
+        }
+        // It was deleted, of which the cache has still to hear.
+        Err(error) if error.code() == Some(404) && !cx.is_there(&*object).await? => {
+            Err(Error::Gone)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What an error means for the next try.
+fn again<K: Reconciled>(object: Arc<K>, error: &Error, cx: Arc<Context>) -> Action {
+    let uid = object.uid().unwrap_or_default();
+    if let Some(wait) = error.retry_after() {
+        cx.backoff.asked(&uid, wait);
+    }
+    let wait = cx.backoff.failed(&uid);
+    if !matches!(error, Error::Gone) {
+        cx.metrics.failed(K::KIND, error.reason());
+        tracing::warn!(%error, ?wait, kind = K::KIND, "an object could not be reconciled");
+    }
+    Action::requeue(wait)
 }
 
 /// A panic would end the process, and so the work for all objects, were it not the error of one. What a reconcile shares

@@ -3,57 +3,54 @@
 use std::sync::Arc;
 
 use crate::{
-    controller::{cluster, context::Context, service, task, task_definition},
-    crd::{EcsService, EcsTask},
+    controller::{context::Context, kind::Reconciled as _},
+    crd::{ACCEPTED, EcsCluster, EcsService, EcsTask, EcsTaskDefinition, READY},
     decide::liveness,
     server::Metrics,
 };
 
 /// What does not get on, if anything.
 pub(crate) fn stuck(cx: &Context) -> Option<&'static str> {
-    let waiting = cx.queue.depth(&cx.resources);
-    liveness::stuck(&cx.progress.now(cx.queue.is_leading(), waiting))
+    let waiting = cx.waiting();
+    liveness::stuck(&cx.progress.now(cx.is_leading(), waiting))
 }
 
 /// Reads the numbers that nobody counts.
 pub(crate) fn measure(cx: &Context, metrics: &Metrics) {
-    metrics.sizes(cx.queue.depth(&cx.resources), cx.children.len());
-    let services = cx.resources.services.state();
+    metrics.sizes(cx.waiting(), cx.children.len());
+    let services = cx.services.store.state();
     let is = |service: &EcsService, type_: &str| {
         let mut conditions = service.status.conditions.iter();
         conditions.any(|condition| condition.type_ == type_ && condition.status == "True")
     };
-    let ready = services
-        .iter()
-        .filter(|service| is(service, crate::crd::READY))
-        .count();
+    let ready = services.iter().filter(|service| is(service, READY)).count();
     let rejected = services
         .iter()
-        .filter(|service| !is(service, crate::crd::ACCEPTED))
+        .filter(|service| !is(service, ACCEPTED))
         .count();
-    metrics.in_state(service::KIND, "Ready", ready);
-    metrics.in_state(service::KIND, "NotAccepted", rejected);
+    metrics.in_state(EcsService::KIND, "Ready", ready);
+    metrics.in_state(EcsService::KIND, "NotAccepted", rejected);
     metrics.in_state(
-        service::KIND,
+        EcsService::KIND,
         "InProgress",
         services.len().saturating_sub(ready + rejected),
     );
     let renewable =
         |service: &&Arc<EcsService>| service.status.renewal.state.as_deref() == Some("available");
     let renewable = services.iter().filter(renewable).count();
-    metrics.in_state(service::KIND, "RenewalAvailable", renewable);
-    let definitions = cx.resources.task_definitions.state().len();
-    metrics.in_state(task_definition::KIND, "Registered", definitions);
-    let clusters = cx.resources.clusters.state().len();
-    metrics.in_state(cluster::KIND, "Active", clusters);
+    metrics.in_state(EcsService::KIND, "RenewalAvailable", renewable);
+    let definitions = cx.task_definitions.store.state().len();
+    metrics.in_state(EcsTaskDefinition::KIND, "Registered", definitions);
+    let clusters = cx.clusters.store.state().len();
+    metrics.in_state(EcsCluster::KIND, "Active", clusters);
     for (status, count) in count_tasks(cx) {
-        metrics.in_state(task::KIND, status, count);
+        metrics.in_state(EcsTask::KIND, status, count);
     }
 }
 
 fn count_tasks(cx: &Context) -> Vec<(&'static str, usize)> {
     use crate::decide::task_lifecycle::{PENDING, PROVISIONING, RUNNING, STOPPED, STOPPING};
-    let tasks = cx.resources.tasks.state();
+    let tasks = cx.tasks.store.state();
     let count = |status: &str| {
         let is = |task: &&Arc<EcsTask>| task.status.last_status.as_deref() == Some(status);
         tasks.iter().filter(is).count()

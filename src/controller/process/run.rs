@@ -4,44 +4,26 @@ use std::{
     future::Future,
     io,
     sync::{
-        Arc, RwLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
-use kube::{Client, Config, config::InferConfigError, runtime::reflector::ObjectRef};
-use tokio::{
-    net::TcpListener,
-    sync::{Notify, watch as signal},
-    task::JoinSet,
-    time::sleep,
-};
+use kube::{Client, Config, config::InferConfigError};
+use tokio::{net::TcpListener, sync::watch as signal, task::JoinSet, time::sleep};
 
 use super::{
     client::client,
-    controllers::{Queues, run_controllers},
+    controllers::run_controllers,
     discovery::{Cluster, kubernetes_minor},
     fence::Fence,
     leader_election::Candidate,
     measure::{measure, stuck},
-    progress::Progress,
     watches::{discover, start_watches},
 };
 use crate::{
-    controller::{
-        backoff::Backoff,
-        caches::{
-            catch_up::CatchUp, children::Children, pods::Pods, reported::Reported,
-            revisions::Revisions, watch::Cache,
-        },
-        context::{Context, Queue, Resources, Users},
-        events::Events,
-        service,
-        volumes::delete_released,
-    },
-    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    controller::{context::Context, events::Events, service, volumes::delete_released},
     server::{self, Health, Metrics},
     settings::{Mode, Settings, WorkloadTarget},
     telemetry::Level,
@@ -153,74 +135,23 @@ async fn settings(
     })
 }
 
-/// The context, and the ends of its queues.
+/// What the process is made of.
 struct Operator {
     cx: Arc<Context>,
     cluster: Cluster,
-    services: (Cache<EcsService>, UnboundedReceiver<ObjectRef<EcsService>>),
-    tasks: (Cache<EcsTask>, UnboundedReceiver<ObjectRef<EcsTask>>),
-    task_definitions: (
-        Cache<EcsTaskDefinition>,
-        UnboundedReceiver<ObjectRef<EcsTaskDefinition>>,
-    ),
-    clusters: (Cache<EcsCluster>, UnboundedReceiver<ObjectRef<EcsCluster>>),
 }
 
 impl Operator {
     async fn new(options: &Options, client: Client, metrics: Metrics) -> Result<Self, RunError> {
         let cluster = Cluster::discover(&client, &Cluster::default()).await?;
         let settings = settings(options, &client, &cluster).await?;
-        let (service_sender, service_receiver) = unbounded();
-        let (task_sender, task_receiver) = unbounded();
-        let (definition_sender, definition_receiver) = unbounded();
-        let (cluster_sender, cluster_receiver) = unbounded();
-        let (service_cache, services) = Cache::new();
-        let (task_cache, tasks) = Cache::new();
-        let (definition_cache, task_definitions) = Cache::new();
-        let (cluster_cache, clusters) = Cache::new();
-        let cx = Context {
-            settings: RwLock::new(Arc::new(settings)),
-            children: Children::default(),
-            unclaimed: Notify::new(),
-            revisions: Revisions::default(),
-            pods: Pods::default(),
-            users: Users::default(),
-            waiting_tasks: Users::default(),
-            resources: Resources {
-                services,
-                tasks,
-                task_definitions,
-                clusters,
-            },
-            service_statuses: Reported::default(),
-            task_statuses: Reported::default(),
-            task_definition_statuses: Reported::default(),
-            cluster_statuses: Reported::default(),
-            events: Events::new(client.clone(), options.identity.clone()),
-            backoff: Backoff::default(),
-            replacements: service::Replacements::default(),
-            service_revisions: service::ServiceRevisions::default(),
-            beginnings: service::Beginnings::default(),
-            renewals: service::Renewals::new(options.renewals),
-            namespaces: options.namespaces.clone(),
-            metrics,
-            queue: Queue::new(
-                service_sender,
-                task_sender,
-                definition_sender,
-                cluster_sender,
-            ),
-            catch_up: CatchUp::default(),
-            progress: Progress::default(),
-            client,
-        };
+        let events = Events::new(client.clone(), options.identity.clone());
+        let renewals = service::Renewals::new(options.renewals);
+        let namespaces = options.namespaces.clone();
+        let cx = Context::new(client, settings, namespaces, events, renewals, metrics);
         Ok(Self {
             cx: Arc::new(cx),
             cluster,
-            services: (service_cache, service_receiver),
-            tasks: (task_cache, task_receiver),
-            task_definitions: (definition_cache, definition_receiver),
-            clusters: (cluster_cache, cluster_receiver),
         })
     }
 
@@ -254,17 +185,9 @@ impl Operator {
         ready: Arc<AtomicBool>,
         mut stopped: signal::Receiver<bool>,
     ) -> Result<(), RunError> {
-        let Self {
-            cx,
-            cluster,
-            services,
-            tasks,
-            task_definitions,
-            clusters,
-        } = self;
+        let Self { cx, cluster } = self;
         let mut watches = JoinSet::new();
-        let caches = (services.0, tasks.0, task_definitions.0, clusters.0);
-        start_watches(&mut watches, &cx, &cluster, &options.namespaces, caches);
+        start_watches(&mut watches, &cx, &cluster, &options.namespaces);
         watches.spawn(discover(cx.clone(), cluster, options.namespaces.clone()));
         let lead = async {
             cx.catch_up.caught_up().await;
@@ -281,9 +204,8 @@ impl Operator {
             }
             Some(_) = watches.join_next() => return Err(RunError::Ended("a watch")),
         };
-        let queues = (services.1, tasks.1, task_definitions.1, clusters.1);
         let result = tokio::select! {
-            () = reconcile(&cx, options.concurrency, queues, stopped) => Ok(()),
+            () = reconcile(&cx, options.concurrency, stopped) => Ok(()),
             () = candidate.keep(end) => Err(RunError::LeadershipLost),
             Some(_) = watches.join_next() => Err(RunError::Ended("a watch")),
         };
@@ -298,12 +220,7 @@ impl Operator {
 }
 
 /// Reconciles until a shutdown, from when the caches have all that the replica which led before has written.
-async fn reconcile(
-    cx: &Arc<Context>,
-    concurrency: u16,
-    queues: Queues,
-    stopped: signal::Receiver<bool>,
-) {
+async fn reconcile(cx: &Arc<Context>, concurrency: u16, stopped: signal::Receiver<bool>) {
     let mut told = stopped.clone();
     let shutdown = async {
         let _sender_gone = told.wait_for(|stopped| *stopped).await;
@@ -316,7 +233,7 @@ async fn reconcile(
     }
     tracing::info!(after = ?begun.elapsed(), "the caches have caught up");
     cx.metrics.leads(true);
-    cx.queue.lead(&cx.resources);
+    cx.lead();
     delete_released(cx).await;
     let mut told = stopped.clone();
     let grace = async {
@@ -325,7 +242,7 @@ async fn reconcile(
     };
     tokio::select! {
         // They end by themselves only after a shutdown, when all reconciles that had begun are done.
-        () = run_controllers(cx, concurrency, queues, stopped) => {}
+        () = run_controllers(cx, concurrency, stopped) => {}
         () = grace => tracing::warn!("some reconciles did not end in time and are broken off"),
     }
 }

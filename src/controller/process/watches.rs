@@ -2,20 +2,15 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::discovery::Cluster;
 use crate::{
     controller::{
-        caches::{
-            child_kind::ChildKind,
-            references,
-            watch::{self, Cache},
-        },
-        cluster,
+        caches::{child_kind::ChildKind, watch},
         context::Context,
-        service, task, task_definition,
+        kind::Reconciled,
+        service,
         volumes::delete_unclaimed,
     },
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
@@ -25,21 +20,12 @@ use crate::{
 /// How often it is looked whether an add-on was installed.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The caches of the custom resources, to be filled.
-pub(crate) type Caches = (
-    Cache<EcsService>,
-    Cache<EcsTask>,
-    Cache<EcsTaskDefinition>,
-    Cache<EcsCluster>,
-);
-
 /// Starts all watches. [`Context::catch_up`] tells when the caches are filled.
 pub(crate) fn start_watches(
     watches: &mut JoinSet<()>,
     cx: &Arc<Context>,
     cluster: &Cluster,
     namespaces: &[String],
-    caches: Caches,
 ) {
     for namespace in scopes(namespaces) {
         let (pods, revisions) = (cx.catch_up.register(None), cx.catch_up.register(None));
@@ -50,7 +36,10 @@ pub(crate) fn start_watches(
             namespace.clone(),
             cx.catch_up.register(None),
         ));
-        start_resources(watches, cx, namespace, &caches);
+        start::<EcsService>(watches, cx, namespace.clone());
+        start::<EcsTask>(watches, cx, namespace.clone());
+        start::<EcsTaskDefinition>(watches, cx, namespace.clone());
+        start::<EcsCluster>(watches, cx, namespace);
     }
     watches.spawn(delete_unclaimed(cx.clone()));
     for kind in cluster.kinds() {
@@ -61,55 +50,10 @@ pub(crate) fn start_watches(
     }
 }
 
-/// Starts the watches of the custom resources of a namespace.
-fn start_resources(
-    watches: &mut JoinSet<()>,
-    cx: &Arc<Context>,
-    namespace: Option<String>,
-    (services, tasks, task_definitions, clusters): &Caches,
-) {
-    let (changed, gone) = (cx.clone(), cx.clone());
-    watches.spawn(watch::resources(
-        cx.client.clone(),
-        namespace.clone(),
-        services.clone(),
-        cx.resources.services.clone(),
-        move |object| references::service_changed(&changed, object),
-        move |object| service::forget(&gone, object),
-        cx.catch_up.register(None),
-    ));
-    let (changed, gone) = (cx.clone(), cx.clone());
-    watches.spawn(watch::resources(
-        cx.client.clone(),
-        namespace.clone(),
-        tasks.clone(),
-        cx.resources.tasks.clone(),
-        move |object| references::task_changed(&changed, object),
-        move |object| task::forget(&gone, object),
-        cx.catch_up.register(None),
-    ));
-    let (changed, gone) = (cx.clone(), cx.clone());
-    watches.spawn(watch::resources(
-        cx.client.clone(),
-        namespace.clone(),
-        task_definitions.clone(),
-        cx.resources.task_definitions.clone(),
-        move |object| changed.queue.task_definition(ObjectRef::from_obj(object)),
-        move |object| task_definition::forget(&gone, object),
-        cx.catch_up.register(None),
-    ));
-    let (changed, gone) = (cx.clone(), cx.clone());
-    watches.spawn(watch::resources(
-        cx.client.clone(),
-        namespace,
-        clusters.clone(),
-        cx.resources.clusters.clone(),
-        move |object: &EcsCluster| {
-            cluster::changed(&changed, &object.namespace().unwrap_or_default());
-        },
-        move |object| cluster::forget(&gone, object),
-        cx.catch_up.register(None),
-    ));
+/// Starts the watch of the custom resources of a kind.
+fn start<K: Reconciled>(watches: &mut JoinSet<()>, cx: &Arc<Context>, namespace: Option<String>) {
+    let filling = cx.catch_up.register(None);
+    watches.spawn(watch::resources::<K>(cx.clone(), namespace, filling));
 }
 
 /// The namespaces to watch one by one; a single `None` for all together.
@@ -167,6 +111,6 @@ pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces:
             });
         }
         cluster = found;
-        cx.queue.everything(&cx.resources);
+        cx.ask_everything();
     }
 }

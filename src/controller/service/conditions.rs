@@ -1,6 +1,6 @@
 //! Accepted, Ready and Progressing of a service, and what they say.
 
-use super::{Plan, observed::Observed, status::Outcome};
+use super::{Plan, fetch::Observed, status::Outcome};
 use crate::{
     controller::{refusal::Refusal, status::Aspect},
     crd::{ACCEPTED, DeploymentStatus, PROGRESSING, READY},

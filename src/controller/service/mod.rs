@@ -4,7 +4,7 @@ mod adoption;
 mod apply;
 mod begin;
 mod conditions;
-mod observed;
+mod fetch;
 mod plan;
 mod renewal;
 mod revision;
@@ -14,24 +14,32 @@ mod step;
 mod tasks;
 mod tell;
 
-use std::{iter, sync::Arc, time::Duration};
+use std::{future::Future, iter, sync::Arc};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
-use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
+use kube::{
+    Resource as _, ResourceExt as _,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 use serde_json::Value;
 
 use self::{
     begin::has_to_wait,
-    observed::Observed,
+    fetch::Observed,
     plan::{Newest, Plan},
     renewal::{Turn, turn},
     status::{Outcome, report},
-    step::{Step, is_there},
+    step::Step,
 };
 use crate::{
     controller::{
-        caches::owner::Owner, context::Context, error::Error, refusal::Refusal,
+        caches::owner::Owner,
+        context::Context,
+        error::Error,
+        kind::{OfKind, Reconciled},
+        refusal::Refusal,
         status::whole_seconds,
+        task_definition::named,
     },
     crd::{EcsService, ServiceStatus},
     decide::deployment::{self, Deployments},
@@ -44,19 +52,46 @@ pub(super) use renewal::Renewals;
 pub(super) use revisions::{ServiceRevisions, watch_service_revisions};
 pub(super) use tasks::Replacements;
 
-/// The kind in metrics.
-pub(super) const KIND: &str = "EcsService";
-
 /// The finalizer of an object that is deleted without what it owns.
 const ORPHAN: &str = "orphan";
 
+impl Reconciled for EcsService {
+    type Status = ServiceStatus;
+    const KIND: &'static str = "EcsService";
+
+    fn all(cx: &Context) -> &OfKind<Self> {
+        &cx.services
+    }
+
+    fn reported(&self) -> &ServiceStatus {
+        &self.status
+    }
+
+    fn reconcile(
+        self: Arc<Self>,
+        cx: Arc<Context>,
+    ) -> impl Future<Output = Result<Action, Error>> + Send {
+        reconcile(self, cx)
+    }
+
+    fn changed(&self, cx: &Context) {
+        cx.users.record(self, named(&self.spec).as_deref());
+        cx.ask(ObjectRef::from_obj(self));
+    }
+
+    fn gone(&self, cx: &Context) {
+        let (namespace, name) = (self.namespace().unwrap_or_default(), self.name_any());
+        cx.users.forget(&namespace, &name);
+        cx.children.wants(&user(self), iter::empty());
+        cx.unclaimed.notify_one();
+        cx.children.unclaim_all(&user(self));
+        cx.beginnings.forget(self);
+        tasks::forget(cx, self);
+    }
+}
+
 /// Brings a service one step nearer to what it should be.
-///
-/// # Errors
-///
-/// When a request fails.
-pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action, Error> {
-    cx.queue.begin_service(&service);
+async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action, Error> {
     if service.meta().deletion_timestamp.is_some() {
         // The garbage collector deletes the children, or lets them go.
         if service.finalizers().iter().any(|it| it == ORPHAN) {
@@ -67,7 +102,7 @@ pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Res
     let Some(owner) = service.owner_ref(&()) else {
         return Ok(Action::await_change());
     };
-    let status = cx.service_statuses.latest(&*service, &service.status);
+    let status = cx.services.latest(&service);
     if status.deployments.is_empty() {
         revision::take_over(&cx, &service).await?;
     }
@@ -81,26 +116,7 @@ pub(super) async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Res
             refusal: Some(refusal),
         },
     };
-    let result = roll_out(&service, &cx, asked, &status, &owner).await;
-    let uid = service.uid().unwrap_or_default();
-    match &result {
-        Ok(_) => cx.backoff.succeeded(&uid),
-        Err(error) if is_gone(error, &cx, &service).await? => {
-            // The cache has still to hear of it.
-            return Ok(Action::requeue(cx.backoff.failed(&uid)));
-        }
-        Err(_) => {}
-    }
-    result
-}
-
-/// Whether a reconcile failed because the service was deleted meanwhile.
-async fn is_gone(error: &Error, cx: &Context, service: &EcsService) -> Result<bool, Error> {
-    match error {
-        Error::Gone => Ok(true),
-        error if error.code() == Some(404) => Ok(!is_there(cx, service).await?),
-        _ => Ok(false),
-    }
+    roll_out(&service, &cx, asked, &status, &owner).await
 }
 
 /// What the spec asks for. Neither of both while that cannot be said yet.
@@ -230,26 +246,4 @@ fn grace(service: &EcsService) -> i64 {
 
 fn user(service: &EcsService) -> Owner {
     Owner::Service(service.namespace().unwrap_or_default(), service.name_any())
-}
-
-/// What an error means for the next try.
-#[must_use]
-pub(super) fn on_error(service: Arc<EcsService>, error: &Error, cx: Arc<Context>) -> Action {
-    cx.metrics.failed(KIND, error.reason());
-    let wait = cx.backoff.failed(&service.uid().unwrap_or_default());
-    tracing::warn!(%error, ?wait, "a service could not be reconciled");
-    Action::requeue(wait.max(Duration::from_millis(100)))
-}
-
-/// Forgets a service that is gone.
-pub(super) fn forget(cx: &Context, service: &EcsService) {
-    let namespace = service.namespace().unwrap_or_default();
-    cx.users.forget(&namespace, &service.name_any());
-    cx.children.wants(&user(service), iter::empty());
-    cx.unclaimed.notify_one();
-    cx.children.unclaim_all(&user(service));
-    cx.service_statuses.forget(service);
-    cx.backoff.succeeded(&service.uid().unwrap_or_default());
-    cx.beginnings.forget(service);
-    tasks::forget(cx, service);
 }

@@ -16,7 +16,7 @@ use crate::{
         context::Context,
         error::Error,
         refusal::{Refusal, refused},
-        task_definition::lookup::Definition,
+        task_definition::Definition,
     },
     crd::{EcsService, ServiceStatus, Spec, WarningStatus},
     decide::deployment::Target,

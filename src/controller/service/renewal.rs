@@ -123,7 +123,7 @@ fn would_differ(
 
 /// Whether the cache does not show yet what became of a renewal.
 fn is_waited_for(cx: &Context, uid: &str, id: &str) -> bool {
-    let services = cx.resources.services.state();
+    let services = cx.services.store.state();
     let service = services.iter().find(|it| it.uid().as_deref() == Some(uid));
     let primary = service.and_then(|service| service.status.deployments.first());
     primary.is_some_and(|primary| primary.id == id)
@@ -131,7 +131,7 @@ fn is_waited_for(cx: &Context, uid: &str, id: &str) -> bool {
 
 fn fleet(cx: &Context) -> Fleet {
     let mut fleet = Fleet::default();
-    for service in cx.resources.services.state() {
+    for service in cx.services.store.state() {
         let deployments = &service.status.deployments;
         let is = |it: &DeploymentStatus, state: &str| it.rollout_state.as_deref() == Some(state);
         fleet.in_flight += usize::from(deployments.first().is_some_and(|it| is(it, IN_PROGRESS)));

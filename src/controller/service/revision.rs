@@ -220,7 +220,7 @@ fn is_of(revision: &ControllerRevision, service: &EcsService) -> bool {
 
 /// Deletes the oldest revisions that no deployment needs.
 async fn forget_superfluous(cx: &Context, service: &EcsService) -> Result<(), Error> {
-    let status = cx.service_statuses.latest(service, &service.status);
+    let status = cx.services.latest(service);
     let needed = needed(&status);
     let mut others = cx.service_revisions.of(service);
     others.retain(|revision| !needed.contains(&revision.id.as_str()));

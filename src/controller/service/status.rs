@@ -3,14 +3,9 @@
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::{Newest, Plan, conditions::aspects, observed::Observed, tell::tell};
+use super::{Newest, Plan, conditions::aspects, fetch::Observed, tell::tell};
 use crate::{
-    controller::{
-        context::Context,
-        error::Error,
-        refusal::Refusal,
-        status::{conditions, report as write},
-    },
+    controller::{context::Context, error::Error, refusal::Refusal, status::conditions},
     crd::{EcsService, RenderedByStatus, RenewalStatus, ServiceStatus},
     decide::{
         deployment::{Deployments, FAILED},
@@ -58,16 +53,14 @@ pub(super) async fn report(
     service: &EcsService,
     outcome: &Outcome<'_>,
 ) -> Result<(), Error> {
-    let before = cx.service_statuses.latest(service, &service.status);
+    let before = cx.services.latest(service);
     let status = status(service, &before, outcome, Timestamp::now());
     if status == before {
         return Ok(());
     }
-    let version = cx.service_statuses.version(service);
-    if let Some(written) = write(&cx.client, service, version, &before, &status).await? {
+    if cx.report(service, &before, status.clone()).await? {
         // What could not be recorded is decided again, and is no news before.
         tell(cx, service, &before, &status, troubles_of(outcome));
-        cx.service_statuses.record(&written, status);
     }
     Ok(())
 }

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
-use kube::{Api, ResourceExt as _};
+use kube::ResourceExt as _;
 use serde_json::Value;
 
 use super::{
     Asked,
     apply::carry_out,
-    observed::Observed,
+    fetch::Observed,
     plan::{self, Plan},
     revision,
     status::{Outcome, report},
@@ -117,7 +117,7 @@ impl Step<'_> {
             replaces,
         };
         let held = with_numbers(&mut running.objects, numbers);
-        if self.lacks_objects(&running) && !is_there(cx, service).await? {
+        if self.lacks_objects(&running) && !cx.is_there(service).await? {
             // What it lacks went with it.
             return Err(Error::Gone);
         }
@@ -197,17 +197,6 @@ impl Step<'_> {
         let uid = self.service.uid().unwrap_or_default();
         error.is_transient() && !self.cx.backoff.is_lasting(&uid)
     }
-}
-
-/// Whether the API server still has a service.
-pub(super) async fn is_there(cx: &Context, service: &EcsService) -> Result<bool, Error> {
-    let namespace = service.namespace().unwrap_or_default();
-    let api: Api<EcsService> = Api::namespaced(cx.client.clone(), &namespace);
-    let live = api.get_metadata_opt(&service.name_any()).await;
-    let live = live.map_err(Error::resource("get", service))?;
-    Ok(live.is_some_and(|live| {
-        live.uid() == service.uid() && live.metadata.deletion_timestamp.is_none()
-    }))
 }
 
 /// Whether a pod is a healthy one that is not of this service revision.

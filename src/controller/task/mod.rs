@@ -1,11 +1,13 @@
 //! The reconcile of tasks that run to completion.
 
-mod make;
+mod apply;
+mod fetch;
+mod plan;
 mod pods;
 mod record;
 mod status;
 
-use std::{collections::BTreeSet, iter, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::Future, iter, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::OwnerReference,
@@ -14,12 +16,14 @@ use k8s_openapi::{
 use kube::{
     Api, Resource as _, ResourceExt as _,
     api::{DeleteParams, Preconditions},
-    runtime::controller::Action,
+    runtime::{controller::Action, reflector::ObjectRef},
 };
 
 use self::{
-    make::{Made, NotMade, make, plan},
-    pods::{Found, adopt, delete, find, release, stop},
+    apply::{Made, NotMade, make},
+    fetch::{Found, find, is_ours},
+    plan::plan,
+    pods::{adopt, delete, release, stop},
     record::{begun, names, put_on_record},
     status::{failed_to_start, log_outcome, rebuilt, rejected, started, summary, tell},
 };
@@ -28,7 +32,9 @@ use crate::{
         caches::owner::Owner,
         context::Context,
         error::{Error, code},
-        status::{report, whole_seconds},
+        kind::{OfKind, Reconciled},
+        status::whole_seconds,
+        task_definition::named,
     },
     crd::{EcsTask, TaskStatus},
     decide::{
@@ -38,9 +44,6 @@ use crate::{
     },
     source::read_task,
 };
-
-/// The kind in metrics.
-pub(super) const KIND: &str = "EcsTask";
 
 /// Seconds until a finished task is deleted, unless its `ttlSecondsAfterFinished` says otherwise; ECS keeps stopped
 /// tasks for an hour.
@@ -71,18 +74,49 @@ impl Progress {
     }
 }
 
+impl Reconciled for EcsTask {
+    type Status = TaskStatus;
+    const KIND: &'static str = "EcsTask";
+
+    fn all(cx: &Context) -> &OfKind<Self> {
+        &cx.tasks
+    }
+
+    fn reported(&self) -> &TaskStatus {
+        &self.status
+    }
+
+    fn reconcile(
+        self: Arc<Self>,
+        cx: Arc<Context>,
+    ) -> impl Future<Output = Result<Action, Error>> + Send {
+        reconcile(self, cx)
+    }
+
+    fn changed(&self, cx: &Context) {
+        // One that has begun keeps its revision, so none that comes concerns it.
+        let has_begun = self.status.task_definition.is_some();
+        let waits_for = named(&self.spec).filter(|_| !has_begun);
+        cx.waiting_tasks.record(self, waits_for.as_deref());
+        cx.ask(ObjectRef::from_obj(self));
+    }
+
+    fn gone(&self, cx: &Context) {
+        let (namespace, name) = (self.namespace().unwrap_or_default(), self.name_any());
+        cx.waiting_tasks.forget(&namespace, &name);
+        cx.children
+            .wants(&Owner::Task(namespace, name), iter::empty());
+        cx.unclaimed.notify_one();
+    }
+}
+
 /// Brings tasks one step further.
-///
-/// # Errors
-///
-/// When a request fails.
-pub(super) async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error> {
-    cx.queue.begin_task(&task);
+async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error> {
     let owner = task.owner_ref(&());
     let Some(owner) = owner.filter(|_| task.meta().deletion_timestamp.is_none()) else {
         return Ok(Action::await_change());
     };
-    let before = cx.task_statuses.latest(&*task, &task.status);
+    let before = cx.tasks.latest(&task);
     if is_finished(&before) {
         // One that ended before there was a record gets it now.
         put_on_record(&cx, &task, &before).await?;
@@ -100,18 +134,14 @@ pub(super) async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Ac
     put_on_record(&cx, &task, status).await?;
     if *status != before {
         tell(&cx, &task, &before, status);
-        let version = cx.task_statuses.version(&*task);
-        if let Some(written) = report(&cx.client, &*task, version, &before, status).await? {
-            cx.task_statuses.record(&written, status.clone());
-        }
+        cx.report(&*task, &before, status.clone()).await?;
     }
     for pod in &progress.released {
         release(&cx, &task.namespace().unwrap_or_default(), pod).await?;
     }
-    if let Some(error) = &progress.failure {
-        return Ok(on_error(task, error, cx));
+    if let Some(error) = progress.failure {
+        return Err(error);
     }
-    cx.backoff.succeeded(&task.uid().unwrap_or_default());
     if is_finished(status) {
         log_outcome(&task, status);
         return expire(&task, status, &cx).await;
@@ -133,7 +163,7 @@ fn begin(
     let of_task = Owner::Task(namespace.clone(), name.clone());
     let pods = cx.pods.of(&of_task).into_iter();
     let running: BTreeSet<String> = pods
-        .filter(|pod| pods::is_ours(pod, owner) && !pod.gated)
+        .filter(|pod| is_ours(pod, owner) && !pod.gated)
         .map(|pod| pod.name.clone())
         .collect();
     let (names, begun) = (names(task), begun(task));
@@ -281,24 +311,4 @@ async fn expire(task: &EcsTask, status: &TaskStatus, cx: &Context) -> Result<Act
         }
         None => Ok(Action::await_change()),
     }
-}
-
-/// What an error means for the next try.
-#[must_use]
-pub(super) fn on_error(task: Arc<EcsTask>, error: &Error, cx: Arc<Context>) -> Action {
-    cx.metrics.failed(KIND, error.reason());
-    let wait = cx.backoff.failed(&task.uid().unwrap_or_default());
-    tracing::warn!(%error, ?wait, "a task could not be reconciled");
-    Action::requeue(wait.max(Duration::from_millis(100)))
-}
-
-/// Forgets a task that is gone.
-pub(super) fn forget(cx: &Context, task: &EcsTask) {
-    let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
-    cx.waiting_tasks.forget(&namespace, &name);
-    cx.children
-        .wants(&Owner::Task(namespace, name), iter::empty());
-    cx.unclaimed.notify_one();
-    cx.task_statuses.forget(task);
-    cx.backoff.succeeded(&task.uid().unwrap_or_default());
 }

@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use kube::{Resource as _, ResourceExt as _};
 
-use super::make::Plan;
+use super::plan::Plan;
 use crate::{
     controller::{
         context::Context,

@@ -120,7 +120,7 @@ fn revision(
     let name = kname(reference.family, WORKLOAD_LENGTH);
     let kept = cx.revisions.of(namespace, &name);
     let object = ObjectRef::<EcsTaskDefinition>::new(&name).within(namespace);
-    let found = cx.resources.task_definitions.get(&object);
+    let found = cx.task_definitions.store.get(&object);
     if let Some(number) = reference.revision
         && let Some(spec) = kept.get(&number)
     {
@@ -132,8 +132,7 @@ fn revision(
     if definition.metadata.deletion_timestamp.is_some() {
         return Err(being_deleted(&name));
     }
-    let reported = &cx.task_definition_statuses;
-    let status = reported.latest(&*definition, &definition.status);
+    let status = cx.task_definitions.latest(&definition);
     let newest = match Newest::of(&status, definition.metadata.generation) {
         Newest::Revision { number, holds_spec } => match kept.get(&number) {
             Some(spec) => Some((number, spec.clone())),
@@ -143,7 +142,7 @@ fn revision(
         },
         Newest::AboutToAppear if reference.revision.is_none() || kept.is_empty() => {
             // Its status may have been lost, which no watch tells.
-            cx.queue.task_definition(object);
+            cx.ask(object);
             return Ok(None);
         }
         Newest::AboutToAppear | Newest::Missing => None,

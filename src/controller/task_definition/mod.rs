@@ -1,53 +1,62 @@
 //! The reconcile of a task definition: each change of its spec is a new revision.
 
-pub(super) mod lookup;
+mod apply;
+mod fetch;
+mod lookup;
+mod plan;
+mod status;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
-use k8s_openapi::{
-    api::apps::v1::ControllerRevision,
-    apimachinery::pkg::{apis::meta::v1::ObjectMeta, runtime::RawExtension},
-    jiff::Timestamp,
+use k8s_openapi::jiff::Timestamp;
+use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
+
+use self::{
+    apply::{delete_superfluous, make},
+    plan::{check, number_of_spec},
+    status::status,
 };
-use kube::{
-    Api, Resource as _, ResourceExt as _,
-    api::{DeleteParams, PostParams},
-    runtime::controller::Action,
+use super::{
+    context::Context,
+    error::Error,
+    kind::{OfKind, Reconciled},
+    refusal::Refusal,
 };
-
-use self::lookup::settings;
 use crate::{
-    controller::{
-        caches::{
-            references::{named_revisions, remembered_number},
-            revisions::{TASK_DEFINITION, name_of},
-        },
-        context::Context,
-        error::{Error, code},
-        refusal::{Refusal, refused},
-        status::{Aspect, conditions, report},
-    },
-    crd::{ACCEPTED, EcsTaskDefinition, TaskDefinitionStatus},
-    decide::revision::{HISTORY_LIMIT, Newest, number, superfluous},
-    diagnostic::Subject,
-    source::read_task_definition,
-    translate::{WORKLOAD_LENGTH, kname},
-    validate::{TaskDefinitionInput, check_task_definition},
+    crd::{EcsTaskDefinition, TaskDefinitionStatus},
+    decide::revision::Newest,
 };
 
-/// The kind in metrics.
-pub(crate) const KIND: &str = "EcsTaskDefinition";
+pub(super) use fetch::named;
+pub(super) use lookup::{Definition, settings};
+
+impl Reconciled for EcsTaskDefinition {
+    type Status = TaskDefinitionStatus;
+    const KIND: &'static str = "EcsTaskDefinition";
+
+    fn all(cx: &Context) -> &OfKind<Self> {
+        &cx.task_definitions
+    }
+
+    fn reported(&self) -> &TaskDefinitionStatus {
+        &self.status
+    }
+
+    fn reconcile(
+        self: Arc<Self>,
+        cx: Arc<Context>,
+    ) -> impl Future<Output = Result<Action, Error>> + Send {
+        reconcile(self, cx)
+    }
+
+    fn gone(&self, cx: &Context) {
+        // Those that follow it tell that it is gone.
+        cx.revised(&self.namespace().unwrap_or_default(), &self.name_any());
+    }
+}
 
 /// Makes a revision of the spec if the newest one is not it, and makes the newest one again if it is gone.
-///
-/// # Errors
-///
-/// When a request fails.
-pub(crate) async fn reconcile(
-    definition: Arc<EcsTaskDefinition>,
-    cx: Arc<Context>,
-) -> Result<Action, Error> {
-    cx.queue.begin_task_definition(&definition);
+async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Result<Action, Error> {
     let (namespace, name) = (
         definition.namespace().unwrap_or_default(),
         definition.name_any(),
@@ -57,9 +66,7 @@ pub(crate) async fn reconcile(
         cx.revised(&namespace, &name);
         return Ok(Action::await_change());
     }
-    let before = cx
-        .task_definition_statuses
-        .latest(&*definition, &definition.status);
+    let before = cx.task_definitions.latest(&definition);
     let newest = Newest::of(&before, definition.meta().generation);
     let mut failure = None;
     let outcome = match check(&definition, &cx) {
@@ -76,14 +83,13 @@ pub(crate) async fn reconcile(
         Err(refusal) => Err(refusal),
     };
     let status = status(&definition, &before, &outcome, Timestamp::now());
+    let revision = status.revision;
     if status != before {
         if let Err(refusal) = &outcome {
             cx.events
                 .warning(&*definition, &refusal.reason, refusal.message.clone());
         }
-        let version = cx.task_definition_statuses.version(&*definition);
-        if let Some(written) = report(&cx.client, &*definition, version, &before, &status).await? {
-            cx.task_definition_statuses.record(&written, status.clone());
+        if cx.report(&*definition, &before, status).await? {
             // Those that wait for it go on, or tell why it does not come.
             cx.revised(&namespace, &name);
         }
@@ -91,37 +97,12 @@ pub(crate) async fn reconcile(
     if let Some(error) = failure {
         return Err(error);
     }
-    forget_superfluous(&cx, &namespace, &name, status.revision).await?;
-    let uid = definition.uid().unwrap_or_default();
-    if cx.backoff.has_failed(&uid) {
+    delete_superfluous(&cx, &namespace, &name, revision).await?;
+    if cx.backoff.has_failed(&definition.uid().unwrap_or_default()) {
         // The status may be there by a request that seemed to fail, of which nobody was told.
         cx.revised(&namespace, &name);
     }
-    cx.backoff.succeeded(&uid);
     Ok(Action::await_change())
-}
-
-/// Whether ECS would register the task definition, and Kubernetes can run it.
-fn check(definition: &EcsTaskDefinition, cx: &Context) -> Result<(), Refusal> {
-    let name = definition.name_any();
-    let (request, mut findings) = read_task_definition(&name, definition.spec.text());
-    let own = request.family.as_deref().unwrap_or_default();
-    let expected = kname(own, WORKLOAD_LENGTH);
-    if expected != name {
-        return Err(Refusal::name_differs("family", own, &expected));
-    }
-    let settings = settings(cx, definition, Subject::TaskDefinition, &mut findings);
-    let input = TaskDefinitionInput {
-        request: &request,
-        revision: None,
-    };
-    if !findings.has_errors() {
-        findings.append(check_task_definition(input, &settings));
-    }
-    if findings.has_errors() {
-        return Err(refused(findings));
-    }
-    Ok(())
 }
 
 /// Makes the revision of the spec if it is not there. Returns its number.
@@ -135,144 +116,10 @@ async fn revise(
         definition.namespace().unwrap_or_default(),
         definition.name_any(),
     );
-    let kept = cx.revisions.of(&namespace, &name);
-    let number = match newest {
-        // That it was registered is on record: it is not compared, since another version may read the spec otherwise.
-        Newest::Revision {
-            number,
-            holds_spec: true,
-        } => number,
-        Newest::Revision { .. } | Newest::Missing | Newest::AboutToAppear => {
-            let highest = kept.last_key_value();
-            let highest = highest.map(|(number, spec)| (*number, **spec == definition.spec));
-            match before
-                .revision
-                .and_then(|number| u64::try_from(number).ok())
-            {
-                None => remembered_number(cx, definition, highest).await?,
-                reported => number(highest, reported),
-            }
-        }
-    };
-    if !kept.contains_key(&number) {
+    let number = number_of_spec(definition, cx, newest, before).await?;
+    if !cx.revisions.of(&namespace, &name).contains_key(&number) {
         make(definition, cx, number).await?;
         cx.revised(&namespace, &name);
     }
     Ok(number)
-}
-
-/// Makes a revision.
-async fn make(definition: &EcsTaskDefinition, cx: &Context, number: u64) -> Result<(), Error> {
-    let (namespace, name) = (
-        definition.namespace().unwrap_or_default(),
-        definition.name_any(),
-    );
-    let revision = ControllerRevision {
-        metadata: ObjectMeta {
-            name: Some(name_of(&name, number)),
-            namespace: Some(namespace.clone()),
-            labels: Some([(TASK_DEFINITION.to_owned(), name)].into()),
-            owner_references: Some(definition.controller_owner_ref(&()).into_iter().collect()),
-            ..ObjectMeta::default()
-        },
-        revision: i64::try_from(number).unwrap_or(i64::MAX),
-        data: Some(RawExtension(definition.spec.parse()?)),
-    };
-    let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), &namespace);
-    let made = api.create(&PostParams::default(), &revision).await;
-    let made = made.map_err(Error::resource("make a revision of", definition))?;
-    cx.revisions.observe(&made);
-    Ok(())
-}
-
-/// Deletes old revisions that nobody names.
-async fn forget_superfluous(
-    cx: &Context,
-    namespace: &str,
-    name: &str,
-    newest: Option<i64>,
-) -> Result<(), Error> {
-    // With the one that was just made.
-    let existing: BTreeSet<u64> = cx.revisions.of(namespace, name).into_keys().collect();
-    let newest = newest.and_then(|newest| u64::try_from(newest).ok());
-    let mut used = BTreeSet::from_iter(newest);
-    if superfluous(&existing, &used, HISTORY_LIMIT).is_empty() {
-        // Whoever names them: to look for that takes time where services are many.
-        return Ok(());
-    }
-    used.extend(named_revisions(cx, namespace, name));
-    let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), namespace);
-    for number in superfluous(&existing, &used, HISTORY_LIMIT) {
-        let object = name_of(name, number);
-        match api.delete(&object, &DeleteParams::default()).await {
-            Err(error) if code(&error) != Some(404) => {
-                return Err(Error::Api {
-                    verb: "delete",
-                    kind: "ControllerRevision".to_owned(),
-                    name: object,
-                    source: Box::new(error),
-                });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn status(
-    definition: &EcsTaskDefinition,
-    before: &TaskDefinitionStatus,
-    outcome: &Result<u64, Refusal>,
-    now: Timestamp,
-) -> TaskDefinitionStatus {
-    let generation = definition.meta().generation;
-    let (holds, reason, message, revision) = match outcome {
-        Ok(number) => {
-            let message = format!("The newest revision is {number}.");
-            (
-                true,
-                "Registered".to_owned(),
-                message,
-                i64::try_from(*number).ok(),
-            )
-        }
-        Err(refusal) => (
-            false,
-            refusal.reason.clone(),
-            refusal.message.clone(),
-            before.revision,
-        ),
-    };
-    let aspect = Aspect {
-        type_: ACCEPTED,
-        holds: Some(holds),
-        reason,
-        message,
-    };
-    TaskDefinitionStatus {
-        conditions: conditions(vec![aspect], &before.conditions, generation, now),
-        observed_generation: generation,
-        revision,
-    }
-}
-
-/// What an error means for the next try.
-#[must_use]
-pub(crate) fn on_error(
-    definition: Arc<EcsTaskDefinition>,
-    error: &Error,
-    cx: Arc<Context>,
-) -> Action {
-    cx.metrics.failed(KIND, error.reason());
-    let wait = cx.backoff.failed(&definition.uid().unwrap_or_default());
-    tracing::warn!(%error, ?wait, "a task definition could not be reconciled");
-    Action::requeue(wait.max(Duration::from_millis(100)))
-}
-
-/// Forgets a task definition that is gone, and tells those that follow it.
-pub(crate) fn forget(cx: &Context, definition: &EcsTaskDefinition) {
-    let namespace = definition.namespace().unwrap_or_default();
-    cx.revised(&namespace, &definition.name_any());
-    cx.task_definition_statuses.forget(definition);
-    cx.backoff.succeeded(&definition.uid().unwrap_or_default());
 }

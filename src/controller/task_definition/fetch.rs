@@ -1,21 +1,14 @@
 //! Who names which revision of a task definition.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use kube::{
-    Api, Resource, ResourceExt as _,
-    api::ListParams,
-    runtime::reflector::{ObjectRef, Store},
-};
+use kube::{Api, ResourceExt as _, api::ListParams};
 use serde::Deserialize;
 
 use crate::{
-    controller::{
-        context::{Context, Users},
-        error::Error,
-    },
-    crd::{EcsService, EcsTask, EcsTaskDefinition, Spec},
+    controller::{context::Context, error::Error},
+    crd::{EcsTaskDefinition, Spec},
     decide::revision::number,
     settings::SERVICE_REVISION,
     translate::{WORKLOAD_LENGTH, kname},
@@ -30,44 +23,25 @@ struct Named {
     task_definition: Option<String>,
 }
 
-fn named(spec: &Spec) -> Option<String> {
+/// The task definition that a spec names, if that can be read.
+pub(crate) fn named(spec: &Spec) -> Option<String> {
     spec.parse::<Named>().unwrap_or_default().task_definition
-}
-
-/// Records which task definition a service names, and asks for its reconcile.
-pub(crate) fn service_changed(cx: &Context, service: &EcsService) {
-    record(&cx.users, service, named(&service.spec));
-    cx.queue.service(ObjectRef::from_obj(service));
-}
-
-/// Records which task definition a task waits for, and asks for its reconcile. One that has begun keeps its revision,
-/// so none that comes concerns it.
-pub(crate) fn task_changed(cx: &Context, task: &EcsTask) {
-    let begun = task.status.task_definition.is_some();
-    let waits_for = if begun { None } else { named(&task.spec) };
-    record(&cx.waiting_tasks, task, waits_for);
-    cx.queue.task(ObjectRef::from_obj(task));
-}
-
-fn record<K: Resource>(users: &Users, user: &K, reference: Option<String>) {
-    let (namespace, name) = (user.namespace().unwrap_or_default(), user.name_any());
-    match reference
-        .as_deref()
-        .and_then(TaskDefinitionReference::parse)
-    {
-        Some(parsed) => users.uses(&namespace, &name, &kname(parsed.family, WORKLOAD_LENGTH)),
-        None => users.forget(&namespace, &name),
-    }
 }
 
 /// The revisions of a task definition that someone in its namespace names: services and tasks, accepted or not, in their
 /// specs or in what was reported of them.
 ///
 /// It is complete as soon as the caches are, which nobody leads before.
-pub(crate) fn named_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64> {
-    let in_specs = services(cx, namespace)
+pub(super) fn named_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64> {
+    let in_specs = cx
+        .services
+        .within(namespace)
         .filter_map(|service| named(&service.spec))
-        .chain(tasks(cx, namespace).filter_map(|task| named(&task.spec)));
+        .chain(
+            cx.tasks
+                .within(namespace)
+                .filter_map(|task| named(&task.spec)),
+        );
     let mut numbers: BTreeSet<u64> = in_specs
         .filter_map(|reference| number_of(&reference, name))
         .collect();
@@ -81,33 +55,16 @@ fn reported_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64
     let mut see = |reference: Option<&String>| {
         numbers.extend(reference.and_then(|reference| number_of(reference, name)));
     };
-    for service in services(cx, namespace) {
+    for service in cx.services.within(namespace) {
         see(service.status.task_definition.as_ref());
         for deployment in &service.status.deployments {
             see(deployment.task_definition.as_ref());
         }
     }
-    for task in tasks(cx, namespace) {
+    for task in cx.tasks.within(namespace) {
         see(task.status.task_definition.as_ref());
     }
     numbers
-}
-
-fn services(cx: &Context, namespace: &str) -> impl Iterator<Item = Arc<EcsService>> {
-    of_namespace(&cx.resources.services, namespace)
-}
-
-fn tasks(cx: &Context, namespace: &str) -> impl Iterator<Item = Arc<EcsTask>> {
-    of_namespace(&cx.resources.tasks, namespace)
-}
-
-fn of_namespace<K>(store: &Store<K>, namespace: &str) -> impl Iterator<Item = Arc<K>>
-where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-{
-    let mut objects = store.state();
-    objects.retain(|object| object.meta().namespace.as_deref() == Some(namespace));
-    objects.into_iter()
 }
 
 /// The revision of the task definition `name` that a reference names.
@@ -133,7 +90,7 @@ struct Kept {
 /// # Errors
 ///
 /// When the request fails.
-pub(crate) async fn remembered_number(
+pub(super) async fn remembered_number(
     cx: &Context,
     definition: &EcsTaskDefinition,
     kept: Option<(u64, bool)>,

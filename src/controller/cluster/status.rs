@@ -1,0 +1,39 @@
+//! What is reported of a cluster.
+
+use k8s_openapi::jiff::Timestamp;
+use kube::Resource as _;
+
+use crate::{
+    controller::{
+        refusal::Refusal,
+        status::{Aspect, conditions},
+    },
+    crd::{ACCEPTED, ClusterStatus, EcsCluster},
+};
+
+/// The status of a cluster that is refused, or counts.
+pub(super) fn status(
+    cluster: &EcsCluster,
+    before: &ClusterStatus,
+    refusal: Option<&Refusal>,
+    now: Timestamp,
+) -> ClusterStatus {
+    let generation = cluster.meta().generation;
+    let aspect = Aspect {
+        type_: ACCEPTED,
+        holds: Some(refusal.is_none()),
+        reason: refusal
+            .map_or("Counts", |refusal| &refusal.reason)
+            .to_owned(),
+        message: refusal
+            .map_or(
+                "Services and tasks of the namespace take their defaults from it.",
+                |refusal| &refusal.message,
+            )
+            .to_owned(),
+    };
+    ClusterStatus {
+        conditions: conditions(vec![aspect], &before.conditions, generation, now),
+        observed_generation: generation,
+    }
+}

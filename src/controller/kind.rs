@@ -1,0 +1,174 @@
+//! What the kinds of custom resources have in common.
+
+use std::{fmt::Debug, future::Future, sync::Arc};
+
+use futures::channel::mpsc::UnboundedReceiver;
+use kube::{
+    Api, Resource, ResourceExt as _,
+    core::NamespaceResourceScope,
+    runtime::{
+        controller::Action,
+        reflector::{ObjectRef, Store},
+    },
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    caches::{reported::Reported, watch::Cache},
+    context::Context,
+    error::Error,
+    queue::Line,
+    status,
+};
+
+/// A kind of custom resource that is reconciled: each goes the same way from a change to its status.
+pub(super) trait Reconciled:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + DeserializeOwned
+    + Clone
+    + Debug
+    + Send
+    + Sync
+    + 'static
+{
+    /// What is reported of it.
+    type Status: Clone + PartialEq + Serialize + Send + Sync + 'static;
+    /// Its kind, in metrics and logs.
+    const KIND: &'static str;
+
+    /// What is known of all objects of this kind.
+    fn all(cx: &Context) -> &OfKind<Self>;
+
+    /// What was last reported of this one, as far as the cache knows.
+    fn reported(&self) -> &Self::Status;
+
+    /// Brings it one step nearer to what it should be. It is called again when something changes that concerns it, and
+    /// after an error.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails.
+    fn reconcile(
+        self: Arc<Self>,
+        cx: Arc<Context>,
+    ) -> impl Future<Output = Result<Action, Error>> + Send;
+
+    /// Has those reconciled that a change of its spec or metadata concerns.
+    fn changed(&self, cx: &Context) {
+        cx.ask(ObjectRef::from_obj(self));
+    }
+
+    /// Forgets it, because it is gone, and has those reconciled that this concerns.
+    fn gone(&self, cx: &Context);
+}
+
+/// What is known of all objects of a kind.
+pub(super) struct OfKind<K: Reconciled> {
+    /// The objects, as the API server last told of them.
+    pub store: Store<K>,
+    /// Where watches write them.
+    pub cache: Cache<K>,
+    reported: Reported<K::Status>,
+    line: Line<K>,
+}
+
+impl<K: Reconciled> OfKind<K> {
+    /// Nothing yet.
+    #[must_use]
+    pub(super) fn new() -> Self {
+        let (cache, store) = Cache::new();
+        Self {
+            store,
+            cache,
+            reported: Reported::default(),
+            line: Line::new(),
+        }
+    }
+
+    /// The newest status of an object, which its cache may not have yet.
+    #[must_use]
+    pub(super) fn latest(&self, object: &K) -> K::Status {
+        self.reported.latest(object, object.reported())
+    }
+
+    /// The objects of a namespace.
+    pub(super) fn within(&self, namespace: &str) -> impl Iterator<Item = Arc<K>> + use<K> {
+        let mut objects = self.store.state();
+        objects.retain(|object| object.meta().namespace.as_deref() == Some(namespace));
+        objects.into_iter()
+    }
+
+    /// Those that are to be reconciled, for the one controller of the kind.
+    pub(super) fn queue(&self) -> Option<UnboundedReceiver<ObjectRef<K>>> {
+        self.line.take()
+    }
+
+    /// Takes an object out of the queue, because its reconcile begins.
+    pub(super) fn begin(&self, object: &K) {
+        self.line.begin(object);
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub(super) fn waiting(&self) -> usize {
+        self.line.len(&self.store)
+    }
+
+    /// Forgets what was reported of an object that is gone.
+    pub(super) fn forget(&self, object: &K) {
+        self.reported.forget(object);
+    }
+}
+
+impl Context {
+    /// Asks for the reconcile of an object, if this replica leads.
+    pub(super) fn ask<K: Reconciled>(&self, object: ObjectRef<K>) {
+        if self.is_leading() {
+            K::all(self).line.push(object);
+        }
+    }
+
+    /// Asks for the reconcile of all objects of a kind.
+    pub(super) fn ask_all<K: Reconciled>(&self) {
+        for object in K::all(self).store.state() {
+            self.ask(ObjectRef::from_obj(&*object));
+        }
+    }
+
+    /// Writes what is to be reported of an object, where that differs from `before`, which it was decided on. Returns
+    /// whether that took a write.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails, or the object has been changed meanwhile.
+    pub(super) async fn report<K: Reconciled>(
+        &self,
+        object: &K,
+        before: &K::Status,
+        status: K::Status,
+    ) -> Result<bool, Error> {
+        let reported = &K::all(self).reported;
+        let version = reported.version(object);
+        let written = status::report(&self.client, object, version, before, &status).await?;
+        let Some(written) = written else {
+            return Ok(false);
+        };
+        reported.record(&written, status);
+        Ok(true)
+    }
+
+    /// Whether the API server still has an object, and it is not being deleted.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails.
+    pub(super) async fn is_there<K: Reconciled>(&self, object: &K) -> Result<bool, Error> {
+        let namespace = object.namespace().unwrap_or_default();
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
+        let live = api.get_metadata_opt(&object.name_any()).await;
+        let live = live.map_err(Error::resource("get", object))?;
+        Ok(live.is_some_and(|live| {
+            live.uid() == object.uid() && live.metadata.deletion_timestamp.is_none()
+        }))
+    }
+}

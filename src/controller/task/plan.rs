@@ -1,0 +1,83 @@
+//! What should be there for tasks.
+
+use k8s_openapi::api::core::v1::PodSchedulingGate;
+use kube::ResourceExt as _;
+
+use crate::{
+    controller::{
+        apply::Wanted,
+        cluster::complete,
+        context::Context,
+        refusal::{Refusal, refused},
+        task_definition::{Definition, settings},
+    },
+    crd::EcsTask,
+    decide::pod_state::RECORDED,
+    diagnostic::Subject,
+    source::read_task,
+    translate::{Object, translate_task},
+    validate::{TaskInput, validate_task},
+};
+
+/// What should be there for the tasks.
+pub(super) struct Plan {
+    /// The pods, one for each task, with the gates that keep them from the scheduler.
+    pub(super) pods: Vec<Wanted>,
+    /// What they need.
+    pub(super) others: Vec<Wanted>,
+    pub(super) task_definition: String,
+}
+
+/// What should be there, or why that cannot be said; `None` if a revision is about to appear.
+pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
+    let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
+    let (mut request, _, mut findings) = read_task(task.spec.text());
+    if findings.has_errors() {
+        return Err(refused(findings));
+    }
+    let begun_with = task.status.task_definition.as_deref();
+    let reference = begun_with.or(request.task_definition.as_deref());
+    let Some(definition) = Definition::find(cx, &namespace, reference)? else {
+        return Ok(None);
+    };
+    complete(cx, &namespace, &mut request)?;
+    let settings = settings(cx, task, Subject::Task, &mut findings);
+    let input = TaskInput {
+        name: &name,
+        request: &request,
+        task_definition: definition.input(),
+    };
+    let validated = match validate_task(&input, &settings) {
+        Ok(validated) if !findings.has_errors() => validated,
+        Ok(_) => return Err(refused(findings)),
+        Err(more) => {
+            findings.append(more);
+            return Err(refused(findings));
+        }
+    };
+    let (manifests, _) = translate_task(&validated, &settings);
+    let objects = manifests.into_objects().into_iter().map(held_back);
+    let objects: Result<Vec<Wanted>, _> = objects.map(|object| Wanted::of(&object)).collect();
+    let objects = objects.map_err(|error| Refusal::internal(&error))?;
+    let (pods, others) = objects
+        .into_iter()
+        .partition(|wanted| wanted.key.kind.kind == "Pod");
+    Ok(Some(Plan {
+        pods,
+        others,
+        task_definition: definition.label(),
+    }))
+}
+
+/// A pod with the gate that keeps it from the scheduler until it is on record; any other object as it is.
+fn held_back(mut object: Object) -> Object {
+    if let Object::Pod(pod) = &mut object
+        && let Some(spec) = &mut pod.spec
+    {
+        let gates = spec.scheduling_gates.get_or_insert_default();
+        gates.push(PodSchedulingGate {
+            name: RECORDED.to_owned(),
+        });
+    }
+    object
+}

@@ -1,0 +1,85 @@
+//! Making revisions and deleting those that nobody needs.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::{
+    api::apps::v1::ControllerRevision,
+    apimachinery::pkg::{apis::meta::v1::ObjectMeta, runtime::RawExtension},
+};
+use kube::{
+    Api, Resource as _, ResourceExt as _,
+    api::{DeleteParams, PostParams},
+};
+
+use super::fetch::named_revisions;
+use crate::{
+    controller::{
+        caches::revisions::{TASK_DEFINITION, name_of},
+        context::Context,
+        error::{Error, code},
+    },
+    crd::EcsTaskDefinition,
+    decide::revision::{HISTORY_LIMIT, superfluous},
+};
+
+/// Makes a revision.
+pub(super) async fn make(
+    definition: &EcsTaskDefinition,
+    cx: &Context,
+    number: u64,
+) -> Result<(), Error> {
+    let (namespace, name) = (
+        definition.namespace().unwrap_or_default(),
+        definition.name_any(),
+    );
+    let revision = ControllerRevision {
+        metadata: ObjectMeta {
+            name: Some(name_of(&name, number)),
+            namespace: Some(namespace.clone()),
+            labels: Some([(TASK_DEFINITION.to_owned(), name)].into()),
+            owner_references: Some(definition.controller_owner_ref(&()).into_iter().collect()),
+            ..ObjectMeta::default()
+        },
+        revision: i64::try_from(number).unwrap_or(i64::MAX),
+        data: Some(RawExtension(definition.spec.parse()?)),
+    };
+    let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), &namespace);
+    let made = api.create(&PostParams::default(), &revision).await;
+    let made = made.map_err(Error::resource("make a revision of", definition))?;
+    cx.revisions.observe(&made);
+    Ok(())
+}
+
+/// Deletes old revisions that nobody names.
+pub(super) async fn delete_superfluous(
+    cx: &Context,
+    namespace: &str,
+    name: &str,
+    newest: Option<i64>,
+) -> Result<(), Error> {
+    // With the one that was just made.
+    let existing: BTreeSet<u64> = cx.revisions.of(namespace, name).into_keys().collect();
+    let newest = newest.and_then(|newest| u64::try_from(newest).ok());
+    let mut used = BTreeSet::from_iter(newest);
+    if superfluous(&existing, &used, HISTORY_LIMIT).is_empty() {
+        // Whoever names them: to look for that takes time where services are many.
+        return Ok(());
+    }
+    used.extend(named_revisions(cx, namespace, name));
+    let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), namespace);
+    for number in superfluous(&existing, &used, HISTORY_LIMIT) {
+        let object = name_of(name, number);
+        match api.delete(&object, &DeleteParams::default()).await {
+            Err(error) if code(&error) != Some(404) => {
+                return Err(Error::Api {
+                    verb: "delete",
+                    kind: "ControllerRevision".to_owned(),
+                    name: object,
+                    source: Box::new(error),
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

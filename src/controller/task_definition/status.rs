@@ -1,0 +1,50 @@
+//! What is reported of a task definition.
+
+use k8s_openapi::jiff::Timestamp;
+use kube::Resource as _;
+
+use crate::{
+    controller::{
+        refusal::Refusal,
+        status::{Aspect, conditions},
+    },
+    crd::{ACCEPTED, EcsTaskDefinition, TaskDefinitionStatus},
+};
+
+/// The status of a task definition whose newest revision has a number, or that is refused.
+pub(super) fn status(
+    definition: &EcsTaskDefinition,
+    before: &TaskDefinitionStatus,
+    outcome: &Result<u64, Refusal>,
+    now: Timestamp,
+) -> TaskDefinitionStatus {
+    let generation = definition.meta().generation;
+    let (holds, reason, message, revision) = match outcome {
+        Ok(number) => {
+            let message = format!("The newest revision is {number}.");
+            (
+                true,
+                "Registered".to_owned(),
+                message,
+                i64::try_from(*number).ok(),
+            )
+        }
+        Err(refusal) => (
+            false,
+            refusal.reason.clone(),
+            refusal.message.clone(),
+            before.revision,
+        ),
+    };
+    let aspect = Aspect {
+        type_: ACCEPTED,
+        holds: Some(holds),
+        reason,
+        message,
+    };
+    TaskDefinitionStatus {
+        conditions: conditions(vec![aspect], &before.conditions, generation, now),
+        observed_generation: generation,
+        revision,
+    }
+}
