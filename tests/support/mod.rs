@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// How long a condition may take on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// The namespace of the operator, and its service account.
 pub const OPERATOR: &str = "ecs-operator";

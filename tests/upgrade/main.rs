@@ -18,6 +18,7 @@
 mod addons;
 mod fleet;
 mod operators;
+mod scaling;
 mod seen;
 mod stage;
 

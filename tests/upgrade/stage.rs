@@ -117,6 +117,11 @@ impl Stage {
         stage
     }
 
+    /// How the control plane is reached.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.plane.kubeconfig()
+    }
+
     /// Makes the fleet, and waits until everything is in the state in which it is to be found.
     pub async fn fleet_arises(&mut self) {
         let (program, root) = &self.inputs;

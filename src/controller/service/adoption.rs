@@ -23,10 +23,11 @@ use crate::{
             children::{Key, Known},
             owned_fields::owned,
         },
+        cluster,
         context::Context,
         error::Error,
     },
-    crd::EcsService,
+    crd::{EcsService, Spec},
     decide::{
         deployment::{
             Deployments, pods_of,
@@ -36,6 +37,7 @@ use crate::{
     },
     rendering::{Inputs, KeptRendering, RenderedBy, render},
     settings::{SERVICE_REVISION, Settings},
+    source::read_service,
     translate::SERVICE,
 };
 
@@ -97,7 +99,7 @@ async fn rendering(
             namespace: Settings::default().namespace,
             ..cx.settings("")
         },
-        cluster: None,
+        cluster: cluster_of(cx, &namespace, &name, inputs),
     };
     let pods = pods_of(id);
     let mut objects = render(&name, &namespace, inputs, &inputs.service, &by)
@@ -120,6 +122,13 @@ async fn rendering(
         }
     }
     Ok(Some(KeptRendering::new(&objects, pods, &by)))
+}
+
+/// The cluster that an older operator took defaults from: it read them each time, so those of today. From one that is
+/// refused nothing was taken.
+fn cluster_of(cx: &Context, namespace: &str, name: &str, inputs: &Inputs) -> Option<Spec> {
+    let (request, _, _) = read_service(name, inputs.service.text());
+    cluster::defaults(cx, namespace, &request).ok().flatten()
 }
 
 /// An object as it was applied; `None` if it is gone or was never applied.
