@@ -14,14 +14,19 @@ use crate::{
             child_kind::ChildKind,
             children::{Children, Key, Known},
             owned_fields::{FIELD_MANAGER, digest_of_wanted},
+            owner::Owner,
         },
         error::{Error, code},
     },
+    decide::pod_state::Offer,
     translate::{Object, SERVICE, TASK},
 };
 
 /// No live object has this version, so an apply with it makes an object or is refused.
 const OF_NO_OBJECT: &str = "1";
+
+/// The group of the custom resources.
+const GROUP: &str = "ecs-operator.dev/";
 
 /// An object that should be there.
 #[derive(Clone, Debug)]
@@ -69,6 +74,21 @@ impl Wanted {
         })
     }
 
+    /// Of what others may want too, its name and a digest of its content.
+    pub(super) fn shared(&self) -> Option<(Key, u64)> {
+        self.shared
+            .then(|| (self.key.clone(), digest_of_wanted(&self.body)))
+    }
+
+    /// What the pods have to offer by Service Connect which this Service selects.
+    pub(super) fn offers(&self) -> Vec<Offer> {
+        let selector = self.body.pointer("/spec/selector");
+        let labels = selector.and_then(Value::as_object).into_iter().flatten();
+        labels
+            .filter_map(|(label, value)| Offer::of(label, value.as_str()?))
+            .collect()
+    }
+
     /// The object as it is applied for `owner`, which joins the owners that a shared one has.
     fn body(&self, owner: &OwnerReference, known: Option<&Known>) -> Value {
         let mut body = self.body.clone();
@@ -80,6 +100,10 @@ impl Wanted {
             Some(known) if self.shared => known.owners.to_vec(),
             _ => Vec::new(),
         };
+        // Of several owners none is the only one.
+        for owner in &mut owners {
+            owner.controller = None;
+        }
         if !owners.iter().any(|other| other.uid == owner.uid) {
             owners.push(OwnerReference {
                 controller: (!self.shared).then_some(true),
@@ -127,6 +151,11 @@ pub(super) async fn apply(
             name: wanted.key.name.to_string(),
         });
     }
+    if let Some((key, content)) = wanted.shared()
+        && let Some(other) = children.shaped_by(&key, &known, owner, content)
+    {
+        return join(client, children, wanted, &known, owner, &other).await;
+    }
     let body = wanted.body(owner, Some(&known));
     let digest = digest_of_wanted(&body);
     if known.is(digest) {
@@ -145,6 +174,46 @@ pub(super) async fn apply(
     Ok(true)
 }
 
+/// Makes `owner` one of the owners of what `other` has made in another way than `owner` would, which stays as it is. A
+/// Service that leads elsewhere is of no use, though.
+async fn join(
+    client: &Client,
+    children: &Children,
+    wanted: &Wanted,
+    known: &Known,
+    owner: &OwnerReference,
+    other: &Owner,
+) -> Result<bool, Error> {
+    let Wanted { key, .. } = wanted;
+    if key.kind.kind == "Service" {
+        children.claim(key, owner);
+        return Err(Error::SharedOtherwise {
+            kind: key.kind.to_string(),
+            name: key.name.to_string(),
+            owner: other.to_string(),
+        });
+    }
+    if known.owners.iter().any(|it| it.uid == owner.uid) {
+        return Ok(false);
+    }
+    let mut owners = known.owners.to_vec();
+    owners.push(owner.clone());
+    let change = json!({"metadata": {
+        "ownerReferences": owners,
+        "resourceVersion": known.resource_version.to_string(),
+    }});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let joined = api(client, key)
+        .patch(&key.name, &params, &Patch::Merge(change))
+        .await
+        .map_err(Error::api("join the owners of", key))?;
+    children.observe(key.kind, &joined);
+    Ok(true)
+}
+
 /// What belongs to another one is never taken over; whoever wants it too is told when it is free.
 async fn check_owner(
     client: &Client,
@@ -153,12 +222,20 @@ async fn check_owner(
     known: &Known,
     owner: &OwnerReference,
 ) -> Result<(), Error> {
-    if wanted.shared || !wanted.key.kind.namespaced {
+    if !wanted.key.kind.namespaced {
         return Ok(());
     }
-    if let Some(other) = controller(&known.owners).filter(|other| other.uid != owner.uid) {
+    let mut others = known.owners.iter().filter(|other| other.uid != owner.uid);
+    let is_its = |other: &&OwnerReference| {
+        other.controller == Some(true) || !wanted.shared && other.api_version.starts_with(GROUP)
+    };
+    let other = others.find(is_its);
+    if let Some(other) = other {
         children.claim(&wanted.key, owner);
         return Err(not_owned(&wanted.key, Some(other)));
+    }
+    if wanted.shared {
+        return Ok(());
     }
     if known.owners.is_empty() {
         // It was left behind, or somebody else gave it our label.

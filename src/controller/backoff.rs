@@ -3,9 +3,11 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher as _, RandomState},
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    sync::Mutex,
+    time::{Duration, Instant},
 };
+
+use super::context::lock;
 
 /// The wait after a first failure; each further one doubles it.
 const FIRST: Duration = Duration::from_millis(500);
@@ -21,6 +23,11 @@ struct Failures {
     count: u32,
     /// How long the API server has asked to wait, the last time.
     asked: Duration,
+    /// When something is due whether the last try failed or not.
+    due: Option<Duration>,
+    /// Until when the last failure has the next try wait. What changes meanwhile has it tried at once, which says nothing
+    /// about how long the trouble lasts.
+    until: Option<Instant>,
 }
 
 /// How often each object has failed in a row.
@@ -33,29 +40,51 @@ pub(super) struct Backoff {
 impl Backoff {
     /// Records how long the API server asks to wait, before the failure itself is.
     pub(super) fn asked(&self, uid: &str, wait: Duration) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = lock(&self.failures);
         failures.entry(uid.to_owned()).or_default().asked = wait.min(LONGEST);
     }
 
+    /// Records that something is due after a time, before the failure itself is recorded.
+    pub(super) fn due(&self, uid: &str, wait: Duration) {
+        let mut failures = lock(&self.failures);
+        failures.entry(uid.to_owned()).or_default().due = Some(wait);
+    }
+
     /// Records a failure and tells how long to wait: twice as long as last time, less up to a half at random, so that
-    /// what failed together is not tried together; but not less than the API server has asked.
+    /// what failed together is not tried together; but not less than the API server has asked, and not longer than
+    /// until something is due.
     #[must_use]
     pub(super) fn failed(&self, uid: &str) -> Duration {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let Failures { count, asked } = failures.entry(uid.to_owned()).or_default();
-        *count = count.saturating_add(1);
+        self.failed_at(uid, Instant::now())
+    }
+
+    fn failed_at(&self, uid: &str, now: Instant) -> Duration {
+        let mut failures = lock(&self.failures);
+        let Failures {
+            count,
+            asked,
+            due,
+            until,
+        } = failures.entry(uid.to_owned()).or_default();
+        if until.is_none_or(|until| until <= now) {
+            *count = count.saturating_add(1);
+        }
         let wait = FIRST.saturating_mul(1 << (*count - 1).min(10)).min(LONGEST);
         let percent = self.random.hash_one((uid, *count)) % 50;
         // The remainder of a division by 50 fits.
         let share = f64::from(u8::try_from(percent).unwrap_or(0)) / 100.0;
         let asked = std::mem::take(asked);
-        wait.mul_f64(1.0 - share).max(asked.mul_f64(1.0 + share))
+        let wait = wait.mul_f64(1.0 - share).max(asked.mul_f64(1.0 + share));
+        if until.is_none_or(|until| until <= now) {
+            *until = now.checked_add(wait);
+        }
+        due.take().map_or(wait, |due| due.min(wait))
     }
 
     /// Whether an object has failed so often in a row that this is not a passing trouble.
     #[must_use]
     pub(super) fn is_lasting(&self, uid: &str) -> bool {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = lock(&self.failures);
         failures
             .get(uid)
             .is_some_and(|failed| failed.count >= LASTING)
@@ -64,13 +93,13 @@ impl Backoff {
     /// Whether the last try of an object has failed.
     #[must_use]
     pub(super) fn has_failed(&self, uid: &str) -> bool {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.contains_key(uid)
+        let failures = lock(&self.failures);
+        failures.get(uid).is_some_and(|failed| failed.count > 0)
     }
 
     /// Forgets the failures of an object that succeeded, or is gone.
     pub(super) fn succeeded(&self, uid: &str) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = lock(&self.failures);
         failures.remove(uid);
     }
 }
@@ -79,24 +108,49 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    /// So many failures, each after the wait that the one before has asked for. Returns the last wait.
+    fn fail(backoff: &Backoff, uid: &str, times: usize) -> Duration {
+        let mut now = Instant::now();
+        let mut wait = Duration::ZERO;
+        for _ in 0..times {
+            wait = backoff.failed_at(uid, now);
+            now += wait;
+        }
+        // The next ones come later than all of these.
+        let mut failures = lock(&backoff.failures);
+        failures.get_mut(uid).expect("it has failed").until = None;
+        wait
+    }
+
+    fn within(wait: Duration, full: Duration) -> bool {
+        wait <= full && wait * 2 >= full
+    }
+
     #[test]
     fn waits_grow_to_a_limit_and_begin_anew_after_success() {
         let backoff = Backoff::default();
-        let within = |wait: Duration, full: Duration| wait <= full && wait * 2 >= full;
-        assert!(within(backoff.failed("a"), FIRST));
-        assert!(within(backoff.failed("a"), FIRST * 2));
-        assert!(within(backoff.failed("b"), FIRST));
+        assert!(within(fail(&backoff, "a", 1), FIRST));
+        assert!(within(fail(&backoff, "a", 1), FIRST * 2));
+        assert!(within(fail(&backoff, "b", 1), FIRST));
         assert!(!backoff.is_lasting("a"));
-        for _ in 0..40 {
-            let _wait = backoff.failed("a");
-        }
-        assert!(within(backoff.failed("a"), LONGEST));
+        assert!(within(fail(&backoff, "a", 40), LONGEST));
         assert!(backoff.is_lasting("a") && !backoff.is_lasting("b"));
         assert!(backoff.has_failed("a") && !backoff.has_failed("c"));
         backoff.succeeded("a");
         assert!(!backoff.has_failed("a"));
         assert!(!backoff.is_lasting("a"));
-        assert!(within(backoff.failed("a"), FIRST));
+        assert!(within(fail(&backoff, "a", 1), FIRST));
+    }
+
+    #[test]
+    fn what_is_tried_early_again_and_again_has_not_failed_for_longer() {
+        let backoff = Backoff::default();
+        let now = Instant::now();
+        for _ in 0..40 {
+            assert!(within(backoff.failed_at("a", now), FIRST));
+        }
+        assert!(!backoff.is_lasting("a"));
+        assert!(within(backoff.failed_at("a", now + FIRST), FIRST * 2));
     }
 
     #[test]
@@ -104,9 +158,18 @@ mod tests {
         let backoff = Backoff::default();
         let asked = Duration::from_secs(20);
         backoff.asked("a", asked);
-        assert!((asked..asked * 2).contains(&backoff.failed("a")));
-        assert!(backoff.failed("a") <= FIRST * 2);
+        assert!((asked..asked * 2).contains(&fail(&backoff, "a", 1)));
+        assert!(fail(&backoff, "a", 1) <= FIRST * 2);
         backoff.asked("a", Duration::from_hours(9));
-        assert!(backoff.failed("a") <= LONGEST * 2);
+        assert!(fail(&backoff, "a", 1) <= LONGEST * 2);
+    }
+
+    #[test]
+    fn what_is_due_does_not_wait_because_of_a_failure() {
+        let backoff = Backoff::default();
+        fail(&backoff, "a", 40);
+        backoff.due("a", Duration::from_secs(1));
+        assert_eq!(backoff.failed("a"), Duration::from_secs(1));
+        assert!(within(backoff.failed("a"), LONGEST), "only once");
     }
 }

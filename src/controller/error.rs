@@ -32,6 +32,18 @@ pub(super) enum Error {
         /// The kind and name of whom it belongs to, if that is known.
         owner: Option<String>,
     },
+    /// An object that several may share is another one for whoever came first.
+    #[error(
+        "{kind} {name} is shared with {owner}, which has other ports or another namespace for it: make them the same, or give one of the two another discoveryName"
+    )]
+    SharedOtherwise {
+        /// The kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// Whose object it is.
+        owner: String,
+    },
     /// Somebody else was faster with something of this name.
     #[error("the {what} {name} was made by another replica meanwhile")]
     Superseded {
@@ -132,9 +144,11 @@ impl Error {
                 .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
             Self::Gone | Self::Released { .. } | Self::Superseded { .. } => true,
             Self::Several(errors) => errors.iter().all(Self::is_transient),
-            Self::NotOwned { .. } | Self::Json(_) | Self::Panicked(_) | Self::UnknownKind(_) => {
-                false
-            }
+            Self::NotOwned { .. }
+            | Self::SharedOtherwise { .. }
+            | Self::Json(_)
+            | Self::Panicked(_)
+            | Self::UnknownKind(_) => false,
         }
     }
 
@@ -152,7 +166,7 @@ impl Error {
                 Some(_) => "RequestFailed",
                 None => "Unreachable",
             },
-            Self::NotOwned { .. } => "ObjectNotOwned",
+            Self::NotOwned { .. } | Self::SharedOtherwise { .. } => "ObjectNotOwned",
             Self::Gone => "NotFound",
             Self::Released { .. } => "VolumeReleased",
             Self::Superseded { .. } => "Conflict",

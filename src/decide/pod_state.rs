@@ -8,7 +8,10 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-use crate::settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
+use crate::{
+    settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS},
+    translate::OFFERS,
+};
 
 /// The scheduling gate of an EcsTask's pod, which is removed once it is on record that the pod may run.
 pub const RECORDED: &str = "ecs-operator.dev/recorded";
@@ -66,6 +69,26 @@ pub struct PodState {
     pub essential: Vec<String>,
     /// How long others wait for some of its containers.
     pub start_timeouts: Vec<StartTimeout>,
+    /// What it offers by Service Connect.
+    pub offers: Vec<Offer>,
+}
+
+/// A name of Service Connect, and a digest of the ports that it leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    name: String,
+    ports: String,
+}
+
+impl Offer {
+    /// As a label of a pod, or a selector of a Service, has it.
+    #[must_use]
+    pub fn of(label: &str, value: &str) -> Option<Self> {
+        Some(Self {
+            name: label.strip_prefix(OFFERS)?.to_owned(),
+            ports: value.to_owned(),
+        })
+    }
 }
 
 /// `startTimeout` of a container that others wait for.
@@ -184,6 +207,7 @@ impl PodState {
             .filter(|c| c.status == "False")
             .filter(|c| gated || c.reason.as_deref() != Some("SchedulingGated"));
         let disruption = condition("DisruptionTarget").filter(|c| c.status == "True");
+        let labels = metadata.labels.iter().flatten();
         let annotation = |name: &str| metadata.annotations.as_ref()?.get(name);
         let names = |text: &String| text.split(',').map(str::to_owned).collect();
         let timeouts = |text: &String| text.split(',').filter_map(StartTimeout::read).collect();
@@ -223,6 +247,9 @@ impl PodState {
             containers: containers(&status, spec),
             essential: annotation(ESSENTIAL_CONTAINERS).map_or_else(Vec::new, names),
             start_timeouts: annotation(START_TIMEOUTS).map_or_else(Vec::new, timeouts),
+            offers: labels
+                .filter_map(|(label, value)| Offer::of(label, value))
+                .collect(),
         }
     }
 

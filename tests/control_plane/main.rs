@@ -26,6 +26,7 @@ mod proxy;
 mod rights;
 mod service;
 mod shared;
+mod shared_names;
 mod spared;
 mod task;
 mod task_definition;

@@ -139,8 +139,8 @@ async fn what_belongs_to_one_service_is_not_taken_over_by_another_one() {
     bed.must_apply("EcsService", "first", connected("backend"))
         .await;
     bed.condition("EcsService", "first", "Ready", "True").await;
-    let before: Service = bed.api().get("backend").await.unwrap();
-    bed.must_apply("EcsService", "second", connected("backend"))
+    let before: Service = bed.api().get("first").await.unwrap();
+    bed.must_apply("EcsService", "second", connected("first"))
         .await;
     let object = bed
         .until("EcsService", "second", "the refusal", |object| {
@@ -161,7 +161,7 @@ async fn what_belongs_to_one_service_is_not_taken_over_by_another_one() {
             .unwrap();
         bed.condition("EcsService", "first", "Ready", "True").await;
     }
-    let now: Service = bed.api().get("backend").await.unwrap();
+    let now: Service = bed.api().get("first").await.unwrap();
     assert_eq!(now.spec, before.spec);
     assert_eq!(now.owner_references(), before.owner_references());
     // The second one gets it when the first is gone.
@@ -171,7 +171,7 @@ async fn what_belongs_to_one_service_is_not_taken_over_by_another_one() {
         .await
         .unwrap();
     bed.condition("EcsService", "second", "Ready", "True").await;
-    bed.eventually::<Service>("backend", "the Service of the second", |service| {
+    bed.eventually::<Service>("first", "the Service of the second", |service| {
         uid(service) != uid(&before) && service.owner_references()[0].name == "second"
     })
     .await;

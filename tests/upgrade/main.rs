@@ -17,6 +17,7 @@
 
 mod addons;
 mod fleet;
+mod names;
 mod operators;
 mod scaling;
 mod seen;

@@ -7,8 +7,15 @@ use kube::{Resource, core::DynamicResourceScope};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, value::RawValue};
 
-use super::{child_kind::ChildKind, lenient::metadata, owned_fields::digest_of_live};
-use crate::settings::SERVICE_REVISION;
+use super::{
+    child_kind::ChildKind,
+    lenient::metadata,
+    owned_fields::{digest_of_live, digest_without_owners},
+};
+use crate::{
+    settings::SERVICE_REVISION,
+    translate::{SERVICE, TASK},
+};
 
 /// A live object with all but its identity and its state left out. Reading one cannot fail.
 #[derive(Clone, Debug)]
@@ -16,6 +23,8 @@ pub(crate) struct Child {
     meta: ObjectMeta,
     /// The digest of what we own of it.
     pub digest: u64,
+    /// That digest without the owners, of what several services may share.
+    pub shared: Option<u64>,
     /// What a PersistentVolume reports.
     pub volume: Option<Box<VolumeState>>,
     /// What a Deployment or DaemonSet reports.
@@ -107,6 +116,7 @@ impl Child {
                 ..ObjectMeta::default()
             },
             digest: digest_of_live(object),
+            shared: is_shared(labels).then(|| digest_without_owners(object)),
             volume: volume(object).map(Box::new),
             workload: workload(object).map(Box::new),
             pods: template_label(object).map(Into::into),
@@ -132,6 +142,12 @@ fn replica_failure(object: &Value) -> Option<&str> {
             && text(condition, "status").as_deref() == Some("True")
     });
     failure?.get("message")?.as_str()
+}
+
+/// Whether an object names neither the service nor the task that it is of.
+fn is_shared(labels: Option<&Value>) -> bool {
+    let has = |label: &str| labels.is_some_and(|labels| labels.get(label).is_some());
+    !has(SERVICE) && !has(TASK)
 }
 
 fn template_label(object: &Value) -> Option<&str> {

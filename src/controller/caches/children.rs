@@ -1,7 +1,7 @@
 //! What the operator made, by name and by owner: the shared cache that reconciles read instead of the API server.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -48,6 +48,8 @@ pub(crate) struct Known {
     pub digest: u64,
     /// The digest of what was applied, where the API server stores that in another form.
     pub applied: Option<u64>,
+    /// That without the owners, of what several services may share.
+    pub shared: Option<u64>,
     /// Whom it belongs to.
     pub owners: Box<[OwnerReference]>,
     /// Whether it is being deleted.
@@ -69,6 +71,7 @@ impl Known {
             uid: meta.uid.as_deref().unwrap_or_default().into(),
             resource_version: resource_version(child),
             digest: child.digest,
+            shared: child.shared,
             applied: None,
             owners: child.owners().into(),
             deleting: meta.deletion_timestamp.is_some(),
@@ -106,8 +109,8 @@ fn resource_version(child: &Child) -> u64 {
 struct Index {
     known: HashMap<Arc<Key>, Known>,
     by_owner: HashMap<Box<str>, BTreeSet<Arc<Key>>>,
-    /// Who wants what is not in a namespace, and so cannot say whom it belongs to.
-    wanted_by: HashMap<Key, BTreeSet<Owner>>,
+    /// Who wants what several may share, and with which content.
+    wanted_by: HashMap<Key, BTreeMap<Owner, u64>>,
     /// The same by owner.
     wants: HashMap<Owner, Vec<Key>>,
     /// Who wants what belongs to another one.
@@ -173,9 +176,10 @@ impl Children {
         self.index().known.len()
     }
 
-    /// Records what an owner wants of kinds that are not in namespaces; all that it wanted before is forgotten.
-    pub(crate) fn wants<'a>(&self, owner: &Owner, keys: impl Iterator<Item = &'a Key>) {
-        let keys: Vec<Key> = keys.filter(|key| !key.kind.namespaced).cloned().collect();
+    /// Records what an owner wants that others may want too, with digests of the content; all that it wanted before is
+    /// forgotten.
+    pub(crate) fn wants(&self, owner: &Owner, wanted: impl Iterator<Item = (Key, u64)>) {
+        let wanted: Vec<(Key, u64)> = wanted.collect();
         let mut index = self.index();
         for key in index.wants.remove(owner).unwrap_or_default() {
             if let Some(owners) = index.wanted_by.get_mut(&key) {
@@ -185,14 +189,38 @@ impl Children {
                 }
             }
         }
-        if keys.is_empty() {
+        if wanted.is_empty() {
             return;
         }
-        for key in &keys {
+        for (key, digest) in &wanted {
             let owners = index.wanted_by.entry(key.clone()).or_default();
-            owners.insert(owner.clone());
+            owners.insert(owner.clone(), *digest);
         }
+        let keys = wanted.into_iter().map(|(key, _)| key).collect();
         index.wants.insert(owner.clone(), keys);
+    }
+
+    /// Whose content a shared object has, if that is another one than what `owner` wants. Whoever came first keeps it,
+    /// also before it has said again, after a restart, what it wants.
+    #[must_use]
+    pub(crate) fn shaped_by(
+        &self,
+        key: &Key,
+        known: &Known,
+        owner: &OwnerReference,
+        wanted: u64,
+    ) -> Option<Owner> {
+        if known.shared == Some(wanted) {
+            return None;
+        }
+        let index = self.index();
+        let said = index.wanted_by.get(key);
+        let others = known.owners.iter().filter(|other| other.uid != owner.uid);
+        let mut others = others.filter_map(|other| Owner::of_reference(other, &key.namespace));
+        others.find(|other| {
+            let said = said.and_then(|said| said.get(other));
+            said.is_none_or(|said| known.shared == Some(*said))
+        })
     }
 
     /// Records that somebody wants what belongs to another one, to be told when it is free.
@@ -321,7 +349,7 @@ impl Index {
             return owners.chain(claimants.cloned()).collect();
         }
         let owners = self.wanted_by.get(key).into_iter().flatten();
-        owners.cloned().collect()
+        owners.map(|(owner, _)| owner.clone()).collect()
     }
 
     fn unclaim(&mut self, key: &Key, owner: &Owner) {
@@ -438,8 +466,8 @@ mod tests {
         let children = Children::default();
         let key = Key::of(kind, &volume(1, "a"));
         let service = |name: &str| Owner::Service("shop".to_owned(), name.to_owned());
-        children.wants(&service("web"), [&key].into_iter());
-        children.wants(&service("api"), [&key].into_iter());
+        children.wants(&service("web"), [(key.clone(), 1)].into_iter());
+        children.wants(&service("api"), [(key, 1)].into_iter());
         let made = children.observe(kind, &volume(1, "a"));
         assert_eq!(names(&made), ["api", "web"]);
         assert_eq!(names(&children.observe(kind, &volume(2, "a"))), [""; 0]);

@@ -19,6 +19,16 @@ pub(crate) fn digest_of_live(object: &Value) -> u64 {
     digest(&owned(object))
 }
 
+/// The same without the owners, which differ between those that share an object.
+#[must_use]
+pub(crate) fn digest_without_owners(object: &Value) -> u64 {
+    let mut ours = owned(object);
+    if let Some(metadata) = ours.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("ownerReferences");
+    }
+    digest(&ours)
+}
+
 /// The digest of an object that is to be applied: the same as that of the live object, once it is.
 #[must_use]
 pub(crate) fn digest_of_wanted(object: &Value) -> u64 {

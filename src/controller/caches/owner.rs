@@ -1,5 +1,7 @@
 //! Whose objects they are.
 
+use std::fmt;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 /// A custom resource of which objects are made.
@@ -20,6 +22,15 @@ impl Owner {
             "EcsService" => Some(Self::Service(namespace, name)),
             "EcsTask" => Some(Self::Task(namespace, name)),
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(_, name) => write!(f, "EcsService {name}"),
+            Self::Task(_, name) => write!(f, "EcsTask {name}"),
         }
     }
 }

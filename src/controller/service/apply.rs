@@ -1,7 +1,7 @@
 //! Bringing the objects of a service about: each on its own, so that trouble with one keeps no other from being repaired,
 //! and nothing ends before what takes its place is there.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
@@ -17,6 +17,7 @@ use crate::{
         context::Context,
         error::Error,
     },
+    decide::pod_state::PodState,
     rendering::follows_counts,
 };
 
@@ -46,6 +47,7 @@ pub(super) struct Failure {
 pub(super) async fn carry_out(
     cx: &Context,
     plan: &Plan,
+    pods: &[Arc<PodState>],
     user: &Owner,
     owner: &OwnerReference,
 ) -> Result<(), Failure> {
@@ -55,12 +57,15 @@ pub(super) async fn carry_out(
         of_workload: true,
     })?;
     cx.children
-        .wants(user, objects.iter().map(|wanted| &wanted.key));
+        .wants(user, objects.iter().filter_map(Wanted::shared));
     let mut errors = Errors::default();
     for wanted in &objects {
         let kind = wanted.key.kind.kind;
         if is_workload(kind) && errors.lacks_prerequisite {
             errors.kinds.insert(kind);
+            continue;
+        }
+        if waits_for_labels(cx, wanted, pods, owner) {
             continue;
         }
         if let Err(error) = apply(&cx.client, &cx.children, wanted, owner).await {
@@ -71,6 +76,27 @@ pub(super) async fn carry_out(
     }
     prune(cx, plan, &objects, owner, &mut errors).await;
     errors.into_result()
+}
+
+/// Whether a Service has to go on finding the pods as it does, because one of those that it should find by another label
+/// does not have that yet: it is of an older deployment.
+fn waits_for_labels(
+    cx: &Context,
+    wanted: &Wanted,
+    pods: &[Arc<PodState>],
+    owner: &OwnerReference,
+) -> bool {
+    let is_ours_alone = |known: Known| known.owners.iter().all(|it| it.uid == owner.uid);
+    let serves = |pod: &&Arc<PodState>| pod.ready && !pod.deleting;
+    let mut serving = pods.iter().filter(serves);
+    wanted.key.kind.kind == "Service"
+        && serving.any(|pod| {
+            !wanted
+                .offers()
+                .iter()
+                .all(|offer| pod.offers.contains(offer))
+        })
+        && cx.children.get(&wanted.key).is_some_and(is_ours_alone)
 }
 
 /// What went wrong with which kinds.

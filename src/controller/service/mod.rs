@@ -180,6 +180,10 @@ async fn roll_out(
     let Some(decided) = step.decide(&before, current).await? else {
         return Ok(Action::await_change());
     };
+    if let Some(wait) = wait {
+        // A deployment begins in time whatever trouble there is with what runs.
+        cx.backoff.due(&owner.uid, wait);
+    }
     let again = step.bring_about(decided, owner).await?;
     let again = again.into_iter().chain(wait).min();
     Ok(again.map_or_else(Action::await_change, Action::requeue))

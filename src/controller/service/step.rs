@@ -121,7 +121,9 @@ impl Step<'_> {
             // What it lacks went with it.
             return Err(Error::Gone);
         }
-        let failure = carry_out(cx, &running, &user(service), owner).await.err();
+        let failure = carry_out(cx, &running, self.pods, &user(service), owner)
+            .await
+            .err();
         let over = tasks::Over {
             running: &running,
             grace: self.wanted.grace,

@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use super::plan::plan;
 use crate::{
     controller::{
-        apply::{apply, create_once},
+        apply::{Wanted, apply, create_once},
         caches::owner::Owner,
         context::Context,
         error::Error,
@@ -58,7 +58,7 @@ pub(super) async fn make(
     };
     let user = Owner::Task(task.namespace().unwrap_or_default(), task.name_any());
     cx.children
-        .wants(&user, plan.others.iter().map(|wanted| &wanted.key));
+        .wants(&user, plan.others.iter().filter_map(Wanted::shared));
     let lasting = cx.backoff.is_lasting(&owner.uid);
     for object in &plan.others {
         if let Err(error) = apply(&cx.client, &cx.children, object, owner).await {

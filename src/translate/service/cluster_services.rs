@@ -1,4 +1,5 @@
 //! The Services of an ECS service. Several features may want the same name, and get one Service with the ports of all.
+//! A name of Service Connect may be offered by several ECS services, which share the Service of that name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +8,14 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
+use serde_json::json;
+
 use crate::{
     settings::Addon,
     translate::{
-        Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, kname, labels::Labels,
-        names::service_name,
+        Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, kname,
+        labels::{Labels, OFFERS},
+        names::{hex_digest, service_name},
     },
     validate::{AppProtocol, Protocol},
 };
@@ -25,6 +29,8 @@ pub(super) struct ClusterServices {
 #[derive(Debug, Default)]
 struct Draft {
     reach: Reach,
+    /// Whether only Service Connect wants it, so that other ECS services may offer the name too.
+    shared: bool,
     ports: BTreeMap<(u16, Protocol), Target>,
     labels: Labels,
     annotations: BTreeMap<String, String>,
@@ -78,11 +84,33 @@ impl Wanted<'_> {
     }
 }
 
+impl Draft {
+    /// The label of the pods that offer this name with just these ports.
+    fn offer(&self, name: &str) -> Labels {
+        let content = json!([self.labels, service_ports(&self.ports)]);
+        let digest = hex_digest(&content.to_string(), 8);
+        Labels::from([(format!("{OFFERS}{name}"), digest)])
+    }
+}
+
 impl ClusterServices {
     /// Makes sure that the Service `name` exists and that at least `reach` is given.
     pub(super) fn open(&mut self, name: &str, reach: Reach) {
         let draft = self.services.entry(name.to_owned()).or_default();
         draft.reach = draft.reach.max(reach);
+        draft.shared = false;
+    }
+
+    /// Makes sure that the Service `name` exists, which ECS services that offer this name share.
+    pub(super) fn share(&mut self, name: &str) {
+        let draft = self
+            .services
+            .entry(name.to_owned())
+            .or_insert_with(|| Draft {
+                shared: true,
+                ..Draft::default()
+            });
+        draft.reach = draft.reach.max(Reach::Cluster);
     }
 
     /// Adds a label to the Service `name`.
@@ -134,16 +162,29 @@ impl ClusterServices {
         free
     }
 
+    /// The labels of the pods by which the Services find them that ECS services share. Those that lead to other ports do
+    /// not find them.
+    pub(super) fn offers(&self) -> Labels {
+        let shared = self.services.iter().filter(|(_, draft)| draft.shared);
+        shared.flat_map(|(name, draft)| draft.offer(name)).collect()
+    }
+
     /// The finished Services.
     pub(super) fn add_to(self, cx: &Context<'_>, objects: &mut Manifests) {
         for (name, draft) in self.services {
-            let mut metadata = cx.metadata(name);
+            let offer = draft.offer(&name);
             let Draft {
                 reach,
+                shared,
                 ports,
                 labels,
                 annotations,
             } = draft;
+            let (selector, mut metadata) = if shared {
+                (offer, cx.shared_metadata(name, "service-connect"))
+            } else {
+                (cx.selector(), cx.metadata(name))
+            };
             metadata.labels.get_or_insert_default().extend(labels);
             metadata.annotations = (!annotations.is_empty()).then_some(annotations);
             let ports = service_ports(&ports);
@@ -155,7 +196,7 @@ impl ClusterServices {
                     load_balancer_class: (reach == Reach::LoadBalancer)
                         .then(|| network_load_balancer_class(cx).to_owned()),
                     publish_not_ready_addresses: (reach == Reach::Headless).then_some(false),
-                    selector: Some(cx.selector()),
+                    selector: Some(selector),
                     ports: (!ports.is_empty()).then_some(ports),
                     ..ServiceSpec::default()
                 }),

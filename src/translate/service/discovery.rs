@@ -3,7 +3,7 @@
 use super::cluster_services::{ClusterServices, Reach, Wanted};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
-    translate::{Context, LABEL_LENGTH, kname},
+    translate::{Context, LABEL_LENGTH, kname, labels::Labels},
     validate::{Service, ServiceConnect, ServiceConnectService, ServiceRegistry},
 };
 
@@ -40,6 +40,14 @@ pub(super) fn apply(
             },
         );
     }
+}
+
+/// The labels of the pods by which the Services find them that ECS services share.
+pub(super) fn labels(cx: &Context<'_>, service: &Service) -> Labels {
+    let mut services = ClusterServices::default();
+    // What there is to report is reported when they are made.
+    apply(cx, service, &mut services, &mut Diagnostics::new());
+    services.offers()
 }
 
 fn connect_service(
@@ -91,7 +99,11 @@ fn connect_service(
         ),
     }
     for name in names {
-        services.open(&name, Reach::Cluster);
+        if name == cx.own_service() {
+            services.open(&name, Reach::Cluster);
+        } else {
+            services.share(&name);
+        }
         services.claim(&name, &wanted);
         if let Some(namespace) = namespace {
             services.label(&name, NAMESPACE, label_value(namespace));
@@ -205,12 +217,11 @@ kind: Service
 metadata:
   name: backend
   labels:
-    ecs-operator.dev/service: be
     ecs-operator.dev/service-connect-namespace: internal
 spec:
   type: ClusterIP
   selector:
-    ecs-operator.dev/service: be
+    discovery.ecs-operator.dev/backend: e660af4c
   ports:
   - name: http
     appProtocol: http

@@ -54,7 +54,11 @@ pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, 
     } = service;
     let mut notes = Diagnostics::new();
     report_name(&cx, &mut notes);
-    let (template, mut objects) = pod::pod_template(&cx, &mut notes);
+    let (mut template, mut objects) = pod::pod_template(&cx, &mut notes);
+    let labels = &mut template.metadata.get_or_insert_default().labels;
+    labels
+        .get_or_insert_default()
+        .extend(discovery::labels(&cx, service));
     workload::apply(&cx, service, template, &mut objects, &mut notes);
     let mut services = ClusterServices::default();
     discovery::apply(&cx, service, &mut services, &mut notes);
