@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::controller::caches::children::Key;
+use crate::{controller::caches::children::Key, diagnostic::StateReason};
 
 /// What went wrong between the operator and the API server.
 #[derive(Debug, thiserror::Error)]
@@ -154,24 +154,26 @@ impl Error {
 
     /// The reason of a condition, and the label of a metric.
     #[must_use]
-    pub(super) fn reason(&self) -> &'static str {
+    pub(super) fn reason(&self) -> StateReason {
         match self {
             Self::Api { .. } => match self.code() {
-                Some(403) => "Forbidden",
-                Some(404) => "NotFound",
-                Some(409) => "Conflict",
-                Some(429) => "TooManyRequests",
-                Some(400 | 422) => "Invalid",
-                Some(500..) => "ServerError",
-                Some(_) => "RequestFailed",
-                None => "Unreachable",
+                Some(403) => StateReason::Forbidden,
+                Some(404) => StateReason::NotFound,
+                Some(409) => StateReason::Conflict,
+                Some(429) => StateReason::TooManyRequests,
+                Some(400 | 422) => StateReason::Invalid,
+                Some(500..) => StateReason::ServerError,
+                Some(_) => StateReason::RequestFailed,
+                None => StateReason::Unreachable,
             },
-            Self::NotOwned { .. } | Self::SharedOtherwise { .. } => "ObjectNotOwned",
-            Self::Gone => "NotFound",
-            Self::Released { .. } => "VolumeReleased",
-            Self::Superseded { .. } => "Conflict",
-            Self::Several(errors) => errors.first().map_or("InternalError", Self::reason),
-            Self::Json(_) | Self::Panicked(_) | Self::UnknownKind(_) => "InternalError",
+            Self::NotOwned { .. } | Self::SharedOtherwise { .. } => StateReason::ObjectNotOwned,
+            Self::Gone => StateReason::NotFound,
+            Self::Released { .. } => StateReason::VolumeReleased,
+            Self::Superseded { .. } => StateReason::Conflict,
+            Self::Several(errors) => errors
+                .first()
+                .map_or(StateReason::InternalError, Self::reason),
+            Self::Json(_) | Self::Panicked(_) | Self::UnknownKind(_) => StateReason::InternalError,
         }
     }
 }

@@ -3,15 +3,15 @@
 use crate::{
     controller::error::Error,
     crd::WarningStatus,
-    diagnostic::{Diagnostics, Severity, Subject},
+    diagnostic::{Diagnostics, Severity, StateReason, Subject},
     translate::{LABEL_LENGTH, WORKLOAD_LENGTH, kname},
 };
 
 /// Why a spec cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// The reason of the first error.
-    pub reason: String,
+    /// The reason of the first error, which is in the registry.
+    pub reason: &'static str,
     /// All errors, one a line.
     pub message: String,
 }
@@ -19,9 +19,9 @@ pub(super) struct Refusal {
 impl Refusal {
     /// A refusal for one reason.
     #[must_use]
-    pub(super) fn new(reason: &str, message: &str) -> Self {
+    pub(super) fn new(reason: StateReason, message: &str) -> Self {
         Self {
-            reason: reason.to_owned(),
+            reason: reason.name(),
             message: message.to_owned(),
         }
     }
@@ -50,7 +50,7 @@ impl Refusal {
                 "the name {own:?} has other characters than a-z, 0-9 and -: choose another one, or name the object {expected:?} and write {own:?} as {member}"
             )
         };
-        Self::new("NameDiffers", &message)
+        Self::new(StateReason::NameDiffers, &message)
     }
 
     /// The warnings among findings, as a status lists them.
@@ -93,9 +93,7 @@ pub(super) fn refused(findings: Diagnostics) -> Refusal {
     });
     Refusal {
         message: lines.collect::<Vec<_>>().join("\n"),
-        reason: errors
-            .first()
-            .map_or_else(String::new, |finding| finding.reason().to_string()),
+        reason: errors.first().map_or("", |finding| finding.reason().name()),
     }
 }
 

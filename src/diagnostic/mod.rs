@@ -4,10 +4,12 @@ mod nearest;
 mod path;
 mod reason;
 pub mod render;
+mod state;
 
 pub(crate) use nearest::{advice, nearest};
 pub use path::{FieldPath, Segment, Subject};
 pub use reason::{Message, Reason, UnknownReason};
+pub use state::StateReason;
 
 /// What a diagnostic does to its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

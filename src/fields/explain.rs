@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Api, Example, Field, Kind, Outcome, table};
-use crate::diagnostic::{Reason, Severity};
+use crate::diagnostic::{Reason, Severity, StateReason};
 
 /// The answer to a question about a field or reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub enum Explanation {
 pub fn explain(query: &str) -> Explanation {
     if let Ok(reason) = query.parse::<Reason>() {
         return Explanation::Found(explain_reason(reason));
+    }
+    if let Some(reason) = StateReason::ALL.iter().find(|it| it.name() == query) {
+        return Explanation::Found(explain_state(*reason));
     }
     let wanted = plain(query);
     let mut exact = Vec::new();
@@ -126,7 +129,12 @@ fn nearest(wanted: &str) -> Vec<String> {
     };
     let names = every_field()
         .map(|(_, field)| plain(field.path))
-        .chain(Reason::ALL.iter().map(|reason| reason.name().to_owned()));
+        .chain(Reason::ALL.iter().map(|reason| reason.name().to_owned()))
+        .chain(
+            StateReason::ALL
+                .iter()
+                .map(|reason| reason.name().to_owned()),
+        );
     let mut scored: Vec<(f64, String)> = names.map(|name| (similarity(&name), name)).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     scored.dedup_by(|a, b| a.1 == b.1);
@@ -322,6 +330,17 @@ fn explain_reason(reason: Reason) -> String {
         .collect();
     if !paths.is_empty() {
         let _ = writeln!(text, "  fields: {}", paths.join(", "));
+    }
+    text
+}
+
+fn explain_state(reason: StateReason) -> String {
+    let mut text = format!(
+        "{reason}\n\n  of conditions, events and stopped tasks\n  {}\n",
+        reason.meaning()
+    );
+    if !reason.help().is_empty() {
+        let _ = writeln!(text, "  help: {}", reason.help());
     }
     text
 }

@@ -10,6 +10,7 @@ use crate::{
         refusal::{Refusal, refused},
     },
     crd::{EcsCluster, Spec},
+    diagnostic::StateReason,
     ecs,
     source::read_cluster,
     validate::{TakesDefaults, check_cluster},
@@ -59,7 +60,7 @@ pub(crate) fn defaults(
             cluster.name_any(),
             refusal.message
         );
-        Refusal::new("ClusterNotAccepted", &message)
+        Refusal::new(StateReason::ClusterNotAccepted, &message)
     })?;
     Ok(Some(cluster.spec.clone()))
 }

@@ -22,7 +22,10 @@ use super::{
     kind::{OfKind, Reconciled},
     refusal::Refusal,
 };
-use crate::crd::{ClusterStatus, EcsCluster};
+use crate::{
+    crd::{ClusterStatus, EcsCluster},
+    diagnostic::StateReason,
+};
 
 pub(super) use fetch::{complete, defaults};
 
@@ -65,7 +68,7 @@ async fn reconcile(cluster: Arc<EcsCluster>, cx: Arc<Context>) -> Result<Action,
     if status != before {
         if let Some(refusal) = &refusal {
             cx.events
-                .warning(&*cluster, &refusal.reason, refusal.message.clone());
+                .warning(&*cluster, refusal.reason, refusal.message.clone());
         }
         cx.report(&*cluster, &before, status).await?;
     }
@@ -87,7 +90,7 @@ fn another_counts(first: &EcsCluster, namespace: &str) -> Refusal {
         "EcsCluster {} is the cluster of the namespace {namespace}: delete one of the two",
         first.name_any()
     );
-    Refusal::new("AnotherClusterCounts", &message)
+    Refusal::new(StateReason::AnotherClusterCounts, &message)
 }
 
 /// Has those reconciled that take defaults from the cluster of a namespace, because one has changed, and the clusters

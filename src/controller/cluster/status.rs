@@ -23,7 +23,7 @@ pub(super) fn status(
         type_: ACCEPTED,
         holds: Some(refusal.is_none()),
         reason: refusal
-            .map_or("Counts", |refusal| &refusal.reason)
+            .map_or("Counts", |refusal| refusal.reason)
             .to_owned(),
         message: refusal
             .map_or(

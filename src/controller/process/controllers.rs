@@ -82,7 +82,7 @@ fn again<K: Reconciled>(object: Arc<K>, error: &Error, cx: Arc<Context>) -> Acti
     }
     let wait = cx.backoff.failed(&uid);
     if !matches!(error, Error::Gone) {
-        cx.metrics.failed(K::KIND, error.reason());
+        cx.metrics.failed(K::KIND, error.reason().name());
         tracing::warn!(%error, ?wait, kind = K::KIND, "an object could not be reconciled");
     }
     Action::requeue(wait)
@@ -109,6 +109,7 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::StateReason;
 
     #[tokio::test]
     async fn a_panic_is_the_error_of_one_object() {
@@ -119,7 +120,7 @@ mod tests {
             error.to_string(),
             "the operator failed at this object: no element 3"
         );
-        assert!(!error.is_transient() && error.reason() == "InternalError");
+        assert!(!error.is_transient() && error.reason() == StateReason::InternalError);
         let sound = contained(async { Ok(Action::await_change()) }).await;
         assert!(sound.is_ok());
     }

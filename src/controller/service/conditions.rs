@@ -40,7 +40,7 @@ pub(super) fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> 
             let goes_on = "The spec is not accepted; what ran before goes on.";
             return Some(refused(refusal, goes_on));
         }
-        Outcome::Lost(_, _, refusal) => (false, refusal.reason.clone(), refusal.message.clone()),
+        Outcome::Lost(_, _, refusal) => (false, refusal.reason.to_owned(), refusal.message.clone()),
         Outcome::Decided(None, _)
         | Outcome::Applied {
             newest: None,
@@ -54,7 +54,7 @@ pub(super) fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> 
         Outcome::Applied {
             failure: Some(error),
             ..
-        } => (false, error.reason().to_owned(), error.to_string()),
+        } => (false, error.reason().name().to_owned(), error.to_string()),
         Outcome::Applied {
             running,
             held: true,
@@ -103,7 +103,7 @@ fn steady(name: &str) -> Vec<Aspect> {
 
 fn refused(refusal: &Refusal, what_runs: &str) -> Vec<Aspect> {
     vec![
-        aspect(ACCEPTED, false, &refusal.reason, &refusal.message),
+        aspect(ACCEPTED, false, refusal.reason, &refusal.message),
         aspect(READY, false, "NotAccepted", what_runs),
         aspect(PROGRESSING, false, "NotAccepted", what_runs),
     ]

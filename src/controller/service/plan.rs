@@ -20,6 +20,7 @@ use crate::{
     },
     crd::{EcsService, ServiceStatus, Spec, WarningStatus},
     decide::deployment::Target,
+    diagnostic::StateReason,
     rendering::{
         Inputs, KeptRendering, RenderedBy, Rendering, render, with_at_most, with_counts_of,
         with_tasks,
@@ -221,7 +222,7 @@ fn lost(service: &EcsService, revision: &str) -> Refusal {
         "the ControllerRevision of the service revision {revision} of EcsService {}, which should run now, is gone or cannot be read: change the spec to what should run",
         service.name_any()
     );
-    Refusal::new("ServiceRevisionNotFound", &message)
+    Refusal::new(StateReason::ServiceRevisionNotFound, &message)
 }
 
 /// What is kept, with the counts of today; `None` if it cannot be read.

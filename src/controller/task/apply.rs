@@ -101,7 +101,7 @@ fn why(error: &Error, lasting: bool) -> NotMade {
     .iter()
     .any(|words| message.contains(words));
     if error.is_transient() || is_new {
-        let code = error.reason();
+        let code = error.reason().name();
         return NotMade::Yet(lasting.then_some(Obstacle { code, message }));
     }
     NotMade::Never(message)

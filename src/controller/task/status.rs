@@ -79,7 +79,7 @@ pub(super) fn rejected(task: &EcsTask, before: &TaskStatus, refusal: &Refusal) -
     let refused = Aspect {
         type_: ACCEPTED,
         holds: Some(false),
-        reason: refusal.reason.clone(),
+        reason: refusal.reason.to_owned(),
         message: refusal.message.clone(),
     };
     let not_begun = Aspect {

@@ -12,7 +12,7 @@ use crate::{
     },
     crd::{ACCEPTED, EcsTaskDefinition, Spec, TaskDefinitionStatus},
     decide::revision::Newest,
-    diagnostic::{Diagnostics, FieldPath, Subject},
+    diagnostic::{Diagnostics, FieldPath, StateReason, Subject},
     ecs,
     settings::Settings,
     source::read_task_definition,
@@ -36,7 +36,7 @@ impl Definition {
     ) -> Result<Option<Self>, Refusal> {
         let Some(reference) = reference else {
             return Err(Refusal::new(
-                "TaskDefinitionRequired",
+                StateReason::TaskDefinitionRequired,
                 "taskDefinition is required",
             ));
         };
@@ -44,7 +44,7 @@ impl Definition {
             let message = format!(
                 "taskDefinition must be a family, family:revision or an ARN of one, not {reference:?}"
             );
-            return Err(Refusal::new("InvalidTaskDefinition", &message));
+            return Err(Refusal::new(StateReason::InvalidTaskDefinition, &message));
         };
         let Some((number, spec)) = revision(cx, namespace, &parsed)? else {
             return Ok(None);
@@ -163,7 +163,7 @@ fn revision(
 
 fn not_found(namespace: &str, name: &str) -> Refusal {
     Refusal::new(
-        "TaskDefinitionNotFound",
+        StateReason::TaskDefinitionNotFound,
         &format!(
             "there is no EcsTaskDefinition {name} in the namespace {namespace}: apply it, or correct taskDefinition"
         ),
@@ -172,7 +172,7 @@ fn not_found(namespace: &str, name: &str) -> Refusal {
 
 fn being_deleted(name: &str) -> Refusal {
     Refusal::new(
-        "TaskDefinitionNotFound",
+        StateReason::TaskDefinitionNotFound,
         &format!(
             "EcsTaskDefinition {name} is being deleted: apply it again when it is gone, or correct taskDefinition"
         ),
@@ -187,7 +187,7 @@ fn not_accepted(name: &str, status: &TaskDefinitionStatus) -> Refusal {
     let why = status.conditions.iter().find(|it| it.type_ == ACCEPTED);
     let why = why.map_or("", |condition| &condition.message);
     Refusal::new(
-        "TaskDefinitionNotAccepted",
+        StateReason::TaskDefinitionNotAccepted,
         &format!("EcsTaskDefinition {name} is rejected, and {has}: {why}"),
     )
 }
@@ -196,7 +196,7 @@ fn no_such_revision(family: &str, number: u64, revisions: &Numbered) -> Refusal 
     let known: Vec<String> = revisions.keys().map(ToString::to_string).collect();
     let known = known.join(", ");
     Refusal::new(
-        "RevisionNotFound",
+        StateReason::RevisionNotFound,
         &format!("{family} has no revision {number}; there are {known}"),
     )
 }

@@ -87,7 +87,7 @@ async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Resu
     if status != before {
         if let Err(refusal) = &outcome {
             cx.events
-                .warning(&*definition, &refusal.reason, refusal.message.clone());
+                .warning(&*definition, refusal.reason, refusal.message.clone());
         }
         if cx.report(&*definition, &before, status).await? {
             // Those that wait for it go on, or tell why it does not come.

@@ -31,7 +31,7 @@ pub(super) fn status(
         }
         Err(refusal) => (
             false,
-            refusal.reason.clone(),
+            refusal.reason.to_owned(),
             refusal.message.clone(),
             before.revision,
         ),

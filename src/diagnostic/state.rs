@@ -1,0 +1,127 @@
+//! The registry of what conditions, events and stopped tasks say about objects that run.
+
+use std::fmt;
+
+/// Declares [`StateReason`] from a table. Each row is `Name => "what it means", "what to do";`.
+macro_rules! states {
+    ($($name:ident => $meaning:literal, $help:literal;)*) => {
+        /// The reason of a condition or an event, or the stop code of a task.
+        ///
+        /// Its name is stable: people filter on it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "the table describes each variant")]
+        pub enum StateReason {
+            $($name,)*
+        }
+
+        impl StateReason {
+            /// Every one, by name.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The name, as conditions and events have it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// What to do; empty where there is nothing to do.
+            #[must_use]
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$name => $help,)* }
+            }
+        }
+    };
+}
+
+states! {
+    AnotherClusterCounts => "Another EcsCluster is the cluster of the namespace.", "Delete one of the two.";
+    CannotCreateContainerError => "The kubelet cannot make a container.", "Read the message: the container lacks something, or the task definition is wrong.";
+    CannotPullContainer => "An image cannot be pulled.", "Correct the image, or let the nodes pull it.";
+    CannotPullContainerError => "An image of a task cannot be pulled.", "Correct the image, or let the nodes pull it.";
+    CannotStartContainer => "A container cannot be started.", "Read the message: make what it lacks, or correct the task definition.";
+    CannotStartContainerError => "A container of a task cannot be started.", "Read the message: make what it lacks, or correct the task definition.";
+    ClusterNotAccepted => "The EcsCluster that has defaults for this is refused.", "Correct the EcsCluster.";
+    Completed => "All tasks have ended, and their essential containers with exit code 0.", "";
+    Conflict => "An object was changed while it was written.", "Nothing: it is tried again.";
+    ContainerExited => "A container has ended with an error.", "See its log: ecs-operator logs.";
+    Counts => "The EcsCluster is the one of its namespace.", "";
+    DeploymentCompleted => "A deployment is done.", "";
+    DeploymentConfigurationBlocksRollout => "minimumHealthyPercent and maximumPercent leave no room to replace a task.", "Lower the one or raise the other.";
+    DeploymentFailed => "A deployment has failed, and is not rolled back.", "Read why, and change the spec.";
+    DeploymentStarted => "A deployment has begun.", "";
+    EssentialContainerExited => "The task ended because an essential container did.", "Where its exit code is not 0: see its log.";
+    Forbidden => "The API server forbids a request.", "Give the operator the right that the message names, or see which admission policy refuses it.";
+    HealthCheckFailed => "A container fails its health check.", "See what the health check's command prints, and the log of the container.";
+    InProgress => "Tasks are being started, stopped or replaced.", "";
+    InternalError => "A defect of the operator.", "Report it, with the log of the operator.";
+    Invalid => "The API server refuses an object as wrong.", "Read the message, and change the spec.";
+    InvalidTaskDefinition => "taskDefinition is no family, family:revision or ARN.", "Correct it.";
+    NameDiffers => "The name of the object is not the one that its spec asks for, or is too long.", "Rename the object, or leave the name out of the spec.";
+    NodeNotReady => "The node of a task does not answer.", "See kubectl describe node.";
+    NotAccepted => "The spec is refused.", "Read the condition Accepted.";
+    NotFound => "Something that a request is about is not there.", "Read the message.";
+    ObjectNotOwned => "An object of a name that this needs belongs to somebody else.", "Rename or delete it, or rename this one.";
+    OutOfMemory => "A container was killed because it used more memory than it may.", "Raise its memory, or find out what it needs it for.";
+    OutOfMemoryError => "A container of the task was killed because it used more memory than it may.", "Raise its memory, or find out what it needs it for.";
+    PodNameTaken => "The pod of an earlier EcsTask of the same name has not ended yet.", "Nothing, or delete that pod.";
+    QuotaExceeded => "The ResourceQuota of the namespace does not allow the task.", "Raise it, or wait until other tasks have ended.";
+    Registered => "The spec of the task definition is a revision.", "";
+    RequestFailed => "A request to the API server failed.", "Read the message.";
+    RevisionNotFound => "The task definition has no revision of that number.", "Name one that it has.";
+    RolledBack => "A deployment has failed, and the one before runs again.", "Read why it failed, and change the spec: it is not tried again before.";
+    RollingBack => "A deployment has failed, and the one before is being brought back.", "";
+    SchedulingGated => "Somebody else holds the task back from the scheduler.", "See who gave its pod a scheduling gate.";
+    ServerError => "The API server failed at a request.", "Nothing: it is tried again.";
+    ServiceRevisionNotFound => "What should run is kept nowhere any more.", "Change the spec to what should run.";
+    SteadyState => "All tasks that are wanted run, and no others.", "";
+    TargetUnhealthy => "A load balancer takes a task for unhealthy.", "See the health check of the target group, and the security groups.";
+    TaskDefinitionNotAccepted => "The task definition is refused, or its revision is gone.", "See the EcsTaskDefinition.";
+    TaskDefinitionNotFound => "There is no such task definition.", "Apply it, or correct taskDefinition.";
+    TaskDefinitionRequired => "The spec names no task definition.", "Add taskDefinition.";
+    TaskFailedToStart => "The task ended before it ran.", "Read its stoppedReason.";
+    TaskNotCreated => "The API server refuses the pod of a task.", "Read the message: a quota, a policy or a webhook does it.";
+    TaskRunning => "The task runs.", "";
+    TaskStopped => "A task was ended by the cluster.", "Read the message.";
+    TasksStopped => "Tasks were ended because they are over, or do not get healthy.", "See the logs of the container that the message names.";
+    TerminationNotice => "The node of the task went, or took it away.", "";
+    TooManyRequests => "The API server asks to wait.", "Nothing: it is tried again.";
+    Translated => "The spec is accepted.", "";
+    UnableToPlaceTask => "No node can take a task.", "Read the scheduler's words: add nodes, or ask for less.";
+    Unreachable => "The API server does not answer.", "Nothing: it is tried again.";
+    UserInitiated => "The task was stopped by somebody.", "";
+    VolumeReleased => "A volume was given back, and is made again.", "Nothing: it is tried again.";
+}
+
+impl fmt::Display for StateReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_one_row_in_the_order_of_names_and_says_what_it_means() {
+        assert!(StateReason::ALL.is_sorted_by(|one, other| one.name() < other.name()));
+        for reason in StateReason::ALL {
+            for text in [reason.meaning(), reason.help()] {
+                assert!(
+                    text.is_empty()
+                        || text.ends_with('.') && text.starts_with(char::is_uppercase)
+                        || text.starts_with("min")
+                        || text.starts_with("taskDefinition"),
+                    "{reason}: {text}"
+                );
+            }
+            assert!(!reason.meaning().is_empty(), "{reason}");
+        }
+    }
+}
