@@ -4,7 +4,7 @@
 mod fetch;
 mod status;
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -41,11 +41,8 @@ impl Reconciled for EcsCluster {
         &self.status
     }
 
-    fn reconcile(
-        self: Arc<Self>,
-        cx: Arc<Context>,
-    ) -> impl Future<Output = Result<Action, Error>> + Send {
-        reconcile(self, cx)
+    async fn reconcile(self: Arc<Self>, cx: Arc<Context>) -> Result<Action, Error> {
+        reconcile(self, cx).await
     }
 
     fn changed(&self, cx: &Context) {

@@ -14,7 +14,7 @@ mod step;
 mod tasks;
 mod tell;
 
-use std::{future::Future, iter, sync::Arc};
+use std::{iter, sync::Arc};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use kube::{
@@ -67,11 +67,8 @@ impl Reconciled for EcsService {
         &self.status
     }
 
-    fn reconcile(
-        self: Arc<Self>,
-        cx: Arc<Context>,
-    ) -> impl Future<Output = Result<Action, Error>> + Send {
-        reconcile(self, cx)
+    async fn reconcile(self: Arc<Self>, cx: Arc<Context>) -> Result<Action, Error> {
+        reconcile(self, cx).await
     }
 
     fn changed(&self, cx: &Context) {

@@ -7,7 +7,7 @@ mod pods;
 mod record;
 mod status;
 
-use std::{collections::BTreeSet, future::Future, iter, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, iter, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::OwnerReference,
@@ -86,11 +86,8 @@ impl Reconciled for EcsTask {
         &self.status
     }
 
-    fn reconcile(
-        self: Arc<Self>,
-        cx: Arc<Context>,
-    ) -> impl Future<Output = Result<Action, Error>> + Send {
-        reconcile(self, cx)
+    async fn reconcile(self: Arc<Self>, cx: Arc<Context>) -> Result<Action, Error> {
+        reconcile(self, cx).await
     }
 
     fn changed(&self, cx: &Context) {

@@ -6,7 +6,7 @@ mod lookup;
 mod plan;
 mod status;
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
@@ -42,11 +42,8 @@ impl Reconciled for EcsTaskDefinition {
         &self.status
     }
 
-    fn reconcile(
-        self: Arc<Self>,
-        cx: Arc<Context>,
-    ) -> impl Future<Output = Result<Action, Error>> + Send {
-        reconcile(self, cx)
+    async fn reconcile(self: Arc<Self>, cx: Arc<Context>) -> Result<Action, Error> {
+        reconcile(self, cx).await
     }
 
     fn gone(&self, cx: &Context) {
