@@ -217,9 +217,10 @@ impl Children {
         let said = index.wanted_by.get(key);
         let others = known.owners.iter().filter(|other| other.uid != owner.uid);
         let mut others = others.filter_map(|other| Owner::of_reference(other, &key.namespace));
-        others.find(|other| {
-            let said = said.and_then(|said| said.get(other));
-            said.is_none_or(|said| known.shared == Some(*said))
+        others.find(|other| match said.and_then(|said| said.get(other)) {
+            Some(said) => known.shared == Some(*said),
+            // A task says it only when its pods are made, and never makes an object what it was.
+            None => matches!(other, Owner::Service(..)),
         })
     }
 
@@ -493,6 +494,46 @@ mod tests {
         children.unclaim(&key, &reference);
         children.observe(kind(), &of_web);
         assert_eq!(names(&children.forget(kind(), &of_web)), ["web"]);
+    }
+
+    #[test]
+    fn whoever_came_first_keeps_a_shared_object_as_it_is() {
+        let children = Children::default();
+        let of = |uid: &str, kind: &str| -> OwnerReference {
+            serde_json::from_value(
+                json!({"apiVersion": "v1", "kind": kind, "name": uid, "uid": uid}),
+            )
+            .expect("it is a reference")
+        };
+        let owner = |reference: &OwnerReference| {
+            Owner::of_reference(reference, "shop").expect("it is of a kind that owns")
+        };
+        let (web, api, job) = (
+            of("web", "EcsService"),
+            of("api", "EcsService"),
+            of("job", "EcsTask"),
+        );
+        let live = child("1", 5, "a", "web");
+        children.observe(kind(), &live);
+        let key = Key::of(kind(), &live);
+        let known = |owners: &[&OwnerReference]| Known {
+            owners: owners.iter().map(|it| (*it).clone()).collect(),
+            shared: Some(1),
+            ..children.get(&key).expect("it is known")
+        };
+        let shaped = |owners: &[&OwnerReference], by: &OwnerReference, wanted| {
+            children.shaped_by(&key, &known(owners), by, wanted)
+        };
+        assert_eq!(shaped(&[&web], &api, 1), None, "it is the same");
+        assert_eq!(shaped(&[&web], &web, 2), None, "it is alone");
+        // What `web` wants is not known yet, as after a restart.
+        assert_eq!(shaped(&[&web], &api, 2), Some(owner(&web)));
+        assert_eq!(shaped(&[&job], &api, 2), None);
+        children.wants(&owner(&web), [(key.clone(), 1)].into_iter());
+        assert_eq!(shaped(&[&web, &api], &api, 2), Some(owner(&web)));
+        // Neither of the two wants it as it is: somebody has edited it.
+        children.wants(&owner(&web), [(key.clone(), 3)].into_iter());
+        assert_eq!(shaped(&[&web, &api], &api, 2), None);
     }
 
     #[test]
