@@ -13,7 +13,7 @@ use crate::{
             child::Child,
             child_kind::ChildKind,
             children::{Children, Key, Known},
-            owned_fields::{FIELD_MANAGER, digest_of_wanted},
+            owned_fields::{FIELD_MANAGER, digest_of_selector, digest_of_wanted},
             owner::Owner,
         },
         error::{Error, code},
@@ -185,7 +185,7 @@ async fn join(
     other: &Owner,
 ) -> Result<bool, Error> {
     let Wanted { key, .. } = wanted;
-    if key.kind.kind == "Service" {
+    if known.selector != digest_of_selector(&wanted.body) {
         children.claim(key, owner);
         return Err(Error::SharedOtherwise {
             kind: key.kind.to_string(),

@@ -10,7 +10,7 @@ use serde_json::{Value, value::RawValue};
 use super::{
     child_kind::ChildKind,
     lenient::metadata,
-    owned_fields::{digest_of_live, digest_without_owners},
+    owned_fields::{digest_of_live, digest_of_selector, digest_without_owners},
 };
 use crate::{
     settings::SERVICE_REVISION,
@@ -25,6 +25,8 @@ pub(crate) struct Child {
     pub digest: u64,
     /// That digest without the owners, of what several services may share.
     pub shared: Option<u64>,
+    /// Of a Service that several services may share, a digest of what it selects.
+    pub selector: Option<u64>,
     /// What a PersistentVolume reports.
     pub volume: Option<Box<VolumeState>>,
     /// What a Deployment or DaemonSet reports.
@@ -117,6 +119,7 @@ impl Child {
             },
             digest: digest_of_live(object),
             shared: is_shared(labels).then(|| digest_without_owners(object)),
+            selector: digest_of_selector(object).filter(|_| is_shared(labels)),
             volume: volume(object).map(Box::new),
             workload: workload(object).map(Box::new),
             pods: template_label(object).map(Into::into),

@@ -50,6 +50,8 @@ pub(crate) struct Known {
     pub applied: Option<u64>,
     /// That without the owners, of what several services may share.
     pub shared: Option<u64>,
+    /// Of a Service that several services may share, a digest of what it selects.
+    pub selector: Option<u64>,
     /// Whom it belongs to.
     pub owners: Box<[OwnerReference]>,
     /// Whether it is being deleted.
@@ -72,6 +74,7 @@ impl Known {
             resource_version: resource_version(child),
             digest: child.digest,
             shared: child.shared,
+            selector: child.selector,
             applied: None,
             owners: child.owners().into(),
             deleting: meta.deletion_timestamp.is_some(),

@@ -113,6 +113,14 @@ fn names(key: &str, index: usize, element: &Value) -> bool {
     }
 }
 
+/// A digest of what the Service that several services share selects, which stands for the ports that it leads to; `None`
+/// for any other object.
+#[must_use]
+pub(crate) fn digest_of_selector(object: &Value) -> Option<u64> {
+    object.pointer("/spec/ports")?;
+    object.pointer("/spec/selector").map(digest)
+}
+
 /// The same digest for the same content, in whatever order the members of objects come.
 fn digest(value: &Value) -> u64 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
