@@ -14,7 +14,6 @@ use crate::{
             child_kind::ChildKind,
             children::{Children, Key, Known},
             owned_fields::{FIELD_MANAGER, digest_of_selector, digest_of_wanted},
-            owner::Owner,
         },
         error::{Error, code},
     },
@@ -76,8 +75,12 @@ impl Wanted {
 
     /// Of what others may want too, its name and a digest of its content.
     pub(super) fn shared(&self) -> Option<(Key, u64)> {
-        self.shared
-            .then(|| (self.key.clone(), digest_of_wanted(&self.body)))
+        let digest = || match self.selector() {
+            // What it selects stands for its ports; the rest may differ from version to version.
+            Some(selector) => selector,
+            None => digest_of_wanted(&self.body),
+        };
+        self.shared.then(|| (self.key.clone(), digest()))
     }
 
     /// What the pods have to offer by Service Connect which this Service selects.
@@ -87,6 +90,20 @@ impl Wanted {
         labels
             .filter_map(|(label, value)| Offer::of(label, value.as_str()?))
             .collect()
+    }
+
+    /// A digest of what this Service selects.
+    pub(super) fn selector(&self) -> Option<u64> {
+        digest_of_selector(&self.body)
+    }
+
+    /// This Service for the tasks of one service alone, whatever they offer.
+    #[must_use]
+    pub(super) fn of_service(mut self, name: &str) -> Self {
+        if let Some(spec) = self.body.get_mut("spec") {
+            spec["selector"] = json!({SERVICE: name});
+        }
+        self
     }
 
     /// The object as it is applied for `owner`, which joins the owners that a shared one has.
@@ -151,10 +168,11 @@ pub(super) async fn apply(
             name: wanted.key.name.to_string(),
         });
     }
-    if let Some((key, content)) = wanted.shared()
-        && let Some(other) = children.shaped_by(&key, &known, owner, content)
+    // Of Services it was decided before.
+    if let Some((key, content)) = wanted.shared().filter(|_| wanted.offers().is_empty())
+        && children.shaped_by(&key, &known, owner, content).is_some()
     {
-        return join(client, children, wanted, &known, owner, &other).await;
+        return join(client, children, &key, &known, owner).await;
     }
     let body = wanted.body(owner, Some(&known));
     let digest = digest_of_wanted(&body);
@@ -174,25 +192,14 @@ pub(super) async fn apply(
     Ok(true)
 }
 
-/// Makes `owner` one of the owners of what `other` has made in another way than `owner` would, which stays as it is. A
-/// Service that leads elsewhere is of no use, though.
+/// Makes `owner` one of the owners of what another one has made in another way than `owner` would, which stays as it is.
 async fn join(
     client: &Client,
     children: &Children,
-    wanted: &Wanted,
+    key: &Key,
     known: &Known,
     owner: &OwnerReference,
-    other: &Owner,
 ) -> Result<bool, Error> {
-    let Wanted { key, .. } = wanted;
-    if known.selector != digest_of_selector(&wanted.body) {
-        children.claim(key, owner);
-        return Err(Error::SharedOtherwise {
-            kind: key.kind.to_string(),
-            name: key.name.to_string(),
-            owner: other.to_string(),
-        });
-    }
     if known.owners.iter().any(|it| it.uid == owner.uid) {
         return Ok(false);
     }
@@ -235,6 +242,7 @@ async fn check_owner(
         return Err(not_owned(&wanted.key, Some(other)));
     }
     if wanted.shared {
+        children.unclaim(&wanted.key, owner);
         return Ok(());
     }
     if known.owners.is_empty() {

@@ -47,7 +47,8 @@ impl Backoff {
     /// Records that something is due after a time, before the failure itself is recorded.
     pub(super) fn due(&self, uid: &str, wait: Duration) {
         let mut failures = lock(&self.failures);
-        failures.entry(uid.to_owned()).or_default().due = Some(wait);
+        let due = &mut failures.entry(uid.to_owned()).or_default().due;
+        *due = due.iter().copied().chain([wait]).min();
     }
 
     /// Records a failure and tells how long to wait: twice as long as last time, less up to a half at random, so that

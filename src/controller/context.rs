@@ -67,6 +67,8 @@ pub(super) struct Context {
     pub namespaces: Vec<String>,
     /// Numbers for monitoring.
     pub metrics: Metrics,
+    /// Whether the API server has told which kinds of all add-ons there are.
+    pub addons_known: AtomicBool,
     /// Whether this replica leads. Before, nothing is reconciled.
     pub leading: AtomicBool,
     /// Which caches are filled.
@@ -107,6 +109,7 @@ impl Context {
             beginnings: Beginnings::default(),
             namespaces,
             metrics,
+            addons_known: AtomicBool::new(false),
             leading: AtomicBool::new(false),
             catch_up: CatchUp::default(),
             progress: Progress::default(),
@@ -121,6 +124,12 @@ impl Context {
         for task in self.waiting_tasks.of(namespace, task_definition) {
             self.ask::<EcsTask>(ObjectRef::new(&task).within(namespace));
         }
+    }
+
+    /// Whether the API server has told which kinds of all add-ons there are.
+    #[must_use]
+    pub(super) fn knows_addons(&self) -> bool {
+        self.addons_known.load(Ordering::SeqCst)
     }
 
     /// Whether this replica leads.

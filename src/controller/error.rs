@@ -34,7 +34,7 @@ pub(super) enum Error {
     },
     /// An object that several may share is another one for whoever came first.
     #[error(
-        "{kind} {name} is shared with {owner}, which has other ports or another namespace for it: make them the same, or give one of the two another discoveryName"
+        "{kind} {name} is shared with {owner}, which has other ports or another namespace for it, or tasks of an older deployment: make them the same, renew it, or give one of the two another discoveryName"
     )]
     SharedOtherwise {
         /// The kind of the object.
@@ -55,6 +55,9 @@ pub(super) enum Error {
     /// The object of the reconcile was deleted, which its cache has still to hear.
     #[error("it was deleted meanwhile")]
     Gone,
+    /// The API server does not tell, for now, which kinds of an add-on there are.
+    #[error("the API server does not tell which kinds of some add-ons there are")]
+    AddonsUnknown,
     /// A volume was given back by a claim that is gone, and is made anew.
     #[error("PersistentVolume {name} was released, and is made anew")]
     Released {
@@ -122,11 +125,19 @@ impl Error {
         }
     }
 
+    /// Whether the API server is too busy to look at a request, or does not answer at all.
+    #[must_use]
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Api { .. }) && self.code().is_none_or(|code| code == 429)
+    }
+
     /// How long the API server asks to wait.
     #[must_use]
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let Self::Api { source, .. } = self else {
-            return None;
+        let source = match self {
+            Self::Api { source, .. } => source,
+            Self::Several(errors) => return errors.iter().filter_map(Self::retry_after).max(),
+            _ => return None,
         };
         let kube::Error::Api(status) = &**source else {
             return None;
@@ -142,7 +153,9 @@ impl Error {
             Self::Api { .. } => self
                 .code()
                 .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
-            Self::Gone | Self::Released { .. } | Self::Superseded { .. } => true,
+            Self::Gone | Self::AddonsUnknown | Self::Released { .. } | Self::Superseded { .. } => {
+                true
+            }
             Self::Several(errors) => errors.iter().all(Self::is_transient),
             Self::NotOwned { .. }
             | Self::SharedOtherwise { .. }
@@ -168,6 +181,7 @@ impl Error {
             },
             Self::NotOwned { .. } | Self::SharedOtherwise { .. } => StateReason::ObjectNotOwned,
             Self::Gone => StateReason::NotFound,
+            Self::AddonsUnknown => StateReason::ServerError,
             Self::Released { .. } => StateReason::VolumeReleased,
             Self::Superseded { .. } => StateReason::Conflict,
             Self::Several(errors) => errors

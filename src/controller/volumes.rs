@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::controller::{
-    apply::{delete, delete_unchanged},
+    apply::delete_unchanged,
     caches::children::{Key, Known},
     context::Context,
 };
@@ -11,7 +11,8 @@ use crate::controller::{
 /// Deletes volumes whose claims are gone. The data stays: they are of file systems that exist by themselves.
 pub(crate) async fn delete_released(cx: &Context) {
     for (key, known) in ours(cx, cx.children.released()) {
-        if let Err(error) = delete(&cx.client, &key, &known).await {
+        // Somebody may just have made it available again.
+        if let Err(error) = delete_unchanged(&cx.client, &key, &known).await {
             // A service that needs the name deletes it again.
             tracing::warn!(%error, "a released volume could not be deleted");
         }

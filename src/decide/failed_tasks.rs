@@ -77,7 +77,8 @@ pub fn count(look: Look<'_>, known: &BTreeMap<String, TaskFailures>) -> Count {
             count.look_again(look.now.checked_add(TRY).ok());
         }
         if !pod.deleting {
-            count.look_again(target_health::unhealthy_at(pod, look.grace));
+            let at = target_health::unhealthy_at(pod, look.grace);
+            count.look_again(at.filter(|at| *at > look.now));
         }
         if after != TaskFailures::default() {
             count.by_pod.insert(pod.name.clone(), after);
@@ -360,7 +361,7 @@ mod tests {
     fn a_target_that_stays_unhealthy_is_one_failure() {
         let mut unhealthy = pod(0, running());
         unhealthy.behind_load_balancer = true;
-        unhealthy.unready_since = Some(at(0));
+        unhealthy.fails_target_checks_seen = Some(at(0));
         let after = i64::from(target_health::PATIENCE);
         let seen = [
             (1, unhealthy.clone()),

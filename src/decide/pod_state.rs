@@ -51,6 +51,10 @@ pub struct PodState {
     pub unready_since: Option<Timestamp>,
     /// Whether somebody else has to count it as ready too, as a load balancer.
     pub behind_load_balancer: bool,
+    /// Whether a load balancer says that it has failed its checks.
+    pub fails_target_checks: bool,
+    /// Since when it says so, by the clock of this process.
+    pub fails_target_checks_seen: Option<Timestamp>,
     /// Its node.
     pub node: Option<String>,
     /// The service revision that it was made of.
@@ -232,6 +236,8 @@ impl PodState {
                 .filter(|condition| condition.status == "True")
                 .and_then(|condition| later(condition, ready)),
             behind_load_balancer: spec.is_some_and(|spec| spec.readiness_gates.is_some()),
+            fails_target_checks: status.conditions.iter().flatten().any(fails_checks),
+            fails_target_checks_seen: None,
             node: spec.and_then(|spec| spec.node_name.clone()),
             revision: metadata
                 .labels
@@ -264,6 +270,10 @@ impl PodState {
             let same = known.filter(|known| running(&known.state) == running(&container.state));
             container.seen = same.and_then(|known| known.seen).or(Some(now));
         }
+        if self.fails_target_checks {
+            let known = before.and_then(|known| known.fails_target_checks_seen);
+            self.fails_target_checks_seen = known.or(Some(now));
+        }
         if self.unschedulable.is_some() {
             let known = before.and_then(|known| known.unschedulable_seen);
             self.unschedulable_seen = known.or(Some(now));
@@ -289,6 +299,21 @@ impl PodState {
     pub fn is_essential(&self, container: &str) -> bool {
         self.essential.is_empty() || self.essential.iter().any(|name| name == container)
     }
+}
+
+/// Whether a condition of a load balancer's controller says that a target has failed its checks, and not only that it is
+/// being registered or checked
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html>).
+fn fails_checks(condition: &PodCondition) -> bool {
+    const FAILED: [&str; 3] = [
+        "Target.FailedHealthChecks",
+        "Target.ResponseCodeMismatch",
+        "Target.Timeout",
+    ];
+    let reason = condition.reason.as_deref().unwrap_or_default();
+    condition.type_.starts_with("target-health.")
+        && condition.status == "False"
+        && FAILED.contains(&reason)
 }
 
 /// When the later of two conditions changed.
@@ -409,5 +434,28 @@ mod tests {
         assert_eq!((ours.gated, ours.unschedulable), (true, None));
         let theirs = pod(&["kueue.x-k8s.io/admission"]);
         assert!(!theirs.gated && theirs.unschedulable.is_some());
+    }
+
+    #[test]
+    fn a_target_that_is_being_registered_fails_no_checks() {
+        let fails = |type_: &str, status: &str, reason: &str| {
+            fails_checks(&PodCondition {
+                type_: type_.to_owned(),
+                status: status.to_owned(),
+                reason: Some(reason.to_owned()),
+                ..PodCondition::default()
+            })
+        };
+        let gate = "target-health.elbv2.k8s.aws/k8s-shop-web-0123456789";
+        assert!(fails(gate, "False", "Target.FailedHealthChecks"));
+        assert!(!fails(gate, "True", "Target.FailedHealthChecks"));
+        for reason in [
+            "Elb.RegistrationInProgress",
+            "Elb.InitialHealthChecking",
+            "",
+        ] {
+            assert!(!fails(gate, "False", reason), "{reason}");
+        }
+        assert!(!fails("example.com/ready", "False", "Target.Timeout"));
     }
 }

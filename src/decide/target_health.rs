@@ -9,13 +9,12 @@ use super::pod_state::PodState;
 /// apart, as target groups have them by default, and as much again.
 pub const PATIENCE: i32 = 120;
 
-/// When a task counts as unhealthy, if nothing changes: so long after its containers were ready, or its target was last
-/// healthy. `grace` is `healthCheckGracePeriodSeconds`, from when the task was made.
+/// When a task counts as unhealthy, if nothing changes: so long after it was first seen, by the clock of this process, that
+/// its target fails the checks. One that is still being registered, or of which no controller says anything, may take
+/// as long as it takes. `grace` is `healthCheckGracePeriodSeconds`, from when the task was made.
 #[must_use]
 pub fn unhealthy_at(pod: &PodState, grace: i64) -> Option<Timestamp> {
-    let since = pod
-        .unready_since
-        .filter(|_| pod.behind_load_balancer && !pod.deleting)?;
+    let since = pod.fails_target_checks_seen.filter(|_| !pod.deleting)?;
     let after =
         |from: Timestamp, seconds: i64| from.checked_add(SignedDuration::from_secs(seconds)).ok();
     let patience = after(since, PATIENCE.into());
@@ -40,9 +39,8 @@ mod tests {
     #[test]
     fn a_target_has_time_and_a_new_task_its_grace_period() {
         let pod = PodState {
-            behind_load_balancer: true,
             created_at: Some(at(0)),
-            unready_since: Some(at(20)),
+            fails_target_checks_seen: Some(at(20)),
             ..PodState::default()
         };
         assert_eq!(unhealthy_at(&pod, 0), Some(at(140)));
@@ -50,11 +48,7 @@ mod tests {
         assert!(!is_unhealthy(&pod, 0, at(139)) && is_unhealthy(&pod, 0, at(140)));
         for other in [
             PodState {
-                behind_load_balancer: false,
-                ..pod.clone()
-            },
-            PodState {
-                unready_since: None,
+                fails_target_checks_seen: None,
                 ..pod.clone()
             },
             PodState {

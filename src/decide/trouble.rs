@@ -114,6 +114,12 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
         );
     }
     pod.unready_since?;
+    if pod.behind_load_balancer && !pod.fails_target_checks {
+        return trouble(
+            "TargetUnhealthy",
+            "a load balancer does not count a task as healthy yet: see its target group, and whether its controller runs".to_owned(),
+        );
+    }
     if pod.behind_load_balancer {
         return trouble(
             "TargetUnhealthy",

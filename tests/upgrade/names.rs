@@ -92,13 +92,6 @@ async fn a_name_goes_on_leading_to_tasks_that_serve() {
         first["taskDefinition"] == "web:2" && first["rolloutState"] == "COMPLETED"
     })
     .await;
-    let labels = |service: &Service| service.spec.clone().unwrap().selector.unwrap();
-    bed.eventually(
-        "backend",
-        "the Service that can be shared",
-        |service: &Service| labels(service).contains_key("discovery.ecs-operator.dev/backend"),
-    )
-    .await;
     bed.eventually(&slice, "two tasks that can be reached", reached)
         .await;
     // Whoever offers the name too is reached too.
@@ -109,6 +102,11 @@ async fn a_name_goes_on_leading_to_tasks_that_serve() {
         "four tasks that can be reached",
         |slice: &EndpointSlice| ready(slice) == 4,
     )
+    .await;
+    let selects = |service: &Service| service.spec.clone().unwrap().selector.unwrap();
+    bed.eventually("backend", "what both of them offer", |service: &Service| {
+        selects(service).contains_key("discovery.ecs-operator.dev/backend")
+    })
     .await;
     assert!(fewest.load(Ordering::SeqCst) >= 2, "{fewest:?}");
 }

@@ -203,6 +203,14 @@ impl Children {
         index.wants.insert(owner.clone(), keys);
     }
 
+    /// What the others want who want a shared object too, a digest each.
+    #[must_use]
+    pub(crate) fn wanted_by_others(&self, key: &Key, owner: &Owner) -> BTreeMap<Owner, u64> {
+        let mut others = self.index().wanted_by.get(key).cloned().unwrap_or_default();
+        others.remove(owner);
+        others
+    }
+
     /// Whose content a shared object has, if that is another one than what `owner` wants. Whoever came first keeps it,
     /// also before it has said again, after a restart, what it wants.
     #[must_use]

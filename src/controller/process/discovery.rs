@@ -1,8 +1,9 @@
 //! What the cluster has: its version and its add-ons.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use kube::Client;
+use tokio::time::sleep;
 
 use crate::{
     controller::{
@@ -18,7 +19,14 @@ pub(crate) struct Cluster {
     /// The kinds of add-ons that it serves. An API group says too little: one kind of it may be missing, and a watch of
     /// that would never begin.
     served: BTreeSet<&'static ChildKind>,
+    /// The groups of which the API server does not tell the kinds, with their versions.
+    unknown: BTreeSet<String>,
 }
+
+/// How often it is asked at the start.
+const TRIES: u32 = 10;
+/// The wait between two tries.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Cluster {
     /// Asks the API server. What it does not tell of one API group is as it was before.
@@ -35,7 +43,7 @@ impl Cluster {
         };
         let kinds = ALL.iter().filter(|kind| !kind.built_in && is_there(kind));
         let asked: BTreeSet<(&str, &str)> = kinds.map(|kind| (kind.group, kind.version)).collect();
-        let mut served = BTreeSet::new();
+        let (mut served, mut unknown) = (BTreeSet::new(), BTreeSet::new());
         for (group, version) in asked {
             let of_version = ALL
                 .iter()
@@ -52,10 +60,34 @@ impl Cluster {
                 Err(error) => {
                     tracing::warn!(%error, api_version, "cannot find out which kinds there are");
                     served.extend(of_version.filter(|kind| before.served.contains(kind)));
+                    unknown.insert(api_version);
                 }
             }
         }
-        Ok(Self { served })
+        Ok(Self { served, unknown })
+    }
+
+    /// Asks the API server until it tells of all groups, but not for ever: one group may be broken.
+    ///
+    /// # Errors
+    ///
+    /// When it does not tell which groups there are.
+    pub(crate) async fn first(client: &Client) -> Result<Self, kube::Error> {
+        let mut found = Self::discover(client, &Self::default()).await?;
+        for _ in 1..TRIES {
+            if found.knows_all() {
+                break;
+            }
+            sleep(PAUSE).await;
+            found = Self::discover(client, &found).await?;
+        }
+        Ok(found)
+    }
+
+    /// Whether the API server has told the kinds of all groups.
+    #[must_use]
+    pub(crate) fn knows_all(&self) -> bool {
+        self.unknown.is_empty()
     }
 
     /// The add-ons of which it serves a kind.
@@ -157,9 +189,12 @@ mod tests {
         assert_eq!(names(&found), all);
         let addons = BTreeSet::from([Addon::ExternalSecrets, Addon::Keda]);
         assert_eq!(found.addons(), addons);
+        assert!(found.knows_all());
         // What is not told is not gone.
         let again = Cluster::discover(&server(true), &found).await;
-        assert_eq!(names(&again.expect("it tells")), all);
+        let again = again.expect("it tells");
+        assert_eq!(names(&again), all);
+        assert!(!again.knows_all());
         let first = Cluster::discover(&server(true), &nothing).await;
         assert_eq!(names(&first.expect("it tells")), ["ScaledObject"]);
     }

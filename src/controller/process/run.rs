@@ -143,12 +143,13 @@ struct Operator {
 
 impl Operator {
     async fn new(options: &Options, client: Client, metrics: Metrics) -> Result<Self, RunError> {
-        let cluster = Cluster::discover(&client, &Cluster::default()).await?;
+        let cluster = Cluster::first(&client).await?;
         let settings = settings(options, &client, &cluster).await?;
         let events = Events::new(client.clone(), options.identity.clone());
         let renewals = service::Renewals::new(options.renewals);
         let namespaces = options.namespaces.clone();
         let cx = Context::new(client, settings, namespaces, events, renewals, metrics);
+        cx.addons_known.store(cluster.knows_all(), Ordering::SeqCst);
         Ok(Self {
             cx: Arc::new(cx),
             cluster,

@@ -1,6 +1,10 @@
 //! Which watches there are, and when they begin.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::{task::JoinSet, time::sleep};
 
@@ -89,6 +93,7 @@ pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces:
                 continue;
             }
         };
+        cx.addons_known.store(found.knows_all(), Ordering::SeqCst);
         if found == cluster {
             continue;
         }

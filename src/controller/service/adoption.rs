@@ -56,10 +56,14 @@ pub(super) async fn adopt(
     cx: &Context,
     service: &EcsService,
     found: &Revision,
+    newest: Option<&Newest>,
 ) -> Result<Arc<Revision>, Error> {
-    let rendering = rendering(cx, service, &found.kept.inputs, &found.id).await?;
+    // The older operator wrote the inputs down only when the pods changed. What it looked at last is what the spec says.
+    let asked_for = newest.filter(|newest| newest.same.contains(&found.id));
+    let inputs = asked_for.map_or(&found.kept.inputs, |newest| &newest.inputs);
+    let rendering = rendering(cx, service, inputs, &found.id).await?;
     match rendering {
-        Some(rendering) => revision::adopt(cx, service, found, rendering).await,
+        Some(rendering) => revision::adopt(cx, service, found, inputs, rendering).await,
         None => Ok(Arc::new(found.clone())),
     }
 }
@@ -75,7 +79,9 @@ pub(super) async fn rebuild(
     id: &str,
     newest: Option<&Newest>,
 ) -> Result<Option<Arc<Revision>>, Error> {
-    let asked_for = newest.filter(|newest| newest.same.iter().any(|same| same == id));
+    let is_it =
+        |newest: &&Newest| newest.revision == id || newest.same.iter().any(|same| same == id);
+    let asked_for = newest.filter(is_it);
     let Some(newest) = asked_for else {
         return Ok(None);
     };
@@ -102,12 +108,24 @@ async fn rendering(
         cluster: cluster_of(cx, &namespace, &name, inputs),
     };
     let pods = pods_of(id);
-    let mut objects = render(&name, &namespace, inputs, &inputs.service, &by)
-        .map_or_else(|_| Vec::new(), |rendering| rendering.objects);
+    let rendered = render(&name, &namespace, inputs, &inputs.service, &by);
+    if rendered.is_err() && !cx.knows_addons() {
+        // What it lacks may be there.
+        return Err(Error::AddonsUnknown);
+    }
+    let mut objects = rendered.map_or_else(|_| Vec::new(), |rendering| rendering.objects);
     let uid = service.uid().unwrap_or_default();
-    let children = cx.children.of_owner(&uid);
-    let is_running = |(_, known): &(Arc<Key>, Known)| known.pods.as_deref() == Some(pods);
-    if children.iter().any(is_running) {
+    let mut children = cx.children.of_owner(&uid);
+    children.retain(|(_, known)| !known.deleting);
+    let is_running = |known: &Known| known.pods.as_deref() == Some(pods);
+    if children.iter().any(|(_, known)| is_running(known)) {
+        let of_others =
+            |(_, known): &(Arc<Key>, Known)| known.workload.is_some() && !is_running(known);
+        if children.iter().any(of_others) && !objects.is_empty() {
+            // What took the place of something else is about to be alone.
+            children.retain(|(key, _)| objects.iter().any(|object| is_named(object, key)));
+        }
+        children.retain(|child| !of_others(child));
         for (key, _) in &children {
             if let Some(live) = live(cx, key).await? {
                 replace(&mut objects, live);
@@ -122,6 +140,11 @@ async fn rendering(
         }
     }
     Ok(Some(KeptRendering::new(&objects, pods, &by)))
+}
+
+fn is_named(object: &Value, key: &Key) -> bool {
+    let is = |path: &str, text: &str| object.pointer(path).and_then(Value::as_str) == Some(text);
+    is("/kind", key.kind.kind) && is("/metadata/name", &key.name)
 }
 
 /// The cluster that an older operator took defaults from: it read them each time, so those of today. From one that is

@@ -1,11 +1,17 @@
 //! Bringing the objects of a service about: each on its own, so that trouble with one keeps no other from being repaired,
 //! and nothing ends before what takes its place is there.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
-use super::plan::Plan;
+use super::{
+    names::{Form, form},
+    plan::Plan,
+};
 use crate::{
     controller::{
         apply::{Wanted, apply, release},
@@ -17,7 +23,6 @@ use crate::{
         context::Context,
         error::Error,
     },
-    decide::pod_state::PodState,
     rendering::follows_counts,
 };
 
@@ -34,6 +39,10 @@ const PREREQUISITES: &[&str] = &[
     "StorageClass",
 ];
 
+/// How long objects are written one after another: a webhook that does not answer holds each up, and with them all that
+/// waits for its turn. The workload is written all the same.
+const LONGEST: Duration = Duration::from_mins(1);
+
 /// What went wrong.
 pub(super) struct Failure {
     /// All of it.
@@ -47,7 +56,6 @@ pub(super) struct Failure {
 pub(super) async fn carry_out(
     cx: &Context,
     plan: &Plan,
-    pods: &[Arc<PodState>],
     user: &Owner,
     owner: &OwnerReference,
 ) -> Result<(), Failure> {
@@ -59,44 +67,39 @@ pub(super) async fn carry_out(
     cx.children
         .wants(user, objects.iter().filter_map(Wanted::shared));
     let mut errors = Errors::default();
+    let begun = Instant::now();
     for wanted in &objects {
         let kind = wanted.key.kind.kind;
-        if is_workload(kind) && errors.lacks_prerequisite {
+        let has_to_wait = is_workload(kind) && errors.lacks_prerequisite
+            || !is_workload(kind) && begun.elapsed() > LONGEST
+            || leads_to_services(kind) && errors.lacks_service;
+        if has_to_wait {
             errors.kinds.insert(kind);
             continue;
         }
-        if waits_for_labels(cx, wanted, pods, owner) {
-            continue;
-        }
-        if let Err(error) = apply(&cx.client, &cx.children, wanted, owner).await {
+        let result = match form(cx, wanted, user, owner) {
+            Form::AsIs => apply(&cx.client, &cx.children, wanted, owner).await,
+            Form::Other(wanted) => apply(&cx.client, &cx.children, &wanted, owner).await,
+            Form::Later => continue,
+            Form::Never(error) => Err(error),
+        };
+        if let Err(error) = result {
             let is_there = cx.children.get(&wanted.key).is_some();
             errors.lacks_prerequisite |= PREREQUISITES.contains(&kind) && !is_there;
+            errors.lacks_service |= kind == "Service" && !error.is_transient();
+            let is_busy = error.is_unanswered();
             errors.record(kind, error);
+            if is_busy {
+                // It would be so for all others too.
+                errors
+                    .kinds
+                    .extend(objects.iter().map(|it| it.key.kind.kind));
+                return errors.into_result();
+            }
         }
     }
     prune(cx, plan, &objects, owner, &mut errors).await;
     errors.into_result()
-}
-
-/// Whether a Service has to go on finding the pods as it does, because one of those that it should find by another label
-/// does not have that yet: it is of an older deployment.
-fn waits_for_labels(
-    cx: &Context,
-    wanted: &Wanted,
-    pods: &[Arc<PodState>],
-    owner: &OwnerReference,
-) -> bool {
-    let is_ours_alone = |known: Known| known.owners.iter().all(|it| it.uid == owner.uid);
-    let serves = |pod: &&Arc<PodState>| pod.ready && !pod.deleting;
-    let mut serving = pods.iter().filter(serves);
-    wanted.key.kind.kind == "Service"
-        && serving.any(|pod| {
-            !wanted
-                .offers()
-                .iter()
-                .all(|offer| pod.offers.contains(offer))
-        })
-        && cx.children.get(&wanted.key).is_some_and(is_ours_alone)
 }
 
 /// What went wrong with which kinds.
@@ -106,6 +109,8 @@ struct Errors {
     kinds: BTreeSet<&'static str>,
     /// Whether pods could not begin.
     lacks_prerequisite: bool,
+    /// Whether a Service is not this service's, so that nothing may lead to it.
+    lacks_service: bool,
 }
 
 impl Errors {
@@ -125,6 +130,11 @@ impl Errors {
             None => Ok(()),
         }
     }
+}
+
+/// Whether objects of a kind lead clients to Services.
+fn leads_to_services(kind: &str) -> bool {
+    matches!(kind, "Ingress" | "TargetGroupBinding")
 }
 
 fn is_workload(kind: &str) -> bool {

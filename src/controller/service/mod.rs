@@ -5,6 +5,7 @@ mod apply;
 mod begin;
 mod conditions;
 mod fetch;
+mod names;
 mod plan;
 mod renewal;
 mod revision;
@@ -149,7 +150,17 @@ async fn roll_out(
         wait = wait.into_iter().chain([turn]).min();
     }
     let current = match before.target() {
-        Some(target) => Some(plan::plan(service, cx, &target, asked.newest.as_ref()).await?),
+        Some(target) => {
+            let plan = plan::plan(service, cx, &target, asked.newest.as_ref()).await;
+            if let Err(error) = &plan
+                && cx.backoff.is_lasting(&owner.uid)
+            {
+                let why = Refusal::internal(error);
+                let outcome = Outcome::Lost(asked.newest.as_ref(), &before, &why);
+                report(cx, service, &outcome).await?;
+            }
+            Some(plan?)
+        }
         None => None,
     };
     let running = current.as_ref().and_then(|current| current.as_ref().ok());

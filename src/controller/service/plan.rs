@@ -22,8 +22,8 @@ use crate::{
     decide::deployment::Target,
     diagnostic::StateReason,
     rendering::{
-        Inputs, KeptRendering, RenderedBy, Rendering, render, with_at_most, with_counts_of,
-        with_tasks,
+        Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, render, with_at_most,
+        with_counts_of, with_tasks,
     },
     settings::{Addon, Settings},
     source::read_service,
@@ -193,7 +193,7 @@ pub(super) async fn plan(
     };
     let found = match found {
         Some(found) if found.kept.rendering.is_none() => {
-            adoption::adopt(cx, service, &found).await?
+            adoption::adopt(cx, service, &found, newest).await?
         }
         Some(found) => found,
         None => match adoption::rebuild(cx, service, &target.revision, newest).await? {
@@ -264,7 +264,9 @@ fn counted(
     // The spec is refused; how many tasks there are can still be said.
     let desired = desired_count(&service.spec);
     if let Ok(counts) = of(&with_desired_count(&inputs.service, desired)) {
-        let scaled = with_counts_of(objects, &counts.objects);
+        let mut scaled = with_counts_of(objects, &counts.objects);
+        // Its limits are those of when the deployment began.
+        scaled.retain(|object| !is_of_counts(object));
         return Some(plan(scaled, &counts, true));
     }
     // So is, by this operator, what another one accepted.
@@ -281,6 +283,11 @@ fn counted(
         rendering: Some(rendering.clone()),
         spares_autoscaler: true,
     })
+}
+
+fn is_of_counts(object: &Value) -> bool {
+    let kind = object.get("kind").and_then(Value::as_str);
+    kind.is_some_and(follows_counts)
 }
 
 /// ECS's defaults, where a spec that was accepted once cannot be read any more.

@@ -74,7 +74,7 @@ pub(super) fn name_for(
 
 fn other_name(pods: &str, inputs: &str, rendering: &str) -> String {
     let digest = Sha256::digest(format!("{inputs} {rendering}"));
-    let digits = digest.iter().take(2).map(|byte| format!("{byte:02x}"));
+    let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
     format!("{pods}-{}", digits.collect::<String>())
 }
 
@@ -92,8 +92,15 @@ pub(super) fn find<'r>(known: &'r [Arc<Revision>], id: &str) -> Option<&'r Arc<R
 /// When a request fails.
 pub(super) async fn keep(cx: &Context, service: &EcsService, newest: &Newest) -> Result<(), Error> {
     let known = cx.service_revisions.of(service);
-    if known.iter().any(|revision| revision.id == newest.revision) {
-        return Ok(());
+    if let Some(found) = find(&known, &newest.revision) {
+        let rendering = found.kept.rendering.as_ref();
+        let is_same = found.inputs == newest.digest
+            && rendering.is_none_or(|kept| kept.digest == newest.rendering.digest);
+        return if is_same || newest.same.contains(&found.id) {
+            Ok(())
+        } else {
+            Err(superseded(newest))
+        };
     }
     let kept = Kept {
         inputs: newest.inputs.clone(),
@@ -108,12 +115,16 @@ pub(super) async fn keep(cx: &Context, service: &EcsService, newest: &Newest) ->
     let known = cx.service_revisions.of(service);
     if find(&known, &newest.revision).is_some_and(|found| found.kept != kept) {
         // The cache did not have it yet; now it does, and the next try takes another name.
-        return Err(Error::Superseded {
-            what: "service revision",
-            name: newest.revision.clone(),
-        });
+        return Err(superseded(newest));
     }
     forget_superfluous(cx, service).await
+}
+
+fn superseded(newest: &Newest) -> Error {
+    Error::Superseded {
+        what: "service revision",
+        name: newest.revision.clone(),
+    }
 }
 
 /// Keeps what a revision of an older operator was rendered to, beside the revision itself, which cannot be changed.
@@ -125,10 +136,11 @@ pub(super) async fn adopt(
     cx: &Context,
     service: &EcsService,
     revision: &Revision,
+    inputs: &Inputs,
     rendering: KeptRendering,
 ) -> Result<Arc<Revision>, Error> {
     let kept = Kept {
-        inputs: revision.kept.inputs.clone(),
+        inputs: inputs.clone(),
         rendering: Some(rendering),
     };
     let name = format!("{}.rendered", name_of(&service.name_any(), &revision.id));

@@ -32,6 +32,8 @@ pub(super) struct Decided {
     running: Plan,
     /// When to decide again, should nothing change.
     again: Option<Timestamp>,
+    /// Why a deployment could not begin.
+    not_begun: Option<Error>,
 }
 
 /// One step of a service.
@@ -57,12 +59,19 @@ impl Step<'_> {
             service, cx, asked, ..
         } = *self;
         let (mut deployments, again) = advance(before, self.wanted, self.pods, self.now);
-        let differ = deployments.differ(before);
+        let mut differ = deployments.differ(before);
+        let mut not_begun = None;
         let newest = asked.newest.as_ref();
-        if let Some(newest) = newest.filter(|it| differ && deployments.is_of(&it.revision)) {
-            let kept = revision::keep(cx, service, newest).await;
-            self.tell_lasting(kept.as_ref().err(), before).await?;
-            kept?;
+        if let Some(newest) = newest.filter(|it| differ && deployments.is_of(&it.revision))
+            && let Err(error) = revision::keep(cx, service, newest).await
+        {
+            self.tell_lasting(Some(&error), before).await?;
+            if before.target().is_none() {
+                return Err(error);
+            }
+            // What ran goes on.
+            (deployments, differ) = (before.clone(), false);
+            not_begun = Some(error);
         }
         deployments.recount(self.wanted, self.pods);
         if differ && !before.list.is_empty() {
@@ -85,6 +94,7 @@ impl Step<'_> {
                 deployments,
                 running,
                 again,
+                not_begun,
             })),
             Err(refusal) => {
                 self.report(Outcome::Lost(newest, &deployments, &refusal))
@@ -107,6 +117,7 @@ impl Step<'_> {
             mut deployments,
             mut running,
             again,
+            not_begun,
         } = decided;
         let observed = Observed::of(cx, service, Some(&running), running.desired);
         let mut pods = self.pods.iter();
@@ -121,15 +132,16 @@ impl Step<'_> {
             // What it lacks went with it.
             return Err(Error::Gone);
         }
-        let failure = carry_out(cx, &running, self.pods, &user(service), owner)
-            .await
-            .err();
+        let failure = carry_out(cx, &running, &user(service), owner).await.err();
         let over = tasks::Over {
             running: &running,
             grace: self.wanted.grace,
             now: self.now,
         };
-        let replacement = tasks::replace_ended(cx, service, over).await?;
+        let (replacement, not_evicted) = match tasks::replace_ended(cx, service, over).await {
+            Ok(replacement) => (replacement, None),
+            Err(error) => (None, Some(error)),
+        };
         let observed = Observed::of(cx, service, Some(&running), running.desired);
         let workload_failed = failure.as_ref().is_some_and(|failure| failure.of_workload);
         if !workload_failed && !held {
@@ -138,6 +150,13 @@ impl Step<'_> {
         deployments.recount(self.wanted, self.pods);
         revision::record_outcomes(cx, service, &deployments).await?;
         let failure = failure.map(|failure| failure.error);
+        let failure = Error::all(
+            failure
+                .into_iter()
+                .chain(not_evicted)
+                .chain(not_begun)
+                .collect(),
+        );
         let troubles = troubles(self.pods, observed.not_created.as_deref(), self.now);
         if !failure.as_ref().is_some_and(|error| self.passes(error)) {
             self.report(Outcome::Applied {
@@ -151,13 +170,18 @@ impl Step<'_> {
             })
             .await?;
         }
+        // What is due already was done.
+        let due = again.into_iter().chain(troubles.next);
+        let due = due.filter_map(|due| Duration::try_from(due.duration_since(self.now)).ok());
+        let again = due.chain(replacement).filter(|it| !it.is_zero()).min();
         match failure {
-            Some(error) => Err(error),
-            None => {
-                let again = again.into_iter().chain(troubles.next).min();
-                let again = again.map(|it| it.duration_since(self.now).unsigned_abs());
-                Ok(again.into_iter().chain(replacement).min())
+            Some(error) => {
+                if let Some(again) = again {
+                    cx.backoff.due(&owner.uid, again);
+                }
+                Err(error)
             }
+            None => Ok(again),
         }
     }
 

@@ -70,7 +70,7 @@ pub(super) async fn replace_ended(
             Standing::Over(why) => over.push((pod.clone(), why)),
         }
     }
-    let next = next.map(|next: Timestamp| next.duration_since(now).unsigned_abs());
+    let next = next.and_then(|next: Timestamp| Duration::try_from(next.duration_since(now)).ok());
     if over.is_empty() {
         return Ok(next);
     }

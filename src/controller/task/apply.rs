@@ -54,7 +54,11 @@ pub(super) async fn make(
     let plan = match plan(task, cx) {
         Ok(Some(plan)) => plan,
         Ok(None) => return Made::none(names, &NotMade::Yet(None)),
-        Err(refusal) => return Made::none(names, &NotMade::Never(refusal.message)),
+        // It was accepted once: an EcsCluster or an add-on may be what it was again.
+        Err(refusal) => {
+            let (code, message) = (refusal.reason, refusal.message);
+            return Made::none(names, &NotMade::Yet(Some(Obstacle { code, message })));
+        }
     };
     let user = Owner::Task(task.namespace().unwrap_or_default(), task.name_any());
     cx.children

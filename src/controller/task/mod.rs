@@ -101,8 +101,9 @@ impl Reconciled for EcsTask {
     fn gone(&self, cx: &Context) {
         let (namespace, name) = (self.namespace().unwrap_or_default(), self.name_any());
         cx.waiting_tasks.forget(&namespace, &name);
-        cx.children
-            .wants(&Owner::Task(namespace, name), iter::empty());
+        let user = Owner::Task(namespace, name);
+        cx.children.wants(&user, iter::empty());
+        cx.children.unclaim_all(&user);
         cx.unclaimed.notify_one();
     }
 }
