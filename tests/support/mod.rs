@@ -3,7 +3,14 @@
 pub mod addons;
 pub mod sources;
 
-use std::{fmt::Debug, net::TcpListener, path::Path, time::Duration};
+use std::{
+    env,
+    fmt::Debug,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use ecs_operator_testbed::{Cluster, Namespace, Process, until};
@@ -26,9 +33,27 @@ pub const LIMIT: Duration = Duration::from_mins(2);
 /// The namespace of the operator, and its service account.
 pub const OPERATOR: &str = "ecs-operator";
 
+/// A folder with the files of another version of the operator and its program, which is tested in place of this one: a
+/// test that is to notice a fault can be seen to fail where the fault is.
+fn other_version() -> Option<&'static Path> {
+    static FOLDER: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| env::var_os("OPERATOR_FROM").map(PathBuf::from));
+    FOLDER.as_deref()
+}
+
 /// The program that is tested.
 pub fn program() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_ecs-operator"))
+    static OTHER: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| other_version().map(|folder| folder.join("ecs-operator")));
+    match OTHER.as_deref() {
+        Some(program) => program,
+        None => Path::new(env!("CARGO_BIN_EXE_ecs-operator")),
+    }
+}
+
+/// The folder with the files that go with it.
+pub fn files() -> &'static Path {
+    other_version().unwrap_or_else(root)
 }
 
 /// The root of the repository.
@@ -230,7 +255,7 @@ const RIGHTS: &[&str] = &[
 
 /// Applies the custom resources and the rights of the operator as they are installed without Helm.
 pub async fn install(cluster: &Cluster) -> Result<()> {
-    install_from(root(), cluster).await
+    install_from(files(), cluster).await
 }
 
 /// The same of another version, whose files are below `root`.

@@ -23,7 +23,7 @@ use crate::{
     support::{
         Bed, LIMIT, Operator,
         addons::{ADDONS, Kind, install_addons},
-        install_from, program, root,
+        files, install_from, program,
         sources::REGION,
     },
 };
@@ -49,7 +49,7 @@ impl Version {
     /// The one that is tested.
     pub fn today() -> Self {
         Self {
-            root: root().to_owned(),
+            root: files().to_owned(),
             program: program().to_owned(),
         }
     }
