@@ -304,7 +304,8 @@ impl Deployments {
     }
 
     /// Lets healthy tasks go on although their deployment, or a later one, has failed, and none ever completed: those of
-    /// the one that failed if it has any, or else those of the newest older deployment that has.
+    /// the newest older deployment that has any, which gets as many as are wanted before others end, or else those of the
+    /// one that failed.
     fn spare(&mut self, pods: &[Arc<PodState>]) {
         let ready = |revision: &str| {
             let own = of_revision(pods, revision);
@@ -316,7 +317,7 @@ impl Deployments {
         let mut older = self.list.iter().skip(1);
         let serving = older.find_map(|deployment| {
             let revision = deployment.service_revision.as_deref()?;
-            (pods_of(revision) != pods_of(failed) && ready(revision) > own).then_some(revision)
+            (pods_of(revision) != pods_of(failed) && ready(revision) > 0).then_some(revision)
         });
         if let Some(serving) = serving {
             self.completed = Some(serving.to_owned());

@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) refused: bool,
     /// How often the world may still misbehave.
     pub(super) mishaps: u8,
+    /// The id of a deployment that the owner wants stopped. It is never taken back.
+    pub(super) stop: Option<String>,
     /// The status of the service.
     pub(super) deployments: Deployments,
     /// The Deployment.
@@ -80,7 +82,8 @@ impl Rules {
     }
 }
 
-const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+/// When all of it begins.
+const BEGINNING: Timestamp = Timestamp::UNIX_EPOCH;
 
 impl World {
     pub(super) fn new(mishaps: u8) -> Self {
@@ -88,6 +91,7 @@ impl World {
             uttered: 1,
             refused: false,
             mishaps,
+            stop: None,
             deployments: Deployments::default(),
             template: None,
             replicas: 0,
@@ -123,6 +127,7 @@ impl World {
                 self.uttered,
                 self.refused,
                 self.mishaps,
+                (&self.stop, self.stopped()),
                 told,
                 (&self.deployments.completed, &self.deployments.rolled_back),
                 (&self.template, self.replicas),
@@ -136,6 +141,17 @@ impl World {
         tasks.filter(|(_, task)| *task == Task::Serving).count()
     }
 
+    /// Which of the deployments the owner wants stopped.
+    fn stopped(&self) -> Option<usize> {
+        let mut list = self.deployments.list.iter();
+        list.position(|deployment| Some(&deployment.id) == self.stop.as_ref())
+    }
+
+    /// Time goes on with every mishap, which is enough to tell what was before it from what comes after it.
+    fn now(&self) -> Timestamp {
+        BEGINNING + SignedDuration::from_secs(i64::from(u8::MAX - self.mishaps))
+    }
+
     fn pods(&self) -> Vec<Arc<PodState>> {
         let pod = |(name, (revision, task)): (&u8, &(String, Task))| {
             let ends = match task {
@@ -146,7 +162,7 @@ impl World {
                 name: name.to_string(),
                 revision: Some(revision.clone()),
                 ready: *task == Task::Serving,
-                ready_since: Some(NOW),
+                ready_since: Some(BEGINNING),
                 containers: vec![ContainerSeen {
                     restarts: (ends - 1).max(0),
                     state: match ends {
@@ -184,11 +200,11 @@ impl World {
             healthy_after: 0,
             not_created: None,
             grace: 0,
-            stop: None,
+            stop: self.stop.as_deref(),
             roll_back: None,
             renew: None,
         };
-        let pods = self.pods();
+        let (pods, now) = (self.pods(), self.now());
         let mut next = self.clone();
         let mut before = self.deployments.clone();
         if before.list.is_empty()
@@ -205,9 +221,9 @@ impl World {
                 others: others.rev().map(|it| remnant(it)).collect(),
                 failed: None,
             };
-            before = Deployments::rebuilt("uid", &remnants, &pods, NOW);
+            before = Deployments::rebuilt("uid", &remnants, &pods, now);
         }
-        let (mut deployments, _) = advance(&before, &wanted, &pods, NOW);
+        let (mut deployments, _) = advance(&before, &wanted, &pods, now);
         deployments.recount(&wanted, &pods);
         if let Some(target) = deployments.target().filter(|_| !killed) {
             let most = target
@@ -220,7 +236,7 @@ impl World {
             next.replicas = replicas;
             next.template = Some(target.revision);
             let progress = Progress { steady, old: 0 };
-            deployments.settle(&wanted, progress, NOW);
+            deployments.settle(&wanted, progress, now);
             deployments.recount(&wanted, &pods);
         }
         next.deployments = deployments;
@@ -320,6 +336,12 @@ impl World {
             if !self.refused && !self.deployments.list.is_empty() {
                 worlds.push(Self {
                     refused: true,
+                    ..mishap.clone()
+                });
+            }
+            if let Some(primary) = self.deployments.primary().filter(|_| self.stop.is_none()) {
+                worlds.push(Self {
+                    stop: Some(primary.id.clone()),
                     ..mishap.clone()
                 });
             }
