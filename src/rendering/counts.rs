@@ -10,7 +10,6 @@ const OF_COUNTS: &[&str] = &[
     "HorizontalPodAutoscaler",
     "PodDisruptionBudget",
     "ScaledObject",
-    "TriggerAuthentication",
 ];
 
 /// The members of a Deployment's or DaemonSet's `spec` that are counts.

@@ -4,16 +4,8 @@ use ecs_operator_testbed::Options;
 
 use crate::{
     stage::{Stage, Version},
-    support::addons::{ADDONS, Kind},
+    support::addons::{ADDONS, AUTO_MODE, Kind},
 };
-
-/// The kind by which EKS Auto Mode is known.
-const AUTO_MODE: Kind = (
-    "eks.amazonaws.com",
-    "v1",
-    "TargetGroupBinding",
-    "targetgroupbindings",
-);
 
 /// The kinds of the add-on with this API group.
 fn of_group(group: &str) -> Vec<Kind> {

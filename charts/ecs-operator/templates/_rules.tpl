@@ -55,7 +55,7 @@
   verbs: [get, list, watch, create, patch, delete]
 # Add-on KEDA: scaling by CloudWatch metrics and by schedule.
 - apiGroups: [keda.sh]
-  resources: [scaledobjects, triggerauthentications]
+  resources: [scaledobjects]
   verbs: [get, list, watch, create, patch, delete]
 # Add-on AWS Load Balancer Controller, and its part in EKS Auto Mode: existing target groups.
 - apiGroups: [elbv2.k8s.aws, eks.amazonaws.com]
@@ -89,8 +89,8 @@
 - apiGroups: [storage.k8s.io]
   resources: [storageclasses]
   verbs: [get, list, watch, create, patch]
-# EBS snapshots that exist outside of the cluster.
+# EBS snapshots that exist outside of the cluster. Several services may use one, so none is deleted.
 - apiGroups: [snapshot.storage.k8s.io]
   resources: [volumesnapshotcontents]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 {{- end -}}

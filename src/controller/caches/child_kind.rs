@@ -94,12 +94,6 @@ pub(crate) static ALL: &[ChildKind] = &[
     addon("external-secrets.io", "v1", "SecretStore", "secretstores"),
     addon("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
     addon(
-        "keda.sh",
-        "v1alpha1",
-        "TriggerAuthentication",
-        "triggerauthentications",
-    ),
-    addon(
         "elbv2.k8s.aws",
         "v1beta1",
         "TargetGroupBinding",
