@@ -10,6 +10,7 @@ use kube::{
     Api, Client,
     api::{Patch, PatchParams},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
@@ -270,7 +271,8 @@ async fn a_broken_add_on_keeps_neither_the_operator_nor_other_add_ons_waiting() 
     image_is(&client, namespace.name(), "web", "testbed/web:2").await;
 }
 
-/// Its reconciles wait for answers when it is stopped, and have them when it goes on: what comes next would be writes.
+/// Its reconciles have had the answers that they waited for, and are about to write, when it is stopped: nothing but the
+/// time itself tells it, when it goes on, that it may not.
 #[tokio::test]
 async fn a_leader_that_was_stopped_for_long_writes_nothing_afterwards() {
     let (plane, client) = plane().await;
@@ -301,13 +303,17 @@ async fn a_leader_that_was_stopped_for_long_writes_nothing_afterwards() {
     })
     .await
     .unwrap();
-    first.signal("STOP").unwrap();
+    let process = first.process().unwrap();
+    proxy.at_next_write(move || {
+        let process = Pid::from_raw(process.try_into().unwrap()).unwrap();
+        kill_process(process, Signal::STOP).unwrap();
+    });
+    proxy.heal();
     let second = Operator::start(&plane, "second", &[]).await.unwrap();
     second.leads().await;
     for name in &names {
         ready(&client, namespace.name(), name).await;
     }
-    proxy.heal();
     proxy.seen();
     first.signal("CONT").unwrap();
     until("it to end", LIMIT, async || {

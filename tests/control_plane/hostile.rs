@@ -2,7 +2,7 @@
 
 use ecs_operator_testbed::until;
 use k8s_openapi::api::{
-    apps::v1::Deployment,
+    apps::v1::ControllerRevision,
     core::v1::{Namespace, Pod},
 };
 use kube::{
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bed, shared,
-    support::{Bed, LIMIT, condition, task_definition},
+    support::{Bed, LIMIT, condition, task_definition, uid},
 };
 
 fn service(count: i64) -> Value {
@@ -246,20 +246,43 @@ async fn names_as_long_as_they_may_be_are_run_or_refused() {
 #[tokio::test]
 async fn a_task_definition_that_is_deleted_leaves_what_runs() {
     let bed = bed("undefined").await;
-    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+    // The revisions go in any order, the newest one before others.
+    for number in 1..=5 {
+        let definition = task_definition(&format!("testbed/web:{number}"));
+        bed.must_apply("EcsTaskDefinition", "web", definition).await;
+        bed.until("EcsTaskDefinition", "web", "the revision", |object| {
+            object["status"]["revision"] == number
+        })
         .await;
+    }
     bed.must_apply("EcsService", "web", service(2)).await;
     bed.condition("EcsService", "web", "Ready", "True").await;
+    let before: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
     bed.resources("EcsTaskDefinition")
         .delete("web", &DeleteParams::default())
         .await
         .unwrap();
+    for number in 1..=5 {
+        bed.gone::<ControllerRevision>(&format!("web.{number}"))
+            .await;
+    }
     let accepted = bed
         .condition("EcsService", "web", "Accepted", "False")
         .await;
     assert_eq!(accepted["reason"], "TaskDefinitionNotFound");
-    let deployment: Deployment = bed.api().get("web").await.unwrap();
-    assert_eq!(deployment.status.unwrap().available_replicas, Some(2));
+    // What is made now is made of what ran.
+    bed.must_apply("EcsService", "web", service(3)).await;
+    bed.until("EcsService", "web", "a third task", |object| {
+        object["status"]["runningCount"] == 3
+    })
+    .await;
+    let tasks = bed.tasks("web").await;
+    let after: Vec<String> = tasks.iter().map(uid).collect();
+    assert!(before.iter().all(|uid| after.contains(uid)), "{before:?}");
+    for task in tasks {
+        let image = json!(task)["spec"]["containers"][0]["image"].clone();
+        assert_eq!(image, "testbed/web:5");
+    }
     bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
         .await;
     bed.condition("EcsService", "web", "Ready", "True").await;

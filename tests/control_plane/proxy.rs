@@ -1,6 +1,7 @@
 //! A proxy between one operator and the API server, which withholds answers and remembers what it was asked.
 
 use std::{
+    cell::RefCell,
     convert::Infallible,
     future::pending,
     path::PathBuf,
@@ -12,7 +13,7 @@ use std::{
 
 use anyhow::Result;
 use axum::{Router, extract::Request, response::Response};
-use ecs_operator_testbed::Cluster;
+use ecs_operator_testbed::{Cluster, until};
 use futures::StreamExt as _;
 use http_body_util::BodyExt as _;
 use kube::{
@@ -23,6 +24,8 @@ use kube::{
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch};
 
+use crate::support::LIMIT;
+
 /// What happens to requests of a method whose URL contains a text.
 #[derive(Clone, Debug)]
 pub struct Fault {
@@ -31,6 +34,9 @@ pub struct Fault {
     /// The API server has the request, and only its answer is withheld; otherwise it never hears of it.
     pub is_served: bool,
 }
+
+/// What is done at the next request that changes something.
+type Deed = Box<dyn FnOnce() + Send>;
 
 /// The proxy. It ends with the runtime of the test.
 pub struct Proxy {
@@ -46,6 +52,7 @@ struct Shared {
     stalled: Mutex<Vec<&'static str>>,
     stalls: AtomicUsize,
     seen: Mutex<Vec<String>>,
+    at_next_write: Mutex<Option<Deed>>,
 }
 
 impl Proxy {
@@ -66,6 +73,7 @@ impl Proxy {
             stalled: Mutex::default(),
             stalls: AtomicUsize::new(0),
             seen: Mutex::default(),
+            at_next_write: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -98,6 +106,25 @@ impl Proxy {
         self.shared.stalls.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Does something as soon as the next request comes that changes something.
+    pub fn at_next_write(&self, deed: impl FnOnce() + Send + 'static) {
+        *self.shared.at_next_write.lock().unwrap() = Some(Box::new(deed));
+    }
+
+    /// Waits until a request comes that contains a text so many times. Returns all that came meanwhile.
+    pub async fn until_seen(&self, text: &str, times: usize) -> Vec<String> {
+        let all = RefCell::new(Vec::new());
+        until(&format!("{times} times {text}"), 2 * LIMIT, async || {
+            let mut all = all.borrow_mut();
+            all.extend(self.seen());
+            let found = all.iter().filter(|request| request.contains(text));
+            Ok((found.count() >= times).then_some(()))
+        })
+        .await
+        .unwrap();
+        all.into_inner()
+    }
+
     /// The requests since the last call, each as its method and URL.
     pub fn seen(&self) -> Vec<String> {
         std::mem::take(&mut *self.shared.seen.lock().unwrap())
@@ -113,7 +140,13 @@ impl Shared {
     async fn answer(self: Arc<Self>, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let (method, url) = (head.method.as_str().to_owned(), head.uri.to_string());
-        self.seen.lock().unwrap().push(format!("{method} {url}"));
+        let told = format!("{method} {url}");
+        if is_write(&told)
+            && let Some(deed) = self.at_next_write.lock().unwrap().take()
+        {
+            deed();
+        }
+        self.seen.lock().unwrap().push(told);
         let mut fault = self.fault.subscribe();
         let now = fault.borrow_and_update().clone();
         let now = now.filter(|fault| fault.method == method && url.contains(fault.url));

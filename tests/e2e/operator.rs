@@ -1,4 +1,5 @@
-//! The operator as it is installed: fail-over and upgrade.
+//! The operator as it is installed: fail-over, and an upgrade of the release by Helm. What another version and other
+//! settings of the operator do to tasks is in `tests/upgrade`.
 
 use ecs_operator_testbed::until;
 use k8s_openapi::api::{apps::v1::Deployment, coordination::v1::Lease, core::v1::Pod};
@@ -19,7 +20,7 @@ const NAMESPACE: &str = "ecs-operator";
 
 /// One test, since both parts want the operator to be as they left it.
 #[tokio::test]
-async fn a_replica_takes_over_and_an_upgrade_leaves_tasks_alone() {
+async fn a_replica_takes_over_and_other_pods_of_the_operator_leave_tasks_alone() {
     let bed = bed("operator").await;
     let definition = json!({"containerDefinitions": [server("web", "0")]});
     bed.must_apply("EcsTaskDefinition", "web", definition).await;

@@ -27,7 +27,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// How long a condition may take on a busy machine.
+/// How long a condition may take on a machine that is busy with other things.
 pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// The namespace of the operator, and its service account.
