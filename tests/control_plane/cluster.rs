@@ -2,14 +2,18 @@
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{Pod, PodSpec, Service},
+    core::v1::{Node, Pod, PodSpec, Service},
 };
-use kube::{Api, api::DeleteParams};
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 
 use crate::{
     bed,
-    support::{Bed, task_definition},
+    deployments::told,
+    support::{Bed, task_definition, uid},
 };
 
 const NAMESPACE: &str = "ecs-operator.dev/service-connect-namespace";
@@ -190,4 +194,50 @@ async fn a_cluster_that_ecs_would_refuse_changes_nothing_that_runs() {
 
     bed.must_apply("EcsCluster", "shop", cluster("spot")).await;
     bed.condition("EcsService", "web", "Accepted", "True").await;
+}
+
+/// Lets tasks of a capacity provider run on one of the nodes.
+async fn give_a_node(bed: &Bed, provider: &str) {
+    let label = json!({"metadata": {"labels": {"ecs-operator.dev/capacity-provider": provider}}});
+    let nodes: Api<Node> = Api::all(bed.client.clone());
+    nodes
+        .patch("node-1", &PatchParams::default(), &Patch::Merge(label))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_rollback_runs_what_ran_whatever_the_cluster_gives_by_now() {
+    let bed = bed("cluster-back").await;
+    definition(&bed).await;
+    give_a_node(&bed, "works").await;
+    bed.must_apply("EcsCluster", "shop", cluster("works")).await;
+    bed.condition("EcsCluster", "shop", "Accepted", "True")
+        .await;
+    web(&bed, "web", "first").await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let before: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+
+    bed.must_apply("EcsCluster", "shop", cluster("broken"))
+        .await;
+    web(&bed, "web", "second").await;
+    placed(&bed, "web", Some("broken")).await;
+    let begun = bed
+        .until("EcsService", "web", "the deployment", |object| {
+            told(object) == ["PRIMARY web:1 IN_PROGRESS", "ACTIVE web:1 COMPLETED"]
+        })
+        .await;
+    let id = begun["status"]["deployments"][0]["id"].clone();
+    let back = json!({"metadata": {"annotations": {"ecs-operator.dev/roll-back-deployment": id}}});
+    bed.resources("EcsService")
+        .patch("web", &PatchParams::default(), &Patch::Merge(back))
+        .await
+        .unwrap();
+    bed.until("EcsService", "web", "the rollback", |object| {
+        told(object) == ["PRIMARY web:1 COMPLETED", "INACTIVE web:1 FAILED"]
+    })
+    .await;
+    placed(&bed, "web", Some("works")).await;
+    let after: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+    assert_eq!(after, before);
 }

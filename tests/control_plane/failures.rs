@@ -3,17 +3,20 @@
 use anyhow::Context as _;
 use ecs_operator_testbed::{ControlPlane, until};
 use k8s_openapi::api::{
-    admissionregistration::v1::ValidatingWebhookConfiguration, core::v1::Service,
+    admissionregistration::v1::ValidatingWebhookConfiguration,
+    core::v1::{Namespace, Pod, ResourceQuota, Service},
 };
 use kube::{
     Api,
-    api::{DeleteParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 
 use crate::{
     bed,
-    support::{LIMIT, Operator, apply, condition, install, task_definition},
+    deployments::{HOLD, appear, told, write_status},
+    shared,
+    support::{Bed, LIMIT, Operator, apply, condition, install, task_definition, uid},
 };
 
 #[tokio::test]
@@ -93,4 +96,172 @@ async fn trouble_that_does_not_pass_is_told() {
     assert!(message.contains("nobody.example.com"), "{message}");
     hooks.delete(name, &DeleteParams::default()).await.unwrap();
     bed.condition("EcsService", "web", "Ready", "True").await;
+}
+
+/// Has pods of a namespace refused that may become root, as those of the tests may.
+async fn restrict(bed: &Bed) {
+    let label =
+        json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+    let namespaces: Api<Namespace> = Api::all(bed.client.clone());
+    let params = PatchParams::default();
+    namespaces
+        .patch(bed.namespace.name(), &params, &Patch::Merge(label))
+        .await
+        .unwrap();
+}
+
+/// Leaves no room for another pod in a namespace.
+async fn fill(bed: &Bed, pods: usize) {
+    let quota = serde_json::from_value(json!({
+        "metadata": {"name": "full"},
+        "spec": {"hard": {"pods": pods.to_string()}},
+    }));
+    bed.api::<ResourceQuota>()
+        .create(&PostParams::default(), &quota.unwrap())
+        .await
+        .unwrap();
+    bed.eventually::<ResourceQuota>("full", "the quota to count", |quota| {
+        quota.status.as_ref().is_some_and(|it| it.used.is_some())
+    })
+    .await;
+}
+
+/// Gives new pods of a namespace a readiness gate, as the controller of a load balancer does with those that it serves.
+async fn gate(bed: &Bed) {
+    let name = bed.namespace.name();
+    let gates = "[JSONPatch{op: 'add', path: '/spec/readinessGates', value: []}, \
+                 JSONPatch{op: 'add', path: '/spec/readinessGates/-', \
+                 value: Object.spec.readinessGates{conditionType: 'example.com/target-health'}}]";
+    let objects = [
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingAdmissionPolicy",
+            "metadata": {"name": name},
+            "spec": {
+                "reinvocationPolicy": "Never",
+                "matchConstraints": {
+                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
+                    "resourceRules": [{
+                        "apiGroups": [""], "apiVersions": ["v1"],
+                        "operations": ["CREATE"], "resources": ["pods"],
+                    }],
+                },
+                "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": gates}}],
+            },
+        }),
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingAdmissionPolicyBinding",
+            "metadata": {"name": name},
+            "spec": {"policyName": name},
+        }),
+    ];
+    let (_, plane) = shared().await;
+    let texts = objects.map(|object| object.to_string());
+    plane.apply(name, &texts.join("\n---\n")).await.unwrap();
+    // It is in force some moments later.
+    let probe = json!({
+        "metadata": {"name": "probe"},
+        "spec": {"containers": [{"name": "app", "image": HOLD}]},
+    });
+    let probe: Pod = serde_json::from_value(probe).unwrap();
+    let params = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    until("the gates", LIMIT, async || {
+        let pod = bed.api::<Pod>().create(&params, &probe).await?;
+        let gates = pod.spec.and_then(|spec| spec.readiness_gates);
+        Ok(gates.map(drop))
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn tasks_whose_targets_never_get_healthy_are_rolled_back() {
+    let bed = bed("target").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    let service = json!({
+        "taskDefinition": "web",
+        "desiredCount": 4,
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": {"enable": true, "rollback": true},
+        },
+    });
+    bed.must_apply("EcsService", "web", service).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let before: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+    gate(&bed).await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition(HOLD))
+        .await;
+    // Their containers have been ready for long, and their targets are not.
+    let since = "2026-01-01T00:00:00Z";
+    let condition_of = |type_: &str, status: &str| json!({"type": type_, "status": status, "lastTransitionTime": since});
+    let status = json!({"status": {
+        "phase": "Running",
+        "conditions": [condition_of("ContainersReady", "True"), condition_of("Ready", "False")],
+        "containerStatuses": [{
+            "name": "app", "image": HOLD, "imageID": "", "ready": true, "started": true, "restartCount": 0,
+            "state": {"running": {"startedAt": since}},
+        }],
+    }});
+    for pod in appear(&bed, HOLD, 4).await {
+        write_status(&bed, &pod, status.clone()).await;
+    }
+    let object = bed
+        .until("EcsService", "web", "the rollback", |object| {
+            told(object) == ["PRIMARY web:1 COMPLETED", "INACTIVE web:2 FAILED"]
+        })
+        .await;
+    assert_eq!(
+        object["status"]["deployments"][1]["rolloutStateReason"],
+        "ECS deployment circuit breaker: tasks failed health checks."
+    );
+    let after: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+    assert!(before.iter().all(|uid| after.contains(uid)), "{before:?}");
+}
+
+#[tokio::test]
+async fn tasks_that_nobody_lets_be_made_are_told_and_rolled_back() {
+    for (prefix, why) in [
+        ("restricted", "violates PodSecurity"),
+        ("full", "exceeded quota"),
+    ] {
+        let bed = bed(prefix).await;
+        bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+            .await;
+        let service = json!({
+            "taskDefinition": "web",
+            "desiredCount": 2,
+            "deploymentConfiguration": {
+                "deploymentCircuitBreaker": {"enable": true, "rollback": true},
+            },
+        });
+        bed.must_apply("EcsService", "web", service).await;
+        bed.condition("EcsService", "web", "Ready", "True").await;
+        let before: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+        match prefix {
+            "full" => fill(&bed, before.len()).await,
+            _ => restrict(&bed).await,
+        }
+        bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:2"))
+            .await;
+        // Meanwhile it is told what keeps them.
+        bed.until("EcsService", "web", "why there are none", |object| {
+            let message = condition(object, "Ready")["message"].clone();
+            message.as_str().is_some_and(|it| it.contains(why))
+        })
+        .await;
+        let object = bed
+            .until("EcsService", "web", "the rollback", |object| {
+                told(object) == ["PRIMARY web:1 COMPLETED", "INACTIVE web:2 FAILED"]
+            })
+            .await;
+        let last = object["status"]["deployments"][1]["lastFailure"].clone();
+        assert!(last.as_str().unwrap().contains(why), "{last}");
+        let after: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+        assert!(before.iter().all(|uid| after.contains(uid)), "{before:?}");
+    }
 }
