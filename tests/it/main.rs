@@ -20,6 +20,7 @@ mod cli;
 mod coverage;
 mod diff;
 mod examples;
+mod failure_modes;
 mod fields;
 mod generate;
 mod generated;

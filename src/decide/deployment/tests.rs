@@ -436,6 +436,19 @@ fn healthy_tasks_outlive_a_failure_where_nothing_ever_completed() {
 }
 
 #[test]
+fn an_older_deployment_that_serves_comes_before_one_that_was_stopped() {
+    let rules = rules(false);
+    let (a, b) = (wanted("a", &rules), wanted("b", &rules));
+    let pods = [pod("1", "a", 0), pod("2", "b", 0)];
+    let begun = step(&Deployments::default(), &a, &pods[..1], UNDER_WAY, 1);
+    let next = step(&begun, &b, &pods, UNDER_WAY, 2);
+    let stop = Some(next.list[0].id.as_str());
+    let stopped = step(&next, &Wanted { stop, ..b }, &pods, UNDER_WAY, 3);
+    assert_eq!(told(&stopped)[0], (PRIMARY, "b", FAILED, 0));
+    assert_eq!(stopped.target(), all_of("a"));
+}
+
+#[test]
 fn revisions_of_the_same_pods_share_them() {
     assert_eq!(pods_of("1a2b3c4d5e"), "1a2b3c4d5e");
     assert_eq!(pods_of("1a2b3c4d5e-6f70"), "1a2b3c4d5e");

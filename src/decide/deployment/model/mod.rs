@@ -5,7 +5,7 @@
 //! It holds in every state that can be reached that
 //! - nothing but a failure, or a new task in its place, ends a task that serves;
 //! - no more tasks exist than `maximumPercent` allows;
-//! - a deployment begins only because the owner asked for something else, or as a rollback;
+//! - a deployment begins only because the owner asked for something else, or as a rollback, and none of what failed;
 //! - where nothing more can happen, the newest deployment is COMPLETED or FAILED, and something serves if anything that
 //!   was asked for works.
 
@@ -24,6 +24,12 @@ fn check(before: &World, after: &World, rules: &Rules) {
     assert!(
         after.replicas >= serving.min(before.replicas) || after.replicas >= rules.desired,
         "serving tasks end for nothing: {before:#?} {after:#?}"
+    );
+    let id = |world: &World| world.deployments.primary().map(|it| it.id.clone());
+    let again = before.deployments.rolled_back.as_deref();
+    assert!(
+        id(before) == id(after) || !again.is_some_and(|failed| after.deployments.is_of(failed)),
+        "what is known to fail begins again: {before:#?} {after:#?}"
     );
     let begun = after.deployments.list.len();
     assert!(
