@@ -32,7 +32,7 @@ pub(super) trait Reconciled:
     + 'static
 {
     /// What is reported of it.
-    type Status: Clone + PartialEq + Serialize + Send + Sync + 'static;
+    type Status: Clone + Default + PartialEq + Serialize + Send + Sync + 'static;
     /// Its kind, in metrics and logs.
     const KIND: &'static str;
 
@@ -53,7 +53,7 @@ pub(super) trait Reconciled:
         cx: Arc<Context>,
     ) -> impl Future<Output = Result<Action, Error>> + Send;
 
-    /// Has those reconciled that a change of its spec or metadata concerns.
+    /// Has those reconciled whom a change of its spec or metadata concerns, or that somebody took its status away.
     fn changed(&self, cx: &Context) {
         cx.ask(ObjectRef::from_obj(self));
     }

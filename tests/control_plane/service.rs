@@ -315,6 +315,30 @@ async fn a_service_is_scaled_through_its_subresource() {
 }
 
 #[tokio::test]
+async fn a_status_that_is_taken_away_is_told_again() {
+    let bed = bed("untold").await;
+    running(&bed, 2).await;
+    let before: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+    let none = Patch::Merge(json!({"status": null}));
+    for kind in ["EcsService", "EcsTaskDefinition"] {
+        let params = PatchParams::default();
+        let resources = bed.resources(kind);
+        resources.patch_status("web", &params, &none).await.unwrap();
+    }
+    bed.condition("EcsTaskDefinition", "web", "Accepted", "True")
+        .await;
+    let object = bed
+        .until("EcsService", "web", "a status again", |object| {
+            condition(object, "Ready")["status"] == "True"
+        })
+        .await;
+    assert_eq!(object["status"]["runningCount"], 2);
+    assert_eq!(object["status"]["taskDefinition"], "web:1");
+    let after: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
 async fn the_api_server_refuses_services_that_contradict_themselves() {
     let bed = bed("contradiction").await;
     for (members, expected) in [

@@ -90,21 +90,17 @@ fn node_of(pod: &Pod) -> String {
 async fn a_node_that_is_drained_fails_no_request() {
     let bed = bed("drain").await;
     let nodes: Api<Node> = Api::all(bed.client.clone());
+    let count = nodes.list(&ListParams::default()).await.unwrap();
+    if count.items.len() == 1 {
+        let own = std::env::var_os("E2E_KUBECONFIG").is_none();
+        assert!(!own, "the test bed has two nodes");
+        eprintln!("skipped: there is one node only, and nowhere to go from it");
+        return;
+    }
     revise(&bed, "1").await;
     bed.must_apply("EcsService", "web", service(4)).await;
     running(&bed, "web:1", 4).await;
     let load = Load::start(&bed, "http://web:8080/").await;
-    if nodes
-        .list(&ListParams::default())
-        .await
-        .unwrap()
-        .items
-        .len()
-        == 1
-    {
-        eprintln!("skipped: there is one node only, and nowhere to go from it");
-        return;
-    }
     let node = node_of(&bed.tasks("web").await[0]);
     nodes.cordon(&node).await.unwrap();
     // As `kubectl drain` does it: again and again, for the budget lets one go at a time.

@@ -289,8 +289,12 @@ pub(crate) async fn resources<K: Reconciled>(
     }
 }
 
-/// Whether more than the status of an object has changed.
-fn differs<K: Resource>(before: &K, after: &K) -> bool {
+/// Whether more than what the status of an object says has changed.
+fn differs<K: Reconciled>(before: &K, after: &K) -> bool {
+    let nothing = K::Status::default();
+    if *before.reported() != nothing && *after.reported() == nothing {
+        return true;
+    }
     let (before, after) = (before.meta(), after.meta());
     before.uid != after.uid
         || before.generation != after.generation
