@@ -339,6 +339,33 @@ async fn a_status_that_is_taken_away_is_told_again() {
 }
 
 #[tokio::test]
+async fn conditions_of_others_stay() {
+    let bed = bed("others").await;
+    running(&bed, 1).await;
+    let services = bed.resources("EcsService");
+    let object = json!(services.get("web").await.unwrap());
+    let mut conditions = object["status"]["conditions"].clone();
+    let theirs = json!({
+        "type": "example.com/Checked",
+        "status": "True",
+        "reason": "Checked",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    });
+    conditions.as_array_mut().unwrap().push(theirs.clone());
+    let change = Patch::Merge(json!({"status": {"conditions": conditions}}));
+    let params = PatchParams::default();
+    services
+        .patch_status("web", &params, &change)
+        .await
+        .unwrap();
+    bed.must_apply("EcsService", "web", service(2)).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let object = json!(services.get("web").await.unwrap());
+    assert_eq!(condition(&object, "example.com/Checked"), theirs);
+}
+
+#[tokio::test]
 async fn the_api_server_refuses_services_that_contradict_themselves() {
     let bed = bed("contradiction").await;
     for (members, expected) in [
