@@ -42,10 +42,7 @@ fn unplaced(why: &str) -> Obstacle {
     }
     Obstacle {
         code: UNABLE_TO_PLACE_TASK,
-        message: format!(
-            "unable to place a task because {} {why}",
-            placement::reason(why)
-        ),
+        message: placement::explained(why),
     }
 }
 
@@ -87,7 +84,7 @@ mod tests {
         assert_eq!(obstacle.code, UNABLE_TO_PLACE_TASK);
         assert_eq!(
             obstacle.message,
-            "unable to place a task because no container instance met all of its requirements. The closest matching container instance has insufficient CPU units available. 0/3 nodes are available: 3 Insufficient cpu."
+            "unable to place a task because no container instance met all of its requirements. The closest matching container instance has insufficient CPU units available. 0/3 nodes are available: 3 Insufficient cpu: add nodes or larger ones, or lower cpu in the task definition"
         );
     }
 

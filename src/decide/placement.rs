@@ -1,56 +1,109 @@
 //! Why a task finds no node, in the words of ECS
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
 
-/// What the scheduler's words mean in ECS's, the first that fits.
-const MEANINGS: &[(&str, &str)] = &[
+/// What a reason of the scheduler is in ECS, and what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// Why, in the words of ECS.
+    pub reason: &'static str,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+/// What the scheduler's words mean in ECS's, the first that fits, and what to do.
+const MEANINGS: &[(&str, Meaning)] = &[
     (
         "Insufficient cpu",
-        "no container instance met all of its requirements. The closest matching container instance has insufficient CPU units available.",
+        Meaning {
+            reason: "no container instance met all of its requirements. The closest matching container instance has insufficient CPU units available.",
+            advice: "add nodes or larger ones, or lower cpu in the task definition",
+        },
     ),
     (
         "Insufficient memory",
-        "no container instance met all of its requirements. The closest matching container instance has insufficient memory available.",
+        Meaning {
+            reason: "no container instance met all of its requirements. The closest matching container instance has insufficient memory available.",
+            advice: "add nodes or larger ones, or lower memory in the task definition",
+        },
     ),
     (
         "Insufficient nvidia.com/gpu",
-        "no container instance met all of its requirements. The closest matching container instance has insufficient GPU resource available.",
+        Meaning {
+            reason: "no container instance met all of its requirements. The closest matching container instance has insufficient GPU resource available.",
+            advice: "add nodes with GPUs",
+        },
     ),
     (
         "free ports",
-        "no container instance met all of its requirements. The closest matching container instance is already using a port required by your task.",
+        Meaning {
+            reason: "no container instance met all of its requirements. The closest matching container instance is already using a port required by your task.",
+            advice: "add nodes, or leave hostPort out",
+        },
     ),
     (
         "Too many pods",
-        "no container instance met all of its requirements. The closest matching container instance has no room for another task.",
+        Meaning {
+            reason: "no container instance met all of its requirements. The closest matching container instance has no room for another task.",
+            advice: "add nodes",
+        },
     ),
     (
         "node affinity",
-        "no container instance met all of its requirements. The closest matching container instance is missing an attribute required by your task.",
+        Meaning {
+            reason: "no container instance met all of its requirements. The closest matching container instance is missing an attribute required by your task.",
+            advice: "correct placementConstraints, launchType or the capacity provider, or label nodes as they ask for",
+        },
+    ),
+    (
+        "were unschedulable",
+        Meaning {
+            reason: "no container instance met all of its requirements. The container instances are DRAINING.",
+            advice: "add nodes, or let them take tasks again with kubectl uncordon",
+        },
     ),
     (
         "untolerated taint",
-        "no container instance met all of its requirements. The container instances are reserved for other tasks or not ready.",
+        Meaning {
+            reason: "no container instance met all of its requirements. The container instances are reserved for other tasks or not ready.",
+            advice: "add nodes, or see their taints with kubectl describe nodes",
+        },
     ),
     (
         "no nodes available",
-        "no container instances were found in your cluster.",
+        Meaning {
+            reason: "no container instances were found in your cluster.",
+            advice: "add nodes",
+        },
     ),
     (
         "ersistentVolumeClaim",
-        "no container instance met all of its requirements. A volume of the task is not available.",
+        Meaning {
+            reason: "no container instance met all of its requirements. A volume of the task is not available.",
+            advice: "see why with kubectl describe pvc",
+        },
     ),
 ];
 
 /// What the scheduler's reason would be called in ECS.
 #[must_use]
-pub fn reason(scheduler: &str) -> &'static str {
-    MEANINGS
-        .iter()
-        .find(|(words, _)| scheduler.contains(words))
-        .map_or(
-            "no container instance met all of its requirements.",
-            |(_, meaning)| meaning,
-        )
+pub fn meaning(scheduler: &str) -> Meaning {
+    let mut meanings = MEANINGS.iter();
+    let known = meanings.find(|(words, _)| scheduler.contains(words));
+    known.map_or(
+        Meaning {
+            reason: "no container instance met all of its requirements.",
+            advice: "change what it requires, or add nodes that have that",
+        },
+        |(_, meaning)| *meaning,
+    )
+}
+
+/// Why a task finds no node, in both languages, and what to do.
+#[must_use]
+pub fn explained(scheduler: &str) -> String {
+    let Meaning { reason, advice } = meaning(scheduler);
+    let said = scheduler.trim_end().trim_end_matches('.');
+    format!("unable to place a task because {reason} {said}: {advice}")
 }
 
 #[cfg(test)]
@@ -76,9 +129,21 @@ mod tests {
                 "no nodes available to schedule pods",
                 "no container instances were found in your cluster.",
             ),
+            (
+                "0/1 nodes are available: 1 node(s) were unschedulable.",
+                "instances are DRAINING.",
+            ),
             ("something else", "met all of its requirements."),
         ] {
-            assert!(reason(said).ends_with(meant), "{said}: {}", reason(said));
+            let reason = meaning(said).reason;
+            assert!(reason.ends_with(meant), "{said}: {reason}");
         }
+    }
+
+    #[test]
+    fn what_to_do_is_told_after_the_words_of_the_scheduler() {
+        let said = explained("0/1 nodes are available: 1 Insufficient cpu.");
+        let end = "available. 0/1 nodes are available: 1 Insufficient cpu: add nodes or larger ones, or lower cpu in the task definition";
+        assert!(said.ends_with(end), "{said}");
     }
 }

@@ -32,10 +32,13 @@ pub const STOPPING: &str = "STOPPING";
 /// The status of a task that has ended.
 pub const STOPPED: &str = "STOPPED";
 
-const ESSENTIAL_CONTAINER_EXITED: &str = "EssentialContainerExited";
-const TASK_FAILED_TO_START: &str = "TaskFailedToStart";
+/// The stop code of a task of which an essential container has ended.
+pub const ESSENTIAL_CONTAINER_EXITED: &str = "EssentialContainerExited";
+/// The stop code of a task that never ran.
+pub const TASK_FAILED_TO_START: &str = "TaskFailedToStart";
 const USER_INITIATED: &str = "UserInitiated";
-const TERMINATION_NOTICE: &str = "TerminationNotice";
+/// The stop code of a task that was ended with its node.
+pub const TERMINATION_NOTICE: &str = "TerminationNotice";
 
 /// Why a task is not run of which it is only known that it has begun: its status was lost, and its pod too.
 const LOST: &str = "The task has begun before, and its status and its pod are gone, so that it is not known how it ended. It is not run again. To run it again, delete this EcsTask and apply it without the annotation ecs-operator.dev/begun.";
@@ -263,7 +266,7 @@ fn exit_code(pod: &PodState) -> Option<i32> {
 }
 
 /// A pod that failed without an essential container having ended.
-fn failed(pod: &PodState, has_started: bool) -> (&'static str, String) {
+pub(super) fn failed(pod: &PodState, has_started: bool) -> (&'static str, String) {
     let init = pod.containers.iter().filter(|container| container.init);
     let mut broken = init.filter_map(|container| Some((container, end_of(container)?)));
     if !has_started && let Some((container, end)) = broken.find(|(_, end)| end.exit_code != 0) {
@@ -323,7 +326,7 @@ fn patience(pod: &PodState, now: Timestamp) -> Step {
 }
 
 /// The containers as ECS describes them. What was seen to have ended stays so.
-fn containers(before: &OneTaskStatus, pod: &PodState) -> Vec<ContainerStatus> {
+pub(super) fn containers(before: &OneTaskStatus, pod: &PodState) -> Vec<ContainerStatus> {
     if pod.containers.is_empty() {
         return before.containers.clone();
     }
@@ -346,13 +349,7 @@ fn containers(before: &OneTaskStatus, pod: &PodState) -> Vec<ContainerStatus> {
             Doing::Ended(end) => {
                 status.last_status = Some(STOPPED.to_owned());
                 status.exit_code = Some(end.exit_code);
-                status.reason = match end.reason.as_str() {
-                    "OOMKilled" => {
-                        Some("OutOfMemoryError: Container killed due to memory usage".to_owned())
-                    }
-                    "Completed" | "Error" | "" => None,
-                    other => Some(other.to_owned()),
-                };
+                status.reason = reason_of(end);
             }
             Doing::Waiting(reason, message) if !reason.ends_with("ing") => {
                 status.reason = Some(format!("{reason}: {message}"));
@@ -362,6 +359,15 @@ fn containers(before: &OneTaskStatus, pod: &PodState) -> Vec<ContainerStatus> {
         status
     };
     pod.containers.iter().map(status).collect()
+}
+
+/// Why a container ended, in the words of ECS where it has any; its exit code says the rest.
+pub(super) fn reason_of(end: &End) -> Option<String> {
+    match end.reason.as_str() {
+        "OOMKilled" => Some("OutOfMemoryError: Container killed due to memory usage".to_owned()),
+        "Completed" | "Error" | "" => None,
+        other => Some(other.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -522,7 +528,7 @@ mod tests {
         assert_eq!((codes(&task), step), ((PENDING, "-", "-"), Step::Wait));
         assert_eq!(obstacle.map(|it| it.code), Some("UnableToPlaceTask"));
         let said = task.status_reason.clone().unwrap_or_default();
-        assert!(said.ends_with("1 Insufficient memory."), "{said}");
+        assert!(said.contains("1 Insufficient memory: add nodes"), "{said}");
         let status = json!({"phase": "Running", "containerStatuses": [running("app")]});
         let (task, _) = then(&task, &pod(60, on_node(), status));
         assert_eq!(codes(&task).0, RUNNING);

@@ -90,6 +90,17 @@ pub fn of_creation(message: &str) -> Trouble {
     }
 }
 
+/// That a DaemonSet makes no pods although the API server would take them.
+#[must_use]
+pub fn without_pods(daemon_set: &str) -> Trouble {
+    Trouble {
+        reason: "TaskNotCreated",
+        message: format!(
+            "was unable to place a task because the DaemonSet {daemon_set} makes no pod: kubectl describe daemonset {daemon_set} tells why"
+        ),
+    }
+}
+
 /// What keeps the task of a pod from running; `None` if nothing does or it is about to end.
 #[must_use]
 pub fn of_pod(pod: &PodState) -> Option<Trouble> {
@@ -98,11 +109,8 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
     }
     let trouble = |reason, message| Some(Trouble { reason, message });
     if let Some(why) = &pod.unschedulable {
-        let meaning = placement::reason(why);
-        return trouble(
-            "UnableToPlaceTask",
-            format!("was unable to place a task because {meaning} {why}"),
-        );
+        let message = format!("was {}", placement::explained(why));
+        return trouble("UnableToPlaceTask", message);
     }
     if let Some(found) = pod.containers.iter().find_map(of_container) {
         return Some(found);
@@ -189,6 +197,15 @@ fn of_end(container: &ContainerSeen, end: &End) -> Trouble {
             ),
         };
     }
+    if container.checked && end.exit_code == 0 {
+        // One that obeys SIGTERM ends as if it had wanted to.
+        return Trouble {
+            reason: "ContainerExited",
+            message: format!(
+                "essential container {name} exited with code 0, by itself or because it failed its health check: see its healthCheck, and its log with ecs-operator logs --previous"
+            ),
+        };
+    }
     Trouble {
         reason: "ContainerExited",
         message: format!(
@@ -201,12 +218,17 @@ fn of_end(container: &ContainerSeen, end: &End) -> Trouble {
 /// Whether a container was ended because of its health check: it has one, and did not end by itself.
 #[must_use]
 pub fn fails_checks(container: &ContainerSeen) -> bool {
-    let by_signal = |end: &End| matches!(end.exit_code, 137 | 143) && end.reason != "OOMKilled";
     let end = match &container.state {
         Doing::Ended(end) => Some(end),
         Doing::Unknown | Doing::Waiting(..) | Doing::Running { .. } => container.last_end.as_ref(),
     };
-    container.checked && end.is_some_and(by_signal)
+    end.is_some_and(|end| was_ended_by_check(container, end))
+}
+
+/// Whether this end of a container is one by its health check.
+#[must_use]
+pub(super) fn was_ended_by_check(container: &ContainerSeen, end: &End) -> bool {
+    container.checked && matches!(end.exit_code, 137 | 143) && end.reason != "OOMKilled"
 }
 
 #[cfg(test)]
@@ -282,6 +304,11 @@ mod tests {
                 again(ended(137, "OOMKilled"), true),
                 "OutOfMemory",
                 "OutOfMemoryError: container app was killed due to its memory usage: raise its memory",
+            ),
+            (
+                again(ended(0, "Completed"), true),
+                "ContainerExited",
+                "essential container app exited with code 0, by itself or because it failed its health check: see its healthCheck, and its log with ecs-operator logs --previous",
             ),
             (
                 again(ended(137, "Error"), true),
