@@ -87,6 +87,8 @@ statuses! {
         completed_revision: Option<String>,
         /// A service revision that failed and was rolled back; it is not tried again as long as the spec asks for it.
         rolled_back_revision: Option<String>,
+        /// The tasks that ended by themselves or could not start in the last hour, the newest first.
+        stopped_tasks: Vec<StoppedTask>,
         /// What the translation changes or cannot keep.
         warnings: Vec<WarningStatus>,
         /// What rendered the objects that run.
@@ -135,6 +137,8 @@ statuses! {
         last_failure: Option<String>,
         /// What was counted of tasks that are still there, by the names of their pods.
         failures: BTreeMap<String, TaskFailures>,
+        /// The deployment whose tasks this one brings back, if it is a rollback.
+        returns_to: Option<String>,
         /// IN_PROGRESS, COMPLETED or FAILED.
         rollout_state: Option<String>,
         /// Why.
@@ -143,6 +147,24 @@ statuses! {
         created_at: Option<Time>,
         /// When it last changed its state.
         updated_at: Option<Time>,
+    }
+
+    /// A task of a service that stopped.
+    StoppedTask {
+        /// The name of its pod.
+        name: String,
+        /// The task definition, as in `web:3`.
+        task_definition: Option<String>,
+        /// Why it stopped, in a word of ECS.
+        stop_code: String,
+        /// Why it stopped.
+        stopped_reason: String,
+        /// Which end of a container of its pod it was, if the pod goes on with the container started again.
+        ends: Option<i64>,
+        /// When this was seen.
+        stopped_at: Option<Time>,
+        /// Its containers.
+        containers: Vec<ContainerStatus>,
     }
 
     /// The failures of one task that were counted.

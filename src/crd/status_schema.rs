@@ -50,6 +50,7 @@ pub(super) fn service() -> JSONSchemaProps {
                 "rolledBackRevision",
                 "A service revision that failed and was rolled back. It is not tried again as long as the spec asks for it.",
             ),
+            ("stoppedTasks", list(stopped_task(), None)),
             ("warnings", list(warning(), None)),
             ("renderedBy", rendered_by()),
             ("renewal", renewal()),
@@ -172,10 +173,32 @@ fn deployment() -> JSONSchemaProps {
                 "What the last failure of one of its tasks was, and what to do.",
             ),
             ("failures", failures()),
+            text(
+                "returnsTo",
+                "The deployment whose tasks this one brings back, if it is a rollback.",
+            ),
             text("rolloutState", "IN_PROGRESS, COMPLETED or FAILED."),
             text("rolloutStateReason", "Why it is in this state."),
             time("createdAt", "When it began."),
             time("updatedAt", "When it last changed."),
+        ],
+    )
+}
+
+fn stopped_task() -> JSONSchemaProps {
+    object(
+        "A task that ended by itself or could not start, for an hour; of more than 20 the newest ones.",
+        [
+            text("name", "The name of its pod."),
+            task_definition_member(),
+            text("stopCode", "Why it stopped, in a word of ECS."),
+            text("stoppedReason", "Why it stopped."),
+            integer(
+                "ends",
+                "Which end of a container of its pod it was, if the pod goes on with the container started again.",
+            ),
+            time("stoppedAt", "When the operator saw it."),
+            ("containers", list(container(), None)),
         ],
     )
 }

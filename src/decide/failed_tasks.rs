@@ -162,7 +162,7 @@ fn ends(pod: &PodState, look: Look<'_>) -> i64 {
 }
 
 /// How often a container has ended for which its task would have been stopped.
-fn ends_of(pod: &PodState, container: &ContainerSeen) -> i64 {
+pub(super) fn ends_of(pod: &PodState, container: &ContainerSeen) -> i64 {
     let prepares = container.init && !container.sidecar;
     if !prepares && !pod.is_essential(&container.name) || pod.disruption.is_some() {
         return 0;

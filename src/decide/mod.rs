@@ -10,6 +10,7 @@ pub mod pod_state;
 pub mod replacement;
 pub mod revision;
 pub mod start_timeout;
+pub mod stopped_tasks;
 pub mod target_health;
 pub mod task_lifecycle;
 pub mod trouble;

@@ -8,7 +8,9 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::{
     pod_state::{ContainerSeen, Doing, PodState},
     start_timeout::{self, Start},
+    stopped_tasks::SERVICE_SCHEDULER_INITIATED,
     target_health,
+    task_lifecycle::{ESSENTIAL_CONTAINER_EXITED, TASK_FAILED_TO_START},
 };
 
 /// The wait after the first replacement; each further one doubles it, as the kubelet's restarts do
@@ -26,24 +28,57 @@ pub enum Standing {
     GoesOn,
     /// It is over at this time, if nothing changes.
     Until(Timestamp),
-    /// It is over; why, in the words of ECS.
-    Over(String),
+    /// It is over.
+    Over(Why),
+}
+
+/// Why a task is over although its pod goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// An essential container, one of several, has ended.
+    EssentialContainerExited,
+    /// Its load balancer takes it for unhealthy.
+    TargetUnhealthy,
+    /// A container that others wait for takes too long, as this says.
+    StartsTooLate(String),
+}
+
+impl Why {
+    /// A word of ECS for it.
+    #[must_use]
+    pub const fn stop_code(&self) -> &'static str {
+        match self {
+            Self::EssentialContainerExited => ESSENTIAL_CONTAINER_EXITED,
+            Self::TargetUnhealthy => SERVICE_SCHEDULER_INITIATED,
+            Self::StartsTooLate(_) => TASK_FAILED_TO_START,
+        }
+    }
+
+    /// It in the words of ECS.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::EssentialContainerExited => "Essential container in task exited",
+            Self::TargetUnhealthy => "Task failed ELB health checks",
+            Self::StartsTooLate(why) => why,
+        }
+    }
 }
 
 /// Looks whether the task of a pod is over. `grace` is `healthCheckGracePeriodSeconds`.
 #[must_use]
 pub fn look(pod: &PodState, grace: i64, now: Timestamp) -> Standing {
     if is_over(pod) {
-        return Standing::Over("Essential container in task exited".to_owned());
+        return Standing::Over(Why::EssentialContainerExited);
     }
     if target_health::is_unhealthy(pod, grace, now) {
-        return Standing::Over("Task failed ELB health checks".to_owned());
+        return Standing::Over(Why::TargetUnhealthy);
     }
     let target = target_health::unhealthy_at(pod, grace);
     let start = match start_timeout::look(pod, now) {
         Start::InTime => None,
         Start::Until(time) => Some(time),
-        Start::Late(why) => return Standing::Over(why),
+        Start::Late(why) => return Standing::Over(Why::StartsTooLate(why)),
     };
     match target.into_iter().chain(start).min() {
         Some(time) => Standing::Until(time),
@@ -74,10 +109,10 @@ fn is_over(pod: &PodState) -> bool {
 /// only if the others that do are enough. `None` if none may be.
 #[must_use]
 pub fn first<'p>(
-    over: &'p [(Arc<PodState>, String)],
+    over: &'p [(Arc<PodState>, Why)],
     pods: &[Arc<PodState>],
     healthy_minimum: i64,
-) -> Option<&'p (Arc<PodState>, String)> {
+) -> Option<&'p (Arc<PodState>, Why)> {
     let serves = |pod: &PodState| pod.ready && !pod.deleting;
     let serving = pods.iter().filter(|pod| serves(pod)).count();
     let serving = i64::try_from(serving).unwrap_or(i64::MAX);
@@ -182,10 +217,10 @@ mod tests {
             })
         };
         let pods = [task("a", true), task("b", true), task("c", false)];
-        let over = |names: &[usize]| -> Vec<(Arc<PodState>, String)> {
+        let over = |names: &[usize]| -> Vec<(Arc<PodState>, Why)> {
             names
                 .iter()
-                .map(|i| (pods[*i].clone(), String::new()))
+                .map(|i| (pods[*i].clone(), Why::TargetUnhealthy))
                 .collect()
         };
         for (names, minimum, expected) in [

@@ -371,7 +371,8 @@ impl<'s> Names<'s> {
                     let value = match name.as_str() {
                         "observedGeneration" if value.as_i64() == generation => "current".into(),
                         "observedGeneration" => "of an older spec".into(),
-                        "nodePort" => continue,
+                        // How often a task has failed by then is chance, and so is which of the ends was seen.
+                        "nodePort" | "stoppedTasks" => continue,
                         _ => self.value(value, generation),
                     };
                     normal.insert(self.scrubbed(name), value);

@@ -5,6 +5,7 @@ mod renew;
 mod standing;
 mod state;
 mod status;
+mod stopped;
 mod table;
 mod target;
 mod terminal;

@@ -55,7 +55,8 @@ impl Task {
         Self {
             revision: revision.unwrap_or_default(),
             status: status(&state),
-            ready: state.ready,
+            // One that is told to go serves nobody new.
+            ready: state.ready && !state.deleting,
             restarts: state.containers.iter().map(|it| it.restarts).sum(),
             node: node.unwrap_or_default(),
             created: state.created_at,
@@ -104,7 +105,8 @@ fn reason(pod: &PodState) -> String {
     first_line(&said.unwrap_or_default())
 }
 
-fn first_line(text: &str) -> String {
+/// The first line of a text, which is no danger to a terminal.
+pub(super) fn first_line(text: &str) -> String {
     harmless(text.lines().next().unwrap_or_default())
 }
 

@@ -9,14 +9,18 @@ use kube::ResourceExt as _;
 
 use super::{
     standing::{bar, condition},
-    state::State,
+    state::{State, first_line},
+    stopped,
     table::{HEADING, Table},
     target::Target,
     terminal::{Size, clipped, harmless, wrapped},
 };
 use crate::{
     crd::{ACCEPTED, EcsService, EcsTask, OneTaskStatus, READY, SUCCEEDED, WarningStatus},
-    decide::task_lifecycle::is_success,
+    decide::{
+        deployment::{FAILED, IN_PROGRESS},
+        task_lifecycle::is_success,
+    },
 };
 
 /// How many events are shown, the newest.
@@ -25,7 +29,7 @@ const EVENTS: usize = 10;
 const EVENT_LINES: usize = 4;
 
 const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
 const UNDER_WAY: Style = AnsiColor::Yellow.on_default();
 
 const DEPLOYMENTS: &[&str] = &[
@@ -85,6 +89,7 @@ pub(super) struct Page {
     bar: Option<String>,
     deployments: Table,
     tasks: Table,
+    stopped: Table,
     /// How long ago, what, and with which style.
     events: Vec<(String, String, Style)>,
 }
@@ -97,6 +102,7 @@ pub(super) fn page(state: &State, now: Timestamp) -> Page {
         bar: bar(state),
         deployments: Table::new(DEPLOYMENTS, &[0, 8, 4, 6]),
         tasks: Table::new(TASKS, &[5, 1, 6, 4]),
+        stopped: stopped::table(&[], now),
         events: events(state, now),
     };
     match &state.target {
@@ -105,6 +111,7 @@ pub(super) fn page(state: &State, now: Timestamp) -> Page {
             page.warnings = warnings(&service.status.warnings);
             add_deployments(&mut page.deployments, service, now);
             add_tasks(&mut page.tasks, state, now);
+            page.stopped = stopped::table(&service.status.stopped_tasks, now);
         }
         Some(Target::Task(task)) => {
             page.head = head_of_task(task);
@@ -123,6 +130,7 @@ impl Page {
         let mut lines: Vec<String> = said.flat_map(|line| line.lines(any)).collect();
         lines.extend(self.deployments.lines(None));
         lines.extend(self.tasks.lines(None));
+        lines.extend(self.stopped.lines(None));
         lines.extend(self.event_lines(any, any));
         lines.into_iter().map(|line| line + "\n").collect()
     }
@@ -155,6 +163,10 @@ impl Page {
         };
         let tasks = self.tasks.fit(columns, room(&lines).saturating_sub(kept));
         lines.extend(tasks);
+        let stopped = self
+            .stopped
+            .fit(columns, room(&lines).saturating_sub(kept));
+        lines.extend(stopped);
         let events = self.event_lines(columns, room(&lines));
         lines.extend(events);
         lines.truncate(rows);
@@ -252,13 +264,9 @@ fn add_deployments(table: &mut Table, service: &EcsService, now: Timestamp) {
         let count = |count: Option<i64>| count.unwrap_or(0).to_string();
         let state = deployment.rollout_state.as_deref().unwrap_or_default();
         let reason = deployment.rollout_state_reason.as_deref();
-        // These say nothing that is not in other columns.
-        let id = &deployment.id;
-        let known = [
-            format!("ECS deployment {id} in progress."),
-            format!("ECS deployment {id} completed."),
-        ];
-        let reason = reason.filter(|reason| !known.iter().any(|known| known == reason));
+        // Others say nothing that is not in other columns.
+        let tells = state == FAILED || deployment.returns_to.is_some() && state == IN_PROGRESS;
+        let reason = reason.filter(|_| tells);
         table.row(
             [
                 deployment.id.clone(),
@@ -328,7 +336,7 @@ fn tasks_of_task(task: &EcsTask, state: &State, now: Timestamp) -> Table {
                     .map_or_else(String::new, |code| code.to_string()),
                 pod.map_or_else(String::new, |pod| pod.node.clone()),
                 age(one.created_at.as_ref().map(|Time(time)| *time), now),
-                harmless(&reason(one)),
+                reason(one),
             ],
             1,
             style,
@@ -341,9 +349,7 @@ fn tasks_of_task(task: &EcsTask, state: &State, now: Timestamp) -> Table {
 /// Why a task stopped, or does not run.
 fn reason(one: &OneTaskStatus) -> String {
     let why = one.stopped_reason.as_ref().or(one.status_reason.as_ref());
-    why.and_then(|why| why.lines().next())
-        .unwrap_or_default()
-        .to_owned()
+    why.map_or_else(String::new, |why| first_line(why))
 }
 
 fn events(state: &State, now: Timestamp) -> Vec<(String, String, Style)> {
@@ -407,6 +413,11 @@ mod tests {
                 {"id": "ecs-svc/1", "status": "ACTIVE", "taskDefinition": "web:1", "runningCount": 2, "rolloutState": "COMPLETED", "createdAt": "1970-01-01T00:00:00Z"},
             ],
             "warnings": [{"reason": "SecondsIgnored", "path": "deploymentConfiguration", "message": "seconds are ignored"}],
+            "stoppedTasks": [
+                {"name": "web-b", "taskDefinition": "web:2", "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited", "stoppedAt": "1970-01-01T00:02:00Z", "containers": [{"name": "web", "exitCode": 3}, {"name": "log"}]},
+                {"name": "web-0", "stopCode": "TaskFailedToStart", "stoppedReason": "CannotPullContainerError: \u{1b}[31mno such image", "stoppedAt": "1970-01-01T00:01:00Z", "containers": [{"name": "web"}]},
+                {"name": "web-9", "stopCode": "TaskFailedToStart", "stoppedAt": "1969-12-31T23:00:00Z"},
+            ],
         }));
         let task = |revision: &str, status, reason: &str| Task {
             revision: revision.to_owned(),
@@ -451,6 +462,10 @@ ecs-svc/1   ACTIVE   web:1            0        0        2        0       COMPLET
 TASK   REVISION  STATUS   READY  RESTARTS  NODE    AGE  REASON
 web-a  1         RUNNING  yes    0         node-1  60s
 web-b  2         PENDING  no     0         node-1  60s  web: ErrImagePull: no such image
+
+STOPPED TASK  TASK DEFINITION  STOP CODE                 EXIT CODE  AGE   REASON
+web-b         web:2            EssentialContainerExited  web 3      40s   Essential container in task exited
+web-0                          TaskFailedToStart                    100s  CannotPullContainerError: no such image
 
 EVENTS
    2m  (service web) has reached a steady state.

@@ -10,5 +10,6 @@ pub(super) mod owner;
 pub(super) mod pods;
 pub(super) mod reported;
 pub(super) mod revisions;
+pub(super) mod stopped_tasks;
 pub(super) mod users;
 pub(super) mod watch;

@@ -7,7 +7,7 @@ use std::{
 
 use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 
-use super::owner::Owner;
+use super::{owner::Owner, stopped_tasks::StoppedTasks};
 use crate::{
     decide::pod_state::PodState,
     translate::{SERVICE, TASK},
@@ -19,6 +19,8 @@ type ByName = BTreeMap<String, Arc<PodState>>;
 #[derive(Default)]
 pub(crate) struct Pods {
     by_owner: Mutex<HashMap<Owner, ByName>>,
+    /// What their changes have shown of tasks that stopped.
+    pub(crate) stopped: StoppedTasks,
 }
 
 impl Pods {
@@ -49,6 +51,8 @@ impl Pods {
         if known.is_some_and(|known| **known == state) {
             return None;
         }
+        self.stopped
+            .changed(&owner, known.map(|known| &**known), &state);
         pods.insert(state.name.clone(), Arc::new(state));
         Some(owner)
     }
@@ -63,7 +67,9 @@ impl Pods {
         if !same {
             return None;
         }
-        pods.remove(name);
+        if let Some(pod) = pods.remove(name) {
+            self.stopped.gone(&owner, &pod);
+        }
         if pods.is_empty() {
             by_owner.remove(&owner);
         }
@@ -83,7 +89,13 @@ impl Pods {
                 return true;
             }
             let before = pods.len();
-            pods.retain(|_, pod| listed.contains(pod.uid.as_str()));
+            pods.retain(|_, pod| {
+                let is_there = listed.contains(pod.uid.as_str());
+                if !is_there {
+                    self.stopped.gone(owner, pod);
+                }
+                is_there
+            });
             if pods.len() < before {
                 concerned.push(owner.clone());
             }

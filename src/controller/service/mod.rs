@@ -85,6 +85,7 @@ impl Reconciled for EcsService {
         cx.children.unclaim_all(&user(self));
         cx.beginnings.forget(self);
         tasks::forget(cx, self);
+        cx.pods.stopped.forget(&user(self));
     }
 }
 

@@ -3,12 +3,13 @@
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::{Newest, Plan, conditions::aspects, fetch::Observed, tell::tell};
+use super::{Newest, Plan, conditions::aspects, fetch::Observed, tell::tell, user};
 use crate::{
     controller::{context::Context, error::Error, refusal::Refusal, status::conditions},
     crd::{EcsService, RenderedByStatus, RenewalStatus, ServiceStatus},
     decide::{
         deployment::{Deployments, FAILED},
+        stopped_tasks,
         trouble::Trouble,
     },
     rendering,
@@ -54,14 +55,23 @@ pub(super) async fn report(
     outcome: &Outcome<'_>,
 ) -> Result<(), Error> {
     let before = cx.services.latest(service);
-    let status = status(service, &before, outcome, Timestamp::now());
+    let now = Timestamp::now();
+    let mut status = status(service, &before, outcome, now);
+    let (owner, stopped) = (user(service), cx.pods.stopped.of(&user(service)));
+    stopped_tasks::add(&mut status.stopped_tasks, &stopped, &status.deployments);
     if status == before {
+        cx.pods.stopped.told(&owner, &stopped);
         return Ok(());
     }
+    // What is too old goes when something is written anyway.
+    status
+        .stopped_tasks
+        .retain(|task| stopped_tasks::is_recent(task, now));
     if cx.report(service, &before, status.clone()).await? {
         // What could not be recorded is decided again, and is no news before.
         tell(cx, service, &before, &status, troubles_of(outcome));
     }
+    cx.pods.stopped.told(&owner, &stopped);
     Ok(())
 }
 

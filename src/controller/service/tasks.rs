@@ -22,7 +22,7 @@ use crate::{
     crd::EcsService,
     decide::{
         pod_state::PodState,
-        replacement::{self, Standing},
+        replacement::{self, Standing, Why},
     },
 };
 
@@ -60,8 +60,9 @@ pub(super) async fn replace_ended(
     }: Over<'_>,
 ) -> Result<Option<Duration>, Error> {
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
-    let pods = cx.pods.of(&Owner::Service(namespace.clone(), name.clone()));
-    let mut over: Vec<(Arc<PodState>, String)> = Vec::new();
+    let owner = Owner::Service(namespace.clone(), name.clone());
+    let pods = cx.pods.of(&owner);
+    let mut over: Vec<(Arc<PodState>, Why)> = Vec::new();
     let mut next = None;
     for pod in &pods {
         match replacement::look(pod, grace, now) {
@@ -84,8 +85,12 @@ pub(super) async fn replace_ended(
     if let Some(wait) = wait {
         return Ok(Some(wait));
     }
-    if evict(cx, &namespace, pod).await? {
-        let pod = &pod.name;
+    cx.pods.stopped.evicts(pod);
+    let goes = evict(cx, &namespace, pod).await;
+    let goes_now = matches!(goes, Ok(true));
+    cx.pods.stopped.evicted(&owner, pod, why, goes_now);
+    if goes? {
+        let (pod, why) = (&pod.name, why.reason());
         let note = format!("(service {name}) has stopped 1 running task: {why} ({pod}).");
         cx.events.warning(service, "TasksStopped", note);
     }

@@ -1,0 +1,61 @@
+//! The tasks of a service that have stopped, as a table.
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+
+use super::{
+    state::first_line,
+    table::Table,
+    terminal::harmless,
+    view::{BAD, age},
+};
+use crate::{
+    crd::{ContainerStatus, StoppedTask},
+    decide::stopped_tasks::is_recent,
+};
+
+/// How many are shown, the newest.
+const SHOWN: usize = 5;
+
+const STOPPED_TASKS: &[&str] = &[
+    "STOPPED TASK",
+    "TASK DEFINITION",
+    "STOP CODE",
+    "EXIT CODE",
+    "AGE",
+    "REASON",
+];
+
+/// The tasks that have stopped of late. An operator that writes nothing has not forgotten the older ones.
+pub(super) fn table(stopped: &[StoppedTask], now: Timestamp) -> Table {
+    let mut table = Table::new(STOPPED_TASKS, &[1, 4, 2]);
+    let recent = stopped.iter().filter(|task| is_recent(task, now));
+    for task in recent.take(SHOWN) {
+        table.row(
+            [
+                harmless(&task.name),
+                task.task_definition.clone().unwrap_or_default(),
+                task.stop_code.clone(),
+                exit_codes(task),
+                age(task.stopped_at.as_ref().map(|Time(time)| *time), now),
+                first_line(&task.stopped_reason),
+            ],
+            2,
+            BAD,
+            false,
+        );
+    }
+    table
+}
+
+/// The exit codes of the containers that have ended, with their names where there are several containers.
+fn exit_codes(task: &StoppedTask) -> String {
+    let ended = |container: &ContainerStatus| {
+        let code = container.exit_code?;
+        Some(match task.containers.len() {
+            1 => code.to_string(),
+            _ => format!("{} {code}", container.name),
+        })
+    };
+    let codes: Vec<String> = task.containers.iter().filter_map(ended).collect();
+    harmless(&codes.join(", "))
+}
