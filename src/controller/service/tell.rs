@@ -81,14 +81,10 @@ fn tell_deployment(
     let what = after.task_definition.as_deref().unwrap_or_default();
     let reason = after.rollout_state_reason.as_deref().unwrap_or_default();
     if before.is_none() {
-        let returns = reason.split_once("olling back to deploymentId ");
-        let note = match returns {
-            Some((_, to)) => {
-                let to = to.trim_end_matches('.');
-                format!(
-                    "(service {name}) rolling back to deployment {to}: deployment {id} of {what} has started."
-                )
-            }
+        let note = match &after.returns_to {
+            Some(to) => format!(
+                "(service {name}) rolling back to deployment {to}: deployment {id} of {what} has started."
+            ),
             None => format!("(service {name}) has started deployment {id} of {what}."),
         };
         cx.events.normal(service, "DeploymentStarted", note);

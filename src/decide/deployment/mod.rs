@@ -4,6 +4,7 @@
 //! What was reported last is the only memory, so an operator that is killed goes on from there.
 
 mod counts;
+mod failure;
 #[cfg(test)]
 mod model;
 pub mod rebuilt;
@@ -11,6 +12,7 @@ pub mod rebuilt;
 mod tests;
 mod wanted;
 
+use failure::Failure;
 pub use wanted::{Newest, Progress, Target, Wanted, pods_of};
 
 use std::{collections::BTreeMap, hash::BuildHasher as _, sync::Arc};
@@ -49,6 +51,15 @@ pub struct Deployments {
     pub completed: Option<String>,
     /// The service revision that failed and was rolled back.
     pub rolled_back: Option<String>,
+}
+
+/// A deployment that begins.
+#[derive(Clone, Copy)]
+struct Begins<'a> {
+    revision: &'a str,
+    task_definition: Option<&'a str>,
+    /// The deployment whose tasks it brings back, and why.
+    returns: Option<(&'a str, Failure)>,
 }
 
 /// The next state of the deployments, and when to look again should nothing change.
@@ -106,9 +117,12 @@ impl Deployments {
             Some(_) | None => {}
         }
         self.rolled_back = None;
-        let reason = |id: &str| format!("ECS deployment {id} in progress.");
-        let (revision, task_definition) = (newest.revision, Some(newest.task_definition));
-        self.begin(wanted, revision, task_definition, pods, reason, now);
+        let begins = Begins {
+            revision: newest.revision,
+            task_definition: Some(newest.task_definition),
+            returns: None,
+        };
+        self.begin(wanted, begins, pods, now);
     }
 
     /// The newest deployment.
@@ -172,19 +186,27 @@ impl Deployments {
     fn begin(
         &mut self,
         wanted: &Wanted<'_>,
-        revision: &str,
-        task_definition: Option<&str>,
+        begins: Begins<'_>,
         pods: &[Arc<PodState>],
-        reason: impl Fn(&str) -> String,
         now: Timestamp,
     ) {
+        let Begins {
+            revision,
+            task_definition,
+            returns,
+        } = begins;
         let before = self.primary().map(|deployment| deployment.id.as_str());
         let id = id(wanted.service, revision, before, now);
         let pods = of_revision(pods, revision);
+        let reason = match returns {
+            Some((to, failure)) => failure.returning(to),
+            None => format!("ECS deployment {id} in progress."),
+        };
         self.list.insert(
             0,
             DeploymentStatus {
-                rollout_state_reason: Some(reason(&id)),
+                rollout_state_reason: Some(reason),
+                returns_to: returns.map(|(to, _)| to.to_owned()),
                 id,
                 status: PRIMARY.to_owned(),
                 service_revision: Some(revision.to_owned()),
@@ -244,16 +266,16 @@ impl Deployments {
             failed >= i64::from(limit)
         });
         if is_it(wanted.roll_back) && can_return {
-            self.fail("Deployment stopped by user.", true, wanted, pods, now);
+            self.fail(Failure::Stopped, true, wanted, pods, now);
         } else if is_it(wanted.stop) {
-            self.fail("Deployment stopped by user.", false, wanted, pods, now);
+            self.fail(Failure::Stopped, false, wanted, pods, now);
         } else if let Some(breaker) = tripped {
-            let reason = if count.failed_checks {
-                "ECS deployment circuit breaker: tasks failed health checks."
+            let failure = if count.failed_checks {
+                Failure::UnhealthyTasks
             } else {
-                "ECS deployment circuit breaker: tasks failed to start."
+                Failure::TasksNotStarted
             };
-            self.fail(reason, breaker.rollback && can_return, wanted, pods, now);
+            self.fail(failure, breaker.rollback && can_return, wanted, pods, now);
         } else {
             return count.again.filter(|_| breaker.is_some());
         }
@@ -263,14 +285,14 @@ impl Deployments {
     /// Gives the newest deployment up, and begins one of what completed last if that is asked for.
     fn fail(
         &mut self,
-        reason: &str,
+        failure: Failure,
         roll_back: bool,
         wanted: &Wanted<'_>,
         pods: &[Arc<PodState>],
         now: Timestamp,
     ) {
         let failed = self.revision().map(str::to_owned);
-        self.end(FAILED, reason, now);
+        self.end(FAILED, failure.reason(), now);
         let Some(completed) = self.completed.clone().filter(|_| roll_back) else {
             if self.completed.is_none() {
                 if let Some(primary) = self.list.first_mut() {
@@ -288,19 +310,12 @@ impl Deployments {
             Some(good) => (good.id.clone(), good.task_definition.clone()),
             None => (completed.clone(), None),
         };
-        let by = match reason.split_once(": ") {
-            Some((by, _)) => format!("{by}: rolling back to deploymentId {to}."),
-            None => format!("Rolling back to deploymentId {to}."),
+        let begins = Begins {
+            revision: &completed,
+            task_definition: task_definition.as_deref(),
+            returns: Some((&to, failure)),
         };
-        let task_definition = task_definition.as_deref();
-        self.begin(
-            wanted,
-            &completed,
-            task_definition,
-            pods,
-            |_| by.clone(),
-            now,
-        );
+        self.begin(wanted, begins, pods, now);
     }
 
     /// Lets healthy tasks go on although their deployment, or a later one, has failed, and none ever completed: those of
