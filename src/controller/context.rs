@@ -17,7 +17,7 @@ use super::{
     events::Events,
     kind::OfKind,
     process::progress::Progress,
-    service::{Beginnings, Renewals, Replacements, ServiceRevisions},
+    service::{Beginnings, Renewals, Replacements, ServiceRevisions, Uncreated},
 };
 use crate::{
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
@@ -63,6 +63,8 @@ pub(super) struct Context {
     pub renewals: Renewals,
     /// What services are about to begin.
     pub beginnings: Beginnings,
+    /// The services whose DaemonSets lack pods.
+    pub uncreated: Uncreated,
     /// The namespaces that are watched; empty for all.
     pub namespaces: Vec<String>,
     /// Numbers for monitoring.
@@ -107,6 +109,7 @@ impl Context {
             service_revisions: ServiceRevisions::default(),
             renewals,
             beginnings: Beginnings::default(),
+            uncreated: Uncreated::default(),
             namespaces,
             metrics,
             addons_known: AtomicBool::new(false),

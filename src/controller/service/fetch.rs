@@ -25,8 +25,10 @@ pub(super) struct Observed {
     pub(super) steady: bool,
     /// On how many nodes each DaemonSet wants to be.
     nodes: Vec<(String, u32)>,
-    /// Why a wanted Deployment cannot make pods.
+    /// Why a wanted workload cannot make pods.
     pub(super) not_created: Option<String>,
+    /// The wanted DaemonSet that has fewer pods than it wants: how many it wants, and how many it has.
+    pub(super) missing: Option<(String, (i64, i64))>,
 }
 
 impl Observed {
@@ -56,6 +58,10 @@ impl Observed {
                 observed.steady &= workload.is_steady();
                 let failure = known.not_created.as_deref().map(str::to_owned);
                 observed.not_created = observed.not_created.or(failure);
+                if key.kind.kind == "DaemonSet" && workload.total < workload.desired {
+                    let counts = (workload.desired, workload.total);
+                    observed.missing = Some((key.name.to_string(), counts));
+                }
                 if desired.is_none() {
                     observed.desired += workload.desired;
                     let nodes = u32::try_from(workload.desired).unwrap_or(0);
@@ -67,6 +73,10 @@ impl Observed {
             }
         }
         observed.steady &= found;
+        if observed.missing.is_some() {
+            let why = cx.uncreated.why(service);
+            observed.not_created = observed.not_created.or(why);
+        }
         observed
     }
 

@@ -14,6 +14,7 @@ mod status;
 mod step;
 mod tasks;
 mod tell;
+mod uncreated;
 
 use std::{iter, sync::Arc};
 
@@ -52,6 +53,7 @@ pub(super) use begin::Beginnings;
 pub(super) use renewal::Renewals;
 pub(super) use revisions::{ServiceRevisions, watch_service_revisions};
 pub(super) use tasks::Replacements;
+pub(super) use uncreated::Uncreated;
 
 /// The finalizer of an object that is deleted without what it owns.
 const ORPHAN: &str = "orphan";
@@ -84,6 +86,7 @@ impl Reconciled for EcsService {
         cx.unclaimed.notify_one();
         cx.children.unclaim_all(&user(self));
         cx.beginnings.forget(self);
+        cx.uncreated.forget(self);
         tasks::forget(cx, self);
         cx.pods.stopped.forget(&user(self));
     }

@@ -13,7 +13,7 @@ use super::{
     plan::{self, Plan},
     revision,
     status::{Outcome, report},
-    tasks, user,
+    tasks, uncreated, user,
 };
 use crate::{
     controller::{apply::Wanted, context::Context, error::Error, refusal::Refusal},
@@ -21,7 +21,7 @@ use crate::{
     decide::{
         deployment::{self, Deployments, advance, pods_of},
         pod_state::PodState,
-        trouble::troubles,
+        trouble::{Troubles, troubles, without_pods},
     },
     rendering::{Numbers, with_numbers},
 };
@@ -142,6 +142,7 @@ impl Step<'_> {
             Ok(replacement) => (replacement, None),
             Err(error) => (None, Some(error)),
         };
+        let trial = uncreated::ask(cx, service, &running, &observed).await;
         let observed = Observed::of(cx, service, Some(&running), running.desired);
         let workload_failed = failure.as_ref().is_some_and(|failure| failure.of_workload);
         if !workload_failed && !held {
@@ -157,7 +158,7 @@ impl Step<'_> {
                 .chain(not_begun)
                 .collect(),
         );
-        let troubles = troubles(self.pods, observed.not_created.as_deref(), self.now);
+        let troubles = self.troubles(&observed);
         if !failure.as_ref().is_some_and(|error| self.passes(error)) {
             self.report(Outcome::Applied {
                 troubles: &troubles.known,
@@ -173,7 +174,7 @@ impl Step<'_> {
         // What is due already was done.
         let due = again.into_iter().chain(troubles.next);
         let due = due.filter_map(|due| Duration::try_from(due.duration_since(self.now)).ok());
-        let again = due.chain(replacement).filter(|it| !it.is_zero()).min();
+        let again = due.chain(replacement).chain(trial).filter(|it| !it.is_zero()).min();
         match failure {
             Some(error) => {
                 if let Some(again) = again {
@@ -183,6 +184,16 @@ impl Step<'_> {
             }
             None => Ok(again),
         }
+    }
+
+    /// What keeps tasks from running.
+    fn troubles(&self, observed: &Observed) -> Troubles {
+        let mut troubles = troubles(self.pods, observed.not_created.as_deref(), self.now);
+        let missing = observed.missing.as_ref();
+        let unexplained = missing.filter(|_| self.cx.uncreated.is_unexplained(self.service));
+        let unexplained = unexplained.map(|(name, _)| without_pods(name));
+        troubles.known.extend(unexplained);
+        troubles
     }
 
     /// Whether objects are missing that there were, or may have been.

@@ -1,0 +1,195 @@
+//! The pods that a DaemonSet cannot create. Unlike a Deployment it says why in its events only, which the operator has no
+//! right to read; so the API server is asked by a trial that makes nothing.
+
+use std::{
+    collections::HashMap,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, ResourceExt as _,
+    api::PostParams,
+    core::{ApiResource, DynamicObject},
+};
+use serde_json::{Value, json};
+
+use super::{observed::Observed, plan::Plan};
+use crate::{
+    controller::{
+        context::{Context, lock},
+        error::{brief, code},
+    },
+    crd::EcsService,
+};
+
+/// For how long no pod may be created before anybody asks why.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the API server is asked.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// The services of which a DaemonSet has fewer pods than it wants. It is kept in memory alone: an operator that starts
+/// waits and asks once more.
+#[derive(Default)]
+pub(crate) struct Uncreated {
+    by_service: Mutex<HashMap<String, Missing>>,
+}
+
+/// Pods that are missing.
+#[derive(Clone, Debug)]
+struct Missing {
+    /// How many are wanted and how many there are.
+    counts: (i64, i64),
+    /// Since when it is so.
+    since: Instant,
+    /// When the API server was asked, and why it takes no pod, if that is what it says.
+    asked: Option<(Instant, Option<String>)>,
+}
+
+/// What is to be done about pods that are missing.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Wait(Duration),
+    Ask,
+}
+
+impl Missing {
+    fn next(&self, now: Instant) -> Next {
+        let (from, wait) = match &self.asked {
+            Some((asked, _)) => (*asked, AGAIN),
+            None => (self.since, PATIENCE),
+        };
+        let left = wait.saturating_sub(now.saturating_duration_since(from));
+        if left.is_zero() {
+            Next::Ask
+        } else {
+            Next::Wait(left)
+        }
+    }
+}
+
+impl Uncreated {
+    /// Why the API server takes no pod of a service, as far as it was asked.
+    pub(super) fn why(&self, service: &EcsService) -> Option<String> {
+        let uid = service.metadata.uid.as_deref().unwrap_or_default();
+        let by_service = lock(&self.by_service);
+        by_service.get(uid)?.asked.as_ref()?.1.clone()
+    }
+
+    /// Whether the API server was asked, and takes the pods that are missing.
+    pub(super) fn is_unexplained(&self, service: &EcsService) -> bool {
+        let uid = service.metadata.uid.as_deref().unwrap_or_default();
+        let by_service = lock(&self.by_service);
+        let asked = by_service.get(uid).and_then(|it| it.asked.as_ref());
+        asked.is_some_and(|(_, why)| why.is_none())
+    }
+
+    /// Notes how many pods are missing, and says what is to be done.
+    fn note(&self, uid: &str, counts: (i64, i64), now: Instant) -> Next {
+        let mut by_service = lock(&self.by_service);
+        let begins = Missing {
+            counts,
+            since: now,
+            asked: None,
+        };
+        let missing = by_service
+            .entry(uid.to_owned())
+            .or_insert_with(|| begins.clone());
+        if missing.counts != counts {
+            *missing = begins;
+        }
+        missing.next(now)
+    }
+
+    fn answered(&self, uid: &str, why: Option<String>, now: Instant) {
+        if let Some(missing) = lock(&self.by_service).get_mut(uid) {
+            missing.asked = Some((now, why));
+        }
+    }
+
+    /// Forgets a service that is gone, or of which no pod is missing.
+    pub(super) fn forget(&self, service: &EcsService) {
+        let uid = service.metadata.uid.as_deref().unwrap_or_default();
+        lock(&self.by_service).remove(uid);
+    }
+}
+
+/// Asks the API server why the pods of a DaemonSet are missing, if they have been for a while. Returns when to look again.
+pub(super) async fn ask(
+    cx: &Context,
+    service: &EcsService,
+    running: &Plan,
+    observed: &Observed,
+) -> Option<Duration> {
+    let Some((name, counts)) = &observed.missing else {
+        cx.uncreated.forget(service);
+        return None;
+    };
+    let uid = service.uid().unwrap_or_default();
+    if let Next::Wait(wait) = cx.uncreated.note(&uid, *counts, Instant::now()) {
+        return Some(wait);
+    }
+    let why = match pod_of(running, name) {
+        Some(pod) => refusal(cx, service, &pod).await,
+        None => None,
+    };
+    cx.uncreated.answered(&uid, why, Instant::now());
+    Some(AGAIN)
+}
+
+/// A pod as the DaemonSet of this name would make it.
+fn pod_of(running: &Plan, name: &str) -> Option<DynamicObject> {
+    let mut objects = running.objects.iter();
+    let daemon = objects.find(|object| {
+        object.get("kind").and_then(Value::as_str) == Some("DaemonSet")
+            && object.pointer("/metadata/name").and_then(Value::as_str) == Some(name)
+    })?;
+    let template = daemon.pointer("/spec/template")?;
+    let member = |path: &str| template.pointer(path).cloned().unwrap_or_default();
+    let pod = json!({
+        "metadata": {
+            "generateName": format!("{name}-"),
+            "labels": member("/metadata/labels"),
+            "annotations": member("/metadata/annotations"),
+        },
+        "spec": member("/spec"),
+    });
+    serde_json::from_value(pod).ok()
+}
+
+/// Why the API server would not take a pod. Nothing if it would, or does not say.
+async fn refusal(cx: &Context, service: &EcsService, pod: &DynamicObject) -> Option<String> {
+    let namespace = service.namespace().unwrap_or_default();
+    let kind = ApiResource::erase::<Pod>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(cx.client.clone(), &namespace, &kind);
+    let trial = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let error = api.create(&trial, pod).await.err()?;
+    // A webhook that cannot be asked for a trial is a bad request.
+    matches!(code(&error), Some(403 | 422)).then(|| brief(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_server_is_asked_after_a_while_and_then_now_and_then() {
+        let uncreated = Uncreated::default();
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let wait = |seconds| Next::Wait(Duration::from_secs(seconds));
+        let note = |counts, seconds| uncreated.note("1", counts, after(seconds));
+        assert_eq!(note((3, 0), 0), wait(10));
+        assert_eq!(note((3, 0), 4), wait(6));
+        assert_eq!(note((3, 1), 9), wait(10), "one was created");
+        assert_eq!(note((3, 1), 19), Next::Ask);
+        uncreated.answered("1", Some("exceeded quota".to_owned()), after(19));
+        assert_eq!(note((3, 1), 20), wait(29));
+        assert_eq!(note((3, 1), 49), Next::Ask);
+        assert_eq!(note((3, 2), 50), wait(10), "what was said is out of date");
+    }
+}
