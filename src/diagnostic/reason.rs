@@ -174,7 +174,7 @@ reasons! {
         EphemeralStorageTooLarge { value } => "EKS Fargate gives at most 175 GiB, {value} asked", "ask for less, or put the data on EFS";
         ExpressionNotAllowed => "distinctInstance takes no expression", "remove expression, or use type memberOf";
         ExternalMetricsUnavailable { name } => "metric {name} needs KEDA or an external metrics adapter", "none is installed: install one, or scale on CPU or memory";
-        ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1)", "it is not installed: install it, or say --with-addon external-secrets if it will be";
+        ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1)", "it is not installed: install it; convert takes it for installed with --with-addon external-secrets";
         ExtraHostsConflict { hostname } => "{hostname} has two addresses in this task", "a pod has one /etc/hosts: keep one of the addresses";
         ExtraHostsWithAwsvpc => "extraHosts is not supported with networkMode awsvpc", "remove extraHosts, or use networkMode bridge";
         FargateCapability { value } => "Fargate only allows adding SYS_PTRACE, not {value}", "remove it, or use EC2 capacity";
