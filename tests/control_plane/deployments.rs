@@ -461,6 +461,19 @@ async fn a_task_that_waits_too_long_for_a_container_is_replaced() {
         object["status"]["deployments"][0]["failedTasks"] == 1
     })
     .await;
+    let object = bed
+        .until("EcsService", "web", "the stopped task", |object| {
+            object["status"]["stoppedTasks"][0].is_object()
+        })
+        .await;
+    let stopped = object["status"]["stoppedTasks"].as_array().unwrap();
+    assert_eq!(stopped.len(), 1, "that it was evicted is no other end");
+    assert_eq!(stopped[0]["name"], pod.name_any());
+    assert_eq!(stopped[0]["stopCode"], "TaskFailedToStart");
+    assert_eq!(
+        stopped[0]["stoppedReason"],
+        "Container db did not reach HEALTHY within 2 seconds"
+    );
 }
 
 #[tokio::test]

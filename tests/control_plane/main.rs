@@ -30,6 +30,7 @@ mod shared_names;
 mod spared;
 mod task;
 mod task_definition;
+mod trouble;
 mod view;
 
 #[path = "../support/mod.rs"]

@@ -21,6 +21,7 @@ mod scaling;
 mod service;
 mod storage;
 mod task;
+mod trouble;
 mod watched;
 mod zero_downtime;
 
@@ -37,7 +38,13 @@ use anyhow::{Context as _, Result, ensure};
 use ecs_operator_testbed::{Image, Node, NodeOptions, find};
 use tokio::sync::OnceCell;
 
-use self::{container::IMAGE, support::Bed};
+use self::{
+    container::IMAGE,
+    support::{
+        Bed,
+        addons::{ADDONS, serve_addons},
+    },
+};
 
 /// The image that `examples/local/values.yaml` names.
 const OPERATOR_IMAGE: &str = "ghcr.io/ecs-operator/ecs-operator:local";
@@ -50,6 +57,14 @@ async fn cluster() -> &'static Path {
             Some(path) => path.into(),
             None => node().await?,
         };
+        // Its controller is not there, so that no secret is.
+        let external_secrets: Vec<_> = ADDONS
+            .iter()
+            .filter(|(group, ..)| *group == "external-secrets.io")
+            .copied()
+            .collect();
+        let client = ecs_operator_testbed::client(&kubeconfig).await?;
+        serve_addons(&client, &external_secrets).await?;
         helm(&kubeconfig, &[])?;
         Ok(kubeconfig)
     };

@@ -1,7 +1,14 @@
 //! The kinds of the add-ons.
 
-use ecs_operator_testbed::Cluster;
-use serde_json::json;
+use ecs_operator_testbed::{Cluster, until};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use super::LIMIT;
 
 /// A kind: group, version, kind and plural.
 pub type Kind = (&'static str, &'static str, &'static str, &'static str);
@@ -75,36 +82,61 @@ fn scope(plural: &str) -> &'static str {
     }
 }
 
+fn definition((group, version, kind, plural): &Kind) -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": format!("{plural}.{group}"),
+            // Groups of Kubernetes ask for it.
+            "annotations": {"api-approved.kubernetes.io": "unapproved, it takes any object"},
+        },
+        "spec": {
+            "group": group,
+            "scope": scope(plural),
+            "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
+            "versions": [{
+                "name": version,
+                "served": true,
+                "storage": true,
+                "schema": {"openAPIV3Schema": {
+                    "type": "object",
+                    "x-kubernetes-preserve-unknown-fields": true,
+                }},
+            }],
+        },
+    })
+}
+
+/// Installs kinds of add-ons in a cluster of which only a client is there, and waits until they are served.
+pub async fn serve_addons(client: &Client, kinds: &[Kind]) -> anyhow::Result<()> {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for kind in kinds {
+        let (group, _, _, plural) = kind;
+        let name = format!("{plural}.{group}");
+        let params = PatchParams::apply("test").force();
+        let patch = Patch::Apply(definition(kind));
+        definitions.patch(&name, &params, &patch).await?;
+        until(&format!("{name} to be served"), LIMIT, async || {
+            let status = definitions.get(&name).await?.status.unwrap_or_default();
+            let mut conditions = status.conditions.into_iter().flatten();
+            let served = conditions.any(|it| it.type_ == "Established" && it.status == "True");
+            Ok(served.then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 /// Installs kinds of add-ons, which take any object: their controllers are not here.
 pub async fn install_addons(cluster: &Cluster, kinds: &[Kind]) {
     let folder = cluster.folder().join("addons");
     // What was installed before is not installed again.
     let _none = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    for (group, version, kind, plural) in kinds {
-        let definition = json!({
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {
-                "name": format!("{plural}.{group}"),
-                // Groups of Kubernetes ask for it.
-                "annotations": {"api-approved.kubernetes.io": "unapproved, it takes any object"},
-            },
-            "spec": {
-                "group": group,
-                "scope": scope(plural),
-                "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
-                "versions": [{
-                    "name": version,
-                    "served": true,
-                    "storage": true,
-                    "schema": {"openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": true,
-                    }},
-                }],
-            },
-        });
+    for kind in kinds {
+        let definition = definition(kind);
+        let (group, _, _, plural) = kind;
         let file = folder.join(format!("{plural}.{group}.json"));
         std::fs::write(file, definition.to_string()).unwrap();
     }

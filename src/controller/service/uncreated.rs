@@ -15,7 +15,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{observed::Observed, plan::Plan};
+use super::{fetch::Observed, plan::Plan};
 use crate::{
     controller::{
         context::{Context, lock},

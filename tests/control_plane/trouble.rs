@@ -1,0 +1,164 @@
+//! What is told of troubles that real pods cannot be made to have here, and what is kept of them over a restart.
+
+use ecs_operator_testbed::{ControlPlane, until};
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::{ResourceExt as _, api::ListParams};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::{
+    bed,
+    deployments::{appear, write_status},
+    support::{Bed, LIMIT, Operator, condition, install, program, task_definition},
+    view::{run, text},
+};
+
+const HOLD: &str = "testbed/hold";
+
+async fn service(bed: &Bed, definition: Value) {
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+    let spec = json!({"taskDefinition": "web", "desiredCount": 1});
+    bed.must_apply("EcsService", "web", spec).await;
+}
+
+/// Waits until a condition, an event and the program say it all.
+async fn told(bed: &Bed, type_: &str, reason: &str, says: &[&str]) {
+    let fits = |text: &str| says.iter().all(|words| text.contains(words));
+    bed.until("EcsService", "web", "what is wrong", |object| {
+        fits(condition(object, type_)["message"].as_str().unwrap_or_default())
+    })
+    .await;
+    let events = bed.api::<Event>();
+    until("an event", LIMIT, async || {
+        let events = events.list(&ListParams::default()).await?;
+        let is_it = |event: &Event| {
+            event.involved_object.name.as_deref() == Some("web")
+                && event.reason.as_deref() == Some(reason)
+                && event.message.as_deref().is_some_and(fits)
+        };
+        Ok(events.iter().any(is_it).then_some(()))
+    })
+    .await
+    .unwrap();
+    let page = text(&run(bed, &["status", "web"]).await.stdout);
+    assert!(fits(&page), "{page}");
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_answer_is_told() {
+    let bed = bed("node").await;
+    service(&bed, task_definition(HOLD)).await;
+    let pod = appear(&bed, HOLD, 1).await.remove(0);
+    let placed = bed
+        .eventually::<Pod>(&pod.name_any(), "its node", |pod| {
+            pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())
+        })
+        .await;
+    let node = placed.spec.unwrap().node_name.unwrap();
+    // So does the controller of nodes, when one is silent.
+    let at = "2026-01-15T10:00:00Z";
+    let status = json!({"status": {
+        "phase": "Running",
+        "conditions": [
+            {"type": "ContainersReady", "status": "True", "lastTransitionTime": at},
+            {"type": "Ready", "status": "False", "lastTransitionTime": at},
+        ],
+        "containerStatuses": [{
+            "name": "app", "image": HOLD, "imageID": "", "ready": true, "started": true, "restartCount": 0,
+            "state": {"running": {"startedAt": at}},
+        }],
+    }});
+    write_status(&bed, &pod, status).await;
+    let says = format!("the node {node} of a task does not answer");
+    let advice = format!("see kubectl describe node {node}");
+    told(&bed, "Ready", "NodeNotReady", &[&says, &advice]).await;
+}
+
+#[tokio::test]
+async fn an_add_on_that_secrets_need_is_told() {
+    let bed = bed("secrets").await;
+    let mut definition = task_definition("testbed/web");
+    definition["containerDefinitions"][0]["secrets"] = json!([{
+        "name": "PASSWORD",
+        "valueFrom": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-Xk2p9Q",
+    }]);
+    service(&bed, definition).await;
+    let says = [
+        "secrets need the External Secrets Operator",
+        "it is not installed: install it",
+    ];
+    told(&bed, "Accepted", "ExternalSecretsUnavailable", &says).await;
+}
+
+#[tokio::test]
+async fn that_there_is_no_operator_is_told() {
+    let plane = ControlPlane::start().await.unwrap();
+    install(&plane).await.unwrap();
+    let bed = Bed::new(&plane.kubeconfig(), "nobody").await;
+    service(&bed, task_definition("testbed/web")).await;
+    let output = Command::new(program())
+        .args(["status", "web", "--namespace", bed.namespace.name()])
+        .arg("--kubeconfig")
+        .arg(plane.kubeconfig())
+        .output()
+        .await
+        .unwrap();
+    let page = text(&output.stdout);
+    assert!(page.contains("No operator has looked at it yet"), "{page}");
+}
+
+/// A container that has ended so often with 3, and runs again.
+fn crashed(restarts: u32) -> Value {
+    let at = k8s_openapi::jiff::Timestamp::now().to_string();
+    json!({"status": {"phase": "Running", "containerStatuses": [{
+        "name": "app", "image": HOLD, "imageID": "", "ready": false, "started": true, "restartCount": restarts,
+        "state": {"running": {"startedAt": at}},
+        "lastState": {"terminated": {"exitCode": 3, "reason": "Error", "finishedAt": at}},
+    }]}})
+}
+
+#[tokio::test]
+async fn each_end_of_a_container_is_told_once_whichever_operator_sees_it() {
+    let plane = ControlPlane::start().await.unwrap();
+    install(&plane).await.unwrap();
+    let bed = Bed::new(&plane.kubeconfig(), "ends").await;
+    let first = Operator::start(&plane, "first", &[]).await.unwrap();
+    service(&bed, task_definition(HOLD)).await;
+    let pod = appear(&bed, HOLD, 1).await.remove(0);
+    let ends = async |expected: &[i64]| {
+        let object = bed
+            .until("EcsService", "web", &format!("{expected:?}"), |object| {
+                let stopped = object["status"]["stoppedTasks"].as_array();
+                let ends = stopped.into_iter().flatten().map(|it| it["ends"].as_i64());
+                ends.eq(expected.iter().map(|end| Some(*end)))
+            })
+            .await;
+        let stopped = object["status"]["stoppedTasks"][0].clone();
+        assert_eq!(stopped["stopCode"], "EssentialContainerExited", "{stopped}");
+        assert_eq!(stopped["containers"][0]["exitCode"], 3, "{stopped}");
+        assert_eq!(stopped["taskDefinition"], "web:1", "{stopped}");
+    };
+    write_status(&bed, &pod, crashed(1)).await;
+    ends(&[1]).await;
+    write_status(&bed, &pod, crashed(2)).await;
+    ends(&[2, 1]).await;
+    assert_eq!(first.terminate(), Some(0));
+
+    let second = Operator::start(&plane, "second", &[]).await.unwrap();
+    second.leads().await;
+    until("everything to be reconciled", LIMIT, async || {
+        let reconciled = second
+            .metric("ecs_operator_reconciles_total", "EcsService")
+            .await;
+        let waiting = second.metric("ecs_operator_queue_depth", "").await;
+        Ok((reconciled >= 1 && waiting == 0).then_some(()))
+    })
+    .await
+    .unwrap();
+    let writes = second
+        .metric("ecs_operator_api_requests_total", "PATCH")
+        .await;
+    assert_eq!(writes, 0, "nothing is new: {}", second.last_words());
+    write_status(&bed, &pod, crashed(3)).await;
+    ends(&[3, 2, 1]).await;
+}
