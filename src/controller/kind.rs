@@ -91,6 +91,12 @@ impl<K: Reconciled> OfKind<K> {
         self.reported.latest(object, object.reported())
     }
 
+    /// The version of an object that its newest status, and so whatever was decided on it, is of.
+    #[must_use]
+    pub(super) fn version(&self, object: &K) -> Option<String> {
+        self.reported.version(object)
+    }
+
     /// The objects of a namespace.
     pub(super) fn within(&self, namespace: &str) -> impl Iterator<Item = Arc<K>> + use<K> {
         let mut objects = self.store.state();
@@ -147,8 +153,23 @@ impl Context {
         before: &K::Status,
         status: K::Status,
     ) -> Result<bool, Error> {
+        let version = K::all(self).version(object);
+        self.report_at(version, object, before, status).await
+    }
+
+    /// The same, for an object of which this version is known to have the status `before`.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails, or the object has been changed meanwhile.
+    pub(super) async fn report_at<K: Reconciled>(
+        &self,
+        version: Option<String>,
+        object: &K,
+        before: &K::Status,
+        status: K::Status,
+    ) -> Result<bool, Error> {
         let reported = &K::all(self).reported;
-        let version = reported.version(object);
         let written = status::report(&self.client, object, version, before, &status).await?;
         let Some(written) = written else {
             return Ok(false);

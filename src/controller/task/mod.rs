@@ -24,7 +24,7 @@ use self::{
     fetch::{Found, find, is_ours},
     plan::plan,
     pods::{adopt, delete, release, stop},
-    record::{begun, names, put_on_record},
+    record::{begun, names, put_on_record, was_never_made},
     status::{failed_to_start, log_outcome, rebuilt, rejected, started, summary, tell},
 };
 use crate::{
@@ -117,7 +117,8 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
     let before = cx.tasks.latest(&task);
     if is_finished(&before) {
         // One that ended before there was a record gets it now.
-        put_on_record(&cx, &task, &before).await?;
+        let version = cx.tasks.version(&task);
+        put_on_record(&cx, &task, before.tasks.iter(), version).await?;
         return expire(&task, &before, &cx).await;
     }
     let progress = if before.tasks.is_empty() {
@@ -129,10 +130,17 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
         return Ok(Action::await_change());
     };
     let status = &progress.status;
-    put_on_record(&cx, &task, status).await?;
-    if *status != before {
+    let version = cx.tasks.version(&task);
+    let made = status.tasks.iter().filter(|one| !was_never_made(one));
+    let recorded = put_on_record(&cx, &task, made, version.clone()).await?;
+    let version = recorded.or(version);
+    if *status != before
+        && cx
+            .report_at(version, &*task, &before, status.clone())
+            .await?
+    {
+        // What could not be recorded is decided again, and is no news before.
         tell(&cx, &task, &before, status);
-        cx.report(&*task, &before, status.clone()).await?;
     }
     for pod in &progress.released {
         release(&cx, &task.namespace().unwrap_or_default(), pod).await?;

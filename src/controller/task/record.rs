@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::{
     controller::{caches::owned_fields::FIELD_MANAGER, context::Context, error::Error},
-    crd::{EcsTask, TaskStatus},
-    decide::task_lifecycle::PROVISIONING,
+    crd::{EcsTask, OneTaskStatus},
+    decide::task_lifecycle::{PROVISIONING, STOPPED},
     settings::BEGUN,
     source::read_task,
     translate::pod_name,
@@ -36,29 +36,37 @@ pub(super) fn begun(task: &EcsTask) -> BTreeSet<String> {
     names.map(str::trim).map(str::to_owned).collect()
 }
 
-/// Puts on record which tasks have begun, before their status says so and before their pods are let go.
+/// Whether a task has ended without having had a pod. On record before its status is, it would be one of which nobody
+/// knows how it ended.
+pub(super) fn was_never_made(one: &OneTaskStatus) -> bool {
+    one.last_status == STOPPED && one.created_at.is_none()
+}
+
+/// Puts on record which of these tasks have begun, which is done before their status says so and before their pods are
+/// let go. Returns the version of the EcsTask then, if that was new. `version` is the one that this was decided on.
 ///
 /// # Errors
 ///
-/// When the request fails.
+/// When the request fails, or the object has been changed.
 pub(super) async fn put_on_record(
     cx: &Context,
     task: &EcsTask,
-    status: &TaskStatus,
-) -> Result<(), Error> {
+    tasks: impl Iterator<Item = &OneTaskStatus>,
+    version: Option<String>,
+) -> Result<Option<String>, Error> {
     let mut names = begun(task);
     let known = names.len();
-    let begun = status
-        .tasks
-        .iter()
-        .filter(|one| one.last_status != PROVISIONING);
+    let begun = tasks.filter(|one| one.last_status != PROVISIONING);
     names.extend(begun.map(|one| one.name.clone()));
     if names.len() == known {
-        return Ok(());
+        return Ok(None);
     }
     let text = names.into_iter().collect::<Vec<_>>().join(",");
     // Should the object be another one by now, this is not its record.
-    let patch = json!({"metadata": {"uid": task.uid(), "annotations": {BEGUN: text}}});
+    // An absent version is null, which asks for none.
+    let metadata =
+        json!({"uid": task.uid(), "resourceVersion": version, "annotations": {BEGUN: text}});
+    let patch = json!({"metadata": metadata});
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
@@ -67,7 +75,7 @@ pub(super) async fn put_on_record(
         Api::namespaced(cx.client.clone(), &task.namespace().unwrap_or_default());
     api.patch(&task.name_any(), &params, &Patch::Merge(patch))
         .await
-        .map(drop)
+        .map(|written| written.resource_version())
         .map_err(Error::resource("annotate", task))
 }
 
