@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::{Newest, Plan, conditions::aspects, fetch::Observed, tell::tell, user};
+use super::{Newest, Plan, conditions::aspects, fetch::Observed, tell::{tell, tell_failure}, user};
 use crate::{
     controller::{context::Context, error::Error, refusal::Refusal, status::conditions},
     crd::{EcsService, RenderedByStatus, RenewalStatus, ServiceStatus},
@@ -70,9 +70,22 @@ pub(super) async fn report(
     if cx.report(service, &before, status.clone()).await? {
         // What could not be recorded is decided again, and is no news before.
         tell(cx, service, &before, &status, troubles_of(outcome));
+        tell_failure(cx, service, &before, &status, failure_of(outcome));
     }
     cx.pods.stopped.told(&owner, &stopped);
     Ok(())
+}
+
+/// Why what is to run could not be brought about: a reason and all of it.
+fn failure_of(outcome: &Outcome<'_>) -> Option<(String, String)> {
+    match outcome {
+        Outcome::GoesOn(_, outcome) => failure_of(outcome),
+        Outcome::Applied { failure, .. } => {
+            failure.map(|error| (error.reason().to_owned(), error.to_string()))
+        }
+        Outcome::Lost(_, _, refusal) => Some((refusal.reason.clone(), refusal.message.clone())),
+        Outcome::Refused(_) | Outcome::Decided(..) => None,
+    }
 }
 
 fn troubles_of<'a>(outcome: &'a Outcome<'_>) -> &'a [Trouble] {

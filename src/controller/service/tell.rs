@@ -112,6 +112,24 @@ fn tell_deployment(
     }
 }
 
+/// Tells why something could not be brought about, if the conditions did not tell it before.
+pub(super) fn tell_failure(
+    cx: &Context,
+    service: &EcsService,
+    before: &ServiceStatus,
+    after: &ServiceStatus,
+    failure: Option<(String, String)>,
+) {
+    let told = |status: &ServiceStatus| find(status, READY).map(|it| it.message.clone());
+    if let Some((reason, message)) = failure
+        && told(after).as_ref() == Some(&message)
+        && told(before) != told(after)
+    {
+        let note = format!("(service {}) {message}", service.name_any());
+        cx.events.warning(service, &reason, note);
+    }
+}
+
 /// Tells what keeps tasks from running, once for each that was not told in the conditions before.
 fn tell_troubles(
     cx: &Context,
