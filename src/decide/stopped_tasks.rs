@@ -5,6 +5,8 @@
 //! starts an essential container again in its pod where ECS starts another task, so each of its ends is a stopped task.
 //! A task that a rollout, a smaller count or its owner ends is none.
 
+use std::cmp::Reverse;
+
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
     jiff::{SignedDuration, Timestamp},
@@ -94,7 +96,9 @@ pub fn add(known: &mut Vec<StoppedTask>, new: &[Stopped], deployments: &[Deploym
     }
     known.sort_by_cached_key(|task| {
         let at = task.stopped_at.as_ref().map(|time| time.0);
-        (std::cmp::Reverse(at), task.name.clone(), task.ends)
+        // Of one pod and second the end of the pod is the last.
+        let ends = task.ends.unwrap_or(i64::MAX);
+        (Reverse(at), task.name.clone(), Reverse(ends))
     });
     known.truncate(MOST);
 }
@@ -478,6 +482,19 @@ mod tests {
         let before = known.clone();
         add(&mut known, &[], &[]);
         assert_eq!(known, before);
+    }
+
+    #[test]
+    fn the_ends_of_one_second_are_in_order_too() {
+        let one = |ends| {
+            let mut one = ended(&pod(0, RUNS, None), TERMINATION_NOTICE, String::new(), at(1));
+            one.task.ends = ends;
+            one
+        };
+        let mut known = Vec::new();
+        add(&mut known, &[one(Some(1)), one(None), one(Some(2))], &[]);
+        let ends: Vec<Option<i64>> = known.iter().map(|it| it.ends).collect();
+        assert_eq!(ends, [None, Some(2), Some(1)]);
     }
 
     #[test]
