@@ -67,16 +67,19 @@ fn app_with(member: &str, value: Value) -> Value {
     json!({"containerDefinitions": [with(container("app", &["wait"]), member, value)]})
 }
 
-/// A container that never gets healthy, and does not end because it is told to.
-fn unhealthy() -> Value {
+/// A container that never gets healthy.
+fn unhealthy(command: &[&str]) -> Value {
     let check = json!({
         "command": ["CMD", "/app", "get", "http://localhost:8080/"],
         "interval": 5,
         "timeout": 2,
         "retries": 1,
     });
-    json!({"containerDefinitions": [with(container("app", &["exit", "1", "600"]), "healthCheck", check)]})
+    json!({"containerDefinitions": [with(container("app", command), "healthCheck", check)]})
 }
+
+/// What does not end because it is told to.
+const STUBBORN: &[&str] = &["exit", "1", "600"];
 
 fn service(desired: i64) -> Value {
     json!({"taskDefinition": "web", "desiredCount": desired})
@@ -112,7 +115,7 @@ fn of_pods() -> Vec<Trouble> {
             ],
         ),
         trouble(
-            unhealthy(),
+            unhealthy(STUBBORN),
             "HealthCheckFailed",
             &[
                 "container app failed its health check",
@@ -393,21 +396,16 @@ async fn is_kept((name, last, code, reason): (&str, &str, &str, &str)) {
     let bed = bed(name).await;
     let definition = match name {
         "pull" => app_with("image", json!("example:nope")),
-        "crash" => app(&["exit", "3"]),
-        "check" => unhealthy(),
-        _ => app(&["eat"]),
+        // None of them counts as healthy for a moment, and so is spared when the deployment fails.
+        "crash" => unhealthy(&["exit", "3"]),
+        "check" => unhealthy(STUBBORN),
+        _ => unhealthy(&["eat"]),
     };
     bed.must_apply("EcsTaskDefinition", "web", definition).await;
     let mut spec = service(3);
     spec["deploymentConfiguration"] =
         json!({"deploymentCircuitBreaker": {"enable": true, "rollback": false}});
     bed.must_apply("EcsService", "web", spec).await;
-    // What runs for a moment is not healthy.
-    let patch = json!({"metadata": {"annotations": {"ecs-operator.dev/steady-seconds": "30"}}});
-    bed.resources("EcsService")
-        .patch("web", &PatchParams::default(), &Patch::Merge(patch))
-        .await
-        .unwrap();
     bed.until("EcsService", "web", "the failure", |object| {
         condition(object, "Ready")["reason"] == "DeploymentFailed"
     })
