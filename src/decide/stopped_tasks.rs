@@ -487,7 +487,12 @@ mod tests {
     #[test]
     fn the_ends_of_one_second_are_in_order_too() {
         let one = |ends| {
-            let mut one = ended(&pod(0, RUNS, None), TERMINATION_NOTICE, String::new(), at(1));
+            let mut one = ended(
+                &pod(0, RUNS, None),
+                TERMINATION_NOTICE,
+                String::new(),
+                at(1),
+            );
             one.task.ends = ends;
             one
         };

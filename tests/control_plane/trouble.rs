@@ -25,7 +25,11 @@ async fn service(bed: &Bed, definition: Value) {
 async fn told(bed: &Bed, type_: &str, reason: &str, says: &[&str]) {
     let fits = |text: &str| says.iter().all(|words| text.contains(words));
     bed.until("EcsService", "web", "what is wrong", |object| {
-        fits(condition(object, type_)["message"].as_str().unwrap_or_default())
+        fits(
+            condition(object, type_)["message"]
+                .as_str()
+                .unwrap_or_default(),
+        )
     })
     .await;
     let events = bed.api::<Event>();
@@ -51,7 +55,9 @@ async fn a_node_that_does_not_answer_is_told() {
     let pod = appear(&bed, HOLD, 1).await.remove(0);
     let placed = bed
         .eventually::<Pod>(&pod.name_any(), "its node", |pod| {
-            pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())
+            pod.spec
+                .as_ref()
+                .is_some_and(|spec| spec.node_name.is_some())
         })
         .await;
     let node = placed.spec.unwrap().node_name.unwrap();

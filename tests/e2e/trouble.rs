@@ -247,7 +247,10 @@ fn of_specs() -> Vec<Trouble> {
             Some(json!({"containerDefinitions": [without_cpu]})),
             with(service(1), "autoScaling", scaling),
             "UtilizationNeedsRequests",
-            &["needs a task size or a request", "give the task cpu and memory"],
+            &[
+                "needs a task size or a request",
+                "give the task cpu and memory",
+            ],
         ),
         Trouble {
             place: Place::Taken,
@@ -458,7 +461,10 @@ fn of_tasks() -> Vec<(Place, Value, &'static str, &'static [&'static str])> {
             Place::Plain,
             app_with("cpu", json!(131_072)),
             "UnableToPlaceTask",
-            &["insufficient CPU units available", "add nodes or larger ones"],
+            &[
+                "insufficient CPU units available",
+                "add nodes or larger ones",
+            ],
         ),
         (
             Place::Plain,

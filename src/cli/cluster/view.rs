@@ -163,9 +163,7 @@ impl Page {
         };
         let tasks = self.tasks.fit(columns, room(&lines).saturating_sub(kept));
         lines.extend(tasks);
-        let stopped = self
-            .stopped
-            .fit(columns, room(&lines).saturating_sub(kept));
+        let stopped = self.stopped.fit(columns, room(&lines).saturating_sub(kept));
         lines.extend(stopped);
         let events = self.event_lines(columns, room(&lines));
         lines.extend(events);

@@ -3,7 +3,13 @@
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::{Newest, Plan, conditions::aspects, fetch::Observed, tell::{tell, tell_failure}, user};
+use super::{
+    Newest, Plan,
+    conditions::aspects,
+    fetch::Observed,
+    tell::{tell, tell_failure},
+    user,
+};
 use crate::{
     controller::{context::Context, error::Error, refusal::Refusal, status::conditions},
     crd::{EcsService, RenderedByStatus, RenewalStatus, ServiceStatus},
@@ -57,7 +63,8 @@ pub(super) async fn report(
     let before = cx.services.latest(service);
     let now = Timestamp::now();
     let mut status = status(service, &before, outcome, now);
-    let (owner, stopped) = (user(service), cx.pods.stopped.of(&user(service)));
+    let owner = user(service);
+    let stopped = cx.pods.stopped.of(&owner);
     stopped_tasks::add(&mut status.stopped_tasks, &stopped, &status.deployments);
     if status == before {
         cx.pods.stopped.told(&owner, &stopped);
@@ -81,9 +88,9 @@ fn failure_of(outcome: &Outcome<'_>) -> Option<(String, String)> {
     match outcome {
         Outcome::GoesOn(_, outcome) => failure_of(outcome),
         Outcome::Applied { failure, .. } => {
-            failure.map(|error| (error.reason().to_owned(), error.to_string()))
+            failure.map(|error| (error.reason().name().to_owned(), error.to_string()))
         }
-        Outcome::Lost(_, _, refusal) => Some((refusal.reason.clone(), refusal.message.clone())),
+        Outcome::Lost(_, _, refusal) => Some((refusal.reason.to_owned(), refusal.message.clone())),
         Outcome::Refused(_) | Outcome::Decided(..) => None,
     }
 }

@@ -174,7 +174,11 @@ impl Step<'_> {
         // What is due already was done.
         let due = again.into_iter().chain(troubles.next);
         let due = due.filter_map(|due| Duration::try_from(due.duration_since(self.now)).ok());
-        let again = due.chain(replacement).chain(trial).filter(|it| !it.is_zero()).min();
+        let again = due
+            .chain(replacement)
+            .chain(trial)
+            .filter(|it| !it.is_zero())
+            .min();
         match failure {
             Some(error) => {
                 if let Some(again) = again {
