@@ -168,3 +168,50 @@ async fn each_end_of_a_container_is_told_once_whichever_operator_sees_it() {
     write_status(&bed, &pod, crashed(3)).await;
     ends(&[3, 2, 1]).await;
 }
+
+#[tokio::test]
+async fn a_task_that_the_operator_evicts_is_told_once() {
+    let bed = bed("evicted").await;
+    let mut definition = task_definition(HOLD);
+    let containers = definition["containerDefinitions"].as_array_mut().unwrap();
+    containers.push(json!({"name": "log", "image": HOLD, "cpu": 32, "memory": 64}));
+    service(&bed, definition).await;
+    let ends = async |not: &str| {
+        let fits = |pods: &[Pod]| pods.iter().position(|pod| pod.name_any() != not);
+        let pod = until("a pod", LIMIT, async || {
+            let mut pods = bed.tasks("web").await;
+            Ok(fits(&pods).map(|index| pods.remove(index)))
+        })
+        .await
+        .unwrap();
+        let at = k8s_openapi::jiff::Timestamp::now().to_string();
+        let container = |name: &str, state: Value| {
+            json!({
+                "name": name, "image": HOLD, "imageID": "", "ready": false, "restartCount": 0, "state": state,
+            })
+        };
+        let ended = json!({"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": at}});
+        let runs = json!({"running": {"startedAt": at}});
+        let containers = [container("app", ended), container("log", runs)];
+        let status = json!({"status": {"phase": "Running", "containerStatuses": containers}});
+        write_status(&bed, &pod, status).await;
+        pod.name_any()
+    };
+    let first = ends("").await;
+    bed.gone::<Pod>(&first).await;
+    // Whatever there was to tell of the first one is told before this.
+    let second = ends(&first).await;
+    let object = bed
+        .until("EcsService", "web", "the second one", |object| {
+            object["status"]["stoppedTasks"][0]["name"] == *second
+        })
+        .await;
+    let told: Vec<&Value> = object["status"]["stoppedTasks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|task| task["name"] == *first)
+        .map(|task| &task["stopCode"])
+        .collect();
+    assert_eq!(told, ["EssentialContainerExited"]);
+}
