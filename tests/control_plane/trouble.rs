@@ -1,16 +1,21 @@
 //! What is told of troubles that real pods cannot be made to have here, and what is kept of them over a restart.
 
+use std::path::{Path, PathBuf};
+
 use ecs_operator_testbed::{ControlPlane, until};
-use k8s_openapi::api::core::v1::{Event, Pod};
-use kube::{ResourceExt as _, api::ListParams};
+use k8s_openapi::api::core::v1::{Event, Node, Pod};
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::{
     bed,
     deployments::{appear, write_status},
+    shared,
     support::{Bed, LIMIT, Operator, condition, install, program, task_definition},
-    view::{run, text},
 };
 
 const HOLD: &str = "testbed/hold";
@@ -22,14 +27,11 @@ async fn service(bed: &Bed, definition: Value) {
 }
 
 /// Waits until a condition, an event and the program say it all.
-async fn told(bed: &Bed, type_: &str, reason: &str, says: &[&str]) {
+async fn told(bed: &Bed, kubeconfig: &Path, type_: &str, reason: &str, says: &[&str]) {
     let fits = |text: &str| says.iter().all(|words| text.contains(words));
     bed.until("EcsService", "web", "what is wrong", |object| {
-        fits(
-            condition(object, type_)["message"]
-                .as_str()
-                .unwrap_or_default(),
-        )
+        let message = &condition(object, type_)["message"];
+        fits(message.as_str().unwrap_or_default())
     })
     .await;
     let events = bed.api::<Event>();
@@ -44,8 +46,26 @@ async fn told(bed: &Bed, type_: &str, reason: &str, says: &[&str]) {
     })
     .await
     .unwrap();
-    let page = text(&run(bed, &["status", "web"]).await.stdout);
+    let page = page(bed, kubeconfig).await;
     assert!(fits(&page), "{page}");
+}
+
+/// What `ecs-operator status` prints.
+async fn page(bed: &Bed, kubeconfig: &Path) -> String {
+    let output = Command::new(program())
+        .args(["status", "web", "--namespace", bed.namespace.name()])
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .output()
+        .await
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The kubeconfig file of the control plane that tests share.
+async fn shared_plane() -> PathBuf {
+    let (_, plane) = shared().await;
+    plane.kubeconfig()
 }
 
 #[tokio::test]
@@ -77,7 +97,37 @@ async fn a_node_that_does_not_answer_is_told() {
     write_status(&bed, &pod, status).await;
     let says = format!("the node {node} of a task does not answer");
     let advice = format!("see kubectl describe node {node}");
-    told(&bed, "Ready", "NodeNotReady", &[&says, &advice]).await;
+    let says: &[&str] = &[&says, &advice];
+    told(&bed, &shared_plane().await, "Ready", "NodeNotReady", says).await;
+}
+
+#[tokio::test]
+async fn nodes_that_take_no_task_are_told_in_a_rollout() {
+    let plane = ControlPlane::start().await.unwrap();
+    install(&plane).await.unwrap();
+    let bed = Bed::new(&plane.kubeconfig(), "cordon").await;
+    let _operator = Operator::start(&plane, "operator", &[]).await.unwrap();
+    service(&bed, task_definition("testbed/web:1")).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let nodes: Api<Node> = Api::all(bed.client.clone());
+    for node in nodes.list(&ListParams::default()).await.unwrap() {
+        let cordon = Patch::Merge(json!({"spec": {"unschedulable": true}}));
+        let params = PatchParams::default();
+        nodes
+            .patch(&node.name_any(), &params, &cordon)
+            .await
+            .unwrap();
+    }
+    service(&bed, task_definition("testbed/web:2")).await;
+    let says = [
+        "was unable to place a task because",
+        "The container instances are DRAINING",
+        "let them take tasks again with kubectl uncordon",
+    ];
+    let kubeconfig = plane.kubeconfig();
+    told(&bed, &kubeconfig, "Ready", "UnableToPlaceTask", &says).await;
+    let running = bed.tasks("web").await.len();
+    assert_eq!(running, 2, "what ran goes on beside the one that waits");
 }
 
 #[tokio::test]
@@ -93,7 +143,8 @@ async fn an_add_on_that_secrets_need_is_told() {
         "secrets need the External Secrets Operator",
         "it is not installed: install it",
     ];
-    told(&bed, "Accepted", "ExternalSecretsUnavailable", &says).await;
+    let reason = "ExternalSecretsUnavailable";
+    told(&bed, &shared_plane().await, "Accepted", reason, &says).await;
 }
 
 #[tokio::test]
@@ -102,14 +153,7 @@ async fn that_there_is_no_operator_is_told() {
     install(&plane).await.unwrap();
     let bed = Bed::new(&plane.kubeconfig(), "nobody").await;
     service(&bed, task_definition("testbed/web")).await;
-    let output = Command::new(program())
-        .args(["status", "web", "--namespace", bed.namespace.name()])
-        .arg("--kubeconfig")
-        .arg(plane.kubeconfig())
-        .output()
-        .await
-        .unwrap();
-    let page = text(&output.stdout);
+    let page = page(&bed, &plane.kubeconfig()).await;
     assert!(page.contains("No operator has looked at it yet"), "{page}");
 }
 
@@ -203,7 +247,10 @@ async fn a_task_that_the_operator_evicts_is_told_once() {
     let second = ends(&first).await;
     let object = bed
         .until("EcsService", "web", "the second one", |object| {
-            object["status"]["stoppedTasks"][0]["name"] == *second
+            // Both may have ended in one second.
+            let stopped = object["status"]["stoppedTasks"].as_array();
+            let mut stopped = stopped.into_iter().flatten();
+            stopped.any(|task| task["name"] == *second)
         })
         .await;
     let told: Vec<&Value> = object["status"]["stoppedTasks"]
