@@ -540,10 +540,16 @@ impl<'a> Told<'a> {
             kind, name, says, ..
         } = *self;
         let fits = |text: &str| says.iter().all(|words| text.contains(words));
-        let what = format!("the condition to say {says:?}");
+        // What is not ready says the same of its progress.
+        let conditions = match self.condition {
+            "Ready" => &["Ready", "Progressing"][..],
+            other => &[other],
+        };
+        let what = format!("{conditions:?} to say {says:?}");
         bed.until(kind, name, &what, |object| {
-            let message = &condition(object, self.condition)["message"];
-            fits(message.as_str().unwrap_or_default())
+            let message = |type_| condition(object, type_)["message"].clone();
+            let mut messages = conditions.iter().map(|type_| message(type_));
+            messages.all(|message| fits(message.as_str().unwrap_or_default()))
         })
         .await;
         self.by_an_event(bed, fits).await;
