@@ -205,11 +205,7 @@ impl PodState {
         let scheduled_at = scheduling
             .filter(|c| c.status == "True")
             .and_then(|c| c.last_transition_time.as_ref());
-        // The condition of a gate outlives it for a moment.
-        let gated = spec.is_some_and(|spec| gates(spec).any(|gate| gate != RECORDED));
-        let unschedulable = scheduling
-            .filter(|c| c.status == "False")
-            .filter(|c| gated || c.reason.as_deref() != Some("SchedulingGated"));
+        let unschedulable = scheduling.filter(|c| is_unschedulable(c, spec));
         let disruption = condition("DisruptionTarget").filter(|c| c.status == "True");
         let labels = metadata.labels.iter().flatten();
         let annotation = |name: &str| metadata.annotations.as_ref()?.get(name);
@@ -299,6 +295,13 @@ impl PodState {
     pub fn is_essential(&self, container: &str) -> bool {
         self.essential.is_empty() || self.essential.iter().any(|name| name == container)
     }
+}
+
+/// Whether the condition PodScheduled says why there is no node. That of a gate of ours outlives it for a moment.
+fn is_unschedulable(scheduling: &PodCondition, spec: Option<&PodSpec>) -> bool {
+    let gated = spec.is_some_and(|spec| gates(spec).any(|gate| gate != RECORDED));
+    scheduling.status == "False"
+        && (gated || scheduling.reason.as_deref() != Some("SchedulingGated"))
 }
 
 /// Whether a condition of a load balancer's controller says that a target has failed its checks, and not only that it is

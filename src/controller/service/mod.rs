@@ -153,20 +153,7 @@ async fn roll_out(
     if let Turn::Later(turn) = turn {
         wait = wait.into_iter().chain([turn]).min();
     }
-    let current = match before.target() {
-        Some(target) => {
-            let plan = plan::plan(service, cx, &target, asked.newest.as_ref()).await;
-            if let Err(error) = &plan
-                && cx.backoff.is_lasting(&owner.uid)
-            {
-                let why = Refusal::internal(error);
-                let outcome = Outcome::Lost(asked.newest.as_ref(), &before, &why);
-                report(cx, service, &outcome).await?;
-            }
-            Some(plan?)
-        }
-        None => None,
-    };
+    let current = current(service, cx, &asked, &before).await?;
     let running = current.as_ref().and_then(|current| current.as_ref().ok());
     let Some(counts) = Counts::of(asked.newest.as_ref(), running) else {
         if let Some(refusal) = asked.refusal {
@@ -199,6 +186,27 @@ async fn roll_out(
     let again = step.bring_about(decided, owner).await?;
     let again = again.into_iter().chain(wait).min();
     Ok(again.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// What is to be applied for what ran before, if anything did. Trouble with it that lasts is reported.
+async fn current(
+    service: &EcsService,
+    cx: &Context,
+    asked: &Asked,
+    before: &Deployments,
+) -> Result<Option<Result<Plan, Refusal>>, Error> {
+    let Some(target) = before.target() else {
+        return Ok(None);
+    };
+    let plan = plan::plan(service, cx, &target, asked.newest.as_ref()).await;
+    if let Err(error) = &plan
+        && cx.backoff.is_lasting(&service.uid().unwrap_or_default())
+    {
+        let why = Refusal::internal(error);
+        let outcome = Outcome::Lost(asked.newest.as_ref(), before, &why);
+        report(cx, service, &outcome).await?;
+    }
+    plan.map(Some)
 }
 
 /// How many tasks there should be, and how they are replaced.

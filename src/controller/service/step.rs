@@ -36,6 +36,15 @@ pub(super) struct Decided {
     not_begun: Option<Error>,
 }
 
+/// What became of what was applied.
+struct Applied {
+    /// Whether a workload is not as it should be.
+    workload_failed: bool,
+    errors: Vec<Error>,
+    /// When to look again.
+    waits: Vec<Duration>,
+}
+
 /// One step of a service.
 pub(super) struct Step<'a> {
     pub(super) service: &'a EcsService,
@@ -119,45 +128,19 @@ impl Step<'_> {
             again,
             not_begun,
         } = decided;
-        let observed = Observed::of(cx, service, Some(&running), running.desired);
-        let mut pods = self.pods.iter();
-        let replaces = pods.any(|pod| is_of_another(pod, &running.revision));
-        let numbers = Numbers {
-            rules: &running.rules,
-            nodes: &|name| observed.nodes(name),
-            replaces,
-        };
-        let held = with_numbers(&mut running.objects, numbers);
+        let held = self.put_numbers(&mut running);
         if self.lacks_objects(&running) && !cx.is_there(service).await? {
             // What it lacks went with it.
             return Err(Error::Gone);
         }
-        let failure = carry_out(cx, &running, &user(service), owner).await.err();
-        let over = tasks::Over {
-            running: &running,
-            grace: self.wanted.grace,
-            now: self.now,
-        };
-        let (replacement, not_evicted) = match tasks::replace_ended(cx, service, over).await {
-            Ok(replacement) => (replacement, None),
-            Err(error) => (None, Some(error)),
-        };
-        let trial = uncreated::ask(cx, service, &running, &observed).await;
+        let applied = self.apply(&running, owner).await;
         let observed = Observed::of(cx, service, Some(&running), running.desired);
-        let workload_failed = failure.as_ref().is_some_and(|failure| failure.of_workload);
-        if !workload_failed && !held {
+        if !applied.workload_failed && !held {
             deployments.settle(self.wanted, observed.progress(), self.now);
         }
         deployments.recount(self.wanted, self.pods);
         revision::record_outcomes(cx, service, &deployments).await?;
-        let failure = failure.map(|failure| failure.error);
-        let failure = Error::all(
-            failure
-                .into_iter()
-                .chain(not_evicted)
-                .chain(not_begun)
-                .collect(),
-        );
+        let failure = Error::all(applied.errors.into_iter().chain(not_begun).collect());
         let troubles = self.troubles(&observed);
         if !failure.as_ref().is_some_and(|error| self.passes(error)) {
             self.report(Outcome::Applied {
@@ -171,22 +154,51 @@ impl Step<'_> {
             })
             .await?;
         }
-        // What is due already was done.
         let due = again.into_iter().chain(troubles.next);
+        // What is due already was done.
         let due = due.filter_map(|due| Duration::try_from(due.duration_since(self.now)).ok());
-        let again = due
-            .chain(replacement)
-            .chain(trial)
-            .filter(|it| !it.is_zero())
-            .min();
-        match failure {
-            Some(error) => {
-                if let Some(again) = again {
-                    cx.backoff.due(&owner.uid, again);
-                }
-                Err(error)
-            }
-            None => Ok(again),
+        let waits = due.chain(applied.waits).filter(|wait| !wait.is_zero());
+        let again = waits.min();
+        if let (Some(_), Some(again)) = (&failure, again) {
+            cx.backoff.due(&owner.uid, again);
+        }
+        failure.map_or(Ok(again), Err)
+    }
+
+    /// Puts today's numbers into what is about to be applied. Returns whether they hold tasks back.
+    fn put_numbers(&self, running: &mut Plan) -> bool {
+        let observed = Observed::of(self.cx, self.service, Some(running), running.desired);
+        let mut pods = self.pods.iter();
+        let numbers = Numbers {
+            rules: &running.rules,
+            nodes: &|name| observed.nodes(name),
+            replaces: pods.any(|pod| is_of_another(pod, &running.revision)),
+        };
+        with_numbers(&mut running.objects, numbers)
+    }
+
+    /// Applies what is to run, and ends the tasks that are over.
+    async fn apply(&self, running: &Plan, owner: &OwnerReference) -> Applied {
+        let Self { service, cx, .. } = *self;
+        let before = Observed::of(cx, service, Some(running), running.desired);
+        let failure = carry_out(cx, running, &user(service), owner).await.err();
+        let over = tasks::Over {
+            running,
+            grace: self.wanted.grace,
+            now: self.now,
+        };
+        let replacement = tasks::replace_ended(cx, service, over).await;
+        let trial = uncreated::ask(cx, service, running, &before).await;
+        let workload_failed = failure.as_ref().is_some_and(|failure| failure.of_workload);
+        let mut errors: Vec<Error> = failure.into_iter().map(|failure| failure.error).collect();
+        let replacement = replacement.unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
+        Applied {
+            workload_failed,
+            errors,
+            waits: replacement.into_iter().chain(trial).collect(),
         }
     }
 
