@@ -3,24 +3,26 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Args;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use kube::{
     Api, Client, ResourceExt as _,
     api::{ListParams, Patch, PatchParams},
     runtime::{
         WatchStreamExt as _,
-        watcher::{self, watcher},
+        watcher::{self, Event, watcher},
     },
 };
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{ClusterOptions, block_on, show, target::missing};
 use crate::{
-    cli::Error,
-    crd::EcsService,
+    cli::{Error, values::seconds},
+    crd::{ACCEPTED, EcsService},
     decide::deployment::{COMPLETED, FAILED},
     settings::RENEW_DEPLOYMENT,
 };
@@ -40,6 +42,9 @@ pub(in crate::cli) struct RenewOptions {
     /// How many services may have a deployment at a time
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     max_in_flight: u16,
+    /// End with 1 after so long, for instance 30m or 2h; a deployment that has begun goes on [default: wait for ever]
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    timeout: Option<i64>,
     /// Show what would differ, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -56,6 +61,12 @@ pub(in crate::cli) fn run(options: &RenewOptions) -> Result<ExitCode, Error> {
         for service in services {
             let name = service.name_any();
             let renewal = &service.status.renewal;
+            if is_refused(&service) {
+                show(&format!(
+                    "{name}: its spec is refused, and is to be corrected first\n"
+                ))?;
+                continue;
+            }
             if renewal.state.as_deref() != Some("available") {
                 show(&format!("{name}: nothing to renew\n"))?;
                 continue;
@@ -72,8 +83,27 @@ pub(in crate::cli) fn run(options: &RenewOptions) -> Result<ExitCode, Error> {
             api: Api::namespaced(client, &namespace),
             most: usize::from(options.max_in_flight),
         };
-        fleet.renew(renewable).await
+        let renewed = fleet.renew(renewable);
+        let limit = options.timeout.and_then(|seconds| seconds.try_into().ok());
+        let Some(seconds) = limit else {
+            return renewed.await;
+        };
+        match timeout(Duration::from_secs(seconds), renewed).await {
+            Ok(code) => code,
+            Err(_) => {
+                show(&format!(
+                    "not done after {seconds} s; the others were left as they are\n"
+                ))?;
+                Ok(ExitCode::FAILURE)
+            }
+        }
     })
+}
+
+/// Whether the operator does not accept the spec of a service, so that nothing can be renewed.
+fn is_refused(service: &EcsService) -> bool {
+    let mut conditions = service.status.conditions.iter();
+    conditions.any(|condition| condition.type_ == ACCEPTED && condition.status == "False")
 }
 
 async fn chosen(
@@ -104,6 +134,7 @@ async fn chosen(
 enum Outcome {
     UnderWay,
     Done,
+    Refused,
     Failed,
 }
 
@@ -119,7 +150,6 @@ impl Fleet {
         let mut in_flight: BTreeMap<String, String> = BTreeMap::new();
         let mut changes = watcher(self.api.clone(), watcher::Config::default())
             .default_backoff()
-            .applied_objects()
             .boxed();
         loop {
             while in_flight.len() < self.most
@@ -131,9 +161,15 @@ impl Fleet {
             if in_flight.is_empty() {
                 return Ok(ExitCode::SUCCESS);
             }
-            let change = changes.try_next().await;
-            let Some(service) = change.map_err(|error| Error::Watch(Box::new(error)))? else {
-                return Ok(ExitCode::FAILURE);
+            let service = match changes.next().await {
+                Some(Ok(Event::Apply(service) | Event::InitApply(service))) => service,
+                Some(Ok(Event::Delete(gone))) => {
+                    in_flight.remove(&gone.name_any());
+                    continue;
+                }
+                // The watch begins again by itself.
+                Some(Ok(Event::Init | Event::InitDone) | Err(_)) => continue,
+                None => return Ok(ExitCode::FAILURE),
             };
             let name = service.name_any();
             let Some(before) = in_flight.get(&name) else {
@@ -143,6 +179,12 @@ impl Fleet {
                 Outcome::UnderWay => {}
                 Outcome::Done => {
                     show(&format!("{name}: renewed\n"))?;
+                    in_flight.remove(&name);
+                }
+                Outcome::Refused => {
+                    show(&format!(
+                        "{name}: its spec is refused, and is to be corrected first\n"
+                    ))?;
                     in_flight.remove(&name);
                 }
                 Outcome::Failed => {
@@ -174,7 +216,11 @@ impl Fleet {
 fn outcome(service: &EcsService, before: &str) -> Outcome {
     let deployments = &service.status.deployments;
     let Some(primary) = deployments.first().filter(|primary| primary.id != before) else {
-        return Outcome::UnderWay;
+        return if is_refused(service) {
+            Outcome::Refused
+        } else {
+            Outcome::UnderWay
+        };
     };
     let is = |state: &str| primary.rollout_state.as_deref() == Some(state);
     if is(FAILED) || service.status.rolled_back_revision.is_some() {

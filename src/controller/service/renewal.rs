@@ -98,7 +98,8 @@ pub(super) fn turn(
         return Turn::Never;
     }
     if fleet.in_flight + begun >= usize::from(most) && !state.begun.contains_key(&uid) {
-        let spread = u32::try_from(uid.len() + service.name_any().len()).unwrap_or(0) % 20;
+        // Not all at once.
+        let spread = uid.bytes().map(u32::from).sum::<u32>() % 20;
         return Turn::Later(TURN + Duration::from_secs(spread.into()));
     }
     state.begun.insert(uid, primary.id.clone());
@@ -134,18 +135,19 @@ fn fleet(cx: &Context) -> Fleet {
     for service in cx.services.store.state() {
         let deployments = &service.status.deployments;
         let is = |it: &DeploymentStatus, state: &str| it.rollout_state.as_deref() == Some(state);
-        fleet.in_flight += usize::from(deployments.first().is_some_and(|it| is(it, IN_PROGRESS)));
+        let mut begun = deployments.iter().take(1).filter(|it| is(it, IN_PROGRESS));
+        fleet.in_flight += usize::from(begun.any(|begun| is_renewal(cx, &service, begun)));
         let mut failed = deployments.iter().filter(|it| is(it, FAILED));
-        fleet.failed |= failed.any(|failed| was_renewal(cx, &service, failed));
+        fleet.failed |= failed.any(|failed| is_renewal(cx, &service, failed));
     }
     fleet
 }
 
-/// Whether a deployment that failed was of the same inputs as another one, and rendered by this version.
-fn was_renewal(cx: &Context, service: &EcsService, failed: &DeploymentStatus) -> bool {
+/// Whether a deployment is of the same inputs as another one, and rendered by this version.
+fn is_renewal(cx: &Context, service: &EcsService, deployment: &DeploymentStatus) -> bool {
     let known = cx.service_revisions.of(service);
     let of = |deployment: &DeploymentStatus| find(&known, deployment.service_revision.as_deref()?);
-    let Some(revision) = of(failed) else {
+    let Some(revision) = of(deployment) else {
         return false;
     };
     let by_us = revision.kept.rendering.as_ref();
