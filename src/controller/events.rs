@@ -28,7 +28,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::controller::error::brief;
+use crate::{controller::error::brief, diagnostic::is_registered};
 
 /// The longest note that the API takes
 /// (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>).
@@ -121,6 +121,7 @@ impl Events {
     }
 
     fn tell(&self, about: ObjectReference, type_: &'static str, reason: &str, note: String) {
+        debug_assert!(is_registered(reason), "{reason} is in no registry");
         let told = Box::new(Told {
             about,
             type_,

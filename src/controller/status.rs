@@ -12,7 +12,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use crate::controller::error::Error;
+use crate::{controller::error::Error, diagnostic::is_registered};
 
 /// The longest message that the API takes in a condition
 /// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#condition-v1-meta>).
@@ -106,6 +106,8 @@ pub(super) fn conditions(
         .filter(|condition| !aspects.iter().any(|aspect| aspect.type_ == condition.type_));
     let others: Vec<Condition> = others.cloned().collect();
     let condition = |aspect: Aspect| {
+        let reason = &aspect.reason;
+        debug_assert!(is_registered(reason), "{reason} is in no registry");
         let status = match aspect.holds {
             Some(true) => "True",
             Some(false) => "False",
@@ -169,7 +171,7 @@ mod tests {
         let aspect = |holds| Aspect {
             type_: "Ready",
             holds: Some(holds),
-            reason: "Any".to_owned(),
+            reason: "SteadyState".to_owned(),
             message: String::new(),
         };
         let time = |second| Timestamp::from_second(second).expect("it is in range");

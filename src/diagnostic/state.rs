@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Reason;
+
 /// Declares [`StateReason`] from a table. Each row is `Name => "what it means", "what to do";`.
 macro_rules! states {
     ($($name:ident => $meaning:literal, $help:literal;)*) => {
@@ -96,6 +98,13 @@ states! {
     Unreachable => "The API server does not answer.", "Nothing: it is tried again.";
     UserInitiated => "The task was stopped by somebody.", "";
     VolumeReleased => "A volume was given back, and is made again.", "Nothing: it is tried again.";
+}
+
+/// Whether a reason is in one of the two registries, so that `explain` and the documentation know it.
+#[must_use]
+pub fn is_registered(reason: &str) -> bool {
+    let of_inputs = || reason.parse::<Reason>().is_ok();
+    StateReason::ALL.iter().any(|state| state.name() == reason) || of_inputs()
 }
 
 impl fmt::Display for StateReason {
