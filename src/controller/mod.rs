@@ -12,6 +12,8 @@ mod context;
 mod error;
 mod events;
 mod kind;
+#[cfg(test)]
+mod memory;
 mod process;
 mod queue;
 mod refusal;

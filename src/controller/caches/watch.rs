@@ -224,7 +224,8 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
         (Self { writer }, store)
     }
 
-    fn apply(&self, event: &Event<K>) {
+    /// Takes an event in.
+    pub(crate) fn apply(&self, event: &Event<K>) {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.apply_watcher_event(event);
     }
@@ -290,7 +291,7 @@ pub(crate) async fn resources<K: Reconciled>(
 }
 
 /// Whether more than what the status of an object says has changed.
-fn differs<K: Reconciled>(before: &K, after: &K) -> bool {
+pub(crate) fn differs<K: Reconciled>(before: &K, after: &K) -> bool {
     let nothing = K::Status::default();
     if *before.reported() != nothing && *after.reported() == nothing {
         return true;

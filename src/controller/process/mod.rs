@@ -10,4 +10,6 @@ pub(super) mod progress;
 mod run;
 mod watches;
 
+#[cfg(test)]
+pub(super) use run::Operator;
 pub use run::{Options, RunError, run};

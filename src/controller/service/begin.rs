@@ -4,10 +4,11 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use kube::ResourceExt as _;
+use tokio::time::Instant;
 
 use super::plan::Newest;
 use crate::{controller::context::Context, crd::EcsService, decide::deployment::Deployments};

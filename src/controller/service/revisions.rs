@@ -91,7 +91,7 @@ impl ServiceRevisions {
     }
 
     /// Records what the API server has.
-    pub(super) fn observe(&self, revision: &ControllerRevision) {
+    pub(crate) fn observe(&self, revision: &ControllerRevision) {
         if let Some((place, revision)) = read(revision) {
             let mut by_service = self.by_service();
             let revisions = by_service.entry(place).or_default();
@@ -100,7 +100,7 @@ impl ServiceRevisions {
     }
 
     /// Forgets one that is gone.
-    pub(super) fn forget(&self, revision: &ControllerRevision) {
+    pub(crate) fn forget(&self, revision: &ControllerRevision) {
         let Some(place) = place(revision) else {
             return;
         };

@@ -1,0 +1,194 @@
+//! What Kubernetes does by itself, one step at a time: its controllers of workloads and volumes, and on two nodes its
+//! kubelets.
+
+use std::{hash::BuildHasher as _, sync::Arc};
+
+use foldhash::quality::FixedState;
+use serde_json::{Value, json};
+
+use super::{
+    pods,
+    request::{NAMESPACE, Place},
+    store::Store,
+};
+
+/// The nodes.
+const NODES: &[&str] = &["node-1", "node-2"];
+
+/// Does the next step. Returns whether there was one.
+pub(super) fn step(store: &mut Store) -> bool {
+    let before = store.version();
+    for (place, pod) in store.of_kind("", "pods") {
+        if is_ending(&pod) {
+            store.remove(&place);
+        } else {
+            pods::step(store, &place, &pod, NODES);
+        }
+    }
+    for (place, deployment) in store.of_kind("apps", "deployments") {
+        Workload::of(store, &deployment).deploy(store, &place);
+    }
+    for (place, daemon_set) in store.of_kind("apps", "daemonsets") {
+        Workload::of(store, &daemon_set).spread(store, &place);
+    }
+    bind(store);
+    store.collect_garbage();
+    store.version() != before
+}
+
+fn is_ending(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some()
+}
+
+type Pod = (Arc<Place>, Arc<Value>);
+
+/// A Deployment or DaemonSet, and the pods that it has.
+struct Workload {
+    object: Value,
+    /// The label by which the pods of its template are known.
+    hash: String,
+    new: Vec<Pod>,
+    old: Vec<Pod>,
+}
+
+impl Workload {
+    fn of(store: &Store, object: &Value) -> Self {
+        let template = object["spec"]["template"].to_string();
+        let hash = FixedState::with_seed(0).hash_one(template);
+        let hash = format!("{:05x}", hash & 0xf_ffff);
+        let own = store.of_kind("", "pods").into_iter().filter(|(_, pod)| {
+            let owner = pod.pointer("/metadata/ownerReferences/0/uid");
+            owner == object.pointer("/metadata/uid") && !is_ending(pod)
+        });
+        let is_new = |pod: &Pod| pod.1["metadata"]["labels"]["pod-template-hash"] == hash;
+        let (new, old) = own.partition(is_new);
+        Self {
+            object: object.clone(),
+            hash,
+            new,
+            old,
+        }
+    }
+
+    fn ready(&self) -> usize {
+        let all = self.new.iter().chain(&self.old);
+        all.filter(|(_, pod)| pods::is_ready(pod)).count()
+    }
+
+    /// What a Deployment does: new pods at once, and the old ones go when all of those are ready.
+    fn deploy(&self, store: &mut Store, place: &Place) {
+        let (new, old) = (self.new.len(), self.old.len());
+        self.report(
+            store,
+            place,
+            json!({
+                "replicas": new + old,
+                "updatedReplicas": new,
+                "readyReplicas": self.ready(),
+                "availableReplicas": self.ready(),
+            }),
+        );
+        let spec = &self.object["spec"];
+        let wanted = spec["replicas"].as_u64().unwrap_or(1);
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let is_paused = spec["paused"] == true && old > 0;
+        for number in new..wanted {
+            if !is_paused {
+                self.make(store, number, None);
+            }
+        }
+        for (place, _) in self.new.iter().skip(wanted) {
+            end(store, place);
+        }
+        let serving = self.new.iter().filter(|(_, pod)| pods::is_ready(pod));
+        if serving.count() >= wanted && new <= wanted && !is_paused {
+            self.old.iter().for_each(|(place, _)| end(store, place));
+        }
+    }
+
+    /// What a DaemonSet does: where an old pod is, it goes, and a new one comes when it is gone.
+    fn spread(&self, store: &mut Store, place: &Place) {
+        let (new, old) = (self.new.len(), self.old.len());
+        self.report(
+            store,
+            place,
+            json!({
+                "desiredNumberScheduled": NODES.len(),
+                "currentNumberScheduled": new + old,
+                "updatedNumberScheduled": new,
+                "numberReady": self.ready(),
+                "numberAvailable": self.ready(),
+            }),
+        );
+        for (place, _) in &self.old {
+            if self.object["spec"]["updateStrategy"]["type"] != "OnDelete" {
+                end(store, place);
+            }
+        }
+        let all = self.new.iter().chain(&self.old);
+        let taken: Vec<&Value> = all.map(|(_, pod)| &pod["spec"]["nodeName"]).collect();
+        for (number, node) in NODES.iter().enumerate() {
+            if !taken.contains(&&json!(node)) {
+                self.make(store, number, Some(node));
+            }
+        }
+    }
+
+    fn report(&self, store: &mut Store, place: &Place, mut status: Value) {
+        status["observedGeneration"] = self.object["metadata"]["generation"].clone();
+        store.change(place, |workload| workload["status"] = status);
+    }
+
+    fn make(&self, store: &mut Store, number: usize, node: Option<&str>) {
+        let (metadata, template) = (&self.object["metadata"], &self.object["spec"]["template"]);
+        let name = metadata["name"].as_str().unwrap_or_default();
+        // It is never the name of another one.
+        let name = format!("{name}-{}-{number}v{}", self.hash, store.version());
+        let mut pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": template["metadata"],
+            "spec": template["spec"],
+            "status": {"phase": "Pending"},
+        });
+        pod["metadata"]["labels"]["pod-template-hash"] = json!(self.hash);
+        pod["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": self.object["apiVersion"],
+            "kind": self.object["kind"],
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "controller": true,
+        }]);
+        if let Some(node) = node {
+            pod["spec"]["nodeName"] = json!(node);
+        }
+        store.insert(Place::new("", "pods", &name), pod);
+    }
+}
+
+fn end(store: &mut Store, pod: &Place) {
+    // One that nobody has placed is gone at once.
+    let _ended = store.delete(pod, None);
+}
+
+/// Binds volumes to their claims, and gives those back whose claims are gone.
+fn bind(store: &mut Store) {
+    for (place, volume) in store.of_kind("", "persistentvolumes") {
+        let claim = volume.pointer("/spec/claimRef/name");
+        let claim = claim.and_then(Value::as_str).unwrap_or_default();
+        let claim = Place {
+            namespace: NAMESPACE.to_owned(),
+            ..Place::new("", "persistentvolumeclaims", claim)
+        };
+        let was_bound = volume["status"]["phase"] == "Bound";
+        let phase = match store.get(&claim) {
+            Some(_) => "Bound",
+            None if was_bound => "Released",
+            None => continue,
+        };
+        if phase == "Bound" {
+            store.change(&claim, |claim| claim["status"] = json!({"phase": "Bound"}));
+        }
+        store.change(&place, |volume| volume["status"] = json!({"phase": phase}));
+    }
+}

@@ -1,0 +1,281 @@
+//! A replica of the operator that leads: its caches, which are told from the outside what has changed, and whom it has
+//! still to reconcile.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    future::Future,
+    sync::Arc,
+};
+
+use futures::{FutureExt as _, channel::mpsc::UnboundedReceiver};
+use kube::{
+    Resource,
+    runtime::{
+        controller::Action,
+        reflector::{ObjectRef, Store as Cached},
+    },
+};
+use serde_json::Value;
+
+use super::{
+    api_server::ApiServer,
+    request::Place,
+    store::{Objects, Store},
+    watches::observe,
+};
+use crate::{
+    controller::{
+        cluster,
+        context::Context,
+        error::Error,
+        process::{Operator, Options, discovery::Cluster},
+        service, task, task_definition,
+        volumes::{delete_released, delete_those_unneeded},
+    },
+    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    server::Metrics,
+    settings::{Mode, Settings, WorkloadTarget},
+};
+
+/// Who is to be reconciled.
+#[derive(Clone, Debug, PartialEq)]
+enum Waiting {
+    Cluster(ObjectRef<EcsCluster>),
+    TaskDefinition(ObjectRef<EcsTaskDefinition>),
+    Service(ObjectRef<EcsService>),
+    Task(ObjectRef<EcsTask>),
+}
+
+/// The objects of which a replica hears one step late.
+pub(super) type Late = fn(&Place) -> bool;
+
+/// A replica of the operator.
+pub(super) struct Replica {
+    cx: Arc<Context>,
+    operator: Operator,
+    late: Late,
+    /// What the caches have been told.
+    told: Objects,
+    /// What there was when they last were told something.
+    last: Objects,
+    waiting: VecDeque<Waiting>,
+    /// Those whose reconcile has failed.
+    failed: Vec<Waiting>,
+    /// Whether volumes could not be deleted that should be.
+    volumes_left: bool,
+    /// Who asked to be reconciled again after a while.
+    again: Vec<Waiting>,
+    /// How often something has failed.
+    failures: usize,
+}
+
+impl Replica {
+    /// One that has just begun to lead, with all that there is in its caches.
+    pub(super) async fn start(server: &ApiServer, late: Late) -> Self {
+        let settings = Settings {
+            mode: Mode::Controller,
+            workload_target: WorkloadTarget::EcsService,
+            steady_seconds: 0,
+            ..Settings::default()
+        };
+        let options = Options {
+            settings: settings.clone(),
+            namespaces: Vec::new(),
+            lease_namespace: String::new(),
+            lease_name: String::new(),
+            identity: "replica".to_owned(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            concurrency: 1,
+            renewals: None,
+        };
+        let (client, metrics) = (server.client(), Metrics::default());
+        let operator = Operator::of(&options, client, metrics, Cluster::default(), settings);
+        let mut replica = Self {
+            cx: operator.cx.clone(),
+            operator,
+            late,
+            told: Objects::new(),
+            last: Objects::new(),
+            waiting: VecDeque::new(),
+            failed: Vec::new(),
+            volumes_left: false,
+            again: Vec::new(),
+            failures: 0,
+        };
+        replica.catch_up(&server.store()).await;
+        replica.cx.queue.lead(&replica.cx.resources);
+        delete_released(&replica.cx).await;
+        replica
+    }
+
+    /// Tells the caches what there is, but of some of it what there was when they were last told.
+    pub(super) async fn tell(&mut self, store: &Store) {
+        let is_late = |place: &Place| (self.late)(place);
+        let now = store.objects().iter().filter(|(place, _)| !is_late(place));
+        let before = self.last.iter().filter(|(place, _)| is_late(place));
+        let objects = now.chain(before);
+        let objects = objects.map(|(place, object)| (place.clone(), object.clone()));
+        let objects = objects.collect();
+        self.last.clone_from(store.objects());
+        self.hear(objects).await;
+    }
+
+    /// Tells the caches all that there is. Returns whether that was news.
+    pub(super) async fn catch_up(&mut self, store: &Store) -> bool {
+        self.last.clone_from(store.objects());
+        self.hear(store.objects().clone()).await
+    }
+
+    async fn hear(&mut self, objects: Objects) -> bool {
+        let before = std::mem::replace(&mut self.told, objects);
+        let mut is_news = false;
+        let mut released = false;
+        let objects = &self.told;
+        let places: BTreeSet<&Arc<Place>> = before.keys().chain(objects.keys()).collect();
+        for place in places {
+            let (old, new) = (before.get(place), objects.get(place));
+            let uid = |object: &Value| object["metadata"]["uid"].clone();
+            let is_same = match (old, new) {
+                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                _ => false,
+            };
+            if is_same {
+                continue;
+            }
+            is_news = true;
+            released |= new.is_some_and(|new| new["status"]["phase"] == "Released");
+            let another = old.filter(|old| new.is_none_or(|new| uid(new) != uid(old)));
+            if let Some(gone) = another {
+                observe(&self.operator, place, gone, true);
+            }
+            if let Some(object) = new {
+                observe(&self.operator, place, object, false);
+            }
+        }
+        if released {
+            delete_released(&self.cx).await;
+        }
+        if self.cx.unclaimed.notified().now_or_never().is_some() {
+            self.volumes_left = !delete_those_unneeded(&self.cx).await;
+        }
+        is_news
+    }
+
+    /// Reconciles the next one that waits. Returns whether there was one.
+    pub(super) async fn reconcile(&mut self) -> bool {
+        self.take_queues();
+        let Some(next) = self.waiting.pop_front() else {
+            return false;
+        };
+        let cx = &self.cx;
+        let resources = &cx.resources;
+        let outcome = match &next {
+            Waiting::Cluster(name) => {
+                let (go, on_error) = (cluster::reconcile, cluster::on_error);
+                attempt(cx, &resources.clusters, name, go, on_error).await
+            }
+            Waiting::TaskDefinition(name) => {
+                let (go, on_error) = (task_definition::reconcile, task_definition::on_error);
+                attempt(cx, &resources.task_definitions, name, go, on_error).await
+            }
+            Waiting::Service(name) => {
+                let (go, on_error) = (service::reconcile, service::on_error);
+                attempt(cx, &resources.services, name, go, on_error).await
+            }
+            Waiting::Task(name) => {
+                let (go, on_error) = (task::reconcile, task::on_error);
+                attempt(cx, &resources.tasks, name, go, on_error).await
+            }
+        };
+        let list = if outcome.failed {
+            self.failures += 1;
+            &mut self.failed
+        } else {
+            &mut self.again
+        };
+        if outcome.again && !list.contains(&next) {
+            list.push(next);
+        }
+        true
+    }
+
+    fn take_queues(&mut self) {
+        let operator = &mut self.operator;
+        let waiting = &mut self.waiting;
+        drain(&mut operator.clusters.1, waiting, Waiting::Cluster);
+        drain(
+            &mut operator.task_definitions.1,
+            waiting,
+            Waiting::TaskDefinition,
+        );
+        drain(&mut operator.services.1, waiting, Waiting::Service);
+        drain(&mut operator.tasks.1, waiting, Waiting::Task);
+    }
+
+    /// How often something has failed.
+    pub(super) const fn failures(&self) -> usize {
+        self.failures
+    }
+
+    /// Has that tried again which has failed. Returns whether there is any.
+    pub(super) fn try_again(&mut self) -> bool {
+        let volumes_left = std::mem::take(&mut self.volumes_left);
+        if volumes_left {
+            self.failures += 1;
+            self.cx.unclaimed.notify_one();
+        }
+        self.waiting.extend(self.failed.drain(..));
+        volumes_left || !self.waiting.is_empty()
+    }
+
+    /// Lets those go on who asked to be reconciled again after a while.
+    pub(super) fn go_on(&mut self) {
+        self.waiting.extend(self.again.drain(..));
+    }
+}
+
+/// Takes those out of a queue that do not wait already.
+fn drain<K: Resource<DynamicType = ()>>(
+    queue: &mut UnboundedReceiver<ObjectRef<K>>,
+    waiting: &mut VecDeque<Waiting>,
+    of_kind: fn(ObjectRef<K>) -> Waiting,
+) {
+    while let Ok(name) = queue.try_recv() {
+        let one = of_kind(name);
+        if !waiting.contains(&one) {
+            waiting.push_back(one);
+        }
+    }
+}
+
+/// What a reconcile came to.
+#[derive(Default)]
+struct Outcome {
+    failed: bool,
+    again: bool,
+}
+
+/// Reconciles an object as its controller does.
+async fn attempt<K, F>(
+    cx: &Arc<Context>,
+    store: &Cached<K>,
+    name: &ObjectRef<K>,
+    reconcile: fn(Arc<K>, Arc<Context>) -> F,
+    on_error: fn(Arc<K>, &Error, Arc<Context>) -> Action,
+) -> Outcome
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+    F: Future<Output = Result<Action, Error>>,
+{
+    let Some(object) = store.get(name) else {
+        return Outcome::default();
+    };
+    let (failed, action) = match reconcile(object.clone(), cx.clone()).await {
+        Ok(action) => (false, action),
+        Err(error) => (true, on_error(object, &error, cx.clone())),
+    };
+    Outcome {
+        failed,
+        again: action != Action::await_change(),
+    }
+}

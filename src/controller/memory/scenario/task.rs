@@ -1,0 +1,66 @@
+//! Tasks that run once.
+
+use serde_json::{Value, json};
+
+use super::{Scenario, act, delete, put};
+use crate::controller::memory::{pods, request::Place, store::Store};
+
+/// Tasks of two containers, of which one is essential.
+fn run_tasks(store: &mut Store, count: i64, more: Value) {
+    let container = |name: &str, essential: bool| json!({"name": name, "image": "test/job", "cpu": 32, "memory": 64, "essential": essential});
+    let definition = json!({
+        "networkMode": "awsvpc",
+        "containerDefinitions": [container("app", true), container("log", false)],
+    });
+    put(store, "EcsTaskDefinition", "job", definition);
+    let mut spec = json!({"taskDefinition": "job", "count": count});
+    if let (Value::Object(spec), Value::Object(more)) = (&mut spec, more) {
+        spec.extend(more);
+    }
+    put(store, "EcsTask", "job", spec);
+}
+
+fn pod(name: &str) -> Place {
+    Place::new("", "pods", name)
+}
+
+/// Tasks that run and end: one by itself, and one because of its essential container.
+pub(in crate::controller::memory) fn a_task() -> Scenario {
+    Scenario::new([
+        act("two tasks", |store| run_tasks(store, 2, json!({}))),
+        act("the end of one", |store| {
+            pods::end(store, &pod("job-0"), &[0, 0], "");
+        }),
+        act("the end of the other one", |store| {
+            let now = json!(store.now());
+            store.change(&pod("job-1"), |pod| {
+                pods::exit(&mut pod["status"], &[3], &now);
+            });
+        }),
+        act("their deletion", |store| delete(store, "EcsTask", "job")),
+    ])
+}
+
+/// Tasks of which somebody stops one, and then all.
+pub(in crate::controller::memory) fn a_task_that_is_stopped() -> Scenario {
+    let acts = [
+        act("the stop of one", |store| {
+            let stopped = store.delete(&pod("job-0"), None);
+            stopped.expect("it is there");
+        }),
+        act("their deletion", |store| delete(store, "EcsTask", "job")),
+    ];
+    let before = act("two tasks", |store| run_tasks(store, 2, json!({})));
+    Scenario::new(acts).after([before])
+}
+
+/// A task that is not kept when it has ended.
+pub(in crate::controller::memory) fn a_task_that_expires() -> Scenario {
+    let acts = [act("its end", |store| {
+        pods::end(store, &pod("job-0"), &[1, 0], "");
+    })];
+    let before = act("a task", |store| {
+        run_tasks(store, 1, json!({"ttlSecondsAfterFinished": 0}));
+    });
+    Scenario::new(acts).after([before])
+}
