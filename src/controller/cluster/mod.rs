@@ -62,12 +62,12 @@ async fn reconcile(cluster: Arc<EcsCluster>, cx: Arc<Context>) -> Result<Action,
     let before = cx.clusters.latest(&cluster);
     let refusal = check(&cluster, &cx).err();
     let status = status(&cluster, &before, refusal.as_ref(), Timestamp::now());
-    if status != before {
-        if let Some(refusal) = &refusal {
-            cx.events
-                .warning(&*cluster, refusal.reason, refusal.message.clone());
-        }
-        cx.report(&*cluster, &before, status).await?;
+    if status != before
+        && cx.report(&*cluster, &before, status).await?
+        && let Some(refusal) = &refusal
+    {
+        cx.events
+            .warning(&*cluster, refusal.reason, refusal.message.clone());
     }
     Ok(Action::await_change())
 }

@@ -81,15 +81,13 @@ async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Resu
     };
     let status = status(&definition, &before, &outcome, Timestamp::now());
     let revision = status.revision;
-    if status != before {
+    if status != before && cx.report(&*definition, &before, status).await? {
         if let Err(refusal) = &outcome {
             cx.events
                 .warning(&*definition, refusal.reason, refusal.message.clone());
         }
-        if cx.report(&*definition, &before, status).await? {
-            // Those that wait for it go on, or tell why it does not come.
-            cx.revised(&namespace, &name);
-        }
+        // Those that wait for it go on, or tell why it does not come.
+        cx.revised(&namespace, &name);
     }
     if let Some(error) = failure {
         return Err(error);
