@@ -1,7 +1,7 @@
 //! An API server in memory, as a client sees it.
 
 use std::{
-    future::{Future, ready},
+    future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll},
@@ -15,6 +15,7 @@ use tower::{BoxError, Service};
 use super::{
     request::{NAMESPACE, Request},
     store::{Refused, Store},
+    trial::overtake,
 };
 use crate::controller::context::lock;
 
@@ -27,6 +28,8 @@ pub(super) enum Wrong {
     Trouble,
     /// It is carried out, and no answer comes.
     AnswerLost,
+    /// Before it comes, another replica leads and does all that there is to do. The one that sent it hears of nothing.
+    Overtaken,
 }
 
 /// A request that came, and the objects before and after it.
@@ -45,6 +48,8 @@ pub(super) struct ApiServer(Arc<Mutex<State>>);
 struct State {
     store: Store,
     asked: Vec<Asked>,
+    /// What was told by events.
+    events: Vec<Value>,
     /// The request at which something goes wrong, by its number, and what.
     fault: Option<(usize, Wrong)>,
 }
@@ -55,6 +60,7 @@ impl ApiServer {
         Self(Arc::new(Mutex::new(State {
             store,
             asked: Vec::new(),
+            events: Vec::new(),
             fault: None,
         })))
     }
@@ -83,9 +89,25 @@ impl ApiServer {
         act(&mut self.state().store)
     }
 
+    /// What was told by events, since this was last asked for.
+    pub(super) fn take_events(&self) -> Vec<Value> {
+        std::mem::take(&mut self.state().events)
+    }
+
     /// The requests that came, but for events; they are counted anew then.
     pub(super) fn take_asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.state().asked)
+    }
+
+    /// Whether another replica is to do its work before a request. That happens once.
+    fn is_overtaken(&self, request: Option<&Request>) -> bool {
+        let mut state = self.state();
+        let is_it = state.fault == Some((state.asked.len(), Wrong::Overtaken))
+            && request.is_some_and(|request| !request.is_event());
+        if is_it {
+            state.fault = None;
+        }
+        is_it
     }
 
     fn answer(&self, request: Option<Request>) -> Result<Response<Body>, BoxError> {
@@ -93,6 +115,7 @@ impl ApiServer {
             return Err("the API server in memory does not know this request".into());
         };
         if request.is_event() {
+            self.state().events.push(request.body.clone());
             return Ok(response(StatusCode::OK, &request.body));
         }
         let mut state = self.state();
@@ -106,7 +129,7 @@ impl ApiServer {
                 reason: "InternalError",
                 message: "the API server is in trouble".to_owned(),
             }),
-            Some(Wrong::AnswerLost) | None => state.store.carry_out(&request),
+            Some(Wrong::AnswerLost | Wrong::Overtaken) | None => state.store.carry_out(&request),
         };
         let after = state.store.clone();
         state.asked.push(Asked {
@@ -157,8 +180,11 @@ impl Service<http::Request<Body>> for ApiServer {
         let (head, body) = request.into_parts();
         Box::pin(async move {
             let body = body.collect_bytes().await?;
-            let answer = server.answer(Request::read(&head, &body));
-            ready(answer).await
+            let request = Request::read(&head, &body);
+            if server.is_overtaken(request.as_ref()) {
+                overtake(server.clone()).await;
+            }
+            server.answer(request)
         })
     }
 }

@@ -36,6 +36,17 @@ pub(super) fn step(store: &mut Store) -> bool {
     store.version() != before
 }
 
+/// Does all that it does while the operator does nothing. Returns whether there was anything to do.
+///
+/// Tasks that were told to end take as long as they need: of one that is gone nobody could tell why.
+pub(super) fn go_on(store: &mut Store) -> bool {
+    let ends =
+        |pod: &Value| is_ending(pod) && pod["metadata"]["ownerReferences"][0]["kind"] == "EcsTask";
+    let before = store.version();
+    while !store.of_kind("", "pods").iter().any(|(_, pod)| ends(pod)) && step(store) {}
+    store.version() != before
+}
+
 fn is_ending(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some()
 }
@@ -106,7 +117,7 @@ impl Workload {
         }
     }
 
-    /// What a DaemonSet does: where an old pod is, it goes, and a new one comes when it is gone.
+    /// What a DaemonSet does: where an old pod is, it goes when all others are ready, and a new one comes when it is gone.
     fn spread(&self, store: &mut Store, place: &Place) {
         let (new, old) = (self.new.len(), self.old.len());
         self.report(
@@ -120,10 +131,11 @@ impl Workload {
                 "numberAvailable": self.ready(),
             }),
         );
-        for (place, _) in &self.old {
-            if self.object["spec"]["updateStrategy"]["type"] != "OnDelete" {
-                end(store, place);
-            }
+        let rolls = self.object["spec"]["updateStrategy"]["type"] != "OnDelete";
+        if let Some((place, _)) = self.old.first().filter(|_| rolls)
+            && self.ready() == NODES.len()
+        {
+            end(store, place);
         }
         let all = self.new.iter().chain(&self.old);
         let taken: Vec<&Value> = all.map(|(_, pod)| &pod["spec"]["nodeName"]).collect();
@@ -136,7 +148,9 @@ impl Workload {
 
     fn report(&self, store: &mut Store, place: &Place, mut status: Value) {
         status["observedGeneration"] = self.object["metadata"]["generation"].clone();
-        store.change(place, |workload| workload["status"] = status);
+        if self.object["status"] != status {
+            store.change(place, |workload| workload["status"] = status);
+        }
     }
 
     fn make(&self, store: &mut Store, number: usize, node: Option<&str>) {
@@ -186,6 +200,9 @@ fn bind(store: &mut Store) {
             None if was_bound => "Released",
             None => continue,
         };
+        if volume["status"]["phase"] == phase {
+            continue;
+        }
         if phase == "Bound" {
             store.change(&claim, |claim| claim["status"] = json!({"phase": "Bound"}));
         }

@@ -43,6 +43,21 @@ pub(super) fn state(store: &Store) -> State {
     state
 }
 
+/// What was told by events, without what differs between two runs.
+pub(super) fn told(events: &[Value]) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let words = events.iter().map(|event| {
+        let about = &event["regarding"];
+        let words = ["kind", "name"].map(|member| text(&about[member]));
+        let said = ["reason", "note"].map(|member| text(&event[member]));
+        let words = format!("{}: {}", words.join(" "), said.join(": "));
+        DEPLOYMENT.replace_all(&words, "ecs-svc/#").into_owned()
+    });
+    let mut words: Vec<String> = words.collect();
+    words.sort();
+    words
+}
+
 /// What is in one of two states only. Of an object that is in one of them only, no more than its name.
 pub(super) fn difference(expected: &State, found: &State) -> Vec<String> {
     let objects: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();

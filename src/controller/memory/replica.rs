@@ -2,7 +2,7 @@
 //! still to reconcile.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     future::Future,
     sync::Arc,
 };
@@ -110,12 +110,15 @@ impl Replica {
 
     /// Tells the caches what there is, but of some of it what there was when they were last told.
     pub(super) async fn tell(&mut self, store: &Store) {
-        let is_late = |place: &Place| (self.late)(place);
-        let now = store.objects().iter().filter(|(place, _)| !is_late(place));
-        let before = self.last.iter().filter(|(place, _)| is_late(place));
-        let objects = now.chain(before);
-        let objects = objects.map(|(place, object)| (place.clone(), object.clone()));
-        let objects = objects.collect();
+        let mut objects = self.last.clone();
+        for (place, change) in changes(&self.last, store.objects()) {
+            if !(self.late)(place) {
+                match change.new {
+                    Some(new) => objects.insert(place.clone(), new.clone()),
+                    None => objects.remove(place),
+                };
+            }
+        }
         self.last.clone_from(store.objects());
         self.hear(objects).await;
     }
@@ -128,21 +131,10 @@ impl Replica {
 
     async fn hear(&mut self, objects: Objects) -> bool {
         let before = std::mem::replace(&mut self.told, objects);
-        let mut is_news = false;
+        let changes = changes(&before, &self.told);
         let mut released = false;
-        let objects = &self.told;
-        let places: BTreeSet<&Arc<Place>> = before.keys().chain(objects.keys()).collect();
-        for place in places {
-            let (old, new) = (before.get(place), objects.get(place));
+        for (place, Change { old, new }) in &changes {
             let uid = |object: &Value| object["metadata"]["uid"].clone();
-            let is_same = match (old, new) {
-                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-                _ => false,
-            };
-            if is_same {
-                continue;
-            }
-            is_news = true;
             released |= new.is_some_and(|new| new["status"]["phase"] == "Released");
             let another = old.filter(|old| new.is_none_or(|new| uid(new) != uid(old)));
             if let Some(gone) = another {
@@ -158,7 +150,7 @@ impl Replica {
         if self.cx.unclaimed.notified().now_or_never().is_some() {
             self.volumes_left = !delete_those_unneeded(&self.cx).await;
         }
-        is_news
+        !changes.is_empty()
     }
 
     /// Reconciles the next one that waits. Returns whether there was one.
@@ -212,6 +204,11 @@ impl Replica {
         drain(&mut operator.tasks.1, waiting, Waiting::Task);
     }
 
+    /// Waits until all that it had to tell is told.
+    pub(super) async fn farewell(&self) {
+        self.cx.events.farewell().await;
+    }
+
     /// How often something has failed.
     pub(super) const fn failures(&self) -> usize {
         self.failures
@@ -232,6 +229,33 @@ impl Replica {
     pub(super) fn go_on(&mut self) {
         self.waiting.extend(self.again.drain(..));
     }
+}
+
+/// An object before and after it was changed.
+#[derive(Clone, Copy, Default)]
+struct Change<'o> {
+    old: Option<&'o Arc<Value>>,
+    new: Option<&'o Arc<Value>>,
+}
+
+/// What differs between two states.
+fn changes<'o>(before: &'o Objects, after: &'o Objects) -> BTreeMap<&'o Arc<Place>, Change<'o>> {
+    let mut changes: BTreeMap<&Arc<Place>, Change<'_>> = BTreeMap::new();
+    let is_in = |objects: &Objects, place: &Place, object: &Arc<Value>| {
+        let other = objects.get(place);
+        other.is_some_and(|other| Arc::ptr_eq(other, object))
+    };
+    for (place, old) in before {
+        if !is_in(after, place, old) {
+            changes.entry(place).or_default().old = Some(old);
+        }
+    }
+    for (place, new) in after {
+        if !is_in(before, place, new) {
+            changes.entry(place).or_default().new = Some(new);
+        }
+    }
+    changes
 }
 
 /// Takes those out of a queue that do not wait already.

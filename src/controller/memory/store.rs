@@ -266,6 +266,30 @@ impl Store {
         });
     }
 
+    /// Loses what was told of all custom resources, as a backup that is put back does.
+    pub(super) fn lose_statuses(&mut self) {
+        let ours = self.objects.keys();
+        let ours = ours.filter(|place| place.group == "ecs-operator.dev");
+        for place in ours.cloned().collect::<Vec<_>>() {
+            self.change(&place, |object| {
+                object.as_object_mut().expect("it is one").remove("status");
+            });
+        }
+    }
+
+    /// Loses the pods that run of EcsTasks, as when their nodes break. Returns whether there were any.
+    pub(super) fn lose_tasks(&mut self) -> bool {
+        let mut pods = self.of_kind("", "pods");
+        pods.retain(|(_, pod)| {
+            let owner = &pod["metadata"]["ownerReferences"][0];
+            owner["kind"] == "EcsTask" && pod.pointer("/spec/schedulingGates").is_none()
+        });
+        for (place, _) in &pods {
+            self.remove(place);
+        }
+        !pods.is_empty()
+    }
+
     /// Takes an object away.
     pub(super) fn remove(&mut self, place: &Place) {
         self.version += 1;

@@ -4,16 +4,22 @@ use std::fmt::Write as _;
 
 use super::{
     api_server::{Asked, Wrong},
-    normal::{State, difference, state},
+    kubernetes,
+    normal::{State, difference, state, told},
     replica::Late,
     request::Place,
     scenario::{self, Act, Scenario, service, task},
     store::Store,
-    trial::{NOTHING_IS_LATE, Trial, undisturbed},
+    trial::{End, NOTHING_IS_LATE, Serving, Trial, undisturbed},
 };
 
 /// What may go wrong with a request while the operator lives.
-const WRONG: &[Wrong] = &[Wrong::Conflict, Wrong::Trouble, Wrong::AnswerLost];
+const WRONG: &[Wrong] = &[
+    Wrong::Conflict,
+    Wrong::Trouble,
+    Wrong::AnswerLost,
+    Wrong::Overtaken,
+];
 
 /// Of what the operator may hear late, each for itself and all together.
 const LATE: &[(&str, Late)] = &[
@@ -29,6 +35,13 @@ const LATE: &[(&str, Late)] = &[
     }),
 ];
 
+/// How a trial has to end.
+struct Expected {
+    state: State,
+    serving: Serving,
+    told: Vec<String>,
+}
+
 /// What went otherwise than it should.
 #[derive(Default)]
 struct Failures {
@@ -42,16 +55,28 @@ struct Failures {
 const MOST_TOLD: usize = 5;
 
 impl Failures {
-    /// Runs a trial, which has to end in this state.
-    fn check(&mut self, what: &str, trial: &Trial<'_>, expected: &State) {
-        self.trials += 1;
+    /// Runs a trial, which has to end as this one did.
+    fn check(&mut self, what: &str, trial: &Trial<'_>, expected: &Expected) {
         let differences = match trial.run() {
             Ok(end) if !end.uncalled.is_empty() => {
                 vec![format!("written without need: {:?}", end.uncalled)]
             }
-            Ok(end) => difference(expected, &state(&end.store)),
+            Ok(end) => {
+                let fewer = end.serving.fewer_than(&expected.serving).into_iter();
+                let mut differences = difference(&expected.state, &state(&end.store));
+                differences.extend(fewer.map(|of| format!("fewer tasks of {of} served meanwhile")));
+                if trial.tells_all() {
+                    differences.extend(told_otherwise(&expected.told, &told(&end.events)));
+                }
+                differences
+            }
             Err(error) => vec![error],
         };
+        self.add(what, &differences);
+    }
+
+    fn add(&mut self, what: &str, differences: &[String]) {
+        self.trials += 1;
         if differences.is_empty() {
             return;
         }
@@ -61,6 +86,18 @@ impl Failures {
             let _cannot_fail = write!(self.told, "\n  {what}:\n    {lines}");
         }
     }
+}
+
+/// What was told that should not have been, and the other way round. The same may be told several times.
+fn told_otherwise(expected: &[String], told: &[String]) -> Vec<String> {
+    if expected == told {
+        return Vec::new();
+    }
+    let list = |words: &[String]| words.join("\n      ");
+    let (expected, told) = (list(expected), list(told));
+    vec![format!(
+        "told:\n      {told}\n    instead of:\n      {expected}"
+    )]
 }
 
 /// Has everything go wrong that can, at each request of each act of a scenario in turn.
@@ -87,18 +124,28 @@ fn disturb(scenario: &Scenario) {
 }
 
 fn disturb_act(act: &Act, start: &Store, end: &Store, failures: &mut Failures) {
-    let expected = state(end);
     let calm = Trial {
-        start,
         act: Some(act),
-        fault: None,
-        late: NOTHING_IS_LATE,
-        hasty: false,
+        ..Trial::of(start)
     };
-    let asked = calm.run().map(|end| end.asked).unwrap_or_default();
+    let calm_end = calm.run().expect("it comes to rest");
+    let End {
+        asked,
+        serving,
+        events,
+        ..
+    } = calm_end;
+    let expected = Expected {
+        state: state(end),
+        serving,
+        told: told(&events),
+    };
     failures.requests += asked.len();
     let what = act.what;
     failures.check(&format!("{what}, undisturbed"), &calm, &expected);
+    let interrupted = expected.serving.interrupted(end).into_iter();
+    let interrupted = interrupted.map(|of| format!("no task of {of} served for a while"));
+    failures.add(what, &interrupted.collect::<Vec<_>>());
     for (whose, late) in LATE {
         let what = format!("{what}, {whose} one step late");
         let late = Trial {
@@ -113,29 +160,43 @@ fn disturb_act(act: &Act, start: &Store, end: &Store, failures: &mut Failures) {
     };
     failures.check(&format!("{what}, Kubernetes is hasty"), &hasty, &expected);
     deaths(what, &asked, &expected, failures);
+    errors(what, &asked, &calm, &expected, failures);
+    losses(what, &asked, end, failures);
+}
+
+/// Each request goes wrong while the operator lives.
+fn errors(
+    what: &str,
+    asked: &[Asked],
+    calm: &Trial<'_>,
+    expected: &Expected,
+    failures: &mut Failures,
+) {
     for (number, request) in asked.iter().enumerate() {
         for wrong in WRONG {
-            if *wrong == Wrong::Conflict && !request.is_write {
+            let of_writes = matches!(wrong, Wrong::Conflict | Wrong::Overtaken);
+            if of_writes && !request.is_write {
                 continue;
             }
             // What was done and not heard of is the worst for caches that are late.
-            let late = (*wrong == Wrong::AnswerLost).then_some(LATE[0]);
-            for (whose, late) in [("nothing", NOTHING_IS_LATE)].into_iter().chain(late) {
-                let request = &request.what;
-                let what = format!("{what}, {wrong:?} at #{number} {request}, {whose} late");
-                let trial = Trial {
-                    fault: Some((number, *wrong)),
-                    late,
-                    ..calm
-                };
-                failures.check(&what, &trial, &expected);
-            }
+            let (whose, late) = match wrong {
+                Wrong::AnswerLost => LATE[0],
+                _ => ("nothing", NOTHING_IS_LATE),
+            };
+            let request = &request.what;
+            let what = format!("{what}, {wrong:?} at #{number} {request}, {whose} late");
+            let trial = Trial {
+                fault: Some((number, *wrong)),
+                late,
+                ..*calm
+            };
+            failures.check(&what, &trial, expected);
         }
     }
 }
 
 /// The operator dies before and after each request, and another one goes on with what is there.
-fn deaths(what: &str, asked: &[Asked], expected: &State, failures: &mut Failures) {
+fn deaths(what: &str, asked: &[Asked], expected: &Expected, failures: &mut Failures) {
     let mut seen = None;
     for (number, request) in asked.iter().enumerate() {
         for (when, store) in [("before", &request.before), ("after", &request.after)] {
@@ -145,15 +206,44 @@ fn deaths(what: &str, asked: &[Asked], expected: &State, failures: &mut Failures
             seen = Some(store.version());
             let request = &request.what;
             let what = format!("{what}, death {when} #{number} {request}");
-            let trial = Trial {
-                start: store,
-                act: None,
-                fault: None,
-                late: NOTHING_IS_LATE,
-                hasty: false,
-            };
-            failures.check(&what, &trial, expected);
+            failures.check(&what, &Trial::of(store), expected);
+            let mut later = store.clone();
+            if kubernetes::go_on(&mut later) {
+                let what = format!("{what}, and nobody leads for a while");
+                failures.check(&what, &Trial::of(&later), expected);
+            }
         }
+    }
+}
+
+/// Statuses are lost, and nodes with tasks that run: nothing is begun again.
+fn losses(what: &str, asked: &[Asked], end: &Store, failures: &mut Failures) {
+    let expected = state(end);
+    let mut restored = end.clone();
+    restored.lose_statuses();
+    let differences = match Trial::of(&restored).run() {
+        Ok(found) => {
+            let mut lines = difference(&expected, &state(&found.store));
+            // What is told is not all that was known, but what is there is the same.
+            lines.retain(|line| !line.contains(" Ecs") || !line.contains(" .status"));
+            lines
+        }
+        Err(error) => vec![error],
+    };
+    failures.add(&format!("{what}, statuses are lost"), &differences);
+    let asked = asked.iter().map(|request| (&*request.what, &request.after));
+    for (request, store) in asked.chain([("nothing more", end), ("all of it", &restored)]) {
+        let mut broken = store.clone();
+        if !broken.lose_tasks() {
+            continue;
+        }
+        let what = format!("{what}, tasks are lost after {request}");
+        let differences = match Trial::of(&broken).run() {
+            Ok(found) if found.store.made() == end.made() => Vec::new(),
+            Ok(found) => vec![format!("pods: {:?}", found.store.made())],
+            Err(error) => vec![error],
+        };
+        failures.add(&what, &differences);
     }
 }
 

@@ -1,16 +1,19 @@
 //! One run of an operator, with at most one thing that goes wrong.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use futures::future::BoxFuture;
+use serde_json::Value;
 use tokio::runtime::Builder;
 
 use super::{
     api_server::{ApiServer, Asked, Wrong},
-    kubernetes,
+    kubernetes, pods,
     replica::{Late, Replica},
     scenario::Act,
     store::Store,
 };
+use crate::translate::SERVICE;
 
 /// So many steps are enough for everything that a scenario asks for at a time.
 const MOST_STEPS: usize = 1000;
@@ -37,9 +40,76 @@ pub(super) struct End {
     pub(super) uncalled: Vec<String>,
     /// The requests since then.
     pub(super) asked: Vec<Asked>,
+    /// What was told by events since then, in order.
+    pub(super) events: Vec<Value>,
+    /// How many tasks of each service have served all the time.
+    pub(super) serving: Serving,
 }
 
-impl Trial<'_> {
+/// The lowest number of tasks that were ready at a time, by service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Serving(BTreeMap<String, usize>);
+
+impl Serving {
+    fn now(store: &Store) -> Self {
+        let mut ready = BTreeMap::new();
+        for (_, pod) in store.of_kind("", "pods") {
+            let service = pod["metadata"]["labels"][SERVICE].as_str();
+            let goes = pod["metadata"].get("deletionTimestamp").is_some();
+            if let Some(service) = service.filter(|_| pods::is_ready(&pod) && !goes) {
+                *ready.entry(service.to_owned()).or_insert(0) += 1;
+            }
+        }
+        Self(ready)
+    }
+
+    fn see(&mut self, store: &Store) {
+        let Self(now) = Self::now(store);
+        for (service, lowest) in &mut self.0 {
+            *lowest = now.get(service).copied().unwrap_or(0).min(*lowest);
+        }
+    }
+
+    /// The services that had ready tasks first and have some now, and had none meanwhile.
+    pub(super) fn interrupted(&self, now: &Store) -> Vec<&String> {
+        let Self(now) = Self::now(now);
+        let services = self.0.iter();
+        let interrupted =
+            services.filter(|(service, lowest)| **lowest == 0 && now.contains_key(*service));
+        interrupted.map(|(service, _)| service).collect()
+    }
+
+    /// The services of which fewer tasks than there had been ready at a time.
+    pub(super) fn fewer_than(&self, there: &Self) -> Vec<&String> {
+        let services = self.0.iter().filter(|(service, lowest)| {
+            let enough = there.0.get(*service);
+            enough.is_some_and(|enough| *lowest < enough)
+        });
+        services.map(|(service, _)| service).collect()
+    }
+}
+
+impl<'a> Trial<'a> {
+    /// A replica that begins with these objects, and nothing goes wrong.
+    pub(super) const fn of(start: &'a Store) -> Self {
+        Self {
+            start,
+            act: None,
+            fault: None,
+            late: NOTHING_IS_LATE,
+            hasty: false,
+        }
+    }
+
+    /// Whether the operator lives and hears of all that it does, so that it tells of that once.
+    pub(super) const fn tells_all(&self) -> bool {
+        let hears = matches!(
+            self.fault,
+            None | Some((_, Wrong::Conflict | Wrong::Trouble))
+        );
+        self.act.is_some() && hears
+    }
+
     /// Runs it until there is nothing more to do.
     pub(super) fn run(&self) -> Result<End, String> {
         in_no_time(async {
@@ -50,11 +120,16 @@ impl Trial<'_> {
                 settle(&server, &mut replica, self.hasty).await?;
                 let writes = server.take_asked().into_iter().filter(|it| it.is_write);
                 uncalled = writes.map(|write| write.what).collect();
+                replica.farewell().await;
+                server.take_events();
                 server.fail(self.fault);
                 server.with(|store| (act.act)(store));
             }
-            settle(&server, &mut replica, self.hasty).await?;
+            let serving = settle(&server, &mut replica, self.hasty).await?;
+            replica.farewell().await;
             Ok(End {
+                events: server.take_events(),
+                serving,
                 store: server.store(),
                 uncalled,
                 asked: server.take_asked(),
@@ -79,6 +154,15 @@ pub(super) fn undisturbed<'a>(acts: impl Iterator<Item = &'a Act>) -> Vec<Store>
     })
 }
 
+/// Lets another replica do all that there is to do.
+pub(super) fn overtake(server: ApiServer) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let mut replica = Replica::start(&server, NOTHING_IS_LATE).await;
+        let rest = settle(&server, &mut replica, false).await;
+        rest.expect("it comes to rest");
+    })
+}
+
 /// Runs something on a clock that goes on only when it is told to.
 fn in_no_time<T>(run: impl Future<Output = T>) -> T {
     let mut runtime = Builder::new_current_thread();
@@ -87,10 +171,16 @@ fn in_no_time<T>(run: impl Future<Output = T>) -> T {
 }
 
 /// Lets the operator and Kubernetes do what they have to do, until there is nothing more.
-async fn settle(server: &ApiServer, replica: &mut Replica, hasty: bool) -> Result<(), String> {
+async fn settle(server: &ApiServer, replica: &mut Replica, hasty: bool) -> Result<Serving, String> {
+    let mut serving = Serving::now(&server.store());
     let (mut tried, mut waited) = (false, None);
+    let mut version = None;
     for _ in 0..MOST_STEPS {
-        replica.tell(&server.store()).await;
+        let store = server.store();
+        if version.replace(store.version()) != Some(store.version()) {
+            replica.tell(&store).await;
+            serving.see(&store);
+        }
         if replica.reconcile().await {
             if hasty {
                 server.with(kubernetes::step);
@@ -107,7 +197,7 @@ async fn settle(server: &ApiServer, replica: &mut Replica, hasty: bool) -> Resul
         }
         let state = (server.store().version(), replica.failures());
         if waited == Some(state) {
-            return Ok(());
+            return Ok(serving);
         }
         waited = Some(state);
         tokio::time::advance(Duration::from_secs(10)).await;

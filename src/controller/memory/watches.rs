@@ -143,7 +143,7 @@ fn resource<K>(
 }
 
 fn read<K: DeserializeOwned>(object: &Value) -> K {
-    serde_json::from_value(object.clone()).expect("it can be read")
+    K::deserialize(object).expect("it can be read")
 }
 
 /// Whether the watches of what the operator makes tell of an object.
