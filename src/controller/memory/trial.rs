@@ -183,6 +183,8 @@ async fn settle(server: &ApiServer, replica: &mut Replica, hasty: bool) -> Resul
         }
         if replica.reconcile().await {
             if hasty {
+                // A watch tells of what comes and goes at once, too.
+                replica.tell(&server.store()).await;
                 server.with(kubernetes::step);
             }
             continue;
