@@ -8,6 +8,9 @@ pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
 pub const START_TIMEOUTS: &str = "ecs-operator.dev/start-timeouts";
 /// The label of a pod that names the service revision of which it was made.
 pub const SERVICE_REVISION: &str = "ecs-operator.dev/service-revision";
+/// The prefix of the labels of pods that offer a name of Service Connect, which are the selector of the Service of that
+/// name.
+pub const OFFERS: &str = "discovery.ecs-operator.dev/";
 /// The annotation of a pod that makes it differ from those before a forced deployment.
 pub const FORCE_DEPLOYMENT: &str = "ecs-operator.dev/force-deployment";
 /// The annotation of an EcsService that stops its deployment of this id, without a rollback.

@@ -7,18 +7,15 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    controller::{
-        caches::{
-            child::Child,
-            child_kind::ChildKind,
-            children::{Children, Key, Known},
-            owned_fields::{FIELD_MANAGER, digest_of_selector, digest_of_wanted},
-        },
-        error::{Error, code},
+use crate::controller::{
+    caches::{
+        child::Child,
+        children::{Children, Key},
+        known::Known,
+        owned_fields::{FIELD_MANAGER, digest_of_wanted},
     },
-    decide::pod_state::Offer,
-    translate::{Object, SERVICE, TASK},
+    error::{Error, code},
+    wanted::Wanted,
 };
 
 /// No live object has this version, so an apply with it makes an object or is refused.
@@ -26,113 +23,6 @@ const OF_NO_OBJECT: &str = "1";
 
 /// The group of the custom resources.
 const GROUP: &str = "ecs-operator.dev/";
-
-/// An object that should be there.
-#[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    /// Its name.
-    pub key: Key,
-    /// Whether other services and tasks may want the same.
-    pub shared: bool,
-    body: Value,
-}
-
-impl Wanted {
-    /// An object of a translation.
-    ///
-    /// # Errors
-    ///
-    /// When it is of a kind that the operator does not know.
-    pub(super) fn of(object: &Object) -> Result<Self, Error> {
-        Self::new(&serde_json::to_value(object)?)
-    }
-
-    /// A rendered object.
-    ///
-    /// # Errors
-    ///
-    /// When it is of a kind that the operator does not know.
-    pub(super) fn new(body: &Value) -> Result<Self, Error> {
-        let text = |path: &str| body.pointer(path).and_then(Value::as_str);
-        let (api_version, kind) = (text("/apiVersion"), text("/kind"));
-        let kind = kind.unwrap_or_default();
-        let kind = ChildKind::of(api_version.unwrap_or_default(), kind)
-            .ok_or_else(|| Error::UnknownKind(kind.to_owned()))?;
-        let namespace = text("/metadata/namespace").filter(|_| kind.namespaced);
-        let labels = body.pointer("/metadata/labels");
-        let has = |label: &str| labels.is_some_and(|labels| labels.get(label).is_some());
-        Ok(Self {
-            key: Key {
-                kind,
-                namespace: namespace.unwrap_or_default().into(),
-                name: text("/metadata/name").unwrap_or_default().into(),
-            },
-            // What names neither a service nor a task may be wanted by several.
-            shared: !has(SERVICE) && !has(TASK),
-            body: body.clone(),
-        })
-    }
-
-    /// Of what others may want too, its name and a digest of its content.
-    pub(super) fn shared(&self) -> Option<(Key, u64)> {
-        let digest = || match self.selector() {
-            // What it selects stands for its ports; the rest may differ from version to version.
-            Some(selector) => selector,
-            None => digest_of_wanted(&self.body),
-        };
-        self.shared.then(|| (self.key.clone(), digest()))
-    }
-
-    /// What the pods have to offer by Service Connect which this Service selects.
-    pub(super) fn offers(&self) -> Vec<Offer> {
-        let selector = self.body.pointer("/spec/selector");
-        let labels = selector.and_then(Value::as_object).into_iter().flatten();
-        labels
-            .filter_map(|(label, value)| Offer::of(label, value.as_str()?))
-            .collect()
-    }
-
-    /// A digest of what this Service selects.
-    pub(super) fn selector(&self) -> Option<u64> {
-        digest_of_selector(&self.body)
-    }
-
-    /// This Service for the tasks of one service alone, whatever they offer.
-    #[must_use]
-    pub(super) fn of_service(mut self, name: &str) -> Self {
-        if let Some(spec) = self.body.get_mut("spec") {
-            spec["selector"] = json!({SERVICE: name});
-        }
-        self
-    }
-
-    /// The object as it is applied for `owner`, which joins the owners that a shared one has.
-    fn body(&self, owner: &OwnerReference, known: Option<&Known>) -> Value {
-        let mut body = self.body.clone();
-        if !self.key.kind.namespaced {
-            // What is not in a namespace cannot belong to what is in one.
-            return body;
-        }
-        let mut owners = match known {
-            Some(known) if self.shared => known.owners.to_vec(),
-            _ => Vec::new(),
-        };
-        // Of several owners none is the only one.
-        for owner in &mut owners {
-            owner.controller = None;
-        }
-        if !owners.iter().any(|other| other.uid == owner.uid) {
-            owners.push(OwnerReference {
-                controller: (!self.shared).then_some(true),
-                ..owner.clone()
-            });
-        }
-        if let Some(metadata) = body.get_mut("metadata") {
-            metadata["ownerReferences"] = json!(owners);
-        }
-        body
-    }
-}
 
 /// The API of a kind, in a namespace if it has them.
 fn api(client: &Client, key: &Key) -> Api<Child> {
@@ -239,7 +129,7 @@ async fn check_owner(
     let other = others.find(is_its);
     if let Some(other) = other {
         children.claim(&wanted.key, owner);
-        return Err(not_owned(&wanted.key, Some(other)));
+        return Err(not_owned(&wanted.key, Some(other), owner));
     }
     if wanted.shared {
         children.unclaim(&wanted.key, owner);
@@ -251,7 +141,7 @@ async fn check_owner(
         let live = live.map_err(Error::api("get", &wanted.key))?;
         if live.is_some_and(|live| !is_ours(&live, wanted, owner)) {
             children.claim(&wanted.key, owner);
-            return Err(not_owned(&wanted.key, None));
+            return Err(not_owned(&wanted.key, None, owner));
         }
     }
     children.unclaim(&wanted.key, owner);
@@ -287,7 +177,7 @@ async fn create(
         }
         Some(live) => {
             children.claim(&wanted.key, owner);
-            Err(not_owned(&wanted.key, controller(live.owners())))
+            Err(not_owned(&wanted.key, controller(live.owners()), owner))
         }
         None => Err(error),
     }
@@ -319,17 +209,20 @@ pub(super) async fn create_once(
     let live = api.get_opt(name).await;
     match live.map_err(Error::api("get", &wanted.key))? {
         Some(live) if live.owners().iter().any(|other| other.uid == owner.uid) => Ok(()),
-        Some(live) => Err(not_owned(&wanted.key, controller(live.owners()))),
+        Some(live) => Err(not_owned(&wanted.key, controller(live.owners()), owner)),
         None => Err(error),
     }
 }
 
-fn not_owned(key: &Key, owner: Option<&OwnerReference>) -> Error {
-    Error::NotOwned {
-        kind: key.kind.to_string(),
-        name: key.name.to_string(),
-        owner: owner.map(|owner| format!("{} {}", owner.kind, owner.name)),
+/// What is wrong with an object that belongs to `other`, and `owner` wants.
+fn not_owned(key: &Key, other: Option<&OwnerReference>, owner: &OwnerReference) -> Error {
+    let (kind, name) = (key.kind.to_string(), key.name.to_string());
+    let namesake = |other: &&OwnerReference| other.kind == owner.kind && other.name == owner.name;
+    if other.as_ref().is_some_and(namesake) {
+        return Error::OfPredecessor { kind, name };
     }
+    let owner = other.map(|other| format!("{} {}", other.kind, other.name));
+    Error::NotOwned { kind, name, owner }
 }
 
 /// Whether an object that exists already was made by this operator, for this owner or for all.

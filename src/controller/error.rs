@@ -32,6 +32,14 @@ pub(super) enum Error {
         /// The kind and name of whom it belongs to, if that is known.
         owner: Option<String>,
     },
+    /// An object belongs to one of the same kind and name that was deleted, and is about to go with it.
+    #[error("{kind} {name} is of an earlier object of the same name, and about to go")]
+    OfPredecessor {
+        /// The kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
     /// An object that several may share is another one for whoever came first.
     #[error(
         "{kind} {name} is shared with {owner}, which has other ports or another namespace for it, or tasks of an older deployment: make them the same, renew it, or give one of the two another discoveryName"
@@ -153,9 +161,11 @@ impl Error {
             Self::Api { .. } => self
                 .code()
                 .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
-            Self::Gone | Self::AddonsUnknown | Self::Released { .. } | Self::Superseded { .. } => {
-                true
-            }
+            Self::Gone
+            | Self::AddonsUnknown
+            | Self::OfPredecessor { .. }
+            | Self::Released { .. }
+            | Self::Superseded { .. } => true,
             Self::Several(errors) => errors.iter().all(Self::is_transient),
             Self::NotOwned { .. }
             | Self::SharedOtherwise { .. }
@@ -179,7 +189,9 @@ impl Error {
                 Some(_) => StateReason::RequestFailed,
                 None => StateReason::Unreachable,
             },
-            Self::NotOwned { .. } | Self::SharedOtherwise { .. } => StateReason::ObjectNotOwned,
+            Self::NotOwned { .. } | Self::OfPredecessor { .. } | Self::SharedOtherwise { .. } => {
+                StateReason::ObjectNotOwned
+            }
             Self::Gone => StateReason::NotFound,
             Self::AddonsUnknown => StateReason::ServerError,
             Self::Released { .. } => StateReason::VolumeReleased,

@@ -22,5 +22,6 @@ mod status;
 mod task;
 mod task_definition;
 mod volumes;
+mod wanted;
 
 pub use process::{Options, RunError, run};

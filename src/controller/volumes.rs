@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use crate::controller::{
     apply::delete_unchanged,
-    caches::children::{Key, Known},
+    caches::{children::Key, known::Known},
     context::Context,
 };
 

@@ -5,6 +5,7 @@ pub mod deployment;
 pub mod failed_tasks;
 pub mod liveness;
 pub mod obstacle;
+pub mod offer;
 pub mod placement;
 pub mod pod_state;
 pub mod replacement;

@@ -8,10 +8,8 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-use crate::{
-    settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS},
-    translate::OFFERS,
-};
+use super::offer::Offer;
+use crate::settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
 
 /// The scheduling gate of an EcsTask's pod, which is removed once it is on record that the pod may run.
 pub const RECORDED: &str = "ecs-operator.dev/recorded";
@@ -75,24 +73,6 @@ pub struct PodState {
     pub start_timeouts: Vec<StartTimeout>,
     /// What it offers by Service Connect.
     pub offers: Vec<Offer>,
-}
-
-/// A name of Service Connect, and a digest of the ports that it leads to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Offer {
-    name: String,
-    ports: String,
-}
-
-impl Offer {
-    /// As a label of a pod, or a selector of a Service, has it.
-    #[must_use]
-    pub fn of(label: &str, value: &str) -> Option<Self> {
-        Some(Self {
-            name: label.strip_prefix(OFFERS)?.to_owned(),
-            ports: value.to_owned(),
-        })
-    }
 }
 
 /// `startTimeout` of a container that others wait for.

@@ -13,9 +13,6 @@ pub(crate) type Labels = BTreeMap<String, String>;
 pub const SERVICE: &str = "ecs-operator.dev/service";
 /// The stand-alone task that an object belongs to.
 pub const TASK: &str = "ecs-operator.dev/task";
-/// The prefix of the labels of pods that offer a name of Service Connect, which are the selector of the Service of that
-/// name.
-pub const OFFERS: &str = "discovery.ecs-operator.dev/";
 /// The task group, for placement.
 pub(crate) const GROUP: &str = "ecs-operator.dev/group";
 /// The capacity provider of a pod or node.

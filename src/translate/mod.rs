@@ -15,7 +15,7 @@ mod task;
 pub(crate) mod testing;
 
 pub use escape::escape_dollars;
-pub use labels::{CAPACITY_PROVIDER, OFFERS, SERVICE, TASK};
+pub use labels::{CAPACITY_PROVIDER, SERVICE, TASK};
 pub use manifests::{CustomObject, Manifests, Object};
 pub use names::{LABEL_LENGTH, WORKLOAD_LENGTH, kname};
 pub use quantity::{container_cpu, mebibytes, task_cpu};

@@ -131,7 +131,7 @@ async fn gate(bed: &Bed) {
     let name = bed.namespace.name();
     let gates = "[JSONPatch{op: 'add', path: '/spec/readinessGates', value: []}, \
                  JSONPatch{op: 'add', path: '/spec/readinessGates/-', \
-                 value: Object.spec.readinessGates{conditionType: 'example.com/target-health'}}]";
+                 value: Object.spec.readinessGates{conditionType: 'target-health.elbv2.k8s.aws/web'}}]";
     let objects = [
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -196,12 +196,15 @@ async fn tasks_whose_targets_never_get_healthy_are_rolled_back() {
     gate(&bed).await;
     bed.must_apply("EcsTaskDefinition", "web", task_definition(HOLD))
         .await;
-    // Their containers have been ready for long, and their targets are not.
+    // Their containers are ready, and their targets fail the checks.
     let since = "2026-01-01T00:00:00Z";
     let condition_of = |type_: &str, status: &str| json!({"type": type_, "status": status, "lastTransitionTime": since});
     let status = json!({"status": {
         "phase": "Running",
-        "conditions": [condition_of("ContainersReady", "True"), condition_of("Ready", "False")],
+        "conditions": [condition_of("ContainersReady", "True"), condition_of("Ready", "False"), {
+            "type": "target-health.elbv2.k8s.aws/web", "status": "False",
+            "reason": "Target.FailedHealthChecks", "lastTransitionTime": since,
+        }],
         "containerStatuses": [{
             "name": "app", "image": HOLD, "imageID": "", "ready": true, "started": true, "restartCount": 0,
             "state": {"running": {"startedAt": since}},
@@ -210,11 +213,15 @@ async fn tasks_whose_targets_never_get_healthy_are_rolled_back() {
     for pod in appear(&bed, HOLD, 4).await {
         write_status(&bed, &pod, status.clone()).await;
     }
-    let object = bed
-        .until("EcsService", "web", "the rollback", |object| {
-            told(object) == ["PRIMARY web:1 COMPLETED", "INACTIVE web:2 FAILED"]
-        })
-        .await;
+    // They have two minutes to get healthy, by the clock of the operator.
+    let services = bed.resources("EcsService");
+    let object = until("the rollback", LIMIT * 3, async || {
+        let object = json!(services.get("web").await?);
+        let rolled_back = ["PRIMARY web:1 COMPLETED", "INACTIVE web:2 FAILED"];
+        Ok((told(&object) == rolled_back).then_some(object))
+    })
+    .await
+    .unwrap();
     assert_eq!(
         object["status"]["deployments"][1]["rolloutStateReason"],
         "ECS deployment circuit breaker: tasks failed health checks."

@@ -3,17 +3,13 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    future::Future,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use futures::{FutureExt as _, channel::mpsc::UnboundedReceiver};
 use kube::{
     Resource,
-    runtime::{
-        controller::Action,
-        reflector::{ObjectRef, Store as Cached},
-    },
+    runtime::{controller::Action, reflector::ObjectRef},
 };
 use serde_json::Value;
 
@@ -25,11 +21,11 @@ use super::{
 };
 use crate::{
     controller::{
-        cluster,
         context::Context,
-        error::Error,
-        process::{Operator, Options, discovery::Cluster},
-        service, task, task_definition,
+        events::Events,
+        kind::Reconciled,
+        process::controllers::{again, reconcile},
+        service::Renewals,
         volumes::{delete_released, delete_those_unneeded},
     },
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
@@ -46,13 +42,35 @@ enum Waiting {
     Task(ObjectRef<EcsTask>),
 }
 
+/// The ends of the queues.
+struct Queues {
+    clusters: UnboundedReceiver<ObjectRef<EcsCluster>>,
+    task_definitions: UnboundedReceiver<ObjectRef<EcsTaskDefinition>>,
+    services: UnboundedReceiver<ObjectRef<EcsService>>,
+    tasks: UnboundedReceiver<ObjectRef<EcsTask>>,
+}
+
+impl Queues {
+    fn of(cx: &Context) -> Self {
+        fn of_kind<K: Reconciled>(cx: &Context) -> UnboundedReceiver<ObjectRef<K>> {
+            K::all(cx).queue().expect("it is taken once")
+        }
+        Self {
+            clusters: of_kind(cx),
+            task_definitions: of_kind(cx),
+            services: of_kind(cx),
+            tasks: of_kind(cx),
+        }
+    }
+}
+
 /// The objects of which a replica hears one step late.
 pub(super) type Late = fn(&Place) -> bool;
 
 /// A replica of the operator.
 pub(super) struct Replica {
     cx: Arc<Context>,
-    operator: Operator,
+    queues: Queues,
     late: Late,
     /// What the caches have been told.
     told: Objects,
@@ -78,21 +96,14 @@ impl Replica {
             steady_seconds: 0,
             ..Settings::default()
         };
-        let options = Options {
-            settings: settings.clone(),
-            namespaces: Vec::new(),
-            lease_namespace: String::new(),
-            lease_name: String::new(),
-            identity: "replica".to_owned(),
-            listen: ([127, 0, 0, 1], 0).into(),
-            concurrency: 1,
-            renewals: None,
-        };
-        let (client, metrics) = (server.client(), Metrics::default());
-        let operator = Operator::of(&options, client, metrics, Cluster::default(), settings);
+        let client = server.client();
+        let events = Events::new(client.clone(), "replica".to_owned());
+        let (renewals, metrics) = (Renewals::new(None), Metrics::default());
+        let cx = Context::new(client, settings, Vec::new(), events, renewals, metrics);
+        cx.addons_known.store(true, Ordering::SeqCst);
         let mut replica = Self {
-            cx: operator.cx.clone(),
-            operator,
+            queues: Queues::of(&cx),
+            cx: Arc::new(cx),
             late,
             told: Objects::new(),
             last: Objects::new(),
@@ -103,7 +114,7 @@ impl Replica {
             failures: 0,
         };
         replica.catch_up(&server.store()).await;
-        replica.cx.queue.lead(&replica.cx.resources);
+        replica.cx.lead();
         delete_released(&replica.cx).await;
         replica
     }
@@ -138,10 +149,10 @@ impl Replica {
             released |= new.is_some_and(|new| new["status"]["phase"] == "Released");
             let another = old.filter(|old| new.is_none_or(|new| uid(new) != uid(old)));
             if let Some(gone) = another {
-                observe(&self.operator, place, gone, true);
+                observe(&self.cx, place, gone, true);
             }
             if let Some(object) = new {
-                observe(&self.operator, place, object, false);
+                observe(&self.cx, place, object, false);
             }
         }
         if released {
@@ -160,24 +171,11 @@ impl Replica {
             return false;
         };
         let cx = &self.cx;
-        let resources = &cx.resources;
         let outcome = match &next {
-            Waiting::Cluster(name) => {
-                let (go, on_error) = (cluster::reconcile, cluster::on_error);
-                attempt(cx, &resources.clusters, name, go, on_error).await
-            }
-            Waiting::TaskDefinition(name) => {
-                let (go, on_error) = (task_definition::reconcile, task_definition::on_error);
-                attempt(cx, &resources.task_definitions, name, go, on_error).await
-            }
-            Waiting::Service(name) => {
-                let (go, on_error) = (service::reconcile, service::on_error);
-                attempt(cx, &resources.services, name, go, on_error).await
-            }
-            Waiting::Task(name) => {
-                let (go, on_error) = (task::reconcile, task::on_error);
-                attempt(cx, &resources.tasks, name, go, on_error).await
-            }
+            Waiting::Cluster(name) => Box::pin(attempt(cx, name)).await,
+            Waiting::TaskDefinition(name) => Box::pin(attempt(cx, name)).await,
+            Waiting::Service(name) => Box::pin(attempt(cx, name)).await,
+            Waiting::Task(name) => Box::pin(attempt(cx, name)).await,
         };
         let list = if outcome.failed {
             self.failures += 1;
@@ -192,16 +190,17 @@ impl Replica {
     }
 
     fn take_queues(&mut self) {
-        let operator = &mut self.operator;
+        let Queues {
+            clusters,
+            task_definitions,
+            services,
+            tasks,
+        } = &mut self.queues;
         let waiting = &mut self.waiting;
-        drain(&mut operator.clusters.1, waiting, Waiting::Cluster);
-        drain(
-            &mut operator.task_definitions.1,
-            waiting,
-            Waiting::TaskDefinition,
-        );
-        drain(&mut operator.services.1, waiting, Waiting::Service);
-        drain(&mut operator.tasks.1, waiting, Waiting::Task);
+        drain(clusters, waiting, Waiting::Cluster);
+        drain(task_definitions, waiting, Waiting::TaskDefinition);
+        drain(services, waiting, Waiting::Service);
+        drain(tasks, waiting, Waiting::Task);
     }
 
     /// Waits until all that it had to tell is told.
@@ -280,23 +279,13 @@ struct Outcome {
 }
 
 /// Reconciles an object as its controller does.
-async fn attempt<K, F>(
-    cx: &Arc<Context>,
-    store: &Cached<K>,
-    name: &ObjectRef<K>,
-    reconcile: fn(Arc<K>, Arc<Context>) -> F,
-    on_error: fn(Arc<K>, &Error, Arc<Context>) -> Action,
-) -> Outcome
-where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-    F: Future<Output = Result<Action, Error>>,
-{
-    let Some(object) = store.get(name) else {
+async fn attempt<K: Reconciled>(cx: &Arc<Context>, name: &ObjectRef<K>) -> Outcome {
+    let Some(object) = K::all(cx).store.get(name) else {
         return Outcome::default();
     };
     let (failed, action) = match reconcile(object.clone(), cx.clone()).await {
         Ok(action) => (false, action),
-        Err(error) => (true, on_error(object, &error, cx.clone())),
+        Err(error) => (true, again(object, &error, cx.clone())),
     };
     Outcome {
         failed,

@@ -1,14 +1,9 @@
 //! What the watches of the operator do with what they are told.
 
-use std::fmt::Debug;
-
 use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Pod};
 use kube::{
-    Resource, ResourceExt as _,
-    runtime::{
-        reflector::{ObjectRef, Store as Cached},
-        watcher::Event,
-    },
+    Resource as _, ResourceExt as _,
+    runtime::{reflector::ObjectRef, watcher::Event},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,47 +14,25 @@ use crate::{
         caches::{
             child::Child,
             child_kind::{ALL, ChildKind},
-            references,
             revisions::TASK_DEFINITION,
-            watch::{Cache, differs},
+            watch::differs,
         },
-        cluster,
         context::Context,
-        process::Operator,
-        service, task, task_definition,
+        kind::Reconciled,
     },
-    crd::EcsCluster,
+    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     settings::SERVICE_REVISION,
 };
 
 /// Tells the cache of a kind that an object is so, or gone, as its watch does.
-pub(super) fn observe(operator: &Operator, place: &Place, object: &Value, gone: bool) {
-    let cx = &operator.cx;
+pub(super) fn observe(cx: &Context, place: &Place, object: &Value, gone: bool) {
     match (place.group.as_str(), place.plural.as_str()) {
-        ("ecs-operator.dev", "ecsclusters") => resource(
-            (&operator.clusters.0, &cx.resources.clusters),
-            (object, gone),
-            |it: &EcsCluster| cluster::changed(cx, &it.namespace().unwrap_or_default()),
-            |it| cluster::forget(cx, it),
-        ),
-        ("ecs-operator.dev", "ecstaskdefinitions") => resource(
-            (&operator.task_definitions.0, &cx.resources.task_definitions),
-            (object, gone),
-            |it| cx.queue.task_definition(ObjectRef::from_obj(it)),
-            |it| task_definition::forget(cx, it),
-        ),
-        ("ecs-operator.dev", "ecsservices") => resource(
-            (&operator.services.0, &cx.resources.services),
-            (object, gone),
-            |it| references::service_changed(cx, it),
-            |it| service::forget(cx, it),
-        ),
-        ("ecs-operator.dev", "ecstasks") => resource(
-            (&operator.tasks.0, &cx.resources.tasks),
-            (object, gone),
-            |it| references::task_changed(cx, it),
-            |it| task::forget(cx, it),
-        ),
+        ("ecs-operator.dev", "ecsclusters") => resource::<EcsCluster>(cx, object, gone),
+        ("ecs-operator.dev", "ecstaskdefinitions") => {
+            resource::<EcsTaskDefinition>(cx, object, gone);
+        }
+        ("ecs-operator.dev", "ecsservices") => resource::<EcsService>(cx, object, gone),
+        ("ecs-operator.dev", "ecstasks") => resource::<EcsTask>(cx, object, gone),
         ("apps", "controllerrevisions") => observe_revision(cx, object, gone),
         ("", "pods") if is_ours(object) => {
             let pod: Pod = read(object);
@@ -69,7 +42,7 @@ pub(super) fn observe(operator: &Operator, place: &Place, object: &Value, gone: 
                 cx.pods.observe(&pod)
             };
             if let Some(owner) = concerned {
-                cx.queue.owner(owner);
+                cx.ask_owner(owner);
             }
         }
         _ => observe_child(cx, place, object, gone),
@@ -87,8 +60,7 @@ fn observe_revision(cx: &Context, object: &Value, gone: bool) {
         };
         if let Some((namespace, name)) = concerned {
             cx.revised(&namespace, &name);
-            cx.queue
-                .task_definition(ObjectRef::new(&name).within(&namespace));
+            cx.ask::<EcsTaskDefinition>(ObjectRef::new(&name).within(&namespace));
         }
     }
     if has(SERVICE_REVISION) && gone {
@@ -116,29 +88,25 @@ fn observe_child(cx: &Context, place: &Place, object: &Value, gone: bool) {
         concerned.extend(cx.children.owners(kind, &child));
     }
     for owner in concerned {
-        cx.queue.owner(owner);
+        cx.ask_owner(owner);
     }
 }
 
 /// Tells the cache of a kind of custom resource that one is so, or gone.
-fn resource<K>(
-    (cache, store): (&Cache<K>, &Cached<K>),
-    (object, is_gone): (&Value, bool),
-    changed: impl Fn(&K),
-    gone: impl Fn(&K),
-) where
-    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
-{
+fn resource<K: Reconciled>(cx: &Context, object: &Value, is_gone: bool) {
+    let of_kind = K::all(cx);
     let object: K = read(object);
-    let known = store.get(&ObjectRef::from_obj(&object));
     if is_gone {
-        cache.apply(&Event::Delete(object.clone()));
-        gone(&object);
+        of_kind.cache.apply(&Event::Delete(object.clone()));
+        of_kind.forget(&object);
+        cx.backoff.succeeded(&object.uid().unwrap_or_default());
+        object.gone(cx);
         return;
     }
-    cache.apply(&Event::Apply(object.clone()));
+    let known = of_kind.store.get(&ObjectRef::from_obj(&object));
+    of_kind.cache.apply(&Event::Apply(object.clone()));
     if known.is_none_or(|known| differs(&*known, &object)) {
-        changed(&object);
+        object.changed(cx);
     }
 }
 

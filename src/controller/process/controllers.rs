@@ -56,7 +56,10 @@ async fn run<K: Reconciled>(
 }
 
 /// Brings an object one step nearer to what it should be.
-async fn reconcile<K: Reconciled>(object: Arc<K>, cx: Arc<Context>) -> Result<Action, Error> {
+pub(crate) async fn reconcile<K: Reconciled>(
+    object: Arc<K>,
+    cx: Arc<Context>,
+) -> Result<Action, Error> {
     K::all(&cx).begin(&object);
     let (begun, _running) = (Instant::now(), cx.progress.begin());
     let result = contained(K::reconcile(object.clone(), cx.clone())).await;
@@ -75,7 +78,7 @@ async fn reconcile<K: Reconciled>(object: Arc<K>, cx: Arc<Context>) -> Result<Ac
 }
 
 /// What an error means for the next try.
-fn again<K: Reconciled>(object: Arc<K>, error: &Error, cx: Arc<Context>) -> Action {
+pub(crate) fn again<K: Reconciled>(object: Arc<K>, error: &Error, cx: Arc<Context>) -> Action {
     let uid = object.uid().unwrap_or_default();
     if let Some(wait) = error.retry_after() {
         cx.backoff.asked(&uid, wait);

@@ -18,14 +18,11 @@ use super::{
 };
 use crate::{
     controller::{
-        apply,
-        caches::{
-            children::{Key, Known},
-            owned_fields::owned,
-        },
+        caches::{children::Key, known::Known, owned_fields::owned},
         cluster,
         context::Context,
         error::Error,
+        wanted::Wanted,
     },
     crd::{EcsService, Spec},
     decide::{
@@ -304,9 +301,7 @@ fn workloads(service: &EcsService, cx: &Context, objects: &[Value]) -> Vec<Known
     if own.iter().any(with_pods) {
         return own.into_iter().filter(with_pods).collect();
     }
-    let named = objects
-        .iter()
-        .filter_map(|object| apply::Wanted::new(object).ok());
+    let named = objects.iter().filter_map(|object| Wanted::new(object).ok());
     let there = named.filter_map(|wanted| cx.children.get(&wanted.key));
     let orphans = there.filter(|known| known.owners.is_empty());
     orphans.filter(with_pods).collect()

@@ -14,14 +14,11 @@ use super::{
 };
 use crate::{
     controller::{
-        apply::{Wanted, apply, release},
-        caches::{
-            child::WorkloadState,
-            children::{Key, Known},
-            owner::Owner,
-        },
+        apply::{apply, release},
+        caches::{child::WorkloadState, children::Key, known::Known, owner::Owner},
         context::Context,
         error::Error,
+        wanted::Wanted,
     },
     rendering::follows_counts,
 };

@@ -9,13 +9,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use crate::{
     controller::{
-        apply::Wanted,
-        caches::{
-            children::{Key, Known},
-            owner::Owner,
-        },
+        caches::{children::Key, known::Known, owner::Owner},
         context::Context,
         error::Error,
+        wanted::Wanted,
     },
     decide::pod_state::PodState,
 };

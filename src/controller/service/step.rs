@@ -16,7 +16,7 @@ use super::{
     tasks, uncreated, user,
 };
 use crate::{
-    controller::{apply::Wanted, context::Context, error::Error, refusal::Refusal},
+    controller::{context::Context, error::Error, refusal::Refusal, wanted::Wanted},
     crd::EcsService,
     decide::{
         deployment::{self, Deployments, advance, pods_of},

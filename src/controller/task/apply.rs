@@ -6,10 +6,11 @@ use kube::ResourceExt as _;
 use super::plan::plan;
 use crate::{
     controller::{
-        apply::{Wanted, apply, create_once},
+        apply::{apply, create_once},
         caches::owner::Owner,
         context::Context,
         error::Error,
+        wanted::Wanted,
     },
     crd::EcsTask,
     decide::obstacle::Obstacle,

@@ -5,11 +5,11 @@ use kube::ResourceExt as _;
 
 use crate::{
     controller::{
-        apply::Wanted,
         cluster::complete,
         context::Context,
         refusal::{Refusal, refused},
         task_definition::{Definition, settings},
+        wanted::Wanted,
     },
     crd::EcsTask,
     decide::pod_state::RECORDED,

@@ -11,10 +11,10 @@ use k8s_openapi::{
 use serde_json::json;
 
 use crate::{
-    settings::Addon,
+    settings::{Addon, OFFERS},
     translate::{
         Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, kname,
-        labels::{Labels, OFFERS},
+        labels::Labels,
         names::{hex_digest, service_name},
     },
     validate::{AppProtocol, Protocol},

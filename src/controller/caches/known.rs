@@ -1,0 +1,77 @@
+//! What the caches keep of an object that the operator made.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::Resource as _;
+
+use super::child::{Child, Claimed, VolumeState, WorkloadState};
+
+/// What is known of a live child.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// Its identity.
+    pub uid: Box<str>,
+    /// Its version, to tell what is newer.
+    pub resource_version: u64,
+    /// The digest of what we own of it.
+    pub digest: u64,
+    /// The digest of what was applied, where the API server stores that in another form.
+    pub applied: Option<u64>,
+    /// That without the owners, of what several services may share.
+    pub shared: Option<u64>,
+    /// Of a Service that several services may share, a digest of what it selects.
+    pub selector: Option<u64>,
+    /// Whom it belongs to.
+    pub owners: Box<[OwnerReference]>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// What a PersistentVolume reports.
+    pub volume: Option<Box<VolumeState>>,
+    /// What a Deployment or DaemonSet reports.
+    pub workload: Option<Box<WorkloadState>>,
+    /// The service revision that its pods are marked with.
+    pub pods: Option<Box<str>>,
+    /// Why a Deployment cannot make pods.
+    pub not_created: Option<Box<str>>,
+}
+
+impl Known {
+    pub(super) fn of(child: &Child) -> Self {
+        let meta = child.meta();
+        Self {
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
+            resource_version: resource_version(child),
+            digest: child.digest,
+            shared: child.shared,
+            selector: child.selector,
+            applied: None,
+            owners: child.owners().into(),
+            deleting: meta.deletion_timestamp.is_some(),
+            volume: child.volume.clone(),
+            workload: child.workload.clone(),
+            pods: child.pods.clone(),
+            not_created: child.not_created.clone(),
+        }
+    }
+
+    /// Whether it is a volume whose claim is gone.
+    #[must_use]
+    pub(crate) fn is_released(&self) -> bool {
+        let volume = self.volume.as_ref();
+        volume.is_some_and(|volume| volume.claimed == Claimed::NoLonger)
+    }
+
+    /// Whether it is what an object with this digest becomes when it is applied.
+    #[must_use]
+    pub(crate) fn is(&self, wanted: u64) -> bool {
+        self.digest == wanted || self.applied == Some(wanted)
+    }
+}
+
+/// Resource versions of one kind can be compared as numbers
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>).
+fn resource_version(child: &Child) -> u64 {
+    let version = child.meta().resource_version.as_deref();
+    version
+        .and_then(|version| version.parse().ok())
+        .unwrap_or(0)
+}

@@ -1,0 +1,125 @@
+//! Objects that should be there.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde_json::{Value, json};
+
+use super::{
+    caches::{
+        child_kind::ChildKind,
+        children::Key,
+        known::Known,
+        owned_fields::{digest_of_selector, digest_of_wanted},
+    },
+    error::Error,
+};
+use crate::{
+    decide::offer::Offer,
+    translate::{Object, SERVICE, TASK},
+};
+
+/// An object that should be there.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// Its name.
+    pub key: Key,
+    /// Whether other services and tasks may want the same.
+    pub shared: bool,
+    pub(super) body: Value,
+}
+
+impl Wanted {
+    /// An object of a translation.
+    ///
+    /// # Errors
+    ///
+    /// When it is of a kind that the operator does not know.
+    pub(super) fn of(object: &Object) -> Result<Self, Error> {
+        Self::new(&serde_json::to_value(object)?)
+    }
+
+    /// A rendered object.
+    ///
+    /// # Errors
+    ///
+    /// When it is of a kind that the operator does not know.
+    pub(super) fn new(body: &Value) -> Result<Self, Error> {
+        let text = |path: &str| body.pointer(path).and_then(Value::as_str);
+        let (api_version, kind) = (text("/apiVersion"), text("/kind"));
+        let kind = kind.unwrap_or_default();
+        let kind = ChildKind::of(api_version.unwrap_or_default(), kind)
+            .ok_or_else(|| Error::UnknownKind(kind.to_owned()))?;
+        let namespace = text("/metadata/namespace").filter(|_| kind.namespaced);
+        let labels = body.pointer("/metadata/labels");
+        let has = |label: &str| labels.is_some_and(|labels| labels.get(label).is_some());
+        Ok(Self {
+            key: Key {
+                kind,
+                namespace: namespace.unwrap_or_default().into(),
+                name: text("/metadata/name").unwrap_or_default().into(),
+            },
+            // What names neither a service nor a task may be wanted by several.
+            shared: !has(SERVICE) && !has(TASK),
+            body: body.clone(),
+        })
+    }
+
+    /// Of what others may want too, its name and a digest of its content.
+    pub(super) fn shared(&self) -> Option<(Key, u64)> {
+        let digest = || match self.selector() {
+            // What it selects stands for its ports; the rest may differ from version to version.
+            Some(selector) => selector,
+            None => digest_of_wanted(&self.body),
+        };
+        self.shared.then(|| (self.key.clone(), digest()))
+    }
+
+    /// What the pods have to offer by Service Connect which this Service selects.
+    pub(super) fn offers(&self) -> Vec<Offer> {
+        let selector = self.body.pointer("/spec/selector");
+        let labels = selector.and_then(Value::as_object).into_iter().flatten();
+        labels
+            .filter_map(|(label, value)| Offer::of(label, value.as_str()?))
+            .collect()
+    }
+
+    /// A digest of what this Service selects.
+    pub(super) fn selector(&self) -> Option<u64> {
+        digest_of_selector(&self.body)
+    }
+
+    /// This Service for the tasks of one service alone, whatever they offer.
+    #[must_use]
+    pub(super) fn of_service(mut self, name: &str) -> Self {
+        if let Some(spec) = self.body.get_mut("spec") {
+            spec["selector"] = json!({SERVICE: name});
+        }
+        self
+    }
+
+    /// The object as it is applied for `owner`, which joins the owners that a shared one has.
+    pub(super) fn body(&self, owner: &OwnerReference, known: Option<&Known>) -> Value {
+        let mut body = self.body.clone();
+        if !self.key.kind.namespaced {
+            // What is not in a namespace cannot belong to what is in one.
+            return body;
+        }
+        let mut owners = match known {
+            Some(known) if self.shared => known.owners.to_vec(),
+            _ => Vec::new(),
+        };
+        // Of several owners none is the only one.
+        for owner in &mut owners {
+            owner.controller = None;
+        }
+        if !owners.iter().any(|other| other.uid == owner.uid) {
+            owners.push(OwnerReference {
+                controller: (!self.shared).then_some(true),
+                ..owner.clone()
+            });
+        }
+        if let Some(metadata) = body.get_mut("metadata") {
+            metadata["ownerReferences"] = json!(owners);
+        }
+        body
+    }
+}
