@@ -329,8 +329,7 @@ impl Deployments {
         };
         let failed = self.revision().unwrap_or_default();
         let own = ready(failed);
-        let mut older = self.list.iter().skip(1);
-        let serving = older.find_map(|deployment| {
+        let serving = self.list.iter().skip(1).find_map(|deployment| {
             let revision = deployment.service_revision.as_deref()?;
             (pods_of(revision) != pods_of(failed) && ready(revision) > 0).then_some(revision)
         });
