@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use ecs_operator_testbed::{ControlPlane, until};
 use k8s_openapi::api::{
     apps::v1::{ControllerRevision, Deployment},
+    autoscaling::v2::HorizontalPodAutoscaler,
     core::v1::Pod,
 };
 use kube::{
@@ -359,4 +360,49 @@ async fn tasks_that_work_again_are_not_replaced_when_an_operator_starts() {
         )["status"],
         "True"
     );
+}
+
+#[tokio::test]
+async fn a_refused_spec_leaves_the_limits_of_an_autoscaler_as_they_are() {
+    let (plane, bed) = plane().await;
+    let operator = Operator::start(&plane, "operator", &[]).await.unwrap();
+    operator.leads().await;
+    define(&bed, "web", "testbed/web").await;
+    let spec = |most: i64| {
+        let tracking = json!({
+            "TargetValue": 60.0,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+        });
+        json!({
+            "taskDefinition": "web",
+            "desiredCount": 2,
+            "autoScaling": {
+                "scalableTarget": {"MinCapacity": 2, "MaxCapacity": most},
+                "scalingPolicies": [{
+                    "PolicyName": "load", "PolicyType": "TargetTrackingScaling",
+                    "TargetTrackingScalingPolicyConfiguration": tracking,
+                }],
+            },
+        })
+    };
+    bed.must_apply("EcsService", "web", spec(4)).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    bed.must_apply("EcsService", "web", spec(8)).await;
+    let most = |scaler: &HorizontalPodAutoscaler| scaler.spec.max_replicas;
+    bed.eventually("web", "the higher limit", |scaler| most(scaler) == 8)
+        .await;
+    let mut refused = spec(8);
+    refused["loadBalancers"] = json!([{
+        "targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/a/0123456789abcdef",
+        "containerName": "nobody", "containerPort": 80,
+    }]);
+    bed.must_apply("EcsService", "web", refused).await;
+    bed.condition("EcsService", "web", "Accepted", "False")
+        .await;
+    // It is looked at again, and once more by another operator.
+    drop(operator);
+    let operator = Operator::start(&plane, "second", &[]).await.unwrap();
+    settled(&operator, 1).await;
+    let scaler = bed.api().get("web").await.unwrap();
+    assert_eq!(most(&scaler), 8);
 }

@@ -34,6 +34,8 @@ enum State {
     Begun,
     /// It stays with its first revision, while there is a second one.
     Pinned,
+    /// What stands around its tasks was changed since they began.
+    Changed,
 }
 
 /// A service with a task definition of its own.
@@ -109,6 +111,7 @@ fn members() -> Vec<Member> {
         member("rolled-back", State::RolledBack, breaker(true)),
         member("stopped", State::Stopped, json!({"desiredCount": 2})),
         member(BEGUN, State::Begun, json!({"desiredCount": 2})),
+        member("changed", State::Changed, targets()),
     ]
 }
 
@@ -272,10 +275,26 @@ async fn all_ready(bed: &Bed) {
         .unwrap_or_else(|error| panic!("{error}:\n{}", waiting.borrow().join("\n")));
 }
 
+/// Binds the tasks of a service to another target group, which needs no other tasks.
+async fn other_target(bed: &Bed, member: &Member) {
+    let group =
+        "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/other/0123456789abcdef";
+    let mut service = member.service.clone();
+    service["taskDefinition"] = json!(member.name);
+    service["loadBalancers"][0]["targetGroupArn"] = json!(group);
+    bed.must_apply("EcsService", member.name, service).await;
+    bed.until("EcsService", member.name, "the other target group", |it| {
+        let is_seen = it["status"]["observedGeneration"] == it["metadata"]["generation"];
+        is_seen && condition(it, "Ready")["status"] == "True"
+    })
+    .await;
+}
+
 /// Brings a service from its first deployment into its state.
 async fn second_deployment(bed: &Bed, member: &Member) {
     let image = match member.state {
         State::Steady => return,
+        State::Changed => return other_target(bed, member).await,
         State::Pinned => "testbed/web:2",
         _ => HOLD,
     };
@@ -283,7 +302,7 @@ async fn second_deployment(bed: &Bed, member: &Member) {
     bed.must_apply("EcsTaskDefinition", member.name, second)
         .await;
     match member.state {
-        State::Steady => {}
+        State::Steady | State::Changed => {}
         State::Pinned => {
             bed.until(
                 "EcsTaskDefinition",

@@ -65,6 +65,15 @@ async fn templates(bed: &Bed, seen: &mut Seen) {
     }
 }
 
+/// Kinds of which all that is wanted counts: where clients are led, and how far is scaled.
+const LEADING: &[&str] = &[
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "ScaledObject",
+    "Service",
+    "TargetGroupBinding",
+];
+
 /// The group, kind and class of each object, and which one it is.
 async fn objects(bed: &Bed, seen: &mut Seen) {
     let discovery = Discovery::new(bed.client.clone()).run().await.unwrap();
@@ -90,8 +99,10 @@ async fn objects_of(bed: &Bed, resource: &ApiResource, seen: &mut Seen) {
     for object in objects {
         let (group, kind) = (&resource.group, &resource.kind);
         let spec = &object.data["spec"];
+        let leads = LEADING.contains(&kind.as_str()).then(|| spec.clone());
         let is = json!({
             "uid": object.uid(),
+            "spec": leads,
             "ingressClassName": spec["ingressClassName"],
             "loadBalancerClass": spec["loadBalancerClass"],
             "storageClassName": spec["storageClassName"],

@@ -131,7 +131,13 @@ pub(crate) async fn kubernetes_minor(client: &Client) -> Result<u32, kube::Error
 
 #[cfg(test)]
 mod tests {
-    use std::future::ready;
+    use std::{
+        future::ready,
+        sync::{
+            Arc,
+            atomic::{AtomicU32, Ordering},
+        },
+    };
 
     use http::{Request, Response};
     use kube::client::Body;
@@ -178,6 +184,36 @@ mod tests {
             .filter(|kind| !kind.built_in)
             .map(|kind| kind.kind)
             .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_that_is_not_told_at_the_start_is_asked_for_again_but_not_for_ever() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = asked.clone();
+        let slow = move |request: Request<Body>| {
+            let count = count.clone();
+            async move {
+                let dumb =
+                    request.uri().path() != "/apis" && count.fetch_add(1, Ordering::SeqCst) < 3;
+                let request = Request::get(request.uri().path()).body(Vec::new());
+                let server = server(dumb);
+                let text = server.request_text(request.expect("it is valid")).await;
+                let (code, text) = match text {
+                    Ok(text) => (200, text),
+                    Err(_) => (503, json!({"kind": "Status", "code": 503}).to_string()),
+                };
+                let answer = Response::builder()
+                    .status(code)
+                    .body(Body::from(text.into_bytes()));
+                Ok::<_, BoxError>(answer.expect("it is valid"))
+            }
+        };
+        let client = Client::new(service_fn(slow), "default");
+        let found = Cluster::first(&client).await.expect("it tells");
+        assert!(found.knows_all(), "{found:?}");
+        assert_eq!(names(&found).len(), 3);
+        let never = Cluster::first(&server(true)).await.expect("it tells");
+        assert!(!never.knows_all());
     }
 
     #[tokio::test]
