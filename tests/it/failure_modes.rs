@@ -52,6 +52,7 @@ fn files(modules: &[&str]) -> Vec<PathBuf> {
         };
         found.push(path.with_extension("rs"));
         found.push(path.join("mod.rs"));
+        found.push(path.join("main.rs"));
     }
     found
 }
@@ -64,21 +65,17 @@ fn exists(name: &str) -> bool {
     let Some((function, modules)) = modules.split_last() else {
         return false;
     };
-    let heads = ["#[test]\n", "#[tokio::test]\n"].map(|attribute| {
-        ["fn ", "async fn "].map(|keywords| {
-            [
-                format!("{attribute}{keywords}{function}()"),
-                format!("{attribute}    {keywords}{function}()"),
-            ]
-        })
-    });
+    let head = format!("fn {function}()");
     let texts = files(modules).into_iter().map(fs::read_to_string);
     texts.flatten().any(|text| {
-        heads
-            .as_flattened()
-            .as_flattened()
-            .iter()
-            .any(|head| text.contains(head))
+        let lines: Vec<&str> = text.lines().collect();
+        let is_test = |index: usize| {
+            let above = lines[index.saturating_sub(2)..index].iter();
+            let mut above = above.map(|line| line.trim_start());
+            above.any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+        };
+        let mut numbered = lines.iter().enumerate();
+        numbered.any(|(index, line)| line.contains(&head) && is_test(index))
     })
 }
 
