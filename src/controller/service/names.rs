@@ -38,8 +38,12 @@ pub(super) fn form(cx: &Context, wanted: &Wanted, user: &Owner, owner: &OwnerRef
         return Form::AsIs;
     }
     let known = cx.children.get(&key);
-    if known.as_ref().is_some_and(|it| it.shared.is_none()) {
-        // It is of one service alone, which others do not get.
+    let is_anothers = |known: &Known| {
+        let mut owners = known.owners.iter();
+        known.shared.is_none() && owners.any(|it| it.uid != owner.uid)
+    };
+    if known.as_ref().is_some_and(is_anothers) {
+        // It is of that service alone, and others do not get it.
         return Form::AsIs;
     }
     let others = known
