@@ -63,6 +63,8 @@ pub(super) async fn carry_out(
     })?;
     cx.children
         .wants(user, objects.iter().filter_map(Wanted::shared));
+    let is_known = |wanted: &&Wanted| cx.children.get(&wanted.key).is_some();
+    let before: BTreeSet<&Key> = objects.iter().filter(is_known).map(|it| &it.key).collect();
     let mut errors = Errors::default();
     let begun = Instant::now();
     for wanted in &objects {
@@ -73,6 +75,11 @@ pub(super) async fn carry_out(
         if has_to_wait {
             errors.kinds.insert(kind);
             continue;
+        }
+        if before.contains(&wanted.key) && !is_known(&wanted) {
+            // It went while others were written, perhaps with the service: the next try looks whether that is there.
+            errors.record(kind, Error::Gone);
+            return errors.into_result();
         }
         let result = match form(cx, wanted, user, owner) {
             Form::AsIs => apply(&cx.client, &cx.children, wanted, owner).await,
