@@ -42,7 +42,7 @@ pub(super) enum Error {
     },
     /// An object that several may share is another one for whoever came first.
     #[error(
-        "{kind} {name} is shared with {owner}, which has other ports or another namespace for it, or tasks of an older deployment: make them the same, renew it, or give one of the two another discoveryName"
+        "{kind} {name} is shared with {owner}, which has other ports or another namespace for it, or tasks of an older deployment: make the ports the same, renew {owner}, or give one of the two another discoveryName"
     )]
     SharedOtherwise {
         /// The kind of the object.
@@ -60,6 +60,9 @@ pub(super) enum Error {
         /// Its name.
         name: String,
     },
+    /// Objects were left for the next try.
+    #[error("the API server takes too long: the other objects are written at the next try")]
+    TakesTooLong,
     /// The object of the reconcile was deleted, which its cache has still to hear.
     #[error("it was deleted meanwhile")]
     Gone,
@@ -133,6 +136,15 @@ impl Error {
         }
     }
 
+    /// Whether an object belongs to somebody else.
+    #[must_use]
+    pub(super) const fn is_of_another(&self) -> bool {
+        matches!(
+            self,
+            Self::NotOwned { .. } | Self::OfPredecessor { .. } | Self::SharedOtherwise { .. }
+        )
+    }
+
     /// Whether the API server is too busy to look at a request, or does not answer at all.
     #[must_use]
     pub(super) fn is_unanswered(&self) -> bool {
@@ -161,7 +173,8 @@ impl Error {
             Self::Api { .. } => self
                 .code()
                 .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
-            Self::Gone
+            Self::TakesTooLong
+            | Self::Gone
             | Self::AddonsUnknown
             | Self::OfPredecessor { .. }
             | Self::Released { .. }
@@ -192,8 +205,8 @@ impl Error {
             Self::NotOwned { .. } | Self::OfPredecessor { .. } | Self::SharedOtherwise { .. } => {
                 StateReason::ObjectNotOwned
             }
+            Self::TakesTooLong | Self::AddonsUnknown => StateReason::ServerError,
             Self::Gone => StateReason::NotFound,
-            Self::AddonsUnknown => StateReason::ServerError,
             Self::Released { .. } => StateReason::VolumeReleased,
             Self::Superseded { .. } => StateReason::Conflict,
             Self::Several(errors) => errors

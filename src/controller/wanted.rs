@@ -82,6 +82,15 @@ impl Wanted {
             .collect()
     }
 
+    /// The names of the Services that this Ingress or TargetGroupBinding leads clients to.
+    pub(super) fn leads_to(&self) -> Vec<&str> {
+        let rules = elements(self.body.pointer("/spec/rules"));
+        let paths = rules.flat_map(|rule| elements(rule.pointer("/http/paths")));
+        let backends = paths.filter_map(|path| path.pointer("/backend/service/name"));
+        let bound = self.body.pointer("/spec/serviceRef/name");
+        backends.chain(bound).filter_map(Value::as_str).collect()
+    }
+
     /// A digest of what this Service selects.
     pub(super) fn selector(&self) -> Option<u64> {
         digest_of_selector(&self.body)
@@ -121,5 +130,37 @@ impl Wanted {
             metadata["ownerReferences"] = json!(owners);
         }
         body
+    }
+}
+
+fn elements(list: Option<&Value>) -> impl Iterator<Item = &Value> {
+    list.and_then(Value::as_array).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_leads_to_the_services_that_it_names() {
+        let leads_to = |api_version: &str, kind: &str, spec: Value| {
+            let body = json!({
+                "apiVersion": api_version, "kind": kind,
+                "metadata": {"name": "web", "namespace": "shop"}, "spec": spec,
+            });
+            let wanted = Wanted::new(&body).expect("it is known");
+            let names = wanted.leads_to().into_iter();
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let path = |name: &str| json!({"backend": {"service": {"name": name}}});
+        let rules = json!({"rules": [{"http": {"paths": [path("web"), path("api")]}}, {}]});
+        assert_eq!(
+            leads_to("networking.k8s.io/v1", "Ingress", rules),
+            ["web", "api"]
+        );
+        let binding = json!({"serviceRef": {"name": "web", "port": 80}});
+        let group = "elbv2.k8s.aws/v1beta1";
+        assert_eq!(leads_to(group, "TargetGroupBinding", binding), ["web"]);
+        assert!(leads_to("v1", "Service", json!({"ports": []})).is_empty());
     }
 }

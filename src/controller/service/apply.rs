@@ -69,17 +69,18 @@ pub(super) async fn carry_out(
     let begun = Instant::now();
     for wanted in &objects {
         let kind = wanted.key.kind.kind;
-        let has_to_wait = is_workload(kind) && errors.lacks_prerequisite
-            || !is_workload(kind) && begun.elapsed() > LONGEST
-            || leads_to_services(kind) && errors.lacks_service;
-        if has_to_wait {
+        if errors.has_to_wait(wanted) {
             errors.kinds.insert(kind);
+            continue;
+        }
+        if !is_workload(kind) && begun.elapsed() > LONGEST {
+            errors.record(wanted, is_known(&wanted), Error::TakesTooLong);
             continue;
         }
         if before.contains(&wanted.key) && !is_known(&wanted) {
             // It went while others were written, perhaps with the service: the next try looks whether that is there.
-            errors.record(kind, Error::Gone);
-            return errors.into_result();
+            errors.record(wanted, false, Error::Gone);
+            return errors.broken_off(&objects);
         }
         let result = match form(cx, wanted, user, owner) {
             Form::AsIs => apply(&cx.client, &cx.children, wanted, owner).await,
@@ -88,17 +89,11 @@ pub(super) async fn carry_out(
             Form::Never(error) => Err(error),
         };
         if let Err(error) = result {
-            let is_there = cx.children.get(&wanted.key).is_some();
-            errors.lacks_prerequisite |= PREREQUISITES.contains(&kind) && !is_there;
-            errors.lacks_service |= kind == "Service" && !error.is_transient();
             let is_busy = error.is_unanswered();
-            errors.record(kind, error);
+            errors.record(wanted, is_known(&wanted), error);
             if is_busy {
                 // It would be so for all others too.
-                errors
-                    .kinds
-                    .extend(objects.iter().map(|it| it.key.kind.kind));
-                return errors.into_result();
+                return errors.broken_off(&objects);
             }
         }
     }
@@ -113,14 +108,38 @@ struct Errors {
     kinds: BTreeSet<&'static str>,
     /// Whether pods could not begin.
     lacks_prerequisite: bool,
-    /// Whether a Service is not this service's, so that nothing may lead to it.
-    lacks_service: bool,
+    /// The Services that are not this service's, so that nothing of it may lead to them.
+    of_others: BTreeSet<Box<str>>,
 }
 
 impl Errors {
-    fn record(&mut self, kind: &'static str, error: Error) {
+    /// Records what went wrong with an object, which is there or not.
+    fn record(&mut self, wanted: &Wanted, is_there: bool, error: Error) {
+        let Key { kind, name, .. } = &wanted.key;
+        self.lacks_prerequisite |= PREREQUISITES.contains(&kind.kind) && !is_there;
+        if kind.kind == "Service" && error.is_of_another() {
+            self.of_others.insert(name.clone());
+        }
+        self.push(kind.kind, error);
+    }
+
+    fn push(&mut self, kind: &'static str, error: Error) {
         self.kinds.insert(kind);
         self.all.push(error);
+    }
+
+    /// Whether what an object needs is not there.
+    fn has_to_wait(&self, wanted: &Wanted) -> bool {
+        let mut leads_to = wanted.leads_to().into_iter();
+        is_workload(wanted.key.kind.kind) && self.lacks_prerequisite
+            || leads_to.any(|service| self.of_others.contains(service))
+    }
+
+    /// What went wrong where nothing more is written: nothing that is wanted counts as being there.
+    fn broken_off(mut self, objects: &[Wanted]) -> Result<(), Failure> {
+        self.kinds
+            .extend(objects.iter().map(|wanted| wanted.key.kind.kind));
+        self.into_result()
     }
 
     fn of_workload(&self) -> bool {
@@ -134,11 +153,6 @@ impl Errors {
             None => Ok(()),
         }
     }
-}
-
-/// Whether objects of a kind lead clients to Services.
-fn leads_to_services(kind: &str) -> bool {
-    matches!(kind, "Ingress" | "TargetGroupBinding")
 }
 
 fn is_workload(kind: &str) -> bool {
@@ -174,7 +188,7 @@ async fn prune(
             && !is_still_needed(&key, &known, &workloads)
             && let Err(error) = release(&cx.client, &key, &known, owner).await
         {
-            errors.record(kind, error);
+            errors.push(kind, error);
         }
     }
 }
@@ -190,5 +204,64 @@ fn is_still_needed(key: &Key, known: &Known, workloads: &[WorkloadState]) -> boo
             serves && workloads.iter().any(|workload| !workload.is_steady())
         }
         _ => workloads.iter().any(|workload| workload.has_old()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn wanted(api_version: &str, kind: &str, name: &str, spec: &serde_json::Value) -> Wanted {
+        let metadata = json!({"name": name, "namespace": "shop"});
+        let body =
+            json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec});
+        Wanted::new(&body).expect("it is known")
+    }
+
+    #[test]
+    fn what_is_broken_off_before_the_workload_leaves_the_deployment_under_way() {
+        let account = wanted("v1", "ServiceAccount", "web", &json!({}));
+        let workload = wanted("apps/v1", "Deployment", "web", &json!({}));
+        let mut errors = Errors::default();
+        errors.record(&account, false, Error::Gone);
+        let failure = errors.broken_off(&[account, workload]).err();
+        assert!(failure.is_some_and(|failure| failure.of_workload));
+    }
+
+    #[test]
+    fn only_what_leads_to_a_service_of_another_one_has_to_wait() {
+        let service = wanted("v1", "Service", "api", &json!({"ports": []}));
+        let binding = |to: &str| {
+            let spec = json!({"serviceRef": {"name": to, "port": 80}});
+            wanted("elbv2.k8s.aws/v1beta1", "TargetGroupBinding", "web", &spec)
+        };
+        let mut errors = Errors::default();
+        let not_owned = Error::NotOwned {
+            kind: "Service".to_owned(),
+            name: "api".to_owned(),
+            owner: None,
+        };
+        errors.record(&service, true, not_owned);
+        assert!(errors.has_to_wait(&binding("api")));
+        assert!(!errors.has_to_wait(&binding("web")));
+        // One that is ours, and cannot be written now, is there.
+        let mut refused = Errors::default();
+        refused.record(&service, true, Error::TakesTooLong);
+        assert!(!refused.has_to_wait(&binding("api")));
+    }
+
+    #[test]
+    fn a_workload_waits_for_what_was_left_for_later() {
+        let account = wanted("v1", "ServiceAccount", "web", &json!({}));
+        let workload = wanted("apps/v1", "Deployment", "web", &json!({}));
+        let mut errors = Errors::default();
+        errors.record(&account, true, Error::TakesTooLong);
+        assert!(!errors.has_to_wait(&workload), "it was there before");
+        errors.record(&account, false, Error::TakesTooLong);
+        assert!(errors.has_to_wait(&workload));
+        // And somebody tries again.
+        assert!(errors.into_result().is_err());
     }
 }
