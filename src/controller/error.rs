@@ -60,6 +60,9 @@ pub(super) enum Error {
         /// Its name.
         name: String,
     },
+    /// The pods of a task cannot be planned for now, although they could be when it was accepted.
+    #[error("the pods of the task wait for: {0}")]
+    NotYet(String),
     /// Objects were left for the next try.
     #[error("the API server takes too long: the other objects are written at the next try")]
     TakesTooLong,
@@ -173,7 +176,8 @@ impl Error {
             Self::Api { .. } => self
                 .code()
                 .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
-            Self::TakesTooLong
+            Self::NotYet(_)
+            | Self::TakesTooLong
             | Self::Gone
             | Self::AddonsUnknown
             | Self::OfPredecessor { .. }
@@ -206,6 +210,7 @@ impl Error {
                 StateReason::ObjectNotOwned
             }
             Self::TakesTooLong | Self::AddonsUnknown => StateReason::ServerError,
+            Self::NotYet(_) => StateReason::NotAccepted,
             Self::Gone => StateReason::NotFound,
             Self::Released { .. } => StateReason::VolumeReleased,
             Self::Superseded { .. } => StateReason::Conflict,

@@ -307,11 +307,10 @@ async fn a_task_that_no_node_can_take_says_so() {
     assert_eq!(note, succeeded["message"]);
 }
 
-#[tokio::test]
-async fn a_quota_that_is_used_up_is_told_and_the_task_tried_again() {
-    let bed = bed("quota").await;
+/// Lets so many pods be in a namespace.
+async fn allow(bed: &Bed, pods: &str) {
     let quota: ResourceQuota = serde_json::from_value(json!({
-        "metadata": {"name": "few"}, "spec": {"hard": {"pods": "1"}},
+        "metadata": {"name": "few"}, "spec": {"hard": {"pods": pods}},
     }))
     .unwrap();
     let quotas = bed.api::<ResourceQuota>();
@@ -323,6 +322,21 @@ async fn a_quota_that_is_used_up_is_told_and_the_task_tried_again() {
             .is_some_and(|status| status.used.is_some())
     })
     .await;
+}
+
+async fn allow_more(bed: &Bed, pods: &str) {
+    let more = Patch::Merge(json!({"spec": {"hard": {"pods": pods}}}));
+    let quotas = bed.api::<ResourceQuota>();
+    quotas
+        .patch("few", &PatchParams::default(), &more)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_quota_that_is_used_up_is_told_and_the_task_tried_again() {
+    let bed = bed("quota").await;
+    allow(&bed, "1").await;
     run(&bed, "testbed/web", json!({"count": 2})).await;
     let object = bed
         .until("EcsTask", "job", "what keeps one of them", |object| {
@@ -340,13 +354,34 @@ async fn a_quota_that_is_used_up_is_told_and_the_task_tried_again() {
     assert!(reason.contains("exceeded quota: few"), "{reason}");
     assert_eq!(condition(&object, "Succeeded")["reason"], "QuotaExceeded");
     bed.event("job", "QuotaExceeded").await;
-    let more = json!({"spec": {"hard": {"pods": "2"}}});
-    quotas
-        .patch("few", &PatchParams::default(), &Patch::Merge(more))
-        .await
-        .unwrap();
+    allow_more(&bed, "2").await;
     let running = status(&bed, "RUNNING").await;
     assert_eq!(running["tasks"][1]["statusReason"], json!(null));
+}
+
+#[tokio::test]
+async fn an_accepted_task_outlives_a_cluster_that_is_refused_for_a_while() {
+    let bed = bed("outlives").await;
+    allow(&bed, "0").await;
+    run(&bed, "testbed/web", json!({})).await;
+    let is = |reason: &'static str| {
+        move |object: &Value| condition(object, "Succeeded")["reason"] == reason
+    };
+    bed.until("EcsTask", "job", "the quota", is("QuotaExceeded"))
+        .await;
+    let wrong = json!({"defaultCapacityProviderStrategy": [
+        {"capacityProvider": "FARGATE", "weight": 1},
+        {"capacityProvider": "spot", "weight": 1},
+    ]});
+    bed.must_apply("EcsCluster", "shop", wrong).await;
+    bed.until("EcsTask", "job", "the cluster", is("ClusterNotAccepted"))
+        .await;
+    bed.resources("EcsCluster")
+        .delete("shop", &DeleteParams::default())
+        .await
+        .unwrap();
+    allow_more(&bed, "1").await;
+    status(&bed, "RUNNING").await;
 }
 
 #[tokio::test]

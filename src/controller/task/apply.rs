@@ -54,11 +54,23 @@ pub(super) async fn make(
 ) -> Made {
     let plan = match plan(task, cx) {
         Ok(Some(plan)) => plan,
-        Ok(None) => return Made::none(names, &NotMade::Yet(None)),
+        Ok(None) => {
+            let failure = Some(Error::NotYet(
+                "a revision of its task definition".to_owned(),
+            ));
+            return Made {
+                failure,
+                ..Made::none(names, &NotMade::Yet(None))
+            };
+        }
         // It was accepted once: an EcsCluster or an add-on may be what it was again.
         Err(refusal) => {
             let (code, message) = (refusal.reason, refusal.message);
-            return Made::none(names, &NotMade::Yet(Some(Obstacle { code, message })));
+            let failure = Some(Error::NotYet(message.clone()));
+            return Made {
+                failure,
+                ..Made::none(names, &NotMade::Yet(Some(Obstacle { code, message })))
+            };
         }
     };
     let user = Owner::Task(task.namespace().unwrap_or_default(), task.name_any());
