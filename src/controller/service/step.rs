@@ -74,11 +74,11 @@ impl Step<'_> {
         if let Some(newest) = newest.filter(|it| differ && deployments.is_of(&it.revision))
             && let Err(error) = revision::keep(cx, service, newest).await
         {
-            self.tell_lasting(Some(&error), before).await?;
             if before.target().is_none() {
+                self.tell_lasting(Some(&error), before).await?;
                 return Err(error);
             }
-            // What ran goes on.
+            // What ran goes on, and with what becomes of it this is told.
             (deployments, differ) = (before.clone(), false);
             not_begun = Some(error);
         }
@@ -128,12 +128,13 @@ impl Step<'_> {
             again,
             not_begun,
         } = decided;
-        let held = self.put_numbers(&mut running);
+        let observed = Observed::of(cx, service, Some(&running), running.desired);
+        let held = self.put_numbers(&mut running, &observed);
         if self.lacks_objects(&running) && !cx.is_there(service).await? {
             // What it lacks went with it.
             return Err(Error::Gone);
         }
-        let applied = self.apply(&running, owner).await;
+        let applied = self.apply(&running, &observed, owner).await;
         let observed = Observed::of(cx, service, Some(&running), running.desired);
         if !applied.workload_failed && !held {
             deployments.settle(self.wanted, observed.progress(), self.now);
@@ -166,8 +167,7 @@ impl Step<'_> {
     }
 
     /// Puts today's numbers into what is about to be applied. Returns whether they hold tasks back.
-    fn put_numbers(&self, running: &mut Plan) -> bool {
-        let observed = Observed::of(self.cx, self.service, Some(running), running.desired);
+    fn put_numbers(&self, running: &mut Plan, observed: &Observed) -> bool {
         let mut pods = self.pods.iter();
         let numbers = Numbers {
             rules: &running.rules,
@@ -178,9 +178,8 @@ impl Step<'_> {
     }
 
     /// Applies what is to run, and ends the tasks that are over.
-    async fn apply(&self, running: &Plan, owner: &OwnerReference) -> Applied {
+    async fn apply(&self, running: &Plan, observed: &Observed, owner: &OwnerReference) -> Applied {
         let Self { service, cx, .. } = *self;
-        let before = Observed::of(cx, service, Some(running), running.desired);
         let failure = carry_out(cx, running, &user(service), owner).await.err();
         let over = tasks::Over {
             running,
@@ -188,7 +187,7 @@ impl Step<'_> {
             now: self.now,
         };
         let replacement = tasks::replace_ended(cx, service, over).await;
-        let trial = uncreated::ask(cx, service, running, &before).await;
+        let trial = uncreated::ask(cx, service, running, observed).await;
         let workload_failed = failure.as_ref().is_some_and(|failure| failure.of_workload);
         let mut errors: Vec<Error> = failure.into_iter().map(|failure| failure.error).collect();
         let replacement = replacement.unwrap_or_else(|error| {
