@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the cluster has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Cluster {
     /// The kinds of add-ons that it serves. An API group says too little: one kind of it may be missing, and a watch of
     /// that would never begin.
@@ -82,6 +82,12 @@ impl Cluster {
             found = Self::discover(client, &found).await?;
         }
         Ok(found)
+    }
+
+    /// Whether it serves other kinds than another one. A group that is not told for a moment makes no difference.
+    #[must_use]
+    pub(crate) fn differs(&self, other: &Self) -> bool {
+        self.served != other.served
     }
 
     /// Whether the API server has told the kinds of all groups.
@@ -231,6 +237,11 @@ mod tests {
         let again = again.expect("it tells");
         assert_eq!(names(&again), all);
         assert!(!again.knows_all());
+        assert!(
+            !again.differs(&found),
+            "nobody has to be reconciled for that"
+        );
+        assert!(found.differs(&nothing));
         let first = Cluster::discover(&server(true), &nothing).await;
         assert_eq!(names(&first.expect("it tells")), ["ScaledObject"]);
     }

@@ -94,7 +94,7 @@ pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces:
             }
         };
         cx.addons_known.store(found.knows_all(), Ordering::SeqCst);
-        if found == cluster {
+        if !found.differs(&cluster) {
             continue;
         }
         let addons = found.addons();
