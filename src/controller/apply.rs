@@ -93,8 +93,20 @@ async fn join(
     if known.owners.iter().any(|it| it.uid == owner.uid) {
         return Ok(false);
     }
-    let mut owners = known.owners.to_vec();
-    owners.push(owner.clone());
+    let owners: Vec<_> = known.owners.iter().chain([owner]).collect();
+    let joined = set_owners(client, key, known, &owners).await;
+    let joined = joined.map_err(Error::api("join the owners of", key))?;
+    children.observe(key.kind, &joined);
+    Ok(true)
+}
+
+/// Changes the owners of an object, if nothing about it has changed.
+async fn set_owners(
+    client: &Client,
+    key: &Key,
+    known: &Known,
+    owners: &[&OwnerReference],
+) -> kube::Result<Child> {
     let change = json!({"metadata": {
         "ownerReferences": owners,
         "resourceVersion": known.resource_version.to_string(),
@@ -103,12 +115,8 @@ async fn join(
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    let joined = api(client, key)
-        .patch(&key.name, &params, &Patch::Merge(change))
-        .await
-        .map_err(Error::api("join the owners of", key))?;
-    children.observe(key.kind, &joined);
-    Ok(true)
+    let api = api(client, key);
+    api.patch(&key.name, &params, &Patch::Merge(change)).await
 }
 
 /// What belongs to another one is never taken over; whoever wants it too is told when it is free.
@@ -270,31 +278,14 @@ pub(super) async fn release(
     known: &Known,
     owner: &OwnerReference,
 ) -> Result<(), Error> {
-    let api = api(client, key);
-    let others: Vec<_> = known
-        .owners
-        .iter()
-        .filter(|other| other.uid != owner.uid)
-        .collect();
+    let others = known.owners.iter().filter(|other| other.uid != owner.uid);
+    let others: Vec<_> = others.collect();
     if others.is_empty() {
         return delete(client, key, known).await;
     }
-    let result = {
-        let rest = json!({"metadata": {
-            "ownerReferences": others,
-            "resourceVersion": known.resource_version.to_string(),
-        }});
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
-        api.patch(&key.name, &params, &Patch::Merge(rest))
-            .await
-            .map(drop)
-    };
-    match result {
+    match set_owners(client, key, known, &others).await {
         Err(error) if code(&error) == Some(404) => Ok(()),
-        result => result.map_err(Error::api("delete", key)),
+        result => result.map(drop).map_err(Error::api("delete", key)),
     }
 }
 
