@@ -1,7 +1,7 @@
 //! `ecs-operator renew`: has services rendered again, a few at a time.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     process::ExitCode,
     time::Duration,
 };
@@ -148,6 +148,7 @@ impl Fleet {
     async fn renew(&self, mut waiting: VecDeque<EcsService>) -> Result<ExitCode, Error> {
         // The deployment that each had before, by service.
         let mut in_flight: BTreeMap<String, String> = BTreeMap::new();
+        let mut listed = BTreeSet::new();
         let mut changes = watcher(self.api.clone(), watcher::Config::default())
             .default_backoff()
             .boxed();
@@ -162,15 +163,12 @@ impl Fleet {
                 return Ok(ExitCode::SUCCESS);
             }
             let service = match changes.next().await {
-                Some(Ok(Event::Apply(service) | Event::InitApply(service))) => service,
-                Some(Ok(Event::Delete(gone))) => {
-                    in_flight.remove(&gone.name_any());
-                    continue;
-                }
+                Some(Ok(event)) => heard(event, &mut listed, &mut in_flight)?,
                 // The watch begins again by itself.
-                Some(Ok(Event::Init | Event::InitDone) | Err(_)) => continue,
+                Some(Err(_)) => None,
                 None => return Ok(ExitCode::FAILURE),
             };
+            let Some(service) = service else { continue };
             let name = service.name_any();
             let Some(before) = in_flight.get(&name) else {
                 continue;
@@ -213,6 +211,39 @@ impl Fleet {
     }
 }
 
+/// The service that an event of the watch tells of. Those that are gone are not waited for.
+fn heard(
+    event: Event<EcsService>,
+    listed: &mut BTreeSet<String>,
+    in_flight: &mut BTreeMap<String, String>,
+) -> Result<Option<EcsService>, Error> {
+    match event {
+        Event::Apply(service) => return Ok(Some(service)),
+        Event::InitApply(service) => {
+            listed.insert(service.name_any());
+            return Ok(Some(service));
+        }
+        Event::Init => listed.clear(),
+        Event::InitDone => {
+            // One may have gone while nobody watched.
+            let gone = in_flight.keys().filter(|name| !listed.contains(*name));
+            for name in gone.cloned().collect::<Vec<_>>() {
+                deleted(&name, in_flight)?;
+            }
+        }
+        Event::Delete(gone) => deleted(&gone.name_any(), in_flight)?,
+    }
+    Ok(None)
+}
+
+/// Says that a service was deleted, if its renewal was waited for.
+fn deleted(name: &str, in_flight: &mut BTreeMap<String, String>) -> Result<(), Error> {
+    match in_flight.remove(name) {
+        Some(_) => show(&format!("{name}: was deleted\n")),
+        None => Ok(()),
+    }
+}
+
 fn outcome(service: &EcsService, before: &str) -> Outcome {
     let deployments = &service.status.deployments;
     let Some(primary) = deployments.first().filter(|primary| primary.id != before) else {
@@ -236,6 +267,25 @@ fn outcome(service: &EcsService, before: &str) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_service_that_is_gone() {
+        let service = |name: &str| -> EcsService {
+            serde_json::from_value(json!({"metadata": {"name": name}})).expect("it is a service")
+        };
+        let mut listed = BTreeSet::new();
+        let names = ["web", "api", "job"];
+        let mut waits: BTreeMap<_, _> = names.map(|it| (it.to_owned(), "1".to_owned())).into();
+        let mut hear = |event| {
+            let told = heard(event, &mut listed, &mut waits).expect("it can be said");
+            (told.is_some(), waits.len())
+        };
+        assert_eq!(hear(Event::Apply(service("web"))), (true, 3));
+        assert_eq!(hear(Event::Delete(service("job"))), (false, 2));
+        assert_eq!(hear(Event::Init), (false, 2));
+        assert_eq!(hear(Event::InitApply(service("web"))), (true, 2));
+        assert_eq!(hear(Event::InitDone), (false, 1));
+    }
 
     #[test]
     fn a_renewal_is_done_when_another_deployment_has_completed() {
