@@ -235,8 +235,8 @@ impl PodState {
         }
     }
 
-    /// This state with the times at which its containers were first seen to run, and it to have no node: those of `before`
-    /// where it told the same, or `now`. The clock of a node may be wrong, so nothing ends by it alone.
+    /// This state with the times at which its containers were first seen to run, and it to have no node or to fail the
+    /// checks of a load balancer: those of `before` where it told the same, or `now`. The clock of a node may be wrong, so nothing ends by it alone.
     #[must_use]
     pub fn seen(mut self, before: Option<&Self>, now: Timestamp) -> Self {
         let before = before.filter(|before| before.uid == self.uid);

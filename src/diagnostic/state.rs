@@ -100,11 +100,18 @@ states! {
     VolumeReleased => "A volume was given back, and is made again.", "Nothing: it is tried again.";
 }
 
+impl StateReason {
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|state| state.name() == name)
+    }
+}
+
 /// Whether a reason is in one of the two registries, so that `explain` and the documentation know it.
 #[must_use]
 pub fn is_registered(reason: &str) -> bool {
-    let of_inputs = || reason.parse::<Reason>().is_ok();
-    StateReason::ALL.iter().any(|state| state.name() == reason) || of_inputs()
+    StateReason::named(reason).is_some() || reason.parse::<Reason>().is_ok()
 }
 
 impl fmt::Display for StateReason {

@@ -23,8 +23,8 @@ pub fn explain(query: &str) -> Explanation {
     if let Ok(reason) = query.parse::<Reason>() {
         return Explanation::Found(explain_reason(reason));
     }
-    if let Some(reason) = StateReason::ALL.iter().find(|it| it.name() == query) {
-        return Explanation::Found(explain_state(*reason));
+    if let Some(reason) = StateReason::named(query) {
+        return Explanation::Found(explain_state(reason));
     }
     let wanted = plain(query);
     let mut exact = Vec::new();
