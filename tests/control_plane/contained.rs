@@ -10,7 +10,6 @@ use kube::{
     Api, Client,
     api::{Patch, PatchParams},
 };
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
@@ -271,8 +270,8 @@ async fn a_broken_add_on_keeps_neither_the_operator_nor_other_add_ons_waiting() 
     image_is(&client, namespace.name(), "web", "testbed/web:2").await;
 }
 
-/// Its reconciles have had the answers that they waited for, and are about to write, when it is stopped: nothing but the
-/// time itself tells it, when it goes on, that it may not.
+/// Its reconciles wait for an answer when it is stopped, and the answers come before it goes on: nothing but the time itself
+/// tells it then that it may not write.
 #[tokio::test]
 async fn a_leader_that_was_stopped_for_long_writes_nothing_afterwards() {
     let (plane, client) = plane().await;
@@ -303,11 +302,7 @@ async fn a_leader_that_was_stopped_for_long_writes_nothing_afterwards() {
     })
     .await
     .unwrap();
-    let process = first.process().unwrap();
-    proxy.at_next_write(move || {
-        let process = Pid::from_raw(process.try_into().unwrap()).unwrap();
-        kill_process(process, Signal::STOP).unwrap();
-    });
+    first.signal("STOP").unwrap();
     proxy.heal();
     let second = Operator::start(&plane, "second", &[]).await.unwrap();
     second.leads().await;

@@ -35,9 +35,6 @@ pub struct Fault {
     pub is_served: bool,
 }
 
-/// What is done at the next request that changes something.
-type Deed = Box<dyn FnOnce() + Send>;
-
 /// The proxy. It ends with the runtime of the test.
 pub struct Proxy {
     /// What an operator needs to come this way.
@@ -52,7 +49,6 @@ struct Shared {
     stalled: Mutex<Vec<&'static str>>,
     stalls: AtomicUsize,
     seen: Mutex<Vec<String>>,
-    at_next_write: Mutex<Option<Deed>>,
 }
 
 impl Proxy {
@@ -73,7 +69,6 @@ impl Proxy {
             stalled: Mutex::default(),
             stalls: AtomicUsize::new(0),
             seen: Mutex::default(),
-            at_next_write: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -106,11 +101,6 @@ impl Proxy {
         self.shared.stalls.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Does something as soon as the next request comes that changes something.
-    pub fn at_next_write(&self, deed: impl FnOnce() + Send + 'static) {
-        *self.shared.at_next_write.lock().unwrap() = Some(Box::new(deed));
-    }
-
     /// Waits until a request comes that contains a text so many times. Returns all that came meanwhile.
     pub async fn until_seen(&self, text: &str, times: usize) -> Vec<String> {
         let all = RefCell::new(Vec::new());
@@ -140,13 +130,7 @@ impl Shared {
     async fn answer(self: Arc<Self>, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let (method, url) = (head.method.as_str().to_owned(), head.uri.to_string());
-        let told = format!("{method} {url}");
-        if is_write(&told)
-            && let Some(deed) = self.at_next_write.lock().unwrap().take()
-        {
-            deed();
-        }
-        self.seen.lock().unwrap().push(told);
+        self.seen.lock().unwrap().push(format!("{method} {url}"));
         let mut fault = self.fault.subscribe();
         let now = fault.borrow_and_update().clone();
         let now = now.filter(|fault| fault.method == method && url.contains(fault.url));
