@@ -28,7 +28,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{controller::error::brief, diagnostic::is_registered};
+use crate::{controller::error::brief, diagnostic::StatusReason};
 
 /// The longest note that the API takes
 /// (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>).
@@ -68,7 +68,7 @@ enum Message {
 struct Told {
     about: ObjectReference,
     type_: &'static str,
-    reason: String,
+    reason: StatusReason,
     note: String,
     time: Timestamp,
 }
@@ -104,33 +104,38 @@ impl Events {
     pub(super) fn normal<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
-        reason: &str,
+        reason: impl Into<StatusReason>,
         note: String,
     ) {
-        self.tell(object.object_ref(&()), "Normal", reason, note);
+        self.tell(object.object_ref(&()), "Normal", reason.into(), note);
     }
 
     /// Tells something that somebody should look at.
     pub(super) fn warning<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
-        reason: &str,
+        reason: impl Into<StatusReason>,
         note: String,
     ) {
-        self.tell(object.object_ref(&()), "Warning", reason, note);
+        self.tell(object.object_ref(&()), "Warning", reason.into(), note);
     }
 
-    fn tell(&self, about: ObjectReference, type_: &'static str, reason: &str, note: String) {
-        debug_assert!(is_registered(reason), "{reason} is in no registry");
+    fn tell(
+        &self,
+        about: ObjectReference,
+        type_: &'static str,
+        reason: StatusReason,
+        note: String,
+    ) {
         let told = Box::new(Told {
             about,
             type_,
-            reason: reason.to_owned(),
+            reason,
             note: shortened(note),
             time: Timestamp::now(),
         });
         if self.sender.try_send(Message::Told(told)).is_err() {
-            tracing::warn!(reason, "an event is lost: too many wait to be published");
+            tracing::warn!(%reason, "an event is lost: too many wait to be published");
         }
     }
 }
@@ -202,7 +207,7 @@ impl Publisher {
                 let wait = patience(&error).filter(|_| tries < TRIES);
                 let Some(wait) = wait else {
                     let error = brief(&error);
-                    tracing::warn!(error, reason = told.reason, "cannot publish an event");
+                    tracing::warn!(error, reason = %told.reason, "cannot publish an event");
                     break;
                 };
                 sleep(wait).await;
@@ -216,7 +221,7 @@ impl Publisher {
         let digest = FixedState::with_seed(0).hash_one((
             &told.about.uid,
             told.type_,
-            &told.reason,
+            told.reason.name(),
             &told.note,
         ));
         let known = self.series.get_mut(&digest);
@@ -254,7 +259,7 @@ impl Publisher {
             action: Some("Reconcile".to_owned()),
             event_time: Some(MicroTime(told.time)),
             note: Some(told.note.clone()),
-            reason: Some(told.reason.clone()),
+            reason: Some(told.reason.name().to_owned()),
             regarding: Some(told.about.clone()),
             reporting_controller: Some(CONTROLLER.to_owned()),
             reporting_instance: Some(self.instance.clone()),

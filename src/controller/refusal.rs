@@ -3,15 +3,15 @@
 use crate::{
     controller::error::Error,
     crd::WarningStatus,
-    diagnostic::{Diagnostics, Severity, StateReason, Subject},
+    diagnostic::{Diagnostics, Severity, StateReason, StatusReason, Subject},
     translate::{LABEL_LENGTH, WORKLOAD_LENGTH, kname},
 };
 
 /// Why a spec cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// The reason of the first error, which is in the registry.
-    pub reason: &'static str,
+    /// The reason of the first error.
+    pub reason: StatusReason,
     /// All errors, one a line.
     pub message: String,
 }
@@ -21,7 +21,7 @@ impl Refusal {
     #[must_use]
     pub(super) fn new(reason: StateReason, message: &str) -> Self {
         Self {
-            reason: reason.name(),
+            reason: reason.into(),
             message: message.to_owned(),
         }
     }
@@ -93,7 +93,11 @@ pub(super) fn refused(findings: Diagnostics) -> Refusal {
     });
     Refusal {
         message: lines.collect::<Vec<_>>().join("\n"),
-        reason: errors.first().map_or("", |finding| finding.reason().name()),
+        reason: errors
+            .first()
+            .map_or(StatusReason::State(StateReason::InternalError), |finding| {
+                finding.reason().into()
+            }),
     }
 }
 

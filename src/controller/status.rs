@@ -12,7 +12,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use crate::{controller::error::Error, diagnostic::is_registered};
+use crate::{controller::error::Error, diagnostic::StatusReason};
 
 /// The longest message that the API takes in a condition
 /// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#condition-v1-meta>).
@@ -87,8 +87,8 @@ pub(super) struct Aspect {
     pub type_: &'static str,
     /// Whether it holds; `None` if that is unknown.
     pub holds: Option<bool>,
-    /// The reason, in CamelCase.
-    pub reason: String,
+    /// The reason.
+    pub reason: StatusReason,
     /// The whole story.
     pub message: String,
 }
@@ -106,8 +106,6 @@ pub(super) fn conditions(
         .filter(|condition| !aspects.iter().any(|aspect| aspect.type_ == condition.type_));
     let others: Vec<Condition> = others.cloned().collect();
     let condition = |aspect: Aspect| {
-        let reason = &aspect.reason;
-        debug_assert!(is_registered(reason), "{reason} is in no registry");
         let status = match aspect.holds {
             Some(true) => "True",
             Some(false) => "False",
@@ -125,7 +123,7 @@ pub(super) fn conditions(
             status: status.to_owned(),
             observed_generation: generation,
             last_transition_time: since,
-            reason: aspect.reason,
+            reason: aspect.reason.name().to_owned(),
             message: shortened(aspect.message),
         }
     };
@@ -154,6 +152,7 @@ fn shortened(mut message: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::StateReason;
 
     #[test]
     fn a_patch_says_what_differs() {
@@ -171,7 +170,7 @@ mod tests {
         let aspect = |holds| Aspect {
             type_: "Ready",
             holds: Some(holds),
-            reason: "SteadyState".to_owned(),
+            reason: StatusReason::State(StateReason::SteadyState),
             message: String::new(),
         };
         let time = |second| Timestamp::from_second(second).expect("it is in range");

@@ -4,18 +4,16 @@ use super::{
     placement,
     pod_state::{Doing, PodState},
 };
+use crate::diagnostic::{StateReason, StatusReason};
 
 /// What keeps a task from running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// A stable word, for conditions and events.
-    pub code: &'static str,
+    /// The reason of conditions and events.
+    pub code: StatusReason,
     /// All of it, for people.
     pub message: String,
 }
-
-/// The event and condition of a task that no node can take.
-pub const UNABLE_TO_PLACE_TASK: &str = "UnableToPlaceTask";
 
 /// What keeps the pod of a task from running, if something does.
 #[must_use]
@@ -36,33 +34,43 @@ fn unplaced(why: &str) -> Obstacle {
     if why.contains("scheduling gates") {
         // Somebody else holds it back, such as a queue for batch work.
         return Obstacle {
-            code: "SchedulingGated",
+            code: StateReason::SchedulingGated.into(),
             message: why.to_owned(),
         };
     }
     Obstacle {
-        code: UNABLE_TO_PLACE_TASK,
+        code: StateReason::UnableToPlaceTask.into(),
         message: placement::explained(why),
     }
 }
 
-/// Why a container does not start, in ECS's words
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>).
+/// Why a container does not start.
 #[must_use]
 pub fn of_container(state: &Doing) -> Option<Obstacle> {
     let Doing::Waiting(reason, message) = state else {
         return None;
     };
-    let code = match reason.as_str() {
-        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" => "CannotPullContainerError",
-        "CreateContainerConfigError" | "CreateContainerError" => "CannotCreateContainerError",
-        "RunContainerError" => "CannotStartContainerError",
-        _ => return None,
-    };
+    let code = of_waiting(reason)?;
     Some(Obstacle {
-        code,
+        code: code.into(),
         message: format!("{code}: {message}"),
     })
+}
+
+/// What ECS calls the reason for which the kubelet lets a container wait; `None` where that is no trouble yet
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>).
+#[must_use]
+pub(super) fn of_waiting(reason: &str) -> Option<StateReason> {
+    match reason {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
+            Some(StateReason::CannotPullContainerError)
+        }
+        "CreateContainerConfigError" | "CreateContainerError" => {
+            Some(StateReason::CannotCreateContainerError)
+        }
+        "RunContainerError" => Some(StateReason::CannotStartContainerError),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -81,7 +89,7 @@ mod tests {
     fn a_pod_without_a_node_says_why_in_both_languages() {
         let why = "0/3 nodes are available: 3 Insufficient cpu.";
         let obstacle = of_pod(&unscheduled(why)).expect("it has no node");
-        assert_eq!(obstacle.code, UNABLE_TO_PLACE_TASK);
+        assert_eq!(obstacle.code, StateReason::UnableToPlaceTask.into());
         assert_eq!(
             obstacle.message,
             "unable to place a task because no container instance met all of its requirements. The closest matching container instance has insufficient CPU units available. 0/3 nodes are available: 3 Insufficient cpu: add nodes or larger ones, or lower cpu in the task definition"
@@ -93,7 +101,7 @@ mod tests {
         let why = "Scheduling is blocked due to non-empty scheduling gates";
         let mut pod = unscheduled(why);
         let code = |pod: &PodState| of_pod(pod).map(|obstacle| obstacle.code);
-        assert_eq!(code(&pod), Some("SchedulingGated"));
+        assert_eq!(code(&pod), Some(StateReason::SchedulingGated.into()));
         pod.gated = true;
         assert_eq!(code(&pod), None, "the operator holds it back itself");
     }
@@ -101,12 +109,15 @@ mod tests {
     #[test]
     fn a_container_that_cannot_start_says_why() {
         for (reason, code) in [
-            ("ErrImagePull", Some("CannotPullContainerError")),
+            ("ErrImagePull", Some(StateReason::CannotPullContainerError)),
             (
                 "CreateContainerConfigError",
-                Some("CannotCreateContainerError"),
+                Some(StateReason::CannotCreateContainerError),
             ),
-            ("RunContainerError", Some("CannotStartContainerError")),
+            (
+                "RunContainerError",
+                Some(StateReason::CannotStartContainerError),
+            ),
             ("ContainerCreating", None),
         ] {
             let pod = PodState {
@@ -119,7 +130,11 @@ mod tests {
             };
             let seen = of_pod(&pod);
             let message = code.map(|code| format!("{code}: no such thing"));
-            assert_eq!(seen.as_ref().map(|it| it.code), code, "{reason}");
+            assert_eq!(
+                seen.as_ref().map(|it| it.code),
+                code.map(Into::into),
+                "{reason}"
+            );
             assert_eq!(seen.map(|it| it.message), message);
         }
     }

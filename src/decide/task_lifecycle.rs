@@ -15,7 +15,10 @@ use super::{
     pod_state::{ContainerSeen, Doing, End, Phase, PodState},
     start_timeout::{self, Start},
 };
-use crate::crd::{ContainerStatus, OneTaskStatus};
+use crate::{
+    crd::{ContainerStatus, OneTaskStatus},
+    diagnostic::StateReason,
+};
 
 /// How long the image of a task may be pulled in vain: three tries of the kubelet, 10 and 20 seconds apart, and the
 /// time that they take.
@@ -33,12 +36,12 @@ pub const STOPPING: &str = "STOPPING";
 pub const STOPPED: &str = "STOPPED";
 
 /// The stop code of a task of which an essential container has ended.
-pub const ESSENTIAL_CONTAINER_EXITED: &str = "EssentialContainerExited";
+pub const ESSENTIAL_CONTAINER_EXITED: &str = StateReason::EssentialContainerExited.name();
 /// The stop code of a task that never ran.
-pub const TASK_FAILED_TO_START: &str = "TaskFailedToStart";
-const USER_INITIATED: &str = "UserInitiated";
+pub const TASK_FAILED_TO_START: &str = StateReason::TaskFailedToStart.name();
+const USER_INITIATED: &str = StateReason::UserInitiated.name();
 /// The stop code of a task that was ended with its node.
-pub const TERMINATION_NOTICE: &str = "TerminationNotice";
+pub const TERMINATION_NOTICE: &str = StateReason::TerminationNotice.name();
 
 /// Why a task is not run of which it is only known that it has begun: its status was lost, and its pod too.
 const LOST: &str = "The task has begun before, and its status and its pod are gone, so that it is not known how it ended. It is not run again. To run it again, delete this EcsTask and apply it without the annotation ecs-operator.dev/begun.";
@@ -526,7 +529,7 @@ mod tests {
             obstacle,
         } = next(&pending(), Some(&seen), false, now());
         assert_eq!((codes(&task), step), ((PENDING, "-", "-"), Step::Wait));
-        assert_eq!(obstacle.map(|it| it.code), Some("UnableToPlaceTask"));
+        assert_eq!(obstacle.map(|it| it.code.name()), Some("UnableToPlaceTask"));
         let said = task.status_reason.clone().unwrap_or_default();
         assert!(said.contains("1 Insufficient memory: add nodes"), "{said}");
         let status = json!({"phase": "Running", "containerStatuses": [running("app")]});

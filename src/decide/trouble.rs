@@ -5,15 +5,16 @@ use std::sync::Arc;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::{
-    placement,
+    obstacle, placement,
     pod_state::{ContainerSeen, Doing, End, PodState},
 };
+use crate::diagnostic::StateReason;
 
 /// What keeps a task from running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// What it is called in events.
-    pub reason: &'static str,
+    pub reason: StateReason,
     /// Why, and what to do.
     pub message: String,
 }
@@ -83,7 +84,7 @@ pub fn of_creation(message: &str) -> Trouble {
     let advice = ADVICE.iter().find(|(words, _)| message.contains(words));
     let advice = advice.map_or("see what refuses it", |(_, advice)| advice);
     Trouble {
-        reason: "TaskNotCreated",
+        reason: StateReason::TaskNotCreated,
         message: format!(
             "was unable to place a task because it cannot be created: {message}: {advice}"
         ),
@@ -94,7 +95,7 @@ pub fn of_creation(message: &str) -> Trouble {
 #[must_use]
 pub fn without_pods(daemon_set: &str) -> Trouble {
     Trouble {
-        reason: "TaskNotCreated",
+        reason: StateReason::TaskNotCreated,
         message: format!(
             "was unable to place a task because the DaemonSet {daemon_set} makes no pod: kubectl describe daemonset {daemon_set} tells why"
         ),
@@ -110,33 +111,33 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
     let trouble = |reason, message| Some(Trouble { reason, message });
     if let Some(why) = &pod.unschedulable {
         let message = format!("was {}", placement::explained(why));
-        return trouble("UnableToPlaceTask", message);
+        return trouble(StateReason::UnableToPlaceTask, message);
     }
     if let Some(found) = pod.containers.iter().find_map(of_container) {
         return Some(found);
     }
     if let Some((reason, message)) = &pod.ended {
         return trouble(
-            "TaskStopped",
+            StateReason::TaskStopped,
             format!("a task was stopped: {reason}: {message}"),
         );
     }
     pod.unready_since?;
     if pod.behind_load_balancer && !pod.fails_target_checks {
         return trouble(
-            "TargetUnhealthy",
+            StateReason::TargetUnhealthy,
             "a load balancer does not count a task as healthy yet: see its target group, and whether its controller runs".to_owned(),
         );
     }
     if pod.behind_load_balancer {
         return trouble(
-            "TargetUnhealthy",
+            StateReason::TargetUnhealthy,
             "a task fails the health checks of its load balancer: see the target group's health check and the security groups".to_owned(),
         );
     }
     let node = pod.node.as_deref().unwrap_or_default();
     trouble(
-        "NodeNotReady",
+        StateReason::NodeNotReady,
         format!("the node {node} of a task does not answer: see kubectl describe node {node}"),
     )
 }
@@ -145,29 +146,22 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
 fn of_container(container: &ContainerSeen) -> Option<Trouble> {
     let name = &container.name;
     match &container.state {
-        Doing::Waiting(reason, message) => match reason.as_str() {
-            "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
-                Some(Trouble {
-                    reason: "CannotPullContainer",
-                    message: format!(
-                        "CannotPullContainerError: container {name}: {message}: correct its image, or let the nodes pull it"
-                    ),
-                })
-            }
-            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                Some(Trouble {
-                    reason: "CannotStartContainer",
-                    message: format!(
-                        "container {name} cannot be started: {message}: make what it lacks, or correct the task definition"
-                    ),
-                })
-            }
-            "CrashLoopBackOff" => container
-                .last_end
-                .as_ref()
-                .map(|end| of_end(container, end)),
-            _ => None,
-        },
+        Doing::Waiting(reason, _) if reason == "CrashLoopBackOff" => container
+            .last_end
+            .as_ref()
+            .map(|end| of_end(container, end)),
+        Doing::Waiting(reason, message) => {
+            let reason = obstacle::of_waiting(reason)?;
+            let message = match reason {
+                StateReason::CannotPullContainerError => format!(
+                    "{reason}: container {name}: {message}: correct its image, or let the nodes pull it"
+                ),
+                _ => format!(
+                    "container {name} cannot be started: {message}: make what it lacks, or correct the task definition"
+                ),
+            };
+            Some(Trouble { reason, message })
+        }
         Doing::Ended(end) if !container.init || container.sidecar || end.exit_code != 0 => {
             Some(of_end(container, end))
         }
@@ -183,7 +177,7 @@ fn of_end(container: &ContainerSeen, end: &End) -> Trouble {
     let name = &container.name;
     if end.reason == "OOMKilled" {
         return Trouble {
-            reason: "OutOfMemory",
+            reason: StateReason::OutOfMemoryError,
             message: format!(
                 "OutOfMemoryError: container {name} was killed due to its memory usage: raise its memory"
             ),
@@ -191,7 +185,7 @@ fn of_end(container: &ContainerSeen, end: &End) -> Trouble {
     }
     if fails_checks(container) {
         return Trouble {
-            reason: "HealthCheckFailed",
+            reason: StateReason::HealthCheckFailed,
             message: format!(
                 "container {name} failed its health check: see its healthCheck, and its log with ecs-operator logs --previous"
             ),
@@ -200,14 +194,14 @@ fn of_end(container: &ContainerSeen, end: &End) -> Trouble {
     if container.checked && end.exit_code == 0 {
         // One that obeys SIGTERM ends as if it had wanted to.
         return Trouble {
-            reason: "ContainerExited",
+            reason: StateReason::ContainerExited,
             message: format!(
                 "essential container {name} exited with code 0, by itself or because it failed its health check: see its healthCheck, and its log with ecs-operator logs --previous"
             ),
         };
     }
     Trouble {
-        reason: "ContainerExited",
+        reason: StateReason::ContainerExited,
         message: format!(
             "essential container {name} exited with code {}: see its log with ecs-operator logs --previous",
             end.exit_code
@@ -280,7 +274,7 @@ mod tests {
                     state: waiting("ErrImagePull", "example:nope: not found"),
                     ..ContainerSeen::default()
                 },
-                "CannotPullContainer",
+                StateReason::CannotPullContainerError,
                 "CannotPullContainerError: container app: example:nope: not found: correct its image, or let the nodes pull it",
             ),
             (
@@ -288,7 +282,7 @@ mod tests {
                     state: waiting("CreateContainerConfigError", "secret \"db\" not found"),
                     ..ContainerSeen::default()
                 },
-                "CannotStartContainer",
+                StateReason::CannotCreateContainerError,
                 "container app cannot be started: secret \"db\" not found: make what it lacks, or correct the task definition",
             ),
             (
@@ -297,22 +291,22 @@ mod tests {
                     last_end: Some(ended(3, "Error")),
                     ..ContainerSeen::default()
                 },
-                "ContainerExited",
+                StateReason::ContainerExited,
                 "essential container app exited with code 3: see its log with ecs-operator logs --previous",
             ),
             (
                 again(ended(137, "OOMKilled"), true),
-                "OutOfMemory",
+                StateReason::OutOfMemoryError,
                 "OutOfMemoryError: container app was killed due to its memory usage: raise its memory",
             ),
             (
                 again(ended(0, "Completed"), true),
-                "ContainerExited",
+                StateReason::ContainerExited,
                 "essential container app exited with code 0, by itself or because it failed its health check: see its healthCheck, and its log with ecs-operator logs --previous",
             ),
             (
                 again(ended(137, "Error"), true),
-                "HealthCheckFailed",
+                StateReason::HealthCheckFailed,
                 "container app failed its health check: see its healthCheck, and its log with ecs-operator logs --previous",
             ),
         ] {
@@ -334,8 +328,8 @@ mod tests {
             ..PodState::default()
         };
         let reason = |pod: &PodState| of_pod(pod).map(|it| it.reason);
-        assert_eq!(reason(&unready(true)), Some("TargetUnhealthy"));
-        assert_eq!(reason(&unready(false)), Some("NodeNotReady"));
+        assert_eq!(reason(&unready(true)), Some(StateReason::TargetUnhealthy));
+        assert_eq!(reason(&unready(false)), Some(StateReason::NodeNotReady));
         let ending = PodState {
             deleting: true,
             ..unready(true)
@@ -375,7 +369,13 @@ mod tests {
         }));
         let said = troubles(&[one.clone(), one], Some("exceeded quota"), at(0)).known;
         let reasons: Vec<_> = said.iter().map(|it| it.reason).collect();
-        assert_eq!(reasons, ["TaskNotCreated", "CannotPullContainer"]);
+        assert_eq!(
+            reasons,
+            [
+                StateReason::TaskNotCreated,
+                StateReason::CannotPullContainerError
+            ]
+        );
     }
 
     #[test]

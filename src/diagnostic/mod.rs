@@ -9,7 +9,7 @@ mod state;
 pub(crate) use nearest::{advice, nearest};
 pub use path::{FieldPath, Segment, Subject};
 pub use reason::{Message, Reason, UnknownReason};
-pub use state::{StateReason, is_registered};
+pub use state::{StateReason, StatusReason};
 
 /// What a diagnostic does to its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -44,10 +44,8 @@ macro_rules! states {
 states! {
     AnotherClusterCounts => "Another EcsCluster is the cluster of the namespace.", "Delete one of the two.";
     CannotCreateContainerError => "The kubelet cannot make a container.", "Read the message: the container lacks something, or the task definition is wrong.";
-    CannotPullContainer => "An image cannot be pulled.", "Correct the image, or let the nodes pull it.";
-    CannotPullContainerError => "An image of a task cannot be pulled.", "Correct the image, or let the nodes pull it.";
-    CannotStartContainer => "A container cannot be started.", "Read the message: make what it lacks, or correct the task definition.";
-    CannotStartContainerError => "A container of a task cannot be started.", "Read the message: make what it lacks, or correct the task definition.";
+    CannotPullContainerError => "An image cannot be pulled.", "Correct the image, or let the nodes pull it.";
+    CannotStartContainerError => "A container cannot be started.", "Read the message: make what it lacks, or correct the task definition.";
     ClusterNotAccepted => "The EcsCluster that has defaults for this is refused.", "Correct the EcsCluster.";
     Completed => "All tasks have ended, and their essential containers with exit code 0.", "";
     Conflict => "An object was changed while it was written.", "Nothing: it is tried again.";
@@ -69,8 +67,7 @@ states! {
     NotAccepted => "The spec is refused.", "Read the condition Accepted.";
     NotFound => "Something that a request is about is not there.", "Read the message.";
     ObjectNotOwned => "An object of a name that this needs belongs to somebody else.", "Rename or delete it, or rename this one.";
-    OutOfMemory => "A container was killed because it used more memory than it may.", "Raise its memory, or find out what it needs it for.";
-    OutOfMemoryError => "A container of the task was killed because it used more memory than it may.", "Raise its memory, or find out what it needs it for.";
+    OutOfMemoryError => "A container was killed because it used more memory than it may.", "Raise its memory, or find out what it needs it for.";
     PodNameTaken => "The pod of an earlier EcsTask of the same name has not ended yet.", "Nothing, or delete that pod.";
     QuotaExceeded => "The ResourceQuota of the namespace does not allow the task.", "Raise it, or wait until other tasks have ended.";
     Registered => "The spec of the task definition is a revision.", "";
@@ -106,15 +103,61 @@ impl StateReason {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|state| state.name() == name)
     }
-}
 
-/// Whether a reason is in one of the two registries, so that `explain` and the documentation know it.
-#[must_use]
-pub fn is_registered(reason: &str) -> bool {
-    StateReason::named(reason).is_some() || reason.parse::<Reason>().is_ok()
+    /// Whether a condition or an event has this reason.
+    #[must_use]
+    pub fn is(self, reason: &str) -> bool {
+        self.name() == reason
+    }
 }
 
 impl fmt::Display for StateReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The reason of a condition or an event: of what runs, or of why a spec is refused. It is in one of the two registries, so
+/// `explain` and the documentation know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusReason {
+    /// About objects that run.
+    State(StateReason),
+    /// About a spec.
+    Finding(Reason),
+}
+
+impl StatusReason {
+    /// The name, as conditions and events have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::State(state) => state.name(),
+            Self::Finding(reason) => reason.name(),
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let finding = || name.parse().ok().map(Self::Finding);
+        StateReason::named(name).map(Self::State).or_else(finding)
+    }
+}
+
+impl From<StateReason> for StatusReason {
+    fn from(state: StateReason) -> Self {
+        Self::State(state)
+    }
+}
+
+impl From<Reason> for StatusReason {
+    fn from(reason: Reason) -> Self {
+        Self::Finding(reason)
+    }
+}
+
+impl fmt::Display for StatusReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

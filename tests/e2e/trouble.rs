@@ -107,7 +107,7 @@ fn of_pods() -> Vec<Trouble> {
         ),
         trouble(
             app_with("image", json!("example:nope")),
-            "CannotPullContainer",
+            "CannotPullContainerError",
             &[
                 "CannotPullContainerError: container app:",
                 "example:nope",
@@ -132,7 +132,7 @@ fn of_pods() -> Vec<Trouble> {
         ),
         trouble(
             app(&["eat"]),
-            "OutOfMemory",
+            "OutOfMemoryError",
             &[
                 "OutOfMemoryError: container app was killed due to its memory usage",
                 "raise its memory",
@@ -140,7 +140,7 @@ fn of_pods() -> Vec<Trouble> {
         ),
         trouble(
             app_with("secrets", missing),
-            "CannotStartContainer",
+            "CannotCreateContainerError",
             &[
                 "container app cannot be started: secret",
                 "not found: make what it lacks",

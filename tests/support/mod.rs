@@ -181,6 +181,11 @@ impl Operator {
         self.process.signal(signal)
     }
 
+    /// The number of its process.
+    pub fn process(&self) -> Option<u32> {
+        self.process.program()
+    }
+
     /// The sum of a number of its metrics over all series whose labels contain `labels`.
     pub async fn metric(&self, name: &str, labels: &str) -> u64 {
         let (_, text) = self.get("/metrics").await.unwrap();

@@ -8,6 +8,7 @@ use super::{state::State, target::Target, terminal::harmless};
 use crate::{
     crd::{ACCEPTED, EcsService, EcsTask, EcsTaskDefinition, READY, SUCCEEDED},
     decide::task_lifecycle::is_success,
+    diagnostic::StateReason,
     translate::{WORKLOAD_LENGTH, kname},
     validate::TaskDefinitionReference,
 };
@@ -17,17 +18,17 @@ const WIDTH: i64 = 30;
 
 /// Reasons of Ready with which nothing goes on before somebody changes something. Trouble that may pass, such as an API
 /// server that does not answer or tasks that find no node, is none of them.
-const FINAL: &[&str] = &[
-    "DeploymentConfigurationBlocksRollout",
-    "DeploymentFailed",
-    "Forbidden",
-    "InternalError",
-    "Invalid",
-    "ObjectNotOwned",
-    "RevisionNotFound",
-    "RolledBack",
-    "TaskDefinitionNotAccepted",
-    "TaskDefinitionNotFound",
+const FINAL: &[StateReason] = &[
+    StateReason::DeploymentConfigurationBlocksRollout,
+    StateReason::DeploymentFailed,
+    StateReason::Forbidden,
+    StateReason::InternalError,
+    StateReason::Invalid,
+    StateReason::ObjectNotOwned,
+    StateReason::RevisionNotFound,
+    StateReason::RolledBack,
+    StateReason::TaskDefinitionNotAccepted,
+    StateReason::TaskDefinitionNotFound,
 ];
 
 /// How a rollout or a task stands.
@@ -75,13 +76,13 @@ fn of_service(service: &EcsService, followed: Option<&EcsTaskDefinition>) -> Sta
             // The service goes on with the revision before.
             return Standing::Failed;
         }
-        if !is_newest || !has_seen(service, ready, definition) {
+        if !is_newest || !has_seen(service, definition) {
             return Standing::UnderWay;
         }
     }
     match ready {
         Some(ready) if ready.status == "True" => Standing::Done,
-        Some(ready) if FINAL.contains(&ready.reason.as_str()) => Standing::Failed,
+        Some(ready) if FINAL.iter().any(|reason| reason.is(&ready.reason)) => Standing::Failed,
         _ => Standing::UnderWay,
     }
 }
@@ -96,26 +97,18 @@ fn followed(service: &EcsService) -> Option<String> {
 
 /// Whether the status of a service speaks of the newest revision of its task definition already: a change of that does
 /// not change the generation of the service.
-fn has_seen(
-    service: &EcsService,
-    ready: Option<&Condition>,
-    definition: &EcsTaskDefinition,
-) -> bool {
+fn has_seen(service: &EcsService, definition: &EcsTaskDefinition) -> bool {
     let (status, number) = (&service.status, definition.status.revision);
     let is_it = |name: &str| {
         let revision = name.rsplit_once(':').map(|(_, revision)| revision);
         number.is_some() && revision.and_then(|revision| revision.parse().ok()) == number
     };
+    // What was rolled back is among the deployments until the next one begins.
     let deployments = status.deployments.iter();
     let mut names = deployments
         .filter_map(|deployment| deployment.task_definition.as_deref())
         .chain(status.task_definition.as_deref());
-    // A rollback that is over may be all that still names what was rolled back.
-    let words = ready.map_or("", |ready| &ready.message);
     names.any(is_it)
-        || words
-            .split(' ')
-            .any(|word| word.contains(':') && is_it(word))
 }
 
 fn of_task(task: &EcsTask) -> Standing {
@@ -309,7 +302,9 @@ mod tests {
         let changed = definition(6, 6, 3, "True");
         let mut rolled_back = service(3, "False", "RolledBack");
         assert_eq!(of_service(&rolled_back, &changed), Standing::UnderWay);
-        rolled_back.status.conditions[1].message = "The deployment of web:3 failed".to_owned();
+        let failed = json!({"id": "ecs-svc/3", "status": "INACTIVE", "taskDefinition": "web:3"});
+        let failed = serde_json::from_value(failed).expect("it is a deployment");
+        rolled_back.status.deployments.push(failed);
         assert_eq!(of_service(&rolled_back, &changed), Standing::Failed);
         let mut pinned = steady;
         pinned.spec = json!({"taskDefinition": "web:2"}).into();

@@ -21,6 +21,7 @@ use crate::{
         deployment::{FAILED, IN_PROGRESS},
         task_lifecycle::is_success,
     },
+    diagnostic::StateReason,
 };
 
 /// How many events are shown, the newest.
@@ -228,9 +229,14 @@ fn verdict(conditions: &[Condition], type_: &str, looked_at: bool) -> Vec<Headli
     }
     let accepted = condition(conditions, ACCEPTED).filter(|it| it.status != "True");
     if let Some(condition) = accepted.or_else(|| condition(conditions, type_)) {
-        let style = match (condition.status.as_str(), condition.reason.as_str()) {
+        let style = match (
+            condition.status.as_str(),
+            StateReason::named(&condition.reason),
+        ) {
             ("True", _) => GOOD,
-            ("Unknown", _) | (_, "InProgress" | "RollingBack") => UNDER_WAY,
+            ("Unknown", _) | (_, Some(StateReason::InProgress | StateReason::RollingBack)) => {
+                UNDER_WAY
+            }
             _ => BAD,
         };
         let mut lines = condition.message.lines();

@@ -113,6 +113,6 @@ mod tests {
         ]}, "metadata": {"name": "shop"}});
         let wrong: EcsCluster = serde_json::from_value(wrong).expect("it is a cluster");
         let refusal = read(&wrong).expect_err("it is refused");
-        assert_eq!(refusal.reason, "AllWeightsZero");
+        assert_eq!(refusal.reason.name(), "AllWeightsZero");
     }
 }

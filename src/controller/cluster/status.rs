@@ -9,6 +9,7 @@ use crate::{
         status::{Aspect, conditions},
     },
     crd::{ACCEPTED, ClusterStatus, EcsCluster},
+    diagnostic::{StateReason, StatusReason},
 };
 
 /// The status of a cluster that is refused, or counts.
@@ -22,9 +23,9 @@ pub(super) fn status(
     let aspect = Aspect {
         type_: ACCEPTED,
         holds: Some(refusal.is_none()),
-        reason: refusal
-            .map_or("Counts", |refusal| refusal.reason)
-            .to_owned(),
+        reason: refusal.map_or(StatusReason::State(StateReason::Counts), |refusal| {
+            refusal.reason
+        }),
         message: refusal
             .map_or(
                 "Services and tasks of the namespace take their defaults from it.",

@@ -8,6 +8,7 @@ use crate::{
         deployment::{COMPLETED, Deployments, FAILED, IN_PROGRESS},
         trouble::Trouble,
     },
+    diagnostic::{StateReason, StatusReason},
 };
 
 /// So many different troubles are told in a condition.
@@ -17,11 +18,16 @@ const MOST_TROUBLES: usize = 3;
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
 const HELD: &str = "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.";
 
-fn aspect(type_: &'static str, holds: bool, reason: &str, message: &str) -> Aspect {
+fn aspect(
+    type_: &'static str,
+    holds: bool,
+    reason: impl Into<StatusReason>,
+    message: &str,
+) -> Aspect {
     Aspect {
         type_,
         holds: Some(holds),
-        reason: reason.to_owned(),
+        reason: reason.into(),
         message: message.to_owned(),
     }
 }
@@ -40,7 +46,7 @@ pub(super) fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> 
             let goes_on = "The spec is not accepted; what ran before goes on.";
             return Some(refused(refusal, goes_on));
         }
-        Outcome::Lost(_, _, refusal) => (false, refusal.reason.to_owned(), refusal.message.clone()),
+        Outcome::Lost(_, _, refusal) => (false, refusal.reason, refusal.message.clone()),
         Outcome::Decided(None, _)
         | Outcome::Applied {
             newest: None,
@@ -49,19 +55,19 @@ pub(super) fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> 
         } => return None,
         Outcome::Decided(Some(_), deployments) => verdict(name, deployments).unwrap_or_else(|| {
             let message = "A deployment begins.".to_owned();
-            (true, "InProgress".to_owned(), message)
+            (true, StateReason::InProgress.into(), message)
         }),
         Outcome::Applied {
             failure: Some(error),
             ..
-        } => (false, error.reason().name().to_owned(), error.to_string()),
+        } => (false, error.reason().into(), error.to_string()),
         Outcome::Applied {
             running,
             held: true,
             ..
         } => {
-            let reason = "DeploymentConfigurationBlocksRollout".to_owned();
-            (false, reason, held(name, running))
+            let reason = StateReason::DeploymentConfigurationBlocksRollout;
+            (false, reason.into(), held(name, running))
         }
         Outcome::Applied {
             newest: Some(newest),
@@ -83,34 +89,44 @@ pub(super) fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> 
     };
     Some(vec![
         translated(),
-        aspect(READY, false, &reason, &message),
-        aspect(PROGRESSING, progresses, &reason, &message),
+        aspect(READY, false, reason, &message),
+        aspect(PROGRESSING, progresses, reason, &message),
     ])
 }
 
 fn translated() -> Aspect {
-    aspect(ACCEPTED, true, "Translated", "The spec is translated.")
+    aspect(
+        ACCEPTED,
+        true,
+        StateReason::Translated,
+        "The spec is translated.",
+    )
 }
 
 fn steady(name: &str) -> Vec<Aspect> {
     let steady = format!("(service {name}) has reached a steady state.");
     vec![
         translated(),
-        aspect(READY, true, "SteadyState", &steady),
-        aspect(PROGRESSING, false, "Completed", "ECS deployment completed."),
+        aspect(READY, true, StateReason::SteadyState, &steady),
+        aspect(
+            PROGRESSING,
+            false,
+            StateReason::Completed,
+            "ECS deployment completed.",
+        ),
     ]
 }
 
 fn refused(refusal: &Refusal, what_runs: &str) -> Vec<Aspect> {
     vec![
         aspect(ACCEPTED, false, refusal.reason, &refusal.message),
-        aspect(READY, false, "NotAccepted", what_runs),
-        aspect(PROGRESSING, false, "NotAccepted", what_runs),
+        aspect(READY, false, StateReason::NotAccepted, what_runs),
+        aspect(PROGRESSING, false, StateReason::NotAccepted, what_runs),
     ]
 }
 
 /// How many tasks run, and whether a deployment is why not all do.
-fn progress(deployments: &Deployments, observed: &Observed) -> (bool, String, String) {
+fn progress(deployments: &Deployments, observed: &Observed) -> (bool, StatusReason, String) {
     let primary = deployments.primary();
     let of_newest = primary.and_then(|it| it.running_count).unwrap_or(0);
     let counts = format!(
@@ -119,7 +135,11 @@ fn progress(deployments: &Deployments, observed: &Observed) -> (bool, String, St
         observed.desired,
         of_newest.min(observed.running)
     );
-    (deployments.is(IN_PROGRESS), "InProgress".to_owned(), counts)
+    (
+        deployments.is(IN_PROGRESS),
+        StateReason::InProgress.into(),
+        counts,
+    )
 }
 
 /// A message, and what keeps tasks from running.
@@ -133,19 +153,19 @@ fn with_trouble(message: String, troubles: &[Trouble]) -> String {
 }
 
 /// What there is to say of a deployment that failed or returns to another one.
-fn verdict(name: &str, deployments: &Deployments) -> Option<(bool, String, String)> {
+fn verdict(name: &str, deployments: &Deployments) -> Option<(bool, StatusReason, String)> {
     let primary = deployments.primary()?;
     let why = primary.rollout_state_reason.clone().unwrap_or_default();
     if deployments.is(FAILED) {
         let why = with_failure(&why, primary);
-        return Some((false, "DeploymentFailed".to_owned(), why));
+        return Some((false, StateReason::DeploymentFailed.into(), why));
     }
     let failed = deployments.rolled_back.as_ref()?;
     let mut list = deployments.list.iter();
     let failed = list.find(|deployment| deployment.service_revision.as_ref() == Some(failed));
     if !deployments.is(COMPLETED) {
         let why = failed.map_or_else(|| why.clone(), |failed| with_failure(&why, failed));
-        return Some((true, "RollingBack".to_owned(), why));
+        return Some((true, StateReason::RollingBack.into(), why));
     }
     let what = failed.and_then(|failed| failed.task_definition.as_deref());
     let why = failed.and_then(|failed| {
@@ -160,7 +180,7 @@ fn verdict(name: &str, deployments: &Deployments) -> Option<(bool, String, Strin
         what.unwrap_or("the revision"),
         why.unwrap_or_default(),
     );
-    Some((false, "RolledBack".to_owned(), message))
+    Some((false, StateReason::RolledBack.into(), message))
 }
 
 /// Why a deployment failed, and what its last failure was.

@@ -18,6 +18,7 @@ use crate::{
         stopped_tasks,
         trouble::Trouble,
     },
+    diagnostic::StatusReason,
     rendering,
     translate::SERVICE,
 };
@@ -84,13 +85,13 @@ pub(super) async fn report(
 }
 
 /// Why what is to run could not be brought about: a reason and all of it.
-fn failure_of(outcome: &Outcome<'_>) -> Option<(String, String)> {
+fn failure_of(outcome: &Outcome<'_>) -> Option<(StatusReason, String)> {
     match outcome {
         Outcome::GoesOn(_, outcome) => failure_of(outcome),
         Outcome::Applied { failure, .. } => {
-            failure.map(|error| (error.reason().name().to_owned(), error.to_string()))
+            failure.map(|error| (error.reason().into(), error.to_string()))
         }
-        Outcome::Lost(_, _, refusal) => Some((refusal.reason.to_owned(), refusal.message.clone())),
+        Outcome::Lost(_, _, refusal) => Some((refusal.reason, refusal.message.clone())),
         Outcome::Refused(_) | Outcome::Decided(..) => None,
     }
 }

@@ -24,6 +24,7 @@ use crate::{
         pod_state::PodState,
         replacement::{self, Standing, Why},
     },
+    diagnostic::StateReason,
 };
 
 /// When to look again after a task was replaced.
@@ -92,7 +93,7 @@ pub(super) async fn replace_ended(
     if goes? {
         let (pod, why) = (&pod.name, why.reason());
         let note = format!("(service {name}) has stopped 1 running task: {why} ({pod}).");
-        cx.events.warning(service, "TasksStopped", note);
+        cx.events.warning(service, StateReason::TasksStopped, note);
     }
     Ok(Some(next.unwrap_or(NEXT).min(NEXT)))
 }

@@ -11,6 +11,7 @@ use crate::{
         deployment::{COMPLETED, FAILED},
         trouble::Trouble,
     },
+    diagnostic::{StateReason, StatusReason},
 };
 
 fn find<'s>(status: &'s ServiceStatus, type_: &str) -> Option<&'s Condition> {
@@ -34,23 +35,23 @@ pub(super) fn tell(
         tell_deployment(cx, service, known, deployment);
     }
     let is_ready = |status| find(status, READY).is_some_and(|ready| ready.status == "True");
-    let reason = |status, type_| find(status, type_).map(|condition| condition.reason.clone());
-    let was_rolled_back = |status| reason(status, READY).as_deref() == Some("RolledBack");
+    let was_rolled_back =
+        |status| find(status, READY).is_some_and(|it| StateReason::RolledBack.is(&it.reason));
     let name = service.name_any();
     if is_ready(after) && !is_ready(before) || was_rolled_back(after) && !was_rolled_back(before) {
         let note = format!("(service {name}) has reached a steady state.");
-        cx.events.normal(service, "SteadyState", note);
+        cx.events.normal(service, StateReason::SteadyState, note);
     }
+    let blocked = StateReason::DeploymentConfigurationBlocksRollout;
     let held = |status| {
         find(status, PROGRESSING)
-            .filter(|condition| condition.reason == "DeploymentConfigurationBlocksRollout")
+            .filter(|condition| blocked.is(&condition.reason))
             .map(|condition| condition.message.clone())
     };
     if let Some(note) = held(after)
         && held(before).as_ref() != Some(&note)
     {
-        cx.events
-            .warning(service, "DeploymentConfigurationBlocksRollout", note);
+        cx.events.warning(service, blocked, note);
     }
     tell_troubles(cx, service, before, after, troubles);
 }
@@ -65,9 +66,10 @@ fn tell_refusal(cx: &Context, service: &EcsService, before: &ServiceStatus, afte
             && known.status == rejected.status
             && known.message == rejected.message
     });
-    if !told {
-        let note = rejected.message.clone();
-        cx.events.warning(service, &rejected.reason, note);
+    if let Some(reason) = StatusReason::named(&rejected.reason)
+        && !told
+    {
+        cx.events.warning(service, reason, rejected.message.clone());
     }
 }
 
@@ -87,7 +89,8 @@ fn tell_deployment(
             ),
             None => format!("(service {name}) has started deployment {id} of {what}."),
         };
-        cx.events.normal(service, "DeploymentStarted", note);
+        cx.events
+            .normal(service, StateReason::DeploymentStarted, note);
     }
     let state = after.rollout_state.as_deref();
     if before.is_some_and(|before| before.rollout_state.as_deref() == state) {
@@ -97,7 +100,8 @@ fn tell_deployment(
         Some(COMPLETED) => {
             let note = format!("(service {name}) (deployment {id}) deployment completed.");
             tracing::info!(service = name, id, what, "a deployment has completed");
-            cx.events.normal(service, "DeploymentCompleted", note);
+            cx.events
+                .normal(service, StateReason::DeploymentCompleted, note);
         }
         Some(FAILED) => {
             let reason = reason.rsplit(": ").next().unwrap_or(reason);
@@ -106,7 +110,8 @@ fn tell_deployment(
             let note =
                 format!("(service {name}) (deployment {id}) deployment failed: {reason}{last}");
             tracing::info!(service = name, id, reason, last, "a deployment has failed");
-            cx.events.warning(service, "DeploymentFailed", note);
+            cx.events
+                .warning(service, StateReason::DeploymentFailed, note);
         }
         _ => {}
     }
@@ -118,7 +123,7 @@ pub(super) fn tell_failure(
     service: &EcsService,
     before: &ServiceStatus,
     after: &ServiceStatus,
-    failure: Option<(String, String)>,
+    failure: Option<(StatusReason, String)>,
 ) {
     let told = |status: &ServiceStatus| find(status, READY).map(|it| it.message.clone());
     if let Some((reason, message)) = failure
@@ -126,7 +131,7 @@ pub(super) fn tell_failure(
         && told(before) != told(after)
     {
         let note = format!("(service {}) {message}", service.name_any());
-        cx.events.warning(service, &reason, note);
+        cx.events.warning(service, reason, note);
     }
 }
 
@@ -144,7 +149,7 @@ fn tell_troubles(
     for Trouble { reason, message } in troubles {
         if says(after, message) && !says(before, message) {
             let note = format!("(service {}) {message}", service.name_any());
-            cx.events.warning(service, reason, note);
+            cx.events.warning(service, *reason, note);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     },
     crd::EcsTask,
     decide::obstacle::Obstacle,
+    diagnostic::StateReason,
 };
 
 /// Why a pod was not made.
@@ -107,7 +108,7 @@ pub(super) async fn make(
 fn why(error: &Error, lasting: bool) -> NotMade {
     let message = error.to_string();
     if message.contains("exceeded quota:") {
-        let code = "QuotaExceeded";
+        let code = StateReason::QuotaExceeded.into();
         return NotMade::Yet(Some(Obstacle { code, message }));
     }
     // Admission reads caches, in which a new account or quota may not be yet.
@@ -118,7 +119,7 @@ fn why(error: &Error, lasting: bool) -> NotMade {
     .iter()
     .any(|words| message.contains(words));
     if error.is_transient() || is_new {
-        let code = error.reason().name();
+        let code = error.reason().into();
         return NotMade::Yet(lasting.then_some(Obstacle { code, message }));
     }
     NotMade::Never(message)
@@ -148,7 +149,7 @@ mod tests {
 
     fn told(error: &Error, lasting: bool) -> Result<Option<&'static str>, String> {
         match why(error, lasting) {
-            NotMade::Yet(obstacle) => Ok(obstacle.map(|obstacle| obstacle.code)),
+            NotMade::Yet(obstacle) => Ok(obstacle.map(|obstacle| obstacle.code.name())),
             NotMade::Never(reason) => Err(reason),
         }
     }

@@ -42,6 +42,7 @@ use crate::{
         pod_state::PodState,
         task_lifecycle::{Next, Step, next},
     },
+    diagnostic::StateReason,
     source::read_task,
 };
 
@@ -261,7 +262,7 @@ async fn create(
     missing.extend(taken.into_iter().map(|name| {
         let message =
             format!("the pod {name} of an earlier EcsTask of this name has not ended yet");
-        let code = "PodNameTaken";
+        let code = StateReason::PodNameTaken.into();
         (name, NotMade::Yet(Some(Obstacle { code, message })))
     }));
     for (name, why) in missing {

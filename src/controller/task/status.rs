@@ -23,12 +23,8 @@ use crate::{
             was_asked_for,
         },
     },
+    diagnostic::{StateReason, StatusReason},
 };
-
-/// The reason of the condition Succeeded before there is more to say.
-const IN_PROGRESS: &str = "InProgress";
-/// Its reason where the tasks cannot begin.
-const NOT_ACCEPTED: &str = "NotAccepted";
 
 /// The first status of accepted tasks: which there are, before any of them is made.
 pub(super) fn started(task: &EcsTask, before: &TaskStatus, plan: &Plan) -> TaskStatus {
@@ -79,13 +75,13 @@ pub(super) fn rejected(task: &EcsTask, before: &TaskStatus, refusal: &Refusal) -
     let refused = Aspect {
         type_: ACCEPTED,
         holds: Some(false),
-        reason: refusal.reason.to_owned(),
+        reason: refusal.reason,
         message: refusal.message.clone(),
     };
     let not_begun = Aspect {
         type_: SUCCEEDED,
         holds: None,
-        reason: NOT_ACCEPTED.to_owned(),
+        reason: StateReason::NotAccepted.into(),
         message: "The spec is not accepted, so the tasks have not begun.".to_owned(),
     };
     TaskStatus {
@@ -104,7 +100,7 @@ fn translated() -> Aspect {
     Aspect {
         type_: ACCEPTED,
         holds: Some(true),
-        reason: "Translated".to_owned(),
+        reason: StateReason::Translated.into(),
         message: "The spec is translated.".to_owned(),
     }
 }
@@ -113,7 +109,7 @@ fn in_progress() -> Aspect {
     Aspect {
         type_: SUCCEEDED,
         holds: None,
-        reason: IN_PROGRESS.to_owned(),
+        reason: StateReason::InProgress.into(),
         message: "The tasks have not ended yet.".to_owned(),
     }
 }
@@ -121,35 +117,40 @@ fn in_progress() -> Aspect {
 /// Whether the tasks have succeeded; before that is known, what keeps one of them from running.
 fn succeeded(tasks: &[OneTaskStatus], obstacle: Option<(&str, &Obstacle)>) -> Aspect {
     let mut ended = tasks.iter().filter(|one| one.last_status == STOPPED);
-    let aspect = |holds, reason: &str, message| Aspect {
+    let aspect = |holds, reason, message| Aspect {
         type_: SUCCEEDED,
         holds,
-        reason: reason.to_owned(),
+        reason,
         message,
     };
     if let Some(failed) = ended.clone().find(|one| !is_success(one)) {
-        return aspect(Some(false), word(failed), outcome(failed));
+        return aspect(Some(false), reason(failed), outcome(failed));
     }
     if ended.by_ref().count() == tasks.len() {
         let message = "All tasks have ended with exit code 0.".to_owned();
-        return aspect(Some(true), "Completed", message);
+        return aspect(Some(true), StateReason::Completed.into(), message);
     }
     match obstacle {
         Some((name, Obstacle { code, message })) => {
-            aspect(None, code, format!("(task {name}) {message}"))
+            aspect(None, *code, format!("(task {name}) {message}"))
         }
         None => in_progress(),
     }
 }
 
-/// Why a task stopped, in one word: the more exact error that its reason begins with, or the stop code.
-fn word(one: &OneTaskStatus) -> &str {
+/// Why a task stopped: the more exact error that its reason begins with, or the stop code.
+fn reason(one: &OneTaskStatus) -> StatusReason {
     let reason = one.stopped_reason.as_deref().unwrap_or_default();
     let error = reason.split_once(": ").map(|(error, _)| error);
     error
-        .filter(|error| error.ends_with("Error") && !error.contains(' '))
-        .or(one.stop_code.as_deref())
-        .unwrap_or("Unknown")
+        .and_then(StateReason::named)
+        .map_or_else(|| stop_code(one), StatusReason::State)
+}
+
+/// The stop code of a task that has stopped. One that this version does not know says just that.
+fn stop_code(one: &OneTaskStatus) -> StatusReason {
+    let code = one.stop_code.as_deref().and_then(StatusReason::named);
+    code.unwrap_or(StatusReason::State(StateReason::TaskStopped))
 }
 
 /// Why a task stopped, with the exit codes of its containers.
@@ -215,7 +216,7 @@ pub(super) fn summary(task: &EcsTask, before: &TaskStatus, decided: Vec<Next>) -
 pub(super) fn failed_to_start(one: &OneTaskStatus, reason: &str, now: Timestamp) -> OneTaskStatus {
     OneTaskStatus {
         last_status: STOPPED.to_owned(),
-        stop_code: Some("TaskFailedToStart".to_owned()),
+        stop_code: Some(StateReason::TaskFailedToStart.name().to_owned()),
         stopped_reason: Some(reason.to_owned()),
         stopped_at: Some(Time(now)),
         ..one.clone()
@@ -228,13 +229,14 @@ pub(super) fn tell(cx: &Context, task: &EcsTask, before: &TaskStatus, after: &Ta
         .conditions
         .first()
         .filter(|condition| condition.status == "False");
-    if let Some(condition) = rejected {
-        cx.events
-            .warning(task, &condition.reason, condition.message.clone());
-    }
-    let kept = obstacle(after).filter(|kept| obstacle(before).is_none_or(|it| it.0 != kept.0));
-    if let Some((code, message)) = kept {
-        cx.events.warning(task, code, message.to_owned());
+    let kept = obstacle(after).filter(|kept| {
+        let known = obstacle(before);
+        known.is_none_or(|known| known.reason != kept.reason)
+    });
+    for condition in rejected.into_iter().chain(kept) {
+        if let Some(reason) = StatusReason::named(&condition.reason) {
+            cx.events.warning(task, reason, condition.message.clone());
+        }
     }
     for one in &after.tasks {
         let known = before.tasks.iter().find(|known| known.name == one.name);
@@ -243,10 +245,10 @@ pub(super) fn tell(cx: &Context, task: &EcsTask, before: &TaskStatus, after: &Ta
         };
         if is_new(RUNNING) {
             let note = format!("(task {}) is RUNNING.", one.name);
-            cx.events.normal(task, "TaskRunning", note);
+            cx.events.normal(task, StateReason::TaskRunning, note);
         }
         if is_new(STOPPED) {
-            let code = one.stop_code.as_deref().unwrap_or("Unknown");
+            let code = stop_code(one);
             if is_success(one) || was_asked_for(one) {
                 cx.events.normal(task, code, outcome(one));
             } else {
@@ -256,13 +258,13 @@ pub(super) fn tell(cx: &Context, task: &EcsTask, before: &TaskStatus, after: &Ta
     }
 }
 
-/// What keeps a task from running, as the condition Succeeded tells it: a word, and all of it.
-fn obstacle(status: &TaskStatus) -> Option<(&str, &str)> {
+/// What keeps a task from running, as the condition Succeeded tells it.
+fn obstacle(status: &TaskStatus) -> Option<&Condition> {
     let mut conditions = status.conditions.iter();
     let condition = conditions.find(|condition| condition.type_ == SUCCEEDED)?;
-    let is_one = condition.status == "Unknown"
-        && !matches!(condition.reason.as_str(), IN_PROGRESS | NOT_ACCEPTED);
-    is_one.then_some((condition.reason.as_str(), condition.message.as_str()))
+    let none = [StateReason::InProgress, StateReason::NotAccepted];
+    let is_one = condition.status == "Unknown" && !none.iter().any(|it| it.is(&condition.reason));
+    is_one.then_some(condition)
 }
 
 /// Writes a line to the log for tasks that have ended.
@@ -304,7 +306,7 @@ mod tests {
 
     fn told(tasks: &[OneTaskStatus]) -> (Option<bool>, String, String) {
         let aspect = succeeded(tasks, None);
-        (aspect.holds, aspect.reason, aspect.message)
+        (aspect.holds, aspect.reason.to_string(), aspect.message)
     }
 
     #[test]

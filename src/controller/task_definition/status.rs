@@ -9,6 +9,7 @@ use crate::{
         status::{Aspect, conditions},
     },
     crd::{ACCEPTED, EcsTaskDefinition, TaskDefinitionStatus},
+    diagnostic::StateReason,
 };
 
 /// The status of a task definition whose newest revision has a number, or that is refused.
@@ -24,14 +25,14 @@ pub(super) fn status(
             let message = format!("The newest revision is {number}.");
             (
                 true,
-                "Registered".to_owned(),
+                StateReason::Registered.into(),
                 message,
                 i64::try_from(*number).ok(),
             )
         }
         Err(refusal) => (
             false,
-            refusal.reason.to_owned(),
+            refusal.reason,
             refusal.message.clone(),
             before.revision,
         ),
