@@ -127,25 +127,34 @@ pub fn first<'p>(
 pub struct History {
     count: u32,
     last: Option<Timestamp>,
+    /// When a budget was last against it.
+    refused: Option<Timestamp>,
 }
 
 impl History {
-    /// How long to wait before tasks may be replaced; `None` if that is now, which is then recorded.
-    pub fn attempt(&mut self, now: Timestamp) -> Option<Duration> {
-        let since = self.last.map(|last| now.duration_since(last));
-        let wait = match since {
-            Some(since) if since < QUIET => wait_after(self.count) - since,
-            _ => {
-                self.count = 0;
-                SignedDuration::ZERO
-            }
+    /// How long to wait before tasks may be replaced; `None` if that is now.
+    #[must_use]
+    pub fn wait(&self, now: Timestamp) -> Option<Duration> {
+        let left = |since: Option<Timestamp>, wait: SignedDuration| {
+            since.map(|since| wait - now.duration_since(since))
         };
-        if wait.is_positive() {
-            return Some(wait.unsigned_abs());
+        let wait = left(self.last, wait_after(self.count)).max(left(self.refused, FIRST_WAIT))?;
+        wait.is_positive().then(|| wait.unsigned_abs())
+    }
+
+    /// Records that a task is replaced.
+    pub fn replaced(&mut self, now: Timestamp) {
+        let is_quiet = |last: Timestamp| now.duration_since(last) >= QUIET;
+        if self.last.is_some_and(is_quiet) {
+            self.count = 0;
         }
         self.count = self.count.saturating_add(1);
         self.last = Some(now);
-        None
+    }
+
+    /// Records that no task may go for now, which makes no later wait longer.
+    pub const fn refused(&mut self, now: Timestamp) {
+        self.refused = Some(now);
     }
 }
 
@@ -239,15 +248,32 @@ mod tests {
     fn waits_double_up_to_five_minutes() {
         let mut history = History::default();
         let mut now = Timestamp::UNIX_EPOCH;
-        assert_eq!(history.attempt(now), None);
+        assert_eq!(history.wait(now), None);
+        history.replaced(now);
         for expected in [10, 20, 40, 80, 160, 300, 300] {
-            let wait = history.attempt(now).expect("it is too early");
+            let wait = history.wait(now).expect("it is too early");
             assert_eq!(wait, Duration::from_secs(expected));
             now += SignedDuration::from_secs(i64::try_from(expected).expect("it is small"));
-            assert_eq!(history.attempt(now), None);
+            assert_eq!(history.wait(now), None);
+            history.replaced(now);
         }
         now += QUIET;
-        assert_eq!(history.attempt(now), None);
-        assert_eq!(history.attempt(now), Some(Duration::from_secs(10)));
+        assert_eq!(history.wait(now), None);
+        history.replaced(now);
+        assert_eq!(history.wait(now), Some(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn a_task_that_may_not_go_is_tried_again_at_the_same_pace() {
+        let mut history = History::default();
+        let mut now = Timestamp::UNIX_EPOCH;
+        for _ in 0..5 {
+            history.refused(now);
+            assert_eq!(history.wait(now), Some(Duration::from_secs(10)));
+            now += FIRST_WAIT;
+            assert_eq!(history.wait(now), None);
+        }
+        history.replaced(now);
+        assert_eq!(history.wait(now), Some(Duration::from_secs(10)));
     }
 }

@@ -125,7 +125,7 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
     pod.unready_since?;
     if pod.behind_load_balancer && !pod.fails_target_checks {
         return trouble(
-            StateReason::TargetUnhealthy,
+            StateReason::TargetNotHealthyYet,
             "a load balancer does not count a task as healthy yet: see its target group, and whether its controller runs".to_owned(),
         );
     }
@@ -328,7 +328,10 @@ mod tests {
             ..PodState::default()
         };
         let reason = |pod: &PodState| of_pod(pod).map(|it| it.reason);
-        assert_eq!(reason(&unready(true)), Some(StateReason::TargetUnhealthy));
+        let mut target = unready(true);
+        assert_eq!(reason(&target), Some(StateReason::TargetNotHealthyYet));
+        target.fails_target_checks = true;
+        assert_eq!(reason(&target), Some(StateReason::TargetUnhealthy));
         assert_eq!(reason(&unready(false)), Some(StateReason::NodeNotReady));
         let ending = PodState {
             deleting: true,

@@ -79,7 +79,8 @@ states! {
     ServerError => "The API server failed at a request.", "Nothing: it is tried again.";
     ServiceRevisionNotFound => "What should run is kept nowhere any more.", "Change the spec to what should run.";
     SteadyState => "All tasks that are wanted run, and no others.", "";
-    TargetUnhealthy => "A load balancer takes a task for unhealthy, or does not count it as healthy yet.", "See the health check of the target group, and the security groups.";
+    TargetNotHealthyYet => "A load balancer does not count a task as healthy yet, as with each new task for a while.", "Where it lasts: see its target group, and whether the controller of the load balancer runs.";
+    TargetUnhealthy => "A load balancer takes a task for unhealthy.", "See the health check of the target group, and the security groups.";
     TaskDefinitionNotAccepted => "The task definition is refused, or its revision is gone.", "See the EcsTaskDefinition.";
     TaskDefinitionNotFound => "There is no such task definition.", "Apply it, or correct taskDefinition.";
     TaskDefinitionRequired => "The spec names no task definition.", "Add taskDefinition.";

@@ -22,7 +22,7 @@ use crate::{
     crd::EcsService,
     decide::{
         pod_state::PodState,
-        replacement::{self, Standing, Why},
+        replacement::{self, History, Standing, Why},
     },
     diagnostic::StateReason,
 };
@@ -34,7 +34,7 @@ const NEXT: Duration = Duration::from_secs(10);
 /// starts anew replaces without a wait once.
 #[derive(Default)]
 pub(crate) struct Replacements {
-    by_service: Mutex<HashMap<(String, String), replacement::History>>,
+    by_service: Mutex<HashMap<(String, String), History>>,
 }
 
 /// What decides whether a task is over.
@@ -80,15 +80,20 @@ pub(super) async fn replace_ended(
         // What serves now may be enough for another one to go; that is a change, which asks for a reconcile.
         return Ok(next);
     };
-    let wait = cx
-        .replacements
-        .attempt((namespace.clone(), name.clone()), now);
-    if let Some(wait) = wait {
+    let key = (namespace.clone(), name.clone());
+    if let Some(wait) = cx.replacements.history(&key, |history| history.wait(now)) {
         return Ok(Some(wait));
     }
     cx.pods.stopped.evicts(pod);
     let goes = evict(cx, &namespace, pod).await;
     let goes_now = matches!(goes, Ok(true));
+    cx.replacements.history(&key, |history| {
+        if goes_now {
+            history.replaced(now);
+        } else {
+            history.refused(now);
+        }
+    });
     cx.pods.stopped.evicted(&owner, pod, why, goes_now);
     if goes? {
         let (pod, why) = (&pod.name, why.reason());
@@ -132,13 +137,13 @@ async fn evict(cx: &Context, namespace: &str, pod: &PodState) -> Result<bool, Er
 }
 
 impl Replacements {
-    /// How long to wait before tasks of a service may be replaced; `None` if that is now, which is then recorded.
-    fn attempt(&self, service: (String, String), now: Timestamp) -> Option<Duration> {
+    /// What to do with the history of a service.
+    fn history<T>(&self, service: &(String, String), of: impl FnOnce(&mut History) -> T) -> T {
         let mut by_service = self
             .by_service
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        by_service.entry(service).or_default().attempt(now)
+        of(by_service.entry(service.clone()).or_default())
     }
 }
 

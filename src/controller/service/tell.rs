@@ -149,7 +149,12 @@ fn tell_troubles(
     for Trouble { reason, message } in troubles {
         if says(after, message) && !says(before, message) {
             let note = format!("(service {}) {message}", service.name_any());
-            cx.events.warning(service, *reason, note);
+            if *reason == StateReason::TargetNotHealthyYet {
+                // So begins each task behind a load balancer.
+                cx.events.normal(service, *reason, note);
+            } else {
+                cx.events.warning(service, *reason, note);
+            }
         }
     }
 }
