@@ -1,8 +1,9 @@
 //! `ecs-operator` runs Amazon ECS task definitions, services and tasks as pods.
 //!
-//! The way of the data is the layout: [`ecs`] has the shapes of the AWS API, [`validate`] turns them into validated
-//! types or says everything that is wrong, [`translate`] turns validated types into Kubernetes objects.
-//! [`diagnostic`] is what we tell the user, [`settings`] is all that the pure parts may know besides their input.
+//! The way of the data is the layout: [`ecs`] has the shapes of the AWS API, [`source`] reads them, [`input`] has those
+//! that belong together, [`validate`] turns these into validated types or says everything that is wrong, [`translate`]
+//! turns validated types into Kubernetes objects. [`diagnostic`] is what we tell the user, [`settings`] is all that the
+//! pure parts may know besides their input.
 #![cfg_attr(
     test,
     allow(
@@ -23,6 +24,7 @@ pub mod decide;
 pub mod diagnostic;
 pub mod ecs;
 pub mod fields;
+pub mod input;
 pub mod names;
 pub mod print;
 pub mod rendering;

@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
 use ecs_operator::{
-    crd::ServiceExtensions,
-    diagnostic::Diagnostics,
-    ecs,
+    input::{ServiceInput, TaskDefinitionInput},
     settings::{Iam, ImagePullPolicy, Mode, Settings, WorkloadTarget},
     source::{read_service, read_task_definition},
     translate::translate_service,
-    validate::{ServiceInput, TaskDefinitionInput, validate_service},
+    validate::validate_service,
 };
 use serde_json::{Value, json};
 
@@ -87,13 +85,12 @@ pub fn children(namespace: &str, name: &str) -> Result<Vec<Value>> {
         ..Settings::default()
     };
     let (task_definition, _) = read_task_definition(FAMILY, &task_definition().to_string());
-    let read: (ecs::Service, ServiceExtensions, Diagnostics) =
-        read_service(name, &service(name).to_string());
+    let (request, extensions, _) = read_service(name, &service(name).to_string());
     let input = ServiceInput {
-        request: &read.0,
-        extensions: &read.1,
+        request,
+        extensions,
         task_definition: TaskDefinitionInput {
-            request: &task_definition,
+            request: task_definition,
             revision: Some(1),
         },
     };

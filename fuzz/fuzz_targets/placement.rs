@@ -3,10 +3,12 @@
 #![no_main]
 
 use ecs_operator::{
+    crd::TaskExtensions,
     ecs,
+    input::{TaskDefinitionInput, TaskInput},
     settings::Settings,
     translate::translate_task,
-    validate::{TaskDefinitionInput, TaskInput, parse_expression, validate_task},
+    validate::{parse_expression, validate_task},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -34,10 +36,11 @@ fuzz_target!(|text: &str| {
         ..ecs::TaskDefinition::default()
     };
     let input = TaskInput {
-        name: "web",
-        request: &request,
+        name: "web".to_owned(),
+        request,
+        extensions: TaskExtensions::default(),
         task_definition: TaskDefinitionInput {
-            request: &task_definition,
+            request: task_definition,
             revision: None,
         },
     };

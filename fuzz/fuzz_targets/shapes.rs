@@ -2,10 +2,12 @@
 #![no_main]
 
 use ecs_operator::{
-    crd, ecs,
+    crd::{ServiceExtensions, TaskExtensions},
+    ecs,
+    input::{ServiceInput, TaskDefinitionInput, TaskInput},
     settings::{Compute, Settings},
     translate::{translate_service, translate_task},
-    validate::{ServiceInput, TaskDefinitionInput, TaskInput, validate_service, validate_task},
+    validate::{validate_service, validate_task},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -17,10 +19,21 @@ fuzz_target!(|text: &str| {
     };
     let service: ecs::Service = serde_json::from_value(next()).unwrap_or_default();
     let task: ecs::Task = serde_json::from_value(next()).unwrap_or_default();
-    let extensions: crd::ServiceExtensions = serde_json::from_value(next()).unwrap_or_default();
+    let extensions: ServiceExtensions = serde_json::from_value(next()).unwrap_or_default();
     let task_definition = TaskDefinitionInput {
-        request: &task_definition,
+        request: task_definition,
         revision: None,
+    };
+    let service = ServiceInput {
+        request: service,
+        extensions,
+        task_definition: task_definition.clone(),
+    };
+    let task = TaskInput {
+        name: "task".to_owned(),
+        request: task,
+        extensions: TaskExtensions::default(),
+        task_definition,
     };
     for (compute, kubernetes_minor) in [(Compute::Nodes, 36), (Compute::EksFargate, 33)] {
         let settings = Settings {
@@ -28,21 +41,11 @@ fuzz_target!(|text: &str| {
             kubernetes_minor,
             ..Settings::default()
         };
-        let input = ServiceInput {
-            request: &service,
-            extensions: &extensions,
-            task_definition,
-        };
-        if let Ok(service) = validate_service(&input, &settings) {
+        if let Ok(service) = validate_service(&service, &settings) {
             let first = translate_service(&service, &settings);
             assert_eq!(first, translate_service(&service, &settings));
         }
-        let input = TaskInput {
-            name: "task",
-            request: &task,
-            task_definition,
-        };
-        if let Ok(task) = validate_task(&input, &settings) {
+        if let Ok(task) = validate_task(&task, &settings) {
             let first = translate_task(&task, &settings);
             assert_eq!(first, translate_task(&task, &settings));
         }

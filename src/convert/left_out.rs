@@ -1,10 +1,9 @@
 //! What can still be said of requests from which the reader had to leave members out.
 
-use super::input::Input;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Reason, Segment},
     settings::Settings,
-    source::Unit,
+    source::{Content, Unit},
     validate,
 };
 
@@ -57,10 +56,10 @@ pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnost
     if unit.left_out.iter().any(is_decisive) {
         return;
     }
-    let findings = match Input::of(&unit.content) {
-        Some(Input::Service(input)) => validate::validate_service(&input, settings).err(),
-        Some(Input::Task(input)) => validate::validate_task(&input, settings).err(),
-        None => None,
+    let findings = match &unit.content {
+        Content::Service(input) => validate::validate_service(input, settings).err(),
+        Content::Task(input) => validate::validate_task(input, settings).err(),
+        Content::Nothing => None,
     };
     let around: Vec<FieldPath> = unit.left_out.iter().map(around).collect();
     for finding in findings.unwrap_or_default().iter() {

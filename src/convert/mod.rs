@@ -1,6 +1,5 @@
 //! The whole way from a unit of documents to objects, without input or output.
 
-mod input;
 mod left_out;
 mod resources;
 
@@ -11,14 +10,16 @@ use std::{
 
 use foldhash::quality::FixedState;
 
-use self::{input::Input, resources::Resources};
+use self::resources::Resources;
 use crate::{
+    crd,
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
+    input::ServiceInput,
     print::{self, Ordered},
     settings::{Mode, Settings},
     source::{Content, Unit},
     translate,
-    validate::{self, Service, ServiceInput},
+    validate::{self, Service},
 };
 
 /// What documents are converted to.
@@ -128,22 +129,22 @@ impl<'a> Converter<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         let resources = Resources { settings, unit };
-        let rejected = match Input::of(&unit.content) {
-            Some(Input::Service(input)) => match validate::validate_service(&input, settings) {
-                Ok(service) => return self.service(&input, &service, resources, diagnostics),
+        let rejected = match &unit.content {
+            Content::Service(input) => match validate::validate_service(input, settings) {
+                Ok(service) => return self.service(input, &service, resources, diagnostics),
                 Err(findings) => findings,
             },
-            Some(Input::Task(input)) => match validate::validate_task(&input, settings) {
+            Content::Task(input) => match validate::validate_task(input, settings) {
                 Ok(task) if self.target == Target::Manifests => {
-                    note_kept_seconds(&unit.content, diagnostics);
+                    note_kept_seconds(&input.extensions, diagnostics);
                     let (objects, notes) = translate::translate_task(&task, settings);
                     diagnostics.append(notes);
                     return objects.into_objects().iter().map(Ordered::new).collect();
                 }
-                Ok(_) => return resources.of_task(&input, diagnostics),
+                Ok(_) => return resources.of_task(input, diagnostics),
                 Err(findings) => findings,
             },
-            None => return Ok(Vec::new()),
+            Content::Nothing => return Ok(Vec::new()),
         };
         diagnostics.append(rejected);
         Ok(Vec::new())
@@ -151,7 +152,7 @@ impl<'a> Converter<'a> {
 
     fn service(
         &mut self,
-        input: &ServiceInput<'_>,
+        input: &ServiceInput,
         service: &Service,
         resources: Resources<'_>,
         diagnostics: &mut Diagnostics,
@@ -204,8 +205,8 @@ impl<'a> Converter<'a> {
         diagnostics: &mut Diagnostics,
     ) {
         let subject = match content {
-            Content::Task { .. } => Subject::Task,
-            Content::Service { .. } | Content::Nothing => Subject::Service,
+            Content::Task(_) => Subject::Task,
+            Content::Service(_) | Content::Nothing => Subject::Service,
         };
         let keyed: Vec<(u64, u64)> = objects
             .iter()
@@ -234,10 +235,8 @@ impl<'a> Converter<'a> {
 }
 
 /// Nobody deletes the pods of a finished task without the operator.
-fn note_kept_seconds(content: &Content, diagnostics: &mut Diagnostics) {
-    if let Content::Task { extensions, .. } = content
-        && let Some(seconds) = extensions.ttl_seconds_after_finished
-    {
+fn note_kept_seconds(extensions: &crd::TaskExtensions, diagnostics: &mut Diagnostics) {
+    if let Some(seconds) = extensions.ttl_seconds_after_finished {
         let message = Message::NeedsController {
             what: format!("finished tasks are deleted after {seconds} s"),
         };

@@ -6,11 +6,12 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
     ecs,
+    input::{ServiceInput, TaskInput},
     print::{self, Ordered},
     settings::Settings,
-    source::{Content, Kind, Unit},
+    source::{Kind, Unit},
     translate::{self, WORKLOAD_LENGTH, kname},
-    validate::{ServiceInput, TaskDefinitionReference, TaskInput},
+    validate::TaskDefinitionReference,
 };
 
 /// Makes the custom resources of a unit.
@@ -23,10 +24,10 @@ pub(super) struct Resources<'a> {
 impl Resources<'_> {
     pub(super) fn of_service(
         self,
-        input: &ServiceInput<'_>,
+        input: &ServiceInput,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
-        let mut objects = vec![self.task_definition(input.task_definition.request)?];
+        let mut objects = vec![self.task_definition(&input.task_definition.request)?];
         let assumed = diagnostics
             .iter()
             .any(|finding| finding.reason() == Reason::ServiceAssumed);
@@ -40,37 +41,36 @@ impl Resources<'_> {
         follow_newest(&mut request.task_definition, &root, diagnostics);
         let mut spec = Ordered::unsorted(&request)?;
         if let (Ordered::Map(spec), Ordered::Map(extensions)) =
-            (&mut spec, Ordered::unsorted(input.extensions)?)
+            (&mut spec, Ordered::unsorted(&input.extensions)?)
         {
             spec.extend(extensions);
         }
         let name = request.service_name.as_deref().unwrap_or_default();
-        objects.push(self.resource(Kind::Service, name, input.task_definition.request, spec)?);
+        objects.push(self.resource(Kind::Service, name, &input.task_definition.request, spec)?);
         Ok(objects)
     }
 
     pub(super) fn of_task(
         self,
-        input: &TaskInput<'_>,
+        input: &TaskInput,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
-        let mut request: ecs::Task = input.request.clone();
+        let mut request = input.request.clone();
         follow_newest(
             &mut request.task_definition,
             &FieldPath::root(Subject::Task),
             diagnostics,
         );
-        let definition = input.task_definition.request;
+        let definition = &input.task_definition.request;
         let mut spec = Ordered::unsorted(&request)?;
-        if let Content::Task { extensions, .. } = &self.unit.content
-            && let (Ordered::Map(spec), Ordered::Map(extensions)) =
-                (&mut spec, Ordered::unsorted(extensions)?)
+        if let (Ordered::Map(spec), Ordered::Map(extensions)) =
+            (&mut spec, Ordered::unsorted(&input.extensions)?)
         {
             spec.extend(extensions);
         }
         Ok(vec![
             self.task_definition(definition)?,
-            self.resource(Kind::Task, input.name, definition, spec)?,
+            self.resource(Kind::Task, &input.name, definition, spec)?,
         ])
     }
 

@@ -10,12 +10,11 @@ use super::{
 use crate::{
     crd::Spec,
     diagnostic::{Diagnostics, FieldPath, Subject},
+    input::{ServiceInput, TaskDefinitionInput},
     settings::{SERVICE_REVISION, Settings},
     source::{read_cluster, read_service, read_task_definition},
     translate::{Object, translate_service},
-    validate::{
-        self, Scheduling, ServiceInput, TakesDefaults as _, TaskDefinitionInput, validate_service,
-    },
+    validate::{self, Scheduling, TakesDefaults as _, validate_service},
 };
 
 /// How many hexadecimal digits name the pods of a service revision.
@@ -78,26 +77,13 @@ pub fn render(
     today: &Spec,
     by: &RenderedBy,
 ) -> Result<Rendering, Diagnostics> {
-    let (mut request, mut extensions, mut findings) = read_service(name, inputs.service.text());
-    if *today != inputs.service {
-        let (counts, more, said) = read_service(name, today.text());
-        findings.append(said);
-        request.desired_count = counts.desired_count.or(request.desired_count);
-        request.deployment_configuration = counts.deployment_configuration;
-        if request.propagate_tags.as_deref() != Some("SERVICE") {
-            request.tags = counts.tags;
-        }
-        extensions.auto_scaling = more.auto_scaling;
-    }
-    let (task_definition, said) =
-        read_task_definition(&inputs.family, inputs.task_definition.text());
-    findings.append(said);
+    let (mut input, mut findings) = read(name, inputs, today);
     if let Some(cluster) = &by.cluster
-        && !request.is_complete()
+        && !input.request.is_complete()
     {
         let (defaults, said) = read_cluster(cluster.text());
         findings.append(said);
-        request.complete(&defaults);
+        input.request.complete(&defaults);
     }
     let path = FieldPath::root(Subject::Service)
         .field("metadata")
@@ -107,14 +93,6 @@ pub fn render(
         ..by.settings.clone()
     };
     let settings = settings.with_annotations(&inputs.annotations, &path, &mut findings);
-    let input = ServiceInput {
-        request: &request,
-        extensions: &extensions,
-        task_definition: TaskDefinitionInput {
-            request: &task_definition,
-            revision: Some(inputs.revision),
-        },
-    };
     if findings.has_errors() {
         // What was left out may make more of it seem wrong.
         return Err(findings);
@@ -131,6 +109,33 @@ pub fn render(
         desired,
         validated.deployment,
     ))
+}
+
+/// What the inputs say, with the counts of `today`.
+fn read(name: &str, inputs: &Inputs, today: &Spec) -> (ServiceInput, Diagnostics) {
+    let (mut request, mut extensions, mut findings) = read_service(name, inputs.service.text());
+    if *today != inputs.service {
+        let (counts, more, said) = read_service(name, today.text());
+        findings.append(said);
+        request.desired_count = counts.desired_count.or(request.desired_count);
+        request.deployment_configuration = counts.deployment_configuration;
+        if request.propagate_tags.as_deref() != Some("SERVICE") {
+            request.tags = counts.tags;
+        }
+        extensions.auto_scaling = more.auto_scaling;
+    }
+    let (task_definition, said) =
+        read_task_definition(&inputs.family, inputs.task_definition.text());
+    findings.append(said);
+    let input = ServiceInput {
+        request,
+        extensions,
+        task_definition: TaskDefinitionInput {
+            request: task_definition,
+            revision: Some(inputs.revision),
+        },
+    };
+    (input, findings)
 }
 
 fn finish(

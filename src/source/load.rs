@@ -21,6 +21,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
+    input::{ServiceInput, TaskDefinitionInput, TaskInput},
 };
 
 /// Reads the documents of one unit.
@@ -57,7 +58,7 @@ pub(super) fn load(
         Role::Task => loader.task(plan)?,
         Role::Assumed => loader.assumed(plan)?,
         Role::Unused => {
-            loader.task_definition(plan.lead)?;
+            loader.task_definition(plan.lead, None)?;
             // Nothing of it is used, so its contents are nobody's concern.
             loader.diagnostics = Diagnostics::new();
             Content::Nothing
@@ -88,17 +89,16 @@ impl<'c> Loader<'c> {
         })?;
         let content = match plan.task_definition {
             Some(choice) => {
-                let task_definition = Box::new(self.task_definition(choice.entry)?);
+                let task_definition = self.task_definition(choice.entry, choice.revision)?;
                 if request.task_definition.is_none() {
                     request.task_definition = family.map(str::to_owned);
                 }
                 self.scaling(plan, &mut extensions)?;
-                Content::Service {
-                    request: Box::new(request),
-                    extensions: Box::new(extensions),
+                Content::Service(Box::new(ServiceInput {
+                    request,
+                    extensions,
                     task_definition,
-                    revision: choice.revision,
-                }
+                }))
             }
             None => {
                 self.scaling(plan, &mut extensions)?;
@@ -125,43 +125,47 @@ impl<'c> Loader<'c> {
         }
         let own = self.entries.get(plan.lead);
         let own = own.and_then(|entry| entry.name.as_deref());
-        Ok(Content::Task {
+        Ok(Content::Task(Box::new(TaskInput {
             name: own.or(family).unwrap_or_default().to_owned(),
-            request: Box::new(request),
+            request,
             extensions,
-            task_definition: Box::new(self.task_definition(choice.entry)?),
-            revision: choice.revision,
-        })
+            task_definition: self.task_definition(choice.entry, choice.revision)?,
+        })))
     }
 
     /// A service of one task, named after the family.
     fn assumed(&mut self, plan: &Plan) -> Result<Content, Problem> {
-        let task_definition = self.task_definition(plan.lead)?;
+        let revision = plan.task_definition.and_then(|choice| choice.revision);
+        let task_definition = self.task_definition(plan.lead, revision)?;
         let mut extensions = crd::ServiceExtensions::default();
         self.scaling(plan, &mut extensions)?;
-        let name = task_definition.family.clone();
+        let name = task_definition.request.family.clone();
         if !self.diagnostics.has_errors() {
             let name = name.clone().unwrap_or_default();
             let path = FieldPath::root(Subject::TaskDefinition);
             self.diagnostics
                 .report(path, Message::ServiceAssumed { name });
         }
-        Ok(Content::Service {
-            request: Box::new(ecs::Service {
+        Ok(Content::Service(Box::new(ServiceInput {
+            request: ecs::Service {
                 service_name: name.clone(),
                 task_definition: name,
                 desired_count: Some(1),
                 ..ecs::Service::default()
-            }),
-            extensions: Box::new(extensions),
-            task_definition: Box::new(task_definition),
-            revision: plan.task_definition.and_then(|choice| choice.revision),
-        })
+            },
+            extensions,
+            task_definition,
+        })))
     }
 
-    fn task_definition(&mut self, index: usize) -> Result<ecs::TaskDefinition, Problem> {
+    fn task_definition(
+        &mut self,
+        index: usize,
+        revision: Option<u64>,
+    ) -> Result<TaskDefinitionInput, Problem> {
         let root = FieldPath::root(Subject::TaskDefinition);
-        self.read(index, root, |reader, node| reader.task_definition(node))
+        let request = self.read(index, root, |reader, node| reader.task_definition(node))?;
+        Ok(TaskDefinitionInput { request, revision })
     }
 
     /// Adds the scaling documents to what the service itself says.

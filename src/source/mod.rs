@@ -1,4 +1,4 @@
-//! Files → documents with positions → requests that belong together.
+//! Files → documents with positions → requests that belong together ([`crate::input`]).
 //!
 //! The input is read twice. The first reading ([`Catalog::read`]) looks at one file at a time, finds out what each
 //! document is ([`Form`]) and remembers its place and the names that link it to others: a few hundred bytes a document,
@@ -28,7 +28,7 @@
 //! assert!(problems.is_empty());
 //! for unit in catalog.into_units() {
 //!     let unit = unit.expect("a text in memory does not change");
-//!     assert!(matches!(unit.content, Content::Service { .. }));
+//!     assert!(matches!(unit.content, Content::Service(_)));
 //!     let unknown = unit.diagnostics.iter().next().expect("cpus is no member");
 //!     assert_eq!(unknown.message.help(), "did you mean cpu?");
 //!     let (source, span) = unit.point_at(unknown).expect("it stands in the file");

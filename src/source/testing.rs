@@ -6,6 +6,7 @@ use super::{
     text::SourceText,
     unit::{Content, Unit},
 };
+use crate::input::TaskDefinitionInput;
 
 /// The units of files, and `file: Reason: message` for each problem.
 pub(super) fn units(files: &[(&str, &str)], fill: &[(&str, &str)]) -> (Vec<Unit>, Vec<String>) {
@@ -58,13 +59,8 @@ pub(super) fn findings(unit: &Unit) -> Vec<String> {
 /// What a unit is made for, what it runs and what scales it, in one line.
 pub(super) fn summary(unit: &Unit) -> String {
     match &unit.content {
-        Content::Service {
-            request,
-            extensions,
-            task_definition,
-            revision,
-        } => {
-            let scaling = extensions.auto_scaling.as_ref();
+        Content::Service(input) => {
+            let scaling = input.extensions.auto_scaling.as_ref();
             let scaling = scaling.map_or_else(String::new, |scaling| {
                 format!(
                     " scaled by {}/{}/{}",
@@ -75,19 +71,23 @@ pub(super) fn summary(unit: &Unit) -> String {
             });
             format!(
                 "service {} runs {} {}{scaling}",
-                request.service_name.as_deref().unwrap_or("-"),
-                task_definition.family.as_deref().unwrap_or("-"),
-                revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
+                input.request.service_name.as_deref().unwrap_or("-"),
+                family(&input.task_definition),
+                input
+                    .task_definition
+                    .revision
+                    .map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
             )
         }
-        Content::Task {
-            name,
-            task_definition,
-            ..
-        } => format!(
-            "task {name} runs {}",
-            task_definition.family.as_deref().unwrap_or("-")
+        Content::Task(input) => format!(
+            "task {} runs {}",
+            input.name,
+            family(&input.task_definition)
         ),
         Content::Nothing => format!("nothing of {}", unit.name()),
     }
+}
+
+fn family(task_definition: &TaskDefinitionInput) -> &str {
+    task_definition.request.family.as_deref().unwrap_or("-")
 }

@@ -8,9 +8,8 @@ use super::{
     text::{SourceText, Span},
 };
 use crate::{
-    crd,
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Segment, Subject},
-    ecs,
+    input::{ServiceInput, TaskInput},
     settings::{ANNOTATION_PREFIX, Settings},
 };
 
@@ -32,29 +31,9 @@ pub struct Unit {
 #[derive(Debug)]
 pub enum Content {
     /// A service.
-    Service {
-        /// `CreateService`; made up where only a task definition was given.
-        request: Box<ecs::Service>,
-        /// Scaling from the custom resource or from documents of its own.
-        extensions: Box<crd::ServiceExtensions>,
-        /// What it runs.
-        task_definition: Box<ecs::TaskDefinition>,
-        /// The revision, where the input knows it.
-        revision: Option<u64>,
-    },
+    Service(Box<ServiceInput>),
     /// Tasks that run to completion.
-    Task {
-        /// The custom resource's name, or the family.
-        name: String,
-        /// `RunTask`.
-        request: Box<ecs::Task>,
-        /// What only the custom resource has.
-        extensions: crd::TaskExtensions,
-        /// What it runs.
-        task_definition: Box<ecs::TaskDefinition>,
-        /// The revision, where the input knows it.
-        revision: Option<u64>,
-    },
+    Task(Box<TaskInput>),
     /// Nothing that could be converted; the diagnostics say why.
     Nothing,
 }
@@ -64,8 +43,8 @@ impl Unit {
     #[must_use]
     pub fn name(&self) -> &str {
         let own = match &self.content {
-            Content::Service { request, .. } => request.service_name.as_deref(),
-            Content::Task { name, .. } => Some(name.as_str()),
+            Content::Service(input) => input.request.service_name.as_deref(),
+            Content::Task(input) => Some(input.name.as_str()),
             Content::Nothing => None,
         };
         let document = || self.documents.first()?.name.as_deref();

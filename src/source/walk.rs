@@ -351,9 +351,7 @@ mod tests {
         let unit = unit(text);
         assert!(!unit.diagnostics.has_errors(), "{:?}", findings(&unit));
         match unit.content {
-            Content::Service {
-                task_definition, ..
-            } => *task_definition,
+            Content::Service(input) => input.task_definition.request,
             other => panic!("{other:?}"),
         }
     }
@@ -496,13 +494,10 @@ mod tests {
         );
         let (units, _) = units(&[("a.json", &text)], &[("CPU", "64"), ("C", "c")]);
         let unit = &units[0];
-        let Content::Service {
-            task_definition, ..
-        } = &unit.content
-        else {
+        let Content::Service(input) = &unit.content else {
             panic!("{:?}", findings(unit));
         };
-        let container = &task_definition.container_definitions[0];
+        let container = &input.task_definition.request.container_definitions[0];
         assert_eq!(container.cpu, Some(64));
         assert_eq!(container.environment[0].value.as_deref(), Some("${B}-c"));
         assert_eq!(container.command[2], "echo ${HOME} <X>");
@@ -523,16 +518,12 @@ mod tests {
         let read_only = unit.diagnostics.iter();
         let read_only = read_only.filter(|found| found.reason().name() == "ReadOnlyFieldIgnored");
         assert_eq!(read_only.count(), 3);
-        let Content::Service {
-            task_definition,
-            revision,
-            ..
-        } = unit.content
-        else {
+        let Content::Service(input) = unit.content else {
             panic!("not a service");
         };
-        assert_eq!(revision, Some(3));
-        assert_eq!(task_definition.tags[0].value.as_deref(), Some("b"));
+        let task_definition = input.task_definition;
+        assert_eq!(task_definition.revision, Some(3));
+        assert_eq!(task_definition.request.tags[0].value.as_deref(), Some("b"));
     }
 
     #[test]
@@ -544,11 +535,11 @@ mod tests {
             {"family":"web","containerDefinitions":[{"name":"web","image":"nginx"}]}"#;
         let unit = unit(text);
         assert!(!unit.diagnostics.has_errors(), "{:?}", findings(&unit));
-        let Content::Service { request, .. } = unit.content else {
+        let Content::Service(input) = unit.content else {
             panic!("not a service");
         };
-        let connect = request.service_connect_configuration.unwrap();
+        let connect = input.request.service_connect_configuration.unwrap();
         assert_eq!(connect.namespace.as_deref(), Some("n"));
-        assert!(request.cluster.unwrap().ends_with("cluster/prod"));
+        assert!(input.request.cluster.unwrap().ends_with("cluster/prod"));
     }
 }

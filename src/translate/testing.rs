@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use super::{translate_service, translate_task};
 use crate::{
-    crd::ServiceExtensions,
+    crd::{ServiceExtensions, TaskExtensions},
     diagnostic::{Diagnostics, Reason, Severity},
     ecs,
+    input::{ServiceInput, TaskDefinitionInput, TaskInput},
     settings::{Mode, Settings},
-    validate::{self, ServiceInput, TaskDefinitionInput, TaskDefinitionReference, TaskInput},
+    validate::{self, TaskDefinitionReference},
 };
 
 /// A task definition with the service or task that runs it.
@@ -100,7 +101,7 @@ impl Scenario {
         let definition: ecs::TaskDefinition = parse(&self.definition);
         let name = definition.family.clone().unwrap_or_default();
         let task_definition = |reference: Option<&str>| TaskDefinitionInput {
-            request: &definition,
+            request: definition,
             revision: reference
                 .and_then(TaskDefinitionReference::parse)
                 .and_then(|reference| reference.revision),
@@ -115,9 +116,9 @@ impl Scenario {
                 }
                 let extensions: ServiceExtensions = parse(&self.extensions);
                 let input = ServiceInput {
-                    request: &request,
-                    extensions: &extensions,
                     task_definition: task_definition(request.task_definition.as_deref()),
+                    request,
+                    extensions,
                 };
                 let service = validate::validate_service(&input, &self.settings)?;
                 translate_service(&service, &self.settings)
@@ -126,9 +127,10 @@ impl Scenario {
                 let mut request: ecs::Task = parse(text);
                 request.task_definition.get_or_insert_with(|| name.clone());
                 let input = TaskInput {
-                    name: &name,
-                    request: &request,
+                    name,
                     task_definition: task_definition(request.task_definition.as_deref()),
+                    request,
+                    extensions: TaskExtensions::default(),
                 };
                 let task = validate::validate_task(&input, &self.settings)?;
                 translate_task(&task, &self.settings)

@@ -4,29 +4,18 @@ use std::collections::BTreeMap;
 
 use super::{
     AutoScaling, Capacity, Deployment, EbsVolume, Expose, LoadBalancer, NetworkConfiguration,
-    Placement, ServiceConnect, ServiceRegistry, TaskDefinition, TaskDefinitionInput,
-    TaskDefinitionReference, VolumeConfigurations, arn::has_placeholder, clamp, validate_capacity,
-    validate_deployment, validate_ebs_volumes, validate_expose, validate_load_balancers,
-    validate_network_configuration, validate_placement, validate_scaling, validate_service_connect,
-    validate_service_registries, validate_task_definition,
+    Placement, ServiceConnect, ServiceRegistry, TaskDefinition, TaskDefinitionReference,
+    VolumeConfigurations, arn::has_placeholder, clamp, validate_capacity, validate_deployment,
+    validate_ebs_volumes, validate_expose, validate_load_balancers, validate_network_configuration,
+    validate_placement, validate_scaling, validate_service_connect, validate_service_registries,
+    validate_task_definition,
 };
 use crate::{
-    crd,
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
+    input::ServiceInput,
     settings::{Mode, Settings, WorkloadTarget},
 };
-
-/// A service, what this operator adds to it, and the task definition it runs.
-#[derive(Clone, Copy, Debug)]
-pub struct ServiceInput<'a> {
-    /// The `CreateService` request.
-    pub request: &'a ecs::Service,
-    /// Scaling and other members that AWS keeps elsewhere or does not have.
-    pub extensions: &'a crd::ServiceExtensions,
-    /// The task definition it names.
-    pub task_definition: TaskDefinitionInput<'a>,
-}
 
 /// A service that can be translated.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,10 +79,7 @@ pub enum Scheduling {
 /// # Errors
 ///
 /// Everything that is wrong with either of them, relative to its own document.
-pub fn validate_service(
-    input: &ServiceInput<'_>,
-    settings: &Settings,
-) -> Result<Service, Diagnostics> {
+pub fn validate_service(input: &ServiceInput, settings: &Settings) -> Result<Service, Diagnostics> {
     let mut sink = Diagnostics::new();
     let service = service(input, settings, &mut sink);
     if sink.has_errors() {
@@ -107,8 +93,8 @@ pub fn validate_service(
     clippy::too_many_lines,
     reason = "one call for each part, and the service that they make"
 )]
-fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> Service {
-    let raw = input.request;
+fn service(input: &ServiceInput, settings: &Settings, sink: &mut Diagnostics) -> Service {
+    let raw = &input.request;
     let root = FieldPath::root(Subject::Service);
     let daemon = raw.scheduling_strategy.as_deref() == Some("DAEMON");
     check_request(raw, daemon, &root, sink);
@@ -187,7 +173,7 @@ fn service(input: &ServiceInput<'_>, settings: &Settings, sink: &mut Diagnostics
 }
 
 fn definition(
-    input: &ServiceInput<'_>,
+    input: &ServiceInput,
     daemon: bool,
     capacity: &Capacity,
     settings: &Settings,
@@ -206,7 +192,7 @@ fn definition(
         .filter_map(|volume| volume.name.as_deref())
         .collect();
     validate_task_definition(
-        input.task_definition,
+        &input.task_definition,
         capacity,
         &configured_volumes,
         settings,
@@ -223,13 +209,13 @@ struct Traffic {
 }
 
 fn traffic(
-    input: &ServiceInput<'_>,
+    input: &ServiceInput,
     task_definition: &TaskDefinition,
     settings: &Settings,
     root: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Traffic {
-    let raw = input.request;
+    let raw = &input.request;
     let kubernetes = input.extensions.kubernetes.as_ref();
     Traffic {
         load_balancers: validate_load_balancers(
@@ -360,6 +346,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::{crd::ServiceExtensions, input::TaskDefinitionInput};
 
     /// The rejections of a service, whose request is taken as it is.
     fn rejections(request: &Value, compatibilities: &[&str]) -> Vec<String> {
@@ -371,10 +358,10 @@ mod tests {
         let request: ecs::Service =
             serde_json::from_value(request.clone()).expect("the shape takes it");
         let input = ServiceInput {
-            request: &request,
-            extensions: &crd::ServiceExtensions::default(),
+            request,
+            extensions: ServiceExtensions::default(),
             task_definition: TaskDefinitionInput {
-                request: &definition,
+                request: definition,
                 revision: None,
             },
         };

@@ -4,26 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Capacity, EbsVolume, NetworkConfiguration, Overridden, Placement, TaskDefinition,
-    TaskDefinitionInput, TaskDefinitionReference, VolumeConfigurations, apply_overrides,
-    arn::has_placeholder, validate_capacity, validate_ebs_volumes, validate_network_configuration,
-    validate_placement, validate_task_definition,
+    TaskDefinitionReference, VolumeConfigurations, apply_overrides, arn::has_placeholder,
+    validate_capacity, validate_ebs_volumes, validate_network_configuration, validate_placement,
+    validate_task_definition,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
+    input::{TaskDefinitionInput, TaskInput},
     settings::Settings,
 };
-
-/// A `RunTask` request and the task definition it runs.
-#[derive(Clone, Copy, Debug)]
-pub struct TaskInput<'a> {
-    /// The name of its pods, before it is made to fit Kubernetes.
-    pub name: &'a str,
-    /// The `RunTask` request.
-    pub request: &'a ecs::Task,
-    /// The task definition it names.
-    pub task_definition: TaskDefinitionInput<'a>,
-}
 
 /// A stand-alone task that can be translated.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +51,7 @@ pub struct Task {
 /// # Errors
 ///
 /// Everything that is wrong with either of them, relative to its own document.
-pub fn validate_task(input: &TaskInput<'_>, settings: &Settings) -> Result<Task, Diagnostics> {
+pub fn validate_task(input: &TaskInput, settings: &Settings) -> Result<Task, Diagnostics> {
     let mut sink = Diagnostics::new();
     let task = task(input, settings, &mut sink);
     if sink.has_errors() {
@@ -71,8 +61,8 @@ pub fn validate_task(input: &TaskInput<'_>, settings: &Settings) -> Result<Task,
     }
 }
 
-fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> Task {
-    let raw = input.request;
+fn task(input: &TaskInput, settings: &Settings, sink: &mut Diagnostics) -> Task {
+    let raw = &input.request;
     let root = FieldPath::root(Subject::Task);
     check_request(raw, &root, sink);
     let capacity = validate_capacity(
@@ -84,7 +74,7 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
     let (task_definition, overridden) = overridden_definition(input, &capacity, settings, sink);
     let tags = tags(raw, &task_definition);
     Task {
-        name: input.name.to_owned(),
+        name: input.name.clone(),
         cluster: raw.cluster.clone(),
         overridden,
         count: raw.count.unwrap_or(1),
@@ -118,15 +108,15 @@ fn task(input: &TaskInput<'_>, settings: &Settings, sink: &mut Diagnostics) -> T
 
 /// The task definition with the overrides of the request.
 fn overridden_definition(
-    input: &TaskInput<'_>,
+    input: &TaskInput,
     capacity: &Capacity,
     settings: &Settings,
     sink: &mut Diagnostics,
 ) -> (TaskDefinition, Overridden) {
-    let raw = input.request;
+    let raw = &input.request;
     let none = ecs::TaskOverride::default();
     let (definition, overridden) = apply_overrides(
-        input.task_definition.request,
+        &input.task_definition.request,
         raw.overrides.as_ref().unwrap_or(&none),
         &FieldPath::root(Subject::Task).field("overrides"),
         sink,
@@ -137,11 +127,11 @@ fn overridden_definition(
         .filter_map(|volume| volume.name.as_deref())
         .collect();
     let input = TaskDefinitionInput {
-        request: &definition,
+        request: definition,
         revision: input.task_definition.revision,
     };
     let task_definition =
-        validate_task_definition(input, capacity, &configured_volumes, settings, sink);
+        validate_task_definition(&input, capacity, &configured_volumes, settings, sink);
     (task_definition, overridden)
 }
 

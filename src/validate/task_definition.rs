@@ -12,17 +12,9 @@ use super::{
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
+    input::TaskDefinitionInput,
     settings::{Compute, Settings},
 };
-
-/// A task definition and its number, if the document has one.
-#[derive(Clone, Copy, Debug)]
-pub struct TaskDefinitionInput<'a> {
-    /// The `RegisterTaskDefinition` request.
-    pub request: &'a ecs::TaskDefinition,
-    /// The revision, where the input knows it (`DescribeTaskDefinition` output, a pinned reference).
-    pub revision: Option<u64>,
-}
 
 /// A task definition that can be translated.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +59,7 @@ pub struct TaskDefinition {
 
 /// Everything that is wrong with a task definition whoever runs it.
 #[must_use]
-pub fn check_task_definition(input: TaskDefinitionInput<'_>, settings: &Settings) -> Diagnostics {
+pub fn check_task_definition(input: &TaskDefinitionInput, settings: &Settings) -> Diagnostics {
     let mut sink = Diagnostics::new();
     // Whoever runs it configures its volumes.
     let volumes = input.request.volumes.iter();
@@ -86,13 +78,13 @@ pub fn check_task_definition(input: TaskDefinitionInput<'_>, settings: &Settings
 
 /// Validates a task definition for a service or a task that may ask for Fargate itself.
 pub(crate) fn validate_task_definition(
-    input: TaskDefinitionInput<'_>,
+    input: &TaskDefinitionInput,
     capacity: &Capacity,
     configured_volumes: &[&str],
     settings: &Settings,
     sink: &mut Diagnostics,
 ) -> TaskDefinition {
-    let request = input.request;
+    let request = &input.request;
     let settings = &*with_account_of_roles(request, settings);
     let root = FieldPath::root(Subject::TaskDefinition);
     let compatibilities = &request.requires_compatibilities;

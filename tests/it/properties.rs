@@ -6,9 +6,10 @@ use ecs_operator::{
     convert::Target,
     crd, ecs,
     fields::{Api, Kind, Node, Shape},
+    input::{ServiceInput, TaskDefinitionInput, TaskInput},
     settings::Settings,
     translate::{translate_service, translate_task},
-    validate::{ServiceInput, TaskDefinitionInput, TaskInput, validate_service, validate_task},
+    validate::{validate_service, validate_task},
 };
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::RngSeed};
 use serde_json::{Value, json};
@@ -171,13 +172,21 @@ proptest! {
         };
         let service: ecs::Service = requests.service.as_ref().and_then(|service| serde_json::from_value(wild(service)).ok()).unwrap_or_default();
         let task: ecs::Task = requests.task.as_ref().and_then(|task| serde_json::from_value(wild(task)).ok()).unwrap_or_default();
-        let task_definition = TaskDefinitionInput { request: &task_definition, revision: None };
-        let extensions = crd::ServiceExtensions::default();
-        let input = ServiceInput { request: &service, extensions: &extensions, task_definition };
+        let task_definition = TaskDefinitionInput { request: task_definition, revision: None };
+        let input = ServiceInput {
+            request: service,
+            extensions: crd::ServiceExtensions::default(),
+            task_definition: task_definition.clone(),
+        };
         if let Ok(service) = validate_service(&input, &settings) {
             let _objects = translate_service(&service, &settings);
         }
-        let input = TaskInput { name: "task", request: &task, task_definition };
+        let input = TaskInput {
+            name: "task".to_owned(),
+            request: task,
+            extensions: crd::TaskExtensions::default(),
+            task_definition,
+        };
         if let Ok(task) = validate_task(&input, &settings) {
             let _objects = translate_task(&task, &settings);
         }

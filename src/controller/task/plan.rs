@@ -14,9 +14,10 @@ use crate::{
     crd::EcsTask,
     decide::pod_state::RECORDED,
     diagnostic::Subject,
+    input::TaskInput,
     source::read_task,
     translate::{Object, translate_task},
-    validate::{TaskInput, validate_task},
+    validate::validate_task,
 };
 
 /// What should be there for the tasks.
@@ -31,7 +32,7 @@ pub(super) struct Plan {
 /// What should be there, or why that cannot be said; `None` if a revision is about to appear.
 pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
     let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
-    let (mut request, _, mut findings) = read_task(task.spec.text());
+    let (mut request, extensions, mut findings) = read_task(task.spec.text());
     if findings.has_errors() {
         return Err(refused(findings));
     }
@@ -42,10 +43,12 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     };
     complete(cx, &namespace, &mut request)?;
     let settings = settings(cx, task, Subject::Task, &mut findings);
+    let task_definition = definition.label();
     let input = TaskInput {
-        name: &name,
-        request: &request,
-        task_definition: definition.input(),
+        name,
+        request,
+        extensions,
+        task_definition: definition.into_input(),
     };
     let validated = match validate_task(&input, &settings) {
         Ok(validated) if !findings.has_errors() => validated,
@@ -65,7 +68,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     Ok(Some(Plan {
         pods,
         others,
-        task_definition: definition.label(),
+        task_definition,
     }))
 }
 

@@ -14,10 +14,11 @@ use crate::{
     decide::revision::Newest,
     diagnostic::{Diagnostics, FieldPath, StateReason, Subject},
     ecs,
+    input::TaskDefinitionInput,
     settings::Settings,
     source::read_task_definition,
     translate::{WORKLOAD_LENGTH, kname},
-    validate::{TaskDefinitionInput, TaskDefinitionReference},
+    validate::TaskDefinitionReference,
 };
 
 /// A revision of a task definition.
@@ -81,9 +82,9 @@ impl Definition {
     }
 
     /// What validation takes.
-    pub(crate) const fn input(&self) -> TaskDefinitionInput<'_> {
+    pub(crate) fn into_input(self) -> TaskDefinitionInput {
         TaskDefinitionInput {
-            request: &self.request,
+            request: self.request,
             revision: Some(self.number),
         }
     }

@@ -12,9 +12,10 @@ use crate::{
     crd::{EcsTaskDefinition, TaskDefinitionStatus},
     decide::revision::{Newest, number},
     diagnostic::Subject,
+    input::TaskDefinitionInput,
     source::read_task_definition,
     translate::{WORKLOAD_LENGTH, kname},
-    validate::{TaskDefinitionInput, check_task_definition},
+    validate::check_task_definition,
 };
 
 /// Whether ECS would register the task definition, and Kubernetes can run it.
@@ -28,11 +29,11 @@ pub(super) fn check(definition: &EcsTaskDefinition, cx: &Context) -> Result<(), 
     }
     let settings = settings(cx, definition, Subject::TaskDefinition, &mut findings);
     let input = TaskDefinitionInput {
-        request: &request,
+        request,
         revision: None,
     };
     if !findings.has_errors() {
-        findings.append(check_task_definition(input, &settings));
+        findings.append(check_task_definition(&input, &settings));
     }
     if findings.has_errors() {
         return Err(refused(findings));

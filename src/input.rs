@@ -1,0 +1,40 @@
+//! Requests that belong together: what a reader makes of files or custom resources, and validation takes.
+//!
+//! Data only. A reader leaves out what has the wrong name or type; whether the rest is right is not known yet.
+
+use crate::{crd, ecs};
+
+/// A task definition, and which revision of its family it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskDefinitionInput {
+    /// The `RegisterTaskDefinition` request.
+    pub request: ecs::TaskDefinition,
+    /// The revision, where it is known: that of the custom resource, of `DescribeTaskDefinition` output, of a pinned
+    /// reference. A request does not know the revision that it makes.
+    pub revision: Option<u64>,
+}
+
+/// A service, what this operator adds to it, and the task definition that it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceInput {
+    /// The `CreateService` request; made up where only a task definition was given.
+    pub request: ecs::Service,
+    /// Scaling, which AWS takes in requests of its own, and what AWS does not have.
+    pub extensions: crd::ServiceExtensions,
+    /// What `taskDefinition` of the request names; nothing here says that it is the same family.
+    pub task_definition: TaskDefinitionInput,
+}
+
+/// Tasks that run to completion, and the task definition that they run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskInput {
+    /// What its pods are named after, before that is made to fit Kubernetes: the custom resource, or the family where
+    /// there is none. `RunTask` itself gives no name.
+    pub name: String,
+    /// The `RunTask` request.
+    pub request: ecs::Task,
+    /// What AWS does not have. It is for the operator, and no rule is about it.
+    pub extensions: crd::TaskExtensions,
+    /// What `taskDefinition` of the request names, before the overrides of the request.
+    pub task_definition: TaskDefinitionInput,
+}
