@@ -127,7 +127,13 @@ pub fn baseline(look: Look<'_>) -> BTreeMap<String, TaskFailures> {
         not_started_at: None,
     };
     let all = look.pods.iter().map(|pod| (pod.name.clone(), one(pod)));
-    all.filter(|(_, one)| *one != TaskFailures::default())
+    let all = all.filter(|(_, one)| *one != TaskFailures::default());
+    // What kept tasks of the deployment before from being made is not known yet to keep those of this one.
+    let not_created = look.not_created.map(|_| TaskFailures {
+        not_started_at: Some(Time(look.now)),
+        ..TaskFailures::default()
+    });
+    all.chain(not_created.map(|it| (NOT_CREATED.to_owned(), it)))
         .collect()
 }
 
@@ -355,6 +361,19 @@ mod tests {
         assert_eq!(counted(5, quota), (0, false));
         assert_eq!(counted(10, quota), (1, true));
         assert_eq!(counted(30, None), (0, false));
+    }
+
+    #[test]
+    fn what_cannot_be_made_as_a_deployment_begins_is_not_its_failure_yet() {
+        let look = |second| Look {
+            not_created: Some("exceeded quota"),
+            ..look(&[], second)
+        };
+        let known = baseline(look(0));
+        assert_eq!(count(look(0), &known).new, 0);
+        let count = count(look(9), &known);
+        assert_eq!((count.new, count.last), (0, None));
+        assert_eq!(super::count(look(10), &known).new, 1);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use super::{
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(10);
 /// The longest wait.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(300);
+/// The kubelet tells times in whole seconds, and says that a container has ended before it starts it again.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 /// After so long without a replacement the waits begin anew.
 const QUIET: SignedDuration = SignedDuration::from_mins(10);
 
@@ -91,9 +93,12 @@ pub fn look(pod: &PodState, grace: i64, now: Timestamp) -> Standing {
 fn is_over(pod: &PodState) -> bool {
     let has_ended = |container: &ContainerSeen| match container.state {
         Doing::Ended(_) => true,
-        Doing::Unknown | Doing::Waiting(..) | Doing::Running { .. } => {
-            container.restarts > 0 && !container.ready
+        Doing::Waiting(..) => container.restarts > 0,
+        Doing::Running { since, .. } => {
+            let is_new = container.restarts > 0 && !container.ready;
+            is_new && since.is_none_or(|since| !was_ready_since(pod, since))
         }
+        Doing::Unknown => false,
     };
     // Without the annotation the container is alone, and its restart is all that a replacement would do.
     !pod.deleting
@@ -103,6 +108,14 @@ fn is_over(pod: &PodState) -> bool {
             .containers
             .iter()
             .any(|container| pod.is_essential(&container.name) && has_ended(container))
+}
+
+/// Whether a pod that has lost its readiness had it since one of its containers was started, so that it is not this start
+/// that it waits for: a kubelet that starts anew counts no container as ready before it has checked it. Both times are of the
+/// clock of its node.
+fn was_ready_since(pod: &PodState, start: Timestamp) -> bool {
+    let lost = pod.ready_since.filter(|_| !pod.ready);
+    pod.ready || lost.is_some_and(|lost| lost.duration_since(start) > SAME_MOMENT)
 }
 
 /// The one of these tasks, all over, that is to be replaced first, so that as few as possible are missing: one that serves
@@ -168,6 +181,10 @@ mod tests {
     use super::*;
     use crate::decide::pod_state::{ContainerSeen, End};
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("it is in range")
+    }
+
     fn pod(essential: &[&str], containers: &[(&str, i32, bool)]) -> PodState {
         PodState {
             essential: essential.iter().map(|name| (*name).to_owned()).collect(),
@@ -179,7 +196,10 @@ mod tests {
                     state: if *ended {
                         Doing::Ended(End::default())
                     } else {
-                        Doing::Unknown
+                        Doing::Running {
+                            since: Some(at(0)),
+                            started: true,
+                        }
                     },
                     ..ContainerSeen::default()
                 })
@@ -214,6 +234,23 @@ mod tests {
         assert!(is_over(&again));
         again.containers[0].ready = true;
         assert!(!is_over(&again));
+    }
+
+    #[test]
+    fn one_that_worked_since_it_was_started_again_is_not_over_when_a_kubelet_starts_anew() {
+        let mut pod = pod(&["app"], &[("app", 3, false), ("log", 0, false)]);
+        for (lost, over) in [
+            (-1, true),
+            (0, true),
+            (2, true),
+            (3, false),
+            (86_400, false),
+        ] {
+            pod.ready_since = Some(at(lost));
+            assert_eq!(is_over(&pod), over, "not ready since {lost}");
+        }
+        pod.ready = true;
+        assert!(!is_over(&pod));
     }
 
     #[test]

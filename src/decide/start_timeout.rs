@@ -3,7 +3,7 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::pod_state::{Doing, PodState, StartTimeout};
+use super::pod_state::{ContainerSeen, Doing, PodState, StartTimeout};
 
 /// How a pod stands with the timeouts of its containers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Start {
 #[must_use]
 pub fn look(pod: &PodState, now: Timestamp) -> Start {
     let mut next = Start::InTime;
-    if pod.deleting || pod.is_finished() {
+    if pod.deleting || pod.is_finished() || pod.containers.iter().any(has_waited) {
         return next;
     }
     for timeout in &pod.start_timeouts {
@@ -43,6 +43,13 @@ pub fn look(pod: &PodState, now: Timestamp) -> Start {
         };
     }
     next
+}
+
+/// Whether a main container was started once. All that it waits for is over then, whatever becomes of those containers, and
+/// whatever a kubelet says that starts anew.
+fn has_waited(container: &ContainerSeen) -> bool {
+    let runs = matches!(container.state, Doing::Running { .. } | Doing::Ended(_));
+    !container.init && (runs || container.restarts > 0 || container.last_end.is_some())
 }
 
 /// When the time of a container is over; `None` if nothing waits for it now.
@@ -113,6 +120,28 @@ mod tests {
         // One that is ahead does not either.
         waiting.containers[0].seen = Some(at(90));
         assert_eq!(look(&waiting, at(129)), Start::Until(at(130)));
+    }
+
+    #[test]
+    fn nothing_is_late_once_a_main_container_was_started() {
+        // The sidecar is started again hours later, or its kubelet is.
+        let mut serving = pod(true, false);
+        let mut app = ContainerSeen {
+            name: "app".to_owned(),
+            ..ContainerSeen::default()
+        };
+        serving.containers.push(app.clone());
+        assert!(matches!(look(&serving, at(500)), Start::Late(_)));
+        app.state = Doing::Running {
+            since: Some(at(131)),
+            started: false,
+        };
+        serving.containers[1] = app.clone();
+        assert_eq!(look(&serving, at(500)), Start::InTime);
+        app.state = Doing::Waiting("CrashLoopBackOff".to_owned(), String::new());
+        app.restarts = 1;
+        serving.containers[1] = app;
+        assert_eq!(look(&serving, at(500)), Start::InTime);
     }
 
     #[test]

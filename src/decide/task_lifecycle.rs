@@ -232,10 +232,8 @@ fn why_it_ends(
     if pod.deleting {
         return Some((USER_INITIATED, "Task stopped by user".to_owned()));
     }
-    if let Some(reason) = cannot_start(pod, now) {
-        return Some((TASK_FAILED_TO_START, reason));
-    }
-    if let Start::Late(reason) = start_timeout::look(pod, now) {
+    // A container that cannot be started again later is no end of a task that has started.
+    if !has_started && let Some(reason) = starts_never(pod, now) {
         return Some((TASK_FAILED_TO_START, reason));
     }
     match pod.phase {
@@ -288,6 +286,14 @@ pub(super) fn failed(pod: &PodState, has_started: bool) -> (&'static str, String
         None => "Essential container in task exited".to_owned(),
     };
     (code, reason)
+}
+
+/// Why a task does not start, once that is certain.
+fn starts_never(pod: &PodState, now: Timestamp) -> Option<String> {
+    cannot_start(pod, now).or_else(|| match start_timeout::look(pod, now) {
+        Start::Late(reason) => Some(reason),
+        Start::InTime | Start::Until(_) => None,
+    })
 }
 
 /// Why a container cannot be started, once that is certain.
@@ -618,6 +624,27 @@ mod tests {
         let reason = "CannotPullContainerError: no such image";
         assert_eq!(codes(&task), (STOPPING, TASK_FAILED_TO_START, reason));
         assert_eq!(step, Step::Stop);
+    }
+
+    #[test]
+    fn a_sidecar_that_cannot_be_started_again_ends_no_task_that_has_started() {
+        let spec = json!({"nodeName": "n1", "containers": [], "initContainers": [{"name": "proxy", "restartPolicy": "Always"}]});
+        let running = json!({"phase": "Running", "containerStatuses": [running("app")]});
+        let (task, _) = then(&pending(), &pod(60, spec.clone(), running.clone()));
+        for reason in [
+            "ErrImagePull",
+            "CreateContainerConfigError",
+            "RunContainerError",
+        ] {
+            let mut status = running.clone();
+            status["initContainerStatuses"] = json!([waiting("proxy", reason)]);
+            let (task, step) = then(&task, &pod(7_200, spec.clone(), status));
+            assert_eq!(
+                (codes(&task), step),
+                ((RUNNING, "-", "-"), Step::Wait),
+                "{reason}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A stand-alone task as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 use super::{
     Capacity, EbsVolume, NetworkConfiguration, Overridden, Placement, TaskDefinition,
@@ -14,6 +17,10 @@ use crate::{
     input::{TaskDefinitionInput, TaskInput},
     settings::Settings,
 };
+
+/// How many tasks `RunTask` may start
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>).
+pub const TASK_COUNT: RangeInclusive<i64> = 1..=10;
 
 /// A stand-alone task that can be translated.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,7 +152,7 @@ fn check_request(raw: &ecs::Task, root: &FieldPath, sink: &mut Diagnostics) {
         let message = Message::InvalidTaskDefinitionReference { value };
         sink.report(root.field("taskDefinition"), message);
     }
-    if raw.count.is_some_and(|count| !(1..=10).contains(&count)) {
+    if raw.count.is_some_and(|count| !TASK_COUNT.contains(&count)) {
         sink.report(root.field("count"), Message::TaskCountRange);
     }
     if let Some(group) = raw.group.as_deref().filter(|g| g.starts_with("service:")) {

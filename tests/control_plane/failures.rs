@@ -4,10 +4,10 @@ use anyhow::Context as _;
 use ecs_operator_testbed::{ControlPlane, until};
 use k8s_openapi::api::{
     admissionregistration::v1::ValidatingWebhookConfiguration,
-    core::v1::{Namespace, Pod, ResourceQuota, Service},
+    core::v1::{LimitRange, Namespace, Pod, ResourceQuota, Service},
 };
 use kube::{
-    Api,
+    Api, ResourceExt as _,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
@@ -271,4 +271,55 @@ async fn tasks_that_nobody_lets_be_made_are_told_and_rolled_back() {
         let after: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
         assert!(before.iter().all(|uid| after.contains(uid)), "{before:?}");
     }
+}
+
+/// Only a Deployment tells that its pods cannot be made, and of its older ReplicaSet as long as the newer one can make its
+/// own.
+#[tokio::test]
+async fn what_keeps_old_tasks_from_being_made_is_no_failure_of_those_that_replace_them() {
+    let bed = bed("smaller").await;
+    let of_size = |memory: i64| {
+        let mut definition = task_definition("testbed/web");
+        definition["containerDefinitions"][0]["memory"] = json!(memory);
+        definition
+    };
+    bed.must_apply("EcsTaskDefinition", "web", of_size(128))
+        .await;
+    let service = json!({
+        "taskDefinition": "web",
+        "desiredCount": 4,
+        "deploymentConfiguration": {"deploymentCircuitBreaker": {
+            "enable": true,
+            "rollback": true,
+            "thresholdConfiguration": {"type": "COUNT", "value": 1},
+        }},
+    });
+    bed.must_apply("EcsService", "web", service).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let limits = serde_json::from_value(json!({
+        "metadata": {"name": "small"},
+        "spec": {"limits": [{"type": "Container", "max": {"memory": "100Mi"}}]},
+    }));
+    bed.api::<LimitRange>()
+        .create(&PostParams::default(), &limits.unwrap())
+        .await
+        .unwrap();
+    let first = bed.tasks("web").await[0].name_any();
+    bed.api::<Pod>()
+        .delete(&first, &DeleteParams::default())
+        .await
+        .unwrap();
+    bed.until("EcsService", "web", "that one cannot be made", |object| {
+        let message = condition(object, "Ready")["message"].clone();
+        message.as_str().is_some_and(|it| it.contains("LimitRange"))
+    })
+    .await;
+    bed.must_apply("EcsTaskDefinition", "web", of_size(64))
+        .await;
+    bed.until("EcsService", "web", "the smaller tasks", |object| {
+        let told = told(object);
+        assert!(!told.iter().any(|it| it.ends_with("FAILED")), "{told:?}");
+        told == ["PRIMARY web:2 COMPLETED"]
+    })
+    .await;
 }

@@ -239,6 +239,33 @@ async fn a_rejected_change_leaves_what_runs() {
     bed.condition("EcsService", "web", "Ready", "True").await;
 }
 
+/// A DAEMON service has no count.
+#[tokio::test]
+async fn a_rejected_spec_without_a_count_leaves_the_count() {
+    let bed = bed("uncounted").await;
+    // The deployment begins with two.
+    running(&bed, 2).await;
+    bed.must_apply("EcsService", "web", service(4)).await;
+    bed.eventually::<Deployment>("web", "four tasks", |deployment| {
+        deployment.status.as_ref().unwrap().ready_replicas == Some(4)
+    })
+    .await;
+    bed.until("EcsService", "web", "four tasks", |object| {
+        object["status"]["desiredCount"] == 4
+    })
+    .await;
+    let wrong = json!({
+        "taskDefinition": "web",
+        "schedulingStrategy": "DAEMON",
+        "loadBalancers": [{"loadBalancerName": "classic", "containerName": "app", "containerPort": 80}],
+    });
+    bed.must_apply("EcsService", "web", wrong).await;
+    bed.condition("EcsService", "web", "Accepted", "False")
+        .await;
+    let after: Deployment = bed.api().get("web").await.unwrap();
+    assert_eq!(after.spec.unwrap().replicas, Some(4));
+}
+
 #[tokio::test]
 async fn what_is_not_wanted_any_more_is_deleted_and_nothing_else() {
     let bed = bed("prune").await;

@@ -345,3 +345,33 @@ async fn the_api_server_refuses_what_no_ecs_api_takes() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+/// What holds the name of a revision is another's, and goes by itself or not at all.
+#[tokio::test]
+async fn a_revision_whose_name_is_taken_is_told() {
+    let bed = bed("taken").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    bed.condition("EcsTaskDefinition", "web", "Accepted", "True")
+        .await;
+    let theirs = json!({"metadata": {"name": "web.2"}, "revision": 1, "data": {}});
+    let theirs: ControllerRevision = serde_json::from_value(theirs).unwrap();
+    let revisions = bed.api::<ControllerRevision>();
+    revisions
+        .create(&PostParams::default(), &theirs)
+        .await
+        .unwrap();
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:2"))
+        .await;
+    let accepted = bed
+        .condition("EcsTaskDefinition", "web", "Accepted", "False")
+        .await;
+    let message = accepted["message"].to_string();
+    assert!(message.contains("web.2"), "{message}");
+    revisions
+        .delete("web.2", &DeleteParams::default())
+        .await
+        .unwrap();
+    bed.condition("EcsTaskDefinition", "web", "Accepted", "True")
+        .await;
+}

@@ -1,6 +1,9 @@
 //! The tasks of services that stopped, until a status tells them.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -14,6 +17,9 @@ use crate::{
     },
 };
 
+/// How long the pods of a service that is gone may take to end.
+const LONGEST_END: Duration = Duration::from_hours(1);
+
 /// What changes of pods have shown and no status tells yet. What an operator had not told when it ended, the next one
 /// learns from pods that are still there.
 #[derive(Default)]
@@ -21,6 +27,8 @@ pub(crate) struct StoppedTasks {
     by_service: std::sync::Mutex<HashMap<Owner, Vec<Stopped>>>,
     /// The identities of the pods that the operator has evicted.
     evicted: std::sync::Mutex<HashSet<String>>,
+    /// When services went whose pods may still end.
+    departed: std::sync::Mutex<HashMap<Owner, Instant>>,
 }
 
 impl StoppedTasks {
@@ -64,6 +72,9 @@ impl StoppedTasks {
     }
 
     fn learn(&self, owner: &Owner, stopped: Stopped) {
+        if lock(&self.departed).contains_key(owner) {
+            return;
+        }
         let mut by_service = lock(&self.by_service);
         let known = by_service.entry(owner.clone()).or_default();
         if known.len() == MOST {
@@ -93,8 +104,55 @@ impl StoppedTasks {
         }
     }
 
-    /// Forgets a service that is gone.
+    /// Forgets a service that is gone, of whose tasks nobody is to be told any more.
     pub(crate) fn forget(&self, owner: &Owner) {
+        let mut departed = lock(&self.departed);
+        departed.retain(|_, since| since.elapsed() < LONGEST_END);
+        departed.insert(owner.clone(), Instant::now());
         lock(&self.by_service).remove(owner);
+    }
+
+    /// Notes that a service is there.
+    pub(crate) fn is_there(&self, owner: &Owner) {
+        lock(&self.departed).remove(owner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::pod_state::{Doing, Phase};
+
+    /// A pod that goes before its container could be started.
+    fn failing() -> PodState {
+        let mut pod = PodState {
+            name: "web-1".to_owned(),
+            phase: Phase::Pending,
+            ..PodState::default()
+        };
+        let waiting = Doing::Waiting("ErrImagePull".to_owned(), "no such image".to_owned());
+        pod.containers
+            .push(crate::decide::pod_state::ContainerSeen {
+                name: "app".to_owned(),
+                state: waiting,
+                ..Default::default()
+            });
+        pod
+    }
+
+    #[test]
+    fn what_ends_after_its_service_is_gone_is_not_kept_for_the_next_one() {
+        let (stopped, owner) = (
+            StoppedTasks::default(),
+            Owner::Service("shop".to_owned(), "web".to_owned()),
+        );
+        stopped.gone(&owner, &failing());
+        assert_eq!(stopped.of(&owner).len(), 1);
+        stopped.forget(&owner);
+        stopped.gone(&owner, &failing());
+        assert_eq!(stopped.of(&owner), []);
+        stopped.is_there(&owner);
+        stopped.gone(&owner, &failing());
+        assert_eq!(stopped.of(&owner).len(), 1);
     }
 }

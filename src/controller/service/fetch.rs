@@ -74,7 +74,7 @@ impl Observed {
         }
         observed.steady &= found;
         if observed.missing.is_some() {
-            let why = cx.uncreated.why(service);
+            let why = plan.and_then(|plan| cx.uncreated.why(service, &plan.revision));
             observed.not_created = observed.not_created.or(why);
         }
         observed

@@ -30,7 +30,7 @@ use self::{
     fetch::Observed,
     plan::{Newest, Plan},
     renewal::{Turn, turn},
-    status::{Outcome, report},
+    status::{Outcome, record_rebuilt, report},
     step::Step,
 };
 use crate::{
@@ -44,7 +44,10 @@ use crate::{
         task_definition::named,
     },
     crd::{EcsService, ServiceStatus},
-    decide::deployment::{self, Deployments},
+    decide::{
+        deployment::{self, Deployments},
+        pod_state::PodState,
+    },
     settings::{RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT},
     validate,
 };
@@ -76,6 +79,7 @@ impl Reconciled for EcsService {
 
     fn changed(&self, cx: &Context) {
         cx.users.record(self, named(&self.spec).as_deref());
+        cx.pods.stopped.is_there(&user(self));
         cx.ask(ObjectRef::from_obj(self));
     }
 
@@ -139,12 +143,11 @@ async fn roll_out(
 ) -> Result<Action, Error> {
     let now = whole_seconds(Timestamp::now());
     let pods = cx.pods.of(&user(service));
-    let mut before = Deployments::of(status);
-    if before.list.is_empty() {
-        let newest = asked.newest.as_ref();
-        before = adoption::restored(service, cx, newest, &pods, now).unwrap_or_default();
-    }
     let newest = asked.newest.as_ref();
+    let before = match Deployments::of(status) {
+        known if known.list.is_empty() => rebuilt(service, cx, newest, &pods, now).await?,
+        known => known,
+    };
     let mut wait = newest.and_then(|newest| has_to_wait(cx, service, newest, &before));
     let turn = newest.map_or(Turn::Never, |newest| turn(cx, service, newest, &before));
     if wait.is_some() {
@@ -162,7 +165,9 @@ async fn roll_out(
         return Ok(wait.map_or_else(Action::await_change, Action::requeue));
     };
     let observed = Observed::of(cx, service, running, counts.desired);
+    let not_created = uncreated::of_newest(cx, service, running, &observed).await;
     let mut wanted = wanted(service, &asked, &counts, &observed);
+    wanted.not_created = not_created.as_deref();
     if turn == Turn::Now {
         wanted.renew = before.primary().map(|primary| primary.id.as_str());
     }
@@ -176,8 +181,12 @@ async fn roll_out(
             || cx.backoff.has_failed(&service.uid().unwrap_or_default()),
         now,
     };
-    let Some(decided) = step.decide(&before, current).await? else {
-        return Ok(Action::await_change());
+    let decided = step.decide(&before, current).await;
+    if !matches!(&decided, Ok(Some(decided)) if decided.is_on_record()) {
+        cx.renewals.gave_up(service);
+    }
+    let Some(decided) = decided? else {
+        return Ok(wait.map_or_else(Action::await_change, Action::requeue));
     };
     if let Some(wait) = wait {
         // A deployment begins in time whatever trouble there is with what runs.
@@ -186,6 +195,21 @@ async fn roll_out(
     let again = step.bring_about(decided, owner).await?;
     let again = again.into_iter().chain(wait).min();
     Ok(again.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// The deployments of a service of which no status tells; none if nothing ran.
+async fn rebuilt(
+    service: &EcsService,
+    cx: &Context,
+    newest: Option<&Newest>,
+    pods: &[Arc<PodState>],
+    now: Timestamp,
+) -> Result<Deployments, Error> {
+    let Some(rebuilt) = adoption::restored(service, cx, newest, pods, now) else {
+        return Ok(Deployments::default());
+    };
+    record_rebuilt(cx, service, &rebuilt).await?;
+    Ok(rebuilt)
 }
 
 /// What is to be applied for what ran before, if anything did. Trouble with it that lasts is reported.
@@ -253,7 +277,7 @@ fn wanted<'a>(
         desired: counts.desired.unwrap_or(observed.desired),
         rules: &counts.rules,
         healthy_after: counts.healthy_after,
-        not_created: observed.not_created.as_deref(),
+        not_created: None,
         grace: grace(service),
         stop: annotation(STOP_DEPLOYMENT),
         roll_back: annotation(ROLL_BACK_DEPLOYMENT),

@@ -257,12 +257,19 @@ fn counted(
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     let inputs = &found.kept.inputs;
     let of = |today: &Spec| render(&name, &namespace, inputs, today, &by);
-    if let Ok(counts) = of(&service.spec) {
+    // A spec that has no count, as that of a DAEMON service, does not ask for the one of when the deployment began.
+    let last = || {
+        service
+            .status
+            .desired_count
+            .filter(|_| !is_daemon(&inputs.service))
+    };
+    let desired = desired_count(&service.spec).or_else(last);
+    if let Ok(counts) = of(&with_desired_count(&service.spec, desired)) {
         let objects = with_counts_of(objects, &counts.objects);
         return Some(plan(objects, &counts, false));
     }
     // The spec is refused; how many tasks there are can still be said.
-    let desired = desired_count(&service.spec);
     if let Ok(counts) = of(&with_desired_count(&inputs.service, desired)) {
         let mut scaled = with_counts_of(objects, &counts.objects);
         // Its limits are those of when the deployment began.
@@ -302,10 +309,14 @@ const UNKNOWN_RULES: validate::Deployment = validate::Deployment {
 };
 
 fn desired_count(spec: &Spec) -> Option<i64> {
-    let spec: Value = spec.parse().ok()?;
-    let count = spec.get("desiredCount")?.as_i64()?;
-    (spec.get("schedulingStrategy").and_then(Value::as_str) != Some("DAEMON"))
-        .then_some(count.clamp(0, i64::from(i32::MAX)))
+    let members: Value = spec.parse().ok()?;
+    let count = members.get("desiredCount")?.as_i64()?;
+    (!is_daemon(spec)).then_some(count.clamp(0, i64::from(i32::MAX)))
+}
+
+fn is_daemon(spec: &Spec) -> bool {
+    let members: Value = spec.parse().unwrap_or_default();
+    members.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON")
 }
 
 fn with_desired_count(spec: &Spec, desired: Option<i64>) -> Spec {

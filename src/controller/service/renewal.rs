@@ -37,6 +37,13 @@ impl Renewals {
             state: Mutex::default(),
         }
     }
+
+    /// Lets another service have the turn of one that could not begin.
+    pub(super) fn gave_up(&self, service: &EcsService) {
+        let uid = service.metadata.uid.as_deref().unwrap_or_default();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.begun.remove(uid);
+    }
 }
 
 #[derive(Default)]
@@ -158,4 +165,24 @@ fn is_renewal(cx: &Context, service: &EcsService, deployment: &DeploymentStatus)
             of(other)
                 .is_some_and(|other| other.id != revision.id && other.inputs == revision.inputs)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_service_that_could_not_begin_holds_up_no_other() {
+        let metadata = json!({"name": "web", "namespace": "shop", "uid": "1"});
+        let service = serde_json::from_value(json!({"metadata": metadata})).expect("it is one");
+        let renewals = Renewals::new(Some(1));
+        let begun = || renewals.state.lock().expect("nobody panics").begun.len();
+        let deployment = "ecs-svc/1".to_owned();
+        renewals.state.lock().expect("nobody panics").begun = [("1".to_owned(), deployment)].into();
+        assert_eq!(begun(), 1);
+        renewals.gave_up(&service);
+        assert_eq!(begun(), 0);
+    }
 }

@@ -7,14 +7,14 @@ use super::{
     Newest, Plan,
     conditions::aspects,
     fetch::Observed,
-    tell::{tell, tell_failure},
+    tell::{tell, tell_deployment, tell_failure},
     user,
 };
 use crate::{
     controller::{context::Context, error::Error, refusal::Refusal, status::conditions},
     crd::{EcsService, RenderedByStatus, RenewalStatus, ServiceStatus},
     decide::{
-        deployment::{Deployments, FAILED},
+        deployment::{Deployments, FAILED, IN_PROGRESS},
         stopped_tasks,
         trouble::Trouble,
     },
@@ -84,6 +84,34 @@ pub(super) async fn report(
     Ok(())
 }
 
+/// Writes the deployments that a lost status is rebuilt to. What is over came about before, and is no news; one that is under
+/// way may not have been told yet.
+pub(super) async fn record_rebuilt(
+    cx: &Context,
+    service: &EcsService,
+    deployments: &Deployments,
+) -> Result<(), Error> {
+    let before = cx.services.latest(service);
+    let rebuilt = with_deployments(before.clone(), deployments);
+    if cx.report(service, &before, rebuilt).await?
+        && let Some(primary) = deployments
+            .primary()
+            .filter(|_| deployments.is(IN_PROGRESS))
+    {
+        tell_deployment(cx, service, None, primary);
+    }
+    Ok(())
+}
+
+fn with_deployments(status: ServiceStatus, deployments: &Deployments) -> ServiceStatus {
+    ServiceStatus {
+        deployments: deployments.list.clone(),
+        completed_revision: deployments.completed.clone(),
+        rolled_back_revision: deployments.rolled_back.clone(),
+        ..status
+    }
+}
+
 /// Why what is to run could not be brought about: a reason and all of it.
 fn failure_of(outcome: &Outcome<'_>) -> Option<(StatusReason, String)> {
     match outcome {
@@ -147,12 +175,7 @@ fn status(
     if let Some(newest) = newest {
         status.warnings.clone_from(&newest.warnings);
     }
-    status.deployments.clone_from(&deployments.list);
-    status.completed_revision.clone_from(&deployments.completed);
-    status
-        .rolled_back_revision
-        .clone_from(&deployments.rolled_back);
-    status
+    with_deployments(status, deployments)
 }
 
 /// The task definition that runs. One of the same content may have got another number.

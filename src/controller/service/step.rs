@@ -36,6 +36,13 @@ pub(super) struct Decided {
     not_begun: Option<Error>,
 }
 
+impl Decided {
+    /// Whether it is on record.
+    pub(super) const fn is_on_record(&self) -> bool {
+        self.not_begun.is_none()
+    }
+}
+
 /// What became of what was applied.
 struct Applied {
     /// Whether a workload is not as it should be.

@@ -73,7 +73,8 @@ fn tell_refusal(cx: &Context, service: &EcsService, before: &ServiceStatus, afte
     }
 }
 
-fn tell_deployment(
+/// Tells that a deployment has begun or ended, if that was not so `before`.
+pub(super) fn tell_deployment(
     cx: &Context,
     service: &EcsService,
     before: Option<&DeploymentStatus>,

@@ -1,5 +1,7 @@
-//! The pods that a DaemonSet cannot create. Unlike a Deployment it says why in its events only, which the operator has no
-//! right to read; so the API server is asked by a trial that makes nothing.
+//! The pods that a workload cannot create.
+//!
+//! A Deployment says why, but not of which of its revisions, so its ReplicaSets are asked. A DaemonSet says it in its events
+//! only, which the operator has no right to read; so the API server is asked by a trial that makes nothing.
 
 use std::{
     collections::HashMap,
@@ -7,10 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod};
 use kube::{
     Api, ResourceExt as _,
-    api::PostParams,
+    api::{ListParams, PostParams},
     core::{ApiResource, DynamicObject},
 };
 use serde_json::{Value, json};
@@ -22,6 +24,9 @@ use crate::{
         error::{brief, code},
     },
     crd::EcsService,
+    decide::deployment::pods_of,
+    settings::SERVICE_REVISION,
+    translate::SERVICE,
 };
 
 /// For how long no pod may be created before anybody asks why.
@@ -36,11 +41,19 @@ pub(crate) struct Uncreated {
     by_service: Mutex<HashMap<String, Missing>>,
 }
 
+/// What is known of pods that are missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Gap {
+    /// The service revision that they would be of.
+    revision: String,
+    /// How many are wanted and how many there are.
+    counts: (i64, i64),
+}
+
 /// Pods that are missing.
 #[derive(Clone, Debug)]
 struct Missing {
-    /// How many are wanted and how many there are.
-    counts: (i64, i64),
+    gap: Gap,
     /// Since when it is so.
     since: Instant,
     /// When the API server was asked, and why it takes no pod, if that is what it says.
@@ -70,11 +83,13 @@ impl Missing {
 }
 
 impl Uncreated {
-    /// Why the API server takes no pod of a service, as far as it was asked.
-    pub(super) fn why(&self, service: &EcsService) -> Option<String> {
+    /// Why the API server takes no pod of a service revision, as far as it was asked.
+    pub(super) fn why(&self, service: &EcsService, revision: &str) -> Option<String> {
         let uid = service.metadata.uid.as_deref().unwrap_or_default();
         let by_service = lock(&self.by_service);
-        by_service.get(uid)?.asked.as_ref()?.1.clone()
+        let missing = by_service.get(uid)?;
+        let asked = missing.asked.as_ref()?;
+        asked.1.clone().filter(|_| missing.gap.revision == revision)
     }
 
     /// Whether the API server was asked, and takes the pods that are missing.
@@ -85,18 +100,18 @@ impl Uncreated {
         asked.is_some_and(|(_, why)| why.is_none())
     }
 
-    /// Notes how many pods are missing, and says what is to be done.
-    fn note(&self, uid: &str, counts: (i64, i64), now: Instant) -> Next {
+    /// Notes which pods are missing, and says what is to be done.
+    fn note(&self, uid: &str, gap: Gap, now: Instant) -> Next {
         let mut by_service = lock(&self.by_service);
         let begins = Missing {
-            counts,
+            gap,
             since: now,
             asked: None,
         };
         let missing = by_service
             .entry(uid.to_owned())
             .or_insert_with(|| begins.clone());
-        if missing.counts != counts {
+        if missing.gap != begins.gap {
             *missing = begins;
         }
         missing.next(now)
@@ -127,10 +142,14 @@ pub(super) async fn ask(
         return None;
     };
     let uid = service.uid().unwrap_or_default();
-    if let Next::Wait(wait) = cx.uncreated.note(&uid, *counts, Instant::now()) {
+    let gap = Gap {
+        revision: running.revision.clone(),
+        counts: *counts,
+    };
+    if let Next::Wait(wait) = cx.uncreated.note(&uid, gap, Instant::now()) {
         return Some(wait);
     }
-    let why = match pod_of(running, name) {
+    let why = match pod_of(&running.objects, name) {
         Some(pod) => refusal(cx, service, &pod).await,
         None => None,
     };
@@ -139,8 +158,8 @@ pub(super) async fn ask(
 }
 
 /// A pod as the DaemonSet of this name would make it.
-fn pod_of(running: &Plan, name: &str) -> Option<DynamicObject> {
-    let mut objects = running.objects.iter();
+fn pod_of(objects: &[Value], name: &str) -> Option<DynamicObject> {
+    let mut objects = objects.iter();
     let daemon = objects.find(|object| {
         object.get("kind").and_then(Value::as_str) == Some("DaemonSet")
             && object.pointer("/metadata/name").and_then(Value::as_str) == Some(name)
@@ -149,7 +168,8 @@ fn pod_of(running: &Plan, name: &str) -> Option<DynamicObject> {
     let member = |path: &str| template.pointer(path).cloned().unwrap_or_default();
     let pod = json!({
         "metadata": {
-            "generateName": format!("{name}-"),
+            // A drawn name would make each answer another one.
+            "name": format!("{name}-trial"),
             "labels": member("/metadata/labels"),
             "annotations": member("/metadata/annotations"),
         },
@@ -172,9 +192,63 @@ async fn refusal(cx: &Context, service: &EcsService, pod: &DynamicObject) -> Opt
     matches!(code(&error), Some(403 | 422)).then(|| brief(&error))
 }
 
+/// Why the API server makes no pod of what was applied last, for which older revisions are not to blame. Where that cannot be
+/// had now, it is asked for again.
+pub(super) async fn of_newest(
+    cx: &Context,
+    service: &EcsService,
+    running: Option<&Plan>,
+    observed: &Observed,
+) -> Option<String> {
+    let (why, running) = (observed.not_created.as_ref()?, running?);
+    if observed.missing.is_some() {
+        return Some(why.clone());
+    }
+    let api: Api<ReplicaSet> =
+        Api::namespaced(cx.client.clone(), &service.namespace().unwrap_or_default());
+    let of_revision = format!(
+        "{SERVICE}={},{SERVICE_REVISION}={}",
+        service.name_any(),
+        pods_of(&running.revision)
+    );
+    let params = ListParams::default().labels(&of_revision).match_any();
+    match api.list(&params).await {
+        Ok(sets) => sets.items.iter().find_map(replica_failure),
+        Err(error) => {
+            tracing::debug!(
+                error = brief(&error),
+                "cannot list the ReplicaSets of a service"
+            );
+            None
+        }
+    }
+}
+
+fn replica_failure(set: &ReplicaSet) -> Option<String> {
+    let mut conditions = set.status.as_ref()?.conditions.iter().flatten();
+    let failure = conditions.find(|it| it.type_ == "ReplicaFailure" && it.status == "True")?;
+    failure.message.clone()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn service() -> EcsService {
+        let metadata = json!({"name": "web", "namespace": "shop", "uid": "1"});
+        serde_json::from_value(json!({"metadata": metadata})).expect("it is a service")
+    }
+
+    #[test]
+    fn each_trial_has_the_same_name_so_that_each_answer_is_the_same() {
+        let daemon = json!({
+            "kind": "DaemonSet", "metadata": {"name": "web"},
+            "spec": {"template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": []}}},
+        });
+        let pod = pod_of(&[daemon], "web").expect("it is there");
+        assert_eq!(pod.metadata.name.as_deref(), Some("web-trial"));
+        assert_eq!(pod.metadata.generate_name, None);
+    }
 
     #[test]
     fn the_api_server_is_asked_after_a_while_and_then_now_and_then() {
@@ -182,7 +256,11 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let wait = |seconds| Next::Wait(Duration::from_secs(seconds));
-        let note = |counts, seconds| uncreated.note("1", counts, after(seconds));
+        let gap = |counts| Gap {
+            revision: "a".to_owned(),
+            counts,
+        };
+        let note = |counts, seconds| uncreated.note("1", gap(counts), after(seconds));
         assert_eq!(note((3, 0), 0), wait(10));
         assert_eq!(note((3, 0), 4), wait(6));
         assert_eq!(note((3, 1), 9), wait(10), "one was created");
@@ -190,6 +268,9 @@ mod tests {
         uncreated.answered("1", Some("exceeded quota".to_owned()), after(19));
         assert_eq!(note((3, 1), 20), wait(29));
         assert_eq!(note((3, 1), 49), Next::Ask);
+        let service = service();
+        assert!(uncreated.why(&service, "a").is_some());
+        assert_eq!(uncreated.why(&service, "b"), None, "it was not asked");
         assert_eq!(note((3, 2), 50), wait(10), "what was said is out of date");
     }
 }

@@ -36,7 +36,7 @@ use crate::{
         status::whole_seconds,
         task_definition::named,
     },
-    crd::{EcsTask, TaskStatus},
+    crd::{EcsTask, SUCCEEDED, TaskStatus},
     decide::{
         obstacle::Obstacle,
         pod_state::PodState,
@@ -284,6 +284,15 @@ fn is_finished(status: &TaskStatus) -> bool {
     status.stopped_at.is_some()
 }
 
+/// When tasks ended, and this was known: the clock of a node may be behind.
+fn ended_at(status: &TaskStatus) -> Option<Timestamp> {
+    let stopped = status.stopped_at.as_ref()?.0;
+    let mut conditions = status.conditions.iter();
+    let known = conditions.find(|condition| condition.type_ == SUCCEEDED);
+    let known = known.map(|condition| condition.last_transition_time.0);
+    Some(known.map_or(stopped, |known| known.max(stopped)))
+}
+
 /// Deletes tasks that have been finished for long enough.
 async fn expire(task: &EcsTask, status: &TaskStatus, cx: &Context) -> Result<Action, Error> {
     let (_, extensions, _) = read_task(task.spec.text());
@@ -292,10 +301,7 @@ async fn expire(task: &EcsTask, status: &TaskStatus, cx: &Context) -> Result<Act
         .unwrap_or(KEPT_SECONDS)
         .max(0);
     let kept = SignedDuration::from_secs(seconds);
-    let end = status
-        .stopped_at
-        .as_ref()
-        .and_then(|time| time.0.checked_add(kept).ok());
+    let end = ended_at(status).and_then(|end| end.checked_add(kept).ok());
     let left = end.map(|end| end.duration_since(Timestamp::now()));
     match left {
         Some(left) if left.is_positive() => Ok(Action::requeue(left.unsigned_abs())),
@@ -317,5 +323,31 @@ async fn expire(task: &EcsTask, status: &TaskStatus, cx: &Context) -> Result<Act
             }
         }
         None => Ok(Action::await_change()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_node_whose_clock_is_behind_makes_no_task_older() {
+        let ended = |stopped: &str, known: &str| -> Option<String> {
+            let status: TaskStatus = serde_json::from_value(json!({
+                "stoppedAt": stopped,
+                "conditions": [{
+                    "type": SUCCEEDED, "status": "True", "reason": "Completed", "message": "",
+                    "lastTransitionTime": known,
+                }],
+            }))
+            .expect("it is a status");
+            ended_at(&status).map(|time| time.to_string())
+        };
+        let (hour, next) = ("2026-01-15T10:00:00Z", "2026-01-15T11:00:00Z");
+        assert_eq!(ended(hour, next).as_deref(), Some(next));
+        assert_eq!(ended(next, hour).as_deref(), Some(next));
+        assert_eq!(ended_at(&TaskStatus::default()), None);
     }
 }

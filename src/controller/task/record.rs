@@ -18,14 +18,17 @@ use crate::{
     settings::BEGUN,
     source::read_task,
     translate::pod_name,
+    validate::TASK_COUNT,
 };
 
-/// The names of the pods of an EcsTask, one for each of `count`.
+/// The names of the pods of an EcsTask, one for each of `count`; none for a count that is refused, which may be any number.
 pub(super) fn names(task: &EcsTask) -> Vec<String> {
     let (request, ..) = read_task(task.spec.text());
-    let count = request.count.unwrap_or(1).max(0);
+    let count = Some(request.count.unwrap_or(1)).filter(|count| TASK_COUNT.contains(count));
     let name = task.name_any();
-    (0..count).map(|index| pod_name(&name, index)).collect()
+    (0..count.unwrap_or(0))
+        .map(|index| pod_name(&name, index))
+        .collect()
 }
 
 /// The pods that may have run, by the annotation.
@@ -94,7 +97,11 @@ mod tests {
         let metadata = json!({"name": "job"});
         let three = task(metadata.clone(), json!({"count": 3}));
         assert_eq!(names(&three), ["job-0", "job-1", "job-2"]);
-        assert_eq!(names(&task(metadata, json!({}))), ["job-0"]);
+        assert_eq!(names(&task(metadata.clone(), json!({}))), ["job-0"]);
+        for refused in [-1, 0, 11, i64::MAX] {
+            let refused = task(metadata.clone(), json!({"count": refused}));
+            assert_eq!(names(&refused), [""; 0], "no memory is taken for them");
+        }
     }
 
     #[test]

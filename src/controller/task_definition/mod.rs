@@ -63,6 +63,7 @@ async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Resu
         cx.revised(&namespace, &name);
         return Ok(Action::await_change());
     }
+    let uid = definition.uid().unwrap_or_default();
     let before = cx.task_definitions.latest(&definition);
     let newest = Newest::of(&before, definition.meta().generation);
     let mut failure = None;
@@ -70,7 +71,10 @@ async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Resu
         Ok(()) => match revise(&definition, &cx, newest, &before).await {
             Ok(number) => Ok(number),
             // What is held back for long is told; meanwhile the revision before is the newest.
-            Err(error) if !error.is_transient() && newest == Newest::AboutToAppear => {
+            Err(error)
+                if newest == Newest::AboutToAppear
+                    && (!error.is_transient() || cx.backoff.is_lasting(&uid)) =>
+            {
                 let refusal = Refusal::internal(&error);
                 failure = Some(error);
                 Err(refusal)
@@ -93,7 +97,7 @@ async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Resu
         return Err(error);
     }
     delete_superfluous(&cx, &namespace, &name, revision).await?;
-    if cx.backoff.has_failed(&definition.uid().unwrap_or_default()) {
+    if cx.backoff.has_failed(&uid) {
         // The status may be there by a request that seemed to fail, of which nobody was told.
         cx.revised(&namespace, &name);
     }

@@ -1,4 +1,9 @@
-//! Why deployments are given up.
+//! Why deployments are given up, and what becomes of their tasks.
+
+use std::sync::Arc;
+
+use super::{Deployments, of_revision, pods_of};
+use crate::decide::pod_state::PodState;
 
 /// Why a deployment is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +33,38 @@ impl Failure {
             Self::TasksNotStarted | Self::UnhealthyTasks => {
                 format!("ECS deployment circuit breaker: rolling back to deploymentId {to}.")
             }
+        }
+    }
+}
+
+impl Deployments {
+    /// Ends the tasks of a first deployment that has failed, but for those that serve.
+    pub(super) fn give_up(&mut self, pods: &[Arc<PodState>]) {
+        if let Some(primary) = self.list.first_mut() {
+            primary.desired_count = Some(0);
+        }
+        self.spare(pods);
+    }
+
+    /// Lets healthy tasks go on although their deployment, or a later one, has failed, and none ever completed: those of
+    /// the newest older deployment that has any, which gets as many as are wanted before others end, or else those of the
+    /// one that failed.
+    pub(super) fn spare(&mut self, pods: &[Arc<PodState>]) {
+        let ready = |revision: &str| {
+            let own = of_revision(pods, revision);
+            let ready = own.iter().filter(|pod| pod.ready && !pod.deleting).count();
+            i64::try_from(ready).unwrap_or(i64::MAX)
+        };
+        let failed = self.revision().unwrap_or_default();
+        let own = ready(failed);
+        let serving = self.list.iter().skip(1).find_map(|deployment| {
+            let revision = deployment.service_revision.as_deref()?;
+            (pods_of(revision) != pods_of(failed) && ready(revision) > 0).then_some(revision)
+        });
+        if let Some(serving) = serving {
+            self.completed = Some(serving.to_owned());
+        } else if let Some(primary) = self.list.first_mut() {
+            primary.desired_count = primary.desired_count.max(Some(own));
         }
     }
 }

@@ -295,10 +295,7 @@ impl Deployments {
         self.end(FAILED, failure.reason(), now);
         let Some(completed) = self.completed.clone().filter(|_| roll_back) else {
             if self.completed.is_none() {
-                if let Some(primary) = self.list.first_mut() {
-                    primary.desired_count = Some(0);
-                }
-                self.spare(pods);
+                self.give_up(pods);
             }
             return;
         };
@@ -316,28 +313,6 @@ impl Deployments {
             returns: Some((&to, failure)),
         };
         self.begin(wanted, begins, pods, now);
-    }
-
-    /// Lets healthy tasks go on although their deployment, or a later one, has failed, and none ever completed: those of
-    /// the newest older deployment that has any, which gets as many as are wanted before others end, or else those of the
-    /// one that failed.
-    fn spare(&mut self, pods: &[Arc<PodState>]) {
-        let ready = |revision: &str| {
-            let own = of_revision(pods, revision);
-            let ready = own.iter().filter(|pod| pod.ready && !pod.deleting).count();
-            i64::try_from(ready).unwrap_or(i64::MAX)
-        };
-        let failed = self.revision().unwrap_or_default();
-        let own = ready(failed);
-        let serving = self.list.iter().skip(1).find_map(|deployment| {
-            let revision = deployment.service_revision.as_deref()?;
-            (pods_of(revision) != pods_of(failed) && ready(revision) > 0).then_some(revision)
-        });
-        if let Some(serving) = serving {
-            self.completed = Some(serving.to_owned());
-        } else if let Some(primary) = self.list.first_mut() {
-            primary.desired_count = primary.desired_count.max(Some(own));
-        }
     }
 
     fn end(&mut self, state: &str, reason: &str, now: Timestamp) {

@@ -31,7 +31,7 @@ pub struct Remnants<'a> {
     pub steady: bool,
     /// Other revisions, the newest first.
     pub others: Vec<Remnant<'a>>,
-    /// The newest revision that is known to have failed.
+    /// The newest revision that is known to have failed, which may be the one that runs.
     pub failed: Option<Remnant<'a>>,
 }
 
@@ -50,7 +50,8 @@ impl Deployments {
             others,
             failed,
         } = remnants;
-        let failed = failed.filter(|failed| failed.revision != running.revision);
+        let runs_failed = failed.is_some_and(|failed| failed.revision == running.revision);
+        let failed = failed.filter(|_| !runs_failed);
         let count = |remnant: &Remnant<'_>, counts: fn(&PodState) -> bool| {
             let own = of_revision(pods, remnant.revision);
             own.iter()
@@ -67,8 +68,12 @@ impl Deployments {
             .iter()
             .filter(|other| count(other, |pod| pod.ready) > 0);
         let served = served.next().copied();
-        let completed = if *steady { Some(running) } else { served };
-        let state = if *steady { COMPLETED } else { IN_PROGRESS };
+        let (state, completed) = match (runs_failed, steady) {
+            // It stands still as it is, however few of its tasks that are.
+            (true, _) => (FAILED, served),
+            (false, true) => (COMPLETED, Some(running)),
+            (false, false) => (IN_PROGRESS, served),
+        };
         let mut list = vec![deployment(service, *running, state, pods, now)];
         list.extend(there.iter().map(|older| {
             let state = match completed {
@@ -78,11 +83,15 @@ impl Deployments {
             deployment(service, **older, state, &[], now)
         }));
         list.extend(failed.map(|failed| deployment(service, failed, FAILED, &[], now)));
-        Self {
+        let mut rebuilt = Self {
             list,
             completed: completed.map(|completed| completed.revision.to_owned()),
             rolled_back: failed.map(|failed| failed.revision.to_owned()),
+        };
+        if runs_failed && completed.is_none() {
+            rebuilt.give_up(pods);
         }
+        rebuilt
     }
 }
 

@@ -500,6 +500,17 @@ fn a_lost_status_is_rebuilt_of_what_is_left() {
     let middle = rebuilt(false, None, "b", &["a"]);
     assert_eq!(told(&middle)[0], (PRIMARY, "b", IN_PROGRESS, 0));
     assert_eq!(middle.completed.as_deref(), Some("a"), "it serves");
+    // A first one that failed stays as it was left, and one beside another that serves leaves it.
+    let failed = rebuilt(true, Some("a"), "a", &[]);
+    assert_eq!(told(&failed)[0], (PRIMARY, "a", FAILED, 0));
+    let target = |deployments: &Deployments| deployments.target().expect("there is one");
+    assert_eq!(target(&failed).most, Some(1), "the task that serves");
+    let beside = rebuilt(false, Some("b"), "b", &["a"]);
+    assert_eq!(told(&beside)[0], (PRIMARY, "b", FAILED, 0));
+    assert_eq!(
+        (target(&beside).revision.as_str(), target(&beside).most),
+        ("a", None)
+    );
     // What failed is not tried again.
     let back = rebuilt(true, Some("b"), "a", &["b"]);
     let after = step(&back, &b, std::slice::from_ref(&old), DONE, 6);
