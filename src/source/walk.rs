@@ -211,12 +211,13 @@ impl Walk<'_> {
     ) -> Option<(&'static str, &'s fields::Node)> {
         let by_name = |name: &str| shape.get_key_value(name).map(|(name, node)| (*name, node));
         match self.spelling {
-            Spelling::Api => by_name(&member.key).or_else(|| {
+            Spelling::Api => {
                 // The name in an update or an output; in the request itself the name is an object's.
-                let alias = alias(&member.key).filter(|_| trail.is_root())?;
-                member.value.text()?;
-                by_name(alias)
-            }),
+                let alias = alias(&member.key).filter(|_| {
+                    trail.is_root() && member.value.text().is_some_and(|it| !it.is_empty())
+                });
+                alias.and_then(by_name).or_else(|| by_name(&member.key))
+            }
             Spelling::CloudFormation => renamed(&member.key).and_then(by_name).or_else(|| {
                 shape
                     .iter()

@@ -22,7 +22,8 @@ const PATIENCE: &str = "--timeout=180s";
 /// A cluster that a kubeconfig file names.
 pub struct Installation {
     kubeconfig: PathBuf,
-    kubectl: PathBuf,
+    /// The program, found by its name alone where it is installed.
+    pub kubectl: PathBuf,
 }
 
 impl Installation {

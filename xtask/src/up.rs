@@ -73,10 +73,11 @@ async fn real_pods(program: &Path, check: bool) -> Result<()> {
     let spec = services.get("web").await?.spec.unwrap_or_default();
     let address: SocketAddr = format!("{}:8080", spec.cluster_ip.unwrap_or_default()).parse()?;
     println!(
-        "\nThe shop: curl http://{}/file/pages/index.html",
+        "\nThe shop: curl http://{}/file/pages/",
         node.forward(address)?
     );
-    until_interrupted(&node).await
+    println!("Of images there is only {EXAMPLE_IMAGE}, unless the nodes can reach a registry.");
+    until_interrupted(&node, program, &installation).await
 }
 
 async fn simulated(program: &Path, check: bool) -> Result<()> {
@@ -85,16 +86,28 @@ async fn simulated(program: &Path, check: bool) -> Result<()> {
     let manifests = fs::read_to_string(root().join("deploy/operator.yaml"))?;
     plane.apply(OPERATOR, &rights(&manifests)).await?;
     let _operator = beside(&plane, program).await?;
-    Installation::new(plane.kubeconfig())?.example()?;
+    let installation = Installation::new(plane.kubeconfig())?;
+    installation.example()?;
     if check {
         return Ok(());
     }
     println!("\nThe operator: curl http://{LISTEN}/metrics");
-    until_interrupted(&plane).await
+    until_interrupted(&plane, program, &installation).await
 }
 
-async fn until_interrupted(cluster: &Cluster) -> Result<()> {
+async fn until_interrupted(
+    cluster: &Cluster,
+    program: &Path,
+    installation: &Installation,
+) -> Result<()> {
     println!("export KUBECONFIG={}", cluster.kubeconfig().display());
+    let programs = [program, installation.kubectl.as_path()];
+    let folders = programs.iter().filter_map(|program| program.parent());
+    let folders: Vec<String> = folders
+        .map(|folder| folder.display().to_string())
+        .filter(|folder| !folder.is_empty())
+        .collect();
+    println!("export PATH={}:$PATH", folders.join(":"));
     println!("Ctrl-C ends it, and leaves nothing behind.");
     Ok(signal::ctrl_c().await?)
 }

@@ -50,13 +50,25 @@ pub(super) fn condition<'s>(conditions: &'s [Condition], type_: &str) -> Option<
 /// How the rollout of the newest spec stands, or the task. What is gone has failed.
 pub(super) fn standing(state: &State) -> Standing {
     match &state.target {
-        Some(Target::Service(service)) => {
-            let followed = followed(service).and_then(|name| state.task_definitions.get(&name));
-            of_service(service, followed)
-        }
+        Some(Target::Service(service)) => of_service(service, definition_of(service, state)),
         Some(Target::Task(task)) => of_task(task),
         None => Standing::Failed,
     }
+}
+
+fn definition_of<'s>(service: &EcsService, state: &'s State) -> Option<&'s EcsTaskDefinition> {
+    followed(service).and_then(|name| state.task_definitions.get(&name))
+}
+
+/// That the newest spec of the task definition of a service is refused, so that the service goes on with the revision before.
+pub(super) fn refused_definition<'s>(
+    service: &EcsService,
+    state: &'s State,
+) -> Option<(&'s EcsTaskDefinition, &'s Condition)> {
+    let definition = definition_of(service, state)?;
+    let accepted = condition(&definition.status.conditions, ACCEPTED)?;
+    let is_newest = definition.status.observed_generation == definition.metadata.generation;
+    (is_newest && accepted.status == "False").then_some((definition, accepted))
 }
 
 fn of_service(service: &EcsService, followed: Option<&EcsTaskDefinition>) -> Standing {
@@ -181,6 +193,10 @@ fn line_of_service(service: &EcsService, state: &State) -> String {
         ),
         _ => format!("{name}: {}: {}", said.reason, said.message),
     };
+    if let Some((definition, refused)) = refused_definition(service, state) {
+        let (of, reason, why) = (definition.name_any(), &refused.reason, &refused.message);
+        return format!("{line} (EcsTaskDefinition {of} is not accepted: {reason}: {why})");
+    }
     let mut reasons = state.tasks.values().map(|task| task.reason.as_str());
     let waits = reasons.find(|reason| !reason.is_empty() && !said.message.contains(reason));
     match waits.filter(|_| ready.status != "True") {
@@ -299,6 +315,14 @@ mod tests {
         ] {
             assert_eq!(of_service(&steady, &definition), expected, "{definition:?}");
         }
+        let mut state = of(steady.clone());
+        let refused = definition(6, 6, 2, "False");
+        state.task_definitions.insert(refused.name_any(), refused);
+        let line = line(&state);
+        assert!(
+            line.contains("(EcsTaskDefinition web is not accepted: "),
+            "{line}"
+        );
         let changed = definition(6, 6, 3, "True");
         let mut rolled_back = service(3, "False", "RolledBack");
         assert_eq!(of_service(&rolled_back, &changed), Standing::UnderWay);

@@ -1,5 +1,7 @@
 //! A service or task as a page of text.
 
+use std::iter;
+
 use anstyle::{AnsiColor, Style};
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
@@ -8,7 +10,7 @@ use k8s_openapi::{
 use kube::ResourceExt as _;
 
 use super::{
-    standing::{bar, condition},
+    standing::{bar, condition, refused_definition},
     state::{State, first_line},
     stopped,
     table::{HEADING, Table},
@@ -109,6 +111,7 @@ pub(super) fn page(state: &State, now: Timestamp) -> Page {
     match &state.target {
         Some(Target::Service(service)) => {
             page.head = head_of_service(service);
+            page.head.extend(not_accepted(service, state));
             page.warnings = warnings(&service.status.warnings);
             add_deployments(&mut page.deployments, service, now);
             add_tasks(&mut page.tasks, state, now);
@@ -203,6 +206,22 @@ fn head_of_service(service: &EcsService) -> Vec<Headline> {
     let looked_at = status.observed_generation >= service.metadata.generation;
     head.extend(verdict(&status.conditions, READY, looked_at));
     head
+}
+
+/// Why the newest spec of the task definition of a service does not run.
+fn not_accepted(service: &EcsService, state: &State) -> Vec<Headline> {
+    let Some((definition, refused)) = refused_definition(service, state) else {
+        return Vec::new();
+    };
+    let mut lines = refused.message.lines();
+    let of = format!(
+        " of EcsTaskDefinition {}: {}",
+        definition.name_any(),
+        lines.next().unwrap_or_default()
+    );
+    let first = Headline::new(BAD, &refused.reason, &of);
+    let others = lines.map(|line| Headline::new(Style::new(), "", &format!("  {line}")));
+    iter::once(first).chain(others).collect()
 }
 
 fn head_of_task(task: &EcsTask) -> Vec<Headline> {
