@@ -44,7 +44,22 @@ pub(super) async fn apply(
     wanted: &Wanted,
     owner: &OwnerReference,
 ) -> Result<bool, Error> {
-    let known = match children.get(&wanted.key) {
+    apply_to(client, children, wanted, children.get(&wanted.key), owner).await
+}
+
+/// The same, where this is what was known of it when it was decided what it should be.
+///
+/// # Errors
+///
+/// When a request fails, or the object was made by someone else.
+pub(super) async fn apply_to(
+    client: &Client,
+    children: &Children,
+    wanted: &Wanted,
+    known: Option<Known>,
+    owner: &OwnerReference,
+) -> Result<bool, Error> {
+    let known = match known {
         Some(known) => known,
         None => match create(client, children, wanted, owner).await? {
             None => return Ok(true),
@@ -59,7 +74,7 @@ pub(super) async fn apply(
         });
     }
     // Of Services it was decided before.
-    if let Some((key, content)) = wanted.shared().filter(|_| wanted.offers().is_empty())
+    if let Some((key, content)) = wanted.shared().filter(|_| wanted.selector().is_none())
         && children.shaped_by(&key, &known, owner, content).is_some()
     {
         return join(client, children, &key, &known, owner).await;
@@ -181,6 +196,11 @@ async fn create(
     match live.map_err(Error::api("get", &wanted.key))? {
         Some(live) if is_ours(&live, wanted, owner) => {
             children.observe(wanted.key.kind, &live);
+            let mut others = live.owners().iter().filter(|other| other.uid != owner.uid);
+            if wanted.shared && wanted.selector().is_some() && others.next().is_some() {
+                // What it should be was decided as if nobody had it. The next try knows of them.
+                return Err(error);
+            }
             children.get(&wanted.key).map(Some).ok_or(error)
         }
         Some(live) => {

@@ -118,7 +118,13 @@ fn names(key: &str, index: usize, element: &Value) -> bool {
 #[must_use]
 pub(crate) fn digest_of_selector(object: &Value) -> Option<u64> {
     object.pointer("/spec/ports")?;
-    object.pointer("/spec/selector").map(digest)
+    object.pointer("/spec/selector").map(digest_of_selection)
+}
+
+/// The same digest of the labels that a Service selects.
+#[must_use]
+pub(crate) fn digest_of_selection(labels: &Value) -> u64 {
+    digest(labels)
 }
 
 /// The same digest for the same content, in whatever order the members of objects come.

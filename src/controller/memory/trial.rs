@@ -18,6 +18,9 @@ use crate::translate::SERVICE;
 /// So many steps are enough for everything that a scenario asks for at a time.
 const MOST_STEPS: usize = 1000;
 
+/// What has failed so often, and changed nothing, fails for ever.
+const MOST_IN_VAIN: usize = 8;
+
 /// No object is late.
 pub(super) const NOTHING_IS_LATE: Late = |_| false;
 
@@ -173,7 +176,7 @@ fn in_no_time<T>(run: impl Future<Output = T>) -> T {
 /// Lets the operator and Kubernetes do what they have to do, until there is nothing more.
 async fn settle(server: &ApiServer, replica: &mut Replica, hasty: bool) -> Result<Serving, String> {
     let mut serving = Serving::now(&server.store());
-    let (mut tried, mut waited) = (false, None);
+    let (mut tried, mut waited, mut in_vain) = (false, None::<(u64, usize)>, 0);
     let mut version = None;
     for _ in 0..MOST_STEPS {
         let store = server.store();
@@ -198,9 +201,12 @@ async fn settle(server: &ApiServer, replica: &mut Replica, hasty: bool) -> Resul
             continue;
         }
         let state = (server.store().version(), replica.failures());
-        if waited == Some(state) {
+        if waited == Some(state) || in_vain == MOST_IN_VAIN {
             return Ok(serving);
         }
+        // Some can never succeed, and are tried for ever.
+        let is_same = waited.is_some_and(|(version, _)| version == state.0);
+        in_vain = if is_same { in_vain + 1 } else { 0 };
         waited = Some(state);
         tokio::time::advance(Duration::from_secs(10)).await;
         replica.go_on();

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     controller::{
-        apply::{apply, release},
+        apply::{apply_to, release},
         caches::{child::WorkloadState, children::Key, known::Known, owner::Owner},
         context::Context,
         error::Error,
@@ -82,9 +82,11 @@ pub(super) async fn carry_out(
             errors.record(wanted, false, Error::Gone);
             return errors.broken_off(&objects);
         }
-        let result = match form(cx, wanted, user, owner) {
-            Form::AsIs => apply(&cx.client, &cx.children, wanted, owner).await,
-            Form::Other(wanted) => apply(&cx.client, &cx.children, &wanted, owner).await,
+        let known = cx.children.get(&wanted.key);
+        let (client, children) = (&cx.client, &cx.children);
+        let result = match form(cx, wanted, known.as_ref(), user, owner) {
+            Form::AsIs => apply_to(client, children, wanted, known, owner).await,
+            Form::Other(wanted) => apply_to(client, children, &wanted, known, owner).await,
             Form::Later => continue,
             Form::Never(error) => Err(error),
         };
@@ -179,8 +181,10 @@ async fn prune(
         let kind = key.kind.kind;
         let wanted = objects.iter().any(|wanted| wanted.key == *key);
         let spared = plan.spares_autoscaler && follows_counts(kind);
-        // What takes the place of this one is not there.
-        let replaced = !errors.kinds.contains(kind);
+        // What takes the place of this one is not there. What others have too does not end with this part in it, and is
+        // theirs to decide about.
+        let others = known.owners.iter().any(|other| other.uid != owner.uid);
+        let replaced = others || !errors.kinds.contains(kind);
         if !wanted
             && !spared
             && replaced

@@ -3,18 +3,23 @@
 //! As long as one service offers a name, its Service selects the tasks of that service, as any other Service does. Once
 //! another one offers it with the same ports, it selects what both have: the label of the offer.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde_json::json;
 
 use crate::{
     controller::{
-        caches::{children::Key, known::Known, owner::Owner},
+        caches::{children::Key, known::Known, owned_fields::digest_of_selection, owner::Owner},
         context::Context,
         error::Error,
         wanted::Wanted,
     },
-    decide::pod_state::PodState,
+    decide::{
+        offer::{Leads, Live, OtherOwner, Place, SharedName},
+        pod_state::PodState,
+    },
+    translate::SERVICE,
 };
 
 /// How a wanted object is applied.
@@ -29,62 +34,61 @@ pub(super) enum Form {
     Never(Error),
 }
 
-/// How an object is applied for a service.
-pub(super) fn form(cx: &Context, wanted: &Wanted, user: &Owner, owner: &OwnerReference) -> Form {
+/// How an object of which this is known is applied for a service.
+pub(super) fn form(
+    cx: &Context,
+    wanted: &Wanted,
+    known: Option<&Known>,
+    user: &Owner,
+    owner: &OwnerReference,
+) -> Form {
     let (Some((key, ports)), Owner::Service(_, name)) = (wanted.shared(), user) else {
         return Form::AsIs;
     };
     if wanted.offers().is_empty() {
         return Form::AsIs;
     }
-    let known = cx.children.get(&key);
     let is_anothers = |known: &Known| {
         let mut owners = known.owners.iter();
         known.shared.is_none() && owners.any(|it| it.uid != owner.uid)
     };
-    if known.as_ref().is_some_and(is_anothers) {
+    if known.is_some_and(is_anothers) {
         // It is of that service alone, and others do not get it.
         return Form::AsIs;
     }
-    let others = known
-        .as_ref()
-        .map_or_else(Vec::new, |it| others(it, &key, owner));
+    let found = Found {
+        live: known.and_then(|known| known.selector),
+        others: known.map_or_else(Vec::new, |known| others(known, &key, owner)),
+        place: place(known, owner),
+        user,
+    };
     let wishes = cx.children.wanted_by_others(&key, user);
-    for other in &others {
-        let agrees = match wishes.get(other) {
-            Some(wish) => *wish == ports,
-            // It has not said again, since this operator runs, what it wants.
-            None => known.as_ref().and_then(|it| it.selector) == wanted.selector(),
-        };
-        if !agrees {
-            return otherwise(cx, &key, other, owner);
+    let shared = SharedName {
+        live: found.live(known.is_some(), ports),
+        place: found.place,
+        others: found.wishes(&wishes, ports),
+        is_awaited: wishes.values().any(|wish| *wish == ports),
+        ..found.tasks(cx, wanted)
+    };
+    match shared.leads() {
+        Leads::ToThisAlone => Form::Other(wanted.clone().of_service(name)),
+        Leads::ToOffers => Form::AsIs,
+        Leads::WhereItDoes => Form::Later,
+        Leads::WhereAnotherWants(index) => {
+            let Some(other) = found.others.get(index) else {
+                return Form::Later;
+            };
+            if shared.others.get(index).is_some_and(|it| !it.holds) {
+                // That depends on the tasks of this one too, of which the other one hears nothing.
+                cx.ask_owner(other.clone());
+            }
+            cx.children.claim(&key, owner);
+            Form::Never(Error::SharedOtherwise {
+                kind: key.kind.to_string(),
+                name: key.name.to_string(),
+                owner: other.to_string(),
+            })
         }
-    }
-    if others.is_empty() && !wishes.values().any(|wish| *wish == ports) {
-        return Form::Other(wanted.clone().of_service(name));
-    }
-    let is_so = |known: &Known| known.selector == wanted.selector();
-    if known.as_ref().is_none_or(is_so) {
-        return Form::AsIs;
-    }
-    let is_owner = known.is_some_and(|it| it.owners.iter().any(|it| it.uid == owner.uid));
-    let serving: Vec<Arc<PodState>> = others
-        .iter()
-        .chain(is_owner.then_some(user))
-        .flat_map(|owner| cx.pods.of(owner))
-        .filter(|pod| pod.ready && !pod.deleting)
-        .collect();
-    let offers = wanted.offers();
-    let offering = serving
-        .iter()
-        .filter(|pod| offers.iter().all(|offer| pod.offers.contains(offer)));
-    let offering = offering.count();
-    match others.first() {
-        _ if offering == serving.len() => Form::AsIs,
-        // All of them change their ports.
-        Some(_) if is_owner && 2 * offering >= serving.len() => Form::AsIs,
-        Some(other) if !is_owner => otherwise(cx, &key, other, owner),
-        _ => Form::Later,
     }
 }
 
@@ -96,11 +100,88 @@ fn others(known: &Known, key: &Key, owner: &OwnerReference) -> Vec<Owner> {
         .collect()
 }
 
-fn otherwise(cx: &Context, key: &Key, other: &Owner, owner: &OwnerReference) -> Form {
-    cx.children.claim(key, owner);
-    Form::Never(Error::SharedOtherwise {
-        kind: key.kind.to_string(),
-        name: key.name.to_string(),
-        owner: other.to_string(),
-    })
+fn place(known: Option<&Known>, owner: &OwnerReference) -> Place {
+    let owners = known.map_or(&[][..], |known| &known.owners);
+    match owners.iter().position(|it| it.uid == owner.uid) {
+        Some(0) => Place::First,
+        Some(_) => Place::Behind,
+        None if owners.is_empty() => Place::First,
+        None => Place::Outside,
+    }
+}
+
+/// The Service of a name, as a service finds it.
+struct Found<'a> {
+    /// A digest of what it selects.
+    live: Option<u64>,
+    others: Vec<Owner>,
+    place: Place,
+    user: &'a Owner,
+}
+
+impl Found<'_> {
+    fn live(&self, is_there: bool, ports: u64) -> Live {
+        match self.live {
+            _ if !is_there => Live::Nothing,
+            Some(live) if live == ports => Live::AsWanted,
+            _ if self.is_all_of(self.user) => Live::AllOfThis,
+            _ => Live::Otherwise,
+        }
+    }
+
+    /// Whether it selects all tasks of a service.
+    fn is_all_of(&self, owner: &Owner) -> bool {
+        let (Owner::Service(_, name) | Owner::Task(_, name)) = owner;
+        self.live == Some(digest_of_selection(&json!({SERVICE: name})))
+    }
+
+    /// What the other owners want, of whom some have said it since this operator runs.
+    fn wishes(&self, said: &BTreeMap<Owner, u64>, ports: u64) -> Vec<OtherOwner> {
+        let wish = |other: &Owner| match said.get(other) {
+            Some(wish) => OtherOwner {
+                agrees: *wish == ports,
+                holds: self.live == Some(*wish) || self.is_all_of(other),
+            },
+            None => OtherOwner {
+                agrees: self.live == Some(ports),
+                holds: true,
+            },
+        };
+        self.others.iter().map(wish).collect()
+    }
+
+    /// The name with what its tasks have: how many would be found by it, and how many would be no more.
+    fn tasks(&self, cx: &Context, wanted: &Wanted) -> SharedName {
+        let mut shared = SharedName {
+            live: Live::Nothing,
+            place: self.place,
+            others: Vec::new(),
+            is_awaited: false,
+            gained: 0,
+            lost: 0,
+        };
+        let offers = wanted.offers();
+        let is_owner = self.place != Place::Outside;
+        for owner in self.others.iter().chain(is_owner.then_some(self.user)) {
+            let is_found = self.others.is_empty() || self.is_all_of(owner);
+            for pod in cx.pods.of(owner) {
+                let serves = pod.ready && !pod.deleting;
+                let offered = offers.iter().all(|offer| pod.offers.contains(offer));
+                if serves && offered {
+                    shared.gained += 1;
+                } else if serves && (is_found || self.is_found(&pod)) {
+                    shared.lost += 1;
+                }
+            }
+        }
+        shared
+    }
+
+    /// Whether it selects what a task offers.
+    fn is_found(&self, pod: &PodState) -> bool {
+        pod.offers.iter().any(|offer| {
+            let labels = BTreeMap::from([offer.selector()]);
+            self.live == Some(digest_of_selection(&json!(labels)))
+        })
+    }
 }

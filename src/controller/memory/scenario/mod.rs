@@ -1,6 +1,7 @@
 //! What somebody asks for, one thing after the other.
 
 pub(super) mod service;
+pub(super) mod shared_name;
 pub(super) mod task;
 
 use serde_json::{Value, json};

@@ -1,0 +1,105 @@
+//! What there is in the end, where that it is the same whatever goes wrong does not say enough.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde_json::{Value, json};
+
+use super::{
+    api_server::ApiServer, request::Place, scenario::shared_name, store::Store, trial::undisturbed,
+};
+use crate::{
+    controller::{apply::apply_to, caches::children::Children, wanted::Wanted},
+    names::OFFERS,
+    translate::SERVICE,
+};
+
+fn resource(name: &str) -> Place {
+    Place::new("ecs-operator.dev", "ecsservices", name)
+}
+
+/// The port of the name that is shared, and whose tasks it leads to: those of one service, or those that offer it.
+fn backend(store: &Store) -> (i64, Option<String>) {
+    let place = Place::new("", "services", "backend");
+    let service = store.get(&place).expect("it is there");
+    let spec = &service["spec"];
+    let of_one = spec["selector"][SERVICE].as_str().map(str::to_owned);
+    let offered = spec["selector"].get(format!("{OFFERS}backend"));
+    assert_eq!(of_one.is_none(), offered.is_some(), "{spec}");
+    let port = spec["ports"][0]["port"].as_i64();
+    (port.expect("it has a port"), of_one)
+}
+
+/// Whether a service is ready, and why.
+fn ready(store: &Store, name: &str) -> Value {
+    let object = store.get(&resource(name)).expect("it is there");
+    let conditions = object["status"]["conditions"].as_array();
+    let ready = conditions.into_iter().flatten();
+    let mut ready = ready.filter(|condition| condition["type"] == "Ready");
+    ready.next().expect("it is told")["reason"].clone()
+}
+
+#[test]
+fn services_that_share_a_name_do_not_lock_each_other_out() {
+    let acts = shared_name::a_name_that_two_share().acts;
+    let [alone, together, moved, apart, left] = &undisturbed(acts.iter())[..] else {
+        panic!("each act has an end");
+    };
+    assert_eq!(backend(alone), (80, Some("one".to_owned())));
+    assert_eq!(backend(together), (80, None));
+    // Whoever has it as it wants it goes on as if nothing had happened.
+    assert_eq!(backend(moved), (80, None));
+    assert_eq!(ready(moved, "two"), "SteadyState");
+    assert_eq!(ready(moved, "one"), "ObjectNotOwned");
+    // Nobody wants it as it is, so it follows whoever came first.
+    assert_eq!(backend(apart), (81, None));
+    assert_eq!(ready(apart, "one"), "SteadyState");
+    assert_eq!(ready(apart, "two"), "ObjectNotOwned");
+    assert_eq!(backend(left), (82, Some("two".to_owned())));
+    assert_eq!(ready(left, "two"), "SteadyState");
+}
+
+#[test]
+fn a_name_is_given_up_although_the_next_one_is_taken() {
+    let scenario = shared_name::a_name_that_is_taken();
+    let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));
+    let end = ends.last().expect("there are acts");
+    assert_eq!(ready(end, "one"), "ObjectNotOwned");
+    assert_eq!(ready(end, "two"), "SteadyState");
+    assert_eq!(backend(end), (82, Some("two".to_owned())));
+}
+
+/// The Service of a name, as it is for one service alone.
+fn name_of(service: &str, port: u16) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "backend",
+            "namespace": "shop",
+            "labels": {"app.kubernetes.io/managed-by": "ecs-operator", "app.kubernetes.io/instance": "service-connect"},
+        },
+        "spec": {"ports": [{"port": port}], "selector": {SERVICE: service}},
+    })
+}
+
+#[tokio::test]
+async fn a_name_that_another_service_got_first_is_decided_on_again() {
+    let owner = |name: &str| OwnerReference {
+        api_version: "ecs-operator.dev/v1alpha1".to_owned(),
+        kind: "EcsService".to_owned(),
+        name: name.to_owned(),
+        uid: format!("uid-of-{name}"),
+        ..OwnerReference::default()
+    };
+    let server = ApiServer::new(Store::default());
+    let make = async |children: &Children, name: &str, port| {
+        let wanted = Wanted::new(&name_of(name, port)).expect("it is known");
+        // Neither knew of the other when it was decided what it should be.
+        apply_to(&server.client(), children, &wanted, None, &owner(name)).await
+    };
+    let children = Children::default();
+    let made = make(&children, "two", 82).await;
+    assert!(made.is_ok_and(|is_written| is_written));
+    let error = make(&children, "one", 81).await.expect_err("it is there");
+    assert!(error.is_transient(), "{error}");
+    assert_eq!(backend(&server.store()), (82, Some("two".to_owned())));
+}
