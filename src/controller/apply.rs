@@ -105,7 +105,7 @@ async fn join(
     known: &Known,
     owner: &OwnerReference,
 ) -> Result<bool, Error> {
-    if known.owners.iter().any(|it| it.uid == owner.uid) {
+    if !key.kind.namespaced || known.owners.iter().any(|it| it.uid == owner.uid) {
         return Ok(false);
     }
     let owners: Vec<_> = known.owners.iter().chain([owner]).collect();

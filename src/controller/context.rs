@@ -17,7 +17,7 @@ use super::{
     events::Events,
     kind::OfKind,
     process::progress::Progress,
-    service::{Beginnings, Renewals, Replacements, ServiceRevisions, Uncreated},
+    service::{Beginnings, Renewals, Replacements, ServiceRevisions, Uncreated, user},
 };
 use crate::{
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
@@ -143,6 +143,9 @@ impl Context {
 
     /// From now on this replica leads: everything is reconciled once, then what changes.
     pub(super) fn lead(&self) {
+        let services = self.services.store.state();
+        let services = services.iter().map(|service| user(service));
+        self.children.expect(services);
         self.leading.store(true, Ordering::SeqCst);
         self.ask_everything();
     }

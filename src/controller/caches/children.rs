@@ -46,6 +46,10 @@ struct Index {
     wanted_by: HashMap<Key, BTreeMap<Owner, u64>>,
     /// The same by owner.
     wants: HashMap<Owner, Vec<Key>>,
+    /// Those who may want it and have not said so yet.
+    unheard: BTreeSet<Owner>,
+    /// Those who would have something otherwise than it is, once all have said it.
+    waiting: BTreeSet<Owner>,
     /// Who wants what belongs to another one.
     claimed_by: HashMap<Key, BTreeSet<Owner>>,
 }
@@ -114,6 +118,7 @@ impl Children {
     pub(crate) fn wants(&self, owner: &Owner, wanted: impl Iterator<Item = (Key, u64)>) {
         let wanted: Vec<(Key, u64)> = wanted.collect();
         let mut index = self.index();
+        index.unheard.remove(owner);
         for key in index.wants.remove(owner).unwrap_or_default() {
             if let Some(owners) = index.wanted_by.get_mut(&key) {
                 owners.remove(owner);
@@ -131,6 +136,27 @@ impl Children {
         }
         let keys = wanted.into_iter().map(|(key, _)| key).collect();
         index.wants.insert(owner.clone(), keys);
+    }
+
+    /// Records who may want what others want too, before they have said it.
+    pub(crate) fn expect(&self, owners: impl Iterator<Item = Owner>) {
+        self.index().unheard = owners.collect();
+    }
+
+    /// Records that an owner has said what it wants, if it wants anything.
+    pub(crate) fn heard(&self, owner: &Owner) {
+        self.index().unheard.remove(owner);
+    }
+
+    /// Those who have waited for all to say what they want, if all have.
+    #[must_use]
+    pub(crate) fn have_waited(&self) -> BTreeSet<Owner> {
+        let mut index = self.index();
+        if index.unheard.is_empty() {
+            std::mem::take(&mut index.waiting)
+        } else {
+            BTreeSet::new()
+        }
     }
 
     /// What the others want who want a shared object too, a digest each.
@@ -154,7 +180,10 @@ impl Children {
         if known.shared == Some(wanted) {
             return None;
         }
-        let index = self.index();
+        let mut index = self.index();
+        if !key.kind.namespaced {
+            return index.shaped_without_owners_by(key, known, wanted);
+        }
         let said = index.wanted_by.get(key);
         let others = known.owners.iter().filter(|other| other.uid != owner.uid);
         let mut others = others.filter_map(|other| Owner::of_reference(other, &key.namespace));
@@ -292,6 +321,22 @@ impl Index {
         }
         let owners = self.wanted_by.get(key).into_iter().flatten();
         owners.map(|(owner, _)| owner.clone()).collect()
+    }
+
+    /// Whose content an object has that has no owners. Whoever has not said yet what it wants may want it to be as it is.
+    fn shaped_without_owners_by(&mut self, key: &Key, known: &Known, wanted: u64) -> Option<Owner> {
+        let is_so = |said: u64| known.shared == Some(said) || known.applied == Some(said);
+        let said = self.wanted_by.get(key).into_iter().flatten();
+        let other = said
+            .clone()
+            .find(|(_, said)| **said != wanted && is_so(**said));
+        if let Some((other, _)) = other {
+            return Some(other.clone());
+        }
+        let unheard = self.unheard.first().cloned()?;
+        let waiting = said.filter(|(_, said)| **said == wanted);
+        self.waiting.extend(waiting.map(|(owner, _)| owner.clone()));
+        Some(unheard)
     }
 
     fn unclaim(&mut self, key: &Key, owner: &Owner) {
@@ -475,6 +520,47 @@ mod tests {
         // Neither of the two wants it as it is: somebody has edited it.
         children.wants(&owner(&web), [(key.clone(), 3)].into_iter());
         assert_eq!(shaped(&[&web, &api], &api, 2), None);
+    }
+
+    #[test]
+    fn what_is_in_no_namespace_stays_as_one_of_those_wants_it_who_want_it() {
+        let kind = ChildKind::of("v1", "PersistentVolume").expect("it is known");
+        let children = Children::default();
+        let volume = Child::of(&json!({"metadata": {"name": "data", "uid": "1"}}));
+        children.observe(kind, &volume);
+        let key = Key::of(kind, &volume);
+        let service = |name: &str| Owner::Service("shop".to_owned(), name.to_owned());
+        let reference = |name: &str| OwnerReference {
+            kind: "EcsService".to_owned(),
+            name: name.to_owned(),
+            ..OwnerReference::default()
+        };
+        let known = Known {
+            shared: Some(1),
+            ..children.get(&key).expect("it is known")
+        };
+        let shaped = |wanted| children.shaped_by(&key, &known, &reference("api"), wanted);
+        children.expect(["web", "api", "job"].map(service).into_iter());
+        children.wants(&service("api"), [(key.clone(), 2)].into_iter());
+        assert_eq!(shaped(1), None, "it is the same");
+        // After a restart anybody may want it as it is.
+        assert_eq!(shaped(2), Some(service("job")));
+        children.wants(&service("web"), [(key.clone(), 1)].into_iter());
+        assert!(children.have_waited().is_empty());
+        children.heard(&service("job"));
+        assert_eq!(shaped(2), Some(service("web")));
+        // It looks again now that all have said it.
+        assert_eq!(children.have_waited(), [service("api")].into());
+        assert!(children.have_waited().is_empty());
+        // Nobody wants it as it is: somebody has edited it, or has another deployment.
+        children.wants(&service("web"), [(key.clone(), 3)].into_iter());
+        assert_eq!(shaped(2), None);
+        let stored_otherwise = Known {
+            applied: Some(3),
+            ..known.clone()
+        };
+        let shaped = children.shaped_by(&key, &stored_otherwise, &reference("api"), 2);
+        assert_eq!(shaped, Some(service("web")));
     }
 
     #[test]

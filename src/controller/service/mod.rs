@@ -74,7 +74,15 @@ impl Reconciled for EcsService {
     }
 
     async fn reconcile(self: Arc<Self>, cx: Arc<Context>) -> Result<Action, Error> {
-        reconcile(self, cx).await
+        let user = user(&self);
+        let done = reconcile(self, cx.clone()).await;
+        if done.is_ok() {
+            cx.children.heard(&user);
+        }
+        for owner in cx.children.have_waited() {
+            cx.ask_owner(owner);
+        }
+        done
     }
 
     fn changed(&self, cx: &Context) {
@@ -292,6 +300,7 @@ fn grace(service: &EcsService) -> i64 {
     grace.and_then(Value::as_i64).unwrap_or(0)
 }
 
-fn user(service: &EcsService) -> Owner {
+/// A service as an owner of objects.
+pub(super) fn user(service: &EcsService) -> Owner {
     Owner::Service(service.namespace().unwrap_or_default(), service.name_any())
 }
