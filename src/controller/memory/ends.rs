@@ -4,7 +4,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
 
 use super::{
-    api_server::ApiServer, request::Place, scenario::shared_name, store::Store, trial::undisturbed,
+    api_server::ApiServer,
+    request::Place,
+    scenario::{service, shared_name},
+    store::Store,
+    trial::undisturbed,
 };
 use crate::{
     controller::{apply::apply_to, caches::children::Children, wanted::Wanted},
@@ -102,4 +106,15 @@ async fn a_name_that_another_service_got_first_is_decided_on_again() {
     let error = make(&children, "one", 81).await.expect_err("it is there");
     assert!(error.is_transient(), "{error}");
     assert_eq!(backend(&server.store()), (82, Some("two".to_owned())));
+}
+
+#[test]
+fn a_revision_that_is_deleted_can_be_rolled_back_to() {
+    let scenario = service::a_lost_revision();
+    let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));
+    let end = ends.last().expect("there are acts");
+    let status = &end.get(&resource("web")).expect("it is there")["status"];
+    let primary = &status["deployments"][0];
+    assert_eq!(primary["taskDefinition"], "web:1", "{status}");
+    assert_eq!(primary["rolloutState"], "COMPLETED", "{status}");
 }

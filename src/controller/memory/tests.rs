@@ -272,6 +272,7 @@ scenarios! {
     a_cluster: scenario::a_cluster,
     a_service: service::a_service,
     a_rollback: service::a_rollback,
+    a_lost_revision: service::a_lost_revision,
     a_name_that_two_share: shared_name::a_name_that_two_share,
     a_circuit_breaker: service::a_circuit_breaker,
     a_stopped_deployment: service::a_stopped_deployment,

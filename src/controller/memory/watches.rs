@@ -63,10 +63,13 @@ fn observe_revision(cx: &Context, object: &Value, gone: bool) {
             cx.ask::<EcsTaskDefinition>(ObjectRef::new(&name).within(&namespace));
         }
     }
-    if has(SERVICE_REVISION) && gone {
-        cx.service_revisions.forget(&revision);
-    } else if has(SERVICE_REVISION) {
-        cx.service_revisions.observe(&revision);
+    let concerned = match has(SERVICE_REVISION) {
+        true if gone => cx.service_revisions.forget(&revision),
+        true => cx.service_revisions.observe(&revision),
+        false => None,
+    };
+    if let Some((namespace, name)) = concerned {
+        cx.ask::<EcsService>(ObjectRef::new(&name).within(&namespace));
     }
 }
 

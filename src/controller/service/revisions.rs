@@ -6,7 +6,10 @@ use std::{
 };
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use kube::{Api, ResourceExt as _, runtime::watcher::Event};
+use kube::{
+    Api, ResourceExt as _,
+    runtime::{reflector::ObjectRef, watcher::Event},
+};
 
 use crate::{
     controller::{
@@ -90,41 +93,49 @@ impl ServiceRevisions {
         revisions
     }
 
-    /// Records what the API server has.
-    pub(crate) fn observe(&self, revision: &ControllerRevision) {
-        if let Some((place, revision)) = read(revision) {
-            let mut by_service = self.by_service();
-            let revisions = by_service.entry(place).or_default();
-            revisions.insert(revision.object.clone(), Arc::new(revision));
-        }
+    /// Records what the API server has. Returns the service that it is of if it was not known, as one is that this
+    /// operator has made.
+    pub(crate) fn observe(&self, revision: &ControllerRevision) -> Option<Place> {
+        let (place, revision) = read(revision)?;
+        let mut by_service = self.by_service();
+        let revisions = by_service.entry(place.clone()).or_default();
+        let (uid, id) = (revision.uid.clone(), revision.id.clone());
+        let known = revisions.insert(revision.object.clone(), Arc::new(revision));
+        let is_new = known.is_none_or(|known| (&known.uid, &known.id) != (&uid, &id));
+        is_new.then_some(place)
     }
 
-    /// Forgets one that is gone.
-    pub(crate) fn forget(&self, revision: &ControllerRevision) {
-        let Some(place) = place(revision) else {
-            return;
-        };
+    /// Forgets one that is gone. Returns the service that it was of if it was known.
+    pub(crate) fn forget(&self, revision: &ControllerRevision) -> Option<Place> {
+        let place = place(revision)?;
         let mut by_service = self.by_service();
-        let Some(revisions) = by_service.get_mut(&place) else {
-            return;
-        };
+        let revisions = by_service.get_mut(&place)?;
         let name = revision.name_any();
         let is_it = |known: &Arc<Revision>| Some(&known.uid) == revision.metadata.uid.as_ref();
-        if revisions.get(&name).is_some_and(is_it) {
-            revisions.remove(&name);
+        if !revisions.get(&name).is_some_and(is_it) {
+            return None;
         }
+        revisions.remove(&name);
         if revisions.is_empty() {
             by_service.remove(&place);
         }
+        Some(place)
     }
 
-    /// Forgets those of a namespace (`None`: of all) that were known before a list and are not in it.
-    fn forget_unlisted(&self, unlisted: &BTreeSet<(Place, String)>) {
+    /// Forgets those of a namespace (`None`: of all) that were known before a list and are not in it. Returns the services
+    /// that they were of.
+    fn forget_unlisted(&self, unlisted: &BTreeSet<(Place, String)>) -> BTreeSet<Place> {
         let mut by_service = self.by_service();
+        let mut concerned = BTreeSet::new();
         by_service.retain(|place, revisions| {
+            let before = revisions.len();
             revisions.retain(|name, _| !unlisted.contains(&(place.clone(), name.clone())));
+            if revisions.len() < before {
+                concerned.insert(place.clone());
+            }
             !revisions.is_empty()
         });
+        concerned
     }
 
     fn known(&self, namespace: Option<&str>) -> BTreeSet<(Place, String)> {
@@ -138,33 +149,38 @@ impl ServiceRevisions {
         .collect()
     }
 
-    /// Brings the cache up to date. A new list replaces nothing before it is complete.
+    /// Brings the cache up to date. A new list replaces nothing before it is complete. Returns the services that this
+    /// concerns: whose revisions are gone, or came from somebody else.
     fn update(
         &self,
         namespace: Option<&str>,
         unlisted: &mut BTreeSet<(Place, String)>,
         event: Event<Lenient<ControllerRevision>>,
-    ) {
+    ) -> BTreeSet<Place> {
         match event {
-            Event::Init => *unlisted = self.known(namespace),
+            Event::Init => {
+                *unlisted = self.known(namespace);
+                BTreeSet::new()
+            }
             Event::InitApply(Lenient::Read(revision)) => {
                 if let Some(place) = place(&revision) {
                     unlisted.remove(&(place, revision.name_any()));
                 }
-                self.observe(&revision);
+                BTreeSet::from_iter(self.observe(&revision))
             }
             Event::InitDone => self.forget_unlisted(&std::mem::take(unlisted)),
-            Event::Apply(Lenient::Read(revision)) => self.observe(&revision),
-            Event::Delete(Lenient::Read(revision)) => self.forget(&revision),
+            Event::Apply(Lenient::Read(revision)) => BTreeSet::from_iter(self.observe(&revision)),
+            Event::Delete(Lenient::Read(revision)) => BTreeSet::from_iter(self.forget(&revision)),
             // What cannot be read was never known.
             Event::InitApply(Lenient::Unreadable(_))
             | Event::Apply(Lenient::Unreadable(_))
-            | Event::Delete(Lenient::Unreadable(_)) => {}
+            | Event::Delete(Lenient::Unreadable(_)) => BTreeSet::new(),
         }
     }
 }
 
-/// Watches the revisions of services. None of them asks for a reconcile: they are made by one.
+/// Watches the revisions of services. One that is gone is made again from what runs as long as that runs, and one that
+/// somebody has put back may be what a service waits for.
 pub(crate) async fn watch_service_revisions(
     cx: Arc<Context>,
     namespace: Option<String>,
@@ -175,8 +191,10 @@ pub(crate) async fn watch_service_revisions(
     let mut unlisted = BTreeSet::new();
     while let Some(event) = events.next().await {
         let done = matches!(event, Event::InitDone);
-        cx.service_revisions
-            .update(namespace.as_deref(), &mut unlisted, event);
+        let revisions = &cx.service_revisions;
+        for (namespace, name) in revisions.update(namespace.as_deref(), &mut unlisted, event) {
+            cx.ask::<EcsService>(ObjectRef::new(&name).within(&namespace));
+        }
         if done {
             events.filled();
         }
@@ -256,6 +274,25 @@ mod tests {
         );
         revisions.forget(&revision("a", Some("1")));
         assert!(revisions.of(&service("1")).is_empty());
+    }
+
+    #[test]
+    fn a_service_hears_of_revisions_that_go_and_that_others_make() {
+        let (revisions, mut unlisted) = (ServiceRevisions::default(), BTreeSet::new());
+        let web = || BTreeSet::from([("shop".to_owned(), "web".to_owned())]);
+        let (nobody, listed) = (BTreeSet::new, |uid| Lenient::Read(revision(uid, Some("1"))));
+        // The operator has made it itself, and knows the answer.
+        revisions.observe(&revision("a", Some("1")));
+        let mut told = |event| revisions.update(None, &mut unlisted, event);
+        assert_eq!(told(Event::Apply(listed("a"))), nobody());
+        assert_eq!(told(Event::Init), nobody());
+        assert_eq!(told(Event::InitApply(listed("a"))), nobody());
+        assert_eq!(told(Event::InitDone), nobody(), "a list is no news");
+        assert_eq!(told(Event::Apply(listed("b"))), web(), "it was put back");
+        assert_eq!(told(Event::Delete(listed("b"))), web());
+        assert_eq!(told(Event::Delete(listed("b"))), nobody());
+        assert_eq!(told(Event::Init), nobody());
+        assert_eq!(told(Event::InitDone), web(), "it went unseen");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::{
         store::Store,
     },
     settings::{ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT},
+    translate::SERVICE,
 };
 
 /// The life of a service.
@@ -59,6 +60,22 @@ pub(in crate::controller::memory) fn a_circuit_breaker() -> Scenario {
         updated("one that does not", "test/web:3"),
     ];
     Scenario::new(acts).after([before])
+}
+
+/// A revision that somebody deletes, and that is needed for a rollback.
+pub(in crate::controller::memory) fn a_lost_revision() -> Scenario {
+    let acts = [
+        act("the loss of its revision", |store| {
+            for (place, revision) in store.of_kind("apps", "controllerrevisions") {
+                if revision["metadata"]["labels"].get(SERVICE).is_some() {
+                    store.delete(&place, None).expect("it is there");
+                }
+            }
+        }),
+        updated("an update that gets nowhere", UNREADY),
+        act("a rollback", |store| request(store, ROLL_BACK_DEPLOYMENT)),
+    ];
+    Scenario::new(acts).after([started()])
 }
 
 /// A deployment that is stopped.
