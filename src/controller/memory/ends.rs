@@ -8,7 +8,7 @@ use super::{
     request::Place,
     scenario::{service, shared_name},
     store::Store,
-    trial::undisturbed,
+    trial::{Trial, undisturbed},
 };
 use crate::{
     controller::{apply::apply_to, caches::children::Children, wanted::Wanted},
@@ -117,4 +117,71 @@ fn a_revision_that_is_deleted_can_be_rolled_back_to() {
     let primary = &status["deployments"][0];
     assert_eq!(primary["taskDefinition"], "web:1", "{status}");
     assert_eq!(primary["rolloutState"], "COMPLETED", "{status}");
+}
+
+/// A service at rest as an older operator left it, which kept no rendering, with this change of its owner.
+fn left_by_an_older_operator(accepted: &str, change: impl FnOnce(&mut Value)) -> Store {
+    let scenario = service::a_service();
+    let mut store = undisturbed(scenario.acts.iter().take(1)).remove(0);
+    for (place, _) in store.of_kind("apps", "controllerrevisions") {
+        store.change(&place, |revision| {
+            if let Value::Object(data) = &mut revision["data"] {
+                data.remove("rendering");
+            }
+        });
+    }
+    store.change(&resource("web"), change);
+    store.change(&resource("web"), |service| {
+        service["status"]["observedGeneration"] = service["metadata"]["generation"].clone();
+        let conditions = service["status"]["conditions"].as_array_mut();
+        for condition in conditions.into_iter().flatten() {
+            if condition["type"] == "Accepted" {
+                condition["status"] = json!(accepted);
+            }
+        }
+    });
+    store
+}
+
+/// Whether the tasks are replaced by others once today's operator runs.
+fn begins_a_deployment(store: &Store) -> bool {
+    let end = Trial::of(store).run().expect("it comes to rest");
+    let revision = |store: &Store| {
+        let service = store.get(&resource("web")).expect("it is there");
+        let primary = &service["status"]["deployments"][0];
+        assert_eq!(primary["rolloutState"], "COMPLETED", "{service}");
+        primary["serviceRevision"].clone()
+    };
+    let is_another = revision(&end.store) != revision(store);
+    assert_eq!(end.store.made() != store.made(), is_another);
+    is_another
+}
+
+#[test]
+fn what_an_older_operator_had_refused_is_rolled_out() {
+    let again = |service: &mut Value| {
+        service["spec"]["kubernetes"] = json!({"forceNewDeployment": "again"});
+    };
+    let unchanged = |_: &mut Value| {};
+    let begins = |accepted, change: fn(&mut Value)| {
+        begins_a_deployment(&left_by_an_older_operator(accepted, change))
+    };
+    assert!(begins("False", again));
+    assert!(!begins("True", again), "it had looked at that");
+    // The refusal of what runs already is of an add-on that went.
+    assert!(!begins("False", unchanged));
+}
+
+#[test]
+fn a_setting_that_was_changed_while_the_operator_was_replaced_is_rolled_out() {
+    let begins = |name: &'static str, value: &'static str| {
+        begins_a_deployment(&left_by_an_older_operator("True", |service| {
+            service["metadata"]["annotations"][format!("ecs-operator.dev/{name}")] = json!(value);
+        }))
+    };
+    assert!(begins("image-pull-policy", "if-not-present"));
+    assert!(
+        !begins("secret-refresh-interval", "7m"),
+        "tasks are the same"
+    );
 }

@@ -18,7 +18,7 @@ use crate::{
         refusal::{Refusal, refused},
         task_definition::Definition,
     },
-    crd::{EcsService, ServiceStatus, Spec, WarningStatus},
+    crd::{ACCEPTED, EcsService, ServiceStatus, Spec, WarningStatus},
     decide::deployment::Target,
     diagnostic::StateReason,
     rendering::{
@@ -111,7 +111,14 @@ pub(super) fn newest(
     let revision = name_for(&known, &rendering.pods, &digest, &rendering.digest);
     let same = known.iter().filter(|revision| revision.inputs == digest);
     let mut same: Vec<String> = same.map(|revision| revision.id.clone()).collect();
-    same.extend(assumed(service, status, &known, &inputs));
+    let asks_for_the_same = |before: &Inputs| {
+        let with_those = with_annotations_of(&inputs, before);
+        let before = with_those.map(|it| render(&name, &namespace, &it, &service.spec, &by));
+        // What cannot be rendered any more says nothing of what it would have been.
+        let before = before.and_then(Result::ok);
+        before.is_none_or(|before| before.pods == rendering.pods)
+    };
+    same.extend(assumed(service, status, &known, &inputs, asks_for_the_same));
     let reference = reference.unwrap_or_default();
     Ok(Some(Newest {
         revision,
@@ -154,15 +161,16 @@ fn settings(cx: &Context, status: &ServiceStatus, known: &[Arc<Revision>]) -> Se
 }
 
 /// The revision that counts as made of what the spec asks for, although what is kept does not say so: one of an older
-/// operator, which kept what was there when the pods last changed, or one that somebody deleted. The operator had looked
-/// at this spec, and began nothing.
+/// operator, which kept what was there when the pods last changed, or one that somebody deleted. The operator had accepted
+/// this spec, and began nothing.
 fn assumed(
     service: &EcsService,
     status: &ServiceStatus,
     known: &[Arc<Revision>],
     inputs: &Inputs,
+    asks_for_the_same: impl Fn(&Inputs) -> bool,
 ) -> Option<String> {
-    if status.observed_generation != service.metadata.generation {
+    if !has_accepted(status, service.metadata.generation) {
         return None;
     }
     let rolled_back = status.rolled_back_revision.as_deref();
@@ -171,8 +179,28 @@ fn assumed(
     let mut deployments = status.deployments.iter();
     let deployment = deployments.find(|it| it.service_revision.as_deref() == Some(asked_for))?;
     let same_definition = deployment.task_definition.as_deref() == Some(&inputs.label());
-    let rendered = find(known, asked_for).is_some_and(|found| found.kept.rendering.is_some());
-    (same_definition && !rendered).then(|| asked_for.to_owned())
+    let is_so = find(known, asked_for).is_none_or(|found| {
+        found.kept.rendering.is_none() && asks_for_the_same(&found.kept.inputs)
+    });
+    (same_definition && is_so).then(|| asked_for.to_owned())
+}
+
+/// Inputs with the annotations of others; `None` if they are the same. They have no generation, so nobody can tell whether
+/// an older operator had looked at them, but that it had if the tasks depend on them and are of those.
+fn with_annotations_of(inputs: &Inputs, others: &Inputs) -> Option<Inputs> {
+    (inputs.annotations != others.annotations).then(|| Inputs {
+        annotations: others.annotations.clone(),
+        ..inputs.clone()
+    })
+}
+
+/// Whether the spec of this generation was accepted. One that was refused has been looked at too, but nothing was made of
+/// it.
+fn has_accepted(status: &ServiceStatus, generation: Option<i64>) -> bool {
+    let mut conditions = status.conditions.iter();
+    let accepted = conditions.find(|condition| condition.type_ == ACCEPTED);
+    status.observed_generation == generation
+        && accepted.is_some_and(|accepted| accepted.status == "True")
 }
 
 /// What is to be applied for a target, or why that cannot be had any more.
