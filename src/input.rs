@@ -31,6 +31,8 @@ pub struct TaskInput {
     /// What its pods are named after, before that is made to fit Kubernetes: the custom resource, or the family where
     /// there is none. `RunTask` itself gives no name.
     pub name: String,
+    /// What tells it from others of that name, as the identity of a custom resource does.
+    pub uid: Option<String>,
     /// The `RunTask` request.
     pub request: ecs::Task,
     /// What AWS does not have. It is for the operator, and no rule is about it.

@@ -6,6 +6,8 @@ pub const ANNOTATION_PREFIX: &str = "ecs-operator.dev/";
 pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
 /// The annotation of a pod with the `startTimeout` of the containers that others wait for, as in `db=60/HEALTHY`.
 pub const START_TIMEOUTS: &str = "ecs-operator.dev/start-timeouts";
+/// The annotation of the claim of a volume that outlives its task, as the request has it: `false`.
+pub const DELETE_ON_TERMINATION: &str = "ecs-operator.dev/delete-on-termination";
 /// The label of a pod that names the service revision of which it was made.
 pub const SERVICE_REVISION: &str = "ecs-operator.dev/service-revision";
 /// The prefix of the labels of pods that offer a name of Service Connect, which are the selector of the Service of that

@@ -37,6 +37,7 @@ fuzz_target!(|text: &str| {
     };
     let input = TaskInput {
         name: "web".to_owned(),
+        uid: None,
         request,
         extensions: TaskExtensions::default(),
         task_definition: TaskDefinitionInput {

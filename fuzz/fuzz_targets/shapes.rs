@@ -31,6 +31,7 @@ fuzz_target!(|text: &str| {
     };
     let task = TaskInput {
         name: "task".to_owned(),
+        uid: None,
         request: task,
         extensions: TaskExtensions::default(),
         task_definition,

@@ -309,6 +309,29 @@ pub(super) async fn release(
     }
 }
 
+/// Takes `owner` from the owners of an object, which stays even if nobody else owns it.
+///
+/// # Errors
+///
+/// When the request fails, or something about it has changed; an object that is gone already is none.
+pub(super) async fn disown(
+    client: &Client,
+    children: &Children,
+    (key, known): (&Key, &Known),
+    owner: &OwnerReference,
+) -> Result<(), Error> {
+    let others = known.owners.iter().filter(|other| other.uid != owner.uid);
+    let others: Vec<_> = others.collect();
+    match set_owners(client, key, known, &others).await {
+        Ok(disowned) => {
+            children.observe(key.kind, &disowned);
+            Ok(())
+        }
+        Err(error) if code(&error) == Some(404) => Ok(()),
+        Err(error) => Err(Error::api("let go of", key)(error)),
+    }
+}
+
 /// Deletes an object; one that is gone already is none of ours.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     decide::offer::Offer,
+    settings::DELETE_ON_TERMINATION,
     translate::{Object, SERVICE, TASK},
 };
 
@@ -24,6 +25,8 @@ pub(super) struct Wanted {
     pub key: Key,
     /// Whether other services and tasks may want the same.
     pub shared: bool,
+    /// Whether it stays when nobody is left who wanted it, so that it has no owner.
+    pub stays: bool,
     pub(super) body: Value,
 }
 
@@ -59,6 +62,9 @@ impl Wanted {
             },
             // What names neither a service nor a task may be wanted by several.
             shared: !has(SERVICE) && !has(TASK),
+            stays: body
+                .pointer("/metadata/annotations")
+                .is_some_and(|annotations| annotations.get(DELETE_ON_TERMINATION).is_some()),
             body: body.clone(),
         })
     }
@@ -108,8 +114,8 @@ impl Wanted {
     /// The object as it is applied for `owner`, which joins the owners that a shared one has.
     pub(super) fn body(&self, owner: &OwnerReference, known: Option<&Known>) -> Value {
         let mut body = self.body.clone();
-        if !self.key.kind.namespaced {
-            // What is not in a namespace cannot belong to what is in one.
+        if !self.key.kind.namespaced || self.stays {
+            // What is not in a namespace cannot belong to what is in one, and what stays goes with nobody.
             return body;
         }
         let mut owners = match known {
@@ -140,6 +146,25 @@ fn elements(list: Option<&Value>) -> impl Iterator<Item = &Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stays_has_no_owner() {
+        let owner = OwnerReference {
+            uid: "1".to_owned(),
+            ..OwnerReference::default()
+        };
+        let body = |annotations: Value| {
+            let metadata = json!({
+                "name": "job-0-data", "namespace": "shop", "labels": {TASK: "job"}, "annotations": annotations,
+            });
+            let claim =
+                json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata});
+            let wanted = Wanted::new(&claim).expect("it is known");
+            wanted.body(&owner, None)["metadata"]["ownerReferences"].clone()
+        };
+        assert_eq!(body(json!({}))[0]["uid"], "1");
+        assert_eq!(body(json!({DELETE_ON_TERMINATION: "false"})), Value::Null);
+    }
 
     #[test]
     fn an_object_leads_to_the_services_that_it_names() {

@@ -127,6 +127,7 @@ impl<'c> Loader<'c> {
         let own = own.and_then(|entry| entry.name.as_deref());
         Ok(Content::Task(Box::new(TaskInput {
             name: own.or(family).unwrap_or_default().to_owned(),
+            uid: None,
             request,
             extensions,
             task_definition: self.task_definition(choice.entry, choice.revision)?,

@@ -93,6 +93,14 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What tells the stand-alone task from others of its name, if anything does.
+    pub(crate) fn uid(&self) -> Option<&'a str> {
+        match self.workload {
+            Workload::Service(_) => None,
+            Workload::Task(task) => task.uid.as_deref(),
+        }
+    }
+
     /// Whether the pods end by themselves.
     pub(crate) const fn is_task(&self) -> bool {
         matches!(self.workload, Workload::Task(_))

@@ -22,6 +22,7 @@ pub(crate) struct Scenario {
     definition: String,
     request: Request,
     extensions: String,
+    uid: Option<String>,
     settings: Settings,
 }
 
@@ -47,6 +48,7 @@ impl Scenario {
             definition,
             request,
             extensions: "{}".to_owned(),
+            uid: None,
             settings: Settings {
                 mode: Mode::Controller,
                 ..Settings::default()
@@ -65,6 +67,12 @@ impl Scenario {
     /// Gives what this operator adds to `CreateService`.
     pub(crate) fn extensions(mut self, body: impl Into<String>) -> Self {
         self.extensions = body.into();
+        self
+    }
+
+    /// Gives what tells the stand-alone task from others of its name.
+    pub(crate) fn uid(mut self, uid: &str) -> Self {
+        self.uid = Some(uid.to_owned());
         self
     }
 
@@ -128,6 +136,7 @@ impl Scenario {
                 request.task_definition.get_or_insert_with(|| name.clone());
                 let input = TaskInput {
                     name,
+                    uid: self.uid.clone(),
                     task_definition: task_definition(request.task_definition.as_deref()),
                     request,
                     extensions: TaskExtensions::default(),

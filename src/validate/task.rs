@@ -27,6 +27,8 @@ pub const TASK_COUNT: RangeInclusive<i64> = 1..=10;
 pub struct Task {
     /// The name, before it is made to fit Kubernetes.
     pub name: String,
+    /// What tells it from other tasks of this name, if anything does.
+    pub uid: Option<String>,
     /// The cluster, if named.
     pub cluster: Option<String>,
     /// The task definition with the overrides applied.
@@ -82,6 +84,7 @@ fn task(input: &TaskInput, settings: &Settings, sink: &mut Diagnostics) -> Task 
     let tags = tags(raw, &task_definition);
     Task {
         name: input.name.clone(),
+        uid: input.uid.clone(),
         cluster: raw.cluster.clone(),
         overridden,
         count: raw.count.unwrap_or(1),

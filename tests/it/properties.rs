@@ -183,6 +183,7 @@ proptest! {
         }
         let input = TaskInput {
             name: "task".to_owned(),
+            uid: None,
             request: task,
             extensions: crd::TaskExtensions::default(),
             task_definition,

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt as _;
 
-use super::plan::plan;
+use super::{claims::mounted, plan::plan};
 use crate::{
     controller::{
         apply::{apply, create_once},
@@ -78,7 +78,11 @@ pub(super) async fn make(
     cx.children
         .wants(&user, plan.others.iter().filter_map(Wanted::shared));
     let lasting = cx.backoff.is_lasting(&owner.uid);
-    for object in &plan.others {
+    let is_made = |pod: &&Wanted| names.iter().any(|name| **name == *pod.key.name);
+    let mounted = mounted(plan.pods.iter().filter(is_made));
+    // The claim of a pod that was made before is there, or is somebody else's to delete.
+    let is_needed = |object: &&Wanted| !object.stays || mounted.contains(&*object.key.name);
+    for object in plan.others.iter().filter(is_needed) {
         if let Err(error) = apply(&cx.client, &cx.children, object, owner).await {
             let why = why(&error, lasting);
             let failure = matches!(why, NotMade::Yet(_)).then_some(error);
@@ -89,10 +93,7 @@ pub(super) async fn make(
         }
     }
     let mut made = Made::default();
-    for pod in &plan.pods {
-        if !names.iter().any(|name| **name == *pod.key.name) {
-            continue;
-        }
+    for pod in plan.pods.iter().filter(is_made) {
         if let Err(error) = create_once(&cx.client, pod, owner).await {
             let why = why(&error, lasting);
             if matches!(why, NotMade::Yet(_)) {

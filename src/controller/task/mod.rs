@@ -1,6 +1,7 @@
 //! The reconcile of tasks that run to completion.
 
 mod apply;
+mod claims;
 mod fetch;
 mod plan;
 mod pods;
@@ -111,15 +112,20 @@ impl Reconciled for EcsTask {
 
 /// Brings tasks one step further.
 async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error> {
-    let owner = task.owner_ref(&());
-    let Some(owner) = owner.filter(|_| task.meta().deletion_timestamp.is_none()) else {
+    let Some(owner) = task.owner_ref(&()) else {
         return Ok(Action::await_change());
     };
+    // Before it goes with what it owns.
+    let let_go = claims::let_go(&cx, &owner).await;
+    if task.meta().deletion_timestamp.is_some() {
+        return let_go.map(|()| Action::await_change());
+    }
     let before = cx.tasks.latest(&task);
     if is_finished(&before) {
         // One that ended before there was a record gets it now.
         let version = cx.tasks.version(&task);
         put_on_record(&cx, &task, before.tasks.iter(), version).await?;
+        let_go?;
         return expire(&task, &before, &cx).await;
     }
     let progress = if before.tasks.is_empty() {
@@ -149,6 +155,7 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
     if let Some(error) = progress.failure {
         return Err(error);
     }
+    let_go?;
     if is_finished(status) {
         log_outcome(&task, status);
         return expire(&task, status, &cx).await;

@@ -46,6 +46,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     let task_definition = definition.label();
     let input = TaskInput {
         name,
+        uid: task.uid(),
         request,
         extensions,
         task_definition: definition.into_input(),

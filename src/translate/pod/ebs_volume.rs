@@ -18,6 +18,7 @@ use serde_json::json;
 use super::Draft;
 use crate::{
     diagnostic::{Diagnostics, Message},
+    settings::DELETE_ON_TERMINATION,
     translate::{Context, CustomObject, LABEL_LENGTH, Manifests, Object, kname, names::hex_digest},
     validate::EbsVolume,
 };
@@ -25,6 +26,8 @@ use crate::{
 const DRIVER: &str = "ebs.csi.aws.com";
 const SNAPSHOT_GROUP: &str = "snapshot.storage.k8s.io";
 const SNAPSHOT_API: &str = "snapshot.storage.k8s.io/v1";
+/// What becomes of a volume that outlives its task once its claim is deleted: nothing.
+const RETAIN: &str = "Retain";
 /// What the shared objects are for, as a label says it.
 const APP: &str = "ebs";
 
@@ -58,7 +61,8 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 
 /// Gives the pod at `index` of a stand-alone task its own claim for each volume that outlives the task.
 ///
-/// The claims have no owner: who runs the task deletes them.
+/// In ECS such a volume is there until somebody deletes it. So the claims are marked as objects that nobody owns, and
+/// their volumes stay even if a claim is deleted, as with its namespace.
 pub(crate) fn claims_of_task(
     cx: &Context<'_>,
     index: i64,
@@ -78,8 +82,11 @@ pub(crate) fn claims_of_task(
                 reference.claim_name.clone_from(&claim);
             }
         }
+        let stays = (DELETE_ON_TERMINATION.to_owned(), "false".to_owned());
+        let mut metadata = cx.metadata(claim);
+        metadata.annotations = Some([stays].into());
         objects.push(Object::PersistentVolumeClaim(PersistentVolumeClaim {
-            metadata: cx.metadata(claim),
+            metadata,
             spec: Some(claim_spec(cx, volume)),
             status: None,
         }));
@@ -90,8 +97,13 @@ fn volume_name(volume: &EbsVolume) -> String {
     kname(&volume.name, LABEL_LENGTH)
 }
 
+/// Each task has a volume of its own, also one that has the name of a task that is gone.
 fn claim_name(cx: &Context<'_>, index: i64, volume: &EbsVolume) -> String {
-    format!("{}-{index}-{}", cx.name(), volume_name(volume))
+    let name = format!("{}-{index}-{}", cx.name(), volume_name(volume));
+    match cx.uid() {
+        Some(uid) => format!("{name}-{}", hex_digest(uid, 8)),
+        None => name,
+    }
 }
 
 fn pod_volume(cx: &Context<'_>, volume: &EbsVolume) -> Volume {
@@ -144,17 +156,22 @@ fn claim_spec(cx: &Context<'_>, volume: &EbsVolume) -> PersistentVolumeClaimSpec
 }
 
 /// The class is named after its parameters, so that volumes with the same ones share it and a change makes a new one:
-/// the parameters of a class cannot be changed.
+/// neither the parameters of a class nor what becomes of its volumes can be changed.
 fn storage_class(cx: &Context<'_>, volume: &EbsVolume) -> StorageClass {
     let parameters = parameters(volume);
-    let name = format!("ecs-ebs-{}", hex_digest(&json!(parameters).to_string(), 10));
+    let (content, reclaim_policy) = if volume.delete_on_termination {
+        (json!(parameters), "Delete")
+    } else {
+        (json!([parameters, RETAIN]), RETAIN)
+    };
+    let name = format!("ecs-ebs-{}", hex_digest(&content.to_string(), 10));
     let mut metadata = cx.shared_metadata(name, APP);
     metadata.namespace = None;
     StorageClass {
         metadata,
         parameters: Some(parameters),
         provisioner: DRIVER.to_owned(),
-        reclaim_policy: Some("Delete".to_owned()),
+        reclaim_policy: Some(reclaim_policy.to_owned()),
         volume_binding_mode: Some("WaitForFirstConsumer".to_owned()),
         ..StorageClass::default()
     }
@@ -238,7 +255,7 @@ mod tests {
 
     use crate::{
         settings::Compute,
-        translate::testing::{Scenario, assert_object, yaml},
+        translate::testing::{Outcome, Scenario, assert_object, yaml},
     };
 
     const DB: &str = r#"{"family": "db", "cpu": "256", "memory": "512", "tags": [{"key": "team", "value": "shop"}, {"key": "env", "value": "prod"}],
@@ -391,6 +408,45 @@ spec:
         );
         let class = outcome.objects_of("StorageClass")[0];
         assert_eq!(class["parameters"]["volumeInitializationRate"], "200");
+    }
+
+    #[test]
+    fn a_volume_that_outlives_its_task_is_nobodys_and_never_that_of_another_task() {
+        let task = Scenario::task(DB).request(
+            json!({"count": 2, "volumeConfigurations": [{"name": "data", "managedEBSVolume": {
+                "sizeInGiB": 10, "roleArn": ROLE, "terminationPolicy": {"deleteOnTermination": false},
+            }}]})
+            .to_string(),
+        );
+        let claims = |uid: &str| {
+            let outcome = task.clone().uid(uid).run();
+            let claims = outcome.objects_of("PersistentVolumeClaim").into_iter();
+            let names = claims.map(|claim| {
+                let metadata = &claim["metadata"];
+                assert_eq!(
+                    metadata["annotations"],
+                    yaml("{ecs-operator.dev/delete-on-termination: 'false'}")
+                );
+                metadata["name"].clone()
+            });
+            let names: Vec<Value> = names.collect();
+            for (index, name) in names.iter().enumerate() {
+                let pod = outcome.object("Pod", &format!("db-{index}"));
+                let volume = &pod["spec"]["volumes"][0];
+                assert_eq!(volume["persistentVolumeClaim"]["claimName"], *name);
+            }
+            names
+        };
+        let (first, second) = (claims("1"), claims("2"));
+        assert_eq!(first.len(), 2);
+        assert!(first.iter().all(|name| !second.contains(name)), "{first:?}");
+        let class = |outcome: &Outcome| outcome.objects_of("StorageClass")[0].clone();
+        let kept = class(&task.run());
+        assert_eq!(kept["reclaimPolicy"], "Retain");
+        let deleted = configured(&json!({"sizeInGiB": 10}));
+        let deleted = class(&Scenario::task(DB).request(deleted).run());
+        assert_ne!(kept["metadata"]["name"], deleted["metadata"]["name"]);
+        assert_eq!(deleted["reclaimPolicy"], "Delete");
     }
 
     #[test]

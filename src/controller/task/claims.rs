@@ -1,0 +1,34 @@
+//! The claims of volumes that outlive tasks.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde_json::Value;
+
+use crate::controller::{apply::disown, context::Context, error::Error, wanted::Wanted};
+
+/// Lets go of the claims that an older operator made an EcsTask's own, so that they do not go with it.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn let_go(cx: &Context, owner: &OwnerReference) -> Result<(), Error> {
+    for (key, known) in cx.children.of_owner(&owner.uid) {
+        // One that goes with its pod is the pod's, and one of a file system names no task.
+        let outlives_task = key.kind.kind == "PersistentVolumeClaim" && known.shared.is_none();
+        if outlives_task && !known.deleting {
+            disown(&cx.client, &cx.children, (&key, &known), owner).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The names of the claims that pods mount.
+pub(super) fn mounted<'a>(pods: impl Iterator<Item = &'a Wanted>) -> BTreeSet<&'a str> {
+    let volumes = pods.filter_map(|pod| pod.body.pointer("/spec/volumes")?.as_array());
+    let claims = volumes.flatten().filter_map(|volume| {
+        let name = volume.pointer("/persistentVolumeClaim/claimName");
+        name.and_then(Value::as_str)
+    });
+    claims.collect()
+}
