@@ -6,6 +6,7 @@ pub mod failed_tasks;
 pub mod liveness;
 pub mod obstacle;
 pub mod offer;
+pub mod old_tasks;
 pub mod placement;
 pub mod pod_state;
 pub mod replacement;

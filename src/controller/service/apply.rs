@@ -20,6 +20,10 @@ use crate::{
         error::Error,
         wanted::Wanted,
     },
+    decide::{
+        deployment::pods_of,
+        old_tasks::{self, There},
+    },
     rendering::follows_counts,
 };
 
@@ -99,7 +103,7 @@ pub(super) async fn carry_out(
             }
         }
     }
-    prune(cx, plan, &objects, owner, &mut errors).await;
+    prune(cx, plan, &objects, (user, owner), &mut errors).await;
     errors.into_result()
 }
 
@@ -165,7 +169,7 @@ async fn prune(
     cx: &Context,
     plan: &Plan,
     objects: &[Wanted],
-    owner: &OwnerReference,
+    (user, owner): (&Owner, &OwnerReference),
     errors: &mut Errors,
 ) {
     if errors.of_workload() {
@@ -177,9 +181,19 @@ async fn prune(
         .filter_map(|wanted| cx.children.get(&wanted.key)?.workload)
         .map(|workload| *workload)
         .collect();
-    for (key, known) in cx.children.of_owner(&owner.uid) {
+    let children = cx.children.of_owner(&owner.uid);
+    let is_wanted = |key: &Key| objects.iter().any(|wanted| wanted.key == *key);
+    let unwanted = children.iter().filter(|(key, _)| !is_wanted(key));
+    let of_unwanted = unwanted.filter_map(|(_, known)| Some(known.workload.as_ref()?.total));
+    let old_tasks = old_tasks::are_left(There {
+        pods: &cx.pods.of(user),
+        wanted: pods_of(&plan.revision),
+        of_unwanted: of_unwanted.sum(),
+        of_older_templates: workloads.iter().any(WorkloadState::has_old),
+    });
+    for (key, known) in children {
         let kind = key.kind.kind;
-        let wanted = objects.iter().any(|wanted| wanted.key == *key);
+        let wanted = is_wanted(&key);
         let spared = plan.spares_autoscaler && follows_counts(kind);
         // What takes the place of this one is not there. What others have too does not end with this part in it, and is
         // theirs to decide about.
@@ -189,7 +203,7 @@ async fn prune(
             && !spared
             && replaced
             && !known.deleting
-            && !is_still_needed(&key, &known, &workloads)
+            && !is_still_needed(kind, &known, &workloads, old_tasks)
             && let Err(error) = release(&cx.client, &key, &known, owner).await
         {
             errors.push(kind, error);
@@ -198,16 +212,21 @@ async fn prune(
 }
 
 /// Whether something that is not wanted any more has to stay: a workload that serves until those that replace it are
-/// ready, as when a service becomes a DAEMON or is split over capacity providers; and what old tasks may use until they
-/// are gone.
-fn is_still_needed(key: &Key, known: &Known, workloads: &[WorkloadState]) -> bool {
-    match key.kind.kind {
+/// ready, as when a service becomes a DAEMON or is split over capacity providers; and what old tasks may use until the last
+/// of them is gone, which asks for a reconcile.
+fn is_still_needed(
+    kind: &str,
+    known: &Known,
+    workloads: &[WorkloadState],
+    old_tasks: bool,
+) -> bool {
+    match kind {
         kind if follows_counts(kind) => false,
         "Deployment" | "DaemonSet" => {
             let serves = known.workload.as_ref().is_some_and(|old| old.ready > 0);
             serves && workloads.iter().any(|workload| !workload.is_steady())
         }
-        _ => workloads.iter().any(|workload| workload.has_old()),
+        _ => old_tasks,
     }
 }
 
