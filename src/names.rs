@@ -15,6 +15,8 @@ pub const SERVICE_REVISION: &str = "ecs-operator.dev/service-revision";
 pub const OFFERS: &str = "discovery.ecs-operator.dev/";
 /// The annotation of a pod that makes it differ from those before a forced deployment.
 pub const FORCE_DEPLOYMENT: &str = "ecs-operator.dev/force-deployment";
+/// The label of a pod that has no network, which is what finds it for the policy.
+pub const NO_NETWORK: &str = "ecs-operator.dev/no-network";
 /// The annotation of an EcsService that stops its deployment of this id, without a rollback.
 pub const STOP_DEPLOYMENT: &str = "ecs-operator.dev/stop-deployment";
 /// The annotation of an EcsService that rolls its deployment of this id back.

@@ -145,7 +145,7 @@ fn failures(pod: &PodState, before: &TaskFailures, look: Look<'_>) -> TaskFailur
         ends,
         not_started_at: before.not_started_at.clone(),
     };
-    if cannot_start(pod) && is_due(before, look.now) {
+    if cannot_start(pod) && !is_about_to(pod, look.now) && is_due(before, look.now) {
         after.count += 1;
         after.not_started_at = Some(Time(look.now));
     }
@@ -198,6 +198,16 @@ fn cannot_start(pod: &PodState) -> bool {
                     | "RunContainerError"
             )
         )
+    })
+}
+
+/// Whether what a container is configured by may only be late: External Secrets makes the Secret of a new revision when
+/// its pods are there already.
+fn is_about_to(pod: &PodState, now: Timestamp) -> bool {
+    pod.containers.iter().any(|container| {
+        let lacks = matches!(&container.state, Doing::Waiting(reason, _) if reason == "CreateContainerConfigError");
+        let seen = container.seen.filter(|_| lacks);
+        seen.is_some_and(|seen| now.duration_since(seen) < TRY)
     })
 }
 
@@ -286,6 +296,25 @@ mod tests {
             (60, pod(0, running())),
         ];
         assert_eq!(steps(&seen), [0, 1, 0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn a_secret_that_comes_a_moment_later_is_no_failure() {
+        let mut lacks = pod(0, waiting("CreateContainerConfigError"));
+        lacks.containers[0].seen = Some(at(1));
+        let late = [
+            (1, lacks.clone()),
+            (9, lacks.clone()),
+            (10, pod(0, running())),
+        ];
+        assert_eq!(steps(&late), [0, 0, 0]);
+        let never = [
+            (1, lacks.clone()),
+            (11, lacks.clone()),
+            (12, lacks.clone()),
+            (21, lacks),
+        ];
+        assert_eq!(steps(&never), [0, 1, 0, 1]);
     }
 
     #[test]

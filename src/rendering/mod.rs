@@ -9,6 +9,7 @@ mod counts;
 mod difference;
 mod inputs;
 mod kept;
+mod older_names;
 mod render;
 
 pub use counts::{
@@ -18,4 +19,5 @@ pub use counts::{
 pub use difference::differences;
 pub use inputs::Inputs;
 pub use kept::{Kept, KeptRendering};
+pub use older_names::take_older_names;
 pub use render::{RenderedBy, Rendering, render};

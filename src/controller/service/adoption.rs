@@ -32,7 +32,7 @@ use crate::{
         },
         pod_state::PodState,
     },
-    rendering::{Inputs, KeptRendering, RenderedBy, render},
+    rendering::{Inputs, KeptRendering, RenderedBy, render, take_older_names},
     settings::{SERVICE_REVISION, Settings},
     source::read_service,
     translate::SERVICE,
@@ -123,15 +123,22 @@ async fn rendering(
             children.retain(|(key, _)| objects.iter().any(|object| is_named(object, key)));
         }
         children.retain(|child| !of_others(child));
+        let mut there = Vec::new();
         for (key, _) in &children {
-            if let Some(live) = live(cx, key).await? {
-                replace(&mut objects, live);
-            }
+            there.extend(live(cx, key).await?);
+        }
+        take_older_names(&mut objects, &there.iter().collect::<Vec<_>>());
+        for live in there {
+            replace(&mut objects, live);
         }
     } else if objects.is_empty() {
         return Ok(None);
     } else {
         let template = old_template(cx, service, pods).await?;
+        if let Some(template) = &template {
+            let workload = json!({"spec": {"template": template}});
+            take_older_names(&mut objects, &[&workload]);
+        }
         for object in &mut objects {
             mark(object, pods, template.as_ref());
         }

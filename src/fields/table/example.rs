@@ -201,7 +201,7 @@ env:
 - name: PASSWORD
   valueFrom:
     secretKeyRef:
-      name: web-secrets
+      name: web-secrets-5eb85fe9
       key: web.PASSWORD
 data:
 - remoteRef:

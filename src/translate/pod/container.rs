@@ -45,6 +45,7 @@ pub(super) fn draft(cx: &Context<'_>, plan: Plan, notes: &mut Diagnostics) -> Dr
         report(source, notes);
     }
     Draft {
+        labels: BTreeMap::new(),
         annotations: docker_labels(cx),
         spec,
         plan,

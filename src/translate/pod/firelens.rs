@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 use super::Draft;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
-    translate::{Context, LABEL_LENGTH, Object, kname},
+    translate::{Context, LABEL_LENGTH, Object, kname, names::hex_digest},
     validate::{
         Container, FIRELENS_DRIVER_BUFFER, FIRELENS_EXCLUDE, FIRELENS_INCLUDE, FIRELENS_OUTPUT,
         Firelens, SecretReference, SecretVariable,
@@ -107,13 +107,13 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 }
 
 fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: &mut Draft) {
-    let name = format!("{}-firelens", cx.object_name());
+    let configuration = configuration(cx, firelens);
+    // A router of another revision that starts again reads its own.
+    let digest = hex_digest(&configuration, 8);
+    let name = format!("{}-firelens-{digest}", cx.object_name());
     draft.objects.push(Object::ConfigMap(ConfigMap {
         metadata: cx.metadata(&name),
-        data: Some(BTreeMap::from([(
-            CONFIG_KEY.to_owned(),
-            configuration(cx, firelens),
-        )])),
+        data: Some(BTreeMap::from([(CONFIG_KEY.to_owned(), configuration)])),
         ..ConfigMap::default()
     }));
     let log_volume = draft.free_volume_name(cx, LOG_VOLUME, "2");
@@ -391,7 +391,7 @@ mod tests {
     }
 
     fn generated(outcome: &Outcome) -> &str {
-        outcome.object("ConfigMap", "web-firelens")["data"][CONFIG_KEY]
+        outcome.objects_of("ConfigMap")[0]["data"][CONFIG_KEY]
             .as_str()
             .expect("a configuration")
     }
@@ -481,7 +481,7 @@ mod tests {
             yaml(
                 "
 - {name: ecs-firelens-logs, hostPath: {path: /var/log/pods}}
-- {name: ecs-firelens-config, configMap: {name: web-firelens}}
+- {name: ecs-firelens-config, configMap: {name: web-firelens-c6d0a3ab}}
 "
             )
         );
@@ -592,7 +592,7 @@ mod tests {
                 "POD_UID"
             ]
         );
-        let data = &outcome.object("ExternalSecret", "web-secrets")["spec"]["data"];
+        let data = &outcome.objects_of("ExternalSecret")[0]["spec"]["data"];
         let keys: Vec<_> = data
             .as_array()
             .expect("a list")

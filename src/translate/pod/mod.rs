@@ -38,6 +38,8 @@ pub(crate) use dependencies::{Plan, Role};
 
 /// A pod in the making, and the objects that it needs.
 pub(crate) struct Draft {
+    /// Labels of the pod beside those that every pod of its owner has.
+    pub(crate) labels: BTreeMap<String, String>,
     /// Annotations of the pod.
     pub(crate) annotations: BTreeMap<String, String>,
     /// The pod's specification.
@@ -102,7 +104,7 @@ pub(crate) fn pod_template(
     role::apply(cx, &mut draft, notes);
     placement::apply(cx, &mut draft, notes);
     let metadata = ObjectMeta {
-        labels: Some(cx.pod_labels()),
+        labels: Some(cx.pod_labels().into_iter().chain(draft.labels).collect()),
         annotations: (!draft.annotations.is_empty()).then_some(draft.annotations),
         ..ObjectMeta::default()
     };

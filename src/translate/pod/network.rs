@@ -11,6 +11,7 @@ use k8s_openapi::{
 use super::{Draft, container::path};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    settings::NO_NETWORK,
     translate::{Context, Object},
     validate::{DnsSetting, HostName, Link, Network, NetworkMode},
 };
@@ -87,16 +88,21 @@ fn network_mode(
         _ => return,
     };
     notes.report(reason, Message::NetworkNoneIsNetworkPolicy);
+    draft
+        .labels
+        .insert(NO_NETWORK.to_owned(), "true".to_owned());
     draft.objects.push(Object::NetworkPolicy(deny_all(cx)));
 }
 
-/// A policy that selects the pods and allows nothing.
+/// A policy that selects the pods without a network and allows nothing. Those of another revision may have one.
 fn deny_all(cx: &Context<'_>) -> NetworkPolicy {
+    let mut labels = cx.selector();
+    labels.insert(NO_NETWORK.to_owned(), "true".to_owned());
     NetworkPolicy {
-        metadata: cx.metadata(cx.object_name()),
+        metadata: cx.metadata(format!("{}-no-network", cx.object_name())),
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(LabelSelector {
-                match_labels: Some(cx.selector()),
+                match_labels: Some(labels),
                 ..LabelSelector::default()
             }),
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
@@ -229,9 +235,12 @@ mod tests {
 
     #[test]
     fn no_network_is_a_policy_that_allows_nothing() {
-        let spec = "{podSelector: {matchLabels: {ecs-operator.dev/service: web}}, policyTypes: [Ingress, Egress]}";
+        let spec = "{podSelector: {matchLabels: {ecs-operator.dev/service: web, ecs-operator.dev/no-network: 'true'}}, policyTypes: [Ingress, Egress]}";
         let outcome = service(EC2, &[r#""disableNetworking": true"#]).run();
-        assert_eq!(outcome.object("NetworkPolicy", "web")["spec"], yaml(spec));
+        assert_eq!(
+            outcome.object("NetworkPolicy", "web-no-network")["spec"],
+            yaml(spec)
+        );
         assert_eq!(
             outcome.warnings(),
             ["containerDefinitions[0].disableNetworking: NetworkNoneIsNetworkPolicy"]
@@ -241,8 +250,14 @@ mod tests {
         )
         .run();
         assert_eq!(
-            task.object("NetworkPolicy", "job-task")["spec"]["podSelector"],
-            yaml("{matchLabels: {ecs-operator.dev/task: job}}")
+            task.object("NetworkPolicy", "job-task-no-network")["spec"]["podSelector"],
+            yaml(
+                "{matchLabels: {ecs-operator.dev/task: job, ecs-operator.dev/no-network: 'true'}}"
+            )
+        );
+        assert_eq!(
+            task.pod()["metadata"]["labels"]["ecs-operator.dev/no-network"],
+            "true"
         );
         let networked = service(EC2, &[r#""disableNetworking": false"#, ""]).run();
         assert!(networked.objects_of("NetworkPolicy").is_empty());

@@ -110,6 +110,13 @@ fn secret_key(container: &str, variable: &str) -> String {
     }
 }
 
+/// The name of an object with a digest of its content: tasks of another revision keep what they read when they start
+/// again. How often it is refreshed does not matter to them.
+fn name_by_content(cx: &Context<'_>, suffix: &str, content: &Value) -> String {
+    let digest = hex_digest(&content.to_string(), 8);
+    format!("{}-{suffix}-{digest}", cx.object_name())
+}
+
 /// Adds the ExternalSecret, which makes the Secret, and the variables that read it.
 fn external_secret(
     cx: &Context<'_>,
@@ -117,7 +124,6 @@ fn external_secret(
     draft: &mut Draft,
     notes: &mut Diagnostics,
 ) {
-    let name = format!("{}-secrets", cx.object_name());
     let stores: Vec<_> = entries
         .iter()
         .map(|entry| {
@@ -137,6 +143,7 @@ fn external_secret(
         .zip(&stores)
         .map(|(entry, store)| data_entry(entry, (store != main).then_some(store)))
         .collect();
+    let name = name_by_content(cx, "secrets", &json!([main.to_value(), data]));
     draft.objects.push(Object::Custom(CustomObject {
         api_version: secret_store::API_VERSION,
         kind: "ExternalSecret",
@@ -241,13 +248,17 @@ fn pull_secret(
     notes: &mut Diagnostics,
 ) -> String {
     let parameter = &secret.credentials_parameter;
-    let name = format!("{}-pull-{}", cx.object_name(), hex_digest(parameter, 8));
     let store = secret_store::store(
         cx,
         SecretService::SecretsManager,
         &secret.region,
         draft,
         notes,
+    );
+    let name = name_by_content(
+        cx,
+        "pull",
+        &json!([store.to_value(), parameter, registries]),
     );
     draft.objects.push(Object::Custom(CustomObject {
         api_version: secret_store::API_VERSION,
@@ -306,8 +317,15 @@ mod tests {
         Scenario::service(definition).settings(|s| "shop".clone_into(&mut s.namespace))
     }
 
+    /// The ExternalSecret of the variables.
+    fn secrets_of(outcome: &Outcome) -> &Value {
+        let all = outcome.objects_of("ExternalSecret").into_iter();
+        let mut of_variables = all.filter(|object| object["spec"].get("data").is_some());
+        of_variables.next().expect("it has one")
+    }
+
     fn data(outcome: &Outcome) -> &Value {
-        &outcome.object("ExternalSecret", "web-secrets")["spec"]["data"]
+        &secrets_of(outcome)["spec"]["data"]
     }
 
     #[test]
@@ -338,12 +356,12 @@ spec:
 ",
         );
         assert_object(
-            outcome.object("ExternalSecret", "web-secrets"),
+            secrets_of(&outcome),
             r"
 apiVersion: external-secrets.io/v1
 kind: ExternalSecret
 metadata:
-  name: web-secrets
+  name: web-secrets-0f011876
   namespace: shop
   labels:
     ecs-operator.dev/service: web
@@ -353,7 +371,7 @@ spec:
     kind: SecretStore
     name: ecs-sm-us-east-1-bde6af5a
   target:
-    name: web-secrets
+    name: web-secrets-0f011876
     creationPolicy: Owner
     deletionPolicy: Retain
   data:
@@ -366,7 +384,7 @@ spec:
         assert_eq!(
             outcome.container("web")["env"],
             yaml(
-                "[{name: DB_PASSWORD, valueFrom: {secretKeyRef: {name: web-secrets, key: web.DB_PASSWORD}}}]"
+                "[{name: DB_PASSWORD, valueFrom: {secretKeyRef: {name: web-secrets-0f011876, key: web.DB_PASSWORD}}}]"
             )
         );
         let account = outcome.object("ServiceAccount", "ecs-web-exec-bde6af5a");
@@ -402,6 +420,46 @@ spec:
         assert_eq!(*data(&outcome), yaml(&expected.replace("KEY", SM)));
     }
 
+    /// What the pods read under a name never becomes something else, because those of another revision read it too.
+    #[test]
+    fn other_content_has_another_name() {
+        let variable =
+            |name: &str, value: &str| format!(r#"{{"name": "{name}", "valueFrom": "{value}"}}"#);
+        let names = |secrets: &[String], interval: &str, image: &str| {
+            let role = r#""executionRoleArn": "arn:aws:iam::123456789012:role/web-exec""#;
+            let credentials =
+                format!(r#""repositoryCredentials": {{"credentialsParameter": "{SM}"}}"#);
+            let outcome = Scenario::service(format!(
+                r#"{{"family": "web", {role}, "containerDefinitions": [
+                    {{"name": "web", "image": "{image}", "memory": 64, {credentials}, "secrets": [{}]}}]}}"#,
+                secrets.join(",")
+            ))
+            .settings(|s| interval.clone_into(&mut s.secret_refresh_interval))
+            .run();
+            let all = outcome.objects_of("ExternalSecret").into_iter();
+            let names = all.map(|it| it["metadata"]["name"].as_str().expect("a name").to_owned());
+            let mut names: Vec<String> = names.collect();
+            names.sort();
+            for name in &names {
+                assert!(outcome.pod_spec().to_string().contains(name), "{name}");
+                let target = &outcome.object("ExternalSecret", name)["spec"]["target"];
+                assert_eq!(target["name"], **name);
+            }
+            names
+        };
+        let one = [variable("A", SM)];
+        let before = names(&one, "5m", "a.example/web");
+        assert_eq!(before.len(), 2);
+        assert_eq!(names(&one, "1h", "a.example/web:2"), before);
+        let renamed = names(&[variable("B", SM)], "5m", "a.example/web");
+        assert_ne!(renamed[1], before[1]);
+        assert_eq!(renamed[0], before[0], "the registry is the same");
+        let longer = names(&[one[0].clone(), variable("B", SM)], "5m", "a.example/web");
+        assert_ne!(longer[1], before[1]);
+        let moved = names(&one, "5m", "b.example/web");
+        assert_ne!(moved[0], before[0]);
+    }
+
     #[test]
     fn what_comes_from_another_store_names_it() {
         let secrets = format!(
@@ -412,7 +470,7 @@ spec:
         let outcome = shop(&secrets)
             .settings(|s| s.aws_region = Some("us-east-1".to_owned()))
             .run();
-        let spec = &outcome.object("ExternalSecret", "web-secrets")["spec"];
+        let spec = &secrets_of(&outcome)["spec"];
         let main = "{kind: SecretStore, name: ecs-sm-us-east-1-bde6af5a}";
         assert_eq!(spec["secretStoreRef"], yaml(main));
         let expected = "
@@ -442,7 +500,7 @@ spec:
             .settings(|s| s.secret_store = SecretStore::Cluster)
             .run();
         assert_eq!(
-            cluster.object("ExternalSecret", "web-secrets")["spec"]["secretStoreRef"],
+            secrets_of(&cluster)["spec"]["secretStoreRef"],
             yaml("{kind: ClusterSecretStore, name: ecs-sm-us-east-1}")
         );
         assert!(cluster.objects_of("SecretStore").is_empty());
@@ -480,15 +538,10 @@ spec:
             .settings(|s| s.aws_region = Some("us-east-1".to_owned()))
             .run();
         let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-AbCdEf";
-        let (first, second) = (
-            format!("web-pull-{}", hex_digest(arn, 8)),
-            format!("web-pull-{}", hex_digest("registry/team", 8)),
-        );
-        assert_eq!(
-            outcome.pod_spec()["imagePullSecrets"],
-            yaml(&format!("[{{name: {first}}}, {{name: {second}}}]"))
-        );
-        let spec = &outcome.object("ExternalSecret", &first)["spec"];
+        let references = &outcome.pod_spec()["imagePullSecrets"];
+        let name = |index: usize| references[index]["name"].as_str().expect("a name");
+        let (first, second) = (name(0), name(1));
+        let spec = &outcome.object("ExternalSecret", first)["spec"];
         assert_eq!(
             spec["secretStoreRef"],
             yaml("{kind: ClusterSecretStore, name: ecs-sm-eu-west-1}")
@@ -504,7 +557,7 @@ spec:
             template["data"][".dockerconfigjson"],
             docker_config(&["ghcr.io", "https://index.docker.io/v1/"])
         );
-        let spec = &outcome.object("ExternalSecret", &second)["spec"];
+        let spec = &outcome.object("ExternalSecret", second)["spec"];
         assert_eq!(spec["dataFrom"], yaml("[{extract: {key: registry/team}}]"));
     }
 

@@ -1,0 +1,153 @@
+//! The names that an older operator gave to what pods read.
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    counts::{kind, name},
+    inputs::hexadecimal,
+};
+use crate::settings::NO_NETWORK;
+
+/// What the name of the policy of pods without a network ends in.
+const OF_NO_NETWORK: &str = "-no-network";
+/// How many hexadecimal digits end the name of what is named after its content.
+const DIGITS: usize = 8;
+
+/// Gives what pods read the names by which a workload of an older operator knows it: those did not say what is in it.
+pub fn take_older_names(objects: &mut [Value], workloads: &[&Value]) {
+    let templates = workloads
+        .iter()
+        .filter_map(|it| it.pointer("/spec/template"));
+    let templates: Vec<&Value> = templates.collect();
+    let is_read = |name: &str| templates.iter().any(|template| has_text(template, name));
+    for object in objects {
+        if kind(object) == "NetworkPolicy" && !templates.is_empty() {
+            select_as_before(object, &templates);
+            continue;
+        }
+        if !matches!(kind(object), "ConfigMap" | "ExternalSecret") || is_read(name(object)) {
+            continue;
+        }
+        let Some(older) = older_name(object).filter(|older| is_read(older)) else {
+            continue;
+        };
+        for path in ["/metadata/name", "/spec/target/name"] {
+            if let Some(name) = object.pointer_mut(path) {
+                *name = json!(older);
+            }
+        }
+    }
+}
+
+/// Has the policy of pods without a network select them as one of an older operator did, if they have no label for it.
+fn select_as_before(policy: &mut Value, templates: &[&Value]) {
+    let has_label = |it: &&Value| {
+        let labels = it.pointer("/metadata/labels");
+        labels.is_some_and(|labels| labels.get(NO_NETWORK).is_some())
+    };
+    let older = name(policy).strip_suffix(OF_NO_NETWORK).map(str::to_owned);
+    let Some(older) = older.filter(|_| !templates.iter().any(has_label)) else {
+        return;
+    };
+    if let Some(name) = policy.pointer_mut("/metadata/name") {
+        *name = json!(older);
+    }
+    let labels = policy.pointer_mut("/spec/podSelector/matchLabels");
+    if let Some(Value::Object(labels)) = labels {
+        labels.remove(NO_NETWORK);
+    }
+}
+
+/// The name without the digest of the content; that of registry credentials had one of where they are.
+fn older_name(object: &Value) -> Option<String> {
+    let (base, digest) = name(object).rsplit_once('-')?;
+    let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    if digest.len() != DIGITS || !digest.chars().all(is_digit) {
+        return None;
+    }
+    let credentials = object.pointer("/spec/dataFrom/0/extract/key");
+    Some(match credentials.and_then(Value::as_str) {
+        Some(key) => format!("{base}-{}", hexadecimal(&Sha256::digest(key), DIGITS)),
+        None => base.to_owned(),
+    })
+}
+
+/// Whether a text is somewhere in a value.
+fn has_text(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(own) => own == text,
+        Value::Array(elements) => elements.iter().any(|element| has_text(element, text)),
+        Value::Object(members) => members.values().any(|member| has_text(member, text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_workload_reads_has_the_name_that_it_knows() {
+        let key = "registry/team";
+        let pull = format!("web-pull-{}", hexadecimal(&Sha256::digest(key), DIGITS));
+        let secret = |name: &str, more: (&str, Value)| {
+            let mut spec = json!({"target": {"name": name}});
+            spec[more.0] = more.1;
+            json!({"kind": "ExternalSecret", "metadata": {"name": name}, "spec": spec})
+        };
+        let rendered = || {
+            [
+                secret("web-secrets-0a1b2c3d", ("data", json!([]))),
+                secret(
+                    "web-pull-0a1b2c3e",
+                    ("dataFrom", json!([{"extract": {"key": key}}])),
+                ),
+                json!({"kind": "ConfigMap", "metadata": {"name": "web-firelens-0a1b2c3f"}}),
+            ]
+        };
+        let workload = |names: [&str; 3]| json!({"spec": {"template": {"spec": {"names": names}}}});
+        let mut objects = rendered();
+        let older = ["web-secrets", &*pull, "web-firelens"];
+        take_older_names(&mut objects, &[&workload(older)]);
+        for (object, older) in objects.iter().zip(older) {
+            assert_eq!(object["metadata"]["name"], older);
+            let target = object.pointer("/spec/target/name");
+            assert!(target.is_none_or(|target| *target == older));
+        }
+        let todays = [
+            "web-secrets-0a1b2c3d",
+            "web-pull-0a1b2c3e",
+            "web-firelens-0a1b2c3f",
+        ];
+        for names in [todays, ["a", "b", "c"]] {
+            let mut objects = rendered();
+            take_older_names(&mut objects, &[&workload(names)]);
+            assert_eq!(objects, rendered());
+        }
+    }
+
+    #[test]
+    fn pods_without_a_label_for_it_still_have_no_network() {
+        let policy = |name: &str, labels: Value| {
+            let spec = json!({"podSelector": {"matchLabels": labels}});
+            json!({"kind": "NetworkPolicy", "metadata": {"name": name}, "spec": spec})
+        };
+        let todays = || {
+            policy(
+                "web-no-network",
+                json!({"service": "web", NO_NETWORK: "true"}),
+            )
+        };
+        let workload =
+            |labels: Value| json!({"spec": {"template": {"metadata": {"labels": labels}}}});
+        let selecting = |workload: &Value| {
+            let mut objects = [todays()];
+            take_older_names(&mut objects, &[workload]);
+            objects[0].clone()
+        };
+        let older = policy("web", json!({"service": "web"}));
+        assert_eq!(selecting(&workload(json!({"service": "web"}))), older);
+        assert_eq!(selecting(&workload(json!({NO_NETWORK: "true"}))), todays());
+    }
+}
