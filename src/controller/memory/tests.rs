@@ -1,6 +1,8 @@
 //! Whatever goes wrong at whichever request, what is there in the end is the same.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use serde_json::{Value, json};
 
 use super::{
     api_server::{Asked, Wrong},
@@ -65,6 +67,7 @@ impl Failures {
                 let fewer = end.serving.fewer_than(&expected.serving).into_iter();
                 let mut differences = difference(&expected.state, &state(&end.store));
                 differences.extend(fewer.map(|of| format!("fewer tasks of {of} served meanwhile")));
+                differences.extend(lacked(&end.lacking));
                 if trial.tells_all() {
                     differences.extend(told_otherwise(&expected.told, &told(&end.events)));
                 }
@@ -86,6 +89,11 @@ impl Failures {
             let _cannot_fail = write!(self.told, "\n  {what}:\n    {lines}");
         }
     }
+}
+
+fn lacked(lacking: &BTreeSet<String>) -> impl Iterator<Item = String> {
+    let what = lacking.iter();
+    what.map(|what| format!("tasks lacked what they need to start again: {what}"))
 }
 
 /// What was told that should not have been, and the other way round. The same may be told several times.
@@ -139,6 +147,7 @@ fn disturb_act(act: &Act, start: &Store, end: &Store, failures: &mut Failures) {
     let End {
         asked,
         serving,
+        lacking,
         events,
         ..
     } = calm_end;
@@ -151,7 +160,8 @@ fn disturb_act(act: &Act, start: &Store, end: &Store, failures: &mut Failures) {
     let what = act.what;
     let interrupted = expected.serving.interrupted(end).into_iter();
     let interrupted = interrupted.map(|of| format!("no task of {of} served for a while"));
-    failures.add(what, &interrupted.collect::<Vec<_>>());
+    let unwell = interrupted.chain(lacked(&lacking));
+    failures.add(what, &unwell.collect::<Vec<_>>());
     for hasty in [false, true] {
         let speed = if hasty { "hasty" } else { "patient" };
         // What happens meanwhile matters most where it is the custom resources that are late.
@@ -278,6 +288,7 @@ scenarios! {
     a_stopped_deployment: service::a_stopped_deployment,
     a_daemon: service::a_daemon,
     a_change_of_strategy: service::a_change_of_strategy,
+    a_change_of_all_that_tasks_need: service::a_change_of_all_that_tasks_need,
     a_load_balancer: service::a_load_balancer,
     a_refused_spec: service::a_refused_spec,
     a_service_made_again: service::a_service_made_again,
@@ -285,6 +296,68 @@ scenarios! {
     a_task: task::a_task,
     a_task_that_is_stopped: task::a_task_that_is_stopped,
     a_task_that_expires: task::a_task_that_expires,
+    a_volume_that_stays: task::a_volume_that_stays,
+}
+
+fn claims(store: &Store) -> Vec<String> {
+    let claims = store.of_kind("", "persistentvolumeclaims").into_iter();
+    claims.map(|(place, _)| place.name.clone()).collect()
+}
+
+#[test]
+fn a_volume_outlives_its_task() {
+    let ends = undisturbed(task::a_volume_that_stays().acts.iter());
+    let tasks = |store: &Store| store.of_kind("ecs-operator.dev", "ecstasks").len();
+    let seen = ends.iter().map(|end| (tasks(end), claims(end).len()));
+    assert_eq!(seen.collect::<Vec<_>>(), [(1, 1), (0, 1), (1, 2), (0, 2)]);
+}
+
+/// An older operator made the claim the task's own, so that it went with the task.
+#[test]
+fn a_volume_outlives_its_task_also_where_an_older_operator_made_it() {
+    let acts = task::a_volume_that_stays().acts;
+    let mut start = undisturbed(acts.iter().take(1)).remove(0);
+    let (place, _) = start.of_kind("", "persistentvolumeclaims").remove(0);
+    let (_, owner) = start.of_kind("ecs-operator.dev", "ecstasks").remove(0);
+    start.change(&place, |claim| {
+        let metadata = &mut claim["metadata"];
+        metadata["annotations"] = Value::Null;
+        metadata["ownerReferences"] = json!([{
+            "apiVersion": owner["apiVersion"],
+            "kind": "EcsTask",
+            "name": "job",
+            "uid": owner["metadata"]["uid"],
+            "controller": true,
+        }]);
+    });
+    for act in [&acts[1], &task::deleted()] {
+        let trial = Trial {
+            act: Some(act),
+            ..Trial::of(&start)
+        };
+        let end = trial.run().expect("it comes to rest").store;
+        assert!(end.of_kind("ecs-operator.dev", "ecstasks").is_empty());
+        assert_eq!(claims(&end), [&*place.name], "{}", act.what);
+    }
+}
+
+/// What waited for the last old task goes with it, although nothing else changes.
+#[test]
+fn nothing_is_left_of_what_old_tasks_needed() {
+    let scenario = service::a_change_of_all_that_tasks_need();
+    let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));
+    let count = |store: &Store| {
+        let kinds = [
+            ("", "configmaps"),
+            ("external-secrets.io", "externalsecrets"),
+            ("external-secrets.io", "secretstores"),
+        ];
+        kinds.map(|(group, plural)| store.of_kind(group, plural).len())
+    };
+    let since_it_serves = ends.iter().skip(scenario.before.len() - 1);
+    let counts: Vec<[usize; 3]> = since_it_serves.map(count).collect();
+    let (one, both) = ([1, 1, 1], [2, 2, 2]);
+    assert_eq!(counts, [one, both, one, one, one, [0, 0, 0]]);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! One run of an operator, with at most one thing that goes wrong.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -8,7 +11,9 @@ use tokio::runtime::Builder;
 
 use super::{
     api_server::{ApiServer, Asked, Wrong},
-    kubernetes, pods,
+    kubernetes,
+    needs::lacking,
+    pods,
     replica::{Late, Replica},
     scenario::Act,
     store::Store,
@@ -47,6 +52,28 @@ pub(super) struct End {
     pub(super) events: Vec<Value>,
     /// How many tasks of each service have served all the time.
     pub(super) serving: Serving,
+    /// What tasks of services lacked at some time that they need to start again.
+    pub(super) lacking: BTreeSet<String>,
+}
+
+/// What was seen while there was something to do.
+struct Meanwhile {
+    serving: Serving,
+    lacking: BTreeSet<String>,
+}
+
+impl Meanwhile {
+    fn now(store: &Store) -> Self {
+        Self {
+            serving: Serving::now(store),
+            lacking: lacking(store),
+        }
+    }
+
+    fn see(&mut self, store: &Store) {
+        self.serving.see(store);
+        self.lacking.extend(lacking(store));
+    }
 }
 
 /// The lowest number of tasks that were ready at a time, by service.
@@ -128,11 +155,12 @@ impl<'a> Trial<'a> {
                 server.fail(self.fault);
                 server.with(|store| (act.act)(store));
             }
-            let serving = settle(&server, &mut replica, self.hasty).await?;
+            let meanwhile = settle(&server, &mut replica, self.hasty).await?;
             replica.farewell().await;
             Ok(End {
                 events: server.take_events(),
-                serving,
+                serving: meanwhile.serving,
+                lacking: meanwhile.lacking,
                 store: server.store(),
                 uncalled,
                 asked: server.take_asked(),
@@ -174,15 +202,19 @@ fn in_no_time<T>(run: impl Future<Output = T>) -> T {
 }
 
 /// Lets the operator and Kubernetes do what they have to do, until there is nothing more.
-async fn settle(server: &ApiServer, replica: &mut Replica, hasty: bool) -> Result<Serving, String> {
-    let mut serving = Serving::now(&server.store());
+async fn settle(
+    server: &ApiServer,
+    replica: &mut Replica,
+    hasty: bool,
+) -> Result<Meanwhile, String> {
+    let mut meanwhile = Meanwhile::now(&server.store());
     let (mut tried, mut waited, mut in_vain) = (false, None::<(u64, usize)>, 0);
     let mut version = None;
     for _ in 0..MOST_STEPS {
         let store = server.store();
         if version.replace(store.version()) != Some(store.version()) {
             replica.tell(&store).await;
-            serving.see(&store);
+            meanwhile.see(&store);
         }
         if replica.reconcile().await {
             if hasty {
@@ -202,7 +234,7 @@ async fn settle(server: &ApiServer, replica: &mut Replica, hasty: bool) -> Resul
         }
         let state = (server.store().version(), replica.failures());
         if waited == Some(state) || in_vain == MOST_IN_VAIN {
-            return Ok(serving);
+            return Ok(meanwhile);
         }
         // Some can never succeed, and are tried for ever.
         let is_same = waited.is_some_and(|(version, _)| version == state.0);

@@ -113,6 +113,60 @@ pub(in crate::controller::memory) fn a_change_of_strategy() -> Scenario {
     Scenario::new(acts).after([started()])
 }
 
+/// A task definition of which all that its tasks need differs from revision to revision.
+fn define_needy(store: &mut Store, image: &str, which: &str) {
+    let role = |kind: &str| format!("arn:aws:iam::123456789012:role/{kind}-{which}");
+    let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf";
+    let logs = json!({"Name": "cloudwatch", "region": "eu-west-1", "log_group_name": which, "log_stream_prefix": "s"});
+    let router = json!({
+        "name": "router",
+        "image": "test/router",
+        "memory": 64,
+        "firelensConfiguration": {"type": "fluentbit"},
+    });
+    let mut definition = definition(image);
+    definition["taskRoleArn"] = json!(role("task"));
+    definition["executionRoleArn"] = json!(role("execution"));
+    let app = &mut definition["containerDefinitions"][0];
+    app["secrets"] = json!([{"name": which, "valueFrom": secret}]);
+    app["logConfiguration"] = json!({"logDriver": "awsfirelens", "options": logs});
+    let containers = definition["containerDefinitions"].as_array_mut();
+    containers.expect("it is a list").push(router);
+    put(store, "EcsTaskDefinition", "web", definition);
+}
+
+/// Another role, secret and router: while an update stands still, when it is replaced, and with another strategy.
+pub(in crate::controller::memory) fn a_change_of_all_that_tasks_need() -> Scenario {
+    let revisions = [
+        ("test/web:1", "ONE"),
+        (UNREADY, "TWO"),
+        ("test/web:3", "THREE"),
+        ("test/web:4", "FOUR"),
+        ("test/web:5", "FIVE"),
+    ];
+    let revisions = revisions
+        .into_iter()
+        .map(|(image, which)| act("a revision", move |store| define_needy(store, image, which)));
+    let deploy = |what, revision: &'static str, more: Value| {
+        act(what, move |store| {
+            let mut more = more.clone();
+            more["taskDefinition"] = json!(revision);
+            serve(store, 2, more);
+        })
+    };
+    let service = deploy("a service", "web:1", json!({}));
+    Scenario {
+        before: revisions.chain([service]).collect(),
+        acts: vec![
+            deploy("an update that gets nowhere", "web:2", json!({})),
+            deploy("the next one", "web:3", json!({})),
+            deploy("DAEMON", "web:4", daemon()),
+            deploy("REPLICA", "web:5", json!({})),
+            act("its deletion", |store| delete(store, "EcsService", "web")),
+        ],
+    }
+}
+
 /// A load balancer that comes and goes.
 pub(in crate::controller::memory) fn a_load_balancer() -> Scenario {
     let expose = json!({"expose": {"type": "alb", "containerName": "app", "containerPort": 80}});

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Scenario, act, delete, put};
+use super::{Act, Scenario, act, delete, put};
 use crate::controller::memory::{pods, request::Place, store::Store};
 
 /// Tasks of two containers, of which one is essential.
@@ -52,6 +52,49 @@ pub(in crate::controller::memory) fn a_task_that_is_stopped() -> Scenario {
     ];
     let before = act("two tasks", |store| run_tasks(store, 2, json!({})));
     Scenario::new(acts).after([before])
+}
+
+/// A task with a volume that is to outlive it, then another one of its name.
+pub(in crate::controller::memory) fn a_volume_that_stays() -> Scenario {
+    let run = |store: &mut Store| {
+        let container = json!({
+            "name": "app", "image": "test/job", "cpu": 32, "memory": 64,
+            "mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}],
+        });
+        let definition = json!({
+            "networkMode": "awsvpc",
+            "containerDefinitions": [container],
+            "volumes": [{"name": "data", "configuredAtLaunch": true}],
+        });
+        put(store, "EcsTaskDefinition", "job", definition);
+        let volume = json!({
+            "roleArn": "arn:aws:iam::123456789012:role/ecsInfrastructureRole",
+            "sizeInGiB": 10,
+            "terminationPolicy": {"deleteOnTermination": false},
+        });
+        let spec = json!({
+            "taskDefinition": "job",
+            "ttlSecondsAfterFinished": 0,
+            "volumeConfigurations": [{"name": "data", "managedEBSVolume": volume}],
+        });
+        put(store, "EcsTask", "job", spec);
+    };
+    let end = |what: &'static str| {
+        act(what, |store| {
+            pods::end(store, &pod("job-0"), &[0], "");
+        })
+    };
+    Scenario::new([
+        act("a task", run),
+        end("its end"),
+        act("another one of its name", run),
+        end("the end of that"),
+    ])
+}
+
+/// The deletion of an EcsTask, and the end of its pod.
+pub(in crate::controller::memory) fn deleted() -> Act {
+    act("its deletion", |store| delete(store, "EcsTask", "job"))
 }
 
 /// A task that is not kept when it has ended.
