@@ -23,6 +23,9 @@ use crate::crd::TaskFailures;
 /// ECS fails with one task after another.
 const TRY: SignedDuration = SignedDuration::from_secs(10);
 
+/// How late a Secret may be: the kubelet tries again after 10 to 15 seconds, and External Secrets has to ask AWS before.
+const LATE: SignedDuration = SignedDuration::from_secs(30);
+
 /// The name under which is counted what was never made.
 const NOT_CREATED: &str = "";
 
@@ -201,13 +204,20 @@ fn cannot_start(pod: &PodState) -> bool {
     })
 }
 
-/// Whether what a container is configured by may only be late: External Secrets makes the Secret of a new revision when
-/// its pods are there already.
+/// Whether a Secret that a container needs may only be late: External Secrets makes that of a new revision when its pods are
+/// there already. Without the credentials for its registry an image is pulled in vain.
 fn is_about_to(pod: &PodState, now: Timestamp) -> bool {
     pod.containers.iter().any(|container| {
-        let lacks = matches!(&container.state, Doing::Waiting(reason, _) if reason == "CreateContainerConfigError");
+        let lacks = match &container.state {
+            Doing::Waiting(reason, _) => match reason.as_str() {
+                "CreateContainerConfigError" => true,
+                "ErrImagePull" | "ImagePullBackOff" => pod.has_pull_secrets,
+                _ => false,
+            },
+            Doing::Unknown | Doing::Running { .. } | Doing::Ended(_) => false,
+        };
         let seen = container.seen.filter(|_| lacks);
-        seen.is_some_and(|seen| now.duration_since(seen) < TRY)
+        seen.is_some_and(|seen| now.duration_since(seen) < LATE)
     })
 }
 
@@ -304,17 +314,24 @@ mod tests {
         lacks.containers[0].seen = Some(at(1));
         let late = [
             (1, lacks.clone()),
-            (9, lacks.clone()),
-            (10, pod(0, running())),
+            (11, lacks.clone()),
+            (30, lacks.clone()),
+            (31, pod(0, running())),
         ];
-        assert_eq!(steps(&late), [0, 0, 0]);
+        assert_eq!(steps(&late), [0, 0, 0, 0]);
         let never = [
             (1, lacks.clone()),
-            (11, lacks.clone()),
-            (12, lacks.clone()),
-            (21, lacks),
+            (31, lacks.clone()),
+            (32, lacks.clone()),
+            (41, lacks),
         ];
         assert_eq!(steps(&never), [0, 1, 0, 1]);
+        let mut pulls = pod(0, waiting("ErrImagePull"));
+        pulls.containers[0].seen = Some(at(1));
+        assert_eq!(steps(&[(2, pulls.clone())]), [1]);
+        pulls.has_pull_secrets = true;
+        let late = [(2, pulls.clone()), (20, pulls.clone()), (31, pulls)];
+        assert_eq!(steps(&late), [0, 0, 1]);
     }
 
     #[test]

@@ -13,17 +13,22 @@ pub struct There<'a> {
     pub wanted: &'a str,
     /// How many pods there are of workloads that are not wanted.
     pub of_unwanted: i64,
+    /// Whether tasks of another revision may be brought back.
+    pub may_return: bool,
     /// Whether a workload that is wanted says that it has pods of an older template, or does not say yet.
     pub of_older_templates: bool,
 }
 
-/// Whether old tasks are left: they serve, start again, or need what they have while they end. Workloads do not count pods
+/// Whether old tasks are left, or may be brought back: they serve, start again, or need what they have while they end. Workloads do not count pods
 /// that are told to go, and pods may not be known yet that workloads count.
 #[must_use]
 pub fn are_left(there: There<'_>) -> bool {
     let is_old =
         |pod: &Arc<PodState>| !has_ended(pod) && pod.revision.as_deref() != Some(there.wanted);
-    there.of_older_templates || there.of_unwanted > 0 || there.pods.iter().any(is_old)
+    there.may_return
+        || there.of_older_templates
+        || there.of_unwanted > 0
+        || there.pods.iter().any(is_old)
 }
 
 /// Whether no container of a pod will run again. One that was evicted is there until somebody deletes it.
@@ -48,6 +53,7 @@ mod tests {
             pods: &[Arc::new(pod)],
             wanted: "new",
             of_unwanted: 0,
+            may_return: false,
             of_older_templates: false,
         })
     }
@@ -71,12 +77,17 @@ mod tests {
     #[test]
     fn what_only_workloads_tell_counts_too() {
         let none = There {
+            may_return: false,
             pods: &[],
             wanted: "new",
             of_unwanted: 0,
             of_older_templates: false,
         };
         assert!(!are_left(none));
+        assert!(are_left(There {
+            may_return: true,
+            ..none
+        }));
         assert!(are_left(There {
             of_unwanted: 1,
             ..none

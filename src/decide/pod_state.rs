@@ -49,6 +49,8 @@ pub struct PodState {
     pub unready_since: Option<Timestamp>,
     /// Whether somebody else has to count it as ready too, as a load balancer.
     pub behind_load_balancer: bool,
+    /// Whether its images are pulled with credentials of Secrets.
+    pub has_pull_secrets: bool,
     /// Whether a load balancer says that it has failed its checks.
     pub fails_target_checks: bool,
     /// Since when it says so, by the clock of this process.
@@ -212,6 +214,7 @@ impl PodState {
                 .filter(|condition| condition.status == "True")
                 .and_then(|condition| later(condition, ready)),
             behind_load_balancer: spec.is_some_and(|spec| spec.readiness_gates.is_some()),
+            has_pull_secrets: spec.is_some_and(|spec| spec.image_pull_secrets.is_some()),
             fails_target_checks: status.conditions.iter().flatten().any(fails_checks),
             fails_target_checks_seen: None,
             node: spec.and_then(|spec| spec.node_name.clone()),

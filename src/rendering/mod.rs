@@ -19,5 +19,5 @@ pub use counts::{
 pub use difference::differences;
 pub use inputs::Inputs;
 pub use kept::{Kept, KeptRendering};
-pub use older_names::take_older_names;
+pub use older_names::{have_same_tasks, older_name, rename, take_older_names};
 pub use render::{RenderedBy, Rendering, render};

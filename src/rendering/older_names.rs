@@ -7,7 +7,7 @@ use super::{
     counts::{kind, name},
     inputs::hexadecimal,
 };
-use crate::settings::NO_NETWORK;
+use crate::settings::{NO_NETWORK, SERVICE_REVISION};
 
 /// What the name of the policy of pods without a network ends in.
 const OF_NO_NETWORK: &str = "-no-network";
@@ -26,7 +26,7 @@ pub fn take_older_names(objects: &mut [Value], workloads: &[&Value]) {
             select_as_before(object, &templates);
             continue;
         }
-        if !matches!(kind(object), "ConfigMap" | "ExternalSecret") || is_read(name(object)) {
+        if is_read(name(object)) {
             continue;
         }
         let Some(older) = older_name(object).filter(|older| is_read(older)) else {
@@ -59,8 +59,13 @@ fn select_as_before(policy: &mut Value, templates: &[&Value]) {
     }
 }
 
-/// The name without the digest of the content; that of registry credentials had one of where they are.
-fn older_name(object: &Value) -> Option<String> {
+/// The name that an older operator gave to what is named after its content now: without a digest, or for registry
+/// credentials with one of where they are.
+#[must_use]
+pub fn older_name(object: &Value) -> Option<String> {
+    if !matches!(kind(object), "ConfigMap" | "ExternalSecret") {
+        return None;
+    }
     let (base, digest) = name(object).rsplit_once('-')?;
     let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     if digest.len() != DIGITS || !digest.chars().all(is_digit) {
@@ -71,6 +76,40 @@ fn older_name(object: &Value) -> Option<String> {
         Some(key) => format!("{base}-{}", hexadecimal(&Sha256::digest(key), DIGITS)),
         None => base.to_owned(),
     })
+}
+
+/// Puts another name in the place of one, wherever that stands alone.
+pub fn rename(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::String(own) if own == from => to.clone_into(own),
+        Value::Array(elements) => elements.iter_mut().for_each(|it| rename(it, from, to)),
+        Value::Object(members) => members.values_mut().for_each(|it| rename(it, from, to)),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether two renderings have the same tasks, whatever is in the Secrets and ConfigMaps that they read, of which an older
+/// operator said nothing in their names.
+#[must_use]
+pub fn have_same_tasks(one: &[Value], other: &[Value]) -> bool {
+    let templates = |objects: &[Value]| -> Vec<Value> {
+        let names = objects
+            .iter()
+            .filter_map(|it| Some((name(it), older_name(it)?)));
+        let names: Vec<_> = names.collect();
+        let templates = objects.iter().filter_map(|it| it.pointer("/spec/template"));
+        let mut templates: Vec<Value> = templates.cloned().collect();
+        for template in &mut templates {
+            for (name, older) in &names {
+                rename(template, name, older);
+            }
+            if let Some(Value::Object(labels)) = template.pointer_mut("/metadata/labels") {
+                labels.remove(SERVICE_REVISION);
+            }
+        }
+        templates
+    };
+    templates(one) == templates(other)
 }
 
 /// Whether a text is somewhere in a value.

@@ -122,7 +122,15 @@ fn a_revision_that_is_deleted_can_be_rolled_back_to() {
 /// A service at rest as an older operator left it, which kept no rendering, with this change of its owner.
 fn left_by_an_older_operator(accepted: &str, change: impl FnOnce(&mut Value)) -> Store {
     let scenario = service::a_service();
-    let mut store = undisturbed(scenario.acts.iter().take(1)).remove(0);
+    let store = undisturbed(scenario.acts.iter().take(1)).remove(0);
+    as_left_by_an_older_operator(store, accepted, change)
+}
+
+fn as_left_by_an_older_operator(
+    mut store: Store,
+    accepted: &str,
+    change: impl FnOnce(&mut Value),
+) -> Store {
     for (place, _) in store.of_kind("apps", "controllerrevisions") {
         store.change(&place, |revision| {
             if let Value::Object(data) = &mut revision["data"] {
@@ -174,14 +182,37 @@ fn what_an_older_operator_had_refused_is_rolled_out() {
 
 #[test]
 fn a_setting_that_was_changed_while_the_operator_was_replaced_is_rolled_out() {
-    let begins = |name: &'static str, value: &'static str| {
-        begins_a_deployment(&left_by_an_older_operator("True", |service| {
+    let annotate = |name: &'static str, value: &'static str| {
+        move |service: &mut Value| {
             service["metadata"]["annotations"][format!("ecs-operator.dev/{name}")] = json!(value);
-        }))
+        }
+    };
+    let begins = |name: &'static str, value: &'static str| {
+        begins_a_deployment(&left_by_an_older_operator("True", annotate(name, value)))
     };
     assert!(begins("image-pull-policy", "if-not-present"));
     assert!(
         !begins("secret-refresh-interval", "7m"),
         "tasks are the same"
     );
+    let needy = service::a_change_of_all_that_tasks_need();
+    let needy = undisturbed(needy.before.iter()).pop().expect("it is there");
+    let older = as_left_by_an_older_operator(needy, "True", annotate("secret-store", "cluster"));
+    assert!(
+        !begins_a_deployment(&older),
+        "an older operator named no Secret after its store"
+    );
+}
+
+/// A spec of a DAEMON service has no count.
+#[test]
+fn as_many_tasks_come_back_from_daemon_as_there_were() {
+    let scenario = service::a_change_of_strategy_that_fails();
+    let acts = scenario.before.iter().chain(&scenario.acts);
+    let replicas = |store: &Store| {
+        let deployment = store.get(&Place::new("apps", "deployments", "web"));
+        deployment.map(|deployment| deployment["spec"]["replicas"].clone())
+    };
+    let seen: Vec<_> = undisturbed(acts).iter().map(replicas).collect();
+    assert_eq!(seen, [2, 5, 5, 5].map(|count| Some(json!(count))));
 }

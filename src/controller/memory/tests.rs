@@ -288,6 +288,7 @@ scenarios! {
     a_stopped_deployment: service::a_stopped_deployment,
     a_daemon: service::a_daemon,
     a_change_of_strategy: service::a_change_of_strategy,
+    a_change_of_strategy_that_fails: service::a_change_of_strategy_that_fails,
     a_change_of_all_that_tasks_need: service::a_change_of_all_that_tasks_need,
     a_load_balancer: service::a_load_balancer,
     a_refused_spec: service::a_refused_spec,

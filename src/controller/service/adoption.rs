@@ -15,6 +15,7 @@ use super::{
     plan::Newest,
     revision::{self, find},
     revisions::Revision,
+    user,
 };
 use crate::{
     controller::{
@@ -118,16 +119,19 @@ async fn rendering(
     if children.iter().any(|(_, known)| is_running(known)) {
         let of_others =
             |(_, known): &(Arc<Key>, Known)| known.workload.is_some() && !is_running(known);
-        if children.iter().any(of_others) && !objects.is_empty() {
-            // What took the place of something else is about to be alone.
-            children.retain(|(key, _)| objects.iter().any(|object| is_named(object, key)));
-        }
+        let old_tasks = cx.pods.of(&user(service));
+        let mut old_tasks = old_tasks.iter().map(|pod| pod.revision.as_deref());
+        let is_alone = old_tasks.all(|of| of == Some(pods)) && !children.iter().any(of_others);
         children.retain(|child| !of_others(child));
         let mut there = Vec::new();
         for (key, _) in &children {
             there.extend(live(cx, key).await?);
         }
         take_older_names(&mut objects, &there.iter().collect::<Vec<_>>());
+        if !is_alone && !objects.is_empty() {
+            // What took the place of something else is about to be alone: what old tasks need goes with them.
+            there.retain(|live| objects.iter().any(|object| names(object) == names(live)));
+        }
         for live in there {
             replace(&mut objects, live);
         }
@@ -144,11 +148,6 @@ async fn rendering(
         }
     }
     Ok(Some(KeptRendering::new(&objects, pods, &by)))
-}
-
-fn is_named(object: &Value, key: &Key) -> bool {
-    let is = |path: &str, text: &str| object.pointer(path).and_then(Value::as_str) == Some(text);
-    is("/kind", key.kind.kind) && is("/metadata/name", &key.name)
 }
 
 /// The cluster that an older operator took defaults from: it read them each time, so those of today. From one that is
@@ -195,12 +194,13 @@ async fn live(cx: &Context, key: &Key) -> Result<Option<Value>, Error> {
     Ok(Some(Value::Object(object)))
 }
 
+/// The kind and the name of an object.
+fn names(object: &Value) -> (Option<&Value>, Option<&Value>) {
+    (object.get("kind"), object.pointer("/metadata/name"))
+}
+
 /// Puts an object in the place of the one of its kind and name, or first, where pods may need it.
 fn replace(objects: &mut Vec<Value>, live: Value) {
-    let names = |object: &Value| {
-        let name = object.pointer("/metadata/name").cloned();
-        (object.get("kind").cloned(), name)
-    };
     match objects.iter_mut().find(|it| names(it) == names(&live)) {
         Some(object) => *object = live,
         None => objects.insert(0, live),

@@ -189,6 +189,7 @@ async fn prune(
         pods: &cx.pods.of(user),
         wanted: pods_of(&plan.revision),
         of_unwanted: of_unwanted.sum(),
+        may_return: plan.may_return,
         of_older_templates: workloads.iter().any(WorkloadState::has_old),
     });
     for (key, known) in children {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     controller::{
+        caches::known::Known,
         cluster,
         context::Context,
         error::Error,
@@ -19,11 +20,11 @@ use crate::{
         task_definition::Definition,
     },
     crd::{ACCEPTED, EcsService, ServiceStatus, Spec, WarningStatus},
-    decide::deployment::Target,
+    decide::deployment::{Target, pods_of},
     diagnostic::StateReason,
     rendering::{
-        Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, render, with_at_most,
-        with_counts_of, with_tasks,
+        Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, have_same_tasks, render,
+        with_at_most, with_counts_of, with_tasks,
     },
     settings::{Addon, Settings},
     source::read_service,
@@ -70,6 +71,8 @@ pub(super) struct Plan {
     pub(super) rendering: Option<KeptRendering>,
     /// Whether autoscalers and budgets stay as they are, because it is not known how they should be.
     pub(super) spares_autoscaler: bool,
+    /// Whether its deployment goes on, so that it may be given up for what ran before.
+    pub(super) may_return: bool,
 }
 
 /// What a service asks for. `None` if its task definition is there and only the revision is not made yet.
@@ -116,7 +119,7 @@ pub(super) fn newest(
         let before = with_those.map(|it| render(&name, &namespace, &it, &service.spec, &by));
         // What cannot be rendered any more says nothing of what it would have been.
         let before = before.and_then(Result::ok);
-        before.is_none_or(|before| before.pods == rendering.pods)
+        before.is_none_or(|before| have_same_tasks(&before.objects, &rendering.objects))
     };
     same.extend(assumed(service, status, &known, &inputs, asks_for_the_same));
     let reference = reference.unwrap_or_default();
@@ -232,7 +235,8 @@ pub(super) async fn plan(
     let Some(rendering) = &found.kept.rendering else {
         return Ok(Err(lost(service, &target.revision)));
     };
-    let plan = counted(service, &found, rendering, newest);
+    let last = last_count(cx, service, &found);
+    let plan = counted(service, &found, rendering, newest, last);
     Ok(plan.map_or_else(
         || Err(lost(service, &target.revision)),
         |mut plan| {
@@ -253,12 +257,33 @@ fn lost(service: &EcsService, revision: &str) -> Refusal {
     Refusal::new(StateReason::ServiceRevisionNotFound, &message)
 }
 
-/// What is kept, with the counts of today; `None` if it cannot be read.
+/// How many tasks of a revision were wanted last, by its Deployments or what was reported; `None` if that cannot be said, or
+/// there is one on each node.
+fn last_count(cx: &Context, service: &EcsService, revision: &Revision) -> Option<i64> {
+    if is_daemon(&revision.kept.inputs.service) {
+        return None;
+    }
+    let children = cx.children.of_owner(service.metadata.uid.as_deref()?);
+    let is_of_it = |known: &Known| known.pods.as_deref() == Some(pods_of(&revision.id));
+    let of_it = children.iter().filter(|(_, known)| is_of_it(known));
+    let counts = of_it.filter_map(|(_, known)| Some(known.workload.as_ref()?.desired));
+    let reported = || {
+        let primary = service.status.deployments.first()?;
+        let is_it = primary.service_revision.as_ref() == Some(&revision.id);
+        service.status.desired_count.filter(|_| is_it)
+    };
+    let live = counts.reduce(|one, other| one + other);
+    live.or_else(reported)
+}
+
+/// What is kept, with the counts of today; `None` if it cannot be read. A spec without a count, as that of a DAEMON service,
+/// asks for as many tasks as there were `last`, and not for those of when the deployment began.
 fn counted(
     service: &EcsService,
     found: &Revision,
     rendering: &KeptRendering,
     newest: Option<&Newest>,
+    last: Option<i64>,
 ) -> Option<Plan> {
     let asked_for = newest.filter(|newest| newest.same.contains(&found.id));
     let as_kept = asked_for.filter(|newest| newest.by.digest() == rendering.settings);
@@ -270,6 +295,7 @@ fn counted(
         revision: found.id.clone(),
         rendering: Some(rendering.clone()),
         spares_autoscaler,
+        may_return: false,
     };
     if let Some(newest) = as_kept
         && newest.rendering.digest == rendering.digest
@@ -285,14 +311,7 @@ fn counted(
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     let inputs = &found.kept.inputs;
     let of = |today: &Spec| render(&name, &namespace, inputs, today, &by);
-    // A spec that has no count, as that of a DAEMON service, does not ask for the one of when the deployment began.
-    let last = || {
-        service
-            .status
-            .desired_count
-            .filter(|_| !is_daemon(&inputs.service))
-    };
-    let desired = desired_count(&service.spec).or_else(last);
+    let desired = desired_count(&service.spec).or(last);
     if let Ok(counts) = of(&with_desired_count(&service.spec, desired)) {
         let objects = with_counts_of(objects, &counts.objects);
         return Some(plan(objects, &counts, false));
@@ -317,6 +336,7 @@ fn counted(
         revision: found.id.clone(),
         rendering: Some(rendering.clone()),
         spares_autoscaler: true,
+        may_return: false,
     })
 }
 

@@ -26,6 +26,9 @@ use crate::{
     rendering::{Numbers, with_numbers},
 };
 
+/// When to look again after a deployment is done.
+const SOON: Duration = Duration::from_secs(1);
+
 /// What was decided.
 pub(super) struct Decided {
     deployments: Deployments,
@@ -135,6 +138,7 @@ impl Step<'_> {
             again,
             not_begun,
         } = decided;
+        running.may_return = deployments.may_return();
         let observed = Observed::of(cx, service, Some(&running), running.desired);
         let held = self.put_numbers(&mut running, &observed);
         if self.lacks_objects(&running) && !cx.is_there(service).await? {
@@ -165,7 +169,12 @@ impl Step<'_> {
         let due = again.into_iter().chain(troubles.next);
         // What is due already was done.
         let due = due.filter_map(|due| Duration::try_from(due.duration_since(self.now)).ok());
-        let waits = due.chain(applied.waits).filter(|wait| !wait.is_zero());
+        // What was kept for a return that cannot come any more goes at the next try.
+        let done = (running.may_return && !deployments.may_return()).then_some(SOON);
+        let waits = due
+            .chain(applied.waits)
+            .chain(done)
+            .filter(|wait| !wait.is_zero());
         let again = waits.min();
         if let (Some(_), Some(again)) = (&failure, again) {
             cx.backoff.due(&owner.uid, again);

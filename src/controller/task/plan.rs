@@ -5,6 +5,7 @@ use kube::ResourceExt as _;
 
 use crate::{
     controller::{
+        caches::{children::Key, known::Known},
         cluster::complete,
         context::Context,
         refusal::{Refusal, refused},
@@ -15,6 +16,7 @@ use crate::{
     decide::pod_state::RECORDED,
     diagnostic::Subject,
     input::TaskInput,
+    rendering::{older_name, rename},
     source::read_task,
     translate::{Object, translate_task},
     validate::validate_task,
@@ -63,14 +65,45 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     let objects = manifests.into_objects().into_iter().map(held_back);
     let objects: Result<Vec<Wanted>, _> = objects.map(|object| Wanted::of(&object)).collect();
     let objects = objects.map_err(|error| Refusal::internal(&error))?;
-    let (pods, others) = objects
+    let (mut pods, mut others): (Vec<_>, Vec<_>) = objects
         .into_iter()
         .partition(|wanted| wanted.key.kind.kind == "Pod");
+    for other in &mut others {
+        keep_older_name(task, cx, other, &mut pods);
+    }
     Ok(Some(Plan {
         pods,
         others,
         task_definition,
     }))
+}
+
+/// Has what an older operator made for a task keep its name, which did not say what is in it.
+fn keep_older_name(task: &EcsTask, cx: &Context, wanted: &mut Wanted, pods: &mut [Wanted]) {
+    let Some(older) = older_name(&wanted.body) else {
+        return;
+    };
+    let key = Key {
+        name: older.as_str().into(),
+        ..wanted.key.clone()
+    };
+    let is_own = |known: Known| {
+        known
+            .owners
+            .iter()
+            .any(|it| Some(&it.uid) == task.uid().as_ref())
+    };
+    if !cx.children.get(&key).is_some_and(is_own) {
+        return;
+    }
+    for value in pods
+        .iter_mut()
+        .map(|pod| &mut pod.body)
+        .chain([&mut wanted.body])
+    {
+        rename(value, &wanted.key.name, &older);
+    }
+    wanted.key = key;
 }
 
 /// A pod with the gate that keeps it from the scheduler until it is on record; any other object as it is.

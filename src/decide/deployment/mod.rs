@@ -158,6 +158,13 @@ impl Deployments {
         self.primary().and_then(|it| it.rollout_state.as_deref()) == Some(state)
     }
 
+    /// Whether the newest deployment may still be given up for one that completed before.
+    #[must_use]
+    pub fn may_return(&self) -> bool {
+        let completed = self.completed.as_deref();
+        self.is(IN_PROGRESS) && completed.is_some_and(|it| Some(it) != self.revision())
+    }
+
     /// What is to run; `None` before the first deployment.
     ///
     /// A deployment that failed starts no more tasks. What completed before goes on, however it fares: there is nothing
@@ -233,10 +240,7 @@ impl Deployments {
         if !self.is(IN_PROGRESS) {
             return None;
         }
-        let can_return = self
-            .completed
-            .as_deref()
-            .is_some_and(|completed| Some(completed) != self.revision());
+        let can_return = self.may_return();
         let primary = self.list.first_mut()?;
         let own = of_revision(pods, primary.service_revision.as_deref()?);
         let breaker = wanted.rules.circuit_breaker;

@@ -113,6 +113,19 @@ pub(in crate::controller::memory) fn a_change_of_strategy() -> Scenario {
     Scenario::new(acts).after([started()])
 }
 
+/// A service that does not come to be a task on each node, and returns to what it was.
+pub(in crate::controller::memory) fn a_change_of_strategy_that_fails() -> Scenario {
+    let acts = [
+        scaled("more tasks than nodes", 5),
+        act("DAEMON", |store| {
+            define(store, UNREADY);
+            serve(store, 0, daemon());
+        }),
+        act("a rollback", |store| request(store, ROLL_BACK_DEPLOYMENT)),
+    ];
+    Scenario::new(acts).after([started()])
+}
+
 /// A task definition of which all that its tasks need differs from revision to revision.
 fn define_needy(store: &mut Store, image: &str, which: &str) {
     let role = |kind: &str| format!("arn:aws:iam::123456789012:role/{kind}-{which}");
