@@ -22,7 +22,11 @@ pub fn of_pod(pod: &PodState) -> Option<Obstacle> {
         return None;
     }
     match &pod.unschedulable {
-        Some(why) if !pod.scheduled => Some(unplaced(why)),
+        Some(why) if !pod.scheduled => {
+            let (code, message) = unplaced(pod, why);
+            let code = code.into();
+            Some(Obstacle { code, message })
+        }
         _ => pod
             .containers
             .iter()
@@ -30,18 +34,12 @@ pub fn of_pod(pod: &PodState) -> Option<Obstacle> {
     }
 }
 
-fn unplaced(why: &str) -> Obstacle {
-    if why.contains("scheduling gates") {
-        // Somebody else holds it back, such as a queue for batch work.
-        return Obstacle {
-            code: StateReason::SchedulingGated.into(),
-            message: why.to_owned(),
-        };
+/// Why a pod has no node: a reason, and the scheduler's words with what ECS says of them.
+pub(super) fn unplaced(pod: &PodState, why: &str) -> (StateReason, String) {
+    if pod.held_back {
+        return (StateReason::SchedulingGated, why.to_owned());
     }
-    Obstacle {
-        code: StateReason::UnableToPlaceTask.into(),
-        message: placement::explained(why),
-    }
+    (StateReason::UnableToPlaceTask, placement::explained(why))
 }
 
 /// Why a container does not start.
@@ -100,6 +98,7 @@ mod tests {
     fn a_pod_that_is_held_back_is_not_called_unplaceable() {
         let why = "Scheduling is blocked due to non-empty scheduling gates";
         let mut pod = unscheduled(why);
+        pod.held_back = true;
         let code = |pod: &PodState| of_pod(pod).map(|obstacle| obstacle.code);
         assert_eq!(code(&pod), Some(StateReason::SchedulingGated.into()));
         pod.gated = true;

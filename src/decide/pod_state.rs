@@ -39,6 +39,8 @@ pub struct PodState {
     pub scheduled_at: Option<Timestamp>,
     /// Why it has no node, in the words of the scheduler.
     pub unschedulable: Option<String>,
+    /// Whether somebody else holds it back from the scheduler, such as a queue for batch work.
+    pub held_back: bool,
     /// When it was first seen that it has no node, by the clock of this process.
     pub unschedulable_seen: Option<Timestamp>,
     /// Whether it is ready.
@@ -203,6 +205,7 @@ impl PodState {
             gated: spec.is_some_and(|spec| gates(spec).any(|gate| gate == RECORDED)),
             scheduled: spec.is_some_and(|spec| spec.node_name.is_some()),
             scheduled_at: scheduled_at.map(|time| time.0),
+            held_back: unschedulable.is_some_and(is_held_back),
             unschedulable: unschedulable.and_then(|condition| condition.message.clone()),
             unschedulable_seen: None,
             ready: ready.is_some_and(|condition| condition.status == "True"),
@@ -218,10 +221,7 @@ impl PodState {
             fails_target_checks: status.conditions.iter().flatten().any(fails_checks),
             fails_target_checks_seen: None,
             node: spec.and_then(|spec| spec.node_name.clone()),
-            revision: metadata
-                .labels
-                .as_ref()
-                .and_then(|labels| labels.get(SERVICE_REVISION).cloned()),
+            revision: label(metadata, SERVICE_REVISION),
             has_deadline: spec.is_some_and(|spec| spec.active_deadline_seconds.is_some()),
             phase: phase(&status),
             ended: status.reason.clone().map(|reason| {
@@ -280,11 +280,18 @@ impl PodState {
     }
 }
 
+fn label(metadata: &ObjectMeta, name: &str) -> Option<String> {
+    metadata.labels.as_ref()?.get(name).cloned()
+}
+
 /// Whether the condition PodScheduled says why there is no node. That of a gate of ours outlives it for a moment.
 fn is_unschedulable(scheduling: &PodCondition, spec: Option<&PodSpec>) -> bool {
     let gated = spec.is_some_and(|spec| gates(spec).any(|gate| gate != RECORDED));
-    scheduling.status == "False"
-        && (gated || scheduling.reason.as_deref() != Some("SchedulingGated"))
+    scheduling.status == "False" && (gated || !is_held_back(scheduling))
+}
+
+fn is_held_back(scheduling: &PodCondition) -> bool {
+    scheduling.reason.as_deref() == Some("SchedulingGated")
 }
 
 /// Whether a condition of a load balancer's controller says that a target has failed its checks, and not only that it is
@@ -419,7 +426,7 @@ mod tests {
         let ours = pod(&[RECORDED]);
         assert_eq!((ours.gated, ours.unschedulable), (true, None));
         let theirs = pod(&["kueue.x-k8s.io/admission"]);
-        assert!(!theirs.gated && theirs.unschedulable.is_some());
+        assert!(!theirs.gated && theirs.held_back && theirs.unschedulable.is_some());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::{
-    obstacle, placement,
+    obstacle,
     pod_state::{ContainerSeen, Doing, End, PodState},
 };
 use crate::diagnostic::StateReason;
@@ -110,8 +110,14 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
     }
     let trouble = |reason, message| Some(Trouble { reason, message });
     if let Some(why) = &pod.unschedulable {
-        let message = format!("was {}", placement::explained(why));
-        return trouble(StateReason::UnableToPlaceTask, message);
+        let (reason, message) = obstacle::unplaced(pod, why);
+        let message = match reason {
+            StateReason::SchedulingGated => format!(
+                "a task is held back from the scheduler: {message}: see who gave its pod a scheduling gate"
+            ),
+            _ => format!("was {message}"),
+        };
+        return trouble(reason, message);
     }
     if let Some(found) = pod.containers.iter().find_map(of_container) {
         return Some(found);
