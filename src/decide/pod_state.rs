@@ -8,7 +8,7 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-use super::offer::Offer;
+use super::{offer::Offer, start_timeout::StartTimeout};
 use crate::settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
 
 /// The scheduling gate of an EcsTask's pod, which is removed once it is on record that the pod may run.
@@ -77,30 +77,6 @@ pub struct PodState {
     pub start_timeouts: Vec<StartTimeout>,
     /// What it offers by Service Connect.
     pub offers: Vec<Offer>,
-}
-
-/// `startTimeout` of a container that others wait for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StartTimeout {
-    /// The name of the container.
-    pub container: String,
-    /// Seconds.
-    pub seconds: i64,
-    /// What they wait for: COMPLETE, SUCCESS or HEALTHY.
-    pub condition: String,
-}
-
-impl StartTimeout {
-    /// As the annotation has it: `db=60/HEALTHY`.
-    fn read(text: &str) -> Option<Self> {
-        let (container, rest) = text.split_once('=')?;
-        let (seconds, condition) = rest.split_once('/')?;
-        Some(Self {
-            container: container.to_owned(),
-            seconds: seconds.parse().ok()?,
-            condition: condition.to_owned(),
-        })
-    }
 }
 
 /// The phase of a pod.

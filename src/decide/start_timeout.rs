@@ -3,7 +3,31 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::pod_state::{ContainerSeen, Doing, PodState, StartTimeout};
+use super::pod_state::{ContainerSeen, Doing, PodState};
+
+/// `startTimeout` of a container that others wait for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StartTimeout {
+    /// The name of the container.
+    pub container: String,
+    /// Seconds.
+    pub seconds: i64,
+    /// What they wait for: COMPLETE, SUCCESS or HEALTHY.
+    pub condition: String,
+}
+
+impl StartTimeout {
+    /// As the annotation has it: `db=60/HEALTHY`.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let (container, rest) = text.split_once('=')?;
+        let (seconds, condition) = rest.split_once('/')?;
+        Some(Self {
+            container: container.to_owned(),
+            seconds: seconds.parse().ok()?,
+            condition: condition.to_owned(),
+        })
+    }
+}
 
 /// How a pod stands with the timeouts of its containers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -654,7 +654,7 @@ mod tests {
         database["started"] = json!(false);
         let status = json!({"phase": "Pending", "initContainerStatuses": [database]});
         let mut seen = pod(10, spec, status);
-        seen.start_timeouts = vec![crate::decide::pod_state::StartTimeout {
+        seen.start_timeouts = vec![crate::decide::start_timeout::StartTimeout {
             container: "db".to_owned(),
             seconds: 15,
             condition: "HEALTHY".to_owned(),
