@@ -6,7 +6,6 @@ use super::{
     kind::{Envelope, Form, Found, Kind, Spelling, Step},
     placeholder::{Fill, filled, placeholders},
     reference::{Reference, ServiceName, short_name},
-    spelling,
     text::Span,
     tree::{Node, Value},
 };
@@ -142,8 +141,12 @@ struct Keys<'n, 'a> {
 
 impl<'n> Keys<'n, '_> {
     fn node(&self, key: &str) -> Option<&'n Node<'n>> {
-        let member = spelling::find(self.body?, key, self.spelling)?;
-        Some(&member.value)
+        let members = self.body?.members()?;
+        let member = members.iter().find(|member| match self.spelling {
+            Spelling::Api => member.key == key,
+            Spelling::CloudFormation => member.key.eq_ignore_ascii_case(key),
+        });
+        member.map(|member| &member.value)
     }
 
     fn text(&self, key: &str) -> Option<Cow<'n, str>> {

@@ -6,15 +6,16 @@ use super::{
     kind::Spelling,
     placeholder::{Fill, filled},
     sink::Sink,
-    spelling::find,
+    spelling::{alias, find},
     text::Span,
     tree::{Member, Node, Value},
 };
 use crate::diagnostic::{FieldPath, Message};
 
-/// Whether a member is there and says something.
+/// Whether a member is there under its own name, and says something.
 pub(super) fn has_text(body: &Node<'_>, name: &str, spelling: Spelling) -> bool {
-    find(body, name, spelling).is_some_and(|member| {
+    let member = find(body, name, spelling).filter(|member| alias(&member.key).is_none());
+    member.is_some_and(|member| {
         !matches!(member.value.value, Value::Null) && member.value.text() != Some("")
     })
 }

@@ -211,13 +211,12 @@ impl Walk<'_> {
     ) -> Option<(&'static str, &'s fields::Node)> {
         let by_name = |name: &str| shape.get_key_value(name).map(|(name, node)| (*name, node));
         match self.spelling {
-            Spelling::Api => {
+            Spelling::Api => by_name(&member.key).or_else(|| {
                 // The name in an update or an output; in the request itself the name is an object's.
-                let alias = alias(&member.key).filter(|_| {
-                    trail.is_root() && member.value.text().is_some_and(|it| !it.is_empty())
-                });
-                alias.and_then(by_name).or_else(|| by_name(&member.key))
-            }
+                let alias = alias(&member.key).filter(|_| trail.is_root())?;
+                member.value.text()?;
+                by_name(alias)
+            }),
             Spelling::CloudFormation => renamed(&member.key).and_then(by_name).or_else(|| {
                 shape
                     .iter()
@@ -525,6 +524,27 @@ mod tests {
         let task_definition = input.task_definition;
         assert_eq!(task_definition.revision, Some(3));
         assert_eq!(task_definition.request.tags[0].value.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn an_update_names_its_service_by_name_or_arn() {
+        let name = |members: &str| {
+            let text = format!(
+                r#"{{{members},"desiredCount":1,"taskDefinition":"web"}}
+                {{"family":"web","containerDefinitions":[{{"name":"web","image":"nginx"}}]}}"#
+            );
+            let unit = unit(&text);
+            assert!(!unit.diagnostics.has_errors(), "{:?}", findings(&unit));
+            match unit.content {
+                Content::Service(input) => input.request.service_name,
+                other => panic!("{other:?}"),
+            }
+        };
+        let arn = r#""service":"arn:aws:ecs:eu-west-1:123456789012:service/prod/api""#;
+        assert_eq!(name(r#""service":"api""#).as_deref(), Some("api"));
+        assert_eq!(name(arn).as_deref(), Some("api"));
+        let both = format!(r#"{arn},"serviceName":"web""#);
+        assert_eq!(name(&both).as_deref(), Some("web"));
     }
 
     #[test]
