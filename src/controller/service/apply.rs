@@ -176,15 +176,18 @@ async fn prune(
         // What runs is not what should, and may need what should go.
         return;
     }
+    let mut unwanted = cx.children.of_owner(&owner.uid);
+    unwanted.retain(|(key, _)| objects.iter().all(|wanted| wanted.key != **key));
+    if unwanted.is_empty() {
+        return;
+    }
     let workloads: Vec<WorkloadState> = objects
         .iter()
         .filter_map(|wanted| cx.children.get(&wanted.key)?.workload)
         .map(|workload| *workload)
         .collect();
-    let children = cx.children.of_owner(&owner.uid);
-    let is_wanted = |key: &Key| objects.iter().any(|wanted| wanted.key == *key);
-    let unwanted = children.iter().filter(|(key, _)| !is_wanted(key));
-    let of_unwanted = unwanted.filter_map(|(_, known)| Some(known.workload.as_ref()?.total));
+    let of_unwanted = unwanted.iter();
+    let of_unwanted = of_unwanted.filter_map(|(_, known)| Some(known.workload.as_ref()?.total));
     let old_tasks = old_tasks::are_left(There {
         pods: &cx.pods.of(user),
         wanted: pods_of(&plan.revision),
@@ -192,16 +195,14 @@ async fn prune(
         may_return: plan.may_return,
         of_older_templates: workloads.iter().any(WorkloadState::has_old),
     });
-    for (key, known) in children {
+    for (key, known) in unwanted {
         let kind = key.kind.kind;
-        let wanted = is_wanted(&key);
         let spared = plan.spares_autoscaler && follows_counts(kind);
         // What takes the place of this one is not there. What others have too does not end with this part in it, and is
         // theirs to decide about.
         let others = known.owners.iter().any(|other| other.uid != owner.uid);
         let replaced = others || !errors.kinds.contains(kind);
-        if !wanted
-            && !spared
+        if !spared
             && replaced
             && !known.deleting
             && !is_still_needed(kind, &known, &workloads, old_tasks)

@@ -235,7 +235,7 @@ pub(super) async fn plan(
     let Some(rendering) = &found.kept.rendering else {
         return Ok(Err(lost(service, &target.revision)));
     };
-    let last = last_count(cx, service, &found);
+    let last = || last_count(cx, service, &found);
     let plan = counted(service, &found, rendering, newest, last);
     Ok(plan.map_or_else(
         || Err(lost(service, &target.revision)),
@@ -260,7 +260,7 @@ fn lost(service: &EcsService, revision: &str) -> Refusal {
 /// How many tasks of a revision were wanted last, by its Deployments or what was reported; `None` if that cannot be said, or
 /// there is one on each node.
 fn last_count(cx: &Context, service: &EcsService, revision: &Revision) -> Option<i64> {
-    if is_daemon(&revision.kept.inputs.service) {
+    if is_daemon(&revision.kept.inputs.service.parse().unwrap_or_default()) {
         return None;
     }
     let children = cx.children.of_owner(service.metadata.uid.as_deref()?);
@@ -283,7 +283,7 @@ fn counted(
     found: &Revision,
     rendering: &KeptRendering,
     newest: Option<&Newest>,
-    last: Option<i64>,
+    last: impl FnOnce() -> Option<i64>,
 ) -> Option<Plan> {
     let asked_for = newest.filter(|newest| newest.same.contains(&found.id));
     let as_kept = asked_for.filter(|newest| newest.by.digest() == rendering.settings);
@@ -311,8 +311,13 @@ fn counted(
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     let inputs = &found.kept.inputs;
     let of = |today: &Spec| render(&name, &namespace, inputs, today, &by);
-    let desired = desired_count(&service.spec).or(last);
-    if let Ok(counts) = of(&with_desired_count(&service.spec, desired)) {
+    let count = desired_count(&service.spec);
+    let desired = count.or_else(last);
+    let today = match count {
+        Some(_) => service.spec.clone(),
+        None => with_desired_count(&service.spec, desired),
+    };
+    if let Ok(counts) = of(&today) {
         let objects = with_counts_of(objects, &counts.objects);
         return Some(plan(objects, &counts, false));
     }
@@ -359,11 +364,10 @@ const UNKNOWN_RULES: validate::Deployment = validate::Deployment {
 fn desired_count(spec: &Spec) -> Option<i64> {
     let members: Value = spec.parse().ok()?;
     let count = members.get("desiredCount")?.as_i64()?;
-    (!is_daemon(spec)).then_some(count.clamp(0, i64::from(i32::MAX)))
+    (!is_daemon(&members)).then_some(count.clamp(0, i64::from(i32::MAX)))
 }
 
-fn is_daemon(spec: &Spec) -> bool {
-    let members: Value = spec.parse().unwrap_or_default();
+fn is_daemon(members: &Value) -> bool {
     members.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON")
 }
 
