@@ -5,7 +5,7 @@ use k8s_openapi::{
         Container, ContainerState, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
-    jiff::Timestamp,
+    jiff::{SignedDuration, Timestamp},
 };
 
 use super::{offer::Offer, start_timeout::StartTimeout};
@@ -13,6 +13,9 @@ use crate::settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
 
 /// The scheduling gate of an EcsTask's pod, which is removed once it is on record that the pod may run.
 pub const RECORDED: &str = "ecs-operator.dev/recorded";
+
+/// The kubelet tells times in whole seconds, and says that a container has ended before it starts it again.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 
 /// A pod with all but the state of its task left out.
 #[allow(
@@ -234,6 +237,21 @@ impl PodState {
             self.unschedulable_seen = known.or(Some(now));
         }
         self
+    }
+
+    /// Whether a container that runs was started again and has not been ready since. One that was is not ready for another
+    /// reason: a kubelet that starts anew counts none as ready before it has checked it. The times are all of the clock of the
+    /// node.
+    #[must_use]
+    pub fn waits_for_restart(&self, container: &ContainerSeen) -> bool {
+        let Doing::Running { since, .. } = container.state else {
+            return false;
+        };
+        let lost = self.ready_since.filter(|_| !self.ready);
+        let was_ready = |since: Timestamp| {
+            self.ready || lost.is_some_and(|lost| lost.duration_since(since) > SAME_MOMENT)
+        };
+        container.restarts > 0 && !container.ready && !since.is_some_and(was_ready)
     }
 
     /// Whether all of its containers have ended for good.

@@ -18,8 +18,6 @@ use super::{
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(10);
 /// The longest wait.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(300);
-/// The kubelet tells times in whole seconds, and says that a container has ended before it starts it again.
-const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 /// After so long without a replacement the waits begin anew.
 const QUIET: SignedDuration = SignedDuration::from_mins(10);
 
@@ -94,10 +92,7 @@ fn is_over(pod: &PodState) -> bool {
     let has_ended = |container: &ContainerSeen| match container.state {
         Doing::Ended(_) => true,
         Doing::Waiting(..) => container.restarts > 0,
-        Doing::Running { since, .. } => {
-            let is_new = container.restarts > 0 && !container.ready;
-            is_new && since.is_none_or(|since| !was_ready_since(pod, since))
-        }
+        Doing::Running { .. } => pod.waits_for_restart(container),
         Doing::Unknown => false,
     };
     // Without the annotation the container is alone, and its restart is all that a replacement would do.
@@ -108,14 +103,6 @@ fn is_over(pod: &PodState) -> bool {
             .containers
             .iter()
             .any(|container| pod.is_essential(&container.name) && has_ended(container))
-}
-
-/// Whether a pod that has lost its readiness had it since one of its containers was started, so that it is not this start
-/// that it waits for: a kubelet that starts anew counts no container as ready before it has checked it. Both times are of the
-/// clock of its node.
-fn was_ready_since(pod: &PodState, start: Timestamp) -> bool {
-    let lost = pod.ready_since.filter(|_| !pod.ready);
-    pod.ready || lost.is_some_and(|lost| lost.duration_since(start) > SAME_MOMENT)
 }
 
 /// The one of these tasks, all over, that is to be replaced first, so that as few as possible are missing: one that serves

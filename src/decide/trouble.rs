@@ -119,7 +119,8 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
         };
         return trouble(reason, message);
     }
-    if let Some(found) = pod.containers.iter().find_map(of_container) {
+    let mut containers = pod.containers.iter();
+    if let Some(found) = containers.find_map(|container| of_container(pod, container)) {
         return Some(found);
     }
     if let Some((reason, message)) = &pod.ended {
@@ -149,7 +150,7 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
 }
 
 /// What keeps a container from running.
-fn of_container(container: &ContainerSeen) -> Option<Trouble> {
+fn of_container(pod: &PodState, container: &ContainerSeen) -> Option<Trouble> {
     let name = &container.name;
     match &container.state {
         Doing::Waiting(reason, _) if reason == "CrashLoopBackOff" => container
@@ -171,7 +172,7 @@ fn of_container(container: &ContainerSeen) -> Option<Trouble> {
         Doing::Ended(end) if !container.init || container.sidecar || end.exit_code != 0 => {
             Some(of_end(container, end))
         }
-        Doing::Running { .. } if !container.ready && container.restarts > 0 => container
+        Doing::Running { .. } if pod.waits_for_restart(container) => container
             .last_end
             .as_ref()
             .map(|end| of_end(container, end)),
@@ -323,6 +324,17 @@ mod tests {
             ..again(ended(1, "Error"), false)
         };
         assert_eq!(of(works), None, "it works again");
+        // It worked for a day, until its kubelet was started anew.
+        let at = |second| Timestamp::from_second(second).expect("it is in range");
+        let mut checked_again = pod(again(ended(1, "Error"), false));
+        checked_again.containers[0].state = Doing::Running {
+            since: Some(at(0)),
+            started: false,
+        };
+        for (lost, is_trouble) in [(1, true), (86_400, false)] {
+            checked_again.ready_since = Some(at(lost));
+            assert_eq!(of_pod(&checked_again).is_some(), is_trouble, "{lost}");
+        }
     }
 
     #[test]

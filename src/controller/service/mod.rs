@@ -174,8 +174,7 @@ async fn roll_out(
     };
     let observed = Observed::of(cx, service, running, counts.desired);
     let not_created = uncreated::of_newest(cx, service, running, &observed).await;
-    let mut wanted = wanted(service, &asked, &counts, &observed);
-    wanted.not_created = not_created.as_deref();
+    let mut wanted = wanted(service, &asked, &counts, &observed, not_created.as_deref());
     if turn == Turn::Now {
         wanted.renew = before.primary().map(|primary| primary.id.as_str());
     }
@@ -272,6 +271,7 @@ fn wanted<'a>(
     asked: &'a Asked,
     counts: &'a Counts,
     observed: &'a Observed,
+    not_created: Option<&'a str>,
 ) -> deployment::Wanted<'a> {
     let annotation = |name: &str| service.annotations().get(name).map(String::as_str);
     let newest = asked.newest.as_ref().map(|newest| deployment::Newest {
@@ -285,7 +285,7 @@ fn wanted<'a>(
         desired: counts.desired.unwrap_or(observed.desired),
         rules: &counts.rules,
         healthy_after: counts.healthy_after,
-        not_created: None,
+        not_created,
         grace: grace(service),
         stop: annotation(STOP_DEPLOYMENT),
         roll_back: annotation(ROLL_BACK_DEPLOYMENT),
