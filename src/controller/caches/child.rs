@@ -133,9 +133,9 @@ impl Child {
     }
 }
 
-/// What the condition ReplicaFailure of a Deployment says, which it has from its ReplicaSet
+/// What the condition ReplicaFailure of a ReplicaSet says, or of a Deployment, which has it from one of those
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment>).
-fn replica_failure(object: &Value) -> Option<&str> {
+pub(crate) fn replica_failure(object: &Value) -> Option<&str> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;
     let text = |condition: &'_ Value, member: &str| -> Option<String> {
         Some(condition.get(member)?.as_str()?.to_owned())

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::{api::apps::v1::ReplicaSet, jiff::Timestamp};
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, ResourceExt as _,
     api::ListParams,
@@ -12,6 +12,7 @@ use kube::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    fetch::replica_sets,
     plan::Newest,
     revision::{self, find},
     revisions::Revision,
@@ -36,7 +37,6 @@ use crate::{
     rendering::{Inputs, KeptRendering, RenderedBy, render, take_older_names},
     settings::{SERVICE_REVISION, Settings},
     source::read_service,
-    translate::SERVICE,
 };
 
 /// The version that an older operator, which did not write it down, is said to have.
@@ -213,12 +213,9 @@ async fn old_template(
     service: &EcsService,
     pods: &str,
 ) -> Result<Option<Value>, Error> {
-    let api: Api<ReplicaSet> =
-        Api::namespaced(cx.client.clone(), &service.namespace().unwrap_or_default());
-    let of_pods = format!("{SERVICE}={},{SERVICE_REVISION}={pods}", service.name_any());
-    let listed = api.list(&ListParams::default().labels(&of_pods)).await;
+    let listed = replica_sets(cx, service, pods, ListParams::default()).await;
     let listed = listed.map_err(Error::resource("list the ReplicaSets of", service))?;
-    let mut found = listed.items.into_iter().filter(|set| {
+    let mut found = listed.into_iter().filter(|set| {
         // One that is split over capacity providers has several with templates of their own.
         let labels = set.labels();
         !labels.contains_key(crate::translate::CAPACITY_PROVIDER)

@@ -1,6 +1,7 @@
 //! What the workloads of a service tell.
 
-use kube::Resource as _;
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use kube::{Api, Resource as _, ResourceExt as _, api::ListParams};
 use serde_json::Value;
 
 use super::Plan;
@@ -8,6 +9,8 @@ use crate::{
     controller::{caches::child::WorkloadState, context::Context},
     crd::EcsService,
     decide::deployment::Progress,
+    settings::SERVICE_REVISION,
+    translate::SERVICE,
 };
 
 /// What the workloads of a service tell.
@@ -93,6 +96,19 @@ impl Observed {
             old: self.old,
         }
     }
+}
+
+/// The ReplicaSets of these pods of a service.
+pub(super) async fn replica_sets(
+    cx: &Context,
+    service: &EcsService,
+    pods: &str,
+    params: ListParams,
+) -> kube::Result<Vec<ReplicaSet>> {
+    let namespace = service.namespace().unwrap_or_default();
+    let api: Api<ReplicaSet> = Api::namespaced(cx.client.clone(), &namespace);
+    let of_pods = format!("{SERVICE}={},{SERVICE_REVISION}={pods}", service.name_any());
+    Ok(api.list(&params.labels(&of_pods)).await?.items)
 }
 
 fn is_wanted(plan: &Plan, kind: &str, name: &str) -> bool {

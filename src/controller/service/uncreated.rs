@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, ResourceExt as _,
     api::{ListParams, PostParams},
@@ -17,16 +17,18 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{fetch::Observed, plan::Plan};
+use super::{
+    fetch::{Observed, replica_sets},
+    plan::Plan,
+};
 use crate::{
     controller::{
+        caches::child::replica_failure,
         context::{Context, lock},
         error::{brief, code},
     },
     crd::EcsService,
     decide::deployment::pods_of,
-    settings::SERVICE_REVISION,
-    translate::SERVICE,
 };
 
 /// For how long no pod may be created before anybody asks why.
@@ -204,16 +206,12 @@ pub(super) async fn of_newest(
     if observed.missing.is_some() {
         return Some(why.clone());
     }
-    let api: Api<ReplicaSet> =
-        Api::namespaced(cx.client.clone(), &service.namespace().unwrap_or_default());
-    let of_revision = format!(
-        "{SERVICE}={},{SERVICE_REVISION}={}",
-        service.name_any(),
-        pods_of(&running.revision)
-    );
-    let params = ListParams::default().labels(&of_revision).match_any();
-    match api.list(&params).await {
-        Ok(sets) => sets.items.iter().find_map(replica_failure),
+    let of_any_age = ListParams::default().match_any();
+    let pods = pods_of(&running.revision);
+    match replica_sets(cx, service, pods, of_any_age).await {
+        Ok(sets) => sets
+            .iter()
+            .find_map(|set| replica_failure(&json!(set)).map(str::to_owned)),
         Err(error) => {
             tracing::debug!(
                 error = brief(&error),
@@ -222,12 +220,6 @@ pub(super) async fn of_newest(
             None
         }
     }
-}
-
-fn replica_failure(set: &ReplicaSet) -> Option<String> {
-    let mut conditions = set.status.as_ref()?.conditions.iter().flatten();
-    let failure = conditions.find(|it| it.type_ == "ReplicaFailure" && it.status == "True")?;
-    failure.message.clone()
 }
 
 #[cfg(test)]
