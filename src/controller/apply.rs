@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::controller::{
     caches::{
         child::Child,
-        children::{Children, Key},
+        children::{Children, Key, Write},
         known::Known,
         owned_fields::{FIELD_MANAGER, digest_of_wanted},
     },
@@ -93,7 +93,8 @@ pub(super) async fn apply_to(
             metadata["resourceVersion"] = json!(known.resource_version.to_string());
         }
     }
-    patch(client, children, wanted, &body, digest).await?;
+    let write = children.write(&wanted.key, owner, wanted.shared);
+    patch(client, write, wanted, &body, digest).await?;
     Ok(true)
 }
 
@@ -187,7 +188,8 @@ async fn create(
     if let Some(metadata) = body.get_mut("metadata") {
         metadata["resourceVersion"] = json!(OF_NO_OBJECT);
     }
-    let error = match patch(client, children, wanted, &body, digest).await {
+    let write = children.write(&wanted.key, owner, wanted.shared);
+    let error = match patch(client, write, wanted, &body, digest).await {
         Ok(()) => return Ok(None),
         Err(error) if error.code() == Some(409) => error,
         Err(error) => return Err(error),
@@ -272,7 +274,7 @@ fn is_ours(live: &Child, wanted: &Wanted, owner: &OwnerReference) -> bool {
 
 async fn patch(
     client: &Client,
-    children: &Children,
+    write: Write<'_>,
     wanted: &Wanted,
     body: &Value,
     digest: u64,
@@ -282,7 +284,7 @@ async fn patch(
         .patch(&wanted.key.name, &params, &Patch::Apply(body))
         .await
         .map_err(Error::api("apply", &wanted.key))?;
-    children.applied(wanted.key.kind, &child, digest);
+    write.applied(&child, digest);
     Ok(())
 }
 

@@ -4,22 +4,24 @@ use std::io::{Read as _, Write as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
-use serde_json::Value;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// More than any object that the API server takes can hold, with room for repetition.
 const LONGEST: u64 = 32 * 1024 * 1024;
 
 /// A value as compressed text.
-pub(super) fn compress(value: &Value) -> String {
+pub(super) fn compress(value: &impl Serialize) -> String {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    // Writing to memory does not fail; should it, the text is one that cannot be read, which is looked at when it is.
-    let written = encoder.write_all(value.to_string().as_bytes());
+    // What is kept is JSON, and writing to memory does not fail; should it, the text is one that cannot be read, which is
+    // looked at when it is.
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    let written = encoder.write_all(&text);
     let bytes = written.and_then(|()| encoder.finish()).unwrap_or_default();
     STANDARD.encode(bytes)
 }
 
 /// The value of a compressed text; `None` if it is none.
-pub(super) fn decompress(text: &str) -> Option<Value> {
+pub(super) fn decompress<T: DeserializeOwned>(text: &str) -> Option<T> {
     let bytes = STANDARD.decode(text).ok()?;
     let mut json = Vec::new();
     DeflateDecoder::new(bytes.as_slice())
@@ -31,7 +33,7 @@ pub(super) fn decompress(text: &str) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -41,7 +43,7 @@ mod tests {
         let text = compress(&value);
         assert!(text.len() * 4 < value.to_string().len());
         assert_eq!(decompress(&text), Some(value));
-        assert_eq!(decompress("no base64!"), None);
-        assert_eq!(decompress(&STANDARD.encode("no deflate")), None);
+        assert_eq!(decompress::<Value>("no base64!"), None);
+        assert_eq!(decompress::<Value>(&STANDARD.encode("no deflate")), None);
     }
 }

@@ -8,9 +8,9 @@ use super::{
     compression::{compress, decompress},
     counts::{healthy_after, is_kept},
     inputs::Inputs,
-    render::{RenderedBy, digest},
+    render::{RenderedBy, Rendering, digest},
 };
-use crate::crd::Spec;
+use crate::{crd::Spec, settings::Settings};
 
 /// What the data of a ControllerRevision says of a service revision.
 ///
@@ -48,31 +48,53 @@ pub struct KeptRendering {
 
 /// What is compressed.
 #[derive(Serialize, Deserialize)]
-struct Content {
-    objects: Vec<Value>,
+struct Content<O, S> {
+    objects: Vec<O>,
     #[serde(default)]
-    settings: crate::settings::Settings,
+    settings: S,
     #[serde(default)]
     cluster: Option<Value>,
 }
 
 impl KeptRendering {
-    /// Keeps the objects of a rendering, but for those that follow from counts alone.
+    /// Keeps a rendering, but for the objects that follow from counts alone.
     #[must_use]
-    pub fn new(objects: &[Value], pods: &str, by: &RenderedBy) -> Self {
-        let objects: Vec<Value> = objects.iter().filter(|it| is_kept(it)).cloned().collect();
+    pub fn of(rendering: &Rendering, by: &RenderedBy) -> Self {
+        let Rendering {
+            objects,
+            pods,
+            digest,
+            healthy_after,
+            ..
+        } = rendering;
+        Self::with_digest(objects, pods, digest.clone(), *healthy_after, by)
+    }
+
+    /// Keeps objects that are there already, but for those that follow from counts alone.
+    #[must_use]
+    pub fn of_live(objects: &[Value], pods: &str, by: &RenderedBy) -> Self {
+        Self::with_digest(objects, pods, digest(objects), healthy_after(objects), by)
+    }
+
+    fn with_digest(
+        objects: &[Value],
+        pods: &str,
+        digest: String,
+        healthy_after: i64,
+        by: &RenderedBy,
+    ) -> Self {
         Self {
             operator: by.operator.clone(),
             kubernetes: format!("1.{}", by.settings.kubernetes_minor),
             settings: by.digest(),
             pods: pods.to_owned(),
-            digest: digest(&objects),
-            healthy_after: healthy_after(&objects),
-            compressed: compress(&json!(Content {
-                objects,
-                settings: by.settings.clone(),
+            digest,
+            healthy_after,
+            compressed: compress(&Content {
+                objects: objects.iter().filter(|it| is_kept(it)).collect(),
+                settings: &by.settings,
                 cluster: by.cluster.as_ref().and_then(|cluster| cluster.parse().ok()),
-            }))
+            })
             .into(),
         }
     }
@@ -80,7 +102,7 @@ impl KeptRendering {
     /// The objects, and what they were rendered by; `None` if the text was damaged.
     #[must_use]
     pub fn open(&self) -> Option<(Vec<Value>, RenderedBy)> {
-        let content: Content = serde_json::from_value(decompress(&self.compressed)?).ok()?;
+        let content: Content<Value, Settings> = decompress(&self.compressed)?;
         let by = RenderedBy {
             operator: self.operator.clone(),
             settings: content.settings,
@@ -110,7 +132,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Addon, Mode, Settings, WorkloadTarget};
+    use crate::settings::{Addon, Mode, WorkloadTarget};
 
     fn by() -> RenderedBy {
         RenderedBy {
@@ -140,7 +162,7 @@ mod tests {
                 revision: 3,
                 task_definition: Spec::from(json!({"cpu": "256"})),
             },
-            rendering: Some(KeptRendering::new(&objects, "1a2b3c4d5e", &by())),
+            rendering: Some(KeptRendering::of_live(&objects, "1a2b3c4d5e", &by())),
         }
     }
 

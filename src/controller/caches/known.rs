@@ -53,6 +53,16 @@ impl Known {
         }
     }
 
+    /// Whether nothing that a reconcile looks at differs.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.uid == other.uid
+            && self.digest == other.digest
+            && self.deleting == other.deleting
+            && self.workload == other.workload
+            && self.not_created == other.not_created
+            && self.owners == other.owners
+    }
+
     /// Whether it is a volume whose claim is gone.
     #[must_use]
     pub(crate) fn is_released(&self) -> bool {

@@ -64,6 +64,9 @@ pub(crate) async fn reconcile<K: Reconciled>(
     let (begun, _running) = (Instant::now(), cx.progress.begin());
     let result = contained(K::reconcile(object.clone(), cx.clone())).await;
     cx.metrics.reconciled(K::KIND, begun.elapsed());
+    for owner in cx.children.to_ask() {
+        cx.ask_owner(owner);
+    }
     match result {
         Ok(action) => {
             cx.backoff.succeeded(&object.uid().unwrap_or_default());

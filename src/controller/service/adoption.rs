@@ -147,7 +147,7 @@ async fn rendering(
             mark(object, pods, template.as_ref());
         }
     }
-    Ok(Some(KeptRendering::new(&objects, pods, &by)))
+    Ok(Some(KeptRendering::of_live(&objects, pods, &by)))
 }
 
 /// The cluster that an older operator took defaults from: it read them each time, so those of today. From one that is

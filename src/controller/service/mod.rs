@@ -79,9 +79,6 @@ impl Reconciled for EcsService {
         if done.is_ok() {
             cx.children.heard(&user);
         }
-        for owner in cx.children.have_waited() {
-            cx.ask_owner(owner);
-        }
         done
     }
 

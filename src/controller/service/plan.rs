@@ -285,7 +285,9 @@ fn counted(
     newest: Option<&Newest>,
     last: impl FnOnce() -> Option<i64>,
 ) -> Option<Plan> {
-    let asked_for = newest.filter(|newest| newest.same.contains(&found.id));
+    // One that was just kept is not among those that were known before.
+    let is_it = |newest: &&Newest| newest.digest == found.inputs || newest.same.contains(&found.id);
+    let asked_for = newest.filter(is_it);
     let as_kept = asked_for.filter(|newest| newest.by.digest() == rendering.settings);
     let plan = |objects, counts: &Rendering, spares_autoscaler| Plan {
         objects,

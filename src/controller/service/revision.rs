@@ -104,11 +104,7 @@ pub(super) async fn keep(cx: &Context, service: &EcsService, newest: &Newest) ->
     }
     let kept = Kept {
         inputs: newest.inputs.clone(),
-        rendering: Some(KeptRendering::new(
-            &newest.rendering.objects,
-            &newest.rendering.pods,
-            &newest.by,
-        )),
+        rendering: Some(KeptRendering::of(&newest.rendering, &newest.by)),
     };
     let name = name_of(&service.name_any(), &newest.revision);
     create(cx, service, &known, name, &newest.revision, &kept).await?;
@@ -201,6 +197,7 @@ async fn create(
         data: Some(RawExtension(kept.data())),
     };
     let api = api(cx, service);
+    let _being_made = cx.service_revisions.make(service, &name);
     let error = match api.create(&PostParams::default(), &revision).await {
         Ok(made) => {
             cx.service_revisions.observe(&made);

@@ -1,8 +1,8 @@
 //! The cache of service revisions: ControllerRevision objects of services.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
@@ -18,7 +18,7 @@ use crate::{
             lenient::Lenient,
             watch::{Events, api},
         },
-        context::Context,
+        context::{Context, lock},
     },
     crd::EcsService,
     decide::deployment::FAILED,
@@ -51,6 +51,8 @@ pub(crate) struct Revision {
     pub(super) failed: bool,
     /// Whether its data has the order in which the API server writes it. Of other objects nothing can be changed.
     pub(super) sorted: bool,
+    /// The version of its ControllerRevision.
+    pub(super) version: Option<String>,
 }
 
 /// The namespace and name of a service.
@@ -62,19 +64,40 @@ type ByObject = BTreeMap<String, Arc<Revision>>;
 #[derive(Default)]
 pub(crate) struct ServiceRevisions {
     by_service: Mutex<HashMap<Place, ByObject>>,
+    /// Those that are being made, by the names of their objects.
+    being_made: Mutex<HashSet<(Place, String)>>,
+}
+
+/// One that is being made until this is dropped. Whoever makes it learns from the answer what a watch may tell before.
+pub(super) struct BeingMade<'r> {
+    revisions: &'r ServiceRevisions,
+    which: (Place, String),
+}
+
+impl Drop for BeingMade<'_> {
+    fn drop(&mut self) {
+        lock(&self.revisions.being_made).remove(&self.which);
+    }
 }
 
 impl ServiceRevisions {
     fn by_service(&self) -> MutexGuard<'_, HashMap<Place, ByObject>> {
-        self.by_service
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.by_service)
+    }
+
+    /// Begins to make one of a service, in an object of this name.
+    pub(super) fn make(&self, service: &EcsService, object: &str) -> BeingMade<'_> {
+        let which = (place_of(service), object.to_owned());
+        lock(&self.being_made).insert(which.clone());
+        BeingMade {
+            revisions: self,
+            which,
+        }
     }
 
     fn named(&self, service: &EcsService) -> Vec<Arc<Revision>> {
-        let place = (service.namespace().unwrap_or_default(), service.name_any());
         let by_service = self.by_service();
-        let revisions = by_service.get(&place).into_iter().flatten();
+        let revisions = by_service.get(&place_of(service)).into_iter().flatten();
         revisions.map(|(_, revision)| revision.clone()).collect()
     }
 
@@ -96,6 +119,9 @@ impl ServiceRevisions {
     /// Records what the API server has. Returns the service that it is of if it was not known, as one is that this
     /// operator has made.
     pub(crate) fn observe(&self, revision: &ControllerRevision) -> Option<Place> {
+        if self.has_version(revision) {
+            return None;
+        }
         let (place, revision) = read(revision)?;
         let mut by_service = self.by_service();
         let revisions = by_service.entry(place.clone()).or_default();
@@ -103,6 +129,21 @@ impl ServiceRevisions {
         let known = revisions.insert(revision.object.clone(), Arc::new(revision));
         let is_new = known.is_none_or(|known| (&known.uid, &known.id) != (&uid, &id));
         is_new.then_some(place)
+    }
+
+    /// Whether it is known as it is.
+    fn has_version(&self, revision: &ControllerRevision) -> bool {
+        let (Some(place), meta) = (place(revision), &revision.metadata) else {
+            return false;
+        };
+        let by_service = self.by_service();
+        let revisions = by_service.get(&place);
+        let known = revisions.and_then(|known| known.get(meta.name.as_deref()?));
+        known.is_some_and(|known| {
+            known.version.is_some()
+                && known.version == meta.resource_version
+                && Some(&known.uid) == meta.uid.as_ref()
+        })
     }
 
     /// Forgets one that is gone. Returns the service that it was of if it was known.
@@ -169,7 +210,12 @@ impl ServiceRevisions {
                 BTreeSet::from_iter(self.observe(&revision))
             }
             Event::InitDone => self.forget_unlisted(&std::mem::take(unlisted)),
-            Event::Apply(Lenient::Read(revision)) => BTreeSet::from_iter(self.observe(&revision)),
+            Event::Apply(Lenient::Read(revision)) => {
+                let place = self.observe(&revision);
+                let place = place.map(|place| (place, revision.name_any()));
+                let place = place.filter(|which| !lock(&self.being_made).contains(which));
+                place.into_iter().map(|(place, _)| place).collect()
+            }
             Event::Delete(Lenient::Read(revision)) => BTreeSet::from_iter(self.forget(&revision)),
             // What cannot be read was never known.
             Event::InitApply(Lenient::Unreadable(_))
@@ -201,6 +247,10 @@ pub(crate) async fn watch_service_revisions(
     }
 }
 
+fn place_of(service: &EcsService) -> Place {
+    (service.namespace().unwrap_or_default(), service.name_any())
+}
+
 fn place(revision: &ControllerRevision) -> Option<Place> {
     let service = revision.labels().get(SERVICE)?.clone();
     Some((revision.namespace()?, service))
@@ -223,6 +273,7 @@ fn read(revision: &ControllerRevision) -> Option<(Place, Revision)> {
         inputs: kept.inputs.digest(),
         failed: revision.annotations().get(OUTCOME).map(String::as_str) == Some(FAILED),
         sorted: sorted == text,
+        version: revision.resource_version(),
         kept,
     };
     Some((place(revision)?, read))
@@ -293,6 +344,18 @@ mod tests {
         assert_eq!(told(Event::Delete(listed("b"))), nobody());
         assert_eq!(told(Event::Init), nobody());
         assert_eq!(told(Event::InitDone), web(), "it went unseen");
+    }
+
+    #[test]
+    fn who_makes_a_revision_hears_of_it_from_the_answer() {
+        let (revisions, mut unlisted) = (ServiceRevisions::default(), BTreeSet::new());
+        let event = || Event::Apply(Lenient::Read(revision("a", Some("1"))));
+        let being_made = revisions.make(&service("1"), "web.service.a");
+        assert!(revisions.update(None, &mut unlisted, event()).is_empty());
+        assert_eq!(revisions.of(&service("1")).len(), 1, "it is known");
+        drop(being_made);
+        revisions.forget(&revision("a", Some("1")));
+        assert_eq!(revisions.update(None, &mut unlisted, event()).len(), 1);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What the operator made, by name and by owner: the shared cache that reconciles read instead of the API server.
 
+mod writes;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,7 +10,9 @@ use std::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource as _;
 
-use super::{
+pub(crate) use self::writes::Write;
+use self::writes::Writes;
+use crate::controller::caches::{
     child::{Child, Claimed, VolumeState},
     child_kind::ChildKind,
     known::Known,
@@ -52,6 +56,10 @@ struct Index {
     waiting: BTreeSet<Owner>,
     /// Who wants what belongs to another one.
     claimed_by: HashMap<Key, BTreeSet<Owner>>,
+    /// What is being written.
+    writes: Writes,
+    /// Those who wrote something that was changed again before the answer was here.
+    to_ask: BTreeSet<Owner>,
 }
 
 /// The cache. It is written by watches and by the answers to our own writes; whichever is newer counts.
@@ -148,15 +156,16 @@ impl Children {
         self.index().unheard.remove(owner);
     }
 
-    /// Those who have waited for all to say what they want, if all have.
+    /// Those who are to be asked for since the last time: who has waited for all to say what they want, once all have, and
+    /// whose writes others have changed.
     #[must_use]
-    pub(crate) fn have_waited(&self) -> BTreeSet<Owner> {
+    pub(crate) fn to_ask(&self) -> BTreeSet<Owner> {
         let mut index = self.index();
+        let mut owners = std::mem::take(&mut index.to_ask);
         if index.unheard.is_empty() {
-            std::mem::take(&mut index.waiting)
-        } else {
-            BTreeSet::new()
+            owners.append(&mut index.waiting);
         }
+        owners
     }
 
     /// What the others want who want a shared object too, a digest each.
@@ -230,11 +239,7 @@ impl Children {
         self.record(kind, child, None)
     }
 
-    /// Records the answer to a write of ours, in which an object with the digest `wanted` was applied.
-    pub(crate) fn applied(&self, kind: &'static ChildKind, child: &Child, wanted: u64) {
-        self.record(kind, child, Some(wanted));
-    }
-
+    /// Records a live child; the answer to a write of ours if an object with the digest `wanted` was applied.
     fn record(&self, kind: &'static ChildKind, child: &Child, wanted: Option<u64>) -> Vec<Owner> {
         let key = Key::of(kind, child);
         let mut fresh = Known::of(child);
@@ -257,15 +262,17 @@ impl Children {
             Some(before) => union(&before.owners, &fresh.owners),
             None => fresh.owners.to_vec(),
         };
-        let changed = before
-            .as_ref()
-            .is_none_or(|before| !is_same(before, &fresh));
+        let changed = before.as_ref().is_none_or(|before| !before.is_same(&fresh));
         index.remove(&key);
-        let concerned = if changed {
+        let mut concerned = if changed {
             index.owners(&key, &concerned)
         } else {
             Vec::new()
         };
+        if wanted.is_none() {
+            let version = fresh.resource_version;
+            index.writes.hold(&key, version, &mut concerned);
+        }
         index.insert(Arc::new(key), fresh);
         concerned
     }
@@ -379,16 +386,6 @@ impl Index {
         }
         Some(known)
     }
-}
-
-/// Whether nothing that a reconcile looks at differs.
-fn is_same(one: &Known, other: &Known) -> bool {
-    one.uid == other.uid
-        && one.digest == other.digest
-        && one.deleting == other.deleting
-        && one.workload == other.workload
-        && one.not_created == other.not_created
-        && one.owners == other.owners
 }
 
 fn union(some: &[OwnerReference], more: &[OwnerReference]) -> Vec<OwnerReference> {
@@ -546,12 +543,12 @@ mod tests {
         // After a restart anybody may want it as it is.
         assert_eq!(shaped(2), Some(service("job")));
         children.wants(&service("web"), [(key.clone(), 1)].into_iter());
-        assert!(children.have_waited().is_empty());
+        assert!(children.to_ask().is_empty());
         children.heard(&service("job"));
         assert_eq!(shaped(2), Some(service("web")));
         // It looks again now that all have said it.
-        assert_eq!(children.have_waited(), [service("api")].into());
-        assert!(children.have_waited().is_empty());
+        assert_eq!(children.to_ask(), [service("api")].into());
+        assert!(children.to_ask().is_empty());
         // Nobody wants it as it is: somebody has edited it, or has another deployment.
         children.wants(&service("web"), [(key.clone(), 3)].into_iter());
         assert_eq!(shaped(2), None);
@@ -584,7 +581,7 @@ mod tests {
     fn a_watch_that_lags_does_not_undo_a_write() {
         let children = Children::default();
         let newest = child("1", 9, "new", "web");
-        children.applied(kind(), &newest, newest.digest);
+        children.record(kind(), &newest, Some(newest.digest));
         assert_eq!(
             names(&children.observe(kind(), &child("1", 5, "old", "web"))),
             [""; 0]
@@ -608,7 +605,7 @@ mod tests {
         let children = Children::default();
         let stored = child("1", 5, "1Gi", "web");
         let key = Key::of(kind(), &stored);
-        children.applied(kind(), &stored, 42);
+        children.record(kind(), &stored, Some(42));
         assert!(children.get(&key).is_some_and(|known| known.is(42)));
         // A change of what others own leaves it.
         children.observe(kind(), &child("1", 6, "1Gi", "web"));

@@ -1,0 +1,175 @@
+//! Writes of our own that are under way. A watch often tells of one before its answer is here; whoever writes learns it
+//! from the answer, and need not be asked for again.
+
+use std::collections::HashMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+use super::{Children, Key};
+use crate::controller::caches::{child::Child, known::Known, owner::Owner};
+
+/// The writes that are under way.
+#[derive(Default)]
+pub(super) struct Writes {
+    by_key: HashMap<Key, UnderWay>,
+}
+
+struct UnderWay {
+    writer: Owner,
+    /// The newest version that a watch has told of.
+    told: Option<u64>,
+}
+
+impl Writes {
+    /// Takes the writer of an object out of those whom a version of it concerns, as a watch has told.
+    pub(super) fn hold(&mut self, key: &Key, version: u64, concerned: &mut Vec<Owner>) {
+        let Some(write) = self.by_key.get_mut(key) else {
+            return;
+        };
+        let all = concerned.len();
+        concerned.retain(|owner| *owner != write.writer);
+        if concerned.len() < all {
+            write.told = Some(version);
+        }
+    }
+
+    /// Ends a write, of which this is the version that was answered. Returns the writer if a watch has told of another one.
+    fn end(&mut self, key: &Key, answered: Option<u64>) -> Option<Owner> {
+        let write = self.by_key.remove(key)?;
+        let told = write
+            .told
+            .filter(|told| answered.is_none_or(|it| it < *told));
+        told.map(|_| write.writer)
+    }
+}
+
+/// A write that is under way until this is dropped.
+pub(crate) struct Write<'c> {
+    children: &'c Children,
+    key: &'c Key,
+    /// Whether what watches tell of it is held back.
+    holds: bool,
+    answered: Option<u64>,
+}
+
+impl Children {
+    /// Begins to write an object for `owner`. What several may share concerns the others at once.
+    pub(crate) fn write<'c>(
+        &'c self,
+        key: &'c Key,
+        owner: &OwnerReference,
+        shared: bool,
+    ) -> Write<'c> {
+        let writer = Owner::of_reference(owner, &key.namespace);
+        let writer = writer.filter(|_| !shared && key.kind.namespaced);
+        let mut index = self.index();
+        let holds = writer.is_some() && !index.writes.by_key.contains_key(key);
+        if let Some(writer) = writer.filter(|_| holds) {
+            let write = UnderWay { writer, told: None };
+            index.writes.by_key.insert(key.clone(), write);
+        }
+        Write {
+            children: self,
+            key,
+            holds,
+            answered: None,
+        }
+    }
+}
+
+impl Write<'_> {
+    /// Records the answer, where an object with the digest `wanted` was applied.
+    pub(crate) fn applied(mut self, child: &Child, wanted: u64) {
+        self.answered = Some(Known::of(child).resource_version);
+        self.children.record(self.key.kind, child, Some(wanted));
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if self.holds {
+            let mut index = self.children.index();
+            let writer = index.writes.end(self.key, self.answered);
+            index.to_ask.extend(writer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::controller::caches::child_kind::ChildKind;
+
+    fn config_map() -> &'static ChildKind {
+        ChildKind::of("v1", "ConfigMap").expect("it is known")
+    }
+
+    fn version(version: u64, owners: &[&str]) -> Child {
+        let owners = owners
+            .iter()
+            .map(|uid| json!({"apiVersion": "v1", "kind": "EcsService", "name": uid, "uid": uid}));
+        Child::of(&json!({
+            "metadata": {
+                "namespace": "shop",
+                "name": "web",
+                "uid": "1",
+                "resourceVersion": version.to_string(),
+                "deletionTimestamp": (version > 2).then_some("2026-11-27T06:00:00Z"),
+                "ownerReferences": owners.collect::<Vec<_>>(),
+            },
+        }))
+    }
+
+    fn owner(uid: &str) -> (OwnerReference, Owner) {
+        let reference = OwnerReference {
+            kind: "EcsService".to_owned(),
+            name: uid.to_owned(),
+            uid: uid.to_owned(),
+            ..OwnerReference::default()
+        };
+        let owner = Owner::Service("shop".to_owned(), uid.to_owned());
+        (reference, owner)
+    }
+
+    #[test]
+    fn a_writer_hears_from_the_answer() {
+        let (children, kind) = (Children::default(), config_map());
+        let (key, (reference, web)) = (Key::of(kind, &version(2, &[])), owner("web"));
+        let write = children.write(&key, &reference, false);
+        let (_, api) = owner("api");
+        let told = children.observe(kind, &version(2, &["web", "api"]));
+        assert_eq!(told, [api], "another owner hears at once");
+        write.applied(&version(2, &["web", "api"]), 0);
+        assert!(children.to_ask().is_empty());
+        let told = children.observe(kind, &version(3, &["web"]));
+        assert!(told.contains(&web), "the write is over");
+    }
+
+    #[test]
+    fn a_writer_hears_what_the_answer_does_not_say() {
+        let (children, kind) = (Children::default(), config_map());
+        let (key, (reference, web)) = (Key::of(kind, &version(2, &[])), owner("web"));
+        let write = children.write(&key, &reference, false);
+        assert!(children.observe(kind, &version(2, &["web"])).is_empty());
+        assert!(children.observe(kind, &version(3, &["web"])).is_empty());
+        write.applied(&version(2, &["web"]), 0);
+        assert_eq!(children.to_ask(), [web.clone()].into(), "it was changed");
+        assert!(children.to_ask().is_empty(), "once");
+
+        let write = children.write(&key, &reference, false);
+        assert!(children.observe(kind, &version(4, &[])).is_empty());
+        drop(write);
+        assert_eq!(
+            children.to_ask(),
+            [web.clone()].into(),
+            "nothing was answered"
+        );
+
+        let write = children.write(&key, &reference, true);
+        let told = children.observe(kind, &version(5, &["web"]));
+        assert_eq!(told, [web], "of what several share each hears at once");
+        drop(write);
+    }
+}
