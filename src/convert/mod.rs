@@ -135,13 +135,15 @@ impl<'a> Converter<'a> {
                 Err(findings) => findings,
             },
             Content::Task(input) => match validate::validate_task(input, settings) {
-                Ok(task) if self.target == Target::Manifests => {
-                    note_kept_seconds(&input.extensions, diagnostics);
+                Ok(task) => {
                     let (objects, notes) = translate::translate_task(&task, settings);
                     diagnostics.append(notes);
+                    if self.target == Target::Resources {
+                        return resources.of_task(input, diagnostics);
+                    }
+                    note_kept_seconds(&input.extensions, diagnostics);
                     return objects.into_objects().iter().map(Ordered::new).collect();
                 }
-                Ok(_) => return resources.of_task(input, diagnostics),
                 Err(findings) => findings,
             },
             Content::Nothing => return Ok(Vec::new()),
@@ -158,13 +160,13 @@ impl<'a> Converter<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         self.take_connect_names(service, diagnostics);
+        let (objects, notes) = translate::translate_service(service, resources.settings);
         match self.target {
             Target::Manifests => {
-                let (objects, notes) = translate::translate_service(service, resources.settings);
                 diagnostics.append(notes);
                 objects.into_objects().iter().map(Ordered::new).collect()
             }
-            Target::Resources => resources.of_service(input, diagnostics),
+            Target::Resources => resources.of_service(input, notes, diagnostics),
         }
     }
 

@@ -25,6 +25,7 @@ impl Resources<'_> {
     pub(super) fn of_service(
         self,
         input: &ServiceInput,
+        notes: Diagnostics,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         let mut objects = vec![self.task_definition(&input.task_definition.request)?];
@@ -36,6 +37,7 @@ impl Resources<'_> {
             diagnostics.forget(Reason::ServiceAssumed);
             return Ok(objects);
         }
+        diagnostics.append(notes);
         let mut request = input.request.clone();
         let root = FieldPath::root(Subject::Service);
         follow_newest(&mut request.task_definition, &root, diagnostics);

@@ -126,6 +126,7 @@ fn description(field: &Field) -> String {
     match field.outcome {
         Outcome::Rejected => sentences.push("Rejected.".to_owned()),
         Outcome::Noted => sentences.push("Has no meaning in Kubernetes.".to_owned()),
+        Outcome::NotYet => sentences.push("Has no effect yet.".to_owned()),
         Outcome::Translated | Outcome::Warned if field.target.is_empty() => {}
         Outcome::Translated | Outcome::Warned => {
             sentences.push(format!("Becomes {}.", field.target.trim_end_matches('.')));

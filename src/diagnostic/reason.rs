@@ -255,7 +255,7 @@ reasons! {
         S3IsNotAFileSystem => "an S3 bucket is not a file system", "use efsVolumeConfiguration";
         SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "pass --isolated-sandbox-runtime-class CLASS";
         ScalableTargetActionEmpty => "give MinCapacity or MaxCapacity", "";
-        ScheduledActionNeedsController => "scheduled actions exist only in the running operator", "convert with --as resources and apply the result where the operator runs";
+        ScheduledActionNeedsController => "Kubernetes has no scheduled scaling", "leave the action out, and change the count from a CronJob that runs kubectl scale";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "remove one of them";
         SecretReferenceUnclear { value } => "{value} could become a secret of Secrets Manager or an SSM parameter", "fill it with --set NAME=VALUE, or write the ARN with placeholders inside";
         SecretVersionConflict => "a secret reference takes a version stage or a version id, not both", "remove one of them";
@@ -268,7 +268,7 @@ reasons! {
         SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, or convert with --as resources and apply the result where the operator runs";
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap, and one end may be open";
         StepScalingNeedsAlarm => "a StepScaling policy needs an Alarm beside it", "add Alarm, with the members of CloudWatch's PutMetricAlarm, to the policy";
-        StepScalingNeedsController => "step scaling exists only in the running operator", "use target tracking, or convert with --as resources and apply the result where the operator runs";
+        StepScalingNeedsController => "Kubernetes has no step scaling", "use a target tracking policy";
         StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}, or change the strategy";
         StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
         SyntaxError { message } => "{message}", "";
@@ -352,6 +352,7 @@ reasons! {
         RolloutNumbersStatic => "maxSurge and maxUnavailable do not follow the HPA without the operator", "";
         SandboxRuntimeClass { name } => "RuntimeClass {name} replaces the Nitro sandbox", "";
         ScaleOutCooldownApproximated => "an HPA has no scale-out cooldown", "";
+        ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change the count from a CronJob that runs kubectl scale on the EcsService";
         SecurityGroupsNotEnforced => "security groups for pods are not available here", "";
         ServiceConnectAccessLogsAbsent => "there is no proxy that writes access logs", "";
         ServiceConnectAliasNeedsClusterIP { name } => "{name} is not resolvable until the operator adds it", "";
@@ -361,6 +362,7 @@ reasons! {
         StartOrderBestEffort { a, b } => "{a} is started after {b}, but the kubelet does not promise it", "";
         StartTimeoutByController => "enforced by the operator, not by the kubelet", "";
         StaticHostPort { port } => "host port {port} limits the service to one task per node", "";
+        StepScalingNotYet => "the operator does not run step scaling yet: this policy does not scale the service", "use a target tracking policy, or scale the EcsService yourself";
         StopTimeoutPooled { n } => "the pod has one grace period: {n} s", "";
         SubnetsNotEnforced => "pods run in the node subnets", "";
         SwapNotConfigurable => "swap cannot be set per container", "";
@@ -374,6 +376,7 @@ reasons! {
         TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}";
         UlimitsNeedNriPlugin => "works only with the containerd NRI ulimit-adjuster plugin", "";
         UnsafeSysctl { name } => "{name} needs kubelet --allowed-unsafe-sysctls", "";
+        VersionConsistencyNotYet => "the operator does not resolve tags to digests yet: when somebody pushes the tag again, tasks of one deployment can run different images", "name the image by its digest, or push every build under a tag of its own";
         VolumesFromImageVolumes { name } => "VOLUMEs declared in the image of {name} are not shared", "";
         WindowsAssumed => "taken for a Windows task, because it has an image or a path that only Windows has", "set runtimePlatform.operatingSystemFamily, since an image runs only on its own version of Windows";
     }

@@ -353,6 +353,7 @@ impl Outcome {
             Self::Warned => "yes, with a warning",
             Self::Rejected => "no",
             Self::Noted => "no meaning",
+            Self::NotYet => "not yet",
         }
     }
 }

@@ -31,8 +31,9 @@ pub fn fields_markdown() -> String {
          the reasons are explained in [reasons.md](reasons.md).\n\n\
          A name that is *made to fit* is in lower case, has `-` for every character that Kubernetes does not allow, and \
          is cut to the length; if that changed it, it ends in a hash of the ECS name, so that two names never become \
-         one. *The operator* is the program that will run in the cluster; what only it can do, `convert` says in a note \
-         or a warning.\n",
+         one. *The operator* is the program that runs in the cluster; `convert` says in a note or a warning what only \
+         the operator does. *Not yet* is a field that has no effect yet: it is accepted with a warning, or the document \
+         is rejected.\n",
     );
     for api in Api::ALL {
         let _ = write!(

@@ -265,6 +265,8 @@ pub enum Outcome {
     Rejected,
     /// It has no meaning in Kubernetes.
     Noted,
+    /// Nothing is made of it yet, which is warned of, or the document is rejected.
+    NotYet,
 }
 
 impl Outcome {
@@ -276,6 +278,7 @@ impl Outcome {
             Self::Warned => "translated with a warning",
             Self::Rejected => "rejected",
             Self::Noted => "noted",
+            Self::NotYet => "not yet",
         }
     }
 }

@@ -99,16 +99,25 @@ pub fn render(
     }
     let validated = validate_service(&input, &settings)?;
     let (manifests, notes) = translate_service(&validated, &settings);
+    findings.append(notes);
     let desired = match validated.scheduling {
         Scheduling::Replica { desired_count } => Some(desired_count),
         Scheduling::Daemon => None,
     };
     Ok(finish(
         manifests.into_objects(),
-        notes,
+        findings,
         desired,
         validated.deployment,
     ))
+}
+
+/// For how many seconds a load balancer may report a new task of this service as unhealthy: 0 unless its spec says so.
+#[must_use]
+pub fn health_check_grace(service: &Spec) -> i64 {
+    let members: Value = service.parse().unwrap_or_default();
+    let grace = members.get("healthCheckGracePeriodSeconds");
+    grace.and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// What the inputs say, with the counts of `today`.

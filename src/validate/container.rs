@@ -25,6 +25,8 @@ pub struct Container {
     pub essential: bool,
     /// The image reference, unchanged.
     pub image: String,
+    /// Whether `versionConsistency` asks that all tasks of a deployment run the same image; ECS does so by default.
+    pub asks_for_consistency: bool,
     /// The credentials for a private registry.
     pub pull_secret: Option<PullSecret>,
     /// What is started.
@@ -73,6 +75,7 @@ pub(crate) fn validate_container(
         name: raw.name.clone().unwrap_or_default(),
         essential: raw.essential.unwrap_or(true),
         image: validate_image(raw.image.as_deref(), path, sink),
+        asks_for_consistency: raw.version_consistency.as_deref() == Some("enabled"),
         pull_secret: validate_pull_secret(raw, scope, path, sink),
         process: validate_process(raw, &environment),
         environment,

@@ -35,7 +35,7 @@ pub struct TaskDefinition {
     pub size: TaskSize,
     /// Operating system and architecture.
     pub platform: Platform,
-    /// Whether the rules of Fargate hold.
+    /// Whether its tasks run on Fargate in ECS. One that Fargate *may* run follows the rules of Fargate in any case.
     pub fargate: bool,
     /// Whether the pods, or some of them, run on EKS Fargate, with its limits.
     pub eks_fargate: bool,
@@ -89,11 +89,12 @@ pub(crate) fn validate_task_definition(
     let root = FieldPath::root(Subject::TaskDefinition);
     let compatibilities = &request.requires_compatibilities;
     let fargate = capacity.asks_for_fargate() || compatibilities.iter().any(|c| c == "FARGATE");
+    let runs_on_fargate = capacity.runs_on_fargate(compatibilities);
     let scope = Scope {
         settings,
         request,
         fargate,
-        eks_fargate: fargate
+        eks_fargate: runs_on_fargate
             && settings.compute == Compute::EksFargate
             && capacity.takes_a_fargate_profile(),
         windows: is_windows(request, fargate),
@@ -111,7 +112,7 @@ pub(crate) fn validate_task_definition(
         graph,
         size: validate_task_size(&scope, sink),
         platform: validate_platform(&scope, &root, sink),
-        fargate: scope.fargate,
+        fargate: runs_on_fargate,
         eks_fargate: scope.eks_fargate,
         task_role: validate_role(
             request.task_role_arn.as_deref(),

@@ -19,6 +19,7 @@ mod cases;
 mod cli;
 mod coverage;
 mod diff;
+mod effects;
 mod examples;
 mod failure_modes;
 mod fields;

@@ -23,7 +23,6 @@ use kube::{
     Resource as _, ResourceExt as _,
     runtime::{controller::Action, reflector::ObjectRef},
 };
-use serde_json::Value;
 
 use self::{
     begin::has_to_wait,
@@ -48,6 +47,7 @@ use crate::{
         deployment::{self, Deployments},
         pod_state::PodState,
     },
+    rendering::health_check_grace,
     settings::{RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT},
     validate,
 };
@@ -283,18 +283,11 @@ fn wanted<'a>(
         rules: &counts.rules,
         healthy_after: counts.healthy_after,
         not_created,
-        grace: grace(service),
+        grace: health_check_grace(&service.spec),
         stop: annotation(STOP_DEPLOYMENT),
         roll_back: annotation(ROLL_BACK_DEPLOYMENT),
         renew: annotation(RENEW_DEPLOYMENT),
     }
-}
-
-/// For how many seconds a load balancer may take a new task for unhealthy.
-fn grace(service: &EcsService) -> i64 {
-    let spec = service.spec.parse::<Value>().unwrap_or_default();
-    let grace = spec.get("healthCheckGracePeriodSeconds");
-    grace.and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// A service as an owner of objects.

@@ -14,9 +14,9 @@ pub(super) const FIELDS: &[Field] = &[
     Field { path: "MinCapacity", kind: Kind::Integer, limits: Limits { min: Some(0.0), ..Limits::NONE }, outcome: Outcome::Translated, reasons: &[Reason::MinCapacityZero, Reason::CapacityOrder, Reason::RolloutNumbersStatic, Reason::DaemonAutoScaling], target: "HPA `minReplicas`", rule: "0 becomes 1, because an autoscaler does not scale to zero: `MinCapacityZero`; with KEDA and only CloudWatch metrics it stays 0; more than `MaxCapacity`: `CapacityOrder`", shape: "RegisterScalableTarget", ..FIELD },
     Field { path: "MaxCapacity", kind: Kind::Integer, limits: Limits { min: Some(0.0), ..Limits::NONE }, outcome: Outcome::Translated, reasons: &[Reason::HpaToleranceDefault, Reason::ScaleOutFasterThanAws], target: "HPA `maxReplicas`", rule: "0: no autoscaler, and a desired count of 0", shape: "RegisterScalableTarget", ..FIELD },
     Field { path: "RoleARN", kind: Kind::String, outcome: Outcome::Noted, reasons: &[Reason::AutoScalingRoleUnused], shape: "RegisterScalableTarget", ..FIELD },
-    Field { path: "SuspendedState.DynamicScalingInSuspended", kind: Kind::Boolean, outcome: Outcome::Translated, target: "`behavior.scaleDown.selectPolicy: Disabled`", rule: "the operator's step scaling stops too", shape: "SuspendedState", ..FIELD },
-    Field { path: "SuspendedState.DynamicScalingOutSuspended", kind: Kind::Boolean, outcome: Outcome::Translated, target: "`behavior.scaleUp.selectPolicy: Disabled`", rule: "the operator's step scaling stops too", shape: "SuspendedState", ..FIELD },
-    Field { path: "SuspendedState.ScheduledScalingSuspended", kind: Kind::Boolean, outcome: Outcome::Translated, reasons: &[Reason::NeedsController], target: "the operator leaves scheduled actions out", shape: "SuspendedState", ..FIELD },
+    Field { path: "SuspendedState.DynamicScalingInSuspended", kind: Kind::Boolean, outcome: Outcome::Translated, target: "`behavior.scaleDown.selectPolicy: Disabled`", shape: "SuspendedState", ..FIELD },
+    Field { path: "SuspendedState.DynamicScalingOutSuspended", kind: Kind::Boolean, outcome: Outcome::Translated, target: "`behavior.scaleUp.selectPolicy: Disabled`", shape: "SuspendedState", ..FIELD },
+    Field { path: "SuspendedState.ScheduledScalingSuspended", kind: Kind::Boolean, outcome: Outcome::Noted, rule: "scheduled actions do not run yet", shape: "SuspendedState", ..FIELD },
     Field { path: "Tags", kind: Kind::StringMap, outcome: Outcome::Noted, reasons: &[Reason::ScalableTargetTagsIgnored], shape: "RegisterScalableTarget", ..FIELD },
 ];
 
@@ -24,6 +24,5 @@ pub(super) const FIELDS: &[Field] = &[
 #[rustfmt::skip]
 pub(super) const RULES: &[Rule] = &[
     Rule { path: "RoleARN", always: Some(Reason::AutoScalingRoleUnused), ..RULE },
-    Rule { path: "SuspendedState.ScheduledScalingSuspended", needs_controller: Some("there are no scheduled actions"), ..RULE },
     Rule { path: "Tags", always: Some(Reason::ScalableTargetTagsIgnored), ..RULE },
 ];

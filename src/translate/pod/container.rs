@@ -83,10 +83,15 @@ fn container(cx: &Context<'_>, source: &validate::Container) -> Container {
     }
 }
 
-/// A digest names one content for ever, so that the default, IfNotPresent, is right for it.
+/// Whether an image reference names its content by digest.
+fn is_digest(image: &str) -> bool {
+    image.contains("@sha256:")
+}
+
+/// A digest always names the same content, so that the default, IfNotPresent, is right for it.
 fn pull_policy(policy: ImagePullPolicy, image: &str) -> Option<String> {
     match policy {
-        _ if image.contains("@sha256:") => None,
+        _ if is_digest(image) => None,
         ImagePullPolicy::AlwaysForTags => Some("Always".to_owned()),
         ImagePullPolicy::IfNotPresent => Some("IfNotPresent".to_owned()),
     }
@@ -115,6 +120,12 @@ fn report(source: &validate::Container, notes: &mut Diagnostics) {
         notes.report(
             path.field("name"),
             Message::NameSanitized { original, name },
+        );
+    }
+    if source.asks_for_consistency && !is_digest(&source.image) {
+        notes.report(
+            path.field("versionConsistency"),
+            Message::VersionConsistencyNotYet,
         );
     }
     for variable in &source.process.task_variables {

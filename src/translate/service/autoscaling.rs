@@ -35,13 +35,7 @@ pub(super) fn apply(
     let Some(scaling) = &service.auto_scaling else {
         return;
     };
-    let root = FieldPath::root(Subject::AutoScaling);
-    for index in &scaling.forecast_only {
-        notes.report(
-            root.field("scalingPolicies").index(*index),
-            Message::ForecastOnlyIgnored,
-        );
-    }
+    report_ignored(scaling, notes);
     if !scaling.has_autoscaler() {
         return;
     }
@@ -56,6 +50,32 @@ pub(super) fn apply(
     };
     objects.push(object);
     report(cx, scaling, notes);
+}
+
+/// What nothing acts on.
+fn report_ignored(scaling: &AutoScaling, notes: &mut Diagnostics) {
+    let root = FieldPath::root(Subject::AutoScaling);
+    let mut report = |list: &'static str, indexes: &[usize], message: &Message| {
+        for index in indexes {
+            notes.report(root.field(list).index(*index), message.clone());
+        }
+    };
+    let policies = "scalingPolicies";
+    report(
+        policies,
+        &scaling.forecast_only,
+        &Message::ForecastOnlyIgnored,
+    );
+    report(
+        policies,
+        &scaling.step_policies,
+        &Message::StepScalingNotYet,
+    );
+    report(
+        "scheduledActions",
+        &scaling.scheduled_actions,
+        &Message::ScheduledActionNotYet,
+    );
 }
 
 fn policy_path(policy: &TargetTracking) -> FieldPath {

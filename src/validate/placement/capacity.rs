@@ -42,6 +42,16 @@ impl Capacity {
         self.launch_type == Some(LaunchType::Fargate)
             || self.strategy.iter().any(CapacityProvider::is_fargate)
     }
+
+    /// Whether tasks run on Fargate: those that ask for it, and those that say nothing and can run nowhere else. The launch
+    /// type of all others is EC2 (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>).
+    #[must_use]
+    pub fn runs_on_fargate(&self, compatibilities: &[String]) -> bool {
+        let says_nothing = self.launch_type.is_none() && self.strategy.is_empty();
+        let only_fargate =
+            !compatibilities.is_empty() && compatibilities.iter().all(|c| c == "FARGATE");
+        self.asks_for_fargate() || says_nothing && only_fargate
+    }
 }
 
 /// `launchType`.
@@ -185,6 +195,23 @@ mod tests {
                 .map(crate::diagnostic::Diagnostic::reason)
                 .collect(),
         )
+    }
+
+    #[test]
+    fn what_may_run_on_fargate_runs_there_when_nothing_else_is_possible_or_asked_for() {
+        let both = ["EC2".to_owned(), "FARGATE".to_owned()];
+        let fargate = ["FARGATE".to_owned()];
+        let runs = |launch_type, compatibilities: &[String]| {
+            check(launch_type, &[]).0.runs_on_fargate(compatibilities)
+        };
+        assert!(!runs(None, &both), "the default launch type is EC2");
+        assert!(runs(Some("FARGATE"), &both));
+        assert!(runs(None, &fargate));
+        assert!(!runs(None, &[]));
+        let (spot, _) = check(None, &[("FARGATE_SPOT", 0, 1)]);
+        assert!(spot.runs_on_fargate(&both));
+        let (own, _) = check(None, &[("own", 0, 1)]);
+        assert!(!own.runs_on_fargate(&fargate), "it says where");
     }
 
     #[test]

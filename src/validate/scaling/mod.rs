@@ -33,6 +33,10 @@ pub struct AutoScaling {
     pub policies: Vec<TargetTracking>,
     /// The positions of predictive policies that only forecast.
     pub forecast_only: Vec<usize>,
+    /// The positions of step scaling policies, which the operator accepts.
+    pub step_policies: Vec<usize>,
+    /// The positions of scheduled actions, which the operator accepts.
+    pub scheduled_actions: Vec<usize>,
 }
 
 impl AutoScaling {
@@ -91,6 +95,7 @@ pub(crate) fn validate_scaling(
     scheduled_actions(
         &raw.scheduled_actions,
         &scope,
+        &mut scaling,
         &root.field("scheduledActions"),
         sink,
     );
@@ -284,7 +289,7 @@ fn policy(
             Mode::Controller if raw.alarm.is_none() => {
                 sink.report(path.field("Alarm"), Message::StepScalingNeedsAlarm);
             }
-            Mode::Controller => {}
+            Mode::Controller => scaling.step_policies.push(index),
         }
     }
     if let Some(configuration) = &raw.predictive_scaling_policy_configuration {
@@ -302,6 +307,7 @@ fn policy(
 fn scheduled_actions(
     raw: &[ecs::ScheduledAction],
     scope: &Scope<'_>,
+    scaling: &mut AutoScaling,
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) {
@@ -326,11 +332,12 @@ fn scheduled_actions(
             );
         }
         schedule::validate(action, &path, sink);
-        if scope.settings.mode == Mode::Convert {
-            sink.report(
+        match scope.settings.mode {
+            Mode::Convert => sink.report(
                 path.field("Schedule"),
                 Message::ScheduledActionNeedsController,
-            );
+            ),
+            Mode::Controller => scaling.scheduled_actions.push(index),
         }
     }
 }
