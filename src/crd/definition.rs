@@ -11,9 +11,9 @@ use k8s_openapi::{
 };
 
 use super::{
-    API_VERSION,
+    API_VERSION, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
     schema::{list, object, of_type, schema},
-    status_schema,
+    status_schema::status_schema,
 };
 use crate::fields::Api;
 
@@ -113,10 +113,10 @@ fn root(resource: Resource) -> JSONSchemaProps {
             (
                 "status",
                 match resource {
-                    Resource::TaskDefinition => status_schema::task_definition(),
-                    Resource::Service => status_schema::service(),
-                    Resource::Task => status_schema::task(),
-                    Resource::Cluster => status_schema::cluster(),
+                    Resource::TaskDefinition => status_schema::<TaskDefinitionStatus>(),
+                    Resource::Service => status_schema::<ServiceStatus>(),
+                    Resource::Task => status_schema::<TaskStatus>(),
+                    Resource::Cluster => status_schema::<ClusterStatus>(),
                 },
             ),
         ],

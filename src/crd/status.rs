@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+            #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
             #[serde(rename_all = "camelCase", default)]
             pub struct $name {
                 $(
@@ -47,33 +48,37 @@ fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
 }
 
 statuses! {
-    /// The status of an EcsTaskDefinition.
+    /// What became of the task definition.
     TaskDefinitionStatus {
-        /// Accepted.
+        /// Whether it is accepted.
         conditions: Vec<Condition>,
-        /// The generation that this speaks of.
+        /// The generation that the status describes.
         observed_generation: Option<i64>,
         /// The newest revision.
         revision: Option<i64>,
+        /// What differs from ECS, whoever runs it.
+        warnings: Vec<WarningStatus>,
     }
 
-    /// The status of an EcsCluster.
+    /// What became of the cluster.
     ClusterStatus {
-        /// Accepted.
+        /// Whether it is accepted.
         conditions: Vec<Condition>,
-        /// The generation that this speaks of.
+        /// The generation that the status describes.
         observed_generation: Option<i64>,
+        /// What differs from ECS.
+        warnings: Vec<WarningStatus>,
     }
 
-    /// The status of an EcsService.
+    /// What runs, as DescribeServices reports it.
     ServiceStatus {
         /// Accepted, Progressing and Ready.
         conditions: Vec<Condition>,
-        /// The generation that this speaks of.
+        /// The generation that the status describes.
         observed_generation: Option<i64>,
-        /// The labels of the pods.
+        /// The labels of the service's pods, for autoscalers.
         selector: Option<String>,
-        /// The task definition that runs, as in `web:3`.
+        /// The task definition that runs: its family and revision, as in `web:3`.
         task_definition: Option<String>,
         /// How many tasks are wanted.
         desired_count: Option<i64>,
@@ -89,15 +94,15 @@ statuses! {
         rolled_back_revision: Option<String>,
         /// The tasks that ended by themselves or could not start in the last hour, the newest first.
         stopped_tasks: Vec<StoppedTask>,
-        /// What the translation changes or cannot keep.
+        /// What differs from ECS.
         warnings: Vec<WarningStatus>,
-        /// What rendered the objects that run.
+        /// What rendered the objects that run, which a service keeps until its next deployment.
         rendered_by: RenderedByStatus,
-        /// Whether they would be rendered otherwise today.
+        /// What a deployment of the same spec would change today.
         renewal: RenewalStatus,
     }
 
-    /// What rendered the objects of a service, which it keeps until its next deployment.
+    /// The versions of what rendered the objects of the service.
     RenderedByStatus {
         /// The version of the operator.
         operator: Option<String>,
@@ -109,19 +114,19 @@ statuses! {
     RenewalStatus {
         /// `none` or `available`.
         state: Option<String>,
-        /// The objects and fields that would differ, not more than 32.
+        /// The objects and fields that would differ, at most 32.
         differences: Vec<String>,
     }
 
-    /// A deployment of a service.
+    /// A deployment of the service.
     DeploymentStatus {
-        /// `ecs-svc/` and a number.
+        /// Its name: `ecs-svc/` and a number.
         id: String,
         /// PRIMARY, ACTIVE or INACTIVE.
         status: String,
-        /// The service revision: what its tasks are made of, kept as a ControllerRevision.
+        /// The service revision: what its tasks are made of, which a ControllerRevision keeps.
         service_revision: Option<String>,
-        /// The task definition, as in `web:3`.
+        /// The task definition: its family and revision, as in `web:3`.
         task_definition: Option<String>,
         /// How many of its tasks are wanted.
         desired_count: Option<i64>,
@@ -131,11 +136,11 @@ statuses! {
         running_count: Option<i64>,
         /// How many of its tasks have been healthy for long enough.
         healthy_count: Option<i64>,
-        /// How many of its tasks failed.
+        /// How many of its tasks failed; where the circuit breaker starts over after a healthy task, since then.
         failed_tasks: Option<i64>,
-        /// What the last failure of a task of it was, and what to do.
+        /// Why a task of it failed last, and what to do.
         last_failure: Option<String>,
-        /// What was counted of tasks that are still there, by the names of their pods.
+        /// The failures that were counted of tasks that are still there, by the names of their pods.
         failures: BTreeMap<String, TaskFailures>,
         /// The deployment whose tasks this one brings back, if it is a rollback.
         returns_to: Option<String>,
@@ -149,11 +154,11 @@ statuses! {
         updated_at: Option<Time>,
     }
 
-    /// A task of a service that stopped.
+    /// A task that ended by itself or could not start; kept for an hour, and of more than 20 the newest ones.
     StoppedTask {
         /// The name of its pod.
         name: String,
-        /// The task definition, as in `web:3`.
+        /// The task definition: its family and revision, as in `web:3`.
         task_definition: Option<String>,
         /// Why it stopped, in a word of ECS.
         stop_code: String,
@@ -161,13 +166,13 @@ statuses! {
         stopped_reason: String,
         /// Which end of a container of its pod it was, if the pod goes on with the container started again.
         ends: Option<i64>,
-        /// When this was seen.
+        /// When the operator saw it.
         stopped_at: Option<Time>,
         /// Its containers.
         containers: Vec<ContainerStatus>,
     }
 
-    /// The failures of one task that were counted.
+    /// The failures of one task.
     TaskFailures {
         /// How many in all.
         count: i64,
@@ -187,15 +192,15 @@ statuses! {
         message: String,
     }
 
-    /// The status of an EcsTask.
+    /// What became of the tasks, as DescribeTasks reports it.
     TaskStatus {
         /// Accepted and Succeeded.
         conditions: Vec<Condition>,
-        /// The generation that this speaks of.
+        /// The generation that the status describes.
         observed_generation: Option<i64>,
-        /// The task definition, as in `web:3`.
+        /// The task definition: its family and revision, as in `web:3`.
         task_definition: Option<String>,
-        /// The least advanced status of the tasks.
+        /// The last known status, such as RUNNING or STOPPED; with several tasks that of the least advanced.
         last_status: Option<String>,
         /// RUNNING or STOPPED.
         desired_status: Option<String>,
@@ -203,7 +208,7 @@ statuses! {
         stop_code: Option<String>,
         /// Why the first task that stopped did so.
         stopped_reason: Option<String>,
-        /// The exit code of the first task that failed, or 0 if none did.
+        /// The exit code of the first task that failed, or 0 if all tasks that ended did so with 0.
         exit_code: Option<i32>,
         /// When the first task was RUNNING.
         started_at: Option<Time>,
@@ -211,9 +216,11 @@ statuses! {
         stopped_at: Option<Time>,
         /// The tasks, one for each of `count`.
         tasks: Vec<OneTaskStatus>,
+        /// What differs from ECS.
+        warnings: Vec<WarningStatus>,
     }
 
-    /// One task of an EcsTask.
+    /// One of the tasks.
     OneTaskStatus {
         /// The name of its pod.
         name: String,
@@ -223,7 +230,7 @@ statuses! {
         stop_code: Option<String>,
         /// Why it stopped.
         stopped_reason: Option<String>,
-        /// What keeps it from running.
+        /// What keeps it from running: no node can take it, its image cannot be pulled, a quota is used up.
         status_reason: Option<String>,
         /// The exit code of the essential container that ended first.
         exit_code: Option<i32>,
@@ -237,7 +244,7 @@ statuses! {
         containers: Vec<ContainerStatus>,
     }
 
-    /// A container of a task.
+    /// A container of the task.
     ContainerStatus {
         /// Its name.
         name: String,

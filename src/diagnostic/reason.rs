@@ -298,6 +298,7 @@ reasons! {
         AzRebalancingAtScheduleTimeOnly => "zones are balanced when pods are placed, not later", "";
         BinpackNeedsSchedulerProfile => "bin packing is a scheduler profile or Karpenter consolidation, not a pod setting", "";
         BridgeNetworkSharesPodNamespace => "containers share one network namespace", "there is no dynamic host port";
+        CapacityProvidersAreNodes => "the operator creates no nodes for a capacity provider: its tasks stay Pending until nodes have its label", "label the nodes: kubectl label node NODE ecs-operator.dev/capacity-provider=NAME";
         CloudMapNotRegistered { name, namespace } => "instances are not registered in Cloud Map", "use {name}.{namespace}.svc";
         ClusterDnsReplaced => "with own DNS servers, cluster service names do not resolve", "";
         ClusterSecurityGroupNeeded => "add the cluster security group, or pods cannot reach the control plane and CoreDNS", "";
@@ -383,7 +384,6 @@ reasons! {
     Note {
         AdvancedConfigurationUnused => "only used with strategy BLUE_GREEN", "";
         AutoScalingRoleUnused => "the operator scales", "";
-        CapacityProvidersAreNodes => "the operator makes no nodes", "label those of a provider ecs-operator.dev/capacity-provider";
         ClientTokenUnused => "idempotency comes from the object name", "";
         ClusterIsNamespace => "the namespace takes the place of the cluster", "";
         ClusterTagsIgnored => "tags of a cluster have no meaning in Kubernetes", "";

@@ -469,10 +469,7 @@ mod tests {
         let range = |min_capacity, max_capacity| AutoScaling {
             min_capacity,
             max_capacity,
-            scale_in_suspended: false,
-            scale_out_suspended: false,
-            policies: Vec::new(),
-            forecast_only: Vec::new(),
+            ..AutoScaling::default()
         };
         for (desired, scaling, expected) in [
             (1, Some(range(2, 10)), 2),

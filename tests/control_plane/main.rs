@@ -32,6 +32,7 @@ mod task;
 mod task_definition;
 mod trouble;
 mod view;
+mod warnings;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -119,6 +119,7 @@ pub(super) fn page(state: &State, now: Timestamp) -> Page {
         }
         Some(Target::Task(task)) => {
             page.head = head_of_task(task);
+            page.warnings = warnings(&task.status.warnings);
             page.tasks = tasks_of_task(task, state, now);
         }
         None => page.head = vec![Headline::new(BAD, "It is gone.", "")],
@@ -268,16 +269,9 @@ fn verdict(conditions: &[Condition], type_: &str, looked_at: bool) -> Vec<Headli
 
 fn warnings(warnings: &[WarningStatus]) -> Vec<Headline> {
     let line = |warning: &WarningStatus| {
-        let WarningStatus {
-            reason,
-            path,
-            message,
-        } = warning;
-        Headline::new(
-            UNDER_WAY,
-            "warning",
-            &format!(": {path}: {reason}: {message}"),
-        )
+        let (reason, path, message) = (&warning.reason, &warning.path, &warning.message);
+        let text = format!(": {path}: {reason}: {message}");
+        Headline::new(UNDER_WAY, "warning", &text)
     };
     warnings.iter().map(line).collect()
 }

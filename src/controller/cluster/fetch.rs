@@ -9,15 +9,15 @@ use crate::{
         context::Context,
         refusal::{Refusal, refused},
     },
-    crd::{EcsCluster, Spec},
+    crd::{EcsCluster, Spec, WarningStatus},
     diagnostic::StateReason,
     ecs,
     source::read_cluster,
     validate::{TakesDefaults, check_cluster},
 };
 
-/// The request, or everything that is wrong with it.
-pub(super) fn read(cluster: &EcsCluster) -> Result<ecs::Cluster, Refusal> {
+/// The request and what differs from ECS, or everything that is wrong with it.
+pub(super) fn read(cluster: &EcsCluster) -> Result<(ecs::Cluster, Vec<WarningStatus>), Refusal> {
     let (request, mut findings) = read_cluster(cluster.spec.text());
     if !findings.has_errors() {
         findings.append(check_cluster(&request));
@@ -25,7 +25,7 @@ pub(super) fn read(cluster: &EcsCluster) -> Result<ecs::Cluster, Refusal> {
     if findings.has_errors() {
         return Err(refused(findings));
     }
-    Ok(request)
+    Ok((request, Refusal::warnings(findings)))
 }
 
 /// The one cluster of a namespace that counts.

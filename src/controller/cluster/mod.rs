@@ -23,7 +23,7 @@ use super::{
     refusal::Refusal,
 };
 use crate::{
-    crd::{ClusterStatus, EcsCluster},
+    crd::{ClusterStatus, EcsCluster, WarningStatus},
     diagnostic::StateReason,
 };
 
@@ -60,11 +60,11 @@ async fn reconcile(cluster: Arc<EcsCluster>, cx: Arc<Context>) -> Result<Action,
         return Ok(Action::await_change());
     }
     let before = cx.clusters.latest(&cluster);
-    let refusal = check(&cluster, &cx).err();
-    let status = status(&cluster, &before, refusal.as_ref(), Timestamp::now());
+    let checked = check(&cluster, &cx);
+    let status = status(&cluster, &before, &checked, Timestamp::now());
     if status != before
         && cx.report(&*cluster, &before, status).await?
-        && let Some(refusal) = &refusal
+        && let Err(refusal) = &checked
     {
         cx.events
             .warning(&*cluster, refusal.reason, refusal.message.clone());
@@ -72,13 +72,13 @@ async fn reconcile(cluster: Arc<EcsCluster>, cx: Arc<Context>) -> Result<Action,
     Ok(Action::await_change())
 }
 
-/// Whether the cluster is the one of its namespace, and ECS would make it.
-fn check(cluster: &EcsCluster, cx: &Context) -> Result<(), Refusal> {
+/// What differs from ECS, if the cluster is the one of its namespace and ECS would create it.
+fn check(cluster: &EcsCluster, cx: &Context) -> Result<Vec<WarningStatus>, Refusal> {
     let namespace = cluster.namespace().unwrap_or_default();
     let first = of_namespace(cx, &namespace);
     match first.filter(|first| first.uid() != cluster.uid()) {
         Some(first) => Err(another_counts(&first, &namespace)),
-        None => read(cluster).map(drop),
+        None => read(cluster).map(|(_, warnings)| warnings),
     }
 }
 

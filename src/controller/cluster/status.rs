@@ -8,7 +8,7 @@ use crate::{
         refusal::Refusal,
         status::{Aspect, conditions},
     },
-    crd::{ACCEPTED, ClusterStatus, EcsCluster},
+    crd::{ACCEPTED, ClusterStatus, EcsCluster, WarningStatus},
     diagnostic::{StateReason, StatusReason},
 };
 
@@ -16,10 +16,11 @@ use crate::{
 pub(super) fn status(
     cluster: &EcsCluster,
     before: &ClusterStatus,
-    refusal: Option<&Refusal>,
+    checked: &Result<Vec<WarningStatus>, Refusal>,
     now: Timestamp,
 ) -> ClusterStatus {
     let generation = cluster.meta().generation;
+    let refusal = checked.as_ref().err();
     let aspect = Aspect {
         type_: ACCEPTED,
         holds: Some(refusal.is_none()),
@@ -36,5 +37,6 @@ pub(super) fn status(
     ClusterStatus {
         conditions: conditions(vec![aspect], &before.conditions, generation, now),
         observed_generation: generation,
+        warnings: checked.as_ref().cloned().unwrap_or_default(),
     }
 }

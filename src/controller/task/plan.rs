@@ -12,7 +12,7 @@ use crate::{
         task_definition::{Definition, settings},
         wanted::Wanted,
     },
-    crd::EcsTask,
+    crd::{EcsTask, WarningStatus},
     decide::pod_state::RECORDED,
     diagnostic::Subject,
     input::TaskInput,
@@ -29,6 +29,8 @@ pub(super) struct Plan {
     /// What they need.
     pub(super) others: Vec<Wanted>,
     pub(super) task_definition: String,
+    /// What differs from ECS.
+    pub(super) warnings: Vec<WarningStatus>,
 }
 
 /// What should be there, or why that cannot be said; `None` if a revision is about to appear.
@@ -46,12 +48,14 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     complete(cx, &namespace, &mut request)?;
     let settings = settings(cx, task, Subject::Task, &mut findings);
     let task_definition = definition.label();
+    let (definition, said) = definition.into_input();
+    findings.append(said);
     let input = TaskInput {
         name,
         uid: task.uid(),
         request,
         extensions,
-        task_definition: definition.into_input(),
+        task_definition: definition,
     };
     let validated = match validate_task(&input, &settings) {
         Ok(validated) if !findings.has_errors() => validated,
@@ -61,7 +65,8 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
             return Err(refused(findings));
         }
     };
-    let (manifests, _) = translate_task(&validated, &settings);
+    let (manifests, notes) = translate_task(&validated, &settings);
+    findings.append(notes);
     let objects = manifests.into_objects().into_iter().map(held_back);
     let objects: Result<Vec<Wanted>, _> = objects.map(|object| Wanted::of(&object)).collect();
     let objects = objects.map_err(|error| Refusal::internal(&error))?;
@@ -75,6 +80,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         pods,
         others,
         task_definition,
+        warnings: Refusal::warnings(findings),
     }))
 }
 

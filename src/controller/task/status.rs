@@ -39,6 +39,7 @@ pub(super) fn started(task: &EcsTask, before: &TaskStatus, plan: &Plan) -> TaskS
         last_status: Some(PROVISIONING.to_owned()),
         desired_status: Some(RUNNING.to_owned()),
         tasks: tasks.collect(),
+        warnings: plan.warnings.clone(),
         ..TaskStatus::default()
     }
 }

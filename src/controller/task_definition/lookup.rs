@@ -26,6 +26,8 @@ pub(crate) struct Definition {
     request: ecs::TaskDefinition,
     number: u64,
     spec: Arc<Spec>,
+    /// What was noticed when it was read.
+    findings: Diagnostics,
 }
 
 impl Definition {
@@ -63,6 +65,7 @@ impl Definition {
             request,
             number,
             spec,
+            findings,
         })
     }
 
@@ -81,12 +84,13 @@ impl Definition {
         &self.spec
     }
 
-    /// What validation takes.
-    pub(crate) fn into_input(self) -> TaskDefinitionInput {
-        TaskDefinitionInput {
+    /// The input of validation, and what was noticed when it was read.
+    pub(crate) fn into_input(self) -> (TaskDefinitionInput, Diagnostics) {
+        let input = TaskDefinitionInput {
             request: self.request,
             revision: Some(self.number),
-        }
+        };
+        (input, self.findings)
     }
 
     /// As in `web:3`.

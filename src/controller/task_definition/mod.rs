@@ -14,7 +14,7 @@ use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
 use self::{
     apply::{delete_superfluous, make},
     plan::{check, number_of_spec},
-    status::status,
+    status::{Registered, status},
 };
 use super::{
     context::Context,
@@ -68,8 +68,8 @@ async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Resu
     let newest = Newest::of(&before, definition.meta().generation);
     let mut failure = None;
     let outcome = match check(&definition, &cx) {
-        Ok(()) => match revise(&definition, &cx, newest, &before).await {
-            Ok(number) => Ok(number),
+        Ok(warnings) => match revise(&definition, &cx, newest, &before).await {
+            Ok(number) => Ok(Registered { number, warnings }),
             // What is held back for long is told; meanwhile the revision before is the newest.
             Err(error)
                 if newest == Newest::AboutToAppear

@@ -9,7 +9,7 @@ use crate::{
         error::Error,
         refusal::{Refusal, refused},
     },
-    crd::{EcsTaskDefinition, TaskDefinitionStatus},
+    crd::{EcsTaskDefinition, TaskDefinitionStatus, WarningStatus},
     decide::revision::{Newest, number},
     diagnostic::Subject,
     input::TaskDefinitionInput,
@@ -18,8 +18,11 @@ use crate::{
     validate::check_task_definition,
 };
 
-/// Whether ECS would register the task definition, and Kubernetes can run it.
-pub(super) fn check(definition: &EcsTaskDefinition, cx: &Context) -> Result<(), Refusal> {
+/// What differs from ECS whoever runs it, if ECS would register the task definition and Kubernetes can run it.
+pub(super) fn check(
+    definition: &EcsTaskDefinition,
+    cx: &Context,
+) -> Result<Vec<WarningStatus>, Refusal> {
     let name = definition.name_any();
     let (request, mut findings) = read_task_definition(&name, definition.spec.text());
     let own = request.family.as_deref().unwrap_or_default();
@@ -38,7 +41,7 @@ pub(super) fn check(definition: &EcsTaskDefinition, cx: &Context) -> Result<(), 
     if findings.has_errors() {
         return Err(refused(findings));
     }
-    Ok(())
+    Ok(Refusal::warnings(findings))
 }
 
 /// The number of the revision that holds the spec.

@@ -8,20 +8,27 @@ use crate::{
         refusal::Refusal,
         status::{Aspect, conditions},
     },
-    crd::{ACCEPTED, EcsTaskDefinition, TaskDefinitionStatus},
+    crd::{ACCEPTED, EcsTaskDefinition, TaskDefinitionStatus, WarningStatus},
     diagnostic::StateReason,
 };
+
+/// A task definition whose newest revision has a number.
+pub(super) struct Registered {
+    pub(super) number: u64,
+    /// What differs from ECS.
+    pub(super) warnings: Vec<WarningStatus>,
+}
 
 /// The status of a task definition whose newest revision has a number, or that is refused.
 pub(super) fn status(
     definition: &EcsTaskDefinition,
     before: &TaskDefinitionStatus,
-    outcome: &Result<u64, Refusal>,
+    outcome: &Result<Registered, Refusal>,
     now: Timestamp,
 ) -> TaskDefinitionStatus {
     let generation = definition.meta().generation;
     let (holds, reason, message, revision) = match outcome {
-        Ok(number) => {
+        Ok(Registered { number, .. }) => {
             let message = format!("The newest revision is {number}.");
             (
                 true,
@@ -47,5 +54,9 @@ pub(super) fn status(
         conditions: conditions(vec![aspect], &before.conditions, generation, now),
         observed_generation: generation,
         revision,
+        warnings: match outcome {
+            Ok(registered) => registered.warnings.clone(),
+            Err(_) => Vec::new(),
+        },
     }
 }

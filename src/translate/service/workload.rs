@@ -610,7 +610,7 @@ spec:
         let definition = r#"{"family": "web", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "requiresCompatibilities": ["FARGATE", "EC2"], "containerDefinitions": [{"name": "web", "image": "nginx"}]}"#;
         for (request, expected) in [
             (json!({"launchType": "FARGATE"}), json!("fargate")),
-            (json!({}), json!("fargate")),
+            (json!({}), Value::Null),
             (json!({"launchType": "EC2"}), Value::Null),
             (
                 json!({"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]}),
