@@ -3,8 +3,10 @@
 use std::{
     collections::HashSet,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    io::Write as _,
+    io::{self, BufWriter, IsTerminal as _, Stderr, Write as _},
 };
+
+use anstream::{AutoStream, ColorChoice};
 
 use super::{Error, arguments::DiagnosticsFormat};
 use crate::diagnostic::{
@@ -12,9 +14,18 @@ use crate::diagnostic::{
     render::{self, Finding},
 };
 
+const STANDARD_ERROR: &str = "standard error";
+
+/// Bytes that are written at once where nobody reads along.
+const BUFFER: usize = 64 * 1024;
+
 /// Prints findings as they come, each once: two services may run one task definition.
 pub(super) struct Report {
-    writer: anstream::AutoStream<std::io::Stderr>,
+    writer: BufWriter<Stderr>,
+    /// Whether texts have colors.
+    styled: bool,
+    /// Whether a person reads along, who sees each finding at once.
+    watched: bool,
     format: DiagnosticsFormat,
     /// Whether notes are printed.
     verbose: bool,
@@ -26,7 +37,9 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn new(format: DiagnosticsFormat, verbose: bool) -> Self {
         Self {
-            writer: anstream::stderr(),
+            writer: BufWriter::with_capacity(BUFFER, io::stderr()),
+            styled: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
+            watched: io::stderr().is_terminal(),
             format,
             verbose,
             printed: HashSet::new(),
@@ -61,7 +74,7 @@ impl Report {
             Severity::Note => {}
         }
         let text = match self.format {
-            DiagnosticsFormat::Full => render::full(finding, true),
+            DiagnosticsFormat::Full => render::full(finding, self.styled),
             DiagnosticsFormat::Concise => render::concise(finding),
             DiagnosticsFormat::Json => render::json(finding),
             DiagnosticsFormat::Github => render::github(finding),
@@ -95,13 +108,19 @@ impl Report {
                 counted(errors, "error")
             ),
         };
-        self.write(&text)
+        self.write(&text)?;
+        self.writer.flush().map_err(Error::writing(STANDARD_ERROR))
     }
 
     fn write(&mut self, text: &str) -> Result<(), Error> {
-        self.writer
-            .write_all(text.as_bytes())
-            .map_err(Error::writing("standard error"))
+        let written = self.writer.write_all(text.as_bytes());
+        let flushed = written.and_then(|()| {
+            if self.watched {
+                self.writer.flush()?;
+            }
+            Ok(())
+        });
+        flushed.map_err(Error::writing(STANDARD_ERROR))
     }
 }
 
