@@ -183,6 +183,15 @@ pub(crate) fn is_there(name: &str) -> bool {
     locate(name).is_ok_and(|found| found.is_ok())
 }
 
+/// The programs of `names` that [`find`] has to build, and how many seconds that takes on two cores.
+pub fn unbuilt<'n>(names: &[&'n str]) -> (Vec<&'n str>, u32) {
+    let missing = names.iter().copied().filter(|name| !is_there(name));
+    let missing: Vec<&str> = missing.collect();
+    let tools = TOOLS.iter().filter(|tool| missing.contains(&tool.name));
+    let seconds = tools.map(|tool| tool.seconds).sum();
+    (missing, seconds)
+}
+
 /// Where a program that is not there belongs.
 struct Place {
     tool: &'static Tool,

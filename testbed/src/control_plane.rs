@@ -47,6 +47,11 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
+    /// The names of the programs that a control plane runs.
+    pub const fn programs() -> &'static [&'static str] {
+        start::ALL_PROGRAMS
+    }
+
     /// The one that all tests of a test binary share, started by the first that asks.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();

@@ -23,7 +23,7 @@ mod sandbox;
 mod start;
 mod wait;
 
-pub use binaries::{GIVEN, find};
+pub use binaries::{GIVEN, find, unbuilt};
 pub use cluster::Cluster;
 pub use control_plane::{ControlPlane, Options};
 pub use image::Image;

@@ -179,6 +179,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// The names of the programs that a node runs.
+    pub const fn programs() -> &'static [&'static str] {
+        PROGRAMS
+    }
+
     /// The one that all tests of a test binary share, started by the first that asks.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<Node> = OnceCell::const_new();

@@ -11,8 +11,10 @@ use std::{
 
 use crate::{diff::diff, program};
 
-/// Pages with command lines. The first one has examples.
+/// Pages with command lines.
 const PAGES: &[&str] = &["README.md", "docs/convert.md", "docs/deployments.md"];
+/// Pages with examples.
+const EXAMPLES: &[&str] = &["README.md", "docs/convert.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -68,18 +70,20 @@ fn filled(page: &str) -> String {
 }
 
 #[test]
-fn the_readme_shows_what_the_program_prints() {
-    let page = read("README.md");
-    let filled = filled(&page);
-    if env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(root().join("README.md"), &filled).expect("the file can be written");
-        return;
+fn pages_show_what_the_program_prints() {
+    for name in EXAMPLES {
+        let page = read(name);
+        let filled = filled(&page);
+        if env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(root().join(name), &filled).expect("the file can be written");
+            continue;
+        }
+        assert!(
+            page == filled,
+            "{name}:\n{}\nto write it: cargo xtask docs",
+            diff(&page, &filled)
+        );
     }
-    assert!(
-        page == filled,
-        "README.md:\n{}\nto write it: cargo xtask docs",
-        diff(&page, &filled)
-    );
 }
 
 /// The arguments of each `ecs-operator` of the page's shell blocks.

@@ -93,6 +93,10 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<()> {
     let (name, rest) = args.split_first().ok_or_else(usage)?;
+    if ["help", "--help", "-h"].contains(&name.as_str()) {
+        println!("{}", usage());
+        return Ok(());
+    }
     let task = TASKS
         .iter()
         .find(|task| task.usage.split(' ').next() == Some(name.as_str()))

@@ -1,4 +1,4 @@
-//! The program as it is released.
+//! Building the program.
 
 use std::{
     env::consts::{ARCH, EXE_SUFFIX},
@@ -13,30 +13,46 @@ use crate::{
     run::{cargo, execute, output, root, target},
 };
 
-/// What an image may weigh at most, in bytes. It has this program and nothing else.
+/// The largest size of an image in bytes. It contains this program and nothing else.
 const LARGEST: u64 = 30_000_000;
 
-/// Builds the program and tells where it is.
+/// How the program is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// As it is released, which takes minutes.
+    Release,
+    /// For a local cluster.
+    Local,
+}
+
+/// Builds the program and returns its path.
 ///
-/// Where real pods can be run it is for musl, and so has no need of libraries: it can be the only file of an image.
+/// Where real pods can run, it is built for musl and needs no libraries, so that it can be the only file of an image.
 ///
 /// # Errors
 ///
-/// When it does not compile, is too large for the image, or what it takes cannot be installed.
-pub fn released() -> Result<PathBuf> {
+/// When it does not compile, is too large for the image, or one of its prerequisites cannot be installed.
+pub fn built(profile: Profile) -> Result<PathBuf> {
     let program = format!("ecs-operator{EXE_SUFFIX}");
+    let profile_name = match profile {
+        Profile::Release => "release",
+        Profile::Local => "local",
+    };
+    let option = format!("--profile={profile_name}");
+    let mut build = cargo(["build", &option, "--locked"]);
     if missing().root {
-        execute(&mut cargo(["build", "--release", "--locked"]))?;
-        return Ok(target().join("release").join(program));
+        execute(&mut build)?;
+        return Ok(target().join(profile_name).join(program));
     }
     packages::install_missing()?;
     let triple = format!("{ARCH}-unknown-linux-musl");
     add_target(&triple)?;
-    execute(cargo(["build", "--release", "--locked", "--target"]).arg(&triple))?;
-    let program = target().join(&triple).join("release").join(program);
+    execute(build.args(["--target", &triple]))?;
+    let program = target().join(&triple).join(profile_name).join(program);
     let size = program.metadata()?.len();
-    if size > LARGEST {
-        return Err(format!("{} has {size} bytes, of {LARGEST}", program.display()).into());
+    if profile == Profile::Release && size > LARGEST {
+        let name = program.display();
+        return Err(format!("{name} has {size} bytes; at most {LARGEST} are allowed").into());
     }
     Ok(program)
 }

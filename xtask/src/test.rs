@@ -9,7 +9,8 @@ use std::{
 use ecs_operator_testbed::missing;
 
 use crate::{
-    Result, chart, faults, fuzz, packages, previous, program,
+    Result, chart, faults, fuzz, packages, previous,
+    program::{Profile, built},
     run::{cargo, execute, root, target},
     up,
 };
@@ -36,7 +37,7 @@ const PARTS: &[Part] = &[
 ];
 
 /// What takes long and seldom fails: only where it is named.
-const LONG: &[Part] = &[("explore", explore)];
+const LONG: &[Part] = &[("explore", explore), ("release", release)];
 
 const CARGO_DENY: &str = "0.20.2";
 const FUZZ_SECONDS: &str = "5";
@@ -105,7 +106,12 @@ fn clippy() -> Result<()> {
 }
 
 fn build() -> Result<()> {
-    program::released().map(|_| ())
+    built(Profile::Local).map(drop)
+}
+
+/// The program as it is released, and small enough for its image.
+fn release() -> Result<()> {
+    built(Profile::Release).map(drop)
 }
 
 fn test() -> Result<()> {
@@ -181,7 +187,7 @@ fn some_faults() -> Result<()> {
 
 /// The operator with real pods, which takes root.
 fn e2e() -> Result<()> {
-    let program = program::released()?;
+    let program = built(Profile::Local)?;
     let mut command = cargo(["test", "--features=cluster-tests", "--test=e2e", "--locked"]);
     execute(command.env("E2E_PROGRAM", program))
 }
@@ -191,10 +197,10 @@ fn up_once() -> Result<()> {
     up::run(&["--check".to_owned()])
 }
 
-/// The first command of the README, with the program as it is released.
+/// The first command of the README.
 fn examples() -> Result<()> {
     execute(
-        Command::new(program::released()?)
+        Command::new(built(Profile::Local)?)
             .args([
                 "convert",
                 "examples/shop",
