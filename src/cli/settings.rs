@@ -3,7 +3,9 @@
 use clap::{Args, ValueEnum};
 
 use super::values::{account_id, duration, values};
-use crate::settings::{Compute, EssentialExit, Iam, ImagePullPolicy, SecretStore, Settings};
+use crate::settings::{
+    Compute, EssentialExit, Iam, ImagePullPolicy, SecretStore, Settings, TargetGroups,
+};
 
 /// The settings of every translation.
 #[derive(Debug, Args)]
@@ -29,9 +31,12 @@ struct BehaviourOptions {
     /// What happens when an essential container of several exits
     #[arg(long, value_enum, default_value = "replace")]
     essential_exit: EssentialExitArgument,
-    /// Seconds between deregistration from a load balancer and SIGTERM
-    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
-    deregistration_delay: u32,
+    /// Seconds between deregistration from a load balancer and SIGTERM [default: 300, with a warning]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
+    deregistration_delay: Option<u32>,
+    /// Whether targets outside of the cluster, such as tasks of ECS, stay in target groups [default: shared, with a warning]
+    #[arg(long, value_enum)]
+    target_groups: Option<TargetGroupsArgument>,
     /// Seconds until a task without any health check counts as steady
     #[arg(long, default_value_t = 40, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
     steady_seconds: u32,
@@ -93,6 +98,10 @@ values! {
         AlwaysForTags => Self::AlwaysForTags,
         IfNotPresent => Self::IfNotPresent,
     }
+    TargetGroupsArgument => TargetGroups {
+        Shared => Self::Shared,
+        Exclusive => Self::Exclusive,
+    }
     IamArgument => Iam {
         Irsa => Self::Irsa,
         PodIdentity => Self::PodIdentity,
@@ -122,6 +131,7 @@ impl SettingsOptions {
             iam: aws.iam.into(),
             essential_exit: behaviour.essential_exit.into(),
             deregistration_delay_seconds: behaviour.deregistration_delay,
+            target_groups: behaviour.target_groups.map(Into::into),
             secret_store: aws.secret_store.into(),
             secret_refresh_interval: aws.secret_refresh_interval.clone(),
             aws_account_id: aws.aws_account_id.clone(),

@@ -311,6 +311,7 @@ reasons! {
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "";
         DeploymentAlarmsNeedCloudWatch => "alarms count only if the operator may call cloudwatch:DescribeAlarms", "";
         DeploymentCannotProgress { min, max, tasks, outcome } => "with {min}/{max} and {tasks} no task can be stopped or started", "{outcome}";
+        DeregistrationDelayAssumed { n } => "the deregistration delay of the target group is not known, so a task gets SIGTERM {n} s after its deregistration", "pass --deregistration-delay with deregistration_delay.timeout_seconds of the target group";
         DisableScaleInMixed => "one HPA cannot exclude one metric from scale-in", "more tasks may be kept";
         DockerIsNotOnNodes { path } => "{path} belongs to Docker or the ECS agent, and nodes of Kubernetes have neither", "use what this software has for Kubernetes";
         DuplicateEnvironmentName { name } => "{name} is set twice", "the last value is used";
@@ -369,12 +370,13 @@ reasons! {
         SwapNotConfigurable => "swap cannot be set per container", "";
         SwappinessIgnored => "swappiness cannot be set", "";
         SysctlConflict { name } => "{name} is set twice", "the last container's value is used";
+        TargetGroupShared => "targets outside of the cluster, such as the tasks of ECS, stay registered in the target group (this needs AWS Load Balancer Controller 2.10 or EKS Auto Mode)", "pass --target-groups shared if that is right, or exclusive when ECS has no task in the group any more: the controller then deregisters all other targets at once";
         TargetValueRounded { value, n } => "{value} becomes {n}", "";
         TaskLimitPerContainer => "each container is limited to the task size", "their sum is not";
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "";
         TestTrafficNeedsGateway => "header based test traffic needs an HTTPRoute", "";
         TmpfsOptionsIgnored { value } => "option {value} cannot be set", "";
-        TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}";
+        TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}, beside what ECS needs while it still runs tasks with the role";
         UlimitsNeedNriPlugin => "works only with the containerd NRI ulimit-adjuster plugin", "";
         UnsafeSysctl { name } => "{name} needs kubelet --allowed-unsafe-sysctls", "";
         VersionConsistencyNotYet => "the operator does not resolve tags to digests yet: when somebody pushes the tag again, tasks of one deployment can run different images", "name the image by its digest, or push every build under a tag of its own";
@@ -389,7 +391,6 @@ reasons! {
         ClusterTagsIgnored => "tags of a cluster have no meaning in Kubernetes", "";
         ContainerInsightsIgnored => "what watches the cluster is installed beside the operator", "";
         ContainerListOnly { name } => "a bare list of container definitions was taken as a task definition named {name}", "";
-        DeregistrationDelayAssumed { n } => "{n} s is assumed", "";
         DesiredCountIgnoredForDaemon => "one task per node", "";
         DockerLabelsAsAnnotation => "kept as an annotation", "";
         DrainMayDropBelowMinimum => "an eviction cannot start the replacement first", "";

@@ -110,7 +110,7 @@ pub fn settings() -> impl Strategy<Value = Settings> {
                 image_pull_policy,
                 allow_s3_files,
                 cluster_ip_services,
-                deregistration_delay_seconds: seconds,
+                deregistration_delay_seconds: account.then_some(seconds),
                 aws_region: region.then(|| "eu-central-1".to_owned()),
                 aws_account_id: account.then(|| "123456789012".to_owned()),
                 eks_cluster_name: account.then(|| "shop".to_owned()),

@@ -56,7 +56,7 @@ const BORDERS: &[Border] = &[
         ],
     },
     Border {
-        part: "src/settings.rs",
+        part: "src/settings",
         foreign: &[
             "cli",
             "convert",
@@ -186,7 +186,7 @@ const PURE: &[&str] = &[
     "src/fields",
     "src/input.rs",
     "src/print",
-    "src/settings.rs",
+    "src/settings",
     "src/translate",
     "src/validate",
 ];

@@ -473,6 +473,7 @@ strategy:
         request: r#"{"loadBalancers": [{"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/943f017f100becff", "containerName": "web", "containerPort": 80}]}"#,
         gives: r"
 spec:
+  multiClusterTargetGroup: true
   serviceRef:
     name: web
     port: 80

@@ -58,7 +58,7 @@ fn drain_seconds(cx: &Context<'_>, notes: &mut Diagnostics) -> i64 {
     let Workload::Service(service) = cx.workload else {
         return 0;
     };
-    let seconds = cx.settings.deregistration_delay_seconds;
+    let seconds = cx.settings.deregistration_delay();
     let seconds = match &service.expose {
         _ if !service.load_balancers.is_empty() => seconds,
         None if is_reached(cx, service) => seconds.min(OTHER_DRAIN_SECONDS),
@@ -70,7 +70,8 @@ fn drain_seconds(cx: &Context<'_>, notes: &mut Diagnostics) -> i64 {
             ExposeKind::Application { .. } | ExposeKind::Network => seconds,
         },
     };
-    if seconds > 0 && !service.load_balancers.is_empty() {
+    let assumed = cx.settings.deregistration_delay_seconds.is_none();
+    if assumed && !service.load_balancers.is_empty() {
         let path = FieldPath::root(Subject::Service).field("loadBalancers");
         let n = seconds.to_string();
         notes.report(path, Message::DeregistrationDelayAssumed { n });
@@ -321,7 +322,7 @@ containers:
         let pause = |delay: u32, services: bool| {
             let outcome = Scenario::service(pair("", ""))
                 .settings(|settings| {
-                    settings.deregistration_delay_seconds = delay;
+                    settings.deregistration_delay_seconds = Some(delay);
                     settings.cluster_ip_services = services;
                 })
                 .run();
@@ -354,7 +355,7 @@ containers:
         );
         let at_once = Scenario::service(pair("", ""))
             .request(TARGET_GROUP)
-            .settings(|s| s.deregistration_delay_seconds = 0)
+            .settings(|s| s.deregistration_delay_seconds = Some(0))
             .run();
         assert_eq!(at_once.pod_spec()["terminationGracePeriodSeconds"], 60);
         assert_eq!(at_once.container("a")["lifecycle"], yaml("null"));

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::cluster_services::{ClusterServices, Reach, Wanted};
 use crate::{
     diagnostic::{Diagnostics, Message},
-    settings::Addon,
+    settings::{Addon, TargetGroups},
     translate::{Context, CustomObject, Manifests, Object, names::hex_digest},
     validate::{DeploymentStrategy, Expose, ExposeKind, LoadBalancer, Service},
 };
@@ -48,6 +48,9 @@ pub(super) fn apply(
         services.open(&own, reach);
         let port = services.claim(&own, &Wanted::same(*port, *protocol));
         objects.push(target_group_binding(cx, target_group_arn, &own, port));
+        if cx.settings.target_groups.is_none() && *index == 0 {
+            notes.report(path.field("targetGroupArn"), Message::TargetGroupShared);
+        }
         if instances && *index == 0 {
             notes.report(
                 path.field("targetGroupArn"),
@@ -78,20 +81,28 @@ pub(super) fn apply(
     }
 }
 
+/// A target group that an ARN names was made by somebody else, and ECS may still have tasks in it. A controller of load
+/// balancers takes all targets out that are not of its cluster, unless the binding says from its beginning that the group is shared
+/// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/use_cases/multi_cluster/>,
+/// <https://docs.aws.amazon.com/eks/latest/userguide/auto-multi-cluster-target-groups.html>).
 fn target_group_binding(cx: &Context<'_>, arn: &str, service: &str, port: u16) -> Object {
     let api_version = if cx.settings.has(Addon::AwsLoadBalancerController) {
         "elbv2.k8s.aws/v1beta1"
     } else {
         "eks.amazonaws.com/v1"
     };
+    let mut spec = json!({
+        "serviceRef": {"name": service, "port": port},
+        "targetGroupARN": arn,
+    });
+    if cx.settings.target_groups != Some(TargetGroups::Exclusive) {
+        spec["multiClusterTargetGroup"] = json!(true);
+    }
     Object::Custom(CustomObject {
         api_version,
         kind: "TargetGroupBinding",
         metadata: cx.metadata(format!("{}-{}", cx.name(), hex_digest(arn, 8))),
-        spec: json!({
-            "serviceRef": {"name": service, "port": port},
-            "targetGroupARN": arn,
-        }),
+        spec,
     })
 }
 
@@ -107,7 +118,7 @@ fn scheme(expose: &Expose) -> String {
 fn target_group_attributes(cx: &Context<'_>) -> String {
     format!(
         "deregistration_delay.timeout_seconds={}",
-        cx.settings.deregistration_delay_seconds
+        cx.settings.deregistration_delay()
     )
 }
 
@@ -197,7 +208,7 @@ mod tests {
     use serde_json::json;
 
     use crate::{
-        settings::Addon,
+        settings::{Addon, TargetGroups},
         translate::testing::{Scenario, assert_object, yaml},
     };
 
@@ -260,8 +271,30 @@ spec:
     name: web
     port: 80
   targetGroupARN: arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/943f017f100becff
+  multiClusterTargetGroup: true
 ",
         );
+    }
+
+    #[test]
+    fn targets_of_others_stay_unless_the_group_is_to_be_exclusive() {
+        for (choice, shared, warned) in [
+            (None, json!(true), true),
+            (Some(TargetGroups::Shared), json!(true), false),
+            (
+                Some(TargetGroups::Exclusive),
+                serde_json::Value::Null,
+                false,
+            ),
+        ] {
+            let outcome = Scenario::service(definition("awsvpc"))
+                .request(balanced(&web()))
+                .settings(|settings| settings.target_groups = choice)
+                .run();
+            let binding = outcome.objects_of("TargetGroupBinding")[0];
+            assert_eq!(binding["spec"]["multiClusterTargetGroup"], shared);
+            assert_eq!(outcome.has("TargetGroupShared"), warned, "{choice:?}");
+        }
     }
 
     #[test]
