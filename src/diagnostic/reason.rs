@@ -333,7 +333,7 @@ reasons! {
         IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "";
         InitProcessSharesPidNamespace => "containers of the task see each other's processes", "";
         InstanceFamilyNeedsKarpenterLabel => "matches only nodes made by Karpenter or EKS Auto Mode", "";
-        InstanceTargetsNoReadinessGate => "instance targets have no readiness gate", "rollouts do not wait for the load balancer";
+        InstanceTargetsNoReadinessGate => "the targets are nodes, so that no readiness gate has a rollout wait for the load balancer; a pod counts as healthy after --steady-seconds", "use networkMode awsvpc and a target group of type ip";
         IpcNamespaceShared => "containers of a pod share IPC", "";
         LinksBecomeLocalhost { alias } => "{alias} resolves to 127.0.0.1", "";
         ListenerRulesNotModified => "listener rules are left as they are", "";
@@ -346,6 +346,7 @@ reasons! {
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}", "";
         PortRangeTooLarge => "ports of the range are reachable but not listed", "";
         PublicIpNotAssigned => "pods get no public IP", "use a NAT gateway or a load balancer";
+        ReadinessGateNeedsLabel { label } => "a rollout waits for the load balancer only in a namespace with the label {label}=enabled", "label the namespace before the pods are made; without it a pod counts as healthy after --steady-seconds";
         RegionAssumed { region } => "a name without a region was taken to be in {region}, which its logs or other secrets name", "pass --aws-region if it is elsewhere";
         RequiresEfsCsiDriver3 => "S3 Files needs EFS CSI driver 3.0 or later", "";
         RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without grace period and without back-off", "";

@@ -33,7 +33,7 @@ pub(super) const ALARM: &[Field] = &[
 #[rustfmt::skip]
 pub(super) const KUBERNETES: &[Field] = &[
     Field { path: "forceNewDeployment", kind: Kind::String, target: "annotation `ecs-operator.dev/force-deployment` of the pod template", rule: "any text; whenever it changes, all tasks are replaced by a new deployment", extension: true, ..FIELD },
-    Field { path: "expose.type", kind: Kind::String, target: "`alb`: Ingress; `nlb`: Service of type LoadBalancer", extension: true, limits: Limits { values: &["alb", "nlb"], ..Limits::NONE }, ..FIELD },
+    Field { path: "expose.type", kind: Kind::String, target: "`alb`: Ingress; `nlb`: Service of type LoadBalancer", reasons: &[Reason::ReadinessGateNeedsLabel], rule: "a load balancer of AWS: `ReadinessGateNeedsLabel`", extension: true, limits: Limits { values: &["alb", "nlb"], ..Limits::NONE }, ..FIELD },
     Field { path: "expose.containerName", kind: Kind::String, target: "selects the port", reasons: &[Reason::UnknownContainer], rule: "no such container: `UnknownContainer`", extension: true, ..FIELD },
     Field { path: "expose.containerPort", kind: Kind::Integer, target: "the port of the Service", reasons: &[Reason::LoadBalancerPortNotMapped], rule: "not in the container's `portMappings`: `LoadBalancerPortNotMapped`", extension: true, limits: Limits { min: Some(1.0), max: Some(65_535.0), ..Limits::NONE }, ..FIELD },
     Field { path: "expose.path", kind: Kind::String, target: "Ingress `rules[].http.paths[].path`", rule: "`/` by default", extension: true, ..FIELD },

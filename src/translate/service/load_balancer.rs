@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::networking::v1::{
-    HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule,
-    IngressServiceBackend, IngressSpec, ServiceBackendPort,
+use k8s_openapi::api::{
+    core::v1::PodReadinessGate,
+    networking::v1::{
+        HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule,
+        IngressServiceBackend, IngressSpec, ServiceBackendPort,
+    },
 };
 use serde_json::json;
 
@@ -70,6 +73,10 @@ pub(super) fn apply(
         }
     }
     if let Some(expose) = &service.expose {
+        if let Some(label) = injecting_label(cx, expose) {
+            let path = cx.root().field("kubernetes").field("expose");
+            notes.report(path, Message::ReadinessGateNeedsLabel { label });
+        }
         match &expose.kind {
             ExposeKind::Application { path } => {
                 services.open(&own, Reach::Cluster);
@@ -81,16 +88,69 @@ pub(super) fn apply(
     }
 }
 
+/// The conditions of a pod that hold it back until its targets are healthy: one for each binding of targets that are
+/// pods. A node as a target says nothing about a pod.
+///
+/// A controller sets the condition of every pod that has the gate, whether it or someone else wrote the gate
+/// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/deploy/pod_readiness_gate/>). The one of EKS Auto
+/// Mode does the same under the group of its own kinds, as users have seen
+/// (<https://github.com/bitwise-media-group/patchy>); AWS does not document it.
+pub(super) fn readiness_gates(cx: &Context<'_>, service: &Service) -> Vec<PodReadinessGate> {
+    if cx.task_definition.network.mode.registers_instances() {
+        return Vec::new();
+    }
+    let group = Controller::of(cx).group;
+    let gate = |balancer: &LoadBalancer| PodReadinessGate {
+        condition_type: format!(
+            "target-health.{group}/{}",
+            binding_name(cx, &balancer.target_group_arn)
+        ),
+    };
+    service.load_balancers.iter().map(gate).collect()
+}
+
+/// The label of a namespace for which the controller of the load balancer that is made here writes readiness gates. The
+/// names of its bindings are not known here.
+fn injecting_label(cx: &Context<'_>, expose: &Expose) -> Option<String> {
+    let registers = [Addon::AwsLoadBalancerController, Addon::EksAutoMode];
+    let by_aws = registers.iter().any(|addon| cx.settings.has(*addon))
+        && (expose.kind == ExposeKind::Network || cx.settings.ingress_class == "alb");
+    by_aws.then(|| format!("{}/pod-readiness-gate-inject", Controller::of(cx).group))
+}
+
+/// The controller that registers targets.
+struct Controller {
+    group: &'static str,
+    api_version: &'static str,
+}
+
+impl Controller {
+    fn of(cx: &Context<'_>) -> Self {
+        let auto_mode = cx.settings.has(Addon::EksAutoMode)
+            && !cx.settings.has(Addon::AwsLoadBalancerController);
+        if auto_mode {
+            Self {
+                group: "eks.amazonaws.com",
+                api_version: "eks.amazonaws.com/v1",
+            }
+        } else {
+            Self {
+                group: "elbv2.k8s.aws",
+                api_version: "elbv2.k8s.aws/v1beta1",
+            }
+        }
+    }
+}
+
+fn binding_name(cx: &Context<'_>, arn: &str) -> String {
+    format!("{}-{}", cx.name(), hex_digest(arn, 8))
+}
+
 /// A target group that an ARN names was made by somebody else, and ECS may still have tasks in it. A controller of load
 /// balancers takes all targets out that are not of its cluster, unless the binding says from its beginning that the group is shared
 /// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/use_cases/multi_cluster/>,
 /// <https://docs.aws.amazon.com/eks/latest/userguide/auto-multi-cluster-target-groups.html>).
 fn target_group_binding(cx: &Context<'_>, arn: &str, service: &str, port: u16) -> Object {
-    let api_version = if cx.settings.has(Addon::AwsLoadBalancerController) {
-        "elbv2.k8s.aws/v1beta1"
-    } else {
-        "eks.amazonaws.com/v1"
-    };
     let mut spec = json!({
         "serviceRef": {"name": service, "port": port},
         "targetGroupARN": arn,
@@ -99,9 +159,9 @@ fn target_group_binding(cx: &Context<'_>, arn: &str, service: &str, port: u16) -
         spec["multiClusterTargetGroup"] = json!(true);
     }
     Object::Custom(CustomObject {
-        api_version,
+        api_version: Controller::of(cx).api_version,
         kind: "TargetGroupBinding",
-        metadata: cx.metadata(format!("{}-{}", cx.name(), hex_digest(arn, 8))),
+        metadata: cx.metadata(binding_name(cx, arn)),
         spec,
     })
 }
@@ -314,6 +374,32 @@ spec:
                 service_type == "NodePort"
             );
         }
+    }
+
+    #[test]
+    fn pods_wait_for_the_load_balancer_where_they_are_its_targets() {
+        let auto = [Addon::EksAutoMode];
+        let gates = |mode: &str, addons: &[Addon]| {
+            let mut scenario = Scenario::service(definition(mode)).request(balanced(&web()));
+            if !addons.is_empty() {
+                scenario = scenario.settings(|it| it.addons = addons.iter().copied().collect());
+            }
+            let outcome = scenario.run();
+            let binding = outcome.objects_of("TargetGroupBinding")[0];
+            let name = binding["metadata"]["name"].as_str().unwrap().to_owned();
+            let gates = outcome.pod_spec()["readinessGates"].clone();
+            let seconds = outcome.object("Deployment", "web")["spec"]["minReadySeconds"].clone();
+            (gates, name, seconds)
+        };
+        let (found, name, seconds) = gates("awsvpc", &[]);
+        let gate = format!("target-health.elbv2.k8s.aws/{name}");
+        assert_eq!(found, json!([{"conditionType": gate}]));
+        assert_eq!(seconds, serde_json::Value::Null);
+        let (found, name, _) = gates("awsvpc", &auto);
+        let gate = format!("target-health.eks.amazonaws.com/{name}");
+        assert_eq!(found, json!([{"conditionType": gate}]));
+        let (found, _, seconds) = gates("bridge", &[]);
+        assert_eq!((found, seconds), (serde_json::Value::Null, json!(40)));
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, 
     labels
         .get_or_insert_default()
         .extend(discovery::labels(&cx, service));
+    let gates = load_balancer::readiness_gates(&cx, service);
+    template.spec.get_or_insert_default().readiness_gates = (!gates.is_empty()).then_some(gates);
     workload::apply(&cx, service, template, &mut objects, &mut notes);
     let mut services = ClusterServices::default();
     discovery::apply(&cx, service, &mut services, &mut notes);

@@ -14,7 +14,7 @@ use k8s_openapi::{
     },
 };
 
-use super::{capacity, number, rollout::Rollout};
+use super::{capacity, load_balancer, number, rollout::Rollout};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     settings::{FORCE_DEPLOYMENT, Mode},
@@ -22,7 +22,7 @@ use crate::{
         Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, Workload, kname,
         labels::{self, Labels, tags_annotation},
     },
-    validate::{CapacityProvider, Container, ExposeKind, Scheduling, Service, clamp},
+    validate::{CapacityProvider, Container, Scheduling, Service, clamp},
 };
 
 /// How many old ReplicaSets are kept to go back to.
@@ -190,11 +190,15 @@ fn daemon_set(cx: &Context<'_>, service: &Service, part: Part) -> Object {
 }
 
 /// ECS counts a task that nothing checks as healthy only some time after it runs
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>).
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>). A task behind a load balancer is
+/// healthy when its target is; where no readiness gate says so, time stands for it, whatever else checks the task.
 fn min_ready_seconds(cx: &Context<'_>, service: &Service) -> Option<i32> {
     let checks = |container: &Container| container.essential && container.health_check.is_some();
-    let gated = !service.load_balancers.is_empty() || exposed_by_aws(cx, service);
-    let checked = gated || service.task_definition.containers.iter().any(checks);
+    let checked = if cx.is_load_balanced() {
+        !load_balancer::readiness_gates(cx, service).is_empty()
+    } else {
+        service.task_definition.containers.iter().any(checks)
+    };
     let seconds = cx.settings.steady_seconds;
     (!checked && seconds > 0).then(|| number(seconds))
 }
@@ -204,13 +208,6 @@ fn min_ready_seconds(cx: &Context<'_>, service: &Service) -> Option<i32> {
 fn progress_deadline_seconds(min_ready_seconds: i32) -> Option<i32> {
     const DEFAULT: i32 = 600;
     (min_ready_seconds >= DEFAULT).then(|| min_ready_seconds.saturating_add(DEFAULT))
-}
-
-/// Whether the load balancer that is made gives pods a readiness gate; other ingress classes have none.
-fn exposed_by_aws(cx: &Context<'_>, service: &Service) -> bool {
-    service.expose.as_ref().is_some_and(|expose| {
-        expose.kind == ExposeKind::Network || cx.settings.ingress_class == "alb"
-    })
 }
 
 fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut Diagnostics) {
