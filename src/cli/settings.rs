@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::values::{account_id, duration, values};
+use super::values::{account_id, duration, security_group, values};
 use crate::settings::{
     Compute, EssentialExit, Iam, ImagePullPolicy, SecretStore, Settings, TargetGroups,
 };
@@ -69,6 +69,9 @@ struct AwsOptions {
     /// The name of the EKS cluster, for Pod Identity associations
     #[arg(long, value_name = "NAME")]
     eks_cluster_name: Option<String>,
+    /// The security group of the EKS cluster, which pods with security groups of their own need too
+    #[arg(long, value_name = "ID", value_parser = security_group)]
+    cluster_security_group: Option<String>,
     /// Where secrets are read: with a store for each execution role, or with the cluster's own
     #[arg(long, value_enum, default_value = "per-execution-role")]
     secret_store: SecretStoreArgument,
@@ -131,6 +134,7 @@ impl SettingsOptions {
             iam: aws.iam.into(),
             essential_exit: behaviour.essential_exit.into(),
             deregistration_delay_seconds: behaviour.deregistration_delay,
+            cluster_security_group: aws.cluster_security_group.clone(),
             target_groups: behaviour.target_groups.map(Into::into),
             secret_store: aws.secret_store.into(),
             secret_refresh_interval: aws.secret_refresh_interval.clone(),

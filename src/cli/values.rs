@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use crate::{
     convert::Denied,
     diagnostic::Reason,
-    settings::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, is_account_id, is_duration},
+    settings::{
+        NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, is_account_id, is_duration,
+        is_security_group,
+    },
 };
 
 /// Declares an enum of the command line and what each value stands for.
@@ -60,6 +63,14 @@ pub(super) fn account_id(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("an account has 12 digits".to_owned())
+    }
+}
+
+pub(super) fn security_group(text: &str) -> Result<String, String> {
+    if is_security_group(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected an id such as sg-0123456789abcdef0".to_owned())
     }
 }
 

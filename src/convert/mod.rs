@@ -160,9 +160,16 @@ impl<'a> Converter<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         self.take_connect_names(service, diagnostics);
-        let (objects, notes) = translate::translate_service(service, resources.settings);
+        let (objects, mut notes) = translate::translate_service(service, resources.settings);
         match self.target {
             Target::Manifests => {
+                if diagnostics
+                    .iter()
+                    .any(|finding| finding.reason() == Reason::ServiceAssumed)
+                {
+                    // Nobody has asked for a single task.
+                    notes.forget(Reason::DrainMayDropBelowMinimum);
+                }
                 diagnostics.append(notes);
                 objects.into_objects().iter().map(Ordered::new).collect()
             }

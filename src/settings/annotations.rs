@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     ANNOTATION_PREFIX, BEGUN, Compute, EssentialExit, Iam, ImagePullPolicy, LONGEST_SECONDS,
     RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT, SecretStore, Settings, TargetGroups,
-    is_account_id, is_duration,
+    is_account_id, is_duration, is_security_group,
 };
 use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject, advice};
 
@@ -84,6 +84,11 @@ const OF_OBJECTS: &[(&str, Set)] = &[
     }),
     ("cluster-ip-services", |s, text| {
         choose(&mut s.cluster_ip_services, text, TRUTH)
+    }),
+    ("cluster-security-group", |s, text| {
+        let allowed = "the id of a security group such as sg-0123456789abcdef0";
+        s.cluster_security_group = Some(check(text, is_security_group, allowed)?);
+        Ok(())
     }),
     ("compute", |s, text| choose(&mut s.compute, text, COMPUTE)),
     ("deregistration-delay-seconds", |s, text| {
@@ -225,6 +230,7 @@ mod tests {
                 "1h",
                 "7",
                 "exclusive",
+                "sg-0a1b2c",
             ];
             let changed = values.iter().any(|value| {
                 let (settings, said) = with(&format!("{ANNOTATION_PREFIX}{name}"), value);

@@ -44,6 +44,8 @@ pub struct Settings {
     /// Seconds between deregistration from a load balancer and SIGTERM, if they are given. It is the target group's
     /// attribute, which is not looked up.
     pub deregistration_delay_seconds: Option<u32>,
+    /// The security group of the EKS cluster, which pods need beside those of their task.
+    pub cluster_security_group: Option<String>,
     /// Whether other targets than those of the cluster stay in target groups, if that is given.
     pub target_groups: Option<TargetGroups>,
     /// Which secret store the execution role leads to.
@@ -88,6 +90,7 @@ impl Default for Settings {
             iam: Iam::Irsa,
             essential_exit: EssentialExit::Replace,
             deregistration_delay_seconds: None,
+            cluster_security_group: None,
             target_groups: None,
             secret_store: SecretStore::PerExecutionRole,
             secret_refresh_interval: "5m".to_owned(),
@@ -126,6 +129,13 @@ impl Settings {
 #[must_use]
 pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether this can be the id of a security group.
+#[must_use]
+pub fn is_security_group(text: &str) -> bool {
+    let id = text.strip_prefix("sg-").unwrap_or_default();
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Whether this is a time in the notation of External Secrets, such as `5m`.

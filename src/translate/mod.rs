@@ -106,6 +106,14 @@ impl<'a> Context<'a> {
         matches!(self.workload, Workload::Task(_))
     }
 
+    /// Whether there is one pod for each node.
+    pub(crate) fn is_daemon(&self) -> bool {
+        match self.workload {
+            Workload::Service(service) => service.scheduling == validate::Scheduling::Daemon,
+            Workload::Task(_) => false,
+        }
+    }
+
     /// The task group as ECS has it.
     pub(crate) fn group(&self) -> String {
         match self.workload {
@@ -138,6 +146,14 @@ impl<'a> Context<'a> {
         match self.workload {
             Workload::Service(service) => &service.capacity,
             Workload::Task(task) => &task.capacity,
+        }
+    }
+
+    /// Subnets and security groups of the service or task.
+    pub(crate) const fn network_configuration(&self) -> &'a validate::NetworkConfiguration {
+        match self.workload {
+            Workload::Service(service) => &service.network_configuration,
+            Workload::Task(task) => &task.network_configuration,
         }
     }
 

@@ -117,6 +117,7 @@ impl Scenario {
         let (manifests, notes) = match &self.request {
             Request::Service(text) => {
                 let mut request: ecs::Service = parse(text);
+                let counted = request.desired_count.is_some();
                 request.service_name.get_or_insert_with(|| name.clone());
                 request.task_definition.get_or_insert(name);
                 if request.scheduling_strategy.as_deref() != Some("DAEMON") {
@@ -129,7 +130,12 @@ impl Scenario {
                     extensions,
                 };
                 let service = validate::validate_service(&input, &self.settings)?;
-                translate_service(&service, &self.settings)
+                let (manifests, mut notes) = translate_service(&service, &self.settings);
+                if !counted {
+                    // The test says nothing about a single task.
+                    notes.forget(Reason::DrainMayDropBelowMinimum);
+                }
+                (manifests, notes)
             }
             Request::Task(text) => {
                 let mut request: ecs::Task = parse(text);

@@ -495,7 +495,7 @@ strategy:
     maxUnavailable: 2
   type: RollingUpdate
 spec:
-  maxUnavailable: 2
+  minAvailable: 50%
   selector:
     matchLabels:
       ecs-operator.dev/service: web
@@ -662,7 +662,7 @@ behavior:
       type: Pods
       value: 10
     selectPolicy: Max
-    stabilizationWindowSeconds: 0
+    stabilizationWindowSeconds: 180
     tolerance: "0"
 "#,
     },

@@ -16,7 +16,15 @@ const DEFAULT_STOP_TIMEOUT: i64 = 30;
 /// nodes, which all learn from the API server that it is no endpoint of its Service any more.
 const OTHER_DRAIN_SECONDS: u32 = 5;
 
+/// Seconds from the notice of an interruption until a Spot instance is gone
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html>).
+const SPOT_NOTICE: i64 = 120;
+
 /// Writes the grace period, the probes' own grace periods, and the pause in which a load balancer drains the pod.
+///
+/// The grace period of a probe takes the place of the pod's when the probe fails, and the pause is part of either
+/// (<https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/>,
+/// <https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#probe-level-terminationgraceperiodseconds>).
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let drain = drain_seconds(cx, notes);
     let containers = &cx.task_definition.containers;
@@ -34,7 +42,8 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     for container in containers {
         let role = draft.plan.role(container.index);
         if let Some(kubernetes) = draft.container_mut(container.index) {
-            let own = stop_timeout(container);
+            let pause = if role == Role::Main { drain } else { 0 };
+            let own = pause + stop_timeout(container);
             let probes = [
                 &mut kubernetes.startup_probe,
                 &mut kubernetes.liveness_probe,
@@ -42,13 +51,32 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
             for probe in probes.into_iter().flatten().filter(|_| own != grace) {
                 probe.termination_grace_period_seconds = Some(own);
             }
-            if role == Role::Main && drain > 0 {
-                kubernetes.lifecycle = Some(sleep(drain));
+            if pause > 0 {
+                kubernetes.lifecycle = Some(sleep(pause));
             }
         }
         note_start_timeout(cx, container, notes);
     }
     note_pooled(draft, containers, grace, notes);
+    note_spot(cx, grace, notes);
+}
+
+/// Says where a node is gone before its tasks have ended, maybe before they get SIGTERM.
+fn note_spot(cx: &Context<'_>, grace: i64, notes: &mut Diagnostics) {
+    let providers = &cx.capacity().strategy;
+    let is_spot = |provider: &validate::CapacityProvider| {
+        provider.takes_tasks() && provider.name == "FARGATE_SPOT"
+    };
+    if grace > SPOT_NOTICE
+        && let Some(index) = providers.iter().position(is_spot)
+    {
+        let path = cx.root().field("capacityProviderStrategy").index(index);
+        let n = grace.to_string();
+        notes.report(
+            path.field("capacityProvider"),
+            Message::SpotEndsBeforeGrace { n },
+        );
+    }
 }
 
 /// The pause of the pods that others reach: they would get SIGTERM at once, in ECS only after deregistration.
@@ -360,6 +388,41 @@ containers:
         assert_eq!(at_once.pod_spec()["terminationGracePeriodSeconds"], 60);
         assert_eq!(at_once.container("a")["lifecycle"], yaml("null"));
         assert_eq!(at_once.notes_of(REASONS), [""; 0]);
+    }
+
+    #[test]
+    fn a_failed_probe_leaves_time_for_the_pause_and_the_stop_timeout() {
+        let check = r#""stopTimeout": 120, "healthCheck": {"command": ["CMD", "true"]},"#;
+        let outcome = Scenario::service(pair(check, r#""stopTimeout": 10,"#))
+            .request(TARGET_GROUP)
+            .run();
+        assert_eq!(outcome.pod_spec()["terminationGracePeriodSeconds"], 430);
+        for probe in ["startupProbe", "livenessProbe"] {
+            let seconds = &outcome.container("a")[probe]["terminationGracePeriodSeconds"];
+            assert_eq!(*seconds, 420, "{probe}");
+        }
+    }
+
+    #[test]
+    fn a_spot_node_may_be_gone_before_the_grace_period_is_over() {
+        let spot = TARGET_GROUP.replacen(
+            '{',
+            r#"{"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}], "#,
+            1,
+        );
+        let definition = r#"{"family": "f", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "containerDefinitions": [
+            {"name": "a", "image": "busybox", "portMappings": [{"containerPort": 80}], "stopTimeout": 30}]}"#;
+        for (delay, request, warned) in [
+            (90, spot.as_str(), false),
+            (91, spot.as_str(), true),
+            (91, TARGET_GROUP, false),
+        ] {
+            let outcome = Scenario::service(definition)
+                .request(request)
+                .settings(|settings| settings.deregistration_delay_seconds = Some(delay))
+                .run();
+            assert_eq!(outcome.has("SpotEndsBeforeGrace"), warned, "{delay}");
+        }
     }
 
     #[test]

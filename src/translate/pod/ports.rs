@@ -19,7 +19,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     let network = &cx.task_definition.network;
     let mut names = BTreeSet::new();
     for source in &cx.task_definition.containers {
-        if network.mode == NetworkMode::Bridge {
+        if network.mode == NetworkMode::Bridge && !cx.is_daemon() {
             report_static_ports(source, notes);
         }
         let ports = ports(source, &mut names);

@@ -66,7 +66,9 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
             let first = first_essential(definition, &draft.plan);
             fill_up(&mut amounts, size, first, &long_running);
             limit_each(&mut amounts, size);
-            notes.report(size_path(size), Message::TaskLimitPerContainer);
+            if long_running.len() > 1 {
+                notes.report(size_path(size), Message::TaskLimitPerContainer);
+            }
         }
         SizeGoes::ToMicroVm => {
             let long_running = long_running(&draft.plan, amounts.len());
@@ -262,6 +264,14 @@ fn ephemeral_storage(
     if !definition.fargate {
         let path = FieldPath::root(Subject::TaskDefinition).field("ephemeralStorage");
         notes.report(path.field("sizeInGiB"), Message::EphemeralStorageOnEc2);
+    }
+    if !definition.eks_fargate {
+        let path = FieldPath::root(Subject::TaskDefinition).field("ephemeralStorage");
+        let n = gib.to_string();
+        notes.report(
+            path.field("sizeInGiB"),
+            Message::EphemeralStorageNeedsDisk { n },
+        );
     }
     let first = first_essential(definition, plan);
     if let Some(amounts) = first.and_then(|first| amounts.get_mut(first)) {
@@ -517,11 +527,7 @@ containers:
         // A limit of its own has no room for the rest of the task's memory.
         assert_eq!(
             resources(r#""memory": "1536","#, container, 33),
-            (
-                yaml(own),
-                Value::Null,
-                vec!["memory: TaskLimitPerContainer".to_owned()]
-            )
+            (yaml(own), Value::Null, vec![])
         );
     }
 
@@ -554,11 +560,7 @@ containers:
         let whole = "{limits: {cpu: '1', memory: 2Gi}, requests: {cpu: '1', memory: 2Gi}}";
         assert_eq!(
             resources(&fargate, container, 36),
-            (
-                yaml(whole),
-                Value::Null,
-                vec!["cpu: TaskLimitPerContainer".to_owned()]
-            )
+            (yaml(whole), Value::Null, vec![])
         );
     }
 

@@ -13,7 +13,9 @@ use k8s_openapi::{
 use super::{Draft, file_system};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
-    translate::{Context, LABEL_LENGTH, kname, mebibytes},
+    translate::{
+        Context, LABEL_LENGTH, kname, mebibytes, service::security_groups::groups_of_pods,
+    },
     validate::{Container, FileSystem, FileSystemKind, ImageVolumes, Mount, Volume, VolumeSource},
 };
 
@@ -183,6 +185,9 @@ fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
     for volume in volumes {
         match &volume.source {
             VolumeSource::FileSystem(file_system) if seen.insert(file_system.identity()) => {
+                if seen.len() == 1 {
+                    report_first_file_system(cx, volume, file_system, notes);
+                }
                 report_file_system(volume, file_system, notes);
             }
             _ => report_node_volume(volume, notes),
@@ -260,6 +265,43 @@ fn belongs_to_docker(path: &str) -> bool {
         path.strip_prefix(known)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
+}
+
+/// Says what holds for all file systems alike.
+///
+/// A task of ECS mounts them with its own security groups. Here the driver mounts them from the node, and on EKS Fargate from
+/// the pod (<https://repost.aws/knowledge-center/eks-troubleshoot-efs-volume-mount-issues>). Docker fills an empty volume with
+/// the files of the image (<https://docs.docker.com/engine/storage/volumes/>), Fargate and Kubernetes do not.
+fn report_first_file_system(
+    cx: &Context<'_>,
+    volume: &Volume,
+    file_system: &FileSystem,
+    notes: &mut Diagnostics,
+) {
+    let path = path_of(volume);
+    let path = match file_system.kind {
+        FileSystemKind::Efs => path.field("efsVolumeConfiguration").field("fileSystemId"),
+        FileSystemKind::S3Files => path
+            .field("s3filesVolumeConfiguration")
+            .field("fileSystemArn"),
+    };
+    let configuration = cx.network_configuration();
+    let group = match (
+        cx.task_definition.eks_fargate,
+        groups_of_pods(cx, configuration),
+    ) {
+        (false, _) => Some("the nodes"),
+        (true, groups) if groups.is_empty() => Some("the security group of the cluster"),
+        (true, _) => None,
+    };
+    if let Some(group) = group {
+        let group = group.to_owned();
+        notes.report(path.clone(), Message::MountTargetMustAdmit { group });
+    }
+    notes.report(path.clone(), Message::FileSystemSharedWithEcs);
+    if !cx.task_definition.fargate {
+        notes.report(path, Message::FileSystemNotPrepopulated);
+    }
 }
 
 fn report_file_system(volume: &Volume, file_system: &FileSystem, notes: &mut Diagnostics) {

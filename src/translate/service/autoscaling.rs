@@ -15,11 +15,15 @@ use serde_json::json;
 
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
-    settings::WorkloadTarget,
+    settings::{Mode, WorkloadTarget},
     translate::{Context, CustomObject, Manifests, Object},
     validate::{AutoScaling, CloudWatchMetric, Metric, Service, TargetTracking},
 };
 
+/// Seconds of high load before AWS adds tasks: target tracking makes an alarm that wants three points of one minute. The
+/// autoscaler takes the lowest count that it computed in this time
+/// (<https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/#stabilization-window>).
+const SCALE_OUT_SECONDS: i32 = 180;
 /// Seconds of low load before AWS removes tasks: 15 points of one minute.
 const SCALE_IN_SECONDS: i64 = 900;
 /// The longest stabilization window of an autoscaler in seconds.
@@ -78,6 +82,26 @@ fn report_ignored(scaling: &AutoScaling, notes: &mut Diagnostics) {
     );
 }
 
+/// Whether an autoscaler writes the count of the Deployment, so that nobody else may
+/// (<https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/#migrating-deployments-and-statefulsets-to-horizontal-autoscaling>).
+/// The operator writes that count itself, after the one of the EcsService that an autoscaler sets.
+pub(super) fn owns_count(cx: &Context<'_>, service: &Service) -> bool {
+    cx.settings.mode == Mode::Convert
+        && cx.settings.workload_target == WorkloadTarget::Deployment
+        && scaling_of(service).is_some()
+}
+
+/// How the service scales, if an autoscaler does it.
+pub(super) fn scaling_of(service: &Service) -> Option<&AutoScaling> {
+    let scaling = service.auto_scaling.as_ref();
+    scaling.filter(|scaling| scaling.has_autoscaler())
+}
+
+/// The count that the autoscaler begins with.
+fn least(scaling: &AutoScaling, to_zero: bool) -> i64 {
+    scaling.min_capacity.max(i64::from(!to_zero))
+}
+
 fn policy_path(policy: &TargetTracking) -> FieldPath {
     FieldPath::root(Subject::AutoScaling)
         .field("scalingPolicies")
@@ -131,12 +155,8 @@ fn report(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
             notes.report(path.field("DisableScaleIn"), Message::DisableScaleInMixed);
         }
     }
-    notes.report(target.clone(), Message::ScaleOutFasterThanAws);
     if cx.settings.kubernetes_minor < 35 {
-        notes.report(target.clone(), Message::HpaToleranceDefault);
-    }
-    if cx.settings.workload_target == WorkloadTarget::Deployment {
-        notes.report(target, Message::RolloutNumbersStatic);
+        notes.report(target, Message::HpaToleranceDefault);
     }
 }
 
@@ -197,28 +217,31 @@ fn horizontal_pod_autoscaler(
     Object::HorizontalPodAutoscaler(HorizontalPodAutoscaler {
         metadata: cx.metadata(cx.name()),
         spec: HorizontalPodAutoscalerSpec {
-            min_replicas: Some(to_i32(scaling.min_capacity.max(1))),
+            min_replicas: Some(to_i32(least(scaling, false))),
             max_replicas: to_i32(scaling.max_capacity),
             scale_target_ref: scale_target(cx),
             metrics: Some(metrics.collect()),
-            behavior: Some(behavior(scaling, cx.settings.kubernetes_minor >= 35)),
+            behavior: Some(behavior(cx, scaling)),
         },
         status: None,
     })
 }
 
-/// How fast tasks are added and removed. AWS jumps to the computed size at once and removes tasks after 15 minutes
-/// below 90 % of the target, or after the cooldown if that is longer.
-fn behavior(scaling: &AutoScaling, with_tolerance: bool) -> HorizontalPodAutoscalerBehavior {
-    let tolerance = |value: &str| with_tolerance.then(|| Quantity(value.to_owned()));
-    let cooldown = scaling
-        .policies
-        .iter()
+/// Seconds of low load before tasks are removed: those of AWS, or the cooldown if that is longer.
+fn scale_in_seconds(scaling: &AutoScaling) -> i32 {
+    let cooldowns = scaling.policies.iter();
+    let cooldown = cooldowns
         .filter_map(|policy| policy.scale_in_cooldown)
         .max();
-    let window = cooldown
-        .unwrap_or(SCALE_IN_SECONDS)
-        .clamp(SCALE_IN_SECONDS, MAX_WINDOW_SECONDS);
+    let seconds = cooldown.unwrap_or(SCALE_IN_SECONDS);
+    to_i32(seconds.clamp(SCALE_IN_SECONDS, MAX_WINDOW_SECONDS))
+}
+
+/// How fast tasks are added and removed. AWS jumps to the computed size after three minutes above the target, and removes
+/// tasks after 15 minutes below 90 % of it. The tolerances say so from Kubernetes 1.35 on; a KEDA that runs there knows them.
+fn behavior(cx: &Context<'_>, scaling: &AutoScaling) -> HorizontalPodAutoscalerBehavior {
+    let with_tolerance = cx.settings.kubernetes_minor >= 35;
+    let tolerance = |value: &str| with_tolerance.then(|| Quantity(value.to_owned()));
     let never_in = scaling.scale_in_suspended
         || scaling
             .policies
@@ -227,7 +250,7 @@ fn behavior(scaling: &AutoScaling, with_tolerance: bool) -> HorizontalPodAutosca
     let select = |disabled: bool| Some(if disabled { "Disabled" } else { "Max" }.to_owned());
     HorizontalPodAutoscalerBehavior {
         scale_up: Some(HPAScalingRules {
-            stabilization_window_seconds: Some(0),
+            stabilization_window_seconds: Some(SCALE_OUT_SECONDS),
             select_policy: select(scaling.scale_out_suspended),
             tolerance: tolerance("0"),
             policies: Some(vec![HPAScalingPolicy {
@@ -237,7 +260,7 @@ fn behavior(scaling: &AutoScaling, with_tolerance: bool) -> HorizontalPodAutosca
             }]),
         }),
         scale_down: Some(HPAScalingRules {
-            stabilization_window_seconds: Some(to_i32(window)),
+            stabilization_window_seconds: Some(scale_in_seconds(scaling)),
             select_policy: select(never_in),
             tolerance: tolerance("100m"),
             policies: Some(vec![HPAScalingPolicy {
@@ -255,11 +278,7 @@ fn scaled_object(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostic
         .policies
         .iter()
         .all(|policy| cloud_watch(policy).is_some());
-    let min = if only_cloud_watch {
-        scaling.min_capacity
-    } else {
-        scaling.min_capacity.max(1)
-    };
+    let min = least(scaling, only_cloud_watch);
     if min != scaling.min_capacity {
         let path = FieldPath::root(Subject::AutoScaling)
             .field("scalableTarget")
@@ -271,18 +290,23 @@ fn scaled_object(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostic
         .iter()
         .map(|policy| trigger(cx, policy))
         .collect();
+    let mut spec = json!({
+        "scaleTargetRef": scale_target(cx),
+        "minReplicaCount": min,
+        "maxReplicaCount": scaling.max_capacity,
+        "pollingInterval": 60,
+        "triggers": triggers,
+        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(cx, scaling)}},
+    });
+    if min == 0 {
+        // The way from one task to none is KEDA's own and knows no window of the autoscaler.
+        spec["cooldownPeriod"] = json!(scale_in_seconds(scaling));
+    }
     Object::Custom(CustomObject {
         api_version: "keda.sh/v1alpha1",
         kind: "ScaledObject",
         metadata: cx.metadata(cx.name()),
-        spec: json!({
-            "scaleTargetRef": scale_target(cx),
-            "minReplicaCount": min,
-            "maxReplicaCount": scaling.max_capacity,
-            "pollingInterval": 60,
-            "triggers": triggers,
-            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(scaling, false)}},
-        }),
+        spec,
     })
 }
 

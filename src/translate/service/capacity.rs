@@ -12,8 +12,11 @@ use crate::{
 const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
 /// The largest weight that AWS takes. It bounds the work of [`split`], whatever a caller made by hand.
 const MAX_WEIGHT: u32 = 1000;
-/// The label of pods that a Fargate profile selects.
+/// The label of pods that a Fargate profile selects
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/fargate-profile.html>).
 const COMPUTE: &str = "ecs-operator.dev/compute";
+/// Its value.
+const FARGATE_PROFILE: &str = "fargate";
 
 /// How many of `tasks` each provider gets.
 ///
@@ -80,6 +83,13 @@ pub(crate) fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
             Message::ExternalLaunchTypeIsAnyNode,
         );
     }
+    if cx.task_definition.eks_fargate {
+        let message = Message::FargateProfileNeeded {
+            ns: cx.settings.namespace.clone(),
+            label: format!("{COMPUTE}={FARGATE_PROFILE}"),
+        };
+        notes.report(cx.root().field("launchType"), message);
+    }
     let path = cx.root().field("capacityProviderStrategy");
     for (index, provider) in strategy.iter().enumerate() {
         if provider.name == "FARGATE_SPOT" {
@@ -116,7 +126,7 @@ pub(crate) fn place(
         metadata
             .labels
             .get_or_insert_default()
-            .insert(COMPUTE.to_owned(), "fargate".to_owned());
+            .insert(COMPUTE.to_owned(), FARGATE_PROFILE.to_owned());
     }
 }
 

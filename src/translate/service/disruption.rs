@@ -5,14 +5,14 @@ use k8s_openapi::{
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
 
-use super::{number, rollout::Rollout};
+use super::{autoscaling, rollout::Rollout};
 use crate::{
     diagnostic::{Diagnostics, Message},
     translate::{Context, Manifests, Object},
-    validate::{Scheduling, Service, clamp},
+    validate::{Deployment, Scheduling, Service, clamp},
 };
 
-/// Adds the budget of a service of two or more tasks.
+/// Adds the budget of a service that can have two or more tasks.
 ///
 /// ECS keeps the healthy minimum also while instances drain, but may start the replacement first; an eviction cannot,
 /// so at least one task may always go.
@@ -25,68 +25,111 @@ pub(super) fn apply(
     let Scheduling::Replica { desired_count } = service.scheduling else {
         return;
     };
-    let desired = clamp(desired_count);
-    if desired < 2 {
+    let (least, most) = match autoscaling::scaling_of(service) {
+        Some(scaling) => (clamp(scaling.min_capacity), clamp(scaling.max_capacity)),
+        None => (clamp(desired_count), clamp(desired_count)),
+    };
+    if least <= 1 && most >= 1 && service.deployment.minimum_healthy_percent > 0 {
+        let path = cx.root().field("desiredCount");
+        notes.report(path, Message::DrainMayDropBelowMinimum);
+    }
+    if most < 2 {
         return;
     }
-    if service.deployment.minimum_healthy_percent == 100 {
-        notes.report(
-            cx.root()
-                .field("deploymentConfiguration")
-                .field("minimumHealthyPercent"),
-            Message::DrainMayDropBelowMinimum,
-        );
-    }
-    let rollout = Rollout::new(desired, &service.deployment);
+    let (min_available, max_unavailable) = budget(least, &service.deployment);
     objects.push(Object::PodDisruptionBudget(PodDisruptionBudget {
         metadata: cx.metadata(cx.name()),
         spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(number(rollout.max_unavailable().max(1)))),
+            min_available,
+            max_unavailable,
             selector: Some(LabelSelector {
                 match_labels: Some(cx.selector()),
                 ..LabelSelector::default()
             }),
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
-            ..PodDisruptionBudgetSpec::default()
         }),
         status: None,
     }));
 }
 
+/// `minAvailable` or `maxUnavailable`. A percentage follows the count, and is rounded up, as ECS rounds its minimum
+/// (<https://kubernetes.io/docs/tasks/run-application/configure-pdb/#rounding-logic-when-specifying-percentages>). Where it
+/// would let no task go at the least count, one may go, because a drain of a node would never end.
+fn budget(least: u32, deployment: &Deployment) -> (Option<IntOrString>, Option<IntOrString>) {
+    if Rollout::new(least, deployment).max_unavailable() == 0 {
+        return (None, Some(IntOrString::Int(1)));
+    }
+    let percent = format!("{}%", deployment.minimum_healthy_percent);
+    (Some(IntOrString::String(percent)), None)
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::translate::testing::Scenario;
+    use serde_json::{Value, json};
+
+    use crate::translate::testing::{Outcome, Scenario};
+
+    const WEB: &str = r#"{"family": "web", "cpu": "256", "memory": "512", "containerDefinitions": [{"name": "web", "image": "nginx"}]}"#;
 
     #[test]
     fn a_budget_lets_at_least_one_of_several_tasks_go() {
-        let definition = r#"{"family": "web", "containerDefinitions": [{"name": "web", "image": "nginx", "memory": 64}]}"#;
-        for (desired, minimum, budget) in [
-            (0, 100, None),
-            (1, 0, None),
-            (2, 100, Some(1)),
-            (4, 100, Some(1)),
-            (4, 50, Some(2)),
-            (3, 50, Some(1)),
-            (5, 0, Some(5)),
+        let (one, half) = (json!({"maxUnavailable": 1}), json!({"minAvailable": "50%"}));
+        for (desired, minimum, budget, outage) in [
+            (0, 100, None, false),
+            (1, 0, None, false),
+            (1, 50, None, true),
+            (1, 100, None, true),
+            (2, 100, Some(&one), false),
+            (4, 100, Some(&one), false),
+            (4, 50, Some(&half), false),
+            (3, 50, Some(&half), false),
+            (3, 90, Some(&one), false),
+            (5, 0, Some(&json!({"minAvailable": "0%"})), false),
         ] {
-            let outcome = Scenario::service(definition)
+            let outcome = Scenario::service(WEB)
                 .request(format!(
                     r#"{{"desiredCount": {desired}, "deploymentConfiguration": {{"minimumHealthyPercent": {minimum}}}}}"#
                 ))
                 .run();
-            let found = outcome
-                .objects_of("PodDisruptionBudget")
-                .first()
-                .map(|object| object["spec"]["maxUnavailable"].clone());
-            assert_eq!(
-                found,
-                budget.map(serde_json::Value::from),
-                "{desired} {minimum}"
-            );
-            assert_eq!(
-                outcome.has("DrainMayDropBelowMinimum"),
-                budget.is_some() && minimum == 100
-            );
+            assert_eq!(found(&outcome).as_ref(), budget, "{desired} {minimum}");
+            assert_eq!(outcome.has("DrainMayDropBelowMinimum"), outage);
         }
+    }
+
+    #[test]
+    fn a_budget_is_that_of_the_counts_which_an_autoscaler_may_choose() {
+        for (min, max, minimum, budget, outage) in [
+            (1, 20, 100, Some(json!({"maxUnavailable": 1})), true),
+            (1, 20, 50, Some(json!({"maxUnavailable": 1})), true),
+            (3, 40, 50, Some(json!({"minAvailable": "50%"})), false),
+            (1, 1, 100, None, true),
+        ] {
+            let scaling = json!({
+                "scalableTarget": {"MinCapacity": min, "MaxCapacity": max},
+                "scalingPolicies": [{
+                    "PolicyName": "cpu", "PolicyType": "TargetTrackingScaling",
+                    "TargetTrackingScalingPolicyConfiguration": {
+                        "TargetValue": 50.0,
+                        "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+                    },
+                }],
+            });
+            let request = json!({"desiredCount": min, "deploymentConfiguration": {"minimumHealthyPercent": minimum}});
+            let outcome = Scenario::service(WEB)
+                .request(request.to_string())
+                .extensions(json!({"autoScaling": scaling}).to_string())
+                .run();
+            assert_eq!(found(&outcome), budget, "{min} {max} {minimum}");
+            assert_eq!(outcome.has("DrainMayDropBelowMinimum"), outage);
+        }
+    }
+
+    /// What the budget says of how many tasks may go.
+    fn found(outcome: &Outcome) -> Option<Value> {
+        let budgets = outcome.objects_of("PodDisruptionBudget");
+        let mut spec = budgets.first()?["spec"].clone();
+        let members = spec.as_object_mut()?;
+        members.retain(|name, _| name.starts_with('m'));
+        Some(spec)
     }
 }

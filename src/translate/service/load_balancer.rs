@@ -1,6 +1,6 @@
 //! Target groups and load balancers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::{
     core::v1::PodReadinessGate,
@@ -11,7 +11,10 @@ use k8s_openapi::api::{
 };
 use serde_json::json;
 
-use super::cluster_services::{ClusterServices, Reach, Wanted};
+use super::{
+    cluster_services::{ClusterServices, Reach, Wanted},
+    security_groups::groups_of_pods,
+};
 use crate::{
     diagnostic::{Diagnostics, Message},
     settings::{Addon, TargetGroups},
@@ -34,6 +37,7 @@ pub(super) fn apply(
 ) {
     let own = cx.own_service();
     let instances = cx.task_definition.network.mode.registers_instances();
+    report_reach(cx, service, notes);
     for balancer in &service.load_balancers {
         let LoadBalancer {
             index,
@@ -86,6 +90,38 @@ pub(super) fn apply(
             ExposeKind::Network => network_load_balancer(cx, expose, services),
         }
     }
+}
+
+/// Says which ports the load balancer must reach, and in whose security group. A binding without `networking` opens nothing
+/// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/targetgroupbinding/spec/>). Pods with the
+/// groups of the tasks are reached as those are.
+fn report_reach(cx: &Context<'_>, service: &Service, notes: &mut Diagnostics) {
+    if service.load_balancers.is_empty() {
+        return;
+    }
+    let own_groups = !groups_of_pods(cx, &service.network_configuration).is_empty();
+    let group = if cx.task_definition.eks_fargate {
+        "of the cluster"
+    } else {
+        "of the nodes"
+    };
+    let ports = if cx.task_definition.network.mode.registers_instances() {
+        "the ports 30000 to 32767".to_owned()
+    } else if own_groups {
+        return;
+    } else {
+        let ports: BTreeSet<String> = service.load_balancers.iter().map(port_text).collect();
+        ports.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let message = Message::LoadBalancerMustReachTargets {
+        ports,
+        group: group.to_owned(),
+    };
+    notes.report(cx.root().field("loadBalancers"), message);
+}
+
+fn port_text(balancer: &LoadBalancer) -> String {
+    format!("{} {}", balancer.protocol.name(), balancer.port)
 }
 
 /// The conditions of a pod that hold it back until its targets are healthy: one for each binding of targets that are
@@ -268,7 +304,7 @@ mod tests {
     use serde_json::json;
 
     use crate::{
-        settings::{Addon, TargetGroups},
+        settings::{Addon, Compute, TargetGroups},
         translate::testing::{Scenario, assert_object, yaml},
     };
 
@@ -400,6 +436,35 @@ spec:
         assert_eq!(found, json!([{"conditionType": gate}]));
         let (found, _, seconds) = gates("bridge", &[]);
         assert_eq!((found, seconds), (serde_json::Value::Null, json!(40)));
+    }
+
+    #[test]
+    fn the_ports_that_a_load_balancer_must_reach_are_named() {
+        let said = |mode: &str, groups: &str, compute: Compute| {
+            let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": [groups]}});
+            let mut request = json!({"desiredCount": 2, "loadBalancers": [web()]});
+            if !groups.is_empty() {
+                request["networkConfiguration"] = network;
+            }
+            let outcome = Scenario::service(definition(mode))
+                .request(request.to_string())
+                .settings(|settings| settings.compute = compute)
+                .run();
+            let mut messages = outcome.messages();
+            messages.retain(|message| message.contains("LoadBalancerMustReachTargets"));
+            messages.concat()
+        };
+        let nodes = said("bridge", "", Compute::Nodes);
+        assert!(
+            nodes.contains("30000 to 32767 in the security group of the nodes"),
+            "{nodes}"
+        );
+        let pods = said("awsvpc", "", Compute::Nodes);
+        assert!(
+            pods.contains("TCP 80 in the security group of the nodes"),
+            "{pods}"
+        );
+        assert_eq!(said("awsvpc", "sg-1", Compute::Nodes), "");
     }
 
     #[test]

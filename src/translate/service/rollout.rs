@@ -1,5 +1,8 @@
 //! Minimum and maximum healthy percent as numbers of tasks.
 
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::number;
 use crate::validate::Deployment;
 
 /// How many tasks of a workload may be missing or added while a deployment goes on.
@@ -48,6 +51,30 @@ impl Rollout {
     /// The tasks that may exist beyond the desired count.
     pub(super) const fn max_surge(self) -> u32 {
         self.upper.saturating_sub(self.desired)
+    }
+
+    /// `maxSurge` and `maxUnavailable` for this count. Kubernetes refuses 0 and 0; where no task can move, or there is none,
+    /// the numbers decide nothing.
+    pub(super) fn numbers(self) -> (IntOrString, IntOrString) {
+        let (surge, unavailable) = match (self.max_surge(), self.max_unavailable()) {
+            (0, 0) => (1, 0),
+            numbers => numbers,
+        };
+        let int = |count| IntOrString::Int(number(count));
+        (int(surge), int(unavailable))
+    }
+
+    /// The same where the count is an autoscaler's, and this the least that is known of it. Kubernetes rounds the tasks that
+    /// may be missing down, as ECS does, and those that may be added up
+    /// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-surge>).
+    pub(super) fn percentages(self, deployment: &Deployment) -> (IntOrString, IntOrString) {
+        let text = |percent: u32| IntOrString::String(format!("{percent}%"));
+        let unavailable = text(100_u32.saturating_sub(deployment.minimum_healthy_percent));
+        let surge = deployment.maximum_percent.saturating_sub(100);
+        if surge == 0 && self.max_unavailable() == 0 {
+            return (IntOrString::Int(1), unavailable);
+        }
+        (text(surge), unavailable)
     }
 
     /// Whether no task can be stopped or started, so that ECS accepts the service and never updates it.
@@ -101,6 +128,24 @@ mod tests {
             assert_eq!(rollout.max_unavailable(), unavailable, "{d} {min}/{max}");
             assert_eq!(rollout.max_surge(), surge, "{d} {min}/{max}");
             assert_eq!(rollout.is_stuck(), stuck, "{d} {min}/{max}");
+        }
+    }
+
+    #[test]
+    fn an_autoscaled_rollout_has_percentages() {
+        let int = IntOrString::Int;
+        let text = |text: &str| IntOrString::String(text.to_owned());
+        for (least, min, max, surge, unavailable) in [
+            (3, 50, 200, text("100%"), text("50%")),
+            (3, 100, 200, text("100%"), text("0%")),
+            (3, 100, 150, text("50%"), text("0%")),
+            (4, 50, 100, text("0%"), text("50%")),
+            (1, 50, 100, int(1), text("50%")),
+            (4, 100, 100, int(1), text("0%")),
+        ] {
+            let deployment = deployment(min, max);
+            let found = Rollout::new(least, &deployment).percentages(&deployment);
+            assert_eq!(found, (surge, unavailable), "{least} {min}/{max}");
         }
     }
 

@@ -6,8 +6,14 @@ use crate::{
     diagnostic::{Diagnostics, Message},
     settings::Addon,
     translate::{Context, CustomObject, Manifests, Object},
-    validate::{NetworkConfiguration, NetworkMode},
+    validate::{NetworkConfiguration, NetworkMode, OperatingSystem},
 };
+
+/// How many groups a SecurityGroupPolicy takes.
+const MAX_GROUPS: usize = 5;
+/// The first version with which nodes of EKS Auto Mode follow a SecurityGroupPolicy
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/auto-sgp.html>).
+const AUTO_MODE_MINOR: u32 = 36;
 
 /// Adds the SecurityGroupPolicy of a service or task, whose pods it finds by their owner's label, and says what of the
 /// subnets and addresses does not hold.
@@ -36,14 +42,21 @@ pub(crate) fn apply(
         return;
     }
     let path = path.field("securityGroups");
-    // The VPC CNI gives no interface of its own to a pod in the node's network.
-    let own_network = cx.task_definition.network.mode != NetworkMode::Host;
-    if !own_network || !cx.settings.has(Addon::SecurityGroupsForPods) {
+    let groups = groups_of_pods(cx, configuration);
+    if groups.is_empty() {
         notes.report(path, Message::SecurityGroupsNotEnforced);
         return;
     }
-    if cx.task_definition.eks_fargate {
-        notes.report(path, Message::ClusterSecurityGroupNeeded);
+    if cx
+        .settings
+        .cluster_security_group
+        .as_ref()
+        .is_none_or(|group| !groups.contains(group))
+    {
+        notes.report(path.clone(), Message::ClusterSecurityGroupNeeded);
+    }
+    if cx.settings.has(Addon::EksAutoMode) && cx.settings.kubernetes_minor < AUTO_MODE_MINOR {
+        notes.report(path, Message::SecurityGroupsIgnoredByAutoMode);
     }
     objects.push(Object::Custom(CustomObject {
         api_version: "vpcresources.k8s.aws/v1beta1",
@@ -51,15 +64,42 @@ pub(crate) fn apply(
         metadata: cx.metadata(cx.object_name()),
         spec: json!({
             "podSelector": {"matchLabels": cx.selector()},
-            "securityGroups": {"groupIds": security_groups},
+            "securityGroups": {"groupIds": groups},
         }),
     }));
 }
 
+/// The security groups that the pods get of their own: those of the tasks and, if it is given, the cluster's, by which they
+/// reach CoreDNS (<https://docs.aws.amazon.com/eks/latest/userguide/security-groups-for-pods.html>).
+///
+/// There are none without the VPC CNI, for a pod in the network of its node, and on Windows.
+pub(crate) fn groups_of_pods(
+    cx: &Context<'_>,
+    configuration: &NetworkConfiguration,
+) -> Vec<String> {
+    let own_network = cx.task_definition.network.mode != NetworkMode::Host;
+    let os = cx.task_definition.platform.os;
+    let windows = matches!(os, Some(OperatingSystem::Windows(_)));
+    if !own_network || windows || !cx.settings.has(Addon::SecurityGroupsForPods) {
+        return Vec::new();
+    }
+    let mut groups = configuration.security_groups.clone();
+    if let Some(cluster) = &cx.settings.cluster_security_group
+        && !groups.is_empty()
+        && groups.len() < MAX_GROUPS
+        && !groups.contains(cluster)
+    {
+        groups.push(cluster.clone());
+    }
+    groups
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use crate::{
-        settings::Compute,
+        settings::{Addon, Compute},
         translate::testing::{Scenario, assert_object},
     };
 
@@ -96,9 +136,50 @@ spec:
             outcome.warnings(),
             [
                 "networkConfiguration.awsvpcConfiguration.assignPublicIp: PublicIpNotAssigned",
-                "networkConfiguration.awsvpcConfiguration.subnets: SubnetsNotEnforced",
+                "networkConfiguration.awsvpcConfiguration.securityGroups: ClusterSecurityGroupNeeded",
             ]
         );
+    }
+
+    #[test]
+    fn the_group_of_the_cluster_is_added_where_there_is_room() {
+        for (given, expected, warned) in [
+            (vec!["sg-1"], vec!["sg-1", "sg-9"], false),
+            (vec!["sg-9", "sg-1"], vec!["sg-9", "sg-1"], false),
+            (
+                vec!["sg-1", "sg-2", "sg-3", "sg-4", "sg-5"],
+                vec!["sg-1", "sg-2", "sg-3", "sg-4", "sg-5"],
+                true,
+            ),
+        ] {
+            let network =
+                json!({"awsvpcConfiguration": {"subnets": ["subnet-a"], "securityGroups": given}});
+            let outcome = scenario("awsvpc")
+                .request(json!({"networkConfiguration": network}).to_string())
+                .settings(|settings| settings.cluster_security_group = Some("sg-9".to_owned()))
+                .run();
+            let policy = outcome.object("SecurityGroupPolicy", "web");
+            assert_eq!(
+                policy["spec"]["securityGroups"]["groupIds"],
+                json!(expected)
+            );
+            assert_eq!(outcome.has("ClusterSecurityGroupNeeded"), warned);
+        }
+    }
+
+    #[test]
+    fn nodes_of_auto_mode_follow_a_policy_from_kubernetes_1_36_on() {
+        for (minor, addon, ignored) in [(35, true, true), (36, true, false), (35, false, false)] {
+            let outcome = scenario("awsvpc")
+                .settings(|settings| {
+                    settings.kubernetes_minor = minor;
+                    if addon {
+                        settings.addons.insert(Addon::EksAutoMode);
+                    }
+                })
+                .run();
+            assert_eq!(outcome.has("SecurityGroupsIgnoredByAutoMode"), ignored);
+        }
     }
 
     #[test]

@@ -14,10 +14,10 @@ use k8s_openapi::{
     },
 };
 
-use super::{capacity, load_balancer, number, rollout::Rollout};
+use super::{autoscaling, capacity, load_balancer, number, rollout::Rollout};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
-    settings::{FORCE_DEPLOYMENT, Mode},
+    settings::{FORCE_DEPLOYMENT, Mode, WorkloadTarget},
     translate::{
         Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, Workload, kname,
         labels::{self, Labels, tags_annotation},
@@ -135,17 +135,18 @@ fn own_tags(cx: &Context<'_>) -> Option<Labels> {
 }
 
 fn deployment(cx: &Context<'_>, service: &Service, part: Part) -> Object {
+    let autoscaled = autoscaling::owns_count(cx, service);
     let rollout = Rollout::new(part.tasks, &service.deployment);
-    // Kubernetes refuses 0 and 0. Where no task can move, or there is none, the numbers decide nothing.
-    let (surge, unavailable) = match (rollout.max_surge(), rollout.max_unavailable()) {
-        (0, 0) => (1, 0),
-        numbers => numbers,
+    let (surge, unavailable) = if autoscaled {
+        rollout.percentages(&service.deployment)
+    } else {
+        rollout.numbers()
     };
     let min_ready_seconds = min_ready_seconds(cx, service);
     Object::Deployment(Deployment {
         metadata: part.metadata,
         spec: Some(DeploymentSpec {
-            replicas: Some(number(part.tasks)),
+            replicas: (!autoscaled).then(|| number(part.tasks)),
             min_ready_seconds,
             progress_deadline_seconds: min_ready_seconds.and_then(progress_deadline_seconds),
             revision_history_limit: Some(REVISION_HISTORY_LIMIT),
@@ -153,8 +154,8 @@ fn deployment(cx: &Context<'_>, service: &Service, part: Part) -> Object {
             strategy: Some(DeploymentStrategy {
                 type_: Some("RollingUpdate".to_owned()),
                 rolling_update: Some(RollingUpdateDeployment {
-                    max_surge: Some(IntOrString::Int(number(surge))),
-                    max_unavailable: Some(IntOrString::Int(number(unavailable))),
+                    max_surge: Some(surge),
+                    max_unavailable: Some(unavailable),
                 }),
             }),
             template: part.template,
@@ -237,7 +238,34 @@ fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut
             Message::TerminatingPodsNotCounted,
         );
     }
+    report_autoscaled(cx, service, desired, notes);
     report_alarms(service, &path, notes);
+}
+
+/// Says who writes the count, and what a rollout makes of a count that nobody knows in advance.
+fn report_autoscaled(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut Diagnostics) {
+    let Some(scaling) = autoscaling::scaling_of(service) else {
+        return;
+    };
+    let path = cx.root().field("desiredCount");
+    let n = desired.to_string();
+    if cx.settings.workload_target == WorkloadTarget::EcsService {
+        notes.report(path, Message::DesiredCountUndoesScaling { n });
+        return;
+    }
+    if !autoscaling::owns_count(cx, service) {
+        return;
+    }
+    let message = Message::ReplicasLeftToAutoscaler {
+        min: scaling.min_capacity.to_string(),
+        n,
+        name: cx.name(),
+    };
+    notes.report(path, message);
+    if !service.deployment.maximum_percent.is_multiple_of(100) {
+        let path = cx.root().field("deploymentConfiguration");
+        notes.report(path.field("maximumPercent"), Message::SurgeRoundsUp);
+    }
 }
 
 fn report_daemon(cx: &Context<'_>, service: &Service, notes: &mut Diagnostics) {
@@ -417,7 +445,7 @@ metadata:
   labels:
     ecs-operator.dev/service: web
 spec:
-  maxUnavailable: 2
+  minAvailable: 50%
   selector:
     matchLabels:
       ecs-operator.dev/service: web
@@ -563,7 +591,7 @@ spec:
                 .contains(&"capacityProviderStrategy: SplitRolloutRounding".to_owned())
         );
         let budget = outcome.object("PodDisruptionBudget", "web");
-        assert_eq!(budget["spec"]["maxUnavailable"], 5);
+        assert_eq!(budget["spec"]["minAvailable"], "50%");
     }
 
     #[test]
