@@ -33,6 +33,8 @@ pub struct Security {
     pub no_new_privileges: bool,
     /// The AppArmor profile.
     pub app_armor: Option<AppArmor>,
+    /// Whether no system call is filtered.
+    pub seccomp_unconfined: bool,
     /// The SELinux label: `user`, `role`, `type`, `level`.
     pub se_linux: BTreeMap<String, String>,
     /// `linuxParameters`.
@@ -203,6 +205,7 @@ fn security_option(option: &str, security: &mut Security) -> Result<(), Message>
             return Err(Message::SecurityOptionConflict { value });
         }
         ("no-new-privileges", "" | "true") => security.no_new_privileges = true,
+        ("seccomp", "unconfined") => security.seccomp_unconfined = true,
         ("apparmor", "unconfined") => security.app_armor = Some(AppArmor::Unconfined),
         // The profile that Docker loads itself; each runtime has its own.
         ("apparmor", "docker-default") => security.app_armor = Some(AppArmor::RuntimeDefault),
@@ -362,7 +365,7 @@ mod tests {
             "label:color:red",
             "label:type:",
             "apparmor:",
-            "seccomp=unconfined",
+            "seccomp=",
             "seccomp:/profile.json",
             "systempaths=unconfined",
             "no-new-privileges:maybe",

@@ -332,6 +332,8 @@ livenessProbe:
         request: r#"{"containerDefinitions": [{"systemControls": [{"namespace": "net.ipv4.tcp_keepalive_time", "value": "500"}]}]}"#,
         gives: r#"
 securityContext:
+  seccompProfile:
+    type: RuntimeDefault
   sysctls:
   - name: net.ipv4.tcp_keepalive_time
     value: "500"

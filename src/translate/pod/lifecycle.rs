@@ -202,6 +202,8 @@ mod tests {
 automountServiceAccountToken: false
 enableServiceLinks: false
 terminationGracePeriodSeconds: 50
+securityContext:
+  seccompProfile: {type: RuntimeDefault}
 initContainers:
 - name: proxy
   image: example/proxy:2
@@ -282,6 +284,8 @@ automountServiceAccountToken: false
 enableServiceLinks: false
 restartPolicy: Never
 terminationGracePeriodSeconds: 30
+securityContext:
+  seccompProfile: {type: RuntimeDefault}
 containers:
 - name: work
   image: example/job:1

@@ -369,6 +369,8 @@ mod tests {
 automountServiceAccountToken: false
 enableServiceLinks: false
 terminationGracePeriodSeconds: 30
+securityContext:
+  seccompProfile: {type: RuntimeDefault}
 nodeSelector:
   kubernetes.io/arch: amd64
   kubernetes.io/os: linux

@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
-use k8s_openapi::api::core::v1::{AppArmorProfile, Capabilities, SELinuxOptions, SecurityContext};
+use k8s_openapi::api::core::v1::{
+    AppArmorProfile, Capabilities, SELinuxOptions, SeccompProfile, SecurityContext,
+};
 
 use super::{Draft, container::path};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     translate::{Context, LABEL_LENGTH, kname},
-    validate::{AppArmor, NamespaceMode, Security, Ulimit},
+    validate::{AppArmor, NamespaceMode, OperatingSystem, Security, Ulimit},
 };
 
 /// Where the NRI plugin `ulimit-adjuster` reads the limits of a container
@@ -18,8 +20,14 @@ const ULIMITS: &str = "ulimits.noderesource.dev/container.";
 /// Adds security contexts, ulimits and namespaces.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     namespaces(cx, draft, notes);
+    let seccomp = Seccomp::of(cx);
+    if seccomp == Seccomp::Pod {
+        let context = draft.spec.security_context.get_or_insert_default();
+        context.seccomp_profile = Some(seccomp_profile("RuntimeDefault"));
+    }
     for source in &cx.task_definition.containers {
-        let context = security_context(&source.security);
+        let mut context = security_context(&source.security);
+        context.seccomp_profile = seccomp.of_container(&source.security);
         if let Some(container) = draft.container_mut(source.index) {
             container.security_context = (context != SecurityContext::default()).then_some(context);
         }
@@ -31,6 +39,57 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
 }
 
+/// Where the profile of system calls is written.
+///
+/// Docker filters them unless a container is privileged or asks for no filter
+/// (<https://docs.docker.com/engine/security/seccomp/>); a kubelet filters none by itself, and never those of a privileged
+/// container (<https://kubernetes.io/docs/tutorials/security/seccomp/>).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seccomp {
+    /// For the pod.
+    Pod,
+    /// For each container.
+    Containers,
+    /// Nowhere: Windows has none.
+    Nowhere,
+}
+
+impl Seccomp {
+    fn of(cx: &Context<'_>) -> Self {
+        let definition = cx.task_definition;
+        let is_other = |security: &Security| security.privileged || security.seccomp_unconfined;
+        if matches!(definition.platform.os, Some(OperatingSystem::Windows(_))) {
+            Self::Nowhere
+        } else if definition
+            .containers
+            .iter()
+            .any(|it| is_other(&it.security))
+        {
+            Self::Containers
+        } else {
+            Self::Pod
+        }
+    }
+
+    fn of_container(self, security: &Security) -> Option<SeccompProfile> {
+        if self != Self::Containers || security.privileged {
+            return None;
+        }
+        Some(seccomp_profile(if security.seccomp_unconfined {
+            "Unconfined"
+        } else {
+            "RuntimeDefault"
+        }))
+    }
+}
+
+fn seccomp_profile(kind: &str) -> SeccompProfile {
+    SeccompProfile {
+        type_: kind.to_owned(),
+        localhost_profile: None,
+    }
+}
+
 fn security_context(security: &Security) -> SecurityContext {
     let Security {
         privileged,
@@ -38,6 +97,8 @@ fn security_context(security: &Security) -> SecurityContext {
         user,
         no_new_privileges,
         app_armor,
+        // Written where the profiles of all containers are known.
+        seccomp_unconfined: _,
         se_linux,
         linux,
         ulimits: _,
@@ -150,6 +211,36 @@ mod tests {
         Scenario::service(format!(
             r#"{{"family": "web", {members}, "containerDefinitions": [{a}, {b}]}}"#
         ))
+    }
+
+    #[test]
+    fn system_calls_are_filtered_as_docker_filters_them() {
+        let found = |members: &str, more: &str| {
+            let outcome = Scenario::service(format!(
+                r#"{{"family": "web", {members}, "containerDefinitions": [
+                {{"name": "web", "image": "nginx", "memory": 64}}, {{"name": "more", "image": "nginx", "memory": 64 {more}}}]}}"#
+            ))
+            .run();
+            let of = |name: &str| {
+                outcome.container(name)["securityContext"]["seccompProfile"]["type"].clone()
+            };
+            let pod = &outcome.pod_spec()["securityContext"]["seccompProfile"]["type"];
+            (pod.clone(), of("web"), of("more"))
+        };
+        let (none, default) = (yaml("null"), yaml("RuntimeDefault"));
+        assert_eq!(
+            found(EC2, ""),
+            (default.clone(), none.clone(), none.clone())
+        );
+        assert_eq!(
+            found(EC2, r#", "privileged": true"#),
+            (none.clone(), default.clone(), none.clone())
+        );
+        assert_eq!(
+            found(EC2, r#", "dockerSecurityOptions": ["seccomp=unconfined"]"#),
+            (none.clone(), default, yaml("Unconfined"))
+        );
+        assert_eq!(found(WINDOWS, ""), (none.clone(), none.clone(), none));
     }
 
     #[test]

@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(
             outcome.pod_spec()["securityContext"],
             yaml(
-                "{sysctls: [{name: net.ipv4.tcp_syncookies, value: '1'}, {name: net.core.somaxconn, value: '1024'}]}"
+                "{seccompProfile: {type: RuntimeDefault}, sysctls: [{name: net.ipv4.tcp_syncookies, value: '1'}, {name: net.core.somaxconn, value: '1024'}]}"
             )
         );
         let sysctls: Vec<String> = outcome
