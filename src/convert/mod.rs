@@ -109,6 +109,11 @@ impl<'a> Converter<'a> {
         };
         let mut objects = self.unless_rejected(objects, &diagnostics);
         self.give_once(&unit.content, &mut objects, &mut diagnostics);
+        if diagnostics.has_errors() {
+            // Nothing was made, and why is said.
+            diagnostics.forget(Reason::ServiceAssumed);
+            diagnostics.forget(Reason::TaskDefinitionNotRun);
+        }
         Ok(Conversion {
             objects: self.unless_rejected(objects, &diagnostics),
             diagnostics: diagnostics.into_sorted(),
@@ -162,6 +167,10 @@ impl<'a> Converter<'a> {
         self.take_connect_names(service, diagnostics);
         let (objects, mut notes) = translate::translate_service(service, resources.settings);
         match self.target {
+            // What nothing is known to run is only checked.
+            Target::Manifests if was_said(Reason::TaskDefinitionNotRun, diagnostics) => {
+                Ok(Vec::new())
+            }
             Target::Manifests => {
                 if diagnostics
                     .iter()
@@ -241,6 +250,10 @@ impl<'a> Converter<'a> {
             .map(|(key, content)| self.given.insert(*key, *content).is_none());
         objects.retain(|_| fresh.next().unwrap_or(true));
     }
+}
+
+fn was_said(reason: Reason, diagnostics: &Diagnostics) -> bool {
+    diagnostics.iter().any(|finding| finding.reason() == reason)
 }
 
 /// Nobody deletes the pods of a finished task without the operator.

@@ -29,13 +29,12 @@ impl Resources<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         let mut objects = vec![self.task_definition(&input.task_definition.request)?];
-        let assumed = diagnostics
-            .iter()
-            .any(|finding| finding.reason() == Reason::ServiceAssumed);
-        if assumed {
-            // A task definition that no service runs is a resource of its own, as in ECS.
-            diagnostics.forget(Reason::ServiceAssumed);
-            return Ok(objects);
+        for reason in [Reason::ServiceAssumed, Reason::TaskDefinitionNotRun] {
+            if super::was_said(reason, diagnostics) {
+                // A task definition that no service runs is a resource of its own, as in ECS.
+                diagnostics.forget(reason);
+                return Ok(objects);
+            }
         }
         diagnostics.append(notes);
         let mut request = input.request.clone();

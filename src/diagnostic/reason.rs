@@ -362,6 +362,7 @@ reasons! {
         ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change the count from a CronJob that runs kubectl scale on the EcsService";
         SecurityGroupsIgnoredByAutoMode => "nodes of EKS Auto Mode follow a SecurityGroupPolicy only from Kubernetes 1.36 on", "set podSecurityGroupSelectorTerms in the NodeClass, or run the pods on other nodes";
         SecurityGroupsNotEnforced => "security groups for pods are not available here", "";
+        ServiceAssumed { name } => "no service or task runs {name}, so a service was made that always runs one task of it", "give the CreateService or RunTask request that runs it too; a task that ends would be started again and again";
         ServiceConnectAccessLogsAbsent => "there is no proxy that writes access logs", "";
         ServiceConnectAliasNeedsClusterIP { name } => "{name} is not resolvable until the operator adds it", "";
         ServiceConnectTimeoutsIgnored => "there is no proxy that enforces timeouts", "";
@@ -378,6 +379,7 @@ reasons! {
         SysctlConflict { name } => "{name} is set twice", "the last container's value is used";
         TargetGroupShared => "targets outside of the cluster, such as the tasks of ECS, stay registered in the target group (this needs AWS Load Balancer Controller 2.10 or EKS Auto Mode)", "pass --target-groups shared if that is right, or exclusive when ECS has no task in the group any more: the controller then deregisters all other targets at once";
         TargetValueRounded { value, n } => "{value} becomes {n}", "";
+        TaskDefinitionNotRun { name } => "no service was made for {name}, because what may run it is missing", "correct what else was reported, or give the CreateService or RunTask request that runs it";
         TaskLimitPerContainer => "each container is limited to the task size", "their sum is not";
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "";
         TestTrafficNeedsGateway => "header based test traffic needs an HTTPRoute", "";
@@ -433,7 +435,6 @@ reasons! {
         ReplicasLeftToAutoscaler { min, n, name } => "replicas is left out, so that the count is the autoscaler's however often the Deployment is applied", "the first apply starts one task, and the autoscaler raises that to {min}; for {n} at once: kubectl scale deployment {name} --replicas={n}";
         ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         SecretRefreshDelay { interval } => "values can be up to {interval} old when a task starts", "";
-        ServiceAssumed { name } => "no service runs {name}, so a service of one task was made for it", "give its service document too";
         ServiceConnectProxyAbsent => "there is no proxy", "";
         ServiceNameAssumed { name } => "the service has no name, so it is named {name} after its task definition", "give serviceName";
         ServiceRoleUnused => "no service-linked role", "";

@@ -118,6 +118,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::RequiredField,
     Reason::ServiceAssumed,
     Reason::SyntaxError,
+    Reason::TaskDefinitionNotRun,
     Reason::UnknownAnnotation,
     Reason::UnknownField,
     Reason::UnreadableFile,

@@ -34,17 +34,22 @@ impl Catalog {
     /// other files are still converted.
     pub fn read(paths: &[PathBuf], fill: Fill, problems: &mut dyn FnMut(Problem)) -> Self {
         let mut origins = Vec::new();
-        for path in read::files(paths, problems) {
+        let mut unread = false;
+        let mut unknown = |problem| {
+            unread = true;
+            problems(problem);
+        };
+        for path in read::files(paths, &mut unknown) {
             if read::is_read_once(&path) {
                 match read::text(&path) {
                     Ok(text) => origins.push(Origin::Memory(text)),
-                    Err(problem) => problems(problem),
+                    Err(problem) => unknown(problem),
                 }
             } else {
                 origins.push(Origin::File(path));
             }
         }
-        Self::of_origins(origins, fill, problems)
+        Self::of_origins(origins, fill, unread, problems)
     }
 
     /// The same for texts that are at hand. No file is touched.
@@ -54,10 +59,16 @@ impl Catalog {
         problems: &mut dyn FnMut(Problem),
     ) -> Self {
         let origins = texts.into_iter().map(Origin::Memory).collect();
-        Self::of_origins(origins, fill, problems)
+        Self::of_origins(origins, fill, false, problems)
     }
 
-    fn of_origins(origins: Vec<Origin>, fill: Fill, problems: &mut dyn FnMut(Problem)) -> Self {
+    /// Reads each text once. `incomplete` says that there are others, which could not be read.
+    fn of_origins(
+        origins: Vec<Origin>,
+        fill: Fill,
+        mut incomplete: bool,
+        problems: &mut dyn FnMut(Problem),
+    ) -> Self {
         let mut catalog = Self {
             texts: Texts {
                 origins,
@@ -68,13 +79,17 @@ impl Catalog {
             plans: Vec::new(),
             fill: Arc::new(fill),
         };
+        let mut unknown = |problem| {
+            incomplete = true;
+            problems(problem);
+        };
         for origin in 0..catalog.texts.origins.len() {
             match catalog.texts.get(origin) {
-                Ok(source) => catalog.index(origin, &source, problems),
-                Err(problem) => problems(problem),
+                Ok(source) => catalog.index(origin, &source, &mut unknown),
+                Err(problem) => unknown(problem),
             }
         }
-        catalog.link(problems);
+        catalog.link(incomplete, problems);
         catalog
     }
 
@@ -169,7 +184,7 @@ impl Catalog {
         Ok(())
     }
 
-    fn link(&mut self, problems: &mut dyn FnMut(Problem)) {
+    fn link(&mut self, incomplete: bool, problems: &mut dyn FnMut(Problem)) {
         let folders = self.texts.folders();
         let Self { texts, entries, .. } = self;
         let mut same = |a: usize, b: usize| {
@@ -187,7 +202,7 @@ impl Catalog {
                 _ => false,
             }
         };
-        let links: Links = link(entries, &folders, &mut same);
+        let links: Links = link(entries, &folders, incomplete, &mut same);
         for duplicate in links.duplicates {
             let mut place = |document: usize| {
                 let entry = entries.get(document)?;
@@ -460,7 +475,7 @@ mod tests {
             }
         }
         let started = std::time::Instant::now();
-        let links = link(&entries, &[0; 4], &mut |_, _| true);
+        let links = link(&entries, &[0; 4], false, &mut |_, _| true);
         assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
         assert_eq!(links.duplicates, []);
         assert!(links.plans.len() > 120_000, "{}", links.plans.len());
@@ -584,7 +599,7 @@ mod tests {
             findings,
             [
                 ": ContainerListOnly: a bare list of container definitions was taken as a task definition named web",
-                ": ServiceAssumed: no service runs web, so a service of one task was made for it",
+                ": ServiceAssumed: no service or task runs web, so a service was made that always runs one task of it",
             ]
         );
     }

@@ -56,7 +56,7 @@ pub(super) fn load(
     let content = match plan.role {
         Role::Service => loader.service(plan)?,
         Role::Task => loader.task(plan)?,
-        Role::Assumed => loader.assumed(plan)?,
+        Role::Assumed | Role::Withheld => loader.assumed(plan)?,
         Role::Unused => {
             loader.task_definition(plan.lead, None)?;
             // Nothing of it is used, so its contents are nobody's concern.
@@ -144,8 +144,11 @@ impl<'c> Loader<'c> {
         if !self.diagnostics.has_errors() {
             let name = name.clone().unwrap_or_default();
             let path = FieldPath::root(Subject::TaskDefinition);
-            self.diagnostics
-                .report(path, Message::ServiceAssumed { name });
+            let message = match plan.role {
+                Role::Withheld => Message::TaskDefinitionNotRun { name },
+                _ => Message::ServiceAssumed { name },
+            };
+            self.diagnostics.report(path, message);
         }
         Ok(Content::Service(Box::new(ServiceInput {
             request: ecs::Service {

@@ -12,6 +12,8 @@ const GOOD: &str = r#"{
   "containerDefinitions": [{"name": "web", "image": "nginx:1.27", "memory": 128, "essential": true}]
 }"#;
 
+const SERVICE: &str = r#"{"serviceName": "web", "taskDefinition": "web", "desiredCount": 1}"#;
+
 /// A Classic Load Balancer is rejected.
 const REJECTED: &str = r#"{
   "serviceName": "old",
@@ -76,8 +78,13 @@ fn a_rejected_document_gives_status_1_and_the_others_their_objects() {
 #[test]
 fn a_file_that_is_not_json_is_shown_and_the_others_are_converted() {
     let broken = "{\n  \"family\": \"broken\",\n  \"cpu\": oops\n}";
-    let folder = Folder::new("broken", &[("broken.json", broken), ("web.json", GOOD)]);
-    let run = folder.run(&["convert", "broken.json", "web.json"]);
+    let files = [
+        ("broken.json", broken),
+        ("service.json", SERVICE),
+        ("web.json", GOOD),
+    ];
+    let folder = Folder::new("broken", &files);
+    let run = folder.run(&["convert", "."]);
     assert_eq!(run.status, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("broken.json:3:10"), "{}", run.stderr);
     assert!(run.stderr.contains("\"cpu\": oops"), "{}", run.stderr);
@@ -90,12 +97,30 @@ fn a_file_that_is_not_json_is_shown_and_the_others_are_converted() {
 
 #[test]
 fn a_missing_file_gives_status_1_and_the_others_are_converted() {
-    let folder = Folder::new("missing", &[("web.json", GOOD)]);
-    let run = folder.run(&["convert", "absent.json", "web.json"]);
+    let folder = Folder::new("missing", &[("web.json", GOOD), ("service.json", SERVICE)]);
+    let run = folder.run(&["convert", "absent.json", "web.json", "service.json"]);
     assert_eq!(run.status, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("absent.json"), "{}", run.stderr);
     assert!(
         names(&run.objects()).contains(&"Deployment web".to_owned()),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn what_a_missing_file_may_run_is_not_made_a_service() {
+    let folder = Folder::new("unknown", &[("web.json", GOOD)]);
+    let run = folder.run(&["convert", "absent.json", "web.json"]);
+    assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""));
+    assert!(
+        run.stderr.contains("TaskDefinitionNotRun"),
+        "{}",
+        run.stderr
+    );
+    let run = folder.run(&["convert", "--as", "resources", "absent.json", "web.json"]);
+    assert!(
+        run.stdout.contains("kind: EcsTaskDefinition"),
         "{}",
         run.stdout
     );
@@ -144,13 +169,10 @@ fn warnings_count_when_they_are_denied() {
 fn notes_are_shown_on_request() {
     let folder = Folder::new("notes", &[("web.json", GOOD)]);
     let quiet = folder.run(&["convert", "web.json"]);
-    assert!(!quiet.stderr.contains("ServiceAssumed"), "{}", quiet.stderr);
+    let note = "InstanceRoleReachable";
+    assert!(!quiet.stderr.contains(note), "{}", quiet.stderr);
     let verbose = folder.run(&["convert", "--verbose", "web.json"]);
-    assert!(
-        verbose.stderr.contains("ServiceAssumed"),
-        "{}",
-        verbose.stderr
-    );
+    assert!(verbose.stderr.contains(note), "{}", verbose.stderr);
     assert_eq!(quiet.stdout, verbose.stdout);
 }
 

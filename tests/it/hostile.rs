@@ -43,7 +43,8 @@ fn what_cannot_be_written_leaves_nothing_unfinished() {
 
 #[test]
 fn a_pipe_in_a_folder_is_reported_and_not_waited_for() {
-    let folder = Folder::new("fifo", &[("web.json", GOOD)]);
+    let service = r#"{"serviceName": "web", "taskDefinition": "web", "desiredCount": 1}"#;
+    let folder = Folder::new("fifo", &[("web.json", GOOD), ("service.json", service)]);
     let made = Command::new("mkfifo")
         .arg(folder.0.join("pipe.json"))
         .status()

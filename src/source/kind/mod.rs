@@ -6,7 +6,7 @@ mod request;
 pub(super) use form::{Envelope, Spelling};
 pub use form::{Form, Kind};
 
-use self::request::request;
+use self::request::{request, schedule};
 use super::{
     text::Span,
     tree::{Node, Value},
@@ -80,7 +80,7 @@ impl Search {
             Value::List(elements) if !elements.is_empty() => {
                 self.elements(elements, Self::node);
             }
-            Value::List(_) => self.unknown(node, "the list is empty", ""),
+            Value::List(_) => self.unknown(node, "the list is empty", GIVE_A_REQUEST),
             _ => self.unknown(
                 node,
                 format!("{} is not an ECS request", node.describe()),
@@ -197,6 +197,11 @@ impl Search {
                 "CloudFormation resource AWS::ApplicationAutoScaling::ScalingPolicy",
                 "its Type is AWS::ApplicationAutoScaling::ScalingPolicy",
             ),
+            Some("AWS::Events::Rule" | "AWS::Scheduler::Schedule")
+                if let Some(message) = schedule(properties) =>
+            {
+                return self.push(node.span, Err(message));
+            }
             Some(other) => {
                 return self.unknown(
                     node,
@@ -430,6 +435,10 @@ mod tests {
                 &[(Task, Bare, Api)],
             ),
             (
+                r#"{"cluster":"a","taskDefinition":"b","launchType":"EC2"}"#,
+                &[(Task, Bare, Api)],
+            ),
+            (
                 r#"{"taskDefinition":"job","overrides":{},"launchType":"EC2"}"#,
                 &[(Task, Bare, Api)],
             ),
@@ -527,8 +536,20 @@ mod tests {
                 "container_definitions is Terraform's spelling",
             ),
             (
-                r#"{"cluster":"a","taskDefinition":"b"}"#,
-                "this could be a CreateService or a RunTask request",
+                r#"{"taskDefinition":"b","desiredCount":1,"group":"c"}"#,
+                "only a service has desiredCount, and only RunTask has group",
+            ),
+            (
+                r#"{"Rule":"r","Targets":[{"EcsParameters":{"TaskDefinitionArn":"arn:aws:ecs:eu-west-1:111122223333:task-definition/nightly:3"}}]}"#,
+                "this is a rule of EventBridge, whose target runs nightly",
+            ),
+            (
+                r#"{"Name":"s","ScheduleExpression":"rate(1 day)","Target":{"EcsParameters":{"TaskDefinitionArn":"b"}}}"#,
+                "this is a rule of EventBridge, whose target runs b",
+            ),
+            (
+                r#"{"Type":"AWS::Events::Rule","Properties":{"ScheduleExpression":"rate(1 day)","Targets":[{"Id":"x","Arn":"y"}]}}"#,
+                "this is a rule of EventBridge, without a target that runs tasks",
             ),
             (
                 r#"{"name":"web","image":"nginx","memory":128}"#,

@@ -1,6 +1,9 @@
 //! Tells a request by its members.
 
-use super::{super::tree::Node, Form, GIVE_A_REQUEST, Kind, ambiguous, has};
+use super::{
+    super::{reference::Reference, tree::Node},
+    Form, GIVE_A_REQUEST, Kind, ambiguous, has,
+};
 use crate::diagnostic::Message;
 
 /// The request that an object is by its members.
@@ -53,11 +56,16 @@ fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
             "RunTask request",
             "it has members that only RunTask has",
         )
-    } else if service > 0 || (has(node, "taskDefinition") && !has(node, "family")) {
-        return Some(Err(ambiguous(
-            "this could be a CreateService or a RunTask request",
-            "add serviceName or desiredCount for a service, count for tasks",
-        )));
+    } else if service > 0 {
+        return Some(Err(of_both(node)));
+    } else if has(node, "taskDefinition") && !has(node, "family") {
+        // CreateService requires serviceName, and UpdateService service
+        // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html).
+        Form::new(
+            Kind::Task,
+            "RunTask request",
+            "it names a task definition and no service",
+        )
     } else if count(TASK_DEFINITION_ONLY) > 0 {
         Form::new(
             Kind::TaskDefinition,
@@ -68,6 +76,19 @@ fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
         return None;
     };
     Some(Ok(form))
+}
+
+/// Why a request with as many members of CreateService alone as of RunTask alone is neither.
+fn of_both(node: &Node<'_>) -> Message {
+    let present = |keys: &[&'static str]| {
+        let present: Vec<_> = keys.iter().copied().filter(|key| has(node, key)).collect();
+        present.join(", ")
+    };
+    let (service, task) = (present(SERVICE_ONLY), present(TASK_ONLY));
+    ambiguous(
+        format!("only a service has {service}, and only RunTask has {task}"),
+        &format!("for a service remove {task} and give serviceName; for tasks remove {service}"),
+    )
 }
 
 const SERVICE_ONLY: &[&str] = &[
@@ -181,14 +202,18 @@ fn not_a_request(node: &Node<'_>) -> Message {
     if let Some(key) = first(&["taskDefinitionArns", "families", "serviceArns", "taskArns"]) {
         return ambiguous(
             format!("this is the output of a list call: {key} has names only"),
-            "give the output of the describe call",
+            "give what aws ecs describe-task-definition or describe-services answers for these names",
         );
     }
     if first(&["tasks", "task", "taskSet", "taskSets"]).is_some() {
         return ambiguous(
             "this describes tasks that exist",
-            "give the RunTask request",
+            "give the request that runs such tasks: {\"taskDefinition\": FAMILY, \"count\": 1}, with the overrides \
+             that are shown here",
         );
+    }
+    if let Some(message) = schedule(node) {
+        return message;
     }
     if first(&[
         "cluster",
@@ -229,6 +254,38 @@ fn not_a_request(node: &Node<'_>) -> Message {
         );
     }
     unknown_members(node)
+}
+
+/// A rule of EventBridge, its targets, or a schedule of EventBridge Scheduler
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html>,
+/// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Target.html>).
+pub(super) fn schedule(node: &Node<'_>) -> Option<Message> {
+    let target = node.get("Target");
+    let targets = node.get("Targets").and_then(Node::elements);
+    let mut targets = targets.unwrap_or_default().iter().chain(target);
+    let parameters = targets.find_map(|target| target.get("EcsParameters"));
+    let rule = ["EventPattern", "ScheduleExpression", "Targets"];
+    if parameters.is_none() && !rule.iter().any(|key| has(node, key)) {
+        return None;
+    }
+    let Some(parameters) = parameters else {
+        return Some(ambiguous(
+            "this is a rule of EventBridge, without a target that runs tasks",
+            "give its target with EcsParameters as a RunTask request: {\"taskDefinition\": FAMILY, \"count\": 1}; \
+             the pod that comes out is the template of a CronJob with the schedule of the rule",
+        ));
+    };
+    let definition = parameters.get("TaskDefinitionArn").and_then(Node::text);
+    let family = definition.map(|definition| Reference::parse(definition).family);
+    let definition = family.as_deref().unwrap_or("FAMILY");
+    Some(ambiguous(
+        format!("this is a rule of EventBridge, whose target runs {definition}"),
+        &format!(
+            "give the target as a RunTask request: {{\"taskDefinition\": \"{definition}\", \"count\": 1}}, with the \
+             launch type of EcsParameters, and its Input as overrides; the pod that comes out is the template of a \
+             CronJob with the schedule of the rule"
+        ),
+    ))
 }
 
 fn unknown_members(node: &Node<'_>) -> Message {

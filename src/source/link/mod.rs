@@ -18,11 +18,13 @@ use crate::diagnostic::{FieldPath, Message, Subject};
 
 /// Links documents.
 ///
-/// `folders` has the number of the folder of each file. `same` tells whether two documents have the same content; it
+/// `folders` has the number of the folder of each file. `incomplete` says that some of the input could not be read or told
+/// what it is, so that something that is not here may run what is. `same` tells whether two documents have the same content; it
 /// is asked only about two of the same name.
 pub(super) fn link(
     entries: &[Entry],
     folders: &[usize],
+    incomplete: bool,
     same: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Links {
     let mut linker = Linker {
@@ -37,7 +39,7 @@ pub(super) fn link(
     linker.collect_task_definitions(same);
     linker.plan_runs();
     linker.drop_duplicate_services(same);
-    linker.plan_lone_task_definitions();
+    linker.plan_lone_task_definitions(incomplete);
     linker.plan_scaling(same);
     let mut links = linker.links;
     links.plans.sort_unstable_by_key(|plan| plan.lead);
@@ -341,7 +343,11 @@ impl<'e> Linker<'e> {
         }
     }
 
-    fn plan_lone_task_definitions(&mut self) {
+    /// Assumes a service for what nothing runs, unless something may run it that is not known: an input that could not
+    /// be read, or a service or task whose task definition was not found.
+    fn plan_lone_task_definitions(&mut self, incomplete: bool) {
+        let lost = |plan: &Plan| plan.task_definition.is_none();
+        let incomplete = incomplete || self.links.plans.iter().any(lost);
         let mut plans = Vec::new();
         for ((_, family), revisions) in &self.families {
             let Some(newest) = revisions.last().copied() else {
@@ -355,7 +361,7 @@ impl<'e> Linker<'e> {
                     continue;
                 }
                 plans.push(if index == run {
-                    Plan::assumed(index, revision(index))
+                    Plan::assumed(index, revision(index), incomplete)
                 } else {
                     Plan::unused(index, family, revision(index), revision(run))
                 });
@@ -363,14 +369,14 @@ impl<'e> Linker<'e> {
         }
         for (index, entry) in self.of_kind(Kind::TaskDefinition) {
             if entry.name.is_none() {
-                plans.push(Plan::assumed(index, entry.revision));
+                plans.push(Plan::assumed(index, entry.revision, incomplete));
             }
         }
         for plan in plans {
             let name = self
                 .entry(plan.lead)
                 .and_then(|entry| entry.name.as_deref());
-            if let (Role::Assumed, Some(name)) = (plan.role, name) {
+            if let (Role::Assumed | Role::Withheld, Some(name)) = (plan.role, name) {
                 let number = self.links.plans.len();
                 self.services.entry(name).or_default().push(number);
             }

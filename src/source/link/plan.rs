@@ -24,6 +24,8 @@ pub(in crate::source) enum Role {
     Task,
     /// A task definition that nothing runs, so that a service is assumed.
     Assumed,
+    /// The same where something that could not be read may run it, so that nothing is made of it.
+    Withheld,
     /// A revision of a task definition that is not the one that is run.
     Unused,
     /// Scaling requests whose service is not among the documents.
@@ -64,10 +66,15 @@ pub(in crate::source) struct Links {
 }
 
 impl Plan {
-    pub(super) const fn assumed(index: usize, revision: Option<u64>) -> Self {
+    /// A task definition that nothing in the input runs; `incomplete` says that not all of the input is known.
+    pub(super) const fn assumed(index: usize, revision: Option<u64>, incomplete: bool) -> Self {
         Self {
             lead: index,
-            role: Role::Assumed,
+            role: if incomplete {
+                Role::Withheld
+            } else {
+                Role::Assumed
+            },
             task_definition: Some(Choice {
                 entry: index,
                 revision,
