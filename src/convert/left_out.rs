@@ -51,6 +51,11 @@ const CONSEQUENCES: &[Reason] = &[
     Reason::WindowsUnsupportedParameter,
 ];
 
+/// Whether this may be said only because something is missing.
+pub(super) fn is_consequence(reason: Reason) -> bool {
+    CONSEQUENCES.contains(&reason)
+}
+
 /// Adds what validation rejects, unless that may only follow from what was left out.
 pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnostics) {
     if unit.left_out.iter().any(is_decisive) {
@@ -63,8 +68,8 @@ pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnost
     };
     let around: Vec<FieldPath> = unit.left_out.iter().map(around).collect();
     for finding in findings.unwrap_or_default().iter() {
-        let follows = CONSEQUENCES.contains(&finding.reason())
-            || around.iter().any(|place| touches(finding, place));
+        let follows =
+            is_consequence(finding.reason()) || around.iter().any(|place| touches(finding, place));
         if !follows {
             diagnostics.report(finding.path.clone(), finding.message.clone());
         }

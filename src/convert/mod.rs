@@ -2,6 +2,7 @@
 
 mod left_out;
 mod resources;
+mod scaling;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -10,7 +11,7 @@ use std::{
 
 use foldhash::quality::FixedState;
 
-use self::resources::Resources;
+use self::{resources::Resources, scaling::Separated};
 use crate::{
     crd,
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
@@ -80,6 +81,24 @@ pub struct Converter<'a> {
     connect_names: BTreeMap<(String, String), String>,
 }
 
+/// What a unit is converted from.
+struct Work<'u> {
+    content: &'u Content,
+    resources: Resources<'u>,
+    /// Whether `content` goes without some of the scaling documents of the unit.
+    separated: Option<&'u Separated>,
+}
+
+impl Work<'_> {
+    /// What was said of the content, as said of the unit.
+    fn placed(&self, notes: Diagnostics) -> Diagnostics {
+        match self.separated {
+            Some(separated) => separated.restored(&notes),
+            None => notes,
+        }
+    }
+}
+
 impl<'a> Converter<'a> {
     /// A converter that has seen nothing.
     #[must_use]
@@ -99,10 +118,25 @@ impl<'a> Converter<'a> {
     ///
     /// When an object cannot be printed, which is a defect of this program.
     pub fn convert(&mut self, unit: &Unit) -> Result<Conversion, print::Error> {
-        let mut diagnostics = unit.diagnostics.clone();
-        let settings = unit.settings(self.settings, &mut diagnostics);
-        let objects = if unit.left_out.is_empty() {
-            self.content(unit, &settings, &mut diagnostics)?
+        let mut said = Diagnostics::new();
+        let settings = unit.settings(self.settings, &mut said);
+        let separated = scaling::separate(unit, &settings);
+        let mut diagnostics = match &separated {
+            Some(separated) => separated.found.clone(),
+            None => unit.diagnostics.clone(),
+        };
+        diagnostics.append(said);
+        let objects = if separated.is_some() || unit.left_out.is_empty() {
+            let separated = separated.as_ref();
+            let work = Work {
+                content: separated.map_or(&unit.content, |separated| &separated.content),
+                resources: Resources {
+                    settings: &settings,
+                    unit,
+                },
+                separated,
+            };
+            self.content(&work, &mut diagnostics)?
         } else {
             left_out::check(unit, &settings, &mut diagnostics);
             Vec::new()
@@ -114,8 +148,10 @@ impl<'a> Converter<'a> {
             diagnostics.forget(Reason::ServiceAssumed);
             diagnostics.forget(Reason::TaskDefinitionNotRun);
         }
+        let objects = self.unless_rejected(objects, &diagnostics);
+        diagnostics.append(separated.map_or_else(Diagnostics::new, |separated| separated.rejected));
         Ok(Conversion {
-            objects: self.unless_rejected(objects, &diagnostics),
+            objects,
             diagnostics: diagnostics.into_sorted(),
         })
     }
@@ -129,14 +165,13 @@ impl<'a> Converter<'a> {
 
     fn content(
         &mut self,
-        unit: &Unit,
-        settings: &Settings,
+        work: &Work<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
-        let resources = Resources { settings, unit };
-        let rejected = match &unit.content {
+        let settings = work.resources.settings;
+        let rejected = match work.content {
             Content::Service(input) => match validate::validate_service(input, settings) {
-                Ok(service) => return self.service(input, &service, resources, diagnostics),
+                Ok(service) => return self.service(input, &service, work, diagnostics),
                 Err(findings) => findings,
             },
             Content::Task(input) => match validate::validate_task(input, settings) {
@@ -144,7 +179,7 @@ impl<'a> Converter<'a> {
                     let (objects, notes) = translate::translate_task(&task, settings);
                     diagnostics.append(notes);
                     if self.target == Target::Resources {
-                        return resources.of_task(input, diagnostics);
+                        return work.resources.of_task(input, diagnostics);
                     }
                     note_kept_seconds(&input.extensions, diagnostics);
                     return objects.into_objects().iter().map(Ordered::new).collect();
@@ -161,11 +196,11 @@ impl<'a> Converter<'a> {
         &mut self,
         input: &ServiceInput,
         service: &Service,
-        resources: Resources<'_>,
+        work: &Work<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         self.take_connect_names(service, diagnostics);
-        let (objects, mut notes) = translate::translate_service(service, resources.settings);
+        let (objects, mut notes) = translate::translate_service(service, work.resources.settings);
         match self.target {
             // What nothing is known to run is only checked.
             Target::Manifests if was_said(Reason::TaskDefinitionNotRun, diagnostics) => {
@@ -179,10 +214,13 @@ impl<'a> Converter<'a> {
                     // Nobody has asked for a single task.
                     notes.forget(Reason::DrainMayDropBelowMinimum);
                 }
-                diagnostics.append(notes);
+                diagnostics.append(work.placed(notes));
                 objects.into_objects().iter().map(Ordered::new).collect()
             }
-            Target::Resources => resources.of_service(input, notes, diagnostics),
+            Target::Resources => {
+                let notes = work.placed(notes);
+                work.resources.of_service(input, notes, diagnostics)
+            }
         }
     }
 

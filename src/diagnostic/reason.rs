@@ -138,12 +138,13 @@ reasons! {
         ConflictingObjects { kind, name } => "{kind} {name} comes out of two documents with different contents", "rename one of the services";
         ConstraintOperatorUnsupported { op, subject } => "operator {op} needs an integer for {subject}", "compare with a whole number, or list the values with in";
         ConstraintSubjectUnsupported { subject } => "{subject} has no node label", "label the nodes and use attribute:<name>";
-        ConstraintTooComplex { n } => "the constraint expands to {n} alternatives (limit 64) or mixes task:group with or", "split it";
+        ConstraintTooComplex { n } => "the constraint expands to {n} alternatives, and nodes can be chosen from at most 64", "write the values of one attribute as attribute:NAME in [A, B], or give the nodes that are meant one label and ask for that";
         ContainerCpuExceedsTask { sum, task } => "containers reserve {sum} cpu units, the task has {task}", "raise the cpu of the task or lower that of its containers";
         ContainerMemoryExceedsTask { sum, task } => "containers reserve {sum} MiB, the task has {task}", "raise the memory of the task or lower that of its containers";
         ContainerMemoryTooSmall { value } => "{value} MiB is below the minimum of 6 MiB", "give at least 6";
         ContainerPortConflict { a, b, port, proto } => "containers {a} and {b} both use {port}/{proto}", "containers of a pod share one network namespace: change one port";
         DaemonAutoScaling => "DAEMON services cannot be scaled", "use schedulingStrategy REPLICA, or remove the scaling documents";
+        DaemonCapacityProviders => "DAEMON services take no capacityProviderStrategy", "remove it and give launchType EC2; placementConstraints choose the nodes";
         DaemonOnFargate => "DAEMON services cannot run on Fargate", "use EC2 capacity, or run the agent as a sidecar of each task";
         DaemonPlacementStrategy => "DAEMON services take no placementStrategy", "remove it: a daemon runs on every node that its constraints allow";
         DaemonVolumeConfigurations => "DAEMON services take no volumeConfigurations", "use schedulingStrategy REPLICA, or a host or EFS volume";
@@ -172,6 +173,7 @@ reasons! {
         ElasticInferenceDiscontinued => "Elastic Inference no longer exists", "use GPU or Neuron instances";
         EnvironmentFileUnavailable { arn } => "{arn} cannot be read here", "pass --env-file {arn}=FILE or use environment";
         EphemeralStorageTooLarge { value } => "EKS Fargate gives at most 175 GiB, {value} asked", "ask for less, or put the data on EFS";
+        ExecutionRoleRequired { what } => "{what} executionRoleArn, without which AWS registers no task definition", "give the role that reads the secrets or writes the logs";
         ExpressionNotAllowed => "distinctInstance takes no expression", "remove expression, or use type memberOf";
         ExternalMetricsUnavailable { name } => "metric {name} needs KEDA or an external metrics adapter", "none is installed: install one, or scale on CPU or memory";
         ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1)", "it is not installed: install it; convert takes it for installed with --with-addon external-secrets";
@@ -241,8 +243,8 @@ reasons! {
         PolicyConfigurationMismatch { policy, member } => "PolicyType {policy} needs {member} and no other configuration", "remove the others, or change PolicyType";
         PolicyTypeRequired => "PolicyType is required", "give TargetTrackingScaling or StepScaling";
         PortMappingsWithNetworkNone { setting } => "portMappings are not allowed with {setting}", "remove portMappings, or use networkMode awsvpc";
-        PortMultipleProtocols { port } => "containerPort {port} is mapped for tcp and udp", "give each protocol a containerPort of its own";
-        PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking and scheduled actions";
+        PortMultipleProtocols { port } => "containerPort {port} is mapped for tcp and udp, and a load balancer or registry takes a port that is mapped once", "remove the mapping that it does not need, or give each protocol a containerPort of its own";
+        PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking";
         PropagateTagsService => "propagateTags SERVICE is not allowed for tasks", "use TASK_DEFINITION or NONE";
         RegexConstraintUnsupported { value } => "pattern {value} cannot be translated", "list the values with in";
         RegionRequired => "its region is not known: set awsRegion", "pass --aws-region, or give an ARN that names the region";
@@ -255,7 +257,7 @@ reasons! {
         S3IsNotAFileSystem => "an S3 bucket is not a file system", "use efsVolumeConfiguration";
         SandboxNeedsRuntimeClass => "set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX", "pass --isolated-sandbox-runtime-class CLASS";
         ScalableTargetActionEmpty => "give MinCapacity or MaxCapacity", "";
-        ScheduledActionNeedsController => "Kubernetes has no scheduled scaling", "leave the action out, and change the count from a CronJob that runs kubectl scale";
+        ScheduledActionNeedsController => "scheduled actions are not supported yet", "change the minimum and maximum of its HorizontalPodAutoscaler from a CronJob of your own";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "remove one of them";
         SecretReferenceUnclear { value } => "{value} could become a secret of Secrets Manager or an SSM parameter", "fill it with --set NAME=VALUE, or write the ARN with placeholders inside";
         SecretVersionConflict => "a secret reference takes a version stage or a version id, not both", "remove one of them";
@@ -268,7 +270,7 @@ reasons! {
         SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, or convert with --as resources and apply the result where the operator runs";
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap, and one end may be open";
         StepScalingNeedsAlarm => "a StepScaling policy needs an Alarm beside it", "add Alarm, with the members of CloudWatch's PutMetricAlarm, to the policy";
-        StepScalingNeedsController => "Kubernetes has no step scaling", "use a target tracking policy";
+        StepScalingNeedsController => "step scaling is not supported yet", "use target tracking on the metric of the alarm";
         StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}, or change the strategy";
         StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
         SyntaxError { message } => "{message}", "";
@@ -277,6 +279,7 @@ reasons! {
         TaskCountRange => "count must be 1..10", "send several requests for more tasks";
         TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name";
         TaskDefinitionRequired => "taskDefinition is required", "name the family of its task definition";
+        TaskGroupConstraintUnsupported => "task:group is compared with ==, !=, in and not_in, and stands beside or only as one of several groups", "write task:group in [A, B] for the tasks of several groups";
         TooManyDnsServers => "a pod takes at most 3 DNS servers", "keep three of them";
         UnknownAnnotation { name, advice } => "{name} is not an annotation that this object can have", "{advice}";
         UnknownContainer { value } => "container {value} does not exist in the task definition", "correct the name";
@@ -301,6 +304,7 @@ reasons! {
         CapacityProvidersAreNodes => "the operator creates no nodes for a capacity provider: its tasks stay Pending until nodes have its label", "label the nodes: kubectl label node NODE ecs-operator.dev/capacity-provider=NAME";
         CloudMapNotRegistered { name, namespace } => "instances are not registered in Cloud Map", "use {name}.{namespace}.svc";
         ClusterDnsReplaced => "with own DNS servers, cluster service names do not resolve", "";
+        ClusterSecretStoreNeeded { name, service, region } => "the secrets are read with ClusterSecretStore {name}, which nothing makes: without it no pod starts", "create it for {service} in {region}, or give executionRoleArn";
         ClusterSecurityGroupNeeded => "pods that have these security groups alone reach neither CoreDNS nor the control plane, so that no name resolves", "pass --cluster-security-group, or allow TCP and UDP 53 from these groups in the security group of the cluster; of the nodes, only some instance types of Nitro can give pods groups of their own, and none of the t families";
         CompleteTreatedAsSuccess { name } => "dependents start only if {name} exits with 0", "";
         CompletionDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it has ended", "";
@@ -347,7 +351,9 @@ reasons! {
         MountOptionsIgnored { options } => "mount options {options} cannot be set", "the node's defaults hold";
         NetworkNoneIsNetworkPolicy => "needs a CNI that enforces NetworkPolicy", "";
         NeuronDevicesByCount => "the Neuron device plugin chooses the devices", "only their number counts";
-        NonEssentialContainerRestarts { name } => "{name} is restarted when it exits, and the task is not ready meanwhile", "ECS would leave it stopped";
+        NodeLabelsNeeded { labels, example } => "the nodes that are meant need labels that nothing sets: {labels}", "set them, as in kubectl label node NODE {example}: without them pods stay pending, and a spread has no effect";
+        NonEssentialContainerRestarts { name, consequence } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "let another container wait for it with dependsOn and SUCCESS, which makes it an init container, or run it as a task of its own";
+        ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}", "";
         PortRangeTooLarge => "ports of the range are reachable but not listed", "";
         PublicIpNotAssigned => "pods get no public IP", "use a NAT gateway or a load balancer";
@@ -359,7 +365,10 @@ reasons! {
         RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "";
         SandboxRuntimeClass { name } => "RuntimeClass {name} replaces the Nitro sandbox", "";
         ScaleOutCooldownApproximated => "an HPA has no scale-out cooldown", "";
+        ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until that is put right its count follows the other policies, or stays where it is";
         ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change the count from a CronJob that runs kubectl scale on the EcsService";
+        SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
+        SecretReferenceShort { value, full } => "the ECS agent does not take {value}, which lacks colons", "write {full}";
         SecurityGroupsIgnoredByAutoMode => "nodes of EKS Auto Mode follow a SecurityGroupPolicy only from Kubernetes 1.36 on", "set podSecurityGroupSelectorTerms in the NodeClass, or run the pods on other nodes";
         SecurityGroupsNotEnforced => "security groups for pods are not available here", "";
         ServiceAssumed { name } => "no service or task runs {name}, so a service was made that always runs one task of it", "give the CreateService or RunTask request that runs it too; a task that ends would be started again and again";
@@ -393,12 +402,14 @@ reasons! {
     }
     Note {
         AdvancedConfigurationUnused => "only used with strategy BLUE_GREEN", "";
+        AgentAlwaysConnected => "every node that takes pods is connected, so agentConnected is left out", "";
         AutoScalingRoleUnused => "the operator scales", "";
         ClientTokenUnused => "idempotency comes from the object name", "";
         ClusterIsNamespace => "the namespace takes the place of the cluster", "";
         ClusterTagsIgnored => "tags of a cluster have no meaning in Kubernetes", "";
         ContainerInsightsIgnored => "what watches the cluster is installed beside the operator", "";
         ContainerListOnly { name } => "a bare list of container definitions was taken as a task definition named {name}", "";
+        DaemonSkipsTaintedNodes => "nodes with taints get no task of the service, nor do nodes without room for it", "";
         DesiredCountIgnoredForDaemon => "one task per node", "";
         DockerLabelsAsAnnotation => "kept as an annotation", "";
         EfsTransitEncryptionPortIgnored => "the mount helper chooses the port", "";
@@ -429,6 +440,7 @@ reasons! {
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
         PlacementStrategyOrder => "scores are added, not applied in order", "";
         PlatformVersionIgnored => "there are no Fargate platform versions", "";
+        PodRunsOnce { name } => "the pods run once, and applying them again does nothing", "to run them again, delete them first: kubectl delete pod -l ecs-operator.dev/task={name}";
         RandomPlacementIsDefault => "nothing to do", "";
         ReadOnlyFieldIgnored => "output-only member", "";
         ReferenceIdNoted => "kept as an annotation", "";

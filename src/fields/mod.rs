@@ -116,6 +116,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::PlaceholdersKept,
     Reason::ReadOnlyFieldIgnored,
     Reason::RequiredField,
+    Reason::ScalingDocumentLeftOut,
     Reason::ServiceAssumed,
     Reason::SyntaxError,
     Reason::TaskDefinitionNotRun,

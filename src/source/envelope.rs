@@ -37,12 +37,13 @@ pub(super) fn set<'a>(body: &mut Node<'a>, name: &'static str, value: Value<'a>)
 }
 
 /// Leaves the tags that AWS sets itself out of an answer of AWS, which is known by its own ARN: no request may have them.
-pub(super) fn drop_system_tags(body: &mut Node<'_>, root: &FieldPath, sink: &mut Sink) {
+/// Tells whether it is one.
+pub(super) fn drop_system_tags(body: &mut Node<'_>, root: &FieldPath, sink: &mut Sink) -> bool {
     let described = ["taskDefinitionArn", "serviceArn"]
         .iter()
         .any(|arn| body.get(arn).is_some());
     let Value::Object(members) = &mut body.value else {
-        return;
+        return described;
     };
     let tags = members.iter_mut().find(|member| member.key == "tags");
     if let Some(Value::List(tags)) = tags.filter(|_| described).map(|m| &mut m.value.value) {
@@ -56,6 +57,7 @@ pub(super) fn drop_system_tags(body: &mut Node<'_>, root: &FieldPath, sink: &mut
             sink.diagnostics.report(path, Message::ReadOnlyFieldIgnored);
         }
     }
+    described
 }
 
 /// `metadata.annotations` of a custom resource, whose request is the document of `root`.

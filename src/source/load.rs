@@ -11,6 +11,7 @@ use super::{
     link::{Choice, Plan, Role},
     placeholder::Fill,
     read::Problem,
+    registration,
     request::{Reader, Request},
     syntax::parse_one,
     text::SourceText,
@@ -32,6 +33,8 @@ struct Loader<'c> {
     documents: Vec<Document>,
     diagnostics: Diagnostics,
     left_out: Vec<FieldPath>,
+    /// Whether the last document is a request as AWS gets it.
+    is_request: bool,
 }
 
 /// Reads the unit of a plan.
@@ -52,6 +55,7 @@ pub(super) fn load(
         documents: Vec::with_capacity(2),
         diagnostics: Diagnostics::new(),
         left_out: Vec::new(),
+        is_request: false,
     };
     let content = match plan.role {
         Role::Service => loader.service(plan)?,
@@ -87,6 +91,9 @@ impl<'c> Loader<'c> {
             extensions = own;
             request
         })?;
+        if self.is_request {
+            registration::check_service(&request, &mut self.diagnostics);
+        }
         let content = match plan.task_definition {
             Some(choice) => {
                 let task_definition = self.task_definition(choice.entry, choice.revision)?;
@@ -169,6 +176,9 @@ impl<'c> Loader<'c> {
     ) -> Result<TaskDefinitionInput, Problem> {
         let root = FieldPath::root(Subject::TaskDefinition);
         let request = self.read(index, root, |reader, node| reader.task_definition(node))?;
+        if self.is_request {
+            registration::check_task_definition(&request, &self.left_out, &mut self.diagnostics);
+        }
         Ok(TaskDefinitionInput { request, revision })
     }
 
@@ -255,6 +265,7 @@ impl<'c> Loader<'c> {
         document.home = home;
         document.annotations = request.annotations;
         self.documents.push(document);
+        self.is_request = registration::is_request(entry, request.described);
         self.diagnostics.append(request.diagnostics);
         self.left_out.extend(request.left_out);
         Ok(request.body)

@@ -53,6 +53,7 @@ mod offsets;
 mod placeholder;
 mod read;
 mod reference;
+mod registration;
 mod request;
 mod sink;
 mod spec;

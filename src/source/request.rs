@@ -34,6 +34,8 @@ pub(super) struct Request<T> {
     pub(super) left_out: Vec<FieldPath>,
     /// `metadata.annotations` of a custom resource.
     pub(super) annotations: BTreeMap<String, String>,
+    /// Whether AWS answered with it.
+    pub(super) described: bool,
 }
 
 /// Reads the documents of one unit.
@@ -48,7 +50,7 @@ impl Reader<'_> {
     pub(super) fn task_definition(&self, document: Node<'_>) -> Request<ecs::TaskDefinition> {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
-        drop_system_tags(&mut body, &self.root, &mut sink);
+        let described = drop_system_tags(&mut body, &self.root, &mut sink);
         if let Some(name) = &self.entry.name
             && matches!(body.value, Value::Object(_))
             && !has_text(&body, "family", self.entry.form.spelling)
@@ -66,7 +68,10 @@ impl Reader<'_> {
             }
         }
         let body = self.body(body, Api::TaskDefinition, &mut sink);
-        self.finish(body, annotations, sink)
+        Request {
+            described,
+            ..self.finish(body, annotations, sink)
+        }
     }
 
     /// The request of a service, named after `family` if it has no name.
@@ -77,7 +82,7 @@ impl Reader<'_> {
     ) -> (Request<ecs::Service>, crd::ServiceExtensions) {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
-        drop_system_tags(&mut body, &self.root, &mut sink);
+        let described = drop_system_tags(&mut body, &self.root, &mut sink);
         let mut extensions = crd::ServiceExtensions::default();
         if self.entry.form.envelope == Envelope::Resource {
             extensions.auto_scaling = body
@@ -102,7 +107,11 @@ impl Reader<'_> {
             );
         }
         let body = self.body(body, Api::Service, &mut sink);
-        (self.finish(body, annotations, sink), extensions)
+        let request = Request {
+            described,
+            ..self.finish(body, annotations, sink)
+        };
+        (request, extensions)
     }
 
     pub(super) fn task(&self, document: Node<'_>) -> (Request<ecs::Task>, crd::TaskExtensions) {
@@ -292,6 +301,7 @@ impl Reader<'_> {
             left_out: sink.left_out,
             diagnostics: sink.diagnostics,
             annotations,
+            described: false,
         }
     }
 

@@ -5,12 +5,13 @@ use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use super::{
     Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, kname,
     labels::{Labels, tags_annotation},
+    names::hex_digest,
     pod,
     service::{capacity, security_groups},
 };
 use crate::{
     diagnostic::{Diagnostics, Message},
-    settings::Settings,
+    settings::{Mode, Settings},
     validate::{CapacityProvider, Task, clamp},
 };
 
@@ -25,7 +26,9 @@ pub fn pod_name(task: &str, index: i64) -> String {
 
 /// Translates a stand-alone task into its pods and what they refer to; the notes say what differs from ECS.
 ///
-/// Not a Job, which would retry.
+/// Not a Job, which would retry. Without the operator a pod is named after its contents too: what runs once cannot be
+/// changed (<https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement>), so another version of the
+/// task is another pod, and the same one is applied again without effect.
 #[must_use]
 pub fn translate_task(task: &Task, settings: &Settings) -> (Manifests, Diagnostics) {
     let cx = Context::of_task(task, settings);
@@ -35,12 +38,21 @@ pub fn translate_task(task: &Task, settings: &Settings) -> (Manifests, Diagnosti
     let (mut template, mut objects) = pod::pod_template(&cx, &mut notes);
     add_metadata(task, &mut template);
     security_groups::apply(&cx, &task.network_configuration, &mut objects, &mut notes);
+    let digest = (settings.mode == Mode::Convert).then(|| digest(&template));
+    let name = match &digest {
+        Some(digest) => format!("{}-{digest}", cx.name()),
+        None => cx.name(),
+    };
+    if digest.is_some() && task.count > 0 {
+        let name = cx.name();
+        notes.report(cx.root().field("count"), Message::PodRunsOnce { name });
+    }
     for (index, provider) in (0..task.count).zip(providers(task)) {
         let mut template = template.clone();
         capacity::place(&cx, provider, &mut template);
         let mut spec = template.spec.unwrap_or_default();
-        pod::ebs_volume::claims_of_task(&cx, index, &mut spec, &mut objects);
-        let mut metadata = cx.metadata(format!("{}-{index}", cx.name()));
+        pod::ebs_volume::claims_of_task(&cx, index, digest.as_deref(), &mut spec, &mut objects);
+        let mut metadata = cx.metadata(format!("{name}-{index}"));
         if let Some(of_pods) = template.metadata {
             metadata.labels = of_pods.labels;
             metadata.annotations = of_pods.annotations;
@@ -52,6 +64,13 @@ pub fn translate_task(task: &Task, settings: &Settings) -> (Manifests, Diagnosti
         }));
     }
     (objects, task.overridden.relocate(notes))
+}
+
+/// What tells a version of a task from others.
+fn digest(template: &PodTemplateSpec) -> String {
+    // The template is made of strings, numbers and lists of them, which always become JSON.
+    let content = serde_json::to_string(template).unwrap_or_default();
+    hex_digest(&content, 8)
 }
 
 /// The capacity provider of each task in turn; without a strategy, none for ever.

@@ -57,8 +57,10 @@ fn registry_port(
             .containers
             .iter()
             .flat_map(|container| &container.ports)
-            .find(|port| i64::from(port.container_port) == number)
-            .map_or(Protocol::Tcp, |port| port.protocol);
+            .filter(|port| i64::from(port.container_port) == number)
+            .map(|port| port.protocol)
+            .min()
+            .unwrap_or(Protocol::Tcp);
         // The API takes 0, but nobody can connect to it, and no Service has it.
         let port = u16::try_from(number).ok().filter(|port| *port > 0);
         if port.is_none() {
@@ -74,7 +76,7 @@ fn registry_port(
             None
         }
         (name, number) => {
-            load_balancer::mapped_port(name.as_deref(), *number, task_definition, path, sink)
+            load_balancer::registered_port(name.as_deref(), *number, task_definition, path, sink)
                 .map(|port| (port.container_port, port.protocol))
         }
     }

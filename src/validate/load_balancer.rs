@@ -127,7 +127,7 @@ fn load_balancer(
             );
         }
     }
-    let port = mapped_port(
+    let port = registered_port(
         raw.container_name.as_deref(),
         raw.container_port,
         task_definition,
@@ -159,7 +159,34 @@ fn is_target_group(text: &str) -> bool {
         && head.contains(":elasticloadbalancing:")
 }
 
-/// Finds the port of a container that a service refers to.
+/// Finds the port of a container that a load balancer or a registry is told. CreateService refuses one that is mapped for
+/// both protocols (<https://github.com/terraform-aws-modules/terraform-aws-ecs/issues/89>).
+pub(super) fn registered_port<'a>(
+    container_name: Option<&str>,
+    container_port: Option<i64>,
+    task_definition: &'a TaskDefinition,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<&'a Port> {
+    let port = mapped_port(container_name, container_port, task_definition, path, sink)?;
+    let container = container_name?;
+    let mut containers = task_definition.containers.iter();
+    let other_protocol = |other: &Port| {
+        other.container_port == port.container_port && other.protocol != port.protocol
+    };
+    let twice =
+        containers.any(|other| other.name == container && other.ports.iter().any(other_protocol));
+    if twice {
+        let port = port.container_port.to_string();
+        sink.report(
+            path.field("containerPort"),
+            Message::PortMultipleProtocols { port },
+        );
+    }
+    Some(port)
+}
+
+/// Finds the port of a container that a service refers to; that for TCP where it is mapped for both protocols.
 pub(super) fn mapped_port<'a>(
     container_name: Option<&str>,
     container_port: Option<i64>,
@@ -179,7 +206,8 @@ pub(super) fn mapped_port<'a>(
     let port = container
         .ports
         .iter()
-        .find(|port| i64::from(port.container_port) == number);
+        .filter(|port| i64::from(port.container_port) == number)
+        .min_by_key(|port| port.protocol);
     if port.is_none() {
         sink.report(
             path.field("containerPort"),

@@ -34,6 +34,7 @@ mod resources;
 mod role;
 mod scaling;
 mod secret;
+mod secret_reference;
 mod security;
 mod service;
 mod service_connect;

@@ -128,36 +128,24 @@ pub(crate) fn validate_ports(
             Some(text) => range_ports(mapping, text, raw, scope, &path, sink),
             None => Vec::from_iter(single_port(mapping, raw, scope, &path, sink)),
         };
-        add(found, &mut ports, &path, sink);
+        add(found, &mut ports);
     }
     ports
 }
 
-/// Adds the ports of one mapping to those of the mappings before it.
-fn add(found: Vec<Port>, ports: &mut Vec<Port>, path: &FieldPath, sink: &mut Diagnostics) {
+/// Adds the ports of one mapping to those of the mappings before it. A port may be mapped for both protocols, which AWS
+/// takes although its reference still says otherwise (<https://github.com/awsdocs/amazon-ecs-developer-guide/pull/128>),
+/// and at several ports of the host.
+fn add(found: Vec<Port>, ports: &mut Vec<Port>) {
     for port in found {
-        let number = port.container_port;
-        let same: Vec<&Port> = ports
-            .iter()
-            .filter(|other| other.container_port == number)
-            .collect();
-        if same.iter().any(|other| other.protocol != port.protocol) {
-            let port = number.to_string();
-            sink.report(
-                path.field("protocol"),
-                Message::PortMultipleProtocols { port },
-            );
-            return;
-        }
-        if same.iter().any(|other| other.host_port != port.host_port) {
-            let value = port.host_port.unwrap_or_default();
-            let allowed = format!("container port {number} has another host port already");
-            sink.report(path.field("hostPort"), invalid(value, &allowed));
-            return;
-        }
         // The same port under another name is one more name in Service Connect.
-        let again = |other: &&Port| port.name.is_none() || other.name == port.name;
-        if !same.into_iter().any(|other| again(&other)) {
+        let known = ports.iter().any(|other| {
+            other.container_port == port.container_port
+                && other.protocol == port.protocol
+                && other.host_port == port.host_port
+                && (port.name.is_none() || other.name == port.name)
+        });
+        if !known {
             ports.push(port);
         }
     }
@@ -337,7 +325,7 @@ fn check_conflicts(
     if scope.network_mode == NetworkMode::Bridge
         && let Some(port) = host_port
         && others.any(|other| {
-            // Twice the same is once; another host port of the same port is said where the container is checked.
+            // Twice the same is once.
             other.raw.host_port == host_port
                 && (other.container, other.first) != (mapping.container, mapping.first)
         })

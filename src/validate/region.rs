@@ -1,10 +1,6 @@
 //! The AWS region of what is given by a name.
 
-use super::{
-    Scope,
-    arn::has_placeholder,
-    secret::{ParsedReference, report_once},
-};
+use super::{Scope, arn::has_placeholder, secret::report_once, secret_reference::ParsedReference};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,

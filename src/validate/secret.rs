@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{
     Scope,
-    arn::{has_placeholder, is_one_placeholder, split_colon},
+    arn::has_placeholder,
     region::{Region, default_region},
+    secret_reference::{ParsedReference, ReferenceError},
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Reason},
@@ -37,6 +38,9 @@ pub struct SecretReference {
     pub json_key: Option<String>,
     /// The version; the current one if absent.
     pub version: Option<SecretVersion>,
+    /// The reference as it was written, where it lacks some of the colons without which the ECS agent does not take a
+    /// JSON key or a version.
+    pub short: Option<String>,
 }
 
 /// An AWS service that keeps secrets.
@@ -135,6 +139,7 @@ pub(super) fn validate_secret(
         key,
         json_key,
         version,
+        short,
     } = parsed;
     Some(SecretVariable {
         name: name.to_owned(),
@@ -145,6 +150,7 @@ pub(super) fn validate_secret(
             key: key.to_owned(),
             json_key: json_key.map(str::to_owned),
             version,
+            short: short.then(|| value_from.to_owned()),
         },
     })
 }
@@ -256,141 +262,6 @@ fn registry(image: &str) -> &str {
     }
 }
 
-/// A `valueFrom` in its parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ParsedReference<'a> {
-    service: SecretService,
-    /// `None` for a bare name.
-    pub(super) region: Option<&'a str>,
-    key: &'a str,
-    json_key: Option<&'a str>,
-    version: Option<SecretVersion>,
-}
-
-/// Why a `valueFrom` cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ReferenceError {
-    Unknown,
-    /// A placeholder alone: either service could keep what will stand there.
-    Placeholder,
-    StageAndId,
-}
-
-impl ReferenceError {
-    fn message(self, value: &str) -> Message {
-        match self {
-            Self::Unknown => Message::InvalidSecretReference {
-                value: value.to_owned(),
-            },
-            Self::Placeholder => Message::SecretReferenceUnclear {
-                value: value.to_owned(),
-            },
-            Self::StageAndId => Message::SecretVersionConflict,
-        }
-    }
-}
-
-impl<'a> ParsedReference<'a> {
-    /// Reads the ARN of a secret with its optional JSON key, stage and version id, the ARN of a parameter, or the
-    /// bare name of a parameter. What Terraform calls the resource of a placeholder tells which of them it is
-    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>).
-    pub(super) fn parse(text: &'a str) -> Result<Self, ReferenceError> {
-        let parts = split_colons(text);
-        match parts.as_slice() {
-            [name] if is_one_placeholder(name) && !name.contains("aws_ssm_parameter.") => {
-                if name.contains("aws_secretsmanager_secret.") {
-                    return Self::secret(text, None, &[]);
-                }
-                Err(ReferenceError::Placeholder)
-            }
-            [name] if is_parameter_name(name) => Ok(Self {
-                service: SecretService::ParameterStore,
-                region: None,
-                key: text,
-                json_key: None,
-                version: None,
-            }),
-            [
-                "arn",
-                partition,
-                "secretsmanager",
-                region,
-                account,
-                "secret",
-                name,
-                options @ ..,
-            ] if [partition, region, account, name]
-                .iter()
-                .all(|part| !part.is_empty()) =>
-            {
-                Self::secret(text, Some(region), options)
-            }
-            // Only secrets take options, so that is what the placeholder will be.
-            [name, options @ ..] if has_placeholder(name) => Self::secret(text, None, options),
-            ["arn", partition, "ssm", region, account, resource, ..]
-                if [partition, region, account]
-                    .iter()
-                    .all(|part| !part.is_empty())
-                    && resource.len() > "parameter/".len()
-                    && resource.starts_with("parameter/") =>
-            {
-                Ok(Self {
-                    service: SecretService::ParameterStore,
-                    region: Some(region),
-                    key: text,
-                    json_key: None,
-                    version: None,
-                })
-            }
-            _ => Err(ReferenceError::Unknown),
-        }
-    }
-
-    fn secret(
-        text: &'a str,
-        region: Option<&'a str>,
-        options: &[&'a str],
-    ) -> Result<Self, ReferenceError> {
-        if options.len() > 3 {
-            return Err(ReferenceError::Unknown);
-        }
-        let option = |index: usize| options.get(index).copied().filter(|part| !part.is_empty());
-        let version = match (option(1), option(2)) {
-            (Some(_), Some(_)) => return Err(ReferenceError::StageAndId),
-            (Some(stage), None) => Some(SecretVersion::Stage(stage.to_owned())),
-            (None, Some(id)) => Some(SecretVersion::Id(id.to_owned())),
-            (None, None) => None,
-        };
-        // Each option stands behind a colon at the end of the text.
-        let tail: usize = options.iter().map(|part| part.len() + 1).sum();
-        Ok(Self {
-            service: SecretService::SecretsManager,
-            region,
-            key: text.get(..text.len() - tail).unwrap_or(text),
-            json_key: option(0),
-            version,
-        })
-    }
-}
-
-/// Whether the parameter store could have a parameter of this name.
-fn is_parameter_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
-    !name.is_empty() && (name.chars().all(plain) || has_placeholder(name))
-}
-
-/// The parts between colons; those inside placeholders do not count.
-fn split_colons(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((part, after)) = split_colon(rest) {
-        parts.push(part);
-        rest = after;
-    }
-    parts.push(rest);
-    parts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -411,6 +282,7 @@ mod tests {
             key,
             json_key,
             version,
+            short: false,
         })
     }
 
@@ -423,6 +295,7 @@ mod tests {
                 key,
                 json_key: None,
                 version: None,
+                short: false,
             })
         };
         let id = "9d4cb84b-ad69-40c0-a0ab-cead36b967e8";
@@ -503,7 +376,28 @@ mod tests {
             (String::new(), Err(ReferenceError::Unknown)),
         ];
         for (text, expected) in &table {
-            assert_eq!(ParsedReference::parse(text), *expected, "{text}");
+            let found = ParsedReference::parse(text).map(|found| ParsedReference {
+                short: false,
+                ..found
+            });
+            assert_eq!(found, *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn options_need_all_of_their_colons() {
+        let arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf";
+        for (options, short) in [
+            ("", false),
+            (":user", true),
+            (":user:", true),
+            (":user::", false),
+            ("::AWSPREVIOUS:", false),
+            ("::AWSPREVIOUS", true),
+        ] {
+            let text = format!("{arn}{options}");
+            let found = ParsedReference::parse(&text).expect("a reference");
+            assert_eq!(found.short, short, "{text}");
         }
     }
 
@@ -519,6 +413,7 @@ mod tests {
                 key: "arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:db",
                 json_key: Some("password"),
                 version: None,
+                short: false,
             })
         );
     }

@@ -117,7 +117,7 @@ impl Result {
 }
 
 /// Whether a conversion was rejected.
-pub fn has_errors(conversion: &Conversion) -> bool {
+fn has_errors(conversion: &Conversion) -> bool {
     let mut findings = conversion.diagnostics.iter();
     findings.any(|finding| finding.severity() == Severity::Error)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    settings::Mode,
     translate::Context,
     validate::{Condition, Container, Edge, Graph},
 };
@@ -77,6 +78,13 @@ pub(super) fn plan(cx: &Context<'_>, notes: &mut Diagnostics) -> Plan {
             *role = Role::Main;
         }
     }
+    if cx.is_task() && cx.settings.mode == Mode::Convert {
+        for index in beside_the_end(containers, graph, &roles) {
+            if let Some(role) = roles.get_mut(index) {
+                *role = Role::Sidecar { gating: false };
+            }
+        }
+    }
     let is_main = |index: &usize| roles.get(*index) == Some(&Role::Main);
     let is_init = |index: usize| roles.get(index) == Some(&Role::Init);
     let all = 0..containers.len();
@@ -113,6 +121,29 @@ fn freed_for_the_end(containers: &[Container], graph: &Graph, roles: &[Role]) ->
     });
     taken
         .flat_map(|container| std::iter::once(container).chain(dependents(container.index)))
+        .map(|container| container.index)
+        .collect()
+}
+
+/// The containers of a stand-alone task that end with its essential ones. A pod goes on while a main container runs, and
+/// stops its native sidecars when none does
+/// (<https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/>); the operator needs no such help.
+///
+/// Sidecars start before main containers, so one that waits for a main container stays one.
+fn beside_the_end(containers: &[Container], graph: &Graph, roles: &[Role]) -> Vec<usize> {
+    let main: Vec<&Container> = containers
+        .iter()
+        .filter(|container| roles.get(container.index) == Some(&Role::Main))
+        .collect();
+    if !main.iter().any(|container| container.essential) {
+        return Vec::new();
+    }
+    let waits = |container: &Container| {
+        main.iter()
+            .any(|other| graph.depends(container.index, other.index))
+    };
+    main.iter()
+        .filter(|container| !container.essential && !waits(container))
         .map(|container| container.index)
         .collect()
 }

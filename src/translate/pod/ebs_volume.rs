@@ -61,11 +61,12 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 
 /// Gives the pod at `index` of a stand-alone task its own claim for each volume that outlives the task.
 ///
-/// In ECS such a volume is there until somebody deletes it. So the claims are marked as objects that nobody owns, and
+/// `digest` tells the version of the task where nothing else does. In ECS such a volume is there until somebody deletes it. So the claims are marked as objects that nobody owns, and
 /// their volumes stay even if a claim is deleted, as with its namespace.
 pub(crate) fn claims_of_task(
     cx: &Context<'_>,
     index: i64,
+    digest: Option<&str>,
     spec: &mut PodSpec,
     objects: &mut Manifests,
 ) {
@@ -73,7 +74,7 @@ pub(crate) fn claims_of_task(
         if volume.delete_on_termination {
             continue;
         }
-        let claim = claim_name(cx, index, volume);
+        let claim = claim_name(cx, index, digest, volume);
         let name = volume_name(volume);
         for source in spec.volumes.iter_mut().flatten() {
             if source.name == name
@@ -98,10 +99,11 @@ fn volume_name(volume: &EbsVolume) -> String {
 }
 
 /// Each task has a volume of its own, also one that has the name of a task that is gone.
-fn claim_name(cx: &Context<'_>, index: i64, volume: &EbsVolume) -> String {
+fn claim_name(cx: &Context<'_>, index: i64, digest: Option<&str>, volume: &EbsVolume) -> String {
     let name = format!("{}-{index}-{}", cx.name(), volume_name(volume));
-    match cx.uid() {
-        Some(uid) => format!("{name}-{}", hex_digest(uid, 8)),
+    let own = cx.uid().map(|uid| hex_digest(uid, 8));
+    match own.as_deref().or(digest) {
+        Some(own) => format!("{name}-{own}"),
         None => name,
     }
 }
@@ -126,7 +128,7 @@ fn pod_volume(cx: &Context<'_>, volume: &EbsVolume) -> Volume {
     Volume {
         name,
         persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-            claim_name: claim_name(cx, 0, volume),
+            claim_name: claim_name(cx, 0, None, volume),
             read_only: None,
         }),
         ..Volume::default()

@@ -1,5 +1,7 @@
 //! Placement constraints and strategies as affinity and topology spread.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::{
     api::core::v1::{
         Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm,
@@ -28,9 +30,69 @@ const ARCHITECTURE: &str = "kubernetes.io/arch";
 
 /// Adds affinity and spread constraints.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
+    report_labels(cx, notes);
     draft.spec.affinity = affinity(cx, notes);
     let spread = spread(cx, notes);
     draft.spec.topology_spread_constraints = (!spread.is_empty()).then_some(spread);
+}
+
+/// Names the labels of nodes that placement needs and nothing sets: those of attributes and of capacity providers. Without
+/// them pods stay pending, and a spread has no effect
+/// (<https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>).
+fn report_labels(cx: &Context<'_>, notes: &mut Diagnostics) {
+    let Placement {
+        constraints,
+        strategies,
+    } = cx.placement();
+    let mut labels = BTreeSet::new();
+    for constraint in cx.task_definition.constraints.iter().chain(constraints) {
+        if let PlacementConstraint::MemberOf {
+            path: _,
+            terms,
+            groups: _,
+            agent_connected: _,
+        } = constraint
+        {
+            labels.extend(terms.iter().flatten().filter_map(wanted_label));
+        }
+    }
+    for strategy in strategies {
+        if let PlacementStrategy::Spread(attribute @ NodeAttribute::Custom(_)) = strategy {
+            labels.insert(format!("{}=VALUE", label_key(attribute)));
+        }
+    }
+    let providers = cx.capacity().strategy.iter();
+    for provider in providers.filter(|provider| provider.takes_tasks() && !provider.is_fargate()) {
+        let name = kname(&provider.name, LABEL_LENGTH);
+        labels.insert(format!("{}={name}", labels::CAPACITY_PROVIDER));
+    }
+    if labels.is_empty() {
+        return;
+    }
+    let labels: Vec<String> = labels.into_iter().collect();
+    let example = labels.iter().find(|label| !label.contains('('));
+    let example = example.map_or("LABEL=VALUE", String::as_str).to_owned();
+    let labels = labels.join(", ");
+    notes.report(cx.root(), Message::NodeLabelsNeeded { labels, example });
+}
+
+/// The label that a node must have for a requirement; none where the node may also be without it.
+fn wanted_label(requirement: &Requirement) -> Option<String> {
+    let Requirement { attribute, test } = requirement;
+    let NodeAttribute::Custom(_) = attribute else {
+        return None;
+    };
+    let value = match test {
+        Test::In(values) => match values.as_slice() {
+            [only] => only.clone(),
+            values => format!("({})", values.join("|")),
+        },
+        Test::Exists => "VALUE".to_owned(),
+        Test::Above(bound) => format!("({} or more)", bound.saturating_add(1)),
+        Test::Below(bound) => format!("({} or less)", bound.saturating_sub(1)),
+        Test::NotIn(_) | Test::Absent => return None,
+    };
+    Some(format!("{}={value}", label_key(attribute)))
 }
 
 fn affinity(cx: &Context<'_>, notes: &mut Diagnostics) -> Option<Affinity> {
@@ -48,7 +110,11 @@ fn affinity(cx: &Context<'_>, notes: &mut Diagnostics) -> Option<Affinity> {
                 path,
                 terms: alternatives,
                 groups,
+                agent_connected,
             } => {
+                if *agent_connected {
+                    notes.report(path.clone(), Message::AgentAlwaysConnected);
+                }
                 if alternatives.iter().flatten().any(needs_family_label) {
                     notes.report(path.clone(), Message::InstanceFamilyNeedsKarpenterLabel);
                 }

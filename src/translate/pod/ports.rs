@@ -52,16 +52,18 @@ fn ports(source: &Container, names: &mut BTreeSet<String>) -> Vec<ContainerPort>
         } = port;
         let container_port = i32::from(*container_port);
         let protocol = Some(protocol.name().to_owned());
-        let listed = |other: &ContainerPort| {
+        let listed = |other: &&mut ContainerPort| {
             other.container_port == container_port && other.protocol == protocol
         };
-        if ports.iter().any(listed) {
+        let host_port = host_port.map(i32::from);
+        if let Some(listed) = ports.iter_mut().find(listed) {
+            listed.host_port = listed.host_port.or(host_port);
             continue;
         }
         ports.push(ContainerPort {
             name: Some(port_name(port, names)),
             container_port,
-            host_port: host_port.map(i32::from),
+            host_port,
             protocol,
             host_ip: None,
         });
@@ -72,14 +74,34 @@ fn ports(source: &Container, names: &mut BTreeSet<String>) -> Vec<ContainerPort>
 /// Docker maps a fixed port of the instance; here the scheduler finds a node where it is free.
 fn report_static_ports(source: &Container, notes: &mut Diagnostics) {
     for port in &source.ports {
-        if let Some(number) = port.host_port {
-            let path = path(source.index)
-                .field("portMappings")
-                .index(port.mapping)
-                .field("hostPort");
-            let port = number.to_string();
-            notes.report(path, Message::StaticHostPort { port });
-        }
+        let Some(number) = port.host_port else {
+            continue;
+        };
+        let path = path(source.index)
+            .field("portMappings")
+            .index(port.mapping)
+            .field("hostPort");
+        let same = |other: &&Port| {
+            other.host_port.is_some()
+                && (other.container_port, other.protocol) == (port.container_port, port.protocol)
+        };
+        let opened = source
+            .ports
+            .iter()
+            .find(same)
+            .and_then(|first| first.host_port);
+        let value = number.to_string();
+        notes.report(
+            path,
+            match opened.filter(|opened| *opened != number) {
+                Some(opened) => Message::SecondHostPortNotOpened {
+                    value,
+                    port: port.container_port.to_string(),
+                    opened: opened.to_string(),
+                },
+                None => Message::StaticHostPort { port: value },
+            },
+        );
     }
 }
 
@@ -271,6 +293,31 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_port_may_be_mapped_for_both_protocols_and_twice() {
+        let ports = |mode: &str, mappings: &str| -> Vec<String> {
+            let outcome = service(mode, &[mappings]).run();
+            let ports = outcome.container("c0")["ports"].as_array();
+            let ports = ports.expect("ports").iter();
+            ports
+                .map(|port| format!("{} {}", port["name"], port["hostPort"]))
+                .collect()
+        };
+        assert_eq!(
+            ports(
+                "awsvpc",
+                r#"{"containerPortRange": "52-53", "protocol": "udp"}, {"containerPort": 53}"#
+            ),
+            ["\"p52-udp\" null", "\"p53-udp\" null", "\"p53-tcp\" null"]
+        );
+        for mappings in [
+            r#"{"containerPort": 80, "hostPort": 8080}, {"containerPort": 80, "hostPort": 8081}"#,
+            r#"{"containerPort": 80}, {"containerPort": 80, "hostPort": 8080}"#,
+        ] {
+            assert_eq!(ports("bridge", mappings), ["\"p80-tcp\" 8080"]);
+        }
+    }
+
     /// Checks what each row is rejected for: a network mode, port mappings, and the finding after their path.
     #[track_caller]
     fn rejected(rows: &[(&str, &str, &str)]) {
@@ -303,16 +350,6 @@ mod tests {
             ),
             (
                 "awsvpc",
-                r#"{"containerPort": 53}, {"containerPort": 53, "protocol": "udp"}"#,
-                "[1].protocol: PortMultipleProtocols: containerPort 53 is mapped for tcp and udp; give each protocol a containerPort of its own",
-            ),
-            (
-                "awsvpc",
-                r#"{"containerPortRange": "50-60", "protocol": "udp"}, {"containerPort": 53}"#,
-                "[1].protocol: PortMultipleProtocols: containerPort 53 is mapped for tcp and udp; give each protocol a containerPort of its own",
-            ),
-            (
-                "awsvpc",
                 r#"{"containerPort": 0}"#,
                 "[0].containerPort: InvalidValue: 0: must be 1 to 65535",
             ),
@@ -325,11 +362,6 @@ mod tests {
                 "bridge",
                 r#"{"containerPort": 80, "hostPort": 65536}"#,
                 "[0].hostPort: InvalidValue: 65536: must be 0 to 65535",
-            ),
-            (
-                "bridge",
-                r#"{"containerPort": 80, "hostPort": 8080}, {"containerPort": 80, "hostPort": 8081}"#,
-                "[1].hostPort: InvalidValue: 8081: container port 80 has another host port already",
             ),
             (
                 "bridge",

@@ -162,7 +162,7 @@ fn note_service_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
             );
         }
         if role.is_long_running() {
-            note_non_essential(container, notes);
+            note_non_essential(container, STOPS_TRAFFIC, notes);
         }
     }
     let beside = |container: &validate::Container| {
@@ -195,7 +195,7 @@ fn note_task_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
     let containers = &cx.task_definition.containers;
     for container in containers {
         if matches!(plan.role(container.index), Role::Sidecar { .. }) {
-            note_non_essential(container, notes);
+            note_non_essential(container, UNTIL_THE_END, notes);
         }
     }
     let goes_on = |container: &&validate::Container| match plan.role(container.index) {
@@ -220,12 +220,20 @@ fn exit_counts(container: &validate::Container) -> bool {
     container.essential && !always_restarted
 }
 
-fn note_non_essential(container: &validate::Container, notes: &mut Diagnostics) {
+/// What it means for a service that a container which ends by itself is restarted: while a container waits to be
+/// restarted its pod is not ready (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
+const STOPS_TRAFFIC: &str = "if it ends by itself, its pods are hardly ever ready, so they get no traffic and rollouts stop";
+/// The same for a task.
+const UNTIL_THE_END: &str = "if it ends by itself, it begins again until the task ends";
+
+fn note_non_essential(container: &validate::Container, consequence: &str, notes: &mut Diagnostics) {
     if !container.essential && container.restart.is_none() {
-        let name = container.name.clone();
         notes.report(
             path(container).field("essential"),
-            Message::NonEssentialContainerRestarts { name },
+            Message::NonEssentialContainerRestarts {
+                name: container.name.clone(),
+                consequence: consequence.to_owned(),
+            },
         );
     }
 }
@@ -337,8 +345,9 @@ mod tests {
             ),
             (
                 task(definition(&[APP, AGENT])).convert(),
-                vec![format!("{app}: EssentialExitNeedsController")],
+                vec!["containerDefinitions[1].essential: NonEssentialContainerRestarts".to_owned()],
             ),
+            (task(definition(&[APP, AGENT])), vec![]),
             (
                 service(definition(&[RESTARTED, PROXY])).convert(),
                 vec!["containerDefinitions[1]: EssentialExitNeedsController".to_owned()],

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Draft;
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Subject},
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::{Iam, SecretStore},
     translate::{Context, CustomObject, Object, identity, kname, names::hex_digest},
     validate::{Role, SecretService},
@@ -48,6 +48,15 @@ pub(super) fn store(
         SecretStore::Cluster => None,
     };
     let Some(role) = role else {
+        if cx.settings.secret_store == SecretStore::PerExecutionRole {
+            let path = FieldPath::root(Subject::TaskDefinition).field("executionRoleArn");
+            let message = Message::ClusterSecretStoreNeeded {
+                name: base.clone(),
+                service: long.to_owned(),
+                region: region.to_owned(),
+            };
+            notes.report(path, message);
+        }
         return StoreReference {
             kind: "ClusterSecretStore",
             name: base,

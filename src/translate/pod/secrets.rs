@@ -21,8 +21,42 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         notes.report(first.path.clone(), Message::SecretRefreshDelay { interval });
         external_secret(cx, &entries, draft, notes);
     }
+    for entry in &entries {
+        report_form(entry, notes);
+    }
     note_assumed_region(cx, &entries, notes);
     pull_secrets(cx, draft, notes);
+}
+
+/// The options of a reference to a secret: JSON key, version stage and version id.
+const OPTIONS: usize = 3;
+
+/// Says what ECS itself would not find by this reference.
+fn report_form(entry: &Entry<'_>, notes: &mut Diagnostics) {
+    let reference = entry.reference;
+    if let Some(value) = reference.short.clone() {
+        let options = value.get(reference.key.len()..).unwrap_or_default();
+        let missing = OPTIONS.saturating_sub(options.matches(':').count());
+        let full = format!("{value}{}", ":".repeat(missing));
+        notes.report(
+            entry.path.clone(),
+            Message::SecretReferenceShort { value, full },
+        );
+    }
+    if is_incomplete_path(&reference.key) {
+        let value = reference.key.clone();
+        notes.report(
+            entry.path.clone(),
+            Message::ParameterPathIncomplete { value },
+        );
+    }
+}
+
+/// Whether this is a name that no parameter can have: in a hierarchy it begins with a slash
+/// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-hierarchies.html>).
+fn is_incomplete_path(key: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+    key.contains('/') && !key.starts_with('/') && key.chars().all(plain)
 }
 
 /// Says once which region a name without one was taken to be in.
@@ -186,6 +220,7 @@ fn data_entry(entry: &Entry<'_>, store: Option<&StoreReference>) -> Value {
         key,
         json_key,
         version,
+        short: _,
     } = entry.reference;
     let mut remote = json!({ "key": key });
     if let Some(json_key) = json_key {

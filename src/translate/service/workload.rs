@@ -268,8 +268,15 @@ fn report_autoscaled(cx: &Context<'_>, service: &Service, desired: u32, notes: &
     }
 }
 
+/// A DaemonSet tolerates what Kubernetes itself taints nodes with, and no taint of the cluster's own
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/#taints-and-tolerations>). ECS has no taints, but
+/// those of a cluster keep pods away on purpose.
 fn report_daemon(cx: &Context<'_>, service: &Service, notes: &mut Diagnostics) {
     let path = cx.root().field("deploymentConfiguration");
+    notes.report(
+        cx.root().field("schedulingStrategy"),
+        Message::DaemonSkipsTaintedNodes,
+    );
     if service.desired_count_ignored {
         notes.report(
             cx.root().field("desiredCount"),

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod expression;
+mod fold;
 mod requirement;
 
 pub use capacity::{Capacity, CapacityProvider, LaunchType};
@@ -35,6 +36,8 @@ pub enum PlacementConstraint {
         terms: Vec<Term>,
         /// Task groups that must, or must not, run on the same node.
         groups: Vec<GroupRule>,
+        /// Whether it asks for a connected agent, which every node has that takes pods.
+        agent_connected: bool,
     },
 }
 
@@ -196,10 +199,15 @@ fn member_of(
         })
         .and_then(|expression| requirement::constraint(&expression));
     match parsed {
-        Ok(Constraint { terms, groups }) => Some(PlacementConstraint::MemberOf {
+        Ok(Constraint {
+            terms,
+            groups,
+            agent_connected,
+        }) => Some(PlacementConstraint::MemberOf {
             path,
             terms,
             groups,
+            agent_connected,
         }),
         Err(message) => {
             sink.report(path, message);

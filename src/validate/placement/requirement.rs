@@ -3,6 +3,7 @@
 use super::{
     MAX_TERMS,
     expression::{Condition, Expression, Operator},
+    fold::{AGENT, agent_connected, asks_for_agent, widen},
 };
 use crate::{diagnostic::Message, validate::WindowsBuild};
 
@@ -68,32 +69,39 @@ pub struct GroupRule {
 pub(super) struct Constraint {
     pub(super) terms: Vec<Term>,
     pub(super) groups: Vec<GroupRule>,
+    /// Whether `agentConnected == true` is a part of it, which every node that takes pods satisfies.
+    pub(super) agent_connected: bool,
 }
 
 /// An atom of a conjunction.
 #[derive(Clone, Debug)]
-enum Atom {
+pub(super) enum Atom {
     Node(Requirement),
     Group(GroupRule),
 }
 
 /// Alternatives of conjunctions.
-type Alternatives = Vec<Vec<Atom>>;
+pub(super) type Alternatives = Vec<Vec<Atom>>;
 
 /// Expands an expression into alternatives of conditions.
 pub(super) fn constraint(expression: &Expression) -> Result<Constraint, Message> {
-    let alternatives = expand(expression, false)?;
+    let mut alternatives = expand(expression, false)?;
+    if alternatives.iter().any(Vec::is_empty) {
+        // Whatever else is possible, every node satisfies this one.
+        alternatives = vec![Vec::new()];
+    }
     let mixes_groups = alternatives.len() > 1
         && alternatives
             .iter()
             .flatten()
             .any(|atom| matches!(atom, Atom::Group(_)));
     if mixes_groups {
-        return Err(too_complex(alternatives.len()));
+        return Err(Message::TaskGroupConstraintUnsupported);
     }
     let mut constraint = Constraint {
         terms: Vec::new(),
         groups: Vec::new(),
+        agent_connected: asks_for_agent(expression),
     };
     for alternative in alternatives {
         let mut term = Term::new();
@@ -124,7 +132,14 @@ fn expand(expression: &Expression, negated: bool) -> Result<Alternatives, Messag
 fn any(parts: &[Expression], negated: bool) -> Result<Alternatives, Message> {
     let mut alternatives = Alternatives::new();
     for part in parts {
-        alternatives.extend(expand(part, negated)?);
+        for alternative in expand(part, negated)? {
+            let widened = alternatives
+                .iter_mut()
+                .any(|known| widen(known, &alternative));
+            if !widened {
+                alternatives.push(alternative);
+            }
+        }
         limit(alternatives.len())?;
     }
     Ok(alternatives)
@@ -170,6 +185,9 @@ fn leaf(condition: &Condition, negated: bool) -> Result<Alternatives, Message> {
     if subject == "task:group" {
         return group(operator, &condition.values);
     }
+    if subject == AGENT {
+        return agent_connected(operator, &condition.values);
+    }
     let Some(name) = subject.strip_prefix("attribute:") else {
         return Err(unsupported_subject(subject));
     };
@@ -195,7 +213,7 @@ fn group(operator: Operator, values: &[String]) -> Result<Alternatives, Message>
     let together = match operator {
         Operator::Equals | Operator::In => true,
         Operator::NotEquals | Operator::NotIn => false,
-        _ => return Err(too_complex(1)),
+        _ => return Err(Message::TaskGroupConstraintUnsupported),
     };
     Ok(vec![vec![Atom::Group(GroupRule {
         groups: values.to_vec(),
@@ -225,7 +243,7 @@ fn custom_key(name: &str) -> String {
     name.replace(['/', '\\', ':'], ".")
 }
 
-fn unsupported_subject(subject: &str) -> Message {
+pub(super) fn unsupported_subject(subject: &str) -> Message {
     Message::ConstraintSubjectUnsupported {
         subject: subject.to_owned(),
     }
@@ -375,7 +393,11 @@ mod tests {
 
     #[test]
     fn negation_is_pushed_inward() {
-        let Constraint { terms, groups } = expanded(
+        let Constraint {
+            terms,
+            groups,
+            agent_connected: _,
+        } = expanded(
             "attribute:ecs.instance-type == g4dn.xlarge && \
              !(attribute:ecs.availability-zone in [us-east-1d, us-east-1e]) or attribute:gpu exists",
         )
@@ -497,7 +519,7 @@ mod tests {
                 Reason::ConstraintSubjectUnsupported,
             ),
             (
-                "agentConnected == true",
+                "agentConnected == false",
                 Reason::ConstraintSubjectUnsupported,
             ),
             (
@@ -517,9 +539,13 @@ mod tests {
             ),
             (
                 "task:group == a or attribute:b exists",
-                Reason::ConstraintTooComplex,
+                Reason::TaskGroupConstraintUnsupported,
             ),
-            ("task:group exists", Reason::ConstraintTooComplex),
+            (
+                "task:group != a or task:group != b",
+                Reason::TaskGroupConstraintUnsupported,
+            ),
+            ("task:group exists", Reason::TaskGroupConstraintUnsupported),
         ] {
             assert_eq!(expanded(text), Err(reason), "{text}");
         }
@@ -545,6 +571,45 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn alternatives_of_one_subject_are_a_list() {
+        for (one, other) in [
+            ("task:group == a or task:group == b", "task:group in [a, b]"),
+            (
+                "task:group in [a, b] or task:group == a or task:group == c",
+                "task:group in [a, b, c]",
+            ),
+            (
+                "not (task:group != a and task:group != b)",
+                "task:group in [a, b]",
+            ),
+            (
+                "attribute:x exists and (task:group == a or task:group == b)",
+                "attribute:x exists and task:group in [a, b]",
+            ),
+            (
+                "attribute:x == 1 or attribute:y == 2 or attribute:x == 3",
+                "attribute:x in [1, 3] or attribute:y == 2",
+            ),
+        ] {
+            assert_eq!(expanded(one), expanded(other), "{one}");
+        }
+        let values: Vec<String> = (0..100).map(|n| format!("attribute:x == {n}")).collect();
+        assert_eq!(expanded(&values.join(" or ")).unwrap().terms.len(), 1);
+    }
+
+    #[test]
+    fn every_node_has_a_connected_agent() {
+        let connected = expanded("attribute:x exists and agentConnected == true").unwrap();
+        assert!(connected.agent_connected);
+        assert_eq!(
+            connected.terms,
+            expanded("attribute:x exists").unwrap().terms
+        );
+        let any = expanded("attribute:x exists or not (agentConnected == false)").unwrap();
+        assert_eq!((any.terms, any.groups), (vec![], vec![]));
     }
 
     #[test]

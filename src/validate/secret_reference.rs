@@ -1,0 +1,148 @@
+//! The parts of a reference to Secrets Manager or SSM.
+
+use super::{
+    arn::{has_placeholder, is_one_placeholder, split_colon},
+    secret::{SecretService, SecretVersion},
+};
+use crate::diagnostic::Message;
+
+/// A `valueFrom` in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ParsedReference<'a> {
+    pub(super) service: SecretService,
+    /// `None` for a bare name.
+    pub(super) region: Option<&'a str>,
+    pub(super) key: &'a str,
+    pub(super) json_key: Option<&'a str>,
+    pub(super) version: Option<SecretVersion>,
+    /// Whether it has some of the three options and not the colons of all
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>).
+    pub(super) short: bool,
+}
+
+/// Why a `valueFrom` cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReferenceError {
+    Unknown,
+    /// A placeholder alone: either service could keep what will stand there.
+    Placeholder,
+    StageAndId,
+}
+
+impl ReferenceError {
+    pub(super) fn message(self, value: &str) -> Message {
+        match self {
+            Self::Unknown => Message::InvalidSecretReference {
+                value: value.to_owned(),
+            },
+            Self::Placeholder => Message::SecretReferenceUnclear {
+                value: value.to_owned(),
+            },
+            Self::StageAndId => Message::SecretVersionConflict,
+        }
+    }
+}
+
+impl<'a> ParsedReference<'a> {
+    /// Reads the ARN of a secret with its optional JSON key, stage and version id, the ARN of a parameter, or the
+    /// bare name of a parameter. What Terraform calls the resource of a placeholder tells which of them it is
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>).
+    pub(super) fn parse(text: &'a str) -> Result<Self, ReferenceError> {
+        let parts = split_colons(text);
+        match parts.as_slice() {
+            [name] if is_one_placeholder(name) && !name.contains("aws_ssm_parameter.") => {
+                if name.contains("aws_secretsmanager_secret.") {
+                    return Self::secret(text, None, &[]);
+                }
+                Err(ReferenceError::Placeholder)
+            }
+            [name] if is_parameter_name(name) => Ok(Self {
+                service: SecretService::ParameterStore,
+                region: None,
+                key: text,
+                json_key: None,
+                version: None,
+                short: false,
+            }),
+            [
+                "arn",
+                partition,
+                "secretsmanager",
+                region,
+                account,
+                "secret",
+                name,
+                options @ ..,
+            ] if [partition, region, account, name]
+                .iter()
+                .all(|part| !part.is_empty()) =>
+            {
+                Self::secret(text, Some(region), options)
+            }
+            // Only secrets take options, so that is what the placeholder will be.
+            [name, options @ ..] if has_placeholder(name) => Self::secret(text, None, options),
+            ["arn", partition, "ssm", region, account, resource, ..]
+                if [partition, region, account]
+                    .iter()
+                    .all(|part| !part.is_empty())
+                    && resource.len() > "parameter/".len()
+                    && resource.starts_with("parameter/") =>
+            {
+                Ok(Self {
+                    service: SecretService::ParameterStore,
+                    region: Some(region),
+                    key: text,
+                    json_key: None,
+                    version: None,
+                    short: false,
+                })
+            }
+            _ => Err(ReferenceError::Unknown),
+        }
+    }
+
+    fn secret(
+        text: &'a str,
+        region: Option<&'a str>,
+        options: &[&'a str],
+    ) -> Result<Self, ReferenceError> {
+        if options.len() > 3 {
+            return Err(ReferenceError::Unknown);
+        }
+        let option = |index: usize| options.get(index).copied().filter(|part| !part.is_empty());
+        let version = match (option(1), option(2)) {
+            (Some(_), Some(_)) => return Err(ReferenceError::StageAndId),
+            (Some(stage), None) => Some(SecretVersion::Stage(stage.to_owned())),
+            (None, Some(id)) => Some(SecretVersion::Id(id.to_owned())),
+            (None, None) => None,
+        };
+        // Each option stands behind a colon at the end of the text.
+        let tail: usize = options.iter().map(|part| part.len() + 1).sum();
+        Ok(Self {
+            service: SecretService::SecretsManager,
+            region,
+            key: text.get(..text.len() - tail).unwrap_or(text),
+            json_key: option(0),
+            version,
+            short: matches!(options.len(), 1 | 2),
+        })
+    }
+}
+
+/// Whether the parameter store could have a parameter of this name.
+fn is_parameter_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+    !name.is_empty() && (name.chars().all(plain) || has_placeholder(name))
+}
+
+/// The parts between colons; those inside placeholders do not count.
+fn split_colons(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((part, after)) = split_colon(rest) {
+        parts.push(part);
+        rest = after;
+    }
+    parts.push(rest);
+    parts
+}
