@@ -1,67 +1,142 @@
 //! `ecs-operator convert`.
 
-use std::{collections::HashSet, process::ExitCode};
+use std::{
+    collections::{BTreeSet, HashSet},
+    process::ExitCode,
+};
 
 use super::{Error, arguments::ConvertOptions, output::Output, report::Report};
 use crate::{
-    convert::Converter,
+    convert::{Converter, Denied},
     diagnostic::{
-        Severity,
+        Diagnostic, Message, Severity,
         render::{Finding, Place, one_line},
     },
-    source::{Catalog, Problem, SourceText, Span, Unit},
+    source::{Catalog, Content, Problem, SourceText, Span, Unit},
 };
 
 /// Converts unit by unit, so that memory does not grow with the objects.
 pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
     let settings = options.settings()?;
-    let denied = options.denied();
-    let mut converter = Converter::new(&settings, options.target(), denied.clone());
+    let mut run = Run {
+        denied: options.denied(),
+        report: Report::new(options.output.diagnostics, options.output.verbose),
+        verbose: options.output.verbose,
+    };
+    let mut converter = Converter::new(&settings, options.target(), run.denied.clone());
     let mut output = Output::new(options.output.output_dir.as_deref(), options.output.output)?;
-    let mut report = Report::new(options.output.diagnostics, options.output.verbose);
 
     let mut problems = Vec::new();
     let fill = options.input.fill.iter().cloned().collect();
     let catalog = Catalog::read(&options.inputs, fill, &mut |problem| problems.push(problem));
-    for problem in &problems {
-        report.print(&problem_finding(problem))?;
+    let documents = catalog.documents() + run.problems(&problems)?;
+    for name in catalog.unused_names() {
+        let name = name.to_owned();
+        run.warn(&Message::SetUnused { name }, "--set")?;
     }
-    let documents = catalog.documents() + problems.len();
+    let mut unnamed: BTreeSet<&str> = settings
+        .environment_files
+        .keys()
+        .map(|arn| &**arn)
+        .collect();
     let mut objects = 0;
     let mut explained = HashSet::new();
     for unit in catalog.into_units() {
         let unit = match unit {
             Ok(unit) => unit,
             Err(problem) => {
-                report.print(&problem_finding(&problem))?;
+                run.problems(&[problem])?;
                 continue;
             }
         };
+        for arn in named_files(&unit) {
+            unnamed.remove(arn);
+        }
         if options.input.explain_input {
-            explain(&unit, &mut explained, &mut report)?;
+            explain(&unit, &mut explained, &mut run.report)?;
         }
         let conversion = converter.convert(&unit)?;
-        for diagnostic in &conversion.diagnostics {
-            let severity = denied.severity(diagnostic.reason());
-            // Most documents have notes, and most people don't ask for them: their place need not be looked up.
-            if severity == Severity::Note && !options.output.verbose {
-                continue;
-            }
-            let place = unit.point_at(diagnostic);
-            let file = place.map_or_else(|| unit_file(&unit), |(source, _)| source.name());
-            let mut finding = Finding::new(diagnostic, file);
-            finding.severity = severity;
-            finding.place = place.map(|(source, span)| place_of(source, span));
-            report.print(&finding)?;
-        }
+        run.findings(&unit, &conversion.diagnostics)?;
         objects += conversion.objects.len();
         for object in &conversion.objects {
             output.write(object)?;
         }
     }
-    output.finish()?;
-    report.summarise(documents, objects)?;
-    Ok(ExitCode::from(u8::from(report.has_errors())))
+    for arn in unnamed {
+        let arn = arn.to_owned();
+        run.warn(&Message::EnvironmentFileUnused { arn }, "--env-file")?;
+    }
+    let left = output.finish()?;
+    if let Some(folder) = &options.output.output_dir
+        && !left.is_empty()
+    {
+        let names = left.join(", ");
+        run.warn(&Message::FilesLeft { names }, &folder.to_string_lossy())?;
+    }
+    run.report.summarise(documents, objects)?;
+    Ok(ExitCode::from(u8::from(run.report.has_errors())))
+}
+
+/// What is said of one run.
+struct Run {
+    denied: Denied,
+    report: Report,
+    verbose: bool,
+}
+
+impl Run {
+    /// Says what is wrong with texts; returns how many documents they would have been.
+    fn problems(&mut self, problems: &[Problem]) -> Result<usize, Error> {
+        let mut documents = 0;
+        for problem in problems {
+            let reason = problem.message.reason();
+            // What AWS did not answer, and a folder with nothing in it, are no documents.
+            documents += usize::from(reason.severity() == Severity::Error);
+            let mut finding = problem_finding(problem);
+            finding.severity = self.denied.severity(reason);
+            self.report.print(&finding)?;
+        }
+        Ok(documents)
+    }
+
+    /// Says what was found in a unit.
+    fn findings(&mut self, unit: &Unit, diagnostics: &[Diagnostic]) -> Result<(), Error> {
+        for diagnostic in diagnostics {
+            let severity = self.denied.severity(diagnostic.reason());
+            // Most documents have notes, and most people don't ask for them: their place need not be looked up.
+            if severity == Severity::Note && !self.verbose {
+                continue;
+            }
+            let place = unit.point_at(diagnostic);
+            let file = place.map_or_else(|| unit_file(unit), |(source, _)| source.name());
+            let mut finding = Finding::new(diagnostic, file);
+            finding.severity = severity;
+            finding.place = place.map(|(source, span)| place_of(source, span));
+            self.report.print(&finding)?;
+        }
+        Ok(())
+    }
+
+    /// Says what is about the run and no document.
+    fn warn(&mut self, message: &Message, place: &str) -> Result<(), Error> {
+        let mut finding = Finding::of_document(message, place);
+        finding.severity = self.denied.severity(message.reason());
+        self.report.print(&finding)
+    }
+}
+
+/// The environment files that the containers of a unit name.
+fn named_files(unit: &Unit) -> impl Iterator<Item = &str> {
+    let definition = match &unit.content {
+        Content::Service(input) => Some(&input.task_definition.request),
+        Content::Task(input) => Some(&input.task_definition.request),
+        Content::Nothing => None,
+    };
+    let containers = definition.map_or(&[][..], |request| &request.container_definitions);
+    let files = containers
+        .iter()
+        .flat_map(|container| &container.environment_files);
+    files.filter_map(|file| file.value.as_deref())
 }
 
 fn unit_file(unit: &Unit) -> &str {

@@ -1,6 +1,8 @@
 //! Where objects go: standard output, or a file each.
 
 use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -19,6 +21,8 @@ pub(super) enum Output {
         path: PathBuf,
         /// The format.
         format: Format,
+        /// The names of the files that were written.
+        written: BTreeSet<OsString>,
     },
 }
 
@@ -36,6 +40,7 @@ impl Output {
         Ok(Self::Folder {
             path: path.to_owned(),
             format,
+            written: BTreeSet::new(),
         })
     }
 
@@ -43,16 +48,38 @@ impl Output {
     pub(super) fn write(&mut self, object: &Ordered) -> Result<(), Error> {
         match self {
             Self::Stream(stream) => stream.write(object),
-            Self::Folder { path, format } => write_file(path, *format, object),
+            Self::Folder {
+                path,
+                format,
+                written,
+            } => {
+                written.insert(write_file(path, *format, object)?);
+                Ok(())
+            }
         }
     }
 
-    /// Ends the output.
-    pub(super) fn finish(self) -> Result<(), Error> {
-        match self {
-            Self::Stream(stream) => stream.finish(),
-            Self::Folder { .. } => Ok(()),
+    /// Ends the output. Returns the names of other objects in the folder, which would be applied with those that were
+    /// written.
+    pub(super) fn finish(self) -> Result<Vec<String>, Error> {
+        let (path, written) = match self {
+            Self::Stream(stream) => return stream.finish().map(|()| Vec::new()),
+            Self::Folder {
+                path,
+                format: _,
+                written,
+            } => (path, written),
+        };
+        let mut left = Vec::new();
+        for entry in fs::read_dir(&path).map_err(Error::writing(&path))? {
+            let name = entry.map_err(Error::writing(&path))?.file_name();
+            let extension = Path::new(&name).extension().and_then(OsStr::to_str);
+            if matches!(extension, Some("json" | "yaml" | "yml")) && !written.contains(&name) {
+                left.push(name.to_string_lossy().into_owned());
+            }
         }
+        left.sort();
+        Ok(left)
     }
 }
 
@@ -98,14 +125,15 @@ impl Stream {
 const LIST_START: &str = "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [\n";
 
 /// Writes `<name>-<kind>.yaml`: into a file beside it first, so that no half of an object is ever there.
-fn write_file(folder: &Path, format: Format, object: &Ordered) -> Result<(), Error> {
+fn write_file(folder: &Path, format: Format, object: &Ordered) -> Result<OsString, Error> {
     let (text, extension) = match format {
         Format::Yaml => (print::yaml(object)?, "yaml"),
         Format::Json => (format!("{}\n", print::json(object)?), "json"),
     };
     let (kind, name) = object.identity();
     let kind = kind.to_ascii_lowercase();
-    let path = folder.join(format!("{name}-{kind}.{extension}"));
+    let file = format!("{name}-{kind}.{extension}");
+    let path = folder.join(&file);
     let unfinished = folder.join(format!(".{name}-{kind}.{extension}.unfinished"));
     write_new(&unfinished, &text)
         .and_then(|()| fs::rename(&unfinished, &path))
@@ -113,7 +141,8 @@ fn write_file(folder: &Path, format: Format, object: &Ordered) -> Result<(), Err
             // Half an object is worth nothing; that it cannot be written is what there is to say.
             let _left = fs::remove_file(&unfinished);
             Error::writing(path)(error)
-        })
+        })?;
+    Ok(file.into())
 }
 
 /// Writes a file that was not there. One that an earlier run left is removed; a link in its place would lead the text

@@ -133,7 +133,7 @@ reasons! {
         CapacityOrder { min, max } => "minimum {min} is greater than maximum {max}", "lower the minimum or raise the maximum";
         ClassicLoadBalancerUnsupported => "Classic Load Balancers cannot be used", "create an ALB or NLB target group and give targetGroupArn, or use spec.kubernetes.expose";
         CompletionOnEssentialContainer { condition, name } => "{condition} cannot be set on essential container {name}", "make it essential: false";
-        ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED or ISOLATED_SANDBOX";
+        ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED and no attestationPolicy";
         ConflictingDependencyConditions { name, condition } => "container {name} is waited for with HEALTHY and with {condition}", "it cannot be both long-running and finished: use one of the two";
         ConflictingObjects { kind, name } => "{kind} {name} comes out of two documents with different contents", "rename one of the services";
         ConstraintOperatorUnsupported { op, subject } => "operator {op} needs an integer for {subject}", "compare with a whole number, or list the values with in";
@@ -143,13 +143,13 @@ reasons! {
         ContainerMemoryExceedsTask { sum, task } => "containers reserve {sum} MiB, the task has {task}", "raise the memory of the task or lower that of its containers";
         ContainerMemoryTooSmall { value } => "{value} MiB is below the minimum of 6 MiB", "give at least 6";
         ContainerPortConflict { a, b, port, proto } => "containers {a} and {b} both use {port}/{proto}", "containers of a pod share one network namespace: change one port";
-        DaemonAutoScaling => "DAEMON services cannot be scaled", "use schedulingStrategy REPLICA, or remove the scaling documents";
+        DaemonAutoScaling => "DAEMON services cannot be scaled", "use schedulingStrategy REPLICA with a desiredCount, or remove the scaling documents";
         DaemonCapacityProviders => "DAEMON services take no capacityProviderStrategy", "remove it and give launchType EC2; placementConstraints choose the nodes";
         DaemonOnFargate => "DAEMON services cannot run on Fargate", "use EC2 capacity, or run the agent as a sidecar of each task";
         DaemonPlacementStrategy => "DAEMON services take no placementStrategy", "remove it: a daemon runs on every node that its constraints allow";
-        DaemonVolumeConfigurations => "DAEMON services take no volumeConfigurations", "use schedulingStrategy REPLICA, or a host or EFS volume";
+        DaemonVolumeConfigurations => "DAEMON services take no volumeConfigurations", "use schedulingStrategy REPLICA with a desiredCount, or a host or EFS volume";
         DependencyCycle { cycle } => "dependency cycle: {cycle}", "remove one of the dependsOn or links entries that make it";
-        DeploymentControllerUnsupported { value } => "deployment controller {value} is not available", "use ECS with strategy BLUE_GREEN";
+        DeploymentControllerUnsupported { value } => "deployment controller {value} is not available", "use ECS with strategy ROLLING";
         DeploymentPercentOrder { min, max } => "minimumHealthyPercent {min} is greater than maximumPercent {max}", "lower minimumHealthyPercent or raise maximumPercent";
         DesiredCountRequired => "desiredCount is required for REPLICA services", "give the number of tasks, or use schedulingStrategy DAEMON";
         DisableNetworkingUnsupported { name } => "networking cannot be disabled for one container of several", "move {name} to its own task definition";
@@ -175,10 +175,10 @@ reasons! {
         EphemeralStorageTooLarge { value } => "EKS Fargate gives at most 175 GiB, {value} asked", "ask for less, or put the data on EFS";
         ExecutionRoleRequired { what } => "{what} executionRoleArn, without which AWS registers no task definition", "give the role that reads the secrets or writes the logs";
         ExpressionNotAllowed => "distinctInstance takes no expression", "remove expression, or use type memberOf";
-        ExternalMetricsUnavailable { name } => "metric {name} needs KEDA or an external metrics adapter", "none is installed: install one, or scale on CPU or memory";
+        ExternalMetricsUnavailable { name } => "metric {name} needs KEDA or an external metrics adapter", "none is installed: install KEDA, which convert takes for installed with --with-addon keda, or scale on CPU or memory";
         ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1)", "it is not installed: install it; convert takes it for installed with --with-addon external-secrets";
         ExtraHostsConflict { hostname } => "{hostname} has two addresses in this task", "a pod has one /etc/hosts: keep one of the addresses";
-        ExtraHostsWithAwsvpc => "extraHosts is not supported with networkMode awsvpc", "remove extraHosts, or use networkMode bridge";
+        ExtraHostsWithAwsvpc => "extraHosts is not supported with networkMode awsvpc", "remove extraHosts, or use networkMode bridge on EC2 capacity";
         FargateCapability { value } => "Fargate only allows adding SYS_PTRACE, not {value}", "remove it, or use EC2 capacity";
         FargateCpuMemory { cpu, memory, sizes } => "Fargate has no size with cpu {cpu} and memory {memory}", "{sizes}";
         FargateDockerVolume => "Fargate has no Docker volumes", "use efsVolumeConfiguration or an empty volume";
@@ -205,7 +205,7 @@ reasons! {
         HostPortMismatch { value, port, mode } => "hostPort {value} must be absent, 0 or equal to containerPort {port} in network mode {mode}", "remove hostPort";
         HostPortOnFargate => "EKS Fargate has no hostPort", "remove hostPort: pods are reached on containerPort";
         HostnameConflict => "containers have different hostnames", "a pod has one: give all containers the same";
-        HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "remove hostname, or use networkMode bridge";
+        HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "remove hostname, or use networkMode bridge on EC2 capacity";
         IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "put its value in its place, or convert what aws ecs describe-task-definition or describe-services answers";
         InvalidConstraintExpression { message, column } => "{message} at column {column}", "write SUBJECT OPERATOR ARGUMENT, such as attribute:zone in [a, b], joined by and, or, not and parentheses";
         InvalidEnvironmentName { value } => "{value} is not a valid environment variable name", "rename the variable with letters, digits and _";
@@ -241,7 +241,7 @@ reasons! {
         PauseUnsupported => "PAUSE hooks are not supported yet", "leave the hook out, and pause in the pipeline that deploys";
         PlaceholderNotFilled { placeholder, allowed, name } => "{placeholder} stands where {allowed} is needed", "fill it with --set {name}=VALUE";
         PolicyConfigurationMismatch { policy, member } => "PolicyType {policy} needs {member} and no other configuration", "remove the others, or change PolicyType";
-        PolicyTypeRequired => "PolicyType is required", "give TargetTrackingScaling or StepScaling";
+        PolicyTypeRequired => "PolicyType is required", "give TargetTrackingScaling";
         PortMappingsWithNetworkNone { setting } => "portMappings are not allowed with {setting}", "remove portMappings, or use networkMode awsvpc";
         PortMultipleProtocols { port } => "containerPort {port} is mapped for tcp and udp, and a load balancer or registry takes a port that is mapped once", "remove the mapping that it does not need, or give each protocol a containerPort of its own";
         PredictiveScalingUnsupported => "ForecastAndScale is not available", "use target tracking";
@@ -271,11 +271,11 @@ reasons! {
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap, and one end may be open";
         StepScalingNeedsAlarm => "a StepScaling policy needs an Alarm beside it", "add Alarm, with the members of CloudWatch's PutMetricAlarm, to the policy";
         StepScalingNeedsController => "step scaling is not supported yet", "use target tracking on the metric of the alarm";
-        StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}, or change the strategy";
+        StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}";
         StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
         SyntaxError { message } => "{message}", "";
         SysctlWithHostNetwork => "net.* sysctls cannot be set with the host network", "set it on the nodes, or use networkMode awsvpc";
-        TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller or use spec.kubernetes.expose";
+        TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller, which convert takes for installed with --with-addon aws-load-balancer-controller, or use spec.kubernetes.expose";
         TaskCountRange => "count must be 1..10", "send several requests for more tasks";
         TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name";
         TaskDefinitionRequired => "taskDefinition is required", "name the family of its task definition";
@@ -313,9 +313,10 @@ reasons! {
         DaemonMaximumPercentIgnored => "DAEMON services never start extra tasks", "100 is used";
         DaemonPercentRoundsUp => "DaemonSet percentages round up", "the operator writes exact numbers";
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "";
-        DeploymentAlarmsNeedCloudWatch => "alarms count only if the operator may call cloudwatch:DescribeAlarms", "";
+        DeploymentAlarmsNeedCloudWatch => "alarms of a deployment are not watched", "watch them in the pipeline that deploys";
         DeploymentCannotProgress { min, max, tasks, outcome } => "with {min}/{max} and {tasks} no task can be stopped or started", "{outcome}";
         DeregistrationDelayAssumed { n } => "the deregistration delay of the target group is not known, so a task gets SIGTERM {n} s after its deregistration", "pass --deregistration-delay with deregistration_delay.timeout_seconds of the target group";
+        DescribeFailure { name, reason } => "AWS answered nothing about {name}: {reason}", "correct its name, cluster or region in the describe call, or leave it out there";
         DesiredCountUndoesScaling { n } => "an autoscaler writes desiredCount, and whoever applies the spec sets it back to {n}", "have what applies the spec leave desiredCount alone after the first time";
         DisableScaleInMixed => "one HPA cannot exclude one metric from scale-in", "more tasks may be kept";
         DockerIsNotOnNodes { path } => "{path} belongs to Docker or the ECS agent, and nodes of Kubernetes have neither", "use what this software has for Kubernetes";
@@ -326,6 +327,7 @@ reasons! {
         EksFargateRoundsUp { size } => "EKS Fargate adds 256 MiB and provisions {size}", "";
         EmptyVolumeNotPrepopulated => "files of the image at the mount path are not copied into the volume", "";
         EnvironmentFileSnapshot => "the file is read when the service is reconciled, not at each task start", "";
+        EnvironmentFileUnused { arn } => "no container names the environment file {arn}", "correct the ARN that --env-file gives, or leave it out";
         EphemeralStorageNeedsDisk { n } => "only a node with {n} GiB of free disk takes the task, and nodes usually have disks of 20 to 80 GiB, so that pods may stay Pending", "give the nodes larger disks, or put the data on an EBS or EFS volume";
         EphemeralStorageOnEc2 => "ephemeralStorage is a Fargate setting", "applied as a container limit";
         EssentialExitNeedsController { name } => "without the operator the other containers keep running when {name} exits", "";
@@ -333,7 +335,9 @@ reasons! {
         ExternalLaunchTypeIsAnyNode => "EXTERNAL tasks run on any node", "";
         FargateProfileNeeded { ns, label } => "only a Fargate profile that selects the namespace {ns} and the label {label} runs the pods on Fargate; without one they run on nodes or stay Pending", "create a Fargate profile with this selector";
         FargateSpotIsKarpenterSpot => "runs on Karpenter Spot nodes", "EKS Fargate has no Spot";
-        FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket", "record fields differ";
+        FilesLeft { names } => "files that this run did not write are in the folder: {names}", "remove those that an earlier run left: kubectl apply would apply them again";
+        FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket: what a container writes in its last second may be lost, and fields of records differ", "let a task that is over within seconds wait a moment before it ends";
+        FolderWithoutDocuments => "no *.json, *.yaml or *.yml is in the folder or below it", "name the folder that has the documents";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "";
         HostnameOfTheNode => "with the host network a container has the name of its node", "";
         HostnameTruncated { value } => "only {value} is used before Kubernetes 1.35", "";
@@ -359,6 +363,8 @@ reasons! {
         PublicIpNotAssigned => "pods get no public IP", "use a NAT gateway or a load balancer";
         ReadinessGateNeedsLabel { label } => "a rollout waits for the load balancer only in a namespace with the label {label}=enabled", "label the namespace before the pods are made; without it a pod counts as healthy after --steady-seconds";
         RegionAssumed { region } => "a name without a region was taken to be in {region}, which its logs or other secrets name", "pass --aws-region if it is elsewhere";
+        RegionVariablesAssumed { region } => "AWS_REGION and AWS_DEFAULT_REGION are set to {region}, which the logs or secrets name", "pass --aws-region if tasks run elsewhere";
+        RegionVariablesMissing => "AWS_REGION and AWS_DEFAULT_REGION, which Fargate sets, are not set, because no region is known", "pass --aws-region: SDKs fail without a region";
         RequiresEfsCsiDriver3 => "S3 Files needs EFS CSI driver 3.0 or later", "";
         RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without grace period and without back-off", "";
         RestartAttemptPeriodIgnored => "restarts follow crash back-off, not restartAttemptPeriod", "";
@@ -375,6 +381,7 @@ reasons! {
         ServiceConnectAccessLogsAbsent => "there is no proxy that writes access logs", "";
         ServiceConnectAliasNeedsClusterIP { name } => "{name} is not resolvable until the operator adds it", "";
         ServiceConnectTimeoutsIgnored => "there is no proxy that enforces timeouts", "";
+        SetUnused { name } => "nothing in the input is called {name}", "correct the name that --set gives, or leave it out";
         SharedDockerVolumeIsHostPath => "the volume is a directory on each node", "";
         SplitRolloutRounding => "percentages are rounded per capacity provider", "";
         SpotEndsBeforeGrace { n } => "a Spot node is gone two minutes after its notice, and the pods may take {n} s to end, of which the deregistration delay comes before SIGTERM", "lower the deregistration delay of the target group and --deregistration-delay, or stopTimeout, to 120 s together";
@@ -395,7 +402,7 @@ reasons! {
         TmpfsOptionsIgnored { value } => "option {value} cannot be set", "";
         TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}, beside what ECS needs while it still runs tasks with the role";
         UlimitsNeedNriPlugin => "works only with the containerd NRI ulimit-adjuster plugin", "";
-        UnsafeSysctl { name } => "{name} needs kubelet --allowed-unsafe-sysctls", "";
+        UnsafeSysctl { name } => "pods do not start on nodes whose kubelet does not allow {name}, and new ones are made without end", "set allowedUnsafeSysctls: [{name}] in the kubelet configuration of the nodes, or remove it";
         VersionConsistencyNotYet => "the operator does not resolve tags to digests yet: when somebody pushes the tag again, tasks of one deployment can run different images", "name the image by its digest, or push every build under a tag of its own";
         VolumesFromImageVolumes { name } => "VOLUMEs declared in the image of {name} are not shared", "";
         WindowsAssumed => "taken for a Windows task, because it has an image or a path that only Windows has", "set runtimePlatform.operatingSystemFamily, since an image runs only on its own version of Windows";
@@ -414,7 +421,7 @@ reasons! {
         DockerLabelsAsAnnotation => "kept as an annotation", "";
         EfsTransitEncryptionPortIgnored => "the mount helper chooses the port", "";
         ElbUnhealthyNotReplaced => "a task that the load balancer finds unhealthy is not replaced", "the operator does it";
-        EssentialExitRestartsInPlace => "the only container is restarted in the same pod", "";
+        EssentialExitRestartsInPlace => "a container that ends the task in ECS is restarted in the same pod", "";
         ExecSessionsNotLogged => "kubectl exec keeps no log of a session", "the audit log of the API server has who began one";
         ExecUsesRbac => "use kubectl exec", "";
         FaultInjectionEndpointAbsent => "no fault injection endpoint", "";
@@ -441,8 +448,9 @@ reasons! {
         PlacementStrategyOrder => "scores are added, not applied in order", "";
         PlatformVersionIgnored => "there are no Fargate platform versions", "";
         PodRunsOnce { name } => "the pods run once, and applying them again does nothing", "to run them again, delete them first: kubectl delete pod -l ecs-operator.dev/task={name}";
+        ProcessOneIsThePause => "process 1 is the pause process of the pod, so what is written to /proc/1/fd/1 is lost", "write to /dev/stdout";
         RandomPlacementIsDefault => "nothing to do", "";
-        ReadOnlyFieldIgnored => "output-only member", "";
+        ReadOnlyFieldIgnored { names } => "members that only answers of AWS have were ignored: {names}", "";
         ReferenceIdNoted => "kept as an annotation", "";
         ReplicasLeftToAutoscaler { min, n, name } => "replicas is left out, so that the count is the autoscaler's however often the Deployment is applied", "the first apply starts one task, and the autoscaler raises that to {min}; for {n} at once: kubectl scale deployment {name} --replicas={n}";
         ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";

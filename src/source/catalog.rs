@@ -1,7 +1,7 @@
 //! All documents of the input, read twice: once for what they are and whom they name, once to convert them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,7 +11,7 @@ use super::{
     kind::find,
     link::{Links, Plan, link},
     load::load,
-    placeholder::Fill,
+    placeholder::{Fill, placeholders},
     read::{self, Problem},
     syntax::{Documents, parse_one},
     text::{SourceText, Span},
@@ -27,6 +27,8 @@ pub struct Catalog {
     entries: Vec<Entry>,
     plans: Vec<Plan>,
     fill: Arc<Fill>,
+    /// The names of `fill` that no text has.
+    unused: BTreeSet<String>,
 }
 
 impl Catalog {
@@ -77,6 +79,7 @@ impl Catalog {
             },
             entries: Vec::new(),
             plans: Vec::new(),
+            unused: fill.keys().cloned().collect(),
             fill: Arc::new(fill),
         };
         let mut unknown = |problem| {
@@ -112,16 +115,27 @@ impl Catalog {
             entries,
             plans,
             fill,
+            unused: _,
         } = self;
         plans
             .into_iter()
             .map(move |plan| load(&plan, &entries, &mut texts, &fill))
     }
 
+    /// The names of placeholders that are to be filled and stand in no text.
+    pub fn unused_names(&self) -> impl Iterator<Item = &str> {
+        self.unused.iter().map(String::as_str)
+    }
+
     /// Remembers the documents of a file. A file with a syntax error anywhere gives none.
     fn index(&mut self, origin: usize, source: &SourceText, problems: &mut dyn FnMut(Problem)) {
         let before = self.entries.len();
         let mut found = Vec::new();
+        if !self.unused.is_empty() {
+            for placeholder in placeholders(source.text()) {
+                self.unused.remove(placeholder.name);
+            }
+        }
         match self.index_text(origin, source, &mut found) {
             Ok(()) => found.into_iter().for_each(problems),
             Err(error) => {

@@ -49,10 +49,7 @@ impl Location {
     pub fn span(&self, reason: Reason) -> Span {
         let names_key = matches!(
             reason,
-            Reason::UnknownAnnotation
-                | Reason::UnknownField
-                | Reason::ReadOnlyFieldIgnored
-                | Reason::RequiredField
+            Reason::UnknownAnnotation | Reason::UnknownField | Reason::RequiredField
         );
         match self.key {
             Some(key) if names_key || !self.exact => key,

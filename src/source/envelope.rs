@@ -38,7 +38,7 @@ pub(super) fn set<'a>(body: &mut Node<'a>, name: &'static str, value: Value<'a>)
 
 /// Leaves the tags that AWS sets itself out of an answer of AWS, which is known by its own ARN: no request may have them.
 /// Tells whether it is one.
-pub(super) fn drop_system_tags(body: &mut Node<'_>, root: &FieldPath, sink: &mut Sink) -> bool {
+pub(super) fn drop_system_tags(body: &mut Node<'_>, sink: &mut Sink) -> bool {
     let described = ["taskDefinitionArn", "serviceArn"]
         .iter()
         .any(|arn| body.get(arn).is_some());
@@ -53,8 +53,7 @@ pub(super) fn drop_system_tags(body: &mut Node<'_>, root: &FieldPath, sink: &mut
             !key.is_some_and(|key| key.starts_with("aws:"))
         });
         if tags.len() < all {
-            let path = root.field("tags");
-            sink.diagnostics.report(path, Message::ReadOnlyFieldIgnored);
+            sink.ignore_read_only("tags of aws:");
         }
     }
     described

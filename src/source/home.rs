@@ -25,19 +25,24 @@ const OWN_ARNS: [&str; 5] = [
 ];
 
 impl Home {
-    /// The home of a document; `None` if none of its members is an ARN without placeholders.
+    /// The home of a document; `None` if none of these members is an ARN without placeholders.
     pub(super) fn of(document: &Node<'_>, form: &Form) -> Option<Self> {
         if form.spelling == Spelling::CloudFormation {
             return None;
         }
         let body = body(document, form)?;
-        OWN_ARNS.iter().find_map(|name| {
-            let arn = Arn::parse(body.get(name)?.text()?)?;
+        let own = OWN_ARNS.iter().filter_map(|name| body.get(name)?.text());
+        // A target group is in the region and the account of the tasks that it has.
+        let balancers = body.get("loadBalancers").and_then(Node::elements);
+        let balancers = balancers.unwrap_or_default().iter();
+        let groups = balancers.filter_map(|balancer| balancer.get("targetGroupArn")?.text());
+        own.chain(groups).find_map(|text| {
+            let arn = Arn::parse(text)?;
             let plain = |text: &str| {
                 let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
                 !text.is_empty() && text.chars().all(plain)
             };
-            let known = arn.service == "ecs"
+            let known = matches!(arn.service, "ecs" | "elasticloadbalancing")
                 && plain(arn.partition)
                 && plain(arn.region)
                 && arn.account.len() == 12

@@ -44,6 +44,10 @@ pub(super) fn placeholders(text: &str) -> impl Iterator<Item = Placeholder<'_>> 
                 .position(|byte| matches!(byte, b'<' | b'$' | b'{' | b'%'))?;
             // The byte found is ASCII, so both sides of it are character boundaries.
             let candidate = rest.get(start..)?;
+            if let Some(length) = doubled(candidate) {
+                rest = candidate.get(length..)?;
+                continue;
+            }
             if let Some(found) = placeholder_at(candidate) {
                 rest = candidate.get(found.text.len()..)?;
                 return Some(found);
@@ -51,6 +55,15 @@ pub(super) fn placeholders(text: &str) -> impl Iterator<Item = Placeholder<'_>> 
             rest = candidate.get(1..)?;
         }
     })
+}
+
+/// The length of `%%name%%` that a text starts with, which is Datadog's and stays as it is
+/// (<https://docs.datadoghq.com/containers/guide/template_variables/>).
+fn doubled(text: &str) -> Option<usize> {
+    let inside = text.strip_prefix("%%")?;
+    let near = inside.get(..inside.floor_char_boundary(NAME_LIMIT))?;
+    let length = near.find("%%")?;
+    identifier(inside.get(..length)?).then_some(length + 4)
 }
 
 /// The longest name of a placeholder in bytes. Without a limit each of many opening brackets would be followed to the end
@@ -183,6 +196,8 @@ mod tests {
             ("<%= ENV['TAG'] %>", &["ENV['TAG']"]),
             ("<% if a %>", &[]),
             ("%CPU%", &["CPU"]),
+            ("%A%%B%", &["A", "B"]),
+            ("http://%%host%%:%%port%%/%PATH%", &["PATH"]),
             ("$$$TEST_REGION$$$", &["TEST_REGION"]),
             ("a < b > c", &[]),
             ("100% sure, 50% not", &[]),

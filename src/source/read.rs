@@ -44,7 +44,15 @@ pub(super) fn files(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec
     let mut found = Vec::new();
     for path in paths {
         if path.as_os_str() != STDIN && path.is_dir() {
+            let before = found.len();
             folder(path, &mut found, problems);
+            if found.len() == before {
+                problems(Problem {
+                    source: SourceText::new(path.display().to_string(), ""),
+                    span: None,
+                    message: Message::FolderWithoutDocuments,
+                });
+            }
         } else {
             found.push(path.clone());
         }

@@ -50,7 +50,7 @@ impl Reader<'_> {
     pub(super) fn task_definition(&self, document: Node<'_>) -> Request<ecs::TaskDefinition> {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
-        let described = drop_system_tags(&mut body, &self.root, &mut sink);
+        let described = drop_system_tags(&mut body, &mut sink);
         if let Some(name) = &self.entry.name
             && matches!(body.value, Value::Object(_))
             && !has_text(&body, "family", self.entry.form.spelling)
@@ -82,7 +82,7 @@ impl Reader<'_> {
     ) -> (Request<ecs::Service>, crd::ServiceExtensions) {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
-        let described = drop_system_tags(&mut body, &self.root, &mut sink);
+        let described = drop_system_tags(&mut body, &mut sink);
         let mut extensions = crd::ServiceExtensions::default();
         if self.entry.form.envelope == Envelope::Resource {
             extensions.auto_scaling = body

@@ -14,6 +14,8 @@ pub(super) struct Sink {
     /// The names of placeholders that stay in free text, in the order of the document.
     placeholders: Vec<String>,
     known: BTreeSet<String>,
+    /// The members that only answers have, in the order of the document.
+    read_only: Vec<String>,
 }
 
 impl Sink {
@@ -35,12 +37,24 @@ impl Sink {
         }
     }
 
+    /// Remembers a member that only answers have.
+    pub(super) fn ignore_read_only(&mut self, name: &str) {
+        if !self.read_only.iter().any(|known| known == name) {
+            self.read_only.push(name.to_owned());
+        }
+    }
+
     /// Says once what many values have in common.
     pub(super) fn finish(&mut self, root: &FieldPath) {
         if !self.placeholders.is_empty() {
             let names = std::mem::take(&mut self.placeholders).join(", ");
             self.diagnostics
                 .report(root.clone(), Message::PlaceholdersKept { names });
+        }
+        if !self.read_only.is_empty() {
+            let names = std::mem::take(&mut self.read_only).join(", ");
+            self.diagnostics
+                .report(root.clone(), Message::ReadOnlyFieldIgnored { names });
         }
     }
 }

@@ -108,7 +108,12 @@ fn environment_file(
     let variables = variables(text);
     // The file becomes a Secret, whose keys have fewer characters than names of variables.
     for name in variables.keys().filter(|name| !is_secret_key(name)) {
-        let value = name.clone();
+        let blank = name.contains(char::is_whitespace);
+        let value = if blank {
+            format!("{name:?}")
+        } else {
+            name.clone()
+        };
         sink.report(path.clone(), Message::InvalidEnvironmentName { value });
     }
     Some(EnvironmentFile {
@@ -139,15 +144,16 @@ fn is_secret_key(name: &str) -> bool {
 }
 
 /// The lines `NAME=VALUE` of a file; the last of a name counts. Comments begin with `#`; lines without a name or a
-/// value set nothing, as in the ECS agent. There is no quoting and no expansion
+/// value set nothing, as in the ECS agent, which keeps blanks around a name too
+/// (<https://github.com/aws/amazon-ecs-agent/issues/3429>). There is no quoting and no expansion
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html>).
 fn variables(text: &str) -> BTreeMap<String, String> {
     text.trim_start_matches('\u{feff}')
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'))
         .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
-        .filter(|(name, value)| !name.is_empty() && !value.is_empty())
+        .filter(|(name, value)| !name.trim().is_empty() && !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
 
@@ -171,7 +177,7 @@ mod tests {
                 vec![("URL", "https://host/?a=b&c=d==")],
             ),
             ("A= spaces kept ", vec![("A", " spaces kept ")]),
-            (" A =1", vec![("A", "1")]),
+            (" A =1", vec![(" A ", "1")]),
             ("A=1 # not a comment", vec![("A", "1 # not a comment")]),
             ("\u{feff}A=1\r\nB=2\r\n", vec![("A", "1"), ("B", "2")]),
             ("export\nEMPTY=\n=nameless\n\n", vec![]),

@@ -67,6 +67,7 @@ pub use placement::*;
 pub use platform::*;
 pub use port::*;
 pub use process::*;
+pub use region::Region;
 pub use resources::*;
 pub use role::*;
 pub use scaling::*;

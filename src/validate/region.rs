@@ -7,10 +7,12 @@ use crate::{
 };
 
 /// A region, and how it is known.
-pub(super) struct Region {
-    pub(super) name: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Its name, for instance `eu-west-1`.
+    pub name: String,
     /// Whether it is only what the rest of the task definition names.
-    pub(super) assumed: bool,
+    pub assumed: bool,
 }
 
 impl Region {
@@ -22,20 +24,25 @@ impl Region {
     }
 }
 
-/// The region of what is given by a name: that of the settings, else the only one that the task definition names.
-pub(super) fn default_region(
-    scope: &Scope<'_>,
-    path: &FieldPath,
-    sink: &mut Diagnostics,
-) -> Option<Region> {
+/// The region that a task runs in: that of the settings, else the only one that the task definition names.
+pub(super) fn region_of_task(scope: &Scope<'_>) -> Option<Region> {
     let known = scope.settings.aws_region.as_deref().map(Region::named);
-    let region = known.or_else(|| {
+    known.or_else(|| {
         let name = only_region(scope.request)?.to_owned();
         Some(Region {
             name,
             assumed: true,
         })
-    });
+    })
+}
+
+/// The region of what is given by a name, which is that of the task.
+pub(super) fn default_region(
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<Region> {
+    let region = region_of_task(scope);
     if region.is_none() {
         report_once(path, Message::RegionRequired, sink);
     }

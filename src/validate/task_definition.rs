@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{
     Capacity, Container, Graph, NamespaceMode, Network, NetworkMode, PlacementConstraint, Platform,
-    Role, Scope, TaskSize, Volume, is_windows, validate_container, validate_execution_role,
-    validate_graph, validate_ipc_mode, validate_network, validate_pid_mode, validate_platform,
-    validate_role, validate_sandbox, validate_task_constraints, validate_task_fields,
-    validate_task_size, validate_volumes, with_account_of_roles,
+    Region, Role, Scope, TaskSize, Volume, is_windows, region::region_of_task, validate_container,
+    validate_execution_role, validate_graph, validate_ipc_mode, validate_network,
+    validate_pid_mode, validate_platform, validate_role, validate_sandbox,
+    validate_task_constraints, validate_task_fields, validate_task_size, validate_volumes,
+    with_account_of_roles,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
@@ -39,6 +40,8 @@ pub struct TaskDefinition {
     pub fargate: bool,
     /// Whether the pods, or some of them, run on EKS Fargate, with its limits.
     pub eks_fargate: bool,
+    /// The AWS region that its tasks run in, where it is known.
+    pub region: Option<Region>,
     /// The role of the application.
     pub task_role: Option<Role>,
     /// The role that reads secrets.
@@ -114,6 +117,7 @@ pub(crate) fn validate_task_definition(
         platform: validate_platform(&scope, &root, sink),
         fargate: runs_on_fargate,
         eks_fargate: scope.eks_fargate,
+        region: region_of_task(&scope),
         task_role: validate_role(
             request.task_role_arn.as_deref(),
             settings,

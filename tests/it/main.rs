@@ -15,6 +15,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod advice;
 mod cases;
 mod cli;
 mod coverage;

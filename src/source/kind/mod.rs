@@ -273,7 +273,26 @@ impl Search {
                 self.described(elements, member, *form);
             }
         }
+        if any {
+            self.failures(node);
+        }
         any
+    }
+}
+
+impl Search {
+    /// What AWS was asked for and did not answer
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Failure.html>).
+    fn failures(&mut self, node: &Node<'_>) {
+        let failures = node.get("failures").and_then(Node::elements);
+        for failure in failures.unwrap_or_default() {
+            let text = |key: &str| failure.get(key).and_then(Node::text);
+            let message = Message::DescribeFailure {
+                name: text("arn").unwrap_or("something").to_owned(),
+                reason: text("reason").unwrap_or("no reason is given").to_owned(),
+            };
+            self.push(failure.span, Err(message));
+        }
     }
 }
 
@@ -504,6 +523,10 @@ mod tests {
             ),
             (r#"{"services":[]}"#, "services is empty"),
             (
+                r#"{"failures":[{"arn":"arn:aws:ecs:eu-west-1:111122223333:service/c/b","reason":"MISSING"}],"services":[{"serviceName":"a"}]}"#,
+                "AWS answered nothing about arn:aws:ecs:eu-west-1:111122223333:service/c/b: MISSING",
+            ),
+            (
                 r#"{"services":["web"]}"#,
                 "an element of services is an object, this is a string",
             ),
@@ -566,7 +589,8 @@ mod tests {
         ];
         for (text, expected) in table {
             let found = found(text);
-            let message = found[0].form.as_ref().unwrap_err();
+            let message = found.iter().find_map(|found| found.form.as_ref().err());
+            let message = message.unwrap();
             assert_eq!(message.to_string(), expected, "{text}");
         }
     }

@@ -86,12 +86,17 @@ pub(super) fn plan(cx: &Context<'_>, notes: &mut Diagnostics) -> Plan {
         }
     }
     let is_main = |index: &usize| roles.get(*index) == Some(&Role::Main);
-    let is_init = |index: usize| roles.get(index) == Some(&Role::Init);
+    // What nothing waits for goes first, so that it waits for nothing itself.
+    let rank = |index: usize| match roles.get(index) {
+        Some(Role::Init) => 2,
+        Some(Role::Sidecar { gating: true }) => 1,
+        _ => 0,
+    };
     let all = 0..containers.len();
     let (main, init): (Vec<usize>, Vec<usize>) = all.partition(|index| is_main(index));
     let plan = Plan {
-        init: ordered(init, graph, |index| (is_init(index), index)),
-        main: ordered(main, graph, |index| (false, index)),
+        init: ordered(init, graph, |index| (rank(index), index)),
+        main: ordered(main, graph, |index| (0, index)),
         roles,
     };
     report_lost_edges(containers, graph, &freed, notes);

@@ -4,16 +4,19 @@ use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, Secret, SecretEnvSource}
 
 use super::{Draft, container::path};
 use crate::{
-    diagnostic::{Diagnostics, Message},
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
     translate::{Context, Object, escape_dollars, names::hex_digest},
-    validate::{Container, Environment, EnvironmentFile},
+    validate::{Container, Environment, EnvironmentFile, Region},
 };
 
-/// What Fargate sets in every container.
+/// What ECS sets in every container: Fargate, and since April 2026 the agent of instances
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-environment-variables.html>,
+/// <https://github.com/aws/amazon-ecs-agent/pull/4946>).
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// Adds variables, and Secrets with the contents of environment files.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
+    report_region(cx, notes);
     let mut snapshot_said = false;
     for source in &cx.task_definition.containers {
         let Environment {
@@ -52,18 +55,46 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 
 /// The region, where the container does not set it itself.
 fn region<'a>(cx: &'a Context<'_>, source: &'a Container) -> impl Iterator<Item = EnvVar> + 'a {
-    let secret = |name: &str| source.secrets.iter().any(|secret| secret.name == name);
-    let defined = move |name: &str| source.environment.defines(name) || secret(name);
-    let region = cx.settings.aws_region.as_ref();
-    let region = region.filter(|_| cx.task_definition.fargate);
-    region.into_iter().flat_map(move |region| {
-        let names = REGION_VARIABLES.iter().filter(move |name| !defined(name));
+    region_of_variables(cx).into_iter().flat_map(move |region| {
+        let names = REGION_VARIABLES.iter();
+        let names = names.filter(move |name| !defines(source, name));
         names.map(|name| EnvVar {
             name: (*name).to_owned(),
-            value: Some(region.clone()),
+            value: Some(escape_dollars(&region.name).into_owned()),
             value_from: None,
         })
     })
+}
+
+/// Whether a container has a variable of this name.
+fn defines(source: &Container, name: &str) -> bool {
+    let secret = || source.secrets.iter().any(|secret| secret.name == name);
+    source.environment.defines(name) || secret()
+}
+
+/// The region that containers are told. One that is only assumed is told where ECS has always told it: on Fargate.
+fn region_of_variables<'a>(cx: &'a Context<'_>) -> Option<&'a Region> {
+    let region = cx.task_definition.region.as_ref();
+    region.filter(|region| !region.assumed || cx.task_definition.fargate)
+}
+
+/// Says that the region of the variables is assumed, or that Fargate would set variables which are missing here: SDKs
+/// fail without them (<https://github.com/aws/containers-roadmap/issues/1611>).
+fn report_region(cx: &Context<'_>, notes: &mut Diagnostics) {
+    let definition = cx.task_definition;
+    let lacks = |source: &Container| REGION_VARIABLES.iter().any(|name| !defines(source, name));
+    if !definition.fargate || !definition.containers.iter().any(lacks) {
+        return;
+    }
+    let path = FieldPath::root(Subject::TaskDefinition).field("containerDefinitions");
+    match &definition.region {
+        None => notes.report(path, Message::RegionVariablesMissing),
+        Some(region) if region.assumed => {
+            let region = region.name.clone();
+            notes.report(path, Message::RegionVariablesAssumed { region });
+        }
+        Some(_) => {}
+    }
 }
 
 /// Names of Secrets may be longer than a label.
@@ -193,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn fargate_has_its_region() {
+    fn containers_have_their_region() {
         let region = |settings: &mut Settings| settings.aws_region = Some("eu-west-1".to_owned());
         let file = r#", "environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/a.env"}]"#;
         for (members, rest, env) in [
@@ -208,7 +239,11 @@ mod tests {
                 "[{name: AWS_REGION, value: own}, {name: AWS_DEFAULT_REGION, value: eu-west-1}]",
             ),
             (file, FARGATE, "[{name: AWS_REGION, value: eu-west-1}]"),
-            ("", "", "null"),
+            (
+                "",
+                "",
+                "[{name: AWS_REGION, value: eu-west-1}, {name: AWS_DEFAULT_REGION, value: eu-west-1}]",
+            ),
         ] {
             let outcome = web(members, rest)
                 .settings(files(&[("a", "AWS_DEFAULT_REGION=own")]))
@@ -216,7 +251,23 @@ mod tests {
                 .run();
             assert_eq!(outcome.container("web")["env"], yaml(env), "{members}");
         }
-        assert!(web("", FARGATE).run().container("web")["env"].is_null());
+        let unknown = web("", FARGATE).run();
+        assert!(unknown.container("web")["env"].is_null());
+        assert_eq!(
+            unknown.warnings(),
+            ["containerDefinitions: RegionVariablesMissing"]
+        );
+        let logs = r#", "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "eu-west-3", "awslogs-stream-prefix": "p"}}"#;
+        let assumed = web(logs, FARGATE).run();
+        assert_eq!(
+            assumed.container("web")["env"],
+            yaml(
+                "[{name: AWS_REGION, value: eu-west-3}, {name: AWS_DEFAULT_REGION, value: eu-west-3}]"
+            )
+        );
+        let warning = "containerDefinitions: RegionVariablesAssumed".to_owned();
+        assert!(assumed.warnings().contains(&warning));
+        assert!(web(logs, "").run().container("web")["env"].is_null());
     }
 
     #[test]
@@ -252,7 +303,7 @@ mod tests {
             ),
             (
                 from("arn:aws:s3:::b/wrong.env"),
-                format!("{file}: InvalidEnvironmentName: export A is not a valid environment variable name; rename the variable with letters, digits and _"),
+                format!("{file}: InvalidEnvironmentName: \"export A\" is not a valid environment variable name; rename the variable with letters, digits and _"),
             ),
             (
                 r#", "environmentFiles": [{"type": "s3"}]"#.to_owned(),

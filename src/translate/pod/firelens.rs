@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapVolumeSource, Container as PodContainer, EnvVar, EnvVarSource,
-    HostPathVolumeSource, ObjectFieldSelector, Volume, VolumeMount,
+    ConfigMap, ConfigMapVolumeSource, Container as PodContainer, EmptyDirVolumeSource, EnvVar,
+    EnvVarSource, HostPathVolumeSource, ObjectFieldSelector, Volume, VolumeMount,
 };
 
 use super::Draft;
@@ -20,6 +20,9 @@ use crate::{
 /// Where the router sees the log files of the pod.
 const LOG_DIRECTORY: &str = "/var/log/ecs-containers";
 const LOG_VOLUME: &str = "ecs-firelens-logs";
+/// Where the router keeps how far it has read, so that it goes on there when it starts again.
+const STATE_DIRECTORY: &str = "/var/lib/ecs-firelens";
+const STATE_VOLUME: &str = "ecs-firelens-state";
 const CONFIG_VOLUME: &str = "ecs-firelens-config";
 const CONFIG_KEY: &str = "fluent-bit.conf";
 const CONFIG_PATH: &str = "/fluent-bit/etc/fluent-bit.conf";
@@ -117,6 +120,7 @@ fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: 
         ..ConfigMap::default()
     }));
     let log_volume = draft.free_volume_name(cx, LOG_VOLUME, "2");
+    let state_volume = draft.free_volume_name(cx, STATE_VOLUME, "2");
     let config_volume = draft.free_volume_name(cx, CONFIG_VOLUME, "2");
     draft.spec.volumes.get_or_insert_default().extend([
         Volume {
@@ -125,6 +129,11 @@ fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: 
                 path: "/var/log/pods".to_owned(),
                 type_: None,
             }),
+            ..Volume::default()
+        },
+        Volume {
+            name: state_volume.clone(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
             ..Volume::default()
         },
         Volume {
@@ -148,6 +157,11 @@ fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: 
             mount_path: LOG_DIRECTORY.to_owned(),
             sub_path_expr: Some("$(POD_NAMESPACE)_$(POD_NAME)_$(POD_UID)".to_owned()),
             read_only: Some(true),
+            ..VolumeMount::default()
+        },
+        VolumeMount {
+            name: state_volume,
+            mount_path: STATE_DIRECTORY.to_owned(),
             ..VolumeMount::default()
         },
         VolumeMount {
@@ -267,6 +281,8 @@ fn listeners() -> Vec<Section<'static>> {
     ]
 }
 
+/// The input of a container's log files. They are not there yet when the router starts, and by default new ones are looked
+/// for once a minute (<https://docs.fluentbit.io/manual/pipeline/inputs/tail>).
 fn tail(source: &Container, memory_buffer_mb: i64) -> Section<'static> {
     let directory = kname(&source.name, LABEL_LENGTH);
     section(
@@ -277,6 +293,8 @@ fn tail(source: &Container, memory_buffer_mb: i64) -> Section<'static> {
             ("Path", &format!("{LOG_DIRECTORY}/{directory}/*.log")),
             ("multiline.parser", "cri"),
             ("Read_from_Head", "true"),
+            ("Refresh_Interval", "1"),
+            ("DB", &format!("{STATE_DIRECTORY}/{directory}.db")),
             ("Mem_Buf_Limit", &format!("{memory_buffer_mb}MB")),
         ],
     )
@@ -422,6 +440,8 @@ mod tests {
     Path /var/log/ecs-containers/app/*.log
     multiline.parser cri
     Read_from_Head true
+    Refresh_Interval 1
+    DB /var/lib/ecs-firelens/app.db
     Mem_Buf_Limit 25MB
 [FILTER]
     Name record_modifier
@@ -461,6 +481,8 @@ mod tests {
             router["env"],
             yaml(
                 "
+- {name: AWS_REGION, value: us-east-1}
+- {name: AWS_DEFAULT_REGION, value: us-east-1}
 - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
@@ -472,6 +494,7 @@ mod tests {
             yaml(
                 "
 - {name: ecs-firelens-logs, mountPath: /var/log/ecs-containers, subPathExpr: $(POD_NAMESPACE)_$(POD_NAME)_$(POD_UID), readOnly: true}
+- {name: ecs-firelens-state, mountPath: /var/lib/ecs-firelens}
 - {name: ecs-firelens-config, mountPath: /fluent-bit/etc/fluent-bit.conf, subPath: fluent-bit.conf}
 "
             )
@@ -481,7 +504,8 @@ mod tests {
             yaml(
                 "
 - {name: ecs-firelens-logs, hostPath: {path: /var/log/pods}}
-- {name: ecs-firelens-config, configMap: {name: web-firelens-c6d0a3ab}}
+- {name: ecs-firelens-state, emptyDir: {}}
+- {name: ecs-firelens-config, configMap: {name: web-firelens-5d7c5098}}
 "
             )
         );
@@ -582,6 +606,8 @@ mod tests {
         assert_eq!(
             names,
             [
+                "AWS_REGION",
+                "AWS_DEFAULT_REGION",
                 "apikey",
                 "apikey_1",
                 "host",

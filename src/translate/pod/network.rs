@@ -398,7 +398,7 @@ mod tests {
             (
                 mode("awsvpc"),
                 vec![host("a", "10.0.0.1")],
-                format!("{extra}: ExtraHostsWithAwsvpc: extraHosts is not supported with networkMode awsvpc; remove extraHosts, or use networkMode bridge"),
+                format!("{extra}: ExtraHostsWithAwsvpc: extraHosts is not supported with networkMode awsvpc; remove extraHosts, or use networkMode bridge on EC2 capacity"),
             ),
             (
                 mode("bridge"),
@@ -454,7 +454,7 @@ mod tests {
             (
                 mode("awsvpc"),
                 ["", "shop"],
-                "HostnameWithAwsvpc: hostname is not supported with networkMode awsvpc; remove hostname, or use networkMode bridge".to_owned(),
+                "HostnameWithAwsvpc: hostname is not supported with networkMode awsvpc; remove hostname, or use networkMode bridge on EC2 capacity".to_owned(),
             ),
             (
                 mode("bridge"),

@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(
             mode("CONFIDENTIAL_SANDBOX").rejections(),
             [format!(
-                "{path}: ConfidentialSandboxUnsupported: no Kubernetes equivalent of Nitro confidential sandboxes; use isolationMode SHARED or ISOLATED_SANDBOX"
+                "{path}: ConfidentialSandboxUnsupported: no Kubernetes equivalent of Nitro confidential sandboxes; use isolationMode SHARED and no attestationPolicy"
             )]
         );
     }

@@ -45,8 +45,8 @@ fn private_images(cx: &Context<'_>) -> Option<String> {
     })
 }
 
-/// Whether an image is in a private ECR registry: `<account>.dkr.ecr[-fips].<region>.amazonaws.com[.cn]` or
-/// `<account>.dkr-ecr[-fips].<region>.on.aws` (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html>).
+/// Whether an image is in a private ECR registry: `<account>.dkr.ecr[-fips].<region>.amazonaws.com` or
+/// `<account>.dkr-ecr[-fips].<region>.on.aws`, or the same in another partition (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html>).
 fn is_private_ecr(image: &str) -> bool {
     let Some((host, _)) = image.split_once('/') else {
         return false;
@@ -55,15 +55,24 @@ fn is_private_ecr(image: &str) -> bool {
         return false;
     };
     let service = [".ecr.", ".ecr-fips.", "-ecr.", "-ecr-fips."];
-    let domain = [
-        ".amazonaws.com",
-        ".amazonaws.com.cn",
-        ".on.aws",
-        ".amazonwebservices.com.cn",
-    ];
     service.iter().any(|service| rest.starts_with(service))
-        && domain.iter().any(|domain| rest.ends_with(domain))
+        && DOMAINS.iter().any(|domain| rest.ends_with(domain))
 }
+
+/// The ends of the host names of all partitions
+/// (<https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json>).
+const DOMAINS: [&str; 10] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".on.aws",
+    ".amazonwebservices.com.cn",
+    ".amazonwebservices.eu",
+    ".c2s.ic.gov",
+    ".sc2s.sgov.gov",
+    ".cloud.adc-e.uk",
+    ".csp.hci.ic.gov",
+];
 
 #[cfg(test)]
 mod tests {

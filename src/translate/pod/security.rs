@@ -159,6 +159,10 @@ fn namespaces(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
             notes.report(path, Message::InitProcessNotNeeded);
             continue;
         }
+        // In ECS a shared namespace has a pause process too.
+        if definition.pid_mode.is_none() {
+            notes.report(path.clone(), Message::ProcessOneIsThePause);
+        }
         if several && !shared {
             notes.report(path, Message::InitProcessSharesPidNamespace);
         }

@@ -332,7 +332,7 @@ fn trigger(cx: &Context<'_>, policy: &TargetTracking) -> serde_json::Value {
         // The metric is already an average over the targets; KEDA's default would divide it again.
         "metricType": "Value",
         "metadata": {
-            "awsRegion": cx.settings.aws_region,
+            "awsRegion": cx.task_definition.region.as_ref().map(|region| &region.name),
             // KEDA asks CloudWatch with its own role; its default is a role of the scaled pods, which have none for this.
             "identityOwner": "operator",
             "namespace": metric.namespace,

@@ -92,7 +92,7 @@ pub(crate) fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
     }
     let path = cx.root().field("capacityProviderStrategy");
     for (index, provider) in strategy.iter().enumerate() {
-        if provider.name == "FARGATE_SPOT" {
+        if provider.name == "FARGATE_SPOT" && provider.takes_tasks() {
             notes.report(
                 path.index(index).field("capacityProvider"),
                 Message::FargateSpotIsKarpenterSpot,

@@ -693,7 +693,7 @@ spec:
     }
 
     #[test]
-    fn alarms_count_only_where_they_can_be_read() {
+    fn alarms_are_not_watched() {
         let alarms = |enable: bool| json!({"deploymentConfiguration": {"alarms": {"alarmNames": ["errors"], "rollback": true, "enable": enable}}});
         assert_eq!(
             web(&alarms(true)).run().warnings(),

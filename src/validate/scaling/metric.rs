@@ -4,7 +4,7 @@ use super::Scope;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
-    settings::{Addon, Settings},
+    settings::Addon,
     validate::Condition,
 };
 
@@ -91,23 +91,18 @@ pub(super) fn validate(
                 },
             );
         }
-        Metric::CloudWatch(metric) => needs_keda(metric, scope.settings, at, sink),
+        Metric::CloudWatch(metric) => needs_keda(metric, scope, at, sink),
         Metric::Cpu | Metric::Memory => {}
     }
     Some(metric)
 }
 
-fn needs_keda(
-    metric: &CloudWatchMetric,
-    settings: &Settings,
-    at: FieldPath,
-    sink: &mut Diagnostics,
-) {
-    if !settings.has(Addon::Keda) {
+fn needs_keda(metric: &CloudWatchMetric, scope: &Scope<'_>, at: FieldPath, sink: &mut Diagnostics) {
+    if !scope.settings.has(Addon::Keda) {
         let name = metric.name.clone();
         sink.report(at.clone(), Message::ExternalMetricsUnavailable { name });
     }
-    if settings.aws_region.is_none() {
+    if scope.task_definition.region.is_none() {
         sink.report(at, Message::RegionRequired);
     }
 }
