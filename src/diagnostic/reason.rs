@@ -313,7 +313,7 @@ reasons! {
         DaemonMaximumPercentIgnored => "DAEMON services never start extra tasks", "100 is used";
         DaemonPercentRoundsUp => "DaemonSet percentages round up", "the operator writes exact numbers";
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "";
-        DeploymentAlarmsNeedCloudWatch => "alarms of a deployment are not watched", "watch them in the pipeline that deploys";
+        DeploymentAlarmsNotYet => "alarms of a deployment are not watched", "watch them in the pipeline that deploys";
         DeploymentCannotProgress { min, max, tasks, outcome } => "with {min}/{max} and {tasks} no task can be stopped or started", "{outcome}";
         DeregistrationDelayAssumed { n } => "the deregistration delay of the target group is not known, so a task gets SIGTERM {n} s after its deregistration", "pass --deregistration-delay with deregistration_delay.timeout_seconds of the target group";
         DescribeFailure { name, reason } => "AWS answered nothing about {name}: {reason}", "correct its name, cluster or region in the describe call, or leave it out there";

@@ -328,7 +328,7 @@ fn report_alarms(service: &Service, path: &FieldPath, notes: &mut Diagnostics) {
     if service.deployment.alarms.is_some() {
         notes.report(
             path.field("alarms"),
-            Message::DeploymentAlarmsNeedCloudWatch,
+            Message::DeploymentAlarmsNotYet,
         );
     }
 }
@@ -697,7 +697,7 @@ spec:
         let alarms = |enable: bool| json!({"deploymentConfiguration": {"alarms": {"alarmNames": ["errors"], "rollback": true, "enable": enable}}});
         assert_eq!(
             web(&alarms(true)).run().warnings(),
-            ["deploymentConfiguration.alarms: DeploymentAlarmsNeedCloudWatch"]
+            ["deploymentConfiguration.alarms: DeploymentAlarmsNotYet"]
         );
         assert_eq!(web(&alarms(false)).run().warnings(), [""; 0]);
     }
