@@ -17,7 +17,7 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
     input::ServiceInput,
     print::{self, Ordered},
-    settings::{Mode, Settings},
+    settings::{Mode, Settings, WorkloadTarget},
     source::{Content, Unit},
     translate,
     validate::{self, Service},
@@ -309,6 +309,7 @@ fn note_kept_seconds(extensions: &crd::TaskExtensions, diagnostics: &mut Diagnos
 #[must_use]
 pub fn for_resources(mut settings: Settings) -> Settings {
     settings.mode = Mode::Controller;
+    settings.workload_target = WorkloadTarget::EcsService;
     settings
 }
 

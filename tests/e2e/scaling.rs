@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use crate::{bed, container::server, support::Bed};
 
-/// The metrics of a pod are some ten seconds old, and the autoscaler looks at them in its own time.
-const PATIENCE: Duration = Duration::from_mins(4);
+/// The metrics of a pod are some ten seconds old, the autoscaler looks at them in its own time, and one that a policy makes
+/// adds tasks only after three minutes above its target.
+const PATIENCE: Duration = Duration::from_mins(7);
 
 /// A policy of ECS. It scales in after a quarter of an hour without load, which is left to the next test.
 #[tokio::test]

@@ -65,7 +65,8 @@ async fn templates(bed: &Bed, seen: &mut Seen) {
     }
 }
 
-/// Kinds of which all that is wanted counts: where clients are led, and how far is scaled.
+/// Kinds of which all that is wanted counts: where clients are led, and how far is scaled. How fast is the business of the
+/// operator of today, as all numbers of a rollout are.
 const LEADING: &[&str] = &[
     "HorizontalPodAutoscaler",
     "Ingress",
@@ -99,7 +100,7 @@ async fn objects_of(bed: &Bed, resource: &ApiResource, seen: &mut Seen) {
     for object in objects {
         let (group, kind) = (&resource.group, &resource.kind);
         let spec = &object.data["spec"];
-        let leads = LEADING.contains(&kind.as_str()).then(|| spec.clone());
+        let leads = LEADING.contains(&kind.as_str()).then(|| without_pace(spec));
         let is = json!({
             "uid": object.uid(),
             "spec": leads,
@@ -109,6 +110,15 @@ async fn objects_of(bed: &Bed, resource: &ApiResource, seen: &mut Seen) {
         });
         seen.insert(format!("object {group}/{kind} {}", object.name_any()), is);
     }
+}
+
+/// What is wanted, without how fast an autoscaler follows its metrics.
+fn without_pace(spec: &Value) -> Value {
+    let mut spec = spec.clone();
+    if let Some(members) = spec.as_object_mut() {
+        members.retain(|name, _| !["advanced", "behavior", "cooldownPeriod"].contains(&&**name));
+    }
+    spec
 }
 
 /// The deployments of each service, and what becomes of its spec.

@@ -298,9 +298,12 @@ fn scaled_object(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostic
         "triggers": triggers,
         "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(cx, scaling)}},
     });
-    if min == 0 {
+    if min == 0
+        && let Some(members) = spec.as_object_mut()
+    {
         // The way from one task to none is KEDA's own and knows no window of the autoscaler.
-        spec["cooldownPeriod"] = json!(scale_in_seconds(scaling));
+        let seconds = json!(scale_in_seconds(scaling));
+        members.insert("cooldownPeriod".to_owned(), seconds);
     }
     Object::Custom(CustomObject {
         api_version: "keda.sh/v1alpha1",

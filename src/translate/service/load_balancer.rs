@@ -191,8 +191,10 @@ fn target_group_binding(cx: &Context<'_>, arn: &str, service: &str, port: u16) -
         "serviceRef": {"name": service, "port": port},
         "targetGroupARN": arn,
     });
-    if cx.settings.target_groups != Some(TargetGroups::Exclusive) {
-        spec["multiClusterTargetGroup"] = json!(true);
+    if cx.settings.target_groups != Some(TargetGroups::Exclusive)
+        && let Some(members) = spec.as_object_mut()
+    {
+        members.insert("multiClusterTargetGroup".to_owned(), json!(true));
     }
     Object::Custom(CustomObject {
         api_version: Controller::of(cx).api_version,

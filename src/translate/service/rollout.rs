@@ -53,7 +53,7 @@ impl Rollout {
         self.upper.saturating_sub(self.desired)
     }
 
-    /// `maxSurge` and `maxUnavailable` for this count. Kubernetes refuses 0 and 0; where no task can move, or there is none,
+    /// `maxSurge` and `maxUnavailable` for this count. Kubernetes refuses 0 and 0; where no task can move, or none exists,
     /// the numbers decide nothing.
     pub(super) fn numbers(self) -> (IntOrString, IntOrString) {
         let (surge, unavailable) = match (self.max_surge(), self.max_unavailable()) {

@@ -326,10 +326,7 @@ fn cannot_progress(cx: &Context<'_>, service: &Service, tasks: String) -> Messag
 
 fn report_alarms(service: &Service, path: &FieldPath, notes: &mut Diagnostics) {
     if service.deployment.alarms.is_some() {
-        notes.report(
-            path.field("alarms"),
-            Message::DeploymentAlarmsNotYet,
-        );
+        notes.report(path.field("alarms"), Message::DeploymentAlarmsNotYet);
     }
 }
 
