@@ -1,4 +1,4 @@
-//! Writing the wanted objects: server-side apply, and only of what differs.
+//! Writes the wanted objects with server-side apply, and only those that differ.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{
@@ -18,13 +18,13 @@ use crate::controller::{
     wanted::Wanted,
 };
 
-/// No live object has this version, so an apply with it makes an object or is refused.
+/// A version that no live object has: an apply with it creates an object or is rejected.
 const OF_NO_OBJECT: &str = "1";
 
 /// The group of the custom resources.
 const GROUP: &str = "ecs-operator.dev/";
 
-/// The API of a kind, in a namespace if it has them.
+/// Returns the API of a kind, namespaced if the kind is.
 fn api(client: &Client, key: &Key) -> Api<Child> {
     if key.kind.namespaced {
         Api::namespaced_with(client.clone(), &key.namespace, &key.kind)
@@ -33,11 +33,11 @@ fn api(client: &Client, key: &Key) -> Api<Child> {
     }
 }
 
-/// Makes one object what it should be. Returns whether that took a write.
+/// Brings one object to its wanted state. Returns whether that took a write.
 ///
 /// # Errors
 ///
-/// When a request fails, or the object was made by someone else.
+/// When a request fails, or someone else created the object.
 pub(super) async fn apply(
     client: &Client,
     children: &Children,
@@ -47,11 +47,11 @@ pub(super) async fn apply(
     apply_to(client, children, wanted, children.get(&wanted.key), owner).await
 }
 
-/// The same, where this is what was known of it when it was decided what it should be.
+/// Like [`apply`], for a caller that knows the object's state at the time when its wanted state was decided.
 ///
 /// # Errors
 ///
-/// When a request fails, or the object was made by someone else.
+/// When a request fails, or someone else created the object.
 pub(super) async fn apply_to(
     client: &Client,
     children: &Children,
@@ -73,7 +73,7 @@ pub(super) async fn apply_to(
             name: wanted.key.name.to_string(),
         });
     }
-    // Of Services it was decided before.
+    // For Services, this was decided earlier.
     if let Some((key, content)) = wanted.shared().filter(|_| wanted.selector().is_none())
         && children.shaped_by(&key, &known, owner, content).is_some()
     {
@@ -86,10 +86,10 @@ pub(super) async fn apply_to(
     }
     let mut body = body;
     if let Some(metadata) = body.get_mut("metadata") {
-        // Of another object of the same name nothing is known yet.
+        // Makes the write fail for another object of the same name, of which nothing is known yet.
         metadata["uid"] = json!(known.uid);
         if wanted.shared {
-            // Nobody may have joined or left its owners meanwhile.
+            // Makes the write fail if the owners have changed in the meantime.
             metadata["resourceVersion"] = json!(known.resource_version.to_string());
         }
     }
@@ -98,7 +98,7 @@ pub(super) async fn apply_to(
     Ok(true)
 }
 
-/// Makes `owner` one of the owners of what another one has made in another way than `owner` would, which stays as it is.
+/// Adds `owner` to the owners of an object that another owner created with different content. The content stays.
 async fn join(
     client: &Client,
     children: &Children,
@@ -116,7 +116,7 @@ async fn join(
     Ok(true)
 }
 
-/// Changes the owners of an object, if nothing about it has changed.
+/// Changes the owners of an object if the object has not changed.
 async fn set_owners(
     client: &Client,
     key: &Key,
@@ -135,7 +135,7 @@ async fn set_owners(
     api.patch(&key.name, &params, &Patch::Merge(change)).await
 }
 
-/// What belongs to another one is never taken over; whoever wants it too is told when it is free.
+/// Returns an error if the object belongs to another owner, and records that `owner` wants it when it becomes free.
 async fn check_owner(
     client: &Client,
     children: &Children,
@@ -160,7 +160,7 @@ async fn check_owner(
         return Ok(());
     }
     if known.owners.is_empty() {
-        // It was left behind, or somebody else gave it our label.
+        // The object was left behind, or someone else gave it our label.
         let live = api(client, &wanted.key).get_opt(&wanted.key.name).await;
         let live = live.map_err(Error::api("get", &wanted.key))?;
         if live.is_some_and(|live| !is_ours(&live, wanted, owner)) {
@@ -176,7 +176,8 @@ fn controller(owners: &[OwnerReference]) -> Option<&OwnerReference> {
     owners.iter().find(|owner| owner.controller == Some(true))
 }
 
-/// Makes an object; or tells what is known of it, if it is ours already and the watch only has not told us yet.
+/// Creates an object. If it already exists and is ours, but the watch has not reported it yet, returns what is known of
+/// it.
 async fn create(
     client: &Client,
     children: &Children,
@@ -200,7 +201,7 @@ async fn create(
             children.observe(wanted.key.kind, &live);
             let mut others = live.owners().iter().filter(|other| other.uid != owner.uid);
             if wanted.shared && wanted.selector().is_some() && others.next().is_some() {
-                // What it should be was decided as if nobody had it. The next try knows of them.
+                // The wanted state was decided without knowledge of the other owners. The next try knows them.
                 return Err(error);
             }
             children.get(&wanted.key).map(Some).ok_or(error)
@@ -213,11 +214,11 @@ async fn create(
     }
 }
 
-/// Makes an object that is never changed. One of the same name that was made for this owner already is it.
+/// Creates an object that is never changed. An existing one of the same name counts if it was created for this owner.
 ///
 /// # Errors
 ///
-/// When the request fails, or the object was made by someone else.
+/// When the request fails, or someone else created the object.
 pub(super) async fn create_once(
     client: &Client,
     wanted: &Wanted,
@@ -244,7 +245,7 @@ pub(super) async fn create_once(
     }
 }
 
-/// What is wrong with an object that belongs to `other`, and `owner` wants.
+/// Returns the error for an object that `owner` wants and that belongs to `other`.
 fn not_owned(key: &Key, other: Option<&OwnerReference>, owner: &OwnerReference) -> Error {
     let (kind, name) = (key.kind.to_string(), key.name.to_string());
     let namesake = |other: &&OwnerReference| other.kind == owner.kind && other.name == owner.name;
@@ -255,7 +256,7 @@ fn not_owned(key: &Key, other: Option<&OwnerReference>, owner: &OwnerReference) 
     Error::NotOwned { kind, name, owner }
 }
 
-/// Whether an object that exists already was made by this operator, for this owner or for all.
+/// Whether this operator created an existing object, for this owner or for all.
 fn is_ours(live: &Child, wanted: &Wanted, owner: &OwnerReference) -> bool {
     let labels = wanted.body.pointer("/metadata/labels");
     let of_ours = |name: &str| labels.and_then(|labels| labels.get(name)?.as_str());
@@ -288,12 +289,11 @@ async fn patch(
     Ok(())
 }
 
-/// Ends the part of `owner` in an object that it does not want any more: the object is deleted, unless others own it
-/// too.
+/// Ends the ownership of an object that `owner` no longer wants. The object is deleted unless it has other owners.
 ///
 /// # Errors
 ///
-/// When a request fails; an object that is gone already is none.
+/// When a request fails. An object that is already gone is no error.
 pub(super) async fn release(
     client: &Client,
     key: &Key,
@@ -311,11 +311,11 @@ pub(super) async fn release(
     }
 }
 
-/// Takes `owner` from the owners of an object, which stays even if nobody else owns it.
+/// Removes `owner` from the owners of an object. The object stays even without any owner.
 ///
 /// # Errors
 ///
-/// When the request fails, or something about it has changed; an object that is gone already is none.
+/// When the request fails, or the object has changed. An object that is already gone is no error.
 pub(super) async fn disown(
     client: &Client,
     children: &Children,
@@ -334,20 +334,20 @@ pub(super) async fn disown(
     }
 }
 
-/// Deletes an object; one that is gone already is none of ours.
+/// Deletes an object. One that is already gone is no error.
 ///
 /// # Errors
 ///
-/// When the request fails, or it is another object by now, of which the cache will tell.
+/// When the request fails, or the object was replaced, which the cache has not seen yet.
 pub(super) async fn delete(client: &Client, key: &Key, known: &Known) -> Result<(), Error> {
     delete_version(client, key, known, None).await
 }
 
-/// Deletes an object if nothing about it has changed; one that is gone already is none of ours.
+/// Deletes an object if it has not changed. One that is already gone is no error.
 ///
 /// # Errors
 ///
-/// When the request fails, or something has changed.
+/// When the request fails, or the object has changed.
 pub(super) async fn delete_unchanged(
     client: &Client,
     key: &Key,

@@ -1,4 +1,4 @@
-//! How long to wait before something that failed is tried again.
+//! Wait times before failed work is retried.
 
 use std::{
     collections::HashMap,
@@ -14,19 +14,20 @@ const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// How many failures in a row a person should know of, even if the next try may succeed; that is after some 15 seconds.
+/// How many failures in a row are reported to the user, even if the next try may succeed; reached after some 15
+/// seconds.
 const LASTING: u32 = 5;
 
 /// How often an object has failed in a row.
 #[derive(Default)]
 struct Failures {
     count: u32,
-    /// How long the API server has asked to wait, the last time.
+    /// How long the API server last asked to wait.
     asked: Duration,
-    /// When something is due whether the last try failed or not.
+    /// When work is due regardless of failures.
     due: Option<Duration>,
-    /// Until when the last failure has the next try wait. What changes meanwhile has it tried at once, which says nothing
-    /// about how long the trouble lasts.
+    /// Until when the last failure delays the next try. A change in the meantime triggers a try immediately, which says
+    /// nothing about how long the trouble lasts.
     until: Option<Instant>,
 }
 
@@ -38,22 +39,22 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// Records how long the API server asks to wait, before the failure itself is.
+    /// Records how long the API server asks to wait. Call it before recording the failure.
     pub(super) fn asked(&self, uid: &str, wait: Duration) {
         let mut failures = lock(&self.failures);
         failures.entry(uid.to_owned()).or_default().asked = wait.min(LONGEST);
     }
 
-    /// Records that something is due after a time, before the failure itself is recorded.
+    /// Records that work is due after a time. Call it before recording the failure.
     pub(super) fn due(&self, uid: &str, wait: Duration) {
         let mut failures = lock(&self.failures);
         let due = &mut failures.entry(uid.to_owned()).or_default().due;
         *due = due.iter().copied().chain([wait]).min();
     }
 
-    /// Records a failure and tells how long to wait: twice as long as last time, less up to a half at random, so that
-    /// what failed together is not tried together; but not less than the API server has asked, and not longer than
-    /// until something is due.
+    /// Records a failure and returns how long to wait: twice as long as last time, minus a random share of up to a
+    /// half, so that what failed together is not retried together. The wait is at least what the API server asked for,
+    /// and ends at the latest when work is due.
     #[must_use]
     pub(super) fn failed(&self, uid: &str) -> Duration {
         self.failed_at(uid, Instant::now())
@@ -72,7 +73,7 @@ impl Backoff {
         }
         let wait = FIRST.saturating_mul(1 << (*count - 1).min(10)).min(LONGEST);
         let percent = self.random.hash_one((uid, *count)) % 50;
-        // The remainder of a division by 50 fits.
+        // A remainder of a division by 50 fits.
         let share = f64::from(u8::try_from(percent).unwrap_or(0)) / 100.0;
         let asked = std::mem::take(asked);
         let wait = wait.mul_f64(1.0 - share).max(asked.mul_f64(1.0 + share));
@@ -82,7 +83,7 @@ impl Backoff {
         due.take().map_or(wait, |due| due.min(wait))
     }
 
-    /// Whether an object has failed so often in a row that this is not a passing trouble.
+    /// Whether an object has failed so often in a row that the trouble is not transient.
     #[must_use]
     pub(super) fn is_lasting(&self, uid: &str) -> bool {
         let failures = lock(&self.failures);
@@ -91,14 +92,14 @@ impl Backoff {
             .is_some_and(|failed| failed.count >= LASTING)
     }
 
-    /// Whether the last try of an object has failed.
+    /// Whether the last try of an object failed.
     #[must_use]
     pub(super) fn has_failed(&self, uid: &str) -> bool {
         let failures = lock(&self.failures);
         failures.get(uid).is_some_and(|failed| failed.count > 0)
     }
 
-    /// Forgets the failures of an object that succeeded, or is gone.
+    /// Forgets the failures of an object that succeeded or is gone.
     pub(super) fn succeeded(&self, uid: &str) {
         let mut failures = lock(&self.failures);
         failures.remove(uid);
@@ -109,7 +110,7 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    /// So many failures, each after the wait that the one before has asked for. Returns the last wait.
+    /// Records this many failures, each after the wait that the previous one returned. Returns the last wait.
     fn fail(backoff: &Backoff, uid: &str, times: usize) -> Duration {
         let mut now = Instant::now();
         let mut wait = Duration::ZERO;
@@ -117,7 +118,7 @@ mod tests {
             wait = backoff.failed_at(uid, now);
             now += wait;
         }
-        // The next ones come later than all of these.
+        // The next failures come later than all of these.
         let mut failures = lock(&backoff.failures);
         failures.get_mut(uid).expect("it has failed").until = None;
         wait

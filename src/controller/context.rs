@@ -1,4 +1,4 @@
-//! What all reconciles share.
+//! The state that all reconciles share.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -25,23 +25,23 @@ use crate::{
     settings::Settings,
 };
 
-/// What all reconciles share.
+/// The state that all reconciles share.
 pub(super) struct Context {
-    /// The API server.
+    /// The client of the API server.
     pub client: Client,
-    /// What was configured, and what was found out about the cluster.
+    /// The configuration, with the version and add-ons of the cluster.
     pub settings: RwLock<Arc<Settings>>,
-    /// What was made.
+    /// The objects that the operator created.
     pub children: Children,
-    /// Told when a volume may have lost whoever would claim it.
+    /// Notified when a volume may have lost its claimant.
     pub unclaimed: Notify,
     /// The revisions of task definitions.
     pub revisions: Revisions,
     /// The pods.
     pub pods: Pods,
-    /// Which service uses which task definition.
+    /// The services that use each task definition.
     pub users: Users,
-    /// Which task waits for which task definition.
+    /// The tasks that wait for each task definition.
     pub waiting_tasks: Users,
     /// The services.
     pub services: OfKind<EcsService>,
@@ -53,34 +53,34 @@ pub(super) struct Context {
     pub clusters: OfKind<EcsCluster>,
     /// Events on custom resources.
     pub events: Events,
-    /// How often each object has failed.
+    /// The number of failures of each object.
     pub backoff: Backoff,
-    /// When tasks of services were replaced.
+    /// The replacements of service tasks.
     pub replacements: Replacements,
     /// The revisions of services.
     pub service_revisions: ServiceRevisions,
-    /// The renewals that the operator begins.
+    /// The renewals that the operator has begun.
     pub renewals: Renewals,
-    /// What services are about to begin.
+    /// The deployments that are about to begin.
     pub beginnings: Beginnings,
     /// The services whose DaemonSets lack pods.
     pub uncreated: Uncreated,
-    /// The namespaces that are watched; empty for all.
+    /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
-    /// Numbers for monitoring.
+    /// The metrics.
     pub metrics: Metrics,
-    /// Whether the API server has told which kinds of all add-ons there are.
+    /// Whether the API server has reported the kinds of all add-ons.
     pub addons_known: AtomicBool,
-    /// Whether this replica leads. Before, nothing is reconciled.
+    /// Whether this replica leads. Nothing is reconciled before.
     pub leading: AtomicBool,
     /// Which caches are filled.
     pub catch_up: CatchUp,
-    /// How the reconciles get on.
+    /// The progress of the reconciles.
     pub progress: Progress,
 }
 
 impl Context {
-    /// The context of a replica that does not lead yet and knows nothing.
+    /// Returns the context of a replica that does not lead yet and has empty caches.
     #[must_use]
     pub(super) fn new(
         client: Client,
@@ -119,7 +119,7 @@ impl Context {
         }
     }
 
-    /// Has those reconciled that use a task definition, because its revisions have changed.
+    /// Triggers the reconcile of everything that uses a task definition whose revisions have changed.
     pub(super) fn revised(&self, namespace: &str, task_definition: &str) {
         for service in self.users.of(namespace, task_definition) {
             self.ask::<EcsService>(ObjectRef::new(&service).within(namespace));
@@ -129,7 +129,7 @@ impl Context {
         }
     }
 
-    /// Whether the API server has told which kinds of all add-ons there are.
+    /// Whether the API server has reported the kinds of all add-ons.
     #[must_use]
     pub(super) fn knows_addons(&self) -> bool {
         self.addons_known.load(Ordering::SeqCst)
@@ -141,7 +141,7 @@ impl Context {
         self.leading.load(Ordering::SeqCst)
     }
 
-    /// From now on this replica leads: everything is reconciled once, then what changes.
+    /// Makes this replica the leader: everything is reconciled once, then whatever changes.
     pub(super) fn lead(&self) {
         let services = self.services.store.state();
         let services = services.iter().map(|service| user(service));
@@ -150,7 +150,7 @@ impl Context {
         self.ask_everything();
     }
 
-    /// Asks for the reconcile of everything.
+    /// Triggers the reconcile of everything.
     pub(super) fn ask_everything(&self) {
         self.ask_all::<EcsCluster>();
         self.ask_all::<EcsTaskDefinition>();
@@ -158,7 +158,7 @@ impl Context {
         self.ask_all::<EcsTask>();
     }
 
-    /// Asks for the reconcile of the one whose objects have changed.
+    /// Triggers the reconcile of an owner whose objects have changed.
     pub(super) fn ask_owner(&self, owner: Owner) {
         match owner {
             Owner::Service(namespace, name) => {
@@ -170,7 +170,7 @@ impl Context {
         }
     }
 
-    /// How many objects wait to be reconciled.
+    /// Returns how many objects wait to be reconciled.
     #[must_use]
     pub(super) fn waiting(&self) -> usize {
         self.services.waiting()
@@ -179,7 +179,7 @@ impl Context {
             + self.clusters.waiting()
     }
 
-    /// The settings for objects of a namespace.
+    /// Returns the settings for the objects of a namespace.
     #[must_use]
     pub(super) fn settings(&self, namespace: &str) -> Settings {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
@@ -190,8 +190,8 @@ impl Context {
     }
 }
 
-/// Locks what is whole between any two statements.
+/// Locks data that is consistent between any two statements, so a poisoned lock is still usable.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What these locks guard is whole between any two statements.
+    // The data behind these locks is consistent between any two statements.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

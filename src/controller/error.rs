@@ -1,25 +1,25 @@
-//! Why a reconcile did not get to its end.
+//! The errors of a reconcile.
 
 use std::time::Duration;
 
 use crate::{controller::caches::children::Key, diagnostic::StateReason};
 
-/// What went wrong between the operator and the API server.
+/// An error between the operator and the API server.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     /// A request failed.
     #[error("cannot {verb} {kind} {name}: {}", brief(source))]
     Api {
-        /// What was tried.
+        /// The attempted action.
         verb: &'static str,
         /// The kind of the object.
         kind: String,
         /// Its name.
         name: String,
-        /// Why.
+        /// The cause.
         source: Box<kube::Error>,
     },
-    /// An object of this name exists, and someone else made it.
+    /// An object of this name exists, and someone else created it.
     #[error(
         "{kind} {name} exists and {}: rename or delete it, or rename this one",
         belongs(owner.as_deref())
@@ -29,10 +29,10 @@ pub(super) enum Error {
         kind: String,
         /// Its name.
         name: String,
-        /// The kind and name of whom it belongs to, if that is known.
+        /// The kind and name of its owner, if known.
         owner: Option<String>,
     },
-    /// An object belongs to one of the same kind and name that was deleted, and is about to go with it.
+    /// An object belongs to a deleted one of the same kind and name, and is about to be deleted with it.
     #[error("{kind} {name} is of an earlier object of the same name, and about to go")]
     OfPredecessor {
         /// The kind of the object.
@@ -40,7 +40,7 @@ pub(super) enum Error {
         /// Its name.
         name: String,
     },
-    /// An object that several may share is another one for whoever came first.
+    /// An object that several owners may share has different content for its first owner.
     #[error(
         "{kind} {name} is shared with {owner}, which has other ports or another namespace for it, or tasks of an older deployment: make the ports the same, renew {owner}, or give one of the two another discoveryName"
     )]
@@ -49,10 +49,10 @@ pub(super) enum Error {
         kind: String,
         /// Its name.
         name: String,
-        /// Whose object it is.
+        /// The owner of the object.
         owner: String,
     },
-    /// Somebody else was faster with something of this name.
+    /// Another replica created an object of this name first.
     #[error("the {what} {name} was made by another replica meanwhile")]
     Superseded {
         /// What it is.
@@ -60,40 +60,40 @@ pub(super) enum Error {
         /// Its name.
         name: String,
     },
-    /// The pods of a task cannot be planned for now, although they could be when it was accepted.
+    /// The pods of a task cannot be planned now, although they could be when the task was accepted.
     #[error("the pods of the task wait for: {0}")]
     NotYet(String),
     /// Objects were left for the next try.
     #[error("the API server takes too long: the other objects are written at the next try")]
     TakesTooLong,
-    /// The object of the reconcile was deleted, which its cache has still to hear.
+    /// The object of the reconcile was deleted, which its cache has not seen yet.
     #[error("it was deleted meanwhile")]
     Gone,
-    /// The API server does not tell, for now, which kinds of an add-on there are.
+    /// The API server does not report, for now, which kinds an add-on has.
     #[error("the API server does not tell which kinds of some add-ons there are")]
     AddonsUnknown,
-    /// A volume was given back by a claim that is gone, and is made anew.
+    /// The claim of a volume is gone; the volume was released and is created again.
     #[error("PersistentVolume {name} was released, and is made anew")]
     Released {
         /// Its name.
         name: String,
     },
-    /// Several things went wrong.
+    /// Several errors.
     #[error("{}", lines(.0))]
     Several(Vec<Self>),
-    /// An object cannot be written as JSON, which is a defect of this program.
+    /// An object cannot be serialized as JSON, which is a bug in this program.
     #[error("cannot write an object as JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// A reconcile panicked, which is a defect of this program.
+    /// A reconcile panicked, which is a bug in this program.
     #[error("the operator failed at this object: {0}")]
     Panicked(String),
-    /// A translation yielded a kind that the operator does not know, which is a defect of this program.
+    /// A translation returned a kind that the operator does not know, which is a bug in this program.
     #[error("the operator does not know the kind {0}")]
     UnknownKind(String),
 }
 
 impl Error {
-    /// The failure of a request about a child.
+    /// Returns the error of a request about a child.
     pub(super) fn api(verb: &'static str, key: &Key) -> impl FnOnce(kube::Error) -> Self {
         let (kind, name) = (key.kind.to_string(), key.name.to_string());
         move |source| Self::Api {
@@ -104,7 +104,7 @@ impl Error {
         }
     }
 
-    /// The failure of a request about a custom resource.
+    /// Returns the error of a request about a custom resource.
     pub(super) fn resource<K: kube::Resource<DynamicType = ()>>(
         verb: &'static str,
         object: &K,
@@ -119,10 +119,10 @@ impl Error {
         }
     }
 
-    /// What went wrong, all together; `None` if nothing did.
+    /// Combines errors into one; `None` if there are none.
     #[must_use]
     pub(super) fn all(mut errors: Vec<Self>) -> Option<Self> {
-        // What a person has to do something about comes first: it gives the reason.
+        // Errors that require action come first, because the first one gives the reason.
         errors.sort_by_key(Self::is_transient);
         match errors.len() {
             0 | 1 => errors.pop(),
@@ -130,7 +130,7 @@ impl Error {
         }
     }
 
-    /// The status that the API server answered with, if it did.
+    /// Returns the status that the API server answered with, if it answered.
     #[must_use]
     pub(super) fn code(&self) -> Option<u16> {
         match self {
@@ -139,7 +139,7 @@ impl Error {
         }
     }
 
-    /// Whether an object belongs to somebody else.
+    /// Whether an object belongs to someone else.
     #[must_use]
     pub(super) const fn is_of_another(&self) -> bool {
         matches!(
@@ -148,13 +148,13 @@ impl Error {
         )
     }
 
-    /// Whether the API server is too busy to look at a request, or does not answer at all.
+    /// Whether the API server is too busy to handle a request, or does not respond at all.
     #[must_use]
     pub(super) fn is_unanswered(&self) -> bool {
         matches!(self, Self::Api { .. }) && self.code().is_none_or(|code| code == 429)
     }
 
-    /// How long the API server asks to wait.
+    /// Returns how long the API server asks to wait.
     #[must_use]
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let source = match self {
@@ -169,7 +169,7 @@ impl Error {
         (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
-    /// Whether trying again soon may help: the API server was busy, or someone else was faster.
+    /// Whether a retry may soon succeed: the API server was busy, or someone else was faster.
     #[must_use]
     pub(super) fn is_transient(&self) -> bool {
         match self {
@@ -192,7 +192,7 @@ impl Error {
         }
     }
 
-    /// The reason of a condition, and the label of a metric.
+    /// Returns the reason for conditions and metrics.
     #[must_use]
     pub(super) fn reason(&self) -> StateReason {
         match self {
@@ -234,12 +234,12 @@ fn belongs(owner: Option<&str>) -> String {
     }
 }
 
-/// What a person needs of an error: of a refusal its message, which has everything else in it.
+/// Returns the part of an error that a person needs: for a rejection its message, which contains everything else.
 #[must_use]
 pub(super) fn brief(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
-        // Its text has values of the answer in it.
+        // Its text contains values from the response.
         kube::Error::SerdeError(error) => {
             let (line, column) = (error.line(), error.column());
             format!("the answer cannot be read: line {line}, column {column}")
@@ -248,7 +248,7 @@ pub(super) fn brief(error: &kube::Error) -> String {
     }
 }
 
-/// The status code of an answer.
+/// Returns the status code of a response.
 #[must_use]
 pub(super) fn code(error: &kube::Error) -> Option<u16> {
     match error {

@@ -36,35 +36,35 @@ const LONGEST_NOTE: usize = 1024;
 /// The longest name of an object
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>).
 const LONGEST_NAME: usize = 253;
-/// How often it is tried to publish an event, while the API server turns it away for the moment.
+/// How often publishing an event is tried while the API server rejects it temporarily.
 const TRIES: u32 = 4;
-/// How long is waited before it is tried again, if the API server does not say.
+/// How long to wait before a retry, if the API server does not say.
 const RETRY: Duration = Duration::from_secs(1);
-/// The longest wait for which the API server may ask.
+/// The longest wait that the API server may ask for.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
-/// Who tells.
+/// The reporting controller.
 const CONTROLLER: &str = "ecs-operator.dev/ecs-operator";
-/// How many events may wait; more are lost, as those of Kubernetes itself are.
+/// How many events may wait. More are dropped, as Kubernetes does with its own.
 const WAITING: usize = 16_384;
-/// How long the same event is counted in one object; Kubernetes says that a series ends after 6 minutes
+/// How long repetitions of an event are counted in one object. In Kubernetes, a series ends after 6 minutes
 /// (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>).
 const SERIES: Duration = Duration::from_mins(6);
-/// How long what still waits may take when the operator ends.
+/// How long publishing the remaining events may take when the operator ends.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Takes events. They are published in the background, one after another: none of them may hold up what it tells of,
-/// and a thousand services that start at once need the API server for better things.
+/// Accepts events and publishes them in the background, one after another: they must not delay what they report, and a
+/// thousand services that start at once need the API server for more important requests.
 pub(super) struct Events {
     sender: Sender<Message>,
 }
 
 enum Message {
     Told(Box<Told>),
-    /// Answered when all that was told before is published.
+    /// Answered when all earlier events are published.
     Farewell(oneshot::Sender<()>),
 }
 
-/// An event that waits.
+/// An event that waits to be published.
 struct Told {
     about: ObjectReference,
     type_: &'static str,
@@ -74,7 +74,7 @@ struct Told {
 }
 
 impl Events {
-    /// Events of this replica. A task on the runtime of the caller publishes them.
+    /// Returns the events of this replica. A task on the caller's runtime publishes them.
     #[must_use]
     pub(super) fn new(client: Client, instance: String) -> Self {
         let (sender, receiver) = channel(WAITING);
@@ -87,11 +87,11 @@ impl Events {
         Self { sender }
     }
 
-    /// Waits for a moment until what was told is published, before the operator ends.
+    /// Waits briefly until all events are published, before the operator ends.
     pub(super) async fn farewell(&self) {
         let (sender, receiver) = oneshot::channel();
         let published = async {
-            // Should the task be gone, so is the other sender, and nobody waits.
+            // If the publisher is gone, so is the other sender, and nothing is left to wait for.
             let _gone = self.sender.send(Message::Farewell(sender)).await;
             let _gone = receiver.await;
         };
@@ -100,7 +100,7 @@ impl Events {
         }
     }
 
-    /// Tells something that went as it should.
+    /// Reports an event of type Normal.
     pub(super) fn normal<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
@@ -110,7 +110,7 @@ impl Events {
         self.tell(object.object_ref(&()), "Normal", reason.into(), note);
     }
 
-    /// Tells something that somebody should look at.
+    /// Reports an event of type Warning.
     pub(super) fn warning<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
@@ -152,7 +152,7 @@ fn shortened(mut note: String) -> String {
     note
 }
 
-/// The name of an event: that of its object, as far as there is room, and its time.
+/// Returns the name of an event: as much of its object's name as fits, and its time.
 fn name(object: &str, time: Timestamp) -> String {
     let time = format!(".{:x}", time.as_nanosecond());
     let room = object.floor_char_boundary(LONGEST_NAME - time.len());
@@ -161,7 +161,8 @@ fn name(object: &str, time: Timestamp) -> String {
     format!("{object}{time}")
 }
 
-/// How long to wait with an event that the API server does not take now; `None` if it never will.
+/// Returns how long to wait before retrying an event that the API server rejects for now; `None` if it never accepts
+/// it.
 fn patience(error: &kube::Error) -> Option<Duration> {
     let kube::Error::Api(status) = error else {
         return Some(RETRY);
@@ -174,15 +175,15 @@ fn patience(error: &kube::Error) -> Option<Duration> {
     matches!(status.code, 429 | 500..).then(|| asked.max(RETRY))
 }
 
-/// What publishes events.
+/// Publishes events.
 struct Publisher {
     client: Client,
     instance: String,
-    /// What was published of late, by the digest of all but its time.
+    /// The recently published events, by the digest of everything except their time.
     series: HashMap<u64, Series>,
 }
 
-/// The same event several times.
+/// The repetitions of an event.
 struct Series {
     name: String,
     count: i32,
@@ -195,7 +196,7 @@ impl Publisher {
             let told = match message {
                 Message::Told(told) => told,
                 Message::Farewell(sender) => {
-                    // Who waited may have lost patience.
+                    // The waiter may have timed out.
                     let _gone = sender.send(());
                     continue;
                 }
@@ -239,7 +240,7 @@ impl Publisher {
         let name = event.metadata.name.clone().unwrap_or_default();
         api.create(&PostParams::default(), &event).await?;
         if self.series.len() == self.series.capacity() {
-            // Now and then only, because each is looked at.
+            // Only now and then, because this looks at every series.
             self.series
                 .retain(|_, series| series.last.elapsed() < SERIES);
         }

@@ -31,19 +31,18 @@ pub(super) trait Reconciled:
     + Sync
     + 'static
 {
-    /// What is reported of it.
+    /// Its status.
     type Status: Clone + Default + PartialEq + Serialize + Send + Sync + 'static;
     /// Its kind, in metrics and logs.
     const KIND: &'static str;
 
-    /// What is known of all objects of this kind.
+    /// Returns the shared state of all objects of this kind.
     fn all(cx: &Context) -> &OfKind<Self>;
 
-    /// What was last reported of this one, as far as the cache knows.
+    /// Returns the last reported status, as far as the cache knows.
     fn reported(&self) -> &Self::Status;
 
-    /// Brings it one step nearer to what it should be. It is called again when something changes that concerns it, and
-    /// after an error.
+    /// Takes one step toward the wanted state. It is called again when something relevant changes, and after an error.
     ///
     /// # Errors
     ///
@@ -53,27 +52,27 @@ pub(super) trait Reconciled:
         cx: Arc<Context>,
     ) -> impl Future<Output = Result<Action, Error>> + Send;
 
-    /// Has those reconciled whom a change of its spec or metadata concerns, or that somebody took its status away.
+    /// Triggers the reconciles that a change to its spec or metadata affects, or the removal of its status.
     fn changed(&self, cx: &Context) {
         cx.ask(ObjectRef::from_obj(self));
     }
 
-    /// Forgets it, because it is gone, and has those reconciled that this concerns.
+    /// Forgets the deleted object, and triggers the reconciles that this affects.
     fn gone(&self, cx: &Context);
 }
 
-/// What is known of all objects of a kind.
+/// The shared state of all objects of a kind.
 pub(super) struct OfKind<K: Reconciled> {
-    /// The objects, as the API server last told of them.
+    /// The objects as the API server last reported them.
     pub store: Store<K>,
-    /// Where watches write them.
+    /// Where watches write the objects.
     pub cache: Cache<K>,
     reported: Reported<K::Status>,
     line: Line<K>,
 }
 
 impl<K: Reconciled> OfKind<K> {
-    /// Nothing yet.
+    /// Returns an empty state.
     #[must_use]
     pub(super) fn new() -> Self {
         let (cache, store) = Cache::new();
@@ -85,68 +84,68 @@ impl<K: Reconciled> OfKind<K> {
         }
     }
 
-    /// The newest status of an object, which its cache may not have yet.
+    /// Returns the newest status of an object, which its cache may not have yet.
     #[must_use]
     pub(super) fn latest(&self, object: &K) -> K::Status {
         self.reported.latest(object, object.reported())
     }
 
-    /// The version of an object that its newest status, and so whatever was decided on it, is of.
+    /// Returns the version of an object that its newest status, and any decision based on it, belongs to.
     #[must_use]
     pub(super) fn version(&self, object: &K) -> Option<String> {
         self.reported.version(object)
     }
 
-    /// The objects of a namespace.
+    /// Returns the objects of a namespace.
     pub(super) fn within(&self, namespace: &str) -> impl Iterator<Item = Arc<K>> + use<K> {
         let mut objects = self.store.state();
         objects.retain(|object| object.meta().namespace.as_deref() == Some(namespace));
         objects.into_iter()
     }
 
-    /// Those that are to be reconciled, for the one controller of the kind.
+    /// Returns the queue of objects to reconcile, for the one controller of the kind.
     pub(super) fn queue(&self) -> Option<UnboundedReceiver<ObjectRef<K>>> {
         self.line.take()
     }
 
-    /// Takes an object out of the queue, because its reconcile begins.
+    /// Removes an object from the queue when its reconcile begins.
     pub(super) fn begin(&self, object: &K) {
         self.line.begin(object);
     }
 
-    /// How many wait.
+    /// Returns how many objects wait.
     #[must_use]
     pub(super) fn waiting(&self) -> usize {
         self.line.len(&self.store)
     }
 
-    /// Forgets what was reported of an object that is gone.
+    /// Forgets the reported status of an object that is gone.
     pub(super) fn forget(&self, object: &K) {
         self.reported.forget(object);
     }
 }
 
 impl Context {
-    /// Asks for the reconcile of an object, if this replica leads.
+    /// Triggers the reconcile of an object, if this replica leads.
     pub(super) fn ask<K: Reconciled>(&self, object: ObjectRef<K>) {
         if self.is_leading() {
             K::all(self).line.push(object);
         }
     }
 
-    /// Asks for the reconcile of all objects of a kind.
+    /// Triggers the reconcile of all objects of a kind.
     pub(super) fn ask_all<K: Reconciled>(&self) {
         for object in K::all(self).store.state() {
             self.ask(ObjectRef::from_obj(&*object));
         }
     }
 
-    /// Writes what is to be reported of an object, where that differs from `before`, which it was decided on. Returns
-    /// whether that took a write.
+    /// Writes the status of an object if it differs from `before`, on which the decision was based. Returns whether
+    /// that took a write.
     ///
     /// # Errors
     ///
-    /// When the request fails, or the object has been changed meanwhile.
+    /// When the request fails, or the object has changed in the meantime.
     pub(super) async fn report<K: Reconciled>(
         &self,
         object: &K,
@@ -157,11 +156,11 @@ impl Context {
         self.report_at(version, object, before, status).await
     }
 
-    /// The same, for an object of which this version is known to have the status `before`.
+    /// Like [`Self::report`], for an object whose status is known to be `before` in this version.
     ///
     /// # Errors
     ///
-    /// When the request fails, or the object has been changed meanwhile.
+    /// When the request fails, or the object has changed in the meantime.
     pub(super) async fn report_at<K: Reconciled>(
         &self,
         version: Option<String>,
@@ -178,7 +177,7 @@ impl Context {
         Ok(true)
     }
 
-    /// Whether the API server still has an object, and it is not being deleted.
+    /// Whether the API server still has an object that is not being deleted.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! The running operator: watches, reconciles, writes.
 //!
-//! Each kind goes the same way: fetch what it needs out of the caches, validate, translate, apply what differs, prune
-//! what is not wanted any more, report. Nothing is kept outside of the API server, so the operator can be killed between
-//! any two requests.
+//! Each kind goes the same way: fetch what it needs from the caches, validate, translate, apply what differs, prune
+//! what is no longer wanted, report. All state is kept in the API server, so the operator can be killed between any two
+//! requests.
 
 mod apply;
 mod backoff;

@@ -1,4 +1,4 @@
-//! Who is to be reconciled.
+//! The queue of objects to reconcile.
 
 use std::{collections::HashSet, sync::Mutex};
 
@@ -10,7 +10,7 @@ use kube::{
 
 use super::context::lock;
 
-/// Who of one kind waits.
+/// The objects of one kind that wait.
 pub(super) struct Line<K: Resource<DynamicType = ()>> {
     sender: UnboundedSender<ObjectRef<K>>,
     receiver: Mutex<Option<UnboundedReceiver<ObjectRef<K>>>>,
@@ -18,7 +18,7 @@ pub(super) struct Line<K: Resource<DynamicType = ()>> {
 }
 
 impl<K: Resource<DynamicType = ()>> Line<K> {
-    /// Nobody waits.
+    /// Returns an empty queue.
     #[must_use]
     pub(super) fn new() -> Self {
         let (sender, receiver) = unbounded();
@@ -29,25 +29,25 @@ impl<K: Resource<DynamicType = ()>> Line<K> {
         }
     }
 
-    /// The other end, once.
+    /// Returns the receiving end, once.
     pub(super) fn take(&self) -> Option<UnboundedReceiver<ObjectRef<K>>> {
         lock(&self.receiver).take()
     }
 
-    /// Asks for a reconcile. What waits already is asked for again: the controller does it once, and if the object is
-    /// gone, not at all.
+    /// Requests a reconcile. An object that already waits is sent again: the controller reconciles it once, or not at
+    /// all if it is gone.
     pub(super) fn push(&self, object: ObjectRef<K>) {
         lock(&self.waiting).insert(object.clone());
         // The other end is gone only when the program ends.
         let _ended = self.sender.unbounded_send(object);
     }
 
-    /// Its reconcile begins.
+    /// Removes an object whose reconcile begins.
     pub(super) fn begin(&self, object: &K) {
         lock(&self.waiting).remove(&ObjectRef::from_obj(object));
     }
 
-    /// How many wait; those that are gone do not.
+    /// Returns how many objects wait; those that are gone do not count.
     pub(super) fn len(&self, store: &Store<K>) -> usize
     where
         K: Clone,

@@ -1,4 +1,4 @@
-//! Why an object is not accepted, as its condition tells it.
+//! Why an object is not accepted, as reported in its condition.
 
 use crate::{
     controller::error::Error,
@@ -12,12 +12,12 @@ use crate::{
 pub(super) struct Refusal {
     /// The reason of the first error.
     pub reason: StatusReason,
-    /// All errors, one a line.
+    /// All errors, one per line.
     pub message: String,
 }
 
 impl Refusal {
-    /// A refusal for one reason.
+    /// Returns a refusal with one reason.
     #[must_use]
     pub(super) fn new(reason: StateReason, message: &str) -> Self {
         Self {
@@ -26,14 +26,14 @@ impl Refusal {
         }
     }
 
-    /// A defect of this program.
+    /// Returns the refusal for a bug in this program.
     #[must_use]
     pub(super) fn internal(error: &Error) -> Self {
         Self::new(error.reason(), &error.to_string())
     }
 
-    /// The object has not the name that the one in its spec makes in Kubernetes. Where the spec has none, its name is
-    /// that of the object, which is then too long or has other characters than names may have.
+    /// The object's name is not the one that its spec translates to in Kubernetes. If the spec has no name, that of the
+    /// object is used, which is then too long or contains characters that names may not have.
     #[must_use]
     pub(super) fn name_differs(member: &str, own: &str, expected: &str) -> Self {
         let length = own.chars().count();
@@ -53,7 +53,7 @@ impl Refusal {
         Self::new(StateReason::NameDiffers, &message)
     }
 
-    /// The warnings among findings, as a status lists them.
+    /// Returns the warnings among diagnostics, as a status lists them.
     #[must_use]
     pub(super) fn warnings(findings: Diagnostics) -> Vec<WarningStatus> {
         let findings = findings.into_sorted();
@@ -70,7 +70,7 @@ impl Refusal {
     }
 }
 
-/// The refusal that tells all errors among findings.
+/// Returns the refusal that lists all errors among diagnostics.
 #[must_use]
 pub(super) fn refused(findings: Diagnostics) -> Refusal {
     let findings = findings.into_sorted();

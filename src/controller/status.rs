@@ -1,4 +1,4 @@
-//! Writing a status, and only what differs in it.
+//! Status updates that write only what differs.
 
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -18,12 +18,12 @@ use crate::{controller::error::Error, diagnostic::StatusReason};
 /// (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#condition-v1-meta>).
 const LONGEST_MESSAGE: usize = 32_768;
 
-/// Writes `wanted` where it differs from the status that the object has, if the object still has the version that this
-/// was decided on. Returns the object as it is then, `None` if nothing was to be written.
+/// Writes `wanted` where it differs from the object's status, if the object still has the version that the decision was
+/// based on. Returns the updated object, `None` if nothing had to be written.
 ///
 /// # Errors
 ///
-/// When the request fails, or the object has been changed.
+/// When the request fails, or the object has changed.
 pub(super) async fn report<K, S>(
     client: &Client,
     object: &K,
@@ -44,8 +44,7 @@ where
         return Ok(None);
     };
     let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
-    // Should the object be another one by now, its status is not this one.
-    // An absent version is null, which asks for none.
+    // If the object has been replaced, this is not its status. An absent version is null, which matches any.
     let metadata = json!({"uid": object.uid(), "resourceVersion": version});
     let patch = json!({"metadata": metadata, "status": change});
     api.patch_status(
@@ -58,7 +57,8 @@ where
     .map_err(Error::resource("update the status of", object))
 }
 
-/// What turns `from` into `to` (<https://www.rfc-editor.org/rfc/rfc7386>); `None` if they are the same.
+/// Returns the merge patch that turns `from` into `to` (<https://www.rfc-editor.org/rfc/rfc7386>); `None` if they are
+/// equal.
 fn merge_patch(from: &Value, to: &Value) -> Option<Value> {
     if from == to {
         return None;
@@ -80,20 +80,20 @@ fn merge_patch(from: &Value, to: &Value) -> Option<Value> {
     Some(Value::Object(patch))
 }
 
-/// One aspect of the state of an object, as it is to be reported.
+/// One aspect of an object's state, to be reported as a condition.
 #[derive(Clone, Debug)]
 pub(super) struct Aspect {
     /// The type of the condition.
     pub type_: &'static str,
-    /// Whether it holds; `None` if that is unknown.
+    /// Whether it holds; `None` if unknown.
     pub holds: Option<bool>,
     /// The reason.
     pub reason: StatusReason,
-    /// The whole story.
+    /// The full message.
     pub message: String,
 }
 
-/// The conditions that tell these aspects of a generation. The time of a condition changes with its status only.
+/// Returns the conditions for these aspects of a generation. The time of a condition changes only with its status.
 #[must_use]
 pub(super) fn conditions(
     aspects: Vec<Aspect>,
@@ -127,11 +127,11 @@ pub(super) fn conditions(
             message: shortened(aspect.message),
         }
     };
-    // Conditions of others stay.
+    // Conditions of other controllers stay.
     aspects.into_iter().map(condition).chain(others).collect()
 }
 
-/// The API keeps whole seconds.
+/// Truncates a time to whole seconds, as the API does.
 #[must_use]
 pub(super) fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)

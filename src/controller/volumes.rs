@@ -1,4 +1,4 @@
-//! Volumes that nobody can claim any more, or nobody will.
+//! Volumes that can no longer be claimed, or never will be.
 
 use std::sync::Arc;
 
@@ -10,19 +10,20 @@ use crate::controller::{
     context::Context,
 };
 
-/// What the failures of all of this are counted under.
+/// The key under which failures of volumes are counted.
 const VOLUMES: &str = "volumes";
 
-/// Deletes volumes whose claims are gone. The data stays: they are of file systems that exist by themselves. What cannot
-/// be deleted now is tried again by [`delete_unclaimed`].
+/// Deletes volumes whose claims are gone. The data stays, because the file systems exist independently.
+/// [`delete_unclaimed`] retries what cannot be deleted now.
 pub(crate) async fn delete_released(cx: &Context) {
     if !delete_those_released(cx).await {
         cx.unclaimed.notify_one();
     }
 }
 
-/// Deletes volumes whose service or task was gone before the claim was bound: no claim gives them back. And those that
-/// could not be deleted when their claims were gone: nothing else would tell of them again.
+/// Deletes volumes whose service or task was deleted before the claim was bound, because no claim ever releases them.
+/// It also retries those that could not be deleted when their claims were gone, because nothing else would report them
+/// again.
 pub(crate) async fn delete_unclaimed(cx: Arc<Context>) {
     loop {
         cx.unclaimed.notified().await;
@@ -33,11 +34,11 @@ pub(crate) async fn delete_unclaimed(cx: Arc<Context>) {
     }
 }
 
-/// Deletes the volumes that nobody can claim now, or nobody will. Returns whether none of them is left.
+/// Deletes the volumes that can no longer be claimed or never will be. Returns whether none is left.
 pub(crate) async fn delete_those_unneeded(cx: &Context) -> bool {
     let mut all = delete_those_released(cx).await;
     for (key, known) in ours(cx, cx.children.unclaimed()) {
-        // A claim may have been made and bound meanwhile.
+        // A claim may have been created and bound in the meantime.
         if let Err(error) = delete_unchanged(&cx.client, &key, &known).await {
             tracing::warn!(%error, "a volume that nobody claims could not be deleted");
             all = false;
@@ -58,7 +59,7 @@ async fn delete_those_released(cx: &Context) -> bool {
     all
 }
 
-/// Those that are for this process to delete: not the ones of namespaces that another operator watches.
+/// Filters out the volumes of namespaces that another operator watches.
 fn ours(cx: &Context, mut volumes: Vec<(Arc<Key>, Known)>) -> Vec<(Arc<Key>, Known)> {
     let is_watched = |namespace: &str| {
         cx.namespaces.is_empty() || cx.namespaces.iter().any(|watched| watched == namespace)

@@ -1,4 +1,4 @@
-//! Objects that should be there.
+//! Objects that should exist.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
@@ -18,33 +18,33 @@ use crate::{
     translate::{Object, SERVICE, TASK},
 };
 
-/// An object that should be there.
+/// An object that should exist.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     /// Its name.
     pub key: Key,
-    /// Whether other services and tasks may want the same.
+    /// Whether other services and tasks may want the same object.
     pub shared: bool,
-    /// Whether it stays when nobody is left who wanted it, so that it has no owner.
+    /// Whether it stays when nothing wants it anymore, so that it has no owner.
     pub stays: bool,
     pub(super) body: Value,
 }
 
 impl Wanted {
-    /// An object of a translation.
+    /// Returns the wanted object for a translated one.
     ///
     /// # Errors
     ///
-    /// When it is of a kind that the operator does not know.
+    /// When the operator does not know its kind.
     pub(super) fn of(object: &Object) -> Result<Self, Error> {
         Self::new(&serde_json::to_value(object)?)
     }
 
-    /// A rendered object.
+    /// Returns the wanted object for a rendered one.
     ///
     /// # Errors
     ///
-    /// When it is of a kind that the operator does not know.
+    /// When the operator does not know its kind.
     pub(super) fn new(body: &Value) -> Result<Self, Error> {
         let text = |path: &str| body.pointer(path).and_then(Value::as_str);
         let (api_version, kind) = (text("/apiVersion"), text("/kind"));
@@ -60,7 +60,7 @@ impl Wanted {
                 namespace: namespace.unwrap_or_default().into(),
                 name: text("/metadata/name").unwrap_or_default().into(),
             },
-            // What names neither a service nor a task may be wanted by several.
+            // An object with neither label may be wanted by several owners.
             shared: !has(SERVICE) && !has(TASK),
             stays: body
                 .pointer("/metadata/annotations")
@@ -69,17 +69,17 @@ impl Wanted {
         })
     }
 
-    /// Of what others may want too, its name and a digest of its content.
+    /// For an object that others may want too, returns its key and a digest of its content.
     pub(super) fn shared(&self) -> Option<(Key, u64)> {
         let digest = || match self.selector() {
-            // What it selects stands for its ports; the rest may differ from version to version.
+            // The selector stands for the ports; the rest may differ between versions.
             Some(selector) => selector,
             None => digest_of_wanted(&self.body),
         };
         self.shared.then(|| (self.key.clone(), digest()))
     }
 
-    /// What the pods have to offer by Service Connect which this Service selects.
+    /// Returns the Service Connect offers that this Service selects.
     pub(super) fn offers(&self) -> Vec<Offer> {
         let selector = self.body.pointer("/spec/selector");
         let labels = selector.and_then(Value::as_object).into_iter().flatten();
@@ -88,7 +88,7 @@ impl Wanted {
             .collect()
     }
 
-    /// The names of the Services that this Ingress or TargetGroupBinding leads clients to.
+    /// Returns the names of the Services that this Ingress or TargetGroupBinding leads clients to.
     pub(super) fn leads_to(&self) -> Vec<&str> {
         let rules = elements(self.body.pointer("/spec/rules"));
         let paths = rules.flat_map(|rule| elements(rule.pointer("/http/paths")));
@@ -97,12 +97,12 @@ impl Wanted {
         backends.chain(bound).filter_map(Value::as_str).collect()
     }
 
-    /// A digest of what this Service selects.
+    /// Returns a digest of this Service's selector.
     pub(super) fn selector(&self) -> Option<u64> {
         digest_of_selector(&self.body)
     }
 
-    /// This Service for the tasks of one service alone, whatever they offer.
+    /// Returns this Service with a selector for all tasks of one service, whatever they offer.
     #[must_use]
     pub(super) fn of_service(mut self, name: &str) -> Self {
         if let Some(spec) = self.body.get_mut("spec") {
@@ -111,18 +111,18 @@ impl Wanted {
         self
     }
 
-    /// The object as it is applied for `owner`, which joins the owners that a shared one has.
+    /// Returns the object as it is applied for `owner`, which is added to the owners of a shared one.
     pub(super) fn body(&self, owner: &OwnerReference, known: Option<&Known>) -> Value {
         let mut body = self.body.clone();
         if !self.key.kind.namespaced || self.stays {
-            // What is not in a namespace cannot belong to what is in one, and what stays goes with nobody.
+            // A cluster-scoped object cannot belong to a namespaced one, and an object that stays has no owner.
             return body;
         }
         let mut owners = match known {
             Some(known) if self.shared => known.owners.to_vec(),
             _ => Vec::new(),
         };
-        // Of several owners none is the only one.
+        // None of several owners is the controller.
         for owner in &mut owners {
             owner.controller = None;
         }

@@ -1,4 +1,4 @@
-//! Whether the caches have caught up with what was written before this replica leads.
+//! Tracks whether the caches have caught up with everything written before this replica became the leader.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -6,16 +6,16 @@ use tokio::{sync::watch as signal, time::timeout};
 
 use super::child_kind::ChildKind;
 
-/// How long is waited for the caches of add-ons, which may never fill: a conversion webhook can be broken, or a
+/// How long to wait for the caches of add-ons, which may never fill: a conversion webhook can be broken, or a
 /// controller may have left its definitions behind.
 const ADDON_WAIT: Duration = Duration::from_secs(10);
 
 /// Which caches are filled.
 ///
-/// There are terms. In each, all watches begin again with a list that the API server is asked for in that term, and a
-/// cache is filled when that list is complete in it. The first term begins with the process. The second begins when the
-/// lease is won, so that nothing is decided before everything is known that the replica before has written: a watch may
-/// lag by any amount, and one of a kind that seldom changes does not tell how much.
+/// Time is divided into terms. In each term, all watches start over with a list that is requested in that term, and a
+/// cache is filled when it contains the complete list. The first term begins with the process. The second begins when
+/// the lease is won, so that no decision is made before everything that the previous leader wrote is known: a watch may
+/// lag by any amount, and a watch of a kind that seldom changes does not show by how much.
 pub(crate) struct CatchUp {
     term: signal::Sender<u64>,
     caches: signal::Sender<Vec<Cache>>,
@@ -24,14 +24,14 @@ pub(crate) struct CatchUp {
 /// The cache that one watch fills.
 #[derive(Clone, Copy)]
 struct Cache {
-    /// What is in it: a kind of object that was made, or `None` for custom resources, their revisions and their pods.
+    /// The kind of the children in it, or `None` for custom resources, their revisions and their pods.
     kind: Option<&'static ChildKind>,
     /// The last term in which it was filled.
     filled_in: Option<u64>,
 }
 
 impl Cache {
-    /// Whether nothing can be done without it.
+    /// Whether the operator can do nothing without it.
     fn is_essential(&self) -> bool {
         self.kind.is_none_or(|kind| kind.built_in)
     }
@@ -47,7 +47,7 @@ impl Default for CatchUp {
 }
 
 impl CatchUp {
-    /// The part of a watch that is about to begin.
+    /// Registers a watch that is about to start.
     pub(crate) fn register(&self, kind: Option<&'static ChildKind>) -> Filling {
         let mut index = 0;
         self.caches.send_modify(|caches| {
@@ -64,19 +64,19 @@ impl CatchUp {
         }
     }
 
-    /// Has all watches begin again.
+    /// Begins a new term, in which all watches start over.
     pub(crate) fn begin_term(&self) {
         self.term.send_modify(|term| *term += 1);
     }
 
-    /// Waits until the caches are filled in this term; for those of add-ons only for a moment.
+    /// Waits until the caches are filled in this term; for those of add-ons, at most [`ADDON_WAIT`].
     pub(crate) async fn caught_up(&self) {
         let term = *self.term.borrow();
         let filled = |cache: &Cache| cache.filled_in >= Some(term);
         let mut caches = self.caches.subscribe();
         let essential =
             |caches: &Vec<Cache>| caches.iter().filter(|c| c.is_essential()).all(filled);
-        // The sender is here, so that these cannot fail.
+        // This cannot fail, because `self` holds the sender.
         drop(caches.wait_for(essential).await);
         let all = caches.wait_for(|caches| caches.iter().all(filled));
         if timeout(ADDON_WAIT, all).await.is_err() {
@@ -85,7 +85,7 @@ impl CatchUp {
         }
     }
 
-    /// Whether it is known which objects of a kind exist. While it is not, one that is not in the cache may well exist.
+    /// Whether all objects of a kind are known. Otherwise, an object that is not in the cache may still exist.
     #[must_use]
     pub(crate) fn is_filled(&self, kind: &ChildKind) -> bool {
         let term = *self.term.borrow();
@@ -104,7 +104,7 @@ impl CatchUp {
     }
 }
 
-/// Tells that the cache of a watch is filled, and hears when that has to begin again.
+/// Reports that the cache of a watch is filled, and learns when the watch has to start over.
 pub(crate) struct Filling {
     index: usize,
     term: signal::Receiver<u64>,
@@ -112,20 +112,20 @@ pub(crate) struct Filling {
 }
 
 impl Filling {
-    /// The term that goes on now.
+    /// Returns the current term.
     pub(crate) fn term(&mut self) -> u64 {
         *self.term.borrow_and_update()
     }
 
-    /// Waits for a term that [`Self::term`] has not told yet.
+    /// Waits for a term that [`Self::term`] has not returned yet.
     pub(crate) async fn new_term(&mut self) {
         if self.term.changed().await.is_err() {
-            // Nobody can begin one any more.
+            // No other term can begin.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Tells that the list which was begun in this term is in the cache. Returns whether this is the first one.
+    /// Reports that the list that was started in this term is in the cache. Returns whether it is the first one.
     pub(crate) fn filled(&self, term: u64) -> bool {
         self.caches.send_if_modified(|caches| {
             let cache = caches.get_mut(self.index);

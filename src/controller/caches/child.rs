@@ -1,4 +1,4 @@
-//! An object that the operator made, as its caches hold it.
+//! An object that the operator created, as its caches hold it.
 
 use std::borrow::Cow;
 
@@ -17,62 +17,62 @@ use crate::{
     translate::{SERVICE, TASK},
 };
 
-/// A live object with all but its identity and its state left out. Reading one cannot fail.
+/// A live object, reduced to its identity and state. Deserializing one cannot fail.
 #[derive(Clone, Debug)]
 pub(crate) struct Child {
     meta: ObjectMeta,
-    /// The digest of what we own of it.
+    /// The digest of the fields that we own.
     pub digest: u64,
-    /// That digest without the owners, of what several services may share.
+    /// The same digest without the owners, for objects that several services may share.
     pub shared: Option<u64>,
-    /// Of a Service that several services may share, a digest of what it selects.
+    /// For a Service that several services may share, a digest of its selector.
     pub selector: Option<u64>,
-    /// What a PersistentVolume reports.
+    /// The state of a PersistentVolume.
     pub volume: Option<Box<VolumeState>>,
-    /// What a Deployment or DaemonSet reports.
+    /// The state of a Deployment or DaemonSet.
     pub workload: Option<Box<WorkloadState>>,
-    /// The service revision that its pods are marked with.
+    /// The service revision in the label of its pods.
     pub pods: Option<Box<str>>,
-    /// Why a Deployment cannot make pods.
+    /// Why a Deployment cannot create pods.
     pub not_created: Option<Box<str>>,
 }
 
-/// How far a Deployment or DaemonSet is.
+/// How far a Deployment or DaemonSet has progressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WorkloadState {
     /// The generation of the object.
     pub generation: i64,
-    /// The generation that the numbers speak of.
+    /// The generation that the counts below are of.
     pub observed_generation: i64,
-    /// How many pods are wanted.
+    /// The number of wanted pods.
     pub desired: i64,
-    /// How many pods there are, old ones too.
+    /// The number of existing pods, including old ones.
     pub total: i64,
-    /// How many pods have the newest template.
+    /// The number of pods with the newest template.
     pub updated: i64,
-    /// How many pods are ready.
+    /// The number of ready pods.
     pub ready: i64,
-    /// How many pods have been ready for long enough.
+    /// The number of pods that have been ready for long enough.
     pub available: i64,
 }
 
-/// The claim that a PersistentVolume is for, and how far it is with that.
+/// The claim that a PersistentVolume is reserved for, and whether it is bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct VolumeState {
     /// The namespace of the claim.
     pub namespace: Box<str>,
     /// The name of the claim.
     pub claim: Box<str>,
-    /// Whether the claim has it.
+    /// Whether the volume is bound to the claim.
     pub claimed: Claimed,
 }
 
 /// Whether a volume is bound to its claim (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#phase>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claimed {
-    /// Not yet.
+    /// It is not bound yet.
     NotYet,
-    /// It is.
+    /// It is bound.
     Yes,
     /// The claim is gone. No other claim can have it
     /// (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain>).
@@ -80,7 +80,7 @@ pub(crate) enum Claimed {
 }
 
 impl WorkloadState {
-    /// Whether pods of an older template may be there.
+    /// Whether pods of an older template may exist.
     #[must_use]
     pub(crate) const fn has_old(&self) -> bool {
         self.observed_generation < self.generation || self.updated < self.total
@@ -97,7 +97,7 @@ impl WorkloadState {
 }
 
 impl Child {
-    /// What the caches need of a live object.
+    /// Reduces a live object to what the caches need.
     #[must_use]
     pub(crate) fn of(object: &Value) -> Self {
         let meta = object.get("metadata");
@@ -127,14 +127,14 @@ impl Child {
         }
     }
 
-    /// Whom it belongs to.
+    /// Returns the owners of the object.
     pub(crate) fn owners(&self) -> &[OwnerReference] {
         self.meta.owner_references.as_deref().unwrap_or_default()
     }
 }
 
-/// What the condition ReplicaFailure of a ReplicaSet says, or of a Deployment, which has it from one of those
-/// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment>).
+/// Returns the message of the condition ReplicaFailure of a ReplicaSet, or of a Deployment, which copies it from one of
+/// its ReplicaSets (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment>).
 pub(crate) fn replica_failure(object: &Value) -> Option<&str> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;
     let text = |condition: &'_ Value, member: &str| -> Option<String> {
@@ -147,7 +147,7 @@ pub(crate) fn replica_failure(object: &Value) -> Option<&str> {
     failure?.get("message")?.as_str()
 }
 
-/// Whether an object names neither the service nor the task that it is of.
+/// Whether an object has neither the label of a service nor that of a task.
 fn is_shared(labels: Option<&Value>) -> bool {
     let has = |label: &str| labels.is_some_and(|labels| labels.get(label).is_some());
     !has(SERVICE) && !has(TASK)
@@ -171,7 +171,7 @@ fn volume(object: &Value) -> Option<VolumeState> {
     })
 }
 
-/// Elements of a list do not name their kind, so it is told by what only it has.
+/// Returns the state of a workload. Elements of a list have no kind, so the fields that only one kind has identify it.
 fn workload(object: &Value) -> Option<WorkloadState> {
     let number = |path: &str| object.pointer(path).and_then(Value::as_i64).unwrap_or(0);
     let has = |path: &str| object.pointer(path).is_some();
@@ -206,7 +206,7 @@ fn workload(object: &Value) -> Option<WorkloadState> {
 impl<'de> Deserialize<'de> for Child {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        // One that is nested too deeply is there all the same, and hides no other of its list.
+        // An object that is nested too deeply still exists, and does not hide the others in its list.
         Ok(match serde_json::from_str(text.get()) {
             Ok(object) => Self::of(&object),
             Err(_) => Self {

@@ -1,10 +1,10 @@
-//! The kinds of objects that the operator makes.
+//! The kinds of objects that the operator creates.
 
 use std::fmt;
 
 use crate::settings::Addon;
 
-/// A kind of object that a translation may yield, and where the API serves it.
+/// A kind of object that a translation may return, and where the API serves it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ChildKind {
     /// The API group; empty for the core group.
@@ -13,11 +13,11 @@ pub(crate) struct ChildKind {
     pub version: &'static str,
     /// The kind.
     pub kind: &'static str,
-    /// The name in URLs.
+    /// The plural name in URLs.
     pub plural: &'static str,
-    /// Whether its objects are in namespaces.
+    /// Whether its objects are namespaced.
     pub namespaced: bool,
-    /// Whether the API always has it, or only with an add-on.
+    /// Whether the API always serves it, and not only with an add-on.
     pub built_in: bool,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for ChildKind {
 }
 
 impl ChildKind {
-    /// Group and version, as objects say them.
+    /// Returns group and version, as in `apiVersion`.
     #[must_use]
     pub(crate) fn api_version(&self) -> String {
         match self.group {
@@ -37,7 +37,7 @@ impl ChildKind {
         }
     }
 
-    /// The kind of an object with these two members; `None` for kinds that no translation yields.
+    /// Returns the kind of an object with this `apiVersion` and `kind`; `None` for kinds that no translation returns.
     #[must_use]
     pub(crate) fn of(api_version: &str, kind: &str) -> Option<&'static Self> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
@@ -47,11 +47,11 @@ impl ChildKind {
     }
 }
 
-/// The pods of stand-alone tasks. Those have a cache of their own, because each is made once and then only watched.
+/// The pods of standalone tasks. They have a separate cache, because each is created once and then only watched.
 pub(crate) static POD: ChildKind = core("Pod", "pods");
 
-/// Every other kind that a translation yields here. Secrets are not among them: they hold environment files, which only
-/// the offline command is given.
+/// Every other kind that a translation returns here. Secrets are not among them: they hold environment files, which
+/// only the offline command accepts.
 pub(crate) static ALL: &[ChildKind] = &[
     core("ServiceAccount", "serviceaccounts"),
     core("PersistentVolumeClaim", "persistentvolumeclaims"),
@@ -131,7 +131,7 @@ pub(crate) static ALL: &[ChildKind] = &[
     )),
 ];
 
-/// The add-ons, and the API group by which each is recognized
+/// The add-ons, and the API group that identifies each of them
 /// (<https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>).
 pub(crate) const ADDON_GROUPS: &[(Addon, &str)] = &[
     (Addon::AwsLoadBalancerController, "elbv2.k8s.aws"),

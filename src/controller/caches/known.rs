@@ -1,36 +1,36 @@
-//! What the caches keep of an object that the operator made.
+//! What the caches keep of an object that the operator created.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource as _;
 
 use super::child::{Child, Claimed, VolumeState, WorkloadState};
 
-/// What is known of a live child.
+/// The known state of a live child.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     /// Its identity.
     pub uid: Box<str>,
-    /// Its version, to tell what is newer.
+    /// Its version, which shows what is newer.
     pub resource_version: u64,
-    /// The digest of what we own of it.
+    /// The digest of the fields that we own.
     pub digest: u64,
-    /// The digest of what was applied, where the API server stores that in another form.
+    /// The digest of what was applied, if the API server stores it in a different form.
     pub applied: Option<u64>,
-    /// That without the owners, of what several services may share.
+    /// The digest of the fields that we own without the owners, for objects that several services may share.
     pub shared: Option<u64>,
-    /// Of a Service that several services may share, a digest of what it selects.
+    /// For a Service that several services may share, a digest of its selector.
     pub selector: Option<u64>,
-    /// Whom it belongs to.
+    /// Its owners.
     pub owners: Box<[OwnerReference]>,
     /// Whether it is being deleted.
     pub deleting: bool,
-    /// What a PersistentVolume reports.
+    /// The state of a PersistentVolume.
     pub volume: Option<Box<VolumeState>>,
-    /// What a Deployment or DaemonSet reports.
+    /// The state of a Deployment or DaemonSet.
     pub workload: Option<Box<WorkloadState>>,
-    /// The service revision that its pods are marked with.
+    /// The service revision in the label of its pods.
     pub pods: Option<Box<str>>,
-    /// Why a Deployment cannot make pods.
+    /// Why a Deployment cannot create pods.
     pub not_created: Option<Box<str>>,
 }
 
@@ -53,7 +53,7 @@ impl Known {
         }
     }
 
-    /// Whether nothing that a reconcile looks at differs.
+    /// Whether everything that a reconcile looks at is the same.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.uid == other.uid
             && self.digest == other.digest
@@ -70,14 +70,14 @@ impl Known {
         volume.is_some_and(|volume| volume.claimed == Claimed::NoLonger)
     }
 
-    /// Whether it is what an object with this digest becomes when it is applied.
+    /// Whether applying an object with this digest would change nothing.
     #[must_use]
     pub(crate) fn is(&self, wanted: u64) -> bool {
         self.digest == wanted || self.applied == Some(wanted)
     }
 }
 
-/// Resource versions of one kind can be compared as numbers
+/// Resource versions of one kind are comparable as numbers
 /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>).
 fn resource_version(child: &Child) -> u64 {
     let version = child.meta().resource_version.as_deref();

@@ -1,4 +1,4 @@
-//! Reading lists and watches in which one object may be of any shape.
+//! Deserialization of lists and watches in which an object may have any shape.
 
 use std::{
     any::type_name,
@@ -11,19 +11,19 @@ use kube::Resource;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-/// An object of a list or watch. It is read by itself, so that one that cannot be read hides no other: one that is
-/// nested too deeply, or has a member of an unexpected shape.
+/// An object of a list or watch. Each is deserialized separately, so that one that cannot be read does not hide the
+/// others: one that is nested too deeply, or has a member of an unexpected shape.
 #[derive(Clone, Debug)]
 pub(crate) enum Lenient<K> {
     /// The object.
     Read(K),
-    /// One that cannot be read: only which one it is.
+    /// Only the metadata of an object that cannot be read.
     Unreadable(Box<ObjectMeta>),
 }
 
 impl<K: DeserializeOwned> Lenient<K> {
     fn of(text: &str) -> Self {
-        // A panic while an object is read concerns that object, too. Nothing outlives it.
+        // A panic while an object is read affects only that object, because nothing outlives it.
         match catch_unwind(AssertUnwindSafe(|| serde_json::from_str(text))) {
             Ok(Ok(object)) => Self::Read(object),
             Ok(Err(_)) | Err(_) => {
@@ -46,7 +46,7 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Lenient<K> {
     }
 }
 
-/// What tells an object from others, and whose it is. Nothing else of it is looked at.
+/// Reads only the metadata that identifies an object and its owners.
 pub(crate) fn metadata(text: &str) -> ObjectMeta {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -132,7 +132,7 @@ mod tests {
         crd::EcsService,
     };
 
-    /// An object with a member `what` that is a list of lists, 200 deep.
+    /// Returns an object whose member `what` is a list of lists, 200 deep.
     fn deep(name: &str, what: &str) -> String {
         let lists = format!("{}{}", "[".repeat(200), "]".repeat(200));
         let meta = format!(

@@ -1,4 +1,4 @@
-//! What the operator knows without asking: what its watches and the answers to its writes have told it.
+//! What the operator knows without asking: from its watches and the responses to its writes.
 
 pub(super) mod catch_up;
 pub(super) mod child;

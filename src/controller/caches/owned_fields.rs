@@ -1,25 +1,25 @@
 //! The part of a live object that this operator wrote.
 //!
 //! The API server records which manager owns which field
-//! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>). What our manager owns of an
-//! object, with the values that the object has now, is what was applied as long as nobody changed it: an edit by another
-//! manager takes the field away from us. So a digest of that part tells drift, and a cache needs to hold nothing more.
+//! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>). As long as nobody changes an
+//! object, the fields that our manager owns have the values that were applied: an edit by another manager takes
+//! ownership of the field away from us. A digest of that part therefore detects drift, and a cache needs nothing more.
 
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::FixedState;
 use serde_json::{Map, Value};
 
-/// The name under which everything is applied.
+/// The field manager of every apply.
 pub(crate) const FIELD_MANAGER: &str = "ecs-operator";
 
-/// The digest of what we own of a live object; of nothing if we never applied it.
+/// Returns the digest of the fields that we own in a live object; of nothing if we never applied it.
 #[must_use]
 pub(crate) fn digest_of_live(object: &Value) -> u64 {
     digest(&owned(object))
 }
 
-/// The same without the owners, which differ between those that share an object.
+/// Returns the same digest without the owners, which differ between the services that share an object.
 #[must_use]
 pub(crate) fn digest_without_owners(object: &Value) -> u64 {
     let mut ours = owned(object);
@@ -29,7 +29,7 @@ pub(crate) fn digest_without_owners(object: &Value) -> u64 {
     digest(&ours)
 }
 
-/// The digest of an object that is to be applied: the same as that of the live object, once it is.
+/// Returns the digest of an object to apply, which the live object has once it is applied.
 #[must_use]
 pub(crate) fn digest_of_wanted(object: &Value) -> u64 {
     let mut body = object.as_object().cloned().unwrap_or_default();
@@ -48,7 +48,7 @@ pub(crate) fn digest_of_wanted(object: &Value) -> u64 {
     digest(&Value::Object(body))
 }
 
-/// The fields of a live object that our manager owns by having applied them, outside of subresources; null if there are
+/// Returns the fields of a live object that our manager owns through apply, outside of subresources; null if there are
 /// none.
 #[must_use]
 pub(crate) fn owned(object: &Value) -> Value {
@@ -66,7 +66,7 @@ pub(crate) fn owned(object: &Value) -> Value {
     fields.map_or(Value::Null, |fields| select(object, fields))
 }
 
-/// The part of `value` that a set of fields names; an empty set names all of it.
+/// Returns the part of `value` that a field set names; an empty set names all of it.
 fn select(value: &Value, fields: &Map<String, Value>) -> Value {
     if fields.keys().all(|key| key == ".") && !fields.contains_key(".") {
         return value.clone();
@@ -92,12 +92,12 @@ fn select(value: &Value, fields: &Map<String, Value>) -> Value {
                 })
                 .collect(),
         ),
-        // A scalar with a set of fields has changed its type.
+        // A scalar with a field set has changed its type.
         scalar => scalar.clone(),
     }
 }
 
-/// Whether a key of a set of fields names this element of a list: by its keys, by its value, or by its position.
+/// Whether a key of a field set names this element of a list: by its keys, by its value, or by its position.
 fn names(key: &str, index: usize, element: &Value) -> bool {
     let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
     match key.split_once(':') {
@@ -113,21 +113,21 @@ fn names(key: &str, index: usize, element: &Value) -> bool {
     }
 }
 
-/// A digest of what the Service that several services share selects, which stands for the ports that it leads to; `None`
-/// for any other object.
+/// Returns a digest of the selector of a Service that several services share, which identifies the ports that it leads
+/// to; `None` for any other object.
 #[must_use]
 pub(crate) fn digest_of_selector(object: &Value) -> Option<u64> {
     object.pointer("/spec/ports")?;
     object.pointer("/spec/selector").map(digest_of_selection)
 }
 
-/// The same digest of the labels that a Service selects.
+/// Returns the same digest for the labels of a selector.
 #[must_use]
 pub(crate) fn digest_of_selection(labels: &Value) -> u64 {
     digest(labels)
 }
 
-/// The same digest for the same content, in whatever order the members of objects come.
+/// Returns the same digest for the same content, in whatever order the members of objects are.
 fn digest(value: &Value) -> u64 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
     feed(value, &mut hasher);
@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    /// A live Deployment: what we applied, what the API server adds, what someone else set.
+    /// Returns a live Deployment with fields from us, from the API server and from someone else.
     fn live() -> Value {
         json!({
             "apiVersion": "apps/v1",
@@ -239,7 +239,7 @@ mod tests {
             |object| object["spec"]["containers"][1]["image"] = json!("evil"),
             |object| object["spec"]["selector"]["matchLabels"]["more"] = json!("x"),
             |object| object["metadata"]["labels"]["app"] = json!("other"),
-            // Another manager has taken the field over.
+            // Another manager has taken ownership of the field.
             |object| {
                 let ours = &mut object["metadata"]["managedFields"][1]["fieldsV1"]["f:spec"];
                 ours.as_object_mut()

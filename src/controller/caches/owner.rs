@@ -1,10 +1,10 @@
-//! Whose objects they are.
+//! The owners of objects.
 
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
-/// A custom resource of which objects are made.
+/// A custom resource that owns objects.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Owner {
     /// A service, by namespace and name.
@@ -14,7 +14,7 @@ pub(crate) enum Owner {
 }
 
 impl Owner {
-    /// Whom an object in this namespace names; `None` if that is of another kind.
+    /// Returns the owner that an object in this namespace refers to; `None` if that is of another kind.
     #[must_use]
     pub(crate) fn of_reference(reference: &OwnerReference, namespace: &str) -> Option<Self> {
         let (namespace, name) = (namespace.to_owned(), reference.name.clone());

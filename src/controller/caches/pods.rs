@@ -19,7 +19,7 @@ type ByName = BTreeMap<String, Arc<PodState>>;
 #[derive(Default)]
 pub(crate) struct Pods {
     by_owner: Mutex<HashMap<Owner, ByName>>,
-    /// What their changes have shown of tasks that stopped.
+    /// The stopped tasks that changes of pods have shown.
     pub(crate) stopped: StoppedTasks,
 }
 
@@ -28,7 +28,7 @@ impl Pods {
         self.by_owner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The pods of an owner.
+    /// Returns the pods of an owner.
     #[must_use]
     pub(crate) fn of(&self, owner: &Owner) -> Vec<Arc<PodState>> {
         let by_owner = self.by_owner();
@@ -76,7 +76,7 @@ impl Pods {
         Some(owner)
     }
 
-    /// Forgets the pods of a namespace (`None`: of all) that a new list does not have. Returns their owners.
+    /// Forgets the pods of a namespace (`None`: of all) that are not in a new list. Returns their owners.
     pub(crate) fn keep_only(
         &self,
         namespace: Option<&str>,

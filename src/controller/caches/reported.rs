@@ -1,4 +1,4 @@
-//! What was reported of custom resources and may not have come back yet.
+//! Statuses that were reported and may not have come back through the watch yet.
 
 use std::{collections::HashMap, sync::Mutex};
 
@@ -6,7 +6,7 @@ use kube::{Resource, ResourceExt as _};
 
 use crate::controller::context::lock;
 
-/// What was reported, until the watch tells it back: a reconcile in between would report it again.
+/// Reported statuses, until the watch returns them: a reconcile in between would report them again.
 pub(crate) struct Reported<S> {
     by_uid: Mutex<HashMap<String, (u64, S)>>,
 }
@@ -20,7 +20,7 @@ impl<S> Default for Reported<S> {
 }
 
 impl<S: Clone> Reported<S> {
-    /// The newest status of an object of which a cache has `status`.
+    /// Returns the newest status of an object whose cached status is `status`.
     pub(crate) fn latest<K: Resource>(&self, object: &K, status: &S) -> S {
         let uid = object.meta().uid.as_deref().unwrap_or_default();
         let mut by_uid = lock(&self.by_uid);
@@ -34,7 +34,7 @@ impl<S: Clone> Reported<S> {
         }
     }
 
-    /// The version of an object that its newest status, and so whatever was decided on it, is of.
+    /// Returns the version of an object that its newest status, and any decision based on it, belongs to.
     pub(crate) fn version<K: Resource>(&self, object: &K) -> Option<String> {
         let uid = object.meta().uid.as_deref().unwrap_or_default();
         let by_uid = lock(&self.by_uid);
@@ -45,7 +45,7 @@ impl<S: Clone> Reported<S> {
         }
     }
 
-    /// Records what a write answered.
+    /// Records the response to a write.
     pub(crate) fn record<K: Resource>(&self, written: &K, status: S) {
         if let Some(uid) = written.uid() {
             lock(&self.by_uid).insert(uid, (resource_version(written), status));

@@ -1,4 +1,4 @@
-//! The revisions of task definitions: ControllerRevision objects, each with the spec as it was.
+//! The revisions of task definitions: ControllerRevision objects, each with a copy of the spec.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -9,13 +9,13 @@ use k8s_openapi::api::apps::v1::ControllerRevision;
 
 use crate::crd::Spec;
 
-/// The label of a revision that names its EcsTaskDefinition.
+/// The label that names the EcsTaskDefinition of a revision.
 pub(crate) const TASK_DEFINITION: &str = "ecs-operator.dev/task-definition";
 
-/// The revisions of one task definition by their numbers.
+/// The revisions of one task definition by number.
 pub(crate) type Numbered = BTreeMap<u64, Arc<Spec>>;
 
-/// The namespace and name of a task definition, and the number of a revision of it.
+/// The namespace and name of a task definition, and the number of one of its revisions.
 pub(crate) type Place = ((String, String), u64);
 
 /// The cache of revisions, by namespace and name of the task definition.
@@ -24,8 +24,8 @@ pub(crate) struct Revisions {
     by_name: Mutex<HashMap<(String, String), Numbered>>,
 }
 
-/// The name of the object that holds a revision. A dot, which no name of a task definition has, so that a revision is
-/// never taken for one of a DaemonSet.
+/// Returns the name of the object that holds a revision. It contains a dot, which no name of a task definition does, so
+/// that a revision is never mistaken for one of a DaemonSet.
 #[must_use]
 pub(crate) fn name_of(task_definition: &str, revision: u64) -> String {
     format!("{task_definition}.{revision}")
@@ -36,21 +36,21 @@ impl Revisions {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The revisions of a task definition; none if there is no such task definition.
+    /// Returns the revisions of a task definition; none if there is no such task definition.
     #[must_use]
     pub(crate) fn of(&self, namespace: &str, task_definition: &str) -> Numbered {
         let key = (namespace.to_owned(), task_definition.to_owned());
         self.by_name().get(&key).cloned().unwrap_or_default()
     }
 
-    /// Records a revision. Returns the namespace and name of its task definition if this was not known.
+    /// Records a revision. Returns the namespace and name of its task definition if it is new.
     pub(crate) fn observe(&self, revision: &ControllerRevision) -> Option<(String, String)> {
         let (key, number) = place(revision)?;
         let data = revision.data.as_ref()?.0.clone();
         let mut by_name = self.by_name();
         let numbered = by_name.entry(key.clone()).or_default();
         if numbered.contains_key(&number) {
-            // What a revision holds never changes.
+            // The data of a revision never changes.
             return None;
         }
         numbered.insert(number, Arc::new(Spec::from(data)));
@@ -69,7 +69,8 @@ impl Revisions {
         known.map(|_| key)
     }
 
-    /// Those of a namespace (`None`: all) that are known before a new list is read, of which some may be gone.
+    /// Returns the revisions of a namespace (`None`: of all) that are known before a new list is read; some may be
+    /// gone.
     pub(crate) fn known(&self, namespace: Option<&str>) -> BTreeSet<Place> {
         let by_name = self.by_name();
         let here = by_name
@@ -79,7 +80,7 @@ impl Revisions {
             .collect()
     }
 
-    /// Forgets those that a new list does not have. Returns the namespaces and names of their task definitions.
+    /// Forgets the revisions that are not in a new list. Returns the namespaces and names of their task definitions.
     pub(crate) fn forget_all(&self, gone: BTreeSet<Place>) -> BTreeSet<(String, String)> {
         let mut by_name = self.by_name();
         let mut concerned = BTreeSet::new();
@@ -97,7 +98,7 @@ impl Revisions {
     }
 }
 
-/// Which task definition, and which number.
+/// Returns the task definition and the number of a revision.
 pub(crate) fn place(revision: &ControllerRevision) -> Option<Place> {
     let metadata = &revision.metadata;
     let name = metadata.labels.as_ref()?.get(TASK_DEFINITION)?.clone();
@@ -142,7 +143,7 @@ mod tests {
         assert_eq!(revisions.known(Some("other")), BTreeSet::new());
         let known = revisions.known(None);
         assert_eq!(known, BTreeSet::from([(key.clone(), 1)]));
-        // One that is made while a list is read is not in the list, and stays.
+        // A revision that is created while a list is read is not in the list, and stays.
         revisions.observe(&revision(2));
         assert_eq!(revisions.forget_all(known), BTreeSet::from([key]));
         assert_eq!(revisions.of("shop", "web").keys().collect::<Vec<_>>(), [&2]);

@@ -1,4 +1,4 @@
-//! The tasks of services that stopped, until a status tells them.
+//! The stopped tasks of services that no status reports yet.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,17 +17,17 @@ use crate::{
     },
 };
 
-/// How long the pods of a service that is gone may take to end.
+/// How long the pods of a deleted service may take to end.
 const LONGEST_END: Duration = Duration::from_hours(1);
 
-/// What changes of pods have shown and no status tells yet. What an operator had not told when it ended, the next one
-/// learns from pods that are still there.
+/// Stopped tasks that changes of pods have shown and no status reports yet. After a restart, the operator learns what
+/// was not reported yet from the pods that still exist.
 #[derive(Default)]
 pub(crate) struct StoppedTasks {
     by_service: std::sync::Mutex<HashMap<Owner, Vec<Stopped>>>,
-    /// The identities of the pods that the operator has evicted.
+    /// The UIDs of the pods that the operator has evicted.
     evicted: std::sync::Mutex<HashSet<String>>,
-    /// When services went whose pods may still end.
+    /// When services were deleted whose pods may still be ending.
     departed: std::sync::Mutex<HashMap<Owner, Instant>>,
 }
 
@@ -37,7 +37,7 @@ impl StoppedTasks {
         if matches!(owner, Owner::Task(..)) {
             return;
         }
-        // Why the operator has evicted it was told then.
+        // The reason for the eviction was reported at that time.
         if after.deleting && lock(&self.evicted).contains(&after.uid) {
             return;
         }
@@ -46,7 +46,7 @@ impl StoppedTasks {
         }
     }
 
-    /// Learns what it shows that a pod is gone.
+    /// Learns what the end of a pod shows.
     pub(super) fn gone(&self, owner: &Owner, before: &PodState) {
         let was_evicted = lock(&self.evicted).remove(&before.uid);
         if was_evicted || matches!(owner, Owner::Task(..)) {
@@ -62,7 +62,7 @@ impl StoppedTasks {
         lock(&self.evicted).insert(pod.uid.clone());
     }
 
-    /// Learns whether a pod goes that the operator wanted to evict.
+    /// Learns whether the eviction of a pod succeeded.
     pub(crate) fn evicted(&self, owner: &Owner, pod: &PodState, why: &Why, goes: bool) {
         if !goes {
             lock(&self.evicted).remove(&pod.uid);
@@ -78,19 +78,19 @@ impl StoppedTasks {
         let mut by_service = lock(&self.by_service);
         let known = by_service.entry(owner.clone()).or_default();
         if known.len() == MOST {
-            // More of them no status tells.
+            // No status reports more of them.
             known.remove(0);
         }
         known.push(stopped);
     }
 
-    /// What is to be told of a service.
+    /// Returns the stopped tasks to report for a service.
     pub(crate) fn of(&self, owner: &Owner) -> Vec<Stopped> {
         let by_service = lock(&self.by_service);
         by_service.get(owner).cloned().unwrap_or_default()
     }
 
-    /// Forgets what was told.
+    /// Forgets tasks that were reported.
     pub(crate) fn told(&self, owner: &Owner, told: &[Stopped]) {
         if told.is_empty() {
             return;
@@ -104,7 +104,7 @@ impl StoppedTasks {
         }
     }
 
-    /// Forgets a service that is gone, of whose tasks nobody is to be told any more.
+    /// Forgets a deleted service, whose stopped tasks are no longer reported.
     pub(crate) fn forget(&self, owner: &Owner) {
         let mut departed = lock(&self.departed);
         departed.retain(|_, since| since.elapsed() < LONGEST_END);
@@ -112,7 +112,7 @@ impl StoppedTasks {
         lock(&self.by_service).remove(owner);
     }
 
-    /// Notes that a service is there.
+    /// Records that a service exists.
     pub(crate) fn is_there(&self, owner: &Owner) {
         lock(&self.departed).remove(owner);
     }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::decide::pod_state::{Doing, Phase};
 
-    /// A pod that goes before its container could be started.
+    /// Returns a pod that goes away before its container could start.
     fn failing() -> PodState {
         let mut pod = PodState {
             name: "web-1".to_owned(),

@@ -1,4 +1,4 @@
-//! Who uses which task definition.
+//! Which services and tasks use which task definition.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -13,7 +13,7 @@ use crate::{
     validate::TaskDefinitionReference,
 };
 
-/// Who uses which task definition, so that a new revision reaches those that follow it.
+/// Which services or tasks use which task definition, so that a new revision reaches those that follow it.
 #[derive(Default)]
 pub(crate) struct Users {
     maps: Mutex<UserMaps>,
@@ -28,7 +28,7 @@ struct UserMaps {
 }
 
 impl Users {
-    /// Records which task definition somebody names, if that can be read.
+    /// Records which task definition a user's reference names, if the reference can be parsed.
     pub(crate) fn record<K: Resource>(&self, user: &K, reference: Option<&str>) {
         let (namespace, name) = (user.namespace().unwrap_or_default(), user.name_any());
         match reference.and_then(TaskDefinitionReference::parse) {
@@ -64,7 +64,7 @@ impl Users {
         }
     }
 
-    /// The services that use a task definition.
+    /// Returns the services that use a task definition.
     #[must_use]
     pub(crate) fn of(&self, namespace: &str, task_definition: &str) -> BTreeSet<String> {
         let key = (namespace.to_owned(), task_definition.to_owned());

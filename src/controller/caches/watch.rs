@@ -1,4 +1,4 @@
-//! The watches that fill the caches and ask for reconciles.
+//! The watches that fill the caches and trigger reconciles.
 
 use std::{
     collections::BTreeSet,
@@ -36,10 +36,10 @@ use crate::{
     crd::EcsTaskDefinition,
 };
 
-/// The label of everything that the operator makes.
+/// The label of everything that the operator creates.
 const OURS: &str = "app.kubernetes.io/managed-by=ecs-operator";
 
-/// The API of a kind in one namespace, or in all.
+/// Returns the API of a kind in one namespace, or in all.
 pub(crate) fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -79,10 +79,10 @@ pub(crate) async fn children(
                 let listed = std::mem::take(&mut listed);
                 let concerned = cx.children.keep_only(kind, namespace.as_deref(), &listed);
                 if events.filled() {
-                    // Who wants an object of this kind may have waited to hear whether there is one.
+                    // Owners that want an object of this kind may have waited to learn whether it exists.
                     cx.ask_everything();
                 }
-                // One may have been released while nobody watched.
+                // A volume may have been released while no watch was running.
                 delete_released(&cx).await;
                 concerned
             }
@@ -130,8 +130,8 @@ pub(crate) async fn revisions(cx: Arc<Context>, namespace: Option<String>, filli
     }
 }
 
-/// Brings the cache of revisions up to date. A new list replaces nothing before it is complete: a task definition
-/// without revisions gets one. Returns the task definitions that a change concerns.
+/// Updates the cache of revisions. A new list replaces nothing before it is complete, because a task definition without
+/// revisions gets one. Returns the task definitions that a change affects.
 fn observe_revision(
     revisions: &Revisions,
     namespace: Option<&str>,
@@ -139,7 +139,7 @@ fn observe_revision(
     event: Event<Lenient<ControllerRevision>>,
 ) -> BTreeSet<(String, String)> {
     match event {
-        // What cannot be read was never known.
+        // A revision that cannot be read was never known.
         Event::InitApply(Lenient::Unreadable(_))
         | Event::Apply(Lenient::Unreadable(_))
         | Event::Delete(Lenient::Unreadable(_)) => BTreeSet::new(),
@@ -175,8 +175,8 @@ pub(crate) async fn pods(cx: Arc<Context>, namespace: Option<String>, filling: F
     }
 }
 
-/// Brings the cache of pods up to date. A new list replaces nothing before it is complete: a task whose pod is not in
-/// the cache counts as stopped. Returns those whom a change concerns.
+/// Updates the cache of pods. A new list replaces nothing before it is complete, because a task whose pod is not in the
+/// cache counts as stopped. Returns the owners that a change affects.
 fn observe_pod(
     pods: &Pods,
     namespace: Option<&str>,
@@ -194,7 +194,7 @@ fn observe_pod(
         Event::InitApply(Lenient::Read(pod)) | Event::Apply(Lenient::Read(pod)) => {
             Vec::from_iter(pods.observe(&pod))
         }
-        // It is as it was when it last could be read.
+        // The cache keeps the last version that could be read.
         Event::InitApply(Lenient::Unreadable(_)) | Event::Apply(Lenient::Unreadable(_)) => {
             Vec::new()
         }
@@ -207,24 +207,25 @@ fn observe_pod(
     }
 }
 
-/// The cache of a kind of custom resource, which a watch of each namespace fills.
+/// The cache of a kind of custom resource, filled by one watch for each namespace.
 pub(crate) struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
     writer: Mutex<Writer<K>>,
 }
 
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
-    /// An empty cache, and where it is read.
+    /// Returns an empty cache and its reader.
     #[must_use]
     pub(crate) fn new() -> (Self, Store<K>) {
         let (store, mut writer) = reflector::store();
-        // Lists are taken apart, because each is of one namespace only and would replace those of all others.
+        // Lists are passed on as single objects, because each covers one namespace and would replace those of all
+        // others.
         writer.apply_watcher_event(&Event::Init);
         writer.apply_watcher_event(&Event::InitDone);
         let writer = Mutex::new(writer);
         (Self { writer }, store)
     }
 
-    /// Takes an event in.
+    /// Updates the cache with an event.
     pub(crate) fn apply(&self, event: &Event<K>) {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.apply_watcher_event(event);
@@ -254,7 +255,7 @@ pub(crate) async fn resources<K: Reconciled>(
         }
         match event {
             Event::Init => listed.clear(),
-            // It is as it was when it last could be read.
+            // The cache keeps the last version that could be read.
             Event::Apply(Lenient::Unreadable(_)) | Event::InitApply(Lenient::Unreadable(_)) => {}
             Event::Apply(Lenient::Read(mut object))
             | Event::InitApply(Lenient::Read(mut object)) => {
@@ -290,7 +291,7 @@ pub(crate) async fn resources<K: Reconciled>(
     }
 }
 
-/// Whether more than what the status of an object says has changed.
+/// Whether anything except the status of an object has changed.
 pub(crate) fn differs<K: Reconciled>(before: &K, after: &K) -> bool {
     let nothing = K::Status::default();
     if *before.reported() != nothing && *after.reported() == nothing {
@@ -304,11 +305,11 @@ pub(crate) fn differs<K: Reconciled>(before: &K, after: &K) -> bool {
         || before.deletion_timestamp != after.deletion_timestamp
 }
 
-/// The events of a watch, which is begun again for ever when it breaks, and when a term begins.
+/// The events of a watch. The watch restarts forever, when it breaks and when a term begins.
 pub(crate) struct Events<K> {
     begin: Box<dyn Fn() -> BoxStream<'static, Event<K>> + Send>,
     stream: BoxStream<'static, Event<K>>,
-    /// When these events began.
+    /// The term in which these events began.
     term: u64,
     filling: Filling,
 }
@@ -317,7 +318,7 @@ impl<K> Events<K>
 where
     K: Resource + DeserializeOwned + Clone + Debug + Send + 'static,
 {
-    /// The events of the objects with a label.
+    /// Returns the events of the objects with a label.
     pub(crate) fn new(api: Api<K>, labels: Option<&str>, kind: &str, mut filling: Filling) -> Self {
         let config = watcher::Config {
             label_selector: labels.map(str::to_owned),
@@ -326,7 +327,7 @@ where
         let kind = kind.to_owned();
         let begin = Box::new(move || events(api.clone(), config.clone(), kind.clone()));
         Self {
-            // The term before the events: these may be newer than they count for, but not older.
+            // Read the term before the watch starts: the events may be newer than the term, but not older.
             term: filling.term(),
             stream: begin(),
             begin,
@@ -334,7 +335,7 @@ where
         }
     }
 
-    /// The next one.
+    /// Returns the next event.
     pub(crate) async fn next(&mut self) -> Option<Event<K>> {
         loop {
             tokio::select! {
@@ -348,7 +349,7 @@ where
         }
     }
 
-    /// Tells that the list of these events is in the cache. Returns whether it is the first one of its term.
+    /// Reports that the list of these events is in the cache. Returns whether it is the first one of its term.
     pub(crate) fn filled(&self) -> bool {
         self.filling.filled(self.term)
     }
@@ -377,7 +378,7 @@ where
     stream.boxed()
 }
 
-/// What is wrong with a watch, without the contents of what cannot be read.
+/// Describes the error of a watch without the contents of what cannot be read.
 fn told(error: &watcher::Error) -> String {
     match error {
         watcher::Error::InitialListFailed(error)
@@ -420,13 +421,13 @@ mod tests {
         assert_eq!(told(Event::InitDone).first(), Some(&report));
         let left: Vec<String> = pods.of(&report).iter().map(|pod| pod.uid.clone()).collect();
         assert_eq!(left, ["2"]);
-        // One that cannot be read is there, and is what it was.
+        // A pod that cannot be read exists, and keeps its last known state.
         told(Event::Init);
         let meta = read_pod("2", "report-2").meta().clone();
         told(Event::InitApply(Lenient::Unreadable(Box::new(meta))));
         assert_eq!(told(Event::InitDone), []);
         assert_eq!(pods.of(&report).len(), 1);
-        // What the next list has is not what this one had.
+        // A list contains nothing from the previous one.
         told(Event::Init);
         assert_eq!(told(Event::InitDone), [report]);
     }

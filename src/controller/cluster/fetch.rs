@@ -1,4 +1,4 @@
-//! The cluster of a namespace, and what services and tasks take from it.
+//! The cluster of a namespace, and the defaults that services and tasks take from it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     validate::{TakesDefaults, check_cluster},
 };
 
-/// The request and what differs from ECS, or everything that is wrong with it.
+/// Returns the request and its differences from ECS, or everything that is wrong with it.
 pub(super) fn read(cluster: &EcsCluster) -> Result<(ecs::Cluster, Vec<WarningStatus>), Refusal> {
     let (request, mut findings) = read_cluster(cluster.spec.text());
     if !findings.has_errors() {
@@ -28,12 +28,12 @@ pub(super) fn read(cluster: &EcsCluster) -> Result<(ecs::Cluster, Vec<WarningSta
     Ok((request, Refusal::warnings(findings)))
 }
 
-/// The one cluster of a namespace that counts.
+/// Returns the one cluster that applies in a namespace.
 pub(super) fn of_namespace(cx: &Context, namespace: &str) -> Option<Arc<EcsCluster>> {
     oldest(cx.clusters.within(namespace))
 }
 
-/// The oldest, and of several made in one second the first by name.
+/// Returns the oldest cluster; if several were created in the same second, the first one by name.
 fn oldest(clusters: impl Iterator<Item = Arc<EcsCluster>>) -> Option<Arc<EcsCluster>> {
     clusters.min_by_key(|cluster| {
         let made = cluster.creation_timestamp().map(|time| time.0);
@@ -41,8 +41,8 @@ fn oldest(clusters: impl Iterator<Item = Arc<EcsCluster>>) -> Option<Arc<EcsClus
     })
 }
 
-/// The spec of the cluster of the namespace, if it has something for the request of a service or task. From a cluster
-/// that is not accepted nothing is taken, and what ran goes on running.
+/// Returns the spec of the namespace's cluster if it has defaults for the request of a service or task. A cluster that
+/// is not accepted provides no defaults, and running tasks keep running.
 pub(crate) fn defaults(
     cx: &Context,
     namespace: &str,
@@ -65,7 +65,7 @@ pub(crate) fn defaults(
     Ok(Some(cluster.spec.clone()))
 }
 
-/// Gives the request of a task what the cluster of its namespace has for it.
+/// Adds the defaults of the namespace's cluster to the request of a task.
 pub(crate) fn complete(
     cx: &Context,
     namespace: &str,

@@ -1,5 +1,5 @@
-//! The reconcile of a cluster: defaults for the services and tasks of its namespace. They take them out of the cache when
-//! they are planned; here it is told whether there is something to take.
+//! The reconcile of a cluster, which has defaults for the services and tasks of its namespace. They read the defaults
+//! from the cache when they are planned; this reconcile only reports whether the cluster applies.
 
 mod fetch;
 mod status;
@@ -72,7 +72,7 @@ async fn reconcile(cluster: Arc<EcsCluster>, cx: Arc<Context>) -> Result<Action,
     Ok(Action::await_change())
 }
 
-/// What differs from ECS, if the cluster is the one of its namespace and ECS would create it.
+/// Returns the differences from ECS if the cluster is the one of its namespace and ECS would create it.
 fn check(cluster: &EcsCluster, cx: &Context) -> Result<Vec<WarningStatus>, Refusal> {
     let namespace = cluster.namespace().unwrap_or_default();
     let first = of_namespace(cx, &namespace);
@@ -90,8 +90,9 @@ fn another_counts(first: &EcsCluster, namespace: &str) -> Refusal {
     Refusal::new(StateReason::AnotherClusterCounts, &message)
 }
 
-/// Has those reconciled that take defaults from the cluster of a namespace, because one has changed, and the clusters
-/// themselves, because another one may count now. Tasks that have begun keep what they began with.
+/// Triggers the reconcile of everything that takes defaults from the cluster of a namespace, because a cluster has
+/// changed, and of the clusters themselves, because another one may apply now. Tasks that have begun keep their
+/// defaults.
 fn ask_those_concerned(cx: &Context, namespace: &str) {
     for cluster in cx.clusters.within(namespace) {
         cx.ask(ObjectRef::from_obj(&*cluster));

@@ -1,4 +1,4 @@
-//! What is reported of a cluster.
+//! The status of a cluster.
 
 use k8s_openapi::jiff::Timestamp;
 use kube::Resource as _;
@@ -12,7 +12,7 @@ use crate::{
     diagnostic::{StateReason, StatusReason},
 };
 
-/// The status of a cluster that is refused, or counts.
+/// Returns the status of a cluster that is rejected or applies.
 pub(super) fn status(
     cluster: &EcsCluster,
     before: &ClusterStatus,

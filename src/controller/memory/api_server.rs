@@ -1,4 +1,4 @@
-//! An API server in memory, as a client sees it.
+//! An in-memory API server, as a client sees it.
 
 use std::{
     future::Future,
@@ -19,43 +19,44 @@ use super::{
 };
 use crate::controller::context::lock;
 
-/// What goes wrong with a request.
+/// The fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
-    /// Somebody else was faster: 409, and nothing is changed.
+    /// Someone else was faster: 409, and nothing is changed.
     Conflict,
-    /// The API server is in trouble: 500, and nothing is changed.
+    /// The API server has an error: 500, and nothing is changed.
     Trouble,
-    /// It is carried out, and no answer comes.
+    /// The request is carried out, and the response is lost.
     AnswerLost,
-    /// Before it comes, another replica leads and does all that there is to do. The one that sent it hears of nothing.
+    /// Before the request arrives, another replica leads and does all pending work. The replica that sent it learns
+    /// nothing of that.
     Overtaken,
 }
 
-/// A request that came, and the objects before and after it.
+/// A received request, and the objects before and after it.
 pub(super) struct Asked {
-    /// What was asked for.
+    /// A description of the request.
     pub(super) what: String,
     pub(super) is_write: bool,
     pub(super) before: Store,
     pub(super) after: Store,
 }
 
-/// The API server. Clones are the same.
+/// The API server. Clones share their state.
 #[derive(Clone)]
 pub(super) struct ApiServer(Arc<Mutex<State>>);
 
 struct State {
     store: Store,
     asked: Vec<Asked>,
-    /// What was told by events.
+    /// The events that were reported.
     events: Vec<Value>,
-    /// The request at which something goes wrong, by its number, and what.
+    /// The number of the request with a fault, and the fault.
     fault: Option<(usize, Wrong)>,
 }
 
 impl ApiServer {
-    /// An API server with these objects.
+    /// Returns an API server with these objects.
     pub(super) fn new(store: Store) -> Self {
         Self(Arc::new(Mutex::new(State {
             store,
@@ -65,7 +66,7 @@ impl ApiServer {
         })))
     }
 
-    /// Lets something go wrong at a request, by its number.
+    /// Injects a fault at a request, by its number.
     pub(super) fn fail(&self, fault: Option<(usize, Wrong)>) {
         self.state().fault = fault;
     }
@@ -74,32 +75,32 @@ impl ApiServer {
         lock(&self.0)
     }
 
-    /// A client of it.
+    /// Returns a client of this API server.
     pub(super) fn client(&self) -> Client {
         Client::new(self.clone(), NAMESPACE)
     }
 
-    /// The objects.
+    /// Returns a copy of the objects.
     pub(super) fn store(&self) -> Store {
         self.state().store.clone()
     }
 
-    /// Does something with the objects that no client asks for.
+    /// Changes the objects without a request.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Store) -> T) -> T {
         act(&mut self.state().store)
     }
 
-    /// What was told by events, since this was last asked for.
+    /// Takes the events that were reported since the last call.
     pub(super) fn take_events(&self) -> Vec<Value> {
         std::mem::take(&mut self.state().events)
     }
 
-    /// The requests that came, but for events; they are counted anew then.
+    /// Takes the requests since the last call, except events, and restarts their numbering.
     pub(super) fn take_asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.state().asked)
     }
 
-    /// Whether another replica is to do its work before a request. That happens once.
+    /// Whether another replica has to do its work before a request. That happens once.
     fn is_overtaken(&self, request: Option<&Request>) -> bool {
         let mut state = self.state();
         let is_it = state.fault == Some((state.asked.len(), Wrong::Overtaken))

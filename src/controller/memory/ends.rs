@@ -1,4 +1,4 @@
-//! What there is in the end, where that it is the same whatever goes wrong does not say enough.
+//! Checks of the final state, for cases where "the same as in the undisturbed run" does not say enough.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
@@ -20,7 +20,8 @@ fn resource(name: &str) -> Place {
     Place::new("ecs-operator.dev", "ecsservices", name)
 }
 
-/// The port of the name that is shared, and whose tasks it leads to: those of one service, or those that offer it.
+/// Returns the port of the shared name and the service whose tasks it leads to; no service if it leads to all that
+/// offer it.
 fn backend(store: &Store) -> (i64, Option<String>) {
     let place = Place::new("", "services", "backend");
     let service = store.get(&place).expect("it is there");
@@ -32,7 +33,7 @@ fn backend(store: &Store) -> (i64, Option<String>) {
     (port.expect("it has a port"), of_one)
 }
 
-/// Whether a service is ready, and why.
+/// Returns whether a service is ready, and why.
 fn ready(store: &Store, name: &str) -> Value {
     let object = store.get(&resource(name)).expect("it is there");
     let conditions = object["status"]["conditions"].as_array();
@@ -49,11 +50,11 @@ fn services_that_share_a_name_do_not_lock_each_other_out() {
     };
     assert_eq!(backend(alone), (80, Some("one".to_owned())));
     assert_eq!(backend(together), (80, None));
-    // Whoever has it as it wants it goes on as if nothing had happened.
+    // The service that has the name as it wants it continues as if nothing had happened.
     assert_eq!(backend(moved), (80, None));
     assert_eq!(ready(moved, "two"), "SteadyState");
     assert_eq!(ready(moved, "one"), "ObjectNotOwned");
-    // Nobody wants it as it is, so it follows whoever came first.
+    // No service wants the name as it is, so it follows the first one.
     assert_eq!(backend(apart), (81, None));
     assert_eq!(ready(apart, "one"), "SteadyState");
     assert_eq!(ready(apart, "two"), "ObjectNotOwned");
@@ -71,7 +72,7 @@ fn a_name_is_given_up_although_the_next_one_is_taken() {
     assert_eq!(backend(end), (82, Some("two".to_owned())));
 }
 
-/// The Service of a name, as it is for one service alone.
+/// Returns the Service of a name, as rendered for one service alone.
 fn name_of(service: &str, port: u16) -> Value {
     json!({
         "apiVersion": "v1",
@@ -97,7 +98,7 @@ async fn a_name_that_another_service_got_first_is_decided_on_again() {
     let server = ApiServer::new(Store::default());
     let make = async |children: &Children, name: &str, port| {
         let wanted = Wanted::new(&name_of(name, port)).expect("it is known");
-        // Neither knew of the other when it was decided what it should be.
+        // Neither service knew of the other when its wanted state was decided.
         apply_to(&server.client(), children, &wanted, None, &owner(name)).await
     };
     let children = Children::default();
@@ -119,7 +120,7 @@ fn a_revision_that_is_deleted_can_be_rolled_back_to() {
     assert_eq!(primary["rolloutState"], "COMPLETED", "{status}");
 }
 
-/// A service at rest as an older operator left it, which kept no rendering, with this change of its owner.
+/// Returns a service at rest as an older operator, which kept no rendering, left it, with this change by its owner.
 fn left_by_an_older_operator(accepted: &str, change: impl FnOnce(&mut Value)) -> Store {
     let scenario = service::a_service();
     let store = undisturbed(scenario.acts.iter().take(1)).remove(0);
@@ -151,7 +152,7 @@ fn as_left_by_an_older_operator(
     store
 }
 
-/// Whether the tasks are replaced by others once today's operator runs.
+/// Whether the tasks are replaced once the current operator runs.
 fn begins_a_deployment(store: &Store) -> bool {
     let end = Trial::of(store).run().expect("it comes to rest");
     let revision = |store: &Store| {
@@ -176,7 +177,7 @@ fn what_an_older_operator_had_refused_is_rolled_out() {
     };
     assert!(begins("False", again));
     assert!(!begins("True", again), "it had looked at that");
-    // The refusal of what runs already is of an add-on that went.
+    // What already runs is rejected because an add-on was removed.
     assert!(!begins("False", unchanged));
 }
 

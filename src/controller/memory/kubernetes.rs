@@ -1,5 +1,5 @@
-//! What Kubernetes does by itself, one step at a time: its controllers of workloads and volumes, and on two nodes its
-//! kubelets.
+//! A model of what Kubernetes itself does, one step at a time: its controllers of workloads and volumes, and the
+//! kubelets of two nodes.
 
 use std::{hash::BuildHasher as _, sync::Arc};
 
@@ -15,7 +15,7 @@ use super::{
 /// The nodes.
 const NODES: &[&str] = &["node-1", "node-2"];
 
-/// Does the next step. Returns whether there was one.
+/// Takes the next step. Returns whether there was one.
 pub(super) fn step(store: &mut Store) -> bool {
     let before = store.version();
     for (place, pod) in store.of_kind("", "pods") {
@@ -36,9 +36,9 @@ pub(super) fn step(store: &mut Store) -> bool {
     store.version() != before
 }
 
-/// Does all that it does while the operator does nothing. Returns whether there was anything to do.
+/// Takes all steps that are possible while the operator does nothing. Returns whether there were any.
 ///
-/// Tasks that were told to end take as long as they need: of one that is gone nobody could tell why.
+/// Terminating tasks take as long as they need, because nothing could say why a task ended that is gone.
 pub(super) fn go_on(store: &mut Store) -> bool {
     let ends =
         |pod: &Value| is_ending(pod) && pod["metadata"]["ownerReferences"][0]["kind"] == "EcsTask";
@@ -53,10 +53,10 @@ fn is_ending(object: &Value) -> bool {
 
 type Pod = (Arc<Place>, Arc<Value>);
 
-/// A Deployment or DaemonSet, and the pods that it has.
+/// A Deployment or DaemonSet and its pods.
 struct Workload {
     object: Value,
-    /// The label by which the pods of its template are known.
+    /// The label that identifies the pods of its template.
     hash: String,
     new: Vec<Pod>,
     old: Vec<Pod>,
@@ -86,7 +86,7 @@ impl Workload {
         all.filter(|(_, pod)| pods::is_ready(pod)).count()
     }
 
-    /// What a Deployment does: new pods at once, and the old ones go when all of those are ready.
+    /// Acts as a Deployment: new pods are created at once, and old ones are deleted when all of those are ready.
     fn deploy(&self, store: &mut Store, place: &Place) {
         let (new, old) = (self.new.len(), self.old.len());
         self.report(
@@ -117,7 +117,8 @@ impl Workload {
         }
     }
 
-    /// What a DaemonSet does: where an old pod is, it goes when all others are ready, and a new one comes when it is gone.
+    /// Acts as a DaemonSet: an old pod is deleted when all others are ready, and a new one is created on its node when
+    /// it is gone.
     fn spread(&self, store: &mut Store, place: &Place) {
         let (new, old) = (self.new.len(), self.old.len());
         self.report(
@@ -156,7 +157,7 @@ impl Workload {
     fn make(&self, store: &mut Store, number: usize, node: Option<&str>) {
         let (metadata, template) = (&self.object["metadata"], &self.object["spec"]["template"]);
         let name = metadata["name"].as_str().unwrap_or_default();
-        // It is never the name of another one.
+        // The name is never reused.
         let name = format!("{name}-{}-{number}v{}", self.hash, store.version());
         let mut pod = json!({
             "apiVersion": "v1",
@@ -181,11 +182,11 @@ impl Workload {
 }
 
 fn end(store: &mut Store, pod: &Place) {
-    // One that nobody has placed is gone at once.
+    // A pod without a node is gone immediately.
     let _ended = store.delete(pod, None);
 }
 
-/// Binds volumes to their claims, and gives those back whose claims are gone.
+/// Binds volumes to their claims, and releases those whose claims are gone.
 fn bind(store: &mut Store) {
     for (place, volume) in store.of_kind("", "persistentvolumes") {
         let claim = volume.pointer("/spec/claimRef/name");

@@ -1,11 +1,10 @@
-//! The operator against an API server in memory, which fails at every request in turn.
+//! The operator against an in-memory API server that fails at every request in turn.
 //!
-//! What is here is only for tests. A [`scenario`] is what somebody asks for, one thing after the other. A [`replica`] of
-//! the operator brings it about: its reconciles are those of the program, its client leads to an [`api_server`] that has
-//! its objects in a [`store`], and between two reconciles its caches are told what has changed. What Kubernetes does by
-//! itself is in [`kubernetes`]. A [`trial`] is one run of that with one thing that goes wrong, and [`tests`] have a trial
-//! for each request and each of those things: all of them have to end as if nothing had gone wrong. What
-//! that end is, [`ends`] say where it matters.
+//! This module is only for tests. A [`scenario`] is what users do, one thing after the other. A [`replica`] of the
+//! operator carries it out: its reconciles are those of the program, its client leads to an [`api_server`] whose
+//! objects are in a [`store`], and between two reconciles its caches are updated. [`kubernetes`] models what Kubernetes
+//! itself does. A [`trial`] is one run with one fault, and [`tests`] have a trial for each request and each fault: all
+//! of them have to end as if there had been no fault. Where the exact end matters, [`ends`] check it.
 
 mod api_server;
 mod ends;

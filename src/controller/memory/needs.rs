@@ -1,4 +1,4 @@
-//! What pods name and cannot start again without.
+//! What pods refer to and cannot restart without.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{request::Place, store::Store};
 use crate::translate::SERVICE;
 
-/// What pods of services name that is not there, or not as they need it.
+/// Returns what pods of services refer to that does not exist, or not as they need it.
 pub(super) fn lacking(store: &Store) -> BTreeSet<String> {
     let mut lacking = BTreeSet::new();
     for (_, pod) in store.of_kind("", "pods") {
@@ -19,7 +19,7 @@ pub(super) fn lacking(store: &Store) -> BTreeSet<String> {
     lacking
 }
 
-/// Whether a pod may start a container again. What belongs to a service goes with it, whatever its pods need.
+/// Whether a pod may restart a container. The objects of a service are deleted with it, whatever its pods need.
 fn needs_something(store: &Store, pod: &Value) -> bool {
     let service = pod["metadata"]["labels"][SERVICE].as_str();
     let service = service.map(|name| Place::new("ecs-operator.dev", "ecsservices", name));
@@ -31,13 +31,13 @@ fn needs_something(store: &Store, pod: &Value) -> bool {
     !has_ended && service.is_some_and(|service| number(service) < number(pod))
 }
 
-/// The place of an object in the order in which all were made.
+/// Returns the position of an object in the order of creation.
 fn number(object: &Value) -> Option<u64> {
     let uid = object["metadata"]["uid"].as_str()?;
     uid.strip_prefix("uid-")?.parse().ok()
 }
 
-/// An object that a pod names, and what has to be in it.
+/// An object that a pod refers to, and what it has to contain.
 #[derive(Debug)]
 struct Need<'a> {
     group: &'static str,

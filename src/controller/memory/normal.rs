@@ -1,4 +1,4 @@
-//! What is there, without what differs between two runs of the same: identities, versions, times, drawn names.
+//! The final state, without what differs between two equal runs: identities, versions, times, generated names.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 
 use super::store::Store;
 
-/// A line for each value that there is, by object.
+/// A line for each value, by object.
 pub(super) type State = BTreeMap<String, BTreeSet<String>>;
 
-/// What there is.
+/// Returns the normalized state.
 pub(super) fn state(store: &Store) -> State {
     let mut objects: Vec<&Value> = store.objects().values().map(|it| &**it).collect();
-    // Custom resources tell first which deployments there are.
+    // Custom resources come first, because they show which deployments there are.
     objects.sort_by_key(|object| !is_ours(object));
     let uid = |object: &Value| object["metadata"]["uid"].as_str().map(str::to_owned);
     let titles = objects.iter();
@@ -43,7 +43,7 @@ pub(super) fn state(store: &Store) -> State {
     state
 }
 
-/// What was told by events, without what differs between two runs.
+/// Returns the reported events, without what differs between two runs.
 pub(super) fn told(events: &[Value]) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let words = events.iter().map(|event| {
@@ -58,7 +58,7 @@ pub(super) fn told(events: &[Value]) -> Vec<String> {
     words
 }
 
-/// What is in one of two states only. Of an object that is in one of them only, no more than its name.
+/// Returns what is in only one of two states. For an object that is in only one, just its name.
 pub(super) fn difference(expected: &State, found: &State) -> Vec<String> {
     let objects: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
     let of = |object: &String| match (expected.get(object), found.get(object)) {
@@ -97,7 +97,7 @@ static TIME: LazyLock<Regex> =
 static UID: LazyLock<Regex> = LazyLock::new(|| expression(r"\buid-\d+\b"));
 static DEPLOYMENT: LazyLock<Regex> = LazyLock::new(|| expression(r"\becs-svc/\d+"));
 
-/// The members of metadata that a run decides.
+/// The members of metadata that differ between runs.
 const OF_RUNS: &[&str] = &[
     "creationTimestamp",
     "generation",
@@ -106,7 +106,7 @@ const OF_RUNS: &[&str] = &[
     "uid",
 ];
 
-/// What drawn names stand for.
+/// The replacements for generated names.
 struct Names {
     titles: BTreeMap<String, String>,
     deployments: Vec<String>,
@@ -135,7 +135,7 @@ impl Names {
             Value::Object(members) if !members.is_empty() => {
                 for (name, value) in sorted(members) {
                     let path = format!("{path}.{name}");
-                    // An end that comes while nobody looks is not told.
+                    // An end that happens while nothing watches is not reported.
                     if name == "stoppedTasks" {
                         continue;
                     }
@@ -161,7 +161,7 @@ impl Names {
         }
     }
 
-    /// A text without what differs from run to run.
+    /// Returns a text without what differs between runs.
     fn scrubbed(&mut self, text: &str) -> String {
         if !text.bytes().any(|byte| byte.is_ascii_digit()) {
             return text.to_owned();

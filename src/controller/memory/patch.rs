@@ -1,10 +1,10 @@
-//! Changes of objects as the API server makes them: merge patches, strategic merge patches, server-side apply.
+//! Changes to objects as the API server makes them: merge patches, strategic merge patches, server-side apply.
 
 use serde_json::{Map, Value, json};
 
 use crate::controller::caches::owned_fields::FIELD_MANAGER;
 
-/// A merge patch (<https://www.rfc-editor.org/rfc/rfc7386>).
+/// Applies a merge patch (<https://www.rfc-editor.org/rfc/rfc7386>).
 pub(super) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(members) = patch else {
         target.clone_from(patch);
@@ -20,7 +20,7 @@ pub(super) fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The members of a value, which becomes an object if it is none.
+/// Returns the members of a value, after turning it into an object if it is none.
 fn members_of(value: &mut Value) -> &mut Map<String, Value> {
     if !value.is_object() {
         *value = json!({});
@@ -28,7 +28,7 @@ fn members_of(value: &mut Value) -> &mut Map<String, Value> {
     value.as_object_mut().expect("it was made one")
 }
 
-/// A strategic merge patch, as far as the operator sends any: lists whose elements have a key are merged by it.
+/// Applies a strategic merge patch, as far as the operator sends any: lists whose elements have a key are merged by it.
 pub(super) fn strategic(target: &mut Value, patch: &Value) {
     let Value::Object(members) = patch else {
         target.clone_from(patch);
@@ -76,9 +76,9 @@ fn by_key(known: &mut Value, elements: &[Value], key: &str) {
 /// The members of metadata that an apply can own.
 const OF_METADATA: &[&str] = &["annotations", "finalizers", "labels", "ownerReferences"];
 
-/// Server-side apply by the one manager that applies
-/// (<https://kubernetes.io/docs/reference/using-api/server-side-apply/>): fields that it applied before and does not any
-/// more go. All lists but those of owners belong to whoever applies them as a whole.
+/// Applies an object server-side for the only manager that applies
+/// (<https://kubernetes.io/docs/reference/using-api/server-side-apply/>): fields that it applied before and no longer
+/// does are removed. All lists except owner references are atomic.
 pub(super) fn apply(live: &mut Value, body: &Value) {
     let mut body = body.clone();
     let members = members_of(&mut body);
@@ -106,7 +106,7 @@ fn owned_before(live: &Value) -> Option<Map<String, Value>> {
     fields.as_object().cloned()
 }
 
-/// The set of fields of a value, as `managedFields` has it.
+/// Returns the field set of a value, as in `managedFields`.
 fn fields(value: &Value) -> Map<String, Value> {
     let mut set = Map::new();
     for (name, value) in value.as_object().into_iter().flatten() {
@@ -130,7 +130,7 @@ fn key_of(owner: &Value) -> String {
     format!("k:{}", json!({"uid": owner["uid"]}))
 }
 
-/// Takes away the fields that are in `before` and not in `after`.
+/// Removes the fields that are in `before` and not in `after`.
 fn remove(live: &mut Value, before: &Map<String, Value>, after: &Map<String, Value>) {
     if let Value::Array(owners) = live {
         owners.retain(|owner| {

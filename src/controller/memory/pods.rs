@@ -1,15 +1,15 @@
-//! What becomes of a pod on its node.
+//! A model of a pod on its node.
 
 use serde_json::{Value, json};
 
 use super::{request::Place, store::Store};
 
-/// An image whose containers run and never get ready.
+/// An image whose containers run and never become ready.
 pub(super) const UNREADY: &str = "test/unready";
-/// An image that is not there.
+/// An image that does not exist.
 pub(super) const MISSING: &str = "test/missing";
 
-/// Brings a pod that is not told to end one step further.
+/// Takes the next step of a pod that is not terminating.
 pub(super) fn step(store: &mut Store, place: &Place, pod: &Value, nodes: &[&str]) {
     let now = store.now();
     let phase = pod["status"]["phase"].as_str().unwrap_or("Pending");
@@ -63,7 +63,7 @@ fn has_image(container: &Value, image: &str) -> bool {
         .is_some_and(|it| it.starts_with(image))
 }
 
-/// The status of a pod whose containers were started, as far as that is possible.
+/// Returns the status of a pod whose containers were started, as far as possible.
 fn begun(pod: &Value, now: &Value) -> Value {
     let all = containers(pod);
     let is_there = !all.iter().any(|it| has_image(it, MISSING));
@@ -118,7 +118,7 @@ pub(super) fn end(store: &mut Store, place: &Place, codes: &[i32], reason: &str)
     });
 }
 
-/// Ends the first containers of a pod with these exit codes; the others go on.
+/// Ends the first containers of a pod with these exit codes; the others keep running.
 pub(super) fn exit(status: &mut Value, codes: &[i32], now: &Value) {
     let statuses = status["containerStatuses"].as_array_mut();
     for (container, code) in statuses.into_iter().flatten().zip(codes) {

@@ -1,5 +1,4 @@
-//! A replica of the operator that leads: its caches, which are told from the outside what has changed, and whom it has
-//! still to reconcile.
+//! A leading replica of the operator: its caches, which the test updates, and its pending reconciles.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -33,7 +32,7 @@ use crate::{
     settings::{Mode, Settings, WorkloadTarget},
 };
 
-/// Who is to be reconciled.
+/// An object to reconcile.
 #[derive(Clone, Debug, PartialEq)]
 enum Waiting {
     Cluster(ObjectRef<EcsCluster>),
@@ -42,7 +41,7 @@ enum Waiting {
     Task(ObjectRef<EcsTask>),
 }
 
-/// The ends of the queues.
+/// The receiving ends of the queues.
 struct Queues {
     clusters: UnboundedReceiver<ObjectRef<EcsCluster>>,
     task_definitions: UnboundedReceiver<ObjectRef<EcsTaskDefinition>>,
@@ -64,7 +63,7 @@ impl Queues {
     }
 }
 
-/// The objects of which a replica hears one step late.
+/// The objects whose changes a replica learns one step late.
 pub(super) type Late = fn(&Place) -> bool;
 
 /// A replica of the operator.
@@ -72,23 +71,23 @@ pub(super) struct Replica {
     cx: Arc<Context>,
     queues: Queues,
     late: Late,
-    /// What the caches have been told.
+    /// The objects that the caches have seen.
     told: Objects,
-    /// What there was when they last were told something.
+    /// The objects that existed when the caches were last updated.
     last: Objects,
     waiting: VecDeque<Waiting>,
-    /// Those whose reconcile has failed.
+    /// The objects whose reconcile failed.
     failed: Vec<Waiting>,
-    /// Whether volumes could not be deleted that should be.
+    /// Whether some volumes could not be deleted.
     volumes_left: bool,
-    /// Who asked to be reconciled again after a while.
+    /// The objects that asked to be reconciled again after a while.
     again: Vec<Waiting>,
-    /// How often something has failed.
+    /// The number of failures.
     failures: usize,
 }
 
 impl Replica {
-    /// One that has just begun to lead, with all that there is in its caches.
+    /// Returns a replica that has just become the leader, with all objects in its caches.
     pub(super) async fn start(server: &ApiServer, late: Late) -> Self {
         let settings = Settings {
             mode: Mode::Controller,
@@ -119,7 +118,7 @@ impl Replica {
         replica
     }
 
-    /// Tells the caches what there is, but of some of it what there was when they were last told.
+    /// Updates the caches; late objects only to the state of the previous update.
     pub(super) async fn tell(&mut self, store: &Store) {
         let mut objects = self.last.clone();
         for (place, change) in changes(&self.last, store.objects()) {
@@ -134,7 +133,7 @@ impl Replica {
         self.hear(objects).await;
     }
 
-    /// Tells the caches all that there is. Returns whether that was news.
+    /// Updates the caches with all objects. Returns whether that was news.
     pub(super) async fn catch_up(&mut self, store: &Store) -> bool {
         self.last.clone_from(store.objects());
         self.hear(store.objects().clone()).await
@@ -164,7 +163,7 @@ impl Replica {
         !changes.is_empty()
     }
 
-    /// Reconciles the next one that waits. Returns whether there was one.
+    /// Reconciles the next object in the queues. Returns whether there was one.
     pub(super) async fn reconcile(&mut self) -> bool {
         self.take_queues();
         let Some(next) = self.waiting.pop_front() else {
@@ -203,17 +202,17 @@ impl Replica {
         drain(tasks, waiting, Waiting::Task);
     }
 
-    /// Waits until all that it had to tell is told.
+    /// Waits until all events are published.
     pub(super) async fn farewell(&self) {
         self.cx.events.farewell().await;
     }
 
-    /// How often something has failed.
+    /// Returns the number of failures.
     pub(super) const fn failures(&self) -> usize {
         self.failures
     }
 
-    /// Has that tried again which has failed. Returns whether there is any.
+    /// Retries what has failed. Returns whether there was anything.
     pub(super) fn try_again(&mut self) -> bool {
         let volumes_left = std::mem::take(&mut self.volumes_left);
         if volumes_left {
@@ -224,20 +223,20 @@ impl Replica {
         volumes_left || !self.waiting.is_empty()
     }
 
-    /// Lets those go on who asked to be reconciled again after a while.
+    /// Queues the objects that asked to be reconciled again after a while.
     pub(super) fn go_on(&mut self) {
         self.waiting.extend(self.again.drain(..));
     }
 }
 
-/// An object before and after it was changed.
+/// An object before and after a change.
 #[derive(Clone, Copy, Default)]
 struct Change<'o> {
     old: Option<&'o Arc<Value>>,
     new: Option<&'o Arc<Value>>,
 }
 
-/// What differs between two states.
+/// Returns the differences between two states.
 fn changes<'o>(before: &'o Objects, after: &'o Objects) -> BTreeMap<&'o Arc<Place>, Change<'o>> {
     let mut changes: BTreeMap<&Arc<Place>, Change<'_>> = BTreeMap::new();
     let is_in = |objects: &Objects, place: &Place, object: &Arc<Value>| {
@@ -257,7 +256,7 @@ fn changes<'o>(before: &'o Objects, after: &'o Objects) -> BTreeMap<&'o Arc<Plac
     changes
 }
 
-/// Takes those out of a queue that do not wait already.
+/// Takes the objects out of a queue that do not wait already.
 fn drain<K: Resource<DynamicType = ()>>(
     queue: &mut UnboundedReceiver<ObjectRef<K>>,
     waiting: &mut VecDeque<Waiting>,
@@ -271,7 +270,7 @@ fn drain<K: Resource<DynamicType = ()>>(
     }
 }
 
-/// What a reconcile came to.
+/// The result of a reconcile.
 #[derive(Default)]
 struct Outcome {
     failed: bool,

@@ -1,23 +1,23 @@
-//! Requests as the API server takes them: for which object, and what is to be done with it.
+//! Requests as the API server receives them: the object, and what to do with it.
 
 use std::fmt;
 
 use http::{Method, header::CONTENT_TYPE, request::Parts};
 use serde_json::Value;
 
-/// Where an object is; a list of all in a namespace has no name, and one of all namespaces no namespace.
+/// The location of an object; a list of a whole namespace has no name, and a list of all namespaces no namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     /// The API group; empty for the core group.
     pub(super) group: String,
-    /// The kind, as URLs have it.
+    /// The plural name of the kind, as in URLs.
     pub(super) plural: String,
     pub(super) namespace: String,
     pub(super) name: String,
 }
 
 impl Place {
-    /// The place of an object in the namespace of all scenarios.
+    /// Returns the place of an object in the namespace of all scenarios.
     pub(super) fn new(group: &str, plural: &str, name: &str) -> Self {
         Self {
             group: group.to_owned(),
@@ -27,7 +27,7 @@ impl Place {
         }
     }
 
-    /// Whether this is the place of an object of the kind.
+    /// Whether this is the place of an object of this kind.
     pub(super) fn is_of(&self, group: &str, plural: &str) -> bool {
         self.group == group && self.plural == plural
     }
@@ -48,15 +48,15 @@ pub(super) struct Request {
     pub(super) place: Place,
     pub(super) subresource: String,
     pub(super) verb: Verb,
-    /// What was sent with it.
+    /// The body of the request.
     pub(super) body: Value,
 }
 
-/// What is to be done.
+/// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Get,
-    /// Each element is a label, or a label and its value with `=` between.
+    /// Each element is a label, or a label and its value separated by `=`.
     List(Vec<String>),
     Create,
     Apply,
@@ -68,7 +68,7 @@ pub(super) enum Verb {
 }
 
 impl Request {
-    /// Reads a request; `None` for one that this API server does not know.
+    /// Parses a request; `None` if this API server does not support it.
     pub(super) fn read(head: &Parts, body: &[u8]) -> Option<Self> {
         let mut segments = head.uri.path().split('/').filter(|it| !it.is_empty());
         let group = match segments.next()? {
@@ -109,7 +109,7 @@ impl Request {
         })
     }
 
-    /// Whether it is an event, which decides nothing.
+    /// Whether it writes an event, on which no decision depends.
     pub(super) fn is_event(&self) -> bool {
         self.place.is_of("events.k8s.io", "events")
     }
@@ -146,7 +146,7 @@ fn selector(head: &Parts) -> Vec<String> {
     terms.map(str::to_owned).collect()
 }
 
-/// A text as it was before it became a part of a URL.
+/// Decodes a part of a URL.
 fn unescaped(text: &str) -> String {
     let mut parts = text.split('%');
     let mut plain = parts.next().unwrap_or_default().replace('+', " ");

@@ -1,4 +1,4 @@
-//! The objects of a cluster in memory, under the rules by which the API server changes them.
+//! The objects of an in-memory cluster, under the rules by which the API server changes them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::controller::status::whole_seconds;
 
-/// All objects. Those that are the same in two of these are the same in memory.
+/// All objects. Two of these share the objects that are equal.
 pub(super) type Objects = BTreeMap<Arc<Place>, Arc<Value>>;
 
 /// The objects of a cluster.
@@ -24,7 +24,7 @@ pub(super) struct Store {
     objects: Objects,
     version: u64,
     now: Timestamp,
-    /// How many pods there have ever been, by what they are made of.
+    /// How many pods have ever been created, by owner and images.
     made: BTreeMap<String, usize>,
 }
 
@@ -32,7 +32,7 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             objects: Objects::new(),
-            // No object has the version by which an apply asks for a new one.
+            // No object has the version that an apply uses to request a new object.
             version: 1,
             now: whole_seconds(Timestamp::now() - SignedDuration::from_mins(2)),
             made: BTreeMap::new(),
@@ -40,7 +40,7 @@ impl Default for Store {
     }
 }
 
-/// Why a request is refused.
+/// Why a request is rejected.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) code: StatusCode,
@@ -71,7 +71,7 @@ impl Store {
         &self.objects
     }
 
-    /// Each change has a number of its own.
+    /// Returns the version. Each change has its own number.
     pub(super) const fn version(&self) -> u64 {
         self.version
     }
@@ -84,7 +84,7 @@ impl Store {
         self.objects.get(place).map(|object| &**object)
     }
 
-    /// The objects of a kind.
+    /// Returns the objects of a kind.
     pub(super) fn of_kind(&self, group: &str, plural: &str) -> Vec<(Arc<Place>, Arc<Value>)> {
         let all = self.objects.iter();
         all.filter(|(place, _)| place.is_of(group, plural))
@@ -92,7 +92,7 @@ impl Store {
             .collect()
     }
 
-    /// Carries a request out.
+    /// Carries out a request.
     pub(super) fn carry_out(&mut self, request: &Request) -> Result<Value, Refused> {
         let Request {
             place,
@@ -152,7 +152,7 @@ impl Store {
         })
     }
 
-    /// Makes an object.
+    /// Creates an object.
     pub(super) fn insert(&mut self, place: Place, mut object: Value) -> Value {
         self.version += 1;
         let metadata = &mut object["metadata"];
@@ -173,12 +173,12 @@ impl Store {
         object
     }
 
-    /// The time at which everything happens: a while ago, so that nothing that takes seconds has to be waited for.
+    /// Returns the time at which everything happens: a while ago, so that tests need not wait for delays of seconds.
     pub(super) const fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Changes an object that is there. What does not change it makes no version.
+    /// Changes an existing object. If nothing changes, there is no new version.
     pub(super) fn change(&mut self, place: &Place, change: impl FnOnce(&mut Value)) -> Value {
         let live = self.objects.get_mut(place).expect("it is there");
         let mut object = Value::clone(live);
@@ -232,7 +232,7 @@ impl Store {
         Ok(self.change(place, |live| how(live, &body)))
     }
 
-    /// Deletes an object, and at once what it alone owned.
+    /// Deletes an object, and immediately the objects that it alone owned.
     pub(super) fn delete(
         &mut self,
         place: &Place,
@@ -245,7 +245,7 @@ impl Store {
         Ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}))
     }
 
-    /// Has an object go. A pod that runs is told to, and goes when its kubelet has ended it.
+    /// Ends an object. A running pod is marked as terminating, and is removed when its kubelet has ended it.
     fn end(&mut self, place: &Place) {
         let runs = self.get(place).is_some_and(|pod| {
             let phase = pod.pointer("/status/phase").and_then(Value::as_str);
@@ -266,7 +266,7 @@ impl Store {
         });
     }
 
-    /// Loses what was told of all custom resources, as a backup that is put back does.
+    /// Removes the statuses of all custom resources, as restoring a backup does.
     pub(super) fn lose_statuses(&mut self) {
         let ours = self.objects.keys();
         let ours = ours.filter(|place| place.group == "ecs-operator.dev");
@@ -277,7 +277,7 @@ impl Store {
         }
     }
 
-    /// Loses the pods that run of EcsTasks, as when their nodes break. Returns whether there were any.
+    /// Removes the running pods of EcsTasks, as when their nodes fail. Returns whether there were any.
     pub(super) fn lose_tasks(&mut self) -> bool {
         let mut pods = self.of_kind("", "pods");
         pods.retain(|(_, pod)| {
@@ -290,13 +290,13 @@ impl Store {
         !pods.is_empty()
     }
 
-    /// Takes an object away.
+    /// Removes an object.
     pub(super) fn remove(&mut self, place: &Place) {
         self.version += 1;
         self.objects.remove(place);
     }
 
-    /// What belongs to nobody any more goes; what has other owners loses the one that is gone.
+    /// Deletes objects whose owners are all gone; others lose the owner that is gone.
     pub(super) fn collect_garbage(&mut self) {
         loop {
             let uid = |object: &Value| object["metadata"]["uid"].clone().to_string();
@@ -324,7 +324,7 @@ impl Store {
     }
 }
 
-/// Whether an object is the one that a request is about, in the version that it is about.
+/// Checks that an object has the UID and version that a request is about.
 fn check(place: &Place, live: &Value, asked: Option<&Value>) -> Result<(), Refused> {
     for member in ["uid", "resourceVersion"] {
         let asked = asked.and_then(|it| it.get(member));
@@ -336,14 +336,14 @@ fn check(place: &Place, live: &Value, asked: Option<&Value>) -> Result<(), Refus
     Ok(())
 }
 
-/// All of an object but what is told of it.
+/// Returns everything in an object except its status.
 fn asked_for(object: &Value) -> Value {
     let mut members = object.as_object().cloned().unwrap_or_default();
     members.retain(|name, _| !matches!(name.as_str(), "metadata" | "status"));
     Value::Object(members)
 }
 
-/// Of what a pod is made: its owner and its images.
+/// Returns the owner and the images of a pod.
 fn made_of(pod: &Value) -> String {
     let owner = &pod["metadata"]["ownerReferences"][0];
     let containers = pod["spec"]["containers"].as_array();

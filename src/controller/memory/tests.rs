@@ -1,4 +1,4 @@
-//! Whatever goes wrong at whichever request, what is there in the end is the same.
+//! The final state is the same, whatever the fault and the request.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -15,7 +15,7 @@ use super::{
     trial::{End, NOTHING_IS_LATE, Serving, Trial, undisturbed},
 };
 
-/// What may go wrong with a request while the operator lives.
+/// The faults of a request that the operator survives.
 const WRONG: &[Wrong] = &[
     Wrong::Conflict,
     Wrong::Trouble,
@@ -23,7 +23,7 @@ const WRONG: &[Wrong] = &[
     Wrong::Overtaken,
 ];
 
-/// Of what the operator may hear late, each for itself and all together.
+/// The objects that the operator may see late: each kind separately, and all together.
 const LATE: &[(&str, Late)] = &[
     ("everything", |_| true),
     ("custom resources", |place| {
@@ -37,14 +37,14 @@ const LATE: &[(&str, Late)] = &[
     }),
 ];
 
-/// How a trial has to end.
+/// The expected end of a trial.
 struct Expected {
     state: State,
     serving: Serving,
     told: Vec<String>,
 }
 
-/// What went otherwise than it should.
+/// Deviations from the expected end.
 #[derive(Default)]
 struct Failures {
     requests: usize,
@@ -53,11 +53,11 @@ struct Failures {
     told: String,
 }
 
-/// So many failures are told in full.
+/// This many failures are reported in full.
 const MOST_TOLD: usize = 5;
 
 impl Failures {
-    /// Runs a trial, which has to end as this one did.
+    /// Runs a trial and compares its end with the expected one.
     fn check(&mut self, what: &str, trial: &Trial<'_>, expected: &Expected) {
         let differences = match trial.run() {
             Ok(end) if !end.uncalled.is_empty() => {
@@ -96,9 +96,9 @@ fn lacked(lacking: &BTreeSet<String>) -> impl Iterator<Item = String> {
     what.map(|what| format!("tasks lacked what they need to start again: {what}"))
 }
 
-/// What was told that should not have been, and the other way round. The same may be told several times.
+/// Returns the events that were unexpected or are missing. The same event may be reported several times.
 fn told_otherwise(expected: &[String], told: &[String]) -> Vec<String> {
-    // Trouble that passes is told beside trouble that does not.
+    // Transient trouble may be reported in addition to lasting trouble.
     let is_more = |line: &&String| {
         expected
             .iter()
@@ -115,7 +115,7 @@ fn told_otherwise(expected: &[String], told: &[String]) -> Vec<String> {
     )]
 }
 
-/// Has everything go wrong that can, at each request of each act of a scenario in turn.
+/// Injects every fault at each request of each act of a scenario in turn.
 fn disturb(scenario: &Scenario) {
     let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));
     let mut starts = vec![Store::default()];
@@ -164,7 +164,7 @@ fn disturb_act(act: &Act, start: &Store, end: &Store, failures: &mut Failures) {
     failures.add(what, &unwell.collect::<Vec<_>>());
     for hasty in [false, true] {
         let speed = if hasty { "hasty" } else { "patient" };
-        // What happens meanwhile matters most where it is the custom resources that are late.
+        // What happens in the meantime matters most if custom resources are late.
         let of_these = if hasty { 2 } else { LATE.len() };
         let late = LATE.iter().take(of_these);
         for (whose, late) in [("nothing", NOTHING_IS_LATE)].iter().chain(late) {
@@ -182,7 +182,7 @@ fn disturb_act(act: &Act, start: &Store, end: &Store, failures: &mut Failures) {
     losses(what, &asked, end, failures);
 }
 
-/// Each request goes wrong while the operator lives.
+/// Fails each request while the operator survives.
 fn errors(
     what: &str,
     asked: &[Asked],
@@ -196,7 +196,7 @@ fn errors(
             if of_writes && !request.is_write {
                 continue;
             }
-            // What was done and not heard of is the worst for caches that are late.
+            // For late caches, the worst case is a change that was carried out and not learned.
             let (whose, late) = match wrong {
                 Wrong::AnswerLost => LATE[0],
                 _ => ("nothing", NOTHING_IS_LATE),
@@ -213,7 +213,7 @@ fn errors(
     }
 }
 
-/// The operator dies before and after each request, and another one goes on with what is there.
+/// Kills the operator before and after each request. Another one continues with the existing objects.
 fn deaths(what: &str, asked: &[Asked], expected: &Expected, failures: &mut Failures) {
     let mut seen = None;
     for (number, request) in asked.iter().enumerate() {
@@ -234,7 +234,7 @@ fn deaths(what: &str, asked: &[Asked], expected: &Expected, failures: &mut Failu
     }
 }
 
-/// Statuses are lost, and nodes with tasks that run: nothing is begun again.
+/// Loses statuses, and nodes with running tasks: nothing may begin again.
 fn losses(what: &str, asked: &[Asked], end: &Store, failures: &mut Failures) {
     let expected = state(end);
     let mut restored = end.clone();
@@ -242,7 +242,7 @@ fn losses(what: &str, asked: &[Asked], end: &Store, failures: &mut Failures) {
     let differences = match Trial::of(&restored).run() {
         Ok(found) => {
             let mut lines = difference(&expected, &state(&found.store));
-            // What is told is not all that was known, but what is there is the same.
+            // Statuses contain less than before, but the objects are the same.
             lines.retain(|line| !line.contains(" Ecs") || !line.contains(" .status"));
             lines
         }
@@ -313,7 +313,7 @@ fn a_volume_outlives_its_task() {
     assert_eq!(seen.collect::<Vec<_>>(), [(1, 1), (0, 1), (1, 2), (0, 2)]);
 }
 
-/// An older operator made the claim the task's own, so that it went with the task.
+/// An older operator made the task the owner of the claim, so that it was deleted with the task.
 #[test]
 fn a_volume_outlives_its_task_also_where_an_older_operator_made_it() {
     let acts = task::a_volume_that_stays().acts;
@@ -342,7 +342,7 @@ fn a_volume_outlives_its_task_also_where_an_older_operator_made_it() {
     }
 }
 
-/// What waited for the last old task goes with it, although nothing else changes.
+/// What waited for the last old task is deleted with it, although nothing else changes.
 #[test]
 fn nothing_is_left_of_what_old_tasks_needed() {
     let scenario = service::a_change_of_all_that_tasks_need();

@@ -1,4 +1,4 @@
-//! One run of an operator, with at most one thing that goes wrong.
+//! One run of an operator with at most one fault.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,10 +20,10 @@ use super::{
 };
 use crate::translate::SERVICE;
 
-/// So many steps are enough for everything that a scenario asks for at a time.
+/// More steps than any act of a scenario needs.
 const MOST_STEPS: usize = 1000;
 
-/// What has failed so often, and changed nothing, fails for ever.
+/// After this many failures without any change, the work fails forever.
 const MOST_IN_VAIN: usize = 8;
 
 /// No object is late.
@@ -32,31 +32,31 @@ pub(super) const NOTHING_IS_LATE: Late = |_| false;
 /// A replica that starts with these objects.
 pub(super) struct Trial<'a> {
     pub(super) start: &'a Store,
-    /// What somebody asks for once it is at rest; `None` if it has been asked for before the start.
+    /// The user's action once the replica is at rest; `None` if it happened before the start.
     pub(super) act: Option<&'a Act>,
-    /// The number of the request after that at which something goes wrong, and what.
+    /// The number of the request after that action that has a fault, and the fault.
     pub(super) fault: Option<(usize, Wrong)>,
     pub(super) late: Late,
-    /// Whether Kubernetes does a step after each of the operator, and not only when that has nothing more to do.
+    /// Whether Kubernetes takes a step after each one of the operator, instead of only when the operator is at rest.
     pub(super) hasty: bool,
 }
 
-/// How a trial ended.
+/// The end of a trial.
 pub(super) struct End {
     pub(super) store: Store,
-    /// What was written before anybody asked for anything.
+    /// The writes before the user's action.
     pub(super) uncalled: Vec<String>,
     /// The requests since then.
     pub(super) asked: Vec<Asked>,
-    /// What was told by events since then, in order.
+    /// The events since then, in order.
     pub(super) events: Vec<Value>,
-    /// How many tasks of each service have served all the time.
+    /// How many tasks of each service were serving throughout.
     pub(super) serving: Serving,
-    /// What tasks of services lacked at some time that they need to start again.
+    /// What tasks of services needed to restart and lacked at some time.
     pub(super) lacking: BTreeSet<String>,
 }
 
-/// What was seen while there was something to do.
+/// Observations before everything is at rest.
 struct Meanwhile {
     serving: Serving,
     lacking: BTreeSet<String>,
@@ -76,7 +76,7 @@ impl Meanwhile {
     }
 }
 
-/// The lowest number of tasks that were ready at a time, by service.
+/// The lowest number of tasks that were ready at any time, by service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Serving(BTreeMap<String, usize>);
 
@@ -100,7 +100,7 @@ impl Serving {
         }
     }
 
-    /// The services that had ready tasks first and have some now, and had none meanwhile.
+    /// Returns the services that had ready tasks at first and have some now, but had none in between.
     pub(super) fn interrupted(&self, now: &Store) -> Vec<&String> {
         let Self(now) = Self::now(now);
         let services = self.0.iter();
@@ -109,7 +109,7 @@ impl Serving {
         interrupted.map(|(service, _)| service).collect()
     }
 
-    /// The services of which fewer tasks than there had been ready at a time.
+    /// Returns the services that at some time had fewer ready tasks than in the other run.
     pub(super) fn fewer_than(&self, there: &Self) -> Vec<&String> {
         let services = self.0.iter().filter(|(service, lowest)| {
             let enough = there.0.get(*service);
@@ -120,7 +120,7 @@ impl Serving {
 }
 
 impl<'a> Trial<'a> {
-    /// A replica that begins with these objects, and nothing goes wrong.
+    /// Returns a trial without a fault that starts with these objects.
     pub(super) const fn of(start: &'a Store) -> Self {
         Self {
             start,
@@ -131,7 +131,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Whether the operator lives and hears of all that it does, so that it tells of that once.
+    /// Whether the operator survives and learns of everything that it does, so that it reports it once.
     pub(super) const fn tells_all(&self) -> bool {
         let hears = matches!(
             self.fault,
@@ -140,7 +140,7 @@ impl<'a> Trial<'a> {
         self.act.is_some() && hears
     }
 
-    /// Runs it until there is nothing more to do.
+    /// Runs the trial until everything is at rest.
     pub(super) fn run(&self) -> Result<End, String> {
         in_no_time(async {
             let server = ApiServer::new(self.start.clone());
@@ -169,7 +169,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// What is there after each of these was asked for, one after the other, of one replica.
+/// Returns the state after each of these actions, carried out by one replica.
 pub(super) fn undisturbed<'a>(acts: impl Iterator<Item = &'a Act>) -> Vec<Store> {
     in_no_time(async {
         let server = ApiServer::new(Store::default());
@@ -185,7 +185,7 @@ pub(super) fn undisturbed<'a>(acts: impl Iterator<Item = &'a Act>) -> Vec<Store>
     })
 }
 
-/// Lets another replica do all that there is to do.
+/// Runs another replica until all pending work is done.
 pub(super) fn overtake(server: ApiServer) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let mut replica = Replica::start(&server, NOTHING_IS_LATE).await;
@@ -194,14 +194,14 @@ pub(super) fn overtake(server: ApiServer) -> BoxFuture<'static, ()> {
     })
 }
 
-/// Runs something on a clock that goes on only when it is told to.
+/// Runs a future on a clock that advances only when the test advances it.
 fn in_no_time<T>(run: impl Future<Output = T>) -> T {
     let mut runtime = Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build();
     runtime.expect("it can be made").block_on(run)
 }
 
-/// Lets the operator and Kubernetes do what they have to do, until there is nothing more.
+/// Runs the operator and Kubernetes until both are at rest.
 async fn settle(
     server: &ApiServer,
     replica: &mut Replica,
@@ -218,7 +218,7 @@ async fn settle(
         }
         if replica.reconcile().await {
             if hasty {
-                // A watch tells of what comes and goes at once, too.
+                // A watch also reports objects that are created and deleted between two updates.
                 replica.tell(&server.store()).await;
                 server.with(kubernetes::step);
             }
@@ -227,7 +227,7 @@ async fn settle(
         if replica.catch_up(&server.store()).await {
             continue;
         }
-        // What has failed is tried again before Kubernetes goes on, once.
+        // Failed work is retried once before Kubernetes continues.
         tried = !tried && replica.try_again();
         if tried || server.with(kubernetes::step) {
             continue;
@@ -236,7 +236,7 @@ async fn settle(
         if waited == Some(state) || in_vain == MOST_IN_VAIN {
             return Ok(meanwhile);
         }
-        // Some can never succeed, and are tried for ever.
+        // Some work can never succeed, and is retried forever.
         let is_same = waited.is_some_and(|(version, _)| version == state.0);
         in_vain = if is_same { in_vain + 1 } else { 0 };
         waited = Some(state);

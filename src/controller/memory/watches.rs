@@ -1,4 +1,4 @@
-//! What the watches of the operator do with what they are told.
+//! The handling of watch events.
 
 use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Pod};
 use kube::{
@@ -24,7 +24,7 @@ use crate::{
     settings::SERVICE_REVISION,
 };
 
-/// Tells the cache of a kind that an object is so, or gone, as its watch does.
+/// Updates the cache of a kind with an object that exists or is gone, as its watch does.
 pub(super) fn observe(cx: &Context, place: &Place, object: &Value, gone: bool) {
     match (place.group.as_str(), place.plural.as_str()) {
         ("ecs-operator.dev", "ecsclusters") => resource::<EcsCluster>(cx, object, gone),
@@ -95,7 +95,7 @@ fn observe_child(cx: &Context, place: &Place, object: &Value, gone: bool) {
     }
 }
 
-/// Tells the cache of a kind of custom resource that one is so, or gone.
+/// Updates the cache of a kind of custom resource with an object that exists or is gone.
 fn resource<K: Reconciled>(cx: &Context, object: &Value, is_gone: bool) {
     let of_kind = K::all(cx);
     let object: K = read(object);
@@ -117,7 +117,7 @@ fn read<K: DeserializeOwned>(object: &Value) -> K {
     K::deserialize(object).expect("it can be read")
 }
 
-/// Whether the watches of what the operator makes tell of an object.
+/// Whether the watches of the operator's own objects report an object.
 fn is_ours(object: &Value) -> bool {
     let labels = &object["metadata"]["labels"];
     labels["app.kubernetes.io/managed-by"] == "ecs-operator"

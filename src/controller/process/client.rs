@@ -1,4 +1,5 @@
-//! The client of the API server: every request is counted, ends in time, and is a write only while this replica leads.
+//! The client of the API server: it counts every request, limits its time, and sends writes only while this replica
+//! leads.
 
 use std::{
     future::Future,
@@ -20,22 +21,23 @@ use tower::{BoxError, Layer, Service};
 use super::fence::Fence;
 use crate::server::Metrics;
 
-/// How long a request may take with its whole answer; of a watch, the beginning of it. As long as the slowest admission
-/// webhook may (<https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#timeouts>),
-/// and a bit.
+/// How long a request may take, including its whole response; for a watch, the start of the response. This is the
+/// longest timeout of an admission webhook
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#timeouts>) plus a
+/// margin.
 const DEADLINE: Duration = Duration::from_secs(35);
 
 type Answer = http::Response<Box<DynBody>>;
 
-/// A client that counts its requests, lets none take for ever, and sends no write that `fence` does not let through.
-/// `None` is for the lease itself, by which it is found out who leads.
+/// Returns a client that counts its requests, times out, and sends no write that `fence` blocks. The client for the
+/// lease itself, which decides who leads, has no fence (`None`).
 ///
-/// A request that the API server turns away is not tried again in here: that would hold up the reconcile that sent it,
-/// and all that wait for its place.
+/// The client does not retry requests that the API server rejects: that would hold up the reconcile that sent it, and
+/// all that wait for its slot.
 ///
 /// # Errors
 ///
-/// When the configuration has certificates or credentials that cannot be used.
+/// When the configuration has unusable certificates or credentials.
 pub(crate) fn client(
     mut config: Config,
     metrics: Metrics,
@@ -50,7 +52,7 @@ pub(crate) fn client(
     Ok(ClientBuilder::try_from(config)?.with_layer(&guard).build())
 }
 
-/// No answer came in time.
+/// No response came in time.
 #[derive(Debug, thiserror::Error)]
 #[error("the API server did not answer within {} s", .0.as_secs())]
 struct NoAnswer(Duration);
@@ -79,7 +81,7 @@ impl<S> Layer<S> for GuardLayer {
     }
 }
 
-/// What stands between the operator and the client.
+/// The layer between the operator and the client.
 #[derive(Clone)]
 struct Guard<S> {
     inner: S,
@@ -107,7 +109,7 @@ where
         let (method, streams) = (head.method.clone(), is_watch(&head));
         let answer = self.inner.call(http::Request::from_parts(head, body));
         Box::pin(async move {
-            // Here and not above, because a request may wait between the two.
+            // Check here and not above, because a request may wait in between.
             if method != Method::GET && fence.is_some_and(|fence| !fence.is_open()) {
                 return Err(NotLeading.into());
             }
@@ -127,7 +129,7 @@ fn is_watch(head: &Parts) -> bool {
     query.any(|part| matches!(part, "watch=true" | "watch=1"))
 }
 
-/// Waits for an answer, and for all of it unless it goes on for ever.
+/// Waits for a response, including its whole body unless it is a stream.
 async fn read(
     answer: impl Future<Output = Result<Answer, BoxError>>,
     streams: bool,
@@ -144,7 +146,7 @@ async fn read(
     Ok(Answer::from_parts(head, Box::new(body)))
 }
 
-/// For how many seconds the API server does not want to be asked again.
+/// Returns how many seconds the API server asks to wait.
 fn retry_after(head: &http::response::Parts) -> Option<u32> {
     let refuses = matches!(
         head.status,
@@ -156,8 +158,8 @@ fn retry_after(head: &http::response::Parts) -> Option<u32> {
     value.to_str().ok()?.parse().ok()
 }
 
-/// The answer as a Status that has the seconds in it. An API server that turns requests away because it has too many of
-/// them says so in plain text and a header, of which nothing would be left in the error.
+/// Returns the response as a Status that contains the seconds. An API server with too many requests rejects them with
+/// plain text and a header, which would otherwise not appear in the error.
 fn refusal(status: StatusCode, body: &[u8], seconds: u32) -> Value {
     let said = serde_json::from_slice(body).ok();
     let mut said = said
@@ -195,7 +197,8 @@ mod tests {
     use super::*;
     use crate::controller::process::fence::since_boot;
 
-    /// A client whose API server answers with this status, header and text, and never ends if it is `endless`.
+    /// Returns a client whose API server answers with this status, header and text, and never ends the body if it is
+    /// `endless`.
     fn answering(
         status: u16,
         seconds: Option<u32>,

@@ -1,4 +1,4 @@
-//! The controllers, one for each kind.
+//! The controllers, one per kind.
 
 use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -17,7 +17,7 @@ use crate::{
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
 };
 
-/// Reconciles what is asked for, until a shutdown; what had begun is done then.
+/// Reconciles requested objects until a shutdown, and then finishes the reconciles in progress.
 pub(crate) async fn run_controllers(
     cx: &Arc<Context>,
     concurrency: u16,
@@ -39,11 +39,11 @@ async fn run<K: Reconciled>(
 ) {
     let of_kind = K::all(&cx);
     let Some(queue) = of_kind.queue() else {
-        // It is run once.
+        // The controller of a kind runs once.
         return;
     };
     let config = controller::Config::default().concurrency(concurrency);
-    // All that asks for a reconcile comes through the queue.
+    // All reconciles are requested through the queue.
     Controller::for_stream(futures::stream::pending(), of_kind.store.clone())
         .with_config(config)
         .reconcile_on(queue)
@@ -55,7 +55,7 @@ async fn run<K: Reconciled>(
         .await;
 }
 
-/// Brings an object one step nearer to what it should be.
+/// Takes one step toward the wanted state of an object.
 pub(crate) async fn reconcile<K: Reconciled>(
     object: Arc<K>,
     cx: Arc<Context>,
@@ -72,7 +72,7 @@ pub(crate) async fn reconcile<K: Reconciled>(
             cx.backoff.succeeded(&object.uid().unwrap_or_default());
             Ok(action)
         }
-        // It was deleted, of which the cache has still to hear.
+        // The object was deleted, which the cache has not seen yet.
         Err(error) if error.code() == Some(404) && !cx.is_there(&*object).await? => {
             Err(Error::Gone)
         }
@@ -80,7 +80,7 @@ pub(crate) async fn reconcile<K: Reconciled>(
     }
 }
 
-/// What an error means for the next try.
+/// Returns when to retry after an error.
 pub(crate) fn again<K: Reconciled>(object: Arc<K>, error: &Error, cx: Arc<Context>) -> Action {
     let uid = object.uid().unwrap_or_default();
     if let Some(wait) = error.retry_after() {
@@ -94,8 +94,8 @@ pub(crate) fn again<K: Reconciled>(object: Arc<K>, error: &Error, cx: Arc<Contex
     Action::requeue(wait)
 }
 
-/// A panic would end the process, and so the work for all objects, were it not the error of one. What a reconcile shares
-/// with others is whole between any two statements.
+/// A panic must be the error of one object: otherwise it would end the process and the work for all objects. The data
+/// that reconciles share is consistent between any two statements.
 #[cfg(not(panic = "unwind"))]
 compile_error!("a panic in a reconcile must not end the process");
 

@@ -1,4 +1,4 @@
-//! What the cluster has: its version and its add-ons.
+//! Discovery of the cluster's version and add-ons.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -13,27 +13,27 @@ use crate::{
     settings::{Addon, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR},
 };
 
-/// What the cluster has.
+/// The capabilities of the cluster.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cluster {
-    /// The kinds of add-ons that it serves. An API group says too little: one kind of it may be missing, and a watch of
-    /// that would never begin.
+    /// The kinds of add-ons that it serves. An API group is not enough: one of its kinds may be missing, and a watch of
+    /// that kind would never start.
     served: BTreeSet<&'static ChildKind>,
-    /// The groups of which the API server does not tell the kinds, with their versions.
+    /// The group versions whose kinds the API server does not report.
     unknown: BTreeSet<String>,
 }
 
-/// How often it is asked at the start.
+/// How often to ask at startup.
 const TRIES: u32 = 10;
 /// The wait between two tries.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Cluster {
-    /// Asks the API server. What it does not tell of one API group is as it was before.
+    /// Asks the API server. If it does not report the kinds of a group version, those in `before` are kept.
     ///
     /// # Errors
     ///
-    /// When it does not tell which groups there are.
+    /// When it does not report the groups.
     pub(crate) async fn discover(client: &Client, before: &Self) -> Result<Self, kube::Error> {
         let groups = client.list_api_groups().await?.groups;
         let is_there = |kind: &ChildKind| {
@@ -55,7 +55,7 @@ impl Cluster {
                         |kind: &&ChildKind| list.resources.iter().any(|r| r.name == kind.plural);
                     served.extend(of_version.filter(is_served));
                 }
-                // It was removed since the groups were told.
+                // It was removed after the groups were listed.
                 Err(error) if code(&error) == Some(404) => {}
                 Err(error) => {
                     tracing::warn!(%error, api_version, "cannot find out which kinds there are");
@@ -67,11 +67,11 @@ impl Cluster {
         Ok(Self { served, unknown })
     }
 
-    /// Asks the API server until it tells of all groups, but not for ever: one group may be broken.
+    /// Asks the API server until it reports all groups, but not forever: one group may be broken.
     ///
     /// # Errors
     ///
-    /// When it does not tell which groups there are.
+    /// When it does not report the groups.
     pub(crate) async fn first(client: &Client) -> Result<Self, kube::Error> {
         let mut found = Self::discover(client, &Self::default()).await?;
         for _ in 1..TRIES {
@@ -84,19 +84,19 @@ impl Cluster {
         Ok(found)
     }
 
-    /// Whether it serves other kinds than another one. A group that is not told for a moment makes no difference.
+    /// Whether it serves different kinds. A group that is temporarily not reported makes no difference.
     #[must_use]
     pub(crate) fn differs(&self, other: &Self) -> bool {
         self.served != other.served
     }
 
-    /// Whether the API server has told the kinds of all groups.
+    /// Whether the API server has reported the kinds of all groups.
     #[must_use]
     pub(crate) fn knows_all(&self) -> bool {
         self.unknown.is_empty()
     }
 
-    /// The add-ons of which it serves a kind.
+    /// Returns the add-ons that have a kind in the cluster.
     #[must_use]
     pub(crate) fn addons(&self) -> BTreeSet<Addon> {
         let is_there = |group: &str| self.served.iter().any(|kind| kind.group == group);
@@ -104,7 +104,7 @@ impl Cluster {
         there.map(|(addon, _)| *addon).collect()
     }
 
-    /// The kinds that may be made in it.
+    /// Returns the kinds that the cluster supports.
     #[must_use]
     pub(crate) fn kinds(&self) -> Vec<&'static ChildKind> {
         let is_served = |kind: &&ChildKind| kind.built_in || self.served.contains(kind);
@@ -112,14 +112,14 @@ impl Cluster {
     }
 }
 
-/// The minor version of the cluster, as near as this operator knows one.
+/// Returns the minor version of the cluster, or the nearest one that this operator knows.
 ///
 /// # Errors
 ///
 /// When the request fails.
 pub(crate) async fn kubernetes_minor(client: &Client) -> Result<u32, kube::Error> {
     let version = client.apiserver_version().await?;
-    // Some clusters say `36+`.
+    // Some clusters report `36+`.
     let digits: String = version
         .minor
         .chars()
@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// An API server with External Secrets, and with half of KEDA; it does not tell about External Secrets if `dumb`.
+    /// Returns an API server with External Secrets and half of KEDA; it does not report External Secrets if `dumb`.
     fn server(dumb: bool) -> Client {
         let group = |name: &str, version: &str| {
             let version = json!({"groupVersion": format!("{name}/{version}"), "version": version});
@@ -232,7 +232,7 @@ mod tests {
         let addons = BTreeSet::from([Addon::ExternalSecrets, Addon::Keda]);
         assert_eq!(found.addons(), addons);
         assert!(found.knows_all());
-        // What is not told is not gone.
+        // A group that is not reported is not gone.
         let again = Cluster::discover(&server(true), &found).await;
         let again = again.expect("it tells");
         assert_eq!(names(&again), all);

@@ -1,4 +1,4 @@
-//! What keeps a replica from writing when it may not lead any more.
+//! Blocks the writes of a replica that may no longer be the leader.
 
 use std::{
     sync::{
@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-/// The time since the machine started, with the time that it was suspended, which `std::time::Instant` leaves out on
-/// Linux: a lease runs out during that as well.
+/// Returns the time since the machine started, including time in suspension, which `std::time::Instant` excludes on
+/// Linux: a lease expires during that time as well.
 #[must_use]
 pub(crate) fn since_boot() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = rustix::time::ClockId::Boottime;
-    // This clock goes on during suspension everywhere else.
+    // On all other systems this clock runs during suspension.
     #[cfg(not(target_os = "linux"))]
     let clock = rustix::time::ClockId::Monotonic;
     let now = rustix::time::clock_gettime(clock);
@@ -22,22 +22,23 @@ pub(crate) fn since_boot() -> Duration {
     Duration::from_secs(seconds) + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or(0))
 }
 
-/// Whether this replica may write: for as long after it began to renew the lease as no other one takes over. A process
-/// that was stopped for longer finds the fence closed, before it has heard of the other one. Clones are the same fence.
+/// Whether this replica may write: from the start of a lease renewal until another replica may take over. A process
+/// that was stopped for longer finds the fence closed, even before it has seen the other replica. Clones share one
+/// fence.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fence {
-    /// In milliseconds since the machine started; 0 when it never was open.
+    /// In milliseconds since the machine started; 0 if it was never open.
     end: Arc<AtomicU64>,
 }
 
 impl Fence {
-    /// Lets writes through until a time by [`since_boot`].
+    /// Allows writes until a time by [`since_boot`].
     pub(crate) fn open_until(&self, end: Duration) {
         let end = u64::try_from(end.as_millis()).unwrap_or(u64::MAX);
         self.end.store(end, Ordering::SeqCst);
     }
 
-    /// Lets no write through any more.
+    /// Blocks all writes.
     pub(crate) fn close(&self) {
         self.end.store(0, Ordering::SeqCst);
     }

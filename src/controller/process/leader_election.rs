@@ -14,31 +14,31 @@ use tokio::time::{Instant, sleep, timeout};
 use super::fence::{Fence, since_boot};
 use crate::controller::error::code;
 
-/// How long a lease holds without being renewed.
+/// How long a lease is valid without being renewed.
 const DURATION: Duration = Duration::from_secs(15);
-/// When a leader that could not renew gives up; earlier than another one may take over.
+/// When a leader that could not renew the lease gives up, before another one may take over.
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
-/// How often it is tried to get or renew the lease.
+/// How often to try to acquire or renew the lease.
 const RETRY: Duration = Duration::from_secs(2);
-/// How long giving the lease back may take when the operator ends.
+/// How long releasing the lease may take when the operator ends.
 const RELEASE: Duration = Duration::from_secs(5);
 
-/// A replica that wants to lead.
+/// A replica that can become the leader.
 pub(crate) struct Candidate {
     api: Api<Lease>,
     name: String,
     identity: String,
-    /// The lease as it was last seen, and when by our own clock: another's clock may be wrong.
+    /// The lease as it was last seen, and when by our own clock, because another one may be wrong.
     seen: Option<(Option<String>, Instant)>,
-    /// The lease as the last renewal left it, so that the next one need not read it.
+    /// The lease after the last renewal, so that the next one need not read it.
     held: Option<Lease>,
-    /// What lets writes through while this replica leads.
+    /// Allows writes while this replica leads.
     fence: Fence,
 }
 
-/// Why the lease could not be had.
+/// Why the lease could not be acquired.
 enum Refusal {
-    /// Another replica has it.
+    /// Another replica holds it.
     Held,
     /// A request failed.
     Failed(kube::Error),
@@ -54,7 +54,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Candidate {
-    /// A replica that wants to lead under its own name.
+    /// Returns a candidate with this identity.
     #[must_use]
     pub(crate) fn new(
         client: Client,
@@ -73,7 +73,7 @@ impl Candidate {
         }
     }
 
-    /// Waits until this replica leads. Returns until when it may, by [`since_boot`], if the lease is not renewed.
+    /// Waits until this replica leads. Returns until when it does without another renewal, by [`since_boot`].
     pub(crate) async fn acquire(&mut self) -> Duration {
         loop {
             match timeout(RENEW_DEADLINE, self.renew()).await {
@@ -89,7 +89,8 @@ impl Candidate {
         }
     }
 
-    /// Renews the lease, which is held until `end`, until that has failed for too long, or another replica has it.
+    /// Renews the lease, which is held until `end`. Returns when renewing has failed for too long or another replica
+    /// holds the lease.
     pub(crate) async fn keep(&mut self, mut end: Duration) {
         loop {
             sleep(RETRY).await;
@@ -115,8 +116,8 @@ impl Candidate {
         }
     }
 
-    /// Gets or renews the lease. Returns until when this replica leads without renewing it again: counted from before
-    /// the request, because another replica may have seen the lease as soon as that was sent.
+    /// Acquires or renews the lease. Returns until when this replica leads without another renewal, counted from before
+    /// the request, because another replica may see the lease as soon as it is sent.
     async fn renew(&mut self) -> Result<Duration, Refusal> {
         let end = since_boot() + RENEW_DEADLINE;
         self.attempt().await?;
@@ -124,8 +125,8 @@ impl Candidate {
         Ok(end)
     }
 
-    /// Gives the lease back if this replica has it, so that another one need not wait until it ends. Nothing is written
-    /// any more.
+    /// Releases the lease if this replica holds it, so that another one need not wait until it expires. Blocks all
+    /// writes.
     pub(crate) async fn release(&self) {
         self.fence.close();
         let released = async {
@@ -151,11 +152,11 @@ impl Candidate {
         }
     }
 
-    /// Tries once to get or renew the lease.
+    /// Tries once to acquire or renew the lease.
     async fn attempt(&mut self) -> Result<(), Refusal> {
         if let Some(held) = self.held.take() {
             match self.write(held).await {
-                // Somebody has changed it: that is to be looked at.
+                // Someone has changed the lease, so read it.
                 Err(Refusal::Held) => {}
                 result => return result,
             }
@@ -184,11 +185,11 @@ impl Candidate {
         self.write(lease).await
     }
 
-    /// Makes a lease ours that was read or written last as it is here.
+    /// Takes over a lease that was last read or written with this content.
     async fn write(&mut self, mut lease: Lease) -> Result<(), Refusal> {
         lease.spec = Some(self.spec(lease.spec.take()));
         let params = PostParams::default();
-        // The version of the lease is sent back, so that only one of two replicas can take it.
+        // The request includes the version of the lease, so that only one of two replicas can take it.
         match self.api.replace(&self.name, &params, &lease).await {
             Ok(written) => {
                 self.held = Some(written);
@@ -198,7 +199,7 @@ impl Candidate {
         }
     }
 
-    /// Whether another replica holds the lease, which has changed within its duration.
+    /// Whether another replica holds the lease and has renewed it within its duration.
     fn is_held(&mut self, lease: &Lease) -> bool {
         let spec = lease.spec.as_ref();
         let holder = spec.and_then(|spec| spec.holder_identity.as_deref());
@@ -219,7 +220,7 @@ impl Candidate {
         now.duration_since(since) < duration.map_or(DURATION, Duration::from_secs)
     }
 
-    /// The lease as this replica holds it.
+    /// Returns the lease as held by this replica.
     fn spec(&self, before: Option<LeaseSpec>) -> LeaseSpec {
         let now = MicroTime(Timestamp::now());
         let before = before.unwrap_or_default();
@@ -240,7 +241,7 @@ impl Candidate {
     }
 }
 
-/// Someone else was faster, or the request failed.
+/// Distinguishes a conflict from a failed request.
 fn refusal(error: kube::Error) -> Refusal {
     match code(&error) {
         Some(409) => Refusal::Held,

@@ -1,4 +1,4 @@
-//! The numbers that nobody counts, read when they are asked for.
+//! Metrics that are measured when they are requested.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::{
     server::Metrics,
 };
 
-/// What does not get on, if anything.
+/// Returns what is stuck, if anything.
 pub(crate) fn stuck(cx: &Context) -> Option<&'static str> {
     let waiting = cx.waiting();
     liveness::stuck(&cx.progress.now(cx.is_leading(), waiting))
 }
 
-/// Reads the numbers that nobody counts.
+/// Measures the metrics that nothing counts.
 pub(crate) fn measure(cx: &Context, metrics: &Metrics) {
     metrics.sizes(cx.waiting(), cx.children.len());
     let services = cx.services.store.state();

@@ -1,4 +1,4 @@
-//! The process around the reconciles: the client, the lease, the watches, the controllers, and the end of all.
+//! The process around the reconciles: the client, the lease, the watches, the controllers and the shutdown.
 
 mod client;
 pub(super) mod controllers;

@@ -1,4 +1,4 @@
-//! How the reconciles get on, for whoever asks whether the operator is alive.
+//! The progress of the reconciles, for the liveness check.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::decide::liveness;
 
-/// The reconciles that have begun and not ended. Clones are the same.
+/// The reconciles in progress. Clones share their state.
 #[derive(Clone)]
 pub(crate) struct Progress(Arc<Mutex<State>>);
 
@@ -16,9 +16,9 @@ struct State {
     /// When each began, by number.
     running: BTreeMap<u64, Instant>,
     next: u64,
-    /// When the last one began or ended.
+    /// When a reconcile last began or ended.
     last: Instant,
-    /// Since when there are some that wait, as far as anybody has asked.
+    /// Since when objects have been waiting, as far as a check has seen.
     waiting: Option<Instant>,
 }
 
@@ -35,11 +35,11 @@ impl Default for Progress {
 
 impl Progress {
     fn state(&self) -> MutexGuard<'_, State> {
-        // It is whole between any two statements.
+        // The data is consistent between any two statements.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records that a reconcile begins. It ends when the value is dropped, in whatever way.
+    /// Records that a reconcile begins. It ends when the returned value is dropped, for whatever reason.
     #[must_use]
     pub(crate) fn begin(&self) -> Running {
         let mut state = self.state();
@@ -53,7 +53,7 @@ impl Progress {
         }
     }
 
-    /// How it is now, when so many objects wait.
+    /// Returns the current progress, given the number of waiting objects.
     pub(crate) fn now(&self, leads: bool, waiting: usize) -> liveness::Progress {
         let mut state = self.state();
         if waiting == 0 {
@@ -70,7 +70,7 @@ impl Progress {
     }
 }
 
-/// A reconcile that has begun.
+/// A reconcile in progress.
 pub(crate) struct Running {
     progress: Progress,
     number: u64,

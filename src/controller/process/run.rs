@@ -1,4 +1,4 @@
-//! The life of the operator: caches, leadership, controllers, and the end of all.
+//! The life of the operator: caches, leadership, controllers and shutdown.
 
 use std::{
     future::Future,
@@ -29,53 +29,53 @@ use crate::{
     telemetry::Level,
 };
 
-/// How long reconciles that have begun may take after a shutdown. What ends the process for good comes 30 seconds after
-/// it, and the lease has to be given back before.
+/// How long reconciles in progress may take after a shutdown request. The process is killed 30 seconds after that
+/// request, and has to release the lease before.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// How the operator runs.
+/// How to run the operator.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The settings of every translation; the version and the add-ons of the cluster are found out.
+    /// The settings of every translation; the version and the add-ons of the cluster are discovered.
     pub settings: Settings,
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
-    /// Where the lease is.
+    /// The namespace of the lease.
     pub lease_namespace: String,
     /// The name of the lease.
     pub lease_name: String,
-    /// The name of this replica.
+    /// The identity of this replica.
     pub identity: String,
-    /// Where health and metrics are served.
+    /// The address that serves health and metrics.
     pub listen: std::net::SocketAddr,
-    /// How many objects of a kind are reconciled at a time.
+    /// How many objects of a kind are reconciled concurrently.
     pub concurrency: u16,
-    /// How many services may have a deployment at a time while the operator renews what it would render otherwise than
-    /// what runs; `None` if it renews nothing by itself.
+    /// How many services may have a deployment at a time while the operator renews those that it would render
+    /// differently; `None` if it starts no renewals.
     pub renewals: Option<u16>,
 }
 
 /// Why the operator ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// There is no configuration of a cluster.
+    /// There is no cluster configuration.
     #[error("cannot find a cluster: {0}")]
     Config(#[from] InferConfigError),
-    /// The API server cannot be reached or refuses us.
+    /// The API server cannot be reached or rejects us.
     #[error("cannot talk to the API server: {0}")]
     Api(#[from] kube::Error),
-    /// The port cannot be listened on.
+    /// The operator cannot listen on the port.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// Another replica leads now.
     #[error("another replica leads now")]
     LeadershipLost,
-    /// A part that should run for ever has ended.
+    /// A part that should run forever has ended.
     #[error("{0} ended")]
     Ended(&'static str),
 }
@@ -84,7 +84,7 @@ pub enum RunError {
 ///
 /// # Errors
 ///
-/// When it cannot begin or go on; the caller should end the process, to be started anew.
+/// When it cannot start or continue; the caller should end the process so that it is restarted.
 pub async fn run(
     options: Options,
     level: Level,
@@ -93,7 +93,7 @@ pub async fn run(
     let metrics = Metrics::default();
     let config = Config::infer().await?;
     let fence = Fence::default();
-    // A client of its own, so that no other request can hold up the lease.
+    // A separate client, so that no other request can hold up the lease.
     let candidate = Candidate::new(
         client(config.clone(), metrics.clone(), None)?,
         &options.lease_namespace,
@@ -120,7 +120,7 @@ pub async fn run(
     result
 }
 
-/// What is configured, and what was found out about the cluster.
+/// Returns the configuration with what was discovered about the cluster.
 async fn settings(
     options: &Options,
     client: &Client,
@@ -135,7 +135,7 @@ async fn settings(
     })
 }
 
-/// What the process is made of.
+/// The parts of the process.
 struct Operator {
     cx: Arc<Context>,
     cluster: Cluster,
@@ -156,7 +156,7 @@ impl Operator {
         })
     }
 
-    /// Listens, and returns what answers.
+    /// Listens, and returns the server.
     async fn serve(
         &self,
         options: &Options,
@@ -199,7 +199,7 @@ impl Operator {
         let end = tokio::select! {
             end = lead => end,
             _ = stopped.wait_for(|stopped| *stopped) => {
-                // The answer to the last request may have been that this replica leads.
+                // The response to the last request may have made this replica the leader.
                 candidate.release().await;
                 return Ok(());
             }
@@ -220,7 +220,7 @@ impl Operator {
     }
 }
 
-/// Reconciles until a shutdown, from when the caches have all that the replica which led before has written.
+/// Reconciles until a shutdown, as soon as the caches contain everything that the previous leader wrote.
 async fn reconcile(cx: &Arc<Context>, concurrency: u16, stopped: signal::Receiver<bool>) {
     let mut told = stopped.clone();
     let shutdown = async {
@@ -242,7 +242,7 @@ async fn reconcile(cx: &Arc<Context>, concurrency: u16, stopped: signal::Receive
         sleep(GRACE).await;
     };
     tokio::select! {
-        // They end by themselves only after a shutdown, when all reconciles that had begun are done.
+        // The controllers end by themselves only after a shutdown, when all reconciles in progress are done.
         () = run_controllers(cx, concurrency, stopped) => {}
         () = grace => tracing::warn!("some reconciles did not end in time and are broken off"),
     }

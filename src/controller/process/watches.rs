@@ -1,4 +1,4 @@
-//! Which watches there are, and when they begin.
+//! The watches, and when they start.
 
 use std::{
     collections::BTreeSet,
@@ -21,10 +21,10 @@ use crate::{
     settings::Settings,
 };
 
-/// How often it is looked whether an add-on was installed.
+/// How often to check whether add-ons were installed.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Starts all watches. [`Context::catch_up`] tells when the caches are filled.
+/// Starts all watches. [`Context::catch_up`] shows when the caches are filled.
 pub(crate) fn start_watches(
     watches: &mut JoinSet<()>,
     cx: &Arc<Context>,
@@ -60,7 +60,7 @@ fn start<K: Reconciled>(watches: &mut JoinSet<()>, cx: &Arc<Context>, namespace:
     watches.spawn(watch::resources::<K>(cx.clone(), namespace, filling));
 }
 
-/// The namespaces to watch one by one; a single `None` for all together.
+/// Returns the namespaces to watch one by one; a single `None` for all of them together.
 fn scopes(namespaces: &[String]) -> Vec<Option<String>> {
     if namespaces.is_empty() {
         return vec![None];
@@ -76,14 +76,14 @@ fn scopes_of(kind: &ChildKind, namespaces: &[String]) -> Vec<Option<String>> {
     }
 }
 
-/// Looks for add-ons that were installed or removed, and has everything reconciled when that was so.
+/// Detects installed and removed add-ons, and then triggers the reconcile of everything.
 pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces: Vec<String>) {
     let mut watched: BTreeSet<&'static ChildKind> = cluster.kinds().into_iter().collect();
     let mut watches = JoinSet::new();
     loop {
         tokio::select! {
             () = sleep(DISCOVERY_INTERVAL) => {}
-            // Without its watch a cache would grow old unnoticed.
+            // Without its watch, a cache would become stale unnoticed.
             Some(_) = watches.join_next() => return,
         }
         let found = match Cluster::discover(&cx.client, &cluster).await {

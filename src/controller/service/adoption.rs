@@ -1,5 +1,5 @@
-//! What runs taken as what it was rendered to: of a revision that an older operator kept, of one whose ControllerRevision
-//! is gone, and of a service whose status is lost.
+//! Adoption of existing objects as a rendering: for a revision of an older operator, for one whose ControllerRevision
+//! is gone, and for a service whose status is lost.
 
 use std::sync::Arc;
 
@@ -39,13 +39,13 @@ use crate::{
     source::read_service,
 };
 
-/// The version that an older operator, which did not write it down, is said to have.
+/// The version recorded for an older operator, which did not write its own.
 const OLDER: &str = "unknown";
-/// What a ReplicaSet adds to the labels of the template that it was made of.
+/// The label that a ReplicaSet adds to those of its template.
 const TEMPLATE_HASH: &str = "pod-template-hash";
 
-/// Keeps what a revision of an older operator was rendered to: the objects that are there if it runs, the template of
-/// its ReplicaSet if that is left, or else what it is rendered to now.
+/// Stores a rendering for a revision of an older operator: the existing objects if it runs, the template of its
+/// ReplicaSet if that still exists, or else the current rendering.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub(super) async fn adopt(
     found: &Revision,
     newest: Option<&Newest>,
 ) -> Result<Arc<Revision>, Error> {
-    // The older operator wrote the inputs down only when the pods changed. What it looked at last is what the spec says.
+    // The older operator wrote the inputs only when the pods changed. It last saw those of the current spec.
     let asked_for = newest.filter(|newest| newest.same.contains(&found.id));
     let inputs = asked_for.map_or(&found.kept.inputs, |newest| &newest.inputs);
     let rendering = rendering(cx, service, inputs, &found.id).await?;
@@ -66,7 +66,7 @@ pub(super) async fn adopt(
     }
 }
 
-/// Keeps a revision again whose ControllerRevision is gone, if it is what the spec asks for and runs.
+/// Stores a revision again whose ControllerRevision is gone, if it runs and the spec asks for it.
 ///
 /// # Errors
 ///
@@ -108,7 +108,7 @@ async fn rendering(
     let pods = pods_of(id);
     let rendered = render(&name, &namespace, inputs, &inputs.service, &by);
     if rendered.is_err() && !cx.knows_addons() {
-        // What it lacks may be there.
+        // The missing add-on may exist.
         return Err(Error::AddonsUnknown);
     }
     let mut objects = rendered.map_or_else(|_| Vec::new(), |rendering| rendering.objects);
@@ -129,7 +129,7 @@ async fn rendering(
         }
         take_older_names(&mut objects, &there.iter().collect::<Vec<_>>());
         if !is_alone && !objects.is_empty() {
-            // What took the place of something else is about to be alone: what old tasks need goes with them.
+            // Objects that replaced others will soon be the only ones: what old tasks need is deleted with those tasks.
             there.retain(|live| objects.iter().any(|object| names(object) == names(live)));
         }
         for live in there {
@@ -150,14 +150,14 @@ async fn rendering(
     Ok(Some(KeptRendering::of_live(&objects, pods, &by)))
 }
 
-/// The cluster that an older operator took defaults from: it read them each time, so those of today. From one that is
-/// refused nothing was taken.
+/// Returns the cluster that an older operator took defaults from: it read them each time, so the current ones. A
+/// rejected cluster provided no defaults.
 fn cluster_of(cx: &Context, namespace: &str, name: &str, inputs: &Inputs) -> Option<Spec> {
     let (request, _, _) = read_service(name, inputs.service.text());
     cluster::defaults(cx, namespace, &request).ok().flatten()
 }
 
-/// An object as it was applied; `None` if it is gone or was never applied.
+/// Returns an object as it was applied; `None` if it is gone or was never applied.
 async fn live(cx: &Context, key: &Key) -> Result<Option<Value>, Error> {
     let kind = key.kind;
     let resource = ApiResource {
@@ -194,12 +194,12 @@ async fn live(cx: &Context, key: &Key) -> Result<Option<Value>, Error> {
     Ok(Some(Value::Object(object)))
 }
 
-/// The kind and the name of an object.
+/// Returns the kind and the name of an object.
 fn names(object: &Value) -> (Option<&Value>, Option<&Value>) {
     (object.get("kind"), object.pointer("/metadata/name"))
 }
 
-/// Puts an object in the place of the one of its kind and name, or first, where pods may need it.
+/// Replaces the object of the same kind and name, or inserts the object at the front, because pods may need it.
 fn replace(objects: &mut Vec<Value>, live: Value) {
     match objects.iter_mut().find(|it| names(it) == names(&live)) {
         Some(object) => *object = live,
@@ -207,7 +207,7 @@ fn replace(objects: &mut Vec<Value>, live: Value) {
     }
 }
 
-/// The pod template of the ReplicaSet of these pods, if there is one still.
+/// Returns the pod template of the ReplicaSet of these pods, if it still exists.
 async fn old_template(
     cx: &Context,
     service: &EcsService,
@@ -216,7 +216,7 @@ async fn old_template(
     let listed = replica_sets(cx, service, pods, ListParams::default()).await;
     let listed = listed.map_err(Error::resource("list the ReplicaSets of", service))?;
     let mut found = listed.into_iter().filter(|set| {
-        // One that is split over capacity providers has several with templates of their own.
+        // A service that is split over capacity providers has several ReplicaSets with different templates.
         let labels = set.labels();
         !labels.contains_key(crate::translate::CAPACITY_PROVIDER)
     });
@@ -230,7 +230,7 @@ async fn old_template(
     }))
 }
 
-/// Has the pods of a workload be of a service revision.
+/// Labels the pods of a workload with a service revision.
 fn mark(object: &mut Value, pods: &str, template: Option<&Value>) {
     let Some(Value::Object(spec)) = object.get_mut("spec") else {
         return;
@@ -246,7 +246,7 @@ fn mark(object: &mut Value, pods: &str, template: Option<&Value>) {
     }
 }
 
-/// The deployments of a service whose status was lost while its workload runs; `None` if it has none.
+/// Returns the deployments of a service that lost its status while its workload runs; `None` if it has none.
 pub(super) fn restored(
     service: &EcsService,
     cx: &Context,
@@ -296,7 +296,7 @@ fn remnant((revision, task_definition): &(String, String)) -> Remnant<'_> {
     }
 }
 
-/// The Deployments and DaemonSets of a service, or those that are named like its own and belong to nobody.
+/// Returns the Deployments and DaemonSets of a service, including those that have its names and no owner.
 fn workloads(service: &EcsService, cx: &Context, objects: &[Value]) -> Vec<Known> {
     let uid = service.uid().unwrap_or_default();
     let with_pods = |known: &Known| known.pods.is_some() && !known.deleting;

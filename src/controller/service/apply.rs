@@ -1,5 +1,5 @@
-//! Bringing the objects of a service about: each on its own, so that trouble with one keeps no other from being repaired,
-//! and nothing ends before what takes its place is there.
+//! Applies the objects of a service: each independently, so that trouble with one does not keep others from being
+//! repaired, and nothing is deleted before its replacement exists.
 
 use std::{
     collections::BTreeSet,
@@ -27,7 +27,7 @@ use crate::{
     rendering::follows_counts,
 };
 
-/// The kinds that pods cannot begin without.
+/// The kinds that pods cannot start without.
 const PREREQUISITES: &[&str] = &[
     "ConfigMap",
     "ExternalSecret",
@@ -40,20 +40,20 @@ const PREREQUISITES: &[&str] = &[
     "StorageClass",
 ];
 
-/// How long objects are written one after another: a webhook that does not answer holds each up, and with them all that
-/// waits for its turn. The workload is written all the same.
+/// How long objects are written one after another: a webhook that does not respond delays each of them, and everything
+/// that waits for its turn. The workload is written anyway.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// What went wrong.
+/// The result of an apply that failed.
 pub(super) struct Failure {
-    /// All of it.
+    /// All errors.
     pub(super) error: Error,
-    /// Whether a workload is not as it should be.
+    /// Whether a workload is not in its wanted state.
     pub(super) of_workload: bool,
 }
 
-/// Applies what differs, in the order in which objects need each other, and ends what is not wanted any more. A workload
-/// waits only for what its pods cannot begin without.
+/// Applies what differs, in the order in which objects need each other, and deletes what is no longer wanted. A
+/// workload waits only for what its pods cannot start without.
 pub(super) async fn carry_out(
     cx: &Context,
     plan: &Plan,
@@ -82,7 +82,8 @@ pub(super) async fn carry_out(
             continue;
         }
         if before.contains(&wanted.key) && !is_known(&wanted) {
-            // It went while others were written, perhaps with the service: the next try looks whether that is there.
+            // The object was deleted while others were written, perhaps with the service: the next try checks whether
+            // the service exists.
             errors.record(wanted, false, Error::Gone);
             return errors.broken_off(&objects);
         }
@@ -98,7 +99,7 @@ pub(super) async fn carry_out(
             let is_busy = error.is_unanswered();
             errors.record(wanted, is_known(&wanted), error);
             if is_busy {
-                // It would be so for all others too.
+                // All other requests would fail too.
                 return errors.broken_off(&objects);
             }
         }
@@ -107,19 +108,19 @@ pub(super) async fn carry_out(
     errors.into_result()
 }
 
-/// What went wrong with which kinds.
+/// The errors, and the kinds that they concern.
 #[derive(Default)]
 struct Errors {
     all: Vec<Error>,
     kinds: BTreeSet<&'static str>,
-    /// Whether pods could not begin.
+    /// Whether pods could not start.
     lacks_prerequisite: bool,
-    /// The Services that are not this service's, so that nothing of it may lead to them.
+    /// The Services that belong to other services, so that nothing of this one may lead to them.
     of_others: BTreeSet<Box<str>>,
 }
 
 impl Errors {
-    /// Records what went wrong with an object, which is there or not.
+    /// Records the error of an object, which exists or not.
     fn record(&mut self, wanted: &Wanted, is_there: bool, error: Error) {
         let Key { kind, name, .. } = &wanted.key;
         self.lacks_prerequisite |= PREREQUISITES.contains(&kind.kind) && !is_there;
@@ -134,14 +135,14 @@ impl Errors {
         self.all.push(error);
     }
 
-    /// Whether what an object needs is not there.
+    /// Whether something that an object needs does not exist.
     fn has_to_wait(&self, wanted: &Wanted) -> bool {
         let mut leads_to = wanted.leads_to().into_iter();
         is_workload(wanted.key.kind.kind) && self.lacks_prerequisite
             || leads_to.any(|service| self.of_others.contains(service))
     }
 
-    /// What went wrong where nothing more is written: nothing that is wanted counts as being there.
+    /// Returns the errors after an abort, in which no wanted object counts as existing.
     fn broken_off(mut self, objects: &[Wanted]) -> Result<(), Failure> {
         self.kinds
             .extend(objects.iter().map(|wanted| wanted.key.kind.kind));
@@ -173,7 +174,7 @@ async fn prune(
     errors: &mut Errors,
 ) {
     if errors.of_workload() {
-        // What runs is not what should, and may need what should go.
+        // The running workload is not the wanted one, and may need what is unwanted.
         return;
     }
     let mut unwanted = cx.children.of_owner(&owner.uid);
@@ -198,8 +199,8 @@ async fn prune(
     for (key, known) in unwanted {
         let kind = key.kind.kind;
         let spared = plan.spares_autoscaler && follows_counts(kind);
-        // What takes the place of this one is not there. What others have too does not end with this part in it, and is
-        // theirs to decide about.
+        // The replacement of this object does not exist. An object with other owners only loses this owner; the others
+        // decide about it.
         let others = known.owners.iter().any(|other| other.uid != owner.uid);
         let replaced = others || !errors.kinds.contains(kind);
         if !spared
@@ -213,9 +214,9 @@ async fn prune(
     }
 }
 
-/// Whether something that is not wanted any more has to stay: a workload that serves until those that replace it are
-/// ready, as when a service becomes a DAEMON or is split over capacity providers; and what old tasks may use until the last
-/// of them is gone, which asks for a reconcile.
+/// Whether something that is no longer wanted has to stay: a workload that serves until its replacements are ready, for
+/// example when a service becomes a DAEMON or is split over capacity providers; and what old tasks may use, until the
+/// end of the last one triggers a reconcile.
 fn is_still_needed(
     kind: &str,
     known: &Known,
@@ -271,7 +272,7 @@ mod tests {
         errors.record(&service, true, not_owned);
         assert!(errors.has_to_wait(&binding("api")));
         assert!(!errors.has_to_wait(&binding("web")));
-        // One that is ours, and cannot be written now, is there.
+        // An object that is ours, and cannot be written now, exists.
         let mut refused = Errors::default();
         refused.record(&service, true, Error::TakesTooLong);
         assert!(!refused.has_to_wait(&binding("api")));
@@ -286,7 +287,7 @@ mod tests {
         assert!(!errors.has_to_wait(&workload), "it was there before");
         errors.record(&account, false, Error::TakesTooLong);
         assert!(errors.has_to_wait(&workload));
-        // And somebody tries again.
+        // The error triggers another try.
         assert!(errors.into_result().is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! When a deployment may begin. `kubectl apply` of a task definition and of the service that follows it are two changes
-//! one after the other; a deployment of the first alone would be of something that nobody wrote.
+//! When a deployment may begin. `kubectl apply` of a task definition and of the service that follows it makes two
+//! changes, one after the other; a deployment of the first alone would run something that nobody wrote.
 
 use std::{
     collections::HashMap,
@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use super::plan::Newest;
 use crate::{controller::context::Context, crd::EcsService, decide::deployment::Deployments};
 
-/// For how long nothing more has to change before a deployment of a service that follows its task definition begins.
+/// How long nothing may change before a deployment of a service that follows its task definition begins.
 const QUIET: Duration = Duration::from_secs(1);
-/// For how long a deployment waits at most.
+/// The longest wait of a deployment.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// What services are about to begin. It is kept in memory alone: an operator that starts waits once more.
+/// The deployments that are about to begin. They are kept only in memory: a restarted operator waits again.
 #[derive(Default)]
 pub(crate) struct Beginnings {
     by_service: Mutex<HashMap<String, Beginning>>,
@@ -26,15 +26,15 @@ pub(crate) struct Beginnings {
 
 /// A deployment that has not begun.
 struct Beginning {
-    /// What it is made of.
+    /// The digest of its inputs.
     inputs: String,
-    /// Since when the service asks for another one than runs.
+    /// Since when the service has asked for anything other than what runs.
     first: Instant,
-    /// Since when it asks for this one.
+    /// Since when it has asked for these inputs.
     last: Instant,
 }
 
-/// How long a deployment of what a service asks for has to wait; `None` if none begins or it may begin now.
+/// Returns how long a deployment of what a service asks for has to wait; `None` if none begins or it may begin now.
 pub(super) fn has_to_wait(
     cx: &Context,
     service: &EcsService,
@@ -73,7 +73,7 @@ impl Beginnings {
         Some(quiet.min(longest)).filter(|wait| !wait.is_zero())
     }
 
-    /// Forgets a service that is gone, or of which no deployment begins.
+    /// Forgets a service that is gone, or for which no deployment begins.
     pub(super) fn forget(&self, service: &EcsService) {
         let uid = service.metadata.uid.as_deref().unwrap_or_default();
         let mut by_service = self

@@ -1,4 +1,4 @@
-//! Accepted, Ready and Progressing of a service, and what they say.
+//! The conditions Accepted, Ready and Progressing of a service, and their messages.
 
 use super::{Plan, fetch::Observed, status::Outcome};
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
     diagnostic::{StateReason, StatusReason},
 };
 
-/// So many different troubles are told in a condition.
+/// The most troubles that a condition lists.
 const MOST_TROUBLES: usize = 3;
 
-/// What ECS says where the percentages let no task be stopped or started
+/// The message of ECS if the percentages allow no task to be stopped or started
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
 const HELD: &str = "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.";
 
@@ -32,9 +32,10 @@ fn aspect(
     }
 }
 
-/// Accepted, Ready and Progressing; `None` while it cannot be said what is asked for, and what was told before holds.
+/// Returns Accepted, Ready and Progressing; `None` while it is unknown what the spec asks for, so that the conditions
+/// stay.
 pub(super) fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> {
-    // Ready and Progressing for one reason: whether it progresses, why, and what there is to say.
+    // Ready and Progressing share a reason: whether it progresses, the reason, and the message.
     let (progresses, reason, message) = match outcome {
         Outcome::Refused(refusal) => {
             return Some(refused(
@@ -125,7 +126,7 @@ fn refused(refusal: &Refusal, what_runs: &str) -> Vec<Aspect> {
     ]
 }
 
-/// How many tasks run, and whether a deployment is why not all do.
+/// Returns how many tasks run, and whether a deployment is the reason that not all do.
 fn progress(deployments: &Deployments, observed: &Observed) -> (bool, StatusReason, String) {
     let primary = deployments.primary();
     let of_newest = primary.and_then(|it| it.running_count).unwrap_or(0);
@@ -142,7 +143,7 @@ fn progress(deployments: &Deployments, observed: &Observed) -> (bool, StatusReas
     )
 }
 
-/// A message, and what keeps tasks from running.
+/// Appends what keeps tasks from running to a message.
 fn with_trouble(message: String, troubles: &[Trouble]) -> String {
     troubles
         .iter()
@@ -152,7 +153,7 @@ fn with_trouble(message: String, troubles: &[Trouble]) -> String {
         })
 }
 
-/// What there is to say of a deployment that failed or returns to another one.
+/// Describes a deployment that failed or returns to another one.
 fn verdict(name: &str, deployments: &Deployments) -> Option<(bool, StatusReason, String)> {
     let primary = deployments.primary()?;
     let why = primary.rollout_state_reason.clone().unwrap_or_default();
@@ -183,7 +184,7 @@ fn verdict(name: &str, deployments: &Deployments) -> Option<(bool, StatusReason,
     Some((false, StateReason::RolledBack.into(), message))
 }
 
-/// Why a deployment failed, and what its last failure was.
+/// Describes why a deployment failed, with its last failure.
 fn with_failure(why: &str, failed: &DeploymentStatus) -> String {
     match &failed.last_failure {
         Some(last) => format!("{why} The last failure: {last}."),
@@ -191,7 +192,7 @@ fn with_failure(why: &str, failed: &DeploymentStatus) -> String {
     }
 }
 
-/// What ECS says of a deployment that cannot progress, with the numbers.
+/// Returns the message of ECS for a deployment that cannot progress, with the numbers.
 fn held(name: &str, plan: &Plan) -> String {
     let (minimum, maximum) = (
         plan.rules.minimum_healthy_percent,

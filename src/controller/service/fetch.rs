@@ -1,4 +1,4 @@
-//! What the workloads of a service tell.
+//! The state of a service's workloads.
 
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use kube::{Api, Resource as _, ResourceExt as _, api::ListParams};
@@ -13,29 +13,29 @@ use crate::{
     translate::SERVICE,
 };
 
-/// What the workloads of a service tell.
+/// The state of a service's workloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Observed {
-    /// The tasks that are wanted.
+    /// The number of wanted tasks.
     pub(super) desired: i64,
-    /// The tasks that run.
+    /// The number of running tasks.
     pub(super) running: i64,
-    /// The tasks that are of the newest template.
+    /// The number of tasks of the newest template.
     updated: i64,
-    /// The tasks that are not.
+    /// The number of other tasks.
     old: i64,
-    /// Whether only tasks of the newest template run, and all of them.
+    /// Whether all tasks of the newest template run, and no others.
     pub(super) steady: bool,
-    /// On how many nodes each DaemonSet wants to be.
+    /// On how many nodes each DaemonSet should run.
     nodes: Vec<(String, u32)>,
-    /// Why a wanted workload cannot make pods.
+    /// Why a wanted workload cannot create pods.
     pub(super) not_created: Option<String>,
-    /// The wanted DaemonSet that has fewer pods than it wants: how many it wants, and how many it has.
+    /// The wanted DaemonSet with missing pods: how many it should have, and how many it has.
     pub(super) missing: Option<(String, (i64, i64))>,
 }
 
 impl Observed {
-    /// Looks at the workloads, of which those of `plan` are wanted. `desired` is `None` for one task on each node.
+    /// Observes the workloads; those in `plan` are wanted. `desired` is `None` for one task on each node.
     pub(super) fn of(
         cx: &Context,
         service: &EcsService,
@@ -83,13 +83,13 @@ impl Observed {
         observed
     }
 
-    /// On how many nodes the DaemonSet of this name wants to be, if that is known.
+    /// Returns on how many nodes the DaemonSet of this name should run, if known.
     pub(super) fn nodes(&self, name: &str) -> Option<u32> {
         let mut nodes = self.nodes.iter();
         nodes.find(|(of, _)| of == name).map(|(_, nodes)| *nodes)
     }
 
-    /// How far the deployment has come whose plan this was observed of.
+    /// Returns how far the deployment of the observed plan has progressed.
     pub(super) const fn progress(&self) -> Progress {
         Progress {
             steady: self.steady,
@@ -98,7 +98,7 @@ impl Observed {
     }
 }
 
-/// The ReplicaSets of these pods of a service.
+/// Returns the ReplicaSets of these pods of a service.
 pub(super) async fn replica_sets(
     cx: &Context,
     service: &EcsService,

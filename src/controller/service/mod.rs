@@ -1,4 +1,4 @@
-//! The reconcile of a service: fetch, render what is asked for, decide what is to run, apply it, prune, status.
+//! The reconcile of a service: fetch, render what is asked for, decide what to run, apply it, prune, report the status.
 
 mod adoption;
 mod apply;
@@ -58,7 +58,7 @@ pub(super) use revisions::{ServiceRevisions, watch_service_revisions};
 pub(super) use tasks::Replacements;
 pub(super) use uncreated::Uncreated;
 
-/// The finalizer of an object that is deleted without what it owns.
+/// The finalizer of an object that is deleted without its dependents.
 const ORPHAN: &str = "orphan";
 
 impl Reconciled for EcsService {
@@ -101,10 +101,10 @@ impl Reconciled for EcsService {
     }
 }
 
-/// Brings a service one step nearer to what it should be.
+/// Takes one step toward the wanted state of a service.
 async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action, Error> {
     if service.meta().deletion_timestamp.is_some() {
-        // The garbage collector deletes the children, or lets them go.
+        // The garbage collector deletes or orphans the children.
         if service.finalizers().iter().any(|it| it == ORPHAN) {
             revision::let_go(&cx, &service).await?;
         }
@@ -130,15 +130,15 @@ async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action,
     roll_out(&service, &cx, asked, &status, &owner).await
 }
 
-/// What the spec asks for. Neither of both while that cannot be said yet.
+/// What the spec asks for. Both members are `None` while that is unknown.
 struct Asked {
     newest: Option<Newest>,
-    /// Why it is refused.
+    /// Why the spec is rejected.
     refusal: Option<Refusal>,
 }
 
-/// Decides what is to run, of what the spec asks for and of what ran before, and brings it about. What ran before goes on
-/// whatever becomes of the spec.
+/// Decides what to run from what the spec asks for and what ran before, and applies it. What ran before keeps running,
+/// whatever happens to the spec.
 async fn roll_out(
     service: &EcsService,
     cx: &Context,
@@ -193,7 +193,7 @@ async fn roll_out(
         return Ok(wait.map_or_else(Action::await_change, Action::requeue));
     };
     if let Some(wait) = wait {
-        // A deployment begins in time whatever trouble there is with what runs.
+        // A deployment begins on time, whatever trouble there is with what runs.
         cx.backoff.due(&owner.uid, wait);
     }
     let again = step.bring_about(decided, owner).await?;
@@ -201,7 +201,7 @@ async fn roll_out(
     Ok(again.map_or_else(Action::await_change, Action::requeue))
 }
 
-/// The deployments of a service of which no status tells; none if nothing ran.
+/// Reconstructs the deployments of a service that has no status; none if nothing ran.
 async fn rebuilt(
     service: &EcsService,
     cx: &Context,
@@ -216,7 +216,7 @@ async fn rebuilt(
     Ok(rebuilt)
 }
 
-/// What is to be applied for what ran before, if anything did. Trouble with it that lasts is reported.
+/// Returns what to apply for what ran before, if anything did, and reports lasting trouble with it.
 async fn current(
     service: &EcsService,
     cx: &Context,
@@ -237,7 +237,7 @@ async fn current(
     plan.map(Some)
 }
 
-/// How many tasks there should be, and how they are replaced.
+/// How many tasks should run, and how they are replaced.
 struct Counts {
     desired: Option<i64>,
     rules: validate::Deployment,
@@ -245,7 +245,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Those of what is asked for, or of what runs while that cannot be said.
+    /// Returns the counts of what is asked for, or of what runs while that is unknown.
     fn of(newest: Option<&Newest>, current: Option<&Plan>) -> Option<Self> {
         let newest = newest.map(|newest| Self {
             desired: newest.rendering.desired,
@@ -262,7 +262,7 @@ impl Counts {
     }
 }
 
-/// What is asked for, as decisions take it.
+/// Returns the input of the decisions.
 fn wanted<'a>(
     service: &'a EcsService,
     asked: &'a Asked,
@@ -290,7 +290,7 @@ fn wanted<'a>(
     }
 }
 
-/// A service as an owner of objects.
+/// Returns a service as an owner of objects.
 pub(super) fn user(service: &EcsService) -> Owner {
     Owner::Service(service.namespace().unwrap_or_default(), service.name_any())
 }

@@ -1,7 +1,7 @@
-//! The Services of the names of Service Connect, which several services may offer.
+//! The Services of Service Connect names, which several services may offer.
 //!
-//! As long as one service offers a name, its Service selects the tasks of that service, as any other Service does. Once
-//! another one offers it with the same ports, it selects what both have: the label of the offer.
+//! While one service offers a name, its Service selects the tasks of that service, as any other Service does. Once
+//! another one offers it with the same ports, it selects the label that both have, that of the offer.
 
 use std::collections::BTreeMap;
 
@@ -22,19 +22,19 @@ use crate::{
     translate::SERVICE,
 };
 
-/// How a wanted object is applied.
+/// How to apply a wanted object.
 pub(super) enum Form {
     /// As it was rendered.
     AsIs,
-    /// In this way.
+    /// In this form.
     Other(Wanted),
-    /// Not now: what is there leads to more tasks that serve.
+    /// Not now: the existing Service leads to more serving tasks.
     Later,
     /// Not at all.
     Never(Error),
 }
 
-/// How an object of which this is known is applied for a service.
+/// Returns how to apply an object with this known state for a service.
 pub(super) fn form(
     cx: &Context,
     wanted: &Wanted,
@@ -53,7 +53,7 @@ pub(super) fn form(
         known.shared.is_none() && owners.any(|it| it.uid != owner.uid)
     };
     if known.is_some_and(is_anothers) {
-        // It is of that service alone, and others do not get it.
+        // It belongs to that service alone, and is not shared.
         return Form::AsIs;
     }
     let found = Found {
@@ -79,7 +79,7 @@ pub(super) fn form(
                 return Form::Later;
             };
             if shared.others.get(index).is_some_and(|it| !it.holds) {
-                // That depends on the tasks of this one too, of which the other one hears nothing.
+                // That depends on the tasks of this service too, whose changes do not trigger the other one.
                 cx.ask_owner(other.clone());
             }
             cx.children.claim(&key, owner);
@@ -92,7 +92,7 @@ pub(super) fn form(
     }
 }
 
-/// The other services that an object belongs to.
+/// Returns the other services that own an object.
 fn others(known: &Known, key: &Key, owner: &OwnerReference) -> Vec<Owner> {
     let others = known.owners.iter().filter(|other| other.uid != owner.uid);
     others
@@ -112,7 +112,7 @@ fn place(known: Option<&Known>, owner: &OwnerReference) -> Place {
 
 /// The Service of a name, as a service finds it.
 struct Found<'a> {
-    /// A digest of what it selects.
+    /// A digest of its selector.
     live: Option<u64>,
     others: Vec<Owner>,
     place: Place,
@@ -135,7 +135,7 @@ impl Found<'_> {
         self.live == Some(digest_of_selection(&json!({SERVICE: name})))
     }
 
-    /// What the other owners want, of whom some have said it since this operator runs.
+    /// Returns what the other owners want; `said` contains those that have been reconciled since the operator started.
     fn wishes(&self, said: &BTreeMap<Owner, u64>, ports: u64) -> Vec<OtherOwner> {
         let wish = |other: &Owner| match said.get(other) {
             Some(wish) => OtherOwner {
@@ -150,7 +150,7 @@ impl Found<'_> {
         self.others.iter().map(wish).collect()
     }
 
-    /// The name with what its tasks have: how many would be found by it, and how many would be no more.
+    /// Returns the state of the name: how many tasks a change would make reachable by it, and how many it would lose.
     fn tasks(&self, cx: &Context, wanted: &Wanted) -> SharedName {
         let mut shared = SharedName {
             live: Live::Nothing,

@@ -1,4 +1,4 @@
-//! What a service asks for, and what is to be applied: two things where a deployment began before something else changed.
+//! What a service asks for, and what to apply: two different things if a deployment began before a later change.
 
 use std::sync::Arc;
 
@@ -36,25 +36,25 @@ use crate::{
 pub(super) struct Newest {
     /// What its owner wrote.
     pub(super) inputs: Inputs,
-    /// The digest of that.
+    /// The digest of the inputs.
     pub(super) digest: String,
-    /// What the rendering depends on beside that.
+    /// What else the rendering depends on.
     pub(super) by: RenderedBy,
-    /// The objects, with the counts of today.
+    /// The objects, with the current counts.
     pub(super) rendering: Rendering,
-    /// The service revision that a deployment of it would be of, if one began now.
+    /// The service revision that a deployment would have if it began now.
     pub(super) revision: String,
-    /// The service revisions that are made of the same.
+    /// The service revisions with the same inputs.
     pub(super) same: Vec<String>,
     /// The task definition, as in `web:3`.
     pub(super) task_definition: String,
     /// Whether it follows the newest revision of its task definition.
     pub(super) follows: bool,
-    /// What differs from ECS.
+    /// The differences from ECS.
     pub(super) warnings: Vec<WarningStatus>,
 }
 
-/// What is to be applied.
+/// What to apply.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     /// The objects in the order of application.
@@ -69,13 +69,14 @@ pub(super) struct Plan {
     pub(super) revision: String,
     /// What it was rendered to, and by what.
     pub(super) rendering: Option<KeptRendering>,
-    /// Whether autoscalers and budgets stay as they are, because it is not known how they should be.
+    /// Whether autoscalers and budgets stay as they are, because their wanted state is unknown.
     pub(super) spares_autoscaler: bool,
-    /// Whether its deployment goes on, so that it may be given up for what ran before.
+    /// Whether its deployment is in progress, so that it may be given up for what ran before.
     pub(super) may_return: bool,
 }
 
-/// What a service asks for. `None` if its task definition is there and only the revision is not made yet.
+/// Returns what a service asks for. `None` if its task definition exists and only the revision has not been created
+/// yet.
 pub(super) fn newest(
     service: &EcsService,
     cx: &Context,
@@ -117,7 +118,7 @@ pub(super) fn newest(
     let asks_for_the_same = |before: &Inputs| {
         let with_those = with_annotations_of(&inputs, before);
         let before = with_those.map(|it| render(&name, &namespace, &it, &service.spec, &by));
-        // What cannot be rendered any more says nothing of what it would have been.
+        // If it can no longer be rendered, it is unknown what it would have been.
         let before = before.and_then(Result::ok);
         before.is_none_or(|before| have_same_tasks(&before.objects, &rendering.objects))
     };
@@ -136,7 +137,8 @@ pub(super) fn newest(
     }))
 }
 
-/// The settings of the operator. Where there are two controllers for target groups, a service keeps the one that it has.
+/// Returns the settings of the operator. If there are two controllers for target groups, a service keeps its current
+/// one.
 fn settings(cx: &Context, status: &ServiceStatus, known: &[Arc<Revision>]) -> Settings {
     const CONTROLLERS: [Addon; 2] = [Addon::AwsLoadBalancerController, Addon::EksAutoMode];
     let mut settings = Settings {
@@ -163,9 +165,9 @@ fn settings(cx: &Context, status: &ServiceStatus, known: &[Arc<Revision>]) -> Se
     settings
 }
 
-/// The revision that counts as made of what the spec asks for, although what is kept does not say so: one of an older
-/// operator, which kept what was there when the pods last changed, or one that somebody deleted. The operator had accepted
-/// this spec, and began nothing.
+/// Returns the revision that counts as having the inputs of the spec although its stored inputs differ: one of an older
+/// operator, which stored the inputs when the pods last changed, or one that someone deleted. The operator had accepted
+/// this spec and begun nothing.
 fn assumed(
     service: &EcsService,
     status: &ServiceStatus,
@@ -188,8 +190,8 @@ fn assumed(
     (same_definition && is_so).then(|| asked_for.to_owned())
 }
 
-/// Inputs with the annotations of others; `None` if they are the same. They have no generation, so nobody can tell whether
-/// an older operator had looked at them, but that it had if the tasks depend on them and are of those.
+/// Returns the inputs with other annotations; `None` if these are the same. Annotations have no generation, so it is
+/// unknown whether an older operator had seen them, except if the tasks depend on them and match them.
 fn with_annotations_of(inputs: &Inputs, others: &Inputs) -> Option<Inputs> {
     (inputs.annotations != others.annotations).then(|| Inputs {
         annotations: others.annotations.clone(),
@@ -197,8 +199,7 @@ fn with_annotations_of(inputs: &Inputs, others: &Inputs) -> Option<Inputs> {
     })
 }
 
-/// Whether the spec of this generation was accepted. One that was refused has been looked at too, but nothing was made of
-/// it.
+/// Whether the spec of this generation was accepted. One that was rejected has been observed too, but never used.
 fn has_accepted(status: &ServiceStatus, generation: Option<i64>) -> bool {
     let mut conditions = status.conditions.iter();
     let accepted = conditions.find(|condition| condition.type_ == ACCEPTED);
@@ -206,7 +207,7 @@ fn has_accepted(status: &ServiceStatus, generation: Option<i64>) -> bool {
         && accepted.is_some_and(|accepted| accepted.status == "True")
 }
 
-/// What is to be applied for a target, or why that cannot be had any more.
+/// Returns what to apply for a target, or why that is no longer available.
 ///
 /// # Errors
 ///
@@ -257,8 +258,8 @@ fn lost(service: &EcsService, revision: &str) -> Refusal {
     Refusal::new(StateReason::ServiceRevisionNotFound, &message)
 }
 
-/// How many tasks of a revision were wanted last, by its Deployments or what was reported; `None` if that cannot be said, or
-/// there is one on each node.
+/// Returns how many tasks of a revision were last wanted, according to its Deployments or the reported status; `None`
+/// if unknown, or for one on each node.
 fn last_count(cx: &Context, service: &EcsService, revision: &Revision) -> Option<i64> {
     if is_daemon(&revision.kept.inputs.service.parse().unwrap_or_default()) {
         return None;
@@ -276,8 +277,8 @@ fn last_count(cx: &Context, service: &EcsService, revision: &Revision) -> Option
     live.or_else(reported)
 }
 
-/// What is kept, with the counts of today; `None` if it cannot be read. A spec without a count, as that of a DAEMON service,
-/// asks for as many tasks as there were `last`, and not for those of when the deployment began.
+/// Returns the stored objects with the current counts; `None` if they cannot be read. A spec without a count, as in a
+/// DAEMON service, asks for the `last` number of tasks, not for the number when the deployment began.
 fn counted(
     service: &EcsService,
     found: &Revision,
@@ -285,7 +286,7 @@ fn counted(
     newest: Option<&Newest>,
     last: impl FnOnce() -> Option<i64>,
 ) -> Option<Plan> {
-    // One that was just kept is not among those that were known before.
+    // A revision that was just stored is not among the known ones.
     let is_it = |newest: &&Newest| newest.digest == found.inputs || newest.same.contains(&found.id);
     let asked_for = newest.filter(is_it);
     let as_kept = asked_for.filter(|newest| newest.by.digest() == rendering.settings);
@@ -323,14 +324,14 @@ fn counted(
         let objects = with_counts_of(objects, &counts.objects);
         return Some(plan(objects, &counts, false));
     }
-    // The spec is refused; how many tasks there are can still be said.
+    // The spec is rejected, but the number of tasks is known.
     if let Ok(counts) = of(&with_desired_count(&inputs.service, desired)) {
         let mut scaled = with_counts_of(objects, &counts.objects);
-        // Its limits are those of when the deployment began.
+        // The limits of an autoscaler in it are those of when the deployment began.
         scaled.retain(|object| !is_of_counts(object));
         return Some(plan(scaled, &counts, true));
     }
-    // So is, by this operator, what another one accepted.
+    // This operator also rejects the spec that another one accepted.
     let tasks = desired.or_else(|| desired_count(&inputs.service));
     Some(Plan {
         objects: match tasks {
@@ -352,7 +353,7 @@ fn is_of_counts(object: &Value) -> bool {
     kind.is_some_and(follows_counts)
 }
 
-/// ECS's defaults, where a spec that was accepted once cannot be read any more.
+/// The defaults of ECS, for a spec that was once accepted and can no longer be read.
 const UNKNOWN_RULES: validate::Deployment = validate::Deployment {
     minimum_healthy_percent: 100,
     maximum_percent: 200,

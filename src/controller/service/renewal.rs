@@ -1,5 +1,5 @@
-//! Renewals from inside: where the operator is configured to, it begins deployments of what would be rendered otherwise
-//! today, some at a time, and stops at the first that fails.
+//! Renewals that the operator starts: if configured, it begins deployments of what would be rendered differently today,
+//! a few at a time, and stops at the first one that fails.
 
 use std::{
     collections::HashMap,
@@ -16,9 +16,9 @@ use crate::{
     decide::deployment::{COMPLETED, Deployments, FAILED, IN_PROGRESS},
 };
 
-/// When a service that waits for its turn looks again, and twice that at most.
+/// How long a waiting service waits before it checks again, at most twice that.
 const TURN: Duration = Duration::from_secs(20);
-/// For how long what was counted over all services holds.
+/// How long the counts over all services are valid.
 const COUNTED: Duration = Duration::from_secs(1);
 
 /// Which renewals the operator has begun.
@@ -28,8 +28,8 @@ pub(crate) struct Renewals {
 }
 
 impl Renewals {
-    /// Nothing is begun yet. `most` is how many services may have a deployment at a time; `None` if renewals are
-    /// somebody else's to begin.
+    /// Returns a state without renewals. `most` is how many services may have a deployment at a time; `None` if the
+    /// operator starts no renewals.
     #[must_use]
     pub(crate) fn new(most: Option<u16>) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Renewals {
         }
     }
 
-    /// Lets another service have the turn of one that could not begin.
+    /// Passes the turn of a service that could not begin to another one.
     pub(super) fn gave_up(&self, service: &EcsService) {
         let uid = service.metadata.uid.as_deref().unwrap_or_default();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,12 +48,12 @@ impl Renewals {
 
 #[derive(Default)]
 struct State {
-    /// The deployments that were to be renewed, by service.
+    /// The deployments to be renewed, by service.
     begun: HashMap<String, String>,
     counted: Option<(Instant, Fleet)>,
 }
 
-/// What goes on among all services.
+/// The state of all services.
 #[derive(Clone, Copy, Default)]
 struct Fleet {
     in_flight: usize,
@@ -61,18 +61,18 @@ struct Fleet {
     failed: bool,
 }
 
-/// What becomes of a service that would be rendered otherwise.
+/// What to do about a service that would be rendered differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// It stays as it is.
+    /// Leave it as it is.
     Never,
-    /// It is to be renewed, and has to wait for so long before it asks again.
+    /// Renew it later: ask again after this time.
     Later(Duration),
-    /// It is renewed now.
+    /// Renew it now.
     Now,
 }
 
-/// Whether a service is to be renewed now.
+/// Returns whether to renew a service now.
 pub(super) fn turn(
     cx: &Context,
     service: &EcsService,
@@ -105,7 +105,7 @@ pub(super) fn turn(
         return Turn::Never;
     }
     if fleet.in_flight + begun >= usize::from(most) && !state.begun.contains_key(&uid) {
-        // Not all at once.
+        // Spread the checks over time.
         let spread = uid.bytes().map(u32::from).sum::<u32>() % 20;
         return Turn::Later(TURN + Duration::from_secs(spread.into()));
     }
@@ -129,7 +129,7 @@ fn would_differ(
         && kept.is_some_and(|kept| kept.digest != newest.rendering.digest)
 }
 
-/// Whether the cache does not show yet what became of a renewal.
+/// Whether the cache does not show the result of a renewal yet.
 fn is_waited_for(cx: &Context, uid: &str, id: &str) -> bool {
     let services = cx.services.store.state();
     let service = services.iter().find(|it| it.uid().as_deref() == Some(uid));
@@ -150,7 +150,7 @@ fn fleet(cx: &Context) -> Fleet {
     fleet
 }
 
-/// Whether a deployment is of the same inputs as another one, and rendered by this version.
+/// Whether a deployment has the same inputs as an earlier one and was rendered by this version.
 fn is_renewal(cx: &Context, service: &EcsService, deployment: &DeploymentStatus) -> bool {
     let known = cx.service_revisions.of(service);
     let of = |deployment: &DeploymentStatus| find(&known, deployment.service_revision.as_deref()?);

@@ -1,8 +1,8 @@
-//! Keeping service revisions: what the tasks of a service are made of and were rendered to, so that a deployment runs on,
-//! and a rollback returns to, exactly what ran.
+//! Storage of service revisions: the inputs and the rendering of a service's tasks, so that a deployment continues
+//! with, and a rollback returns to, exactly what ran.
 //!
-//! Each is a ControllerRevision of its EcsService, so that it does not matter what becomes of the task definition, of the
-//! operator and of its settings later.
+//! Each is a ControllerRevision of its EcsService, so that later changes to the task definition, the operator and its
+//! settings do not matter.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -37,11 +37,11 @@ use crate::{
     translate::SERVICE,
 };
 
-/// How many revisions are kept beside those that are needed.
+/// How many revisions are kept in addition to those that are needed.
 const HISTORY_LIMIT: usize = 10;
 
-/// The name of the object that holds a revision. A dot, which no name of a service has, so that it is never taken for
-/// one of a DaemonSet; and a word, so that it is never taken for one of a task definition.
+/// Returns the name of the object that holds a revision. It contains a dot, which no name of a service does, so that it
+/// is never mistaken for one of a DaemonSet; and a word, so that it is never mistaken for one of a task definition.
 fn name_of(service: &str, revision: &str) -> String {
     format!("{service}.service.{revision}")
 }
@@ -50,8 +50,8 @@ fn api(cx: &Context, service: &EcsService) -> Api<ControllerRevision> {
     Api::namespaced(cx.client.clone(), &service.namespace().unwrap_or_default())
 }
 
-/// The name of the revision that a deployment of these inputs and this rendering would be of. It is that of its pods; one
-/// of the same pods with other inputs or objects has another name that begins alike.
+/// Returns the revision that a deployment of these inputs and this rendering would have. It is named after its pods; a
+/// revision with the same pods and other inputs or objects has a different name with the same beginning.
 pub(super) fn name_for(
     known: &[Arc<Revision>],
     pods: &str,
@@ -78,14 +78,14 @@ fn other_name(pods: &str, inputs: &str, rendering: &str) -> String {
     format!("{pods}-{}", digits.collect::<String>())
 }
 
-/// The newest known object of a revision, which has a rendering if any of its objects does.
+/// Returns the newest known object of a revision, preferring objects with a rendering.
 pub(super) fn find<'r>(known: &'r [Arc<Revision>], id: &str) -> Option<&'r Arc<Revision>> {
     let mut of_it = known.iter().filter(|revision| revision.id == id);
     let rendered = |revision: &&Arc<Revision>| revision.kept.rendering.is_some();
     of_it.clone().find(rendered).or_else(|| of_it.next())
 }
 
-/// Keeps what a deployment is about to be made of. One that is kept already is the same.
+/// Stores the inputs and the rendering of a deployment that is about to begin. Does nothing if they are already stored.
 ///
 /// # Errors
 ///
@@ -110,7 +110,7 @@ pub(super) async fn keep(cx: &Context, service: &EcsService, newest: &Newest) ->
     create(cx, service, &known, name, &newest.revision, &kept).await?;
     let known = cx.service_revisions.of(service);
     if find(&known, &newest.revision).is_some_and(|found| found.kept != kept) {
-        // The cache did not have it yet; now it does, and the next try takes another name.
+        // The cache did not have it yet; now it does, and the next try uses another name.
         return Err(superseded(newest));
     }
     forget_superfluous(cx, service).await
@@ -123,7 +123,7 @@ fn superseded(newest: &Newest) -> Error {
     }
 }
 
-/// Keeps what a revision of an older operator was rendered to, beside the revision itself, which cannot be changed.
+/// Stores the rendering of a revision from an older operator, beside the revision itself, which is immutable.
 ///
 /// # Errors
 ///
@@ -152,7 +152,7 @@ pub(super) async fn adopt(
     }))
 }
 
-/// Keeps a revision again whose ControllerRevision is gone.
+/// Stores a revision again whose ControllerRevision is gone.
 ///
 /// # Errors
 ///
@@ -205,7 +205,7 @@ async fn create(
         }
         Err(error) => error,
     };
-    // It may have been made before, or be of a service of this name that was deleted, and be about to go with it.
+    // It may exist already, or belong to a deleted service of this name and be about to be deleted with it.
     let live = match code(&error) {
         Some(409) => api.get_opt(&name).await,
         _ => Ok(None),
@@ -264,7 +264,7 @@ async fn delete(cx: &Context, service: &EcsService, revision: &Revision) -> Resu
     }
 }
 
-/// Writes beside a revision that its deployment has failed, for a status that is lost later.
+/// Records on a revision that its deployment failed, in case the status is lost later.
 ///
 /// # Errors
 ///
@@ -291,8 +291,8 @@ pub(super) async fn record_outcomes(
     Ok(())
 }
 
-/// Takes over the revisions of a service of this name that was deleted without them. Those that cannot be changed are of
-/// no use to anybody and are deleted.
+/// Takes over the revisions of a deleted service of this name that were orphaned. Immutable ones are of no use and are
+/// deleted.
 ///
 /// # Errors
 ///
@@ -310,8 +310,8 @@ pub(super) async fn take_over(cx: &Context, service: &EcsService) -> Result<(), 
     Ok(())
 }
 
-/// Lets a service go without what it owns. The garbage collector would wait for ever for revisions of an older operator,
-/// which it cannot change; what runs of them has been kept in a form that it can.
+/// Lets a service be deleted without its dependents. The garbage collector would wait forever for revisions of an older
+/// operator, which it cannot change; what runs has been stored in a form that it can.
 ///
 /// # Errors
 ///
@@ -346,13 +346,13 @@ async fn change_metadata(
             cx.service_revisions.observe(&changed);
             Ok(())
         }
-        // It is gone, or another one by now.
+        // It is gone or has been replaced.
         Err(error) if matches!(code(&error), Some(404 | 409)) => Ok(()),
         Err(error) => Err(Error::resource("update a revision of", service)(error)),
     }
 }
 
-/// A revision that the cache lacks, as the API server has it.
+/// Returns a revision that the cache lacks from the API server.
 ///
 /// # Errors
 ///
@@ -373,7 +373,7 @@ pub(super) async fn ask(
     Ok(find(&cx.service_revisions.of(service), id).cloned())
 }
 
-/// The annotations that are settings.
+/// Returns the annotations that are settings.
 pub(super) fn settings_of(service: &EcsService) -> BTreeMap<String, String> {
     let annotations = service.annotations().iter();
     annotations

@@ -27,29 +27,29 @@ use crate::{
     translate::SERVICE,
 };
 
-/// The annotation of a service revision whose deployment failed. A status that is lost forgets it.
+/// The annotation of a service revision whose deployment failed, in case the status is lost.
 pub(super) const OUTCOME: &str = "ecs-operator.dev/outcome";
 
-/// A service revision as the API server has it.
+/// A service revision from the API server.
 #[derive(Clone, Debug)]
 pub(crate) struct Revision {
     /// The name of its ControllerRevision.
     pub(super) object: String,
-    /// The identity of its ControllerRevision.
+    /// The UID of its ControllerRevision.
     pub(super) uid: String,
-    /// The identity of the EcsService that it belongs to; `None` for one that belongs to nobody.
+    /// The UID of the EcsService that owns it; `None` if it has no owner.
     pub(super) owner: Option<String>,
     /// Its name.
     pub(super) id: String,
-    /// Its place in the history of the service.
+    /// Its position in the history of the service.
     pub(super) number: i64,
-    /// What it is made of.
+    /// Its content.
     pub(super) kept: Kept,
     /// The digest of its inputs.
     pub(super) inputs: String,
     /// Whether a deployment of it has failed.
     pub(super) failed: bool,
-    /// Whether its data has the order in which the API server writes it. Of other objects nothing can be changed.
+    /// Whether its data is in the order in which the API server writes it. Otherwise the object is immutable.
     pub(super) sorted: bool,
     /// The version of its ControllerRevision.
     pub(super) version: Option<String>,
@@ -64,11 +64,12 @@ type ByObject = BTreeMap<String, Arc<Revision>>;
 #[derive(Default)]
 pub(crate) struct ServiceRevisions {
     by_service: Mutex<HashMap<Place, ByObject>>,
-    /// Those that are being made, by the names of their objects.
+    /// The revisions that are being created, by the names of their objects.
     being_made: Mutex<HashSet<(Place, String)>>,
 }
 
-/// One that is being made until this is dropped. Whoever makes it learns from the answer what a watch may tell before.
+/// A revision that is being created until this is dropped. Its creator learns from the response what a watch may report
+/// before.
 pub(super) struct BeingMade<'r> {
     revisions: &'r ServiceRevisions,
     which: (Place, String),
@@ -85,7 +86,7 @@ impl ServiceRevisions {
         lock(&self.by_service)
     }
 
-    /// Begins to make one of a service, in an object of this name.
+    /// Begins to create a revision of a service in an object of this name.
     pub(super) fn make(&self, service: &EcsService, object: &str) -> BeingMade<'_> {
         let which = (place_of(service), object.to_owned());
         lock(&self.being_made).insert(which.clone());
@@ -101,7 +102,7 @@ impl ServiceRevisions {
         revisions.map(|(_, revision)| revision.clone()).collect()
     }
 
-    /// The revisions of a service, the newest first.
+    /// Returns the revisions of a service, the newest first.
     pub(super) fn of(&self, service: &EcsService) -> Vec<Arc<Revision>> {
         let mut revisions = self.named(service);
         revisions.retain(|revision| revision.owner == service.uid());
@@ -109,15 +110,14 @@ impl ServiceRevisions {
         revisions
     }
 
-    /// The revisions of a service of this name that belong to nobody since it was deleted without them.
+    /// Returns the orphaned revisions of a deleted service of this name.
     pub(super) fn orphans(&self, service: &EcsService) -> Vec<Arc<Revision>> {
         let mut revisions = self.named(service);
         revisions.retain(|revision| revision.owner.is_none());
         revisions
     }
 
-    /// Records what the API server has. Returns the service that it is of if it was not known, as one is that this
-    /// operator has made.
+    /// Records a revision. Returns its service if the revision is new, unless this operator has created it.
     pub(crate) fn observe(&self, revision: &ControllerRevision) -> Option<Place> {
         if self.has_version(revision) {
             return None;
@@ -131,7 +131,7 @@ impl ServiceRevisions {
         is_new.then_some(place)
     }
 
-    /// Whether it is known as it is.
+    /// Whether it is known in its current version.
     fn has_version(&self, revision: &ControllerRevision) -> bool {
         let (Some(place), meta) = (place(revision), &revision.metadata) else {
             return false;
@@ -146,7 +146,7 @@ impl ServiceRevisions {
         })
     }
 
-    /// Forgets one that is gone. Returns the service that it was of if it was known.
+    /// Forgets a revision that is gone. Returns its service if the revision was known.
     pub(crate) fn forget(&self, revision: &ControllerRevision) -> Option<Place> {
         let place = place(revision)?;
         let mut by_service = self.by_service();
@@ -163,8 +163,8 @@ impl ServiceRevisions {
         Some(place)
     }
 
-    /// Forgets those of a namespace (`None`: of all) that were known before a list and are not in it. Returns the services
-    /// that they were of.
+    /// Forgets the revisions of a namespace (`None`: of all) that were known before a list and are not in it. Returns
+    /// their services.
     fn forget_unlisted(&self, unlisted: &BTreeSet<(Place, String)>) -> BTreeSet<Place> {
         let mut by_service = self.by_service();
         let mut concerned = BTreeSet::new();
@@ -190,8 +190,8 @@ impl ServiceRevisions {
         .collect()
     }
 
-    /// Brings the cache up to date. A new list replaces nothing before it is complete. Returns the services that this
-    /// concerns: whose revisions are gone, or came from somebody else.
+    /// Updates the cache. A new list replaces nothing before it is complete. Returns the services that this affects:
+    /// those whose revisions are gone or were created by someone else.
     fn update(
         &self,
         namespace: Option<&str>,
@@ -217,7 +217,7 @@ impl ServiceRevisions {
                 place.into_iter().map(|(place, _)| place).collect()
             }
             Event::Delete(Lenient::Read(revision)) => BTreeSet::from_iter(self.forget(&revision)),
-            // What cannot be read was never known.
+            // A revision that cannot be read was never known.
             Event::InitApply(Lenient::Unreadable(_))
             | Event::Apply(Lenient::Unreadable(_))
             | Event::Delete(Lenient::Unreadable(_)) => BTreeSet::new(),
@@ -225,8 +225,8 @@ impl ServiceRevisions {
     }
 }
 
-/// Watches the revisions of services. One that is gone is made again from what runs as long as that runs, and one that
-/// somebody has put back may be what a service waits for.
+/// Watches the revisions of services. A deleted one is created again from what runs, while that runs; a service may be
+/// waiting for one that someone has restored.
 pub(crate) async fn watch_service_revisions(
     cx: Arc<Context>,
     namespace: Option<String>,
@@ -332,7 +332,7 @@ mod tests {
         let (revisions, mut unlisted) = (ServiceRevisions::default(), BTreeSet::new());
         let web = || BTreeSet::from([("shop".to_owned(), "web".to_owned())]);
         let (nobody, listed) = (BTreeSet::new, |uid| Lenient::Read(revision(uid, Some("1"))));
-        // The operator has made it itself, and knows the answer.
+        // The operator created it itself, and knows the response.
         revisions.observe(&revision("a", Some("1")));
         let mut told = |event| revisions.update(None, &mut unlisted, event);
         assert_eq!(told(Event::Apply(listed("a"))), nobody());

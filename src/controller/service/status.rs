@@ -1,4 +1,4 @@
-//! What is reported of a service, in the members of DescribeServices.
+//! The status of a service, with the members of DescribeServices.
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
@@ -23,39 +23,39 @@ use crate::{
     translate::SERVICE,
 };
 
-/// More fields that would differ nobody reads.
+/// The most differing fields that a status lists.
 const MOST_DIFFERENCES: usize = 32;
 
-/// What became of a service. What it asks for is not there while that is refused, or cannot be said yet.
+/// The result of a reconcile. `newest` is `None` while the spec is rejected, or is not known yet.
 pub(super) enum Outcome<'a> {
-    /// The spec is not accepted, and nothing ran before.
+    /// The spec is rejected, and nothing ran before.
     Refused(&'a Refusal),
-    /// The spec is not accepted; what ran before goes on, and this became of it.
+    /// The spec is rejected; what ran before keeps running, with this result.
     GoesOn(&'a Refusal, Box<Self>),
-    /// It was decided what is to run, which is not done yet.
+    /// It was decided what to run, and not done yet.
     Decided(Option<&'a Newest>, &'a Deployments),
-    /// What is to run cannot be had any more.
+    /// What should run is no longer available.
     Lost(Option<&'a Newest>, &'a Deployments, &'a Refusal),
-    /// What is to run was applied, or that failed.
+    /// What should run was applied, or that failed.
     Applied {
-        /// What the spec means.
+        /// What the spec asks for.
         newest: Option<&'a Newest>,
         /// What was applied.
         running: &'a Plan,
-        /// The deployments by now.
+        /// The current deployments.
         deployments: &'a Deployments,
-        /// What the workloads tell.
+        /// The state of the workloads.
         observed: &'a Observed,
         /// What keeps tasks from running.
         troubles: &'a [Trouble],
         /// Whether the percentages hold tasks back.
         held: bool,
-        /// What went wrong.
+        /// The error.
         failure: Option<&'a Error>,
     },
 }
 
-/// Writes the status of a service, and tells by events what became of it.
+/// Writes the status of a service, and reports changes as events.
 pub(super) async fn report(
     cx: &Context,
     service: &EcsService,
@@ -71,12 +71,12 @@ pub(super) async fn report(
         cx.pods.stopped.told(&owner, &stopped);
         return Ok(());
     }
-    // What is too old goes when something is written anyway.
+    // Old entries are removed only when there is something to write anyway.
     status
         .stopped_tasks
         .retain(|task| stopped_tasks::is_recent(task, now));
     if cx.report(service, &before, status.clone()).await? {
-        // What could not be recorded is decided again, and is no news before.
+        // A decision that could not be recorded is made again, and is not reported before.
         tell(cx, service, &before, &status, troubles_of(outcome));
         tell_failure(cx, service, &before, &status, failure_of(outcome));
     }
@@ -84,8 +84,8 @@ pub(super) async fn report(
     Ok(())
 }
 
-/// Writes the deployments that a lost status is rebuilt to. What is over came about before, and is no news; one that is under
-/// way may not have been told yet.
+/// Writes the deployments that a lost status is reconstructed to. One that is over is not news; one in progress may not
+/// have been reported yet.
 pub(super) async fn record_rebuilt(
     cx: &Context,
     service: &EcsService,
@@ -112,7 +112,7 @@ fn with_deployments(status: ServiceStatus, deployments: &Deployments) -> Service
     }
 }
 
-/// Why what is to run could not be brought about: a reason and all of it.
+/// Returns why what should run could not be applied: a reason and the full message.
 fn failure_of(outcome: &Outcome<'_>) -> Option<(StatusReason, String)> {
     match outcome {
         Outcome::GoesOn(_, outcome) => failure_of(outcome),
@@ -178,7 +178,7 @@ fn status(
     with_deployments(status, deployments)
 }
 
-/// The task definition that runs. One of the same content may have got another number.
+/// Returns the running task definition, whose number may have changed while its content is the same.
 fn task_definition(
     before: &ServiceStatus,
     newest: Option<&Newest>,
@@ -196,7 +196,7 @@ fn task_definition(
     }
 }
 
-/// What rendered the objects that run, and what would differ if they were rendered now.
+/// Records what rendered the running objects, and what would differ if they were rendered now.
 fn record_rendering(status: &mut ServiceStatus, running: &Plan, newest: Option<&Newest>) {
     let Some(kept) = &running.rendering else {
         return;
@@ -209,7 +209,7 @@ fn record_rendering(status: &mut ServiceStatus, running: &Plan, newest: Option<&
         return;
     };
     if !newest.same.contains(&running.revision) && newest.revision != running.revision {
-        // What the spec asks for is another thing.
+        // The spec asks for something else.
         status.renewal = RenewalStatus::default();
         return;
     }

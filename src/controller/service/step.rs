@@ -1,4 +1,4 @@
-//! One step of a service: deciding what is to run, and bringing it about.
+//! One step of a service: deciding what to run, and applying it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,32 +26,32 @@ use crate::{
     rendering::{Numbers, with_numbers},
 };
 
-/// When to look again after a deployment is done.
+/// When to check again after a deployment is done.
 const SOON: Duration = Duration::from_secs(1);
 
-/// What was decided.
+/// A decision.
 pub(super) struct Decided {
     deployments: Deployments,
     running: Plan,
-    /// When to decide again, should nothing change.
+    /// When to decide again if nothing changes.
     again: Option<Timestamp>,
     /// Why a deployment could not begin.
     not_begun: Option<Error>,
 }
 
 impl Decided {
-    /// Whether it is on record.
+    /// Whether the decision is recorded.
     pub(super) const fn is_on_record(&self) -> bool {
         self.not_begun.is_none()
     }
 }
 
-/// What became of what was applied.
+/// The result of an apply.
 struct Applied {
-    /// Whether a workload is not as it should be.
+    /// Whether a workload is not in its wanted state.
     workload_failed: bool,
     errors: Vec<Error>,
-    /// When to look again.
+    /// When to check again.
     waits: Vec<Duration>,
 }
 
@@ -62,13 +62,13 @@ pub(super) struct Step<'a> {
     pub(super) asked: &'a Asked,
     pub(super) wanted: &'a deployment::Wanted<'a>,
     pub(super) pods: &'a [Arc<PodState>],
-    /// Whether objects may have been made for it before.
+    /// Whether objects may have been created for it before.
     pub(super) has_begun: bool,
     pub(super) now: Timestamp,
 }
 
 impl Step<'_> {
-    /// Decides what is to run. What cannot be had any more is reported instead.
+    /// Decides what to run. If that is no longer available, reports this instead.
     pub(super) async fn decide(
         &self,
         before: &Deployments,
@@ -88,14 +88,14 @@ impl Step<'_> {
                 self.tell_lasting(Some(&error), before).await?;
                 return Err(error);
             }
-            // What ran goes on, and with what becomes of it this is told.
+            // What ran keeps running, and the error is reported with its result.
             (deployments, differ) = (before.clone(), false);
             not_begun = Some(error);
         }
         deployments.recount(self.wanted, self.pods);
         if differ && !before.list.is_empty() {
-            // A decision is on record before it is carried out, so that one who is killed in between does not decide
-            // again.
+            // The decision is recorded before it is carried out, so that an operator that is killed in between does not
+            // decide again.
             self.report(Outcome::Decided(newest, &deployments)).await?;
         }
         let Some(target) = deployments.target() else {
@@ -123,7 +123,7 @@ impl Step<'_> {
         }
     }
 
-    /// Applies what was decided, and reports what became of it. Returns when to look again.
+    /// Applies the decision, and reports the result. Returns when to check again.
     pub(super) async fn bring_about(
         &self,
         decided: Decided,
@@ -142,7 +142,7 @@ impl Step<'_> {
         let observed = Observed::of(cx, service, Some(&running), running.desired);
         let held = self.put_numbers(&mut running, &observed);
         if self.lacks_objects(&running) && !cx.is_there(service).await? {
-            // What it lacks went with it.
+            // The missing objects were deleted with the service.
             return Err(Error::Gone);
         }
         let applied = self.apply(&running, &observed, owner).await;
@@ -167,9 +167,9 @@ impl Step<'_> {
             .await?;
         }
         let due = again.into_iter().chain(troubles.next);
-        // What is due already was done.
+        // Work that was already due is done.
         let due = due.filter_map(|due| Duration::try_from(due.duration_since(self.now)).ok());
-        // What was kept for a return that cannot come any more goes at the next try.
+        // What was kept for a rollback that is no longer possible is deleted at the next try.
         let done = (running.may_return && !deployments.may_return()).then_some(SOON);
         let waits = due
             .chain(applied.waits)
@@ -182,7 +182,7 @@ impl Step<'_> {
         failure.map_or(Ok(again), Err)
     }
 
-    /// Puts today's numbers into what is about to be applied. Returns whether they hold tasks back.
+    /// Writes the current numbers into what is about to be applied. Returns whether they hold tasks back.
     fn put_numbers(&self, running: &mut Plan, observed: &Observed) -> bool {
         let mut pods = self.pods.iter();
         let numbers = Numbers {
@@ -193,7 +193,7 @@ impl Step<'_> {
         with_numbers(&mut running.objects, numbers)
     }
 
-    /// Applies what is to run, and ends the tasks that are over.
+    /// Applies what should run, and ends tasks that are over.
     async fn apply(&self, running: &Plan, observed: &Observed, owner: &OwnerReference) -> Applied {
         let Self { service, cx, .. } = *self;
         let failure = carry_out(cx, running, &user(service), owner).await.err();
@@ -217,7 +217,7 @@ impl Step<'_> {
         }
     }
 
-    /// What keeps tasks from running.
+    /// Returns what keeps tasks from running.
     fn troubles(&self, observed: &Observed) -> Troubles {
         let mut troubles = troubles(self.pods, observed.not_created.as_deref(), self.now);
         let missing = observed.missing.as_ref();
@@ -227,7 +227,7 @@ impl Step<'_> {
         troubles
     }
 
-    /// Whether objects are missing that there were, or may have been.
+    /// Whether objects are missing that existed, or may have existed.
     fn lacks_objects(&self, running: &Plan) -> bool {
         let is_missing = |object: &Value| {
             let wanted = Wanted::new(object).ok();
@@ -236,7 +236,7 @@ impl Step<'_> {
         self.has_begun && running.objects.iter().any(is_missing)
     }
 
-    /// Reports trouble that does not pass.
+    /// Reports lasting trouble.
     async fn tell_lasting(
         &self,
         error: Option<&Error>,
@@ -260,14 +260,14 @@ impl Step<'_> {
         report(self.cx, self.service, &outcome).await
     }
 
-    /// Whether an error is likely to be over at the next try, so that nobody needs to know.
+    /// Whether an error is likely to be resolved by the next try, so that it need not be reported.
     fn passes(&self, error: &Error) -> bool {
         let uid = self.service.uid().unwrap_or_default();
         error.is_transient() && !self.cx.backoff.is_lasting(&uid)
     }
 }
 
-/// Whether a pod is a healthy one that is not of this service revision.
+/// Whether a pod is healthy and does not have this service revision.
 fn is_of_another(pod: &PodState, revision: &str) -> bool {
     pod.ready && !pod.deleting && pod.revision.as_deref() != Some(pods_of(revision))
 }

@@ -1,4 +1,4 @@
-//! The tasks of a service: what ECS would replace and the kubelet would not.
+//! The tasks of a service that ECS would replace and the kubelet would not.
 
 use std::{
     collections::HashMap,
@@ -27,30 +27,30 @@ use crate::{
     diagnostic::StateReason,
 };
 
-/// When to look again after a task was replaced.
+/// When to check again after a task was replaced.
 const NEXT: Duration = Duration::from_secs(10);
 
-/// When tasks of services were last replaced, and how often in a row. It is kept in memory alone: an operator that
-/// starts anew replaces without a wait once.
+/// When tasks of services were last replaced, and how often in a row. This is kept only in memory: a restarted operator
+/// replaces a task once without waiting.
 #[derive(Default)]
 pub(crate) struct Replacements {
     by_service: Mutex<HashMap<(String, String), History>>,
 }
 
-/// What decides whether a task is over.
+/// The input for deciding whether a task is over.
 #[derive(Clone, Copy)]
 pub(super) struct Over<'a> {
     /// What was applied.
     pub(super) running: &'a Plan,
-    /// For how many seconds a load balancer may take a new task for unhealthy.
+    /// For how many seconds a load balancer may report a new task as unhealthy.
     pub(super) grace: i64,
-    /// When.
+    /// The current time.
     pub(super) now: Timestamp,
 }
 
-/// Evicts a pod whose task is over in ECS: an essential container has ended beside others, one that others wait for
-/// takes too long, or its load balancer takes it for unhealthy. One goes after the other, and none by which fewer than
-/// the healthy minimum would be left. Returns when to look again, if one has to wait.
+/// Evicts a pod whose task is over in ECS: an essential container of several has ended, one that others wait for takes
+/// too long, or its load balancer considers it unhealthy. Evicts one pod at a time, and none if fewer than the healthy
+/// minimum would be left. Returns when to check again, if there is a wait.
 pub(super) async fn replace_ended(
     cx: &Context,
     service: &EcsService,
@@ -77,7 +77,7 @@ pub(super) async fn replace_ended(
         return Ok(next);
     }
     let Some((pod, why)) = replacement::first(&over, &pods, healthy_minimum(running)) else {
-        // What serves now may be enough for another one to go; that is a change, which asks for a reconcile.
+        // More serving tasks may allow an eviction; that is a change, which triggers a reconcile.
         return Ok(next);
     };
     let key = (namespace.clone(), name.clone());
@@ -103,7 +103,7 @@ pub(super) async fn replace_ended(
     Ok(Some(next.unwrap_or(NEXT).min(NEXT)))
 }
 
-/// How many tasks stay healthy.
+/// Returns how many tasks must stay healthy.
 fn healthy_minimum(running: &Plan) -> i64 {
     let desired = running.desired.unwrap_or(0);
     let percent = i64::from(running.rules.minimum_healthy_percent);
@@ -111,7 +111,7 @@ fn healthy_minimum(running: &Plan) -> i64 {
     minimum / 100 + i64::from(minimum % 100 > 0)
 }
 
-/// Evicts a pod. Returns whether it goes: a budget may be against it, or it is gone or another one already.
+/// Evicts a pod. Returns whether it is evicted: a budget may forbid it, or the pod may be gone or replaced already.
 async fn evict(cx: &Context, namespace: &str, pod: &PodState) -> Result<bool, Error> {
     let api: Api<Pod> = Api::namespaced(cx.client.clone(), namespace);
     let params = EvictParams {
@@ -137,7 +137,7 @@ async fn evict(cx: &Context, namespace: &str, pod: &PodState) -> Result<bool, Er
 }
 
 impl Replacements {
-    /// What to do with the history of a service.
+    /// Accesses the history of a service.
     fn history<T>(&self, service: &(String, String), of: impl FnOnce(&mut History) -> T) -> T {
         let mut by_service = self
             .by_service

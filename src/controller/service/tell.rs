@@ -1,4 +1,4 @@
-//! What is told of a service by events, in the words of the ECS console
+//! The events of a service, in the words of the ECS console
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -19,7 +19,7 @@ fn find<'s>(status: &'s ServiceStatus, type_: &str) -> Option<&'s Condition> {
     conditions.find(|condition| condition.type_ == type_)
 }
 
-/// Tells by events what changed between two statuses.
+/// Reports what changed between two statuses as events.
 pub(super) fn tell(
     cx: &Context,
     service: &EcsService,
@@ -28,7 +28,7 @@ pub(super) fn tell(
     troubles: &[Trouble],
 ) {
     tell_refusal(cx, service, before, after);
-    // The oldest first, as it came about.
+    // The oldest first, in the order in which they happened.
     for deployment in after.deployments.iter().rev() {
         let mut known = before.deployments.iter();
         let known = known.find(|known| known.id == deployment.id);
@@ -73,7 +73,7 @@ fn tell_refusal(cx: &Context, service: &EcsService, before: &ServiceStatus, afte
     }
 }
 
-/// Tells that a deployment has begun or ended, if that was not so `before`.
+/// Reports that a deployment has begun or ended, if that was not so `before`.
 pub(super) fn tell_deployment(
     cx: &Context,
     service: &EcsService,
@@ -118,7 +118,7 @@ pub(super) fn tell_deployment(
     }
 }
 
-/// Tells why something could not be brought about, if the conditions did not tell it before.
+/// Reports why something could not be applied, unless the conditions reported it before.
 pub(super) fn tell_failure(
     cx: &Context,
     service: &EcsService,
@@ -136,7 +136,7 @@ pub(super) fn tell_failure(
     }
 }
 
-/// Tells what keeps tasks from running, once for each that was not told in the conditions before.
+/// Reports what keeps tasks from running, once for each trouble that the conditions did not report before.
 fn tell_troubles(
     cx: &Context,
     service: &EcsService,
@@ -151,7 +151,7 @@ fn tell_troubles(
         if says(after, message) && !says(before, message) {
             let note = format!("(service {}) {message}", service.name_any());
             if *reason == StateReason::TargetNotHealthyYet {
-                // So begins each task behind a load balancer.
+                // Every task behind a load balancer starts this way.
                 cx.events.normal(service, *reason, note);
             } else {
                 cx.events.warning(service, *reason, note);

@@ -1,7 +1,8 @@
 //! The pods that a workload cannot create.
 //!
-//! A Deployment says why, but not of which of its revisions, so its ReplicaSets are asked. A DaemonSet says it in its events
-//! only, which the operator has no right to read; so the API server is asked by a trial that makes nothing.
+//! A Deployment reports why, but not for which of its revisions, so its ReplicaSets are read. A DaemonSet reports it
+//! only in its events, which the operator has no permission to read; so it sends the API server a dry run, which
+//! creates nothing.
 
 use std::{
     collections::HashMap,
@@ -31,38 +32,38 @@ use crate::{
     decide::deployment::pods_of,
 };
 
-/// For how long no pod may be created before anybody asks why.
+/// How long pods may be missing before the API server is asked why.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the API server is asked.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// The services of which a DaemonSet has fewer pods than it wants. It is kept in memory alone: an operator that starts
-/// waits and asks once more.
+/// The services with a DaemonSet that has too few pods. This is kept only in memory: a restarted operator waits and
+/// asks again.
 #[derive(Default)]
 pub(crate) struct Uncreated {
     by_service: Mutex<HashMap<String, Missing>>,
 }
 
-/// What is known of pods that are missing.
+/// The known state of missing pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Gap {
-    /// The service revision that they would be of.
+    /// The service revision that they would have.
     revision: String,
-    /// How many are wanted and how many there are.
+    /// How many pods are wanted and how many exist.
     counts: (i64, i64),
 }
 
-/// Pods that are missing.
+/// Missing pods.
 #[derive(Clone, Debug)]
 struct Missing {
     gap: Gap,
-    /// Since when it is so.
+    /// Since when they are missing.
     since: Instant,
-    /// When the API server was asked, and why it takes no pod, if that is what it says.
+    /// When the API server was asked, and why it accepts no pod, if it said so.
     asked: Option<(Instant, Option<String>)>,
 }
 
-/// What is to be done about pods that are missing.
+/// What to do about missing pods.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     Wait(Duration),
@@ -85,7 +86,7 @@ impl Missing {
 }
 
 impl Uncreated {
-    /// Why the API server takes no pod of a service revision, as far as it was asked.
+    /// Returns why the API server accepts no pod of a service revision, if it was asked.
     pub(super) fn why(&self, service: &EcsService, revision: &str) -> Option<String> {
         let uid = service.metadata.uid.as_deref().unwrap_or_default();
         let by_service = lock(&self.by_service);
@@ -94,7 +95,7 @@ impl Uncreated {
         asked.1.clone().filter(|_| missing.gap.revision == revision)
     }
 
-    /// Whether the API server was asked, and takes the pods that are missing.
+    /// Whether the API server was asked, and accepts the missing pods.
     pub(super) fn is_unexplained(&self, service: &EcsService) -> bool {
         let uid = service.metadata.uid.as_deref().unwrap_or_default();
         let by_service = lock(&self.by_service);
@@ -102,7 +103,7 @@ impl Uncreated {
         asked.is_some_and(|(_, why)| why.is_none())
     }
 
-    /// Notes which pods are missing, and says what is to be done.
+    /// Records which pods are missing, and returns what to do.
     fn note(&self, uid: &str, gap: Gap, now: Instant) -> Next {
         let mut by_service = lock(&self.by_service);
         let begins = Missing {
@@ -125,14 +126,15 @@ impl Uncreated {
         }
     }
 
-    /// Forgets a service that is gone, or of which no pod is missing.
+    /// Forgets a service that is gone, or that lacks no pods.
     pub(super) fn forget(&self, service: &EcsService) {
         let uid = service.metadata.uid.as_deref().unwrap_or_default();
         lock(&self.by_service).remove(uid);
     }
 }
 
-/// Asks the API server why the pods of a DaemonSet are missing, if they have been for a while. Returns when to look again.
+/// Asks the API server why the pods of a DaemonSet are missing, if they have been for a while. Returns when to check
+/// again.
 pub(super) async fn ask(
     cx: &Context,
     service: &EcsService,
@@ -159,7 +161,7 @@ pub(super) async fn ask(
     Some(AGAIN)
 }
 
-/// A pod as the DaemonSet of this name would make it.
+/// Returns a pod as the DaemonSet of this name would create it.
 fn pod_of(objects: &[Value], name: &str) -> Option<DynamicObject> {
     let mut objects = objects.iter();
     let daemon = objects.find(|object| {
@@ -170,7 +172,7 @@ fn pod_of(objects: &[Value], name: &str) -> Option<DynamicObject> {
     let member = |path: &str| template.pointer(path).cloned().unwrap_or_default();
     let pod = json!({
         "metadata": {
-            // A drawn name would make each answer another one.
+            // With a generated name, each answer would differ.
             "name": format!("{name}-trial"),
             "labels": member("/metadata/labels"),
             "annotations": member("/metadata/annotations"),
@@ -180,7 +182,7 @@ fn pod_of(objects: &[Value], name: &str) -> Option<DynamicObject> {
     serde_json::from_value(pod).ok()
 }
 
-/// Why the API server would not take a pod. Nothing if it would, or does not say.
+/// Returns why the API server would reject a pod; `None` if it would accept it, or does not say.
 async fn refusal(cx: &Context, service: &EcsService, pod: &DynamicObject) -> Option<String> {
     let namespace = service.namespace().unwrap_or_default();
     let kind = ApiResource::erase::<Pod>(&());
@@ -190,12 +192,12 @@ async fn refusal(cx: &Context, service: &EcsService, pod: &DynamicObject) -> Opt
         ..PostParams::default()
     };
     let error = api.create(&trial, pod).await.err()?;
-    // A webhook that cannot be asked for a trial is a bad request.
+    // A webhook that does not support dry runs causes a bad request.
     matches!(code(&error), Some(403 | 422)).then(|| brief(&error))
 }
 
-/// Why the API server makes no pod of what was applied last, for which older revisions are not to blame. Where that cannot be
-/// had now, it is asked for again.
+/// Returns why the API server creates no pod of what was applied last, ignoring older revisions. If that is unknown
+/// now, it is requested again.
 pub(super) async fn of_newest(
     cx: &Context,
     service: &EcsService,

@@ -1,4 +1,4 @@
-//! Making the pods of tasks, and what they need.
+//! Creation of the pods of tasks, and of what they need.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt as _;
@@ -17,26 +17,26 @@ use crate::{
     diagnostic::StateReason,
 };
 
-/// Why a pod was not made.
+/// Why a pod was not created.
 #[derive(Clone)]
 pub(super) enum NotMade {
-    /// It cannot be made at all, for this reason.
+    /// It can never be created, for this reason.
     Never(String),
-    /// It will be tried again; what keeps it, once a person should know of that.
+    /// It will be retried. Contains the obstacle once it should be reported.
     Yet(Option<Obstacle>),
 }
 
-/// What became of the pods that were to be made.
+/// The result of creating pods.
 #[derive(Default)]
 pub(super) struct Made {
-    /// Those that were not made, by name.
+    /// The pods that were not created, by name.
     pub(super) missing: Vec<(String, NotMade)>,
-    /// What is to be tried again.
+    /// The error to retry.
     pub(super) failure: Option<Error>,
 }
 
 impl Made {
-    /// None of these pods was made.
+    /// Returns the result if none of these pods was created.
     fn none(names: &[String], why: &NotMade) -> Self {
         let missing = names.iter().map(|name| (name.clone(), why.clone()));
         Self {
@@ -46,7 +46,7 @@ impl Made {
     }
 }
 
-/// Makes the pods of these names, and before them what all pods need, which is put back for as long as they run.
+/// Creates the pods of these names, and before them what all pods need, which is restored while they run.
 pub(super) async fn make(
     task: &EcsTask,
     names: &[String],
@@ -64,7 +64,7 @@ pub(super) async fn make(
                 ..Made::none(names, &NotMade::Yet(None))
             };
         }
-        // It was accepted once: an EcsCluster or an add-on may be what it was again.
+        // It was accepted once: an EcsCluster or an add-on may change back.
         Err(refusal) => {
             let (code, message) = (refusal.reason, refusal.message);
             let failure = Some(Error::NotYet(message.clone()));
@@ -80,7 +80,7 @@ pub(super) async fn make(
     let lasting = cx.backoff.is_lasting(&owner.uid);
     let is_made = |pod: &&Wanted| names.iter().any(|name| **name == *pod.key.name);
     let mounted = mounted(plan.pods.iter().filter(is_made));
-    // The claim of a pod that was made before is there, or is somebody else's to delete.
+    // The claim of a pod that was created before exists, or is another owner's to delete.
     let is_needed = |object: &&Wanted| !object.stays || mounted.contains(&*object.key.name);
     for object in plan.others.iter().filter(is_needed) {
         if let Err(error) = apply(&cx.client, &cx.children, object, owner).await {
@@ -105,14 +105,14 @@ pub(super) async fn make(
     made
 }
 
-/// What an error means. One that does not last is not told, but for a quota: that is another's to change.
+/// Classifies an error. A transient one is not reported, except for a quota, which only someone else can change.
 fn why(error: &Error, lasting: bool) -> NotMade {
     let message = error.to_string();
     if message.contains("exceeded quota:") {
         let code = StateReason::QuotaExceeded.into();
         return NotMade::Yet(Some(Obstacle { code, message }));
     }
-    // Admission reads caches, in which a new account or quota may not be yet.
+    // Admission reads caches, which may not contain a new service account or quota yet.
     let is_new = [
         "error looking up service account",
         "status unknown for quota",

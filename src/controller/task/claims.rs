@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use crate::controller::{apply::disown, context::Context, error::Error, wanted::Wanted};
 
-/// Lets go of the claims that an older operator made an EcsTask's own, so that they do not go with it.
+/// Releases the claims that an older operator made an EcsTask own, so that they are not deleted with it.
 ///
 /// # Errors
 ///
 /// When a request fails.
 pub(super) async fn let_go(cx: &Context, owner: &OwnerReference) -> Result<(), Error> {
     for (key, known) in cx.children.of_owner(&owner.uid) {
-        // One that goes with its pod is the pod's, and one of a file system names no task.
+        // A claim that is deleted with its pod belongs to the pod, and one of a file system has no task label.
         let outlives_task = key.kind.kind == "PersistentVolumeClaim" && known.shared.is_none();
         if outlives_task && !known.deleting {
             disown(&cx.client, &cx.children, (&key, &known), owner).await?;
@@ -23,7 +23,7 @@ pub(super) async fn let_go(cx: &Context, owner: &OwnerReference) -> Result<(), E
     Ok(())
 }
 
-/// The names of the claims that pods mount.
+/// Returns the names of the claims that pods mount.
 pub(super) fn mounted<'a>(pods: impl Iterator<Item = &'a Wanted>) -> BTreeSet<&'a str> {
     let volumes = pods.filter_map(|pod| pod.body.pointer("/spec/volumes")?.as_array());
     let claims = volumes.flatten().filter_map(|volume| {

@@ -16,22 +16,22 @@ use crate::{
 
 /// The pods of tasks.
 pub(super) struct Found {
-    /// They themselves.
+    /// The pods.
     pub(super) pods: Vec<Arc<PodState>>,
-    /// The names of pods that belong to an earlier EcsTask of the same name, and are about to go.
+    /// The names of pods that belong to an earlier EcsTask of the same name, and are about to be deleted.
     pub(super) foreign: BTreeSet<String>,
-    /// Whether the cache lacks one of them, so that nobody tells what becomes of it.
+    /// Whether the cache lacks one of them, so that no watch reports its changes.
     pub(super) unwatched: bool,
 }
 
-/// Whether a pod with the labels of an EcsTask belongs to it, or to nobody, as after `kubectl delete
-/// --cascade=orphan`.
+/// Whether a pod with the labels of an EcsTask belongs to it or has no owner, for example after
+/// `kubectl delete --cascade=orphan`.
 pub(super) fn is_ours(pod: &PodState, owner: &OwnerReference) -> bool {
     pod.owner.as_ref().is_none_or(|uid| *uid == owner.uid)
 }
 
-/// The pods that the cache has, and of tasks that should have one and have none there, those that the API server has:
-/// a cache that lags, or a pod that lost its labels, must not end a task that runs.
+/// Returns the cached pods and, for tasks that should have a pod and have none in the cache, those of the API server: a
+/// cache that lags, or a pod that lost its labels, must not end a running task.
 pub(super) async fn find(
     cx: &Context,
     owner: &OwnerReference,

@@ -47,21 +47,21 @@ use crate::{
     source::read_task,
 };
 
-/// Seconds until a finished task is deleted, unless its `ttlSecondsAfterFinished` says otherwise; ECS keeps stopped
-/// tasks for an hour.
+/// Seconds until a finished task is deleted if `ttlSecondsAfterFinished` is not set; ECS keeps stopped tasks for an
+/// hour.
 const KEPT_SECONDS: i64 = 3600;
 
-/// How often it is looked at a pod that no watch tells of.
+/// How often to check a pod that no watch reports.
 const UNWATCHED: SignedDuration = SignedDuration::from_secs(10);
 
-/// What one reconcile has come to.
+/// The result of one reconcile.
 struct Progress {
     status: TaskStatus,
-    /// When to look again, if nothing changes before.
+    /// When to check again if nothing changes before.
     wait: Option<Duration>,
-    /// The pods that are let go once all of this is on record.
+    /// The pods to release once all of this is recorded.
     released: Vec<Arc<PodState>>,
-    /// What is to be tried again.
+    /// The error to retry.
     failure: Option<Error>,
 }
 
@@ -93,7 +93,7 @@ impl Reconciled for EcsTask {
     }
 
     fn changed(&self, cx: &Context) {
-        // One that has begun keeps its revision, so none that comes concerns it.
+        // A task that has begun keeps its revision, so new revisions do not affect it.
         let has_begun = self.status.task_definition.is_some();
         let waits_for = named(&self.spec).filter(|_| !has_begun);
         cx.waiting_tasks.record(self, waits_for.as_deref());
@@ -110,19 +110,19 @@ impl Reconciled for EcsTask {
     }
 }
 
-/// Brings tasks one step further.
+/// Takes the next step of tasks.
 async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error> {
     let Some(owner) = task.owner_ref(&()) else {
         return Ok(Action::await_change());
     };
-    // Before it goes with what it owns.
+    // This has to happen before the task is deleted with what it owns.
     let let_go = claims::let_go(&cx, &owner).await;
     if task.meta().deletion_timestamp.is_some() {
         return let_go.map(|()| Action::await_change());
     }
     let before = cx.tasks.latest(&task);
     if is_finished(&before) {
-        // One that ended before there was a record gets it now.
+        // A task that ended before there was a record gets one now.
         let version = cx.tasks.version(&task);
         put_on_record(&cx, &task, before.tasks.iter(), version).await?;
         let_go?;
@@ -146,7 +146,7 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
             .report_at(version, &*task, &before, status.clone())
             .await?
     {
-        // What could not be recorded is decided again, and is no news before.
+        // A decision that could not be recorded is made again, and is not reported before.
         tell(&cx, &task, &before, status);
     }
     for pod in &progress.released {
@@ -165,8 +165,8 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
         .map_or_else(Action::await_change, Action::requeue))
 }
 
-/// The first status: what is to run, on record before any pod is made. Where pods have run already, the status was
-/// lost, and is told by what is left. `None` if a revision is about to appear.
+/// Returns the first status: what to run, recorded before any pod is created. If pods have already run, the status was
+/// lost and is reconstructed. `None` if a revision is about to appear.
 fn begin(
     task: &EcsTask,
     before: &TaskStatus,
@@ -182,7 +182,7 @@ fn begin(
         .collect();
     let (names, begun) = (names(task), begun(task));
     let has_begun = |name: &String| begun.contains(name) || running.contains(name);
-    // What is on record comes next, and after that the pods.
+    // The status is recorded next, and the pods follow after that.
     let at_once = Some(Duration::ZERO);
     if names.iter().any(has_begun) {
         let status = rebuilt(task, before, names, &begun, &running);
@@ -190,7 +190,7 @@ fn begin(
     }
     match plan(task, cx) {
         Ok(Some(plan)) => {
-            // From now on it keeps its revision.
+            // From now on the task keeps its revision.
             cx.waiting_tasks.forget(&namespace, &name);
             Some(Progress::to(started(task, before, &plan), at_once))
         }
@@ -199,7 +199,7 @@ fn begin(
     }
 }
 
-/// Does the next step of each task.
+/// Takes the next step of each task.
 async fn advance(
     task: &EcsTask,
     before: &TaskStatus,
@@ -247,8 +247,7 @@ async fn advance(
     })
 }
 
-/// Makes the pods that are to be made, and has the tasks whose pods could not be made say why. Returns what is to be
-/// tried again.
+/// Creates the missing pods, and reports why if a pod could not be created. Returns the error to retry.
 async fn create(
     task: &EcsTask,
     decided: &mut [Next],
@@ -291,7 +290,7 @@ fn is_finished(status: &TaskStatus) -> bool {
     status.stopped_at.is_some()
 }
 
-/// When tasks ended, and this was known: the clock of a node may be behind.
+/// Returns when the tasks ended and this was known, because the clock of a node may be behind.
 fn ended_at(status: &TaskStatus) -> Option<Timestamp> {
     let stopped = status.stopped_at.as_ref()?.0;
     let mut conditions = status.conditions.iter();

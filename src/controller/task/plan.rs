@@ -1,4 +1,4 @@
-//! What should be there for tasks.
+//! The objects that should exist for tasks.
 
 use k8s_openapi::api::core::v1::PodSchedulingGate;
 use kube::ResourceExt as _;
@@ -22,18 +22,18 @@ use crate::{
     validate::validate_task,
 };
 
-/// What should be there for the tasks.
+/// The objects that should exist for tasks.
 pub(super) struct Plan {
-    /// The pods, one for each task, with the gates that keep them from the scheduler.
+    /// The pods, one for each task, with a scheduling gate.
     pub(super) pods: Vec<Wanted>,
     /// What they need.
     pub(super) others: Vec<Wanted>,
     pub(super) task_definition: String,
-    /// What differs from ECS.
+    /// The differences from ECS.
     pub(super) warnings: Vec<WarningStatus>,
 }
 
-/// What should be there, or why that cannot be said; `None` if a revision is about to appear.
+/// Returns what should exist, or why that is unknown; `None` if a revision is about to appear.
 pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
     let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
     let (mut request, extensions, mut findings) = read_task(task.spec.text());
@@ -84,7 +84,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     }))
 }
 
-/// Has what an older operator made for a task keep its name, which did not say what is in it.
+/// Keeps the name of an object that an older operator created for a task, which has no digest of its content.
 fn keep_older_name(task: &EcsTask, cx: &Context, wanted: &mut Wanted, pods: &mut [Wanted]) {
     let Some(older) = older_name(&wanted.body) else {
         return;
@@ -112,7 +112,7 @@ fn keep_older_name(task: &EcsTask, cx: &Context, wanted: &mut Wanted, pods: &mut
     wanted.key = key;
 }
 
-/// A pod with the gate that keeps it from the scheduler until it is on record; any other object as it is.
+/// Adds to a pod the gate that keeps it from the scheduler until it is recorded; returns other objects unchanged.
 fn held_back(mut object: Object) -> Object {
     if let Object::Pod(pod) = &mut object
         && let Some(spec) = &mut pod.spec

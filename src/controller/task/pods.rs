@@ -1,4 +1,4 @@
-//! Letting go and ending the pods of tasks.
+//! Releasing and ending the pods of tasks.
 
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{
@@ -20,7 +20,7 @@ pub(super) fn api(cx: &Context, namespace: &str) -> Api<Pod> {
     Api::namespaced(cx.client.clone(), namespace)
 }
 
-/// Changes a pod. The uid in the change has it refused if the pod is another one by now.
+/// Changes a pod. The UID in the patch makes it fail if the pod has been replaced.
 async fn change(
     cx: &Context,
     namespace: &str,
@@ -38,7 +38,7 @@ async fn change(
     gone_is_fine(verb, pod, changed)
 }
 
-/// Lets the scheduler have a pod. Gates of others stay.
+/// Releases a pod to the scheduler. Other gates stay.
 pub(super) async fn release(cx: &Context, namespace: &str, pod: &PodState) -> Result<(), Error> {
     let gate = json!({"name": RECORDED, "$patch": "delete"});
     let spec = json!({"schedulingGates": [gate]});
@@ -46,7 +46,7 @@ pub(super) async fn release(cx: &Context, namespace: &str, pod: &PodState) -> Re
     change(cx, namespace, "release", pod, released).await
 }
 
-/// Makes a pod that belongs to nobody a pod of this EcsTask, so that it goes with it.
+/// Makes this EcsTask the owner of a pod without an owner, so that the pod is deleted with it.
 pub(super) async fn adopt(
     cx: &Context,
     namespace: &str,
@@ -61,7 +61,7 @@ pub(super) async fn adopt(
     change(cx, namespace, "adopt", pod, adopted).await
 }
 
-/// Lets the kubelet stop a pod with its grace period and keep it.
+/// Makes the kubelet stop a pod with its grace period and keep it.
 pub(super) async fn stop(cx: &Context, namespace: &str, pod: &PodState) -> Result<(), Error> {
     let spec = json!({"activeDeadlineSeconds": 1});
     let deadline = json!({"metadata": {"uid": pod.uid}, "spec": spec});

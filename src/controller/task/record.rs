@@ -1,7 +1,8 @@
 //! The record of tasks that have begun: an annotation of the EcsTask with the names of their pods.
 //!
-//! A status can be lost: backups leave it out, and a later version may not be able to read it. Annotations are kept by
-//! all of these. The names of the pods are in it, so that a copy of the EcsTask under another name is not taken for it.
+//! A status can be lost: backups omit it, and a later version may not be able to read it. Annotations survive all of
+//! this. The annotation contains the names of the pods, so that a copy of the EcsTask under another name is not
+//! mistaken for it.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +22,8 @@ use crate::{
     validate::TASK_COUNT,
 };
 
-/// The names of the pods of an EcsTask, one for each of `count`; none for a count that is refused, which may be any number.
+/// Returns the names of the pods of an EcsTask, one for each of `count`; none for a rejected count, which may be any
+/// number.
 pub(super) fn names(task: &EcsTask) -> Vec<String> {
     let (request, ..) = read_task(task.spec.text());
     let count = Some(request.count.unwrap_or(1)).filter(|count| TASK_COUNT.contains(count));
@@ -31,7 +33,7 @@ pub(super) fn names(task: &EcsTask) -> Vec<String> {
         .collect()
 }
 
-/// The pods that may have run, by the annotation.
+/// Returns the pods that may have run, according to the annotation.
 pub(super) fn begun(task: &EcsTask) -> BTreeSet<String> {
     let annotations = task.meta().annotations.as_ref();
     let text = annotations.and_then(|annotations| annotations.get(BEGUN));
@@ -39,18 +41,18 @@ pub(super) fn begun(task: &EcsTask) -> BTreeSet<String> {
     names.map(str::trim).map(str::to_owned).collect()
 }
 
-/// Whether a task has ended without having had a pod. On record before its status is, it would be one of which nobody
-/// knows how it ended.
+/// Whether a task has ended without ever having a pod. If such a task were recorded before its status is, nobody would
+/// know how it ended.
 pub(super) fn was_never_made(one: &OneTaskStatus) -> bool {
     one.last_status == STOPPED && one.created_at.is_none()
 }
 
-/// Puts on record which of these tasks have begun, which is done before their status says so and before their pods are
-/// let go. Returns the version of the EcsTask then, if that was new. `version` is the one that this was decided on.
+/// Records which of these tasks have begun, before their status says so and before their pods are released. Returns the
+/// new version of the EcsTask if the record changed. `version` is the one that the decision was based on.
 ///
 /// # Errors
 ///
-/// When the request fails, or the object has been changed.
+/// When the request fails, or the object has changed.
 pub(super) async fn put_on_record(
     cx: &Context,
     task: &EcsTask,
@@ -65,8 +67,7 @@ pub(super) async fn put_on_record(
         return Ok(None);
     }
     let text = names.into_iter().collect::<Vec<_>>().join(",");
-    // Should the object be another one by now, this is not its record.
-    // An absent version is null, which asks for none.
+    // If the object has been replaced, this is not its record. An absent version is null, which matches any.
     let metadata =
         json!({"uid": task.uid(), "resourceVersion": version, "annotations": {BEGUN: text}});
     let patch = json!({"metadata": metadata});

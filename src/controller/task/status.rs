@@ -1,4 +1,4 @@
-//! What is reported of tasks, in the members of DescribeTasks.
+//! The status of tasks, with the members of DescribeTasks.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ use crate::{
     diagnostic::{StateReason, StatusReason},
 };
 
-/// The first status of accepted tasks: which there are, before any of them is made.
+/// Returns the first status of accepted tasks: the list of tasks, before any of them is created.
 pub(super) fn started(task: &EcsTask, before: &TaskStatus, plan: &Plan) -> TaskStatus {
     let tasks = plan
         .pods
@@ -44,8 +44,8 @@ pub(super) fn started(task: &EcsTask, before: &TaskStatus, plan: &Plan) -> TaskS
     }
 }
 
-/// The status of tasks that have begun and of which no status tells any more. What has become of each, its pod tells
-/// next; where there is no pod, it is not run again.
+/// Returns the status of tasks that have begun and lost their status. The next step reads the state of each task from
+/// its pod; a task without a pod is not run again.
 pub(super) fn rebuilt(
     task: &EcsTask,
     before: &TaskStatus,
@@ -54,7 +54,7 @@ pub(super) fn rebuilt(
     pods: &BTreeSet<String>,
 ) -> TaskStatus {
     let begun = |name: &String| {
-        // Without any record the pods were made when there was none yet, all at a time.
+        // Without any record, the pods were created by a version that had none, all at once.
         on_record.is_empty() || on_record.contains(name) || pods.contains(name)
     };
     let tasks = names.into_iter().map(|name| {
@@ -115,7 +115,7 @@ fn in_progress() -> Aspect {
     }
 }
 
-/// Whether the tasks have succeeded; before that is known, what keeps one of them from running.
+/// Returns whether the tasks have succeeded; until that is known, what keeps one of them from running.
 fn succeeded(tasks: &[OneTaskStatus], obstacle: Option<(&str, &Obstacle)>) -> Aspect {
     let mut ended = tasks.iter().filter(|one| one.last_status == STOPPED);
     let aspect = |holds, reason, message| Aspect {
@@ -139,7 +139,7 @@ fn succeeded(tasks: &[OneTaskStatus], obstacle: Option<(&str, &Obstacle)>) -> As
     }
 }
 
-/// Why a task stopped: the more exact error that its reason begins with, or the stop code.
+/// Returns why a task stopped: the specific error at the start of its reason, or the stop code.
 fn reason(one: &OneTaskStatus) -> StatusReason {
     let reason = one.stopped_reason.as_deref().unwrap_or_default();
     let error = reason.split_once(": ").map(|(error, _)| error);
@@ -148,13 +148,13 @@ fn reason(one: &OneTaskStatus) -> StatusReason {
         .map_or_else(|| stop_code(one), StatusReason::State)
 }
 
-/// The stop code of a task that has stopped. One that this version does not know says just that.
+/// Returns the stop code of a stopped task. A code that this version does not know becomes a generic reason.
 fn stop_code(one: &OneTaskStatus) -> StatusReason {
     let code = one.stop_code.as_deref().and_then(StatusReason::named);
     code.unwrap_or(StatusReason::State(StateReason::TaskStopped))
 }
 
-/// Why a task stopped, with the exit codes of its containers.
+/// Describes why a task stopped, with the exit codes of its containers.
 fn outcome(one: &OneTaskStatus) -> String {
     let reason = one.stopped_reason.as_deref().unwrap_or_default();
     let codes: Vec<String> = one
@@ -176,7 +176,7 @@ fn least(tasks: &[OneTaskStatus]) -> Option<String> {
     least.map(|one| one.last_status.clone())
 }
 
-/// The status of all tasks together.
+/// Returns the status of all tasks together.
 pub(super) fn summary(task: &EcsTask, before: &TaskStatus, decided: Vec<Next>) -> TaskStatus {
     let obstacle = decided
         .iter()
@@ -213,7 +213,7 @@ pub(super) fn summary(task: &EcsTask, before: &TaskStatus, decided: Vec<Next>) -
     }
 }
 
-/// A task that can never begin. ECS does not try again either.
+/// Returns a task that can never begin. ECS does not retry either.
 pub(super) fn failed_to_start(one: &OneTaskStatus, reason: &str, now: Timestamp) -> OneTaskStatus {
     OneTaskStatus {
         last_status: STOPPED.to_owned(),
@@ -224,7 +224,7 @@ pub(super) fn failed_to_start(one: &OneTaskStatus, reason: &str, now: Timestamp)
     }
 }
 
-/// Tells by events what changed.
+/// Reports what changed as events.
 pub(super) fn tell(cx: &Context, task: &EcsTask, before: &TaskStatus, after: &TaskStatus) {
     let rejected = after
         .conditions
@@ -259,7 +259,7 @@ pub(super) fn tell(cx: &Context, task: &EcsTask, before: &TaskStatus, after: &Ta
     }
 }
 
-/// What keeps a task from running, as the condition Succeeded tells it.
+/// Returns the condition Succeeded if it says what keeps a task from running.
 fn obstacle(status: &TaskStatus) -> Option<&Condition> {
     let mut conditions = status.conditions.iter();
     let condition = conditions.find(|condition| condition.type_ == SUCCEEDED)?;
@@ -268,7 +268,7 @@ fn obstacle(status: &TaskStatus) -> Option<&Condition> {
     is_one.then_some(condition)
 }
 
-/// Writes a line to the log for tasks that have ended.
+/// Logs the outcome of tasks that have ended.
 pub(super) fn log_outcome(task: &EcsTask, status: &TaskStatus) {
     let succeeded = status.tasks.iter().all(is_success);
     tracing::info!(

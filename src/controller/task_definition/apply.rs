@@ -1,4 +1,4 @@
-//! Making revisions and deleting those that nobody needs.
+//! Creation of revisions, and deletion of those that nothing needs.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use crate::{
     decide::revision::{HISTORY_LIMIT, superfluous},
 };
 
-/// Makes a revision.
+/// Creates a revision.
 pub(super) async fn make(
     definition: &EcsTaskDefinition,
     cx: &Context,
@@ -50,19 +50,19 @@ pub(super) async fn make(
     Ok(())
 }
 
-/// Deletes old revisions that nobody names.
+/// Deletes old revisions that nothing refers to.
 pub(super) async fn delete_superfluous(
     cx: &Context,
     namespace: &str,
     name: &str,
     newest: Option<i64>,
 ) -> Result<(), Error> {
-    // With the one that was just made.
+    // Includes the one that was just created.
     let existing: BTreeSet<u64> = cx.revisions.of(namespace, name).into_keys().collect();
     let newest = newest.and_then(|newest| u64::try_from(newest).ok());
     let mut used = BTreeSet::from_iter(newest);
     if superfluous(&existing, &used, HISTORY_LIMIT).is_empty() {
-        // Whoever names them: to look for that takes time where services are many.
+        // Avoid looking for references, which takes time if there are many services.
         return Ok(());
     }
     used.extend(named_revisions(cx, namespace, name));

@@ -1,4 +1,4 @@
-//! Who names which revision of a task definition.
+//! The references to revisions of a task definition.
 
 use std::collections::BTreeSet;
 
@@ -15,23 +15,23 @@ use crate::{
     validate::TaskDefinitionReference,
 };
 
-/// The member of a spec that names a task definition. It is read by itself, so that a spec that is refused for whatever
-/// else counts too.
+/// The member of a spec that names a task definition. It is read separately, so that a spec that is rejected for other
+/// reasons counts too.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Named {
     task_definition: Option<String>,
 }
 
-/// The task definition that a spec names, if that can be read.
+/// Returns the task definition that a spec names, if that can be read.
 pub(crate) fn named(spec: &Spec) -> Option<String> {
     spec.parse::<Named>().unwrap_or_default().task_definition
 }
 
-/// The revisions of a task definition that someone in its namespace names: services and tasks, accepted or not, in their
-/// specs or in what was reported of them.
+/// Returns the revisions of a task definition that services and tasks in its namespace refer to, accepted or not, in
+/// their specs or statuses.
 ///
-/// It is complete as soon as the caches are, which nobody leads before.
+/// The result is complete once the caches are, and no replica leads before that.
 pub(super) fn named_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64> {
     let in_specs = cx
         .services
@@ -49,7 +49,7 @@ pub(super) fn named_revisions(cx: &Context, namespace: &str, name: &str) -> BTre
     numbers
 }
 
-/// Those of the revisions that services and tasks run or ran, so that they were there at some time.
+/// Returns the revisions that services and tasks run or ran, which therefore existed at some time.
 fn reported_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64> {
     let mut numbers = BTreeSet::new();
     let mut see = |reference: Option<&String>| {
@@ -67,14 +67,14 @@ fn reported_revisions(cx: &Context, namespace: &str, name: &str) -> BTreeSet<u64
     numbers
 }
 
-/// The revision of the task definition `name` that a reference names.
+/// Returns the revision of the task definition `name` that a reference names.
 fn number_of(reference: &str, name: &str) -> Option<u64> {
     let parsed = TaskDefinitionReference::parse(reference)?;
     let number = parsed.revision?;
     (kname(parsed.family, WORKLOAD_LENGTH) == name).then_some(number)
 }
 
-/// What a service revision keeps of its task definition.
+/// The part of a service revision that contains its task definition.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Kept {
@@ -83,9 +83,9 @@ struct Kept {
     task_definition: Spec,
 }
 
-/// The number for the spec of a task definition without a status, because it was just made, made again, or restored.
-/// That under which services keep just this spec if there is no higher one, so that their tasks stay; or else one that
-/// nobody knows. `kept` is the number of its own newest revision, and whether it holds the spec.
+/// Returns the number for the spec of a task definition without a status, because it was just created, re-created, or
+/// restored: the number under which services keep exactly this spec if there is no higher one, so that their tasks
+/// stay; or else an unused one. `kept` is the number of its own newest revision, and whether it holds the spec.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The task definition that a service or task names, out of the cache.
+//! Lookup of the task definition that a service or task names, in the cache.
 
 use std::sync::Arc;
 
@@ -26,12 +26,12 @@ pub(crate) struct Definition {
     request: ecs::TaskDefinition,
     number: u64,
     spec: Arc<Spec>,
-    /// What was noticed when it was read.
+    /// The diagnostics from reading it.
     findings: Diagnostics,
 }
 
 impl Definition {
-    /// The revision that `reference` names; `None` if it is about to appear.
+    /// Returns the revision that `reference` names; `None` if it is about to appear.
     pub(crate) fn find(
         cx: &Context,
         namespace: &str,
@@ -58,7 +58,7 @@ impl Definition {
     fn read(family: &str, number: u64, spec: Arc<Spec>) -> Result<Self, Refusal> {
         let (request, findings) = read_task_definition(family, spec.text());
         if findings.has_errors() {
-            // It was accepted once, by an older version of this operator.
+            // An older version of this operator accepted it.
             return Err(refused(findings));
         }
         Ok(Self {
@@ -69,22 +69,22 @@ impl Definition {
         })
     }
 
-    /// The name of the task definition.
+    /// Returns the name of the task definition.
     pub(crate) fn family(&self) -> &str {
         self.request.family.as_deref().unwrap_or_default()
     }
 
-    /// The number of the revision.
+    /// Returns the number of the revision.
     pub(crate) const fn number(&self) -> u64 {
         self.number
     }
 
-    /// What the revision holds.
+    /// Returns the spec in the revision.
     pub(crate) const fn spec(&self) -> &Arc<Spec> {
         &self.spec
     }
 
-    /// The input of validation, and what was noticed when it was read.
+    /// Returns the input of validation, and the diagnostics from reading it.
     pub(crate) fn into_input(self) -> (TaskDefinitionInput, Diagnostics) {
         let input = TaskDefinitionInput {
             request: self.request,
@@ -93,13 +93,13 @@ impl Definition {
         (input, self.findings)
     }
 
-    /// As in `web:3`.
+    /// Returns a label such as `web:3`.
     pub(crate) fn label(&self) -> String {
         format!("{}:{}", self.family(), self.number)
     }
 }
 
-/// The settings of an object: those of the operator, and its own annotations instead.
+/// Returns the settings of an object: those of the operator, overridden by its annotations.
 pub(crate) fn settings<K: Resource>(
     cx: &Context,
     object: &K,
@@ -113,10 +113,10 @@ pub(crate) fn settings<K: Resource>(
     settings.with_annotations(object.annotations(), &path, findings)
 }
 
-/// The number of a revision, and what it holds; `None` if it is about to appear.
+/// Returns the number of a revision and its spec; `None` if it is about to appear.
 ///
-/// Which one is the newest is for the task definition to say. Of those that are kept, the newest may be missing: the
-/// garbage collector deletes them in any order, and anybody may delete one.
+/// The task definition's status determines which one is the newest. The newest one may be missing among those that
+/// exist: the garbage collector deletes them in any order, and anyone may delete one.
 fn revision(
     cx: &Context,
     namespace: &str,
@@ -141,12 +141,12 @@ fn revision(
     let newest = match Newest::of(&status, definition.metadata.generation) {
         Newest::Revision { number, holds_spec } => match kept.get(&number) {
             Some(spec) => Some((number, spec.clone())),
-            // It is made again.
+            // It is created again.
             None if holds_spec => Some((number, Arc::new(definition.spec.clone()))),
             None => None,
         },
         Newest::AboutToAppear if reference.revision.is_none() || kept.is_empty() => {
-            // Its status may have been lost, which no watch tells.
+            // Its status may have been lost, which no watch reports.
             cx.ask(object);
             return Ok(None);
         }

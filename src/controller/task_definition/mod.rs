@@ -1,4 +1,4 @@
-//! The reconcile of a task definition: each change of its spec is a new revision.
+//! The reconcile of a task definition: each change to its spec is a new revision.
 
 mod apply;
 mod fetch;
@@ -47,19 +47,19 @@ impl Reconciled for EcsTaskDefinition {
     }
 
     fn gone(&self, cx: &Context) {
-        // Those that follow it tell that it is gone.
+        // Services that follow it report that it is gone.
         cx.revised(&self.namespace().unwrap_or_default(), &self.name_any());
     }
 }
 
-/// Makes a revision of the spec if the newest one is not it, and makes the newest one again if it is gone.
+/// Creates a revision if the newest one does not hold the spec, and creates the newest one again if it is gone.
 async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Result<Action, Error> {
     let (namespace, name) = (
         definition.namespace().unwrap_or_default(),
         definition.name_any(),
     );
     if definition.meta().deletion_timestamp.is_some() {
-        // Nobody follows it any more.
+        // Nothing follows it any longer.
         cx.revised(&namespace, &name);
         return Ok(Action::await_change());
     }
@@ -70,7 +70,7 @@ async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Resu
     let outcome = match check(&definition, &cx) {
         Ok(warnings) => match revise(&definition, &cx, newest, &before).await {
             Ok(number) => Ok(Registered { number, warnings }),
-            // What is held back for long is told; meanwhile the revision before is the newest.
+            // Lasting trouble is reported; until then the previous revision is the newest one.
             Err(error)
                 if newest == Newest::AboutToAppear
                     && (!error.is_transient() || cx.backoff.is_lasting(&uid)) =>
@@ -90,7 +90,7 @@ async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Resu
             cx.events
                 .warning(&*definition, refusal.reason, refusal.message.clone());
         }
-        // Those that wait for it go on, or tell why it does not come.
+        // Services and tasks that wait for it continue, or report why it does not appear.
         cx.revised(&namespace, &name);
     }
     if let Some(error) = failure {
@@ -98,13 +98,13 @@ async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Resu
     }
     delete_superfluous(&cx, &namespace, &name, revision).await?;
     if cx.backoff.has_failed(&uid) {
-        // The status may be there by a request that seemed to fail, of which nobody was told.
+        // A request that seemed to fail may have written the status, and nothing was notified then.
         cx.revised(&namespace, &name);
     }
     Ok(Action::await_change())
 }
 
-/// Makes the revision of the spec if it is not there. Returns its number.
+/// Creates the revision of the spec if it does not exist. Returns its number.
 async fn revise(
     definition: &EcsTaskDefinition,
     cx: &Context,

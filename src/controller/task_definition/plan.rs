@@ -1,4 +1,4 @@
-//! Which revision the spec of a task definition is to be.
+//! The choice of the revision for the spec of a task definition.
 
 use kube::ResourceExt as _;
 
@@ -18,7 +18,8 @@ use crate::{
     validate::check_task_definition,
 };
 
-/// What differs from ECS whoever runs it, if ECS would register the task definition and Kubernetes can run it.
+/// Returns the differences from ECS that apply to every user of the task definition, if ECS would register it and
+/// Kubernetes can run it.
 pub(super) fn check(
     definition: &EcsTaskDefinition,
     cx: &Context,
@@ -44,7 +45,7 @@ pub(super) fn check(
     Ok(Refusal::warnings(findings))
 }
 
-/// The number of the revision that holds the spec.
+/// Returns the number of the revision that holds the spec.
 ///
 /// # Errors
 ///
@@ -61,7 +62,8 @@ pub(super) async fn number_of_spec(
     );
     let kept = cx.revisions.of(&namespace, &name);
     Ok(match newest {
-        // That it was registered is on record: it is not compared, since another version may read the spec otherwise.
+        // The status records the registration. The spec is not compared, because another version may read it
+        // differently.
         Newest::Revision {
             number,
             holds_spec: true,

@@ -1,4 +1,4 @@
-//! What is reported of a task definition.
+//! The status of a task definition.
 
 use k8s_openapi::jiff::Timestamp;
 use kube::Resource as _;
@@ -15,11 +15,11 @@ use crate::{
 /// A task definition whose newest revision has a number.
 pub(super) struct Registered {
     pub(super) number: u64,
-    /// What differs from ECS.
+    /// The differences from ECS.
     pub(super) warnings: Vec<WarningStatus>,
 }
 
-/// The status of a task definition whose newest revision has a number, or that is refused.
+/// Returns the status of a task definition that has a newest revision or is rejected.
 pub(super) fn status(
     definition: &EcsTaskDefinition,
     before: &TaskDefinitionStatus,

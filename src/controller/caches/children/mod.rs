@@ -1,4 +1,5 @@
-//! What the operator made, by name and by owner: the shared cache that reconciles read instead of the API server.
+//! The objects that the operator created, by name and by owner: a shared cache that reconciles read instead of the API
+//! server.
 
 mod writes;
 
@@ -19,19 +20,19 @@ use crate::controller::caches::{
     owner::Owner,
 };
 
-/// The name of a child.
+/// Identifies a child.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     /// Its kind.
     pub kind: &'static ChildKind,
-    /// Its namespace; empty for kinds that are not in namespaces.
+    /// Its namespace; empty for cluster-scoped kinds.
     pub namespace: Box<str>,
     /// Its name.
     pub name: Box<str>,
 }
 
 impl Key {
-    /// The name of a live child.
+    /// Returns the key of a live child.
     #[must_use]
     pub(crate) fn of(kind: &'static ChildKind, child: &Child) -> Self {
         Self {
@@ -46,23 +47,23 @@ impl Key {
 struct Index {
     known: HashMap<Arc<Key>, Known>,
     by_owner: HashMap<Box<str>, BTreeSet<Arc<Key>>>,
-    /// Who wants what several may share, and with which content.
+    /// The owners that want each shared object, with a digest of the content that they want.
     wanted_by: HashMap<Key, BTreeMap<Owner, u64>>,
     /// The same by owner.
     wants: HashMap<Owner, Vec<Key>>,
-    /// Those who may want it and have not said so yet.
+    /// Owners that may want a shared object and have not been reconciled yet.
     unheard: BTreeSet<Owner>,
-    /// Those who would have something otherwise than it is, once all have said it.
+    /// Owners that want a shared object to be different, waiting until all owners have been reconciled.
     waiting: BTreeSet<Owner>,
-    /// Who wants what belongs to another one.
+    /// Owners that want an object that belongs to another owner.
     claimed_by: HashMap<Key, BTreeSet<Owner>>,
-    /// What is being written.
+    /// The writes in progress.
     writes: Writes,
-    /// Those who wrote something that was changed again before the answer was here.
+    /// Owners that wrote an object that changed again before the response arrived.
     to_ask: BTreeSet<Owner>,
 }
 
-/// The cache. It is written by watches and by the answers to our own writes; whichever is newer counts.
+/// The cache. Watches and the responses to our own writes update it; the newer version wins.
 #[derive(Default)]
 pub(crate) struct Children {
     index: Mutex<Index>,
@@ -70,17 +71,17 @@ pub(crate) struct Children {
 
 impl Children {
     fn index(&self) -> MutexGuard<'_, Index> {
-        // A panic while the lock is held cannot leave the maps broken, only incomplete: a watch mends that.
+        // A panic while the lock is held cannot corrupt the maps, only leave them incomplete, which a watch repairs.
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known of a child.
+    /// Returns what is known of a child.
     #[must_use]
     pub(crate) fn get(&self, key: &Key) -> Option<Known> {
         self.index().known.get(key).cloned()
     }
 
-    /// The children of an owner, in the order of kind and name.
+    /// Returns the children of an owner, ordered by kind and name.
     #[must_use]
     pub(crate) fn of_owner(&self, uid: &str) -> Vec<(Arc<Key>, Known)> {
         let index = self.index();
@@ -89,7 +90,7 @@ impl Children {
             .collect()
     }
 
-    /// The volumes whose claims are gone.
+    /// Returns the volumes whose claims are gone.
     #[must_use]
     pub(crate) fn released(&self) -> Vec<(Arc<Key>, Known)> {
         let index = self.index();
@@ -99,7 +100,7 @@ impl Children {
             .collect()
     }
 
-    /// The volumes that were never claimed and will not be: nobody wants them, and the claim is not there.
+    /// Returns the volumes that were never claimed and never will be: nothing wants them, and the claim does not exist.
     #[must_use]
     pub(crate) fn unclaimed(&self) -> Vec<(Arc<Key>, Known)> {
         let index = self.index();
@@ -115,14 +116,14 @@ impl Children {
             .collect()
     }
 
-    /// How many children there are.
+    /// Returns the number of children.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.index().known.len()
     }
 
-    /// Records what an owner wants that others may want too, with digests of the content; all that it wanted before is
-    /// forgotten.
+    /// Records the shared objects that an owner wants, with digests of their content, and forgets those that it wanted
+    /// before.
     pub(crate) fn wants(&self, owner: &Owner, wanted: impl Iterator<Item = (Key, u64)>) {
         let wanted: Vec<(Key, u64)> = wanted.collect();
         let mut index = self.index();
@@ -146,18 +147,18 @@ impl Children {
         index.wants.insert(owner.clone(), keys);
     }
 
-    /// Records who may want what others want too, before they have said it.
+    /// Records owners that may want shared objects, before they have been reconciled.
     pub(crate) fn expect(&self, owners: impl Iterator<Item = Owner>) {
         self.index().unheard = owners.collect();
     }
 
-    /// Records that an owner has said what it wants, if it wants anything.
+    /// Records that an owner has been reconciled, whether or not it wants anything.
     pub(crate) fn heard(&self, owner: &Owner) {
         self.index().unheard.remove(owner);
     }
 
-    /// Those who are to be asked for since the last time: who has waited for all to say what they want, once all have, and
-    /// whose writes others have changed.
+    /// Takes the owners that need a reconcile: once all owners have been reconciled, those that waited for that, and
+    /// those whose writes were changed by others.
     #[must_use]
     pub(crate) fn to_ask(&self) -> BTreeSet<Owner> {
         let mut index = self.index();
@@ -168,7 +169,7 @@ impl Children {
         owners
     }
 
-    /// What the others want who want a shared object too, a digest each.
+    /// Returns the other owners that want a shared object, with the digest that each wants.
     #[must_use]
     pub(crate) fn wanted_by_others(&self, key: &Key, owner: &Owner) -> BTreeMap<Owner, u64> {
         let mut others = self.index().wanted_by.get(key).cloned().unwrap_or_default();
@@ -176,8 +177,8 @@ impl Children {
         others
     }
 
-    /// Whose content a shared object has, if that is another one than what `owner` wants. Whoever came first keeps it,
-    /// also before it has said again, after a restart, what it wants.
+    /// Returns the owner that determines the content of a shared object, if that content is not what `owner` wants. The
+    /// first owner keeps it, even after a restart, before it has been reconciled again.
     #[must_use]
     pub(crate) fn shaped_by(
         &self,
@@ -198,12 +199,12 @@ impl Children {
         let mut others = others.filter_map(|other| Owner::of_reference(other, &key.namespace));
         others.find(|other| match said.and_then(|said| said.get(other)) {
             Some(said) => known.shared == Some(*said),
-            // A task says it only when its pods are made, and never makes an object what it was.
+            // A task is reconciled only when its pods are created, and never restores an object.
             None => matches!(other, Owner::Service(..)),
         })
     }
 
-    /// Records that somebody wants what belongs to another one, to be told when it is free.
+    /// Records that an owner wants an object of another owner, so that it is reconciled when the object becomes free.
     pub(crate) fn claim(&self, key: &Key, owner: &OwnerReference) {
         if let Some(owner) = Owner::of_reference(owner, &key.namespace) {
             let mut index = self.index();
@@ -212,14 +213,14 @@ impl Children {
         }
     }
 
-    /// Forgets a claim.
+    /// Forgets such a claim.
     pub(crate) fn unclaim(&self, key: &Key, owner: &OwnerReference) {
         if let Some(owner) = Owner::of_reference(owner, &key.namespace) {
             self.index().unclaim(key, &owner);
         }
     }
 
-    /// Forgets all claims of an owner that is gone.
+    /// Forgets all such claims of an owner that is gone.
     pub(crate) fn unclaim_all(&self, owner: &Owner) {
         let mut index = self.index();
         index.claimed_by.retain(|_, claimants| {
@@ -228,18 +229,19 @@ impl Children {
         });
     }
 
-    /// Whom a live child belongs to.
+    /// Returns the owners of a live child.
     pub(crate) fn owners(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
         self.index().owners(&Key::of(kind, child), child.owners())
     }
 
-    /// Records a live child that a watch has told. Returns those whom a change concerns: its owners, before and after;
-    /// nobody if this was known already.
+    /// Records a live child from a watch. Returns the owners that a change affects, before and after it; none if the
+    /// child was already known.
     pub(crate) fn observe(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
         self.record(kind, child, None)
     }
 
-    /// Records a live child; the answer to a write of ours if an object with the digest `wanted` was applied.
+    /// Records a live child. `wanted` is the digest of the applied object if the child is the response to our own
+    /// write.
     fn record(&self, kind: &'static ChildKind, child: &Child, wanted: Option<u64>) -> Vec<Owner> {
         let key = Key::of(kind, child);
         let mut fresh = Known::of(child);
@@ -277,7 +279,7 @@ impl Children {
         concerned
     }
 
-    /// Forgets a child that is gone. Returns those whom this concerns.
+    /// Forgets a child that is gone. Returns the affected owners.
     pub(crate) fn forget(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
         let key = Key::of(kind, child);
         let mut index = self.index();
@@ -289,8 +291,8 @@ impl Children {
         known.map_or_else(Vec::new, |known| index.owners(&key, &known.owners))
     }
 
-    /// Forgets the children of a kind and a namespace (`None`: of all) that a new list does not have. Returns those
-    /// whom this concerns. One that was made after the list was taken is learned again from the watch that follows.
+    /// Forgets the children of a kind in a namespace (`None`: in all) that are not in a new list. Returns the affected
+    /// owners. The watch that follows reports children that were created after the list was taken.
     pub(crate) fn keep_only(
         &self,
         kind: &'static ChildKind,
@@ -317,7 +319,7 @@ impl Children {
 }
 
 impl Index {
-    /// Those who own an object with these references, or want one that cannot have any.
+    /// Returns the owners in these references, or, for an object that cannot have any, the owners that want it.
     fn owners(&self, key: &Key, references: &[OwnerReference]) -> Vec<Owner> {
         if key.kind.namespaced {
             let owners = references.iter();
@@ -330,7 +332,8 @@ impl Index {
         owners.map(|(owner, _)| owner.clone()).collect()
     }
 
-    /// Whose content an object has that has no owners. Whoever has not said yet what it wants may want it to be as it is.
+    /// Returns the owner that determines the content of an object that has no owner references. An owner that has not
+    /// been reconciled yet may want it as it is.
     fn shaped_without_owners_by(&mut self, key: &Key, known: &Known, wanted: u64) -> Option<Owner> {
         let is_so = |said: u64| known.shared == Some(said) || known.applied == Some(said);
         let said = self.wanted_by.get(key).into_iter().flatten();
@@ -509,12 +512,12 @@ mod tests {
         };
         assert_eq!(shaped(&[&web], &api, 1), None, "it is the same");
         assert_eq!(shaped(&[&web], &web, 2), None, "it is alone");
-        // What `web` wants is not known yet, as after a restart.
+        // What `web` wants is not known yet, for example after a restart.
         assert_eq!(shaped(&[&web], &api, 2), Some(owner(&web)));
         assert_eq!(shaped(&[&job], &api, 2), None);
         children.wants(&owner(&web), [(key.clone(), 1)].into_iter());
         assert_eq!(shaped(&[&web, &api], &api, 2), Some(owner(&web)));
-        // Neither of the two wants it as it is: somebody has edited it.
+        // Neither wants it as it is: someone has edited it.
         children.wants(&owner(&web), [(key.clone(), 3)].into_iter());
         assert_eq!(shaped(&[&web, &api], &api, 2), None);
     }
@@ -540,16 +543,16 @@ mod tests {
         children.expect(["web", "api", "job"].map(service).into_iter());
         children.wants(&service("api"), [(key.clone(), 2)].into_iter());
         assert_eq!(shaped(1), None, "it is the same");
-        // After a restart anybody may want it as it is.
+        // After a restart any owner may want it as it is.
         assert_eq!(shaped(2), Some(service("job")));
         children.wants(&service("web"), [(key.clone(), 1)].into_iter());
         assert!(children.to_ask().is_empty());
         children.heard(&service("job"));
         assert_eq!(shaped(2), Some(service("web")));
-        // It looks again now that all have said it.
+        // It is reconciled again now that all owners have been.
         assert_eq!(children.to_ask(), [service("api")].into());
         assert!(children.to_ask().is_empty());
-        // Nobody wants it as it is: somebody has edited it, or has another deployment.
+        // No owner wants it as it is: someone has edited it, or an owner has another deployment.
         children.wants(&service("web"), [(key.clone(), 3)].into_iter());
         assert_eq!(shaped(2), None);
         let stored_otherwise = Known {
@@ -592,10 +595,10 @@ mod tests {
                 .get(&key)
                 .is_some_and(|known| known.is(newest.digest))
         );
-        // An object of the same name that was made anew is newer whatever its number.
+        // A re-created object of the same name is newer, whatever its version.
         children.observe(kind(), &child("2", 3, "other", "web"));
         assert!(children.get(&key).is_some_and(|known| &*known.uid == "2"));
-        // The end of the old one does not concern the new one.
+        // The end of the old one does not affect the new one.
         children.forget(kind(), &newest);
         assert_eq!(children.len(), 1);
     }
@@ -607,7 +610,7 @@ mod tests {
         let key = Key::of(kind(), &stored);
         children.record(kind(), &stored, Some(42));
         assert!(children.get(&key).is_some_and(|known| known.is(42)));
-        // A change of what others own leaves it.
+        // A change to what others own does not change the digest.
         children.observe(kind(), &child("1", 6, "1Gi", "web"));
         assert!(children.get(&key).is_some_and(|known| known.is(42)));
         children.observe(kind(), &child("1", 7, "2Gi", "web"));

@@ -1,5 +1,5 @@
-//! Writes of our own that are under way. A watch often tells of one before its answer is here; whoever writes learns it
-//! from the answer, and need not be asked for again.
+//! Our own writes in progress. A watch often reports a write before its response arrives. The writer learns of it from
+//! the response and does not need another reconcile.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use super::{Children, Key};
 use crate::controller::caches::{child::Child, known::Known, owner::Owner};
 
-/// The writes that are under way.
+/// The writes in progress.
 #[derive(Default)]
 pub(super) struct Writes {
     by_key: HashMap<Key, UnderWay>,
@@ -16,12 +16,12 @@ pub(super) struct Writes {
 
 struct UnderWay {
     writer: Owner,
-    /// The newest version that a watch has told of.
+    /// The newest version that a watch has reported.
     told: Option<u64>,
 }
 
 impl Writes {
-    /// Takes the writer of an object out of those whom a version of it concerns, as a watch has told.
+    /// Removes the writer of an object from the owners that a watch event of this version concerns.
     pub(super) fn hold(&mut self, key: &Key, version: u64, concerned: &mut Vec<Owner>) {
         let Some(write) = self.by_key.get_mut(key) else {
             return;
@@ -33,7 +33,7 @@ impl Writes {
         }
     }
 
-    /// Ends a write, of which this is the version that was answered. Returns the writer if a watch has told of another one.
+    /// Ends a write that was answered with this version. Returns the writer if a watch has reported a newer one.
     fn end(&mut self, key: &Key, answered: Option<u64>) -> Option<Owner> {
         let write = self.by_key.remove(key)?;
         let told = write
@@ -43,17 +43,18 @@ impl Writes {
     }
 }
 
-/// A write that is under way until this is dropped.
+/// A write that is in progress until this is dropped.
 pub(crate) struct Write<'c> {
     children: &'c Children,
     key: &'c Key,
-    /// Whether what watches tell of it is held back.
+    /// Whether watch events of the object are held back from the writer.
     holds: bool,
     answered: Option<u64>,
 }
 
 impl Children {
-    /// Begins to write an object for `owner`. What several may share concerns the others at once.
+    /// Begins to write an object for `owner`. If the object may be shared, nothing is held back, because it concerns
+    /// others too.
     pub(crate) fn write<'c>(
         &'c self,
         key: &'c Key,
@@ -78,7 +79,7 @@ impl Children {
 }
 
 impl Write<'_> {
-    /// Records the answer, where an object with the digest `wanted` was applied.
+    /// Records the response to an apply of an object with the digest `wanted`.
     pub(crate) fn applied(mut self, child: &Child, wanted: u64) {
         self.answered = Some(Known::of(child).resource_version);
         self.children.record(self.key.kind, child, Some(wanted));

@@ -1,4 +1,4 @@
-//! What somebody asks for, one thing after the other.
+//! What users do, one thing after the other.
 
 pub(super) mod service;
 pub(super) mod shared_name;
@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 
 use super::{request::Place, store::Store};
 
-/// Something that somebody does.
+/// A user's action.
 pub(super) struct Act {
-    /// What, for messages.
+    /// A description for messages.
     pub(super) what: &'static str,
     pub(super) act: Box<dyn Fn(&mut Store)>,
 }
 
-/// What somebody asks for.
+/// A sequence of user actions.
 pub(super) struct Scenario {
-    /// What was there before: nothing goes wrong with it.
+    /// The actions before, during which there is no fault.
     pub(super) before: Vec<Act>,
     pub(super) acts: Vec<Act>,
 }
@@ -50,7 +50,7 @@ fn place(kind: &str, name: &str) -> Place {
     Place::new("ecs-operator.dev", &plural, name)
 }
 
-/// Has a custom resource have this spec, as `kubectl apply` does.
+/// Gives a custom resource this spec, as `kubectl apply` does.
 fn put(store: &mut Store, kind: &str, name: &str, spec: Value) {
     let place = place(kind, name);
     if store.get(&place).is_some() {
@@ -71,7 +71,7 @@ fn delete(store: &mut Store, kind: &str, name: &str) {
     deleted.expect("it is there");
 }
 
-/// Registers a task definition of one container.
+/// Registers a task definition with one container.
 fn define(store: &mut Store, image: &str) {
     put(store, "EcsTaskDefinition", "web", definition(image));
 }
@@ -89,7 +89,7 @@ fn definition(image: &str) -> Value {
     })
 }
 
-/// A service of so many tasks, with more members in its spec.
+/// Applies a service with this many tasks and more members in its spec.
 fn serve(store: &mut Store, count: i64, more: Value) {
     let mut spec = json!({"taskDefinition": "web", "desiredCount": count});
     if let (Value::Object(spec), Value::Object(more)) = (&mut spec, more) {
@@ -113,7 +113,7 @@ fn scaled(what: &'static str, count: i64) -> Act {
     act(what, move |store| serve(store, count, json!({})))
 }
 
-/// Task definitions: each change is a revision, and one that is put back is another one.
+/// Task definitions: each change creates a revision, even one that restores earlier content.
 pub(super) fn a_definition() -> Scenario {
     Scenario::new([
         updated("a definition", "test/web:1"),
@@ -135,7 +135,7 @@ pub(super) fn a_definition() -> Scenario {
     ])
 }
 
-/// More revisions than are kept, of which the first one is pinned.
+/// More revisions than are kept, the first of which is pinned.
 pub(super) fn a_history() -> Scenario {
     let pinned = act("a pinned service", |store| {
         define(store, "test/web:1");
@@ -160,7 +160,7 @@ pub(super) fn a_history() -> Scenario {
     }
 }
 
-/// Defaults of a namespace.
+/// Defaults for a namespace.
 pub(super) fn a_cluster() -> Scenario {
     let cluster = |store: &mut Store, name: &str, provider: &str| {
         let strategy = json!([{"capacityProvider": provider, "weight": 1}]);

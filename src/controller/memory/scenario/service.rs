@@ -1,4 +1,4 @@
-//! Services: their deployments, and what they leave.
+//! Services: their deployments, and what they leave behind.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ pub(in crate::controller::memory) fn a_service() -> Scenario {
     ])
 }
 
-/// Asks something of the deployment that goes on, by an annotation.
+/// Requests something of the current deployment by an annotation.
 fn request(store: &mut Store, annotation: &str) {
     store.change(&place("EcsService", "web"), |service| {
         let id = service["status"]["deployments"][0]["id"].clone();
@@ -38,7 +38,7 @@ fn request(store: &mut Store, annotation: &str) {
     });
 }
 
-/// A rollback that is asked for.
+/// A requested rollback.
 pub(in crate::controller::memory) fn a_rollback() -> Scenario {
     let acts = [
         updated("an update that gets nowhere", UNREADY),
@@ -62,7 +62,7 @@ pub(in crate::controller::memory) fn a_circuit_breaker() -> Scenario {
     Scenario::new(acts).after([before])
 }
 
-/// A revision that somebody deletes, and that is needed for a rollback.
+/// A deleted revision that a rollback needs.
 pub(in crate::controller::memory) fn a_lost_revision() -> Scenario {
     let acts = [
         act("the loss of its revision", |store| {
@@ -104,7 +104,7 @@ pub(in crate::controller::memory) fn a_daemon() -> Scenario {
     ])
 }
 
-/// A service that comes to be a task on each node, and back.
+/// A service that becomes a DAEMON, and changes back.
 pub(in crate::controller::memory) fn a_change_of_strategy() -> Scenario {
     let acts = [
         act("DAEMON", |store| serve(store, 0, daemon())),
@@ -113,7 +113,7 @@ pub(in crate::controller::memory) fn a_change_of_strategy() -> Scenario {
     Scenario::new(acts).after([started()])
 }
 
-/// A service that does not come to be a task on each node, and returns to what it was.
+/// A service that fails to become a DAEMON, and changes back.
 pub(in crate::controller::memory) fn a_change_of_strategy_that_fails() -> Scenario {
     let acts = [
         scaled("more tasks than nodes", 5),
@@ -126,7 +126,7 @@ pub(in crate::controller::memory) fn a_change_of_strategy_that_fails() -> Scenar
     Scenario::new(acts).after([started()])
 }
 
-/// A task definition of which all that its tasks need differs from revision to revision.
+/// Registers a task definition in which everything that its tasks need differs between revisions.
 fn define_needy(store: &mut Store, image: &str, which: &str) {
     let role = |kind: &str| format!("arn:aws:iam::123456789012:role/{kind}-{which}");
     let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf";
@@ -148,7 +148,7 @@ fn define_needy(store: &mut Store, image: &str, which: &str) {
     put(store, "EcsTaskDefinition", "web", definition);
 }
 
-/// Another role, secret and router: while an update stands still, when it is replaced, and with another strategy.
+/// Another role, secret and router: while an update is stuck, when it is replaced, and with another strategy.
 pub(in crate::controller::memory) fn a_change_of_all_that_tasks_need() -> Scenario {
     let revisions = [
         ("test/web:1", "ONE"),
@@ -180,7 +180,7 @@ pub(in crate::controller::memory) fn a_change_of_all_that_tasks_need() -> Scenar
     }
 }
 
-/// A load balancer that comes and goes.
+/// A load balancer that is added and removed.
 pub(in crate::controller::memory) fn a_load_balancer() -> Scenario {
     let expose = json!({"expose": {"type": "alb", "containerName": "app", "containerPort": 80}});
     let acts = [
@@ -192,7 +192,7 @@ pub(in crate::controller::memory) fn a_load_balancer() -> Scenario {
     Scenario::new(acts).after([started()])
 }
 
-/// A spec that cannot be carried out, while something runs.
+/// A spec that cannot be carried out while something runs.
 pub(in crate::controller::memory) fn a_refused_spec() -> Scenario {
     let acts = [
         act("a spec that is refused", |store| {
@@ -203,7 +203,7 @@ pub(in crate::controller::memory) fn a_refused_spec() -> Scenario {
     Scenario::new(acts).after([started()])
 }
 
-/// A service that is deleted and made again under its name.
+/// A service that is deleted and created again under its name.
 pub(in crate::controller::memory) fn a_service_made_again() -> Scenario {
     let acts = [
         act("another one of its name", |store| {

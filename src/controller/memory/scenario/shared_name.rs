@@ -1,11 +1,11 @@
-//! A name of Service Connect that two services offer.
+//! A Service Connect name that two services offer.
 
 use serde_json::json;
 
 use super::{Act, Scenario, act, definition, delete, put};
 use crate::controller::memory::request::Place;
 
-/// Has a service offer the name `backend` at a port.
+/// Lets a service offer the name `backend` at a port.
 fn offers(what: &'static str, service: &'static str, port: u16) -> Act {
     offers_as(what, service, "backend", port)
 }
@@ -28,7 +28,7 @@ fn offers_as(what: &'static str, service: &'static str, name: &'static str, port
     })
 }
 
-/// One joins the other, and then each goes its own way.
+/// One service joins the other, and then they separate.
 pub(in crate::controller::memory) fn a_name_that_two_share() -> Scenario {
     Scenario::new([
         offers("the first service", "one", 80),
@@ -41,7 +41,7 @@ pub(in crate::controller::memory) fn a_name_that_two_share() -> Scenario {
     ])
 }
 
-/// One of those that share a name offers another one instead, which somebody else has.
+/// A service that shares a name offers a different one instead, which another service has.
 pub(in crate::controller::memory) fn a_name_that_is_taken() -> Scenario {
     let acts = [
         offers_as("the name of somebody else", "one", "taken", 80),

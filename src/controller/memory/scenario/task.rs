@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Act, Scenario, act, delete, put};
 use crate::controller::memory::{pods, request::Place, store::Store};
 
-/// Tasks of two containers, of which one is essential.
+/// Runs tasks with two containers, one of them essential.
 fn run_tasks(store: &mut Store, count: i64, more: Value) {
     let container = |name: &str, essential: bool| json!({"name": name, "image": "test/job", "cpu": 32, "memory": 64, "essential": essential});
     let definition = json!({
@@ -41,7 +41,7 @@ pub(in crate::controller::memory) fn a_task() -> Scenario {
     ])
 }
 
-/// Tasks of which somebody stops one, and then all.
+/// Tasks of which a user stops one, and then all.
 pub(in crate::controller::memory) fn a_task_that_is_stopped() -> Scenario {
     let acts = [
         act("the stop of one", |store| {
@@ -54,7 +54,7 @@ pub(in crate::controller::memory) fn a_task_that_is_stopped() -> Scenario {
     Scenario::new(acts).after([before])
 }
 
-/// A task with a volume that is to outlive it, then another one of its name.
+/// A task with a volume that outlives it, then another task of the same name.
 pub(in crate::controller::memory) fn a_volume_that_stays() -> Scenario {
     let run = |store: &mut Store| {
         let container = json!({
@@ -92,12 +92,12 @@ pub(in crate::controller::memory) fn a_volume_that_stays() -> Scenario {
     ])
 }
 
-/// The deletion of an EcsTask, and the end of its pod.
+/// Deletes an EcsTask and ends its pod.
 pub(in crate::controller::memory) fn deleted() -> Act {
     act("its deletion", |store| delete(store, "EcsTask", "job"))
 }
 
-/// A task that is not kept when it has ended.
+/// A task that is deleted when it has ended.
 pub(in crate::controller::memory) fn a_task_that_expires() -> Scenario {
     let acts = [act("its end", |store| {
         pods::end(store, &pod("job-0"), &[1, 0], "");
