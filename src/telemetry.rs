@@ -12,23 +12,23 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// An object a line, for programs.
+    /// One JSON object per line, for programs.
     Json,
-    /// Lines for people.
+    /// Text lines, for people.
     Text,
 }
 
-/// The most directives of a filter.
+/// The most directives in a filter.
 const MOST_DIRECTIVES: usize = 32;
 
-/// Who logs answers of the API server that cannot be read, with all that is in them: the specs of other people, and
-/// what they keep secret there.
+/// The target that logs unreadable responses of the API server with their content: specs of other people, including
+/// their secrets.
 const WRITES_BODIES: &str = "kube_client::client";
 
-/// Changes the level of the log while the program runs.
+/// Changes the log level while the program runs.
 #[derive(Clone)]
 pub struct Level(reload::Handle<Targets, Registry>);
 
@@ -44,8 +44,8 @@ impl Level {
     }
 }
 
-/// Reads directives: levels, each for everything or for a target. There are no regular expressions and no fields, whose
-/// cost a person who writes them could not guess.
+/// Parses directives: levels, each for everything or for a target. Regular expressions and fields are not supported,
+/// because their author could not predict their cost.
 fn filter(directives: &str) -> Result<Targets, String> {
     if directives.split(',').count() > MOST_DIRECTIVES {
         return Err(format!("more than {MOST_DIRECTIVES} directives"));
@@ -78,7 +78,7 @@ fn filter(directives: &str) -> Result<Targets, String> {
 ///
 /// # Errors
 ///
-/// What is wrong with the directives, or that there is a log already.
+/// What is wrong with the directives, or that a log is already running.
 pub fn start(format: Format, directives: &str) -> Result<Level, String> {
     let ansi = io::stderr().is_terminal();
     let (log, level) = log(format, directives, ansi, io::stderr)?;

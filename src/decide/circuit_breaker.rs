@@ -3,10 +3,10 @@
 
 use crate::validate::FailureThreshold;
 
-/// The number of failed tasks that stops a deployment of `desired` tasks.
+/// Returns the number of failed tasks that stops a deployment of `desired` tasks.
 ///
-/// Percentages are rounded up. Where AWS bounds them, to at least 3 and at most 200; where it does not, one failure is
-/// the least that can stop anything.
+/// Percentages are rounded up. AWS bounds some of them to at least 3 and at most 200; for the others, the minimum is
+/// one failure.
 #[must_use]
 pub fn threshold(desired: u32, configuration: FailureThreshold) -> u32 {
     match configuration {

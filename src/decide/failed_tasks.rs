@@ -1,8 +1,8 @@
 //! The failed tasks of a deployment, counted as the circuit breaker counts them
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
 //!
-//! The kubelet starts a container again in its pod where ECS starts another task, so each end of an essential container
-//! is a failed task. What ends because its pod is told to go is none, nor is a task that finds no node.
+//! The kubelet restarts a container in its pod where ECS starts another task, so each end of an essential container is
+//! a failed task. Ends because the pod is being deleted do not count, nor do tasks that find no node.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,45 +19,45 @@ use super::{
 };
 use crate::crd::TaskFailures;
 
-/// A container that cannot be started is a failed task once in so long: the kubelet goes on trying with one pod where
-/// ECS fails with one task after another.
+/// A container that cannot be started counts as a failed task once per this time: the kubelet keeps retrying with one
+/// pod where ECS fails with one task after another.
 const TRY: SignedDuration = SignedDuration::from_secs(10);
 
-/// How late a Secret may be: the kubelet tries again after 10 to 15 seconds, and External Secrets has to ask AWS before.
+/// How late a Secret may be: the kubelet retries after 10 to 15 seconds, and External Secrets has to ask AWS first.
 const LATE: SignedDuration = SignedDuration::from_secs(30);
 
-/// The name under which is counted what was never made.
+/// The name under which tasks that were never created are counted.
 const NOT_CREATED: &str = "";
 
-/// What is looked at.
+/// The input for counting.
 #[derive(Clone, Copy, Debug)]
 pub struct Look<'a> {
     /// The pods of a deployment.
     pub pods: &'a [Arc<PodState>],
-    /// Why the API server makes no pod of it.
+    /// Why the API server creates no pod of the deployment.
     pub not_created: Option<&'a str>,
-    /// For how many seconds a load balancer may take a new task for unhealthy.
+    /// How many seconds a load balancer may report a new task as unhealthy.
     pub grace: i64,
-    /// When.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// What a look at the pods of a deployment has shown.
+/// The result of counting.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Count {
-    /// How many failures are new.
+    /// The number of new failures.
     pub new: i64,
-    /// What was counted by now of the pods that are there.
+    /// The failures counted so far for the existing pods.
     pub by_pod: BTreeMap<String, TaskFailures>,
-    /// Whether the last of the new failures is one of health checks.
+    /// Whether the last new failure is one of health checks.
     pub failed_checks: bool,
-    /// What the last of the new failures was, and what to do.
+    /// The last new failure, and what to do about it.
     pub last: Option<String>,
-    /// When to count again, should nothing change.
+    /// When to count again if nothing changes.
     pub again: Option<Timestamp>,
 }
 
-/// Counts the failures that `known` does not have yet.
+/// Counts the failures that are not in `known` yet.
 #[must_use]
 pub fn count(look: Look<'_>, known: &BTreeMap<String, TaskFailures>) -> Count {
     let mut count = Count::default();
@@ -98,7 +98,7 @@ impl Count {
         self.again = self.again.into_iter().chain(at).min();
     }
 
-    /// A pod that cannot be made is a task that fails to start, again and again.
+    /// Counts a pod that cannot be created as a task that repeatedly fails to start.
     fn not_created(&mut self, why: &str, known: &BTreeMap<String, TaskFailures>, now: Timestamp) {
         let mut after = known.get(NOT_CREATED).cloned().unwrap_or_default();
         if is_due(&after, now) {
@@ -112,7 +112,7 @@ impl Count {
     }
 }
 
-/// Counts the failures that the pods show by themselves, without a memory.
+/// Counts the failures that the pods show now, without earlier counts.
 #[must_use]
 pub fn seen(look: Look<'_>) -> Count {
     Count {
@@ -121,7 +121,7 @@ pub fn seen(look: Look<'_>) -> Count {
     }
 }
 
-/// What the pods have been through before a deployment begins, and which so counts for nothing in it.
+/// Returns what happened to the pods before a deployment begins, which does not count in it.
 #[must_use]
 pub fn baseline(look: Look<'_>) -> BTreeMap<String, TaskFailures> {
     let one = |pod: &Arc<PodState>| TaskFailures {
@@ -131,7 +131,7 @@ pub fn baseline(look: Look<'_>) -> BTreeMap<String, TaskFailures> {
     };
     let all = look.pods.iter().map(|pod| (pod.name.clone(), one(pod)));
     let all = all.filter(|(_, one)| *one != TaskFailures::default());
-    // What kept tasks of the deployment before from being made is not known yet to keep those of this one.
+    // What kept tasks of the previous deployment from being created may not affect this one.
     let not_created = look.not_created.map(|_| TaskFailures {
         not_started_at: Some(Time(look.now)),
         ..TaskFailures::default()
@@ -140,7 +140,7 @@ pub fn baseline(look: Look<'_>) -> BTreeMap<String, TaskFailures> {
         .collect()
 }
 
-/// The failures of one pod so far.
+/// Returns the failures of one pod so far.
 fn failures(pod: &PodState, before: &TaskFailures, look: Look<'_>) -> TaskFailures {
     let ends = ends(pod, look).max(before.ends);
     let mut after = TaskFailures {
@@ -155,13 +155,13 @@ fn failures(pod: &PodState, before: &TaskFailures, look: Look<'_>) -> TaskFailur
     after
 }
 
-/// Whether what does not start counts again.
+/// Whether a task that does not start counts again.
 fn is_due(before: &TaskFailures, now: Timestamp) -> bool {
     let last = before.not_started_at.as_ref().map(|time| time.0);
     last.is_none_or(|last| now.duration_since(last) >= TRY)
 }
 
-/// How often the task of a pod has ended.
+/// Returns how often the task of a pod has ended.
 fn ends(pod: &PodState, look: Look<'_>) -> i64 {
     let ends: i64 = pod.containers.iter().map(|it| ends_of(pod, it)).sum();
     let was_ended = pod.phase == Phase::Failed && pod.disruption.is_none();
@@ -170,7 +170,7 @@ fn ends(pod: &PodState, look: Look<'_>) -> i64 {
     ends.max(i64::from(was_ended || is_late || unhealthy))
 }
 
-/// How often a container has ended for which its task would have been stopped.
+/// Returns how often a container has ended in a way that stops its task in ECS.
 pub(super) fn ends_of(pod: &PodState, container: &ContainerSeen) -> i64 {
     let prepares = container.init && !container.sidecar;
     if !prepares && !pod.is_essential(&container.name) || pod.disruption.is_some() {
@@ -184,7 +184,7 @@ pub(super) fn ends_of(pod: &PodState, container: &ContainerSeen) -> i64 {
     i64::from(container.restarts) + i64::from(last)
 }
 
-/// Whether a container cannot be started, as the kubelet tells it
+/// Whether the kubelet reports that a container cannot be started
 /// (<https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff>).
 fn cannot_start(pod: &PodState) -> bool {
     pod.containers.iter().any(|container| {
@@ -204,8 +204,8 @@ fn cannot_start(pod: &PodState) -> bool {
     })
 }
 
-/// Whether a Secret that a container needs may only be late: External Secrets makes that of a new revision when its pods are
-/// there already. Without the credentials for its registry an image is pulled in vain.
+/// Whether a Secret that a container needs may only be late: External Secrets creates the one of a new revision after
+/// its pods exist. Without registry credentials, pulling an image fails.
 fn is_about_to(pod: &PodState, now: Timestamp) -> bool {
     pod.containers.iter().any(|container| {
         let lacks = match &container.state {
@@ -252,7 +252,7 @@ mod tests {
         }
     }
 
-    /// The new failures, step by step, when a pod is looked at in these states at these times.
+    /// Returns the new failures, step by step, for a pod in these states at these times.
     fn steps(states: &[(i64, PodState)]) -> Vec<i64> {
         let mut known = BTreeMap::new();
         let count = |(second, pod): &(i64, PodState)| {

@@ -1,25 +1,25 @@
-//! Whether the operator gets on with its work.
+//! Whether the operator makes progress.
 
 use std::time::Duration;
 
-/// How long nothing may get on. A request ends within less than a minute and a reconcile has few of them, most of which
-/// end it when they fail; so this is reached by a defect of the program only, however slow the API server is.
+/// How long there may be no progress. A request ends in less than a minute, and a reconcile makes few of them and
+/// usually ends when one fails; so only a bug reaches this limit, however slow the API server is.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// How the reconciles of a replica get on.
+/// The progress of a replica's reconciles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Whether this replica leads; others do not reconcile.
     pub leads: bool,
-    /// For how long the oldest of those that have begun and not ended has been running.
+    /// How long the oldest reconcile in progress has been running.
     pub oldest: Option<Duration>,
-    /// For how long there have been objects that wait to be reconciled.
+    /// How long objects have been waiting to be reconciled.
     pub waiting: Option<Duration>,
     /// How long ago a reconcile began or ended.
     pub last: Duration,
 }
 
-/// What does not get on; `None` when all is well. Whether the API server answers plays no part in it: to start again
+/// Returns what is stuck; `None` if all is well. Whether the API server responds does not matter, because a restart
 /// would not help.
 #[must_use]
 pub fn stuck(progress: &Progress) -> Option<&'static str> {

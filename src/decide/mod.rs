@@ -1,4 +1,4 @@
-//! Decisions of the running operator, pure: what it validated and what it observed in, the next step out.
+//! Pure decisions of the running operator: from validated input and observations to the next step.
 
 pub mod circuit_breaker;
 pub mod deployment;

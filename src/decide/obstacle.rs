@@ -1,4 +1,4 @@
-//! What keeps a task from running, as long as that may pass.
+//! What keeps a task from running, while that may pass.
 
 use super::{
     placement,
@@ -11,11 +11,11 @@ use crate::diagnostic::{StateReason, StatusReason};
 pub struct Obstacle {
     /// The reason of conditions and events.
     pub code: StatusReason,
-    /// All of it, for people.
+    /// The full message.
     pub message: String,
 }
 
-/// What keeps the pod of a task from running, if something does.
+/// Returns what keeps the pod of a task from running, if anything.
 #[must_use]
 pub fn of_pod(pod: &PodState) -> Option<Obstacle> {
     if pod.deleting || pod.is_finished() || pod.gated {
@@ -34,7 +34,7 @@ pub fn of_pod(pod: &PodState) -> Option<Obstacle> {
     }
 }
 
-/// Why a pod has no node: a reason, and the scheduler's words with what ECS says of them.
+/// Returns why a pod has no node: a reason, and the scheduler's message with that of ECS.
 pub(super) fn unplaced(pod: &PodState, why: &str) -> (StateReason, String) {
     if pod.held_back {
         return (StateReason::SchedulingGated, why.to_owned());
@@ -42,7 +42,7 @@ pub(super) fn unplaced(pod: &PodState, why: &str) -> (StateReason, String) {
     (StateReason::UnableToPlaceTask, placement::explained(why))
 }
 
-/// Why a container does not start.
+/// Returns why a container does not start.
 #[must_use]
 pub fn of_container(state: &Doing) -> Option<Obstacle> {
     let Doing::Waiting(reason, message) = state else {
@@ -55,7 +55,7 @@ pub fn of_container(state: &Doing) -> Option<Obstacle> {
     })
 }
 
-/// What ECS calls the reason for which the kubelet lets a container wait; `None` where that is no trouble yet
+/// Returns the ECS reason for a container that the kubelet reports as waiting; `None` if that is not a problem yet
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>).
 #[must_use]
 pub(super) fn of_waiting(reason: &str) -> Option<StateReason> {

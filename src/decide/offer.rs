@@ -1,8 +1,8 @@
-//! What a task offers by Service Connect, and which tasks the Service of a name leads to that several services offer.
+//! The Service Connect names that a task offers, and which tasks the Service of a shared name leads to.
 
 use crate::settings::OFFERS;
 
-/// A name of Service Connect, and a digest of the ports that it leads to.
+/// A Service Connect name, and a digest of the ports that it leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
     name: String,
@@ -10,7 +10,7 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// As a label of a pod, or a selector of a Service, has it.
+    /// Parses an offer from a label of a pod or in the selector of a Service.
     #[must_use]
     pub fn of(label: &str, value: &str) -> Option<Self> {
         Some(Self {
@@ -19,7 +19,7 @@ impl Offer {
         })
     }
 
-    /// The label that a Service selects which leads to this, and its value.
+    /// Returns the label that the Service of this offer selects, and its value.
     #[must_use]
     pub fn selector(&self) -> (String, String) {
         (format!("{OFFERS}{}", self.name), self.ports.clone())
@@ -29,26 +29,26 @@ impl Offer {
 /// The Service of a name that several services may offer, as one of them finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedName {
-    /// What it selects now.
+    /// The current selector.
     pub live: Live,
-    /// The place of this service among its owners. Of a Service that has none, whoever wants it is the first.
+    /// The position of this service among its owners. If it has none, any service that wants it is the first.
     pub place: Place,
-    /// The other owners, whoever came first at the front.
+    /// The other owners, the first one at the front.
     pub others: Vec<OtherOwner>,
-    /// Whether one that is no owner of it yet wants it to be the same.
+    /// Whether a service that is not an owner yet wants the same.
     pub is_awaited: bool,
-    /// How many ready tasks of its owners offer what this service wants.
+    /// How many ready tasks of its owners have the offer that this service wants.
     pub gained: usize,
-    /// How many ready tasks it leads to now which do not.
+    /// How many ready tasks that it leads to now do not have that offer.
     pub lost: usize,
 }
 
 /// What the Service of a name selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Live {
-    /// There is none yet.
+    /// There is no Service yet.
     Nothing,
-    /// What this service wants it to.
+    /// What this service wants.
     AsWanted,
     /// All tasks of this service, whatever they offer.
     AllOfThis,
@@ -56,14 +56,14 @@ pub enum Live {
     Otherwise,
 }
 
-/// The place of a service among the owners of a Service.
+/// The position of a service among the owners of a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// It is none of them.
+    /// It is not an owner.
     Outside,
-    /// It came first.
+    /// It is the first owner.
     First,
-    /// It came after another one.
+    /// It is a later owner.
     Behind,
 }
 
@@ -72,28 +72,28 @@ pub enum Place {
 pub struct OtherOwner {
     /// Whether it wants the same.
     pub agrees: bool,
-    /// Whether the Service is as it wants it, or as it was when this operator began, as long as it has not said what it
-    /// wants.
+    /// Whether the Service is as it wants it, or as it was when this operator started if this owner has not been
+    /// reconciled since then.
     pub holds: bool,
 }
 
-/// Which tasks the Service of a name is to lead to.
+/// Which tasks the Service of a name should lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leads {
-    /// To those of this service alone, whatever they offer.
+    /// Those of this service alone, whatever they offer.
     ToThisAlone,
-    /// To those that offer what this service wants.
+    /// Those that offer what this service wants.
     ToOffers,
-    /// To the same as now: more tasks serve there than offer what this service wants.
+    /// The same as now, because more tasks serve there than offer what this service wants.
     WhereItDoes,
-    /// To those that this other owner wants.
+    /// Those that this other owner wants.
     WhereAnotherWants(usize),
 }
 
 impl SharedName {
-    /// Which tasks it is to lead to, for the reconcile of this service.
+    /// Returns which tasks the Service should lead to, for the reconcile of this service.
     ///
-    /// Whoever wants it to be as it is keeps it so, whatever others want. If it is as nobody wants it, whoever came first
+    /// An owner that wants it as it is keeps it so, whatever others want. If no owner wants it as it is, the first one
     /// decides.
     #[must_use]
     pub fn leads(&self) -> Leads {
@@ -109,7 +109,7 @@ impl SharedName {
         }
         match self.place {
             _ if self.lost == 0 => Leads::ToOffers,
-            // Its own tasks are none of those that it leads to: they have to wait until it can.
+            // Its own tasks are not among those that the Service leads to: they have to wait until it can.
             Place::Outside => Leads::WhereAnotherWants(0),
             _ if self.gained >= self.lost => Leads::ToOffers,
             _ if is_alone => Leads::ToThisAlone,
@@ -117,7 +117,7 @@ impl SharedName {
         }
     }
 
-    /// The other owner that wants something else and decides.
+    /// Returns the other owner that wants something else and decides.
     fn decided_by(&self) -> Option<usize> {
         let others = &self.others;
         if self.live == Live::AllOfThis || others.iter().any(|it| it.holds && it.agrees) {
@@ -257,7 +257,7 @@ mod tests {
             assert_eq!(led(Place::First, others, 2, 2), Leads::ToOffers);
         }
         assert_eq!(led(Place::First, &[], 1, 2), Leads::ToThisAlone);
-        // What one that joins has running is of no use to those who find others by the name.
+        // The running tasks of a joining service are of no use to the clients of the name.
         let joins = |lost| led(Place::Outside, &[SAME], 9, lost);
         assert_eq!(joins(1), Leads::WhereAnotherWants(0));
         assert_eq!(joins(0), Leads::ToOffers);

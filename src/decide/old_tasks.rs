@@ -1,26 +1,27 @@
-//! Whether tasks are left that may use what is not wanted any more.
+//! Whether tasks are left that may use what is no longer wanted.
 
 use std::sync::Arc;
 
 use super::pod_state::{Phase, PodState};
 
-/// What there is of the tasks of a service.
+/// The state of a service's tasks.
 #[derive(Clone, Copy, Debug)]
 pub struct There<'a> {
     /// Its pods.
     pub pods: &'a [Arc<PodState>],
-    /// The label of those that are wanted.
+    /// The label of the wanted pods.
     pub wanted: &'a str,
-    /// How many pods there are of workloads that are not wanted.
+    /// The number of pods of unwanted workloads.
     pub of_unwanted: i64,
     /// Whether tasks of another revision may be brought back.
     pub may_return: bool,
-    /// Whether a workload that is wanted says that it has pods of an older template, or does not say yet.
+    /// Whether a wanted workload reports pods of an older template, or does not report yet.
     pub of_older_templates: bool,
 }
 
-/// Whether old tasks are left, or may be brought back: they serve, start again, or need what they have while they end. Workloads do not count pods
-/// that are told to go, and pods may not be known yet that workloads count.
+/// Whether old tasks exist or may be brought back: they serve, may restart, or need their objects while they end. This
+/// looks at pods and workloads, because workloads do not count terminating pods, and may count pods that are not known
+/// yet.
 #[must_use]
 pub fn are_left(there: There<'_>) -> bool {
     let is_old =
@@ -31,7 +32,7 @@ pub fn are_left(there: There<'_>) -> bool {
         || there.pods.iter().any(is_old)
 }
 
-/// Whether no container of a pod will run again. One that was evicted is there until somebody deletes it.
+/// Whether no container of a pod will run again. An evicted pod exists until someone deletes it.
 const fn has_ended(pod: &PodState) -> bool {
     matches!(pod.phase, Phase::Succeeded | Phase::Failed)
 }

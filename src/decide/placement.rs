@@ -1,16 +1,16 @@
 //! Why a task finds no node, in the words of ECS
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
 
-/// What a reason of the scheduler is in ECS, and what to do about it.
+/// The ECS meaning of a scheduler message, and what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meaning {
-    /// Why, in the words of ECS.
+    /// The reason in the words of ECS.
     pub reason: &'static str,
     /// What to do.
     pub advice: &'static str,
 }
 
-/// What the scheduler's words mean in ECS's, the first that fits, and what to do.
+/// The ECS meanings of parts of scheduler messages. The first match applies.
 const MEANINGS: &[(&str, Meaning)] = &[
     (
         "Insufficient cpu",
@@ -84,7 +84,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ),
 ];
 
-/// What the scheduler's reason would be called in ECS.
+/// Returns the ECS meaning of the scheduler's message.
 #[must_use]
 pub fn meaning(scheduler: &str) -> Meaning {
     let mut meanings = MEANINGS.iter();
@@ -98,7 +98,7 @@ pub fn meaning(scheduler: &str) -> Meaning {
     )
 }
 
-/// Why a task finds no node, in both languages, and what to do.
+/// Describes why a task finds no node, in the words of ECS and of the scheduler, and what to do.
 #[must_use]
 pub fn explained(scheduler: &str) -> String {
     let Meaning { reason, advice } = meaning(scheduler);

@@ -1,4 +1,4 @@
-//! What a pod tells of its task.
+//! The state of a task as its pod shows it.
 
 use k8s_openapi::{
     api::core::v1::{
@@ -11,13 +11,14 @@ use k8s_openapi::{
 use super::{offer::Offer, start_timeout::StartTimeout};
 use crate::settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
 
-/// The scheduling gate of an EcsTask's pod, which is removed once it is on record that the pod may run.
+/// The scheduling gate of an EcsTask's pod, which is removed once the task is recorded as begun.
 pub const RECORDED: &str = "ecs-operator.dev/recorded";
 
-/// The kubelet tells times in whole seconds, and says that a container has ended before it starts it again.
+/// The largest time difference that still means the same moment: the kubelet reports whole seconds, and reports the end
+/// of a container before it restarts it.
 const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 
-/// A pod with all but the state of its task left out.
+/// A pod, reduced to the state of its task.
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a fact of the pod, and all combinations occur"
@@ -26,15 +27,15 @@ const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 pub struct PodState {
     /// Its name.
     pub name: String,
-    /// Its identity.
+    /// Its UID.
     pub uid: String,
-    /// The identity of the object that it belongs to.
+    /// The UID of its owner.
     pub owner: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Option<Timestamp>,
     /// Whether it is being deleted.
     pub deleting: bool,
-    /// Whether the operator holds it back from the scheduler until it is on record that it may run.
+    /// Whether the operator holds it back from the scheduler until the task is recorded as begun.
     pub gated: bool,
     /// Whether it has a node.
     pub scheduled: bool,
@@ -42,43 +43,43 @@ pub struct PodState {
     pub scheduled_at: Option<Timestamp>,
     /// Why it has no node, in the words of the scheduler.
     pub unschedulable: Option<String>,
-    /// Whether somebody else holds it back from the scheduler, such as a queue for batch work.
+    /// Whether something else holds it back from the scheduler, such as a batch queue.
     pub held_back: bool,
-    /// When it was first seen that it has no node, by the clock of this process.
+    /// When it was first seen to have no node, by the clock of this process.
     pub unschedulable_seen: Option<Timestamp>,
     /// Whether it is ready.
     pub ready: bool,
-    /// Since when it is ready or not, by the clock of its node.
+    /// Since when it has been ready or not ready, by the clock of its node.
     pub ready_since: Option<Timestamp>,
-    /// Since when it is not ready although all of its containers are, by the clock of its node.
+    /// Since when it has not been ready although all of its containers are, by the clock of its node.
     pub unready_since: Option<Timestamp>,
-    /// Whether somebody else has to count it as ready too, as a load balancer.
+    /// Whether something else has to report it as ready too, such as a load balancer.
     pub behind_load_balancer: bool,
-    /// Whether its images are pulled with credentials of Secrets.
+    /// Whether its images are pulled with credentials from Secrets.
     pub has_pull_secrets: bool,
-    /// Whether a load balancer says that it has failed its checks.
+    /// Whether a load balancer reports that it failed its checks.
     pub fails_target_checks: bool,
-    /// Since when it says so, by the clock of this process.
+    /// Since when the load balancer reports that, by the clock of this process.
     pub fails_target_checks_seen: Option<Timestamp>,
     /// Its node.
     pub node: Option<String>,
-    /// The service revision that it was made of.
+    /// The service revision that it belongs to.
     pub revision: Option<String>,
-    /// Whether it was told to end by a deadline.
+    /// Whether it was stopped by a deadline.
     pub has_deadline: bool,
     /// Pending, Running, Succeeded or Failed.
     pub phase: Phase,
-    /// Why the kubelet or the cluster ended it: a reason and a message.
+    /// The reason and message with which the kubelet or the cluster ended it.
     pub ended: Option<(String, String)>,
     /// Why the cluster disrupts it (<https://kubernetes.io/docs/concepts/workloads/pods/disruptions/>).
     pub disruption: Option<String>,
     /// Its containers, init containers first.
     pub containers: Vec<ContainerSeen>,
-    /// The names of the containers whose end is the end of the task; empty if all are.
+    /// The names of the containers whose end ends the task; empty if all of them do.
     pub essential: Vec<String>,
     /// How long others wait for some of its containers.
     pub start_timeouts: Vec<StartTimeout>,
-    /// What it offers by Service Connect.
+    /// Its Service Connect offers.
     pub offers: Vec<Offer>,
 }
 
@@ -88,9 +89,9 @@ pub enum Phase {
     /// Not all containers were started.
     #[default]
     Pending,
-    /// At least one container runs.
+    /// All containers succeeded.
     Running,
-    /// All containers ended well.
+    /// A container failed, or the pod was ended.
     Succeeded,
     /// A container ended badly, or the pod was ended.
     Failed,
@@ -105,33 +106,33 @@ pub enum Phase {
 pub struct ContainerSeen {
     /// Its name.
     pub name: String,
-    /// Whether it is an init container, sidecars among them.
+    /// Whether the kubelet ends it when a probe fails.
     pub init: bool,
     /// Whether it is a sidecar: an init container that the main containers run beside.
     pub sidecar: bool,
-    /// Whether the kubelet ends it when a check fails.
+    /// How often it was restarted.
     pub checked: bool,
     /// How often it was started again.
     pub restarts: i32,
     /// Whether it is ready.
     pub ready: bool,
-    /// What it does.
+    /// Its state.
     pub state: Doing,
-    /// When this operator first saw it do so, by its own clock.
+    /// When this operator first saw it in this state, by its own clock.
     pub seen: Option<Timestamp>,
     /// How it ended before its last restart.
     pub last_end: Option<End>,
 }
 
-/// What a container does.
+/// The state of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Doing {
     /// Nothing is known yet.
     #[default]
     Unknown,
-    /// It waits, for a reason and with a message.
+    /// It waits, for this reason and with this message.
     Waiting(String, String),
-    /// It runs, and has passed its startup probe or not.
+    /// It runs.
     Running {
         /// Since when.
         since: Option<Timestamp>,
@@ -149,12 +150,12 @@ pub struct End {
     pub exit_code: i32,
     /// The reason, such as Completed, Error or OOMKilled.
     pub reason: String,
-    /// When.
+    /// When it ended.
     pub at: Option<Timestamp>,
 }
 
 impl PodState {
-    /// What a pod tells.
+    /// Reduces a pod to the state of its task.
     #[must_use]
     pub fn of(pod: &Pod) -> Self {
         let metadata = &pod.metadata;
@@ -217,8 +218,9 @@ impl PodState {
         }
     }
 
-    /// This state with the times at which its containers were first seen to run, and it to have no node or to fail the
-    /// checks of a load balancer: those of `before` where it told the same, or `now`. The clock of a node may be wrong, so nothing ends by it alone.
+    /// Returns this state with the times at which its containers were first seen running, and the pod was first seen
+    /// without a node or failing the checks of a load balancer: those of `before` if it showed the same, or `now`.
+    /// These times are needed because the clock of a node may be wrong.
     #[must_use]
     pub fn seen(mut self, before: Option<&Self>, now: Timestamp) -> Self {
         let before = before.filter(|before| before.uid == self.uid);
@@ -239,9 +241,9 @@ impl PodState {
         self
     }
 
-    /// Whether a container that runs was started again and has not been ready since. One that was is not ready for another
-    /// reason: a kubelet that starts anew counts none as ready before it has checked it. The times are all of the clock of the
-    /// node.
+    /// Whether a running container was restarted and has not been ready since. If it has been, there is another reason
+    /// that it is not ready: a restarted kubelet reports no container as ready before it has checked it. All times are
+    /// from the clock of the node.
     #[must_use]
     pub fn waits_for_restart(&self, container: &ContainerSeen) -> bool {
         let Doing::Running { since, .. } = container.state else {
@@ -267,7 +269,7 @@ impl PodState {
         main.peek().is_some() && main.all(|it| matches!(it.state, Doing::Ended(_)))
     }
 
-    /// Whether the end of this container is the end of the task.
+    /// Whether the end of this container ends the task.
     #[must_use]
     pub fn is_essential(&self, container: &str) -> bool {
         self.essential.is_empty() || self.essential.iter().any(|name| name == container)
@@ -278,7 +280,8 @@ fn label(metadata: &ObjectMeta, name: &str) -> Option<String> {
     metadata.labels.as_ref()?.get(name).cloned()
 }
 
-/// Whether the condition PodScheduled says why there is no node. That of a gate of ours outlives it for a moment.
+/// Whether the condition PodScheduled says why there is no node. The condition for our own gate outlives the gate
+/// briefly.
 fn is_unschedulable(scheduling: &PodCondition, spec: Option<&PodSpec>) -> bool {
     let gated = spec.is_some_and(|spec| gates(spec).any(|gate| gate != RECORDED));
     scheduling.status == "False" && (gated || !is_held_back(scheduling))
@@ -288,8 +291,8 @@ fn is_held_back(scheduling: &PodCondition) -> bool {
     scheduling.reason.as_deref() == Some("SchedulingGated")
 }
 
-/// Whether a condition of a load balancer's controller says that a target has failed its checks, and not only that it is
-/// being registered or checked
+/// Whether a condition of a load balancer's controller says that a target has failed its checks, and not only that it
+/// is being registered or checked
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html>).
 fn fails_checks(condition: &PodCondition) -> bool {
     const FAILED: [&str; 3] = [
@@ -303,13 +306,13 @@ fn fails_checks(condition: &PodCondition) -> bool {
         && FAILED.contains(&reason)
 }
 
-/// When the later of two conditions changed.
+/// Returns when the later of two conditions changed.
 fn later(one: &PodCondition, other: Option<&PodCondition>) -> Option<Timestamp> {
     let time = |condition: &PodCondition| Some(condition.last_transition_time.as_ref()?.0);
     time(one).max(other.and_then(time))
 }
 
-/// Whether a container runs, and since when.
+/// Returns whether a container runs, and since when.
 const fn running(doing: &Doing) -> (bool, Option<Timestamp>) {
     match doing {
         Doing::Running { since, .. } => (true, *since),
@@ -317,7 +320,7 @@ const fn running(doing: &Doing) -> (bool, Option<Timestamp>) {
     }
 }
 
-/// The uid of the object that manages this one.
+/// Returns the UID of the object that manages this one.
 fn controller(metadata: &ObjectMeta) -> Option<String> {
     let mut owners = metadata.owner_references.iter().flatten();
     let controller = owners.find(|owner| owner.controller == Some(true));

@@ -1,5 +1,5 @@
-//! Tasks of a service that are over in ECS while their pods go on: an essential container has ended, and the kubelet
-//! restarts it alone; or a container that others wait for takes too long.
+//! Tasks of a service that are over in ECS although their pods keep running: an essential container has ended, and the
+//! kubelet restarts only that container; or a container that others wait for takes too long.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,38 +13,38 @@ use super::{
     task_lifecycle::{ESSENTIAL_CONTAINER_EXITED, TASK_FAILED_TO_START},
 };
 
-/// The wait after the first replacement; each further one doubles it, as the kubelet's restarts do
+/// The wait after the first replacement. Each further one doubles it, as the kubelet's restarts do
 /// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(10);
 /// The longest wait.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(300);
-/// After so long without a replacement the waits begin anew.
+/// After this time without a replacement, the waits start over.
 const QUIET: SignedDuration = SignedDuration::from_mins(10);
 
-/// How a task stands.
+/// The state of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It goes on.
+    /// It continues.
     GoesOn,
-    /// It is over at this time, if nothing changes.
+    /// It will be over at this time if nothing changes.
     Until(Timestamp),
     /// It is over.
     Over(Why),
 }
 
-/// Why a task is over although its pod goes on.
+/// Why a task is over although its pod keeps running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// An essential container, one of several, has ended.
     EssentialContainerExited,
-    /// Its load balancer takes it for unhealthy.
+    /// Its load balancer considers it unhealthy.
     TargetUnhealthy,
-    /// A container that others wait for takes too long, as this says.
+    /// A container that others wait for takes too long; contains the message.
     StartsTooLate(String),
 }
 
 impl Why {
-    /// A word of ECS for it.
+    /// Returns the stop code of ECS.
     #[must_use]
     pub const fn stop_code(&self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl Why {
         }
     }
 
-    /// It in the words of ECS.
+    /// Returns the reason in the words of ECS.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
@@ -65,7 +65,7 @@ impl Why {
     }
 }
 
-/// Looks whether the task of a pod is over. `grace` is `healthCheckGracePeriodSeconds`.
+/// Returns whether the task of a pod is over. `grace` is `healthCheckGracePeriodSeconds`, in seconds.
 #[must_use]
 pub fn look(pod: &PodState, grace: i64, now: Timestamp) -> Standing {
     if is_over(pod) {
@@ -86,8 +86,8 @@ pub fn look(pod: &PodState, grace: i64, now: Timestamp) -> Standing {
     }
 }
 
-/// Whether an essential container, one of several, has ended and does not work again. One that the kubelet has started
-/// again with success is no reason to end what serves.
+/// Whether an essential container, one of several, has ended and does not work again. A successful restart by the
+/// kubelet is no reason to end a serving task.
 fn is_over(pod: &PodState) -> bool {
     let has_ended = |container: &ContainerSeen| match container.state {
         Doing::Ended(_) => true,
@@ -95,7 +95,7 @@ fn is_over(pod: &PodState) -> bool {
         Doing::Running { .. } => pod.waits_for_restart(container),
         Doing::Unknown => false,
     };
-    // Without the annotation the container is alone, and its restart is all that a replacement would do.
+    // Without the annotation it is the only container, and a replacement would do nothing more than its restart.
     !pod.deleting
         && !pod.is_finished()
         && !pod.essential.is_empty()
@@ -105,8 +105,8 @@ fn is_over(pod: &PodState) -> bool {
             .any(|container| pod.is_essential(&container.name) && has_ended(container))
 }
 
-/// The one of these tasks, all over, that is to be replaced first, so that as few as possible are missing: one that serves
-/// only if the others that do are enough. `None` if none may be.
+/// Returns which of these tasks, all over, to replace first, so that as few as possible are missing: a serving one only
+/// if enough others serve. `None` if none may be replaced.
 #[must_use]
 pub fn first<'p>(
     over: &'p [(Arc<PodState>, Why)],
@@ -122,17 +122,17 @@ pub fn first<'p>(
     in_order.first().copied()
 }
 
-/// How often tasks of a service were replaced.
+/// The replacements of a service's tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct History {
     count: u32,
     last: Option<Timestamp>,
-    /// When a budget was last against it.
+    /// When a disruption budget last rejected an eviction.
     refused: Option<Timestamp>,
 }
 
 impl History {
-    /// How long to wait before tasks may be replaced; `None` if that is now.
+    /// Returns how long to wait before tasks may be replaced; `None` if they may be now.
     #[must_use]
     pub fn wait(&self, now: Timestamp) -> Option<Duration> {
         let left = |since: Option<Timestamp>, wait: SignedDuration| {
@@ -142,7 +142,7 @@ impl History {
         wait.is_positive().then(|| wait.unsigned_abs())
     }
 
-    /// Records that a task is replaced.
+    /// Records a replacement.
     pub fn replaced(&mut self, now: Timestamp) {
         let is_quiet = |last: Timestamp| now.duration_since(last) >= QUIET;
         if self.last.is_some_and(is_quiet) {
@@ -152,7 +152,7 @@ impl History {
         self.last = Some(now);
     }
 
-    /// Records that no task may go for now, which makes no later wait longer.
+    /// Records a rejected eviction, which does not increase later waits.
     pub const fn refused(&mut self, now: Timestamp) {
         self.refused = Some(now);
     }

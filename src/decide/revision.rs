@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::crd::{ACCEPTED, TaskDefinitionStatus};
 
-/// How many revisions are kept that nothing uses.
+/// How many unused revisions are kept.
 pub const HISTORY_LIMIT: usize = 10;
 
-/// What the status of a task definition tells of its newest revision.
+/// The newest revision according to the status of a task definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Newest {
-    /// Nothing: the status speaks of an older spec, and that of this one is about to come.
+    /// Unknown: the status is of an older spec, and the one of this spec is about to appear.
     AboutToAppear,
     /// There is none, because no spec was accepted yet.
     Missing,
@@ -18,13 +18,13 @@ pub enum Newest {
     Revision {
         /// The number.
         number: u64,
-        /// Whether it holds the spec as it is now, which was not rejected.
+        /// Whether it holds the current spec, which was not rejected.
         holds_spec: bool,
     },
 }
 
 impl Newest {
-    /// What `status` tells to those who know the task definition in this generation.
+    /// Returns what `status` shows for the task definition in this generation.
     #[must_use]
     pub fn of(status: &TaskDefinitionStatus, generation: Option<i64>) -> Self {
         if status.observed_generation.is_none() || status.observed_generation != generation {
@@ -41,16 +41,16 @@ impl Newest {
                 number,
                 holds_spec: accepted,
             },
-            // One that was accepted has a number; a status without it was not written whole.
+            // An accepted revision has a number; a status without it was only partly written.
             None if accepted => Self::AboutToAppear,
             None => Self::Missing,
         }
     }
 }
 
-/// The number of the revision that holds a spec: that of the newest one that is kept if it holds it already, or else
-/// one that never was. `kept` is the number of the newest one, and whether it holds the spec; `known` is the highest
-/// number that someone knows, even if nothing is kept under it.
+/// Returns the number of the revision that holds a spec: that of the newest existing one if it holds the spec already,
+/// or else an unused one. `kept` is the number of the newest existing one, and whether it holds the spec; `known` is
+/// the highest number that anything refers to, even if no revision with it exists.
 #[must_use]
 pub fn number(kept: Option<(u64, bool)>, known: Option<u64>) -> u64 {
     match kept {
@@ -62,7 +62,7 @@ pub fn number(kept: Option<(u64, bool)>, known: Option<u64>) -> u64 {
     }
 }
 
-/// The revisions that nothing uses and that are too old to be kept, the oldest first. The highest one is always kept.
+/// Returns the unused revisions that are too old to keep, the oldest first. The highest one is always kept.
 #[must_use]
 pub fn superfluous(existing: &BTreeSet<u64>, used: &BTreeSet<u64>, limit: usize) -> Vec<u64> {
     let unused: Vec<u64> = existing
@@ -108,7 +108,7 @@ mod tests {
             Newest::AboutToAppear
         );
         assert_eq!(newest(&status(2, "True", None)), Newest::AboutToAppear);
-        // What is rejected changes no revision.
+        // A rejected spec changes no revision.
         assert_eq!(
             newest(&status(2, "False", Some(7))),
             Newest::Revision {
@@ -125,10 +125,10 @@ mod tests {
         assert_eq!(number(Some((3, false)), None), 4);
         assert_eq!(number(Some((3, false)), Some(7)), 8);
         assert_eq!(number(None, Some(7)), 8);
-        // Made by one who was killed before it was reported.
+        // It was created by an operator that was killed before reporting it.
         assert_eq!(number(Some((3, true)), Some(2)), 3);
         assert_eq!(number(Some((3, true)), None), 3);
-        // Not the newest one, which is lost.
+        // This is not the newest one, which is lost.
         assert_eq!(number(Some((3, true)), Some(4)), 5);
     }
 

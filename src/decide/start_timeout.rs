@@ -1,4 +1,4 @@
-//! `startTimeout`: how long a task may take until a container does what others wait for
+//! `startTimeout`: how long a container may take until it does what others wait for
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>).
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -10,14 +10,14 @@ use super::pod_state::{ContainerSeen, Doing, PodState};
 pub struct StartTimeout {
     /// The name of the container.
     pub container: String,
-    /// Seconds.
+    /// The timeout in seconds.
     pub seconds: i64,
-    /// What they wait for: COMPLETE, SUCCESS or HEALTHY.
+    /// The condition that the others wait for: COMPLETE, SUCCESS or HEALTHY.
     pub condition: String,
 }
 
 impl StartTimeout {
-    /// As the annotation has it: `db=60/HEALTHY`.
+    /// Parses an entry of the annotation, such as `db=60/HEALTHY`.
     pub(super) fn read(text: &str) -> Option<Self> {
         let (container, rest) = text.split_once('=')?;
         let (seconds, condition) = rest.split_once('/')?;
@@ -29,18 +29,18 @@ impl StartTimeout {
     }
 }
 
-/// How a pod stands with the timeouts of its containers.
+/// Whether a pod is within the timeouts of its containers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// No container that others wait for is under way.
+    /// No container that others wait for is in progress.
     InTime,
-    /// At this time it is too late, if nothing changes.
+    /// The timeout expires at this time if nothing changes.
     Until(Timestamp),
-    /// It is too late; why, in the words of ECS.
+    /// The timeout has expired; contains the reason in the words of ECS.
     Late(String),
 }
 
-/// Looks at the containers that others wait for: an init container that still runs, a sidecar that is not healthy yet.
+/// Checks the containers that others wait for: an init container that still runs, a sidecar that is not healthy yet.
 #[must_use]
 pub fn look(pod: &PodState, now: Timestamp) -> Start {
     let mut next = Start::InTime;
@@ -69,14 +69,14 @@ pub fn look(pod: &PodState, now: Timestamp) -> Start {
     next
 }
 
-/// Whether a main container was started once. All that it waits for is over then, whatever becomes of those containers, and
-/// whatever a kubelet says that starts anew.
+/// Whether a main container was ever started. Then the containers that it waits for are done, whatever happens to them
+/// later and whatever a restarted kubelet reports.
 fn has_waited(container: &ContainerSeen) -> bool {
     let runs = matches!(container.state, Doing::Running { .. } | Doing::Ended(_));
     !container.init && (runs || container.restarts > 0 || container.last_end.is_some())
 }
 
-/// When the time of a container is over; `None` if nothing waits for it now.
+/// Returns when the timeout of a container expires; `None` if nothing waits for it now.
 fn deadline(pod: &PodState, timeout: &StartTimeout) -> Option<Timestamp> {
     let mut containers = pod.containers.iter();
     let container = containers.find(|container| container.name == timeout.container)?;
@@ -89,7 +89,7 @@ fn deadline(pod: &PodState, timeout: &StartTimeout) -> Option<Timestamp> {
     };
     let waits = container.init && !(container.sidecar && *started);
     let seconds = SignedDuration::from_secs(timeout.seconds);
-    // The clock of the node may be behind: it runs for no longer than this operator has seen it run.
+    // The clock of the node may be behind: count only the time for which this operator has seen it run.
     let since = container.seen.map_or(*since, |seen| seen.max(*since));
     since.checked_add(seconds).ok().filter(|_| waits)
 }
@@ -141,14 +141,14 @@ mod tests {
         let mut waiting = pod(true, false);
         waiting.containers[0].seen = Some(at(500));
         assert_eq!(look(&waiting, at(501)), Start::Until(at(530)));
-        // One that is ahead does not either.
+        // A clock that is ahead does not either.
         waiting.containers[0].seen = Some(at(90));
         assert_eq!(look(&waiting, at(129)), Start::Until(at(130)));
     }
 
     #[test]
     fn nothing_is_late_once_a_main_container_was_started() {
-        // The sidecar is started again hours later, or its kubelet is.
+        // The sidecar is restarted hours later, or its kubelet is.
         let mut serving = pod(true, false);
         let mut app = ContainerSeen {
             name: "app".to_owned(),

@@ -1,9 +1,9 @@
-//! The tasks of a service that stopped, which ECS tells for about an hour
+//! The stopped tasks of a service, which ECS reports for about an hour
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>).
 //!
-//! What became of a task is decided when its pod changes: later the container runs again, or the pod is gone. The kubelet
-//! starts an essential container again in its pod where ECS starts another task, so each of its ends is a stopped task.
-//! A task that a rollout, a smaller count or its owner ends is none.
+//! The reason for a stop is determined when the pod changes: later the container runs again, or the pod is gone. The
+//! kubelet restarts an essential container in its pod where ECS starts another task, so each of its ends is a stopped
+//! task. A task that ends because of a rollout, a scale-in or its owner is not reported.
 
 use std::cmp::Reverse;
 
@@ -26,25 +26,25 @@ use super::{
 };
 use crate::crd::{DeploymentStatus, OneTaskStatus, StoppedTask};
 
-/// How long a stopped task is told.
+/// How long a stopped task is reported.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(1);
-/// So many are told, the newest.
+/// The most stopped tasks that are reported, the newest first.
 pub const MOST: usize = 20;
 
 /// The stop code of a task that the service replaces.
 pub const SERVICE_SCHEDULER_INITIATED: &str = "ServiceSchedulerInitiated";
 
-/// A task that stopped and that no status tells yet.
+/// A stopped task that no status reports yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stopped {
-    /// The service revision that its pod was made of.
+    /// The service revision of its pod.
     pub revision: Option<String>,
-    /// What is to be told, but for the task definition.
+    /// What to report, except the task definition.
     pub task: StoppedTask,
 }
 
-/// The task that has stopped when a pod became `after`; `before` is what was known of it, `None` if nothing was. `now` is
-/// by the clock of the operator.
+/// Returns the task that stopped when a pod became `after`. `before` is the previously known state, `None` if there was
+/// none. `now` is by the clock of the operator.
 #[must_use]
 pub fn stopped(before: Option<&PodState>, after: &PodState, now: Timestamp) -> Option<Stopped> {
     let before = before.filter(|before| before.uid == after.uid);
@@ -57,7 +57,7 @@ pub fn stopped(before: Option<&PodState>, after: &PodState, now: Timestamp) -> O
     again(before, after, now)
 }
 
-/// The task that could not start before its pod was gone, without having been seen to go.
+/// Returns the task of a pod that could not start, and then vanished without being seen to terminate.
 #[must_use]
 pub fn vanished(before: &PodState, now: Timestamp) -> Option<Stopped> {
     let known = before.deleting || before.is_finished();
@@ -65,11 +65,11 @@ pub fn vanished(before: &PodState, now: Timestamp) -> Option<Stopped> {
     Some(ended(before, TASK_FAILED_TO_START, reason, now))
 }
 
-/// The task that the operator ends by evicting its pod, if that is not told already.
+/// Returns the task that the operator ends by evicting its pod, unless that is already reported.
 #[must_use]
 pub fn replaced(pod: &PodState, why: &Why, now: Timestamp) -> Option<Stopped> {
     match why {
-        // It was told when the container ended.
+        // It was reported when the container ended.
         Why::EssentialContainerExited => None,
         Why::TargetUnhealthy | Why::StartsTooLate(_) => {
             Some(ended(pod, why.stop_code(), why.reason().to_owned(), now))
@@ -77,7 +77,7 @@ pub fn replaced(pod: &PodState, why: &Why, now: Timestamp) -> Option<Stopped> {
     }
 }
 
-/// Adds what is new, the newest first. The same end is told once. Where nothing is new, nothing changes.
+/// Adds new tasks, the newest first. The same end is reported once. If nothing is new, nothing changes.
 pub fn add(known: &mut Vec<StoppedTask>, new: &[Stopped], deployments: &[DeploymentStatus]) {
     for Stopped { revision, task } in new {
         let is_told = |known: &StoppedTask| known.name == task.name && known.ends == task.ends;
@@ -96,26 +96,26 @@ pub fn add(known: &mut Vec<StoppedTask>, new: &[Stopped], deployments: &[Deploym
     }
     known.sort_by_cached_key(|task| {
         let at = task.stopped_at.as_ref().map(|time| time.0);
-        // Of one pod and second the end of the pod is the last.
+        // Among ends of one pod in the same second, the end of the pod is the last.
         let ends = task.ends.unwrap_or(i64::MAX);
         (Reverse(at), task.name.clone(), Reverse(ends))
     });
     known.truncate(MOST);
 }
 
-/// Whether a stopped task is still worth telling.
+/// Whether a stopped task is recent enough to be reported.
 #[must_use]
 pub fn is_recent(task: &StoppedTask, now: Timestamp) -> bool {
     let at = task.stopped_at.as_ref().map(|time| time.0);
     at.is_some_and(|at| now.duration_since(at) <= KEPT)
 }
 
-/// Whether the kubelet or the cluster has ended a pod, and not its containers.
+/// Whether the kubelet or the cluster ended a pod, and not its containers.
 const fn is_ended_from_outside(pod: &PodState) -> bool {
     pod.disruption.is_some() || pod.ended.is_some()
 }
 
-/// A task whose pod is over, if it did not go for a reason of the service's.
+/// Returns the task of a pod that is over, unless the service itself ended it.
 fn over(before: Option<&PodState>, after: &PodState, now: Timestamp) -> Option<Stopped> {
     if let Some(message) = &after.disruption {
         let reason = message.clone();
@@ -128,12 +128,12 @@ fn over(before: Option<&PodState>, after: &PodState, now: Timestamp) -> Option<S
         let at = if before.is_some() { now } else { at };
         return is_fresh(at, now).then(|| ended(after, code, reason, at));
     }
-    // The kubelet may call a container that it never made ended by now.
+    // By now the kubelet may report a container as ended that was never created.
     let reason = cannot_start(before?)?;
     Some(ended(after, TASK_FAILED_TO_START, reason, now))
 }
 
-/// A task of which a container has ended, in a pod that goes on.
+/// Returns the task of an ended container whose pod continues.
 fn again(before: Option<&PodState>, after: &PodState, now: Timestamp) -> Option<Stopped> {
     let ends = |pod: &PodState| -> i64 { pod.containers.iter().map(|it| ends_of(pod, it)).sum() };
     let count = ends(after);
@@ -153,7 +153,7 @@ fn again(before: Option<&PodState>, after: &PodState, now: Timestamp) -> Option<
     let (container, end) = ended.max_by_key(|(_, end)| end.at)?;
     let at = match before {
         Some(_) => now,
-        // By the clock of the node alone, which may be wrong.
+        // Only the clock of the node is known, which may be wrong.
         None => clamped(end.at, now),
     };
     if !is_fresh(at, now) {
@@ -175,7 +175,7 @@ fn again(before: Option<&PodState>, after: &PodState, now: Timestamp) -> Option<
     })
 }
 
-/// Why the end of this container was the end of its task.
+/// Returns why the end of this container ended its task.
 fn why(container: &ContainerSeen, end: &End) -> (&'static str, String) {
     let name = &container.name;
     if matches!(end.reason.as_str(), "StartError" | "ContainerCannotRun") {
@@ -198,14 +198,14 @@ fn why(container: &ContainerSeen, end: &End) -> (&'static str, String) {
     (ESSENTIAL_CONTAINER_EXITED, reason)
 }
 
-/// Why a container of a pod cannot be started, in the words of ECS.
+/// Returns why a container of a pod cannot be started, in the words of ECS.
 fn cannot_start(pod: &PodState) -> Option<String> {
     let mut containers = pod.containers.iter();
     let obstacle = containers.find_map(|container| obstacle::of_container(&container.state));
     obstacle.map(|obstacle| obstacle.message)
 }
 
-/// A task whose pod is over.
+/// Returns the stopped task of a pod that is over.
 fn ended(pod: &PodState, code: &'static str, reason: String, at: Timestamp) -> Stopped {
     Stopped {
         revision: pod.revision.clone(),
@@ -227,7 +227,7 @@ fn task(pod: &PodState, code: &'static str, reason: String, at: Timestamp) -> St
     }
 }
 
-/// The newest end of a container.
+/// Returns the newest end of a container.
 const fn last_end(container: &ContainerSeen) -> Option<&End> {
     match &container.state {
         Doing::Ended(end) => Some(end),
@@ -241,7 +241,7 @@ const fn has_run(container: &ContainerSeen) -> bool {
             || matches!(container.state, Doing::Running { .. } | Doing::Ended(_)))
 }
 
-/// When the last container of a pod ended.
+/// Returns when the last container of a pod ended.
 fn newest(pod: &PodState) -> Option<Timestamp> {
     let ends = pod.containers.iter().filter_map(|it| last_end(it)?.at);
     ends.max()
@@ -297,7 +297,7 @@ mod tests {
         Doing::Waiting(reason.to_owned(), "no such image".to_owned())
     }
 
-    /// What is told of a pod that goes through these states, a second each.
+    /// Returns what is reported for a pod that goes through these states, one second each.
     fn told(states: &[PodState]) -> Vec<(String, String, Option<i64>)> {
         let mut known = Vec::new();
         for (second, index) in (100..).zip(0..states.len()) {
@@ -326,7 +326,7 @@ mod tests {
             pod(0, waits("CrashLoopBackOff"), Some(crash.clone())),
             pod(1, RUNS, Some(crash.clone())),
             pod(1, RUNS, Some(crash.clone())),
-            // One was not seen to end.
+            // One end was not observed.
             pod(2, RUNS, Some(end(3, "Error", 105))),
         ];
         let exited = "Essential container in task exited".to_owned();

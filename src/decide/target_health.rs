@@ -1,17 +1,17 @@
-//! Tasks whose load balancer does not count them as healthy although their containers are
+//! Tasks that their load balancer considers unhealthy although their containers are healthy
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-load-balancing.html>).
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::pod_state::PodState;
 
-/// Seconds in which a target may register and pass its first checks, or be unhealthy for a moment: two checks 30 seconds
-/// apart, as target groups have them by default, and as much again.
+/// How many seconds a target may take to register and pass its first checks, or be unhealthy temporarily: two checks 30
+/// seconds apart, the default of target groups, and the same time again.
 pub const PATIENCE: i32 = 120;
 
-/// When a task counts as unhealthy, if nothing changes: so long after it was first seen, by the clock of this process, that
-/// its target fails the checks. One that is still being registered, or of which no controller says anything, may take
-/// as long as it takes. `grace` is `healthCheckGracePeriodSeconds`, from when the task was made.
+/// Returns when a task counts as unhealthy if nothing changes: [`PATIENCE`] after it was first seen, by the clock of
+/// this process, that its target fails the checks. There is no limit for a target that is still being registered, or
+/// that no controller reports on. `grace` is `healthCheckGracePeriodSeconds`, counted from when the task was created.
 #[must_use]
 pub fn unhealthy_at(pod: &PodState, grace: i64) -> Option<Timestamp> {
     let since = pod.fails_target_checks_seen.filter(|_| !pod.deleting)?;
@@ -22,7 +22,7 @@ pub fn unhealthy_at(pod: &PodState, grace: i64) -> Option<Timestamp> {
     patience.max(grace)
 }
 
-/// Whether a task is unhealthy by now.
+/// Whether a task counts as unhealthy now.
 #[must_use]
 pub fn is_unhealthy(pod: &PodState, grace: i64, now: Timestamp) -> bool {
     unhealthy_at(pod, grace).is_some_and(|at| at <= now)

@@ -1,9 +1,9 @@
-//! The life of a stand-alone task, from the pod that runs it
+//! The lifecycle of a standalone task, as its pod shows it
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html>).
 //!
-//! A task runs once. Its pod is made with a gate that keeps it from the scheduler, then it is put on record that the
-//! task has begun, and only then the gate is removed. So a pod that vanished before it was on record has not run and is
-//! made again, and one that vanished later is not, whenever the operator was killed and whatever became of the status.
+//! A task runs once. Its pod is created with a gate that keeps it from the scheduler, then the task is recorded as
+//! begun, and only then is the gate removed. So a pod that vanished before the record has not run and is created again,
+//! and one that vanished later is not, whenever the operator was killed and whatever happened to the status.
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
@@ -20,22 +20,22 @@ use crate::{
     diagnostic::StateReason,
 };
 
-/// How long the image of a task may be pulled in vain: three tries of the kubelet, 10 and 20 seconds apart, and the
-/// time that they take.
+/// How long pulling the image of a task may fail: three tries of the kubelet, 10 and 20 seconds apart, and the time
+/// that they take.
 pub const PULL_PATIENCE: SignedDuration = SignedDuration::from_secs(45);
 
-/// The status of a task whose pod is not made yet.
+/// The status of a task whose pod has not been created yet.
 pub const PROVISIONING: &str = "PROVISIONING";
 /// The status of a task whose containers are not all started.
 pub const PENDING: &str = "PENDING";
-/// The status of a task that runs.
+/// The status of a running task.
 pub const RUNNING: &str = "RUNNING";
-/// The status of a task whose containers are told to end.
+/// The status of a task whose containers are being stopped.
 pub const STOPPING: &str = "STOPPING";
 /// The status of a task that has ended.
 pub const STOPPED: &str = "STOPPED";
 
-/// The stop code of a task of which an essential container has ended.
+/// The stop code of a task whose essential container has ended.
 pub const ESSENTIAL_CONTAINER_EXITED: &str = StateReason::EssentialContainerExited.name();
 /// The stop code of a task that never ran.
 pub const TASK_FAILED_TO_START: &str = StateReason::TaskFailedToStart.name();
@@ -43,38 +43,38 @@ const USER_INITIATED: &str = StateReason::UserInitiated.name();
 /// The stop code of a task that was ended with its node.
 pub const TERMINATION_NOTICE: &str = StateReason::TerminationNotice.name();
 
-/// Why a task is not run of which it is only known that it has begun: its status was lost, and its pod too.
+/// The reason for not running a task that is only known to have begun: its status and its pod are lost.
 const LOST: &str = "The task has begun before, and its status and its pod are gone, so that it is not known how it ended. It is not run again. To run it again, delete this EcsTask and apply it without the annotation ecs-operator.dev/begun.";
 
-/// What is to be done with a task.
+/// What to do with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing before something changes.
+    /// Nothing until something changes.
     Wait,
-    /// Nothing before this time.
+    /// Nothing until this time.
     WaitUntil(Timestamp),
-    /// Its pod is to be made, with its gate.
+    /// Create its pod, with its gate.
     Create,
-    /// The gate of its pod is to be removed, after it is on record that the task has begun.
+    /// Remove the gate of its pod, after the task is recorded as begun.
     Release,
-    /// Its containers are to be stopped with their grace period, and its pod to be kept for their exit codes.
+    /// Stop its containers with their grace period, and keep its pod for their exit codes.
     Stop,
-    /// Its pod is to be deleted, because it has no node that could stop it.
+    /// Delete its pod, because it has no node that could stop it.
     Delete,
 }
 
-/// What becomes of a task.
+/// The next state of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Next {
     /// Its status.
     pub task: OneTaskStatus,
-    /// What is to be done.
+    /// What to do.
     pub step: Step,
     /// What keeps it from running.
     pub obstacle: Option<Obstacle>,
 }
 
-/// A task of which nothing was reported: `begun` tells whether its pod may have run.
+/// Returns a task without a reported status. `begun` is whether its pod may have run.
 #[must_use]
 pub fn unreported(name: String, begun: bool) -> OneTaskStatus {
     OneTaskStatus {
@@ -84,10 +84,10 @@ pub fn unreported(name: String, begun: bool) -> OneTaskStatus {
     }
 }
 
-/// The next status of a task, and what is to be done.
+/// Returns the next status of a task, and what to do.
 ///
-/// `before` is what was reported last; `begun` tells whether its pod may have run, whatever was reported. An exit code
-/// that was seen is never forgotten.
+/// `before` is the last reported status; `begun` is whether its pod may have run, whatever was reported. An exit code
+/// that was seen once is kept.
 #[must_use]
 pub fn next(before: &OneTaskStatus, pod: Option<&PodState>, begun: bool, now: Timestamp) -> Next {
     let before = before.clone();
@@ -112,7 +112,7 @@ pub fn next(before: &OneTaskStatus, pod: Option<&PodState>, begun: bool, now: Ti
     }
 }
 
-/// Whether a task has done what it was for: its essential container ended with exit code 0.
+/// Whether a task has succeeded: its essential container ended with exit code 0.
 #[must_use]
 pub fn is_success(task: &OneTaskStatus) -> bool {
     task.exit_code == Some(0) && task.stop_code.as_deref() == Some(ESSENTIAL_CONTAINER_EXITED)
@@ -124,7 +124,7 @@ pub fn was_asked_for(task: &OneTaskStatus) -> bool {
     task.stop_code.as_deref() == Some(USER_INITIATED)
 }
 
-/// A task whose pod is gone without having been seen to end.
+/// Returns the state of a task whose pod vanished without being seen to end.
 fn vanished(before: OneTaskStatus, now: Timestamp) -> OneTaskStatus {
     let code = before.stop_code.clone();
     let reason = before.stopped_reason.clone();
@@ -183,7 +183,7 @@ fn observed(before: OneTaskStatus, pod: &PodState, now: Timestamp) -> (OneTaskSt
     (task, step)
 }
 
-/// When all main containers had been started, if they have.
+/// Returns when all main containers had been started, if they have.
 fn started_at(pod: &PodState) -> Option<Timestamp> {
     let mut latest = None;
     for container in pod.containers.iter().filter(|container| !container.init) {
@@ -212,7 +212,7 @@ const fn end_of(container: &ContainerSeen) -> Option<&End> {
     }
 }
 
-/// Why a task ends or has ended: a stop code of ECS and a reason in its words.
+/// Returns why a task ends or has ended: an ECS stop code and a reason in the words of ECS.
 fn why_it_ends(
     pod: &PodState,
     has_started: bool,
@@ -232,7 +232,7 @@ fn why_it_ends(
     if pod.deleting {
         return Some((USER_INITIATED, "Task stopped by user".to_owned()));
     }
-    // A container that cannot be started again later is no end of a task that has started.
+    // A container that cannot be restarted later does not end a task that has started.
     if !has_started && let Some(reason) = starts_never(pod, now) {
         return Some((TASK_FAILED_TO_START, reason));
     }
@@ -246,7 +246,7 @@ fn why_it_ends(
     }
 }
 
-/// The essential main container that ended first.
+/// Returns the essential main container that ended first.
 fn essential_end(pod: &PodState) -> Option<(&str, &End)> {
     let main = pod.containers.iter().filter(|container| !container.init);
     main.filter(|container| pod.is_essential(&container.name))
@@ -254,8 +254,8 @@ fn essential_end(pod: &PodState) -> Option<(&str, &End)> {
         .min_by_key(|(_, end)| end.at)
 }
 
-/// The exit code that decides how the task has ended: of the essential container that ended first, or of the init
-/// container that failed.
+/// Returns the exit code that determines the result of the task: that of the essential container that ended first, or
+/// of the init container that failed.
 fn exit_code(pod: &PodState) -> Option<i32> {
     let broken = || {
         let mut init = pod.containers.iter().filter(|container| container.init);
@@ -266,7 +266,7 @@ fn exit_code(pod: &PodState) -> Option<i32> {
     end.or_else(broken).map(|end| end.exit_code)
 }
 
-/// A pod that failed without an essential container having ended.
+/// Returns the stop code and reason for a pod that failed although no essential container has ended.
 pub(super) fn failed(pod: &PodState, has_started: bool) -> (&'static str, String) {
     let init = pod.containers.iter().filter(|container| container.init);
     let mut broken = init.filter_map(|container| Some((container, end_of(container)?)));
@@ -288,7 +288,7 @@ pub(super) fn failed(pod: &PodState, has_started: bool) -> (&'static str, String
     (code, reason)
 }
 
-/// Why a task does not start, once that is certain.
+/// Returns why a task does not start, once that is certain.
 fn starts_never(pod: &PodState, now: Timestamp) -> Option<String> {
     cannot_start(pod, now).or_else(|| match start_timeout::look(pod, now) {
         Start::Late(reason) => Some(reason),
@@ -296,7 +296,7 @@ fn starts_never(pod: &PodState, now: Timestamp) -> Option<String> {
     })
 }
 
-/// Why a container cannot be started, once that is certain.
+/// Returns why a container cannot be started, once that is certain.
 fn cannot_start(pod: &PodState, now: Timestamp) -> Option<String> {
     pod.containers.iter().find_map(|container| {
         let Doing::Waiting(reason, _) = &container.state else {
@@ -312,13 +312,13 @@ fn out_of_patience(pod: &PodState, now: Timestamp) -> bool {
     deadline(pod).is_some_and(|deadline| deadline <= now)
 }
 
-/// Until when a container may fail to start. The time that the pod waited for a node does not count.
+/// Returns until when a container may fail to start. The time that the pod waited for a node does not count.
 fn deadline(pod: &PodState) -> Option<Timestamp> {
     let since = pod.scheduled_at.max(pod.created_at)?;
     since.checked_add(PULL_PATIENCE).ok()
 }
 
-/// When to look again at a task that does not start.
+/// Returns when to check a task again that does not start.
 fn patience(pod: &PodState, now: Timestamp) -> Step {
     let waits = pod.containers.iter().any(|container| {
         matches!(&container.state, Doing::Waiting(reason, _) if reason != "PodInitializing" && reason != "ContainerCreating")
@@ -334,7 +334,7 @@ fn patience(pod: &PodState, now: Timestamp) -> Step {
     }
 }
 
-/// The containers as ECS describes them. What was seen to have ended stays so.
+/// Returns the containers as ECS describes them. A container that was seen to end stays ended.
 pub(super) fn containers(before: &OneTaskStatus, pod: &PodState) -> Vec<ContainerStatus> {
     if pod.containers.is_empty() {
         return before.containers.clone();
@@ -370,7 +370,7 @@ pub(super) fn containers(before: &OneTaskStatus, pod: &PodState) -> Vec<Containe
     pod.containers.iter().map(status).collect()
 }
 
-/// Why a container ended, in the words of ECS where it has any; its exit code says the rest.
+/// Returns why a container ended, in the words of ECS if it has any; the exit code says the rest.
 pub(super) fn reason_of(end: &End) -> Option<String> {
     match end.reason.as_str() {
         "OOMKilled" => Some("OutOfMemoryError: Container killed due to memory usage".to_owned()),
@@ -391,7 +391,7 @@ mod tests {
         NOW.parse().expect("it is a time")
     }
 
-    /// A pod that was made so many seconds ago.
+    /// Returns a pod that was created this many seconds ago.
     fn pod(age: i64, spec: Value, status: Value) -> PodState {
         let created = now() - SignedDuration::from_secs(age);
         let pod = serde_json::from_value(json!({
@@ -449,7 +449,7 @@ mod tests {
         )
     }
 
-    /// What follows from a pod.
+    /// Returns the task and the step that follow from a pod.
     fn then(before: &OneTaskStatus, pod: &PodState) -> (OneTaskStatus, Step) {
         let Next { task, step, .. } = next(before, Some(pod), false, now());
         (task, step)
@@ -491,7 +491,7 @@ mod tests {
     fn a_task_whose_status_was_lost_is_not_run_again() {
         for before in [
             unreported("job-0".to_owned(), true),
-            // Somebody has set it back.
+            // Someone has reset it.
             unreported("job-0".to_owned(), false),
         ] {
             let (task, step) = without_pod(&before, true);

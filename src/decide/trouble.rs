@@ -1,4 +1,4 @@
-//! What keeps the tasks of a service from running: why, in the words of ECS where it has any, and what to do.
+//! What keeps the tasks of a service from running: the reason, in the words of ECS if it has any, and what to do.
 
 use std::sync::Arc;
 
@@ -13,25 +13,25 @@ use crate::diagnostic::StateReason;
 /// What keeps a task from running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// What it is called in events.
+    /// The reason of events.
     pub reason: StateReason,
-    /// Why, and what to do.
+    /// The cause, and what to do.
     pub message: String,
 }
 
-/// How long a pod may have no node before anybody hears of it: a new claim takes a moment until it is bound.
+/// How long a pod may have no node before that is reported: a new claim takes a moment until it is bound.
 const PLACEMENT: SignedDuration = SignedDuration::from_secs(5);
 
 /// The troubles of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Troubles {
-    /// Each said once, the gravest first.
+    /// Each trouble once, the most serious first.
     pub known: Vec<Trouble>,
-    /// When there will be another one, should nothing change.
+    /// When there will be another one if nothing changes.
     pub next: Option<Timestamp>,
 }
 
-/// The troubles of a service. `not_created` is why the API server makes no pod.
+/// Returns the troubles of a service. `not_created` is why the API server creates no pod.
 #[must_use]
 pub fn troubles(pods: &[Arc<PodState>], not_created: Option<&str>, now: Timestamp) -> Troubles {
     let mut troubles = Troubles {
@@ -52,7 +52,7 @@ pub fn troubles(pods: &[Arc<PodState>], not_created: Option<&str>, now: Timestam
     troubles
 }
 
-/// Why the API server makes no pod.
+/// Returns the trouble of pods that the API server does not create.
 #[must_use]
 pub fn of_creation(message: &str) -> Trouble {
     const ADVICE: &[(&str, &str)] = &[
@@ -91,7 +91,7 @@ pub fn of_creation(message: &str) -> Trouble {
     }
 }
 
-/// That a DaemonSet makes no pods although the API server would take them.
+/// Returns the trouble of a DaemonSet that creates no pods although the API server would accept them.
 #[must_use]
 pub fn without_pods(daemon_set: &str) -> Trouble {
     Trouble {
@@ -102,7 +102,7 @@ pub fn without_pods(daemon_set: &str) -> Trouble {
     }
 }
 
-/// What keeps the task of a pod from running; `None` if nothing does or it is about to end.
+/// Returns what keeps the task of a pod from running; `None` if nothing does or it is about to end.
 #[must_use]
 pub fn of_pod(pod: &PodState) -> Option<Trouble> {
     if pod.deleting {
@@ -149,7 +149,7 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
     )
 }
 
-/// What keeps a container from running.
+/// Returns what keeps a container from running.
 fn of_container(pod: &PodState, container: &ContainerSeen) -> Option<Trouble> {
     let name = &container.name;
     match &container.state {
@@ -199,7 +199,7 @@ fn of_end(container: &ContainerSeen, end: &End) -> Trouble {
         };
     }
     if container.checked && end.exit_code == 0 {
-        // One that obeys SIGTERM ends as if it had wanted to.
+        // A container that handles SIGTERM ends as if by itself.
         return Trouble {
             reason: StateReason::ContainerExited,
             message: format!(
@@ -226,7 +226,7 @@ pub fn fails_checks(container: &ContainerSeen) -> bool {
     end.is_some_and(|end| was_ended_by_check(container, end))
 }
 
-/// Whether this end of a container is one by its health check.
+/// Whether the health check caused this end of a container.
 #[must_use]
 pub(super) fn was_ended_by_check(container: &ContainerSeen, end: &End) -> bool {
     container.checked && matches!(end.exit_code, 137 | 143) && end.reason != "OOMKilled"
@@ -324,7 +324,7 @@ mod tests {
             ..again(ended(1, "Error"), false)
         };
         assert_eq!(of(works), None, "it works again");
-        // It worked for a day, until its kubelet was started anew.
+        // It worked for a day, until its kubelet was restarted.
         let at = |second| Timestamp::from_second(second).expect("it is in range");
         let mut checked_again = pod(again(ended(1, "Error"), false));
         checked_again.containers[0].state = Doing::Running {
@@ -406,7 +406,7 @@ mod tests {
             ..PodState::default()
         };
         let first = unplaced.clone().seen(None, at(10));
-        // Whatever the scheduler says in between, it is the same wait.
+        // Whatever the scheduler reports in between, it is the same wait.
         let pods = [Arc::new(unplaced.seen(Some(&first), at(12)))];
         let early = troubles(&pods, None, at(14));
         assert_eq!((early.known.len(), early.next), (0, Some(at(15))));

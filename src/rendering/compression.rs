@@ -1,4 +1,4 @@
-//! JSON as short text: objects of one service repeat themselves, and a service has several revisions.
+//! JSON as compressed text: the objects of one service are repetitive, and a service has several revisions.
 
 use std::io::{Read as _, Write as _};
 
@@ -6,21 +6,21 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// More than any object that the API server takes can hold, with room for repetition.
+/// The maximum decompressed size in bytes: more than any object that the API server accepts can hold.
 const LONGEST: u64 = 32 * 1024 * 1024;
 
-/// A value as compressed text.
+/// Returns a value as compressed text.
 pub(super) fn compress(value: &impl Serialize) -> String {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    // What is kept is JSON, and writing to memory does not fail; should it, the text is one that cannot be read, which is
-    // looked at when it is.
+    // The value is JSON, and writing to memory does not fail. If it did, the text would be unreadable, which is checked
+    // when it is read.
     let text = serde_json::to_vec(value).unwrap_or_default();
     let written = encoder.write_all(&text);
     let bytes = written.and_then(|()| encoder.finish()).unwrap_or_default();
     STANDARD.encode(bytes)
 }
 
-/// The value of a compressed text; `None` if it is none.
+/// Returns the value of a compressed text; `None` if it cannot be read.
 pub(super) fn decompress<T: DeserializeOwned>(text: &str) -> Option<T> {
     let bytes = STANDARD.decode(text).ok()?;
     let mut json = Vec::new();

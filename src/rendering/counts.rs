@@ -1,11 +1,11 @@
-//! The counts in rendered objects: how many tasks, and how many of them are replaced at a time. All else in an object is
-//! what the deployment began with.
+//! The counts in rendered objects: how many tasks, and how many of them are replaced at a time. Everything else in an
+//! object stays as it was when the deployment began.
 
 use serde_json::{Map, Value, json};
 
 use crate::{translate::service::rollout::Rollout, validate};
 
-/// The kinds that follow from counts and scaling alone, and so are rendered from the spec of today.
+/// The kinds that depend only on counts and scaling, and are therefore rendered from the current spec.
 const OF_COUNTS: &[&str] = &[
     "HorizontalPodAutoscaler",
     "PodDisruptionBudget",
@@ -15,17 +15,17 @@ const OF_COUNTS: &[&str] = &[
 /// The members of a Deployment's or DaemonSet's `spec` that are counts.
 const COUNTS: &[&str] = &["paused", "replicas", "strategy", "updateStrategy"];
 
-/// On how many nodes the DaemonSet of a name wants to be, if that is known.
+/// Returns on how many nodes the DaemonSet of a name should run, if known.
 pub type Nodes<'a> = dyn Fn(&str) -> Option<u32> + 'a;
 
-/// What decides how many tasks of a workload are replaced at a time.
+/// The input for how many tasks of a workload are replaced at a time.
 #[derive(Clone, Copy)]
 pub struct Numbers<'a> {
     /// How the tasks are replaced.
     pub rules: &'a validate::Deployment,
-    /// On how many nodes DaemonSets want to be.
+    /// On how many nodes DaemonSets should run.
     pub nodes: &'a Nodes<'a>,
-    /// Whether healthy pods of another template run; without them there is nothing to keep.
+    /// Whether healthy pods of another template run. If there are none, nothing has to be preserved.
     pub replaces: bool,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn is_kept(object: &Value) -> bool {
     !follows_counts(kind(object))
 }
 
-/// Whether objects of a kind follow from counts and scaling alone.
+/// Whether objects of a kind depend only on counts and scaling.
 #[must_use]
 pub fn follows_counts(kind: &str) -> bool {
     OF_COUNTS.contains(&kind)
@@ -59,7 +59,7 @@ fn is_workload(object: &Value) -> bool {
     matches!(kind(object), "Deployment" | "DaemonSet")
 }
 
-/// Takes out of a workload what is no matter of its deployment: counts, and the tags of the service on it.
+/// Removes from a workload what is not part of its deployment: counts, and the tags of the service.
 pub(super) fn strip_counts(object: &mut Value) {
     if !is_workload(object) {
         return;
@@ -72,7 +72,7 @@ pub(super) fn strip_counts(object: &mut Value) {
     }
 }
 
-/// For how many seconds a pod has to be ready until it counts as healthy.
+/// Returns how many seconds a pod has to be ready until it counts as healthy.
 #[must_use]
 pub fn healthy_after(objects: &[Value]) -> i64 {
     let seconds = objects.iter().filter(|object| is_workload(object));
@@ -80,8 +80,8 @@ pub fn healthy_after(objects: &[Value]) -> i64 {
     seconds.max().unwrap_or(0)
 }
 
-/// The objects of `kept` with the counts of `fresh`, which was rendered of the same inputs; and of `fresh` what follows
-/// from counts alone.
+/// Returns the objects of `kept` with the counts of `fresh`, which was rendered from the same inputs, and those of
+/// `fresh` that depend only on counts.
 #[must_use]
 pub fn with_counts_of(kept: Vec<Value>, fresh: &[Value]) -> Vec<Value> {
     let only = |objects: &[Value]| objects.iter().filter(|object| is_workload(object)).count() == 1;
@@ -109,8 +109,8 @@ pub fn with_counts_of(kept: Vec<Value>, fresh: &[Value]) -> Vec<Value> {
     objects
 }
 
-/// The objects with so many tasks in their one Deployment, where nothing can be said of the counts beyond that. The shares
-/// of several stay as they are.
+/// Returns the objects with this number of tasks in their only Deployment, for when nothing more is known about the
+/// counts. If there are several Deployments, they stay as they are.
 #[must_use]
 pub fn with_tasks(mut objects: Vec<Value>, tasks: i64) -> Vec<Value> {
     let mut deployments: Vec<&mut Value> = objects
@@ -142,8 +142,8 @@ fn take_counts(object: &mut Value, counts: &Value) {
     }
 }
 
-/// The objects with at most so many tasks in all Deployments together. DaemonSets stay as they are, because none can be of
-/// fewer tasks than it has nodes.
+/// Returns the objects with at most this number of tasks in all Deployments together. DaemonSets stay as they are,
+/// because they always have one task on each node.
 #[must_use]
 pub fn with_at_most(mut objects: Vec<Value>, most: i64) -> Vec<Value> {
     let mut left = most.max(0);
@@ -160,8 +160,8 @@ pub fn with_at_most(mut objects: Vec<Value>, most: i64) -> Vec<Value> {
     objects
 }
 
-/// Writes the numbers of a rollout, and holds back what could not be moved in ECS: with the healthy minimum at the
-/// desired count, and no room above it, old tasks stay. Returns whether something is held back.
+/// Writes the numbers of a rollout, and holds back what ECS could not replace: with the healthy minimum at the desired
+/// count, and no room above it, old tasks stay. Returns whether something is held back.
 pub fn with_numbers(objects: &mut [Value], numbers: Numbers<'_>) -> bool {
     let mut holds = false;
     for object in objects {
@@ -190,7 +190,8 @@ fn pause(spec: &mut Map<String, Value>, numbers: Numbers<'_>) -> bool {
     false
 }
 
-/// A DaemonSet rounds a percentage up where ECS rounds it down, in tasks that may be missing; so it gets the number.
+/// Sets the maximum of unavailable tasks as a number, because a DaemonSet rounds a percentage up where ECS rounds it
+/// down. Returns whether the rollout is held back.
 fn bound(spec: &mut Map<String, Value>, nodes: Option<u32>, numbers: Numbers<'_>) -> bool {
     let minimum = numbers.rules.minimum_healthy_percent;
     let Some(nodes) = nodes.filter(|nodes| *nodes > 0 && minimum > 0) else {
@@ -198,7 +199,7 @@ fn bound(spec: &mut Map<String, Value>, nodes: Option<u32>, numbers: Numbers<'_>
     };
     let missing = Rollout::new(nodes, numbers.rules).max_unavailable();
     if missing == 0 && numbers.replaces {
-        // A pod that goes by itself is replaced by a new one, as in ECS.
+        // A pod that ends by itself is replaced by a new one, as in ECS.
         spec.insert("updateStrategy".to_owned(), json!({"type": "OnDelete"}));
         return true;
     }

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::counts::{is_kept, kind, name, strip_counts};
 
-/// The objects and fields that differ between two renderings, as in `Deployment web: spec.template.spec.priority`, sorted.
-/// Counts do not matter, nor the mark of the service revision on pods, which follows from the rest.
+/// Returns the objects and fields that differ between two renderings, such as
+/// `Deployment web: spec.template.spec.priority`, sorted. It ignores counts and the label of the service revision on
+/// pods, which follows from the rest.
 #[must_use]
 pub fn differences(before: &[Value], after: &[Value]) -> Vec<String> {
     let (before, after) = (by_name(before), by_name(after));

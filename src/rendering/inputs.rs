@@ -1,4 +1,4 @@
-//! What the owner of a service wrote.
+//! The inputs that the owner of a service wrote.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::crd::Spec;
 
-/// The members of an EcsService's spec that say nothing about its tasks: how many there are and how they are replaced,
-/// what names the request, and what has no meaning in Kubernetes.
+/// The members of an EcsService's spec that do not concern its tasks: how many there are and how they are replaced,
+/// names for the request, and members without meaning in Kubernetes.
 const NOT_OF_TASKS: &[&str] = &[
     "autoScaling",
     "clientToken",
@@ -22,17 +22,17 @@ const NOT_OF_TASKS: &[&str] = &[
     "platformVersion",
     "role",
     "serviceName",
-    // Its content counts, not what it is called.
+    // Its content counts, not its name.
     "taskDefinition",
 ];
 
-/// How many hexadecimal digits of a digest tell inputs apart.
+/// How many hexadecimal digits of a digest distinguish inputs.
 const DIGITS: usize = 20;
 
-/// All that the tasks of a service are made of, as its owner wrote it.
+/// All inputs of the tasks of a service, as its owner wrote them.
 ///
-/// Nothing of it depends on the operator, the cluster or their settings, so the same inputs are the same service
-/// revision whatever they are rendered to.
+/// They do not depend on the operator, the cluster or their settings, so the same inputs are the same service revision,
+/// whatever they are rendered to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inputs {
@@ -46,24 +46,25 @@ pub struct Inputs {
     pub family: String,
     /// The revision of its task definition.
     pub revision: u64,
-    /// What that revision holds.
+    /// The content of that revision.
     #[serde(deserialize_with = "spec")]
     pub task_definition: Spec,
 }
 
-/// A spec in what is kept, which is read as a whole and so has no text of its own any more.
+/// Deserializes a stored spec, which is parsed as a whole and no longer has its original text.
 fn spec<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Spec, D::Error> {
     Value::deserialize(deserializer).map(Spec::from)
 }
 
 impl Inputs {
-    /// The task definition, as in `web:3`.
+    /// Returns the task definition, such as `web:3`.
     #[must_use]
     pub fn label(&self) -> String {
         format!("{}:{}", self.family, self.revision)
     }
 
-    /// The same for the same tasks. The number of the task definition's revision does not matter, only its content.
+    /// Returns a digest that is equal for equal tasks. It ignores the number of the task definition's revision; only
+    /// its content matters.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
@@ -81,7 +82,7 @@ impl Inputs {
     }
 }
 
-/// The members of a spec that concern tasks. Tags do if tasks get them.
+/// Returns the members of a spec that concern tasks. Tags do if tasks get them.
 fn of_tasks(spec: &Spec) -> String {
     let Ok(Value::Object(mut members)) = spec.parse::<Value>() else {
         return spec.text().to_owned();
@@ -93,7 +94,7 @@ fn of_tasks(spec: &Spec) -> String {
     Value::Object(members).to_string()
 }
 
-/// The first `digits` of a digest.
+/// Returns the first `digits` of a digest.
 pub(super) fn hexadecimal(digest: &[u8], digits: usize) -> String {
     let bytes = digest.iter().take(digits / 2);
     bytes.map(|byte| format!("{byte:02x}")).collect()

@@ -1,4 +1,4 @@
-//! A service revision as it is kept in a ControllerRevision: inputs, and what they were rendered to when a deployment of
+//! A service revision as stored in a ControllerRevision: inputs, and what they were rendered to when a deployment of
 //! them began.
 
 use serde::{Deserialize, Serialize};
@@ -12,16 +12,16 @@ use super::{
 };
 use crate::{crd::Spec, settings::Settings};
 
-/// What the data of a ControllerRevision says of a service revision.
+/// The data of a service revision's ControllerRevision.
 ///
-/// Inputs are plain, so that a person can read them. A revision that an older operator kept has no rendering.
+/// Inputs are plain, so that a person can read them. A revision from an older operator has no rendering.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Kept {
     /// What the owner of the service wrote.
     #[serde(flatten)]
     pub inputs: Inputs,
-    /// What that was rendered to.
+    /// What the inputs were rendered to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendering: Option<KeptRendering>,
 }
@@ -32,21 +32,21 @@ pub struct Kept {
 pub struct KeptRendering {
     /// The version of the operator.
     pub operator: String,
-    /// The version of Kubernetes, as in `1.36`.
+    /// The version of Kubernetes, such as `1.36`.
     pub kubernetes: String,
     /// The digest of the settings and defaults.
     pub settings: String,
     /// The label of its pods.
     pub pods: String,
-    /// The same for the same objects, whatever the counts.
+    /// A digest that is equal for equal objects, whatever the counts.
     pub digest: String,
-    /// For how many seconds a task has to be ready until it counts as healthy.
+    /// How many seconds a task has to be ready until it counts as healthy.
     pub healthy_after: i64,
     /// The objects, settings and defaults: JSON, compressed with deflate, in Base64.
     compressed: Box<str>,
 }
 
-/// What is compressed.
+/// The content that is compressed.
 #[derive(Serialize, Deserialize)]
 struct Content<O, S> {
     objects: Vec<O>,
@@ -57,7 +57,7 @@ struct Content<O, S> {
 }
 
 impl KeptRendering {
-    /// Keeps a rendering, but for the objects that follow from counts alone.
+    /// Stores a rendering, except the objects that depend only on counts.
     #[must_use]
     pub fn of(rendering: &Rendering, by: &RenderedBy) -> Self {
         let Rendering {
@@ -70,7 +70,7 @@ impl KeptRendering {
         Self::with_digest(objects, pods, digest.clone(), *healthy_after, by)
     }
 
-    /// Keeps objects that are there already, but for those that follow from counts alone.
+    /// Stores existing objects as a rendering, except those that depend only on counts.
     #[must_use]
     pub fn of_live(objects: &[Value], pods: &str, by: &RenderedBy) -> Self {
         Self::with_digest(objects, pods, digest(objects), healthy_after(objects), by)
@@ -99,7 +99,7 @@ impl KeptRendering {
         }
     }
 
-    /// The objects, and what they were rendered by; `None` if the text was damaged.
+    /// Returns the objects, and what they were rendered by; `None` if the text is damaged.
     #[must_use]
     pub fn open(&self) -> Option<(Vec<Value>, RenderedBy)> {
         let content: Content<Value, Settings> = decompress(&self.compressed)?;
@@ -113,14 +113,14 @@ impl KeptRendering {
 }
 
 impl Kept {
-    /// Reads the data of a ControllerRevision; `None` if it is none of a service.
+    /// Reads the data of a ControllerRevision; `None` if it does not belong to a service.
     #[must_use]
     pub fn read(data: &Value) -> Option<Self> {
         Self::deserialize(data).ok()
     }
 
-    /// The data of a ControllerRevision. Its members are sorted: the API server sorts them whenever the metadata of the
-    /// object is changed, and would take that for a change of the data, which it refuses.
+    /// Returns the data of a ControllerRevision. Its members are sorted: the API server sorts them whenever the
+    /// metadata of the object is changed, and would consider that a change to the data, which it rejects.
     #[must_use]
     pub fn data(&self) -> Value {
         let mut data = json!(self);

@@ -1,8 +1,8 @@
-//! What a service revision is made of, and what it was rendered to: from texts and settings to the objects of a service,
-//! and from objects that are kept to what is applied today.
+//! What a service revision consists of, and what it was rendered to: from texts and settings to the objects of a
+//! service, and from stored objects to those that are applied today.
 //!
-//! A deployment runs what was rendered when it began. So a rendering is kept as JSON, which another version of this
-//! program applies as it is, and only counts are written into it later.
+//! A deployment runs what was rendered when it began. So a rendering is stored as JSON, which another version of this
+//! program applies unchanged, except for counts.
 
 mod compression;
 mod counts;

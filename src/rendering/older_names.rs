@@ -1,4 +1,4 @@
-//! The names that an older operator gave to what pods read.
+//! The names that an older operator gave to the objects that pods read.
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -9,12 +9,13 @@ use super::{
 };
 use crate::settings::{NO_NETWORK, SERVICE_REVISION};
 
-/// What the name of the policy of pods without a network ends in.
+/// The suffix in the name of the policy for pods without a network.
 const OF_NO_NETWORK: &str = "-no-network";
-/// How many hexadecimal digits end the name of what is named after its content.
+/// How many hexadecimal digits end the name of an object that is named after its content.
 const DIGITS: usize = 8;
 
-/// Gives what pods read the names by which a workload of an older operator knows it: those did not say what is in it.
+/// Gives the objects that pods read the names that a workload of an older operator uses, which contain no digest of the
+/// content.
 pub fn take_older_names(objects: &mut [Value], workloads: &[&Value]) {
     let templates = workloads
         .iter()
@@ -40,7 +41,7 @@ pub fn take_older_names(objects: &mut [Value], workloads: &[&Value]) {
     }
 }
 
-/// Has the policy of pods without a network select them as one of an older operator did, if they have no label for it.
+/// Makes the policy for pods without a network select them as an older operator did, if they have no label for it.
 fn select_as_before(policy: &mut Value, templates: &[&Value]) {
     let has_label = |it: &&Value| {
         let labels = it.pointer("/metadata/labels");
@@ -59,8 +60,8 @@ fn select_as_before(policy: &mut Value, templates: &[&Value]) {
     }
 }
 
-/// The name that an older operator gave to what is named after its content now: without a digest, or for registry
-/// credentials with one of where they are.
+/// Returns the name that an older operator gave to an object that is now named after its content: without a digest, or
+/// for registry credentials with a digest of their location.
 #[must_use]
 pub fn older_name(object: &Value) -> Option<String> {
     if !matches!(kind(object), "ConfigMap" | "ExternalSecret") {
@@ -78,7 +79,7 @@ pub fn older_name(object: &Value) -> Option<String> {
     })
 }
 
-/// Puts another name in the place of one, wherever that stands alone.
+/// Replaces every string that equals `from`.
 pub fn rename(value: &mut Value, from: &str, to: &str) {
     match value {
         Value::String(own) if own == from => to.clone_into(own),
@@ -88,8 +89,8 @@ pub fn rename(value: &mut Value, from: &str, to: &str) {
     }
 }
 
-/// Whether two renderings have the same tasks, whatever is in the Secrets and ConfigMaps that they read, of which an older
-/// operator said nothing in their names.
+/// Whether two renderings have the same tasks, ignoring the content of the Secrets and ConfigMaps that they read, which
+/// is not in the names that an older operator used.
 #[must_use]
 pub fn have_same_tasks(one: &[Value], other: &[Value]) -> bool {
     let templates = |objects: &[Value]| -> Vec<Value> {
@@ -112,7 +113,7 @@ pub fn have_same_tasks(one: &[Value], other: &[Value]) -> bool {
     templates(one) == templates(other)
 }
 
-/// Whether a text is somewhere in a value.
+/// Whether a value contains a text anywhere.
 fn has_text(value: &Value, text: &str) -> bool {
     match value {
         Value::String(own) => own == text,

@@ -1,4 +1,4 @@
-//! Inputs and settings in, the objects of a service out.
+//! Rendering: from inputs and settings to the objects of a service.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -17,28 +17,28 @@ use crate::{
     validate::{self, Scheduling, TakesDefaults as _, validate_service},
 };
 
-/// How many hexadecimal digits name the pods of a service revision.
+/// How many hexadecimal digits of a digest name the pods of a service revision.
 const POD_DIGITS: usize = 10;
-/// How many hexadecimal digits tell renderings apart.
+/// How many hexadecimal digits of a digest distinguish renderings.
 const DIGITS: usize = 20;
 
-/// What a rendering depends on beside its inputs.
+/// What a rendering depends on besides its inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderedBy {
     /// The version of the operator.
     pub operator: String,
-    /// The settings before the annotations of the service, the version of Kubernetes and the add-ons among them.
+    /// The settings before the annotations of the service, including the version of Kubernetes and the add-ons.
     pub settings: Settings,
-    /// The spec of the EcsCluster that has defaults for the service.
+    /// The spec of the EcsCluster with defaults for the service.
     pub cluster: Option<Spec>,
 }
 
 impl RenderedBy {
-    /// The same for the same settings and defaults, whatever the version of the operator.
+    /// Returns a digest that is equal for equal settings and defaults, whatever the version of the operator.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
-        // Settings are texts, numbers and sets of words, which JSON can hold.
+        // Settings consist of texts, numbers and sets of words, which JSON can represent.
         digest.update(serde_json::to_vec(&self.settings).unwrap_or_default());
         digest.update([0]);
         digest.update(self.cluster.as_ref().map_or("", Spec::text));
@@ -46,30 +46,30 @@ impl RenderedBy {
     }
 }
 
-/// What a service is rendered to.
+/// The result of rendering a service.
 #[derive(Clone, Debug)]
 pub struct Rendering {
-    /// The objects in the order of application, with the counts of today.
+    /// The objects in the order of application, with the current counts.
     pub objects: Vec<Value>,
-    /// What differs from ECS.
+    /// The differences from ECS.
     pub notes: Diagnostics,
     /// How many tasks are wanted; `None` for one on each node.
     pub desired: Option<i64>,
     /// How the tasks are replaced.
     pub rules: validate::Deployment,
-    /// For how many seconds a task has to be ready until it counts as healthy.
+    /// How many seconds a task has to be ready until it counts as healthy.
     pub healthy_after: i64,
-    /// The label of its pods: the same for the same pods.
+    /// The label of its pods: equal for equal pods.
     pub pods: String,
-    /// The same for the same objects, whatever the counts.
+    /// A digest that is equal for equal objects, whatever the counts.
     pub digest: String,
 }
 
-/// Renders a service. The counts - how many tasks, how they are replaced and scaled - are those of `today`.
+/// Renders a service. The counts (how many tasks, how they are replaced and scaled) are those of `today`.
 ///
 /// # Errors
 ///
-/// Everything for which ECS or Kubernetes would refuse it.
+/// Everything for which ECS or Kubernetes would reject it.
 pub fn render(
     name: &str,
     namespace: &str,
@@ -94,7 +94,7 @@ pub fn render(
     };
     let settings = settings.with_annotations(&inputs.annotations, &path, &mut findings);
     if findings.has_errors() {
-        // What was left out may make more of it seem wrong.
+        // Omitted settings could cause misleading errors.
         return Err(findings);
     }
     let validated = validate_service(&input, &settings)?;
@@ -112,7 +112,8 @@ pub fn render(
     ))
 }
 
-/// For how many seconds a load balancer may report a new task of this service as unhealthy: 0 unless its spec says so.
+/// Returns how many seconds a load balancer may report a new task of this service as unhealthy: 0 unless its spec sets
+/// it.
 #[must_use]
 pub fn health_check_grace(service: &Spec) -> i64 {
     let members: Value = service.parse().unwrap_or_default();
@@ -120,7 +121,7 @@ pub fn health_check_grace(service: &Spec) -> i64 {
     grace.and_then(Value::as_i64).unwrap_or(0)
 }
 
-/// What the inputs say, with the counts of `today`.
+/// Reads the inputs, with the counts of `today`.
 fn read(name: &str, inputs: &Inputs, today: &Spec) -> (ServiceInput, Diagnostics) {
     let (mut request, mut extensions, mut findings) = read_service(name, inputs.service.text());
     if *today != inputs.service {
@@ -167,13 +168,13 @@ fn finish(
     }
 }
 
-/// An object as it is applied.
+/// Returns an object as it is applied.
 fn body(object: &Object) -> Value {
-    // Objects are made of texts, numbers and maps with texts as keys, which JSON can hold.
+    // Objects consist of texts, numbers and maps with text keys, which JSON can represent.
     serde_json::to_value(object).unwrap_or_default()
 }
 
-/// The same for the same pods, whatever they stand in.
+/// Returns a digest that is equal for equal pods, whatever workload contains them.
 fn name_of_pods(objects: &[Object]) -> String {
     let mut digest = Sha256::new();
     for object in objects {
@@ -190,7 +191,7 @@ fn name_of_pods(objects: &[Object]) -> String {
     hexadecimal(&digest.finalize(), POD_DIGITS)
 }
 
-/// Marks the pods with the service revision that they are of.
+/// Labels the pods with their service revision.
 fn mark(objects: &mut [Object], pods: &str) {
     for object in objects {
         let template = match object {
@@ -206,14 +207,14 @@ fn mark(objects: &mut [Object], pods: &str) {
     }
 }
 
-/// The same for the same objects, whatever the counts in them.
+/// Returns a digest that is equal for equal objects, whatever the counts in them.
 pub(super) fn digest(objects: &[Value]) -> String {
     let mut digest = Sha256::new();
     for object in objects.iter().filter(|object| is_kept(object)) {
         let mut object = object.clone();
         strip_counts(&mut object);
         if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
-            // The same in another namespace is the same.
+            // The same object in another namespace is equal.
             metadata.remove("namespace");
         }
         object.sort_all_objects();

@@ -1,5 +1,4 @@
-//! Numbers for monitoring, in the format of Prometheus
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+//! Metrics in the Prometheus format (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -14,7 +13,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// The labels of what concerns one kind.
+/// The labels of a metric by kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
     kind: &'static str,
@@ -34,14 +33,14 @@ struct RequestLabels {
     code: u16,
 }
 
-/// The labels of a number of custom resources.
+/// The labels of the number of custom resources.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabels {
     kind: &'static str,
     state: &'static str,
 }
 
-/// Everything that is counted. Clones count together.
+/// All metrics. Clones share their values.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
@@ -110,7 +109,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts a reconcile that ended, well or not.
+    /// Counts a reconcile that ended, successfully or not.
     pub fn reconciled(&self, kind: &'static str, duration: Duration) {
         let labels = KindLabels { kind };
         self.reconciles.get_or_create(&labels).inc();
@@ -127,7 +126,7 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts a request to the API server; the code is 0 where no answer came.
+    /// Counts a request to the API server; the code is 0 if no response came.
     pub fn requested(&self, method: &http::Method, code: u16) {
         let method = method.to_string();
         self.requests
@@ -135,28 +134,28 @@ impl Metrics {
             .inc();
     }
 
-    /// Tells whether this replica leads.
+    /// Sets whether this replica leads.
     pub fn leads(&self, leads: bool) {
         self.leader.set(i64::from(leads));
     }
 
-    /// Tells how many custom resources of a kind are in a state.
+    /// Sets how many custom resources of a kind are in a state.
     pub fn in_state(&self, kind: &'static str, state: &'static str, count: usize) {
         let labels = StateLabels { kind, state };
         self.resources.get_or_create(&labels).set(saturating(count));
     }
 
-    /// Tells how many objects wait, and how many children there are.
+    /// Sets how many objects wait, and how many children there are.
     pub fn sizes(&self, queue: usize, children: usize) {
         self.queue.set(saturating(queue));
         self.children.set(saturating(children));
     }
 
-    /// All of it as text.
+    /// Returns all metrics as text.
     ///
     /// # Errors
     ///
-    /// When a number cannot be written, which is a defect.
+    /// When a number cannot be written, which is a bug.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;

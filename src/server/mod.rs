@@ -1,4 +1,4 @@
-//! What the operator answers over HTTP: health and numbers.
+//! The HTTP endpoints of the operator: health and metrics.
 
 mod metrics;
 
@@ -25,30 +25,30 @@ pub use metrics::Metrics;
 /// The content type of OpenMetrics text.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Sets the level of the log, or tells what is wrong with it.
+/// Sets the log level, or returns what is wrong with it.
 pub type SetLogLevel = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
-/// The longest text that sets the level of the log.
+/// The longest text for the log level, in bytes.
 const LONGEST_LEVEL: usize = 1024;
 
-/// What the endpoints look at.
+/// The input of the endpoints.
 #[derive(Clone)]
 pub struct Health {
-    /// What does not get on, if anything: then it is time to start again.
+    /// Returns what is stuck, if anything; the process should then be restarted.
     pub stuck: Arc<dyn Fn() -> Option<&'static str> + Send + Sync>,
-    /// Whether the caches have everything.
+    /// Whether the caches are filled.
     pub ready: Arc<AtomicBool>,
-    /// The numbers.
+    /// The metrics.
     pub metrics: Metrics,
-    /// Reads the numbers that nobody counts, such as the length of queues, before they are told.
+    /// Updates the metrics that nothing counts, such as the length of queues, before they are returned.
     pub measure: Arc<dyn Fn(&Metrics) + Send + Sync>,
-    /// Sets the level of the log; the error tells what is wrong with it.
+    /// Sets the log level; the error says what is wrong with it.
     pub set_log_level: SetLogLevel,
 }
 
-/// Answers `/livez`, `/readyz`, `/metrics` and `PUT /log-level` for ever: also while the operator shuts down, so that
-/// nobody takes it for dead. The level of the log is set from the same machine only, or the same pod: whoever else can
-/// reach the metrics should not be able to silence it.
+/// Serves `/livez`, `/readyz`, `/metrics` and `PUT /log-level` forever, even while the operator shuts down, so that it
+/// is not considered dead. The log level can be set only from the same machine or pod: others who can reach the metrics
+/// should not be able to silence the log.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The counts of deployments, and which of them are still worth telling.
+//! The counts of deployments, and which deployments are still worth reporting.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,21 +7,21 @@ use super::{
 };
 use crate::decide::pod_state::PodState;
 
-/// Of more deployments at a time nobody could make sense.
+/// The most deployments that a status lists; more would be of no use to a reader.
 const LONGEST_LIST: usize = 10;
 
 impl Deployments {
-    /// Brings the counts up to date, and forgets deployments that are over and nobody needs to know of any more.
+    /// Updates the counts, and forgets deployments that are over and no longer needed.
     pub fn recount(&mut self, wanted: &Wanted<'_>, pods: &[Arc<PodState>]) {
         if self.is(FAILED) && self.completed.is_none() {
-            // Tasks may have got healthy since it failed, before they were ended.
+            // Tasks may have become healthy after the deployment failed and before they were ended.
             self.spare(pods);
         }
         let target = self.target();
         let mut seen = Vec::new();
         for (index, deployment) in self.list.iter_mut().enumerate() {
             let revision = deployment.service_revision.clone().unwrap_or_default();
-            // Of two deployments of the same pods the tasks are those of the newer one.
+            // If two deployments have the same pods, the tasks count for the newer one.
             let label = pods_of(&revision).to_owned();
             let is_first = !seen.contains(&label);
             let own = of_revision(pods, &revision);
@@ -53,10 +53,11 @@ impl Deployments {
     }
 
     fn forget(&mut self) {
-        // The one to return to is needed until the newest one is done.
+        // The deployment to return to is needed until the newest one is done.
         let mut good = self.completed.clone().filter(|_| !self.is(COMPLETED));
         let failed = self.rolled_back.clone();
-        // Until one completes, tasks of any of them may come to serve: what was recorded may not be applied yet.
+        // Until one completes, tasks of any deployment may start to serve, because a recorded decision may not be
+        // applied yet.
         let any = self.completed.is_none();
         self.list.retain(|deployment| {
             let is =

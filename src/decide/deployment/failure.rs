@@ -1,4 +1,4 @@
-//! Why deployments are given up, and what becomes of their tasks.
+//! Why deployments are given up, and what happens to their tasks.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use crate::decide::pod_state::PodState;
 /// Why a deployment is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Somebody asked for it.
+    /// A user asked for it.
     Stopped,
-    /// The circuit breaker counted too many tasks that failed.
+    /// The circuit breaker counted too many failed tasks.
     TasksNotStarted,
-    /// The circuit breaker did, and the last of them failed health checks.
+    /// The same, and the last failed task failed its health checks.
     UnhealthyTasks,
 }
 
 impl Failure {
-    /// It in the words of ECS.
+    /// Returns the failure in the words of ECS.
     pub(super) const fn reason(self) -> &'static str {
         match self {
             Self::Stopped => "Deployment stopped by user.",
@@ -26,7 +26,7 @@ impl Failure {
         }
     }
 
-    /// The reason of the deployment that brings the tasks of `to` back.
+    /// Returns the reason of the deployment that brings back the tasks of `to`.
     pub(super) fn returning(self, to: &str) -> String {
         match self {
             Self::Stopped => format!("Rolling back to deploymentId {to}."),
@@ -38,7 +38,7 @@ impl Failure {
 }
 
 impl Deployments {
-    /// Ends the tasks of a first deployment that has failed, but for those that serve.
+    /// Ends the tasks of a first deployment that failed, except those that serve.
     pub(super) fn give_up(&mut self, pods: &[Arc<PodState>]) {
         if let Some(primary) = self.list.first_mut() {
             primary.desired_count = Some(0);
@@ -46,9 +46,9 @@ impl Deployments {
         self.spare(pods);
     }
 
-    /// Lets healthy tasks go on although their deployment, or a later one, has failed, and none ever completed: those of
-    /// the newest older deployment that has any, which gets as many as are wanted before others end, or else those of the
-    /// one that failed.
+    /// Keeps healthy tasks although their deployment, or a later one, has failed and none ever completed: those of the
+    /// newest older deployment that has any, which is scaled to the desired count before others end, or else those of
+    /// the failed one.
     pub(super) fn spare(&mut self, pods: &[Arc<PodState>]) {
         let ready = |revision: &str| {
             let own = of_revision(pods, revision);

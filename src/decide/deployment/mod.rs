@@ -1,7 +1,7 @@
-//! The deployments of a service: when one begins, is done, fails, and is rolled back
+//! The deployments of a service: when one begins, completes, fails, and is rolled back
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>).
 //!
-//! What was reported last is the only memory, so an operator that is killed goes on from there.
+//! The last reported status is the only memory, so an operator that is killed continues from there.
 
 mod counts;
 mod failure;
@@ -28,7 +28,7 @@ use crate::{
     validate::clamp,
 };
 
-/// The rollout state of a deployment that goes on.
+/// The rollout state of a deployment in progress.
 pub const IN_PROGRESS: &str = "IN_PROGRESS";
 /// The rollout state of a deployment that is done.
 pub const COMPLETED: &str = "COMPLETED";
@@ -45,9 +45,9 @@ pub const INACTIVE: &str = "INACTIVE";
 /// The deployments of a service, as its status keeps them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Deployments {
-    /// All that are known, the newest first.
+    /// All known deployments, the newest first.
     pub list: Vec<DeploymentStatus>,
-    /// The service revision of the last one that completed.
+    /// The service revision of the last deployment that completed.
     pub completed: Option<String>,
     /// The service revision that failed and was rolled back.
     pub rolled_back: Option<String>,
@@ -62,7 +62,7 @@ struct Begins<'a> {
     returns: Option<(&'a str, Failure)>,
 }
 
-/// The next state of the deployments, and when to look again should nothing change.
+/// Returns the next state of the deployments, and when to check again if nothing changes.
 #[must_use]
 pub fn advance(
     before: &Deployments,
@@ -79,7 +79,7 @@ pub fn advance(
 }
 
 impl Deployments {
-    /// The deployments that a status tells.
+    /// Returns the deployments in a status.
     #[must_use]
     pub fn of(status: &ServiceStatus) -> Self {
         Self {
@@ -89,8 +89,7 @@ impl Deployments {
         }
     }
 
-    /// Begins a deployment if the spec asks for something else than before, or somebody for the same as it would be
-    /// rendered today.
+    /// Begins a deployment if the spec asks for something different, or if a renewal of the same was requested.
     fn follow(
         &mut self,
         newest: Newest<'_>,
@@ -106,7 +105,7 @@ impl Deployments {
         match self.revision() {
             Some(primary) if newest.is(primary) => {
                 if !failed_is_it {
-                    // Whoever asks for what runs does not ask for what failed any more.
+                    // A spec that asks for what runs no longer asks for what failed.
                     self.rolled_back = None;
                 }
                 if !renews {
@@ -125,7 +124,7 @@ impl Deployments {
         self.begin(wanted, begins, pods, now);
     }
 
-    /// The newest deployment.
+    /// Returns the newest deployment.
     #[must_use]
     pub fn primary(&self) -> Option<&DeploymentStatus> {
         self.list.first()
@@ -135,13 +134,13 @@ impl Deployments {
         self.primary()?.service_revision.as_deref()
     }
 
-    /// Whether the newest deployment is one of this service revision.
+    /// Whether the newest deployment has this service revision.
     #[must_use]
     pub fn is_of(&self, revision: &str) -> bool {
         self.revision() == Some(revision)
     }
 
-    /// Whether other deployments are known than there, or one has another state.
+    /// Whether the list of deployments or any of their states has changed.
     #[must_use]
     pub fn differ(&self, before: &Self) -> bool {
         let decided = |deployments: &Self| -> Vec<(String, Option<String>)> {
@@ -165,10 +164,10 @@ impl Deployments {
         self.is(IN_PROGRESS) && completed.is_some_and(|it| Some(it) != self.revision())
     }
 
-    /// What is to run; `None` before the first deployment.
+    /// Returns what to run; `None` before the first deployment.
     ///
-    /// A deployment that failed starts no more tasks. What completed before goes on, however it fares: there is nothing
-    /// better. Where nothing did, its own tasks that were healthy when it failed go on.
+    /// A deployment that failed starts no more tasks. The last completed one continues, however it fares, because there
+    /// is nothing better. If none ever completed, the tasks that were healthy when the deployment failed continue.
     #[must_use]
     pub fn target(&self) -> Option<Target> {
         let primary = self.primary()?;
@@ -220,7 +219,7 @@ impl Deployments {
                 task_definition: task_definition.map(str::to_owned),
                 healthy_count: Some(healthy(&pods, wanted, now)),
                 failed_tasks: Some(0),
-                // What its tasks have been through before is not its failure.
+                // What its tasks went through before does not count as its failure.
                 failures: failed_tasks::baseline(wanted.look(&pods, now)),
                 rollout_state: Some(IN_PROGRESS.to_owned()),
                 created_at: Some(Time(now)),
@@ -230,7 +229,7 @@ impl Deployments {
         );
     }
 
-    /// Watches the tasks of the newest deployment for as long as it goes on.
+    /// Watches the tasks of the newest deployment while it is in progress.
     fn watch(
         &mut self,
         wanted: &Wanted<'_>,
@@ -247,7 +246,8 @@ impl Deployments {
         let known = primary.failures.clone();
         let count = match breaker {
             Some(_) => failed_tasks::count(wanted.look(&own, now), &known),
-            // Nothing depends on it, and there may be thousands that fail: what can be seen now is told.
+            // No decision depends on the count, and thousands may fail, so report only the failures that are visible
+            // now.
             None => failed_tasks::seen(wanted.look(&own, now)),
         };
         let healthy = healthy(&own, wanted, now);
@@ -286,7 +286,7 @@ impl Deployments {
         None
     }
 
-    /// Gives the newest deployment up, and begins one of what completed last if that is asked for.
+    /// Gives up the newest deployment, and begins one of the last completed revision if a rollback is requested.
     fn fail(
         &mut self,
         failure: Failure,
@@ -329,7 +329,7 @@ impl Deployments {
         }
     }
 
-    /// Ends the newest deployment if what it asks for runs.
+    /// Completes the newest deployment if what it asks for runs.
     pub fn settle(&mut self, wanted: &Wanted<'_>, progress: Progress, now: Timestamp) {
         if !self.is(IN_PROGRESS) {
             return;
@@ -348,7 +348,7 @@ impl Deployments {
     }
 }
 
-/// The pods of a service revision.
+/// Returns the pods of a service revision.
 fn of_revision(pods: &[Arc<PodState>], revision: &str) -> Vec<Arc<PodState>> {
     let label = pods_of(revision);
     let own = pods
@@ -357,7 +357,7 @@ fn of_revision(pods: &[Arc<PodState>], revision: &str) -> Vec<Arc<PodState>> {
     own.cloned().collect()
 }
 
-/// How many tasks have been ready for long enough.
+/// Returns how many tasks have been ready for long enough.
 fn healthy(pods: &[Arc<PodState>], wanted: &Wanted<'_>, now: Timestamp) -> i64 {
     let enough = SignedDuration::from_secs(wanted.healthy_after);
     let is_healthy = |pod: &&Arc<PodState>| {
@@ -367,7 +367,8 @@ fn healthy(pods: &[Arc<PodState>], wanted: &Wanted<'_>, now: Timestamp) -> i64 {
     i64::try_from(pods.iter().filter(is_healthy).count()).unwrap_or(i64::MAX)
 }
 
-/// An identifier in the form of ECS. The time is a part of it, so that none comes twice, even where a status was lost.
+/// Returns an identifier in the format of ECS. It includes the time, so that none is used twice, even if a status was
+/// lost.
 fn id(service: &str, revision: &str, before: Option<&str>, now: Timestamp) -> String {
     let digest = foldhash::quality::FixedState::with_seed(0).hash_one((
         service,

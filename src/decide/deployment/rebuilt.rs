@@ -1,4 +1,4 @@
-//! The deployments of a service whose status was lost, from what runs and what is kept.
+//! Reconstruction of the deployments of a service that lost its status, from what runs and what is stored.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// A service revision of which something is left.
+/// A service revision that has left traces.
 #[derive(Clone, Copy, Debug)]
 pub struct Remnant<'a> {
     /// The service revision.
@@ -22,21 +22,21 @@ pub struct Remnant<'a> {
     pub task_definition: &'a str,
 }
 
-/// What is left of a service whose status was lost.
+/// What is left of a service that lost its status.
 #[derive(Clone, Debug)]
 pub struct Remnants<'a> {
-    /// What its workloads are of.
+    /// The revision of its workloads.
     pub running: Remnant<'a>,
-    /// Whether the wanted tasks of it run, and no others.
+    /// Whether its wanted tasks run, and no others.
     pub steady: bool,
     /// Other revisions, the newest first.
     pub others: Vec<Remnant<'a>>,
-    /// The newest revision that is known to have failed, which may be the one that runs.
+    /// The newest revision that is known to have failed, which may be the running one.
     pub failed: Option<Remnant<'a>>,
 }
 
 impl Deployments {
-    /// The deployments that these remnants tell of. Nothing of them begins, is rolled back, or ends what serves.
+    /// Returns the deployments that these remnants show. Nothing in them begins, is rolled back, or ends what serves.
     #[must_use]
     pub fn rebuilt(
         service: &str,
@@ -58,7 +58,7 @@ impl Deployments {
                 .filter(|pod| !pod.deleting && counts(pod))
                 .count()
         };
-        // Tasks that do not serve just now may serve again.
+        // Tasks that do not serve now may serve again.
         let there: Vec<&Remnant<'_>> = others
             .iter()
             .filter(|other| failed.is_none_or(|failed| failed.revision != other.revision))
@@ -69,7 +69,7 @@ impl Deployments {
             .filter(|other| count(other, |pod| pod.ready) > 0);
         let served = served.next().copied();
         let (state, completed) = match (runs_failed, steady) {
-            // It stands still as it is, however few of its tasks that are.
+            // It stays as it is, however few of its tasks run.
             (true, _) => (FAILED, served),
             (false, true) => (COMPLETED, Some(running)),
             (false, false) => (IN_PROGRESS, served),

@@ -64,7 +64,7 @@ const UNDER_WAY: Progress = Progress {
     old: 1,
 };
 
-/// A pod whose container has ended so often; one that has not is ready.
+/// Returns a pod whose container has ended this many times; a pod without an end is ready.
 fn pod(name: &str, revision: &str, ends: i32) -> Arc<PodState> {
     Arc::new(PodState {
         name: name.to_owned(),
@@ -85,7 +85,7 @@ fn pod(name: &str, revision: &str, ends: i32) -> Arc<PodState> {
     })
 }
 
-/// One reconcile.
+/// Takes one step of a reconcile.
 fn step(
     before: &Deployments,
     wanted: &Wanted<'_>,
@@ -99,7 +99,7 @@ fn step(
     after
 }
 
-/// A service whose deployment of `a` has completed.
+/// Returns a service whose deployment of `a` has completed.
 fn completed(rules: &validate::Deployment) -> Deployments {
     let none = Deployments::default();
     step(&none, &wanted("a", rules), &[], DONE, 1)
@@ -169,7 +169,7 @@ fn a_deployment_that_fails_is_rolled_back_and_not_tried_again() {
     );
     let later = step(&back, &b, std::slice::from_ref(&old), DONE, 40);
     assert_eq!(told(&later), told(&back), "the spec asks for b still");
-    // Whoever asks for what runs gets it without another deployment; then b is worth another try.
+    // A spec that asks for what runs gets it without another deployment; after that, b is worth another try.
     let agreed = step(
         &later,
         &wanted("a", &rules),
@@ -180,7 +180,7 @@ fn a_deployment_that_fails_is_rolled_back_and_not_tried_again() {
     assert_eq!(told(&agreed), [(PRIMARY, "a", COMPLETED, 0)]);
     let again = step(&agreed, &b, &[old], UNDER_WAY, 60);
     assert_eq!(told(&again)[0], (PRIMARY, "b", IN_PROGRESS, 0));
-    // Another one is tried at once.
+    // A different revision is tried immediately.
     let c = step(&later, &wanted("c", &rules), &[], UNDER_WAY, 50);
     assert_eq!(told(&c)[0], (PRIMARY, "c", IN_PROGRESS, 0));
 }
@@ -268,7 +268,7 @@ fn a_task_that_gets_healthy_sets_the_count_to_zero_unless_told_otherwise() {
         let fails = |ends| pod("1", "a", ends);
         let mut state = step(&Deployments::default(), &a, &[], UNDER_WAY, 1);
         state = step(&state, &a, &[fails(2)], UNDER_WAY, 11);
-        // Ready since second 0, which is long enough by now.
+        // It has been ready since second 0, which is long enough by now.
         state = step(&state, &a, &[fails(2), pod("2", "a", 0)], UNDER_WAY, 12);
         state = step(&state, &a, &[fails(3), pod("2", "a", 0)], UNDER_WAY, 13);
         assert_eq!(told(&state)[0].2, expected, "{reset}");
@@ -301,7 +301,7 @@ fn somebody_can_stop_a_deployment_or_roll_it_back() {
     assert_eq!(rolled.rolled_back.as_deref(), Some("b"));
     let done = step(&rolled, &back, &[], DONE, 12);
     assert_eq!(told(&done)[0], (PRIMARY, "a", COMPLETED, 0));
-    // It was about that deployment, not about those that come.
+    // The request was about that deployment, not about later ones.
     let next = Wanted {
         newest: wanted("c", &rules).newest,
         ..back
@@ -367,7 +367,7 @@ fn what_is_made_of_the_same_begins_nothing_however_it_would_be_rendered() {
     let pods = [pod("1", "a", 0)];
     let after = step(&first, &rendered_otherwise, &pods, DONE, 10);
     assert_eq!(told(&after), told(&first));
-    // Until somebody asks for it, once.
+    // Until a renewal is requested, once.
     let id = first.list[0].id.clone();
     let renewed = Wanted {
         renew: Some(&id),
@@ -385,7 +385,7 @@ fn what_is_made_of_the_same_begins_nothing_however_it_would_be_rendered() {
     };
     let done = step(&renewing, &renewed, &[pod("2", "a2", 0)], DONE, 30);
     assert_eq!(told(&done), [(PRIMARY, "a2", COMPLETED, 0)]);
-    // A renewal that fails is rolled back and not tried again, although the spec asks for what failed.
+    // A renewal that fails is rolled back and not retried, although the spec asks for what failed.
     let failing = [pod("1", "a", 0), pod("2", "a2", 3)];
     let back = step(&renewing, &renewed, &failing, UNDER_WAY, 30);
     assert_eq!(told(&back)[0], (PRIMARY, "a", IN_PROGRESS, 0));
@@ -413,7 +413,7 @@ fn healthy_tasks_outlive_a_failure_where_nothing_ever_completed() {
     let (a, b) = (wanted("a", &rules), wanted("b", &rules));
     let serving = [pod("1", "a", 0), pod("2", "a", 0)];
     let begun = step(&Deployments::default(), &a, &serving, UNDER_WAY, 1);
-    // Those of an older deployment.
+    // These tasks are of an older deployment.
     let pods = [serving[0].clone(), serving[1].clone(), pod("3", "b", 0)];
     let next = step(&begun, &b, &pods, UNDER_WAY, 2);
     let pods = [serving[0].clone(), serving[1].clone(), pod("3", "b", 3)];
@@ -421,7 +421,7 @@ fn healthy_tasks_outlive_a_failure_where_nothing_ever_completed() {
     assert_eq!(told(&failed)[0], (PRIMARY, "b", FAILED, 3));
     assert_eq!(failed.target(), all_of("a"));
     assert_eq!(failed.list[1].desired_count, Some(2));
-    // Those of the deployment that failed, and no more of them, whatever becomes of their health for a moment.
+    // These are the tasks of the failed deployment, and no more of them, even if their health changes briefly.
     let more = Wanted { desired: 4, ..a };
     let pods = [serving[0].clone(), serving[1].clone(), pod("3", "a", 4)];
     let failed = step(&begun, &more, &pods, UNDER_WAY, 2);
@@ -500,7 +500,7 @@ fn a_lost_status_is_rebuilt_of_what_is_left() {
     let middle = rebuilt(false, None, "b", &["a"]);
     assert_eq!(told(&middle)[0], (PRIMARY, "b", IN_PROGRESS, 0));
     assert_eq!(middle.completed.as_deref(), Some("a"), "it serves");
-    // A first one that failed stays as it was left, and one beside another that serves leaves it.
+    // A first deployment that failed stays as it was, and one beside another that serves gives way to it.
     let failed = rebuilt(true, Some("a"), "a", &[]);
     assert_eq!(told(&failed)[0], (PRIMARY, "a", FAILED, 0));
     let target = |deployments: &Deployments| deployments.target().expect("there is one");
@@ -511,7 +511,7 @@ fn a_lost_status_is_rebuilt_of_what_is_left() {
         (target(&beside).revision.as_str(), target(&beside).most),
         ("a", None)
     );
-    // What failed is not tried again.
+    // What failed is not retried.
     let back = rebuilt(true, Some("b"), "a", &["b"]);
     let after = step(&back, &b, std::slice::from_ref(&old), DONE, 6);
     assert_eq!(

@@ -1,13 +1,15 @@
-//! The decisions of deployments beside a small model of the world, explored whole: every order of what the owner, the
-//! operator, the Deployment controller and the kubelets may do next. In between the operator is killed before it applies
-//! what it decided, the spec is refused, the status is lost, a task ends by itself, or the owner has a deployment stopped.
+//! The decisions of deployments in a small model of the world, explored completely: every order of what the owner, the
+//! operator, the Deployment controller and the kubelets may do next. In between, the operator is killed before it
+//! applies its decision, the spec is rejected, the status is lost, a task ends by itself, or the owner has a deployment
+//! stopped.
 //!
-//! It holds in every state that can be reached that
+//! In every reachable state
 //! - nothing but a failure, or a new task in its place, ends a task that serves;
 //! - no more tasks exist than `maximumPercent` allows;
-//! - a deployment begins only because the owner asked for something else, or as a rollback, and none of what failed;
+//! - a deployment begins only because the owner asked for something different, or as a rollback, and never one that
+//! failed;
 //! - where nothing more can happen, the newest deployment is COMPLETED or FAILED, and something serves if anything that
-//!   was asked for works.
+//! was asked for works.
 
 mod world;
 
@@ -16,11 +18,11 @@ use std::collections::{HashSet, VecDeque};
 use super::*;
 use world::{BAD, MOST_ENDS, Rules, Task, Wishes, World};
 
-/// What must hold whenever the operator has acted.
+/// Checks what must hold after every action of the operator.
 fn check(before: &World, after: &World, rules: &Rules) {
     let (serving, tasks) = (before.serving(), before.tasks.len());
     assert!(tasks <= rules.most(), "too many tasks: {before:#?}");
-    // Where fewer tasks are asked for than serve, the Deployment controller would end some that serve.
+    // With fewer tasks requested than serve, the Deployment controller would end serving ones.
     assert!(
         after.replicas >= serving.min(before.replicas) || after.replicas >= rules.desired,
         "serving tasks end for nothing: {before:#?} {after:#?}"
@@ -38,7 +40,7 @@ fn check(before: &World, after: &World, rules: &Rules) {
     );
 }
 
-/// What must hold where nothing more can happen.
+/// Checks what must hold where nothing more can happen.
 fn check_end(world: &World, rules: &Rules) {
     let state = world
         .deployments
@@ -63,7 +65,7 @@ fn check_end(world: &World, rules: &Rules) {
     }
 }
 
-/// Looks at every world that can come about. Returns how many there are.
+/// Explores every reachable world. Returns how many there are.
 fn explore(rules: &Rules, mishaps: u8) -> usize {
     let mut seen = HashSet::new();
     let mut open = VecDeque::from([World::new(mishaps)]);
@@ -89,7 +91,7 @@ fn explore(rules: &Rules, mishaps: u8) -> usize {
     seen.len()
 }
 
-/// Explores what a service can go through with these wishes of its owner.
+/// Explores what can happen to a service with these wishes of its owner.
 fn explore_all(wishes: &[Wishes], counts: &[(usize, u32, u32)], mishaps: u8) {
     for wishes in wishes {
         for (desired, minimum, maximum) in counts {

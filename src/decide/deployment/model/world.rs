@@ -11,36 +11,36 @@ use crate::{
     validate::{self, CircuitBreaker, DeploymentStrategy, FailureThreshold},
 };
 
-/// What a task does.
+/// The state of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Task {
     Starting,
     Serving,
-    /// It has ended so often.
+    /// It has ended this many times.
     Crashing(u8),
 }
 
-/// A revision of the service: those with these names never get ready.
+/// The revisions of the service whose tasks never become ready.
 pub(super) const BAD: &[&str] = &["b", "d"];
-/// The model ends with so many ends of a task, where the world goes on.
+/// How often a task may end before the model stops counting, unlike the world.
 pub(super) const MOST_ENDS: u8 = 4;
-/// What the owner asks for, one after the other.
+/// The revisions that the owner asks for, one after the other.
 pub(super) type Wishes = &'static [&'static str];
 
-/// Everything there is.
+/// The state of everything.
 #[derive(Clone, Debug)]
 pub(super) struct World {
-    /// How many wishes of the owner were uttered.
+    /// How many wishes the owner has expressed.
     pub(super) uttered: usize,
-    /// Whether the spec is refused just now.
+    /// Whether the spec is currently rejected.
     pub(super) refused: bool,
     /// How often the world may still misbehave.
     pub(super) mishaps: u8,
-    /// The id of a deployment that the owner wants stopped. It is never taken back.
+    /// The ID of a deployment that the owner wants stopped. The request is never withdrawn.
     pub(super) stop: Option<String>,
     /// The status of the service.
     pub(super) deployments: Deployments,
-    /// The Deployment.
+    /// The revision of the Deployment's template.
     pub(super) template: Option<String>,
     pub(super) replicas: usize,
     pub(super) tasks: BTreeMap<u8, (String, Task)>,
@@ -82,7 +82,7 @@ impl Rules {
     }
 }
 
-/// When all of it begins.
+/// The time at which the model begins.
 const BEGINNING: Timestamp = Timestamp::UNIX_EPOCH;
 
 impl World {
@@ -100,9 +100,9 @@ impl World {
         }
     }
 
-    /// The world by what tells it from others.
+    /// Returns what distinguishes this world from others.
     pub(super) fn key(&self) -> String {
-        // Names of tasks do not matter, only which there are.
+        // The names of tasks do not matter, only their states.
         let mut tasks: Vec<_> = self.tasks.values().collect();
         tasks.sort();
         let told: Vec<_> = self
@@ -141,13 +141,14 @@ impl World {
         tasks.filter(|(_, task)| *task == Task::Serving).count()
     }
 
-    /// Which of the deployments the owner wants stopped.
+    /// Returns which of the deployments the owner wants stopped.
     fn stopped(&self) -> Option<usize> {
         let mut list = self.deployments.list.iter();
         list.position(|deployment| Some(&deployment.id) == self.stop.as_ref())
     }
 
-    /// Time goes on with every mishap, which is enough to tell what was before it from what comes after it.
+    /// Returns the time, which advances with every mishap. That is enough to distinguish what was before it from what
+    /// comes after it.
     fn now(&self) -> Timestamp {
         BEGINNING + SignedDuration::from_secs(i64::from(u8::MAX - self.mishaps))
     }
@@ -184,7 +185,7 @@ impl World {
         all_new && self.tasks.len() == rules.desired && self.replicas == rules.desired
     }
 
-    /// The operator looks, decides, records and, if it is not killed before, applies.
+    /// The operator observes, decides, records and, unless it is killed before, applies.
     pub(super) fn operate(&self, rules: &Rules, killed: bool) -> Self {
         let deployment = rules.deployment();
         let wish = rules.wishes[self.uttered - 1];
@@ -231,7 +232,7 @@ impl World {
                 .map_or(usize::MAX, |it| usize::try_from(it).unwrap());
             let replicas = rules.desired.min(most);
             let applied = next.template.as_ref() == Some(&target.revision);
-            // What is told of a workload is what was there before it was changed.
+            // The observed state of a workload is that of before the change.
             let steady = applied && next.replicas == replicas && self.steady(rules);
             next.replicas = replicas;
             next.template = Some(target.revision);
@@ -243,7 +244,7 @@ impl World {
         next
     }
 
-    /// What the Deployment controller may do next.
+    /// Returns what the Deployment controller may do next.
     pub(super) fn control(&self, rules: &Rules) -> Vec<Self> {
         let mut worlds = Vec::new();
         let Some(template) = self.template.clone() else {
@@ -264,7 +265,8 @@ impl World {
             next.named += 1;
             worlds.push(next);
         }
-        // Too many new ones, and old ones, go where enough serve without them; what does not serve goes first.
+        // Surplus new tasks, and old ones, are deleted if enough tasks serve without them; those that do not serve go
+        // first.
         let least = rules.least().min(self.replicas);
         let too_many = new.len() > self.replicas;
         let candidates = if too_many { &new } else { &old };
@@ -284,7 +286,7 @@ impl World {
         worlds
     }
 
-    /// What may become of tasks next.
+    /// Returns what may happen to tasks next.
     pub(super) fn run(&self) -> Vec<Self> {
         let mut worlds = Vec::new();
         for (name, (revision, task)) in &self.tasks {
@@ -312,7 +314,7 @@ impl World {
         worlds
     }
 
-    /// What owners and accidents may do next.
+    /// Returns what owners and accidents may do next.
     pub(super) fn disturb(&self, rules: &Rules) -> Vec<Self> {
         let mut worlds = Vec::new();
         if self.uttered < rules.wishes.len() {
