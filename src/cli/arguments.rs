@@ -1,4 +1,4 @@
-//! What can be typed, and the settings that it means.
+//! The command-line arguments, and the settings that they set.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -30,19 +30,19 @@ pub(super) enum Command {
     Convert(Box<ConvertOptions>),
     /// Run the operator in a cluster
     Controller(Box<ControllerOptions>),
-    /// Tell how a field is translated, or what a reason means
+    /// Explain how a field is translated, or what a reason means
     Explain(ExplainOptions),
     /// Show a service in a cluster: its deployments, tasks and events
     Status(StatusOptions),
-    /// Print what the containers of a service or task print
+    /// Print the logs of a service's or task's containers
     Logs(LogsOptions),
-    /// Replace the tasks of services by tasks as this version would make them, a few services at a time
+    /// Replace the tasks of services with tasks as this version would render them, a few services at a time
     Renew(RenewOptions),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainOptions {
-    /// A field such as containerDefinitions.dependsOn, or a reason; without it all fields are listed
+    /// A field such as containerDefinitions.dependsOn, or a reason; without it, all fields are listed
     pub(super) name: Option<String>,
 }
 
@@ -64,13 +64,13 @@ pub(super) struct ConvertOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub(super) struct InputOptions {
-    /// Fill the placeholders <NAME>, ${NAME} and {{ NAME }}
+    /// Fill in the placeholders <NAME>, ${NAME} and {{ NAME }}
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
     pub(super) fill: Vec<(String, String)>,
-    /// Give the contents of an environment file that is kept in S3
+    /// Read the content of an environment file in S3 from a local file
     #[arg(long = "env-file", value_name = "ARN=PATH", value_parser = pair)]
     environment_files: Vec<(String, String)>,
-    /// Say what each document was taken for, and why
+    /// Print how each document was recognized, and why
     #[arg(long)]
     pub(super) explain_input: bool,
 }
@@ -78,7 +78,7 @@ pub(super) struct InputOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputOptions {
-    /// What to make
+    /// What to generate
     #[arg(
         long = "as",
         value_enum,
@@ -86,13 +86,13 @@ pub(super) struct OutputOptions {
         value_name = "WHAT"
     )]
     target: TargetArgument,
-    /// How to write it
+    /// The format of the output
     #[arg(long, value_enum, default_value = "yaml")]
     pub(super) output: Format,
-    /// Write a file for each object into this folder instead of standard output
+    /// Write a file for each object into this folder instead of printing them
     #[arg(long, value_name = "FOLDER")]
     pub(super) output_dir: Option<PathBuf>,
-    /// How to write diagnostics
+    /// The format of diagnostics
     #[arg(long, value_enum, default_value = "full")]
     pub(super) diagnostics: DiagnosticsFormat,
     /// Reject documents with warnings: all, or those with these reasons
@@ -105,7 +105,7 @@ pub(super) struct OutputOptions {
         value_parser = denied
     )]
     deny_warnings: Option<Denied>,
-    /// Show notes too
+    /// Also show notes
     #[arg(long, short)]
     pub(super) verbose: bool,
 }
@@ -149,7 +149,7 @@ values! {
     }
 }
 
-/// How objects are written.
+/// The format of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// YAML documents
@@ -158,7 +158,7 @@ pub(super) enum Format {
     Json,
 }
 
-/// How diagnostics are written.
+/// The format of diagnostics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum DiagnosticsFormat {
     /// With an excerpt of the file
@@ -172,17 +172,17 @@ pub(super) enum DiagnosticsFormat {
 }
 
 impl ConvertOptions {
-    /// What is made.
+    /// Returns what to generate.
     pub(super) fn target(&self) -> Target {
         self.output.target.into()
     }
 
-    /// Which warnings reject a document.
+    /// Returns which warnings reject a document.
     pub(super) fn denied(&self) -> Denied {
         self.output.deny_warnings.clone().unwrap_or_default()
     }
 
-    /// The settings; reads the environment files.
+    /// Returns the settings, after reading the environment files.
     pub(super) fn settings(&self) -> Result<Settings, Error> {
         let Self {
             inputs: _,

@@ -13,35 +13,35 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct ControllerOptions {
-    /// Watch these namespaces only [default: all]
+    /// Watch only these namespaces [default: all]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = namespace)]
     namespaces: Vec<String>,
-    /// Where health and metrics are served
+    /// The address that serves health and metrics
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
-    /// The namespace of the lease by which replicas agree who leads
+    /// The namespace of the lease for leader election
     #[arg(long, value_name = "NAME", default_value = "ecs-operator", value_parser = namespace)]
     lease_namespace: String,
-    /// The name of that lease
+    /// The name of the lease for leader election
     #[arg(long, value_name = "NAME", default_value = "ecs-operator")]
     lease_name: String,
-    /// The name of this replica [default: HOSTNAME and the process]
+    /// The identity of this replica [default: HOSTNAME and the process ID]
     #[arg(long, value_name = "NAME")]
     identity: Option<String>,
-    /// How many objects of a kind are reconciled at a time
+    /// How many objects of a kind are reconciled concurrently
     #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     concurrency: u16,
-    /// Who begins a deployment of services that would be rendered otherwise than what runs: somebody by `ecs-operator
-    /// renew`, or the operator
+    /// Who starts a deployment of services that would be rendered differently now: a user with `ecs-operator renew`, or
+    /// the operator
     #[arg(long, value_enum, default_value = "manual")]
     renewal: Renewal,
-    /// How many services may have a deployment at a time while the operator renews
+    /// How many services may have a deployment at a time when the operator renews them
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     renewal_max_in_flight: u16,
-    /// How the log is written
+    /// The format of the log
     #[arg(long, value_enum, default_value = "json")]
     log_format: LogFormat,
-    /// What is logged: a level, or levels of targets such as info,kube_client=debug
+    /// The log level, or levels of targets such as info,kube_client=debug
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log_level: String,
     #[command(flatten)]
@@ -50,21 +50,21 @@ pub(super) struct ControllerOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// An object a line
+    /// One JSON object per line
     Json,
-    /// Lines for people
+    /// Text for people
     Text,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Renewal {
-    /// Somebody
+    /// A user
     Manual,
     /// The operator
     Automatic,
 }
 
-/// Runs the operator until it is told to end.
+/// Runs the operator until it is asked to terminate.
 pub(super) fn run(options: &ControllerOptions) -> Result<ExitCode, Error> {
     let format = match options.log_format {
         LogFormat::Json => telemetry::Format::Json,

@@ -15,7 +15,7 @@ use crate::{
     source::{Catalog, Content, Problem, SourceText, Span, Unit},
 };
 
-/// Converts unit by unit, so that memory does not grow with the objects.
+/// Converts unit by unit, so that memory does not grow with the number of objects.
 pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
     let settings = options.settings()?;
     let mut run = Run {
@@ -77,7 +77,7 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
     Ok(ExitCode::from(u8::from(run.report.has_errors())))
 }
 
-/// What is said of one run.
+/// The state of one run.
 struct Run {
     denied: Denied,
     report: Report,
@@ -85,12 +85,12 @@ struct Run {
 }
 
 impl Run {
-    /// Says what is wrong with texts; returns how many documents they would have been.
+    /// Prints the problems of texts. Returns how many documents the texts would have been.
     fn problems(&mut self, problems: &[Problem]) -> Result<usize, Error> {
         let mut documents = 0;
         for problem in problems {
             let reason = problem.message.reason();
-            // What AWS did not answer, and a folder with nothing in it, are no documents.
+            // Failures that AWS reported in a response, and an empty folder, are not documents.
             documents += usize::from(reason.severity() == Severity::Error);
             let mut finding = problem_finding(problem);
             finding.severity = self.denied.severity(reason);
@@ -99,11 +99,11 @@ impl Run {
         Ok(documents)
     }
 
-    /// Says what was found in a unit.
+    /// Prints the diagnostics of a unit.
     fn findings(&mut self, unit: &Unit, diagnostics: &[Diagnostic]) -> Result<(), Error> {
         for diagnostic in diagnostics {
             let severity = self.denied.severity(diagnostic.reason());
-            // Most documents have notes, and most people don't ask for them: their place need not be looked up.
+            // Most documents have notes, and most users do not want them, so skip looking up their positions.
             if severity == Severity::Note && !self.verbose {
                 continue;
             }
@@ -117,7 +117,7 @@ impl Run {
         Ok(())
     }
 
-    /// Says what is about the run and no document.
+    /// Prints a warning about the run and not about a document.
     fn warn(&mut self, message: &Message, place: &str) -> Result<(), Error> {
         let mut finding = Finding::of_document(message, place);
         finding.severity = self.denied.severity(message.reason());
@@ -125,7 +125,7 @@ impl Run {
     }
 }
 
-/// The environment files that the containers of a unit name.
+/// Returns the environment files that the containers of a unit name.
 fn named_files(unit: &Unit) -> impl Iterator<Item = &str> {
     let definition = match &unit.content {
         Content::Service(input) => Some(&input.task_definition.request),
@@ -161,7 +161,7 @@ fn problem_finding(problem: &Problem) -> Finding<'_> {
     finding
 }
 
-/// Says what each document was taken for, once.
+/// Prints how each document was recognized, once.
 fn explain(
     unit: &Unit,
     explained: &mut HashSet<(String, usize)>,

@@ -1,4 +1,4 @@
-//! The command line: what was typed, what it means, and the exit status.
+//! The command line: arguments, their meaning, and the exit status.
 
 mod arguments;
 mod cluster;
@@ -23,71 +23,71 @@ use kube::{config::KubeconfigError, runtime::watcher};
 use self::arguments::{Arguments, Command};
 use crate::{diagnostic::render::one_line, print};
 
-/// What was typed cannot be done.
+/// The exit status for wrong usage.
 const USAGE: u8 = 2;
 
-/// Why the program stopped before its end.
+/// An error that ends the program early.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    /// The reader of our output is gone, which is no error.
+    /// The reader of our output is gone, which is not an error.
     #[error("the output was closed")]
     Closed,
     /// Something could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// An environment file could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The log cannot be started.
     #[error("invalid --log-level: {0}")]
     Log(String),
-    /// The operating system refuses what a long-running program needs.
+    /// The operating system denies what a long-running program needs.
     #[error("cannot start: {0}")]
     Runtime(#[source] io::Error),
     /// There is no kubeconfig file, or it cannot be used.
     #[error("cannot find the cluster: {0} (set KUBECONFIG, or --kubeconfig and --context)")]
     Kubeconfig(#[source] Box<KubeconfigError>),
-    /// The API server did not do what was asked.
+    /// The API server did not carry out a request.
     #[error("cannot {what}: {}", said(source))]
     Request {
-        /// What was asked.
+        /// The attempted action.
         what: &'static str,
-        /// Why.
+        /// The cause.
         source: Box<kube::Error>,
     },
-    /// Changes could not be followed.
+    /// A watch failed.
     #[error("cannot follow the changes: {0}")]
     Watch(#[source] Box<watcher::Error>),
-    /// There is no service or task of this name.
+    /// No service or task has this name.
     #[error(
         "there is no {name} in the namespace {namespace}; services: {services}; tasks: {tasks}"
     )]
     NotThere {
-        /// The name.
+        /// The requested name.
         name: String,
-        /// Where it was looked for.
+        /// The namespace.
         namespace: String,
-        /// Which services are there.
+        /// The existing services.
         services: String,
-        /// Which tasks are there.
+        /// The existing tasks.
         tasks: String,
     },
     /// No container has this name.
     #[error("there is no container {name}; there are {there}")]
     NoSuchContainer {
-        /// The name.
+        /// The requested name.
         name: String,
-        /// Which ones there are.
+        /// The existing containers.
         there: String,
     },
     /// An object could not be printed.
@@ -95,7 +95,7 @@ enum Error {
     Print(#[from] print::Error),
 }
 
-/// What a person needs of an error: of a refusal its message, which has everything else in it.
+/// Returns the part of an error that a person needs: for a rejection its message, which contains everything else.
 fn said(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
@@ -124,8 +124,7 @@ impl Error {
 
 /// Runs the program with the arguments of the process.
 ///
-/// The exit status is 0 if all went well, 1 if a document was rejected (all others are still written), and 2 for
-/// wrong usage.
+/// The exit status is 0 on success, 1 if a document was rejected (all others are still written), and 2 for wrong usage.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut command = Arguments::command();
@@ -138,7 +137,7 @@ pub fn main() -> ExitCode {
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version are printed to standard output; a reader that is gone does not matter.
+            // Help and version are printed to standard output; it does not matter if the reader is gone.
             let _closed = error.print();
             return if error.use_stderr() {
                 ExitCode::from(USAGE)
@@ -159,7 +158,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(Error::Closed) => ExitCode::SUCCESS,
         Err(error) => {
-            // There is nowhere left to report that standard error is gone.
+            // If standard error is gone, there is nowhere left to report it.
             let _closed = writeln!(
                 anstream::stderr(),
                 "error: {}",
@@ -170,7 +169,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whether the program was called as the plugin of `kubectl` that its name makes it
+/// Whether the program was called as a `kubectl` plugin, according to its name
 /// (<https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/>).
 fn is_plugin(called: Option<OsString>) -> bool {
     let name = called.as_ref().map(Path::new).and_then(Path::file_stem);

@@ -1,4 +1,4 @@
-//! Where objects go: standard output, or a file each.
+//! The output of objects: standard output, or one file per object.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use std::{
 use super::{Error, arguments::Format};
 use crate::print::{self, Ordered};
 
-/// Takes objects as they come.
+/// Writes objects one by one.
 pub(super) enum Output {
     /// Standard output.
     Stream(Stream),
@@ -27,7 +27,7 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// The output that was asked for; makes the folder.
+    /// Returns the requested output, after creating the folder.
     pub(super) fn new(folder: Option<&Path>, format: Format) -> Result<Self, Error> {
         let Some(path) = folder else {
             return Ok(Self::Stream(Stream {
@@ -59,8 +59,8 @@ impl Output {
         }
     }
 
-    /// Ends the output. Returns the names of other objects in the folder, which would be applied with those that were
-    /// written.
+    /// Ends the output. Returns the names of other objects in the folder, which would be applied together with the
+    /// written ones.
     pub(super) fn finish(self) -> Result<Vec<String>, Error> {
         let (path, written) = match self {
             Self::Stream(stream) => return stream.finish().map(|()| Vec::new()),
@@ -124,7 +124,7 @@ impl Stream {
 
 const LIST_START: &str = "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [\n";
 
-/// Writes `<name>-<kind>.yaml`: into a file beside it first, so that no half of an object is ever there.
+/// Writes `<name>-<kind>.yaml`, first under a temporary name, so that no partial object ever exists.
 fn write_file(folder: &Path, format: Format, object: &Ordered) -> Result<OsString, Error> {
     let (text, extension) = match format {
         Format::Yaml => (print::yaml(object)?, "yaml"),
@@ -138,15 +138,14 @@ fn write_file(folder: &Path, format: Format, object: &Ordered) -> Result<OsStrin
     write_new(&unfinished, &text)
         .and_then(|()| fs::rename(&unfinished, &path))
         .map_err(|error| {
-            // Half an object is worth nothing; that it cannot be written is what there is to say.
+            // Half an object is useless; report only the error of the write.
             let _left = fs::remove_file(&unfinished);
             Error::writing(path)(error)
         })?;
     Ok(file.into())
 }
 
-/// Writes a file that was not there. One that an earlier run left is removed; a link in its place would lead the text
-/// out of the folder.
+/// Writes a new file. A file that an earlier run left is removed; a link in its place would lead outside the folder.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -1,4 +1,4 @@
-//! Diagnostics on standard error, and their count.
+//! Diagnostics on standard error, and their counts.
 
 use std::{
     collections::HashSet,
@@ -16,15 +16,15 @@ use crate::diagnostic::{
 
 const STANDARD_ERROR: &str = "standard error";
 
-/// Bytes that are written at once where nobody reads along.
+/// The size of the buffer in bytes. It is flushed at the end if standard error is not a terminal.
 const BUFFER: usize = 64 * 1024;
 
-/// Prints findings as they come, each once: two services may run one task definition.
+/// Prints findings as they arrive, each one once, because two services may run the same task definition.
 pub(super) struct Report {
     writer: BufWriter<Stderr>,
     /// Whether texts have colors.
     styled: bool,
-    /// Whether a person reads along, who sees each finding at once.
+    /// Whether standard error is a terminal, so that each finding is written immediately.
     watched: bool,
     format: DiagnosticsFormat,
     /// Whether notes are printed.
@@ -82,7 +82,7 @@ impl Report {
         self.write(&text)
     }
 
-    /// Prints a line that is no finding; machines don't get it.
+    /// Prints a line that is not a finding, except in machine-readable formats.
     pub(super) fn say(&mut self, line: &str) -> Result<(), Error> {
         match self.format {
             DiagnosticsFormat::Json => Ok(()),

@@ -1,4 +1,4 @@
-//! The settings of every translation, as `convert` and `controller` take them.
+//! The settings of every translation, as options of `convert` and `controller`.
 
 use clap::{Args, ValueEnum};
 
@@ -10,13 +10,13 @@ use crate::settings::{
 /// The settings of every translation.
 #[derive(Debug, Args)]
 pub(super) struct SettingsOptions {
-    /// Where the objects will run
+    /// The platform that the objects will run on
     #[arg(long, value_enum, default_value = "eks", help_heading = "Cluster")]
     pub(super) platform: Platform,
-    /// The class of the Ingress of an exposed service [default: alb; the cluster's own elsewhere than on EKS]
+    /// The Ingress class for exposed services [default: alb; the cluster's default on platforms other than EKS]
     #[arg(long, value_name = "CLASS", help_heading = "Cluster")]
     ingress_class: Option<String>,
-    /// The RuntimeClass that stands for ISOLATED_SANDBOX
+    /// The RuntimeClass to use for ISOLATED_SANDBOX
     #[arg(long, value_name = "CLASS", help_heading = "Cluster")]
     isolated_sandbox_runtime_class: Option<String>,
     #[command(flatten)]
@@ -28,22 +28,22 @@ pub(super) struct SettingsOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Behaviour")]
 struct BehaviourOptions {
-    /// What happens when an essential container of several exits
+    /// What happens when an essential container exits in a task of several containers
     #[arg(long, value_enum, default_value = "replace")]
     essential_exit: EssentialExitArgument,
     /// Seconds between deregistration from a load balancer and SIGTERM [default: 300, with a warning]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
     deregistration_delay: Option<u32>,
-    /// Whether targets outside of the cluster, such as tasks of ECS, stay in target groups [default: shared, with a warning]
+    /// Whether targets outside the cluster, such as ECS tasks, stay in target groups [default: shared, with a warning]
     #[arg(long, value_enum)]
     target_groups: Option<TargetGroupsArgument>,
     /// Seconds until a task without any health check counts as steady
     #[arg(long, default_value_t = 40, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
     steady_seconds: u32,
-    /// When the kubelet asks the registry for an image: for every tag as ECS does, or if it is not present
+    /// When the kubelet checks the registry for an image: for every tag as in ECS, or only if the image is missing
     #[arg(long, value_enum, default_value = "always-for-tags")]
     image_pull_policy: ImagePullPolicyArgument,
-    /// Make no ClusterIP Service for services that only have port mappings
+    /// Create no ClusterIP Service for services that only have port mappings
     #[arg(long)]
     no_cluster_ip_services: bool,
     /// Translate S3 Files volumes instead of rejecting them
@@ -57,37 +57,37 @@ struct AwsOptions {
     /// How pods get the credentials of their task role
     #[arg(long, value_enum, default_value = "irsa")]
     iam: IamArgument,
-    /// The account, for roles that are given by name
+    /// The AWS account, for roles given by name
     #[arg(long, value_name = "ID", value_parser = account_id)]
     aws_account_id: Option<String>,
-    /// The region, for SSM parameters that are given by name and for CloudWatch metrics
+    /// The AWS region, for SSM parameters given by name and for CloudWatch metrics
     #[arg(long, value_name = "REGION")]
     aws_region: Option<String>,
-    /// The partition
+    /// The AWS partition
     #[arg(long, default_value = "aws", value_name = "PARTITION")]
     aws_partition: String,
     /// The name of the EKS cluster, for Pod Identity associations
     #[arg(long, value_name = "NAME")]
     eks_cluster_name: Option<String>,
-    /// The security group of the EKS cluster, which pods with security groups of their own need too
+    /// The security group of the EKS cluster, which pods with their own security groups need too
     #[arg(long, value_name = "ID", value_parser = security_group)]
     cluster_security_group: Option<String>,
-    /// Where secrets are read: with a store for each execution role, or with the cluster's own
+    /// Where secrets are read from: a store for each execution role, or the cluster's own store
     #[arg(long, value_enum, default_value = "per-execution-role")]
     secret_store: SecretStoreArgument,
-    /// How often secrets are read again
+    /// How often secrets are refreshed
     #[arg(long, default_value = "5m", value_name = "DURATION", value_parser = duration)]
     secret_refresh_interval: String,
 }
 
-/// Where the objects will run.
+/// The platform that the objects will run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Platform {
     /// Amazon EKS with nodes and its usual add-ons
     Eks,
-    /// Amazon EKS, Fargate tasks on Fargate profiles
+    /// Amazon EKS, with Fargate tasks on Fargate profiles
     EksFargate,
-    /// Any other Kubernetes: External Secrets and KEDA, nothing of AWS
+    /// Any other Kubernetes, with External Secrets and KEDA and nothing from AWS
     Kubernetes,
 }
 
@@ -117,7 +117,7 @@ values! {
 }
 
 impl SettingsOptions {
-    /// These settings; all others are those of a conversion without options.
+    /// Returns these settings; all others are those of a conversion without options.
     pub(super) fn settings(&self) -> Settings {
         let Self {
             platform,

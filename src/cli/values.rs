@@ -1,4 +1,4 @@
-//! How single values of the command line are read.
+//! Parsing of single command-line values.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Declares an enum of the command line and what each value stands for.
+/// Declares a command-line enum and the value for each variant.
 macro_rules! values {
     ($($name:ident => $target:ty { $($variant:ident => $value:expr,)* })*) => {
         $(
@@ -82,7 +82,7 @@ pub(super) fn duration(text: &str) -> Result<String, String> {
     }
 }
 
-/// Seconds of a time such as `90s`, `5m` or `2h`.
+/// Parses a time such as `90s`, `5m` or `2h` into seconds.
 pub(super) fn seconds(text: &str) -> Result<i64, String> {
     let read = || {
         let (last, unit) = text.char_indices().next_back()?;

@@ -55,7 +55,7 @@ pub(super) enum Error {
     /// Another replica created an object of this name first.
     #[error("the {what} {name} was made by another replica meanwhile")]
     Superseded {
-        /// What it is.
+        /// The type of the object, for messages.
         what: &'static str,
         /// Its name.
         name: String,

@@ -5,8 +5,8 @@ use crate::validate::FailureThreshold;
 
 /// Returns the number of failed tasks that stops a deployment of `desired` tasks.
 ///
-/// Percentages are rounded up. AWS bounds some of them to at least 3 and at most 200; for the others, the minimum is
-/// one failure.
+/// Percentages are rounded up. AWS bounds the result to at least 3 and at most 200; for percentages without these
+/// bounds, the minimum is one failure.
 #[must_use]
 pub fn threshold(desired: u32, configuration: FailureThreshold) -> u32 {
     match configuration {

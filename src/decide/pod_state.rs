@@ -14,8 +14,7 @@ use crate::settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
 /// The scheduling gate of an EcsTask's pod, which is removed once the task is recorded as begun.
 pub const RECORDED: &str = "ecs-operator.dev/recorded";
 
-/// The largest time difference that still means the same moment: the kubelet reports whole seconds, and reports the end
-/// of a container before it restarts it.
+/// The tolerance of times: the kubelet reports whole seconds, and the end of a container before it restarts it.
 const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 
 /// A pod, reduced to the state of its task.
@@ -291,8 +290,7 @@ fn is_held_back(scheduling: &PodCondition) -> bool {
     scheduling.reason.as_deref() == Some("SchedulingGated")
 }
 
-/// Whether a condition of a load balancer's controller says that a target has failed its checks, and not only that it
-/// is being registered or checked
+/// Whether a load balancer's controller says that a target failed its checks, not that it is still being checked
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html>).
 fn fails_checks(condition: &PodCondition) -> bool {
     const FAILED: [&str; 3] = [

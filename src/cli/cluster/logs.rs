@@ -1,4 +1,4 @@
-//! `ecs-operator logs`: what the containers of a service or task print.
+//! `ecs-operator logs`: prints the logs of a service's or task's containers.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -30,7 +30,7 @@ use crate::{
     translate::{SERVICE, TASK, WORKLOAD_LENGTH, kname},
 };
 
-/// In turn for the tasks.
+/// The colors of tasks, used in turn.
 const COLOURS: &[AnsiColor] = &[
     AnsiColor::Cyan,
     AnsiColor::Green,
@@ -41,22 +41,22 @@ const COLOURS: &[AnsiColor] = &[
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LogsOptions {
-    /// The name of an EcsService or EcsTask; service/NAME or task/NAME where both are there
+    /// The name of an EcsService or EcsTask; service/NAME or task/NAME if both exist
     #[arg(value_name = "SERVICE|TASK")]
     name: String,
-    /// Go on with what is printed from now on, by containers that start later too
+    /// Keep printing new lines, including those of containers that start later
     #[arg(long, short)]
     follow: bool,
     /// Only this container
     #[arg(long, short, value_name = "NAME")]
     container: Option<String>,
-    /// So many lines of each container [default: all]
+    /// Only this many last lines of each container [default: all]
     #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(i64).range(0..))]
     tail: Option<i64>,
-    /// Not what is older, for instance 30s, 5m or 2h
+    /// Only lines newer than this, for example 30s, 5m or 2h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     since: Option<i64>,
-    /// What the containers printed before their last restart
+    /// Print the logs of the containers before their last restart
     #[arg(long, short, conflicts_with = "follow")]
     previous: bool,
     #[command(flatten)]
@@ -93,7 +93,7 @@ pub(in crate::cli) fn run(options: &LogsOptions) -> Result<ExitCode, Error> {
     })
 }
 
-/// The label of the pods that are meant, and why there are none, if the spec is refused.
+/// Returns the label selector of the pods, and why there are none if the spec is rejected.
 fn describe(target: &Target) -> (String, Option<String>) {
     let (label, name, conditions) = match target {
         Target::Service(it) => (SERVICE, it.name_any(), &it.status.conditions),
@@ -106,18 +106,18 @@ fn describe(target: &Target) -> (String, Option<String>) {
     (format!("{label}={name}"), refusal)
 }
 
-/// What is printed, of whom.
+/// What to print, and for which pods.
 #[derive(Clone)]
 struct Logs {
     pods: Api<Pod>,
     labels: String,
     params: LogParams,
     container: Option<String>,
-    /// Why there may be nothing to print.
+    /// Why there may be nothing to print, if the spec is rejected.
     refusal: Option<String>,
-    /// Whether what is printed must not be obeyed by a terminal.
+    /// Whether standard output is a terminal, so that control characters must be escaped.
     is_terminal: bool,
-    /// The pods in the order in which they were seen, for their colours.
+    /// The pods in the order in which they were seen, to choose their colors.
     order: Arc<Mutex<Vec<String>>>,
 }
 
@@ -126,13 +126,13 @@ struct Logs {
 struct Start {
     pod: String,
     container: String,
-    /// Which container it is of the same name, for it may be started again.
+    /// The ID of the container, which distinguishes restarts.
     id: String,
-    /// Whether it is the only one of its pod.
+    /// Whether it is the only container of its pod.
     alone: bool,
 }
 
-/// The containers of a pod that have begun to print.
+/// Returns the containers of a pod that have started to print.
 fn starts(pod: &Pod) -> Vec<Start> {
     let status = pod.status.clone().unwrap_or_default();
     let init = status.init_container_statuses.into_iter().flatten();
@@ -152,7 +152,7 @@ fn starts(pod: &Pod) -> Vec<Start> {
         .collect()
 }
 
-/// The names of the containers of a pod.
+/// Returns the names of the containers of a pod.
 fn containers(pod: &Pod) -> Vec<String> {
     let spec = pod.spec.as_ref();
     let init = spec.and_then(|spec| spec.init_containers.as_deref());
@@ -172,7 +172,7 @@ impl Logs {
         starts
     }
 
-    /// The pods as they are now. That none of them has the container that is asked for is an error.
+    /// Lists the current pods. It is an error if none of them has the requested container.
     async fn list(&self) -> Result<Vec<Pod>, Error> {
         let of_it = ListParams::default().labels(&self.labels);
         let pods = self.pods.list(&of_it).await;
@@ -189,7 +189,7 @@ impl Logs {
         }
     }
 
-    /// Prints what is there.
+    /// Prints the existing logs.
     async fn print(&self, pods: &[Pod]) -> Result<ExitCode, Error> {
         let starts: Vec<Start> = pods.iter().flat_map(|pod| self.wanted(pod)).collect();
         if starts.is_empty() {
@@ -204,7 +204,7 @@ impl Logs {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Prints what comes, for ever.
+    /// Prints new lines, forever.
     async fn follow(&self) -> Result<ExitCode, Error> {
         let config = watcher::Config::default().labels(&self.labels);
         let mut changes = Box::pin(
@@ -230,7 +230,7 @@ impl Logs {
         }
     }
 
-    /// Prints the lines of a container, each after its name.
+    /// Prints the lines of a container, each prefixed with its name.
     async fn copy(&self, start: &Start) -> Result<(), Error> {
         let params = LogParams {
             container: Some(start.container.clone()),
@@ -238,7 +238,7 @@ impl Logs {
         };
         let lines = match self.pods.log_stream(&start.pod, &params).await {
             Ok(lines) => lines,
-            // It is gone, or has not begun, or was never started before.
+            // It is gone, has not started, or was never restarted.
             Err(kube::Error::Api(status)) if matches!(status.code, 400 | 404) => {
                 return say(&format!("{}: {}", start.pod, status.message));
             }
@@ -258,13 +258,13 @@ impl Logs {
                     writeln!(out, "{head} {line}").map_err(Error::writing("standard output"))?;
                 }
                 Ok(None) => return Ok(()),
-                // The connection broke, which happens to those that last; in a watch the next start is read again.
+                // The connection broke, as long-lived ones do; in a watch, the next start is read again.
                 Err(error) => return say(&format!("{}: {error}", start.pod)),
             }
         }
     }
 
-    /// What each line of a container begins with.
+    /// Returns the prefix of each line of a container.
     fn head(&self, start: &Start) -> String {
         let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = order.iter().position(|pod| *pod == start.pod);

@@ -1,4 +1,4 @@
-//! Commands that look at a cluster as its user does, with the user's own rights.
+//! Commands that access a cluster with the user's own permissions.
 
 mod logs;
 mod renew;
@@ -26,14 +26,14 @@ pub(super) use self::{
 };
 use super::{Error, values};
 
-/// Which cluster, and where in it; as `kubectl` has them.
+/// The cluster and namespace, with the options of `kubectl`.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub(super) struct ClusterOptions {
-    /// The namespace [default: that of the context]
+    /// The namespace [default: from the context]
     #[arg(long, short, value_parser = values::namespace)]
     namespace: Option<String>,
-    /// The context of the kubeconfig file [default: its current one]
+    /// The context of the kubeconfig file [default: its current context]
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
     /// The kubeconfig file [default: KUBECONFIG, or ~/.kube/config]
@@ -42,7 +42,7 @@ pub(super) struct ClusterOptions {
 }
 
 impl ClusterOptions {
-    /// A client, and the namespace.
+    /// Returns a client and the namespace.
     async fn connect(&self) -> Result<(Client, String), Error> {
         let options = KubeConfigOptions {
             context: self.context.clone(),
@@ -54,7 +54,7 @@ impl ClusterOptions {
         let config = match &self.kubeconfig {
             Some(path) => read(Kubeconfig::read_from(path)).await,
             None => match read(Kubeconfig::read()).await {
-                // In a pod there is no file.
+                // In a pod there is no kubeconfig file.
                 Err(error) if self.context.is_none() => Config::incluster().map_err(|_| error),
                 result => result,
             },

@@ -1,4 +1,4 @@
-//! `ecs-operator renew`: has services rendered again, a few at a time.
+//! `ecs-operator renew`: renders services again, a few at a time.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -36,13 +36,14 @@ pub(in crate::cli) struct RenewOptions {
         conflicts_with = "all"
     )]
     services: Vec<String>,
-    /// All services of the namespace that would be rendered otherwise today
+    /// All services in the namespace that would be rendered differently now
     #[arg(long)]
     all: bool,
     /// How many services may have a deployment at a time
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     max_in_flight: u16,
-    /// End with 1 after so long, for instance 30m or 2h; a deployment that has begun goes on [default: wait for ever]
+    /// Exit with 1 after this time, for example 30m or 2h; a deployment that has begun continues [default: wait
+    /// forever]
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     timeout: Option<i64>,
     /// Show what would differ, and change nothing
@@ -100,7 +101,7 @@ pub(in crate::cli) fn run(options: &RenewOptions) -> Result<ExitCode, Error> {
     })
 }
 
-/// Whether the operator does not accept the spec of a service, so that nothing can be renewed.
+/// Whether the operator rejects the spec of a service, so that nothing can be renewed.
 fn is_refused(service: &EcsService) -> bool {
     let mut conditions = service.status.conditions.iter();
     conditions.any(|condition| condition.type_ == ACCEPTED && condition.status == "False")
@@ -129,7 +130,7 @@ async fn chosen(
     Ok(chosen)
 }
 
-/// What becomes of a service that is renewed.
+/// The result of renewing a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     UnderWay,
@@ -146,7 +147,7 @@ struct Fleet {
 
 impl Fleet {
     async fn renew(&self, mut waiting: VecDeque<EcsService>) -> Result<ExitCode, Error> {
-        // The deployment that each had before, by service.
+        // The deployment that each service had before, by service.
         let mut in_flight: BTreeMap<String, String> = BTreeMap::new();
         let mut listed = BTreeSet::new();
         let mut changes = watcher(self.api.clone(), watcher::Config::default())
@@ -164,7 +165,7 @@ impl Fleet {
             }
             let service = match changes.next().await {
                 Some(Ok(event)) => heard(event, &mut listed, &mut in_flight)?,
-                // The watch begins again by itself.
+                // The watch restarts by itself.
                 Some(Err(_)) => None,
                 None => return Ok(ExitCode::FAILURE),
             };
@@ -196,7 +197,7 @@ impl Fleet {
         }
     }
 
-    /// Asks for the renewal of what a service runs now. Returns the id of the deployment that it has.
+    /// Requests the renewal of what a service runs now. Returns the ID of its current deployment.
     async fn begin(&self, service: &EcsService) -> Result<String, Error> {
         let primary = service.status.deployments.first();
         let id = primary.map_or_else(String::new, |primary| primary.id.clone());
@@ -211,7 +212,7 @@ impl Fleet {
     }
 }
 
-/// The service that an event of the watch tells of. Those that are gone are not waited for.
+/// Returns the service that a watch event reports. Deleted services are removed from those that are waited for.
 fn heard(
     event: Event<EcsService>,
     listed: &mut BTreeSet<String>,
@@ -225,7 +226,7 @@ fn heard(
         }
         Event::Init => listed.clear(),
         Event::InitDone => {
-            // One may have gone while nobody watched.
+            // A service may have been deleted while no watch was running.
             let gone = in_flight.keys().filter(|name| !listed.contains(*name));
             for name in gone.cloned().collect::<Vec<_>>() {
                 deleted(&name, in_flight)?;
@@ -236,7 +237,7 @@ fn heard(
     Ok(None)
 }
 
-/// Says that a service was deleted, if its renewal was waited for.
+/// Reports that a service was deleted, if its renewal was waited for.
 fn deleted(name: &str, in_flight: &mut BTreeMap<String, String>) -> Result<(), Error> {
     match in_flight.remove(name) {
         Some(_) => show(&format!("{name}: was deleted\n")),

@@ -1,4 +1,4 @@
-//! How far a rollout or a task is: a bar, a line, and an exit status.
+//! The progress of a rollout or a task: a bar, a line, and an exit status.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
@@ -16,8 +16,8 @@ use crate::{
 /// The width of a full bar.
 const WIDTH: i64 = 30;
 
-/// Reasons of Ready with which nothing goes on before somebody changes something. Trouble that may pass, such as an API
-/// server that does not answer or tasks that find no node, is none of them.
+/// The reasons of Ready that last until someone changes something. Transient trouble, such as an API server that does
+/// not respond or tasks that find no node, is not among them.
 const FINAL: &[StateReason] = &[
     StateReason::DeploymentConfigurationBlocksRollout,
     StateReason::DeploymentFailed,
@@ -31,23 +31,23 @@ const FINAL: &[StateReason] = &[
     StateReason::TaskDefinitionNotFound,
 ];
 
-/// How a rollout or a task stands.
+/// The progress of a rollout or a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It goes on.
+    /// It is in progress.
     UnderWay,
     /// The newest spec runs, or the task has succeeded.
     Done,
-    /// It does not, and will not by itself.
+    /// It has failed, and will not recover by itself.
     Failed,
 }
 
-/// A condition of an object.
+/// Returns a condition of an object.
 pub(super) fn condition<'s>(conditions: &'s [Condition], type_: &str) -> Option<&'s Condition> {
     conditions.iter().find(|condition| condition.type_ == type_)
 }
 
-/// How the rollout of the newest spec stands, or the task. What is gone has failed.
+/// Returns the progress of the newest spec's rollout, or of the task. A deleted object has failed.
 pub(super) fn standing(state: &State) -> Standing {
     match &state.target {
         Some(Target::Service(service)) => of_service(service, definition_of(service, state)),
@@ -60,7 +60,8 @@ fn definition_of<'s>(service: &EcsService, state: &'s State) -> Option<&'s EcsTa
     followed(service).and_then(|name| state.task_definitions.get(&name))
 }
 
-/// That the newest spec of the task definition of a service is refused, so that the service goes on with the revision before.
+/// Returns the task definition of a service and its condition Accepted if the newest spec is rejected, so that the
+/// service stays on the previous revision.
 pub(super) fn refused_definition<'s>(
     service: &EcsService,
     state: &'s State,
@@ -85,7 +86,7 @@ fn of_service(service: &EcsService, followed: Option<&EcsTaskDefinition>) -> Sta
         let accepted = condition(&definition.status.conditions, ACCEPTED);
         let is_newest = definition.status.observed_generation == definition.metadata.generation;
         if is_newest && accepted.is_some_and(|accepted| accepted.status == "False") {
-            // The service goes on with the revision before.
+            // The service stays on the previous revision.
             return Standing::Failed;
         }
         if !is_newest || !has_seen(service, definition) {
@@ -99,7 +100,7 @@ fn of_service(service: &EcsService, followed: Option<&EcsTaskDefinition>) -> Sta
     }
 }
 
-/// The EcsTaskDefinition whose newest revision a service follows, if it is pinned to none.
+/// Returns the EcsTaskDefinition whose newest revision a service follows, unless it is pinned.
 fn followed(service: &EcsService) -> Option<String> {
     let spec: Value = service.spec.parse().ok()?;
     let reference = TaskDefinitionReference::parse(spec.get("taskDefinition")?.as_str()?)?;
@@ -107,15 +108,15 @@ fn followed(service: &EcsService) -> Option<String> {
     follows.then(|| kname(reference.family, WORKLOAD_LENGTH))
 }
 
-/// Whether the status of a service speaks of the newest revision of its task definition already: a change of that does
-/// not change the generation of the service.
+/// Whether the status of a service refers to the newest revision of its task definition already, because a new revision
+/// does not change the generation of the service.
 fn has_seen(service: &EcsService, definition: &EcsTaskDefinition) -> bool {
     let (status, number) = (&service.status, definition.status.revision);
     let is_it = |name: &str| {
         let revision = name.rsplit_once(':').map(|(_, revision)| revision);
         number.is_some() && revision.and_then(|revision| revision.parse().ok()) == number
     };
-    // What was rolled back is among the deployments until the next one begins.
+    // A deployment that was rolled back stays in the list until the next one begins.
     let deployments = status.deployments.iter();
     let mut names = deployments
         .filter_map(|deployment| deployment.task_definition.as_deref())
@@ -138,7 +139,7 @@ fn of_task(task: &EcsTask) -> Standing {
     }
 }
 
-/// The newest deployment as a bar; tasks have none.
+/// Returns the newest deployment as a bar; tasks have none.
 pub(super) fn bar(state: &State) -> Option<String> {
     let Some(Target::Service(service)) = &state.target else {
         return None;
@@ -162,7 +163,7 @@ pub(super) fn bar(state: &State) -> Option<String> {
     ))
 }
 
-/// It all as a line of a log.
+/// Returns the progress as a line of a log.
 pub(super) fn line(state: &State) -> String {
     let line = match &state.target {
         Some(Target::Service(service)) => line_of_service(service, state),
@@ -308,7 +309,7 @@ mod tests {
         let steady = service(3, "True", "SteadyState");
         for (definition, expected) in [
             (definition(5, 5, 2, "True"), Standing::Done),
-            // The operator has not looked at it yet, then the service has not.
+            // First the operator has not seen the new spec yet, then the service has not.
             (definition(6, 5, 2, "True"), Standing::UnderWay),
             (definition(6, 6, 3, "True"), Standing::UnderWay),
             (definition(6, 6, 2, "False"), Standing::Failed),

@@ -1,4 +1,4 @@
-//! What a cluster tells of a service or task, reduced to what is shown.
+//! The state of a service or task in the cluster, reduced to what is shown.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ use crate::{
 pub(super) struct State {
     /// The object itself; `None` when it is gone.
     pub(super) target: Option<Target>,
-    /// The task definitions of the namespace, by name, as far as they may be read.
+    /// The task definitions of the namespace, by name, if the user may read them.
     pub(super) task_definitions: BTreeMap<String, EcsTaskDefinition>,
-    /// Its tasks, by the names of their pods.
+    /// Its tasks, by the name of their pod.
     pub(super) tasks: BTreeMap<String, Task>,
-    /// Its events, by the names of the objects.
+    /// Its events, by the name of their object.
     pub(super) events: BTreeMap<String, Told>,
 }
 
@@ -34,20 +34,20 @@ pub(super) struct Task {
     pub(super) revision: String,
     /// PROVISIONING, PENDING, RUNNING, STOPPING or STOPPED.
     pub(super) status: &'static str,
-    /// Whether it is ready.
+    /// Whether it is ready and not terminating.
     pub(super) ready: bool,
-    /// How often its containers were started again.
+    /// How often its containers were restarted.
     pub(super) restarts: i32,
     /// Its node.
     pub(super) node: String,
-    /// When it was made.
+    /// When its pod was created.
     pub(super) created: Option<Timestamp>,
     /// What keeps it from running.
     pub(super) reason: String,
 }
 
 impl Task {
-    /// What a pod tells.
+    /// Returns the task of a pod.
     pub(super) fn of(pod: &Pod) -> Self {
         let state = PodState::of(pod);
         let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
@@ -55,7 +55,7 @@ impl Task {
         Self {
             revision: revision.unwrap_or_default(),
             status: status(&state),
-            // One that is told to go serves nobody new.
+            // A terminating pod gets no new clients.
             ready: state.ready && !state.deleting,
             restarts: state.containers.iter().map(|it| it.restarts).sum(),
             node: node.unwrap_or_default(),
@@ -65,7 +65,7 @@ impl Task {
     }
 }
 
-/// The last status, in a word of ECS.
+/// Returns the last status, in the words of ECS.
 fn status(pod: &PodState) -> &'static str {
     let runs = |state: &Doing| matches!(state, Doing::Running { .. });
     let mut main = pod.containers.iter().filter(|it| !it.init).peekable();
@@ -78,7 +78,7 @@ fn status(pod: &PodState) -> &'static str {
     }
 }
 
-/// What keeps a task from running, in one line.
+/// Returns what keeps a task from running, in one line.
 fn reason(pod: &PodState) -> String {
     if let Some(why) = &pod.unschedulable {
         return first_line(why);
@@ -105,7 +105,7 @@ fn reason(pod: &PodState) -> String {
     first_line(&said.unwrap_or_default())
 }
 
-/// The first line of a text, which is no danger to a terminal.
+/// Returns the first line of a text, safe for a terminal.
 pub(super) fn first_line(text: &str) -> String {
     harmless(text.lines().next().unwrap_or_default())
 }
@@ -115,21 +115,21 @@ pub(super) fn first_line(text: &str) -> String {
 pub(super) struct Told {
     /// When it was last seen.
     pub(super) time: Option<Timestamp>,
-    /// What it says.
+    /// Its message.
     pub(super) note: String,
-    /// Whether somebody should look at it.
+    /// Whether it is a warning.
     pub(super) warns: bool,
 }
 
 impl Told {
-    /// What an event about the object of this kind and name tells; nothing if it is about something else.
+    /// Returns an event about the object of this kind and name; `None` if it is about something else.
     pub(super) fn of(event: &Event, kind: &str, name: &str) -> Option<Self> {
         let about = event.regarding.as_ref()?;
         let is_it = about.kind.as_deref() == Some(kind) && about.name.as_deref() == Some(name);
         let again = event.series.as_ref().map(|it| it.last_observed_time.0);
         is_it.then(|| Self {
             time: again.or_else(|| event.event_time.as_ref().map(|time| time.0)),
-            // Whoever may write events in the namespace has written it.
+            // Anyone who may write events in the namespace may have written it.
             note: harmless(event.note.as_deref().unwrap_or_default()),
             warns: event.type_.as_deref() == Some("Warning"),
         })

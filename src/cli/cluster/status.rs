@@ -1,4 +1,4 @@
-//! `ecs-operator status`: what becomes of a service or task.
+//! `ecs-operator status`: shows the state of a service or task.
 
 use std::{future::pending, process::ExitCode, time::Duration};
 
@@ -32,18 +32,18 @@ use crate::{
     translate::{SERVICE, TASK, WORKLOAD_LENGTH, kname},
 };
 
-/// How often a terminal is drawn anew when nothing changes, for the ages and its size.
+/// How often the screen is redrawn if nothing changes, to update ages and adapt to its size.
 const REDRAW: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StatusOptions {
-    /// The name of an EcsService or EcsTask; service/NAME or task/NAME where both are there
+    /// The name of an EcsService or EcsTask; service/NAME or task/NAME if both exist
     #[arg(value_name = "SERVICE|TASK")]
     name: String,
-    /// Follow it: ends with 0 when the newest spec runs or the task has succeeded, with 1 when that has failed
+    /// Watch it; exit with 0 when the newest spec runs or the task has succeeded, with 1 when it has failed
     #[arg(long, short)]
     watch: bool,
-    /// End with 1 after so long, for instance 30s, 10m or 2h [default: wait for ever]
+    /// Exit with 1 after this time, for example 30s, 10m or 2h [default: wait forever]
     #[arg(long, value_name = "DURATION", value_parser = seconds, requires = "watch")]
     timeout: Option<i64>,
     #[command(flatten)]
@@ -66,13 +66,13 @@ pub(in crate::cli) fn run(options: &StatusOptions) -> Result<ExitCode, Error> {
     })
 }
 
-/// A service or task, and where it is seen.
+/// A service or task, and where to find it.
 struct Seen {
     client: Client,
     namespace: String,
     kind: &'static str,
     name: String,
-    /// The labels of its pods.
+    /// The label selector of its pods.
     labels: String,
 }
 
@@ -98,14 +98,14 @@ impl Seen {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// It as it is now.
+    /// Returns its current state.
     async fn now(&self, target: Target) -> Result<State, Error> {
         let of_it = ListParams::default().labels(&self.labels);
         let pods = self.api::<Pod>().list(&of_it).await;
         let pods = pods.map_err(Error::request("list its pods"))?;
         let events = self.api::<Event>().list(&ListParams::default()).await;
         let events = events.map_err(Error::request("list its events"))?;
-        // Whoever may not see them is told of the service alone.
+        // Users without permission for these see the service alone.
         let definitions = self.api::<EcsTaskDefinition>();
         let definitions = definitions.list(&ListParams::default()).await;
         Ok(State {
@@ -229,7 +229,7 @@ impl Seen {
     }
 }
 
-/// Something that has changed.
+/// A change.
 enum Update {
     Target(Option<Target>),
     Definition(Box<EcsTaskDefinition>),

@@ -1,4 +1,4 @@
-//! The tasks of a service that have stopped, as a table.
+//! The stopped tasks of a service, as a table.
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
@@ -13,7 +13,7 @@ use crate::{
     decide::stopped_tasks::is_recent,
 };
 
-/// How many are shown, the newest.
+/// How many of the newest are shown.
 const SHOWN: usize = 5;
 
 const STOPPED_TASKS: &[&str] = &[
@@ -25,7 +25,8 @@ const STOPPED_TASKS: &[&str] = &[
     "REASON",
 ];
 
-/// The tasks that have stopped of late. An operator that writes nothing has not forgotten the older ones.
+/// Returns the recently stopped tasks. It filters by age, because an operator that has nothing to write keeps older
+/// ones in the status.
 pub(super) fn table(stopped: &[StoppedTask], now: Timestamp) -> Table {
     let mut table = Table::new(STOPPED_TASKS, &[1, 4, 2]);
     let recent = stopped.iter().filter(|task| is_recent(task, now));
@@ -47,7 +48,7 @@ pub(super) fn table(stopped: &[StoppedTask], now: Timestamp) -> Table {
     table
 }
 
-/// The exit codes of the containers that have ended, with their names where there are several containers.
+/// Returns the exit codes of the containers that have ended, with their names if there are several containers.
 fn exit_codes(task: &StoppedTask) -> String {
     let ended = |container: &ContainerStatus| {
         let code = container.exit_code?;

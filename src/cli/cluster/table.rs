@@ -1,4 +1,4 @@
-//! Tables of text.
+//! Text tables.
 
 use std::fmt::Write as _;
 
@@ -8,13 +8,13 @@ use super::terminal::clipped;
 
 pub(super) const HEADING: Style = Style::new().bold();
 
-/// The columns that the last one of a table gets at least, before others are left out.
+/// The minimum width of the last column of a table, before other columns are left out.
 const LAST: usize = 24;
 
-/// Columns that are as wide as they have to be.
+/// A table whose columns are as wide as necessary.
 pub(super) struct Table {
     headings: &'static [&'static str],
-    /// The columns that are left out where the terminal is too narrow, the first one first.
+    /// The columns that are left out if the terminal is too narrow, in this order.
     spare: &'static [usize],
     rows: Vec<Row>,
 }
@@ -23,7 +23,7 @@ struct Row {
     cells: Vec<String>,
     /// A column and its style.
     styled: (usize, Style),
-    /// Whether it is shown before others where there is no room for all.
+    /// Whether it is shown first if there is no room for all rows.
     urgent: bool,
 }
 
@@ -51,7 +51,7 @@ impl Table {
         });
     }
 
-    /// How many lines it takes, with the empty one before it.
+    /// Returns how many lines it takes, including the empty one before it.
     pub(super) fn height(&self) -> usize {
         match self.rows.len() {
             0 => 0,
@@ -59,17 +59,17 @@ impl Table {
         }
     }
 
-    /// Its lines, if it has more than its headings.
+    /// Returns its lines, or none if it has only headings.
     pub(super) fn lines(&self, columns: Option<usize>) -> Vec<String> {
         self.lines_of(&self.rows.iter().collect::<Vec<_>>(), columns)
     }
 
-    /// Its lines where there is room for so many: the urgent rows first.
+    /// Returns this many of its lines, the urgent rows first.
     pub(super) fn fit(&self, columns: usize, lines: usize) -> Vec<String> {
         if self.height() <= lines {
             return self.lines(Some(columns));
         }
-        // The empty line, the headings, and that there are more.
+        // The empty line, the headings, and the line that says there are more.
         let room = lines.saturating_sub(3);
         if room == 0 {
             return Vec::new();
@@ -97,7 +97,7 @@ impl Table {
                 let pad = width.saturating_sub(taken).min(left - taken);
                 let pad = if place + 1 == shown.len() { 0 } else { pad };
                 let style = style(*column);
-                // Writing to a text cannot fail.
+                // Writing to a string cannot fail.
                 let _infallible = write!(line, "{style}{text}{style:#}{:pad$}", "");
                 left -= taken + pad;
             }
@@ -133,7 +133,7 @@ impl Table {
         self.headings.iter().enumerate().map(of_column).collect()
     }
 
-    /// The columns for which there is room.
+    /// Returns the columns for which there is room.
     fn shown(&self, rows: &[&Row], columns: Option<usize>) -> Vec<usize> {
         let widths = self.widths(rows);
         let mut shown: Vec<usize> = (0..self.headings.len()).collect();

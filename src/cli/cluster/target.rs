@@ -1,4 +1,4 @@
-//! Which object a name means: a service or a task.
+//! The object that a name refers to: a service or a task.
 
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
 
@@ -15,7 +15,8 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// The object of this name, `service/NAME` or `task/NAME`; of a service and a task of one name the service.
+    /// Finds the object of this name, `service/NAME` or `task/NAME`; if a service and a task have the same name, the
+    /// service.
     pub(super) async fn find(client: &Client, namespace: &str, name: &str) -> Result<Self, Error> {
         let (kind, plain) = match name.split_once('/') {
             Some((kind @ ("service" | "task"), name)) => (Some(kind), name),
@@ -39,7 +40,7 @@ impl Target {
     }
 }
 
-/// That there is nothing of this name, and what there is.
+/// Returns the error that nothing has this name, with the existing names.
 pub(super) async fn missing(client: &Client, namespace: &str, name: &str) -> Error {
     let all = ListParams::default();
     let services: Api<EcsService> = Api::namespaced(client.clone(), namespace);

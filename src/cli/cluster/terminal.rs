@@ -1,4 +1,4 @@
-//! What may be written to a terminal, and how it is kept from scrolling.
+//! Text that is safe for a terminal, and drawing that does not scroll.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -6,13 +6,13 @@ use terminal_size::{Height, Width, terminal_size};
 
 use crate::cli::Error;
 
-/// The size that a terminal is taken to have that does not say.
+/// The assumed size of a terminal that does not report one.
 const USUAL: Size = Size {
     columns: 80,
     rows: 24,
 };
 
-/// How much a terminal shows.
+/// The size of a terminal in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) columns: usize,
@@ -20,7 +20,7 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// The size by now.
+    /// Returns the current size.
     fn now() -> Self {
         terminal_size().map_or(USUAL, |(Width(columns), Height(rows))| Self {
             columns: columns.max(20).into(),
@@ -29,13 +29,13 @@ impl Size {
     }
 }
 
-/// Whether standard output is a terminal on which something can be drawn.
+/// Whether standard output is a terminal that supports drawing.
 pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// A text without anything that a terminal would obey: sequences for colors and the like are left out, control
-/// characters that are left are shown as escapes. A tab stays.
+/// Returns a text without control sequences for terminals: those for colors and the like are removed, and other control
+/// characters are escaped. Tabs stay.
 pub(super) fn harmless(text: &str) -> String {
     let plain = anstream::adapter::strip_str(text).to_string();
     let mut harmless = String::with_capacity(plain.len());
@@ -49,7 +49,7 @@ pub(super) fn harmless(text: &str) -> String {
     harmless
 }
 
-/// A text in so many columns; where something is missing, it ends with dots.
+/// Truncates a text to this many columns; dots at its end mark an omission.
 pub(super) fn clipped(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();
@@ -59,7 +59,7 @@ pub(super) fn clipped(text: &str, columns: usize) -> String {
     kept.chain(std::iter::repeat_n('.', dots)).collect()
 }
 
-/// A text in lines of so many columns, broken between words; a word that is longer is broken too.
+/// Wraps a text to lines of this many columns, between words; longer words are broken too.
 pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -83,22 +83,22 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// A part of the terminal that is drawn again and again, and never leaves anything in what was scrolled away.
+/// An area of the terminal that is redrawn in place and never leaves anything in the scrollback.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
-    /// How wide the lines are that were drawn last.
+    /// The widths of the lines that were last drawn.
     drawn: Vec<usize>,
 }
 
 impl Screen {
-    /// Draws what `frame` makes for the size of the terminal, in place of what was drawn before.
+    /// Draws the result of `frame` for the size of the terminal, in place of the previous frame.
     pub(super) fn draw(&mut self, frame: impl FnOnce(Size) -> String) -> Result<(), Error> {
         let size = Size::now();
         let frame = frame(size);
         let back = self.back(size.columns);
         self.drawn = widths(&frame);
         let write = || {
-            // Colors may be unwanted; where to draw is not a matter of colors.
+            // The user may not want colors; moving the cursor is independent of that.
             io::stdout().lock().write_all(back.as_bytes())?;
             let mut out = anstream::stdout().lock();
             out.write_all(frame.as_bytes())?;
@@ -107,8 +107,8 @@ impl Screen {
         write().map_err(Error::writing("standard output"))
     }
 
-    /// What leads back to where the last frame began, and clears the terminal from there. A terminal that became
-    /// narrower has broken its lines.
+    /// Returns the control sequence that moves the cursor to where the last frame began, and clears the terminal from
+    /// there. A terminal that became narrower has wrapped its lines.
     fn back(&self, columns: usize) -> String {
         let rows: usize = self
             .drawn

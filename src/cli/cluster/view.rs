@@ -1,4 +1,4 @@
-//! A service or task as a page of text.
+//! A service or task as a text page.
 
 use std::iter;
 
@@ -26,9 +26,9 @@ use crate::{
     diagnostic::StateReason,
 };
 
-/// How many events are shown, the newest.
+/// How many of the newest events are shown.
 const EVENTS: usize = 10;
-/// How many lines events get at least where there is not room for everything: the empty one, the heading, two events.
+/// The minimum number of lines for events if there is not room for everything: the empty one, the heading, two events.
 const EVENT_LINES: usize = 4;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -52,7 +52,7 @@ const TASKS: &[&str] = &[
 ];
 const TASKS_OF_TASK: &[&str] = &["TASK", "STATUS", "EXIT CODE", "NODE", "AGE", "REASON"];
 
-/// A line, of which the first words have a style.
+/// A line that begins with styled words.
 struct Headline {
     style: Style,
     styled: String,
@@ -68,7 +68,7 @@ impl Headline {
         }
     }
 
-    /// The line, in so many columns.
+    /// Returns the line, wrapped to this many columns.
     fn lines(&self, columns: usize) -> Vec<String> {
         let Self {
             style,
@@ -85,7 +85,7 @@ impl Headline {
     }
 }
 
-/// A page: what there is to say of the object, tables below, and events.
+/// A page: headlines about the object, tables below, and events.
 pub(super) struct Page {
     head: Vec<Headline>,
     warnings: Vec<Headline>,
@@ -93,11 +93,11 @@ pub(super) struct Page {
     deployments: Table,
     tasks: Table,
     stopped: Table,
-    /// How long ago, what, and with which style.
+    /// The age, message and style of each event.
     events: Vec<(String, String, Style)>,
 }
 
-/// The page.
+/// Returns the page for a state.
 pub(super) fn page(state: &State, now: Timestamp) -> Page {
     let mut page = Page {
         head: Vec::new(),
@@ -128,7 +128,7 @@ pub(super) fn page(state: &State, now: Timestamp) -> Page {
 }
 
 impl Page {
-    /// All of it, however long it is.
+    /// Returns the whole page, however long it is.
     pub(super) fn full(&self) -> String {
         let any = usize::MAX;
         let said = self.head.iter().chain(&self.warnings);
@@ -140,8 +140,8 @@ impl Page {
         lines.into_iter().map(|line| line + "\n").collect()
     }
 
-    /// What of it a terminal can show, the last line of which stays empty: what there is to say with line breaks, tables
-    /// and events as far as there is room.
+    /// Returns what fits on a terminal, whose last line stays empty: headlines with line breaks, then tables and events
+    /// if there is room.
     pub(super) fn fit(&self, size: Size) -> String {
         let Size { columns, rows } = size;
         let rows = rows.saturating_sub(1);
@@ -176,7 +176,7 @@ impl Page {
         lines.into_iter().map(|line| line + "\n").collect()
     }
 
-    /// The newest events for which there is room.
+    /// Returns the newest events for which there is room.
     fn event_lines(&self, columns: usize, rows: usize) -> Vec<String> {
         let room = rows.saturating_sub(2).min(EVENTS);
         let events = self.events.len().saturating_sub(room);
@@ -209,7 +209,7 @@ fn head_of_service(service: &EcsService) -> Vec<Headline> {
     head
 }
 
-/// Why the newest spec of the task definition of a service does not run.
+/// Returns why the newest spec of a service's task definition does not run.
 fn not_accepted(service: &EcsService, state: &State) -> Vec<Headline> {
     let Some((definition, refused)) = refused_definition(service, state) else {
         return Vec::new();
@@ -237,7 +237,7 @@ fn head_of_task(task: &EcsTask) -> Vec<Headline> {
     head
 }
 
-/// What the conditions say: that the spec is refused, or what became of it.
+/// Describes the conditions: whether the spec is rejected, or its result.
 fn verdict(conditions: &[Condition], type_: &str, looked_at: bool) -> Vec<Headline> {
     let plain = |text: &str| Headline::new(Style::new(), "", text);
     if conditions.is_empty() {
@@ -281,7 +281,7 @@ fn add_deployments(table: &mut Table, service: &EcsService, now: Timestamp) {
         let count = |count: Option<i64>| count.unwrap_or(0).to_string();
         let state = deployment.rollout_state.as_deref().unwrap_or_default();
         let reason = deployment.rollout_state_reason.as_deref();
-        // Others say nothing that is not in other columns.
+        // In other states, the reason repeats other columns.
         let tells = state == FAILED || deployment.returns_to.is_some() && state == IN_PROGRESS;
         let reason = reason.filter(|_| tells);
         table.row(
@@ -333,7 +333,7 @@ fn add_tasks(table: &mut Table, state: &State, now: Timestamp) {
     }
 }
 
-/// The tasks of an EcsTask, which it tells of itself: their pods may be gone.
+/// Returns the tasks in the status of an EcsTask, because their pods may be gone.
 fn tasks_of_task(task: &EcsTask, state: &State, now: Timestamp) -> Table {
     let mut table = Table::new(TASKS_OF_TASK, &[3, 4]);
     for one in &task.status.tasks {
@@ -363,7 +363,7 @@ fn tasks_of_task(task: &EcsTask, state: &State, now: Timestamp) -> Table {
     table
 }
 
-/// Why a task stopped, or does not run.
+/// Returns why a task stopped or does not run.
 fn reason(one: &OneTaskStatus) -> String {
     let why = one.stopped_reason.as_ref().or(one.status_reason.as_ref());
     why.map_or_else(String::new, |why| first_line(why))
@@ -379,7 +379,7 @@ fn events(state: &State, now: Timestamp) -> Vec<(String, String, Style)> {
     events.into_iter().map(line).collect()
 }
 
-/// How long ago something was, as `kubectl` tells it.
+/// Returns the age of something, formatted as in `kubectl`.
 pub(super) fn age(time: Option<Timestamp>, now: Timestamp) -> String {
     let Some(time) = time else {
         return "-".to_owned();
@@ -502,7 +502,7 @@ EVENTS
         );
     }
 
-    /// A service with so many tasks and events, of which nothing is short.
+    /// Returns a service with this many tasks and events, all with long texts.
     fn large(tasks: usize) -> State {
         let id = |n| format!("ecs-svc/123456789012345678{n}");
         let message = "2 of 12 tasks run, and the others find no node: 0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available.";

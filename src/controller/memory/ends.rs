@@ -177,7 +177,7 @@ fn what_an_older_operator_had_refused_is_rolled_out() {
     };
     assert!(begins("False", again));
     assert!(!begins("True", again), "it had looked at that");
-    // What already runs is rejected because an add-on was removed.
+    // The spec that already runs is rejected because an add-on was removed.
     assert!(!begins("False", unchanged));
 }
 

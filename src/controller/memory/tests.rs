@@ -342,7 +342,7 @@ fn a_volume_outlives_its_task_also_where_an_older_operator_made_it() {
     }
 }
 
-/// What waited for the last old task is deleted with it, although nothing else changes.
+/// Objects that waited for the last old task are deleted with it, although nothing else changes.
 #[test]
 fn nothing_is_left_of_what_old_tasks_needed() {
     let scenario = service::a_change_of_all_that_tasks_need();

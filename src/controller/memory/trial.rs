@@ -52,7 +52,7 @@ pub(super) struct End {
     pub(super) events: Vec<Value>,
     /// How many tasks of each service were serving throughout.
     pub(super) serving: Serving,
-    /// What tasks of services needed to restart and lacked at some time.
+    /// The objects that tasks of services needed to restart and that were missing at some time.
     pub(super) lacking: BTreeSet<String>,
 }
 

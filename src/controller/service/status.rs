@@ -32,11 +32,11 @@ pub(super) enum Outcome<'a> {
     Refused(&'a Refusal),
     /// The spec is rejected; what ran before keeps running, with this result.
     GoesOn(&'a Refusal, Box<Self>),
-    /// It was decided what to run, and not done yet.
+    /// The decision what to run was made, and not carried out yet.
     Decided(Option<&'a Newest>, &'a Deployments),
-    /// What should run is no longer available.
+    /// The rendering that should run is no longer available.
     Lost(Option<&'a Newest>, &'a Deployments, &'a Refusal),
-    /// What should run was applied, or that failed.
+    /// The plan was applied, or applying it failed.
     Applied {
         /// What the spec asks for.
         newest: Option<&'a Newest>,

@@ -88,7 +88,7 @@ impl Step<'_> {
                 self.tell_lasting(Some(&error), before).await?;
                 return Err(error);
             }
-            // What ran keeps running, and the error is reported with its result.
+            // The previous deployments stay, and the error is reported with their result.
             (deployments, differ) = (before.clone(), false);
             not_begun = Some(error);
         }
@@ -169,7 +169,7 @@ impl Step<'_> {
         let due = again.into_iter().chain(troubles.next);
         // Work that was already due is done.
         let due = due.filter_map(|due| Duration::try_from(due.duration_since(self.now)).ok());
-        // What was kept for a rollback that is no longer possible is deleted at the next try.
+        // Objects kept for a rollback that is no longer possible are deleted at the next try.
         let done = (running.may_return && !deployments.may_return()).then_some(SOON);
         let waits = due
             .chain(applied.waits)

@@ -3,13 +3,13 @@
 //! applies its decision, the spec is rejected, the status is lost, a task ends by itself, or the owner has a deployment
 //! stopped.
 //!
-//! In every reachable state
+//! In every reachable state,
 //! - nothing but a failure, or a new task in its place, ends a task that serves;
 //! - no more tasks exist than `maximumPercent` allows;
 //! - a deployment begins only because the owner asked for something different, or as a rollback, and never one that
-//! failed;
+//!   failed;
 //! - where nothing more can happen, the newest deployment is COMPLETED or FAILED, and something serves if anything that
-//! was asked for works.
+//!   was asked for works.
 
 mod world;
 
