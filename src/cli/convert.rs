@@ -73,7 +73,7 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         let names = left.join(", ");
         run.warn(&Message::FilesLeft { names }, &folder.to_string_lossy())?;
     }
-    run.report.summarise(documents, objects)?;
+    run.report.summarize(documents, objects)?;
     Ok(ExitCode::from(u8::from(run.report.has_errors())))
 }
 

@@ -91,7 +91,7 @@ impl Report {
     }
 
     /// Ends the report with its summary.
-    pub(super) fn summarise(&mut self, documents: usize, objects: usize) -> Result<(), Error> {
+    pub(super) fn summarize(&mut self, documents: usize, objects: usize) -> Result<(), Error> {
         let (warnings, errors) = (self.warnings, self.errors);
         let text = match self.format {
             DiagnosticsFormat::Json => {

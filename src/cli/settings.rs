@@ -20,14 +20,14 @@ pub(super) struct SettingsOptions {
     #[arg(long, value_name = "CLASS", help_heading = "Cluster")]
     isolated_sandbox_runtime_class: Option<String>,
     #[command(flatten)]
-    behaviour: BehaviourOptions,
+    behavior: BehaviorOptions,
     #[command(flatten)]
     aws: AwsOptions,
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Behaviour")]
-struct BehaviourOptions {
+#[command(next_help_heading = "Behavior")]
+struct BehaviorOptions {
     /// What happens when an essential container exits in a task of several containers
     #[arg(long, value_enum, default_value = "replace")]
     essential_exit: EssentialExitArgument,
@@ -123,7 +123,7 @@ impl SettingsOptions {
             platform,
             ingress_class,
             isolated_sandbox_runtime_class,
-            behaviour,
+            behavior,
             aws,
         } = self;
         Settings {
@@ -132,10 +132,10 @@ impl SettingsOptions {
                 Platform::Eks | Platform::Kubernetes => Compute::Nodes,
             },
             iam: aws.iam.into(),
-            essential_exit: behaviour.essential_exit.into(),
-            deregistration_delay_seconds: behaviour.deregistration_delay,
+            essential_exit: behavior.essential_exit.into(),
+            deregistration_delay_seconds: behavior.deregistration_delay,
             cluster_security_group: aws.cluster_security_group.clone(),
-            target_groups: behaviour.target_groups.map(Into::into),
+            target_groups: behavior.target_groups.map(Into::into),
             secret_store: aws.secret_store.into(),
             secret_refresh_interval: aws.secret_refresh_interval.clone(),
             aws_account_id: aws.aws_account_id.clone(),
@@ -147,10 +147,10 @@ impl SettingsOptions {
                 Platform::Eks | Platform::EksFargate => "alb".to_owned(),
                 Platform::Kubernetes => String::new(),
             }),
-            cluster_ip_services: !behaviour.no_cluster_ip_services,
-            allow_s3_files: behaviour.allow_s3_files,
-            image_pull_policy: behaviour.image_pull_policy.into(),
-            steady_seconds: behaviour.steady_seconds,
+            cluster_ip_services: !behavior.no_cluster_ip_services,
+            allow_s3_files: behavior.allow_s3_files,
+            image_pull_policy: behavior.image_pull_policy.into(),
+            steady_seconds: behavior.steady_seconds,
             ..Settings::default()
         }
     }

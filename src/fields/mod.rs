@@ -264,7 +264,7 @@ impl Characters {
 /// The usual fate of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The same behaviour.
+    /// The same behavior.
     Translated,
     /// It runs, with a difference that is named.
     Warned,

@@ -10,7 +10,7 @@ pub use ordered::Ordered;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The object is not plain data.
-    #[error("the object cannot be serialised")]
+    #[error("the object cannot be serialized")]
     Object(#[from] serde_json::Error),
     /// The object cannot be written as YAML.
     #[error("the object cannot be written as YAML: {0}")]

@@ -19,7 +19,7 @@ pub struct LoadBalancer {
     pub port: u16,
     /// The protocol of that port.
     pub protocol: Protocol,
-    /// The target group of the other colour (strategy `BLUE_GREEN`).
+    /// The target group of the other color (strategy `BLUE_GREEN`).
     pub alternate_target_group_arn: Option<String>,
 }
 

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The colors of tasks, used in turn.
-const COLOURS: &[AnsiColor] = &[
+const COLORS: &[AnsiColor] = &[
     AnsiColor::Cyan,
     AnsiColor::Green,
     AnsiColor::Yellow,
@@ -272,8 +272,8 @@ impl Logs {
             order.push(start.pod.clone());
             order.len() - 1
         });
-        let colour = COLOURS.get(place % COLOURS.len());
-        let style = colour.map_or_else(Style::new, |colour| colour.on_default());
+        let color = COLORS.get(place % COLORS.len());
+        let style = color.map_or_else(Style::new, |color| color.on_default());
         let name = if start.alone {
             start.pod.clone()
         } else {

@@ -19,7 +19,7 @@ const AROUND: usize = 1_000;
 /// Stands for the file where the renderer puts it. Nothing else that is shown has a control character.
 const FILE: &str = "\u{1}";
 
-/// The finding over several lines, followed by an empty one; with colours if `styled`.
+/// The finding over several lines, followed by an empty one; with colors if `styled`.
 #[must_use]
 pub fn full(finding: &Finding<'_>, styled: bool) -> String {
     let level = match finding.severity {
