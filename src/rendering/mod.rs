@@ -20,4 +20,4 @@ pub use difference::differences;
 pub use inputs::Inputs;
 pub use kept::{Kept, KeptRendering};
 pub use older_names::{have_same_tasks, older_name, rename, take_older_names};
-pub use render::{RenderedBy, Rendering, health_check_grace, render};
+pub use render::{RenderedBy, Rendering, health_check_grace, owns_target_groups, render};

@@ -43,10 +43,13 @@ pub struct Settings {
     pub essential_exit: EssentialExit,
     /// Seconds between deregistration from a load balancer and SIGTERM, if they are given. It is the target group's
     /// attribute, which is not looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub deregistration_delay_seconds: Option<u32>,
     /// The security group of the EKS cluster, which pods need beside those of their task.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_security_group: Option<String>,
     /// Whether other targets than those of the cluster stay in target groups, if that is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub target_groups: Option<TargetGroups>,
     /// Which secret store the execution role leads to.
     pub secret_store: SecretStore,

@@ -23,10 +23,10 @@ use crate::{
     decide::deployment::{Target, pods_of},
     diagnostic::StateReason,
     rendering::{
-        Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, have_same_tasks, render,
-        with_at_most, with_counts_of, with_tasks,
+        Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, have_same_tasks,
+        owns_target_groups, render, with_at_most, with_counts_of, with_tasks,
     },
-    settings::{Addon, Settings},
+    settings::{Addon, Settings, TargetGroups},
     source::read_service,
     translate::{WORKLOAD_LENGTH, kname},
     validate::{self, DeploymentStrategy, TaskDefinitionReference},
@@ -107,7 +107,7 @@ pub(super) fn newest(
     let known = cx.service_revisions.of(service);
     let by = RenderedBy {
         operator: env!("CARGO_PKG_VERSION").to_owned(),
-        settings: settings(cx, status, &known),
+        settings: settings(cx, status, &known, !request.load_balancers.is_empty()),
         cluster: cluster::defaults(cx, &namespace, &request)?,
     };
     let rendering = render(&name, &namespace, &inputs, &service.spec, &by).map_err(refused)?;
@@ -137,30 +137,40 @@ pub(super) fn newest(
     }))
 }
 
-/// Returns the settings of the operator. If there are two controllers for target groups, a service keeps its current
-/// one.
-fn settings(cx: &Context, status: &ServiceStatus, known: &[Arc<Revision>]) -> Settings {
+/// Returns the settings of the operator. A running service keeps the controller of its target groups if there are two, and
+/// target groups that it has for itself.
+fn settings(
+    cx: &Context,
+    status: &ServiceStatus,
+    known: &[Arc<Revision>],
+    has_load_balancer: bool,
+) -> Settings {
     const CONTROLLERS: [Addon; 2] = [Addon::AwsLoadBalancerController, Addon::EksAutoMode];
     let mut settings = Settings {
         namespace: Settings::default().namespace,
         ..cx.settings("")
     };
-    if !CONTROLLERS.iter().all(|addon| settings.has(*addon)) {
+    if !has_load_balancer {
         return settings;
     }
     let primary = status.deployments.first();
     let revision = primary.and_then(|primary| find(known, primary.service_revision.as_deref()?));
     let before = revision.and_then(|it| it.kept.rendering.as_ref()?.open());
-    if let Some((_, before)) = before {
-        let had: Vec<&Addon> = CONTROLLERS
-            .iter()
-            .filter(|addon| before.settings.has(**addon))
-            .collect();
-        if let [one] = had.as_slice() {
-            settings
-                .addons
-                .retain(|addon| !CONTROLLERS.contains(addon) || addon == *one);
-        }
+    let Some((objects, before)) = before else {
+        return settings;
+    };
+    if settings.target_groups.is_none() && owns_target_groups(&objects) {
+        settings.target_groups = Some(TargetGroups::Exclusive);
+    }
+    let had = CONTROLLERS
+        .iter()
+        .filter(|addon| before.settings.has(**addon));
+    if let [one] = had.collect::<Vec<_>>().as_slice()
+        && CONTROLLERS.iter().all(|addon| settings.has(*addon))
+    {
+        settings
+            .addons
+            .retain(|addon| !CONTROLLERS.contains(addon) || addon == *one);
     }
     settings
 }
