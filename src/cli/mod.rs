@@ -124,7 +124,8 @@ impl Error {
 
 /// Runs the program with the arguments of the process.
 ///
-/// The exit status is 0 on success, 1 if a document was rejected (all others are still written), and 2 for wrong usage.
+/// The exit status is 0 on success, 1 if a document was rejected (the objects that do not need it are still written), and 2
+/// for wrong usage.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut command = Arguments::command();

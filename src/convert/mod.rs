@@ -81,7 +81,7 @@ pub struct Converter<'a> {
     connect_names: BTreeMap<(String, String), String>,
 }
 
-/// What a unit is converted from.
+/// The content of a unit to convert, and its surroundings.
 struct Work<'u> {
     content: &'u Content,
     resources: Resources<'u>,
@@ -90,7 +90,7 @@ struct Work<'u> {
 }
 
 impl Work<'_> {
-    /// What was said of the content, as said of the unit.
+    /// Findings about the content, with the places that they have in the unit.
     fn placed(&self, notes: Diagnostics) -> Diagnostics {
         match self.separated {
             Some(separated) => separated.restored(&notes),
@@ -202,7 +202,7 @@ impl<'a> Converter<'a> {
         self.take_connect_names(service, diagnostics);
         let (objects, mut notes) = translate::translate_service(service, work.resources.settings);
         match self.target {
-            // What nothing is known to run is only checked.
+            // A task definition that nothing is known to run is only checked.
             Target::Manifests if was_said(Reason::TaskDefinitionNotRun, diagnostics) => {
                 Ok(Vec::new())
             }

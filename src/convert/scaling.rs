@@ -20,9 +20,9 @@ const ACTIONS: &str = "scheduledActions";
 /// A service without the scaling documents that are rejected.
 pub(super) struct Separated {
     pub(super) content: Content,
-    /// What is wrong with those documents.
+    /// The findings about those documents.
     pub(super) rejected: Diagnostics,
-    /// What the reader found in all others, and which documents the service goes without.
+    /// The reader's findings about all others, and the documents that the service goes without.
     pub(super) found: Diagnostics,
     kept: Kept,
 }
@@ -98,7 +98,7 @@ pub(super) fn separate(unit: &Unit, settings: &Settings) -> Option<Separated> {
 }
 
 impl Separated {
-    /// What was found in the reduced service, with the positions that the documents have in the unit.
+    /// Findings about the reduced service, with the positions that the documents have in the unit.
     pub(super) fn restored(&self, notes: &Diagnostics) -> Diagnostics {
         let mut restored = Diagnostics::new();
         for Diagnostic { path, message } in notes.iter() {

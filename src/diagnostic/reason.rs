@@ -336,7 +336,7 @@ reasons! {
         FargateProfileNeeded { ns, label } => "only a Fargate profile that selects the namespace {ns} and the label {label} runs the pods on Fargate; without one they run on nodes or stay Pending", "create a Fargate profile with this selector";
         FargateSpotIsKarpenterSpot => "runs on Karpenter Spot nodes", "EKS Fargate has no Spot";
         FilesLeft { names } => "files that this run did not write are in the folder: {names}", "remove those that an earlier run left: kubectl apply would apply them again";
-        FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket: what a container writes in its last second may be lost, and fields of records differ", "let a task that is over within seconds wait a moment before it ends";
+        FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket, so the lines of the last second of a container may be lost, and fields of records differ", "let a task that is over within seconds wait a moment before it ends";
         FolderWithoutDocuments => "no *.json, *.yaml or *.yml is in the folder or below it", "name the folder that has the documents";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "";
         HostnameOfTheNode => "with the host network a container has the name of its node", "";
@@ -362,7 +362,7 @@ reasons! {
         PortRangeTooLarge => "ports of the range are reachable but not listed", "";
         PublicIpNotAssigned => "pods get no public IP", "use a NAT gateway or a load balancer";
         ReadinessGateNeedsLabel { label } => "a rollout waits for the load balancer only in a namespace with the label {label}=enabled", "label the namespace before the pods are made; without it a pod counts as healthy after --steady-seconds";
-        RegionAssumed { region } => "a name without a region was taken to be in {region}, which its logs or other secrets name", "pass --aws-region if it is elsewhere";
+        RegionAssumed { region } => "names without a region were taken to be in {region}, which the logs or secrets of the task name", "pass --aws-region if they are elsewhere";
         RegionVariablesAssumed { region } => "AWS_REGION and AWS_DEFAULT_REGION are set to {region}, which the logs or secrets name", "pass --aws-region if tasks run elsewhere";
         RegionVariablesMissing => "AWS_REGION and AWS_DEFAULT_REGION, which Fargate sets, are not set, because no region is known", "pass --aws-region: SDKs fail without a region";
         RequiresEfsCsiDriver3 => "S3 Files needs EFS CSI driver 3.0 or later", "";

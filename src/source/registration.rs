@@ -1,4 +1,4 @@
-//! What AWS refuses of a request although nothing in Kubernetes needs it. What AWS answered with, it has accepted, and a
+//! Rules of AWS for requests that nothing in Kubernetes needs. Documents that AWS answered with have been accepted, and a
 //! custom resource or a list of containers is no whole request, so none of these is asked.
 
 use super::{entry::Entry, kind::Envelope};

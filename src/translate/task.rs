@@ -26,8 +26,8 @@ pub fn pod_name(task: &str, index: i64) -> String {
 
 /// Translates a stand-alone task into its pods and what they refer to; the notes say what differs from ECS.
 ///
-/// Not a Job, which would retry. Without the operator a pod is named after its contents too: what runs once cannot be
-/// changed (<https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement>), so another version of the
+/// Not a Job, which would retry. Without the operator a pod is named after its contents too: a pod that runs once cannot
+/// be changed (<https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement>), so another version of the
 /// task is another pod, and the same one is applied again without effect.
 #[must_use]
 pub fn translate_task(task: &Task, settings: &Settings) -> (Manifests, Diagnostics) {
@@ -66,7 +66,7 @@ pub fn translate_task(task: &Task, settings: &Settings) -> (Manifests, Diagnosti
     (objects, task.overridden.relocate(notes))
 }
 
-/// What tells a version of a task from others.
+/// A text that differs between versions of a task.
 fn digest(template: &PodTemplateSpec) -> String {
     // The template is made of strings, numbers and lists of them, which always become JSON.
     let content = serde_json::to_string(template).unwrap_or_default();

@@ -159,7 +159,7 @@ fn is_target_group(text: &str) -> bool {
         && head.contains(":elasticloadbalancing:")
 }
 
-/// Finds the port of a container that a load balancer or a registry is told. CreateService refuses one that is mapped for
+/// Finds the port of a container that a load balancer or a registry names. CreateService refuses one that is mapped for
 /// both protocols (<https://github.com/terraform-aws-modules/terraform-aws-ecs/issues/89>).
 pub(super) fn registered_port<'a>(
     container_name: Option<&str>,

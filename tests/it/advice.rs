@@ -44,7 +44,7 @@ fn no_advice_names_what_is_refused() {
 /// A file's name and text.
 type File = (String, String);
 
-/// What is said of files, with the units that it is said of.
+/// The errors of files, with the units that they are about.
 fn converted(files: &[File]) -> Vec<(Unit, Vec<Diagnostic>)> {
     let settings = Settings::default();
     let sources = files

@@ -281,7 +281,7 @@ impl Search {
 }
 
 impl Search {
-    /// What AWS was asked for and did not answer
+    /// The names that AWS was asked for without success
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Failure.html>).
     fn failures(&mut self, node: &Node<'_>) {
         let failures = node.get("failures").and_then(Node::elements);

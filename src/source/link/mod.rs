@@ -18,8 +18,8 @@ use crate::diagnostic::{FieldPath, Message, Subject};
 
 /// Links documents.
 ///
-/// `folders` has the number of the folder of each file. `incomplete` says that some of the input could not be read or told
-/// what it is, so that something that is not here may run what is. `same` tells whether two documents have the same content; it
+/// `folders` has the number of the folder of each file. `incomplete` says that some of the input could not be read or is of no
+/// known kind, so that something that is not here may run a task definition that is. `same` tells whether two documents have the same content; it
 /// is asked only about two of the same name.
 pub(super) fn link(
     entries: &[Entry],

@@ -86,7 +86,7 @@ pub(super) fn plan(cx: &Context<'_>, notes: &mut Diagnostics) -> Plan {
         }
     }
     let is_main = |index: &usize| roles.get(*index) == Some(&Role::Main);
-    // What nothing waits for goes first, so that it waits for nothing itself.
+    // A sidecar that nothing waits for goes first, so that it waits for nothing itself.
     let rank = |index: usize| match roles.get(index) {
         Some(Role::Init) => 2,
         Some(Role::Sidecar { gating: true }) => 1,

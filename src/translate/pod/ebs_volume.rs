@@ -61,7 +61,9 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 
 /// Gives the pod at `index` of a stand-alone task its own claim for each volume that outlives the task.
 ///
-/// `digest` tells the version of the task where nothing else does. In ECS such a volume is there until somebody deletes it. So the claims are marked as objects that nobody owns, and
+/// `digest` is that of the version of the task where no other identity is known.
+///
+/// In ECS such a volume is there until somebody deletes it. So the claims are marked as objects that nobody owns, and
 /// their volumes stay even if a claim is deleted, as with its namespace.
 pub(crate) fn claims_of_task(
     cx: &Context<'_>,

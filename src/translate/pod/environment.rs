@@ -9,7 +9,7 @@ use crate::{
     validate::{Container, Environment, EnvironmentFile, Region},
 };
 
-/// What ECS sets in every container: Fargate, and since April 2026 the agent of instances
+/// The variables that ECS sets in every container: Fargate, and since April 2026 the agent of instances
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-environment-variables.html>,
 /// <https://github.com/aws/amazon-ecs-agent/pull/4946>).
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
@@ -72,7 +72,7 @@ fn defines(source: &Container, name: &str) -> bool {
     source.environment.defines(name) || secret()
 }
 
-/// The region that containers are told. One that is only assumed is told where ECS has always told it: on Fargate.
+/// The region for the variables of containers. One that is only assumed is used where ECS has always set them: on Fargate.
 fn region_of_variables<'a>(cx: &'a Context<'_>) -> Option<&'a Region> {
     let region = cx.task_definition.region.as_ref();
     region.filter(|region| !region.assumed || cx.task_definition.fargate)

@@ -511,7 +511,9 @@ mod tests {
         );
         assert_eq!(
             outcome.container("app")["env"],
-            yaml("[{name: FLUENT_HOST, value: 127.0.0.1}, {name: FLUENT_PORT, value: '24224'}]")
+            yaml(
+                "[{name: AWS_REGION, value: us-east-1}, {name: AWS_DEFAULT_REGION, value: us-east-1}, {name: FLUENT_HOST, value: 127.0.0.1}, {name: FLUENT_PORT, value: '24224'}]"
+            )
         );
     }
 

@@ -220,7 +220,7 @@ fn exit_counts(container: &validate::Container) -> bool {
     container.essential && !always_restarted
 }
 
-/// What it means for a service that a container which ends by itself is restarted: while a container waits to be
+/// The consequence for a service of a restart of a container that ends by itself: while a container waits to be
 /// restarted its pod is not ready (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
 const STOPS_TRAFFIC: &str = "if it ends by itself, its pods are hardly ever ready, so they get no traffic and rollouts stop";
 /// The same for a task.

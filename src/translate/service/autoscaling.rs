@@ -285,6 +285,7 @@ fn scaled_object(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostic
             .field("MinCapacity");
         notes.report(path, Message::MinCapacityZero);
     }
+    report_assumed_region(cx, scaling, notes);
     let triggers: Vec<_> = scaling
         .policies
         .iter()
@@ -311,6 +312,22 @@ fn scaled_object(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostic
         metadata: cx.metadata(cx.name()),
         spec,
     })
+}
+
+/// Says once that the region of metrics is only what the task definition names.
+fn report_assumed_region(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
+    let region = cx.task_definition.region.as_ref();
+    let mut policies = scaling.policies.iter();
+    if let Some(region) = region.filter(|region| region.assumed)
+        && let Some(policy) = policies.find(|policy| cloud_watch(policy).is_some())
+    {
+        let path = FieldPath::root(Subject::AutoScaling)
+            .field("scalingPolicies")
+            .index(policy.index)
+            .field("TargetTrackingScalingPolicyConfiguration");
+        let region = region.name.clone();
+        notes.report(path, Message::RegionAssumed { region });
+    }
 }
 
 fn trigger(cx: &Context<'_>, policy: &TargetTracking) -> serde_json::Value {
