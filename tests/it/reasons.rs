@@ -11,20 +11,14 @@ use crate::cases::{DIAGNOSTICS, cases};
 
 /// The errors whose message is the advice.
 const ADVICE: &[Reason] = &[
-    Reason::EbsSnapshotSizeUnknown,
     Reason::InvalidValue,
-    Reason::MemoryRequired,
     Reason::RequiredField,
-    Reason::ResourceLabelRequired,
-    Reason::ScalableTargetActionEmpty,
-    Reason::ServiceConnectNamespaceName,
-    Reason::ServiceRegistryPortConflict,
     Reason::SyntaxError,
     Reason::UnreadableFile,
 ];
 
 #[test]
-fn every_error_says_what_to_do() {
+fn every_error_and_warning_says_what_to_do() {
     let mut problems = Vec::new();
     for reason in Reason::ALL {
         if reason.message_template().is_empty() {
@@ -33,6 +27,11 @@ fn every_error_says_what_to_do() {
         let has_help = !reason.help_template().is_empty();
         if reason.severity() == Severity::Error && has_help == ADVICE.contains(reason) {
             problems.push(format!("{reason} must have help or be advice, not both"));
+        }
+        if reason.severity() == Severity::Warning && !has_help {
+            problems.push(format!(
+                "{reason} does not say what to do, or that nothing is"
+            ));
         }
     }
     assert_none(&problems);
