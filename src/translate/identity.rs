@@ -180,7 +180,7 @@ automountServiceAccountToken: false
         let outcome = scenario.clone().run();
         let account = outcome.object("ServiceAccount", NAME);
         assert!(account["metadata"]["annotations"].is_null());
-        let message = "taskRoleArn: PodIdentityAssociationMissing: create it: aws eks create-pod-identity-association --cluster-name ... --namespace default --service-account ecs-web-task-role-bef44bda --role-arn arn:aws:iam::123456789012:role/web-task-role";
+        let message = "taskRoleArn: PodIdentityAssociationMissing: the service account ecs-web-task-role-bef44bda has no AWS role until a Pod Identity association exists; create it: aws eks create-pod-identity-association --cluster-name ... --namespace default --service-account ecs-web-task-role-bef44bda --role-arn arn:aws:iam::123456789012:role/web-task-role";
         assert!(outcome.messages().contains(&message.to_owned()));
 
         let named = scenario.settings(|s| s.eks_cluster_name = Some("prod".to_owned()));
@@ -210,8 +210,8 @@ automountServiceAccountToken: false
         assert!(outcome.objects_of("ServiceAccount").is_empty());
         let notes = outcome.messages();
         for expected in [
-            "executionRoleArn: ExecutionRoleNotUsedForImagePull: the node role (or a kubelet credential provider) pulls 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1",
-            "taskRoleArn: InstanceRoleReachable: without a task role the node role may be reachable",
+            "executionRoleArn: ExecutionRoleNotUsedForImagePull: 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1 is pulled with the role of the node, not with the execution role; allow the node role to pull from the repository",
+            "taskRoleArn: InstanceRoleReachable: a task without a task role may reach the role of its node; set taskRoleArn, or block access to the instance metadata service",
         ] {
             assert!(notes.contains(&expected.to_owned()), "{notes:?}");
         }

@@ -253,7 +253,7 @@ mod tests {
             ),
             (
                 r#"{"overrides": {"containerOverrides": [{"name": "work", "resourceRequirements": [{"type": "GPU", "value": "ALL"}]}]}}"#,
-                format!("{at}.resourceRequirements[0].value: GpuAllUnsupported: ALL is not supported yet; give the number of GPUs"),
+                format!("{at}.resourceRequirements[0].value: GpuAllUnsupported: GPUs are requested by number; ALL is not supported yet; give the number of GPUs"),
             ),
             (
                 r#"{"overrides": {"containerOverrides": [{"name": "wrok", "cpu": 1}]}}"#,
@@ -311,7 +311,7 @@ mod tests {
             ),
             (
                 r#"{"propagateTags": "SERVICE"}"#.to_owned(),
-                "propagateTags: PropagateTagsService: propagateTags SERVICE is not allowed for tasks; use TASK_DEFINITION or NONE",
+                "propagateTags: PropagateTagsService: propagateTags SERVICE is not allowed for stand-alone tasks; use TASK_DEFINITION or NONE",
             ),
             (
                 r#"{"taskDefinition": "job:*"}"#.to_owned(),

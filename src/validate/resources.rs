@@ -533,7 +533,7 @@ mod tests {
                 "",
                 "",
                 format!(
-                    "{container}: MemoryRequired: container a needs memory or memoryReservation, or the task needs memory"
+                    "{container}: MemoryRequired: container a needs memory or memoryReservation, or the task needs memory; give one of them"
                 ),
             ),
             (
@@ -612,7 +612,7 @@ mod tests {
                 "",
                 r#"{"type": "GPU", "value": "ALL"}"#,
                 format!(
-                    "{at}.value: GpuAllUnsupported: ALL is not supported yet; give the number of GPUs"
+                    "{at}.value: GpuAllUnsupported: GPUs are requested by number; ALL is not supported yet; give the number of GPUs"
                 ),
             ),
             (
@@ -636,7 +636,7 @@ mod tests {
                 "",
                 r#"{"type": "NeuronDevice", "value": "ALL"}"#,
                 format!(
-                    "{at}.type: NeuronAllUnsupported: ALL cannot be requested; use resource aws.amazon.com/neuron with a count through a pod patch"
+                    "{at}.type: NeuronAllUnsupported: Neuron devices are requested by number, not by ALL; give the number of devices"
                 ),
             ),
             (

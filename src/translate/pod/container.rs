@@ -258,7 +258,7 @@ mod tests {
                 .filter_map(|line| line.split_once(": "))
                 .map(|(path, name)| {
                     format!(
-                        "containerDefinitions[0].{path}: TaskMetadataEndpointAbsent: {name} does not exist in Kubernetes"
+                        "containerDefinitions[0].{path}: TaskMetadataEndpointAbsent: {name} does not exist in Kubernetes; remove what reads the task metadata endpoint, or read the downward API"
                     )
                 })
                 .collect();
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(outcome.container("my-service-4281f079")["image"], "i");
         let notes = outcome.messages();
         assert!(notes.contains(
-            &"containerDefinitions[0].name: NameSanitized: My_Service became my-service-4281f079"
+            &"containerDefinitions[0].name: NameSanitized: the name My_Service became my-service-4281f079, which Kubernetes allows"
                 .to_owned()
         ));
         let changed = |line: &&String| line.contains("NameSanitized");

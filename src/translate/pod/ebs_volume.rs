@@ -471,7 +471,7 @@ spec:
             ),
             (
                 of("data", json!({"roleArn": ROLE, "snapshotId": "snap-1"})),
-                vec![format!("{path}.sizeInGiB: EbsSnapshotSizeUnknown: give sizeInGiB: the size of snap-1 cannot be looked up")],
+                vec![format!("{path}.sizeInGiB: EbsSnapshotSizeUnknown: the size of snapshot snap-1 cannot be looked up; give sizeInGiB")],
             ),
             (
                 of("data", json!({"roleArn": ROLE, "sizeInGiB": 10, "volumeInitializationRate": 100})),

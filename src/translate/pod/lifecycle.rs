@@ -263,9 +263,9 @@ containers:
         assert_eq!(outcome.pod_spec_without_spread(), yaml(SHOP_POD));
         let messages = outcome.messages();
         for note in [
-            "containerDefinitions: DependencyGraphLinearized: migrate starts only after proxy is healthy, although it does not depend on it",
-            "containerDefinitions[1]: InitContainerRetriedInPlace: a failed migrate is retried in the same pod",
-            "containerDefinitions[2].stopTimeout: StopTimeoutPooled: the pod has one grace period: 50 s",
+            "containerDefinitions: DependencyGraphLinearized: migrate starts only after proxy is healthy, although it does not depend on it; nothing to do if the later start of migrate is fine; otherwise remove the dependency on proxy",
+            "containerDefinitions[1]: InitContainerRetriedInPlace: the kubelet retries migrate in the same pod when it fails; ECS starts a new task",
+            "containerDefinitions[2].stopTimeout: StopTimeoutPooled: a pod has one grace period for all containers: 50 s; nothing to do unless a container must be killed earlier",
         ] {
             assert!(messages.contains(&note.to_owned()), "{messages:#?}");
         }
@@ -305,7 +305,7 @@ containers:
       memory: 64Mi
 ";
         assert_eq!(*outcome.pod_spec(), yaml(expected));
-        let message = "containerDefinitions[1].dependsOn[0]: StartOrderBestEffort: watch is started after work, but the kubelet does not promise it";
+        let message = "containerDefinitions[1].dependsOn[0]: StartOrderBestEffort: watch is started after work, but the kubelet does not guarantee the order; let watch retry until work answers";
         assert!(outcome.messages().contains(&message.to_owned()));
     }
 

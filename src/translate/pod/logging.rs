@@ -152,7 +152,7 @@ mod tests {
                 r#"{"logDriver": "json-file", "options": {"max-file": "3", "max-size": "10m"}}"#,
                 None,
                 vec![format!(
-                    "{log}.options.max-size: LogRotationIsKubeletSetting: containerLogMaxSize and containerLogMaxFiles of the kubelet"
+                    "{log}.options.max-size: LogRotationIsKubeletSetting: the kubelet rotates logs, by its settings containerLogMaxSize and containerLogMaxFiles"
                 )],
             ),
             (
@@ -161,7 +161,7 @@ mod tests {
                     r#"{"c0":{"logDriver":"awslogs","options":{"awslogs-group":"/ecs/web","awslogs-region":"us-east-1","mode":"non-blocking"}}}"#,
                 ),
                 vec![format!(
-                    "{log}.logDriver: AwslogsNeedsNodeAgent: a node log agent must ship these logs to /ecs/web"
+                    "{log}.logDriver: AwslogsNeedsNodeAgent: a log agent on the nodes must ship these logs to log group /ecs/web; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs"
                 )],
             ),
             (
@@ -171,10 +171,10 @@ mod tests {
                 ),
                 vec![
                     format!(
-                        "{log}.logDriver: AwslogsNeedsNodeAgent: a node log agent must ship these logs to g"
+                        "{log}.logDriver: AwslogsNeedsNodeAgent: a log agent on the nodes must ship these logs to log group g; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs"
                     ),
                     format!(
-                        "{log}.secretOptions: LogDriverNotEnforced: logs stay on the node (kubectl logs); driver awslogs is only recorded"
+                        "{log}.secretOptions: LogDriverNotEnforced: log driver awslogs is only recorded: the logs stay on the node, where kubectl logs reads them; install a log agent that ships them"
                     ),
                 ],
             ),
@@ -182,14 +182,14 @@ mod tests {
                 r#"{"logDriver": "splunk", "options": {"splunk-url": "u"}}"#,
                 Some(r#"{"c0":{"logDriver":"splunk","options":{"splunk-url":"u"}}}"#),
                 vec![format!(
-                    "{log}.logDriver: LogDriverNotEnforced: logs stay on the node (kubectl logs); driver splunk is only recorded"
+                    "{log}.logDriver: LogDriverNotEnforced: log driver splunk is only recorded: the logs stay on the node, where kubectl logs reads them; install a log agent that ships them"
                 )],
             ),
             (
                 r#"{"logDriver": "fluentd"}"#,
                 Some(r#"{"c0":{"logDriver":"fluentd","options":{}}}"#),
                 vec![format!(
-                    "{log}.logDriver: LogDriverNotEnforced: logs stay on the node (kubectl logs); driver fluentd is only recorded"
+                    "{log}.logDriver: LogDriverNotEnforced: log driver fluentd is only recorded: the logs stay on the node, where kubectl logs reads them; install a log agent that ships them"
                 )],
             ),
         ] {
@@ -223,8 +223,8 @@ mod tests {
         assert_eq!(
             about_logs(&outcome),
             [
-                "containerDefinitions[0].logConfiguration.logDriver: AwslogsNeedsNodeAgent: a node log agent must ship these logs to /ecs/web, /ecs/sidecar",
-                "containerDefinitions[3].logConfiguration.logDriver: LogDriverNotEnforced: logs stay on the node (kubectl logs); driver syslog is only recorded",
+                "containerDefinitions[0].logConfiguration.logDriver: AwslogsNeedsNodeAgent: a log agent on the nodes must ship these logs to log group /ecs/web, /ecs/sidecar; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs",
+                "containerDefinitions[3].logConfiguration.logDriver: LogDriverNotEnforced: log driver syslog is only recorded: the logs stay on the node, where kubectl logs reads them; install a log agent that ships them",
             ]
         );
     }

@@ -365,9 +365,9 @@ mod tests {
         assert_eq!(
             links,
             [
-                "containerDefinitions[0].links[0]: LinksBecomeLocalhost: db resolves to 127.0.0.1",
-                "containerDefinitions[0].links[1]: LinksBecomeLocalhost: c2 resolves to 127.0.0.1",
-                "containerDefinitions[2].links[0]: LinksBecomeLocalhost: db resolves to 127.0.0.1",
+                "containerDefinitions[0].links[0]: LinksBecomeLocalhost: db resolves to 127.0.0.1, because the containers of a pod share one network namespace; make sure that linked containers listen on different ports",
+                "containerDefinitions[0].links[1]: LinksBecomeLocalhost: c2 resolves to 127.0.0.1, because the containers of a pod share one network namespace; make sure that linked containers listen on different ports",
+                "containerDefinitions[2].links[0]: LinksBecomeLocalhost: db resolves to 127.0.0.1, because the containers of a pod share one network namespace; make sure that linked containers listen on different ports",
             ]
         );
     }
@@ -443,7 +443,7 @@ mod tests {
         assert_eq!(outcome.pod_spec()["hostname"], "shop");
         let at = "containerDefinitions[1].hostname";
         assert!(outcome.messages().contains(&format!(
-            "{at}: HostnameTruncated: only shop is used before Kubernetes 1.35"
+            "{at}: HostnameTruncated: Kubernetes before 1.35 uses only shop of the hostname; choose a shorter hostname without dots"
         )));
         let outcome = named(r#""networkMode": "host""#, "shop").run();
         assert!(outcome.pod_spec()["hostname"].is_null());

@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(
             mode("ISOLATED_SANDBOX").settings(without).rejections(),
             [format!(
-                "{path}: SandboxNeedsRuntimeClass: set runtimeClasses.isolatedSandbox (for example kata) to use ISOLATED_SANDBOX; pass --isolated-sandbox-runtime-class CLASS"
+                "{path}: SandboxNeedsRuntimeClass: ISOLATED_SANDBOX needs a RuntimeClass that isolates pods, such as kata; set isolated-sandbox-runtime-class to its name"
             )]
         );
         assert_eq!(

@@ -179,7 +179,7 @@ mod tests {
             assert_eq!(port["hostPort"], yaml(host_port), "{mode} {mapping}");
             let expected: &[&str] = match (mode, host_port) {
                 ("bridge", "8080") => &[
-                    "containerDefinitions[0].portMappings[0].hostPort: StaticHostPort: host port 8080 limits the service to one task per node",
+                    "containerDefinitions[0].portMappings[0].hostPort: StaticHostPort: host port 8080 limits the service to one task per node; remove hostPort, and reach the tasks through the Service",
                 ],
                 _ => &[],
             };

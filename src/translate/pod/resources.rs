@@ -448,8 +448,7 @@ containers:
             yaml("{limits: {memory: 256Mi}, requests: {cpu: 97m, memory: 256Mi}}")
         );
         assert_eq!(outcome.pod_spec()["resources"], Value::Null);
-        let message =
-            "memory: EksFargateRoundsUp: EKS Fargate adds 256 MiB and provisions 0.5 vCPU 2 GB";
+        let message = "memory: EksFargateRoundsUp: EKS Fargate adds 256 MiB and provisions 0.5 vCPU 2 GB; nothing to do; this size is billed";
         assert!(
             outcome.messages().contains(&message.to_owned()),
             "{:?}",

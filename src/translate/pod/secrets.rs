@@ -566,7 +566,7 @@ spec:
         assert_eq!(
             scenario.rejections(),
             [
-                "containerDefinitions[2].repositoryCredentials.credentialsParameter: RegionRequired: its region is not known: set awsRegion; pass --aws-region, or give an ARN that names the region"
+                "containerDefinitions[2].repositoryCredentials.credentialsParameter: RegionRequired: the region of this name is not known; pass --aws-region, or write an ARN that names the region"
             ]
         );
         let outcome = scenario

@@ -297,7 +297,7 @@ mod tests {
             (
                 EC2,
                 r#""user": "nginx""#,
-                "user: NamedUserUnsupported: user names are not supported yet, Kubernetes needs numeric ids; replace user nginx by its uid[:gid]",
+                "user: NamedUserUnsupported: users given by name are not supported yet, because Kubernetes needs numeric IDs; replace user nginx with its uid[:gid]",
             ),
             (
                 FARGATE,

@@ -600,7 +600,7 @@ spec:
         assert_eq!(
             of_images,
             [
-                "containerDefinitions[0].volumesFrom[1]: VolumesFromImageVolumes: VOLUMEs declared in the image of bare are not shared"
+                "containerDefinitions[0].volumesFrom[1]: VolumesFromImageVolumes: the volumes that the image of bare declares are not shared; add a volume to the task definition, and mount it in both containers"
             ]
         );
     }

@@ -349,7 +349,7 @@ spec:
             (
                 json!({"namespace": "arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1"}),
                 vec![
-                    "serviceConnectConfiguration.namespace: ServiceConnectNamespaceName: give the namespace name instead of arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1",
+                    "serviceConnectConfiguration.namespace: ServiceConnectNamespaceName: arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1 is an ARN, and the name of the namespace is needed; give the name of the namespace",
                 ],
             ),
             (
@@ -401,8 +401,7 @@ spec:
             }
             assert_eq!(*spec, expected, "{registry}");
             assert!(outcome.messages().contains(
-                &"serviceRegistries[0]: CloudMapNotRegistered: instances are not registered in Cloud Map; use \
-                  be-discovery.default.svc"
+                &"serviceRegistries[0]: CloudMapNotRegistered: tasks are not registered in Cloud Map; change clients to the DNS name be-discovery.default.svc"
                     .to_owned()
             ));
         }
@@ -413,7 +412,7 @@ spec:
         for (registry, rejection) in [
             (
                 json!({"port": 80, "containerName": "app", "containerPort": 80}),
-                "serviceRegistries[0].port: ServiceRegistryPortConflict: give port or containerName and containerPort, not both",
+                "serviceRegistries[0].port: ServiceRegistryPortConflict: a service registry takes either port, or containerName and containerPort; remove one of the two",
             ),
             (
                 json!({"port": 0}),

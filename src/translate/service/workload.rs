@@ -467,14 +467,12 @@ spec:
         let stuck = json!({"desiredCount": 2, "deploymentConfiguration": {"minimumHealthyPercent": 75, "maximumPercent": 100}});
         assert_eq!(rolling(&stuck), json!({"maxSurge": 1, "maxUnavailable": 0}));
         assert!(web(&stuck).run().messages().contains(
-            &"deploymentConfiguration: DeploymentCannotProgress: with 75/100 and 2 tasks no task can be stopped or \
-              started; updates are held back"
+            &"deploymentConfiguration: DeploymentCannotProgress: a deployment can neither stop nor start a task with minimumHealthyPercent 75, maximumPercent 100 and 2 tasks; updates are held back"
                 .to_owned()
         ));
         let single = json!({"desiredCount": 1, "deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 100}});
         assert!(web(&single).convert().run().messages().contains(
-            &"deploymentConfiguration: DeploymentCannotProgress: with 50/100 and 1 task no task can be stopped or \
-              started; updates start one more task here"
+            &"deploymentConfiguration: DeploymentCannotProgress: a deployment can neither stop nor start a task with minimumHealthyPercent 50, maximumPercent 100 and 1 task; updates start one more task here"
                 .to_owned()
         ));
         let empty = json!({"desiredCount": 0});
