@@ -63,6 +63,10 @@ pub(super) fn apply(
                 path.field("targetGroupArn"),
                 Message::InstanceTargetsNoReadinessGate,
             );
+        } else if *index == 0 && !Controller::of(cx).names_its_gates {
+            let label = Controller::of(cx).injecting_label();
+            let path = path.field("targetGroupArn");
+            notes.report(path, Message::ReadinessGateNeedsLabel { label });
         }
         let blue_green = matches!(
             service.deployment.strategy,
@@ -128,17 +132,18 @@ fn port_text(balancer: &LoadBalancer) -> String {
 /// pods. A node as a target says nothing about a pod.
 ///
 /// A controller sets the condition of every pod that has the gate, whether it or someone else wrote the gate
-/// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/deploy/pod_readiness_gate/>). The one of EKS Auto
-/// Mode does the same under the group of its own kinds, as users have seen
-/// (<https://github.com/bitwise-media-group/patchy>); AWS does not document it.
+/// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/deploy/pod_readiness_gate/>). AWS documents no
+/// name for the condition of EKS Auto Mode, and a pod with another one would never become ready: there the label of the
+/// namespace has the controller write the gate itself.
 pub(super) fn readiness_gates(cx: &Context<'_>, service: &Service) -> Vec<PodReadinessGate> {
-    if cx.task_definition.network.mode.registers_instances() {
+    let controller = Controller::of(cx);
+    if cx.task_definition.network.mode.registers_instances() || !controller.names_its_gates {
         return Vec::new();
     }
-    let group = Controller::of(cx).group;
     let gate = |balancer: &LoadBalancer| PodReadinessGate {
         condition_type: format!(
-            "target-health.{group}/{}",
+            "target-health.{}/{}",
+            controller.group,
             binding_name(cx, &balancer.target_group_arn)
         ),
     };
@@ -151,16 +156,23 @@ fn injecting_label(cx: &Context<'_>, expose: &Expose) -> Option<String> {
     let registers = [Addon::AwsLoadBalancerController, Addon::EksAutoMode];
     let by_aws = registers.iter().any(|addon| cx.settings.has(*addon))
         && (expose.kind == ExposeKind::Network || cx.settings.ingress_class == "alb");
-    by_aws.then(|| format!("{}/pod-readiness-gate-inject", Controller::of(cx).group))
+    by_aws.then(|| Controller::of(cx).injecting_label())
 }
 
 /// The controller that registers targets.
 struct Controller {
     group: &'static str,
     api_version: &'static str,
+    /// Whether the names of its readiness gates are documented.
+    names_its_gates: bool,
 }
 
 impl Controller {
+    /// The label of a namespace in whose pods it writes readiness gates.
+    fn injecting_label(&self) -> String {
+        format!("{}/pod-readiness-gate-inject", self.group)
+    }
+
     fn of(cx: &Context<'_>) -> Self {
         let auto_mode = cx.settings.has(Addon::EksAutoMode)
             && !cx.settings.has(Addon::AwsLoadBalancerController);
@@ -168,11 +180,13 @@ impl Controller {
             Self {
                 group: "eks.amazonaws.com",
                 api_version: "eks.amazonaws.com/v1",
+                names_its_gates: false,
             }
         } else {
             Self {
                 group: "elbv2.k8s.aws",
                 api_version: "elbv2.k8s.aws/v1beta1",
+                names_its_gates: true,
             }
         }
     }
@@ -433,9 +447,8 @@ spec:
         let gate = format!("target-health.elbv2.k8s.aws/{name}");
         assert_eq!(found, json!([{"conditionType": gate}]));
         assert_eq!(seconds, serde_json::Value::Null);
-        let (found, name, _) = gates("awsvpc", &auto);
-        let gate = format!("target-health.eks.amazonaws.com/{name}");
-        assert_eq!(found, json!([{"conditionType": gate}]));
+        let (found, _, seconds) = gates("awsvpc", &auto);
+        assert_eq!((found, seconds), (serde_json::Value::Null, json!(40)));
         let (found, _, seconds) = gates("bridge", &[]);
         assert_eq!((found, seconds), (serde_json::Value::Null, json!(40)));
     }
