@@ -452,7 +452,7 @@ reasons! {
         RandomPlacementIsDefault => "the scheduler needs no setting for random placement", "";
         ReadOnlyFieldIgnored { names } => "members that only answers of AWS have were ignored: {names}", "";
         ReferenceIdNoted => "referenceId is kept in an annotation of the pods", "";
-        ReplicasLeftToAutoscaler { min, n, name } => "replicas is left out, so that the count is the autoscaler's however often the Deployment is applied", "the first apply starts one task, and the autoscaler raises that to {min}; for {n} at once: kubectl scale deployment {name} --replicas={n}";
+        ReplicasLeftToAutoscaler { begin } => "replicas is left out, so that the count is the autoscaler's however often the Deployment is applied", "the first apply starts {begin}";
         ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         SecretRefreshDelay { interval } => "the value of a secret can be {interval} old when a task starts", "set a shorter --secret-refresh-interval";
         ServiceConnectProxyAbsent => "Service Connect has no proxy here, so this has no effect", "";

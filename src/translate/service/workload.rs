@@ -256,12 +256,15 @@ fn report_autoscaled(cx: &Context<'_>, service: &Service, desired: u32, notes: &
     if !autoscaling::owns_count(cx, service) {
         return;
     }
-    let message = Message::ReplicasLeftToAutoscaler {
-        min: scaling.min_capacity.to_string(),
-        n,
-        name: cx.name(),
+    let min = scaling.min_capacity;
+    let begin = match desired {
+        0 | 1 => "one task".to_owned(),
+        _ => format!(
+            "one task, and the autoscaler raises that to {min}; for {n} at once: kubectl scale deployment {} --replicas={n}",
+            cx.name()
+        ),
     };
-    notes.report(path, message);
+    notes.report(path, Message::ReplicasLeftToAutoscaler { begin });
     if !service.deployment.maximum_percent.is_multiple_of(100) {
         let path = cx.root().field("deploymentConfiguration");
         notes.report(path.field("maximumPercent"), Message::SurgeRoundsUp);
