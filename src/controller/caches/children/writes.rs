@@ -1,7 +1,7 @@
 //! Our own writes in progress. A watch often reports a write before its response arrives. The writer learns of it from
 //! the response and does not need another reconcile.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
@@ -16,8 +16,8 @@ pub(super) struct Writes {
 
 struct UnderWay {
     writer: Owner,
-    /// The newest version that a watch has reported.
-    told: Option<u64>,
+    /// The versions that a watch has reported.
+    told: BTreeSet<u64>,
 }
 
 impl Writes {
@@ -29,17 +29,18 @@ impl Writes {
         let all = concerned.len();
         concerned.retain(|owner| *owner != write.writer);
         if concerned.len() < all {
-            write.told = Some(version);
+            write.told.insert(version);
         }
     }
 
-    /// Ends a write that was answered with this version. Returns the writer if a watch has reported a newer one.
+    /// Ends a write that was answered with this version. Returns the writer if a watch has reported another one: what
+    /// somebody else changed before the write was decided on without it, even if the response includes it.
     fn end(&mut self, key: &Key, answered: Option<u64>) -> Option<Owner> {
-        let write = self.by_key.remove(key)?;
-        let told = write
-            .told
-            .filter(|told| answered.is_none_or(|it| it < *told));
-        told.map(|_| write.writer)
+        let mut write = self.by_key.remove(key)?;
+        if let Some(answered) = answered {
+            write.told.remove(&answered);
+        }
+        (!write.told.is_empty()).then_some(write.writer)
     }
 }
 
@@ -66,7 +67,10 @@ impl Children {
         let mut index = self.index();
         let holds = writer.is_some() && !index.writes.by_key.contains_key(key);
         if let Some(writer) = writer.filter(|_| holds) {
-            let write = UnderWay { writer, told: None };
+            let write = UnderWay {
+                writer,
+                told: BTreeSet::new(),
+            };
             index.writes.by_key.insert(key.clone(), write);
         }
         Write {
@@ -168,8 +172,15 @@ mod tests {
             "nothing was answered"
         );
 
+        let write = children.write(&key, &reference, false);
+        assert!(children.observe(kind, &version(5, &["web"])).is_empty());
+        assert!(children.observe(kind, &version(6, &["web"])).is_empty());
+        write.applied(&version(6, &["web"]), 0);
+        let before = "it was changed before the write";
+        assert_eq!(children.to_ask(), [web.clone()].into(), "{before}");
+
         let write = children.write(&key, &reference, true);
-        let told = children.observe(kind, &version(5, &["web"]));
+        let told = children.observe(kind, &version(7, &[]));
         assert_eq!(told, [web], "of what several share each hears at once");
         drop(write);
     }
