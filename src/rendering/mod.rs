@@ -11,6 +11,7 @@ mod inputs;
 mod kept;
 mod older_names;
 mod render;
+mod target_groups;
 
 pub use counts::{
     Nodes, Numbers, follows_counts, healthy_after, with_at_most, with_counts_of, with_numbers,
@@ -20,4 +21,5 @@ pub use difference::differences;
 pub use inputs::Inputs;
 pub use kept::{Kept, KeptRendering};
 pub use older_names::{have_same_tasks, older_name, rename, take_older_names};
-pub use render::{RenderedBy, Rendering, health_check_grace, owns_target_groups, render};
+pub use render::{RenderedBy, Rendering, health_check_grace, render};
+pub use target_groups::{keep_exclusive, keep_target_groups};

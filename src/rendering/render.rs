@@ -148,17 +148,6 @@ fn read(name: &str, inputs: &Inputs, today: &Spec) -> (ServiceInput, Diagnostics
     (input, findings)
 }
 
-/// Whether a target group binding of these objects takes its target group for the cluster alone. A binding that exists is not
-/// made a shared one: its controller would have to find out first which of the registered targets are its own
-/// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/use_cases/multi_cluster/>).
-#[must_use]
-pub fn owns_target_groups(objects: &[Value]) -> bool {
-    objects.iter().any(|object| {
-        object.get("kind").and_then(Value::as_str) == Some("TargetGroupBinding")
-            && object.pointer("/spec/multiClusterTargetGroup") != Some(&Value::Bool(true))
-    })
-}
-
 fn finish(
     mut objects: Vec<Object>,
     notes: Diagnostics,

@@ -24,9 +24,9 @@ use crate::{
     diagnostic::StateReason,
     rendering::{
         Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, have_same_tasks,
-        owns_target_groups, render, with_at_most, with_counts_of, with_tasks,
+        keep_exclusive, keep_target_groups, render, with_at_most, with_counts_of, with_tasks,
     },
-    settings::{Addon, Settings, TargetGroups},
+    settings::Settings,
     source::read_service,
     translate::{WORKLOAD_LENGTH, kname},
     validate::{self, DeploymentStrategy, TaskDefinitionReference},
@@ -107,7 +107,7 @@ pub(super) fn newest(
     let known = cx.service_revisions.of(service);
     let by = RenderedBy {
         operator: env!("CARGO_PKG_VERSION").to_owned(),
-        settings: settings(cx, status, &known, !request.load_balancers.is_empty()),
+        settings: settings(service, cx, status, &known),
         cluster: cluster::defaults(cx, &namespace, &request)?,
     };
     let rendering = render(&name, &namespace, &inputs, &service.spec, &by).map_err(refused)?;
@@ -137,40 +137,33 @@ pub(super) fn newest(
     }))
 }
 
-/// Returns the settings of the operator. A running service keeps the controller of its target groups if there are two, and
-/// target groups that it has for itself.
+/// Returns the settings of the operator, with what a running service keeps of its target groups.
 fn settings(
+    service: &EcsService,
     cx: &Context,
     status: &ServiceStatus,
     known: &[Arc<Revision>],
-    has_load_balancer: bool,
 ) -> Settings {
-    const CONTROLLERS: [Addon; 2] = [Addon::AwsLoadBalancerController, Addon::EksAutoMode];
     let mut settings = Settings {
         namespace: Settings::default().namespace,
         ..cx.settings("")
     };
-    if !has_load_balancer {
+    let uid = service.metadata.uid.as_deref().unwrap_or_default();
+    let mut children = cx.children.of_owner(uid).into_iter();
+    if !children.any(|(key, _)| key.kind.kind == "TargetGroupBinding") {
         return settings;
     }
     let primary = status.deployments.first();
     let revision = primary.and_then(|primary| find(known, primary.service_revision.as_deref()?));
-    let before = revision.and_then(|it| it.kept.rendering.as_ref()?.open());
-    let Some((objects, before)) = before else {
-        return settings;
-    };
-    if settings.target_groups.is_none() && owns_target_groups(&objects) {
-        settings.target_groups = Some(TargetGroups::Exclusive);
-    }
-    let had = CONTROLLERS
-        .iter()
-        .filter(|addon| before.settings.has(**addon));
-    if let [one] = had.collect::<Vec<_>>().as_slice()
-        && CONTROLLERS.iter().all(|addon| settings.has(*addon))
-    {
-        settings
-            .addons
-            .retain(|addon| !CONTROLLERS.contains(addon) || addon == *one);
+    match revision.map(|revision| &revision.kept.rendering) {
+        Some(Some(rendering)) => {
+            if let Some((objects, before)) = rendering.open() {
+                keep_target_groups(&mut settings, &objects, &before.settings);
+            }
+        }
+        // An older operator, which shared none, has created the binding.
+        Some(None) => keep_exclusive(&mut settings),
+        None => {}
     }
     settings
 }
