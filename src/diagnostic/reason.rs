@@ -366,11 +366,11 @@ reasons! {
         RegionVariablesAssumed { region } => "AWS_REGION and AWS_DEFAULT_REGION are set to {region}, which the logs or secrets name", "pass --aws-region if tasks run elsewhere";
         RegionVariablesMissing => "AWS_REGION and AWS_DEFAULT_REGION, which Fargate sets, are not set, because no region is known", "pass --aws-region: SDKs fail without a region";
         RequiresEfsCsiDriver3 => "S3 Files volumes need version 3.0 of the EFS CSI driver", "upgrade the driver";
-        RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without a grace period and without back-off", "install the operator, which replaces the task instead, or accept the loss of requests under way";
+        RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without a grace period and without back-off", "set essential-exit to replace where the operator runs, or accept the loss of requests under way";
         RestartAttemptPeriodIgnored => "restarts are delayed by the back-off of the kubelet, not by restartAttemptPeriod", "nothing to do; the back-off starts at 10 s and ends at 5 minutes";
         RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "remove it";
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
-        ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown", "remove ScaleOutCooldown, or use KEDA if it must hold";
+        ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or leave ScaleOutCooldown out";
         ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until that is put right its count follows the other policies, or stays where it is";
         ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change the count from a CronJob that runs kubectl scale on the EcsService";
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
@@ -379,7 +379,7 @@ reasons! {
         SecurityGroupsNotEnforced => "security groups of pods are not available here, so the groups of the node apply", "use NetworkPolicy to restrict traffic";
         ServiceAssumed { name } => "no service or task runs {name}, so a service was made that always runs one task of it", "give the CreateService or RunTask request that runs it too; a task that ends would be started again and again";
         ServiceConnectAccessLogsAbsent => "Service Connect has no proxy here that could write access logs", "write them in the application, or install a service mesh";
-        ServiceConnectAliasNeedsClusterIP { name } => "{name} does not resolve until the operator adds it to the pods", "run the service under the operator, or use the name of its Service";
+        ServiceConnectAliasNeedsClusterIP { name } => "{name} does not resolve in the cluster, because no Service of the namespace can have this name", "change clients to the name of the Service, or give clientAliases a dnsName without dots";
         ServiceConnectTimeoutsIgnored => "Service Connect has no proxy here that could enforce timeouts", "set timeouts in the client";
         SetUnused { name } => "nothing in the input is called {name}", "correct the name that --set gives, or leave it out";
         SharedDockerVolumeIsHostPath => "the shared Docker volume is a directory on each node", "use EFS if tasks on different nodes share it";
@@ -396,9 +396,9 @@ reasons! {
         TargetGroupShared => "targets outside of the cluster, such as the tasks of ECS, stay registered in the target group (this needs AWS Load Balancer Controller 2.10 or EKS Auto Mode)", "pass --target-groups shared if that is right, or exclusive when ECS has no task in the group any more: the controller then deregisters all other targets at once";
         TargetValueRounded { value, n } => "a HorizontalPodAutoscaler takes whole percent: {value} becomes {n}", "use a whole number";
         TaskDefinitionNotRun { name } => "no service was made for {name}, because what may run it is missing", "correct what else was reported, or give the CreateService or RunTask request that runs it";
-        TaskLimitPerContainer => "each container is limited to the size of the task, but their sum is not", "upgrade the cluster to 1.34, or give each container its own memory";
+        TaskLimitPerContainer => "each container is limited to the size of the task, but their sum is not", "give each container memory and cpu of its own";
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "remove what reads the task metadata endpoint, or read the downward API";
-        TestTrafficNeedsGateway => "test traffic by header is not routed: it needs BLUE_GREEN and a Gateway", "test the new revision through a second service";
+        TestTrafficNeedsGateway => "test traffic by header is not routed", "test the new revision through a second service";
         TmpfsOptionsIgnored { value } => "tmpfs option {value} cannot be set", "remove it";
         TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}, beside what ECS needs while it still runs tasks with the role";
         UlimitsNeedNriPlugin => "ulimits are applied only on nodes with the NRI plugin ulimit-adjuster", "install the plugin, or set the limit in the entry point of the image";

@@ -125,7 +125,7 @@ enum Found {
     ByService,
     /// By a second Service of this name.
     ByAnother(String),
-    /// Not by the cluster's DNS: the operator has to write this name into `/etc/hosts`.
+    /// Not by the cluster's DNS: no Service of the namespace can have this name.
     Not(String),
 }
 
