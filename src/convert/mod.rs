@@ -207,10 +207,7 @@ impl<'a> Converter<'a> {
                 Ok(Vec::new())
             }
             Target::Manifests => {
-                if diagnostics
-                    .iter()
-                    .any(|finding| finding.reason() == Reason::ServiceAssumed)
-                {
+                if was_said(Reason::ServiceAssumed, diagnostics) {
                     // Nobody has asked for a single task.
                     notes.forget(Reason::DrainMayDropBelowMinimum);
                 }

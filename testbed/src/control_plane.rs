@@ -48,8 +48,8 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     /// The names of the programs that a control plane runs.
-    pub const fn programs() -> &'static [&'static str] {
-        start::ALL_PROGRAMS
+    pub fn programs() -> Vec<&'static str> {
+        start::programs()
     }
 
     /// The one that all tests of a test binary share, started by the first that asks.

@@ -32,13 +32,9 @@ const APISERVER: &str = "kube-apiserver";
 const PROGRAMS: [&str; 4] = ["etcd", "kube-controller-manager", "kube-scheduler", "kwok"];
 
 /// The names of the programs that a control plane runs.
-pub(crate) const ALL_PROGRAMS: &[&str] = &[
-    "etcd",
-    APISERVER,
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kwok",
-];
+pub(crate) fn programs() -> Vec<&'static str> {
+    [APISERVER].into_iter().chain(PROGRAMS).collect()
+}
 
 const USERS: [User; 4] = [
     User {

@@ -109,13 +109,7 @@ fn what_is_to_be_removed_can_be_removed() {
     let mut wrong = Vec::new();
     let mut tried = BTreeSet::new();
     for case in cases::cases() {
-        let files: Vec<File> = cases::inputs(&case)
-            .into_iter()
-            .map(|name| {
-                let text = std::fs::read_to_string(case.join(&name)).expect("a case has text");
-                (name, text)
-            })
-            .collect();
+        let files: Vec<File> = cases::texts(&case);
         let before = converted(&files);
         let known = said(&before);
         for (unit, errors) in &before {

@@ -84,6 +84,15 @@ pub fn inputs(case: &Path) -> Vec<String> {
     inputs
 }
 
+/// The inputs of a case, with their texts.
+pub fn texts(case: &Path) -> Vec<(String, String)> {
+    let read = |name: String| {
+        let text = fs::read_to_string(case.join(&name)).expect("a case has text");
+        (name, text)
+    };
+    inputs(case).into_iter().map(read).collect()
+}
+
 /// The case's own arguments, split at white space.
 pub fn arguments(case: &Path) -> Vec<String> {
     let text = fs::read_to_string(case.join("args")).unwrap_or_default();

@@ -335,8 +335,6 @@ struct Leaf {
     part: Part,
     /// Where it is in the spec.
     pointer: String,
-    /// Which member goes when it is left out: a text in a list goes with its place.
-    without: String,
 }
 
 /// Finds the leaves of a value that its request has.
@@ -359,7 +357,6 @@ fn leaves(api: Api, node: &'static Node, value: &Value, at: &str, part: Part, al
             field,
             part,
             pointer: at.to_owned(),
-            without: at.to_owned(),
         }),
         _ => {}
     }
@@ -460,24 +457,15 @@ fn strings(text: &str) -> Vec<Value> {
     if let Ok(number) = text.parse::<i64>() {
         others = vec![(number + 1).to_string(), (number * 2).to_string()];
     }
-    let digit = text.rfind(|c: char| c.is_ascii_digit());
-    if let Some(at) = digit {
-        let other = if text[at..].starts_with('7') {
-            "8"
-        } else {
-            "7"
-        };
-        others.push(format!("{}{other}{}", &text[..at], &text[at + 1..]));
-    }
-    let letter = text.rfind(|c: char| c.is_ascii_lowercase());
-    if let Some(at) = letter {
-        let other = if text[at..].starts_with('b') {
-            "c"
-        } else {
-            "b"
-        };
-        others.push(format!("{}{other}{}", &text[..at], &text[at + 1..]));
-    }
+    let mut replace = |is_it: fn(char) -> bool, [one, another]: [&str; 2]| {
+        if let Some(at) = text.rfind(is_it) {
+            let (before, after) = (&text[..at], &text[at..]);
+            let other = if after.starts_with(one) { another } else { one };
+            others.push(format!("{before}{other}{}", &after[1..]));
+        }
+    };
+    replace(|c| c.is_ascii_digit(), ["7", "8"]);
+    replace(|c| c.is_ascii_lowercase(), ["b", "c"]);
     others.into_iter().map(Value::from).collect()
 }
 
@@ -520,7 +508,7 @@ fn try_all(world: &World, seen: &Mutex<Seen>) {
         };
         for (place, before) in PLACES.into_iter().zip(&before) {
             let mut without = spec.clone();
-            take_out(&mut without, &leaf.without);
+            take_out(&mut without, &leaf.pointer);
             let after = changed(without).effects(place);
             let gone: Vec<Severity> = before
                 .findings

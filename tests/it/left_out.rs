@@ -119,13 +119,7 @@ fn nothing_is_said_because_of_what_was_left_out() {
     let mut wrong = BTreeMap::new();
     let mut tried = 0;
     for case in cases::cases() {
-        let files: Vec<File> = cases::inputs(&case)
-            .into_iter()
-            .map(|name| {
-                let text = std::fs::read_to_string(case.join(&name)).expect("a case has text");
-                (name, text)
-            })
-            .collect();
+        let files: Vec<File> = cases::texts(&case);
         let mut found = BTreeMap::new();
         for settings in [
             Settings::default(),

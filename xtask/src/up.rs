@@ -64,7 +64,7 @@ fn build(real: bool) -> Result<PathBuf> {
     let mut programs: Vec<&'static str> = if real {
         [Node::programs(), &["example", "helm"]].concat()
     } else {
-        ControlPlane::programs().to_vec()
+        ControlPlane::programs()
     };
     programs.push("kubectl");
     let (programs, seconds) = unbuilt(&programs);

@@ -321,12 +321,8 @@ fn report_assumed_region(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Di
     if let Some(region) = region.filter(|region| region.assumed)
         && let Some(policy) = policies.find(|policy| cloud_watch(policy).is_some())
     {
-        let path = FieldPath::root(Subject::AutoScaling)
-            .field("scalingPolicies")
-            .index(policy.index)
-            .field("TargetTrackingScalingPolicyConfiguration");
         let region = region.name.clone();
-        notes.report(path, Message::RegionAssumed { region });
+        notes.report(policy_path(policy), Message::RegionAssumed { region });
     }
 }
 
