@@ -372,7 +372,7 @@ reasons! {
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or leave ScaleOutCooldown out";
         ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until that is put right its count follows the other policies, or stays where it is";
-        ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change the count from a CronJob that runs kubectl scale on the EcsService";
+        ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change MinCapacity and MaxCapacity in the autoScaling of the EcsService from a CronJob that runs kubectl patch";
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
         SecretReferenceShort { value, full } => "the ECS agent does not take {value}, which lacks colons", "write {full}";
         SecurityGroupsIgnoredByAutoMode => "nodes of EKS Auto Mode follow a SecurityGroupPolicy only from Kubernetes 1.36 on", "set podSecurityGroupSelectorTerms in the NodeClass, or run the pods on other nodes";
