@@ -3,7 +3,7 @@
 
 use ecs_operator::{
     convert::{Converter, Denied, Target},
-    diagnostic::Severity,
+    diagnostic::{Severity, Subject},
     print,
     settings::Settings,
     source::{Catalog, Fill, SourceText},
@@ -24,10 +24,10 @@ fn convert(text: &str, target: Target) -> String {
     let mut printed = String::new();
     for unit in catalog.into_units().flatten() {
         let conversion = converter.convert(&unit).expect("objects can be printed");
-        let rejected = conversion
-            .diagnostics
-            .iter()
-            .any(|finding| finding.severity() == Severity::Error);
+        // A service runs on when one of its scaling documents is rejected.
+        let rejected = conversion.diagnostics.iter().any(|finding| {
+            finding.severity() == Severity::Error && finding.path.subject() != Subject::AutoScaling
+        });
         assert!(!rejected || conversion.objects.is_empty());
         for object in &conversion.objects {
             let text = print::yaml(object).expect("objects can be printed");

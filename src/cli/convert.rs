@@ -127,15 +127,20 @@ impl Run {
 
 /// Returns the environment files that the containers of a unit name.
 fn named_files(unit: &Unit) -> impl Iterator<Item = &str> {
-    let definition = match &unit.content {
-        Content::Service(input) => Some(&input.task_definition.request),
-        Content::Task(input) => Some(&input.task_definition.request),
-        Content::Nothing => None,
+    let (definition, overrides) = match &unit.content {
+        Content::Service(input) => (Some(&input.task_definition.request), None),
+        Content::Task(input) => (
+            Some(&input.task_definition.request),
+            input.request.overrides.as_ref(),
+        ),
+        Content::Nothing => (None, None),
     };
     let containers = definition.map_or(&[][..], |request| &request.container_definitions);
+    let overridden = overrides.map_or(&[][..], |overrides| &overrides.container_overrides);
     let files = containers
         .iter()
-        .flat_map(|container| &container.environment_files);
+        .flat_map(|container| &container.environment_files)
+        .chain(overridden.iter().flat_map(|it| &it.environment_files));
     files.filter_map(|file| file.value.as_deref())
 }
 

@@ -141,7 +141,7 @@ async fn an_add_on_that_secrets_need_is_told() {
     service(&bed, definition).await;
     let says = [
         "secrets need the External Secrets Operator",
-        "it is not installed: install it",
+        "which is not installed (install it",
     ];
     let reason = "ExternalSecretsUnavailable";
     told(&bed, &shared_plane().await, "Accepted", reason, &says).await;
