@@ -15,7 +15,7 @@ use crate::controller::{
     caches::{
         child::Child,
         children::{Children, Key, Write},
-        known::Known,
+        known::{Known, resource_version},
         owned_fields::{FIELD_MANAGER, digest_of_wanted},
     },
     error::{Error, code},
@@ -24,6 +24,9 @@ use crate::controller::{
 
 /// A version that no live object has: an apply with it creates an object or is rejected.
 const OF_NO_OBJECT: &str = "1";
+
+/// How often a change is sent while others write statuses in between.
+const TRIES: u32 = 5;
 
 /// Returns the API of a kind, namespaced if the kind is.
 fn api(client: &Client, key: &Key) -> Api<Child> {
@@ -85,18 +88,49 @@ pub(super) async fn apply_to(
     if known.is(digest) {
         return Ok(false);
     }
-    let mut body = body;
-    if let Some(metadata) = body.get_mut("metadata") {
-        // Makes the write fail for another object of the same name, of which nothing is known yet.
-        metadata["uid"] = json!(known.uid);
-        if wanted.shared {
-            // Makes the write fail if the owners have changed in the meantime.
-            metadata["resourceVersion"] = json!(known.resource_version.to_string());
-        }
-    }
-    let write = children.write(&wanted.key, owner, wanted.shared);
-    patch(client, write, wanted, &body, digest).await?;
+    change(client, children, wanted, &known, (body, digest), owner).await?;
     Ok(true)
+}
+
+/// Changes an object if it is still the one that the change was decided on. Without that check, the write of an
+/// operator that was stopped for longer than its lease would undo what the next leader has done.
+///
+/// Others write statuses often. A change that lies outside what a decision is made of is no conflict.
+///
+/// # Errors
+///
+/// When a request fails, or the object has changed.
+async fn change(
+    client: &Client,
+    children: &Children,
+    wanted: &Wanted,
+    decided_on: &Known,
+    (mut body, digest): (Value, u64),
+    owner: &OwnerReference,
+) -> Result<(), Error> {
+    let mut version = decided_on.resource_version;
+    let mut tries = 1;
+    loop {
+        if let Some(metadata) = body.get_mut("metadata") {
+            metadata["uid"] = json!(decided_on.uid);
+            metadata["resourceVersion"] = json!(version.to_string());
+        }
+        let write = children.write(&wanted.key, owner, wanted.shared);
+        let error = match patch(client, write, wanted, &body, digest).await {
+            Err(error) if error.code() == Some(409) => error,
+            result => return result,
+        };
+        let live = api(client, &wanted.key).get_opt(&wanted.key.name).await;
+        let Some(live) = live.map_err(Error::api("get", &wanted.key))? else {
+            return Err(error);
+        };
+        if tries == TRIES || !decided_on.allows(&live) {
+            // The watch tells everyone whom the other change concerns.
+            return Err(error);
+        }
+        version = resource_version(&live);
+        tries += 1;
+    }
 }
 
 /// Creates an object. If it already exists and is ours, but the watch has not reported it yet, returns what is known of

@@ -63,6 +63,17 @@ impl Known {
             && self.owners == other.owners
     }
 
+    /// Whether a change that was decided on this state is still right for the live object: it is the same one, and the
+    /// fields that we own and the owners are the same.
+    #[must_use]
+    pub(crate) fn allows(&self, live: &Child) -> bool {
+        let live = Self::of(live);
+        self.uid == live.uid
+            && self.digest == live.digest
+            && self.deleting == live.deleting
+            && self.owners == live.owners
+    }
+
     /// Whether it is a volume whose claim is gone.
     #[must_use]
     pub(crate) fn is_released(&self) -> bool {
@@ -79,7 +90,7 @@ impl Known {
 
 /// Resource versions of one kind are comparable as numbers
 /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>).
-fn resource_version(child: &Child) -> u64 {
+pub(crate) fn resource_version(child: &Child) -> u64 {
     let version = child.meta().resource_version.as_deref();
     version
         .and_then(|version| version.parse().ok())

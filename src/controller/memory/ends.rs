@@ -11,7 +11,11 @@ use super::{
     trial::{Trial, undisturbed},
 };
 use crate::{
-    controller::{apply::apply_to, caches::children::Children, wanted::Wanted},
+    controller::{
+        apply::apply_to,
+        caches::{child::Child, child_kind::ChildKind, children::Children},
+        wanted::Wanted,
+    },
     names::OFFERS,
     translate::SERVICE,
 };
@@ -86,20 +90,30 @@ fn name_of(service: &str, port: u16) -> Value {
     })
 }
 
-#[tokio::test]
-async fn a_name_that_another_service_got_first_is_decided_on_again() {
-    let owner = |name: &str| OwnerReference {
+fn owner_named(name: &str) -> OwnerReference {
+    OwnerReference {
         api_version: "ecs-operator.dev/v1alpha1".to_owned(),
         kind: "EcsService".to_owned(),
         name: name.to_owned(),
         uid: format!("uid-of-{name}"),
         ..OwnerReference::default()
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_another_service_got_first_is_decided_on_again() {
     let server = ApiServer::new(Store::default());
     let make = async |children: &Children, name: &str, port| {
         let wanted = Wanted::new(&name_of(name, port)).expect("it is known");
         // Neither service knew of the other when its wanted state was decided.
-        apply_to(&server.client(), children, &wanted, None, &owner(name)).await
+        apply_to(
+            &server.client(),
+            children,
+            &wanted,
+            None,
+            &owner_named(name),
+        )
+        .await
     };
     let children = Children::default();
     let made = make(&children, "two", 82).await;
@@ -107,6 +121,62 @@ async fn a_name_that_another_service_got_first_is_decided_on_again() {
     let error = make(&children, "one", 81).await.expect_err("it is there");
     assert!(error.is_transient(), "{error}");
     assert_eq!(backend(&server.store()), (82, Some("two".to_owned())));
+}
+
+/// Applies a Service on two ports, first as one leader knows it, then as another one does that has not seen what `between`
+/// does. Returns the Service at the end and whether the second leader was refused.
+async fn write_of_a_former_leader(
+    between: impl AsyncFnOnce(&ApiServer, &Children),
+) -> (Value, bool) {
+    let reference = owner_named("web");
+    let server = ApiServer::new(Store::default());
+    let write = async |children: &Children, port| {
+        let wanted = Wanted::new(&name_of("web", port)).expect("it is known");
+        let known = children.get(&wanted.key);
+        apply_to(&server.client(), children, &wanted, known, &reference).await
+    };
+    let (former, leader) = (Children::default(), Children::default());
+    write(&former, 81).await.expect("nothing is there");
+    let place = Place::new("", "services", "backend");
+    let live = Child::of(server.store().get(&place).expect("it is there"));
+    leader.observe(ChildKind::of("v1", "Service").expect("it is known"), &live);
+    between(&server, &leader).await;
+    let written = write(&former, 83).await;
+    let refused = written.is_err_and(|error| error.code() == Some(409));
+    let live = server.store().get(&place).cloned();
+    (live.expect("it is there"), refused)
+}
+
+#[tokio::test]
+async fn a_former_leader_does_not_undo_what_the_next_one_wrote() {
+    let (live, refused) = write_of_a_former_leader(async |server, leader| {
+        let wanted = Wanted::new(&name_of("web", 82)).expect("it is known");
+        let known = leader.get(&wanted.key);
+        let written = apply_to(
+            &server.client(),
+            leader,
+            &wanted,
+            known,
+            &owner_named("web"),
+        )
+        .await;
+        assert!(written.is_ok_and(|is_written| is_written));
+    })
+    .await;
+    assert!(refused);
+    assert_eq!(live["spec"]["ports"][0]["port"], 82, "{live}");
+}
+
+#[tokio::test]
+async fn a_status_that_changes_meanwhile_stops_no_write() {
+    let (live, refused) = write_of_a_former_leader(async |server, _| {
+        let place = Place::new("", "services", "backend");
+        let status = json!({"loadBalancer": {}});
+        server.with(|store| store.change(&place, |live| live["status"] = status));
+    })
+    .await;
+    assert!(!refused);
+    assert_eq!(live["spec"]["ports"][0]["port"], 83, "{live}");
 }
 
 #[test]
