@@ -26,6 +26,7 @@ pub mod ecs;
 pub mod fields;
 pub mod input;
 pub mod names;
+mod parallel;
 pub mod print;
 pub mod rendering;
 pub mod server;

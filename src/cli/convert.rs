@@ -2,14 +2,21 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
+    mem,
+    path::Path,
     process::ExitCode,
 };
 
-use super::{Error, arguments::ConvertOptions, output::Output, report::Report};
+use super::{
+    Error,
+    arguments::{ConvertOptions, Format},
+    output::{Output, Printed},
+    report::{Rendered, Renderer, Report},
+};
 use crate::{
-    convert::{Converter, Denied},
+    convert::{Denied, Draft, Drafter, Given},
     diagnostic::{
-        Diagnostic, Message, Severity,
+        Diagnostic, Message, Reason, Severity,
         render::{Finding, Place, one_line},
     },
     source::{Catalog, Content, Problem, SourceText, Span, Unit},
@@ -18,14 +25,20 @@ use crate::{
 /// Converts unit by unit, so that memory does not grow with the number of objects.
 pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
     let settings = options.settings()?;
-    let mut run = Run {
+    let findings = Findings {
         denied: options.denied(),
-        report: Report::new(options.output.diagnostics, options.output.verbose),
-        verbose: options.output.verbose,
+        renderer: Renderer::new(options.output.diagnostics, options.output.verbose),
     };
-    let mut converter = Converter::new(&settings, options.target(), run.denied.clone());
-    let mut output = Output::new(options.output.output_dir.as_deref(), options.output.output)?;
-
+    let files = settings.environment_files.keys();
+    let mut run = Run {
+        findings: &findings,
+        report: Report::new(options.output.diagnostics),
+        output: Output::new(options.output.output_dir.as_deref(), options.output.output)?,
+        given: Given::default(),
+        objects: 0,
+        explained: HashSet::new(),
+        unnamed_files: files.map(|arn| &**arn).collect(),
+    };
     let mut problems = Vec::new();
     let fill = options.input.fill.iter().cloned().collect();
     let catalog = Catalog::read(&options.inputs, fill, &mut |problem| problems.push(problem));
@@ -34,94 +47,179 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         let name = name.to_owned();
         run.warn(&Message::SetUnused { name }, "--set")?;
     }
-    let mut unnamed: BTreeSet<&str> = settings
-        .environment_files
-        .keys()
-        .map(|arn| &**arn)
-        .collect();
-    let mut objects = 0;
-    let mut explained = HashSet::new();
-    for unit in catalog.into_units() {
-        let unit = match unit {
-            Ok(unit) => unit,
-            Err(problem) => {
-                run.problems(&[problem])?;
-                continue;
-            }
-        };
-        for arn in named_files(&unit) {
-            unnamed.remove(arn);
-        }
-        if options.input.explain_input {
-            explain(&unit, &mut explained, &mut run.report)?;
-        }
-        let conversion = converter.convert(&unit)?;
-        run.findings(&unit, &conversion.diagnostics)?;
-        objects += conversion.objects.len();
-        for object in &conversion.objects {
-            output.write(object)?;
-        }
-    }
-    for arn in unnamed {
-        let arn = arn.to_owned();
-        run.warn(&Message::EnvironmentFileUnused { arn }, "--env-file")?;
-    }
-    let left = output.finish()?;
-    if let Some(folder) = &options.output.output_dir
-        && !left.is_empty()
-    {
-        let names = left.join(", ");
-        run.warn(&Message::FilesLeft { names }, &folder.to_string_lossy())?;
-    }
-    run.report.summarize(documents, objects)?;
-    Ok(ExitCode::from(u8::from(run.report.has_errors())))
+    let worker = Worker {
+        drafter: Drafter::new(&settings, options.target(), findings.denied.clone()),
+        findings: &findings,
+        format: options.output.output,
+        explains: options.input.explain_input,
+    };
+    catalog.for_each_unit(|unit| worker.work(unit), |worked| run.take(worked?))?;
+    run.finish(options.output.output_dir.as_deref(), documents)
 }
 
 /// The state of one run.
-struct Run {
-    denied: Denied,
+struct Run<'a> {
+    findings: &'a Findings,
     report: Report,
-    verbose: bool,
+    output: Output,
+    given: Given,
+    /// How many objects were written.
+    objects: usize,
+    /// The documents of which it was printed how they were recognized, by file and position.
+    explained: HashSet<(String, usize)>,
+    /// The environment files that no container has named yet.
+    unnamed_files: BTreeSet<&'a str>,
 }
 
-impl Run {
+impl Run<'_> {
     /// Prints the problems of texts. Returns how many documents the texts would have been.
     fn problems(&mut self, problems: &[Problem]) -> Result<usize, Error> {
         let mut documents = 0;
         for problem in problems {
-            let reason = problem.message.reason();
             // Failures that AWS reported in a response, and an empty folder, are not documents.
-            documents += usize::from(reason.severity() == Severity::Error);
-            let mut finding = problem_finding(problem);
-            finding.severity = self.denied.severity(reason);
-            self.report.print(&finding)?;
+            documents += usize::from(problem.message.reason().severity() == Severity::Error);
+            self.print(&problem.message, problem_finding(problem))?;
         }
         Ok(documents)
     }
 
-    /// Prints the diagnostics of a unit.
-    fn findings(&mut self, unit: &Unit, diagnostics: &[Diagnostic]) -> Result<(), Error> {
-        for diagnostic in diagnostics {
-            let severity = self.denied.severity(diagnostic.reason());
-            // Most documents have notes, and most users do not want them, so skip looking up their positions.
-            if severity == Severity::Note && !self.verbose {
-                continue;
+    /// Prints a warning about the run and not about a document.
+    fn warn(&mut self, message: &Message, place: &str) -> Result<(), Error> {
+        self.print(message, Finding::of_document(message, place))
+    }
+
+    fn print(&mut self, message: &Message, finding: Finding<'_>) -> Result<(), Error> {
+        let rendered = self.findings.render(message.reason(), || finding);
+        rendered.map_or(Ok(()), |rendered| self.report.print(&rendered))
+    }
+
+    /// Prints what a unit gave.
+    fn take(&mut self, worked: Result<Worked, Problem>) -> Result<(), Error> {
+        let worked = match worked {
+            Ok(worked) => worked,
+            Err(problem) => return self.problems(&[problem]).map(drop),
+        };
+        for arn in &worked.named_files {
+            self.unnamed_files.remove(arn.as_str());
+        }
+        for (document, line) in worked.explanations {
+            if self.explained.insert(document) {
+                self.report.say(&line)?;
             }
-            let place = unit.point_at(diagnostic);
-            let file = place.map_or_else(|| unit_file(unit), |(source, _)| source.name());
-            let mut finding = Finding::new(diagnostic, file);
-            finding.severity = severity;
-            finding.place = place.map(|(source, span)| place_of(source, span));
-            self.report.print(&finding)?;
+        }
+        let settled = self.given.settle(&worked.draft);
+        if !settled.conflicts.is_empty() {
+            let rejected = worked.draft.conversion(settled);
+            let mut findings = self.findings.of_unit(&worked.unit, &rejected.diagnostics);
+            return findings.try_for_each(|rendered| self.report.print(&rendered));
+        }
+        for rendered in &worked.findings {
+            self.report.print(rendered)?;
+        }
+        let objects = worked.objects.iter().zip(settled.fresh);
+        for (object, _) in objects.filter(|(_, is_fresh)| *is_fresh) {
+            self.objects += 1;
+            self.output.write(object)?;
         }
         Ok(())
     }
 
-    /// Prints a warning about the run and not about a document.
-    fn warn(&mut self, message: &Message, place: &str) -> Result<(), Error> {
-        let mut finding = Finding::of_document(message, place);
-        finding.severity = self.denied.severity(message.reason());
-        self.report.print(&finding)
+    /// Ends the output and the report.
+    fn finish(mut self, folder: Option<&Path>, documents: usize) -> Result<ExitCode, Error> {
+        for arn in mem::take(&mut self.unnamed_files) {
+            let arn = arn.to_owned();
+            self.warn(&Message::EnvironmentFileUnused { arn }, "--env-file")?;
+        }
+        let left = self.output.finish()?;
+        if let Some(folder) = folder
+            && !left.is_empty()
+        {
+            let names = left.join(", ");
+            self.warn(&Message::FilesLeft { names }, &folder.to_string_lossy())?;
+        }
+        self.report.summarize(documents, self.objects)?;
+        Ok(ExitCode::from(u8::from(self.report.has_errors())))
+    }
+}
+
+/// What is done with each unit alone, on one of several threads.
+struct Worker<'a> {
+    drafter: Drafter<'a>,
+    findings: &'a Findings,
+    format: Format,
+    /// Whether it is printed how documents are recognized.
+    explains: bool,
+}
+
+/// A unit and what it gives if no other unit gives the same or contradicts it.
+struct Worked {
+    unit: Unit,
+    draft: Draft,
+    findings: Vec<Rendered>,
+    objects: Vec<Printed>,
+    named_files: Vec<String>,
+    /// How each document was recognized, by its file and position.
+    explanations: Vec<((String, usize), String)>,
+}
+
+impl Worker<'_> {
+    fn work(&self, unit: Result<Unit, Problem>) -> Result<Result<Worked, Problem>, Error> {
+        let unit = match unit {
+            Ok(unit) => unit,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let draft = self.drafter.draft(&unit)?;
+        let printed = draft.objects().iter();
+        let printed = printed.map(|object| Printed::new(object, self.format));
+        Ok(Ok(Worked {
+            findings: self.findings.of_unit(&unit, &draft.diagnostics()).collect(),
+            objects: printed.collect::<Result<_, _>>()?,
+            named_files: named_files(&unit).map(str::to_owned).collect(),
+            explanations: if self.explains {
+                explanations(&unit).collect()
+            } else {
+                Vec::new()
+            },
+            draft,
+            unit,
+        }))
+    }
+}
+
+/// How findings are printed.
+struct Findings {
+    denied: Denied,
+    renderer: Renderer,
+}
+
+impl Findings {
+    /// Renders a finding with this reason, unless it is not printed.
+    fn render<'f>(
+        &self,
+        reason: Reason,
+        finding: impl FnOnce() -> Finding<'f>,
+    ) -> Option<Rendered> {
+        let severity = self.denied.severity(reason);
+        self.renderer.prints(severity).then(|| {
+            let finding = finding();
+            self.renderer.render(&Finding {
+                severity,
+                ..finding
+            })
+        })
+    }
+
+    /// Renders the diagnostics of a unit.
+    fn of_unit(&self, unit: &Unit, diagnostics: &[Diagnostic]) -> impl Iterator<Item = Rendered> {
+        diagnostics.iter().filter_map(move |diagnostic| {
+            self.render(diagnostic.reason(), || {
+                let place = unit.point_at(diagnostic);
+                let file = place.map_or_else(|| unit_file(unit), |(source, _)| source.name());
+                let mut finding = Finding::new(diagnostic, file);
+                finding.place = place.map(|(source, span)| place_of(source, span));
+                finding
+            })
+        })
     }
 }
 
@@ -166,26 +264,20 @@ fn problem_finding(problem: &Problem) -> Finding<'_> {
     finding
 }
 
-/// Prints how each document was recognized, once.
-fn explain(
-    unit: &Unit,
-    explained: &mut HashSet<(String, usize)>,
-    report: &mut Report,
-) -> Result<(), Error> {
-    for document in &unit.documents {
+/// Returns how each document of a unit was recognized, with its file and position.
+fn explanations(unit: &Unit) -> impl Iterator<Item = ((String, usize), String)> {
+    unit.documents.iter().map(|document| {
         let (source, span) = (document.source(), document.span());
-        if explained.insert((source.name().to_owned(), span.start)) {
-            let position = source.position(span.start);
-            let form = document.form();
-            report.say(&format!(
-                "{}:{}:{}: taken for {}, because {}",
-                one_line(source.name()),
-                position.line,
-                position.column,
-                form.label,
-                form.because
-            ))?;
-        }
-    }
-    Ok(())
+        let position = source.position(span.start);
+        let form = document.form();
+        let line = format!(
+            "{}:{}:{}: taken for {}, because {}",
+            one_line(source.name()),
+            position.line,
+            position.column,
+            form.label,
+            form.because
+        );
+        ((source.name().to_owned(), span.start), line)
+    })
 }

@@ -1,6 +1,7 @@
 //! The output of objects: standard output, or one file per object.
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     ffi::{OsStr, OsString},
     fs,
@@ -45,9 +46,9 @@ impl Output {
     }
 
     /// Writes one object.
-    pub(super) fn write(&mut self, object: &Ordered) -> Result<(), Error> {
+    pub(super) fn write(&mut self, object: &Printed) -> Result<(), Error> {
         match self {
-            Self::Stream(stream) => stream.write(object),
+            Self::Stream(stream) => stream.write(&object.text),
             Self::Folder {
                 path,
                 format,
@@ -61,7 +62,7 @@ impl Output {
 
     /// Ends the output. Returns the names of other objects in the folder, which would be applied together with the
     /// written ones.
-    pub(super) fn finish(self) -> Result<Vec<String>, Error> {
+    pub(super) fn finish(&mut self) -> Result<Vec<String>, Error> {
         let (path, written) = match self {
             Self::Stream(stream) => return stream.finish().map(|()| Vec::new()),
             Self::Folder {
@@ -71,8 +72,8 @@ impl Output {
             } => (path, written),
         };
         let mut left = Vec::new();
-        for entry in fs::read_dir(&path).map_err(Error::writing(&path))? {
-            let name = entry.map_err(Error::writing(&path))?.file_name();
+        for entry in fs::read_dir(&path).map_err(Error::writing(&*path))? {
+            let name = entry.map_err(Error::writing(&*path))?.file_name();
             let extension = Path::new(&name).extension().and_then(OsStr::to_str);
             if matches!(extension, Some("json" | "yaml" | "yml")) && !written.contains(&name) {
                 left.push(name.to_string_lossy().into_owned());
@@ -80,6 +81,26 @@ impl Output {
         }
         left.sort();
         Ok(left)
+    }
+}
+
+/// An object as text.
+pub(super) struct Printed {
+    /// The name of its file without an extension.
+    name: String,
+    text: String,
+}
+
+impl Printed {
+    pub(super) fn new(object: &Ordered, format: Format) -> Result<Self, print::Error> {
+        let (kind, name) = object.identity();
+        Ok(Self {
+            name: format!("{name}-{}", kind.to_ascii_lowercase()),
+            text: match format {
+                Format::Yaml => print::yaml(object)?,
+                Format::Json => print::json(object)?,
+            },
+        })
     }
 }
 
@@ -91,14 +112,13 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn write(&mut self, object: &Ordered) -> Result<(), Error> {
+    fn write(&mut self, text: &str) -> Result<(), Error> {
         let text = match self.format {
-            Format::Yaml if self.count == 0 => print::yaml(object)?,
-            Format::Yaml => format!("---\n{}", print::yaml(object)?),
+            Format::Yaml if self.count == 0 => Cow::Borrowed(text),
+            Format::Yaml => Cow::Owned(format!("---\n{text}")),
             Format::Json => {
                 let start = if self.count == 0 { LIST_START } else { ",\n" };
-                let item = print::json(object)?.replace('\n', "\n    ");
-                format!("{start}    {item}")
+                Cow::Owned(format!("{start}    {}", text.replace('\n', "\n    ")))
             }
         };
         self.count += 1;
@@ -107,7 +127,7 @@ impl Stream {
             .map_err(Error::writing("standard output"))
     }
 
-    fn finish(mut self) -> Result<(), Error> {
+    fn finish(&mut self) -> Result<(), Error> {
         let end = match self.format {
             Format::Yaml => "",
             Format::Json if self.count == 0 => {
@@ -125,16 +145,15 @@ impl Stream {
 const LIST_START: &str = "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [\n";
 
 /// Writes `<name>-<kind>.yaml`, first under a temporary name, so that no partial object ever exists.
-fn write_file(folder: &Path, format: Format, object: &Ordered) -> Result<OsString, Error> {
+fn write_file(folder: &Path, format: Format, object: &Printed) -> Result<OsString, Error> {
+    let Printed { name, text } = object;
     let (text, extension) = match format {
-        Format::Yaml => (print::yaml(object)?, "yaml"),
-        Format::Json => (format!("{}\n", print::json(object)?), "json"),
+        Format::Yaml => (Cow::Borrowed(text), "yaml"),
+        Format::Json => (Cow::Owned(format!("{text}\n")), "json"),
     };
-    let (kind, name) = object.identity();
-    let kind = kind.to_ascii_lowercase();
-    let file = format!("{name}-{kind}.{extension}");
+    let file = format!("{name}.{extension}");
     let path = folder.join(&file);
-    let unfinished = folder.join(format!(".{name}-{kind}.{extension}.unfinished"));
+    let unfinished = folder.join(format!(".{file}.unfinished"));
     write_new(&unfinished, &text)
         .and_then(|()| fs::rename(&unfinished, &path))
         .map_err(|error| {

@@ -19,29 +19,79 @@ const STANDARD_ERROR: &str = "standard error";
 /// The size of the buffer in bytes. It is flushed at the end if standard error is not a terminal.
 const BUFFER: usize = 64 * 1024;
 
-/// Prints findings as they arrive, each one once, because two services may run the same task definition.
-pub(super) struct Report {
-    writer: BufWriter<Stderr>,
+/// How findings become text.
+#[derive(Clone, Copy)]
+pub(super) struct Renderer {
     /// Whether texts have colors.
     styled: bool,
-    /// Whether standard error is a terminal, so that each finding is written immediately.
-    watched: bool,
     format: DiagnosticsFormat,
     /// Whether notes are printed.
     verbose: bool,
+}
+
+/// A finding as text.
+pub(super) struct Rendered {
+    severity: Severity,
+    /// The same for the same finding at the same place.
+    digest: u64,
+    text: String,
+}
+
+impl Renderer {
+    pub(super) fn new(format: DiagnosticsFormat, verbose: bool) -> Self {
+        Self {
+            styled: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
+            format,
+            verbose,
+        }
+    }
+
+    /// Whether findings of this severity are printed. Most documents have notes, and most users do not want them.
+    pub(super) fn prints(self, severity: Severity) -> bool {
+        self.verbose || severity != Severity::Note
+    }
+
+    pub(super) fn render(self, finding: &Finding<'_>) -> Rendered {
+        let mut hasher = DefaultHasher::new();
+        let start = finding.place.as_ref().map(|place| place.span.start);
+        (
+            finding.file,
+            start,
+            finding.reason,
+            &finding.path,
+            &finding.message,
+        )
+            .hash(&mut hasher);
+        Rendered {
+            severity: finding.severity,
+            digest: hasher.finish(),
+            text: match self.format {
+                DiagnosticsFormat::Full => render::full(finding, self.styled),
+                DiagnosticsFormat::Concise => render::concise(finding),
+                DiagnosticsFormat::Json => render::json(finding),
+                DiagnosticsFormat::Github => render::github(finding),
+            },
+        }
+    }
+}
+
+/// Prints findings as they arrive, each one once, because two services may run the same task definition.
+pub(super) struct Report {
+    writer: BufWriter<Stderr>,
+    /// Whether standard error is a terminal, so that each finding is written immediately.
+    watched: bool,
+    format: DiagnosticsFormat,
     printed: HashSet<u64>,
     errors: usize,
     warnings: usize,
 }
 
 impl Report {
-    pub(super) fn new(format: DiagnosticsFormat, verbose: bool) -> Self {
+    pub(super) fn new(format: DiagnosticsFormat) -> Self {
         Self {
             writer: BufWriter::with_capacity(BUFFER, io::stderr()),
-            styled: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
             watched: io::stderr().is_terminal(),
             format,
-            verbose,
             printed: HashSet::new(),
             errors: 0,
             warnings: 0,
@@ -53,33 +103,16 @@ impl Report {
         self.errors > 0
     }
 
-    pub(super) fn print(&mut self, finding: &Finding<'_>) -> Result<(), Error> {
-        let mut hasher = DefaultHasher::new();
-        let start = finding.place.as_ref().map(|place| place.span.start);
-        (
-            finding.file,
-            start,
-            finding.reason,
-            &finding.path,
-            &finding.message,
-        )
-            .hash(&mut hasher);
-        if !self.printed.insert(hasher.finish()) {
+    pub(super) fn print(&mut self, rendered: &Rendered) -> Result<(), Error> {
+        if !self.printed.insert(rendered.digest) {
             return Ok(());
         }
-        match finding.severity {
+        match rendered.severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
-            Severity::Note if !self.verbose => return Ok(()),
             Severity::Note => {}
         }
-        let text = match self.format {
-            DiagnosticsFormat::Full => render::full(finding, self.styled),
-            DiagnosticsFormat::Concise => render::concise(finding),
-            DiagnosticsFormat::Json => render::json(finding),
-            DiagnosticsFormat::Github => render::github(finding),
-        };
-        self.write(&text)
+        self.write(&rendered.text)
     }
 
     /// Prints a line that is not a finding, except in machine-readable formats.

@@ -30,7 +30,7 @@ impl Resources<'_> {
     ) -> Result<Vec<Ordered>, print::Error> {
         let mut objects = vec![self.task_definition(&input.task_definition.request)?];
         for reason in [Reason::ServiceAssumed, Reason::TaskDefinitionNotRun] {
-            if super::was_said(reason, diagnostics) {
+            if super::draft::was_said(reason, diagnostics) {
                 // A task definition that no service runs is a resource of its own, as in ECS.
                 diagnostics.forget(reason);
                 return Ok(objects);

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,7 +19,7 @@ use super::{
     tree::{Node, SyntaxError},
     unit::Unit,
 };
-use crate::diagnostic::Message;
+use crate::{diagnostic::Message, parallel::in_order};
 
 /// What an input consists of, without its contents: memory grows by some hundreds of bytes a document.
 #[derive(Debug)]
@@ -71,27 +72,36 @@ impl Catalog {
         mut incomplete: bool,
         problems: &mut dyn FnMut(Problem),
     ) -> Self {
+        let origins: Arc<[Origin]> = origins.into();
         let mut catalog = Self {
-            texts: Texts {
-                origins,
-                recent: Vec::new(),
-                trees: Vec::new(),
-            },
+            texts: Texts::of(Arc::clone(&origins)),
             entries: Vec::new(),
             plans: Vec::new(),
             unused: fill.keys().cloned().collect(),
             fill: Arc::new(fill),
         };
-        let mut unknown = |problem| {
-            incomplete = true;
-            problems(problem);
-        };
-        for origin in 0..catalog.texts.origins.len() {
-            match catalog.texts.get(origin) {
-                Ok(source) => catalog.index(origin, &source, &mut unknown),
-                Err(problem) => unknown(problem),
-            }
-        }
+        let numbers: Vec<usize> = (0..origins.len()).collect();
+        let fill = Arc::clone(&catalog.fill);
+        let Ok(()) = in_order(
+            &numbers,
+            || Texts::of(Arc::clone(&origins)),
+            |texts, origin| match texts.get(*origin) {
+                Ok(source) => Indexed::of(*origin, &source, &fill),
+                Err(problem) => Indexed {
+                    problems: vec![problem],
+                    ..Indexed::default()
+                },
+            },
+            |indexed| -> Result<(), Infallible> {
+                incomplete |= !indexed.problems.is_empty();
+                catalog.entries.extend(indexed.entries);
+                for name in indexed.named {
+                    catalog.unused.remove(&name);
+                }
+                indexed.problems.into_iter().for_each(&mut *problems);
+                Ok(())
+            },
+        );
         catalog.link(incomplete, problems);
         catalog
     }
@@ -122,80 +132,28 @@ impl Catalog {
             .map(move |plan| load(&plan, &entries, &mut texts, &fill))
     }
 
+    /// Reads the documents again, as [`Self::into_units`] does, and calls `work` for each unit on one of several threads
+    /// and `take` for each result on this thread, in the order of the input.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `take`, which ends the work.
+    pub fn for_each_unit<T: Send, E>(
+        &self,
+        work: impl Fn(Result<Unit, Problem>) -> T + Sync,
+        take: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        in_order(
+            &self.plans,
+            || Texts::of(Arc::clone(&self.texts.origins)),
+            |texts, plan| work(load(plan, &self.entries, texts, &self.fill)),
+            take,
+        )
+    }
+
     /// The names of placeholders that are to be filled and stand in no text.
     pub fn unused_names(&self) -> impl Iterator<Item = &str> {
         self.unused.iter().map(String::as_str)
-    }
-
-    /// Remembers the documents of a file. A file with a syntax error anywhere gives none.
-    fn index(&mut self, origin: usize, source: &SourceText, problems: &mut dyn FnMut(Problem)) {
-        let before = self.entries.len();
-        let mut found = Vec::new();
-        if !self.unused.is_empty() {
-            for placeholder in placeholders(source.text()) {
-                self.unused.remove(placeholder.name);
-            }
-        }
-        match self.index_text(origin, source, &mut found) {
-            Ok(()) => found.into_iter().for_each(problems),
-            Err(error) => {
-                self.entries.truncate(before);
-                problems(Problem {
-                    source: source.clone(),
-                    span: Some(source.whole(error.span)),
-                    message: Message::SyntaxError {
-                        message: error.message,
-                    },
-                });
-            }
-        }
-    }
-
-    fn index_text(
-        &mut self,
-        origin: usize,
-        source: &SourceText,
-        problems: &mut Vec<Problem>,
-    ) -> Result<(), SyntaxError> {
-        let name = source.name();
-        let stem = Path::new(name)
-            .file_stem()
-            .map_or_else(|| name.into(), |stem| stem.to_string_lossy());
-        let stem = stem.split('.').next().unwrap_or_default();
-        let stem = if stem.starts_with('<') { "stdin" } else { stem };
-        let mut documents = Documents::new(name, source.text());
-        let mut empty = true;
-        while let Some(parsed) = documents.next_document()? {
-            empty = false;
-            let mut scaled = None;
-            for found in find(&parsed.root) {
-                let form = match &found.form {
-                    Ok(form) => *form,
-                    Err(message) => {
-                        problems.push(Problem {
-                            source: source.clone(),
-                            span: Some(
-                                source.whole(Span::new(found.span.start, found.span.start + 1)),
-                            ),
-                            message: message.clone(),
-                        });
-                        continue;
-                    }
-                };
-                let entry = Entry::new(origin, &parsed.root, &found, form, stem, &self.fill);
-                let Some(mut entry) = entry else { continue };
-                if !documents.elements_stand_alone() {
-                    entry.slice = parsed.slice;
-                    entry.steps = found.steps.into_boxed_slice();
-                }
-                entry.inherit(&mut scaled);
-                self.entries.push(entry);
-            }
-        }
-        if empty {
-            return Err(SyntaxError::new(Span::default(), "the file is empty"));
-        }
-        Ok(())
     }
 
     fn link(&mut self, incomplete: bool, problems: &mut dyn FnMut(Problem)) {
@@ -241,6 +199,80 @@ impl Catalog {
     }
 }
 
+/// What a text consists of.
+#[derive(Default)]
+struct Indexed {
+    entries: Vec<Entry>,
+    problems: Vec<Problem>,
+    /// The names of placeholders to be filled that it has.
+    named: BTreeSet<String>,
+}
+
+impl Indexed {
+    /// Finds the documents of a file. A file with a syntax error anywhere has none.
+    fn of(origin: usize, source: &SourceText, fill: &Fill) -> Self {
+        let mut indexed = Self::default();
+        if let Err(error) = indexed.read(origin, source, fill) {
+            let problem = Problem {
+                source: source.clone(),
+                span: Some(source.whole(error.span)),
+                message: Message::SyntaxError {
+                    message: error.message,
+                },
+            };
+            indexed.problems = vec![problem];
+            indexed.entries.clear();
+        }
+        if !fill.is_empty() {
+            let named = placeholders(source.text()).map(|placeholder| placeholder.name.to_owned());
+            indexed.named = named.filter(|name| fill.contains_key(name)).collect();
+        }
+        indexed
+    }
+
+    fn read(&mut self, origin: usize, source: &SourceText, fill: &Fill) -> Result<(), SyntaxError> {
+        let name = source.name();
+        let stem = Path::new(name)
+            .file_stem()
+            .map_or_else(|| name.into(), |stem| stem.to_string_lossy());
+        let stem = stem.split('.').next().unwrap_or_default();
+        let stem = if stem.starts_with('<') { "stdin" } else { stem };
+        let mut documents = Documents::new(name, source.text());
+        let mut empty = true;
+        while let Some(parsed) = documents.next_document()? {
+            empty = false;
+            let mut scaled = None;
+            for found in find(&parsed.root) {
+                let form = match &found.form {
+                    Ok(form) => *form,
+                    Err(message) => {
+                        self.problems.push(Problem {
+                            source: source.clone(),
+                            span: Some(
+                                source.whole(Span::new(found.span.start, found.span.start + 1)),
+                            ),
+                            message: message.clone(),
+                        });
+                        continue;
+                    }
+                };
+                let entry = Entry::new(origin, &parsed.root, &found, form, stem, fill);
+                let Some(mut entry) = entry else { continue };
+                if !documents.elements_stand_alone() {
+                    entry.slice = parsed.slice;
+                    entry.steps = found.steps.into_boxed_slice();
+                }
+                entry.inherit(&mut scaled);
+                self.entries.push(entry);
+            }
+        }
+        if empty {
+            return Err(SyntaxError::new(Span::default(), "the file is empty"));
+        }
+        Ok(())
+    }
+}
+
 /// A text to read from.
 #[derive(Debug)]
 enum Origin {
@@ -252,7 +284,7 @@ enum Origin {
 /// The texts of the input, of which only the last few are kept.
 #[derive(Debug)]
 pub(super) struct Texts {
-    origins: Vec<Origin>,
+    origins: Arc<[Origin]>,
     recent: Vec<(usize, SourceText)>,
     /// The last parts of texts that hold several documents, with their files and places.
     trees: Vec<(usize, Span, Arc<Node<'static>>)>,
@@ -261,6 +293,14 @@ pub(super) struct Texts {
 impl Texts {
     /// A service, its task definition and its scaling are often in files of their own.
     const KEPT: usize = 4;
+
+    fn of(origins: Arc<[Origin]>) -> Self {
+        Self {
+            origins,
+            recent: Vec::new(),
+            trees: Vec::new(),
+        }
+    }
 
     pub(super) fn get(&mut self, number: usize) -> Result<SourceText, Problem> {
         if let Some((_, text)) = self.recent.iter().find(|(origin, _)| *origin == number) {

@@ -1,0 +1,285 @@
+//! What a unit gives regardless of all others.
+
+use std::hash::{BuildHasher as _, Hash};
+
+use foldhash::quality::FixedState;
+
+use super::{
+    Conversion, Denied, Settled, Target, left_out,
+    resources::Resources,
+    scaling::{self, Separated},
+};
+use crate::{
+    crd,
+    diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
+    input::ServiceInput,
+    print::{self, Ordered},
+    settings::Settings,
+    source::{Content, Unit},
+    translate,
+    validate::{self, Service},
+};
+
+/// Converts units without looking at others, so that several threads can share it.
+#[derive(Clone, Debug)]
+pub struct Drafter<'a> {
+    settings: &'a Settings,
+    target: Target,
+    denied: Denied,
+}
+
+/// What a unit gives if no other unit gives the same or contradicts it.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// None if the unit is rejected.
+    objects: Vec<Ordered>,
+    /// For each object the digests of its kind and name, and of its content.
+    pub(super) digests: Vec<(u64, u64)>,
+    diagnostics: Diagnostics,
+    /// The errors of scaling documents that are rejected without their service.
+    of_scaling: Diagnostics,
+    pub(super) subject: Subject,
+    /// The names of Service Connect that the service takes.
+    pub(super) connect_names: Vec<ConnectName>,
+}
+
+/// A name of a Service Connect namespace.
+#[derive(Clone, Debug)]
+pub(super) struct ConnectName {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) service: String,
+    pub(super) path: FieldPath,
+}
+
+/// The content of a unit to convert, and its surroundings.
+struct Work<'u> {
+    content: &'u Content,
+    resources: Resources<'u>,
+    /// Whether `content` goes without some of the scaling documents of the unit.
+    separated: Option<&'u Separated>,
+}
+
+impl Work<'_> {
+    /// Findings about the content, with the places that they have in the unit.
+    fn placed(&self, notes: Diagnostics) -> Diagnostics {
+        match self.separated {
+            Some(separated) => separated.restored(&notes),
+            None => notes,
+        }
+    }
+}
+
+impl Draft {
+    /// The objects, in the order of application.
+    #[must_use]
+    pub fn objects(&self) -> &[Ordered] {
+        &self.objects
+    }
+
+    /// The findings if the unit does not contradict another one, sorted by path.
+    #[must_use]
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        let mut diagnostics = self.diagnostics.clone();
+        diagnostics.append(self.of_scaling.clone());
+        diagnostics.into_sorted()
+    }
+
+    /// The result for a unit among others.
+    #[must_use]
+    pub fn conversion(self, settled: Settled) -> Conversion {
+        let Self {
+            mut objects,
+            mut diagnostics,
+            of_scaling,
+            ..
+        } = self;
+        let mut fresh = settled.fresh.into_iter();
+        objects.retain(|_| fresh.next().unwrap_or(true));
+        if !settled.conflicts.is_empty() {
+            objects.clear();
+            diagnostics.append(settled.conflicts);
+            forget_assumptions(&mut diagnostics);
+        }
+        diagnostics.append(of_scaling);
+        Conversion {
+            objects,
+            diagnostics: diagnostics.into_sorted(),
+        }
+    }
+}
+
+impl<'a> Drafter<'a> {
+    /// A drafter with these settings.
+    #[must_use]
+    pub const fn new(settings: &'a Settings, target: Target, denied: Denied) -> Self {
+        Self {
+            settings,
+            target,
+            denied,
+        }
+    }
+
+    /// Converts one unit.
+    ///
+    /// # Errors
+    ///
+    /// When an object cannot be printed, which is a defect of this program.
+    pub fn draft(&self, unit: &Unit) -> Result<Draft, print::Error> {
+        let mut said = Diagnostics::new();
+        let settings = unit.settings(self.settings, &mut said);
+        let separated = scaling::separate(unit, &settings);
+        let mut diagnostics = match &separated {
+            Some(separated) => separated.found.clone(),
+            None => unit.diagnostics.clone(),
+        };
+        diagnostics.append(said);
+        let mut connect_names = Vec::new();
+        let objects = if separated.is_some() || unit.left_out.is_empty() {
+            let separated = separated.as_ref();
+            let work = Work {
+                content: separated.map_or(&unit.content, |separated| &separated.content),
+                resources: Resources {
+                    settings: &settings,
+                    unit,
+                },
+                separated,
+            };
+            self.content(&work, &mut diagnostics, &mut connect_names)?
+        } else {
+            left_out::check(unit, &settings, &mut diagnostics);
+            Vec::new()
+        };
+        if diagnostics.has_errors() {
+            forget_assumptions(&mut diagnostics);
+        }
+        let objects = self.unless_rejected(objects, &diagnostics);
+        Ok(Draft {
+            digests: objects
+                .iter()
+                .map(|object| (digest(&object.identity()), digest(object)))
+                .collect(),
+            objects,
+            diagnostics,
+            of_scaling: separated.map_or_else(Diagnostics::new, |separated| separated.rejected),
+            subject: match unit.content {
+                Content::Task(_) => Subject::Task,
+                Content::Service(_) | Content::Nothing => Subject::Service,
+            },
+            connect_names,
+        })
+    }
+
+    fn unless_rejected(&self, objects: Vec<Ordered>, diagnostics: &Diagnostics) -> Vec<Ordered> {
+        let rejected = diagnostics
+            .iter()
+            .any(|finding| self.denied.severity(finding.reason()) == Severity::Error);
+        if rejected { Vec::new() } else { objects }
+    }
+
+    fn content(
+        &self,
+        work: &Work<'_>,
+        diagnostics: &mut Diagnostics,
+        taken: &mut Vec<ConnectName>,
+    ) -> Result<Vec<Ordered>, print::Error> {
+        let settings = work.resources.settings;
+        let rejected = match work.content {
+            Content::Service(input) => match validate::validate_service(input, settings) {
+                Ok(service) => {
+                    *taken = connect_names(&service);
+                    return self.service(input, &service, work, diagnostics);
+                }
+                Err(findings) => findings,
+            },
+            Content::Task(input) => match validate::validate_task(input, settings) {
+                Ok(task) => {
+                    let (objects, notes) = translate::translate_task(&task, settings);
+                    diagnostics.append(notes);
+                    if self.target == Target::Resources {
+                        return work.resources.of_task(input, diagnostics);
+                    }
+                    note_kept_seconds(&input.extensions, diagnostics);
+                    return objects.into_objects().iter().map(Ordered::new).collect();
+                }
+                Err(findings) => findings,
+            },
+            Content::Nothing => return Ok(Vec::new()),
+        };
+        diagnostics.append(rejected);
+        Ok(Vec::new())
+    }
+
+    fn service(
+        &self,
+        input: &ServiceInput,
+        service: &Service,
+        work: &Work<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Ordered>, print::Error> {
+        let (objects, mut notes) = translate::translate_service(service, work.resources.settings);
+        match self.target {
+            // A task definition that nothing is known to run is only checked.
+            Target::Manifests if was_said(Reason::TaskDefinitionNotRun, diagnostics) => {
+                Ok(Vec::new())
+            }
+            Target::Manifests => {
+                if was_said(Reason::ServiceAssumed, diagnostics) {
+                    // Nobody has asked for a single task.
+                    notes.forget(Reason::DrainMayDropBelowMinimum);
+                }
+                diagnostics.append(work.placed(notes));
+                objects.into_objects().iter().map(Ordered::new).collect()
+            }
+            Target::Resources => {
+                let notes = work.placed(notes);
+                work.resources.of_service(input, notes, diagnostics)
+            }
+        }
+    }
+}
+
+/// The names that a service takes in its Service Connect namespace.
+fn connect_names(service: &Service) -> Vec<ConnectName> {
+    let Some(connect) = &service.service_connect else {
+        return Vec::new();
+    };
+    let root = FieldPath::root(Subject::Service)
+        .field("serviceConnectConfiguration")
+        .field("services");
+    let entries = connect.services.iter();
+    entries
+        .map(|entry| ConnectName {
+            namespace: connect.namespace.clone().unwrap_or_default(),
+            name: entry.discovery_name.clone(),
+            service: service.name.clone(),
+            path: root.index(entry.index).field("discoveryName"),
+        })
+        .collect()
+}
+
+/// Forgets what was assumed about a unit of which nothing is made; why nothing is made is said.
+fn forget_assumptions(diagnostics: &mut Diagnostics) {
+    diagnostics.forget(Reason::ServiceAssumed);
+    diagnostics.forget(Reason::TaskDefinitionNotRun);
+}
+
+pub(super) fn was_said(reason: Reason, diagnostics: &Diagnostics) -> bool {
+    diagnostics.iter().any(|finding| finding.reason() == reason)
+}
+
+/// Nobody deletes the pods of a finished task without the operator.
+fn note_kept_seconds(extensions: &crd::TaskExtensions, diagnostics: &mut Diagnostics) {
+    if let Some(seconds) = extensions.ttl_seconds_after_finished {
+        let message = Message::NeedsController {
+            what: format!("finished tasks are deleted after {seconds} s"),
+        };
+        // The member is ours, so no row of the table of fields tells it.
+        diagnostics.report(FieldPath::root(Subject::Task), message);
+    }
+}
+
+/// The same digest for the same content.
+fn digest(value: &(impl Hash + ?Sized)) -> u64 {
+    FixedState::with_seed(0).hash_one(value)
+}
