@@ -1,7 +1,8 @@
 //! How fast the program converts, and how much memory it takes. `cargo bench --bench convert`
 //!
 //! Speed: parse, validate, translate and print on one core, through the library, beside the least that a program
-//! could do (parse the JSON, print the objects). Memory: the program itself on folders of growing size.
+//! could do (parse the JSON, print the objects). Program: the program itself on a folder, on one processor and on all.
+//! Memory: the program itself on folders of growing size.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -17,6 +18,7 @@
 mod documents;
 mod memory;
 mod pipeline;
+mod program;
 mod speed;
 
 /// As in the program.
@@ -33,6 +35,9 @@ fn main() {
     println!("machine: {}", machine());
     if wanted("speed") {
         speed::run();
+    }
+    if wanted("program") {
+        program::run();
     }
     if wanted("memory") {
         memory::run();

@@ -36,7 +36,7 @@ pub fn run() {
 }
 
 /// Writes an input, a thousand to a folder, and returns how many documents it has.
-fn write(folder: &Path, number: usize) -> usize {
+pub fn write(folder: &Path, number: usize) -> usize {
     let inner = folder.join(format!("{:03}", number / 1000));
     fs::create_dir_all(&inner).expect("the temporary folder can be written");
     let input = documents::input(number);
@@ -77,10 +77,13 @@ fn high_water_mark(child: &Child) -> Option<u64> {
 }
 
 /// A folder that does not outlive the run.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+        for output in ["out", "err"] {
+            let _ = fs::remove_file(self.0.with_extension(output));
+        }
     }
 }

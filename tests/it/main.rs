@@ -29,6 +29,7 @@ mod generated;
 mod hostile;
 mod left_out;
 mod library;
+mod many;
 mod program;
 mod properties;
 mod readme;
