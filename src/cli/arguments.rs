@@ -42,7 +42,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainOptions {
-    /// A field such as containerDefinitions.dependsOn, or a reason; without it, all fields are listed
+    /// A field such as containerDefinitions.dependsOn, a request such as CreateService, or a reason; without it, all fields are listed
     pub(super) name: Option<String>,
 }
 

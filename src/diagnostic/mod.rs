@@ -1,12 +1,14 @@
 //! What we tell the user: one [`Diagnostic`] per finding, with a stable reason, a field path and what to do.
 
 mod nearest;
+mod page;
 mod path;
 mod reason;
 pub mod render;
 mod state;
 
 pub(crate) use nearest::{advice, nearest};
+pub use page::Page;
 pub use path::{FieldPath, Segment, Subject};
 pub use reason::{Message, Reason, UnknownReason};
 pub use state::{StateReason, StatusReason};

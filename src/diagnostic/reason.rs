@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use super::Severity;
+use super::{Page, Severity};
 
 /// The message of a reason that has no facts; `None` for one that has.
 macro_rules! bare {
@@ -68,6 +68,14 @@ macro_rules! reasons {
         }
 
         impl Reason {
+            /// Its page in `docs/reasons`.
+            #[must_use]
+            pub const fn page(self) -> Page<'static> {
+                match self { $($(Self::$name => {
+                    Page::of(include_str!(concat!("../../docs/reasons/", stringify!($name), ".md")))
+                })*)* }
+            }
+
             /// The message of a reason that has no facts; `None` for one that has.
             #[must_use]
             pub const fn bare_message(self) -> Option<Message> {
@@ -127,32 +135,32 @@ reasons! {
         AllWeightsZero => "at least one capacity provider needs a weight greater than 0", "set weight: 1 on one of them";
         AmbiguousDocument { message, advice } => "{message}", "{advice}";
         AppMeshUnsupported => "App Mesh is discontinued", "remove proxyConfiguration and use Service Connect or a service mesh";
-        AttributeValueNotALabel { value } => "{value} is not a valid label value, so no node can have that label", "rename the attribute value";
+        AttributeValueNotALabel { value } => "{value} cannot be part of a node label", "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends";
         AwslogsOptionMissing { name } => "awslogs needs option {name}", "add it to logConfiguration.options";
-        BakeTimeRequired => "bakeTimeInMinutes is required with strategy BLUE_GREEN", "give the minutes that both versions run side by side, 0 for none";
+        BakeTimeRequired => "bakeTimeInMinutes is required with strategy BLUE_GREEN", "use strategy ROLLING, which needs no bake time";
         CapacityOrder { min, max } => "minimum {min} is greater than maximum {max}", "lower the minimum or raise the maximum";
         ClassicLoadBalancerUnsupported => "Classic Load Balancers cannot be used", "create an ALB or NLB target group and give targetGroupArn, or use spec.kubernetes.expose";
-        CompletionOnEssentialContainer { condition, name } => "{condition} cannot be set on essential container {name}", "make it essential: false";
-        ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED and no attestationPolicy";
-        ConflictingDependencyConditions { name, condition } => "container {name} is waited for with HEALTHY and with {condition}", "it cannot be both long-running and finished: use one of the two";
-        ConflictingObjects { kind, name } => "two documents produce different versions of {kind} {name}", "rename one of the services";
+        CompletionOnEssentialContainer { condition, name } => "{condition} cannot be set on essential container {name}", "set essential: false on {name}";
+        ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED or ISOLATED_SANDBOX, and no attestationPolicy";
+        ConflictingDependencyConditions { name, condition } => "other containers wait for {name} with HEALTHY and with {condition}", "use only one: a container either keeps running or ends";
+        ConflictingObjects { kind, name } => "two documents produce different versions of {kind} {name}", "rename one of them, or convert each cluster separately with its own --namespace";
         ConstraintOperatorUnsupported { op, subject } => "operator {op} needs an integer for {subject}", "compare with a whole number, or list the values with in";
-        ConstraintSubjectUnsupported { subject } => "{subject} has no node label", "label the nodes and use attribute:<name>";
-        ConstraintTooComplex { n } => "the constraint expands to {n} alternatives, and nodes can be chosen from at most 64", "write the values of one attribute as attribute:NAME in [A, B], or give the nodes that are meant one label and ask for that";
+        ConstraintSubjectUnsupported { subject } => "{subject} has no node label", "label the nodes attribute.ecs-operator.dev/NAME=VALUE, and compare attribute:NAME";
+        ConstraintTooComplex { n } => "the constraint expands to {n} alternatives; the limit is 64", "use attribute:NAME in [A, B], or give the nodes one common label and require it";
         ContainerCpuExceedsTask { sum, task } => "containers reserve {sum} cpu units, the task has {task}", "raise the cpu of the task or lower that of its containers";
         ContainerMemoryExceedsTask { sum, task } => "containers reserve {sum} MiB, the task has {task}", "raise the memory of the task or lower that of its containers";
-        ContainerMemoryTooSmall { value } => "{value} MiB is below the minimum of 6 MiB", "give at least 6";
+        ContainerMemoryTooSmall { value } => "{value} MiB is below the minimum of 6 MiB", "give at least 6; the unit is MiB";
         ContainerPortConflict { a, b, port, proto } => "containers {a} and {b} both use {port}/{proto}", "containers of a pod share one network namespace: change one port";
         DaemonAutoScaling => "DAEMON services cannot be scaled", "use schedulingStrategy REPLICA with a desiredCount, or remove the scaling documents";
-        DaemonCapacityProviders => "DAEMON services take no capacityProviderStrategy", "remove it and give launchType EC2; placementConstraints choose the nodes";
+        DaemonCapacityProviders => "DAEMON services take no capacityProviderStrategy", "use launchType EC2 instead, and choose the nodes with placementConstraints";
         DaemonOnFargate => "DAEMON services cannot run on Fargate", "use EC2 capacity, or run the agent as a sidecar of each task";
         DaemonPlacementStrategy => "DAEMON services take no placementStrategy", "remove it: a daemon runs on every node that its constraints allow";
         DaemonVolumeConfigurations => "DAEMON services take no volumeConfigurations", "use schedulingStrategy REPLICA with a desiredCount, or a host or EFS volume";
         DependencyCycle { cycle } => "dependency cycle: {cycle}", "remove one of the dependsOn or links entries that make it";
-        DeploymentControllerUnsupported { value } => "deployment controller {value} is not available", "use ECS with strategy ROLLING";
+        DeploymentControllerUnsupported { value } => "deployment controller {value} is not available", "remove deploymentController; the strategy is then ROLLING";
         DeploymentPercentOrder { min, max } => "minimumHealthyPercent {min} is greater than maximumPercent {max}", "lower minimumHealthyPercent or raise maximumPercent";
         DesiredCountRequired => "desiredCount is required for REPLICA services", "give the number of tasks, or use schedulingStrategy DAEMON";
-        DisableNetworkingUnsupported { name } => "networking cannot be disabled for one container of several", "move {name} to its own task definition";
+        DisableNetworkingUnsupported { name } => "networking cannot be disabled for one container of several", "move {name} to its own task definition, or remove disableNetworking";
         DnsSettingsConflict { field } => "containers have different {field}", "a pod has one DNS configuration: give all containers the same";
         DockerVolumeDriverUnsupported { value } => "Docker volume driver {value} does not exist in Kubernetes", "use efsVolumeConfiguration or an EBS volume";
         DockerVolumeOptionsUnsupported { keys } => "driverOpts {keys} cannot be translated", "use type=nfs, type=tmpfs or o=bind, or efsVolumeConfiguration";
@@ -164,19 +172,19 @@ reasons! {
         DuplicateVolume { value } => "volume {value} is defined twice", "rename one of them, also in mountPoints";
         EbsIopsRequired { value } => "volumeType {value} needs iops", "give iops, or use volumeType gp3";
         EbsOnFargate => "EKS Fargate cannot mount EBS volumes", "use EFS or run on nodes";
-        EbsSizeRequired => "sizeInGiB or snapshotId is required", "give one of them";
+        EbsSizeRequired => "sizeInGiB is required", "give sizeInGiB; with snapshotId, at least the size of the snapshot";
         EbsSnapshotSizeUnknown { value } => "the size of snapshot {value} cannot be looked up", "give sizeInGiB";
         EfsConflictingOptions { a, b } => "volumes {a} and {b} mount the same EFS path with different transitEncryption or iam", "give both the same settings: they share one PersistentVolume";
         EfsRootDirectoryWithAccessPoint => "rootDirectory must be omitted or / when an access point is used", "remove rootDirectory: the access point has a root of its own";
         EfsTransitEncryptionRequired => "transitEncryption must be ENABLED with iam or an access point", "set transitEncryption: ENABLED, or remove authorizationConfig";
-        EksFargateTooLarge { cpu, memory } => "{cpu} and {memory} plus 256 MiB exceed the largest EKS Fargate size (16 vCPU, 120 GB)", "choose a smaller task size, or run on nodes";
+        EksFargateTooLarge { cpu, memory } => "{cpu} and {memory} plus 256 MiB exceed the largest EKS Fargate size (16 vCPU, 120 GB)", "choose at most 112 GB with 16 vCPU, or run on nodes";
         ElasticInferenceDiscontinued => "Elastic Inference no longer exists", "use GPU or Neuron instances";
         EnvironmentFileUnavailable { arn } => "{arn} cannot be read here", "pass --env-file {arn}=FILE or use environment";
-        EphemeralStorageTooLarge { value } => "EKS Fargate gives at most 175 GiB, {value} asked", "ask for less, or put the data on EFS";
+        EphemeralStorageTooLarge { value } => "EKS Fargate provides at most 175 GiB, not {value}", "ask for less, or put the data on EFS";
         ExecutionRoleRequired { what } => "{what} executionRoleArn, without which AWS registers no task definition", "give the role that reads the secrets or writes the logs";
         ExpressionNotAllowed => "distinctInstance takes no expression", "remove expression, or use type memberOf";
-        ExternalMetricsUnavailable { name } => "metric {name} needs KEDA or an external metrics adapter", "none is installed: install KEDA, which convert takes for installed with --with-addon keda, or scale on CPU or memory";
-        ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1), which is not installed", "install it; with convert, --with-addon external-secrets says that it is installed";
+        ExternalMetricsUnavailable { name } => "metric {name} needs KEDA, which is not installed", "install KEDA and pass --with-addon keda to convert, or scale on CPU or memory";
+        ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1), which is not installed", "install it; for convert, pass --with-addon external-secrets";
         ExtraHostsConflict { hostname } => "{hostname} has two addresses in this task", "a pod has one /etc/hosts: keep one of the addresses";
         ExtraHostsWithAwsvpc => "extraHosts is not supported with networkMode awsvpc", "remove extraHosts, or use networkMode bridge on EC2 capacity";
         FargateCapability { value } => "Fargate only allows adding SYS_PTRACE, not {value}", "remove it, or use EC2 capacity";
@@ -192,33 +200,33 @@ reasons! {
         FargatePrivileged => "Fargate cannot run privileged containers", "remove privileged, or use EC2 capacity";
         FargateUnsupportedParameter { field } => "{field} is not supported on Fargate", "remove it, or use EC2 capacity";
         FirelensFluentdUnsupported => "FireLens type fluentd is not supported yet", "switch to fluentbit or run a log agent";
-        FirelensOnFargate => "EKS Fargate pods cannot read node log files", "use its built-in log router (aws-observability)";
+        FirelensOnFargate => "EKS Fargate pods cannot read node log files", "use the log router of EKS Fargate (namespace aws-observability), or run on nodes";
         FirelensS3Config => "config-file-type s3 is not supported yet", "put the file into the image and use file";
         FsxWindowsUnsupported => "FSx for Windows volumes are not translated", "mount the share with csi-driver-smb";
         GatewayConnectorUnsupported => "gatewayConnectors has no equivalent in Kubernetes", "use spec.kubernetes.expose or a Gateway API route";
         GmsaUnsupported => "gMSA credential specs are not translated", "use securityContext.windowsOptions with a GMSACredentialSpec";
         GpuAllUnsupported => "GPUs are requested by number; ALL is not supported yet", "give the number of GPUs";
-        GpuMpsUnsupported => "GPU sharing with MPS is a device plugin setting", "configure it there and request a GPU count";
+        GpuMpsUnsupported => "a pod cannot set how a GPU is shared with MPS", "remove sharingStrategy, and configure sharing in the NVIDIA device plugin";
         HealthyWithoutHealthCheck { name } => "{name} has no healthCheck, so HEALTHY can never be met", "give {name} a healthCheck, or use condition START";
         HostDevicesUnsupported => "host devices need a device plugin or DRA driver", "remove devices and request that resource";
-        HostNetworkOnFargate => "EKS Fargate has no host network", "use awsvpc";
+        HostNetworkOnFargate => "EKS Fargate has no host network", "use networkMode awsvpc, or run on nodes";
         HostPortMismatch { value, port, mode } => "hostPort {value} must be absent, 0 or equal to containerPort {port} in network mode {mode}", "remove hostPort";
-        HostPortOnFargate => "EKS Fargate has no hostPort", "remove hostPort: pods are reached on containerPort";
+        HostPortOnFargate => "EKS Fargate opens no host port, and hostPort differs from containerPort", "remove hostPort: pods are reached on containerPort";
         HostnameConflict => "containers have different hostnames", "a pod has one: give all containers the same";
         HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "remove hostname, or use networkMode bridge on EC2 capacity";
-        IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "put its value in its place, or convert what aws ecs describe-task-definition or describe-services answers";
+        IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "replace it by its value, or convert the output of aws ecs describe-task-definition";
         InvalidConstraintExpression { message, column } => "{message} at column {column}", "write SUBJECT OPERATOR ARGUMENT, such as attribute:zone in [a, b], joined by and, or, not and parentheses";
         InvalidEnvironmentName { value } => "{value} is not a valid environment variable name", "rename the variable with letters, digits and _";
         InvalidMountPath { value } => "{value} contains ':'", "give the path alone; readOnly makes a mount read-only";
         InvalidScheduleExpression { value, message } => "{value}: {message}", "write at(2026-01-15T10:30:00), rate(5 minutes) or cron(0 10 * * ? *)";
         InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "give arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, or the ARN or name of a parameter";
         InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; fill a placeholder with --set NAME=VALUE";
-        InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "write it like web, web:3 or the ARN of either";
+        InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "write web, web:3 or an ARN; a revision is a number above 0";
         InvalidTaskGroup { value } => "group {value} must not start with service:", "choose another name: that prefix is for the tasks of services";
         InvalidValue { value, allowed } => "{value}: {allowed}", "";
         LambdaHookUnsupported => "Lambda hooks are not supported yet", "leave the hook out, and check the deployment from a pipeline";
-        LaunchTypeAndStrategy => "launchType and capacityProviderStrategy exclude each other", "remove one of them";
-        LinksNeedBridge => "links need networkMode bridge", "remove links: the containers of a task reach each other on localhost";
+        LaunchTypeAndStrategy => "launchType and capacityProviderStrategy cannot be combined", "remove one of them";
+        LinksNeedBridge => "links need networkMode bridge", "remove links, and connect to the other container on localhost";
         LoadBalancerPortNotMapped { name, port } => "container {name} has no portMapping for {port}", "add containerPort {port} to its portMappings";
         ManagedInstancesNeedsStrategy => "launchType MANAGED_INSTANCES names no capacity provider", "remove launchType, and name the capacity provider in capacityProviderStrategy";
         MaximumPercentTooSmall => "maximumPercent must be at least 100", "raise it; the default of ECS is 200";
@@ -379,7 +387,7 @@ reasons! {
         SecurityGroupsNotEnforced => "security groups of pods are not available here, so the groups of the node apply", "use NetworkPolicy to restrict traffic";
         ServiceAssumed { name } => "no service or task runs {name}, so a service was made that always runs one task of it", "give the CreateService or RunTask request that runs it too; a task that ends would be started again and again";
         ServiceConnectAccessLogsAbsent => "Service Connect has no proxy here that could write access logs", "write them in the application, or install a service mesh";
-        ServiceConnectAliasNeedsClusterIP { name } => "{name} does not resolve in the cluster, because no Service of the namespace can have this name", "change clients to the name of the Service, or give clientAliases a dnsName without dots";
+        ServiceConnectAliasNeedsClusterIP { name } => "{name} does not resolve in the cluster, because no Service of the namespace can have this name", "change clients to the name of the Service, give clientAliases a dnsName without dots, or use the operator, which adds the name to the hosts of clients";
         ServiceConnectTimeoutsIgnored => "Service Connect has no proxy here that could enforce timeouts", "set timeouts in the client";
         SetUnused { name } => "nothing in the input is called {name}", "correct the name that --set gives, or leave it out";
         SharedDockerVolumeIsHostPath => "the shared Docker volume is a directory on each node", "use EFS if tasks on different nodes share it";

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Reason;
+use super::{Page, Reason};
 
 /// Declares [`StateReason`] from a table. Each row is `Name => "what it means", "what to do";`.
 macro_rules! states {
@@ -30,6 +30,14 @@ macro_rules! states {
             #[must_use]
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// Its page in `docs/reasons`.
+            #[must_use]
+            pub const fn page(self) -> Page<'static> {
+                match self { $(Self::$name => {
+                    Page::of(include_str!(concat!("../../docs/reasons/", stringify!($name), ".md")))
+                })* }
             }
 
             /// What to do; empty where there is nothing to do.

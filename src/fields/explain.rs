@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Api, Example, Field, Kind, Outcome, table};
-use crate::diagnostic::{Reason, Severity, StateReason};
+use crate::diagnostic::{Page, Reason, Severity, StateReason};
 
 /// The answer to a question about a field or reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Explanation {
     },
 }
 
-/// Explains a field path (with or without `[]` and indexes), a member and all below it, or a reason.
+/// Explains a field path (with or without `[]` and indexes), a member and all below it, a request, or a reason.
 #[must_use]
 pub fn explain(query: &str) -> Explanation {
     if let Ok(reason) = query.parse::<Reason>() {
@@ -25,6 +25,9 @@ pub fn explain(query: &str) -> Explanation {
     }
     if let Some(reason) = StateReason::named(query) {
         return Explanation::Found(explain_state(reason));
+    }
+    if let Some(api) = Api::named(query) {
+        return Explanation::Found(list_of(api));
     }
     let wanted = plain(query);
     let mut exact = Vec::new();
@@ -74,10 +77,16 @@ pub fn explain(query: &str) -> Explanation {
 pub fn list() -> String {
     let mut text = String::new();
     for api in Api::ALL {
-        let _ = writeln!(text, "{}", api.name());
-        for field in api.fields() {
-            let _ = writeln!(text, "  {:<72} {}", field.path, field.outcome.name());
-        }
+        text.push_str(&list_of(*api));
+    }
+    text
+}
+
+/// Every field of one request with its outcome, one a line.
+fn list_of(api: Api) -> String {
+    let mut text = format!("{}\n", api.name());
+    for field in api.fields() {
+        let _ = writeln!(text, "  {:<72} {}", field.path, field.outcome.name());
     }
     text
 }
@@ -331,7 +340,17 @@ fn explain_reason(reason: Reason) -> String {
     if !paths.is_empty() {
         let _ = writeln!(text, "  fields: {}", paths.join(", "));
     }
+    add_page(&mut text, reason.page());
     text
+}
+
+/// Adds what a page says beside the texts of the registry.
+fn add_page(text: &mut String, page: Page<'_>) {
+    for part in [page.explanation(), page.example()] {
+        if !part.is_empty() {
+            let _ = writeln!(text, "\n{part}");
+        }
+    }
 }
 
 fn explain_state(reason: StateReason) -> String {
@@ -342,6 +361,7 @@ fn explain_state(reason: StateReason) -> String {
     if !reason.help().is_empty() {
         let _ = writeln!(text, "  help: {}", reason.help());
     }
+    add_page(&mut text, reason.page());
     text
 }
 
@@ -391,6 +411,22 @@ mod tests {
         assert!(
             text.contains("dependsOn[].containerName") && text.contains("dependsOn[].condition")
         );
+    }
+
+    #[test]
+    fn a_request_lists_its_fields_by_each_of_its_names() {
+        for query in [
+            "CreateService",
+            "updateservice",
+            "AWS::ECS::Service",
+            "EcsService",
+        ] {
+            let text = text(query);
+            assert!(text.starts_with("CreateService\n"), "{query}: {text}");
+            assert!(text.contains("  desiredCount "), "{query}: {text}");
+            assert!(!text.contains("containerDefinitions"), "{query}: {text}");
+        }
+        assert!(text("RegisterScalableTarget").contains("MinCapacity"));
     }
 
     #[test]

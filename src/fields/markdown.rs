@@ -79,7 +79,8 @@ pub fn reasons_markdown() -> String {
     let mut text = format!("{GENERATED}\n# Reasons\n\n");
     text.push_str(
         "Everything that the program can say about an input. Names are stable: `--deny-warnings=NAME` and filters on \
-         the JSON output can rely on them. Words in braces are filled in.\n",
+         the JSON output can rely on them. Words in braces are filled in. Each reason has a page that says why, with \
+         an example; `ecs-operator explain NAME` prints it.\n",
     );
     for (severity, title) in [
         (Severity::Error, "Errors: the document is rejected"),
@@ -99,7 +100,7 @@ pub fn reasons_markdown() -> String {
         {
             let _ = writeln!(
                 text,
-                "| `{reason}` | {} | {} |",
+                "| [`{reason}`](reasons/{reason}.md) | {} | {} |",
                 cell(reason.message_template()),
                 cell(reason.help_template())
             );
@@ -111,7 +112,10 @@ pub fn reasons_markdown() -> String {
     );
     for reason in StateReason::ALL {
         let (meaning, help) = (cell(reason.meaning()), cell(reason.help()));
-        let _ = writeln!(text, "| `{reason}` | {meaning} | {help} |");
+        let _ = writeln!(
+            text,
+            "| [`{reason}`](reasons/{reason}.md) | {meaning} | {help} |"
+        );
     }
     text.push_str(
         "\n[What is rejected](fields.md#rejected) tells which errors are only not supported yet.\n",

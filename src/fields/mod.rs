@@ -65,6 +65,55 @@ impl Api {
         }
     }
 
+    /// The request that people mean by the name of an action, of its CloudFormation type or of our kind.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        const NAMES: &[(Api, &[&str])] = &[
+            (
+                Api::TaskDefinition,
+                &[
+                    "DescribeTaskDefinition",
+                    "AWS::ECS::TaskDefinition",
+                    "EcsTaskDefinition",
+                ],
+            ),
+            (
+                Api::Service,
+                &[
+                    "UpdateService",
+                    "DescribeServices",
+                    "AWS::ECS::Service",
+                    "EcsService",
+                ],
+            ),
+            (Api::Task, &["StartTask", "EcsTask"]),
+            (
+                Api::Cluster,
+                &["UpdateCluster", "AWS::ECS::Cluster", "EcsCluster"],
+            ),
+            (
+                Api::ScalableTarget,
+                &[
+                    "DescribeScalableTargets",
+                    "AWS::ApplicationAutoScaling::ScalableTarget",
+                ],
+            ),
+            (
+                Api::ScalingPolicy,
+                &[
+                    "DescribeScalingPolicies",
+                    "AWS::ApplicationAutoScaling::ScalingPolicy",
+                ],
+            ),
+            (Api::ScheduledAction, &["DescribeScheduledActions"]),
+        ];
+        let is_it = |other: &str| other.eq_ignore_ascii_case(name);
+        let own = Self::ALL.iter().copied().find(|api| is_it(api.name()));
+        let mut names = NAMES.iter();
+        let other = names.find(|(_, names)| names.iter().any(|other| is_it(other)));
+        own.or_else(|| other.map(|(api, _)| *api))
+    }
+
     /// Where AWS documents the structures of this request.
     const fn reference(self) -> &'static str {
         match self {

@@ -99,19 +99,24 @@ pub fn arguments(case: &Path) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
+/// The arguments of a case with its inputs.
+pub fn all_arguments(case: &Path) -> Vec<String> {
+    let mut all = arguments(case);
+    // Arguments that name an input choose the inputs themselves.
+    let files = inputs(case);
+    if !files.iter().any(|file| all.contains(file)) {
+        all.extend(files);
+    }
+    all
+}
+
 /// Runs one case: nothing, or what is wrong with it.
 fn check(case: &Path, update: bool) -> Option<String> {
-    let arguments = arguments(case);
     let mut all: Vec<String> = ARGUMENTS
         .iter()
         .map(|&argument| argument.to_owned())
         .collect();
-    all.extend(arguments.iter().cloned());
-    // Arguments that name an input choose the inputs themselves.
-    let files = inputs(case);
-    if !files.iter().any(|file| arguments.contains(file)) {
-        all.extend(files);
-    }
+    all.extend(all_arguments(case));
     let run = program::run(case, &all);
     let status = run
         .status

@@ -33,6 +33,7 @@ mod many;
 mod program;
 mod properties;
 mod readme;
+mod reason_pages;
 mod reasons;
 mod schema;
 mod sense;

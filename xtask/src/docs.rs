@@ -8,7 +8,8 @@ use crate::{
     run::{cargo, execute},
 };
 
-/// Writes `crds/`, `docs/fields.md`, `docs/reasons.md` and the examples of `README.md`.
+/// Writes `crds/`, `docs/fields.md`, `docs/reasons.md`, what is generated in `docs/reasons/`, and the examples of
+/// `README.md`.
 ///
 /// # Errors
 ///
@@ -22,6 +23,7 @@ pub fn run(_args: &[String]) -> Result<()> {
             "it",
             "--",
             "generated::",
+            "reason_pages::the_generated_parts",
             "readme::",
         ])
         .env("UPDATE_DOCS", "1"),

@@ -1,0 +1,156 @@
+//! Each reason has a page: its head and its example are generated, and what it means and why is written by hand.
+//! `cargo xtask docs` writes what is generated.
+
+use std::{collections::BTreeMap, env, fs, path::Path};
+
+use ecs_operator::diagnostic::{Page, Reason, Severity, StateReason};
+
+use crate::{
+    cases::{self, DIAGNOSTICS, cases},
+    diff::diff,
+    program,
+};
+
+const GENERATED: &str = "<!-- The head and the example are written by `cargo xtask docs`. -->\n";
+
+#[test]
+fn the_generated_parts_are_up_to_date() {
+    let update = env::var_os("UPDATE_DOCS").is_some();
+    let examples = examples();
+    let mut stale = String::new();
+    for (name, (head, _)) in pages() {
+        let example = examples.get(name).map_or("", String::as_str);
+        let file = format!("docs/reasons/{name}.md");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        // Not that of the program: somebody may have written it since that was compiled.
+        let explanation = Page::of(&expected).explanation();
+        let actual = Page::text(&head, explanation, example);
+        if expected == actual {
+            continue;
+        }
+        if update {
+            fs::write(&path, &actual).expect("the file can be written");
+        } else {
+            stale.push_str(&format!("{file}:\n{}", diff(&expected, &actual)));
+        }
+    }
+    assert!(stale.is_empty(), "{stale}\nto write it: cargo xtask docs");
+}
+
+#[test]
+fn each_page_belongs_to_a_reason() {
+    let pages = pages();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reasons");
+    let files = fs::read_dir(folder).expect("the folder is there");
+    let names = files.map(|file| file.expect("it can be read").file_name());
+    let others: Vec<_> = names
+        .filter(|name| {
+            let name = name.to_str().and_then(|name| name.strip_suffix(".md"));
+            !name.is_some_and(|name| pages.contains_key(name))
+        })
+        .collect();
+    assert!(others.is_empty(), "{others:?} belong to no reason");
+}
+
+/// The head and the page of each name. A name may be that of a finding and of a state.
+fn pages() -> BTreeMap<&'static str, (String, Page<'static>)> {
+    let mut pages = BTreeMap::new();
+    for reason in Reason::ALL {
+        let severity = match reason.severity() {
+            Severity::Error => "Error: the document is rejected.",
+            Severity::Warning => {
+                "Warning: the document is converted, and something differs from ECS."
+            }
+            Severity::Note => "Note: shown with `--verbose`.",
+        };
+        let mut head = title(reason.name());
+        head.push_str(&format!("{severity}\n"));
+        quote(&mut head, reason.message_template());
+        if !reason.help_template().is_empty() {
+            quote(&mut head, &format!("help: {}", reason.help_template()));
+        }
+        pages.insert(reason.name(), (head, reason.page()));
+    }
+    for reason in StateReason::ALL {
+        let (head, _) = pages
+            .entry(reason.name())
+            .or_insert_with(|| (title(reason.name()), reason.page()));
+        if head.contains('>') && !head.ends_with("\n\n") {
+            head.push('\n');
+        }
+        head.push_str("In conditions, events and stopped tasks.\n");
+        quote(head, reason.meaning());
+        if !reason.help().is_empty() {
+            quote(head, reason.help());
+        }
+    }
+    pages
+}
+
+fn title(name: &str) -> String {
+    format!("{GENERATED}\n# {name}\n\n")
+}
+
+/// Adds a paragraph of quoted text.
+fn quote(head: &mut String, text: &str) {
+    let text = text.replace('<', "&lt;");
+    let separator = if head.ends_with(".\n") && !head.contains("\n> ") || head.ends_with("tasks.\n")
+    {
+        "\n"
+    } else {
+        ">\n"
+    };
+    head.push_str(&format!("{separator}> {text}\n"));
+}
+
+/// For each reason that a golden case reports, how the program reports it: from the case with the fewest findings.
+fn examples() -> BTreeMap<String, String> {
+    let mut chosen: BTreeMap<&str, (usize, &Path)> = BTreeMap::new();
+    let cases = cases();
+    for case in &cases {
+        let findings = fs::read_to_string(case.join(DIAGNOSTICS)).unwrap_or_default();
+        let size = findings.lines().count();
+        for reason in Reason::ALL {
+            let name = reason.name();
+            if findings.contains(&format!("[{name}]: ")) {
+                let best = chosen.entry(name).or_insert((size, case));
+                if size < best.0 {
+                    *best = (size, case);
+                }
+            }
+        }
+    }
+    let mut reports: BTreeMap<&Path, String> = BTreeMap::new();
+    let mut examples = BTreeMap::new();
+    for (name, (_, case)) in chosen {
+        let report = reports.entry(case).or_insert_with(|| report(case));
+        let mark = format!("[{name}]: ");
+        let finding = report
+            .split("\n\n")
+            .find(|finding| {
+                finding
+                    .lines()
+                    .next()
+                    .is_some_and(|line| line.contains(&mark))
+            })
+            .unwrap_or_else(|| panic!("{name} is in {}", case.display()));
+        let folder = case
+            .file_name()
+            .expect("a case has a name")
+            .to_string_lossy();
+        let example = format!(
+            "## Example\n\nFrom [{folder}](../../tests/cases/{folder}):\n\n```text\n{}\n```\n",
+            finding.trim_end()
+        );
+        examples.insert(name.to_owned(), example);
+    }
+    examples
+}
+
+/// What the program reports about a case.
+fn report(case: &Path) -> String {
+    let mut arguments = vec!["convert".to_owned(), "--verbose".to_owned()];
+    arguments.extend(cases::all_arguments(case));
+    program::run(case, &arguments).stderr
+}
