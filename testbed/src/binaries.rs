@@ -43,6 +43,12 @@ const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1
 const KUBERNETES_1_35_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.35.4 \
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35";
 
+/// The oldest and the newest version that the operator supports. `cargo xtask test kubernetes` runs the tests on them.
+const KUBERNETES_1_33_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.33.13 \
+    -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=33";
+const KUBERNETES_1_37_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.37.2 \
+    -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37";
+
 const CONTAINERD_VERSION: &str = "-X github.com/containerd/containerd/v2/version.Version=v2.4.2";
 
 const TOOLS: &[Tool] = &[
@@ -59,6 +65,60 @@ const TOOLS: &[Tool] = &[
             "kubernetes-1.35",
             "k8s.io/kubernetes/cmd/kube-apiserver",
             240,
+        )
+    },
+    Tool {
+        ldflags: KUBERNETES_1_33_VERSION,
+        ..Tool::new(
+            "kube-apiserver-1.33",
+            "kubernetes-1.33",
+            "k8s.io/kubernetes/cmd/kube-apiserver",
+            270,
+        )
+    },
+    Tool {
+        ldflags: KUBERNETES_1_33_VERSION,
+        ..Tool::new(
+            "kube-controller-manager-1.33",
+            "kubernetes-1.33",
+            "k8s.io/kubernetes/cmd/kube-controller-manager",
+            70,
+        )
+    },
+    Tool {
+        ldflags: KUBERNETES_1_33_VERSION,
+        ..Tool::new(
+            "kube-scheduler-1.33",
+            "kubernetes-1.33",
+            "k8s.io/kubernetes/cmd/kube-scheduler",
+            10,
+        )
+    },
+    Tool {
+        ldflags: KUBERNETES_1_37_VERSION,
+        ..Tool::new(
+            "kube-apiserver-1.37",
+            "kubernetes-1.37",
+            "k8s.io/kubernetes/cmd/kube-apiserver",
+            270,
+        )
+    },
+    Tool {
+        ldflags: KUBERNETES_1_37_VERSION,
+        ..Tool::new(
+            "kube-controller-manager-1.37",
+            "kubernetes-1.37",
+            "k8s.io/kubernetes/cmd/kube-controller-manager",
+            70,
+        )
+    },
+    Tool {
+        ldflags: KUBERNETES_1_37_VERSION,
+        ..Tool::new(
+            "kube-scheduler-1.37",
+            "kubernetes-1.37",
+            "k8s.io/kubernetes/cmd/kube-scheduler",
+            10,
         )
     },
     Tool::kubernetes(

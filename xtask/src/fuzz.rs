@@ -131,6 +131,14 @@ fn check(mut command: Command) -> Result<String> {
     if output.status.success() {
         Ok(said.lines().last().unwrap_or_default().to_owned())
     } else {
-        Err(format!("{said}\nfailed: {command:?}").into())
+        Err(format!("{said}\nfailed: {command:?}\n{}", cause(&said)).into())
     }
+}
+
+/// The panic in the output of a target, to print it once more at the end, where people look first.
+fn cause(said: &str) -> String {
+    let lines = said
+        .lines()
+        .skip_while(|line| !line.contains("panicked at"));
+    lines.take(2).collect::<Vec<_>>().join("\n")
 }

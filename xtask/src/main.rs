@@ -7,6 +7,7 @@ mod faults;
 mod fuzz;
 mod install;
 mod kind;
+mod kubernetes;
 mod model;
 mod packages;
 mod previous;

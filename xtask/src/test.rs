@@ -9,7 +9,7 @@ use std::{
 use ecs_operator_testbed::missing;
 
 use crate::{
-    Result, chart, faults, fuzz, packages, previous,
+    Result, chart, faults, fuzz, kubernetes, packages, previous,
     program::{Profile, built},
     run::{cargo, execute, root, target},
     up,
@@ -37,7 +37,11 @@ const PARTS: &[Part] = &[
 ];
 
 /// What takes long and seldom fails: only where it is named.
-const LONG: &[Part] = &[("explore", explore), ("release", release)];
+const LONG: &[Part] = &[
+    ("explore", explore),
+    ("kubernetes", kubernetes::run),
+    ("release", release),
+];
 
 const CARGO_DENY: &str = "0.20.2";
 const FUZZ_SECONDS: &str = "5";
