@@ -2,6 +2,8 @@
 //!
 //! Data only. A reader leaves out what has the wrong name or type; whether the rest is right is not known yet.
 
+use std::collections::BTreeMap;
+
 use crate::{crd, ecs};
 
 /// A task definition, and which revision of its family it is.
@@ -23,7 +25,13 @@ pub struct ServiceInput {
     pub extensions: crd::ServiceExtensions,
     /// What `taskDefinition` of the request names; nothing here says that it is the same family.
     pub task_definition: TaskDefinitionInput,
+    /// The names of its Service Connect namespace that need an entry in `/etc/hosts`, as the cluster has them when a
+    /// deployment begins; empty outside of a cluster.
+    pub connect_hosts: ConnectHosts,
 }
+
+/// Names that DNS does not resolve, and the addresses that they have. Clients find them in their `/etc/hosts`.
+pub type ConnectHosts = BTreeMap<String, String>;
 
 /// Tasks that run to completion, and the task definition that they run.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,6 +13,11 @@ pub const SERVICE_REVISION: &str = "ecs-operator.dev/service-revision";
 /// The prefix of the labels of pods that offer a name of Service Connect, which are the selector of the Service of that
 /// name.
 pub const OFFERS: &str = "discovery.ecs-operator.dev/";
+/// The label of a Service with the Service Connect namespace that its names are in.
+pub const CONNECT_NAMESPACE: &str = "ecs-operator.dev/service-connect-namespace";
+/// The annotation of a Service with the name that clients of Service Connect use, if DNS does not resolve it: the operator
+/// adds it to the hosts of their pods.
+pub const CONNECT_NAME: &str = "ecs-operator.dev/service-connect-name";
 /// The annotation of a pod that makes it differ from those before a forced deployment.
 pub const FORCE_DEPLOYMENT: &str = "ecs-operator.dev/force-deployment";
 /// The label of a pod that has no network, which is what finds it for the policy.

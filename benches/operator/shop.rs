@@ -87,6 +87,7 @@ pub fn children(namespace: &str, name: &str) -> Result<Vec<Value>> {
     let (task_definition, _) = read_task_definition(FAMILY, &task_definition().to_string());
     let (request, extensions, _) = read_service(name, &service(name).to_string());
     let input = ServiceInput {
+        connect_hosts: Default::default(),
         request,
         extensions,
         task_definition: TaskDefinitionInput {

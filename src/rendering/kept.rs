@@ -10,7 +10,7 @@ use super::{
     inputs::Inputs,
     render::{RenderedBy, Rendering, digest},
 };
-use crate::{crd::Spec, settings::Settings};
+use crate::{crd::Spec, input::ConnectHosts, settings::Settings};
 
 /// The data of a service revision's ControllerRevision.
 ///
@@ -54,6 +54,8 @@ struct Content<O, S> {
     settings: S,
     #[serde(default)]
     cluster: Option<Value>,
+    #[serde(default, skip_serializing_if = "ConnectHosts::is_empty")]
+    connect_hosts: ConnectHosts,
 }
 
 impl KeptRendering {
@@ -94,6 +96,7 @@ impl KeptRendering {
                 objects: objects.iter().filter(|it| is_kept(it)).collect(),
                 settings: &by.settings,
                 cluster: by.cluster.as_ref().and_then(|cluster| cluster.parse().ok()),
+                connect_hosts: by.connect_hosts.clone(),
             })
             .into(),
         }
@@ -107,6 +110,7 @@ impl KeptRendering {
             operator: self.operator.clone(),
             settings: content.settings,
             cluster: content.cluster.map(Spec::from),
+            connect_hosts: content.connect_hosts,
         };
         Some((content.objects, by))
     }
@@ -145,6 +149,7 @@ mod tests {
                 namespace: String::new(),
                 ..Settings::default()
             },
+            connect_hosts: [("backend.internal".to_owned(), "10.0.0.1".to_owned())].into(),
             cluster: Some(Spec::from(json!({"clusterName": "shop"}))),
         }
     }

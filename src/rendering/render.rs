@@ -10,7 +10,7 @@ use super::{
 use crate::{
     crd::Spec,
     diagnostic::{Diagnostics, FieldPath, Subject},
-    input::{ServiceInput, TaskDefinitionInput},
+    input::{ConnectHosts, ServiceInput, TaskDefinitionInput},
     settings::{SERVICE_REVISION, Settings},
     source::{read_cluster, read_service, read_task_definition},
     translate::{Object, translate_service},
@@ -31,10 +31,14 @@ pub struct RenderedBy {
     pub settings: Settings,
     /// The spec of the EcsCluster with defaults for the service.
     pub cluster: Option<Spec>,
+    /// The names of the Service Connect namespace that its tasks have in `/etc/hosts`. Like in ECS, names that come
+    /// later are for later deployments.
+    pub connect_hosts: ConnectHosts,
 }
 
 impl RenderedBy {
-    /// Returns a digest that is equal for equal settings and defaults, whatever the version of the operator.
+    /// Returns a digest that is equal for equal settings and defaults, whatever the version of the operator and the
+    /// names of the Service Connect namespace.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
@@ -78,6 +82,7 @@ pub fn render(
     by: &RenderedBy,
 ) -> Result<Rendering, Diagnostics> {
     let (mut input, mut findings) = read(name, inputs, today);
+    input.connect_hosts.clone_from(&by.connect_hosts);
     if let Some(cluster) = &by.cluster
         && !input.request.is_complete()
     {
@@ -144,6 +149,7 @@ fn read(name: &str, inputs: &Inputs, today: &Spec) -> (ServiceInput, Diagnostics
             request: task_definition,
             revision: Some(inputs.revision),
         },
+        connect_hosts: ConnectHosts::new(),
     };
     (input, findings)
 }

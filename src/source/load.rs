@@ -22,7 +22,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
-    input::{ServiceInput, TaskDefinitionInput, TaskInput},
+    input::{ConnectHosts, ServiceInput, TaskDefinitionInput, TaskInput},
 };
 
 /// Reads the documents of one unit.
@@ -105,6 +105,7 @@ impl<'c> Loader<'c> {
                     request,
                     extensions,
                     task_definition,
+                    connect_hosts: ConnectHosts::new(),
                 }))
             }
             None => {
@@ -166,6 +167,7 @@ impl<'c> Loader<'c> {
             },
             extensions,
             task_definition,
+            connect_hosts: ConnectHosts::new(),
         })))
     }
 

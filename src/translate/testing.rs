@@ -11,7 +11,7 @@ use crate::{
     crd::{ServiceExtensions, TaskExtensions},
     diagnostic::{Diagnostics, Reason, Severity},
     ecs,
-    input::{ServiceInput, TaskDefinitionInput, TaskInput},
+    input::{ConnectHosts, ServiceInput, TaskDefinitionInput, TaskInput},
     settings::{Mode, Settings},
     validate::{self, TaskDefinitionReference},
 };
@@ -22,6 +22,7 @@ pub(crate) struct Scenario {
     definition: String,
     request: Request,
     extensions: String,
+    connect_hosts: ConnectHosts,
     uid: Option<String>,
     settings: Settings,
 }
@@ -48,6 +49,7 @@ impl Scenario {
             definition,
             request,
             extensions: "{}".to_owned(),
+            connect_hosts: ConnectHosts::new(),
             uid: None,
             settings: Settings {
                 mode: Mode::Controller,
@@ -61,6 +63,15 @@ impl Scenario {
         match &mut self.request {
             Request::Service(text) | Request::Task(text) => *text = body.into(),
         }
+        self
+    }
+
+    /// Gives the names of the Service Connect namespace, with their addresses.
+    pub(crate) fn connect_hosts(mut self, hosts: &[(&str, &str)]) -> Self {
+        let hosts = hosts.iter();
+        self.connect_hosts = hosts
+            .map(|(name, ip)| ((*name).to_owned(), (*ip).to_owned()))
+            .collect();
         self
     }
 
@@ -125,6 +136,7 @@ impl Scenario {
                 }
                 let extensions: ServiceExtensions = parse(&self.extensions);
                 let input = ServiceInput {
+                    connect_hosts: self.connect_hosts.clone(),
                     task_definition: task_definition(request.task_definition.as_deref()),
                     request,
                     extensions,

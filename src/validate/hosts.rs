@@ -209,7 +209,14 @@ pub(super) fn address(text: &str) -> Option<String> {
 
 /// Whether this is a DNS name (RFC 1123) or will be one.
 fn is_host_name(name: &str) -> bool {
-    has_placeholder(name) || (name.len() <= 253 && name.split('.').all(is_dns_label))
+    has_placeholder(name) || is_dns_name(name)
+}
+
+/// Whether a name can be a host name in a pod: an RFC 1123 subdomain
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>).
+#[must_use]
+pub fn is_dns_name(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_dns_label)
 }
 
 fn is_dns_label(label: &str) -> bool {

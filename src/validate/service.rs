@@ -242,6 +242,7 @@ fn traffic(
             raw.service_connect_configuration.as_ref(),
             raw.service_name.as_deref().unwrap_or_default(),
             task_definition,
+            &input.connect_hosts,
             &root.field("serviceConnectConfiguration"),
             sink,
         ),
@@ -346,7 +347,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{crd::ServiceExtensions, input::TaskDefinitionInput};
+    use crate::{
+        crd::ServiceExtensions,
+        input::{ConnectHosts, TaskDefinitionInput},
+    };
 
     /// The rejections of a service, whose request is taken as it is.
     fn rejections(request: &Value, compatibilities: &[&str]) -> Vec<String> {
@@ -358,6 +362,7 @@ mod tests {
         let request: ecs::Service =
             serde_json::from_value(request.clone()).expect("the shape takes it");
         let input = ServiceInput {
+            connect_hosts: ConnectHosts::new(),
             request,
             extensions: ServiceExtensions::default(),
             task_definition: TaskDefinitionInput {

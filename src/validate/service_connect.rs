@@ -8,6 +8,7 @@ use super::{
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
+    input::ConnectHosts,
 };
 
 /// `serviceConnectConfiguration`, if enabled.
@@ -17,6 +18,8 @@ pub struct ServiceConnect {
     pub namespace: Option<String>,
     /// What the service offers; empty for a client.
     pub services: Vec<ServiceConnectService>,
+    /// The names of the namespace that its tasks need in `/etc/hosts`, with their addresses.
+    pub hosts: ConnectHosts,
 }
 
 /// One entry of `serviceConnectConfiguration.services`.
@@ -45,6 +48,7 @@ pub(crate) fn validate_service_connect(
     raw: Option<&ecs::ServiceConnectConfiguration>,
     service_name: &str,
     task_definition: &TaskDefinition,
+    hosts: &ConnectHosts,
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Option<ServiceConnect> {
@@ -78,6 +82,7 @@ pub(crate) fn validate_service_connect(
     Some(ServiceConnect {
         namespace,
         services,
+        hosts: hosts.clone(),
     })
 }
 

@@ -1,9 +1,13 @@
 //! Names of Service Connect that several services offer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ecs_operator_testbed::until;
-use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Pod, Service},
+    discovery::v1::EndpointSlice,
+};
 use kube::{
     ResourceExt as _,
     api::{DeleteParams, ListParams, Patch, PatchParams},
@@ -79,6 +83,87 @@ async fn services_that_offer_one_name_are_reached_by_it_together() {
     assert_eq!(uid(&first), uid(&last));
     let address = |service: &Service| service.spec.clone().unwrap().cluster_ip;
     assert_eq!(address(&first), address(&last));
+}
+
+/// The `hostAliases` of a service's pods, by name.
+async fn hosts(bed: &Bed, service: &str) -> BTreeMap<String, String> {
+    let deployment: Deployment = bed.api().get(service).await.unwrap();
+    let template = deployment.spec.unwrap().template.spec.unwrap();
+    let aliases = template.host_aliases.unwrap_or_default().into_iter();
+    aliases
+        .flat_map(|alias| {
+            let names = alias.hostnames.unwrap();
+            names.into_iter().map(move |name| (name, alias.ip.clone()))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn names_with_dots_are_hosts_of_clients_that_begin_later() {
+    let bed = bed("dots").await;
+    definition(&bed).await;
+    let offer = |name: &str| {
+        json!({
+            "taskDefinition": "web",
+            "desiredCount": 1,
+            // Without a dnsName clients use <discoveryName>.<namespace>.
+            "serviceConnectConfiguration": {"enabled": true, "namespace": "internal", "services": [
+                {"portName": "http", "discoveryName": name, "clientAliases": [{"port": 80}]},
+            ]},
+        })
+    };
+    let client = |force: &str| {
+        json!({
+            "taskDefinition": "web",
+            "desiredCount": 1,
+            "kubernetes": {"forceNewDeployment": force},
+            "serviceConnectConfiguration": {"enabled": true, "namespace": "internal"},
+        })
+    };
+    let address = async |name: &str| {
+        let service: Service = bed.api().get(name).await.unwrap();
+        service.spec.unwrap().cluster_ip.unwrap()
+    };
+    bed.must_apply("EcsService", "one", offer("orders")).await;
+    let object = bed.condition("EcsService", "one", "Ready", "True").await;
+    assert!(
+        !object["status"]["warnings"]
+            .to_string()
+            .contains("ServiceConnectAlias"),
+        "{object}"
+    );
+    bed.must_apply("EcsService", "client", client("")).await;
+    bed.condition("EcsService", "client", "Ready", "True").await;
+    let orders = ("orders.internal".to_owned(), address("orders").await);
+    assert_eq!(hosts(&bed, "client").await, [orders.clone()].into());
+
+    // As in ECS, what runs does not hear of a new name, and nothing is replaced because of it.
+    let before = bed.tasks("client").await;
+    bed.must_apply("EcsService", "two", offer("stock")).await;
+    bed.condition("EcsService", "two", "Ready", "True").await;
+    let change = Patch::Merge(json!({"metadata": {"labels": {"looked": "at"}}}));
+    let services = bed.resources("EcsService");
+    let params = PatchParams::default();
+    services.patch("client", &params, &change).await.unwrap();
+    let object = bed.condition("EcsService", "client", "Ready", "True").await;
+    assert_ne!(
+        object["status"]["renewal"]["state"], "available",
+        "{object}"
+    );
+    assert_eq!(hosts(&bed, "client").await, [orders.clone()].into());
+    let uids = |tasks: &[Pod]| tasks.iter().map(uid).collect::<BTreeSet<_>>();
+    assert_eq!(uids(&bed.tasks("client").await), uids(&before));
+
+    bed.must_apply("EcsService", "client", client("new names"))
+        .await;
+    let stock = ("stock.internal".to_owned(), address("stock").await);
+    let both: BTreeMap<_, _> = [orders, stock].into();
+    until("both names", LIMIT, async || {
+        Ok((hosts(&bed, "client").await == both).then_some(()))
+    })
+    .await
+    .unwrap();
+    bed.condition("EcsService", "client", "Ready", "True").await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use k8s_openapi::api::{
     core::v1::{Pod, Service},
 };
 use kube::api::{DeleteParams, ListParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::{
@@ -117,6 +117,40 @@ async fn a_task_reaches_a_service_by_its_name() {
     let ask = container("ask", &["get", "http://web:8080/", "20"]);
     let task = run(&bed, "ask", json!({"containerDefinitions": [ask]})).await;
     assert_eq!(task["containers"][0]["exitCode"], 0, "{task}");
+}
+
+#[tokio::test]
+async fn a_service_reaches_another_one_by_its_service_connect_name() {
+    let bed = bed("connect").await;
+    let mut web = server("web", "0");
+    web["portMappings"][0]["name"] = json!("http");
+    let definition = json!({"containerDefinitions": [web]});
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+    let connect =
+        |services: Value| json!({"enabled": true, "namespace": "internal", "services": services});
+    let offer =
+        json!([{"portName": "http", "discoveryName": "orders", "clientAliases": [{"port": 80}]}]);
+    bed.must_apply(
+        "EcsService",
+        "web",
+        json!({"taskDefinition": "web", "desiredCount": 1, "serviceConnectConfiguration": connect(offer)}),
+    )
+    .await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    // Its health check asks the other service, so that it is ready only if the name resolves.
+    let mut client = server("client", "0");
+    client["healthCheck"] =
+        json!({"command": ["CMD", "/app", "get", "http://orders.internal/"], "interval": 5});
+    let definition = json!({"containerDefinitions": [client]});
+    bed.must_apply("EcsTaskDefinition", "client", definition)
+        .await;
+    bed.must_apply(
+        "EcsService",
+        "client",
+        json!({"taskDefinition": "client", "desiredCount": 1, "serviceConnectConfiguration": connect(json!([]))}),
+    )
+    .await;
+    bed.condition("EcsService", "client", "Ready", "True").await;
 }
 
 #[tokio::test]

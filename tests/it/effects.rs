@@ -233,6 +233,7 @@ impl World {
             task_definition: Spec::from(self.task_definition["spec"].clone()),
         };
         let by = RenderedBy {
+            connect_hosts: [("other.internal".to_owned(), "10.0.0.9".to_owned())].into(),
             operator: String::new(),
             settings: settings.clone(),
             cluster: self

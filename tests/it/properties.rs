@@ -179,6 +179,7 @@ proptest! {
         let task: ecs::Task = requests.task.as_ref().and_then(|task| serde_json::from_value(wild(task)).ok()).unwrap_or_default();
         let task_definition = TaskDefinitionInput { request: task_definition, revision: None };
         let input = ServiceInput {
+ connect_hosts: Default::default(),
             request: service,
             extensions: crd::ServiceExtensions::default(),
             task_definition: task_definition.clone(),

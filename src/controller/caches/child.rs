@@ -1,6 +1,6 @@
 //! An object that the operator created, as its caches hold it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, core::DynamicResourceScope};
@@ -13,8 +13,10 @@ use super::{
     owned_fields::{digest_of_live, digest_of_selector, digest_without_owners},
 };
 use crate::{
+    names::{CONNECT_NAME, CONNECT_NAMESPACE},
     settings::SERVICE_REVISION,
     translate::{SERVICE, TASK},
+    validate::is_dns_name,
 };
 
 /// A live object, reduced to its identity and state. Deserializing one cannot fail.
@@ -35,6 +37,19 @@ pub(crate) struct Child {
     pub pods: Option<Box<str>>,
     /// Why a Deployment cannot create pods.
     pub not_created: Option<Box<str>>,
+    /// The names of a Service that clients of Service Connect need in `/etc/hosts`.
+    pub connect_name: Option<Box<ConnectName>>,
+}
+
+/// A name of a Service Connect namespace that DNS does not resolve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectName {
+    /// The label of the namespace.
+    pub namespace: Box<str>,
+    /// The name that clients use.
+    pub name: Box<str>,
+    /// The address of its Service.
+    pub address: Box<str>,
 }
 
 /// How far a Deployment or DaemonSet has progressed.
@@ -124,6 +139,7 @@ impl Child {
             workload: workload(object).map(Box::new),
             pods: template_label(object).map(Into::into),
             not_created: replica_failure(object).map(Into::into),
+            connect_name: connect_name(object).map(Box::new),
         }
     }
 
@@ -156,6 +172,20 @@ fn is_shared(labels: Option<&Value>) -> bool {
 fn template_label(object: &Value) -> Option<&str> {
     let labels = object.pointer("/spec/template/metadata/labels")?;
     labels.get(SERVICE_REVISION)?.as_str()
+}
+
+fn connect_name(object: &Value) -> Option<ConnectName> {
+    let metadata = object.get("metadata")?;
+    let text = |members: &str, name: &str| metadata.get(members)?.get(name)?.as_str();
+    let address = object.pointer("/spec/clusterIP")?.as_str()?;
+    let name = text("annotations", CONNECT_NAME)?;
+    // Others may have edited it, and a pod with a wrong name or address is rejected.
+    let is_valid = address.parse::<IpAddr>().is_ok() && is_dns_name(name);
+    is_valid.then_some(ConnectName {
+        namespace: text("labels", CONNECT_NAMESPACE)?.into(),
+        name: name.into(),
+        address: address.into(),
+    })
 }
 
 fn volume(object: &Value) -> Option<VolumeState> {

@@ -34,6 +34,7 @@ use crate::{
         },
         pod_state::PodState,
     },
+    input::ConnectHosts,
     rendering::{Inputs, KeptRendering, RenderedBy, render, take_older_names},
     settings::{SERVICE_REVISION, Settings},
     source::read_service,
@@ -104,6 +105,7 @@ async fn rendering(
             ..cx.settings("")
         },
         cluster: cluster_of(cx, &namespace, &name, inputs),
+        connect_hosts: ConnectHosts::new(),
     };
     let pods = pods_of(id);
     let rendered = render(&name, &namespace, inputs, &inputs.service, &by);

@@ -4,6 +4,7 @@ mod adoption;
 mod apply;
 mod begin;
 mod conditions;
+mod connect_hosts;
 mod fetch;
 mod names;
 mod plan;

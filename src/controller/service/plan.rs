@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     adoption,
+    connect_hosts::connect_hosts,
     revision::{self, find, name_for, settings_of},
     revisions::Revision,
 };
@@ -105,13 +106,15 @@ pub(super) fn newest(
         task_definition: Spec::clone(definition.spec()),
     };
     let known = cx.service_revisions.of(service);
+    let digest = inputs.digest();
+    let cluster = cluster::defaults(cx, &namespace, &request)?;
     let by = RenderedBy {
         operator: env!("CARGO_PKG_VERSION").to_owned(),
         settings: settings(service, cx, status, &known),
-        cluster: cluster::defaults(cx, &namespace, &request)?,
+        connect_hosts: connect_hosts(cx, service, &request, cluster.as_ref(), (&known, &digest)),
+        cluster,
     };
     let rendering = render(&name, &namespace, &inputs, &service.spec, &by).map_err(refused)?;
-    let digest = inputs.digest();
     let revision = name_for(&known, &rendering.pods, &digest, &rendering.digest);
     let same = known.iter().filter(|revision| revision.inputs == digest);
     let mut same: Vec<String> = same.map(|revision| revision.id.clone()).collect();

@@ -1,5 +1,7 @@
 //! Network mode, DNS and hosts.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::{
     api::{
         core::v1::{HostAlias, PodDNSConfig},
@@ -12,7 +14,7 @@ use super::{Draft, container::path};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::NO_NETWORK,
-    translate::{Context, Object},
+    translate::{Context, Object, Workload},
     validate::{DnsSetting, HostName, Link, Network, NetworkMode},
 };
 
@@ -56,7 +58,40 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         ip: host.ip.clone(),
         hostnames: Some(host.names.clone()),
     });
-    draft.spec.host_aliases = (!hosts.is_empty()).then(|| aliases.collect());
+    let mut aliases: Vec<HostAlias> = aliases.collect();
+    aliases.extend(connect_hosts(cx, &aliases));
+    draft.spec.host_aliases = (!aliases.is_empty()).then_some(aliases);
+}
+
+/// The names of the Service Connect namespace, by address. ECS writes them to `/etc/hosts` too, as they are when a
+/// deployment begins
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html>). The task
+/// definition's own names win.
+fn connect_hosts(cx: &Context<'_>, own: &[HostAlias]) -> Vec<HostAlias> {
+    let Workload::Service(service) = cx.workload else {
+        return Vec::new();
+    };
+    let Some(connect) = &service.service_connect else {
+        return Vec::new();
+    };
+    let own: BTreeSet<&String> = own
+        .iter()
+        .flat_map(|host| &host.hostnames)
+        .flatten()
+        .collect();
+    let mut by_address: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, address) in &connect.hosts {
+        if !own.contains(name) {
+            by_address.entry(address).or_default().push(name.clone());
+        }
+    }
+    let hosts = by_address.into_iter();
+    hosts
+        .map(|(address, names)| HostAlias {
+            ip: address.to_owned(),
+            hostnames: Some(names),
+        })
+        .collect()
 }
 
 fn network_mode(

@@ -3,12 +3,11 @@
 use super::cluster_services::{ClusterServices, Reach, Wanted};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
+    names::{CONNECT_NAME, CONNECT_NAMESPACE},
+    settings::Mode,
     translate::{Context, LABEL_LENGTH, kname, labels::Labels},
-    validate::{Service, ServiceConnect, ServiceConnectService, ServiceRegistry},
+    validate::{Service, ServiceConnect, ServiceConnectService, ServiceRegistry, is_dns_name},
 };
-
-/// The label that tells which Service Connect namespace a Service is in.
-const NAMESPACE: &str = "ecs-operator.dev/service-connect-namespace";
 
 /// Adds the Services of `serviceConnectConfiguration` and `serviceRegistries`.
 pub(super) fn apply(
@@ -21,6 +20,8 @@ pub(super) fn apply(
         let ServiceConnect {
             namespace,
             services: offers,
+            // A matter of pods.
+            hosts: _,
         } = connect;
         for offer in offers {
             connect_service(cx, namespace.as_deref(), offer, services, notes);
@@ -93,6 +94,14 @@ fn connect_service(
     match clients_find(cx, namespace, discovery_name, dns_name.as_deref(), &name) {
         Found::ByService => {}
         Found::ByAnother(alias) => names.push(alias),
+        // The operator adds it to the hosts of the clients' pods.
+        Found::Not(alias)
+            if namespace.is_some()
+                && cx.settings.mode == Mode::Controller
+                && is_dns_name(&alias) =>
+        {
+            services.annotate(&name, CONNECT_NAME, alias);
+        }
         Found::Not(alias) => notes.report(
             alias_path(&path, dns_name.is_some()),
             Message::ServiceConnectAliasNeedsClusterIP { name: alias },
@@ -106,7 +115,7 @@ fn connect_service(
         }
         services.claim(&name, &wanted);
         if let Some(namespace) = namespace {
-            services.label(&name, NAMESPACE, label_value(namespace));
+            services.label(&name, CONNECT_NAMESPACE, connect_namespace_label(namespace));
         }
     }
 }
@@ -158,8 +167,9 @@ fn clients_find(
     }
 }
 
-/// A Cloud Map namespace may be named like a domain, which a label's value may be too.
-fn label_value(namespace: &str) -> String {
+/// Returns the label of a Cloud Map namespace. It may be named like a domain, which a label's value may be too.
+#[must_use]
+pub fn connect_namespace_label(namespace: &str) -> String {
     let fits = namespace.len() <= LABEL_LENGTH
         && namespace
             .chars()
@@ -177,7 +187,10 @@ fn label_value(namespace: &str) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::translate::testing::{Outcome, Scenario, assert_object, yaml};
+    use crate::{
+        names::{CONNECT_NAME, CONNECT_NAMESPACE},
+        translate::testing::{Outcome, Scenario, assert_object, yaml},
+    };
 
     const BE: &str = r#"{"family": "be", "networkMode": "awsvpc", "containerDefinitions": [{"name": "app", "image": "app", "memory": 64, "portMappings": [
         {"name": "http", "containerPort": 8080, "appProtocol": "http"}, {"name": "rpc", "containerPort": 9090, "appProtocol": "grpc"}, {"name": "h2", "containerPort": 9091, "appProtocol": "http2"}, {"name": "db", "containerPort": 5432}]}]}"#;
@@ -208,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_service_connect_name_is_a_service() {
-        let outcome = connect(&json!({"namespace": "internal", "services": [{"portName": "http", "discoveryName": "backend", "clientAliases": [{"port": 80, "dnsName": "backend.internal"}]}]})).run();
+        let outcome = connect(&json!({"namespace": "internal", "services": [{"portName": "http", "discoveryName": "backend", "clientAliases": [{"port": 80, "dnsName": "backend.internal"}]}]})).convert().run();
         assert_object(
             outcome.object("Service", "backend"),
             "
@@ -255,6 +268,50 @@ spec:
     }
 
     #[test]
+    fn the_operator_is_asked_to_add_other_names_to_the_hosts_of_clients() {
+        for (alias, name) in [
+            (json!([{"port": 80}]), json!("backend.internal")),
+            (
+                json!([{"port": 80, "dnsName": "api.example.com"}]),
+                json!("api.example.com"),
+            ),
+            (json!([{"port": 80, "dnsName": "backend"}]), Value::Null),
+            (json!([{"port": 80, "dnsName": "My_Api"}]), Value::Null),
+        ] {
+            let outcome = connect(&json!({"namespace": "internal", "services": [{"portName": "http", "discoveryName": "backend", "clientAliases": alias}]})).run();
+            let metadata = &outcome.object("Service", "backend")["metadata"];
+            assert_eq!(metadata["annotations"][CONNECT_NAME], name);
+            assert_eq!(metadata["labels"][CONNECT_NAMESPACE], "internal");
+            let warns = outcome.has("ServiceConnectAliasNeedsClusterIP");
+            assert_eq!(warns, alias[0]["dnsName"] == "My_Api");
+        }
+    }
+
+    #[test]
+    fn clients_have_the_names_of_their_namespace_as_hosts() {
+        let scenario = |connect: Value| {
+            Scenario::service(BE)
+                .request(json!({"serviceConnectConfiguration": connect}).to_string())
+                .connect_hosts(&[
+                    ("a.internal", "10.0.0.2"),
+                    ("b.internal", "10.0.0.1"),
+                    ("c.internal", "10.0.0.2"),
+                ])
+                .run()
+        };
+        let client = scenario(json!({"enabled": true, "namespace": "internal"}));
+        assert_eq!(
+            client.pod_spec()["hostAliases"],
+            json!([
+                {"ip": "10.0.0.1", "hostnames": ["b.internal"]},
+                {"ip": "10.0.0.2", "hostnames": ["a.internal", "c.internal"]},
+            ])
+        );
+        let other = scenario(json!({"enabled": false, "namespace": "internal"}));
+        assert_eq!(other.pod_spec()["hostAliases"], Value::Null);
+    }
+
+    #[test]
     fn names_that_the_cluster_finds_need_no_alias() {
         for (alias, services, warns) in [
             (json!([]), vec!["backend"], true),
@@ -292,6 +349,7 @@ spec:
         ] {
             let outcome = connect(&json!({"namespace": "internal", "services": [{"portName": "http", "discoveryName": "backend", "clientAliases": alias}]}))
                 .settings(|settings| settings.namespace = "shop".to_owned())
+                .convert()
                 .run();
             let names: Vec<_> = outcome
                 .objects_of("Service")

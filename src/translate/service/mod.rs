@@ -11,6 +11,7 @@ pub(crate) mod security_groups;
 mod workload;
 
 use self::cluster_services::{ClusterServices, Reach, Wanted};
+pub use self::discovery::connect_namespace_label;
 use super::{Context, Manifests, pod};
 use crate::{
     diagnostic::{Diagnostics, Message},

@@ -1,6 +1,7 @@
 //! The objects that the operator created, by name and by owner: a shared cache that reconciles read instead of the API
 //! server.
 
+mod connect;
 mod writes;
 
 use std::{
