@@ -90,7 +90,7 @@ pub(super) fn run(options: &ControllerOptions) -> Result<ExitCode, Error> {
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
-            tracing::error!(%error, "the operator ends");
+            tracing::error!(%error, "the operator exits with an error");
             Ok(ExitCode::FAILURE)
         }
     }

@@ -83,7 +83,7 @@ enum Error {
         tasks: String,
     },
     /// No container has this name.
-    #[error("there is no container {name}; there are {there}")]
+    #[error("there is no container {name}; available containers: {there}")]
     NoSuchContainer {
         /// The requested name.
         name: String,

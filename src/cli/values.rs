@@ -45,7 +45,9 @@ pub(super) fn kubernetes_minor(text: &str) -> Result<u32, String> {
         .and_then(|minor| minor.parse().ok())
         .filter(|minor| (OLDEST_KUBERNETES_MINOR..=NEWEST_KUBERNETES_MINOR).contains(minor))
         .ok_or_else(|| {
-            format!("supported are 1.{OLDEST_KUBERNETES_MINOR} to 1.{NEWEST_KUBERNETES_MINOR}")
+            format!(
+                "supported versions: 1.{OLDEST_KUBERNETES_MINOR} to 1.{NEWEST_KUBERNETES_MINOR}"
+            )
         })
 }
 
@@ -54,7 +56,7 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
     if fits {
         Ok(text.to_owned())
     } else {
-        Err("a namespace has lower-case letters, digits and -".to_owned())
+        Err("a namespace consists of lowercase letters, digits and -".to_owned())
     }
 }
 
@@ -62,7 +64,7 @@ pub(super) fn account_id(text: &str) -> Result<String, String> {
     if is_account_id(text) {
         Ok(text.to_owned())
     } else {
-        Err("an account has 12 digits".to_owned())
+        Err("an account ID has 12 digits".to_owned())
     }
 }
 
@@ -70,7 +72,7 @@ pub(super) fn security_group(text: &str) -> Result<String, String> {
     if is_security_group(text) {
         Ok(text.to_owned())
     } else {
-        Err("expected an id such as sg-0123456789abcdef0".to_owned())
+        Err("expected an ID such as sg-0123456789abcdef0".to_owned())
     }
 }
 

@@ -33,7 +33,9 @@ pub(super) enum Error {
         owner: Option<String>,
     },
     /// An object belongs to a deleted one of the same kind and name, and is about to be deleted with it.
-    #[error("{kind} {name} is of an earlier object of the same name, and about to go")]
+    #[error(
+        "{kind} {name} belongs to a deleted object of the same name, and is about to be deleted"
+    )]
     OfPredecessor {
         /// The kind of the object.
         kind: String,
@@ -42,7 +44,7 @@ pub(super) enum Error {
     },
     /// An object that several owners may share has different content for its first owner.
     #[error(
-        "{kind} {name} is shared with {owner}, which has other ports or another namespace for it, or tasks of an older deployment: make the ports the same, renew {owner}, or give one of the two another discoveryName"
+        "{kind} {name} is shared with {owner}, which uses it with other ports or another namespace, or still has tasks of an older deployment: make the ports the same, renew {owner}, or give one of the two another discoveryName"
     )]
     SharedOtherwise {
         /// The kind of the object.
@@ -53,7 +55,7 @@ pub(super) enum Error {
         owner: String,
     },
     /// Another replica created an object of this name first.
-    #[error("the {what} {name} was made by another replica meanwhile")]
+    #[error("another replica has created the {what} {name} in the meantime")]
     Superseded {
         /// The type of the object, for messages.
         what: &'static str,
@@ -64,16 +66,18 @@ pub(super) enum Error {
     #[error("the pods of the task wait for: {0}")]
     NotYet(String),
     /// Objects were left for the next try.
-    #[error("the API server takes too long: the other objects are written at the next try")]
+    #[error(
+        "the API server responds too slowly: the remaining objects are written at the next attempt"
+    )]
     TakesTooLong,
     /// The object of the reconcile was deleted, which its cache has not seen yet.
-    #[error("it was deleted meanwhile")]
+    #[error("it was deleted in the meantime")]
     Gone,
     /// The API server does not report, for now, which kinds an add-on has.
-    #[error("the API server does not tell which kinds of some add-ons there are")]
+    #[error("the API server does not report which kinds of some add-ons exist")]
     AddonsUnknown,
     /// The claim of a volume is gone; the volume was released and is created again.
-    #[error("PersistentVolume {name} was released, and is made anew")]
+    #[error("PersistentVolume {name} was released, and will be recreated")]
     Released {
         /// Its name.
         name: String,
@@ -85,10 +89,10 @@ pub(super) enum Error {
     #[error("cannot write an object as JSON: {0}")]
     Json(#[from] serde_json::Error),
     /// A reconcile panicked, which is a bug in this program.
-    #[error("the operator failed at this object: {0}")]
+    #[error("the operator panicked while it reconciled this object: {0}")]
     Panicked(String),
     /// A translation returned a kind that the operator does not know, which is a bug in this program.
-    #[error("the operator does not know the kind {0}")]
+    #[error("unknown kind {0}")]
     UnknownKind(String),
 }
 
@@ -230,7 +234,7 @@ fn lines(errors: &[Error]) -> String {
 fn belongs(owner: Option<&str>) -> String {
     match owner {
         Some(owner) => format!("belongs to {owner}"),
-        None => "was not made for this object".to_owned(),
+        None => "was not created for this object".to_owned(),
     }
 }
 
@@ -242,7 +246,7 @@ pub(super) fn brief(error: &kube::Error) -> String {
         // Its text contains values from the response.
         kube::Error::SerdeError(error) => {
             let (line, column) = (error.line(), error.column());
-            format!("the answer cannot be read: line {line}, column {column}")
+            format!("the response cannot be read: line {line}, column {column}")
         }
         other => other.to_string(),
     }

@@ -39,7 +39,7 @@ impl Refusal {
         let length = own.chars().count();
         let message = if length > WORKLOAD_LENGTH {
             format!(
-                "the name {own:?} has {length} characters, of {WORKLOAD_LENGTH} at most: choose a shorter one, or name the object {expected:?} and write the long name as {member}"
+                "the name {own:?} has {length} characters, but at most {WORKLOAD_LENGTH} are allowed: choose a shorter one, or name the object {expected:?} and write the long name as {member}"
             )
         } else if kname(own, LABEL_LENGTH) == own {
             format!(
@@ -47,7 +47,7 @@ impl Refusal {
             )
         } else {
             format!(
-                "the name {own:?} has other characters than a-z, 0-9 and -: choose another one, or name the object {expected:?} and write {own:?} as {member}"
+                "the name {own:?} contains characters other than a-z, 0-9 and -: choose another one, or name the object {expected:?} and write {own:?} as {member}"
             )
         };
         Self::new(StateReason::NameDiffers, &message)
@@ -112,7 +112,7 @@ mod tests {
         };
         let long = told(&"l".repeat(63));
         assert!(
-            long.contains("has 63 characters, of 52 at most: choose a shorter one"),
+            long.contains("has 63 characters, but at most 52 are allowed: choose a shorter one"),
             "{long}"
         );
         assert_eq!(
@@ -121,7 +121,7 @@ mod tests {
         );
         let foreign = told("Web");
         assert!(
-            foreign.starts_with("the name \"Web\" has other characters than a-z, 0-9 and -: "),
+            foreign.starts_with("the name \"Web\" contains characters other than a-z, 0-9 and -: "),
             "{foreign}"
         );
     }

@@ -40,7 +40,7 @@ pub(crate) async fn delete_those_unneeded(cx: &Context) -> bool {
     for (key, known) in ours(cx, cx.children.unclaimed()) {
         // A claim may have been created and bound in the meantime.
         if let Err(error) = delete_unchanged(&cx.client, &key, &known).await {
-            tracing::warn!(%error, "a volume that nobody claims could not be deleted");
+            tracing::warn!(%error, "an unclaimed volume could not be deleted");
             all = false;
         }
     }

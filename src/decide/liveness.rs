@@ -32,9 +32,9 @@ pub fn stuck(progress: &Progress) -> Option<&'static str> {
     if !leads {
         None
     } else if oldest.is_some_and(|age| age > PATIENCE) {
-        Some("a reconcile does not end")
+        Some("a reconcile takes too long")
     } else if waiting.is_some_and(|waiting| waiting.min(last) > PATIENCE) {
-        Some("objects wait, and none is reconciled")
+        Some("objects are waiting, but none is reconciled")
     } else {
         None
     }
@@ -60,7 +60,7 @@ mod tests {
     fn a_reconcile_that_does_not_end_is_stuck_whatever_others_do() {
         assert_eq!(stuck(&of(Some(SHORT), None, SHORT)), None);
         let hangs = of(Some(LONG), None, SHORT);
-        assert_eq!(stuck(&hangs), Some("a reconcile does not end"));
+        assert_eq!(stuck(&hangs), Some("a reconcile takes too long"));
         let follows = Progress {
             leads: false,
             ..hangs
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_queue_is_stuck_when_nothing_leaves_it_for_long() {
-        let said = Some("objects wait, and none is reconciled");
+        let said = Some("objects are waiting, but none is reconciled");
         assert_eq!(stuck(&of(None, Some(LONG), LONG)), said);
         assert_eq!(stuck(&of(None, Some(LONG), SHORT)), None, "it is busy");
         assert_eq!(stuck(&of(None, Some(SHORT), LONG)), None, "it was idle");

@@ -51,7 +51,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         "node affinity",
         Meaning {
             reason: "no container instance met all of its requirements. The closest matching container instance is missing an attribute required by your task.",
-            advice: "correct placementConstraints, launchType or the capacity provider, or label nodes as they ask for",
+            advice: "correct placementConstraints, launchType or the capacity provider, or label nodes accordingly",
         },
     ),
     (
@@ -65,7 +65,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         "untolerated taint",
         Meaning {
             reason: "no container instance met all of its requirements. The container instances are reserved for other tasks or not ready.",
-            advice: "add nodes, or see their taints with kubectl describe nodes",
+            advice: "add nodes, or check their taints with kubectl describe nodes",
         },
     ),
     (
@@ -79,7 +79,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         "ersistentVolumeClaim",
         Meaning {
             reason: "no container instance met all of its requirements. A volume of the task is not available.",
-            advice: "see why with kubectl describe pvc",
+            advice: "find the cause with kubectl describe pvc",
         },
     ),
 ];
@@ -92,7 +92,7 @@ pub fn meaning(scheduler: &str) -> Meaning {
     known.map_or(
         Meaning {
             reason: "no container instance met all of its requirements.",
-            advice: "change what it requires, or add nodes that have that",
+            advice: "change the requirements of the task, or add nodes that meet them",
         },
         |(_, meaning)| *meaning,
     )

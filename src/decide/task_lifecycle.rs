@@ -44,7 +44,7 @@ const USER_INITIATED: &str = StateReason::UserInitiated.name();
 pub const TERMINATION_NOTICE: &str = StateReason::TerminationNotice.name();
 
 /// The reason for not running a task that is only known to have begun: its status and its pod are lost.
-const LOST: &str = "The task has begun before, and its status and its pod are gone, so that it is not known how it ended. It is not run again. To run it again, delete this EcsTask and apply it without the annotation ecs-operator.dev/begun.";
+const LOST: &str = "The task was started before, and its status and its pod no longer exist, so it is unknown how it ended. It is not run again. To run it again, delete this EcsTask and apply it without the annotation ecs-operator.dev/begun.";
 
 /// What to do with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -62,7 +62,7 @@ pub fn of_creation(message: &str) -> Trouble {
         ),
         (
             "failed quota",
-            "give the task definition the cpu and memory that the ResourceQuota of the namespace asks for",
+            "set cpu and memory in the task definition, as the ResourceQuota of the namespace requires",
         ),
         (
             "violates PodSecurity",
@@ -70,7 +70,7 @@ pub fn of_creation(message: &str) -> Trouble {
         ),
         (
             "serviceaccount",
-            "make the ServiceAccount that it names, or wait until the operator has",
+            "create the ServiceAccount that it names, or wait until the operator creates it",
         ),
         (
             "usage per",
@@ -78,11 +78,11 @@ pub fn of_creation(message: &str) -> Trouble {
         ),
         (
             "webhook",
-            "see why that admission webhook refuses or does not answer",
+            "check why that admission webhook rejects the pod or does not respond",
         ),
     ];
     let advice = ADVICE.iter().find(|(words, _)| message.contains(words));
-    let advice = advice.map_or("see what refuses it", |(_, advice)| advice);
+    let advice = advice.map_or("check what rejects the pod", |(_, advice)| advice);
     Trouble {
         reason: StateReason::TaskNotCreated,
         message: format!(
@@ -97,7 +97,7 @@ pub fn without_pods(daemon_set: &str) -> Trouble {
     Trouble {
         reason: StateReason::TaskNotCreated,
         message: format!(
-            "was unable to place a task because the DaemonSet {daemon_set} makes no pod: kubectl describe daemonset {daemon_set} tells why"
+            "was unable to place a task because the DaemonSet {daemon_set} creates no pod: find the cause with kubectl describe daemonset {daemon_set}"
         ),
     }
 }
@@ -113,7 +113,7 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
         let (reason, message) = obstacle::unplaced(pod, why);
         let message = match reason {
             StateReason::SchedulingGated => format!(
-                "a task is held back from the scheduler: {message}: see who gave its pod a scheduling gate"
+                "a task is held back from the scheduler: {message}: check what added a scheduling gate to its pod"
             ),
             _ => format!("was {message}"),
         };
@@ -133,19 +133,19 @@ pub fn of_pod(pod: &PodState) -> Option<Trouble> {
     if pod.behind_load_balancer && !pod.fails_target_checks {
         return trouble(
             StateReason::TargetNotHealthyYet,
-            "a load balancer does not count a task as healthy yet: see its target group, and whether its controller runs".to_owned(),
+            "a load balancer does not consider a task healthy yet: check its target group, and whether its controller is running".to_owned(),
         );
     }
     if pod.behind_load_balancer {
         return trouble(
             StateReason::TargetUnhealthy,
-            "a task fails the health checks of its load balancer: see the target group's health check and the security groups".to_owned(),
+            "a task fails the health checks of its load balancer: check the target group's health check and the security groups".to_owned(),
         );
     }
     let node = pod.node.as_deref().unwrap_or_default();
     trouble(
         StateReason::NodeNotReady,
-        format!("the node {node} of a task does not answer: see kubectl describe node {node}"),
+        format!("the node {node} of a task does not respond: see kubectl describe node {node}"),
     )
 }
 
@@ -161,10 +161,10 @@ fn of_container(pod: &PodState, container: &ContainerSeen) -> Option<Trouble> {
             let reason = obstacle::of_waiting(reason)?;
             let message = match reason {
                 StateReason::CannotPullContainerError => format!(
-                    "{reason}: container {name}: {message}: correct its image, or let the nodes pull it"
+                    "{reason}: container {name}: {message}: correct its image, or allow the nodes to pull it"
                 ),
                 _ => format!(
-                    "container {name} cannot be started: {message}: make what it lacks, or correct the task definition"
+                    "container {name} cannot be started: {message}: create the missing object, or correct the task definition"
                 ),
             };
             Some(Trouble { reason, message })
@@ -282,7 +282,7 @@ mod tests {
                     ..ContainerSeen::default()
                 },
                 StateReason::CannotPullContainerError,
-                "CannotPullContainerError: container app: example:nope: not found: correct its image, or let the nodes pull it",
+                "CannotPullContainerError: container app: example:nope: not found: correct its image, or allow the nodes to pull it",
             ),
             (
                 ContainerSeen {
@@ -290,7 +290,7 @@ mod tests {
                     ..ContainerSeen::default()
                 },
                 StateReason::CannotCreateContainerError,
-                "container app cannot be started: secret \"db\" not found: make what it lacks, or correct the task definition",
+                "container app cannot be started: secret \"db\" not found: create the missing object, or correct the task definition",
             ),
             (
                 ContainerSeen {
@@ -369,13 +369,16 @@ mod tests {
                 "pods \"web\" is forbidden: violates PodSecurity \"restricted\"",
                 "pod-security.kubernetes.io/enforce",
             ),
-            ("serviceaccount \"x\" not found", "make the ServiceAccount"),
+            (
+                "serviceaccount \"x\" not found",
+                "create the ServiceAccount",
+            ),
             ("maximum cpu usage per Container is 1", "LimitRange"),
             (
                 "admission webhook \"a.b\" denied the request",
                 "admission webhook",
             ),
-            ("something else", "see what refuses it"),
+            ("something else", "check what rejects the pod"),
         ] {
             let said = of_creation(message).message;
             assert!(said.contains(message) && said.contains(advice), "{said}");

@@ -91,7 +91,7 @@ impl Default for Metrics {
         registry.register("leader", "Whether this replica leads", leader.clone());
         registry.register(
             "children",
-            "Objects that were made for custom resources",
+            "Objects created for custom resources",
             children.clone(),
         );
         Self {

@@ -101,7 +101,7 @@ async fn log_level(
 ) -> impl IntoResponse {
     if !peer.ip().to_canonical().is_loopback() {
         let help =
-            "the level of the log is set over the loopback address only, see kubectl port-forward";
+            "the log level can only be set over the loopback address, see kubectl port-forward";
         return (StatusCode::FORBIDDEN, help.to_owned());
     }
     match (health.set_log_level)(level.trim()) {

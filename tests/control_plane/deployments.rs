@@ -147,7 +147,7 @@ async fn a_deployment_whose_tasks_fail_is_rolled_back_once() {
     assert_eq!(rolled["status"]["taskDefinition"], "web:1");
     let note = bed.event("web", "DeploymentFailed").await;
     // Why is still known when the pods are gone.
-    let last = "The last failure: CannotPullContainerError: container app: no such image: correct its image, or let the nodes pull it.";
+    let last = "The last failure: CannotPullContainerError: container app: no such image: correct its image, or allow the nodes to pull it.";
     assert!(
         note.ends_with(&format!("deployment failed: tasks failed to start. {last}")),
         "{note}"

@@ -264,7 +264,10 @@ async fn a_revision_that_is_not_there_is_an_error_that_lists_those_that_are() {
         .condition("EcsService", "web", "Accepted", "False")
         .await;
     assert_eq!(accepted["reason"], "RevisionNotFound");
-    assert_eq!(accepted["message"], "web has no revision 7; there are 1");
+    assert_eq!(
+        accepted["message"],
+        "web has no revision 7; existing revisions: 1"
+    );
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn a_node_that_does_not_answer_is_told() {
         }],
     }});
     write_status(&bed, &pod, status).await;
-    let says = format!("the node {node} of a task does not answer");
+    let says = format!("the node {node} of a task does not respond");
     let advice = format!("see kubectl describe node {node}");
     let says: &[&str] = &[&says, &advice];
     told(&bed, &shared_plane().await, "Ready", "NodeNotReady", says).await;
@@ -154,7 +154,7 @@ async fn that_there_is_no_operator_is_told() {
     let bed = Bed::new(&plane.kubeconfig(), "nobody").await;
     service(&bed, task_definition("testbed/web")).await;
     let page = page(&bed, &plane.kubeconfig()).await;
-    assert!(page.contains("No operator has looked at it yet"), "{page}");
+    assert!(page.contains("No operator has processed it yet"), "{page}");
 }
 
 /// A container that has ended so often with 3, and runs again.

@@ -129,7 +129,7 @@ async fn what_is_not_there_is_told_with_what_is() {
         let arguments = [&["logs", "visit"][..], options].concat();
         let none = run(&bed, &arguments).await;
         assert_eq!(none.status.code(), Some(2));
-        let expected = "error: there is no container nope; there are app\n";
+        let expected = "error: there is no container nope; available containers: app\n";
         assert_eq!(text(&none.stderr), expected);
     }
 }

@@ -143,7 +143,7 @@ fn of_pods() -> Vec<Trouble> {
             "CannotCreateContainerError",
             &[
                 "container app cannot be started: secret",
-                "not found: make what it lacks",
+                "not found: create the missing object",
             ],
         ),
     ]
@@ -306,7 +306,8 @@ async fn a_name_that_is_too_long_is_told_with_the_limit() {
     for length in [63, 104] {
         let name = "l".repeat(length);
         bed.must_apply("EcsService", &name, service(1)).await;
-        let says = format!("has {length} characters, of 52 at most: choose a shorter one");
+        let says =
+            format!("has {length} characters, but at most 52 are allowed: choose a shorter one");
         let told = Told {
             kind: "EcsService",
             name: &name,

@@ -193,7 +193,7 @@ impl Logs {
     async fn print(&self, pods: &[Pod]) -> Result<ExitCode, Error> {
         let starts: Vec<Start> = pods.iter().flat_map(|pod| self.wanted(pod)).collect();
         if starts.is_empty() {
-            say("no container has begun to print yet")?;
+            say("no container has started yet")?;
             if let Some(refusal) = &self.refusal {
                 say(refusal)?;
             }

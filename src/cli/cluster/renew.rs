@@ -63,9 +63,7 @@ pub(in crate::cli) fn run(options: &RenewOptions) -> Result<ExitCode, Error> {
             let name = service.name_any();
             let renewal = &service.status.renewal;
             if is_refused(&service) {
-                show(&format!(
-                    "{name}: its spec is refused, and is to be corrected first\n"
-                ))?;
+                show(&format!("{name}: its spec is rejected; correct it first\n"))?;
                 continue;
             }
             if renewal.state.as_deref() != Some("available") {
@@ -93,7 +91,7 @@ pub(in crate::cli) fn run(options: &RenewOptions) -> Result<ExitCode, Error> {
             Ok(code) => code,
             Err(_) => {
                 show(&format!(
-                    "not done after {seconds} s; the others were left as they are\n"
+                    "not done after {seconds} s; the other services were not changed\n"
                 ))?;
                 Ok(ExitCode::FAILURE)
             }
@@ -181,15 +179,13 @@ impl Fleet {
                     in_flight.remove(&name);
                 }
                 Outcome::Refused => {
-                    show(&format!(
-                        "{name}: its spec is refused, and is to be corrected first\n"
-                    ))?;
+                    show(&format!("{name}: its spec is rejected; correct it first\n"))?;
                     in_flight.remove(&name);
                 }
                 Outcome::Failed => {
                     let left = waiting.len();
                     show(&format!(
-                        "{name}: its deployment has failed; {left} services were left as they are\n"
+                        "{name}: its deployment has failed; {left} services were not changed\n"
                     ))?;
                     return Ok(ExitCode::FAILURE);
                 }
@@ -240,7 +236,7 @@ fn heard(
 /// Reports that a service was deleted, if its renewal was waited for.
 fn deleted(name: &str, in_flight: &mut BTreeMap<String, String>) -> Result<(), Error> {
     match in_flight.remove(name) {
-        Some(_) => show(&format!("{name}: was deleted\n")),
+        Some(_) => show(&format!("{name}: deleted\n")),
         None => Ok(()),
     }
 }

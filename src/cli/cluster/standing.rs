@@ -168,7 +168,7 @@ pub(super) fn line(state: &State) -> String {
     let line = match &state.target {
         Some(Target::Service(service)) => line_of_service(service, state),
         Some(Target::Task(task)) => line_of_task(task),
-        None => "it is gone".to_owned(),
+        None => "it no longer exists".to_owned(),
     };
     harmless(&line)
 }
@@ -177,13 +177,13 @@ fn line_of_service(service: &EcsService, state: &State) -> String {
     let name = service.name_any();
     let conditions = &service.status.conditions;
     let Some(ready) = condition(conditions, READY) else {
-        return format!("{name}: no operator has looked at it yet");
+        return format!("{name}: no operator has processed it yet");
     };
     let accepted = condition(conditions, ACCEPTED).filter(|accepted| accepted.status == "False");
     let said = accepted.unwrap_or(ready);
     let line = match service.status.deployments.first() {
         Some(primary) if accepted.is_none() => format!(
-            "{name}: {} {}, {}/{} tasks run, {} failed: {}: {}",
+            "{name}: {} {}, {}/{} tasks running, {} failed: {}: {}",
             primary.task_definition.as_deref().unwrap_or("-"),
             primary.rollout_state.as_deref().unwrap_or("-"),
             primary.running_count.unwrap_or(0),
@@ -211,7 +211,7 @@ fn line_of_task(task: &EcsTask) -> String {
     let refused = condition(&status.conditions, ACCEPTED).filter(|it| it.status == "False");
     let said = refused.or_else(|| condition(&status.conditions, SUCCEEDED));
     let Some(said) = said else {
-        return format!("{name}: no operator has looked at it yet");
+        return format!("{name}: no operator has processed it yet");
     };
     format!(
         "{name}: {} {}: {}: {}",
@@ -375,7 +375,7 @@ mod tests {
         let mut state = of(service(3, "False", "InProgress"));
         let begun = format!("[{}{}] 1/4 tasks of web:2", "#".repeat(7), "-".repeat(23));
         assert_eq!(bar(&state), Some(begun));
-        let said = "web: web:2 IN_PROGRESS, 1/4 tasks run, 2 failed: InProgress: so";
+        let said = "web: web:2 IN_PROGRESS, 1/4 tasks running, 2 failed: InProgress: so";
         assert_eq!(line(&state), said);
         let waits = super::super::state::Task {
             revision: "2".to_owned(),

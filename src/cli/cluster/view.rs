@@ -122,7 +122,7 @@ pub(super) fn page(state: &State, now: Timestamp) -> Page {
             page.warnings = warnings(&task.status.warnings);
             page.tasks = tasks_of_task(task, state, now);
         }
-        None => page.head = vec![Headline::new(BAD, "It is gone.", "")],
+        None => page.head = vec![Headline::new(BAD, "It no longer exists.", "")],
     }
     page
 }
@@ -241,11 +241,11 @@ fn head_of_task(task: &EcsTask) -> Vec<Headline> {
 fn verdict(conditions: &[Condition], type_: &str, looked_at: bool) -> Vec<Headline> {
     let plain = |text: &str| Headline::new(Style::new(), "", text);
     if conditions.is_empty() {
-        return vec![plain("No operator has looked at it yet.")];
+        return vec![plain("No operator has processed it yet.")];
     }
     let mut said = Vec::new();
     if !looked_at {
-        said.push(plain("The operator has not looked at the newest spec yet."));
+        said.push(plain("The operator has not processed the newest spec yet."));
     }
     let accepted = condition(conditions, ACCEPTED).filter(|it| it.status != "True");
     if let Some(condition) = accepted.or_else(|| condition(conditions, type_)) {
@@ -423,7 +423,7 @@ mod tests {
             "desiredCount": 2, "runningCount": 2, "pendingCount": 0,
             "conditions": [
                 {"type": "Accepted", "status": "True", "reason": "Translated", "message": "", "lastTransitionTime": "1970-01-01T00:00:00Z"},
-                {"type": "Ready", "status": "False", "reason": "InProgress", "message": "2 of 2 tasks run, 0 of them of the newest revision.", "lastTransitionTime": "1970-01-01T00:00:00Z"},
+                {"type": "Ready", "status": "False", "reason": "InProgress", "message": "2 of 2 tasks are running, 0 of them of the newest revision.", "lastTransitionTime": "1970-01-01T00:00:00Z"},
             ],
             "deployments": [
                 {"id": "ecs-svc/2", "status": "PRIMARY", "taskDefinition": "web:2", "desiredCount": 2, "pendingCount": 2, "failedTasks": 1, "rolloutState": "IN_PROGRESS", "rolloutStateReason": "ECS deployment ecs-svc/2 in progress.", "createdAt": "1970-01-01T00:01:40Z"},
@@ -469,7 +469,7 @@ mod tests {
         };
         let expected = "\
 web  web:2  desired 2, running 2, pending 0
-InProgress: 2 of 2 tasks run, 0 of them of the newest revision.
+InProgress: 2 of 2 tasks are running, 0 of them of the newest revision.
 warning: deploymentConfiguration: SecondsIgnored: seconds are ignored
 
 DEPLOYMENT  STATUS   TASK DEFINITION  DESIRED  PENDING  RUNNING  FAILED  ROLLOUT      AGE  REASON
@@ -498,7 +498,7 @@ EVENTS
         };
         assert_eq!(
             plain(&page(&state, at(0)).full()),
-            "web  -  desired 0, running 0, pending 0\nNo operator has looked at it yet.\n"
+            "web  -  desired 0, running 0, pending 0\nNo operator has processed it yet.\n"
         );
     }
 

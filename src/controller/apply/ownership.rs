@@ -35,7 +35,7 @@ pub(super) async fn join(
     }
     let owners: Vec<_> = known.owners.iter().chain([owner]).collect();
     let joined = set_owners(client, key, known, &owners).await;
-    let joined = joined.map_err(Error::api("join the owners of", key))?;
+    let joined = joined.map_err(Error::api("add an owner to", key))?;
     children.observe(key.kind, &joined);
     Ok(true)
 }
@@ -173,6 +173,6 @@ pub(in crate::controller) async fn disown(
             Ok(())
         }
         Err(error) if code(&error) == Some(404) => Ok(()),
-        Err(error) => Err(Error::api("let go of", key)(error)),
+        Err(error) => Err(Error::api("release", key)(error)),
     }
 }

@@ -368,7 +368,7 @@ where
                     tracing::warn!(
                         error = told(&error),
                         kind,
-                        "a watch broke and is begun again"
+                        "a watch failed and is restarted"
                     );
                     None
                 }

@@ -56,7 +56,7 @@ pub(crate) fn defaults(
     };
     read(&cluster).map_err(|refusal| {
         let message = format!(
-            "EcsCluster {}, which has defaults for this, is rejected: {}",
+            "EcsCluster {}, which provides defaults for this object, is rejected: {}",
             cluster.name_any(),
             refusal.message
         );

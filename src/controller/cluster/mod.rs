@@ -84,7 +84,7 @@ fn check(cluster: &EcsCluster, cx: &Context) -> Result<Vec<WarningStatus>, Refus
 
 fn another_counts(first: &EcsCluster, namespace: &str) -> Refusal {
     let message = format!(
-        "EcsCluster {} is the cluster of the namespace {namespace}: delete one of the two",
+        "the namespace {namespace} already has the EcsCluster {}: delete one of the two",
         first.name_any()
     );
     Refusal::new(StateReason::AnotherClusterCounts, &message)

@@ -29,7 +29,7 @@ pub(super) fn status(
         }),
         message: refusal
             .map_or(
-                "Services and tasks of the namespace take their defaults from it.",
+                "Services and tasks in the namespace use its defaults.",
                 |refusal| &refusal.message,
             )
             .to_owned(),

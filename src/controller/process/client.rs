@@ -59,7 +59,7 @@ struct NoAnswer(Duration);
 
 /// The lease was not renewed in time, so another replica may lead.
 #[derive(Debug, thiserror::Error)]
-#[error("this replica does not lead any more")]
+#[error("this replica is no longer the leader")]
 struct NotLeading;
 
 struct GuardLayer {
@@ -265,7 +265,10 @@ mod tests {
                 .await
         };
         let error = create().await.expect_err("nobody leads");
-        assert!(error.to_string().contains("does not lead"), "{error}");
+        assert!(
+            error.to_string().contains("no longer the leader"),
+            "{error}"
+        );
         assert!(api.get("web").await.is_ok(), "reads are let through");
         fence.open_until(since_boot() + Duration::from_mins(1));
         assert!(create().await.is_ok());

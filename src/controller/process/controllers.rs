@@ -124,7 +124,7 @@ mod tests {
         let error = result.expect_err("it panicked");
         assert_eq!(
             error.to_string(),
-            "the operator failed at this object: no element 3"
+            "the operator panicked while it reconciled this object: no element 3"
         );
         assert!(!error.is_transient() && error.reason() == StateReason::InternalError);
         let sound = contained(async { Ok(Action::await_change()) }).await;

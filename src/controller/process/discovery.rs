@@ -58,7 +58,7 @@ impl Cluster {
                 // It was removed after the groups were listed.
                 Err(error) if code(&error) == Some(404) => {}
                 Err(error) => {
-                    tracing::warn!(%error, api_version, "cannot find out which kinds there are");
+                    tracing::warn!(%error, api_version, "cannot discover which kinds exist");
                     served.extend(of_version.filter(|kind| before.served.contains(kind)));
                     unknown.insert(api_version);
                 }
@@ -129,7 +129,7 @@ pub(crate) async fn kubernetes_minor(client: &Client) -> Result<u32, kube::Error
     if !(OLDEST_KUBERNETES_MINOR..=NEWEST_KUBERNETES_MINOR).contains(&minor) {
         tracing::warn!(
             version = version.git_version,
-            "this version of Kubernetes is not supported: 1.{OLDEST_KUBERNETES_MINOR} to 1.{NEWEST_KUBERNETES_MINOR} are"
+            "this version of Kubernetes is not supported; supported versions: 1.{OLDEST_KUBERNETES_MINOR} to 1.{NEWEST_KUBERNETES_MINOR}"
         );
     }
     Ok(minor.clamp(OLDEST_KUBERNETES_MINOR, NEWEST_KUBERNETES_MINOR))

@@ -96,7 +96,7 @@ impl Candidate {
             sleep(RETRY).await;
             let left = end.saturating_sub(since_boot());
             if left.is_zero() {
-                tracing::error!("not leading any more: this process was stopped for too long");
+                tracing::error!("no longer leading: this process was stopped for too long");
                 return;
             }
             match timeout(left, self.renew()).await {
@@ -105,11 +105,11 @@ impl Candidate {
                     tracing::warn!(%error, "cannot renew the lease");
                 }
                 Ok(Err(refusal)) => {
-                    tracing::error!(%refusal, "not leading any more");
+                    tracing::error!(%refusal, "no longer leading");
                     return;
                 }
                 Err(_elapsed) => {
-                    tracing::error!("not leading any more: the lease could not be renewed in time");
+                    tracing::error!("no longer leading: the lease could not be renewed in time");
                     return;
                 }
             }
@@ -147,8 +147,8 @@ impl Candidate {
         let result: Result<Result<(), kube::Error>, _> = timeout(RELEASE, released).await;
         match result {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "cannot give the lease back"),
-            Err(_elapsed) => tracing::warn!("cannot give the lease back in time"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot release the lease"),
+            Err(_elapsed) => tracing::warn!("cannot release the lease in time"),
         }
     }
 

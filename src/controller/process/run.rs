@@ -62,7 +62,7 @@ pub enum RunError {
     #[error("cannot find a cluster: {0}")]
     Config(#[from] InferConfigError),
     /// The API server cannot be reached or rejects us.
-    #[error("cannot talk to the API server: {0}")]
+    #[error("cannot connect to the API server: {0}")]
     Api(#[from] kube::Error),
     /// The operator cannot listen on the port.
     #[error("cannot listen on {address}: {source}")]
@@ -244,6 +244,6 @@ async fn reconcile(cx: &Arc<Context>, concurrency: u16, stopped: signal::Receive
     tokio::select! {
         // The controllers end by themselves only after a shutdown, when all reconciles in progress are done.
         () = run_controllers(cx, concurrency, stopped) => {}
-        () = grace => tracing::warn!("some reconciles did not end in time and are broken off"),
+        () = grace => tracing::warn!("some reconciles did not end in time and are aborted"),
     }
 }

@@ -89,7 +89,7 @@ pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces:
         let found = match Cluster::discover(&cx.client, &cluster).await {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(%error, "cannot find out what the cluster has");
+                tracing::warn!(%error, "cannot discover the add-ons of the cluster");
                 continue;
             }
         };

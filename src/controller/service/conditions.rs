@@ -40,11 +40,11 @@ pub(super) fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> 
         Outcome::Refused(refusal) => {
             return Some(refused(
                 refusal,
-                "The spec is not accepted; nothing ran before.",
+                "The spec is rejected; no earlier spec was running.",
             ));
         }
         Outcome::GoesOn(refusal, _) => {
-            let goes_on = "The spec is not accepted; what ran before goes on.";
+            let goes_on = "The spec is rejected; the last accepted one keeps running.";
             return Some(refused(refusal, goes_on));
         }
         Outcome::Lost(_, _, refusal) => (false, refusal.reason, refusal.message.clone()),
@@ -55,7 +55,7 @@ pub(super) fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> 
             ..
         } => return None,
         Outcome::Decided(Some(_), deployments) => verdict(name, deployments).unwrap_or_else(|| {
-            let message = "A deployment begins.".to_owned();
+            let message = "A deployment is starting.".to_owned();
             (true, StateReason::InProgress.into(), message)
         }),
         Outcome::Applied {
@@ -131,7 +131,7 @@ fn progress(deployments: &Deployments, observed: &Observed) -> (bool, StatusReas
     let primary = deployments.primary();
     let of_newest = primary.and_then(|it| it.running_count).unwrap_or(0);
     let counts = format!(
-        "{} of {} tasks run, {} of them of the newest revision.",
+        "{} of {} tasks are running, {} of them of the newest revision.",
         observed.running,
         observed.desired,
         of_newest.min(observed.running)
@@ -176,7 +176,7 @@ fn verdict(name: &str, deployments: &Deployments) -> Option<(bool, StatusReason,
         ))
     });
     let message = format!(
-        "(service {name}) was rolled back to {}. The deployment of {} that the spec asks for has failed: {} It is not tried again until the spec changes.",
+        "(service {name}) was rolled back to {}. The deployment of {} that the spec requests has failed: {} It is not tried again until the spec changes.",
         primary.task_definition.as_deref().unwrap_or_default(),
         what.unwrap_or("the revision"),
         why.unwrap_or_default(),
@@ -203,6 +203,6 @@ fn held(name: &str, plan: &Plan) -> String {
         None => "of a task on each node".to_owned(),
     };
     format!(
-        "(service {name}) {HELD} With minimumHealthyPercent {minimum} and maximumPercent {maximum} {tasks} none may be missing and none added; the old tasks go on."
+        "(service {name}) {HELD} With minimumHealthyPercent {minimum} and maximumPercent {maximum} {tasks}, no task may be stopped or added; the old tasks keep running."
     )
 }

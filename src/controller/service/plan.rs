@@ -258,7 +258,7 @@ pub(super) async fn plan(
 
 fn lost(service: &EcsService, revision: &str) -> Refusal {
     let message = format!(
-        "the ControllerRevision of the service revision {revision} of EcsService {}, which should run now, is gone or cannot be read: change the spec to what should run",
+        "the ControllerRevision of the service revision {revision} of EcsService {}, which should be running, does not exist or cannot be read: change the spec to the intended state",
         service.name_any()
     );
     Refusal::new(StateReason::ServiceRevisionNotFound, &message)

@@ -216,7 +216,7 @@ async fn create(
             cx.service_revisions.observe(&live);
             Ok(())
         }
-        None => Err(Error::resource("make a revision of", service)(error)),
+        None => Err(Error::resource("create a revision of", service)(error)),
     }
 }
 

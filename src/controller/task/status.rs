@@ -83,7 +83,7 @@ pub(super) fn rejected(task: &EcsTask, before: &TaskStatus, refusal: &Refusal) -
         type_: SUCCEEDED,
         holds: None,
         reason: StateReason::NotAccepted.into(),
-        message: "The spec is not accepted, so the tasks have not begun.".to_owned(),
+        message: "The spec is rejected, so the tasks have not started.".to_owned(),
     };
     TaskStatus {
         conditions: told(task, before, vec![refused, not_begun]),

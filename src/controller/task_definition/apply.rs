@@ -45,7 +45,7 @@ pub(super) async fn make(
     };
     let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), &namespace);
     let made = api.create(&PostParams::default(), &revision).await;
-    let made = made.map_err(Error::resource("make a revision of", definition))?;
+    let made = made.map_err(Error::resource("create a revision of", definition))?;
     cx.revisions.observe(&made);
     Ok(())
 }

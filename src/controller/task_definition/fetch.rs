@@ -106,8 +106,10 @@ pub(super) async fn remembered_number(
     let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), &namespace);
     let of_services = ListParams::default().labels(SERVICE_REVISION);
     let by_services = api.list(&of_services).await;
-    let by_services =
-        by_services.map_err(Error::resource("list what services keep of", definition))?;
+    let by_services = by_services.map_err(Error::resource(
+        "list the revisions that services store of",
+        definition,
+    ))?;
     let newest = by_services
         .into_iter()
         .filter_map(|of_service| serde_json::from_value::<Kept>(of_service.data?.0).ok())

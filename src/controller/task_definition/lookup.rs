@@ -202,6 +202,6 @@ fn no_such_revision(family: &str, number: u64, revisions: &Numbered) -> Refusal 
     let known = known.join(", ");
     Refusal::new(
         StateReason::RevisionNotFound,
-        &format!("{family} has no revision {number}; there are {known}"),
+        &format!("{family} has no revision {number}; existing revisions: {known}"),
     )
 }
