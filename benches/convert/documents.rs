@@ -1,14 +1,14 @@
-//! Documents as teams write them, made by crossing a few parts. The n-th document is always the same.
+//! Documents in the style of real teams, combined from a few parts. The n-th document is always the same.
 
 use serde_json::{Map, Value, json};
 
-/// An input file and how many documents it has.
+/// An input file and its number of documents.
 pub struct Input {
     pub text: String,
     pub documents: usize,
 }
 
-/// The `number`-th input: a task definition, with a service and scaling in every second and third file.
+/// Returns the `number`-th input: a task definition, with a service in every second file and scaling in every third.
 pub fn input(number: usize) -> Input {
     let mut dice = Dice(number as u64 + 1);
     let family = format!(
@@ -247,7 +247,7 @@ fn scaling_policy(resource: &str, dice: &mut Dice) -> Value {
     })
 }
 
-/// Numbers that look random and are the same on every machine.
+/// Pseudorandom numbers, which are the same on every machine.
 struct Dice(u64);
 
 impl Dice {

@@ -1,7 +1,7 @@
-//! How fast the program converts, and how much memory it takes. `cargo bench --bench convert`
+//! Measures the speed of conversions and the memory of the program. `cargo bench --bench convert`
 //!
-//! Speed: parse, validate, translate and print on one core, through the library, beside the least that a program
-//! could do (parse the JSON, print the objects). Program: the program itself on a folder, on one processor and on all.
+//! Speed: parse, validate, translate and print on one core, through the library, compared with the minimum work of any
+//! such program (parsing the JSON, printing the objects). Program: the program itself on a folder, on one processor and on all.
 //! Memory: the program itself on folders of growing size.
 #![allow(
     clippy::expect_used,
@@ -26,7 +26,7 @@ mod speed;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    // `cargo bench` hands `--bench` over; what remains are ours.
+    // `cargo bench` passes `--bench`; the remaining arguments are for this program.
     let chosen: Vec<String> = std::env::args()
         .skip(1)
         .filter(|argument| !argument.starts_with("--"))
@@ -44,7 +44,7 @@ fn main() {
     }
 }
 
-/// The processor's name and count.
+/// Returns the processor's name and count.
 fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info

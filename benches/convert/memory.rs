@@ -1,4 +1,4 @@
-//! The most memory that the program takes for folders of growing size.
+//! Measures the peak memory of the program for folders of growing size.
 
 use std::{
     env, fs,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::documents;
 
-/// How many documents the folder has.
+/// The number of documents in the folder.
 const COUNTS: [usize; 3] = [1_000, 10_000, 100_000];
 
 pub fn run() {
@@ -35,7 +35,7 @@ pub fn run() {
     }
 }
 
-/// Writes an input, a thousand to a folder, and returns how many documents it has.
+/// Writes an input, at most a thousand per folder, and returns its number of documents.
 pub fn write(folder: &Path, number: usize) -> usize {
     let inner = folder.join(format!("{:03}", number / 1000));
     fs::create_dir_all(&inner).expect("the temporary folder can be written");
@@ -45,7 +45,7 @@ pub fn write(folder: &Path, number: usize) -> usize {
     input.documents
 }
 
-/// The peak of the program's resident memory in kB while it converts `folder`.
+/// Returns the peak of the program's resident memory in kB while it converts `folder`.
 fn peak(folder: &Path) -> u64 {
     let mut child = Command::new(env!("CARGO_BIN_EXE_ecs-operator"))
         .arg("convert")
@@ -67,7 +67,7 @@ fn peak(folder: &Path) -> u64 {
     peak
 }
 
-/// `VmHWM`, which only grows, so that the last reading is the peak but for the last millisecond.
+/// Returns `VmHWM`, which only grows, so the last reading is the peak, except for the last millisecond.
 fn high_water_mark(child: &Child) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
     let line = status
@@ -76,7 +76,7 @@ fn high_water_mark(child: &Child) -> Option<u64> {
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 
-/// A folder that does not outlive the run.
+/// A folder that is deleted after the run.
 pub struct Folder(pub PathBuf);
 
 impl Drop for Folder {

@@ -1,4 +1,4 @@
-//! What the program does with an input, without its files.
+//! Does what the program does with an input, without files.
 
 use ecs_operator::{
     convert::{Converter, Denied, Target},

@@ -1,4 +1,4 @@
-//! Documents a second on one core.
+//! Measures documents per second on one core.
 
 use std::{
     hint::black_box,
@@ -13,11 +13,11 @@ use crate::{
     pipeline,
 };
 
-/// How many inputs there are.
+/// The number of inputs.
 const INPUTS: usize = 400;
-/// How long is measured, at least.
+/// The minimum duration of the measurement.
 const MEASURED: Duration = Duration::from_secs(5);
-/// What the project promises.
+/// The documents per second that the project promises.
 const PROMISE: f64 = 10_000.0;
 
 pub fn run() {
@@ -35,7 +35,7 @@ pub fn run() {
     let mut convert = Clock::default();
     let mut floor = Clock::default();
     let start = Instant::now();
-    // In turns, so that both see the same machine.
+    // They take turns, so that both run under the same conditions.
     while start.elapsed() < MEASURED * 2 {
         convert.round(&inputs, |index| {
             black_box(pipeline::convert(&inputs[index].text));
@@ -51,7 +51,7 @@ pub fn run() {
     println!("promise of {PROMISE} documents a second: {verdict}");
 }
 
-/// The objects of an input.
+/// Returns the objects of an input.
 fn objects(text: &str) -> Vec<Ordered> {
     let values: Vec<Value> =
         serde_saphyr::from_multiple(&pipeline::convert(text)).expect("what is printed is YAML");
@@ -59,12 +59,12 @@ fn objects(text: &str) -> Vec<Ordered> {
     ordered.collect::<Result<_, _>>().expect("it is plain data")
 }
 
-/// Prints an object the way that every program can.
+/// Prints an object with a library, as any program can.
 fn by_library(object: &Ordered) -> String {
     serde_saphyr::to_string(object).expect("objects can be printed")
 }
 
-/// What a program of libraries alone cannot do without: reading the JSON, printing the objects.
+/// Does the minimum work of a program that only uses libraries: parse the JSON, print the objects.
 fn least(text: &str, objects: &[Ordered]) -> String {
     let documents = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     black_box(documents.filter_map(Result::ok).collect::<Vec<_>>());
@@ -96,7 +96,7 @@ impl Clock {
         self.rounds += 1;
     }
 
-    /// Prints the numbers and returns the documents a second.
+    /// Prints the numbers and returns the documents per second.
     fn report(mut self, name: &str, documents: usize) -> f64 {
         self.times.sort();
         let percentile = |percent: usize| self.times[(self.times.len() - 1) * percent / 100];
@@ -113,7 +113,7 @@ impl Clock {
     }
 }
 
-/// The time that a processor gave to this thread, so that a busy machine counts for nothing; only Linux tells.
+/// Returns the processor time of this thread, so that other load does not matter; only Linux reports it.
 fn processor_time() -> Option<Duration> {
     let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanoseconds = statistics.split_whitespace().next()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! A control plane with the operator at work in one namespace of several.
+//! A control plane with a running operator that watches one of several namespaces.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -15,7 +15,7 @@ use crate::{
     support::{self, Operator, install},
 };
 
-/// How long anything may take; the largest runs take minutes on a busy machine.
+/// The maximum duration of any step; the largest runs take minutes on a busy machine.
 pub const LIMIT: Duration = Duration::from_mins(30);
 
 /// The namespace and account of the operator.
@@ -23,9 +23,9 @@ const OPERATOR: &str = "ecs-operator";
 
 pub struct Bed {
     pub plane: ControlPlane,
-    /// The user who makes the services, and may do everything.
+    /// The user who creates the services, and has all permissions.
     pub user: Client,
-    /// With the rights of the operator, so that the API server has as much to check.
+    /// A client with the permissions of the operator, so that the API server checks the same rules.
     pub plain: Client,
     pub operator: Option<Operator>,
     /// The only namespace that the operator watches.
@@ -37,7 +37,7 @@ impl Bed {
     pub async fn new() -> Result<Self> {
         let options = Options {
             nodes: 0,
-            // Namespaces of the test bed have an account.
+            // Namespaces of the test bed have a service account.
             controllers: vec!["serviceaccount-controller".to_owned()],
             ..Options::default()
         };
@@ -46,7 +46,7 @@ impl Bed {
         let user = plane.client().await?;
         let plain = plane.client_for_service_account(OPERATOR, OPERATOR).await?;
         let mut namespace = plane.namespace("operated").await?;
-        // All of it ends with the control plane.
+        // All of it is deleted with the control plane.
         namespace.keep();
         let definition = shop::task_definition();
         support::apply(
@@ -75,7 +75,7 @@ impl Bed {
         Ok(bed)
     }
 
-    /// Starts an operator in place of the one before, which has to have ended.
+    /// Starts an operator in place of the previous one, which must have exited.
     pub async fn start_operator(&mut self) -> Result<()> {
         let number = self.started.fetch_add(1, Ordering::SeqCst);
         let namespaces = format!("--namespaces={}", self.namespace.name());
@@ -88,7 +88,7 @@ impl Bed {
         self.operator.as_ref().expect("there is one at all times")
     }
 
-    /// The requests of the operator by method.
+    /// Returns the requests of the operator by method.
     pub async fn requests(&self) -> Result<Counts> {
         let answer = self.operator().get("/metrics").await;
         let (_, text) = answer.context("the operator tells no metrics")?;
@@ -99,7 +99,7 @@ impl Bed {
         ))
     }
 
-    /// The writes that the API server has taken from anybody, by resource.
+    /// Returns the writes that the API server has accepted from all clients, by resource.
     pub async fn writes(&self) -> Result<Counts> {
         let request = Request::new("").get("metrics", &GetParams::default())?;
         let text = self.user.request_text(request).await?;
@@ -116,8 +116,8 @@ impl Bed {
         }))
     }
 
-    /// Waits until the operator has written nothing for a while. Returns its requests by then, and when the last but
-    /// those of its lease was made.
+    /// Waits until the operator has written nothing for a while. Returns its requests until then, and the time of the
+    /// last one, except those for its lease.
     pub async fn quiet(&self) -> Result<(Counts, Instant)> {
         const QUIET: Duration = Duration::from_secs(3);
         let mut last = (Counts::default(), Instant::now());

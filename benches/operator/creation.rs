@@ -1,4 +1,4 @@
-//! Many services at once, by the operator and by the plain client.
+//! Creates many services at once, with the operator and with the plain client.
 
 use std::{
     sync::Arc,
@@ -20,15 +20,15 @@ use crate::{
     support,
 };
 
-/// What the operator may take at most of the time of the plain client.
+/// The maximum time of the operator relative to that of the plain client.
 const TARGET: f64 = 1.15;
-/// How often the operator is asked how far it is, which takes it some time itself: what was measured may be too long by
-/// this.
+/// The interval at which the operator is asked for its progress, which takes it some time: the result may be too long
+/// by this.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The name of the service that both make first.
+/// The name of the service that both create first.
 const SAMPLE: &str = "the-sample";
 
-/// Makes services in the namespace of the operator. Returns their names.
+/// Creates services in the namespace of the operator. Returns their names.
 pub async fn run(bed: &Bed, services: usize) -> Result<Vec<String>> {
     let sample = Arc::new(sample(bed).await?);
     let names: Vec<String> = (0..services)
@@ -40,7 +40,7 @@ pub async fn run(bed: &Bed, services: usize) -> Result<Vec<String>> {
         let time = plain::run(bed, &namespace, &names, &sample, method).await?;
         Ok(time.as_secs_f64())
     };
-    // Before and after, so that neither has the warmer API server, or the emptier one.
+    // The plain client runs before and after, so that neither has the warmer or the emptier API server.
     let before = plainly("plain", Method::Apply).await?;
     let operated = operated(bed, &names).await?;
     let after = plainly("plain", Method::Apply).await?;
@@ -66,10 +66,10 @@ pub async fn run(bed: &Bed, services: usize) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What the creation took the operator.
+/// The measurements of the creation by the operator.
 struct Operated {
     seconds: f64,
-    /// When the last write was made that nobody waited for: events.
+    /// When the last write was made that nothing waited for: events.
     last: f64,
     processor: f64,
     requests: Counts,
@@ -110,8 +110,8 @@ fn processor(bed: &Bed) -> Result<f64> {
     process::processor_seconds(id).context("Linux tells no times")
 }
 
-/// Whether the caches of the operator, which hold what the API server has told, have everything. Asking the API server
-/// all the time would slow it down.
+/// Whether the caches of the operator, which contain what the API server has sent, contain everything. Constantly
+/// asking the API server would slow it down.
 async fn is_done(bed: &Bed, services: usize) -> Result<bool> {
     let states = states(bed).await?;
     let count = |name: &str| states.0.get(name).copied().unwrap_or(0) as usize;
@@ -119,7 +119,7 @@ async fn is_done(bed: &Bed, services: usize) -> Result<bool> {
     Ok(reported == services && count("children") == services * CHILDREN.len())
 }
 
-/// How many services are in which state, and how many children there are.
+/// Returns the number of services by state, and the number of children.
 async fn states(bed: &Bed) -> Result<Counts> {
     let answer = bed.operator().get("/metrics").await;
     let (_, text) = answer.context("the operator tells no metrics")?;
@@ -135,7 +135,7 @@ async fn states(bed: &Bed) -> Result<Counts> {
     Ok(states)
 }
 
-/// Asks the API server whether everything is there.
+/// Checks with the API server that everything exists.
 async fn check(bed: &Bed, services: usize) -> Result<()> {
     let namespace = bed.namespace.name();
     for (kind, version) in CHILDREN {
@@ -158,12 +158,12 @@ async fn check(bed: &Bed, services: usize) -> Result<()> {
     Ok(())
 }
 
-/// Has the operator make a service, and makes sure that the plain client makes the same of it.
+/// Lets the operator create a service, and checks that the plain client creates the same objects.
 async fn sample(bed: &Bed) -> Result<Sample> {
     let (sender, _nobody) = mpsc::unbounded();
     let names = [SAMPLE.to_owned()];
     plain::create(&bed.user, bed.namespace.name(), &names, sender).await?;
-    // What the operator should make of it.
+    // The objects that the operator should create.
     shop::children(bed.namespace.name(), SAMPLE)?;
     until("the first service", support::LIMIT, async || {
         Ok(is_done(bed, 1).await?.then_some(()))
@@ -207,7 +207,7 @@ async fn sample(bed: &Bed) -> Result<Sample> {
     Arc::into_inner(sample).context("the plain client has ended")
 }
 
-/// An object without what the API server makes up, with the fields that the operator owns.
+/// Returns an object without the fields that the API server generates, and with the fields that the operator owns.
 fn significant(mut object: Value) -> Value {
     for field in ["clusterIP", "clusterIPs"] {
         if let Some(spec) = object["spec"].as_object_mut() {
@@ -215,7 +215,7 @@ fn significant(mut object: Value) -> Value {
         }
     }
     let fields = object["metadata"]["managedFields"][0]["fieldsV1"].to_string();
-    // One of the fields has the uid of the owner in its name.
+    // One of the fields has the UID of the owner in its name.
     let uid = object["metadata"]["ownerReferences"][0]["uid"]
         .as_str()
         .unwrap_or_default();
@@ -227,7 +227,7 @@ fn significant(mut object: Value) -> Value {
     })
 }
 
-/// Says in place of Kubernetes that all tasks run, and waits until the operator has reported so.
+/// Reports in place of Kubernetes that all tasks are running, and waits until the operator has reported it.
 pub async fn settle(bed: &Bed, names: &[String]) -> Result<()> {
     let requests = bed.requests().await?;
     let begun = Instant::now();

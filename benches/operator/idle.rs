@@ -1,4 +1,4 @@
-//! What the operator does when nothing changes.
+//! Measures the operator while nothing changes.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{bed::Bed, numbers::verdict, process};
 
-/// How long nothing changes.
+/// The duration without changes.
 const IDLE: Duration = Duration::from_mins(1);
 
 pub async fn run(bed: &Bed) -> Result<()> {
@@ -14,7 +14,7 @@ pub async fn run(bed: &Bed) -> Result<()> {
     let id = bed.operator().process().context("the operator has ended")?;
     let (requests, writes) = (bed.requests().await?, bed.writes().await?);
     let processor = process::processor_seconds(id).context("Linux tells no times")?;
-    // Nothing is waited for but time.
+    // Nothing has to happen except time passing.
     tokio::time::sleep(IDLE).await;
     let processor = process::processor_seconds(id).context("Linux tells no times")? - processor;
     let requests = bed.requests().await?.since(&requests);

@@ -1,4 +1,4 @@
-//! How soon a change of a service is in its Deployment.
+//! Measures the time from a change of a service to the change of its Deployment.
 
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ use crate::{
     plain,
 };
 
-/// How many changes there are, one after another.
+/// The number of changes, one after another.
 const CHANGES: usize = 250;
-/// What 99 of 100 changes may take at most.
+/// The maximum time of 99 of 100 changes.
 const TARGET: Duration = Duration::from_millis(100);
 
 pub async fn run(bed: &Bed, names: &[String]) -> Result<()> {
@@ -37,7 +37,7 @@ pub async fn run(bed: &Bed, names: &[String]) -> Result<()> {
     let services = plain::services(&bed.user, bed.namespace.name());
     let (mut from_request, mut from_answer) = (Vec::new(), Vec::new());
     for number in 0..CHANGES {
-        // All over the services, each change another number.
+        // The changes are spread over all services, each with a different number.
         let name = &names[number * names.len() / CHANGES];
         let count = 100 + i32::try_from(number)?;
         let patch = Patch::Merge(json!({"spec": {"desiredCount": count}}));

@@ -1,9 +1,9 @@
-//! What the operator costs, and how fast it is. `cargo xtask bench operator --services 1000,5000`
+//! Measures the cost and the speed of the operator. `cargo xtask bench operator --services 1000,5000`
 //!
-//! The program itself, optimised, with the rights of `deploy/`, on a real etcd and API server of this machine, beside a
-//! client with the same rights that makes the same writes and does nothing else. No controllers of Kubernetes and no
-//! nodes take part, because they would hide the difference under their own load, which is the same in both cases; the
-//! benchmark says in their place that Deployments are done.
+//! It runs the optimized program, with the permissions of `deploy/`, on a real etcd and API server of this machine, and
+//! compares it with a client with the same permissions that makes the same writes and does nothing else. No controllers
+//! of Kubernetes and no nodes take part, because their own load, which is the same in both cases, would hide the
+//! difference; the benchmark reports in their place that Deployments are done.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -34,10 +34,10 @@ use anyhow::{Context as _, Result};
 
 use self::bed::Bed;
 
-/// How many services there are, unless the arguments say so.
+/// The default number of services.
 const SERVICES: usize = 1000;
 
-/// As in the program, so that the plain client has the same.
+/// As in the program; the plain client uses the same.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -53,7 +53,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The sizes in `--services 1000,5000`. What `cargo bench` hands over besides is none of ours.
+/// Returns the sizes in `--services 1000,5000`. Other arguments, which `cargo bench` passes, are ignored.
 fn sizes(arguments: impl Iterator<Item = String>) -> Result<Vec<usize>> {
     let mut arguments = arguments.filter(|argument| argument != "--bench");
     let Some(option) = arguments.next() else {
@@ -69,7 +69,7 @@ fn sizes(arguments: impl Iterator<Item = String>) -> Result<Vec<usize>> {
     list.split(',').map(size).collect()
 }
 
-/// All numbers at one size, on a control plane of its own.
+/// Measures all numbers at one size, on a separate control plane.
 async fn measure(services: usize) -> Result<()> {
     println!("{services} services:");
     let mut bed = Bed::new().await?;

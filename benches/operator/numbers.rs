@@ -1,14 +1,14 @@
-//! Counts of requests, and what is said about a target.
+//! Counts of requests, and the results of targets.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-/// How many requests there were, by what they were.
+/// The number of requests of each type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts(pub BTreeMap<String, u64>);
 
 impl Counts {
-    /// The series of a metric, in the format of Prometheus, summed by what `label` makes of their labels; `None` leaves
-    /// one out.
+    /// Returns the series of a metric, in the format of Prometheus, summed by the result of `label` for their labels;
+    /// series for which it returns `None` are omitted.
     pub fn of(
         text: &str,
         metric: &str,
@@ -37,7 +37,7 @@ impl Counts {
         Self(counts)
     }
 
-    /// What was added since `before`.
+    /// Returns what was added since `before`.
     pub fn since(&self, before: &Self) -> Self {
         let added = self.0.iter().filter_map(|(name, count)| {
             let before = before.0.get(name).copied().unwrap_or(0);
@@ -46,12 +46,12 @@ impl Counts {
         Self(added.collect())
     }
 
-    /// All together.
+    /// Returns the total.
     pub fn sum(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// Those of these names, and all others.
+    /// Splits the counts into those with these names and all others.
     pub fn split(&self, names: &[&str]) -> (Self, Self) {
         let (these, others) = self
             .0
@@ -75,12 +75,12 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Whether a target was met.
+/// Returns whether a target was met, in words.
 pub fn verdict(kept: bool) -> &'static str {
     if kept { "kept" } else { "broken" }
 }
 
-/// In milliseconds.
+/// Formats a time in milliseconds.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }

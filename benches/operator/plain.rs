@@ -1,4 +1,4 @@
-//! A client that makes the writes of the operator, and does nothing else.
+//! A client that makes the same writes as the operator, and does nothing else.
 
 use std::{
     sync::Arc,
@@ -20,30 +20,31 @@ use crate::{
     shop::{self, CHILDREN},
 };
 
-/// How many services the operator reconciles at a time, by default; so many the plain client has in work.
+/// The default number of services that the operator reconciles concurrently; the plain client processes the same
+/// number.
 pub const CONCURRENCY: usize = 16;
 
-/// How the plain client makes children.
+/// How the plain client creates children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// As the operator does.
+    /// With server-side apply, as the operator does.
     Apply,
     Post,
 }
 
-/// The API of the services of a namespace.
+/// Returns the API of the services of a namespace.
 pub fn services(client: &Client, namespace: &str) -> Api<DynamicObject> {
     api(client, namespace, "ecs-operator.dev/v1alpha1", "EcsService")
 }
 
-/// The API of a kind in a namespace.
+/// Returns the API of a kind in a namespace.
 pub fn api(client: &Client, namespace: &str, version: &str, kind: &str) -> Api<DynamicObject> {
     let (group, version) = version.split_once('/').unwrap_or(("", version));
     let kind = GroupVersionKind::gvk(group, version, kind);
     Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind))
 }
 
-/// Makes services as fast as the API server takes them, and hands them over as they are then.
+/// Creates services as fast as the API server accepts them, and sends them on in their created state.
 pub async fn create(
     client: &Client,
     namespace: &str,
@@ -61,25 +62,25 @@ pub async fn create(
         })
         .buffer_unordered(CONCURRENCY);
     while let Some(answer) = requests.next().await {
-        // Who only waits for the operator does not look at them.
+        // A caller that only waits for the operator does not read them.
         let _ended = made.unbounded_send(answer??);
     }
     Ok(())
 }
 
-/// What the plain client writes: what the operator makes of one service, with another name.
+/// The objects that the plain client writes: those that the operator creates for one service, with another name.
 pub struct Sample {
-    /// The name of that service and its namespace, neither of which is a part of any other text in it.
+    /// The name of that service and its namespace, neither of which occurs in any other text of the objects.
     name: String,
     namespace: String,
     /// The kinds, versions and texts of the children.
     children: Vec<(&'static str, &'static str, String)>,
-    /// What its tasks are made of, as the operator keeps it.
+    /// The inputs of its tasks, as the operator stores them.
     revision: String,
     status: String,
 }
 
-/// The label of what is of a service revision.
+/// The label of objects that belong to a service revision.
 const SERVICE_REVISION: &str = "ecs-operator.dev/service-revision";
 
 impl Sample {
@@ -119,7 +120,7 @@ impl Sample {
     }
 }
 
-/// Makes services, their children and their statuses in a namespace. Returns how long that took.
+/// Creates services, their children and their statuses in a namespace. Returns the duration.
 pub async fn run(
     bed: &Bed,
     namespace: &Namespace,
@@ -152,7 +153,7 @@ pub async fn run(
     Ok(begun.elapsed())
 }
 
-/// Keeps what one service is made of, makes its children, one after another, and writes its status.
+/// Stores the inputs of one service, creates its children, one after another, and writes its status.
 async fn carry_out(
     client: &Client,
     namespace: &str,

@@ -1,8 +1,8 @@
-//! What Linux tells of the machine and of a process.
+//! Information from Linux about the machine and a process.
 
 use std::fs;
 
-/// The processor, how many cores of it, the memory.
+/// Returns the processor, the number of its cores, and the memory.
 pub fn machine() -> String {
     let information = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = information
@@ -16,15 +16,15 @@ pub fn machine() -> String {
     format!("{model}, {cores} cores, {memory:.1} GiB, load {load} before")
 }
 
-/// The resident memory of a process and its highest so far, in MiB.
+/// Returns the current and the peak resident memory of a process, in MiB.
 pub fn memory(process: u32) -> Option<(f64, f64)> {
     let path = format!("/proc/{process}/status");
     let mebibytes = |name| Some(kilobytes(&path, name)? as f64 / 1024.0);
     Some((mebibytes("VmRSS:")?, mebibytes("VmHWM:")?))
 }
 
-/// The seconds that processors gave to a process
-/// (<https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>, in the hundredths that Linux shows everywhere).
+/// Returns the processor seconds of a process (<https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>, in
+/// hundredths, which Linux uses everywhere).
 pub fn processor_seconds(process: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (_, after_name) = status.rsplit_once(") ")?;
@@ -33,7 +33,7 @@ pub fn processor_seconds(process: u32) -> Option<f64> {
     Some(f64::from(ticks()? + ticks()?) / 100.0)
 }
 
-/// The number after `name` in a file of `/proc`.
+/// Returns the number after `name` in a file of `/proc`.
 fn kilobytes(path: &str, name: &str) -> Option<u64> {
     let text = fs::read_to_string(path).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;

@@ -1,4 +1,4 @@
-//! The services: the `web` of `examples/shop` without its load balancer, which takes an add-on.
+//! The services: `web` of `examples/shop` without its load balancer, which requires an add-on.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// The family of the task definition of all services.
 pub const FAMILY: &str = "web";
-/// How many tasks a service has.
+/// The number of tasks of a service.
 pub const COUNT: i64 = 4;
 /// The kinds of the children of a service, with their versions.
 pub const CHILDREN: [(&str, &str); 4] = [
@@ -28,15 +28,15 @@ const TASK_DEFINITION: &str = include_str!("../../examples/shop/web/task-definit
 const SERVICE: &str = include_str!("../../examples/shop/web/service.json");
 const SCALING: &str = include_str!("../../examples/shop/web/scaling-policy-cpu.json");
 
-/// The spec of the task definition.
+/// Returns the spec of the task definition.
 pub fn task_definition() -> Value {
     let mut spec: Value = serde_json::from_str(TASK_DEFINITION).expect("the example is JSON");
-    // Where roles are those of AWS, which this cluster does not have.
+    // The role requires credentials of AWS, which this cluster does not have.
     spec.as_object_mut().unwrap().remove("executionRoleArn");
     spec
 }
 
-/// The spec of a service.
+/// Returns the spec of a service.
 pub fn service(name: &str) -> Value {
     let mut spec: Value = serde_json::from_str(SERVICE).expect("the example is JSON");
     let members = spec.as_object_mut().unwrap();
@@ -47,7 +47,7 @@ pub fn service(name: &str) -> Value {
     members.insert("desiredCount".to_owned(), json!(COUNT));
     let policy: Value = serde_json::from_str(SCALING).expect("the example is JSON");
     let scaling = json!({
-        // So many that every number of the benchmark is allowed.
+        // The range allows every number of the benchmark.
         "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 1000},
         "scalingPolicies": [{
             "PolicyName": policy["PolicyName"],
@@ -61,7 +61,7 @@ pub fn service(name: &str) -> Value {
     spec
 }
 
-/// An EcsService, as it is posted.
+/// Returns an EcsService, as it is posted.
 pub fn resource(name: &str) -> Value {
     json!({
         "apiVersion": "ecs-operator.dev/v1alpha1",
@@ -71,9 +71,9 @@ pub fn resource(name: &str) -> Value {
     })
 }
 
-/// The children that the operator makes of a service, in its order.
+/// Returns the children that the operator creates for a service, in its order.
 pub fn children(namespace: &str, name: &str) -> Result<Vec<Value>> {
-    // Those of the arguments with which the operator is started.
+    // These match the arguments with which the operator is started.
     let settings = Settings {
         namespace: namespace.to_owned(),
         mode: Mode::Controller,

@@ -1,4 +1,4 @@
-//! The memory of the operator, and its start with all services there.
+//! Measures the memory of the operator, and its start when all services exist.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub fn memory(bed: &Bed, when: &str) {
     }
 }
 
-/// Ends the operator and starts another one.
+/// Stops the operator and starts another one.
 pub async fn run(bed: &mut Bed, services: usize) -> Result<()> {
     let ended = bed
         .operator

@@ -1,4 +1,4 @@
-//! The CustomResourceDefinitions: a schema out of the table of fields, the rules across fields, the status.
+//! The CustomResourceDefinitions: the schema from the field table, the rules across fields, and the status.
 
 use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -26,7 +26,7 @@ enum Resource {
     Cluster,
 }
 
-/// The CustomResourceDefinitions of this operator, in the order of their names.
+/// Returns the CustomResourceDefinitions of this operator, sorted by name.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
     [
@@ -133,7 +133,7 @@ fn spec(resource: Resource) -> JSONSchemaProps {
         Resource::Cluster => schema(Api::Cluster.tree()),
     };
     if let Some(required) = &mut spec.required {
-        // The object's own name says the same.
+        // The object's own name has the same meaning.
         required.retain(|name| !matches!(name.as_str(), "family" | "serviceName"));
     }
     spec.required = spec.required.filter(|required| !required.is_empty());
@@ -160,8 +160,8 @@ fn spec(resource: Resource) -> JSONSchemaProps {
     spec
 }
 
-/// The most elements of the lists that rules go through, far above what ECS takes: the API server has to be sure of what
-/// a rule costs.
+/// The maximum number of elements of lists that rules iterate over, far above the limits of ECS: the API server has to
+/// estimate the cost of a rule.
 const BOUNDS: &[(&str, i64)] = &[
     ("containerDefinitions", 500),
     ("requiresCompatibilities", 10),
@@ -199,8 +199,8 @@ fn auto_scaling() -> JSONSchemaProps {
     )
 }
 
-/// What the schema cannot say of one field alone. What needs other objects, or the operator's settings, is told by the
-/// conditions of the resource.
+/// Returns the rules that involve several fields. Errors that depend on other objects, or on the operator's settings,
+/// are reported in the conditions of the resource.
 fn rules(resource: Resource) -> Vec<ValidationRule> {
     let rules = match resource {
         Resource::TaskDefinition => TASK_DEFINITION_RULES,
@@ -278,7 +278,7 @@ const LAUNCH_TYPE_OR_STRATEGY: (&str, &str) = (
     "specifying both a launch type and capacity provider strategy is not supported: remove one and try again",
 );
 
-/// Tasks run as they were asked for. How long the object is kept after that may change.
+/// Forbids changes of tasks that were requested. Only the time for which the object is kept after that may change.
 fn no_change(spec: &JSONSchemaProps) -> ValidationRule {
     let members = spec.properties.iter().flatten().map(|(name, _)| name);
     let same: Vec<String> = members
@@ -303,7 +303,7 @@ fn rule(condition: &str, message: &str) -> ValidationRule {
     }
 }
 
-/// What `kubectl get` shows.
+/// Returns the columns of `kubectl get`.
 fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
     let ready = |member: &str| format!(".status.conditions[?(@.type=='Ready')].{member}");
     let succeeded = |member: &str| format!(".status.conditions[?(@.type=='Succeeded')].{member}");
@@ -347,7 +347,7 @@ fn column(name: &str, type_: &str, path: &str) -> CustomResourceColumnDefinition
     }
 }
 
-/// A column of text that `kubectl get` shows with `-o wide`.
+/// Returns a column of text that `kubectl get` shows with `-o wide`.
 fn wide(name: &str, path: &str) -> CustomResourceColumnDefinition {
     CustomResourceColumnDefinition {
         priority: Some(1),

@@ -1,4 +1,4 @@
-//! What our custom resources have beside the members of the AWS requests. Each is an extension of this operator.
+//! The members of the custom resources that the AWS requests do not have. Each is an extension of this operator.
 
 mod definition;
 mod resource;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ecs;
 
-/// Group and version of our custom resources.
+/// The group and version of the custom resources.
 pub const API_VERSION: &str = "ecs-operator.dev/v1alpha1";
 
 /// The members of an EcsService's `spec` that `CreateService` does not have.
@@ -24,7 +24,7 @@ pub struct ServiceExtensions {
     /// The Application Auto Scaling requests of the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_scaling: Option<AutoScaling>,
-    /// What only Kubernetes knows.
+    /// The settings that exist only in Kubernetes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<Kubernetes>,
 }
@@ -53,19 +53,19 @@ pub struct AutoScaling {
     pub scheduled_actions: Vec<ecs::ScheduledAction>,
 }
 
-/// What only Kubernetes knows.
+/// The settings that exist only in Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Kubernetes {
-    /// A load balancer that is made for the service.
+    /// A load balancer that is created for the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expose: Option<Expose>,
-    /// Any text; another one than before begins a deployment.
+    /// Any text; changing it starts a deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub force_new_deployment: Option<String>,
 }
 
-/// A load balancer that is made for a service without target groups.
+/// A load balancer that is created for a service without target groups.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Expose {

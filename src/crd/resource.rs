@@ -8,25 +8,25 @@ use serde_json::{Value, value::RawValue};
 
 use super::{API_VERSION, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus};
 
-/// The `spec` of a custom resource as compact JSON text with its members in the order of their names.
+/// The `spec` of a custom resource as compact JSON text, with its members sorted by name.
 ///
-/// Text, because it is small in a cache, and because reading it cannot fail: a list in which one object has a member of
-/// an unexpected shape would otherwise hide all others.
+/// It is text because that is small in a cache, and because deserializing it cannot fail: otherwise, one object with an
+/// unexpected shape of a member would hide all others of its list.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Spec(Box<str>);
 
 impl Spec {
-    /// The JSON text.
+    /// Returns the JSON text.
     #[must_use]
     pub const fn text(&self) -> &str {
         &self.0
     }
 
-    /// The spec as a request.
+    /// Parses the spec as a request.
     ///
     /// # Errors
     ///
-    /// When a member has an unexpected type, which the schema of the CustomResourceDefinition does not let through.
+    /// Returns an error if a member has an unexpected type, which the schema of the CustomResourceDefinition prevents.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.0)
     }
@@ -42,7 +42,7 @@ impl From<Value> for Spec {
 impl<'de> Deserialize<'de> for Spec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        // One that is nested too deeply is kept as it is: who reads it says so.
+        // A spec that is nested too deeply is kept as it is; its reader reports it.
         Ok(serde_json::from_str(text.get())
             .map_or_else(|_| Self(text.get().into()), |spec: Value| Self::from(spec)))
     }
@@ -55,14 +55,14 @@ impl Serialize for Spec {
     }
 }
 
-/// A spec may hold secrets as plain text, so it is not printed.
+/// A spec may contain secrets in plain text, so it is not printed.
 impl fmt::Debug for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Spec({} bytes)", self.0.len())
     }
 }
 
-/// Reads a status; one that an older version wrote in another shape is none.
+/// Reads a status; one that an older version wrote in another shape counts as absent.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -78,10 +78,10 @@ macro_rules! resources {
             pub struct $name {
                 /// Name, namespace, labels.
                 pub metadata: ObjectMeta,
-                /// What is wanted.
+                /// The desired state.
                 #[serde(default)]
                 pub spec: Spec,
-                /// What was last reported.
+                /// The last reported state.
                 #[serde(default, deserialize_with = "lenient")]
                 pub status: $status,
             }

@@ -1,4 +1,4 @@
-//! What the operator reports, in the members of the `describe` operations of ECS.
+//! The statuses that the operator reports, with the members of the `describe` operations of ECS.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// The spec can be translated; otherwise the condition tells all that is wrong, and what ran goes on running.
+/// The spec can be translated; otherwise the condition lists all errors, and the running tasks keep running.
 pub const ACCEPTED: &str = "Accepted";
-/// The tasks of the newest generation run and no others.
+/// The tasks of the newest generation are running, and no others.
 pub const READY: &str = "Ready";
 /// A deployment is under way.
 pub const PROGRESSING: &str = "Progressing";
@@ -33,13 +33,13 @@ macro_rules! statuses {
     };
 }
 
-/// Whether a member has nothing to say, and is left out.
+/// Whether a member has its default value and is omitted.
 fn is_absent<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// Reads a member; one that another version of the operator wrote in another shape has nothing to say, and no other
-/// member is lost for it.
+/// Reads a member; one that another version of the operator wrote in another shape counts as absent, and does not
+/// affect the other members.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -48,7 +48,7 @@ fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
 }
 
 statuses! {
-    /// What became of the task definition.
+    /// The status of the task definition.
     TaskDefinitionStatus {
         /// Whether it is accepted.
         conditions: Vec<Condition>,
@@ -56,21 +56,21 @@ statuses! {
         observed_generation: Option<i64>,
         /// The newest revision.
         revision: Option<i64>,
-        /// What differs from ECS, whoever runs it.
+        /// The differences from ECS, regardless of which service or task runs it.
         warnings: Vec<WarningStatus>,
     }
 
-    /// What became of the cluster.
+    /// The status of the cluster.
     ClusterStatus {
         /// Whether it is accepted.
         conditions: Vec<Condition>,
         /// The generation that the status describes.
         observed_generation: Option<i64>,
-        /// What differs from ECS.
+        /// The differences from ECS.
         warnings: Vec<WarningStatus>,
     }
 
-    /// What runs, as DescribeServices reports it.
+    /// The status of the service, as DescribeServices returns it.
     ServiceStatus {
         /// Accepted, Progressing and Ready.
         conditions: Vec<Condition>,
@@ -78,31 +78,31 @@ statuses! {
         observed_generation: Option<i64>,
         /// The labels of the service's pods, for autoscalers.
         selector: Option<String>,
-        /// The task definition that runs: its family and revision, as in `web:3`.
+        /// The task definition that is running: its family and revision, as in `web:3`.
         task_definition: Option<String>,
-        /// How many tasks are wanted.
+        /// The desired number of tasks.
         desired_count: Option<i64>,
-        /// How many tasks run.
+        /// The number of running tasks.
         running_count: Option<i64>,
-        /// How many tasks start.
+        /// The number of starting tasks.
         pending_count: Option<i64>,
-        /// The deployments, the newest first.
+        /// The deployments, newest first.
         deployments: Vec<DeploymentStatus>,
         /// The service revision of the last deployment that completed, to which a rollback returns.
         completed_revision: Option<String>,
-        /// A service revision that failed and was rolled back; it is not tried again as long as the spec asks for it.
+        /// A service revision that failed and was rolled back; it is not tried again while the spec requests it.
         rolled_back_revision: Option<String>,
-        /// The tasks that ended by themselves or could not start in the last hour, the newest first.
+        /// The tasks that ended by themselves or could not start in the last hour, newest first.
         stopped_tasks: Vec<StoppedTask>,
-        /// What differs from ECS.
+        /// The differences from ECS.
         warnings: Vec<WarningStatus>,
-        /// What rendered the objects that run, which a service keeps until its next deployment.
+        /// The versions that rendered the running objects, which a service keeps until its next deployment.
         rendered_by: RenderedByStatus,
         /// What a deployment of the same spec would change today.
         renewal: RenewalStatus,
     }
 
-    /// The versions of what rendered the objects of the service.
+    /// The versions that rendered the objects of the service.
     RenderedByStatus {
         /// The version of the operator.
         operator: Option<String>,
@@ -124,75 +124,75 @@ statuses! {
         id: String,
         /// PRIMARY, ACTIVE or INACTIVE.
         status: String,
-        /// The service revision: what its tasks are made of, which a ControllerRevision keeps.
+        /// The service revision: the inputs of its tasks, which a ControllerRevision stores.
         service_revision: Option<String>,
         /// The task definition: its family and revision, as in `web:3`.
         task_definition: Option<String>,
-        /// How many of its tasks are wanted.
+        /// The desired number of its tasks.
         desired_count: Option<i64>,
-        /// How many of its tasks start.
+        /// The number of its starting tasks.
         pending_count: Option<i64>,
-        /// How many of its tasks run.
+        /// The number of its running tasks.
         running_count: Option<i64>,
-        /// How many of its tasks have been healthy for long enough.
+        /// The number of its tasks that have been healthy for long enough.
         healthy_count: Option<i64>,
-        /// How many of its tasks failed; where the circuit breaker starts over after a healthy task, since then.
+        /// The number of its failed tasks; since the last healthy task, if the circuit breaker resets the count.
         failed_tasks: Option<i64>,
-        /// Why a task of it failed last, and what to do.
+        /// The reason of its last failed task, and what to do about it.
         last_failure: Option<String>,
-        /// The failures that were counted of tasks that are still there, by the names of their pods.
+        /// The counted failures of tasks that still exist, by the names of their pods.
         failures: BTreeMap<String, TaskFailures>,
-        /// The deployment whose tasks this one brings back, if it is a rollback.
+        /// The deployment whose tasks this one restores, if it is a rollback.
         returns_to: Option<String>,
         /// IN_PROGRESS, COMPLETED or FAILED.
         rollout_state: Option<String>,
-        /// Why.
+        /// The reason for this state.
         rollout_state_reason: Option<String>,
-        /// When it began.
+        /// When it was created.
         created_at: Option<Time>,
         /// When it last changed its state.
         updated_at: Option<Time>,
     }
 
-    /// A task that ended by itself or could not start; kept for an hour, and of more than 20 the newest ones.
+    /// A task that ended by itself or could not start; kept for an hour, and at most the 20 newest.
     StoppedTask {
         /// The name of its pod.
         name: String,
         /// The task definition: its family and revision, as in `web:3`.
         task_definition: Option<String>,
-        /// Why it stopped, in a word of ECS.
+        /// The ECS stop code.
         stop_code: String,
-        /// Why it stopped.
+        /// The reason why it stopped.
         stopped_reason: String,
-        /// Which end of a container of its pod it was, if the pod goes on with the container started again.
+        /// The number of the container exit in its pod, if the pod continues with the container restarted.
         ends: Option<i64>,
         /// When the operator saw it.
         stopped_at: Option<Time>,
-        /// Its containers.
+        /// The containers of the task.
         containers: Vec<ContainerStatus>,
     }
 
     /// The failures of one task.
     TaskFailures {
-        /// How many in all.
+        /// The total number of failures.
         count: i64,
-        /// How many of them are ends of containers.
+        /// How many of them are exits of containers.
         ends: i64,
         /// When it was last counted that a container cannot be started.
         not_started_at: Option<Time>,
     }
 
-    /// Something that is translated with a difference.
+    /// A translation that behaves differently from ECS.
     WarningStatus {
         /// The stable name of the finding.
         reason: String,
         /// The field.
         path: String,
-        /// What differs.
+        /// The difference.
         message: String,
     }
 
-    /// What became of the tasks, as DescribeTasks reports it.
+    /// The status of the tasks, as DescribeTasks returns it.
     TaskStatus {
         /// Accepted and Succeeded.
         conditions: Vec<Condition>,
@@ -200,15 +200,15 @@ statuses! {
         observed_generation: Option<i64>,
         /// The task definition: its family and revision, as in `web:3`.
         task_definition: Option<String>,
-        /// The last known status, such as RUNNING or STOPPED; with several tasks that of the least advanced.
+        /// The last known status, such as RUNNING or STOPPED; with several tasks, that of the least advanced.
         last_status: Option<String>,
         /// RUNNING or STOPPED.
         desired_status: Option<String>,
-        /// Why the first task that stopped did so, in a word of ECS.
+        /// The ECS stop code of the first task that stopped.
         stop_code: Option<String>,
-        /// Why the first task that stopped did so.
+        /// The reason why the first task stopped.
         stopped_reason: Option<String>,
-        /// The exit code of the first task that failed, or 0 if all tasks that ended did so with 0.
+        /// The exit code of the first task that failed, or 0 if all ended tasks have exited with 0.
         exit_code: Option<i32>,
         /// When the first task was RUNNING.
         started_at: Option<Time>,
@@ -216,7 +216,7 @@ statuses! {
         stopped_at: Option<Time>,
         /// The tasks, one for each of `count`.
         tasks: Vec<OneTaskStatus>,
-        /// What differs from ECS.
+        /// The differences from ECS.
         warnings: Vec<WarningStatus>,
     }
 
@@ -226,19 +226,19 @@ statuses! {
         name: String,
         /// PROVISIONING, PENDING, RUNNING, STOPPING or STOPPED.
         last_status: String,
-        /// Why it stopped, in a word of ECS.
+        /// The ECS stop code.
         stop_code: Option<String>,
-        /// Why it stopped.
+        /// The reason why it stopped.
         stopped_reason: Option<String>,
-        /// What keeps it from running: no node can take it, its image cannot be pulled, a quota is used up.
+        /// The reason why it is not running: no node can take it, its image cannot be pulled, a quota is exhausted.
         status_reason: Option<String>,
         /// The exit code of the essential container that ended first.
         exit_code: Option<i32>,
-        /// When its pod was made.
+        /// When its pod was created.
         created_at: Option<Time>,
-        /// When it was RUNNING.
+        /// When it became RUNNING.
         started_at: Option<Time>,
-        /// When it was STOPPED.
+        /// When it became STOPPED.
         stopped_at: Option<Time>,
         /// Its containers.
         containers: Vec<ContainerStatus>,
@@ -246,13 +246,13 @@ statuses! {
 
     /// A container of the task.
     ContainerStatus {
-        /// Its name.
+        /// The name of the container.
         name: String,
         /// PENDING, RUNNING or STOPPED.
         last_status: Option<String>,
-        /// Its exit code, once it has ended.
+        /// Its exit code, once it has exited.
         exit_code: Option<i32>,
-        /// Why it ended or does not start.
+        /// The reason why it exited or does not start.
         reason: Option<String>,
     }
 }

@@ -1,22 +1,22 @@
-//! The schemas of what the operator reports, out of the types that it reports.
+//! Generates the schemas of the statuses from their types.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::transform_subschemas};
 use serde_json::{Value, json};
 
-/// The schema of a status, in the form that a CustomResourceDefinition takes: without references, and without what the API
-/// server would act on, as it does on defaults.
+/// Returns the schema of a status, in the form of a CustomResourceDefinition: without references, and without keywords
+/// that the API server acts on, such as defaults.
 pub(super) fn status_schema<T: JsonSchema>() -> JSONSchemaProps {
     let mut settings = SchemaSettings::openapi3();
     settings.inline_subschemas = true;
     settings.meta_schema = None;
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     plain(&mut schema);
-    // The schema of a type is one that the API server reads; a unit test looks at each.
+    // The schema of a type is one that the API server accepts; a unit test checks each.
     serde_json::from_value(schema.to_value()).unwrap_or_default()
 }
 
-/// Leaves out what says nothing about a status, and marks the conditions as a list by type.
+/// Removes keywords that are irrelevant for a status, and marks the conditions as a list by type.
 fn plain(schema: &mut Schema) {
     for keyword in ["default", "nullable", "title"] {
         schema.remove(keyword);
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
     use crate::crd::{ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus};
 
-    /// The members of a schema and of all below it, with the reason why one is no good.
+    /// Returns the members of a schema and of all schemas below it, with the reason why one is not valid.
     fn problems(schema: &JSONSchemaProps, path: &str) -> Vec<String> {
         let mut problems = Vec::new();
         if schema.type_.is_none() || schema.ref_path.is_some() {

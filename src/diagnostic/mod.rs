@@ -1,4 +1,4 @@
-//! What we tell the user: one [`Diagnostic`] per finding, with a stable reason, a field path and what to do.
+//! Diagnostics for users: one [`Diagnostic`] per finding, with a stable reason, a field path and advice.
 
 mod nearest;
 mod page;
@@ -13,19 +13,19 @@ pub use path::{FieldPath, Segment, Subject};
 pub use reason::{Message, Reason, UnknownReason};
 pub use state::{StateReason, StatusReason};
 
-/// What a diagnostic does to its document.
+/// The effect of a diagnostic on its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The document is rejected.
     Error,
-    /// It is translated, and something differs from ECS.
+    /// It is translated, and behaves differently from ECS.
     Warning,
-    /// Worth knowing, shown on request.
+    /// Useful to know, shown on request.
     Note,
 }
 
 impl Severity {
-    /// The word that stands before a message.
+    /// Returns the word before a message.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -46,27 +46,27 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// The stable name of the finding.
+    /// Returns the stable name of the finding.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         self.message.reason()
     }
 
-    /// What the finding does to its document.
+    /// Returns the effect of the finding on its document.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         self.reason().severity()
     }
 }
 
-/// A collection of findings. Nothing stops at the first one.
+/// A collection of findings. Checking continues after the first one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     findings: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
-    /// No findings yet.
+    /// Creates an empty collection.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Diagnostics {
         self.findings.push(Diagnostic { path, message });
     }
 
-    /// Takes over the findings of `other`.
+    /// Adds the findings of `other`.
     pub fn append(&mut self, other: Self) {
         self.findings.extend(other.findings);
     }
@@ -103,12 +103,12 @@ impl Diagnostics {
         self.findings.is_empty()
     }
 
-    /// The findings in the order in which they were recorded.
+    /// Returns the findings in the order in which they were recorded.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.findings.iter()
     }
 
-    /// The findings sorted by path, then by reason, each said once.
+    /// Returns the findings sorted by path, then by reason, without duplicates.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.findings

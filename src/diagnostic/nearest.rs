@@ -1,11 +1,12 @@
-//! What was probably meant by a name that is not known.
+//! Suggestions for unknown names.
 
-/// The known name that was probably meant.
+/// Returns the known name that was probably meant.
 pub(crate) fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let wrong = wrong.to_ascii_lowercase();
     let allowed = (wrong.len() / 3).clamp(1, 4);
     names
-        // Each letter more or less is a step, and comparing a name with a text of megabytes takes minutes.
+        // Each additional letter is at least one edit, and comparing a name with a text of megabytes would take
+        // minutes.
         .filter(|name| name.len().abs_diff(wrong.len()) <= allowed)
         .map(|name| {
             let distance = strsim::damerau_levenshtein(&wrong, &name.to_ascii_lowercase());
@@ -16,8 +17,8 @@ pub(crate) fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> 
         .map(|(_, name)| name)
 }
 
-/// What to write instead of a name that is not known: the one that was probably meant, and all that can follow `prefix`,
-/// with which those that are known may begin or not.
+/// Returns what to write instead of an unknown name: the name that was probably meant, and all names that can follow
+/// `prefix`. The known names may include the prefix or not.
 pub(crate) fn advice(wrong: &str, prefix: &str, known: Vec<&str>) -> String {
     let without = |name| str::strip_prefix(name, prefix).unwrap_or(name);
     let mut known: Vec<&str> = known.into_iter().map(without).collect();

@@ -1,4 +1,4 @@
-//! Where in a document something stands.
+//! Paths of fields in a document.
 
 use std::{borrow::Cow, fmt};
 
@@ -34,7 +34,7 @@ pub struct FieldPath {
 }
 
 impl FieldPath {
-    /// The path of the whole document.
+    /// Returns the path of the whole document.
     #[must_use]
     pub const fn root(subject: Subject) -> Self {
         Self {
@@ -43,19 +43,19 @@ impl FieldPath {
         }
     }
 
-    /// The path of a member of the object at this path.
+    /// Returns the path of a member of the object at this path.
     #[must_use]
     pub fn field(&self, name: impl Into<Cow<'static, str>>) -> Self {
         self.child(Segment::Member(name.into()))
     }
 
-    /// The path of an element of the list at this path.
+    /// Returns the path of an element of the list at this path.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.child(Segment::Element(index))
     }
 
-    /// The path one step below this one.
+    /// Returns the path one step below this one.
     #[must_use]
     pub fn child(&self, segment: Segment) -> Self {
         let mut segments = Vec::with_capacity(self.segments.len() + 1);
@@ -67,19 +67,19 @@ impl FieldPath {
         }
     }
 
-    /// The document that the path is relative to.
+    /// Returns the document that the path is relative to.
     #[must_use]
     pub const fn subject(&self) -> Subject {
         self.subject
     }
 
-    /// The steps from the document to the field.
+    /// Returns the steps from the document to the field.
     #[must_use]
     pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
 
-    /// The same steps in another document.
+    /// Returns the same steps in another document.
     #[must_use]
     pub fn with_subject(mut self, subject: Subject) -> Self {
         self.subject = subject;
@@ -101,7 +101,7 @@ impl fmt::Display for FieldPath {
     }
 }
 
-/// Keys of maps (labels, options) may hold anything; those that would not read as a path are quoted.
+/// Whether a key has to be quoted. Keys of maps (labels, options) may contain any characters.
 fn needs_quotes(name: &str) -> bool {
     name.is_empty()
         || !name

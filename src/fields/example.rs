@@ -1,28 +1,28 @@
-//! Requests and what comes of them.
+//! Example requests and the objects that they become.
 
 use super::{Api, Field, table};
 
-/// What fields become, shown with a request of their own.
+/// An example of what fields become.
 #[derive(Clone, Copy, Debug)]
 pub struct Example {
-    /// Whose request it is.
+    /// The request that contains the fields.
     pub api: Api,
-    /// The fields that it is about, and members with all below them.
+    /// The fields that the example illustrates, and members that include everything below them.
     pub paths: &'static [&'static str],
-    /// The members of the request that matter, as JSON.
+    /// The relevant members of the request, as JSON.
     pub request: &'static str,
-    /// The parts of the objects that come of them, as YAML, each beginning without indentation.
+    /// The resulting parts of the objects, as YAML, each beginning without indentation.
     pub gives: &'static str,
 }
 
 impl Example {
-    /// Every example.
+    /// Returns every example.
     #[must_use]
     pub fn all() -> &'static [Self] {
         table::EXAMPLES
     }
 
-    /// The example of a field.
+    /// Returns the example of a field.
     #[must_use]
     pub fn of(api: Api, field: &Field) -> Option<&'static Self> {
         let is_about = |path: &&str| {

@@ -1,6 +1,6 @@
-//! The fate of every field: what AWS accepts, what becomes of it, and why.
+//! The translation of every field: what AWS accepts, what the field becomes, and why.
 //!
-//! One table serves the reader (which members exist, their types and limits), `ecs-operator explain` and
+//! The same table is used by the reader (existing members, their types and limits), `ecs-operator explain` and
 //! `docs/fields.md`. A test compares it with the AWS API model, so that no field can be forgotten.
 
 mod example;
@@ -50,7 +50,7 @@ impl Api {
         Self::Kubernetes,
     ];
 
-    /// The name of the operation.
+    /// Returns the name of the operation.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ impl Api {
         }
     }
 
-    /// The request that people mean by the name of an action, of its CloudFormation type or of our kind.
+    /// Returns the request with this name, or of a CloudFormation type or custom resource with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         const NAMES: &[(Api, &[&str])] = &[
@@ -114,7 +114,7 @@ impl Api {
         own.or_else(|| other.map(|(api, _)| *api))
     }
 
-    /// Where AWS documents the structures of this request.
+    /// Returns the page where AWS documents the structures of this request.
     const fn reference(self) -> &'static str {
         match self {
             Self::TaskDefinition | Self::Service | Self::Task | Self::Cluster => {
@@ -127,29 +127,29 @@ impl Api {
         }
     }
 
-    /// The leaves of the request, in the order of the AWS model.
+    /// Returns the leaves of the request, in the order of the AWS model.
     pub fn fields(self) -> impl Iterator<Item = &'static Field> {
         table::fields(self).iter().copied().flatten()
     }
 
-    /// Members that only the answers of AWS have.
+    /// Returns the members that only AWS responses have.
     #[must_use]
     pub const fn read_only(self) -> &'static [&'static str] {
         table::read_only(self)
     }
 
-    /// The request as a tree.
+    /// Returns the request as a tree.
     #[must_use]
     pub fn tree(self) -> &'static Node {
         static TREES: LazyLock<BTreeMap<Api, Node>> =
             LazyLock::new(|| Api::ALL.iter().map(|api| (*api, tree(*api))).collect());
         static EMPTY: Node = Node::object();
-        // Every request is in the map; the empty tree only spares a panic.
+        // Every request is in the map; the empty tree only avoids a panic.
         TREES.get(&self).unwrap_or(&EMPTY)
     }
 }
 
-/// What can be said of any field, or of a document as a whole.
+/// Reasons that apply to any field, or to a document as a whole.
 pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::AmbiguousDocument,
     Reason::ConflictingObjects,
@@ -183,31 +183,31 @@ pub const OF_DOCUMENTS: &[Reason] = &[
 /// One leaf of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// `containerDefinitions[].portMappings[].hostPort`; `[]` stands for the elements of a list.
+    /// The path, such as `containerDefinitions[].portMappings[].hostPort`; `[]` means the elements of a list.
     pub path: &'static str,
     /// The JSON type.
     pub kind: Kind,
-    /// What values AWS accepts, whatever the launch type.
+    /// The values that AWS accepts, whatever the launch type.
     pub limits: Limits,
-    /// The value that AWS takes when it is absent, where that means the same as absence.
+    /// The value that AWS uses if it is absent, if that means the same as absence.
     pub default: Option<&'static str>,
-    /// The usual fate.
+    /// The usual outcome.
     pub outcome: Outcome,
-    /// Everything that may be said about it.
+    /// All reasons that may be reported for it.
     pub reasons: &'static [Reason],
-    /// What it becomes in Kubernetes; empty for nothing.
+    /// What it becomes in Kubernetes; empty if nothing.
     pub target: &'static str,
-    /// When it has another fate, and what to know.
+    /// When it has another outcome, and what else to know.
     pub rule: &'static str,
     /// The AWS structure that has this member.
     pub shape: &'static str,
-    /// What does not happen without the running operator.
+    /// What does not happen unless the operator is running.
     pub needs_controller: Option<&'static str>,
-    /// Whether it is this operator's own and not AWS's.
+    /// Whether it is an extension of this operator, not a field of AWS.
     pub extension: bool,
 }
 
-/// A row without anything; the tables' rows name what differs from it.
+/// An empty row; the rows of the tables set what differs from it.
 const FIELD: Field = Field {
     path: "",
     kind: Kind::String,
@@ -223,7 +223,7 @@ const FIELD: Field = Field {
 };
 
 impl Field {
-    /// The last member's name.
+    /// Returns the name of the last member.
     #[must_use]
     pub fn name(&self) -> &'static str {
         let path = self.path.trim_end_matches("[]");
@@ -231,7 +231,7 @@ impl Field {
     }
 }
 
-/// The JSON type of a leaf. Lists are in its path.
+/// The JSON type of a leaf. Lists are part of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A string.
@@ -250,23 +250,23 @@ pub enum Kind {
     Document,
 }
 
-/// What values of a leaf AWS accepts.
+/// The values of a leaf that AWS accepts.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The only values; empty for any.
+    /// The allowed values; empty if all are allowed.
     pub values: &'static [&'static str],
     /// The smallest number.
     pub min: Option<f64>,
     /// The largest number.
     pub max: Option<f64>,
-    /// The most characters.
+    /// The maximum number of characters.
     pub max_length: Option<usize>,
-    /// Which characters.
+    /// The allowed characters.
     pub characters: Characters,
 }
 
 impl Limits {
-    /// Anything goes.
+    /// No limits.
     pub const NONE: Self = Self {
         values: &[],
         min: None,
@@ -283,12 +283,12 @@ pub enum Characters {
     Any,
     /// Letters, digits and these.
     Letters(&'static str),
-    /// Lower-case letters, digits and these.
+    /// Lowercase letters, digits and these.
     Lower(&'static str),
 }
 
 impl Characters {
-    /// Whether `text` has no other characters.
+    /// Whether `text` contains only these characters.
     #[must_use]
     pub fn allow(self, text: &str) -> bool {
         text.chars().all(|c| match self {
@@ -298,7 +298,7 @@ impl Characters {
         })
     }
 
-    /// The rule in words; empty for any.
+    /// Describes the rule in words; empty if all characters are allowed.
     #[must_use]
     pub fn describe(self) -> String {
         let spelled = |more: &str| more.chars().map(String::from).collect::<Vec<_>>().join(" ");
@@ -310,23 +310,23 @@ impl Characters {
     }
 }
 
-/// The usual fate of a field.
+/// The usual outcome of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The same behavior.
     Translated,
-    /// It runs, with a difference that is named.
+    /// It runs, with a difference that is reported.
     Warned,
-    /// The document is rejected, with what to do instead.
+    /// The document is rejected, and the message says what to do instead.
     Rejected,
     /// It has no meaning in Kubernetes.
     Noted,
-    /// Nothing is made of it yet, which is warned of, or the document is rejected.
+    /// It is not supported yet, which causes a warning or a rejection.
     NotYet,
 }
 
 impl Outcome {
-    /// The outcome in a word.
+    /// Returns the outcome in a word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -339,7 +339,7 @@ impl Outcome {
     }
 }
 
-/// What holds for a member as a whole, be it a leaf, a list or an object.
+/// The properties of a member as a whole: a leaf, a list or an object.
 #[derive(Clone, Copy, Debug)]
 struct Rule {
     path: &'static str,
@@ -360,24 +360,24 @@ const RULE: Rule = Rule {
 /// A member of a request with everything below it.
 #[derive(Debug)]
 pub struct Node {
-    /// What it is.
+    /// The shape of the member.
     pub shape: Shape,
-    /// Whether its object must have it.
+    /// Whether it is required in its object.
     pub required: bool,
-    /// The most elements of a list.
+    /// The maximum number of elements of a list.
     pub max_items: Option<usize>,
-    /// What is said whenever it is there and not the default.
+    /// The reason that is reported whenever it is present and not the default.
     pub always: Option<Reason>,
-    /// What does not happen without the running operator.
+    /// What does not happen unless the operator is running.
     pub needs_controller: Option<&'static str>,
 }
 
-/// What a member is.
+/// The shape of a member.
 #[derive(Debug)]
 pub enum Shape {
     /// An object with these members.
     Object(BTreeMap<&'static str, Node>),
-    /// A list of this.
+    /// A list of these.
     List(Box<Node>),
     /// A value.
     Leaf(&'static Field),
@@ -398,7 +398,7 @@ impl Node {
         Self::new(Shape::Object(BTreeMap::new()))
     }
 
-    /// Changes the node at `path` below this one, which is made of empty objects where it does not exist yet.
+    /// Changes the node at `path` below this one. Missing nodes are created as empty objects.
     fn change(&mut self, path: &'static str, change: impl FnOnce(&mut Self)) {
         let (name, rest) = match path.find(['.', '[']) {
             _ if path.is_empty() => return change(self),

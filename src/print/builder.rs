@@ -1,4 +1,4 @@
-//! Anything that serde can serialise → a tree.
+//! Converts anything that serde can serialize into a tree.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use serde_json::{Error, Number};
 
 use super::ordered::{Ordered, sort};
 
-/// Builds a tree, whose members are sorted or stay as they come.
+/// Builds a tree whose members are sorted or keep their order.
 #[derive(Clone, Copy)]
 pub(super) struct Builder {
     pub(super) sort: bool,
@@ -181,7 +181,7 @@ impl Serializer for Builder {
     }
 }
 
-/// A list in the making.
+/// A list that is being built.
 pub(super) struct List {
     builder: Builder,
     elements: Vec<Ordered>,
@@ -227,7 +227,7 @@ impl SerializeTupleStruct for List {
     }
 }
 
-/// An object in the making.
+/// An object that is being built.
 pub(super) struct Map {
     builder: Builder,
     members: Vec<(Cow<'static, str>, Ordered)>,

@@ -1,4 +1,4 @@
-//! Objects as text, as a person would have written them: names first, nothing empty, stable bytes.
+//! Prints objects as text, as a person would write them: names first, no empty members, and always the same bytes.
 
 mod builder;
 mod ordered;
@@ -6,7 +6,7 @@ mod yaml;
 
 pub use ordered::Ordered;
 
-/// Why an object could not be printed. Objects are plain data, so this is a defect of this program.
+/// The reason why an object could not be printed. Objects are plain data, so this is a bug in this program.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The object is not plain data.
@@ -17,20 +17,20 @@ pub enum Error {
     Yaml(String),
 }
 
-/// An object as a YAML document, without a separator.
+/// Prints an object as a YAML document, without a separator.
 ///
 /// # Errors
 ///
-/// When the object cannot be written.
+/// Returns an error if the object cannot be written.
 pub fn yaml(object: &Ordered) -> Result<String, Error> {
     yaml::write(object)
 }
 
-/// An object as indented JSON.
+/// Prints an object as indented JSON.
 ///
 /// # Errors
 ///
-/// When the object cannot be written.
+/// Returns an error if the object cannot be written.
 pub fn json(object: &Ordered) -> Result<String, Error> {
     Ok(serde_json::to_string_pretty(object)?)
 }
@@ -70,7 +70,8 @@ spec:
         assert_eq!(yaml(&Ordered::new(&object).unwrap()).unwrap(), expected);
     }
 
-    /// Texts that are hard to write: YAML's own characters, words of other types, lines, spaces at the ends.
+    /// Generates texts that are hard to write: YAML's own characters, words of other types, line breaks, spaces at the
+    /// ends.
     fn text() -> impl Strategy<Value = String> {
         let part = select(vec![
             "a",

@@ -1,4 +1,4 @@
-//! An object as a tree whose members stand in the order of reading.
+//! Objects as trees whose members are ordered for reading.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use serde::{
 
 use super::{Error, builder::Builder};
 
-/// Members that stand before all others, in this order; the rest follows by name.
+/// Members that come before all others, in this order; the rest is sorted by name.
 const FIRST: [&str; 9] = [
     "apiVersion",
     "kind",
@@ -22,13 +22,13 @@ const FIRST: [&str; 9] = [
     "args",
 ];
 
-/// Plain data, in order and without nulls. Names of struct fields are borrowed, and nothing is looked up by hash: most
-/// of the work of a conversion is done on these trees.
+/// Plain data, in order and without nulls. Names of struct fields are borrowed, and nothing is hashed: most of the work
+/// of a conversion is done on these trees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ordered {
     /// Nothing, which only a list or the root can hold.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// A number.
     Number(serde_json::Number),
@@ -41,25 +41,25 @@ pub enum Ordered {
 }
 
 impl Ordered {
-    /// `object` with its members in the order of reading.
+    /// Converts `object`, with its members ordered for reading.
     ///
     /// # Errors
     ///
-    /// When the object is not plain data.
+    /// Returns an error if the object is not plain data.
     pub fn new(object: &impl Serialize) -> Result<Self, Error> {
         Ok(object.serialize(Builder { sort: true })?)
     }
 
-    /// `object` with its members as they are.
+    /// Converts `object`, with its members in their given order.
     ///
     /// # Errors
     ///
-    /// When the object is not plain data.
+    /// Returns an error if the object is not plain data.
     pub fn unsorted(object: &impl Serialize) -> Result<Self, Error> {
         Ok(object.serialize(Builder { sort: false })?)
     }
 
-    /// The member of an object.
+    /// Returns the member of an object.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
         let Self::Map(members) = self else {
@@ -69,7 +69,7 @@ impl Ordered {
         found.map(|(_, value)| value)
     }
 
-    /// The text, if it is one.
+    /// Returns the text, if it is a string.
     #[must_use]
     pub const fn as_str(&self) -> Option<&str> {
         match self {
@@ -78,7 +78,7 @@ impl Ordered {
         }
     }
 
-    /// Kind and name of a Kubernetes object.
+    /// Returns the kind and name of a Kubernetes object.
     #[must_use]
     pub fn identity(&self) -> (&str, &str) {
         let metadata = self.get("metadata");
@@ -91,7 +91,7 @@ fn text(value: Option<&Ordered>) -> &str {
     value.and_then(Ordered::as_str).unwrap_or_default()
 }
 
-/// Puts the members of one object in the order of reading.
+/// Orders the members of one object for reading.
 pub(super) fn sort(members: &mut [(Cow<'static, str>, Ordered)]) {
     members.sort_unstable_by(|(a, _), (b, _)| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)));
 }

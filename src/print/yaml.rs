@@ -1,7 +1,7 @@
-//! Trees as YAML, in the bytes of `serde_saphyr`.
+//! Writes trees as YAML, with the same bytes as `serde_saphyr`.
 //!
-//! Where a text needs no thought, and most need none, it is written as it is; all others are left to the library. Its
-//! own way through a whole object takes several times as long, mostly for names that never need quotes.
+//! Most texts can be written as they are; all others are passed to the library. Serializing a whole object with the
+//! library takes several times as long, mostly for names that never need quotes.
 
 use serde::Serialize;
 
@@ -10,12 +10,12 @@ use super::{Error, ordered::Ordered};
 /// Texts longer than this may be folded.
 const LONGEST_PLAIN: usize = 80;
 
-/// Words that some reader of YAML takes for something else than a text.
+/// Words that some YAML parsers read as another type than a string.
 const WORDS: [&str; 12] = [
     "y", "n", "no", "on", "nan", "inf", "-inf", "off", "yes", "null", "true", "false",
 ];
 
-/// Writes the members of `root`, or a value that stands alone.
+/// Writes the members of `root`, or a scalar.
 pub(super) fn write(root: &Ordered) -> Result<String, Error> {
     let mut writer = Writer {
         out: String::with_capacity(2048),
@@ -36,7 +36,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes members, the first where the line stands, the others on lines of their own.
+    /// Writes members, the first on the current line, the others on separate lines.
     fn members(
         &mut self,
         members: &[(impl AsRef<str>, Ordered)],
@@ -64,7 +64,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes elements, the first where the line stands.
+    /// Writes elements, the first on the current line.
     fn elements(&mut self, elements: &[Ordered], indent: usize) -> Result<(), Error> {
         for (number, element) in elements.iter().enumerate() {
             if number > 0 {
@@ -86,7 +86,7 @@ impl Writer {
         Ok(())
     }
 
-    /// A name with its colon.
+    /// Writes a name with its colon.
     fn name(&mut self, name: &str) -> Result<(), Error> {
         if is_plain(name, false) {
             self.out.push_str(name);
@@ -99,7 +99,7 @@ impl Writer {
         Ok(())
     }
 
-    /// A space, the value and the end of the line.
+    /// Writes a space, the value and the end of the line.
     fn scalar(&mut self, value: &Ordered, indent: usize, place: Place) -> Result<(), Error> {
         match value {
             Ordered::String(text) if is_plain(text, true) => {
@@ -124,7 +124,7 @@ impl Writer {
         Ok(())
     }
 
-    /// What the library writes for a value in such a place, with the lines below it moved to where they belong.
+    /// Writes a value with the library, and indents its further lines.
     fn by_library(&mut self, value: &Ordered, indent: usize, place: Place) -> Result<(), Error> {
         let text = match place {
             Place::Member => by_library(&std::collections::BTreeMap::from([("k", value)]))?,
@@ -162,7 +162,7 @@ impl Writer {
     }
 }
 
-/// Where a value stands.
+/// The place of a value.
 #[derive(Clone, Copy)]
 enum Place {
     Member,
@@ -177,8 +177,8 @@ fn unexpected() -> Error {
     Error::Yaml("the library's text has another form than expected".to_owned())
 }
 
-/// Whether a text is surely the same without quotes: it has only characters that mean nothing to YAML where they stand,
-/// and is neither a number nor a word of another type.
+/// Whether a text certainly means the same without quotes: it has only characters without a meaning in YAML at their
+/// position, and is neither a number nor a word of another type.
 fn is_plain(text: &str, is_value: bool) -> bool {
     let bytes = text.as_bytes();
     let Some(first) = bytes.first() else {
@@ -201,18 +201,18 @@ fn is_plain(text: &str, is_value: bool) -> bool {
         && !(bytes.len() <= 5 && WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)))
 }
 
-/// Harmless in a name, once it has begun.
+/// Harmless in a name, except as its first character.
 const IN_NAMES: u8 = 1;
-/// Harmless in a value, once it has begun; a colon and a space depend on what follows.
+/// Harmless in a value, except as its first character; a colon and a space depend on what follows.
 const IN_VALUES: u8 = 2;
 
-/// Where a byte is harmless.
+/// Returns where a byte is harmless.
 fn class(byte: u8) -> u8 {
     // Every byte is in the table; this is as fast as an index.
     CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
-/// The class of each byte: a table, because this is asked of every byte that is printed.
+/// The class of each byte. It is a table because every byte of the output is looked up.
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut byte = 0;
@@ -236,7 +236,7 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// Whether no colon and no space stands where it ends a name or a value, or begins a comment.
+/// Whether no colon and no space ends a name or a value, or begins a comment.
 fn separators_are_harmless(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b':' | b' ')) {
@@ -255,7 +255,7 @@ fn separators_are_harmless(bytes: &[u8]) -> bool {
     true
 }
 
-/// Whether letters and digits that begin with a digit are no number in any spelling, such as `256Mi`.
+/// Whether letters and digits that begin with a digit are not a number in any spelling, such as `256Mi`.
 fn is_quantity(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_alphanumeric)
         && bytes
@@ -263,7 +263,7 @@ fn is_quantity(bytes: &[u8]) -> bool {
             .any(|byte| matches!(byte.to_ascii_lowercase(), b'g'..=b'n' | b'p'..=b'w'))
 }
 
-/// Whether a text is surely written in double quotes, with nothing to escape: a whole number, a truth value.
+/// Whether a text is certainly written in double quotes, without escapes: a whole number, a boolean.
 fn is_surely_quoted(text: &str) -> bool {
     matches!(text, "true" | "false")
         || (!text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit()))

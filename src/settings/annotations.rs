@@ -1,4 +1,4 @@
-//! The settings that an object may have of its own, in its annotations.
+//! The settings of a single object, in its annotations.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use super::{
 use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject, advice};
 
 impl Settings {
-    /// These settings with those that the annotations of an object give instead. `path` is that of the annotations,
-    /// for what is said about one of ours that is no setting, or has another value than it may have.
+    /// Returns these settings, overridden by the annotations of an object. `path` is that of the annotations, for
+    /// errors about an annotation of this operator that is not a setting or has an invalid value.
     #[must_use]
     pub fn with_annotations(
         mut self,
@@ -50,7 +50,7 @@ impl Settings {
     }
 }
 
-/// The annotations that are no settings: by which something is asked of the running operator, and its own notes.
+/// Returns the annotations that are not settings: requests to the running operator, and its own records.
 const fn requests_of(subject: Subject) -> &'static [&'static str] {
     match subject {
         Subject::Service => &[RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT],
@@ -59,10 +59,10 @@ const fn requests_of(subject: Subject) -> &'static [&'static str] {
     }
 }
 
-/// Sets one setting to what a text says, or tells what it may say.
+/// Sets a setting to the value of a text, or returns the allowed values.
 type Set = fn(&mut Settings, &str) -> Result<(), String>;
 
-/// The settings that an object may have of its own, by the names of their annotations. All others are facts of the
+/// The settings that an object can override, by the names of their annotations. All other settings are facts of the
 /// cluster or of the whole conversion.
 const OF_OBJECTS: &[(&str, Set)] = &[
     ("allow-s3-files", |s, text| {
@@ -165,7 +165,7 @@ const TARGET_GROUPS: &[(&str, TargetGroups)] = &[
 ];
 
 fn choose<T: Copy>(setting: &mut T, text: &str, values: &[(&str, T)]) -> Result<(), String> {
-    // As on the command line, or as the operator's own configuration spells it.
+    // As on the command line, or in the spelling of the operator's own configuration.
     let is_it = |name: &str| name == text || camel_case(name) == text;
     if let Some((_, value)) = values.iter().find(|(name, _)| is_it(name)) {
         *setting = *value;
@@ -175,7 +175,7 @@ fn choose<T: Copy>(setting: &mut T, text: &str, values: &[(&str, T)]) -> Result<
     Err(format!("must be one of {}", names.join(", ")))
 }
 
-/// `restartInPlace` for `restart-in-place`.
+/// Converts `restart-in-place` to `restartInPlace`.
 fn camel_case(name: &str) -> String {
     let mut words = name.split('-');
     let first = words.next().unwrap_or_default().to_owned();
@@ -203,7 +203,7 @@ fn seconds(setting: &mut u32, text: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    /// The settings with one annotation, and what is said about it.
+    /// Returns the settings with one annotation, and the reported errors.
     fn with(name: &str, value: &str) -> (Settings, Vec<String>) {
         let annotations = BTreeMap::from([(name.to_owned(), value.to_owned())]);
         let mut sink = Diagnostics::new();

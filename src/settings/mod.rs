@@ -1,7 +1,7 @@
-//! Everything that validation and translation may know besides their input.
+//! All inputs of validation and translation besides the documents.
 //!
-//! The clock, the cluster's version, the account: nothing is looked up, all of it is given here, so that the same
-//! input and the same settings give the same bytes on every machine.
+//! The clock, the cluster's version and the account are not looked up but specified here, so that the same input and
+//! the same settings result in the same bytes on every machine.
 
 mod annotations;
 
@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::{addons::Addon, names::*};
 
-/// The longest time that a setting can ask for, in seconds.
+/// The maximum of settings in seconds.
 pub const LONGEST_SECONDS: u32 = 3600;
 
-/// The oldest Kubernetes minor version that is supported (1.33).
+/// The oldest supported Kubernetes minor version (1.33).
 pub const OLDEST_KUBERNETES_MINOR: u32 = 33;
-/// The newest Kubernetes minor version that is supported (1.37).
+/// The newest supported Kubernetes minor version (1.37).
 pub const NEWEST_KUBERNETES_MINOR: u32 = 37;
 
-/// What validate and translate may know besides their input.
+/// All inputs of validation and translation besides the documents.
 ///
-/// The operator keeps the settings that a service revision was rendered with, so a member keeps its name, and one that
-/// an older version of the operator did not write has its default.
+/// The operator stores the settings that a service revision was rendered with, so members keep their names, and a
+/// member that an older version of the operator did not store has its default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
@@ -31,51 +31,51 @@ pub struct Settings {
     pub namespace: String,
     /// The minor version of the cluster: 36 for Kubernetes 1.36.
     pub kubernetes_minor: u32,
-    /// Who reads the result.
+    /// Who uses the result.
     pub mode: Mode,
-    /// What an autoscaler scales.
+    /// The target of autoscalers.
     pub workload_target: WorkloadTarget,
-    /// Where tasks that ask for Fargate run.
+    /// Where tasks that request Fargate run.
     pub compute: Compute,
     /// How pods get AWS credentials.
     pub iam: Iam,
-    /// What happens when an essential container of several exits.
+    /// What happens when an essential container exits in a task of several containers.
     pub essential_exit: EssentialExit,
-    /// Seconds between deregistration from a load balancer and SIGTERM, if they are given. It is the target group's
-    /// attribute, which is not looked up.
+    /// Seconds between deregistration from a load balancer and SIGTERM, if specified. In AWS, this is an attribute of
+    /// the target group, which is not looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deregistration_delay_seconds: Option<u32>,
-    /// The security group of the EKS cluster, which pods need beside those of their task.
+    /// The security group of the EKS cluster, which pods need in addition to those of their task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_security_group: Option<String>,
-    /// Whether other targets than those of the cluster stay in target groups, if that is given.
+    /// Whether targets outside the cluster stay in target groups, if specified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_groups: Option<TargetGroups>,
-    /// Which secret store the execution role leads to.
+    /// Which secret store is used with the execution role.
     pub secret_store: SecretStore,
-    /// How often secrets are read again, in the notation of External Secrets (`5m`).
+    /// How often External Secrets refreshes secrets, in its notation (`5m`).
     pub secret_refresh_interval: String,
-    /// The AWS account, needed for roles given by name.
+    /// The AWS account, needed for roles specified by name.
     pub aws_account_id: Option<String>,
     /// The AWS partition: `aws`, `aws-cn`, `aws-us-gov`.
     pub aws_partition: String,
-    /// The AWS region, needed for SSM parameters given by name and for CloudWatch metrics.
+    /// The AWS region, needed for SSM parameters specified by name and for CloudWatch metrics.
     pub aws_region: Option<String>,
     /// The EKS cluster's name, for Pod Identity associations.
     pub eks_cluster_name: Option<String>,
-    /// The RuntimeClass that stands for ISOLATED_SANDBOX.
+    /// The RuntimeClass for ISOLATED_SANDBOX.
     pub isolated_sandbox_runtime_class: Option<String>,
-    /// The class of the Ingress that is made for an exposed service.
+    /// The class of the Ingress of an exposed service.
     pub ingress_class: String,
     /// Whether a service with port mappings gets a ClusterIP Service of its name.
     pub cluster_ip_services: bool,
     /// Whether S3 Files volumes are translated instead of rejected.
     pub allow_s3_files: bool,
-    /// When the kubelet asks the registry for an image.
+    /// When the kubelet checks the registry for an image.
     pub image_pull_policy: ImagePullPolicy,
     /// Seconds until a task without any health check counts as steady (ECS: 40).
     pub steady_seconds: u32,
-    /// The add-ons that the cluster has.
+    /// The add-ons that are installed in the cluster.
     pub addons: BTreeSet<Addon>,
     /// The contents of environment files, by S3 object ARN.
     #[serde(skip)]
@@ -120,7 +120,7 @@ impl Settings {
         self.addons.contains(&addon)
     }
 
-    /// Seconds between deregistration from a load balancer and SIGTERM; ELB's default is 300
+    /// Returns the seconds between deregistration from a load balancer and SIGTERM; ELB's default is 300
     /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html>).
     #[must_use]
     pub fn deregistration_delay(&self) -> u32 {
@@ -128,13 +128,13 @@ impl Settings {
     }
 }
 
-/// Whether this can be the number of an AWS account.
+/// Whether this is a valid ID of an AWS account.
 #[must_use]
 pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether this can be the id of a security group.
+/// Whether this is a valid ID of a security group.
 #[must_use]
 pub fn is_security_group(text: &str) -> bool {
     let id = text.strip_prefix("sg-").unwrap_or_default();
@@ -148,11 +148,11 @@ pub fn is_duration(text: &str) -> bool {
     number.len() + 1 == text.len() && number.parse::<u32>().is_ok()
 }
 
-/// Who reads the result of a translation.
+/// Who uses the result of a translation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
-    /// A person: what the operator would do over time is not done, and notes say so.
+    /// A person: later actions of the operator do not happen, and notes report that.
     Convert,
     /// The running operator.
     Controller,
@@ -162,17 +162,17 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum WorkloadTarget {
-    /// The EcsService, whose controller recomputes the rollout numbers.
+    /// The EcsService, whose controller recalculates the rollout numbers.
     EcsService,
-    /// The Deployment itself, where the operator does not run.
+    /// The Deployment itself, if the operator is not running.
     Deployment,
 }
 
-/// Where tasks that ask for Fargate run.
+/// Where tasks that request Fargate run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Compute {
-    /// On nodes like all others.
+    /// On nodes, like all other tasks.
     Nodes,
     /// On EKS Fargate, with its limits.
     EksFargate,
@@ -186,11 +186,11 @@ pub enum Iam {
     Irsa,
     /// EKS Pod Identity.
     PodIdentity,
-    /// Not at all.
+    /// No credentials.
     None,
 }
 
-/// What happens when an essential container of several exits.
+/// What happens when an essential container exits in a task of several containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EssentialExit {
@@ -206,27 +206,27 @@ pub enum EssentialExit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SecretStore {
-    /// A SecretStore per execution role, made here.
+    /// A SecretStore per execution role, created by this program.
     PerExecutionRole,
-    /// A ClusterSecretStore that exists already.
+    /// An existing ClusterSecretStore.
     Cluster,
 }
 
-/// What becomes of targets in a target group that are not of the cluster.
+/// What happens to targets in a target group that are not in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TargetGroups {
-    /// They stay, such as the tasks that ECS runs.
+    /// They stay, for example tasks that ECS runs.
     Shared,
     /// They are deregistered.
     Exclusive,
 }
 
-/// When the kubelet asks the registry for an image.
+/// When the kubelet checks the registry for an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ImagePullPolicy {
-    /// At every start for tags, as ECS does; digests never change.
+    /// At every start for tags, as in ECS; digests never change.
     AlwaysForTags,
     /// Only when the node does not have the image, for side-loaded images.
     IfNotPresent,

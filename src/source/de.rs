@@ -1,4 +1,4 @@
-//! A tree as a serde deserializer, so that a request is built from the tree without anything in between.
+//! A serde deserializer for trees, so that a request is built directly from the tree.
 
 use std::{borrow::Cow, fmt};
 
@@ -12,7 +12,7 @@ use serde::{
 
 use super::tree::{Member, Node, Value};
 
-/// Why a tree does not fit a shape. The walk has checked the tree before, so this is a fault of this program.
+/// The reason why a tree does not fit a shape. The walk has checked the tree before, so this is a bug in this program.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Error(String);
 
@@ -30,7 +30,7 @@ impl de::Error for Error {
     }
 }
 
-/// The value that a tree is in the shape `T`.
+/// Deserializes a tree into the shape `T`.
 pub(super) fn from_node<'a, T: de::Deserialize<'a>>(node: Node<'a>) -> Result<T, Error> {
     T::deserialize(node)
 }

@@ -1,4 +1,4 @@
-//! What a service says of its deployment in a place of its own: answers of AWS, CloudFormation.
+//! Deployment settings that a document has in a separate place, as AWS responses and CloudFormation do.
 
 use super::{
     request::Reader,
@@ -8,8 +8,8 @@ use super::{
 use crate::diagnostic::Message;
 
 impl Reader<'_> {
-    /// CloudFormation's `ForceNewDeployment` is an object: whether to force one, and a text that forces the next one by
-    /// being another.
+    /// Replaces CloudFormation's `ForceNewDeployment` object with its text. The object contains whether to force a
+    /// deployment, and a text that forces the next one when it changes.
     pub(super) fn unwrap_force_new_deployment(&self, body: &mut Node<'_>, sink: &mut Sink) {
         let Some(mut member) = body.take("ForceNewDeployment") else {
             return;
@@ -42,7 +42,7 @@ impl Reader<'_> {
     }
 }
 
-/// `DescribeServices` gives some settings of a service only inside its primary deployment.
+/// Moves the settings that `DescribeServices` returns only inside the primary deployment to the service.
 pub(super) fn lift_primary_deployment(body: &mut Node<'_>) {
     let Some(deployments) = body.get("deployments").and_then(Node::elements) else {
         return;

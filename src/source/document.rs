@@ -1,4 +1,4 @@
-//! A document of the input and the places of its fields.
+//! A document of the input and the positions of its fields.
 
 use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
@@ -22,29 +22,29 @@ pub struct Document {
     form: Form,
     /// The family, the service's name or the custom resource's name.
     pub name: Option<String>,
-    /// `metadata.namespace` of a custom resource.
+    /// The `metadata.namespace` of a custom resource.
     pub namespace: Option<String>,
-    /// `metadata.annotations` of a custom resource; those of ours override settings.
+    /// The `metadata.annotations` of a custom resource; those of this operator override settings.
     pub annotations: BTreeMap<String, String>,
-    /// The account and region that its own ARNs name.
+    /// The account and region in its own ARNs.
     pub(super) home: Option<Home>,
-    /// Made when the first place is asked for, since most documents have nothing to report.
+    /// Created when the first position is requested, since most documents have no diagnostics.
     tree: OnceCell<Option<Arc<Node<'static>>>>,
 }
 
-/// The place of a field.
+/// The position of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location {
-    /// The name of the member, where the field is one.
+    /// The name of the member, if the field is one.
     pub key: Option<Span>,
     /// Its value.
     pub value: Span,
-    /// Whether the field itself stands there. Otherwise it is missing, and this is the nearest thing around it.
+    /// Whether this is the field itself. If the field is missing, this is the nearest value around it.
     pub exact: bool,
 }
 
 impl Location {
-    /// What to point at: a name for what should not be there or lacks something, a value for what is wrong.
+    /// Returns what to point at: the name of a member that is unexpected or incomplete, or a value that is invalid.
     #[must_use]
     pub fn span(&self, reason: Reason) -> Span {
         let names_key = matches!(
@@ -54,7 +54,7 @@ impl Location {
         match self.key {
             Some(key) if names_key || !self.exact => key,
             _ if self.exact && !names_key => self.value,
-            // The opening bracket stands for the whole object.
+            // The opening bracket represents the whole object.
             _ => Span::new(
                 self.value.start,
                 self.value.end.min(self.value.start.saturating_add(1)),
@@ -64,7 +64,7 @@ impl Location {
 }
 
 impl Document {
-    /// A document; `tree` is what its entry's steps lead through, if it is known already.
+    /// Creates a document. `tree` is the node at the end of its entry's steps, if it is already parsed.
     pub(super) fn new(source: SourceText, entry: &Entry, tree: Option<Arc<Node<'static>>>) -> Self {
         Self {
             source,
@@ -79,38 +79,38 @@ impl Document {
         }
     }
 
-    /// The file that it stands in.
+    /// Returns the file that contains the document.
     #[must_use]
     pub const fn source(&self) -> &SourceText {
         &self.source
     }
 
-    /// Which request it holds.
+    /// Returns which request the document contains.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.form.kind()
     }
 
-    /// What it was taken for, and why.
+    /// Returns how the document was recognized, and why.
     #[must_use]
     pub const fn form(&self) -> Form {
         self.form
     }
 
-    /// The place of the document in its file.
+    /// Returns the position of the document in its file.
     #[must_use]
     pub fn span(&self) -> Span {
         self.document_node()
             .map_or(self.slice, |node| node.span.shifted(self.slice.start))
     }
 
-    /// The place of a field, or of the nearest thing around it.
+    /// Returns the position of a field, or of the nearest value around it.
     #[must_use]
     pub fn locate(&self, path: &FieldPath) -> Option<Location> {
         self.locate_segments(path.segments())
     }
 
-    /// What a diagnostic points at, in the text of [`Self::source`].
+    /// Returns what a diagnostic points at, in the text of [`Self::source`].
     #[must_use]
     pub fn point_at(&self, diagnostic: &Diagnostic) -> Span {
         let location = self.locate(&diagnostic.path);
@@ -118,7 +118,7 @@ impl Document {
         self.source.whole(span)
     }
 
-    /// How many elements the list at a path has.
+    /// Returns the number of elements of the list at a path.
     pub(super) fn list_length(&self, segments: &[Segment]) -> usize {
         let node = self
             .document_node()
@@ -167,7 +167,7 @@ impl Document {
                 Segment::Element(index) => node
                     .elements()
                     .and_then(|elements| {
-                        // The walk leaves `null` out before it counts.
+                        // The walk removes `null` before it counts.
                         let mut present = elements
                             .iter()
                             .filter(|element| !matches!(element.value, Value::Null));

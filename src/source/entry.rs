@@ -1,4 +1,4 @@
-//! What is remembered of every document between the two readings: where it stands and what it is linked by.
+//! The data that is kept of each document between the two readings: its position and the names that link it to others.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use super::{
     tree::{Node, Value},
 };
 
-/// A document without its contents, small enough to keep one for each of a hundred thousand.
+/// A document without its contents, small enough to keep one for each of a hundred thousand documents.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entry {
     /// The number of its file.
     pub(super) origin: usize,
-    /// The part of the file that gives the document when it is read alone.
+    /// The part of the file that yields the document when it is parsed alone.
     pub(super) slice: Span,
-    /// The way from the root of that part to the document.
+    /// The path from the root of that part to the document.
     pub(super) steps: Box<[Step]>,
     pub(super) form: Form,
-    /// `metadata.namespace` of a custom resource.
+    /// The `metadata.namespace` of a custom resource.
     pub(super) namespace: Option<Box<str>>,
     /// The family, the service's name, or the custom resource's name of a task.
     pub(super) name: Option<Box<str>>,
@@ -34,18 +34,19 @@ pub(super) struct Entry {
 /// The document that another one needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// It names none.
+    /// The document names none.
     Absent,
-    /// It names one in a way that cannot be followed: an intrinsic function, a placeholder.
+    /// The document names one in a way that cannot be resolved: an intrinsic function, a placeholder.
     Unclear,
-    /// What a service or a task runs.
+    /// The task definition that a service or a task runs.
     TaskDefinition(Reference),
-    /// What a scaling request scales.
+    /// The service that a scaling request scales.
     Service(ServiceName),
 }
 
 impl Entry {
-    /// Gives a scheduled action inside a scalable target what the target scales; `scaled` is the last target's.
+    /// Sets the target of a scheduled action inside a scalable target to that of the scalable target; `scaled` is the
+    /// target of the last one.
     pub(super) fn inherit(&mut self, scaled: &mut Option<Target>) {
         match self.form.kind() {
             Kind::ScalableTarget => *scaled = Some(self.target.clone()),
@@ -61,7 +62,7 @@ impl Entry {
         }
     }
 
-    /// The entry of a document that was found in the tree `root`.
+    /// Creates the entry of a document that was found in the tree `root`.
     pub(super) fn new(
         origin: usize,
         root: &Node<'_>,
@@ -84,7 +85,7 @@ impl Entry {
             Kind::TaskDefinition if form.envelope == Envelope::ContainerList => {
                 Some(Box::from(stem))
             }
-            // CloudFormation makes a family up where there is none.
+            // CloudFormation generates a family if there is none.
             Kind::TaskDefinition
                 if form.spelling == Spelling::CloudFormation && keys.node("family").is_none() =>
             {
@@ -116,7 +117,7 @@ impl Entry {
     }
 }
 
-/// The node at the end of `steps`.
+/// Returns the node at the end of `steps`.
 pub(super) fn follow<'n, 'a>(root: &'n Node<'a>, steps: &[Step]) -> Option<&'n Node<'a>> {
     steps.iter().try_fold(root, |node, step| match step {
         Step::Member(key) => node.get(key),
@@ -124,7 +125,7 @@ pub(super) fn follow<'n, 'a>(root: &'n Node<'a>, steps: &[Step]) -> Option<&'n N
     })
 }
 
-/// The request inside its envelope.
+/// Returns the request inside its envelope.
 pub(super) fn body<'n, 'a>(document: &'n Node<'a>, form: &Form) -> Option<&'n Node<'a>> {
     match form.envelope.member() {
         Some(member) => document.get(member),
@@ -132,7 +133,7 @@ pub(super) fn body<'n, 'a>(document: &'n Node<'a>, form: &Form) -> Option<&'n No
     }
 }
 
-/// The members that documents are linked by.
+/// The members that link documents.
 struct Keys<'n, 'a> {
     body: Option<&'n Node<'a>>,
     spelling: Spelling,

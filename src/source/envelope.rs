@@ -1,4 +1,4 @@
-//! What is put right in a document before its request is read along its shape.
+//! Corrections of a document before its request is read along its shape.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::diagnostic::{FieldPath, Message};
 
-/// Whether a member is there under its own name, and says something.
+/// Whether a member exists under its own name and is not empty.
 pub(super) fn has_text(body: &Node<'_>, name: &str, spelling: Spelling) -> bool {
     let member = find(body, name, spelling).filter(|member| alias(&member.key).is_none());
     member.is_some_and(|member| {
@@ -20,7 +20,7 @@ pub(super) fn has_text(body: &Node<'_>, name: &str, spelling: Spelling) -> bool 
     })
 }
 
-/// Sets a member, in front, so that it is found first.
+/// Inserts a member at the front, so that it is found first.
 pub(super) fn set<'a>(body: &mut Node<'a>, name: &'static str, value: Value<'a>) {
     let span = body.span;
     if let Value::Object(members) = &mut body.value {
@@ -36,8 +36,8 @@ pub(super) fn set<'a>(body: &mut Node<'a>, name: &'static str, value: Value<'a>)
     }
 }
 
-/// Leaves the tags that AWS sets itself out of an answer of AWS, which is known by its own ARN: no request may have them.
-/// Tells whether it is one.
+/// Removes the tags that AWS sets itself from an AWS response, which has its own ARN: no request may have them. Returns
+/// whether the document is a response.
 pub(super) fn drop_system_tags(body: &mut Node<'_>, sink: &mut Sink) -> bool {
     let described = ["taskDefinitionArn", "serviceArn"]
         .iter()
@@ -59,7 +59,7 @@ pub(super) fn drop_system_tags(body: &mut Node<'_>, sink: &mut Sink) -> bool {
     described
 }
 
-/// `metadata.annotations` of a custom resource, whose request is the document of `root`.
+/// Reads the `metadata.annotations` of a custom resource whose request is the document of `root`.
 pub(super) fn annotations_of(
     document: &Node<'_>,
     root: &FieldPath,
@@ -91,7 +91,7 @@ pub(super) fn annotations_of(
     let mut found = BTreeMap::new();
     for member in members {
         match &member.value.value {
-            // Kubernetes takes nothing but strings, and quotes are soon forgotten.
+            // Kubernetes accepts only strings, and quotes are easily forgotten.
             Value::String(text) | Value::Number(text) | Value::Bool(text) => {
                 let value = filled(Cow::Borrowed(&**text), fill).into_owned();
                 found.insert(member.key.to_string(), value);

@@ -1,4 +1,4 @@
-//! Where in AWS a document comes from.
+//! The AWS account and region that a document belongs to.
 
 use super::{
     entry::body,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{settings::Settings, validate::Arn};
 
-/// The account and region that a document's own ARNs name. What ECS resolves by name, it resolves there.
+/// The account and region in a document's own ARNs. ECS resolves names in this account and region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Home {
     partition: String,
@@ -15,7 +15,7 @@ pub(super) struct Home {
     account: String,
 }
 
-/// The members that name the document itself, or what cannot be in another account or region than it.
+/// The members that identify the document itself, or a resource that must be in the same account and region.
 const OWN_ARNS: [&str; 5] = [
     "taskDefinitionArn",
     "serviceArn",
@@ -25,14 +25,14 @@ const OWN_ARNS: [&str; 5] = [
 ];
 
 impl Home {
-    /// The home of a document; `None` if none of these members is an ARN without placeholders.
+    /// Returns the home of a document; `None` if none of these members is an ARN without placeholders.
     pub(super) fn of(document: &Node<'_>, form: &Form) -> Option<Self> {
         if form.spelling == Spelling::CloudFormation {
             return None;
         }
         let body = body(document, form)?;
         let own = OWN_ARNS.iter().filter_map(|name| body.get(name)?.text());
-        // A target group is in the region and the account of the tasks that it has.
+        // A target group is in the region and the account of its tasks.
         let balancers = body.get("loadBalancers").and_then(Node::elements);
         let balancers = balancers.unwrap_or_default().iter();
         let groups = balancers.filter_map(|balancer| balancer.get("targetGroupArn")?.text());
@@ -55,12 +55,12 @@ impl Home {
         })
     }
 
-    /// Whether settings lack something that is known here.
+    /// Whether this contains something that the settings lack.
     pub(super) const fn adds_to(&self, settings: &Settings) -> bool {
         settings.aws_region.is_none() || settings.aws_account_id.is_none()
     }
 
-    /// Fills in what settings do not say. The partition belongs to the account.
+    /// Sets the settings that have no value. The partition belongs to the account.
     pub(super) fn complete(&self, settings: &mut Settings) {
         if settings.aws_account_id.is_none() {
             settings.aws_account_id = Some(self.account.clone());

@@ -1,4 +1,4 @@
-//! JSON text → trees. Strict, and says what stands where JSON has nothing: comments, trailing commas, placeholders.
+//! Parses JSON text into trees. The parser is strict, and reports comments, trailing commas and placeholders by name.
 
 use jsonc_parser::{
     ParseStringErrorKind, Scanner, ScannerOptions, errors::ParseErrorKind, tokens::Token,
@@ -10,11 +10,11 @@ use super::{
     tree::{DEPTH_LIMIT, Member, Node, Parsed, SyntaxError, Value, duplicate_key},
 };
 
-/// The documents of a JSON text, one after the other: a single one, JSON lines, or several in a row.
+/// The documents in a JSON text: a single one, JSON lines, or several in a row.
 pub(super) struct JsonDocuments<'a> {
     text: &'a str,
     scanner: Scanner<'a>,
-    /// Where the scanner's text begins in `text`; it is started anew behind each placeholder.
+    /// Where the scanner's text begins in `text`; the scanner is restarted after each placeholder.
     base: usize,
     depth: usize,
 }
@@ -29,7 +29,7 @@ impl<'a> JsonDocuments<'a> {
         }
     }
 
-    /// The next document, `None` at the end. After an error there is nothing more to be had.
+    /// Returns the next document, or `None` at the end. After an error, no more documents follow.
     pub(super) fn next_document(&mut self) -> Result<Option<Parsed<'a>>, SyntaxError> {
         if self.at_end() {
             return Ok(None);
@@ -49,12 +49,12 @@ impl<'a> JsonDocuments<'a> {
         }))
     }
 
-    /// The end of the last token.
+    /// Returns the end of the last token.
     fn offset(&self) -> usize {
         self.base + self.scanner.token_end()
     }
 
-    /// The place of the last token.
+    /// Returns the position of the last token.
     fn span(&self) -> Span {
         Span::new(self.scanner.token_start(), self.scanner.token_end()).shifted(self.base)
     }
@@ -94,11 +94,11 @@ impl<'a> JsonDocuments<'a> {
         }
     }
 
-    /// Refuses bytes that a string may only hold escaped; a line break mostly means a forgotten quote.
+    /// Rejects bytes that have to be escaped in a string; a line break mostly indicates a missing quote.
     fn check_string(&self) -> Result<(), SyntaxError> {
         let span = self.span();
         let bytes = self.text.as_bytes().get(span.range()).unwrap_or_default();
-        // Looking at all of them takes many at a time, and there hardly ever is one.
+        // Checking all bytes at once is vectorized, and there is hardly ever one.
         if bytes.iter().min().is_none_or(|least| *least >= b' ') {
             return Ok(());
         }
@@ -132,8 +132,8 @@ impl<'a> JsonDocuments<'a> {
         self.value_of(token)
     }
 
-    /// A placeholder outside a string. It is read as if it had quotes, so that it is judged where it stands: `--set`
-    /// may fill it, and a number that it leaves open is reported with all that is wrong.
+    /// Parses a placeholder outside a string. It is parsed as if it had quotes, so that it is checked in its context:
+    /// `--set` may fill it, and an unfilled number is reported with all other errors.
     fn placeholder(&mut self, upcoming: &'a str) -> Option<Node<'a>> {
         let found = placeholder_at(upcoming)?;
         let start = self.text.len() - upcoming.len();
@@ -194,7 +194,7 @@ impl<'a> JsonDocuments<'a> {
         })
     }
 
-    /// The members up to the closing brace.
+    /// Parses the members up to the closing brace.
     fn object(&mut self, open: Span) -> Result<Value<'a>, SyntaxError> {
         let mut members = Vec::new();
         let mut comma = None;
@@ -229,7 +229,7 @@ impl<'a> JsonDocuments<'a> {
         Ok(Value::Object(members))
     }
 
-    /// The elements up to the closing bracket.
+    /// Parses the elements up to the closing bracket.
     fn list(&mut self, open: Span) -> Result<Value<'a>, SyntaxError> {
         let mut elements = Vec::new();
         let mut comma = None;
@@ -310,7 +310,7 @@ impl<'a> JsonDocuments<'a> {
         )
     }
 
-    /// Our words for what the scanner could not read.
+    /// Returns this program's message for a scanner error.
     fn explain(&self, kind: &ParseErrorKind, span: Span, start: usize) -> String {
         let found = self.text.get(span.start..).unwrap_or_default();
         if let Some(placeholder) = placeholder_at(found)
@@ -348,7 +348,7 @@ impl<'a> JsonDocuments<'a> {
 
 const TRAILING_COMMA: &str = "trailing comma: JSON has no comma before a closing bracket";
 
-/// The error for a key that its object already has.
+/// Returns the error for a duplicate key.
 pub(super) fn twice(member: &Member<'_>) -> SyntaxError {
     SyntaxError::new(
         member.key_span,

@@ -1,4 +1,4 @@
-//! Values at the ends of a request: untidy spellings made plain, and what they may be.
+//! The scalar values of a request: normalizes irregular spellings, and checks types and limits.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Walk<'_> {
-    /// The value of a field as its type wants it, or nothing if it says nothing or is wrong.
+    /// Returns the value of a field in its type, or nothing if it is empty or invalid.
     pub(super) fn leaf<'a>(
         &mut self,
         node: Node<'a>,
@@ -71,7 +71,7 @@ impl Walk<'_> {
         Some(Value::String(text))
     }
 
-    /// Numbers and booleans, also in quotes.
+    /// Reads numbers and booleans, also in quotes.
     fn scalar<'a>(&mut self, node: Node<'a>, field: &Field, trail: Trail<'_>) -> Option<Value<'a>> {
         let text = match node.value {
             Value::String(text) => filled(text, self.fill),
@@ -132,7 +132,7 @@ impl Walk<'_> {
                 }
             };
             for placeholder in placeholders(&text) {
-                // Docker's and Fluent Bit's own templates are expanded where the task runs.
+                // Docker's and Fluent Bit's own templates are expanded on the node.
                 let template = matches!(placeholder.style, Style::Dollar)
                     || placeholder.text.starts_with("{{.");
                 if !template {
@@ -171,7 +171,7 @@ impl Walk<'_> {
             if !matches!(what, "a list" | "an object") {
                 return self.not_filled(Some(placeholder), what.to_owned(), trail);
             }
-            // `--set` only has texts.
+            // `--set` has only strings.
             let value = placeholder.text.to_owned();
             let allowed = format!("must be {what}, so render the template first");
             return self
@@ -188,7 +188,7 @@ impl Walk<'_> {
     }
 }
 
-/// What a text has to be that is read as numbers, though it is a string: it is not free text.
+/// Returns what a string has to be if it is read as numbers, which is not free text.
 fn number_in_words(path: &str) -> Option<&'static str> {
     match path {
         "cpu" | "overrides.cpu" => Some("a number of CPU units or vCPUs"),
@@ -199,12 +199,12 @@ fn number_in_words(path: &str) -> Option<&'static str> {
     }
 }
 
-/// A scalar that was read.
+/// A parsed scalar.
 enum Scalar {
     Boolean(bool),
-    /// A whole number, and whether the text is it as it stands.
+    /// A whole number, and whether its text can be kept.
     Integer(i64, bool),
-    /// A number, and whether the text is it as it stands.
+    /// A number, and whether its text can be kept.
     Number(f64, bool),
 }
 
@@ -230,7 +230,7 @@ fn boolean(text: &str) -> Option<Scalar> {
     }
 }
 
-/// A whole number: `5`, `"5"`, `5.0`, `1e3`, YAML's `0x1F` and `0o17`.
+/// Parses a whole number: `5`, `"5"`, `5.0`, `1e3`, YAML's `0x1F` and `0o17`.
 fn integer(trimmed: &str, text: &str) -> Option<Scalar> {
     if let Ok(number) = trimmed.parse::<i64>() {
         let plain = text.len() == trimmed.len() && !trimmed.starts_with('+');
@@ -243,7 +243,7 @@ fn integer(trimmed: &str, text: &str) -> Option<Scalar> {
     if let Some(number) = radix("0x", 16).or_else(|| radix("0o", 8)) {
         return Some(Scalar::Integer(number, false));
     }
-    // Beyond 2^53 a float does not know its last digits any more.
+    // Beyond 2^53, a float does not represent all integers.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let number = finite(trimmed)?;
     #[expect(
@@ -265,7 +265,7 @@ fn number(trimmed: &str, text: &str) -> Option<Scalar> {
     }
 }
 
-/// A decimal number; Rust also reads `inf` and `nan`, which are none here.
+/// Parses a decimal number; Rust would also parse `inf` and `nan`, which are not numbers here.
 fn finite(text: &str) -> Option<f64> {
     let number: f64 = text.parse().ok()?;
     number.is_finite().then_some(number)
@@ -287,7 +287,7 @@ fn one_of(values: &[&str]) -> String {
     format!("one of {}", values.join(", "))
 }
 
-/// What a text must be, if it is not.
+/// Returns what a text must be, if it is not.
 fn wrong_text(text: &str, limits: &Limits) -> Option<String> {
     if !limits.values.is_empty() {
         return (!limits.values.contains(&text))
@@ -300,7 +300,7 @@ fn wrong_text(text: &str, limits: &Limits) -> Option<String> {
     (text.chars().count() > max).then(|| format!("must have at most {max} characters"))
 }
 
-/// What a number must be, if it is not.
+/// Returns what a number must be, if it is not.
 fn out_of_range(value: &Scalar, limits: &Limits) -> Option<String> {
     #[expect(clippy::cast_precision_loss, reason = "limits are small numbers")]
     let number = match value {
@@ -320,7 +320,8 @@ fn out_of_range(value: &Scalar, limits: &Limits) -> Option<String> {
     })
 }
 
-/// Whether an empty text means something here: an empty variable is not an unset one, and an argument counts.
+/// Whether an empty text has a meaning in this field: an empty variable differs from an unset one, and an argument
+/// counts.
 fn keeps_empty(path: &str) -> bool {
     path.ends_with("[]")
         || path.ends_with("environment[].value")
@@ -328,7 +329,7 @@ fn keeps_empty(path: &str) -> bool {
         || path.ends_with("properties[].value")
 }
 
-/// Whether the container expands this itself when it runs.
+/// Whether the container expands this placeholder itself at run time.
 fn is_run_time(placeholder: Placeholder<'_>, path: &str) -> bool {
     placeholder.style == Style::Dollar
         && (path.ends_with("command[]") || path.ends_with("entryPoint[]"))

@@ -1,4 +1,4 @@
-//! A plan → the unit with its requests, reading each of its documents again.
+//! Loads the unit of a plan with its requests. This reads each of its documents again.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ struct Loader<'c> {
     documents: Vec<Document>,
     diagnostics: Diagnostics,
     left_out: Vec<FieldPath>,
-    /// Whether the last document is a request as AWS gets it.
+    /// Whether the last document is a request as sent to AWS.
     is_request: bool,
 }
 
@@ -41,7 +41,7 @@ struct Loader<'c> {
 ///
 /// # Errors
 ///
-/// A file cannot be read any more, or holds something else than before.
+/// Returns an error if a file can no longer be read, or its content has changed.
 pub(super) fn load(
     plan: &Plan,
     entries: &[Entry],
@@ -63,7 +63,7 @@ pub(super) fn load(
         Role::Assumed | Role::Withheld => loader.assumed(plan)?,
         Role::Unused => {
             loader.task_definition(plan.lead, None)?;
-            // Nothing of it is used, so its contents are nobody's concern.
+            // None of it is used, so its contents do not matter.
             loader.diagnostics = Diagnostics::new();
             Content::Nothing
         }
@@ -142,7 +142,7 @@ impl<'c> Loader<'c> {
         })))
     }
 
-    /// A service of one task, named after the family.
+    /// Returns a service of one task, named after the family.
     fn assumed(&mut self, plan: &Plan) -> Result<Content, Problem> {
         let revision = plan.task_definition.and_then(|choice| choice.revision);
         let task_definition = self.task_definition(plan.lead, revision)?;
@@ -184,7 +184,7 @@ impl<'c> Loader<'c> {
         Ok(TaskDefinitionInput { request, revision })
     }
 
-    /// Adds the scaling documents to what the service itself says.
+    /// Adds the scaling documents to the scaling settings of the service itself.
     fn scaling(
         &mut self,
         plan: &Plan,
@@ -273,7 +273,7 @@ impl<'c> Loader<'c> {
         Ok(request.body)
     }
 
-    /// File and line of the document that the unit is made for.
+    /// Returns the file and line of the document that the unit represents.
     fn lead_place(&self) -> String {
         self.documents.first().map_or_else(String::new, |document| {
             let source = document.source();
@@ -286,7 +286,7 @@ impl<'c> Loader<'c> {
         self.entries.get(choice.entry)?.name.as_deref()
     }
 
-    /// What linking found, unless it has been said or follows from what has been said.
+    /// Reports the findings of the linking, unless they are already reported or follow from a reported one.
     fn findings(&mut self, plan: &Plan) {
         let errors = self.diagnostics.has_errors();
         for finding in &plan.findings {

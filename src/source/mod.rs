@@ -1,22 +1,23 @@
-//! Files → documents with positions → requests that belong together ([`crate::input`]).
+//! Reads files into documents with positions, and groups them into requests that belong together ([`crate::input`]).
 //!
-//! The input is read twice. The first reading ([`Catalog::read`]) looks at one file at a time, finds out what each
-//! document is ([`Form`]) and remembers its place and the names that link it to others: a few hundred bytes a document,
-//! whatever is in it. Then the documents are linked: a service with its task definition and its scaling requests, a
-//! task with its task definition, a task definition that nothing runs with a service that is assumed. The second
-//! reading ([`Catalog::into_units`]) gives these [`Unit`]s one after the other and reads only their documents again, so
-//! that a folder of a hundred thousand needs no more memory than their names.
+//! The input is read twice. The first reading ([`Catalog::read`]) processes one file at a time, recognizes each
+//! document ([`Form`]) and keeps its position and the names that link it to others: a few hundred bytes per document,
+//! whatever its size. Then the documents are linked: a service with its task definition and its scaling requests, a
+//! task with its task definition, and a task definition that nothing runs with an assumed service. The second reading
+//! ([`Catalog::into_units`]) returns these [`Unit`]s one after the other and parses only their documents again, so that
+//! a folder of a hundred thousand documents needs no more memory than their names.
 //!
-//! A document goes through these steps: text → tree with positions (`json`, `yaml`) → what it is (`kind`) → out of
-//! its envelope (`request`) → along the shape of its request (`walk`, `leaf`) → [`crate::ecs`] (`de`).
+//! A document goes through these steps: text → tree with positions (`json`, `yaml`) → recognized kind (`kind`) →
+//! request without its envelope (`request`) → values along the shape of the request (`walk`, `leaf`) → [`crate::ecs`]
+//! (`de`).
 //!
-//! - JSON is strict, YAML is 1.2. A file with a syntax error gives one [`Problem`] and no documents.
-//! - Placeholders that `--set` names are filled in the texts, before a text becomes a number, and also where they
-//!   stand outside quotes. One that is left is kept in free text and noted, and is an error anywhere else.
-//! - CloudFormation's spelling is read by the API's names, so that every path is spelled as the API spells it;
-//!   [`Unit::point_at`] finds the place in the document nevertheless.
-//! - A value that is wrong is reported and left out. [`Unit::left_out`] tells where that happened: what validation says
-//!   about such a unit may only be a consequence.
+//! - JSON is strict, YAML is version 1.2. A file with a syntax error results in one [`Problem`] and no documents.
+//! - Placeholders are filled with the values of `--set` before texts are parsed as numbers, also outside quotes. Other
+//!   placeholders are kept in free text, with a note, and are errors anywhere else.
+//! - CloudFormation's spelling is converted to API names, so that every path has the spelling of the API;
+//!   [`Unit::point_at`] nevertheless finds the position in the document.
+//! - An invalid value is reported and left out. [`Unit::left_out`] contains the paths of these values: validation errors
+//!   of such a unit may only be consequences.
 //!
 //! ```
 //! use ecs_operator::source::{Catalog, Content, Fill, SourceText};

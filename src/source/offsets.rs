@@ -1,9 +1,9 @@
-//! Characters of a text → its bytes.
+//! Converts character offsets in a text to byte offsets.
 
-/// The parser counts characters; the byte of every 256th is remembered.
+/// The parser counts characters; the byte offset of every 256th is stored.
 pub(super) struct Offsets<'a> {
     text: &'a str,
-    /// Empty for ASCII, where both counts are the same.
+    /// Empty for ASCII, where both counts are equal.
     known: Vec<usize>,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Offsets<'a> {
         Self { text, known }
     }
 
-    /// The byte at which a character begins.
+    /// Returns the byte at which a character begins.
     pub(super) fn byte(&self, character: usize) -> usize {
         if self.known.is_empty() {
             return character.min(self.text.len());

@@ -1,4 +1,4 @@
-//! The only file of this folder that does input: which files there are, and their texts, one at a time.
+//! Lists the input files and reads their texts, one at a time. This is the only file of this folder that does I/O.
 
 use std::{
     fs, io,
@@ -9,14 +9,14 @@ use std::{
 use super::text::{SourceText, Span};
 use crate::diagnostic::Message;
 
-/// Something that is wrong with a text as a whole, or with a document before it belongs to anything.
+/// A problem of a text as a whole, or of a document before it belongs to a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The text, empty where it could not be read.
+    /// The text, empty if it could not be read.
     pub source: SourceText,
-    /// Where it shows, if it is a place.
+    /// The position of the problem, if it has one.
     pub span: Option<Span>,
-    /// What is wrong.
+    /// The problem.
     pub message: Message,
 }
 
@@ -32,14 +32,15 @@ impl Problem {
     }
 }
 
-/// The largest input in bytes. AWS takes documents of 64 KiB; without a limit a device would be read until memory ends.
+/// The largest input in bytes. AWS accepts documents of 64 KiB; without a limit, reading a device would exhaust the
+/// memory.
 const LARGEST: u64 = 256 << 20;
 
-/// The path that stands for standard input.
+/// The path that means standard input.
 const STDIN: &str = "-";
 
-/// The files that `paths` stand for: themselves, and of folders all `*.json`, `*.yaml` and `*.yml`, sorted, at every
-/// depth. Hidden files are left out, and links to folders are not followed, so that no circle can be walked.
+/// Lists the files of `paths`: files themselves, and in folders all `*.json`, `*.yaml` and `*.yml`, sorted, at every
+/// depth. Hidden files are skipped, and links to folders are not followed, to avoid cycles.
 pub(super) fn files(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in paths {
@@ -81,7 +82,7 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>, problems: &mut dyn FnMut(Proble
             .extension()
             .is_some_and(|extension| matches!(extension.to_str(), Some("json" | "yaml" | "yml")))
         {
-            // A pipe would be waited for, perhaps for ever. What cannot be looked at is reported when it is read.
+            // Reading a pipe could block forever. A file without metadata is reported when it is read.
             if fs::metadata(&inner).is_ok_and(|metadata| !metadata.is_file()) {
                 let error = io::Error::other("it is not a regular file");
                 problems(Problem::unreadable(&inner, &error));
@@ -97,7 +98,7 @@ pub(super) fn is_read_once(path: &Path) -> bool {
     path.as_os_str() == STDIN || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
 }
 
-/// The text of a file.
+/// Reads the text of a file.
 pub(super) fn text(path: &Path) -> Result<SourceText, Problem> {
     let (name, bytes) = if path.as_os_str() == STDIN {
         ("<stdin>".to_owned(), bytes(io::stdin().lock(), LARGEST))
@@ -109,7 +110,7 @@ pub(super) fn text(path: &Path) -> Result<SourceText, Problem> {
     decode(&name, &bytes)
 }
 
-/// All bytes, if there are at most `largest`.
+/// Reads all bytes, if there are at most `largest`.
 fn bytes(input: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut input = input.take(largest + 1);
@@ -121,7 +122,7 @@ fn bytes(input: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text that bytes are, if they are UTF-8.
+/// Decodes bytes as UTF-8 text.
 pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<SourceText, Problem> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(SourceText::new(name, text)),

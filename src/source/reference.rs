@@ -1,4 +1,4 @@
-//! How documents name each other: families, revisions, services, resource ids.
+//! How documents refer to each other: families, revisions, services, resource IDs.
 
 /// `family`, `family:revision` or the ARN of a task definition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -8,7 +8,7 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Reads what `taskDefinition` and `taskDefinitionArn` hold.
+    /// Parses `taskDefinition` and `taskDefinitionArn`.
     pub(super) fn parse(text: &str) -> Self {
         let name = if text.starts_with("arn:") {
             text.split_once('/').map_or(text, |(_, name)| name)
@@ -31,7 +31,7 @@ impl Reference {
     }
 }
 
-/// A service as scaling requests and ARNs name it.
+/// A service as referenced by scaling requests and ARNs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ServiceName {
     pub(super) cluster: Option<Box<str>>,
@@ -39,7 +39,7 @@ pub(super) struct ServiceName {
 }
 
 impl ServiceName {
-    /// Reads `service/<cluster>/<service>`, also in front of the `|` of a CloudFormation physical id.
+    /// Parses `service/<cluster>/<service>`, also in front of the `|` of a CloudFormation physical ID.
     pub(super) fn of_resource_id(text: &str) -> Option<Self> {
         let resource = text.split('|').next()?;
         let (cluster, name) = resource.strip_prefix("service/")?.split_once('/')?;
@@ -50,7 +50,7 @@ impl ServiceName {
     }
 }
 
-/// The name in an ARN of the form `...:cluster/<name>` or `...:service/<cluster>/<name>`, or the name itself.
+/// Returns the name in an ARN of the form `...:cluster/<name>` or `...:service/<cluster>/<name>`, or the name itself.
 pub(super) fn short_name(text: &str) -> &str {
     if text.starts_with("arn:") {
         text.rsplit('/').next().unwrap_or(text)

@@ -1,5 +1,5 @@
-//! Rules of AWS for requests that nothing in Kubernetes needs. Documents that AWS answered with have been accepted, and a
-//! custom resource or a list of containers is no whole request, so none of these is asked.
+//! AWS rules for requests that do not matter in Kubernetes. They apply neither to AWS responses, which AWS has
+//! accepted, nor to custom resources and lists of containers, which are not whole requests.
 
 use super::{entry::Entry, kind::Envelope};
 use crate::{
@@ -7,13 +7,13 @@ use crate::{
     ecs,
 };
 
-/// Whether a document is a request as AWS gets it.
+/// Whether a document is a request as sent to AWS.
 pub(super) fn is_request(entry: &Entry, described: bool) -> bool {
     let whole = matches!(entry.form.envelope, Envelope::Bare | Envelope::Properties);
     whole && !described
 }
 
-/// `RegisterTaskDefinition` wants an execution role for secrets
+/// Checks that a task definition has an execution role if it has secrets, which `RegisterTaskDefinition` requires
 /// (<https://github.com/fabfuel/ecs-deploy/issues/87>), and on Fargate for the logs too
 /// (<https://github.com/virtual-kubelet/virtual-kubelet/issues/193>).
 pub(super) fn check_task_definition(
@@ -43,7 +43,8 @@ pub(super) fn check_task_definition(
     sink.report(path, Message::ExecutionRoleRequired { what });
 }
 
-/// `CreateService` takes no strategy for a daemon (<https://github.com/aws/containers-roadmap/issues/692>).
+/// Checks that a daemon has no strategy, as `CreateService` requires
+/// (<https://github.com/aws/containers-roadmap/issues/692>).
 pub(super) fn check_service(request: &ecs::Service, sink: &mut Diagnostics) {
     let daemon = request.scheduling_strategy.as_deref() == Some("DAEMON");
     if daemon && !request.capacity_provider_strategy.is_empty() {

@@ -1,4 +1,4 @@
-//! A document's tree → the request it holds.
+//! Reads the request in a document's tree.
 
 use std::collections::BTreeMap;
 
@@ -22,19 +22,19 @@ use crate::{
     fields::Api,
 };
 
-/// Our member of an EcsTask.
+/// The member of an EcsTask that is specific to this operator.
 const KEPT_SECONDS: &str = "ttlSecondsAfterFinished";
 
-/// A request and what the reader found in its document.
+/// A request and the reader's findings in its document.
 #[derive(Debug)]
 pub(super) struct Request<T> {
     pub(super) body: T,
     pub(super) diagnostics: Diagnostics,
-    /// What was left out of the body.
+    /// The members that were removed from the body.
     pub(super) left_out: Vec<FieldPath>,
-    /// `metadata.annotations` of a custom resource.
+    /// The `metadata.annotations` of a custom resource.
     pub(super) annotations: BTreeMap<String, String>,
-    /// Whether AWS answered with it.
+    /// Whether it is an AWS response.
     pub(super) described: bool,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Request<T> {
 pub(super) struct Reader<'c> {
     pub(super) entry: &'c Entry,
     pub(super) fill: &'c Fill,
-    /// Where the document stands among those of its unit.
+    /// The position of the document among those of its unit.
     pub(super) root: FieldPath,
 }
 
@@ -74,7 +74,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The request of a service, named after `family` if it has no name.
+    /// Reads the request of a service, which is named after `family` if it has no name.
     pub(super) fn service(
         &self,
         document: Node<'_>,
@@ -170,11 +170,11 @@ impl Reader<'_> {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
         if self.entry.form.spelling == Spelling::CloudFormation {
-            // Documents of their own.
+            // These are separate documents.
             if api == Api::ScalableTarget {
                 body.take("ScheduledActions");
             }
-            // It has done its work: the policy was linked by it.
+            // It is no longer needed: the policy was linked by it.
             if let Some(target) = body.take("ScalingTargetId") {
                 let mut walk = self.walk(api, &mut sink);
                 let root = Trail::Root(&self.root);
@@ -250,7 +250,7 @@ impl Reader<'_> {
         (body, annotations)
     }
 
-    /// Reports members that do not belong beside the request.
+    /// Reports unexpected members beside the request.
     pub(super) fn beside(&self, document: &Node<'_>, known: &[&str], sink: &mut Sink) {
         for member in document.members().unwrap_or_default() {
             if !known.contains(&&*member.key) {
@@ -305,7 +305,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `spec.autoScaling`: the three requests, each in its own shape.
+    /// Reads `spec.autoScaling`: the three requests, each in its own shape.
     fn auto_scaling(&self, mut node: Node<'_>, sink: &mut Sink) -> Option<crd::AutoScaling> {
         let root = FieldPath::root(Subject::AutoScaling);
         let trail = Trail::Root(&root);
@@ -345,7 +345,7 @@ impl Reader<'_> {
         })
     }
 
-    /// `spec.kubernetes`, which is ours.
+    /// Reads `spec.kubernetes`, which is specific to this operator.
     fn kubernetes(&self, node: Node<'_>, sink: &mut Sink) -> Option<crd::Kubernetes> {
         let mut walk = self.walk(Api::Kubernetes, sink);
         let root = Trail::Root(&self.root);

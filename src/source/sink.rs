@@ -1,20 +1,20 @@
-//! What the reader's walk finds on its way, and where it is.
+//! The findings of the reader's walk, and their positions.
 
 use std::collections::BTreeSet;
 
 use super::placeholder::Placeholder;
 use crate::diagnostic::{Diagnostics, FieldPath, Message};
 
-/// What was found in one document.
+/// The findings in one document.
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     pub(super) diagnostics: Diagnostics,
-    /// The members and elements that were left out, so that later steps would complain that they are missing.
+    /// The members and elements that were left out, which later steps would report as missing.
     pub(super) left_out: Vec<FieldPath>,
-    /// The names of placeholders that stay in free text, in the order of the document.
+    /// The names of placeholders that remain in free text, in the order of the document.
     placeholders: Vec<String>,
     known: BTreeSet<String>,
-    /// The members that only answers have, in the order of the document.
+    /// The members that only responses have, in the order of the document.
     read_only: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ impl Sink {
         self.diagnostics.report(trail.path(), message);
     }
 
-    /// Reports something because of which a value is left out.
+    /// Reports a problem because of which a value is left out.
     pub(super) fn reject(&mut self, trail: Trail<'_>, message: Message) {
         let path = trail.path();
         self.left_out.push(path.clone());
@@ -37,14 +37,14 @@ impl Sink {
         }
     }
 
-    /// Remembers a member that only answers have.
+    /// Records a member that only responses have.
     pub(super) fn ignore_read_only(&mut self, name: &str) {
         if !self.read_only.iter().any(|known| known == name) {
             self.read_only.push(name.to_owned());
         }
     }
 
-    /// Says once what many values have in common.
+    /// Reports once what many values have in common.
     pub(super) fn finish(&mut self, root: &FieldPath) {
         if !self.placeholders.is_empty() {
             let names = std::mem::take(&mut self.placeholders).join(", ");
@@ -59,14 +59,15 @@ impl Sink {
     }
 }
 
-/// The way from a document to the value at hand. A path is made of it only when there is something to say.
+/// The path from a document to the current value. A [`FieldPath`] is created from it only when there is something to
+/// report.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Trail<'t> {
     /// The document.
     Root(&'t FieldPath),
-    /// A member whose name the API knows.
+    /// A member that the API defines.
     Field(&'t Self, &'static str),
-    /// A key of a map, or a member that the API does not know.
+    /// A key of a map, or a member that the API does not define.
     Key(&'t Self, &'t str),
     /// An element.
     Element(&'t Self, usize),

@@ -1,4 +1,4 @@
-//! The spec of a custom resource, read as a document of its own would be, so that both are judged alike.
+//! Reads the spec of a custom resource like a separate document, so that both are checked in the same way.
 
 use super::{
     entry::{Entry, Target},
@@ -15,7 +15,7 @@ use crate::{
     ecs,
 };
 
-/// Reads the spec, JSON text, of the EcsTaskDefinition of this name. What is wrong in it is reported and left out.
+/// Reads the spec of the EcsTaskDefinition of this name as JSON text. Invalid values are reported and left out.
 #[must_use]
 pub fn read_task_definition(name: &str, spec: &str) -> (ecs::TaskDefinition, Diagnostics) {
     read(Kind::TaskDefinition, Some(name), spec, |reader, node| {
@@ -24,7 +24,7 @@ pub fn read_task_definition(name: &str, spec: &str) -> (ecs::TaskDefinition, Dia
     .0
 }
 
-/// Reads the spec, JSON text, of the EcsService of this name. What is wrong in it is reported and left out.
+/// Reads the spec of the EcsService of this name as JSON text. Invalid values are reported and left out.
 #[must_use]
 pub fn read_service(name: &str, spec: &str) -> (ecs::Service, crd::ServiceExtensions, Diagnostics) {
     let read = read(Kind::Service, Some(name), spec, |reader, node| {
@@ -34,7 +34,7 @@ pub fn read_service(name: &str, spec: &str) -> (ecs::Service, crd::ServiceExtens
     (request, extensions, diagnostics)
 }
 
-/// Reads the spec, JSON text, of an EcsTask. What is wrong in it is reported and left out.
+/// Reads the spec of an EcsTask as JSON text. Invalid values are reported and left out.
 #[must_use]
 pub fn read_task(spec: &str) -> (ecs::Task, crd::TaskExtensions, Diagnostics) {
     let ((request, diagnostics), extensions) =
@@ -42,7 +42,7 @@ pub fn read_task(spec: &str) -> (ecs::Task, crd::TaskExtensions, Diagnostics) {
     (request, extensions, diagnostics)
 }
 
-/// Reads the spec, JSON text, of an EcsCluster. What is wrong in it is reported and left out.
+/// Reads the spec of an EcsCluster as JSON text. Invalid values are reported and left out.
 #[must_use]
 pub fn read_cluster(spec: &str) -> (ecs::Cluster, Diagnostics) {
     read(Kind::Cluster, None, spec, |reader, node| {
@@ -76,7 +76,7 @@ fn read<T: Default, E>(
     };
     let text = format!("{{\"spec\":{spec}}}");
     let parsed = parse_one("spec.json", &text).ok().flatten();
-    // The text is made of a tree, so it can be read; if it could not, all members would be missing.
+    // The text was serialized from a tree, so it can be parsed; if it could not, all members would be missing.
     let node = parsed.unwrap_or_else(|| Node {
         value: Value::Null,
         span: Span::new(0, 0),

@@ -1,20 +1,20 @@
-//! Members by their API name, however the document spells them.
+//! Finds members by their API name, in whichever spelling the document uses.
 
 use super::{
     kind::Spelling,
     tree::{Member, Node},
 };
 
-/// CloudFormation's properties that differ from the API in more than case.
+/// CloudFormation's properties that differ from the API not only in case.
 const CLOUD_FORMATION: &[(&str, &str)] = &[
     ("PlacementStrategies", "placementStrategy"),
     ("ProxyConfigurationProperties", "properties"),
 ];
 
-/// Members of `UpdateService` and of outputs that say what `CreateService` says by another name.
+/// Members of `UpdateService` and of outputs that have another name in `CreateService`.
 const ALIASES: &[(&str, &str)] = &[("clusterArn", "cluster"), ("service", "serviceName")];
 
-/// The API's name for a CloudFormation property, where they differ in more than case.
+/// Returns the API's name for a CloudFormation property, if they differ not only in case.
 pub(super) fn renamed(property: &str) -> Option<&'static str> {
     CLOUD_FORMATION
         .iter()
@@ -22,7 +22,7 @@ pub(super) fn renamed(property: &str) -> Option<&'static str> {
         .map(|(_, ours)| *ours)
 }
 
-/// The request's name for a member of an update or an output.
+/// Returns the request's name for a member of an update or an output.
 pub(super) fn alias(member: &str) -> Option<&'static str> {
     ALIASES
         .iter()
@@ -30,7 +30,7 @@ pub(super) fn alias(member: &str) -> Option<&'static str> {
         .map(|(_, ours)| *ours)
 }
 
-/// The member that the API calls `name`.
+/// Finds the member with the API name `name`.
 pub(super) fn find<'n, 'a>(
     node: &'n Node<'a>,
     name: &str,

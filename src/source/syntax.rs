@@ -1,4 +1,4 @@
-//! Which of JSON and YAML a text is, and its documents one by one.
+//! Determines whether a text is JSON or YAML, and iterates over its documents.
 
 use super::{
     json::JsonDocuments,
@@ -13,7 +13,8 @@ pub(super) enum Documents<'a> {
 }
 
 impl<'a> Documents<'a> {
-    /// The documents of a text that is YAML by the name of its file, or by its first character if that says nothing.
+    /// Returns the documents of a text, which is YAML according to its file name, or according to its first character
+    /// if the name does not tell.
     pub(super) fn new(name: &str, text: &'a str) -> Self {
         if is_yaml(name, text) {
             Self::Yaml(Box::new(YamlDocuments::new(text)))
@@ -29,13 +30,13 @@ impl<'a> Documents<'a> {
         }
     }
 
-    /// Whether an element of a document can be read alone. In YAML its indentation belongs to what is around it.
+    /// Whether an element of a document can be parsed alone. In YAML, its indentation depends on what surrounds it.
     pub(super) const fn elements_stand_alone(&self) -> bool {
         matches!(self, Self::Json(_))
     }
 }
 
-/// The first document of a text.
+/// Parses the first document of a text.
 pub(super) fn parse_one<'a>(name: &str, text: &'a str) -> Result<Option<Node<'a>>, SyntaxError> {
     let parsed = Documents::new(name, text).next_document()?;
     Ok(parsed.map(|parsed| parsed.root))

@@ -1,4 +1,4 @@
-//! What the tests of this folder share.
+//! Shared helpers for the tests of this folder.
 
 use super::{
     catalog::Catalog,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::input::TaskDefinitionInput;
 
-/// The units of files, and `file: Reason: message` for each problem.
+/// Returns the units of files, and `file: Reason: message` for each problem.
 pub(super) fn units(files: &[(&str, &str)], fill: &[(&str, &str)]) -> (Vec<Unit>, Vec<String>) {
     let texts = files
         .iter()
@@ -36,7 +36,7 @@ pub(super) fn units(files: &[(&str, &str)], fill: &[(&str, &str)]) -> (Vec<Unit>
     (units, problems)
 }
 
-/// The only unit of one file, which has no problems.
+/// Returns the only unit of one file, which has no problems.
 pub(super) fn unit(text: &str) -> Unit {
     let name = if text.starts_with(['{', '[']) {
         "web.json"
@@ -48,7 +48,7 @@ pub(super) fn unit(text: &str) -> Unit {
     units.remove(0)
 }
 
-/// `path: Reason: message` for each diagnostic of a unit.
+/// Returns `path: Reason: message` for each diagnostic of a unit.
 pub(super) fn findings(unit: &Unit) -> Vec<String> {
     unit.diagnostics
         .iter()
@@ -56,7 +56,7 @@ pub(super) fn findings(unit: &Unit) -> Vec<String> {
         .collect()
 }
 
-/// What a unit is made for, what it runs and what scales it, in one line.
+/// Summarizes in one line what a unit represents, what it runs and what scales it.
 pub(super) fn summary(unit: &Unit) -> String {
     match &unit.content {
         Content::Service(input) => {

@@ -15,26 +15,26 @@ pub struct Span {
 }
 
 impl Span {
-    /// The bytes from `start` up to and without `end`.
+    /// Creates a span of the bytes from `start` up to, but not including, `end`.
     #[must_use]
     pub const fn new(start: usize, end: usize) -> Self {
         Self { start, end }
     }
 
-    /// The same bytes in a text that has `base` more bytes in front.
+    /// Returns the same bytes in a text that has `base` more bytes in front.
     #[must_use]
     pub const fn shifted(self, base: usize) -> Self {
         Self::new(self.start + base, self.end + base)
     }
 
-    /// The bytes as a range, which slices take.
+    /// Returns the bytes as a range, for slices.
     #[must_use]
     pub const fn range(self) -> Range<usize> {
         self.start..self.end
     }
 }
 
-/// A place in a text as people count it.
+/// A human-readable position in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line, from 1.
@@ -43,12 +43,12 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A named text. Clones share it.
+/// A named text. Clones share its content.
 #[derive(Clone, Debug)]
 pub struct SourceText {
     name: Arc<str>,
     text: Arc<str>,
-    /// Made when a place far from the start is asked for.
+    /// Created when a position far from the start is requested.
     marks: Arc<OnceLock<Vec<Mark>>>,
 }
 
@@ -61,7 +61,7 @@ impl PartialEq for SourceText {
 impl Eq for SourceText {}
 
 impl SourceText {
-    /// A text and the name under which diagnostics show it. A byte order mark does not count as text.
+    /// Creates a text with the name that diagnostics show. A byte order mark is not part of the text.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, text: &str) -> Self {
         Self {
@@ -71,38 +71,38 @@ impl SourceText {
         }
     }
 
-    /// The path as it was given, or `<stdin>`.
+    /// Returns the path as specified, or `<stdin>`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The whole text, without a byte order mark.
+    /// Returns the whole text, without a byte order mark.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The part of the text at `span`, as far as there is one.
+    /// Returns the part of the text at `span`, as far as it exists.
     #[must_use]
     pub fn slice(&self, span: Span) -> &str {
         self.text.get(span.range()).unwrap_or_default()
     }
 
-    /// The span with its last character as a whole.
+    /// Extends the span to the end of its last character.
     #[must_use]
     pub(super) fn whole(&self, span: Span) -> Span {
         let end = span.end.min(self.text.len());
         Span::new(span.start, self.text.ceil_char_boundary(end))
     }
 
-    /// The line and column of a byte.
+    /// Returns the line and column of a byte.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
         if offset < 2 * Mark::STEP {
             return position(&self.text, offset);
         }
-        // A large text can have a finding on each of its lines, and counting from its start each time takes hours.
+        // A large text can have a finding on each of its lines, and counting from its start each time would take hours.
         let marks = self.marks.get_or_init(|| Mark::all(&self.text));
         let offset = offset.min(self.text.len());
         let mark = |offset: usize| marks.get(offset / Mark::STEP).copied().unwrap_or_default();
@@ -115,7 +115,7 @@ impl SourceText {
     }
 }
 
-/// What was counted up to a byte of a text.
+/// The counts up to a byte of a text.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
     offset: usize,
@@ -131,7 +131,7 @@ impl Mark {
     /// The bytes between two marks.
     const STEP: usize = 4096;
 
-    /// The marks of a text, one every [`Self::STEP`] bytes from its start.
+    /// Returns the marks of a text, one every [`Self::STEP`] bytes from its start.
     fn all(text: &str) -> Vec<Self> {
         let mut mark = Self::default();
         (0..=text.len())
@@ -143,7 +143,7 @@ impl Mark {
             .collect()
     }
 
-    /// The same for a byte after this one.
+    /// Returns the counts up to a later byte.
     fn moved(mut self, text: &str, offset: usize) -> Self {
         let bytes = text.as_bytes().get(self.offset..offset).unwrap_or_default();
         for (index, byte) in bytes.iter().enumerate() {
@@ -158,7 +158,7 @@ impl Mark {
     }
 }
 
-/// The line and column of the byte at `offset` in `text`.
+/// Returns the line and column of the byte at `offset` in `text`.
 pub(super) fn position(text: &str, offset: usize) -> Position {
     let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
     let line_start = before

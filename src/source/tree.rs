@@ -1,27 +1,28 @@
-//! What JSON and YAML have in common: a tree of values that remember where they stand.
+//! The common form of JSON and YAML: a tree of values with their positions.
 
 use std::{borrow::Cow, mem};
 
 use super::text::Span;
 
-/// How deep lists and objects may be nested. AWS's deepest request has 11 levels; the limit guards the stack.
+/// The maximum nesting of lists and objects. AWS's deepest request has 11 levels; the limit protects the stack.
 pub(super) const DEPTH_LIMIT: usize = 64;
 
-/// A value and its place in the text.
+/// A value and its position in the text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node<'a> {
-    /// What stands there.
+    /// The value.
     pub value: Value<'a>,
-    /// Where it stands.
+    /// Its position.
     pub span: Span,
 }
 
-/// What a document can be made of. Strings borrow from the text where it has no escapes.
+/// The values that a document can contain. Strings without escapes borrow from the text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
     /// `null`.
     Null,
-    /// `true` or `false` as written, since YAML also has `True` and an environment variable may want to keep it.
+    /// `true` or `false` as written, since YAML also has `True`, and an environment variable may need the exact
+    /// spelling.
     Bool(Cow<'a, str>),
     /// A number as written: `1.50`, `0x1F`, `1e3`.
     Number(Cow<'a, str>),
@@ -29,7 +30,7 @@ pub enum Value<'a> {
     String(Cow<'a, str>),
     /// A list.
     List(Vec<Node<'a>>),
-    /// An object whose keys are all different, in the order of the text.
+    /// An object without duplicate keys, in the order of the text.
     Object(Vec<Member<'a>>),
 }
 
@@ -38,18 +39,18 @@ pub enum Value<'a> {
 pub struct Member<'a> {
     /// The name.
     pub key: Cow<'a, str>,
-    /// Where the name stands.
+    /// The position of the name.
     pub key_span: Span,
     /// The value.
     pub value: Node<'a>,
 }
 
-/// What a tree takes.
+/// The size of a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Size {
-    /// Values.
+    /// The number of values.
     pub(super) values: usize,
-    /// Bytes of text in scalars and keys.
+    /// The bytes of text in scalars and keys.
     pub(super) text: usize,
 }
 
@@ -64,14 +65,14 @@ impl Size {
     }
 }
 
-/// A document and the part of the text that gives it again when it is read alone.
+/// A document and the part of the text that yields it again when it is parsed alone.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Parsed<'a> {
     pub(super) root: Node<'a>,
     pub(super) slice: Span,
 }
 
-/// A text that is neither JSON nor YAML, with the place where that shows.
+/// The reason why a text is neither JSON nor YAML, with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SyntaxError {
     pub(super) span: Span,
@@ -88,7 +89,7 @@ impl SyntaxError {
 }
 
 impl<'a> Node<'a> {
-    /// The members, where this is an object.
+    /// Returns the members, if this is an object.
     #[must_use]
     pub fn members(&self) -> Option<&[Member<'a>]> {
         match &self.value {
@@ -97,7 +98,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The elements, where this is a list.
+    /// Returns the elements, if this is a list.
     #[must_use]
     pub fn elements(&self) -> Option<&[Self]> {
         match &self.value {
@@ -106,7 +107,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The text, where this is a string.
+    /// Returns the text, if this is a string.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.value {
@@ -115,19 +116,19 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The member named `key`, where this is an object that has it.
+    /// Returns the member named `key`, if this is an object that has it.
     #[must_use]
     pub fn member(&self, key: &str) -> Option<&Member<'a>> {
         self.members()?.iter().find(|member| member.key == key)
     }
 
-    /// The value of the member named `key`.
+    /// Returns the value of the member named `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.member(key).map(|member| &member.value)
     }
 
-    /// What this is, with its article.
+    /// Returns the type in words, with its article.
     #[must_use]
     pub const fn describe(&self) -> &'static str {
         match &self.value {
@@ -140,7 +141,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether both say the same, wherever it stands and in whatever order the members are.
+    /// Whether both have the same content, regardless of positions and the order of members.
     #[must_use]
     pub fn same_content(&self, other: &Self) -> bool {
         match (&self.value, &other.value) {
@@ -158,7 +159,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// How large the tree is; counting ends where it exceeds `limit`.
+    /// Returns the size of the tree; counting stops when it exceeds `limit`.
     pub(super) fn size(&self, limit: Size) -> Size {
         let mut size = Size { values: 1, text: 0 };
         match &self.value {
@@ -185,7 +186,7 @@ impl<'a> Node<'a> {
         size
     }
 
-    /// The same tree, free of its text.
+    /// Returns the same tree, without borrowing from the text.
     pub(super) fn into_owned(self) -> Node<'static> {
         let own = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         let value = match self.value {
@@ -213,7 +214,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The same tree without its text: keys and places, to find fields in after the text is gone.
+    /// Returns the keys and positions of the tree without its text, to find fields after the text is dropped.
     pub(super) fn into_skeleton(self) -> Node<'static> {
         let value = match self.value {
             Value::List(elements) => {
@@ -238,7 +239,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Takes the member named `key` out of an object.
+    /// Removes the member named `key` from an object and returns it.
     pub(super) fn take(&mut self, key: &str) -> Option<Member<'a>> {
         let Value::Object(members) = &mut self.value else {
             return None;
@@ -247,20 +248,20 @@ impl<'a> Node<'a> {
         Some(members.remove(position))
     }
 
-    /// Takes the value, leaving `null`.
+    /// Returns the value, leaving `null`.
     pub(super) const fn take_value(&mut self) -> Value<'a> {
         mem::replace(&mut self.value, Value::Null)
     }
 }
 
-/// The members in the order of their names.
+/// Returns the members in the order of their names.
 fn sorted<'m, 'a>(members: &'m [Member<'a>]) -> Vec<&'m Member<'a>> {
     let mut sorted: Vec<_> = members.iter().collect();
     sorted.sort_by(|a, b| a.key.cmp(&b.key));
     sorted
 }
 
-/// The name of the first key that an object has twice. Few keys are compared in pairs, many are sorted.
+/// Returns the first duplicate key of an object. Few keys are compared in pairs, many are sorted.
 pub(super) fn duplicate_key<'m, 'a>(members: &'m [Member<'a>]) -> Option<&'m Member<'a>> {
     const FEW: usize = 24;
     if members.len() <= FEW {
@@ -283,7 +284,7 @@ pub(super) fn duplicate_key<'m, 'a>(members: &'m [Member<'a>]) -> Option<&'m Mem
         .min_by_key(|member| member.key_span)
 }
 
-/// The tree in one line, for tests.
+/// Prints the tree in one line, for tests.
 #[cfg(test)]
 pub(super) fn print(node: &Node<'_>) -> String {
     match &node.value {

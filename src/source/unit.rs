@@ -13,17 +13,17 @@ use crate::{
     settings::{ANNOTATION_PREFIX, Settings},
 };
 
-/// What one result is made from, with everything that the reader has to say about it.
+/// The input of one result, with all findings of the reader.
 #[derive(Debug)]
 pub struct Unit {
     /// The requests.
     pub content: Content,
-    /// The documents that they were read from. The first is the one that the unit is made for.
+    /// The documents that they were read from. The first is the one that the unit represents.
     pub documents: Vec<Document>,
-    /// What the reader found. Paths are relative to the document of their subject.
+    /// The reader's findings. Paths are relative to the document of their subject.
     pub diagnostics: Diagnostics,
-    /// The members and elements that the documents have and the requests lack, because they were wrong. What validation
-    /// says may only follow from that.
+    /// The members and elements that the documents have, but the requests lack because they were invalid. Findings of
+    /// the validation may only be consequences.
     pub left_out: Vec<FieldPath>,
 }
 
@@ -34,12 +34,12 @@ pub enum Content {
     Service(Box<ServiceInput>),
     /// Tasks that run to completion.
     Task(Box<TaskInput>),
-    /// Nothing that could be converted; the diagnostics say why.
+    /// Nothing that could be converted; the diagnostics contain the reason.
     Nothing,
 }
 
 impl Unit {
-    /// What to call the unit: the name of its service, task or task definition.
+    /// Returns the name of the unit: that of its service, task or task definition.
     #[must_use]
     pub fn name(&self) -> &str {
         let own = match &self.content {
@@ -51,7 +51,7 @@ impl Unit {
         own.or_else(document).unwrap_or_default()
     }
 
-    /// The document that a path is about, and the path within it.
+    /// Returns the document that a path refers to, and the path within it.
     #[must_use]
     pub fn document_of(&self, path: &FieldPath) -> Option<(&Document, FieldPath)> {
         let (document, segments) = self.resolve(path)?;
@@ -60,23 +60,23 @@ impl Unit {
         Some((document, inner.fold(start, |path, step| path.child(step))))
     }
 
-    /// Where the field of a path stands.
+    /// Returns the position of the field of a path.
     #[must_use]
     pub fn locate(&self, path: &FieldPath) -> Option<(&SourceText, Location)> {
         let (document, segments) = self.resolve(path)?;
         Some((document.source(), document.locate_segments(&segments)?))
     }
 
-    /// What a diagnostic points at.
+    /// Returns what a diagnostic points at.
     #[must_use]
     pub fn point_at(&self, diagnostic: &Diagnostic) -> Option<(&SourceText, Span)> {
         let (source, location) = self.locate(&diagnostic.path)?;
         Some((source, source.whole(location.span(diagnostic.reason()))))
     }
 
-    /// The settings of this unit: `settings`, with those that the annotations of its documents give instead. The
-    /// service or task goes before its task definition. An account and a region that nothing gives are those of the
-    /// ARNs that AWS answered with.
+    /// Returns the settings of this unit: `settings`, overridden by the annotations of its documents. Those of the
+    /// service or task take precedence over those of its task definition. If the account and the region are not set,
+    /// they are taken from the ARNs in AWS responses.
     #[must_use]
     pub fn settings<'s>(
         &self,
@@ -105,7 +105,7 @@ impl Unit {
         settings
     }
 
-    /// The annotations of the custom resource that holds this kind of request.
+    /// Returns the annotations of the custom resource that contains this kind of request.
     #[must_use]
     pub fn annotations(&self, kind: Kind) -> Option<&BTreeMap<String, String>> {
         let document = self.documents.iter().find(|doc| doc.kind() == kind)?;
@@ -124,12 +124,13 @@ impl Unit {
         };
         match found {
             Some(document) => Some((document, segments.to_vec())),
-            // A member of a service that was made up belongs to the document it was made for.
+            // A member of an assumed service belongs to the document that the service was assumed for.
             None => Some((self.documents.first()?, Vec::new())),
         }
     }
 
-    /// `scalingPolicies[2]` is first a member of the service's own `autoScaling`, then a document.
+    /// Returns the document of a path such as `scalingPolicies[2]`, which counts the service's own `autoScaling` first
+    /// and then the documents.
     fn scaling_document(&self, segments: &[Segment]) -> Option<(&Document, Vec<Segment>)> {
         let service = self.documents.first()?;
         let extension = || {
@@ -177,7 +178,7 @@ mod tests {
         settings::Settings,
     };
 
-    /// The text at a path of the first unit, and whether the field itself stands there.
+    /// Returns the text at a path of the first unit, and whether it is the field itself.
     fn at(files: &[(&str, &str)], path: &FieldPath) -> (String, String, bool) {
         let (units, problems) = units(files, &[]);
         assert_eq!(problems, Vec::<String>::new());

@@ -1,5 +1,5 @@
-//! The walk over a document along the shape of its request: everything that can be said without knowing what a field
-//! means. Members are called as the API calls them, values have the type they must have, the rest is reported.
+//! Walks over a document along the shape of its request, and makes all checks that do not depend on the meaning of a
+//! field. In the result, members have their API names and values have their types; everything else is reported.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use crate::{
     fields::{self, Api, Shape},
 };
 
-/// What the walk needs to know everywhere.
+/// The context of a walk.
 pub(super) struct Walk<'c> {
     pub(super) spelling: Spelling,
     pub(super) fill: &'c Fill,
-    /// The request whose members the document should have.
+    /// The request that the document should match.
     pub(super) api: Api,
     pub(super) sink: &'c mut Sink,
 }
@@ -28,7 +28,7 @@ pub(super) struct Walk<'c> {
 type Members = BTreeMap<&'static str, fields::Node>;
 
 impl Walk<'_> {
-    /// The value with everything in its place, or nothing if it says nothing or is wrong.
+    /// Returns the normalized value, or nothing if it is empty or invalid.
     pub(super) fn node<'a>(
         &mut self,
         node: Node<'a>,
@@ -47,7 +47,7 @@ impl Walk<'_> {
         Some(node)
     }
 
-    /// `null` equals absent, and so does CloudFormation's way to say it.
+    /// Whether the value equals absent: `null`, or CloudFormation's notation for it.
     pub(super) fn is_absent(&self, node: &Node<'_>) -> bool {
         match &node.value {
             Value::Null => true,
@@ -59,7 +59,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Reports a CloudFormation function that stands for the value.
+    /// Reports a CloudFormation function in place of the value.
     pub(super) fn is_intrinsic(
         &mut self,
         node: &Node<'_>,
@@ -90,7 +90,7 @@ impl Walk<'_> {
         function
     }
 
-    /// The elements of a list whose shape is not part of a larger one.
+    /// Returns the elements of a list whose shape is not part of a larger one.
     pub(super) fn elements<'a>(
         &mut self,
         node: Node<'a>,
@@ -155,7 +155,7 @@ impl Walk<'_> {
             }
         };
         let mut kept: Vec<Member<'a>> = Vec::with_capacity(members.len());
-        // What is there but empty or wrong is not also missing.
+        // A member that is present but empty or invalid is not also reported as missing.
         let mut tried: Vec<&'static str> = Vec::new();
         for member in members {
             if self.is_absent(&member.value) {
@@ -169,9 +169,9 @@ impl Walk<'_> {
                 self.twice(&member, name, trail);
                 continue;
             }
-            // AWS takes an empty list for a required one, except for the containers themselves.
+            // AWS accepts an empty list for a required one, except for the containers themselves.
             if name != "containerDefinitions" && is_empty_list(&member.value) {
-                // In the place of anything else it is absent.
+                // In place of any other type, it counts as absent.
                 if matches!(expected.shape, Shape::List(_)) {
                     tried.push(name);
                 }
@@ -202,7 +202,7 @@ impl Walk<'_> {
         })
     }
 
-    /// The API's name and shape of a member.
+    /// Returns the API's name and shape of a member.
     fn known<'s>(
         &self,
         member: &Member<'_>,
@@ -212,7 +212,7 @@ impl Walk<'_> {
         let by_name = |name: &str| shape.get_key_value(name).map(|(name, node)| (*name, node));
         match self.spelling {
             Spelling::Api => by_name(&member.key).or_else(|| {
-                // The name in an update or an output; in the request itself the name is an object's.
+                // A name in an update or an output; in the request itself, the name belongs to an object.
                 let alias = alias(&member.key).filter(|_| trail.is_root())?;
                 member.value.text()?;
                 by_name(alias)
@@ -234,7 +234,7 @@ impl Walk<'_> {
         self.sink.reject(Trail::Key(&trail, &member.key), message);
     }
 
-    /// A member that the request does not have.
+    /// Reports a member that the request does not have.
     fn unknown(&mut self, member: &Member<'_>, shape: &Members, trail: Trail<'_>) {
         let own = Trail::Key(&trail, &member.key);
         if trail.is_root() && self.api.read_only().contains(&&*member.key) {
@@ -246,7 +246,7 @@ impl Walk<'_> {
         }
         let advice = match nearest(&member.key, shape.keys().copied()) {
             Some(name) => {
-                // What is missing then is this one.
+                // The missing member is this one.
                 self.sink.left_out.push(Trail::Key(&trail, name).path());
                 format!("did you mean {}?", self.spelled(name))
             }
@@ -260,7 +260,7 @@ impl Walk<'_> {
         self.sink.diagnostics.report(path, message);
     }
 
-    /// Where else the request has a member of this name.
+    /// Describes where else the request has a member of this name.
     fn elsewhere(&self, key: &str) -> String {
         let is_it = |segment: &str| match self.spelling {
             Spelling::Api => segment == key,
@@ -279,7 +279,7 @@ impl Walk<'_> {
         found.map_or_else(String::new, |path| format!("AWS has it at {path}"))
     }
 
-    /// A name as this document would spell it.
+    /// Returns a name in the spelling of this document.
     fn spelled(&self, name: &str) -> String {
         let mut chars = name.chars();
         match (self.spelling, chars.next()) {
@@ -288,7 +288,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What is to be said of a member whatever its value is, unless that is the default.
+    /// Reports what applies to a member regardless of its value, unless it has the default value.
     fn always(&mut self, node: &Node<'_>, expected: &fields::Node, trail: Trail<'_>) {
         if expected.always.is_none() && expected.needs_controller.is_none() {
             return;
@@ -325,14 +325,14 @@ mod tests {
     };
     use crate::{diagnostic::Severity, ecs};
 
-    /// A task definition with these members beside the ones it needs.
+    /// Returns a task definition with these members in addition to the required ones.
     fn with(members: &str) -> String {
         format!(
             r#"{{"family":"web","containerDefinitions":[{{"name":"web","image":"nginx"}}],{members}}}"#
         )
     }
 
-    /// A task definition whose container has these members.
+    /// Returns a task definition whose container has these members.
     fn container(members: &str) -> String {
         format!(
             r#"{{"family":"web","containerDefinitions":[{{"name":"web","image":"nginx",{members}}}]}}"#

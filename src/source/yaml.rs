@@ -1,4 +1,4 @@
-//! YAML text → trees, by the 1.2 core schema, with anchors, merge keys and CloudFormation's short tags.
+//! Parses YAML text into trees, with the 1.2 core schema, anchors, merge keys and CloudFormation's short tags.
 
 use std::{
     borrow::Cow,
@@ -15,19 +15,19 @@ use super::{
     tree::{DEPTH_LIMIT, Member, Node, Parsed, Size, SyntaxError, Value, duplicate_key},
 };
 
-/// How much the aliases of one document may stand for.
+/// The maximum size that the aliases of one document may expand to.
 const ALIAS_LIMIT: Size = Size {
     values: 10_000,
     text: 1 << 20,
 };
 
-/// How much the anchors of one document may keep. Anchors inside each other keep the same values several times.
+/// The maximum size that the anchors of one document may store. Nested anchors store the same values several times.
 const ANCHOR_LIMIT: Size = Size {
     values: 1_000_000,
     text: 1 << 26,
 };
 
-/// The documents of a YAML text, separated by `---`. Empty ones are left out.
+/// The documents of a YAML text, separated by `---`. Empty documents are skipped.
 pub(super) struct YamlDocuments<'a> {
     text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
@@ -54,7 +54,7 @@ impl<'a> YamlDocuments<'a> {
         }
     }
 
-    /// The next document that is not empty, `None` at the end. After an error there is nothing more to be had.
+    /// Returns the next document that is not empty, or `None` at the end. After an error, no more documents follow.
     pub(super) fn next_document(&mut self) -> Result<Option<Parsed<'a>>, SyntaxError> {
         loop {
             match self.event()? {
@@ -167,8 +167,8 @@ impl<'a> YamlDocuments<'a> {
         Ok(node.clone())
     }
 
-    /// `{{ name }}` without quotes reads as a mapping that has a mapping for its key; what was meant is a placeholder, which is judged where it
-    /// stands.
+    /// Parses `{{ name }}` without quotes, which YAML reads as a mapping with a mapping as its key. It is a
+    /// placeholder, which is checked in its context.
     fn bare_placeholder(&mut self, span: Span) -> Result<Option<Node<'a>>, SyntaxError> {
         let Some(found) = self
             .text
@@ -259,7 +259,7 @@ impl<'a> YamlDocuments<'a> {
         }
     }
 
-    /// The parser's words, unless the cause is a template that was not rendered.
+    /// Returns the parser's message, unless the cause is a template that was not rendered.
     fn explain(&self, error: &ScanError) -> SyntaxError {
         let start = self.offsets.byte(error.marker().index());
         let line_start = self
@@ -286,7 +286,7 @@ impl<'a> YamlDocuments<'a> {
     }
 }
 
-/// Adds the size of `node` to what was spent, up to `limit`.
+/// Adds the size of `node` to the used size, up to `limit`.
 fn spend(
     spent: &mut Size,
     node: &Node<'_>,
@@ -306,7 +306,7 @@ fn spend(
     Err(SyntaxError::new(span, message))
 }
 
-/// Adds the members of `<<` mappings that are not there yet.
+/// Adds the members of `<<` mappings that do not exist yet.
 fn merge<'a>(members: &mut Vec<Member<'a>>, merged: Vec<Node<'a>>) -> Result<(), SyntaxError> {
     if merged.is_empty() {
         return Ok(());
@@ -335,7 +335,7 @@ fn merge<'a>(members: &mut Vec<Member<'a>>, merged: Vec<Node<'a>>) -> Result<(),
     Ok(())
 }
 
-/// `!Ref x` and `!Sub x` are CloudFormation's short forms of `{"Ref": x}` and `{"Fn::Sub": x}`.
+/// Returns the function of a short form of CloudFormation: `!Ref x` is `{"Ref": x}`, and `!Sub x` is `{"Fn::Sub": x}`.
 fn function_name(tag: &Tag) -> Option<String> {
     if tag.is_yaml_core_schema() || tag.suffix.is_empty() {
         return None;
@@ -359,7 +359,7 @@ fn scalar<'a>(text: Cow<'a, str>, style: ScalarStyle, tag: Option<&Tag>) -> Valu
     }
 }
 
-/// Whether a plain scalar is an int or a float of the core schema. Infinity and NaN are no numbers for JSON.
+/// Whether a plain scalar is an int or a float of the core schema. Infinity and NaN are not numbers in JSON.
 fn is_number(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if let Some(octal) = text.strip_prefix("0o") {

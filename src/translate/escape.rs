@@ -1,12 +1,12 @@
-//! `$` in strings that Kubernetes expands and ECS does not.
+//! Escapes `$` in strings that Kubernetes expands and ECS does not.
 
 use std::borrow::Cow;
 
 /// Protects `text` from the expansion of `$(NAME)` in commands, arguments, probes and variables.
 ///
-/// Kubernetes turns `$(NAME)` into a value and `$$` into `$`
-/// (<https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>). Where
-/// neither occurs nothing would be expanded and the text stays as it is; otherwise every `$` is doubled.
+/// Kubernetes replaces `$(NAME)` with a value and `$$` with `$`
+/// (<https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>). If
+/// neither occurs, nothing would be expanded and the text is returned unchanged; otherwise every `$` is doubled.
 #[must_use]
 pub fn escape_dollars(text: &str) -> Cow<'_, str> {
     if text.contains("$(") || text.contains("$$") {

@@ -12,13 +12,13 @@ use crate::{
     validate::Role,
 };
 
-/// The annotation by which the EKS webhook knows the role of a service account.
+/// The annotation from which the EKS webhook reads the role of a service account.
 const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
-/// The longest name of a role in the name of its service account: what 63 characters leave beside `-` and eight digits.
+/// The maximum length of a role in the name of its service account: 63 characters without `-` and eight digits.
 const ROLE_LENGTH: usize = 54;
 
-/// The service account of `role`, added to `objects` with what its identity needs; the result is its name. All
-/// workloads of the namespace with that role share it. `path` is the field that names the role.
+/// Adds the service account of `role` to `objects`, with the other objects of its identity, and returns its name. All
+/// workloads of the namespace with that role share it. `path` is the field that specifies the role.
 pub(crate) fn service_account(
     cx: &Context<'_>,
     role: &Role,
@@ -34,7 +34,7 @@ pub(crate) fn service_account(
             metadata.annotations = Some(BTreeMap::from([role_arn]));
         }
         Iam::PodIdentity => associate(cx, role, &name, path, objects, notes),
-        // Validation rejects roles then.
+        // Validation rejects roles in this case.
         Iam::None => {}
     }
     trust_policy(cx, role, &name, path, notes);
@@ -51,7 +51,7 @@ fn service_account_name(role: &Role) -> String {
     format!("{base}-{}", hex_digest(&role.arn, 8))
 }
 
-/// Says once a role and document who must be let in.
+/// Reports once per role and document what its trust policy must allow.
 fn trust_policy(
     cx: &Context<'_>,
     role: &Role,
@@ -73,7 +73,7 @@ fn trust_policy(
     report_trust(role, actions, principal, path, notes);
 }
 
-/// Reports what the trust policy of `role` must allow, unless that was said.
+/// Reports what the trust policy of `role` must allow, unless it is already reported.
 pub(crate) fn report_trust(
     role: &Role,
     actions: &str,
@@ -91,7 +91,7 @@ pub(crate) fn report_trust(
     }
 }
 
-/// The Pod Identity association, made where the ACK controller for EKS can act on it; else a note has the command.
+/// Creates the Pod Identity association if the ACK controller for EKS is installed; otherwise a note has the command.
 fn associate(
     cx: &Context<'_>,
     role: &Role,

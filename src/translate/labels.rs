@@ -1,4 +1,4 @@
-//! Labels and annotations of everything that is made.
+//! Labels and annotations of all created objects.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Context, LABEL_LENGTH, Workload, kname};
 
-/// Labels as Kubernetes has them.
+/// The labels of a Kubernetes object.
 pub(crate) type Labels = BTreeMap<String, String>;
 
 /// The service that an object belongs to; the only label of selectors.
@@ -28,12 +28,12 @@ const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const OPERATOR: &str = "ecs-operator";
 
 impl Context<'_> {
-    /// The labels by which selectors find the pods.
+    /// Returns the labels with which selectors find the pods.
     pub(crate) fn selector(&self) -> Labels {
         Labels::from([(self.owner_label().to_owned(), self.name())])
     }
 
-    /// The label that names the service or task.
+    /// Returns the label that contains the name of the service or task.
     pub(crate) const fn owner_label(&self) -> &'static str {
         match self.workload {
             Workload::Service(_) => SERVICE,
@@ -41,8 +41,8 @@ impl Context<'_> {
         }
     }
 
-    /// The labels of what belongs to this service or task. None of them changes with a revision of the task definition,
-    /// so a new one is a matter of the pods alone.
+    /// Returns the labels of the objects of this service or task. None of them changes with a revision of the task
+    /// definition, so a new revision changes only the pods.
     fn labels(&self) -> Labels {
         let family = kname(&self.task_definition.family, LABEL_LENGTH);
         let mut labels = self.selector();
@@ -59,7 +59,8 @@ impl Context<'_> {
         labels
     }
 
-    /// The labels of the pods of this service or task, which alone are of one revision of the task definition.
+    /// Returns the labels of the pods of this service or task, the only objects that belong to one revision of the task
+    /// definition.
     pub(crate) fn pod_labels(&self) -> Labels {
         let mut labels = self.labels();
         let revision = self.task_definition.revision.to_string();
@@ -67,7 +68,7 @@ impl Context<'_> {
         labels
     }
 
-    /// The metadata of an object that belongs to this service or task alone.
+    /// Returns the metadata of an object that belongs only to this service or task.
     pub(crate) fn metadata(&self, name: impl Into<String>) -> ObjectMeta {
         ObjectMeta {
             name: Some(name.into()),
@@ -77,7 +78,7 @@ impl Context<'_> {
         }
     }
 
-    /// The metadata of an object that several services and tasks of the namespace share.
+    /// Returns the metadata of an object that several services and tasks of the namespace share.
     pub(crate) fn shared_metadata(&self, name: impl Into<String>, app: &str) -> ObjectMeta {
         let name = name.into();
         ObjectMeta {
@@ -89,12 +90,12 @@ impl Context<'_> {
     }
 }
 
-/// The annotation that holds tags, as a JSON object; `None` where there are none.
+/// Returns the annotation that contains tags, as a JSON object; `None` if there are none.
 pub(crate) fn tags_annotation(tags: &BTreeMap<String, String>) -> Option<(String, String)> {
     (!tags.is_empty()).then(|| (TAGS.to_owned(), serde_json::json!(tags).to_string()))
 }
 
-/// The recommended labels of an object that no service owns alone. `app` says what it is for, for instance `efs`.
+/// Returns the recommended labels of an object that several owners share. `app` is its purpose, for instance `efs`.
 pub(crate) fn shared_labels(app: &str, name: &str) -> Labels {
     Labels::from([
         (NAME.to_owned(), app.to_owned()),

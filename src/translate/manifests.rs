@@ -1,4 +1,4 @@
-//! The objects that a translation yields.
+//! The objects that a translation creates.
 
 use k8s_openapi::{
     api::{
@@ -16,7 +16,7 @@ use k8s_openapi::{
 };
 use serde::Serialize;
 
-/// One Kubernetes object. The variants stand in the order in which objects are applied: what pods refer to comes
+/// One Kubernetes object. The variants are in the order in which objects are applied: objects that pods refer to come
 /// before the pods.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -44,7 +44,7 @@ pub enum Object {
     PodDisruptionBudget(PodDisruptionBudget),
 }
 
-/// An object of a kind that Kubernetes itself does not have.
+/// An object of a kind that is not built into Kubernetes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomObject {
@@ -81,18 +81,18 @@ macro_rules! each_kind {
 }
 
 impl Object {
-    /// The object's metadata.
+    /// Returns the object's metadata.
     #[must_use]
     pub const fn metadata(&self) -> &ObjectMeta {
         each_kind!(self, object => &object.metadata)
     }
 
-    /// The object's metadata, to be changed.
+    /// Returns the object's metadata for changes.
     pub const fn metadata_mut(&mut self) -> &mut ObjectMeta {
         each_kind!(self, object => &mut object.metadata)
     }
 
-    /// The object's kind.
+    /// Returns the object's kind.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -114,13 +114,13 @@ impl Object {
         }
     }
 
-    /// The object's name.
+    /// Returns the object's name.
     #[must_use]
     pub fn name(&self) -> &str {
         self.metadata().name.as_deref().unwrap_or_default()
     }
 
-    /// The position of the kind in the order of application. Of the add-ons' kinds, those that need a Service or the
+    /// Returns the position of the kind in the order of application. Kinds of add-ons that need a Service or the
     /// workload come after it.
     fn rank(&self) -> u8 {
         match self {
@@ -154,7 +154,7 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    /// Adds an object; one that is there already is not added again.
+    /// Adds an object, unless it already exists.
     pub fn push(&mut self, object: Object) {
         if !self.objects.contains(&object) {
             self.objects.push(object);
@@ -168,12 +168,12 @@ impl Manifests {
         }
     }
 
-    /// The objects in the order in which they were added.
+    /// Returns the objects in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Object> {
         self.objects.iter()
     }
 
-    /// The objects in the order of application; objects of one kind in the order in which they were added.
+    /// Returns the objects in the order of application; objects of one kind in the order in which they were added.
     #[must_use]
     pub fn into_objects(mut self) -> Vec<Object> {
         self.objects.sort_by_key(Object::rank);

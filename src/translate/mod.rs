@@ -1,6 +1,6 @@
-//! Step 2, pure and total: validated types and [`Settings`] in, Kubernetes objects and notes out.
+//! Step 2, pure and total: converts validated types and [`Settings`] to Kubernetes objects and notes.
 //!
-//! After validation nothing can fail for a user's reason: a feature either becomes objects or a note says what differs.
+//! After validation, no input can cause an error: a feature becomes objects, or a note reports the difference.
 
 mod escape;
 mod identity;
@@ -28,16 +28,16 @@ use crate::{
     validate,
 };
 
-/// Whose pods are made.
+/// The owner of the pods that are created.
 #[derive(Clone, Copy)]
 pub(crate) enum Workload<'a> {
-    /// Those of a service: they run for ever.
+    /// A service, whose pods run indefinitely.
     Service(&'a validate::Service),
-    /// Those of a stand-alone task: they end.
+    /// A stand-alone task, whose pods end.
     Task(&'a validate::Task),
 }
 
-/// What every translation function may know.
+/// The input of every translation function.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) settings: &'a Settings,
@@ -62,7 +62,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The path of the service or task document.
+    /// Returns the path of the service or task document.
     pub(crate) const fn root(&self) -> FieldPath {
         FieldPath::root(match self.workload {
             Workload::Service(_) => Subject::Service,
@@ -70,13 +70,13 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The name of the service or task, made to fit Kubernetes.
+    /// Returns the name of the service or task as a Kubernetes name.
     pub(crate) fn name(&self) -> String {
         kname(self.ecs_name(), WORKLOAD_LENGTH)
     }
 
-    /// The base for the names of objects that a service and a task both have, so that a service and a task of one name
-    /// keep apart.
+    /// Returns the base for the names of objects that both services and tasks have. A service and a task with the same
+    /// name have different bases.
     pub(crate) fn object_name(&self) -> String {
         let name = self.name();
         match self.workload {
@@ -85,7 +85,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The name of the service or task as ECS has it.
+    /// Returns the name of the service or task in ECS.
     pub(crate) fn ecs_name(&self) -> &'a str {
         match self.workload {
             Workload::Service(service) => &service.name,
@@ -93,7 +93,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// What tells the stand-alone task from others of its name, if anything does.
+    /// Returns the UID that distinguishes the stand-alone task from others with its name, if there is one.
     pub(crate) fn uid(&self) -> Option<&'a str> {
         match self.workload {
             Workload::Service(_) => None,
@@ -114,7 +114,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The task group as ECS has it.
+    /// Returns the task group in ECS.
     pub(crate) fn group(&self) -> String {
         match self.workload {
             Workload::Service(service) => format!("service:{}", service.name),
@@ -122,7 +122,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The cluster's name; ECS's default is `default`.
+    /// Returns the cluster's name; ECS's default is `default`.
     pub(crate) fn cluster(&self) -> &'a str {
         let cluster = match self.workload {
             Workload::Service(service) => service.cluster.as_deref(),
@@ -141,7 +141,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Which capacity runs the pods.
+    /// Returns the capacity that runs the pods.
     pub(crate) const fn capacity(&self) -> &'a validate::Capacity {
         match self.workload {
             Workload::Service(service) => &service.capacity,
@@ -149,7 +149,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Subnets and security groups of the service or task.
+    /// Returns the subnets and security groups of the service or task.
     pub(crate) const fn network_configuration(&self) -> &'a validate::NetworkConfiguration {
         match self.workload {
             Workload::Service(service) => &service.network_configuration,
@@ -157,7 +157,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Constraints and strategies of the service or task.
+    /// Returns the constraints and strategies of the service or task.
     pub(crate) const fn placement(&self) -> &'a validate::Placement {
         match self.workload {
             Workload::Service(service) => &service.placement,
@@ -165,7 +165,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// EBS volumes that the service or task configures.
+    /// Returns the EBS volumes that the service or task configures.
     pub(crate) fn volumes_at_launch(&self) -> &'a [validate::EbsVolume] {
         match self.workload {
             Workload::Service(service) => &service.volumes,

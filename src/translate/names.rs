@@ -1,16 +1,17 @@
-//! Names that fit Kubernetes.
+//! Converts names to Kubernetes names.
 
 use sha2::{Digest, Sha256};
 
-/// The longest name of a workload: 63 less what controllers append to the names of their pods.
+/// The maximum length of the name of a workload: 63 minus what controllers append to the names of their pods.
 pub const WORKLOAD_LENGTH: usize = 52;
-/// The longest DNS label.
+/// The maximum length of a DNS label.
 pub const LABEL_LENGTH: usize = 63;
 
-/// Makes `name` a DNS label of at most `max` characters.
+/// Converts `name` to a DNS label of at most `max` characters.
 ///
-/// A name that already is one stays as it is. Any other is lower-cased, its foreign characters become `-`, and eight
-/// hex digits of its SHA-256 are appended, so that two ECS names that differ only in case or `_` never collide.
+/// A name that is already a DNS label is returned unchanged. Otherwise it is lowercased, other characters become `-`,
+/// and eight hex digits of its SHA-256 are appended, so that two ECS names that differ only in case or `_` never
+/// collide.
 #[must_use]
 pub fn kname(name: &str, max: usize) -> String {
     let base = base(name);
@@ -20,7 +21,8 @@ pub fn kname(name: &str, max: usize) -> String {
     marked(base, name, max)
 }
 
-/// Makes `name` the name of a Service, of at most `max` characters. Before Kubernetes 1.36 that must not begin with a digit.
+/// Converts `name` to the name of a Service of at most `max` characters. Before Kubernetes 1.36, that must not begin
+/// with a digit.
 #[must_use]
 pub(crate) fn service_name(name: &str, max: usize, kubernetes_minor: u32) -> String {
     let base = base(name);
@@ -49,7 +51,7 @@ fn marked(mut base: String, name: &str, max: usize) -> String {
     format!("{}-{}", base.trim_end_matches('-'), hex_digest(name, 8))
 }
 
-/// The first `digits` hex digits of the SHA-256 of `text`.
+/// Returns the first `digits` hex digits of the SHA-256 of `text`.
 #[must_use]
 pub(crate) fn hex_digest(text: &str, digits: usize) -> String {
     let nibbles = |byte: u8| [byte >> 4, byte & 0xf];

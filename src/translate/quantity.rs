@@ -1,8 +1,8 @@
-//! CPU units, MiB and GiB as Kubernetes quantities.
+//! Converts CPU units, MiB and GiB to Kubernetes quantities.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-/// The CPU request of a container: units of 1/1024 vCPU, rounded down to a thousandth, at least one.
+/// Returns the CPU request of a container: units of 1/1024 vCPU, rounded down to a thousandth, at least one.
 ///
 /// Rounding down here and up in [`task_cpu`] keeps the sum of the containers within the pod's request, which the API
 /// server enforces.
@@ -11,7 +11,7 @@ pub fn container_cpu(units: i64) -> Quantity {
     millicores((units.saturating_mul(1000) / 1024).max(1))
 }
 
-/// The CPU of a whole task: units of 1/1024 vCPU, rounded up to a thousandth.
+/// Returns the CPU of a whole task: units of 1/1024 vCPU, rounded up to a thousandth.
 #[must_use]
 pub fn task_cpu(units: i64) -> Quantity {
     millicores(units.saturating_mul(1000).saturating_add(1023) / 1024)
@@ -25,7 +25,7 @@ fn millicores(milli: i64) -> Quantity {
     })
 }
 
-/// Memory in MiB, written in the largest of `Gi` and `Mi` that divides it.
+/// Returns memory in MiB, in the largest of `Gi` and `Mi` that divides it.
 #[must_use]
 pub fn mebibytes(mib: i64) -> Quantity {
     Quantity(if mib != 0 && mib % 1024 == 0 {

@@ -1,4 +1,4 @@
-//! A stand-alone task as pods that run to completion.
+//! Translates a stand-alone task to pods that run to completion.
 
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 
@@ -18,17 +18,17 @@ use crate::{
 const STARTED_BY: &str = "ecs-operator.dev/started-by";
 const REFERENCE_ID: &str = "ecs-operator.dev/reference-id";
 
-/// The name of the pod of the task with this index, of those that an EcsTask of this name asks for.
+/// Returns the name of the pod with this index, of the tasks of an EcsTask with this name.
 #[must_use]
 pub fn pod_name(task: &str, index: i64) -> String {
     format!("{}-{index}", kname(task, WORKLOAD_LENGTH))
 }
 
-/// Translates a stand-alone task into its pods and what they refer to; the notes say what differs from ECS.
+/// Translates a stand-alone task to its pods and the objects that they refer to; the notes report differences from ECS.
 ///
-/// Not a Job, which would retry. Without the operator a pod is named after its contents too: a pod that runs once cannot
-/// be changed (<https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement>), so another version of the
-/// task is another pod, and the same one is applied again without effect.
+/// The result is not a Job, which would retry. Without the operator, a pod is also named after its contents: a pod that
+/// runs once cannot be changed (<https://kubernetes.io/docs/concepts/workloads/pods/#pod-update-and-replacement>), so a
+/// different version of the task is a different pod, and applying the same one again has no effect.
 #[must_use]
 pub fn translate_task(task: &Task, settings: &Settings) -> (Manifests, Diagnostics) {
     let cx = Context::of_task(task, settings);
@@ -66,14 +66,14 @@ pub fn translate_task(task: &Task, settings: &Settings) -> (Manifests, Diagnosti
     (objects, task.overridden.relocate(notes))
 }
 
-/// A text that differs between versions of a task.
+/// Returns a text that differs between versions of a task.
 fn digest(template: &PodTemplateSpec) -> String {
-    // The template is made of strings, numbers and lists of them, which always become JSON.
+    // The template consists of strings, numbers and lists of them, which can always be serialized as JSON.
     let content = serde_json::to_string(template).unwrap_or_default();
     hex_digest(&content, 8)
 }
 
-/// The capacity provider of each task in turn; without a strategy, none for ever.
+/// Returns the capacity provider of each task in turn; without a strategy, always `None`.
 fn providers(task: &Task) -> impl Iterator<Item = Option<&CapacityProvider>> {
     let shares = capacity::shares(clamp(task.count), &task.capacity);
     let chosen: Vec<_> = shares
@@ -83,7 +83,7 @@ fn providers(task: &Task) -> impl Iterator<Item = Option<&CapacityProvider>> {
     chosen.into_iter().chain(std::iter::repeat(None))
 }
 
-/// Adds who started the task, its own name for itself, and its tags.
+/// Adds the starter of the task, its reference ID, and its tags.
 fn add_metadata(task: &Task, template: &mut PodTemplateSpec) {
     let metadata = template.metadata.get_or_insert_default();
     let mut annotations: Labels = metadata.annotations.take().unwrap_or_default();
@@ -101,7 +101,7 @@ fn add_metadata(task: &Task, template: &mut PodTemplateSpec) {
     metadata.annotations = (!annotations.is_empty()).then_some(annotations);
 }
 
-/// Whether Kubernetes takes `text` as the value of a label
+/// Whether `text` is a valid label value in Kubernetes
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>).
 fn is_label_value(text: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_alphanumeric();

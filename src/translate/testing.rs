@@ -1,7 +1,7 @@
-//! Support for unit tests: JSON as AWS writes it through validate and translate, and YAML to compare with.
+//! Support for unit tests: validates and translates JSON of AWS requests, and compares the result with YAML.
 //!
-//! The settings are those of the running operator on Kubernetes 1.36 unless a test says otherwise. The reader is left
-//! out, so that the JSON must have the types of [`crate::ecs`].
+//! The settings are those of the running operator on Kubernetes 1.36 unless a test changes them. The reader is not
+//! used, so the JSON must have the types of [`crate::ecs`].
 #![allow(dead_code, reason = "each feature's tests use some of it")]
 
 use serde_json::Value;
@@ -34,12 +34,12 @@ enum Request {
 }
 
 impl Scenario {
-    /// A service of one task of the `RegisterTaskDefinition` body `definition`. Its name is the family's.
+    /// Creates a service of one task of the `RegisterTaskDefinition` body `definition`. Its name is the family's.
     pub(crate) fn service(definition: impl Into<String>) -> Self {
         Self::new(definition.into(), Request::Service("{}".to_owned()))
     }
 
-    /// One stand-alone task of the `RegisterTaskDefinition` body `definition`. Its name is the family's.
+    /// Creates one stand-alone task of the `RegisterTaskDefinition` body `definition`. Its name is the family's.
     pub(crate) fn task(definition: impl Into<String>) -> Self {
         Self::new(definition.into(), Request::Task("{}".to_owned()))
     }
@@ -58,7 +58,7 @@ impl Scenario {
         }
     }
 
-    /// Gives members of the `CreateService` or `RunTask` body.
+    /// Sets members of the `CreateService` or `RunTask` body.
     pub(crate) fn request(mut self, body: impl Into<String>) -> Self {
         match &mut self.request {
             Request::Service(text) | Request::Task(text) => *text = body.into(),
@@ -66,7 +66,7 @@ impl Scenario {
         self
     }
 
-    /// Gives the names of the Service Connect namespace, with their addresses.
+    /// Sets the names of the Service Connect namespace, with their addresses.
     pub(crate) fn connect_hosts(mut self, hosts: &[(&str, &str)]) -> Self {
         let hosts = hosts.iter();
         self.connect_hosts = hosts
@@ -75,13 +75,13 @@ impl Scenario {
         self
     }
 
-    /// Gives what this operator adds to `CreateService`.
+    /// Sets the extensions of this operator to `CreateService`.
     pub(crate) fn extensions(mut self, body: impl Into<String>) -> Self {
         self.extensions = body.into();
         self
     }
 
-    /// Gives what tells the stand-alone task from others of its name.
+    /// Sets the UID that distinguishes the stand-alone task from others with its name.
     pub(crate) fn uid(mut self, uid: &str) -> Self {
         self.uid = Some(uid.to_owned());
         self
@@ -98,7 +98,7 @@ impl Scenario {
         self.settings(|settings| settings.mode = Mode::Convert)
     }
 
-    /// What comes out; fails the test if the input is rejected.
+    /// Returns the result; fails the test if the input is rejected.
     #[track_caller]
     pub(crate) fn run(&self) -> Outcome {
         match self.outcome() {
@@ -107,7 +107,7 @@ impl Scenario {
         }
     }
 
-    /// The rejections as `path: Reason: message; help`; fails the test if there is none.
+    /// Returns the rejections as `path: Reason: message; help`; fails the test if there is none.
     #[track_caller]
     pub(crate) fn rejections(&self) -> Vec<String> {
         match self.outcome() {
@@ -144,7 +144,7 @@ impl Scenario {
                 let service = validate::validate_service(&input, &self.settings)?;
                 let (manifests, mut notes) = translate_service(&service, &self.settings);
                 if !counted {
-                    // The test says nothing about a single task.
+                    // The test is not about a single task.
                     notes.forget(Reason::DrainMayDropBelowMinimum);
                 }
                 (manifests, notes)
@@ -181,7 +181,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// The object of this kind and name.
+    /// Returns the object of this kind and name.
     #[track_caller]
     pub(crate) fn object(&self, kind: &str, name: &str) -> &Value {
         self.objects
@@ -190,7 +190,7 @@ impl Outcome {
             .unwrap_or_else(|| panic!("no {kind} {name} in {:#?}", self.objects))
     }
 
-    /// The objects of this kind.
+    /// Returns the objects of this kind.
     pub(crate) fn objects_of(&self, kind: &str) -> Vec<&Value> {
         self.objects
             .iter()
@@ -198,7 +198,7 @@ impl Outcome {
             .collect()
     }
 
-    /// The pod template of the workload, or the first pod: an object with `metadata` and `spec`.
+    /// Returns the pod template of the workload, or the first pod: an object with `metadata` and `spec`.
     #[track_caller]
     pub(crate) fn pod(&self) -> &Value {
         self.objects
@@ -211,13 +211,13 @@ impl Outcome {
             .expect("a workload")
     }
 
-    /// The pod's specification, whole.
+    /// Returns the whole specification of the pod.
     #[track_caller]
     pub(crate) fn pod_spec(&self) -> &Value {
         &self.pod()["spec"]
     }
 
-    /// The pod's specification without the spread constraints, which the examples leave out.
+    /// Returns the pod's specification without the spread constraints, which the examples omit.
     #[track_caller]
     pub(crate) fn pod_spec_without_spread(&self) -> Value {
         let mut spec = self.pod_spec().clone();
@@ -227,7 +227,7 @@ impl Outcome {
         spec
     }
 
-    /// The Kubernetes container of this name, wherever in the pod it stands.
+    /// Returns the Kubernetes container with this name, in any list of the pod.
     #[track_caller]
     pub(crate) fn container(&self, name: &str) -> &Value {
         let spec = self.pod_spec();
@@ -239,12 +239,12 @@ impl Outcome {
             .unwrap_or_else(|| panic!("no container {name} in {spec:#}"))
     }
 
-    /// The findings as `path: Reason`, sorted.
+    /// Returns the findings as `path: Reason`, sorted.
     pub(crate) fn notes(&self) -> Vec<String> {
         lines(self.notes.clone(), false)
     }
 
-    /// The warnings as `path: Reason`, sorted.
+    /// Returns the warnings as `path: Reason`, sorted.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Diagnostics::new();
         for finding in self.notes.iter() {
@@ -255,7 +255,7 @@ impl Outcome {
         lines(warnings, false)
     }
 
-    /// The findings with one of these reasons as `path: Reason`, sorted. Other features may add theirs.
+    /// Returns the findings with one of these reasons as `path: Reason`, sorted. Other features may add theirs.
     pub(crate) fn notes_of(&self, reasons: &[Reason]) -> Vec<String> {
         let mut notes = Diagnostics::new();
         for finding in self.notes.iter() {
@@ -266,7 +266,7 @@ impl Outcome {
         lines(notes, false)
     }
 
-    /// The findings as `path: Reason: message; help`, sorted.
+    /// Returns the findings as `path: Reason: message; help`, sorted.
     pub(crate) fn messages(&self) -> Vec<String> {
         lines(self.notes.clone(), true)
     }
@@ -279,13 +279,13 @@ impl Outcome {
     }
 }
 
-/// Reads YAML to compare with.
+/// Parses YAML to compare with.
 #[track_caller]
 pub(crate) fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("YAML of the test")
 }
 
-/// Compares a whole object with an example, which has fewer labels and may leave the namespace out.
+/// Compares a whole object with an example, which has fewer labels and may omit the namespace.
 #[track_caller]
 pub(crate) fn assert_object(actual: &Value, example: &str) {
     let expected = yaml(example);

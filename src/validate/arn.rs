@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// `arn:partition:service:region:account:resource`.
+/// An ARN: `arn:partition:service:region:account:resource`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arn<'a> {
     /// `aws`, `aws-cn`, `aws-us-gov`.
@@ -38,7 +38,7 @@ impl<'a> Arn<'a> {
     }
 }
 
-/// The text before and after the first colon that is not part of a placeholder in braces or angle brackets.
+/// Splits a text at the first colon that is not part of a placeholder in braces or angle brackets.
 pub(super) fn split_colon(text: &str) -> Option<(&str, &str)> {
     let mut closing = Vec::new();
     for (position, c) in text.char_indices() {
@@ -54,7 +54,7 @@ pub(super) fn split_colon(text: &str) -> Option<(&str, &str)> {
             _ => {}
         }
     }
-    // A bracket that nothing closes is no placeholder.
+    // An opening bracket that is never closed does not begin a placeholder.
     if closing.is_empty() {
         None
     } else {
@@ -62,10 +62,9 @@ pub(super) fn split_colon(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Whether something in `text` is still to be filled in: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`.
+/// Whether `text` contains a placeholder: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`.
 ///
-/// The reader tells the user about placeholders. Here it only matters that such a text is not judged by its
-/// characters.
+/// The reader reports placeholders. Here it only matters that the characters of such a text are not checked.
 pub(super) fn has_placeholder(text: &str) -> bool {
     let paired = |open: char, close: char| {
         text.split_once(open)
@@ -74,7 +73,7 @@ pub(super) fn has_placeholder(text: &str) -> bool {
     paired('<', '>') || paired('{', '}') || paired('%', '%') || text.contains("$$$")
 }
 
-/// Whether `text` is a placeholder and nothing else.
+/// Whether `text` consists of a single placeholder.
 pub(super) fn is_one_placeholder(text: &str) -> bool {
     let brackets = [
         ("${", "}"),
@@ -89,7 +88,7 @@ pub(super) fn is_one_placeholder(text: &str) -> bool {
     })
 }
 
-/// What `taskDefinition` names: a family, and a revision if it is pinned.
+/// The value of `taskDefinition`: a family, and a revision if it is pinned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskDefinitionReference<'a> {
     /// The family.
@@ -99,7 +98,7 @@ pub struct TaskDefinitionReference<'a> {
 }
 
 impl<'a> TaskDefinitionReference<'a> {
-    /// Reads `family`, `family:revision` or an ARN of either; `None` for anything else.
+    /// Parses `family`, `family:revision` or an ARN of either; returns `None` for anything else.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let name = match Arn::parse(text) {

@@ -1,4 +1,4 @@
-//! A cluster: what the services and tasks of its namespace get that do not say it themselves
+//! Clusters: defaults for the services and tasks of the namespace
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html>).
 
 use super::{placement::validate_strategy, service_connect::check_namespace};
@@ -7,7 +7,7 @@ use crate::{
     ecs,
 };
 
-/// Everything that is wrong with a cluster.
+/// Returns all errors in a cluster.
 #[must_use]
 pub fn check_cluster(request: &ecs::Cluster) -> Diagnostics {
     let mut sink = Diagnostics::new();
@@ -30,12 +30,12 @@ fn namespace(cluster: &ecs::Cluster) -> Option<&str> {
     defaults.namespace.as_deref()
 }
 
-/// A request that a cluster has defaults for.
+/// A request that a cluster provides defaults for.
 pub trait TakesDefaults {
-    /// Whether it says everything itself.
+    /// Whether the request needs no defaults.
     fn is_complete(&self) -> bool;
 
-    /// Gives it what it does not say itself.
+    /// Sets the members that have no value.
     fn complete(&mut self, cluster: &ecs::Cluster);
 }
 
@@ -94,7 +94,7 @@ mod tests {
         serde_json::from_value(request).expect("it is a cluster")
     }
 
-    /// What a service becomes.
+    /// Returns a service with the defaults applied.
     fn completed(service: Value) -> Value {
         let cluster = cluster(json!({
             "defaultCapacityProviderStrategy": [{"capacityProvider": "spot", "weight": 1}],

@@ -1,4 +1,4 @@
-//! One container: image, process, and what it shares with no other file.
+//! One container: its image, its process, and the fields that no other file validates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,25 +19,25 @@ use crate::{
 pub struct Container {
     /// The position in `containerDefinitions`.
     pub index: usize,
-    /// The name as ECS has it.
+    /// The name in ECS.
     pub name: String,
     /// Whether the task stops when this container does.
     pub essential: bool,
     /// The image reference, unchanged.
     pub image: String,
-    /// Whether `versionConsistency` asks that all tasks of a deployment run the same image; ECS does so by default.
+    /// Whether `versionConsistency` requires that all tasks of a deployment run the same image; ECS does so by default.
     pub asks_for_consistency: bool,
     /// The credentials for a private registry.
     pub pull_secret: Option<PullSecret>,
-    /// What is started.
+    /// The process that is started.
     pub process: Process,
-    /// Variables and environment files.
+    /// The variables and environment files.
     pub environment: Environment,
-    /// Variables whose values come from a secret store.
+    /// The variables with values from a secret store.
     pub secrets: Vec<SecretVariable>,
-    /// Ports, ranges expanded.
+    /// The ports, with expanded ranges.
     pub ports: Vec<Port>,
-    /// CPU, memory, GPUs.
+    /// The CPU, memory and GPUs.
     pub resources: ContainerResources,
     /// The health check; `None` also for `NONE`.
     pub health_check: Option<HealthCheck>,
@@ -47,13 +47,13 @@ pub struct Container {
     pub start_timeout: Option<i64>,
     /// `stopTimeout` in seconds, if given.
     pub stop_timeout: Option<i64>,
-    /// Mounts of volumes, those of `volumesFrom` included.
+    /// The mounts of volumes, including those of `volumesFrom`.
     pub mounts: Vec<Mount>,
-    /// Entries of `volumesFrom` that share no mounts.
+    /// The entries of `volumesFrom` that share no mounts.
     pub image_volumes: Vec<ImageVolumes>,
-    /// User, capabilities and other limits of the process.
+    /// The user, capabilities and other limits of the process.
     pub security: Security,
-    /// Where the logs go.
+    /// The destination of the logs.
     pub logging: Logging,
     /// Set on the FireLens log router.
     pub firelens: Option<Firelens>,
@@ -95,7 +95,7 @@ pub(crate) fn validate_container(
     }
 }
 
-/// Checks what concerns the task as a whole and no other file: names, essential containers, tags.
+/// Checks fields of the task as a whole that no other file validates: names, essential containers, tags.
 pub(crate) fn validate_task_fields(scope: &Scope<'_>, root: &FieldPath, sink: &mut Diagnostics) {
     let containers = &scope.request.container_definitions;
     let at = root.field("containerDefinitions");

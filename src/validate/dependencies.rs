@@ -1,4 +1,4 @@
-//! Who waits for whom: `dependsOn`, `links` and log routers as one graph.
+//! The dependencies between containers: `dependsOn`, `links` and log routers as one graph.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{
     settings::EssentialExit,
 };
 
-/// What a container waits for, weakest first: the strongest of several conditions on one target counts.
+/// The condition that a container waits for, weakest first: of several conditions on one target, the strongest applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
     /// The target runs or has stopped.
@@ -23,7 +23,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// The condition that ECS spells like this.
+    /// Parses the condition in the spelling of ECS.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -35,7 +35,7 @@ impl Condition {
         }
     }
 
-    /// The condition as ECS spells it.
+    /// Returns the condition in the spelling of ECS.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Condition {
     }
 }
 
-/// What in the definition asks for an edge.
+/// The field of the definition that requires an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// This entry of `dependsOn`.
@@ -73,12 +73,12 @@ pub struct Edge {
     pub target: usize,
     /// The strongest condition between the two.
     pub condition: Condition,
-    /// What asks for that condition.
+    /// The field that requires that condition.
     pub origin: Origin,
 }
 
 impl Edge {
-    /// Where the definition asks for the edge.
+    /// Returns the path of the field that requires the edge.
     #[must_use]
     pub fn path(&self) -> FieldPath {
         let container = container_path(self.dependent);
@@ -97,7 +97,7 @@ impl Edge {
     }
 }
 
-/// Builds the graph and rejects cycles, unknown targets, conditions that can't be met and time limits out of range.
+/// Builds the graph and rejects cycles, unknown targets, conditions that cannot be met and time limits out of range.
 pub(crate) fn validate_graph(scope: &Scope<'_>, sink: &mut Diagnostics) -> Graph {
     let containers = &scope.request.container_definitions;
     let mut edges = Vec::new();
@@ -129,7 +129,7 @@ pub(crate) fn validate_graph(scope: &Scope<'_>, sink: &mut Diagnostics) -> Graph
     graph
 }
 
-/// The edges that the container at `index` asks for, in the order of the definition.
+/// Returns the edges that the container at `index` requires, in the order of the definition.
 fn edges_of(
     index: usize,
     containers: &[ecs::ContainerDefinition],
@@ -177,9 +177,10 @@ fn edges_of(
     edges
 }
 
-/// The log router that the container at `index` waits for.
+/// Returns the log router that the container at `index` waits for.
 ///
-/// Like the ECS agent, a router that itself depends on other containers is not waited for: that could be a cycle.
+/// As in the ECS agent, containers do not wait for a router that itself depends on other containers: that could be a
+/// cycle.
 fn router_of(index: usize, containers: &[ecs::ContainerDefinition]) -> Option<usize> {
     let log = containers.get(index)?.log_configuration.as_ref()?;
     if log.log_driver.as_deref() != Some("awsfirelens") {
@@ -244,7 +245,7 @@ fn check_conditions(
     }
 }
 
-/// Reports the cycles, each from its smallest index; a container is named in one of them only.
+/// Reports the cycles, each starting with its smallest index; a container is reported in only one of them.
 fn report_cycles(graph: &Graph, containers: &[ecs::ContainerDefinition], sink: &mut Diagnostics) {
     let mut reported = vec![false; containers.len()];
     for start in 0..containers.len() {
@@ -281,7 +282,7 @@ fn report_cycles(graph: &Graph, containers: &[ecs::ContainerDefinition], sink: &
     }
 }
 
-/// Fargate allows less than the reader, which does not know of it. Both times are in seconds.
+/// Checks the limits of Fargate, which are lower than those of the reader. Both times are in seconds.
 fn check_fargate_timeouts(
     raw: &ecs::ContainerDefinition,
     path: &FieldPath,

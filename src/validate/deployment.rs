@@ -7,17 +7,17 @@ use crate::{
     ecs,
 };
 
-/// Minutes that a hook waits where it does not say.
+/// Minutes that a hook waits by default.
 const HOOK_TIMEOUT_MINUTES: u32 = 1440;
 
 /// `deploymentConfiguration` with ECS's defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
-    /// Percent of the desired count that stays healthy (REPLICA: 100, DAEMON: 0).
+    /// The percentage of the desired count that stays healthy (REPLICA: 100, DAEMON: 0).
     pub minimum_healthy_percent: u32,
-    /// Percent of the desired count that may exist (REPLICA: 200, DAEMON: 100).
+    /// The percentage of the desired count that may exist (REPLICA: 200, DAEMON: 100).
     pub maximum_percent: u32,
-    /// What stops a deployment whose tasks fail, if enabled.
+    /// The circuit breaker, if enabled.
     pub circuit_breaker: Option<CircuitBreaker>,
     /// The CloudWatch alarms that stop a deployment, if enabled.
     pub alarms: Option<DeploymentAlarms>,
@@ -25,7 +25,7 @@ pub struct Deployment {
     pub strategy: DeploymentStrategy,
     /// When a rolling deployment counts as done before its last task, if enabled.
     pub early_success: Option<EarlySuccess>,
-    /// Where a deployment waits for somebody.
+    /// The stages at which a deployment waits for a user.
     pub pauses: Vec<Pause>,
 }
 
@@ -34,20 +34,20 @@ pub struct Deployment {
 pub struct CircuitBreaker {
     /// Whether the service goes back to the last deployment that completed.
     pub rollback: bool,
-    /// Whether a task that gets healthy sets the count of failures to zero.
+    /// Whether a task that becomes healthy resets the count of failures to zero.
     pub reset_on_healthy_task: bool,
-    /// How many failures are too many.
+    /// The number of failures that stops a deployment.
     pub threshold: FailureThreshold,
 }
 
 /// `thresholdConfiguration`: how many failed tasks stop a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureThreshold {
-    /// This many.
+    /// A number of tasks.
     Count(u32),
-    /// This percentage of the desired count, at least 3 and at most 200.
+    /// A percentage of the desired count, at least 3 and at most 200.
     BoundedPercent(u32),
-    /// This percentage of the desired count.
+    /// A percentage of the desired count.
     UnboundedPercent(u32),
 }
 
@@ -60,32 +60,32 @@ pub struct DeploymentAlarms {
     pub rollback: bool,
 }
 
-/// `strategy` with what belongs to it. Shares of traffic are per mille, because ECS takes tenths of a percent.
+/// `strategy` with its settings. Shares of traffic are per mille, because ECS accepts tenths of a percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeploymentStrategy {
     /// Some tasks at a time.
     Rolling,
     /// All traffic at once.
     BlueGreen {
-        /// Minutes for which the old tasks stay.
+        /// Minutes for which the old tasks are kept.
         bake_minutes: u32,
     },
     /// Traffic in equal steps.
     Linear {
-        /// The share that each step adds.
+        /// The share of each step.
         step_per_mille: u32,
-        /// Minutes after each step but the last.
+        /// Minutes after each step except the last.
         step_bake_minutes: u32,
-        /// Minutes for which the old tasks stay.
+        /// Minutes for which the old tasks are kept.
         bake_minutes: u32,
     },
-    /// A little traffic first, then all.
+    /// A small share of the traffic first, then all.
     Canary {
         /// The share of the first step.
         canary_per_mille: u32,
         /// Minutes after the first step.
         canary_bake_minutes: u32,
-        /// Minutes for which the old tasks stay.
+        /// Minutes for which the old tasks are kept.
         bake_minutes: u32,
     },
 }
@@ -93,20 +93,20 @@ pub enum DeploymentStrategy {
 /// `earlySuccessCriteria`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EarlySuccess {
-    /// Percent of the desired count that has to be ready, rounded up in tasks.
+    /// The percentage of the desired count that has to be ready, rounded up in tasks.
     pub healthy_percent: u32,
-    /// Whether the old tasks must be gone too (`BLOCKING`).
+    /// Whether the old tasks must also be gone (`BLOCKING`).
     pub waits_for_cleanup: bool,
 }
 
 /// A lifecycle hook of type `PAUSE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
-    /// The stages at which it waits, as ECS names them.
+    /// The stages at which it waits, in the spelling of ECS.
     pub stages: Vec<String>,
-    /// Minutes until it goes on by itself.
+    /// Minutes until it continues by itself.
     pub timeout_minutes: u32,
-    /// Whether it rolls back then, instead of going on.
+    /// Whether it rolls back then, instead of continuing.
     pub rolls_back: bool,
 }
 
@@ -261,7 +261,7 @@ fn mismatch(member: &str, strategy: &str) -> Message {
     }
 }
 
-/// Percent with one decimal as a whole number of thousandths, 1 to 1000.
+/// Converts a percentage with one decimal to a whole number of thousandths, 1 to 1000.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -455,7 +455,7 @@ mod tests {
             ),
         ] {
             let mut found = validate(raw.clone(), false).1;
-            // What is not there yet is a finding of its own.
+            // Features that are not supported yet have their own finding.
             found.retain(|(_, other)| {
                 let missing = [Reason::StrategyUnsupported, Reason::PauseUnsupported];
                 !missing.contains(other)

@@ -6,10 +6,10 @@ use crate::{
     ecs,
 };
 
-/// Validates `linuxParameters.devices` of a container; the result is its number of AWS Neuron devices.
+/// Validates `linuxParameters.devices` of a container, and returns its number of AWS Neuron devices.
 ///
-/// A device plugin hands out those. All others exist only in a privileged container, which has the node's at their
-/// own paths, in Docker as in Kubernetes.
+/// A device plugin allocates those. All other devices exist only in a privileged container, which has the node's
+/// devices at their own paths, in Docker as in Kubernetes.
 pub(super) fn validate_devices(
     container: &ecs::ContainerDefinition,
     scope: &Scope<'_>,

@@ -14,7 +14,7 @@ use crate::{
 pub struct ServiceRegistry {
     /// The position in `serviceRegistries`.
     pub index: usize,
-    /// The port that SRV records name; `None` for address records alone.
+    /// The port in SRV records; `None` if there are only address records.
     pub port: Option<(u16, Protocol)>,
 }
 
@@ -52,7 +52,7 @@ fn registry_port(
         return None;
     }
     if let Some(number) = *port {
-        // A port that no container maps is allowed here: with awsvpc any port of the task can be reached.
+        // A port that no container maps is allowed here: with awsvpc, every port of the task is reachable.
         let protocol = task_definition
             .containers
             .iter()
@@ -61,7 +61,7 @@ fn registry_port(
             .map(|port| port.protocol)
             .min()
             .unwrap_or(Protocol::Tcp);
-        // The API takes 0, but nobody can connect to it, and no Service has it.
+        // The API accepts 0, but no client can connect to it, and a Service cannot have it.
         let port = u16::try_from(number).ok().filter(|port| *port > 0);
         if port.is_none() {
             sink.report(path.field("port"), not_a_port(number));
@@ -71,7 +71,7 @@ fn registry_port(
     match (container_name, container_port) {
         (None, None) => None,
         (Some(name), None) => {
-            // ECS takes a name alone for address records; it must be right all the same.
+            // ECS accepts only a name for address records; it must be valid anyway.
             load_balancer::find_container(name, task_definition, path, sink);
             None
         }

@@ -8,7 +8,7 @@ use crate::{
     ecs,
 };
 
-/// Validates `dockerVolumeConfiguration`, which stands at `path`.
+/// Validates the `dockerVolumeConfiguration` at `path`.
 pub(super) fn validate_docker_volume(
     raw: &ecs::DockerVolumeConfiguration,
     scope: &Scope<'_>,
@@ -20,7 +20,7 @@ pub(super) fn validate_docker_volume(
         autoprovision,
         driver,
         driver_opts,
-        // No object carries them; the reader says so.
+        // No object has them; the reader reports that.
         labels: _,
     } = raw;
     if scope.fargate {
@@ -56,8 +56,8 @@ pub(super) fn validate_docker_volume(
     }
 }
 
-/// What the options of the `local` driver mount, as `mount -t type -o o device` would; `None` without options. The
-/// error names the options that cannot be translated.
+/// Returns what the options of the `local` driver mount, as `mount -t type -o o device` would; `None` without options.
+/// The error contains the options that cannot be translated.
 fn read_options(options: &BTreeMap<String, String>) -> Result<Option<VolumeSource>, String> {
     if options.is_empty() {
         return Ok(None);
@@ -107,7 +107,7 @@ fn nfs<'a>(options: impl Iterator<Item = &'a str>, device: &str) -> Result<Volum
     })
 }
 
-/// A directory of the node under another name.
+/// Returns a bind mount of a directory of the node.
 fn bind<'a>(options: impl Iterator<Item = &'a str>, device: &str) -> Result<VolumeSource, String> {
     let (bind, other): (Vec<_>, Vec<_>) = options
         .filter(|option| *option != "rw")
@@ -142,7 +142,7 @@ fn tmpfs<'a>(options: impl Iterator<Item = &'a str>) -> VolumeSource {
     }
 }
 
-/// A size as tmpfs takes it: bytes, or with one of the binary suffixes k, m and g
+/// Parses a size for tmpfs: bytes, or with one of the binary suffixes k, m and g
 /// (<https://docs.kernel.org/filesystems/tmpfs.html>).
 fn bytes(text: &str) -> Option<u64> {
     let (number, unit) = match text.char_indices().last()? {

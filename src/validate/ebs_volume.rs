@@ -16,27 +16,27 @@ pub struct EbsVolume {
     pub index: usize,
     /// The ECS name of the volume that is configured at launch.
     pub name: String,
-    /// `gp3` where none is given.
+    /// The volume type; `gp3` by default.
     pub volume_type: String,
     /// Size in GiB.
     pub size_gib: u32,
-    /// `xfs` where none is given.
+    /// The file system; `xfs` by default.
     pub filesystem: String,
     /// Whether it is encrypted; `None` for the account's default.
     pub encrypted: Option<bool>,
-    /// The KMS key: an id, an alias or an ARN.
+    /// The KMS key: an ID, an alias or an ARN.
     pub kms_key: Option<String>,
-    /// Provisioned operations a second.
+    /// Provisioned operations per second.
     pub iops: Option<u32>,
-    /// Provisioned throughput in MiB a second.
+    /// Provisioned throughput in MiB per second.
     pub throughput: Option<u32>,
-    /// The snapshot that it starts from.
+    /// The snapshot that the volume is created from.
     pub snapshot: Option<String>,
-    /// MiB a second at which it is filled from the snapshot.
+    /// The rate in MiB per second at which it is initialized from the snapshot.
     pub initialization_rate: Option<u32>,
-    /// The tags of the volume, propagated ones included.
+    /// The tags of the volume, including propagated ones.
     pub tags: BTreeMap<String, String>,
-    /// Whether the volume ends with its task (always, for services).
+    /// Whether the volume is deleted with its task (always, for services).
     pub delete_on_termination: bool,
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum VolumeConfigurations<'a> {
 }
 
 /// Validates `volumeConfigurations` against the volumes of the task definition. `tags` are those of the service, which
-/// a volume may take over.
+/// may be propagated to a volume.
 pub(crate) fn validate_ebs_volumes(
     raw: VolumeConfigurations<'_>,
     task_definition: &TaskDefinition,
@@ -211,7 +211,7 @@ fn volume(
     }
 }
 
-/// The sizes in GiB that AWS takes for a volume type.
+/// Returns the sizes in GiB that AWS accepts for a volume type.
 fn sizes(volume_type: &str) -> RangeInclusive<i64> {
     match volume_type {
         "io1" | "io2" => 4..=16384,
@@ -301,7 +301,7 @@ fn throughput(
     Some(clamp(value))
 }
 
-/// The tags of all specifications; a tag of its own wins over a propagated one.
+/// Returns the tags of all specifications; a volume's own tag overrides a propagated one.
 fn volume_tags(
     raw: &Managed,
     task_definition: &TaskDefinition,

@@ -6,24 +6,24 @@ use crate::{
     ecs,
 };
 
-/// A part of a file system as a volume.
+/// A part of a file system that is used as a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSystem {
-    /// Which service has it.
+    /// The service that the file system belongs to.
     pub kind: FileSystemKind,
     /// `fs-...`.
     pub id: String,
-    /// The directory that is mounted: `/`, or an absolute path without a slash at its end.
+    /// The mounted directory: `/`, or an absolute path without a trailing slash.
     pub path: String,
-    /// `fsap-...`, if it is mounted through an access point.
+    /// `fsap-...`, if it is mounted with an access point.
     pub access_point: Option<String>,
     /// Whether its traffic is encrypted.
     pub tls: bool,
-    /// Whether IAM decides who may mount it.
+    /// Whether IAM authorizes mounts.
     pub iam: bool,
 }
 
-/// A service that has file systems.
+/// An AWS service with file systems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileSystemKind {
     /// Amazon EFS.
@@ -33,7 +33,8 @@ pub enum FileSystemKind {
 }
 
 impl FileSystem {
-    /// Whether both name the same files, however they are mounted. The CSI driver tells volumes apart by this alone.
+    /// Whether both refer to the same files, regardless of mount options. The CSI driver distinguishes volumes only by
+    /// this.
     #[must_use]
     pub fn same_files(&self, other: &Self) -> bool {
         self.kind == other.kind
@@ -42,7 +43,7 @@ impl FileSystem {
             && self.access_point == other.access_point
     }
 
-    /// Everything that tells one mount of a file system from another, as text.
+    /// Returns everything that distinguishes one mount of a file system from another, as text.
     #[must_use]
     pub fn identity(&self) -> String {
         let Self {
@@ -64,7 +65,7 @@ impl FileSystem {
     }
 }
 
-/// Validates `efsVolumeConfiguration`, which stands at `path`.
+/// Validates the `efsVolumeConfiguration` at `path`.
 pub(super) fn validate_efs(
     raw: &ecs::EfsVolumeConfiguration,
     scope: &Scope<'_>,
@@ -115,7 +116,7 @@ pub(super) fn validate_efs(
     }
 }
 
-/// Whether `id` is what AWS makes of `prefix`; it becomes a part of the CSI driver's volume handle.
+/// Whether `id` is an AWS ID with `prefix`; it becomes a part of the CSI driver's volume handle.
 fn is_id(id: &str, prefix: &str) -> bool {
     let hex = |digits: &str| {
         (8..=40).contains(&digits.len())
@@ -126,7 +127,7 @@ fn is_id(id: &str, prefix: &str) -> bool {
     id.strip_prefix(prefix).is_some_and(hex) || has_placeholder(id)
 }
 
-/// Validates `s3filesVolumeConfiguration`, which stands at `path`; `None` if the settings do not allow such volumes.
+/// Validates the `s3filesVolumeConfiguration` at `path`; returns `None` if the settings do not allow such volumes.
 pub(super) fn validate_s3_files(
     raw: &ecs::S3FilesVolumeConfiguration,
     scope: &Scope<'_>,
@@ -160,7 +161,7 @@ pub(super) fn validate_s3_files(
     })
 }
 
-/// The normal form of `rootDirectory`. Behind an access point it must not be given: the access point has its own.
+/// Returns the normal form of `rootDirectory`. It must not be set together with an access point, which has its own.
 fn root_directory(
     raw: Option<&str>,
     has_access_point: bool,
@@ -183,7 +184,7 @@ fn root_directory(
     format!("/{trimmed}")
 }
 
-/// The last part of an ARN's resource that starts with `prefix`.
+/// Returns the last part of an ARN's resource that starts with `prefix`.
 fn last_id(arn: &str, prefix: &str, path: &FieldPath, sink: &mut Diagnostics) -> Option<String> {
     let id = Arn::parse(arn).and_then(|arn| {
         arn.resource
@@ -199,7 +200,8 @@ fn last_id(arn: &str, prefix: &str, path: &FieldPath, sink: &mut Diagnostics) ->
     id
 }
 
-/// The CSI driver of both kinds runs on Linux nodes alone, as ECS mounts them on Linux alone.
+/// Rejects the volume on Windows: the CSI driver of both kinds runs only on Linux nodes, and ECS mounts them only on
+/// Linux.
 fn not_on_windows(
     field: &'static str,
     scope: &Scope<'_>,

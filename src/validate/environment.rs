@@ -11,9 +11,9 @@ use crate::{
 /// The environment of a container, without secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
-    /// Names and values in the order of the definition, each name once.
+    /// Names and values in the order of the definition, without duplicate names.
     pub variables: Vec<(String, String)>,
-    /// Entries that a later one of the same name replaces: their positions and names.
+    /// Entries that a later one with the same name replaces: their positions and names.
     pub replaced: Vec<(usize, String)>,
     /// Environment files in the order of the definition.
     pub files: Vec<EnvironmentFile>,
@@ -35,7 +35,7 @@ pub struct EnvironmentFile {
     pub index: usize,
     /// The S3 object.
     pub arn: String,
-    /// What it holds.
+    /// The variables in the file.
     pub variables: BTreeMap<String, String>,
 }
 
@@ -106,7 +106,7 @@ fn environment_file(
         return None;
     };
     let variables = variables(text);
-    // The file becomes a Secret, whose keys have fewer characters than names of variables.
+    // The file becomes a Secret, whose keys allow fewer characters than names of variables.
     for name in variables.keys().filter(|name| !is_secret_key(name)) {
         let blank = name.contains(char::is_whitespace);
         let value = if blank {
@@ -123,7 +123,7 @@ fn environment_file(
     })
 }
 
-/// ECS reads objects whose names end with `.env`.
+/// Whether this is an S3 object with a name that ends in `.env`, as ECS requires.
 #[allow(
     clippy::case_sensitive_file_extension_comparisons,
     reason = "S3 keys are case-sensitive, and ECS asks for .env"
@@ -143,8 +143,8 @@ fn is_secret_key(name: &str) -> bool {
     name.len() <= 253 && name != "." && !name.starts_with("..") && name.chars().all(plain)
 }
 
-/// The lines `NAME=VALUE` of a file; the last of a name counts. Comments begin with `#`; lines without a name or a
-/// value set nothing, as in the ECS agent, which keeps blanks around a name too
+/// Parses the lines `NAME=VALUE` of a file; the last line of a name has precedence. Comments begin with `#`; lines
+/// without a name or a value set nothing, as in the ECS agent, which also keeps blanks around a name
 /// (<https://github.com/aws/amazon-ecs-agent/issues/3429>). There is no quoting and no expansion
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html>).
 fn variables(text: &str) -> BTreeMap<String, String> {

@@ -6,13 +6,13 @@ use crate::{
     ecs,
 };
 
-/// The option that is the output plugin of Fluent Bit.
+/// The option that selects the output plugin of Fluent Bit.
 pub(crate) const FIRELENS_OUTPUT: &str = "Name";
-/// The option whose pattern a record must match.
+/// The option with a pattern that a record must match.
 pub(crate) const FIRELENS_INCLUDE: &str = "include-pattern";
-/// The option whose pattern a record must not match.
+/// The option with a pattern that a record must not match.
 pub(crate) const FIRELENS_EXCLUDE: &str = "exclude-pattern";
-/// The option that Docker's log driver reads, not the router. There is no such driver in between here.
+/// The option that Docker's log driver reads, not the router. Kubernetes has no such driver.
 pub(crate) const FIRELENS_DRIVER_BUFFER: &str = "log-driver-buffer-limit";
 
 const LOG_METADATA: &str = "enable-ecs-log-metadata";
@@ -22,11 +22,11 @@ const CONFIG_VALUE: &str = "config-file-value";
 /// The log router of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firelens {
-    /// Whether records carry the task's metadata.
+    /// Whether records contain the task's metadata.
     pub log_metadata: bool,
-    /// A configuration file in the router's image that is included.
+    /// A configuration file in the router's image.
     pub config_file: Option<String>,
-    /// The memory of the router in MiB, the reservation before the limit; `None` if it has neither.
+    /// The memory of the router in MiB: the reservation, or else the limit; `None` if it has neither.
     pub memory: Option<i64>,
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn validate_firelens(
     })
 }
 
-/// A configuration file needs both its type and its place.
+/// Checks that a configuration file has both a type and a path.
 fn check_pair(
     configuration: &ecs::FirelensConfiguration,
     path: &FieldPath,
@@ -129,8 +129,8 @@ fn check_platform(
     }
 }
 
-/// Checks the options of a container that logs through FireLens. They become lines of the router's configuration, so
-/// one that could be more than its own line is rejected.
+/// Checks the options of a container that logs through FireLens. They become lines of the router's configuration, so an
+/// option that could span several lines is rejected.
 pub(super) fn check_source(
     raw: &ecs::ContainerDefinition,
     log: &ecs::LogConfiguration,
@@ -151,7 +151,7 @@ pub(super) fn check_source(
         let path = path.field("logDriver");
         sink.report(path, Message::InvalidValue { value, allowed });
     }
-    // Fluentd has other options, and is rejected itself.
+    // Fluentd has other options, and is rejected separately.
     let fluent_bit = |router: &ecs::ContainerDefinition| {
         let configuration = router.firelens_configuration.as_ref();
         configuration.and_then(|c| c.r#type.as_deref()) != Some("fluentd")
@@ -187,11 +187,11 @@ fn check_options(log: &ecs::LogConfiguration, path: &FieldPath, sink: &mut Diagn
         } else {
             continue;
         };
-        // A message stays on one line too.
+        // A message has to stay on one line.
         let (value, allowed) = (value.escape_debug().to_string(), allowed.to_owned());
         sink.report(path, Message::InvalidValue { value, allowed });
     }
-    // The name of a secret option is the name of a variable too.
+    // The name of a secret option is also the name of a variable.
     let wrong = |name: &str| !is_key(name) || !is_variable_name(name);
     for (index, name) in secrets.enumerate().filter(|(_, name)| wrong(name)) {
         let path = path.field("secretOptions").index(index).field("name");
@@ -201,7 +201,7 @@ fn check_options(log: &ecs::LogConfiguration, path: &FieldPath, sink: &mut Diagn
     }
 }
 
-/// Whether `key` can stand at the start of a line without being a section, a command or a comment.
+/// Whether `key` can begin a line without being a section, a command or a comment.
 fn is_key(key: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     !key.is_empty() && (key.chars().all(plain) || has_placeholder(key) && is_one_line(key))

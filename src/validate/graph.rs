@@ -1,4 +1,4 @@
-//! Who waits for whom, and what follows from that.
+//! The dependency graph of containers, and its properties.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,14 +9,14 @@ use super::{Condition, Edge};
 pub struct Graph {
     /// The edges, ordered by dependent, then target, one per pair.
     pub edges: Vec<Edge>,
-    /// For each container, all that it waits for, directly or through others.
+    /// For each container, all containers that it waits for, directly or indirectly.
     waits_for: Vec<BTreeSet<usize>>,
     /// For each container, the strongest condition on it.
     conditions: Vec<Option<Condition>>,
 }
 
 impl Graph {
-    /// The graph of so many containers.
+    /// Creates the graph of a number of containers.
     pub(super) fn new(edges: Vec<Edge>, containers: usize) -> Self {
         let mut graph = Self {
             edges,
@@ -34,28 +34,28 @@ impl Graph {
         graph
     }
 
-    /// The strongest condition on the container at `target`; `None` if nothing waits for it.
+    /// Returns the strongest condition on the container at `target`; `None` if no container waits for it.
     #[must_use]
     pub fn condition_on(&self, target: usize) -> Option<Condition> {
         self.conditions.get(target).copied().flatten()
     }
 
-    /// Whether the container at `dependent` waits for the one at `target`, directly or through others.
+    /// Whether the container at `dependent` waits for the one at `target`, directly or indirectly.
     #[must_use]
     pub fn depends(&self, dependent: usize, target: usize) -> bool {
         let waits_for = self.waits_for.get(dependent);
         waits_for.is_some_and(|targets| targets.contains(&target))
     }
 
-    /// Whether the container at `dependent` waits for one of these, directly or through others.
+    /// Whether the container at `dependent` waits for one of these, directly or indirectly.
     #[must_use]
     pub fn waits_for_any(&self, dependent: usize, targets: &BTreeSet<usize>) -> bool {
         let waits_for = self.waits_for.get(dependent);
         waits_for.is_some_and(|waits_for| !waits_for.is_disjoint(targets))
     }
 
-    /// Whether containers can run at the same time. Those that others wait to end run one after another before the
-    /// main containers, beside the sidecars that do not wait for them.
+    /// Whether containers can run at the same time. Containers whose end others wait for run one after another before
+    /// the main containers, beside the sidecars that do not wait for them.
     #[must_use]
     pub fn overlap(&self, a: usize, b: usize) -> bool {
         let ends = |index| {
@@ -72,12 +72,13 @@ impl Graph {
         }
     }
 
-    /// Every container that the one at `start` waits for, with the one that waits for it on a shortest way there.
+    /// Returns every container that the one at `start` waits for, with the container that waits for it on a shortest
+    /// path.
     fn walk(&self, start: usize) -> BTreeMap<usize, usize> {
         let mut came_from = BTreeMap::new();
         let mut queue = VecDeque::from([start]);
         while let Some(at) = queue.pop_front() {
-            // The edges are in the order of the dependents.
+            // The edges are sorted by their dependents.
             let first = self.edges.partition_point(|edge| edge.dependent < at);
             let edges = self.edges.iter().skip(first);
             for edge in edges.take_while(|edge| edge.dependent == at) {
@@ -90,7 +91,7 @@ impl Graph {
         came_from
     }
 
-    /// A shortest cycle through `start`, without the second `start` at its end.
+    /// Returns a shortest cycle through `start`, without the second `start` at its end.
     pub(super) fn cycle_through(&self, start: usize) -> Option<Vec<usize>> {
         let came_from = self.walk(start);
         let mut cycle = vec![start];

@@ -9,24 +9,24 @@ use crate::{
 /// A container health check with ECS's defaults filled in. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
-    /// The argument vector that the probe runs; `CMD-SHELL` is the platform's shell already.
+    /// The argument vector that the probe runs; `CMD-SHELL` is already replaced by the platform's shell.
     pub command: Vec<String>,
     /// Seconds between checks.
     pub interval: i64,
     /// Seconds until a check counts as failed.
     pub timeout: i64,
-    /// Failures in a row that make the container unhealthy.
+    /// Consecutive failures that make the container unhealthy.
     pub retries: i64,
-    /// Seconds at the start in which failures don't count.
+    /// Seconds after the start in which failures do not count.
     pub start_period: i64,
 }
 
 /// An enabled container restart policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {
-    /// Exit codes that do not lead to a restart.
+    /// Exit codes that do not cause a restart.
     pub ignored_exit_codes: Vec<i64>,
-    /// `restartAttemptPeriod` in seconds, if it is something else than its default of 300.
+    /// `restartAttemptPeriod` in seconds, if it is not its default of 300.
     pub attempt_period: Option<i64>,
 }
 
@@ -38,9 +38,9 @@ pub(crate) fn has_health_check(raw: &ecs::ContainerDefinition) -> bool {
         .is_some_and(|first| first != "NONE")
 }
 
-/// Validates `healthCheck`; `["NONE"]` is no check.
+/// Validates `healthCheck`; returns `None` for `["NONE"]`.
 ///
-/// Numbers out of range are the reader's to reject; here they are brought into range, so that nothing divides by zero.
+/// The reader rejects numbers out of range; here they are clamped, so that nothing divides by zero.
 pub(crate) fn validate_health_check(
     raw: &ecs::ContainerDefinition,
     scope: &Scope<'_>,
@@ -70,10 +70,10 @@ pub(crate) fn validate_health_check(
     })
 }
 
-/// What the probe runs: `None` for `NONE`, an error with the offending text if nothing is left to run.
+/// Returns what the probe runs: `None` for `NONE`, or an error with the offending text if there is no command.
 ///
-/// `CMD-SHELL` is one string for the container's default shell: `/bin/sh -c` on Linux, `cmd /S /C` on Windows, as
-/// Docker has it. Without either word the list is run as it stands.
+/// `CMD-SHELL` is one string for the container's default shell: `/bin/sh -c` on Linux, `cmd /S /C` on Windows, as in
+/// Docker. Without either word, the list is run as it is.
 fn argument_vector(command: &[String], windows: bool) -> Result<Option<Vec<String>>, String> {
     let rest = command.get(1..).unwrap_or_default();
     let vector = match command.first().map(String::as_str) {
@@ -99,9 +99,9 @@ fn argument_vector(command: &[String], windows: bool) -> Result<Option<Vec<Strin
     }
 }
 
-/// Validates `restartPolicy`; `None` also for one that is not enabled.
+/// Validates `restartPolicy`; returns `None` if it is not enabled.
 ///
-/// Exit codes out of range are the reader's to reject; no process can end with one.
+/// The reader rejects exit codes out of range; no process can exit with one.
 pub(crate) fn validate_restart(
     raw: &ecs::ContainerDefinition,
     _scope: &Scope<'_>,
@@ -111,7 +111,7 @@ pub(crate) fn validate_restart(
     let raw = raw.restart_policy.as_ref()?;
     let ignored = raw.ignored_exit_codes.iter().copied();
     (raw.enabled == Some(true)).then(|| Restart {
-        // Kubernetes takes each code once.
+        // Kubernetes accepts each code only once.
         ignored_exit_codes: ignored.filter(|code| (0..=255).contains(code)).fold(
             Vec::new(),
             |mut codes, code| {

@@ -1,4 +1,4 @@
-//! Names of the task's own and of other hosts: `hostname`, `links`, `extraHosts`.
+//! Names of the task and of other hosts: `hostname`, `links`, `extraHosts`.
 
 use std::net::IpAddr;
 
@@ -8,12 +8,12 @@ use crate::{
     ecs,
 };
 
-/// Where the other containers of a pod are.
+/// The address of the other containers of a pod.
 const LOCALHOST: &str = "127.0.0.1";
-/// The most characters of a name with dots (`hostnameOverride`).
+/// The maximum length of a name with dots (`hostnameOverride`).
 const MAX_HOST_NAME: usize = 64;
 
-/// A host name and the container that gives it.
+/// A host name and the container that sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName {
     /// The container's index.
@@ -34,15 +34,15 @@ pub struct HostAlias {
 /// One entry of `links`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The container that knows the other one.
+    /// The container with the link.
     pub container: usize,
     /// The position in its `links`.
     pub index: usize,
-    /// The name under which it does.
+    /// The name that the link defines.
     pub alias: String,
 }
 
-/// Validates `hostname`: a pod has one.
+/// Validates `hostname`, of which a pod has only one.
 pub(crate) fn validate_hostname(scope: &Scope<'_>, sink: &mut Diagnostics) -> Option<HostName> {
     let mut found: Option<HostName> = None;
     for (container, raw) in scope.request.container_definitions.iter().enumerate() {
@@ -64,7 +64,7 @@ pub(crate) fn validate_hostname(scope: &Scope<'_>, sink: &mut Diagnostics) -> Op
     found
 }
 
-/// The pod's part of `/etc/hosts`, still with the container that each line is from.
+/// The pod's part of `/etc/hosts`, with the container that each line comes from.
 #[derive(Default)]
 struct Hosts {
     lines: Vec<Line>,
@@ -78,8 +78,8 @@ struct Line {
 }
 
 impl Hosts {
-    /// Adds a line. All containers of a pod have the same file, so that a name that is given twice must be the same
-    /// host; only one list of `extraHosts` may give a name several addresses, as Docker takes it.
+    /// Adds a line. All containers of a pod have the same file, so a name that is defined twice must have the same
+    /// address; only a single list of `extraHosts` may define several addresses for a name, as in Docker.
     fn add(&mut self, line: Line, path: FieldPath, sink: &mut Diagnostics) {
         let conflicts = |other: &Line| {
             other.name == line.name && other.ip != line.ip && other.origin != line.origin
@@ -92,7 +92,7 @@ impl Hosts {
         }
     }
 
-    /// The names by address, addresses in the order in which they were first given.
+    /// Returns the names by address; the addresses are in the order in which they were first defined.
     fn into_aliases(self) -> Vec<HostAlias> {
         let mut aliases: Vec<HostAlias> = Vec::new();
         for Line { ip, name, .. } in self.lines {
@@ -109,7 +109,7 @@ impl Hosts {
     }
 }
 
-/// Validates `links` and `extraHosts`, which both are lines of `/etc/hosts`.
+/// Validates `links` and `extraHosts`, which both become lines of `/etc/hosts`.
 pub(crate) fn validate_hosts(
     scope: &Scope<'_>,
     sink: &mut Diagnostics,
@@ -117,7 +117,7 @@ pub(crate) fn validate_hosts(
     let mut hosts = Hosts::default();
     let mut links = Vec::new();
     if scope.windows {
-        // Windows has neither, which is said with the rest that it does not have.
+        // Windows supports neither, which is reported with its other limitations.
         return (Vec::new(), links);
     }
     for (container, raw) in scope.request.container_definitions.iter().enumerate() {
@@ -199,7 +199,7 @@ fn add_extra_hosts(
     }
 }
 
-/// The plain form of an IP address; a placeholder may stand for one.
+/// Returns the normal form of an IP address; a placeholder may replace it.
 pub(super) fn address(text: &str) -> Option<String> {
     match text.parse::<IpAddr>() {
         Ok(address) => Some(address.to_string()),
@@ -207,7 +207,7 @@ pub(super) fn address(text: &str) -> Option<String> {
     }
 }
 
-/// Whether this is a DNS name (RFC 1123) or will be one.
+/// Whether this is a DNS name (RFC 1123), or becomes one when its placeholders are filled.
 fn is_host_name(name: &str) -> bool {
     has_placeholder(name) || is_dns_name(name)
 }

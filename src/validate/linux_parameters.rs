@@ -1,4 +1,4 @@
-//! `linuxParameters`: capabilities, file systems in memory, swap, an init process.
+//! `linuxParameters`: capabilities, tmpfs mounts, swap, an init process.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::{
     ecs,
 };
 
-/// The capabilities that ECS knows
+/// The capabilities that ECS supports
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html>).
 const CAPABILITIES: [&str; 38] = [
     "ALL",
@@ -52,26 +52,26 @@ const CAPABILITIES: [&str; 38] = [
 ];
 const SHARED_MEMORY: &str = "/dev/shm";
 
-/// `linuxParameters` of a container, but for its devices.
+/// The `linuxParameters` of a container, except its devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinuxParameters {
     /// Capabilities that are added.
     pub added_capabilities: Vec<String>,
     /// Capabilities that are dropped.
     pub dropped_capabilities: Vec<String>,
-    /// Whether something reaps zombies.
+    /// Whether an init process reaps zombies.
     pub init_process: bool,
     /// The size of `/dev/shm` in MiB.
     pub shared_memory_mib: Option<i64>,
-    /// File systems in memory.
+    /// The tmpfs mounts.
     pub tmpfs: Vec<Tmpfs>,
-    /// Swap in MiB.
+    /// The swap in MiB.
     pub max_swap_mib: Option<i64>,
-    /// 0 to 100.
+    /// The swappiness, 0 to 100.
     pub swappiness: Option<i64>,
 }
 
-/// A file system in memory.
+/// A tmpfs mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tmpfs {
     /// The position in `tmpfs`.
@@ -82,7 +82,7 @@ pub struct Tmpfs {
     pub size_mib: i64,
     /// Whether it is read-only.
     pub read_only: bool,
-    /// Positions and texts of mount options that Kubernetes does not have.
+    /// Positions and texts of mount options that Kubernetes does not support.
     pub other_options: Vec<(usize, String)>,
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn validate_linux_parameters(
     };
     let ecs::LinuxParameters {
         capabilities,
-        // A resource that the container asks for.
+        // It is a resource of the container.
         devices: _,
         init_process_enabled,
         shared_memory_size,
@@ -173,7 +173,7 @@ fn check_capabilities(
     }
 }
 
-/// What is wrong with a mount path. A mount point at the same path is found where mount points are checked.
+/// Returns the error in a mount path. Duplicate mount paths are found where mount points are validated.
 fn wrong_path(path: &str) -> Option<Message> {
     let value = path.to_owned();
     if path.contains(':') && !has_placeholder(path) {

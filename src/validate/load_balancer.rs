@@ -1,4 +1,4 @@
-//! Target groups, and the operator's own way to expose a service.
+//! Target groups, and the operator's extension to expose a service.
 
 use super::{Container, NetworkMode, Port, Protocol, TaskDefinition};
 use crate::{
@@ -23,25 +23,25 @@ pub struct LoadBalancer {
     pub alternate_target_group_arn: Option<String>,
 }
 
-/// A load balancer that is made for a service, since no target group is given.
+/// A load balancer that is created for a service without target groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expose {
-    /// What is made.
+    /// The kind of load balancer.
     pub kind: ExposeKind,
     /// The port of the container that gets the traffic.
     pub port: u16,
     /// The protocol of that port.
     pub protocol: Protocol,
-    /// Whether only the VPC reaches it.
+    /// Whether it is reachable only within the VPC.
     pub internal: bool,
     /// ACM certificates of the secure listener.
     pub certificate_arns: Vec<String>,
 }
 
-/// What exposes a service.
+/// The load balancer that exposes a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExposeKind {
-    /// An Application Load Balancer, or what the cluster's ingress class stands for.
+    /// An Application Load Balancer, or whatever the cluster's Ingress class provides.
     Application {
         /// The path of its rule.
         path: String,
@@ -145,8 +145,8 @@ fn load_balancer(
 
 /// Whether `text` is the ARN of an ELBv2 target group: `…:elasticloadbalancing:…:targetgroup/<name>/<id>`.
 ///
-/// Region, account and names may still be placeholders (`${AWS::AccountId}`, which has colons of its own), so the ARN
-/// is not split at colons.
+/// The region, account and names may be placeholders (`${AWS::AccountId}`, which contains colons), so the ARN is not
+/// split at colons.
 fn is_target_group(text: &str) -> bool {
     let Some((head, resource)) = text.split_once(":targetgroup/") else {
         return false;
@@ -159,8 +159,8 @@ fn is_target_group(text: &str) -> bool {
         && head.contains(":elasticloadbalancing:")
 }
 
-/// Finds the port of a container that a load balancer or a registry names. CreateService refuses one that is mapped for
-/// both protocols (<https://github.com/terraform-aws-modules/terraform-aws-ecs/issues/89>).
+/// Finds the port of a container that a load balancer or a registry refers to. CreateService rejects a port that is
+/// mapped for both protocols (<https://github.com/terraform-aws-modules/terraform-aws-ecs/issues/89>).
 pub(super) fn registered_port<'a>(
     container_name: Option<&str>,
     container_port: Option<i64>,
@@ -186,7 +186,7 @@ pub(super) fn registered_port<'a>(
     Some(port)
 }
 
-/// Finds the port of a container that a service refers to; that for TCP where it is mapped for both protocols.
+/// Finds the port of a container that a service refers to; if it is mapped for both protocols, that for TCP.
 pub(super) fn mapped_port<'a>(
     container_name: Option<&str>,
     container_port: Option<i64>,
@@ -323,7 +323,7 @@ pub(crate) fn validate_expose(
     })
 }
 
-/// Whether `value` is the second of two words; the first is the default.
+/// Whether `value` is the second of two allowed words; the first is the default.
 fn one_of(value: Option<&str>, words: [&str; 2], path: &FieldPath, sink: &mut Diagnostics) -> bool {
     let [default, other] = words;
     let value = value.unwrap_or(default);
@@ -340,7 +340,7 @@ fn one_of(value: Option<&str>, words: [&str; 2], path: &FieldPath, sink: &mut Di
 }
 
 impl NetworkMode {
-    /// Whether ECS registers instances and their ports with a target group, instead of the tasks' addresses.
+    /// Whether ECS registers instances and their ports in a target group, instead of the tasks' addresses.
     #[must_use]
     pub const fn registers_instances(self) -> bool {
         matches!(self, Self::Bridge | Self::Host)

@@ -8,25 +8,25 @@ use crate::{
     ecs,
 };
 
-/// Where the logs of a container go.
+/// The destination of a container's logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Logging {
-    /// Whether the FireLens log router of the task takes them.
+    /// Whether the logs go to the FireLens log router of the task.
     pub firelens: bool,
     /// The driver, if one is given.
     pub driver: Option<LogDriver>,
     /// The driver's options.
     pub options: BTreeMap<String, String>,
-    /// Options of the FireLens output whose values come from a secret store.
+    /// Options of the FireLens output with values from a secret store.
     pub secret_options: Vec<SecretVariable>,
-    /// Whether there are secret options that nothing reads, since the driver is not FireLens.
+    /// Whether there are secret options that are not used because the driver is not FireLens.
     pub unread_secret_options: bool,
 }
 
 /// A log driver of ECS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogDriver {
-    /// The container runtime's files.
+    /// The files of the container runtime.
     JsonFile,
     /// CloudWatch Logs.
     Awslogs,
@@ -37,7 +37,7 @@ pub enum LogDriver {
 }
 
 impl LogDriver {
-    /// The name as ECS has it.
+    /// Returns the name in ECS.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -105,7 +105,7 @@ pub(crate) fn validate_logging(
     }
 }
 
-/// The options that ECS refuses to do without
+/// Checks the options that ECS requires
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specify-log-config.html>).
 fn check_awslogs(
     raw: &ecs::LogConfiguration,

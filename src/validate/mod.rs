@@ -1,8 +1,8 @@
-//! Step 1, pure: AWS request shapes and [`Settings`] in, validated types out, or everything that is wrong at once.
+//! Step 1, pure: converts AWS requests and [`Settings`] to validated types, or returns all errors at once.
 //!
-//! A file per ECS feature. Each has the validated type of its feature and the function that makes it. Such a function
-//! reports what it rejects and returns the best value it can, so that the next one can look too; nobody sees that
-//! value if anything was rejected. Plain limits and enums are checked by the reader's walk over [`crate::fields`].
+//! There is one file per ECS feature, with the validated type of the feature and the function that creates it. Such a
+//! function reports what it rejects and returns the best value it can, so that checking continues; the value is not
+//! used if anything was rejected. Plain limits and enums are checked by the reader's walk over [`crate::fields`].
 
 mod arn;
 mod cluster;
@@ -83,15 +83,15 @@ pub use volume::*;
 
 use crate::{ecs, settings::Settings};
 
-/// What the validation of one part may know of the whole.
+/// The context for the validation of a part.
 ///
-/// `F:` rules of ECS (those for Fargate) hold when [`Scope::fargate`] is set: the task definition is compatible with
-/// Fargate, or its service or task asks for it.
+/// Rules of ECS that begin with `F:` (those for Fargate) apply when [`Scope::fargate`] is set: the task definition is
+/// compatible with Fargate, or its service or task requests it.
 pub(crate) struct Scope<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) request: &'a ecs::TaskDefinition,
     pub(crate) fargate: bool,
-    /// Whether the pods, or some of them, run on EKS Fargate, with its limits.
+    /// Whether all or some of the pods run on EKS Fargate, with its limits.
     pub(crate) eks_fargate: bool,
     pub(crate) windows: bool,
     pub(crate) network_mode: NetworkMode,
@@ -99,7 +99,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) configured_volumes: &'a [&'a str],
 }
 
-/// A count of the API, whose integers may be out of range in a shape that no reader checked.
+/// Converts a count of the API. Its integers may be out of range if no reader has checked them.
 pub(crate) fn clamp(number: i64) -> u32 {
     u32::try_from(number.max(0)).unwrap_or(u32::MAX)
 }

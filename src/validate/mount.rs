@@ -19,7 +19,7 @@ pub struct Mount {
     pub read_only: bool,
 }
 
-/// An entry of `volumesFrom` that can only be meant for the `VOLUME`s of an image: its container has no mounts.
+/// An entry of `volumesFrom` that can only refer to the `VOLUME`s of an image: its container has no mounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageVolumes {
     /// The position in `volumesFrom`.
@@ -28,7 +28,7 @@ pub struct ImageVolumes {
     pub container: String,
 }
 
-/// Validates `mountPoints` and `volumesFrom` and joins them.
+/// Validates `mountPoints` and `volumesFrom` and combines them.
 pub(crate) fn validate_mounts(
     raw: &ecs::ContainerDefinition,
     scope: &Scope<'_>,
@@ -121,8 +121,8 @@ fn check_source_container(
     }
 }
 
-/// Adds the mounts of the containers in `volumesFrom`, and of those in theirs. Own mounts win, then later entries, as
-/// Docker has it.
+/// Adds the mounts of the containers in `volumesFrom`, recursively. A container's own mounts have precedence, then
+/// later entries, as in Docker.
 fn inherit(
     mounts: &mut Vec<Mount>,
     taken: &mut BTreeSet<String>,
@@ -140,7 +140,7 @@ fn inherit(
             })
             .collect::<Vec<_>>()
     };
-    // The last one is looked at first.
+    // The last one is processed first.
     let mut open = later_first(raw, false);
     while let Some((name, read_only)) = open.pop() {
         let Some(source) = container(scope, &name) else {
@@ -168,7 +168,7 @@ fn inherit(
     }
 }
 
-/// The entries of `volumesFrom` whose containers have no mounts to share.
+/// Returns the entries of `volumesFrom` whose containers have no mounts to share.
 pub(crate) fn image_volumes(
     raw: &ecs::ContainerDefinition,
     scope: &Scope<'_>,
@@ -196,7 +196,7 @@ fn container<'a>(scope: &Scope<'a>, name: &str) -> Option<&'a ecs::ContainerDefi
         .find(|container| container.name.as_deref() == Some(name))
 }
 
-/// The paths that `linuxParameters` mounts something at.
+/// Returns the paths where `linuxParameters` mounts something.
 fn scratch_paths(raw: &ecs::ContainerDefinition, windows: bool) -> BTreeSet<String> {
     let Some(parameters) = &raw.linux_parameters else {
         return BTreeSet::new();
@@ -211,8 +211,8 @@ fn scratch_paths(raw: &ecs::ContainerDefinition, windows: bool) -> BTreeSet<Stri
         .collect()
 }
 
-/// Paths that name the same directory become equal: slashes at the end are nothing, and Windows knows no case and takes
-/// both slashes.
+/// Normalizes a path, so that paths of the same directory become equal: trailing slashes are removed, and on Windows
+/// case and the kind of slash do not matter.
 fn plain_path(path: &str, windows: bool) -> String {
     let path = if windows {
         path.replace('\\', "/").to_ascii_lowercase()
@@ -222,7 +222,7 @@ fn plain_path(path: &str, windows: bool) -> String {
     path.trim_end_matches('/').to_owned()
 }
 
-/// What is wrong with a path in a container.
+/// Returns the error in a path in a container.
 fn wrong_path(path: String, windows: bool) -> Option<Message> {
     let rest = match path.split_at_checked(2) {
         Some((drive, rest)) if windows && is_drive(drive) => rest,
@@ -244,7 +244,7 @@ fn wrong_path(path: String, windows: bool) -> Option<Message> {
     })
 }
 
-/// Whether `path` is absolute, or will be once its placeholders are filled in.
+/// Whether `path` is absolute, or becomes absolute when its placeholders are filled.
 pub(super) fn is_absolute(path: &str, windows: bool) -> bool {
     let on_windows = windows
         && (path.starts_with('\\') || path.split_at_checked(2).is_some_and(|(d, _)| is_drive(d)));

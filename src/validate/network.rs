@@ -1,4 +1,4 @@
-//! The network of a task: its mode, what all its containers share, and DNS.
+//! The network of a task: its mode, the settings that its containers share, and DNS.
 
 use super::{
     Graph, HostAlias, HostName, Link, Scope,
@@ -10,9 +10,9 @@ use crate::{
     ecs,
 };
 
-/// A pod takes no more name servers.
+/// The maximum number of name servers of a pod.
 const MAX_DNS_SERVERS: usize = 3;
-/// A pod takes no more search domains.
+/// The maximum number of search domains of a pod.
 const MAX_SEARCH_DOMAINS: usize = 32;
 
 /// `networkMode`.
@@ -29,7 +29,7 @@ pub enum NetworkMode {
 }
 
 impl NetworkMode {
-    /// The mode of a request; the default is `bridge`.
+    /// Returns the mode of a request; the default is `bridge`.
     pub(crate) fn of(request: &ecs::TaskDefinition) -> Self {
         match request.network_mode.as_deref() {
             Some("awsvpc") => Self::Awsvpc,
@@ -39,8 +39,8 @@ impl NetworkMode {
         }
     }
 
-    /// The mode whose rules hold. Fargate has `awsvpc` alone: another mode is rejected, and what else would not do is
-    /// said at once.
+    /// Returns the mode whose rules apply. Fargate supports only `awsvpc`: another mode is rejected, and further errors
+    /// are reported for `awsvpc`.
     pub(crate) fn in_force(request: &ecs::TaskDefinition, fargate: bool) -> Self {
         if fargate {
             Self::Awsvpc
@@ -49,7 +49,7 @@ impl NetworkMode {
         }
     }
 
-    /// The mode as ECS spells it.
+    /// Returns the mode in the spelling of ECS.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -66,23 +66,23 @@ impl NetworkMode {
 pub struct Network {
     /// The mode.
     pub mode: NetworkMode,
-    /// Whether the only container wants no network (`disableNetworking`).
+    /// Whether the only container has no network (`disableNetworking`).
     pub isolated: bool,
-    /// The host name, which one container or several give alike.
+    /// The host name, on which all containers that set it agree.
     pub hostname: Option<HostName>,
     /// Name servers instead of the cluster's.
     pub dns_servers: Option<DnsSetting>,
     /// Search domains.
     pub dns_search_domains: Option<DnsSetting>,
-    /// Names in `/etc/hosts`, by address, those of links included.
+    /// Names in `/etc/hosts`, by address, including those of links.
     pub hosts: Vec<HostAlias>,
-    /// Containers that others know by name.
+    /// Links between containers.
     pub links: Vec<Link>,
     /// Ranges of more than 100 ports: the container and its mapping.
     pub unlisted_ranges: Vec<(usize, usize)>,
 }
 
-/// A DNS setting and the container that gives it.
+/// A DNS setting and the container that sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsSetting {
     /// The container's index.
@@ -91,7 +91,7 @@ pub struct DnsSetting {
     pub values: Vec<String>,
 }
 
-/// Validates what all containers share of the network.
+/// Validates the network settings that all containers share.
 pub(crate) fn validate_network(
     scope: &Scope<'_>,
     graph: &Graph,
@@ -118,7 +118,7 @@ pub(crate) fn validate_network(
     }
 }
 
-/// The path of a container of the task definition.
+/// Returns the path of a container of the task definition.
 pub(super) fn container_path(index: usize) -> FieldPath {
     FieldPath::root(Subject::TaskDefinition)
         .field("containerDefinitions")
@@ -138,7 +138,8 @@ fn check_mode(scope: &Scope<'_>, sink: &mut Diagnostics) {
     }
 }
 
-/// Whether the only container has no network. The containers of a pod share theirs, so that one of several must have it.
+/// Whether the only container has no network. The containers of a pod share their network, so one of several must have
+/// it.
 fn isolated(scope: &Scope<'_>, sink: &mut Diagnostics) -> bool {
     let containers = &scope.request.container_definitions;
     let mut isolated = false;
@@ -160,16 +161,16 @@ fn isolated(scope: &Scope<'_>, sink: &mut Diagnostics) -> bool {
     isolated
 }
 
-/// A list of DNS settings, of which a pod has one.
+/// A list of DNS settings, of which a pod has only one.
 struct DnsField {
     name: &'static str,
     values: fn(&ecs::ContainerDefinition) -> &Vec<String>,
-    /// The value as Kubernetes takes it.
+    /// Converts a value to its form in Kubernetes.
     read: fn(&str) -> Option<String>,
-    /// What a value must be.
+    /// The allowed values.
     allowed: &'static str,
     max: usize,
-    /// What is said of more.
+    /// The message for too many values.
     too_many: fn(usize) -> Message,
 }
 
@@ -194,12 +195,12 @@ const DNS_SEARCH_DOMAINS: DnsField = DnsField {
     },
 };
 
-/// The setting of the containers that have it; those must agree.
+/// Returns the setting of the containers that have it, which must agree.
 fn dns_setting(field: &DnsField, scope: &Scope<'_>, sink: &mut Diagnostics) -> Option<DnsSetting> {
     let mut found: Option<DnsSetting> = None;
     for (container, raw) in scope.request.container_definitions.iter().enumerate() {
         let raw = (field.values)(raw);
-        // Windows has none of this, which is said there.
+        // Windows supports none of this, which is reported elsewhere.
         if raw.is_empty() || scope.windows {
             continue;
         }
@@ -232,7 +233,7 @@ fn dns_setting(field: &DnsField, scope: &Scope<'_>, sink: &mut Diagnostics) -> O
     found
 }
 
-/// A search domain in lower case, as Kubernetes wants it; underscores are allowed there.
+/// Returns a search domain in lowercase, as Kubernetes requires; underscores are allowed.
 fn search_domain(text: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let placeholder = super::arn::has_placeholder(text);

@@ -1,15 +1,15 @@
-//! `networkConfiguration`: what a service or task asks of the VPC.
+//! `networkConfiguration`: the VPC settings of a service or task.
 
 use crate::ecs;
 
 /// `networkConfiguration.awsvpcConfiguration`; empty where it is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkConfiguration {
-    /// The subnets, which decide nothing here: pods run where their nodes are.
+    /// The subnets, which have no effect here: pods run where their nodes are.
     pub subnets: Vec<String>,
     /// The security groups of the tasks.
     pub security_groups: Vec<String>,
-    /// Whether tasks ask for a public IP address.
+    /// Whether tasks request a public IP address.
     pub public_ip: bool,
 }
 

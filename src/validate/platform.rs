@@ -9,9 +9,9 @@ use crate::{
 /// `runtimePlatform`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Platform {
-    /// The operating system, if one is asked for.
+    /// The operating system, if one is requested.
     pub os: Option<OperatingSystem>,
-    /// The processor architecture, if one is asked for.
+    /// The processor architecture, if one is requested.
     pub architecture: Option<Architecture>,
 }
 
@@ -20,7 +20,7 @@ pub struct Platform {
 pub enum OperatingSystem {
     /// Any Linux.
     Linux,
-    /// A Windows Server with this build; any of them where only the containers show that they are for Windows.
+    /// Windows Server with this build, or with any build if only the containers indicate Windows.
     Windows(Option<WindowsBuild>),
 }
 
@@ -36,8 +36,8 @@ pub enum WindowsBuild {
 }
 
 impl WindowsBuild {
-    /// The build of an `operatingSystemFamily` such as `WINDOWS_SERVER_2022_CORE`; `None` for builds that EKS does
-    /// not have.
+    /// Returns the build of an `operatingSystemFamily` such as `WINDOWS_SERVER_2022_CORE`; `None` for builds that EKS
+    /// does not support.
     #[must_use]
     pub fn of_family(family: &str) -> Option<Self> {
         let edition = family.strip_prefix("WINDOWS_SERVER_")?;
@@ -49,7 +49,7 @@ impl WindowsBuild {
         }
     }
 
-    /// The value of the node label `node.kubernetes.io/windows-build`.
+    /// Returns the value of the node label `node.kubernetes.io/windows-build`.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ pub enum NamespaceMode {
     Host,
     /// One namespace for the containers of the task.
     Task,
-    /// A namespace for each container (`ipcMode` alone).
+    /// A separate namespace for each container (only for `ipcMode`).
     None,
 }
 
@@ -120,7 +120,8 @@ fn windows(
     build.map(|build| OperatingSystem::Windows(Some(build)))
 }
 
-/// Whether the task definition is for Windows. On EC2 it need not say so: there, what only Windows can run shows it.
+/// Whether the task definition is for Windows. On EC2 it need not specify that: there, values that only Windows
+/// supports indicate it.
 pub(crate) fn is_windows(request: &ecs::TaskDefinition, fargate: bool) -> bool {
     let platform = request.runtime_platform.as_ref();
     match platform.and_then(|platform| platform.operating_system_family.as_deref()) {
@@ -129,7 +130,8 @@ pub(crate) fn is_windows(request: &ecs::TaskDefinition, fargate: bool) -> bool {
     }
 }
 
-/// Whether an image or a path is one that only Windows has. What has parameters of Linux has a wrong path instead.
+/// Whether a container has an image or a path that exists only on Windows. If any container has Linux parameters, such a
+/// path is an error instead.
 fn only_on_windows(request: &ecs::TaskDefinition) -> bool {
     let containers = &request.container_definitions;
     let image = |container: &ecs::ContainerDefinition| {
@@ -202,7 +204,7 @@ fn namespace_mode(raw: &str) -> Option<NamespaceMode> {
     }
 }
 
-/// Whether `trustedExecutionConfiguration` asks for a sandbox.
+/// Whether `trustedExecutionConfiguration` requests a sandbox.
 pub(crate) fn validate_sandbox(
     scope: &Scope<'_>,
     root: &FieldPath,

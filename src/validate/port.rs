@@ -1,4 +1,4 @@
-//! Port mappings: what each container listens on, and which of it the node shows.
+//! Port mappings: the ports that containers listen on, and those that are exposed on the node.
 
 use std::collections::BTreeSet;
 
@@ -8,27 +8,27 @@ use crate::{
     ecs,
 };
 
-/// Ports of a larger range are not listed one by one.
+/// Larger ranges are not listed port by port.
 const MAX_LISTED: u16 = 100;
-/// ECS takes no more `containerPortRange` in a container.
+/// The maximum number of `containerPortRange` in a container.
 const MAX_RANGES: usize = 100;
 
-/// One port of a container; a range is one of these per port.
+/// One port of a container; a range becomes one of these per port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
     /// The position in `portMappings`.
     pub mapping: usize,
-    /// 1 to 65535.
+    /// The port number, 1 to 65535.
     pub container_port: u16,
     /// A fixed port of the node (`bridge` and `host`).
     pub host_port: Option<u16>,
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// The name that Service Connect knows.
+    /// The name for Service Connect.
     pub name: Option<String>,
     /// `http`, `http2` or `grpc`.
     pub app_protocol: Option<AppProtocol>,
-    /// Whether it comes out of a `containerPortRange`.
+    /// Whether it is part of a `containerPortRange`.
     pub from_range: bool,
 }
 
@@ -42,7 +42,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// What ECS takes `protocol` for: TCP unless it says UDP.
+    /// Returns the protocol: TCP unless it is UDP.
     fn of(raw: &ecs::PortMapping) -> Self {
         let udp = |text: &str| text.eq_ignore_ascii_case("udp");
         if raw.protocol.as_deref().is_some_and(udp) {
@@ -52,7 +52,7 @@ impl Protocol {
         }
     }
 
-    /// The name in Kubernetes: `TCP`, `UDP`.
+    /// Returns the name in Kubernetes: `TCP`, `UDP`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ impl Protocol {
         }
     }
 
-    /// The name in ECS: `tcp`, `udp`.
+    /// Returns the name in ECS: `tcp`, `udp`.
     #[must_use]
     pub const fn ecs_name(self) -> &'static str {
         match self {
@@ -133,12 +133,12 @@ pub(crate) fn validate_ports(
     ports
 }
 
-/// Adds the ports of one mapping to those of the mappings before it. A port may be mapped for both protocols, which AWS
-/// takes although its reference still says otherwise (<https://github.com/awsdocs/amazon-ecs-developer-guide/pull/128>),
-/// and at several ports of the host.
+/// Adds the ports of one mapping to those of the previous mappings. A port may be mapped for both protocols, which AWS
+/// accepts although its reference still forbids it (<https://github.com/awsdocs/amazon-ecs-developer-guide/pull/128>),
+/// and to several ports of the host.
 fn add(found: Vec<Port>, ports: &mut Vec<Port>) {
     for port in found {
-        // The same port under another name is one more name in Service Connect.
+        // The same port with another name is an additional name in Service Connect.
         let known = ports.iter().any(|other| {
             other.container_port == port.container_port
                 && other.protocol == port.protocol
@@ -220,7 +220,7 @@ fn single_port(
     })
 }
 
-/// The fixed port of the node: none where the task has an address of its own.
+/// Returns the fixed port of the node; `None` if the task has its own address.
 fn host_port(
     raw: &ecs::PortMapping,
     container_port: u16,
@@ -252,7 +252,7 @@ fn host_port(
     (scope.network_mode == NetworkMode::Host).then_some(container_port)
 }
 
-/// A port mapping of the task, as far as it can be read.
+/// A port mapping of the task, as far as it can be parsed.
 struct Mapping<'a> {
     container: usize,
     index: usize,
@@ -261,8 +261,8 @@ struct Mapping<'a> {
     last: u16,
 }
 
-/// Checks what no container can see alone: a pod has one network, in which no two containers that run together can
-/// listen on one port.
+/// Checks ports across containers: a pod has one network, in which no two containers that run together can listen on
+/// the same port.
 pub(crate) fn check_ports(scope: &Scope<'_>, graph: &Graph, sink: &mut Diagnostics) {
     let mut names = BTreeSet::new();
     let mut earlier: Vec<Mapping<'_>> = Vec::new();
@@ -325,7 +325,7 @@ fn check_conflicts(
     if scope.network_mode == NetworkMode::Bridge
         && let Some(port) = host_port
         && others.any(|other| {
-            // Twice the same is once.
+            // Duplicate mappings count once.
             other.raw.host_port == host_port
                 && (other.container, other.first) != (mapping.container, mapping.first)
         })
@@ -341,7 +341,7 @@ fn name_of(container: usize, scope: &Scope<'_>) -> String {
     name.unwrap_or_default()
 }
 
-/// The first and last port of a mapping.
+/// Returns the first and last port of a mapping.
 fn interval(raw: &ecs::PortMapping) -> Option<(u16, u16)> {
     if let Some(text) = &raw.container_port_range {
         return range(text);
@@ -350,7 +350,7 @@ fn interval(raw: &ecs::PortMapping) -> Option<(u16, u16)> {
     Some((port, port))
 }
 
-/// The mappings of a container that are ranges too large to be listed.
+/// Returns the mappings of a container that are ranges too large to be listed.
 pub(crate) fn unlisted_ranges(raw: &ecs::ContainerDefinition) -> Vec<usize> {
     let large = |raw: &ecs::PortMapping| {
         let range = raw.container_port_range.as_deref().and_then(range);
@@ -363,7 +363,7 @@ pub(crate) fn unlisted_ranges(raw: &ecs::ContainerDefinition) -> Vec<usize> {
         .collect()
 }
 
-/// The two ends of a `containerPortRange`.
+/// Parses the two ends of a `containerPortRange`.
 fn range(text: &str) -> Option<(u16, u16)> {
     let (first, last) = text.split_once('-')?;
     let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);

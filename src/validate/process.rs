@@ -1,4 +1,4 @@
-//! What a container starts, and what it expects to find there.
+//! The process of a container, and its requirements.
 
 use super::Environment;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     ecs,
 };
 
-/// Variables that ECS sets and Kubernetes does not; what reads one waits for something that never comes.
+/// Variables that ECS sets and Kubernetes does not; a program that needs one does not work.
 const TASK_VARIABLES: [&str; 5] = [
     "ECS_CONTAINER_METADATA_URI_V4",
     "ECS_CONTAINER_METADATA_URI",
@@ -15,35 +15,35 @@ const TASK_VARIABLES: [&str; 5] = [
     "AWS_EXECUTION_ENV",
 ];
 
-/// What a container starts.
+/// The process of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
-    /// `entryPoint`; empty for the image's.
+    /// `entryPoint`; empty for that of the image.
     pub entry_point: Vec<String>,
-    /// `command`; empty for the image's.
+    /// `command`; empty for that of the image.
     pub command: Vec<String>,
-    /// The directory it starts in.
+    /// The working directory.
     pub working_directory: Option<String>,
     /// Whether stdin stays open.
     pub interactive: bool,
     /// Whether a terminal is allocated.
     pub pseudo_terminal: bool,
-    /// Variables of ECS that it reads by name.
+    /// Variables of ECS that the container refers to by name.
     pub task_variables: Vec<TaskVariable>,
 }
 
-/// A place that names a variable that ECS sets.
+/// A reference to a variable that ECS sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskVariable {
     /// The variable.
     pub name: &'static str,
     /// `entryPoint`, `command` or `environment`.
     pub field: &'static str,
-    /// The position in it.
+    /// The position in that field.
     pub index: usize,
 }
 
-/// Takes over what is started. `environment` is that of the container.
+/// Validates the process. `environment` is that of the container.
 pub(crate) fn validate_process(
     raw: &ecs::ContainerDefinition,
     environment: &Environment,
@@ -58,7 +58,8 @@ pub(crate) fn validate_process(
     }
 }
 
-/// Each variable of ECS that the container names, where it first does; not those that the definition itself sets.
+/// Returns the first reference to each variable of ECS in the container, except variables that the definition itself
+/// sets.
 fn task_variables(raw: &ecs::ContainerDefinition, environment: &Environment) -> Vec<TaskVariable> {
     let entry_point = raw.entry_point.iter().enumerate();
     let command = raw.command.iter().enumerate();
@@ -92,12 +93,12 @@ fn task_variables(raw: &ecs::ContainerDefinition, environment: &Environment) -> 
         .collect()
 }
 
-/// Whether `text` has what all names of `TASK_VARIABLES` have in common; few texts do.
+/// Whether `text` contains the common part of all names in `TASK_VARIABLES`; few texts do.
 fn may_mention(text: &str) -> bool {
     text.as_bytes().windows(2).any(|pair| pair == b"S_")
 }
 
-/// Whether `name` stands in `text` as a word of its own.
+/// Whether `name` occurs in `text` as a separate word.
 fn mentions(text: &str, name: &str) -> bool {
     let part_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.match_indices(name).any(|(start, found)| {
@@ -107,14 +108,14 @@ fn mentions(text: &str, name: &str) -> bool {
     })
 }
 
-/// Checks the image reference, which is otherwise taken as it is.
+/// Checks the image reference, which is otherwise used unchanged.
 pub(crate) fn validate_image(
     raw: Option<&str>,
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> String {
     let image = raw.unwrap_or_default();
-    // Placeholders may have blanks inside.
+    // Placeholders may contain blanks.
     if image.trim() != image {
         let value = format!("{image:?}");
         let allowed = "must be an image reference without blanks around it".to_owned();

@@ -1,4 +1,4 @@
-//! The AWS region of what is given by a name.
+//! The AWS region of resources that are specified by name.
 
 use super::{Scope, arn::has_placeholder, secret::report_once, secret_reference::ParsedReference};
 use crate::{
@@ -6,12 +6,12 @@ use crate::{
     ecs,
 };
 
-/// A region, and how it is known.
+/// A region, and whether it is certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region {
     /// Its name, for instance `eu-west-1`.
     pub name: String,
-    /// Whether it is only what the rest of the task definition names.
+    /// Whether it is only assumed from the rest of the task definition.
     pub assumed: bool,
 }
 
@@ -24,7 +24,7 @@ impl Region {
     }
 }
 
-/// The region that a task runs in: that of the settings, else the only one that the task definition names.
+/// Returns the region that a task runs in: that of the settings, or else the only one in the task definition.
 pub(super) fn region_of_task(scope: &Scope<'_>) -> Option<Region> {
     let known = scope.settings.aws_region.as_deref().map(Region::named);
     known.or_else(|| {
@@ -36,7 +36,7 @@ pub(super) fn region_of_task(scope: &Scope<'_>) -> Option<Region> {
     })
 }
 
-/// The region of what is given by a name, which is that of the task.
+/// Returns the region of a resource that is specified by name, which is that of the task.
 pub(super) fn default_region(
     scope: &Scope<'_>,
     path: &FieldPath,
@@ -49,8 +49,8 @@ pub(super) fn default_region(
     region
 }
 
-/// The region that the logs are in, else that of the secrets with an ARN, if they agree; a placeholder only if no region
-/// is written out. Images say nothing: they often come from elsewhere.
+/// Returns the region of the logs, or else that of the secrets with an ARN, if they agree; a placeholder only if no
+/// region is written out. Images are not considered: they are often in another region.
 fn only_region(request: &ecs::TaskDefinition) -> Option<&str> {
     let containers = &request.container_definitions;
     let logs: Vec<&str> = containers.iter().filter_map(region_of_logs).collect();

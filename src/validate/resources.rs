@@ -6,9 +6,9 @@ use crate::{
     ecs,
 };
 
-/// The least memory of a container in MiB; Docker needs that much itself.
+/// The minimum memory of a container in MiB; Docker itself needs that much.
 const MIN_CONTAINER_MIB: i64 = 6;
-/// What EKS Fargate gives at most, in GiB
+/// The maximum storage on EKS Fargate in GiB
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/fargate-pod-configuration.html>).
 const EKS_FARGATE_STORAGE_GIB: i64 = 175;
 /// The memory in MiB that EKS Fargate adds to each pod for its own processes (same page).
@@ -38,7 +38,7 @@ pub struct ContainerResources {
     pub neurons: Option<i64>,
 }
 
-/// The memory in MiB that Fargate has for a number of CPU units.
+/// The memory in MiB that Fargate supports for a number of CPU units.
 struct FargateSize {
     cpu_units: i64,
     first_mib: i64,
@@ -46,9 +46,9 @@ struct FargateSize {
     step_mib: i64,
 }
 
-/// Fargate's sizes, those of EKS Fargate included
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html>). The 0.25 vCPU row
-/// doubles instead of counting up.
+/// Fargate's sizes, including those of EKS Fargate
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html>). The memory for 0.25 vCPU
+/// doubles instead of increasing in steps.
 const FARGATE_SIZES: [FargateSize; 7] = [
     FargateSize::row(256, 512, 2048, 0),
     FargateSize::row(512, 1024, 4096, 1024),
@@ -77,8 +77,9 @@ impl FargateSize {
     }
 }
 
-/// What EKS Fargate provisions for a pod that requests this much: the smallest size that holds it and 256 MiB more, as
-/// CPU units and MiB. `None` if there is none. A pod without requests gets the smallest size.
+/// Returns what EKS Fargate provisions for a pod with these requests: the smallest size that is large enough for them
+/// and 256 MiB more, as CPU units and MiB. Returns `None` if there is none. A pod without requests gets the smallest
+/// size.
 #[must_use]
 pub fn eks_fargate_size(size: TaskSize) -> Option<(i64, i64)> {
     let cpu = size.cpu_units.unwrap_or(0);
@@ -91,20 +92,21 @@ pub fn eks_fargate_size(size: TaskSize) -> Option<(i64, i64)> {
         .find_map(|row| Some((row.cpu_units, row.memories().find(|mib| *mib >= memory)?)))
 }
 
-/// Reads a task's `cpu`: CPU units, or vCPUs such as `.25 vCPU`, that come out as whole units. `None` for anything else.
+/// Parses a task's `cpu`: CPU units, or vCPUs such as `.25 vCPU`, if they are whole units. Returns `None` for anything
+/// else.
 #[must_use]
 pub fn parse_cpu(text: &str) -> Option<i64> {
     parse_amount(text, "vcpu")
 }
 
-/// Reads a task's `memory`: MiB, or GiB such as `0.5GB` (AWS writes GB), that come out as whole MiB. `None` for
+/// Parses a task's `memory`: MiB, or GiB such as `0.5GB` (AWS writes GB), if they are whole MiB. Returns `None` for
 /// anything else.
 #[must_use]
 pub fn parse_memory(text: &str) -> Option<i64> {
     parse_amount(text, "gb")
 }
 
-/// `<integer>`, or a decimal of 1024 with at most one blank before its unit.
+/// Parses `<integer>`, or a decimal of 1024 with at most one blank before its unit.
 fn parse_amount(text: &str, unit: &str) -> Option<i64> {
     let text = text.trim().to_ascii_lowercase();
     let Some(number) = text.strip_suffix(unit) else {
@@ -128,7 +130,7 @@ fn parse_amount(text: &str, unit: &str) -> Option<i64> {
         .flatten()
 }
 
-/// Decimal digits alone; `str::parse` would take a sign too.
+/// Parses decimal digits; `str::parse` would also accept a sign.
 fn parse_digits(text: &str) -> Option<i64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
@@ -194,7 +196,7 @@ fn report_invalid(value: &str, allowed: &str, path: &FieldPath, sink: &mut Diagn
     );
 }
 
-/// Rejects a pair of CPU and memory that Fargate does not have; Windows needs a whole vCPU.
+/// Rejects a pair of CPU and memory that Fargate does not support; Windows needs at least one vCPU.
 fn check_fargate_size(scope: &Scope<'_>, size: TaskSize, root: &FieldPath, sink: &mut Diagnostics) {
     let rows = || {
         FARGATE_SIZES
@@ -234,7 +236,7 @@ fn join(numbers: impl Iterator<Item = i64>) -> String {
     numbers.join(", ")
 }
 
-/// Without a task size, every container needs memory of its own.
+/// Checks that every container has its own memory if the task has no size.
 fn check_memory_given(scope: &Scope<'_>, root: &FieldPath, sink: &mut Diagnostics) {
     for (index, raw) in scope.request.container_definitions.iter().enumerate() {
         if raw.memory.is_none() && positive(raw.memory_reservation).is_none() {
@@ -264,7 +266,7 @@ fn check_cpu_sum(scope: &Scope<'_>, size: TaskSize, root: &FieldPath, sink: &mut
     }
 }
 
-/// No hard limit may be greater than the task's memory, nor may what the containers reserve together.
+/// Checks that neither a hard limit nor the sum of the containers' reservations is greater than the task's memory.
 fn check_memory_sum(scope: &Scope<'_>, size: TaskSize, root: &FieldPath, sink: &mut Diagnostics) {
     let Some(task) = size.memory_mib else { return };
     let exceeds = |sum: i64| Message::ContainerMemoryExceedsTask {
@@ -343,12 +345,12 @@ pub(crate) fn validate_container_resources(
     }
 }
 
-/// A number that ECS takes for absent when it is 0.
+/// Returns a number for which ECS treats 0 as absent.
 fn positive(value: Option<i64>) -> Option<i64> {
     value.filter(|value| *value > 0)
 }
 
-/// The number of GPUs; Neuron devices, Elastic Inference and `ALL` have no number and are rejected.
+/// Returns the number of GPUs; Neuron devices, Elastic Inference and `ALL` have no number and are rejected.
 fn gpus(
     requirements: &[ecs::ResourceRequirement],
     scope: &Scope<'_>,
@@ -443,7 +445,7 @@ mod tests {
         }
     }
 
-    /// A task definition of one container `a` with these members.
+    /// Returns a task definition of one container `a` with these members.
     fn definition(members: &str, container: &str) -> String {
         format!(
             r#"{{"family": "f", "networkMode": "awsvpc", {members}

@@ -12,14 +12,14 @@ use crate::{
 /// An IAM role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Role {
-    /// The full ARN; with placeholders where the input has them.
+    /// The full ARN, with the placeholders of the input.
     pub arn: String,
-    /// The last part of its name: `web` of `arn:aws:iam::123456789012:role/teams/web`.
+    /// The last part of its name: `web` for `arn:aws:iam::123456789012:role/teams/web`.
     pub name: String,
 }
 
-/// The settings, with the account of the definition's other role where they have none: ECS takes both from the account
-/// of the task.
+/// Returns the settings, with the account of the definition's other role if they have none: in ECS, both roles are in
+/// the account of the task.
 pub(crate) fn with_account_of_roles<'s>(
     request: &ecs::TaskDefinition,
     settings: &'s Settings,
@@ -46,7 +46,7 @@ pub(crate) fn with_account_of_roles<'s>(
     }
 }
 
-/// Validates a role given as an ARN or a name; a name needs the account of the settings.
+/// Validates a role that is specified by an ARN or a name; a name needs the account of the settings.
 pub(crate) fn validate_role(
     raw: Option<&str>,
     settings: &Settings,
@@ -72,8 +72,8 @@ pub(crate) fn validate_role(
     }
 }
 
-/// Validates `executionRoleArn`. Only reading secrets needs it here: images are pulled by the node. So where no secret
-/// is read with it, neither a missing account nor switched-off roles are in the way.
+/// Validates `executionRoleArn`. Only reading secrets needs it here: the node pulls images. So if it is not used for
+/// secrets, neither a missing account nor disabled roles are an error.
 pub(crate) fn validate_execution_role(
     scope: &Scope<'_>,
     path: &FieldPath,
@@ -118,7 +118,7 @@ fn read_role(raw: &str, settings: &Settings) -> Result<Role, Message> {
             _ => Err(invalid()),
         };
     }
-    // Whatever stands in for the role will be an ARN or a name; either way it names one role.
+    // Whatever replaces the placeholder is an ARN or a name; either way it identifies one role.
     if has_placeholder(raw) {
         return Ok(role(raw.to_owned()));
     }
@@ -138,7 +138,7 @@ fn read_role(raw: &str, settings: &Settings) -> Result<Role, Message> {
     Ok(role(format!("arn:{partition}:iam::{account}:role/{name}")))
 }
 
-/// The text after the last slash; the whole text if nothing stands there.
+/// Returns the text after the last slash, or the whole text if that is empty.
 fn last_part(arn: &str) -> String {
     arn.rsplit('/')
         .next()

@@ -14,36 +14,35 @@ use crate::{
     settings::Addon,
 };
 
-/// A variable whose value comes from a secret store.
+/// A variable with a value from a secret store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretVariable {
     /// The variable's name.
     pub name: String,
-    /// Where its value is.
+    /// The reference to its value.
     pub reference: SecretReference,
 }
 
-/// A place in Secrets Manager or the SSM parameter store.
+/// A reference to a value in Secrets Manager or the SSM parameter store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretReference {
-    /// The service that keeps it.
+    /// The service that stores the value.
     pub service: SecretService,
     /// The AWS region of that service.
     pub region: String,
-    /// Whether the region is what the rest of the task definition names, because a name alone has none.
+    /// Whether the region is assumed from the rest of the task definition, because a name has none.
     pub region_assumed: bool,
     /// The key in the store: an ARN, or the name of a parameter.
     pub key: String,
-    /// The JSON key inside the secret, as ECS has it; the whole secret if absent.
+    /// The JSON key inside the secret, as in ECS; the whole secret if absent.
     pub json_key: Option<String>,
     /// The version; the current one if absent.
     pub version: Option<SecretVersion>,
-    /// The reference as it was written, where it lacks some of the colons without which the ECS agent does not take a
-    /// JSON key or a version.
+    /// The original reference, if it lacks some of the colons that the ECS agent requires for a JSON key or a version.
     pub short: Option<String>,
 }
 
-/// An AWS service that keeps secrets.
+/// An AWS service that stores secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretService {
     /// AWS Secrets Manager.
@@ -68,13 +67,13 @@ pub struct PullSecret {
     pub credentials_parameter: String,
     /// The AWS region of the secret.
     pub region: String,
-    /// Whether the region is what the rest of the task definition names, because a name alone has none.
+    /// Whether the region is assumed from the rest of the task definition, because a name has none.
     pub region_assumed: bool,
-    /// The registry of the image, as Docker's configuration names it.
+    /// The registry of the image, in the spelling of Docker's configuration.
     pub registry: String,
 }
 
-/// Docker's name for Docker Hub in its configuration.
+/// The name of Docker Hub in Docker's configuration.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 /// Validates `secrets`.
@@ -203,7 +202,7 @@ pub(crate) fn validate_pull_secret(
     })
 }
 
-/// Whether a container of the task reads something from a secret store.
+/// Whether a container of the task reads from a secret store.
 pub(super) fn reads_secrets(request: &ecs::TaskDefinition) -> bool {
     request.container_definitions.iter().any(|container| {
         let log_secrets = container.log_configuration.as_ref().is_some_and(|log| {
@@ -213,7 +212,7 @@ pub(super) fn reads_secrets(request: &ecs::TaskDefinition) -> bool {
     })
 }
 
-/// Whether Kubernetes takes `name` as the name of a variable: printable ASCII without `=`.
+/// Whether `name` is a valid name of a variable in Kubernetes: printable ASCII without `=`.
 pub(super) fn is_variable_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'=')
 }
@@ -234,14 +233,14 @@ fn required<'a>(
     value
 }
 
-/// Reports the missing add-on once a document: every further place would say the same.
+/// Reports the missing add-on once per document: it is the same for all other paths.
 fn require_external_secrets(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) {
     if !scope.settings.has(Addon::ExternalSecrets) {
         report_once(path, Message::ExternalSecretsUnavailable, sink);
     }
 }
 
-/// Reports what every further place would say too.
+/// Reports a message only once, because it is the same for all other paths.
 pub(super) fn report_once(path: &FieldPath, message: Message, sink: &mut Diagnostics) {
     let reason: Reason = message.reason();
     if !sink.iter().any(|finding| finding.reason() == reason) {
@@ -249,7 +248,7 @@ pub(super) fn report_once(path: &FieldPath, message: Message, sink: &mut Diagnos
     }
 }
 
-/// The registry of an image reference, as Docker's configuration names it.
+/// Returns the registry of an image reference, in the spelling of Docker's configuration.
 ///
 /// The first part of a reference is a registry if it could be a host name: it has a dot or a port, or is `localhost`
 /// (<https://pkg.go.dev/github.com/distribution/reference>).

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::diagnostic::Message;
 
-/// A `valueFrom` in its parts.
+/// The parts of a `valueFrom`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ParsedReference<'a> {
     pub(super) service: SecretService,
@@ -15,16 +15,16 @@ pub(super) struct ParsedReference<'a> {
     pub(super) key: &'a str,
     pub(super) json_key: Option<&'a str>,
     pub(super) version: Option<SecretVersion>,
-    /// Whether it has some of the three options and not the colons of all
+    /// Whether it has some of the three options, but not the colons of all
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>).
     pub(super) short: bool,
 }
 
-/// Why a `valueFrom` cannot be read.
+/// The reason why a `valueFrom` cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReferenceError {
     Unknown,
-    /// A placeholder alone: either service could keep what will stand there.
+    /// A placeholder alone: its value may belong to either service.
     Placeholder,
     StageAndId,
 }
@@ -44,8 +44,8 @@ impl ReferenceError {
 }
 
 impl<'a> ParsedReference<'a> {
-    /// Reads the ARN of a secret with its optional JSON key, stage and version id, the ARN of a parameter, or the
-    /// bare name of a parameter. What Terraform calls the resource of a placeholder tells which of them it is
+    /// Parses the ARN of a secret with its optional JSON key, stage and version ID, the ARN of a parameter, or the bare
+    /// name of a parameter. For a placeholder, its Terraform resource name determines which of them it is
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>).
     pub(super) fn parse(text: &'a str) -> Result<Self, ReferenceError> {
         let parts = split_colons(text);
@@ -79,7 +79,7 @@ impl<'a> ParsedReference<'a> {
             {
                 Self::secret(text, Some(region), options)
             }
-            // Only secrets take options, so that is what the placeholder will be.
+            // Only secrets have options, so the placeholder refers to one.
             [name, options @ ..] if has_placeholder(name) => Self::secret(text, None, options),
             ["arn", partition, "ssm", region, account, resource, ..]
                 if [partition, region, account]
@@ -116,7 +116,7 @@ impl<'a> ParsedReference<'a> {
             (None, Some(id)) => Some(SecretVersion::Id(id.to_owned())),
             (None, None) => None,
         };
-        // Each option stands behind a colon at the end of the text.
+        // Each option follows a colon at the end of the text.
         let tail: usize = options.iter().map(|part| part.len() + 1).sum();
         Ok(Self {
             service: SecretService::SecretsManager,
@@ -129,13 +129,13 @@ impl<'a> ParsedReference<'a> {
     }
 }
 
-/// Whether the parameter store could have a parameter of this name.
+/// Whether this is a valid name of a parameter.
 fn is_parameter_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
     !name.is_empty() && (name.chars().all(plain) || has_placeholder(name))
 }
 
-/// The parts between colons; those inside placeholders do not count.
+/// Returns the parts between colons, except colons inside placeholders.
 fn split_colons(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = text;

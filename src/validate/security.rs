@@ -11,9 +11,9 @@ use crate::{
     ecs,
 };
 
-/// The longest container name that fits the key of an annotation after `container.`.
+/// The maximum length of a container name in the key of an annotation after `container.`.
 const MAX_NAME_WITH_ULIMITS: usize = 53;
-/// What is appended to a name that Kubernetes does not take as it is.
+/// The length of the suffix for a name that is not valid in Kubernetes.
 const NAME_SUFFIX: usize = 9;
 
 /// The security settings and Linux parameters of a container.
@@ -27,13 +27,13 @@ pub struct Security {
     pub privileged: bool,
     /// Whether its root file system is read-only.
     pub read_only_root: bool,
-    /// Whom it runs as, if not as the image says.
+    /// The user that it runs as, if it is not that of the image.
     pub user: Option<User>,
-    /// Whether processes can't gain privileges.
+    /// Whether processes cannot gain privileges.
     pub no_new_privileges: bool,
     /// The AppArmor profile.
     pub app_armor: Option<AppArmor>,
-    /// Whether no system call is filtered.
+    /// Whether system calls are not filtered.
     pub seccomp_unconfined: bool,
     /// The SELinux label: `user`, `role`, `type`, `level`.
     pub se_linux: BTreeMap<String, String>,
@@ -45,12 +45,12 @@ pub struct Security {
     pub system_controls: Vec<SystemControl>,
 }
 
-/// `user` in numbers.
+/// `user` as numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct User {
     /// The user.
     pub uid: i64,
-    /// The group, if given.
+    /// The group, if specified.
     pub gid: Option<i64>,
 }
 
@@ -65,7 +65,7 @@ pub enum AppArmor {
     Localhost(String),
 }
 
-/// One limit of processes; -1 stands for none.
+/// A limit of processes; -1 means no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ulimit {
     /// For instance `nofile`.
@@ -111,7 +111,7 @@ pub(crate) fn validate_security(
         if is_credential_spec(option) {
             sink.report(path.index(index), Message::GmsaUnsupported);
         } else if scope.fargate {
-            // Once for the whole list.
+            // This is reported once for the whole list.
             if std::mem::take(&mut fargate) {
                 let field = "dockerSecurityOptions".to_owned();
                 sink.report(path.clone(), Message::FargateUnsupportedParameter { field });
@@ -123,7 +123,7 @@ pub(crate) fn validate_security(
     security
 }
 
-/// What Windows containers do not have.
+/// Rejects settings that Windows containers do not support.
 fn reject_on_windows(raw: &ecs::ContainerDefinition, path: &FieldPath, sink: &mut Diagnostics) {
     for (field, given) in [
         ("disableNetworking", raw.disable_networking == Some(true)),
@@ -173,7 +173,7 @@ fn validate_user(raw: Option<&str>, path: &FieldPath, sink: &mut Diagnostics) ->
     user
 }
 
-/// `uid[:gid]`, where `root` stands for 0.
+/// Parses `uid[:gid]`, where `root` means 0.
 fn user(text: &str) -> Option<User> {
     let id = |text: &str| match text {
         "root" => Some(0),
@@ -192,7 +192,7 @@ fn user(text: &str) -> Option<User> {
     }
 }
 
-/// Takes over one of Docker's security options, which are `name`, `name:value` or `name=value`.
+/// Applies one of Docker's security options, in the form `name`, `name:value` or `name=value`.
 fn security_option(option: &str, security: &mut Security) -> Result<(), Message> {
     let value = option.to_owned();
     let (name, rest) = option.split_once([':', '=']).unwrap_or((option, ""));
@@ -257,7 +257,7 @@ fn ulimits(
     ulimits
 }
 
-/// A limit as a number that can be compared.
+/// Returns a limit as a number that can be compared.
 fn unlimited(limit: i64) -> u64 {
     u64::try_from(limit).unwrap_or(u64::MAX)
 }
@@ -292,7 +292,7 @@ mod tests {
         }
     }
 
-    /// The settings that these options make, or the reason of the first that is rejected.
+    /// Returns the settings of these options, or the reason of the first one that is rejected.
     fn given(options: &[&str], privileged: bool) -> Result<Security, &'static str> {
         let mut security = Security {
             privileged,

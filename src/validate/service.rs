@@ -20,33 +20,33 @@ use crate::{
 /// A service that can be translated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
-    /// The name as ECS has it.
+    /// The name in ECS.
     pub name: String,
     /// The cluster, if named.
     pub cluster: Option<String>,
     /// The task definition.
     pub task_definition: TaskDefinition,
-    /// How many tasks, or one on each node.
+    /// The number of tasks, or one on each node.
     pub scheduling: Scheduling,
-    /// How tasks are replaced.
+    /// The settings for replacing tasks.
     pub deployment: Deployment,
     /// The text that forces a deployment whenever it changes.
     pub force_new_deployment: Option<String>,
-    /// Target groups.
+    /// The target groups.
     pub load_balancers: Vec<LoadBalancer>,
-    /// A load balancer that is made for the service.
+    /// A load balancer that is created for the service.
     pub expose: Option<Expose>,
-    /// AWS Cloud Map registries.
+    /// The AWS Cloud Map registries.
     pub service_registries: Vec<ServiceRegistry>,
     /// Service Connect, if enabled.
     pub service_connect: Option<ServiceConnect>,
-    /// Which capacity runs the tasks.
+    /// The capacity that runs the tasks.
     pub capacity: Capacity,
     /// Constraints and strategies.
     pub placement: Placement,
-    /// Whether tasks are balanced over zones (`ENABLED` given).
+    /// Whether tasks are balanced over zones (if `ENABLED` is specified).
     pub availability_zone_rebalancing: bool,
-    /// What it asks of the VPC.
+    /// The VPC settings.
     pub network_configuration: NetworkConfiguration,
     /// EBS volumes.
     pub volumes: Vec<EbsVolume>,
@@ -54,18 +54,18 @@ pub struct Service {
     pub health_check_grace_period_seconds: Option<i64>,
     /// Tags of the service.
     pub tags: BTreeMap<String, String>,
-    /// Tags that its tasks take over (`propagateTags`).
+    /// Tags that are propagated to its tasks (`propagateTags`).
     pub propagated_tags: BTreeMap<String, String>,
     /// Whether a DAEMON service has a `desiredCount`, which ECS ignores.
     pub desired_count_ignored: bool,
-    /// How it scales.
+    /// The scaling of the service.
     pub auto_scaling: Option<AutoScaling>,
 }
 
 /// `schedulingStrategy` with its count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheduling {
-    /// This many tasks.
+    /// A number of tasks.
     Replica {
         /// `desiredCount`.
         desired_count: i64,
@@ -78,7 +78,7 @@ pub enum Scheduling {
 ///
 /// # Errors
 ///
-/// Everything that is wrong with either of them, relative to its own document.
+/// Returns all errors in either of them, relative to the document of each.
 pub fn validate_service(input: &ServiceInput, settings: &Settings) -> Result<Service, Diagnostics> {
     let mut sink = Diagnostics::new();
     let service = service(input, settings, &mut sink);
@@ -200,7 +200,7 @@ fn definition(
     )
 }
 
-/// How others reach the tasks.
+/// How the tasks can be reached.
 struct Traffic {
     load_balancers: Vec<LoadBalancer>,
     expose: Option<Expose>,
@@ -260,15 +260,15 @@ fn propagated_tags(
     }
 }
 
-/// Checks what is about the request alone.
+/// Checks the request itself.
 ///
-/// `forceNewDeployment` is not looked at: it asks for an event, and a state cannot hold it. The extension of that name is
-/// a text that changes; the reader says that nothing is forced offline.
+/// `forceNewDeployment` is ignored: it requests an action, which a declarative spec cannot express. The extension of
+/// that name is a text that changes; the reader reports that `convert` forces nothing.
 fn check_request(raw: &ecs::Service, daemon: bool, root: &FieldPath, sink: &mut Diagnostics) {
     let at = root.field("taskDefinition");
     match raw.task_definition.as_deref() {
         None => sink.report(at, Message::TaskDefinitionRequired),
-        // What has placeholders was linked by the reader.
+        // The reader has linked references with placeholders.
         Some(text) if has_placeholder(text) => {}
         Some(text) if TaskDefinitionReference::parse(text).is_none() => sink.report(
             at,
@@ -309,7 +309,8 @@ fn check_request(raw: &ecs::Service, daemon: bool, root: &FieldPath, sink: &mut 
     }
 }
 
-/// Without the operator nobody derives the counts of several Deployments from the one that an autoscaler sets.
+/// Rejects autoscaling of several Deployments without the operator, which would derive their counts from the count of
+/// the autoscaler.
 fn check_split_scaling(
     capacity: &Capacity,
     scaling: Option<&AutoScaling>,
@@ -327,7 +328,7 @@ fn check_split_scaling(
     }
 }
 
-/// Registering a scalable target moves the desired count into its range at once
+/// Returns the scheduling. Registering a scalable target immediately changes the desired count to be within its range
 /// (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html>).
 fn scheduling(raw: &ecs::Service, daemon: bool, scaling: Option<&AutoScaling>) -> Scheduling {
     if daemon {
@@ -352,7 +353,7 @@ mod tests {
         input::{ConnectHosts, TaskDefinitionInput},
     };
 
-    /// The rejections of a service, whose request is taken as it is.
+    /// Returns the rejections of a service with this request.
     fn rejections(request: &Value, compatibilities: &[&str]) -> Vec<String> {
         let definition: ecs::TaskDefinition = serde_json::from_value(json!({
             "family": "web", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "requiresCompatibilities": compatibilities,

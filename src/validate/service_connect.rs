@@ -16,7 +16,7 @@ use crate::{
 pub struct ServiceConnect {
     /// The Cloud Map namespace's name; `None` for the cluster's default.
     pub namespace: Option<String>,
-    /// What the service offers; empty for a client.
+    /// The offered services; empty for a client.
     pub services: Vec<ServiceConnectService>,
     /// The names of the namespace that its tasks need in `/etc/hosts`, with their addresses.
     pub hosts: ConnectHosts,
@@ -37,7 +37,7 @@ pub struct ServiceConnectService {
     pub container_port: u16,
     /// The protocol of that port.
     pub protocol: Protocol,
-    /// What is spoken on it.
+    /// The application protocol of that port.
     pub app_protocol: Option<AppProtocol>,
     /// The name that clients use, if it is not `<discovery name>.<namespace>`.
     pub dns_name: Option<String>,
@@ -86,7 +86,7 @@ pub(crate) fn validate_service_connect(
     })
 }
 
-/// The name of a Cloud Map namespace does not follow from its ARN.
+/// Reports an ARN: the name of a Cloud Map namespace cannot be derived from it.
 pub(super) fn check_namespace(name: Option<&str>, path: &FieldPath, sink: &mut Diagnostics) {
     if let Some(arn) = name.filter(|name| name.starts_with("arn:")) {
         sink.report(
@@ -127,7 +127,7 @@ fn connect_service(
             sink.report(at, required("port"));
             return None;
         }
-        // The API takes 0, but no client can connect to it, and no Service has it.
+        // The API accepts 0, but no client can connect to it, and a Service cannot have it.
         Some(Some(number)) => match u16::try_from(number) {
             Ok(number) if number > 0 => number,
             _ => {

@@ -17,8 +17,8 @@ pub struct SystemControl {
     pub value: String,
 }
 
-/// The kernel namespace that a parameter belongs to. All others are the node's, and neither Docker nor the kubelet
-/// sets them for a container.
+/// The kernel namespace that a parameter belongs to. All other parameters are those of the node, which neither Docker
+/// nor the kubelet sets for a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Namespace {
     Network,
@@ -70,7 +70,7 @@ pub(crate) fn validate_system_controls(
     controls
 }
 
-/// Names may also have slashes between their parts; then a dot is a plain character.
+/// Returns the name with dots. If the parts of a name are separated by slashes, dots are part of the name.
 fn dotted(name: &str) -> String {
     match name.find(['.', '/']).map(|position| name.get(position..)) {
         Some(Some(rest)) if rest.starts_with('/') => name

@@ -25,33 +25,33 @@ pub const TASK_COUNT: RangeInclusive<i64> = 1..=10;
 /// A stand-alone task that can be translated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
-    /// The name, before it is made to fit Kubernetes.
+    /// The name, before it is converted to a Kubernetes name.
     pub name: String,
-    /// What tells it from other tasks of this name, if anything does.
+    /// The UID that distinguishes it from other tasks of this name, if there is one.
     pub uid: Option<String>,
     /// The cluster, if named.
     pub cluster: Option<String>,
     /// The task definition with the overrides applied.
     pub task_definition: TaskDefinition,
-    /// Which of its members the overrides give.
+    /// The members that the overrides set.
     pub overridden: Overridden,
-    /// 1 to 10.
+    /// The number of tasks, 1 to 10.
     pub count: i64,
-    /// The task group; `family:<family>` where none is given.
+    /// The task group; `family:<family>` by default.
     pub group: String,
-    /// Who started it, as the request says.
+    /// The starter of the task, as in the request.
     pub started_by: Option<String>,
-    /// The request's own name for it.
+    /// The reference ID of the request.
     pub reference_id: Option<String>,
-    /// Which capacity runs the tasks.
+    /// The capacity that runs the tasks.
     pub capacity: Capacity,
     /// Constraints and strategies.
     pub placement: Placement,
-    /// What it asks of the VPC.
+    /// The VPC settings.
     pub network_configuration: NetworkConfiguration,
     /// EBS volumes.
     pub volumes: Vec<EbsVolume>,
-    /// Tags of the tasks, those of the task definition included if they are propagated.
+    /// The tags of the tasks, including propagated tags of the task definition.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -59,7 +59,7 @@ pub struct Task {
 ///
 /// # Errors
 ///
-/// Everything that is wrong with either of them, relative to its own document.
+/// Returns all errors in either of them, relative to the document of each.
 pub fn validate_task(input: &TaskInput, settings: &Settings) -> Result<Task, Diagnostics> {
     let mut sink = Diagnostics::new();
     let task = task(input, settings, &mut sink);
@@ -116,7 +116,7 @@ fn task(input: &TaskInput, settings: &Settings, sink: &mut Diagnostics) -> Task 
     }
 }
 
-/// The task definition with the overrides of the request.
+/// Returns the task definition with the overrides of the request.
 fn overridden_definition(
     input: &TaskInput,
     capacity: &Capacity,
@@ -145,7 +145,7 @@ fn overridden_definition(
     (task_definition, overridden)
 }
 
-/// Checks what is about the request alone.
+/// Checks the request itself.
 fn check_request(raw: &ecs::Task, root: &FieldPath, sink: &mut Diagnostics) {
     if let Some(text) = raw.task_definition.as_deref()
         && TaskDefinitionReference::parse(text).is_none()
@@ -175,7 +175,7 @@ fn check_request(raw: &ecs::Task, root: &FieldPath, sink: &mut Diagnostics) {
     }
 }
 
-/// The request's tags are those of the task; it wins over what the definition propagates.
+/// Returns the tags of the task: those of the request, which override tags propagated from the definition.
 fn tags(raw: &ecs::Task, definition: &TaskDefinition) -> BTreeMap<String, String> {
     let mut tags = match raw.propagate_tags.as_deref() {
         Some("TASK_DEFINITION") => definition.tags.clone(),

@@ -20,35 +20,36 @@ use crate::{
 /// A task definition that can be translated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskDefinition {
-    /// The family's name as ECS has it.
+    /// The family's name in ECS.
     pub family: String,
-    /// The revision; 1 where the input has none.
+    /// The revision; 1 if the input has none.
     pub revision: u64,
     /// The containers in the order of the definition.
     pub containers: Vec<Container>,
-    /// Who waits for whom.
+    /// The dependencies between containers.
     pub graph: Graph,
     /// The volumes in the order of the definition.
     pub volumes: Vec<Volume>,
-    /// The network mode and what all containers share of the network.
+    /// The network mode and the network settings that all containers share.
     pub network: Network,
     /// CPU and memory of the whole task.
     pub size: TaskSize,
     /// Operating system and architecture.
     pub platform: Platform,
-    /// Whether its tasks run on Fargate in ECS. One that Fargate *may* run follows the rules of Fargate in any case.
+    /// Whether its tasks run on Fargate in ECS. A task definition that is *compatible* with Fargate always follows its
+    /// rules.
     pub fargate: bool,
-    /// Whether the pods, or some of them, run on EKS Fargate, with its limits.
+    /// Whether all or some of the pods run on EKS Fargate, with its limits.
     pub eks_fargate: bool,
-    /// The AWS region that its tasks run in, where it is known.
+    /// The AWS region that its tasks run in, if it is known.
     pub region: Option<Region>,
     /// The role of the application.
     pub task_role: Option<Role>,
     /// The role that reads secrets.
     pub execution_role: Option<Role>,
-    /// Which process namespace the containers see.
+    /// The process namespace of the containers.
     pub pid_mode: Option<NamespaceMode>,
-    /// Which IPC namespace the containers see.
+    /// The IPC namespace of the containers.
     pub ipc_mode: Option<NamespaceMode>,
     /// `memberOf` constraints.
     pub constraints: Vec<PlacementConstraint>,
@@ -60,11 +61,11 @@ pub struct TaskDefinition {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Everything that is wrong with a task definition whoever runs it.
+/// Returns all errors in a task definition, whichever service or task runs it.
 #[must_use]
 pub fn check_task_definition(input: &TaskDefinitionInput, settings: &Settings) -> Diagnostics {
     let mut sink = Diagnostics::new();
-    // Whoever runs it configures its volumes.
+    // Its volumes are configured by the service or task that runs it.
     let volumes = input.request.volumes.iter();
     let configured: Vec<&str> = volumes
         .filter_map(|volume| volume.name.as_deref())
@@ -79,7 +80,7 @@ pub fn check_task_definition(input: &TaskDefinitionInput, settings: &Settings) -
     sink
 }
 
-/// Validates a task definition for a service or a task that may ask for Fargate itself.
+/// Validates a task definition for a service or a task that may itself request Fargate.
 pub(crate) fn validate_task_definition(
     input: &TaskDefinitionInput,
     capacity: &Capacity,
@@ -159,7 +160,7 @@ fn validate_containers(
         .collect()
 }
 
-/// Tags as a map; the last value of a key that is given twice (validation rejects those).
+/// Returns tags as a map; of duplicate keys, which validation rejects, the last value is used.
 pub(crate) fn tags(tags: &[ecs::Tag]) -> BTreeMap<String, String> {
     tags.iter()
         .map(|tag| {

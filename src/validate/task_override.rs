@@ -1,18 +1,18 @@
-//! `overrides` of `RunTask`: a task definition as one task runs it.
+//! `overrides` of `RunTask`: changes to a task definition for one task.
 
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Segment, Subject},
     ecs,
 };
 
-/// The most characters that `overrides` may have as compact JSON
+/// The maximum length of `overrides` as compact JSON, in characters
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>).
 const MAX_LENGTH: usize = 8192;
 
-/// Which members of a task definition come from `overrides`, so that findings about them point there.
+/// The members of a task definition that come from `overrides`, so that findings about them point there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overridden {
-    /// The member in the task definition, and where the override gives it.
+    /// The member in the task definition, and its path in the override.
     moves: Vec<(FieldPath, FieldPath)>,
 }
 
@@ -21,7 +21,7 @@ impl Overridden {
         self.moves.push((member, given));
     }
 
-    /// The same findings, those about overridden members at the override.
+    /// Returns the same findings, with those about overridden members at the override.
     #[must_use]
     pub fn relocate(&self, findings: Diagnostics) -> Diagnostics {
         if self.moves.is_empty() {
@@ -34,7 +34,8 @@ impl Overridden {
         relocated
     }
 
-    /// A later override of the same member counts, so the last entry is looked at first.
+    /// Returns the path of the override. A later override of the same member has precedence, so the last entry is
+    /// checked first.
     fn place_of(&self, path: &FieldPath) -> FieldPath {
         self.moves
             .iter()
@@ -52,7 +53,7 @@ impl Overridden {
     }
 }
 
-/// The task definition with `overrides` applied, and which of its members are overridden.
+/// Returns the task definition with `overrides` applied, and its overridden members.
 ///
 /// `path` is that of `overrides`.
 pub(crate) fn apply_overrides(
@@ -103,7 +104,7 @@ pub(crate) fn apply_overrides(
     (definition, overridden)
 }
 
-/// Counts characters as AWS does, of the JSON without blanks.
+/// Counts characters of the JSON without blanks, as AWS does.
 fn check_length(overrides: &ecs::TaskOverride, path: &FieldPath, sink: &mut Diagnostics) {
     let length = serde_json::to_string(overrides).map_or(0, |json| json.chars().count());
     if length > MAX_LENGTH {
@@ -180,7 +181,7 @@ fn override_container(
     merge_environment(container, environment, &paths, overridden, sink);
 }
 
-/// Sets variables in place; new ones come last. `paths` are those of the lists in the definition and the override.
+/// Sets variables in place; new ones are appended. `paths` are those of the lists in the definition and the override.
 fn merge_environment(
     container: &mut ecs::ContainerDefinition,
     given: &[ecs::KeyValuePair],
@@ -201,7 +202,7 @@ fn merge_environment(
             continue;
         }
         let environment = &mut container.environment;
-        // Of a name that the definition gives twice the last one counts.
+        // If the definition sets a name twice, the last one has precedence.
         let position = environment
             .iter()
             .rposition(|existing| existing.name == variable.name);

@@ -13,22 +13,22 @@ use crate::{
 pub struct Volume {
     /// The position in `volumes`.
     pub index: usize,
-    /// The name as ECS has it.
+    /// The name in ECS.
     pub name: String,
-    /// Where the data is.
+    /// The location of the data.
     pub source: VolumeSource,
 }
 
-/// Where the data of a volume is.
+/// The location of a volume's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VolumeSource {
     /// A directory that lives as long as the task.
     Empty,
     /// A directory in memory that lives as long as the task.
     Memory {
-        /// The most it can hold, in bytes; half of the node's memory if absent.
+        /// The maximum size in bytes; half of the node's memory if absent.
         size: Option<u64>,
-        /// Mount options that a volume of a pod cannot have.
+        /// Mount options that are not supported for a volume of a pod.
         other_options: Vec<String>,
     },
     /// A file or directory of the node.
@@ -38,7 +38,7 @@ pub enum VolumeSource {
     },
     /// A directory of the node that all tasks with a volume of this name share.
     NodeDirectory {
-        /// Whether it is made if it is missing.
+        /// Whether it is created if it does not exist.
         autoprovision: bool,
     },
     /// An export of an NFS server.
@@ -49,7 +49,7 @@ pub enum VolumeSource {
         path: String,
         /// Whether it is read-only.
         read_only: bool,
-        /// Mount options that a volume of a pod cannot have.
+        /// Mount options that are not supported for a volume of a pod.
         other_options: Vec<String>,
     },
     /// A file system that many tasks share.
@@ -99,7 +99,7 @@ fn source(
         docker_volume_configuration,
         efs_volume_configuration,
         s3files_volume_configuration,
-        // Rejected wherever it stands.
+        // Rejected separately.
         fsx_windows_file_server_volume_configuration,
         configured_at_launch,
     } = raw;
@@ -171,7 +171,7 @@ fn host_directory(
     }
 }
 
-/// Two volumes of a task that the CSI driver cannot tell apart must be mounted with the same options.
+/// Checks that two volumes of a task that the CSI driver cannot distinguish are mounted with the same options.
 fn check_same_options(
     name: &str,
     file_system: &FileSystem,

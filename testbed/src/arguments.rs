@@ -4,17 +4,17 @@ use std::{path::Path, time::Duration};
 
 use crate::{certificates::Certificates, cluster::Cluster};
 
-/// What the simulated nodes do.
+/// The behavior of the simulated nodes.
 const STAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kwok/stages.yaml");
 
-/// Clients come by a socket file, so there is no port to be taken, and there are no peers.
+/// Clients connect through a socket file, so no port can be in use already, and there are no peers.
 pub(crate) fn etcd(folder: &Path) -> Vec<String> {
     let folder = folder.display();
     vec![
         "--name=testbed".to_owned(),
         "--initial-cluster=testbed=http://localhost:2380".to_owned(),
         format!("--data-dir={folder}/etcd"),
-        // What is lost when the machine stops is not missed.
+        // Data that is lost when the machine stops does not matter.
         "--unsafe-no-fsync".to_owned(),
         format!("--quota-backend-bytes={}", 8_u64 << 30),
         format!("--listen-client-urls=unix://{folder}/etcd.sock"),
@@ -29,7 +29,7 @@ pub(crate) fn apiserver(folder: &Path, pki: &Certificates, port: u16) -> Vec<Str
     vec![
         format!("--etcd-servers=unix://{}/etcd.sock", folder.display()),
         "--bind-address=127.0.0.1".to_owned(),
-        // An address of its own, as it would tell one that is reached from other machines; nobody asks for it.
+        // Its address for clients on other machines; nothing uses it.
         "--advertise-address=127.0.0.1".to_owned(),
         "--endpoint-reconciler-type=none".to_owned(),
         format!("--secure-port={port}"),
@@ -45,7 +45,7 @@ pub(crate) fn apiserver(folder: &Path, pki: &Certificates, port: u16) -> Vec<Str
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         "--authorization-mode=Node,RBAC".to_owned(),
         "--allow-privileged=true".to_owned(),
-        // One client may be the whole load: fairness between clients would only slow it down.
+        // One client may cause the whole load: fairness between clients would only slow it down.
         "--max-requests-inflight=2000".to_owned(),
         "--max-mutating-requests-inflight=1000".to_owned(),
     ]
@@ -64,7 +64,7 @@ pub(crate) fn controller_manager(
             "--service-account-private-key-file={}",
             pki.path("service-account.key").display()
         ),
-        // Its default is a folder that only root may make.
+        // By default it is a folder that only root can create.
         format!("--flex-volume-plugin-dir={}/flex", cluster.folder.display()),
         format!(
             "--horizontal-pod-autoscaler-sync-period={}ms",
@@ -90,8 +90,8 @@ pub(crate) fn kwok(cluster: &Cluster) -> Vec<String> {
     ]
 }
 
-/// Of the parts of Kubernetes that are clients of the API server. They serve nothing, so they need no port, and are
-/// alone, so they elect nobody.
+/// Returns the arguments of the parts of Kubernetes that are clients of the API server. They serve nothing, so they
+/// need no port, and there is one of each, so they need no leader election.
 fn client(cluster: &Cluster, name: &str) -> Vec<String> {
     vec![
         format!("--kubeconfig={}", cluster.path(name).display()),

@@ -1,4 +1,4 @@
-//! Where the programs come from: a folder that is given, the cache, or a build with Go from the pinned modules.
+//! Locates programs in a specified folder or the cache, or builds them with Go from the pinned modules.
 
 use std::{
     env,
@@ -12,12 +12,12 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
-/// Folders of ready programs, in the order in which they are searched.
+/// Folders with existing programs, in the order in which they are searched.
 ///
-/// The first is what the `setup-envtest` tool of Kubernetes sets.
+/// The first one is set by the `setup-envtest` tool of Kubernetes.
 pub const GIVEN: [&str; 2] = ["KUBEBUILDER_ASSETS", "ECS_OPERATOR_TESTBED_BIN"];
 
-/// Each has a `go.mod` and a `go.sum`, so what is built never depends on the day.
+/// Each has a `go.mod` and a `go.sum`, so builds are reproducible.
 const MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/modules");
 
 /// One program and how it is built.
@@ -29,17 +29,17 @@ struct Tool {
     package: &'static str,
     ldflags: &'static str,
     tags: &'static str,
-    /// Whether it needs a C compiler and libraries.
+    /// Whether the build requires a C compiler and libraries.
     cgo: bool,
-    /// Of a build on two cores with nothing cached but the programs before it in [`TOOLS`].
+    /// The duration of a build on two cores with nothing cached except the programs before it in [`TOOLS`].
     seconds: u32,
 }
 
-/// Without it the API server says that it is v0.0.0, which clients refuse.
+/// Without it, the API server reports v0.0.0, which clients reject.
 const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 \
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36";
 
-/// The version before, for tests of what an upgrade of the cluster does. Its other programs are those of the newest one.
+/// The previous version, for tests of cluster upgrades. Its other programs are those of the newest version.
 const KUBERNETES_1_35_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.35.4 \
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35";
 
@@ -152,7 +152,7 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         ldflags: "-X main.version=1.5.2",
-        // Without it no seccomp profile works, and the RuntimeDefault of restricted pods is one.
+        // Without it, seccomp profiles do not work, and the RuntimeDefault of restricted pods is one.
         tags: "seccomp",
         cgo: true,
         ..Tool::new("runc", "runc", "github.com/opencontainers/runc", 15)
@@ -218,17 +218,17 @@ impl Tool {
     }
 }
 
-/// Finds a program by its name and builds it if there is none, which can take minutes the first time.
+/// Finds a program by its name, or builds it if it does not exist, which can take minutes the first time.
 ///
-/// Searched are the folders in [`GIVEN`], then the cache, `$XDG_CACHE_HOME/ecs-operator/testbed` or the same below
-/// `~/.cache`. It blocks, so asynchronous code calls it by `spawn_blocking`.
+/// It searches the folders in [`GIVEN`], then the cache, `$XDG_CACHE_HOME/ecs-operator/testbed` or the same below
+/// `~/.cache`. It blocks, so asynchronous code calls it with `spawn_blocking`.
 pub fn find(name: &str) -> Result<PathBuf> {
     let Place { tool, folder } = match locate(name)? {
         Ok(program) => return Ok(program),
         Err(place) => place,
     };
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    // Test binaries run side by side and would all build the same.
+    // Test binaries run concurrently and would all build the same programs.
     let lock = File::create(cache()?.join("lock")).context("create the lock of the cache")?;
     lock.lock().context("lock the cache")?;
     let program = folder.join(name);
@@ -243,7 +243,7 @@ pub(crate) fn is_there(name: &str) -> bool {
     locate(name).is_ok_and(|found| found.is_ok())
 }
 
-/// The programs of `names` that [`find`] has to build, and how many seconds that takes on two cores.
+/// Returns the programs of `names` that [`find`] has to build, and how many seconds that takes on two cores.
 pub fn unbuilt<'n>(names: &[&'n str]) -> (Vec<&'n str>, u32) {
     let missing = names.iter().copied().filter(|name| !is_there(name));
     let missing: Vec<&str> = missing.collect();
@@ -252,7 +252,7 @@ pub fn unbuilt<'n>(names: &[&'n str]) -> (Vec<&'n str>, u32) {
     (missing, seconds)
 }
 
-/// Where a program that is not there belongs.
+/// The location for a program that does not exist yet.
 struct Place {
     tool: &'static Tool,
     folder: PathBuf,
@@ -289,7 +289,7 @@ fn cache() -> Result<PathBuf> {
     Ok(base.join("ecs-operator").join("testbed"))
 }
 
-/// Of all that decides what a build yields, but for Go itself.
+/// Returns a digest of everything that determines the result of a build, except Go itself.
 fn digest(module: &Path, tool: &Tool) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(tool.ldflags);
@@ -323,7 +323,7 @@ fn build(tool: &Tool, module: &Path, folder: &Path) -> Result<()> {
         tool.name,
         duration(tool.seconds)
     ));
-    // A name of its own until it is whole: a build that is broken off leaves no half program behind.
+    // It has a temporary name until it is complete, so that an interrupted build leaves no partial program behind.
     let partial = folder.join(format!("{}.partial", tool.name));
     let output = Command::new("go")
         .args([
@@ -339,7 +339,7 @@ fn build(tool: &Tool, module: &Path, folder: &Path) -> Result<()> {
         .arg(tool.package)
         .current_dir(module)
         .env("CGO_ENABLED", if tool.cgo { "1" } else { "0" })
-        // A workspace file above the module would pull other versions in.
+        // A workspace file above the module would select other versions.
         .env("GOWORK", "off")
         .stdin(Stdio::null())
         .output();
@@ -376,9 +376,9 @@ fn duration(seconds: u32) -> String {
     }
 }
 
-/// To the terminal even from a test, whose captured output nobody sees for minutes.
+/// Prints to the terminal even from a test, whose captured output would not be shown for minutes.
 fn say(line: &str) {
-    // That nobody reads it is no reason to stop.
+    // A closed terminal is not an error.
     let _ = writeln!(io::stderr(), "testbed: {line}");
 }
 

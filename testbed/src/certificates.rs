@@ -1,4 +1,4 @@
-//! The keys and certificates of a cluster, made anew for each.
+//! The keys and certificates of a cluster, which are generated for each cluster.
 
 use std::{
     fs::{self, OpenOptions},
@@ -13,9 +13,9 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-/// Who a client certificate says that its holder is.
+/// The identity of the holder of a client certificate.
 pub(crate) struct User {
-    /// Also the name of the files.
+    /// The name of the files.
     pub(crate) file: &'static str,
     /// Common name: the user's name in Kubernetes.
     pub(crate) name: &'static str,
@@ -30,7 +30,7 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// Makes the authority.
+    /// Creates the authority.
     pub(crate) fn create(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
         let key = KeyPair::generate()?;
@@ -52,7 +52,7 @@ impl Certificates {
         self.folder.join(file)
     }
 
-    /// `<file>.crt` and `<file>.key` of a server that is reached by `names`, which are host names or addresses.
+    /// Creates `<file>.crt` and `<file>.key` of a server with the host names or addresses `names`.
     pub(crate) fn server(&self, file: &str, names: &[&str]) -> Result<()> {
         let mut params = named(file, None)?;
         params.subject_alt_names =
@@ -61,13 +61,13 @@ impl Certificates {
         self.sign(file, params, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// `<file>.crt` and `<file>.key` of a client.
+    /// Creates `<file>.crt` and `<file>.key` of a client.
     pub(crate) fn client(&self, user: &User) -> Result<()> {
         let params = named(user.name, user.group)?;
         self.sign(user.file, params, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
-    /// `<file>.key` and `<file>.pub`, the pair that service account tokens are signed and checked with.
+    /// Creates `<file>.key` and `<file>.pub`, with which service account tokens are signed and verified.
     pub(crate) fn pair(&self, file: &str) -> Result<()> {
         let key = KeyPair::generate()?;
         write(&self.path(&format!("{file}.key")), &key.serialize_pem())?;
@@ -102,7 +102,7 @@ fn named(name: &str, group: Option<&str>) -> Result<CertificateParams> {
     Ok(params)
 }
 
-/// For the owner's eyes only, since half of them are keys.
+/// Writes a file that only its owner can read, since half of them are keys.
 fn write(path: &Path, text: &str) -> Result<()> {
     OpenOptions::new()
         .write(true)

@@ -1,4 +1,4 @@
-//! Ways to reach a cluster, however it came to be.
+//! Access to a cluster of any kind.
 
 use std::path::{Path, PathBuf};
 
@@ -11,44 +11,45 @@ use kube::{Api, Client, api::PostParams};
 
 use crate::{kubeconfig, manifests, namespace::Namespace};
 
-/// The user who may do everything.
+/// The user with all permissions.
 pub(crate) const ADMIN: &str = "admin";
 
-/// A cluster that runs.
+/// A running cluster.
 #[derive(Debug)]
 pub struct Cluster {
     pub(crate) server: String,
-    /// The certificate of the server's authority.
+    /// The certificate of the server's certificate authority.
     pub(crate) authority: PathBuf,
     pub(crate) folder: PathBuf,
 }
 
 impl Cluster {
-    /// Everything that it writes: logs, data, keys. Gone when it ends, unless `ECS_OPERATOR_TESTBED_KEEP` is set.
+    /// Returns the folder of everything that it writes: logs, data, keys. It is deleted when the cluster ends, unless
+    /// `ECS_OPERATOR_TESTBED_KEEP` is set.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The address of the API server, `https://127.0.0.1:PORT`.
+    /// Returns the address of the API server, `https://127.0.0.1:PORT`.
     pub fn server(&self) -> &str {
         &self.server
     }
 
-    /// The kubeconfig file of a user who may do everything.
+    /// Returns the kubeconfig file of a user with all permissions.
     pub fn kubeconfig(&self) -> PathBuf {
         self.path(ADMIN)
     }
 
-    /// A client of a user who may do everything.
+    /// Returns a client of a user with all permissions.
     ///
-    /// It dies with the runtime that it was made on, so each test makes its own.
+    /// The client works only while the runtime that created it exists, so each test creates its own.
     pub async fn client(&self) -> Result<Client> {
         kubeconfig::client(&self.kubeconfig()).await
     }
 
-    /// Writes a kubeconfig file with which a program is a service account, with its rights and no others.
+    /// Writes a kubeconfig file with the identity and permissions of a service account.
     ///
-    /// The account has to be there; its token is good for a day.
+    /// The account has to exist; its token is valid for a day.
     pub async fn kubeconfig_for_service_account(
         &self,
         namespace: &str,
@@ -71,7 +72,7 @@ impl Cluster {
         self.by_token(&format!("{namespace}.{name}"), namespace, &token)
     }
 
-    /// A client that is a service account, see [`Self::kubeconfig_for_service_account`].
+    /// Returns a client with the identity of a service account, see [`Self::kubeconfig_for_service_account`].
     pub async fn client_for_service_account(&self, namespace: &str, name: &str) -> Result<Client> {
         kubeconfig::client(&self.kubeconfig_for_service_account(namespace, name).await?).await
     }
@@ -81,12 +82,13 @@ impl Cluster {
         manifests::install_crds(&self.client().await?, folder.as_ref()).await
     }
 
-    /// Applies objects, YAML documents of any kinds that the server has; those without a namespace go to `namespace`.
+    /// Applies objects, YAML documents of any kinds that the server supports; those without a namespace go to
+    /// `namespace`.
     pub async fn apply(&self, namespace: &str, text: &str) -> Result<()> {
         manifests::apply(&self.client().await?, namespace, text).await
     }
 
-    /// A fresh namespace whose name begins with `prefix`.
+    /// Creates a namespace with a name that begins with `prefix`.
     pub async fn namespace(&self, prefix: &str) -> Result<Namespace> {
         Namespace::create(&self.client().await?, &self.kubeconfig(), prefix).await
     }

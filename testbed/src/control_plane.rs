@@ -10,19 +10,19 @@ use crate::{
     start::{self, Running},
 };
 
-/// What a control plane can be started with.
+/// The options of a control plane.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many simulated nodes there are, in three zones in turn.
+    /// The number of simulated nodes, distributed over three zones.
     pub nodes: usize,
-    /// How often a HorizontalPodAutoscaler is looked at; Kubernetes' own default is 15 s.
+    /// The interval at which HorizontalPodAutoscalers are evaluated; the default of Kubernetes is 15 s.
     pub autoscaler_sync: Duration,
-    /// More arguments of the API server, such as those of an audit log.
+    /// Additional arguments of the API server, such as those of an audit log.
     pub apiserver_args: Vec<String>,
-    /// The controllers that the controller manager runs, by their names; empty for all that are on by default. A
-    /// namespace of this crate needs `serviceaccount-controller`, and pods need most of them.
+    /// The controllers that the controller manager runs, by their names; empty for those that are enabled by default. A
+    /// namespace of this crate requires `serviceaccount-controller`, and pods require most of them.
     pub controllers: Vec<String>,
-    /// The program of the API server: `kube-apiserver`, or `kube-apiserver-1.35` for the version before.
+    /// The program of the API server: `kube-apiserver`, or `kube-apiserver-1.35` for the previous version.
     pub apiserver: &'static str,
 }
 
@@ -40,37 +40,37 @@ impl Default for Options {
 
 /// A running control plane: etcd, the API server with RBAC, the controller manager, the scheduler and simulated nodes.
 ///
-/// Dropping it ends everything. So does the end of this process, however it comes.
+/// Everything ends when it is dropped, or when this process ends in any way.
 #[derive(Debug)]
 pub struct ControlPlane {
     running: Running,
 }
 
 impl ControlPlane {
-    /// The names of the programs that a control plane runs.
+    /// Returns the names of the programs that a control plane runs.
     pub fn programs() -> Vec<&'static str> {
         start::programs()
     }
 
-    /// The one that all tests of a test binary share, started by the first that asks.
+    /// Returns the control plane that all tests of a test binary share, and starts it at the first call.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
         SHARED.get_or_try_init(Self::start).await
     }
 
-    /// Starts one and waits until pods run on it.
+    /// Starts a control plane and waits until it can run pods.
     pub async fn start() -> Result<Self> {
         Self::start_with(&Options::default()).await
     }
 
-    /// Starts one with options and waits until pods run on it.
+    /// Starts a control plane with options and waits until it can run pods.
     pub async fn start_with(options: &Options) -> Result<Self> {
         let running = start::start(options).await?;
         Ok(Self { running })
     }
 
-    /// Ends the API server and starts another program in its place, with the same data and at the same address, as when a
-    /// cluster is upgraded. Waits until it is ready.
+    /// Stops the API server and starts another program in its place, with the same data and at the same address, as in
+    /// a cluster upgrade. Waits until it is ready.
     pub async fn replace_apiserver(&mut self, program: &'static str) -> Result<()> {
         self.running.replace_apiserver(program).await
     }

@@ -1,4 +1,4 @@
-//! Container images made of files, without any builder.
+//! Container images that are assembled from files, without a builder.
 
 use std::{fs, path::Path};
 
@@ -12,7 +12,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// A container image: one layer with some files.
 ///
-/// The same content yields the same digest, whenever it is packed.
+/// The same content always results in the same digest.
 #[derive(Clone, Debug)]
 pub struct Image {
     files: Vec<(String, u32, Vec<u8>)>,
@@ -22,9 +22,9 @@ pub struct Image {
 }
 
 impl Image {
-    /// An image that runs one statically linked program, as `/app`, for user 65532, who is not root.
+    /// Creates an image that runs one statically linked program, as `/app`, for user 65532, who is not root.
     ///
-    /// A program that needs a dynamic loader is an error: there is none in the image.
+    /// A program that needs a dynamic loader is an error: the image does not contain one.
     pub fn of_program(program: impl AsRef<Path>) -> Result<Self> {
         let program = program.as_ref();
         let content = fs::read(program).with_context(|| format!("read {}", program.display()))?;
@@ -46,21 +46,21 @@ impl Image {
         })
     }
 
-    /// With an environment variable more.
+    /// Adds an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push(format!("{name}={value}"));
         self
     }
 
-    /// With another user, such as `0`.
+    /// Sets the user, such as `0`.
     #[must_use]
     pub fn user(mut self, user: &str) -> Self {
         user.clone_into(&mut self.user);
         self
     }
 
-    /// With a file more; `path` is as in the container.
+    /// Adds a file; `path` is that in the container.
     #[must_use]
     pub fn file(mut self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Self {
         self.files.push((
@@ -71,7 +71,7 @@ impl Image {
         self
     }
 
-    /// The parts as a registry has them.
+    /// Returns the parts of the image in the format of a registry.
     pub(crate) fn pack(&self) -> Result<Packed> {
         let layer = Blob::new(LAYER, self.layer()?);
         let architecture = match std::env::consts::ARCH {
@@ -117,13 +117,13 @@ impl Image {
     }
 }
 
-/// An image in the form in which it travels.
+/// An image in the format of a registry.
 pub(crate) struct Packed {
     pub(crate) manifest: Blob,
     pub(crate) blobs: Vec<Blob>,
 }
 
-/// Content that is named by its digest.
+/// Content that is identified by its digest.
 #[derive(Clone, Debug)]
 pub(crate) struct Blob {
     pub(crate) media_type: &'static str,
@@ -150,7 +150,7 @@ impl Blob {
 
 const BLOCK: usize = 512;
 
-/// Appends a file, or a folder when the path ends in `/`, in the format of POSIX.1-1988 tar ("ustar").
+/// Appends a file, or a folder if the path ends in `/`, in the format of POSIX.1-1988 tar ("ustar").
 fn entry(tar: &mut Vec<u8>, path: &str, mode: u32, content: &[u8]) -> Result<()> {
     if path.len() > 100 {
         bail!("{path} is longer than the 100 bytes that a tar header has for it");
@@ -172,7 +172,7 @@ fn entry(tar: &mut Vec<u8>, path: &str, mode: u32, content: &[u8]) -> Result<()>
     );
     field(&mut header, b"00000000000", 12);
     let checksum = header.len();
-    // The sum is taken with spaces in its own place.
+    // The checksum is calculated with spaces in its own field.
     header.extend_from_slice(b"        ");
     header.extend_from_slice(kind);
     field(&mut header, b"", 100);
@@ -186,7 +186,7 @@ fn entry(tar: &mut Vec<u8>, path: &str, mode: u32, content: &[u8]) -> Result<()>
     Ok(())
 }
 
-/// Whether an ELF file of 64 bits, little endian, asks for a dynamic loader (a `PT_INTERP` header).
+/// Whether a 64-bit little-endian ELF file requires a dynamic loader (a `PT_INTERP` header).
 fn is_dynamic(file: &[u8]) -> bool {
     const INTERPRETER: u32 = 3;
     let number = |at: usize, width: usize| -> Option<u64> {

@@ -1,4 +1,4 @@
-//! Kubeconfig files, written as JSON, which is YAML too.
+//! Kubeconfig files, written as JSON, which is also YAML.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ impl Cluster {
         self.write(name, &user, "default")
     }
 
-    /// Writes `<name>.kubeconfig` for the bearer of a token.
+    /// Writes `<name>.kubeconfig` for the holder of a bearer token.
     pub(crate) fn by_token(&self, name: &str, namespace: &str, token: &str) -> Result<PathBuf> {
         self.write(name, &json!({"token": token}), namespace)
     }
@@ -53,9 +53,9 @@ impl Cluster {
     }
 }
 
-/// A client for what a kubeconfig file names.
+/// Returns a client for the cluster of a kubeconfig file.
 ///
-/// It works on the runtime that it was made on only, so each test makes its own.
+/// The client works only on the runtime that created it, so each test creates its own.
 pub async fn client(path: &Path) -> Result<Client> {
     let config = Kubeconfig::read_from(path).with_context(|| format!("read {}", path.display()))?;
     let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;

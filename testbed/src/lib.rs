@@ -1,8 +1,8 @@
-//! Local Kubernetes for the tests of ecs-operator: a control plane with simulated nodes, which needs no
-//! rights, and a real node, which needs root.
+//! Local Kubernetes for the tests of ecs-operator: a control plane with simulated nodes, which requires no permissions,
+//! and a real node, which requires root.
 //!
-//! Everything runs as plain processes and in temporary folders; nothing is left when the
-//! process that started it ends, however it ends. `README.md` shows how a test uses it.
+//! Everything runs as plain processes and in temporary folders; nothing is left when the process that started it ends
+//! in any way. `README.md` shows how to use it in a test.
 
 mod arguments;
 mod binaries;

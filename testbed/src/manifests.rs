@@ -1,4 +1,4 @@
-//! Objects from files.
+//! Applies objects from files.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use kube::{
 
 use crate::wait::until;
 
-/// Who owns the fields of what is applied here.
+/// The field manager of the applied objects.
 const MANAGER: &str = "ecs-operator-testbed";
 
 /// Applies the definitions of custom resources in a folder and waits until the API server serves them.
@@ -57,7 +57,7 @@ pub(crate) async fn install_crds(client: &Client, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Applies objects of any kinds; those that have a namespace and name none go to `namespace`.
+/// Applies objects of any kinds; namespaced objects without a namespace go to `namespace`.
 pub(crate) async fn apply(client: &Client, namespace: &str, text: &str) -> Result<()> {
     let objects: Vec<DynamicObject> =
         serde_saphyr::from_multiple(text).context("parse the objects")?;

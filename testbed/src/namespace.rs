@@ -15,7 +15,7 @@ use kube::{
 
 use crate::{kubeconfig, wait::until};
 
-/// A fresh namespace, which is deleted when the value is dropped unless it is kept.
+/// A new namespace, which is deleted when the value is dropped unless it is kept.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
@@ -24,11 +24,11 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Makes one whose name begins with `prefix`, and waits until pods can be made in it.
+    /// Creates a namespace with a name that begins with `prefix`, and waits until pods can be created in it.
     ///
-    /// The kubeconfig file has to name the cluster of the client: deletion makes a client of its own.
+    /// The kubeconfig file must be for the cluster of the client: the deletion creates its own client.
     pub async fn create(client: &Client, kubeconfig: &Path, prefix: &str) -> Result<Self> {
-        // Random would do, but names that sort by age are easier to read.
+        // Random names would work, but names that are sorted by age are easier to read.
         let age = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -48,7 +48,7 @@ impl Namespace {
             kubeconfig: kubeconfig.to_owned(),
             kept: false,
         };
-        // Pods are refused until their service account is there, which the controller manager makes.
+        // Pods are rejected until the controller manager has created their service account.
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace.name());
         until(
             "the default service account",
@@ -59,12 +59,12 @@ impl Namespace {
         Ok(namespace)
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Leaves the namespace and what is in it for someone to look at, or until the control plane ends.
+    /// Keeps the namespace and its objects, for inspection or until the control plane ends.
     pub fn keep(&mut self) {
         self.kept = true;
     }
@@ -76,8 +76,8 @@ impl Drop for Namespace {
             return;
         }
         let (name, kubeconfig) = (self.name.clone(), self.kubeconfig.clone());
-        // The runtime of the test may be ending, and blocking on it is not allowed. Errors are left alone: the control
-        // plane may be gone, and the namespace with it.
+        // The runtime of the test may be ending, and blocking on it is not allowed. Errors are ignored: the control
+        // plane may have ended, and the namespace with it.
         let deletion = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

@@ -1,4 +1,4 @@
-//! A real node: pods are containers, with a network and a registry.
+//! A real node that runs pods as containers, with a network and a registry.
 
 use std::{
     env, fs,
@@ -73,32 +73,33 @@ const fn user(file: &'static str, name: &'static str, group: Option<&'static str
     User { file, name, group }
 }
 
-/// Shows the kubelet files with the values that it wants in place of three settings of the machine, which it would
-/// change otherwise; it does not start when it may not. Nor does it where containerd does not listen yet.
+/// Shows the kubelet its expected values in place of three settings of the machine, which it would change otherwise; if
+/// it is not allowed to, it does not start. It does not start either before containerd listens.
 const SETTINGS: &str = "until [ -S /run/containerd/containerd.sock ]; do sleep 0.1; done; \
     mount --make-private /proc && for setting in kernel/panic kernel/panic_on_oops \
     vm/overcommit_memory; do mount --bind /run/sysctl/${setting#*/} /proc/sys/$setting || exit 1; done; exec \"$@\"";
 
-/// Runs containerd with folders of its own where the kubelet and all others know them by one path. Mounts of pods have to
-/// reach the kubelet. $1: folder of the node; the rest is the command.
+/// Runs containerd with its own folders at the path that the kubelet and all other programs use. Mounts of pods have to
+/// be visible to the kubelet. $1: folder of the node; the rest is the command.
 const APART: &str = "mount --make-rprivate / && mount --make-rshared / && mkdir -p /run/containerd \"$1/run\" \"$1/kubelet\" \
     && mount --bind \"$1/run\" /run/containerd && mount --bind \"$1/kubelet\" /var/lib/kubelet \
     && echo $$ >\"$1/pid\" && shift && exec \"$@\"";
 
-/// Runs a command where the containerd of that folder sees it. $1: folder of the node; the rest is the command.
+/// Runs a command in the mount namespace of the containerd of that folder. $1: folder of the node; the rest is the
+/// command.
 const WITH: &str = "until [ -s \"$1/pid\" ]; do sleep 0.1; done; space=/proc/$(cat \"$1/pid\")/ns/mnt; shift; \
     exec nsenter --mount=$space \"$@\"";
 
-/// What a real node needs and this machine does not have.
+/// The requirements of a real node that this machine does not meet.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Missing {
-    /// Namespaces, mounts and control groups are for root.
+    /// Whether root is missing, which namespaces, mounts and control groups require.
     pub root: bool,
-    /// Of Debian and Ubuntu.
+    /// The missing packages of Debian and Ubuntu.
     pub packages: Vec<&'static str>,
 }
 
-/// Looks for what a real node needs of the machine.
+/// Checks the requirements of a real node.
 pub fn missing() -> Missing {
     let mut commands = vec![
         ("unshare", "util-linux"),
@@ -145,12 +146,12 @@ fn is_root() -> bool {
     ids.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
 }
 
-/// What a node can be started with.
+/// The options of a node.
 #[derive(Clone, Debug)]
 pub struct NodeOptions {
-    /// How often a HorizontalPodAutoscaler is looked at; Kubernetes' own default is 15 s.
+    /// The interval at which HorizontalPodAutoscalers are evaluated; the default of Kubernetes is 15 s.
     pub autoscaler_sync: Duration,
-    /// Whether there is a second node, with kubelet and containers of its own in the network of the first.
+    /// Whether there is a second node, with its own kubelet and containers in the network of the first.
     pub second: bool,
 }
 
@@ -165,13 +166,14 @@ impl Default for NodeOptions {
 
 /// A cluster of one real node: containerd, the kubelet, kube-proxy, cluster DNS, the metrics API and a registry.
 ///
-/// It lives in namespaces of its own and has no way out: nothing is pulled from elsewhere. Dropping it ends everything.
-/// So does the end of this process, however it comes.
+/// It has its own namespaces and no access to the outside: no images are pulled from elsewhere. Everything ends when it
+/// is dropped, or when this process ends in any way.
 #[derive(Debug)]
 pub struct Node {
     cluster: Cluster,
     registry: Registry,
-    // Dropped in this order: the end of the sandbox is the end of all that runs in it, and the folder goes last.
+    // They are dropped in this order: ending the sandbox ends everything that runs in it, and the folder is deleted
+    // last.
     inside: Inside,
     _sandbox: Sandbox,
     _processes: Processes,
@@ -179,23 +181,23 @@ pub struct Node {
 }
 
 impl Node {
-    /// The names of the programs that a node runs.
+    /// Returns the names of the programs that a node runs.
     pub const fn programs() -> &'static [&'static str] {
         PROGRAMS
     }
 
-    /// The one that all tests of a test binary share, started by the first that asks.
+    /// Returns the node that all tests of a test binary share, and starts it at the first call.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<Node> = OnceCell::const_new();
         SHARED.get_or_try_init(Self::start).await
     }
 
-    /// Starts one and waits until the node is ready. An error tells what the machine lacks, if it does.
+    /// Starts a node and waits until it is ready. The error lists unmet requirements of the machine.
     pub async fn start() -> Result<Self> {
         Self::start_with(&NodeOptions::default()).await
     }
 
-    /// Starts one with options and waits until the node is ready.
+    /// Starts a node with options and waits until it is ready.
     pub async fn start_with(options: &NodeOptions) -> Result<Self> {
         require()?;
         let programs = Programs::find(PROGRAMS).await?;
@@ -207,7 +209,7 @@ impl Node {
         let registry = Registry::default();
         registry.push(PAUSE, pause.pack()?);
         let inside = sandbox.inside(registry.clone())?;
-        // The same port inside and outside, so that one kubeconfig file is good for both.
+        // The port is the same inside and outside, so that one kubeconfig file works for both.
         let address = inside.forward(|port| format!("127.0.0.1:{port}"))?;
         let pki = certificates(&folder.join("pki"))?;
         let cluster = Cluster {
@@ -238,13 +240,13 @@ impl Node {
         })
     }
 
-    /// Puts an image into the registry under the name by which pods ask for it, whatever registry that names; the
-    /// answer is its digest.
+    /// Pushes an image to the registry under the name that pods use, whatever registry that contains; returns its
+    /// digest.
     pub fn push(&self, name: &str, image: &Image) -> Result<String> {
         Ok(self.registry.push(name, image.pack()?))
     }
 
-    /// Leads to an address in the cluster, such as that of a Service with its port, from an address on loopback here.
+    /// Forwards an address on loopback outside to an address in the cluster, such as that of a Service with its port.
     pub fn forward(&self, target: SocketAddr) -> Result<SocketAddr> {
         self.inside.forward(|_| target.to_string())
     }
@@ -271,7 +273,7 @@ fn require() -> Result<()> {
     }
 }
 
-/// Of this node alone, since two kubelets in one group remove each other's pods.
+/// Returns the control group of this node, since two kubelets in the same group remove each other's pods.
 fn cgroup() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -375,7 +377,7 @@ impl Starting<'_> {
     }
 }
 
-/// By what a kubelet is run.
+/// Returns the settings as a kubelet sees them.
 fn shown_settings() -> [&'static str; 7] {
     [
         "unshare",

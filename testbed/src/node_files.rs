@@ -1,4 +1,4 @@
-//! Configuration and arguments of the programs that make a machine a node.
+//! Configuration and arguments of the programs of a node.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,7 @@ use crate::{
     sandbox::{ADDRESS, SECOND_ADDRESS},
 };
 
-/// What tells one node from another.
+/// The properties in which nodes differ.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
     /// Its name.
@@ -25,11 +25,11 @@ pub(crate) struct Machine {
     pub(crate) address: &'static str,
     /// The port of its kubelet.
     port: u16,
-    /// What the names of its files end with.
+    /// The suffix of the names of its files.
     pub(crate) suffix: &'static str,
 }
 
-/// The node that is always there.
+/// The first node, which always exists.
 pub(crate) const FIRST: Machine = Machine {
     name: "node-1",
     address: ADDRESS,
@@ -37,7 +37,7 @@ pub(crate) const FIRST: Machine = Machine {
     suffix: "",
 };
 
-/// A second one, in the same network, with its own kubelet, containers and volumes.
+/// A second node, in the same network, with its own kubelet, containers and volumes.
 pub(crate) const SECOND: Machine = Machine {
     name: "node-2",
     address: SECOND_ADDRESS,
@@ -50,15 +50,15 @@ pub(crate) const PAUSE: &str = "testbed.invalid/pause:1";
 
 const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
-/// Address of the cluster's name server.
+/// The address of the cluster's name server.
 const DNS: &str = "10.96.0.10";
 
-/// Where everything is.
+/// The locations of files.
 pub(crate) struct Files<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) pki: &'a Certificates,
     pub(crate) programs: &'a Programs,
-    /// Name of the control group of the pods.
+    /// The name of the control group of the pods.
     pub(crate) cgroup: &'a str,
 }
 
@@ -89,7 +89,7 @@ impl Files<'_> {
             &format!("{:#}", self.kube_proxy()),
         )?;
         write(&self.path("cni/testbed.conflist"), &format!("{:#}", cni()))?;
-        // Every registry is ours: images have the names that they have elsewhere.
+        // This registry replaces every other: images have the same names as elsewhere.
         write(
             &self.path("registries/_default/hosts.toml"),
             &format!(
@@ -109,7 +109,7 @@ impl Files<'_> {
     }
 
     fn kubelet(&self, machine: Machine) -> Value {
-        // Two kubelets with one group would remove each other's pods.
+        // Two kubelets with the same group would remove each other's pods.
         let cgroup = match machine.suffix {
             "" => format!("/{}", self.cgroup),
             _ => format!("/{}/{}", self.cgroup, machine.name),
@@ -133,14 +133,14 @@ impl Files<'_> {
             "enforceNodeAllocatable": ["pods"],
             "failCgroupV1": false,
             "failSwapOn": false,
-            // Neither is allowed everywhere that a container is.
+            // Neither is allowed in every container.
             "oomScoreAdj": 0,
             "featureGates": {"KubeletInUserNamespace": true, "KubeletCrashLoopBackOffMax": true},
-            // A test should not wait long for a container that starts again, or for a changed ConfigMap.
+            // Tests should not have to wait long for a restarted container, or for a changed ConfigMap.
             "crashLoopBackOff": {"maxContainerRestartPeriod": "2s"},
             "syncFrequency": "5s",
             "nodeStatusUpdateFrequency": "5s",
-            // The machine's disk is no concern of a test.
+            // Tests should not depend on the free disk space of the machine.
             "evictionHard": {
                 "memory.available": "100Mi",
                 "nodefs.available": "1%",
@@ -176,7 +176,7 @@ impl Files<'_> {
             "healthzBindAddress": "127.0.0.1:10256",
             "metricsBindAddress": "127.0.0.1:10249",
             "oomScoreAdj": 0,
-            // Zeros leave settings of the whole machine alone.
+            // Zeros do not change settings of the whole machine.
             "conntrack": {
                 "maxPerCore": 0,
                 "min": 0,
@@ -197,7 +197,7 @@ impl Files<'_> {
                     .unwrap_or_else(|| Path::new("/")),
             );
         }
-        // A string of JSON is one of TOML.
+        // A JSON string is also a TOML string.
         Ok(format!(
             r#"version = 3
 root = {root}
@@ -300,13 +300,13 @@ oom_score = 0
             ),
             "--kubelet-preferred-address-types=InternalIP".to_owned(),
             "--kubelet-use-node-status-port".to_owned(),
-            // The least that it takes; the time for a request has to be less.
+            // This is the minimum; the request timeout has to be lower.
             "--metric-resolution=10s".to_owned(),
             "--kubelet-request-timeout=5s".to_owned(),
         ]
     }
 
-    /// What the API server of a node needs beyond that of a control plane alone; a later argument wins.
+    /// Returns the additional arguments of the API server for a node; later arguments have precedence.
     pub(crate) fn apiserver_args(&self) -> Vec<String> {
         let front = |name: &str| self.certificate(&format!("front-proxy/{name}"));
         vec![
@@ -327,7 +327,7 @@ oom_score = 0
                 "--kubelet-client-key={}",
                 self.certificate("kubelet-client.key")
             ),
-            // For the metrics API, which another program serves.
+            // This is for the metrics API, which another program serves.
             "--enable-aggregator-routing=true".to_owned(),
             format!("--requestheader-client-ca-file={}", front("ca.crt")),
             "--requestheader-allowed-names=front-proxy".to_owned(),
@@ -340,7 +340,8 @@ oom_score = 0
     }
 }
 
-/// A bridge with addresses from one range, and ports of the node that lead to pods.
+/// Returns the CNI configuration: a bridge with addresses from one range, and ports of the node that are forwarded to
+/// pods.
 fn cni() -> Value {
     json!({
         "cniVersion": "1.0.0",
@@ -351,7 +352,7 @@ fn cni() -> Value {
                 "bridge": "cni0",
                 "isGateway": true,
                 "hairpinMode": true,
-                // Nothing leaves, so no address needs to be replaced.
+                // No traffic leaves, so no address translation is needed.
                 "ipMasq": false,
                 "ipam": {
                     "type": "host-local",

@@ -1,4 +1,4 @@
-//! Processes that cannot outlive this one.
+//! Processes that end with this process.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -14,8 +14,8 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::processes;
 
-/// Starts its arguments as a process and kills it when its own standard input ends, so also when this process is killed
-/// and no destructor runs. It ends with the status of that process.
+/// Starts its arguments as a process and kills it when its own standard input is closed. That also happens when this
+/// process is killed and no destructor runs. It exits with the status of that process.
 const GUARD: &str = r#"
 exec 3<&0 </dev/null
 ulimit -n "$(ulimit -Hn)"
@@ -29,8 +29,8 @@ wait $child; status=$?
 exit $status
 "#;
 
-/// Removes a folder and control groups when its standard input ends. Processes that are about to be killed still use
-/// them, hence the repetition, which ends.
+/// Removes a folder and control groups when its standard input is closed. Processes that are about to be killed still
+/// use them, so it retries for a limited time.
 const JANITOR: &str = r#"
 read -r _
 clean() {
@@ -48,24 +48,24 @@ n=0
 until clean "$1" "$2" "$3" 2>/dev/null || [ $n -ge 200 ]; do n=$((n + 1)); sleep 0.1; done
 "#;
 
-/// A process that ends when this value is dropped, or when the process that holds it ends in any way.
+/// A process that ends when this value is dropped, or when the process that created it ends in any way.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     log: PathBuf,
     shell: Child,
-    /// Only this process holds the other end of the pipe: it is closed on exec, so no sibling inherits it.
+    /// Only this process has the other end of the pipe: it is closed on exec, so no sibling inherits it.
     alive: Option<ChildStdin>,
 }
 
 impl Process {
-    /// Starts a command line; what it prints goes to `<logs>/<name>.log`.
+    /// Starts a command line; its output goes to `<logs>/<name>.log`.
     pub fn start(name: &str, logs: &Path, line: &[OsString]) -> Result<Self> {
         Self::shell(name, logs, GUARD, line)
     }
 
-    /// Removes the folder of a cluster, and its control groups, when the value is dropped or this process ends; nothing
-    /// when the folder is to be kept.
+    /// Removes the folder of a cluster, and its control groups, when the value is dropped or this process ends; removes
+    /// nothing if the folder is to be kept.
     pub(crate) fn janitor(folder: &Path, cgroup: Option<&str>) -> Result<Option<Self>> {
         if processes::kept() && cgroup.is_none() {
             return Ok(None);
@@ -89,7 +89,7 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(out.try_clone().context("share the log")?)
             .stderr(out)
-            // Ctrl-C in a terminal goes to the whole group; the order of the end is ours.
+            // Ctrl-C in a terminal signals the whole group; this program determines the order in which processes end.
             .process_group(0)
             .spawn()
             .with_context(|| format!("start {name}"))?;
@@ -102,19 +102,19 @@ impl Process {
         })
     }
 
-    /// What it is called in messages and logs.
+    /// Returns the name in messages and logs.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// How it ended, if it did.
+    /// Returns how it exited, if it did.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.shell
             .try_wait()
             .with_context(|| format!("ask after {}", self.name))
     }
 
-    /// An error when it has ended, for those that should not.
+    /// Returns an error if it has exited unexpectedly.
     pub(crate) fn check(&mut self) -> Result<()> {
         if let Some(status) = self.ended()? {
             bail!("{} ended ({status}):\n{}", self.name, self.last_words());
@@ -122,15 +122,15 @@ impl Process {
         Ok(())
     }
 
-    /// Of the shell that guards it.
+    /// Returns the process ID of the shell that guards it.
     pub(crate) fn id(&self) -> u32 {
         self.shell.id()
     }
 
-    /// The number of the process itself, by which its memory and its time can be read; only Linux tells.
+    /// Returns the ID of the process itself, for reading its memory and its time; only Linux reports it.
     pub fn program(&self) -> Option<u32> {
         let image = |id: u32| fs::read_link(format!("/proc/{id}/exe")).ok();
-        // The other child of the shell is a part of itself.
+        // The other child of the shell is a copy of the shell.
         let shell = image(self.shell.id())?;
         let processes = fs::read_dir("/proc").ok()?.flatten();
         let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -148,7 +148,7 @@ impl Process {
         Ok(())
     }
 
-    /// Tells the process to end (SIGTERM), as the kubelet does, and waits for that; kills it after `limit`.
+    /// Terminates the process (SIGTERM), as the kubelet does, and waits until it exits; kills it after `limit`.
     pub fn terminate(mut self, limit: Duration) -> Result<ExitStatus> {
         self.signal("TERM")?;
         let begun = Instant::now();
@@ -163,7 +163,7 @@ impl Process {
         }
     }
 
-    /// The end of what it printed, which tells why it failed.
+    /// Returns the end of its output, which contains the reason of a failure.
     pub fn last_words(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
@@ -173,10 +173,10 @@ impl Process {
     }
 }
 
-/// The parent of a process (<https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>).
+/// Returns the parent of a process (<https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>).
 fn parent(id: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name may have spaces and parentheses in it.
+    // The name may contain spaces and parentheses.
     let (_, after_name) = status.rsplit_once(") ")?;
     after_name.split(' ').nth(1)?.parse().ok()
 }
@@ -184,7 +184,7 @@ fn parent(id: u32) -> Option<u32> {
 impl Drop for Process {
     fn drop(&mut self) {
         drop(self.alive.take());
-        // Nothing can be done about a shell that cannot be waited for.
+        // There is no remedy if waiting for the shell fails.
         let _ = self.shell.wait();
     }
 }
@@ -198,7 +198,7 @@ mod tests {
         Process::start(name, folder, &line).unwrap()
     }
 
-    /// Processes that have `folder` in their arguments.
+    /// Returns the number of processes that have `folder` in their arguments.
     fn mentioning(word: &str) -> usize {
         let processes = fs::read_dir("/proc").unwrap();
         processes
@@ -218,7 +218,7 @@ mod tests {
         );
         let word = folder.path().to_str().unwrap().to_owned();
         assert!(process.ended().unwrap().is_none());
-        // The shell, its watching half and the program.
+        // The three processes are the shell, its watching half and the program.
         while mentioning(&word) < 3 {
             std::thread::yield_now();
         }

@@ -12,10 +12,10 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::{binaries, process::Process, wait::until};
 
-/// Set to anything, it leaves the folder of a cluster, with its logs, where it is.
+/// If this is set to any value, the folder of a cluster is kept, with its logs.
 pub(crate) const KEEP: &str = "ECS_OPERATOR_TESTBED_KEEP";
 
-/// A folder for all that a cluster writes.
+/// Returns a folder for everything that a cluster writes.
 pub(crate) fn folder() -> Result<PathBuf> {
     let folder = tempfile::Builder::new()
         .prefix("ecs-operator-testbed-")
@@ -24,12 +24,12 @@ pub(crate) fn folder() -> Result<PathBuf> {
     Ok(folder.keep())
 }
 
-/// Whether the folder of a cluster stays.
+/// Whether the folder of a cluster is kept.
 pub(crate) fn kept() -> bool {
     env::var_os(KEEP).is_some()
 }
 
-/// Where programs are.
+/// The locations of programs.
 #[derive(Debug)]
 pub(crate) struct Programs(BTreeMap<String, PathBuf>);
 
@@ -42,7 +42,7 @@ impl Programs {
         Ok(Self(found.await??))
     }
 
-    /// Finds one more, or builds it.
+    /// Finds another program, or builds it.
     pub(crate) async fn add(&mut self, name: &'static str) -> Result<()> {
         if !self.0.contains_key(name) {
             let path = tokio::task::spawn_blocking(move || binaries::find(name)).await??;
@@ -60,12 +60,12 @@ impl Programs {
     }
 }
 
-/// Programs that run.
+/// Running programs.
 #[derive(Debug)]
 pub(crate) struct Processes {
     folder: PathBuf,
     programs: Programs,
-    /// A command that runs the command that its arguments are, somewhere else.
+    /// A command that runs its arguments as a command in another environment.
     wrapper: Vec<OsString>,
     list: Vec<Process>,
 }
@@ -88,7 +88,7 @@ impl Processes {
         &self.programs
     }
 
-    /// Runs everything from now on by way of a command.
+    /// Runs all later programs with a wrapper command.
     pub(crate) fn wrap(&mut self, wrapper: Vec<OsString>) {
         self.wrapper = wrapper;
     }
@@ -97,12 +97,12 @@ impl Processes {
         self.start_by(name, &[], args)
     }
 
-    /// Starts a program by way of another command, `by`.
+    /// Starts a program with the wrapper command `by`.
     pub(crate) fn start_by(&mut self, name: &str, by: &[&str], args: &[String]) -> Result<()> {
         self.start_as(name, name, by, args)
     }
 
-    /// The same for a program that runs several times; `label` tells them apart.
+    /// Does the same for a program that runs several times; `label` distinguishes the instances.
     pub(crate) fn start_as(
         &mut self,
         label: &str,
@@ -118,7 +118,7 @@ impl Processes {
         Ok(())
     }
 
-    /// Ends the one that is called `label` and starts a program in its place, under the same label.
+    /// Stops the program with the label `label` and starts another one in its place, under the same label.
     pub(crate) async fn replace(
         &mut self,
         label: &str,
@@ -130,24 +130,24 @@ impl Processes {
         let place = place.with_context(|| format!("{label} does not run"))?;
         drop(self.list.remove(place));
         self.start_as(label, name, &[], args)?;
-        // The order of the list is that of the end.
+        // The programs end in the order of the list.
         if let Some(started) = self.list.pop() {
             self.list.insert(place, started);
         }
         Ok(())
     }
 
-    /// Ends the one that was started last.
+    /// Stops the program that was started last.
     pub(crate) fn stop_last(&mut self) {
         self.list.pop();
     }
 
-    /// An error when one has ended, since none should.
+    /// Returns an error if a program has exited, since none should.
     pub(crate) fn check(&mut self) -> Result<()> {
         self.list.iter_mut().try_for_each(Process::check)
     }
 
-    /// Waits for one to end.
+    /// Waits for a program to exit.
     pub(crate) async fn failure(&mut self) -> anyhow::Error {
         let ended = until("a process to end", Duration::MAX, async || {
             self.check().map(|()| None::<()>)
@@ -159,7 +159,7 @@ impl Processes {
 
 impl Drop for Processes {
     fn drop(&mut self) {
-        // What depends on others goes first, so that the logs end without errors.
+        // Programs that depend on others end first, so that the logs end without errors.
         while self.list.pop().is_some() {}
     }
 }

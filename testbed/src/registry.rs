@@ -1,4 +1,4 @@
-//! A registry that images are pulled from: the reading half of the OCI distribution API.
+//! A registry for pulling images: the read operations of the OCI distribution API.
 
 use std::{
     collections::BTreeMap,
@@ -19,13 +19,13 @@ pub(crate) struct Registry(Arc<RwLock<Content>>);
 
 #[derive(Debug, Default)]
 struct Content {
-    /// By host/repository and then tag.
+    /// The tags, by host/repository and then tag.
     tags: BTreeMap<(String, String), String>,
     blobs: BTreeMap<String, Arc<Blob>>,
 }
 
 impl Registry {
-    /// Takes an image under a name as pods write it; the answer is its digest.
+    /// Stores an image under a name in the spelling of pods; returns its digest.
     pub(crate) fn push(&self, name: &str, image: Packed) -> String {
         let digest = image.manifest.digest.clone();
         let mut content = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +41,7 @@ impl Registry {
         loop {
             let (stream, _) = listener.accept().await?;
             let registry = self.clone();
-            // A client that goes away is its own concern.
+            // Errors of a client do not matter to the server.
             tokio::spawn(async move { registry.connection(stream).await });
         }
     }
@@ -89,7 +89,7 @@ impl Registry {
         Ok(())
     }
 
-    /// What a target such as `/v2/library/nginx/manifests/1?ns=docker.io` names.
+    /// Returns what a target such as `/v2/library/nginx/manifests/1?ns=docker.io` refers to.
     fn find(&self, target: &str) -> Found {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let Some(path) = path.strip_prefix("/v2/") else {
@@ -102,7 +102,7 @@ impl Registry {
         let digest = if let Some((_, digest)) = path.rsplit_once("/blobs/") {
             Some(digest)
         } else if let Some((repository, reference)) = path.rsplit_once("/manifests/") {
-            // containerd tells a mirror which registry it stands for.
+            // containerd sends a mirror the name of the original registry.
             let host = query.split('&').find_map(|pair| pair.strip_prefix("ns="));
             let host = host.unwrap_or("docker.io").replace("%3A", ":");
             let tag = (format!("{host}/{repository}"), reference.to_owned());
@@ -127,7 +127,7 @@ enum Found {
     Nothing,
 }
 
-/// Host/repository and tag of an image's name, with what is understood when a part is left out.
+/// Returns host/repository and tag of an image's name, with defaults for omitted parts.
 fn parse(name: &str) -> (String, String) {
     let (host, path) = match name.split_once('/') {
         Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => {

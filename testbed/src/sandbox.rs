@@ -1,4 +1,4 @@
-//! Namespaces in which a node lives, and the ways into them.
+//! The namespaces of a node, and access to them.
 
 use std::{
     ffi::OsString,
@@ -25,10 +25,10 @@ pub(crate) const ADDRESS: &str = "10.199.0.1";
 /// The address of a second node, if there is one.
 pub(crate) const SECOND_ADDRESS: &str = "10.199.0.2";
 
-/// First process of the namespaces; see the comments in it.
+/// The first process of the namespaces; see the comments in it.
 const INIT: &str = include_str!("../node/init.sh");
 
-/// A mount, a network and a process namespace. All of it ends with the value.
+/// A mount, a network and a process namespace. All of them end with the value.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     _process: Process,
@@ -36,7 +36,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// Makes the namespaces and waits until they are furnished. `cgroup` is the name of the control group of all pods.
+    /// Creates the namespaces and waits until they are set up. `cgroup` is the name of the control group of all pods.
     pub(crate) async fn start(folder: &Path, cgroup: &str) -> Result<Self> {
         let ready = folder.join("sandbox.ready");
         let mut line: Vec<OsString> = [
@@ -68,7 +68,7 @@ impl Sandbox {
             Ok(ready.exists().then_some(()))
         })
         .await?;
-        // Ours are the guarding shell, unshare and its only child, the first process of the sandbox.
+        // The processes are the guarding shell, unshare and its only child, the first process of the sandbox.
         let unshare = children(process.id())?
             .into_iter()
             .find(|pid| command(*pid) == "unshare")
@@ -82,7 +82,7 @@ impl Sandbox {
         })
     }
 
-    /// What a command line begins with to be run inside.
+    /// Returns the prefix of a command line that runs it inside.
     pub(crate) fn enter(&self) -> Vec<OsString> {
         ["nsenter", "--mount", "--net", "--pid", "--target"]
             .map(OsString::from)
@@ -91,7 +91,7 @@ impl Sandbox {
             .collect()
     }
 
-    /// Starts the thread that carries connections in.
+    /// Starts the thread that forwards connections to the inside.
     pub(crate) fn inside(&self, registry: Registry) -> Result<Inside> {
         let namespace = File::open(format!("/proc/{}/ns/net", self.init))
             .context("open the network namespace")?;
@@ -100,14 +100,15 @@ impl Sandbox {
         let thread = thread::Builder::new()
             .name("sandbox".to_owned())
             .spawn(move || {
-                // Of this thread alone: what it connects and listens to is inside, what it was handed stays outside.
+                // This applies only to this thread: it connects and listens inside, while sockets that it receives stay
+                // outside.
                 let entered =
                     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
                 let result = entered
                     .map_err(Into::into)
                     .and_then(|()| run(queue, registry, &tell));
                 if let Err(error) = result {
-                    // Nobody listens once it has begun, and then the connections tell.
+                    // After the start, nothing reads this, and connections show the error.
                     let _ = tell.send(Err(error));
                 }
             })?;
@@ -129,14 +130,14 @@ pub(crate) struct Inside {
 
 #[derive(Debug)]
 struct Job {
-    /// Outside.
+    /// The listener outside.
     listener: StdListener,
-    /// Inside.
+    /// The address inside.
     target: String,
 }
 
 impl Inside {
-    /// Carries connections to an address on loopback outside to one inside, which may depend on the port outside.
+    /// Forwards an address on loopback outside to an address inside, which may depend on the port outside.
     pub(crate) fn forward(&self, target: impl FnOnce(u16) -> String) -> Result<SocketAddr> {
         let listener = StdListener::bind(("127.0.0.1", 0))?;
         listener.set_nonblocking(true)?;
@@ -153,7 +154,7 @@ impl Drop for Inside {
     fn drop(&mut self) {
         drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
-            // Its panic has been printed.
+            // Its panic is already printed.
             let _ = thread.join();
         }
     }
@@ -192,7 +193,7 @@ async fn forward(job: Job) -> Result<()> {
     }
 }
 
-/// Processes whose parent is `pid`.
+/// Returns the processes with the parent `pid`.
 fn children(pid: u32) -> Result<Vec<u32>> {
     let mut children = Vec::new();
     for entry in fs::read_dir("/proc").context("read /proc")? {
@@ -204,7 +205,7 @@ fn children(pid: u32) -> Result<Vec<u32>> {
         else {
             continue;
         };
-        // It may have ended since.
+        // It may have exited in the meantime.
         let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
         if parent.and_then(|parent| parent.trim().parse().ok()) == Some(pid) {

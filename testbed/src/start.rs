@@ -1,4 +1,4 @@
-//! The way from nothing to pods that run.
+//! Starts a control plane and waits until it can run pods.
 
 use std::{net::TcpListener, path::Path, time::Duration};
 
@@ -23,15 +23,15 @@ use crate::{
     wait::until,
 };
 
-/// All of it takes 10 s on two cores, and several times that when they have other work.
+/// The whole start takes 10 s on two idle cores, and several times that on busy ones.
 pub(crate) const LIMIT: Duration = Duration::from_mins(3);
 
-/// What the API server is called, whichever program it is.
+/// The name of the API server in the list of programs, whichever program it is.
 const APISERVER: &str = "kube-apiserver";
 
 const PROGRAMS: [&str; 4] = ["etcd", "kube-controller-manager", "kube-scheduler", "kwok"];
 
-/// The names of the programs that a control plane runs.
+/// Returns the names of the programs that a control plane runs.
 pub(crate) fn programs() -> Vec<&'static str> {
     [APISERVER].into_iter().chain(PROGRAMS).collect()
 }
@@ -59,11 +59,11 @@ const USERS: [User; 4] = [
     },
 ];
 
-/// What a control plane consists of.
+/// The parts of a control plane.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) cluster: Cluster,
-    /// Dropped in this order: the folder goes when nobody writes to it any more.
+    /// They are dropped in this order: the folder is deleted when no program writes to it any longer.
     processes: Processes,
     /// The arguments of the API server.
     apiserver: Vec<String>,
@@ -132,7 +132,7 @@ fn certificates(folder: &Path) -> Result<Certificates> {
     Ok(pki)
 }
 
-/// Starts the API server on a free port and waits until it is ready. Returns its arguments too.
+/// Starts the API server on a free port and waits until it is ready. Also returns its arguments.
 async fn apiserver(
     processes: &mut Processes,
     pki: &Certificates,
@@ -140,7 +140,7 @@ async fn apiserver(
 ) -> Result<(Cluster, Vec<String>)> {
     let mut attempts = 5;
     loop {
-        // Somebody else may take the port before the API server does.
+        // Another program may take the port before the API server does.
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let cluster = Cluster {
             server: format!("https://127.0.0.1:{port}"),
@@ -161,7 +161,7 @@ async fn apiserver(
     }
 }
 
-/// Waits until the API server is ready, with all that it makes for itself at the first start.
+/// Waits until the API server is ready, including everything that it creates for itself at the first start.
 pub(crate) async fn ready(
     processes: &mut Processes,
     cluster: &Cluster,
@@ -181,7 +181,7 @@ async fn answers(processes: &mut Processes, kubeconfig: &Path) -> Result<()> {
     .await
 }
 
-/// Makes the nodes and runs a pod, which needs every part: the controller manager makes its service account, the
+/// Creates the nodes and runs a pod, which requires every part: the controller manager creates its service account, the
 /// scheduler binds it and a node runs it.
 async fn first_pod(client: &Client, admin: &Path, nodes: usize) -> Result<()> {
     let api: Api<Node> = Api::all(client.clone());
@@ -209,7 +209,7 @@ async fn first_pod(client: &Client, admin: &Path, nodes: usize) -> Result<()> {
     .await
 }
 
-/// A node that kwok plays; it has no taint, so every pod may run on it.
+/// Returns a node that kwok simulates; it has no taint, so every pod may run on it.
 fn node(number: usize) -> Result<Node> {
     let name = format!("node-{number}");
     let zone = char::from(b'a' + u8::try_from((number - 1) % 3)?);

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// Often enough to lose no time, seldom enough to leave the processors to what is waited for.
+/// The polling interval: short enough to lose no time, and long enough not to slow down the program that is waited for.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks until the answer is `Some`, at most for `limit`; an error ends it.
+/// Polls until the result is `Some`, at most for `limit`; an error ends it.
 ///
 /// `what` completes "waited 30 s for ...".
 pub async fn until<T>(

@@ -1,4 +1,4 @@
-//! The control plane starts, runs what it is given and leaves nothing behind.
+//! The control plane starts, runs pods and leaves nothing behind.
 #![allow(
     clippy::indexing_slicing,
     clippy::pedantic,
@@ -71,7 +71,7 @@ async fn phase(pods: &Api<Pod>, name: &str, wanted: &str) -> Value {
     .unwrap()
 }
 
-/// Processes that name `folder` in their arguments.
+/// Returns the processes that have `folder` in their arguments.
 fn processes(folder: &Path) -> Vec<String> {
     let folder = folder.to_str().unwrap();
     fs::read_dir("/proc")
@@ -163,7 +163,7 @@ async fn definitions_are_served() {
     plane.install_crds(empty.path()).await.unwrap_err();
 }
 
-/// Runs in a process of its own, see the next test; the control plane is a static, which is never dropped.
+/// Runs in a separate process, see the next test; the control plane is a static, which is never dropped.
 #[tokio::test]
 #[ignore = "it waits to be killed by another test"]
 async fn waits_to_be_killed() {

@@ -1,4 +1,4 @@
-//! The real node runs containers that can be reached, and leaves nothing behind.
+//! The real node runs reachable containers, and leaves nothing behind.
 #![allow(
     clippy::indexing_slicing,
     clippy::pedantic,
@@ -33,7 +33,7 @@ use tokio::{
 
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// etcd is a server that is at hand; it comes from a registry that does not exist.
+/// etcd serves as the example of a server; its image is in a registry that does not exist.
 const OBJECTS: &str = r#"
 apiVersion: v1
 kind: Pod
@@ -84,7 +84,7 @@ async fn phase(pods: &Api<Pod>, name: &str, wanted: &str) {
     .unwrap();
 }
 
-/// Processes that have to do with a cluster, and control groups that a test process made.
+/// Returns the processes of a cluster, and the control groups that a test process created.
 fn left(folder: &Path, pid: u32) -> Vec<String> {
     let folder = folder.to_str().unwrap();
     let processes = fs::read_dir("/proc")
@@ -161,7 +161,7 @@ async fn containers_run_and_are_reached_and_nothing_is_left() {
     assert!(!folder.exists());
 }
 
-/// Runs in a process of its own, see the next test; the node is a static, which is never dropped.
+/// Runs in a separate process, see the next test; the node is a static, which is never dropped.
 #[tokio::test]
 #[ignore = "it waits to be killed by another test"]
 async fn waits_to_be_killed() {
@@ -173,7 +173,7 @@ async fn waits_to_be_killed() {
 #[test]
 fn nothing_is_left_of_a_test_that_is_killed() {
     if missing() != Missing::default() {
-        // The other test tells what happens then.
+        // The other test checks what happens then.
         return;
     }
     let mut test = Command::new(std::env::current_exe().unwrap())

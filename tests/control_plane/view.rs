@@ -65,7 +65,7 @@ async fn a_service_is_shown_with_its_deployments_tasks_and_events() {
     ] {
         assert!(page.contains(expected), "{expected} is missing:\n{page}");
     }
-    assert!(!page.contains('\u{1b}'), "no colours but in a terminal");
+    assert!(!page.contains('\u{1b}'), "no colors except in a terminal");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Whoever follows the advice of an error does not come to the next refusal.
+//! Following the advice of an error does not lead to another error.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::cases;
 
-/// Values that some rule refuses whatever is around them, so that no advice may name them.
+/// Values that a rule rejects in every context, so that no advice may suggest them.
 const REFUSED: &[&str] = &[
     "AWS_LAMBDA",
     "BLUE_GREEN",
@@ -41,10 +41,10 @@ fn no_advice_names_what_is_refused() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A file's name and text.
+/// The name and text of a file.
 type File = (String, String);
 
-/// The errors of files, with the units that they are about.
+/// Returns the errors of files, with the units that they are about.
 fn converted(files: &[File]) -> Vec<(Unit, Vec<Diagnostic>)> {
     let settings = Settings::default();
     let sources = files
@@ -64,14 +64,14 @@ fn converted(files: &[File]) -> Vec<(Unit, Vec<Diagnostic>)> {
         .collect()
 }
 
-/// Whether the first thing that the help says is to remove the member that the finding is about.
+/// Whether the help first advises removing the member that the finding is about.
 fn advises_to_remove(finding: &Diagnostic, member: &str) -> bool {
     let help = finding.message.help();
     let first = help.split([',', ':', ';']).next().unwrap_or_default();
     first == "remove it" || first == format!("remove {member}")
 }
 
-/// The file without the member that a finding is about; none where the file holds more than the document.
+/// Returns the file without the member that a finding is about; `None` if the file contains more than the document.
 fn without(unit: &Unit, finding: &Diagnostic, files: &[File]) -> Option<Vec<File>> {
     let (document, path) = unit.document_of(&finding.path)?;
     let [outer @ .., Segment::Member(member)] = path.segments() else {
@@ -97,7 +97,7 @@ fn without(unit: &Unit, finding: &Diagnostic, files: &[File]) -> Option<Vec<File
     Some(files)
 }
 
-/// Errors without their places, which others move.
+/// Returns errors without their positions, which other changes move.
 fn said(converted: &[(Unit, Vec<Diagnostic>)]) -> BTreeSet<(Reason, String)> {
     let all = converted.iter().flat_map(|(_, errors)| errors);
     all.map(|finding| (finding.reason(), finding.path.to_string()))

@@ -1,8 +1,8 @@
-//! Golden cases: each folder of `tests/cases` is a conversion with the objects and the diagnostics that it must give.
+//! Golden cases: each folder of `tests/cases` is a conversion with its expected objects and diagnostics.
 //!
-//! A folder has inputs (every `*.json` and `*.yaml`), perhaps `args` (one line of arguments), and what is expected:
-//! `manifests.yaml`, `diagnostics.txt`, and `status` where the exit status isn't 0. `UPDATE_CASES=1 cargo test cases`
-//! writes the expected files anew; read the difference before you commit it.
+//! A folder has inputs (every `*.json` and `*.yaml`), optionally `args` (one line of arguments), and the expected
+//! results: `manifests.yaml`, `diagnostics.txt`, and `status` if the exit status is not 0. `UPDATE_CASES=1 cargo test
+//! cases` updates the expected files; read the difference before you commit it.
 
 use std::{
     env, fs,
@@ -20,7 +20,7 @@ const MANIFESTS: &str = "manifests.yaml";
 pub const DIAGNOSTICS: &str = "diagnostics.txt";
 const STATUS: &str = "status";
 
-/// The arguments of every case: notes are shown, one line a finding.
+/// The arguments of every case: notes are shown, one line per finding.
 const ARGUMENTS: &[&str] = &["convert", "--verbose", "--diagnostics", "concise"];
 
 #[test]
@@ -57,7 +57,7 @@ fn cases_give_what_is_expected() {
     );
 }
 
-/// The folders of all cases, sorted.
+/// Returns the folders of all cases, sorted.
 pub fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let mut cases: Vec<PathBuf> = files(&folder)
@@ -68,7 +68,7 @@ pub fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// The input files of a case, sorted, relative to its folder.
+/// Returns the input files of a case, sorted, relative to its folder.
 pub fn inputs(case: &Path) -> Vec<String> {
     let mut inputs: Vec<String> = files(case)
         .iter()
@@ -84,7 +84,7 @@ pub fn inputs(case: &Path) -> Vec<String> {
     inputs
 }
 
-/// The inputs of a case, with their texts.
+/// Returns the inputs of a case, with their texts.
 pub fn texts(case: &Path) -> Vec<(String, String)> {
     let read = |name: String| {
         let text = fs::read_to_string(case.join(&name)).expect("a case has text");
@@ -93,7 +93,7 @@ pub fn texts(case: &Path) -> Vec<(String, String)> {
     inputs(case).into_iter().map(read).collect()
 }
 
-/// The case's own arguments, split at white space.
+/// Returns the case's own arguments, split at white space.
 pub fn arguments(case: &Path) -> Vec<String> {
     let text = fs::read_to_string(case.join("args")).unwrap_or_default();
     text.split_whitespace().map(str::to_owned).collect()
@@ -110,7 +110,7 @@ pub fn all_arguments(case: &Path) -> Vec<String> {
     all
 }
 
-/// Runs one case: nothing, or what is wrong with it.
+/// Runs one case; returns what is wrong with it, if anything.
 fn check(case: &Path, update: bool) -> Option<String> {
     let mut all: Vec<String> = ARGUMENTS
         .iter()
@@ -158,8 +158,7 @@ fn check(case: &Path, update: bool) -> Option<String> {
     (!wrong.is_empty()).then_some(wrong)
 }
 
-/// Whether the object is one of our own kinds, whose schema is tested where it is made.
-/// Writes an expected file; what is expected to be empty has no file.
+/// Writes an expected file; expected empty content has no file.
 fn write(path: &Path, text: &str) {
     if text.is_empty() {
         if path.exists() {

@@ -1,4 +1,4 @@
-//! The command line: exit statuses, where output goes, what diagnostics look like.
+//! The command line: exit statuses, destinations of the output, formats of diagnostics.
 
 use std::{fs, io::Read as _, process::Stdio};
 
@@ -22,7 +22,7 @@ const REJECTED: &str = r#"{
   "loadBalancers": [{"loadBalancerName": "classic", "containerName": "web", "containerPort": 80}]
 }"#;
 
-/// A kernel memory limit without swap is translated, and differs.
+/// A kernel memory limit without swap is translated with a difference.
 const WARNED: &str = r#"{
   "family": "warned",
   "networkMode": "awsvpc",
@@ -32,7 +32,7 @@ const WARNED: &str = r#"{
   }]
 }"#;
 
-/// `Deployment web`.
+/// Returns `Deployment web` for each object.
 fn names(objects: &[Value]) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
     objects
@@ -179,7 +179,7 @@ fn notes_are_shown_on_request() {
 #[test]
 fn a_closed_pipe_ends_the_program_quietly() {
     let folder = Folder::new("pipe", &[]);
-    // More than any pipe holds.
+    // This is more than any pipe holds.
     for number in 0..400 {
         let text = GOOD.replace("web", &format!("web{number}"));
         folder.write(&format!("{number}.json"), &text);
@@ -257,7 +257,7 @@ fn a_folder_gets_a_file_for_each_object() {
         names
     };
     assert_eq!(sorted(names(&written)), sorted(names(&printed.objects())));
-    // Again, over what is there.
+    // The second run overwrites existing files.
     let again = folder.run(&["convert", "--output-dir", "out/k8s", "web.json"]);
     assert_eq!(again.status, Some(0), "{}", again.stderr);
 }
@@ -327,13 +327,13 @@ fn github_gets_annotations() {
 }
 
 #[test]
-fn colours_are_for_terminals() {
-    let folder = Folder::new("colours", &[("old.json", REJECTED), ("web.json", GOOD)]);
+fn colors_are_for_terminals() {
+    let folder = Folder::new("colors", &[("old.json", REJECTED), ("web.json", GOOD)]);
     let escape = '\u{1b}';
     let plain = folder.run(&["convert", "."]);
     assert!(!plain.stderr.contains(escape), "{}", plain.stderr);
     assert!(!plain.stdout.contains(escape), "{}", plain.stdout);
-    let coloured = |name: &str| {
+    let colored = |name: &str| {
         let output = command(&folder.0)
             .args(["convert", "."])
             .env("CLICOLOR_FORCE", "1")
@@ -342,8 +342,8 @@ fn colours_are_for_terminals() {
             .expect("the program starts");
         String::from_utf8_lossy(&output.stderr).contains(escape)
     };
-    assert!(coloured("CLICOLOR_FORCE"));
-    assert!(!coloured("NO_COLOR"));
+    assert!(colored("CLICOLOR_FORCE"));
+    assert!(!colored("NO_COLOR"));
 }
 
 #[test]

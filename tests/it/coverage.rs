@@ -51,7 +51,7 @@ fn every_field_is_in_a_case() {
     }
     let missing: Vec<String> = Api::ALL
         .iter()
-        // Only the operator reads it; the next test does too.
+        // Only the operator reads it; the next test does so too.
         .filter(|api| **api != Api::Cluster)
         .flat_map(|api| api.fields().map(move |field| (*api, field.path)))
         .filter(|field| !seen.contains(field))
@@ -86,7 +86,7 @@ fn what_has_no_meaning_in_a_cluster_is_noted() {
     assert_eq!(errors.count(), 0, "{said:?}");
 }
 
-/// What the operator reads of an EcsCluster that has every field.
+/// Returns the fields and reasons that the operator reads from an EcsCluster with every field.
 fn of_a_cluster() -> Vec<(String, Reason)> {
     let (_, findings) = read_cluster(&full(Api::Cluster.tree()).to_string());
     findings
@@ -95,7 +95,7 @@ fn of_a_cluster() -> Vec<(String, Reason)> {
         .collect()
 }
 
-/// Adds the fields that the document has.
+/// Adds the fields of the document.
 fn note_fields(document: &Document, seen: &mut BTreeSet<(Api, &'static str)>) {
     let root = FieldPath::root(Subject::TaskDefinition);
     let api = match document.kind() {
@@ -170,7 +170,7 @@ fn note_elements(
     }
 }
 
-/// Whether the document has the field itself.
+/// Whether the document contains the field itself.
 fn stands(document: &Document, path: &FieldPath) -> bool {
     document.locate(path).is_some_and(|location| location.exact)
 }

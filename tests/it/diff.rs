@@ -1,7 +1,7 @@
-//! Shows a person how two texts differ.
+//! Shows the difference of two texts to a person.
 
-/// The lines of both texts, `-` before those of `expected` alone and `+` before those of `actual` alone, with three
-/// lines around each difference.
+/// Returns the lines of both texts, with `-` before lines only of `expected`, `+` before lines only of `actual`, and
+/// three lines around each difference.
 pub fn diff(expected: &str, actual: &str) -> String {
     let lines = edits(&split(expected), &split(actual));
     let near = |index: usize| {
@@ -23,12 +23,12 @@ pub fn diff(expected: &str, actual: &str) -> String {
     text
 }
 
-/// Lines, so that a missing newline at the end is a difference too.
+/// Splits a text into lines, so that a missing newline at the end is also a difference.
 fn split(text: &str) -> Vec<&str> {
     text.split('\n').collect()
 }
 
-/// The longest common subsequence, read as edits.
+/// Returns the longest common subsequence, as edits.
 fn edits<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<(char, &'a str)> {
     let mut common = vec![vec![0_u32; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {

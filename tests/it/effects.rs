@@ -1,7 +1,7 @@
-//! Whether the field table is true: a field that is translated or warned of has an effect, offline and in the operator.
+//! Checks the field table: a field that is translated or warned about has an effect, offline and in the operator.
 //!
-//! Every golden case is read as custom resources. One field after the other gets another value, or is left out, and
-//! what comes of it is compared: objects, what else the operator decides by, and findings.
+//! Every golden case is read as custom resources. Each field in turn gets another value, or is removed, and the results
+//! are compared: objects, other decisions of the operator, and findings.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,7 +30,7 @@ use crate::{
     library,
 };
 
-/// A service or a task with its task definition, and the cluster whose defaults it has.
+/// A service or a task with its task definition, and the cluster that provides its defaults.
 #[derive(Clone, Debug)]
 struct World {
     task_definition: Value,
@@ -38,7 +38,7 @@ struct World {
     cluster: Option<Value>,
 }
 
-/// Which of the resources of a world a field is in.
+/// The resource of a world that contains a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     TaskDefinition,
@@ -46,21 +46,21 @@ enum Part {
     Cluster,
 }
 
-/// Where the translation is done.
+/// The environment of the translation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Convert,
     Operator,
-    /// The operator, where tasks that ask for Fargate run on EKS Fargate.
+    /// The operator, with Fargate tasks on EKS Fargate.
     EksFargate,
 }
 
 const PLACES: [Place; 3] = [Place::Convert, Place::Operator, Place::EksFargate];
 
-/// Where each field has to make a difference.
+/// The environments in which each field has to make a difference.
 const REQUIRED: [Place; 2] = [Place::Convert, Place::Operator];
 
-/// What a scaling request is about, which is clear beside its service.
+/// The target of a scaling request, which is clear beside its service.
 const MAY_BE_LEFT_OUT: &[&str] = &["ResourceId", "ScalableDimension", "ServiceNamespace"];
 
 /// The name of the service in an update, which no custom resource has.
@@ -69,18 +69,18 @@ const ALIAS: Row = (Api::Service, "service");
 /// A row of the table.
 type Row = (Api, &'static str);
 
-/// What is known of the rows.
+/// The results for the rows.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Rows of which another value makes a difference.
+    /// Rows for which another value makes a difference.
     values: BTreeSet<Row>,
-    /// Rows whose absence makes a difference, and where.
+    /// Rows whose absence makes a difference, with the environment.
     presence: BTreeSet<(Row, Place)>,
-    /// Rows whose presence is warned of or rejected, and where.
+    /// Rows whose presence causes a warning or a rejection, with the environment.
     warned: BTreeSet<(Row, Place)>,
 }
 
-/// What a world comes to.
+/// The result of a world.
 #[derive(Debug, PartialEq)]
 struct Effects {
     /// Objects and decisions.
@@ -96,7 +96,8 @@ impl Effects {
             .any(|severity| *severity == Severity::Error)
     }
 
-    /// Whether it is said of a field, or of what it is part of, that nothing happens without the operator.
+    /// Whether a finding about a field, or about an object that contains it, reports that nothing happens without the
+    /// operator.
     fn leaves_to_the_operator(&self, leaf: &Leaf) -> bool {
         let mut findings = self.findings.keys();
         findings.any(|finding| {
@@ -105,7 +106,7 @@ impl Effects {
         })
     }
 
-    /// Whether a field is rejected or warned of: by one of its own reasons, or as part of something.
+    /// Whether a field causes a rejection or a warning, with one of its own reasons or as part of an object.
     fn tells_of(&self, leaf: &Leaf) -> bool {
         let severe = self
             .findings
@@ -120,7 +121,7 @@ impl Effects {
 }
 
 impl Leaf {
-    /// Whether a finding is about this field or something that it is part of.
+    /// Whether a finding is about this field or an object that contains it.
     fn is_part_of(&self, finding: &str) -> bool {
         let path = self.pointer.trim_start_matches("/autoScaling");
         let of = finding.split(' ').next().unwrap_or_default();
@@ -142,7 +143,7 @@ fn settings() -> Settings {
     }
 }
 
-/// The environment files that cases name.
+/// Returns the environment files that cases refer to.
 fn environment_files() -> BTreeMap<String, String> {
     let names = [
         "reports/monthly.env",
@@ -334,11 +335,11 @@ struct Leaf {
     row: Row,
     field: &'static Field,
     part: Part,
-    /// Where it is in the spec.
+    /// Its path in the spec.
     pointer: String,
 }
 
-/// Finds the leaves of a value that its request has.
+/// Finds the leaves of a value that its request defines.
 fn leaves(api: Api, node: &'static Node, value: &Value, at: &str, part: Part, all: &mut Vec<Leaf>) {
     match (&node.shape, value) {
         (Shape::Object(members), Value::Object(object)) => {
@@ -399,7 +400,7 @@ fn all_leaves(world: &World) -> Vec<Leaf> {
     all
 }
 
-/// Other values that the request takes too.
+/// Returns other values that the request also accepts.
 fn others(field: &Field, value: &Value) -> Vec<Value> {
     let limits = field.limits;
     if !limits.values.is_empty() {
@@ -452,7 +453,7 @@ fn others(field: &Field, value: &Value) -> Vec<Value> {
     }
 }
 
-/// Other texts, most of which are as right as this one: names and numbers in it are changed.
+/// Returns other texts, most of which are also valid: names and numbers in the text are changed.
 fn strings(text: &str) -> Vec<Value> {
     let mut others = vec![format!("{text}x"), format!("x{text}")];
     if let Ok(number) = text.parse::<i64>() {
@@ -470,7 +471,7 @@ fn strings(text: &str) -> Vec<Value> {
     others.into_iter().map(Value::from).collect()
 }
 
-/// Takes a value out of what holds it.
+/// Removes a value from its container.
 fn take_out(spec: &mut Value, pointer: &str) {
     let (holder, member) = pointer.rsplit_once('/').expect("it is a member");
     match spec.pointer_mut(holder) {
@@ -480,7 +481,7 @@ fn take_out(spec: &mut Value, pointer: &str) {
     }
 }
 
-/// Tries the leaves of a world of which something is still unknown.
+/// Tries the leaves of a world for which results are still missing.
 fn try_all(world: &World, seen: &Mutex<Seen>) {
     let before = PLACES.map(|place| world.effects(place));
     for leaf in all_leaves(world) {
@@ -533,7 +534,7 @@ fn try_all(world: &World, seen: &Mutex<Seen>) {
         }
         let others = others(leaf.field, &value);
         if others.is_empty() {
-            // It has one value only.
+            // It has only one value.
             seen.lock().expect("no thread panicked").values.insert(row);
         }
         for other in others {
@@ -552,7 +553,7 @@ fn try_all(world: &World, seen: &Mutex<Seen>) {
     }
 }
 
-/// The golden cases as custom resources, whether they are accepted or not.
+/// Returns the golden cases as custom resources, whether they are accepted or not.
 fn worlds() -> Vec<World> {
     let mut worlds = vec![of_a_cluster()];
     for case in cases() {
@@ -605,7 +606,7 @@ fn resource(kind: &str, name: &str, spec: Value) -> Value {
     json!({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec})
 }
 
-/// A service that leaves to its cluster what a cluster can say.
+/// Returns a service that gets all possible defaults from its cluster.
 fn of_a_cluster() -> World {
     let resource = |kind: &str, spec: Value| json!({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "web"}, "spec": spec});
     let container = json!({
@@ -657,7 +658,7 @@ fn every_row_says_what_is_so() {
             let row = (*api, field.path);
             let name = format!("{} {} ({})", api.name(), field.path, field.outcome.name());
             let is_warned = |place: &Place| seen.warned.contains(&(row, *place));
-            // What has one value only, or is its default, makes no difference by being there.
+            // A field with only one value, or with its default, makes no difference by its presence.
             let is_clear = field.limits.values.len() == 1 || field.default.is_some();
             let may_be_left_out = MAY_BE_LEFT_OUT.contains(&field.name());
             let on_fargate = (row, Place::EksFargate);
@@ -676,7 +677,7 @@ fn every_row_says_what_is_so() {
                     says.push_str(" another value makes no difference;");
                 }
                 let of_place = REQUIRED.iter().filter(|place| {
-                    // No conversion takes a cluster.
+                    // `convert` does not accept clusters.
                     !(*api == Api::Cluster && **place == Place::Convert)
                 });
                 for place in of_place.filter(|place| !is_noticed(place)) {

@@ -1,4 +1,4 @@
-//! What `ecs-operator explain` shows as an example is what a conversion gives.
+//! The examples of `ecs-operator explain` match the results of conversions.
 
 use ecs_operator::{
     fields::{Api, Example},
@@ -17,7 +17,7 @@ fn every_example_gives_what_it_says() {
     };
     let mut problems = Vec::new();
     for example in Example::all() {
-        // A metric of CloudWatch is in a region, and what is not is shown without the variables of one.
+        // A CloudWatch metric is in a region; all other examples are shown without the variables of a region.
         let mut result = library::convert(documents(example), &plain);
         if result.has_errors() {
             result = library::convert(documents(example), &placed);
@@ -52,7 +52,7 @@ fn every_example_is_about_fields() {
     }
 }
 
-/// The example's request, completed by what it leaves out and by the documents that it needs.
+/// Returns the example's request, completed with omitted members, and the documents that it needs.
 fn documents(example: &Example) -> Vec<String> {
     let request: Value = serde_json::from_str(example.request).expect("the request is JSON");
     let web = json!({"serviceName": "web", "taskDefinition": "web", "desiredCount": 2});
@@ -98,7 +98,7 @@ fn documents(example: &Example) -> Vec<String> {
     documents.iter().map(Value::to_string).collect()
 }
 
-/// A task definition whose containers have what each must have.
+/// Returns a task definition whose containers have the required members.
 fn task_definition(request: Value) -> Value {
     let container = json!({"name": "web", "image": "nginx:1.29", "memory": 512});
     let mut request = merged(
@@ -112,7 +112,7 @@ fn task_definition(request: Value) -> Value {
     request
 }
 
-/// `base` with everything of `more`; elements of lists are merged by their index.
+/// Returns `base` with everything of `more`; elements of lists are merged by their index.
 fn merged(base: Value, more: Value) -> Value {
     match (base, more) {
         (Value::Object(mut base), Value::Object(more)) => {
@@ -126,7 +126,7 @@ fn merged(base: Value, more: Value) -> Value {
     }
 }
 
-/// The parts of `gives`: each begins with a line without indentation that is not an element of a list.
+/// Returns the parts of `gives`: each begins with a line without indentation that is not an element of a list.
 fn blocks(gives: &str) -> Vec<Vec<&str>> {
     let mut blocks: Vec<Vec<&str>> = Vec::new();
     for line in gives.trim().lines() {
@@ -138,7 +138,7 @@ fn blocks(gives: &str) -> Vec<Vec<&str>> {
     blocks
 }
 
-/// Whether the lines of `block` stand in `printed`, all indented by the same amount.
+/// Whether `printed` contains the lines of `block`, all indented by the same amount.
 fn contains(printed: &str, block: &[&str]) -> bool {
     let printed: Vec<&str> = printed.lines().collect();
     printed.windows(block.len()).any(|window| {

@@ -1,18 +1,18 @@
-//! The tests that `docs/failure-modes.md` names exist.
+//! Checks that the tests in `docs/failure-modes.md` exist.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The programs of tests with modules of their own.
+/// The test programs with their own modules.
 const PROGRAMS: &[&str] = &["control_plane", "e2e", "faults", "upgrade"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The names in the last column of the table below this heading.
+/// Returns the names in the last column of the table below this heading.
 fn named() -> Vec<String> {
     let text = fs::read_to_string(root().join("docs/failure-modes.md")).expect("it is there");
     let (_, section) = text
@@ -36,7 +36,7 @@ fn named() -> Vec<String> {
         .collect()
 }
 
-/// The files that may hold a module.
+/// Returns the files that may contain a module.
 fn files(modules: &[&str]) -> Vec<PathBuf> {
     let in_folder = |modules: &[&str]| match modules.split_first() {
         Some((program, rest)) if PROGRAMS.contains(program) => {
@@ -45,7 +45,7 @@ fn files(modules: &[&str]) -> Vec<PathBuf> {
         _ => root().join("src").join(modules.join("/")),
     };
     let mut found = Vec::new();
-    // Unit tests stand at the end of their file, or in one of their own.
+    // Unit tests are at the end of their file, or in a separate one.
     for modules in [Some(modules), modules.strip_suffix(&["tests"])] {
         let Some(path) = modules.map(in_folder) else {
             continue;

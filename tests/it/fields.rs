@@ -9,11 +9,11 @@ use ecs_operator::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-/// The fields of the models; `cargo xtask model` writes it.
+/// The fields of the models; written by `cargo xtask model`.
 const MODEL: &str = include_str!("../data/aws-model-fields.tsv");
 
-/// Where the table leaves the check of a value to a rule, because the model lists the values of all AWS services, or
-/// because the rule says more than that the value is unknown.
+/// Fields whose values are checked by a rule and not by the table, because the model lists the values of all AWS
+/// services, or because the message of the rule contains more information.
 const CHECKED_BY_A_RULE: &[&str] = &[
     "ServiceNamespace",
     "ScalableDimension",
@@ -21,8 +21,8 @@ const CHECKED_BY_A_RULE: &[&str] = &[
     "TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.PredefinedMetricType",
 ];
 
-/// What the models require and the tables don't: beside a service it is clear what the first three are, and the last
-/// is an empty list, which counts as absent, in every answer of `DescribeServices`.
+/// Members that the models require and the tables do not: beside a service, the first three are clear, and the last is
+/// an empty list, which counts as absent, in every response of `DescribeServices`.
 const MAY_BE_LEFT_OUT: &[&str] = &[
     "ServiceNamespace",
     "ResourceId",
@@ -36,14 +36,14 @@ struct Row {
     path: &'static str,
     kind: &'static str,
     required: bool,
-    /// The smallest number, the shortest text or the least elements.
+    /// The minimum number, text length or number of elements.
     min: Option<f64>,
-    /// The largest number, the longest text or the most elements.
+    /// The maximum number, text length or number of elements.
     max: Option<f64>,
     values: BTreeSet<&'static str>,
 }
 
-/// Everything in the models.
+/// Returns all members in the models.
 fn members() -> Vec<Row> {
     MODEL
         .lines()
@@ -69,7 +69,7 @@ fn members() -> Vec<Row> {
         .collect()
 }
 
-/// The leaves of the models.
+/// Returns the leaves of the models.
 fn model() -> Vec<Row> {
     let mut leaves = members();
     leaves.retain(|row| !matches!(row.kind, "Object" | "List"));
@@ -160,7 +160,7 @@ fn the_tables_have_the_limits_of_the_models() {
         let limits = match &node.shape {
             Shape::List(_) => (None, node.max_items.map(as_number)),
             Shape::Leaf(field) if field.kind == Kind::String => {
-                // Longer texts do no harm here, but what AWS takes must be taken.
+                // Longer texts do no harm here, but values that AWS accepts must be accepted.
                 let longest = field.limits.max_length.map(as_number);
                 if longest
                     .zip(row.max)
@@ -189,7 +189,7 @@ fn as_number(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
-/// The member at a path such as `containerDefinitions[].name`.
+/// Returns the member at a path such as `containerDefinitions[].name`.
 fn find<'n>(node: &'n Node, path: &str) -> Option<&'n Node> {
     match &node.shape {
         _ if path.is_empty() => Some(node),
@@ -227,7 +227,7 @@ fn a_row_says_why() {
     assert!(silent.is_empty(), "{}", silent.join("\n"));
 }
 
-/// A document with every field.
+/// Returns a document with every field.
 pub fn full(node: &Node) -> Value {
     match &node.shape {
         Shape::Object(members) => {
@@ -249,7 +249,7 @@ pub fn full(node: &Node) -> Value {
     }
 }
 
-/// What is left of `value` once it went through the shape.
+/// Returns what remains of `value` after reading it into the shape.
 fn through<T: Serialize + DeserializeOwned>(value: &Value) -> Value {
     let shape: T = serde_json::from_value(value.clone()).expect("the shape takes the document");
     serde_json::to_value(shape).expect("the shape can be written")
@@ -260,7 +260,7 @@ fn the_shapes_keep_every_field() {
     for api in Api::ALL {
         let mut document = full(api.tree());
         if let (Api::Service, Some(members)) = (api, document.as_object_mut()) {
-            // What `UpdateService` calls `service` is read as `serviceName`.
+            // `service` of `UpdateService` is read as `serviceName`.
             members.remove("service");
         }
         let kept = match api {
@@ -280,7 +280,7 @@ fn the_shapes_keep_every_field() {
     }
 }
 
-/// The paths at which `kept` is not `document`.
+/// Collects the paths at which `kept` differs from `document`.
 fn compare(document: &Value, kept: &Value, path: &str, lost: &mut Vec<String>) {
     match (document, kept) {
         (Value::Object(members), Value::Object(kept)) => {

@@ -1,4 +1,4 @@
-//! Documents that nobody wrote, from the table of fields: mostly sensible, sometimes not.
+//! Generates documents from the field table: mostly sensible, sometimes not.
 
 use ecs_operator::{
     diagnostic::Severity,
@@ -23,14 +23,14 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// All of them.
+    /// Returns all documents.
     pub fn documents(&self) -> Vec<&Value> {
         let others = self.service.iter().chain(&self.task).chain(&self.scaling);
         [&self.task_definition].into_iter().chain(others).collect()
     }
 }
 
-/// A task definition, perhaps with a service, its scaling, or a task.
+/// Generates a task definition, optionally with a service, its scaling, or a task.
 pub fn requests() -> impl Strategy<Value = Requests> {
     let scaling = (
         value(Api::ScalableTarget.tree()),
@@ -62,7 +62,7 @@ pub fn requests() -> impl Strategy<Value = Requests> {
         })
 }
 
-/// All that may be known besides the input.
+/// Generates settings.
 pub fn settings() -> impl Strategy<Value = Settings> {
     let cluster = (33_u32..=37, addons(), any::<bool>(), any::<bool>());
     let choices = (
@@ -134,7 +134,7 @@ fn addons() -> impl Strategy<Value = std::collections::BTreeSet<Addon>> {
         .prop_map(|addons| addons.into_iter().collect())
 }
 
-/// A value for a member of a request.
+/// Generates a value for a member of a request.
 fn value(node: &'static Node) -> BoxedStrategy<Value> {
     match &node.shape {
         Shape::Object(members) => object(members.iter()),
@@ -175,7 +175,7 @@ fn object(
         .boxed()
 }
 
-/// Members without which their object says nothing, whether AWS requires them or not.
+/// Members without which their object has no meaning, whether AWS requires them or not.
 const TELLING: &[&str] = &[
     "condition",
     "containerName",
@@ -212,7 +212,7 @@ fn leaf(field: &'static Field) -> BoxedStrategy<Value> {
     .boxed()
 }
 
-/// A value that AWS accepts.
+/// Generates a value that AWS accepts.
 fn sensible(field: &'static Field) -> BoxedStrategy<Value> {
     if !field.limits.values.is_empty() {
         return select(field.limits.values).prop_map(Value::from).boxed();
@@ -269,7 +269,7 @@ fn strings(field: &'static Field) -> BoxedStrategy<Value> {
     prop_oneof![2 => select(odd).prop_map(Value::from), 1 => made.prop_map(Value::from)].boxed()
 }
 
-/// Texts that something somewhere takes for something else.
+/// Texts that some parser interprets in a special way.
 const ODD: &[&str] = &[
     "a",
     "web",
@@ -313,7 +313,7 @@ const ODD: &[&str] = &[
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 ];
 
-/// A value of any type, far outside of what anything expects.
+/// Generates a value of any type, far outside all expectations.
 fn hostile() -> impl Strategy<Value = Value> {
     select(vec![
         json!(null),

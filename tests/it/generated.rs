@@ -1,4 +1,4 @@
-//! The files that are generated from the code are what the code gives. `cargo xtask docs` writes them.
+//! The files that are generated from the code are up to date. `cargo xtask docs` writes them.
 
 use std::{env, fs, path::Path};
 
@@ -31,7 +31,7 @@ fn the_generated_custom_resource_definitions_are_up_to_date() {
     check(&files);
 }
 
-/// Compares files with what they should be, or writes them.
+/// Compares files with their expected content, or writes them.
 fn check(files: &[(String, String)]) {
     let update = env::var_os("UPDATE_DOCS").is_some();
     let mut stale = String::new();

@@ -1,4 +1,4 @@
-//! Input that means harm: what it names, where it leads, how long it takes.
+//! Malicious input: its names, its paths, its processing time.
 #![cfg(unix)]
 
 use std::{fs, os::unix::fs::symlink, process::Command};
@@ -68,7 +68,7 @@ fn a_pipe_that_is_named_is_read_once() {
         folder.write(&format!("{number}.json"), &text);
     }
     folder.write("web.json", GOOD);
-    // As a shell makes of `convert <(cat web.json) 0.json ...`.
+    // This is what a shell does for `convert <(cat web.json) 0.json ...`.
     let pipe = folder.0.join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status();
     assert!(made.expect("mkfifo starts").success());

@@ -1,4 +1,4 @@
-//! What the reader leaves out is reported once: nothing that is said beside it is a mere consequence.
+//! Values that the reader leaves out are reported once, without consequential errors.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use crate::cases;
 
-/// A file's name and text.
+/// The name and text of a file.
 type File = (String, String);
 
-/// What is rejected beside what the reader rejects; only in units from which something was left out if `left_out`.
+/// Returns rejections in addition to those of the reader; if `left_out`, only in units from which something was left
+/// out.
 fn rejected(files: &[File], settings: &Settings, left_out: bool) -> Vec<Diagnostic> {
     let sources = files
         .iter()
@@ -38,7 +39,7 @@ fn rejected(files: &[File], settings: &Settings, left_out: bool) -> Vec<Diagnost
     found
 }
 
-/// The pointers of every member and element.
+/// Collects the pointers of every member and element.
 fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     let inner: Vec<(String, &Value)> = match value {
         Value::Object(members) => members
@@ -59,7 +60,7 @@ fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     }
 }
 
-/// The document with a value of the wrong type, or with a misspelt name.
+/// Returns the document with a value of the wrong type, or with a misspelled name.
 fn damaged(document: &Value, pointer: &str, misspelt: bool) -> Option<Value> {
     let mut document = document.clone();
     let (parent, key) = pointer.rsplit_once('/')?;
@@ -77,7 +78,7 @@ fn damaged(document: &Value, pointer: &str, misspelt: bool) -> Option<Value> {
     Some(document)
 }
 
-/// Damages each member of the case's files in turn, and collects what is then rejected beside it.
+/// Damages each member of the case's files in turn, and collects the additional rejections.
 fn try_case(files: &[File], settings: &Settings, wrong: &mut BTreeMap<String, String>) -> usize {
     let mut tried = 0;
     let before = rejected(files, settings, false);

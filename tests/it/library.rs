@@ -9,16 +9,16 @@ use ecs_operator::{
 };
 use serde_json::Value;
 
-/// What texts were converted to.
+/// The result of converting texts.
 #[derive(Debug, PartialEq)]
 pub struct Result {
-    /// What is wrong with texts as a whole.
+    /// Problems of texts as a whole.
     pub problems: Vec<Problem>,
     /// A conversion for each unit.
     pub conversions: Vec<Conversion>,
 }
 
-/// Converts texts, each a file of its own.
+/// Converts texts, each as a separate file.
 pub fn convert(texts: impl IntoIterator<Item = String>, settings: &Settings) -> Result {
     convert_to(texts, settings, Target::Manifests)
 }
@@ -53,7 +53,7 @@ pub fn convert_to(
 }
 
 impl Result {
-    /// All objects.
+    /// Returns all objects.
     pub fn objects(&self) -> Vec<Value> {
         let all = self.ordered();
         all.map(|object| serde_json::to_value(object).expect("objects are plain data"))
@@ -66,7 +66,7 @@ impl Result {
             .flat_map(|conversion| &conversion.objects)
     }
 
-    /// All objects as the program prints them.
+    /// Returns all objects as the program prints them.
     pub fn yaml(&self) -> String {
         let printed = self
             .ordered()
@@ -83,7 +83,7 @@ impl Result {
             || self.conversions.iter().any(has_errors)
     }
 
-    /// What was found where, without the words.
+    /// Returns reasons and positions of findings, without messages.
     pub fn places(&self) -> Vec<String> {
         let findings = self
             .conversions
@@ -94,7 +94,7 @@ impl Result {
             .collect()
     }
 
-    /// The reasons of all findings, for messages.
+    /// Returns the reasons of all findings, for messages.
     pub fn reasons(&self) -> Vec<String> {
         let problems = self
             .problems

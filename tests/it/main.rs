@@ -1,4 +1,4 @@
-//! Tests of the whole program that need no cluster.
+//! Tests of the whole program that do not need a cluster.
 #![allow(
     clippy::collapsible_match,
     clippy::expect_used,

@@ -10,15 +10,15 @@ use std::{
 
 use serde_json::Value;
 
-/// What a run of the program left.
+/// The result of running the program.
 pub struct Run {
-    /// The exit status; none after a signal.
+    /// The exit status; `None` after a signal.
     pub status: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-/// The program, to be run in `folder` and with nothing of the caller's environment that it could read.
+/// Returns a command that runs the program in `folder`, without the caller's environment variables.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-operator"));
     command.current_dir(folder);
@@ -38,7 +38,7 @@ pub fn run<A: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = A
     read(output)
 }
 
-/// Runs the program with `arguments` in `folder` and gives it `input`.
+/// Runs the program with `arguments` in `folder`, with `input` on standard input.
 pub fn run_with_input(folder: &Path, arguments: &[&str], input: &[u8]) -> Run {
     let mut child = command(folder)
         .args(arguments)
@@ -62,14 +62,14 @@ fn read(output: Output) -> Run {
 }
 
 impl Run {
-    /// The objects that were printed, as YAML.
+    /// Returns the printed objects, parsed as YAML.
     pub fn objects(&self) -> Vec<Value> {
         crate::yaml::documents(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}\n{}", self.stdout))
     }
 }
 
-/// A folder with files, made anew for each test.
+/// A folder with files, created for each test.
 pub struct Folder(pub PathBuf);
 
 impl Folder {

@@ -1,4 +1,4 @@
-//! What must hold for every input. `PROPTEST_CASES=10000 PROPTEST_RNG_SEED=1 cargo test properties` looks further.
+//! Properties of every input. `PROPTEST_CASES=10000 PROPTEST_RNG_SEED=1 cargo test properties` tests more of them.
 
 use std::env;
 
@@ -22,7 +22,7 @@ use crate::{
     schema, yaml,
 };
 
-/// The same inputs every time, so that a change is judged by what it changes; fuzzing looks for new ones.
+/// Uses the same inputs every time, so that only a change of the code changes the result; fuzzing finds new inputs.
 fn config(cases: u32) -> ProptestConfig {
     let defaults = ProptestConfig::default();
     ProptestConfig {
@@ -56,7 +56,7 @@ proptest! {
     fn every_input_gives_objects_or_an_error(requests in requests(), settings in settings()) {
         let result = convert(texts(&requests), &settings);
         for conversion in &result.conversions {
-            // A scaling document is rejected without its service.
+            // A scaling document without its service is rejected.
             let errors = conversion.diagnostics.iter().filter(|finding| finding.severity() == Severity::Error);
             let rejected = errors.filter(|finding| finding.path.subject() != Subject::AutoScaling).count() > 0;
             prop_assert_eq!(conversion.objects.is_empty(), rejected, "{:?}", result.reasons());
@@ -163,7 +163,7 @@ proptest! {
         convert([text], &settings);
     }
 
-    /// The types hold more than any reader lets through.
+    /// The types can contain more than any reader accepts.
     #[test]
     fn shapes_made_by_hand_do_not_panic(requests in requests(), numbers in prop::collection::vec(any::<i64>(), 1..8), settings in settings()) {
         let mut numbers = numbers.into_iter().cycle();
@@ -200,7 +200,7 @@ proptest! {
     }
 }
 
-/// The generator would prove nothing if everything that it makes were rejected, or nothing.
+/// The generator would prove nothing if everything that it generates were rejected, or nothing.
 #[test]
 fn the_generator_makes_good_and_bad_inputs() {
     let mut runner = proptest::test_runner::TestRunner::new(config(1));
@@ -267,7 +267,7 @@ fn quote(value: &mut Value, node: &Node) {
     }
 }
 
-/// Adds every member that is missing: null, an empty text, an empty list, in turns.
+/// Adds every missing member: alternately null, an empty text and an empty list.
 fn pad(value: &mut Value, node: &Node) {
     match (&node.shape, value) {
         (Shape::Object(members), Value::Object(object)) => {
@@ -294,7 +294,7 @@ fn pad(value: &mut Value, node: &Node) {
     }
 }
 
-/// Replaces some numbers with any.
+/// Replaces some numbers with arbitrary ones.
 fn go_wild(value: &mut Value, numbers: &mut impl Iterator<Item = i64>) {
     match value {
         Value::Object(object) => object

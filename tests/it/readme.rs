@@ -1,8 +1,7 @@
-//! What the documentation shows is what the program does.
+//! Checks that the documentation shows what the program does.
 //!
-//! A comment before a block says where it is from: `file: PATH` is a file, `object: KIND: ARGUMENTS` the object of that
-//! kind that the command prints, `diagnostics: ARGUMENTS` what it says on standard error. `UPDATE_DOCS=1` writes the
-//! blocks.
+//! A comment before a block specifies its source: `file: PATH` is a file, `object: KIND: ARGUMENTS` the object of that
+//! kind that the command prints, `diagnostics: ARGUMENTS` its standard error. `UPDATE_DOCS=1` writes the blocks.
 
 use std::{
     env, fs,
@@ -24,7 +23,7 @@ fn read(page: &str) -> String {
     fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
 }
 
-/// The text that belongs into the block below this comment.
+/// Returns the content of the block below this comment.
 fn block(instruction: &str) -> String {
     let (kind, rest) = instruction
         .split_once(": ")
@@ -45,7 +44,7 @@ fn block(instruction: &str) -> String {
     }
 }
 
-/// The page with all blocks as they should be.
+/// Returns the page with all blocks up to date.
 fn filled(page: &str) -> String {
     let mut text = String::new();
     let mut lines = page.lines();
@@ -86,7 +85,7 @@ fn pages_show_what_the_program_prints() {
     }
 }
 
-/// The arguments of each `ecs-operator` of the page's shell blocks.
+/// Returns the arguments of each `ecs-operator` in the page's shell blocks.
 fn command_lines(page: &str) -> Vec<Vec<String>> {
     let mut in_shell = false;
     let mut found = Vec::new();
@@ -95,7 +94,7 @@ fn command_lines(page: &str) -> Vec<Vec<String>> {
             in_shell = line == "```sh";
             continue;
         }
-        // Each command of a pipe. Other programs have our name among their arguments.
+        // This is for each command of a pipe. Other programs may have `ecs-operator` as an argument.
         for command in line.split(" | ") {
             let arguments = command
                 .strip_prefix("ecs-operator ")
@@ -108,7 +107,7 @@ fn command_lines(page: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// A folder of its own, because a command line may write files.
+/// Returns a separate folder, because a command line may write files.
 fn folder() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
     fs::create_dir_all(&folder).expect("the folder can be made");
@@ -122,7 +121,7 @@ fn command_lines_are_understood() {
         let lines = command_lines(&read(page));
         assert!(!lines.is_empty(), "no command line in {page}");
         for mut line in lines {
-            // Options come before a comment.
+            // Options precede a comment.
             line.truncate(
                 line.iter()
                     .position(|word| word == "#")
@@ -130,11 +129,11 @@ fn command_lines_are_understood() {
             );
             line.retain(|word| !word.is_empty());
             if matches!(line[0].as_str(), "status" | "logs") {
-                // These need a cluster, but for their help, which comes after all that is wrong.
+                // These need a cluster, except for their help, which is printed only after all errors in the arguments.
                 line.push("--help".to_owned());
             }
             let run = program::run(&folder, &line);
-            // The files of the examples are not here, which is no wrong usage.
+            // The files of the examples do not exist here, which is not a usage error.
             assert_ne!(
                 run.status,
                 Some(2),

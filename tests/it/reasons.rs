@@ -1,4 +1,4 @@
-//! Every reason is explained where users look for it: in its texts and in the rows of the fields that give it.
+//! Checks that every reason is explained: in its texts, and in the rows of the fields that can cause it.
 
 use std::{collections::BTreeSet, fs};
 
@@ -9,7 +9,7 @@ use ecs_operator::{
 
 use crate::cases::{DIAGNOSTICS, cases};
 
-/// The errors whose message is the advice.
+/// The errors with the advice in their message.
 const ADVICE: &[Reason] = &[
     Reason::InvalidValue,
     Reason::RequiredField,
@@ -51,7 +51,7 @@ fn every_reason_belongs_to_a_field_or_to_documents() {
     assert_none(&problems);
 }
 
-/// The reasons that a member and all below it may give.
+/// Collects the reasons of a member and of all members below it.
 fn collect(node: &Node, found: &mut BTreeSet<Reason>) {
     found.extend(node.always);
     if node.needs_controller.is_some() {
@@ -73,7 +73,7 @@ fn what_is_always_said_is_in_the_rows_below() {
     assert_none(&problems);
 }
 
-/// Notes every row that doesn't name what is always said of a member above it.
+/// Collects every row that lacks a reason that is always reported for a member above it.
 fn named_below(node: &Node, above: &[Reason], path: &str, problems: &mut Vec<String>) {
     let mut above = above.to_vec();
     above.extend(node.always);
@@ -108,7 +108,7 @@ fn what_the_cases_say_is_in_the_rows() {
     assert_none(&problems.into_iter().collect::<Vec<_>>());
 }
 
-/// The reason and the path of `file:line:column: severity[Reason]: path: message`, without indexes.
+/// Returns the reason and the path of `file:line:column: severity[Reason]: path: message`, without indexes.
 fn finding(line: &str) -> Option<(Reason, String)> {
     let (before, after) = line.split_once("]: ")?;
     let reason = before.rsplit('[').next()?.parse().ok()?;
@@ -122,7 +122,7 @@ fn finding(line: &str) -> Option<(Reason, String)> {
                 .all(|c| c.is_ascii_digit());
         plain.push_str(if index { "]" } else { part });
     }
-    // A finding about a document as a whole has no path, and words of its message stand here.
+    // A finding about a document as a whole has no path, but words of its message in this position.
     Some((
         reason,
         if plain.contains(' ') {
@@ -133,7 +133,7 @@ fn finding(line: &str) -> Option<(Reason, String)> {
     ))
 }
 
-/// The rows of a member, of all below it and of the member that it is a part of.
+/// Returns the rows of a member, of all members below it and of the members that contain it.
 fn rows(path: &str) -> impl Iterator<Item = &'static Field> {
     let path = path.strip_prefix("autoScaling.").unwrap_or(path);
     let prefixes = [

@@ -1,4 +1,4 @@
-//! What makes random requests sensible: names that lead somewhere, numbers that fit together.
+//! Makes random requests sensible: references to existing names, numbers that fit together.
 
 use ecs_operator::fields::Field;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use crate::generate::Requests;
 const CONTAINERS: [&str; 4] = ["app", "db", "Log_1", "init"];
 const VOLUMES: [&str; 3] = ["data", "Cache_1", "logs"];
 
-/// Usual values of a number.
+/// Returns usual values of a number.
 pub fn numbers(name: &str) -> &'static [i64] {
     match name {
         "containerPort" | "hostPort" => &[80, 443, 8080, 9000],
@@ -29,7 +29,7 @@ pub fn numbers(name: &str) -> &'static [i64] {
     }
 }
 
-/// Usual values of a text; none where anything goes.
+/// Returns usual values of a text; empty if any text is allowed.
 pub fn strings(field: &Field) -> Vec<&'static str> {
     let pool: &[&str] = match field.name() {
         "image" => &[
@@ -121,7 +121,7 @@ pub fn strings(field: &Field) -> Vec<&'static str> {
     pool.to_vec()
 }
 
-/// Makes the requests fit together.
+/// Makes the requests consistent.
 pub fn make(requests: &mut Requests) {
     task_definition(&mut requests.task_definition);
     let definition = requests.task_definition.clone();
@@ -181,7 +181,7 @@ pub fn make(requests: &mut Requests) {
     }
 }
 
-/// Removes the elements whose name another one has.
+/// Removes elements with duplicate names.
 fn distinct(object: &mut Map<String, Value>, list: &str, name: &str) {
     let mut seen = std::collections::BTreeSet::new();
     if let Some(Value::Array(elements)) = object.get_mut(list) {
@@ -201,7 +201,7 @@ fn elements<'a>(
     list.into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
-/// Constraints and strategies have what their type needs.
+/// Sets the members that the type of a constraint or strategy requires.
 fn placement(request: &mut Map<String, Value>) {
     for constraint in elements(request, "placementConstraints") {
         let member = constraint.contains_key("expression");
@@ -225,7 +225,7 @@ fn placement(request: &mut Map<String, Value>) {
     }
 }
 
-/// Members of a container that Fargate takes too.
+/// Members of a container that are also allowed on Fargate.
 const ON_FARGATE: &[&str] = &[
     "name",
     "image",
@@ -299,7 +299,7 @@ fn task_definition(definition: &mut Value) {
     }
 }
 
-/// One source for each volume, and the names.
+/// Keeps one source for each volume, and returns the names.
 fn volumes(volumes: Option<&mut Value>) -> Vec<&'static str> {
     let mut names = Vec::new();
     let all = volumes.and_then(Value::as_array_mut).into_iter().flatten();
@@ -348,7 +348,7 @@ fn container_of(
         }
         _ => {}
     }
-    // What depends on another one depends on an earlier one, so that there is no circle.
+    // Dependencies are only on earlier containers, so that there is no cycle.
     for (list, name) in [
         ("dependsOn", "containerName"),
         ("volumesFrom", "sourceContainer"),

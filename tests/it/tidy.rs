@@ -1,23 +1,23 @@
-//! Rules of the house that no lint knows.
+//! Rules of this project that no lint checks.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The most lines of a file, without its tests.
+/// The maximum number of lines of a file, without its tests.
 const MOST_LINES: usize = 400;
 
-/// Files that are longer, and why.
+/// Files that may be longer, with the reason.
 const LONGER: &[(&str, &str)] = &[("src/diagnostic/reason.rs", "the table of all reasons")];
 
-/// The files of a part and the modules of ours that they may not name.
+/// The files of a part and the modules of this crate that they must not use.
 struct Border {
     part: &'static str,
     foreign: &'static [&'static str],
 }
 
-/// Who must not know whom. What a part may use is what is not listed.
+/// The forbidden dependencies between parts. Everything that is not listed is allowed.
 const BORDERS: &[Border] = &[
     Border {
         part: "src/ecs",
@@ -176,7 +176,7 @@ const BORDERS: &[Border] = &[
     },
 ];
 
-/// Parts whose result depends on nothing but their arguments.
+/// Parts whose result depends only on their arguments.
 const PURE: &[&str] = &[
     "src/convert",
     "src/crd",
@@ -191,7 +191,7 @@ const PURE: &[&str] = &[
     "src/validate",
 ];
 
-/// What a pure part must not name: input, output, clocks, the environment, chance.
+/// What a pure part must not use: input, output, clocks, the environment, random numbers.
 const IMPURE: &[&str] = &[
     "Instant::now",
     "SystemTime",
@@ -216,7 +216,7 @@ struct File {
 }
 
 impl File {
-    /// What stands before the unit tests.
+    /// Returns the code before the unit tests.
     fn production(&self) -> &str {
         match self.text.split_once("\n#[cfg(test)]\nmod tests {") {
             Some((production, _)) => production,
@@ -224,7 +224,7 @@ impl File {
         }
     }
 
-    /// The lines of code before the unit tests, with their numbers, without comments.
+    /// Returns the lines of code before the unit tests, with their numbers, without comments.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.production()
             .lines()
@@ -245,7 +245,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The Rust files of a folder or the file itself.
+/// Returns the Rust files of a folder, or the file itself.
 fn files(part: &str) -> Vec<File> {
     let mut paths = Vec::new();
     collect(&root().join(part), &mut paths);
@@ -292,7 +292,7 @@ fn none(found: &[String], rule: &str) {
     assert!(found.is_empty(), "{rule}:\n{}", found.join("\n"));
 }
 
-/// Whether `code` names the word, not a longer one.
+/// Whether `code` contains the word, not only a longer one.
 fn names(code: &str, word: &str) -> bool {
     let part_of_a_word = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(start, _)| {
@@ -302,7 +302,8 @@ fn names(code: &str, word: &str) -> bool {
     })
 }
 
-/// The modules that the production code of a file imports from this crate or names by a path, and other crates.
+/// Returns the modules that the production code of a file imports from this crate or refers to by a path, and other
+/// crates.
 fn imports(file: &File) -> Vec<String> {
     let code: String = file
         .code()
@@ -323,7 +324,7 @@ fn imports(file: &File) -> Vec<String> {
     found
 }
 
-/// The first words of the elements of `{a, b::c, d::{e, f}}`, given without its first brace.
+/// Returns the first words of the elements of `{a, b::c, d::{e, f}}`, without its first brace.
 fn heads(group: &str) -> Vec<String> {
     let mut depth = 0_usize;
     let mut heads = Vec::new();
@@ -404,7 +405,7 @@ fn translation_leaves_no_member_out() {
             .code()
             .flat_map(|(_, line)| line.split_whitespace())
             .collect();
-        // `Variant { .. }` only asks which variant it is; `Struct { member, .. }` forgets the others.
+        // `Variant { .. }` only checks the variant; `Struct { member, .. }` ignores the other members.
         let forgets = |words: &[&str]| matches!(words, [before, "..", after] if before.ends_with(',') && after.starts_with('}'));
         if code.windows(3).any(forgets) {
             found.push(file.path.clone());

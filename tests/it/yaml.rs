@@ -1,9 +1,9 @@
-//! Reads printed YAML, and finds what other readers of YAML would read differently.
+//! Parses printed YAML, and finds values that other YAML parsers would read differently.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::Value;
 
-/// The documents of a stream; the empty ones don't count.
+/// Returns the documents of a stream, without empty ones.
 pub fn documents(text: &str) -> Result<Vec<Value>, String> {
     let documents: Vec<Value> =
         serde_saphyr::from_multiple(text).map_err(|error| error.to_string())?;
@@ -13,7 +13,7 @@ pub fn documents(text: &str) -> Result<Vec<Value>, String> {
         .collect())
 }
 
-/// The plain scalars that YAML 1.1 reads as another type than YAML 1.2. `kubectl` reads YAML 1.1.
+/// Returns the plain scalars that YAML 1.1 reads as another type than YAML 1.2. `kubectl` reads YAML 1.1.
 pub fn ambiguous(text: &str) -> Vec<String> {
     let events = Parser::new_from_str(text).filter_map(Result::ok);
     events

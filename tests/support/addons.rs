@@ -13,7 +13,7 @@ use super::LIMIT;
 /// A kind: group, version, kind and plural.
 pub type Kind = (&'static str, &'static str, &'static str, &'static str);
 
-/// The kinds of the add-ons of a cluster on AWS.
+/// The kinds of the add-ons in an AWS cluster.
 pub const ADDONS: &[Kind] = &[
     (
         "elbv2.k8s.aws",
@@ -43,7 +43,7 @@ pub const ADDONS: &[Kind] = &[
     ),
 ];
 
-/// The kind by which EKS Auto Mode is known.
+/// The kind by which the operator detects EKS Auto Mode.
 pub const AUTO_MODE: Kind = (
     "eks.amazonaws.com",
     "v1",
@@ -51,7 +51,7 @@ pub const AUTO_MODE: Kind = (
     "targetgroupbindings",
 );
 
-/// EKS by ACK.
+/// The kind of the ACK controller for EKS.
 pub const ACK_EKS: Kind = (
     "eks.services.k8s.aws",
     "v1alpha1",
@@ -59,7 +59,7 @@ pub const ACK_EKS: Kind = (
     "podidentityassociations",
 );
 
-/// Snapshots of volumes.
+/// The kinds of volume snapshots.
 pub const SNAPSHOTS: [Kind; 2] = [
     (
         "snapshot.storage.k8s.io",
@@ -88,7 +88,7 @@ fn definition((group, version, kind, plural): &Kind) -> Value {
         "kind": "CustomResourceDefinition",
         "metadata": {
             "name": format!("{plural}.{group}"),
-            // Groups of Kubernetes ask for it.
+            // Groups of Kubernetes require it.
             "annotations": {"api-approved.kubernetes.io": "unapproved, it takes any object"},
         },
         "spec": {
@@ -108,7 +108,7 @@ fn definition((group, version, kind, plural): &Kind) -> Value {
     })
 }
 
-/// Installs kinds of add-ons in a cluster of which only a client is there, and waits until they are served.
+/// Installs kinds of add-ons in a cluster for which there is only a client, and waits until they are served.
 pub async fn serve_addons(client: &Client, kinds: &[Kind]) -> anyhow::Result<()> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     for kind in kinds {
@@ -128,10 +128,10 @@ pub async fn serve_addons(client: &Client, kinds: &[Kind]) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Installs kinds of add-ons, which take any object: their controllers are not here.
+/// Installs kinds of add-ons, which accept any object: their controllers do not run here.
 pub async fn install_addons(cluster: &Cluster, kinds: &[Kind]) {
     let folder = cluster.folder().join("addons");
-    // What was installed before is not installed again.
+    // Kinds that are already installed are not installed again.
     let _none = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     for kind in kinds {

@@ -1,4 +1,4 @@
-//! A cluster with the operator at work, and a namespace for a test.
+//! A cluster with a running operator, and a namespace for a test.
 
 pub mod addons;
 pub mod sources;
@@ -27,21 +27,21 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// How long a condition may take on a machine that is busy with other things.
+/// The timeout of a condition on a busy machine.
 pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// The namespace of the operator, and its service account.
 pub const OPERATOR: &str = "ecs-operator";
 
-/// A folder with the files of another version of the operator and its program, which is tested in place of this one: a
-/// test that is to notice a fault can be seen to fail where the fault is.
+/// Returns a folder with the files and the program of another version of the operator, which is tested in place of this
+/// one. This shows that a test for a fault fails on a version with the fault.
 fn other_version() -> Option<&'static Path> {
     static FOLDER: LazyLock<Option<PathBuf>> =
         LazyLock::new(|| env::var_os("OPERATOR_FROM").map(PathBuf::from));
     FOLDER.as_deref()
 }
 
-/// The program that is tested.
+/// Returns the tested program.
 pub fn program() -> &'static Path {
     static OTHER: LazyLock<Option<PathBuf>> =
         LazyLock::new(|| other_version().map(|folder| folder.join("ecs-operator")));
@@ -51,12 +51,12 @@ pub fn program() -> &'static Path {
     }
 }
 
-/// The folder with the files that go with it.
+/// Returns the folder with its files.
 pub fn files() -> &'static Path {
     other_version().unwrap_or_else(root)
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -64,17 +64,17 @@ pub fn root() -> &'static Path {
 /// A running operator.
 pub struct Operator {
     process: Process,
-    /// Its health and metrics.
+    /// The address of its health and metrics.
     pub address: String,
 }
 
 impl Operator {
-    /// Starts the program with the rights of the chart, and waits until it is ready.
+    /// Starts the program with the permissions of the chart, and waits until it is ready.
     pub async fn start(cluster: &Cluster, name: &str, arguments: &[&str]) -> Result<Self> {
         Self::spawn(cluster, name, arguments).await?.ready().await
     }
 
-    /// The same of another program than the one that is tested.
+    /// Does the same with another program.
     pub async fn start_program(
         program: &Path,
         cluster: &Cluster,
@@ -95,7 +95,7 @@ impl Operator {
         Ok(self)
     }
 
-    /// Starts the program with the rights of the chart. The arguments come in place of those that these tests have.
+    /// Starts the program with the permissions of the chart. The arguments replace the defaults of these tests.
     pub async fn spawn(cluster: &Cluster, name: &str, arguments: &[&str]) -> Result<Self> {
         Self::spawn_program(program(), cluster, name, arguments).await
     }
@@ -112,7 +112,7 @@ impl Operator {
         Self::spawn_program_by(program, &kubeconfig, cluster, name, arguments)
     }
 
-    /// Starts the program with a kubeconfig file of its own.
+    /// Starts the program with a separate kubeconfig file.
     pub fn spawn_by(
         kubeconfig: &Path,
         cluster: &Cluster,
@@ -171,7 +171,7 @@ impl Operator {
         answer.is_some_and(|(code, _)| code == 200)
     }
 
-    /// Whether it has ended.
+    /// Whether it has exited.
     pub fn has_ended(&mut self) -> bool {
         self.process.ended().is_ok_and(|status| status.is_some())
     }
@@ -181,12 +181,12 @@ impl Operator {
         self.process.signal(signal)
     }
 
-    /// The number of its process.
+    /// Returns its process ID.
     pub fn process(&self) -> Option<u32> {
         self.process.program()
     }
 
-    /// The sum of a number of its metrics over all series whose labels contain `labels`.
+    /// Returns the sum of a metric over all series with labels that contain `labels`.
     pub async fn metric(&self, name: &str, labels: &str) -> u64 {
         let (_, text) = self.get("/metrics").await.unwrap();
         let series = text
@@ -197,7 +197,7 @@ impl Operator {
             .sum()
     }
 
-    /// Waits until it leads.
+    /// Waits until it is the leader.
     pub async fn leads(&self) {
         until("the operator to lead", LIMIT, async || {
             Ok((self.metric("ecs_operator_leader", "").await == 1).then_some(()))
@@ -206,22 +206,22 @@ impl Operator {
         .unwrap();
     }
 
-    /// Tells it to end, as the kubelet does; returns its exit status.
+    /// Terminates it, as the kubelet does; returns its exit status.
     pub fn terminate(self) -> Option<i32> {
         self.process.terminate(LIMIT).unwrap().code()
     }
 
-    /// The end of its log.
+    /// Returns the end of its log.
     pub fn last_words(&self) -> String {
         self.process.last_words()
     }
 
-    /// What an endpoint answers; `None` if it does not.
+    /// Returns the response of an endpoint; `None` if there is none.
     pub async fn get(&self, path: &str) -> Option<(u16, String)> {
         self.ask("GET", path, "").await
     }
 
-    /// The status with which an endpoint takes a text.
+    /// Returns the status with which an endpoint accepts a text.
     pub async fn put(&self, path: &str, body: &str) -> Option<u16> {
         self.ask("PUT", path, body).await.map(|(code, _)| code)
     }
@@ -242,7 +242,7 @@ impl Operator {
     }
 }
 
-/// The kinds of the plain manifests that give rights. The operator itself runs outside of the cluster here.
+/// The kinds of the plain manifests that grant permissions. The operator itself runs outside the cluster here.
 const RIGHTS: &[&str] = &[
     "Namespace",
     "ServiceAccount",
@@ -253,12 +253,12 @@ const RIGHTS: &[&str] = &[
     "FlowSchema",
 ];
 
-/// Applies the custom resources and the rights of the operator as they are installed without Helm.
+/// Applies the custom resources and the permissions of the operator as they are installed without Helm.
 pub async fn install(cluster: &Cluster) -> Result<()> {
     install_from(files(), cluster).await
 }
 
-/// The same of another version, whose files are below `root`.
+/// Does the same with another version, whose files are below `root`.
 pub async fn install_from(root: &Path, cluster: &Cluster) -> Result<()> {
     cluster.install_crds(root.join("crds")).await?;
     let manifests = std::fs::read_to_string(root.join("deploy/operator.yaml"))?;
@@ -270,7 +270,7 @@ pub async fn install_from(root: &Path, cluster: &Cluster) -> Result<()> {
         RIGHTS.contains(&kind)
     };
     let rights: Vec<&str> = manifests.split("\n---\n").filter(gives_rights).collect();
-    // Namespace, account, three roles, a binding, and two for the lease; two priorities since they are made.
+    // Namespace, account, three roles, a binding, and two for the lease; newer versions also have two priorities.
     assert!([8, 10].contains(&rights.len()), "{}", rights.len());
     cluster.apply(OPERATOR, &rights.join("\n---\n")).await
 }
@@ -282,7 +282,7 @@ pub struct Bed {
 }
 
 impl Bed {
-    /// A fresh namespace of the cluster that a kubeconfig file names.
+    /// Creates a namespace in the cluster of a kubeconfig file.
     pub async fn new(kubeconfig: &Path, prefix: &str) -> Self {
         let client = ecs_operator_testbed::client(kubeconfig).await.unwrap();
         let namespace = Namespace::create(&client, kubeconfig, prefix)
@@ -291,7 +291,7 @@ impl Bed {
         Self { client, namespace }
     }
 
-    /// The API of a kind in the namespace.
+    /// Returns the API of a kind in the namespace.
     pub fn api<K>(&self) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -299,22 +299,22 @@ impl Bed {
         Api::namespaced(self.client.clone(), self.namespace.name())
     }
 
-    /// Applies one of our custom resources as `kubectl apply --server-side` does.
+    /// Applies a custom resource as `kubectl apply --server-side` does.
     pub async fn apply(&self, kind: &str, name: &str, spec: Value) -> kube::Result<DynamicObject> {
         apply(&self.client, self.namespace.name(), kind, name, spec).await
     }
 
-    /// Applies a custom resource that has to be accepted by the API server.
+    /// Applies a custom resource that the API server has to accept.
     pub async fn must_apply(&self, kind: &str, name: &str, spec: Value) {
         self.apply(kind, name, spec).await.unwrap();
     }
 
-    /// The API of one of our kinds.
+    /// Returns the API of a custom resource.
     pub fn resources(&self, kind: &str) -> Api<DynamicObject> {
         resources(&self.client, self.namespace.name(), kind)
     }
 
-    /// The pods of a service that were not told to end.
+    /// Returns the pods of a service that are not terminating.
     pub async fn tasks(&self, service: &str) -> Vec<Pod> {
         let of_service =
             ListParams::default().labels(&format!("ecs-operator.dev/service={service}"));
@@ -323,7 +323,7 @@ impl Bed {
         pods.into_iter().filter(there).collect()
     }
 
-    /// Waits until an object of ours has this to say, and returns it.
+    /// Waits until a custom resource meets a condition, and returns it.
     pub async fn until(
         &self,
         kind: &str,
@@ -344,7 +344,7 @@ impl Bed {
         result.unwrap_or_else(|error| panic!("{error}: {:#}", last.borrow()["status"]))
     }
 
-    /// Waits until a condition of an object of ours has this status, for its newest generation.
+    /// Waits until a condition of a custom resource has this status, for its newest generation.
     pub async fn condition(&self, kind: &str, name: &str, type_: &str, status: &str) -> Value {
         let what = format!("{type_}={status} of {kind} {name}");
         let object = self
@@ -357,7 +357,7 @@ impl Bed {
         condition(&object, type_)
     }
 
-    /// Waits until an object is there and fits.
+    /// Waits until an object exists and meets a condition.
     pub async fn eventually<K>(&self, name: &str, what: &str, fits: impl Fn(&K) -> bool) -> K
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -371,7 +371,7 @@ impl Bed {
         .unwrap()
     }
 
-    /// Waits until an object is not there any more.
+    /// Waits until an object no longer exists.
     pub async fn gone<K>(&self, name: &str)
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -403,13 +403,13 @@ impl Bed {
     }
 }
 
-/// The API of one of our kinds.
+/// Returns the API of a custom resource.
 fn resources(client: &Client, namespace: &str, kind: &str) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk("ecs-operator.dev", "v1alpha1", kind);
     Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind))
 }
 
-/// Applies one of our custom resources as `kubectl apply --server-side` does.
+/// Applies a custom resource as `kubectl apply --server-side` does.
 pub async fn apply(
     client: &Client,
     namespace: &str,
@@ -448,7 +448,7 @@ pub async fn ready(client: &Client, namespace: &str, name: &str) {
     result.unwrap_or_else(|error| panic!("{error}: {:#}", last.borrow()["status"]));
 }
 
-/// A condition of an object.
+/// Returns a condition of an object.
 pub fn condition(object: &Value, type_: &str) -> Value {
     let conditions = object["status"]["conditions"].as_array();
     let mut conditions = conditions.into_iter().flatten();
@@ -458,7 +458,7 @@ pub fn condition(object: &Value, type_: &str) -> Value {
         .unwrap_or(Value::Null)
 }
 
-/// A task definition of one container.
+/// Returns a task definition of one container.
 pub fn task_definition(image: &str) -> Value {
     json!({
         "networkMode": "awsvpc",
@@ -472,7 +472,7 @@ pub fn task_definition(image: &str) -> Value {
     })
 }
 
-/// The uid of an object.
+/// Returns the UID of an object.
 pub fn uid<K: Resource>(object: &K) -> String {
     object.uid().unwrap_or_default()
 }

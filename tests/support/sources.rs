@@ -1,11 +1,11 @@
-//! The custom resources for files as ECS has them.
+//! Converts files with ECS requests to custom resources.
 
 use std::{path::Path, process::Command};
 
-/// The region of what names none.
+/// The region of documents without one.
 pub const REGION: &str = "--aws-region=eu-west-1";
 
-/// The custom resources that a program makes of the files in a folder below `root`.
+/// Returns the custom resources that a program creates from the files in a folder below `root`.
 pub fn resources(program: &Path, root: &Path, folder: &str) -> String {
     let inputs = if folder.starts_with("examples") {
         vec![folder.into()]
@@ -28,7 +28,7 @@ pub fn resources(program: &Path, root: &Path, folder: &str) -> String {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{folder}: {said}");
-    // The namespace that is written is not that of this test.
+    // The namespace in the output is not that of this test.
     let text = String::from_utf8(output.stdout).unwrap();
     text.replace("\n  namespace: default\n", "\n")
 }

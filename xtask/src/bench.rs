@@ -5,12 +5,12 @@ use crate::{
     run::{cargo, execute},
 };
 
-/// Runs the benchmark that the first of `args` names, with the others, or all without any. Parts of the benchmark of
-/// `convert` need not say whose they are.
+/// Runs the benchmark that the first of `args` names, with the other arguments, or all benchmarks without arguments.
+/// The parts of the benchmark of `convert` can also be named alone.
 ///
 /// # Errors
 ///
-/// When a benchmark fails.
+/// Returns an error if a benchmark fails.
 pub fn run(args: &[String]) -> Result<()> {
     match args.split_first() {
         None => {

@@ -1,6 +1,6 @@
 //! `cargo xtask docs`: writes the definitions and the documentation that are generated from the code.
 //!
-//! The test that compares it with the code writes it, so that there is one way from the code to the files, and this
+//! The test that compares the files with the code also writes them, so that there is only one implementation, and this
 //! package does not have to build the other one.
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// When the tests do not build.
+/// Returns an error if the tests do not build.
 pub fn run(_args: &[String]) -> Result<()> {
     execute(
         cargo([

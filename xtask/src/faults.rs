@@ -1,11 +1,11 @@
-//! `cargo xtask faults`: the operator while something goes wrong, see `tests/faults`.
+//! `cargo xtask faults`: runs the operator with injected faults, see `tests/faults`.
 
 use crate::{
     Result,
     run::{cargo, execute},
 };
 
-/// The options, and the variables by which the test gets them.
+/// The options, and the variables that pass them to the test.
 const OPTIONS: &[(&str, &str)] = &[
     ("--scenario", "FAULTS_SCENARIO"),
     ("--mode", "FAULTS_MODE"),
@@ -15,11 +15,11 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--delay", "FAULTS_DELAY"),
 ];
 
-/// Tries everything that can go wrong, or what `args` ask for, and prints a table of how it ended.
+/// Injects all faults, or those that `args` select, and prints a table of the results.
 ///
 /// # Errors
 ///
-/// When an option is unknown, or a run does not end as it should.
+/// Returns an error if an option is unknown, or a run does not have the expected result.
 pub fn run(args: &[String]) -> Result<()> {
     let mut command = cargo([
         "test",
@@ -38,7 +38,7 @@ pub fn run(args: &[String]) -> Result<()> {
     execute(&mut command)
 }
 
-/// The variables that the options stand for.
+/// Returns the variables for the options.
 fn variables(args: &[String]) -> Result<Vec<(&'static str, &str)>> {
     let mut args = args.iter();
     let mut variables = Vec::new();

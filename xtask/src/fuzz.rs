@@ -1,6 +1,6 @@
-//! `cargo xtask fuzz`: runs every fuzz target for a short while.
+//! `cargo xtask fuzz`: runs every fuzz target for a short time.
 //!
-//! Without sanitizers, because there is no unsafe code to watch: so the stable compiler builds it.
+//! It does not use sanitizers, because there is no unsafe code, so the stable compiler can build it.
 
 use std::{
     env,
@@ -19,7 +19,7 @@ const DEFAULT_SECONDS: u32 = 20;
 ///
 /// # Errors
 ///
-/// When a target finds something, or cannot be built.
+/// Returns an error if a target finds something, or cannot be built.
 pub fn run(args: &[String]) -> Result<()> {
     let mut seconds = DEFAULT_SECONDS;
     let mut chosen = Vec::new();
@@ -49,7 +49,7 @@ pub fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The names of the files in `fuzz_targets/`, sorted.
+/// Returns the names of the files in `fuzz_targets/`, sorted.
 fn targets(folder: &Path) -> Result<Vec<String>> {
     let mut targets = Vec::new();
     for entry in fs::read_dir(folder.join("fuzz_targets"))? {
@@ -64,7 +64,7 @@ fn targets(folder: &Path) -> Result<Vec<String>> {
     Ok(targets)
 }
 
-/// Installs cargo-fuzz where there is none.
+/// Installs cargo-fuzz if it is missing.
 fn install() -> Result<String> {
     let known = Command::new(cargo())
         .args(["fuzz", "--version"])
@@ -76,7 +76,7 @@ fn install() -> Result<String> {
     check(command(["install", "--locked", CARGO_FUZZ]))
 }
 
-/// Fuzzes one target; the result is its summary.
+/// Fuzzes one target; returns its summary.
 fn fuzz(folder: &Path, target: &str, seconds: u32) -> Result<String> {
     let corpus = folder.join("corpus").join(target);
     fs::create_dir_all(&corpus)?;
@@ -96,7 +96,7 @@ fn fuzz(folder: &Path, target: &str, seconds: u32) -> Result<String> {
     check(command)
 }
 
-/// Inputs to start from, besides what earlier runs found.
+/// Returns inputs to start from, in addition to what earlier runs found.
 fn seeds(folder: &Path, target: &str) -> Vec<PathBuf> {
     if matches!(target, "arn" | "placement") {
         return Vec::new();
@@ -124,7 +124,7 @@ fn cargo() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
-/// Runs a command whose output is of interest only when it fails, and returns the last line of it.
+/// Runs a command whose output matters only if it fails, and returns the last line of it.
 fn check(mut command: Command) -> Result<String> {
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stderr);

@@ -1,4 +1,4 @@
-//! The operator and an example in a cluster.
+//! Installs the operator and an example in a cluster.
 
 use std::{path::PathBuf, process::Command};
 
@@ -9,29 +9,29 @@ use crate::{
     run::{execute, root},
 };
 
-/// The image of the operator that the values of the example name.
+/// The image of the operator in the values of the example.
 pub const OPERATOR_IMAGE: &str = "ghcr.io/ecs-operator/ecs-operator:local";
 /// The image of the example's containers.
 pub const EXAMPLE_IMAGE: &str = "example:1";
 
 /// The folder of the example.
 const EXAMPLE: &str = "examples/local";
-/// How long the operator, and then the example, may take.
+/// The timeout for the operator, and then for the example.
 const PATIENCE: &str = "--timeout=180s";
 
-/// A cluster that a kubeconfig file names.
+/// The cluster of a kubeconfig file.
 pub struct Installation {
     kubeconfig: PathBuf,
-    /// The program, found by its name alone where it is installed.
+    /// The program, found only by its name if it is installed.
     pub kubectl: PathBuf,
 }
 
 impl Installation {
-    /// Makes nothing yet.
+    /// Prepares an installation, without changing the cluster.
     ///
     /// # Errors
     ///
-    /// When kubectl cannot be had.
+    /// Returns an error if kubectl is not available.
     pub fn new(kubeconfig: PathBuf) -> Result<Self> {
         let installed = Command::new("kubectl")
             .args(["version", "--client"])
@@ -47,11 +47,11 @@ impl Installation {
         })
     }
 
-    /// Installs or upgrades the operator by its chart, and waits until its pods are ready.
+    /// Installs or upgrades the operator with its chart, and waits until its pods are ready.
     ///
     /// # Errors
     ///
-    /// When Helm cannot be had, or the pods do not become ready.
+    /// Returns an error if Helm is not available, or the pods do not become ready.
     pub fn operator(&self) -> Result<()> {
         let mut helm = chart::helm_command(&chart::helm()?);
         helm.args(["upgrade", "--install", "ecs-operator", chart::CHART])
@@ -63,11 +63,11 @@ impl Installation {
         execute(&mut helm)
     }
 
-    /// Applies the example, waits until its services are steady, and shows what was made.
+    /// Applies the example, waits until its services are steady, and shows the created objects.
     ///
     /// # Errors
     ///
-    /// When it does not become steady.
+    /// Returns an error if it does not become steady.
     pub fn example(&self) -> Result<()> {
         self.kubectl(&["apply", &format!("--filename={EXAMPLE}/resources.yaml")])?;
         self.kubectl(&[
@@ -89,7 +89,7 @@ impl Installation {
     ///
     /// # Errors
     ///
-    /// When it fails.
+    /// Returns an error if it fails.
     pub fn kubectl(&self, args: &[&str]) -> Result<()> {
         let mut command = Command::new(&self.kubectl);
         command.arg("--kubeconfig").arg(&self.kubeconfig);

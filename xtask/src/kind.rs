@@ -1,4 +1,4 @@
-//! `cargo xtask kind`: a kind cluster with the operator and the example, for people with Docker.
+//! `cargo xtask kind`: a kind cluster with the operator and the example, for users with Docker.
 
 use std::{env, path::PathBuf, process::Command};
 
@@ -8,15 +8,15 @@ use crate::{
     run::{cargo, execute, output, root, target},
 };
 
-/// The cluster's name, as `kind-config.yaml` has it.
+/// The cluster's name in `kind-config.yaml`.
 const CLUSTER: &str = "ecs-operator";
 
-/// Makes the cluster if it is not there, builds the images and loads them, installs the operator and applies the example.
-/// With `--test` runs the end-to-end tests in it instead of the example.
+/// Creates the cluster if it does not exist, builds the images and loads them, installs the operator and applies the
+/// example. With `--test`, runs the end-to-end tests in it instead of the example.
 ///
 /// # Errors
 ///
-/// When Docker or kind are not there, or a step fails.
+/// Returns an error if Docker or kind is not installed, or a step fails.
 pub fn run(args: &[String]) -> Result<()> {
     let test = match args {
         [] => false,
@@ -56,7 +56,7 @@ pub fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Writes the kubeconfig file of the cluster, so that nothing is done to another one.
+/// Writes the kubeconfig file of the cluster, so that no other cluster is changed.
 fn kubeconfig(name: &str) -> Result<PathBuf> {
     let path = target().join("kind.kubeconfig");
     let path = env::current_dir()?.join(path);

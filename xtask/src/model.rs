@@ -1,7 +1,7 @@
 //! `cargo xtask model`: writes the list of all fields of the AWS API models.
 //!
-//! The models come with botocore, the AWS library for Python, as one compressed JSON file for each service. Only
-//! names, types and limits are kept, not the documentation.
+//! The models are included in botocore, the AWS library for Python, as one compressed JSON file per service. Only
+//! names, types and limits are used, not the documentation.
 
 use std::{
     collections::BTreeSet,
@@ -43,7 +43,7 @@ const MODELS: &[(&str, &str, &[&str])] = &[
 ///
 /// # Errors
 ///
-/// When a model cannot be read or is not as expected.
+/// Returns an error if a model cannot be read or is not as expected.
 pub fn run(args: &[String]) -> Result<()> {
     let [folder, version] = args else {
         return Err(
@@ -87,11 +87,11 @@ pub fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The way down from a request to its leaves.
+/// The path from a request to its leaves.
 struct Walk<'a> {
     shapes: &'a Value,
     operation: &'a str,
-    /// The shapes on the way here: one that contains itself would never end.
+    /// The shapes on this path: a shape that contains itself would never end.
     open: BTreeSet<String>,
     text: &'a mut String,
 }
@@ -102,7 +102,7 @@ impl Walk<'_> {
         let kind = match shape["type"].as_str() {
             Some("structure") if shape["document"] == true => "Document",
             Some("structure") if !self.open.insert(name.to_owned()) => {
-                // Metric math and such: what contains itself is listed once.
+                // This is the case for metric math: a shape that contains itself is listed once.
                 return Ok(());
             }
             Some("structure") => "Object",

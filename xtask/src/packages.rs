@@ -1,4 +1,4 @@
-//! What a node with real pods needs of the machine.
+//! Installs the packages that a node with real pods requires.
 
 use std::process::Command;
 
@@ -6,13 +6,13 @@ use ecs_operator_testbed::missing;
 
 use crate::{Result, run::execute};
 
-/// Installs the packages that are missing, where that is possible: as root, on a system with apt.
+/// Installs missing packages, if possible: as root, on a system with apt.
 ///
-/// They are for the node itself, and for building the program of which the operator's image is made.
+/// They are for the node itself, and for building the program in the operator's image.
 ///
 /// # Errors
 ///
-/// When they cannot be installed; the error has the command that does it.
+/// Returns an error if they cannot be installed; the error contains the command for it.
 pub fn install_missing() -> Result<()> {
     let mut missing = missing();
     if Command::new("musl-gcc").arg("--version").output().is_err() {

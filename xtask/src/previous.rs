@@ -1,4 +1,4 @@
-//! The operator of an older commit, which the tests of upgrades begin with.
+//! The operator of an older commit, which the upgrade tests start with.
 
 use std::{
     env::consts::EXE_SUFFIX,
@@ -12,15 +12,15 @@ use crate::{
     run::{cargo, execute, output, root, target},
 };
 
-/// The file that names the commit. A release moves it to the commit of the release before.
+/// The file that contains the commit. A release moves it to the commit of the previous release.
 const COMMIT: &str = "tests/upgrade/previous";
 
-/// Builds the operator of the older commit, if that was not done, and tells the folder with its files. The program is
-/// there too.
+/// Builds the operator of the older commit, unless it is already built, and returns the folder with its files, which
+/// also contains the program.
 ///
 /// # Errors
 ///
-/// When the history lacks the commit, or it does not compile.
+/// Returns an error if the commit is not in the history, or it does not compile.
 pub fn built() -> Result<PathBuf> {
     let commit = fs::read_to_string(root().join(COMMIT))?;
     let commit = commit.trim_end();
@@ -37,7 +37,7 @@ pub fn built() -> Result<PathBuf> {
         cargo([
             "build",
             "--locked",
-            // It is built once and runs for minutes, so what counts is how long the build takes.
+            // It is built once and runs for minutes, so the duration of the build matters.
             "--config=profile.dev.debug=false",
             "--config=profile.dev.package.\"*\".opt-level=0",
             "--bin=ecs-operator",
@@ -47,7 +47,7 @@ pub fn built() -> Result<PathBuf> {
         .arg("--target-dir")
         .arg(&built),
     )?;
-    // Last, so that a build that is broken off goes on; nothing else of it is needed.
+    // This is the last step, so that an interrupted build continues; nothing else of it is needed.
     fs::rename(built.join("debug").join(&name), &program)?;
     fs::remove_dir_all(built)?;
     Ok(folder)

@@ -1,4 +1,4 @@
-//! Building the program.
+//! Builds the program.
 
 use std::{
     env::consts::{ARCH, EXE_SUFFIX},
@@ -13,13 +13,13 @@ use crate::{
     run::{cargo, execute, output, root, target},
 };
 
-/// The largest size of an image in bytes. It contains this program and nothing else.
+/// The maximum size of an image in bytes. It contains only this program.
 const LARGEST: u64 = 30_000_000;
 
-/// How the program is compiled.
+/// How to compile the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// As it is released, which takes minutes.
+    /// As for a release, which takes minutes.
     Release,
     /// For a local cluster.
     Local,
@@ -27,11 +27,13 @@ pub enum Profile {
 
 /// Builds the program and returns its path.
 ///
-/// Where real pods can run, it is built for musl and needs no libraries, so that it can be the only file of an image.
+/// If this machine can run real pods, it is built for musl and needs no libraries, so that it can be the only file of
+/// an image.
 ///
 /// # Errors
 ///
-/// When it does not compile, is too large for the image, or one of its prerequisites cannot be installed.
+/// Returns an error if it does not compile or is too large for the image, or if one of its prerequisites cannot be
+/// installed.
 pub fn built(profile: Profile) -> Result<PathBuf> {
     let program = format!("ecs-operator{EXE_SUFFIX}");
     let profile_name = match profile {
@@ -57,7 +59,7 @@ pub fn built(profile: Profile) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Installs the standard library for a target, if it is not there.
+/// Installs the standard library for a target, if it is missing.
 fn add_target(triple: &str) -> Result<()> {
     let asked = ["--print=target-libdir", "--target", triple];
     let library = output(Command::new("rustc").args(asked).current_dir(root()))?;

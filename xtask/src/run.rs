@@ -1,4 +1,4 @@
-//! What the tasks share: the root of the repository, and commands that run there.
+//! Shared functions of the tasks: the root of the repository, and commands that run there.
 
 use std::{
     env,
@@ -8,21 +8,22 @@ use std::{
 
 use crate::Result;
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     folder.parent().unwrap_or(folder).to_path_buf()
 }
 
-/// Where cargo builds.
+/// Returns the folder for build output.
 pub fn target() -> PathBuf {
     root().join(env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned()))
 }
 
-/// `cargo` with these arguments, in the root.
+/// Returns `cargo` with these arguments, in the root.
 ///
-/// It is not told of the package of this program, which cargo sets: a build script that looks at such a variable would
-/// run again, and all that depends on it would be built again, whenever cargo is called in another way.
+/// The command does not inherit the variables about this package that cargo sets: a build script that reads such a
+/// variable would run again, and everything that depends on it would be built again, whenever cargo is called in
+/// another way.
 pub fn cargo<const N: usize>(args: [&str; N]) -> Command {
     let mut command = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     command.args(args).current_dir(root());
@@ -39,7 +40,7 @@ pub fn cargo<const N: usize>(args: [&str; N]) -> Command {
 ///
 /// # Errors
 ///
-/// When it cannot be started or its status is not 0.
+/// Returns an error if it cannot be started or its status is not 0.
 pub fn execute(command: &mut Command) -> Result<()> {
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
@@ -61,7 +62,7 @@ pub fn execute(command: &mut Command) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When it cannot be started or its status is not 0; the error has what it says then.
+/// Returns an error if it cannot be started or its status is not 0; the error contains its standard error.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command
         .output()

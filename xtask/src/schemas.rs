@@ -1,7 +1,7 @@
-//! `cargo xtask schemas`: writes `tests/schemas/` anew from the projects that own the schemas.
+//! `cargo xtask schemas`: updates `tests/schemas/` from the projects that own the schemas.
 //!
-//! Needs `go` (for its module proxy) and `git`. What is kept is what the tests read: the structure. Descriptions,
-//! defaults, patch strategies, CEL rules and `status` are left out.
+//! This requires `go` (for its module proxy) and `git`. Only what the tests read is kept: the structure. Descriptions,
+//! defaults, patch strategies, CEL rules and `status` are omitted.
 
 use std::{
     collections::BTreeMap,
@@ -16,17 +16,17 @@ use serde_json::{Map, Value, json};
 
 use crate::{Result, run::output};
 
-/// Where files come from.
+/// The origin of files.
 enum Origin {
     /// A Go module and its version.
     Module(&'static str, &'static str),
-    /// A repository on GitHub and its tag, for what the module proxy does not have.
+    /// A repository on GitHub and its tag, for files that the module proxy does not have.
     Tag(&'static str, &'static str),
 }
 
 const KUBERNETES: Origin = Origin::Module("k8s.io/kubernetes", "v1.36.3");
 
-/// The kinds of Kubernetes that the program prints.
+/// The Kubernetes kinds that the program prints.
 const KINDS: &[(&str, &str)] = &[
     ("apps/v1", "DaemonSet"),
     ("apps/v1", "Deployment"),
@@ -49,7 +49,7 @@ struct CustomResource {
     origin: Origin,
     path: &'static str,
     version: &'static str,
-    /// Where a schema lists every product of the world, the only members of that object that are kept.
+    /// The only members of a large object that are kept, if a schema has one that lists every product.
     only: Option<(&'static str, &'static [&'static str])>,
 }
 
@@ -116,11 +116,11 @@ const CUSTOM_RESOURCES: &[CustomResource] = &[
     },
 ];
 
-/// Writes all files of `tests/schemas/` that are data.
+/// Writes all data files of `tests/schemas/`.
 ///
 /// # Errors
 ///
-/// When a source cannot be had or does not look as expected.
+/// Returns an error if a source is not available or has an unexpected format.
 pub fn run(_args: &[String]) -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/schemas");
     fs::create_dir_all(&folder)?;
@@ -136,7 +136,7 @@ pub fn run(_args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The definitions of [`KINDS`] and of what they refer to, one on a line.
+/// Returns the definitions of [`KINDS`] and those that they refer to, one per line.
 fn kubernetes() -> Result<String> {
     let path = KUBERNETES.folder()?.join("api/openapi-spec/swagger.json");
     let document: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
@@ -174,7 +174,7 @@ fn kubernetes() -> Result<String> {
     Ok(text)
 }
 
-/// The `apiVersion` of the kind that `name` defines.
+/// Returns the `apiVersion` of the kind that `name` defines.
 fn api_version(definitions: &Value, name: &str) -> Result<String> {
     let names = member(
         member(definitions, name)?,
@@ -189,7 +189,7 @@ fn api_version(definitions: &Value, name: &str) -> Result<String> {
     })
 }
 
-/// The definitions that `schema` refers to.
+/// Collects the definitions that `schema` refers to.
 fn references(schema: &Value, into: &mut Vec<String>) {
     match schema {
         Value::Object(members) => {
@@ -207,7 +207,7 @@ fn references(schema: &Value, into: &mut Vec<String>) {
     }
 }
 
-/// The name of the kind's file and its text.
+/// Returns the name of the kind's file and its text.
 fn custom_resource(resource: &CustomResource) -> Result<(String, String)> {
     let text = fs::read_to_string(resource.origin.folder()?.join(resource.path))?;
     let document: Value = serde_saphyr::from_str(&text)?;
@@ -242,7 +242,7 @@ fn custom_resource(resource: &CustomResource) -> Result<(String, String)> {
     ))
 }
 
-/// Removes from a schema, at every depth, what only people and servers read.
+/// Removes from a schema, at every depth, everything that only people and servers read.
 fn reduce(schema: &mut Value) {
     let Value::Object(members) = schema else {
         return;
@@ -296,7 +296,7 @@ impl std::fmt::Display for Origin {
 }
 
 impl Origin {
-    /// The folder with the source's files.
+    /// Returns the folder with the source's files.
     fn folder(&self) -> Result<PathBuf> {
         match self {
             Self::Module(path, version) => {

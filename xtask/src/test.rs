@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that a change has to pass.
+//! `cargo xtask test`: runs all checks that a change has to pass.
 
 use std::{
     env::consts::EXE_SUFFIX,
@@ -15,10 +15,10 @@ use crate::{
     up,
 };
 
-/// A part of the check: its name, and what it does.
+/// A part of the checks: its name and its function.
 type Part = (&'static str, fn() -> Result<()>);
 
-/// In the order in which they find something soonest.
+/// Parts that find errors soonest come first.
 const PARTS: &[Part] = &[
     ("fmt", fmt),
     ("clippy", clippy),
@@ -36,7 +36,7 @@ const PARTS: &[Part] = &[
     ("fuzz", fuzz_shortly),
 ];
 
-/// What takes long and seldom fails: only where it is named.
+/// Parts that take long and seldom fail: they run only by name.
 const LONG: &[Part] = &[
     ("explore", explore),
     ("kubernetes", kubernetes::run),
@@ -45,14 +45,14 @@ const LONG: &[Part] = &[
 
 const CARGO_DENY: &str = "0.20.2";
 const FUZZ_SECONDS: &str = "5";
-/// How much of what can go wrong is tried: some minutes.
+/// How many of the faults are injected: this takes some minutes.
 const FAULTS: &str = "40";
 
-/// Runs the parts that `args` name, or all; one that fails does not stop the others.
+/// Runs the parts that `args` name, or all; a failing part does not stop the others.
 ///
 /// # Errors
 ///
-/// When a part fails or does not exist.
+/// Returns an error if a part fails or does not exist.
 pub fn run(args: &[String]) -> Result<()> {
     let parts = || PARTS.iter().chain(LONG);
     let names: Vec<&str> = parts().map(|(name, _)| *name).collect();
@@ -113,7 +113,7 @@ fn build() -> Result<()> {
     built(Profile::Local).map(drop)
 }
 
-/// The program as it is released, and small enough for its image.
+/// Builds the program for a release, and checks that it is small enough for its image.
 fn release() -> Result<()> {
     built(Profile::Release).map(drop)
 }
@@ -128,7 +128,7 @@ fn test() -> Result<()> {
     execute(cargo(["doc", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Every way that a service can go in a model of the world, with more accidents than the unit tests have time for.
+/// Explores every possible deployment in a model of the world, with more faults than the unit tests.
 fn explore() -> Result<()> {
     execute(&mut cargo([
         "test",
@@ -141,7 +141,7 @@ fn explore() -> Result<()> {
     ]))
 }
 
-/// The test bed itself: a control plane, and where this user may make one a node with real pods.
+/// Tests the test bed itself: a control plane, and if this user has the permissions, a node with real pods.
 fn testbed() -> Result<()> {
     let mut command = cargo(["test", "-p=ecs-operator-testbed", "--locked"]);
     if missing().root {
@@ -153,7 +153,7 @@ fn testbed() -> Result<()> {
     execute(&mut command)
 }
 
-/// The operator against a real API server.
+/// Tests the operator against a real API server.
 fn control_plane() -> Result<()> {
     execute(&mut cargo([
         "test",
@@ -163,7 +163,7 @@ fn control_plane() -> Result<()> {
     ]))
 }
 
-/// What runs while the operator of an older commit, Kubernetes and add-ons are replaced below it.
+/// Tests running tasks while the operator of an older commit, Kubernetes and add-ons are replaced.
 fn upgrade() -> Result<()> {
     let folder = previous::built()?;
     let mut command = cargo([
@@ -172,13 +172,13 @@ fn upgrade() -> Result<()> {
         "--test=upgrade",
         "--locked",
         "--",
-        // Each has a control plane and two dozen services of its own.
+        // Each has its own control plane and two dozen services.
         "--test-threads=1",
     ]);
     execute(command.env("UPGRADE_FROM", folder))
 }
 
-/// The operator while something goes wrong: always the same part of all that can, and what compares the ends.
+/// Tests the operator with injected faults, always the same sample, and the code that compares results.
 fn some_faults() -> Result<()> {
     execute(&mut cargo([
         "test",
@@ -189,19 +189,19 @@ fn some_faults() -> Result<()> {
     faults::run(&["--sample".to_owned(), FAULTS.to_owned()])
 }
 
-/// The operator with real pods, which takes root.
+/// Tests the operator with real pods, which requires root.
 fn e2e() -> Result<()> {
     let program = built(Profile::Local)?;
     let mut command = cargo(["test", "--features=cluster-tests", "--test=e2e", "--locked"]);
     execute(command.env("E2E_PROGRAM", program))
 }
 
-/// The local cluster of a person, until its example is stable.
+/// Runs the local cluster for users, until its example is stable.
 fn up_once() -> Result<()> {
     up::run(&["--check".to_owned()])
 }
 
-/// The first command of the README.
+/// Runs the first command of the README.
 fn examples() -> Result<()> {
     execute(
         Command::new(built(Profile::Local)?)
@@ -218,8 +218,8 @@ fn examples() -> Result<()> {
     )
 }
 
-/// Licences, sources and duplicates must be in order. Advisories need the network and change without a change of
-/// ours, so they are only shown.
+/// Checks that licenses, sources and duplicates are in order. Advisories need the network and change independently of
+/// this project, so they are only shown.
 fn deny() -> Result<()> {
     let tools = target().join("tools");
     let program = tools.join("bin").join(format!("cargo-deny{EXE_SUFFIX}"));

@@ -1,4 +1,4 @@
-//! `cargo xtask up`: a local cluster with the operator at work, for a person to look at.
+//! `cargo xtask up`: runs a local cluster with the operator, for a user to try.
 
 use std::{
     ffi::OsString,
@@ -25,19 +25,19 @@ use crate::{
 
 /// The namespace and the name of the operator.
 const OPERATOR: &str = "ecs-operator";
-/// Where the operator serves health and metrics when it runs beside the cluster.
+/// The address of health and metrics when the operator runs outside the cluster.
 const LISTEN: &str = "127.0.0.1:8080";
-/// How long the operator compiles on two cores.
+/// The compile time of the operator on two cores.
 const OPERATOR_SECONDS: u32 = 240;
-/// The kinds of the plain manifests that run the operator in the cluster.
+/// The kinds in the plain manifests that run the operator in the cluster.
 const RUNNING: &[&str] = &["Deployment", "PodDisruptionBudget", "Service"];
 
-/// Starts a cluster and the operator, applies an example and waits until it is stable; then runs until Ctrl-C, or with
-/// `--check` ends.
+/// Starts a cluster and the operator, applies an example and waits until it is stable; then runs until Ctrl-C, or exits
+/// with `--check`.
 ///
 /// # Errors
 ///
-/// When something does not start, or the example does not become stable.
+/// Returns an error if something does not start, or the example does not become stable.
 pub fn run(args: &[String]) -> Result<()> {
     let check = match args {
         [] => false,
@@ -59,7 +59,7 @@ pub fn run(args: &[String]) -> Result<()> {
     })
 }
 
-/// Builds the operator and, at the same time, the programs of the cluster.
+/// Builds the operator and, concurrently, the programs of the cluster.
 fn build(real: bool) -> Result<PathBuf> {
     let mut programs: Vec<&'static str> = if real {
         [Node::programs(), &["example", "helm"]].concat()
@@ -152,7 +152,7 @@ async fn until_interrupted(
     Ok(signal::ctrl_c().await?)
 }
 
-/// The plain manifests without what runs the operator in the cluster.
+/// Returns the plain manifests without the objects that run the operator in the cluster.
 fn rights(manifests: &str) -> String {
     let gives_rights = |document: &&str| {
         let mut lines = document.lines();
@@ -163,7 +163,7 @@ fn rights(manifests: &str) -> String {
     documents.join("\n---\n")
 }
 
-/// Starts the operator beside the cluster, with the rights that it would have in it.
+/// Starts the operator outside the cluster, with the permissions that it would have inside.
 async fn beside(cluster: &Cluster, program: &Path) -> Result<Process> {
     let kubeconfig = cluster
         .kubeconfig_for_service_account(OPERATOR, OPERATOR)

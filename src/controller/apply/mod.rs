@@ -125,7 +125,7 @@ async fn change(
             return Err(error);
         };
         if tries == TRIES || !decided_on.allows(&live) {
-            // The watch tells everyone whom the other change concerns.
+            // The watch notifies everything that the other change affects.
             return Err(error);
         }
         version = resource_version(&live);

@@ -1,4 +1,4 @@
-//! Who owns an object that several services may want, or that somebody else made.
+//! The ownership of objects that several services request, or that another client created.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{

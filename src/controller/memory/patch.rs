@@ -20,7 +20,7 @@ pub(super) fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// Returns the members of a value, after turning it into an object if it is none.
+/// Returns the members of a value, which is first replaced with an object if it is not one.
 fn members_of(value: &mut Value) -> &mut Map<String, Value> {
     if !value.is_object() {
         *value = json!({});

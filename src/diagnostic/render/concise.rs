@@ -1,8 +1,8 @@
-//! One line for each finding.
+//! One line per finding.
 
 use super::{Finding, text::one_line};
 
-/// `file:line:column: severity[Reason]: path: message; help`.
+/// Formats a finding as `file:line:column: severity[Reason]: path: message; help`.
 #[must_use]
 pub fn concise(finding: &Finding<'_>) -> String {
     let severity = finding.severity.name();
@@ -11,7 +11,7 @@ pub fn concise(finding: &Finding<'_>) -> String {
     format!("{position}: {severity}[{}]: {text}\n", finding.reason)
 }
 
-/// `path: message; help`, without the parts that are empty.
+/// Returns `path: message; help`, without the parts that are empty.
 pub(super) fn text(finding: &Finding<'_>) -> String {
     let mut text = String::new();
     if !finding.path.is_empty() {

@@ -1,7 +1,7 @@
-//! A finding as a compiler shows it: title, place, excerpt, help.
+//! Findings in the style of a compiler: title, position, excerpt, help.
 //!
-//! The excerpt is a line of the user's own file, shown on the user's own terminal; what the operator writes into
-//! conditions and events never has one.
+//! The excerpt is a line of the user's own file, shown in the user's own terminal; conditions and events of the
+//! operator never contain one.
 
 use std::borrow::Cow;
 
@@ -10,16 +10,16 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use super::{Finding, Place, text::one_line};
 use crate::diagnostic::Severity;
 
-/// The most bytes of a place that are marked.
+/// The maximum number of marked bytes.
 const MARKED: usize = 100;
-/// The most bytes before and after the beginning of a place that are given to the renderer, which shows fewer. It looks
-/// at all that it gets, and a line can be a file of many megabytes with thousands of findings.
+/// The maximum number of bytes before and after the beginning of a span that are passed to the renderer, which shows
+/// fewer. It processes its whole input, and a line can be a file of many megabytes with thousands of findings.
 const AROUND: usize = 1_000;
 
-/// Stands for the file where the renderer puts it. Nothing else that is shown has a control character.
+/// A placeholder for the file name in the output of the renderer. No other shown text contains a control character.
 const FILE: &str = "\u{1}";
 
-/// The finding over several lines, followed by an empty one; with colors if `styled`.
+/// Formats a finding over several lines, followed by an empty line; with colors if `styled`.
 #[must_use]
 pub fn full(finding: &Finding<'_>, styled: bool) -> String {
     let level = match finding.severity {
@@ -60,7 +60,7 @@ pub fn full(finding: &Finding<'_>, styled: bool) -> String {
     };
     let rendered = renderer.render(&[group]);
     let rendered = match counted {
-        // The renderer counts the column from where the excerpt begins.
+        // The renderer counts the column from the beginning of the excerpt.
         Some(counted) => rendered.replacen(&counted, &one_line(&finding.position()), 1),
         None => rendered,
     };
@@ -73,15 +73,15 @@ struct Excerpt<'a> {
 }
 
 impl Excerpt<'_> {
-    /// The character of the excerpt at which the place begins, from 1.
+    /// Returns the character of the excerpt at which the span begins, from 1.
     fn column(&self) -> usize {
         let before = self.text.get(..self.span.start).unwrap_or_default();
         before.chars().count() + 1
     }
 }
 
-/// What is around the place on the line in which it begins. Of a place that goes on over more lines, or over more than
-/// can be shown, only the beginning is marked.
+/// Returns the text around the span on the line in which it begins. If a span continues on more lines, or is longer
+/// than can be shown, only its beginning is marked.
 fn excerpt<'a>(place: &Place<'a>) -> Excerpt<'a> {
     let text = place.text;
     let start = floor(text, place.span.start.min(text.len()));
@@ -105,7 +105,7 @@ fn excerpt<'a>(place: &Place<'a>) -> Excerpt<'a> {
     }
 }
 
-/// The renderer replaces all that a terminal would obey but for the second set of control characters.
+/// Replaces the second set of control characters, the only ones that the renderer passes on to the terminal.
 fn replaced(line: &str) -> Cow<'_, str> {
     let second = |c| matches!(c, '\u{80}'..='\u{9f}');
     if line.contains(second) {
@@ -115,7 +115,7 @@ fn replaced(line: &str) -> Cow<'_, str> {
     }
 }
 
-/// The nearest character boundary at or before `at`.
+/// Returns the nearest character boundary at or before `at`.
 fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len()))
         .rev()

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::{Finding, concise, text::lines};
 use crate::diagnostic::Severity;
 
-/// `::error file=…,line=…,col=…,title=Reason::path: message; help`.
+/// Formats a finding as `::error file=…,line=…,col=…,title=Reason::path: message; help`.
 #[must_use]
 pub fn github(finding: &Finding<'_>) -> String {
     let command = match finding.severity {

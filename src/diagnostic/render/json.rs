@@ -1,10 +1,10 @@
-//! One JSON object for each finding, on a line of its own.
+//! One JSON object per finding, each on a separate line.
 
 use serde_json::json;
 
 use super::{Finding, text};
 
-/// The finding as JSON; `line` and `column` are absent where the place is not known.
+/// Formats a finding as JSON; `line` and `column` are absent if the position is unknown.
 #[must_use]
 pub fn json(finding: &Finding<'_>) -> String {
     let mut value = json!({

@@ -1,4 +1,4 @@
-//! Findings as text for people and machines. What was found is decided elsewhere; this only prints.
+//! Renders findings as text for people and machines.
 
 mod concise;
 mod full;
@@ -15,26 +15,26 @@ use std::borrow::Cow;
 
 use super::{Diagnostic, Message, Severity};
 
-/// A diagnostic together with where its document stands.
+/// A diagnostic and the position of its document.
 #[derive(Clone, Debug)]
 pub struct Finding<'a> {
-    /// What it does; a denied warning is an error.
+    /// Its effect; a denied warning is an error.
     pub severity: Severity,
     /// The stable name of the reason.
     pub reason: &'static str,
     /// The field; empty for the document as a whole.
     pub path: String,
-    /// What was found.
+    /// The message.
     pub message: String,
-    /// What to do; may be empty.
+    /// The advice; may be empty.
     pub help: String,
     /// The file's name.
     pub file: &'a str,
-    /// The place in the file, if it is known.
+    /// The position in the file, if it is known.
     pub place: Option<Place<'a>>,
 }
 
-/// A place in a file.
+/// A position in a file.
 #[derive(Clone, Debug)]
 pub struct Place<'a> {
     /// The whole text of the file.
@@ -48,7 +48,7 @@ pub struct Place<'a> {
 }
 
 impl<'a> Finding<'a> {
-    /// A finding without a place.
+    /// Creates a finding without a position.
     #[must_use]
     pub fn new(diagnostic: &Diagnostic, file: &'a str) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl<'a> Finding<'a> {
         }
     }
 
-    /// A finding about a document or a file as a whole.
+    /// Creates a finding about a document or a file as a whole.
     #[must_use]
     pub fn of_document(message: &Message, file: &'a str) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl<'a> Finding<'a> {
         }
     }
 
-    /// `file`, or `file:line:column`.
+    /// Returns `file`, or `file:line:column`.
     fn position(&self) -> String {
         match &self.place {
             Some(place) => format!("{}:{}:{}", self.file, place.line, place.column),
@@ -80,7 +80,7 @@ impl<'a> Finding<'a> {
     }
 }
 
-/// A text of the input on one line, without anything that a terminal would obey rather than show.
+/// Returns a text of the input on one line, with escapes for characters that a terminal would interpret.
 #[must_use]
 pub fn one_line(text: &str) -> Cow<'_, str> {
     text::one_line(text)

@@ -1,13 +1,13 @@
-//! Texts of the input as they may be shown: neither a terminal nor a log obeys them, and none fills a screen.
+//! Makes texts of the input safe to show: terminals and logs do not interpret them, and long ones are shortened.
 
 use std::{borrow::Cow, fmt::Write as _};
 
-/// The most bytes of a text that are shown.
+/// The maximum number of bytes of a text that are shown.
 const SHOWN: usize = 2_000;
-/// Of these, the last ones: that is where a message says what is wrong with the value before.
+/// How many of these bytes are from the end, where a message says what is wrong with the value before.
 const END: usize = 500;
 
-/// The text without its middle if it is long.
+/// Removes the middle of a long text.
 pub(super) fn shortened(text: String) -> String {
     if text.len() <= SHOWN {
         return text;
@@ -20,17 +20,17 @@ pub(super) fn shortened(text: String) -> String {
     format!("{first}... ({} bytes) ...{last}", end - start)
 }
 
-/// The text on one line, with an escape in place of each character that a terminal would obey rather than show.
+/// Returns the text on one line, with escapes for characters that a terminal would interpret.
 pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     escaped(text, is_obeyed)
 }
 
-/// The same, but for line breaks.
+/// Does the same, except for line breaks.
 pub(super) fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| !matches!(c, '\r' | '\n') && is_obeyed(c))
 }
 
-/// The same for JSON, in whose strings alone such characters stand, and which escapes the first of them itself.
+/// Does the same for JSON, which contains such characters only in strings and escapes some of them itself.
 pub(super) fn json(text: &str) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
@@ -61,8 +61,8 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Control characters, line separators, and what changes the direction of text (Unicode's `Bidi_Control`), which could
-/// show a text other than the one that is there. None of them is above U+FFFF.
+/// Whether this is a control character, a line separator, or a character that changes the direction of text (Unicode's
+/// `Bidi_Control`), which could make a text look like a different one. All of them are at most U+FFFF.
 fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(

@@ -1,8 +1,8 @@
-//! What a document can be.
+//! The kinds of documents and the forms in which they appear.
 
 use crate::diagnostic::Subject;
 
-/// Which request a document holds.
+/// Which request a document contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// `RegisterTaskDefinition`.
@@ -22,7 +22,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What people call it.
+    /// Returns the common name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    /// What the paths of its fields are relative to.
+    /// Returns what the paths of its fields are relative to.
     #[must_use]
     pub const fn subject(self) -> Subject {
         match self {
@@ -51,7 +51,7 @@ impl Kind {
     }
 }
 
-/// What stands around the request.
+/// What surrounds the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::source) enum Envelope {
     /// Nothing.
@@ -62,14 +62,14 @@ pub(in crate::source) enum Envelope {
     Service,
     /// `{"Type": "AWS::...", "Properties": {...}}`.
     Properties,
-    /// A custom resource of ours: `apiVersion`, `kind`, `metadata`, `spec`.
+    /// A custom resource of this operator: `apiVersion`, `kind`, `metadata`, `spec`.
     Resource,
-    /// The list of container definitions alone.
+    /// A list of container definitions alone.
     ContainerList,
 }
 
 impl Envelope {
-    /// The member that holds the request.
+    /// Returns the member that contains the request.
     pub(in crate::source) const fn member(self) -> Option<&'static str> {
         match self {
             Self::Bare | Self::ContainerList => None,
@@ -84,21 +84,21 @@ impl Envelope {
 /// How members are spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::source) enum Spelling {
-    /// As the API spells them.
+    /// The spelling of the API.
     Api,
-    /// As CloudFormation spells them, which differs from resource to resource.
+    /// The spelling of CloudFormation, which differs from resource to resource.
     CloudFormation,
 }
 
-/// What a document was taken for, and why.
+/// How a document was recognized, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
     pub(in crate::source) kind: Kind,
     pub(in crate::source) envelope: Envelope,
     pub(in crate::source) spelling: Spelling,
-    /// What it was taken for.
+    /// The name of the recognized form.
     pub label: &'static str,
-    /// Why: "it has containerDefinitions".
+    /// The reason: "it has containerDefinitions".
     pub because: &'static str,
 }
 
@@ -127,7 +127,7 @@ impl Form {
         self
     }
 
-    /// Which request it holds.
+    /// Returns which request the document contains.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind

@@ -1,4 +1,4 @@
-//! Finds out what a document is from what is in it.
+//! Recognizes a document by its content.
 
 mod form;
 mod request;
@@ -16,13 +16,13 @@ use crate::diagnostic::Message;
 /// One step from the root of a text to a document in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Into a member.
+    /// Into a member of an object.
     Member(&'static str),
-    /// Into an element.
+    /// Into an element of a list.
     Element(usize),
 }
 
-/// A document in a text, or why it is none.
+/// A document in a text, or the reason why it is not one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
     pub(super) steps: Vec<Step>,
@@ -30,7 +30,7 @@ pub(super) struct Found {
     pub(super) form: Result<Form, Message>,
 }
 
-/// The documents that `root` holds: itself, or the elements of a list.
+/// Finds the documents in `root`: itself, or the elements of a list.
 pub(super) fn find(root: &Node<'_>) -> Vec<Found> {
     let mut search = Search {
         steps: Vec::new(),
@@ -97,7 +97,7 @@ impl Search {
         }
     }
 
-    /// The elements of a list in a describe output.
+    /// Finds the elements of a list in a describe output.
     fn described(&mut self, elements: &[Node<'_>], member: &'static str, form: Form) {
         self.steps.push(Step::Member(member));
         self.elements(elements, |search, element| match &element.value {
@@ -223,7 +223,7 @@ impl Search {
         }
     }
 
-    /// CloudFormation keeps scheduled actions inside their scalable target.
+    /// Finds the scheduled actions that CloudFormation keeps inside their scalable target.
     fn scheduled_actions(&mut self, target: &Node<'_>) {
         if let Some(actions) = target.get("ScheduledActions").and_then(Node::elements) {
             let form = Form::new(
@@ -235,9 +235,9 @@ impl Search {
         }
     }
 
-    /// The outputs of describe and create calls; false if this is none.
+    /// Finds the outputs of describe and create calls; returns `false` if this is not one.
     fn outputs(&mut self, node: &Node<'_>) -> bool {
-        // An intrinsic function in a request is an object too.
+        // An intrinsic function in a request is also an object.
         let output = |key, members: &[&str]| {
             let inner = node.get(key);
             inner.is_some_and(|inner| members.iter().any(|member| has(inner, member)))
@@ -281,7 +281,7 @@ impl Search {
 }
 
 impl Search {
-    /// The names that AWS was asked for without success
+    /// Reports the names that AWS could not find
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Failure.html>).
     fn failures(&mut self, node: &Node<'_>) {
         let failures = node.get("failures").and_then(Node::elements);
@@ -359,7 +359,7 @@ fn is_container(node: &Node<'_>) -> bool {
         || (has(node, "Image") && !has(node, "ContainerDefinitions"))
 }
 
-/// Whole templates and projects of other tools, which hold more than requests.
+/// Recognizes whole templates and projects of other tools, which contain more than requests.
 fn template(node: &Node<'_>) -> Option<&'static str> {
     let map = |key| node.get(key).is_some_and(|value| value.members().is_some());
     if has(node, "AWSTemplateFormatVersion") || map("Resources") {

@@ -1,4 +1,4 @@
-//! Tells a request by its members.
+//! Recognizes a request by its members.
 
 use super::{
     super::{reference::Reference, tree::Node},
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::diagnostic::Message;
 
-/// The request that an object is by its members.
+/// Returns the request that an object is according to its members.
 pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
     let first = |keys: &[&'static str]| keys.iter().copied().find(|key| has(node, key));
     if let Some(form) = api_request(node) {
@@ -25,7 +25,7 @@ pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
     Err(not_a_request(node))
 }
 
-/// Requests in the spelling of the ECS API.
+/// Recognizes requests in the spelling of the ECS API.
 fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
     let count = |keys: &[&str]| keys.iter().filter(|key| has(node, key)).count();
     let service = count(SERVICE_ONLY);
@@ -78,7 +78,7 @@ fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
     Some(Ok(form))
 }
 
-/// Why a request with as many members of CreateService alone as of RunTask alone is neither.
+/// Explains why a request with as many members of only CreateService as of only RunTask is neither.
 fn of_both(node: &Node<'_>) -> Message {
     let present = |keys: &[&'static str]| {
         let present: Vec<_> = keys.iter().copied().filter(|key| has(node, key)).collect();
@@ -118,7 +118,7 @@ const TASK_DEFINITION_ONLY: &[&str] = &[
     "taskRoleArn",
 ];
 
-/// Application Auto Scaling's requests, whose own spelling is PascalCase.
+/// Application Auto Scaling's requests, which CloudFormation also spells in PascalCase.
 const SCALING: &[(Form, &[&str])] = &[
     (
         Form::new(
@@ -152,7 +152,7 @@ const SCALING: &[(Form, &[&str])] = &[
     ),
 ];
 
-/// Properties of CloudFormation resources.
+/// The properties of CloudFormation resources.
 const PASCAL: &[(Form, &[&str])] = &[
     (
         Form::new(
@@ -185,7 +185,7 @@ const PASCAL: &[(Form, &[&str])] = &[
     ),
 ];
 
-/// Members as Terraform spells them.
+/// Members in Terraform's spelling.
 const TERRAFORM: &[&str] = &[
     "container_definitions",
     "task_definition",
@@ -196,7 +196,7 @@ const TERRAFORM: &[&str] = &[
     "execution_role_arn",
 ];
 
-/// Why an object is no request, with the most helpful guess.
+/// Explains why an object is not a request, with the most helpful guess.
 fn not_a_request(node: &Node<'_>) -> Message {
     let first = |keys: &[&'static str]| keys.iter().copied().find(|key| has(node, key));
     if let Some(key) = first(&["taskDefinitionArns", "families", "serviceArns", "taskArns"]) {
@@ -256,7 +256,7 @@ fn not_a_request(node: &Node<'_>) -> Message {
     unknown_members(node)
 }
 
-/// A rule of EventBridge, its targets, or a schedule of EventBridge Scheduler
+/// Recognizes a rule of EventBridge, its targets, or a schedule of EventBridge Scheduler
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html>,
 /// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Target.html>).
 pub(super) fn schedule(node: &Node<'_>) -> Option<Message> {

@@ -1,4 +1,4 @@
-//! Which documents belong together. Works on entries alone, so that no document has to stay in memory.
+//! Determines which documents belong together. It works only on entries, so that no document has to stay in memory.
 
 mod plan;
 mod scaling;
@@ -18,9 +18,9 @@ use crate::diagnostic::{FieldPath, Message, Subject};
 
 /// Links documents.
 ///
-/// `folders` has the number of the folder of each file. `incomplete` says that some of the input could not be read or is of no
-/// known kind, so that something that is not here may run a task definition that is. `same` tells whether two documents have the same content; it
-/// is asked only about two of the same name.
+/// `folders` has the number of the folder of each file. `incomplete` indicates that some of the input could not be read
+/// or is of an unknown kind, so that missing input may run one of the task definitions. `same` returns whether two
+/// documents have the same content; it is called only for documents with the same name.
 pub(super) fn link(
     entries: &[Entry],
     folders: &[usize],
@@ -52,17 +52,17 @@ type Key<'e> = (Option<&'e str>, &'e str);
 struct Linker<'e> {
     entries: &'e [Entry],
     folders: &'e [usize],
-    /// The task definitions of a family, oldest revision first; one without a revision is the newest.
+    /// The task definitions of a family, the oldest revision first; one without a revision is the newest.
     families: BTreeMap<Key<'e>, Vec<usize>>,
-    /// The plans of the services of a name.
+    /// The plans of the services with a name.
     services: BTreeMap<&'e str, Vec<usize>>,
     scopes: Option<Scopes>,
-    /// The task definitions that something runs.
+    /// The task definitions that a service or task runs.
     run: BTreeSet<usize>,
     links: Links,
 }
 
-/// The only task definition of a file, a folder, the whole input; `None` where there are several.
+/// The only task definition of a file, a folder, the whole input; `None` if there are several.
 #[derive(Debug, Default)]
 struct Scopes {
     files: BTreeMap<usize, Option<usize>>,
@@ -109,7 +109,7 @@ impl<'e> Linker<'e> {
         }
     }
 
-    /// The revisions of a family, in the own namespace or in none.
+    /// Returns the revisions of a family, in the same namespace or in none.
     fn family<'s>(&'s self, namespace: Option<&'s str>, family: &'s str) -> Option<&'s Vec<usize>> {
         self.families
             .get(&(namespace, family))
@@ -138,7 +138,8 @@ impl<'e> Linker<'e> {
         })
     }
 
-    /// The only task definition given together with a document: in its file, else in its folder, else at all.
+    /// Returns the only task definition that is given together with a document: in its file, or else in its folder, or
+    /// else in the whole input.
     fn sole(&mut self, entry: &Entry) -> Option<Choice> {
         let families = &self.families;
         let entries = self.entries;
@@ -228,14 +229,14 @@ impl<'e> Linker<'e> {
         }
     }
 
-    /// The name of a service that has none: its task definition's family.
+    /// Returns the name of a service that has none: its task definition's family.
     fn service_name_of(&self, choice: Choice) -> &'e str {
         self.entry(choice.entry)
             .and_then(|entry| entry.name.as_deref())
             .unwrap_or_default()
     }
 
-    /// What a service or a task runs.
+    /// Chooses the task definition that a service or a task runs.
     fn choose(
         &mut self,
         entry: &'e Entry,
@@ -280,7 +281,7 @@ impl<'e> Linker<'e> {
         choice
     }
 
-    /// Two services of one name in one cluster must be the same document.
+    /// Rejects services with the same name in the same cluster, unless they have the same content.
     fn drop_duplicate_services(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
         let mut dropped = BTreeSet::new();
         for (name, plans) in &mut self.services {
@@ -321,7 +322,7 @@ impl<'e> Linker<'e> {
         }
     }
 
-    /// Takes out the plans with these leads and counts the others anew.
+    /// Removes the plans with these leads and renumbers the others.
     fn remove_plans(&mut self, leads: &BTreeSet<usize>) {
         let mut moved = BTreeMap::new();
         let mut kept = Vec::with_capacity(self.links.plans.len());
@@ -343,8 +344,8 @@ impl<'e> Linker<'e> {
         }
     }
 
-    /// Assumes a service for what nothing runs, unless something may run it that is not known: an input that could not
-    /// be read, or a service or task whose task definition was not found.
+    /// Assumes a service for each task definition that nothing runs, unless an unknown document may run it: an input
+    /// that could not be read, or a service or task whose task definition was not found.
     fn plan_lone_task_definitions(&mut self, incomplete: bool) {
         let lost = |plan: &Plan| plan.task_definition.is_none();
         let incomplete = incomplete || self.links.plans.iter().any(lost);
@@ -385,7 +386,7 @@ impl<'e> Linker<'e> {
     }
 }
 
-/// Whether a family can have this name.
+/// Whether this is a valid name of a family.
 fn is_family(name: &str) -> bool {
     name.chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))

@@ -1,4 +1,4 @@
-//! What is found out about documents that belong together.
+//! The results of linking documents.
 
 use super::super::kind::Kind;
 use crate::diagnostic::{FieldPath, Message, Subject};
@@ -6,27 +6,27 @@ use crate::diagnostic::{FieldPath, Message, Subject};
 /// Documents that are converted together.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::source) struct Plan {
-    /// The document that the unit is made for.
+    /// The document that the unit represents.
     pub(in crate::source) lead: usize,
     pub(in crate::source) role: Role,
     pub(in crate::source) task_definition: Option<Choice>,
-    /// The scaling documents in the order of the input.
+    /// The scaling documents, in the order of the input.
     pub(in crate::source) scaling: Vec<usize>,
     pub(in crate::source) findings: Vec<Finding>,
 }
 
-/// What a unit is made for.
+/// What a unit represents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::source) enum Role {
     /// A service.
     Service,
     /// The tasks of a `RunTask` request.
     Task,
-    /// A task definition that nothing runs, so that a service is assumed.
+    /// A task definition that nothing runs, for which a service is assumed.
     Assumed,
-    /// The same where something that could not be read may run it, so that nothing is made of it.
+    /// The same, but a document that could not be read may run it, so it is not converted.
     Withheld,
-    /// A revision of a task definition that is not the one that is run.
+    /// A revision of a task definition whose family runs another revision.
     Unused,
     /// Scaling requests whose service is not among the documents.
     Orphan,
@@ -36,20 +36,20 @@ pub(in crate::source) enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::source) struct Choice {
     pub(in crate::source) entry: usize,
-    /// The revision, from the document or from who pins it.
+    /// The revision, from the document or from the reference that pins it.
     pub(in crate::source) revision: Option<u64>,
 }
 
-/// Something found while linking.
+/// A finding of the linking.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::source) struct Finding {
     pub(in crate::source) path: FieldPath,
     pub(in crate::source) message: Message,
-    /// Whether it goes without saying once the document itself has errors.
+    /// Whether it is omitted if the document itself has errors.
     pub(in crate::source) consequence: bool,
 }
 
-/// A document that another one with the same name and another content stands before.
+/// A document that follows another one with the same name and different content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::source) struct Duplicate {
     pub(in crate::source) document: usize,
@@ -58,7 +58,7 @@ pub(in crate::source) struct Duplicate {
     pub(in crate::source) name: String,
 }
 
-/// The result: plans in the order of their leads, and documents that must not be there.
+/// The result: plans in the order of their leads, and documents that must not exist.
 #[derive(Debug, Default)]
 pub(in crate::source) struct Links {
     pub(in crate::source) plans: Vec<Plan>,
@@ -66,7 +66,8 @@ pub(in crate::source) struct Links {
 }
 
 impl Plan {
-    /// A task definition that nothing in the input runs; `incomplete` says that not all of the input is known.
+    /// Returns the plan of a task definition that nothing in the input runs; `incomplete` indicates that some of the
+    /// input is unknown.
     pub(super) const fn assumed(index: usize, revision: Option<u64>, incomplete: bool) -> Self {
         Self {
             lead: index,
@@ -117,7 +118,7 @@ impl Plan {
     }
 }
 
-/// `web`, or `web:7` where the number is known.
+/// Returns `web`, or `web:7` if the number is known.
 pub(super) fn revision_name(family: &str, revision: Option<u64>) -> String {
     revision.map_or_else(
         || family.to_owned(),

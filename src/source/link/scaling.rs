@@ -72,7 +72,7 @@ impl<'e> Linker<'e> {
         self.links.plans.extend(orphans);
     }
 
-    /// The first plan of each name in each cluster.
+    /// Returns the first plan of each name in each cluster.
     fn services_in_clusters(&self) -> BTreeMap<(&'e str, &'e str), usize> {
         let mut clusters = BTreeMap::new();
         for (name, plans) in &self.services {
@@ -87,7 +87,7 @@ impl<'e> Linker<'e> {
         clusters
     }
 
-    /// The plan of the service that a scaling request names, or of the only service if it names none.
+    /// Returns the plan of the service that a scaling request names, or of the only service if it names none.
     fn scaled_service(
         &self,
         entry: &Entry,
@@ -110,7 +110,7 @@ impl<'e> Linker<'e> {
     }
 }
 
-/// How many scaling documents a plan has of the kinds that stand in lists.
+/// The number of scaling documents of a plan, for each kind that is stored in a list.
 #[derive(Debug, Default)]
 struct Counts {
     policies: usize,
@@ -118,7 +118,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// The position of one more of a kind.
+    /// Returns the position of another document of a kind.
     const fn next(&mut self, kind: Kind) -> usize {
         let count = match kind {
             Kind::ScalingPolicy => &mut self.policies,
@@ -130,7 +130,7 @@ impl Counts {
     }
 }
 
-/// Why a scaling request, the one at `position` among its kind, scales nothing.
+/// Explains why a scaling request, the one at `position` among its kind, scales nothing.
 fn orphan_finding(entry: &Entry, position: usize) -> Finding {
     let root = FieldPath::root(Subject::AutoScaling);
     let document = match entry.form.kind() {

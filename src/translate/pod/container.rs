@@ -16,14 +16,14 @@ use crate::{
 /// The annotation with the Docker labels of all containers.
 const DOCKER_LABELS: &str = "ecs-operator.dev/docker-labels";
 
-/// The path of a container of the task definition.
+/// Returns the path of a container of the task definition.
 pub(super) fn path(index: usize) -> FieldPath {
     FieldPath::root(Subject::TaskDefinition)
         .field("containerDefinitions")
         .index(index)
 }
 
-/// The pod with its containers in their places, each with what concerns no other file.
+/// Creates the pod with its containers in order, each with the fields that no other file of this folder sets.
 pub(super) fn draft(cx: &Context<'_>, plan: Plan, notes: &mut Diagnostics) -> Draft {
     let containers = |indexes: &[usize]| -> Vec<Container> {
         indexes
@@ -83,12 +83,13 @@ fn container(cx: &Context<'_>, source: &validate::Container) -> Container {
     }
 }
 
-/// Whether an image reference names its content by digest.
+/// Whether an image reference identifies its content by digest.
 fn is_digest(image: &str) -> bool {
     image.contains("@sha256:")
 }
 
-/// A digest always names the same content, so that the default, IfNotPresent, is right for it.
+/// Returns the pull policy. A digest always identifies the same content, so the default, IfNotPresent, is correct for
+/// it.
 fn pull_policy(policy: ImagePullPolicy, image: &str) -> Option<String> {
     match policy {
         _ if is_digest(image) => None,
@@ -147,7 +148,7 @@ mod tests {
         translate::testing::{Scenario, yaml},
     };
 
-    /// A service of one container with these members.
+    /// Returns a service of one container with these members.
     fn web(members: &str) -> Scenario {
         Scenario::service(format!(
             r#"{{"family": "web", "containerDefinitions": [{{"name": "web", "image": "nginx:1.29", "memory": 64{members}}}]}}"#

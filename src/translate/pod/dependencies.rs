@@ -1,4 +1,4 @@
-//! `dependsOn` and its kin: which container stands where in the pod.
+//! `dependsOn` and related fields: the role and order of each container in the pod.
 
 use std::collections::BTreeSet;
 
@@ -9,24 +9,24 @@ use crate::{
     validate::{Condition, Container, Edge, Graph},
 };
 
-/// Where the containers of a task definition stand in the pod.
+/// The order of the containers of a task definition in the pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// Indexes of `containerDefinitions` in the order of `initContainers`.
     pub(crate) init: Vec<usize>,
     /// Indexes of `containerDefinitions` in the order of `containers`.
     pub(crate) main: Vec<usize>,
-    /// What each container is, by its index in `containerDefinitions`.
+    /// The role of each container, by its index in `containerDefinitions`.
     pub(crate) roles: Vec<Role>,
 }
 
 impl Plan {
-    /// What the container at `index` of the task definition is.
+    /// Returns the role of the container at `index` of the task definition.
     pub(crate) fn role(&self, index: usize) -> Role {
         self.roles.get(index).copied().unwrap_or(Role::Main)
     }
 
-    /// Whether what follows the container at `index` waits for more than its start.
+    /// Whether containers after the container at `index` wait for more than its start.
     fn gates(&self, index: usize) -> bool {
         matches!(
             self.role(index),
@@ -35,14 +35,14 @@ impl Plan {
     }
 }
 
-/// What a container is in its pod.
+/// The role of a container in its pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Runs to completion before what follows.
+    /// Runs to completion before the containers after it.
     Init,
-    /// A native sidecar; `gating` if what follows waits for its startup probe.
+    /// A native sidecar; `gating` if the containers after it wait for its startup probe.
     Sidecar {
-        /// Whether something waits until it is healthy.
+        /// Whether another container waits until it is healthy.
         gating: bool,
     },
     /// An ordinary container.
@@ -56,7 +56,7 @@ impl Role {
     }
 }
 
-/// Classifies and orders the containers, and says where the order is not that of ECS.
+/// Determines the roles and the order of the containers, and reports where the order differs from ECS.
 pub(super) fn plan(cx: &Context<'_>, notes: &mut Diagnostics) -> Plan {
     let containers = &cx.task_definition.containers;
     let graph = &cx.task_definition.graph;
@@ -86,7 +86,7 @@ pub(super) fn plan(cx: &Context<'_>, notes: &mut Diagnostics) -> Plan {
         }
     }
     let is_main = |index: &usize| roles.get(*index) == Some(&Role::Main);
-    // A sidecar that nothing waits for goes first, so that it waits for nothing itself.
+    // A sidecar that no container waits for goes first, so that it waits for none itself.
     let rank = |index: usize| match roles.get(index) {
         Some(Role::Init) => 2,
         Some(Role::Sidecar { gating: true }) => 1,
@@ -105,10 +105,11 @@ pub(super) fn plan(cx: &Context<'_>, notes: &mut Diagnostics) -> Plan {
     plan
 }
 
-/// The containers of a stand-alone task that have to be main although others wait for them.
+/// Returns the containers of a stand-alone task that have to be main although others wait for them.
 ///
-/// A pod ends when its main containers have ended, and a task ends with an essential container. So where no essential
-/// container would be main, those that only non-essential ones wait for become main, and with them all that wait.
+/// A pod ends when its main containers have ended, and a task ends with an essential container. If no essential
+/// container would be main, those that only non-essential containers wait for become main, and with them all containers
+/// that wait.
 fn freed_for_the_end(containers: &[Container], graph: &Graph, roles: &[Role]) -> BTreeSet<usize> {
     let ends = |container: &&Container| {
         container.essential && roles.get(container.index) == Some(&Role::Main)
@@ -130,11 +131,11 @@ fn freed_for_the_end(containers: &[Container], graph: &Graph, roles: &[Role]) ->
         .collect()
 }
 
-/// The containers of a stand-alone task that end with its essential ones. A pod goes on while a main container runs, and
-/// stops its native sidecars when none does
-/// (<https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/>); the operator needs no such help.
+/// Returns the containers of a stand-alone task that end with its essential containers. A pod keeps running while a
+/// main container runs, and stops its native sidecars when none does
+/// (<https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/>). With the operator, this is not needed.
 ///
-/// Sidecars start before main containers, so one that waits for a main container stays one.
+/// Sidecars start before main containers, so a container that waits for a main container stays main.
 fn beside_the_end(containers: &[Container], graph: &Graph, roles: &[Role]) -> Vec<usize> {
     let main: Vec<&Container> = containers
         .iter()
@@ -153,7 +154,8 @@ fn beside_the_end(containers: &[Container], graph: &Graph, roles: &[Role]) -> Ve
         .collect()
 }
 
-/// `indexes` so that a target stands before what waits for it; of those that are free, the one of the least rank.
+/// Sorts `indexes` so that a target comes before the containers that wait for it; among those without pending
+/// dependencies, the one with the lowest rank comes first.
 fn ordered<R: Ord>(indexes: Vec<usize>, graph: &Graph, rank: impl Fn(usize) -> R) -> Vec<usize> {
     let mut order = Vec::with_capacity(indexes.len());
     let mut left: BTreeSet<usize> = indexes.into_iter().collect();
@@ -167,7 +169,7 @@ fn ordered<R: Ord>(indexes: Vec<usize>, graph: &Graph, rank: impl Fn(usize) -> R
             }
             waits
         });
-        // In an acyclic graph one is always free; were there a cycle, its first container would come next.
+        // In an acyclic graph, one is always without dependencies; in a cycle, its first container would come next.
         let next = free.pop_first().map(|(_, index)| index);
         let Some(next) = next.or_else(|| waiting.pop_first()) else {
             break;
@@ -178,7 +180,7 @@ fn ordered<R: Ord>(indexes: Vec<usize>, graph: &Graph, rank: impl Fn(usize) -> R
     order
 }
 
-/// Says which conditions nothing enforces, because both containers are main.
+/// Reports conditions that are not enforced because both containers are main.
 fn report_lost_edges(
     containers: &[Container],
     graph: &Graph,
@@ -203,7 +205,7 @@ fn report_lost_edges(
     }
 }
 
-/// Says, for the first such pair, that one container waits for another only because init containers have one order.
+/// Reports, for the first such pair, that one container waits for another only because init containers run in sequence.
 fn report_linearized(
     containers: &[Container],
     graph: &Graph,
@@ -232,7 +234,7 @@ fn report_linearized(
     }
 }
 
-/// Says that `COMPLETE` needs exit code 0 here, where no other container asks for `SUCCESS` anyway.
+/// Reports that `COMPLETE` requires exit code 0 here, unless another container requires `SUCCESS` anyway.
 fn report_completion(containers: &[Container], graph: &Graph, notes: &mut Diagnostics) {
     let complete = |edge: &&Edge| {
         edge.condition == Condition::Complete
@@ -245,7 +247,7 @@ fn report_completion(containers: &[Container], graph: &Graph, notes: &mut Diagno
     }
 }
 
-/// The name of the container at `index` as ECS has it.
+/// Returns the ECS name of the container at `index`.
 fn name_of(containers: &[Container], index: usize) -> String {
     containers
         .get(index)
@@ -258,7 +260,7 @@ mod tests {
 
     use crate::{diagnostic::Reason, translate::testing::Scenario};
 
-    /// What this feature and its neighbours say; other features have their own tests.
+    /// The reasons of this feature and related ones; other features have their own tests.
     const REASONS: &[Reason] = &[
         Reason::CompleteTreatedAsSuccess,
         Reason::CompletionDependencyNotEnforced,
@@ -271,7 +273,7 @@ mod tests {
         Reason::StartOrderBestEffort,
     ];
 
-    /// Builds a definition from `a! b`, essential containers marked with `!`, and edges such as `a>b:SUCCESS`.
+    /// Builds a definition from `a! b`, with essential containers marked with `!`, and edges such as `a>b:SUCCESS`.
     ///
     /// Targets of `HEALTHY` have a health check unless the condition is written `HEALTHY?`; `LOG` sends the logs of the
     /// one container to the other.
@@ -313,7 +315,7 @@ mod tests {
         json!({"family": "f", "networkMode": "awsvpc", "containerDefinitions": all}).to_string()
     }
 
-    /// `initContainers / containers`; `~` marks a native sidecar, `~h` one with a startup probe.
+    /// Returns `initContainers / containers`; `~` marks a native sidecar, `~h` one with a startup probe.
     fn shape(spec: &Value) -> String {
         let names = |list: &str, init: bool| {
             let containers = spec[list].as_array().cloned().unwrap_or_default();
@@ -344,7 +346,7 @@ mod tests {
         )
     }
 
-    /// Pod, containers, edges, result, all warnings, and notes that are among those given.
+    /// Pod, containers, edges, result, all warnings, and those of the given notes that are reported.
     type Row = (
         &'static str,
         &'static str,
@@ -377,14 +379,14 @@ mod tests {
             ("task", "x! s", "x>s:START", "s~ / x", &["containerDefinitions[1].essential: NonEssentialContainerRestarts"], &[]),
             ("service", "a! b c!", "a>b:SUCCESS c>b:START", "b / a c", &[], &["containerDefinitions[1]: InitContainerRetriedInPlace"]),
             ("service", "app! log", "app>log:LOG", "log~ / app", &["containerDefinitions[1].essential: NonEssentialContainerRestarts"], &[]),
-            // A chain of non-essential containers behind the only essential one.
+            // A chain of non-essential containers that depends on the only essential one.
             ("task", "y w x!", "w>x:START y>w:SUCCESS", "– / x w y", &[
                 "containerDefinitions[0].dependsOn[0]: CompletionDependencyNotEnforced",
                 "containerDefinitions[1].dependsOn[0]: StartOrderBestEffort",
             ], &[]),
-            // An essential sidecar beside an essential main container stays where it is.
+            // An essential sidecar beside an essential main container stays a sidecar.
             ("task", "a! s!", "a>s:HEALTHY", "s~h / a", &[], &[]),
-            // A router that waits for another container is not waited for.
+            // No container waits for a router that waits for another container.
             ("service", "app! log!", "app>log:LOG log>app:START", "app~ / log", &[], &[]),
         ];
         for (pod, containers, edges, result, warnings, notes) in rows {

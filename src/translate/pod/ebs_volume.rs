@@ -1,4 +1,4 @@
-//! Amazon EBS volumes that are configured at launch: a claim for each pod, of a storage class that has the parameters.
+//! Amazon EBS volumes that are configured at launch: a claim for each pod, with a StorageClass that has the parameters.
 
 use std::collections::BTreeMap;
 
@@ -26,9 +26,9 @@ use crate::{
 const DRIVER: &str = "ebs.csi.aws.com";
 const SNAPSHOT_GROUP: &str = "snapshot.storage.k8s.io";
 const SNAPSHOT_API: &str = "snapshot.storage.k8s.io/v1";
-/// What becomes of a volume that outlives its task once its claim is deleted: nothing.
+/// The reclaim policy of a volume that outlives its task: deleting the claim does not delete the volume.
 const RETAIN: &str = "Retain";
-/// What the shared objects are for, as a label says it.
+/// The purpose of the shared objects, for a label.
 const APP: &str = "ebs";
 
 /// Adds the volumes, their storage classes and the snapshots that they start from.
@@ -59,12 +59,12 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
 }
 
-/// Gives the pod at `index` of a stand-alone task its own claim for each volume that outlives the task.
+/// Returns a claim of the pod at `index` of a stand-alone task for each volume that outlives the task.
 ///
-/// `digest` is that of the version of the task where no other identity is known.
+/// `digest` is that of the version of the task if no other identity is known.
 ///
-/// In ECS such a volume is there until somebody deletes it. So the claims are marked as objects that nobody owns, and
-/// their volumes stay even if a claim is deleted, as with its namespace.
+/// In ECS, such a volume exists until someone deletes it. So the claims are marked as objects without an owner, and
+/// their volumes are kept even if a claim is deleted, for example with its namespace.
 pub(crate) fn claims_of_task(
     cx: &Context<'_>,
     index: i64,
@@ -100,7 +100,7 @@ fn volume_name(volume: &EbsVolume) -> String {
     kname(&volume.name, LABEL_LENGTH)
 }
 
-/// Each task has a volume of its own, also one that has the name of a task that is gone.
+/// Returns the name of a claim. Each task has its own volume, even if it has the name of a deleted task.
 fn claim_name(cx: &Context<'_>, index: i64, digest: Option<&str>, volume: &EbsVolume) -> String {
     let name = format!("{}-{index}-{}", cx.name(), volume_name(volume));
     let own = cx.uid().map(|uid| hex_digest(uid, 8));
@@ -159,8 +159,9 @@ fn claim_spec(cx: &Context<'_>, volume: &EbsVolume) -> PersistentVolumeClaimSpec
     }
 }
 
-/// The class is named after its parameters, so that volumes with the same ones share it and a change makes a new one:
-/// neither the parameters of a class nor what becomes of its volumes can be changed.
+/// Adds the StorageClass and returns its name. It is named after its parameters, so that volumes with the same
+/// parameters share it and a change creates a new one: neither the parameters nor the reclaim policy of a StorageClass
+/// can be changed.
 fn storage_class(cx: &Context<'_>, volume: &EbsVolume) -> StorageClass {
     let parameters = parameters(volume);
     let (content, reclaim_policy) = if volume.delete_on_termination {
@@ -181,7 +182,7 @@ fn storage_class(cx: &Context<'_>, volume: &EbsVolume) -> StorageClass {
     }
 }
 
-/// Parameters of the EBS CSI driver
+/// Returns the parameters of the EBS CSI driver
 /// (<https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/docs/parameters.md>).
 fn parameters(volume: &EbsVolume) -> BTreeMap<String, String> {
     let EbsVolume {
@@ -225,10 +226,10 @@ fn parameters(volume: &EbsVolume) -> BTreeMap<String, String> {
     parameters
 }
 
-/// A snapshot that exists in AWS already, as the cluster knows snapshots. Neither object owns it.
+/// Returns the objects of a snapshot that already exists in AWS. Neither object has an owner.
 fn snapshot_objects(cx: &Context<'_>, snapshot: &str) -> [Object; 2] {
     let name = kname(snapshot, LABEL_LENGTH);
-    // Contents belong to no namespace, and each refers to a snapshot in one.
+    // Contents are cluster-scoped, and each refers to a snapshot in one namespace.
     let content = kname(&format!("{}-{name}", cx.settings.namespace), LABEL_LENGTH);
     let mut metadata = cx.shared_metadata(&*content, APP);
     metadata.namespace = None;

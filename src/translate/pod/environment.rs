@@ -9,7 +9,7 @@ use crate::{
     validate::{Container, Environment, EnvironmentFile, Region},
 };
 
-/// The variables that ECS sets in every container: Fargate, and since April 2026 the agent of instances
+/// The variables that ECS sets in every container: on Fargate, and since April 2026 with the agent of instances
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-environment-variables.html>,
 /// <https://github.com/aws/amazon-ecs-agent/pull/4946>).
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
@@ -41,7 +41,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
             value_from: None,
         });
         let env: Vec<EnvVar> = plain.chain(region(cx, source)).collect();
-        // The first file wins in ECS, the last source in Kubernetes.
+        // In ECS the first file has precedence, in Kubernetes the last source.
         let env_from: Vec<EnvFromSource> = files.iter().rev().map(|f| env_from(cx, f)).collect();
         for file in files {
             draft.objects.push(Object::Secret(secret(cx, file)));
@@ -53,7 +53,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
 }
 
-/// The region, where the container does not set it itself.
+/// Returns the region, unless the container sets it itself.
 fn region<'a>(cx: &'a Context<'_>, source: &'a Container) -> impl Iterator<Item = EnvVar> + 'a {
     region_of_variables(cx).into_iter().flat_map(move |region| {
         let names = REGION_VARIABLES.iter();
@@ -72,14 +72,15 @@ fn defines(source: &Container, name: &str) -> bool {
     source.environment.defines(name) || secret()
 }
 
-/// The region for the variables of containers. One that is only assumed is used where ECS has always set them: on Fargate.
+/// Returns the region for the variables of containers. An assumed region is used only on Fargate, where ECS has always
+/// set them.
 fn region_of_variables<'a>(cx: &'a Context<'_>) -> Option<&'a Region> {
     let region = cx.task_definition.region.as_ref();
     region.filter(|region| !region.assumed || cx.task_definition.fargate)
 }
 
-/// Says that the region of the variables is assumed, or that Fargate would set variables which are missing here: SDKs
-/// fail without them (<https://github.com/aws/containers-roadmap/issues/1611>).
+/// Reports that the region of the variables is assumed, or that variables are missing that Fargate would set: SDKs fail
+/// without them (<https://github.com/aws/containers-roadmap/issues/1611>).
 fn report_region(cx: &Context<'_>, notes: &mut Diagnostics) {
     let definition = cx.task_definition;
     let lacks = |source: &Container| REGION_VARIABLES.iter().any(|name| !defines(source, name));
@@ -97,7 +98,7 @@ fn report_region(cx: &Context<'_>, notes: &mut Diagnostics) {
     }
 }
 
-/// Names of Secrets may be longer than a label.
+/// Returns the name of the Secret of a file. It may be longer than a label.
 fn secret_name(cx: &Context<'_>, file: &EnvironmentFile) -> String {
     format!("{}-envfile-{}", cx.object_name(), hex_digest(&file.arn, 8))
 }
@@ -134,14 +135,14 @@ mod tests {
 
     const FARGATE: &str = r#", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512""#;
 
-    /// A service of one container with these members; the task definition has `rest` too.
+    /// Returns a service of one container with these members; the task definition also has `rest`.
     fn web(members: &str, rest: &str) -> Scenario {
         Scenario::service(format!(
             r#"{{"family": "web", "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64{members}}}]{rest}}}"#
         ))
     }
 
-    /// Gives the contents of `arn:aws:s3:::b/<name>.env`.
+    /// Sets the contents of `arn:aws:s3:::b/<name>.env`.
     fn files(files: &[(&str, &str)]) -> impl Fn(&mut Settings) {
         let files: Vec<(String, String)> = files
             .iter()

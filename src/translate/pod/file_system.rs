@@ -17,22 +17,22 @@ use crate::{
     validate::{FileSystem, FileSystemKind},
 };
 
-/// Kubernetes wants a size, which these file systems do not have.
+/// Kubernetes requires a size, which these file systems do not have.
 const CAPACITY: &str = "5Gi";
 const READ_WRITE_MANY: &str = "ReadWriteMany";
 const FILESYSTEM: &str = "Filesystem";
 
-/// The claim of `file_system` in this namespace, added to `objects` with its volume; the result is its name.
+/// Adds the claim of `file_system` in this namespace to `objects` with its volume, and returns its name.
 ///
 /// All services and tasks of a namespace that mount the same part of a file system in the same way share both. The
-/// claim and the volume name each other, so that no other claim can take the volume.
+/// claim and the volume refer to each other, so that no other claim can bind the volume.
 pub(super) fn claim(cx: &Context<'_>, file_system: &FileSystem, objects: &mut Manifests) -> String {
     let namespace = &cx.settings.namespace;
     let digest = hex_digest(&file_system.identity(), 10);
     let claim_name = format!("efs-{digest}");
     let volume_name = kname(&format!("efs-{namespace}-{digest}"), LABEL_LENGTH);
     objects.push(Object::PersistentVolume(PersistentVolume {
-        // A PersistentVolume is in no namespace.
+        // A PersistentVolume is cluster-scoped.
         metadata: ObjectMeta {
             name: Some(volume_name.clone()),
             labels: Some(shared_labels("efs", &volume_name)),
@@ -106,9 +106,9 @@ fn csi(file_system: &FileSystem) -> CSIPersistentVolumeSource {
     }
 }
 
-/// `[s3files:]fs-...[:<path>[:<access point>]]`
-/// (<https://github.com/kubernetes-sigs/aws-efs-csi-driver/blob/master/docs/README.md>). The prefix `efs:` is left out:
-/// drivers before version 3 do not know it.
+/// Returns `[s3files:]fs-...[:<path>[:<access point>]]`
+/// (<https://github.com/kubernetes-sigs/aws-efs-csi-driver/blob/master/docs/README.md>). The prefix `efs:` is omitted:
+/// drivers before version 3 do not support it.
 fn volume_handle(file_system: &FileSystem) -> String {
     let prefix = match file_system.kind {
         FileSystemKind::Efs => "",

@@ -1,4 +1,4 @@
-//! FireLens with Fluent Bit: a sidecar that reads the log files of its own pod.
+//! FireLens with Fluent Bit: a sidecar that reads the log files of its pod.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -17,25 +17,25 @@ use crate::{
     },
 };
 
-/// Where the router sees the log files of the pod.
+/// The directory in the router with the log files of the pod.
 const LOG_DIRECTORY: &str = "/var/log/ecs-containers";
 const LOG_VOLUME: &str = "ecs-firelens-logs";
-/// Where the router keeps how far it has read, so that it goes on there when it starts again.
+/// The directory in which the router stores its read positions, so that it continues there after a restart.
 const STATE_DIRECTORY: &str = "/var/lib/ecs-firelens";
 const STATE_VOLUME: &str = "ecs-firelens-state";
 const CONFIG_VOLUME: &str = "ecs-firelens-config";
 const CONFIG_KEY: &str = "fluent-bit.conf";
 const CONFIG_PATH: &str = "/fluent-bit/etc/fluent-bit.conf";
-/// The variables by which the router finds the pod's log files, and their fields.
+/// The variables with which the router finds the pod's log files, and their fields.
 const POD_VARIABLES: [(&str, &str); 3] = [
     ("POD_NAMESPACE", "metadata.namespace"),
     ("POD_NAME", "metadata.name"),
     ("POD_UID", "metadata.uid"),
 ];
 
-/// A secret option of an output, as a variable of the router.
+/// A secret option of an output, which is passed as a variable of the router.
 pub(super) struct SecretOption<'a> {
-    /// The index of the container whose output it is.
+    /// The index of the container that has the output.
     pub(super) container: usize,
     /// The name of the option.
     pub(super) option: &'a str,
@@ -45,8 +45,8 @@ pub(super) struct SecretOption<'a> {
     pub(super) reference: &'a SecretReference,
 }
 
-/// The secret options of all outputs. A variable has the option's name, unless the router has another variable of that
-/// name: then the container's index tells them apart, as in the ECS agent.
+/// Returns the secret options of all outputs. A variable has the option's name. If the router already has a variable of
+/// that name, the container's index is appended, as in the ECS agent.
 pub(super) fn secret_options<'a>(cx: &Context<'a>) -> Vec<SecretOption<'a>> {
     let containers = &cx.task_definition.containers;
     let Some(router) = containers.iter().find(|c| c.firelens.is_some()) else {
@@ -88,7 +88,7 @@ pub(super) fn secret_options<'a>(cx: &Context<'a>) -> Vec<SecretOption<'a>> {
     options
 }
 
-/// Turns the router into one that reads log files, and tells the other containers where it listens.
+/// Changes the router so that it reads log files, and sets its address in the other containers.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     for container in &cx.task_definition.containers {
         if let Some(firelens) = &container.firelens {
@@ -111,7 +111,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 
 fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: &mut Draft) {
     let configuration = configuration(cx, firelens);
-    // A router of another revision that starts again reads its own.
+    // After a restart, a router of another revision reads its own configuration.
     let digest = hex_digest(&configuration, 8);
     let name = format!("{}-firelens-{digest}", cx.object_name());
     draft.objects.push(Object::ConfigMap(ConfigMap {
@@ -173,7 +173,7 @@ fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: 
     ]);
 }
 
-/// Sets a variable, whatever the definition says it is: the ECS agent overwrites these too.
+/// Sets a variable, even if the definition sets it: the ECS agent overwrites these too.
 fn set_variable(container: &mut PodContainer, variable: EnvVar) {
     let variables = container.env.get_or_insert_default();
     variables.retain(|other| other.name != variable.name);
@@ -208,9 +208,9 @@ struct Section<'a> {
     entries: Vec<(&'a str, String)>,
 }
 
-/// The router's configuration: what the ECS agent generates
+/// Returns the router's configuration. It is what the ECS agent generates
 /// (`agent/taskresource/firelens/firelensconfig_unix.go` in <https://github.com/aws/amazon-ecs-agent>), with an input
-/// for each log file in place of Docker's socket.
+/// for each log file instead of Docker's socket.
 fn configuration(cx: &Context<'_>, firelens: &Firelens) -> String {
     let Firelens {
         log_metadata,
@@ -264,7 +264,7 @@ fn section<'a, const N: usize>(name: &'static str, entries: [(&'a str, &str); N]
     }
 }
 
-/// Where applications send logs themselves, and what the router's health check asks.
+/// Returns the inputs for applications that send logs themselves, and for the router's health check.
 fn listeners() -> Vec<Section<'static>> {
     let listen = ("Listen", "127.0.0.1");
     vec![
@@ -281,8 +281,8 @@ fn listeners() -> Vec<Section<'static>> {
     ]
 }
 
-/// The input of a container's log files. They are not there yet when the router starts, and by default new ones are looked
-/// for once a minute (<https://docs.fluentbit.io/manual/pipeline/inputs/tail>).
+/// Returns the input of a container's log files. They do not exist yet when the router starts, and by default Fluent
+/// Bit looks for new files once a minute (<https://docs.fluentbit.io/manual/pipeline/inputs/tail>).
 fn tail(source: &Container, memory_buffer_mb: i64) -> Section<'static> {
     let directory = kname(&source.name, LABEL_LENGTH);
     section(
@@ -300,8 +300,9 @@ fn tail(source: &Container, memory_buffer_mb: i64) -> Section<'static> {
     )
 }
 
-/// How much of each log may wait in memory, in the MB of Fluent Bit. All of them together get half of the router's
-/// memory; a router of unknown size gets 25 MB for each (`resolveMemBufLimit` in the ECS agent, which has one input).
+/// Returns the maximum size of each log in memory, in the MB of Fluent Bit. All logs together get half of the router's
+/// memory; if the size of the router is unknown, each gets 25 MB (`resolveMemBufLimit` in the ECS agent, which has one
+/// input).
 fn memory_buffer_mb(memory: Option<i64>, inputs: usize) -> i64 {
     let half = memory.unwrap_or(0) / 2;
     match i64::try_from(inputs) {
@@ -331,12 +332,13 @@ fn metadata(cx: &Context<'_>) -> Section<'static> {
     )
 }
 
-/// Names come from outside of `logConfiguration`, whose options validation keeps to one line.
+/// Returns a name on one line. Names do not come from `logConfiguration`, whose options validation restricts to one
+/// line.
 fn one_line(name: &str) -> String {
     name.replace(char::is_control, "")
 }
 
-/// What the output of a container matches; configuration files of users rely on it.
+/// Returns the tag that the output of a container matches; users' configuration files rely on it.
 fn matching(source: &Container) -> String {
     format!("{}-firelens*", source.name)
 }
@@ -358,7 +360,8 @@ fn patterns(source: &Container) -> Vec<Section<'static>> {
         .collect()
 }
 
-/// The output of a container; none if the options name none, since a configuration file may have it.
+/// Returns the output of a container; `None` if the options do not specify one, since a configuration file may contain
+/// it.
 fn output<'a>(source: &'a Container, secrets: &[SecretOption<'a>]) -> Option<Section<'a>> {
     let own = [FIRELENS_INCLUDE, FIRELENS_EXCLUDE, FIRELENS_DRIVER_BUFFER];
     let mut options: BTreeMap<&str, String> = source

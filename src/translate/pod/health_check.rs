@@ -1,4 +1,4 @@
-//! Container health checks as probes that keep Docker's timing.
+//! Converts container health checks to probes with Docker's timing.
 
 use k8s_openapi::api::core::v1::{ExecAction, Probe};
 
@@ -10,20 +10,20 @@ use crate::{
     validate::{self, HealthCheck},
 };
 
-/// The probes that a container gets.
+/// The probes of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Probes {
     /// None: ECS only reports the check.
     ReportOnly,
-    /// Until it is healthy once.
+    /// Until it is healthy for the first time.
     Startup,
-    /// Until it is healthy once, and from then on.
+    /// Until it is healthy for the first time, and afterward.
     StartupAndLiveness,
-    /// From its start on. A startup probe would hold back what follows.
+    /// From its start on. A startup probe would delay the containers after it.
     LivenessAndReadiness,
 }
 
-/// Writes the probes.
+/// Adds the probes.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let grace = grace_period(cx);
     for container in &cx.task_definition.containers {
@@ -63,7 +63,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     note_service(cx, notes);
 }
 
-/// Which probes reproduce what ECS does with the check.
+/// Returns the probes that reproduce the effect of the check in ECS.
 const fn probes(essential: bool, role: Role, task: bool) -> Probes {
     match (role, essential, task) {
         (Role::Main | Role::Sidecar { gating: true }, true, false) => Probes::StartupAndLiveness,
@@ -73,11 +73,11 @@ const fn probes(essential: bool, role: Role, task: bool) -> Probes {
     }
 }
 
-/// When probes fail for good, in the kubelet's numbers. All times are in seconds.
+/// The numbers after which probes fail, as the kubelet counts them. All times are in seconds.
 ///
-/// Docker checks first one interval after the start, the kubelet at once. Docker does not count failures that start
-/// before the start period has passed, ECS none within the grace period, and neither limits the time that a first
-/// success may take beyond that.
+/// Docker runs the first check one interval after the start, the kubelet immediately. Docker does not count failures
+/// that start within the start period, ECS does not count failures within the grace period, and neither limits the time
+/// of the first success beyond that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Timing {
     startup_failures: i64,
@@ -85,7 +85,7 @@ struct Timing {
 }
 
 impl Timing {
-    /// The numbers for a check of a service with this `healthCheckGracePeriodSeconds`.
+    /// Returns the numbers for a check of a service with this `healthCheckGracePeriodSeconds`.
     fn new(check: &HealthCheck, grace: i64) -> Self {
         let HealthCheck {
             command: _,
@@ -126,7 +126,7 @@ fn probe(check: &HealthCheck, failures: i64) -> Probe {
     }
 }
 
-/// Says what ECS does with health that no probe does.
+/// Reports effects of health in ECS that no probe has.
 fn note_service(cx: &Context<'_>, notes: &mut Diagnostics) {
     let Workload::Service(service) = cx.workload else {
         return;
@@ -157,12 +157,12 @@ fn grace_period(cx: &Context<'_>) -> i64 {
     }
 }
 
-/// `a / b` rounded up, for `a >= 0` and `b > 0`.
+/// Returns `a / b` rounded up, for `a >= 0` and `b > 0`.
 const fn ceil_div(a: i64, b: i64) -> i64 {
     (a + b - 1) / b
 }
 
-/// As Kubernetes has it; the largest number stands for more.
+/// Converts to the integer type of Kubernetes; larger numbers become the maximum.
 fn small(number: i64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
@@ -198,7 +198,7 @@ mod tests {
             };
             let timing = Timing::new(&check, grace);
             assert_eq!(timing.startup_failures, startup);
-            // The kubelet probes first at 0, so the last of these failures is this late.
+            // The kubelet runs the first probe at 0, so the last of these failures occurs at this time.
             assert_eq!((timing.startup_failures - 1) * interval, unhealthy_at);
             assert_eq!(
                 probe(&check, check.retries).failure_threshold,
@@ -211,7 +211,7 @@ mod tests {
         }
     }
 
-    /// A definition in which `app` waits for `side` with this condition; `side` has a check.
+    /// Returns a definition in which `app` waits for `side` with this condition; `side` has a check.
     fn with_side(condition: &str, essential: bool) -> String {
         format!(
             r#"{{"family": "f", "networkMode": "awsvpc", "containerDefinitions": [

@@ -1,4 +1,4 @@
-//! `stopTimeout` and draining: the pod's grace period and what runs before SIGTERM.
+//! `stopTimeout` and draining: the pod's grace period, and the delay before SIGTERM.
 
 use k8s_openapi::api::core::v1::{Lifecycle, LifecycleHandler, SleepAction};
 
@@ -10,19 +10,19 @@ use crate::{
     validate::{self, ExposeKind},
 };
 
-/// Seconds between SIGTERM and SIGKILL where a container gives no `stopTimeout`.
+/// Seconds between SIGTERM and SIGKILL for containers without `stopTimeout`.
 const DEFAULT_STOP_TIMEOUT: i64 = 30;
-/// Seconds until nobody sends requests any more to a pod that ends: an ingress controller that is not AWS's, and the
-/// nodes, which all learn from the API server that it is no endpoint of its Service any more.
+/// Seconds until a terminating pod gets no more requests: ingress controllers other than that of AWS, and all nodes,
+/// have to learn from the API server that it is no longer an endpoint of its Service.
 const OTHER_DRAIN_SECONDS: u32 = 5;
 
 /// Seconds from the notice of an interruption until a Spot instance is gone
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html>).
 const SPOT_NOTICE: i64 = 120;
 
-/// Writes the grace period, the probes' own grace periods, and the pause in which a load balancer drains the pod.
+/// Sets the grace period, the grace periods of probes, and the delay in which a load balancer drains the pod.
 ///
-/// The grace period of a probe takes the place of the pod's when the probe fails, and the pause is part of either
+/// When a probe fails, its grace period replaces that of the pod, and the delay is part of either
 /// (<https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/>,
 /// <https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#probe-level-terminationgraceperiodseconds>).
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
@@ -61,7 +61,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     note_spot(cx, grace, notes);
 }
 
-/// Says where a node is gone before its tasks have ended, maybe before they get SIGTERM.
+/// Reports if a node may be terminated before its tasks have ended, or even before they get SIGTERM.
 fn note_spot(cx: &Context<'_>, grace: i64, notes: &mut Diagnostics) {
     let providers = &cx.capacity().strategy;
     let is_spot = |provider: &validate::CapacityProvider| {
@@ -79,9 +79,10 @@ fn note_spot(cx: &Context<'_>, grace: i64, notes: &mut Diagnostics) {
     }
 }
 
-/// The pause of the pods that others reach: they would get SIGTERM at once, in ECS only after deregistration.
+/// Returns the delay for pods that get requests. Otherwise they would get SIGTERM immediately, in ECS only after
+/// deregistration.
 ///
-/// Only AWS's load balancers drain for as long as a target group says; any other, and a Service, forgets a pod at once.
+/// Only AWS load balancers drain for the time of the target group; all others, and Services, remove a pod immediately.
 fn drain_seconds(cx: &Context<'_>, notes: &mut Diagnostics) -> i64 {
     let Workload::Service(service) = cx.workload else {
         return 0;
@@ -130,13 +131,14 @@ fn sleep(seconds: i64) -> Lifecycle {
     }
 }
 
-/// Seconds between SIGTERM and SIGKILL; at least 1, because the API server wants more than the pause before it.
+/// Returns the seconds between SIGTERM and SIGKILL; at least 1, because the API server requires more than the delay
+/// before it.
 fn stop_timeout(container: &validate::Container) -> i64 {
     let seconds = container.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT);
     seconds.clamp(1, i64::from(i32::MAX))
 }
 
-/// Says that the containers share one grace period, if they have different ones.
+/// Reports that the containers share one grace period, if they have different ones.
 fn note_pooled(
     draft: &Draft,
     containers: &[validate::Container],
@@ -159,7 +161,7 @@ fn note_pooled(
     }
 }
 
-/// Says who enforces `startTimeout`: the operator alone, where something waits for more than the container's start.
+/// Reports that only the operator enforces `startTimeout`, if a container waits for more than the container's start.
 fn note_start_timeout(cx: &Context<'_>, container: &validate::Container, notes: &mut Diagnostics) {
     if container.start_timeout.is_some() {
         let message = match cx.task_definition.graph.condition_on(container.index) {
@@ -309,7 +311,7 @@ containers:
         assert!(outcome.messages().contains(&message.to_owned()));
     }
 
-    /// Containers `a` (main) and `s` (a sidecar that `a` waits for) with these members.
+    /// Returns containers `a` (main) and `s` (a sidecar that `a` waits for) with these members.
     fn pair(a: &str, s: &str) -> String {
         format!(
             r#"{{"family": "f", "networkMode": "awsvpc", "containerDefinitions": [

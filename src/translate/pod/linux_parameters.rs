@@ -9,7 +9,7 @@ use crate::{
     validate::{Container, LinuxParameters, Tmpfs},
 };
 
-/// Adds volumes in memory, and says what becomes of swap.
+/// Adds volumes in memory, and reports differences of swap.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     for source in &cx.task_definition.containers {
         let LinuxParameters {
@@ -70,7 +70,7 @@ fn add_tmpfs(
     }
 }
 
-/// A directory in memory. Memory counts against the container's limit here as it does in ECS.
+/// A directory in memory. Its content counts against the container's memory limit, as in ECS.
 struct MemoryVolume<'a> {
     suffix: String,
     mount_path: &'a str,
@@ -103,7 +103,7 @@ impl MemoryVolume<'_> {
     }
 }
 
-/// Without `maxSwap` ECS ignores `swappiness` itself.
+/// Reports differences of swap. Without `maxSwap`, ECS also ignores `swappiness`.
 fn report_swap(
     source: &Container,
     max_swap: Option<i64>,
@@ -128,7 +128,7 @@ mod tests {
     const EC2: &str = r#""cpu": "256""#;
     const FARGATE: &str = r#""networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512""#;
 
-    /// A service whose task definition has `members` and a container with these `linuxParameters`.
+    /// Returns a service whose task definition has `members` and a container with these `linuxParameters`.
     fn web(members: &str, parameters: &str) -> Scenario {
         Scenario::service(format!(
             r#"{{"family": "web", {members}, "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64,

@@ -11,7 +11,7 @@ use crate::{
     validate::{Container, LogDriver, Logging},
 };
 
-/// The annotation that records log configurations for a node's log agent.
+/// The annotation that contains log configurations, for a log agent on the node.
 const ANNOTATION: &str = "ecs-operator.dev/log-configuration";
 
 /// Adds this feature's part to the pod.
@@ -24,7 +24,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     firelens::apply(cx, draft, notes);
 }
 
-/// Records what nobody in the pod acts on.
+/// Stores options that nothing in the pod uses in the annotation.
 fn annotate(cx: &Context<'_>, draft: &mut Draft) {
     let recorded: BTreeMap<_, _> = cx
         .task_definition
@@ -53,7 +53,7 @@ fn annotate(cx: &Context<'_>, draft: &mut Draft) {
     }
 }
 
-/// Says what differs, each thing once a document.
+/// Reports the differences, each once per document.
 fn report<'a>(
     cx: &Context<'a>,
     container: &'a Container,
@@ -99,7 +99,7 @@ fn report<'a>(
     }
 }
 
-/// The log groups of all containers, in the order in which they are named.
+/// Returns the log groups of all containers, in the order of the definition.
 fn log_groups(cx: &Context<'_>) -> String {
     let mut groups: Vec<&str> = Vec::new();
     for container in &cx.task_definition.containers {

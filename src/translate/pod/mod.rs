@@ -1,4 +1,5 @@
-//! A task definition as the pods of a service or task: a list of features, each of which adds its own part.
+//! Converts a task definition to the pods of a service or task with a list of features, each of which adds its own
+//! part.
 
 mod container;
 mod dependencies;
@@ -36,22 +37,22 @@ use crate::diagnostic::Diagnostics;
 
 pub(crate) use dependencies::{Plan, Role};
 
-/// A pod in the making, and the objects that it needs.
+/// A pod that is being built, and the objects that it needs.
 pub(crate) struct Draft {
-    /// Labels of the pod beside those that every pod of its owner has.
+    /// Labels of the pod in addition to those of all pods of its owner.
     pub(crate) labels: BTreeMap<String, String>,
     /// Annotations of the pod.
     pub(crate) annotations: BTreeMap<String, String>,
     /// The pod's specification.
     pub(crate) spec: PodSpec,
-    /// Which container stands where, and why.
+    /// The role and order of the containers.
     pub(crate) plan: Plan,
     /// Objects that the pod refers to.
     pub(crate) objects: Manifests,
 }
 
 impl Draft {
-    /// The Kubernetes container of the ECS container at `index` of the task definition.
+    /// Returns the Kubernetes container of the ECS container at `index` of the task definition.
     pub(crate) fn container_mut(&mut self, index: usize) -> Option<&mut Container> {
         if let Some(position) = self.plan.init.iter().position(|i| *i == index) {
             return self.spec.init_containers.as_mut()?.get_mut(position);
@@ -60,8 +61,8 @@ impl Draft {
         self.spec.containers.get_mut(position)
     }
 
-    /// A name for a volume of ours that no volume of the definition and no other of the pod has: `wanted`, followed by
-    /// `-` and `suffix` as often as it takes.
+    /// Returns a name for a generated volume that no volume of the definition or of the pod has: `wanted`, followed by
+    /// `-` and `suffix` as often as necessary.
     fn free_volume_name(&self, cx: &Context<'_>, wanted: &str, suffix: &str) -> String {
         let taken: BTreeSet<String> = cx
             .task_definition
@@ -78,7 +79,7 @@ impl Draft {
     }
 }
 
-/// Makes the pod template of a service or task and the objects that its pods refer to.
+/// Creates the pod template of a service or task and the objects that its pods refer to.
 pub(crate) fn pod_template(
     cx: &Context<'_>,
     notes: &mut Diagnostics,

@@ -21,7 +21,7 @@ use crate::{
 /// The first version with `hostnameOverride` by default.
 const HOSTNAME_OVERRIDE_MINOR: u32 = 35;
 
-/// Adds what the containers share of the network.
+/// Adds the network settings that the containers share.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let Network {
         mode,
@@ -31,7 +31,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         dns_search_domains,
         hosts,
         links,
-        // A matter of ports.
+        // Translated with the ports.
         unlisted_ranges: _,
     } = &cx.task_definition.network;
     network_mode(cx, *mode, *isolated, draft, notes);
@@ -129,7 +129,7 @@ fn network_mode(
     draft.objects.push(Object::NetworkPolicy(deny_all(cx)));
 }
 
-/// A policy that selects the pods without a network and allows nothing. Those of another revision may have one.
+/// Returns a policy that selects the pods without a network and allows nothing. Pods of another revision may have one.
 fn deny_all(cx: &Context<'_>) -> NetworkPolicy {
     let mut labels = cx.selector();
     labels.insert(NO_NETWORK.to_owned(), "true".to_owned());
@@ -146,8 +146,8 @@ fn deny_all(cx: &Context<'_>) -> NetworkPolicy {
     }
 }
 
-/// Sets the host name of all containers. One of several labels needs `hostnameOverride`; on the host's network the node's
-/// name cannot be hidden.
+/// Sets the host name of all containers. A name of several labels needs `hostnameOverride`; on the host's network, the
+/// node's name cannot be hidden.
 fn set_hostname(cx: &Context<'_>, hostname: &HostName, draft: &mut Draft, notes: &mut Diagnostics) {
     let HostName { container, name } = hostname;
     let path = path(*container).field("hostname");
@@ -202,7 +202,7 @@ mod tests {
 
     const EC2: &str = r#""networkMode": "bridge""#;
 
-    /// A service whose task definition has `members`, with containers that have these members.
+    /// Returns a service whose task definition has `members`, with containers that have these members.
     fn service(members: &str, containers: &[&str]) -> Scenario {
         let containers: Vec<String> = containers
             .iter()

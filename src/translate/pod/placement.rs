@@ -1,4 +1,4 @@
-//! Placement constraints and strategies as affinity and topology spread.
+//! Converts placement constraints and strategies to affinity and topology spread constraints.
 
 use std::collections::BTreeSet;
 
@@ -36,8 +36,8 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     draft.spec.topology_spread_constraints = (!spread.is_empty()).then_some(spread);
 }
 
-/// Names the labels of nodes that placement needs and nothing sets: those of attributes and of capacity providers. Without
-/// them pods stay pending, and a spread has no effect
+/// Reports the labels of nodes that placement needs and nothing sets: those of attributes and of capacity providers.
+/// Without them, pods stay pending, and a spread has no effect
 /// (<https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>).
 fn report_labels(cx: &Context<'_>, notes: &mut Diagnostics) {
     let Placement {
@@ -76,7 +76,7 @@ fn report_labels(cx: &Context<'_>, notes: &mut Diagnostics) {
     notes.report(cx.root(), Message::NodeLabelsNeeded { labels, example });
 }
 
-/// The label that a node must have for a requirement; none where the node may also be without it.
+/// Returns the label that a node must have to satisfy a requirement; `None` if it may also lack the label.
 fn wanted_label(requirement: &Requirement) -> Option<String> {
     let Requirement { attribute, test } = requirement;
     let NodeAttribute::Custom(_) = attribute else {
@@ -147,7 +147,7 @@ fn needs_family_label(requirement: &Requirement) -> bool {
     requirement.attribute == NodeAttribute::InstanceFamily
 }
 
-/// All constraints hold together, so their alternatives are combined.
+/// Combines the alternatives of two constraints, which must both hold.
 fn product(left: &[Term], right: &[Term]) -> Vec<Term> {
     left.iter()
         .flat_map(|l| right.iter().map(|r| [l.as_slice(), r.as_slice()].concat()))
@@ -187,7 +187,7 @@ fn node_requirement(requirement: &Requirement) -> NodeSelectorRequirement {
     }
 }
 
-/// The node label that holds an attribute.
+/// Returns the node label for an attribute.
 fn label_key(attribute: &NodeAttribute) -> String {
     match attribute {
         NodeAttribute::Zone => ZONE.to_owned(),
@@ -200,7 +200,7 @@ fn label_key(attribute: &NodeAttribute) -> String {
     }
 }
 
-/// Pods of any of these task groups on the same node.
+/// Returns a term for pods of any of these task groups on the same node.
 fn pod_term(groups: &[String]) -> PodAffinityTerm {
     let names: Vec<String> = groups
         .iter()
@@ -271,7 +271,7 @@ fn strategy_keys(cx: &Context<'_>, notes: &mut Diagnostics) -> Vec<String> {
                 continue;
             }
         };
-        // The API server refuses two constraints on one key; the second would add nothing.
+        // The API server rejects two constraints on the same key; the second would add nothing.
         if !keys.contains(&key) {
             keys.push(key);
         }

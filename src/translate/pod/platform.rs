@@ -11,7 +11,7 @@ use crate::{
     validate::{Architecture, OperatingSystem, Platform},
 };
 
-/// Sends the pods to the nodes that can run the images.
+/// Restricts the pods to nodes that can run the images.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let Platform { os, architecture } = cx.task_definition.platform;
     let mut selector = BTreeMap::new();
@@ -50,7 +50,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     sandbox(cx, draft, notes);
 }
 
-/// A RuntimeClass takes the place of the Nitro sandbox.
+/// Sets a RuntimeClass in place of the Nitro sandbox.
 fn sandbox(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let class = &cx.settings.isolated_sandbox_runtime_class;
     let Some(name) = class
@@ -75,7 +75,7 @@ mod tests {
 
     const FARGATE: &str = r#""networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "1024", "memory": "2048""#;
 
-    /// A service of one container whose task definition has these members too.
+    /// Returns a service of one container whose task definition also has these members.
     fn web(members: &str) -> Scenario {
         Scenario::service(format!(
             r#"{{"family": "web", {members}, "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64}}]}}"#

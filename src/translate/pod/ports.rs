@@ -1,4 +1,4 @@
-//! Port mappings as ports of containers.
+//! Converts port mappings to container ports.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     validate::{Container, NetworkMode, Port},
 };
 
-/// The longest name of a port.
+/// The maximum length of the name of a port.
 const PORT_NAME_LENGTH: usize = 15;
 
 /// Adds the ports of all containers.
@@ -36,8 +36,8 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
 }
 
-/// The ports of a container, each once: a second name of one matters to Service Connect alone. `names` are those that
-/// the containers before it have.
+/// Returns the ports of a container without duplicates: a second name of a port matters only to Service Connect.
+/// `names` are those of the containers before it.
 fn ports(source: &Container, names: &mut BTreeSet<String>) -> Vec<ContainerPort> {
     let mut ports: Vec<ContainerPort> = Vec::new();
     for port in &source.ports {
@@ -71,7 +71,7 @@ fn ports(source: &Container, names: &mut BTreeSet<String>) -> Vec<ContainerPort>
     ports
 }
 
-/// Docker maps a fixed port of the instance; here the scheduler finds a node where it is free.
+/// Reports fixed host ports. Docker maps a port of the instance; here the scheduler finds a node where it is free.
 fn report_static_ports(source: &Container, notes: &mut Diagnostics) {
     for port in &source.ports {
         let Some(number) = port.host_port else {
@@ -105,7 +105,8 @@ fn report_static_ports(source: &Container, notes: &mut Diagnostics) {
     }
 }
 
-/// The name of the mapping where Kubernetes takes it and no port of the pod has it, otherwise one made of its number.
+/// Returns the name of the mapping if Kubernetes allows it and no port of the pod has it; otherwise a name that
+/// contains its number.
 fn port_name(port: &Port, names: &mut BTreeSet<String>) -> String {
     if let Some(name) = port.name.as_ref().filter(|name| is_port_name(name))
         && names.insert(name.clone())
@@ -116,7 +117,7 @@ fn port_name(port: &Port, names: &mut BTreeSet<String>) -> String {
     format!("p{}-{protocol}", port.container_port)
 }
 
-/// Whether this is a service name as IANA has them (RFC 6335), and none of those that are made of numbers.
+/// Whether this is an IANA service name (RFC 6335), and not a name that [`port_name`] generates.
 fn is_port_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let made_of_number = name
@@ -142,7 +143,7 @@ mod tests {
         translate::testing::{Scenario, yaml},
     };
 
-    /// A service in a network mode whose containers have these port mappings.
+    /// Returns a service in a network mode whose containers have these port mappings.
     fn service(mode: &str, mappings: &[&str]) -> Scenario {
         let containers: Vec<String> = mappings
             .iter()
@@ -318,7 +319,7 @@ mod tests {
         }
     }
 
-    /// Checks what each row is rejected for: a network mode, port mappings, and the finding after their path.
+    /// Checks the rejection of each row: a network mode, port mappings, and the finding after their path.
     #[track_caller]
     fn rejected(rows: &[(&str, &str, &str)]) {
         for (mode, mappings, rejection) in rows {

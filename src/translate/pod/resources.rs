@@ -14,10 +14,10 @@ use crate::{
     validate::{ContainerResources, OperatingSystem, TaskDefinition, TaskSize, eks_fargate_size},
 };
 
-/// The first version whose pods may have resources of their own by default.
+/// The first version in which pods can have their own resources by default.
 const POD_RESOURCES_MINOR: u32 = 34;
 
-/// What one container asks for. CPU is in units of 1/1024 vCPU, memory in MiB, storage in GiB.
+/// The requests of one container. CPU is in units of 1/1024 vCPU, memory in MiB, storage in GiB.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Amounts {
     cpu: Option<i64>,
@@ -29,20 +29,20 @@ struct Amounts {
     storage: Option<i64>,
 }
 
-/// Where the size of the task is written.
+/// Where the size of the task is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SizeGoes {
     /// Into the pod's own resources.
     ToPod,
     /// Into requests and limits of the containers, on nodes.
     ToContainers,
-    /// Into requests of the containers; the micro-VM of EKS Fargate is the limit.
+    /// Into requests of the containers; the micro-VM of EKS Fargate limits them.
     ToMicroVm,
     /// Nowhere: Windows on EC2 ignores it.
     Nowhere,
 }
 
-/// Writes the resources of the pod and its containers.
+/// Sets the resources of the pod and its containers.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let definition = cx.task_definition;
     let windows = matches!(definition.platform.os, Some(OperatingSystem::Windows(_)));
@@ -102,7 +102,8 @@ fn note_neurons(definition: &TaskDefinition, notes: &mut Diagnostics) {
     }
 }
 
-/// What a container's definition asks for. ECS shares are no cap on Linux, so only Windows gets a CPU limit.
+/// Returns the requests in a container's definition. ECS shares are not a limit on Linux, so only Windows gets a CPU
+/// limit.
 fn own_amounts(resources: &ContainerResources, windows: bool) -> Amounts {
     let ContainerResources {
         cpu_units,
@@ -122,8 +123,8 @@ fn own_amounts(resources: &ContainerResources, windows: bool) -> Amounts {
     }
 }
 
-/// Pod-level resources need Kubernetes 1.34 and Linux, and EKS Fargate is not known to read them. ECS ignores the task
-/// size on Windows, but not on Fargate.
+/// Returns where the size of the task is set. Pod-level resources need Kubernetes 1.34 and Linux, and EKS Fargate is
+/// not known to support them. ECS ignores the task size on Windows, but not on Fargate.
 const fn size_goes(
     settings: &Settings,
     fargate: bool,
@@ -156,14 +157,14 @@ fn pod_resources(size: TaskSize) -> Option<ResourceRequirements> {
     })
 }
 
-/// The indexes of the containers that run as long as the pod, in the order of the definition.
+/// Returns the indexes of the containers that run as long as the pod, in the order of the definition.
 fn long_running(plan: &Plan, count: usize) -> Vec<usize> {
     (0..count)
         .filter(|index| plan.role(*index).is_long_running())
         .collect()
 }
 
-/// The first essential main container; where there is none, the first essential one that goes on running.
+/// Returns the first essential main container, or if there is none, the first essential container that keeps running.
 fn first_essential(definition: &TaskDefinition, plan: &Plan) -> Option<usize> {
     let find = |main: bool| {
         definition.containers.iter().find(|container| {
@@ -176,8 +177,8 @@ fn first_essential(definition: &TaskDefinition, plan: &Plan) -> Option<usize> {
         .map(|container| container.index)
 }
 
-/// Adds to the first essential container what the task has beyond its containers, so that the pod requests the task's
-/// size. Memory that its own limit has no room for goes to a container without limit, if there is one.
+/// Adds the remainder of the task's size to the first essential container, so that the pod requests the task's size. If
+/// that container has a memory limit, the memory is added to a container without one, if it exists.
 fn fill_up(amounts: &mut [Amounts], size: TaskSize, first: Option<usize>, long_running: &[usize]) {
     let Some(first) = first else { return };
     let sum = |amounts: &[Amounts], of: fn(&Amounts) -> Option<i64>| {
@@ -210,7 +211,7 @@ fn fill_up(amounts: &mut [Amounts], size: TaskSize, first: Option<usize>, long_r
     }
 }
 
-/// Gives every container the task's size as its limit, where it has no tighter one of its own.
+/// Sets the task's size as the limit of every container that has no lower limit.
 fn limit_each(amounts: &mut [Amounts], size: TaskSize) {
     for amounts in amounts {
         amounts.cpu_limit = amounts
@@ -221,7 +222,7 @@ fn limit_each(amounts: &mut [Amounts], size: TaskSize) {
     }
 }
 
-/// Names the size that EKS Fargate makes of the pod's requests.
+/// Reports the size that EKS Fargate provisions for the pod's requests.
 fn note_micro_vm(amounts: &[Amounts], long_running: &[usize], notes: &mut Diagnostics) {
     let total = |of: fn(&Amounts) -> Option<i64>| {
         let running = long_running.iter().filter_map(|index| amounts.get(*index));
@@ -240,7 +241,7 @@ fn note_micro_vm(amounts: &[Amounts], long_running: &[usize], notes: &mut Diagno
     }
 }
 
-/// A multiple of 256 divided by 1024, in decimals.
+/// Returns a multiple of 256 divided by 1024, in decimals.
 fn of_1024(number: i64) -> String {
     let fraction = match number % 1024 {
         256 => ".25",
@@ -251,7 +252,7 @@ fn of_1024(number: i64) -> String {
     format!("{}{fraction}", number / 1024)
 }
 
-/// Bounds the pod's storage by one limit: the kubelet adds up the limits that there are.
+/// Limits the pod's storage with a single limit: the kubelet adds up all limits.
 fn ephemeral_storage(
     definition: &TaskDefinition,
     plan: &Plan,
@@ -325,7 +326,7 @@ fn map<const N: usize>(
     (!amounts.is_empty()).then_some(amounts)
 }
 
-/// The member that gives the task's size, CPU first.
+/// Returns the member that specifies the task's size, CPU first.
 fn size_path(size: TaskSize) -> FieldPath {
     let member = if size.cpu_units.is_some() {
         "cpu"
@@ -456,7 +457,7 @@ containers:
         );
     }
 
-    /// The resources of container `a` and of the pod, of a definition with these members and containers.
+    /// Returns the resources of container `a` and of the pod, for a definition with these members and containers.
     fn resources(members: &str, containers: &str, minor: u32) -> (Value, Value, Vec<String>) {
         let definition = format!(
             r#"{{"family": "f", "networkMode": "awsvpc", {members} "containerDefinitions": [{containers}]}}"#
@@ -525,7 +526,7 @@ containers:
                 (yaml(own), yaml(pod), vec![])
             );
         }
-        // A limit of its own has no room for the rest of the task's memory.
+        // A container with its own limit has no room for the rest of the task's memory.
         assert_eq!(
             resources(r#""memory": "1536","#, container, 33),
             (yaml(own), Value::Null, vec![])
@@ -555,7 +556,7 @@ containers:
                 vec!["cpu: TaskSizeIgnoredOnWindows".to_owned()]
             )
         );
-        // Fargate does not ignore it, and a Windows pod can have no resources of its own.
+        // Fargate does not ignore it, and a Windows pod cannot have its own resources.
         let fargate = format!(r#"{windows} "requiresCompatibilities": ["FARGATE"],"#);
         let container = r#"{"name": "a", "image": "busybox"}"#;
         let whole = "{limits: {cpu: '1', memory: 2Gi}, requests: {cpu: '1', memory: 2Gi}}";

@@ -12,12 +12,12 @@ use crate::{
     validate,
 };
 
-/// The first version whose containers may have restart rules by default.
+/// The first version in which containers can have restart rules by default.
 const RESTART_RULES_MINOR: u32 = 35;
 /// The first version that can restart all containers of a pod by default.
 const RESTART_ALL_MINOR: u32 = 36;
 
-/// Writes restart policies and says what differs from ECS when containers exit.
+/// Sets restart policies, and reports differences from ECS when containers exit.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     for container in &cx.task_definition.containers {
         let role = draft.plan.role(container.index);
@@ -42,7 +42,8 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     mark_essential(cx, draft);
 }
 
-/// Tells the operator whose exit is the end of the task, where others run beside.
+/// Adds the annotation with the containers whose exit ends the task, for the operator, if other containers run beside
+/// them.
 fn mark_essential(cx: &Context<'_>, draft: &mut Draft) {
     let running = cx
         .task_definition
@@ -61,7 +62,7 @@ fn mark_essential(cx: &Context<'_>, draft: &mut Draft) {
     }
 }
 
-/// Writes an enabled `restartPolicy`.
+/// Sets an enabled `restartPolicy`.
 fn restart_policy(
     cx: &Context<'_>,
     container: &validate::Container,
@@ -87,7 +88,7 @@ fn restart_policy(
     let rules = role == Role::Main && cx.settings.kubernetes_minor >= RESTART_RULES_MINOR;
     let name = || container.name.clone();
     if rules && !ignored_exit_codes.is_empty() {
-        // Kubernetes takes each code once.
+        // Kubernetes accepts each code only once.
         let mut codes: Vec<i32> = Vec::with_capacity(ignored_exit_codes.len());
         for code in ignored_exit_codes {
             codes.extend(
@@ -109,7 +110,7 @@ fn restart_policy(
     }
 }
 
-/// The rule that does `action` after every exit code but these.
+/// Returns the rule that runs `action` after every exit code except these.
 fn rule(action: &str, codes: Vec<i32>) -> ContainerRestartRule {
     ContainerRestartRule {
         action: action.to_owned(),
@@ -127,7 +128,7 @@ fn restarts_all(cx: &Context<'_>) -> bool {
         && cx.task_definition.containers.len() > 1
 }
 
-/// Lets every essential container without a restart policy of its own take the others with it.
+/// Adds a rule to every essential container without a restart policy that restarts all other containers with it.
 fn restart_all(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let mut essential = cx
         .task_definition
@@ -142,13 +143,13 @@ fn restart_all(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     for container in essential {
         if let Some(kubernetes) = draft.container_mut(container.index) {
             kubernetes.restart_policy = Some("Always".to_owned());
-            // No code is excepted, so the rule holds for each.
+            // No code is excluded, so the rule applies to each.
             kubernetes.restart_policy_rules = Some(vec![rule("RestartAllContainers", Vec::new())]);
         }
     }
 }
 
-/// Says what a service's pods do when a container exits.
+/// Reports the behavior of a service's pods when a container exits.
 fn note_service_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
     let containers = &cx.task_definition.containers;
     for container in containers {
@@ -188,7 +189,7 @@ fn note_service_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
     }
 }
 
-/// Says what the pod of a stand-alone task does when a container exits.
+/// Reports the behavior of the pod of a stand-alone task when a container exits.
 ///
 /// The pod ends by itself with its only main container; a sidecar that exits is restarted.
 fn note_task_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
@@ -211,7 +212,7 @@ fn note_task_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
     }
 }
 
-/// Whether the exit of the container stops the task in ECS: it is essential and not restarted after every code.
+/// Whether the exit of the container stops the task in ECS: it is essential and is not restarted after every code.
 fn exit_counts(container: &validate::Container) -> bool {
     let always_restarted = container
         .restart
@@ -220,8 +221,8 @@ fn exit_counts(container: &validate::Container) -> bool {
     container.essential && !always_restarted
 }
 
-/// The consequence for a service of a restart of a container that ends by itself: while a container waits to be
-/// restarted its pod is not ready (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
+/// The effect of restarting a container that ends by itself, for a service: while a container waits for its restart,
+/// its pod is not ready (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
 const STOPS_TRAFFIC: &str = "if it ends by itself, its pods are hardly ever ready, so they get no traffic and rollouts stop";
 /// The same for a task.
 const UNTIL_THE_END: &str = "if it ends by itself, it begins again until the task ends";
@@ -254,7 +255,7 @@ mod tests {
         translate::testing::{Scenario, yaml},
     };
 
-    /// What is about containers that exit.
+    /// The reasons about containers that exit.
     const REASONS: &[Reason] = &[
         Reason::ContainerRestartPolicyNeeds135,
         Reason::EssentialExitNeedsController,
@@ -267,7 +268,7 @@ mod tests {
         Reason::RestartPolicyOnCompletionTarget,
     ];
 
-    /// A definition of these members of containers, each with an image and memory.
+    /// Returns a definition with containers of these members, each with an image and memory.
     fn definition(containers: &[&str]) -> String {
         let containers: Vec<String> = containers
             .iter()

@@ -1,4 +1,4 @@
-//! The task role as the pod's service account, and who pulls the images.
+//! The task role as the pod's service account, and the role that pulls the images.
 
 use super::Draft;
 use crate::{
@@ -15,7 +15,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
             let name = identity::service_account(cx, role, &path, &mut draft.objects, notes);
             draft.spec.service_account_name = Some(name);
         }
-        // On Fargate no task can reach a node's role.
+        // On Fargate, no task can use a node's role.
         None if cx.task_definition.fargate => {}
         None => notes.report(path, Message::InstanceRoleReachable),
     }
@@ -27,7 +27,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
 }
 
-/// The images in private ECR registries: the first one, and how many others there are.
+/// Returns the first image in a private ECR registry, and the number of other such images.
 fn private_images(cx: &Context<'_>) -> Option<String> {
     let mut images: Vec<_> = cx
         .task_definition
@@ -59,7 +59,7 @@ fn is_private_ecr(image: &str) -> bool {
         && DOMAINS.iter().any(|domain| rest.ends_with(domain))
 }
 
-/// The ends of the host names of all partitions
+/// The suffixes of the host names in all partitions
 /// (<https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json>).
 const DOMAINS: [&str; 10] = [
     ".amazonaws.com",

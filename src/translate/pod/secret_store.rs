@@ -12,7 +12,7 @@ use crate::{
 
 /// The group and version of the External Secrets Operator.
 pub(super) const API_VERSION: &str = "external-secrets.io/v1";
-/// The longest region in a name; AWS's longest is 14 characters.
+/// The maximum length of a region in a name; AWS's longest has 14 characters.
 const REGION_LENGTH: usize = 40;
 
 /// A reference to a store.
@@ -23,14 +23,14 @@ pub(super) struct StoreReference {
 }
 
 impl StoreReference {
-    /// The value of `secretStoreRef` and `storeRef`.
+    /// Returns the value of `secretStoreRef` and `storeRef`.
     pub(super) fn to_value(&self) -> Value {
         json!({ "kind": self.kind, "name": self.name })
     }
 }
 
-/// The store for `service` in `region`. It acts as the execution role and is added to the pod's objects; without an
-/// execution role, or if the settings say so, it is one that the whole cluster has.
+/// Returns the store for `service` in `region`. It acts as the execution role and is added to the pod's objects;
+/// without an execution role, or if the settings require it, it is a ClusterSecretStore.
 pub(super) fn store(
     cx: &Context<'_>,
     service: SecretService,
@@ -76,8 +76,8 @@ pub(super) fn store(
     }
 }
 
-/// The AWS side of a store. External Secrets can act as the service account of a role only by IRSA; elsewhere it
-/// assumes the role with its own identity.
+/// Returns the AWS provider of a store. External Secrets can use the service account of a role only with IRSA;
+/// otherwise it assumes the role with its own identity.
 fn provider(
     cx: &Context<'_>,
     role: &Role,

@@ -28,10 +28,10 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     pull_secrets(cx, draft, notes);
 }
 
-/// The options of a reference to a secret: JSON key, version stage and version id.
+/// The number of options in a reference to a secret: JSON key, version stage and version ID.
 const OPTIONS: usize = 3;
 
-/// Says what ECS itself would not find by this reference.
+/// Reports references that ECS itself would not resolve.
 fn report_form(entry: &Entry<'_>, notes: &mut Diagnostics) {
     let reference = entry.reference;
     if let Some(value) = reference.short.clone() {
@@ -52,14 +52,14 @@ fn report_form(entry: &Entry<'_>, notes: &mut Diagnostics) {
     }
 }
 
-/// Whether this is a name that no parameter can have: in a hierarchy it begins with a slash
+/// Whether this cannot be the name of a parameter: in a hierarchy, names begin with a slash
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-hierarchies.html>).
 fn is_incomplete_path(key: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
     key.contains('/') && !key.starts_with('/') && key.chars().all(plain)
 }
 
-/// Says once which region a name without one was taken to be in.
+/// Reports once the region that is assumed for names without one.
 fn note_assumed_region(cx: &Context<'_>, entries: &[Entry<'_>], notes: &mut Diagnostics) {
     let of_variables = entries
         .iter()
@@ -84,7 +84,7 @@ fn note_assumed_region(cx: &Context<'_>, entries: &[Entry<'_>], notes: &mut Diag
     }
 }
 
-/// A variable of a container, its key in the Secret, and where its value comes from.
+/// A variable of a container, its key in the Secret, and the reference to its value.
 struct Entry<'a> {
     container: usize,
     variable: String,
@@ -93,7 +93,8 @@ struct Entry<'a> {
     path: FieldPath,
 }
 
-/// All secrets of the pod: in container order, then list order. Those of FireLens outputs are variables of the router.
+/// Returns all secrets of the pod, in the order of containers and lists. Those of FireLens outputs are variables of the
+/// router.
 fn entries<'a>(cx: &Context<'a>) -> Vec<Entry<'a>> {
     let definitions = FieldPath::root(Subject::TaskDefinition).field("containerDefinitions");
     let mut options = firelens::secret_options(cx);
@@ -121,7 +122,7 @@ fn entries<'a>(cx: &Context<'a>) -> Vec<Entry<'a>> {
                 reference: option.reference,
                 path: path.field("logConfiguration").field("secretOptions"),
             };
-            // Two outputs may read one secret by one variable.
+            // Two outputs may read one secret with the same variable.
             if !entries
                 .iter()
                 .any(|other: &Entry<'_>| other.key == entry.key)
@@ -133,7 +134,7 @@ fn entries<'a>(cx: &Context<'a>) -> Vec<Entry<'a>> {
     entries
 }
 
-/// The key of a container's variable in the Secret; hashed where Kubernetes does not allow it as a key.
+/// Returns the key of a container's variable in the Secret; hashed if it is not allowed as a key in Kubernetes.
 fn secret_key(container: &str, variable: &str) -> String {
     let key = format!("{container}.{variable}");
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
@@ -144,14 +145,14 @@ fn secret_key(container: &str, variable: &str) -> String {
     }
 }
 
-/// The name of an object with a digest of its content: tasks of another revision keep what they read when they start
-/// again. How often it is refreshed does not matter to them.
+/// Returns the name of an object with a digest of its content, so that tasks of another revision keep their object when
+/// they restart. The refresh interval is not part of the content.
 fn name_by_content(cx: &Context<'_>, suffix: &str, content: &Value) -> String {
     let digest = hex_digest(&content.to_string(), 8);
     format!("{}-{suffix}-{digest}", cx.object_name())
 }
 
-/// Adds the ExternalSecret, which makes the Secret, and the variables that read it.
+/// Adds the ExternalSecret, which creates the Secret, and the variables that read it.
 fn external_secret(
     cx: &Context<'_>,
     entries: &[Entry<'_>],
@@ -165,7 +166,7 @@ fn external_secret(
             secret_store::store(cx, reference.service, &reference.region, draft, notes)
         })
         .collect();
-    // What comes from another store than most names it itself.
+    // Keys from another store than the most frequent one specify it themselves.
     let from_secrets_manager =
         |entry: &Entry<'_>| entry.reference.service == SecretService::SecretsManager;
     let main = entries.iter().position(from_secrets_manager).unwrap_or(0);
@@ -238,8 +239,9 @@ fn data_entry(entry: &Entry<'_>, store: Option<&StoreReference>) -> Value {
     data
 }
 
-/// A JSON key as External Secrets takes it: it reads properties as gjson paths, so what has a meaning there is escaped
-/// (<https://github.com/tidwall/gjson/blob/master/SYNTAX.md>). A dot stays: the literal key is tried before the path.
+/// Escapes a JSON key for External Secrets, which reads properties as gjson paths
+/// (<https://github.com/tidwall/gjson/blob/master/SYNTAX.md>). A dot is not escaped: the literal key is tried before
+/// the path.
 fn escape_property(json_key: &str) -> String {
     let mut escaped = String::with_capacity(json_key.len());
     for c in json_key.chars() {
@@ -251,8 +253,8 @@ fn escape_property(json_key: &str) -> String {
     escaped
 }
 
-/// Adds a Secret with registry credentials for each `credentialsParameter`; one that is used for several registries
-/// has an entry for each.
+/// Adds a Secret with registry credentials for each `credentialsParameter`; if it is used for several registries, the
+/// Secret has an entry for each.
 fn pull_secrets(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let mut secrets: Vec<(&PullSecret, Vec<&str>)> = Vec::new();
     for container in &cx.task_definition.containers {
@@ -318,8 +320,8 @@ fn pull_secret(
     name
 }
 
-/// Docker's configuration as a template that External Secrets fills in. The values are written as JSON, so that a
-/// password may have quotes.
+/// Returns Docker's configuration as a template for External Secrets. The values are written as JSON, so that a
+/// password may contain quotes.
 fn docker_config(registries: &[&str]) -> String {
     let entries: Vec<_> = registries
         .iter()
@@ -343,7 +345,7 @@ mod tests {
 
     const SM: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf";
 
-    /// A service `web` in `shop` with an execution role, whose container `web` has these secrets.
+    /// Returns a service `web` in `shop` with an execution role, whose container `web` has these secrets.
     fn shop(secrets: &str) -> Scenario {
         let definition = format!(
             r#"{{"family": "web", "executionRoleArn": "arn:aws:iam::123456789012:role/web-exec",
@@ -352,7 +354,7 @@ mod tests {
         Scenario::service(definition).settings(|s| "shop".clone_into(&mut s.namespace))
     }
 
-    /// The ExternalSecret of the variables.
+    /// Returns the ExternalSecret of the variables.
     fn secrets_of(outcome: &Outcome) -> &Value {
         let all = outcome.objects_of("ExternalSecret").into_iter();
         let mut of_variables = all.filter(|object| object["spec"].get("data").is_some());
@@ -455,7 +457,7 @@ spec:
         assert_eq!(*data(&outcome), yaml(&expected.replace("KEY", SM)));
     }
 
-    /// What the pods read under a name never becomes something else, because those of another revision read it too.
+    /// The content of an object never changes under its name, because pods of another revision read it too.
     #[test]
     fn other_content_has_another_name() {
         let variable =
@@ -541,7 +543,7 @@ spec:
         assert!(cluster.objects_of("SecretStore").is_empty());
         assert!(cluster.objects_of("ServiceAccount").is_empty());
 
-        // External Secrets cannot act as a service account by Pod Identity.
+        // External Secrets cannot use a service account with Pod Identity.
         let pod_identity = shop(&secrets).settings(|s| s.iam = Iam::PodIdentity).run();
         assert_eq!(
             pod_identity.object("SecretStore", "ecs-sm-us-east-1-bde6af5a")["spec"],

@@ -13,7 +13,7 @@ use crate::{
     validate::{AppArmor, NamespaceMode, OperatingSystem, Security, Ulimit},
 };
 
-/// Where the NRI plugin `ulimit-adjuster` reads the limits of a container
+/// The annotation from which the NRI plugin `ulimit-adjuster` reads the limits of a container
 /// (<https://github.com/containerd/nri/tree/main/plugins/ulimit-adjuster>).
 const ULIMITS: &str = "ulimits.noderesource.dev/container.";
 
@@ -39,18 +39,18 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
 }
 
-/// Where the profile of system calls is written.
+/// Where the seccomp profile is set.
 ///
-/// Docker filters them unless a container is privileged or asks for no filter
-/// (<https://docs.docker.com/engine/security/seccomp/>); a kubelet filters none by itself, and never those of a privileged
-/// container (<https://kubernetes.io/docs/tutorials/security/seccomp/>).
+/// Docker filters system calls unless a container is privileged or requests no filter
+/// (<https://docs.docker.com/engine/security/seccomp/>); a kubelet does not filter by default, and never for a
+/// privileged container (<https://kubernetes.io/docs/tutorials/security/seccomp/>).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seccomp {
-    /// For the pod.
+    /// In the pod.
     Pod,
-    /// For each container.
+    /// In each container.
     Containers,
-    /// Nowhere: Windows has none.
+    /// Nowhere: Windows has no seccomp.
     Nowhere,
 }
 
@@ -97,7 +97,7 @@ fn security_context(security: &Security) -> SecurityContext {
         user,
         no_new_privileges,
         app_armor,
-        // Written where the profiles of all containers are known.
+        // Set later, when the profiles of all containers are known.
         seccomp_unconfined: _,
         se_linux,
         linux,
@@ -140,7 +140,7 @@ fn app_armor_profile(profile: &AppArmor) -> AppArmorProfile {
     }
 }
 
-/// `pidMode`, `ipcMode` and `initProcessEnabled`: the pause process of a shared namespace reaps zombies.
+/// Translates `pidMode`, `ipcMode` and `initProcessEnabled`: the pause process of a shared namespace reaps zombies.
 fn namespaces(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let definition = cx.task_definition;
     let several = definition.containers.len() > 1;
@@ -159,7 +159,7 @@ fn namespaces(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
             notes.report(path, Message::InitProcessNotNeeded);
             continue;
         }
-        // In ECS a shared namespace has a pause process too.
+        // In ECS, a shared namespace also has a pause process.
         if definition.pid_mode.is_none() {
             notes.report(path.clone(), Message::ProcessOneIsThePause);
         }
@@ -169,14 +169,14 @@ fn namespaces(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
         shared = true;
     }
     draft.spec.share_process_namespace = (shared && !host_pid).then_some(true);
-    // A container that is alone in its pod shares nothing.
+    // The only container of a pod shares nothing.
     if several && definition.ipc_mode == Some(NamespaceMode::None) {
         let path = FieldPath::root(Subject::TaskDefinition).field("ipcMode");
         notes.report(path, Message::IpcNamespaceShared);
     }
 }
 
-/// The list as YAML. The plugin reads unsigned numbers, of which the largest means no limit.
+/// Returns the list as YAML. The plugin reads unsigned numbers, and the maximum means no limit.
 fn ulimit_list(ulimits: &[Ulimit]) -> String {
     let mut list = String::new();
     for Ulimit { name, soft, hard } in ulimits {
@@ -200,14 +200,14 @@ mod tests {
     const WINDOWS: &str =
         r#""runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}"#;
 
-    /// A service whose task definition has `members` and a container with these members.
+    /// Returns a service whose task definition has `members` and a container with these members.
     fn web(members: &str, container: &str) -> Scenario {
         Scenario::service(format!(
             r#"{{"family": "web", {members}, "containerDefinitions": [{{"name": "web", "image": "nginx", "memory": 64, {container}}}]}}"#
         ))
     }
 
-    /// A service of two containers, both with these members.
+    /// Returns a service of two containers, both with these members.
     fn two(members: &str, container: &str) -> Scenario {
         let [a, b] = ["a", "b"].map(|name| {
             format!(r#"{{"name": "{name}", "image": "i", "memory": 64, {container}}}"#)
@@ -448,7 +448,7 @@ mod tests {
         }
     }
 
-    /// Checks `shareProcessNamespace`, `hostPID` and `hostIPC` of the pod, and what is said of namespaces.
+    /// Checks `shareProcessNamespace`, `hostPID` and `hostIPC` of the pod, and the notes about namespaces.
     #[track_caller]
     fn shares(scenario: &Scenario, fields: [&str; 3], notes: &[&str]) {
         let outcome = scenario.run();

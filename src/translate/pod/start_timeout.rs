@@ -1,4 +1,4 @@
-//! `startTimeout`, which the operator enforces: the kubelet waits for ever.
+//! `startTimeout`, which the operator enforces: the kubelet waits indefinitely.
 
 use super::Draft;
 use crate::{
@@ -7,7 +7,8 @@ use crate::{
     validate::Condition,
 };
 
-/// Tells the operator how long others wait for a container's completion or health.
+/// Adds the annotation with the time that other containers wait for a container's completion or health, for the
+/// operator.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft) {
     if cx.settings.mode != Mode::Controller {
         return;
@@ -37,7 +38,7 @@ mod tests {
 
     use crate::translate::testing::Scenario;
 
-    /// The annotation of a service's pods, of which `app` waits for `db`.
+    /// Returns the annotation of a service's pods in which `app` waits for `db`.
     fn annotation(condition: &str, convert: bool) -> Value {
         let definition = format!(
             r#"{{"family": "web", "containerDefinitions": [

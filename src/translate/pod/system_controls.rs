@@ -9,7 +9,7 @@ use crate::{
     validate::SystemControl,
 };
 
-/// The parameters that the kubelet allows without being told to
+/// The parameters that every kubelet allows by default
 /// (<https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/>).
 const SAFE: [&str; 12] = [
     "kernel.shm_rmid_forced",
@@ -26,7 +26,7 @@ const SAFE: [&str; 12] = [
     "net.ipv4.tcp_wmem",
 ];
 
-/// Adds the kernel parameters. A pod has one value for each; the last container's wins, as in ECS.
+/// Adds the kernel parameters. A pod has one value for each; the last container has precedence, as in ECS.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let mut sysctls: Vec<Sysctl> = Vec::new();
     for source in &cx.task_definition.containers {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::translate::testing::{Scenario, yaml};
 
-    /// A service whose task definition has `members` and containers with these `systemControls`.
+    /// Returns a service whose task definition has `members` and containers with these `systemControls`.
     fn service(members: &str, controls: &[&str]) -> Scenario {
         let containers: Vec<String> = controls
             .iter()

@@ -19,14 +19,14 @@ use crate::{
     validate::{Container, FileSystem, FileSystemKind, ImageVolumes, Mount, Volume, VolumeSource},
 };
 
-/// Where the directories of shared Docker volumes are on a node.
+/// The directory of shared Docker volumes on a node.
 const NODE_DIRECTORIES: &str = "/var/lib/ecs-operator/volumes";
 
 /// Adds this feature's part to the pod.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let volumes = &cx.task_definition.volumes;
     let mut names = BTreeMap::new();
-    // The pod volume of each file system. A pod must not have two volumes of one volume handle
+    // The pod volume of each file system. A pod must not have two volumes with the same volume handle
     // (https://github.com/kubernetes/kubernetes/issues/132921).
     let mut file_systems: BTreeMap<String, String> = BTreeMap::new();
     for volume in volumes {
@@ -63,7 +63,8 @@ fn path_of(volume: &Volume) -> FieldPath {
         .index(volume.index)
 }
 
-/// The volume in the pod, still without its name; none for one that is configured at launch, which is made there.
+/// Returns the volume of the pod without its name; `None` for a volume that is configured at launch, which another file
+/// adds.
 fn pod_volume(cx: &Context<'_>, volume: &Volume, draft: &mut Draft) -> Option<PodVolume> {
     let mut result = PodVolume::default();
     match &volume.source {
@@ -78,7 +79,7 @@ fn pod_volume(cx: &Context<'_>, volume: &Volume, draft: &mut Draft) -> Option<Po
             });
         }
         VolumeSource::HostPath { path } => {
-            // Without a type the container runtime makes what is missing, as Docker does.
+            // Without a type, the container runtime creates a missing directory, as Docker does.
             result.host_path = Some(HostPathVolumeSource {
                 path: path.clone(),
                 type_: None,
@@ -119,7 +120,7 @@ fn pod_volume(cx: &Context<'_>, volume: &Volume, draft: &mut Draft) -> Option<Po
     Some(result)
 }
 
-/// A quantity of bytes, in MiB if it is a whole number of them.
+/// Returns a quantity of bytes, in MiB if it is a multiple of one MiB.
 fn bytes(size: u64) -> Quantity {
     match i64::try_from(size >> 20) {
         Ok(whole) if whole > 0 && size.trailing_zeros() >= 20 => mebibytes(whole),
@@ -127,7 +128,7 @@ fn bytes(size: u64) -> Quantity {
     }
 }
 
-/// The name of a volume as the name of a directory.
+/// Converts the name of a volume to the name of a directory.
 fn directory_name(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if name.chars().all(plain) && name.chars().any(|c| c != '.') {
@@ -210,7 +211,7 @@ fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
     }
 }
 
-/// Says how a volume of the node differs from Docker's.
+/// Reports how a volume of the node differs from Docker's.
 fn report_node_volume(volume: &Volume, notes: &mut Diagnostics) {
     match &volume.source {
         VolumeSource::NodeDirectory { autoprovision: _ } => {
@@ -245,7 +246,7 @@ fn report_node_volume(volume: &Volume, notes: &mut Diagnostics) {
     }
 }
 
-/// Whether a path of the node is one of Docker's or of the ECS agent's own. Mounting it gives an empty directory.
+/// Whether a path of the node belongs to Docker or to the ECS agent. Mounting it results in an empty directory.
 fn belongs_to_docker(path: &str) -> bool {
     let path = path.trim_end_matches('/');
     let path = path
@@ -267,11 +268,12 @@ fn belongs_to_docker(path: &str) -> bool {
     })
 }
 
-/// Says what holds for all file systems alike.
+/// Reports what applies to all file systems.
 ///
-/// A task of ECS mounts them with its own security groups. Here the driver mounts them from the node, and on EKS Fargate from
-/// the pod (<https://repost.aws/knowledge-center/eks-troubleshoot-efs-volume-mount-issues>). Docker fills an empty volume with
-/// the files of the image (<https://docs.docker.com/engine/storage/volumes/>), Fargate and Kubernetes do not.
+/// A task in ECS mounts them with its own security groups. Here the driver mounts them from the node, and on EKS
+/// Fargate from the pod (<https://repost.aws/knowledge-center/eks-troubleshoot-efs-volume-mount-issues>). Docker copies
+/// the files of the image into an empty volume (<https://docs.docker.com/engine/storage/volumes/>), Fargate and
+/// Kubernetes do not.
 fn report_first_file_system(
     cx: &Context<'_>,
     volume: &Volume,
@@ -364,7 +366,7 @@ mod tests {
         }
     }
 
-    /// A definition with these volumes, whose one container mounts each at `/<name>`.
+    /// Returns a definition with these volumes, whose only container mounts each at `/<name>`.
     fn mounting(volumes: &str) -> String {
         let volumes: serde_json::Value = serde_json::from_str(volumes).expect("JSON");
         let mounts: Vec<_> = volumes

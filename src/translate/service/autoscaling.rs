@@ -1,7 +1,8 @@
-//! Target tracking as one HorizontalPodAutoscaler, or one KEDA ScaledObject where CloudWatch metrics are needed.
+//! Converts target tracking to one HorizontalPodAutoscaler, or to one KEDA ScaledObject if CloudWatch metrics are
+//! needed.
 //!
-//! All policies of a service become one object: two autoscalers on one workload would fight, and the largest of
-//! several results counts in Application Auto Scaling as in an autoscaler.
+//! All policies of a service become one object: two autoscalers of one workload would conflict. Both Application Auto
+//! Scaling and an autoscaler use the largest of several results.
 
 use k8s_openapi::{
     api::autoscaling::v2::{
@@ -20,13 +21,13 @@ use crate::{
     validate::{AutoScaling, CloudWatchMetric, Metric, Service, TargetTracking},
 };
 
-/// Seconds of high load before AWS adds tasks: target tracking makes an alarm that wants three points of one minute. The
-/// autoscaler takes the lowest count that it computed in this time
+/// Seconds of high load before AWS adds tasks: target tracking creates an alarm with three data points of one minute.
+/// The autoscaler uses the lowest count that it calculated in this time
 /// (<https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/#stabilization-window>).
 const SCALE_OUT_SECONDS: i32 = 180;
-/// Seconds of low load before AWS removes tasks: 15 points of one minute.
+/// Seconds of low load before AWS removes tasks: 15 data points of one minute.
 const SCALE_IN_SECONDS: i64 = 900;
-/// The longest stabilization window of an autoscaler in seconds.
+/// The maximum stabilization window of an autoscaler in seconds.
 const MAX_WINDOW_SECONDS: i64 = 3600;
 
 /// Adds the autoscaler.
@@ -56,7 +57,7 @@ pub(super) fn apply(
     report(cx, scaling, notes);
 }
 
-/// What nothing acts on.
+/// Reports settings that have no effect.
 fn report_ignored(scaling: &AutoScaling, notes: &mut Diagnostics) {
     let root = FieldPath::root(Subject::AutoScaling);
     let mut report = |list: &'static str, indexes: &[usize], message: &Message| {
@@ -82,22 +83,22 @@ fn report_ignored(scaling: &AutoScaling, notes: &mut Diagnostics) {
     );
 }
 
-/// Whether an autoscaler writes the count of the Deployment, so that nobody else may
+/// Whether an autoscaler writes the count of the Deployment, so that nothing else may
 /// (<https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/#migrating-deployments-and-statefulsets-to-horizontal-autoscaling>).
-/// The operator writes that count itself, after the one of the EcsService that an autoscaler sets.
+/// The operator writes that count itself, following the count of the EcsService that an autoscaler sets.
 pub(super) fn owns_count(cx: &Context<'_>, service: &Service) -> bool {
     cx.settings.mode == Mode::Convert
         && cx.settings.workload_target == WorkloadTarget::Deployment
         && scaling_of(service).is_some()
 }
 
-/// How the service scales, if an autoscaler does it.
+/// Returns the scaling of the service if it has an autoscaler.
 pub(super) fn scaling_of(service: &Service) -> Option<&AutoScaling> {
     let scaling = service.auto_scaling.as_ref();
     scaling.filter(|scaling| scaling.has_autoscaler())
 }
 
-/// The count that the autoscaler begins with.
+/// Returns the initial count of the autoscaler.
 fn least(scaling: &AutoScaling, to_zero: bool) -> i64 {
     scaling.min_capacity.max(i64::from(!to_zero))
 }
@@ -116,7 +117,7 @@ const fn cloud_watch(policy: &TargetTracking) -> Option<&CloudWatchMetric> {
     }
 }
 
-/// What differs from target tracking on AWS.
+/// Reports differences from target tracking on AWS.
 fn report(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     let target = FieldPath::root(Subject::AutoScaling).field("scalableTarget");
     for policy in &scaling.policies {
@@ -160,7 +161,7 @@ fn report(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     }
 }
 
-/// The whole percent that an autoscaler can take; it takes no fraction and nothing below 1.
+/// Returns the target in whole percent; an autoscaler does not accept fractions, or values below 1.
 #[allow(
     clippy::cast_possible_truncation,
     reason = "the value is clamped to what fits before it is cast"
@@ -173,7 +174,7 @@ fn to_i32(number: i64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// Who is scaled: the EcsService, or its Deployment where the operator does not run.
+/// Returns the scaled object: the EcsService, or its Deployment if the operator is not running.
 fn scale_target(cx: &Context<'_>) -> CrossVersionObjectReference {
     let (api_version, kind) = match cx.settings.workload_target {
         WorkloadTarget::EcsService => ("ecs-operator.dev/v1alpha1", "EcsService"),
@@ -227,7 +228,7 @@ fn horizontal_pod_autoscaler(
     })
 }
 
-/// Seconds of low load before tasks are removed: those of AWS, or the cooldown if that is longer.
+/// Returns the seconds of low load before tasks are removed: those of AWS, or the cooldown if that is longer.
 fn scale_in_seconds(scaling: &AutoScaling) -> i32 {
     let cooldowns = scaling.policies.iter();
     let cooldown = cooldowns
@@ -237,8 +238,9 @@ fn scale_in_seconds(scaling: &AutoScaling) -> i32 {
     to_i32(seconds.clamp(SCALE_IN_SECONDS, MAX_WINDOW_SECONDS))
 }
 
-/// How fast tasks are added and removed. AWS jumps to the computed size after three minutes above the target, and removes
-/// tasks after 15 minutes below 90 % of it. The tolerances say so from Kubernetes 1.35 on; a KEDA that runs there knows them.
+/// Returns how fast tasks are added and removed. AWS scales to the calculated size after three minutes above the
+/// target, and removes tasks after 15 minutes below 90 % of it. The tolerances express this from Kubernetes 1.35 on; a
+/// KEDA that runs there supports them.
 fn behavior(cx: &Context<'_>, scaling: &AutoScaling) -> HorizontalPodAutoscalerBehavior {
     let with_tolerance = cx.settings.kubernetes_minor >= 35;
     let tolerance = |value: &str| with_tolerance.then(|| Quantity(value.to_owned()));
@@ -273,7 +275,7 @@ fn behavior(cx: &Context<'_>, scaling: &AutoScaling) -> HorizontalPodAutoscalerB
 }
 
 fn scaled_object(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) -> Object {
-    // KEDA scales to zero by CloudWatch metrics alone; CPU and memory need a running pod.
+    // KEDA scales to zero only with CloudWatch metrics; CPU and memory need a running pod.
     let only_cloud_watch = scaling
         .policies
         .iter()
@@ -302,7 +304,7 @@ fn scaled_object(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostic
     if min == 0
         && let Some(members) = spec.as_object_mut()
     {
-        // The way from one task to none is KEDA's own and knows no window of the autoscaler.
+        // KEDA itself scales from one task to none, without the stabilization window of the autoscaler.
         let seconds = json!(scale_in_seconds(scaling));
         members.insert("cooldownPeriod".to_owned(), seconds);
     }
@@ -314,7 +316,7 @@ fn scaled_object(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostic
     })
 }
 
-/// Says once that the region of metrics is only what the task definition names.
+/// Reports once that the region of metrics is assumed from the task definition.
 fn report_assumed_region(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     let region = cx.task_definition.region.as_ref();
     let mut policies = scaling.policies.iter();
@@ -345,11 +347,12 @@ fn trigger(cx: &Context<'_>, policy: &TargetTracking) -> serde_json::Value {
     let mut trigger = json!({
         "type": "aws-cloudwatch",
         "name": policy.name,
-        // The metric is already an average over the targets; KEDA's default would divide it again.
+        // The metric is already an average over the targets; with KEDA's default it would be divided again.
         "metricType": "Value",
         "metadata": {
             "awsRegion": cx.task_definition.region.as_ref().map(|region| &region.name),
-            // KEDA asks CloudWatch with its own role; its default is a role of the scaled pods, which have none for this.
+            // KEDA reads CloudWatch with its own role; by default it would use a role of the scaled pods, which have
+            // none for this.
             "identityOwner": "operator",
             "namespace": metric.namespace,
             "metricName": metric.name,

@@ -1,4 +1,4 @@
-//! A capacity provider strategy: how tasks split over providers, and what their pods ask of nodes.
+//! Capacity provider strategies: how tasks are split over providers, and which nodes their pods select.
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
@@ -8,9 +8,9 @@ use crate::{
     validate::{Capacity, CapacityProvider, LaunchType},
 };
 
-/// Karpenter's label of nodes; `spot` for those that can be taken away.
+/// Karpenter's label of nodes; `spot` for those that can be interrupted.
 const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
-/// The largest weight that AWS takes. It bounds the work of [`split`], whatever a caller made by hand.
+/// The largest weight that AWS accepts. It limits the work of [`split`] for any input.
 const MAX_WEIGHT: u32 = 1000;
 /// The label of pods that a Fargate profile selects
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/fargate-profile.html>).
@@ -18,10 +18,10 @@ const COMPUTE: &str = "ecs-operator.dev/compute";
 /// Its value.
 const FARGATE_PROFILE: &str = "fargate";
 
-/// How many of `tasks` each provider gets.
+/// Returns how many of `tasks` each provider gets.
 ///
-/// The base is filled first; each further task goes to the provider that has least by its weight, the earlier one if
-/// there are several. AWS publishes only the ratio, not the order
+/// The base is filled first; each further task goes to the provider with the fewest tasks relative to its weight, or
+/// the earlier one if there are several. AWS publishes only the ratio, not the order
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-capacity-providers.html>).
 pub(crate) fn split(tasks: u32, providers: &[CapacityProvider]) -> Vec<u32> {
     let mut counts = vec![0; providers.len()];
@@ -36,7 +36,7 @@ pub(crate) fn split(tasks: u32, providers: &[CapacityProvider]) -> Vec<u32> {
     if total == 0 {
         return counts;
     }
-    // After `total` tasks each provider has exactly its weight, and the round begins anew.
+    // After `total` tasks, each provider has exactly its weight, and the round starts again.
     let rounds = u64::from(left) / total;
     for (count, weight) in weighed.iter_mut().zip(&weights) {
         *count = u32::try_from(rounds * u64::from(*weight)).unwrap_or(u32::MAX);
@@ -61,7 +61,7 @@ pub(crate) fn split(tasks: u32, providers: &[CapacityProvider]) -> Vec<u32> {
     counts
 }
 
-/// The providers that can get tasks at all, with their share of `tasks`.
+/// Returns the providers that can get tasks, with their share of `tasks`.
 pub(crate) fn shares(tasks: u32, capacity: &Capacity) -> Vec<(&CapacityProvider, u32)> {
     capacity
         .strategy
@@ -71,7 +71,7 @@ pub(crate) fn shares(tasks: u32, capacity: &Capacity) -> Vec<(&CapacityProvider,
         .collect()
 }
 
-/// Says what the launch type and the providers of a service or task mean here.
+/// Reports what the launch type and the providers of a service or task mean here.
 pub(crate) fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
     let Capacity {
         launch_type,
@@ -101,7 +101,7 @@ pub(crate) fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
     }
 }
 
-/// Sends the pods of `template` to the nodes of `provider`, or of the launch type where there is none.
+/// Restricts the pods of `template` to the nodes of `provider`, or of the launch type if there is none.
 pub(crate) fn place(
     cx: &Context<'_>,
     provider: Option<&CapacityProvider>,
@@ -134,7 +134,7 @@ pub(crate) fn place(
 mod tests {
     use super::*;
 
-    /// A strategy as base and weight of each provider, with counts of tasks and what each provider gets of them.
+    /// A strategy as base and weight of each provider, with counts of tasks and the resulting share of each provider.
     type Table<'a> = (&'a [(u32, u32)], &'a [(u32, &'a [u32])]);
 
     #[test]

@@ -1,5 +1,5 @@
-//! The Services of an ECS service. Several features may want the same name, and get one Service with the ports of all.
-//! A name of Service Connect may be offered by several ECS services, which share the Service of that name.
+//! The Services of an ECS service. Several features may request the same name, and share one Service with the ports of
+//! all. Several ECS services may offer a Service Connect name; they share the Service of that name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::{
     validate::{AppProtocol, Protocol},
 };
 
-/// The Services in the making, by name.
+/// The Services that are being built, by name.
 #[derive(Debug, Default)]
 pub(super) struct ClusterServices {
     services: BTreeMap<String, Draft>,
@@ -29,24 +29,24 @@ pub(super) struct ClusterServices {
 #[derive(Debug, Default)]
 struct Draft {
     reach: Reach,
-    /// Whether only Service Connect wants it, so that other ECS services may offer the name too.
+    /// Whether only Service Connect requests it, so that other ECS services may also offer the name.
     shared: bool,
     ports: BTreeMap<(u16, Protocol), Target>,
     labels: Labels,
     annotations: BTreeMap<String, String>,
 }
 
-/// Who reaches a Service. Each kind gives what the ones before it give.
+/// How a Service can be reached. Each kind includes those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
-    /// Whoever asks the cluster's DNS for the addresses of its pods.
+    /// Through DNS, with the addresses of its pods.
     #[default]
     Headless,
-    /// Pods, at one address.
+    /// From pods, at one address.
     Cluster,
-    /// Also whoever reaches the nodes.
+    /// Also through the nodes.
     NodePort,
-    /// Also whoever reaches its Network Load Balancer.
+    /// Also through its Network Load Balancer.
     LoadBalancer,
 }
 
@@ -57,7 +57,7 @@ struct Target {
     app_protocol: Option<AppProtocol>,
 }
 
-/// A port that a Service shall have.
+/// A requested port of a Service.
 pub(super) struct Wanted<'a> {
     /// The port of the Service.
     pub(super) port: u16,
@@ -65,14 +65,14 @@ pub(super) struct Wanted<'a> {
     pub(super) target: u16,
     /// The protocol of both.
     pub(super) protocol: Protocol,
-    /// The name of the port; `p<port>-<protocol>` where it has none.
+    /// The name of the port; `p<port>-<protocol>` if it has none.
     pub(super) name: Option<&'a str>,
-    /// What is spoken on it.
+    /// The application protocol.
     pub(super) app_protocol: Option<AppProtocol>,
 }
 
 impl Wanted<'_> {
-    /// A port that is the same outside and inside.
+    /// Creates a port with the same number outside and inside.
     pub(super) const fn same(port: u16, protocol: Protocol) -> Self {
         Self {
             port,
@@ -85,7 +85,7 @@ impl Wanted<'_> {
 }
 
 impl Draft {
-    /// The label of the pods that offer this name with just these ports.
+    /// Returns the label of the pods that offer this name with exactly these ports.
     fn offer(&self, name: &str) -> Labels {
         let content = json!([self.labels, service_ports(&self.ports)]);
         let digest = hex_digest(&content.to_string(), 8);
@@ -94,14 +94,14 @@ impl Draft {
 }
 
 impl ClusterServices {
-    /// Makes sure that the Service `name` exists and that at least `reach` is given.
+    /// Ensures that the Service `name` exists with at least this `reach`.
     pub(super) fn open(&mut self, name: &str, reach: Reach) {
         let draft = self.services.entry(name.to_owned()).or_default();
         draft.reach = draft.reach.max(reach);
         draft.shared = false;
     }
 
-    /// Makes sure that the Service `name` exists, which ECS services that offer this name share.
+    /// Ensures that the Service `name` exists, which is shared by the ECS services that offer this name.
     pub(super) fn share(&mut self, name: &str) {
         let draft = self
             .services
@@ -125,7 +125,7 @@ impl ClusterServices {
         draft.annotations.insert(key.to_owned(), value);
     }
 
-    /// Adds a port to the Service `name`, unless the port number leads elsewhere already.
+    /// Adds a port to the Service `name`, unless the port number is already used for another target.
     pub(super) fn offer(&mut self, name: &str, wanted: &Wanted<'_>) -> bool {
         let draft = self.services.entry(name.to_owned()).or_default();
         let target = Target {
@@ -141,8 +141,9 @@ impl ClusterServices {
             == wanted.target
     }
 
-    /// Adds a port to the Service `name` and returns its number there. Where the number leads elsewhere already, it is
-    /// the highest free one: load balancers are told the number and reach the pods at the target port.
+    /// Adds a port to the Service `name` and returns its number there. If the number is already used for another
+    /// target, it is the highest free one: load balancers are configured with the number and reach the pods at the
+    /// target port.
     pub(super) fn claim(&mut self, name: &str, wanted: &Wanted<'_>) -> u16 {
         if self.offer(name, wanted) {
             return wanted.port;
@@ -162,14 +163,13 @@ impl ClusterServices {
         free
     }
 
-    /// The labels of the pods by which the Services find them that ECS services share. Those that lead to other ports do
-    /// not find them.
+    /// Returns the labels with which shared Services select the pods. Services with other ports do not select them.
     pub(super) fn offers(&self) -> Labels {
         let shared = self.services.iter().filter(|(_, draft)| draft.shared);
         shared.flat_map(|(name, draft)| draft.offer(name)).collect()
     }
 
-    /// The finished Services.
+    /// Adds the finished Services.
     pub(super) fn add_to(self, cx: &Context<'_>, objects: &mut Manifests) {
         for (name, draft) in self.services {
             let offer = draft.offer(&name);
@@ -206,7 +206,7 @@ impl ClusterServices {
     }
 }
 
-/// EKS Auto Mode has a controller of its own
+/// Returns the class of Network Load Balancers. EKS Auto Mode has its own controller
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/auto-configure-nlb.html>).
 fn network_load_balancer_class(cx: &Context<'_>) -> &'static str {
     if cx.settings.has(Addon::EksAutoMode) && !cx.settings.has(Addon::AwsLoadBalancerController) {
@@ -227,7 +227,7 @@ impl Reach {
 }
 
 impl Context<'_> {
-    /// The name of the Service that has this service's own name. It leaves room for a suffix.
+    /// Returns the name of the Service with this service's own name. It leaves room for a suffix.
     pub(super) fn own_service(&self) -> String {
         service_name(
             &self.name(),
@@ -236,13 +236,13 @@ impl Context<'_> {
         )
     }
 
-    /// The name of a Service that a user chose.
+    /// Returns the name of a Service that a user chose.
     pub(super) fn service_named(&self, name: &str) -> String {
         service_name(name, LABEL_LENGTH, self.settings.kubernetes_minor)
     }
 }
 
-/// The ports by number. Kubernetes wants their names to differ.
+/// Returns the ports by number. Kubernetes requires different names.
 fn service_ports(ports: &BTreeMap<(u16, Protocol), Target>) -> Vec<ServicePort> {
     let default_name =
         |(port, protocol): (u16, Protocol)| format!("p{port}-{}", protocol.name().to_lowercase());
@@ -298,7 +298,7 @@ mod tests {
             app_protocol: Some(AppProtocol::Http),
         };
         assert_eq!(services.claim("web", &connect), 80);
-        // The load balancer's port 80 leads to another container port, so it has to move.
+        // The load balancer's port 80 has another container port, so it gets a different number.
         let moved = services.claim("web", &Wanted::same(80, Protocol::Tcp));
         assert_eq!(moved, 65535);
         assert_eq!(

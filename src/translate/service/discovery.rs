@@ -43,10 +43,10 @@ pub(super) fn apply(
     }
 }
 
-/// The labels of the pods by which the Services find them that ECS services share.
+/// Returns the labels with which Services that several ECS services share select the pods.
 pub(super) fn labels(cx: &Context<'_>, service: &Service) -> Labels {
     let mut services = ClusterServices::default();
-    // What there is to report is reported when they are made.
+    // The notes are reported when the Services are created.
     apply(cx, service, &mut services, &mut Diagnostics::new());
     services.offers()
 }
@@ -128,18 +128,19 @@ fn alias_path(path: &FieldPath, has_dns_name: bool) -> FieldPath {
     }
 }
 
-/// How clients find what a service offers.
+/// How clients find an offered name.
 enum Found {
-    /// By the name of the Service.
+    /// With the name of the Service.
     ByService,
-    /// By a second Service of this name.
+    /// With a second Service of this name.
     ByAnother(String),
     /// Not by the cluster's DNS: no Service of the namespace can have this name.
     Not(String),
 }
 
-/// Clients use the alias's `dnsName`, or `<discovery name>.<namespace>` if it has none. The cluster's DNS finds names
-/// of one label in the pod's own namespace, and names of two labels if the second one is a Kubernetes namespace.
+/// Returns how clients find a name. They use the alias's `dnsName`, or `<discovery name>.<namespace>` if it has none.
+/// The cluster's DNS resolves names of one label in the pod's own namespace, and names of two labels if the second one
+/// is a Kubernetes namespace.
 fn clients_find(
     cx: &Context<'_>,
     namespace: Option<&str>,
@@ -150,7 +151,7 @@ fn clients_find(
     let alias = match (dns_name, namespace) {
         (Some(dns_name), _) => dns_name.to_owned(),
         (None, Some(namespace)) => format!("{discovery_name}.{namespace}"),
-        // The cluster's default namespace is not known, nor how clients spell it.
+        // Neither the cluster's default namespace nor its spelling by clients is known.
         (None, None) => return Found::ByService,
     };
     let in_cluster = format!("{name}.{}", cx.settings.namespace);
@@ -167,7 +168,7 @@ fn clients_find(
     }
 }
 
-/// Returns the label of a Cloud Map namespace. It may be named like a domain, which a label's value may be too.
+/// Returns the label of a Cloud Map namespace. It may be named like a domain, which is also a valid label value.
 #[must_use]
 pub fn connect_namespace_label(namespace: &str) -> String {
     let fits = namespace.len() <= LABEL_LENGTH

@@ -14,8 +14,8 @@ use crate::{
 
 /// Adds the budget of a service that can have two or more tasks.
 ///
-/// ECS keeps the healthy minimum also while instances drain, but may start the replacement first; an eviction cannot,
-/// so at least one task may always go.
+/// ECS also keeps the healthy minimum while instances drain, but can start the replacement first. An eviction cannot,
+/// so at least one task may always be evicted.
 pub(super) fn apply(
     cx: &Context<'_>,
     service: &Service,
@@ -52,9 +52,11 @@ pub(super) fn apply(
     }));
 }
 
-/// `minAvailable` or `maxUnavailable`. A percentage follows the count, and is rounded up, as ECS rounds its minimum
-/// (<https://kubernetes.io/docs/tasks/run-application/configure-pdb/#rounding-logic-when-specifying-percentages>). Where it
-/// would let no task go at the least count, one may go, because a drain of a node would never end.
+/// Returns `minAvailable` or `maxUnavailable`. A percentage follows the count, and is rounded up, as ECS rounds its
+/// minimum
+/// (<https://kubernetes.io/docs/tasks/run-application/configure-pdb/#rounding-logic-when-specifying-percentages>). If
+/// it would allow no eviction at the minimum count, one task may be evicted, because otherwise draining a node would
+/// never finish.
 fn budget(least: u32, deployment: &Deployment) -> (Option<IntOrString>, Option<IntOrString>) {
     if Rollout::new(least, deployment).max_unavailable() == 0 {
         return (None, Some(IntOrString::Int(1)));
@@ -124,7 +126,7 @@ mod tests {
         }
     }
 
-    /// What the budget says of how many tasks may go.
+    /// Returns the field of the budget that limits evictions.
     fn found(outcome: &Outcome) -> Option<Value> {
         let budgets = outcome.objects_of("PodDisruptionBudget");
         let mut spec = budgets.first()?["spec"].clone();

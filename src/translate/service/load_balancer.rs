@@ -27,7 +27,7 @@ const ALB: &str = "alb.ingress.kubernetes.io";
 /// Its annotations for a Network Load Balancer.
 const NLB: &str = "service.beta.kubernetes.io/aws-load-balancer";
 
-/// Adds a TargetGroupBinding for each target group, or the load balancer that is asked for in their place.
+/// Adds a TargetGroupBinding for each target group, or the load balancer that is requested in their place.
 pub(super) fn apply(
     cx: &Context<'_>,
     service: &Service,
@@ -96,9 +96,9 @@ pub(super) fn apply(
     }
 }
 
-/// Says which ports the load balancer must reach, and in whose security group. A binding without `networking` opens nothing
-/// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/targetgroupbinding/spec/>). Pods with the
-/// groups of the tasks are reached as those are.
+/// Reports which ports the load balancer must reach, and in which security group. A binding without `networking` adds
+/// no rules (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/targetgroupbinding/spec/>).
+/// Pods with the groups of the tasks are reached like the tasks.
 fn report_reach(cx: &Context<'_>, service: &Service, notes: &mut Diagnostics) {
     if service.load_balancers.is_empty() {
         return;
@@ -128,13 +128,13 @@ fn port_text(balancer: &LoadBalancer) -> String {
     format!("{} {}", balancer.protocol.name(), balancer.port)
 }
 
-/// The conditions of a pod that hold it back until its targets are healthy: one for each binding of targets that are
-/// pods. A node as a target says nothing about a pod.
+/// Returns the conditions that delay the readiness of a pod until its targets are healthy: one for each binding whose
+/// targets are pods. The health of a node as a target does not depend on a single pod.
 ///
-/// A controller sets the condition of every pod that has the gate, whether it or someone else wrote the gate
-/// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/deploy/pod_readiness_gate/>). AWS documents no
-/// name for the condition of EKS Auto Mode, and a pod with another one would never become ready: there the label of the
-/// namespace has the controller write the gate itself.
+/// A controller sets the condition of every pod that has the gate, even if it did not add the gate itself
+/// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/deploy/pod_readiness_gate/>). AWS does not
+/// document the name of the condition for EKS Auto Mode, and a pod with another name would never become ready: there, a
+/// label of the namespace makes the controller add the gate itself.
 pub(super) fn readiness_gates(cx: &Context<'_>, service: &Service) -> Vec<PodReadinessGate> {
     let controller = Controller::of(cx);
     if cx.task_definition.network.mode.registers_instances() || !controller.names_its_gates {
@@ -150,7 +150,7 @@ pub(super) fn readiness_gates(cx: &Context<'_>, service: &Service) -> Vec<PodRea
     service.load_balancers.iter().map(gate).collect()
 }
 
-/// The label of a namespace for which the controller of the load balancer that is made here writes readiness gates. The
+/// Returns the label of a namespace that makes the controller of the created load balancer add readiness gates. The
 /// names of its bindings are not known here.
 fn injecting_label(cx: &Context<'_>, expose: &Expose) -> Option<String> {
     let registers = [Addon::AwsLoadBalancerController, Addon::EksAutoMode];
@@ -168,7 +168,7 @@ struct Controller {
 }
 
 impl Controller {
-    /// The label of a namespace in whose pods it writes readiness gates.
+    /// Returns the label of a namespace that makes it add readiness gates to pods.
     fn injecting_label(&self) -> String {
         format!("{}/pod-readiness-gate-inject", self.group)
     }
@@ -196,8 +196,9 @@ fn binding_name(cx: &Context<'_>, arn: &str) -> String {
     format!("{}-{}", cx.name(), hex_digest(arn, 8))
 }
 
-/// A target group that an ARN names was made by somebody else, and ECS may still have tasks in it. A controller of load
-/// balancers takes all targets out that are not of its cluster, unless the binding says from its beginning that the group is shared
+/// Returns the binding of an existing target group, in which ECS may still have tasks. A load balancer controller
+/// deregisters all targets that are not of its cluster, unless the binding has specified from the beginning that the
+/// group is shared
 /// (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/use_cases/multi_cluster/>,
 /// <https://docs.aws.amazon.com/eks/latest/userguide/auto-multi-cluster-target-groups.html>).
 fn target_group_binding(cx: &Context<'_>, arn: &str, service: &str, port: u16) -> Object {
@@ -270,7 +271,8 @@ fn ingress(cx: &Context<'_>, expose: &Expose, path: &str, service: String, port:
     })
 }
 
-/// The health check is written out with the defaults of ECS's console and of ELB, so that it can be changed by hand.
+/// Returns the annotations. The health check contains the defaults of ECS's console and of ELB, so that users can edit
+/// it.
 fn alb_annotations(cx: &Context<'_>, expose: &Expose) -> BTreeMap<String, String> {
     let mut annotations: BTreeMap<String, String> = [
         ("healthcheck-interval-seconds", "30".to_owned()),
@@ -547,7 +549,7 @@ spec:
     }
 
     #[test]
-    fn the_other_colour_is_only_for_blue_green() {
+    fn the_other_color_is_only_for_blue_green() {
         let mut entry = web();
         entry["advancedConfiguration"] = json!({"alternateTargetGroupArn": TARGET});
         let outcome = Scenario::service(definition("awsvpc"))
@@ -632,7 +634,7 @@ spec:
             .run();
         let ingress = outcome.object("Ingress", "web");
         assert_eq!(ingress["metadata"].get("annotations"), None);
-        // Nothing but time tells that a new pod is steady.
+        // Only time indicates that a new pod is steady.
         assert_eq!(
             outcome.object("Deployment", "web")["spec"]["minReadySeconds"],
             40

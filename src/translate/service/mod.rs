@@ -1,4 +1,4 @@
-//! A service as a workload and what stands around it.
+//! Translates a service to a workload and its related objects.
 
 mod autoscaling;
 pub(crate) mod capacity;
@@ -19,11 +19,11 @@ use crate::{
     validate::Service,
 };
 
-/// Translates a service into its objects; the notes say what differs from ECS.
+/// Translates a service to its objects; the notes report differences from ECS.
 #[must_use]
 pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, Diagnostics) {
     let cx = Context::of_service(service, settings);
-    // Each member is read where its comment says; a new one has to be given a place here.
+    // Each member is translated in the file that its comment names; a new member has to be assigned to one.
     let Service {
         // labels
         name: _,
@@ -74,8 +74,8 @@ pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, 
     (objects, notes)
 }
 
-/// Makes all port mappings reachable under the service's name. Ports that Service Connect or a load balancer lead
-/// elsewhere stay as they are.
+/// Exposes all port mappings under the service's name. Ports that Service Connect or a load balancer uses for another
+/// target are not changed.
 fn offer_mapped_ports(cx: &Context<'_>, services: &mut ClusterServices) {
     if !cx.settings.cluster_ip_services {
         return;
@@ -101,7 +101,7 @@ fn report_name(cx: &Context<'_>, notes: &mut Diagnostics) {
     }
 }
 
-/// A count as Kubernetes has it.
+/// Converts a count to the integer type of Kubernetes.
 fn number(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -1,31 +1,31 @@
-//! Minimum and maximum healthy percent as numbers of tasks.
+//! Converts minimum and maximum healthy percent to numbers of tasks.
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::number;
 use crate::validate::Deployment;
 
-/// How many tasks of a workload may be missing or added while a deployment goes on.
+/// How many tasks of a workload may be unavailable or added during a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rollout {
     desired: u32,
-    /// The tasks that must stay healthy; at most `desired`.
+    /// The minimum number of healthy tasks; at most `desired`.
     pub(super) lower: u32,
-    /// The tasks that may exist; at least `desired`.
+    /// The maximum number of tasks; at least `desired`.
     pub(super) upper: u32,
 }
 
 impl Rollout {
-    /// ECS rounds the healthy minimum up and the maximum down, in tasks
+    /// Calculates the numbers. In tasks, ECS rounds the healthy minimum up and the maximum down
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>).
     ///
-    /// A percentage in the Deployment would be rounded the other way round: 3 tasks at 125 % would get one extra task
-    /// instead of none. So numbers are written, for this desired count.
+    /// Kubernetes would round percentages of the Deployment in the opposite direction: 3 tasks at 125 % would get one
+    /// extra task instead of none. So the result is in numbers, for this desired count.
     pub(crate) fn new(desired: u32, deployment: &Deployment) -> Self {
         let Deployment {
             minimum_healthy_percent,
             maximum_percent,
-            // The running operator's business; validation refuses other strategies without it.
+            // Only the running operator uses it; validation rejects other strategies without it.
             circuit_breaker: _,
             alarms: _,
             strategy: _,
@@ -43,18 +43,18 @@ impl Rollout {
         }
     }
 
-    /// The tasks that may be missing.
+    /// Returns the number of tasks that may be unavailable.
     pub(crate) const fn max_unavailable(self) -> u32 {
         self.desired.saturating_sub(self.lower)
     }
 
-    /// The tasks that may exist beyond the desired count.
+    /// Returns the number of tasks that may exist beyond the desired count.
     pub(super) const fn max_surge(self) -> u32 {
         self.upper.saturating_sub(self.desired)
     }
 
-    /// `maxSurge` and `maxUnavailable` for this count. Kubernetes refuses 0 and 0; where no task can move, or none exists,
-    /// the numbers decide nothing.
+    /// Returns `maxSurge` and `maxUnavailable` for this count. Kubernetes rejects 0 and 0; if no task can be replaced,
+    /// or none exists, the numbers have no effect.
     pub(super) fn numbers(self) -> (IntOrString, IntOrString) {
         let (surge, unavailable) = match (self.max_surge(), self.max_unavailable()) {
             (0, 0) => (1, 0),
@@ -64,8 +64,8 @@ impl Rollout {
         (int(surge), int(unavailable))
     }
 
-    /// The same where the count is an autoscaler's, and this the least that is known of it. Kubernetes rounds the tasks that
-    /// may be missing down, as ECS does, and those that may be added up
+    /// Returns the same for a count that an autoscaler sets, of which this is the known minimum. Kubernetes rounds the
+    /// number of unavailable tasks down, as ECS does, and that of added tasks up
     /// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-surge>).
     pub(super) fn percentages(self, deployment: &Deployment) -> (IntOrString, IntOrString) {
         let text = |percent: u32| IntOrString::String(format!("{percent}%"));
@@ -77,7 +77,7 @@ impl Rollout {
         (text(surge), unavailable)
     }
 
-    /// Whether no task can be stopped or started, so that ECS accepts the service and never updates it.
+    /// Whether no task can be stopped or started, so that ECS accepts the service but never updates it.
     pub(crate) const fn is_stuck(self) -> bool {
         self.desired > 0 && self.max_unavailable() == 0 && self.max_surge() == 0
     }

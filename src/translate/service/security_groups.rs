@@ -1,4 +1,4 @@
-//! `networkConfiguration`: security groups for pods, and what the VPC decides elsewhere.
+//! `networkConfiguration`: security groups for pods, and settings of the VPC that have no effect.
 
 use serde_json::json;
 
@@ -9,14 +9,14 @@ use crate::{
     validate::{NetworkConfiguration, NetworkMode, OperatingSystem},
 };
 
-/// How many groups a SecurityGroupPolicy takes.
+/// The maximum number of groups of a SecurityGroupPolicy.
 const MAX_GROUPS: usize = 5;
-/// The first version with which nodes of EKS Auto Mode follow a SecurityGroupPolicy
+/// The first version in which nodes of EKS Auto Mode support SecurityGroupPolicies
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/auto-sgp.html>).
 const AUTO_MODE_MINOR: u32 = 36;
 
-/// Adds the SecurityGroupPolicy of a service or task, whose pods it finds by their owner's label, and says what of the
-/// subnets and addresses does not hold.
+/// Adds the SecurityGroupPolicy of a service or task, which selects the pods by their owner's label, and reports
+/// settings of subnets and addresses that have no effect.
 pub(crate) fn apply(
     cx: &Context<'_>,
     configuration: &NetworkConfiguration,
@@ -69,10 +69,10 @@ pub(crate) fn apply(
     }));
 }
 
-/// The security groups that the pods get of their own: those of the tasks and, if it is given, the cluster's, by which they
+/// Returns the security groups of the pods: those of the tasks and, if specified, that of the cluster, with which they
 /// reach CoreDNS (<https://docs.aws.amazon.com/eks/latest/userguide/security-groups-for-pods.html>).
 ///
-/// There are none without the VPC CNI, for a pod in the network of its node, and on Windows.
+/// Pods have none without the VPC CNI, in the network of their node, and on Windows.
 pub(crate) fn groups_of_pods(
     cx: &Context<'_>,
     configuration: &NetworkConfiguration,

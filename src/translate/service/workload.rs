@@ -25,7 +25,7 @@ use crate::{
     validate::{CapacityProvider, Container, Scheduling, Service, clamp},
 };
 
-/// How many old ReplicaSets are kept to go back to.
+/// The number of old ReplicaSets that are kept for rollbacks.
 const REVISION_HISTORY_LIMIT: i32 = 10;
 
 /// Adds the workload.
@@ -126,7 +126,7 @@ fn share(
     part
 }
 
-/// The service's own tags; AWS keeps them with the service, which this object stands for.
+/// Returns the service's own tags, which AWS stores in the service, and which are set on this object.
 fn own_tags(cx: &Context<'_>) -> Option<Labels> {
     match cx.workload {
         Workload::Service(service) => tags_annotation(&service.tags).map(|tag| [tag].into()),
@@ -166,7 +166,7 @@ fn deployment(cx: &Context<'_>, service: &Service, part: Part) -> Object {
 }
 
 fn daemon_set(cx: &Context<'_>, service: &Service, part: Part) -> Object {
-    // The number of nodes is not known here, so a percentage stands for it. 0 would be refused.
+    // The number of nodes is not known here, so this is a percentage. 0 would be rejected.
     let unavailable = match 100_u32.saturating_sub(service.deployment.minimum_healthy_percent) {
         0 => IntOrString::Int(1),
         percent => IntOrString::String(format!("{percent}%")),
@@ -190,9 +190,10 @@ fn daemon_set(cx: &Context<'_>, service: &Service, part: Part) -> Object {
     })
 }
 
-/// ECS counts a task that nothing checks as healthy only some time after it runs
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>). A task behind a load balancer is
-/// healthy when its target is; where no readiness gate says so, time stands for it, whatever else checks the task.
+/// Returns the seconds after which a task is available. ECS counts a task without checks as healthy only some time
+/// after its start (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>). A task
+/// behind a load balancer is healthy when its target is; without a readiness gate, a fixed time is used instead,
+/// whatever else checks the task.
 fn min_ready_seconds(cx: &Context<'_>, service: &Service) -> Option<i32> {
     let checks = |container: &Container| container.essential && container.health_check.is_some();
     let checked = if cx.is_load_balanced() {
@@ -204,8 +205,8 @@ fn min_ready_seconds(cx: &Context<'_>, service: &Service) -> Option<i32> {
     (!checked && seconds > 0).then(|| number(seconds))
 }
 
-/// Kubernetes wants a deadline that is longer than the time until a pod is available, and takes 600 seconds where none is
-/// given. Nothing depends on it, so it is given only where those are too few.
+/// Returns the deadline. Kubernetes requires that it is longer than the time until a pod is available, and defaults to
+/// 600 seconds. Nothing depends on it, so it is set only if the default is too short.
 fn progress_deadline_seconds(min_ready_seconds: i32) -> Option<i32> {
     const DEFAULT: i32 = 600;
     (min_ready_seconds >= DEFAULT).then(|| min_ready_seconds.saturating_add(DEFAULT))
@@ -242,7 +243,7 @@ fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut
     report_alarms(service, &path, notes);
 }
 
-/// Says who writes the count, and what a rollout makes of a count that nobody knows in advance.
+/// Reports who sets the count, and how a rollout handles a count that is not known in advance.
 fn report_autoscaled(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut Diagnostics) {
     let Some(scaling) = autoscaling::scaling_of(service) else {
         return;
@@ -271,9 +272,10 @@ fn report_autoscaled(cx: &Context<'_>, service: &Service, desired: u32, notes: &
     }
 }
 
-/// A DaemonSet tolerates what Kubernetes itself taints nodes with, and no taint of the cluster's own
-/// (<https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/#taints-and-tolerations>). ECS has no taints, but
-/// those of a cluster keep pods away on purpose.
+/// Reports the nodes of a daemon. A DaemonSet tolerates the taints that Kubernetes itself adds to nodes, and no custom
+/// taint of the cluster
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/#taints-and-tolerations>). ECS has no taints,
+/// but those of a cluster keep pods away on purpose.
 fn report_daemon(cx: &Context<'_>, service: &Service, notes: &mut Diagnostics) {
     let path = cx.root().field("deploymentConfiguration");
     notes.report(
@@ -350,14 +352,14 @@ mod tests {
         outcome.object("Deployment", "web")["spec"]["strategy"]["rollingUpdate"].clone()
     }
 
-    /// The findings about the deployment and its count.
+    /// Returns the findings about the deployment and its count.
     fn of_deployment(outcome: &Outcome) -> Vec<String> {
         let mut notes = outcome.notes();
         notes.retain(|note| note.starts_with("de"));
         notes
     }
 
-    /// Keeps the labels of the pod template that the examples show.
+    /// Keeps the labels of the pod template that are in the examples.
     fn shorten_template_labels(deployment: &mut Value) {
         let labels = deployment["spec"]["template"]["metadata"]["labels"]
             .as_object_mut()

@@ -5,7 +5,7 @@ use crate::{
     ecs,
 };
 
-/// Which capacity runs the tasks.
+/// The capacity that runs the tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capacity {
     /// `launchType`.
@@ -15,8 +15,8 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// Whether a Fargate profile of EKS can run tasks that Fargate can run. There is no Spot on EKS Fargate, so those
-    /// that ask for nothing else run on nodes, like those that ask for EC2 themselves.
+    /// Whether a Fargate profile of EKS can run tasks that Fargate can run. EKS Fargate has no Spot capacity, so tasks
+    /// that request only Fargate Spot run on nodes, like those that request EC2.
     #[must_use]
     pub fn takes_a_fargate_profile(&self) -> bool {
         let mut providers = self.strategy.iter().filter(|p| p.takes_tasks()).peekable();
@@ -29,22 +29,23 @@ impl Capacity {
         )
     }
 
-    /// Whether tasks are split over several providers, each with a workload of its own.
+    /// Whether tasks are split over several providers, each with its own workload.
     #[must_use]
     pub fn is_split(&self) -> bool {
         let providers = self.strategy.iter();
         providers.filter(|provider| provider.takes_tasks()).count() > 1
     }
 
-    /// Whether tasks ask for Fargate or Fargate Spot.
+    /// Whether tasks request Fargate or Fargate Spot.
     #[must_use]
     pub fn asks_for_fargate(&self) -> bool {
         self.launch_type == Some(LaunchType::Fargate)
             || self.strategy.iter().any(CapacityProvider::is_fargate)
     }
 
-    /// Whether tasks run on Fargate: those that ask for it, and those that say nothing and can run nowhere else. The launch
-    /// type of all others is EC2 (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>).
+    /// Whether tasks run on Fargate: those that request it, and those without a launch type that are compatible only
+    /// with Fargate. The launch type of all others is EC2
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>).
     #[must_use]
     pub fn runs_on_fargate(&self, compatibilities: &[String]) -> bool {
         let says_nothing = self.launch_type.is_none() && self.strategy.is_empty();
@@ -70,14 +71,14 @@ pub enum LaunchType {
 pub struct CapacityProvider {
     /// The provider's name.
     pub name: String,
-    /// 0 to 1000.
+    /// The weight, 0 to 1000.
     pub weight: u32,
-    /// 0 to 100000.
+    /// The minimum number of tasks, 0 to 100000.
     pub base: u32,
 }
 
 impl CapacityProvider {
-    /// Whether it can get tasks at all.
+    /// Whether the provider can get tasks at all.
     #[must_use]
     pub const fn takes_tasks(&self) -> bool {
         self.weight > 0 || self.base > 0
@@ -120,7 +121,7 @@ pub(crate) fn validate_capacity(
 /// Validates a capacity provider strategy
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html>).
 ///
-/// A single provider with the API's default weight of 0 gets all tasks, as ECS does it.
+/// A single provider with the API's default weight of 0 gets all tasks, as in ECS.
 pub(crate) fn validate_strategy(
     strategy: &[ecs::CapacityProviderStrategyItem],
     at: &FieldPath,

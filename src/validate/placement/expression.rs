@@ -1,4 +1,4 @@
-//! The cluster query language: text to a tree
+//! A parser for the cluster query language
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-query-language.html>).
 //!
 //! ```text
@@ -9,12 +9,12 @@
 //! argument    = word | "[" word { "," word } "]"
 //! ```
 //!
-//! The argument of a pattern operator runs to the next blank or to the parenthesis that closes what was open before.
+//! The argument of a pattern operator ends at the next blank, or before the parenthesis that closes an earlier one.
 
-/// Deeper nesting than this is refused, so that no text can exhaust the stack.
+/// The maximum nesting, so that no text can exhaust the stack.
 const MAX_DEPTH: usize = 32;
 
-/// An expression as it was written.
+/// A parsed expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expression {
     /// Any of these.
@@ -27,18 +27,18 @@ pub enum Expression {
     Condition(Condition),
 }
 
-/// A subject, what is asked of it, and the values it is compared with.
+/// A condition: a subject, an operator, and the values to compare with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// For instance `attribute:ecs.instance-type`.
     pub subject: String,
     /// The operator.
     pub operator: Operator,
-    /// The values; none for `exists`, one for all but `in`.
+    /// The values: none for `exists`, several for `in`, one for all other operators.
     pub values: Vec<String>,
 }
 
-/// The operators, under whichever of their two names they were written.
+/// The operators, each of which has two spellings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named as in the query language")]
 pub enum Operator {
@@ -83,7 +83,7 @@ impl Operator {
         ("not_matches", Self::NotMatches),
     ];
 
-    /// The first spelling, for messages.
+    /// Returns the first spelling, for messages.
     #[must_use]
     pub fn symbol(self) -> &'static str {
         Self::SPELLINGS
@@ -92,7 +92,7 @@ impl Operator {
             .map_or("", |(symbol, _)| symbol)
     }
 
-    /// The operator that holds exactly where this one does not.
+    /// Returns the operator that is true exactly when this one is false.
     #[must_use]
     pub const fn negated(self) -> Self {
         match self {
@@ -112,7 +112,7 @@ impl Operator {
     }
 }
 
-/// What is wrong with an expression, and where.
+/// The error in an expression, and its position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message} at column {column}")]
 pub struct ExpressionError {
@@ -122,11 +122,11 @@ pub struct ExpressionError {
     pub column: usize,
 }
 
-/// Reads an expression.
+/// Parses an expression.
 ///
 /// # Errors
 ///
-/// The first thing that does not fit the grammar, with its column.
+/// Returns the first error in the grammar, with its column.
 pub fn parse(text: &str) -> Result<Expression, ExpressionError> {
     let mut parser = Parser {
         text,
@@ -148,7 +148,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// What is left, without leading blanks.
+    /// Returns the rest of the text, without leading blanks.
     fn rest(&mut self) -> &'a str {
         let rest = self.text.get(self.position..).unwrap_or_default();
         let trimmed = rest.trim_start();
@@ -165,7 +165,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Takes `symbol` if it comes next.
+    /// Consumes `symbol` if it is next.
     fn take(&mut self, symbol: &str) -> bool {
         let found = self.rest().starts_with(symbol);
         if found {
@@ -174,7 +174,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// Takes the word `word` if it comes next and ends there.
+    /// Consumes the word `word` if it is next and ends there.
     fn take_word(&mut self, word: &str) -> bool {
         let found = self
             .rest()

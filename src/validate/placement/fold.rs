@@ -1,4 +1,4 @@
-//! Forms of an expression that mean the same, or nothing.
+//! Simplifies expressions: equivalent forms, and conditions without an effect.
 
 use super::{
     expression::{Expression, Operator},
@@ -6,10 +6,11 @@ use super::{
 };
 use crate::diagnostic::Message;
 
-/// The subject that says whether the ECS agent of an instance is connected.
+/// The subject that is true if the ECS agent of an instance is connected.
 pub(super) const AGENT: &str = "agentConnected";
 
-/// Makes `a in [x, y]` of `a == x or a == y`, so that both are judged alike; false where the two cannot be one.
+/// Merges `a == x or a == y` into `a in [x, y]`, so that both are handled alike; returns `false` if the two cannot be
+/// merged.
 pub(super) fn widen(known: &mut [Atom], more: &[Atom]) -> bool {
     let add = |values: &mut Vec<String>, more: &[String]| {
         for value in more {
@@ -44,7 +45,7 @@ pub(super) fn widen(known: &mut [Atom], more: &[Atom]) -> bool {
     }
 }
 
-/// Whether an expression asks for a connected agent anywhere.
+/// Whether an expression requires a connected agent anywhere.
 pub(super) fn asks_for_agent(expression: &Expression) -> bool {
     match expression {
         Expression::Or(parts) | Expression::And(parts) => parts.iter().any(asks_for_agent),
@@ -53,7 +54,8 @@ pub(super) fn asks_for_agent(expression: &Expression) -> bool {
     }
 }
 
-/// A node that takes pods has a kubelet that is connected, so only the other answer excludes anything.
+/// Simplifies a condition on the agent: a node that accepts pods has a connected kubelet, so only the negated condition
+/// excludes nodes.
 pub(super) fn agent_connected(
     operator: Operator,
     values: &[String],

@@ -18,9 +18,9 @@ use crate::{
     ecs,
 };
 
-/// The most alternatives that the constraints of a task may expand to.
+/// The maximum number of alternatives that the constraints of a task may expand to.
 const MAX_TERMS: usize = 64;
-/// The most constraints of a task definition and its service together.
+/// The maximum number of constraints of a task definition and its service together.
 const MAX_CONSTRAINTS: usize = 10;
 
 /// A placement constraint.
@@ -30,13 +30,13 @@ pub enum PlacementConstraint {
     DistinctInstance,
     /// An expression of the cluster query language.
     MemberOf {
-        /// Where the expression stands.
+        /// The position of the expression.
         path: FieldPath,
-        /// The nodes that satisfy it: those of any of these terms, in the order of the text.
+        /// The nodes that satisfy it: those of any of these terms, in the order of the expression.
         terms: Vec<Term>,
         /// Task groups that must, or must not, run on the same node.
         groups: Vec<GroupRule>,
-        /// Whether it asks for a connected agent, which every node has that takes pods.
+        /// Whether it requires a connected agent, which every node that accepts pods has.
         agent_connected: bool,
     },
 }
@@ -46,7 +46,7 @@ pub enum PlacementConstraint {
 pub struct Placement {
     /// The constraints of the service or task, without those of its task definition.
     pub constraints: Vec<PlacementConstraint>,
-    /// The strategies in order.
+    /// The strategies, in order.
     pub strategies: Vec<PlacementStrategy>,
 }
 
@@ -85,8 +85,8 @@ pub(crate) fn validate_task_constraints(
         .collect()
 }
 
-/// Validates constraints and strategies of a service or task; Fargate (`fargate`) takes neither. `inherited` are the
-/// constraints of the task definition, which hold too.
+/// Validates constraints and strategies of a service or task; Fargate (`fargate`) supports neither. `inherited` are the
+/// constraints of the task definition, which also apply.
 pub(crate) fn validate_placement(
     constraints: &[ecs::PlacementConstraint],
     strategy: &[ecs::PlacementStrategy],

@@ -1,4 +1,4 @@
-//! The meaning of a placement expression: which nodes satisfy it.
+//! Determines which nodes satisfy a placement expression.
 
 use super::{
     MAX_TERMS,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{diagnostic::Message, validate::WindowsBuild};
 
-/// An attribute of a container instance that nodes have too.
+/// An attribute of a container instance that nodes also have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeAttribute {
     /// `ecs.availability-zone`
@@ -22,20 +22,20 @@ pub enum NodeAttribute {
     WindowsBuild,
     /// `ecs.cpu-architecture`
     Architecture,
-    /// An attribute that the user gave to instances.
+    /// An attribute that the user added to instances.
     Custom(String),
 }
 
-/// What is asked of an attribute.
+/// A test of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
     /// It has one of these values.
     In(Vec<String>),
     /// It has none of these values, or is absent.
     NotIn(Vec<String>),
-    /// It is there.
+    /// It exists.
     Exists,
-    /// It is not there.
+    /// It does not exist.
     Absent,
     /// It is an integer above this one.
     Above(i64),
@@ -48,28 +48,28 @@ pub enum Test {
 pub struct Requirement {
     /// The attribute.
     pub attribute: NodeAttribute,
-    /// What is asked of it.
+    /// The test of the attribute.
     pub test: Test,
 }
 
-/// Conditions that hold together.
+/// Conditions that must hold together.
 pub type Term = Vec<Requirement>;
 
 /// A task group that must, or must not, run on the same node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRule {
-    /// The groups, as ECS names them.
+    /// The groups, with their ECS names.
     pub groups: Vec<String>,
-    /// Whether they must run there; otherwise they must not.
+    /// Whether they must run on the same node; otherwise they must not.
     pub together: bool,
 }
 
-/// What one constraint asks of a node.
+/// The requirements of one constraint on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Constraint {
     pub(super) terms: Vec<Term>,
     pub(super) groups: Vec<GroupRule>,
-    /// Whether `agentConnected == true` is a part of it, which every node that takes pods satisfies.
+    /// Whether `agentConnected == true` is a part of it, which every node that accepts pods satisfies.
     pub(super) agent_connected: bool,
 }
 
@@ -87,7 +87,7 @@ pub(super) type Alternatives = Vec<Vec<Atom>>;
 pub(super) fn constraint(expression: &Expression) -> Result<Constraint, Message> {
     let mut alternatives = expand(expression, false)?;
     if alternatives.iter().any(Vec::is_empty) {
-        // Whatever else is possible, every node satisfies this one.
+        // Every node satisfies this alternative, whatever the others are.
         alternatives = vec![Vec::new()];
     }
     let mixes_groups = alternatives.len() > 1
@@ -118,7 +118,7 @@ pub(super) fn constraint(expression: &Expression) -> Result<Constraint, Message>
     Ok(constraint)
 }
 
-/// Disjunctive normal form; `negated` says that a `not` stands before the expression.
+/// Expands an expression to its disjunctive normal form; `negated` indicates that the expression follows a `not`.
 fn expand(expression: &Expression, negated: bool) -> Result<Alternatives, Message> {
     match expression {
         Expression::Not(inner) => expand(inner, !negated),
@@ -221,7 +221,7 @@ fn group(operator: Operator, values: &[String]) -> Result<Alternatives, Message>
     })]])
 }
 
-/// The attribute called `name` in `attribute:name`.
+/// Returns the attribute `name` in `attribute:name`.
 pub(super) fn attribute(name: &str) -> Result<NodeAttribute, Message> {
     match name {
         "ecs.availability-zone" => Ok(NodeAttribute::Zone),
@@ -238,7 +238,7 @@ pub(super) fn attribute(name: &str) -> Result<NodeAttribute, Message> {
     }
 }
 
-/// Slashes may stand in the name of an attribute, but not in that of a label.
+/// Returns the key of a custom attribute. Its name may contain slashes, unlike the name of a label.
 fn custom_key(name: &str) -> String {
     name.replace(['/', '\\', ':'], ".")
 }
@@ -283,7 +283,7 @@ fn test(
     })
 }
 
-/// The value of the node's label where ECS spells it differently.
+/// Returns the value of the node's label, if it differs from the spelling of ECS.
 fn label_value(attribute: &NodeAttribute, value: &str) -> Result<String, Message> {
     let value = match attribute {
         NodeAttribute::Architecture if value == "x86_64" => "amd64",
@@ -298,7 +298,7 @@ fn label_value(attribute: &NodeAttribute, value: &str) -> Result<String, Message
     }
 }
 
-/// Whether Kubernetes takes `value` as the value of a label
+/// Whether `value` is a valid label value
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>).
 fn is_label_value(value: &str) -> bool {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
@@ -310,7 +310,7 @@ fn is_label_value(value: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-/// `ecs.os-family` names an operating system and, for Windows, its build.
+/// Expands `ecs.os-family`, which specifies an operating system and, for Windows, its build.
 fn os_family(operator: Operator, values: &[String]) -> Result<Alternatives, Message> {
     let equal = match operator {
         Operator::Equals | Operator::In => true,
@@ -343,7 +343,8 @@ fn os_family(operator: Operator, values: &[String]) -> Result<Alternatives, Mess
     })
 }
 
-/// `=~` and `!~`: only families of instance types, written `c5.*` or `c5\..*`, with `|` between them.
+/// Expands `=~` and `!~`, which are supported only for families of instance types, such as `c5.*` or `c5\..*`, with `|`
+/// between them.
 fn families(
     attribute: &NodeAttribute,
     operator: Operator,

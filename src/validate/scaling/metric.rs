@@ -1,4 +1,4 @@
-//! The metrics that target tracking follows.
+//! The metrics of target tracking.
 
 use super::Scope;
 use crate::{
@@ -11,9 +11,9 @@ use crate::{
 /// A metric of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// CPU use in percent of what is reserved.
+    /// CPU use as a percentage of the reservation.
     Cpu,
-    /// Memory use in percent of what is reserved.
+    /// Memory use as a percentage of the reservation.
     Memory,
     /// A CloudWatch metric, read by KEDA.
     CloudWatch(CloudWatchMetric),
@@ -30,11 +30,11 @@ pub struct CloudWatchMetric {
     pub dimensions: Vec<(String, String)>,
     /// The statistic.
     pub statistic: String,
-    /// The unit, if one is asked for.
+    /// The unit, if specified.
     pub unit: Option<String>,
 }
 
-/// Validates the metric of a target tracking policy; exactly one specification names it.
+/// Validates the metric of a target tracking policy; exactly one specification defines it.
 pub(super) fn validate(
     raw: &ecs::TargetTrackingScalingPolicyConfiguration,
     scope: &Scope<'_>,
@@ -107,8 +107,8 @@ fn needs_keda(metric: &CloudWatchMetric, scope: &Scope<'_>, at: FieldPath, sink:
     }
 }
 
-/// Whether utilisation has something to be a percentage of: the request of the pod or of each of its containers that
-/// run on (an autoscaler gives up on a pod in which one container has none).
+/// Whether utilization can be calculated as a percentage: of the request of the pod, or of each of its containers that
+/// keep running (an autoscaler ignores a pod in which one container has no request).
 fn can_divide(
     scope: &Scope<'_>,
     request: impl Fn(&crate::validate::ContainerResources) -> Option<i64>,
@@ -127,7 +127,7 @@ fn can_divide(
             .iter()
             .any(|edge| edge.target == index && edge.condition >= Condition::Complete)
     };
-    // Below the pod level, the first essential container is given what the others leave of the task's size.
+    // Without pod-level resources, the first essential container gets the remainder of the task's size.
     let heir = definition
         .containers
         .iter()
@@ -185,7 +185,7 @@ fn predefined(
     Some(metric)
 }
 
-/// `targetgroup/<name>/<id>` out of `app/<load balancer>/<id>/targetgroup/<name>/<id>`.
+/// Returns `targetgroup/<name>/<id>` from `app/<load balancer>/<id>/targetgroup/<name>/<id>`.
 fn target_group(label: &str) -> Option<String> {
     let parts: Vec<&str> = label.split('/').collect();
     match parts.as_slice() {
@@ -232,7 +232,7 @@ fn customized(
     Some(own_utilization(&metric, scope.service_name).unwrap_or(Metric::CloudWatch(metric)))
 }
 
-/// Queries are metric math, except for a single one that only names a metric.
+/// Returns the only query, if it just specifies a metric. All other queries are metric math.
 fn single_query(
     queries: &[ecs::TargetTrackingMetricDataQuery],
     path: &FieldPath,
@@ -306,7 +306,7 @@ fn cloud_watch(
     })
 }
 
-/// The average CPU or memory utilisation of the service itself is what the predefined metrics are.
+/// Whether the metric is the average CPU or memory utilization of the service itself, like the predefined metrics.
 fn own_utilization(metric: &CloudWatchMetric, service_name: &str) -> Option<Metric> {
     let names_this_service = metric
         .dimensions

@@ -18,7 +18,7 @@ use crate::{
     settings::{Mode, Settings},
 };
 
-/// How a service scales.
+/// The scaling of a service.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AutoScaling {
     /// The smallest number of tasks.
@@ -29,7 +29,7 @@ pub struct AutoScaling {
     pub scale_in_suspended: bool,
     /// Whether target tracking may not add tasks.
     pub scale_out_suspended: bool,
-    /// The target tracking policies in order.
+    /// The target tracking policies, in order.
     pub policies: Vec<TargetTracking>,
     /// The positions of predictive policies that only forecast.
     pub forecast_only: Vec<usize>,
@@ -40,14 +40,15 @@ pub struct AutoScaling {
 }
 
 impl AutoScaling {
-    /// Whether an autoscaler is made. With no capacity at all there is nothing to scale: the desired count is 0.
+    /// Whether an autoscaler is created. With a maximum capacity of 0 there is nothing to scale: the desired count is
+    /// 0.
     #[must_use]
     pub fn has_autoscaler(&self) -> bool {
         !self.policies.is_empty() && self.max_capacity != 0
     }
 }
 
-/// What the validation of one scaling request may know.
+/// The context for the validation of one scaling request.
 struct Scope<'a> {
     settings: &'a Settings,
     service_name: &'a str,
@@ -144,7 +145,7 @@ fn scalable_target(
     }
 }
 
-/// The three members by which each request says what it scales. All may be left out beside a service.
+/// Checks the three members with which each request specifies what it scales. All may be omitted beside a service.
 fn identity(id: [&Option<String>; 3], scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) {
     let [namespace, resource_id, dimension] = id;
     for (name, value, expected) in [
@@ -173,7 +174,7 @@ fn identity(id: [&Option<String>; 3], scope: &Scope<'_>, path: &FieldPath, sink:
     }
 }
 
-/// Whether `service/<cluster>/<service>` names this service.
+/// Whether `service/<cluster>/<service>` refers to this service.
 fn names_service(resource_id: &str, service_name: &str) -> bool {
     let mut parts = resource_id.splitn(3, '/');
     parts.next() == Some("service") && parts.next().is_some() && parts.next() == Some(service_name)

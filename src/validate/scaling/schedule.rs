@@ -43,7 +43,7 @@ pub(super) fn validate(raw: &ecs::ScheduledAction, path: &FieldPath, sink: &mut 
     }
 }
 
-/// Checks a schedule as Application Auto Scaling reads it.
+/// Checks a schedule with the rules of Application Auto Scaling.
 fn check(schedule: &str) -> Result<(), String> {
     let text = schedule.trim();
     let inside = |keyword: &str| -> Option<&str> {
@@ -69,7 +69,7 @@ fn check(schedule: &str) -> Result<(), String> {
     }
 }
 
-/// Application Auto Scaling takes the plural of a unit also for 1.
+/// Checks a rate. Application Auto Scaling uses the plural of a unit also for 1.
 fn rate(body: &str) -> Result<(), String> {
     let mut words = body.split_whitespace();
     let (number, unit, rest) = (words.next(), words.next(), words.next());
@@ -90,7 +90,7 @@ struct Field {
     min: u32,
     max: u32,
     names: &'static [&'static str],
-    /// Whether a range may run over the end of the field (`FRI-MON`).
+    /// Whether a range may wrap around the end of the field (`FRI-MON`).
     wraps: bool,
     /// Whether `a/n` is allowed.
     steps: bool,
@@ -151,7 +151,7 @@ fn cron(body: &str) -> Result<(), String> {
         .map(str::to_ascii_uppercase)
         .collect();
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-    // A seventh field in front holds seconds, which AWS ignores.
+    // A seventh field at the beginning contains seconds, which AWS ignores.
     let (minutes, hours, day_of_month, month, day_of_week, year) = match fields.as_slice() {
         [minutes, hours, dom, month, dow, year] | [_, minutes, hours, dom, month, dow, year] => {
             (*minutes, *hours, *dom, *month, *dow, *year)
@@ -198,7 +198,7 @@ fn day_of_week(text: &str) -> Result<(), String> {
 }
 
 impl Field {
-    /// A list of `*`, values, ranges and steps.
+    /// Checks a list of `*`, values, ranges and steps.
     fn check(&self, text: &str) -> Result<(), String> {
         text.split(',').try_for_each(|part| self.part(part))
     }

@@ -58,7 +58,7 @@ pub(super) fn validate(
     }
 }
 
-/// Whether the steps cover their range once each, open at the end that lies away from the threshold.
+/// Checks that the steps cover their range without gaps or overlaps, and that the end away from the threshold is open.
 fn intervals(steps: &[ecs::StepAdjustment]) -> Result<(), &'static str> {
     if steps.is_empty() {
         return Err("at least one step is required");

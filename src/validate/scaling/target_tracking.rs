@@ -25,7 +25,7 @@ pub struct TargetTracking {
     pub disable_scale_in: bool,
 }
 
-/// Validates a target tracking policy; `None` if its metric can't be told.
+/// Validates a target tracking policy; returns `None` if its metric cannot be determined.
 pub(super) fn validate(
     index: usize,
     name: String,

@@ -1,4 +1,4 @@
-//! An API server that fails when a test wants it to: a proxy between a program and the real one.
+//! A proxy between a program and the API server that injects faults on behalf of a test.
 
 mod server;
 mod watch;
@@ -22,16 +22,16 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use watch::Watching;
 
-/// A request of the program, as far as it tells what it asks for.
+/// A request of the program, as far as it is relevant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Its method.
     pub method: Method,
     /// Its path, without the query.
     pub path: String,
-    /// What stands behind the question mark.
+    /// The query string.
     pub query: String,
-    /// The name of the object in its body, where there is one.
+    /// The name of the object in its body, if there is one.
     pub named: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl Asked {
         }
     }
 
-    /// Whether the answer is a stream that ends when one of both sides wants that.
+    /// Whether the response is a stream that ends when either side closes it.
     pub fn is_watch(&self) -> bool {
         self.query
             .split('&')
@@ -53,53 +53,53 @@ impl Asked {
     }
 }
 
-/// The name in the metadata of an object.
+/// Returns the name in the metadata of an object.
 fn name_of(body: &[u8]) -> Option<String> {
     let object: Value = serde_json::from_slice(body).ok()?;
     let name = object.pointer("/metadata/name")?;
     name.as_str().map(str::to_owned)
 }
 
-/// What becomes of a request, or of its answer.
+/// The decision about a request, or its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes where it should.
+    /// It is passed on.
     Pass,
-    /// It goes nowhere, and the connection ends.
+    /// It is dropped, and the connection is closed.
     Drop,
-    /// The program gets this answer instead.
+    /// The program gets this response instead.
     Refuse(Refusal),
 }
 
-/// The answer of an API server that does not do what it was asked for.
+/// The response of an API server that does not carry out a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
     pub code: StatusCode,
     /// The reason in the `Status` object, such as `Conflict`.
     pub reason: &'static str,
-    /// How many seconds the program is asked to wait before it tries again.
+    /// How many seconds the program should wait before it retries.
     pub retry_after: Option<u32>,
 }
 
-/// Decides what goes wrong.
+/// Decides about faults.
 ///
-/// `before` and `after` may take their time and do what they like to the program meanwhile. They are called on a task
-/// of their own: should the program give up its request or be killed, they end all the same, and so does the request.
+/// `before` and `after` may take time and act on the program in the meantime. They are called on a separate task: if
+/// the program cancels its request or is killed, they still complete, and so does the request.
 pub trait Faults: Send + Sync + 'static {
-    /// Called with each request before it is passed on; only [`Verdict::Pass`] passes it on.
+    /// Called for each request before it is passed on; only [`Verdict::Pass`] passes it on.
     fn before(&self, request: &Asked) -> impl Future<Output = Verdict> + Send;
 
-    /// Called when a request was carried out and its answer is there, before the program gets it.
+    /// Called when a request was carried out and its response has arrived, before the program gets it.
     fn after(&self, request: &Asked, status: StatusCode) -> impl Future<Output = Verdict> + Send;
 
-    /// What becomes of the events of a watch that begins.
+    /// Decides about the events of a watch that starts.
     fn watching(&self, request: &Asked) -> Watching;
 }
 
-/// A proxy before the API server, on a port of loopback. It ends with all its connections when it is dropped.
+/// A proxy in front of the API server, on a loopback port. It ends with all its connections when it is dropped.
 ///
-/// It speaks HTTP/1.1 without TLS, and it has credentials of its own, so that the program behind it needs none.
+/// It speaks HTTP/1.1 without TLS and has its own credentials, so that the program needs none.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -107,18 +107,18 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy that asks the API server as the user of a kubeconfig file.
+    /// Starts a proxy that sends requests to the API server as the user of a kubeconfig file.
     pub async fn start(kubeconfig: &Path, faults: Arc<impl Faults>) -> Result<Self> {
         let config = Kubeconfig::read_from(kubeconfig)
             .with_context(|| format!("read {}", kubeconfig.display()))?;
         let mut config =
             Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
-        // What the API server says is for the program to deal with.
+        // The program has to handle the responses of the API server itself.
         config.default_retry = false;
         Self::before(Client::try_from(config)?, faults).await
     }
 
-    /// Starts a proxy that passes requests on by a client.
+    /// Starts a proxy that passes requests on with a client.
     async fn before(client: Client, faults: Arc<impl Faults>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
@@ -128,12 +128,12 @@ impl Proxy {
         Ok(Self { address, serves })
     }
 
-    /// The address of the proxy, `http://127.0.0.1:PORT`.
+    /// Returns the address of the proxy, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Writes a kubeconfig file that leads to the proxy.
+    /// Writes a kubeconfig file for the proxy.
     pub fn kubeconfig(&self, folder: &Path) -> Result<PathBuf> {
         let path = folder.join(format!("proxy-{}.kubeconfig", self.address.port()));
         let config = json!({

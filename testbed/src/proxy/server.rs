@@ -1,4 +1,4 @@
-//! The connections of the proxy, and the way of a request through it.
+//! Handles the connections of the proxy and the requests on them.
 
 use std::{convert::Infallible, io, sync::Arc};
 
@@ -25,19 +25,19 @@ pub(super) async fn serve(listener: TcpListener, client: Client, faults: Arc<imp
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
-        // Those that have ended are of no interest.
+        // Finished connections are removed.
         while connections.try_join_next().is_some() {}
         let (client, faults) = (client.clone(), faults.clone());
         let service = service_fn(move |request| handle(client.clone(), faults.clone(), request));
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         connections.spawn(async move {
-            // It ends with an error when the program goes, and when a request is dropped.
+            // It fails when the program exits, and when a request is dropped.
             let _ended = connection.await;
         });
     }
 }
 
-/// Answers a request; an error ends the connection without an answer.
+/// Responds to a request; an error closes the connection without a response.
 async fn handle(
     client: Client,
     faults: Arc<impl Faults>,
@@ -52,12 +52,12 @@ async fn handle(
         let answer = pass_on(&client, request).await?;
         return Ok(answer.map(|body| watch::disturbed(body, watching)));
     }
-    // A task of its own ends what it has begun, whether or not the program still waits.
+    // A separate task completes what it has started, even if the program no longer waits.
     let handled = tokio::spawn(async move { exchange(&client, &*faults, asked, request).await });
     handled.await.map_err(io::Error::other)?
 }
 
-/// Passes a request on and takes the answer back, as far as the faults let it.
+/// Passes a request on and its response back, unless a fault prevents it.
 async fn exchange(
     client: &Client,
     faults: &impl Faults,
@@ -70,7 +70,7 @@ async fn exchange(
         Verdict::Refuse(refusal) => return Ok(refused(&refusal)),
     }
     let (parts, body) = pass_on(client, request).await?.into_parts();
-    // When the answer is complete, so is what was asked for.
+    // When the response is complete, the request is carried out.
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     match faults.after(&asked, parts.status).await {
         Verdict::Pass => Ok(Response::from_parts(parts, full(body))),
@@ -88,7 +88,7 @@ async fn pass_on(client: &Client, mut request: Request<Body>) -> io::Result<Answ
     match client.send(request).await {
         Ok(answer) => {
             let (mut parts, body) = answer.into_parts();
-            // The body is taken apart and put together again.
+            // The body is decoded and encoded again.
             parts.headers.remove(header::TRANSFER_ENCODING);
             Ok(Response::from_parts(parts, body.boxed_unsync()))
         }
@@ -96,7 +96,7 @@ async fn pass_on(client: &Client, mut request: Request<Body>) -> io::Result<Answ
     }
 }
 
-/// A refusal as the API server puts it.
+/// Returns an error response in the format of the API server.
 fn refused(refusal: &Refusal) -> Answer {
     let status = json!({
         "kind": "Status",

@@ -15,12 +15,12 @@ use tokio::sync::Notify;
 
 use super::*;
 
-/// Does the same to each request, and remembers how far each came.
+/// Applies the same fault to each request, and records how far each got.
 struct Always {
     before: Verdict,
     after: Verdict,
     watching: Watching,
-    /// Requests are not passed on until it is notified, if there is one.
+    /// If this exists, requests are passed on only after it is notified.
     held: Option<Notify>,
     log: Arc<Mutex<Vec<String>>>,
 }
@@ -66,7 +66,7 @@ impl Faults for Always {
     }
 }
 
-/// An API server that has what it is sent, and three events for who watches.
+/// Returns an API server that returns the object that it was sent, and sends three events to watches.
 fn server(log: Arc<Mutex<Vec<String>>>) -> Client {
     let answer = move |request: Request<Body>| {
         let log = log.clone();
@@ -86,7 +86,7 @@ fn server(log: Arc<Mutex<Vec<String>>>) -> Client {
     Client::new(tower::service_fn(answer), "default")
 }
 
-/// A proxy before that server, and the API of a client that goes by it.
+/// Starts a proxy in front of that server, and returns the API of a client that uses it.
 async fn proxy(faults: &Arc<Always>) -> (Proxy, Api<ConfigMap>) {
     let proxy = Proxy::before(server(faults.log.clone()), faults.clone())
         .await
@@ -210,7 +210,7 @@ async fn a_request_is_carried_out_although_the_program_has_given_it_up() {
     wait_for(CARRIED_OUT).await;
 }
 
-/// The events that a watch gets, and how it ends.
+/// Returns the events that a watch receives, and how it ends.
 async fn events(watching: Watching) -> Vec<String> {
     use futures_util::TryStreamExt as _;
     let faults = Arc::new(Always {
@@ -244,7 +244,7 @@ async fn watches_are_disturbed_as_they_are_told() {
 async fn a_list_is_no_watch() {
     let faults = Arc::new(Always::passing());
     let (_proxy, api) = proxy(&faults).await;
-    // The answer of this server is no list, which does not matter here.
+    // The response of this server is not a list, which does not matter here.
     let _list = api.list(&ListParams::default()).await;
     assert_eq!(log(&faults).len(), 3);
 }

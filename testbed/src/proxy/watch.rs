@@ -1,4 +1,4 @@
-//! Watches whose events come late, end early, or are too old.
+//! Watches with late events, early ends, or an expired resource version.
 
 use std::time::Duration;
 
@@ -14,27 +14,27 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// What becomes of the events of a watch.
+/// How the events of a watch are changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watching {
-    /// They come as the API server sends them.
+    /// They are passed on as the API server sends them.
     Faithful,
-    /// Each comes so much later, in the same order.
+    /// Each is delayed by this time, in the same order.
     Late(Duration),
-    /// The stream ends after so many events, as it does at a timeout.
+    /// The stream ends after a number of events, as at a timeout.
     Ends {
-        /// How many come before.
+        /// The number of events before the end.
         after: usize,
     },
-    /// After so many events the stream says `410 Gone`, as it does when the API server has forgotten where it began, and
-    /// ends.
+    /// After a number of events, the stream sends `410 Gone`, as when the API server no longer has its resource
+    /// version, and ends.
     Gone {
-        /// How many come before.
+        /// The number of events before the error.
         after: usize,
     },
 }
 
-/// What the API server sends in a watch that is too old
+/// The event that the API server sends in a watch with an expired resource version
 /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>).
 const GONE: &str = concat!(
     r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","#,
@@ -44,7 +44,7 @@ const GONE: &str = concat!(
 
 type Body = UnsyncBoxBody<Bytes, Error>;
 
-/// The events of a watch as they reach the program.
+/// Returns the events of a watch as the program receives them.
 pub(super) fn disturbed(events: Body, watching: Watching) -> Body {
     let last: &'static str = match watching {
         Watching::Faithful => return events,
@@ -60,7 +60,7 @@ pub(super) fn disturbed(events: Body, watching: Watching) -> Body {
     channel.boxed_unsync()
 }
 
-/// Sends the first events, and then a last word.
+/// Sends the first events, and then a final text.
 async fn shortened(
     mut events: Body,
     mut left: usize,
@@ -76,14 +76,14 @@ async fn shortened(
             return;
         }
         if end.is_some() {
-            // Whoever listened may be gone.
+            // The receiver may no longer exist.
             let _gone = sender.send_data(Bytes::from(last)).await;
             return;
         }
     }
 }
 
-/// Where the last of the events ends that are let through, each a line; `None` if more may come.
+/// Returns where the last of the passed events ends, each of which is a line; `None` if more may follow.
 fn cut(bytes: &[u8], left: &mut usize) -> Option<usize> {
     for (index, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
         *left = left.saturating_sub(1);
@@ -94,7 +94,7 @@ fn cut(bytes: &[u8], left: &mut usize) -> Option<usize> {
     None
 }
 
-/// Holds every part back for a while, without holding up those that follow.
+/// Delays every part by a fixed time, without accumulating delays.
 fn late(mut events: Body, by: Duration) -> Body {
     let (sender, channel) = Channel::new(16);
     let (held, due) = unbounded_channel();
@@ -118,7 +118,7 @@ async fn hand_over(mut due: UnboundedReceiver<(Instant, Bytes)>, mut sender: Sen
     }
 }
 
-/// The next part of a stream; what breaks it ends it.
+/// Returns the next part of a stream; an error ends it.
 async fn next(events: &mut Body) -> Option<Bytes> {
     loop {
         let frame = events.frame().await?.ok()?;
@@ -147,7 +147,7 @@ mod tests {
         assert!(poll_immediate(faithful.frame()).await.is_some());
         let mut late = disturbed(events(), Watching::Late(Duration::from_hours(1)));
         for _ in 0..100 {
-            // What hands them over gets its turn.
+            // This lets the other task run.
             yield_now().await;
         }
         assert!(poll_immediate(late.frame()).await.is_none());

@@ -1,4 +1,4 @@
-//! Lists that are maps or sets to the API server, and what no person would write.
+//! Lists that are maps or sets for the API server, and values that no person would write.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +45,7 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
         .unwrap_or(schema)
 }
 
-/// What must be unique in the list that `schema` describes.
+/// Returns the unique key of an item in the list that `schema` describes.
 fn key(schema: &Value, item: &Value) -> Option<String> {
     match schema["x-kubernetes-list-type"].as_str()? {
         "set" => Some(item.to_string()),
@@ -64,7 +64,7 @@ fn key(schema: &Value, item: &Value) -> Option<String> {
     }
 }
 
-/// Members whose empty object says something.
+/// Members for which an empty object has a meaning.
 const MEANINGFUL: &[&str] = &[
     "emptyDir",
     "podSelector",
@@ -76,7 +76,7 @@ fn empty(value: &Value, path: &str, report: &mut dyn FnMut(String)) {
     match value {
         Value::Null => report(format!("{path} is null")),
         Value::Array(items) if items.is_empty() => {
-            // No exit code is excepted: a container restarts whatever its code.
+            // An empty list excludes no exit code: a container restarts whatever its code.
             if !path.ends_with(".exitCodes.values") {
                 report(format!("{path} is an empty list"));
             }

@@ -1,5 +1,5 @@
-//! Whether an API server would take what was printed: the real schemas, read strictly, and the rules that schemas
-//! do not know.
+//! Checks whether an API server would accept the printed objects: with the real schemas, applied strictly, and the
+//! rules that are not in schemas.
 
 mod lists;
 mod objects;
@@ -21,7 +21,7 @@ struct Kind {
 
 static KINDS: LazyLock<BTreeMap<String, Kind>> = LazyLock::new(load);
 
-/// Everything that is wrong with `objects`, which are printed together.
+/// Returns all problems of `objects`, which are printed together.
 pub fn problems(objects: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     for object in objects {
@@ -33,7 +33,7 @@ pub fn problems(objects: &[Value]) -> Vec<String> {
                 for error in kind.validator.iter_errors(object) {
                     report(format!("{} at {}", error, error.instance_path()));
                 }
-                // A request keeps the empty objects that its author wrote.
+                // A request contains the empty objects that its author wrote.
                 if !is_request(object) {
                     lists::check(&kind.schema, object, &mut report);
                 }
@@ -46,18 +46,18 @@ pub fn problems(objects: &[Value]) -> Vec<String> {
     found
 }
 
-/// Whether the object is a custom resource of ours.
+/// Whether the object is a custom resource of this operator.
 fn is_request(object: &Value) -> bool {
     object["apiVersion"] == crd::API_VERSION
 }
 
-/// `apps/v1 Deployment`.
+/// Returns `apps/v1 Deployment`.
 fn kind(object: &Value) -> String {
     let text = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
     format!("{} {}", text("apiVersion"), text("kind"))
 }
 
-/// `Deployment web`.
+/// Returns `Deployment web`.
 fn identity(object: &Value) -> String {
     let kind = object["kind"].as_str().unwrap_or("?");
     let name = object["metadata"]["name"].as_str().unwrap_or("?");
@@ -147,7 +147,7 @@ fn compile(schema: Value, namespaced: bool) -> Kind {
     }
 }
 
-/// Canonical enough for a person: digits, perhaps a fraction, a suffix.
+/// Returns a schema of quantities that are canonical enough for a person: digits, an optional fraction, a suffix.
 fn quantity() -> Value {
     json!({
         "type": "string",
@@ -155,8 +155,8 @@ fn quantity() -> Value {
     })
 }
 
-/// Turns an `OpenAPI` schema into a JSON schema that takes no member it does not know, as the API server's strict
-/// field validation does.
+/// Converts an `OpenAPI` schema to a JSON schema that allows no unknown members, like the API server's strict field
+/// validation.
 fn strict(schema: &mut Value) {
     let Value::Object(members) = schema else {
         return;
@@ -165,7 +165,7 @@ fn strict(schema: &mut Value) {
         match (keyword.as_str(), value) {
             ("properties", Value::Object(properties)) => properties.values_mut().for_each(strict),
             ("items" | "additionalProperties" | "not", value) => strict(value),
-            // These add conditions to a structure that stands beside them, so they stay open.
+            // These add conditions to a structure beside them, so they stay open.
             _ => {}
         }
     }
@@ -177,7 +177,7 @@ fn strict(schema: &mut Value) {
     formats(members);
 }
 
-/// Replaces the formats of `OpenAPI` by what they mean.
+/// Replaces the formats of `OpenAPI` with their meaning.
 fn formats(members: &mut Map<String, Value>) {
     let int_or_string = members.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true));
     let format = members.remove("format");

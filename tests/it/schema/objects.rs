@@ -1,4 +1,4 @@
-//! Rules of the API server that its schemas do not have, for everything but pods.
+//! Rules of the API server that are not in its schemas, for everything except pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ const RECOMMENDED_LABELS: &[&str] = &[
     "app.kubernetes.io/name",
 ];
 
-/// Reports names, labels and annotations that would be refused, and labels that are missing.
+/// Reports invalid names, labels and annotations, and missing labels.
 pub fn check_metadata(object: &Value, namespaced: bool, report: Report) {
     let metadata = &object["metadata"];
     let name = text(&metadata["name"]);
@@ -42,7 +42,7 @@ pub fn check_metadata(object: &Value, namespaced: bool, report: Report) {
     annotations(&metadata["annotations"], report);
 }
 
-/// Reports labels that would be refused.
+/// Reports invalid labels.
 pub fn labels(labels: &Value, report: Report) {
     for (key, value) in members(labels) {
         if !is_qualified_name(key) || !value.as_str().is_some_and(is_label_value) {
@@ -51,7 +51,7 @@ pub fn labels(labels: &Value, report: Report) {
     }
 }
 
-/// Reports annotations that would be refused.
+/// Reports invalid annotations.
 pub fn annotations(annotations: &Value, report: Report) {
     let mut size = 0;
     for (key, value) in members(annotations) {
@@ -65,7 +65,7 @@ pub fn annotations(annotations: &Value, report: Report) {
     }
 }
 
-/// Reports what is wrong with one object.
+/// Reports problems of one object.
 pub fn check(object: &Value, report: Report) {
     let spec = &object["spec"];
     match text(&object["kind"]) {
@@ -101,7 +101,7 @@ pub fn check(object: &Value, report: Report) {
     }
 }
 
-/// Reports a member that is there and is none of `values`.
+/// Reports a member that exists and is not one of `values`.
 pub fn one_of(object: &Value, name: &str, values: &[&str], report: Report) {
     let value = &object[name];
     if !value.is_null() && !values.contains(&text(value)) {
@@ -109,7 +109,7 @@ pub fn one_of(object: &Value, name: &str, values: &[&str], report: Report) {
     }
 }
 
-/// Reports an integer that is there and out of range.
+/// Reports an integer that exists and is out of range.
 pub fn within(object: &Value, name: &str, range: std::ops::RangeInclusive<i64>, report: Report) {
     let value = &object[name];
     if !value.is_null() && !value.as_i64().is_some_and(|number| range.contains(&number)) {
@@ -316,7 +316,7 @@ fn persistent_volume(spec: &Value, report: Report) {
     );
 }
 
-/// Reports what is wrong with the specification of a claim or of a claim's template.
+/// Reports problems of the specification of a claim or of a claim's template.
 pub fn claim(spec: &Value, report: Report) {
     access_modes(spec, report);
     if !milli(&spec["resources"]["requests"]["storage"]).is_some_and(|size| size > 0) {
@@ -361,7 +361,7 @@ fn ingress(spec: &Value, report: Report) {
     }
 }
 
-/// Reports what does not fit together: names that are there twice, references that lead nowhere.
+/// Reports inconsistencies between objects: duplicate names, references to missing objects.
 pub fn check_together(objects: &[Value], report: Report) {
     let mut seen = BTreeMap::new();
     for object in objects {
@@ -411,7 +411,7 @@ pub fn check_together(objects: &[Value], report: Report) {
     }
 }
 
-/// Services, budgets and policies must select pods that are printed, and a named port must be one of theirs.
+/// Checks that Services, budgets and policies select printed pods, and that a named port is one of theirs.
 fn selectors(object: &Value, objects: &[Value], report: Report) {
     let spec = &object["spec"];
     let selector = match text(&object["kind"]) {

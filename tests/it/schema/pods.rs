@@ -14,7 +14,7 @@ use super::{
 
 type Report<'a> = &'a mut dyn FnMut(String);
 
-/// The specification of the pods that `object` is or makes.
+/// Returns the specification of the pods that `object` is or creates.
 pub fn spec_of(object: &Value) -> Option<&Value> {
     match text(&object["kind"]) {
         "Pod" => Some(&object["spec"]),
@@ -23,7 +23,7 @@ pub fn spec_of(object: &Value) -> Option<&Value> {
     }
 }
 
-/// The labels of the pods that `object` is or makes.
+/// Returns the labels of the pods that `object` is or creates.
 pub fn labels_of(object: &Value) -> Option<&Value> {
     match text(&object["kind"]) {
         "Pod" => Some(&object["metadata"]["labels"]),
@@ -32,7 +32,7 @@ pub fn labels_of(object: &Value) -> Option<&Value> {
     }
 }
 
-/// The ports of all containers.
+/// Returns the ports of all containers.
 pub fn ports(spec: &Value) -> impl Iterator<Item = &Value> {
     containers(spec).flat_map(|container| items(&container["ports"]))
 }
@@ -41,7 +41,7 @@ fn containers(spec: &Value) -> impl Iterator<Item = &Value> {
     items(&spec["initContainers"]).chain(items(&spec["containers"]))
 }
 
-/// Reports what is wrong with the specification of a pod.
+/// Reports problems of the specification of a pod.
 pub fn check_spec(spec: &Value, report: Report) {
     let mut names = BTreeSet::new();
     let volumes: BTreeSet<&str> = items(&spec["volumes"])
@@ -278,7 +278,7 @@ fn check_volumes(spec: &Value, report: Report) {
     }
 }
 
-/// Requests of all containers must fit the pod's, and no container's limit may be above the pod's.
+/// Checks that the requests of all containers fit the pod's, and that no container's limit is above the pod's.
 fn check_pod_resources(spec: &Value, report: Report) {
     let resources = &spec["resources"];
     check_limits(resources, report);
@@ -361,7 +361,7 @@ fn check_pod(spec: &Value, report: Report) {
     }
 }
 
-/// No two ports of containers that run together are the same port of the node.
+/// Checks that no two ports of containers that run together are the same port of the node.
 fn check_host_ports(containers: &[&Value], report: Report) {
     let mut used = BTreeSet::new();
     let ports = containers
@@ -385,7 +385,7 @@ fn check_network(spec: &Value, report: Report) {
             report(format!("{name} is {}", spec[name]));
         }
     }
-    // Init containers run one by one; sidecars and what follows run together.
+    // Init containers run one by one; sidecars run together with the containers after them.
     let (long, ending): (Vec<&Value>, Vec<&Value>) = items(&spec["initContainers"])
         .partition(|container| container["restartPolicy"] == "Always");
     let together: Vec<&Value> = items(&spec["containers"]).chain(long).collect();
@@ -482,7 +482,7 @@ fn check_expression(expression: &Value, report: Report) {
     }
 }
 
-/// What pods on Windows may not have.
+/// Reports what pods on Windows cannot have.
 fn check_windows(spec: &Value, report: Report) {
     for name in ["hostIPC", "hostPID", "hostUsers", "shareProcessNamespace"] {
         if !spec[name].is_null() {

@@ -1,8 +1,8 @@
-//! Names, label values and quantities as the API server reads them.
+//! Checks of names, label values and quantities with the rules of the API server.
 
 use serde_json::Value;
 
-/// A DNS label: the name of a container, a volume, a namespace.
+/// Whether this is a DNS label: the name of a container, a volume, a namespace.
 pub fn is_label(text: &str) -> bool {
     text.len() <= 63
         && text
@@ -11,7 +11,7 @@ pub fn is_label(text: &str) -> bool {
         && edges(text, |b| b.is_ascii_alphanumeric())
 }
 
-/// A DNS subdomain: the name of most objects.
+/// Whether this is a DNS subdomain: the name of most objects.
 pub fn is_subdomain(text: &str) -> bool {
     text.len() <= 253
         && text
@@ -25,7 +25,7 @@ fn is_label_of_any_length(text: &str) -> bool {
         && edges(text, |b| b.is_ascii_alphanumeric())
 }
 
-/// The key of a label or an annotation, with or without a prefix.
+/// Whether this is the key of a label or an annotation, with or without a prefix.
 pub fn is_qualified_name(text: &str) -> bool {
     let (prefix, name) = match text.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
@@ -34,7 +34,7 @@ pub fn is_qualified_name(text: &str) -> bool {
     prefix.is_none_or(is_subdomain) && !name.is_empty() && is_label_value(name)
 }
 
-/// The value of a label; may be empty.
+/// Whether this is the value of a label; may be empty.
 pub fn is_label_value(text: &str) -> bool {
     text.is_empty()
         || (text.len() <= 63
@@ -44,7 +44,7 @@ pub fn is_label_value(text: &str) -> bool {
             && edges(text, |b| b.is_ascii_alphanumeric()))
 }
 
-/// The name of a port of a container: at most 15 characters, one of them a letter.
+/// Whether this is the name of a port of a container: at most 15 characters, one of them a letter.
 pub fn is_port_name(text: &str) -> bool {
     text.len() <= 15
         && is_label(text)
@@ -52,7 +52,7 @@ pub fn is_port_name(text: &str) -> bool {
         && text.bytes().any(|b| b.is_ascii_lowercase())
 }
 
-/// The name of an environment variable since Kubernetes 1.34: printable ASCII but `=`.
+/// Whether this is the name of an environment variable since Kubernetes 1.34: printable ASCII except `=`.
 pub fn is_variable_name(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -60,7 +60,7 @@ pub fn is_variable_name(text: &str) -> bool {
             .all(|b| (b' '..=b'~').contains(&b) && b != b'=')
 }
 
-/// The key of a ConfigMap or a Secret.
+/// Whether this is the key of a ConfigMap or a Secret.
 pub fn is_data_key(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 253
@@ -76,7 +76,7 @@ fn edges(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
     bytes.first().is_some_and(|b| allowed(*b)) && bytes.last().is_some_and(|b| allowed(*b))
 }
 
-/// A quantity in thousandths.
+/// Returns a quantity in thousandths.
 pub fn milli(quantity: &Value) -> Option<i128> {
     let text = quantity.as_str()?;
     let end = text
@@ -102,17 +102,17 @@ pub fn milli(quantity: &Value) -> Option<i128> {
     Some(digits * factor / scale)
 }
 
-/// The items of a list, none where there is no list.
+/// Returns the items of a list, or none if this is not a list.
 pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// The members of an object, none where there is no object.
+/// Returns the members of an object, or none if this is not an object.
 pub fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// The text of a string, empty for everything else.
+/// Returns the text of a string; empty for everything else.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask chart`: the Helm chart, and the plain manifests that are made from it.
+//! `cargo xtask chart`: writes and checks the Helm chart, and the plain manifests that are rendered from it.
 
 mod readme;
 
@@ -19,10 +19,10 @@ use crate::{
 /// The folder of the chart.
 pub const CHART: &str = "charts/ecs-operator";
 
-/// The oldest Kubernetes that the chart supports: without a cluster, Helm takes one of its own choice.
+/// The oldest Kubernetes that the chart supports: without a cluster, Helm selects a version itself.
 const KUBERNETES: &str = "--kube-version=1.33.0";
 
-/// What the chart says itself of what the flags say in other programs.
+/// The flags that the chart sets itself.
 const FIXED_FLAGS: &[&str] = &[
     "help",
     "identity",
@@ -31,7 +31,7 @@ const FIXED_FLAGS: &[&str] = &[
     "namespaces",
 ];
 
-/// Values that a person may well get wrong.
+/// Values that a user could plausibly get wrong.
 const REFUSED: &[&str] = &[
     "replicas=3",
     "replicaCount=two",
@@ -43,7 +43,7 @@ const REFUSED: &[&str] = &[
     "podDisruptionBudget.maxUnavailable=0",
 ];
 
-/// What only Helm can make sense of, in the manifests for people without it.
+/// The parts of manifests that only Helm uses, and that are removed for users without it.
 const OF_HELM: &[&str] = &[
     "  annotations:\n    helm.sh/resource-policy: keep\n",
     "app.kubernetes.io/managed-by: Helm\n",
@@ -63,7 +63,7 @@ metadata:
 ///
 /// # Errors
 ///
-/// When Helm cannot be had or refuses the chart, or a file cannot be written.
+/// Returns an error if Helm is not available or rejects the chart, or a file cannot be written.
 pub fn write(_args: &[String]) -> Result<()> {
     // Templates read them.
     for (path, text) in definitions()? {
@@ -77,11 +77,11 @@ pub fn write(_args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Checks the chart, and that what [`write`] makes is as it would make it.
+/// Checks the chart, and that the files of [`write()`] are up to date.
 ///
 /// # Errors
 ///
-/// When something is wrong with the chart.
+/// Returns an error if the chart is not valid or not up to date.
 pub fn check() -> Result<()> {
     let helm = helm()?;
     let mut expected = definitions()?;
@@ -110,11 +110,11 @@ pub fn check() -> Result<()> {
     Ok(())
 }
 
-/// Helm 3, as installed or from the test bed.
+/// Returns the path of Helm 3, as installed or from the test bed.
 ///
 /// # Errors
 ///
-/// When it is not installed and cannot be built.
+/// Returns an error if it is not installed and cannot be built.
 pub fn helm() -> Result<PathBuf> {
     let installed = Command::new("helm").args(["version", "--short"]).output();
     if installed.is_ok_and(|output| output.stdout.starts_with(b"v3.")) {
@@ -123,7 +123,7 @@ pub fn helm() -> Result<PathBuf> {
     ecs_operator_testbed::find("helm").map_err(|error| format!("{error:#}").into())
 }
 
-/// Helm in the root.
+/// Returns a command that runs Helm in the root.
 pub fn helm_command(helm: &Path) -> Command {
     let mut command = Command::new(helm);
     command.current_dir(root());
@@ -139,7 +139,7 @@ fn template(helm: &Path, args: &[&str]) -> Result<String> {
     )
 }
 
-/// The chart's copies of `crds/`: Helm reads no files outside of a chart.
+/// Returns the chart's copies of `crds/`: Helm reads no files outside a chart.
 fn definitions() -> Result<Vec<(PathBuf, String)>> {
     let folder = root().join(CHART).join("files/crds");
     files(&root().join("crds"))?
@@ -151,7 +151,7 @@ fn definitions() -> Result<Vec<(PathBuf, String)>> {
         .collect()
 }
 
-/// `deploy/`, but for its `kustomization.yaml`.
+/// Returns the files of `deploy/`, except its `kustomization.yaml`.
 fn manifests(helm: &Path) -> Result<Vec<(PathBuf, String)>> {
     let made = "# Made from charts/ecs-operator by `cargo xtask chart`.\n";
     let definitions = template(helm, &["--show-only=templates/crds.yaml"])?;
@@ -181,7 +181,7 @@ fn without_helm(manifests: &str) -> String {
         .collect()
 }
 
-/// The chart has the version of the program.
+/// Checks that the chart has the version of the program.
 fn versions() -> Result<()> {
     let line = |path: &str, begin: &str| -> Result<String> {
         let text = read(&root().join(path))?;
@@ -200,7 +200,7 @@ fn versions() -> Result<()> {
     Ok(())
 }
 
-/// The settings of the chart are the flags of the program.
+/// Checks that the settings of the chart are the flags of the program.
 fn flags() -> Result<()> {
     let help = output(&mut cargo([
         "run",
@@ -231,7 +231,7 @@ fn flags() -> Result<()> {
     }
 }
 
-/// The flag that a setting stands for, as the chart makes it.
+/// Returns the flag of a setting, as the chart derives it.
 fn flag(setting: &str) -> String {
     let mut flag = String::new();
     for letter in setting.chars() {
@@ -243,7 +243,7 @@ fn flag(setting: &str) -> String {
     flag
 }
 
-/// Every document is an object of Kubernetes, and none is there twice.
+/// Checks that every document is a Kubernetes object, without duplicates.
 fn well_formed(manifests: &str) -> Result<()> {
     let mut seen = BTreeSet::new();
     for document in manifests.split("\n---\n") {
@@ -283,7 +283,7 @@ fn stale(expected: &[(PathBuf, String)]) -> Result<Vec<String>> {
     Ok(stale)
 }
 
-/// Definitions of kinds that are no more.
+/// Returns the definitions of kinds that no longer exist.
 fn superfluous(expected: &[(PathBuf, String)]) -> Result<Vec<String>> {
     let present = files(&root().join(CHART).join("files/crds"))?;
     Ok(present
@@ -300,7 +300,7 @@ fn shown(path: &Path) -> String {
         .to_string()
 }
 
-/// The files of a folder, by name.
+/// Returns the files of a folder, by name.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
@@ -324,7 +324,7 @@ fn save(path: &Path, text: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// Here as well as in [`check`], because it needs no Helm.
+    /// This is tested here as well as in [`check`], because it does not need Helm.
     #[test]
     fn the_chart_has_the_definitions_as_they_are() {
         let expected = definitions().unwrap();

@@ -11,7 +11,7 @@ pub(super) fn path() -> PathBuf {
     root().join(CHART).join("README.md")
 }
 
-/// The README of the chart with its tables as they have to be.
+/// Returns the README of the chart with its tables up to date.
 pub(super) fn text() -> Result<String> {
     let text = read(&path())?;
     let values: Value = serde_saphyr::from_str(&read(&root().join(CHART).join("values.yaml"))?)?;
@@ -35,7 +35,7 @@ pub(super) fn text() -> Result<String> {
     between(&text, "settings", &table)
 }
 
-/// The paths of all values that are no objects, and of empty objects, with their defaults.
+/// Collects the paths of all values that are not objects, and of empty objects, with their defaults.
 fn leaves(path: &str, value: &Value, into: &mut Vec<(String, Value)>) {
     match value {
         Value::Object(members) if !members.is_empty() => {
@@ -48,13 +48,13 @@ fn leaves(path: &str, value: &Value, into: &mut Vec<(String, Value)>) {
     }
 }
 
-/// What the values may be.
+/// Returns the schema of the values.
 pub(super) fn schema() -> Result<Value> {
     let path = root().join(CHART).join("values.schema.json");
     Ok(serde_json::from_str(&read(&path)?)?)
 }
 
-/// The names of the settings.
+/// Returns the names of the settings.
 pub(super) fn settings(schema: &Value) -> Vec<&str> {
     schema
         .pointer("/properties/settings/properties")
@@ -64,7 +64,7 @@ pub(super) fn settings(schema: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// What the schema says of a value. Of a member of an object that may have any, what it says of the object.
+/// Returns the schema's description of a value, or of the object that contains it if that may have any member.
 fn description<'a>(schema: &'a Value, pointer: &str) -> Result<&'a str> {
     let mut pointer = pointer;
     while !pointer.is_empty() {
@@ -80,7 +80,7 @@ fn description<'a>(schema: &'a Value, pointer: &str) -> Result<&'a str> {
     Err("values.schema.json lacks a value of values.yaml".into())
 }
 
-/// The values that a setting may have.
+/// Returns the allowed values of a setting.
 fn allowed(setting: &Value) -> String {
     if let Some(values) = setting["enum"].as_array() {
         let values: Vec<String> = values
