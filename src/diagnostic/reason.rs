@@ -239,7 +239,7 @@ reasons! {
         MultipleBases => "only one capacity provider can have a base", "set base on one of them";
         MultipleVolumeSources { name } => "volume {name} has more than one source", "keep one of its sources, and make volumes of the others";
         NamedUserUnsupported { value } => "users given by name are not supported yet, because Kubernetes needs numeric IDs", "replace user {value} with its uid[:gid]";
-        NeuronAllUnsupported => "Neuron devices are requested by number, not by ALL", "remove it, and list the devices in linuxParameters.devices: /dev/neuron0 and so on";
+        NeuronAllUnsupported => "Neuron devices are requested by number, not by ALL", "list the devices in linuxParameters.devices instead: /dev/neuron0 and so on";
         NoEssentialContainer => "at least one container must be essential", "remove essential: false from the main container";
         NotAnEcsMetric { value } => "{value} is not a metric of ECS services", "use ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization or ALBRequestCountPerTarget";
         NotAnEcsScalableTarget { value } => "{value}: only ecs and ecs:service:DesiredCount are handled", "leave this document out";

@@ -3,151 +3,20 @@
 //! The same table is used by the reader (existing members, their types and limits), `ecs-operator explain` and
 //! `docs/fields.md`. A test compares it with the AWS API model, so that no field can be forgotten.
 
+mod api;
 mod example;
 mod explain;
 mod markdown;
 mod table;
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
 
+pub use api::Api;
 pub use example::Example;
 pub use explain::{Explanation, explain, list};
 pub use markdown::{fields_markdown, reasons_markdown};
 
 use crate::diagnostic::Reason;
-
-/// A request that has a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Api {
-    /// `RegisterTaskDefinition`
-    TaskDefinition,
-    /// `CreateService`, with the members of `UpdateService`
-    Service,
-    /// `RunTask`
-    Task,
-    /// `CreateCluster`
-    Cluster,
-    /// `RegisterScalableTarget`
-    ScalableTarget,
-    /// `PutScalingPolicy`
-    ScalingPolicy,
-    /// `PutScheduledAction`
-    ScheduledAction,
-    /// `spec.kubernetes` of an EcsService
-    Kubernetes,
-}
-
-impl Api {
-    /// Every request, in the order of the documentation.
-    pub const ALL: &[Self] = &[
-        Self::TaskDefinition,
-        Self::Service,
-        Self::Task,
-        Self::Cluster,
-        Self::ScalableTarget,
-        Self::ScalingPolicy,
-        Self::ScheduledAction,
-        Self::Kubernetes,
-    ];
-
-    /// Returns the name of the operation.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TaskDefinition => "RegisterTaskDefinition",
-            Self::Service => "CreateService",
-            Self::Task => "RunTask",
-            Self::Cluster => "CreateCluster",
-            Self::ScalableTarget => "RegisterScalableTarget",
-            Self::ScalingPolicy => "PutScalingPolicy",
-            Self::ScheduledAction => "PutScheduledAction",
-            Self::Kubernetes => "spec.kubernetes of an EcsService",
-        }
-    }
-
-    /// Returns the request with this name, or of a CloudFormation type or custom resource with this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        const NAMES: &[(Api, &[&str])] = &[
-            (
-                Api::TaskDefinition,
-                &[
-                    "DescribeTaskDefinition",
-                    "AWS::ECS::TaskDefinition",
-                    "EcsTaskDefinition",
-                ],
-            ),
-            (
-                Api::Service,
-                &[
-                    "UpdateService",
-                    "DescribeServices",
-                    "AWS::ECS::Service",
-                    "EcsService",
-                ],
-            ),
-            (Api::Task, &["StartTask", "EcsTask"]),
-            (
-                Api::Cluster,
-                &["UpdateCluster", "AWS::ECS::Cluster", "EcsCluster"],
-            ),
-            (
-                Api::ScalableTarget,
-                &[
-                    "DescribeScalableTargets",
-                    "AWS::ApplicationAutoScaling::ScalableTarget",
-                ],
-            ),
-            (
-                Api::ScalingPolicy,
-                &[
-                    "DescribeScalingPolicies",
-                    "AWS::ApplicationAutoScaling::ScalingPolicy",
-                ],
-            ),
-            (Api::ScheduledAction, &["DescribeScheduledActions"]),
-        ];
-        let is_it = |other: &str| other.eq_ignore_ascii_case(name);
-        let own = Self::ALL.iter().copied().find(|api| is_it(api.name()));
-        let mut names = NAMES.iter();
-        let other = names.find(|(_, names)| names.iter().any(|other| is_it(other)));
-        own.or_else(|| other.map(|(api, _)| *api))
-    }
-
-    /// Returns the page where AWS documents the structures of this request.
-    const fn reference(self) -> &'static str {
-        match self {
-            Self::TaskDefinition | Self::Service | Self::Task | Self::Cluster => {
-                "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_"
-            }
-            Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction => {
-                "https://docs.aws.amazon.com/autoscaling/application/APIReference/API_"
-            }
-            Self::Kubernetes => "",
-        }
-    }
-
-    /// Returns the leaves of the request, in the order of the AWS model.
-    pub fn fields(self) -> impl Iterator<Item = &'static Field> {
-        table::fields(self).iter().copied().flatten()
-    }
-
-    /// Returns the members that only AWS responses have.
-    #[must_use]
-    pub const fn read_only(self) -> &'static [&'static str] {
-        table::read_only(self)
-    }
-
-    /// Returns the request as a tree.
-    #[must_use]
-    pub fn tree(self) -> &'static Node {
-        static TREES: LazyLock<BTreeMap<Api, Node>> =
-            LazyLock::new(|| Api::ALL.iter().map(|api| (*api, tree(*api))).collect());
-        static EMPTY: Node = Node::object();
-        // Every request is in the map; the empty tree only avoids a panic.
-        TREES.get(&self).unwrap_or(&EMPTY)
-    }
-}
 
 /// Reasons that apply to any field, or to a document as a whole.
 pub const OF_DOCUMENTS: &[Reason] = &[

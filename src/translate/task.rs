@@ -249,7 +249,7 @@ mod tests {
             ),
             (
                 r#"{"overrides": {"containerOverrides": [{"name": "work", "memory": 2}]}}"#,
-                format!("{at}.memory: ContainerMemoryTooSmall: 2 MiB is below the minimum of 6 MiB; give at least 6"),
+                format!("{at}.memory: ContainerMemoryTooSmall: 2 MiB is below the minimum of 6 MiB; give at least 6; the unit is MiB"),
             ),
             (
                 r#"{"overrides": {"containerOverrides": [{"name": "work", "resourceRequirements": [{"type": "GPU", "value": "ALL"}]}]}}"#,
@@ -269,7 +269,7 @@ mod tests {
             ),
             (
                 r#"{"overrides": {"ephemeralStorage": {"sizeInGiB": 176}, "cpu": "256", "memory": "512"}, "launchType": "FARGATE"}"#,
-                "overrides.ephemeralStorage.sizeInGiB: EphemeralStorageTooLarge: EKS Fargate gives at most 175 GiB, 176 asked; ask for less, or put the data on EFS".to_owned(),
+                "overrides.ephemeralStorage.sizeInGiB: EphemeralStorageTooLarge: EKS Fargate provides at most 175 GiB, not 176; ask for less, or put the data on EFS".to_owned(),
             ),
         ] {
             let job = JOB.replacen('{', &format!("{{{ROLE}, "), 1);
@@ -299,11 +299,11 @@ mod tests {
         for (request, expected) in [
             (
                 r#"{"count": 0}"#.to_owned(),
-                "count: TaskCountRange: count must be 1..10; send several requests for more tasks",
+                "count: TaskCountRange: count must be 1 to 10; send several requests for more tasks",
             ),
             (
                 r#"{"count": 11}"#.to_owned(),
-                "count: TaskCountRange: count must be 1..10; send several requests for more tasks",
+                "count: TaskCountRange: count must be 1 to 10; send several requests for more tasks",
             ),
             (
                 r#"{"group": "service:web"}"#.to_owned(),
@@ -315,7 +315,7 @@ mod tests {
             ),
             (
                 r#"{"taskDefinition": "job:*"}"#.to_owned(),
-                "taskDefinition: InvalidTaskDefinitionReference: job:* is not family, family:revision or a task definition ARN; write it like web, web:3 or the ARN of either",
+                "taskDefinition: InvalidTaskDefinitionReference: job:* is not family, family:revision or a task definition ARN; write web, web:3 or an ARN; a revision is a number above 0",
             ),
             (
                 r#"{"tags": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}]}"#.to_owned(),

@@ -542,7 +542,7 @@ mod tests {
                 "",
                 r#", "memory": 5"#,
                 format!(
-                    "{container}.memory: ContainerMemoryTooSmall: 5 MiB is below the minimum of 6 MiB; give at least 6"
+                    "{container}.memory: ContainerMemoryTooSmall: 5 MiB is below the minimum of 6 MiB; give at least 6; the unit is MiB"
                 ),
             ),
             (
@@ -638,7 +638,7 @@ mod tests {
                 "",
                 r#"{"type": "NeuronDevice", "value": "ALL"}"#,
                 format!(
-                    "{at}.type: NeuronAllUnsupported: Neuron devices are requested by number, not by ALL; give the number of devices"
+                    "{at}.type: NeuronAllUnsupported: Neuron devices are requested by number, not by ALL; list the devices in linuxParameters.devices instead: /dev/neuron0 and so on"
                 ),
             ),
             (
@@ -664,8 +664,8 @@ mod tests {
         assert_eq!(
             scenario.rejections(),
             [
-                "ephemeralStorage.sizeInGiB: EphemeralStorageTooLarge: EKS Fargate gives at most 175 GiB, 176 asked; ask for less, or put the data on EFS",
-                "memory: EksFargateTooLarge: 16384 CPU units and 122880 MiB plus 256 MiB exceed the largest EKS Fargate size (16 vCPU, 120 GB); choose a smaller task size, or run on nodes",
+                "ephemeralStorage.sizeInGiB: EphemeralStorageTooLarge: EKS Fargate provides at most 175 GiB, not 176; ask for less, or put the data on EFS",
+                "memory: EksFargateTooLarge: 16384 CPU units and 122880 MiB plus 256 MiB exceed the largest EKS Fargate size (16 vCPU, 120 GB); choose at most 112 GB with 16 vCPU, or run on nodes",
             ]
         );
     }

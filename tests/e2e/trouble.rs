@@ -249,7 +249,7 @@ fn of_specs() -> Vec<Trouble> {
             "UtilizationNeedsRequests",
             &[
                 "needs a task size or a request",
-                "give the task cpu and memory",
+                "give every container cpu and memory, or the task on Kubernetes 1.34 or newer",
             ],
         ),
         Trouble {

@@ -13,6 +13,12 @@ use crate::{
 
 const GENERATED: &str = "<!-- The head and the example are written by `cargo xtask docs`. -->\n";
 
+/// The shortest explanation that says more than the message, in characters.
+const SHORTEST: usize = 80;
+
+/// The longest line of a page that is written by hand, in characters.
+const LONGEST_LINE: usize = 120;
+
 #[test]
 fn the_generated_parts_are_up_to_date() {
     let update = env::var_os("UPDATE_DOCS").is_some();
@@ -36,6 +42,25 @@ fn the_generated_parts_are_up_to_date() {
         }
     }
     assert!(stale.is_empty(), "{stale}\nto write it: cargo xtask docs");
+}
+
+#[test]
+fn each_error_is_explained() {
+    let mut wrong = Vec::new();
+    for reason in Reason::ALL {
+        let text = reason.page().explanation();
+        let is_error = reason.severity() == Severity::Error;
+        if (is_error || !text.is_empty()) && text.chars().count() < SHORTEST {
+            wrong.push(format!("{reason} is not explained"));
+        }
+    }
+    for (name, (_, page)) in pages() {
+        let mut lines = page.explanation().lines();
+        if lines.any(|line| line.chars().count() > LONGEST_LINE) {
+            wrong.push(format!("{name} has a line of more than {LONGEST_LINE}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

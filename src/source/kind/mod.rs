@@ -524,7 +524,7 @@ mod tests {
             (r#"{"services":[]}"#, "services is empty"),
             (
                 r#"{"failures":[{"arn":"arn:aws:ecs:eu-west-1:111122223333:service/c/b","reason":"MISSING"}],"services":[{"serviceName":"a"}]}"#,
-                "AWS answered nothing about arn:aws:ecs:eu-west-1:111122223333:service/c/b: MISSING",
+                "AWS could not describe arn:aws:ecs:eu-west-1:111122223333:service/c/b: MISSING",
             ),
             (
                 r#"{"services":["web"]}"#,
@@ -532,19 +532,19 @@ mod tests {
             ),
             (
                 r#"{"services":{"web":{"image":"x"}}}"#,
-                "whole Docker Compose templates are not read yet",
+                "whole Docker Compose templates are not supported yet",
             ),
             (
                 r#"{"Resources":{}}"#,
-                "whole CloudFormation templates are not read yet",
+                "whole CloudFormation templates are not supported yet",
             ),
             (
                 r#"{"A":{"Type":"AWS::ECS::Service"}}"#,
-                "whole CloudFormation templates are not read yet",
+                "whole CloudFormation templates are not supported yet",
             ),
             (
                 r#"{"resource":{}}"#,
-                "whole Terraform templates are not read yet",
+                "whole Terraform templates are not supported yet",
             ),
             (
                 r#"{"Type":"AWS::ECS::Cluster","Properties":{}}"#,

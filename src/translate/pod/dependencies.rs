@@ -457,7 +457,7 @@ mod tests {
                 "a! b!",
                 "a>b:SUCCESS",
                 vec![format!(
-                    "{entry}.condition: CompletionOnEssentialContainer: SUCCESS cannot be set on essential container b; make it essential: false"
+                    "{entry}.condition: CompletionOnEssentialContainer: SUCCESS cannot be set on essential container b; set essential: false on b"
                 )],
             ),
             (
@@ -470,7 +470,7 @@ mod tests {
             (
                 "a! b c!",
                 "a>b:SUCCESS c>b:HEALTHY",
-                vec!["containerDefinitions[2].dependsOn[0].condition: ConflictingDependencyConditions: container b is waited for with HEALTHY and with SUCCESS; it cannot be both long-running and finished: use one of the two".to_owned()],
+                vec!["containerDefinitions[2].dependsOn[0].condition: ConflictingDependencyConditions: other containers wait for b with HEALTHY and with SUCCESS; use only one: a container either keeps running or ends".to_owned()],
             ),
         ] {
             for scenario in [Scenario::service, Scenario::task] {

@@ -467,7 +467,7 @@ spec:
                 of("data", json!({"roleArn": ROLE, "filesystemType": "ntfs"})),
                 vec![
                     format!("{path}.filesystemType: InvalidValue: ntfs: only Windows tasks can use it"),
-                    format!("{path}.sizeInGiB: EbsSizeRequired: sizeInGiB or snapshotId is required; give one of them"),
+                    format!("{path}.sizeInGiB: EbsSizeRequired: sizeInGiB is required; give sizeInGiB; with snapshotId, at least the size of the snapshot"),
                 ],
             ),
             (

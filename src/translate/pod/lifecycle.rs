@@ -265,7 +265,7 @@ containers:
         assert_eq!(outcome.pod_spec_without_spread(), yaml(SHOP_POD));
         let messages = outcome.messages();
         for note in [
-            "containerDefinitions: DependencyGraphLinearized: migrate starts only after proxy is healthy, although it does not depend on it; nothing to do if the later start of migrate is fine; otherwise remove the dependency on proxy",
+            "containerDefinitions: DependencyGraphLinearized: migrate starts only after proxy is healthy, although it does not depend on it; nothing to do if migrate may start later; otherwise let no container wait for proxy, or wait with START",
             "containerDefinitions[1]: InitContainerRetriedInPlace: the kubelet retries migrate in the same pod when it fails; ECS starts a new task",
             "containerDefinitions[2].stopTimeout: StopTimeoutPooled: a pod has one grace period for all containers: 50 s; nothing to do unless a container must be killed earlier",
         ] {

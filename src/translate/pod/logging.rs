@@ -161,7 +161,7 @@ mod tests {
                     r#"{"c0":{"logDriver":"awslogs","options":{"awslogs-group":"/ecs/web","awslogs-region":"us-east-1","mode":"non-blocking"}}}"#,
                 ),
                 vec![format!(
-                    "{log}.logDriver: AwslogsNeedsNodeAgent: a log agent on the nodes must ship these logs to log group /ecs/web; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs"
+                    "{log}.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (/ecs/web) only through a log agent on the nodes; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs"
                 )],
             ),
             (
@@ -171,7 +171,7 @@ mod tests {
                 ),
                 vec![
                     format!(
-                        "{log}.logDriver: AwslogsNeedsNodeAgent: a log agent on the nodes must ship these logs to log group g; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs"
+                        "{log}.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (g) only through a log agent on the nodes; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs"
                     ),
                     format!(
                         "{log}.secretOptions: LogDriverNotEnforced: log driver awslogs is only recorded: the logs stay on the node, where kubectl logs reads them; install a log agent that ships them"
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(
             about_logs(&outcome),
             [
-                "containerDefinitions[0].logConfiguration.logDriver: AwslogsNeedsNodeAgent: a log agent on the nodes must ship these logs to log group /ecs/web, /ecs/sidecar; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs",
+                "containerDefinitions[0].logConfiguration.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (/ecs/web, /ecs/sidecar) only through a log agent on the nodes; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs",
                 "containerDefinitions[3].logConfiguration.logDriver: LogDriverNotEnforced: log driver syslog is only recorded: the logs stay on the node, where kubectl logs reads them; install a log agent that ships them",
             ]
         );

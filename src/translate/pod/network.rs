@@ -330,7 +330,7 @@ mod tests {
             (
                 mode("bridge"),
                 &["", off],
-                "containerDefinitions[1].disableNetworking: DisableNetworkingUnsupported: networking cannot be disabled for one container of several; move c1 to its own task definition",
+                "containerDefinitions[1].disableNetworking: DisableNetworkingUnsupported: networking cannot be disabled for one container of several; move c1 to its own task definition, or remove disableNetworking",
             ),
             (
                 mode("bridge"),
@@ -340,7 +340,7 @@ mod tests {
             (
                 r#""networkMode": "host", "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}"#.to_owned(),
                 &[""],
-                "networkMode: WindowsUnsupportedParameter: networkMode host is not supported for Windows containers; remove it",
+                "networkMode: WindowsUnsupportedParameter: networkMode host is not supported for Windows containers; remove it, or set operatingSystemFamily to LINUX if the task is for Linux",
             ),
         ] {
             assert_eq!(service(&members, containers).rejections(), [rejection], "{members}");
@@ -352,7 +352,9 @@ mod tests {
         };
         assert_eq!(
             eks("host"),
-            ["networkMode: HostNetworkOnFargate: EKS Fargate has no host network; use awsvpc"]
+            [
+                "networkMode: HostNetworkOnFargate: EKS Fargate has no host network; use networkMode awsvpc, or run on nodes"
+            ]
         );
         assert_eq!(
             eks("none"),
@@ -418,12 +420,12 @@ mod tests {
             (
                 mode("awsvpc"),
                 vec![r#""links": ["c1"]"#.to_owned(), String::new()],
-                "containerDefinitions[0].links: LinksNeedBridge: links need networkMode bridge; remove links: the containers of a task reach each other on localhost".to_owned(),
+                "containerDefinitions[0].links: LinksNeedBridge: links need networkMode bridge; remove links, and connect to the other container on localhost".to_owned(),
             ),
             (
                 mode("host"),
                 vec![r#""links": ["c1"]"#.to_owned(), String::new()],
-                "containerDefinitions[0].links: LinksNeedBridge: links need networkMode bridge; remove links: the containers of a task reach each other on localhost".to_owned(),
+                "containerDefinitions[0].links: LinksNeedBridge: links need networkMode bridge; remove links, and connect to the other container on localhost".to_owned(),
             ),
             (
                 mode("bridge"),

@@ -133,7 +133,7 @@ mod tests {
             assert_eq!(
                 web(&on(family)).rejections(),
                 [format!(
-                    "{path}: WindowsVersionUnsupported: {family} has no supported EKS Windows build; use 2019, 2022 or 2025"
+                    "{path}: WindowsVersionUnsupported: EKS has no Windows nodes for {family}; use Windows Server 2019, 2022 or 2025"
                 )]
             );
         }
@@ -173,13 +173,13 @@ mod tests {
         assert_eq!(
             mode("ISOLATED_SANDBOX").settings(without).rejections(),
             [format!(
-                "{path}: SandboxNeedsRuntimeClass: ISOLATED_SANDBOX needs a RuntimeClass that isolates pods, such as kata; set isolated-sandbox-runtime-class to its name"
+                "{path}: SandboxNeedsRuntimeClass: ISOLATED_SANDBOX needs a RuntimeClass that isolates pods, such as kata; pass --isolated-sandbox-runtime-class with its name"
             )]
         );
         assert_eq!(
             mode("CONFIDENTIAL_SANDBOX").rejections(),
             [format!(
-                "{path}: ConfidentialSandboxUnsupported: no Kubernetes equivalent of Nitro confidential sandboxes; use isolationMode SHARED and no attestationPolicy"
+                "{path}: ConfidentialSandboxUnsupported: no Kubernetes equivalent of Nitro confidential sandboxes; use isolationMode SHARED or ISOLATED_SANDBOX, and no attestationPolicy"
             )]
         );
     }

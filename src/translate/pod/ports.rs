@@ -478,7 +478,7 @@ mod tests {
         assert_eq!(
             definition(8080).rejections(),
             [
-                "containerDefinitions[0].portMappings[0].hostPort: HostPortOnFargate: EKS Fargate has no hostPort; remove hostPort: pods are reached on containerPort"
+                "containerDefinitions[0].portMappings[0].hostPort: HostPortOnFargate: EKS Fargate opens no host port, and hostPort differs from containerPort; remove hostPort: pods are reached on containerPort"
             ]
         );
     }

@@ -358,7 +358,7 @@ mod tests {
             (
                 WINDOWS,
                 r#""dockerSecurityOptions": ["no-new-privileges"]"#,
-                "dockerSecurityOptions[0]: WindowsUnsupportedParameter: security option no-new-privileges is not supported for Windows containers; remove it",
+                "dockerSecurityOptions[0]: WindowsUnsupportedParameter: security option no-new-privileges is not supported for Windows containers; remove it, or set operatingSystemFamily to LINUX if the task is for Linux",
             ),
         ] {
             assert_eq!(
@@ -378,7 +378,7 @@ mod tests {
         let members = format!(r#"{WINDOWS}, "pidMode": "task", "ipcMode": "task""#);
         let field = |field: &str| {
             format!(
-                "containerDefinitions[0].{field}: WindowsUnsupportedParameter: {field} is not supported for Windows containers; remove it"
+                "containerDefinitions[0].{field}: WindowsUnsupportedParameter: {field} is not supported for Windows containers; remove it, or set operatingSystemFamily to LINUX if the task is for Linux"
             )
         };
         let mut expected: Vec<String> = [
@@ -397,7 +397,7 @@ mod tests {
         .map(field)
         .to_vec();
         expected.extend(["ipcMode", "pidMode"].map(|field| {
-            format!("{field}: WindowsUnsupportedParameter: {field} is not supported for Windows containers; remove it")
+            format!("{field}: WindowsUnsupportedParameter: {field} is not supported for Windows containers; remove it, or set operatingSystemFamily to LINUX if the task is for Linux")
         }));
         let rejections = web(&members, container).rejections();
         let found: Vec<&String> = rejections

@@ -550,7 +550,7 @@ spec:
         assert_eq!(
             scenario.rejections(),
             [
-                "volumes[0].s3filesVolumeConfiguration: S3IsNotAFileSystem: an S3 bucket is not a file system; use efsVolumeConfiguration"
+                "volumes[0].s3filesVolumeConfiguration: S3IsNotAFileSystem: S3 Files volumes are translated only if you allow it; pass --allow-s3-files if the EFS CSI driver is 3.0 or newer, or use efsVolumeConfiguration"
             ]
         );
         let outcome = scenario.settings(|s| s.allow_s3_files = true).run();
@@ -698,7 +698,7 @@ spec:
             Scenario::service(windows).rejections(),
             [
                 "containerDefinitions[0].mountPoints[1].containerPath: DuplicateMountPath: containerPath c:/data/ is mounted twice in container web; remove one of the mountPoints",
-                "volumes[1].efsVolumeConfiguration: WindowsUnsupportedParameter: efsVolumeConfiguration is not supported for Windows containers; remove it",
+                "volumes[1].efsVolumeConfiguration: WindowsUnsupportedParameter: efsVolumeConfiguration is not supported for Windows containers; remove it, or set operatingSystemFamily to LINUX if the task is for Linux",
             ]
         );
     }

@@ -408,13 +408,13 @@ spec:
             (
                 json!({"namespace": "arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1"}),
                 vec![
-                    "serviceConnectConfiguration.namespace: ServiceConnectNamespaceName: arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1 is an ARN, and the name of the namespace is needed; give the name of the namespace",
+                    "serviceConnectConfiguration.namespace: ServiceConnectNamespaceName: arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1 is an ARN; the program needs the name of the namespace; give the name, which aws servicediscovery get-namespace shows",
                 ],
             ),
             (
                 json!({"namespace": "internal", "services": [{"portName": "http", "discoveryName": "api"}, {"portName": "rpc", "discoveryName": "api"}]}),
                 vec![
-                    "serviceConnectConfiguration.services[1].discoveryName: ServiceConnectNameTaken: api is already a Service Connect name in namespace internal (service be); give one of the services another discoveryName",
+                    "serviceConnectConfiguration.services[1].discoveryName: ServiceConnectNameTaken: api is already a Service Connect name in namespace internal (service be); give one of the services another discoveryName; without it, the name is portName",
                 ],
             ),
             (

@@ -503,7 +503,7 @@ spec:
             rejections,
             [
                 "loadBalancers[0].targetGroupArn: TargetGroupBindingUnavailable: TargetGroupBinding is not installed; \
-              install the AWS Load Balancer Controller, which convert takes for installed with --with-addon aws-load-balancer-controller, or use spec.kubernetes.expose"
+              install the AWS Load Balancer Controller (convert: --with-addon aws-load-balancer-controller), or use spec.kubernetes.expose"
             ]
         );
     }
