@@ -333,7 +333,7 @@ reasons! {
         EbsKmsKeyForDriver { key } => "the EBS CSI driver encrypts the volume with {key} under its own role", "allow the role of the driver to use the key";
         EfsIamUsesNodeIdentity => "EFS sees the identity of the CSI node driver instead of the task role", "allow the role of the driver in the file system policy";
         EksFargateRoundsUp { size } => "EKS Fargate adds 256 MiB and provisions {size}", "nothing to do; this size is billed";
-        EmptyVolumeNotPrepopulated => "files of the image at the mount path are not copied into the volume", "copy them in an init container, or mount the volume at an empty path";
+        EmptyVolumeNotPrepopulated => "files of the image at the mount path are not copied into the volume", "copy them in a container that others wait for with SUCCESS, or mount the volume at an empty path";
         EnvironmentFileSnapshot => "the environment file is read once, when the service is converted, and not at each task start", "convert and apply again after a change of the file";
         EnvironmentFileUnused { arn } => "no container names the environment file {arn}", "correct the ARN that --env-file gives, or leave it out";
         EphemeralStorageNeedsDisk { n } => "only a node with {n} GiB of free disk takes the task, and nodes usually have disks of 20 to 80 GiB, so that pods may stay Pending", "give the nodes larger disks, or put the data on an EBS or EFS volume";
@@ -405,7 +405,7 @@ reasons! {
         TargetValueRounded { value, n } => "a HorizontalPodAutoscaler takes whole percent: {value} becomes {n}", "use a whole number";
         TaskDefinitionNotRun { name } => "no service was made for {name}, because what may run it is missing", "correct what else was reported, or give the CreateService or RunTask request that runs it";
         TaskLimitPerContainer => "each container is limited to the size of the task, but their sum is not", "give each container memory and cpu of its own";
-        TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "remove what reads the task metadata endpoint, or read the downward API";
+        TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "remove what reads this variable; the hostname is usually the name of the pod";
         TestTrafficNeedsGateway => "test traffic by header is not routed", "test the new revision through a second service";
         TmpfsOptionsIgnored { value } => "tmpfs option {value} cannot be set", "remove it";
         TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}, beside what ECS needs while it still runs tasks with the role";

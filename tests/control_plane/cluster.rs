@@ -150,7 +150,10 @@ async fn the_oldest_cluster_of_a_namespace_counts() {
     let accepted = bed.condition("EcsCluster", "b", "Accepted", "False").await;
     assert_eq!(accepted["reason"], "AnotherClusterCounts");
     let message = accepted["message"].as_str().unwrap();
-    assert!(message.contains("already has the EcsCluster a:"), "{message}");
+    assert!(
+        message.contains("already has the EcsCluster a:"),
+        "{message}"
+    );
     assert_eq!(bed.event("b", "AnotherClusterCounts").await, message);
     web(&bed, "web", "first").await;
     placed(&bed, "web", Some("first")).await;
