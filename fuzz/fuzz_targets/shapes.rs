@@ -25,7 +25,7 @@ fuzz_target!(|text: &str| {
         revision: None,
     };
     let service = ServiceInput {
- connect_hosts: Default::default(),
+        connect_hosts: Default::default(),
         request: service,
         extensions,
         task_definition: task_definition.clone(),
