@@ -42,6 +42,9 @@ pub struct KeptRendering {
     pub digest: String,
     /// How many seconds a task has to be ready until it counts as healthy.
     pub healthy_after: i64,
+    /// The names that its tasks have in `/etc/hosts` for Service Connect.
+    #[serde(default, skip_serializing_if = "ConnectHosts::is_empty")]
+    pub connect_hosts: ConnectHosts,
     /// The objects, settings and defaults: JSON, compressed with deflate, in Base64.
     compressed: Box<str>,
 }
@@ -54,8 +57,6 @@ struct Content<O, S> {
     settings: S,
     #[serde(default)]
     cluster: Option<Value>,
-    #[serde(default, skip_serializing_if = "ConnectHosts::is_empty")]
-    connect_hosts: ConnectHosts,
 }
 
 impl KeptRendering {
@@ -92,11 +93,11 @@ impl KeptRendering {
             pods: pods.to_owned(),
             digest,
             healthy_after,
+            connect_hosts: by.connect_hosts.clone(),
             compressed: compress(&Content {
                 objects: objects.iter().filter(|it| is_kept(it)).collect(),
                 settings: &by.settings,
                 cluster: by.cluster.as_ref().and_then(|cluster| cluster.parse().ok()),
-                connect_hosts: by.connect_hosts.clone(),
             })
             .into(),
         }
@@ -110,7 +111,7 @@ impl KeptRendering {
             operator: self.operator.clone(),
             settings: content.settings,
             cluster: content.cluster.map(Spec::from),
-            connect_hosts: content.connect_hosts,
+            connect_hosts: self.connect_hosts.clone(),
         };
         Some((content.objects, by))
     }

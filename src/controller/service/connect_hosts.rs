@@ -28,10 +28,8 @@ pub(super) fn connect_hosts(
     if !connect.is_some_and(|connect| connect.enabled == Some(true)) {
         return ConnectHosts::new();
     }
-    let begun = known.iter().rev().filter(|known| known.inputs == inputs);
-    let mut begun = begun.filter_map(|known| known.kept.rendering.as_ref()?.open());
-    if let Some((_, by)) = begun.next() {
-        return by.connect_hosts;
+    if let Some(names) = begun_with(known, inputs) {
+        return names.clone();
     }
     let mut request = request.clone();
     if let Some(cluster) = cluster {
@@ -44,4 +42,66 @@ pub(super) fn connect_hosts(
     let namespace = service.namespace().unwrap_or_default();
     cx.children
         .connect_hosts(&namespace, &connect_namespace_label(&name))
+}
+
+/// Returns the names that the newest deployment of these inputs began with; `None` if none has begun. The newest revision
+/// is the first of those known.
+fn begun_with<'k>(known: &'k [Arc<Revision>], inputs: &str) -> Option<&'k ConnectHosts> {
+    let mut same = known.iter().filter(|known| known.inputs == inputs);
+    same.find_map(|known| Some(&known.kept.rendering.as_ref()?.connect_hosts))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        rendering::{Inputs, Kept, KeptRendering, RenderedBy},
+        settings::Settings,
+    };
+
+    /// Returns a revision that began with this name, or one of an older operator, which kept no rendering.
+    fn revision(number: i64, inputs: &str, name: Option<&str>) -> Arc<Revision> {
+        let by = |name: &str| RenderedBy {
+            operator: "0.1.0".to_owned(),
+            settings: Settings::default(),
+            cluster: None,
+            connect_hosts: [(name.to_owned(), "10.0.0.1".to_owned())].into(),
+        };
+        Arc::new(Revision {
+            object: format!("web.service.{number}"),
+            uid: number.to_string(),
+            owner: None,
+            id: number.to_string(),
+            number,
+            kept: Kept {
+                inputs: Inputs {
+                    service: Spec::from(json!({})),
+                    annotations: [].into(),
+                    family: "web".to_owned(),
+                    revision: 1,
+                    task_definition: Spec::from(json!({})),
+                },
+                rendering: name.map(|name| KeptRendering::of_live(&[], "pods", &by(name))),
+            },
+            inputs: inputs.to_owned(),
+            failed: false,
+            sorted: true,
+            version: None,
+        })
+    }
+
+    #[test]
+    fn names_are_those_of_the_newest_deployment_of_the_same_inputs() {
+        let known = [
+            revision(5, "other", Some("e.internal")),
+            revision(4, "same", None),
+            revision(3, "same", Some("c.internal")),
+            revision(2, "same", Some("b.internal")),
+        ];
+        let names = begun_with(&known, "same").expect("it has begun");
+        assert!(names.keys().eq(["c.internal"]), "{names:?}");
+        assert_eq!(begun_with(&known, "new"), None);
+    }
 }
