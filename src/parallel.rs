@@ -61,7 +61,6 @@ fn in_order_on<I: Sync, S, T: Send, E>(
             let Ok(results) = receiver.recv() else { break };
             results.into_iter().try_for_each(&mut take)?;
         }
-        drop(receivers);
         Ok(())
     })
 }
