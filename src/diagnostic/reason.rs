@@ -387,7 +387,7 @@ reasons! {
         SecurityGroupsNotEnforced => "security groups of pods are not available here, so the groups of the node apply", "use NetworkPolicy to restrict traffic";
         ServiceAssumed { name } => "no service or task runs {name}, so a service was made that always runs one task of it", "give the CreateService or RunTask request that runs it too; a task that ends would be started again and again";
         ServiceConnectAccessLogsAbsent => "Service Connect has no proxy here that could write access logs", "write them in the application, or install a service mesh";
-        ServiceConnectAliasNeedsClusterIP { name } => "{name} does not resolve in the cluster, because no Service of the namespace can have this name", "change clients to the name of the Service, give clientAliases a dnsName without dots, or use the operator, which adds the name to the hosts of clients";
+        ServiceConnectAliasNeedsClusterIP { name, or } => "{name} does not resolve in the cluster, because no Service of the namespace can have this name", "change clients to the name of the Service, or give clientAliases a dnsName without dots{or}";
         ServiceConnectTimeoutsIgnored => "Service Connect has no proxy here that could enforce timeouts", "set timeouts in the client";
         SetUnused { name } => "nothing in the input is called {name}", "correct the name that --set gives, or leave it out";
         SharedDockerVolumeIsHostPath => "the shared Docker volume is a directory on each node", "use EFS if tasks on different nodes share it";

@@ -94,18 +94,16 @@ fn connect_service(
     match clients_find(cx, namespace, discovery_name, dns_name.as_deref(), &name) {
         Found::ByService => {}
         Found::ByAnother(alias) => names.push(alias),
-        // The operator adds it to the hosts of the clients' pods.
-        Found::Not(alias)
-            if namespace.is_some()
-                && cx.settings.mode == Mode::Controller
-                && is_dns_name(&alias) =>
-        {
-            services.annotate(&name, CONNECT_NAME, alias);
-        }
-        Found::Not(alias) => notes.report(
-            alias_path(&path, dns_name.is_some()),
-            Message::ServiceConnectAliasNeedsClusterIP { name: alias },
-        ),
+        Found::Not(alias) => match remedy(cx, namespace, &alias) {
+            None => services.annotate(&name, CONNECT_NAME, alias),
+            Some(or) => notes.report(
+                alias_path(&path, dns_name.is_some()),
+                Message::ServiceConnectAliasNeedsClusterIP {
+                    name: alias,
+                    or: or.to_owned(),
+                },
+            ),
+        },
     }
     for name in names {
         if name == cx.own_service() {
@@ -117,6 +115,22 @@ fn connect_service(
         if let Some(namespace) = namespace {
             services.label(&name, CONNECT_NAMESPACE, connect_namespace_label(namespace));
         }
+    }
+}
+
+/// Returns what else helps clients to find a name that no Service can have; `None` if the operator adds it to the hosts of
+/// their pods.
+fn remedy(cx: &Context<'_>, namespace: Option<&str>, alias: &str) -> Option<&'static str> {
+    match (cx.settings.mode, namespace) {
+        _ if !is_dns_name(alias) => Some(""),
+        (Mode::Controller, Some(_)) => None,
+        (Mode::Controller, None) => Some(", or give namespace"),
+        (Mode::Convert, Some(_)) => {
+            Some(", or use the operator, which adds the name to the hosts of clients")
+        }
+        (Mode::Convert, None) => Some(
+            ", or give namespace and use the operator, which adds the name to the hosts of clients",
+        ),
     }
 }
 
@@ -190,6 +204,7 @@ mod tests {
 
     use crate::{
         names::{CONNECT_NAME, CONNECT_NAMESPACE},
+        settings::Mode,
         translate::testing::{Outcome, Scenario, assert_object, yaml},
     };
 
@@ -285,6 +300,46 @@ spec:
             assert_eq!(metadata["labels"][CONNECT_NAMESPACE], "internal");
             let warns = outcome.has("ServiceConnectAliasNeedsClusterIP");
             assert_eq!(warns, alias[0]["dnsName"] == "My_Api");
+        }
+    }
+
+    #[test]
+    fn the_advice_leads_to_where_the_name_resolves() {
+        let advice = |namespace: Value, name: &str, mode| {
+            let outcome = connect(&json!({"namespace": namespace, "services": [{"portName": "http", "discoveryName": "backend", "clientAliases": [{"port": 80, "dnsName": name}]}]}))
+                .settings(|settings| settings.mode = mode)
+                .run();
+            let messages = outcome.messages().concat();
+            let advice = messages.split_once("a dnsName without dots");
+            advice.map(|(_, advice)| advice.to_owned())
+        };
+        let operator = "use the operator, which adds the name to the hosts of clients";
+        for (namespace, name, convert, controller) in [
+            (
+                json!("internal"),
+                "a.internal",
+                Some(format!(", or {operator}")),
+                None,
+            ),
+            (
+                Value::Null,
+                "a.internal",
+                Some(format!(", or give namespace and {operator}")),
+                Some(", or give namespace"),
+            ),
+            (json!("internal"), "My_Api", Some(String::new()), Some("")),
+        ] {
+            let controller = controller.map(str::to_owned);
+            assert_eq!(
+                advice(namespace.clone(), name, Mode::Convert),
+                convert,
+                "{name}"
+            );
+            assert_eq!(
+                advice(namespace, name, Mode::Controller),
+                controller,
+                "{name}"
+            );
         }
     }
 
