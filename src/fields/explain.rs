@@ -320,14 +320,31 @@ fn says_something(template: &str) -> bool {
     })
 }
 
+/// Returns what a finding with this reason does, or where it is shown.
+#[must_use]
+pub fn consequence(reason: Reason) -> &'static str {
+    match reason.severity() {
+        Severity::Error => "the document is rejected",
+        Severity::Warning => "it is translated, and this differs from ECS",
+        Severity::Note if is_of_clusters(reason) => {
+            "about an EcsCluster, whose notes no command shows"
+        }
+        Severity::Note => "shown with --verbose",
+    }
+}
+
+/// Whether only fields of a cluster have this reason. `convert` takes no cluster, and a status has warnings alone.
+fn is_of_clusters(reason: Reason) -> bool {
+    let mut fields = every_field().filter(|(_, field)| field.reasons.contains(&reason));
+    let is_it = |(api, _): &(Api, &Field)| *api == Api::Cluster;
+    fields.next().is_some_and(|first| is_it(&first)) && fields.all(|field| is_it(&field))
+}
+
 fn explain_reason(reason: Reason) -> String {
-    let consequence = match reason.severity() {
-        Severity::Error => "error: the document is rejected",
-        Severity::Warning => "warning: it is translated, and this differs from ECS",
-        Severity::Note => "note: shown with --verbose",
-    };
     let mut text = format!(
-        "{reason}\n\n  {consequence}\n  {}\n",
+        "{reason}\n\n  {}: {}\n  {}\n",
+        reason.severity().name(),
+        consequence(reason),
         reason.message_template()
     );
     if !reason.help_template().is_empty() {

@@ -88,7 +88,10 @@ pub fn reasons_markdown() -> String {
             Severity::Warning,
             "Warnings: it runs, and this differs from ECS",
         ),
-        (Severity::Note, "Notes: shown with `--verbose`"),
+        (
+            Severity::Note,
+            "Notes: shown with `--verbose`, except those about an EcsCluster",
+        ),
     ] {
         let _ = write!(
             text,

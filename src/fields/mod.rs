@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 pub use api::Api;
 pub use example::Example;
-pub use explain::{Explanation, explain, list};
+pub use explain::{Explanation, consequence, explain, list};
 pub use markdown::{fields_markdown, reasons_markdown};
 
 use crate::diagnostic::Reason;

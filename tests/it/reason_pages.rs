@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, env, fs, path::Path};
 
-use ecs_operator::diagnostic::{Page, Reason, Severity, StateReason};
+use ecs_operator::{
+    diagnostic::{Page, Reason, Severity, StateReason},
+    fields,
+};
 
 use crate::{
     cases::{self, DIAGNOSTICS, cases},
@@ -83,50 +86,39 @@ fn pages() -> BTreeMap<&'static str, (String, Page<'static>)> {
     let mut pages = BTreeMap::new();
     for reason in Reason::ALL {
         let severity = match reason.severity() {
-            Severity::Error => "Error: the document is rejected.",
-            Severity::Warning => {
-                "Warning: the document is converted, and something differs from ECS."
-            }
-            Severity::Note => "Note: shown with `--verbose`.",
+            Severity::Error => "Error",
+            Severity::Warning => "Warning",
+            Severity::Note => "Note",
         };
-        let mut head = title(reason.name());
-        head.push_str(&format!("{severity}\n"));
-        quote(&mut head, reason.message_template());
-        if !reason.help_template().is_empty() {
-            quote(&mut head, &format!("help: {}", reason.help_template()));
-        }
+        let intro = format!("{severity}: {}.", fields::consequence(*reason));
+        let help = reason.help_template();
+        let help = (!help.is_empty()).then(|| format!("help: {help}"));
+        let mut head = format!("{GENERATED}\n# {reason}\n");
+        add_section(
+            &mut head,
+            &intro,
+            [Some(reason.message_template()), help.as_deref()],
+        );
         pages.insert(reason.name(), (head, reason.page()));
     }
     for reason in StateReason::ALL {
         let (head, _) = pages
             .entry(reason.name())
-            .or_insert_with(|| (title(reason.name()), reason.page()));
-        if head.contains('>') && !head.ends_with("\n\n") {
-            head.push('\n');
-        }
-        head.push_str("In conditions, events and stopped tasks.\n");
-        quote(head, reason.meaning());
-        if !reason.help().is_empty() {
-            quote(head, reason.help());
-        }
+            .or_insert_with(|| (format!("{GENERATED}\n# {reason}\n"), reason.page()));
+        let help = Some(reason.help()).filter(|help| !help.is_empty());
+        let intro = "In conditions, events and stopped tasks.";
+        add_section(head, intro, [Some(reason.meaning()), help]);
     }
     pages
 }
 
-fn title(name: &str) -> String {
-    format!("{GENERATED}\n# {name}\n\n")
-}
-
-/// Adds a paragraph of quoted text.
-fn quote(head: &mut String, text: &str) {
-    let text = text.replace('<', "&lt;");
-    let separator = if head.ends_with(".\n") && !head.contains("\n> ") || head.ends_with("tasks.\n")
-    {
-        "\n"
-    } else {
-        ">\n"
-    };
-    head.push_str(&format!("{separator}> {text}\n"));
+/// Adds an introduction with the texts that it introduces.
+fn add_section(head: &mut String, intro: &str, texts: [Option<&str>; 2]) {
+    let texts = texts.iter().flatten();
+    let quoted: Vec<String> = texts
+        .map(|text| format!("> {}\n", text.replace('<', "&lt;")))
+        .collect();
+    head.push_str(&format!("\n{intro}\n\n{}", quoted.join(">\n")));
 }
 
 /// For each reason that a golden case reports, how the program reports it: from the case with the fewest findings.
