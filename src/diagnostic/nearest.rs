@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn a_name_of_megabytes_is_compared_with_nothing() {
-        // Work that grows with the square of the input would not end here.
+        // Work that grows with the square of the input would take minutes.
         let wrong = "essential".repeat(1_000_000);
         let known = (0..40).map(|_| "dependsOnEveryContainer");
         assert_eq!(nearest(&wrong, known), None);
