@@ -13,6 +13,7 @@ pub(super) fn schema(node: &Node) -> JSONSchemaProps {
             let required = members.iter().filter(|(_, member)| member.required);
             let required: Vec<String> = required.map(|(name, _)| (*name).to_owned()).collect();
             JSONSchemaProps {
+                description: sentence(node.is),
                 properties: Some(
                     members
                         .iter()
@@ -23,7 +24,13 @@ pub(super) fn schema(node: &Node) -> JSONSchemaProps {
                 ..of_type("object")
             }
         }
-        Shape::List(element) => list(schema(element), node.max_items),
+        Shape::List(element) => JSONSchemaProps {
+            description: match &element.shape {
+                Shape::Leaf(field) => Some(description(field)),
+                _ => sentence(node.is),
+            },
+            ..list(schema(element), node.max_items)
+        },
         Shape::Leaf(field) => leaf(field),
     }
 }
@@ -45,10 +52,10 @@ pub(super) fn object<'a>(
     }
 }
 
-/// A list; its description is that of its elements, where they are plain values.
+/// A list. Its elements have no description, because that of the list is about them.
 pub(super) fn list(mut element: JSONSchemaProps, max_items: Option<usize>) -> JSONSchemaProps {
+    element.description = None;
     JSONSchemaProps {
-        description: element.description.take(),
         items: Some(JSONSchemaPropsOrArray::Schema(Box::new(element))),
         max_items: max_items.and_then(|most| most.try_into().ok()),
         ..of_type("array")
@@ -117,9 +124,20 @@ fn pattern(characters: Characters) -> Option<String> {
     }
 }
 
-/// What `kubectl explain` shows of a field.
+/// A description, if there is one.
+fn sentence(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// What `kubectl explain` shows of a field: what it is, then what becomes of it.
 fn description(field: &Field) -> String {
-    let mut sentences = Vec::new();
+    let mut sentences = vec![field.is.to_owned()];
+    if !field.unit.is_empty() {
+        sentences.push(format!("Unit: {}.", field.unit));
+    }
+    if let Some(default) = field.default {
+        sentences.push(format!("Default: {default}."));
+    }
     if field.extension {
         sentences.push("An extension of this operator.".to_owned());
     }
@@ -134,9 +152,6 @@ fn description(field: &Field) -> String {
     }
     if !field.rule.is_empty() {
         sentences.push(format!("{}.", field.rule.trim_end_matches('.')));
-    }
-    if let Some(default) = field.default {
-        sentences.push(format!("Default: {default}."));
     }
     if !field.reasons.is_empty() {
         let names: Vec<&str> = field.reasons.iter().map(|reason| reason.name()).collect();

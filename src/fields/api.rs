@@ -117,7 +117,7 @@ impl Api {
 
     /// Returns the leaves of the request, in the order of the AWS model.
     pub fn fields(self) -> impl Iterator<Item = &'static Field> {
-        table::fields(self).iter().copied().flatten()
+        table::fields(self).iter()
     }
 
     /// Returns the members that only AWS responses have.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Api, Example, Field, Kind, Outcome, table};
+use super::{Api, Example, Field, Kind, Outcome, sample, table};
 use crate::diagnostic::{Page, Reason, Severity, StateReason};
 
 /// The answer to a question about a field or reason.
@@ -63,7 +63,7 @@ pub fn explain(query: &str) -> Explanation {
             .peek()
             .and_then(|(api, field)| Example::of(*api, field));
         match Example::of(api, field) {
-            None => line(&mut text, "example", &smallest(field)),
+            None => line(&mut text, "example", &sample::smallest(field)),
             // Neighbours share theirs.
             Some(example) if next.is_some_and(|next| std::ptr::eq(next, example)) => {}
             Some(example) => explain_example(&mut text, example),
@@ -158,6 +158,7 @@ fn nearest(wanted: &str) -> Vec<String> {
 fn explain_field(text: &mut String, api: Api, field: &Field) {
     let _ = writeln!(text, "{}\n", field.path);
     let mut line = |name, value: &str| line(text, name, value);
+    line("is", field.is);
     line("request", api.name());
     line("type", &describe_type(api, field));
     line("outcome", field.outcome.name());
@@ -170,7 +171,8 @@ fn explain_field(text: &mut String, api: Api, field: &Field) {
         },
     );
     line("rule", field.rule);
-    if let Some(what) = field.needs_controller {
+    let member = table::members(api).iter().find(|it| it.path == field.path);
+    if let Some(what) = member.and_then(|it| it.needs_controller) {
         line("offline", what);
     }
     for reason in field.reasons {
@@ -205,7 +207,10 @@ pub(super) fn describe_type(api: Api, field: &Field) -> String {
         Kind::Timestamp => "timestamp",
         Kind::Document => "any value",
     };
-    let mut parts = vec![kind.to_owned()];
+    let mut parts = vec![match field.unit {
+        "" => kind.to_owned(),
+        unit => format!("{kind} in {unit}"),
+    }];
     match (limits.min, limits.max) {
         (Some(min), Some(max)) => parts.push(format!("{min} to {max}")),
         (Some(min), None) => parts.push(format!("at least {min}")),
@@ -226,11 +231,11 @@ pub(super) fn describe_type(api: Api, field: &Field) -> String {
         parts.push(format!("default {default}"));
     }
     let member = field.path.trim_end_matches("[]");
-    if let Some(rule) = table::rules(api).iter().find(|rule| rule.path == member) {
-        if let Some(most) = rule.max_items {
+    if let Some(member) = table::members(api).iter().find(|it| it.path == member) {
+        if let Some(most) = member.max_items {
             parts.push(format!("at most {most} elements"));
         }
-        if rule.required {
+        if member.required {
             parts.push("required".to_owned());
         }
     }
@@ -243,59 +248,6 @@ pub(super) fn source(api: Api, field: &Field) -> String {
         "an extension of this operator".to_owned()
     } else {
         format!("{}{}.html", api.reference(), field.shape)
-    }
-}
-
-/// The smallest request that sets the field.
-fn smallest(field: &Field) -> String {
-    let sample = field
-        .limits
-        .values
-        .first()
-        .map(|value| format!("{value:?}"));
-    let mut json = sample.unwrap_or_else(|| match field.kind {
-        Kind::Integer | Kind::Number => field.limits.min.unwrap_or(1.0).max(1.0).to_string(),
-        Kind::Boolean => "true".to_owned(),
-        Kind::StringMap => r#"{"key": "value"}"#.to_owned(),
-        Kind::Document => "{}".to_owned(),
-        Kind::Timestamp => r#""2026-01-15T10:30:00Z""#.to_owned(),
-        Kind::String => format!("{:?}", sample_text(field.name())),
-    });
-    for part in field.path.split('.').rev() {
-        for _ in 0..part.matches("[]").count() {
-            json = format!("[{json}]");
-        }
-        json = format!("{{\"{}\": {json}}}", part.trim_end_matches("[]"));
-    }
-    json
-}
-
-fn sample_text(name: &str) -> &'static str {
-    match name {
-        "image" => "nginx:1.29",
-        "containerPortRange" => "9000-9010",
-        "valueFrom" | "credentialsParameter" => {
-            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf"
-        }
-        "taskRoleArn" | "executionRoleArn" | "roleArn" | "RoleARN" => {
-            "arn:aws:iam::123456789012:role/web"
-        }
-        "targetGroupArn" => {
-            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/943f017f100becff"
-        }
-        "expression" => "attribute:ecs.instance-type == g4dn.xlarge",
-        "containerPath" | "sourcePath" | "rootDirectory" | "workingDirectory" => "/data",
-        "fileSystemId" => "fs-0123456789abcdef0",
-        "cpu" => "256",
-        "memory" => "512",
-        "user" => "1000:1000",
-        "Schedule" => "cron(0 22 * * ? *)",
-        "Timezone" => "Europe/Berlin",
-        "ResourceId" => "service/prod/web",
-        "ServiceNamespace" => "ecs",
-        "ScalableDimension" => "ecs:service:DesiredCount",
-        "PredefinedMetricType" => "ECSServiceAverageCPUUtilization",
-        _ => "web",
     }
 }
 

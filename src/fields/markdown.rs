@@ -44,12 +44,13 @@ pub fn fields_markdown() -> String {
         for field in api.fields() {
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} |",
+                "| {}<br>{} | {} | {} | {} | {} |",
                 if field.extension {
                     format!("`{}`", field.path)
                 } else {
                     format!("[`{}`]({})", field.path, source(*api, field))
                 },
+                cell(field.is),
                 cell(&describe_type(*api, field)),
                 field.outcome.mark(),
                 cell(field.target),

@@ -7,6 +7,7 @@ mod api;
 mod example;
 mod explain;
 mod markdown;
+mod sample;
 mod table;
 
 use std::collections::BTreeMap;
@@ -54,6 +55,10 @@ pub const OF_DOCUMENTS: &[Reason] = &[
 pub struct Field {
     /// The path, such as `containerDefinitions[].portMappings[].hostPort`; `[]` means the elements of a list.
     pub path: &'static str,
+    /// What the member is in ECS, in a sentence.
+    pub is: &'static str,
+    /// The unit of a number; empty if it has none.
+    pub unit: &'static str,
     /// The JSON type.
     pub kind: Kind,
     /// The values that AWS accepts, whatever the launch type.
@@ -70,8 +75,6 @@ pub struct Field {
     pub rule: &'static str,
     /// The AWS structure that has this member.
     pub shape: &'static str,
-    /// What does not happen unless the operator is running.
-    pub needs_controller: Option<&'static str>,
     /// Whether it is an extension of this operator, not a field of AWS.
     pub extension: bool,
 }
@@ -79,6 +82,8 @@ pub struct Field {
 /// An empty row; the rows of the tables set what differs from it.
 const FIELD: Field = Field {
     path: "",
+    is: "",
+    unit: "",
     kind: Kind::String,
     limits: Limits::NONE,
     default: None,
@@ -87,7 +92,6 @@ const FIELD: Field = Field {
     target: "",
     rule: "",
     shape: "",
-    needs_controller: None,
     extension: false,
 };
 
@@ -128,6 +132,8 @@ pub struct Limits {
     pub min: Option<f64>,
     /// The largest number.
     pub max: Option<f64>,
+    /// The reason of the rule that reports a number out of range; if there is none, the reader does.
+    pub checked_by: Option<Reason>,
     /// The maximum number of characters.
     pub max_length: Option<usize>,
     /// The allowed characters.
@@ -140,6 +146,7 @@ impl Limits {
         values: &[],
         min: None,
         max: None,
+        checked_by: None,
         max_length: None,
         characters: Characters::Any,
     };
@@ -210,16 +217,18 @@ impl Outcome {
 
 /// The properties of a member as a whole: a leaf, a list or an object.
 #[derive(Clone, Copy, Debug)]
-struct Rule {
+struct Member {
     path: &'static str,
+    is: &'static str,
     required: bool,
     max_items: Option<usize>,
     always: Option<Reason>,
     needs_controller: Option<&'static str>,
 }
 
-const RULE: Rule = Rule {
+const MEMBER: Member = Member {
     path: "",
+    is: "",
     required: false,
     max_items: None,
     always: None,
@@ -229,6 +238,8 @@ const RULE: Rule = Rule {
 /// A member of a request with everything below it.
 #[derive(Debug)]
 pub struct Node {
+    /// What the member is in ECS, in a sentence; empty for a request and for the elements of a list.
+    pub is: &'static str,
     /// The shape of the member.
     pub shape: Shape,
     /// Whether it is required in its object.
@@ -255,6 +266,7 @@ pub enum Shape {
 impl Node {
     const fn new(shape: Shape) -> Self {
         Self {
+            is: "",
             shape,
             required: false,
             max_items: None,
@@ -297,15 +309,15 @@ fn tree(api: Api) -> Node {
     for field in api.fields() {
         root.change(field.path, |node| {
             node.shape = Shape::Leaf(field);
-            node.needs_controller = field.needs_controller;
         });
     }
-    for rule in table::rules(api) {
-        root.change(rule.path, |node| {
-            node.required = rule.required;
-            node.max_items = rule.max_items;
-            node.always = rule.always;
-            node.needs_controller = node.needs_controller.or(rule.needs_controller);
+    for member in table::members(api) {
+        root.change(member.path, |node| {
+            node.is = member.is;
+            node.required = member.required;
+            node.max_items = member.max_items;
+            node.always = member.always;
+            node.needs_controller = member.needs_controller;
         });
     }
     root

@@ -91,7 +91,9 @@ impl Walk<'_> {
             _ => integer(trimmed, &text),
         };
         if let Some(value) = value {
-            if let Some(allowed) = out_of_range(&value, &field.limits) {
+            if let Some(allowed) = out_of_range(&value, &field.limits)
+                && field.limits.checked_by.is_none()
+            {
                 let value = trimmed.to_owned();
                 self.sink
                     .reject(trail, Message::InvalidValue { value, allowed });

@@ -63,10 +63,10 @@ pub(crate) fn validate_health_check(
     };
     Some(HealthCheck {
         command,
-        interval: raw.interval.unwrap_or(30).clamp(5, 300),
-        timeout: raw.timeout.unwrap_or(5).clamp(2, 60),
-        retries: raw.retries.unwrap_or(3).clamp(1, 10),
-        start_period: raw.start_period.unwrap_or(0).clamp(0, 300),
+        interval: raw.interval.unwrap_or(ecs::HealthCheck::DEFAULT_INTERVAL),
+        timeout: raw.timeout.unwrap_or(ecs::HealthCheck::DEFAULT_TIMEOUT),
+        retries: raw.retries.unwrap_or(ecs::HealthCheck::DEFAULT_RETRIES),
+        start_period: raw.start_period.unwrap_or(0),
     })
 }
 

@@ -281,7 +281,7 @@ pub(crate) fn validate_expose(
         &path.field("scheme"),
         sink,
     );
-    let route = route.as_deref().unwrap_or("/");
+    let route = route.as_deref().unwrap_or(crd::Expose::DEFAULT_PATH);
     if !route.starts_with('/') {
         sink.report(
             path.field("path"),

@@ -6,8 +6,6 @@ use crate::{
     ecs,
 };
 
-/// The minimum memory of a container in MiB; Docker itself needs that much.
-const MIN_CONTAINER_MIB: i64 = 6;
 /// The maximum storage on EKS Fargate in GiB
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/fargate-pod-configuration.html>).
 const EKS_FARGATE_STORAGE_GIB: i64 = 175;
@@ -328,7 +326,7 @@ pub(crate) fn validate_container_resources(
     let reservation = positive(raw.memory_reservation);
     if let Some(memory) = raw.memory {
         let at = path.field("memory");
-        if memory < MIN_CONTAINER_MIB {
+        if memory < ecs::ContainerDefinition::MIN_MEMORY {
             let value = memory.to_string();
             sink.report(at, Message::ContainerMemoryTooSmall { value });
         } else if let Some(reservation) = reservation.filter(|soft| memory < *soft) {

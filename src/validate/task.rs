@@ -18,9 +18,8 @@ use crate::{
     settings::Settings,
 };
 
-/// How many tasks `RunTask` may start
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>).
-pub const TASK_COUNT: RangeInclusive<i64> = 1..=10;
+/// How many tasks `RunTask` may start.
+pub const TASK_COUNT: RangeInclusive<i64> = ecs::Task::COUNT_RANGE;
 
 /// A stand-alone task that can be translated.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +86,7 @@ fn task(input: &TaskInput, settings: &Settings, sink: &mut Diagnostics) -> Task 
         uid: input.uid.clone(),
         cluster: raw.cluster.clone(),
         overridden,
-        count: raw.count.unwrap_or(1),
+        count: raw.count.unwrap_or(ecs::Task::DEFAULT_COUNT),
         group: raw
             .group
             .clone()

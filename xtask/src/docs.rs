@@ -4,17 +4,18 @@
 //! package does not have to build the other one.
 
 use crate::{
-    Result,
+    Result, model,
     run::{cargo, execute},
 };
 
-/// Writes `crds/`, `docs/fields.md`, `docs/reasons.md`, what is generated in `docs/reasons/`, and the examples of
+/// Writes the field table and the request shapes as `cargo xtask model` does, then `crds/`, `docs/fields.md`, `docs/reasons.md`, what is generated in `docs/reasons/`, and the examples of
 /// `README.md`.
 ///
 /// # Errors
 ///
 /// Returns an error if the tests do not build.
 pub fn run(_args: &[String]) -> Result<()> {
+    model::run(&[])?;
     execute(
         cargo([
             "test",

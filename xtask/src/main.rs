@@ -60,8 +60,8 @@ const TASKS: &[Task] = &[
         run: kind::run,
     },
     Task {
-        usage: "model PATH VERSION",
-        about: "write tests/data/aws-model-fields.tsv from botocore's data folder",
+        usage: "model [PATH VERSION]",
+        about: "write src/fields/table and src/ecs from src/fields/rows and src/fields/aws.tsv",
         run: model::run,
     },
     Task {

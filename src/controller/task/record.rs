@@ -16,6 +16,7 @@ use crate::{
     controller::{caches::owned_fields::FIELD_MANAGER, context::Context, error::Error},
     crd::{EcsTask, OneTaskStatus},
     decide::task_lifecycle::{PROVISIONING, STOPPED},
+    ecs,
     settings::BEGUN,
     source::read_task,
     translate::pod_name,
@@ -26,7 +27,8 @@ use crate::{
 /// number.
 pub(super) fn names(task: &EcsTask) -> Vec<String> {
     let (request, ..) = read_task(task.spec.text());
-    let count = Some(request.count.unwrap_or(1)).filter(|count| TASK_COUNT.contains(count));
+    let count = Some(request.count.unwrap_or(ecs::Task::DEFAULT_COUNT))
+        .filter(|count| TASK_COUNT.contains(count));
     let name = task.name_any();
     (0..count.unwrap_or(0))
         .map(|index| pod_name(&name, index))

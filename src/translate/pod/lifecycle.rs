@@ -5,13 +5,12 @@ use k8s_openapi::api::core::v1::{Lifecycle, LifecycleHandler, SleepAction};
 use super::{Draft, Role};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    ecs,
     settings::Mode,
     translate::{Context, Workload},
     validate::{self, ExposeKind},
 };
 
-/// Seconds between SIGTERM and SIGKILL for containers without `stopTimeout`.
-const DEFAULT_STOP_TIMEOUT: i64 = 30;
 /// Seconds until a terminating pod gets no more requests: ingress controllers other than that of AWS, and all nodes,
 /// have to learn from the API server that it is no longer an endpoint of its Service.
 const OTHER_DRAIN_SECONDS: u32 = 5;
@@ -134,7 +133,9 @@ fn sleep(seconds: i64) -> Lifecycle {
 /// Returns the seconds between SIGTERM and SIGKILL; at least 1, because the API server requires more than the delay
 /// before it.
 fn stop_timeout(container: &validate::Container) -> i64 {
-    let seconds = container.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT);
+    let seconds = container
+        .stop_timeout
+        .unwrap_or(ecs::ContainerDefinition::DEFAULT_STOP_TIMEOUT);
     seconds.clamp(1, i64::from(i32::MAX))
 }
 

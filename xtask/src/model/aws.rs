@@ -1,19 +1,14 @@
-//! `cargo xtask model`: writes the list of all fields of the AWS API models.
+//! The fields of the AWS API models, as lines of `src/fields/aws.tsv`.
 //!
 //! The models are included in botocore, the AWS library for Python, as one compressed JSON file per service. Only
 //! names, types and limits are used, not the documentation.
 
-use std::{
-    collections::BTreeSet,
-    fmt::Write as _,
-    fs::{self, File},
-    path::Path,
-};
+use std::{collections::BTreeSet, fmt::Write as _, fs::File, path::Path};
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use crate::{Result, run::root};
+use crate::Result;
 
 /// The service, the version of its API, and the operations whose requests are read.
 const MODELS: &[(&str, &str, &[&str])] = &[
@@ -39,24 +34,18 @@ const MODELS: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// Writes `tests/data/aws-model-fields.tsv`.
+/// Returns the lines for the models in `folder`, which is `botocore/data` of a version.
 ///
 /// # Errors
 ///
 /// Returns an error if a model cannot be read or is not as expected.
-pub fn run(args: &[String]) -> Result<()> {
-    let [folder, version] = args else {
-        return Err(
-            "usage: cargo xtask model PATH VERSION, such as site-packages/botocore/data 1.44.5"
-                .into(),
-        );
-    };
+pub(super) fn lines(folder: &str, version: &str) -> Result<String> {
     let versions: Vec<String> = MODELS
         .iter()
         .map(|(service, version, _)| format!("{service} {version}"))
         .collect();
     let mut text = format!(
-        "# botocore {version}: {}\n# operation\tpath\ttype\trequired\tmin\tmax\tvalues\n",
+        "# botocore {version}: {}\n# operation\tpath\tstructure\ttype\trequired\tmin\tmax\tvalues\n",
         versions.join(", ")
     );
     for (service, version, operations) in MODELS {
@@ -74,81 +63,80 @@ pub fn run(args: &[String]) -> Result<()> {
                 open: BTreeSet::new(),
                 text: &mut text,
             };
-            walk.shape(
-                input.as_str().ok_or("an operation without input")?,
-                "",
-                false,
-            )?;
+            let name = input.as_str().ok_or("an operation without input")?;
+            walk.members(name, operation, "")?;
         }
     }
-    let path = root().join("tests/data/aws-model-fields.tsv");
-    fs::write(&path, text)?;
-    println!("{}", path.display());
-    Ok(())
+    Ok(text)
 }
 
 /// The path from a request to its leaves.
 struct Walk<'a> {
     shapes: &'a Value,
     operation: &'a str,
-    /// The shapes on this path: a shape that contains itself would never end.
+    /// The structures on this path: one that contains itself would never end.
     open: BTreeSet<String>,
     text: &'a mut String,
 }
 
+/// A member of a structure, or the elements of a list, which are in no structure.
+struct Place<'a> {
+    path: &'a str,
+    structure: &'a str,
+    required: bool,
+}
+
 impl Walk<'_> {
-    fn shape(&mut self, name: &str, path: &str, required: bool) -> Result<()> {
+    fn shape(&mut self, name: &str, place: &Place<'_>) -> Result<()> {
         let shape = &self.shapes[name];
         let kind = match shape["type"].as_str() {
             Some("structure") if shape["document"] == true => "Document",
-            Some("structure") if !self.open.insert(name.to_owned()) => {
-                // This is the case for metric math: a shape that contains itself is listed once.
+            Some("structure") if self.open.contains(name) => {
+                // This is the case for metric math: a structure that contains itself is listed once.
                 return Ok(());
             }
-            Some("structure") => "Object",
-            Some("list") => "List",
+            Some("structure") => {
+                self.line(place, &format!("Object {name}"), shape)?;
+                return self.members(name, name, place.path);
+            }
+            Some("list") => {
+                self.line(place, "List", shape)?;
+                let element = member_shape(&shape["member"])?;
+                let place = Place {
+                    path: &format!("{}[]", place.path),
+                    structure: "",
+                    required: false,
+                };
+                return self.shape(element, &place);
+            }
             Some("string") => "String",
             Some("integer" | "long") => "Integer",
             Some("double" | "float") => "Number",
             Some("boolean") => "Boolean",
             Some("timestamp") => "Timestamp",
             Some("map") => "StringMap",
-            other => return Err(format!("{path}: shape {name} has the type {other:?}").into()),
+            other => {
+                let path = place.path;
+                return Err(format!("{path}: shape {name} has the type {other:?}").into());
+            }
         };
-        if !path.is_empty() {
-            self.line(path, kind, required, shape)?;
-        }
-        match kind {
-            "Object" => {
-                self.members(shape, path)?;
-                self.open.remove(name);
-            }
-            "List" => {
-                let element = member_shape(&shape["member"])?;
-                self.shape(element, &format!("{path}[]"), false)?;
-            }
-            _ => {}
-        }
-        Ok(())
+        self.line(place, kind, shape)
     }
 
-    fn line(&mut self, path: &str, kind: &str, required: bool, shape: &Value) -> Result<()> {
+    fn line(&mut self, place: &Place<'_>, kind: &str, shape: &Value) -> Result<()> {
         let number = |name: &str| {
             shape[name]
                 .as_number()
                 .map_or_else(String::new, ToString::to_string)
         };
-        let values: Vec<&str> = shape["enum"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let values: Vec<&str> = texts(&shape["enum"]).collect();
         writeln!(
             self.text,
-            "{}\t{path}\t{kind}\t{}\t{}\t{}\t{}",
+            "{}\t{}\t{}\t{kind}\t{}\t{}\t{}\t{}",
             self.operation,
-            if required { "required" } else { "" },
+            place.path,
+            place.structure,
+            if place.required { "required" } else { "" },
             number("min"),
             number("max"),
             values.join(",")
@@ -156,27 +144,31 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn members(&mut self, shape: &Value, path: &str) -> Result<()> {
-        let required: Vec<&str> = shape["required"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+    /// Writes the members of a structure, which the documentation calls `title`.
+    fn members(&mut self, name: &str, title: &str, path: &str) -> Result<()> {
+        self.open.insert(name.to_owned());
+        let shape = &self.shapes[name];
         for (member, reference) in shape["members"].as_object().into_iter().flatten() {
-            let path = if path.is_empty() {
-                member.clone()
-            } else {
-                format!("{path}.{member}")
+            let place = Place {
+                path: &match path {
+                    "" => member.clone(),
+                    path => format!("{path}.{member}"),
+                },
+                structure: title,
+                required: texts(&shape["required"]).any(|it| it == member),
             };
-            self.shape(
-                member_shape(reference)?,
-                &path,
-                required.contains(&member.as_str()),
-            )?;
+            self.shape(member_shape(reference)?, &place)?;
         }
+        self.open.remove(name);
         Ok(())
     }
+}
+
+fn texts(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }
 
 fn member_shape(reference: &Value) -> Result<&str> {

@@ -1,0 +1,354 @@
+//! The members of each request: what the AWS model says about them, joined with the rows that are written by hand.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::Result;
+
+/// Everything that the table says.
+pub(super) struct Model {
+    /// In the order of the AWS models.
+    pub(super) requests: Vec<Request>,
+    pub(super) examples: Vec<Example>,
+}
+
+/// A request with all its members, each before those below it.
+pub(super) struct Request {
+    /// The operation, such as `CreateService`.
+    pub(super) name: String,
+    pub(super) members: Vec<Member>,
+}
+
+/// A member at one path of a request.
+#[derive(Clone)]
+pub(super) struct Member {
+    /// Without the `[]` of a list of plain values.
+    pub(super) path: String,
+    /// The structure that has it, as AWS's documentation names it.
+    pub(super) structure: String,
+    pub(super) shape: Shape,
+    pub(super) required: bool,
+    /// Whether AWS does not have it.
+    pub(super) extension: bool,
+    pub(super) row: Row,
+}
+
+impl Member {
+    pub(super) fn name(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(&self.path)
+    }
+
+    /// The path of the value: that of the elements for a list of plain values.
+    pub(super) fn leaf_path(&self) -> String {
+        match self.shape {
+            Shape::Plain { list: true, .. } => format!("{}[]", self.path),
+            _ => self.path.clone(),
+        }
+    }
+}
+
+/// What a member holds.
+#[derive(Clone, PartialEq)]
+pub(super) enum Shape {
+    /// A value of this type, or a list of such values.
+    Plain { kind: String, list: bool },
+    /// A structure of this name, or a list of such structures.
+    Structure { name: String, list: bool },
+}
+
+/// What is written by hand about a member. Limits that are absent are those of the AWS model.
+#[derive(Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Row {
+    pub(super) is: String,
+    pub(super) unit: Option<String>,
+    pub(super) default: Option<String>,
+    pub(super) outcome: Option<String>,
+    pub(super) becomes: String,
+    pub(super) rule: String,
+    pub(super) reasons: Vec<String>,
+    /// The reason of a finding that each document with this member gets.
+    pub(super) always: Option<String>,
+    /// What does not happen unless the operator is running.
+    pub(super) needs_controller: Option<String>,
+    pub(super) required: Option<bool>,
+    pub(super) min: Option<f64>,
+    pub(super) max: Option<f64>,
+    pub(super) max_length: Option<usize>,
+    pub(super) max_items: Option<usize>,
+    pub(super) characters: Option<Characters>,
+    pub(super) values: Option<Vec<String>>,
+    /// The reason of the rule that checks the range, in place of the reader.
+    pub(super) checked_by: Option<String>,
+    /// The type of an extension, as in `aws.tsv`; `[]` in front of a list's.
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Characters {
+    /// Letters, digits and these.
+    Letters(String),
+    /// Lowercase letters, digits and these.
+    Lower(String),
+}
+
+/// A request, and parts of the objects that it becomes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Example {
+    #[serde(skip)]
+    pub(super) operation: String,
+    pub(super) about: Vec<String>,
+    pub(super) request: String,
+    pub(super) becomes: String,
+}
+
+/// A file of rows.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    request: String,
+    fields: Map<String, Value>,
+    #[serde(default)]
+    examples: Vec<Example>,
+}
+
+/// Reads the lines of `aws.tsv` and the files of the folder `rows`.
+///
+/// # Errors
+///
+/// Returns an error that names each member without a row, each row without a member, and what cannot be read.
+pub(super) fn read(aws: &str, rows: &Path) -> Result<Model> {
+    let mut requests = of_aws(aws)?;
+    let mut written: BTreeMap<(String, String), Row> = BTreeMap::new();
+    let mut examples = Vec::new();
+    for path in files(rows)? {
+        let named = |error: String| format!("{}: {error}", path.display());
+        let file: File = serde_saphyr::from_str(&fs::read_to_string(&path)?)
+            .map_err(|error| named(error.to_string()))?;
+        for (field, row) in file.fields {
+            let row: Row =
+                serde_json::from_value(row).map_err(|error| named(format!("{field}: {error}")))?;
+            if row.kind.is_some() {
+                add_extension(&mut requests, &file.request, &field, &row)?;
+            }
+            let key = (file.request.clone(), field);
+            if written.contains_key(&key) {
+                return Err(named(format!("{} has two rows", key.1)).into());
+            }
+            written.insert(key, row);
+        }
+        examples.extend(file.examples.into_iter().map(|example| Example {
+            operation: file.request.clone(),
+            ..example
+        }));
+    }
+    join(&mut requests, written)?;
+    Ok(Model { requests, examples })
+}
+
+/// The files of a folder in the order of their names.
+fn files(folder: &Path) -> Result<BTreeSet<std::path::PathBuf>> {
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        files.insert(entry?.path());
+    }
+    Ok(files)
+}
+
+/// `UpdateService` is read as the service that it changes.
+fn merged(operation: &str) -> &str {
+    match operation {
+        "UpdateService" => "CreateService",
+        other => other,
+    }
+}
+
+fn of_aws(text: &str) -> Result<Vec<Request>> {
+    let mut requests: Vec<Request> = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut lines = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .peekable();
+    while let Some(line) = lines.next() {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let [operation, path, structure, kind, required, min, max, values] = cells[..] else {
+            return Err(format!("not eight cells: {line}").into());
+        };
+        let request = merged(operation);
+        if requests.last().is_none_or(|last| last.name != request) {
+            requests.push(Request {
+                name: request.to_owned(),
+                members: Vec::new(),
+            });
+        }
+        let known = !seen.insert((request, path));
+        let element_of = |path: &str| format!("{path}[]");
+        if structure.is_empty() || known {
+            continue;
+        }
+        let mut row = Row {
+            max_items: (kind == "List").then(|| max.parse().ok()).flatten(),
+            ..Row::default()
+        };
+        let (list, kind, min, max, values) = match lines.peek() {
+            Some(next) if kind == "List" => {
+                let cells: Vec<&str> = next.split('\t').collect();
+                let [_, element, _, kind, _, min, max, values] = cells[..] else {
+                    return Err(format!("not eight cells: {next}").into());
+                };
+                if element != element_of(path) {
+                    return Err(format!("{path} has no elements").into());
+                }
+                (true, kind, min, max, values)
+            }
+            _ => (false, kind, min, max, values),
+        };
+        if matches!(kind, "Integer" | "Number") {
+            row.min = min.parse().ok();
+            row.max = max.parse().ok();
+        }
+        let values = values.split(',').filter(|value| !value.is_empty());
+        row.values = Some(values.map(str::to_owned).collect());
+        let member = Member {
+            path: path.to_owned(),
+            structure: structure.to_owned(),
+            shape: shape(kind, list),
+            required: required == "required" && operation == request,
+            extension: false,
+            row,
+        };
+        if let Some(request) = requests.last_mut() {
+            request.members.push(member);
+        }
+    }
+    Ok(requests)
+}
+
+fn shape(kind: &str, list: bool) -> Shape {
+    match kind.strip_prefix("Object ") {
+        Some(name) => Shape::Structure {
+            name: name.to_owned(),
+            list,
+        },
+        None => Shape::Plain {
+            kind: kind.to_owned(),
+            list,
+        },
+    }
+}
+
+/// Adds a member that AWS does not have. Its row names its type; those around it are above it in the file.
+fn add_extension(requests: &mut Vec<Request>, request: &str, path: &str, row: &Row) -> Result<()> {
+    if !requests.iter().any(|it| it.name == request) {
+        requests.push(Request {
+            name: request.to_owned(),
+            members: Vec::new(),
+        });
+    }
+    let Some(request) = requests.iter_mut().find(|it| it.name == request) else {
+        return Ok(());
+    };
+    let structure = match path.rsplit_once('.') {
+        None => request.name.clone(),
+        Some((above, _)) => {
+            let above = above.trim_end_matches("[]");
+            let found = request.members.iter().find(|it| it.path == above);
+            match found.map(|it| &it.shape) {
+                Some(Shape::Structure { name, .. }) => name.clone(),
+                _ => return Err(format!("{path}: there is no structure {above} above it").into()),
+            }
+        }
+    };
+    let kind = row.kind.as_deref().unwrap_or_default();
+    let (list, kind) = match kind.strip_prefix("[]") {
+        Some(kind) => (true, kind),
+        None => (false, kind),
+    };
+    request.members.push(Member {
+        path: path.to_owned(),
+        structure,
+        shape: shape(kind, list),
+        required: false,
+        extension: true,
+        row: Row::default(),
+    });
+    Ok(())
+}
+
+/// Gives each member its row. One without a row has that of the same structure at an earlier path.
+fn join(requests: &mut [Request], mut written: BTreeMap<(String, String), Row>) -> Result<()> {
+    let mut wrong = Vec::new();
+    let mut first: BTreeMap<(String, String), Row> = BTreeMap::new();
+    for request in requests {
+        for member in &mut request.members {
+            let own = written.remove(&(request.name.clone(), member.path.clone()));
+            let key = (member.structure.clone(), member.name().to_owned());
+            let row = match (own, first.get(&key)) {
+                (Some(own), Some(first)) => described_by(own, first),
+                (Some(own), None) => own,
+                (None, Some(first)) => first.clone(),
+                (None, None) => {
+                    wrong.push(format!("{} {}: no row", request.name, member.path));
+                    continue;
+                }
+            };
+            let plain = matches!(member.shape, Shape::Plain { .. });
+            if plain != row.outcome.is_some() {
+                let has = if plain { "no" } else { "an" };
+                wrong.push(format!("{} {}: {has} outcome", request.name, member.path));
+            }
+            if row.is.is_empty() {
+                wrong.push(format!("{} {}: `is` is missing", request.name, member.path));
+            }
+            first.entry(key).or_insert_with(|| row.clone());
+            member.required = row.required.unwrap_or(member.required);
+            member.row = limited_by(row, &member.row);
+        }
+    }
+    for (request, path) in written.into_keys() {
+        wrong.push(format!(
+            "{request} {path}: AWS has no such member, and it has no `type`"
+        ));
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(wrong.join("\n").into())
+    }
+}
+
+/// `own` with the words and limits of `first`, where it has none.
+fn described_by(own: Row, first: &Row) -> Row {
+    let mut row = limited_by(own, first);
+    if row.is.is_empty() {
+        row.is.clone_from(&first.is);
+    }
+    row.unit = row.unit.or_else(|| first.unit.clone());
+    row.default = row.default.or_else(|| first.default.clone());
+    row.required = row.required.or(first.required);
+    row.checked_by = row.checked_by.or_else(|| first.checked_by.clone());
+    row
+}
+
+/// `own` with the limits of `other`, where it has none.
+fn limited_by(own: Row, other: &Row) -> Row {
+    Row {
+        min: own.min.or(other.min),
+        max: own.max.or(other.max),
+        max_length: own.max_length.or(other.max_length),
+        max_items: own.max_items.or(other.max_items),
+        characters: own.characters.clone().or_else(|| other.characters.clone()),
+        values: own.values.clone().or_else(|| other.values.clone()),
+        ..own
+    }
+}
