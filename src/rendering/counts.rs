@@ -216,7 +216,6 @@ fn bound(spec: &mut Map<String, Value>, nodes: Option<u32>, numbers: Numbers<'_>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::validate::DeploymentStrategy;
 
     fn deployment(image: &str, replicas: i64) -> Value {
         json!({
@@ -242,9 +241,7 @@ mod tests {
             maximum_percent: maximum,
             circuit_breaker: None,
             alarms: None,
-            strategy: DeploymentStrategy::Rolling,
             early_success: None,
-            pauses: Vec::new(),
         }
     }
 

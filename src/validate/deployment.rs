@@ -7,8 +7,8 @@ use crate::{
     ecs,
 };
 
-/// Minutes that a hook waits by default.
-const HOOK_TIMEOUT_MINUTES: u32 = 1440;
+/// The strategy that replaces some tasks at a time.
+const ROLLING: &str = "ROLLING";
 
 /// `deploymentConfiguration` with ECS's defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +21,8 @@ pub struct Deployment {
     pub circuit_breaker: Option<CircuitBreaker>,
     /// The CloudWatch alarms that stop a deployment, if enabled.
     pub alarms: Option<DeploymentAlarms>,
-    /// How traffic moves to the new tasks.
-    pub strategy: DeploymentStrategy,
     /// When a rolling deployment counts as done before its last task, if enabled.
     pub early_success: Option<EarlySuccess>,
-    /// The stages at which a deployment waits for a user.
-    pub pauses: Vec<Pause>,
 }
 
 /// `deploymentCircuitBreaker`.
@@ -60,36 +56,6 @@ pub struct DeploymentAlarms {
     pub rollback: bool,
 }
 
-/// `strategy` with its settings. Shares of traffic are per mille, because ECS accepts tenths of a percent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeploymentStrategy {
-    /// Some tasks at a time.
-    Rolling,
-    /// All traffic at once.
-    BlueGreen {
-        /// Minutes for which the old tasks are kept.
-        bake_minutes: u32,
-    },
-    /// Traffic in equal steps.
-    Linear {
-        /// The share of each step.
-        step_per_mille: u32,
-        /// Minutes after each step except the last.
-        step_bake_minutes: u32,
-        /// Minutes for which the old tasks are kept.
-        bake_minutes: u32,
-    },
-    /// A small share of the traffic first, then all.
-    Canary {
-        /// The share of the first step.
-        canary_per_mille: u32,
-        /// Minutes after the first step.
-        canary_bake_minutes: u32,
-        /// Minutes for which the old tasks are kept.
-        bake_minutes: u32,
-    },
-}
-
 /// `earlySuccessCriteria`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EarlySuccess {
@@ -97,17 +63,6 @@ pub struct EarlySuccess {
     pub healthy_percent: u32,
     /// Whether the old tasks must also be gone (`BLOCKING`).
     pub waits_for_cleanup: bool,
-}
-
-/// A lifecycle hook of type `PAUSE`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pause {
-    /// The stages at which it waits, in the spelling of ECS.
-    pub stages: Vec<String>,
-    /// Minutes until it continues by itself.
-    pub timeout_minutes: u32,
-    /// Whether it rolls back then, instead of continuing.
-    pub rolls_back: bool,
 }
 
 /// Validates `deploymentConfiguration`.
@@ -120,14 +75,11 @@ pub(crate) fn validate_deployment(
     let default = ecs::DeploymentConfiguration::default();
     let raw = raw.unwrap_or(&default);
     let (minimum, maximum) = percents(raw, daemon, path, sink);
-    let name = raw.strategy.as_deref().unwrap_or("ROLLING");
-    if name != "ROLLING" {
-        sink.report(
-            path.field("strategy"),
-            Message::StrategyUnsupported {
-                value: name.to_owned(),
-            },
-        );
+    let strategy = raw.strategy.as_deref();
+    let strategy = strategy.unwrap_or(ecs::DeploymentConfiguration::DEFAULT_STRATEGY);
+    check_strategy(raw, strategy, path, sink);
+    for (index, hook) in raw.lifecycle_hooks.iter().enumerate() {
+        check_hook(hook, &path.field("lifecycleHooks").index(index), sink);
     }
     Deployment {
         minimum_healthy_percent: minimum,
@@ -145,16 +97,7 @@ pub(crate) fn validate_deployment(
                 names: alarms.alarm_names.clone(),
                 rollback: alarms.rollback.unwrap_or(false),
             }),
-        strategy: strategy(raw, name, path, sink),
-        early_success: early_success(raw, name, minimum, path, sink),
-        pauses: raw
-            .lifecycle_hooks
-            .iter()
-            .enumerate()
-            .filter_map(|(index, hook)| {
-                pause(hook, &path.field("lifecycleHooks").index(index), sink)
-            })
-            .collect(),
+        early_success: early_success(raw, strategy, minimum, path, sink),
     }
 }
 
@@ -167,14 +110,14 @@ fn percents(
     let (default_minimum, default_maximum) = if daemon { (0, 100) } else { (100, 200) };
     let minimum = raw.minimum_healthy_percent.unwrap_or(default_minimum);
     let maximum = raw.maximum_percent.unwrap_or(default_maximum);
-    let in_range = (0..=100).contains(&minimum);
+    let in_range = ecs::DeploymentConfiguration::MINIMUM_HEALTHY_PERCENT_RANGE.contains(&minimum);
     if !in_range {
         sink.report(
             path.field("minimumHealthyPercent"),
             Message::MinimumHealthyPercentRange,
         );
     }
-    if maximum < 100 {
+    if maximum < ecs::DeploymentConfiguration::MIN_MAXIMUM_PERCENT {
         sink.report(
             path.field("maximumPercent"),
             Message::MaximumPercentTooSmall,
@@ -194,10 +137,17 @@ fn percents(
 
 fn circuit_breaker(raw: &ecs::DeploymentCircuitBreaker) -> CircuitBreaker {
     let threshold = raw.threshold_configuration.clone().unwrap_or_default();
-    let value = clamp(threshold.value.unwrap_or(50)).max(1);
+    let value = clamp(
+        threshold
+            .value
+            .unwrap_or(ecs::ThresholdConfiguration::DEFAULT_VALUE),
+    )
+    .max(1);
     CircuitBreaker {
         rollback: raw.rollback.unwrap_or(false),
-        reset_on_healthy_task: raw.reset_on_healthy_task.unwrap_or(true),
+        reset_on_healthy_task: raw
+            .reset_on_healthy_task
+            .unwrap_or(ecs::DeploymentCircuitBreaker::DEFAULT_RESET_ON_HEALTHY_TASK),
         threshold: match threshold.r#type.as_deref() {
             Some("COUNT") => FailureThreshold::Count(value),
             Some("UNBOUNDED_PERCENT") => FailureThreshold::UnboundedPercent(value),
@@ -206,12 +156,20 @@ fn circuit_breaker(raw: &ecs::DeploymentCircuitBreaker) -> CircuitBreaker {
     }
 }
 
-fn strategy(
+/// Checks `strategy`, of which only ROLLING is supported yet, and the configurations of the others.
+fn check_strategy(
     raw: &ecs::DeploymentConfiguration,
-    name: &str,
+    strategy: &str,
     path: &FieldPath,
     sink: &mut Diagnostics,
-) -> DeploymentStrategy {
+) {
+    if strategy != ROLLING {
+        let value = strategy.to_owned();
+        sink.report(
+            path.field("strategy"),
+            Message::StrategyUnsupported { value },
+        );
+    }
     for (member, given, owner) in [
         (
             "linearConfiguration",
@@ -224,33 +182,12 @@ fn strategy(
             "CANARY",
         ),
     ] {
-        if given && name != owner {
-            sink.report(path.field(member), mismatch(member, name));
+        if given && strategy != owner {
+            sink.report(path.field(member), mismatch(member, strategy));
         }
     }
-    if name == "BLUE_GREEN" && raw.bake_time_in_minutes.is_none() {
+    if strategy == "BLUE_GREEN" && raw.bake_time_in_minutes.is_none() {
         sink.report(path.field("bakeTimeInMinutes"), Message::BakeTimeRequired);
-    }
-    let bake_minutes = clamp(raw.bake_time_in_minutes.unwrap_or(0));
-    match name {
-        "BLUE_GREEN" => DeploymentStrategy::BlueGreen { bake_minutes },
-        "LINEAR" => {
-            let linear = raw.linear_configuration.clone().unwrap_or_default();
-            DeploymentStrategy::Linear {
-                step_per_mille: per_mille(linear.step_percent.unwrap_or(10.0)),
-                step_bake_minutes: clamp(linear.step_bake_time_in_minutes.unwrap_or(6)),
-                bake_minutes,
-            }
-        }
-        "CANARY" => {
-            let canary = raw.canary_configuration.clone().unwrap_or_default();
-            DeploymentStrategy::Canary {
-                canary_per_mille: per_mille(canary.canary_percent.unwrap_or(5.0)),
-                canary_bake_minutes: clamp(canary.canary_bake_time_in_minutes.unwrap_or(10)),
-                bake_minutes,
-            }
-        }
-        _ => DeploymentStrategy::Rolling,
     }
 }
 
@@ -259,19 +196,6 @@ fn mismatch(member: &str, strategy: &str) -> Message {
         member: member.to_owned(),
         value: strategy.to_owned(),
     }
-}
-
-/// Converts a percentage with one decimal to a whole number of thousandths, 1 to 1000.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "clamped to 1..=1000 before"
-)]
-fn per_mille(percent: f64) -> u32 {
-    if percent.is_nan() {
-        return 1;
-    }
-    (percent * 10.0).round().clamp(1.0, 1000.0) as u32
 }
 
 fn early_success(
@@ -286,7 +210,7 @@ fn early_success(
     if criteria.enable != Some(true) {
         return None;
     }
-    if strategy != "ROLLING" {
+    if strategy != ROLLING {
         sink.report(path, mismatch("earlySuccessCriteria", strategy));
         return None;
     }
@@ -306,19 +230,15 @@ fn early_success(
     })
 }
 
-fn pause(
-    hook: &ecs::DeploymentLifecycleHook,
-    path: &FieldPath,
-    sink: &mut Diagnostics,
-) -> Option<Pause> {
+/// Checks a lifecycle hook. None is supported yet.
+fn check_hook(hook: &ecs::DeploymentLifecycleHook, path: &FieldPath, sink: &mut Diagnostics) {
     if hook.target_type.as_deref() != Some("PAUSE") {
         let member = if hook.hook_target_arn.is_some() {
             "hookTargetArn"
         } else {
             "targetType"
         };
-        sink.report(path.field(member), Message::LambdaHookUnsupported);
-        return None;
+        return sink.report(path.field(member), Message::LambdaHookUnsupported);
     }
     let at = path.field("lifecycleStages");
     if hook.lifecycle_stages.is_empty() {
@@ -344,14 +264,6 @@ fn pause(
         }
     }
     sink.report(path.field("targetType"), Message::PauseUnsupported);
-    let timeout = hook.timeout_configuration.clone().unwrap_or_default();
-    Some(Pause {
-        stages: hook.lifecycle_stages.clone(),
-        timeout_minutes: timeout
-            .timeout_in_minutes
-            .map_or(HOOK_TIMEOUT_MINUTES, clamp),
-        rolls_back: timeout.action.as_deref() != Some("CONTINUE"),
-    })
 }
 
 #[cfg(test)]
@@ -385,7 +297,6 @@ mod tests {
                 ),
                 expected
             );
-            assert_eq!(deployment.strategy, DeploymentStrategy::Rolling);
             assert_eq!(found, []);
         }
     }
@@ -498,38 +409,6 @@ mod tests {
                 Reason::PauseUnsupported
             )]
         );
-    }
-
-    #[test]
-    fn shares_of_traffic_are_thousandths() {
-        for (raw, expected) in [
-            (
-                json!({"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 33.3}}),
-                DeploymentStrategy::Linear {
-                    step_per_mille: 333,
-                    step_bake_minutes: 6,
-                    bake_minutes: 0,
-                },
-            ),
-            (
-                json!({"strategy": "LINEAR"}),
-                DeploymentStrategy::Linear {
-                    step_per_mille: 100,
-                    step_bake_minutes: 6,
-                    bake_minutes: 0,
-                },
-            ),
-            (
-                json!({"strategy": "CANARY", "bakeTimeInMinutes": 3}),
-                DeploymentStrategy::Canary {
-                    canary_per_mille: 50,
-                    canary_bake_minutes: 10,
-                    bake_minutes: 3,
-                },
-            ),
-        ] {
-            assert_eq!(validate(raw, false).0.strategy, expected);
-        }
     }
 
     #[test]

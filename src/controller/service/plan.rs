@@ -30,7 +30,7 @@ use crate::{
     settings::Settings,
     source::read_service,
     translate::{WORKLOAD_LENGTH, kname},
-    validate::{self, DeploymentStrategy, TaskDefinitionReference},
+    validate::{self, TaskDefinitionReference},
 };
 
 /// What a service asks for, as it would be rendered now.
@@ -365,9 +365,7 @@ const UNKNOWN_RULES: validate::Deployment = validate::Deployment {
     maximum_percent: 200,
     circuit_breaker: None,
     alarms: None,
-    strategy: DeploymentStrategy::Rolling,
     early_success: None,
-    pauses: Vec::new(),
 };
 
 fn desired_count(spec: &Spec) -> Option<i64> {

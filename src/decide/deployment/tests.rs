@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     decide::pod_state::{ContainerSeen, Doing, End},
-    validate::{self, CircuitBreaker, DeploymentStrategy, EarlySuccess, FailureThreshold},
+    validate::{self, CircuitBreaker, EarlySuccess, FailureThreshold},
 };
 
 fn at(second: i64) -> Timestamp {
@@ -23,9 +23,7 @@ fn rules(rollback: bool) -> validate::Deployment {
             threshold: FailureThreshold::BoundedPercent(50),
         }),
         alarms: None,
-        strategy: DeploymentStrategy::Rolling,
         early_success: None,
-        pauses: Vec::new(),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     diagnostic::{Diagnostics, Message},
     settings::{Addon, TargetGroups},
     translate::{Context, CustomObject, Manifests, Object, names::hex_digest},
-    validate::{DeploymentStrategy, Expose, ExposeKind, LoadBalancer, Service},
+    validate::{Expose, ExposeKind, LoadBalancer, Service},
 };
 
 /// The annotations of the AWS Load Balancer Controller for an Application Load Balancer.
@@ -68,11 +68,7 @@ pub(super) fn apply(
             let path = path.field("targetGroupArn");
             notes.report(path, Message::ReadinessGateNeedsLabel { label });
         }
-        let blue_green = matches!(
-            service.deployment.strategy,
-            DeploymentStrategy::BlueGreen { .. }
-        );
-        if alternate_target_group_arn.is_some() && !blue_green {
+        if alternate_target_group_arn.is_some() {
             notes.report(
                 path.field("advancedConfiguration")
                     .field("alternateTargetGroupArn"),

@@ -28,9 +28,7 @@ impl Rollout {
             // Only the running operator uses it; validation rejects other strategies without it.
             circuit_breaker: _,
             alarms: _,
-            strategy: _,
             early_success: _,
-            pauses: _,
         } = deployment;
         let tasks = |percent: u32| u64::from(desired) * u64::from(percent);
         let number = |tasks: u64| u32::try_from(tasks).unwrap_or(u32::MAX);
@@ -86,7 +84,6 @@ impl Rollout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::validate::DeploymentStrategy;
 
     fn deployment(minimum_healthy_percent: u32, maximum_percent: u32) -> Deployment {
         Deployment {
@@ -94,9 +91,7 @@ mod tests {
             maximum_percent,
             circuit_breaker: None,
             alarms: None,
-            strategy: DeploymentStrategy::Rolling,
             early_success: None,
-            pauses: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::super::{
 };
 use crate::{
     decide::pod_state::{ContainerSeen, Doing, End},
-    validate::{self, CircuitBreaker, DeploymentStrategy, FailureThreshold},
+    validate::{self, CircuitBreaker, FailureThreshold},
 };
 
 /// The state of a task.
@@ -75,9 +75,7 @@ impl Rules {
                 threshold: FailureThreshold::Count(3),
             }),
             alarms: None,
-            strategy: DeploymentStrategy::Rolling,
             early_success: None,
-            pauses: Vec::new(),
         }
     }
 }
