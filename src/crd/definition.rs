@@ -12,6 +12,7 @@ use k8s_openapi::{
 
 use super::{
     API_VERSION, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
+    rules::add_rules,
     schema::{list, object, of_type, schema},
     status_schema::status_schema,
 };
@@ -19,7 +20,7 @@ use crate::fields::Api;
 
 /// A kind of custom resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Resource {
+pub(super) enum Resource {
     TaskDefinition,
     Service,
     Task,
@@ -127,10 +128,16 @@ fn root(resource: Resource) -> JSONSchemaProps {
 
 fn spec(resource: Resource) -> JSONSchemaProps {
     let mut spec = match resource {
-        Resource::TaskDefinition => schema(Api::TaskDefinition.tree()),
-        Resource::Service => schema(Api::Service.tree()),
-        Resource::Task => schema(Api::Task.tree()),
-        Resource::Cluster => schema(Api::Cluster.tree()),
+        Resource::TaskDefinition => described(
+            "The request of RegisterTaskDefinition; the name of the object is the family.",
+            Api::TaskDefinition,
+        ),
+        Resource::Service => described(
+            "The request of CreateService; the name of the object is the serviceName.",
+            Api::Service,
+        ),
+        Resource::Task => described("The request of RunTask.", Api::Task),
+        Resource::Cluster => described("The request of CreateCluster.", Api::Cluster),
     };
     if let Some(required) = &mut spec.required {
         // The object's own name has the same meaning.
@@ -146,17 +153,22 @@ fn spec(resource: Resource) -> JSONSchemaProps {
     if resource == Resource::Service {
         let members = spec.properties.get_or_insert_default();
         members.insert("autoScaling".to_owned(), auto_scaling());
-        members.insert("kubernetes".to_owned(), schema(Api::Kubernetes.tree()));
+        let description = "An extension of this operator: settings that exist only in Kubernetes.";
+        members.insert(
+            "kubernetes".to_owned(),
+            described(description, Api::Kubernetes),
+        );
     }
     if resource == Resource::Task {
         let members = spec.properties.get_or_insert_default();
         members.insert(KEPT_SECONDS.to_owned(), kept_seconds());
     }
-    let mut rules = rules(resource);
+    add_rules(resource, &mut spec);
     if resource == Resource::Task {
-        rules.push(no_change(&spec));
+        let no_change = no_change(&spec);
+        let rules = spec.x_kubernetes_validations.get_or_insert_default();
+        rules.push(no_change);
     }
-    spec.x_kubernetes_validations = (!rules.is_empty()).then_some(rules);
     spec
 }
 
@@ -182,101 +194,50 @@ fn kept_seconds() -> JSONSchemaProps {
     }
 }
 
+/// A request with a description, because the table has none of whole requests.
+fn described(description: &str, api: Api) -> JSONSchemaProps {
+    JSONSchemaProps {
+        description: Some(description.to_owned()),
+        ..schema(api.tree())
+    }
+}
+
+/// A list of requests.
+fn requests(description: &str, api: Api) -> JSONSchemaProps {
+    JSONSchemaProps {
+        description: Some(description.to_owned()),
+        ..list(schema(api.tree()), None)
+    }
+}
+
 fn auto_scaling() -> JSONSchemaProps {
     object(
         "An extension of this operator: the requests of Application Auto Scaling for the service, in that API's own spelling.",
         [
-            ("scalableTarget", schema(Api::ScalableTarget.tree())),
+            (
+                "scalableTarget",
+                described(
+                    "The range of the count, as RegisterScalableTarget takes it.",
+                    Api::ScalableTarget,
+                ),
+            ),
             (
                 "scalingPolicies",
-                list(schema(Api::ScalingPolicy.tree()), None),
+                requests(
+                    "Scaling policies, as PutScalingPolicy takes them.",
+                    Api::ScalingPolicy,
+                ),
             ),
             (
                 "scheduledActions",
-                list(schema(Api::ScheduledAction.tree()), None),
+                requests(
+                    "Scheduled actions, as PutScheduledAction takes them.",
+                    Api::ScheduledAction,
+                ),
             ),
         ],
     )
 }
-
-/// Returns the rules that involve several fields. Errors that depend on other objects, or on the operator's settings,
-/// are reported in the conditions of the resource.
-fn rules(resource: Resource) -> Vec<ValidationRule> {
-    let rules = match resource {
-        Resource::TaskDefinition => TASK_DEFINITION_RULES,
-        Resource::Service => SERVICE_RULES,
-        Resource::Task => TASK_RULES,
-        Resource::Cluster => &[],
-    };
-    rules
-        .iter()
-        .map(|(condition, message)| rule(condition, message))
-        .collect()
-}
-
-const TASK_DEFINITION_RULES: &[(&str, &str)] = &[
-    (
-        "!has(self.requiresCompatibilities) || !self.requiresCompatibilities.exists(c, c == 'FARGATE') || (has(self.cpu) && has(self.memory))",
-        "Fargate requires that cpu and memory be defined at the task level",
-    ),
-    (
-        "!has(self.requiresCompatibilities) || !self.requiresCompatibilities.exists(c, c == 'FARGATE') || (has(self.networkMode) && self.networkMode == 'awsvpc')",
-        "Fargate only supports network mode awsvpc",
-    ),
-    (
-        "has(self.memory) || self.containerDefinitions.all(c, has(c.memory) || (has(c.memoryReservation) && c.memoryReservation > 0))",
-        "Invalid setting for container: at least one of 'memory' or 'memoryReservation' must be specified",
-    ),
-    (
-        "self.containerDefinitions.all(c, !has(c.memory) || !has(c.memoryReservation) || c.memory >= c.memoryReservation)",
-        "Invalid setting for container: 'memory' must not be less than 'memoryReservation'",
-    ),
-    (
-        "!has(self.volumes) || self.volumes.all(v, !has(v.efsVolumeConfiguration) || !has(v.efsVolumeConfiguration.authorizationConfig) || !has(v.efsVolumeConfiguration.authorizationConfig.accessPointId) || v.efsVolumeConfiguration.authorizationConfig.accessPointId == '' || !has(v.efsVolumeConfiguration.rootDirectory) || v.efsVolumeConfiguration.rootDirectory in ['', '/'])",
-        "If an EFS access point is specified, the root directory must either be omitted or set to /",
-    ),
-    (
-        "!has(self.volumes) || self.volumes.all(v, !has(v.efsVolumeConfiguration) || !has(v.efsVolumeConfiguration.authorizationConfig) || (!has(v.efsVolumeConfiguration.authorizationConfig.accessPointId) || v.efsVolumeConfiguration.authorizationConfig.accessPointId == '') && (!has(v.efsVolumeConfiguration.authorizationConfig.iam) || v.efsVolumeConfiguration.authorizationConfig.iam != 'ENABLED') || (has(v.efsVolumeConfiguration.transitEncryption) && v.efsVolumeConfiguration.transitEncryption == 'ENABLED'))",
-        "Transit encryption must be enabled if an EFS access point or EFS IAM authorization is used",
-    ),
-];
-
-const SERVICE_RULES: &[(&str, &str)] = &[
-    LAUNCH_TYPE_OR_STRATEGY,
-    (
-        "has(self.desiredCount) || (has(self.schedulingStrategy) && self.schedulingStrategy == 'DAEMON')",
-        "desiredCount is required for REPLICA services",
-    ),
-    (
-        "!has(self.schedulingStrategy) || self.schedulingStrategy != 'DAEMON' || !has(self.launchType) || self.launchType != 'FARGATE'",
-        "Fargate tasks do not support the DAEMON scheduling strategy",
-    ),
-    (
-        "!has(self.schedulingStrategy) || self.schedulingStrategy != 'DAEMON' || !has(self.placementStrategy) || size(self.placementStrategy) == 0",
-        "The daemon scheduling strategy does not support placement strategies. Remove the placement strategy and try again",
-    ),
-    (
-        "!has(self.schedulingStrategy) || self.schedulingStrategy != 'DAEMON' || !has(self.volumeConfigurations) || size(self.volumeConfigurations) == 0",
-        "The daemon scheduling strategy does not support volume configurations. Remove the volume configurations and try again",
-    ),
-    (
-        "!has(self.deploymentConfiguration) || !has(self.deploymentConfiguration.minimumHealthyPercent) || !has(self.deploymentConfiguration.maximumPercent) || self.deploymentConfiguration.minimumHealthyPercent <= self.deploymentConfiguration.maximumPercent",
-        "minimumHealthyPercent must not be greater than maximumPercent",
-    ),
-];
-
-const TASK_RULES: &[(&str, &str)] = &[
-    LAUNCH_TYPE_OR_STRATEGY,
-    (
-        "!has(self.group) || !self.group.startsWith('service:')",
-        "The task group must not start with service:, which is for the tasks of services",
-    ),
-];
-
-const LAUNCH_TYPE_OR_STRATEGY: (&str, &str) = (
-    "!(has(self.launchType) && has(self.capacityProviderStrategy) && size(self.capacityProviderStrategy) > 0)",
-    "specifying both a launch type and capacity provider strategy is not supported: remove one and try again",
-);
 
 /// Forbids changes of tasks that were requested. Only the time for which the object is kept after that may change.
 fn no_change(spec: &JSONSchemaProps) -> ValidationRule {
@@ -289,16 +250,12 @@ fn no_change(spec: &JSONSchemaProps) -> ValidationRule {
             )
         })
         .collect();
-    rule(
-        &same.join(" && "),
-        "tasks cannot be changed once they were asked for: delete this EcsTask, which stops them, or make another one",
-    )
-}
-
-fn rule(condition: &str, message: &str) -> ValidationRule {
     ValidationRule {
-        rule: condition.to_owned(),
-        message: Some(message.to_owned()),
+        rule: same.join(" && "),
+        message: Some(
+            "requested tasks cannot be changed; create another EcsTask, or delete this one, which stops its tasks"
+                .to_owned(),
+        ),
         ..ValidationRule::default()
     }
 }
@@ -398,6 +355,26 @@ mod tests {
         );
         assert_eq!(port["containerPort"]["type"], "integer");
         assert_eq!(port["containerPort"]["maximum"], 65_535.0);
+    }
+
+    #[test]
+    fn every_member_has_a_description() {
+        fn walk(schema: &Value, path: &str, missing: &mut Vec<String>) {
+            for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+                let path = format!("{path}.{name}");
+                if member["description"].as_str().is_none_or(str::is_empty) {
+                    missing.push(path.clone());
+                }
+                walk(member, &path, missing);
+                walk(&member["items"], &format!("{path}[]"), missing);
+            }
+        }
+        let mut missing = Vec::new();
+        for kind in ["EcsTaskDefinition", "EcsService", "EcsTask", "EcsCluster"] {
+            let schema = schema_of(kind);
+            walk(&schema["properties"]["spec"], kind, &mut missing);
+        }
+        assert!(missing.is_empty(), "{}", missing.join("\n"));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The members of the custom resources that the AWS requests do not have. Each is an extension of this operator.
 
 mod definition;
+mod kubernetes;
 mod resource;
+mod rules;
 mod schema;
 mod status;
 mod status_schema;
 
 pub use definition::definitions;
+pub use kubernetes::*;
 pub use resource::*;
 pub use status::*;
 
@@ -51,40 +54,4 @@ pub struct AutoScaling {
     /// `PutScheduledAction`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scheduled_actions: Vec<ecs::ScheduledAction>,
-}
-
-/// The settings that exist only in Kubernetes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Kubernetes {
-    /// A load balancer that is created for the service.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expose: Option<Expose>,
-    /// Any text; changing it starts a deployment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub force_new_deployment: Option<String>,
-}
-
-/// A load balancer that is created for a service without target groups.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Expose {
-    /// `alb` or `nlb`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub r#type: Option<String>,
-    /// The container that gets the traffic.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub container_name: Option<String>,
-    /// The port of that container.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub container_port: Option<i64>,
-    /// The path of an Application Load Balancer's rule; default `/`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// `internet-facing` (default) or `internal`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scheme: Option<String>,
-    /// Certificates of the HTTPS listener.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub certificate_arns: Vec<String>,
 }

@@ -398,22 +398,22 @@ async fn the_api_server_refuses_services_that_contradict_themselves() {
     for (members, expected) in [
         (
             json!({"schedulingStrategy": "DAEMON", "launchType": "FARGATE"}),
-            "Fargate tasks do not support the DAEMON scheduling strategy",
+            "DaemonOnFargate: DAEMON services cannot run on Fargate",
         ),
         (
             json!({"schedulingStrategy": "DAEMON", "placementStrategy": [{"type": "random"}]}),
-            "does not support placement strategies",
+            "DaemonPlacementStrategy: DAEMON services take no placementStrategy",
         ),
         (
             json!({"schedulingStrategy": "DAEMON", "volumeConfigurations": [{"name": "data"}]}),
-            "does not support volume configurations",
+            "DaemonVolumeConfigurations: DAEMON services take no volumeConfigurations",
         ),
         (
             json!({
                 "desiredCount": 1,
                 "deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 99},
             }),
-            "minimumHealthyPercent must not be greater than maximumPercent",
+            "DeploymentPercentOrder: minimumHealthyPercent is greater than maximumPercent",
         ),
     ] {
         let mut spec = members;

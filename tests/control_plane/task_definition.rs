@@ -1,5 +1,6 @@
 //! Task definitions: each change is a revision.
 
+use ecs_operator::diagnostic::Message;
 use k8s_openapi::api::{
     apps::v1::{ControllerRevision, Deployment},
     core::v1::{Pod, ResourceQuota, Service},
@@ -295,6 +296,11 @@ async fn what_ecs_would_not_register_makes_no_revision() {
     assert_eq!(object["status"]["revision"], 1);
 }
 
+/// What the operator says of a spec, and the API server too.
+fn said(message: &Message) -> String {
+    format!("{}: {message}; {}", message.reason(), message.help())
+}
+
 #[tokio::test]
 async fn the_api_server_refuses_what_no_ecs_api_takes() {
     let bed = bed("schema").await;
@@ -312,32 +318,36 @@ async fn the_api_server_refuses_what_no_ecs_api_takes() {
         "containerDefinitions": [{"name": "app", "image": "x"}],
     });
     for (spec, expected) in [
-        (misspelt, "helthCheck"),
+        (misspelt, "helthCheck".to_owned()),
         (
             fargate,
-            "Fargate requires that cpu and memory be defined at the task level",
+            "FargateCpuMemory: Fargate has no size with cpu none and memory for the task".to_owned(),
         ),
         (
             json!({"containerDefinitions": [{"name": "app"}]}),
-            "image: Required value",
+            "image: Required value".to_owned(),
+        ),
+        (
+            json!({"containerDefinitions": [{"name": "app", "image": "x", "memory": 5}]}),
+            "should be greater than or equal to 6".to_owned(),
         ),
         (
             json!({"containerDefinitions": [{"name": "app", "image": "x", "memoryReservation": 0}]}),
-            "at least one of 'memory' or 'memoryReservation' must be specified",
+            "MemoryRequired: container needs memory or memoryReservation".to_owned(),
         ),
         (
             json!({"containerDefinitions": [
                 {"name": "app", "image": "x", "memory": 64, "memoryReservation": 65},
             ]}),
-            "'memory' must not be less than 'memoryReservation'",
+            "spec.containerDefinitions[0]: Invalid value: MemoryBelowReservation: memory is below memoryReservation".to_owned(),
         ),
         (
             efs(json!({"rootDirectory": "/data", "transitEncryption": "ENABLED"})),
-            "the root directory must either be omitted or set to /",
+            said(&Message::EfsRootDirectoryWithAccessPoint),
         ),
         (
             efs(json!({"rootDirectory": "/"})),
-            "Transit encryption must be enabled",
+            said(&Message::EfsTransitEncryptionRequired),
         ),
     ] {
         let error = bed
@@ -345,7 +355,7 @@ async fn the_api_server_refuses_what_no_ecs_api_takes() {
             .await
             .unwrap_err()
             .to_string();
-        assert!(error.contains(expected), "{error}");
+        assert!(error.contains(&expected), "{error}");
     }
 }
 
