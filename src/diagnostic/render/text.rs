@@ -46,8 +46,13 @@ pub(super) fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Whether all of a text is ASCII and printable, as nearly all texts are.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_escaped) {
+    if is_plain(text) || !text.contains(&is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
