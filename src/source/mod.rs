@@ -63,6 +63,7 @@ mod syntax;
 #[cfg(test)]
 mod testing;
 mod text;
+mod token;
 mod tree;
 mod unit;
 mod walk;
