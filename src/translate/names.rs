@@ -14,11 +14,10 @@ pub const LABEL_LENGTH: usize = 63;
 /// collide.
 #[must_use]
 pub fn kname(name: &str, max: usize) -> String {
-    let base = base(name);
-    if base == name && base.len() <= max {
-        return base;
+    if name.len() <= max && is_label(name) {
+        return name.to_owned();
     }
-    marked(base, name, max)
+    marked(base(name), name, max)
 }
 
 /// Converts `name` to the name of a Service of at most `max` characters. Before Kubernetes 1.36, that must not begin
@@ -30,6 +29,12 @@ pub(crate) fn service_name(name: &str, max: usize, kubernetes_minor: u32) -> Str
         return marked(format!("x{base}"), name, max);
     }
     kname(name, max)
+}
+
+/// Whether a name of any length has the form of a DNS label.
+fn is_label(name: &str) -> bool {
+    let is_inner = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    !name.is_empty() && !name.starts_with('-') && !name.ends_with('-') && name.bytes().all(is_inner)
 }
 
 fn base(name: &str) -> String {
