@@ -8,8 +8,8 @@ const CHUNK: usize = 16;
 /// How many finished chunks of a thread may wait for those of others. It bounds the memory.
 const WAITING: usize = 2;
 
-/// Calls `work` for each item, on as many threads as there are processors, and `take` on this thread for each result, in
-/// the order of the items. Each thread has a state of its own. A few items are worked on by this thread.
+/// Calls `work` for each item and its number, on as many threads as there are processors, and `take` on this thread for
+/// each result, in the order of the items. Each thread has a state of its own. A few items are worked on by this thread.
 ///
 /// # Errors
 ///
@@ -17,7 +17,7 @@ const WAITING: usize = 2;
 pub(crate) fn in_order<I: Sync, S, T: Send, E>(
     items: &[I],
     state: impl Fn() -> S + Sync,
-    work: impl Fn(&mut S, &I) -> T + Sync,
+    work: impl Fn(&mut S, usize, &I) -> T + Sync,
     take: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
@@ -28,7 +28,7 @@ fn in_order_on<I: Sync, S, T: Send, E>(
     threads: usize,
     items: &[I],
     state: impl Fn() -> S + Sync,
-    work: impl Fn(&mut S, &I) -> T + Sync,
+    work: impl Fn(&mut S, usize, &I) -> T + Sync,
     mut take: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
     let chunks = items.len().div_ceil(CHUNK);
@@ -37,7 +37,8 @@ fn in_order_on<I: Sync, S, T: Send, E>(
         let mut state = state();
         return items
             .iter()
-            .try_for_each(|item| take(work(&mut state, item)));
+            .enumerate()
+            .try_for_each(|(number, item)| take(work(&mut state, number, item)));
     }
     thread::scope(|scope| {
         let (state, work) = (&state, &work);
@@ -47,8 +48,10 @@ fn in_order_on<I: Sync, S, T: Send, E>(
             receivers.push(receiver);
             scope.spawn(move || {
                 let mut state = state();
-                for chunk in items.chunks(CHUNK).skip(first).step_by(threads) {
-                    let results = chunk.iter().map(|item| work(&mut state, item));
+                let chunks = items.chunks(CHUNK).enumerate();
+                for (chunk, items) in chunks.skip(first).step_by(threads) {
+                    let numbered = (chunk * CHUNK..).zip(items);
+                    let results = numbered.map(|(number, item)| work(&mut state, number, item));
                     if sender.send(results.collect()).is_err() {
                         // Nobody wants the rest.
                         return;
@@ -81,7 +84,8 @@ mod tests {
                 threads,
                 &items,
                 || 0,
-                |calls, item| {
+                |calls, number, item| {
+                    assert_eq!(number, *item);
                     *calls += 1;
                     if item % 7 == 0 {
                         thread::yield_now();
@@ -107,7 +111,7 @@ mod tests {
             2,
             &items,
             || (),
-            |(), item| *item,
+            |(), _, item| *item,
             |item| {
                 taken += 1;
                 if item == 40 { Err("enough") } else { Ok(()) }
@@ -124,7 +128,7 @@ mod tests {
             2,
             &items,
             || (),
-            |(), item| assert!(*item < 50),
+            |(), _, item| assert!(*item < 50),
             |()| Ok::<_, Infallible>(()),
         );
     }

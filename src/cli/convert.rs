@@ -14,7 +14,7 @@ use super::{
     report::{Rendered, Renderer, Report},
 };
 use crate::{
-    convert::{Denied, Draft, Drafter, Given},
+    convert::{Claims, Denied, Drafter, Given, Settled},
     diagnostic::{
         Diagnostic, Message, Reason, Severity,
         render::{Finding, Place, one_line},
@@ -30,36 +30,41 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         renderer: Renderer::new(options.output.diagnostics, options.output.verbose),
     };
     let files = settings.environment_files.keys();
-    let mut run = Run {
-        findings: &findings,
-        report: Report::new(options.output.diagnostics),
-        output: Output::new(options.output.output_dir.as_deref(), options.output.output)?,
-        given: Given::default(),
-        objects: 0,
-        explained: HashSet::new(),
-        unnamed_files: files.map(|arn| &**arn).collect(),
-    };
+    let output = Output::new(options.output.output_dir.as_deref(), options.output.output)?;
     let mut problems = Vec::new();
     let fill = options.input.fill.iter().cloned().collect();
     let catalog = Catalog::read(&options.inputs, fill, &mut |problem| problems.push(problem));
-    let documents = catalog.documents() + run.problems(&problems)?;
-    for name in catalog.unused_names() {
-        let name = name.to_owned();
-        run.warn(&Message::SetUnused { name }, "--set")?;
-    }
     let worker = Worker {
+        catalog: &catalog,
         drafter: Drafter::new(&settings, options.target(), findings.denied.clone()),
         findings: &findings,
         format: options.output.output,
         explains: options.input.explain_input,
     };
-    catalog.for_each_unit(|unit| worker.work(unit), |worked| run.take(worked?))?;
+    let mut run = Run {
+        worker: &worker,
+        report: Report::new(options.output.diagnostics),
+        output,
+        given: Given::default(),
+        objects: 0,
+        explained: HashSet::new(),
+        unnamed_files: files.map(|arn| &**arn).collect(),
+    };
+    let documents = catalog.documents() + run.problems(&problems)?;
+    for name in catalog.unused_names() {
+        let name = name.to_owned();
+        run.warn(&Message::SetUnused { name }, "--set")?;
+    }
+    catalog.for_each_unit(
+        |number, unit| worker.work(number, unit),
+        |worked| run.take(worked?),
+    )?;
     run.finish(options.output.output_dir.as_deref(), documents)
 }
 
 /// The state of one run.
 struct Run<'a> {
-    findings: &'a Findings,
+    worker: &'a Worker<'a>,
     report: Report,
     output: Output,
     given: Given,
@@ -89,7 +94,7 @@ impl Run<'_> {
     }
 
     fn print(&mut self, message: &Message, finding: Finding<'_>) -> Result<(), Error> {
-        let rendered = self.findings.render(message.reason(), || finding);
+        let rendered = self.worker.findings.render(message.reason(), || finding);
         rendered.map_or(Ok(()), |rendered| self.report.print(&rendered))
     }
 
@@ -107,11 +112,9 @@ impl Run<'_> {
                 self.report.say(&line)?;
             }
         }
-        let settled = self.given.settle(&worked.draft);
-        if !settled.conflicts.is_empty() {
-            let rejected = worked.draft.conversion(settled);
-            let mut findings = self.findings.of_unit(&worked.unit, &rejected.diagnostics);
-            return findings.try_for_each(|rendered| self.report.print(&rendered));
+        let settled = self.given.settle(&worked.claims);
+        if settled.is_rejected() {
+            return self.reject(worked.number, settled);
         }
         for rendered in &worked.findings {
             self.report.print(rendered)?;
@@ -122,6 +125,19 @@ impl Run<'_> {
             self.output.write(object)?;
         }
         Ok(())
+    }
+
+    /// Prints why a unit is rejected that contradicts an earlier one. This is rare, so such a unit is read again.
+    fn reject(&mut self, number: usize, settled: Settled) -> Result<(), Error> {
+        let worker = self.worker;
+        let unit = match worker.catalog.unit(number) {
+            Some(Ok(unit)) => unit,
+            Some(Err(problem)) => return self.problems(&[problem]).map(drop),
+            None => return Ok(()),
+        };
+        let rejected = worker.drafter.draft(&unit)?.conversion(settled);
+        let mut findings = worker.findings.of_unit(&unit, &rejected.diagnostics);
+        findings.try_for_each(|rendered| self.report.print(&rendered))
     }
 
     /// Ends the output and the report.
@@ -144,6 +160,7 @@ impl Run<'_> {
 
 /// What is done with each unit alone, on one of several threads.
 struct Worker<'a> {
+    catalog: &'a Catalog,
     drafter: Drafter<'a>,
     findings: &'a Findings,
     format: Format,
@@ -151,10 +168,11 @@ struct Worker<'a> {
     explains: bool,
 }
 
-/// A unit and what it gives if no other unit gives the same or contradicts it.
+/// What a unit gives if no other unit gives the same or contradicts it.
 struct Worked {
-    unit: Unit,
-    draft: Draft,
+    /// The number of the unit.
+    number: usize,
+    claims: Claims,
     findings: Vec<Rendered>,
     objects: Vec<Printed>,
     named_files: Vec<String>,
@@ -163,7 +181,11 @@ struct Worked {
 }
 
 impl Worker<'_> {
-    fn work(&self, unit: Result<Unit, Problem>) -> Result<Result<Worked, Problem>, Error> {
+    fn work(
+        &self,
+        number: usize,
+        unit: Result<Unit, Problem>,
+    ) -> Result<Result<Worked, Problem>, Error> {
         let unit = match unit {
             Ok(unit) => unit,
             Err(problem) => return Ok(Err(problem)),
@@ -172,6 +194,7 @@ impl Worker<'_> {
         let printed = draft.objects().iter();
         let printed = printed.map(|object| Printed::new(object, self.format));
         Ok(Ok(Worked {
+            number,
             findings: self.findings.of_unit(&unit, &draft.diagnostics()).collect(),
             objects: printed.collect::<Result<_, _>>()?,
             named_files: named_files(&unit).map(str::to_owned).collect(),
@@ -180,8 +203,7 @@ impl Worker<'_> {
             } else {
                 Vec::new()
             },
-            draft,
-            unit,
+            claims: draft.into_claims(),
         }))
     }
 }

@@ -12,6 +12,9 @@ use std::{
 use super::{Error, arguments::Format};
 use crate::print::{self, Ordered};
 
+/// The size of the buffer of standard output in bytes: each write is a call of the system.
+const BUFFER: usize = 64 * 1024;
+
 /// Writes objects one by one.
 pub(super) enum Output {
     /// Standard output.
@@ -32,7 +35,7 @@ impl Output {
     pub(super) fn new(folder: Option<&Path>, format: Format) -> Result<Self, Error> {
         let Some(path) = folder else {
             return Ok(Self::Stream(Stream {
-                writer: io::BufWriter::new(io::stdout()),
+                writer: io::BufWriter::with_capacity(BUFFER, io::stdout()),
                 format,
                 count: 0,
             }));

@@ -5,7 +5,9 @@ use std::hash::{BuildHasher as _, Hash};
 use foldhash::quality::FixedState;
 
 use super::{
-    Conversion, Denied, Settled, Target, left_out,
+    Conversion, Denied, Settled, Target,
+    given::{Claims, Conflict, ConnectName},
+    left_out,
     resources::Resources,
     scaling::{self, Separated},
 };
@@ -33,23 +35,11 @@ pub struct Drafter<'a> {
 pub struct Draft {
     /// None if the unit is rejected.
     objects: Vec<Ordered>,
-    /// For each object the digests of its kind and name, and of its content.
-    pub(super) digests: Vec<(u64, u64)>,
+    claims: Claims,
     diagnostics: Diagnostics,
     /// The errors of scaling documents that are rejected without their service.
     of_scaling: Diagnostics,
-    pub(super) subject: Subject,
-    /// The names of Service Connect that the service takes.
-    pub(super) connect_names: Vec<ConnectName>,
-}
-
-/// A name of a Service Connect namespace.
-#[derive(Clone, Debug)]
-pub(super) struct ConnectName {
-    pub(super) namespace: String,
-    pub(super) name: String,
-    pub(super) service: String,
-    pub(super) path: FieldPath,
+    subject: Subject,
 }
 
 /// The content of a unit to convert, and its surroundings.
@@ -77,6 +67,18 @@ impl Draft {
         &self.objects
     }
 
+    /// What the unit takes of what all units share.
+    #[must_use]
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The same, without the rest of the draft.
+    #[must_use]
+    pub fn into_claims(self) -> Claims {
+        self.claims
+    }
+
     /// The findings if the unit does not contradict another one, sorted by path.
     #[must_use]
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
@@ -87,24 +89,57 @@ impl Draft {
 
     /// The result for a unit among others.
     #[must_use]
-    pub fn conversion(self, settled: Settled) -> Conversion {
+    pub fn conversion(mut self, settled: Settled) -> Conversion {
+        let is_rejected = settled.is_rejected();
+        for conflict in settled.conflicts {
+            self.report(conflict);
+        }
         let Self {
             mut objects,
             mut diagnostics,
             of_scaling,
-            ..
+            claims: _,
+            subject: _,
         } = self;
-        let mut fresh = settled.fresh.into_iter();
-        objects.retain(|_| fresh.next().unwrap_or(true));
-        if !settled.conflicts.is_empty() {
+        if is_rejected {
             objects.clear();
-            diagnostics.append(settled.conflicts);
             forget_assumptions(&mut diagnostics);
         }
+        let mut fresh = settled.fresh.into_iter();
+        objects.retain(|_| fresh.next().unwrap_or(true));
         diagnostics.append(of_scaling);
         Conversion {
             objects,
             diagnostics: diagnostics.into_sorted(),
+        }
+    }
+}
+
+impl Draft {
+    /// Says how the unit contradicts an earlier one.
+    fn report(&mut self, conflict: Conflict) {
+        match conflict {
+            Conflict::Object(index) => {
+                let Some(object) = self.objects.get(index) else {
+                    return;
+                };
+                let (kind, name) = object.identity();
+                let message = Message::ConflictingObjects {
+                    kind: kind.to_owned(),
+                    name: name.to_owned(),
+                };
+                let path = FieldPath::root(self.subject);
+                self.diagnostics.report(path, message);
+            }
+            Conflict::ConnectName { taken, other } => {
+                let path = connect_services().index(taken.index).field("discoveryName");
+                let message = Message::ServiceConnectNameTaken {
+                    name: taken.name,
+                    ns: taken.namespace,
+                    other,
+                };
+                self.diagnostics.report(path, message);
+            }
         }
     }
 }
@@ -155,10 +190,13 @@ impl<'a> Drafter<'a> {
         }
         let objects = self.unless_rejected(objects, &diagnostics);
         Ok(Draft {
-            digests: objects
-                .iter()
-                .map(|object| (digest(&object.identity()), digest(object)))
-                .collect(),
+            claims: Claims {
+                objects: objects
+                    .iter()
+                    .map(|object| (digest(&object.identity()), digest(object)))
+                    .collect(),
+                connect_names,
+            },
             objects,
             diagnostics,
             of_scaling: separated.map_or_else(Diagnostics::new, |separated| separated.rejected),
@@ -166,7 +204,6 @@ impl<'a> Drafter<'a> {
                 Content::Task(_) => Subject::Task,
                 Content::Service(_) | Content::Nothing => Subject::Service,
             },
-            connect_names,
         })
     }
 
@@ -244,18 +281,21 @@ fn connect_names(service: &Service) -> Vec<ConnectName> {
     let Some(connect) = &service.service_connect else {
         return Vec::new();
     };
-    let root = FieldPath::root(Subject::Service)
-        .field("serviceConnectConfiguration")
-        .field("services");
     let entries = connect.services.iter();
     entries
         .map(|entry| ConnectName {
             namespace: connect.namespace.clone().unwrap_or_default(),
             name: entry.discovery_name.clone(),
             service: service.name.clone(),
-            path: root.index(entry.index).field("discoveryName"),
+            index: entry.index,
         })
         .collect()
+}
+
+fn connect_services() -> FieldPath {
+    FieldPath::root(Subject::Service)
+        .field("serviceConnectConfiguration")
+        .field("services")
 }
 
 /// Forgets what was assumed about a unit of which nothing is made; why nothing is made is said.

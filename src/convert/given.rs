@@ -2,9 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Draft;
-use crate::diagnostic::{Diagnostics, FieldPath, Message};
-
 /// What earlier units gave. This grows with the input.
 #[derive(Debug, Default)]
 pub struct Given {
@@ -14,30 +11,57 @@ pub struct Given {
     connect_names: BTreeMap<(String, String), String>,
 }
 
+/// What a unit takes of what all units share.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// For each object the digests of its kind and name, and of its content.
+    pub(super) objects: Vec<(u64, u64)>,
+    /// The names of Service Connect that the service takes.
+    pub(super) connect_names: Vec<ConnectName>,
+}
+
+/// A name of a Service Connect namespace.
+#[derive(Clone, Debug)]
+pub(super) struct ConnectName {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) service: String,
+    /// The position of its entry in the service.
+    pub(super) index: usize,
+}
+
 /// The place of a unit among others.
 #[derive(Clone, Debug, Default)]
 pub struct Settled {
-    /// Why the unit is rejected, if it contradicts an earlier one.
-    pub conflicts: Diagnostics,
+    pub(super) conflicts: Vec<Conflict>,
     /// For each object of the draft, whether no earlier unit gave it.
     pub fresh: Vec<bool>,
 }
 
+/// What an earlier unit gave differently.
+#[derive(Clone, Debug)]
+pub(super) enum Conflict {
+    /// The object with this position in the draft.
+    Object(usize),
+    /// A name that another service has.
+    ConnectName { taken: ConnectName, other: String },
+}
+
+impl Settled {
+    /// Whether the unit is rejected, because it contradicts an earlier one.
+    #[must_use]
+    pub const fn is_rejected(&self) -> bool {
+        !self.conflicts.is_empty()
+    }
+}
+
 impl Given {
-    /// Compares a draft with the earlier units, and remembers what it gives.
-    pub fn settle(&mut self, draft: &Draft) -> Settled {
-        let mut conflicts = Diagnostics::new();
-        self.take_connect_names(draft, &mut conflicts);
-        for (object, (key, content)) in draft.objects().iter().zip(&draft.digests) {
+    /// Compares the claims of a unit with those of earlier units, and remembers them.
+    pub fn settle(&mut self, claims: &Claims) -> Settled {
+        let mut conflicts = self.take_connect_names(claims);
+        for (index, (key, content)) in claims.objects.iter().enumerate() {
             if self.objects.get(key).is_some_and(|given| given != content) {
-                let (kind, name) = object.identity();
-                conflicts.report(
-                    FieldPath::root(draft.subject),
-                    Message::ConflictingObjects {
-                        kind: kind.to_owned(),
-                        name: name.to_owned(),
-                    },
-                );
+                conflicts.push(Conflict::Object(index));
             }
         }
         if !conflicts.is_empty() {
@@ -46,7 +70,7 @@ impl Given {
                 fresh: Vec::new(),
             };
         }
-        let fresh = draft.digests.iter();
+        let fresh = claims.objects.iter();
         let fresh = fresh.map(|(key, content)| self.objects.insert(*key, *content).is_none());
         Settled {
             fresh: fresh.collect(),
@@ -55,23 +79,21 @@ impl Given {
     }
 
     /// Names of a Service Connect namespace belong to one service.
-    fn take_connect_names(&mut self, draft: &Draft, conflicts: &mut Diagnostics) {
-        for taken in &draft.connect_names {
+    fn take_connect_names(&mut self, claims: &Claims) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        for taken in &claims.connect_names {
             let key = (taken.namespace.clone(), taken.name.clone());
             let owner = self
                 .connect_names
                 .entry(key)
                 .or_insert_with(|| taken.service.clone());
             if *owner != taken.service {
-                conflicts.report(
-                    taken.path.clone(),
-                    Message::ServiceConnectNameTaken {
-                        name: taken.name.clone(),
-                        ns: taken.namespace.clone(),
-                        other: owner.clone(),
-                    },
-                );
+                conflicts.push(Conflict::ConnectName {
+                    taken: taken.clone(),
+                    other: owner.clone(),
+                });
             }
         }
+        conflicts
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 pub use self::{
     draft::{Draft, Drafter},
-    given::{Given, Settled},
+    given::{Claims, Given, Settled},
 };
 use crate::{
     diagnostic::{Diagnostic, Reason, Severity},
@@ -88,7 +88,7 @@ impl<'a> Converter<'a> {
     /// When an object cannot be printed, which is a defect of this program.
     pub fn convert(&mut self, unit: &Unit) -> Result<Conversion, print::Error> {
         let draft = self.drafter.draft(unit)?;
-        let settled = self.given.settle(&draft);
+        let settled = self.given.settle(draft.claims());
         Ok(draft.conversion(settled))
     }
 }

@@ -42,14 +42,14 @@ impl Catalog {
             unread = true;
             problems(problem);
         };
-        for path in read::files(paths, &mut unknown) {
-            if read::is_read_once(&path) {
-                match read::text(&path) {
+        for file in read::files(paths, &mut unknown) {
+            if file.is_read_once {
+                match read::text(&file.path) {
                     Ok(text) => origins.push(Origin::Memory(text)),
                     Err(problem) => unknown(problem),
                 }
             } else {
-                origins.push(Origin::File(path));
+                origins.push(Origin::File(file.path));
             }
         }
         Self::of_origins(origins, fill, unread, problems)
@@ -80,13 +80,12 @@ impl Catalog {
             unused: fill.keys().cloned().collect(),
             fill: Arc::new(fill),
         };
-        let numbers: Vec<usize> = (0..origins.len()).collect();
         let fill = Arc::clone(&catalog.fill);
         let Ok(()) = in_order(
-            &numbers,
+            &origins,
             || Texts::of(Arc::clone(&origins)),
-            |texts, origin| match texts.get(*origin) {
-                Ok(source) => Indexed::of(*origin, &source, &fill),
+            |texts, origin, _| match texts.get(origin) {
+                Ok(source) => Indexed::of(origin, &source, &fill),
                 Err(problem) => Indexed {
                     problems: vec![problem],
                     ..Indexed::default()
@@ -132,23 +131,30 @@ impl Catalog {
             .map(move |plan| load(&plan, &entries, &mut texts, &fill))
     }
 
-    /// Reads the documents again, as [`Self::into_units`] does, and calls `work` for each unit on one of several threads
-    /// and `take` for each result on this thread, in the order of the input.
+    /// Reads the documents again, as [`Self::into_units`] does, and calls `work` for each unit and its number on one of
+    /// several threads and `take` for each result on this thread, in the order of the input.
     ///
     /// # Errors
     ///
     /// The first error of `take`, which ends the work.
     pub fn for_each_unit<T: Send, E>(
         &self,
-        work: impl Fn(Result<Unit, Problem>) -> T + Sync,
+        work: impl Fn(usize, Result<Unit, Problem>) -> T + Sync,
         take: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
         in_order(
             &self.plans,
-            || Texts::of(Arc::clone(&self.texts.origins)),
-            |texts, plan| work(load(plan, &self.entries, texts, &self.fill)),
+            || self.texts.unread(),
+            |texts, number, plan| work(number, load(plan, &self.entries, texts, &self.fill)),
             take,
         )
+    }
+
+    /// Reads a single unit again, by its number.
+    pub fn unit(&self, number: usize) -> Option<Result<Unit, Problem>> {
+        let plan = self.plans.get(number)?;
+        let mut texts = self.texts.unread();
+        Some(load(plan, &self.entries, &mut texts, &self.fill))
     }
 
     /// The names of placeholders that are to be filled and stand in no text.
@@ -300,6 +306,11 @@ impl Texts {
             recent: Vec::new(),
             trees: Vec::new(),
         }
+    }
+
+    /// The same texts, none of which is kept.
+    fn unread(&self) -> Self {
+        Self::of(Arc::clone(&self.origins))
     }
 
     pub(super) fn get(&mut self, number: usize) -> Result<SourceText, Problem> {

@@ -39,9 +39,16 @@ const LARGEST: u64 = 256 << 20;
 /// The path that means standard input.
 const STDIN: &str = "-";
 
+/// A file of the input.
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    /// Whether it can be read only once: standard input, and pipes such as those of `<(command)`.
+    pub(super) is_read_once: bool,
+}
+
 /// Lists the files of `paths`: files themselves, and in folders all `*.json`, `*.yaml` and `*.yml`, sorted, at every
 /// depth. Hidden files are skipped, and links to folders are not followed, to avoid cycles.
-pub(super) fn files(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec<PathBuf> {
+pub(super) fn files(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec<File> {
     let mut found = Vec::new();
     for path in paths {
         if path.as_os_str() != STDIN && path.is_dir() {
@@ -55,64 +62,79 @@ pub(super) fn files(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec
                 });
             }
         } else {
-            found.push(path.clone());
+            found.push(File {
+                path: path.clone(),
+                is_read_once: is_read_once(path),
+            });
         }
     }
     if paths.len() > 1 {
         let mut seen = std::collections::BTreeSet::new();
-        found.retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
+        found.retain(|File { path, .. }| {
+            seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
+        });
     }
     found
 }
 
-fn folder(path: &Path, found: &mut Vec<PathBuf>, problems: &mut dyn FnMut(Problem)) {
+fn folder(path: &Path, found: &mut Vec<File>, problems: &mut dyn FnMut(Problem)) {
     let mut entries = match fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
         Ok(entries) => entries,
         Err(error) => return problems(Problem::unreadable(path, &error)),
     };
-    entries.sort_by_key(fs::DirEntry::file_name);
+    entries.sort_by_cached_key(fs::DirEntry::file_name);
     for entry in entries {
         let inner = entry.path();
-        if entry.file_name().to_string_lossy().starts_with('.') {
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let kind = entry.file_type();
+        if kind.as_ref().is_ok_and(fs::FileType::is_dir) {
             folder(&inner, found, problems);
         } else if inner
             .extension()
             .is_some_and(|extension| matches!(extension.to_str(), Some("json" | "yaml" | "yml")))
         {
             // Reading a pipe could block forever. A file without metadata is reported when it is read.
-            if fs::metadata(&inner).is_ok_and(|metadata| !metadata.is_file()) {
+            let is_file = kind.is_ok_and(|kind| kind.is_file());
+            if !is_file && fs::metadata(&inner).is_ok_and(|metadata| !metadata.is_file()) {
                 let error = io::Error::other("it is not a regular file");
                 problems(Problem::unreadable(&inner, &error));
             } else {
-                found.push(inner);
+                found.push(File {
+                    path: inner,
+                    is_read_once: false,
+                });
             }
         }
     }
 }
 
-/// Whether the path can be read only once: standard input, and pipes such as those of `<(command)`.
-pub(super) fn is_read_once(path: &Path) -> bool {
+fn is_read_once(path: &Path) -> bool {
     path.as_os_str() == STDIN || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
 }
 
 /// Reads the text of a file.
 pub(super) fn text(path: &Path) -> Result<SourceText, Problem> {
     let (name, bytes) = if path.as_os_str() == STDIN {
-        ("<stdin>".to_owned(), bytes(io::stdin().lock(), LARGEST))
+        ("<stdin>".to_owned(), bytes(io::stdin().lock(), 0, LARGEST))
     } else {
-        let bytes = fs::File::open(path).and_then(|file| bytes(file, LARGEST));
-        (path.display().to_string(), bytes)
+        (path.display().to_string(), file(path))
     };
     let bytes = bytes.map_err(|error| Problem::unreadable(path, &error))?;
     decode(&name, &bytes)
 }
 
-/// Reads all bytes, if there are at most `largest`.
-fn bytes(input: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+/// Reads a file into a buffer of its size, which takes a single read; a growing buffer would take one for each doubling.
+fn file(path: &Path) -> io::Result<Vec<u8>> {
+    let file = fs::File::open(path)?;
+    let size = file.metadata()?.len().min(LARGEST);
+    bytes(file, usize::try_from(size).unwrap_or_default(), LARGEST)
+}
+
+/// Reads all bytes, if there are at most `largest`; probably there are `expected`.
+fn bytes(input: impl io::Read, expected: usize, largest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(expected);
     let mut input = input.take(largest + 1);
     input.read_to_end(&mut bytes)?;
     if input.limit() == 0 {
@@ -165,10 +187,10 @@ mod tests {
 
     #[test]
     fn an_input_without_end_is_given_up() {
-        let error = bytes(io::repeat(b' '), 1 << 20).unwrap_err();
+        let error = bytes(io::repeat(b' '), 0, 1 << 20).unwrap_err();
         assert_eq!(error.to_string(), "it is larger than 1 MiB");
-        assert_eq!(bytes(&b"12345"[..], 5).unwrap().len(), 5);
-        assert!(bytes(&b"123456"[..], 5).is_err());
+        assert_eq!(bytes(&b"12345"[..], 5, 5).unwrap().len(), 5);
+        assert!(bytes(&b"123456"[..], 5, 5).is_err());
     }
 
     #[test]
@@ -189,7 +211,7 @@ mod tests {
         let found = files(&paths, &mut |problem| problems.push(problem));
         let names: Vec<_> = found
             .iter()
-            .map(|path| path.strip_prefix(&root).unwrap().display().to_string())
+            .map(|file| file.path.strip_prefix(&root).unwrap().display().to_string())
             .collect();
         assert_eq!(
             names,
