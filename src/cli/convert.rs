@@ -116,9 +116,7 @@ impl Run<'_> {
         if settled.is_rejected() {
             return self.reject(worked.number, settled);
         }
-        for rendered in &worked.findings {
-            self.report.print(rendered)?;
-        }
+        self.report(&worked.findings, worked.shares)?;
         let objects = worked.objects.iter().zip(settled.fresh);
         for (object, _) in objects.filter(|(_, is_fresh)| *is_fresh) {
             self.objects += 1;
@@ -136,8 +134,19 @@ impl Run<'_> {
             None => return Ok(()),
         };
         let rejected = worker.drafter.draft(&unit)?.conversion(settled);
-        let mut findings = worker.findings.of_unit(&unit, &rejected.diagnostics);
-        findings.try_for_each(|rendered| self.report.print(&rendered))
+        let findings = worker.findings.of_unit(&unit, &rejected.diagnostics);
+        self.report(&findings, unit.shares)
+    }
+
+    /// Prints the findings of a unit.
+    fn report(&mut self, findings: &[Rendered], are_shared: bool) -> Result<(), Error> {
+        findings.iter().try_for_each(|rendered| {
+            if are_shared {
+                self.report.print_once(rendered)
+            } else {
+                self.report.print(rendered)
+            }
+        })
     }
 
     /// Ends the output and the report.
@@ -172,6 +181,8 @@ struct Worker<'a> {
 struct Worked {
     /// The number of the unit.
     number: usize,
+    /// Whether other units have some of the findings too.
+    shares: bool,
     claims: Claims,
     findings: Vec<Rendered>,
     objects: Vec<Printed>,
@@ -195,7 +206,8 @@ impl Worker<'_> {
         let printed = printed.map(|object| Printed::new(object, self.format));
         Ok(Ok(Worked {
             number,
-            findings: self.findings.of_unit(&unit, &draft.diagnostics()).collect(),
+            findings: self.findings.of_unit(&unit, &draft.diagnostics()),
+            shares: unit.shares,
             objects: printed.collect::<Result<_, _>>()?,
             named_files: named_files(&unit).map(str::to_owned).collect(),
             explanations: if self.explains {
@@ -231,9 +243,9 @@ impl Findings {
         })
     }
 
-    /// Renders the diagnostics of a unit.
-    fn of_unit(&self, unit: &Unit, diagnostics: &[Diagnostic]) -> impl Iterator<Item = Rendered> {
-        diagnostics.iter().filter_map(move |diagnostic| {
+    /// Renders the diagnostics of a unit, each one once.
+    fn of_unit(&self, unit: &Unit, diagnostics: &[Diagnostic]) -> Vec<Rendered> {
+        let rendered = diagnostics.iter().filter_map(|diagnostic| {
             self.render(diagnostic.reason(), || {
                 let place = unit.point_at(diagnostic);
                 let file = place.map_or_else(|| unit_file(unit), |(source, _)| source.name());
@@ -241,7 +253,11 @@ impl Findings {
                 finding.place = place.map(|(source, span)| place_of(source, span));
                 finding
             })
-        })
+        });
+        let mut known = HashSet::new();
+        rendered
+            .filter(|rendered| known.insert(rendered.digest))
+            .collect()
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Renderer {
 pub(super) struct Rendered {
     severity: Severity,
     /// The same for the same finding at the same place.
-    digest: u64,
+    pub(super) digest: u64,
     text: String,
 }
 
@@ -75,13 +75,14 @@ impl Renderer {
     }
 }
 
-/// Prints findings as they arrive, each one once, because two services may run the same task definition.
+/// Prints findings as they arrive.
 pub(super) struct Report {
     writer: BufWriter<Stderr>,
     /// Whether standard error is a terminal, so that each finding is written immediately.
     watched: bool,
     format: DiagnosticsFormat,
-    printed: HashSet<u64>,
+    /// The findings that may be found once more.
+    shared: HashSet<u64>,
     errors: usize,
     warnings: usize,
 }
@@ -92,7 +93,7 @@ impl Report {
             writer: BufWriter::with_capacity(BUFFER, io::stderr()),
             watched: io::stderr().is_terminal(),
             format,
-            printed: HashSet::new(),
+            shared: HashSet::new(),
             errors: 0,
             warnings: 0,
         }
@@ -103,10 +104,15 @@ impl Report {
         self.errors > 0
     }
 
-    pub(super) fn print(&mut self, rendered: &Rendered) -> Result<(), Error> {
-        if !self.printed.insert(rendered.digest) {
-            return Ok(());
+    /// Prints a finding that another unit may have too, because several services may run the same task definition.
+    pub(super) fn print_once(&mut self, rendered: &Rendered) -> Result<(), Error> {
+        if self.shared.insert(rendered.digest) {
+            self.print(rendered)?;
         }
+        Ok(())
+    }
+
+    pub(super) fn print(&mut self, rendered: &Rendered) -> Result<(), Error> {
         match rendered.severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,

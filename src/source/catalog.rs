@@ -45,7 +45,7 @@ impl Catalog {
         for file in read::files(paths, &mut unknown) {
             if file.is_read_once {
                 match read::text(&file.path) {
-                    Ok(text) => origins.push(Origin::Memory(text)),
+                    Ok(text) => origins.push(Origin::Memory(Box::new(text))),
                     Err(problem) => unknown(problem),
                 }
             } else {
@@ -61,7 +61,10 @@ impl Catalog {
         fill: Fill,
         problems: &mut dyn FnMut(Problem),
     ) -> Self {
-        let origins = texts.into_iter().map(Origin::Memory).collect();
+        let origins = texts
+            .into_iter()
+            .map(|text| Origin::Memory(Box::new(text)))
+            .collect();
         Self::of_origins(origins, fill, false, problems)
     }
 
@@ -169,11 +172,11 @@ impl Catalog {
             let mut content = |index: usize| {
                 let entry = entries.get(index)?;
                 if let Some(tree) = texts.tree(entry).ok()? {
-                    return follow(&tree, &entry.steps).cloned();
+                    return follow(&tree, entry.steps()).cloned();
                 }
                 let source = texts.get(entry.origin).ok()?;
                 let root = parse_one(source.name(), source.slice(entry.slice)).ok()??;
-                entry.steps.is_empty().then(|| root.into_owned())
+                entry.steps().is_empty().then(|| root.into_owned())
             };
             match (content(a), content(b)) {
                 (Some(a), Some(b)) => a.same_content(&b),
@@ -266,7 +269,9 @@ impl Indexed {
                 let Some(mut entry) = entry else { continue };
                 if !documents.elements_stand_alone() {
                     entry.slice = parsed.slice;
-                    entry.steps = found.steps.into_boxed_slice();
+                    if !found.steps.is_empty() {
+                        entry.rest_mut().steps = found.steps.into_boxed_slice();
+                    }
                 }
                 entry.inherit(&mut scaled);
                 self.entries.push(entry);
@@ -282,9 +287,9 @@ impl Indexed {
 /// A text to read from.
 #[derive(Debug)]
 enum Origin {
-    File(PathBuf),
+    File(Box<Path>),
     /// Standard input and pipes, which cannot be read again, and texts that are given as such.
-    Memory(SourceText),
+    Memory(Box<SourceText>),
 }
 
 /// The texts of the input, of which only the last few are kept.
@@ -318,7 +323,7 @@ impl Texts {
             return Ok(text.clone());
         }
         let text = match self.origins.get(number) {
-            Some(Origin::Memory(text)) => return Ok(text.clone()),
+            Some(Origin::Memory(text)) => return Ok(SourceText::clone(text)),
             Some(Origin::File(path)) => read::text(path)?,
             None => SourceText::new("", ""),
         };
@@ -333,7 +338,7 @@ impl Texts {
     ///
     /// Reading the whole anew for each of thousands of documents in it would take minutes.
     pub(super) fn tree(&mut self, entry: &Entry) -> Result<Option<Arc<Node<'static>>>, Problem> {
-        if entry.steps.is_empty() {
+        if entry.steps().is_empty() {
             return Ok(None);
         }
         let key = (entry.origin, entry.slice);
@@ -361,18 +366,13 @@ impl Texts {
             .iter()
             .map(|origin| {
                 let path = match origin {
-                    Origin::File(path) => path.as_path(),
+                    Origin::File(path) => path,
                     Origin::Memory(text) => Path::new(text.name()),
                 };
-                let folder = path.parent().unwrap_or_else(|| Path::new(""));
+                // Bytes are compared faster than the parts of a path.
+                let folder = path.parent().map(Path::as_os_str);
                 let next = known.len();
-                match known.get(folder) {
-                    Some(number) => *number,
-                    None => {
-                        known.insert(folder.to_owned(), next);
-                        next
-                    }
-                }
+                *known.entry(folder).or_insert(next)
             })
             .collect()
     }
@@ -532,9 +532,9 @@ mod tests {
             for entry in &catalog.entries {
                 let mut entry = entry.clone();
                 if entry.form.kind() == Kind::Service {
-                    entry.cluster = Some(format!("c{number}").into());
+                    entry.rest_mut().cluster = Some(format!("c{number}").into());
                 }
-                entry.revision = Some(number);
+                entry.rest_mut().revision = Some(number);
                 entries.push(entry);
             }
         }

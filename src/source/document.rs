@@ -69,10 +69,10 @@ impl Document {
         Self {
             source,
             slice: entry.slice,
-            steps: entry.steps.clone(),
+            steps: entry.steps().into(),
             form: entry.form,
             name: entry.name.as_deref().map(str::to_owned),
-            namespace: entry.namespace.as_deref().map(str::to_owned),
+            namespace: entry.namespace().map(str::to_owned),
             annotations: BTreeMap::new(),
             home: None,
             tree: tree.map_or_else(OnceCell::new, |tree| OnceCell::from(Some(tree))),

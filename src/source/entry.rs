@@ -17,13 +17,20 @@ pub(super) struct Entry {
     pub(super) origin: usize,
     /// The part of the file that yields the document when it is parsed alone.
     pub(super) slice: Span,
-    /// The path from the root of that part to the document.
-    pub(super) steps: Box<[Step]>,
     pub(super) form: Form,
-    /// The `metadata.namespace` of a custom resource.
-    pub(super) namespace: Option<Box<str>>,
     /// The family, the service's name, or the custom resource's name of a task.
     pub(super) name: Option<Box<str>>,
+    /// What most documents do not have: a task definition is mostly alone in its file and names no other document.
+    rest: Option<Box<Rest>>,
+}
+
+/// What few documents have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Rest {
+    /// The path from the root of the slice to the document.
+    pub(super) steps: Box<[Step]>,
+    /// The `metadata.namespace` of a custom resource.
+    pub(super) namespace: Option<Box<str>>,
     /// The number of a registered task definition.
     pub(super) revision: Option<u64>,
     /// The cluster of a service.
@@ -32,9 +39,10 @@ pub(super) struct Entry {
 }
 
 /// The document that another one needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Target {
     /// The document names none.
+    #[default]
     Absent,
     /// The document names one in a way that cannot be resolved: an intrinsic function, a placeholder.
     Unclear,
@@ -45,17 +53,53 @@ pub(super) enum Target {
 }
 
 impl Entry {
+    /// Creates the entry of a document that is a text of its own and names no other document.
+    pub(super) fn alone(slice: Span, form: Form, name: Option<&str>) -> Self {
+        Self {
+            origin: 0,
+            slice,
+            form,
+            name: name.map(Into::into),
+            rest: None,
+        }
+    }
+
+    pub(super) fn steps(&self) -> &[Step] {
+        self.rest.as_deref().map_or(&[], |rest| &rest.steps)
+    }
+
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.rest.as_deref()?.namespace.as_deref()
+    }
+
+    pub(super) fn revision(&self) -> Option<u64> {
+        self.rest.as_deref()?.revision
+    }
+
+    pub(super) fn cluster(&self) -> Option<&str> {
+        self.rest.as_deref()?.cluster.as_deref()
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        let rest = self.rest.as_deref();
+        rest.map_or(&Target::Absent, |rest| &rest.target)
+    }
+
+    pub(super) fn rest_mut(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
     /// Sets the target of a scheduled action inside a scalable target to that of the scalable target; `scaled` is the
     /// target of the last one.
     pub(super) fn inherit(&mut self, scaled: &mut Option<Target>) {
         match self.form.kind() {
-            Kind::ScalableTarget => *scaled = Some(self.target.clone()),
+            Kind::ScalableTarget => *scaled = Some(self.target().clone()),
             Kind::ScheduledAction
-                if self.target == Target::Absent
+                if *self.target() == Target::Absent
                     && self.form.spelling == Spelling::CloudFormation =>
             {
                 if let Some(scaled) = scaled {
-                    self.target = scaled.clone();
+                    self.rest_mut().target = scaled.clone();
                 }
             }
             _ => {}
@@ -98,13 +142,9 @@ impl Entry {
                 .map(|name| Box::from(short_name(&name))),
             _ => None,
         };
-        Some(Self {
-            origin,
-            slice: found.span,
+        let rest = Rest {
             steps: Box::default(),
-            form,
             namespace: metadata("namespace"),
-            name: own_name.or_else(|| metadata("name")),
             revision: (form.kind == Kind::TaskDefinition)
                 .then(|| keys.revision())
                 .flatten(),
@@ -113,6 +153,13 @@ impl Entry {
                 .or_else(|| keys.text("clusterArn"))
                 .map(|cluster| Box::from(short_name(&cluster))),
             target: keys.target(form.kind),
+        };
+        Some(Self {
+            origin,
+            slice: found.span,
+            form,
+            name: own_name.or_else(|| metadata("name")),
+            rest: (rest != Rest::default()).then(|| Box::new(rest)),
         })
     }
 }

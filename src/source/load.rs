@@ -78,6 +78,7 @@ pub(super) fn load(
         documents: loader.documents,
         diagnostics: loader.diagnostics,
         left_out: loader.left_out,
+        shares: plan.shares,
     })
 }
 
@@ -190,12 +191,12 @@ impl<'c> Loader<'c> {
         plan: &Plan,
         extensions: &mut crd::ServiceExtensions,
     ) -> Result<(), Problem> {
-        if plan.scaling.is_empty() {
+        if plan.scaling().is_empty() {
             return Ok(());
         }
         let scaling = extensions.auto_scaling.get_or_insert_default();
         let root = FieldPath::root(Subject::AutoScaling);
-        for index in plan.scaling.iter().copied() {
+        for index in plan.scaling().iter().copied() {
             match self.entries.get(index).map(|entry| entry.form.kind()) {
                 Some(Kind::ScalableTarget) => {
                     let path = root.field("scalableTarget");
@@ -251,8 +252,8 @@ impl<'c> Loader<'c> {
         };
         let tree = self.texts.tree(entry)?;
         let node = match &tree {
-            Some(tree) => follow(tree, &entry.steps).cloned(),
-            None if entry.steps.is_empty() => {
+            Some(tree) => follow(tree, entry.steps()).cloned(),
+            None if entry.steps().is_empty() => {
                 let parsed = parse_one(source.name(), source.slice(entry.slice));
                 parsed.ok().flatten()
             }
@@ -289,7 +290,7 @@ impl<'c> Loader<'c> {
     /// Reports the findings of the linking, unless they are already reported or follow from a reported one.
     fn findings(&mut self, plan: &Plan) {
         let errors = self.diagnostics.has_errors();
-        for finding in &plan.findings {
+        for finding in plan.findings() {
             let known = self
                 .diagnostics
                 .iter()

@@ -41,7 +41,7 @@ const STDIN: &str = "-";
 
 /// A file of the input.
 pub(super) struct File {
-    pub(super) path: PathBuf,
+    pub(super) path: Box<Path>,
     /// Whether it can be read only once: standard input, and pipes such as those of `<(command)`.
     pub(super) is_read_once: bool,
 }
@@ -63,7 +63,7 @@ pub(super) fn files(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec
             }
         } else {
             found.push(File {
-                path: path.clone(),
+                path: path.as_path().into(),
                 is_read_once: is_read_once(path),
             });
         }
@@ -71,7 +71,7 @@ pub(super) fn files(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec
     if paths.len() > 1 {
         let mut seen = std::collections::BTreeSet::new();
         found.retain(|File { path, .. }| {
-            seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
+            seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()))
         });
     }
     found
@@ -102,7 +102,7 @@ fn folder(path: &Path, found: &mut Vec<File>, problems: &mut dyn FnMut(Problem))
                 problems(Problem::unreadable(&inner, &error));
             } else {
                 found.push(File {
-                    path: inner,
+                    path: inner.into_boxed_path(),
                     is_read_once: false,
                 });
             }

@@ -1,7 +1,7 @@
 //! Reads the spec of a custom resource like a separate document, so that both are checked in the same way.
 
 use super::{
-    entry::{Entry, Target},
+    entry::Entry,
     kind::{Envelope, Form, Kind},
     placeholder::Fill,
     request::{Reader, Request},
@@ -57,17 +57,8 @@ fn read<T: Default, E>(
     spec: &str,
     request: impl FnOnce(&Reader<'_>, Node<'_>) -> (Request<T>, E),
 ) -> ((T, Diagnostics), E) {
-    let entry = Entry {
-        origin: 0,
-        slice: Span::new(0, spec.len()),
-        steps: Box::default(),
-        form: Form::new(kind, "a custom resource", "it is one").within(Envelope::Resource),
-        namespace: None,
-        name: name.map(Into::into),
-        revision: None,
-        cluster: None,
-        target: Target::Absent,
-    };
+    let form = Form::new(kind, "a custom resource", "it is one").within(Envelope::Resource);
+    let entry = Entry::alone(Span::new(0, spec.len()), form, name);
     let fill = Fill::default();
     let reader = Reader {
         entry: &entry,

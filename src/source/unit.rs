@@ -25,6 +25,8 @@ pub struct Unit {
     /// The members and elements that the documents have, but the requests lack because they were invalid. Findings of
     /// the validation may only be consequences.
     pub left_out: Vec<FieldPath>,
+    /// Whether another unit has the same task definition, and all that is found about it.
+    pub shares: bool,
 }
 
 /// The requests of a unit.

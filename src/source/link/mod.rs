@@ -2,12 +2,16 @@
 
 mod plan;
 mod scaling;
+mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::plan::{Choice, Finding, Links, Plan, Role};
 
-use self::plan::{Duplicate, revision_name};
+use self::{
+    plan::{Duplicate, revision_name},
+    scope::Scopes,
+};
 use super::{
     entry::{Entry, Target},
     kind::Kind,
@@ -30,8 +34,7 @@ pub(super) fn link(
     let mut linker = Linker {
         entries,
         folders,
-        families: BTreeMap::new(),
-        services: BTreeMap::new(),
+        families: Vec::new(),
         scopes: None,
         run: BTreeSet::new(),
         links: Links::default(),
@@ -49,25 +52,17 @@ pub(super) fn link(
 /// A name within a namespace.
 type Key<'e> = (Option<&'e str>, &'e str);
 
+/// Its lists are sorted vectors, because maps would take more memory than all entries.
 struct Linker<'e> {
     entries: &'e [Entry],
     folders: &'e [usize],
-    /// The task definitions of a family, the oldest revision first; one without a revision is the newest.
-    families: BTreeMap<Key<'e>, Vec<usize>>,
-    /// The plans of the services with a name.
-    services: BTreeMap<&'e str, Vec<usize>>,
+    /// The task definitions with a name, sorted by namespace and name, the oldest revision of each family first; one
+    /// without a revision is the newest.
+    families: Vec<usize>,
     scopes: Option<Scopes>,
     /// The task definitions that a service or task runs.
     run: BTreeSet<usize>,
     links: Links,
-}
-
-/// The only task definition of a file, a folder, the whole input; `None` if there are several.
-#[derive(Debug, Default)]
-struct Scopes {
-    files: BTreeMap<usize, Option<usize>>,
-    folders: BTreeMap<usize, Option<usize>>,
-    all: BTreeMap<(), Option<usize>>,
 }
 
 impl<'e> Linker<'e> {
@@ -82,43 +77,63 @@ impl<'e> Linker<'e> {
             .filter(move |(_, entry)| entry.form.kind() == kind)
     }
 
+    fn key(&self, index: usize) -> Key<'e> {
+        key(self.entries, index)
+    }
+
+    fn revision(&self, index: usize) -> Option<u64> {
+        self.entry(index)?.revision()
+    }
+
     fn collect_task_definitions(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
-        let mut first = BTreeMap::new();
-        for (index, entry) in self.of_kind(Kind::TaskDefinition) {
-            let Some(family) = entry.name.as_deref() else {
-                continue;
-            };
-            let key = (entry.namespace.as_deref(), family);
-            let twin = *first.entry((key, entry.revision)).or_insert(index);
-            match twin {
-                twin if twin == index => self.families.entry(key).or_default().push(index),
-                twin if same(twin, index) => {}
-                first => self.links.duplicates.push(Duplicate {
-                    document: index,
-                    first,
-                    kind: Kind::TaskDefinition,
-                    name: revision_name(family, entry.revision),
-                }),
+        let named = self.of_kind(Kind::TaskDefinition);
+        let named = named.filter(|(_, entry)| entry.name.is_some());
+        let mut families: Vec<usize> = named.map(|(index, _)| index).collect();
+        families.sort_by_key(|index| {
+            let revision = self.revision(*index);
+            (self.key(*index), revision.is_none(), revision)
+        });
+        let mut duplicates = Vec::new();
+        // Documents of the same revision are still in the order of the input.
+        families.dedup_by(|index, first| {
+            let (key, revision) = (self.key(*index), self.revision(*index));
+            if (key, revision) != (self.key(*first), self.revision(*first)) {
+                return false;
             }
-        }
-        for revisions in self.families.values_mut() {
-            revisions.sort_by_key(|index| {
-                let revision = self.entries.get(*index).and_then(|entry| entry.revision);
-                revision.unwrap_or(u64::MAX)
-            });
-        }
+            if !same(*first, *index) {
+                duplicates.push(Duplicate {
+                    document: *index,
+                    first: *first,
+                    kind: Kind::TaskDefinition,
+                    name: revision_name(key.1, revision),
+                });
+            }
+            true
+        });
+        duplicates.sort_by_key(|duplicate| duplicate.document);
+        self.links.duplicates = duplicates;
+        self.families = families;
     }
 
     /// Returns the revisions of a family, in the same namespace or in none.
-    fn family<'s>(&'s self, namespace: Option<&'s str>, family: &'s str) -> Option<&'s Vec<usize>> {
-        self.families
-            .get(&(namespace, family))
-            .or_else(|| self.families.get(&(None, family)))
+    fn family(&self, namespace: Option<&str>, family: &str) -> &[usize] {
+        let revisions = |key: Key<'_>| {
+            let start = self
+                .families
+                .partition_point(|index| self.key(*index) < key);
+            let rest = self.families.get(start..).unwrap_or_default();
+            let length = rest.partition_point(|index| self.key(*index) == key);
+            rest.get(..length).unwrap_or_default()
+        };
+        match revisions((namespace, family)) {
+            [] => revisions((None, family)),
+            found => found,
+        }
     }
 
     fn resolve(&self, namespace: Option<&'e str>, reference: &Reference) -> Option<Choice> {
-        let revisions = self.family(namespace, &reference.family)?;
-        let revision = |index: usize| self.entry(index).and_then(|entry| entry.revision);
+        let revisions = self.family(namespace, &reference.family);
+        let revision = |index: usize| self.revision(index);
         let Some(wanted) = reference.revision else {
             let newest = *revisions.last()?;
             return Some(Choice {
@@ -138,49 +153,8 @@ impl<'e> Linker<'e> {
         })
     }
 
-    /// Returns the only task definition that is given together with a document: in its file, or else in its folder, or
-    /// else in the whole input.
-    fn sole(&mut self, entry: &Entry) -> Option<Choice> {
-        let families = &self.families;
-        let entries = self.entries;
-        let folders = self.folders;
-        let scopes = self.scopes.get_or_insert_with(|| {
-            let mut scopes = Scopes::default();
-            for newest in families.values().filter_map(|revisions| revisions.last()) {
-                let Some(origin) = entries.get(*newest).map(|entry| entry.origin) else {
-                    continue;
-                };
-                let only = Some(*newest);
-                let folder = folders.get(origin).copied().unwrap_or_default();
-                let several = |known: &mut Option<usize>| *known = None;
-                scopes
-                    .files
-                    .entry(origin)
-                    .and_modify(several)
-                    .or_insert(only);
-                scopes
-                    .folders
-                    .entry(folder)
-                    .and_modify(several)
-                    .or_insert(only);
-                scopes.all.entry(()).and_modify(several).or_insert(only);
-            }
-            scopes
-        });
-        let folder = folders.get(entry.origin)?;
-        let found = scopes
-            .files
-            .get(&entry.origin)
-            .or_else(|| scopes.folders.get(folder))
-            .or_else(|| scopes.all.get(&()));
-        let index = (*found?)?;
-        Some(Choice {
-            entry: index,
-            revision: entries.get(index)?.revision,
-        })
-    }
-
     fn plan_runs(&mut self) {
+        let mut shared = BTreeSet::new();
         for (index, entry) in self.entries.iter().enumerate() {
             let (role, subject) = match entry.form.kind() {
                 Kind::Service => (Role::Service, Subject::Service),
@@ -191,7 +165,9 @@ impl<'e> Linker<'e> {
             let path = FieldPath::root(subject).field("taskDefinition");
             let choice = self.choose(entry, &path, &mut findings);
             if let Some(choice) = choice {
-                self.run.insert(choice.entry);
+                if !self.run.insert(choice.entry) {
+                    shared.insert(choice.entry);
+                }
                 if role == Role::Service && entry.name.is_none() {
                     findings.push(Finding {
                         path: FieldPath::root(subject).field("serviceName"),
@@ -210,22 +186,15 @@ impl<'e> Linker<'e> {
                     consequence: true,
                 });
             }
-            if role == Role::Service {
-                let name = match (entry.name.as_deref(), choice) {
-                    (Some(name), _) => name,
-                    (None, Some(choice)) => self.service_name_of(choice),
-                    (None, None) => "",
-                };
-                let plan = self.links.plans.len();
-                self.services.entry(name).or_default().push(plan);
+            let mut plan = Plan::new(index, role, choice);
+            for finding in findings {
+                plan.report(finding);
             }
-            self.links.plans.push(Plan {
-                lead: index,
-                role,
-                task_definition: choice,
-                scaling: Vec::new(),
-                findings,
-            });
+            self.links.plans.push(plan);
+        }
+        for plan in &mut self.links.plans {
+            let choice = plan.task_definition;
+            plan.shares = choice.is_some_and(|choice| shared.contains(&choice.entry));
         }
     }
 
@@ -236,6 +205,26 @@ impl<'e> Linker<'e> {
             .unwrap_or_default()
     }
 
+    /// Returns the names and numbers of the plans of services, sorted.
+    fn services(&self) -> Vec<(&'e str, usize)> {
+        let named = |(number, plan): (usize, &Plan)| {
+            let own = self.entry(plan.lead)?.name.as_deref();
+            let name = match plan.role {
+                Role::Service => own.unwrap_or_else(|| {
+                    let choice = plan.task_definition;
+                    choice.map_or("", |choice| self.service_name_of(choice))
+                }),
+                Role::Assumed | Role::Withheld => own?,
+                Role::Task | Role::Unused | Role::Orphan => return None,
+            };
+            Some((name, number))
+        };
+        let plans = self.links.plans.iter().enumerate();
+        let mut services: Vec<_> = plans.filter_map(named).collect();
+        services.sort_unstable();
+        services
+    }
+
     /// Chooses the task definition that a service or a task runs.
     fn choose(
         &mut self,
@@ -243,9 +232,9 @@ impl<'e> Linker<'e> {
         path: &FieldPath,
         findings: &mut Vec<Finding>,
     ) -> Option<Choice> {
-        let missing = match &entry.target {
+        let missing = match entry.target() {
             Target::TaskDefinition(reference) => {
-                let found = self.resolve(entry.namespace.as_deref(), reference);
+                let found = self.resolve(entry.namespace(), reference);
                 if found.is_some() {
                     return found;
                 }
@@ -276,7 +265,7 @@ impl<'e> Linker<'e> {
                 },
                 None => missing,
             },
-            consequence: entry.target == Target::Unclear,
+            consequence: *entry.target() == Target::Unclear,
         });
         choice
     }
@@ -284,27 +273,26 @@ impl<'e> Linker<'e> {
     /// Rejects services with the same name in the same cluster, unless they have the same content.
     fn drop_duplicate_services(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
         let mut dropped = BTreeSet::new();
-        for (name, plans) in &mut self.services {
-            if name.is_empty() || plans.len() < 2 {
+        let services = self.services();
+        for services in services.chunk_by(|(a, _), (b, _)| a == b) {
+            let [(name, _), _, ..] = services else {
+                continue;
+            };
+            if name.is_empty() {
                 continue;
             }
-            let mut kept: Vec<usize> = Vec::new();
             let mut first = BTreeMap::new();
-            for plan in plans.iter().copied() {
-                let lead = |plan: usize| self.links.plans.get(plan).map(|plan| plan.lead);
-                let entry = |plan: usize| lead(plan).and_then(|lead| self.entries.get(lead));
-                let place = |plan: usize| {
-                    let entry = entry(plan);
-                    entry.map(|entry| (entry.namespace.as_deref(), entry.cluster.as_deref()))
+            for (_, plan) in services {
+                let Some(index) = self.links.plans.get(*plan).map(|plan| plan.lead) else {
+                    continue;
                 };
-                let twin = *first.entry(place(plan)).or_insert(plan);
-                if twin == plan {
-                    kept.push(plan);
+                let place = self
+                    .entry(index)
+                    .map(|entry| (entry.namespace(), entry.cluster()));
+                let twin = *first.entry(place).or_insert(index);
+                if twin == index {
                     continue;
                 }
-                let (Some(twin), Some(index)) = (lead(twin), lead(plan)) else {
-                    continue;
-                };
                 dropped.insert(index);
                 if !same(twin, index) {
                     self.links.duplicates.push(Duplicate {
@@ -315,33 +303,9 @@ impl<'e> Linker<'e> {
                     });
                 }
             }
-            *plans = kept;
         }
-        if !dropped.is_empty() {
-            self.remove_plans(&dropped);
-        }
-    }
-
-    /// Removes the plans with these leads and renumbers the others.
-    fn remove_plans(&mut self, leads: &BTreeSet<usize>) {
-        let mut moved = BTreeMap::new();
-        let mut kept = Vec::with_capacity(self.links.plans.len());
-        for (old, plan) in std::mem::take(&mut self.links.plans)
-            .into_iter()
-            .enumerate()
-        {
-            if !leads.contains(&plan.lead) {
-                moved.insert(old, kept.len());
-                kept.push(plan);
-            }
-        }
-        self.links.plans = kept;
-        for plans in self.services.values_mut() {
-            *plans = plans
-                .iter()
-                .filter_map(|old| moved.get(old).copied())
-                .collect();
-        }
+        let plans = &mut self.links.plans;
+        plans.retain(|plan| !dropped.contains(&plan.lead));
     }
 
     /// Assumes a service for each task definition that nothing runs, unless an unknown document may run it: an input
@@ -349,41 +313,42 @@ impl<'e> Linker<'e> {
     fn plan_lone_task_definitions(&mut self, incomplete: bool) {
         let lost = |plan: &Plan| plan.task_definition.is_none();
         let incomplete = incomplete || self.links.plans.iter().any(lost);
-        let mut plans = Vec::new();
-        for ((_, family), revisions) in &self.families {
+        let families = std::mem::take(&mut self.families);
+        let entries = self.entries;
+        for revisions in families.chunk_by(|a, b| key(entries, *a) == key(entries, *b)) {
             let Some(newest) = revisions.last().copied() else {
                 continue;
             };
+            let (_, family) = self.key(newest);
             let run = revisions.iter().rfind(|index| self.run.contains(index));
             let run = run.copied().unwrap_or(newest);
-            let revision = |index: usize| self.entry(index).and_then(|entry| entry.revision);
             for index in revisions.iter().copied() {
                 if self.run.contains(&index) {
                     continue;
                 }
-                plans.push(if index == run {
-                    Plan::assumed(index, revision(index), incomplete)
+                let (revision, used) = (self.revision(index), self.revision(run));
+                self.links.plans.push(if index == run {
+                    Plan::assumed(index, revision, incomplete)
                 } else {
-                    Plan::unused(index, family, revision(index), revision(run))
+                    Plan::unused(index, family, revision, used)
                 });
             }
         }
         for (index, entry) in self.of_kind(Kind::TaskDefinition) {
             if entry.name.is_none() {
-                plans.push(Plan::assumed(index, entry.revision, incomplete));
+                let plan = Plan::assumed(index, entry.revision(), incomplete);
+                self.links.plans.push(plan);
             }
-        }
-        for plan in plans {
-            let name = self
-                .entry(plan.lead)
-                .and_then(|entry| entry.name.as_deref());
-            if let (Role::Assumed | Role::Withheld, Some(name)) = (plan.role, name) {
-                let number = self.links.plans.len();
-                self.services.entry(name).or_default().push(number);
-            }
-            self.links.plans.push(plan);
         }
     }
+}
+
+/// Returns the namespace and name of a document.
+fn key(entries: &[Entry], index: usize) -> Key<'_> {
+    let entry = entries.get(index);
+    let name = entry.and_then(|entry| entry.name.as_deref());
+    let namespace = entry.and_then(|entry| entry.namespace());
+    (namespace, name.unwrap_or_default())
 }
 
 /// Whether this is a valid name of a family.

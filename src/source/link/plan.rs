@@ -10,9 +10,17 @@ pub(in crate::source) struct Plan {
     pub(in crate::source) lead: usize,
     pub(in crate::source) role: Role,
     pub(in crate::source) task_definition: Option<Choice>,
-    /// The scaling documents, in the order of the input.
-    pub(in crate::source) scaling: Vec<usize>,
-    pub(in crate::source) findings: Vec<Finding>,
+    /// Whether another unit has the same task definition.
+    pub(in crate::source) shares: bool,
+    /// Most plans have neither scaling nor findings.
+    rest: Option<Box<Rest>>,
+}
+
+/// What few plans have.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Rest {
+    scaling: Vec<usize>,
+    findings: Vec<Finding>,
 }
 
 /// What a unit represents.
@@ -66,23 +74,46 @@ pub(in crate::source) struct Links {
 }
 
 impl Plan {
+    pub(super) const fn new(lead: usize, role: Role, task_definition: Option<Choice>) -> Self {
+        Self {
+            lead,
+            role,
+            task_definition,
+            shares: false,
+            rest: None,
+        }
+    }
+
+    /// Returns the scaling documents, in the order of the input.
+    pub(in crate::source) fn scaling(&self) -> &[usize] {
+        self.rest.as_deref().map_or(&[], |rest| &rest.scaling)
+    }
+
+    pub(in crate::source) fn findings(&self) -> &[Finding] {
+        self.rest.as_deref().map_or(&[], |rest| &rest.findings)
+    }
+
+    pub(super) fn scale(&mut self, document: usize) {
+        self.rest.get_or_insert_default().scaling.push(document);
+    }
+
+    pub(super) fn report(&mut self, finding: Finding) {
+        self.rest.get_or_insert_default().findings.push(finding);
+    }
+
     /// Returns the plan of a task definition that nothing in the input runs; `incomplete` indicates that some of the
     /// input is unknown.
     pub(super) const fn assumed(index: usize, revision: Option<u64>, incomplete: bool) -> Self {
-        Self {
-            lead: index,
-            role: if incomplete {
-                Role::Withheld
-            } else {
-                Role::Assumed
-            },
-            task_definition: Some(Choice {
-                entry: index,
-                revision,
-            }),
-            scaling: Vec::new(),
-            findings: Vec::new(),
-        }
+        let role = if incomplete {
+            Role::Withheld
+        } else {
+            Role::Assumed
+        };
+        let choice = Choice {
+            entry: index,
+            revision,
+        };
+        Self::new(index, role, Some(choice))
     }
 
     pub(super) fn unused(
@@ -91,30 +122,20 @@ impl Plan {
         revision: Option<u64>,
         used: Option<u64>,
     ) -> Self {
-        Self {
-            lead: index,
-            role: Role::Unused,
-            task_definition: None,
-            scaling: Vec::new(),
-            findings: vec![Finding {
-                path: FieldPath::root(Subject::TaskDefinition),
-                message: Message::TaskDefinitionUnused {
-                    name: revision_name(family, revision),
-                    used: revision_name(family, used),
-                },
-                consequence: false,
-            }],
-        }
+        let mut plan = Self::new(index, Role::Unused, None);
+        plan.report(Finding {
+            path: FieldPath::root(Subject::TaskDefinition),
+            message: Message::TaskDefinitionUnused {
+                name: revision_name(family, revision),
+                used: revision_name(family, used),
+            },
+            consequence: false,
+        });
+        plan
     }
 
     pub(super) const fn orphan(index: usize) -> Self {
-        Self {
-            lead: index,
-            role: Role::Orphan,
-            task_definition: None,
-            scaling: Vec::new(),
-            findings: Vec::new(),
-        }
+        Self::new(index, Role::Orphan, None)
     }
 }
 

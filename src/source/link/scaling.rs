@@ -13,39 +13,72 @@ use super::{
 };
 use crate::diagnostic::{FieldPath, Message, Subject};
 
+/// The plans of services.
+struct Services<'e> {
+    /// The names and numbers, sorted.
+    by_name: Vec<(&'e str, usize)>,
+    /// The first one of each name in each cluster.
+    by_cluster: BTreeMap<(&'e str, &'e str), usize>,
+}
+
+impl Services<'_> {
+    /// Returns the plan of the service that a scaling request names, or of the only service if it names none.
+    fn scaled_by(&self, entry: &Entry) -> Option<usize> {
+        let Target::Service(ServiceName { cluster, name }) = entry.target() else {
+            let [(_, only)] = *self.by_name else {
+                return None;
+            };
+            return Some(only);
+        };
+        let in_cluster = cluster
+            .as_deref()
+            .and_then(|cluster| self.by_cluster.get(&(&**name, cluster)));
+        in_cluster.copied().or_else(|| {
+            let first = self.by_name.partition_point(|(other, _)| *other < &**name);
+            let (found, plan) = self.by_name.get(first)?;
+            (*found == &**name).then_some(*plan)
+        })
+    }
+}
+
 impl<'e> Linker<'e> {
     pub(super) fn plan_scaling(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
-        let mut orphans: BTreeMap<(String, usize), (Plan, Counts)> = BTreeMap::new();
-        let mut targets = BTreeMap::new();
-        let clusters = self.services_in_clusters();
-        for (index, entry) in self.entries.iter().enumerate() {
-            let scaling = matches!(
+        let is_scaling = |entry: &Entry| {
+            matches!(
                 entry.form.kind(),
                 Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction
-            );
-            if !scaling {
+            )
+        };
+        if !self.entries.iter().any(is_scaling) {
+            return;
+        }
+        let mut orphans: BTreeMap<(String, usize), (Plan, Counts)> = BTreeMap::new();
+        let mut targets = BTreeMap::new();
+        let services = self.services_in_clusters();
+        for (index, entry) in self.entries.iter().enumerate() {
+            if !is_scaling(entry) {
                 continue;
             }
-            let service = self.scaled_service(entry, &clusters);
+            let service = services.scaled_by(entry);
             let plan = service.and_then(|service| {
                 let plan = self.links.plans.get_mut(service)?;
                 Some((service, plan))
             });
             let Some((service, plan)) = plan else {
-                let group = match &entry.target {
+                let group = match entry.target() {
                     Target::Service(service) => (service.name.to_string(), 0),
                     _ => (String::new(), index),
                 };
                 let (plan, counts) = orphans
                     .entry(group)
                     .or_insert_with(|| (Plan::orphan(index), Counts::default()));
-                plan.scaling.push(index);
+                plan.scale(index);
                 let position = counts.next(entry.form.kind());
-                plan.findings.push(orphan_finding(entry, position));
+                plan.report(orphan_finding(entry, position));
                 continue;
             };
             if entry.form.kind() != Kind::ScalableTarget {
-                plan.scaling.push(index);
+                plan.scale(index);
                 continue;
             }
             match targets.get(&service).copied() {
@@ -55,7 +88,7 @@ impl<'e> Linker<'e> {
                             document: index,
                             first: twin,
                             kind: Kind::ScalableTarget,
-                            name: match &entry.target {
+                            name: match entry.target() {
                                 Target::Service(service) => service.name.to_string(),
                                 _ => String::new(),
                             },
@@ -64,7 +97,7 @@ impl<'e> Linker<'e> {
                 }
                 None => {
                     targets.insert(service, index);
-                    plan.scaling.push(index);
+                    plan.scale(index);
                 }
             }
         }
@@ -72,40 +105,19 @@ impl<'e> Linker<'e> {
         self.links.plans.extend(orphans);
     }
 
-    /// Returns the first plan of each name in each cluster.
-    fn services_in_clusters(&self) -> BTreeMap<(&'e str, &'e str), usize> {
-        let mut clusters = BTreeMap::new();
-        for (name, plans) in &self.services {
-            for plan in plans {
-                let lead = self.links.plans.get(*plan);
-                let lead = lead.and_then(|plan| self.entry(plan.lead));
-                if let Some(cluster) = lead.and_then(|lead| lead.cluster.as_deref()) {
-                    clusters.entry((*name, cluster)).or_insert(*plan);
-                }
+    fn services_in_clusters(&self) -> Services<'e> {
+        let by_name = self.services();
+        let mut by_cluster = BTreeMap::new();
+        for (name, plan) in &by_name {
+            let lead = self.links.plans.get(*plan);
+            let lead = lead.and_then(|plan| self.entry(plan.lead));
+            if let Some(cluster) = lead.and_then(|lead| lead.cluster()) {
+                by_cluster.entry((*name, cluster)).or_insert(*plan);
             }
         }
-        clusters
-    }
-
-    /// Returns the plan of the service that a scaling request names, or of the only service if it names none.
-    fn scaled_service(
-        &self,
-        entry: &Entry,
-        clusters: &BTreeMap<(&str, &str), usize>,
-    ) -> Option<usize> {
-        match &entry.target {
-            Target::Service(ServiceName { cluster, name }) => {
-                let plans = self.services.get(&**name)?;
-                let in_cluster = cluster
-                    .as_deref()
-                    .and_then(|cluster| clusters.get(&(&**name, cluster)));
-                in_cluster.or_else(|| plans.first()).copied()
-            }
-            _ => {
-                let mut plans = self.services.values().flatten().copied();
-                let only = plans.next()?;
-                plans.next().is_none().then_some(only)
-            }
+        Services {
+            by_name,
+            by_cluster,
         }
     }
 }
@@ -138,7 +150,7 @@ fn orphan_finding(entry: &Entry, position: usize) -> Finding {
         Kind::ScheduledAction => root.field("scheduledActions").index(position),
         _ => root.field("scalableTarget"),
     };
-    let message = match &entry.target {
+    let message = match entry.target() {
         Target::Service(service) => Message::OrphanScaling {
             name: service.name.to_string(),
         },
@@ -152,6 +164,6 @@ fn orphan_finding(entry: &Entry, position: usize) -> Finding {
     Finding {
         path: document.field("ResourceId"),
         message,
-        consequence: entry.target == Target::Unclear,
+        consequence: *entry.target() == Target::Unclear,
     }
 }
