@@ -16,8 +16,9 @@ use crate::diagnostic::Severity;
 /// The maximum number of marked bytes.
 const MARKED: usize = 100;
 /// The maximum number of bytes before and after the beginning of a span that are passed to the renderer, which shows
-/// fewer. It processes its whole input, and a line can be a file of many megabytes with thousands of findings.
-const AROUND: usize = 1_000;
+/// fewer: at most 140 columns. It processes its whole input, and a line can be a file of many megabytes with thousands of
+/// findings.
+const AROUND: usize = 300;
 
 /// The maximum number of bytes of a line that the renderer certainly shows as a whole, and of spaces at its beginning.
 const WHOLE: usize = 120;
@@ -148,7 +149,10 @@ fn excerpt<'a>(place: &Place<'a>) -> Excerpt<'a> {
     let after = text
         .get(start..floor(text, start + AROUND))
         .unwrap_or_default();
-    let after = after.split(['\n', '\r']).next().unwrap_or_default();
+    let line_end = after.bytes().position(|byte| matches!(byte, b'\n' | b'\r'));
+    let after = after
+        .get(..line_end.unwrap_or(after.len()))
+        .unwrap_or_default();
     let end = place.span.end.clamp(start, start + after.len().min(MARKED));
     let marked = text.get(start..floor(text, end)).unwrap_or_default();
     let line_start = start - before.len();
@@ -165,7 +169,7 @@ fn excerpt<'a>(place: &Place<'a>) -> Excerpt<'a> {
 /// Replaces the second set of control characters, the only ones that the renderer passes on to the terminal.
 fn replaced(line: &str) -> Cow<'_, str> {
     let second = |c| matches!(c, '\u{80}'..='\u{9f}');
-    if line.contains(second) {
+    if !line.is_ascii() && line.contains(second) {
         Cow::Owned(line.replace(second, "\u{fffd}"))
     } else {
         Cow::Borrowed(line)
