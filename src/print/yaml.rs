@@ -187,11 +187,11 @@ fn is_plain(text: &str, is_value: bool) -> bool {
     if bytes.len() > LONGEST_PLAIN {
         return false;
     }
-    if first.is_ascii_digit() {
-        return is_quantity(bytes);
-    }
     let harmless = if is_value { IN_VALUES } else { IN_NAMES };
     let starts = match first {
+        b'0'..=b'9' if is_quantity(bytes) => return true,
+        // No number has these, but images in registries of an account, ranges of addresses and percentages do.
+        b'0'..=b'9' => is_value && bytes.iter().any(|byte| matches!(byte, b'/' | b'%')),
         b'-' => is_value && bytes.get(1).is_some_and(u8::is_ascii_alphabetic),
         first => first.is_ascii_alphabetic() || *first == b'/',
     };
@@ -227,7 +227,7 @@ const CLASSES: [u8; 256] = {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'/' | b'_' => {
                     IN_NAMES | IN_VALUES
                 }
-                b':' | b' ' | b'=' | b'@' | b',' | b'+' | b'$' | b'(' | b')' => IN_VALUES,
+                b':' | b' ' | b'=' | b'@' | b',' | b'+' | b'$' | b'(' | b')' | b'%' => IN_VALUES,
                 _ => 0,
             };
         }
