@@ -43,7 +43,7 @@ impl Context<'_> {
 
     /// Returns the labels of the objects of this service or task. None of them changes with a revision of the task
     /// definition, so a new revision changes only the pods.
-    fn labels(&self) -> Labels {
+    pub(super) fn own_labels(&self) -> Labels {
         let family = kname(&self.task_definition.family, LABEL_LENGTH);
         let mut labels = self.selector();
         labels.extend([
@@ -62,7 +62,7 @@ impl Context<'_> {
     /// Returns the labels of the pods of this service or task, the only objects that belong to one revision of the task
     /// definition.
     pub(crate) fn pod_labels(&self) -> Labels {
-        let mut labels = self.labels();
+        let mut labels = self.labels.clone();
         let revision = self.task_definition.revision.to_string();
         labels.insert(REVISION.to_owned(), revision);
         labels
@@ -73,7 +73,7 @@ impl Context<'_> {
         ObjectMeta {
             name: Some(name.into()),
             namespace: Some(self.settings.namespace.clone()),
-            labels: Some(self.labels()),
+            labels: Some(self.labels.clone()),
             ..ObjectMeta::default()
         }
     }

@@ -38,28 +38,43 @@ pub(crate) enum Workload<'a> {
 }
 
 /// The input of every translation function.
-#[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) workload: Workload<'a>,
     pub(crate) task_definition: &'a validate::TaskDefinition,
+    /// The name as a Kubernetes name, and the labels with it and others: every object has them, and most are digests.
+    name: String,
+    labels: labels::Labels,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn of_service(service: &'a validate::Service, settings: &'a Settings) -> Self {
-        Self {
+        Self::new(
+            Workload::Service(service),
+            &service.task_definition,
             settings,
-            workload: Workload::Service(service),
-            task_definition: &service.task_definition,
-        }
+        )
     }
 
     pub(crate) fn of_task(task: &'a validate::Task, settings: &'a Settings) -> Self {
-        Self {
+        Self::new(Workload::Task(task), &task.task_definition, settings)
+    }
+
+    fn new(
+        workload: Workload<'a>,
+        task_definition: &'a validate::TaskDefinition,
+        settings: &'a Settings,
+    ) -> Self {
+        let mut context = Self {
             settings,
-            workload: Workload::Task(task),
-            task_definition: &task.task_definition,
-        }
+            workload,
+            task_definition,
+            name: String::new(),
+            labels: labels::Labels::new(),
+        };
+        context.name = kname(context.ecs_name(), WORKLOAD_LENGTH);
+        context.labels = context.own_labels();
+        context
     }
 
     /// Returns the path of the service or task document.
@@ -72,7 +87,7 @@ impl<'a> Context<'a> {
 
     /// Returns the name of the service or task as a Kubernetes name.
     pub(crate) fn name(&self) -> String {
-        kname(self.ecs_name(), WORKLOAD_LENGTH)
+        self.name.clone()
     }
 
     /// Returns the base for the names of objects that both services and tasks have. A service and a task with the same
