@@ -78,7 +78,8 @@ impl Catalog {
         let origins: Arc<[Origin]> = origins.into();
         let mut catalog = Self {
             texts: Texts::of(Arc::clone(&origins)),
-            entries: Vec::new(),
+            // Mostly there is one in each file.
+            entries: Vec::with_capacity(origins.len()),
             plans: Vec::new(),
             unused: fill.keys().cloned().collect(),
             fill: Arc::new(fill),

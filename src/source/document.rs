@@ -1,13 +1,12 @@
 //! A document of the input and the positions of its fields.
 
-use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     entry::{Entry, body, follow},
     home::Home,
     kind::{Envelope, Form, Kind, Step},
     spelling,
-    syntax::parse_one,
     text::{SourceText, Span},
     tree::{Node, Value},
 };
@@ -28,8 +27,8 @@ pub struct Document {
     pub annotations: BTreeMap<String, String>,
     /// The account and region in its own ARNs.
     pub(super) home: Option<Home>,
-    /// Created when the first position is requested, since most documents have no diagnostics.
-    tree: OnceCell<Option<Arc<Node<'static>>>>,
+    /// The tree that the steps lead through, at least its keys and positions.
+    tree: Arc<Node<'static>>,
 }
 
 /// The position of a field.
@@ -64,8 +63,8 @@ impl Location {
 }
 
 impl Document {
-    /// Creates a document. `tree` is the node at the end of its entry's steps, if it is already parsed.
-    pub(super) fn new(source: SourceText, entry: &Entry, tree: Option<Arc<Node<'static>>>) -> Self {
+    /// Creates a document. `tree` is the tree that the steps of its entry lead through.
+    pub(super) fn new(source: SourceText, entry: &Entry, tree: Arc<Node<'static>>) -> Self {
         Self {
             source,
             slice: entry.slice,
@@ -75,7 +74,7 @@ impl Document {
             namespace: entry.namespace().map(str::to_owned),
             annotations: BTreeMap::new(),
             home: None,
-            tree: tree.map_or_else(OnceCell::new, |tree| OnceCell::from(Some(tree))),
+            tree,
         }
     }
 
@@ -189,11 +188,6 @@ impl Document {
     }
 
     fn document_node(&self) -> Option<&Node<'static>> {
-        let root = self.tree.get_or_init(|| {
-            let text = self.source.slice(self.slice);
-            let root = parse_one(self.source.name(), text).ok()??;
-            Some(Arc::new(root.into_skeleton()))
-        });
-        follow(root.as_ref()?, &self.steps)
+        follow(&self.tree, &self.steps)
     }
 }

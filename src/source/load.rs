@@ -84,7 +84,7 @@ pub(super) fn load(
 
 impl<'c> Loader<'c> {
     fn service(&mut self, plan: &Plan) -> Result<Content, Problem> {
-        let family = plan.task_definition.and_then(|choice| self.name(choice));
+        let family = plan.task_definition().and_then(|choice| self.name(choice));
         let mut extensions = crd::ServiceExtensions::default();
         let root = FieldPath::root(Subject::Service);
         let mut request = self.read(plan.lead, root, |reader, node| {
@@ -95,7 +95,7 @@ impl<'c> Loader<'c> {
         if self.is_request {
             registration::check_service(&request, &mut self.diagnostics);
         }
-        let content = match plan.task_definition {
+        let content = match plan.task_definition() {
             Some(choice) => {
                 let task_definition = self.task_definition(choice.entry, choice.revision)?;
                 if request.task_definition.is_none() {
@@ -125,7 +125,7 @@ impl<'c> Loader<'c> {
             extensions = found;
             request
         })?;
-        let Some(choice) = plan.task_definition else {
+        let Some(choice) = plan.task_definition() else {
             return Ok(Content::Nothing);
         };
         let family = self.name(choice);
@@ -145,7 +145,7 @@ impl<'c> Loader<'c> {
 
     /// Returns a service of one task, named after the family.
     fn assumed(&mut self, plan: &Plan) -> Result<Content, Problem> {
-        let revision = plan.task_definition.and_then(|choice| choice.revision);
+        let revision = self.entries.get(plan.lead).and_then(Entry::revision);
         let task_definition = self.task_definition(plan.lead, revision)?;
         let mut extensions = crd::ServiceExtensions::default();
         self.scaling(plan, &mut extensions)?;
@@ -263,6 +263,7 @@ impl<'c> Loader<'c> {
             return Err(changed(source));
         };
         let home = Home::of(&node, &entry.form);
+        let tree = tree.unwrap_or_else(|| Arc::new(node.skeleton()));
         let request = request(&reader, node);
         let mut document = Document::new(source, entry, tree);
         document.home = home;

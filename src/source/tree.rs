@@ -214,19 +214,17 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Returns the keys and positions of the tree without its text, to find fields after the text is dropped.
-    pub(super) fn into_skeleton(self) -> Node<'static> {
-        let value = match self.value {
-            Value::List(elements) => {
-                Value::List(elements.into_iter().map(Self::into_skeleton).collect())
-            }
+    /// Returns the keys and positions of the tree without its text, to find fields when the tree is used up.
+    pub(super) fn skeleton(&self) -> Node<'static> {
+        let value = match &self.value {
+            Value::List(elements) => Value::List(elements.iter().map(Self::skeleton).collect()),
             Value::Object(members) => Value::Object(
                 members
-                    .into_iter()
+                    .iter()
                     .map(|member| Member {
-                        key: Cow::Owned(member.key.into_owned()),
+                        key: Cow::Owned(member.key.clone().into_owned()),
                         key_span: member.key_span,
-                        value: member.value.into_skeleton(),
+                        value: member.value.skeleton(),
                     })
                     .collect(),
             ),

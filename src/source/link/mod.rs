@@ -186,14 +186,17 @@ impl<'e> Linker<'e> {
                     consequence: true,
                 });
             }
-            let mut plan = Plan::new(index, role, choice);
+            let mut plan = Plan::new(index, role);
+            if let Some(choice) = choice {
+                plan.run(choice);
+            }
             for finding in findings {
                 plan.report(finding);
             }
             self.links.plans.push(plan);
         }
         for plan in &mut self.links.plans {
-            let choice = plan.task_definition;
+            let choice = plan.task_definition();
             plan.shares = choice.is_some_and(|choice| shared.contains(&choice.entry));
         }
     }
@@ -211,7 +214,7 @@ impl<'e> Linker<'e> {
             let own = self.entry(plan.lead)?.name.as_deref();
             let name = match plan.role {
                 Role::Service => own.unwrap_or_else(|| {
-                    let choice = plan.task_definition;
+                    let choice = plan.task_definition();
                     choice.map_or("", |choice| self.service_name_of(choice))
                 }),
                 Role::Assumed | Role::Withheld => own?,
@@ -311,9 +314,10 @@ impl<'e> Linker<'e> {
     /// Assumes a service for each task definition that nothing runs, unless an unknown document may run it: an input
     /// that could not be read, or a service or task whose task definition was not found.
     fn plan_lone_task_definitions(&mut self, incomplete: bool) {
-        let lost = |plan: &Plan| plan.task_definition.is_none();
+        let lost = |plan: &Plan| plan.task_definition().is_none();
         let incomplete = incomplete || self.links.plans.iter().any(lost);
         let families = std::mem::take(&mut self.families);
+        self.links.plans.reserve(families.len());
         let entries = self.entries;
         for revisions in families.chunk_by(|a, b| key(entries, *a) == key(entries, *b)) {
             let Some(newest) = revisions.last().copied() else {
@@ -328,7 +332,7 @@ impl<'e> Linker<'e> {
                 }
                 let (revision, used) = (self.revision(index), self.revision(run));
                 self.links.plans.push(if index == run {
-                    Plan::assumed(index, revision, incomplete)
+                    Plan::assumed(index, incomplete)
                 } else {
                     Plan::unused(index, family, revision, used)
                 });
@@ -336,7 +340,7 @@ impl<'e> Linker<'e> {
         }
         for (index, entry) in self.of_kind(Kind::TaskDefinition) {
             if entry.name.is_none() {
-                let plan = Plan::assumed(index, entry.revision(), incomplete);
+                let plan = Plan::assumed(index, incomplete);
                 self.links.plans.push(plan);
             }
         }

@@ -9,16 +9,16 @@ pub(in crate::source) struct Plan {
     /// The document that the unit represents.
     pub(in crate::source) lead: usize,
     pub(in crate::source) role: Role,
-    pub(in crate::source) task_definition: Option<Choice>,
     /// Whether another unit has the same task definition.
     pub(in crate::source) shares: bool,
-    /// Most plans have neither scaling nor findings.
+    /// A task definition that nothing runs mostly has none of it.
     rest: Option<Box<Rest>>,
 }
 
 /// What few plans have.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Rest {
+    task_definition: Option<Choice>,
     scaling: Vec<usize>,
     findings: Vec<Finding>,
 }
@@ -74,14 +74,22 @@ pub(in crate::source) struct Links {
 }
 
 impl Plan {
-    pub(super) const fn new(lead: usize, role: Role, task_definition: Option<Choice>) -> Self {
+    pub(super) const fn new(lead: usize, role: Role) -> Self {
         Self {
             lead,
             role,
-            task_definition,
             shares: false,
             rest: None,
         }
+    }
+
+    /// Returns the task definition that a service or a task runs.
+    pub(in crate::source) fn task_definition(&self) -> Option<Choice> {
+        self.rest.as_deref()?.task_definition
+    }
+
+    pub(super) fn run(&mut self, choice: Choice) {
+        self.rest.get_or_insert_default().task_definition = Some(choice);
     }
 
     /// Returns the scaling documents, in the order of the input.
@@ -103,17 +111,13 @@ impl Plan {
 
     /// Returns the plan of a task definition that nothing in the input runs; `incomplete` indicates that some of the
     /// input is unknown.
-    pub(super) const fn assumed(index: usize, revision: Option<u64>, incomplete: bool) -> Self {
+    pub(super) const fn assumed(index: usize, incomplete: bool) -> Self {
         let role = if incomplete {
             Role::Withheld
         } else {
             Role::Assumed
         };
-        let choice = Choice {
-            entry: index,
-            revision,
-        };
-        Self::new(index, role, Some(choice))
+        Self::new(index, role)
     }
 
     pub(super) fn unused(
@@ -122,7 +126,7 @@ impl Plan {
         revision: Option<u64>,
         used: Option<u64>,
     ) -> Self {
-        let mut plan = Self::new(index, Role::Unused, None);
+        let mut plan = Self::new(index, Role::Unused);
         plan.report(Finding {
             path: FieldPath::root(Subject::TaskDefinition),
             message: Message::TaskDefinitionUnused {
@@ -135,7 +139,7 @@ impl Plan {
     }
 
     pub(super) const fn orphan(index: usize) -> Self {
-        Self::new(index, Role::Orphan, None)
+        Self::new(index, Role::Orphan)
     }
 }
 
