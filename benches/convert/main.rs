@@ -1,7 +1,8 @@
 //! Measures the speed of conversions and the memory of the program. `cargo bench --bench convert`
 //!
 //! Speed: parse, validate, translate and print on one core, through the library, compared with the minimum work of any
-//! such program (parsing the JSON, printing the objects). Program: the program itself on a folder, on one processor and on all.
+//! such program (parsing the JSON, printing the objects). Program: the program itself on a folder, on one processor and
+//! on all, compared with reading, parsing and writing the files.
 //! Memory: the program itself on folders of growing size.
 #![allow(
     clippy::expect_used,
