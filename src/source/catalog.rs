@@ -167,8 +167,9 @@ impl Catalog {
     }
 
     fn link(&mut self, incomplete: bool, problems: &mut dyn FnMut(Problem)) {
-        let folders = self.texts.folders();
         let Self { texts, entries, .. } = self;
+        let origins = Arc::clone(&texts.origins);
+        let folders = || folders(&origins);
         let mut same = |a: usize, b: usize| {
             let mut content = |index: usize| {
                 let entry = entries.get(index)?;
@@ -359,24 +360,24 @@ impl Texts {
             .push((entry.origin, entry.slice, Arc::clone(&tree)));
         Ok(Some(tree))
     }
+}
 
-    /// The number of the folder of each origin.
-    fn folders(&self) -> Vec<usize> {
-        let mut known = BTreeMap::new();
-        self.origins
-            .iter()
-            .map(|origin| {
-                let path = match origin {
-                    Origin::File(path) => path,
-                    Origin::Memory(text) => Path::new(text.name()),
-                };
-                // Bytes are compared faster than the parts of a path.
-                let folder = path.parent().map(Path::as_os_str);
-                let next = known.len();
-                *known.entry(folder).or_insert(next)
-            })
-            .collect()
-    }
+/// Returns the number of the folder of each origin.
+fn folders(origins: &[Origin]) -> Vec<usize> {
+    let mut known = BTreeMap::new();
+    origins
+        .iter()
+        .map(|origin| {
+            let path = match origin {
+                Origin::File(path) => path,
+                Origin::Memory(text) => Path::new(text.name()),
+            };
+            // Bytes are compared faster than the parts of a path.
+            let folder = path.parent().map(Path::as_os_str);
+            let next = known.len();
+            *known.entry(folder).or_insert(next)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -540,7 +541,7 @@ mod tests {
             }
         }
         // Work that grows with the square of the input would take minutes.
-        let links = link(&entries, &[0; 4], false, &mut |_, _| true);
+        let links = link(&entries, &|| vec![0; 4], false, &mut |_, _| true);
         assert_eq!(links.duplicates, []);
         assert!(links.plans.len() > 120_000, "{}", links.plans.len());
     }

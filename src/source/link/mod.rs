@@ -22,12 +22,13 @@ use crate::diagnostic::{FieldPath, Message, Subject};
 
 /// Links documents.
 ///
-/// `folders` has the number of the folder of each file. `incomplete` indicates that some of the input could not be read
-/// or is of an unknown kind, so that missing input may run one of the task definitions. `same` returns whether two
-/// documents have the same content; it is called only for documents with the same name.
+/// `folders` returns the number of the folder of each file; it is called only for documents that name no task
+/// definition. `incomplete` indicates that some of the input could not be read or is of an unknown kind, so that missing
+/// input may run one of the task definitions. `same` returns whether two documents have the same content; it is called
+/// only for documents with the same name.
 pub(super) fn link(
     entries: &[Entry],
-    folders: &[usize],
+    folders: &dyn Fn() -> Vec<usize>,
     incomplete: bool,
     same: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Links {
@@ -55,7 +56,7 @@ type Key<'e> = (Option<&'e str>, &'e str);
 /// Its lists are sorted vectors, because maps would take more memory than all entries.
 struct Linker<'e> {
     entries: &'e [Entry],
-    folders: &'e [usize],
+    folders: &'e dyn Fn() -> Vec<usize>,
     /// The task definitions with a name, sorted by namespace and name, the oldest revision of each family first; one
     /// without a revision is the newest.
     families: Vec<usize>,

@@ -8,6 +8,8 @@ use crate::source::entry::Entry;
 /// The only task definition of a file, a folder, the whole input; `None` if there are several.
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
+    /// The number of the folder of each file.
+    folder_of: Vec<usize>,
     files: BTreeMap<usize, Option<usize>>,
     folders: BTreeMap<usize, Option<usize>>,
     all: BTreeMap<(), Option<usize>>,
@@ -21,7 +23,7 @@ impl Linker<'_> {
             self.scopes = Some(self.scopes());
         }
         let scopes = self.scopes.as_ref()?;
-        let folder = self.folders.get(entry.origin)?;
+        let folder = scopes.folder_of.get(entry.origin)?;
         let found = scopes
             .files
             .get(&entry.origin)
@@ -35,14 +37,17 @@ impl Linker<'_> {
     }
 
     fn scopes(&self) -> Scopes {
-        let mut scopes = Scopes::default();
+        let mut scopes = Scopes {
+            folder_of: (self.folders)(),
+            ..Scopes::default()
+        };
         let families = self.families.chunk_by(|a, b| self.key(*a) == self.key(*b));
         for newest in families.filter_map(|revisions| revisions.last()) {
             let Some(origin) = self.entry(*newest).map(|entry| entry.origin) else {
                 continue;
             };
             let only = Some(*newest);
-            let folder = self.folders.get(origin).copied().unwrap_or_default();
+            let folder = scopes.folder_of.get(origin).copied().unwrap_or_default();
             let several = |known: &mut Option<usize>| *known = None;
             scopes
                 .files
