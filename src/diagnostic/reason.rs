@@ -366,6 +366,7 @@ reasons! {
         NodeLabelsNeeded { labels, example } => "the nodes that are meant need labels that nothing sets: {labels}", "set them, as in kubectl label node NODE {example}: without them pods stay pending, and a spread has no effect";
         NonEssentialContainerRestarts { name, consequence } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "let another container wait for it with dependsOn and SUCCESS, which makes it an init container, or run it as a task of its own";
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
+        PlaceholderStylesDiffer { texts } => "--set filled {texts} in a text that the program in a container reads, and filled the same name in another style elsewhere", "if the program expands this text itself, give your own placeholder another name; otherwise there is nothing to do";
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "the service account {sa} has no AWS role until a Pod Identity association exists", "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}";
         PortRangeTooLarge => "the ports of the range are reachable but not listed in the pod", "nothing to do unless a Service must name them";
         PublicIpNotAssigned => "pods get no public IP address", "use a NAT gateway for outgoing and a load balancer for incoming traffic";
@@ -452,6 +453,7 @@ reasons! {
         NewestRevisionFollowed { value, family } => "revisions start over in the cluster, so the newest revision of {family} is followed instead of {value}", "";
         NeedsController { what } => "this needs the operator; without it, {what}", "apply the output of convert --as resources where the operator runs";
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
+        PlaceholdersFilled { texts } => "--set filled {texts} in a text that the program in a container reads", "if the program expands this text itself, give your own placeholder another name";
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
         PlacementStrategyOrder => "the scheduler adds the scores of strategies instead of applying them in order", "";
         PlatformVersionIgnored => "Kubernetes has no Fargate platform versions", "";

@@ -36,6 +36,8 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::OrphanScaling,
     Reason::PascalCaseRead,
     Reason::PlaceholderNotFilled,
+    Reason::PlaceholderStylesDiffer,
+    Reason::PlaceholdersFilled,
     Reason::PlaceholdersKept,
     Reason::ReadOnlyFieldIgnored,
     Reason::RequiredField,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    placeholder::{Placeholder, Style, filled, placeholder_at, placeholders},
+    placeholder::{Placeholder, Style, filled, filled_unless, placeholder_at, placeholders},
     sink::Trail,
     tree::{Node, Value},
     walk::Walk,
@@ -25,7 +25,7 @@ impl Walk<'_> {
         let value = match field.kind {
             Kind::String | Kind::Timestamp => self.string(node, field, trail),
             Kind::Integer | Kind::Number | Kind::Boolean => self.scalar(node, field, trail),
-            Kind::StringMap => self.string_map(node, trail),
+            Kind::StringMap => self.string_map(node, field, trail),
             Kind::Document => Some(node.value),
         }?;
         Some(Node { value, span })
@@ -33,7 +33,7 @@ impl Walk<'_> {
 
     fn string<'a>(&mut self, node: Node<'a>, field: &Field, trail: Trail<'_>) -> Option<Value<'a>> {
         let text = match node.value {
-            Value::String(text) => filled(text, self.fill),
+            Value::String(text) => self.fill_in(text, field.path, ""),
             Value::Number(text) | Value::Bool(text) => text,
             _ => {
                 self.expected(&node, "a string", trail);
@@ -113,7 +113,12 @@ impl Walk<'_> {
         None
     }
 
-    fn string_map<'a>(&mut self, node: Node<'a>, trail: Trail<'_>) -> Option<Value<'a>> {
+    fn string_map<'a>(
+        &mut self,
+        node: Node<'a>,
+        field: &Field,
+        trail: Trail<'_>,
+    ) -> Option<Value<'a>> {
         let Value::Object(members) = node.value else {
             self.expected(&node, "an object", trail);
             return None;
@@ -125,7 +130,7 @@ impl Walk<'_> {
                 continue;
             }
             let text = match member.value.take_value() {
-                Value::String(text) => filled(text, self.fill),
+                Value::String(text) => self.fill_in(text, field.path, &member.key),
                 Value::Number(text) | Value::Bool(text) => text,
                 other => {
                     member.value.value = other;
@@ -145,6 +150,20 @@ impl Walk<'_> {
             kept.push(member);
         }
         (!kept.is_empty()).then_some(Value::Object(kept))
+    }
+
+    /// Fills the placeholders of a text, and records those that a program could have expanded itself. `key` is that of a
+    /// map.
+    fn fill_in<'a>(&mut self, text: Cow<'a, str>, path: &str, key: &str) -> Cow<'a, str> {
+        let by_docker = key == "tag" && path.ends_with("logConfiguration.options");
+        let for_program = is_for_program(path);
+        filled_unless(text, self.fill, |found| {
+            let keep = by_docker && DOCKER_TAGS.contains(&found.text);
+            if !keep {
+                self.sink.fill_placeholder(found, for_program);
+            }
+            keep
+        })
     }
 
     fn not_filled(
@@ -329,6 +348,28 @@ fn keeps_empty(path: &str) -> bool {
         || path.ends_with("environment[].value")
         || path.ends_with("tags[].value")
         || path.ends_with("properties[].value")
+}
+
+/// What Docker expands itself in the tag of a log (<https://docs.docker.com/engine/logging/log_tags/>).
+const DOCKER_TAGS: &[&str] = &[
+    "{{.ID}}",
+    "{{.FullID}}",
+    "{{.Name}}",
+    "{{.ImageID}}",
+    "{{.ImageFullID}}",
+    "{{.ImageName}}",
+    "{{.DaemonName}}",
+];
+
+/// Whether a program in the container, or an agent beside it, reads this text and may expand templates in it.
+fn is_for_program(path: &str) -> bool {
+    let texts = [
+        "environment[].value",
+        "command[]",
+        "entryPoint[]",
+        "dockerLabels",
+    ];
+    texts.iter().any(|text| path.ends_with(text))
 }
 
 /// Whether the container expands this placeholder itself at run time.

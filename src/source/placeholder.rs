@@ -9,6 +9,8 @@ pub type Fill = BTreeMap<String, String>;
 /// A placeholder in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placeholder<'t> {
+    /// Where it begins in the text that was searched, in bytes.
+    pub(super) start: usize,
     /// The placeholder as written, with its brackets.
     pub(super) text: &'t str,
     /// What `--set` calls it.
@@ -18,13 +20,13 @@ pub(super) struct Placeholder<'t> {
 }
 
 /// The brackets of a placeholder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Style {
     /// `<NAME>`.
     Angle,
     /// `${NAME}`, which a shell also expands.
     Dollar,
-    /// `{{ name }}`.
+    /// `{{ name }}`, or Mustache's `{{{ name }}}`.
     Braces,
     /// `%NAME%`.
     Percent,
@@ -36,23 +38,26 @@ pub(super) enum Style {
 
 /// The placeholders of a text, from left to right. Most texts have none, and finding that out is one look at each byte.
 pub(super) fn placeholders(text: &str) -> impl Iterator<Item = Placeholder<'_>> {
-    let mut rest = text;
+    let mut at = 0;
     std::iter::from_fn(move || {
         loop {
+            let rest = text.get(at..)?;
             let start = rest
                 .bytes()
                 .position(|byte| matches!(byte, b'<' | b'$' | b'{' | b'%'))?;
             // The byte found is ASCII, so both sides of it are character boundaries.
             let candidate = rest.get(start..)?;
+            at += start;
             if let Some(length) = doubled(candidate) {
-                rest = candidate.get(length..)?;
+                at += length;
                 continue;
             }
             if let Some(found) = placeholder_at(candidate) {
-                rest = candidate.get(found.text.len()..)?;
+                let found = Placeholder { start: at, ..found };
+                at += found.text.len();
                 return Some(found);
             }
-            rest = candidate.get(1..)?;
+            at += 1;
         }
     })
 }
@@ -73,6 +78,7 @@ const NAME_LIMIT: usize = 256;
 /// The placeholder that `text` starts with.
 pub(super) fn placeholder_at(text: &str) -> Option<Placeholder<'_>> {
     let (open, close, style) = match text.as_bytes() {
+        [b'{', b'{', b'{', ..] => ("{{{", "}}}", Style::Braces),
         [b'{', b'{', ..] => ("{{", "}}", Style::Braces),
         [b'$', b'$', b'$', ..] => ("$$$", "$$$", Style::TripleDollar),
         [b'$', b'{', ..] => ("${", "}", Style::Dollar),
@@ -95,10 +101,25 @@ pub(super) fn placeholder_at(text: &str) -> Option<Placeholder<'_>> {
         Style::Dollar => dotted(inner).then_some(inner)?,
     };
     let text = text.get(..open.len() + length + close.len())?;
-    Some(Placeholder { text, name, style })
+    let start = 0;
+    Some(Placeholder {
+        start,
+        text,
+        name,
+        style,
+    })
 }
 
-/// The name in `{{ name }}`, or the argument in ``{{ must_env `NAME` }}``. A control structure has none.
+/// The first words of control structures in Go templates, Jinja, Handlebars and Liquid.
+const CONTROL: &[&str] = &[
+    "block", "define", "each", "else", "end", "endfor", "endif", "endwith", "for", "if", "include",
+    "partial", "range", "template", "unless", "with",
+];
+
+/// The name in `{{ name }}`, or the argument in ``{{ must_env `NAME` }}``.
+///
+/// Control structures, local variables (`{{ $labels.job }}`) and Mustache's `{{#name}}` and `{{> name}}` have none: a value
+/// in their place would break the template that they belong to.
 fn brace_name(inner: &str) -> Option<&str> {
     if inner.contains('\n') {
         return None;
@@ -111,9 +132,16 @@ fn brace_name(inner: &str) -> Option<&str> {
         .and_then(|at| {
             let mut quoted = inner.get(at..)?.chars();
             let quote = quoted.next()?;
-            quoted.as_str().split(quote).next()
+            let argument = quoted.as_str().split(quote).next()?;
+            // In the text of a JSON file, the quotes inside strings have a backslash.
+            Some(argument.trim_end_matches('\\'))
         })
         .filter(|argument| !argument.is_empty());
+    if inner.starts_with(|c: char| "#/^!>&$".contains(c))
+        || CONTROL.contains(&inner.split_whitespace().next()?)
+    {
+        return None;
+    }
     let mut words = inner.split_whitespace();
     let name = match (argument, words.next(), words.next(), words.next()) {
         (Some(argument), ..) => argument,
@@ -147,29 +175,44 @@ fn words(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' '))
 }
 
-/// The text with the placeholders that `fill` names replaced.
+/// The text with the placeholders that `fill` names replaced. All other text stays as it is.
 pub(super) fn filled<'a>(text: Cow<'a, str>, fill: &Fill) -> Cow<'a, str> {
-    if fill.is_empty() || !placeholders(&text).any(|found| fill.contains_key(found.name)) {
+    filled_unless(text, fill, |_| false)
+}
+
+/// The same, except for the placeholders that `keep` accepts.
+pub(super) fn filled_unless<'a>(
+    text: Cow<'a, str>,
+    fill: &Fill,
+    mut keep: impl FnMut(Placeholder<'_>) -> bool,
+) -> Cow<'a, str> {
+    if fill.is_empty() {
         return text;
     }
-    let mut result = String::with_capacity(text.len());
-    let mut rest: &str = &text;
+    let mut result = String::new();
+    let mut end = 0;
     for found in placeholders(&text) {
-        let Some(value) = fill.get(found.name) else {
-            continue;
-        };
-        if let Some((before, after)) = rest.split_once(found.text) {
-            result.push_str(before);
+        if let Some(value) = fill.get(found.name)
+            && !keep(found)
+        {
+            result.push_str(text.get(end..found.start).unwrap_or_default());
             result.push_str(value);
-            rest = after;
+            end = found.start + found.text.len();
         }
     }
-    result.push_str(rest);
+    if end == 0 {
+        return text;
+    }
+    result.push_str(text.get(end..).unwrap_or_default());
     Cow::Owned(result)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -186,6 +229,7 @@ mod tests {
                 "{{ must_env `FOO` }}:{{ env \"TAG\" `latest` }}",
                 &["FOO", "TAG"],
             ),
+            (r#"{{ env \"TAG\" \"latest\" }}"#, &["TAG"]),
             ("{{ ext Storage }}", &["Storage"]),
             ("{{ cpu | default(\"256\") }}", &["cpu"]),
             (
@@ -207,6 +251,15 @@ mod tests {
             ("{}", &[]),
             ("{{}}", &[]),
             ("{{", &[]),
+            ("{{#if a}}{{else}}{{/if}}{{{b}}}{{> c}}", &["b"]),
+            (
+                "{{ if A }}{{- range .Items -}}{{ end }}{{ $labels.job }}",
+                &[],
+            ),
+            (
+                "{{ conditions }}{{ end_of_day }}",
+                &["conditions", "end_of_day"],
+            ),
             ("ü<Ä>", &[]),
         ];
         for (text, expected) in table {
@@ -234,8 +287,35 @@ mod tests {
             ("<B>-<A>-<B>", "<B>-1-<B>"),
             ("plain", "plain"),
             ("{{ must_env `A` }}", "1"),
+            ("http://%%A%%/%A%", "http://%%A%%/1"),
+            ("%%A%%:%%A%%", "%%A%%:%%A%%"),
+            ("{{#if A}}<A>{{/if}}", "{{#if A}}1{{/if}}"),
+            ("ü<Ä>${A}ü", "ü<Ä>1ü"),
         ] {
             assert_eq!(filled(Cow::Borrowed(text), &fill), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_placeholders_change(text in "([<>{}$%=#/ `'\"ü|.-]|<%=|%%|[$]{3}|[{]{2}|[}]{2}|A|B|if|end|A|B){0,24}", values in [".*", ".*"]) {
+            // It stands in no text.
+            let mark = "\u{1}";
+            let names: BTreeSet<_> = placeholders(&text).map(|found| found.name).collect();
+            let all = names.iter().map(|name| ((*name).to_owned(), mark.to_owned()));
+            let marked = filled(Cow::Borrowed(&text), &all.collect());
+            let mut whole = String::new();
+            let mut found = placeholders(&text);
+            for part in marked.split(mark) {
+                whole.push_str(part);
+                whole.push_str(found.next().map_or("", |found| found.text));
+            }
+            prop_assert_eq!(&whole, &text);
+
+            let others = ["A", "B", "if A", "#A", "/A", "if", "end", "%A%"];
+            let others = others.iter().filter(|name| !names.contains(*name));
+            let fill = others.zip(values.iter().cycle()).map(|(name, value)| ((*name).to_owned(), value.clone()));
+            prop_assert_eq!(filled(Cow::Borrowed(&text), &fill.collect()), &*text);
         }
     }
 }

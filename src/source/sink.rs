@@ -1,8 +1,8 @@
 //! The findings of the reader's walk, and their positions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::placeholder::Placeholder;
+use super::placeholder::{Placeholder, Style};
 use crate::diagnostic::{Diagnostics, FieldPath, Message};
 
 /// The findings in one document.
@@ -14,8 +14,28 @@ pub(super) struct Sink {
     /// The names of placeholders that remain in free text, in the order of the document.
     placeholders: Vec<String>,
     known: BTreeSet<String>,
+    /// The placeholders that `--set` filled, by name.
+    filled: BTreeMap<String, Filled>,
     /// The members that only responses have, in the order of the document.
     read_only: Vec<String>,
+}
+
+/// What was filled under one name.
+#[derive(Debug, Default)]
+struct Filled {
+    /// The placeholders in texts that a program reads, as written.
+    for_program: BTreeMap<String, Style>,
+    /// The styles in all other texts.
+    elsewhere: BTreeSet<Style>,
+}
+
+impl Filled {
+    /// Returns the placeholders for a program that are written unlike those that are surely the user's.
+    fn other_style(&self) -> impl Iterator<Item = &String> {
+        let texts = self.for_program.iter();
+        let others = texts.filter(|(_, style)| self.elsewhere.iter().any(|own| own != *style));
+        others.map(|(text, _)| text)
+    }
 }
 
 impl Sink {
@@ -37,6 +57,17 @@ impl Sink {
         }
     }
 
+    /// Records a placeholder that was filled.
+    pub(super) fn fill_placeholder(&mut self, placeholder: Placeholder<'_>, for_program: bool) {
+        let Placeholder { text, style, .. } = placeholder;
+        let filled = self.filled.entry(placeholder.name.to_owned()).or_default();
+        if for_program {
+            filled.for_program.insert(text.to_owned(), style);
+        } else {
+            filled.elsewhere.insert(style);
+        }
+    }
+
     /// Records a member that only responses have.
     pub(super) fn ignore_read_only(&mut self, name: &str) {
         if !self.read_only.iter().any(|known| known == name) {
@@ -51,12 +82,33 @@ impl Sink {
             self.diagnostics
                 .report(root.clone(), Message::PlaceholdersKept { names });
         }
+        let filled: Vec<Filled> = std::mem::take(&mut self.filled).into_values().collect();
+        let (other, like): (BTreeSet<_>, BTreeSet<_>) = (
+            filled.iter().flat_map(Filled::other_style).collect(),
+            filled
+                .iter()
+                .flat_map(|name| name.for_program.keys())
+                .collect(),
+        );
+        if let Some(texts) = joined(other.iter()) {
+            self.diagnostics
+                .report(root.clone(), Message::PlaceholderStylesDiffer { texts });
+        }
+        if let Some(texts) = joined(like.difference(&other)) {
+            self.diagnostics
+                .report(root.clone(), Message::PlaceholdersFilled { texts });
+        }
         if !self.read_only.is_empty() {
             let names = std::mem::take(&mut self.read_only).join(", ");
             self.diagnostics
                 .report(root.clone(), Message::ReadOnlyFieldIgnored { names });
         }
     }
+}
+
+fn joined<'t>(texts: impl Iterator<Item = &'t &'t String>) -> Option<String> {
+    let texts: Vec<&str> = texts.map(|text| text.as_str()).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 /// The path from a document to the current value. A [`FieldPath`] is created from it only when there is something to
