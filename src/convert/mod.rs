@@ -1,6 +1,7 @@
 //! The whole way from a unit of documents to objects, without input or output.
 
 mod draft;
+mod environment_files;
 mod given;
 mod left_out;
 mod resources;

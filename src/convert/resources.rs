@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::environment_files::{inline_definition, inline_overrides};
 use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
@@ -25,10 +26,11 @@ impl Resources<'_> {
     pub(super) fn of_service(
         self,
         input: &ServiceInput,
-        notes: Diagnostics,
+        mut notes: Diagnostics,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
-        let mut objects = vec![self.task_definition(&input.task_definition.request)?];
+        let definition = &input.task_definition.request;
+        let mut objects = vec![self.task_definition(definition, diagnostics)?];
         for reason in [Reason::ServiceAssumed, Reason::TaskDefinitionNotRun] {
             if super::draft::was_said(reason, diagnostics) {
                 // A task definition that no service runs is a resource of its own, as in ECS.
@@ -36,6 +38,7 @@ impl Resources<'_> {
                 return Ok(objects);
             }
         }
+        notes.forget(Reason::EnvironmentFileSnapshot);
         diagnostics.append(notes);
         let mut request = input.request.clone();
         let root = FieldPath::root(Subject::Service);
@@ -47,7 +50,7 @@ impl Resources<'_> {
             spec.extend(extensions);
         }
         let name = request.service_name.as_deref().unwrap_or_default();
-        objects.push(self.resource(Kind::Service, name, &input.task_definition.request, spec)?);
+        objects.push(self.resource(Kind::Service, name, definition, spec)?);
         Ok(objects)
     }
 
@@ -63,6 +66,7 @@ impl Resources<'_> {
             diagnostics,
         );
         let definition = &input.task_definition.request;
+        inline_overrides(&mut request, definition, self.settings, diagnostics);
         let mut spec = Ordered::unsorted(&request)?;
         if let (Ordered::Map(spec), Ordered::Map(extensions)) =
             (&mut spec, Ordered::unsorted(&input.extensions)?)
@@ -70,18 +74,24 @@ impl Resources<'_> {
             spec.extend(extensions);
         }
         Ok(vec![
-            self.task_definition(definition)?,
+            self.task_definition(definition, diagnostics)?,
             self.resource(Kind::Task, &input.name, definition, spec)?,
         ])
     }
 
-    fn task_definition(self, definition: &ecs::TaskDefinition) -> Result<Ordered, print::Error> {
+    fn task_definition(
+        self,
+        definition: &ecs::TaskDefinition,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Ordered, print::Error> {
+        let mut definition = definition.clone();
+        inline_definition(&mut definition, self.settings, diagnostics);
         let family = definition.family.as_deref().unwrap_or_default();
         self.resource(
             Kind::TaskDefinition,
             family,
-            definition,
-            Ordered::unsorted(definition)?,
+            &definition,
+            Ordered::unsorted(&definition)?,
         )
     }
 

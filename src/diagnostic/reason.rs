@@ -334,6 +334,7 @@ reasons! {
         EfsIamUsesNodeIdentity => "EFS sees the identity of the CSI node driver instead of the task role", "allow the role of the driver in the file system policy";
         EksFargateRoundsUp { size } => "EKS Fargate adds 256 MiB and provisions {size}", "nothing to do; this size is billed";
         EmptyVolumeNotPrepopulated => "files of the image at the mount path are not copied into the volume", "copy them in a container that others wait for with SUCCESS, or mount the volume at an empty path";
+        EnvironmentFileInlined { arn } => "the variables of {arn} were written into environment in plain text, with their present values", "convert and apply again after a change of the file; use secrets for what others must not read";
         EnvironmentFileSnapshot => "the environment file is read once, when the service is converted, and not at each task start", "convert and apply again after a change of the file";
         EnvironmentFileUnused { arn } => "no container names the environment file {arn}", "correct the ARN that --env-file gives, or leave it out";
         EphemeralStorageNeedsDisk { n } => "only a node with {n} GiB of free disk takes the task, and nodes usually have disks of 20 to 80 GiB, so that pods may stay Pending", "give the nodes larger disks, or put the data on an EBS or EFS volume";

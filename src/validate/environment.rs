@@ -105,7 +105,7 @@ fn environment_file(
         sink.report(path.clone(), message);
         return None;
     };
-    let variables = variables(text);
+    let variables = file_variables(text);
     // The file becomes a Secret, whose keys allow fewer characters than names of variables.
     for name in variables.keys().filter(|name| !is_secret_key(name)) {
         let blank = name.contains(char::is_whitespace);
@@ -147,7 +147,7 @@ fn is_secret_key(name: &str) -> bool {
 /// without a name or a value set nothing, as in the ECS agent, which also keeps blanks around a name
 /// (<https://github.com/aws/amazon-ecs-agent/issues/3429>). There is no quoting and no expansion
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html>).
-fn variables(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn file_variables(text: &str) -> BTreeMap<String, String> {
     text.trim_start_matches('\u{feff}')
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'))
@@ -182,7 +182,7 @@ mod tests {
             ("\u{feff}A=1\r\nB=2\r\n", vec![("A", "1"), ("B", "2")]),
             ("export\nEMPTY=\n=nameless\n\n", vec![]),
         ] {
-            let found = variables(text);
+            let found = file_variables(text);
             let found: Vec<(&str, &str)> = found
                 .iter()
                 .map(|(n, v)| (n.as_str(), v.as_str()))
