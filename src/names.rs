@@ -6,6 +6,9 @@ pub const ANNOTATION_PREFIX: &str = "ecs-operator.dev/";
 pub const ESSENTIAL_CONTAINERS: &str = "ecs-operator.dev/essential-containers";
 /// The annotation of a pod with the `startTimeout` of the containers that others wait for, as in `db=60/HEALTHY`.
 pub const START_TIMEOUTS: &str = "ecs-operator.dev/start-timeouts";
+/// The annotation of a pod with the log configuration of its containers, by their names in the pod, for a log agent on
+/// the node.
+pub const LOG_CONFIGURATION: &str = "ecs-operator.dev/log-configuration";
 /// The annotation of the claim of a volume that outlives its task, with the value of the request: `false`.
 pub const DELETE_ON_TERMINATION: &str = "ecs-operator.dev/delete-on-termination";
 /// The label of a pod that contains its service revision.

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::values::{account_id, duration, security_group, values};
 use crate::settings::{
-    Compute, EssentialExit, Iam, ImagePullPolicy, SecretStore, Settings, TargetGroups,
+    Compute, EssentialExit, Iam, ImagePullPolicy, LogAgent, SecretStore, Settings, TargetGroups,
 };
 
 /// The settings of every translation.
@@ -19,6 +19,9 @@ pub(super) struct SettingsOptions {
     /// The RuntimeClass to use for ISOLATED_SANDBOX
     #[arg(long, value_name = "CLASS", help_heading = "Cluster")]
     isolated_sandbox_runtime_class: Option<String>,
+    /// The agent on the nodes that sends logs to CloudWatch: none, or the Fluent Bit of the Helm chart
+    #[arg(long, value_enum, default_value = "none", help_heading = "Cluster")]
+    logs: LogAgentArgument,
     #[command(flatten)]
     behavior: BehaviorOptions,
     #[command(flatten)]
@@ -101,6 +104,10 @@ values! {
         AlwaysForTags => Self::AlwaysForTags,
         IfNotPresent => Self::IfNotPresent,
     }
+    LogAgentArgument => LogAgent {
+        None => Self::None,
+        FluentBit => Self::FluentBit,
+    }
     TargetGroupsArgument => TargetGroups {
         Shared => Self::Shared,
         Exclusive => Self::Exclusive,
@@ -123,6 +130,7 @@ impl SettingsOptions {
             platform,
             ingress_class,
             isolated_sandbox_runtime_class,
+            logs,
             behavior,
             aws,
         } = self;
@@ -151,6 +159,7 @@ impl SettingsOptions {
             allow_s3_files: behavior.allow_s3_files,
             image_pull_policy: behavior.image_pull_policy.into(),
             steady_seconds: behavior.steady_seconds,
+            logs: (*logs).into(),
             ..Settings::default()
         }
     }

@@ -305,7 +305,10 @@ reasons! {
         WindowsVersionUnsupported { value } => "EKS has no Windows nodes for {value}", "use Windows Server 2019, 2022 or 2025";
     }
     Warning {
-        AwslogsNeedsNodeAgent { group } => "these logs reach CloudWatch ({group}) only through a log agent on the nodes", "install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs";
+        AwslogsLinesNotJoined { name } => "{name} has no effect: each line becomes an event of its own", "write each event as one line, such as JSON, or send the logs through FireLens with a multiline parser";
+        AwslogsNeedsNodeAgent { group, advice } => "these logs reach CloudWatch ({group}) only through a log agent on the nodes", "{advice}; until then the logs are only in kubectl logs";
+        AwslogsOnEksFargate { group } => "on EKS Fargate these logs reach CloudWatch ({group}) only through the log router of EKS", "configure it with the ConfigMap aws-logging in the namespace aws-observability; until then the logs are only in kubectl logs";
+        AwslogsOptionIgnored { name } => "the agent that sends these logs to CloudWatch ignores the option {name}", "remove it, or send the logs through FireLens";
         AzRebalancingAtScheduleTimeOnly => "pods are spread over the zones when they are scheduled and are not moved later", "when the zone is back, restart the Deployment, or change spec.kubernetes.forceNewDeployment of the EcsService";
         BinpackNeedsSchedulerProfile => "a pod cannot ask for bin packing", "use Karpenter consolidation, or a scheduler profile with MostAllocated scoring";
         BridgeNetworkSharesPodNamespace => "the containers of a task share one network namespace, and host ports are not assigned dynamically", "give each container a port of its own";
@@ -421,6 +424,7 @@ reasons! {
         AdvancedConfigurationUnused => "advancedConfiguration has an effect only with strategy BLUE_GREEN", "";
         AgentAlwaysConnected => "every node that takes pods is connected, so agentConnected is left out", "";
         AutoScalingRoleUnused => "the autoscaler needs no IAM role", "";
+        AwslogsByFluentBit { group } => "Fluent Bit sends these logs to CloudWatch ({group}), in streams whose names end with the name of the pod", "list their region in logs.regions of the Helm chart, and allow the role of the agent logs:CreateLogStream and logs:PutLogEvents";
         ClientTokenUnused => "the name of the object makes requests idempotent", "";
         ClusterIsNamespace => "the namespace takes the place of the ECS cluster", "";
         ClusterTagsIgnored => "tags of a cluster have no meaning in Kubernetes", "";
@@ -446,6 +450,7 @@ reasons! {
         InitContainerRetriedInPlace { name } => "the kubelet retries {name} in the same pod when it fails; ECS starts a new task", "";
         InitProcessNotNeeded => "initProcessEnabled has no effect in the process namespace of the host", "";
         InstanceRoleReachable => "a task without a task role may reach the role of its node", "set taskRoleArn, or block access to the instance metadata service";
+        LogModeUnused { name } => "{name} has no effect: the output goes to files on the node, so a container never waits for its logs to be sent", "";
         LogRotationIsKubeletSetting => "the kubelet rotates logs, by its settings containerLogMaxSize and containerLogMaxFiles", "";
         ManagedTagsAreLabels => "every object has labels that name its service and task definition", "";
         ManagedStorageKeyUnused => "disks are encrypted by the settings of nodes and storage classes", "";

@@ -75,6 +75,8 @@ pub struct Settings {
     pub image_pull_policy: ImagePullPolicy,
     /// Seconds until a task without any health check counts as steady (ECS: 40).
     pub steady_seconds: u32,
+    /// Which agent on the nodes sends logs to CloudWatch.
+    pub logs: LogAgent,
     /// The add-ons that are installed in the cluster.
     pub addons: BTreeSet<Addon>,
     /// The contents of environment files, by S3 object ARN.
@@ -107,6 +109,7 @@ impl Default for Settings {
             allow_s3_files: false,
             image_pull_policy: ImagePullPolicy::AlwaysForTags,
             steady_seconds: 40,
+            logs: LogAgent::None,
             addons: Addon::ALL.iter().copied().collect(),
             environment_files: BTreeMap::new(),
         }
@@ -230,4 +233,14 @@ pub enum ImagePullPolicy {
     AlwaysForTags,
     /// Only when the node does not have the image, for side-loaded images.
     IfNotPresent,
+}
+
+/// Which agent on the nodes sends the logs of containers with driver `awslogs` to CloudWatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LogAgent {
+    /// None that this program knows.
+    None,
+    /// The Fluent Bit of the Helm chart, which follows the annotations of pods.
+    FluentBit,
 }

@@ -67,6 +67,9 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- with .Values.watchNamespaces }}
 - {{ printf "--namespaces=%s" (join "," .) | quote }}
 {{- end }}
+{{- if and .Values.logs.agent (not .Values.settings.logs) }}
+- --logs={{ .Values.logs.agent }}
+{{- end }}
 {{- range $key, $value := .Values.settings }}
 {{- $flag := regexReplaceAll "[A-Z]" $key "-${0}" | lower }}
 {{- if kindIs "bool" $value }}

@@ -7,12 +7,24 @@ use serde_json::json;
 use super::{Draft, firelens};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
-    translate::Context,
-    validate::{Container, LogDriver, Logging},
+    names::LOG_CONFIGURATION,
+    settings::LogAgent,
+    translate::{Context, LABEL_LENGTH, kname},
+    validate::{Container, LogDriver, Logging, OperatingSystem},
 };
 
-/// The annotation that contains log configurations, for a log agent on the node.
-const ANNOTATION: &str = "ecs-operator.dev/log-configuration";
+/// The options of `awslogs` that the Fluent Bit of the chart follows
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specify-log-config.html>).
+const FOLLOWED: &[&str] = &[
+    "awslogs-create-group",
+    "awslogs-group",
+    "awslogs-region",
+    "awslogs-stream-prefix",
+];
+/// The options that join lines to events, which Fluent Bit does only with patterns of its own configuration.
+const JOINING: &[&str] = &["awslogs-datetime-format", "awslogs-multiline-pattern"];
+/// The options that decide whether a container waits for its logs to be sent.
+const DELIVERY_MODE: &[&str] = &["mode", "max-buffer-size"];
 
 /// Adds this feature's part to the pod.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
@@ -24,7 +36,8 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     firelens::apply(cx, draft, notes);
 }
 
-/// Stores options that nothing in the pod uses in the annotation.
+/// Stores options that nothing in the pod uses in the annotation, by the names that the containers have in the pod. A
+/// name that is different in ECS is stored too, because it is a part of the names of log streams.
 fn annotate(cx: &Context<'_>, draft: &mut Draft) {
     let recorded: BTreeMap<_, _> = cx
         .task_definition
@@ -40,16 +53,20 @@ fn annotate(cx: &Context<'_>, draft: &mut Draft) {
             } = &container.logging;
             match driver.as_ref()? {
                 LogDriver::JsonFile | LogDriver::Awsfirelens => None,
-                driver @ (LogDriver::Awslogs | LogDriver::Other(_)) => Some((
-                    container.name.as_str(),
-                    json!({ "logDriver": driver.name(), "options": options }),
-                )),
+                driver @ (LogDriver::Awslogs | LogDriver::Other(_)) => {
+                    let name = kname(&container.name, LABEL_LENGTH);
+                    let mut recorded = json!({ "logDriver": driver.name(), "options": options });
+                    if name != container.name {
+                        recorded["containerName"] = json!(container.name);
+                    }
+                    Some((name, recorded))
+                }
             }
         })
         .collect();
     if !recorded.is_empty() {
         let text = json!(recorded).to_string();
-        draft.annotations.insert(ANNOTATION.to_owned(), text);
+        draft.annotations.insert(LOG_CONFIGURATION.to_owned(), text);
     }
 }
 
@@ -81,9 +98,9 @@ fn report<'a>(
         }
         LogDriver::Awslogs => {
             if said.insert(driver.name()) {
-                let group = log_groups(cx);
-                notes.report(driver_path, Message::AwslogsNeedsNodeAgent { group });
+                notes.report(driver_path, delivery(cx));
             }
+            report_options(cx, logging, &path.field("options"), notes);
         }
         LogDriver::Other(name) => {
             if said.insert(name) {
@@ -96,6 +113,50 @@ fn report<'a>(
         let value = driver.name().to_owned();
         let path = path.field("secretOptions");
         notes.report(path, Message::LogDriverNotEnforced { value });
+    }
+}
+
+/// Whether the Fluent Bit of the chart reads the logs of the pods. It runs on Linux nodes, and EKS Fargate has no
+/// DaemonSets (<https://docs.aws.amazon.com/eks/latest/userguide/fargate.html>).
+fn has_fluent_bit(cx: &Context<'_>) -> bool {
+    let definition = cx.task_definition;
+    let windows = matches!(definition.platform.os, Some(OperatingSystem::Windows(_)));
+    cx.settings.logs == LogAgent::FluentBit && !windows && !definition.eks_fargate
+}
+
+/// Returns how the logs reach CloudWatch.
+fn delivery(cx: &Context<'_>) -> Message {
+    let group = log_groups(cx);
+    if has_fluent_bit(cx) {
+        return Message::AwslogsByFluentBit { group };
+    }
+    if cx.task_definition.eks_fargate {
+        return Message::AwslogsOnEksFargate { group };
+    }
+    let advice = match cx.settings.logs {
+        LogAgent::None => {
+            "set logs.agent: fluent-bit in the values of the Helm chart (convert: --logs fluent-bit)"
+        }
+        LogAgent::FluentBit => "install an agent on the Windows nodes",
+    };
+    Message::AwslogsNeedsNodeAgent {
+        group,
+        advice: advice.to_owned(),
+    }
+}
+
+/// Reports the options of `awslogs` that have no effect.
+fn report_options(cx: &Context<'_>, logging: &Logging, path: &FieldPath, notes: &mut Diagnostics) {
+    let fluent_bit = has_fluent_bit(cx);
+    for option in logging.options.keys() {
+        let name = option.clone();
+        let message = match option.as_str() {
+            option if DELIVERY_MODE.contains(&option) => Message::LogModeUnused { name },
+            option if FOLLOWED.contains(&option) || !fluent_bit => continue,
+            option if JOINING.contains(&option) => Message::AwslogsLinesNotJoined { name },
+            _ => Message::AwslogsOptionIgnored { name },
+        };
+        notes.report(path.field(option.clone()), message);
     }
 }
 
@@ -140,7 +201,7 @@ mod tests {
     }
 
     fn annotation(outcome: &Outcome) -> Option<&str> {
-        outcome.pod()["metadata"]["annotations"][ANNOTATION].as_str()
+        outcome.pod()["metadata"]["annotations"][LOG_CONFIGURATION].as_str()
     }
 
     #[test]
@@ -160,9 +221,14 @@ mod tests {
                 Some(
                     r#"{"c0":{"logDriver":"awslogs","options":{"awslogs-group":"/ecs/web","awslogs-region":"us-east-1","mode":"non-blocking"}}}"#,
                 ),
-                vec![format!(
-                    "{log}.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (/ecs/web) only through a log agent on the nodes; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs"
-                )],
+                vec![
+                    format!(
+                        "{log}.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (/ecs/web) only through a log agent on the nodes; set logs.agent: fluent-bit in the values of the Helm chart (convert: --logs fluent-bit); until then the logs are only in kubectl logs"
+                    ),
+                    format!(
+                        "{log}.options.mode: LogModeUnused: mode has no effect: the output goes to files on the node, so a container never waits for its logs to be sent"
+                    ),
+                ],
             ),
             (
                 r#"{"logDriver": "awslogs", "options": {"awslogs-region": "us-east-1", "awslogs-group": "g"}, "secretOptions": [{"name": "x", "valueFrom": "x"}]}"#,
@@ -171,7 +237,7 @@ mod tests {
                 ),
                 vec![
                     format!(
-                        "{log}.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (g) only through a log agent on the nodes; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs"
+                        "{log}.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (g) only through a log agent on the nodes; set logs.agent: fluent-bit in the values of the Helm chart (convert: --logs fluent-bit); until then the logs are only in kubectl logs"
                     ),
                     format!(
                         "{log}.secretOptions: LogDriverNotEnforced: log driver awslogs is only recorded: the logs stay on the node, where kubectl logs reads them; install a log agent that ships them"
@@ -223,9 +289,105 @@ mod tests {
         assert_eq!(
             about_logs(&outcome),
             [
-                "containerDefinitions[0].logConfiguration.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (/ecs/web, /ecs/sidecar) only through a log agent on the nodes; install Fluent Bit or the CloudWatch add-on; until then the logs are only in kubectl logs",
+                "containerDefinitions[0].logConfiguration.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (/ecs/web, /ecs/sidecar) only through a log agent on the nodes; set logs.agent: fluent-bit in the values of the Helm chart (convert: --logs fluent-bit); until then the logs are only in kubectl logs",
                 "containerDefinitions[3].logConfiguration.logDriver: LogDriverNotEnforced: log driver syslog is only recorded: the logs stay on the node, where kubectl logs reads them; install a log agent that ships them",
             ]
+        );
+    }
+
+    fn delivered(scenario: Scenario) -> Vec<String> {
+        about_logs(&scenario.settings(|s| s.logs = LogAgent::FluentBit).run())
+    }
+
+    #[test]
+    fn fluent_bit_follows_the_options_of_ecs() {
+        let log = "containerDefinitions[0].logConfiguration";
+        let sent = format!(
+            "{log}.logDriver: AwslogsByFluentBit: Fluent Bit sends these logs to CloudWatch (g), in streams whose names end with the name of the pod; list their region in logs.regions of the Helm chart, and allow the role of the agent logs:CreateLogStream and logs:PutLogEvents"
+        );
+        for (options, expected) in [
+            (
+                r#""awslogs-create-group": "true", "awslogs-stream-prefix": "p""#,
+                None,
+            ),
+            (
+                r#""awslogs-datetime-format": "%Y""#,
+                Some(
+                    "awslogs-datetime-format: AwslogsLinesNotJoined: awslogs-datetime-format has no effect: each line becomes an event of its own; write each event as one line, such as JSON, or send the logs through FireLens with a multiline parser",
+                ),
+            ),
+            (
+                r#""awslogs-format": "json/emf""#,
+                Some(
+                    "awslogs-format: AwslogsOptionIgnored: the agent that sends these logs to CloudWatch ignores the option awslogs-format; remove it, or send the logs through FireLens",
+                ),
+            ),
+            (
+                r#""mode": "blocking""#,
+                Some(
+                    "mode: LogModeUnused: mode has no effect: the output goes to files on the node, so a container never waits for its logs to be sent",
+                ),
+            ),
+        ] {
+            let configuration = format!(
+                r#"{{"logDriver": "awslogs", "options": {{"awslogs-region": "us-east-1", "awslogs-group": "g", {options}}}}}"#
+            );
+            let expected: Vec<_> = std::iter::once(sent.clone())
+                .chain(expected.map(|text| format!("{log}.options.{text}")))
+                .collect();
+            assert_eq!(delivered(with_logs(&[&configuration])), expected);
+        }
+    }
+
+    #[test]
+    fn fluent_bit_runs_on_linux_nodes() {
+        let definition = |members: &str| {
+            format!(
+                r#"{{"family": "web", {members}, "containerDefinitions": [{{"name": "web", "image": "x", "memory": 64, "logConfiguration":
+                    {{"logDriver": "awslogs", "options": {{"awslogs-region": "us-east-1", "awslogs-group": "g", "awslogs-stream-prefix": "p", "awslogs-datetime-format": "%Y"}}}}}}]}}"#
+            )
+        };
+        let windows = definition(
+            r#""runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}"#,
+        );
+        assert_eq!(
+            delivered(Scenario::service(windows)),
+            [
+                "containerDefinitions[0].logConfiguration.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (g) only through a log agent on the nodes; install an agent on the Windows nodes; until then the logs are only in kubectl logs"
+            ]
+        );
+        let fargate = definition(
+            r#""requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512", "executionRoleArn": "arn:aws:iam::123456789012:role/e""#,
+        );
+        let fargate = Scenario::service(fargate)
+            .settings(|settings| settings.compute = crate::settings::Compute::EksFargate);
+        assert_eq!(
+            delivered(fargate),
+            [
+                "containerDefinitions[0].logConfiguration.logDriver: AwslogsOnEksFargate: on EKS Fargate these logs reach CloudWatch (g) only through the log router of EKS; configure it with the ConfigMap aws-logging in the namespace aws-observability; until then the logs are only in kubectl logs"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_annotation_has_the_names_of_the_pod() {
+        let outcome = Scenario::service(
+            r#"{"family": "web", "containerDefinitions": [{"name": "Log_Router", "image": "x", "memory": 64, "logConfiguration": {"logDriver": "gelf"}}]}"#,
+        )
+        .run();
+        let name = kname("Log_Router", LABEL_LENGTH);
+        assert_eq!(
+            annotation(&outcome),
+            Some(
+                format!(
+                    r#"{{"{name}":{{"logDriver":"gelf","options":{{}},"containerName":"Log_Router"}}}}"#
+                )
+                .as_str()
+            )
+        );
+        assert_eq!(
+            outcome.pod()["spec"]["containers"][0]["name"],
+            name.as_str()
         );
     }
 

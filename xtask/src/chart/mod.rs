@@ -41,6 +41,11 @@ const REFUSED: &[&str] = &[
     "settings.awsAccountId=1234",
     "watchNamespaces={Shop}",
     "podDisruptionBudget.maxUnavailable=0",
+    "logs.agent=fluentd",
+    // Neither has it a region, nor is it one.
+    "logs.agent=fluent-bit",
+    "logs.regions={Ireland}",
+    "logs.retentionDays=2",
 ];
 
 /// The parts of manifests that only Helm uses, and that are removed for users without it.
