@@ -9,7 +9,7 @@ use std::{
 use ecs_operator_testbed::missing;
 
 use crate::{
-    Result, chart, faults, fuzz, kubernetes, packages, previous,
+    Result, chart, faults, fuzz, kubernetes, logs, packages, previous,
     program::{Profile, built},
     run::{cargo, execute, root, target},
     up,
@@ -36,10 +36,11 @@ const PARTS: &[Part] = &[
     ("fuzz", fuzz_shortly),
 ];
 
-/// Parts that take long and seldom fail: they run only by name.
+/// Parts that take long and seldom fail, or need a program that has to be installed first: they run only by name.
 const LONG: &[Part] = &[
     ("explore", explore),
     ("kubernetes", kubernetes::run),
+    ("logs", logs::run),
     ("release", release),
 ];
 

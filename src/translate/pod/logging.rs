@@ -55,10 +55,12 @@ fn annotate(cx: &Context<'_>, draft: &mut Draft) {
                 LogDriver::JsonFile | LogDriver::Awsfirelens => None,
                 driver @ (LogDriver::Awslogs | LogDriver::Other(_)) => {
                     let name = kname(&container.name, LABEL_LENGTH);
-                    let mut recorded = json!({ "logDriver": driver.name(), "options": options });
-                    if name != container.name {
-                        recorded["containerName"] = json!(container.name);
-                    }
+                    let driver = driver.name();
+                    let recorded = if name == container.name {
+                        json!({ "logDriver": driver, "options": options })
+                    } else {
+                        json!({ "logDriver": driver, "options": options, "containerName": container.name })
+                    };
                     Some((name, recorded))
                 }
             }

@@ -128,6 +128,17 @@ pub fn helm() -> Result<PathBuf> {
     ecs_operator_testbed::find("helm").map_err(|error| format!("{error:#}").into())
 }
 
+/// Returns the version of Fluent Bit in the values of the chart.
+///
+/// # Errors
+///
+/// Returns an error if the values cannot be read.
+pub fn fluent_bit() -> Result<String> {
+    let values: Value = serde_saphyr::from_str(&read(&root().join(CHART).join("values.yaml"))?)?;
+    let tag = values.pointer("/logs/image/tag").and_then(Value::as_str);
+    Ok(tag.ok_or("values.yaml has no logs.image.tag")?.to_owned())
+}
+
 /// Returns a command that runs Helm in the root.
 pub fn helm_command(helm: &Path) -> Command {
     let mut command = Command::new(helm);

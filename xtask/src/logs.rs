@@ -1,0 +1,90 @@
+//! `cargo xtask test logs`: a real Fluent Bit with the configuration of the chart, and the `CloudWatch` of moto.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    Result, chart,
+    run::{cargo, execute, output, target},
+};
+
+/// The program that is tested, if it is not in the search path.
+const FLUENT_BIT: &str = "FLUENT_BIT";
+
+/// Where the packages of Fluent Bit install it (<https://docs.fluentbit.io/manual/installation/downloads/linux>).
+const PACKAGED: &str = "/opt/fluent-bit/bin/fluent-bit";
+
+/// The emulator of AWS.
+const MOTO: &str = "5.2.5";
+
+/// Runs the tests.
+///
+/// # Errors
+///
+/// Returns an error if Fluent Bit is not installed, moto cannot be installed, or a test fails.
+pub fn run() -> Result<()> {
+    let fluent_bit = fluent_bit()?;
+    let version = output(Command::new(&fluent_bit).arg("--version"))?;
+    eprintln!(
+        "{}: {}",
+        fluent_bit.display(),
+        version.lines().next().unwrap_or_default()
+    );
+    let tag = chart::fluent_bit()?;
+    if !version.contains(&tag) {
+        eprintln!("the chart has another version, {tag}");
+    }
+    let mut command = cargo([
+        "test",
+        "--features=cluster-tests",
+        "--test=logs",
+        "--locked",
+    ]);
+    execute(
+        command
+            .env(FLUENT_BIT, fluent_bit)
+            .env("LOGS_PYTHON", python()?),
+    )
+}
+
+fn fluent_bit() -> Result<PathBuf> {
+    let given = env::var_os(FLUENT_BIT).map(PathBuf::from);
+    let known = given
+        .into_iter()
+        .chain(["fluent-bit".into(), PACKAGED.into()]);
+    for program in known {
+        if Command::new(&program).arg("--version").output().is_ok() {
+            return Ok(program);
+        }
+    }
+    Err(format!(
+        "Fluent Bit is not installed: install it (https://docs.fluentbit.io/manual/installation), or set {FLUENT_BIT} to \
+         its program"
+    )
+    .into())
+}
+
+/// Returns the Python of an environment with moto, which is made the first time.
+fn python() -> Result<PathBuf> {
+    let folder = target().join("tools").join(format!("moto-{MOTO}"));
+    let python = folder.join("bin/python");
+    let installed = folder.join("installed");
+    if !installed.exists() {
+        execute(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        let package = format!("moto[server]=={MOTO}");
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ];
+        execute(Command::new(&python).args(pip).arg(package))?;
+        // An interrupted installation begins again.
+        std::fs::write(installed, "")?;
+    }
+    Ok(Path::new(&python).to_path_buf())
+}
