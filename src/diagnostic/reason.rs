@@ -348,7 +348,7 @@ reasons! {
         FargateProfileNeeded { ns, label } => "only a Fargate profile that selects the namespace {ns} and the label {label} runs the pods on Fargate; without one they run on nodes or stay Pending", "create a Fargate profile with this selector";
         FargateSpotIsKarpenterSpot => "FARGATE_SPOT tasks run on Karpenter Spot nodes, because EKS Fargate has no Spot capacity", "install Karpenter with a NodePool for Spot";
         FilesLeft { names } => "files that this run did not write are in the folder: {names}", "remove those that an earlier run left: kubectl apply would apply them again";
-        FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket, so the lines of the last second of a container may be lost, and fields of records differ", "let a task that is over within seconds wait a moment before it ends";
+        FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket, so fields of records differ, and a pod takes two seconds longer to end", "adapt what reads container_id, container_name or source of a record";
         FolderWithoutDocuments => "no *.json, *.yaml or *.yml is in the folder or below it", "name the folder that has the documents";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "let {a} retry until {b} answers";
         HostnameOfTheNode => "a container in the host network has the hostname of its node", "remove hostname, or leave the host network";

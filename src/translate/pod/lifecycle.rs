@@ -120,7 +120,7 @@ fn is_reached(cx: &Context<'_>, service: &validate::Service) -> bool {
         || service.service_connect.is_some()
 }
 
-fn sleep(seconds: i64) -> Lifecycle {
+pub(super) fn sleep(seconds: i64) -> Lifecycle {
     Lifecycle {
         pre_stop: Some(LifecycleHandler {
             sleep: Some(SleepAction { seconds }),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::{Draft, firelens};
+use super::{Draft, Role, firelens, lifecycle::sleep};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     names::LOG_CONFIGURATION,
@@ -13,6 +13,8 @@ use crate::{
     validate::{Container, LogDriver, Logging, OperatingSystem},
 };
 
+/// Seconds for which the router stays after the other containers: more than its interval for new files.
+const ROUTER_DELAY: i64 = 2;
 /// The options of `awslogs` that the Fluent Bit of the chart follows
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specify-log-config.html>).
 const FOLLOWED: &[&str] = &[
@@ -34,6 +36,22 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         report(cx, container, &mut said, notes);
     }
     firelens::apply(cx, draft, notes);
+    keep_router(cx, draft);
+}
+
+/// Keeps the router until it has read the last lines of all containers, also of those that end at once. It looks for new
+/// files every second, and the kubelet ends a sidecar when the other containers have ended
+/// (<https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/>).
+fn keep_router(cx: &Context<'_>, draft: &mut Draft) {
+    for container in &cx.task_definition.containers {
+        let sidecar = matches!(draft.plan.role(container.index), Role::Sidecar { .. });
+        if container.firelens.is_some()
+            && sidecar
+            && let Some(router) = draft.container_mut(container.index)
+        {
+            router.lifecycle = Some(sleep(ROUTER_DELAY));
+        }
+    }
 }
 
 /// Stores options that nothing in the pod uses in the annotation, by the names that the containers have in the pod. A
@@ -391,6 +409,20 @@ mod tests {
             outcome.pod()["spec"]["containers"][0]["name"],
             name.as_str()
         );
+    }
+
+    #[test]
+    fn the_router_stays_for_the_last_lines() {
+        let outcome = Scenario::task(
+            r#"{"family": "job", "containerDefinitions": [
+                {"name": "router", "image": "x", "memory": 64, "firelensConfiguration": {"type": "fluentbit"}},
+                {"name": "job", "image": "x", "memory": 64, "logConfiguration": {"logDriver": "awsfirelens", "options": {"Name": "null"}}}]}"#,
+        )
+        .run();
+        let spec = &outcome.pod()["spec"];
+        let delay = "/lifecycle/preStop/sleep/seconds";
+        assert_eq!(spec["initContainers"][0].pointer(delay), Some(&json!(2)));
+        assert_eq!(spec["containers"][0].pointer(delay), None);
     }
 
     #[test]
