@@ -1,10 +1,13 @@
 //! The settings of every translation, as options of `convert` and `controller`.
 
+use std::collections::BTreeMap;
+
 use clap::{Args, ValueEnum};
 
-use super::values::{account_id, duration, security_group, values};
+use super::values::{account_id, duration, identity, security_group, values};
 use crate::settings::{
-    Compute, EssentialExit, Iam, ImagePullPolicy, LogAgent, SecretStore, Settings, TargetGroups,
+    Compute, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent, SecretStore, Settings,
+    TargetGroups, add_identity,
 };
 
 /// The settings of every translation.
@@ -49,6 +52,9 @@ struct BehaviorOptions {
     /// Create no ClusterIP Service for services that only have port mappings
     #[arg(long)]
     no_cluster_ip_services: bool,
+    /// The IDs of a user in images that task definitions name, or of a group as :NAME=GID
+    #[arg(long = "user", value_name = "NAME=UID[:GID]", value_parser = identity, value_delimiter = ',')]
+    users: Vec<(String, Identity)>,
     /// Translate S3 Files volumes instead of rejecting them
     #[arg(long)]
     allow_s3_files: bool,
@@ -134,7 +140,12 @@ impl SettingsOptions {
             behavior,
             aws,
         } = self;
+        let mut users = BTreeMap::new();
+        for (name, identity) in &behavior.users {
+            add_identity(&mut users, name.clone(), *identity);
+        }
         Settings {
+            users,
             compute: match platform {
                 Platform::EksFargate => Compute::EksFargate,
                 Platform::Eks | Platform::Kubernetes => Compute::Nodes,

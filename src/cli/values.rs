@@ -6,8 +6,8 @@ use crate::{
     convert::Denied,
     diagnostic::Reason,
     settings::{
-        NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, is_account_id, is_duration,
-        is_security_group,
+        Identity, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, is_account_id, is_duration,
+        is_security_group, parse_identity,
     },
 };
 
@@ -74,6 +74,11 @@ pub(super) fn security_group(text: &str) -> Result<String, String> {
     } else {
         Err("expected an ID such as sg-0123456789abcdef0".to_owned())
     }
+}
+
+pub(super) fn identity(text: &str) -> Result<(String, Identity), String> {
+    let expected = "expected NAME=UID[:GID] such as nginx=101:101, or :NAME=GID for a group";
+    parse_identity(text).ok_or_else(|| expected.to_owned())
 }
 
 pub(super) fn duration(text: &str) -> Result<String, String> {

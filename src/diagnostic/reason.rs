@@ -238,7 +238,7 @@ reasons! {
         MixedCapacityProviders => "a strategy cannot mix Fargate and other capacity providers", "name FARGATE and FARGATE_SPOT alone, or neither of them";
         MultipleBases => "only one capacity provider can have a base", "set base on one of them";
         MultipleVolumeSources { name } => "volume {name} has more than one source", "keep one of its sources, and make volumes of the others";
-        NamedUserUnsupported { value } => "users given by name are not supported yet, because Kubernetes needs numeric IDs", "replace user {value} with its uid[:gid]";
+        NamedUserUnsupported { value, option } => "Kubernetes needs numeric IDs, and the ID of {value} is not known", "pass --user {option}, or replace the name by its number in the image";
         NeuronAllUnsupported => "Neuron devices are requested by number, not by ALL", "list the devices in linuxParameters.devices instead: /dev/neuron0 and so on";
         NoEssentialContainer => "at least one container must be essential", "remove essential: false from the main container";
         NotAnEcsMetric { value } => "{value} is not a metric of ECS services", "use ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization or ALBRequestCountPerTarget";

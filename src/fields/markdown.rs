@@ -17,7 +17,6 @@ const NOT_YET: &[Reason] = &[
     Reason::GpuAllUnsupported,
     Reason::LambdaHookUnsupported,
     Reason::MetricMathUnsupported,
-    Reason::NamedUserUnsupported,
     Reason::WholeTemplate,
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     ANNOTATION_PREFIX, BEGUN, Compute, EssentialExit, Iam, ImagePullPolicy, LONGEST_SECONDS,
     RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT, SecretStore, Settings, TargetGroups,
-    is_account_id, is_duration, is_security_group,
+    add_identity, is_account_id, is_duration, is_security_group, parse_identity,
 };
 use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject, advice};
 
@@ -130,6 +130,16 @@ const OF_OBJECTS: &[(&str, Set)] = &[
         s.target_groups = Some(groups);
         Ok(())
     }),
+    ("user", |s, text| {
+        for entry in text.split(',') {
+            let identity = parse_identity(entry.trim());
+            let (name, identity) = identity.ok_or_else(|| {
+                "must be NAME=UID[:GID], or :NAME=GID for a group, separated by commas".to_owned()
+            })?;
+            add_identity(&mut s.users, name, identity);
+        }
+        Ok(())
+    }),
 ];
 
 const TRUTH: &[(&str, bool)] = &[("true", true), ("false", false)];
@@ -231,6 +241,7 @@ mod tests {
                 "7",
                 "exclusive",
                 "sg-0a1b2c",
+                "nginx=101, :staff=50",
             ];
             let changed = values.iter().any(|value| {
                 let (settings, said) = with(&format!("{ANNOTATION_PREFIX}{name}"), value);

@@ -4,11 +4,13 @@
 //! the same settings result in the same bytes on every machine.
 
 mod annotations;
+mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::identity::*;
 pub use crate::{addons::Addon, names::*};
 
 /// The maximum of settings in seconds.
@@ -77,6 +79,9 @@ pub struct Settings {
     pub steady_seconds: u32,
     /// Which agent on the nodes sends logs to CloudWatch.
     pub logs: LogAgent,
+    /// The IDs of users and groups that task definitions name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<String, Identity>,
     /// The add-ons that are installed in the cluster.
     pub addons: BTreeSet<Addon>,
     /// The contents of environment files, by S3 object ARN.
@@ -110,6 +115,7 @@ impl Default for Settings {
             image_pull_policy: ImagePullPolicy::AlwaysForTags,
             steady_seconds: 40,
             logs: LogAgent::None,
+            users: BTreeMap::new(),
             addons: Addon::ALL.iter().copied().collect(),
             environment_files: BTreeMap::new(),
         }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
+    settings::{Identity, is_user_name, parse_id},
 };
 
 /// The maximum length of a container name in the key of an annotation after `container.`.
@@ -94,7 +95,7 @@ pub(crate) fn validate_security(
     let mut security = Security {
         privileged,
         read_only_root: raw.readonly_root_filesystem.unwrap_or(false),
-        user: validate_user(raw.user.as_deref(), &path.field("user"), sink),
+        user: validate_user(raw.user.as_deref(), scope, &path.field("user"), sink),
         linux: validate_linux_parameters(raw, scope, &path.field("linuxParameters"), sink),
         ulimits: ulimits(raw, &path.field("ulimits"), sink),
         system_controls: validate_system_controls(
@@ -163,33 +164,54 @@ fn is_credential_spec(option: &str) -> bool {
     option.starts_with("credentialspec:")
 }
 
-fn validate_user(raw: Option<&str>, path: &FieldPath, sink: &mut Diagnostics) -> Option<User> {
+fn validate_user(
+    raw: Option<&str>,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<User> {
     let text = raw?;
-    let user = user(text);
-    if user.is_none() {
-        let value = text.to_owned();
-        sink.report(path.clone(), Message::NamedUserUnsupported { value });
+    match user(text, &scope.settings.users) {
+        Ok(user) => Some(user),
+        Err(message) => {
+            sink.report(path.clone(), message);
+            None
+        }
     }
-    user
 }
 
-/// Parses `uid[:gid]`, where `root` means 0.
-fn user(text: &str) -> Option<User> {
-    let id = |text: &str| match text {
+/// Parses a user, and after `:` a group, each by name or ID
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>). Only `root` is 0 in every
+/// image. A container runtime finds the group of a user without one in the image.
+fn user(text: &str, known: &BTreeMap<String, Identity>) -> Result<User, Message> {
+    let id = |name: &str, of: fn(&Identity) -> Option<i64>| match name {
         "root" => Some(0),
-        _ if !text.chars().all(|c| c.is_ascii_digit()) => None,
-        _ => text.parse().ok().filter(|id| *id <= i64::from(i32::MAX)),
+        _ => parse_id(name).or_else(|| known.get(name).and_then(of)),
     };
-    match text.split_once(':') {
-        Some((user, group)) => Some(User {
-            uid: id(user)?,
-            gid: Some(id(group)?),
-        }),
-        None => Some(User {
-            uid: id(text)?,
-            gid: None,
-        }),
-    }
+    let unknown = |name: &str, option: String| {
+        let value = name.to_owned();
+        if is_user_name(name) {
+            return Message::NamedUserUnsupported { value, option };
+        }
+        let allowed = "must be uid or uid:gid, as numbers or names";
+        Message::InvalidValue {
+            value: text.to_owned(),
+            allowed: allowed.to_owned(),
+        }
+    };
+    let (user, group) = match text.split_once(':') {
+        Some((user, group)) => (user, Some(group)),
+        None => (text, None),
+    };
+    let uid = id(user, |it| it.uid).ok_or_else(|| unknown(user, format!("{user}=UID[:GID]")))?;
+    let gid = match group {
+        Some(group) => {
+            let gid = id(group, |it| it.gid);
+            Some(gid.ok_or_else(|| unknown(group, format!(":{group}=GID")))?)
+        }
+        None => known.get(user).and_then(|it| it.gid),
+    };
+    Ok(User { uid, gid })
 }
 
 /// Applies one of Docker's security options, in the form `name`, `name:value` or `name=value`.
@@ -267,8 +289,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_are_numbers_or_root() {
-        let user_of = |uid, gid| Some(User { uid, gid });
+    fn users_are_numbers_or_names_with_known_numbers() {
+        let identity = |uid, gid| Identity { uid, gid };
+        let known = BTreeMap::from([
+            ("nginx".to_owned(), identity(Some(101), None)),
+            ("www-data".to_owned(), identity(Some(33), Some(33))),
+            ("staff".to_owned(), identity(None, Some(50))),
+        ]);
+        let user_of = |uid, gid| Ok(User { uid, gid });
+        let (named, invalid) = ("NamedUserUnsupported", "InvalidValue");
         for (text, expected) in [
             ("1000", user_of(1000, None)),
             ("1000:2000", user_of(1000, Some(2000))),
@@ -277,18 +306,26 @@ mod tests {
             ("0:0", user_of(0, Some(0))),
             ("1000:root", user_of(1000, Some(0))),
             ("2147483647", user_of(2_147_483_647, None)),
-            ("2147483648", None),
-            ("nginx", None),
-            ("1000:nginx", None),
-            ("nginx:1000", None),
-            ("1000:", None),
-            (":1000", None),
-            ("-1", None),
-            ("+1", None),
-            ("1:2:3", None),
-            ("", None),
+            ("nginx", user_of(101, None)),
+            ("www-data", user_of(33, Some(33))),
+            ("nginx:staff", user_of(101, Some(50))),
+            ("1000:staff", user_of(1000, Some(50))),
+            ("www-data:0", user_of(33, Some(0))),
+            ("nginx:nginx", Err(named)),
+            ("staff", Err(named)),
+            ("envoy", Err(named)),
+            ("1000:envoy", Err(named)),
+            ("envoy:1000", Err(named)),
+            ("2147483648", Err(invalid)),
+            ("1000:", Err(invalid)),
+            (":1000", Err(invalid)),
+            ("-1", Err(invalid)),
+            ("+1", Err(invalid)),
+            ("1:2:3", Err(invalid)),
+            ("", Err(invalid)),
         ] {
-            assert_eq!(user(text), expected, "{text}");
+            let found = user(text, &known).map_err(|message| message.reason().name());
+            assert_eq!(found, expected, "{text}");
         }
     }
 

@@ -76,6 +76,10 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- if $value }}
 - --{{ $flag }}
 {{- end }}
+{{- else if kindIs "slice" $value }}
+{{- range $value }}
+- {{ printf "--%s=%v" $flag . | quote }}
+{{- end }}
 {{- else if kindIs "float64" $value }}
 - --{{ $flag }}={{ int64 $value }}
 {{- else if not (kindIs "invalid" $value) }}

@@ -297,7 +297,7 @@ mod tests {
             (
                 EC2,
                 r#""user": "nginx""#,
-                "user: NamedUserUnsupported: users given by name are not supported yet, because Kubernetes needs numeric IDs; replace user nginx with its uid[:gid]",
+                "user: NamedUserUnsupported: Kubernetes needs numeric IDs, and the ID of nginx is not known; pass --user nginx=UID[:GID], or replace the name by its number in the image",
             ),
             (
                 FARGATE,
