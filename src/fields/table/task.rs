@@ -188,9 +188,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "overrides.containerOverrides[].environmentFiles[].value",
         is: "ARN of the S3 object with lines `NAME=VALUE`; its name ends in `.env`.",
         outcome: Outcome::Warned,
-        reasons: &[Reason::EnvironmentFileSnapshot, Reason::EnvironmentFileUnavailable],
+        reasons: &[Reason::EnvironmentFileSnapshot, Reason::EnvironmentFileInlined, Reason::EnvironmentFileUnavailable],
         target: "replaces the list of the task definition",
-        rule: "`convert` reads the file that `--env-file ARN=PATH` gives: `EnvironmentFileSnapshot`; without it, and in the operator: `EnvironmentFileUnavailable`; of two files the first wins, and `environment` beats both; lines are `NAME=VALUE` or `#` comments, without quotes and expansion",
+        rule: "`convert` reads the file that `--env-file ARN=PATH` gives: `EnvironmentFileSnapshot`, or with `--as resources` writes its variables into `environment`: `EnvironmentFileInlined`; without it, and in the operator: `EnvironmentFileUnavailable`; of two files the first wins, and `environment` beats both; lines are `NAME=VALUE` or `#` comments, without quotes and expansion",
         shape: "EnvironmentFile",
         ..FIELD
     },
