@@ -26,7 +26,7 @@ use kube::{
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use rig::{AGENT, Node, World, root, run};
+use rig::{AGENT, Node, Router, World, root, run};
 
 /// Longer than the agent takes to see a new file.
 const SEEN: Duration = Duration::from_millis(2500);
@@ -298,6 +298,31 @@ async fn lines_wait_for_their_group_and_delay_no_others() -> Result<()> {
             &lines("waiting", 10),
         )
         .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_router_of_a_task_that_ends_at_once_sends_its_lines() -> Result<()> {
+    let world = World::shared().await?;
+    world.create_group("eu-west-1", "/ecs/report")?;
+    let manifests = run(Command::new(env!("CARGO_BIN_EXE_ecs-operator"))
+        .args(["convert", "task-definition.json", "run-task.json"])
+        .current_dir(root().join("tests/cases/logs-firelens-of-a-nightly-task")))?;
+    let router = Router::start(&manifests).await?;
+    sleep(SEEN).await;
+    let world = router.run("report", &lines("report", 100)).await?;
+    // Nobody sends anything any more.
+    let all = world.events()?;
+    let stream = "eu-west-1 /ecs/report nightly-report-firelens-report-0";
+    let events = all
+        .get(stream)
+        .with_context(|| format!("there are {:?}", all.keys()))?;
+    for line in lines("report", 100) {
+        let found = events
+            .iter()
+            .any(|(_, text)| text.contains(&format!("\"{line}\"")));
+        assert!(found, "{line}");
+    }
     Ok(())
 }
 

@@ -375,3 +375,72 @@ impl Container {
 fn cri(time: Timestamp, tag: char, line: &str) -> String {
     format!("{time:.9} stdout {tag} {line}\n")
 }
+
+/// The router of a pod, as the kubelet runs it: it ends some time after the last other container.
+pub struct Router {
+    world: &'static World,
+    process: Process,
+    logs: PathBuf,
+    delay: Duration,
+}
+
+impl Router {
+    /// Starts the router of the only pod in these manifests.
+    pub async fn start(manifests: &str) -> Result<Self> {
+        let world = World::shared().await?;
+        let folder = world.plane.folder().join("router");
+        let logs = folder.join("pod");
+        fs::create_dir_all(&logs)?;
+        let objects: Vec<Value> = serde_saphyr::from_multiple(manifests)?;
+        let of = |kind: &str| objects.iter().find(|object| object["kind"] == kind);
+        let router = &of("Pod").context("no Pod")?["spec"]["initContainers"][0];
+        let delay = router["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64();
+        let config = &of("ConfigMap").context("no ConfigMap")?["data"]["fluent-bit.conf"];
+        let mut config = config
+            .as_str()
+            .context("no configuration")?
+            .replace("/var/log/ecs-containers", &logs.display().to_string())
+            .replace("/var/lib/ecs-firelens", &folder.display().to_string());
+        for port in ["24224", "8877"] {
+            let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            config = config.replace(port, &free.to_string());
+        }
+        let port = fs::read_to_string(world.folder.join("port"))?;
+        let authority = world.folder.join("ca.pem");
+        // The output is the last section.
+        let authority = authority.display();
+        config +=
+            &format!("    endpoint localhost\n    port {port}\n    tls.ca_file {authority}\n");
+        let file = folder.join("fluent-bit.conf");
+        fs::write(&file, config)?;
+        let mut line: Vec<OsString> = [
+            "env",
+            "AWS_ACCESS_KEY_ID=test",
+            "AWS_SECRET_ACCESS_KEY=test",
+        ]
+        .into_iter()
+        .chain(["POD_NAME=report-0", "POD_NAMESPACE=test"])
+        .map(OsString::from)
+        .collect();
+        line.extend([given("FLUENT_BIT")?, "--config".into(), file.into()]);
+        let process = Process::start("router", &folder, &line)?;
+        Ok(Self {
+            world,
+            process,
+            logs,
+            delay: Duration::from_secs(delay.unwrap_or(0)),
+        })
+    }
+
+    /// Runs a container that writes these lines and ends, and then ends the pod.
+    pub async fn run(self, container: &str, lines: &[String]) -> Result<&'static World> {
+        let folder = self.logs.join(container);
+        fs::create_dir_all(&folder)?;
+        let now = now()?;
+        let lines: Vec<String> = lines.iter().map(|line| cri(now, 'F', line)).collect();
+        fs::write(folder.join("0.log"), lines.concat())?;
+        tokio::time::sleep(self.delay).await;
+        self.process.terminate(GRACE)?;
+        Ok(self.world)
+    }
+}
