@@ -15,10 +15,10 @@ use crate::diagnostic::Severity;
 
 /// The maximum number of marked bytes.
 const MARKED: usize = 100;
-/// The maximum number of characters before and after the beginning of a span that are passed to the renderer, which shows
-/// fewer: at most 140 columns. It processes its whole input, and a line can be a file of many megabytes with thousands of
-/// findings.
-const AROUND: usize = 160;
+/// The maximum number of bytes before and after the beginning of a span that are passed to the renderer. It shows 140
+/// columns of at most three bytes, but processes its whole input, and a line can be a file of many megabytes with
+/// thousands of findings.
+const AROUND: usize = 420;
 
 /// The maximum number of bytes of a line that the renderer certainly shows as a whole, and of spaces at its beginning.
 const WHOLE: usize = 120;
@@ -143,13 +143,12 @@ impl Excerpt<'_> {
 fn excerpt<'a>(place: &Place<'a>) -> Excerpt<'a> {
     let text = place.text;
     let start = floor(text, place.span.start.min(text.len()));
-    let (before, after) = text.split_at_checked(start).unwrap_or_default();
-    let first = before.char_indices().rev().take(AROUND).last();
-    let first = first.map_or(start, |(first, _)| first);
-    let before = before.get(first..).unwrap_or_default();
+    let first = floor(text, start.saturating_sub(AROUND));
+    let before = text.get(first..start).unwrap_or_default();
     let before = before.rsplit('\n').next().unwrap_or_default();
-    let last = after.char_indices().nth(AROUND);
-    let after = last.map_or(after, |(last, _)| after.get(..last).unwrap_or_default());
+    let after = text
+        .get(start..floor(text, start + AROUND))
+        .unwrap_or_default();
     let line_end = after.bytes().position(|byte| matches!(byte, b'\n' | b'\r'));
     let after = after
         .get(..line_end.unwrap_or(after.len()))
