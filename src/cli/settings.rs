@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 
-use super::values::{account_id, duration, identity, security_group, values};
+use super::values::{account_id, duration, gpu_resource, identity, security_group, values};
 use crate::settings::{
     Compute, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent, SecretStore, Settings,
     TargetGroups, add_identity,
@@ -25,6 +25,9 @@ pub(super) struct SettingsOptions {
     /// The agent on the nodes that sends logs to CloudWatch: none, or the Fluent Bit of the Helm chart
     #[arg(long, value_enum, default_value = "none", help_heading = "Cluster")]
     logs: LogAgentArgument,
+    /// The resource of the NVIDIA device plugin that a GPU is, such as nvidia.com/gpu.shared [default: nvidia.com/gpu]
+    #[arg(long, value_name = "NAME", value_parser = gpu_resource, help_heading = "Cluster")]
+    gpu_resource: Option<String>,
     #[command(flatten)]
     behavior: BehaviorOptions,
     #[command(flatten)]
@@ -137,6 +140,7 @@ impl SettingsOptions {
             ingress_class,
             isolated_sandbox_runtime_class,
             logs,
+            gpu_resource,
             behavior,
             aws,
         } = self;
@@ -161,6 +165,7 @@ impl SettingsOptions {
             aws_partition: aws.aws_partition.clone(),
             aws_region: aws.aws_region.clone(),
             eks_cluster_name: aws.eks_cluster_name.clone(),
+            gpu_resource: gpu_resource.clone(),
             isolated_sandbox_runtime_class: isolated_sandbox_runtime_class.clone(),
             ingress_class: ingress_class.clone().unwrap_or_else(|| match platform {
                 Platform::Eks | Platform::EksFargate => "alb".to_owned(),

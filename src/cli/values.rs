@@ -7,7 +7,7 @@ use crate::{
     diagnostic::Reason,
     settings::{
         Identity, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, is_account_id, is_duration,
-        is_security_group, parse_identity,
+        is_gpu_resource, is_security_group, parse_identity,
     },
 };
 
@@ -79,6 +79,14 @@ pub(super) fn security_group(text: &str) -> Result<String, String> {
 pub(super) fn identity(text: &str) -> Result<(String, Identity), String> {
     let expected = "expected NAME=UID[:GID] such as nginx=101:101, or :NAME=GID for a group";
     parse_identity(text).ok_or_else(|| expected.to_owned())
+}
+
+pub(super) fn gpu_resource(text: &str) -> Result<String, String> {
+    if is_gpu_resource(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a resource such as nvidia.com/gpu.shared".to_owned())
+    }
 }
 
 pub(super) fn duration(text: &str) -> Result<String, String> {

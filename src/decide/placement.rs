@@ -27,7 +27,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         },
     ),
     (
-        "Insufficient nvidia.com/gpu",
+        "Insufficient nvidia.com/",
         Meaning {
             reason: "no container instance met all of its requirements. The closest matching container instance has insufficient GPU resource available.",
             advice: "add nodes with GPUs",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     ANNOTATION_PREFIX, BEGUN, Compute, EssentialExit, Iam, ImagePullPolicy, LONGEST_SECONDS,
     RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT, SecretStore, Settings, TargetGroups,
-    add_identity, is_account_id, is_duration, is_security_group, parse_identity,
+    add_identity, is_account_id, is_duration, is_gpu_resource, is_security_group, parse_identity,
 };
 use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject, advice};
 
@@ -99,6 +99,11 @@ const OF_OBJECTS: &[(&str, Set)] = &[
     }),
     ("essential-exit", |s, text| {
         choose(&mut s.essential_exit, text, ESSENTIAL_EXIT)
+    }),
+    ("gpu-resource", |s, text| {
+        let allowed = "a resource such as nvidia.com/gpu.shared";
+        s.gpu_resource = Some(check(text, is_gpu_resource, allowed)?);
+        Ok(())
     }),
     ("iam", |s, text| choose(&mut s.iam, text, IAM)),
     ("image-pull-policy", |s, text| {
@@ -242,6 +247,7 @@ mod tests {
                 "exclusive",
                 "sg-0a1b2c",
                 "nginx=101, :staff=50",
+                "nvidia.com/mig-1g.5gb",
             ];
             let changed = values.iter().any(|value| {
                 let (settings, said) = with(&format!("{ANNOTATION_PREFIX}{name}"), value);
@@ -285,6 +291,28 @@ mod tests {
         let of_task = told(Subject::Task, "stop-deployment");
         assert!(of_task.starts_with("after ecs-operator.dev/"), "{of_task}");
         assert!(!of_task.contains("stop-deployment"), "{of_task}");
+    }
+
+    #[test]
+    fn a_gpu_is_a_resource_of_nvidia() {
+        for value in ["nvidia.com/gpu.shared", "nvidia.com/mig-3g.20gb"] {
+            let (settings, said) = with("ecs-operator.dev/gpu-resource", value);
+            assert_eq!(settings.gpu_resource.as_deref(), Some(value));
+            assert_eq!(said, [""; 0]);
+        }
+        for value in [
+            "cpu",
+            "nvidia.com/",
+            "nvidia.com/a b",
+            "nvidia.com/-a",
+            "github.com/fuse",
+        ] {
+            let (settings, said) = with("ecs-operator.dev/gpu-resource", value);
+            assert_eq!(
+                (settings, said),
+                (Settings::default(), vec!["InvalidValue".to_owned()])
+            );
+        }
     }
 
     #[test]

@@ -67,6 +67,9 @@ pub struct Settings {
     pub eks_cluster_name: Option<String>,
     /// The RuntimeClass for ISOLATED_SANDBOX.
     pub isolated_sandbox_runtime_class: Option<String>,
+    /// The resource of the NVIDIA device plugin that a GPU is, if it is not `nvidia.com/gpu`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_resource: Option<String>,
     /// The class of the Ingress of an exposed service.
     pub ingress_class: String,
     /// Whether a service with port mappings gets a ClusterIP Service of its name.
@@ -109,6 +112,7 @@ impl Default for Settings {
             aws_region: None,
             eks_cluster_name: None,
             isolated_sandbox_runtime_class: None,
+            gpu_resource: None,
             ingress_class: "alb".to_owned(),
             cluster_ip_services: true,
             allow_s3_files: false,
@@ -148,6 +152,20 @@ pub fn is_account_id(text: &str) -> bool {
 pub fn is_security_group(text: &str) -> bool {
     let id = text.strip_prefix("sg-").unwrap_or_default();
     !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Whether this is a resource of the NVIDIA device plugin, such as `nvidia.com/gpu.shared` or `nvidia.com/mig-1g.5gb`
+/// (<https://github.com/NVIDIA/k8s-device-plugin#shared-access-to-gpus>). GPUs of ECS are those of NVIDIA, and no other
+/// device shall be available under the name of a GPU.
+#[must_use]
+pub fn is_gpu_resource(text: &str) -> bool {
+    let name = text.strip_prefix("nvidia.com/").unwrap_or_default();
+    let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    ends(name.bytes().next())
+        && ends(name.bytes().last())
+        && name.bytes().all(plain)
+        && name.len() <= 63
 }
 
 /// Whether this is a time in the notation of External Secrets, such as `5m`.

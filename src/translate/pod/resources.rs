@@ -17,6 +17,9 @@ use crate::{
 /// The first version in which pods can have their own resources by default.
 const POD_RESOURCES_MINOR: u32 = 34;
 
+/// The resource of the NVIDIA device plugin, unless it shares or divides the GPUs under another name.
+const GPU: &str = "nvidia.com/gpu";
+
 /// The requests of one container. CPU is in units of 1/1024 vCPU, memory in MiB, storage in GiB.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Amounts {
@@ -86,9 +89,10 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
     note_neurons(definition, notes);
     ephemeral_storage(definition, &draft.plan, &mut amounts, notes);
+    let gpu_resource = cx.settings.gpu_resource.as_deref().unwrap_or(GPU);
     for (index, amounts) in amounts.iter().enumerate() {
         if let Some(container) = draft.container_mut(index) {
-            container.resources = requirements(amounts);
+            container.resources = requirements(amounts, gpu_resource);
         }
     }
 }
@@ -280,7 +284,7 @@ fn ephemeral_storage(
     }
 }
 
-fn requirements(amounts: &Amounts) -> Option<ResourceRequirements> {
+fn requirements(amounts: &Amounts, gpu_resource: &str) -> Option<ResourceRequirements> {
     let Amounts {
         cpu,
         cpu_limit,
@@ -304,10 +308,7 @@ fn requirements(amounts: &Amounts) -> Option<ResourceRequirements> {
         ("cpu", cpu_limit.clone()),
         ("ephemeral-storage", storage),
         ("memory", memory_limit.map(mebibytes)),
-        (
-            "nvidia.com/gpu",
-            gpus.map(|gpus| Quantity(gpus.to_string())),
-        ),
+        (gpu_resource, gpus.map(|gpus| Quantity(gpus.to_string()))),
     ]);
     (requests.is_some() || limits.is_some()).then_some(ResourceRequirements {
         claims: None,
