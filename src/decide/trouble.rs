@@ -156,7 +156,7 @@ fn of_container(pod: &PodState, container: &ContainerSeen) -> Option<Trouble> {
         Doing::Waiting(reason, _) if reason == "CrashLoopBackOff" => container
             .last_end
             .as_ref()
-            .map(|end| of_end(container, end)),
+            .map(|end| of_end(pod, container, end)),
         Doing::Waiting(reason, message) => {
             let reason = obstacle::of_waiting(reason)?;
             let message = match reason {
@@ -170,18 +170,19 @@ fn of_container(pod: &PodState, container: &ContainerSeen) -> Option<Trouble> {
             Some(Trouble { reason, message })
         }
         Doing::Ended(end) if !container.init || container.sidecar || end.exit_code != 0 => {
-            Some(of_end(container, end))
+            Some(of_end(pod, container, end))
         }
         Doing::Running { .. } if pod.waits_for_restart(container) => container
             .last_end
             .as_ref()
-            .map(|end| of_end(container, end)),
+            .map(|end| of_end(pod, container, end)),
         Doing::Unknown | Doing::Running { .. } | Doing::Ended(_) => None,
     }
 }
 
-fn of_end(container: &ContainerSeen, end: &End) -> Trouble {
+fn of_end(pod: &PodState, container: &ContainerSeen, end: &End) -> Trouble {
     let name = &container.name;
+    let what = kind(pod, container);
     if end.reason == "OOMKilled" {
         return Trouble {
             reason: StateReason::OutOfMemoryError,
@@ -203,16 +204,38 @@ fn of_end(container: &ContainerSeen, end: &End) -> Trouble {
         return Trouble {
             reason: StateReason::ContainerExited,
             message: format!(
-                "essential container {name} exited with code 0, by itself or because it failed its health check: see its healthCheck, and its log with ecs-operator logs --previous"
+                "{what} {name} exited with code 0, by itself or because it failed its health check: see its healthCheck, and its log with ecs-operator logs --previous"
             ),
         };
     }
     Trouble {
         reason: StateReason::ContainerExited,
         message: format!(
-            "essential container {name} exited with code {}: see its log with ecs-operator logs --previous",
+            "{what} {name} exited with code {}: see its log with ecs-operator logs --previous",
             end.exit_code
         ),
+    }
+}
+
+/// Returns what a container is. The end of one that is essential ends the task in ECS, and that of an init container
+/// keeps the others from starting.
+fn kind(pod: &PodState, container: &ContainerSeen) -> &'static str {
+    let mut beside = pod
+        .containers
+        .iter()
+        .filter(|other| !other.init || other.sidecar);
+    // Only pods of several containers name the essential ones, and not all of those.
+    let essential = if pod.essential.is_empty() {
+        beside.all(|other| other.name == container.name)
+    } else {
+        pod.is_essential(&container.name)
+    };
+    if container.init && !container.sidecar {
+        "init container"
+    } else if essential {
+        "essential container"
+    } else {
+        "container"
     }
 }
 
@@ -318,6 +341,26 @@ mod tests {
             ),
         ] {
             assert_eq!(of(container), Some((reason, says.to_owned())));
+        }
+        let kinds = [
+            (true, false, true, "init container app exited"),
+            (true, true, false, "container app exited"),
+            (false, false, false, "container app exited"),
+            (false, false, true, "essential container app exited"),
+        ];
+        for (init, sidecar, essential, says) in kinds {
+            let mut seen = pod(ContainerSeen {
+                init,
+                sidecar,
+                state: Doing::Ended(ended(1, "Error")),
+                ..ContainerSeen::default()
+            });
+            seen.essential = vec![if essential { "app" } else { "other" }.to_owned()];
+            let message = of_pod(&seen).map(|trouble| trouble.message);
+            assert!(
+                message.is_some_and(|message| message.starts_with(says)),
+                "{says}"
+            );
         }
         let works = ContainerSeen {
             ready: true,

@@ -181,7 +181,7 @@ reasons! {
         ElasticInferenceDiscontinued => "Elastic Inference no longer exists", "use GPU or Neuron instances";
         EnvironmentFileUnavailable { arn } => "{arn} cannot be read here", "pass --env-file {arn}=FILE or use environment";
         EphemeralStorageTooLarge { value } => "EKS Fargate provides at most 175 GiB, not {value}", "ask for less, or put the data on EFS";
-        ExecutionRoleRequired { what } => "{what} executionRoleArn, without which AWS registers no task definition", "give the role that reads the secrets or writes the logs";
+        ExecutionRoleRequired { what } => "{what} executionRoleArn, without which AWS registers no task definition", "give the role with which ECS reads secrets, writes logs and pulls images";
         ExpressionNotAllowed => "distinctInstance takes no expression", "remove expression, or use type memberOf";
         ExternalMetricsUnavailable { name } => "metric {name} needs KEDA, which is not installed", "install KEDA and pass --with-addon keda to convert, or scale on CPU or memory";
         ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1), which is not installed", "install it; for convert, pass --with-addon external-secrets";
@@ -342,7 +342,7 @@ reasons! {
         EnvironmentFileUnused { arn } => "no container names the environment file {arn}", "correct the ARN that --env-file gives, or leave it out";
         EphemeralStorageNeedsDisk { n } => "only a node with {n} GiB of free disk takes the task, and nodes usually have disks of 20 to 80 GiB, so that pods may stay Pending", "give the nodes larger disks, or put the data on an EBS or EFS volume";
         EphemeralStorageOnEc2 => "ephemeralStorage exists on Fargate only; here it limits the container", "remove it for tasks on EC2";
-        EssentialExitNeedsController { name } => "the other containers keep running when {name} exits, unless the operator runs", "install the operator, or make the others non-essential";
+        EssentialExitNeedsController { name } => "the other containers keep running when {name} exits, unless the operator runs", "install the operator; without it, choose --essential-exit for a service, or make the other containers of a stand-alone task non-essential";
         ExecutionRoleNotUsedForImagePull { image } => "{image} is pulled with the role of the node, not with the execution role", "allow the node role to pull from the repository";
         ExternalLaunchTypeIsAnyNode => "EXTERNAL tasks run on any node of the cluster", "restrict them with placementConstraints if they need certain machines";
         FargateProfileNeeded { ns, label } => "only a Fargate profile that selects the namespace {ns} and the label {label} runs the pods on Fargate; without one they run on nodes or stay Pending", "create a Fargate profile with this selector";
@@ -355,7 +355,7 @@ reasons! {
         HostnameTruncated { value } => "Kubernetes before 1.35 uses only {value} of the hostname", "choose a shorter hostname without dots";
         IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "let it sleep or loop after an exit code that should not restart it";
         InitProcessSharesPidNamespace => "the containers of the task see the processes of each other", "use an image with its own init, such as tini, and remove initProcessEnabled";
-        InstanceFamilyNeedsKarpenterLabel => "the instance family is known only of nodes that Karpenter or EKS Auto Mode created", "use ecs.instance-type for other nodes";
+        InstanceFamilyNeedsKarpenterLabel { label } => "the instance family is known only of nodes with the label {label}", "use ecs.instance-type for other nodes";
         InstanceTargetsNoReadinessGate => "the targets are nodes, so that no readiness gate has a rollout wait for the load balancer; a pod counts as healthy after --steady-seconds", "use networkMode awsvpc and a target group of type ip";
         IpcNamespaceShared => "the containers of a pod share one IPC namespace", "make sure that they use different keys and names";
         LinksBecomeLocalhost { alias } => "{alias} resolves to 127.0.0.1, because the containers of a pod share one network namespace", "make sure that linked containers listen on different ports";
@@ -385,7 +385,7 @@ reasons! {
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or leave ScaleOutCooldown out";
         ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until that is put right its count follows the other policies, or stays where it is";
-        ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change MinCapacity and MaxCapacity in the autoScaling of the EcsService from a CronJob that runs kubectl patch";
+        ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change MinCapacity and MaxCapacity in the autoScaling of the EcsService from a CronJob that runs kubectl patch; without a target tracking policy, let it run kubectl scale ecsservice";
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
         SecretReferenceShort { value, full } => "the ECS agent does not take {value}, which lacks colons", "write {full}";
         SecurityGroupsIgnoredByAutoMode => "nodes of EKS Auto Mode follow a SecurityGroupPolicy only from Kubernetes 1.36 on", "set podSecurityGroupSelectorTerms in the NodeClass, or run the pods on other nodes";
@@ -401,11 +401,12 @@ reasons! {
         StartOrderBestEffort { a, b } => "{a} is started after {b}, but the kubelet does not guarantee the order", "let {a} retry until {b} answers";
         StartTimeoutByController => "the operator enforces startTimeout, not the kubelet", "install the operator";
         StaticHostPort { port } => "host port {port} limits the service to one task per node", "remove hostPort, and reach the tasks through the Service";
-        StepScalingNotYet => "the operator does not run step scaling yet: this policy does not scale the service", "use a target tracking policy, or scale the EcsService yourself";
+        StepScalingNotYet => "the operator does not run step scaling yet: this policy does not scale the service", "add a target tracking policy; without one, run kubectl scale ecsservice";
         StopTimeoutPooled { n } => "a pod has one grace period for all containers: {n} s", "nothing to do unless a container must be killed earlier";
         SwapNotConfigurable => "swap cannot be set for a container", "remove maxSwap, and raise memory instead";
         SwappinessIgnored => "swappiness cannot be set for a container", "remove it";
         SysctlConflict { name } => "{name} is set by two containers, and the value of the last one is used", "set it once";
+        TargetGroupDeletedByAutoMode => "EKS Auto Mode registers targets only in a target group with the tag eks:eks-cluster-name, and it deletes the group with its TargetGroupBinding", "tag the target group with the name of the cluster; keep the binding and the cluster while a listener or ECS needs the group";
         TargetGroupShared => "targets outside of the cluster, such as the tasks of ECS, stay registered in the target group (this needs AWS Load Balancer Controller 2.10 or EKS Auto Mode)", "pass --target-groups shared if that is right, or exclusive when ECS has no task in the group any more: the controller then deregisters all other targets at once";
         TargetValueRounded { value, n } => "a HorizontalPodAutoscaler takes whole percent: {value} becomes {n}", "use a whole number";
         TaskDefinitionNotRun { name } => "no service was made for {name}, because what may run it is missing", "correct what else was reported, or give the CreateService or RunTask request that runs it";

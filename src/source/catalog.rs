@@ -338,7 +338,7 @@ impl Texts {
 
     /// The tree that the steps of an entry lead through; `None` for an entry without steps, whose text is its own.
     ///
-    /// Reading the whole anew for each of thousands of documents in it would take minutes.
+    /// Reading the whole again for each of thousands of documents in it would take minutes.
     pub(super) fn tree(&mut self, entry: &Entry) -> Result<Option<Arc<Node<'static>>>, Problem> {
         if entry.steps().is_empty() {
             return Ok(None);

@@ -5,6 +5,7 @@ use super::{entry::Entry, kind::Envelope};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
+    validate::is_private_ecr,
 };
 
 /// Whether a document is a request as sent to AWS.
@@ -13,9 +14,11 @@ pub(super) fn is_request(entry: &Entry, described: bool) -> bool {
     whole && !described
 }
 
-/// Checks that a task definition has an execution role if it has secrets, which `RegisterTaskDefinition` requires
-/// (<https://github.com/fabfuel/ecs-deploy/issues/87>), and on Fargate for the logs too
-/// (<https://github.com/virtual-kubelet/virtual-kubelet/issues/193>).
+/// Checks that a task definition has an execution role where `RegisterTaskDefinition` requires it: for secrets
+/// (<https://github.com/fabfuel/ecs-deploy/issues/87>) and private registries
+/// (<https://github.com/sil-org/ecs-deploy/issues/188>), and on Fargate also for logs
+/// (<https://github.com/virtual-kubelet/virtual-kubelet/issues/193>) and images in ECR
+/// (<https://github.com/hashicorp/terraform-provider-aws/issues/3051>).
 pub(super) fn check_task_definition(
     request: &ecs::TaskDefinition,
     left_out: &[FieldPath],
@@ -25,22 +28,41 @@ pub(super) fn check_task_definition(
     if request.execution_role_arn.is_some() || left_out.contains(&path) {
         return;
     }
-    let containers = &request.container_definitions;
-    let awslogs = |container: &ecs::ContainerDefinition| {
-        let log = container.log_configuration.as_ref();
-        log.and_then(|log| log.log_driver.as_deref()) == Some("awslogs")
-    };
     let compatible = &request.requires_compatibilities;
     let fargate = compatible.iter().any(|name| name == "FARGATE");
-    let what = if containers.iter().any(|c| !c.secrets.is_empty()) {
-        "secrets need"
-    } else if fargate && containers.iter().any(awslogs) {
-        "awslogs on Fargate needs"
-    } else {
-        return;
-    };
-    let what = what.to_owned();
-    sink.report(path, Message::ExecutionRoleRequired { what });
+    let uses: [(bool, Use, &str); 4] = [
+        (
+            false,
+            |container| !container.secrets.is_empty(),
+            "secrets need",
+        ),
+        (
+            false,
+            |container| container.repository_credentials.is_some(),
+            "repositoryCredentials need",
+        ),
+        (true, writes_awslogs, "awslogs on Fargate needs"),
+        (true, is_in_ecr, "a private image of ECR on Fargate needs"),
+    ];
+    for (on_fargate, uses_role, what) in uses {
+        if (fargate || !on_fargate) && request.container_definitions.iter().any(uses_role) {
+            let what = what.to_owned();
+            sink.report(path, Message::ExecutionRoleRequired { what });
+            return;
+        }
+    }
+}
+
+/// Whether a container uses the execution role in some way.
+type Use = fn(&ecs::ContainerDefinition) -> bool;
+
+fn writes_awslogs(container: &ecs::ContainerDefinition) -> bool {
+    let log = container.log_configuration.as_ref();
+    log.and_then(|log| log.log_driver.as_deref()) == Some("awslogs")
+}
+
+fn is_in_ecr(container: &ecs::ContainerDefinition) -> bool {
+    container.image.as_deref().is_some_and(is_private_ecr)
 }
 
 /// Checks that a daemon has no strategy, as `CreateService` requires

@@ -175,12 +175,13 @@ fn object(
         .boxed()
 }
 
-/// Members without which their object has no meaning, whether AWS requires them or not.
+/// Members without which their object has no meaning or is rejected, whether AWS always requires them or not.
 const TELLING: &[&str] = &[
     "condition",
     "containerName",
     "containerPath",
     "containerPort",
+    "executionRoleArn",
     "expression",
     "hardLimit",
     "ipAddress",

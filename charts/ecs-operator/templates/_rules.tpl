@@ -12,7 +12,7 @@
 - apiGroups: [ecs-operator.dev]
   resources: [ecstasks]
   verbs: [list, watch, patch, delete]
-# What became of them is told in their status.
+# Their status reports the result.
 - apiGroups: [ecs-operator.dev]
   resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status]
   verbs: [patch]

@@ -7,7 +7,8 @@ use k8s_openapi::{
         core::v1::{
             EphemeralVolumeSource, PersistentVolumeClaim, PersistentVolumeClaimSpec,
             PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource, PodSpec,
-            TypedObjectReference, Volume, VolumeResourceRequirements,
+            TopologySelectorLabelRequirement, TopologySelectorTerm, TypedObjectReference, Volume,
+            VolumeResourceRequirements,
         },
         storage::v1::StorageClass,
     },
@@ -18,12 +19,17 @@ use serde_json::json;
 use super::Draft;
 use crate::{
     diagnostic::{Diagnostics, Message},
-    settings::DELETE_ON_TERMINATION,
+    settings::{Addon, DELETE_ON_TERMINATION},
     translate::{Context, CustomObject, LABEL_LENGTH, Manifests, Object, kname, names::hex_digest},
     validate::EbsVolume,
 };
 
 const DRIVER: &str = "ebs.csi.aws.com";
+/// The driver of EKS Auto Mode, which mounts volumes on the nodes of Auto Mode only
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/create-storage-class.html>).
+const AUTO_MODE_DRIVER: &str = "ebs.csi.eks.amazonaws.com";
+/// The label of the nodes of EKS Auto Mode, and its value.
+const AUTO_MODE_NODE: (&str, &str) = ("eks.amazonaws.com/compute-type", "auto");
 const SNAPSHOT_GROUP: &str = "snapshot.storage.k8s.io";
 const SNAPSHOT_API: &str = "snapshot.storage.k8s.io/v1";
 /// The reclaim policy of a volume that outlives its task: deleting the claim does not delete the volume.
@@ -159,15 +165,43 @@ fn claim_spec(cx: &Context<'_>, volume: &EbsVolume) -> PersistentVolumeClaimSpec
     }
 }
 
+fn driver(cx: &Context<'_>) -> &'static str {
+    if cx.settings.has(Addon::EksAutoMode) {
+        AUTO_MODE_DRIVER
+    } else {
+        DRIVER
+    }
+}
+
+/// Returns the nodes that can mount a volume of the driver, if it is not all of them.
+fn allowed_topologies(driver: &str) -> Option<Vec<TopologySelectorTerm>> {
+    let (key, value) = AUTO_MODE_NODE;
+    (driver == AUTO_MODE_DRIVER).then(|| {
+        vec![TopologySelectorTerm {
+            match_label_expressions: Some(vec![TopologySelectorLabelRequirement {
+                key: key.to_owned(),
+                values: vec![value.to_owned()],
+            }]),
+        }]
+    })
+}
+
 /// Adds the StorageClass and returns its name. It is named after its parameters, so that volumes with the same
-/// parameters share it and a change creates a new one: neither the parameters nor the reclaim policy of a StorageClass
-/// can be changed.
+/// parameters share it and a change creates a new one: neither the parameters nor the reclaim policy nor the provisioner
+/// of a StorageClass can be changed.
 fn storage_class(cx: &Context<'_>, volume: &EbsVolume) -> StorageClass {
     let parameters = parameters(volume);
+    let driver = driver(cx);
     let (content, reclaim_policy) = if volume.delete_on_termination {
         (json!(parameters), "Delete")
     } else {
         (json!([parameters, RETAIN]), RETAIN)
+    };
+    // Classes of the first driver have names without it.
+    let content = if driver == DRIVER {
+        content
+    } else {
+        json!([driver, content])
     };
     let name = format!("ecs-ebs-{}", hex_digest(&content.to_string(), 10));
     let mut metadata = cx.shared_metadata(name, APP);
@@ -175,7 +209,8 @@ fn storage_class(cx: &Context<'_>, volume: &EbsVolume) -> StorageClass {
     StorageClass {
         metadata,
         parameters: Some(parameters),
-        provisioner: DRIVER.to_owned(),
+        provisioner: driver.to_owned(),
+        allowed_topologies: allowed_topologies(driver),
         reclaim_policy: Some(reclaim_policy.to_owned()),
         volume_binding_mode: Some("WaitForFirstConsumer".to_owned()),
         ..StorageClass::default()
@@ -240,7 +275,7 @@ fn snapshot_objects(cx: &Context<'_>, snapshot: &str) -> [Object; 2] {
             metadata,
             spec: json!({
                 "deletionPolicy": "Retain",
-                "driver": DRIVER,
+                "driver": driver(cx),
                 "source": {"snapshotHandle": snapshot},
                 "volumeSnapshotRef": {"name": &name, "namespace": &cx.settings.namespace},
             }),
@@ -259,7 +294,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::{
-        settings::Compute,
+        settings::{Addon, Compute},
         translate::testing::{Outcome, Scenario, assert_object, yaml},
     };
 
@@ -413,6 +448,35 @@ spec:
         );
         let class = outcome.objects_of("StorageClass")[0];
         assert_eq!(class["parameters"]["volumeInitializationRate"], "200");
+    }
+
+    #[test]
+    fn eks_auto_mode_has_a_driver_of_its_own() {
+        let run = |auto_mode: bool| {
+            Scenario::service(DB)
+                .request(configured(
+                    &json!({"sizeInGiB": 10, "snapshotId": "snap-0a1b"}),
+                ))
+                .settings(move |settings| {
+                    if auto_mode {
+                        settings.addons.insert(Addon::EksAutoMode);
+                    }
+                })
+                .run()
+        };
+        let (auto, other) = (run(true), run(false));
+        let class = auto.objects_of("StorageClass")[0];
+        assert_eq!(class["provisioner"], "ebs.csi.eks.amazonaws.com");
+        assert_eq!(
+            class["allowedTopologies"],
+            yaml(
+                "[{matchLabelExpressions: [{key: eks.amazonaws.com/compute-type, values: [auto]}]}]"
+            )
+        );
+        let content = &auto.objects_of("VolumeSnapshotContent")[0];
+        assert_eq!(content["spec"]["driver"], "ebs.csi.eks.amazonaws.com");
+        let other = other.objects_of("StorageClass")[0];
+        assert_ne!(class["metadata"]["name"], other["metadata"]["name"]);
     }
 
     #[test]

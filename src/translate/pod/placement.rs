@@ -13,6 +13,7 @@ use k8s_openapi::{
 use super::Draft;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    settings::Addon,
     translate::{Context, LABEL_LENGTH, Workload, kname, labels},
     validate::{
         GroupRule, NodeAttribute, Placement, PlacementConstraint, PlacementStrategy, Requirement,
@@ -24,6 +25,9 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 const HOSTNAME: &str = "kubernetes.io/hostname";
 const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
 const INSTANCE_FAMILY: &str = "karpenter.k8s.aws/instance-family";
+/// The same label of nodes of EKS Auto Mode
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/create-node-pool.html>).
+const AUTO_MODE_INSTANCE_FAMILY: &str = "eks.amazonaws.com/instance-family";
 const OPERATING_SYSTEM: &str = "kubernetes.io/os";
 const WINDOWS_BUILD: &str = "node.kubernetes.io/windows-build";
 const ARCHITECTURE: &str = "kubernetes.io/arch";
@@ -53,12 +57,17 @@ fn report_labels(cx: &Context<'_>, notes: &mut Diagnostics) {
             agent_connected: _,
         } = constraint
         {
-            labels.extend(terms.iter().flatten().filter_map(wanted_label));
+            labels.extend(
+                terms
+                    .iter()
+                    .flatten()
+                    .filter_map(|requirement| wanted_label(cx, requirement)),
+            );
         }
     }
     for strategy in strategies {
         if let PlacementStrategy::Spread(attribute @ NodeAttribute::Custom(_)) = strategy {
-            labels.insert(format!("{}=VALUE", label_key(attribute)));
+            labels.insert(format!("{}=VALUE", label_key(cx, attribute)));
         }
     }
     let providers = cx.capacity().strategy.iter();
@@ -77,7 +86,7 @@ fn report_labels(cx: &Context<'_>, notes: &mut Diagnostics) {
 }
 
 /// Returns the label that a node must have to satisfy a requirement; `None` if it may also lack the label.
-fn wanted_label(requirement: &Requirement) -> Option<String> {
+fn wanted_label(cx: &Context<'_>, requirement: &Requirement) -> Option<String> {
     let Requirement { attribute, test } = requirement;
     let NodeAttribute::Custom(_) = attribute else {
         return None;
@@ -92,7 +101,7 @@ fn wanted_label(requirement: &Requirement) -> Option<String> {
         Test::Below(bound) => format!("({} or less)", bound.saturating_sub(1)),
         Test::NotIn(_) | Test::Absent => return None,
     };
-    Some(format!("{}={value}", label_key(attribute)))
+    Some(format!("{}={value}", label_key(cx, attribute)))
 }
 
 fn affinity(cx: &Context<'_>, notes: &mut Diagnostics) -> Option<Affinity> {
@@ -116,7 +125,11 @@ fn affinity(cx: &Context<'_>, notes: &mut Diagnostics) -> Option<Affinity> {
                     notes.report(path.clone(), Message::AgentAlwaysConnected);
                 }
                 if alternatives.iter().flatten().any(needs_family_label) {
-                    notes.report(path.clone(), Message::InstanceFamilyNeedsKarpenterLabel);
+                    let label = family_label(cx).to_owned();
+                    notes.report(
+                        path.clone(),
+                        Message::InstanceFamilyNeedsKarpenterLabel { label },
+                    );
                 }
                 if !alternatives.is_empty() {
                     terms = product(&terms, alternatives);
@@ -130,7 +143,7 @@ fn affinity(cx: &Context<'_>, notes: &mut Diagnostics) -> Option<Affinity> {
     }
     terms.retain(|term| !term.is_empty());
     let affinity = Affinity {
-        node_affinity: (!terms.is_empty()).then(|| node_affinity(&terms)),
+        node_affinity: (!terms.is_empty()).then(|| node_affinity(cx, &terms)),
         pod_affinity: (!near.is_empty()).then(|| PodAffinity {
             required_during_scheduling_ignored_during_execution: Some(near),
             ..PodAffinity::default()
@@ -154,11 +167,11 @@ fn product(left: &[Term], right: &[Term]) -> Vec<Term> {
         .collect()
 }
 
-fn node_affinity(terms: &[Term]) -> NodeAffinity {
+fn node_affinity(cx: &Context<'_>, terms: &[Term]) -> NodeAffinity {
     let node_selector_terms = terms
         .iter()
         .map(|term| NodeSelectorTerm {
-            match_expressions: Some(term.iter().map(node_requirement).collect()),
+            match_expressions: Some(term.iter().map(|r| node_requirement(cx, r)).collect()),
             match_fields: None,
         })
         .collect();
@@ -170,7 +183,7 @@ fn node_affinity(terms: &[Term]) -> NodeAffinity {
     }
 }
 
-fn node_requirement(requirement: &Requirement) -> NodeSelectorRequirement {
+fn node_requirement(cx: &Context<'_>, requirement: &Requirement) -> NodeSelectorRequirement {
     let Requirement { attribute, test } = requirement;
     let (operator, values) = match test {
         Test::In(values) => ("In", Some(values.clone())),
@@ -181,18 +194,26 @@ fn node_requirement(requirement: &Requirement) -> NodeSelectorRequirement {
         Test::Below(bound) => ("Lt", Some(vec![bound.to_string()])),
     };
     NodeSelectorRequirement {
-        key: label_key(attribute),
+        key: label_key(cx, attribute),
         operator: operator.to_owned(),
         values,
     }
 }
 
+fn family_label(cx: &Context<'_>) -> &'static str {
+    if cx.settings.has(Addon::EksAutoMode) {
+        AUTO_MODE_INSTANCE_FAMILY
+    } else {
+        INSTANCE_FAMILY
+    }
+}
+
 /// Returns the node label for an attribute.
-fn label_key(attribute: &NodeAttribute) -> String {
+fn label_key(cx: &Context<'_>, attribute: &NodeAttribute) -> String {
     match attribute {
         NodeAttribute::Zone => ZONE.to_owned(),
         NodeAttribute::InstanceType => INSTANCE_TYPE.to_owned(),
-        NodeAttribute::InstanceFamily => INSTANCE_FAMILY.to_owned(),
+        NodeAttribute::InstanceFamily => family_label(cx).to_owned(),
         NodeAttribute::OperatingSystem => OPERATING_SYSTEM.to_owned(),
         NodeAttribute::WindowsBuild => WINDOWS_BUILD.to_owned(),
         NodeAttribute::Architecture => ARCHITECTURE.to_owned(),
@@ -261,7 +282,7 @@ fn strategy_keys(cx: &Context<'_>, notes: &mut Diagnostics) -> Vec<String> {
     for (index, strategy) in cx.placement().strategies.iter().enumerate() {
         let key = match strategy {
             PlacementStrategy::SpreadInstances => HOSTNAME.to_owned(),
-            PlacementStrategy::Spread(attribute) => label_key(attribute),
+            PlacementStrategy::Spread(attribute) => label_key(cx, attribute),
             PlacementStrategy::Binpack => {
                 notes.report(root.index(index), Message::BinpackNeedsSchedulerProfile);
                 continue;

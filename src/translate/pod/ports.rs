@@ -19,8 +19,8 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     let network = &cx.task_definition.network;
     let mut names = BTreeSet::new();
     for source in &cx.task_definition.containers {
-        if network.mode == NetworkMode::Bridge && !cx.is_daemon() {
-            report_static_ports(source, notes);
+        if network.mode == NetworkMode::Bridge {
+            report_static_ports(cx, source, notes);
         }
         let ports = ports(source, &mut names);
         if let Some(container) = draft.container_mut(source.index) {
@@ -71,8 +71,13 @@ fn ports(source: &Container, names: &mut BTreeSet<String>) -> Vec<ContainerPort>
     ports
 }
 
-/// Reports fixed host ports. Docker maps a port of the instance; here the scheduler finds a node where it is free.
-fn report_static_ports(source: &Container, notes: &mut Diagnostics) {
+/// Reports fixed host ports. Docker maps a port of the instance; here the scheduler finds a node where it is free, which
+/// does not limit a daemon.
+///
+/// Validation of the API server allows two host ports of one container port, but the list has the container port and the
+/// protocol as its key, so applying it would fail
+/// (<https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#ports>).
+fn report_static_ports(cx: &Context<'_>, source: &Container, notes: &mut Diagnostics) {
     for port in &source.ports {
         let Some(number) = port.host_port else {
             continue;
@@ -91,17 +96,16 @@ fn report_static_ports(source: &Container, notes: &mut Diagnostics) {
             .find(same)
             .and_then(|first| first.host_port);
         let value = number.to_string();
-        notes.report(
-            path,
-            match opened.filter(|opened| *opened != number) {
-                Some(opened) => Message::SecondHostPortNotOpened {
-                    value,
-                    port: port.container_port.to_string(),
-                    opened: opened.to_string(),
-                },
-                None => Message::StaticHostPort { port: value },
-            },
-        );
+        if let Some(opened) = opened.filter(|opened| *opened != number) {
+            let message = Message::SecondHostPortNotOpened {
+                value,
+                port: port.container_port.to_string(),
+                opened: opened.to_string(),
+            };
+            notes.report(path, message);
+        } else if !cx.is_daemon() {
+            notes.report(path, Message::StaticHostPort { port: value });
+        }
     }
 }
 
@@ -317,6 +321,21 @@ mod tests {
         ] {
             assert_eq!(ports("bridge", mappings), ["\"p80-tcp\" 8080"]);
         }
+    }
+
+    #[test]
+    fn a_daemon_opens_the_first_host_port_too() {
+        let mappings =
+            r#"{"containerPort": 80, "hostPort": 8080}, {"containerPort": 80, "hostPort": 8081}"#;
+        let outcome = service("bridge", &[mappings])
+            .request(r#"{"schedulingStrategy": "DAEMON"}"#)
+            .run();
+        let ports = outcome.container("c0")["ports"].as_array();
+        assert_eq!(ports.map(Vec::len), Some(1));
+        assert_eq!(
+            outcome.warnings(),
+            ["containerDefinitions[0].portMappings[1].hostPort: SecondHostPortNotOpened"]
+        );
     }
 
     /// Checks the rejection of each row: a network mode, port mappings, and the finding after their path.

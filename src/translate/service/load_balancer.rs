@@ -16,7 +16,7 @@ use super::{
     security_groups::groups_of_pods,
 };
 use crate::{
-    diagnostic::{Diagnostics, Message},
+    diagnostic::{Diagnostics, FieldPath, Message},
     settings::{Addon, TargetGroups},
     translate::{Context, CustomObject, Manifests, Object, names::hex_digest},
     validate::{Expose, ExposeKind, LoadBalancer, Service},
@@ -55,15 +55,15 @@ pub(super) fn apply(
         services.open(&own, reach);
         let port = services.claim(&own, &Wanted::same(*port, *protocol));
         objects.push(target_group_binding(cx, target_group_arn, &own, port));
-        if cx.settings.target_groups.is_none() && *index == 0 {
-            notes.report(path.field("targetGroupArn"), Message::TargetGroupShared);
+        if *index == 0 {
+            report_group(cx, &path.field("targetGroupArn"), notes);
         }
         if instances && *index == 0 {
             notes.report(
                 path.field("targetGroupArn"),
                 Message::InstanceTargetsNoReadinessGate,
             );
-        } else if *index == 0 && !Controller::of(cx).names_its_gates {
+        } else if *index == 0 && Controller::of(cx).auto_mode {
             let label = Controller::of(cx).injecting_label();
             let path = path.field("targetGroupArn");
             notes.report(path, Message::ReadinessGateNeedsLabel { label });
@@ -89,6 +89,17 @@ pub(super) fn apply(
             }
             ExposeKind::Network => network_load_balancer(cx, expose, services),
         }
+    }
+}
+
+/// Reports what the controller does with a target group that it did not create.
+fn report_group(cx: &Context<'_>, path: &FieldPath, notes: &mut Diagnostics) {
+    // <https://docs.aws.amazon.com/eks/latest/userguide/auto-configure-alb.html>
+    if Controller::of(cx).auto_mode {
+        notes.report(path.clone(), Message::TargetGroupDeletedByAutoMode);
+    }
+    if cx.settings.target_groups.is_none() {
+        notes.report(path.clone(), Message::TargetGroupShared);
     }
 }
 
@@ -133,7 +144,7 @@ fn port_text(balancer: &LoadBalancer) -> String {
 /// label of the namespace makes the controller add the gate itself.
 pub(super) fn readiness_gates(cx: &Context<'_>, service: &Service) -> Vec<PodReadinessGate> {
     let controller = Controller::of(cx);
-    if cx.task_definition.network.mode.registers_instances() || !controller.names_its_gates {
+    if cx.task_definition.network.mode.registers_instances() || controller.auto_mode {
         return Vec::new();
     }
     let gate = |balancer: &LoadBalancer| PodReadinessGate {
@@ -159,8 +170,8 @@ fn injecting_label(cx: &Context<'_>, expose: &Expose) -> Option<String> {
 struct Controller {
     group: &'static str,
     api_version: &'static str,
-    /// Whether the names of its readiness gates are documented.
-    names_its_gates: bool,
+    /// Whether it is that of EKS Auto Mode.
+    auto_mode: bool,
 }
 
 impl Controller {
@@ -176,13 +187,13 @@ impl Controller {
             Self {
                 group: "eks.amazonaws.com",
                 api_version: "eks.amazonaws.com/v1",
-                names_its_gates: false,
+                auto_mode,
             }
         } else {
             Self {
                 group: "elbv2.k8s.aws",
                 api_version: "elbv2.k8s.aws/v1beta1",
-                names_its_gates: true,
+                auto_mode,
             }
         }
     }
@@ -202,13 +213,21 @@ fn target_group_binding(cx: &Context<'_>, arn: &str, service: &str, port: u16) -
         "serviceRef": {"name": service, "port": port},
         "targetGroupARN": arn,
     });
-    if cx.settings.target_groups != Some(TargetGroups::Exclusive)
-        && let Some(members) = spec.as_object_mut()
-    {
-        members.insert("multiClusterTargetGroup".to_owned(), json!(true));
+    let controller = Controller::of(cx);
+    if let Some(members) = spec.as_object_mut() {
+        if cx.settings.target_groups != Some(TargetGroups::Exclusive) {
+            members.insert("multiClusterTargetGroup".to_owned(), json!(true));
+        }
+        // The other controller asks AWS for the type
+        // (<https://docs.aws.amazon.com/eks/latest/userguide/auto-configure-alb.html>).
+        if controller.auto_mode {
+            let instances = cx.task_definition.network.mode.registers_instances();
+            let target_type = if instances { "instance" } else { "ip" };
+            members.insert("targetType".to_owned(), json!(target_type));
+        }
     }
     Object::Custom(CustomObject {
-        api_version: Controller::of(cx).api_version,
+        api_version: controller.api_version,
         kind: "TargetGroupBinding",
         metadata: cx.metadata(binding_name(cx, arn)),
         spec,
