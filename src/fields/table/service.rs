@@ -57,7 +57,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "loadBalancers[].targetGroupArn",
         is: "ARN of the target group of an Application or Network Load Balancer that tasks are registered in.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::LoadBalancerMustReachTargets, Reason::InvalidTargetGroupArn, Reason::InvalidValue, Reason::TargetGroupBindingUnavailable, Reason::ReadinessGateNeedsLabel, Reason::InstanceTargetsNoReadinessGate, Reason::DeregistrationDelayAssumed, Reason::TargetGroupShared, Reason::ElbUnhealthyNotReplaced],
+        reasons: &[Reason::LoadBalancerMustReachTargets, Reason::InvalidTargetGroupArn, Reason::InvalidValue, Reason::TargetGroupBindingUnavailable, Reason::ReadinessGateNeedsLabel, Reason::InstanceTargetsNoReadinessGate, Reason::DeregistrationDelayAssumed, Reason::TargetGroupDeletedByAutoMode, Reason::TargetGroupShared, Reason::ElbUnhealthyNotReplaced],
         target: "TargetGroupBinding, which leaves targets of others registered unless the setting `target-groups` is `exclusive`: `TargetGroupShared`; with networkMode awsvpc also `readinessGates` of the pod",
         rule: "targets without security groups of their own: `LoadBalancerMustReachTargets`; not the ARN of a target group: `InvalidTargetGroupArn`",
         shape: "LoadBalancer",

@@ -36,7 +36,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Warned,
         reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster, Reason::ExecutionRoleRequired, Reason::ClusterSecretStoreNeeded],
         target: "credentials of the SecretStore that reads secrets",
-        rule: "images are pulled with the role of the node: `ExecutionRoleNotUsedForImagePull` if an image is in a private ECR registry; absent with secrets, or with awslogs on Fargate, from a request: `ExecutionRoleRequired`; from what AWS answers, a custom resource or a list of containers the secrets are read with a ClusterSecretStore `ecs-sm-REGION` or `ecs-ssm-REGION` that you make: `ClusterSecretStoreNeeded`",
+        rule: "images are pulled with the role of the node: `ExecutionRoleNotUsedForImagePull` if an image is in a private ECR registry; absent with secrets or `repositoryCredentials`, or on Fargate with awslogs or an image in a private ECR registry, from a request: `ExecutionRoleRequired`; from what AWS answers, a custom resource or a list of containers the secrets are read with a ClusterSecretStore `ecs-sm-REGION` or `ecs-ssm-REGION` that you make: `ClusterSecretStoreNeeded`",
         shape: "RegisterTaskDefinition",
         ..FIELD
     },
@@ -865,7 +865,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Translated,
         reasons: &[Reason::GpuAllUnsupported],
         target: "`resources.limits[\"nvidia.com/gpu\"]`",
-        rule: "a number; `ALL`: `GpuAllUnsupported`",
+        rule: "a number; `--gpu-resource` names another resource, such as `nvidia.com/gpu.shared`; `ALL`: `GpuAllUnsupported`",
         shape: "ResourceRequirement",
         ..FIELD
     },
