@@ -1,5 +1,7 @@
 //! Container health checks and restart policies.
 
+use std::ops::RangeInclusive;
+
 use super::Scope;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
@@ -61,13 +63,19 @@ pub(crate) fn validate_health_check(
             return None;
         }
     };
+    use ecs::HealthCheck as Raw;
     Some(HealthCheck {
         command,
-        interval: raw.interval.unwrap_or(ecs::HealthCheck::DEFAULT_INTERVAL),
-        timeout: raw.timeout.unwrap_or(ecs::HealthCheck::DEFAULT_TIMEOUT),
-        retries: raw.retries.unwrap_or(ecs::HealthCheck::DEFAULT_RETRIES),
-        start_period: raw.start_period.unwrap_or(0),
+        interval: within(&Raw::INTERVAL_RANGE, raw.interval, Raw::DEFAULT_INTERVAL),
+        timeout: within(&Raw::TIMEOUT_RANGE, raw.timeout, Raw::DEFAULT_TIMEOUT),
+        retries: within(&Raw::RETRIES_RANGE, raw.retries, Raw::DEFAULT_RETRIES),
+        start_period: within(&Raw::START_PERIOD_RANGE, raw.start_period, 0),
     })
+}
+
+/// A number or its default. The reader has rejected those out of range, but a request may be made by hand.
+fn within(range: &RangeInclusive<i64>, value: Option<i64>, default: i64) -> i64 {
+    value.unwrap_or(default).clamp(*range.start(), *range.end())
 }
 
 /// Returns what the probe runs: `None` for `NONE`, or an error with the offending text if there is no command.
