@@ -14,7 +14,7 @@ use std::{
 
 use ecs_operator::{
     crd::{API_VERSION, Spec},
-    diagnostic::{Diagnostics, Severity},
+    diagnostic::{Diagnostics, Reason, Severity},
     fields::{Api, Field, Kind, Node, Outcome, Shape},
     input::{ServiceInput, TaskDefinitionInput, TaskInput},
     rendering::{Inputs, RenderedBy, health_check_grace, render},
@@ -255,10 +255,23 @@ impl World {
                     rendering.healthy_after,
                     health_check_grace(&spec),
                 ),
-                findings: said(rendering.notes.into_sorted().iter()),
+                findings: self
+                    .said_of_the_cluster()
+                    .into_iter()
+                    .chain(said(rendering.notes.into_sorted().iter()))
+                    .collect(),
             },
             Err(findings) => refused(findings),
         }
+    }
+
+    /// What the operator reports of the cluster itself.
+    fn said_of_the_cluster(&self) -> BTreeMap<String, Severity> {
+        let spec = self.cluster.as_ref().map(|it| it["spec"].to_string());
+        spec.map_or_else(BTreeMap::new, |spec| {
+            let (_, findings) = read_cluster(&spec);
+            said(findings.into_sorted().iter())
+        })
     }
 
     fn planned(&self, settings: &Settings) -> Effects {
@@ -627,6 +640,7 @@ fn of_a_cluster() -> World {
         cluster: Some(resource(
             "EcsCluster",
             json!({
+                "capacityProviders": ["spot", "on-demand"],
                 "serviceConnectDefaults": {"namespace": "internal"},
                 "defaultCapacityProviderStrategy": [
                     {"capacityProvider": "spot", "weight": 1, "base": 3},
@@ -670,19 +684,28 @@ fn every_row_says_what_is_so() {
                     || may_be_left_out
             };
             let mut says = String::new();
+            // `convert` does not accept clusters.
+            let of_place = || {
+                REQUIRED
+                    .iter()
+                    .filter(|place| !(*api == Api::Cluster && **place == Place::Convert))
+            };
             if matches!(field.outcome, Outcome::Translated | Outcome::Warned) {
                 if !seen.values.contains(&row)
-                    && !(field.outcome == Outcome::Warned && REQUIRED.iter().all(is_warned))
+                    && !(field.outcome == Outcome::Warned && of_place().all(is_warned))
                 {
                     says.push_str(" another value makes no difference;");
                 }
-                let of_place = REQUIRED.iter().filter(|place| {
-                    // `convert` does not accept clusters.
-                    !(*api == Api::Cluster && **place == Place::Convert)
-                });
-                for place in of_place.filter(|place| !is_noticed(place)) {
+                for place in of_place().filter(|place| !is_noticed(place)) {
                     says.push_str(&format!(" {place:?} does not notice it;"));
                 }
+            }
+            let of_its_own = |reason: &&Reason| reason.severity() == Severity::Warning;
+            if field.outcome == Outcome::Noted
+                && of_place().all(is_warned)
+                && let Some(reason) = field.reasons.iter().find(of_its_own)
+            {
+                says.push_str(&format!(" {reason} is no note;"));
             }
             if field.outcome == Outcome::NotYet {
                 for place in REQUIRED.iter().filter(|place| !is_warned(place)) {

@@ -135,8 +135,9 @@ pub(super) const FIELDS: &[Field] = &[
     Field {
         path: "capacityProviders[]",
         is: "Names of the capacity providers that services and tasks of the cluster may use.",
-        outcome: Outcome::Noted,
+        outcome: Outcome::Warned,
         reasons: &[Reason::CapacityProvidersAreNodes],
+        target: "nothing: nodes belong to a capacity provider by their label",
         shape: "CreateCluster",
         ..FIELD
     },
