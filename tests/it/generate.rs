@@ -4,8 +4,8 @@ use ecs_operator::{
     diagnostic::Severity,
     fields::{Api, Characters, Field, Kind, Node, Outcome, Shape},
     settings::{
-        Addon, Compute, EssentialExit, Iam, ImagePullPolicy, Mode, SecretStore, Settings,
-        WorkloadTarget,
+        Addon, Compute, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent, Mode, SecretStore,
+        Settings, WorkloadTarget,
     },
 };
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -115,6 +115,20 @@ pub fn settings() -> impl Strategy<Value = Settings> {
                 aws_account_id: account.then(|| "123456789012".to_owned()),
                 eks_cluster_name: account.then(|| "shop".to_owned()),
                 isolated_sandbox_runtime_class: region.then(|| "kata".to_owned()),
+                gpu_resource: region.then(|| "nvidia.com/gpu.shared".to_owned()),
+                logs: if account {
+                    LogAgent::FluentBit
+                } else {
+                    LogAgent::None
+                },
+                users: [(
+                    "app".to_owned(),
+                    Identity {
+                        uid: Some(1000),
+                        gid: Some(1000),
+                    },
+                )]
+                .into(),
                 ..Settings::default()
             }
         },
