@@ -338,7 +338,7 @@ reasons! {
         EksFargateRoundsUp { size } => "EKS Fargate adds 256 MiB and provisions {size}", "nothing to do; this size is billed";
         EmptyVolumeNotPrepopulated => "files of the image at the mount path are not copied into the volume", "copy them in a container that others wait for with SUCCESS, or mount the volume at an empty path";
         EnvironmentFileInlined { arn } => "the variables of {arn} were written into environment in plain text, with their present values", "convert and apply again after a change of the file; use secrets for what others must not read";
-        EnvironmentFileSnapshot => "the environment file is read once, when the service is converted, and not at each task start", "convert and apply again after a change of the file";
+        EnvironmentFileSnapshot => "the environment file is read when the service is converted, not at each task start", "convert and apply again after the file changes";
         EnvironmentFileUnused { arn } => "no container names the environment file {arn}", "correct the ARN that --env-file gives, or leave it out";
         EphemeralStorageNeedsDisk { n } => "only a node with {n} GiB of free disk takes the task, and nodes usually have disks of 20 to 80 GiB, so that pods may stay Pending", "give the nodes larger disks, or put the data on an EBS or EFS volume";
         EphemeralStorageOnEc2 => "ephemeralStorage exists on Fargate only; here it limits the container", "remove it for tasks on EC2";
@@ -356,7 +356,7 @@ reasons! {
         IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "let it sleep or loop after an exit code that should not restart it";
         InitProcessSharesPidNamespace => "the containers of the task see the processes of each other", "use an image with its own init, such as tini, and remove initProcessEnabled";
         InstanceFamilyNeedsKarpenterLabel { label } => "the instance family is known only of nodes with the label {label}", "use ecs.instance-type for other nodes";
-        InstanceTargetsNoReadinessGate => "the targets are nodes, so that no readiness gate has a rollout wait for the load balancer; a pod counts as healthy after --steady-seconds", "use networkMode awsvpc and a target group of type ip";
+        InstanceTargetsNoReadinessGate => "the targets are nodes, so no readiness gate makes a rollout wait for the load balancer; a pod counts as healthy after --steady-seconds", "use networkMode awsvpc and a target group of type ip";
         IpcNamespaceShared => "the containers of a pod share one IPC namespace", "make sure that they use different keys and names";
         LinksBecomeLocalhost { alias } => "{alias} resolves to 127.0.0.1, because the containers of a pod share one network namespace", "make sure that linked containers listen on different ports";
         ListenerRulesNotModified => "listener rules are not modified", "change them yourself when you move traffic";
@@ -390,7 +390,7 @@ reasons! {
         SecretReferenceShort { value, full } => "the ECS agent does not take {value}, which lacks colons", "write {full}";
         SecurityGroupsIgnoredByAutoMode => "nodes of EKS Auto Mode follow a SecurityGroupPolicy only from Kubernetes 1.36 on", "set podSecurityGroupSelectorTerms in the NodeClass, or run the pods on other nodes";
         SecurityGroupsNotEnforced => "security groups of pods are not available here, so the groups of the node apply", "use NetworkPolicy to restrict traffic";
-        ServiceAssumed { name } => "no service or task runs {name}, so a service was made that always runs one task of it", "give the CreateService or RunTask request that runs it too; a task that ends would be started again and again";
+        ServiceAssumed { name } => "no service or task runs {name}, so a service that always runs one task of it is assumed", "add the CreateService or RunTask request that runs it; a task that ends would be restarted again and again";
         ServiceConnectAccessLogsAbsent => "Service Connect has no proxy here that could write access logs", "write them in the application, or install a service mesh";
         ServiceConnectAliasNeedsClusterIP { name, or } => "{name} does not resolve in the cluster, because no Service of the namespace can have this name", "change clients to the name of the Service, or give clientAliases a dnsName without dots{or}";
         ServiceConnectTimeoutsIgnored => "Service Connect has no proxy here that could enforce timeouts", "set timeouts in the client";
@@ -409,14 +409,14 @@ reasons! {
         TargetGroupDeletedByAutoMode => "EKS Auto Mode registers targets only in a target group with the tag eks:eks-cluster-name, and it deletes the group with its TargetGroupBinding", "tag the target group with the name of the cluster; keep the binding and the cluster while a listener or ECS needs the group";
         TargetGroupShared => "targets outside of the cluster, such as the tasks of ECS, stay registered in the target group (this needs AWS Load Balancer Controller 2.10 or EKS Auto Mode)", "pass --target-groups shared if that is right, or exclusive when ECS has no task in the group any more: the controller then deregisters all other targets at once";
         TargetValueRounded { value, n } => "a HorizontalPodAutoscaler takes whole percent: {value} becomes {n}", "use a whole number";
-        TaskDefinitionNotRun { name } => "no service was made for {name}, because what may run it is missing", "correct what else was reported, or give the CreateService or RunTask request that runs it";
+        TaskDefinitionNotRun { name } => "no service is assumed for {name}, because the input that may run it could not be read", "correct the other errors, or add the CreateService or RunTask request that runs it";
         TaskLimitPerContainer => "each container is limited to the size of the task, but their sum is not", "give each container memory and cpu of its own";
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "remove what reads this variable; the hostname is usually the name of the pod";
         TestTrafficNeedsGateway => "test traffic by header is not routed", "test the new revision through a second service";
         TmpfsOptionsIgnored { value } => "tmpfs option {value} cannot be set", "remove it";
         TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}, beside what ECS needs while it still runs tasks with the role";
         UlimitsNeedNriPlugin => "ulimits are applied only on nodes with the NRI plugin ulimit-adjuster", "install the plugin, or set the limit in the entry point of the image";
-        UnsafeSysctl { name } => "pods do not start on nodes whose kubelet does not allow {name}, and new ones are made without end", "set allowedUnsafeSysctls: [{name}] in the kubelet configuration of the nodes, or remove it";
+        UnsafeSysctl { name } => "pods do not start on nodes whose kubelet does not allow {name}, and are replaced endlessly", "set allowedUnsafeSysctls: [{name}] in the kubelet configuration of the nodes, or remove it";
         VersionConsistencyNotYet => "the operator does not resolve tags to digests yet: when somebody pushes the tag again, tasks of one deployment can run different images", "name the image by its digest, or push every build under a tag of its own";
         VolumesFromImageVolumes { name } => "the volumes that the image of {name} declares are not shared", "add a volume to the task definition, and mount it in both containers";
         WindowsAssumed => "the task is assumed to run on Windows, because it has an image or a path that only Windows has", "set runtimePlatform.operatingSystemFamily, since an image runs only on its own version of Windows";
@@ -469,7 +469,7 @@ reasons! {
         RandomPlacementIsDefault => "the scheduler needs no setting for random placement", "";
         ReadOnlyFieldIgnored { names } => "members that only answers of AWS have were ignored: {names}", "";
         ReferenceIdNoted => "referenceId is kept in an annotation of the pods", "";
-        ReplicasLeftToAutoscaler { begin } => "replicas is left out, so that the count is the autoscaler's however often the Deployment is applied", "the first apply starts {begin}";
+        ReplicasLeftToAutoscaler { begin } => "replicas is not written, so that applying the Deployment again does not reset the count of the autoscaler", "the first apply starts {begin}";
         ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         SecretRefreshDelay { interval } => "the value of a secret can be {interval} old when a task starts", "set a shorter --secret-refresh-interval";
         ServiceConnectProxyAbsent => "Service Connect has no proxy here, so this has no effect", "";
@@ -477,7 +477,7 @@ reasons! {
         ServiceRoleUnused => "controllers in the cluster need no service-linked role", "";
         StartTimeoutUnused => "startTimeout has no effect, because no container waits for this one", "";
         SubnetsNotEnforced => "pods run in the subnets of their nodes", "place the nodes in these subnets if it matters";
-        SurgeRoundsUp => "maxSurge is a percentage beside an autoscaler and rounds up, so that an update may run one task more than maximumPercent allows", "the operator writes exact numbers";
+        SurgeRoundsUp => "maxSurge is a percentage beside an autoscaler and rounds up, so that an update may run one task more than maximumPercent allows", "run the operator, which writes exact numbers, or choose a percentage without a remainder";
         SwappinessUnused => "swappiness has no effect without maxSwap, as in ECS", "";
         TaskDefinitionAssumed { name } => "no task definition is named, so {name} is run, the only one given", "give taskDefinition";
         TaskDefinitionUnused { name, used } => "{name} is not converted, because {used} is the one that runs", "";

@@ -664,7 +664,7 @@ mod tests {
             findings,
             [
                 ": ContainerListOnly: a bare list of container definitions was taken as a task definition named web",
-                ": ServiceAssumed: no service or task runs web, so a service was made that always runs one task of it",
+                ": ServiceAssumed: no service or task runs web, so a service that always runs one task of it is assumed",
             ]
         );
     }

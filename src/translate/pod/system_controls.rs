@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(
             sysctls,
             [
-                "containerDefinitions[0].systemControls[1].namespace: UnsafeSysctl: pods do not start on nodes whose kubelet does not allow net.core.somaxconn, and new ones are made without end; set allowedUnsafeSysctls: [net.core.somaxconn] in the kubelet configuration of the nodes, or remove it",
+                "containerDefinitions[0].systemControls[1].namespace: UnsafeSysctl: pods do not start on nodes whose kubelet does not allow net.core.somaxconn, and are replaced endlessly; set allowedUnsafeSysctls: [net.core.somaxconn] in the kubelet configuration of the nodes, or remove it",
                 "containerDefinitions[1].systemControls[0].value: SysctlConflict: net.ipv4.tcp_syncookies is set by two containers, and the value of the last one is used; set it once",
             ]
         );
