@@ -151,7 +151,10 @@ fn description(field: &Field) -> String {
         }
     }
     if !field.rule.is_empty() {
-        sentences.push(format!("{}.", field.rule.trim_end_matches('.')));
+        let mut rule = field.rule.trim_end_matches('.').chars();
+        let first = rule.next().map(|first| first.to_ascii_uppercase());
+        let rule: String = first.into_iter().chain(rule).collect();
+        sentences.push(format!("{rule}."));
     }
     if !field.reasons.is_empty() {
         let names: Vec<&str> = field.reasons.iter().map(|reason| reason.name()).collect();

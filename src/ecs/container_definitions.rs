@@ -66,10 +66,10 @@ pub struct ContainerDefinition {
     /// Containers of the task that must have reached a condition before this one starts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<ContainerDependency>,
-    /// Time in which the container must reach the condition that others await in `dependsOn`. Unit: s.
+    /// Time in which the container must reach the condition that others await in `dependsOn`. Unit: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_timeout: Option<i64>,
-    /// Time that the container has to exit on SIGTERM before it is killed. Unit: s. Default: 30.
+    /// Time that the container has to exit on SIGTERM before it is killed. Unit: seconds. Default: 30.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_timeout: Option<i64>,
     /// Whether the image tag is resolved to a digest, so that all tasks of a deployment run the same image. Default:
@@ -209,8 +209,8 @@ pub struct ContainerRestartPolicy {
     /// Exit codes after which the container is not restarted; none unless set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored_exit_codes: Vec<i64>,
-    /// Time that the container must have run to be restarted; if it exits sooner, it stays stopped. Unit: s. Default:
-    /// 300.
+    /// Time that the container must have run to be restarted; if it exits sooner, it stays stopped. Unit: seconds.
+    /// Default: 300.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_attempt_period: Option<i64>,
 }
@@ -431,16 +431,16 @@ pub struct HealthCheck {
     /// Command that exits with 0 if the container is healthy; begins with `CMD` or `CMD-SHELL`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// Time between two runs of the health check. Unit: s. Default: 30.
+    /// Time between two runs of the health check. Unit: seconds. Default: 30.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<i64>,
-    /// Time after which a health check that has not ended counts as failed. Unit: s. Default: 5.
+    /// Time after which a health check that has not ended counts as failed. Unit: seconds. Default: 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i64>,
     /// Number of failed health checks in a row after which the container is unhealthy. Default: 3.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<i64>,
-    /// Time after the start in which failed health checks do not count; none unless set. Unit: s.
+    /// Time after the start in which failed health checks do not count; none unless set. Unit: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_period: Option<i64>,
 }
@@ -505,7 +505,7 @@ pub struct NvidiaMpsAllocation {
     /// Memory of the shared GPU that the container gets, at the same time its limit. Unit: MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<i64>,
-    /// Upper limit, not a reservation, of the container's share of the GPU's computing capacity. Unit: %.
+    /// Upper limit, not a reservation, of the container's share of the GPU's computing capacity. Unit: percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_compute_percent: Option<i64>,
 }

@@ -11,11 +11,12 @@ pub struct DeploymentConfiguration {
     /// Detection of a rolling deployment whose tasks keep failing, which stops it and may roll it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment_circuit_breaker: Option<DeploymentCircuitBreaker>,
-    /// Most tasks during a deployment, relative to the desired count; by default 200, with `DAEMON` 100. Unit: %.
+    /// Most tasks during a deployment, relative to the desired count; by default 200, with `DAEMON` 100. Unit:
+    /// percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_percent: Option<i64>,
     /// Fewest healthy tasks during a deployment, relative to the desired count; by default 100, with `DAEMON` 0.
-    /// Unit: %.
+    /// Unit: percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum_healthy_percent: Option<i64>,
     /// CloudWatch alarms that fail a deployment when they go off during it.
@@ -26,7 +27,7 @@ pub struct DeploymentConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<String>,
     /// Time that old and new tasks both keep running after all production traffic has shifted to the new ones. Unit:
-    /// min.
+    /// minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bake_time_in_minutes: Option<i64>,
     /// Lambda functions to call, or pauses to make, at chosen stages of a deployment.
@@ -148,7 +149,7 @@ impl DeploymentLifecycleHook {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeploymentLifecycleHookTimeoutConfiguration {
-    /// Time that a deployment waits for a hook to finish. Unit: min. Default: 1440.
+    /// Time that a deployment waits for a hook to finish. Unit: minutes. Default: 1440.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_in_minutes: Option<i64>,
     /// Whether a deployment goes on or is rolled back after a hook has timed out. Default: ROLLBACK.
@@ -169,11 +170,11 @@ impl DeploymentLifecycleHookTimeoutConfiguration {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LinearConfiguration {
-    /// Share of the production traffic that each step of a linear deployment shifts, in multiples of 0.1. Unit: %.
-    /// Default: 10.0.
+    /// Share of the production traffic that each step of a linear deployment shifts, in multiples of 0.1. Unit:
+    /// percent. Default: 10.0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_percent: Option<f64>,
-    /// Time between two steps of a linear deployment. Unit: min. Default: 6.
+    /// Time between two steps of a linear deployment. Unit: minutes. Default: 6.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_bake_time_in_minutes: Option<i64>,
 }
@@ -191,11 +192,11 @@ impl LinearConfiguration {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CanaryConfiguration {
-    /// Share of the production traffic that a canary deployment shifts first, in multiples of 0.1. Unit: %. Default:
-    /// 5.0.
+    /// Share of the production traffic that a canary deployment shifts first, in multiples of 0.1. Unit: percent.
+    /// Default: 5.0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary_percent: Option<f64>,
-    /// Time that a canary deployment waits before it shifts the rest of the traffic. Unit: min. Default: 10.
+    /// Time that a canary deployment waits before it shifts the rest of the traffic. Unit: minutes. Default: 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary_bake_time_in_minutes: Option<i64>,
 }
@@ -217,7 +218,8 @@ pub struct DeploymentEarlySuccessCriteria {
     /// false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enable: Option<bool>,
-    /// New tasks that must be healthy for early completion of a deployment, relative to the desired count. Unit: %.
+    /// New tasks that must be healthy for early completion of a deployment, relative to the desired count. Unit:
+    /// percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healthy_percent: Option<i64>,
     /// Whether a deployment completes only after its old tasks are removed, or leaves that for afterward.

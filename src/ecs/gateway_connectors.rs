@@ -35,10 +35,10 @@ pub struct GatewayConnectorHealthCheck {
     /// URL path that the gateway's health checks request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_check_path: Option<String>,
-    /// Time without an answer after which a health check by the gateway has failed. Unit: s.
+    /// Time without an answer after which a health check by the gateway has failed. Unit: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_check_timeout_seconds: Option<i64>,
-    /// Approximate time between two health checks of one task by the gateway. Unit: s.
+    /// Approximate time between two health checks of one task by the gateway. Unit: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_check_interval_seconds: Option<i64>,
     /// Successful health checks in a row after which the gateway takes a task as healthy.
@@ -77,7 +77,7 @@ pub struct GatewayConnectorFilters {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct GatewayConnectorDeregistrationDelay {
-    /// Time until the gateway removes a task that is being deregistered; 0 for at once. Unit: s. Default: 300.
+    /// Time until the gateway removes a task that is being deregistered; 0 for at once. Unit: seconds. Default: 300.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<i64>,
 }

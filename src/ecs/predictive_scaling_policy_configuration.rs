@@ -14,13 +14,13 @@ pub struct PredictiveScalingPolicyConfiguration {
     /// Whether forecasts are only made, or also acted on. Default: ForecastOnly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
-    /// Time by which tasks are started ahead of the forecast need. Unit: s. Default: 300.
+    /// Time by which tasks are started ahead of the forecast need. Unit: seconds. Default: 300.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduling_buffer_time: Option<i64>,
     /// Whether a forecast near or above the maximum capacity may raise that maximum. Default: HonorMaxCapacity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_capacity_breach_behavior: Option<String>,
-    /// Margin above the forecast that a raised maximum capacity has; only with `IncreaseMaxCapacity`. Unit: %.
+    /// Margin above the forecast that a raised maximum capacity has; only with `IncreaseMaxCapacity`. Unit: percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_capacity_buffer: Option<i64>,
 }

@@ -53,7 +53,8 @@ pub struct StepScalingPolicyConfiguration {
     /// Fewest tasks to add or remove at once; only with `PercentChangeInCapacity`. Unit: tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_adjustment_magnitude: Option<i64>,
-    /// Time that a scaling activity is given to take effect before the policy acts again. Unit: s. Default: 300.
+    /// Time that a scaling activity is given to take effect before the policy acts again. Unit: seconds. Default:
+    /// 300.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<i64>,
     /// How points of the metric are combined into the value that selects a step. Default: Average.
@@ -99,7 +100,7 @@ pub struct Alarm {
     /// How the values of the metric within a period are combined into one point.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistic: Option<String>,
-    /// Length of a period, which yields one point of the metric. Unit: s.
+    /// Length of a period, which yields one point of the metric. Unit: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period: Option<i64>,
     /// Number of latest points of the metric that the alarm looks at.

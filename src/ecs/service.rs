@@ -58,7 +58,7 @@ pub struct Service {
     /// Network settings of the tasks; required for, and only for, the network mode `awsvpc`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_configuration: Option<NetworkConfiguration>,
-    /// Time after the start of a task during which failing health checks are ignored. Unit: s. Default: 0.
+    /// Time after the start of a task during which failing health checks are ignored. Unit: seconds. Default: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_check_grace_period_seconds: Option<i64>,
     /// Whether the service runs a given number of tasks or one task on each container instance. Default: REPLICA.
@@ -413,7 +413,7 @@ pub struct MetricConfiguration {
     /// Names of the CPU and memory metrics that this entry applies to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metric_names: Vec<String>,
-    /// Time between two points of the metrics: 20 or 60. Unit: s.
+    /// Time between two points of the metrics: 20 or 60. Unit: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution_seconds: Option<i64>,
 }

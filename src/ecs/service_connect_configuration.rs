@@ -113,10 +113,11 @@ pub struct ServiceConnectTestTrafficHeaderMatchRules {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TimeoutConfiguration {
-    /// Time until an idle connection is closed, 0 for never; by default 300 for HTTP and gRPC, 3600 for TCP. Unit: s.
+    /// Time until an idle connection is closed, 0 for never; by default 300 for HTTP and gRPC, 3600 for TCP. Unit:
+    /// seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_timeout_seconds: Option<i64>,
-    /// Time in which a request must be answered completely, 0 for no limit; not for TCP. Unit: s.
+    /// Time in which a request must be answered completely, 0 for no limit; not for TCP. Unit: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_request_timeout_seconds: Option<i64>,
 }

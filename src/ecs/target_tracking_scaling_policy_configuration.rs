@@ -15,10 +15,10 @@ pub struct TargetTrackingScalingPolicyConfiguration {
     /// CloudWatch metric of your choice to track; excludes `PredefinedMetricSpecification`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customized_metric_specification: Option<CustomizedMetricSpecification>,
-    /// Time that an increase in tasks is given to take effect before the next one. Unit: s. Default: 300.
+    /// Time that an increase in tasks is given to take effect before the next one. Unit: seconds. Default: 300.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_out_cooldown: Option<i64>,
-    /// Time after a decrease in tasks before the next one may begin. Unit: s. Default: 300.
+    /// Time after a decrease in tasks before the next one may begin. Unit: seconds. Default: 300.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_in_cooldown: Option<i64>,
     /// Whether the policy only adds tasks and never removes any. Default: false.

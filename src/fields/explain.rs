@@ -207,10 +207,10 @@ pub(super) fn describe_type(api: Api, field: &Field) -> String {
         Kind::Timestamp => "timestamp",
         Kind::Document => "any value",
     };
-    let mut parts = vec![match field.unit {
-        "" => kind.to_owned(),
-        unit => format!("{kind} in {unit}"),
-    }];
+    let mut parts = vec![kind.to_owned()];
+    if !field.unit.is_empty() {
+        parts.push(field.unit.to_owned());
+    }
     match (limits.min, limits.max) {
         (Some(min), Some(max)) => parts.push(format!("{min} to {max}")),
         (Some(min), None) => parts.push(format!("at least {min}")),

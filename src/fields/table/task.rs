@@ -273,7 +273,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "overrides.containerOverrides[].resourceRequirements[].sharingStrategy.nvidiaMps.maxComputePercent",
         is: "Upper limit, not a reservation, of the container's share of the GPU's computing capacity.",
         kind: Kind::Integer,
-        unit: "%",
+        unit: "percent",
         limits: Limits { min: Some(1.0), max: Some(100.0), ..Limits::NONE },
         outcome: Outcome::Rejected,
         reasons: &[Reason::GpuMpsUnsupported],
