@@ -187,9 +187,12 @@ async fn a_spec_as_large_as_the_api_server_takes_is_run_or_refused() {
     others_go_on(&bed).await;
 }
 
-fn legion(memory: u32) -> Value {
-    let container =
-        |index| json!({"name": format!("c{index}"), "image": "x", "cpu": 1, "memory": memory});
+fn legion(depends_on: Value) -> Value {
+    let container = |index| {
+        json!({
+            "name": format!("c{index}"), "image": "x", "cpu": 1, "memory": 8, "dependsOn": depends_on,
+        })
+    };
     let containers: Vec<Value> = (0..500).map(container).collect();
     json!({"containerDefinitions": containers})
 }
@@ -197,7 +200,8 @@ fn legion(memory: u32) -> Value {
 #[tokio::test]
 async fn five_hundred_containers_are_run() {
     let bed = bed("legion").await;
-    bed.must_apply("EcsTaskDefinition", "web", legion(8)).await;
+    bed.must_apply("EcsTaskDefinition", "web", legion(json!([])))
+        .await;
     bed.must_apply("EcsService", "web", service(1)).await;
     bed.condition("EcsService", "web", "Ready", "True").await;
     others_go_on(&bed).await;
@@ -207,7 +211,9 @@ async fn five_hundred_containers_are_run() {
 #[tokio::test]
 async fn five_hundred_errors_are_told_to_the_service_too() {
     let bed = bed("errors").await;
-    bed.must_apply("EcsTaskDefinition", "web", legion(4)).await;
+    let nobody = json!([{"containerName": "nobody", "condition": "START"}]);
+    bed.must_apply("EcsTaskDefinition", "web", legion(nobody))
+        .await;
     bed.must_apply("EcsService", "web", service(1)).await;
     bed.until("EcsService", "web", "its reason", |object| {
         condition(object, "Accepted")["reason"] == "TaskDefinitionNotAccepted"
