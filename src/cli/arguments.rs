@@ -1,6 +1,9 @@
 //! The command-line arguments, and the settings that they set.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -70,6 +73,9 @@ pub(super) struct InputOptions {
     /// Read the content of an environment file in S3 from a local file
     #[arg(long = "env-file", value_name = "ARN=PATH", value_parser = pair)]
     environment_files: Vec<(String, String)>,
+    /// Read a configuration file of FireLens in S3 from a local file
+    #[arg(long = "firelens-config", value_name = "ARN=PATH", value_parser = pair)]
+    firelens_files: Vec<(String, String)>,
     /// Print how each document was recognized, and why
     #[arg(long)]
     pub(super) explain_input: bool,
@@ -206,14 +212,20 @@ impl ConvertOptions {
             addons: cluster.addons(settings.platform),
             ..settings.settings()
         };
-        for (arn, path) in &input.environment_files {
-            let path = PathBuf::from(path);
-            let text =
-                std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?;
-            settings.environment_files.insert(arn.clone(), text);
-        }
+        settings.environment_files = contents(&input.environment_files)?;
+        settings.firelens_files = contents(&input.firelens_files)?;
         Ok(settings)
     }
+}
+
+/// Reads local files that stand for objects in S3.
+fn contents(files: &[(String, String)]) -> Result<BTreeMap<String, String>, Error> {
+    let read = |(arn, path): &(String, String)| {
+        let path = PathBuf::from(path);
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?;
+        Ok((arn.clone(), text))
+    };
+    files.iter().map(read).collect()
 }
 
 impl ClusterOptions {

@@ -1,7 +1,7 @@
 //! `ecs-operator convert`.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     mem,
     path::Path,
     process::ExitCode,
@@ -22,6 +22,9 @@ use crate::{
     source::{Catalog, Content, Problem, SourceText, Span, Unit},
 };
 
+const ENV_FILE: &str = "--env-file";
+const FIRELENS_CONFIG: &str = "--firelens-config";
+
 /// Converts unit by unit, so that memory does not grow with the number of objects.
 pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
     let settings = options.settings()?;
@@ -29,7 +32,11 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         denied: options.denied(),
         renderer: Renderer::new(options.output.diagnostics, options.output.verbose),
     };
-    let files = settings.environment_files.keys();
+    let environment = settings.environment_files.keys();
+    let firelens = settings.firelens_files.keys();
+    let files = environment
+        .map(|arn| (&**arn, ENV_FILE))
+        .chain(firelens.map(|arn| (&**arn, FIRELENS_CONFIG)));
     let output = Output::new(options.output.output_dir.as_deref(), options.output.output)?;
     let mut problems = Vec::new();
     let fill = options.input.fill.iter().cloned().collect();
@@ -48,7 +55,7 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         given: Given::default(),
         objects: 0,
         explained: HashSet::new(),
-        unnamed_files: files.map(|arn| &**arn).collect(),
+        unnamed_files: files.collect(),
     };
     let documents = catalog.documents() + run.problems(&problems)?;
     for name in catalog.unused_names() {
@@ -72,8 +79,8 @@ struct Run<'a> {
     objects: usize,
     /// The documents of which it was printed how they were recognized, by file and position.
     explained: HashSet<(String, usize)>,
-    /// The environment files that no container has named yet.
-    unnamed_files: BTreeSet<&'a str>,
+    /// The files in S3 that no container has named yet, with the options that gave them.
+    unnamed_files: BTreeMap<&'a str, &'static str>,
 }
 
 impl Run<'_> {
@@ -151,9 +158,13 @@ impl Run<'_> {
 
     /// Ends the output and the report.
     fn finish(mut self, folder: Option<&Path>, documents: usize) -> Result<ExitCode, Error> {
-        for arn in mem::take(&mut self.unnamed_files) {
+        for (arn, option) in mem::take(&mut self.unnamed_files) {
             let arn = arn.to_owned();
-            self.warn(&Message::EnvironmentFileUnused { arn }, "--env-file")?;
+            let message = match option {
+                ENV_FILE => Message::EnvironmentFileUnused { arn },
+                _ => Message::FirelensFileUnused { arn },
+            };
+            self.warn(&message, option)?;
         }
         let left = self.output.finish()?;
         if let Some(folder) = folder
@@ -261,7 +272,7 @@ impl Findings {
     }
 }
 
-/// Returns the environment files that the containers of a unit name.
+/// Returns the environment files and FireLens configurations that the containers of a unit name.
 fn named_files(unit: &Unit) -> impl Iterator<Item = &str> {
     let (definition, overrides) = match &unit.content {
         Content::Service(input) => (Some(&input.task_definition.request), None),
@@ -277,7 +288,13 @@ fn named_files(unit: &Unit) -> impl Iterator<Item = &str> {
         .iter()
         .flat_map(|container| &container.environment_files)
         .chain(overridden.iter().flat_map(|it| &it.environment_files));
-    files.filter_map(|file| file.value.as_deref())
+    let routers = containers
+        .iter()
+        .filter_map(|container| container.firelens_configuration.as_ref());
+    let configurations = routers.filter_map(|router| router.options.get("config-file-value"));
+    files
+        .filter_map(|file| file.value.as_deref())
+        .chain(configurations.map(String::as_str))
 }
 
 fn unit_file(unit: &Unit) -> &str {

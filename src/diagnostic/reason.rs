@@ -201,7 +201,7 @@ reasons! {
         FargateUnsupportedParameter { field } => "{field} is not supported on Fargate", "remove it, or use EC2 capacity";
         FirelensFluentdUnsupported => "FireLens type fluentd is not supported yet", "switch to fluentbit or run a log agent";
         FirelensOnFargate => "EKS Fargate pods cannot read node log files", "use the log router of EKS Fargate (namespace aws-observability), or run on nodes";
-        FirelensS3Config => "config-file-type s3 is not supported yet", "put the file into the image and use file";
+        FirelensS3Config { arn } => "the FireLens configuration {arn} is in S3, which is not read", "convert with --firelens-config {arn}=FILE; for the operator, put the file into the image and use config-file-type file";
         FsxWindowsUnsupported => "FSx for Windows volumes are not translated", "mount the share with csi-driver-smb";
         GatewayConnectorUnsupported => "gatewayConnectors has no equivalent in Kubernetes", "use spec.kubernetes.expose or a Gateway API route";
         GmsaUnsupported => "gMSA credential specs are not translated", "use securityContext.windowsOptions with a GMSACredentialSpec";
@@ -348,6 +348,7 @@ reasons! {
         FargateProfileNeeded { ns, label } => "only a Fargate profile that selects the namespace {ns} and the label {label} runs the pods on Fargate; without one they run on nodes or stay Pending", "create a Fargate profile with this selector";
         FargateSpotIsKarpenterSpot => "FARGATE_SPOT tasks run on Karpenter Spot nodes, because EKS Fargate has no Spot capacity", "install Karpenter with a NodePool for Spot";
         FilesLeft { names } => "files that this run did not write are in the folder: {names}", "remove those that an earlier run left: kubectl apply would apply them again";
+        FirelensFileUnused { arn } => "no log router names the configuration {arn}", "correct the ARN that --firelens-config gives, or leave it out";
         FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket, so fields of records differ, and a pod takes two seconds longer to end", "adapt what reads container_id, container_name or source of a record";
         FolderWithoutDocuments => "no *.json, *.yaml or *.yml is in the folder or below it", "name the folder that has the documents";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "let {a} retry until {b} answers";

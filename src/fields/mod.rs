@@ -29,6 +29,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::EnvironmentFileUnused,
     Reason::FamilyAssumed,
     Reason::FilesLeft,
+    Reason::FirelensFileUnused,
     Reason::FolderWithoutDocuments,
     Reason::IntrinsicFunction,
     Reason::InvalidValue,

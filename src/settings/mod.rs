@@ -90,6 +90,9 @@ pub struct Settings {
     /// The contents of environment files, by S3 object ARN.
     #[serde(skip)]
     pub environment_files: BTreeMap<String, String>,
+    /// The contents of configuration files of FireLens, by S3 object ARN.
+    #[serde(skip)]
+    pub firelens_files: BTreeMap<String, String>,
 }
 
 impl Default for Settings {
@@ -122,6 +125,7 @@ impl Default for Settings {
             users: BTreeMap::new(),
             addons: Addon::ALL.iter().copied().collect(),
             environment_files: BTreeMap::new(),
+            firelens_files: BTreeMap::new(),
         }
     }
 }

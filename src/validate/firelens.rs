@@ -4,6 +4,7 @@ use super::{Scope, arn::has_placeholder, secret::is_variable_name};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
+    settings::Mode,
 };
 
 /// The option that selects the output plugin of Fluent Bit.
@@ -24,10 +25,19 @@ const CONFIG_VALUE: &str = "config-file-value";
 pub struct Firelens {
     /// Whether records contain the task's metadata.
     pub log_metadata: bool,
-    /// A configuration file in the router's image.
-    pub config_file: Option<String>,
+    /// The configuration file that the router reads too.
+    pub config_file: Option<FirelensFile>,
     /// The memory of the router in MiB: the reservation, or else the limit; `None` if it has neither.
     pub memory: Option<i64>,
+}
+
+/// A configuration file of the team.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FirelensFile {
+    /// A path in the router's image.
+    Image(String),
+    /// The content of an object in S3.
+    S3(String),
 }
 
 /// Validates `firelensConfiguration`.
@@ -49,6 +59,10 @@ pub(crate) fn validate_firelens(
         sink.report(path.clone(), Message::InvalidValue { value, allowed });
     }
     let options = path.field("options");
+    let in_s3 = configuration
+        .options
+        .get(CONFIG_TYPE)
+        .is_some_and(|it| it == "s3");
     let mut log_metadata = true;
     let mut config_file = None;
     for (key, value) in &configuration.options {
@@ -59,14 +73,14 @@ pub(crate) fn validate_firelens(
                 let known = matches!(value.as_str(), "true" | "false");
                 (!known).then_some("true or false is needed")
             }
-            CONFIG_TYPE if value == "s3" => {
-                sink.report(path, Message::FirelensS3Config);
+            CONFIG_TYPE if matches!(value.as_str(), "file" | "s3") => None,
+            CONFIG_TYPE => Some("s3 or file is needed"),
+            CONFIG_VALUE if in_s3 => {
+                config_file = s3_file(value, scope, path, sink);
                 continue;
             }
-            CONFIG_TYPE if value == "file" => None,
-            CONFIG_TYPE => Some("s3 or file is needed"),
             CONFIG_VALUE if is_one_line(value) => {
-                config_file = Some(value.clone());
+                config_file = Some(FirelensFile::Image(value.clone()));
                 None
             }
             CONFIG_VALUE => Some("a path on one line is needed"),
@@ -86,6 +100,24 @@ pub(crate) fn validate_firelens(
         config_file,
         memory: raw.memory_reservation.or(raw.memory),
     })
+}
+
+/// Returns the content of a file in S3. Only `convert` can have it: the operator does not read local files.
+fn s3_file(
+    arn: &str,
+    scope: &Scope<'_>,
+    path: FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<FirelensFile> {
+    let text = match scope.settings.mode {
+        Mode::Convert => scope.settings.firelens_files.get(arn),
+        Mode::Controller => None,
+    };
+    if text.is_none() {
+        let arn = arn.to_owned();
+        sink.report(path, Message::FirelensS3Config { arn });
+    }
+    text.cloned().map(FirelensFile::S3)
 }
 
 /// Checks that a configuration file has both a type and a path.

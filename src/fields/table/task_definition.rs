@@ -920,7 +920,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Translated,
         reasons: &[Reason::FirelensTailsContainerLogs, Reason::FirelensFluentdUnsupported, Reason::FirelensS3Config],
         target: "the configuration of Fluent Bit, in a ConfigMap",
-        rule: "a configuration file in S3: `FirelensS3Config`; on Fargate only files",
+        rule: "a configuration file in S3 is read from the file that `--firelens-config ARN=PATH` gives; without it, and in the operator: `FirelensS3Config`",
         shape: "FirelensConfiguration",
         ..FIELD
     },

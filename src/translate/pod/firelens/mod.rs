@@ -1,5 +1,7 @@
 //! FireLens with Fluent Bit: a sidecar that reads the log files of its pod.
 
+mod fluent_bit;
+
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use k8s_openapi::api::core::v1::{
@@ -7,14 +9,12 @@ use k8s_openapi::api::core::v1::{
     EnvVarSource, HostPathVolumeSource, ObjectFieldSelector, Volume, VolumeMount,
 };
 
+use self::fluent_bit::configuration;
 use super::Draft;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
-    translate::{Context, LABEL_LENGTH, Object, kname, names::hex_digest},
-    validate::{
-        Container, FIRELENS_DRIVER_BUFFER, FIRELENS_EXCLUDE, FIRELENS_INCLUDE, FIRELENS_OUTPUT,
-        Firelens, SecretReference, SecretVariable,
-    },
+    translate::{Context, Object, names::hex_digest},
+    validate::{Container, Firelens, FirelensFile, SecretReference, SecretVariable},
 };
 
 /// The directory in the router with the log files of the pod.
@@ -26,6 +26,9 @@ const STATE_VOLUME: &str = "ecs-firelens-state";
 const CONFIG_VOLUME: &str = "ecs-firelens-config";
 const CONFIG_KEY: &str = "fluent-bit.conf";
 const CONFIG_PATH: &str = "/fluent-bit/etc/fluent-bit.conf";
+/// The file from S3, where the ECS agent puts it too.
+const EXTERNAL_KEY: &str = "external.conf";
+const EXTERNAL_PATH: &str = "/fluent-bit/etc/external.conf";
 /// The variables with which the router finds the pod's log files, and their fields.
 const POD_VARIABLES: [(&str, &str); 3] = [
     ("POD_NAMESPACE", "metadata.namespace"),
@@ -109,16 +112,27 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
 }
 
-fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: &mut Draft) {
-    let configuration = configuration(cx, firelens);
+/// Adds the ConfigMap of the router, and returns its name and whether it has a file of the team.
+fn add_configuration(cx: &Context<'_>, firelens: &Firelens, draft: &mut Draft) -> (String, bool) {
+    let mut files = BTreeMap::from([(CONFIG_KEY.to_owned(), configuration(cx, firelens))]);
+    if let Some(FirelensFile::S3(text)) = &firelens.config_file {
+        files.insert(EXTERNAL_KEY.to_owned(), text.clone());
+    }
     // After a restart, a router of another revision reads its own configuration.
-    let digest = hex_digest(&configuration, 8);
+    let texts: Vec<&str> = files.values().rev().map(String::as_str).collect();
+    let digest = hex_digest(&texts.concat(), 8);
     let name = format!("{}-firelens-{digest}", cx.object_name());
+    let external = files.contains_key(EXTERNAL_KEY);
     draft.objects.push(Object::ConfigMap(ConfigMap {
         metadata: cx.metadata(&name),
-        data: Some(BTreeMap::from([(CONFIG_KEY.to_owned(), configuration)])),
+        data: Some(files),
         ..ConfigMap::default()
     }));
+    (name, external)
+}
+
+fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: &mut Draft) {
+    let (name, external) = add_configuration(cx, firelens, draft);
     let log_volume = draft.free_volume_name(cx, LOG_VOLUME, "2");
     let state_volume = draft.free_volume_name(cx, STATE_VOLUME, "2");
     let config_volume = draft.free_volume_name(cx, CONFIG_VOLUME, "2");
@@ -164,13 +178,22 @@ fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: 
             mount_path: STATE_DIRECTORY.to_owned(),
             ..VolumeMount::default()
         },
-        VolumeMount {
-            name: config_volume,
-            mount_path: CONFIG_PATH.to_owned(),
-            sub_path: Some(CONFIG_KEY.to_owned()),
-            ..VolumeMount::default()
-        },
+        mount_file(&config_volume, CONFIG_KEY, CONFIG_PATH),
     ]);
+    if external {
+        let mount = mount_file(&config_volume, EXTERNAL_KEY, EXTERNAL_PATH);
+        container.volume_mounts.get_or_insert_default().push(mount);
+    }
+}
+
+/// Mounts one file of a volume, beside what the image has in that directory.
+fn mount_file(volume: &str, key: &str, path: &str) -> VolumeMount {
+    VolumeMount {
+        name: volume.to_owned(),
+        mount_path: path.to_owned(),
+        sub_path: Some(key.to_owned()),
+        ..VolumeMount::default()
+    }
 }
 
 /// Sets a variable, even if the definition sets it: the ECS agent overwrites these too.
@@ -202,194 +225,16 @@ fn field_variable(name: &str, field: &str) -> EnvVar {
     }
 }
 
-/// One section of Fluent Bit's classic configuration: a name, and keys with values in order.
-struct Section<'a> {
-    name: &'static str,
-    entries: Vec<(&'a str, String)>,
-}
-
-/// Returns the router's configuration. It is what the ECS agent generates
-/// (`agent/taskresource/firelens/firelensconfig_unix.go` in <https://github.com/aws/amazon-ecs-agent>), with an input
-/// for each log file instead of Docker's socket.
-fn configuration(cx: &Context<'_>, firelens: &Firelens) -> String {
-    let Firelens {
-        log_metadata,
-        config_file,
-        memory,
-    } = firelens;
-    let sources: Vec<_> = cx
-        .task_definition
-        .containers
-        .iter()
-        .filter(|container| container.logging.firelens)
-        .collect();
-    let options = secret_options(cx);
-    let mut before = listeners();
-    let buffer = memory_buffer_mb(*memory, sources.len());
-    before.extend(sources.iter().map(|source| tail(source, buffer)));
-    if *log_metadata {
-        before.push(metadata(cx));
-    }
-    before.extend(sources.iter().flat_map(|source| patterns(source)));
-    let mut after = vec![section(
-        "OUTPUT",
-        [("Name", "null"), ("Match", "firelens-healthcheck")],
-    )];
-    after.extend(sources.iter().filter_map(|source| output(source, &options)));
-    let mut text = String::new();
-    write_sections(&mut text, &before);
-    if let Some(file) = config_file {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "@INCLUDE {file}");
-    }
-    write_sections(&mut text, &after);
-    text
-}
-
-fn write_sections(text: &mut String, sections: &[Section<'_>]) {
-    for Section { name, entries } in sections {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "[{name}]");
-        for (key, value) in entries {
-            let _ = writeln!(text, "    {key} {value}");
-        }
-    }
-}
-
-fn section<'a, const N: usize>(name: &'static str, entries: [(&'a str, &str); N]) -> Section<'a> {
-    let entries = entries.map(|(key, value)| (key, value.to_owned()));
-    Section {
-        name,
-        entries: entries.into(),
-    }
-}
-
-/// Returns the inputs for applications that send logs themselves, and for the router's health check.
-fn listeners() -> Vec<Section<'static>> {
-    let listen = ("Listen", "127.0.0.1");
-    vec![
-        section("INPUT", [("Name", "forward"), listen, ("Port", "24224")]),
-        section(
-            "INPUT",
-            [
-                ("Name", "tcp"),
-                ("Tag", "firelens-healthcheck"),
-                listen,
-                ("Port", "8877"),
-            ],
-        ),
-    ]
-}
-
-/// Returns the input of a container's log files. They do not exist yet when the router starts, and by default Fluent
-/// Bit looks for new files once a minute (<https://docs.fluentbit.io/manual/pipeline/inputs/tail>).
-fn tail(source: &Container, memory_buffer_mb: i64) -> Section<'static> {
-    let directory = kname(&source.name, LABEL_LENGTH);
-    section(
-        "INPUT",
-        [
-            ("Name", "tail"),
-            ("Tag", &format!("{}-firelens-${{POD_NAME}}", source.name)),
-            ("Path", &format!("{LOG_DIRECTORY}/{directory}/*.log")),
-            ("multiline.parser", "cri"),
-            ("Read_from_Head", "true"),
-            ("Refresh_Interval", "1"),
-            ("DB", &format!("{STATE_DIRECTORY}/{directory}.db")),
-            ("Mem_Buf_Limit", &format!("{memory_buffer_mb}MB")),
-        ],
-    )
-}
-
-/// Returns the maximum size of each log in memory, in the MB of Fluent Bit. All logs together get half of the router's
-/// memory; if the size of the router is unknown, each gets 25 MB (`resolveMemBufLimit` in the ECS agent, which has one
-/// input).
-fn memory_buffer_mb(memory: Option<i64>, inputs: usize) -> i64 {
-    let half = memory.unwrap_or(0) / 2;
-    match i64::try_from(inputs) {
-        Ok(inputs) if half > 0 && inputs > 0 => (half / inputs).max(1),
-        _ => 25,
-    }
-}
-
-fn metadata(cx: &Context<'_>) -> Section<'static> {
-    let definition = cx.task_definition;
-    section(
-        "FILTER",
-        [
-            ("Name", "record_modifier"),
-            ("Match", "*"),
-            ("Record", &format!("ecs_cluster {}", one_line(cx.cluster()))),
-            ("Record", "ecs_task_arn ${POD_NAMESPACE}/${POD_NAME}"),
-            (
-                "Record",
-                &format!(
-                    "ecs_task_definition {}:{}",
-                    one_line(&definition.family),
-                    definition.revision
-                ),
-            ),
-        ],
-    )
-}
-
-/// Returns a name on one line. Names do not come from `logConfiguration`, whose options validation restricts to one
-/// line.
-fn one_line(name: &str) -> String {
-    name.replace(char::is_control, "")
-}
-
-/// Returns the tag that the output of a container matches; users' configuration files rely on it.
-fn matching(source: &Container) -> String {
-    format!("{}-firelens*", source.name)
-}
-
-fn patterns(source: &Container) -> Vec<Section<'static>> {
-    let keys = [(FIRELENS_INCLUDE, "Regex"), (FIRELENS_EXCLUDE, "Exclude")];
-    keys.iter()
-        .filter_map(|(option, key)| {
-            let pattern = source.logging.options.get(*option)?;
-            Some(section(
-                "FILTER",
-                [
-                    ("Name", "grep"),
-                    ("Match", &matching(source)),
-                    (*key, &format!("log {pattern}")),
-                ],
-            ))
-        })
-        .collect()
-}
-
-/// Returns the output of a container; `None` if the options do not specify one, since a configuration file may contain
-/// it.
-fn output<'a>(source: &'a Container, secrets: &[SecretOption<'a>]) -> Option<Section<'a>> {
-    let own = [FIRELENS_INCLUDE, FIRELENS_EXCLUDE, FIRELENS_DRIVER_BUFFER];
-    let mut options: BTreeMap<&str, String> = source
-        .logging
-        .options
-        .iter()
-        .filter(|(key, _)| !own.contains(&key.as_str()))
-        .map(|(key, value)| (key.as_str(), value.clone()))
-        .collect();
-    options.extend(
-        secrets
-            .iter()
-            .filter(|secret| secret.container == source.index)
-            .map(|secret| (secret.option, format!("${{{}}}", secret.variable))),
-    );
-    let plugin = options.remove(FIRELENS_OUTPUT)?;
-    let mut entries = vec![(FIRELENS_OUTPUT, plugin), ("Match", matching(source))];
-    entries.extend(options);
-    Some(Section {
-        name: "OUTPUT",
-        entries,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::translate::testing::{Outcome, Scenario, yaml};
+    use super::{fluent_bit::memory_buffer_mb, *};
+    use crate::{
+        settings::Mode,
+        translate::{
+            LABEL_LENGTH, kname,
+            testing::{Outcome, Scenario, yaml},
+        },
+    };
 
     const ROUTER: &str =
         r#""name": "log_router", "image": "amazon/aws-for-fluent-bit:3", "memoryReservation": 50"#;
@@ -688,7 +533,7 @@ mod tests {
             (router("{}"), format!("{first}.type: RequiredField")),
             (
                 router(r#"{"type": "fluentbit", "options": {"config-file-type": "s3", "config-file-value": "arn:aws:s3:::b/x"}}"#),
-                format!("{first}.options.config-file-type: FirelensS3Config"),
+                format!("{first}.options.config-file-value: FirelensS3Config"),
             ),
             (
                 router(r#"{"type": "fluentbit", "options": {"config-file-type": "file"}}"#),
@@ -729,5 +574,28 @@ mod tests {
                 "{expected}\nnot in {rejections:#?}"
             );
         }
+    }
+
+    #[test]
+    fn only_convert_has_local_files() {
+        const ARN: &str = "arn:aws:s3:::config/router.conf";
+        let router = format!(
+            r#"{{{ROUTER}, "firelensConfiguration": {{"type": "fluentbit", "options": {{"config-file-type": "s3", "config-file-value": "{ARN}"}}}}}}"#
+        );
+        let given = |mode| {
+            logging(&router, &source("app", r#""options": {"Name": "stdout"}"#)).settings(
+                move |s| {
+                    s.mode = mode;
+                    s.firelens_files
+                        .insert(ARN.to_owned(), "[FILTER]\n".to_owned());
+                },
+            )
+        };
+        given(Mode::Convert).run();
+        let refused = given(Mode::Controller).rejections();
+        assert!(
+            matches!(&refused[..], [one] if one.contains("FirelensS3Config")),
+            "{refused:?}"
+        );
     }
 }
