@@ -77,7 +77,8 @@ pub(super) fn security_group(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn identity(text: &str) -> Result<(String, Identity), String> {
-    let expected = "expected NAME=UID[:GID] such as nginx=101:101, or :NAME=GID for a group";
+    let expected =
+        "expected NAME=UID[:GID] such as nginx=101:101, or :NAME=GID for a group; root is always 0";
     parse_identity(text).ok_or_else(|| expected.to_owned())
 }
 

@@ -139,7 +139,8 @@ const OF_OBJECTS: &[(&str, Set)] = &[
         for entry in text.split(',') {
             let identity = parse_identity(entry.trim());
             let (name, identity) = identity.ok_or_else(|| {
-                "must be NAME=UID[:GID], or :NAME=GID for a group, separated by commas".to_owned()
+                "must be NAME=UID[:GID], or :NAME=GID for a group, separated by commas; root is always 0"
+                    .to_owned()
             })?;
             add_identity(&mut s.users, name, identity);
         }

@@ -20,7 +20,7 @@ pub struct Identity {
     pub gid: Option<i64>,
 }
 
-/// Parses `NAME=UID`, `NAME=UID:GID` or, for a group, `:NAME=GID`.
+/// Parses `NAME=UID`, `NAME=UID:GID` or, for a group, `:NAME=GID`. `root` is 0 in every image, so it has no other ID.
 #[must_use]
 pub fn parse_identity(text: &str) -> Option<(String, Identity)> {
     let (name, ids) = text.split_once('=')?;
@@ -35,7 +35,12 @@ pub fn parse_identity(text: &str) -> Option<(String, Identity)> {
         uid: id(uid)?,
         gid: id(gid)?,
     };
-    is_user_name(name).then(|| (name.to_owned(), identity))
+    let is_other_root = name == "root"
+        && [identity.uid, identity.gid]
+            .iter()
+            .flatten()
+            .any(|id| *id != 0);
+    (is_user_name(name) && !is_other_root).then(|| (name.to_owned(), identity))
 }
 
 /// Adds what is known of a name; a user and a group can have the same name.
@@ -83,6 +88,10 @@ mod tests {
             ("nginx=-1", None),
             ("nginx=2147483648", None),
             (":staff=1:2", None),
+            ("root=0:0", of("root", Some(0), Some(0))),
+            ("root=1000", None),
+            ("root=0:1000", None),
+            (":root=1000", None),
             ("101=101", None),
             ("=1", None),
             ("nginx", None),
