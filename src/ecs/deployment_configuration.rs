@@ -119,7 +119,7 @@ pub struct DeploymentAlarms {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeploymentLifecycleHook {
-    /// Whether the hook calls a Lambda function or pauses the deployment until it is told to continue. Default:
+    /// Whether the hook calls a Lambda function or pauses the deployment until someone continues it. Default:
     /// AWS_LAMBDA.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_type: Option<String>,

@@ -834,7 +834,6 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { values: &["breaching", "notBreaching", "ignore", "missing"], ..Limits::NONE },
         outcome: Outcome::NotYet,
         reasons: &[Reason::StepScalingNeedsController, Reason::StepScalingNotYet],
-        rule: "what a missing point counts as",
         extension: true,
         ..FIELD
     },

@@ -391,7 +391,7 @@ pub(super) const FIELDS: &[Field] = &[
     },
     Field {
         path: "deploymentConfiguration.lifecycleHooks[].targetType",
-        is: "Whether the hook calls a Lambda function or pauses the deployment until it is told to continue.",
+        is: "Whether the hook calls a Lambda function or pauses the deployment until someone continues it.",
         default: Some("AWS_LAMBDA"),
         limits: Limits { values: &["AWS_LAMBDA", "PAUSE"], ..Limits::NONE },
         outcome: Outcome::Rejected,
