@@ -158,7 +158,7 @@ impl Walk<'_> {
         let by_docker = key == "tag" && path.ends_with("logConfiguration.options");
         let for_program = is_for_program(path);
         filled_unless(text, self.fill, |found| {
-            let keep = by_docker && DOCKER_TAGS.contains(&found.text);
+            let keep = by_docker && is_docker_tag(found);
             if !keep {
                 self.sink.fill_placeholder(found, for_program);
             }
@@ -352,14 +352,20 @@ fn keeps_empty(path: &str) -> bool {
 
 /// What Docker expands itself in the tag of a log (<https://docs.docker.com/engine/logging/log_tags/>).
 const DOCKER_TAGS: &[&str] = &[
-    "{{.ID}}",
-    "{{.FullID}}",
-    "{{.Name}}",
-    "{{.ImageID}}",
-    "{{.ImageFullID}}",
-    "{{.ImageName}}",
-    "{{.DaemonName}}",
+    ".ID",
+    ".FullID",
+    ".Name",
+    ".ImageID",
+    ".ImageFullID",
+    ".ImageName",
+    ".DaemonName",
 ];
+
+/// Whether Docker expands a placeholder in the tag of a log; a Go template may have spaces within its braces.
+fn is_docker_tag(placeholder: Placeholder<'_>) -> bool {
+    let inside = placeholder.text.trim_matches(['{', '}']).trim();
+    placeholder.style == Style::Braces && DOCKER_TAGS.contains(&inside)
+}
 
 /// Whether a program in the container, or an agent beside it, reads this text and may expand templates in it.
 fn is_for_program(path: &str) -> bool {
