@@ -19,9 +19,9 @@ local ESCAPES = {
   ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t",
 }
 
--- Writes to the log of the agent at once, which print() does not.
+-- Writes a line to the log of the agent at once, which print() does not. Whoever makes a pod chooses parts of the text.
 local function say(text)
-  io.stderr:write("[awslogs] " .. text .. "\n")
+  io.stderr:write("[awslogs] " .. (text:gsub("%c", " ")) .. "\n")
 end
 
 -- The bytes of a code point in UTF-8.
@@ -120,8 +120,9 @@ end
 
 local cache, cached = {}, 0
 
--- What an annotation says, by container; nothing if it is no JSON.
-local function configurations(annotation)
+-- What the annotation of a pod says, by container; nothing if it is no JSON. An annotation may have the token of another
+-- driver, so the log of the agent never shows one.
+local function configurations(annotation, name)
   local known = cache[annotation]
   if known then
     return known
@@ -131,7 +132,7 @@ local function configurations(annotation)
   end
   local read, decoded = pcall(decode, annotation, 1)
   if not read or type(decoded) ~= "table" then
-    say(ANNOTATION .. " is not read: " .. tostring(decoded) .. ": " .. annotation)
+    say(ANNOTATION .. " of " .. name .. " is no JSON object, so the lines of the pod are not sent")
     decoded = {}
   end
   cache[annotation] = decoded
@@ -164,14 +165,17 @@ function awslogs(tag, timestamp, record)
   if not annotation or not record.log then
     return -1, timestamp, record
   end
-  local configuration = configurations(annotation)[pod.container_name]
+  local name = pod.namespace_name .. "/" .. pod.pod_name
+  local configuration = configurations(annotation, name)[pod.container_name]
   if type(configuration) ~= "table" or configuration.logDriver ~= "awslogs" then
     return -1, timestamp, record
   end
   local options = type(configuration.options) == "table" and configuration.options or {}
   local group, region = options["awslogs-group"], options["awslogs-region"]
-  local container = pod.namespace_name .. "/" .. pod.pod_name .. "/" .. pod.container_name
-  if not group or not region then
+  local prefix = options["awslogs-stream-prefix"]
+  local original = configuration.containerName
+  local container = name .. "/" .. pod.container_name
+  if type(group) ~= "string" or type(region) ~= "string" then
     complain(container .. " has no awslogs-group or awslogs-region, so its lines are not sent")
     return -1, timestamp, record
   end
@@ -179,10 +183,9 @@ function awslogs(tag, timestamp, record)
     complain(container .. " logs to " .. region .. ", which logs.regions lacks, so its lines are not sent")
     return -1, timestamp, record
   end
-  local prefix = options["awslogs-stream-prefix"]
   local stream = pod.docker_id
-  if prefix then
-    stream = prefix .. "/" .. (configuration.containerName or pod.container_name) .. "/" .. pod.pod_name
+  if type(prefix) == "string" then
+    stream = prefix .. "/" .. (type(original) == "string" and original or pod.container_name) .. "/" .. pod.pod_name
   end
   local output = region .. (TRUTH[options["awslogs-create-group"]] and ".create" or ".existing")
   return 2, timestamp, { log = record.log, group = group, stream = stream, output = output }
