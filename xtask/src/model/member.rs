@@ -307,6 +307,11 @@ fn join(requests: &mut [Request], mut written: BTreeMap<(String, String), Row>) 
                 let has = if plain { "no" } else { "an" };
                 wrong.push(format!("{} {}: {has} outcome", request.name, member.path));
             }
+            if !plain && is_about_a_value(&row) {
+                let text =
+                    "only a value has a unit, a default, a range, a rule, reasons or a result";
+                wrong.push(format!("{} {}: {text}", request.name, member.path));
+            }
             if row.is.is_empty() {
                 wrong.push(format!("{} {}: `is` is missing", request.name, member.path));
             }
@@ -325,6 +330,14 @@ fn join(requests: &mut [Request], mut written: BTreeMap<(String, String), Row>) 
     } else {
         Err(wrong.join("\n").into())
     }
+}
+
+/// Whether a row has parts that the table has no place for at a structure.
+fn is_about_a_value(row: &Row) -> bool {
+    let has_text = !row.becomes.is_empty() || !row.rule.is_empty() || !row.reasons.is_empty();
+    let has_range = row.min.is_some() || row.max.is_some() || row.max_length.is_some();
+    let has_form = row.characters.is_some() || row.values.is_some() || row.checked_by.is_some();
+    has_text || has_range || has_form || row.unit.is_some() || row.default.is_some()
 }
 
 /// `own` with the words and limits of `first`, where it has none.
@@ -350,5 +363,57 @@ fn limited_by(own: Row, other: &Row) -> Row {
         characters: own.characters.clone().or_else(|| other.characters.clone()),
         values: own.values.clone().or_else(|| other.values.clone()),
         ..own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_structure_has_no_parts_of_a_value() {
+        for (row, expected) in [
+            (
+                Row {
+                    rule: "more than 3".to_owned(),
+                    ..Row::default()
+                },
+                true,
+            ),
+            (
+                Row {
+                    checked_by: Some("InvalidValue".to_owned()),
+                    ..Row::default()
+                },
+                true,
+            ),
+            (
+                Row {
+                    is: "A list.".to_owned(),
+                    max_items: Some(1),
+                    ..Row::default()
+                },
+                false,
+            ),
+        ] {
+            let mut requests = vec![Request {
+                name: "RunTask".to_owned(),
+                members: vec![Member {
+                    path: "overrides".to_owned(),
+                    structure: "RunTask".to_owned(),
+                    shape: shape("Object TaskOverride", false),
+                    required: false,
+                    extension: false,
+                    row: Row::default(),
+                }],
+            }];
+            let row = Row {
+                is: "Overrides.".to_owned(),
+                ..row
+            };
+            let key = ("RunTask".to_owned(), "overrides".to_owned());
+            let joined = join(&mut requests, BTreeMap::from([(key, row)]));
+            assert_eq!(joined.is_err(), expected);
+        }
     }
 }
