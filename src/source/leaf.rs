@@ -140,8 +140,8 @@ impl Walk<'_> {
             };
             for placeholder in placeholders(&text) {
                 // Docker's and Fluent Bit's own templates are expanded on the node.
-                let template = matches!(placeholder.style, Style::Dollar)
-                    || placeholder.text.starts_with("{{.");
+                let inside = placeholder.text.trim_start_matches('{').trim_start();
+                let template = placeholder.style == Style::Dollar || inside.starts_with('.');
                 if !template {
                     self.sink.keep_placeholder(placeholder);
                 }

@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_told_from_other_text() {
+    fn other_text_is_no_placeholder() {
         let names = |text| -> Vec<_> { placeholders(text).map(|found| found.name).collect() };
         let table: &[(&str, &[&str])] = &[
             ("arn:aws:iam::<ACCOUNT_ID>:role/x", &["ACCOUNT_ID"]),

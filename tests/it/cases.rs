@@ -51,7 +51,7 @@ fn cases_give_what_is_expected() {
         .collect();
     assert!(
         failures.is_empty(),
-        "{report}{} of {} cases failed; UPDATE_CASES=1 writes what is expected anew",
+        "{report}{} of {} cases failed; UPDATE_CASES=1 writes what the program gives",
         failures.len(),
         cases.len()
     );
