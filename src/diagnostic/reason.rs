@@ -214,7 +214,7 @@ reasons! {
         HostPortOnFargate => "EKS Fargate opens no host port, and hostPort differs from containerPort", "remove hostPort: pods are reached on containerPort";
         HostnameConflict => "containers have different hostnames", "a pod has one: give all containers the same";
         HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "remove hostname, or use networkMode bridge on EC2 capacity";
-        IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "replace it by its value, or convert the output of aws ecs describe-task-definition";
+        IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "replace it by its value, or convert what the AWS CLI describes, as with aws ecs describe-task-definition, aws ecs describe-services or aws application-autoscaling describe-scaling-policies";
         InvalidConstraintExpression { message, column } => "{message} at column {column}", "write SUBJECT OPERATOR ARGUMENT, such as attribute:zone in [a, b], joined by and, or, not and parentheses";
         InvalidEnvironmentName { value } => "{value} is not a valid environment variable name", "rename the variable with letters, digits and _";
         InvalidMountPath { value } => "{value} contains ':'", "give the path alone; readOnly makes a mount read-only";
@@ -388,6 +388,7 @@ reasons! {
         ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until that is put right its count follows the other policies, or stays where it is";
         ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change MinCapacity and MaxCapacity in the autoScaling of the EcsService from a CronJob that runs kubectl patch; without a target tracking policy, let it run kubectl scale ecsservice";
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
+        SecretOptionsUnused { value } => "log driver {value} takes no secretOptions, so their secrets are not read", "remove them, or use awsfirelens, which passes them to its router";
         SecretReferenceShort { value, full } => "the ECS agent does not take {value}, which lacks colons", "write {full}";
         SecurityGroupsIgnoredByAutoMode => "nodes of EKS Auto Mode follow a SecurityGroupPolicy only from Kubernetes 1.36 on", "set podSecurityGroupSelectorTerms in the NodeClass, or run the pods on other nodes";
         SecurityGroupsNotEnforced => "security groups of pods are not available here, so the groups of the node apply", "use NetworkPolicy to restrict traffic";
@@ -410,7 +411,7 @@ reasons! {
         TargetGroupDeletedByAutoMode => "EKS Auto Mode registers targets only in a target group with the tag eks:eks-cluster-name, and it deletes the group with its TargetGroupBinding", "tag the target group with the name of the cluster; keep the binding and the cluster while a listener or ECS needs the group";
         TargetGroupShared => "targets outside of the cluster, such as the tasks of ECS, stay registered in the target group (this needs AWS Load Balancer Controller 2.10 or EKS Auto Mode)", "pass --target-groups shared if that is right, or exclusive when ECS has no task in the group any more: the controller then deregisters all other targets at once";
         TargetValueRounded { value, n } => "a HorizontalPodAutoscaler takes whole percent: {value} becomes {n}", "use a whole number";
-        TaskDefinitionNotRun { name } => "no service is assumed for {name}, because the input that may run it could not be read", "correct the other errors, or add the CreateService or RunTask request that runs it";
+        TaskDefinitionNotRun { name } => "no service is assumed for {name}, because another part of the input, which may run it, was not converted", "correct what else was reported, or add the CreateService or RunTask request that runs it";
         TaskLimitPerContainer => "each container is limited to the size of the task, but their sum is not", "give each container memory and cpu of its own";
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "remove what reads this variable; the hostname is usually the name of the pod";
         TestTrafficNeedsGateway => "test traffic by header is not routed", "test the new revision through a second service";

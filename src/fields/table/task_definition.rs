@@ -767,9 +767,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "containerDefinitions[].logConfiguration.secretOptions[].name",
         is: "Name of the environment variable, or of the log driver option, that gets the secret's value.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::FirelensTailsContainerLogs, Reason::LogDriverNotEnforced],
+        reasons: &[Reason::FirelensTailsContainerLogs, Reason::LogDriverNotEnforced, Reason::SecretOptionsUnused],
         target: "awsfirelens: a variable of the router, and its use in the output",
-        rule: "any other driver: `LogDriverNotEnforced`",
+        rule: "awslogs and json-file: `SecretOptionsUnused`; any other driver: `LogDriverNotEnforced`",
         shape: "Secret",
         ..FIELD
     },
@@ -777,9 +777,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "containerDefinitions[].logConfiguration.secretOptions[].valueFrom",
         is: "ARN of a Secrets Manager secret, or ARN or name of an SSM parameter, that holds the value.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::FirelensTailsContainerLogs, Reason::LogDriverNotEnforced, Reason::ExternalSecretsUnavailable, Reason::InvalidSecretReference, Reason::SecretReferenceUnclear, Reason::RegionAssumed, Reason::RegionRequired, Reason::SecretRefreshDelay, Reason::SecretReferenceShort, Reason::ParameterPathIncomplete],
+        reasons: &[Reason::FirelensTailsContainerLogs, Reason::LogDriverNotEnforced, Reason::SecretOptionsUnused, Reason::ExternalSecretsUnavailable, Reason::InvalidSecretReference, Reason::SecretReferenceUnclear, Reason::RegionAssumed, Reason::RegionRequired, Reason::SecretRefreshDelay, Reason::SecretReferenceShort, Reason::ParameterPathIncomplete],
         target: "awsfirelens: an ExternalSecret",
-        rule: "any other driver: `LogDriverNotEnforced`",
+        rule: "awslogs and json-file: `SecretOptionsUnused`; any other driver: `LogDriverNotEnforced`",
         shape: "Secret",
         ..FIELD
     },

@@ -132,7 +132,7 @@ fn report<'a>(
     if logging.unread_secret_options {
         let value = driver.name().to_owned();
         let path = path.field("secretOptions");
-        notes.report(path, Message::LogDriverNotEnforced { value });
+        notes.report(path, Message::SecretOptionsUnused { value });
     }
 }
 
@@ -260,7 +260,7 @@ mod tests {
                         "{log}.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (g) only through a log agent on the nodes; set logs.agent: fluent-bit in the values of the Helm chart (convert: --logs fluent-bit); until then the logs are only in kubectl logs"
                     ),
                     format!(
-                        "{log}.secretOptions: LogDriverNotEnforced: log driver awslogs is only recorded: the logs stay on the node, where kubectl logs reads them; install a log agent that ships them"
+                        "{log}.secretOptions: SecretOptionsUnused: log driver awslogs takes no secretOptions, so their secrets are not read; remove them, or use awsfirelens, which passes them to its router"
                     ),
                 ],
             ),
