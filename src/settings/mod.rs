@@ -24,7 +24,8 @@ pub const NEWEST_KUBERNETES_MINOR: u32 = 37;
 /// All inputs of validation and translation besides the documents.
 ///
 /// The operator stores the settings that a service revision was rendered with, so members keep their names, and a
-/// member that an older version of the operator did not store has its default.
+/// member that an older version of the operator did not store has its default. A new member with its default is not
+/// stored: settings that nobody changed are the same in each version, and what runs does not have to be rendered again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
@@ -81,6 +82,7 @@ pub struct Settings {
     /// Seconds until a task without any health check counts as steady (ECS: 40).
     pub steady_seconds: u32,
     /// Which agent on the nodes sends logs to CloudWatch.
+    #[serde(skip_serializing_if = "is_default")]
     pub logs: LogAgent,
     /// The IDs of users and groups that task definitions name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -264,11 +266,51 @@ pub enum ImagePullPolicy {
 }
 
 /// Which agent on the nodes sends the logs of containers with driver `awslogs` to CloudWatch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LogAgent {
     /// None that this program knows.
+    #[default]
     None,
     /// The Fluent Bit of the Helm chart, which follows the annotations of pods.
     FluentBit,
+}
+
+/// Whether a setting has its default, and need not be stored.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_setting_with_its_default_is_not_stored() {
+        let stored = serde_json::to_value(Settings::default()).expect("settings are plain data");
+        let members = stored.as_object().expect("they are an object").keys();
+        // This list stays as it is: services of older versions have the digest of these members.
+        let first = [
+            "kubernetesMinor",
+            "mode",
+            "workloadTarget",
+            "compute",
+            "iam",
+            "essentialExit",
+            "secretStore",
+            "secretRefreshInterval",
+            "awsAccountId",
+            "awsPartition",
+            "awsRegion",
+            "eksClusterName",
+            "isolatedSandboxRuntimeClass",
+            "ingressClass",
+            "clusterIpServices",
+            "allowS3Files",
+            "imagePullPolicy",
+            "steadySeconds",
+            "addons",
+        ];
+        assert_eq!(members.collect::<Vec<_>>(), first);
+    }
 }
