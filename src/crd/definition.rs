@@ -130,14 +130,16 @@ fn spec(resource: Resource) -> JSONSchemaProps {
     let mut spec = match resource {
         Resource::TaskDefinition => described(
             "The request of RegisterTaskDefinition; the name of the object is the family.",
-            Api::TaskDefinition,
+            schema(Api::TaskDefinition.tree()),
         ),
         Resource::Service => described(
             "The request of CreateService; the name of the object is the serviceName.",
-            Api::Service,
+            schema(Api::Service.tree()),
         ),
-        Resource::Task => described("The request of RunTask.", Api::Task),
-        Resource::Cluster => described("The request of CreateCluster.", Api::Cluster),
+        Resource::Task => described("The request of RunTask.", schema(Api::Task.tree())),
+        Resource::Cluster => {
+            described("The request of CreateCluster.", schema(Api::Cluster.tree()))
+        }
     };
     if let Some(required) = &mut spec.required {
         // The object's own name has the same meaning.
@@ -156,7 +158,7 @@ fn spec(resource: Resource) -> JSONSchemaProps {
         let description = "An extension of this operator: settings that exist only in Kubernetes.";
         members.insert(
             "kubernetes".to_owned(),
-            described(description, Api::Kubernetes),
+            described(description, schema(Api::Kubernetes.tree())),
         );
     }
     if resource == Resource::Task {
@@ -194,19 +196,11 @@ fn kept_seconds() -> JSONSchemaProps {
     }
 }
 
-/// A request with a description, because the table has none of whole requests.
-fn described(description: &str, api: Api) -> JSONSchemaProps {
+/// The schema of a request with a description, because the table has none of whole requests.
+fn described(description: &str, schema: JSONSchemaProps) -> JSONSchemaProps {
     JSONSchemaProps {
         description: Some(description.to_owned()),
-        ..schema(api.tree())
-    }
-}
-
-/// A list of requests.
-fn requests(description: &str, api: Api) -> JSONSchemaProps {
-    JSONSchemaProps {
-        description: Some(description.to_owned()),
-        ..list(schema(api.tree()), None)
+        ..schema
     }
 }
 
@@ -218,21 +212,21 @@ fn auto_scaling() -> JSONSchemaProps {
                 "scalableTarget",
                 described(
                     "The range of the count, as RegisterScalableTarget takes it.",
-                    Api::ScalableTarget,
+                    schema(Api::ScalableTarget.tree()),
                 ),
             ),
             (
                 "scalingPolicies",
-                requests(
+                described(
                     "Scaling policies, as PutScalingPolicy takes them.",
-                    Api::ScalingPolicy,
+                    list(schema(Api::ScalingPolicy.tree()), None),
                 ),
             ),
             (
                 "scheduledActions",
-                requests(
+                described(
                     "Scheduled actions, as PutScheduledAction takes them.",
-                    Api::ScheduledAction,
+                    list(schema(Api::ScheduledAction.tree()), None),
                 ),
             ),
         ],

@@ -192,7 +192,7 @@ fn tmpfs_of(index: usize, raw: &ecs::Tmpfs) -> Tmpfs {
     Tmpfs {
         index,
         container_path: raw.container_path.clone().unwrap_or_default(),
-        size_mib: raw.size.unwrap_or(1).max(1),
+        size_mib: raw.size.unwrap_or_default().max(ecs::Tmpfs::MIN_SIZE),
         read_only: raw.mount_options.iter().any(|option| option == "ro"),
         other_options: options
             .filter(|(_, option)| !known(option))
