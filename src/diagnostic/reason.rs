@@ -388,7 +388,7 @@ reasons! {
         ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until that is put right its count follows the other policies, or stays where it is";
         ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change MinCapacity and MaxCapacity in the autoScaling of the EcsService from a CronJob that runs kubectl patch; without a target tracking policy, let it run kubectl scale ecsservice";
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
-        SecretOptionsUnused { value } => "log driver {value} takes no secretOptions, so their secrets are not read", "remove them, or use awsfirelens, which passes them to its router";
+        SecretOptionsUnused { value } => "secretOptions of log driver {value} are not read", "write what they hold into logConfiguration.options, or use awsfirelens, whose router gets them";
         SecretReferenceShort { value, full } => "the ECS agent does not take {value}, which lacks colons", "write {full}";
         SecurityGroupsIgnoredByAutoMode => "nodes of EKS Auto Mode follow a SecurityGroupPolicy only from Kubernetes 1.36 on", "set podSecurityGroupSelectorTerms in the NodeClass, or run the pods on other nodes";
         SecurityGroupsNotEnforced => "security groups of pods are not available here, so the groups of the node apply", "use NetworkPolicy to restrict traffic";

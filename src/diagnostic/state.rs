@@ -53,7 +53,7 @@ states! {
     AnotherClusterCounts => "Another EcsCluster already provides the defaults of the namespace.", "Delete one of the two.";
     CannotCreateContainerError => "The kubelet cannot create a container.", "Read the message: create the Secret or ConfigMap that is missing, or correct the task definition.";
     CannotPullContainerError => "An image cannot be pulled.", "Read the message: correct the image, or give the nodes access to its registry.";
-    CannotStartContainerError => "The container runtime cannot start a container.", "Read the message: it names the command or path that does not exist; correct the task definition.";
+    CannotStartContainerError => "The container runtime cannot start a container.", "Read the message: usually command or entryPoint names a program that the image does not have.";
     ClusterNotAccepted => "The EcsCluster that has defaults for this is rejected.", "Correct the EcsCluster.";
     Completed => "All tasks have stopped, and their essential containers exited with code 0.", "";
     Conflict => "An object was changed while it was being written.", "Nothing: the operator tries again.";

@@ -260,7 +260,7 @@ mod tests {
                         "{log}.logDriver: AwslogsNeedsNodeAgent: these logs reach CloudWatch (g) only through a log agent on the nodes; set logs.agent: fluent-bit in the values of the Helm chart (convert: --logs fluent-bit); until then the logs are only in kubectl logs"
                     ),
                     format!(
-                        "{log}.secretOptions: SecretOptionsUnused: log driver awslogs takes no secretOptions, so their secrets are not read; remove them, or use awsfirelens, which passes them to its router"
+                        "{log}.secretOptions: SecretOptionsUnused: secretOptions of log driver awslogs are not read; write what they hold into logConfiguration.options, or use awsfirelens, whose router gets them"
                     ),
                 ],
             ),
