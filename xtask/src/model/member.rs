@@ -258,6 +258,9 @@ fn add_extension(requests: &mut Vec<Request>, request: &str, path: &str, row: &R
     let Some(request) = requests.iter_mut().find(|it| it.name == request) else {
         return Ok(());
     };
+    if request.members.iter().any(|it| it.path == path) {
+        return Err(format!("{path}: AWS has this member, and gives its type").into());
+    }
     let structure = match path.rsplit_once('.') {
         None => request.name.clone(),
         Some((above, _)) => {
@@ -318,6 +321,9 @@ fn join(requests: &mut [Request], mut written: BTreeMap<(String, String), Row>) 
             first.entry(key).or_insert_with(|| row.clone());
             member.required = row.required.unwrap_or(member.required);
             member.row = limited_by(row, &member.row);
+            if let Some(limit) = limit_without_use(&member.shape, &member.row) {
+                wrong.push(format!("{} {}: {limit}", request.name, member.path));
+            }
         }
     }
     for (request, path) in written.into_keys() {
@@ -338,6 +344,39 @@ fn is_about_a_value(row: &Row) -> bool {
     let has_range = row.min.is_some() || row.max.is_some() || row.max_length.is_some();
     let has_form = row.characters.is_some() || row.values.is_some() || row.checked_by.is_some();
     has_text || has_range || has_form || row.unit.is_some() || row.default.is_some()
+}
+
+/// The limit that a value of this kind cannot have: the table would have it and nothing would check it.
+fn limit_without_use(shape: &Shape, row: &Row) -> Option<&'static str> {
+    let Shape::Plain { kind, list } = shape else {
+        return None;
+    };
+    let has_range = row.min.is_some() || row.max.is_some();
+    let is_number = matches!(kind.as_str(), "Integer" | "Number");
+    let is_text = kind == "String";
+    let has_values = row.values.as_ref().is_some_and(|values| !values.is_empty());
+    let wrong = [
+        (has_range && !is_number, "only a number has a range"),
+        (
+            row.checked_by.is_some() && !has_range,
+            "`checkedBy` without a range",
+        ),
+        (
+            row.max_length.is_some() && !is_text,
+            "only a text has a length",
+        ),
+        (
+            row.characters.is_some() && !is_text,
+            "only a text has characters",
+        ),
+        (has_values && !is_text, "only a text has values"),
+        (
+            row.max_items.is_some() && !list,
+            "only a list has a number of items",
+        ),
+    ];
+    let mut wrong = wrong.into_iter().filter(|(is_wrong, _)| *is_wrong);
+    wrong.next().map(|(_, text)| text)
 }
 
 /// `own` with the words and limits of `first`, where it has none.
@@ -415,5 +454,43 @@ mod tests {
             let joined = join(&mut requests, BTreeMap::from([(key, row)]));
             assert_eq!(joined.is_err(), expected);
         }
+    }
+
+    #[test]
+    fn a_value_has_only_the_limits_of_its_kind() {
+        let range = Row {
+            min: Some(1.0),
+            ..Row::default()
+        };
+        let checked = Row {
+            checked_by: Some("CapacityOrder".to_owned()),
+            ..Row::default()
+        };
+        let both = Row {
+            min: Some(1.0),
+            ..checked.clone()
+        };
+        let named = Row {
+            values: Some(vec!["awsvpc".to_owned()]),
+            max_length: Some(9),
+            ..Row::default()
+        };
+        let number = shape("Integer", false);
+        let text = shape("String", true);
+        let is_wrong = |shape: &Shape, row: &Row| limit_without_use(shape, row).is_some();
+        assert!(!is_wrong(&number, &range) && is_wrong(&text, &range));
+        assert!(!is_wrong(&number, &both) && is_wrong(&number, &checked));
+        assert!(!is_wrong(&text, &named) && is_wrong(&number, &named));
+    }
+
+    #[test]
+    fn an_extension_is_no_member_of_aws() {
+        let row = Row {
+            kind: Some("String".to_owned()),
+            ..Row::default()
+        };
+        let mut requests = Vec::new();
+        assert!(add_extension(&mut requests, "RunTask", "expose", &row).is_ok());
+        assert!(add_extension(&mut requests, "RunTask", "expose", &row).is_err());
     }
 }
