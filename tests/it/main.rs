@@ -16,6 +16,7 @@
 )]
 
 mod advice;
+mod awslogs;
 mod cases;
 mod cli;
 mod coverage;

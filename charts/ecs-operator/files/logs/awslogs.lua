@@ -5,8 +5,8 @@
 -- regions with an output, separated by commas.
 
 local ANNOTATION = "ecs-operator.dev/log-configuration"
--- Pods come and go; the entries of old ones are forgotten all at once.
-local LARGEST_CACHE = 1000
+-- In bytes. Pods come and go; the entries of old ones are forgotten all at once.
+local LARGEST_CACHE = 4194304
 -- What Docker takes as true.
 local TRUTH = { ["1"] = true, t = true, T = true, ["true"] = true, TRUE = true, True = true }
 
@@ -127,8 +127,9 @@ local function configurations(annotation, name)
   if known then
     return known
   end
-  if cached >= LARGEST_CACHE then
-    cache, cached = {}, 0
+  cached = cached + #annotation
+  if cached > LARGEST_CACHE then
+    cache, cached = {}, #annotation
   end
   local read, decoded = pcall(decode, annotation, 1)
   if not read or type(decoded) ~= "table" then
@@ -136,7 +137,6 @@ local function configurations(annotation, name)
     decoded = {}
   end
   cache[annotation] = decoded
-  cached = cached + 1
   return decoded
 end
 
@@ -145,11 +145,11 @@ local complaints, complained = {}, 0
 -- Says once what a container lacks.
 local function complain(text)
   if not complaints[text] then
-    if complained >= LARGEST_CACHE then
-      complaints, complained = {}, 0
+    complained = complained + #text
+    if complained > LARGEST_CACHE then
+      complaints, complained = {}, #text
     end
     complaints[text] = true
-    complained = complained + 1
     say(text)
   end
 end
