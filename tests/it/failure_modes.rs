@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The test programs with their own modules.
-const PROGRAMS: &[&str] = &["control_plane", "e2e", "faults", "upgrade"];
+const PROGRAMS: &[&str] = &["control_plane", "e2e", "faults", "it", "upgrade"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -65,7 +65,7 @@ fn exists(name: &str) -> bool {
     let Some((function, modules)) = modules.split_last() else {
         return false;
     };
-    let head = format!("fn {function}()");
+    let head = format!("fn {function}(");
     let texts = files(modules).into_iter().map(fs::read_to_string);
     texts.flatten().any(|text| {
         let lines: Vec<&str> = text.lines().collect();
