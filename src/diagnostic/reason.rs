@@ -285,6 +285,7 @@ reasons! {
         SysctlWithHostNetwork => "net.* sysctls cannot be set with the host network", "set it on the nodes, or use networkMode awsvpc";
         TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller (convert: --with-addon aws-load-balancer-controller), or use spec.kubernetes.expose";
         TaskCountRange => "count must be 1 to 10", "send several requests for more tasks";
+        TaskDefinitionAmbiguous { name } => "task definition {name} is given twice with different contents", "keep one of them, or convert each folder by itself";
         TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name";
         TaskDefinitionRequired => "taskDefinition is required", "name the family of its task definition";
         TaskGroupConstraintUnsupported => "task:group can only be compared with ==, !=, in or not_in, and cannot be combined by or", "write task:group in [A, B] for the tasks of several groups";
@@ -414,6 +415,7 @@ reasons! {
         TaskDefinitionNotRun { name } => "no service is assumed for {name}, because another part of the input, which may run it, was not converted", "correct what else was reported, or add the CreateService or RunTask request that runs it";
         TaskLimitPerContainer => "each container is limited to the size of the task, but their sum is not", "give each container memory and cpu of its own";
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "remove what reads this variable; the hostname is usually the name of the pod";
+        TaskRequestRepeated => "the same RunTask request is given again, and its tasks run once", "raise count to run more tasks, or remove the copy";
         TestTrafficNeedsGateway => "test traffic by header is not routed", "test the new revision through a second service";
         TmpfsOptionsIgnored { value } => "tmpfs option {value} cannot be set", "remove it";
         TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}, beside what ECS needs while it still runs tasks with the role";

@@ -372,8 +372,11 @@ fn folders(origins: &[Origin]) -> Vec<usize> {
                 Origin::File(path) => path,
                 Origin::Memory(text) => Path::new(text.name()),
             };
-            // Bytes are compared faster than the parts of a path.
-            let folder = path.parent().map(Path::as_os_str);
+            // Bytes are compared faster than the parts of a path. `./a` is `a`.
+            let folder = path.parent().map(|folder| {
+                let plain = folder.strip_prefix(".").unwrap_or(folder);
+                plain.as_os_str()
+            });
             let next = known.len();
             *known.entry(folder).or_insert(next)
         })

@@ -134,8 +134,12 @@ impl<'c> Loader<'c> {
         }
         let own = self.entries.get(plan.lead);
         let own = own.and_then(|entry| entry.name.as_deref());
+        let name = own.or(family).unwrap_or_default();
         Ok(Content::Task(Box::new(TaskInput {
-            name: own.or(family).unwrap_or_default().to_owned(),
+            name: match plan.number() {
+                Some(number) => format!("{name}-{number}"),
+                None => name.to_owned(),
+            },
             uid: None,
             request,
             extensions,

@@ -1,5 +1,7 @@
 //! How documents refer to each other: families, revisions, services, resource IDs.
 
+use super::placeholder::placeholders;
+
 /// `family`, `family:revision` or the ARN of a task definition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Reference {
@@ -8,27 +10,30 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Parses `taskDefinition` and `taskDefinitionArn`.
+    /// Parses `taskDefinition` and `taskDefinitionArn`. A revision that is still a placeholder is unknown.
     pub(super) fn parse(text: &str) -> Self {
         let name = if text.starts_with("arn:") {
             text.split_once('/').map_or(text, |(_, name)| name)
         } else {
             text
         };
-        let revision = name
-            .rsplit_once(':')
-            .and_then(|(family, revision)| Some((family, revision.parse().ok()?)));
-        match revision {
-            Some((family, revision)) => Self {
-                family: family.into(),
-                revision: Some(revision),
-            },
-            None => Self {
-                family: name.into(),
-                revision: None,
-            },
+        let (family, revision) = match name.rsplit_once(':') {
+            Some((family, revision)) if let Ok(number) = revision.parse() => (family, Some(number)),
+            _ => (without_open_revision(name).unwrap_or(name), None),
+        };
+        Self {
+            family: family.into(),
+            revision,
         }
     }
+}
+
+/// Returns `web` of `web:${REVISION}`.
+fn without_open_revision(name: &str) -> Option<&str> {
+    let last = placeholders(name).last()?;
+    let (family, open) = name.split_at_checked(last.start)?;
+    let family = family.strip_suffix(':')?;
+    (open == last.text && !family.is_empty()).then_some(family)
 }
 
 /// A service as referenced by scaling requests and ARNs.
@@ -69,6 +74,15 @@ mod tests {
             ("web", "web", None),
             ("web:7", "web", Some(7)),
             ("web:latest", "web:latest", None),
+            ("web:${REVISION}", "web", None),
+            ("web-<STAGE>:{{ must_env `REV` }}", "web-<STAGE>", None),
+            ("web:${REVISION}-a", "web:${REVISION}-a", None),
+            ("${FAMILY}", "${FAMILY}", None),
+            (
+                "arn:aws:ecs:${REGION}:${ACCOUNT}:task-definition/web:${REVISION}",
+                "web",
+                None,
+            ),
             (
                 "arn:aws:ecs:us-east-1:123456789012:task-definition/web:12",
                 "web",

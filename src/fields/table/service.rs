@@ -36,7 +36,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "taskDefinition",
         is: "Task definition to run, as `family`, `family:revision` or ARN; without a revision, the newest active one.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::TaskDefinitionNotFound, Reason::TaskDefinitionRequired, Reason::InvalidTaskDefinitionReference, Reason::NewestRevisionFollowed, Reason::TaskDefinitionAssumed, Reason::TaskDefinitionUnused],
+        reasons: &[Reason::TaskDefinitionAmbiguous, Reason::TaskDefinitionNotFound, Reason::TaskDefinitionRequired, Reason::InvalidTaskDefinitionReference, Reason::NewestRevisionFollowed, Reason::TaskDefinitionAssumed, Reason::TaskDefinitionUnused],
         target: "the pod template",
         rule: "without a revision: the newest one when the deployment starts; not among the inputs: `TaskDefinitionNotFound`; absent: `TaskDefinitionRequired`",
         shape: "CreateService",

@@ -3,6 +3,7 @@
 mod plan;
 mod scaling;
 mod scope;
+mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +37,7 @@ pub(super) fn link(
         entries,
         folders,
         families: Vec::new(),
+        ambiguous: BTreeSet::new(),
         scopes: None,
         run: BTreeSet::new(),
         links: Links::default(),
@@ -43,6 +45,7 @@ pub(super) fn link(
     linker.collect_task_definitions(same);
     linker.plan_runs();
     linker.drop_duplicate_services(same);
+    linker.number_tasks(same);
     linker.plan_lone_task_definitions(incomplete);
     linker.plan_scaling(same);
     let mut links = linker.links;
@@ -60,6 +63,8 @@ struct Linker<'e> {
     /// The task definitions with a name, sorted by namespace and name, the oldest revision of each family first; one
     /// without a revision is the newest.
     families: Vec<usize>,
+    /// The task definitions of which another document has other contents.
+    ambiguous: BTreeSet<usize>,
     scopes: Option<Scopes>,
     /// The task definitions that a service or task runs.
     run: BTreeSet<usize>,
@@ -112,6 +117,7 @@ impl<'e> Linker<'e> {
             true
         });
         duplicates.sort_by_key(|duplicate| duplicate.document);
+        self.ambiguous = duplicates.iter().map(|duplicate| duplicate.first).collect();
         self.links.duplicates = duplicates;
         self.families = families;
     }
@@ -239,6 +245,12 @@ impl<'e> Linker<'e> {
         let missing = match entry.target() {
             Target::TaskDefinition(reference) => {
                 let found = self.resolve(entry.namespace(), reference);
+                if let Some(choice) = found
+                    && self.ambiguous.contains(&choice.entry)
+                {
+                    findings.push(ambiguous(path, self.service_name_of(choice)));
+                    return None;
+                }
                 if found.is_some() {
                     return found;
                 }
@@ -345,6 +357,17 @@ impl<'e> Linker<'e> {
                 self.links.plans.push(plan);
             }
         }
+    }
+}
+
+/// The finding of a service or task that could run either of two documents.
+fn ambiguous(path: &FieldPath, family: &str) -> Finding {
+    Finding {
+        path: path.clone(),
+        message: Message::TaskDefinitionAmbiguous {
+            name: family.to_owned(),
+        },
+        consequence: false,
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     super::{
         entry::{Entry, Target},
         kind::Kind,
+        placeholder::placeholders,
         reference::ServiceName,
     },
     Linker,
@@ -14,31 +15,83 @@ use super::{
 use crate::diagnostic::{FieldPath, Message, Subject};
 
 /// The plans of services.
+#[derive(Debug, Default)]
 struct Services<'e> {
-    /// The names and numbers, sorted.
-    by_name: Vec<(&'e str, usize)>,
-    /// The first one of each name in each cluster.
     by_cluster: BTreeMap<(&'e str, &'e str), usize>,
+    by_name: BTreeMap<&'e str, Named>,
 }
 
-impl Services<'_> {
+/// The services of one name.
+#[derive(Debug, Default)]
+struct Named {
+    any: Sole,
+    /// Those without a cluster, or with one that is still a placeholder.
+    of_no_cluster: Sole,
+}
+
+/// The only one of its kind, if there is just one.
+#[derive(Clone, Copy, Debug, Default)]
+enum Sole {
+    #[default]
+    None,
+    One(usize),
+    Several,
+}
+
+impl Sole {
+    const fn add(&mut self, plan: usize) {
+        *self = match self {
+            Self::None => Self::One(plan),
+            _ => Self::Several,
+        };
+    }
+
+    const fn plan(self) -> Option<usize> {
+        match self {
+            Self::One(plan) => Some(plan),
+            Self::None | Self::Several => None,
+        }
+    }
+}
+
+impl<'e> Services<'e> {
+    fn add(&mut self, name: &'e str, cluster: Option<&'e str>, plan: usize) {
+        let named = self.by_name.entry(name).or_default();
+        named.any.add(plan);
+        match cluster.filter(|cluster| is_certain(cluster)) {
+            Some(cluster) => {
+                self.by_cluster.entry((name, cluster)).or_insert(plan);
+            }
+            None => named.of_no_cluster.add(plan),
+        }
+    }
+
     /// Returns the plan of the service that a scaling request names, or of the only service if it names none.
+    ///
+    /// A service of another cluster never matches. If one of both names no cluster, or one that is still a placeholder,
+    /// the name decides, provided that only one service has it.
     fn scaled_by(&self, entry: &Entry) -> Option<usize> {
         let Target::Service(ServiceName { cluster, name }) = entry.target() else {
-            let [(_, only)] = *self.by_name else {
-                return None;
+            let mut names = self.by_name.values();
+            return match (names.next(), names.next()) {
+                (Some(only), None) => only.any.plan(),
+                _ => None,
             };
-            return Some(only);
         };
-        let in_cluster = cluster
-            .as_deref()
-            .and_then(|cluster| self.by_cluster.get(&(&**name, cluster)));
-        in_cluster.copied().or_else(|| {
-            let first = self.by_name.partition_point(|(other, _)| *other < &**name);
-            let (found, plan) = self.by_name.get(first)?;
-            (*found == &**name).then_some(*plan)
-        })
+        let named = self.by_name.get(&**name)?;
+        match cluster.as_deref().filter(|cluster| is_certain(cluster)) {
+            Some(cluster) => {
+                let exact = self.by_cluster.get(&(&**name, cluster)).copied();
+                exact.or_else(|| named.of_no_cluster.plan())
+            }
+            None => named.any.plan(),
+        }
     }
+}
+
+/// Whether a name is known, and not a placeholder that may stand for any.
+fn is_certain(name: &str) -> bool {
+    placeholders(name).next().is_none()
 }
 
 impl<'e> Linker<'e> {
@@ -74,7 +127,7 @@ impl<'e> Linker<'e> {
                     .or_insert_with(|| (Plan::orphan(index), Counts::default()));
                 plan.scale(index);
                 let position = counts.next(entry.form.kind());
-                plan.report(orphan_finding(entry, position));
+                plan.report(orphan_finding(entry, position, &services));
                 continue;
             };
             if entry.form.kind() != Kind::ScalableTarget {
@@ -106,19 +159,13 @@ impl<'e> Linker<'e> {
     }
 
     fn services_in_clusters(&self) -> Services<'e> {
-        let by_name = self.services();
-        let mut by_cluster = BTreeMap::new();
-        for (name, plan) in &by_name {
-            let lead = self.links.plans.get(*plan);
+        let mut services = Services::default();
+        for (name, plan) in self.services() {
+            let lead = self.links.plans.get(plan);
             let lead = lead.and_then(|plan| self.entry(plan.lead));
-            if let Some(cluster) = lead.and_then(|lead| lead.cluster()) {
-                by_cluster.entry((*name, cluster)).or_insert(*plan);
-            }
+            services.add(name, lead.and_then(Entry::cluster), plan);
         }
-        Services {
-            by_name,
-            by_cluster,
-        }
+        services
     }
 }
 
@@ -143,7 +190,7 @@ impl Counts {
 }
 
 /// Explains why a scaling request, the one at `position` among its kind, scales nothing.
-fn orphan_finding(entry: &Entry, position: usize) -> Finding {
+fn orphan_finding(entry: &Entry, position: usize, services: &Services<'_>) -> Finding {
     let root = FieldPath::root(Subject::AutoScaling);
     let document = match entry.form.kind() {
         Kind::ScalingPolicy => root.field("scalingPolicies").index(position),
@@ -151,8 +198,13 @@ fn orphan_finding(entry: &Entry, position: usize) -> Finding {
         _ => root.field("scalableTarget"),
     };
     let message = match entry.target() {
-        Target::Service(service) => Message::OrphanScaling {
-            name: service.name.to_string(),
+        Target::Service(ServiceName { cluster, name }) => Message::OrphanScaling {
+            name: match cluster {
+                Some(cluster) if services.by_name.contains_key(&**name) => {
+                    format!("{name} of cluster {cluster}")
+                }
+                _ => name.to_string(),
+            },
         },
         Target::Unclear => Message::OrphanScaling {
             name: "of this ResourceId".to_owned(),
