@@ -199,7 +199,6 @@ reasons! {
         FargatePlacementStrategy => "Fargate takes no placement strategies", "remove placementStrategy, or use EC2 capacity";
         FargatePrivileged => "Fargate cannot run privileged containers", "remove privileged, or use EC2 capacity";
         FargateUnsupportedParameter { field } => "{field} is not supported on Fargate", "remove it, or use EC2 capacity";
-        FirelensFluentdUnsupported => "FireLens type fluentd is not supported yet", "switch to fluentbit or run a log agent";
         FirelensOnFargate => "EKS Fargate pods cannot read node log files", "use the log router of EKS Fargate (namespace aws-observability), or run on nodes";
         FirelensS3Config { arn } => "the FireLens configuration {arn} is in S3, which is not read", "convert with --firelens-config {arn}=FILE; for the operator, put the file into the image and use config-file-type file";
         FsxWindowsUnsupported => "FSx for Windows volumes are not translated", "mount the share with csi-driver-smb";
@@ -350,7 +349,8 @@ reasons! {
         FargateSpotIsKarpenterSpot => "FARGATE_SPOT tasks run on Karpenter Spot nodes, because EKS Fargate has no Spot capacity", "install Karpenter with a NodePool for Spot";
         FilesLeft { names } => "files that this run did not write are in the folder: {names}", "remove those that an earlier run left: kubectl apply would apply them again";
         FirelensFileUnused { arn } => "no log router names the configuration {arn}", "correct the ARN that --firelens-config gives, or leave it out";
-        FirelensTailsContainerLogs => "the router reads log files instead of a Docker socket, so fields of records differ, and a pod takes two seconds longer to end", "adapt what reads container_id, container_name or source of a record";
+        FirelensRouterUser { user } => "the log router runs as user {user}, and the log files that it reads belong to root, so that it may send nothing", "set user to 0 for the router";
+        FirelensTailsContainerLogs { fields } => "the router reads log files instead of a Docker socket, so fields of records differ, and a pod takes two seconds longer to end", "adapt what reads {fields} of a record";
         FolderWithoutDocuments => "no *.json, *.yaml or *.yml is in the folder or below it", "name the folder that has the documents";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "let {a} retry until {b} answers";
         HostnameOfTheNode => "a container in the host network has the hostname of its node", "remove hostname, or leave the host network";

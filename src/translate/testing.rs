@@ -116,6 +116,11 @@ impl Scenario {
         }
     }
 
+    /// Returns the result; `None` if the input is rejected.
+    pub(crate) fn accepted(&self) -> Option<Outcome> {
+        self.outcome().ok()
+    }
+
     fn outcome(&self) -> Result<Outcome, Diagnostics> {
         let definition: ecs::TaskDefinition = parse(&self.definition);
         let name = definition.family.clone().unwrap_or_default();

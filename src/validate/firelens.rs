@@ -1,20 +1,27 @@
 //! FireLens: the log router of a task and the containers that log through it.
 
-use super::{Scope, arn::has_placeholder, secret::is_variable_name};
+use super::{
+    Scope,
+    arn::{has_placeholder, is_one_placeholder},
+    fluentd,
+    secret::is_variable_name,
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
     settings::Mode,
 };
 
-/// The option that selects the output plugin of Fluent Bit.
-pub(crate) const FIRELENS_OUTPUT: &str = "Name";
 /// The option with a pattern that a record must match.
 pub(crate) const FIRELENS_INCLUDE: &str = "include-pattern";
 /// The option with a pattern that a record must not match.
 pub(crate) const FIRELENS_EXCLUDE: &str = "exclude-pattern";
 /// The option that Docker's log driver reads, not the router. Kubernetes has no such driver.
 pub(crate) const FIRELENS_DRIVER_BUFFER: &str = "log-driver-buffer-limit";
+
+/// The options of a container that do not belong to its output.
+pub(crate) const FIRELENS_OWN_OPTIONS: [&str; 3] =
+    [FIRELENS_INCLUDE, FIRELENS_EXCLUDE, FIRELENS_DRIVER_BUFFER];
 
 const LOG_METADATA: &str = "enable-ecs-log-metadata";
 const CONFIG_TYPE: &str = "config-file-type";
@@ -23,12 +30,71 @@ const CONFIG_VALUE: &str = "config-file-value";
 /// The log router of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firelens {
+    /// The program that routes.
+    pub program: LogRouter,
     /// Whether records contain the task's metadata.
     pub log_metadata: bool,
     /// The configuration file that the router reads too.
     pub config_file: Option<FirelensFile>,
     /// The memory of the router in MiB: the reservation, or else the limit; `None` if it has neither.
     pub memory: Option<i64>,
+}
+
+/// The program of a log router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogRouter {
+    /// Fluent Bit, `fluentbit`.
+    FluentBit,
+    /// Fluentd, `fluentd`.
+    Fluentd,
+}
+
+impl LogRouter {
+    fn of(configuration: &ecs::FirelensConfiguration) -> Self {
+        match configuration.r#type.as_deref() {
+            Some("fluentd") => Self::Fluentd,
+            _ => Self::FluentBit,
+        }
+    }
+
+    /// Returns the option that selects the plugin of an output.
+    pub(crate) fn output_option(self) -> &'static str {
+        match self {
+            Self::FluentBit => "Name",
+            Self::Fluentd => "@type",
+        }
+    }
+
+    /// Returns what is wrong with the name of an option; `None` if it can begin a line without being a section, a
+    /// command or a comment.
+    fn wrong_key(self, key: &str) -> Option<&'static str> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if !key.is_empty() && key.chars().all(plain) {
+            return None;
+        }
+        match self {
+            Self::FluentBit => (!(has_placeholder(key) && is_one_line(key)))
+                .then_some("an option has letters, digits, '.', '_' and '-'"),
+            Self::Fluentd if fluentd::RESERVED_OPTIONS.contains(&key) => None,
+            // Fluentd would read `<NAME>` as a directive.
+            Self::Fluentd => (!(is_one_placeholder(key) && is_one_line(key)) || key.starts_with('<'))
+                .then_some("an option has letters, digits, '.', '_' and '-', or is @type, @id, @label or @log_level"),
+        }
+    }
+
+    /// Returns what is wrong with a value that is written into the configuration.
+    fn wrong_value(self, value: &str) -> Option<&'static str> {
+        if !is_one_line(value) {
+            Some("one line of text is needed")
+        } else if self == Self::Fluentd && !fluentd::is_literal(value) {
+            Some(
+                "Fluentd takes a value that begins with a quotation mark, [ or { for quoted text or JSON, and this is \
+                 neither: put it in single quotes",
+            )
+        } else {
+            None
+        }
+    }
 }
 
 /// A configuration file of the team.
@@ -58,6 +124,7 @@ pub(crate) fn validate_firelens(
         let allowed = format!("a task has one log router, and {first} is it");
         sink.report(path.clone(), Message::InvalidValue { value, allowed });
     }
+    let program = LogRouter::of(configuration);
     let options = path.field("options");
     let in_s3 = configuration
         .options
@@ -79,7 +146,7 @@ pub(crate) fn validate_firelens(
                 config_file = s3_file(value, scope, path, sink);
                 continue;
             }
-            CONFIG_VALUE if is_one_line(value) => {
+            CONFIG_VALUE if program.wrong_value(value).is_none() => {
                 config_file = Some(FirelensFile::Image(value.clone()));
                 None
             }
@@ -96,6 +163,7 @@ pub(crate) fn validate_firelens(
     }
     check_pair(configuration, &options, sink);
     Some(Firelens {
+        program,
         log_metadata,
         config_file,
         memory: raw.memory_reservation.or(raw.memory),
@@ -142,15 +210,9 @@ fn check_platform(
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) {
-    match configuration.r#type.as_deref() {
-        Some("fluentd") => {
-            sink.report(path.field("type"), Message::FirelensFluentdUnsupported);
-        }
-        None | Some("") => {
-            let name = "type".to_owned();
-            sink.report(path.field("type"), Message::RequiredField { name });
-        }
-        Some(_) => {}
+    if let None | Some("") = configuration.r#type.as_deref() {
+        let name = "type".to_owned();
+        sink.report(path.field("type"), Message::RequiredField { name });
     }
     if scope.eks_fargate {
         sink.report(path.clone(), Message::FirelensOnFargate);
@@ -183,17 +245,19 @@ pub(super) fn check_source(
         let path = path.field("logDriver");
         sink.report(path, Message::InvalidValue { value, allowed });
     }
-    // Fluentd has other options, and is rejected separately.
-    let fluent_bit = |router: &ecs::ContainerDefinition| {
-        let configuration = router.firelens_configuration.as_ref();
-        configuration.and_then(|c| c.r#type.as_deref()) != Some("fluentd")
-    };
-    if routers(scope).all(fluent_bit) {
-        check_options(log, path, sink);
-    }
+    let program = routers(scope)
+        .next()
+        .and_then(|router| router.firelens_configuration.as_ref())
+        .map_or(LogRouter::FluentBit, LogRouter::of);
+    check_options(log, program, path, sink);
 }
 
-fn check_options(log: &ecs::LogConfiguration, path: &FieldPath, sink: &mut Diagnostics) {
+fn check_options(
+    log: &ecs::LogConfiguration,
+    program: LogRouter,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
     let secrets = log
         .secret_options
         .iter()
@@ -204,18 +268,19 @@ fn check_options(log: &ecs::LogConfiguration, path: &FieldPath, sink: &mut Diagn
         .map(String::as_str)
         .chain(secrets.clone())
         .collect();
-    let own = [FIRELENS_INCLUDE, FIRELENS_EXCLUDE, FIRELENS_DRIVER_BUFFER];
-    if !names.contains(&FIRELENS_OUTPUT) && names.iter().any(|name| !own.contains(name)) {
-        let name = FIRELENS_OUTPUT.to_owned();
-        let path = path.field("options").field(FIRELENS_OUTPUT);
+    let output = program.output_option();
+    let own = FIRELENS_OWN_OPTIONS;
+    if !names.contains(&output) && names.iter().any(|name| !own.contains(name)) {
+        let name = output.to_owned();
+        let path = path.field("options").field(output);
         sink.report(path, Message::RequiredField { name });
     }
     for (key, value) in &log.options {
         let path = path.field("options").field(key.clone());
-        let (value, allowed) = if !is_key(key) {
-            (key, "an option has letters, digits, '.', '_' and '-'")
-        } else if !is_one_line(value) {
-            (value, "one line of text is needed")
+        let (value, allowed) = if let Some(allowed) = program.wrong_key(key) {
+            (key, allowed)
+        } else if let Some(allowed) = program.wrong_value(value) {
+            (value, allowed)
         } else {
             continue;
         };
@@ -223,20 +288,17 @@ fn check_options(log: &ecs::LogConfiguration, path: &FieldPath, sink: &mut Diagn
         let (value, allowed) = (value.escape_debug().to_string(), allowed.to_owned());
         sink.report(path, Message::InvalidValue { value, allowed });
     }
-    // The name of a secret option is also the name of a variable.
-    let wrong = |name: &str| !is_key(name) || !is_variable_name(name);
-    for (index, name) in secrets.enumerate().filter(|(_, name)| wrong(name)) {
+    for (index, name) in secrets.enumerate() {
+        // The name of a secret option is also the name of a variable.
+        let variable =
+            (!is_variable_name(name)).then_some("an option has letters, digits, '.', '_' and '-'");
+        let Some(allowed) = program.wrong_key(name).or(variable) else {
+            continue;
+        };
         let path = path.field("secretOptions").index(index).field("name");
-        let value = name.escape_debug().to_string();
-        let allowed = "an option has letters, digits, '.', '_' and '-'".to_owned();
+        let (value, allowed) = (name.escape_debug().to_string(), allowed.to_owned());
         sink.report(path, Message::InvalidValue { value, allowed });
     }
-}
-
-/// Whether `key` can begin a line without being a section, a command or a comment.
-fn is_key(key: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    !key.is_empty() && (key.chars().all(plain) || has_placeholder(key) && is_one_line(key))
 }
 
 fn is_one_line(value: &str) -> bool {

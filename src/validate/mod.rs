@@ -16,6 +16,7 @@ mod ebs_volume;
 mod efs;
 mod environment;
 mod firelens;
+mod fluentd;
 mod graph;
 mod health_check;
 mod hosts;

@@ -1,14 +1,14 @@
 //! The configuration of Fluent Bit as the log router of a task.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
-use super::{EXTERNAL_PATH, LOG_DIRECTORY, STATE_DIRECTORY, SecretOption, secret_options};
+use super::{
+    LOG_DIRECTORY, STATE_DIRECTORY, SecretOption, log_sources, one_line, output_options,
+    secret_options,
+};
 use crate::{
     translate::{Context, LABEL_LENGTH, kname},
-    validate::{
-        Container, FIRELENS_DRIVER_BUFFER, FIRELENS_EXCLUDE, FIRELENS_INCLUDE, FIRELENS_OUTPUT,
-        Firelens, FirelensFile,
-    },
+    validate::{Container, FIRELENS_EXCLUDE, FIRELENS_INCLUDE, Firelens, LogRouter},
 };
 
 /// One section of Fluent Bit's classic configuration: a name, and keys with values in order.
@@ -20,18 +20,18 @@ struct Section<'a> {
 /// Returns the router's configuration. It is what the ECS agent generates
 /// (`agent/taskresource/firelens/firelensconfig_unix.go` in <https://github.com/aws/amazon-ecs-agent>), with an input
 /// for each log file instead of Docker's socket.
-pub(super) fn configuration(cx: &Context<'_>, firelens: &Firelens) -> String {
+pub(super) fn configuration(
+    cx: &Context<'_>,
+    firelens: &Firelens,
+    included: Option<&str>,
+) -> String {
     let Firelens {
+        program: _,
         log_metadata,
-        config_file,
+        config_file: _,
         memory,
     } = firelens;
-    let sources: Vec<_> = cx
-        .task_definition
-        .containers
-        .iter()
-        .filter(|container| container.logging.firelens)
-        .collect();
+    let sources: Vec<_> = log_sources(cx).collect();
     let options = secret_options(cx);
     let mut before = listeners();
     let buffer = memory_buffer_mb(*memory, sources.len());
@@ -47,10 +47,6 @@ pub(super) fn configuration(cx: &Context<'_>, firelens: &Firelens) -> String {
     after.extend(sources.iter().filter_map(|source| output(source, &options)));
     let mut text = String::new();
     write_sections(&mut text, &before);
-    let included = config_file.as_ref().map(|file| match file {
-        FirelensFile::Image(path) => path,
-        FirelensFile::S3(_) => EXTERNAL_PATH,
-    });
     if let Some(path) = included {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "@INCLUDE {path}");
@@ -145,12 +141,6 @@ fn metadata(cx: &Context<'_>) -> Section<'static> {
     )
 }
 
-/// Returns a name on one line. Names do not come from `logConfiguration`, whose options validation restricts to one
-/// line.
-fn one_line(name: &str) -> String {
-    name.replace(char::is_control, "")
-}
-
 /// Returns the tag that the output of a container matches; users' configuration files rely on it.
 fn matching(source: &Container) -> String {
     format!("{}-firelens*", source.name)
@@ -176,22 +166,10 @@ fn patterns(source: &Container) -> Vec<Section<'static>> {
 /// Returns the output of a container; `None` if the options do not specify one, since a configuration file may contain
 /// it.
 fn output<'a>(source: &'a Container, secrets: &[SecretOption<'a>]) -> Option<Section<'a>> {
-    let own = [FIRELENS_INCLUDE, FIRELENS_EXCLUDE, FIRELENS_DRIVER_BUFFER];
-    let mut options: BTreeMap<&str, String> = source
-        .logging
-        .options
-        .iter()
-        .filter(|(key, _)| !own.contains(&key.as_str()))
-        .map(|(key, value)| (key.as_str(), value.clone()))
-        .collect();
-    options.extend(
-        secrets
-            .iter()
-            .filter(|secret| secret.container == source.index)
-            .map(|secret| (secret.option, format!("${{{}}}", secret.variable))),
-    );
-    let plugin = options.remove(FIRELENS_OUTPUT)?;
-    let mut entries = vec![(FIRELENS_OUTPUT, plugin), ("Match", matching(source))];
+    let mut options = output_options(source, secrets, |variable| format!("${{{variable}}}"));
+    let key = LogRouter::FluentBit.output_option();
+    let plugin = options.remove(key)?;
+    let mut entries = vec![(key, plugin), ("Match", matching(source))];
     entries.extend(options);
     Some(Section {
         name: "OUTPUT",

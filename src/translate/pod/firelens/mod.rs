@@ -1,6 +1,7 @@
-//! FireLens with Fluent Bit: a sidecar that reads the log files of its pod.
+//! FireLens: a sidecar that reads the log files of its pod.
 
 mod fluent_bit;
+mod fluentd;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -9,12 +10,14 @@ use k8s_openapi::api::core::v1::{
     EnvVarSource, HostPathVolumeSource, ObjectFieldSelector, Volume, VolumeMount,
 };
 
-use self::fluent_bit::configuration;
 use super::Draft;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     translate::{Context, Object, names::hex_digest},
-    validate::{Container, Firelens, FirelensFile, SecretReference, SecretVariable},
+    validate::{
+        Container, FIRELENS_OWN_OPTIONS, Firelens, FirelensFile, LogRouter, SecretReference,
+        SecretVariable,
+    },
 };
 
 /// The directory in the router with the log files of the pod.
@@ -24,17 +27,23 @@ const LOG_VOLUME: &str = "ecs-firelens-logs";
 const STATE_DIRECTORY: &str = "/var/lib/ecs-firelens";
 const STATE_VOLUME: &str = "ecs-firelens-state";
 const CONFIG_VOLUME: &str = "ecs-firelens-config";
-const CONFIG_KEY: &str = "fluent-bit.conf";
-const CONFIG_PATH: &str = "/fluent-bit/etc/fluent-bit.conf";
-/// The file from S3, where the ECS agent puts it too.
+/// The file from S3.
 const EXTERNAL_KEY: &str = "external.conf";
-const EXTERNAL_PATH: &str = "/fluent-bit/etc/external.conf";
 /// The variables with which the router finds the pod's log files, and their fields.
 const POD_VARIABLES: [(&str, &str); 3] = [
     ("POD_NAMESPACE", "metadata.namespace"),
     ("POD_NAME", "metadata.name"),
     ("POD_UID", "metadata.uid"),
 ];
+
+/// The directory in the router with its configuration, and the name of the configuration. They are where the ECS agent
+/// puts them, and the file from S3 is there too.
+fn config_place(program: LogRouter) -> (&'static str, &'static str) {
+    match program {
+        LogRouter::FluentBit => ("/fluent-bit/etc", "fluent-bit.conf"),
+        LogRouter::Fluentd => ("/fluentd/etc", "fluent.conf"),
+    }
+}
 
 /// A secret option of an output, which is passed as a variable of the router.
 pub(super) struct SecretOption<'a> {
@@ -50,9 +59,15 @@ pub(super) struct SecretOption<'a> {
 
 /// Returns the secret options of all outputs. A variable has the option's name. If the router already has a variable of
 /// that name, the container's index is appended, as in the ECS agent.
+///
+/// The image of Fluentd starts with a shell, which hides variables whose names are not those of the shell, so that the
+/// name of the variable has `_` for other characters.
 pub(super) fn secret_options<'a>(cx: &Context<'a>) -> Vec<SecretOption<'a>> {
     let containers = &cx.task_definition.containers;
-    let Some(router) = containers.iter().find(|c| c.firelens.is_some()) else {
+    let routers = containers.iter();
+    let with_program =
+        |container: &'a Container| Some((container, container.firelens.as_ref()?.program));
+    let Some((router, program)) = routers.filter_map(with_program).next() else {
         return Vec::new();
     };
     let mut taken: BTreeMap<String, Option<&SecretReference>> = POD_VARIABLES
@@ -71,7 +86,10 @@ pub(super) fn secret_options<'a>(cx: &Context<'a>) -> Vec<SecretOption<'a>> {
     let mut options = Vec::new();
     for container in containers {
         for SecretVariable { name, reference } in &container.logging.secret_options {
-            let mut variable = name.clone();
+            let mut variable = match program {
+                LogRouter::FluentBit => name.clone(),
+                LogRouter::Fluentd => shell_name(name),
+            };
             while taken
                 .get(&variable)
                 .is_some_and(|other| *other != Some(reference))
@@ -91,15 +109,46 @@ pub(super) fn secret_options<'a>(cx: &Context<'a>) -> Vec<SecretOption<'a>> {
     options
 }
 
+/// Returns the name of a variable for a shell.
+fn shell_name(name: &str) -> String {
+    let first = name.starts_with(|c: char| c.is_ascii_digit());
+    let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    if first { format!("_{name}") } else { name }
+}
+
+/// Returns the containers whose logs the router gets.
+fn log_sources<'a>(cx: &Context<'a>) -> impl Iterator<Item = &'a Container> {
+    let containers = cx.task_definition.containers.iter();
+    containers.filter(|container| container.logging.firelens)
+}
+
+/// Returns the options of a container's output. `reference` writes the use of a variable with a secret.
+fn output_options<'a>(
+    source: &'a Container,
+    secrets: &[SecretOption<'a>],
+    reference: impl Fn(&str) -> String,
+) -> BTreeMap<&'a str, String> {
+    let options = source.logging.options.iter();
+    let mut options: BTreeMap<&str, String> = options
+        .filter(|(key, _)| !FIRELENS_OWN_OPTIONS.contains(&key.as_str()))
+        .map(|(key, value)| (key.as_str(), value.clone()))
+        .collect();
+    let secrets = secrets.iter().filter(|it| it.container == source.index);
+    options.extend(secrets.map(|secret| (secret.option, reference(&secret.variable))));
+    options
+}
+
+/// Returns a name on one line. Names do not come from `logConfiguration`, whose options validation restricts to one
+/// line.
+fn one_line(name: &str) -> String {
+    name.replace(char::is_control, "")
+}
+
 /// Changes the router so that it reads log files, and sets its address in the other containers.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     for container in &cx.task_definition.containers {
         if let Some(firelens) = &container.firelens {
-            let path = FieldPath::root(Subject::TaskDefinition)
-                .field("containerDefinitions")
-                .index(container.index)
-                .field("firelensConfiguration");
-            notes.report(path, Message::FirelensTailsContainerLogs);
+            report(container, firelens.program, notes);
             add_router(cx, container, firelens, draft);
         }
         if container.logging.firelens
@@ -112,9 +161,42 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
 }
 
+/// Reports how the router differs from one in ECS, and a user that may read no log file: container runtimes give them
+/// to root, with the mode 0640 or 0600.
+fn report(router: &Container, program: LogRouter, notes: &mut Diagnostics) {
+    let path = FieldPath::root(Subject::TaskDefinition)
+        .field("containerDefinitions")
+        .index(router.index);
+    let fields = match program {
+        LogRouter::FluentBit => "container_id, container_name or source",
+        LogRouter::Fluentd => "container_id or container_name",
+    };
+    let fields = fields.to_owned();
+    notes.report(
+        path.field("firelensConfiguration"),
+        Message::FirelensTailsContainerLogs { fields },
+    );
+    if let Some(user) = router.security.user
+        && user.uid != 0
+        && user.gid != Some(0)
+    {
+        let user = user.uid.to_string();
+        notes.report(path.field("user"), Message::FirelensRouterUser { user });
+    }
+}
+
 /// Adds the ConfigMap of the router, and returns its name and whether it has a file of the team.
 fn add_configuration(cx: &Context<'_>, firelens: &Firelens, draft: &mut Draft) -> (String, bool) {
-    let mut files = BTreeMap::from([(CONFIG_KEY.to_owned(), configuration(cx, firelens))]);
+    let (directory, key) = config_place(firelens.program);
+    let included = firelens.config_file.as_ref().map(|file| match file {
+        FirelensFile::Image(path) => path.clone(),
+        FirelensFile::S3(_) => format!("{directory}/{EXTERNAL_KEY}"),
+    });
+    let text = match firelens.program {
+        LogRouter::FluentBit => fluent_bit::configuration(cx, firelens, included.as_deref()),
+        LogRouter::Fluentd => fluentd::configuration(cx, firelens, included.as_deref()),
+    };
+    let mut files = BTreeMap::from([(key.to_owned(), text)]);
     if let Some(FirelensFile::S3(text)) = &firelens.config_file {
         files.insert(EXTERNAL_KEY.to_owned(), text.clone());
     }
@@ -133,6 +215,7 @@ fn add_configuration(cx: &Context<'_>, firelens: &Firelens, draft: &mut Draft) -
 
 fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: &mut Draft) {
     let (name, external) = add_configuration(cx, firelens, draft);
+    let (directory, key) = config_place(firelens.program);
     let log_volume = draft.free_volume_name(cx, LOG_VOLUME, "2");
     let state_volume = draft.free_volume_name(cx, STATE_VOLUME, "2");
     let config_volume = draft.free_volume_name(cx, CONFIG_VOLUME, "2");
@@ -162,6 +245,11 @@ fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: 
     let Some(container) = draft.container_mut(router.index) else {
         return;
     };
+    if firelens.program == LogRouter::Fluentd && router.security.user.is_none() {
+        // The image of Fluentd has a user of its own, and log files belong to root.
+        let context = container.security_context.get_or_insert_default();
+        context.run_as_user = Some(0);
+    }
     for (name, field) in POD_VARIABLES {
         set_variable(container, field_variable(name, field));
     }
@@ -178,19 +266,19 @@ fn add_router(cx: &Context<'_>, router: &Container, firelens: &Firelens, draft: 
             mount_path: STATE_DIRECTORY.to_owned(),
             ..VolumeMount::default()
         },
-        mount_file(&config_volume, CONFIG_KEY, CONFIG_PATH),
+        mount_file(&config_volume, directory, key),
     ]);
     if external {
-        let mount = mount_file(&config_volume, EXTERNAL_KEY, EXTERNAL_PATH);
+        let mount = mount_file(&config_volume, directory, EXTERNAL_KEY);
         container.volume_mounts.get_or_insert_default().push(mount);
     }
 }
 
 /// Mounts one file of a volume, beside what the image has in that directory.
-fn mount_file(volume: &str, key: &str, path: &str) -> VolumeMount {
+fn mount_file(volume: &str, directory: &str, key: &str) -> VolumeMount {
     VolumeMount {
         name: volume.to_owned(),
-        mount_path: path.to_owned(),
+        mount_path: format!("{directory}/{key}"),
         sub_path: Some(key.to_owned()),
         ..VolumeMount::default()
     }
@@ -227,7 +315,7 @@ fn field_variable(name: &str, field: &str) -> EnvVar {
 
 #[cfg(test)]
 mod tests {
-    use super::{fluent_bit::memory_buffer_mb, *};
+    use super::fluent_bit::memory_buffer_mb;
     use crate::{
         settings::Mode,
         translate::{
@@ -257,7 +345,7 @@ mod tests {
     }
 
     fn generated(outcome: &Outcome) -> &str {
-        outcome.objects_of("ConfigMap")[0]["data"][CONFIG_KEY]
+        outcome.objects_of("ConfigMap")[0]["data"]["fluent-bit.conf"]
             .as_str()
             .expect("a configuration")
     }
@@ -526,10 +614,6 @@ mod tests {
             format!(r#"{{{ROUTER}, "firelensConfiguration": {configuration}}}"#)
         };
         for (router, expected) in [
-            (
-                router(r#"{"type": "fluentd"}"#),
-                format!("{first}.type: FirelensFluentdUnsupported"),
-            ),
             (router("{}"), format!("{first}.type: RequiredField")),
             (
                 router(r#"{"type": "fluentbit", "options": {"config-file-type": "s3", "config-file-value": "arn:aws:s3:::b/x"}}"#),
