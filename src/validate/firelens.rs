@@ -23,6 +23,8 @@ pub(crate) const FIRELENS_DRIVER_BUFFER: &str = "log-driver-buffer-limit";
 pub(crate) const FIRELENS_OWN_OPTIONS: [&str; 3] =
     [FIRELENS_INCLUDE, FIRELENS_EXCLUDE, FIRELENS_DRIVER_BUFFER];
 
+/// The names of options that need no quotation.
+const PLAIN_OPTION: &str = "an option has letters, digits, '.', '_' and '-'";
 const LOG_METADATA: &str = "enable-ecs-log-metadata";
 const CONFIG_TYPE: &str = "config-file-type";
 const CONFIG_VALUE: &str = "config-file-value";
@@ -73,12 +75,20 @@ impl LogRouter {
             return None;
         }
         match self {
-            Self::FluentBit => (!(has_placeholder(key) && is_one_line(key)))
-                .then_some("an option has letters, digits, '.', '_' and '-'"),
-            Self::Fluentd if fluentd::RESERVED_OPTIONS.contains(&key) => None,
-            // Fluentd would read `<NAME>` as a directive.
-            Self::Fluentd => (!(is_one_placeholder(key) && is_one_line(key)) || key.starts_with('<'))
-                .then_some("an option has letters, digits, '.', '_' and '-', or is @type, @id, @label or @log_level"),
+            Self::FluentBit => {
+                let begins = !key.trim_start().starts_with(['@', '[', '#', ';']);
+                let filled_later = begins && has_placeholder(key) && is_one_line(key);
+                (!filled_later).then_some(PLAIN_OPTION)
+            }
+            Self::Fluentd => {
+                let reserved = fluentd::RESERVED_OPTIONS.contains(&key);
+                // Fluentd reads `<NAME>` as a directive.
+                let begins = !key.starts_with('<');
+                let filled_later = begins && is_one_placeholder(key) && is_one_line(key);
+                (!reserved && !filled_later).then_some(
+                    "an option has letters, digits, '.', '_' and '-', or is @type, @id, @label or @log_level",
+                )
+            }
         }
     }
 

@@ -94,7 +94,7 @@ mod tests {
             r#""a\"b""#,
             r#""a\\""#,
             r#""a\n\0\.b""#,
-            r##""a#b""##,
+            r#""a#b""#,
             r##""#{ENV['KEY']}""##,
             r##""#{ENV["KEY"]}-#{hostname}""##,
             "'a'",

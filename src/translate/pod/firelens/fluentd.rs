@@ -22,7 +22,7 @@ struct Directive<'a> {
     name: &'static str,
     argument: String,
     parameters: Vec<(&'a str, String)>,
-    inner: Option<Box<Directive<'a>>>,
+    inner: Option<Box<Self>>,
 }
 
 /// Returns the router's configuration. It is what the ECS agent generates
@@ -104,7 +104,7 @@ fn listener() -> Directive<'static> {
 fn tail(source: &Container) -> Directive<'static> {
     let directory = kname(&source.name, LABEL_LENGTH);
     let name = in_double_quotes(&source.name);
-    let tag = format!(r##""{name}-firelens-#{{ENV['POD_NAME']}}""##);
+    let tag = format!(r#""{name}-firelens-#{{ENV['POD_NAME']}}""#);
     let mut tail = directive(
         "source",
         "",

@@ -64,10 +64,8 @@ pub(super) struct SecretOption<'a> {
 /// name of the variable has `_` for other characters.
 pub(super) fn secret_options<'a>(cx: &Context<'a>) -> Vec<SecretOption<'a>> {
     let containers = &cx.task_definition.containers;
-    let routers = containers.iter();
-    let with_program =
-        |container: &'a Container| Some((container, container.firelens.as_ref()?.program));
-    let Some((router, program)) = routers.filter_map(with_program).next() else {
+    let router = |container: &'a Container| Some((container, container.firelens.as_ref()?.program));
+    let Some((router, program)) = containers.iter().find_map(router) else {
         return Vec::new();
     };
     let mut taken: BTreeMap<String, Option<&SecretReference>> = POD_VARIABLES
@@ -581,7 +579,7 @@ mod tests {
     fn an_option_is_one_line_of_the_configuration() {
         let bad = source(
             "app",
-            r#""options": {"Name": "stdout\n[OUTPUT]", "[OUTPUT]": "x", "@INCLUDE": "/etc/passwd", "exclude-pattern": "a\nName x", "a b": "c", "empty": " "},
+            r#""options": {"Name": "stdout\n[OUTPUT]", "[OUTPUT]": "x", "@INCLUDE": "/etc/passwd", "@INCLUDE {x}": "y", "exclude-pattern": "a\nName x", "a b": "c", "empty": " "},
                "secretOptions": [{"name": "; x", "valueFrom": "/x"}]"#,
         );
         let rejections = logging(&plain_router(), &bad).rejections();
@@ -596,6 +594,7 @@ mod tests {
                 "{log}.options.exclude-pattern: InvalidValue: a\\nName x: one line of text is needed"
             ),
             format!(r#"{log}.options["@INCLUDE"]: InvalidValue: @INCLUDE: {names}"#),
+            format!(r#"{log}.options["@INCLUDE {{x}}"]: InvalidValue: @INCLUDE {{x}}: {names}"#),
             format!(r#"{log}.options["[OUTPUT]"]: InvalidValue: [OUTPUT]: {names}"#),
             format!(r#"{log}.options["a b"]: InvalidValue: a b: {names}"#),
             format!("{log}.secretOptions[0].name: InvalidValue: ; x: {names}"),
