@@ -300,8 +300,7 @@ fn check_options(
     }
     for (index, name) in secrets.enumerate() {
         // The name of a secret option is also the name of a variable.
-        let variable =
-            (!is_variable_name(name)).then_some("an option has letters, digits, '.', '_' and '-'");
+        let variable = (!is_variable_name(name)).then_some(PLAIN_OPTION);
         let Some(allowed) = program.wrong_key(name).or(variable) else {
             continue;
         };

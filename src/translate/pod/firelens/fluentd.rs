@@ -11,9 +11,10 @@ use crate::{
     validate::{Container, FIRELENS_EXCLUDE, FIRELENS_INCLUDE, Firelens, LogRouter},
 };
 
-/// The fields of a line in a log file (<https://kubernetes.io/docs/concepts/cluster-administration/logging/>), with the
-/// names that Docker's driver gives them. `P` marks a part of a line that the container runtime split, as Docker does
-/// after 16 KiB too.
+/// The fields of a line in a log file
+/// (<https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md>), with the names that
+/// Docker's driver gives them. `P` marks a part of a line that the container runtime split, as Docker does after 16 KiB
+/// too.
 const LOG_LINE: &str =
     "/^(?<time>[^ ]+) (?<source>stdout|stderr) (?:F|(?<partial>P))(?::[^ ]*)? (?<log>.*)$/";
 
@@ -100,7 +101,7 @@ fn listener() -> Directive<'static> {
 }
 
 /// Returns the source of a container's log files. They do not exist yet when the router starts, and by default Fluentd
-/// looks for new files once a minute, and only at their end (<https://docs.fluentd.org/input/tail>).
+/// looks for new files once a minute (<https://docs.fluentd.org/input/tail>).
 fn tail(source: &Container) -> Directive<'static> {
     let directory = kname(&source.name, LABEL_LENGTH);
     let name = in_double_quotes(&source.name);
