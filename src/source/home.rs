@@ -1,8 +1,11 @@
 //! The AWS account and region that a document belongs to.
 
+use std::borrow::Cow;
+
 use super::{
     entry::body,
     kind::{Form, Spelling},
+    placeholder::{Fill, filled},
     tree::Node,
 };
 use crate::{settings::Settings, validate::Arn};
@@ -25,33 +28,36 @@ const OWN_ARNS: [&str; 5] = [
 ];
 
 impl Home {
-    /// Returns the home of a document; `None` if none of these members is an ARN without placeholders.
-    pub(super) fn of(document: &Node<'_>, form: &Form) -> Option<Self> {
-        if form.spelling == Spelling::CloudFormation {
-            return None;
-        }
+    /// Returns the home of a document; `None` if none of these members is an ARN without placeholders that are open.
+    pub(super) fn of(document: &Node<'_>, form: &Form, fill: &Fill) -> Option<Self> {
         let body = body(document, form)?;
-        let own = OWN_ARNS.iter().filter_map(|name| body.get(name)?.text());
+        let member = |node, key| member(node, key, form.spelling);
+        let own = OWN_ARNS
+            .iter()
+            .filter_map(|name| member(body, name)?.text());
         // A target group is in the region and the account of its tasks.
-        let balancers = body.get("loadBalancers").and_then(Node::elements);
+        let balancers = member(body, "loadBalancers").and_then(Node::elements);
         let balancers = balancers.unwrap_or_default().iter();
-        let groups = balancers.filter_map(|balancer| balancer.get("targetGroupArn")?.text());
-        own.chain(groups).find_map(|text| {
-            let arn = Arn::parse(text)?;
-            let plain = |text: &str| {
-                let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-                !text.is_empty() && text.chars().all(plain)
-            };
-            let known = matches!(arn.service, "ecs" | "elasticloadbalancing")
-                && plain(arn.partition)
-                && plain(arn.region)
-                && arn.account.len() == 12
-                && arn.account.bytes().all(|byte| byte.is_ascii_digit());
-            known.then(|| Self {
-                partition: arn.partition.to_owned(),
-                region: arn.region.to_owned(),
-                account: arn.account.to_owned(),
-            })
+        let groups = balancers.filter_map(|balancer| member(balancer, "targetGroupArn")?.text());
+        own.chain(groups)
+            .find_map(|text| Self::of_arn(&filled(Cow::Borrowed(text), fill)))
+    }
+
+    fn of_arn(text: &str) -> Option<Self> {
+        let arn = Arn::parse(text)?;
+        let plain = |text: &str| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            !text.is_empty() && text.chars().all(plain)
+        };
+        let known = matches!(arn.service, "ecs" | "elasticloadbalancing")
+            && plain(arn.partition)
+            && plain(arn.region)
+            && arn.account.len() == 12
+            && arn.account.bytes().all(|byte| byte.is_ascii_digit());
+        known.then(|| Self {
+            partition: arn.partition.to_owned(),
+            region: arn.region.to_owned(),
+            account: arn.account.to_owned(),
         })
     }
 
@@ -69,5 +75,55 @@ impl Home {
         if settings.aws_region.is_none() {
             settings.aws_region = Some(self.region.clone());
         }
+    }
+}
+
+/// Returns a member by its name in the API.
+fn member<'n, 'a>(node: &'n Node<'a>, key: &str, spelling: Spelling) -> Option<&'n Node<'a>> {
+    let mut members = node.members()?.iter();
+    let found = members.find(|member| match spelling {
+        Spelling::Api => member.key == key,
+        Spelling::CloudFormation => member.key.eq_ignore_ascii_case(key),
+    });
+    found.map(|member| &member.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{kind::find, syntax::parse_one, text::SourceText},
+        *,
+    };
+
+    const GROUP: &str =
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef";
+
+    fn region(document: &str, fill: &[(&str, &str)]) -> Option<String> {
+        let source = SourceText::new("service.json", document);
+        let root = parse_one(source.name(), document).unwrap().unwrap();
+        let form = find(&root).pop().unwrap().form.unwrap();
+        let fill = fill
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Home::of(&root, &form, &fill).map(|home| home.region)
+    }
+
+    #[test]
+    fn the_region_is_that_of_an_arn_in_each_spelling() {
+        let api = |arn: &str| {
+            format!(
+                r#"{{"serviceName":"web","taskDefinition":"web","loadBalancers":[{{"targetGroupArn":"{arn}"}}]}}"#
+            )
+        };
+        let cloud_formation = format!(
+            r#"{{"Type":"AWS::ECS::Service","Properties":{{"ServiceName":"web","LoadBalancers":[{{"TargetGroupArn":"{GROUP}"}}]}}}}"#
+        );
+        let found = Some("eu-west-1".to_owned());
+        assert_eq!(region(&api(GROUP), &[]), found);
+        assert_eq!(region(&cloud_formation, &[]), found);
+        assert_eq!(region(&api("{{GROUP}}"), &[("GROUP", GROUP)]), found);
+        assert_eq!(region(&api("{{GROUP}}"), &[]), None);
+        assert_eq!(region(&api("arn:aws:s3:::bucket"), &[]), None);
     }
 }

@@ -266,7 +266,7 @@ impl<'c> Loader<'c> {
         let Some(node) = node else {
             return Err(changed(source));
         };
-        let home = Home::of(&node, &entry.form);
+        let home = Home::of(&node, &entry.form, self.fill);
         let tree = tree.unwrap_or_else(|| Arc::new(node.skeleton()));
         let request = request(&reader, node);
         let mut document = Document::new(source, entry, tree);

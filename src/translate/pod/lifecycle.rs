@@ -19,6 +19,11 @@ const OTHER_DRAIN_SECONDS: u32 = 5;
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html>).
 const SPOT_NOTICE: i64 = 120;
 
+/// Seconds for which a log router goes on when the other containers have ended. It looks for new files every second, and
+/// the kubelet ends a sidecar at once (<https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/>), so the
+/// lines of a container that ends soon would be lost.
+const ROUTER_DELAY: i64 = 2;
+
 /// Sets the grace period, the grace periods of probes, and the delay in which a load balancer drains the pod.
 ///
 /// When a probe fails, its grace period replaces that of the pod, and the delay is part of either
@@ -32,7 +37,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     for container in containers {
         match draft.plan.role(container.index) {
             Role::Init => {}
-            Role::Sidecar { .. } => sidecars += stop_timeout(container),
+            Role::Sidecar { .. } => sidecars += sidecar_delay(container) + stop_timeout(container),
             Role::Main => longest_main = stop_timeout(container).max(longest_main),
         }
     }
@@ -41,7 +46,11 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     for container in containers {
         let role = draft.plan.role(container.index);
         if let Some(kubernetes) = draft.container_mut(container.index) {
-            let pause = if role == Role::Main { drain } else { 0 };
+            let pause = match role {
+                Role::Init => 0,
+                Role::Sidecar { .. } => sidecar_delay(container),
+                Role::Main => drain,
+            };
             let own = pause + stop_timeout(container);
             let probes = [
                 &mut kubernetes.startup_probe,
@@ -58,6 +67,15 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
     note_pooled(draft, containers, grace, notes);
     note_spot(cx, grace, notes);
+}
+
+/// Returns the seconds between the end of the other containers and SIGTERM for a sidecar.
+const fn sidecar_delay(container: &validate::Container) -> i64 {
+    if container.firelens.is_some() {
+        ROUTER_DELAY
+    } else {
+        0
+    }
 }
 
 /// Reports if a node may be terminated before its tasks have ended, or even before they get SIGTERM.
@@ -120,7 +138,7 @@ fn is_reached(cx: &Context<'_>, service: &validate::Service) -> bool {
         || service.service_connect.is_some()
 }
 
-pub(super) fn sleep(seconds: i64) -> Lifecycle {
+fn sleep(seconds: i64) -> Lifecycle {
     Lifecycle {
         pre_stop: Some(LifecycleHandler {
             sleep: Some(SleepAction { seconds }),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::{Draft, Role, firelens, lifecycle::sleep};
+use super::{Draft, firelens};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     names::LOG_CONFIGURATION,
@@ -13,8 +13,6 @@ use crate::{
     validate::{Container, LogDriver, Logging, OperatingSystem},
 };
 
-/// Seconds for which the router stays after the other containers: more than its interval for new files.
-const ROUTER_DELAY: i64 = 2;
 /// The options of `awslogs` that the Fluent Bit of the chart follows
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specify-log-config.html>).
 const FOLLOWED: &[&str] = &[
@@ -36,22 +34,6 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         report(cx, container, &mut said, notes);
     }
     firelens::apply(cx, draft, notes);
-    keep_router(cx, draft);
-}
-
-/// Keeps the router until it has read the last lines of all containers, also of those that end at once. It looks for new
-/// files every second, and the kubelet ends a sidecar when the other containers have ended
-/// (<https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/>).
-fn keep_router(cx: &Context<'_>, draft: &mut Draft) {
-    for container in &cx.task_definition.containers {
-        let sidecar = matches!(draft.plan.role(container.index), Role::Sidecar { .. });
-        if container.firelens.is_some()
-            && sidecar
-            && let Some(router) = draft.container_mut(container.index)
-        {
-            router.lifecycle = Some(sleep(ROUTER_DELAY));
-        }
-    }
 }
 
 /// Stores options that nothing in the pod uses in the annotation, by the names that the containers have in the pod. A
@@ -423,6 +405,8 @@ mod tests {
         let delay = "/lifecycle/preStop/sleep/seconds";
         assert_eq!(spec["initContainers"][0].pointer(delay), Some(&json!(2)));
         assert_eq!(spec["containers"][0].pointer(delay), None);
+        // The delay does not shorten the time that the job and the router have after SIGTERM.
+        assert_eq!(spec["terminationGracePeriodSeconds"], 30 + 2 + 30);
     }
 
     #[test]
