@@ -367,6 +367,7 @@ reasons! {
         MinCapacityZero => "a HorizontalPodAutoscaler keeps at least 1 task", "scale by a queue with KEDA if the service must scale to 0";
         MountTargetMustAdmit { group } => "the mount targets of the file system must admit {group} on TCP 2049, because the task's own security groups do not mount it", "allow it in the security groups of the mount targets; otherwise pods stay in ContainerCreating";
         MountOptionsIgnored { options } => "mount options {options} cannot be set, and the defaults of the node apply", "remove them, or mount a CSI volume that takes options";
+        NamespaceReplaced { value, ns } => "namespace {value} of this resource is replaced by {ns}", "pass --namespace {value}, and convert the resources of each namespace by themselves";
         NetworkNoneIsNetworkPolicy => "network mode none is enforced by a NetworkPolicy, which only some CNI plugins enforce", "check that the CNI plugin of the cluster enforces NetworkPolicy";
         NeuronDevicesByCount => "the Neuron device plugin chooses the devices: only their number is kept", "do not rely on certain device paths";
         NodeLabelsNeeded { labels, example } => "the nodes that are meant need labels that nothing sets: {labels}", "set them, as in kubectl label node NODE {example}: without them pods stay pending, and a spread has no effect";

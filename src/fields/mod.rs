@@ -34,6 +34,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::IntrinsicFunction,
     Reason::InvalidValue,
     Reason::NameSanitized,
+    Reason::NamespaceReplaced,
     Reason::OrphanScaling,
     Reason::PascalCaseRead,
     Reason::PlaceholderNotFilled,

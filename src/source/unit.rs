@@ -8,7 +8,7 @@ use super::{
     text::{SourceText, Span},
 };
 use crate::{
-    diagnostic::{Diagnostic, Diagnostics, FieldPath, Segment, Subject},
+    diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Segment, Subject},
     input::{ServiceInput, TaskInput},
     settings::{ANNOTATION_PREFIX, Settings},
 };
@@ -94,6 +94,18 @@ impl Unit {
                 let own = settings.into_owned();
                 settings = Cow::Owned(own.with_annotations(&document.annotations, &path, sink));
             }
+        }
+        let elsewhere = |document: &&Document| {
+            let own = document.namespace.as_deref();
+            own.is_some_and(|own| own != settings.namespace)
+        };
+        if let Some(document) = self.documents.iter().find(elsewhere) {
+            let path = FieldPath::root(document.kind().subject());
+            let message = Message::NamespaceReplaced {
+                value: document.namespace.clone().unwrap_or_default(),
+                ns: settings.namespace.clone(),
+            };
+            sink.report(path.field("metadata").field("namespace"), message);
         }
         let home = self
             .documents
