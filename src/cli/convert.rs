@@ -40,7 +40,10 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
     let output = Output::new(options.output.output_dir.as_deref(), options.output.output)?;
     let mut problems = Vec::new();
     let fill = options.input.fill.iter().cloned().collect();
-    let catalog = Catalog::read(&options.inputs, fill, &mut |problem| problems.push(problem));
+    let folder = options.output.output_dir.as_deref();
+    let catalog = Catalog::read(&options.inputs, folder, fill, &mut |problem| {
+        problems.push(problem);
+    });
     let worker = Worker {
         catalog: &catalog,
         drafter: Drafter::new(&settings, options.target(), findings.denied.clone()),
@@ -66,7 +69,7 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         |number, unit| worker.work(number, unit),
         |worked| run.take(worked?),
     )?;
-    run.finish(options.output.output_dir.as_deref(), documents)
+    run.finish(folder, documents)
 }
 
 /// The state of one run.
@@ -88,8 +91,7 @@ impl Run<'_> {
     fn problems(&mut self, problems: &[Problem]) -> Result<usize, Error> {
         let mut documents = 0;
         for problem in problems {
-            // Failures that AWS reported in a response, and an empty folder, are not documents.
-            documents += usize::from(problem.message.reason().severity() == Severity::Error);
+            documents += usize::from(is_document(problem.message.reason()));
             self.print(&problem.message, problem_finding(problem))?;
         }
         Ok(documents)
@@ -173,7 +175,8 @@ impl Run<'_> {
             let names = left.join(", ");
             self.warn(&Message::FilesLeft { names }, &folder.to_string_lossy())?;
         }
-        self.report.summarize(documents, self.objects)?;
+        let skipped = self.worker.catalog.skipped();
+        self.report.summarize(documents, self.objects, skipped)?;
         Ok(ExitCode::from(u8::from(self.report.has_errors())))
     }
 }
@@ -247,10 +250,12 @@ impl Findings {
         let severity = self.denied.severity(reason);
         self.renderer.prints(severity).then(|| {
             let finding = finding();
-            self.renderer.render(&Finding {
+            let is_denied = finding.severity != severity;
+            let finding = Finding {
                 severity,
                 ..finding
-            })
+            };
+            self.renderer.render(&finding, is_denied)
         })
     }
 
@@ -311,6 +316,13 @@ fn place_of(source: &SourceText, span: Span) -> Place<'_> {
         line: position.line,
         column: position.column,
     }
+}
+
+/// Whether a problem of a text is about a document that was not counted as such. Failures that AWS reported in a response,
+/// missing files and empty folders are no documents, and of duplicates, both are counted.
+fn is_document(reason: Reason) -> bool {
+    let others = [Reason::DuplicateDocument, Reason::UnreadableFile];
+    reason.severity() == Severity::Error && !others.contains(&reason)
 }
 
 fn problem_finding(problem: &Problem) -> Finding<'_> {

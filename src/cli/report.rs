@@ -32,6 +32,8 @@ pub(super) struct Renderer {
 /// A finding as text.
 pub(super) struct Rendered {
     severity: Severity,
+    /// Whether it is an error only because of `--deny-warnings`.
+    is_denied: bool,
     /// The same for the same finding at the same place.
     pub(super) digest: u64,
     text: String,
@@ -51,7 +53,8 @@ impl Renderer {
         self.verbose || severity != Severity::Note
     }
 
-    pub(super) fn render(self, finding: &Finding<'_>) -> Rendered {
+    /// Renders a finding, which is an error only because of `--deny-warnings` if it `is_denied`.
+    pub(super) fn render(self, finding: &Finding<'_>, is_denied: bool) -> Rendered {
         let mut hasher = DefaultHasher::new();
         let start = finding.place.as_ref().map(|place| place.span.start);
         (
@@ -64,6 +67,7 @@ impl Renderer {
             .hash(&mut hasher);
         Rendered {
             severity: finding.severity,
+            is_denied,
             digest: hasher.finish(),
             text: match self.format {
                 DiagnosticsFormat::Full => render::full(finding, self.styled),
@@ -84,6 +88,8 @@ pub(super) struct Report {
     /// The findings that may be found once more.
     shared: HashSet<u64>,
     errors: usize,
+    /// How many of the errors are warnings that are denied.
+    denied: usize,
     warnings: usize,
 }
 
@@ -95,6 +101,7 @@ impl Report {
             format,
             shared: HashSet::new(),
             errors: 0,
+            denied: 0,
             warnings: 0,
         }
     }
@@ -113,6 +120,7 @@ impl Report {
     }
 
     pub(super) fn print(&mut self, rendered: &Rendered) -> Result<(), Error> {
+        self.denied += usize::from(rendered.is_denied);
         match rendered.severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
@@ -129,23 +137,54 @@ impl Report {
         }
     }
 
-    /// Ends the report with its summary.
-    pub(super) fn summarize(&mut self, documents: usize, objects: usize) -> Result<(), Error> {
-        let (warnings, errors) = (self.warnings, self.errors);
+    /// Ends the report with its summary. `skipped` is the number of files that are no ECS documents.
+    pub(super) fn summarize(
+        &mut self,
+        documents: usize,
+        objects: usize,
+        skipped: usize,
+    ) -> Result<(), Error> {
+        let (warnings, errors, denied) = (self.warnings, self.errors, self.denied);
         let text = match self.format {
             DiagnosticsFormat::Json => {
                 let summary = serde_json::json!({
-                    "summary": {"documents": documents, "objects": objects, "warnings": warnings, "errors": errors},
+                    "summary": {
+                        "documents": documents, "skipped": skipped, "objects": objects,
+                        "warnings": warnings, "errors": errors, "denied": denied,
+                    },
                 });
                 format!("{summary}\n")
             }
-            _ => format!(
-                "{}, {}, {}, {}\n",
-                counted(documents, "document"),
-                counted(objects, "object"),
-                counted(warnings, "warning"),
-                counted(errors, "error")
-            ),
+            _ => {
+                let mut text = counted(documents, "document");
+                if skipped > 0 {
+                    text.push_str(&format!(" ({} skipped)", counted(skipped, "other file")));
+                }
+                for (number, what) in [
+                    (objects, "object"),
+                    (warnings, "warning"),
+                    (errors, "error"),
+                ] {
+                    text.push_str(&format!(", {}", counted(number, what)));
+                }
+                match denied {
+                    0 => {}
+                    1 if errors == 1 => text.push_str(": a warning that --deny-warnings rejects"),
+                    _ if denied == errors => {
+                        text.push_str(": warnings that --deny-warnings rejects")
+                    }
+                    _ => text.push_str(&format!(
+                        ", of which {denied} {} that --deny-warnings rejects",
+                        if denied == 1 {
+                            "is a warning"
+                        } else {
+                            "are warnings"
+                        }
+                    )),
+                }
+                text.push('\n');
+                text
+            }
         };
         self.write(&text)?;
         self.writer.flush().map_err(Error::writing(STANDARD_ERROR))

@@ -76,6 +76,18 @@ macro_rules! reasons {
                 })*)* }
             }
 
+            /// The message with `<name>` for each fact.
+            #[must_use]
+            pub fn readable_message(self) -> String {
+                readable(self.message_template())
+            }
+
+            /// The help line with `<name>` for each fact; empty where the message says it all.
+            #[must_use]
+            pub fn readable_help(self) -> String {
+                readable(self.help_template())
+            }
+
             /// The message of a reason that has no facts; `None` for one that has.
             #[must_use]
             pub const fn bare_message(self) -> Option<Message> {
@@ -111,6 +123,29 @@ macro_rules! reasons {
             }
         }
     };
+}
+
+/// A template of [`format!`] with `<name>` for `{name}`, which looks like something to fill in.
+fn readable(template: &str) -> String {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template.chars().peekable();
+    let mut is_inside = false;
+    while let Some(c) = rest.next() {
+        text.push(match c {
+            '}' if is_inside => {
+                is_inside = false;
+                '>'
+            }
+            // Doubled braces are braces.
+            '{' if rest.next_if_eq(&c).is_none() => {
+                is_inside = true;
+                '<'
+            }
+            '}' => rest.next_if_eq(&c).unwrap_or(c),
+            c => c,
+        });
+    }
+    text
 }
 
 /// The longest fact that a message tells whole, in bytes.
@@ -280,7 +315,7 @@ reasons! {
         StepScalingNeedsController => "step scaling is not supported yet", "use target tracking on the metric of the alarm";
         StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}";
         StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
-        SyntaxError { message } => "{message}", "";
+        SyntaxError { message, advice } => "{message}", "{advice}";
         SysctlWithHostNetwork => "net.* sysctls cannot be set with the host network", "set it on the nodes, or use networkMode awsvpc";
         TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller (convert: --with-addon aws-load-balancer-controller), or use spec.kubernetes.expose";
         TaskCountRange => "count must be 1 to 10", "send several requests for more tasks";
@@ -291,7 +326,7 @@ reasons! {
         TooManyDnsServers => "a pod takes at most 3 DNS servers", "keep three of them";
         UnknownAnnotation { name, advice } => "{name} is not an annotation that this object can have", "{advice}";
         UnknownContainer { value } => "container {value} does not exist in the task definition", "correct the name";
-        UnknownField { path, advice } => "{path} is not a member of this API", "{advice}";
+        UnknownField { name, advice } => "{name} is not a member of this API", "{advice}";
         UnknownPortName { value } => "no port mapping is named {value}", "give one of the portMappings this name, or correct it";
         UnknownTimezone { value } => "{value} is not an IANA time zone", "use a name such as Europe/Berlin";
         UnknownVolume { value } => "volume {value} does not exist in the task definition", "add it to volumes, or correct the name";
@@ -351,7 +386,7 @@ reasons! {
         FirelensFileUnused { arn } => "no log router names the configuration {arn}", "correct the ARN that --firelens-config gives, or leave it out";
         FirelensRouterUser { user } => "the log router runs as user {user}, and the log files that it reads belong to root, so that it may send nothing", "set user to 0 for the router";
         FirelensTailsContainerLogs { fields } => "the router reads log files instead of a Docker socket, so fields of records differ, and a pod takes two seconds longer to end", "adapt what reads {fields} of a record";
-        FolderWithoutDocuments => "no *.json, *.yaml or *.yml is in the folder or below it", "name the folder that has the documents";
+        FolderWithoutDocuments => "no *.json, *.yaml or *.yml with an ECS document is in the folder or below it", "name the folder that has the documents";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "let {a} retry until {b} answers";
         HostnameOfTheNode => "a container in the host network has the hostname of its node", "remove hostname, or leave the host network";
         HostnameTruncated { value } => "Kubernetes before 1.35 uses only {value} of the hostname", "choose a shorter hostname without dots";
@@ -446,6 +481,7 @@ reasons! {
         ExecUsesRbac => "kubectl exec takes the place of ECS Exec, and RBAC decides who may use it", "";
         FaultInjectionEndpointAbsent => "Kubernetes has no fault injection endpoint", "use a chaos engineering tool";
         FamilyAssumed { name } => "the task definition has no family, so it is named {name} after its file", "give family";
+        FileSkipped { why } => "the file is skipped, because it is no ECS document: {why}", "";
         FileSystemNotPrepopulated => "an empty file system is not filled with the files of the image at the mount path", "copy them once, such as by a task of its own";
         FileSystemSharedWithEcs => "the pods and the tasks that ECS still runs use the same files at the same time", "stop the service of ECS first where two writers do harm";
         ForecastOnlyIgnored => "a predictive policy in mode ForecastOnly does not scale, and no forecasts are made", "";
@@ -514,3 +550,25 @@ impl std::str::FromStr for Reason {
 #[derive(Debug, thiserror::Error)]
 #[error("no reason is named {0:?}")]
 pub struct UnknownReason(String);
+
+#[cfg(test)]
+mod tests {
+    use super::readable;
+
+    #[test]
+    fn facts_read_as_something_to_fill_in() {
+        for (template, expected) in [
+            (
+                "pass --user {option}, or not",
+                "pass --user <option>, or not",
+            ),
+            (
+                "{{\"count\": {n}}} {{{{ NAME }}}}",
+                "{\"count\": <n>} {{ NAME }}",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(readable(template), expected);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! `ecs-operator explain`: one field, the fields below a member, or a reason, in plain text.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{Api, Example, Field, Kind, Outcome, sample, table};
 use crate::diagnostic::{Page, Reason, Severity, StateReason};
@@ -20,6 +20,7 @@ pub enum Explanation {
 /// Explains a field path (with or without `[]` and indexes), a member and all below it, a request, or a reason.
 #[must_use]
 pub fn explain(query: &str) -> Explanation {
+    let query = with_case(query);
     if let Ok(reason) = query.parse::<Reason>() {
         return Explanation::Found(explain_reason(reason));
     }
@@ -29,12 +30,12 @@ pub fn explain(query: &str) -> Explanation {
     if let Some(api) = Api::named(query) {
         return Explanation::Found(list_of(api));
     }
-    let wanted = plain(query);
+    let wanted = plain(query).to_ascii_lowercase();
     let mut exact = Vec::new();
     let mut below = Vec::new();
     let mut within = Vec::new();
     for (api, field) in every_field() {
-        let path = plain(field.path);
+        let path = plain(field.path).to_ascii_lowercase();
         if path == wanted {
             exact.push((api, field));
         } else if has_members(&path, &format!("{wanted}.")) {
@@ -121,32 +122,37 @@ fn plain(path: &str) -> String {
     plain
 }
 
+/// Returns the name of the reason that a query names in other case, if there is one, or else the query.
+fn with_case(query: &str) -> &str {
+    let mut names = reasons();
+    names
+        .find(|name| name.eq_ignore_ascii_case(query))
+        .unwrap_or(query)
+}
+
+fn reasons() -> impl Iterator<Item = &'static str> {
+    let findings = Reason::ALL.iter().map(|reason| reason.name());
+    findings.chain(StateReason::ALL.iter().map(|reason| reason.name()))
+}
+
+/// Returns the reasons and parts of paths, of as many members as `wanted` has, that resemble it in lower case.
 fn nearest(wanted: &str) -> Vec<String> {
-    let last = wanted
-        .rsplit('.')
-        .next()
-        .unwrap_or(wanted)
-        .to_ascii_lowercase();
-    // A query may be a whole path with a slip, or one member's name.
-    let similarity = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        let whole = strsim::normalized_damerau_levenshtein(&name, &wanted.to_ascii_lowercase());
-        let parts = name
-            .split('.')
-            .map(|part| strsim::normalized_damerau_levenshtein(part, &last));
-        parts.map(|score| score * 0.95).fold(whole, f64::max)
-    };
-    let names = every_field()
-        .map(|(_, field)| plain(field.path))
-        .chain(Reason::ALL.iter().map(|reason| reason.name().to_owned()))
-        .chain(
-            StateReason::ALL
-                .iter()
-                .map(|reason| reason.name().to_owned()),
-        );
-    let mut scored: Vec<(f64, String)> = names.map(|name| (similarity(&name), name)).collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    scored.dedup_by(|a, b| a.1 == b.1);
+    let similarity =
+        |name: &str| strsim::normalized_damerau_levenshtein(&name.to_ascii_lowercase(), wanted);
+    let length = wanted.split('.').count();
+    let parts = every_field().flat_map(|(_, field)| {
+        let path = plain(field.path);
+        let members: Vec<&str> = path.split('.').collect();
+        let parts = members.windows(length).map(|part| part.join("."));
+        parts.collect::<Vec<_>>()
+    });
+    let names: BTreeSet<String> = parts.chain(reasons().map(str::to_owned)).collect();
+    let mut scored: Vec<(f64, String)> = names
+        .into_iter()
+        .map(|name| (similarity(&name), name))
+        .collect();
+    // Names that are as near keep their order.
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored
         .into_iter()
         .filter(|(score, _)| *score > 0.7)
@@ -252,11 +258,14 @@ pub(super) fn source(api: Api, field: &Field) -> String {
 }
 
 fn one_line(reason: Reason) -> String {
-    let (message, help) = (reason.message_template(), reason.help_template());
-    let texts = [message, help]
+    let texts = [
+        (reason.message_template(), reason.readable_message()),
+        (reason.help_template(), reason.readable_help()),
+    ];
+    let texts = texts
         .into_iter()
-        .filter(|text| says_something(text));
-    let texts: Vec<&str> = texts.collect();
+        .filter(|(template, _)| says_something(template));
+    let texts: Vec<String> = texts.map(|(_, text)| text).collect();
     match texts.as_slice() {
         [] => reason.name().to_owned(),
         texts => format!("{}: {}", reason.name(), texts.join("; ")),
@@ -297,10 +306,11 @@ fn explain_reason(reason: Reason) -> String {
         "{reason}\n\n  {}: {}\n  {}\n",
         reason.severity().name(),
         consequence(reason),
-        reason.message_template()
+        reason.readable_message()
     );
-    if !reason.help_template().is_empty() {
-        let _ = writeln!(text, "  help: {}", reason.help_template());
+    let help = reason.readable_help();
+    if !help.is_empty() {
+        let _ = writeln!(text, "  help: {help}");
     }
     let paths: Vec<&str> = every_field()
         .filter(|(_, field)| field.reasons.contains(&reason))
@@ -399,6 +409,36 @@ mod tests {
     }
 
     #[test]
+    fn names_are_found_in_any_case_and_with_slips() {
+        let reason = text("unknownfield");
+        assert!(reason.starts_with("UnknownField\n"), "{reason}");
+        assert!(
+            reason.contains("<name> is not a member of this API"),
+            "{reason}"
+        );
+        assert_eq!(text("HEALTHCHECK"), text("healthCheck"));
+        for (query, expected) in [
+            ("helthCheck", "healthCheck"),
+            (
+                "containerDefinitions.helthCheck",
+                "containerDefinitions.healthCheck",
+            ),
+            ("helthCheck.intervall", "healthCheck.interval"),
+            ("UnknwonField", "UnknownField"),
+        ] {
+            let Explanation::Unknown { nearest } = explain(query) else {
+                panic!("{query} is known");
+            };
+            assert_eq!(
+                nearest.first().map(String::as_str),
+                Some(expected),
+                "{query}"
+            );
+            text(&nearest[0]);
+        }
+    }
+
+    #[test]
     fn a_members_own_name_is_enough() {
         let text = text("dependsOn");
         assert!(
@@ -416,7 +456,7 @@ mod tests {
         assert!(text.contains("error       InvalidValue\n"), "{text}");
         let text = self::text("FargateCpuMemory");
         assert!(
-            text.contains("Fargate has no size with cpu {cpu}"),
+            text.contains("Fargate has no size with cpu <cpu>"),
             "{text}"
         );
     }

@@ -77,7 +77,7 @@ pub fn reasons_markdown() -> String {
     let mut text = format!("{GENERATED}\n# Reasons\n\n");
     text.push_str(
         "Everything that the program can say about an input. Names are stable: `--deny-warnings=NAME` and filters on \
-         the JSON output can rely on them. Words in braces are filled in. Each reason has a page that says why, with \
+         the JSON output can rely on them. Words in angle brackets are filled in. Each reason has a page that says why, with \
          an example; `ecs-operator explain NAME` prints it.\n",
     );
     for (severity, title) in [
@@ -102,8 +102,8 @@ pub fn reasons_markdown() -> String {
             let _ = writeln!(
                 text,
                 "| [`{reason}`](reasons/{reason}.md) | {} | {} |",
-                cell(reason.message_template()),
-                cell(reason.help_template())
+                cell(&reason.readable_message()),
+                cell(&reason.readable_help())
             );
         }
     }
@@ -149,8 +149,8 @@ fn rejected() -> String {
 }
 
 fn item(reason: Reason) -> String {
-    let (message, help) = (reason.message_template(), reason.help_template());
-    format!("- `{reason}`: {message}; {help}\n")
+    let (message, help) = (reason.readable_message(), reason.readable_help());
+    format!("- `{reason}`: {}; {}\n", cell(&message), cell(&help))
 }
 
 /// The rule, and the reasons that it does not name.

@@ -28,6 +28,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::DuplicateDocument,
     Reason::EnvironmentFileUnused,
     Reason::FamilyAssumed,
+    Reason::FileSkipped,
     Reason::FilesLeft,
     Reason::FirelensFileUnused,
     Reason::FolderWithoutDocuments,

@@ -9,14 +9,14 @@ use std::{
 
 use super::{
     entry::{Entry, follow},
-    kind::find,
+    index::{Indexed, Skipped},
     link::{Links, Plan, link},
     load::load,
-    placeholder::{Fill, placeholders},
+    placeholder::Fill,
     read::{self, Problem},
-    syntax::{Documents, parse_one},
+    syntax::parse_one,
     text::{SourceText, Span},
-    tree::{Node, SyntaxError},
+    tree::Node,
     unit::Unit,
 };
 use crate::{diagnostic::Message, parallel::in_order};
@@ -28,31 +28,46 @@ pub struct Catalog {
     entries: Vec<Entry>,
     plans: Vec<Plan>,
     fill: Arc<Fill>,
+    skipped: Skipped,
     /// The names of `fill` that no text has.
     unused: BTreeSet<String>,
 }
 
 impl Catalog {
-    /// Reads files, folders and `-` for the first time. What is wrong with a file as a whole goes to `problems`; all
-    /// other files are still converted.
-    pub fn read(paths: &[PathBuf], fill: Fill, problems: &mut dyn FnMut(Problem)) -> Self {
+    /// Reads files, folders and `-` for the first time, but not what is in the folder `output`, unless it is one of
+    /// `paths`. What is wrong with a file as a whole goes to `problems`; all other files are still converted.
+    pub fn read(
+        paths: &[PathBuf],
+        output: Option<&Path>,
+        fill: Fill,
+        problems: &mut dyn FnMut(Problem),
+    ) -> Self {
         let mut origins = Vec::new();
         let mut unread = false;
         let mut unknown = |problem| {
             unread = true;
             problems(problem);
         };
-        for file in read::files(paths, &mut unknown) {
+        for file in read::files(paths, output, &mut unknown) {
             if file.is_read_once {
                 match read::text(&file.path) {
                     Ok(text) => origins.push(Origin::Memory(Box::new(text))),
                     Err(problem) => unknown(problem),
                 }
             } else {
-                origins.push(Origin::File(file.path));
+                origins.push(Origin::File {
+                    path: file.path,
+                    folder: file.folder,
+                });
             }
         }
-        Self::of_origins(origins, fill, unread, problems)
+        let catalog = Self::of_origins(origins, fill, unread, problems);
+        for folder in &catalog.skipped.folders {
+            if let Some(path) = paths.get(*folder) {
+                problems(Problem::empty_folder(path));
+            }
+        }
+        catalog
     }
 
     /// The same for texts that are at hand. No file is touched.
@@ -81,6 +96,7 @@ impl Catalog {
             // Mostly there is one in each file.
             entries: Vec::with_capacity(origins.len()),
             plans: Vec::new(),
+            skipped: Skipped::default(),
             unused: fill.keys().cloned().collect(),
             fill: Arc::new(fill),
         };
@@ -88,15 +104,17 @@ impl Catalog {
         let Ok(()) = in_order(
             &origins,
             || Texts::of(Arc::clone(&origins)),
-            |texts, origin, _| match texts.get(origin) {
-                Ok(source) => Indexed::of(origin, &source, &fill),
+            |texts, number, origin| match texts.get(number) {
+                Ok(source) => Indexed::of(number, &source, origin.folder(), &fill),
                 Err(problem) => Indexed {
                     problems: vec![problem],
+                    folder: origin.folder(),
                     ..Indexed::default()
                 },
             },
             |indexed| -> Result<(), Infallible> {
-                incomplete |= !indexed.problems.is_empty();
+                incomplete |= !indexed.is_skipped && !indexed.problems.is_empty();
+                catalog.skipped.count(&indexed);
                 catalog.entries.extend(indexed.entries);
                 for name in indexed.named {
                     catalog.unused.remove(&name);
@@ -115,6 +133,12 @@ impl Catalog {
         self.entries.len()
     }
 
+    /// How many files of folders are no ECS documents.
+    #[must_use]
+    pub const fn skipped(&self) -> usize {
+        self.skipped.files
+    }
+
     /// How many units they make.
     #[must_use]
     pub fn units(&self) -> usize {
@@ -128,6 +152,7 @@ impl Catalog {
             entries,
             plans,
             fill,
+            skipped: _,
             unused: _,
         } = self;
         plans
@@ -210,88 +235,25 @@ impl Catalog {
     }
 }
 
-/// What a text consists of.
-#[derive(Default)]
-struct Indexed {
-    entries: Vec<Entry>,
-    problems: Vec<Problem>,
-    /// The names of placeholders to be filled that it has.
-    named: BTreeSet<String>,
-}
-
-impl Indexed {
-    /// Finds the documents of a file. A file with a syntax error anywhere has none.
-    fn of(origin: usize, source: &SourceText, fill: &Fill) -> Self {
-        let mut indexed = Self::default();
-        if let Err(error) = indexed.read(origin, source, fill) {
-            let problem = Problem {
-                source: source.clone(),
-                span: Some(source.whole(error.span)),
-                message: Message::SyntaxError {
-                    message: error.message,
-                },
-            };
-            indexed.problems = vec![problem];
-            indexed.entries.clear();
-        }
-        if !fill.is_empty() {
-            let named = placeholders(source.text()).map(|placeholder| placeholder.name.to_owned());
-            indexed.named = named.filter(|name| fill.contains_key(name)).collect();
-        }
-        indexed
-    }
-
-    fn read(&mut self, origin: usize, source: &SourceText, fill: &Fill) -> Result<(), SyntaxError> {
-        let name = source.name();
-        let stem = Path::new(name)
-            .file_stem()
-            .map_or_else(|| name.into(), |stem| stem.to_string_lossy());
-        let stem = stem.split('.').next().unwrap_or_default();
-        let stem = if stem.starts_with('<') { "stdin" } else { stem };
-        let mut documents = Documents::new(name, source.text());
-        let mut empty = true;
-        while let Some(parsed) = documents.next_document()? {
-            empty = false;
-            let mut scaled = None;
-            for found in find(&parsed.root) {
-                let form = match &found.form {
-                    Ok(form) => *form,
-                    Err(message) => {
-                        self.problems.push(Problem {
-                            source: source.clone(),
-                            span: Some(
-                                source.whole(Span::new(found.span.start, found.span.start + 1)),
-                            ),
-                            message: message.clone(),
-                        });
-                        continue;
-                    }
-                };
-                let entry = Entry::new(origin, &parsed.root, &found, form, stem, fill);
-                let Some(mut entry) = entry else { continue };
-                if !documents.elements_stand_alone() {
-                    entry.slice = parsed.slice;
-                    if !found.steps.is_empty() {
-                        entry.rest_mut().steps = found.steps.into_boxed_slice();
-                    }
-                }
-                entry.inherit(&mut scaled);
-                self.entries.push(entry);
-            }
-        }
-        if empty {
-            return Err(SyntaxError::new(Span::default(), "the file is empty"));
-        }
-        Ok(())
-    }
-}
-
 /// A text to read from.
 #[derive(Debug)]
 enum Origin {
-    File(Box<Path>),
+    File {
+        path: Box<Path>,
+        /// The folder that it was found in.
+        folder: Option<usize>,
+    },
     /// Standard input and pipes, which cannot be read again, and texts that are given as such.
     Memory(Box<SourceText>),
+}
+
+impl Origin {
+    const fn folder(&self) -> Option<usize> {
+        match self {
+            Self::File { folder, .. } => *folder,
+            Self::Memory(_) => None,
+        }
+    }
 }
 
 /// The texts of the input, of which only the last few are kept.
@@ -326,7 +288,7 @@ impl Texts {
         }
         let text = match self.origins.get(number) {
             Some(Origin::Memory(text)) => return Ok(SourceText::clone(text)),
-            Some(Origin::File(path)) => read::text(path)?,
+            Some(Origin::File { path, .. }) => read::text(path)?,
             None => SourceText::new("", ""),
         };
         if self.recent.len() == Self::KEPT {
@@ -369,7 +331,7 @@ fn folders(origins: &[Origin]) -> Vec<usize> {
         .iter()
         .map(|origin| {
             let path = match origin {
-                Origin::File(path) => path,
+                Origin::File { path, .. } => path,
                 Origin::Memory(text) => Path::new(text.name()),
             };
             // Bytes are compared faster than the parts of a path. `./a` is `a`.

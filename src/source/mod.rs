@@ -45,6 +45,7 @@ mod document;
 mod entry;
 mod envelope;
 mod home;
+mod index;
 mod json;
 mod kind;
 mod leaf;

@@ -1,6 +1,7 @@
 //! Lists the input files and reads their texts, one at a time. This is the only file of this folder that does I/O.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     io::Read as _,
     path::{Path, PathBuf},
@@ -21,6 +22,14 @@ pub struct Problem {
 }
 
 impl Problem {
+    pub(super) fn empty_folder(path: &Path) -> Self {
+        Self {
+            source: SourceText::new(path.display().to_string(), ""),
+            span: None,
+            message: Message::FolderWithoutDocuments,
+        }
+    }
+
     fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self {
             source: SourceText::new(path.display().to_string(), ""),
@@ -44,70 +53,125 @@ pub(super) struct File {
     pub(super) path: Box<Path>,
     /// Whether it can be read only once: standard input, and pipes such as those of `<(command)`.
     pub(super) is_read_once: bool,
+    /// Which of the given paths is the folder that it was found in; `None` for a file that was named itself.
+    pub(super) folder: Option<usize>,
 }
 
 /// Lists the files of `paths`: files themselves, and in folders all `*.json`, `*.yaml` and `*.yml`, sorted, at every
-/// depth. Hidden files are skipped, and links to folders are not followed, to avoid cycles.
-pub(super) fn files(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec<File> {
+/// depth. Hidden files, packages of npm and the folder `output`, unless it is one of `paths`, are skipped, and links to
+/// folders are not followed, to avoid cycles.
+pub(super) fn files(
+    paths: &[PathBuf],
+    output: Option<&Path>,
+    problems: &mut dyn FnMut(Problem),
+) -> Vec<File> {
+    let output = output.and_then(|output| fs::canonicalize(output).ok());
     let mut found = Vec::new();
-    for path in paths {
+    for (number, path) in paths.iter().enumerate() {
         if path.as_os_str() != STDIN && path.is_dir() {
             let before = found.len();
-            folder(path, &mut found, problems);
+            let mut walk = Walk {
+                number,
+                output: output.as_deref(),
+                found: &mut found,
+                problems,
+            };
+            walk.folder(path);
             if found.len() == before {
-                problems(Problem {
-                    source: SourceText::new(path.display().to_string(), ""),
-                    span: None,
-                    message: Message::FolderWithoutDocuments,
-                });
+                problems(Problem::empty_folder(path));
             }
         } else {
             found.push(File {
                 path: path.as_path().into(),
                 is_read_once: is_read_once(path),
+                folder: None,
             });
         }
     }
     if paths.len() > 1 {
-        let mut seen = std::collections::BTreeSet::new();
-        found.retain(|File { path, .. }| {
-            seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()))
-        });
+        once(&mut found);
     }
     found
 }
 
-fn folder(path: &Path, found: &mut Vec<File>, problems: &mut dyn FnMut(Problem)) {
-    let mut entries = match fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
-        Ok(entries) => entries,
-        Err(error) => return problems(Problem::unreadable(path, &error)),
-    };
-    entries.sort_by_cached_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let inner = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
+/// Keeps the first of the files that are the same. It counts as named if another one is.
+fn once(found: &mut Vec<File>) {
+    let resolved = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let named = found.iter().filter(|file| file.folder.is_none());
+    let named: BTreeSet<PathBuf> = named.map(|file| resolved(&file.path)).collect();
+    let mut seen = BTreeSet::new();
+    found.retain_mut(|file| {
+        let path = resolved(&file.path);
+        if named.contains(&path) {
+            file.folder = None;
         }
-        let kind = entry.file_type();
-        if kind.as_ref().is_ok_and(fs::FileType::is_dir) {
-            folder(&inner, found, problems);
-        } else if inner
-            .extension()
-            .is_some_and(|extension| matches!(extension.to_str(), Some("json" | "yaml" | "yml")))
-        {
-            // Reading a pipe could block forever. A file without metadata is reported when it is read.
-            let is_file = kind.is_ok_and(|kind| kind.is_file());
-            if !is_file && fs::metadata(&inner).is_ok_and(|metadata| !metadata.is_file()) {
-                let error = io::Error::other("it is not a regular file");
-                problems(Problem::unreadable(&inner, &error));
-            } else {
-                found.push(File {
-                    path: inner.into_boxed_path(),
-                    is_read_once: false,
-                });
+        seen.insert(path)
+    });
+}
+
+/// The packages of npm: thousands of files, none of which is a request.
+const PACKAGES: &str = "node_modules";
+
+/// Finds the files of one of the given folders.
+struct Walk<'w> {
+    /// Which of the given paths it is.
+    number: usize,
+    output: Option<&'w Path>,
+    found: &'w mut Vec<File>,
+    problems: &'w mut dyn FnMut(Problem),
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, path: &Path) {
+        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => return (self.problems)(Problem::unreadable(path, &error)),
+        };
+        entries.sort_by_cached_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let (name, inner) = (entry.file_name(), entry.path());
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let kind = entry.file_type();
+            if kind.as_ref().is_ok_and(fs::FileType::is_dir) {
+                if name != PACKAGES && !self.is_output(&inner) {
+                    self.folder(&inner);
+                }
+            } else if has_extension(&inner) {
+                self.file(inner, kind.is_ok_and(|kind| kind.is_file()));
             }
         }
     }
+
+    fn file(&mut self, path: PathBuf, is_file: bool) {
+        // Reading a pipe could block forever. A file without metadata is reported when it is read.
+        if !is_file && fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            let error = io::Error::other("it is not a regular file");
+            (self.problems)(Problem::unreadable(&path, &error));
+        } else {
+            self.found.push(File {
+                path: path.into_boxed_path(),
+                is_read_once: false,
+                folder: Some(self.number),
+            });
+        }
+    }
+
+    fn is_output(&self, path: &Path) -> bool {
+        let Some(output) = self.output else {
+            return false;
+        };
+        // Most folders have another name, and resolving a path takes several calls of the system.
+        path.file_name() == output.file_name()
+            && fs::canonicalize(path).is_ok_and(|path| path == output)
+    }
+}
+
+fn has_extension(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("json" | "yaml" | "yml"))
 }
 
 fn is_read_once(path: &Path) -> bool {
@@ -162,7 +226,10 @@ pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<SourceText, Problem> {
             Err(Problem {
                 source: SourceText::new(name, ""),
                 span: None,
-                message: Message::SyntaxError { message },
+                message: Message::SyntaxError {
+                    message,
+                    advice: String::new(),
+                },
             })
         }
     }
@@ -197,8 +264,14 @@ mod tests {
     fn folders_are_walked_in_order() {
         let root = std::env::temp_dir().join(format!("ecs-operator-read-{}", std::process::id()));
         let inner = root.join("b");
-        fs::create_dir_all(&inner).unwrap();
-        for name in ["z.yaml", "a.json", "c.txt", ".hidden.json", "b/x.yml"] {
+        for folder in [&inner, &root.join("out"), &root.join(PACKAGES)] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let hidden = [".hidden.json", "out/y.yaml", "node_modules/p.json"];
+        for name in ["z.yaml", "a.json", "c.txt", "b/x.yml"]
+            .iter()
+            .chain(&hidden)
+        {
             fs::write(root.join(name), "{}").unwrap();
         }
         let mut problems = Vec::new();
@@ -208,7 +281,9 @@ mod tests {
             root.join("missing.json"),
             root.join("c.txt"),
         ];
-        let found = files(&paths, &mut |problem| problems.push(problem));
+        let found = files(&paths, Some(&root.join("out")), &mut |problem| {
+            problems.push(problem)
+        });
         let names: Vec<_> = found
             .iter()
             .map(|file| file.path.strip_prefix(&root).unwrap().display().to_string())
@@ -217,6 +292,8 @@ mod tests {
             names,
             ["a.json", "b/x.yml", "z.yaml", "missing.json", "c.txt"]
         );
+        let folders: Vec<_> = found.iter().map(|file| file.folder).collect();
+        assert_eq!(folders, [None, Some(0), Some(0), None, None]);
         assert_eq!(problems, []);
         let problem = text(&root.join("missing.json")).unwrap_err();
         assert_eq!(problem.message.reason().name(), "UnreadableFile");

@@ -256,7 +256,7 @@ impl Reader<'_> {
             if !known.contains(&&*member.key) {
                 let path = self.root.field(member.key.to_string());
                 let message = Message::UnknownField {
-                    path: path.to_string(),
+                    name: member.key.to_string(),
                     advice: String::new(),
                 };
                 sink.diagnostics.report(path, message);

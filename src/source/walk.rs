@@ -252,12 +252,11 @@ impl Walk<'_> {
             }
             None => self.elsewhere(&member.key),
         };
-        let path = own.path();
         let message = Message::UnknownField {
-            path: path.to_string(),
+            name: member.key.to_string(),
             advice,
         };
-        self.sink.diagnostics.report(path, message);
+        self.sink.diagnostics.report(own.path(), message);
     }
 
     /// Describes where else the request has a member of this name.
@@ -397,7 +396,7 @@ mod tests {
             ),
             (
                 container(r#""helthCheck":{"command":["CMD","x"]}"#),
-                &["containerDefinitions[0].helthCheck: UnknownField: containerDefinitions[0].helthCheck is not a member of this API"],
+                &["containerDefinitions[0].helthCheck: UnknownField: helthCheck is not a member of this API"],
             ),
             (
                 container(r#""cpu":"many""#),

@@ -127,6 +127,41 @@ fn what_a_missing_file_may_run_is_not_made_a_service() {
 }
 
 #[test]
+fn a_missing_file_is_no_document() {
+    let folder = Folder::new("no-document", &[("web.json", GOOD)]);
+    let run = folder.run(&["convert", "absent.json", "web.json", "web.json"]);
+    let summary = run.stderr.lines().last().unwrap_or_default();
+    assert!(summary.starts_with("1 document, "), "{summary}");
+    folder.write("copy.json", &GOOD.replace("1.27", "1.28"));
+    let run = folder.run(&["convert", "web.json", "copy.json"]);
+    let summary = run.stderr.lines().last().unwrap_or_default();
+    assert!(run.stderr.contains("DuplicateDocument"), "{}", run.stderr);
+    assert!(summary.starts_with("2 documents, "), "{summary}");
+}
+
+#[test]
+fn the_output_folder_is_no_input() {
+    let files = [("ecs/web.json", GOOD), ("ecs/service.json", SERVICE)];
+    let folder = Folder::new("output-inside", &files);
+    for format in ["manifests", "resources"] {
+        let out = format!("ecs/k8s/{format}");
+        let arguments = ["convert", "ecs", "--as", format, "--output-dir", &out];
+        let first = folder.run(&arguments);
+        assert_eq!(first.status, Some(0), "{}", first.stderr);
+        let second = folder.run(&arguments);
+        assert_eq!(
+            (second.status, &second.stderr),
+            (Some(0), &first.stderr),
+            "{format}"
+        );
+    }
+    // A folder that is named is read, also if it is the output.
+    let out = "ecs/k8s/resources";
+    let run = folder.run(&["convert", out, "--output-dir", out]);
+    assert!(run.stderr.contains("\n2 documents, "), "{}", run.stderr);
+}
+
+#[test]
 fn wrong_usage_gives_status_2() {
     let folder = Folder::new("usage", &[("web.json", GOOD)]);
     for arguments in [
@@ -163,6 +198,19 @@ fn warnings_count_when_they_are_denied() {
     assert!(run.stderr.contains("warning"), "{}", run.stderr);
     let run = folder.run(&["convert", "--deny-warnings", "warned.json"]);
     assert_eq!(run.status, Some(1), "{}", run.stderr);
+    let summary = "3 errors: warnings that --deny-warnings rejects\n";
+    assert!(run.stderr.ends_with(summary), "{}", run.stderr);
+    folder.write("old.json", REJECTED);
+    folder.write("web.json", GOOD);
+    let arguments = [
+        "convert",
+        "--deny-warnings=TaskDefinitionNotRun",
+        "warned.json",
+        "old.json",
+    ];
+    let run = folder.run(&arguments);
+    let summary = ", of which 1 is a warning that --deny-warnings rejects\n";
+    assert!(run.stderr.ends_with(summary), "{}", run.stderr);
 }
 
 #[test]

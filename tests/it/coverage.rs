@@ -42,7 +42,12 @@ fn every_field_is_in_a_case() {
     let mut seen = BTreeSet::new();
     for case in cases() {
         let paths = inputs(&case).into_iter().map(|name| case.join(name));
-        let catalog = Catalog::read(&paths.collect::<Vec<_>>(), Fill::default(), &mut |_| {});
+        let catalog = Catalog::read(
+            &paths.collect::<Vec<_>>(),
+            None,
+            Fill::default(),
+            &mut |_| {},
+        );
         for unit in catalog.into_units().filter_map(Result::ok) {
             for document in &unit.documents {
                 note_fields(document, &mut seen);

@@ -571,7 +571,12 @@ fn worlds() -> Vec<World> {
     let mut worlds = vec![of_a_cluster()];
     for case in cases() {
         let paths = inputs(&case).into_iter().map(|name| case.join(name));
-        let catalog = Catalog::read(&paths.collect::<Vec<_>>(), Fill::default(), &mut |_| {});
+        let catalog = Catalog::read(
+            &paths.collect::<Vec<_>>(),
+            None,
+            Fill::default(),
+            &mut |_| {},
+        );
         for unit in catalog.into_units().filter_map(Result::ok) {
             worlds.extend(match unit.content {
                 Content::Service(input) => Some(World {

@@ -30,7 +30,7 @@ fn a_folder_is_converted_as_its_documents_one_after_another() {
     let folder = all_cases();
     let settings = Settings::default();
     let paths = [folder.0.clone()];
-    let catalog = Catalog::read(&paths, Fill::default(), &mut |_| {});
+    let catalog = Catalog::read(&paths, None, Fill::default(), &mut |_| {});
     let units = catalog.units();
     assert!(units > 100, "{units} units: several threads have work");
     let mut converter = Converter::new(&settings, Target::Manifests, Denied::Nothing);

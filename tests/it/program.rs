@@ -86,7 +86,11 @@ impl Folder {
     }
 
     pub fn write(&self, name: &str, text: &str) {
-        fs::write(self.0.join(name), text).expect("the file can be written");
+        let path = self.0.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).expect("the folder can be made");
+        }
+        fs::write(path, text).expect("the file can be written");
     }
 
     pub fn run(&self, arguments: &[&str]) -> Run {

@@ -91,13 +91,13 @@ fn pages() -> BTreeMap<&'static str, (String, Page<'static>)> {
             Severity::Note => "Note",
         };
         let intro = format!("{severity}: {}.", fields::consequence(*reason));
-        let help = reason.help_template();
+        let help = reason.readable_help();
         let help = (!help.is_empty()).then(|| format!("help: {help}"));
         let mut head = format!("{GENERATED}\n# {reason}\n");
         add_section(
             &mut head,
             &intro,
-            [Some(reason.message_template()), help.as_deref()],
+            [Some(reason.readable_message().as_str()), help.as_deref()],
         );
         pages.insert(reason.name(), (head, reason.page()));
     }

@@ -13,7 +13,6 @@ use crate::cases::{DIAGNOSTICS, cases};
 const ADVICE: &[Reason] = &[
     Reason::InvalidValue,
     Reason::RequiredField,
-    Reason::SyntaxError,
     Reason::UnreadableFile,
 ];
 

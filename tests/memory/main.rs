@@ -50,7 +50,7 @@ fn peak(root: &Path, documents: usize) -> usize {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
     let settings = Settings::default();
-    let catalog = Catalog::read(&[folder], Fill::new(), &mut |problem| {
+    let catalog = Catalog::read(&[folder], None, Fill::new(), &mut |problem| {
         unreachable!("{}", problem.message)
     });
     let drafter = Drafter::new(&settings, Target::Manifests, Denied::Nothing);

@@ -245,7 +245,7 @@ error[InvalidValue]: abc: CPU units
         let diagnostic = Diagnostic {
             path: FieldPath::root(Subject::Service).field(long.clone()),
             message: Message::UnknownField {
-                path: long.clone(),
+                name: long.clone(),
                 advice: long,
             },
         };

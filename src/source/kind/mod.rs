@@ -1,8 +1,10 @@
 //! Recognizes a document by its content.
 
+mod foreign;
 mod form;
 mod request;
 
+pub(super) use foreign::{is_foreign, mentions_ecs};
 pub(super) use form::{Envelope, Spelling};
 pub use form::{Form, Kind};
 

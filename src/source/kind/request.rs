@@ -4,11 +4,21 @@ use super::{
     super::{reference::Reference, tree::Node},
     Form, GIVE_A_REQUEST, Kind, ambiguous, has,
 };
-use crate::diagnostic::Message;
+use crate::{
+    diagnostic::Message,
+    fields::{Api, Shape},
+};
 
 /// Returns the request that an object is according to its members.
 pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
     let first = |keys: &[&'static str]| keys.iter().copied().find(|key| has(node, key));
+    // It also has members such as service and cluster.
+    if is_of_ecspresso(node) {
+        return Err(ambiguous(
+            "this is an ecspresso configuration",
+            "give the files that service_definition and task_definition name",
+        ));
+    }
     if let Some(form) = api_request(node) {
         return form;
     }
@@ -25,38 +35,33 @@ pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
     Err(not_a_request(node))
 }
 
+/// Whether this is the configuration of ecspresso, which names the files of requests.
+pub(super) fn is_of_ecspresso(node: &Node<'_>) -> bool {
+    let names_file = |key| node.get(key).and_then(Node::text).is_some();
+    names_file("service_definition") || (names_file("region") && names_file("task_definition"))
+}
+
 /// Recognizes requests in the spelling of the ECS API.
 fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
     let count = |keys: &[&str]| keys.iter().filter(|key| has(node, key)).count();
     let service = count(SERVICE_ONLY);
     let task = count(TASK_ONLY);
-    let form = if has(node, "containerDefinitions") {
-        Form::new(
-            Kind::TaskDefinition,
-            "RegisterTaskDefinition request",
-            "it has containerDefinitions",
-        )
-    } else if has(node, "serviceName") {
-        Form::new(Kind::Service, "CreateService request", "it has serviceName")
-    } else if node.get("service").and_then(Node::text).is_some() {
-        Form::new(
-            Kind::Service,
-            "UpdateService request",
-            "its member service is a name",
-        )
-    } else if service > task {
+    if let Some(form) = named(node) {
+        return Some(Ok(form));
+    }
+    let form = if service > task && is_mostly(node, Api::Service) {
         Form::new(
             Kind::Service,
             "CreateService request",
             "it has members that only services have",
         )
-    } else if task > service {
+    } else if task > service && is_mostly(node, Api::Task) {
         Form::new(
             Kind::Task,
             "RunTask request",
             "it has members that only RunTask has",
         )
-    } else if service > 0 {
+    } else if service > 0 && service == task {
         return Some(Err(of_both(node)));
     } else if has(node, "taskDefinition") && !has(node, "family") {
         // CreateService requires serviceName, and UpdateService service
@@ -66,7 +71,7 @@ fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
             "RunTask request",
             "it names a task definition and no service",
         )
-    } else if count(TASK_DEFINITION_ONLY) > 0 {
+    } else if count(TASK_DEFINITION_ONLY) > 0 && is_mostly(node, Api::TaskDefinition) {
         Form::new(
             Kind::TaskDefinition,
             "RegisterTaskDefinition request",
@@ -76,6 +81,49 @@ fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
         return None;
     };
     Some(Ok(form))
+}
+
+/// Recognizes a request by a member that is enough.
+fn named(node: &Node<'_>) -> Option<Form> {
+    if has(node, "containerDefinitions") {
+        Some(Form::new(
+            Kind::TaskDefinition,
+            "RegisterTaskDefinition request",
+            "it has containerDefinitions",
+        ))
+    } else if has(node, "serviceName") {
+        let because = "it has serviceName";
+        Some(Form::new(Kind::Service, "CreateService request", because))
+    } else {
+        node.get("service").and_then(Node::text)?;
+        Some(Form::new(
+            Kind::Service,
+            "UpdateService request",
+            "its member service is a name",
+        ))
+    }
+}
+
+/// Whether this is one container definition. `image` is an object in manifests of Copilot.
+pub(super) fn is_container_alone(node: &Node<'_>) -> bool {
+    has(node, "name") && node.get("image").and_then(Node::text).is_some()
+}
+
+/// Whether at least half of the members belong to this request. Files of other tools have members such as `count` and
+/// `overrides` too.
+fn is_mostly(node: &Node<'_>, api: Api) -> bool {
+    let Shape::Object(known) = &api.tree().shape else {
+        return false;
+    };
+    let members = node.members().unwrap_or_default();
+    let is_known = |key: &str| {
+        known.keys().any(|name| name.eq_ignore_ascii_case(key)) || api.read_only().contains(&key)
+    };
+    let count = members
+        .iter()
+        .filter(|member| is_known(&member.key))
+        .count();
+    2 * count >= members.len()
 }
 
 /// Explains why a request with as many members of only CreateService as of only RunTask is neither.
@@ -222,7 +270,6 @@ fn not_a_request(node: &Node<'_>) -> Message {
         "containerInstances",
     ])
     .is_some()
-        && !has(node, "service_definition")
     {
         return ambiguous(
             "this is neither a task definition nor a service nor a task",
@@ -235,19 +282,13 @@ fn not_a_request(node: &Node<'_>) -> Message {
             "put them into overrides beside taskDefinition",
         );
     }
-    if has(node, "service_definition") {
-        return ambiguous(
-            "this is an ecspresso configuration",
-            "give the files that service_definition and task_definition name",
-        );
-    }
     if let Some(key) = first(TERRAFORM) {
         return ambiguous(
             format!("{key} is Terraform's spelling"),
             "give the JSON that Terraform sends: container_definitions alone, or describe-task-definition's output",
         );
     }
-    if has(node, "name") && has(node, "image") {
+    if is_container_alone(node) {
         return ambiguous(
             "this is a container definition alone",
             "put it into a list, or into containerDefinitions of a task definition",

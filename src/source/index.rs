@@ -1,0 +1,172 @@
+//! What one file of the input consists of.
+
+use std::{collections::BTreeSet, path::Path};
+
+use super::{
+    entry::Entry,
+    kind::{self, find, mentions_ecs},
+    placeholder::{Fill, placeholders},
+    read::Problem,
+    syntax::Documents,
+    text::{SourceText, Span},
+    tree::SyntaxError,
+};
+use crate::diagnostic::Message;
+
+/// The files of folders that are no ECS documents.
+#[derive(Debug, Default)]
+pub(super) struct Skipped {
+    pub(super) files: usize,
+    /// The folders in which there are no other files, by their numbers.
+    pub(super) folders: BTreeSet<usize>,
+    /// The other folders.
+    useful: BTreeSet<usize>,
+}
+
+impl Skipped {
+    pub(super) fn count(&mut self, indexed: &Indexed) {
+        self.files += usize::from(indexed.is_skipped);
+        let Some(folder) = indexed.folder else {
+            return;
+        };
+        if !indexed.is_skipped {
+            self.useful.insert(folder);
+            self.folders.remove(&folder);
+        } else if !self.useful.contains(&folder) {
+            self.folders.insert(folder);
+        }
+    }
+}
+
+/// How to convert a folder without one of its files.
+const LEAVE_OUT: &str = "to leave the file out, name the other files instead of the folder, or begin its name with a dot";
+
+/// What a text consists of.
+#[derive(Default)]
+pub(super) struct Indexed {
+    pub(super) entries: Vec<Entry>,
+    /// What is wrong with it, or a note of why it is skipped.
+    pub(super) problems: Vec<Problem>,
+    /// The folder that it was found in.
+    pub(super) folder: Option<usize>,
+    /// Whether it is a file of a folder and no ECS document.
+    pub(super) is_skipped: bool,
+    /// The names of placeholders to be filled that it has.
+    pub(super) named: BTreeSet<String>,
+}
+
+impl Indexed {
+    /// Finds the documents of a file. A file with a syntax error anywhere has none.
+    pub(super) fn of(
+        origin: usize,
+        source: &SourceText,
+        folder: Option<usize>,
+        fill: &Fill,
+    ) -> Self {
+        let mut indexed = Self {
+            folder,
+            ..Self::default()
+        };
+        let mut is_foreign = folder.is_some();
+        if let Err(error) = indexed.read(origin, source, fill, &mut is_foreign) {
+            let problem = Problem {
+                source: source.clone(),
+                span: Some(source.whole(error.span)),
+                message: Message::SyntaxError {
+                    message: error.message,
+                    advice: String::new(),
+                },
+            };
+            indexed.problems = vec![problem];
+            indexed.entries.clear();
+            let text = source.text();
+            is_foreign = folder.is_some() && !text.trim().is_empty() && !mentions_ecs(text);
+        }
+        if folder.is_some() && indexed.entries.is_empty() {
+            indexed.explain(is_foreign);
+        }
+        if !fill.is_empty() {
+            let named = placeholders(source.text()).map(|placeholder| placeholder.name.to_owned());
+            indexed.named = named.filter(|name| fill.contains_key(name)).collect();
+        }
+        indexed
+    }
+
+    /// Makes a note of the problems of a file that was only found in a folder, or adds how to leave it out.
+    fn explain(&mut self, is_foreign: bool) {
+        for problem in &mut self.problems {
+            match &mut problem.message {
+                message if is_foreign => {
+                    let why = match &*message {
+                        Message::WholeTemplate { format } => format!("this is a {format} file"),
+                        _ => message.to_string(),
+                    };
+                    *message = Message::FileSkipped { why };
+                }
+                Message::SyntaxError { advice, .. } => {
+                    *advice = format!("correct it; {LEAVE_OUT}");
+                }
+                Message::AmbiguousDocument { advice, .. } => {
+                    *advice = format!("{advice}; {LEAVE_OUT}");
+                }
+                _ => {}
+            }
+        }
+        if is_foreign {
+            self.problems.truncate(1);
+            self.is_skipped = true;
+        }
+    }
+
+    /// Finds the documents, and sets `is_foreign` to `false` if they may be ECS documents.
+    fn read(
+        &mut self,
+        origin: usize,
+        source: &SourceText,
+        fill: &Fill,
+        is_foreign: &mut bool,
+    ) -> Result<(), SyntaxError> {
+        let name = source.name();
+        let stem = Path::new(name)
+            .file_stem()
+            .map_or_else(|| name.into(), |stem| stem.to_string_lossy());
+        let stem = stem.split('.').next().unwrap_or_default();
+        let stem = if stem.starts_with('<') { "stdin" } else { stem };
+        let mut documents = Documents::new(name, source.text());
+        let mut empty = true;
+        while let Some(parsed) = documents.next_document()? {
+            empty = false;
+            let mut scaled = None;
+            *is_foreign = *is_foreign && kind::is_foreign(&parsed.root);
+            for found in find(&parsed.root) {
+                let form = match &found.form {
+                    Ok(form) => *form,
+                    Err(message) => {
+                        self.problems.push(Problem {
+                            source: source.clone(),
+                            span: Some(
+                                source.whole(Span::new(found.span.start, found.span.start + 1)),
+                            ),
+                            message: message.clone(),
+                        });
+                        continue;
+                    }
+                };
+                let entry = Entry::new(origin, &parsed.root, &found, form, stem, fill);
+                let Some(mut entry) = entry else { continue };
+                if !documents.elements_stand_alone() {
+                    entry.slice = parsed.slice;
+                    if !found.steps.is_empty() {
+                        entry.rest_mut().steps = found.steps.into_boxed_slice();
+                    }
+                }
+                entry.inherit(&mut scaled);
+                self.entries.push(entry);
+            }
+        }
+        if empty {
+            return Err(SyntaxError::new(Span::default(), "the file is empty"));
+        }
+        Ok(())
+    }
+}
