@@ -156,34 +156,18 @@ impl Report {
                 format!("{summary}\n")
             }
             _ => {
-                let mut text = counted(documents, "document");
-                if skipped > 0 {
-                    text.push_str(&format!(" ({} skipped)", counted(skipped, "other file")));
-                }
-                for (number, what) in [
-                    (objects, "object"),
-                    (warnings, "warning"),
-                    (errors, "error"),
-                ] {
-                    text.push_str(&format!(", {}", counted(number, what)));
-                }
-                match denied {
-                    0 => {}
-                    1 if errors == 1 => text.push_str(": a warning that --deny-warnings rejects"),
-                    _ if denied == errors => {
-                        text.push_str(": warnings that --deny-warnings rejects")
-                    }
-                    _ => text.push_str(&format!(
-                        ", of which {denied} {} that --deny-warnings rejects",
-                        if denied == 1 {
-                            "is a warning"
-                        } else {
-                            "are warnings"
-                        }
-                    )),
-                }
-                text.push('\n');
-                text
+                let skipped = match skipped {
+                    0 => String::new(),
+                    files => format!(" ({} skipped)", counted(files, "other file")),
+                };
+                format!(
+                    "{}{skipped}, {}, {}, {}{}\n",
+                    counted(documents, "document"),
+                    counted(objects, "object"),
+                    counted(warnings, "warning"),
+                    counted(errors, "error"),
+                    of_denied(denied, errors)
+                )
             }
         };
         self.write(&text)?;
@@ -199,6 +183,17 @@ impl Report {
             Ok(())
         });
         flushed.map_err(Error::writing(STANDARD_ERROR))
+    }
+}
+
+/// Says how many of the errors are warnings that are denied.
+fn of_denied(denied: usize, errors: usize) -> String {
+    match denied {
+        0 => String::new(),
+        1 if errors == 1 => ": a warning that --deny-warnings rejects".to_owned(),
+        1 => ", of which 1 is a warning that --deny-warnings rejects".to_owned(),
+        _ if denied == errors => ": warnings that --deny-warnings rejects".to_owned(),
+        _ => format!(", of which {denied} are warnings that --deny-warnings rejects"),
     }
 }
 

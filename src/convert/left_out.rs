@@ -25,6 +25,19 @@ const DECISIVE: &[&str] = &[
     "serviceName",
 ];
 
+/// What is said of one value alone, or of values side by side, whatever else is missing.
+const INDEPENDENT: &[Reason] = &[
+    Reason::ContainerMemoryTooSmall,
+    Reason::DuplicateTag,
+    Reason::DuplicateVolume,
+    Reason::InvalidEnvironmentName,
+    Reason::InvalidMountPath,
+    Reason::InvalidSecretReference,
+    Reason::SecretEnvNameConflict,
+    Reason::SecretReferenceUnclear,
+    Reason::SecretVersionConflict,
+];
+
 /// What is also said where only something else is missing, wherever that is.
 const CONSEQUENCES: &[Reason] = &[
     Reason::CompletionOnEssentialContainer,
@@ -58,16 +71,21 @@ pub(super) fn is_consequence(reason: Reason) -> bool {
 
 /// Adds what validation rejects, unless that may only follow from what was left out.
 pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnostics) {
-    if unit.left_out.iter().any(is_decisive) {
+    if unit.left_out.iter().any(is_of_list) {
         return;
     }
+    let is_decided = !unit.left_out.iter().any(is_decisive);
     let findings = match &unit.content {
         Content::Service(input) => validate::validate_service(input, settings).err(),
         Content::Task(input) => validate::validate_task(input, settings).err(),
         Content::Nothing => None,
     };
     let around: Vec<FieldPath> = unit.left_out.iter().map(around).collect();
-    for finding in findings.unwrap_or_default().iter() {
+    let findings = findings.unwrap_or_default();
+    let said = findings
+        .iter()
+        .filter(|finding| is_decided || INDEPENDENT.contains(&finding.reason()));
+    for finding in said {
         let follows =
             is_consequence(finding.reason()) || around.iter().any(|place| touches(finding, place));
         if !follows {
@@ -76,11 +94,17 @@ pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnost
     }
 }
 
-/// Whether what is missing at `path` decides about others. So does an element of a list of the document, because the
-/// other elements then have other indexes.
+/// Whether an element of a list of the document is missing, so that the other elements have other indexes, or all of it.
+fn is_of_list(path: &FieldPath) -> bool {
+    matches!(
+        path.segments(),
+        [] | [Segment::Member(_), Segment::Element(_)]
+    )
+}
+
+/// Whether what is missing at `path` decides about others.
 fn is_decisive(path: &FieldPath) -> bool {
     match path.segments() {
-        [] | [Segment::Member(_), Segment::Element(_)] => true,
         [Segment::Member(list), Segment::Element(_), inner @ ..]
             if list == "containerDefinitions" =>
         {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::environment_files::{inline_definition, inline_overrides};
 use crate::{
     crd,
-    diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
+    diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Subject},
     ecs,
     input::{ServiceInput, TaskInput},
     print::{self, Ordered},
@@ -35,6 +35,12 @@ impl Resources<'_> {
             if super::draft::was_said(reason, diagnostics) {
                 // A task definition that no service runs is a resource of its own, as in ECS.
                 diagnostics.forget(reason);
+                notes.forget(Reason::EnvironmentFileSnapshot);
+                let of_definition =
+                    |finding: &&Diagnostic| finding.path.subject() == Subject::TaskDefinition;
+                for finding in notes.iter().filter(of_definition) {
+                    diagnostics.report(finding.path.clone(), finding.message.clone());
+                }
                 return Ok(objects);
             }
         }

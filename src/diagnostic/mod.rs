@@ -5,12 +5,14 @@ mod page;
 mod path;
 mod reason;
 pub mod render;
+mod shell;
 mod state;
 
 pub(crate) use nearest::{advice, nearest};
 pub use page::Page;
 pub use path::{FieldPath, Segment, Subject};
 pub use reason::{Message, Reason, UnknownReason};
+pub(crate) use shell::shell_word;
 pub use state::{StateReason, StatusReason};
 
 /// The effect of a diagnostic on its document.

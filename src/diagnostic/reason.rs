@@ -248,7 +248,7 @@ reasons! {
         HostPortOnFargate => "EKS Fargate opens no host port, and hostPort differs from containerPort", "remove hostPort: pods are reached on containerPort";
         HostnameConflict => "containers have different hostnames", "a pod has one: give all containers the same";
         HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "remove hostname, or use networkMode bridge on EC2 capacity";
-        IntrinsicFunction { name } => "CloudFormation function {name} cannot be evaluated here", "replace it by its value, or convert what the AWS CLI describes, as with aws ecs describe-task-definition, aws ecs describe-services or aws application-autoscaling describe-scaling-policies";
+        IntrinsicFunction { name, others } => "CloudFormation function {name} cannot be evaluated here{others}", "replace it by its value, or convert what the AWS CLI describes, as with aws ecs describe-task-definition, aws ecs describe-services or aws application-autoscaling describe-scaling-policies";
         InvalidConstraintExpression { message, column } => "{message} at column {column}", "write SUBJECT OPERATOR ARGUMENT, such as attribute:zone in [a, b], joined by and, or, not and parentheses";
         InvalidEnvironmentName { value } => "{value} is not a valid environment variable name", "rename the variable with letters, digits and _";
         InvalidMountPath { value } => "{value} contains ':'", "give the path alone; readOnly makes a mount read-only";
@@ -281,7 +281,7 @@ reasons! {
         OverridesTooLong { n } => "overrides are {n} characters, the limit is 8192", "move long values into the task definition or a secret";
         PauseStageNotAllowed { stage } => "PAUSE is not allowed at {stage}", "choose a stage before or after the traffic shifts";
         PauseUnsupported => "PAUSE hooks are not supported yet", "leave the hook out, and pause in the pipeline that deploys";
-        PlaceholderNotFilled { placeholder, allowed, name } => "{placeholder} stands where {allowed} is needed", "fill it with --set {name}=VALUE";
+        PlaceholderNotFilled { placeholder, allowed, option } => "{placeholder} stands where {allowed} is needed", "fill it with --set {option}";
         PolicyConfigurationMismatch { policy, member } => "PolicyType {policy} needs {member} and no other configuration", "remove the others, or change PolicyType";
         PolicyTypeRequired => "PolicyType is required", "set it to TargetTrackingScaling";
         PortMappingsWithNetworkNone { setting } => "portMappings are not allowed with {setting}", "remove portMappings, or use networkMode awsvpc";
@@ -301,7 +301,7 @@ reasons! {
         ScalableTargetActionEmpty => "a scheduled action needs MinCapacity or MaxCapacity", "give one of them or both";
         ScheduledActionNeedsController => "scheduled actions are not supported yet", "change the minimum and maximum of its HorizontalPodAutoscaler, or of its ScaledObject, from a CronJob of your own";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "remove one of them";
-        SecretReferenceUnclear { value } => "{value} could become a secret of Secrets Manager or an SSM parameter", "fill it with --set NAME=VALUE, or write the ARN with placeholders inside";
+        SecretReferenceUnclear { value, option } => "{value} could become a secret of Secrets Manager or an SSM parameter", "fill it with --set {option}, or write the ARN with placeholders inside";
         SecretVersionConflict => "a secret reference takes a version stage or a version id, not both", "remove one of them";
         SecurityOptionConflict { value } => "{value} cannot be combined with privileged", "remove one of them";
         SecurityOptionUnsupported { value } => "security option {value} cannot be translated", "remove it, or set it for the whole node";
@@ -346,7 +346,7 @@ reasons! {
         AwslogsOptionIgnored { name } => "the agent that sends these logs to CloudWatch ignores the option {name}", "remove it, or send the logs through FireLens";
         AzRebalancingAtScheduleTimeOnly => "pods are spread over the zones when they are scheduled and are not moved later", "when the zone is back, restart the Deployment, or change spec.kubernetes.forceNewDeployment of the EcsService";
         BinpackNeedsSchedulerProfile => "a pod cannot ask for bin packing", "use Karpenter consolidation, or a scheduler profile with MostAllocated scoring";
-        BridgeNetworkSharesPodNamespace => "the containers of a task share one network namespace, and host ports are not assigned dynamically", "give each container a port of its own";
+        BridgeNetworkSharesPodNamespace { ports } => "the containers of a task share one network namespace{ports}", "give each container a port of its own";
         CapacityProvidersAreNodes => "the operator creates no nodes for a capacity provider: its tasks stay Pending until nodes have its label", "label the nodes: kubectl label node NODE ecs-operator.dev/capacity-provider=NAME";
         CloudMapNotRegistered { name, namespace } => "tasks are not registered in Cloud Map", "change clients to the DNS name {name}.{namespace}.svc";
         ClusterDnsReplaced => "names of Services in the cluster do not resolve, because dnsServers replace the DNS of the cluster", "remove dnsServers unless the task needs no name of the cluster";
@@ -377,7 +377,7 @@ reasons! {
         EnvironmentFileUnused { arn } => "no container names the environment file {arn}", "correct the ARN that --env-file gives, or leave it out";
         EphemeralStorageNeedsDisk { n } => "only a node with {n} GiB of free disk takes the task, and nodes usually have disks of 20 to 80 GiB, so that pods may stay Pending", "give the nodes larger disks, or put the data on an EBS or EFS volume";
         EphemeralStorageOnEc2 => "ephemeralStorage exists on Fargate only; here it limits the container", "remove it for tasks on EC2";
-        EssentialExitNeedsController { name } => "the other containers keep running when {name} exits, unless the operator runs", "install the operator; without it, choose --essential-exit for a service, or make the other containers of a stand-alone task non-essential";
+        EssentialExitNeedsController { name, consequence, advice } => "when {name} exits, {consequence}, unless the operator runs", "install the operator; without it, {advice}";
         ExecutionRoleNotUsedForImagePull { image } => "{image} is pulled with the role of the node, not with the execution role", "allow the node role to pull from the repository";
         ExternalLaunchTypeIsAnyNode => "EXTERNAL tasks run on any node of the cluster", "restrict them with placementConstraints if they need certain machines";
         FargateProfileNeeded { ns, label } => "only a Fargate profile that selects the namespace {ns} and the label {label} runs the pods on Fargate; without one they run on nodes or stay Pending", "create a Fargate profile with this selector";
@@ -406,7 +406,7 @@ reasons! {
         NetworkNoneIsNetworkPolicy => "network mode none is enforced by a NetworkPolicy, which only some CNI plugins enforce", "check that the CNI plugin of the cluster enforces NetworkPolicy";
         NeuronDevicesByCount => "the Neuron device plugin chooses the devices: only their number is kept", "do not rely on certain device paths";
         NodeLabelsNeeded { labels, example } => "the nodes that are meant need labels that nothing sets: {labels}", "set them, as in kubectl label node NODE {example}: without them pods stay pending, and a spread has no effect";
-        NonEssentialContainerRestarts { name, consequence } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "let another container wait for it with dependsOn and SUCCESS, which makes it an init container, or run it as a task of its own";
+        NonEssentialContainerRestarts { name, consequence, advice } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "{advice}";
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
         PlaceholderStylesDiffer { texts } => "--set filled {texts} in a text that the program in a container reads, and filled the same name in another style elsewhere", "if the program expands this text itself, give your own placeholder another name; otherwise there is nothing to do";
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "the service account {sa} has no AWS role until a Pod Identity association exists", "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}";
@@ -473,6 +473,7 @@ reasons! {
         ContainerListOnly { name } => "a bare list of container definitions was taken as a task definition named {name}", "";
         DaemonSkipsTaintedNodes => "nodes with taints get no task of the service, nor do nodes without room for it", "";
         DesiredCountIgnoredForDaemon => "a DAEMON service runs one task on each node, whatever desiredCount says", "";
+        DnsSearchAfterCluster => "the search domains come after those of the cluster, so a short name that a Service of the namespace has means this Service", "write such names with their domain";
         DockerLabelsAsAnnotation => "Docker labels are kept in an annotation of the pod", "";
         EfsTransitEncryptionPortIgnored => "the EFS mount helper chooses the port itself", "";
         ElbUnhealthyNotReplaced => "a task that the load balancer finds unhealthy is not replaced", "the operator does it";
@@ -485,6 +486,7 @@ reasons! {
         FileSystemNotPrepopulated => "an empty file system is not filled with the files of the image at the mount path", "copy them once, such as by a task of its own";
         FileSystemSharedWithEcs => "the pods and the tasks that ECS still runs use the same files at the same time", "stop the service of ECS first where two writers do harm";
         ForecastOnlyIgnored => "a predictive policy in mode ForecastOnly does not scale, and no forecasts are made", "";
+        GpusNeedDevicePlugin { name } => "the pods stay Pending until a device plugin offers {name} on a node", "install the NVIDIA device plugin or the GPU Operator; nodes of EKS Auto Mode have it";
         GracePeriodUnused => "healthCheckGracePeriodSeconds has no effect, because nothing checks the health of the tasks", "";
         HealthCheckReportOnly => "ECS only reports the result of this health check, so the container gets no probe", "";
         HpaToleranceDefault => "before Kubernetes 1.35 an autoscaler adds tasks only when a metric is 10 % above its target", "";
@@ -507,6 +509,7 @@ reasons! {
         PlatformVersionIgnored => "Kubernetes has no Fargate platform versions", "";
         PodRunsOnce { name } => "the pods run once, and applying them again does nothing", "to run them again, delete them first: kubectl delete pod -l ecs-operator.dev/task={name}";
         ProcessOneIsThePause => "process 1 is the pause process of the pod, so what is written to /proc/1/fd/1 is lost", "write to /dev/stdout";
+        PrivilegedNamespaceNeeded { what } => "a namespace that enforces the Pod Security Standard baseline or restricted refuses the pods, because of {what}", "if the cluster has such defaults, label the namespace pod-security.kubernetes.io/enforce=privileged";
         RandomPlacementIsDefault => "the scheduler needs no setting for random placement", "";
         ReadOnlyFieldIgnored { names } => "members that only answers of AWS have were ignored: {names}", "";
         ReferenceIdNoted => "referenceId is kept in an annotation of the pods", "";

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use super::{
     entry::Entry,
     kind::{self, find, mentions_ecs},
-    placeholder::{Fill, placeholders},
+    placeholder::{Fill, used},
     read::Problem,
     syntax::Documents,
     text::{SourceText, Span},
@@ -86,8 +86,7 @@ impl Indexed {
             indexed.explain(is_foreign);
         }
         if !fill.is_empty() {
-            let named = placeholders(source.text()).map(|placeholder| placeholder.name.to_owned());
-            indexed.named = named.filter(|name| fill.contains_key(name)).collect();
+            indexed.named = used(source.text(), fill).cloned().collect();
         }
         indexed
     }

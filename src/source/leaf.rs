@@ -9,7 +9,7 @@ use super::{
     walk::Walk,
 };
 use crate::{
-    diagnostic::Message,
+    diagnostic::{Message, shell_word},
     fields::{Field, Kind, Limits},
 };
 
@@ -178,7 +178,7 @@ impl Walk<'_> {
                 Message::PlaceholderNotFilled {
                     placeholder: placeholder.text.to_owned(),
                     allowed,
-                    name: placeholder.name.to_owned(),
+                    option: shell_word(&format!("{}=VALUE", placeholder.name)).into_owned(),
                 },
             );
         }

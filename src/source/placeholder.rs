@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-/// Values for placeholders, by name (`--set NAME=VALUE`).
+/// Values for placeholders, by name or by the whole text of the placeholder (`--set NAME=VALUE`).
 pub type Fill = BTreeMap<String, String>;
 
 /// A placeholder in a text.
@@ -175,6 +175,19 @@ fn words(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' '))
 }
 
+/// The keys of `fill` that fill the placeholders of a whole file.
+pub(super) fn used<'f>(text: &str, fill: &'f Fill) -> impl Iterator<Item = &'f String> {
+    placeholders(text).flat_map(|found| {
+        // In the text of a JSON file, the quotes inside strings have a backslash.
+        let whole = found.text.replace('\\', "");
+        let keys = [
+            fill.get_key_value(found.name),
+            fill.get_key_value(whole.as_str()),
+        ];
+        keys.into_iter().flatten().map(|(key, _)| key)
+    })
+}
+
 /// The text with the placeholders that `fill` names replaced. All other text stays as it is.
 pub(super) fn filled<'a>(text: Cow<'a, str>, fill: &Fill) -> Cow<'a, str> {
     filled_unless(text, fill, |_| false)
@@ -192,7 +205,8 @@ pub(super) fn filled_unless<'a>(
     let mut result = String::new();
     let mut end = 0;
     for found in placeholders(&text) {
-        if let Some(value) = fill.get(found.name)
+        let value = fill.get(found.name);
+        if let Some(value) = value.or_else(|| fill.get(found.text))
             && !keep(found)
         {
             result.push_str(text.get(end..found.start).unwrap_or_default());

@@ -282,7 +282,7 @@ mod tests {
             root.join("c.txt"),
         ];
         let found = files(&paths, Some(&root.join("out")), &mut |problem| {
-            problems.push(problem)
+            problems.push(problem);
         });
         let names: Vec<_> = found
             .iter()

@@ -18,6 +18,8 @@ pub(super) struct Sink {
     filled: BTreeMap<String, Filled>,
     /// The members that only responses have, in the order of the document.
     read_only: Vec<String>,
+    /// Where functions of CloudFormation are, by their names.
+    functions: BTreeMap<String, Vec<FieldPath>>,
 }
 
 /// What was filled under one name.
@@ -41,6 +43,14 @@ impl Filled {
 impl Sink {
     pub(super) fn note(&mut self, trail: Trail<'_>, message: Message) {
         self.diagnostics.report(trail.path(), message);
+    }
+
+    /// Leaves out a value that is a function of CloudFormation. Templates have many.
+    pub(super) fn reject_function(&mut self, trail: Trail<'_>, name: &str) {
+        let path = trail.path();
+        self.left_out.push(path.clone());
+        let places = self.functions.entry(name.to_owned()).or_default();
+        places.push(path);
     }
 
     /// Reports a problem because of which a value is left out.
@@ -77,6 +87,13 @@ impl Sink {
 
     /// Reports once what many values have in common.
     pub(super) fn finish(&mut self, root: &FieldPath) {
+        for (name, places) in std::mem::take(&mut self.functions) {
+            let mut places = places.into_iter();
+            let Some(first) = places.next() else { continue };
+            let others = others(&places.map(|path| path.to_string()).collect::<Vec<_>>());
+            self.diagnostics
+                .report(first, Message::IntrinsicFunction { name, others });
+        }
         if !self.placeholders.is_empty() {
             let names = std::mem::take(&mut self.placeholders).join(", ");
             self.diagnostics
@@ -103,6 +120,19 @@ impl Sink {
             self.diagnostics
                 .report(root.clone(), Message::ReadOnlyFieldIgnored { names });
         }
+    }
+}
+
+/// How many other places are listed.
+const LISTED: usize = 3;
+
+/// Names the other places of a finding.
+fn others(places: &[String]) -> String {
+    let (listed, rest) = places.split_at(places.len().min(LISTED));
+    match (listed, rest.len()) {
+        ([], _) => String::new(),
+        (listed, 0) => format!(", nor at {}", listed.join(", ")),
+        (listed, more) => format!(", nor at {} and {more} other places", listed.join(", ")),
     }
 }
 

@@ -85,7 +85,7 @@ impl Walk<'_> {
         };
         if function {
             let name = member.key.to_string();
-            self.sink.reject(trail, Message::IntrinsicFunction { name });
+            self.sink.reject_function(trail, &name);
         }
         function
     }
@@ -242,7 +242,7 @@ impl Walk<'_> {
         }
         if member.key.starts_with("Fn::") {
             let name = member.key.to_string();
-            return self.sink.reject(own, Message::IntrinsicFunction { name });
+            return self.sink.reject_function(own, &name);
         }
         let advice = match nearest(&member.key, shape.keys().copied()) {
             Some(name) => {

@@ -9,7 +9,7 @@ use super::{Context, CustomObject, Manifests, Object, kname, names::hex_digest};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     settings::{Addon, Iam},
-    validate::Role,
+    validate::{Role, has_placeholder},
 };
 
 /// The annotation from which the EKS webhook reads the role of a service account.
@@ -67,7 +67,13 @@ fn trust_policy(
         ),
         Iam::Irsa | Iam::None => (
             "sts:AssumeRoleWithWebIdentity",
-            format!("system:serviceaccount:{namespace}:{name}"),
+            // The name is made of the whole ARN.
+            if has_placeholder(&role.arn) {
+                "the service account, whose name is known when the placeholders of the ARN are filled"
+                    .to_owned()
+            } else {
+                format!("system:serviceaccount:{namespace}:{name}")
+            },
         ),
     };
     report_trust(role, actions, principal, path, notes);

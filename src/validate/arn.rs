@@ -65,7 +65,7 @@ pub(super) fn split_colon(text: &str) -> Option<(&str, &str)> {
 /// Whether `text` contains a placeholder: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`.
 ///
 /// The reader reports placeholders. Here it only matters that the characters of such a text are not checked.
-pub(super) fn has_placeholder(text: &str) -> bool {
+pub(crate) fn has_placeholder(text: &str) -> bool {
     let paired = |open: char, close: char| {
         text.split_once(open)
             .is_some_and(|(_, rest)| rest.contains(close))

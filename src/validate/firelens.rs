@@ -280,7 +280,12 @@ fn check_options(
         .collect();
     let output = program.output_option();
     let own = FIRELENS_OWN_OPTIONS;
-    if !names.contains(&output) && names.iter().any(|name| !own.contains(name)) {
+    // It may become the missing one.
+    let is_unknown = |name: &&str| has_placeholder(name);
+    if !names.contains(&output)
+        && names.iter().any(|name| !own.contains(name))
+        && !names.iter().any(is_unknown)
+    {
         let name = output.to_owned();
         let path = path.field("options").field(output);
         sink.report(path, Message::RequiredField { name });

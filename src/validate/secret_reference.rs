@@ -4,7 +4,7 @@ use super::{
     arn::{has_placeholder, is_one_placeholder, split_colon},
     secret::{SecretService, SecretVersion},
 };
-use crate::diagnostic::Message;
+use crate::diagnostic::{Message, shell_word};
 
 /// The parts of a `valueFrom`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +37,25 @@ impl ReferenceError {
             },
             Self::Placeholder => Message::SecretReferenceUnclear {
                 value: value.to_owned(),
+                option: shell_word(&format!("{}=ARN", fill_name(value))).into_owned(),
             },
             Self::StageAndId => Message::SecretVersionConflict,
         }
     }
+}
+
+/// Returns the name that fills a placeholder: the word between its brackets, or the argument of its function, as in
+/// ``{{ must_env `NAME` }}``, if that is a word, or else the whole text.
+fn fill_name(placeholder: &str) -> &str {
+    let is_bracket = |c: char| "<>{}$%".contains(c) || c.is_whitespace();
+    let is_word = |text: &&str| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
+        !text.is_empty() && text.chars().all(fits)
+    };
+    let inner = placeholder.trim_matches(is_bracket);
+    let argument = inner.split(['`', '"', '\'']).nth(1).unwrap_or(inner);
+    let name = argument.trim_start_matches('.');
+    Some(name).filter(is_word).unwrap_or(placeholder)
 }
 
 impl<'a> ParsedReference<'a> {

@@ -214,6 +214,45 @@ fn warnings_count_when_they_are_denied() {
 }
 
 #[test]
+fn a_task_definition_alone_has_the_same_warnings_as_a_resource() {
+    let folder = Folder::new("alone", &[("warned.json", WARNED)]);
+    let warnings = |arguments: &[&str]| -> Vec<String> {
+        let run = folder.run(arguments);
+        assert_eq!(run.status, Some(0), "{}", run.stderr);
+        let lines = run.stderr.lines();
+        let warnings = lines.filter(|line| line.contains(": warning["));
+        // The operator assumes no service.
+        let others = warnings.filter(|line| !line.contains("ServiceAssumed"));
+        others.map(str::to_owned).collect()
+    };
+    let objects = warnings(&["convert", "warned.json", "--diagnostics", "concise"]);
+    let resources = warnings(&[
+        "convert",
+        "warned.json",
+        "--diagnostics",
+        "concise",
+        "--as",
+        "resources",
+    ]);
+    assert_eq!(objects.len(), 2, "{objects:?}");
+    assert_eq!(objects, resources);
+}
+
+#[test]
+fn a_call_of_a_function_is_filled_by_its_whole_text() {
+    let text = GOOD.replace("nginx:1.27", "nginx:{{ env \\\"TAG\\\" \\\"latest\\\" }}");
+    let folder = Folder::new(
+        "function",
+        &[("web.json", &text), ("service.json", SERVICE)],
+    );
+    for set in ["{{ env \"TAG\" \"latest\" }}=7", "TAG=7"] {
+        let run = folder.run(&["convert", ".", "--set", set]);
+        assert!(run.stdout.contains("nginx:7"), "{set}: {}", run.stdout);
+        assert!(!run.stderr.contains("SetUnused"), "{set}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn notes_are_shown_on_request() {
     let folder = Folder::new("notes", &[("web.json", GOOD)]);
     let quiet = folder.run(&["convert", "web.json"]);

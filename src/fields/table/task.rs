@@ -241,7 +241,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "overrides.containerOverrides[].resourceRequirements[].value",
         is: "Number of GPUs, `ALL` GPUs or Neuron devices, or the device name of an inference accelerator.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::GpuAllUnsupported],
+        reasons: &[Reason::GpusNeedDevicePlugin, Reason::GpuAllUnsupported],
         target: "replaces the container's list",
         rule: "a number; `ALL`: `GpuAllUnsupported`",
         shape: "ResourceRequirement",

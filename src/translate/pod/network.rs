@@ -105,11 +105,18 @@ fn network_mode(
     match mode {
         NetworkMode::Awsvpc | NetworkMode::None => {}
         NetworkMode::Bridge => {
-            if cx.task_definition.containers.len() > 1 {
-                notes.report(
-                    root.field("networkMode"),
-                    Message::BridgeNetworkSharesPodNamespace,
-                );
+            let containers = &cx.task_definition.containers;
+            if containers.len() > 1 {
+                let are_mapped = containers.iter().any(|it| !it.ports.is_empty());
+                let ports = if are_mapped {
+                    ", and host ports are not assigned dynamically"
+                } else {
+                    ""
+                };
+                let message = Message::BridgeNetworkSharesPodNamespace {
+                    ports: ports.to_owned(),
+                };
+                notes.report(root.field("networkMode"), message);
             }
         }
         NetworkMode::Host => {
@@ -187,6 +194,10 @@ fn dns(
             path(*container).field("dnsServers"),
             Message::ClusterDnsReplaced,
         );
+    }
+    if let (None, Some(domains)) = (servers, domains) {
+        let path = path(domains.container).field("dnsSearchDomains");
+        notes.report(path, Message::DnsSearchAfterCluster);
     }
     let values = |setting: Option<&DnsSetting>| setting.map(|setting| setting.values.clone());
     draft.spec.dns_config = Some(PodDNSConfig {

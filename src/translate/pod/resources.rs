@@ -90,6 +90,11 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     note_neurons(definition, notes);
     ephemeral_storage(definition, &draft.plan, &mut amounts, notes);
     let gpu_resource = cx.settings.gpu_resource.as_deref().unwrap_or(GPU);
+    if let Some(first) = amounts.iter().position(|amounts| amounts.gpus.is_some()) {
+        let name = gpu_resource.to_owned();
+        let path = path(first).field("resourceRequirements");
+        notes.report(path, Message::GpusNeedDevicePlugin { name });
+    }
     for (index, amounts) in amounts.iter().enumerate() {
         if let Some(container) = draft.container_mut(index) {
             container.resources = requirements(amounts, gpu_resource);

@@ -163,7 +163,7 @@ fn note_service_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
             );
         }
         if role.is_long_running() {
-            note_non_essential(container, STOPS_TRAFFIC, notes);
+            note_non_essential(cx, container, STOPS_TRAFFIC, notes);
         }
     }
     let beside = |container: &validate::Container| {
@@ -172,10 +172,10 @@ fn note_service_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
             .filter(|other| plan.role(other.index).is_long_running())
             .any(|other| other.index != container.index)
     };
-    let Some(first) = containers
-        .iter()
-        .find(|container| exit_counts(container) && plan.role(container.index).is_long_running())
-    else {
+    let ends_task = |container: &&validate::Container| {
+        exit_counts(container) && plan.role(container.index).is_long_running()
+    };
+    let Some(first) = containers.iter().find(ends_task) else {
         return;
     };
     let convert = cx.settings.mode == Mode::Convert;
@@ -184,8 +184,12 @@ fn note_service_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
             notes.report(path(first), Message::EssentialExitRestartsInPlace);
         }
     } else if convert && cx.settings.essential_exit == EssentialExit::Replace {
-        let name = first.name.clone();
-        notes.report(path(first), Message::EssentialExitNeedsController { name });
+        let message = Message::EssentialExitNeedsController {
+            name: any_of(containers.iter().filter(ends_task)),
+            consequence: "only this container is restarted".to_owned(),
+            advice: RESTART_ALL.to_owned(),
+        };
+        notes.report(path(first), message);
     }
 }
 
@@ -196,7 +200,7 @@ fn note_task_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
     let containers = &cx.task_definition.containers;
     for container in containers {
         if matches!(plan.role(container.index), Role::Sidecar { .. }) {
-            note_non_essential(container, UNTIL_THE_END, notes);
+            note_non_essential(cx, container, UNTIL_THE_END, notes);
         }
     }
     let goes_on = |container: &&validate::Container| match plan.role(container.index) {
@@ -207,8 +211,25 @@ fn note_task_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
     if cx.settings.mode == Mode::Convert
         && let Some(first) = containers.iter().find(goes_on)
     {
-        let name = first.name.clone();
-        notes.report(path(first), Message::EssentialExitNeedsController { name });
+        let message = Message::EssentialExitNeedsController {
+            name: any_of(containers.iter().filter(goes_on)),
+            consequence: "the other containers keep running".to_owned(),
+            advice: "make the other containers non-essential".to_owned(),
+        };
+        notes.report(path(first), message);
+    }
+}
+
+/// What to do in a service without the operator.
+const RESTART_ALL: &str =
+    "--essential-exit restart-all-containers restarts them together from Kubernetes 1.36 on";
+
+/// Returns the names of containers, any of which does something.
+fn any_of<'c>(containers: impl Iterator<Item = &'c validate::Container>) -> String {
+    let names: Vec<&str> = containers.map(|it| it.name.as_str()).collect();
+    match names.as_slice() {
+        [name] => (*name).to_owned(),
+        names => format!("any of {}", names.join(", ")),
     }
 }
 
@@ -227,13 +248,43 @@ const STOPS_TRAFFIC: &str = "if it ends by itself, its pods are hardly ever read
 /// The same for a task.
 const UNTIL_THE_END: &str = "if it ends by itself, it begins again until the task ends";
 
-fn note_non_essential(container: &validate::Container, consequence: &str, notes: &mut Diagnostics) {
+/// Returns what to do about a container that ends while others run. A data container has nothing to do but to exist.
+fn advice_for_non_essential(cx: &Context<'_>, container: &validate::Container) -> String {
+    let takes_volumes = |other: &&validate::Container| {
+        let mut sources = other.image_volumes.iter();
+        sources.any(|source| source.container == container.name)
+    };
+    let all = &cx.task_definition.containers;
+    let takers: Vec<&str> = all
+        .iter()
+        .filter(takes_volumes)
+        .map(|other| other.name.as_str())
+        .collect();
+    if takers.is_empty() {
+        return "let another container wait for it with dependsOn and SUCCESS, which makes it an init container, or \
+                run it as a task of its own"
+            .to_owned();
+    }
+    format!(
+        "let it copy its files into a volume that {takers} mounts, and let {takers} wait for it with dependsOn and \
+         SUCCESS, which makes it an init container",
+        takers = takers.join(" and ")
+    )
+}
+
+fn note_non_essential(
+    cx: &Context<'_>,
+    container: &validate::Container,
+    consequence: &str,
+    notes: &mut Diagnostics,
+) {
     if !container.essential && container.restart.is_none() {
         notes.report(
             path(container).field("essential"),
             Message::NonEssentialContainerRestarts {
                 name: container.name.clone(),
                 consequence: consequence.to_owned(),
+                advice: advice_for_non_essential(cx, container),
             },
         );
     }
