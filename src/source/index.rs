@@ -97,7 +97,7 @@ impl Indexed {
             match &mut problem.message {
                 message if is_foreign => {
                     let why = match &*message {
-                        Message::WholeTemplate { format } => format!("this is a {format} file"),
+                        Message::WholeTemplate { format, .. } => format!("this is a {format} file"),
                         _ => message.to_string(),
                     };
                     *message = Message::FileSkipped { why };
@@ -108,6 +108,7 @@ impl Indexed {
                 Message::AmbiguousDocument { advice, .. } => {
                     *advice = format!("{advice}; {LEAVE_OUT}");
                 }
+                Message::WholeTemplate { or, .. } => *or = format!("; {LEAVE_OUT}"),
                 _ => {}
             }
         }

@@ -127,16 +127,19 @@ fn has_ecs(node: &Node<'_>, depth: usize) -> bool {
     match &node.value {
         Value::Object(members) => members.iter().any(|member| {
             let is_name = |name: &&str| name.eq_ignore_ascii_case(&member.key);
-            OF_ECS.iter().any(is_name)
+            is_type(&member.key)
+                || OF_ECS.iter().any(is_name)
                 || (depth > 0 && has_ecs(&member.value, depth.saturating_sub(1)))
         }),
         Value::List(elements) => elements
             .iter()
             .any(|element| depth > 0 && has_ecs(element, depth.saturating_sub(1))),
-        _ => node
-            .text()
-            .is_some_and(|text| TYPES_OF_ECS.iter().any(|prefix| text.starts_with(prefix))),
+        _ => node.text().is_some_and(is_type),
     }
+}
+
+fn is_type(text: &str) -> bool {
+    TYPES_OF_ECS.iter().any(|prefix| text.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -162,6 +165,7 @@ mod tests {
             r#"{"web": {"prod": {"taskDefinition": {}}}}"#,
             r#"[{}, {"ContainerDefinitions": []}]"#,
             r#"{"container_definitions": "[]"}"#,
+            r#"{"resource": {"aws_ecs_service": {"web": {}}}}"#,
             r#"{"Resources": {"Web": {"Type": "AWS::ECS::Service"}}}"#,
             r#"{"apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsCluster"}"#,
             r#"{"apiVersion": "ecs.services.k8s.aws/v1alpha1", "kind": "Service"}"#,

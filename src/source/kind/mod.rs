@@ -124,6 +124,7 @@ impl Search {
                 node.span,
                 Err(Message::WholeTemplate {
                     format: format.to_owned(),
+                    or: String::new(),
                 }),
             );
         } else if let Some(properties) = node.get("Properties") {

@@ -15,7 +15,7 @@ use self::{
 };
 use super::{
     entry::{Entry, Target},
-    kind::Kind,
+    kind::{Kind, Spelling},
     placeholder::placeholders,
     reference::Reference,
 };
@@ -184,7 +184,11 @@ impl<'e> Linker<'e> {
                         consequence: true,
                     });
                 }
-            } else if role == Role::Service && entry.name.is_none() {
+            } else if role == Role::Service
+                && entry.name.is_none()
+                // CloudFormation requires no name, and why there is no task definition to take it from is reported.
+                && entry.form.spelling == Spelling::Api
+            {
                 findings.push(Finding {
                     path: FieldPath::root(subject).field("serviceName"),
                     message: Message::RequiredField {
