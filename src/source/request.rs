@@ -46,6 +46,9 @@ pub(super) struct Reader<'c> {
     pub(super) root: FieldPath,
 }
 
+/// The name of a service that CloudFormation would name and nothing is made of.
+const UNNAMED: &str = "unnamed";
+
 impl Reader<'_> {
     pub(super) fn task_definition(&self, document: Node<'_>) -> Request<ecs::TaskDefinition> {
         let mut sink = Sink::default();
@@ -97,6 +100,9 @@ impl Reader<'_> {
             Spelling::CloudFormation => self.unwrap_force_new_deployment(&mut body, &mut sink),
         }
         let name = self.entry.name.as_deref().or(family);
+        // CloudFormation requires no name. Nothing is made of a service without a task definition to take it from.
+        let gets_name = self.entry.form.spelling == Spelling::CloudFormation;
+        let name = name.or_else(|| gets_name.then_some(UNNAMED));
         if let Some(name) = name.filter(|name| !name.is_empty())
             && !has_text(&body, "serviceName", self.entry.form.spelling)
         {
