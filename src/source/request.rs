@@ -12,6 +12,7 @@ use super::{
     kind::{Envelope, Spelling},
     placeholder::Fill,
     sink::{Sink, Trail},
+    spelling::find,
     tree::{Node, Value},
     walk::Walk,
 };
@@ -97,7 +98,10 @@ impl Reader<'_> {
         }
         match self.entry.form.spelling {
             Spelling::Api => lift_primary_deployment(&mut body),
-            Spelling::CloudFormation => self.unwrap_force_new_deployment(&mut body, &mut sink),
+            Spelling::CloudFormation => {
+                self.unwrap_force_new_deployment(&mut body, &mut sink);
+                set_default_count(&mut body);
+            }
         }
         let name = self.entry.name.as_deref().or(family);
         // CloudFormation requires no name. Nothing is made of a service without a task definition to take it from.
@@ -358,5 +362,16 @@ impl Reader<'_> {
         let trail = Trail::Field(&root, "kubernetes");
         let node = walk.node(node, Api::Kubernetes.tree(), trail)?;
         Some(self.fit(Some(node), sink))
+    }
+}
+
+/// Sets the count that CloudFormation sends for a new service that has none
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html>).
+fn set_default_count(body: &mut Node<'_>) {
+    let spelling = Spelling::CloudFormation;
+    let strategy = find(body, "schedulingStrategy", spelling);
+    let is_daemon = strategy.is_some_and(|member| member.value.text() == Some("DAEMON"));
+    if !is_daemon && find(body, "desiredCount", spelling).is_none() {
+        set(body, "desiredCount", Value::Number("1".into()));
     }
 }
