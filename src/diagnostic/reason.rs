@@ -395,11 +395,12 @@ reasons! {
         InstanceFamilyNeedsKarpenterLabel { label } => "the instance family is known only of nodes with the label {label}", "use ecs.instance-type for other nodes";
         InstanceTargetsNoReadinessGate => "the targets are nodes, so no readiness gate makes a rollout wait for the load balancer; a pod counts as healthy after --steady-seconds", "use networkMode awsvpc and a target group of type ip";
         IpcNamespaceShared => "the containers of a pod share one IPC namespace", "make sure that they use different keys and names";
+        KedaReadsCloudWatch => "KEDA reads the metric with the role of its operator, and without permission it does not scale the service", "allow cloudwatch:GetMetricData in the IAM role of the service account keda-operator";
         LinksBecomeLocalhost { alias } => "{alias} resolves to 127.0.0.1, because the containers of a pod share one network namespace", "make sure that linked containers listen on different ports";
         ListenerRulesNotModified => "listener rules are not modified", "change them yourself when you move traffic";
         LoadBalancerMustReachTargets { ports, group } => "the load balancer must reach {ports} in the security group {group}, and a TargetGroupBinding opens nothing", "allow them from the security group of the load balancer; the rules that ECS needed name other ports or groups";
         LogDriverNotEnforced { value } => "log driver {value} is only recorded: the logs stay on the node, where kubectl logs reads them", "install a log agent that ships them";
-        MinCapacityZero => "a HorizontalPodAutoscaler keeps at least 1 task", "scale by a queue with KEDA if the service must scale to 0";
+        MinCapacityZero { cause, advice } => "at least 1 task is kept: {cause}", "{advice}";
         MountTargetMustAdmit { group } => "the mount targets of the file system must admit {group} on TCP 2049, because the task's own security groups do not mount it", "allow it in the security groups of the mount targets; otherwise pods stay in ContainerCreating";
         MountOptionsIgnored { options } => "mount options {options} cannot be set, and the defaults of the node apply", "remove them, or mount a CSI volume that takes options";
         NamespaceReplaced { value, ns } => "namespace {value} of this resource is replaced by {ns}", "pass --namespace {value}, and convert the resources of each namespace by themselves";

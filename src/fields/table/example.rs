@@ -370,6 +370,7 @@ triggers:
     dimensionName: QueueName
     dimensionValue: jobs
     identityOwner: operator
+    ignoreNullValues: "false"
     metricCollectionTime: "180"
     metricEndTimeOffset: "0"
     metricName: ApproximateNumberOfMessagesVisible

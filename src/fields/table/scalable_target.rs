@@ -49,7 +49,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Translated,
         reasons: &[Reason::MinCapacityZero, Reason::CapacityOrder, Reason::DaemonAutoScaling],
         target: "HPA `minReplicas`",
-        rule: "0 becomes 1, because an autoscaler does not scale to zero: `MinCapacityZero`; with KEDA and only CloudWatch metrics it stays 0; more than `MaxCapacity`: `CapacityOrder`",
+        rule: "0 becomes 1, because an autoscaler does not scale to zero: `MinCapacityZero`; with KEDA and only CloudWatch metrics it stays 0 unless scaling in or out is switched off; more than `MaxCapacity`: `CapacityOrder`",
         shape: "RegisterScalableTarget",
         ..FIELD
     },

@@ -10,8 +10,10 @@ use super::{Draft, Plan, Role, container::path};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::Settings,
-    translate::{Context, container_cpu, mebibytes, task_cpu},
-    validate::{ContainerResources, OperatingSystem, TaskDefinition, TaskSize, eks_fargate_size},
+    translate::{Context, container_cpu, mebibytes, service::scaled_object, task_cpu},
+    validate::{
+        ContainerResources, Metric, OperatingSystem, TaskDefinition, TaskSize, eks_fargate_size,
+    },
 };
 
 /// The first version in which pods can have their own resources by default.
@@ -63,7 +65,10 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     let size = definition.size;
     let sized = size.cpu_units.is_some() || size.memory_mib.is_some();
     match goes {
-        SizeGoes::ToPod => draft.spec.resources = pod_resources(size),
+        SizeGoes::ToPod => {
+            draft.spec.resources = pod_resources(size);
+            request_the_least(cx, &draft.plan, &mut amounts);
+        }
         SizeGoes::ToContainers if sized => {
             let long_running = long_running(&draft.plan, amounts.len());
             let first = first_essential(definition, &draft.plan);
@@ -164,6 +169,48 @@ fn pod_resources(size: TaskSize) -> Option<ResourceRequirements> {
         requests: Some(amounts),
         claims: None,
     })
+}
+
+/// Gives each main container without a request the smallest one where KEDA's admission webhook demands it beside the
+/// requests of the pod. It changes nothing that runs: 2 units are the CPU shares that such a container has anyway, in
+/// ECS and Kubernetes, and the autoscaler divides by the requests of the pod.
+fn request_the_least(cx: &Context<'_>, plan: &Plan, amounts: &mut [Amounts]) {
+    let size = cx.task_definition.size;
+    if size.cpu_units.is_some() && scaled_object::demands_requests(cx, &Metric::Cpu) {
+        request_each(amounts, plan, size.cpu_units, 2, |a| &mut a.cpu);
+    }
+    if size.memory_mib.is_some() && scaled_object::demands_requests(cx, &Metric::Memory) {
+        request_each(amounts, plan, size.memory_mib, 1, |a| &mut a.memory);
+    }
+}
+
+/// Sets `of` to `least` in each main container without it. If the containers then request more than the task has, which
+/// the API server rejects, the largest request is lowered.
+fn request_each(
+    amounts: &mut [Amounts],
+    plan: &Plan,
+    task: Option<i64>,
+    least: i64,
+    of: fn(&mut Amounts) -> &mut Option<i64>,
+) {
+    let mut sum = 0_i64;
+    let mut largest = None;
+    for (index, amounts) in amounts.iter_mut().enumerate() {
+        if plan.role(index) == Role::Main {
+            of(amounts).get_or_insert(least);
+        } else if !plan.role(index).is_long_running() {
+            continue;
+        }
+        let request = of(amounts).unwrap_or(0);
+        sum = sum.saturating_add(request);
+        largest = largest.max(Some((request, index)));
+    }
+    let excess = task.map_or(0, |task| sum.saturating_sub(task));
+    if let Some((request, index)) = largest.filter(|_| excess > 0)
+        && let Some(amounts) = amounts.get_mut(index)
+    {
+        *of(amounts) = Some(request.saturating_sub(excess).max(least));
+    }
 }
 
 /// Returns the indexes of the containers that run as long as the pod, in the order of the definition.

@@ -4,6 +4,13 @@
 //! All policies of a service become one object: two autoscalers of one workload would conflict. Both Application Auto
 //! Scaling and an autoscaler use the largest of several results.
 
+use super::scaled_object;
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    settings::{Mode, WorkloadTarget},
+    translate::{Context, Manifests, Object},
+    validate::{AutoScaling, Metric, Service, TargetTracking},
+};
 use k8s_openapi::{
     api::autoscaling::v2::{
         CrossVersionObjectReference, HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscaler,
@@ -11,14 +18,6 @@ use k8s_openapi::{
         ResourceMetricSource,
     },
     apimachinery::pkg::api::resource::Quantity,
-};
-use serde_json::json;
-
-use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message, Subject},
-    settings::{Mode, WorkloadTarget},
-    translate::{Context, CustomObject, Manifests, Object},
-    validate::{AutoScaling, CloudWatchMetric, Metric, Service, TargetTracking},
 };
 
 /// Seconds of high load before AWS adds tasks: target tracking creates an alarm with three data points of one minute.
@@ -44,12 +43,8 @@ pub(super) fn apply(
     if !scaling.has_autoscaler() {
         return;
     }
-    let object = if scaling
-        .policies
-        .iter()
-        .any(|policy| cloud_watch(policy).is_some())
-    {
-        scaled_object(cx, scaling, notes)
+    let object = if scaled_object::is_needed(scaling) {
+        scaled_object::scaled_object(cx, scaling, notes)
     } else {
         horizontal_pod_autoscaler(cx, scaling, notes)
     };
@@ -99,22 +94,15 @@ pub(super) fn scaling_of(service: &Service) -> Option<&AutoScaling> {
 }
 
 /// Returns the initial count of the autoscaler.
-fn least(scaling: &AutoScaling, to_zero: bool) -> i64 {
+pub(super) fn least(scaling: &AutoScaling, to_zero: bool) -> i64 {
     scaling.min_capacity.max(i64::from(!to_zero))
 }
 
-fn policy_path(policy: &TargetTracking) -> FieldPath {
+pub(super) fn policy_path(policy: &TargetTracking) -> FieldPath {
     FieldPath::root(Subject::AutoScaling)
         .field("scalingPolicies")
         .index(policy.index)
         .field("TargetTrackingScalingPolicyConfiguration")
-}
-
-const fn cloud_watch(policy: &TargetTracking) -> Option<&CloudWatchMetric> {
-    match &policy.metric {
-        Metric::CloudWatch(metric) => Some(metric),
-        Metric::Cpu | Metric::Memory => None,
-    }
 }
 
 /// Reports differences from target tracking on AWS.
@@ -122,7 +110,8 @@ fn report(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     let target = FieldPath::root(Subject::AutoScaling).field("scalableTarget");
     for policy in &scaling.policies {
         let path = policy_path(policy);
-        if cloud_watch(policy).is_none() && policy.target_value.fract() != 0.0 {
+        let is_percentage = matches!(policy.metric, Metric::Cpu | Metric::Memory);
+        if is_percentage && policy.target_value.fract() != 0.0 {
             notes.report(
                 path.field("TargetValue"),
                 Message::TargetValueRounded {
@@ -166,7 +155,7 @@ fn report(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     clippy::cast_possible_truncation,
     reason = "the value is clamped to what fits before it is cast"
 )]
-fn percent(policy: &TargetTracking) -> i32 {
+pub(super) fn percent(policy: &TargetTracking) -> i32 {
     policy.target_value.floor().clamp(1.0, f64::from(i32::MAX)) as i32
 }
 
@@ -175,7 +164,7 @@ fn to_i32(number: i64) -> i32 {
 }
 
 /// Returns the scaled object: the EcsService, or its Deployment if the operator is not running.
-fn scale_target(cx: &Context<'_>) -> CrossVersionObjectReference {
+pub(super) fn scale_target(cx: &Context<'_>) -> CrossVersionObjectReference {
     let (api_version, kind) = match cx.settings.workload_target {
         WorkloadTarget::EcsService => ("ecs-operator.dev/v1alpha1", "EcsService"),
         WorkloadTarget::Deployment => ("apps/v1", "Deployment"),
@@ -196,7 +185,14 @@ fn horizontal_pod_autoscaler(
         let path = FieldPath::root(Subject::AutoScaling)
             .field("scalableTarget")
             .field("MinCapacity");
-        notes.report(path, Message::MinCapacityZero);
+        notes.report(
+            path,
+            Message::MinCapacityZero {
+                cause: "CPU and memory cannot be measured without a task".to_owned(),
+                advice: "use only policies on CloudWatch metrics, with KEDA, if the service must scale to 0"
+                    .to_owned(),
+            },
+        );
     }
     let metrics = scaling.policies.iter().map(|policy| MetricSpec {
         type_: "Resource".to_owned(),
@@ -229,7 +225,7 @@ fn horizontal_pod_autoscaler(
 }
 
 /// Returns the seconds of low load before tasks are removed: those of AWS, or the cooldown if that is longer.
-fn scale_in_seconds(scaling: &AutoScaling) -> i32 {
+pub(super) fn scale_in_seconds(scaling: &AutoScaling) -> i32 {
     let cooldowns = scaling.policies.iter();
     let cooldown = cooldowns
         .filter_map(|policy| policy.scale_in_cooldown)
@@ -241,14 +237,9 @@ fn scale_in_seconds(scaling: &AutoScaling) -> i32 {
 /// Returns how fast tasks are added and removed. AWS scales to the calculated size after three minutes above the
 /// target, and removes tasks after 15 minutes below 90 % of it. The tolerances express this from Kubernetes 1.35 on; a
 /// KEDA that runs there supports them.
-fn behavior(cx: &Context<'_>, scaling: &AutoScaling) -> HorizontalPodAutoscalerBehavior {
+pub(super) fn behavior(cx: &Context<'_>, scaling: &AutoScaling) -> HorizontalPodAutoscalerBehavior {
     let with_tolerance = cx.settings.kubernetes_minor >= 35;
     let tolerance = |value: &str| with_tolerance.then(|| Quantity(value.to_owned()));
-    let never_in = scaling.scale_in_suspended
-        || scaling
-            .policies
-            .iter()
-            .all(|policy| policy.disable_scale_in);
     let select = |disabled: bool| Some(if disabled { "Disabled" } else { "Max" }.to_owned());
     HorizontalPodAutoscalerBehavior {
         scale_up: Some(HPAScalingRules {
@@ -263,7 +254,7 @@ fn behavior(cx: &Context<'_>, scaling: &AutoScaling) -> HorizontalPodAutoscalerB
         }),
         scale_down: Some(HPAScalingRules {
             stabilization_window_seconds: Some(scale_in_seconds(scaling)),
-            select_policy: select(never_in),
+            select_policy: select(scaling.never_scales_in()),
             tolerance: tolerance("100m"),
             policies: Some(vec![HPAScalingPolicy {
                 type_: "Percent".to_owned(),
@@ -272,102 +263,4 @@ fn behavior(cx: &Context<'_>, scaling: &AutoScaling) -> HorizontalPodAutoscalerB
             }]),
         }),
     }
-}
-
-fn scaled_object(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) -> Object {
-    // KEDA scales to zero only with CloudWatch metrics; CPU and memory need a running pod.
-    let only_cloud_watch = scaling
-        .policies
-        .iter()
-        .all(|policy| cloud_watch(policy).is_some());
-    let min = least(scaling, only_cloud_watch);
-    if min != scaling.min_capacity {
-        let path = FieldPath::root(Subject::AutoScaling)
-            .field("scalableTarget")
-            .field("MinCapacity");
-        notes.report(path, Message::MinCapacityZero);
-    }
-    report_assumed_region(cx, scaling, notes);
-    let triggers: Vec<_> = scaling
-        .policies
-        .iter()
-        .map(|policy| trigger(cx, policy))
-        .collect();
-    let mut spec = json!({
-        "scaleTargetRef": scale_target(cx),
-        "minReplicaCount": min,
-        "maxReplicaCount": scaling.max_capacity,
-        "pollingInterval": 60,
-        "triggers": triggers,
-        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(cx, scaling)}},
-    });
-    if min == 0
-        && let Some(members) = spec.as_object_mut()
-    {
-        // KEDA itself scales from one task to none, without the stabilization window of the autoscaler.
-        let seconds = json!(scale_in_seconds(scaling));
-        members.insert("cooldownPeriod".to_owned(), seconds);
-    }
-    Object::Custom(CustomObject {
-        api_version: "keda.sh/v1alpha1",
-        kind: "ScaledObject",
-        metadata: cx.metadata(cx.name()),
-        spec,
-    })
-}
-
-/// Reports once that the region of metrics is assumed from the task definition.
-fn report_assumed_region(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
-    let region = cx.task_definition.region.as_ref();
-    let mut policies = scaling.policies.iter();
-    if let Some(region) = region.filter(|region| region.assumed)
-        && let Some(policy) = policies.find(|policy| cloud_watch(policy).is_some())
-    {
-        let region = region.name.clone();
-        notes.report(policy_path(policy), Message::RegionAssumed { region });
-    }
-}
-
-fn trigger(cx: &Context<'_>, policy: &TargetTracking) -> serde_json::Value {
-    let Some(metric) = cloud_watch(policy) else {
-        return json!({
-            "type": if policy.metric == Metric::Cpu { "cpu" } else { "memory" },
-            "metricType": "Utilization",
-            "metadata": {"value": percent(policy).to_string()},
-        });
-    };
-    let joined = |part: fn(&(String, String)) -> &str| {
-        metric
-            .dimensions
-            .iter()
-            .map(part)
-            .collect::<Vec<_>>()
-            .join(";")
-    };
-    let mut trigger = json!({
-        "type": "aws-cloudwatch",
-        "name": policy.name,
-        // The metric is already an average over the targets; with KEDA's default it would be divided again.
-        "metricType": "Value",
-        "metadata": {
-            "awsRegion": cx.task_definition.region.as_ref().map(|region| &region.name),
-            // KEDA reads CloudWatch with its own role; by default it would use a role of the scaled pods, which have
-            // none for this.
-            "identityOwner": "operator",
-            "namespace": metric.namespace,
-            "metricName": metric.name,
-            "dimensionName": joined(|dimension| dimension.0.as_str()),
-            "dimensionValue": joined(|dimension| dimension.1.as_str()),
-            "metricStat": metric.statistic,
-            "metricStatPeriod": "60",
-            "metricCollectionTime": "180",
-            "metricEndTimeOffset": "0",
-            "minMetricValue": "0",
-            "targetMetricValue": policy.target_value.to_string(),
-        },
-    });
-    if let (Some(unit), Some(metadata)) = (&metric.unit, trigger.get_mut("metadata")) {
-        metadata["metricUnit"] = json!(unit);
-    }
-    trigger
 }

@@ -7,6 +7,7 @@ mod discovery;
 mod disruption;
 mod load_balancer;
 pub(crate) mod rollout;
+pub(crate) mod scaled_object;
 pub(crate) mod security_groups;
 mod workload;
 

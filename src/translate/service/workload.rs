@@ -257,11 +257,14 @@ fn report_autoscaled(cx: &Context<'_>, service: &Service, desired: u32, notes: &
     if !autoscaling::owns_count(cx, service) {
         return;
     }
-    let min = scaling.min_capacity;
+    let raised = match scaling.min_capacity {
+        ..2 => String::new(),
+        min => format!(", and the autoscaler raises that to {min}"),
+    };
     let begin = match desired {
         0 | 1 => "one task".to_owned(),
         _ => format!(
-            "one task, and the autoscaler raises that to {min}; for {n} at once: kubectl scale deployment {} --replicas={n}",
+            "one task{raised}; for {n} at once: kubectl scale deployment {} --replicas={n}",
             cx.name()
         ),
     };

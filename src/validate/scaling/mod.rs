@@ -46,6 +46,12 @@ impl AutoScaling {
     pub fn has_autoscaler(&self) -> bool {
         !self.policies.is_empty() && self.max_capacity != 0
     }
+
+    /// Whether no policy removes tasks: scale-in is suspended, or each policy disables it.
+    #[must_use]
+    pub fn never_scales_in(&self) -> bool {
+        self.scale_in_suspended || self.policies.iter().all(|policy| policy.disable_scale_in)
+    }
 }
 
 /// The context for the validation of one scaling request.

@@ -122,6 +122,7 @@ triggers:
     metricCollectionTime: \"180\"
     metricEndTimeOffset: \"0\"
     minMetricValue: \"0\"
+    ignoreNullValues: \"false\"
     targetMetricValue: \"1000\"
 advanced:
   horizontalPodAutoscalerConfig:
