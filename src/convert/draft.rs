@@ -188,9 +188,11 @@ impl<'a> Drafter<'a> {
         if diagnostics.has_errors() {
             forget_assumptions(&mut diagnostics);
         }
-        let objects = self.unless_rejected(objects, &diagnostics);
+        let is_rejected = self.rejects(&diagnostics);
+        let objects = if is_rejected { Vec::new() } else { objects };
         Ok(Draft {
             claims: Claims {
+                is_rejected,
                 objects: objects
                     .iter()
                     .map(|object| (digest(&object.identity()), digest(object)))
@@ -207,11 +209,10 @@ impl<'a> Drafter<'a> {
         })
     }
 
-    fn unless_rejected(&self, objects: Vec<Ordered>, diagnostics: &Diagnostics) -> Vec<Ordered> {
-        let rejected = diagnostics
+    fn rejects(&self, diagnostics: &Diagnostics) -> bool {
+        diagnostics
             .iter()
-            .any(|finding| self.denied.severity(finding.reason()) == Severity::Error);
-        if rejected { Vec::new() } else { objects }
+            .any(|finding| self.denied.severity(finding.reason()) == Severity::Error)
     }
 
     fn content(

@@ -18,6 +18,8 @@ pub struct Claims {
     pub(super) objects: Vec<(u64, u64)>,
     /// The names of Service Connect that the service takes.
     pub(super) connect_names: Vec<ConnectName>,
+    /// Whether the unit is rejected, so that it takes nothing.
+    pub(super) is_rejected: bool,
 }
 
 /// A name of a Service Connect namespace.
@@ -56,19 +58,23 @@ impl Settled {
 }
 
 impl Given {
-    /// Compares the claims of a unit with those of earlier units, and remembers them.
+    /// Compares the claims of a unit with those of earlier units, and remembers them if nothing rejects the unit.
     pub fn settle(&mut self, claims: &Claims) -> Settled {
-        let mut conflicts = self.take_connect_names(claims);
+        let mut conflicts = self.taken_connect_names(claims);
         for (index, (key, content)) in claims.objects.iter().enumerate() {
             if self.objects.get(key).is_some_and(|given| given != content) {
                 conflicts.push(Conflict::Object(index));
             }
         }
-        if !conflicts.is_empty() {
+        if claims.is_rejected || !conflicts.is_empty() {
             return Settled {
                 conflicts,
                 fresh: Vec::new(),
             };
+        }
+        for taken in &claims.connect_names {
+            let key = (taken.namespace.clone(), taken.name.clone());
+            self.connect_names.insert(key, taken.service.clone());
         }
         let fresh = claims.objects.iter();
         let fresh = fresh.map(|(key, content)| self.objects.insert(*key, *content).is_none());
@@ -78,22 +84,18 @@ impl Given {
         }
     }
 
-    /// Names of a Service Connect namespace belong to one service.
-    fn take_connect_names(&mut self, claims: &Claims) -> Vec<Conflict> {
-        let mut conflicts = Vec::new();
-        for taken in &claims.connect_names {
-            let key = (taken.namespace.clone(), taken.name.clone());
-            let owner = self
-                .connect_names
-                .entry(key)
-                .or_insert_with(|| taken.service.clone());
-            if *owner != taken.service {
-                conflicts.push(Conflict::ConnectName {
+    /// Returns the names of a Service Connect namespace that belong to another service.
+    fn taken_connect_names(&self, claims: &Claims) -> Vec<Conflict> {
+        let names = claims.connect_names.iter();
+        names
+            .filter_map(|taken| {
+                let key = (taken.namespace.clone(), taken.name.clone());
+                let owner = self.connect_names.get(&key)?;
+                (*owner != taken.service).then(|| Conflict::ConnectName {
                     taken: taken.clone(),
                     other: owner.clone(),
-                });
-            }
-        }
-        conflicts
+                })
+            })
+            .collect()
     }
 }
