@@ -288,7 +288,7 @@ reasons! {
         PortMultipleProtocols { port } => "containerPort {port} is mapped for tcp and udp, and a load balancer or registry needs a port with one mapping", "remove the mapping that it does not need, or give each protocol a containerPort of its own";
         PredictiveScalingUnsupported => "predictive scaling is not supported", "use target tracking, or raise the minimum from a CronJob at known hours";
         PropagateTagsService => "propagateTags SERVICE is not allowed for stand-alone tasks", "use TASK_DEFINITION or NONE";
-        RegexConstraintUnsupported { value } => "pattern {value} cannot be translated", "list the values with in";
+        RegexConstraintUnsupported { value } => "pattern {value} cannot be translated", "list the values with in, or name families with an escaped dot, as in c5\\..*|m5\\..*";
         RegionRequired => "the region of this name is not known", "pass --aws-region, or write an ARN that names the region";
         RequiredField { name } => "{name} is required", "";
         ResourceIdMismatch { value, name } => "ResourceId {value} is not service/<cluster>/{name}", "correct it, or leave it out inside an EcsService";

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod expression;
+mod families;
 mod fold;
 mod requirement;
 

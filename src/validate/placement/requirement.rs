@@ -3,6 +3,7 @@
 use super::{
     MAX_TERMS,
     expression::{Condition, Expression, Operator},
+    families::families,
     fold::{AGENT, agent_connected, asks_for_agent, widen},
 };
 use crate::{diagnostic::Message, validate::WindowsBuild};
@@ -341,38 +342,6 @@ fn os_family(operator: Operator, values: &[String]) -> Result<Alternatives, Mess
     } else {
         vec![atoms]
     })
-}
-
-/// Expands `=~` and `!~`, which are supported only for families of instance types, such as `c5.*` or `c5\..*`, with `|`
-/// between them.
-fn families(
-    attribute: &NodeAttribute,
-    operator: Operator,
-    pattern: &str,
-) -> Result<Requirement, Message> {
-    let family = |part: &str| -> Option<String> {
-        let name = part.strip_suffix(".*")?;
-        let name = name
-            .strip_suffix('\\')
-            .or_else(|| name.strip_suffix("\\."))
-            .unwrap_or(name);
-        let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        plain.then(|| name.to_owned())
-    };
-    let families: Option<Vec<String>> = pattern.split('|').map(family).collect();
-    match (attribute, families) {
-        (NodeAttribute::InstanceType, Some(families)) => Ok(Requirement {
-            attribute: NodeAttribute::InstanceFamily,
-            test: if operator == Operator::Matches {
-                Test::In(families)
-            } else {
-                Test::NotIn(families)
-            },
-        }),
-        _ => Err(Message::RegexConstraintUnsupported {
-            value: pattern.to_owned(),
-        }),
-    }
 }
 
 #[cfg(test)]
