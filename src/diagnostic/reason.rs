@@ -241,6 +241,7 @@ reasons! {
         GmsaUnsupported => "gMSA credential specs are not translated", "use securityContext.windowsOptions with a GMSACredentialSpec";
         GpuAllUnsupported => "GPUs are requested by number; ALL is not supported yet", "give the number of GPUs";
         GpuMpsUnsupported => "a pod cannot set how a GPU is shared with MPS", "remove sharingStrategy, and configure sharing in the NVIDIA device plugin";
+        HealthCheckIsOneWord { value, form } => "{value} would be taken for the name of one program", "write {form}";
         HealthyWithoutHealthCheck { name } => "{name} has no healthCheck, so HEALTHY can never be met", "give {name} a healthCheck, or use condition START";
         HostDevicesUnsupported => "host devices need a device plugin or DRA driver", "remove devices and request that resource";
         HostNetworkOnFargate => "EKS Fargate has no host network", "use networkMode awsvpc, or run on nodes";
@@ -388,6 +389,7 @@ reasons! {
         FirelensTailsContainerLogs { fields } => "the router reads log files instead of a Docker socket, so fields of records differ, and a pod takes two seconds longer to end", "adapt what reads {fields} of a record";
         FolderWithoutDocuments => "no *.json, *.yaml or *.yml with an ECS document is in the folder or below it", "name the folder that has the documents";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "let {a} retry until {b} answers";
+        HealthCheckWithoutCmd { program } => "the check has neither CMD nor CMD-SHELL before {program}, so that Docker does not run it and ECS reports UNKNOWN; here it is run", "put CMD before it, or remove healthCheck";
         HostnameOfTheNode => "a container in the host network has the hostname of its node", "remove hostname, or leave the host network";
         HostnameTruncated { value } => "Kubernetes before 1.35 uses only {value} of the hostname", "choose a shorter hostname without dots";
         IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "let it sleep or loop after an exit code that should not restart it";
@@ -419,7 +421,8 @@ reasons! {
         RegionVariablesMissing => "AWS_REGION and AWS_DEFAULT_REGION, which Fargate sets, are not set, because no region is known", "pass --aws-region: SDKs fail without a region";
         RequiresEfsCsiDriver3 => "S3 Files volumes need version 3.0 of the EFS CSI driver", "upgrade the driver";
         RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without a grace period and without back-off", "set essential-exit to replace where the operator runs, or accept the loss of requests under way";
-        RestartAttemptPeriodIgnored => "restarts are delayed by the back-off of the kubelet, not by restartAttemptPeriod", "nothing to do; the back-off starts at 10 s and ends at 5 minutes";
+        RestartAttemptPeriodIgnored => "restarts are delayed by the back-off of the kubelet, not by restartAttemptPeriod", "expect restarts also of a container that ran for a shorter time, after 10 s to 5 minutes";
+        RestartKeepsTaskRunning { name, codes, n, advice } => "{name} is restarted after {codes} however short it ran, so the task may never end; in ECS, {name} stays stopped if it ran for less than {n} s, and the task ends", "{advice}";
         RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "remove it";
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or leave ScaleOutCooldown out";
@@ -444,6 +447,7 @@ reasons! {
         StepScalingNotYet => "the operator does not run step scaling yet: this policy does not scale the service", "add a target tracking policy; without one, run kubectl scale ecsservice";
         StopTimeoutPooled { n } => "a pod has one grace period for all containers: {n} s", "nothing to do unless a container must be killed earlier";
         SwapNotConfigurable => "swap cannot be set for a container", "remove maxSwap, and raise memory instead";
+        StoppedContainerKeepsPodUnready { name, codes } => "{name} stays stopped after exit code {codes}, and its pod is not ready from then on: it gets no traffic, and rollouts stop", "let {name} wait instead of ending, or let another container wait for it with dependsOn and SUCCESS, which makes it an init container";
         SwappinessIgnored => "swappiness cannot be set for a container", "remove it";
         SysctlConflict { name } => "{name} is set by two containers, and the value of the last one is used", "set it once";
         TargetGroupDeletedByAutoMode => "EKS Auto Mode registers targets only in a target group with the tag eks:eks-cluster-name, and it deletes the group with its TargetGroupBinding", "tag the target group with the name of the cluster; keep the binding and the cluster while a listener or ECS needs the group";

@@ -17,6 +17,8 @@ pub struct HealthCheck {
     pub interval: i64,
     /// Seconds until a check counts as failed.
     pub timeout: i64,
+    /// Whether the command has neither `CMD` nor `CMD-SHELL` before it.
+    pub bare: bool,
     /// Consecutive failures that make the container unhealthy.
     pub retries: i64,
     /// Seconds after the start in which failures do not count.
@@ -28,7 +30,7 @@ pub struct HealthCheck {
 pub struct Restart {
     /// Exit codes that do not cause a restart.
     pub ignored_exit_codes: Vec<i64>,
-    /// `restartAttemptPeriod` in seconds, if it is not its default of 300.
+    /// `restartAttemptPeriod` in seconds, if it is stated.
     pub attempt_period: Option<i64>,
 }
 
@@ -52,19 +54,15 @@ pub(crate) fn validate_health_check(
     let raw = raw.health_check.as_ref()?;
     let command = match argument_vector(&raw.command, scope.windows) {
         Ok(command) => command?,
-        Err(value) => {
-            sink.report(
-                path.field("healthCheck").field("command"),
-                Message::InvalidValue {
-                    value,
-                    allowed: "a command after CMD or CMD-SHELL, or NONE alone".to_owned(),
-                },
-            );
+        Err(message) => {
+            sink.report(path.field("healthCheck").field("command"), message);
             return None;
         }
     };
     use ecs::HealthCheck as Raw;
+    let begin = raw.command.first().map(String::as_str);
     Some(HealthCheck {
+        bare: !matches!(begin, Some("CMD" | "CMD-SHELL")),
         command,
         interval: within(&Raw::INTERVAL_RANGE, raw.interval, Raw::DEFAULT_INTERVAL),
         timeout: within(&Raw::TIMEOUT_RANGE, raw.timeout, Raw::DEFAULT_TIMEOUT),
@@ -78,14 +76,14 @@ fn within(range: &RangeInclusive<i64>, value: Option<i64>, default: i64) -> i64 
     value.unwrap_or(default).clamp(*range.start(), *range.end())
 }
 
-/// Returns what the probe runs: `None` for `NONE`, or an error with the offending text if there is no command.
+/// Returns what the probe runs: `None` for `NONE`, or an error if there is no command, or one that is not split.
 ///
 /// `CMD-SHELL` is one string for the container's default shell: `/bin/sh -c` on Linux, `cmd /S /C` on Windows, as in
 /// Docker. Without either word, the list is run as it is.
-fn argument_vector(command: &[String], windows: bool) -> Result<Option<Vec<String>>, String> {
+fn argument_vector(command: &[String], windows: bool) -> Result<Option<Vec<String>>, Message> {
     let rest = command.get(1..).unwrap_or_default();
     let vector = match command.first().map(String::as_str) {
-        None => return Err("an empty list".to_owned()),
+        None => return Err(no_command("an empty list".to_owned())),
         Some("NONE") => return Ok(None),
         Some("CMD") => rest.to_vec(),
         Some("CMD-SHELL") if rest.is_empty() => Vec::new(),
@@ -98,12 +96,51 @@ fn argument_vector(command: &[String], windows: bool) -> Result<Option<Vec<Strin
             let shell = shell.iter().map(|word| (*word).to_owned());
             shell.chain(rest.iter().cloned()).collect()
         }
+        Some(first) if !is_program(first) => return Err(one_word(command)),
         Some(_) => command.to_vec(),
     };
     if vector.is_empty() {
-        Err(command.join(" "))
+        Err(no_command(command.join(" ")))
     } else {
         Ok(Some(vector))
+    }
+}
+
+fn no_command(value: String) -> Message {
+    Message::InvalidValue {
+        value,
+        allowed: "a command after CMD or CMD-SHELL, or NONE alone".to_owned(),
+    }
+}
+
+/// Whether a first word without `CMD` before it may name a program. It does not if it is a whole command line, a list
+/// written as text, or a misspelled `CMD-SHELL`. ECS accepts these, and Docker then runs no check.
+fn is_program(first: &str) -> bool {
+    !first.is_empty() && !first.contains(is_mark) && !first.eq_ignore_ascii_case("CMD-SHELL")
+}
+
+/// Whether the character separates or quotes words.
+fn is_mark(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ',' | '"' | '[' | ']' | '\'')
+}
+
+/// Returns the error for a command that is not split, with the form that runs it in a shell.
+fn one_word(command: &[String]) -> Message {
+    let text = command.join(" ");
+    let mut line = text.trim_matches(is_mark);
+    for word in ["CMD-SHELL", "CMD"] {
+        let begin = line.get(..word.len());
+        if begin.is_some_and(|begin| begin.eq_ignore_ascii_case(word)) {
+            let rest = line.get(word.len()..).unwrap_or_default();
+            if rest.starts_with(is_mark) {
+                line = rest.trim_start_matches(is_mark);
+                break;
+            }
+        }
+    }
+    Message::HealthCheckIsOneWord {
+        value: text.clone(),
+        form: format!(r#"["CMD-SHELL", {line:?}]"#),
     }
 }
 
@@ -129,6 +166,60 @@ pub(crate) fn validate_restart(
                 codes
             },
         ),
-        attempt_period: raw.restart_attempt_period.filter(|seconds| *seconds != 300),
+        attempt_period: raw.restart_attempt_period,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        diagnostic::Reason,
+        translate::testing::{Scenario, yaml},
+    };
+
+    fn checked(command: &str) -> Scenario {
+        Scenario::service(format!(
+            r#"{{"family": "w", "containerDefinitions": [
+                {{"name": "a", "image": "a", "memory": 64, "healthCheck": {{"command": {command}}}}}]}}"#
+        ))
+    }
+
+    #[test]
+    fn a_command_that_is_not_split_is_rejected_with_the_right_form() {
+        let right = r#"write ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]"#;
+        for command in [
+            r#"["CMD-SHELL curl -f http://localhost/ || exit 1"]"#,
+            r#"["CMD-SHELL, curl -f http://localhost/ || exit 1"]"#,
+            r#"["curl -f http://localhost/ || exit 1"]"#,
+            r#"["cmd-shell", "curl -f http://localhost/ || exit 1"]"#,
+            r#"["CMD-SHELL,", "curl", "-f", "http://localhost/", "||", "exit", "1"]"#,
+            r#"["[ \"CMD-SHELL\", \"curl -f http://localhost/ || exit 1\" ]"]"#,
+            r#"["[", "\"CMD-SHELL\",", "\"curl", "-f", "http://localhost/", "||", "exit", "1\"", "]"]"#,
+            r#"["CMD curl -f http://localhost/ || exit 1"]"#,
+        ] {
+            let rejections = checked(command).rejections();
+            assert_eq!(rejections.len(), 1, "{command}");
+            let reason = "healthCheck.command: HealthCheckIsOneWord: ";
+            assert!(rejections[0].contains(reason), "{rejections:?}");
+            assert!(rejections[0].ends_with(right), "{rejections:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_without_cmd_is_run_with_a_warning() {
+        let reasons = [Reason::HealthCheckWithoutCmd];
+        for (command, warned) in [
+            (r#"["/bin/check", "a b"]"#, true),
+            (r#"["CMD", "/bin/check", "a b"]"#, false),
+        ] {
+            let outcome = checked(command).run();
+            let probe = &outcome.container("a")["livenessProbe"]["exec"]["command"];
+            assert_eq!(*probe, yaml(r#"["/bin/check", "a b"]"#));
+            let path = "containerDefinitions[0].healthCheck.command: HealthCheckWithoutCmd";
+            let expected: &[&str] = if warned { &[path] } else { &[] };
+            assert_eq!(outcome.notes_of(&reasons), expected);
+        }
+        let cmd_of_windows = checked(r#"["cmd", "/C", "check.bat"]"#).run();
+        assert_eq!(cmd_of_windows.notes_of(&reasons).len(), 1);
+    }
 }

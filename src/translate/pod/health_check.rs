@@ -39,13 +39,14 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         let Some(kubernetes) = draft.container_mut(container.index) else {
             continue;
         };
+        let path = super::container::path(container.index).field("healthCheck");
+        if check.bare && probes != Probes::ReportOnly {
+            let program = check.command.first().cloned().unwrap_or_default();
+            let message = Message::HealthCheckWithoutCmd { program };
+            notes.report(path.field("command"), message);
+        }
         match probes {
-            Probes::ReportOnly => {
-                let path = FieldPath::root(Subject::TaskDefinition)
-                    .field("containerDefinitions")
-                    .index(container.index);
-                notes.report(path.field("healthCheck"), Message::HealthCheckReportOnly);
-            }
+            Probes::ReportOnly => notes.report(path, Message::HealthCheckReportOnly),
             Probes::Startup => kubernetes.startup_probe = Some(timing.startup(check)),
             Probes::StartupAndLiveness => {
                 kubernetes.startup_probe = Some(timing.startup(check));
@@ -89,6 +90,7 @@ impl Timing {
     fn new(check: &HealthCheck, grace: i64) -> Self {
         let HealthCheck {
             command: _,
+            bare: _,
             interval,
             timeout: _,
             retries,
@@ -191,6 +193,7 @@ mod tests {
         ] {
             let check = HealthCheck {
                 command: vec!["true".to_owned()],
+                bare: false,
                 interval,
                 timeout: 5,
                 retries,

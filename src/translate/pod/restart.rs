@@ -17,6 +17,9 @@ const RESTART_RULES_MINOR: u32 = 35;
 /// The first version that can restart all containers of a pod by default.
 const RESTART_ALL_MINOR: u32 = 36;
 
+/// Seconds that a container must have run before ECS restarts it, unless `restartAttemptPeriod` is set.
+const DEFAULT_ATTEMPT_PERIOD: i64 = 300;
+
 /// Sets restart policies, and reports differences from ECS when containers exit.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     for container in &cx.task_definition.containers {
@@ -81,11 +84,18 @@ fn restart_policy(
         notes.report(path.field("enabled"), message);
         return;
     }
-    if attempt_period.is_some() {
+    let rules = role == Role::Main && cx.settings.kubernetes_minor >= RESTART_RULES_MINOR;
+    let seconds = attempt_period.unwrap_or(DEFAULT_ATTEMPT_PERIOD);
+    if rules && cx.is_task() {
+        let path = match attempt_period {
+            Some(_) => path.field("restartAttemptPeriod"),
+            None => path.field("enabled"),
+        };
+        notes.report(path, keeps_task_running(container, restart, seconds));
+    } else if seconds != DEFAULT_ATTEMPT_PERIOD && !(role == Role::Main && cx.is_task()) {
         let message = Message::RestartAttemptPeriodIgnored;
         notes.report(path.field("restartAttemptPeriod"), message);
     }
-    let rules = role == Role::Main && cx.settings.kubernetes_minor >= RESTART_RULES_MINOR;
     let name = || container.name.clone();
     if rules && !ignored_exit_codes.is_empty() {
         // Kubernetes accepts each code only once.
@@ -97,6 +107,13 @@ fn restart_policy(
                     .filter(|code| !codes.contains(code)),
             );
         }
+        if !cx.is_task() && !container.essential {
+            let message = Message::StoppedContainerKeepsPodUnready {
+                name: name(),
+                codes: listed(&codes, " or "),
+            };
+            notes.report(path.field("ignoredExitCodes"), message);
+        }
         kubernetes.restart_policy = Some("Never".to_owned());
         kubernetes.restart_policy_rules = Some(vec![rule("Restart", codes)]);
     } else if rules && cx.is_task() {
@@ -107,6 +124,41 @@ fn restart_policy(
     } else if !ignored_exit_codes.is_empty() {
         let message = Message::IgnoredExitCodesUnsupported { name: name() };
         notes.report(path.field("ignoredExitCodes"), message);
+    }
+}
+
+/// Returns the warning about a container whose restarts keep a stand-alone task running. ECS restarts after the exit
+/// code 0 as well, but never a container that ran for less than `seconds`
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerRestartPolicy.html>).
+fn keeps_task_running(
+    container: &validate::Container,
+    restart: &validate::Restart,
+    seconds: i64,
+) -> Message {
+    let ignored = &restart.ignored_exit_codes;
+    let codes = match ignored.as_slice() {
+        [] => "every exit code".to_owned(),
+        ignored => format!("every exit code but {}", listed(ignored, " and ")),
+    };
+    let advice = if ignored.contains(&0) {
+        "remove restartPolicy if a failure must end the task"
+    } else {
+        "add 0 to ignoredExitCodes, so that the task ends when its work is done, or remove restartPolicy"
+    };
+    Message::RestartKeepsTaskRunning {
+        name: container.name.clone(),
+        codes,
+        n: seconds.to_string(),
+        advice: advice.to_owned(),
+    }
+}
+
+fn listed<T: ToString>(codes: &[T], conjunction: &str) -> String {
+    let codes: Vec<String> = codes.iter().map(T::to_string).collect();
+    match codes.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{}{conjunction}{last}", others.join(", ")),
+        None => String::new(),
     }
 }
 
@@ -316,7 +368,9 @@ mod tests {
         Reason::NonEssentialContainerRestarts,
         Reason::RestartAllContainersKillsWithoutGrace,
         Reason::RestartAttemptPeriodIgnored,
+        Reason::RestartKeepsTaskRunning,
         Reason::RestartPolicyOnCompletionTarget,
+        Reason::StoppedContainerKeepsPodUnready,
     ];
 
     /// Returns a definition with containers of these members, each with an image and memory.
@@ -433,11 +487,27 @@ mod tests {
     #[test]
     fn a_restart_policy_becomes_that_of_the_container() {
         let restart = "[{action: Restart, exitCodes: {operator: NotIn, values: [0, 143]}}]";
-        for (scenario, container_policy, container_rules) in [
-            (Scenario::service(definition(&[RESTARTED])), "null", "null"),
-            (Scenario::task(definition(&[RESTARTED])), "Always", "null"),
-            (Scenario::service(definition(&[IGNORING])), "Never", restart),
-            (Scenario::task(definition(&[IGNORING])), "Never", restart),
+        let runs_on = |member: &str| {
+            vec![format!(
+                "containerDefinitions[0].restartPolicy.{member}: RestartKeepsTaskRunning"
+            )]
+        };
+        let (service, task) = (Scenario::service, Scenario::task);
+        for (scenario, container_policy, container_rules, notes) in [
+            (service(definition(&[RESTARTED])), "null", "null", vec![]),
+            (
+                task(definition(&[RESTARTED])),
+                "Always",
+                "null",
+                runs_on("restartAttemptPeriod"),
+            ),
+            (service(definition(&[IGNORING])), "Never", restart, vec![]),
+            (
+                task(definition(&[IGNORING])),
+                "Never",
+                restart,
+                runs_on("enabled"),
+            ),
         ] {
             let at_35 = scenario.settings(|s| s.kubernetes_minor = 35).run();
             let container = at_35.container("app");
@@ -445,8 +515,57 @@ mod tests {
                 policy(container),
                 (&yaml(container_policy), &rules(container_rules))
             );
-            assert_eq!(at_35.notes_of(REASONS), [""; 0]);
+            assert_eq!(at_35.notes_of(REASONS), notes);
         }
+    }
+
+    #[test]
+    fn a_task_that_restarts_may_never_end() {
+        let message = |policy: &str| {
+            let app = format!(r#""name": "app", "restartPolicy": {policy}"#);
+            let outcome = Scenario::task(definition(&[&app])).run();
+            let mut messages = outcome.messages();
+            messages.retain(|message| message.contains("RestartKeepsTaskRunning"));
+            messages
+        };
+        let path = "containerDefinitions[0].restartPolicy";
+        let reason = "RestartKeepsTaskRunning: app is restarted after";
+        assert_eq!(
+            message(r#"{"enabled": true}"#),
+            [format!(
+                "{path}.enabled: {reason} every exit code however short it ran, so the task may never end; in ECS, app stays stopped if it ran for less than 300 s, and the task ends; add 0 to ignoredExitCodes, so that the task ends when its work is done, or remove restartPolicy"
+            )]
+        );
+        assert_eq!(
+            message(
+                r#"{"enabled": true, "restartAttemptPeriod": 60, "ignoredExitCodes": [0, 1, 2]}"#
+            ),
+            [format!(
+                "{path}.restartAttemptPeriod: {reason} every exit code but 0, 1 and 2 however short it ran, so the task may never end; in ECS, app stays stopped if it ran for less than 60 s, and the task ends; remove restartPolicy if a failure must end the task"
+            )]
+        );
+    }
+
+    #[test]
+    fn a_helper_that_stays_stopped_makes_its_pod_unready() {
+        let helper = |codes: &str| {
+            format!(
+                r#""name": "helper", "essential": false, "restartPolicy": {{"enabled": true, "ignoredExitCodes": {codes}}}"#
+            )
+        };
+        let reason = [Reason::StoppedContainerKeepsPodUnready];
+        let run = |scenario: Scenario| scenario.run().notes_of(&reason);
+        let path = "containerDefinitions[1].restartPolicy.ignoredExitCodes";
+        let service = |codes: &str| Scenario::service(definition(&[APP, &helper(codes)]));
+        assert_eq!(
+            run(service("[0]")),
+            [format!("{path}: StoppedContainerKeepsPodUnready")]
+        );
+        assert_eq!(run(service("[]")), [""; 0]);
+        let task = Scenario::task(definition(&[APP, &helper("[0]")]));
+        assert_eq!(run(task), [""; 0]);
+        let old = service("[0]").settings(|s| s.kubernetes_minor = 34);
+        assert_eq!(run(old), [""; 0]);
     }
 
     #[test]
