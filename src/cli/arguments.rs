@@ -210,6 +210,7 @@ impl ConvertOptions {
                 .workload_target
                 .map_or(WorkloadTarget::Deployment, Into::into),
             addons: cluster.addons(settings.platform),
+            outside_aws: settings.platform == Platform::Kubernetes,
             ..settings.settings()
         };
         settings.environment_files = contents(&input.environment_files)?;

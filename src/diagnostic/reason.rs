@@ -341,6 +341,7 @@ reasons! {
         WindowsVersionUnsupported { value } => "EKS has no Windows nodes for {value}", "use Windows Server 2019, 2022 or 2025";
     }
     Warning {
+        AwsCsiDriverNeeded { driver, reach } => "the volume needs {driver}, and --platform kubernetes assumes nothing from AWS", "install the driver, on {reach}, or use another volume";
         AwslogsLinesNotJoined { name } => "{name} has no effect: each line becomes an event of its own", "write each event as one line, such as JSON, or send the logs through FireLens with a multiline parser";
         AwslogsNeedsNodeAgent { group, advice } => "these logs reach CloudWatch ({group}) only through a log agent on the nodes", "{advice}; until then the logs are only in kubectl logs";
         AwslogsOnEksFargate { group } => "on EKS Fargate these logs reach CloudWatch ({group}) only through the log router of EKS", "configure it with the ConfigMap aws-logging in the namespace aws-observability; until then the logs are only in kubectl logs";

@@ -89,6 +89,9 @@ pub struct Settings {
     pub users: BTreeMap<String, Identity>,
     /// The add-ons that are installed in the cluster.
     pub addons: BTreeSet<Addon>,
+    /// Whether the cluster is taken to have nothing from AWS. Only the command line knows, so it is not stored.
+    #[serde(skip)]
+    pub outside_aws: bool,
     /// The contents of environment files, by S3 object ARN.
     #[serde(skip)]
     pub environment_files: BTreeMap<String, String>,
@@ -126,6 +129,7 @@ impl Default for Settings {
             logs: LogAgent::None,
             users: BTreeMap::new(),
             addons: Addon::ALL.iter().copied().collect(),
+            outside_aws: false,
             environment_files: BTreeMap::new(),
             firelens_files: BTreeMap::new(),
         }

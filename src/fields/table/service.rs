@@ -908,7 +908,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "volumeConfigurations[].name",
         is: "Name of the volume, as in the task definition.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::UnknownVolume, Reason::EbsOnFargate, Reason::InvalidValue, Reason::DaemonVolumeConfigurations],
+        reasons: &[Reason::UnknownVolume, Reason::EbsOnFargate, Reason::InvalidValue, Reason::DaemonVolumeConfigurations, Reason::AwsCsiDriverNeeded],
         target: "`volumes[].ephemeral.volumeClaimTemplate`",
         rule: "not in the task definition's `volumes`: `UnknownVolume`; on EKS Fargate: `EbsOnFargate`",
         shape: "ServiceVolumeConfiguration",

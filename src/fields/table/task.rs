@@ -474,7 +474,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "volumeConfigurations[].name",
         is: "Name of the volume, as in the task definition.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::InvalidValue, Reason::UnknownVolume, Reason::EbsOnFargate],
+        reasons: &[Reason::InvalidValue, Reason::UnknownVolume, Reason::EbsOnFargate, Reason::AwsCsiDriverNeeded],
         target: "an ephemeral volume; with `deleteOnTermination: false` a claim that stays",
         shape: "TaskVolumeConfiguration",
         ..FIELD

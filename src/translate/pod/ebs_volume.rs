@@ -50,6 +50,16 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
                 Message::EbsKmsKeyForDriver { key: key.clone() },
             );
         }
+        if cx.settings.outside_aws && !cx.settings.has(Addon::EksAutoMode) {
+            let path = cx.root().field("volumeConfigurations");
+            notes.report(
+                path.index(volume.index).field("name"),
+                Message::AwsCsiDriverNeeded {
+                    driver: "the EBS CSI driver".to_owned(),
+                    reach: "nodes in EC2".to_owned(),
+                },
+            );
+        }
         let class = storage_class(cx, volume);
         draft.objects.push(Object::StorageClass(class));
         if let Some(snapshot) = &volume.snapshot {

@@ -300,6 +300,13 @@ fn report_first_file_system(
         let group = group.to_owned();
         notes.report(path.clone(), Message::MountTargetMustAdmit { group });
     }
+    if cx.settings.outside_aws {
+        let message = Message::AwsCsiDriverNeeded {
+            driver: "the EFS CSI driver".to_owned(),
+            reach: "nodes that reach the mount targets".to_owned(),
+        };
+        notes.report(path.clone(), message);
+    }
     notes.report(path.clone(), Message::FileSystemSharedWithEcs);
     if !cx.task_definition.fargate {
         notes.report(path, Message::FileSystemNotPrepopulated);
