@@ -154,15 +154,15 @@ impl<'c> Loader<'c> {
         let mut extensions = crd::ServiceExtensions::default();
         self.scaling(plan, &mut extensions)?;
         let name = task_definition.request.family.clone();
-        if !self.diagnostics.has_errors() {
+        let path = FieldPath::root(Subject::TaskDefinition);
+        let message = {
             let name = name.clone().unwrap_or_default();
-            let path = FieldPath::root(Subject::TaskDefinition);
-            let message = match plan.role {
+            match plan.role {
                 Role::Withheld => Message::TaskDefinitionNotRun { name },
                 _ => Message::ServiceAssumed { name },
-            };
-            self.diagnostics.report(path, message);
-        }
+            }
+        };
+        self.diagnostics.report(path, message);
         Ok(Content::Service(Box::new(ServiceInput {
             request: ecs::Service {
                 service_name: name.clone(),

@@ -296,7 +296,7 @@ impl Walk<'_> {
             (Shape::Leaf(field), Value::String(text) | Value::Number(text) | Value::Bool(text)) => {
                 field.default == Some(&**text)
             }
-            (_, Value::Object(members)) => members.is_empty(),
+            (_, Value::Object(members)) => members.is_empty() || is_switched_off(node),
             _ => false,
         };
         if default {
@@ -310,6 +310,15 @@ impl Walk<'_> {
             self.sink.note(trail, Message::NeedsController { what });
         }
     }
+}
+
+/// Whether an object has its own switch, and it is off, so that its other members have no effect.
+fn is_switched_off(node: &Node<'_>) -> bool {
+    let switch = node.member("enable").or_else(|| node.member("Enable"));
+    switch.is_some_and(|switch| match &switch.value.value {
+        Value::String(text) | Value::Bool(text) => text.eq_ignore_ascii_case("false"),
+        _ => false,
+    })
 }
 
 fn is_empty_list(node: &Node<'_>) -> bool {

@@ -62,14 +62,18 @@ impl Rollout {
         (int(surge), int(unavailable))
     }
 
-    /// Returns the same for a count that an autoscaler sets, of which this is the known minimum. Kubernetes rounds the
+    /// Returns the same for a count that something else sets, of which this is the known minimum. Kubernetes rounds the
     /// number of unavailable tasks down, as ECS does, and that of added tasks up
     /// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-surge>).
     pub(super) fn percentages(self, deployment: &Deployment) -> (IntOrString, IntOrString) {
         let text = |percent: u32| IntOrString::String(format!("{percent}%"));
         let unavailable = text(100_u32.saturating_sub(deployment.minimum_healthy_percent));
         let surge = deployment.maximum_percent.saturating_sub(100);
-        if surge == 0 && self.max_unavailable() == 0 {
+        let keeps_all = match self.desired {
+            0 => deployment.minimum_healthy_percent >= 100,
+            _ => self.max_unavailable() == 0,
+        };
+        if surge == 0 && keeps_all {
             return (IntOrString::Int(1), unavailable);
         }
         (text(surge), unavailable)
@@ -137,6 +141,9 @@ mod tests {
             (4, 50, 100, text("0%"), text("50%")),
             (1, 50, 100, int(1), text("50%")),
             (4, 100, 100, int(1), text("0%")),
+            (0, 0, 100, text("0%"), text("100%")),
+            (0, 100, 100, int(1), text("0%")),
+            (0, 100, 200, text("100%"), text("0%")),
         ] {
             let deployment = deployment(min, max);
             let found = Rollout::new(least, &deployment).percentages(&deployment);

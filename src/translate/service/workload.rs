@@ -137,7 +137,9 @@ fn own_tags(cx: &Context<'_>) -> Option<Labels> {
 fn deployment(cx: &Context<'_>, service: &Service, part: Part) -> Object {
     let autoscaled = autoscaling::owns_count(cx, service);
     let rollout = Rollout::new(part.tasks, &service.deployment);
-    let (surge, unavailable) = if autoscaled {
+    // The count of a Deployment without tasks is set by kubectl, and numbers for 0 tasks would be those of none.
+    let scaled_later = part.tasks == 0 && cx.settings.mode == Mode::Convert;
+    let (surge, unavailable) = if autoscaled || scaled_later {
         rollout.percentages(&service.deployment)
     } else {
         rollout.numbers()

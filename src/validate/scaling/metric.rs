@@ -70,12 +70,8 @@ pub(super) fn validate(
         Metric::Cpu
             if !can_divide(scope, |r| r.cpu_units, scope.task_definition.size.cpu_units) =>
         {
-            sink.report(
-                at,
-                Message::UtilizationNeedsRequests {
-                    metric: "CPU".to_owned(),
-                },
-            );
+            let sized = scope.task_definition.size.cpu_units.is_some();
+            sink.report(at, needs_requests(scope, "CPU", "cpu", sized));
         }
         Metric::Memory
             if !can_divide(
@@ -84,17 +80,48 @@ pub(super) fn validate(
                 scope.task_definition.size.memory_mib,
             ) =>
         {
-            sink.report(
-                at,
-                Message::UtilizationNeedsRequests {
-                    metric: "memory".to_owned(),
-                },
-            );
+            let sized = scope.task_definition.size.memory_mib.is_some();
+            sink.report(at, needs_requests(scope, "memory", "memory", sized));
         }
         Metric::CloudWatch(metric) => needs_keda(metric, scope, at, sink),
         Metric::Cpu | Metric::Memory => {}
     }
     Some(metric)
+}
+
+/// Returns the error for a task whose utilization cannot be calculated; `sized` indicates that the task has a size.
+fn needs_requests(scope: &Scope<'_>, metric: &str, member: &str, sized: bool) -> Message {
+    let definition = scope.task_definition;
+    let each = format!("give every container {member}");
+    let only_containers = |place: &str| format!("a request in every container {place}");
+    let (needed, advice) = if definition.eks_fargate {
+        (only_containers("on EKS Fargate"), each)
+    } else if matches!(
+        definition.platform.os,
+        Some(crate::validate::OperatingSystem::Windows(_))
+    ) {
+        (only_containers("on Windows"), each)
+    } else if sized {
+        (
+            only_containers("before Kubernetes 1.34"),
+            format!("{each}, or upgrade the cluster and set --kubernetes-version"),
+        )
+    } else if scope.settings.kubernetes_minor >= 34 {
+        (
+            "a task size or a request in every container".to_owned(),
+            format!("{each}, or the task"),
+        )
+    } else {
+        (
+            only_containers("or a task size from Kubernetes 1.34 on"),
+            each,
+        )
+    };
+    Message::UtilizationNeedsRequests {
+        metric: metric.to_owned(),
+        needed,
+        advice,
+    }
 }
 
 fn needs_keda(metric: &CloudWatchMetric, scope: &Scope<'_>, at: FieldPath, sink: &mut Diagnostics) {
