@@ -172,8 +172,8 @@ fn pod_resources(size: TaskSize) -> Option<ResourceRequirements> {
 }
 
 /// Gives each main container without a request the smallest one where KEDA's admission webhook demands it beside the
-/// requests of the pod. It changes nothing that runs: 2 units are the CPU shares that such a container has anyway, in
-/// ECS and Kubernetes, and the autoscaler divides by the requests of the pod.
+/// requests of the pod. Nothing else depends on it: 2 units are the CPU shares that such a container has anyway, in ECS
+/// and Kubernetes, 1 MiB is less than any process uses, and scheduler and autoscaler take the requests of the pod.
 fn request_the_least(cx: &Context<'_>, plan: &Plan, amounts: &mut [Amounts]) {
     let size = cx.task_definition.size;
     if size.cpu_units.is_some() && scaled_object::demands_requests(cx, &Metric::Cpu) {

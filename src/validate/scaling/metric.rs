@@ -161,12 +161,19 @@ fn can_divide(
         .find(|c| c.essential && runs_on(c.index))
         .map(|c| c.index);
     let sized = task_size.is_some() && !windows;
+    let stated: i64 = definition
+        .containers
+        .iter()
+        .filter(|c| runs_on(c.index))
+        .filter_map(|c| request(&c.resources))
+        .fold(0, i64::saturating_add);
+    let inherits = !windows && task_size.is_some_and(|size| size > stated);
     (sized && pod_level)
         || definition
             .containers
             .iter()
             .filter(|c| runs_on(c.index))
-            .all(|c| request(&c.resources).is_some() || (sized && heir == Some(c.index)))
+            .all(|c| request(&c.resources).is_some() || (inherits && heir == Some(c.index)))
 }
 
 fn predefined(

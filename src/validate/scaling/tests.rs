@@ -230,10 +230,27 @@ fn utilisation_needs_something_to_divide_by() {
         .extensions(extensions.clone())
         .run();
     let old = Scenario::service(sized)
-        .extensions(extensions)
+        .extensions(extensions.clone())
         .settings(|settings| settings.kubernetes_minor = 33)
         .rejections();
     assert!(old[0].contains("UtilizationNeedsRequests"), "{old:?}");
+    // The first essential container gets the remainder of the task's size, if there is one.
+    let heir = |cpu: &str| {
+        let definition = format!(
+            r#"{{"family": "web", "cpu": "256", "containerDefinitions": [
+                {{"name": "web", "image": "nginx", "memory": 64}},
+                {{"name": "log", "image": "log", "memory": 64, "cpu": {cpu}}}]}}"#
+        );
+        Scenario::service(definition)
+            .extensions(extensions.clone())
+            .settings(|settings| settings.kubernetes_minor = 33)
+    };
+    heir("255").run();
+    let nothing_left = heir("256").rejections();
+    assert!(
+        nothing_left[0].contains("UtilizationNeedsRequests"),
+        "{nothing_left:?}"
+    );
 }
 
 #[test]
