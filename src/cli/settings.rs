@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 
-use super::values::{account_id, duration, gpu_resource, identity, security_group, values};
+use super::values::{account_id, device, duration, gpu_resource, identity, security_group, values};
 use crate::settings::{
     Compute, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent, SecretStore, Settings,
     TargetGroups, add_identity,
@@ -29,9 +29,23 @@ pub(super) struct SettingsOptions {
     #[arg(long, value_name = "NAME", value_parser = gpu_resource, help_heading = "Cluster")]
     gpu_resource: Option<String>,
     #[command(flatten)]
+    nodes: NodeOptions,
+    #[command(flatten)]
     behavior: BehaviorOptions,
     #[command(flatten)]
     aws: AwsOptions,
+}
+
+/// What containers get of their nodes. Only an administrator decides this, so objects have no annotation for it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Nodes")]
+struct NodeOptions {
+    /// The resource of a device plugin that a device of the host is, such as /dev/fuse=example.com/fuse
+    #[arg(long = "device", value_name = "HOSTPATH=RESOURCE", value_parser = device)]
+    devices: Vec<(String, String)>,
+    /// Run containers privileged that have other devices of the host, instead of rejecting them
+    #[arg(long)]
+    allow_host_devices: bool,
 }
 
 #[derive(Debug, Args)]
@@ -141,6 +155,7 @@ impl SettingsOptions {
             isolated_sandbox_runtime_class,
             logs,
             gpu_resource,
+            nodes,
             behavior,
             aws,
         } = self;
@@ -150,6 +165,8 @@ impl SettingsOptions {
         }
         Settings {
             users,
+            devices: nodes.devices.iter().cloned().collect(),
+            allow_host_devices: nodes.allow_host_devices,
             compute: match platform {
                 Platform::EksFargate => Compute::EksFargate,
                 Platform::Eks | Platform::Kubernetes => Compute::Nodes,

@@ -243,7 +243,7 @@ reasons! {
         GpuMpsUnsupported => "a pod cannot set how a GPU is shared with MPS", "remove sharingStrategy, and configure sharing in the NVIDIA device plugin";
         HealthCheckIsOneWord { value, form } => "{value} would be taken for the name of one program", "write {form}";
         HealthyWithoutHealthCheck { name } => "{name} has no healthCheck, so HEALTHY can never be met", "give {name} a healthCheck, or use condition START";
-        HostDevicesUnsupported => "host devices need a device plugin or DRA driver", "remove devices and request that resource";
+        HostDevicesUnsupported { device } => "a pod cannot be given the host device {device} without a device plugin or a privileged container", "pass --device {device}=RESOURCE with the resource of a device plugin, or --allow-host-devices, which makes the container privileged";
         HostNetworkOnFargate => "EKS Fargate has no host network", "use networkMode awsvpc, or run on nodes";
         HostPortMismatch { value, port, mode } => "hostPort {value} must be absent, 0 or equal to containerPort {port} in network mode {mode}", "remove hostPort";
         HostPortOnFargate => "EKS Fargate opens no host port, and hostPort differs from containerPort", "remove hostPort: pods are reached on containerPort";
@@ -366,6 +366,7 @@ reasons! {
         DeregistrationDelayAssumed { n } => "the deregistration delay of the target group is not known, so a task gets SIGTERM {n} s after its deregistration", "pass --deregistration-delay with deregistration_delay.timeout_seconds of the target group";
         DescribeFailure { name, reason } => "AWS could not describe {name}: {reason}", "correct its name, cluster or region in the describe call, or leave it out there";
         DesiredCountUndoesScaling { n } => "the autoscaler changes desiredCount, and applying the spec again sets it back to {n}", "leave desiredCount out of what you apply after the first time";
+        DevicePluginDecides { resource } => "the device plugin of {resource} decides the path and the permissions of the device in the container", "configure them in the plugin, or remove containerPath and permissions";
         DisableScaleInMixed => "one HorizontalPodAutoscaler cannot exclude a single metric from scale-in, so more tasks may keep running", "set DisableScaleIn on all policies of the service or on none";
         DockerIsNotOnNodes { path } => "{path} belongs to Docker or the ECS agent, and Kubernetes nodes have neither", "use the Kubernetes version of this software";
         DrainMayDropBelowMinimum => "while the service has one task, the drain of its node is an outage: the task ends before its replacement runs", "run at least two tasks";
@@ -391,6 +392,7 @@ reasons! {
         FolderWithoutDocuments => "no *.json, *.yaml or *.yml with an ECS document is in the folder or below it", "name the folder that has the documents";
         HealthCheckWithoutCmd { program } => "the check has neither CMD nor CMD-SHELL before {program}, so that Docker does not run it and ECS reports UNKNOWN; here it is run", "put CMD before it, or remove healthCheck";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "let {a} retry until {b} answers";
+        HostDevicePrivileged { name } => "{name} runs privileged, because Kubernetes gives a container a device of the host in no other way: it can do everything on its node", "map the device with --device to the resource of a device plugin, which needs no privileges";
         HostnameOfTheNode => "a container in the host network has the hostname of its node", "remove hostname, or leave the host network";
         HostnameTruncated { value } => "Kubernetes before 1.35 uses only {value} of the hostname", "choose a shorter hostname without dots";
         IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "let it sleep or loop after an exit code that should not restart it";

@@ -270,6 +270,19 @@ mod tests {
     }
 
     #[test]
+    fn only_an_administrator_decides_what_pods_get_of_their_nodes() {
+        for (name, value) in [
+            ("device", "/dev/fuse=example.com/fuse"),
+            ("devices", "/dev/fuse=example.com/fuse"),
+            ("allow-host-devices", "true"),
+        ] {
+            let (settings, said) = with(&format!("{ANNOTATION_PREFIX}{name}"), value);
+            assert_eq!(settings, Settings::default(), "{name}");
+            assert_eq!(said, ["UnknownAnnotation"], "{name}");
+        }
+    }
+
+    #[test]
     fn an_annotation_that_there_is_not_is_told_from_those_that_there_are() {
         let told = |subject, name: &str| {
             let annotations =

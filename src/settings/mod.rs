@@ -4,13 +4,14 @@
 //! the same settings result in the same bytes on every machine.
 
 mod annotations;
+mod device;
 mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::identity::*;
+pub use self::{device::*, identity::*};
 pub use crate::{addons::Addon, names::*};
 
 /// The maximum of settings in seconds.
@@ -87,6 +88,13 @@ pub struct Settings {
     /// The IDs of users and groups that task definitions name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub users: BTreeMap<String, Identity>,
+    /// The resources of device plugins that devices of the host are, by their paths. Only an administrator sets this
+    /// and the next one: they decide what of the node a pod gets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub devices: BTreeMap<String, String>,
+    /// Whether a container that has a device of the host runs privileged.
+    #[serde(skip_serializing_if = "is_default")]
+    pub allow_host_devices: bool,
     /// The add-ons that are installed in the cluster.
     pub addons: BTreeSet<Addon>,
     /// Whether the cluster is taken to have nothing from AWS. Only the command line knows, so it is not stored.
@@ -128,6 +136,8 @@ impl Default for Settings {
             steady_seconds: 40,
             logs: LogAgent::None,
             users: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            allow_host_devices: false,
             addons: Addon::ALL.iter().copied().collect(),
             outside_aws: false,
             environment_files: BTreeMap::new(),

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ContainerResources, Environment, Firelens, HealthCheck, ImageVolumes, Logging, Mount, Port,
-    Process, PullSecret, Restart, Scope, SecretVariable, Security, image_volumes,
-    validate_container_resources, validate_environment, validate_firelens, validate_health_check,
-    validate_image, validate_logging, validate_mounts, validate_ports, validate_process,
-    validate_pull_secret, validate_restart, validate_secrets, validate_security,
+    ContainerResources, Devices, Environment, Firelens, HealthCheck, ImageVolumes, Logging, Mount,
+    Port, Process, PullSecret, Restart, Scope, SecretVariable, Security, image_volumes,
+    validate_container_resources, validate_devices, validate_environment, validate_firelens,
+    validate_health_check, validate_image, validate_logging, validate_mounts, validate_ports,
+    validate_process, validate_pull_secret, validate_restart, validate_secrets, validate_security,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
@@ -39,6 +39,8 @@ pub struct Container {
     pub ports: Vec<Port>,
     /// The CPU, memory and GPUs.
     pub resources: ContainerResources,
+    /// The devices of the node.
+    pub devices: Devices,
     /// The health check; `None` also for `NONE`.
     pub health_check: Option<HealthCheck>,
     /// The restart policy, if enabled.
@@ -70,6 +72,7 @@ pub(crate) fn validate_container(
     sink: &mut Diagnostics,
 ) -> Container {
     let environment = validate_environment(raw, scope, path, sink);
+    let devices = validate_devices(raw, scope, path, sink);
     Container {
         index,
         name: raw.name.clone().unwrap_or_default(),
@@ -88,7 +91,8 @@ pub(crate) fn validate_container(
         stop_timeout: raw.stop_timeout,
         mounts: validate_mounts(raw, scope, path, sink),
         image_volumes: image_volumes(raw, scope),
-        security: validate_security(raw, scope, path, sink),
+        security: validate_security(raw, &devices, scope, path, sink),
+        devices,
         logging: validate_logging(raw, scope, path, sink),
         firelens: validate_firelens(raw, scope, path, sink),
         docker_labels: raw.docker_labels.clone(),

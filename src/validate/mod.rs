@@ -51,6 +51,7 @@ pub use cluster::*;
 pub use container::*;
 pub use dependencies::*;
 pub use deployment::*;
+pub use device::*;
 pub use discovery::*;
 pub use ebs_volume::*;
 pub use efs::*;

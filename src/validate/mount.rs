@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Scope, arn::has_placeholder};
+use super::{Scope, arn::has_placeholder, device::mounted_paths};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -36,7 +36,7 @@ pub(crate) fn validate_mounts(
     sink: &mut Diagnostics,
 ) -> Vec<Mount> {
     let mut mounts = Vec::new();
-    let mut taken = scratch_paths(raw, scope.windows);
+    let mut taken = paths_of_linux_parameters(raw, scope);
     let known: BTreeSet<_> = scope
         .request
         .volumes
@@ -197,16 +197,25 @@ fn container<'a>(scope: &Scope<'a>, name: &str) -> Option<&'a ecs::ContainerDefi
 }
 
 /// Returns the paths where `linuxParameters` mounts something.
-fn scratch_paths(raw: &ecs::ContainerDefinition, windows: bool) -> BTreeSet<String> {
+fn paths_of_linux_parameters(
+    raw: &ecs::ContainerDefinition,
+    scope: &Scope<'_>,
+) -> BTreeSet<String> {
+    let scratch = scratch_paths(raw);
+    let devices = mounted_paths(raw, scope);
+    let paths = scratch.into_iter().chain(devices);
+    paths.map(|path| plain_path(path, scope.windows)).collect()
+}
+
+/// Returns the paths where `linuxParameters` mounts memory.
+pub(super) fn scratch_paths(raw: &ecs::ContainerDefinition) -> Vec<&str> {
     let Some(parameters) = &raw.linux_parameters else {
-        return BTreeSet::new();
+        return Vec::new();
     };
-    let shared_memory = parameters.shared_memory_size.map(|_| "/dev/shm".to_owned());
-    parameters
-        .tmpfs
-        .iter()
+    let tmpfs = parameters.tmpfs.iter();
+    let shared_memory = parameters.shared_memory_size.map(|_| "/dev/shm");
+    tmpfs
         .filter_map(|tmpfs| tmpfs.container_path.as_deref())
-        .map(|path| plain_path(path, windows))
         .chain(shared_memory)
         .collect()
 }
@@ -223,7 +232,7 @@ fn plain_path(path: &str, windows: bool) -> String {
 }
 
 /// Returns the error in a path in a container.
-fn wrong_path(path: String, windows: bool) -> Option<Message> {
+pub(super) fn wrong_path(path: String, windows: bool) -> Option<Message> {
     let rest = match path.split_at_checked(2) {
         Some((drive, rest)) if windows && is_drive(drive) => rest,
         _ => path.as_str(),

@@ -1,6 +1,6 @@
 //! CPU, memory and GPUs of containers and of the task.
 
-use super::{Scope, device::validate_devices};
+use super::Scope;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
@@ -32,8 +32,6 @@ pub struct ContainerResources {
     pub memory_reservation_mib: Option<i64>,
     /// Whole GPUs.
     pub gpus: Option<i64>,
-    /// AWS Neuron devices.
-    pub neurons: Option<i64>,
 }
 
 /// The memory in MiB that Fargate supports for a number of CPU units.
@@ -339,7 +337,6 @@ pub(crate) fn validate_container_resources(
         memory_mib: raw.memory,
         memory_reservation_mib: reservation,
         gpus: gpus(&raw.resource_requirements, scope, path, sink),
-        neurons: validate_devices(raw, scope, path, sink),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    LinuxParameters, Scope, SystemControl, linux_parameters::validate_linux_parameters,
+    Devices, LinuxParameters, Scope, SystemControl, linux_parameters::validate_linux_parameters,
     system_control::validate_system_controls,
 };
 use crate::{
@@ -24,7 +24,7 @@ const NAME_SUFFIX: usize = 9;
     reason = "each is a switch of ECS of its own"
 )]
 pub struct Security {
-    /// Whether the container runs privileged.
+    /// Whether the container runs privileged, by itself or for its devices.
     pub privileged: bool,
     /// Whether its root file system is read-only.
     pub read_only_root: bool,
@@ -80,6 +80,7 @@ pub struct Ulimit {
 /// Validates `user`, `privileged`, `linuxParameters`, `ulimits`, `systemControls` and `dockerSecurityOptions`.
 pub(crate) fn validate_security(
     raw: &ecs::ContainerDefinition,
+    devices: &Devices,
     scope: &Scope<'_>,
     path: &FieldPath,
     sink: &mut Diagnostics,
@@ -93,7 +94,7 @@ pub(crate) fn validate_security(
         sink.report(path.field("privileged"), Message::FargatePrivileged);
     }
     let mut security = Security {
-        privileged,
+        privileged: privileged || devices.need_privileges,
         read_only_root: raw.readonly_root_filesystem.unwrap_or(false),
         user: validate_user(raw.user.as_deref(), scope, &path.field("user"), sink),
         linux: validate_linux_parameters(raw, scope, &path.field("linuxParameters"), sink),

@@ -138,6 +138,7 @@ fn settings() -> Settings {
         eks_cluster_name: Some("shop".to_owned()),
         isolated_sandbox_runtime_class: Some("gvisor".to_owned()),
         allow_s3_files: true,
+        devices: [("/dev/video1".to_owned(), "example.com/camera".to_owned())].into(),
         environment_files: environment_files(),
         ..Settings::default()
     }

@@ -116,6 +116,8 @@ pub fn settings() -> impl Strategy<Value = Settings> {
                 eks_cluster_name: account.then(|| "shop".to_owned()),
                 isolated_sandbox_runtime_class: region.then(|| "kata".to_owned()),
                 gpu_resource: region.then(|| "nvidia.com/gpu.shared".to_owned()),
+                devices: [("/dev/fuse".to_owned(), "example.com/fuse".to_owned())].into(),
+                allow_host_devices: region,
                 logs: if account {
                     LogAgent::FluentBit
                 } else {

@@ -58,7 +58,8 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* The arguments of the container: what the release decides, then the settings in the order of their names. */}}
+{{/* The arguments of the container: what the release decides, then the settings in the order of their names. A map has
+the name of its flag in the plural. */}}
 {{- define "ecs-operator.args" -}}
 - controller
 - --lease-namespace={{ .Release.Namespace }}
@@ -79,6 +80,10 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- else if kindIs "slice" $value }}
 {{- range $value }}
 - {{ printf "--%s=%v" $flag . | quote }}
+{{- end }}
+{{- else if kindIs "map" $value }}
+{{- range $name, $of := $value }}
+- {{ printf "--%s=%s=%v" (trimSuffix "s" $flag) $name $of | quote }}
 {{- end }}
 {{- else if kindIs "float64" $value }}
 - --{{ $flag }}={{ int64 $value }}

@@ -3,6 +3,7 @@
 
 mod container;
 mod dependencies;
+mod devices;
 pub(crate) mod ebs_volume;
 mod environment;
 mod file_system;
@@ -99,6 +100,7 @@ pub(crate) fn pod_template(
     security::apply(cx, &mut draft, notes);
     system_controls::apply(cx, &mut draft, notes);
     linux_parameters::apply(cx, &mut draft, notes);
+    devices::apply(cx, &mut draft, notes);
     volumes::apply(cx, &mut draft, notes);
     ebs_volume::apply(cx, &mut draft, notes);
     logging::apply(cx, &mut draft, notes);

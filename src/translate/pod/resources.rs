@@ -6,13 +6,14 @@ use k8s_openapi::{
     api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::{Draft, Plan, Role, container::path};
+use super::{Draft, Plan, Role};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::Settings,
     translate::{Context, container_cpu, mebibytes, service::scaled_object, task_cpu},
     validate::{
-        ContainerResources, Metric, OperatingSystem, TaskDefinition, TaskSize, eks_fargate_size,
+        Container, ContainerResources, Metric, OperatingSystem, TaskDefinition, TaskSize,
+        eks_fargate_size,
     },
 };
 
@@ -21,6 +22,8 @@ const POD_RESOURCES_MINOR: u32 = 34;
 
 /// The resource of the NVIDIA device plugin, unless it shares or divides the GPUs under another name.
 const GPU: &str = "nvidia.com/gpu";
+/// The resource of the AWS Neuron device plugin.
+const NEURON: &str = "aws.amazon.com/neuron";
 
 /// The requests of one container. CPU is in units of 1/1024 vCPU, memory in MiB, storage in GiB.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,8 +32,8 @@ struct Amounts {
     cpu_limit: Option<Quantity>,
     memory: Option<i64>,
     memory_limit: Option<i64>,
-    gpus: Option<i64>,
-    neurons: Option<i64>,
+    /// What device plugins allocate, by resource.
+    devices: BTreeMap<String, i64>,
     storage: Option<i64>,
 }
 
@@ -51,10 +54,14 @@ enum SizeGoes {
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let definition = cx.task_definition;
     let windows = matches!(definition.platform.os, Some(OperatingSystem::Windows(_)));
+    let gpu_resource = cx.settings.gpu_resource.as_deref().unwrap_or(GPU);
     let mut amounts: Vec<Amounts> = definition
         .containers
         .iter()
-        .map(|container| own_amounts(&container.resources, windows))
+        .map(|container| Amounts {
+            devices: devices(container, gpu_resource),
+            ..own_amounts(&container.resources, windows)
+        })
         .collect();
     let goes = size_goes(
         cx.settings,
@@ -92,28 +99,34 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         }
         SizeGoes::ToContainers | SizeGoes::Nowhere => {}
     }
-    note_neurons(definition, notes);
     ephemeral_storage(definition, &draft.plan, &mut amounts, notes);
-    let gpu_resource = cx.settings.gpu_resource.as_deref().unwrap_or(GPU);
-    if let Some(first) = amounts.iter().position(|amounts| amounts.gpus.is_some()) {
+    let with_gpus = |container: &Container| container.resources.gpus.is_some();
+    if let Some(first) = definition.containers.iter().position(with_gpus) {
         let name = gpu_resource.to_owned();
         let path = path(first).field("resourceRequirements");
         notes.report(path, Message::GpusNeedDevicePlugin { name });
     }
     for (index, amounts) in amounts.iter().enumerate() {
         if let Some(container) = draft.container_mut(index) {
-            container.resources = requirements(amounts, gpu_resource);
+            container.resources = requirements(amounts);
         }
     }
 }
 
-fn note_neurons(definition: &TaskDefinition, notes: &mut Diagnostics) {
-    for container in &definition.containers {
-        if container.resources.neurons.is_some() {
-            let path = path(container.index).field("linuxParameters");
-            notes.report(path.field("devices"), Message::NeuronDevicesByCount);
+/// Returns the number of GPUs and other devices of a container by resource; several settings may name the same one.
+fn devices(container: &Container, gpu_resource: &str) -> BTreeMap<String, i64> {
+    let mut devices = container.devices.resources.clone();
+    let counted = [
+        (NEURON, container.devices.neurons),
+        (gpu_resource, container.resources.gpus),
+    ];
+    for (resource, count) in counted {
+        if let Some(count) = count {
+            let sum = devices.entry(resource.to_owned()).or_default();
+            *sum = sum.saturating_add(count);
         }
     }
+    devices
 }
 
 /// Returns the requests in a container's definition. ECS shares are not a limit on Linux, so only Windows gets a CPU
@@ -123,16 +136,15 @@ fn own_amounts(resources: &ContainerResources, windows: bool) -> Amounts {
         cpu_units,
         memory_mib,
         memory_reservation_mib,
-        gpus,
-        neurons,
+        // A device.
+        gpus: _,
     } = *resources;
     Amounts {
         cpu: cpu_units,
         cpu_limit: cpu_units.filter(|_| windows).map(container_cpu),
         memory: memory_reservation_mib.or(memory_mib),
         memory_limit: memory_mib,
-        gpus,
-        neurons,
+        devices: BTreeMap::new(),
         storage: None,
     }
 }
@@ -336,14 +348,13 @@ fn ephemeral_storage(
     }
 }
 
-fn requirements(amounts: &Amounts, gpu_resource: &str) -> Option<ResourceRequirements> {
+fn requirements(amounts: &Amounts) -> Option<ResourceRequirements> {
     let Amounts {
         cpu,
         cpu_limit,
         memory,
         memory_limit,
-        gpus,
-        neurons,
+        devices,
         storage,
     } = amounts;
     let storage = storage.map(|gib| Quantity(format!("{gib}Gi")));
@@ -352,16 +363,17 @@ fn requirements(amounts: &Amounts, gpu_resource: &str) -> Option<ResourceRequire
         ("ephemeral-storage", storage.clone()),
         ("memory", memory.map(mebibytes)),
     ]);
-    let limits = map([
-        (
-            "aws.amazon.com/neuron",
-            neurons.map(|neurons| Quantity(neurons.to_string())),
-        ),
+    let mut limits = map([
         ("cpu", cpu_limit.clone()),
         ("ephemeral-storage", storage),
         ("memory", memory_limit.map(mebibytes)),
-        (gpu_resource, gpus.map(|gpus| Quantity(gpus.to_string()))),
     ]);
+    for (resource, count) in devices {
+        let count = Quantity(count.to_string());
+        limits
+            .get_or_insert_default()
+            .insert(resource.clone(), count);
+    }
     (requests.is_some() || limits.is_some()).then_some(ResourceRequirements {
         claims: None,
         limits,

@@ -39,6 +39,7 @@ const REFUSED: &[&str] = &[
     "settings.platform=gke",
     "settings.listen=0.0.0.0:9090",
     "settings.awsAccountId=1234",
+    "settings.devices.fuse=example.com/fuse",
     "watchNamespaces={Shop}",
     "podDisruptionBudget.maxUnavailable=0",
     "logs.agent=fluentd",
@@ -238,7 +239,8 @@ fn flags() -> Result<()> {
         .filter(|flag| !FIXED_FLAGS.contains(&flag.as_str()))
         .collect();
     let schema = readme::schema()?;
-    let settings: BTreeSet<String> = readme::settings(&schema).into_iter().map(flag).collect();
+    let settings = readme::settings(&schema).into_iter();
+    let settings: BTreeSet<String> = settings.map(|name| flag(name, &schema)).collect();
     if settings == flags {
         Ok(())
     } else {
@@ -247,8 +249,13 @@ fn flags() -> Result<()> {
     }
 }
 
-/// Returns the flag of a setting, as the chart derives it.
-fn flag(setting: &str) -> String {
+/// Returns the flag of a setting, as the chart derives it. A map has the name of its flag in the plural.
+fn flag(setting: &str, schema: &Value) -> String {
+    let kind = schema.pointer(&format!("/properties/settings/properties/{setting}/type"));
+    let setting = match kind {
+        Some(kind) if kind == "object" => setting.trim_end_matches('s'),
+        _ => setting,
+    };
     let mut flag = String::new();
     for letter in setting.chars() {
         if letter.is_ascii_uppercase() {

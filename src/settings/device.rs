@@ -1,0 +1,86 @@
+//! The resources by which device plugins offer devices of the node.
+
+/// The longest domain and the longest name of a resource
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>).
+const LONGEST_DOMAIN: usize = 253;
+const LONGEST_NAME: usize = 63;
+
+/// Parses `HOSTPATH=RESOURCE`, such as `/dev/fuse=example.com/fuse`.
+#[must_use]
+pub fn parse_device(text: &str) -> Option<(String, String)> {
+    // A path may contain '=', a resource may not.
+    let (path, resource) = text.rsplit_once('=')?;
+    (path.starts_with('/') && is_extended_resource(resource))
+        .then(|| (path.to_owned(), resource.to_owned()))
+}
+
+/// Whether a device plugin can offer a resource of this name: `DOMAIN/NAME`, and the domain is not that of Kubernetes
+/// (<https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/#device-plugin-registration>).
+#[must_use]
+pub fn is_extended_resource(text: &str) -> bool {
+    let Some((domain, name)) = text.split_once('/') else {
+        return false;
+    };
+    let of_kubernetes = domain == "kubernetes.io" || domain.ends_with(".kubernetes.io");
+    let is_lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric();
+    let domain_fits = domain.len() <= LONGEST_DOMAIN
+        && domain
+            .split('.')
+            .all(|part| is_bounded(part, is_lower, b"-"));
+    let name_fits = name.len() <= LONGEST_NAME && is_bounded(name, is_plain, b"-_.");
+    // Quotas give resources this prefix.
+    !of_kubernetes && !domain.starts_with("requests.") && domain_fits && name_fits
+}
+
+/// Whether a text begins and ends with `plain` bytes and has nothing but these and `inner` ones.
+fn is_bounded(text: &str, plain: impl Fn(u8) -> bool, inner: &[u8]) -> bool {
+    let ends = |byte: Option<u8>| byte.is_some_and(&plain);
+    ends(text.bytes().next())
+        && ends(text.bytes().last())
+        && text
+            .bytes()
+            .all(|byte| plain(byte) || inner.contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_a_path_and_an_extended_resource() {
+        let parsed = |text| parse_device(text);
+        for (text, path, resource) in [
+            (
+                "/dev/fuse=example.com/fuse",
+                "/dev/fuse",
+                "example.com/fuse",
+            ),
+            ("/dev/a=b=c.d/E_f.g", "/dev/a=b", "c.d/E_f.g"),
+            ("/dev/kvm=devices/kvm", "/dev/kvm", "devices/kvm"),
+        ] {
+            let expected = Some((path.to_owned(), resource.to_owned()));
+            assert_eq!(parsed(text), expected, "{text}");
+        }
+        for text in [
+            "",
+            "/dev/fuse",
+            "/dev/fuse=",
+            "dev/fuse=example.com/fuse",
+            "=example.com/fuse",
+            "/dev/fuse=fuse",
+            "/dev/fuse=/fuse",
+            "/dev/fuse=example.com/",
+            "/dev/fuse=example.com/fuse-",
+            "/dev/fuse=example.com/a/b",
+            "/dev/fuse=Example.com/fuse",
+            "/dev/fuse=example..com/fuse",
+            "/dev/fuse=kubernetes.io/fuse",
+            "/dev/fuse=node.kubernetes.io/fuse",
+            "/dev/fuse=requests.example.com/fuse",
+            "/dev/fuse=example.com/ü",
+        ] {
+            assert_eq!(parsed(text), None, "{text}");
+        }
+    }
+}
