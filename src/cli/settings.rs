@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 
-use super::values::{account_id, device, duration, gpu_resource, identity, security_group, values};
+use super::values::{
+    account_id, credential_spec, device, duration, gpu_resource, identity, security_group, values,
+};
 use crate::settings::{
     Compute, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent, SecretStore, Settings,
     TargetGroups, add_identity,
@@ -46,6 +48,9 @@ struct NodeOptions {
     /// Run containers privileged that have other devices of the host, instead of rejecting them
     #[arg(long)]
     allow_host_devices: bool,
+    /// The GMSACredentialSpec made from a credential spec in S3, SSM or a file, such as arn:aws:s3:::specs/web.json=web
+    #[arg(long = "gmsa-credential-spec", value_name = "ARN=NAME", value_parser = credential_spec)]
+    gmsa_credential_specs: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -167,6 +172,7 @@ impl SettingsOptions {
             users,
             devices: nodes.devices.iter().cloned().collect(),
             allow_host_devices: nodes.allow_host_devices,
+            gmsa_credential_specs: nodes.gmsa_credential_specs.iter().cloned().collect(),
             compute: match platform {
                 Platform::EksFargate => Compute::EksFargate,
                 Platform::Eks | Platform::Kubernetes => Compute::Nodes,

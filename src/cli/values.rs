@@ -7,7 +7,7 @@ use crate::{
     diagnostic::Reason,
     settings::{
         Identity, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, is_account_id, is_duration,
-        is_gpu_resource, is_security_group, parse_device, parse_identity,
+        is_gpu_resource, is_security_group, parse_credential_spec, parse_device, parse_identity,
     },
 };
 
@@ -93,6 +93,11 @@ pub(super) fn gpu_resource(text: &str) -> Result<String, String> {
 pub(super) fn device(text: &str) -> Result<(String, String), String> {
     let expected = "expected HOSTPATH=RESOURCE such as /dev/fuse=example.com/fuse";
     parse_device(text).ok_or_else(|| expected.to_owned())
+}
+
+pub(super) fn credential_spec(text: &str) -> Result<(String, String), String> {
+    let expected = "expected ARN=NAME such as arn:aws:s3:::specs/web.json=web";
+    parse_credential_spec(text).ok_or_else(|| expected.to_owned())
 }
 
 pub(super) fn duration(text: &str) -> Result<String, String> {

@@ -238,7 +238,8 @@ reasons! {
         FirelensS3Config { arn } => "the FireLens configuration {arn} is in S3, which is not read", "convert with --firelens-config {arn}=FILE; for the operator, put the file into the image and use config-file-type file";
         FsxWindowsUnsupported => "FSx for Windows volumes are not translated", "mount the share with csi-driver-smb";
         GatewayConnectorUnsupported => "gatewayConnectors has no equivalent in Kubernetes", "use spec.kubernetes.expose or a Gateway API route";
-        GmsaUnsupported => "gMSA credential specs are not translated", "use securityContext.windowsOptions with a GMSACredentialSpec";
+        GmsaCredentialSpecUnknown { value } => "the GMSACredentialSpec that was made from {value} is not known", "create it from the credential spec, and pass --gmsa-credential-spec {value}=NAME";
+        GmsaUnsupported => "Kubernetes has gMSA for Windows containers only", "fetch the Kerberos tickets in the container or in a sidecar, such as by kinit with a keytab from a secret; for a Windows image, set runtimePlatform.operatingSystemFamily";
         GpuAllUnsupported => "GPUs are requested by number; ALL is not supported yet", "give the number of GPUs";
         GpuMpsUnsupported => "a pod cannot set how a GPU is shared with MPS", "remove sharingStrategy, and configure sharing in the NVIDIA device plugin";
         HealthCheckIsOneWord { value, form } => "{value} would be taken for the name of one program", "write {form}";
@@ -390,6 +391,7 @@ reasons! {
         FirelensRouterUser { user } => "the log router runs as user {user}, and the log files that it reads belong to root, so that it may send nothing", "set user to 0 for the router";
         FirelensTailsContainerLogs { fields } => "the router reads log files instead of a Docker socket, so fields of records differ, and a pod takes two seconds longer to end", "adapt what reads {fields} of a record";
         FolderWithoutDocuments => "no *.json, *.yaml or *.yml with an ECS document is in the folder or below it", "name the folder that has the documents";
+        GmsaNeedsWebhook { name, account } => "the pods get the gMSA of {name} only if the webhook of windows-gmsa runs and service account {account} may use it", "install the webhook, and bind a role with the verb use on gmsacredentialspecs {name} to the service account; the nodes must be in the domain, unless the credential spec names a plugin";
         HealthCheckWithoutCmd { program } => "the check has neither CMD nor CMD-SHELL before {program}, so that Docker does not run it and ECS reports UNKNOWN; here it is run", "put CMD before it, or remove healthCheck";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "let {a} retry until {b} answers";
         HostDevicePrivileged { name } => "{name} runs privileged, because Kubernetes gives a container a device of the host in no other way: it can do everything on its node", "map the device with --device to the resource of a device plugin, which needs no privileges";

@@ -275,6 +275,8 @@ mod tests {
             ("device", "/dev/fuse=example.com/fuse"),
             ("devices", "/dev/fuse=example.com/fuse"),
             ("allow-host-devices", "true"),
+            ("gmsa-credential-spec", "arn:aws:s3:::specs/web.json=web"),
+            ("gmsa-credential-specs", "arn:aws:s3:::specs/web.json=web"),
         ] {
             let (settings, said) = with(&format!("{ANNOTATION_PREFIX}{name}"), value);
             assert_eq!(settings, Settings::default(), "{name}");

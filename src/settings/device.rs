@@ -1,8 +1,9 @@
 //! The resources by which device plugins offer devices of the node.
 
-/// The longest domain and the longest name of a resource
+use super::dns::{is_bounded, is_subdomain};
+
+/// The longest name of a resource
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>).
-const LONGEST_DOMAIN: usize = 253;
 const LONGEST_NAME: usize = 63;
 
 /// Parses `HOSTPATH=RESOURCE`, such as `/dev/fuse=example.com/fuse`.
@@ -22,25 +23,10 @@ pub fn is_extended_resource(text: &str) -> bool {
         return false;
     };
     let of_kubernetes = domain == "kubernetes.io" || domain.ends_with(".kubernetes.io");
-    let is_lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric();
-    let domain_fits = domain.len() <= LONGEST_DOMAIN
-        && domain
-            .split('.')
-            .all(|part| is_bounded(part, is_lower, b"-"));
     let name_fits = name.len() <= LONGEST_NAME && is_bounded(name, is_plain, b"-_.");
     // Quotas give resources this prefix.
-    !of_kubernetes && !domain.starts_with("requests.") && domain_fits && name_fits
-}
-
-/// Whether a text begins and ends with `plain` bytes and has nothing but these and `inner` ones.
-fn is_bounded(text: &str, plain: impl Fn(u8) -> bool, inner: &[u8]) -> bool {
-    let ends = |byte: Option<u8>| byte.is_some_and(&plain);
-    ends(text.bytes().next())
-        && ends(text.bytes().last())
-        && text
-            .bytes()
-            .all(|byte| plain(byte) || inner.contains(&byte))
+    !of_kubernetes && !domain.starts_with("requests.") && is_subdomain(domain) && name_fits
 }
 
 #[cfg(test)]

@@ -4,14 +4,16 @@
 //! the same settings result in the same bytes on every machine.
 
 mod annotations;
+mod credential_spec;
 mod device;
+mod dns;
 mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::{device::*, identity::*};
+pub use self::{credential_spec::*, device::*, dns::is_subdomain, identity::*};
 pub use crate::{addons::Addon, names::*};
 
 /// The maximum of settings in seconds.
@@ -89,12 +91,15 @@ pub struct Settings {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub users: BTreeMap<String, Identity>,
     /// The resources of device plugins that devices of the host are, by their paths. Only an administrator sets this
-    /// and the next one: they decide what of the node a pod gets.
+    /// and what follows up to the add-ons: it decides what pods get of nodes and of other systems.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub devices: BTreeMap<String, String>,
     /// Whether a container that has a device of the host runs privileged.
     #[serde(skip_serializing_if = "is_default")]
     pub allow_host_devices: bool,
+    /// The names of the GMSACredentialSpecs that were made from credential specs, by the locations of these.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub gmsa_credential_specs: BTreeMap<String, String>,
     /// The add-ons that are installed in the cluster.
     pub addons: BTreeSet<Addon>,
     /// Whether the cluster is taken to have nothing from AWS. Only the command line knows, so it is not stored.
@@ -138,6 +143,7 @@ impl Default for Settings {
             users: BTreeMap::new(),
             devices: BTreeMap::new(),
             allow_host_devices: false,
+            gmsa_credential_specs: BTreeMap::new(),
             addons: Addon::ALL.iter().copied().collect(),
             outside_aws: false,
             environment_files: BTreeMap::new(),

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ContainerResources, Devices, Environment, Firelens, HealthCheck, ImageVolumes, Logging, Mount,
-    Port, Process, PullSecret, Restart, Scope, SecretVariable, Security, image_volumes,
-    validate_container_resources, validate_devices, validate_environment, validate_firelens,
-    validate_health_check, validate_image, validate_logging, validate_mounts, validate_ports,
-    validate_process, validate_pull_secret, validate_restart, validate_secrets, validate_security,
+    ContainerResources, CredentialSpec, Devices, Environment, Firelens, HealthCheck, ImageVolumes,
+    Logging, Mount, Port, Process, PullSecret, Restart, Scope, SecretVariable, Security,
+    image_volumes, validate_container_resources, validate_credential_spec, validate_devices,
+    validate_environment, validate_firelens, validate_health_check, validate_image,
+    validate_logging, validate_mounts, validate_ports, validate_process, validate_pull_secret,
+    validate_restart, validate_secrets, validate_security,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
@@ -55,6 +56,8 @@ pub struct Container {
     pub image_volumes: Vec<ImageVolumes>,
     /// The user, capabilities and other limits of the process.
     pub security: Security,
+    /// The account of Active Directory that it has on Windows.
+    pub credential_spec: Option<CredentialSpec>,
     /// The destination of the logs.
     pub logging: Logging,
     /// Set on the FireLens log router.
@@ -93,6 +96,7 @@ pub(crate) fn validate_container(
         image_volumes: image_volumes(raw, scope),
         security: validate_security(raw, &devices, scope, path, sink),
         devices,
+        credential_spec: validate_credential_spec(raw, scope, path, sink),
         logging: validate_logging(raw, scope, path, sink),
         firelens: validate_firelens(raw, scope, path, sink),
         docker_labels: raw.docker_labels.clone(),

@@ -7,6 +7,7 @@
 mod arn;
 mod cluster;
 mod container;
+mod credential_spec;
 mod dependencies;
 mod deployment;
 mod device;
@@ -49,6 +50,7 @@ mod volume;
 pub use arn::*;
 pub use cluster::*;
 pub use container::*;
+pub use credential_spec::*;
 pub use dependencies::*;
 pub use deployment::*;
 pub use device::*;

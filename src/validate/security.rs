@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Devices, LinuxParameters, Scope, SystemControl, linux_parameters::validate_linux_parameters,
-    system_control::validate_system_controls,
+    Devices, LinuxParameters, Scope, SystemControl, credential_spec::is_credential_spec,
+    linux_parameters::validate_linux_parameters, system_control::validate_system_controls,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
@@ -111,8 +111,10 @@ pub(crate) fn validate_security(
     let mut fargate = scope.fargate;
     for (index, option) in raw.docker_security_options.iter().enumerate() {
         if is_credential_spec(option) {
-            sink.report(path.index(index), Message::GmsaUnsupported);
-        } else if scope.fargate {
+            // Another file validates it.
+            continue;
+        }
+        if scope.fargate {
             // This is reported once for the whole list.
             if std::mem::take(&mut fargate) {
                 let field = "dockerSecurityOptions".to_owned();
@@ -150,19 +152,12 @@ fn reject_on_windows(raw: &ecs::ContainerDefinition, path: &FieldPath, sink: &mu
         }
     }
     for (index, option) in raw.docker_security_options.iter().enumerate() {
-        let path = path.field("dockerSecurityOptions").index(index);
-        let message = if is_credential_spec(option) {
-            Message::GmsaUnsupported
-        } else {
+        if !is_credential_spec(option) {
+            let path = path.field("dockerSecurityOptions").index(index);
             let field = format!("security option {option}");
-            Message::WindowsUnsupportedParameter { field }
-        };
-        sink.report(path, message);
+            sink.report(path, Message::WindowsUnsupportedParameter { field });
+        }
     }
-}
-
-fn is_credential_spec(option: &str) -> bool {
-    option.starts_with("credentialspec:")
 }
 
 fn validate_user(

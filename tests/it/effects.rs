@@ -139,6 +139,8 @@ fn settings() -> Settings {
         isolated_sandbox_runtime_class: Some("gvisor".to_owned()),
         allow_s3_files: true,
         devices: [("/dev/video1".to_owned(), "example.com/camera".to_owned())].into(),
+        gmsa_credential_specs: [("arn:aws:s3:::specs/web.json".to_owned(), "web".to_owned())]
+            .into(),
         environment_files: environment_files(),
         ..Settings::default()
     }

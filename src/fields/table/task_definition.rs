@@ -673,9 +673,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "containerDefinitions[].dockerSecurityOptions[]",
         is: "Options of `docker run --security-opt`, such as `no-new-privileges`; not on Fargate.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::GmsaUnsupported, Reason::SecurityOptionUnsupported, Reason::SecurityOptionConflict, Reason::FargateUnsupportedParameter, Reason::WindowsUnsupportedParameter],
+        reasons: &[Reason::GmsaCredentialSpecUnknown, Reason::GmsaNeedsWebhook, Reason::GmsaUnsupported, Reason::InvalidValue, Reason::SecurityOptionUnsupported, Reason::SecurityOptionConflict, Reason::FargateUnsupportedParameter, Reason::WindowsUnsupportedParameter],
         target: "`no-new-privileges[:true]` → `allowPrivilegeEscalation: false`; `apparmor:P` → `appArmorProfile: {type: Localhost, localhostProfile: P}` (`unconfined` → `Unconfined`); `label:user|role|type|level:X` → `seLinuxOptions.X`; `seccomp:unconfined` → `seccompProfile: {type: Unconfined}`, without it the pod has `RuntimeDefault`, as with Docker",
-        rule: "`credentialspec:`: `GmsaUnsupported`; `label:disable`, other `seccomp=` and all others: `SecurityOptionUnsupported`; with `privileged`: `SecurityOptionConflict`; on Fargate: `FargateUnsupportedParameter`; on Windows: `WindowsUnsupportedParameter`",
+        rule: "`credentialspec:` as in `credentialSpecs`; `label:disable`, other `seccomp=` and all others: `SecurityOptionUnsupported`; with `privileged`: `SecurityOptionConflict`; on Fargate: `FargateUnsupportedParameter`; on Windows: `WindowsUnsupportedParameter`",
         shape: "ContainerDefinition",
         ..FIELD
     },
@@ -928,8 +928,10 @@ pub(super) const FIELDS: &[Field] = &[
     Field {
         path: "containerDefinitions[].credentialSpecs[]",
         is: "Active Directory credential spec: `credentialspec:` or `credentialspecdomainless:` and an ARN; at most one.",
-        outcome: Outcome::Rejected,
-        reasons: &[Reason::GmsaUnsupported],
+        outcome: Outcome::Warned,
+        reasons: &[Reason::GmsaNeedsWebhook, Reason::GmsaCredentialSpecUnknown, Reason::GmsaUnsupported, Reason::InvalidValue],
+        target: "`securityContext.windowsOptions.gmsaCredentialSpecName` of the container",
+        rule: "the webhook of windows-gmsa must run: `GmsaNeedsWebhook`; the object is what `--gmsa-credential-spec` names for the ARN, otherwise `GmsaCredentialSpecUnknown`; in a Linux container: `GmsaUnsupported`",
         shape: "ContainerDefinition",
         ..FIELD
     },
@@ -1428,7 +1430,7 @@ pub(super) const MEMBERS: &[Member] = &[
     Member { path: "containerDefinitions[].resourceRequirements[].sharingStrategy.nvidiaMps.memory", required: true, ..MEMBER },
     Member { path: "containerDefinitions[].firelensConfiguration", is: "Marks the container as the task's log router, for containers that log with `awsfirelens`.", ..MEMBER },
     Member { path: "containerDefinitions[].firelensConfiguration.type", required: true, ..MEMBER },
-    Member { path: "containerDefinitions[].credentialSpecs", is: "Active Directory credential spec: `credentialspec:` or `credentialspecdomainless:` and an ARN; at most one.", max_items: Some(1), always: Some(Reason::GmsaUnsupported), ..MEMBER },
+    Member { path: "containerDefinitions[].credentialSpecs", is: "Active Directory credential spec: `credentialspec:` or `credentialspecdomainless:` and an ARN; at most one.", max_items: Some(1), ..MEMBER },
     Member { path: "volumes", is: "Volumes that the task's containers can mount.", ..MEMBER },
     Member { path: "volumes[].host", is: "Directory of the host that serves as volume; without a path, an empty one that may end with the task.", ..MEMBER },
     Member { path: "volumes[].dockerVolumeConfiguration", is: "Volume that Docker manages on the host; only on EC2 instances.", ..MEMBER },

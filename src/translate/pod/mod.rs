@@ -8,6 +8,7 @@ pub(crate) mod ebs_volume;
 mod environment;
 mod file_system;
 mod firelens;
+mod gmsa;
 mod health_check;
 mod lifecycle;
 mod linux_parameters;
@@ -105,6 +106,7 @@ pub(crate) fn pod_template(
     ebs_volume::apply(cx, &mut draft, notes);
     logging::apply(cx, &mut draft, notes);
     role::apply(cx, &mut draft, notes);
+    gmsa::apply(cx, &mut draft, notes);
     placement::apply(cx, &mut draft, notes);
     let metadata = ObjectMeta {
         labels: Some(cx.pod_labels().into_iter().chain(draft.labels).collect()),

@@ -103,7 +103,10 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     let with_gpus = |container: &Container| container.resources.gpus.is_some();
     if let Some(first) = definition.containers.iter().position(with_gpus) {
         let name = gpu_resource.to_owned();
-        let path = path(first).field("resourceRequirements");
+        let path = FieldPath::root(Subject::TaskDefinition)
+            .field("containerDefinitions")
+            .index(first)
+            .field("resourceRequirements");
         notes.report(path, Message::GpusNeedDevicePlugin { name });
     }
     for (index, amounts) in amounts.iter().enumerate() {

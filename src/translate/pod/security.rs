@@ -364,7 +364,7 @@ mod tests {
             (
                 EC2,
                 r#""dockerSecurityOptions": ["credentialspec:file://x.json"]"#,
-                "dockerSecurityOptions[0]: GmsaUnsupported: gMSA credential specs are not translated; use securityContext.windowsOptions with a GMSACredentialSpec",
+                "dockerSecurityOptions[0]: GmsaUnsupported: Kubernetes has gMSA for Windows containers only; fetch the Kerberos tickets in the container or in a sidecar, such as by kinit with a keytab from a secret; for a Windows image, set runtimePlatform.operatingSystemFamily",
             ),
             (
                 EC2,
@@ -400,7 +400,7 @@ mod tests {
             (
                 WINDOWS,
                 r#""dockerSecurityOptions": ["credentialspec:file://x.json"]"#,
-                "dockerSecurityOptions[0]: GmsaUnsupported: gMSA credential specs are not translated; use securityContext.windowsOptions with a GMSACredentialSpec",
+                "dockerSecurityOptions[0]: GmsaCredentialSpecUnknown: the GMSACredentialSpec that was made from file://x.json is not known; create it from the credential spec, and pass --gmsa-credential-spec file://x.json=NAME",
             ),
             (
                 WINDOWS,

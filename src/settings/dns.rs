@@ -1,0 +1,22 @@
+//! Names in DNS.
+
+/// The longest name
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>).
+const LONGEST_SUBDOMAIN: usize = 253;
+
+/// Whether this can be the name of an object or host: parts of lowercase letters, digits and `-`, separated by dots.
+#[must_use]
+pub fn is_subdomain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.len() <= LONGEST_SUBDOMAIN && text.split('.').all(|part| is_bounded(part, plain, b"-"))
+}
+
+/// Whether a text begins and ends with `plain` bytes and has nothing but these and `inner` ones.
+pub(super) fn is_bounded(text: &str, plain: impl Fn(u8) -> bool, inner: &[u8]) -> bool {
+    let ends = |byte: Option<u8>| byte.is_some_and(&plain);
+    ends(text.bytes().next())
+        && ends(text.bytes().last())
+        && text
+            .bytes()
+            .all(|byte| plain(byte) || inner.contains(&byte))
+}
