@@ -48,6 +48,9 @@ struct NodeOptions {
     /// Run containers privileged that have other devices of the host, instead of rejecting them
     #[arg(long)]
     allow_host_devices: bool,
+    /// The nodes have the NRI plugin ulimit-adjuster, which applies the ulimits of containers
+    #[arg(long)]
+    ulimit_adjuster: bool,
     /// The GMSACredentialSpec made from a credential spec in S3, SSM or a file, such as arn:aws:s3:::specs/web.json=web
     #[arg(long = "gmsa-credential-spec", value_name = "ARN=NAME", value_parser = credential_spec)]
     gmsa_credential_specs: Vec<(String, String)>,
@@ -172,6 +175,7 @@ impl SettingsOptions {
             users,
             devices: nodes.devices.iter().cloned().collect(),
             allow_host_devices: nodes.allow_host_devices,
+            ulimit_adjuster: nodes.ulimit_adjuster,
             gmsa_credential_specs: nodes.gmsa_credential_specs.iter().cloned().collect(),
             compute: match platform {
                 Platform::EksFargate => Compute::EksFargate,

@@ -463,9 +463,9 @@ reasons! {
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "remove what reads this variable; the hostname is usually the name of the pod";
         TaskRequestRepeated => "the same RunTask request is given again, and its tasks run once", "raise count to run more tasks, or remove the copy";
         TestTrafficNeedsGateway => "test traffic by header is not routed", "test the new revision through a second service";
-        TmpfsOptionsIgnored { value } => "tmpfs option {value} cannot be set", "remove it";
+        TmpfsOptionsIgnored { value } => "tmpfs option {value} cannot be set", "remove it; the directory belongs to root, and every user can write in it and execute its files";
         TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}, beside what ECS needs while it still runs tasks with the role";
-        UlimitsNeedNriPlugin => "ulimits are applied only on nodes with the NRI plugin ulimit-adjuster", "install the plugin, or set the limit in the entry point of the image";
+        UlimitsNeedNriPlugin => "ulimits are applied only on nodes with the NRI plugin ulimit-adjuster", "install the plugin and pass --ulimit-adjuster, or set the limit in the entry point of the image";
         UnsafeSysctl { name } => "pods do not start on nodes whose kubelet does not allow {name}, and are replaced endlessly", "set allowedUnsafeSysctls: [{name}] in the kubelet configuration of the nodes, or remove it";
         VersionConsistencyNotYet => "the operator does not resolve tags to digests yet: when somebody pushes the tag again, tasks of one deployment can run different images", "name the image by its digest, or push every build under a tag of its own";
         VolumesFromImageVolumes { name } => "the volumes that the image of {name} declares are not shared", "add a volume to the task definition, and mount it in both containers";

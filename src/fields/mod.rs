@@ -347,8 +347,8 @@ mod tests {
         };
         assert!(container["image"].required && !container["cpu"].required);
         assert_eq!(
-            container["ulimits"].always,
-            Some(Reason::UlimitsNeedNriPlugin)
+            container["dockerLabels"].always,
+            Some(Reason::DockerLabelsAsAnnotation)
         );
         assert!(
             matches!(&container["command"].shape, Shape::List(word) if matches!(word.shape, Shape::Leaf(_)))

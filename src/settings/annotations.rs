@@ -275,6 +275,7 @@ mod tests {
             ("device", "/dev/fuse=example.com/fuse"),
             ("devices", "/dev/fuse=example.com/fuse"),
             ("allow-host-devices", "true"),
+            ("ulimit-adjuster", "true"),
             ("gmsa-credential-spec", "arn:aws:s3:::specs/web.json=web"),
             ("gmsa-credential-specs", "arn:aws:s3:::specs/web.json=web"),
         ] {

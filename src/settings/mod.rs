@@ -97,6 +97,9 @@ pub struct Settings {
     /// Whether a container that has a device of the host runs privileged.
     #[serde(skip_serializing_if = "is_default")]
     pub allow_host_devices: bool,
+    /// Whether the nodes have the NRI plugin `ulimit-adjuster`, which no API shows.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ulimit_adjuster: bool,
     /// The names of the GMSACredentialSpecs that were made from credential specs, by the locations of these.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub gmsa_credential_specs: BTreeMap<String, String>,
@@ -143,6 +146,7 @@ impl Default for Settings {
             users: BTreeMap::new(),
             devices: BTreeMap::new(),
             allow_host_devices: false,
+            ulimit_adjuster: false,
             gmsa_credential_specs: BTreeMap::new(),
             addons: Addon::ALL.iter().copied().collect(),
             outside_aws: false,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Scope, VolumeSource};
+use super::{Scope, VolumeSource, tmpfs::is_default};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -132,7 +132,7 @@ fn tmpfs<'a>(options: impl Iterator<Item = &'a str>) -> VolumeSource {
     for option in options {
         match option.split_once('=') {
             Some(("size", text)) if bytes(text).is_some() => size = bytes(text),
-            None if option == "rw" => {}
+            _ if is_default(option) => {}
             _ => other_options.push(option.to_owned()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Scope, arn::has_placeholder, mount::is_absolute};
+use super::{Scope, Tmpfs, arn::has_placeholder, mount::is_absolute, tmpfs::tmpfs_of};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -69,21 +69,6 @@ pub struct LinuxParameters {
     pub max_swap_mib: Option<i64>,
     /// The swappiness, 0 to 100.
     pub swappiness: Option<i64>,
-}
-
-/// A tmpfs mount.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tmpfs {
-    /// The position in `tmpfs`.
-    pub index: usize,
-    /// Where it is mounted.
-    pub container_path: String,
-    /// Its size in MiB.
-    pub size_mib: i64,
-    /// Whether it is read-only.
-    pub read_only: bool,
-    /// Positions and texts of mount options that Kubernetes does not support.
-    pub other_options: Vec<(usize, String)>,
 }
 
 /// Validates `linuxParameters`.
@@ -184,19 +169,4 @@ fn wrong_path(path: &str) -> Option<Message> {
         value,
         allowed: "must be an absolute path below /".to_owned(),
     })
-}
-
-fn tmpfs_of(index: usize, raw: &ecs::Tmpfs) -> Tmpfs {
-    let options = raw.mount_options.iter().enumerate();
-    let known = |option: &str| matches!(option, "ro" | "rw" | "defaults");
-    Tmpfs {
-        index,
-        container_path: raw.container_path.clone().unwrap_or_default(),
-        size_mib: raw.size.unwrap_or_default().max(ecs::Tmpfs::MIN_SIZE),
-        read_only: raw.mount_options.iter().any(|option| option == "ro"),
-        other_options: options
-            .filter(|(_, option)| !known(option))
-            .map(|(index, option)| (index, option.clone()))
-            .collect(),
-    }
 }

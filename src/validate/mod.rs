@@ -45,6 +45,7 @@ mod system_control;
 mod task;
 mod task_definition;
 mod task_override;
+mod tmpfs;
 mod volume;
 
 pub use arn::*;
@@ -85,6 +86,7 @@ pub use system_control::*;
 pub use task::*;
 pub use task_definition::*;
 pub use task_override::*;
+pub use tmpfs::Tmpfs;
 pub use volume::*;
 
 use crate::{ecs, settings::Settings};

@@ -29,12 +29,11 @@ fn with_ulimits() -> Value {
 }
 
 #[tokio::test]
-async fn what_the_reader_notices_is_in_the_status_of_each_kind() {
+async fn what_differs_is_in_the_status_of_what_runs_it() {
     let bed = bed("warnings").await;
     let ulimits = "UlimitsNeedNriPlugin";
     bed.must_apply("EcsTaskDefinition", "web", with_ulimits())
         .await;
-    warned(&bed, "EcsTaskDefinition", "web", &[ulimits]).await;
     bed.must_apply("EcsTask", "job", json!({"taskDefinition": "web"}))
         .await;
     warned(&bed, "EcsTask", "job", &[ulimits]).await;

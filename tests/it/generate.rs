@@ -118,6 +118,7 @@ pub fn settings() -> impl Strategy<Value = Settings> {
                 gpu_resource: region.then(|| "nvidia.com/gpu.shared".to_owned()),
                 devices: [("/dev/fuse".to_owned(), "example.com/fuse".to_owned())].into(),
                 allow_host_devices: region,
+                ulimit_adjuster: account,
                 gmsa_credential_specs: [("file://web.json".to_owned(), "web".to_owned())].into(),
                 logs: if account {
                     LogAgent::FluentBit

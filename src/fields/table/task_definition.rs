@@ -456,8 +456,8 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Mount options of the temporary file system, such as `ro` or `noexec`.",
         outcome: Outcome::Warned,
         reasons: &[Reason::TmpfsOptionsIgnored],
-        target: "`ro`: `volumeMounts[].readOnly`; `rw`, `defaults`: nothing",
-        rule: "any other option, such as noexec, nosuid, mode, uid and gid: `TmpfsOptionsIgnored`",
+        target: "`ro`: `volumeMounts[].readOnly`; what the volume has anyway, such as `rw`, `exec` and `mode=1777`: nothing",
+        rule: "options that would forbid something or change the owner, such as `noexec`, `nosuid`, `mode=0700` and `uid=1000`: `TmpfsOptionsIgnored`, except `nosuid` with `no-new-privileges`, and `nodev` unless the container is privileged",
         shape: "Tmpfs",
         ..FIELD
     },
@@ -717,7 +717,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Warned,
         reasons: &[Reason::UlimitsNeedNriPlugin, Reason::WindowsUnsupportedParameter],
         target: "annotation `ulimits.noderesource.dev/container.<name>`",
-        rule: "has an effect only where containerd's NRI plugin `ulimit-adjuster` runs; on Windows: `WindowsUnsupportedParameter`",
+        rule: "has an effect only where the NRI plugin `ulimit-adjuster` runs: `UlimitsNeedNriPlugin`, unless `--ulimit-adjuster` says that it does; on Windows: `WindowsUnsupportedParameter`",
         shape: "Ulimit",
         ..FIELD
     },
@@ -1411,7 +1411,7 @@ pub(super) const MEMBERS: &[Member] = &[
     Member { path: "containerDefinitions[].extraHosts[].ipAddress", required: true, ..MEMBER },
     Member { path: "containerDefinitions[].dockerSecurityOptions", is: "Options of `docker run --security-opt`, such as `no-new-privileges`; not on Fargate.", ..MEMBER },
     Member { path: "containerDefinitions[].dockerLabels", always: Some(Reason::DockerLabelsAsAnnotation), ..MEMBER },
-    Member { path: "containerDefinitions[].ulimits", is: "Resource limits of the container's processes, as set by `ulimit`.", always: Some(Reason::UlimitsNeedNriPlugin), ..MEMBER },
+    Member { path: "containerDefinitions[].ulimits", is: "Resource limits of the container's processes, as set by `ulimit`.", ..MEMBER },
     Member { path: "containerDefinitions[].ulimits[].name", required: true, ..MEMBER },
     Member { path: "containerDefinitions[].ulimits[].softLimit", required: true, ..MEMBER },
     Member { path: "containerDefinitions[].ulimits[].hardLimit", required: true, ..MEMBER },

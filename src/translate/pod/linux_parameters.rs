@@ -6,7 +6,7 @@ use super::{Draft, container::path};
 use crate::{
     diagnostic::{Diagnostics, Message},
     translate::{Context, LABEL_LENGTH, kname, mebibytes},
-    validate::{Container, LinuxParameters, Tmpfs},
+    validate::{Container, LinuxParameters, Security, Tmpfs},
 };
 
 /// Adds volumes in memory, and reports differences of swap.
@@ -65,8 +65,21 @@ fn add_tmpfs(
         .index(*index)
         .field("mountOptions");
     for (option, value) in other_options {
+        if has_no_effect(value, &source.security) {
+            continue;
+        }
         let value = value.clone();
         notes.report(at.index(*option), Message::TmpfsOptionsIgnored { value });
+    }
+}
+
+/// Whether something else already prevents what a mount option prevents: programs gain no privileges, or a container
+/// uses no device but those that its runtime lists.
+fn has_no_effect(option: &str, security: &Security) -> bool {
+    match option {
+        "nosuid" => security.no_new_privileges,
+        "nodev" => !security.privileged,
+        _ => false,
     }
 }
 
@@ -123,7 +136,11 @@ fn report_swap(
 
 #[cfg(test)]
 mod tests {
-    use crate::translate::testing::{Scenario, yaml};
+    use super::has_no_effect;
+    use crate::{
+        translate::testing::{Scenario, yaml},
+        validate::Security,
+    };
 
     const EC2: &str = r#""cpu": "256""#;
     const FARGATE: &str = r#""networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512""#;
@@ -140,7 +157,7 @@ mod tests {
     fn memory_file_systems_are_volumes() {
         let outcome = web(
             EC2,
-            r#""sharedMemorySize": 64, "tmpfs": [{"containerPath": "/run", "size": 1024, "mountOptions": ["ro", "noexec", "mode=1777"]},
+            r#""sharedMemorySize": 64, "tmpfs": [{"containerPath": "/run", "size": 1024, "mountOptions": ["ro", "noexec", "mode=1777", "nodev", "mode=0700"]},
             {"containerPath": "/tmp", "size": 1536, "mountOptions": ["rw", "defaults"]}]"#,
         )
         .run();
@@ -163,7 +180,7 @@ mod tests {
             outcome.warnings(),
             [
                 format!("{at}[1]: TmpfsOptionsIgnored"),
-                format!("{at}[2]: TmpfsOptionsIgnored")
+                format!("{at}[4]: TmpfsOptionsIgnored")
             ]
         );
         let fargate = web(
@@ -172,6 +189,25 @@ mod tests {
         )
         .run();
         assert_eq!(fargate.pod_spec()["volumes"][0]["name"], "web-tmpfs-0");
+    }
+
+    #[test]
+    fn options_that_something_else_enforces_are_no_difference() {
+        let security = |privileged, no_new_privileges| Security {
+            privileged,
+            no_new_privileges,
+            ..Security::default()
+        };
+        for (option, privileged, no_new_privileges, expected) in [
+            ("nosuid", false, true, true),
+            ("nosuid", false, false, false),
+            ("nodev", false, false, true),
+            ("nodev", true, false, false),
+            ("noexec", false, true, false),
+        ] {
+            let security = security(privileged, no_new_privileges);
+            assert_eq!(has_no_effect(option, &security), expected, "{option}");
+        }
     }
 
     #[test]

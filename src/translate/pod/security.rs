@@ -26,6 +26,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         let context = draft.spec.security_context.get_or_insert_default();
         context.seccomp_profile = Some(seccomp_profile("RuntimeDefault"));
     }
+    let mut plugin_missing = !cx.settings.ulimit_adjuster;
     for source in &cx.task_definition.containers {
         let mut context = security_context(&source.security);
         context.seccomp_profile = seccomp.of_container(&source.security);
@@ -36,6 +37,11 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         if !ulimits.is_empty() {
             let name = format!("{ULIMITS}{}", kname(&source.name, LABEL_LENGTH));
             draft.annotations.insert(name, ulimit_list(ulimits));
+            // It is the same plugin for all containers.
+            if std::mem::take(&mut plugin_missing) {
+                let path = path(source.index).field("ulimits");
+                notes.report(path, Message::UlimitsNeedNriPlugin);
+            }
         }
     }
 }
@@ -493,6 +499,21 @@ mod tests {
             let (_, key) = key.and_then(|key| key.split_once('/')).expect("a prefix");
             assert_eq!(key.len(), 63);
         }
+    }
+
+    #[test]
+    fn the_plugin_for_ulimits_is_missed_once() {
+        let limits = r#""ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 1}]"#;
+        let missed = |scenario: Scenario| {
+            let lines = scenario.run().notes().into_iter();
+            lines
+                .filter(|line| line.contains("UlimitsNeedNriPlugin"))
+                .collect::<Vec<_>>()
+        };
+        let at = "containerDefinitions[0].ulimits: UlimitsNeedNriPlugin";
+        assert_eq!(missed(two(EC2, limits)), [at]);
+        let known = two(EC2, limits).settings(|settings| settings.ulimit_adjuster = true);
+        assert_eq!(missed(known), [""; 0]);
     }
 
     /// Checks `shareProcessNamespace`, `hostPID` and `hostIPC` of the pod, and the notes about namespaces.
