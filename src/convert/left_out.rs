@@ -1,7 +1,7 @@
 //! What can still be said of requests from which the reader had to leave members out.
 
 use crate::{
-    diagnostic::{Diagnostic, Diagnostics, FieldPath, Reason, Segment},
+    diagnostic::{Diagnostic, Diagnostics, FieldPath, Reason, Segment, Subject},
     settings::Settings,
     source::{Content, Unit},
     validate,
@@ -81,13 +81,17 @@ pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnost
         Content::Nothing => None,
     };
     let around: Vec<FieldPath> = unit.left_out.iter().map(around).collect();
+    // Nothing in a service or task definition depends on its scaling.
+    let of_scaling = |path: &FieldPath| path.subject() == Subject::AutoScaling;
+    let only_scaling = unit.left_out.iter().all(of_scaling);
     let findings = findings.unwrap_or_default();
     let said = findings
         .iter()
         .filter(|finding| is_decided || INDEPENDENT.contains(&finding.reason()));
     for finding in said {
-        let follows =
-            is_consequence(finding.reason()) || around.iter().any(|place| touches(finding, place));
+        let may_follow = !only_scaling || of_scaling(&finding.path);
+        let follows = may_follow && is_consequence(finding.reason())
+            || around.iter().any(|place| touches(finding, place));
         if !follows {
             diagnostics.report(finding.path.clone(), finding.message.clone());
         }
