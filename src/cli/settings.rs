@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use clap::{Args, ValueEnum};
 
 use super::values::{
-    account_id, credential_spec, device, duration, gpu_resource, identity, security_group, values,
+    account_id, credential_spec, device, duration, fsx_host, gpu_resource, identity,
+    security_group, values,
 };
 use crate::settings::{
     Compute, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent, SecretStore, Settings,
@@ -54,6 +55,9 @@ struct NodeOptions {
     /// The GMSACredentialSpec made from a credential spec in S3, SSM or a file, such as arn:aws:s3:::specs/web.json=web
     #[arg(long = "gmsa-credential-spec", value_name = "ARN=NAME", value_parser = credential_spec)]
     gmsa_credential_specs: Vec<(String, String)>,
+    /// The DNS name of a file system of FSx for Windows File Server, which its ID does not tell
+    #[arg(long = "fsx-host", value_name = "FSID=DNSNAME", value_parser = fsx_host)]
+    fsx_hosts: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -176,6 +180,7 @@ impl SettingsOptions {
             devices: nodes.devices.iter().cloned().collect(),
             allow_host_devices: nodes.allow_host_devices,
             ulimit_adjuster: nodes.ulimit_adjuster,
+            fsx_hosts: nodes.fsx_hosts.iter().cloned().collect(),
             gmsa_credential_specs: nodes.gmsa_credential_specs.iter().cloned().collect(),
             compute: match platform {
                 Platform::EksFargate => Compute::EksFargate,

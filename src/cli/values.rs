@@ -7,7 +7,8 @@ use crate::{
     diagnostic::Reason,
     settings::{
         Identity, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, is_account_id, is_duration,
-        is_gpu_resource, is_security_group, parse_credential_spec, parse_device, parse_identity,
+        is_gpu_resource, is_security_group, parse_credential_spec, parse_device, parse_fsx_host,
+        parse_identity,
     },
 };
 
@@ -98,6 +99,12 @@ pub(super) fn device(text: &str) -> Result<(String, String), String> {
 pub(super) fn credential_spec(text: &str) -> Result<(String, String), String> {
     let expected = "expected ARN=NAME such as arn:aws:s3:::specs/web.json=web";
     parse_credential_spec(text).ok_or_else(|| expected.to_owned())
+}
+
+pub(super) fn fsx_host(text: &str) -> Result<(String, String), String> {
+    let expected =
+        "expected FSID=DNSNAME such as fs-0123456789abcdef0=amznfsxabcdefgh.corp.example.com";
+    parse_fsx_host(text).ok_or_else(|| expected.to_owned())
 }
 
 pub(super) fn duration(text: &str) -> Result<String, String> {

@@ -236,7 +236,7 @@ reasons! {
         FargateUnsupportedParameter { field } => "{field} is not supported on Fargate", "remove it, or use EC2 capacity";
         FirelensOnFargate => "EKS Fargate pods cannot read node log files", "use the log router of EKS Fargate (namespace aws-observability), or run on nodes";
         FirelensS3Config { arn } => "the FireLens configuration {arn} is in S3, which is not read", "convert with --firelens-config {arn}=FILE; for the operator, put the file into the image and use config-file-type file";
-        FsxWindowsUnsupported => "FSx for Windows volumes are not translated", "mount the share with csi-driver-smb";
+        FsxHostUnknown { id } => "the DNS name of file system {id} is not known, and its ID does not tell it", "pass --fsx-host {id}=DNSNAME, which aws fsx describe-file-systems shows as DNSName";
         GatewayConnectorUnsupported => "gatewayConnectors has no equivalent in Kubernetes", "use spec.kubernetes.expose or a Gateway API route";
         GmsaCredentialSpecUnknown { value } => "the GMSACredentialSpec that was made from {value} is not known", "create it from the credential spec, and pass --gmsa-credential-spec {value}=NAME";
         GmsaUnsupported => "Kubernetes has gMSA for Windows containers only", "fetch the Kerberos tickets in the container or in a sidecar, such as by kinit with a keytab from a secret; for a Windows image, set runtimePlatform.operatingSystemFamily";
@@ -444,6 +444,7 @@ reasons! {
         ServiceConnectTimeoutsIgnored => "Service Connect has no proxy here that could enforce timeouts", "set timeouts in the client";
         SetUnused { name } => "nothing in the input is called {name}", "correct the name that --set gives, or leave it out";
         SharedDockerVolumeIsHostPath => "the shared Docker volume is a directory on each node", "use EFS if tasks on different nodes share it";
+        SmbDriverNeeded { host } => "csi-driver-smb mounts the share of {host}", "install it for Windows nodes, which must resolve this name, and admit them on TCP 445 in the security group of the file system; otherwise pods stay in ContainerCreating";
         SplitRolloutRounding => "the percentages are rounded for each capacity provider", "nothing to do; a rollout may stop or start one task more for each provider";
         SpotEndsBeforeGrace { n } => "a Spot node is gone two minutes after its notice, and the pods may take {n} s to end, of which the deregistration delay comes before SIGTERM", "lower the deregistration delay of the target group and --deregistration-delay, or stopTimeout, to 120 s together";
         StartOrderBestEffort { a, b } => "{a} is started after {b}, but the kubelet does not guarantee the order", "let {a} retry until {b} answers";

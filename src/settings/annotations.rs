@@ -276,6 +276,8 @@ mod tests {
             ("devices", "/dev/fuse=example.com/fuse"),
             ("allow-host-devices", "true"),
             ("ulimit-adjuster", "true"),
+            ("fsx-host", "fs-0123abcd=files.example.com"),
+            ("fsx-hosts", "fs-0123abcd=files.example.com"),
             ("gmsa-credential-spec", "arn:aws:s3:::specs/web.json=web"),
             ("gmsa-credential-specs", "arn:aws:s3:::specs/web.json=web"),
         ] {

@@ -7,13 +7,14 @@ mod annotations;
 mod credential_spec;
 mod device;
 mod dns;
+mod fsx;
 mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::{credential_spec::*, device::*, dns::is_subdomain, identity::*};
+pub use self::{credential_spec::*, device::*, dns::is_subdomain, fsx::*, identity::*};
 pub use crate::{addons::Addon, names::*};
 
 /// The maximum of settings in seconds.
@@ -103,6 +104,9 @@ pub struct Settings {
     /// The names of the GMSACredentialSpecs that were made from credential specs, by the locations of these.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub gmsa_credential_specs: BTreeMap<String, String>,
+    /// The DNS names of file systems of FSx for Windows File Server, by their IDs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fsx_hosts: BTreeMap<String, String>,
     /// The add-ons that are installed in the cluster.
     pub addons: BTreeSet<Addon>,
     /// Whether the cluster is taken to have nothing from AWS. Only the command line knows, so it is not stored.
@@ -148,6 +152,7 @@ impl Default for Settings {
             allow_host_devices: false,
             ulimit_adjuster: false,
             gmsa_credential_specs: BTreeMap::new(),
+            fsx_hosts: BTreeMap::new(),
             addons: Addon::ALL.iter().copied().collect(),
             outside_aws: false,
             environment_files: BTreeMap::new(),

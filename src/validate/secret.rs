@@ -118,39 +118,47 @@ pub(super) fn validate_secret(
     let value_from = required(secret.value_from.as_deref(), "valueFrom", path, sink);
     let (name, value_from) = (name?, value_from?);
     require_external_secrets(scope, path, sink);
-    let path = path.field("valueFrom");
-    let (parsed, region) = match ParsedReference::parse(value_from) {
-        Ok(parsed) => {
-            let region = match parsed.region {
-                Some(region) => Region::named(region),
-                None => default_region(scope, &path, sink)?,
-            };
-            (parsed, region)
-        }
+    let reference = validate_reference(value_from, scope, &path.field("valueFrom"), sink)?;
+    Some(SecretVariable {
+        name: name.to_owned(),
+        reference,
+    })
+}
+
+/// Validates a reference to a secret or parameter, and leaves the add-on to its caller.
+pub(super) fn validate_reference(
+    text: &str,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<SecretReference> {
+    let parsed = match ParsedReference::parse(text) {
+        Ok(parsed) => parsed,
         Err(error) => {
-            sink.report(path, error.message(value_from));
+            sink.report(path.clone(), error.message(text));
             return None;
         }
     };
     let ParsedReference {
         service,
-        region: _,
+        region,
         key,
         json_key,
         version,
         short,
     } = parsed;
-    Some(SecretVariable {
-        name: name.to_owned(),
-        reference: SecretReference {
-            service,
-            region: region.name,
-            region_assumed: region.assumed,
-            key: key.to_owned(),
-            json_key: json_key.map(str::to_owned),
-            version,
-            short: short.then(|| value_from.to_owned()),
-        },
+    let region = match region {
+        Some(region) => Region::named(region),
+        None => default_region(scope, path, sink)?,
+    };
+    Some(SecretReference {
+        service,
+        region: region.name,
+        region_assumed: region.assumed,
+        key: key.to_owned(),
+        json_key: json_key.map(str::to_owned),
+        version,
+        short: short.then(|| text.to_owned()),
     })
 }
 
@@ -234,7 +242,11 @@ fn required<'a>(
 }
 
 /// Reports the missing add-on once per document: it is the same for all other paths.
-fn require_external_secrets(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) {
+pub(super) fn require_external_secrets(
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
     if !scope.settings.has(Addon::ExternalSecrets) {
         report_once(path, Message::ExternalSecretsUnavailable, sink);
     }

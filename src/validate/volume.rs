@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{FileSystem, Scope, docker_volume, efs, mount::is_absolute};
+use super::{FileSystem, Scope, SmbShare, docker_volume, efs, fsx, mount::is_absolute};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
@@ -54,6 +54,8 @@ pub enum VolumeSource {
     },
     /// A file system that many tasks share.
     FileSystem(FileSystem),
+    /// A share of a Windows file server.
+    Smb(SmbShare),
     /// A volume that the service or task configures (Amazon EBS).
     ConfiguredAtLaunch,
 }
@@ -99,7 +101,6 @@ fn source(
         docker_volume_configuration,
         efs_volume_configuration,
         s3files_volume_configuration,
-        // Rejected separately.
         fsx_windows_file_server_volume_configuration,
         configured_at_launch,
     } = raw;
@@ -133,6 +134,9 @@ fn source(
         let path = path.field("s3filesVolumeConfiguration");
         efs::validate_s3_files(s3_files, scope, &path, sink)
             .map_or(VolumeSource::Empty, VolumeSource::FileSystem)
+    } else if let Some(fsx) = fsx_windows_file_server_volume_configuration {
+        let path = path.field("fsxWindowsFileServerVolumeConfiguration");
+        fsx::validate_fsx(fsx, scope, &path, sink).map_or(VolumeSource::Empty, VolumeSource::Smb)
     } else if at_launch {
         if !scope.configured_volumes.contains(&name) {
             let name = name.to_owned();

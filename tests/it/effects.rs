@@ -141,6 +141,11 @@ fn settings() -> Settings {
         devices: [("/dev/video1".to_owned(), "example.com/camera".to_owned())].into(),
         gmsa_credential_specs: [("arn:aws:s3:::specs/web.json".to_owned(), "web".to_owned())]
             .into(),
+        fsx_hosts: [(
+            "fs-0123456789abcdef0".to_owned(),
+            "amznfsxabcdefgh.corp.example.com".to_owned(),
+        )]
+        .into(),
         environment_files: environment_files(),
         ..Settings::default()
     }

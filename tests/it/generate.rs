@@ -119,6 +119,11 @@ pub fn settings() -> impl Strategy<Value = Settings> {
                 devices: [("/dev/fuse".to_owned(), "example.com/fuse".to_owned())].into(),
                 allow_host_devices: region,
                 ulimit_adjuster: account,
+                fsx_hosts: [(
+                    "fs-01234567".to_owned(),
+                    "files.corp.example.com".to_owned(),
+                )]
+                .into(),
                 gmsa_credential_specs: [("file://web.json".to_owned(), "web".to_owned())].into(),
                 logs: if account {
                     LogAgent::FluentBit

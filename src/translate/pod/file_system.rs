@@ -24,18 +24,33 @@ const FILESYSTEM: &str = "Filesystem";
 
 /// Adds the claim of `file_system` in this namespace to `objects` with its volume, and returns its name.
 ///
-/// All services and tasks of a namespace that mount the same part of a file system in the same way share both. The
-/// claim and the volume refer to each other, so that no other claim can bind the volume.
+/// All services and tasks of a namespace that mount the same part of a file system in the same way share both.
 pub(super) fn claim(cx: &Context<'_>, file_system: &FileSystem, objects: &mut Manifests) -> String {
-    let namespace = &cx.settings.namespace;
     let digest = hex_digest(&file_system.identity(), 10);
-    let claim_name = format!("efs-{digest}");
-    let volume_name = kname(&format!("efs-{namespace}-{digest}"), LABEL_LENGTH);
+    let options = file_system.iam.then(|| vec!["iam".to_owned()]);
+    static_claim(cx, "efs", &digest, |_| csi(file_system), options, objects)
+}
+
+/// Adds a claim and its volume, which exists already, to `objects`, and returns the name of the claim. `csi` gets the name
+/// of the volume.
+///
+/// The claim and the volume refer to each other, so that no other claim can bind the volume.
+pub(super) fn static_claim(
+    cx: &Context<'_>,
+    app: &str,
+    digest: &str,
+    csi: impl FnOnce(&str) -> CSIPersistentVolumeSource,
+    mount_options: Option<Vec<String>>,
+    objects: &mut Manifests,
+) -> String {
+    let namespace = &cx.settings.namespace;
+    let claim_name = format!("{app}-{digest}");
+    let volume_name = kname(&format!("{app}-{namespace}-{digest}"), LABEL_LENGTH);
     objects.push(Object::PersistentVolume(PersistentVolume {
         // A PersistentVolume is cluster-scoped.
         metadata: ObjectMeta {
             name: Some(volume_name.clone()),
-            labels: Some(shared_labels("efs", &volume_name)),
+            labels: Some(shared_labels(app, &volume_name)),
             ..ObjectMeta::default()
         },
         spec: Some(PersistentVolumeSpec {
@@ -48,8 +63,8 @@ pub(super) fn claim(cx: &Context<'_>, file_system: &FileSystem, objects: &mut Ma
                 namespace: Some(namespace.clone()),
                 ..ObjectReference::default()
             }),
-            csi: Some(csi(file_system)),
-            mount_options: file_system.iam.then(|| vec!["iam".to_owned()]),
+            csi: Some(csi(&volume_name)),
+            mount_options,
             // The data outlives every claim.
             persistent_volume_reclaim_policy: Some("Retain".to_owned()),
             storage_class_name: Some(String::new()),
@@ -59,7 +74,7 @@ pub(super) fn claim(cx: &Context<'_>, file_system: &FileSystem, objects: &mut Ma
         status: None,
     }));
     objects.push(Object::PersistentVolumeClaim(PersistentVolumeClaim {
-        metadata: cx.shared_metadata(&claim_name, "efs"),
+        metadata: cx.shared_metadata(&claim_name, app),
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec![READ_WRITE_MANY.to_owned()]),
             resources: Some(VolumeResourceRequirements {

@@ -23,6 +23,7 @@ mod role;
 mod secret_store;
 mod secrets;
 mod security;
+mod smb;
 mod start_timeout;
 mod system_controls;
 mod volumes;

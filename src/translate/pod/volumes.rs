@@ -10,7 +10,7 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::{Draft, file_system};
+use super::{Draft, file_system, smb};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
     translate::{
@@ -31,14 +31,14 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     let mut file_systems: BTreeMap<String, String> = BTreeMap::new();
     for volume in volumes {
         let name = kname(&volume.name, LABEL_LENGTH);
-        if let VolumeSource::FileSystem(file_system) = &volume.source {
-            if let Some(first) = file_systems.get(&file_system.identity()) {
+        if let Some(identity) = identity(volume) {
+            if let Some(first) = file_systems.get(&identity) {
                 names.insert(volume.name.as_str(), first.clone());
                 continue;
             }
-            file_systems.insert(file_system.identity(), name.clone());
+            file_systems.insert(identity, name.clone());
         }
-        if let Some(mut pod_volume) = pod_volume(cx, volume, draft) {
+        if let Some(mut pod_volume) = pod_volume(cx, volume, draft, notes) {
             pod_volume.name.clone_from(&name);
             draft.spec.volumes.get_or_insert_default().push(pod_volume);
         }
@@ -63,9 +63,23 @@ fn path_of(volume: &Volume) -> FieldPath {
         .index(volume.index)
 }
 
+/// Returns what distinguishes a file system from others, if many tasks share it.
+fn identity(volume: &Volume) -> Option<String> {
+    match &volume.source {
+        VolumeSource::FileSystem(file_system) => Some(file_system.identity()),
+        VolumeSource::Smb(share) => Some(share.identity()),
+        _ => None,
+    }
+}
+
 /// Returns the volume of the pod without its name; `None` for a volume that is configured at launch, which another file
 /// adds.
-fn pod_volume(cx: &Context<'_>, volume: &Volume, draft: &mut Draft) -> Option<PodVolume> {
+fn pod_volume(
+    cx: &Context<'_>,
+    volume: &Volume,
+    draft: &mut Draft,
+    notes: &mut Diagnostics,
+) -> Option<PodVolume> {
     let mut result = PodVolume::default();
     match &volume.source {
         VolumeSource::Empty => result.empty_dir = Some(EmptyDirVolumeSource::default()),
@@ -110,14 +124,23 @@ fn pod_volume(cx: &Context<'_>, volume: &Volume, draft: &mut Draft) -> Option<Po
         }
         VolumeSource::FileSystem(file_system) => {
             let claim_name = file_system::claim(cx, file_system, &mut draft.objects);
-            result.persistent_volume_claim = Some(PersistentVolumeClaimVolumeSource {
-                claim_name,
-                read_only: None,
-            });
+            result.persistent_volume_claim = Some(volume_of(claim_name));
+        }
+        VolumeSource::Smb(share) => {
+            let path = path_of(volume).field("fsxWindowsFileServerVolumeConfiguration");
+            let claim_name = smb::claim(cx, share, &path, draft, notes);
+            result.persistent_volume_claim = Some(volume_of(claim_name));
         }
         VolumeSource::ConfiguredAtLaunch => return None,
     }
     Some(result)
+}
+
+const fn volume_of(claim_name: String) -> PersistentVolumeClaimVolumeSource {
+    PersistentVolumeClaimVolumeSource {
+        claim_name,
+        read_only: None,
+    }
 }
 
 /// Returns a quantity of bytes, in MiB if it is a multiple of one MiB.
