@@ -241,7 +241,7 @@ reasons! {
         GmsaCredentialSpecUnknown { value } => "the GMSACredentialSpec that was made from {value} is not known", "create it from the credential spec, and pass --gmsa-credential-spec {value}=NAME";
         GmsaUnsupported => "Kubernetes has gMSA for Windows containers only", "fetch the Kerberos tickets in the container or in a sidecar, such as by kinit with a keytab from a secret; for a Windows image, set runtimePlatform.operatingSystemFamily";
         GpuAllUnsupported => "GPUs are requested by number; ALL is not supported yet", "give the number of GPUs";
-        GpuMpsUnsupported => "a pod cannot set how a GPU is shared with MPS", "remove sharingStrategy, and configure sharing in the NVIDIA device plugin";
+        GpuMpsUnsupported => "a pod cannot say how large its share of a GPU is", "configure MPS in the NVIDIA device plugin, and pass --gpu-resource nvidia.com/gpu.shared, or the resource that the plugin then offers";
         HealthCheckIsOneWord { value, form } => "{value} would be taken for the name of one program", "write {form}";
         HealthyWithoutHealthCheck { name } => "{name} has no healthCheck, so HEALTHY can never be met", "give {name} a healthCheck, or use condition START";
         HostDevicesUnsupported { device } => "a pod cannot be given the host device {device} without a device plugin or a privileged container", "pass --device {device}=RESOURCE with the resource of a device plugin, or --allow-host-devices, which makes the container privileged";
@@ -392,6 +392,8 @@ reasons! {
         FirelensTailsContainerLogs { fields } => "the router reads log files instead of a Docker socket, so fields of records differ, and a pod takes two seconds longer to end", "adapt what reads {fields} of a record";
         FolderWithoutDocuments => "no *.json, *.yaml or *.yml with an ECS document is in the folder or below it", "name the folder that has the documents";
         GmsaNeedsWebhook { name, account } => "the pods get the gMSA of {name} only if the webhook of windows-gmsa runs and service account {account} may use it", "install the webhook, and bind a role with the verb use on gmsacredentialspecs {name} to the service account; the nodes must be in the domain, unless the credential spec names a plugin";
+        GpuNotRequested { value } => "NVIDIA_VISIBLE_DEVICES={value} makes GPUs visible only where the NVIDIA runtime is the default of the node, and the pod may be on a node without GPUs", "request GPUs with resourceRequirements; several containers share one with --gpu-resource nvidia.com/gpu.shared";
+        GpuSharedByPlugin { resource } => "the container gets one {resource}: the device plugin decides how large that share of a GPU is, not memory and maxComputePercent", "choose the number of shares in the configuration of the NVIDIA device plugin so that each is large enough";
         HealthCheckWithoutCmd { program } => "the check has neither CMD nor CMD-SHELL before {program}, so that Docker does not run it and ECS reports UNKNOWN; here it is run", "put CMD before it, or remove healthCheck";
         HealthyDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it is healthy", "let {a} retry until {b} answers";
         HostDevicePrivileged { name } => "{name} runs privileged, because Kubernetes gives a container a device of the host in no other way: it can do everything on its node", "map the device with --device to the resource of a device plugin, which needs no privileges";
@@ -407,6 +409,7 @@ reasons! {
         ListenerRulesNotModified => "listener rules are not modified", "change them yourself when you move traffic";
         LoadBalancerMustReachTargets { ports, group } => "the load balancer must reach {ports} in the security group {group}, and a TargetGroupBinding opens nothing", "allow them from the security group of the load balancer; the rules that ECS needed name other ports or groups";
         LogDriverNotEnforced { value } => "log driver {value} is only recorded: the logs stay on the node, where kubectl logs reads them", "install a log agent that ships them";
+        ManagedStorageKeyUnused => "the keys of the cluster encrypt no volume and no disk here", "set managedEBSVolume.kmsKeyId in volumeConfigurations of services and tasks, and encrypt the disks of nodes in their launch template or node class";
         MinCapacityZero { cause, advice } => "at least 1 task is kept: {cause}", "{advice}";
         MountOptionsIgnored { options } => "mount options {options} cannot be set, and the defaults of the node apply", "remove them, or mount a CSI volume that takes options";
         MountTargetMustAdmit { group } => "the mount targets of the file system must admit {group} on TCP 2049, because the task's own security groups do not mount it", "allow it in the security groups of the mount targets; otherwise pods stay in ContainerCreating";
@@ -507,7 +510,6 @@ reasons! {
         InstanceRoleReachable => "a task without a task role may reach the role of its node", "set taskRoleArn, or block access to the instance metadata service";
         LogModeUnused { name } => "{name} has no effect: the output goes to files on the node, so a container never waits for its logs to be sent", "";
         LogRotationIsKubeletSetting => "the kubelet rotates logs, by its settings containerLogMaxSize and containerLogMaxFiles", "";
-        ManagedStorageKeyUnused => "disks are encrypted by the settings of nodes and storage classes", "";
         ManagedTagsAreLabels => "every object has labels that name its service and task definition", "";
         MetricResolutionIsClusterWide => "metrics-server sets the resolution of metrics for the whole cluster", "";
         NameSanitized { original, name } => "the name {original} became {name}, which Kubernetes allows", "";

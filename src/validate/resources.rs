@@ -30,8 +30,10 @@ pub struct ContainerResources {
     pub memory_mib: Option<i64>,
     /// The soft limit in MiB.
     pub memory_reservation_mib: Option<i64>,
-    /// Whole GPUs.
+    /// GPUs, or shares of GPUs if the settings name a resource for these.
     pub gpus: Option<i64>,
+    /// The position in `resourceRequirements` of a share whose size the device plugin decides.
+    pub gpu_share: Option<usize>,
 }
 
 /// The memory in MiB that Fargate supports for a number of CPU units.
@@ -332,17 +334,24 @@ pub(crate) fn validate_container_resources(
             sink.report(at, Message::MemoryBelowReservation { m, r });
         }
     }
+    let requirements = &raw.resource_requirements;
     ContainerResources {
         cpu_units: positive(raw.cpu),
         memory_mib: raw.memory,
         memory_reservation_mib: reservation,
-        gpus: gpus(&raw.resource_requirements, scope, path, sink),
+        gpus: gpus(requirements, scope, path, sink),
+        gpu_share: requirements.iter().position(is_share),
     }
 }
 
 /// Returns a number for which ECS treats 0 as absent.
 fn positive(value: Option<i64>) -> Option<i64> {
     value.filter(|value| *value > 0)
+}
+
+/// Whether this asks for a share of a GPU.
+const fn is_share(requirement: &ecs::ResourceRequirement) -> bool {
+    requirement.sharing_strategy.is_some()
 }
 
 /// Returns the number of GPUs; Neuron devices, Elastic Inference and `ALL` have no number and are rejected.
@@ -364,6 +373,13 @@ fn gpus(
                 sink.report(path.field("type"), Message::NeuronAllUnsupported);
             }
             _ if scope.fargate => sink.report(path.field("type"), Message::FargateGpu),
+            // A resource that is not the default may be a share, of which a container gets one.
+            _ if is_share(raw) && scope.settings.gpu_resource.is_some() => {
+                count = Some(1_i64.saturating_add(count.unwrap_or(0)));
+            }
+            _ if is_share(raw) => {
+                sink.report(path.field("sharingStrategy"), Message::GpuMpsUnsupported);
+            }
             _ if value == "ALL" => sink.report(path.field("value"), Message::GpuAllUnsupported),
             _ => match parse_digits(value).filter(|gpus| *gpus > 0) {
                 Some(gpus) => count = Some(gpus.saturating_add(count.unwrap_or(0))),

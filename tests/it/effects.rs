@@ -655,6 +655,9 @@ fn of_a_cluster() -> World {
             json!({
                 "capacityProviders": ["spot", "on-demand"],
                 "serviceConnectDefaults": {"namespace": "internal"},
+                "configuration": {"managedStorageConfiguration": {
+                    "kmsKeyId": "alias/volumes", "fargateEphemeralStorageKmsKeyId": "alias/disks",
+                }},
                 "defaultCapacityProviderStrategy": [
                     {"capacityProvider": "spot", "weight": 1, "base": 3},
                     {"capacityProvider": "on-demand", "weight": 1},

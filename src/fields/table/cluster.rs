@@ -119,16 +119,18 @@ pub(super) const FIELDS: &[Field] = &[
     Field {
         path: "configuration.managedStorageConfiguration.kmsKeyId",
         is: "AWS KMS key that encrypts the EBS volumes that ECS creates for tasks.",
-        outcome: Outcome::Noted,
+        outcome: Outcome::Warned,
         reasons: &[Reason::ManagedStorageKeyUnused],
+        target: "nothing: the key of a volume is that of its service or task",
         shape: "ManagedStorageConfiguration",
         ..FIELD
     },
     Field {
         path: "configuration.managedStorageConfiguration.fargateEphemeralStorageKmsKeyId",
         is: "AWS KMS key that encrypts the ephemeral storage of tasks on Fargate.",
-        outcome: Outcome::Noted,
+        outcome: Outcome::Warned,
         reasons: &[Reason::ManagedStorageKeyUnused],
+        target: "nothing: disks of nodes have the key of their launch template or node class",
         shape: "ManagedStorageConfiguration",
         ..FIELD
     },

@@ -265,7 +265,8 @@ pub(super) const FIELDS: &[Field] = &[
         unit: "MiB",
         limits: Limits { min: Some(1.0), ..Limits::NONE },
         outcome: Outcome::Rejected,
-        reasons: &[Reason::GpuMpsUnsupported],
+        reasons: &[Reason::GpuMpsUnsupported, Reason::GpuSharedByPlugin],
+        rule: "with `--gpu-resource` the container gets one share, which the device plugin makes: `GpuSharedByPlugin`",
         shape: "NvidiaMpsAllocation",
         ..FIELD
     },
@@ -276,7 +277,8 @@ pub(super) const FIELDS: &[Field] = &[
         unit: "percent",
         limits: Limits { min: Some(1.0), max: Some(100.0), ..Limits::NONE },
         outcome: Outcome::Rejected,
-        reasons: &[Reason::GpuMpsUnsupported],
+        reasons: &[Reason::GpuMpsUnsupported, Reason::GpuSharedByPlugin],
+        rule: "with `--gpu-resource` the container gets one share, which the device plugin makes: `GpuSharedByPlugin`",
         shape: "NvidiaMpsAllocation",
         ..FIELD
     },
@@ -655,7 +657,7 @@ pub(super) const MEMBERS: &[Member] = &[
     Member { path: "overrides.containerOverrides[].environmentFiles[].type", required: true, ..MEMBER },
     Member { path: "overrides.containerOverrides[].resourceRequirements", is: "GPUs and other devices of the container, instead of those in the task definition.", ..MEMBER },
     Member { path: "overrides.containerOverrides[].resourceRequirements[].type", required: true, ..MEMBER },
-    Member { path: "overrides.containerOverrides[].resourceRequirements[].sharingStrategy", is: "How a GPU is shared with other containers; excludes `value`, which gives the container GPUs of its own.", always: Some(Reason::GpuMpsUnsupported), ..MEMBER },
+    Member { path: "overrides.containerOverrides[].resourceRequirements[].sharingStrategy", is: "How a GPU is shared with other containers; excludes `value`, which gives the container GPUs of its own.", ..MEMBER },
     Member { path: "overrides.containerOverrides[].resourceRequirements[].sharingStrategy.nvidiaMps", is: "Share of a GPU that containers use together by NVIDIA Multi-Process Service (MPS).", ..MEMBER },
     Member { path: "overrides.containerOverrides[].resourceRequirements[].sharingStrategy.nvidiaMps.memory", required: true, ..MEMBER },
     Member { path: "overrides.inferenceAcceleratorOverrides", is: "Elastic Inference accelerators that replace those of the task definition.", always: Some(Reason::ElasticInferenceDiscontinued), ..MEMBER },

@@ -9,6 +9,7 @@ mod environment;
 mod file_system;
 mod firelens;
 mod gmsa;
+mod gpu;
 mod health_check;
 mod lifecycle;
 mod linux_parameters;
@@ -93,6 +94,7 @@ pub(crate) fn pod_template(
     environment::apply(cx, &mut draft, notes);
     secrets::apply(cx, &mut draft, notes);
     resources::apply(cx, &mut draft, notes);
+    gpu::apply(cx, &mut draft, notes);
     health_check::apply(cx, &mut draft, notes);
     lifecycle::apply(cx, &mut draft, notes);
     start_timeout::apply(cx, &mut draft);

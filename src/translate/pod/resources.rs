@@ -139,8 +139,9 @@ fn own_amounts(resources: &ContainerResources, windows: bool) -> Amounts {
         cpu_units,
         memory_mib,
         memory_reservation_mib,
-        // A device.
+        // Devices.
         gpus: _,
+        gpu_share: _,
     } = *resources;
     Amounts {
         cpu: cpu_units,
