@@ -32,6 +32,7 @@ pub const NEWEST_KUBERNETES_MINOR: u32 = 37;
 /// stored: settings that nobody changed are the same in each version, and what runs does not have to be rendered again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
     /// The namespace of the objects.
     #[serde(skip)]
