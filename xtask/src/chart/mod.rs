@@ -253,7 +253,7 @@ fn flags() -> Result<()> {
 fn flag(setting: &str, schema: &Value) -> String {
     let kind = schema.pointer(&format!("/properties/settings/properties/{setting}/type"));
     let setting = match kind {
-        Some(kind) if kind == "object" => setting.trim_end_matches('s'),
+        Some(kind) if kind == "object" => setting.strip_suffix('s').unwrap_or(setting),
         _ => setting,
     };
     let mut flag = String::new();
@@ -362,8 +362,11 @@ mod tests {
 
     #[test]
     fn a_setting_stands_for_a_flag() {
-        assert_eq!(flag("allowS3Files"), "allow-s3-files");
-        assert_eq!(flag("iam"), "iam");
+        let settings = serde_json::json!({"fsxHosts": {"type": "object"}, "allowS3Files": {"type": "boolean"}});
+        let schema = serde_json::json!({"properties": {"settings": {"properties": settings}}});
+        assert_eq!(flag("allowS3Files", &schema), "allow-s3-files");
+        assert_eq!(flag("fsxHosts", &schema), "fsx-host");
+        assert_eq!(flag("iam", &schema), "iam");
     }
 
     #[test]
