@@ -55,7 +55,7 @@ struct NodeOptions {
     /// The GMSACredentialSpec made from a credential spec in S3, SSM or a file, such as arn:aws:s3:::specs/web.json=web
     #[arg(long = "gmsa-credential-spec", value_name = "ARN=NAME", value_parser = credential_spec)]
     gmsa_credential_specs: Vec<(String, String)>,
-    /// The DNS name of a file system of FSx for Windows File Server, which its ID does not tell
+    /// The DNS name of a file system of FSx for Windows File Server, which cannot be derived from its ID
     #[arg(long = "fsx-host", value_name = "FSID=DNSNAME", value_parser = fsx_host)]
     fsx_hosts: Vec<(String, String)>,
 }

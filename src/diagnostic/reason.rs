@@ -236,7 +236,7 @@ reasons! {
         FargateUnsupportedParameter { field } => "{field} is not supported on Fargate", "remove it, or use EC2 capacity";
         FirelensOnFargate => "EKS Fargate pods cannot read node log files", "use the log router of EKS Fargate (namespace aws-observability), or run on nodes";
         FirelensS3Config { arn } => "the FireLens configuration {arn} is in S3, which is not read", "convert with --firelens-config {arn}=FILE; for the operator, put the file into the image and use config-file-type file";
-        FsxHostUnknown { id } => "the DNS name of file system {id} is not known, and its ID does not tell it", "pass --fsx-host {id}=DNSNAME, which aws fsx describe-file-systems shows as DNSName";
+        FsxHostUnknown { id } => "the DNS name of file system {id} is not known, and cannot be derived from its ID", "pass --fsx-host {id}=DNSNAME, which aws fsx describe-file-systems shows as DNSName";
         GatewayConnectorUnsupported => "gatewayConnectors has no equivalent in Kubernetes", "use spec.kubernetes.expose or a Gateway API route";
         GmsaCredentialSpecUnknown { value } => "the GMSACredentialSpec that was made from {value} is not known", "create it from the credential spec, and pass --gmsa-credential-spec {value}=NAME";
         GmsaUnsupported => "Kubernetes has gMSA for Windows containers only", "fetch the Kerberos tickets in the container or in a sidecar, such as by kinit with a keytab from a secret; for a Windows image, set runtimePlatform.operatingSystemFamily";

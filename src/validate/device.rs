@@ -48,7 +48,7 @@ pub struct DeviceMount {
     pub host_path: String,
     /// The path in the container.
     pub container_path: String,
-    /// Its kind, if the path tells.
+    /// Its kind, if the path shows it.
     pub kind: Option<DeviceKind>,
 }
 
