@@ -5,7 +5,7 @@ use std::env;
 use ecs_operator::{
     convert::Target,
     crd,
-    diagnostic::{Severity, Subject},
+    diagnostic::{Reason, Severity, Subject},
     ecs,
     fields::{Api, Kind, Node, Shape},
     input::{ServiceInput, TaskDefinitionInput, TaskInput},
@@ -56,9 +56,11 @@ proptest! {
     fn every_input_gives_objects_or_an_error(requests in requests(), settings in settings()) {
         let result = convert(texts(&requests), &settings);
         for conversion in &result.conversions {
-            // A scaling document without its service is rejected.
-            let errors = conversion.diagnostics.iter().filter(|finding| finding.severity() == Severity::Error);
-            let rejected = errors.filter(|finding| finding.path.subject() != Subject::AutoScaling).count() > 0;
+            // A scaling document that is rejected leaves its service; one of another cluster has none.
+            let mut errors = conversion.diagnostics.iter().filter(|finding| finding.severity() == Severity::Error);
+            let rejected = errors.any(|finding| {
+                finding.path.subject() != Subject::AutoScaling || finding.reason() == Reason::OrphanScaling
+            });
             prop_assert_eq!(conversion.objects.is_empty(), rejected, "{:?}", result.reasons());
         }
         prop_assert!(result.has_errors() || !result.conversions.is_empty());

@@ -1,4 +1,4 @@
-//! Devices of the node. Those that device plugins allocate are resources of their containers, in another file.
+//! Devices: those of the node, which are mounted, and those that device plugins allocate, which are resources.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,14 @@ use crate::{
     validate::{Container, DeviceKind, DeviceMount, Devices},
 };
 
+/// The resource of the NVIDIA device plugin, unless it shares or divides the GPUs under another name.
+const GPU: &str = "nvidia.com/gpu";
+/// The resource of the AWS Neuron device plugin.
+const NEURON: &str = "aws.amazon.com/neuron";
+
 /// Mounts devices of the node, and reports how devices differ from those of ECS.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
+    report_gpus(cx, notes);
     // The pod volume of each device.
     let mut volumes: BTreeMap<&str, String> = BTreeMap::new();
     for source in &cx.task_definition.containers {
@@ -50,6 +56,36 @@ fn add_volume(cx: &Context<'_>, mount: &DeviceMount, draft: &mut Draft) -> Strin
         ..Volume::default()
     });
     name
+}
+
+/// Returns the number of GPUs and other devices of a container by resource; several settings may name the same one.
+pub(super) fn of_plugins(cx: &Context<'_>, container: &Container) -> BTreeMap<String, i64> {
+    let mut devices = container.devices.resources.clone();
+    let counted = [
+        (NEURON, container.devices.neurons),
+        (gpu_resource(cx), container.resources.gpus),
+    ];
+    for (resource, count) in counted {
+        if let Some(count) = count {
+            let sum = devices.entry(resource.to_owned()).or_default();
+            *sum = sum.saturating_add(count);
+        }
+    }
+    devices
+}
+
+fn gpu_resource<'a>(cx: &Context<'a>) -> &'a str {
+    cx.settings.gpu_resource.as_deref().unwrap_or(GPU)
+}
+
+/// Reports once that GPUs need their device plugin.
+fn report_gpus(cx: &Context<'_>, notes: &mut Diagnostics) {
+    let mut containers = cx.task_definition.containers.iter();
+    if let Some(first) = containers.find(|container| container.resources.gpus.is_some()) {
+        let name = gpu_resource(cx).to_owned();
+        let path = path(first.index).field("resourceRequirements");
+        notes.report(path, Message::GpusNeedDevicePlugin { name });
+    }
 }
 
 fn report(source: &Container, notes: &mut Diagnostics) {

@@ -6,24 +6,18 @@ use k8s_openapi::{
     api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::{Draft, Plan, Role};
+use super::{Draft, Plan, Role, devices};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::Settings,
     translate::{Context, container_cpu, mebibytes, service::scaled_object, task_cpu},
     validate::{
-        Container, ContainerResources, Metric, OperatingSystem, TaskDefinition, TaskSize,
-        eks_fargate_size,
+        ContainerResources, Metric, OperatingSystem, TaskDefinition, TaskSize, eks_fargate_size,
     },
 };
 
 /// The first version in which pods can have their own resources by default.
 const POD_RESOURCES_MINOR: u32 = 34;
-
-/// The resource of the NVIDIA device plugin, unless it shares or divides the GPUs under another name.
-const GPU: &str = "nvidia.com/gpu";
-/// The resource of the AWS Neuron device plugin.
-const NEURON: &str = "aws.amazon.com/neuron";
 
 /// The requests of one container. CPU is in units of 1/1024 vCPU, memory in MiB, storage in GiB.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,12 +48,11 @@ enum SizeGoes {
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let definition = cx.task_definition;
     let windows = matches!(definition.platform.os, Some(OperatingSystem::Windows(_)));
-    let gpu_resource = cx.settings.gpu_resource.as_deref().unwrap_or(GPU);
     let mut amounts: Vec<Amounts> = definition
         .containers
         .iter()
         .map(|container| Amounts {
-            devices: devices(container, gpu_resource),
+            devices: devices::of_plugins(cx, container),
             ..own_amounts(&container.resources, windows)
         })
         .collect();
@@ -100,36 +93,11 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         SizeGoes::ToContainers | SizeGoes::Nowhere => {}
     }
     ephemeral_storage(definition, &draft.plan, &mut amounts, notes);
-    let with_gpus = |container: &Container| container.resources.gpus.is_some();
-    if let Some(first) = definition.containers.iter().position(with_gpus) {
-        let name = gpu_resource.to_owned();
-        let path = FieldPath::root(Subject::TaskDefinition)
-            .field("containerDefinitions")
-            .index(first)
-            .field("resourceRequirements");
-        notes.report(path, Message::GpusNeedDevicePlugin { name });
-    }
     for (index, amounts) in amounts.iter().enumerate() {
         if let Some(container) = draft.container_mut(index) {
             container.resources = requirements(amounts);
         }
     }
-}
-
-/// Returns the number of GPUs and other devices of a container by resource; several settings may name the same one.
-fn devices(container: &Container, gpu_resource: &str) -> BTreeMap<String, i64> {
-    let mut devices = container.devices.resources.clone();
-    let counted = [
-        (NEURON, container.devices.neurons),
-        (gpu_resource, container.resources.gpus),
-    ];
-    for (resource, count) in counted {
-        if let Some(count) = count {
-            let sum = devices.entry(resource.to_owned()).or_default();
-            *sum = sum.saturating_add(count);
-        }
-    }
-    devices
 }
 
 /// Returns the requests in a container's definition. ECS shares are not a limit on Linux, so only Windows gets a CPU
