@@ -206,9 +206,11 @@ impl ConvertOptions {
             } else {
                 Mode::Convert
             },
-            workload_target: cluster
-                .workload_target
-                .map_or(WorkloadTarget::Deployment, Into::into),
+            workload_target: match (cluster.workload_target, target) {
+                (Some(target), _) => target.into(),
+                (None, Target::Resources) => WorkloadTarget::EcsService,
+                (None, Target::Manifests) => WorkloadTarget::Deployment,
+            },
             addons: cluster.addons(settings.platform),
             outside_aws: settings.platform == Platform::Kubernetes,
             ..settings.settings()

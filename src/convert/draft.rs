@@ -176,6 +176,7 @@ impl<'a> Drafter<'a> {
                 content: separated.map_or(&unit.content, |separated| &separated.content),
                 resources: Resources {
                     settings: &settings,
+                    given: self.settings,
                     unit,
                 },
                 separated,

@@ -1,5 +1,7 @@
 //! Requests as our custom resources.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::environment_files::{inline_definition, inline_overrides};
@@ -9,7 +11,7 @@ use crate::{
     ecs,
     input::{ServiceInput, TaskInput},
     print::{self, Ordered},
-    settings::Settings,
+    settings::{LogAgent, Settings},
     source::{Kind, Unit},
     translate::{self, WORKLOAD_LENGTH, kname},
     validate::TaskDefinitionReference,
@@ -18,7 +20,10 @@ use crate::{
 /// Makes the custom resources of a unit.
 #[derive(Clone, Copy)]
 pub(super) struct Resources<'a> {
+    /// The settings of the unit.
     pub(super) settings: &'a Settings,
+    /// Those of the whole conversion.
+    pub(super) given: &'a Settings,
     pub(super) unit: &'a Unit,
 }
 
@@ -48,6 +53,7 @@ impl Resources<'_> {
         diagnostics.append(notes);
         let mut request = input.request.clone();
         let root = FieldPath::root(Subject::Service);
+        self.report_settings(root.clone(), diagnostics);
         follow_newest(&mut request.task_definition, &root, diagnostics);
         let mut spec = Ordered::unsorted(&request)?;
         if let (Ordered::Map(spec), Ordered::Map(extensions)) =
@@ -66,11 +72,9 @@ impl Resources<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         let mut request = input.request.clone();
-        follow_newest(
-            &mut request.task_definition,
-            &FieldPath::root(Subject::Task),
-            diagnostics,
-        );
+        let root = FieldPath::root(Subject::Task);
+        self.report_settings(root.clone(), diagnostics);
+        follow_newest(&mut request.task_definition, &root, diagnostics);
         let definition = &input.task_definition.request;
         inline_overrides(&mut request, definition, self.settings, diagnostics);
         let mut spec = Ordered::unsorted(&request)?;
@@ -109,6 +113,7 @@ impl Resources<'_> {
         spec: Ordered,
     ) -> Result<Ordered, print::Error> {
         let name = kname(name, WORKLOAD_LENGTH);
+        let annotations = self.annotations(kind);
         let family = kname(
             definition.family.as_deref().unwrap_or_default(),
             translate::LABEL_LENGTH,
@@ -124,7 +129,7 @@ impl Resources<'_> {
             "metadata": {
                 "name": name,
                 "namespace": self.settings.namespace,
-                "annotations": self.unit.annotations(kind),
+                "annotations": (!annotations.is_empty()).then_some(annotations),
                 "labels": {
                     "app.kubernetes.io/name": family,
                     "app.kubernetes.io/instance": name,
@@ -138,6 +143,62 @@ impl Resources<'_> {
             members.push(("spec".into(), spec));
         }
         Ok(resource)
+    }
+}
+
+impl Resources<'_> {
+    /// Returns the annotations of a resource: its own, and those that give the operator the settings of this conversion.
+    ///
+    /// Services and tasks may share a task definition, so it does not get what is known of only one of them.
+    fn annotations(self, kind: Kind) -> BTreeMap<String, String> {
+        // The operator is configured for the platform, as is this conversion.
+        let usual = Settings {
+            compute: self.given.compute,
+            ingress_class: match self.given.ingress_class.as_str() {
+                "" => String::new(),
+                _ => Settings::default().ingress_class,
+            },
+            ..Settings::default()
+        };
+        let mut annotations = match kind {
+            Kind::TaskDefinition => self.given.annotations(&usual),
+            _ => self.settings.annotations(&usual),
+        };
+        if let Some(of_definition) = self.unit.annotations(Kind::TaskDefinition) {
+            annotations.retain(|name, _| !of_definition.contains_key(name));
+        }
+        annotations.extend(
+            self.unit
+                .annotations(kind)
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        annotations
+    }
+
+    /// Reports the settings of this conversion that no annotation can give to the operator.
+    fn report_settings(self, path: FieldPath, diagnostics: &mut Diagnostics) {
+        let given = self.given;
+        let settings = [
+            ("allowHostDevices", given.allow_host_devices),
+            ("devices", !given.devices.is_empty()),
+            ("fsxHosts", !given.fsx_hosts.is_empty()),
+            (
+                "gmsaCredentialSpecs",
+                !given.gmsa_credential_specs.is_empty(),
+            ),
+            ("logs", given.logs != LogAgent::None),
+            ("ulimitAdjuster", given.ulimit_adjuster),
+        ];
+        let names: Vec<&str> = settings
+            .iter()
+            .filter_map(|(name, is_given)| is_given.then_some(*name))
+            .collect();
+        if !names.is_empty() {
+            let names = names.join(", ");
+            diagnostics.report(path, Message::OperatorNeedsSettings { names });
+        }
     }
 }
 

@@ -36,6 +36,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::InvalidValue,
     Reason::NameSanitized,
     Reason::NamespaceReplaced,
+    Reason::OperatorNeedsSettings,
     Reason::OrphanScaling,
     Reason::PascalCaseRead,
     Reason::PlaceholderNotFilled,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     ANNOTATION_PREFIX, BEGUN, Compute, EssentialExit, Iam, ImagePullPolicy, LONGEST_SECONDS,
     RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT, SecretStore, Settings, TargetGroups,
-    add_identity, is_account_id, is_duration, is_gpu_resource, is_security_group, parse_identity,
+    add_identity, identities, is_account_id, is_duration, is_gpu_resource, is_security_group,
+    parse_identity,
 };
 use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject, advice};
 
@@ -27,8 +28,8 @@ impl Settings {
             if requests.contains(&key.as_str()) {
                 continue;
             }
-            let Some((_, set)) = OF_OBJECTS.iter().find(|(known, _)| *known == name) else {
-                let known = OF_OBJECTS.iter().map(|(name, _)| *name);
+            let Some(setting) = OF_OBJECTS.iter().find(|known| known.name == name) else {
+                let known = OF_OBJECTS.iter().map(|known| known.name);
                 let known = known.chain(requests.iter().copied());
                 let message = Message::UnknownAnnotation {
                     name: key.clone(),
@@ -37,7 +38,7 @@ impl Settings {
                 sink.report(path.field(key.clone()), message);
                 continue;
             };
-            if let Err(allowed) = set(&mut self, value) {
+            if let Err(allowed) = (setting.set)(&mut self, value) {
                 let value = match value.as_str() {
                     "" => "an empty text".to_owned(),
                     value => value.to_owned(),
@@ -47,6 +48,17 @@ impl Settings {
             }
         }
         self
+    }
+
+    /// Returns the annotations with which an object has these settings where all others have `usual` ones.
+    #[must_use]
+    pub fn annotations(&self, usual: &Self) -> BTreeMap<String, String> {
+        let differing = OF_OBJECTS.iter().filter_map(|setting| {
+            let text = (setting.text)(self)?;
+            let differs = (setting.text)(usual).as_ref() != Some(&text);
+            differs.then(|| (format!("{ANNOTATION_PREFIX}{}", setting.name), text))
+        });
+        differing.collect()
     }
 }
 
@@ -59,93 +71,163 @@ const fn requests_of(subject: Subject) -> &'static [&'static str] {
     }
 }
 
-/// Sets a setting to the value of a text, or returns the allowed values.
-type Set = fn(&mut Settings, &str) -> Result<(), String>;
+/// A setting that an object can override.
+struct OfObject {
+    /// The name of its annotation, without the prefix.
+    name: &'static str,
+    /// Sets it to the value of a text, or returns the allowed values.
+    set: fn(&mut Settings, &str) -> Result<(), String>,
+    /// Returns the text that sets it to its value; `None` if it has none.
+    text: fn(&Settings) -> Option<String>,
+}
 
-/// The settings that an object can override, by the names of their annotations. All other settings are facts of the
-/// cluster or of the whole conversion.
-const OF_OBJECTS: &[(&str, Set)] = &[
-    ("allow-s3-files", |s, text| {
-        choose(&mut s.allow_s3_files, text, TRUTH)
-    }),
-    ("aws-account-id", |s, text| {
-        let text = check(text, is_account_id, "12 digits")?;
-        s.aws_account_id = Some(text);
-        Ok(())
-    }),
-    ("aws-partition", |s, text| {
-        s.aws_partition = check(text, |text| !text.is_empty(), "a partition such as aws")?;
-        Ok(())
-    }),
-    ("aws-region", |s, text| {
-        let text = check(text, |text| !text.is_empty(), "a region such as eu-west-1")?;
-        s.aws_region = Some(text);
-        Ok(())
-    }),
-    ("cluster-ip-services", |s, text| {
-        choose(&mut s.cluster_ip_services, text, TRUTH)
-    }),
-    ("cluster-security-group", |s, text| {
-        let allowed = "the id of a security group such as sg-0123456789abcdef0";
-        s.cluster_security_group = Some(check(text, is_security_group, allowed)?);
-        Ok(())
-    }),
-    ("compute", |s, text| choose(&mut s.compute, text, COMPUTE)),
-    ("deregistration-delay-seconds", |s, text| {
-        let mut delay = 0;
-        seconds(&mut delay, text)?;
-        s.deregistration_delay_seconds = Some(delay);
-        Ok(())
-    }),
-    ("essential-exit", |s, text| {
-        choose(&mut s.essential_exit, text, ESSENTIAL_EXIT)
-    }),
-    ("gpu-resource", |s, text| {
-        let allowed = "a resource such as nvidia.com/gpu.shared";
-        s.gpu_resource = Some(check(text, is_gpu_resource, allowed)?);
-        Ok(())
-    }),
-    ("iam", |s, text| choose(&mut s.iam, text, IAM)),
-    ("image-pull-policy", |s, text| {
-        choose(&mut s.image_pull_policy, text, IMAGE_PULL_POLICY)
-    }),
-    ("ingress-class", |s, text| {
-        text.clone_into(&mut s.ingress_class);
-        Ok(())
-    }),
-    ("isolated-sandbox-runtime-class", |s, text| {
-        let text = check(text, |text| !text.is_empty(), "the name of a RuntimeClass")?;
-        s.isolated_sandbox_runtime_class = Some(text);
-        Ok(())
-    }),
-    ("secret-refresh-interval", |s, text| {
-        let allowed = "a number and s, m or h, such as 5m";
-        s.secret_refresh_interval = check(text, is_duration, allowed)?;
-        Ok(())
-    }),
-    ("secret-store", |s, text| {
-        choose(&mut s.secret_store, text, SECRET_STORE)
-    }),
-    ("steady-seconds", |s, text| {
-        seconds(&mut s.steady_seconds, text)
-    }),
-    ("target-groups", |s, text| {
-        let mut groups = TargetGroups::Shared;
-        choose(&mut groups, text, TARGET_GROUPS)?;
-        s.target_groups = Some(groups);
-        Ok(())
-    }),
-    ("user", |s, text| {
-        for entry in text.split(',') {
-            let identity = parse_identity(entry.trim());
-            let (name, identity) = identity.ok_or_else(|| {
-                "must be NAME=UID[:GID], or :NAME=GID for a group, separated by commas; root is always 0"
-                    .to_owned()
-            })?;
-            add_identity(&mut s.users, name, identity);
-        }
-        Ok(())
-    }),
+/// The settings that an object can override. All other settings are facts of the cluster or of the whole conversion.
+const OF_OBJECTS: &[OfObject] = &[
+    OfObject {
+        name: "allow-s3-files",
+        set: |s, text| choose(&mut s.allow_s3_files, text, TRUTH),
+        text: |s| name_of(s.allow_s3_files, TRUTH),
+    },
+    OfObject {
+        name: "aws-account-id",
+        set: |s, text| {
+            let text = check(text, is_account_id, "12 digits")?;
+            s.aws_account_id = Some(text);
+            Ok(())
+        },
+        text: |s| s.aws_account_id.clone(),
+    },
+    OfObject {
+        name: "aws-partition",
+        set: |s, text| {
+            s.aws_partition = check(text, |text| !text.is_empty(), "a partition such as aws")?;
+            Ok(())
+        },
+        text: |s| Some(s.aws_partition.clone()),
+    },
+    OfObject {
+        name: "aws-region",
+        set: |s, text| {
+            let text = check(text, |text| !text.is_empty(), "a region such as eu-west-1")?;
+            s.aws_region = Some(text);
+            Ok(())
+        },
+        text: |s| s.aws_region.clone(),
+    },
+    OfObject {
+        name: "cluster-ip-services",
+        set: |s, text| choose(&mut s.cluster_ip_services, text, TRUTH),
+        text: |s| name_of(s.cluster_ip_services, TRUTH),
+    },
+    OfObject {
+        name: "cluster-security-group",
+        set: |s, text| {
+            let allowed = "the id of a security group such as sg-0123456789abcdef0";
+            s.cluster_security_group = Some(check(text, is_security_group, allowed)?);
+            Ok(())
+        },
+        text: |s| s.cluster_security_group.clone(),
+    },
+    OfObject {
+        name: "compute",
+        set: |s, text| choose(&mut s.compute, text, COMPUTE),
+        text: |s| name_of(s.compute, COMPUTE),
+    },
+    OfObject {
+        name: "deregistration-delay-seconds",
+        set: |s, text| {
+            let mut delay = 0;
+            seconds(&mut delay, text)?;
+            s.deregistration_delay_seconds = Some(delay);
+            Ok(())
+        },
+        text: |s| s.deregistration_delay_seconds.map(|n| n.to_string()),
+    },
+    OfObject {
+        name: "essential-exit",
+        set: |s, text| choose(&mut s.essential_exit, text, ESSENTIAL_EXIT),
+        text: |s| name_of(s.essential_exit, ESSENTIAL_EXIT),
+    },
+    OfObject {
+        name: "gpu-resource",
+        set: |s, text| {
+            let allowed = "a resource such as nvidia.com/gpu.shared";
+            s.gpu_resource = Some(check(text, is_gpu_resource, allowed)?);
+            Ok(())
+        },
+        text: |s| s.gpu_resource.clone(),
+    },
+    OfObject {
+        name: "iam",
+        set: |s, text| choose(&mut s.iam, text, IAM),
+        text: |s| name_of(s.iam, IAM),
+    },
+    OfObject {
+        name: "image-pull-policy",
+        set: |s, text| choose(&mut s.image_pull_policy, text, IMAGE_PULL_POLICY),
+        text: |s| name_of(s.image_pull_policy, IMAGE_PULL_POLICY),
+    },
+    OfObject {
+        name: "ingress-class",
+        set: |s, text| {
+            text.clone_into(&mut s.ingress_class);
+            Ok(())
+        },
+        text: |s| Some(s.ingress_class.clone()),
+    },
+    OfObject {
+        name: "isolated-sandbox-runtime-class",
+        set: |s, text| {
+            let text = check(text, |text| !text.is_empty(), "the name of a RuntimeClass")?;
+            s.isolated_sandbox_runtime_class = Some(text);
+            Ok(())
+        },
+        text: |s| s.isolated_sandbox_runtime_class.clone(),
+    },
+    OfObject {
+        name: "secret-refresh-interval",
+        set: |s, text| {
+            let allowed = "a number and s, m or h, such as 5m";
+            s.secret_refresh_interval = check(text, is_duration, allowed)?;
+            Ok(())
+        },
+        text: |s| Some(s.secret_refresh_interval.clone()),
+    },
+    OfObject {
+        name: "secret-store",
+        set: |s, text| choose(&mut s.secret_store, text, SECRET_STORE),
+        text: |s| name_of(s.secret_store, SECRET_STORE),
+    },
+    OfObject {
+        name: "steady-seconds",
+        set: |s, text| seconds(&mut s.steady_seconds, text),
+        text: |s| Some(s.steady_seconds.to_string()),
+    },
+    OfObject {
+        name: "target-groups",
+        set: |s, text| {
+            let mut groups = TargetGroups::Shared;
+            choose(&mut groups, text, TARGET_GROUPS)?;
+            s.target_groups = Some(groups);
+            Ok(())
+        },
+        text: |s| name_of(s.target_groups?, TARGET_GROUPS),
+    },
+    OfObject {
+        name: "user",
+        set: |s, text| {
+            for entry in text.split(',') {
+                let identity = parse_identity(entry.trim());
+                let (name, identity) = identity.ok_or_else(|| {
+                    "must be NAME=UID[:GID], or :NAME=GID for a group, separated by commas; root is always 0"
+                        .to_owned()
+                })?;
+                add_identity(&mut s.users, name, identity);
+            }
+            Ok(())
+        },
+        text: |s| (!s.users.is_empty()).then(|| identities(&s.users)),
+    },
 ];
 
 const TRUTH: &[(&str, bool)] = &[("true", true), ("false", false)];
@@ -179,6 +261,12 @@ const TARGET_GROUPS: &[(&str, TargetGroups)] = &[
     ("shared", TargetGroups::Shared),
     ("exclusive", TargetGroups::Exclusive),
 ];
+
+/// Returns the name of a value.
+fn name_of<T: Copy + PartialEq>(value: T, values: &[(&str, T)]) -> Option<String> {
+    let found = values.iter().find(|(_, other)| *other == value);
+    found.map(|(name, _)| (*name).to_owned())
+}
 
 fn choose<T: Copy>(setting: &mut T, text: &str, values: &[(&str, T)]) -> Result<(), String> {
     // As on the command line, or in the spelling of the operator's own configuration.
@@ -231,7 +319,7 @@ mod tests {
 
     #[test]
     fn every_setting_of_an_object_can_be_set() {
-        for (name, _) in OF_OBJECTS {
+        for OfObject { name, .. } in OF_OBJECTS {
             let values = [
                 "true",
                 "false",
@@ -252,7 +340,15 @@ mod tests {
             ];
             let changed = values.iter().any(|value| {
                 let (settings, said) = with(&format!("{ANNOTATION_PREFIX}{name}"), value);
-                said.is_empty() && settings != Settings::default()
+                let usual = Settings::default();
+                let annotations = settings.annotations(&usual);
+                let mut sink = Diagnostics::new();
+                let path = FieldPath::root(Subject::Service);
+                let read = usual
+                    .clone()
+                    .with_annotations(&annotations, &path, &mut sink);
+                assert_eq!((&read, sink.has_errors()), (&settings, false), "{name}");
+                said.is_empty() && settings != usual
             });
             assert!(changed, "{name}");
         }

@@ -51,6 +51,21 @@ pub fn add_identity(known: &mut BTreeMap<String, Identity>, name: String, identi
     entry.gid = gid.or(entry.gid);
 }
 
+/// Returns the text that [`parse_identity`] reads as these, separated by commas.
+#[must_use]
+pub fn identities(known: &BTreeMap<String, Identity>) -> String {
+    let texts = known.iter().filter_map(|(name, identity)| {
+        let Identity { uid, gid } = identity;
+        match (uid, gid) {
+            (Some(uid), Some(gid)) => Some(format!("{name}={uid}:{gid}")),
+            (Some(uid), None) => Some(format!("{name}={uid}")),
+            (None, Some(gid)) => Some(format!(":{name}={gid}")),
+            (None, None) => None,
+        }
+    });
+    texts.collect::<Vec<_>>().join(",")
+}
+
 /// Parses the ID of a user or group.
 #[must_use]
 pub fn parse_id(text: &str) -> Option<i64> {
