@@ -952,7 +952,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "volumes[].host.sourcePath",
         is: "Path of the directory on the host, created if missing; not on Fargate.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::FargateHostVolume, Reason::EmptyVolumeNotPrepopulated, Reason::DockerIsNotOnNodes],
+        reasons: &[Reason::FargateHostVolume, Reason::EmptyVolumeNotPrepopulated, Reason::DockerIsNotOnNodes, Reason::HostPathOfEachNode],
         target: "`hostPath: {path}` without `type`",
         rule: "without `type`, so that a missing folder is made, as Docker does; on Fargate: `FargateHostVolume`; without a path it is an empty folder: `emptyDir`, and `EmptyVolumeNotPrepopulated`",
         shape: "HostVolumeProperties",

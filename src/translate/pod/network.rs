@@ -52,7 +52,8 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         } = link;
         let path = path(*container).field("links").index(*index);
         let alias = alias.clone();
-        notes.report(path, Message::LinksBecomeLocalhost { alias });
+        let variable = format!("{}_PORT", alias.to_uppercase().replace('-', "_"));
+        notes.report(path, Message::LinksBecomeLocalhost { alias, variable });
     }
     let aliases = hosts.iter().map(|host| HostAlias {
         ip: host.ip.clone(),
@@ -413,9 +414,9 @@ mod tests {
         assert_eq!(
             links,
             [
-                "containerDefinitions[0].links[0]: LinksBecomeLocalhost: db resolves to 127.0.0.1, because the containers of a pod share one network namespace; make sure that linked containers listen on different ports",
-                "containerDefinitions[0].links[1]: LinksBecomeLocalhost: c2 resolves to 127.0.0.1, because the containers of a pod share one network namespace; make sure that linked containers listen on different ports",
-                "containerDefinitions[2].links[0]: LinksBecomeLocalhost: db resolves to 127.0.0.1, because the containers of a pod share one network namespace; make sure that linked containers listen on different ports",
+                "containerDefinitions[0].links[0]: LinksBecomeLocalhost: db resolves to 127.0.0.1, because the containers of a pod share one network namespace, and the variables that Docker sets for a link, such as DB_PORT, are not set; make sure that linked containers listen on different ports, and set the variables in environment if the image reads them",
+                "containerDefinitions[0].links[1]: LinksBecomeLocalhost: c2 resolves to 127.0.0.1, because the containers of a pod share one network namespace, and the variables that Docker sets for a link, such as C2_PORT, are not set; make sure that linked containers listen on different ports, and set the variables in environment if the image reads them",
+                "containerDefinitions[2].links[0]: LinksBecomeLocalhost: db resolves to 127.0.0.1, because the containers of a pod share one network namespace, and the variables that Docker sets for a link, such as DB_PORT, are not set; make sure that linked containers listen on different ports, and set the variables in environment if the image reads them",
             ]
         );
     }

@@ -214,7 +214,7 @@ fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
                 }
                 report_file_system(volume, file_system, notes);
             }
-            _ => report_node_volume(volume, notes),
+            _ => report_node_volume(cx, volume, notes),
         }
     }
     for container in &cx.task_definition.containers {
@@ -235,7 +235,7 @@ fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
 }
 
 /// Reports how a volume of the node differs from Docker's.
-fn report_node_volume(volume: &Volume, notes: &mut Diagnostics) {
+fn report_node_volume(cx: &Context<'_>, volume: &Volume, notes: &mut Diagnostics) {
     match &volume.source {
         VolumeSource::NodeDirectory { autoprovision: _ } => {
             let path = path_of(volume).field("dockerVolumeConfiguration");
@@ -246,6 +246,14 @@ fn report_node_volume(volume: &Volume, notes: &mut Diagnostics) {
             notes.report(
                 path_of(volume).field("host").field("sourcePath"),
                 Message::DockerIsNotOnNodes { path },
+            );
+        }
+        // A daemon is on each node, in ECS too.
+        VolumeSource::HostPath { path } if !belongs_to_system(path) && !cx.is_daemon() => {
+            let path = path.clone();
+            notes.report(
+                path_of(volume).field("host").field("sourcePath"),
+                Message::HostPathOfEachNode { path },
             );
         }
         VolumeSource::Memory {
@@ -271,21 +279,35 @@ fn report_node_volume(volume: &Volume, notes: &mut Diagnostics) {
 
 /// Whether a path of the node belongs to Docker or to the ECS agent. Mounting it results in an empty directory.
 fn belongs_to_docker(path: &str) -> bool {
-    let path = path.trim_end_matches('/');
-    let path = path
-        .strip_prefix("/var")
-        .filter(|rest| rest.starts_with("/run"))
-        .unwrap_or(path);
-    [
+    let known = [
         "/run/docker.sock",
         "/run/docker",
         "/var/lib/docker",
         "/etc/ecs",
         "/var/lib/ecs",
         "/var/log/ecs",
-    ]
-    .iter()
-    .any(|known| {
+    ];
+    is_below(path, &known)
+}
+
+/// Whether a path belongs to the operating system, so that every node has it. Agents read such paths.
+fn belongs_to_system(path: &str) -> bool {
+    let known = [
+        "/bin", "/boot", "/cgroup", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin",
+        "/sys", "/usr", "/var/log",
+    ];
+    let is_pipe = path.starts_with(r"\\.\pipe\");
+    is_pipe || path.trim_end_matches('/').is_empty() || is_below(path, &known)
+}
+
+/// Whether a path is one of these or below one. `/var/run` is `/run`.
+fn is_below(path: &str, known: &[&str]) -> bool {
+    let path = path.trim_end_matches('/');
+    let path = path
+        .strip_prefix("/var")
+        .filter(|rest| rest.starts_with("/run"))
+        .unwrap_or(path);
+    known.iter().any(|known| {
         path.strip_prefix(known)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
@@ -384,6 +406,19 @@ mod tests {
             "/var/lib/ecs/data",
         ] {
             assert!(belongs_to_docker(path), "{path}");
+        }
+        for path in [
+            "/",
+            "/proc/",
+            "/var/run",
+            "/etc/ssl/certs",
+            "/var/log/app",
+            r"\\.\pipe\a",
+        ] {
+            assert!(belongs_to_system(path), "{path}");
+        }
+        for path in ["/mnt/efs", "/var/data", "/library", "/data/etc", "C:\\data"] {
+            assert!(!belongs_to_system(path), "{path}");
         }
         for path in [
             "/var/run",
