@@ -342,8 +342,8 @@ fn explanations(unit: &Unit) -> impl Iterator<Item = ((String, usize), String)> 
             one_line(source.name()),
             position.line,
             position.column,
-            form.label,
-            form.because
+            form.label(),
+            form.because()
         );
         ((source.name().to_owned(), span.start), line)
     })

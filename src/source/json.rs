@@ -36,7 +36,7 @@ impl<'a> JsonDocuments<'a> {
         let root = self.value().map_err(|mut error| {
             if !first && separated {
                 error.message =
-                    "documents follow each other without a comma, or stand in a list".to_owned();
+                    "write documents one after the other without a comma, or in a list".to_owned();
             }
             error
         })?;
@@ -104,7 +104,7 @@ impl<'a> JsonDocuments<'a> {
             byte => SyntaxError::new(
                 Span::new(offset, offset + 1),
                 format!(
-                    "a string cannot hold the control character U+{:04X} as it is",
+                    "a string cannot contain the control character U+{:04X} unescaped",
                     byte.copied().unwrap_or_default()
                 ),
             ),
@@ -158,7 +158,7 @@ impl<'a> JsonDocuments<'a> {
             None => {
                 return Err(SyntaxError::new(
                     span,
-                    "the text ends where a value belongs",
+                    "the text ends where a value is expected",
                 ));
             }
         };
@@ -280,7 +280,7 @@ impl<'a> JsonDocuments<'a> {
         match token {
             None => self.unclosed(open, what),
             Some(token @ (Token::CloseBrace | Token::CloseBracket | Token::Colon)) => {
-                let message = format!("`{}` does not belong into {what}", token.as_str());
+                let message = format!("`{}` is not allowed in {what}", token.as_str());
                 SyntaxError::new(self.token, message)
             }
             Some(_) => SyntaxError::new(
@@ -295,7 +295,7 @@ impl<'a> JsonDocuments<'a> {
         let end = self.text.trim_end().len();
         SyntaxError::new(
             Span::new(end.saturating_sub(1), end),
-            format!("the text ends inside {what} that begins in line {line}"),
+            format!("the text ends inside {what} that begins on line {line}"),
         )
     }
 
@@ -306,7 +306,7 @@ impl<'a> JsonDocuments<'a> {
             .or_else(|| placeholder_at(self.text.get(start..).unwrap_or_default().trim_start()))
         {
             let text = placeholder.text;
-            return format!("{text} stands outside a string: render the template first");
+            return format!("{text} is outside a string: render the template first");
         }
         let before = self.text.get(..span.start).unwrap_or_default();
         if found.starts_with("<%")
@@ -314,7 +314,7 @@ impl<'a> JsonDocuments<'a> {
             || found.starts_with("${")
             || (found.starts_with('%') && before.ends_with('{'))
         {
-            return "part of a template stands here: render the template first".to_owned();
+            return "this is part of a template: render the template first".to_owned();
         }
         match kind {
             ParseErrorKind::SingleQuotedStringsNotAllowed => {
@@ -352,8 +352,8 @@ fn unexpected(found: &str) -> String {
     match (found.get(..word_end), found.chars().next()) {
         (Some(word), _) if !word.is_empty() => format!("{word} needs double quotes"),
         (_, Some('#')) => "JSON has no comments".to_owned(),
-        (_, Some(c)) => format!("`{c}` does not belong here"),
-        (_, None) => "the text ends too early".to_owned(),
+        (_, Some(c)) => format!("unexpected `{c}`"),
+        (_, None) => "unexpected end of the text".to_owned(),
     }
 }
 
@@ -450,7 +450,7 @@ mod tests {
             ),
             (
                 "{\"a\": \"x\ty\"}",
-                "a string cannot hold the control character U+0009 as it is",
+                "a string cannot contain the control character U+0009 unescaped",
                 1,
                 9,
             ),
@@ -460,35 +460,35 @@ mod tests {
                 1,
                 8,
             ),
-            ("{\"a\": [1}", "`}` does not belong into a list", 1, 9),
+            ("{\"a\": [1}", "`}` is not allowed in a list", 1, 9),
             (
                 "\n{\"a\": [",
-                "the text ends inside a list that begins in line 2",
+                "the text ends inside a list that begins on line 2",
                 2,
                 7,
             ),
-            ("{\"a\": ", "the text ends where a value belongs", 1, 7),
+            ("{\"a\": ", "the text ends where a value is expected", 1, 7),
             (
                 "{\"a\": <% if b %>}",
-                "part of a template stands here: render the template first",
+                "this is part of a template: render the template first",
                 1,
                 7,
             ),
             (
                 "[\n  {% for a in b %}\n]",
-                "part of a template stands here: render the template first",
+                "this is part of a template: render the template first",
                 2,
                 4,
             ),
             (
                 "{\"a\": ${jsonencode(b)}}",
-                "part of a template stands here: render the template first",
+                "this is part of a template: render the template first",
                 1,
                 7,
             ),
             (
                 "{},{}",
-                "documents follow each other without a comma, or stand in a list",
+                "write documents one after the other without a comma, or in a list",
                 1,
                 3,
             ),

@@ -216,7 +216,7 @@ pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<SourceText, Problem> {
             let offset = error.valid_up_to();
             let message = match bytes {
                 [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-                    "the file is UTF-16, it has to be UTF-8".to_owned()
+                    "the file is UTF-16: convert it to UTF-8".to_owned()
                 }
                 _ => format!(
                     "byte {offset} (0x{:02x}) is not UTF-8",
@@ -246,7 +246,7 @@ mod tests {
         let problem = decode("a.json", b"\xff\xfe{\0}\0").unwrap_err();
         assert_eq!(
             problem.message.to_string(),
-            "the file is UTF-16, it has to be UTF-8"
+            "the file is UTF-16: convert it to UTF-8"
         );
         let text = decode("a.json", b"\xef\xbb\xbf{}").unwrap();
         assert_eq!((text.name(), text.text()), ("a.json", "{}"));

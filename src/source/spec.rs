@@ -57,7 +57,7 @@ fn read<T: Default, E>(
     spec: &str,
     request: impl FnOnce(&Reader<'_>, Node<'_>) -> (Request<T>, E),
 ) -> ((T, Diagnostics), E) {
-    let form = Form::new(kind, "a custom resource", "it is one").within(Envelope::Resource);
+    let form = Form::new(kind, &("a custom resource", "it is one")).within(Envelope::Resource);
     let entry = Entry::alone(Span::new(0, spec.len()), form, name);
     let fill = Fill::default();
     let reader = Reader {

@@ -429,11 +429,11 @@ mod tests {
             ),
             (
                 container(r#""mountPoints":[{"readOnly":"<RO>"}]"#),
-                &["containerDefinitions[0].mountPoints[0].readOnly: PlaceholderNotFilled: <RO> stands where true or false is needed"],
+                &["containerDefinitions[0].mountPoints[0].readOnly: PlaceholderNotFilled: <RO> is not filled, and true or false is needed here"],
             ),
             (
                 with(r#""networkMode":"${MODE}""#),
-                &["networkMode: PlaceholderNotFilled: ${MODE} stands where one of bridge, host, awsvpc, none is needed"],
+                &["networkMode: PlaceholderNotFilled: ${MODE} is not filled, and one of bridge, host, awsvpc, none is needed here"],
             ),
             (
                 r#"{"family":"web","containerDefinitions":[{"name":"web"}]}"#.to_owned(),

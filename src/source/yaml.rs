@@ -103,7 +103,7 @@ impl<'a> YamlDocuments<'a> {
     fn expect(&mut self) -> Result<(Event<'a>, Span), SyntaxError> {
         self.event()?.ok_or_else(|| {
             let end = self.text.len();
-            SyntaxError::new(Span::new(end, end), "the text ends too early")
+            SyntaxError::new(Span::new(end, end), "unexpected end of the text")
         })
     }
 
@@ -152,10 +152,7 @@ impl<'a> YamlDocuments<'a> {
 
     fn alias(&mut self, id: usize, span: Span) -> Result<Node<'a>, SyntaxError> {
         let Some(node) = self.anchors.get(&id) else {
-            return Err(SyntaxError::new(
-                span,
-                "the alias stands inside its own anchor",
-            ));
+            return Err(SyntaxError::new(span, "the alias is inside its own anchor"));
         };
         spend(
             &mut self.aliased,
@@ -242,7 +239,7 @@ impl<'a> YamlDocuments<'a> {
                 }
                 (Event::Scalar(key, style, ..), span) => ((key, style), span),
                 (_, span) => {
-                    return Err(SyntaxError::new(span, "a name has to be a plain text"));
+                    return Err(SyntaxError::new(span, "a key must be a plain scalar"));
                 }
             };
             let value = self.node()?;
@@ -275,7 +272,7 @@ impl<'a> YamlDocuments<'a> {
             .and_then(|rest| rest.chars().next())
             .map_or(start, |c| start + c.len_utf8());
         let message = match placeholders(line).next() {
-            Some(found) => format!("{} has to stand in quotes", found.text),
+            Some(found) => format!("{} needs quotes", found.text),
             None if line.contains("{%") => "render the template first".to_owned(),
             None if line.trim_start().starts_with('\t') || line.starts_with('\t') => {
                 "YAML is indented with spaces, not with tabs".to_owned()
@@ -485,7 +482,7 @@ mod tests {
         let deep = "- ".repeat(1_000) + "x";
         let table: &[(&str, &str, usize, usize)] = &[
             ("a: 1\na: 2\n", "a is given twice in this object", 2, 1),
-            ("? [a]\n: 1\n", "a name has to be a plain text", 1, 3),
+            ("? [a]\n: 1\n", "a key must be a plain scalar", 1, 3),
             (bomb, "the aliases stand for more than 10000 values", 4, 29),
             (
                 &text,
@@ -500,7 +497,7 @@ mod tests {
                 231,
             ),
             (&deep, "nested deeper than 64 levels", 1, 129),
-            ("cpu: %CPU%\n", "%CPU% has to stand in quotes", 1, 6),
+            ("cpu: %CPU%\n", "%CPU% needs quotes", 1, 6),
             (
                 "a: 1\n<<: 5\n",
                 "<< takes a mapping or a list of mappings",

@@ -176,7 +176,7 @@ automountServiceAccountToken: false
         assert!(!outcome.has("InstanceRoleReachable"));
         assert!(!outcome.has("ExecutionRoleNotUsedForImagePull"));
         assert!(outcome.messages().contains(&
-            "taskRoleArn: TrustPolicyMustAllowCluster: the trust policy of web-task-role must allow the cluster; allow sts:AssumeRoleWithWebIdentity for system:serviceaccount:default:ecs-web-task-role-bef44bda, beside what ECS needs while it still runs tasks with the role".to_owned()
+            "taskRoleArn: TrustPolicyMustAllowCluster: the trust policy of web-task-role must allow the cluster; allow sts:AssumeRoleWithWebIdentity for system:serviceaccount:default:ecs-web-task-role-bef44bda, in addition to what ECS needs while it still runs tasks with the role".to_owned()
         ), "{:?}", outcome.messages());
     }
 

@@ -90,31 +90,39 @@ pub(in crate::source) enum Spelling {
     CloudFormation,
 }
 
-/// How a document was recognized, and why.
+/// How a document was recognized, and why. One is kept of each document, so it is small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
     pub(in crate::source) kind: Kind,
     pub(in crate::source) envelope: Envelope,
     pub(in crate::source) spelling: Spelling,
-    /// The name of the recognized form.
-    pub label: &'static str,
-    /// The reason: "it has containerDefinitions".
-    pub because: &'static str,
+    words: &'static (&'static str, &'static str),
 }
 
 impl Form {
+    /// Creates the form of this name, which was recognized for this reason.
     pub(in crate::source) const fn new(
         kind: Kind,
-        label: &'static str,
-        because: &'static str,
+        words: &'static (&'static str, &'static str),
     ) -> Self {
         Self {
             kind,
             envelope: Envelope::Bare,
             spelling: Spelling::Api,
-            label,
-            because,
+            words,
         }
+    }
+
+    /// Returns the name of the form, such as "CreateService request".
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        self.words.0
+    }
+
+    /// Returns why the document was recognized: "it has containerDefinitions".
+    #[must_use]
+    pub const fn because(&self) -> &'static str {
+        self.words.1
     }
 
     pub(in crate::source) const fn within(mut self, envelope: Envelope) -> Self {

@@ -63,22 +63,20 @@ impl Search {
     fn node(&mut self, node: &Node<'_>) {
         match &node.value {
             Value::Object(_) => self.object(node),
-            Value::List(elements) if elements.iter().any(is_container) => self.push(
-                node.span,
-                Ok(Form {
-                    spelling: if elements.iter().any(|node| has(node, "Image")) {
-                        Spelling::CloudFormation
-                    } else {
-                        Spelling::Api
-                    },
-                    ..Form::new(
-                        Kind::TaskDefinition,
-                        "list of container definitions",
-                        "its elements have an image",
-                    )
-                    .within(Envelope::ContainerList)
-                }),
-            ),
+            Value::List(elements) if elements.iter().any(is_container) => {
+                let words = &(
+                    "list of container definitions",
+                    "its elements have an image",
+                );
+                let form = Form::new(Kind::TaskDefinition, words).within(Envelope::ContainerList);
+                let is_pascal = elements.iter().any(|node| has(node, "Image"));
+                let form = if is_pascal {
+                    form.cloud_formation()
+                } else {
+                    form
+                };
+                self.push(node.span, Ok(form));
+            }
             Value::List(elements) if !elements.is_empty() => {
                 self.elements(elements, Self::node);
             }
@@ -151,14 +149,13 @@ impl Search {
         let form = match (version, kind) {
             ("ecs-operator.dev/v1alpha1", "EcsTaskDefinition") => Form::new(
                 Kind::TaskDefinition,
-                "EcsTaskDefinition",
-                "its kind is EcsTaskDefinition",
+                &("EcsTaskDefinition", "its kind is EcsTaskDefinition"),
             ),
             ("ecs-operator.dev/v1alpha1", "EcsService") => {
-                Form::new(Kind::Service, "EcsService", "its kind is EcsService")
+                Form::new(Kind::Service, &("EcsService", "its kind is EcsService"))
             }
             ("ecs-operator.dev/v1alpha1", "EcsTask") => {
-                Form::new(Kind::Task, "EcsTask", "its kind is EcsTask")
+                Form::new(Kind::Task, &("EcsTask", "its kind is EcsTask"))
             }
             ("ecs-operator.dev/v1alpha1", "EcsCluster") => {
                 let advice = "only the operator reads it: give services launchType or capacityProviderStrategy of \
@@ -182,23 +179,31 @@ impl Search {
         let form = match resource_type {
             Some("AWS::ECS::TaskDefinition") => Form::new(
                 Kind::TaskDefinition,
-                "CloudFormation resource AWS::ECS::TaskDefinition",
-                "its Type is AWS::ECS::TaskDefinition",
+                &(
+                    "CloudFormation resource AWS::ECS::TaskDefinition",
+                    "its Type is AWS::ECS::TaskDefinition",
+                ),
             ),
             Some("AWS::ECS::Service") => Form::new(
                 Kind::Service,
-                "CloudFormation resource AWS::ECS::Service",
-                "its Type is AWS::ECS::Service",
+                &(
+                    "CloudFormation resource AWS::ECS::Service",
+                    "its Type is AWS::ECS::Service",
+                ),
             ),
             Some("AWS::ApplicationAutoScaling::ScalableTarget") => Form::new(
                 Kind::ScalableTarget,
-                "CloudFormation resource AWS::ApplicationAutoScaling::ScalableTarget",
-                "its Type is AWS::ApplicationAutoScaling::ScalableTarget",
+                &(
+                    "CloudFormation resource AWS::ApplicationAutoScaling::ScalableTarget",
+                    "its Type is AWS::ApplicationAutoScaling::ScalableTarget",
+                ),
             ),
             Some("AWS::ApplicationAutoScaling::ScalingPolicy") => Form::new(
                 Kind::ScalingPolicy,
-                "CloudFormation resource AWS::ApplicationAutoScaling::ScalingPolicy",
-                "its Type is AWS::ApplicationAutoScaling::ScalingPolicy",
+                &(
+                    "CloudFormation resource AWS::ApplicationAutoScaling::ScalingPolicy",
+                    "its Type is AWS::ApplicationAutoScaling::ScalingPolicy",
+                ),
             ),
             Some("AWS::Events::Rule" | "AWS::Scheduler::Schedule")
                 if let Some(message) = schedule(properties) =>
@@ -231,8 +236,10 @@ impl Search {
         if let Some(actions) = target.get("ScheduledActions").and_then(Node::elements) {
             let form = Form::new(
                 Kind::ScheduledAction,
-                "scheduled action of a scalable target",
-                "it stands in ScheduledActions",
+                &(
+                    "scheduled action of a scalable target",
+                    "it is in ScheduledActions",
+                ),
             );
             self.described(actions, "ScheduledActions", form.cloud_formation());
         }
@@ -251,8 +258,10 @@ impl Search {
         ) {
             let form = Form::new(
                 Kind::TaskDefinition,
-                "DescribeTaskDefinition output",
-                "its member taskDefinition is an object",
+                &(
+                    "DescribeTaskDefinition output",
+                    "its member taskDefinition is an object",
+                ),
             );
             self.push(node.span, Ok(form.within(Envelope::TaskDefinition)));
             return true;
@@ -260,8 +269,7 @@ impl Search {
         if output("service", &["serviceName", "serviceArn"]) {
             let form = Form::new(
                 Kind::Service,
-                "CreateService output",
-                "its member service is an object",
+                &("CreateService output", "its member service is an object"),
             );
             self.push(node.span, Ok(form.within(Envelope::Service)));
             return true;
@@ -308,40 +316,47 @@ const LISTS: &[(&str, Form)] = &[
         "services",
         Form::new(
             Kind::Service,
-            "DescribeServices output",
-            "it stands in the list services",
+            &("DescribeServices output", "it is in the list services"),
         ),
     ),
     (
         "taskDefinitions",
         Form::new(
             Kind::TaskDefinition,
-            "task definition of a list",
-            "it stands in the list taskDefinitions",
+            &(
+                "task definition of a list",
+                "it is in the list taskDefinitions",
+            ),
         ),
     ),
     (
         "ScalableTargets",
         Form::new(
             Kind::ScalableTarget,
-            "DescribeScalableTargets output",
-            "it stands in the list ScalableTargets",
+            &(
+                "DescribeScalableTargets output",
+                "it is in the list ScalableTargets",
+            ),
         ),
     ),
     (
         "ScalingPolicies",
         Form::new(
             Kind::ScalingPolicy,
-            "DescribeScalingPolicies output",
-            "it stands in the list ScalingPolicies",
+            &(
+                "DescribeScalingPolicies output",
+                "it is in the list ScalingPolicies",
+            ),
         ),
     ),
     (
         "ScheduledActions",
         Form::new(
             Kind::ScheduledAction,
-            "DescribeScheduledActions output",
-            "it stands in the list ScheduledActions",
+            &(
+                "DescribeScheduledActions output",
+                "it is in the list ScheduledActions",
+            ),
         ),
     ),
 ];
@@ -583,7 +598,7 @@ mod tests {
             ),
             (
                 r#"{"name":"x","version":"1","scripts":{}}"#,
-                "nothing in ECS has the members name, version, scripts",
+                "no ECS request has the members name, version, scripts",
             ),
             (
                 r#"{"region":"x","service_definition":"y"}"#,

@@ -52,14 +52,15 @@ fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
     let form = if service > task && is_mostly(node, Api::Service) {
         Form::new(
             Kind::Service,
-            "CreateService request",
-            "it has members that only services have",
+            &(
+                "CreateService request",
+                "it has members that only services have",
+            ),
         )
     } else if task > service && is_mostly(node, Api::Task) {
         Form::new(
             Kind::Task,
-            "RunTask request",
-            "it has members that only RunTask has",
+            &("RunTask request", "it has members that only RunTask has"),
         )
     } else if service > 0 && service == task {
         return Some(Err(of_both(node)));
@@ -68,14 +69,18 @@ fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
         // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html).
         Form::new(
             Kind::Task,
-            "RunTask request",
-            "it names a task definition and no service",
+            &(
+                "RunTask request",
+                "it names a task definition and no service",
+            ),
         )
     } else if count(TASK_DEFINITION_ONLY) > 0 && is_mostly(node, Api::TaskDefinition) {
         Form::new(
             Kind::TaskDefinition,
-            "RegisterTaskDefinition request",
-            "it has members that only task definitions have",
+            &(
+                "RegisterTaskDefinition request",
+                "it has members that only task definitions have",
+            ),
         )
     } else {
         return None;
@@ -88,18 +93,19 @@ fn named(node: &Node<'_>) -> Option<Form> {
     if has(node, "containerDefinitions") {
         Some(Form::new(
             Kind::TaskDefinition,
-            "RegisterTaskDefinition request",
-            "it has containerDefinitions",
+            &(
+                "RegisterTaskDefinition request",
+                "it has containerDefinitions",
+            ),
         ))
     } else if has(node, "serviceName") {
-        let because = "it has serviceName";
-        Some(Form::new(Kind::Service, "CreateService request", because))
+        let words = &("CreateService request", "it has serviceName");
+        Some(Form::new(Kind::Service, words))
     } else {
         node.get("service").and_then(Node::text)?;
         Some(Form::new(
             Kind::Service,
-            "UpdateService request",
-            "its member service is a name",
+            &("UpdateService request", "its member service is a name"),
         ))
     }
 }
@@ -171,8 +177,7 @@ const SCALING: &[(Form, &[&str])] = &[
     (
         Form::new(
             Kind::ScalingPolicy,
-            "PutScalingPolicy request",
-            "it has a policy's members",
+            &("PutScalingPolicy request", "it has a policy's members"),
         ),
         &[
             "PolicyType",
@@ -185,16 +190,17 @@ const SCALING: &[(Form, &[&str])] = &[
     (
         Form::new(
             Kind::ScheduledAction,
-            "PutScheduledAction request",
-            "it has a schedule's members",
+            &("PutScheduledAction request", "it has a schedule's members"),
         ),
         &["Schedule", "ScheduledActionName"],
     ),
     (
         Form::new(
             Kind::ScalableTarget,
-            "RegisterScalableTarget request",
-            "it has a scalable target's members",
+            &(
+                "RegisterScalableTarget request",
+                "it has a scalable target's members",
+            ),
         ),
         &["MaxCapacity", "MinCapacity", "ScalableDimension"],
     ),
@@ -205,8 +211,10 @@ const PASCAL: &[(Form, &[&str])] = &[
     (
         Form::new(
             Kind::TaskDefinition,
-            "Properties of AWS::ECS::TaskDefinition",
-            "it has a task definition's members in CloudFormation's spelling",
+            &(
+                "Properties of AWS::ECS::TaskDefinition",
+                "it has a task definition's members in CloudFormation's spelling",
+            ),
         ),
         &[
             "ContainerDefinitions",
@@ -219,8 +227,10 @@ const PASCAL: &[(Form, &[&str])] = &[
     (
         Form::new(
             Kind::Service,
-            "Properties of AWS::ECS::Service",
-            "it has a service's members in CloudFormation's spelling",
+            &(
+                "Properties of AWS::ECS::Service",
+                "it has a service's members in CloudFormation's spelling",
+            ),
         ),
         &[
             "DeploymentConfiguration",
@@ -341,7 +351,7 @@ fn unknown_members(node: &Node<'_>) -> Message {
         return ambiguous("the document is empty", GIVE_A_REQUEST);
     }
     ambiguous(
-        format!("nothing in ECS has the members {}", names.join(", ")),
+        format!("no ECS request has the members {}", names.join(", ")),
         GIVE_A_REQUEST,
     )
 }

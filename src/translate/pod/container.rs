@@ -259,7 +259,7 @@ mod tests {
                 .filter_map(|line| line.split_once(": "))
                 .map(|(path, name)| {
                     format!(
-                        "containerDefinitions[0].{path}: TaskMetadataEndpointAbsent: {name} does not exist in Kubernetes; remove what reads this variable; the hostname is usually the name of the pod"
+                        "containerDefinitions[0].{path}: TaskMetadataEndpointAbsent: {name} does not exist in Kubernetes; change the code that reads this variable; the hostname is usually the name of the pod"
                     )
                 })
                 .collect();

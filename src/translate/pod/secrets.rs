@@ -554,7 +554,7 @@ spec:
         assert!(pod_identity.objects_of("ServiceAccount").is_empty());
         assert!(!pod_identity.has("PodIdentityAssociationMissing"));
         assert!(pod_identity.messages().contains(&
-            "executionRoleArn: TrustPolicyMustAllowCluster: the trust policy of web-exec must allow the cluster; allow sts:AssumeRole for the role of the External Secrets Operator, beside what ECS needs while it still runs tasks with the role".to_owned()
+            "executionRoleArn: TrustPolicyMustAllowCluster: the trust policy of web-exec must allow the cluster; allow sts:AssumeRole for the role of the External Secrets Operator, in addition to what ECS needs while it still runs tasks with the role".to_owned()
         ), "{:?}", pod_identity.messages());
     }
 
