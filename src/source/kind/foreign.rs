@@ -13,28 +13,51 @@ use crate::diagnostic::nearest;
 /// Members that only ECS documents have, among them those of Terraform.
 const OF_ECS: &[&str] = &[
     "availabilityZoneRebalancing",
+    "awsvpcConfiguration",
     "capacityProviderStrategy",
     "container_definitions",
     "containerDefinitions",
     "containerOverrides",
+    "CustomizedMetricSpecification",
     "deploymentConfiguration",
     "desired_count",
     "desiredCount",
+    "dockerLabels",
+    "dockerVolumeConfiguration",
     "ecsParameters",
+    "efsVolumeConfiguration",
+    "environmentFiles",
+    "essential",
     "executionRoleArn",
+    "firelensConfiguration",
     "launchType",
+    "linuxParameters",
+    "logConfiguration",
+    "memoryReservation",
+    "mountPoints",
     "networkConfiguration",
     "networkMode",
+    "PolicyType",
     "portMappings",
+    "PredefinedMetricSpecification",
     "requiresCompatibilities",
-    "scalableDimension",
-    "scalingTargetId",
+    "resourceRequirements",
+    "ScalableDimension",
+    "ScalableTargetAction",
+    "ScalingTargetId",
     "schedulingStrategy",
     "serviceArn",
     "serviceArns",
     "serviceName",
+    "ServiceNamespace",
     "serviceRegistries",
+    "sourceVolume",
     "startedBy",
+    "StepScalingPolicyConfiguration",
+    "stopTimeout",
+    "systemControls",
+    "TargetTrackingScalingPolicyConfiguration",
+    "TargetValue",
     "task_definition",
     "taskArns",
     "taskDefinition",
@@ -47,7 +70,7 @@ const OF_ECS: &[&str] = &[
 const TYPES_OF_ECS: &[&str] = &["AWS::ECS::", "aws_ecs_"];
 
 /// What is a name of ECS only in a text that cannot be parsed: what it is a member of is not known.
-const OF_TEXT: &[&str] = &["\"family\"", "family:", OWN_GROUP];
+const OF_TEXT: &[&str] = &["\"family\"", "family:", "\"image\"", OWN_GROUP];
 
 /// The custom resources of this operator.
 const OWN_GROUP: &str = "ecs-operator.dev/";
@@ -80,6 +103,10 @@ pub(in crate::source) fn is_foreign(root: &Node<'_>) -> bool {
 
 /// Whether a text that cannot be parsed has a name of ECS anywhere, or no names by which it could be judged.
 pub(in crate::source) fn mentions_ecs(text: &str) -> bool {
+    let is_comment = |line: &str| line.trim_start().starts_with('#') || line.trim().is_empty();
+    if !text.trim().is_empty() && text.lines().all(is_comment) {
+        return false;
+    }
     if !text.contains(':') {
         return true;
     }
@@ -170,6 +197,10 @@ mod tests {
             r#"{"apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsCluster"}"#,
             r#"{"apiVersion": "ecs.services.k8s.aws/v1alpha1", "kind": "Service"}"#,
             r#"{"taskDefinitionArns": []}"#,
+            r#"[{"name": "web", "mountPoints": []}]"#,
+            r#"{"PolicyNam": "cpu", "PolicyTyp": "TargetTrackingScaling"}"#,
+            r#"{"TargetValue": 60, "PredefinedMetricSpecification": {}}"#,
+            r#"{"awsvpcConfiguration": {"subnets": []}}"#,
             r#"{"name": "web", "image": "nginx"}"#,
             r#"{"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]}"#,
         ];
@@ -183,7 +214,11 @@ mod tests {
     #[test]
     fn a_text_without_structure_is_searched_for_names() {
         assert!(!mentions_ecs("{// a comment\n\"compilerOptions\": {}}"));
+        assert!(!mentions_ecs("# Values of the chart\n\n  # none\n"));
         for text in [
+            "",
+            r#"[{"name": "web", "image": "nginx", "essential": true "memory": 128}]"#,
+            r#"[{"name": "web", "image": "${image}", "environment": ${jsonencode(env)}}]"#,
             "{\"containerdefinitions\": [,",
             "Type: AWS::ECS::Service\n\t- x",
         ] {
