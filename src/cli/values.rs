@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     convert::Denied,
-    diagnostic::Reason,
+    diagnostic::{Reason, Severity},
     settings::{
         Identity, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, is_account_id, is_duration,
         is_gpu_resource, is_security_group, parse_credential_spec, parse_device, parse_fsx_host,
@@ -135,10 +135,16 @@ pub(super) fn denied(text: &str) -> Result<Denied, String> {
     if text == "all" {
         return Ok(Denied::All);
     }
-    let reasons: Result<BTreeSet<Reason>, _> = text.split(',').map(str::parse).collect();
-    reasons
-        .map(Denied::Reasons)
-        .map_err(|error| error.to_string())
+    let mut reasons = BTreeSet::new();
+    for name in text.split(',') {
+        let reason = name.parse::<Reason>();
+        let reason = reason.map_err(|error| error.to_string())?;
+        if reason.severity() == Severity::Note {
+            return Err(format!("{reason} is a note, not a warning"));
+        }
+        reasons.insert(reason);
+    }
+    Ok(Denied::Reasons(reasons))
 }
 
 #[cfg(test)]

@@ -174,7 +174,7 @@ reasons! {
         AwslogsOptionMissing { name } => "awslogs needs option {name}", "add it to logConfiguration.options";
         BakeTimeRequired => "bakeTimeInMinutes is required with strategy BLUE_GREEN", "use strategy ROLLING, which needs no bake time";
         CapacityOrder { min, max } => "minimum {min} is greater than maximum {max}", "lower the minimum or raise the maximum";
-        ClassicLoadBalancerUnsupported => "Classic Load Balancers cannot be used", "create an ALB or NLB target group and give targetGroupArn, or use spec.kubernetes.expose";
+        ClassicLoadBalancerUnsupported => "Classic Load Balancers cannot be used", "create an ALB or NLB target group and give targetGroupArn, or set spec.kubernetes.expose in an EcsService";
         CompletionOnEssentialContainer { condition, name } => "{condition} cannot be set on essential container {name}", "set essential: false on {name}";
         ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED or ISOLATED_SANDBOX, and no attestationPolicy";
         ConflictingDependencyConditions { name, condition } => "other containers wait for {name} with HEALTHY and with {condition}", "use only one: a container either keeps running or ends";
@@ -214,7 +214,7 @@ reasons! {
         EfsTransitEncryptionRequired => "transitEncryption must be ENABLED with iam or an access point", "set transitEncryption: ENABLED, or remove authorizationConfig";
         EksFargateTooLarge { cpu, memory } => "{cpu} and {memory} plus 256 MiB exceed the largest EKS Fargate size (16 vCPU, 120 GB)", "choose at most 112 GB with 16 vCPU, or run on nodes";
         ElasticInferenceDiscontinued => "Elastic Inference no longer exists", "use GPU or Neuron instances";
-        EnvironmentFileUnavailable { arn } => "{arn} cannot be read here", "pass --env-file {arn}=FILE or use environment";
+        EnvironmentFileUnavailable { arn, option } => "{arn} cannot be read here", "pass --env-file {option} or use environment";
         EphemeralStorageTooLarge { value } => "EKS Fargate provides at most 175 GiB, not {value}", "ask for less, or put the data on EFS";
         ExecutionRoleRequired { what } => "{what} executionRoleArn, without which AWS registers no task definition", "give the role with which ECS reads secrets, writes logs and pulls images";
         ExpressionNotAllowed => "distinctInstance takes no expression", "remove expression, or use type memberOf";
@@ -235,10 +235,10 @@ reasons! {
         FargatePrivileged => "Fargate cannot run privileged containers", "remove privileged, or use EC2 capacity";
         FargateUnsupportedParameter { field } => "{field} is not supported on Fargate", "remove it, or use EC2 capacity";
         FirelensOnFargate => "EKS Fargate pods cannot read node log files", "use the log router of EKS Fargate (namespace aws-observability), or run on nodes";
-        FirelensS3Config { arn } => "the FireLens configuration {arn} is in S3, which is not read", "convert with --firelens-config {arn}=FILE; for the operator, put the file into the image and use config-file-type file";
+        FirelensS3Config { arn, option } => "the FireLens configuration {arn} is in S3, which is not read", "convert with --firelens-config {option}; for the operator, put the file into the image and use config-file-type file";
         FsxHostUnknown { id } => "the DNS name of file system {id} is not known, and cannot be derived from its ID", "pass --fsx-host {id}=DNSNAME, which aws fsx describe-file-systems shows as DNSName";
         GatewayConnectorUnsupported => "gatewayConnectors has no equivalent in Kubernetes", "use spec.kubernetes.expose or a Gateway API route";
-        GmsaCredentialSpecUnknown { value } => "the GMSACredentialSpec that was made from {value} is not known", "create it from the credential spec, and pass --gmsa-credential-spec {value}=NAME";
+        GmsaCredentialSpecUnknown { value, option } => "the GMSACredentialSpec that was made from {value} is not known", "create it from the credential spec, and pass --gmsa-credential-spec {option}";
         GmsaUnsupported => "Kubernetes has gMSA for Windows containers only", "fetch the Kerberos tickets in the container or in a sidecar, such as by kinit with a keytab from a secret; for a Windows image, set runtimePlatform.operatingSystemFamily";
         GpuAllUnsupported => "GPUs are requested by number; ALL is not supported yet", "give the number of GPUs";
         GpuMpsUnsupported => "a pod cannot say how large its share of a GPU is", "configure MPS in the NVIDIA device plugin, and pass --gpu-resource nvidia.com/gpu.shared, or the resource that the plugin then offers";
@@ -256,7 +256,7 @@ reasons! {
         InvalidMountPath { value } => "{value} contains ':'", "give the path alone; readOnly makes a mount read-only";
         InvalidScheduleExpression { value, message } => "{value}: {message}", "write at(2026-01-15T10:30:00), rate(5 minutes) or cron(0 10 * * ? *)";
         InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "give arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, or the ARN or name of a parameter";
-        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; fill a placeholder with --set NAME=VALUE";
+        InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "write arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; --set fills a placeholder in its place";
         InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "write web, web:3 or an ARN; a revision is a number above 0";
         InvalidTaskGroup { value } => "group {value} must not start with service:", "choose another name: that prefix is for the tasks of services";
         InvalidValue { value, allowed } => "{value}: {allowed}", "";
@@ -297,7 +297,7 @@ reasons! {
         ResourceLabelMisused => "ResourceLabel only goes with ALBRequestCountPerTarget", "remove ResourceLabel";
         ResourceLabelRequired => "ALBRequestCountPerTarget needs a ResourceLabel", "give app/<load balancer>/<id>/targetgroup/<target group>/<id>";
         RoleNameNeedsAccountId { value } => "the account of role {value} is not known", "write the full ARN of the role, or pass --aws-account-id";
-        RolesDisabled { value } => "role {value} is not used, because iam is none", "pass --iam irsa or --iam pod-identity, or remove the role";
+        RolesDisabled { value, or } => "role {value} is not used, because iam is none", "pass --iam irsa or --iam pod-identity, or {or}";
         S3IsNotAFileSystem => "S3 Files volumes are translated only if you allow it", "pass --allow-s3-files if the EFS CSI driver is 3.0 or newer, or use efsVolumeConfiguration";
         SandboxNeedsRuntimeClass => "ISOLATED_SANDBOX needs a RuntimeClass that isolates pods, such as kata", "pass --isolated-sandbox-runtime-class with its name";
         ScalableTargetActionEmpty => "a scheduled action needs MinCapacity or MaxCapacity", "give one of them or both";
@@ -319,10 +319,10 @@ reasons! {
         StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
         SyntaxError { message, advice } => "{message}", "{advice}";
         SysctlWithHostNetwork => "net.* sysctls cannot be set with the host network", "set it on the nodes, or use networkMode awsvpc";
-        TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller (convert: --with-addon aws-load-balancer-controller), or use spec.kubernetes.expose";
+        TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller (convert: --with-addon aws-load-balancer-controller), or remove loadBalancers and set spec.kubernetes.expose in an EcsService";
         TaskCountRange => "count must be 1 to 10", "send several requests for more tasks";
         TaskDefinitionAmbiguous { name } => "task definition {name} is given twice with different contents", "keep one of them, or convert each folder by itself";
-        TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name";
+        TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name; the family of a list of containers alone is the name of its file";
         TaskDefinitionRequired => "taskDefinition is required", "name the family of its task definition";
         TaskGroupConstraintUnsupported => "task:group can only be compared with ==, !=, in or not_in, and cannot be combined by or", "write task:group in [A, B] for the tasks of several groups";
         TooManyDnsServers => "a pod takes at most 3 DNS servers", "keep three of them";
@@ -382,7 +382,7 @@ reasons! {
         EphemeralStorageNeedsDisk { n } => "the task needs a node with {n} GiB of free disk, and nodes usually have disks of 20 to 80 GiB, so pods may stay Pending", "give the nodes larger disks, or put the data on an EBS or EFS volume";
         EphemeralStorageOnEc2 => "ephemeralStorage exists on Fargate only; here it limits the container", "remove it for tasks on EC2";
         EssentialExitNeedsController { name, consequence, advice } => "when {name} exits, {consequence}, unless the operator runs", "install the operator; without it, {advice}";
-        ExecutionRoleNotUsedForImagePull { image } => "{image} is pulled with the role of the node, not with the execution role", "allow the node role to pull from the repository";
+        ExecutionRoleNotUsedForImagePull { image, role } => "{image} is pulled with {role}, not with the execution role", "allow that role to pull from the repository";
         ExternalLaunchTypeIsAnyNode => "EXTERNAL tasks run on any node of the cluster", "restrict them with placementConstraints if they need certain machines";
         FargateProfileNeeded { ns, label } => "only a Fargate profile that selects the namespace {ns} and the label {label} runs the pods on Fargate; without one they run on nodes or stay Pending", "create a Fargate profile with this selector";
         FargateSpotIsKarpenterSpot => "FARGATE_SPOT tasks run on Karpenter Spot nodes, because EKS Fargate has no Spot capacity", "install Karpenter with a NodePool for Spot";
@@ -429,7 +429,7 @@ reasons! {
         RegionVariablesAssumed { region } => "AWS_REGION and AWS_DEFAULT_REGION are set to {region}, the region of the logs or secrets", "pass --aws-region if tasks run elsewhere";
         RegionVariablesMissing => "AWS_REGION and AWS_DEFAULT_REGION, which Fargate sets, are not set, because no region is known", "pass --aws-region: SDKs fail without a region";
         RequiresEfsCsiDriver3 => "S3 Files volumes need version 3.0 of the EFS CSI driver", "upgrade the driver";
-        RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without a grace period and without back-off", "set essential-exit to replace where the operator runs, or accept the loss of requests under way";
+        RestartAllContainersKillsWithoutGrace => "the kubelet kills the other containers without a grace period and without back-off", "use replace where the operator runs, or restart-in-place; or accept the loss of requests under way";
         RestartAttemptPeriodIgnored => "restarts are delayed by the back-off of the kubelet, not by restartAttemptPeriod", "expect restarts also of a container that ran for a shorter time, after 10 s to 5 minutes";
         RestartKeepsTaskRunning { name, codes, n, advice } => "{name} is restarted after {codes} however short it ran, so the task may never end; in ECS, {name} stays stopped if it ran for less than {n} s, and the task ends", "{advice}";
         RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "remove it";

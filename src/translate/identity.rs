@@ -216,7 +216,7 @@ automountServiceAccountToken: false
         assert!(outcome.objects_of("ServiceAccount").is_empty());
         let notes = outcome.messages();
         for expected in [
-            "executionRoleArn: ExecutionRoleNotUsedForImagePull: 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1 is pulled with the role of the node, not with the execution role; allow the node role to pull from the repository",
+            "executionRoleArn: ExecutionRoleNotUsedForImagePull: 123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1 is pulled with the role of the node, not with the execution role; allow that role to pull from the repository",
             "taskRoleArn: InstanceRoleReachable: a task without a task role may reach the role of its node; set taskRoleArn, or block access to the instance metadata service",
         ] {
             assert!(notes.contains(&expected.to_owned()), "{notes:?}");

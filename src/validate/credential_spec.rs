@@ -2,7 +2,7 @@
 
 use super::Scope;
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message},
+    diagnostic::{Diagnostics, FieldPath, Message, shell_word},
     ecs,
 };
 
@@ -80,5 +80,6 @@ fn name_of(text: &str, scope: &Scope<'_>) -> Result<String, Message> {
     let known = scope.settings.gmsa_credential_specs.get(location).cloned();
     known.ok_or_else(|| Message::GmsaCredentialSpecUnknown {
         value: location.to_owned(),
+        option: shell_word(&format!("{location}=NAME")).into_owned(),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Arn, Scope, arn::has_placeholder, secret::is_variable_name};
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message},
+    diagnostic::{Diagnostics, FieldPath, Message, shell_word},
     ecs,
 };
 
@@ -93,7 +93,8 @@ fn environment_file(
     }
     let Some(text) = scope.settings.environment_files.get(&arn) else {
         let message = if is_env_object(&arn) {
-            Message::EnvironmentFileUnavailable { arn }
+            let option = shell_word(&format!("{arn}=FILE")).into_owned();
+            Message::EnvironmentFileUnavailable { arn, option }
         } else {
             let allowed = "must be the ARN of an S3 object, arn:aws:s3:::bucket/name.env";
             let allowed = allowed.to_owned();

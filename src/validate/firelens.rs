@@ -7,7 +7,7 @@ use super::{
     secret::is_variable_name,
 };
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message},
+    diagnostic::{Diagnostics, FieldPath, Message, shell_word},
     ecs,
     settings::Mode,
 };
@@ -192,8 +192,9 @@ fn s3_file(
         Mode::Controller => None,
     };
     if text.is_none() {
+        let option = shell_word(&format!("{arn}=FILE")).into_owned();
         let arn = arn.to_owned();
-        sink.report(path, Message::FirelensS3Config { arn });
+        sink.report(path, Message::FirelensS3Config { arn, option });
     }
     text.cloned().map(FirelensFile::S3)
 }

@@ -55,14 +55,25 @@ pub(crate) fn validate_role(
 ) -> Option<Role> {
     let raw = raw.filter(|raw| !raw.is_empty())?;
     if settings.iam == Iam::None {
-        sink.report(
-            path.clone(),
-            Message::RolesDisabled {
-                value: raw.to_owned(),
-            },
-        );
+        sink.report(path.clone(), disabled(raw, "remove the role"));
         return None;
     }
+    role_of(raw, settings, path, sink)
+}
+
+fn disabled(raw: &str, or: &str) -> Message {
+    Message::RolesDisabled {
+        value: raw.to_owned(),
+        or: or.to_owned(),
+    }
+}
+
+fn role_of(
+    raw: &str,
+    settings: &Settings,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<Role> {
     match read_role(raw, settings) {
         Ok(role) => Some(role),
         Err(message) => {
@@ -81,11 +92,17 @@ pub(crate) fn validate_execution_role(
 ) -> Option<Role> {
     let raw = scope.request.execution_role_arn.as_deref();
     let settings = scope.settings;
+    let raw = raw.filter(|raw| !raw.is_empty())?;
     if settings.secret_store == SecretStore::PerExecutionRole && super::reads_secrets(scope.request)
     {
-        return validate_role(raw, settings, path, sink);
+        if settings.iam == Iam::None {
+            // ECS takes no secrets without this role, so that it cannot be removed.
+            let or = "read the secrets with --secret-store cluster";
+            sink.report(path.clone(), disabled(raw, or));
+            return None;
+        }
+        return role_of(raw, settings, path, sink);
     }
-    let raw = raw.filter(|raw| !raw.is_empty())?;
     match read_role(raw, settings) {
         Ok(role) => Some(role),
         Err(Message::RoleNameNeedsAccountId { value }) => Some(Role {

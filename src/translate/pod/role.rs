@@ -24,7 +24,16 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         && let Some(image) = private_images(cx)
     {
         let path = root.field("executionRoleArn");
-        notes.report(path, Message::ExecutionRoleNotUsedForImagePull { image });
+        let role = if cx.task_definition.eks_fargate {
+            "the pod execution role of the Fargate profile"
+        } else {
+            "the role of the node"
+        };
+        let role = role.to_owned();
+        notes.report(
+            path,
+            Message::ExecutionRoleNotUsedForImagePull { image, role },
+        );
     }
 }
 
