@@ -122,10 +122,11 @@ impl Run<'_> {
             }
         }
         let settled = self.given.settle(&worked.claims);
-        if settled.is_rejected() {
-            return self.reject(worked.number, settled);
+        if settled.changes_findings() {
+            self.report_changed(worked.number, settled.clone())?;
+        } else {
+            self.report(&worked.findings, worked.shares)?;
         }
-        self.report(&worked.findings, worked.shares)?;
         let objects = worked.objects.iter().zip(settled.fresh);
         for (object, _) in objects.filter(|(_, is_fresh)| *is_fresh) {
             self.objects += 1;
@@ -134,16 +135,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Prints why a unit is rejected that contradicts an earlier one. This is rare, so such a unit is read again.
-    fn reject(&mut self, number: usize, settled: Settled) -> Result<(), Error> {
+    /// Prints the findings of a unit that contradicts or repeats an earlier one. This is rare, so it is read again.
+    fn report_changed(&mut self, number: usize, settled: Settled) -> Result<(), Error> {
         let worker = self.worker;
         let unit = match worker.catalog.unit(number) {
             Some(Ok(unit)) => unit,
             Some(Err(problem)) => return self.problems(&[problem]).map(drop),
             None => return Ok(()),
         };
-        let rejected = worker.drafter.draft(&unit)?.conversion(settled);
-        let findings = worker.findings.of_unit(&unit, &rejected.diagnostics);
+        let changed = worker.drafter.draft(&unit)?.conversion(settled);
+        let findings = worker.findings.of_unit(&unit, &changed.diagnostics);
         self.report(&findings, unit.shares)
     }
 

@@ -105,6 +105,10 @@ impl Draft {
             objects.clear();
             forget_assumptions(&mut diagnostics);
         }
+        if settled.is_repeated {
+            let path = FieldPath::root(Subject::Task).field("count");
+            diagnostics.report(path, Message::TaskRequestRepeated);
+        }
         let mut fresh = settled.fresh.into_iter();
         objects.retain(|_| fresh.next().unwrap_or(true));
         diagnostics.append(of_scaling);
@@ -197,6 +201,11 @@ impl<'a> Drafter<'a> {
                 objects: objects
                     .iter()
                     .map(|object| (digest(&object.identity()), digest(object)))
+                    .collect(),
+                run_once: objects
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, object)| runs_once(object).then_some(index))
                     .collect(),
                 connect_names,
             },
@@ -319,6 +328,11 @@ fn note_kept_seconds(extensions: &crd::TaskExtensions, diagnostics: &mut Diagnos
         // The member is ours, so no row of the table of fields tells it.
         diagnostics.report(FieldPath::root(Subject::Task), message);
     }
+}
+
+/// Whether this is a pod or an EcsTask. Those of a request that is given again have the same name.
+fn runs_once(object: &Ordered) -> bool {
+    matches!(object.identity().0, "Pod" | "EcsTask")
 }
 
 /// The same digest for the same content.

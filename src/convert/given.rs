@@ -16,6 +16,8 @@ pub struct Given {
 pub struct Claims {
     /// For each object the digests of its kind and name, and of its content.
     pub(super) objects: Vec<(u64, u64)>,
+    /// The positions of the objects that run once.
+    pub(super) run_once: Vec<usize>,
     /// The names of Service Connect that the service takes.
     pub(super) connect_names: Vec<ConnectName>,
     /// Whether the unit is rejected, so that it takes nothing.
@@ -38,6 +40,8 @@ pub struct Settled {
     pub(super) conflicts: Vec<Conflict>,
     /// For each object of the draft, whether no earlier unit gave it.
     pub fresh: Vec<bool>,
+    /// Whether something that runs once was given before.
+    pub(super) is_repeated: bool,
 }
 
 /// What an earlier unit gave differently.
@@ -55,6 +59,12 @@ impl Settled {
     pub const fn is_rejected(&self) -> bool {
         !self.conflicts.is_empty()
     }
+
+    /// Whether the unit has other findings than it has alone.
+    #[must_use]
+    pub const fn changes_findings(&self) -> bool {
+        self.is_repeated || self.is_rejected()
+    }
 }
 
 impl Given {
@@ -69,7 +79,7 @@ impl Given {
         if claims.is_rejected || !conflicts.is_empty() {
             return Settled {
                 conflicts,
-                fresh: Vec::new(),
+                ..Settled::default()
             };
         }
         for taken in &claims.connect_names {
@@ -78,8 +88,11 @@ impl Given {
         }
         let fresh = claims.objects.iter();
         let fresh = fresh.map(|(key, content)| self.objects.insert(*key, *content).is_none());
+        let fresh: Vec<bool> = fresh.collect();
+        let is_given = |index: &usize| fresh.get(*index) == Some(&false);
         Settled {
-            fresh: fresh.collect(),
+            is_repeated: claims.run_once.iter().any(is_given),
+            fresh,
             conflicts,
         }
     }

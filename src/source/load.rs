@@ -136,10 +136,7 @@ impl<'c> Loader<'c> {
         let own = own.and_then(|entry| entry.name.as_deref());
         let name = own.or(family).unwrap_or_default();
         Ok(Content::Task(Box::new(TaskInput {
-            name: match plan.number() {
-                Some(number) => format!("{name}-{number}"),
-                None => name.to_owned(),
-            },
+            name: name.to_owned(),
             uid: None,
             request,
             extensions,

@@ -58,8 +58,8 @@ pub(super) struct File {
 }
 
 /// Lists the files of `paths`: files themselves, and in folders all `*.json`, `*.yaml` and `*.yml`, sorted, at every
-/// depth. Hidden files, packages of npm and the folder `output`, unless it is one of `paths`, are skipped, and links to
-/// folders are not followed, to avoid cycles.
+/// depth. Hidden files, packages of npm and the objects in the folder `output`, unless it is one of `paths`, are skipped,
+/// and links to folders are not followed, to avoid cycles.
 pub(super) fn files(
     paths: &[PathBuf],
     output: Option<&Path>,
@@ -73,6 +73,7 @@ pub(super) fn files(
             let mut walk = Walk {
                 number,
                 output: output.as_deref(),
+                is_in_output: false,
                 found: &mut found,
                 problems,
             };
@@ -117,6 +118,7 @@ struct Walk<'w> {
     /// Which of the given paths it is.
     number: usize,
     output: Option<&'w Path>,
+    is_in_output: bool,
     found: &'w mut Vec<File>,
     problems: &'w mut dyn FnMut(Problem),
 }
@@ -136,10 +138,14 @@ impl Walk<'_> {
             }
             let kind = entry.file_type();
             if kind.as_ref().is_ok_and(fs::FileType::is_dir) {
-                if name != PACKAGES && !self.is_output(&inner) {
-                    self.folder(&inner);
+                if name == PACKAGES {
+                    continue;
                 }
-            } else if has_extension(&inner) {
+                let around = self.is_in_output;
+                self.is_in_output |= self.is_output(&inner);
+                self.folder(&inner);
+                self.is_in_output = around;
+            } else if has_extension(&inner) && !(self.is_in_output && has_object(&inner)) {
                 self.file(inner, kind.is_ok_and(|kind| kind.is_file()));
             }
         }
@@ -167,6 +173,11 @@ impl Walk<'_> {
         path.file_name() == output.file_name()
             && fs::canonicalize(path).is_ok_and(|path| path == output)
     }
+}
+
+/// Whether a file has an object of Kubernetes, as an earlier run wrote it.
+fn has_object(path: &Path) -> bool {
+    fs::read_to_string(path).is_ok_and(|text| text.contains("apiVersion") && text.contains("kind"))
 }
 
 fn has_extension(path: &Path) -> bool {

@@ -155,6 +155,18 @@ fn the_output_folder_is_no_input() {
             "{format}"
         );
     }
+    // What somebody else wrote there is input.
+    folder.write(
+        "ecs/k8s/manifests/job.json",
+        &GOOD.replace("\"web\"", "\"job\""),
+    );
+    let run = folder.run(&["convert", "ecs", "--output-dir", "ecs/k8s/manifests"]);
+    assert_eq!(run.status, Some(0), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("no service or task runs job"),
+        "{}",
+        run.stderr
+    );
     // A folder that is named is read, also if it is the output.
     let out = "ecs/k8s/resources";
     let run = folder.run(&["convert", out, "--output-dir", out]);

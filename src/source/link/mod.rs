@@ -3,7 +3,6 @@
 mod plan;
 mod scaling;
 mod scope;
-mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +44,6 @@ pub(super) fn link(
     linker.collect_task_definitions(same);
     linker.plan_runs();
     linker.drop_duplicate_services(same);
-    linker.number_tasks(same);
     linker.plan_lone_task_definitions(incomplete);
     linker.plan_scaling(same);
     let mut links = linker.links;

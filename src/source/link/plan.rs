@@ -21,8 +21,6 @@ struct Rest {
     task_definition: Option<Choice>,
     scaling: Vec<usize>,
     findings: Vec<Finding>,
-    /// Which of the different `RunTask` requests of its task definition this is, if it is not the first.
-    number: Option<usize>,
 }
 
 /// What a unit represents.
@@ -109,18 +107,6 @@ impl Plan {
 
     pub(super) fn report(&mut self, finding: Finding) {
         self.rest.get_or_insert_default().findings.push(finding);
-    }
-
-    /// Returns the number that tells the name of a task from that of an earlier one.
-    pub(in crate::source) fn number(&self) -> Option<usize> {
-        self.rest.as_deref()?.number
-    }
-
-    /// Says that this is the `number`th of different requests, from 1.
-    pub(super) fn count_as(&mut self, number: usize) {
-        if number > 1 {
-            self.rest.get_or_insert_default().number = Some(number);
-        }
     }
 
     /// Returns the plan of a task definition that nothing in the input runs; `incomplete` indicates that some of the
