@@ -11,7 +11,7 @@ use crate::{
     ecs,
     input::{ServiceInput, TaskInput},
     print::{self, Ordered},
-    settings::{LogAgent, Settings},
+    settings::{ANNOTATION_PREFIX, LogAgent, Settings},
     source::{Kind, Unit},
     translate::{self, WORKLOAD_LENGTH, kname},
     validate::TaskDefinitionReference,
@@ -164,16 +164,24 @@ impl Resources<'_> {
             Kind::TaskDefinition => self.given.annotations(&usual),
             _ => self.settings.annotations(&usual),
         };
-        if let Some(of_definition) = self.unit.annotations(Kind::TaskDefinition) {
-            annotations.retain(|name, _| !of_definition.contains_key(name));
+        // The IDs of users add up. Any other annotation replaces a setting.
+        let users = format!("{ANNOTATION_PREFIX}user");
+        let of_definition = self.unit.annotations(Kind::TaskDefinition);
+        let own = self.unit.annotations(kind);
+        if kind == Kind::TaskDefinition {
+            let added = annotations.get_mut(&users);
+            let both = added.zip(own.and_then(|own| own.get(&users)));
+            if let Some((added, own)) = both {
+                *added = format!("{added},{own}");
+            }
         }
-        annotations.extend(
-            self.unit
-                .annotations(kind)
-                .into_iter()
-                .flatten()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
+        let is_own = |name: &String| of_definition.is_some_and(|own| own.contains_key(name));
+        annotations.retain(|name, _| *name == users || !is_own(name));
+        for (name, value) in own.into_iter().flatten() {
+            if *name != users || !annotations.contains_key(name) {
+                annotations.insert(name.clone(), value.clone());
+            }
+        }
         annotations
     }
 
