@@ -283,7 +283,7 @@ mod tests {
             .iter()
             .chain(&hidden)
         {
-            fs::write(root.join(name), "{}").unwrap();
+            fs::write(root.join(name), "{apiVersion: v1, kind: Pod}").unwrap();
         }
         let mut problems = Vec::new();
         let paths = [

@@ -3,77 +3,187 @@
 //! The folder of a project also has files such as `package.json`. A file that was only found there is skipped if nothing
 //! in it is of ECS. It remains an error if it may be an ECS document, because that document may run a task definition.
 
+use std::{collections::BTreeSet, sync::LazyLock};
+
 use super::{
     super::tree::{Node, Value},
     LISTS,
     request::{is_container_alone, is_of_ecspresso},
 };
-use crate::diagnostic::nearest;
+use crate::{diagnostic::nearest, fields::Api};
 
-/// Members that only ECS documents have, among them those of Terraform.
-const OF_ECS: &[&str] = &[
-    "availabilityZoneRebalancing",
-    "awsvpcConfiguration",
-    "capacityProviderStrategy",
+/// Members that ECS documents have elsewhere: in Terraform, in templates and in other requests.
+const MORE_OF_ECS: &[&str] = &[
     "container_definitions",
-    "containerDefinitions",
-    "containerOverrides",
-    "CustomizedMetricSpecification",
-    "deploymentConfiguration",
     "desired_count",
-    "desiredCount",
-    "dockerLabels",
-    "dockerVolumeConfiguration",
     "ecsParameters",
-    "efsVolumeConfiguration",
-    "environmentFiles",
-    "essential",
-    "executionRoleArn",
-    "firelensConfiguration",
-    "launchType",
-    "linuxParameters",
-    "logConfiguration",
-    "memoryReservation",
-    "mountPoints",
-    "networkConfiguration",
-    "networkMode",
-    "PolicyType",
-    "portMappings",
-    "PredefinedMetricSpecification",
-    "requiresCompatibilities",
-    "resourceRequirements",
-    "ScalableDimension",
-    "ScalableTargetAction",
-    "ScalingTargetId",
-    "schedulingStrategy",
+    "scalingTargetId",
     "serviceArn",
     "serviceArns",
-    "serviceName",
-    "ServiceNamespace",
-    "serviceRegistries",
-    "sourceVolume",
-    "startedBy",
-    "StepScalingPolicyConfiguration",
-    "stopTimeout",
-    "systemControls",
-    "TargetTrackingScalingPolicyConfiguration",
-    "TargetValue",
     "task_definition",
     "taskArns",
-    "taskDefinition",
     "taskDefinitionArn",
     "taskDefinitionArns",
-    "taskRoleArn",
 ];
+
+/// Members of ECS requests that documents of other tools have too.
+const COMMON: &[&str] = &[
+    "action",
+    "add",
+    "alarm",
+    "alarms",
+    "appProtocol",
+    "base",
+    "capabilities",
+    "cluster",
+    "clusterName",
+    "command",
+    "condition",
+    "configuration",
+    "containerPort",
+    "cooldown",
+    "count",
+    "cpu",
+    "dependsOn",
+    "devices",
+    "dimensions",
+    "dnsName",
+    "domain",
+    "driver",
+    "drop",
+    "enable",
+    "enabled",
+    "encrypted",
+    "endTime",
+    "entryPoint",
+    "environment",
+    "exact",
+    "expose",
+    "expression",
+    "extraHosts",
+    "family",
+    "field",
+    "filters",
+    "format",
+    "group",
+    "header",
+    "healthCheck",
+    "host",
+    "hostname",
+    "hostPath",
+    "hostPort",
+    "httpCode",
+    "iam",
+    "id",
+    "image",
+    "interactive",
+    "interval",
+    "iops",
+    "ipAddress",
+    "key",
+    "kmsKey",
+    "kmsKeyId",
+    "label",
+    "labels",
+    "links",
+    "loadBalancers",
+    "logging",
+    "logLevel",
+    "matcher",
+    "memory",
+    "metric",
+    "metricName",
+    "metrics",
+    "mode",
+    "monitoring",
+    "mountOptions",
+    "name",
+    "namespace",
+    "options",
+    "overrides",
+    "path",
+    "period",
+    "permissions",
+    "policyName",
+    "port",
+    "privileged",
+    "properties",
+    "protocol",
+    "readOnly",
+    "readonlyRootFilesystem",
+    "resourceType",
+    "restartPolicy",
+    "retries",
+    "role",
+    "roleArn",
+    "rollback",
+    "schedule",
+    "scheme",
+    "scope",
+    "secrets",
+    "securityGroups",
+    "service",
+    "services",
+    "settings",
+    "size",
+    "sourcePath",
+    "startTime",
+    "stat",
+    "statistic",
+    "strategy",
+    "subnets",
+    "tags",
+    "targetType",
+    "threshold",
+    "throughput",
+    "timeout",
+    "timezone",
+    "tls",
+    "tmpfs",
+    "type",
+    "ulimits",
+    "unit",
+    "user",
+    "value",
+    "valueFrom",
+    "volumes",
+    "volumesFrom",
+    "weight",
+    "workingDirectory",
+];
+
+/// The members, in lower case, by which a document may be one of ECS.
+fn telling() -> &'static BTreeSet<String> {
+    static TELLING: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let fields = Api::ALL.iter().flat_map(|api| api.fields());
+        let members = fields.flat_map(|field| field.path.split('.'));
+        let members = members.map(|member| member.trim_end_matches("[]"));
+        let members = members.chain(MORE_OF_ECS.iter().copied());
+        let common: BTreeSet<String> = COMMON
+            .iter()
+            .map(|name| name.to_ascii_lowercase())
+            .collect();
+        members
+            .map(str::to_ascii_lowercase)
+            .filter(|name| !common.contains(name))
+            .collect()
+    });
+    &TELLING
+}
 
 /// What the types of resources begin with in CloudFormation and Terraform.
 const TYPES_OF_ECS: &[&str] = &["AWS::ECS::", "aws_ecs_"];
 
 /// What is a name of ECS only in a text that cannot be parsed: what it is a member of is not known.
-const OF_TEXT: &[&str] = &["\"family\"", "family:", "\"image\"", OWN_GROUP];
+const OF_TEXT: &[&str] = &["\"family\"", "family:", "\"image\"", "\"overrides\""];
+
+/// The length from which a member is searched for in a text that cannot be parsed.
+const SEARCHED: usize = 6;
 
 /// The custom resources of this operator.
 const OWN_GROUP: &str = "ecs-operator.dev/";
+
+const OWN_KINDS: &[&str] = &["EcsCluster", "EcsService", "EcsTask", "EcsTaskDefinition"];
 
 /// The length from which a misspelled name is compared with others: short names resemble too many.
 const COMPARED: usize = 8;
@@ -95,10 +205,42 @@ pub(in crate::source) fn is_foreign(root: &Node<'_>) -> bool {
     if is_response(root) || is_container_alone(root) {
         return false;
     }
+    // A whole template has the names of all services of AWS, so that only its types count.
+    let names = if is_template(root) {
+        Names::Types
+    } else {
+        Names::All
+    };
+    !has_ecs(root, names, DEPTH)
+}
+
+/// By what a document is judged.
+#[derive(Clone, Copy, PartialEq)]
+enum Names {
+    All,
+    Types,
+}
+
+/// Whether this is a template of CloudFormation, a file of Terraform or its state.
+fn is_template(root: &Node<'_>) -> bool {
+    let keys = ["Resources", "resource", "resources", "terraform_version"];
+    keys.iter().any(|key| root.get(key).is_some())
+}
+
+/// Whether a member has a name of ECS, perhaps misspelled.
+fn tells(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let names = telling();
     let misspelled =
-        |key: &str| key.len() >= COMPARED && nearest(key, OF_ECS.iter().copied()).is_some();
-    let members = root.members().unwrap_or_default();
-    !members.iter().any(|member| misspelled(&member.key)) && !has_ecs(root, DEPTH)
+        || key.len() >= COMPARED && nearest(&key, names.iter().map(String::as_str)).is_some();
+    // Docker Compose has underscores.
+    let plain = key.replace('_', "");
+    let is_common = || {
+        COMMON
+            .iter()
+            .any(|common| common.eq_ignore_ascii_case(&plain))
+    };
+    names.contains(&key) || (!is_common() && misspelled())
 }
 
 /// Whether a text that cannot be parsed has a name of ECS anywhere, or no names by which it could be judged.
@@ -110,11 +252,20 @@ pub(in crate::source) fn mentions_ecs(text: &str) -> bool {
     if !text.contains(':') {
         return true;
     }
+    if text.contains(OWN_GROUP) || OWN_KINDS.iter().any(|kind| text.contains(kind)) {
+        return true;
+    }
+    // Templates of Helm charts are no YAML.
+    if text.contains("apiVersion") && text.contains("kind") {
+        return false;
+    }
     let text = text.to_ascii_lowercase();
-    let names = OF_ECS.iter().chain(TYPES_OF_ECS).chain(OF_TEXT);
-    names
-        .into_iter()
-        .any(|name| text.contains(&name.to_ascii_lowercase()))
+    let others = TYPES_OF_ECS.iter().chain(OF_TEXT);
+    let members = telling().iter().filter(|name| name.len() >= SEARCHED);
+    others
+        .map(|name| name.to_ascii_lowercase())
+        .chain(members.cloned())
+        .any(|name| text.contains(&name))
 }
 
 /// Whether an object of Kubernetes belongs to neither this operator nor a controller of ECS; `None` for anything else.
@@ -125,6 +276,9 @@ fn of_kubernetes(root: &Node<'_>) -> Option<bool> {
         && let Some(items) = root.get("items").and_then(Node::elements)
     {
         return Some(items.iter().all(is_foreign));
+    }
+    if OWN_KINDS.contains(&kind) {
+        return Some(false);
     }
     let group = version.split_once('/').map_or("", |(group, _)| group);
     Some(!version.starts_with(OWN_GROUP) && !group.split('.').any(|part| part == "ecs"))
@@ -137,6 +291,12 @@ fn is_configuration(root: &Node<'_>) -> bool {
         root.get(key)
             .is_some_and(|value| value.elements().is_some())
     };
+    let is_terraform = ["desired_count", "terraform_version"]
+        .iter()
+        .any(|key| root.get(key).is_some());
+    if is_terraform {
+        return false;
+    }
     is_of_ecspresso(root)
         || (root.get("version").is_some() && (list("Resources") || list("resources")))
 }
@@ -150,23 +310,26 @@ fn is_response(root: &Node<'_>) -> bool {
     })
 }
 
-fn has_ecs(node: &Node<'_>, depth: usize) -> bool {
+fn has_ecs(node: &Node<'_>, names: Names, depth: usize) -> bool {
+    let inner = |node| depth > 0 && has_ecs(node, names, depth.saturating_sub(1));
     match &node.value {
         Value::Object(members) => members.iter().any(|member| {
-            let is_name = |name: &&str| name.eq_ignore_ascii_case(&member.key);
             is_type(&member.key)
-                || OF_ECS.iter().any(is_name)
-                || (depth > 0 && has_ecs(&member.value, depth.saturating_sub(1)))
+                || (names == Names::All && tells(&member.key))
+                || inner(&member.value)
         }),
-        Value::List(elements) => elements
-            .iter()
-            .any(|element| depth > 0 && has_ecs(element, depth.saturating_sub(1))),
+        Value::List(elements) => elements.iter().any(inner),
         _ => node.text().is_some_and(is_type),
     }
 }
 
+/// Whether this is a type of a resource of ECS, its ARN, or a metric of a service.
 fn is_type(text: &str) -> bool {
+    let is_arn = || text.starts_with("arn:") && text.split(':').nth(2) == Some("ecs");
     TYPES_OF_ECS.iter().any(|prefix| text.starts_with(prefix))
+        || text.starts_with("ecs:service:")
+        || text.starts_with("ECSService")
+        || is_arn()
 }
 
 #[cfg(test)]
@@ -184,6 +347,9 @@ mod tests {
             r#"{"version": 0.0, "Resources": [{"TargetService": {"Type": "AWS::ECS::Service"}}]}"#,
             r#"{"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}"#,
             r#"{"name": "web", "type": "Backend Service", "image": {"build": "."}, "count": 1}"#,
+            r#"{"Resources": {"Scaling": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"MinCapacity": 1}}}}"#,
+            r#"{"replicaCount": 2, "image": {"tag": "1"}, "service": {"port": 80}, "securityContext": {"readOnlyRootFilesystem": true}}"#,
+            r#"{"services": {"db": {"healthcheck": {"test": "x"}, "depends_on": [], "volumes_from": []}}}"#,
             r#"["a", {"b": 1}]"#,
             "{}",
         ];
@@ -201,6 +367,16 @@ mod tests {
             r#"{"PolicyNam": "cpu", "PolicyTyp": "TargetTrackingScaling"}"#,
             r#"{"TargetValue": 60, "PredefinedMetricSpecification": {}}"#,
             r#"{"awsvpcConfiguration": {"subnets": []}}"#,
+            r#"{"ServiceNamespace": "ecs", "ResourceId": "service/c/w"}"#,
+            r#"[{"targetGroupArn": "a", "containerName": "a", "containerPort": 80}]"#,
+            r#"[{"capacityProvider": "FARGATE_SPOT", "weight": 1}]"#,
+            r#"{"deploymentCircuitBreaker": {}, "maximumPercent": 150}"#,
+            r#"{"clusterName": "c", "capacityProviders": ["FARGATE"]}"#,
+            r#"{"Arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c", "RoleArn": "r"}"#,
+            r#"[{"name": "web", "imgae": "nginx", "essential": true, "cpu": 10}]"#,
+            r#"{"apiVersion": "ecs-operator.io/v1alpha1", "kind": "EcsService"}"#,
+            r#"{"version": 4, "terraform_version": "1.9.0", "resources": [{"type": "aws_ecs_service"}]}"#,
+            r#"{"region": "eu-west-1", "name": "web", "task_definition": "web:1", "desired_count": 2}"#,
             r#"{"name": "web", "image": "nginx"}"#,
             r#"{"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]}"#,
         ];
@@ -215,7 +391,14 @@ mod tests {
     fn a_text_without_structure_is_searched_for_names() {
         assert!(!mentions_ecs("{// a comment\n\"compilerOptions\": {}}"));
         assert!(!mentions_ecs("# Values of the chart\n\n  # none\n"));
+        assert!(!mentions_ecs(
+            "apiVersion: apps/v1\nkind: Deployment\nspec: {{ toYaml . }}\n"
+        ));
         for text in [
+            "PolicyName: p\nPolicyType: TargetTrackingScaling\n\tResourceId: service/c/w",
+            r#"{"ScheduledActionName": "n", "Schedule": "cron(0 1 * * ? *)",,}"#,
+            r#"{"cluster": "c", "count": 2, "overrides": {},,}"#,
+            r#"[{"name": "web", "image": "nginx", "essential": true},,]"#,
             "",
             r#"[{"name": "web", "image": "nginx", "essential": true "memory": 128}]"#,
             r#"[{"name": "web", "image": "${image}", "environment": ${jsonencode(env)}}]"#,
