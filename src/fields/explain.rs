@@ -30,7 +30,7 @@ pub fn explain(query: &str) -> Explanation {
     if let Some(api) = Api::named(query) {
         return Explanation::Found(list_of(api));
     }
-    let wanted = plain(query).to_ascii_lowercase();
+    let wanted = member_of(&plain(query).to_ascii_lowercase());
     let mut exact = Vec::new();
     let mut below = Vec::new();
     let mut within = Vec::new();
@@ -104,6 +104,23 @@ fn has_members(path: &str, members: &str) -> bool {
         members.len() > "..".len() && path.contains(members)
     } else {
         path.starts_with(members)
+    }
+}
+
+/// Returns the path that the table has for one that a finding has: scaling requests are members of a service there, and
+/// the keys of a map follow its name.
+fn member_of(path: &str) -> String {
+    const SCALING: [&str; 3] = ["scalabletarget.", "scalingpolicies.", "scheduledactions."];
+    let path = path.strip_prefix("autoscaling.").unwrap_or(path);
+    let path = SCALING
+        .iter()
+        .find_map(|list| path.strip_prefix(list))
+        .unwrap_or(path);
+    let is_field =
+        |path: &str| every_field().any(|(_, field)| plain(field.path).eq_ignore_ascii_case(path));
+    match path.rsplit_once('.') {
+        Some((map, _)) if !is_field(path) && is_field(map) => map.to_owned(),
+        _ => path.to_owned(),
     }
 }
 
@@ -381,6 +398,25 @@ mod tests {
                 "{text}"
             );
             assert!(text.contains("API_ContainerDependency.html"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_paths_of_findings_are_known() {
+        for (query, field) in [
+            ("scalingPolicies[0].PolicyType", "PolicyType\n"),
+            ("scalableTarget.ResourceId", "ResourceId\n"),
+            (
+                "containerDefinitions[0].logConfiguration.options.Name",
+                "containerDefinitions[].logConfiguration.options\n",
+            ),
+            (
+                "containerDefinitions[1].logConfiguration.options[\"@type\"]",
+                "containerDefinitions[].logConfiguration.options\n",
+            ),
+        ] {
+            let text = text(query);
+            assert!(text.starts_with(field), "{query}: {text}");
         }
     }
 
