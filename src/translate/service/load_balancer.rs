@@ -518,7 +518,7 @@ spec:
             rejections,
             [
                 "loadBalancers[0].targetGroupArn: TargetGroupBindingUnavailable: TargetGroupBinding is not installed; \
-              install the AWS Load Balancer Controller (convert: --with-addon aws-load-balancer-controller), or use spec.kubernetes.expose"
+              install the AWS Load Balancer Controller (convert: --with-addon aws-load-balancer-controller), or remove loadBalancers and set spec.kubernetes.expose in an EcsService"
             ]
         );
     }
@@ -529,12 +529,12 @@ spec:
             (
                 json!({"loadBalancerName": "classic", "containerName": "web", "containerPort": 80}),
                 "loadBalancers[0].loadBalancerName: ClassicLoadBalancerUnsupported: Classic Load Balancers cannot be \
-                 used; create an ALB or NLB target group and give targetGroupArn, or use spec.kubernetes.expose",
+                 used; create an ALB or NLB target group and give targetGroupArn, or set spec.kubernetes.expose in an EcsService",
             ),
             (
                 json!({"targetGroupArn": "<tg-arn>", "containerName": "web", "containerPort": 80}),
                 "loadBalancers[0].targetGroupArn: InvalidTargetGroupArn: <tg-arn> is not an ELBv2 target group ARN; \
-                 arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; fill a placeholder with --set NAME=VALUE",
+                 write arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; --set fills a placeholder in its place",
             ),
             (
                 json!({"targetGroupArn": TARGET, "containerName": "nginx", "containerPort": 80}),
