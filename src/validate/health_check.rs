@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::Scope;
+use serde_json::Value;
+
+use super::{Scope, arn::has_placeholder};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -96,7 +98,7 @@ fn argument_vector(command: &[String], windows: bool) -> Result<Option<Vec<Strin
             let shell = shell.iter().map(|word| (*word).to_owned());
             shell.chain(rest.iter().cloned()).collect()
         }
-        Some(first) if !is_program(first) => return Err(one_word(command)),
+        Some(_) if !is_program(command) => return Err(one_word(command)),
         Some(_) => command.to_vec(),
     };
     if vector.is_empty() {
@@ -113,35 +115,97 @@ fn no_command(value: String) -> Message {
     }
 }
 
-/// Whether a first word without `CMD` before it may name a program. It does not if it is a whole command line, a list
-/// written as text, or a misspelled `CMD-SHELL`. ECS accepts these, and Docker then runs no check.
-fn is_program(first: &str) -> bool {
-    !first.is_empty() && !first.contains(is_mark) && !first.eq_ignore_ascii_case("CMD-SHELL")
+/// Whether the first word of a command without `CMD` before it may name a program. It does not if it is a whole command
+/// line, a list written as text, or a misspelled `CMD-SHELL`. ECS accepts these, and Docker then runs no check.
+///
+/// A program with arguments may have a blank in its path.
+fn is_program(command: &[String]) -> bool {
+    let first = command.first().map_or("", String::as_str);
+    let text = command.join(" ");
+    if first.is_empty() || begins_with_cmd(first) || listed(&text).is_some_and(begins_with_cmd) {
+        return false;
+    }
+    let has_mark =
+        |text: &str| text.contains(|c| is_separator(c) || matches!(c, '"' | '[' | ']' | '\''));
+    // What fills a placeholder at the beginning may be CMD.
+    command.len() > 1
+        || !has_mark(first)
+        || (has_placeholder(first) && !has_mark(before_placeholder(first)))
 }
 
-/// Whether the character separates or quotes words.
-fn is_mark(c: char) -> bool {
-    c.is_whitespace() || matches!(c, ',' | '"' | '[' | ']' | '\'')
+/// Returns the text up to the first character that may open a placeholder.
+fn before_placeholder(text: &str) -> &str {
+    let end = text.find(['<', '{', '%', '$']).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
 }
 
-/// Returns the error for a command that is not split, with the form that runs it in a shell.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || c == ','
+}
+
+/// Whether a text is `CMD-SHELL` in any case, or begins with it or `CMD` and something that separates words.
+fn begins_with_cmd(text: &str) -> bool {
+    text.eq_ignore_ascii_case("CMD-SHELL") || after_cmd(text).is_some()
+}
+
+/// Returns the command line after `CMD-SHELL` or `CMD`, which may be quoted, and a separator.
+fn after_cmd(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''));
+    let text = quote.map_or(text, |_| text.get(1..).unwrap_or_default());
+    ["CMD-SHELL", "CMD"].into_iter().find_map(|word| {
+        let begin = text.get(..word.len())?;
+        let rest = text.get(word.len()..)?;
+        let rest = quote.map_or(Some(rest), |quote| rest.strip_prefix(quote))?;
+        // `cmd` is the shell of Windows.
+        let is_word = begin == word || (word != "CMD" && begin.eq_ignore_ascii_case(word));
+        let fits = is_word && rest.starts_with(is_separator);
+        fits.then(|| rest.trim_start_matches(is_separator))
+    })
+}
+
+/// Returns what is between the brackets of a list as text, which the console shows as `["CMD-SHELL", "command"]`. The
+/// brackets of a shell's test have blanks beside them.
+fn listed(text: &str) -> Option<&str> {
+    let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
+    let is_list = inner.starts_with(['"', '\'']) || begins_with_cmd(inner.trim_start());
+    is_list.then(|| inner.trim())
+}
+
+/// Returns a text without the quotes around the whole of it.
+fn unquoted(text: &str) -> &str {
+    let inner = |quote: char| {
+        let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!inner.contains(quote)).then_some(inner)
+    };
+    inner('"').or_else(|| inner('\'')).unwrap_or(text).trim()
+}
+
+/// Returns the error for a command that is not split, with the form that runs it.
 fn one_word(command: &[String]) -> Message {
     let text = command.join(" ");
-    let mut line = text.trim_matches(is_mark);
-    for word in ["CMD-SHELL", "CMD"] {
-        let begin = line.get(..word.len());
-        if begin.is_some_and(|begin| begin.eq_ignore_ascii_case(word)) {
-            let rest = line.get(word.len()..).unwrap_or_default();
-            if rest.starts_with(is_mark) {
-                line = rest.trim_start_matches(is_mark);
-                break;
-            }
+    let trimmed = text.trim();
+    let words: Vec<String> = listed(trimmed)
+        .and_then(|list| serde_json::from_str(&format!("[{list}]")).ok())
+        .unwrap_or_default();
+    let words = match words.as_slice() {
+        [word, _, ..] if word == "CMD" => words,
+        [word, line @ ..] if word.eq_ignore_ascii_case("CMD-SHELL") => in_shell(&line.join(" ")),
+        [_, ..] => in_shell(&words.join(" ")),
+        [] => {
+            let line = listed(trimmed).unwrap_or(trimmed);
+            in_shell(unquoted(after_cmd(unquoted(line)).unwrap_or(line)))
         }
-    }
+    };
+    // Texts in JSON have the form of ECS.
+    let words = words.into_iter().map(|word| Value::from(word).to_string());
     Message::HealthCheckIsOneWord {
-        value: text.clone(),
-        form: format!(r#"["CMD-SHELL", {line:?}]"#),
+        value: text,
+        form: format!("[{}]", words.collect::<Vec<_>>().join(", ")),
     }
+}
+
+fn in_shell(line: &str) -> Vec<String> {
+    ["CMD-SHELL", line].map(str::to_owned).into()
 }
 
 /// Validates `restartPolicy`; returns `None` if it is not enabled.
@@ -196,12 +260,64 @@ mod tests {
             r#"["[ \"CMD-SHELL\", \"curl -f http://localhost/ || exit 1\" ]"]"#,
             r#"["[", "\"CMD-SHELL\",", "\"curl", "-f", "http://localhost/", "||", "exit", "1\"", "]"]"#,
             r#"["CMD curl -f http://localhost/ || exit 1"]"#,
+            r#"["[\"CMD-SHELL\",\"curl\",\"-f\",\"http://localhost/\",\"|| exit 1\"]"]"#,
+            r#"["\"CMD-SHELL\", \"curl -f http://localhost/ || exit 1\""]"#,
+            r#"["['CMD-SHELL', 'curl -f http://localhost/ || exit 1']"]"#,
+            r#"["[CMD-SHELL, curl -f http://localhost/ || exit 1]"]"#,
+            r#"["'curl -f http://localhost/ || exit 1'"]"#,
+            r#"["CMD-SHELL 'curl -f http://localhost/ || exit 1'"]"#,
         ] {
             let rejections = checked(command).rejections();
             assert_eq!(rejections.len(), 1, "{command}");
             let reason = "healthCheck.command: HealthCheckIsOneWord: ";
             assert!(rejections[0].contains(reason), "{rejections:?}");
             assert!(rejections[0].ends_with(right), "{rejections:?}");
+        }
+    }
+
+    #[test]
+    fn the_quotes_and_brackets_of_a_command_stay() {
+        for (command, right) in [
+            ("[ -f /tmp/ready ]", r#"["CMD-SHELL", "[ -f /tmp/ready ]"]"#),
+            (r#"[ \"$A\" = b ]"#, r#"["CMD-SHELL", "[ \"$A\" = b ]"]"#),
+            (
+                r#"curl -f \"http://localhost/\""#,
+                r#"["CMD-SHELL", "curl -f \"http://localhost/\""]"#,
+            ),
+            ("cmd /C check.bat", r#"["CMD-SHELL", "cmd /C check.bat"]"#),
+            ("pgrep -f 'my app'", r#"["CMD-SHELL", "pgrep -f 'my app'"]"#),
+            (
+                r#"\"/opt/my app\" -f \"a\""#,
+                r#"["CMD-SHELL", "\"/opt/my app\" -f \"a\""]"#,
+            ),
+            (
+                r#"[\"CMD\", \"pgrep\", \"my app\"]"#,
+                r#"["CMD", "pgrep", "my app"]"#,
+            ),
+        ] {
+            let rejections = checked(&format!(r#"["{command}"]"#)).rejections();
+            assert_eq!(rejections.len(), 1, "{command}");
+            let right = format!("write {right}");
+            assert!(rejections[0].ends_with(&right), "{rejections:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_may_have_a_blank_in_its_path_and_a_placeholder_may_become_cmd() {
+        for command in [
+            r#"["/opt/my app/check", "-v"]"#,
+            r#"["C:\\Program Files\\x\\check.exe", "-v"]"#,
+            r#"["[", "-f", "/tmp/ready", "]"]"#,
+            r#"["{{ HC }}", "a"]"#,
+            r#"["<HC COMMAND>"]"#,
+            r#"["${HC_TYPE}", "curl x"]"#,
+        ] {
+            let reasons = [Reason::HealthCheckWithoutCmd];
+            assert_eq!(
+                checked(command).run().notes_of(&reasons).len(),
+                1,
+                "{command}"
+            );
         }
     }
 
