@@ -113,6 +113,13 @@ const FAMILIES: &[&str] = &[
     "m8ib",
     "m8id",
     "m8in",
+    "mac-m4",
+    "mac-m4pro",
+    "mac1",
+    "mac2",
+    "mac2-m1ultra",
+    "mac2-m2",
+    "mac2-m2pro",
     "p2",
     "p3",
     "p3dn",
@@ -163,6 +170,19 @@ const FAMILIES: &[&str] = &[
     "trn1",
     "trn1n",
     "trn2",
+    "u-12tb1",
+    "u-18tb1",
+    "u-24tb1",
+    "u-3tb1",
+    "u-6tb1",
+    "u-9tb1",
+    "u7i-12tb",
+    "u7i-6tb",
+    "u7i-8tb",
+    "u7in-16tb",
+    "u7in-24tb",
+    "u7in-32tb",
+    "u7inh-32tb",
     "vt1",
     "x1",
     "x1e",
@@ -207,24 +227,27 @@ pub(super) fn families(
     })
 }
 
-/// Returns the families that one alternative of a pattern matches, or `None` if they are not known.
+/// Returns the families that one alternative of a pattern matches, or `None` if it is not a beginning of a type.
 ///
-/// A beginning without the digit of a generation is not expanded: new families with it appear every year, and `!~` would
-/// not exclude them.
+/// AWS writes types in lowercase. Families that are not known are not expanded: a beginning of none that is known is a
+/// family itself.
 fn meant(part: &str) -> Option<Vec<String>> {
     let begin = part.strip_suffix(".*")?;
-    let is_plain = |name: &str| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-    };
-    if let Some(family) = begin.strip_suffix("\\.") {
-        return is_plain(family).then(|| vec![family.to_owned()]);
-    }
-    if !is_plain(begin) || !begin.contains(|c: char| c.is_ascii_digit()) {
+    // `c5\.*` is c5 and any number of dots, and stands for the family too.
+    let family = begin
+        .strip_suffix("\\.")
+        .or_else(|| begin.strip_suffix('\\'));
+    let name = family.unwrap_or(begin);
+    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if !is_plain {
         return None;
     }
-    let families = FAMILIES.iter().filter(|family| family.starts_with(begin));
-    let families: Vec<String> = families.map(|family| (*family).to_owned()).collect();
-    (!families.is_empty()).then_some(families)
+    let name = name.to_ascii_lowercase();
+    let known = FAMILIES.iter().map(|known| (*known).to_owned());
+    let begun: Vec<String> = known
+        .filter(|known| family.is_none() && known.starts_with(&name))
+        .collect();
+    Some(if begun.is_empty() { vec![name] } else { begun })
 }
 
 #[cfg(test)]
@@ -248,6 +271,16 @@ mod tests {
             (r"m9q\..*|t3.*", vec!["m9q", "t3", "t3a"]),
             (r"c5a.*|c5ad\..*", vec!["c5a", "c5ad"]),
             ("u7i-12tb\\..*", vec!["u7i-12tb"]),
+            (
+                "t.*",
+                vec!["t1", "t2", "t3", "t3a", "t4g", "trn1", "trn1n", "trn2"],
+            ),
+            (r"c5\.*", vec!["c5"]),
+            ("T3.*", vec!["t3", "t3a"]),
+            (r"M5\..*", vec!["m5"]),
+            ("m9g.*", vec!["m9g"]),
+            ("mac1.*", vec!["mac1"]),
+            ("u-6tb1.*", vec!["u-6tb1"]),
         ] {
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
             assert_eq!(found(pattern), Some(expected), "{pattern}");
@@ -257,11 +290,8 @@ mod tests {
     #[test]
     fn other_patterns_are_refused() {
         for pattern in [
-            "t.*",
             ".*",
             r"\..*",
-            r"c5\.*",
-            "m9q.*",
             "c5",
             "c5.",
             "(c5|m5).*",
