@@ -12,7 +12,7 @@ use super::{
     cluster::{LogsOptions, RenewOptions, StatusOptions},
     controller::ControllerOptions,
     settings::{Platform, SettingsOptions},
-    values::{denied, kubernetes_minor, namespace, pair, values},
+    values::{denied, fill, kubernetes_minor, namespace, pair, values},
 };
 use crate::{
     convert::{Denied, Target},
@@ -68,7 +68,7 @@ pub(super) struct ConvertOptions {
 #[command(next_help_heading = "Input")]
 pub(super) struct InputOptions {
     /// Fill in the placeholders <NAME>, ${NAME} and {{ NAME }}
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = fill)]
     pub(super) fill: Vec<(String, String)>,
     /// Read the content of an environment file in S3 from a local file
     #[arg(long = "env-file", value_name = "ARN=PATH", value_parser = pair)]

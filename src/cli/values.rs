@@ -10,6 +10,7 @@ use crate::{
         is_gpu_resource, is_security_group, parse_credential_spec, parse_device, parse_fsx_host,
         parse_identity,
     },
+    source::parse_fill,
 };
 
 /// Declares a command-line enum and the value for each variant.
@@ -35,6 +36,10 @@ pub(super) fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),
     }
+}
+
+pub(super) fn fill(text: &str) -> Result<(String, String), String> {
+    parse_fill(text).ok_or_else(|| "expected NAME=VALUE".to_owned())
 }
 
 pub(super) fn kubernetes_minor(text: &str) -> Result<u32, String> {

@@ -178,7 +178,7 @@ impl Walk<'_> {
                 Message::PlaceholderNotFilled {
                     placeholder: placeholder.text.to_owned(),
                     allowed,
-                    option: shell_word(&format!("{}=VALUE", placeholder.name)).into_owned(),
+                    option: shell_word(&format!("{}=VALUE", placeholder.key())).into_owned(),
                 },
             );
         }

@@ -6,6 +6,17 @@ use std::{borrow::Cow, collections::BTreeMap};
 /// Values for placeholders, by name or by the whole text of the placeholder (`--set NAME=VALUE`).
 pub type Fill = BTreeMap<String, String>;
 
+/// Splits `NAME=VALUE` of `--set`. A name that is a whole placeholder may contain `=`.
+#[must_use]
+pub fn parse_fill(text: &str) -> Option<(String, String)> {
+    let whole = placeholder_at(text).and_then(|found| {
+        let rest = text.get(found.text.len()..)?;
+        Some((found.text, rest.strip_prefix('=')?))
+    });
+    let (name, value) = whole.or_else(|| text.split_once('='))?;
+    (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+}
+
 /// A placeholder in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placeholder<'t> {
@@ -17,6 +28,17 @@ pub(super) struct Placeholder<'t> {
     pub(super) name: &'t str,
     /// How it is bracketed.
     pub(super) style: Style,
+}
+
+impl<'t> Placeholder<'t> {
+    /// Returns what `--set` takes for it: its name, unless that would be split at its `=`.
+    pub(super) fn key(self) -> &'t str {
+        if self.name.contains('=') {
+            self.text
+        } else {
+            self.name
+        }
+    }
 }
 
 /// The brackets of a placeholder.
@@ -307,6 +329,29 @@ mod tests {
             ("ü<Ä>${A}ü", "ü<Ä>1ü"),
         ] {
             assert_eq!(filled(Cow::Borrowed(text), &fill), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_with_an_equals_sign_is_set_by_the_whole_placeholder() {
+        for (text, name, value) in [
+            ("A=b=c", "A", "b=c"),
+            ("<A>=b", "<A>", "b"),
+            (r#"{{ env "A=B" }}=VALUE"#, r#"{{ env "A=B" }}"#, "VALUE"),
+            ("<%= cpu %>=256", "<%= cpu %>", "256"),
+            ("{{ A }}x=1", "{{ A }}x", "1"),
+            ("{{ A=B", "{{ A", "B"),
+        ] {
+            let expected = Some((name.to_owned(), value.to_owned()));
+            assert_eq!(parse_fill(text), expected, "{text}");
+        }
+        for text in ["", "A", "=A", "<A>"] {
+            assert_eq!(parse_fill(text), None, "{text}");
+        }
+        for text in [r#"{{ env "A=B" }}"#, "<%= ENV['A'] %>", "<A>"] {
+            let found = placeholder_at(text).expect(text);
+            let fill = parse_fill(&format!("{}=1", found.key())).expect(text);
+            assert_eq!(filled(Cow::Borrowed(text), &Fill::from([fill])), "1");
         }
     }
 

@@ -61,9 +61,10 @@ impl Sink {
     }
 
     pub(super) fn keep_placeholder(&mut self, placeholder: Placeholder<'_>) {
-        if !self.known.contains(placeholder.name) {
-            self.known.insert(placeholder.name.to_owned());
-            self.placeholders.push(placeholder.name.to_owned());
+        let key = placeholder.key();
+        if !self.known.contains(key) {
+            self.known.insert(key.to_owned());
+            self.placeholders.push(key.to_owned());
         }
     }
 
