@@ -33,9 +33,21 @@ pub fn is_extended_resource(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// Returns what the schema of the chart says about devices.
+    fn schema_of_chart() -> serde_json::Value {
+        let text = include_str!("../../charts/ecs-operator/values.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        schema["properties"]["settings"]["properties"]["devices"].clone()
+    }
+
     #[test]
     fn a_device_is_a_path_and_an_extended_resource() {
         let parsed = |text| parse_device(text);
+        let chart = jsonschema::validator_for(&schema_of_chart()).expect("a schema");
+        let values = |text: &str| {
+            let (path, resource) = text.rsplit_once('=').unwrap_or((text, ""));
+            serde_json::json!({path: resource})
+        };
         for (text, path, resource) in [
             (
                 "/dev/fuse=example.com/fuse",
@@ -47,6 +59,7 @@ mod tests {
         ] {
             let expected = Some((path.to_owned(), resource.to_owned()));
             assert_eq!(parsed(text), expected, "{text}");
+            assert!(chart.is_valid(&values(text)), "{text}");
         }
         for text in [
             "",
@@ -67,6 +80,7 @@ mod tests {
             "/dev/fuse=example.com/ü",
         ] {
             assert_eq!(parsed(text), None, "{text}");
+            assert!(!chart.is_valid(&values(text)), "{text}");
         }
     }
 }
