@@ -237,6 +237,7 @@ reasons! {
         FirelensOnFargate => "EKS Fargate pods cannot read node log files", "use the log router of EKS Fargate (namespace aws-observability), or run on nodes";
         FirelensS3Config { arn, option } => "the FireLens configuration {arn} is in S3, which is not read", "convert with --firelens-config {option}; for the operator, put the file into the image and use config-file-type file";
         FsxHostUnknown { id } => "the DNS name of file system {id} is not known, and cannot be derived from its ID", "pass --fsx-host {id}=DNSNAME, which aws fsx describe-file-systems shows as DNSName";
+        FsxNeedsWindows => "ECS mounts an FSx for Windows File Server file system only in Windows containers", "set runtimePlatform.operatingSystemFamily, such as WINDOWS_SERVER_2022_CORE";
         GatewayConnectorUnsupported => "gatewayConnectors has no equivalent in Kubernetes", "use spec.kubernetes.expose or a Gateway API route";
         GmsaCredentialSpecUnknown { value, option } => "the GMSACredentialSpec that was made from {value} is not known", "create it from the credential spec, and pass --gmsa-credential-spec {option}";
         GmsaUnsupported => "Kubernetes has gMSA for Windows containers only", "fetch the Kerberos tickets in the container or in a sidecar, such as by kinit with a keytab from a secret; for a Windows image, set runtimePlatform.operatingSystemFamily";

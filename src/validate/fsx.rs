@@ -49,6 +49,9 @@ pub(super) fn validate_fsx(
         sink.report(path.clone(), Message::FargateUnsupportedParameter { field });
         return None;
     }
+    if !scope.windows {
+        sink.report(path.clone(), Message::FsxNeedsWindows);
+    }
     let id = raw.file_system_id.clone().unwrap_or_default();
     let host = scope.settings.fsx_hosts.get(&id).cloned();
     if host.is_none() {

@@ -1116,9 +1116,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "volumes[].fsxWindowsFileServerVolumeConfiguration.fileSystemId",
         is: "ID of the FSx for Windows File Server file system.",
         outcome: Outcome::Warned,
-        reasons: &[Reason::SmbDriverNeeded, Reason::FsxHostUnknown, Reason::FileSystemSharedWithEcs, Reason::FargateUnsupportedParameter],
+        reasons: &[Reason::SmbDriverNeeded, Reason::FsxHostUnknown, Reason::FsxNeedsWindows, Reason::FileSystemSharedWithEcs, Reason::FargateUnsupportedParameter],
         target: "the host in `csi.volumeAttributes.source` of a PersistentVolume, which csi-driver-smb mounts, with its claim",
-        rule: "the driver is needed: `SmbDriverNeeded`; the host is what `--fsx-host` names for the ID, otherwise `FsxHostUnknown`; on Fargate: `FargateUnsupportedParameter`",
+        rule: "the driver is needed: `SmbDriverNeeded`; the host is what `--fsx-host` names for the ID, otherwise `FsxHostUnknown`; on Linux: `FsxNeedsWindows`; on Fargate: `FargateUnsupportedParameter`",
         shape: "FSxWindowsFileServerVolumeConfiguration",
         ..FIELD
     },
