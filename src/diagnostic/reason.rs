@@ -457,7 +457,7 @@ reasons! {
         StaticHostPort { port } => "host port {port} limits the service to one task per node", "remove hostPort, and reach the tasks through the Service";
         StepScalingNotYet => "the operator does not run step scaling yet: this policy does not scale the service", "add a target tracking policy; without one, run kubectl scale ecsservice";
         StopTimeoutPooled { n } => "a pod has one grace period for all containers: {n} s", "nothing to do unless a container must be killed earlier";
-        StoppedContainerKeepsPodUnready { name, codes } => "{name} stays stopped after exit code {codes}, and its pod is not ready from then on: it gets no traffic, and rollouts stop", "let {name} wait instead of ending, or let another container wait for it with dependsOn and SUCCESS, which makes it an init container";
+        StoppedContainerKeepsPodUnready { name, codes, advice } => "{name} stays stopped after exit code {codes}, and its pod is not ready from then on: it gets no traffic, and rollouts stop", "{advice}";
         SwapNotConfigurable => "swap cannot be set per container", "remove maxSwap, and raise memory instead";
         SwappinessIgnored => "swappiness cannot be set per container", "remove it";
         SysctlConflict { name } => "{name} is set by two containers, and the value of the last one is used", "set it once";

@@ -26,6 +26,7 @@ mod secrets;
 mod security;
 mod smb;
 mod start_timeout;
+mod stopped;
 mod system_controls;
 mod volumes;
 

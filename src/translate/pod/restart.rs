@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{
     Container, ContainerRestartRule, ContainerRestartRuleOnExitCodes,
 };
 
-use super::{Draft, Plan, Role};
+use super::{Draft, Plan, Role, stopped};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::{ESSENTIAL_CONTAINERS, EssentialExit, Mode},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The first version in which containers can have restart rules by default.
-const RESTART_RULES_MINOR: u32 = 35;
+pub(super) const RESTART_RULES_MINOR: u32 = 35;
 /// The first version that can restart all containers of a pod by default.
 const RESTART_ALL_MINOR: u32 = 36;
 
@@ -32,6 +32,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         }
         if let Some(restart) = &container.restart {
             restart_policy(cx, container, restart, role, kubernetes, notes);
+            stopped::report(cx, container, &draft.plan, notes);
         }
     }
     if cx.is_task() {
@@ -107,13 +108,6 @@ fn restart_policy(
                     .filter(|code| !codes.contains(code)),
             );
         }
-        if !cx.is_task() && !container.essential {
-            let message = Message::StoppedContainerKeepsPodUnready {
-                name: name(),
-                codes: listed(&codes, " or "),
-            };
-            notes.report(path.field("ignoredExitCodes"), message);
-        }
         kubernetes.restart_policy = Some("Never".to_owned());
         kubernetes.restart_policy_rules = Some(vec![rule("Restart", codes)]);
     } else if rules && cx.is_task() {
@@ -153,7 +147,7 @@ fn keeps_task_running(
     }
 }
 
-fn listed<T: ToString>(codes: &[T], conjunction: &str) -> String {
+pub(super) fn listed<T: ToString>(codes: &[T], conjunction: &str) -> String {
     let codes: Vec<String> = codes.iter().map(T::to_string).collect();
     match codes.split_last() {
         Some((last, [])) => last.clone(),
@@ -236,12 +230,41 @@ fn note_service_exits(cx: &Context<'_>, plan: &Plan, notes: &mut Diagnostics) {
             notes.report(path(first), Message::EssentialExitRestartsInPlace);
         }
     } else if convert && cx.settings.essential_exit == EssentialExit::Replace {
-        let message = Message::EssentialExitNeedsController {
-            name: any_of(containers.iter().filter(ends_task)),
-            consequence: "only this container is restarted".to_owned(),
-            advice: RESTART_ALL.to_owned(),
-        };
-        notes.report(path(first), message);
+        note_missing_operator(cx, containers.iter().filter(ends_task), plan, notes);
+    }
+}
+
+/// Reports what happens without the operator when one of these containers exits, which ends the task in ECS.
+fn note_missing_operator<'c>(
+    cx: &Context<'_>,
+    ending: impl Iterator<Item = &'c validate::Container>,
+    plan: &Plan,
+    notes: &mut Diagnostics,
+) {
+    let (restarted, others): (Vec<_>, Vec<_>) = ending.partition(|it| {
+        let role = plan.role(it.index);
+        stopped::codes_without_restart(cx, it, role).is_empty()
+    });
+    let stopped: Vec<_> = others
+        .into_iter()
+        .filter(|it| stopped::may_stay_stopped(cx, it, plan))
+        .collect();
+    for (containers, consequence, advice) in [
+        (restarted, "only this container is restarted", RESTART_ALL),
+        (
+            stopped,
+            "it stays stopped if ignoredExitCodes has its exit code, and the other containers keep running",
+            "remove ignoredExitCodes, so that it is restarted",
+        ),
+    ] {
+        if let Some(first) = containers.first() {
+            let message = Message::EssentialExitNeedsController {
+                name: any_of(containers.iter().copied()),
+                consequence: consequence.to_owned(),
+                advice: advice.to_owned(),
+            };
+            notes.report(path(first), message);
+        }
     }
 }
 
@@ -354,7 +377,7 @@ mod tests {
 
     use crate::{
         diagnostic::Reason,
-        settings::EssentialExit,
+        settings::{EssentialExit, Settings},
         translate::testing::{Scenario, yaml},
     };
 
@@ -566,6 +589,43 @@ mod tests {
         assert_eq!(run(task), [""; 0]);
         let old = service("[0]").settings(|s| s.kubernetes_minor = 34);
         assert_eq!(run(old), [""; 0]);
+    }
+
+    #[test]
+    fn an_essential_container_that_stays_stopped_makes_its_pod_unready_without_the_operator() {
+        let stopped = "containerDefinitions[0].restartPolicy.ignoredExitCodes: StoppedContainerKeepsPodUnready";
+        let exits =
+            |index: usize| format!("containerDefinitions[{index}]: EssentialExitNeedsController");
+        let service = |containers: &[&str]| Scenario::service(definition(containers));
+        let in_place = |s: &mut Settings| s.essential_exit = EssentialExit::RestartInPlace;
+        for (scenario, expected) in [
+            (
+                service(&[IGNORING, PROXY]).convert(),
+                vec![exits(0), stopped.to_owned(), exits(1)],
+            ),
+            // The operator replaces the pod.
+            (service(&[IGNORING, PROXY]), vec![]),
+            (
+                service(&[IGNORING, PROXY]).settings(in_place),
+                vec![stopped.to_owned()],
+            ),
+            // The pod ends with its only main container.
+            (service(&[IGNORING]).convert(), vec![]),
+        ] {
+            let mut found = scenario.run().notes_of(REASONS);
+            found.sort();
+            let mut expected = expected;
+            expected.sort();
+            assert_eq!(found, expected);
+        }
+        let outcome = service(&[IGNORING, PROXY]).convert().run();
+        let consequences: Vec<bool> = outcome
+            .messages()
+            .iter()
+            .filter(|line| line.contains("EssentialExitNeedsController"))
+            .map(|line| line.contains("only this container is restarted"))
+            .collect();
+        assert_eq!(consequences, [false, true]);
     }
 
     #[test]
