@@ -377,7 +377,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "containerDefinitions[].linuxParameters.devices[].hostPath",
         is: "Path of the device on the host, such as `/dev/fuse`.",
         outcome: Outcome::Warned,
-        reasons: &[Reason::HostDevicesUnsupported, Reason::HostDevicePrivileged, Reason::NeuronDevicesByCount, Reason::InvalidValue, Reason::FargateUnsupportedParameter],
+        reasons: &[Reason::HostDevicesUnsupported, Reason::HostDevicePrivileged, Reason::NeuronDevicesByCount, Reason::GpusNeedDevicePlugin, Reason::InvalidValue, Reason::FargateUnsupportedParameter],
         target: "`/dev/neuron0` and so on: `resources.limits[\"aws.amazon.com/neuron\"]`; a device that `--device` maps to the resource of a device plugin: `resources.limits` with 1 of it; in a privileged container nothing, because it has all devices of the node",
         rule: "any other, such as `/dev/fuse`: `HostDevicesUnsupported`, or with `--allow-host-devices` `securityContext.privileged` and `HostDevicePrivileged`, and where the kind of device is known from its path a `hostPath` volume of that type; on Fargate: `FargateUnsupportedParameter`",
         shape: "Device",

@@ -74,6 +74,15 @@ pub(super) fn of_plugins(cx: &Context<'_>, container: &Container) -> BTreeMap<St
     devices
 }
 
+/// Returns the resource by which a container gets GPUs, if it requests any, also as devices that are resources.
+pub(super) fn gpu_resource_of(cx: &Context<'_>, container: &Container) -> Option<String> {
+    let devices = of_plugins(cx, container);
+    let resource = [gpu_resource(cx), GPU]
+        .into_iter()
+        .find(|resource| devices.contains_key(*resource))?;
+    Some(resource.to_owned())
+}
+
 fn gpu_resource<'a>(cx: &Context<'a>) -> &'a str {
     cx.settings.gpu_resource.as_deref().unwrap_or(GPU)
 }
@@ -81,9 +90,14 @@ fn gpu_resource<'a>(cx: &Context<'a>) -> &'a str {
 /// Reports once that GPUs need their device plugin.
 fn report_gpus(cx: &Context<'_>, notes: &mut Diagnostics) {
     let mut containers = cx.task_definition.containers.iter();
-    if let Some(first) = containers.find(|container| container.resources.gpus.is_some()) {
-        let name = gpu_resource(cx).to_owned();
-        let path = path(first.index).field("resourceRequirements");
+    let first = containers.find_map(|it| Some((it, gpu_resource_of(cx, it)?)));
+    if let Some((first, name)) = first {
+        let path = path(first.index);
+        let path = if first.resources.gpus.is_some() {
+            path.field("resourceRequirements")
+        } else {
+            path.field("linuxParameters").field("devices")
+        };
         notes.report(path, Message::GpusNeedDevicePlugin { name });
     }
 }

@@ -1,6 +1,6 @@
 //! How GPUs of containers differ from those of ECS. Their number is a resource of the container, in another file.
 
-use super::{Draft, container::path};
+use super::{Draft, container::path, devices};
 use crate::{
     diagnostic::{Diagnostics, Message},
     translate::Context,
@@ -26,7 +26,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
                 Message::GpuSharedByPlugin { resource },
             );
         }
-        if source.resources.gpus.is_some() {
+        if devices::gpu_resource_of(cx, source).is_some() {
             keep_devices_of_plugin(source, draft);
         } else if let Some(value) = visible_devices(source)
             && !cx.task_definition.fargate
@@ -65,6 +65,7 @@ fn visible_devices(source: &Container) -> Option<&str> {
 mod tests {
     use serde_json::Value;
 
+    use crate::diagnostic::Reason;
     use crate::translate::testing::{Outcome, Scenario, yaml};
 
     /// Returns a service of a container with these members.
@@ -114,6 +115,32 @@ mod tests {
             outcome.container("web")["env"],
             yaml("[{name: A, value: b}]")
         );
+    }
+
+    #[test]
+    fn a_device_that_is_a_gpu_of_a_plugin_is_a_request() {
+        let device = r#""linuxParameters": {"devices": [{"hostPath": "/dev/nvidia0"}]}"#;
+        let scenario = with(&format!("{device}, {}", variable("all")));
+        let missing = |outcome: &Outcome| outcome.notes_of(&[Reason::GpusNeedDevicePlugin]);
+        for (gpu_resource, resource) in [
+            (None, "nvidia.com/gpu"),
+            (Some("nvidia.com/gpu.shared"), "nvidia.com/gpu"),
+            (Some("nvidia.com/gpu.shared"), "nvidia.com/gpu.shared"),
+        ] {
+            let outcome = scenario
+                .clone()
+                .settings(|settings| {
+                    settings.gpu_resource = gpu_resource.map(str::to_owned);
+                    settings.devices = [("/dev/nvidia0".to_owned(), resource.to_owned())].into();
+                })
+                .run();
+            assert_eq!(said(&outcome), [""; 0]);
+            assert_eq!(outcome.container("web")["env"], Value::Null);
+            assert_eq!(
+                missing(&outcome),
+                ["containerDefinitions[0].linuxParameters.devices: GpusNeedDevicePlugin"]
+            );
+        }
     }
 
     #[test]
