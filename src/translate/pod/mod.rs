@@ -18,6 +18,7 @@ mod network;
 mod placement;
 mod platform;
 mod ports;
+mod privileges;
 mod resources;
 mod restart;
 mod role;
@@ -112,6 +113,7 @@ pub(crate) fn pod_template(
     role::apply(cx, &mut draft, notes);
     gmsa::apply(cx, &mut draft, notes);
     placement::apply(cx, &mut draft, notes);
+    privileges::report(cx, &draft, notes);
     let metadata = ObjectMeta {
         labels: Some(cx.pod_labels().into_iter().chain(draft.labels).collect()),
         annotations: (!draft.annotations.is_empty()).then_some(draft.annotations),

@@ -10,7 +10,7 @@ use super::{Draft, container::path};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     translate::{Context, LABEL_LENGTH, kname},
-    validate::{AppArmor, NamespaceMode, NetworkMode, OperatingSystem, Security, Ulimit},
+    validate::{AppArmor, NamespaceMode, OperatingSystem, Security, Ulimit},
 };
 
 /// The annotation from which the NRI plugin `ulimit-adjuster` reads the limits of a container
@@ -20,7 +20,6 @@ const ULIMITS: &str = "ulimits.noderesource.dev/container.";
 /// Adds security contexts, ulimits and namespaces.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     namespaces(cx, draft, notes);
-    note_privileges(cx, notes);
     let seccomp = Seccomp::of(cx);
     if seccomp == Seccomp::Pod {
         let context = draft.spec.security_context.get_or_insert_default();
@@ -144,52 +143,6 @@ fn app_armor_profile(profile: &AppArmor) -> AppArmorProfile {
     AppArmorProfile {
         type_: kind.to_owned(),
         localhost_profile: name,
-    }
-}
-
-/// Names what the Pod Security Standard `baseline` forbids
-/// (<https://kubernetes.io/docs/concepts/security/pod-security-standards/>).
-fn note_privileges(cx: &Context<'_>, notes: &mut Diagnostics) {
-    let definition = cx.task_definition;
-    let root = FieldPath::root(Subject::TaskDefinition);
-    let of_host = |mode: Option<NamespaceMode>| mode == Some(NamespaceMode::Host);
-    let containers = definition.containers.iter();
-    let mut privileged = containers.filter(|container| container.security.privileged);
-    let forbidden = [
-        (
-            definition.network.mode == NetworkMode::Host,
-            root.field("networkMode"),
-            "networkMode host",
-        ),
-        (
-            of_host(definition.pid_mode),
-            root.field("pidMode"),
-            "pidMode host",
-        ),
-        (
-            of_host(definition.ipc_mode),
-            root.field("ipcMode"),
-            "ipcMode host",
-        ),
-        privileged.next().map_or_else(
-            || (false, root.clone(), ""),
-            |container| {
-                (
-                    true,
-                    path(container.index).field("privileged"),
-                    "privileged",
-                )
-            },
-        ),
-    ];
-    let found: Vec<_> = forbidden
-        .into_iter()
-        .filter(|(is_set, ..)| *is_set)
-        .collect();
-    let names: Vec<&str> = found.iter().map(|(.., name)| *name).collect();
-    let what = names.join(", ");
-    if let Some((_, path, _)) = found.into_iter().next() {
-        notes.report(path, Message::PrivilegedNamespaceNeeded { what });
     }
 }
 

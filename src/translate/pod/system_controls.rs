@@ -26,6 +26,11 @@ const SAFE: [&str; 12] = [
     "net.ipv4.tcp_wmem",
 ];
 
+/// Whether every kubelet and the Pod Security Standard `baseline` allow a parameter.
+pub(super) fn is_safe(name: &str) -> bool {
+    SAFE.contains(&name)
+}
+
 /// Adds the kernel parameters. A pod has one value for each; the last container has precedence, as in ECS.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {
     let mut sysctls: Vec<Sysctl> = Vec::new();
@@ -41,7 +46,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
                 }
                 continue;
             }
-            if !SAFE.contains(&name.as_str()) {
+            if !is_safe(&name) {
                 let name = name.clone();
                 notes.report(path.field("namespace"), Message::UnsafeSysctl { name });
             }
