@@ -249,7 +249,7 @@ fn of_specs() -> Vec<Trouble> {
             "UtilizationNeedsRequests",
             &[
                 "needs a task size or a request",
-                "give every container cpu and memory, or the task on Kubernetes 1.34 or newer",
+                "give every container cpu, or the task",
             ],
         ),
         Trouble {
