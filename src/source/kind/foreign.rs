@@ -350,6 +350,7 @@ mod tests {
             r#"{"Resources": {"Scaling": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"MinCapacity": 1}}}}"#,
             r#"{"replicaCount": 2, "image": {"tag": "1"}, "service": {"port": 80}, "securityContext": {"readOnlyRootFilesystem": true}}"#,
             r#"{"services": {"db": {"healthcheck": {"test": "x"}, "depends_on": [], "volumes_from": []}}}"#,
+            r#"{"service": "shop-api", "provider": {"name": "aws"}, "functions": {}}"#,
             r#"["a", {"b": 1}]"#,
             "{}",
         ];

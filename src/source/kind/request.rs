@@ -103,6 +103,8 @@ fn named(node: &Node<'_>) -> Option<Form> {
         Some(Form::new(Kind::Service, words))
     } else {
         node.get("service").and_then(Node::text)?;
+        // Files of other tools name a service too, such as serverless.yml.
+        is_mostly(node, Api::Service).then_some(())?;
         Some(Form::new(
             Kind::Service,
             &("UpdateService request", "its member service is a name"),
@@ -123,7 +125,9 @@ fn is_mostly(node: &Node<'_>, api: Api) -> bool {
     };
     let members = node.members().unwrap_or_default();
     let is_known = |key: &str| {
-        known.keys().any(|name| name.eq_ignore_ascii_case(key)) || api.read_only().contains(&key)
+        known.keys().any(|name| name.eq_ignore_ascii_case(key))
+            || api.read_only().contains(&key)
+            || (api == Api::Service && key == "service")
     };
     let count = members
         .iter()
