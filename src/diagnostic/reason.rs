@@ -405,6 +405,7 @@ reasons! {
         InitProcessSharesPidNamespace => "the containers of the task see the processes of each other", "use an image with its own init, such as tini, and remove initProcessEnabled";
         InstanceFamilyNeedsKarpenterLabel { label } => "the instance family is known only of nodes with the label {label}", "use ecs.instance-type for other nodes";
         InstanceTargetsNoReadinessGate => "the targets are nodes, so no readiness gate makes a rollout wait for the load balancer; a pod counts as healthy after --steady-seconds", "use networkMode awsvpc and a target group of type ip";
+        InvalidImageReference { value, why } => "{value} is no image that can be pulled: {why}", "correct image; --set fills placeholders, and envsubst what a shell would expand";
         IpcNamespaceShared => "the containers of a pod share one IPC namespace", "make sure that they use different keys and names";
         KedaReadsCloudWatch => "KEDA reads the metric with the role of its operator, and without permission it does not scale the service", "allow cloudwatch:GetMetricData in the IAM role of the service account keda-operator";
         LinksBecomeLocalhost { alias, variable } => "{alias} resolves to 127.0.0.1, because the containers of a pod share one network namespace, and the variables that Docker sets for a link, such as {variable}, are not set", "make sure that linked containers listen on different ports, and set the variables in environment if the image reads them";

@@ -65,7 +65,7 @@ pub use fsx::SmbShare;
 pub use graph::*;
 pub use health_check::*;
 pub use hosts::*;
-pub(crate) use image::is_private_ecr;
+pub(crate) use image::{is_private_ecr, unpullable};
 pub use linux_parameters::*;
 pub use load_balancer::*;
 pub use logging::*;

@@ -66,8 +66,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "containerDefinitions[].image",
         is: "Image that the container runs, such as `nginx:1.27` or `repository@sha256:digest`.",
         outcome: Outcome::Translated,
+        reasons: &[Reason::InvalidImageReference],
         target: "`image`, unchanged; `imagePullPolicy: Always` for a tag, as ECS asks the registry for each task",
-        rule: "short names are those of Docker Hub, as in ECS",
+        rule: "short names are those of Docker Hub, as in ECS; a name that no registry can have: `InvalidImageReference`",
         shape: "ContainerDefinition",
         ..FIELD
     },

@@ -123,6 +123,11 @@ fn report(source: &validate::Container, notes: &mut Diagnostics) {
             Message::NameSanitized { original, name },
         );
     }
+    if let Some(why) = validate::unpullable(&source.image) {
+        let (value, why) = (source.image.clone(), why.to_owned());
+        let message = Message::InvalidImageReference { value, why };
+        notes.report(path.field("image"), message);
+    }
     if source.asks_for_consistency && !is_digest(&source.image) {
         notes.report(
             path.field("versionConsistency"),
