@@ -137,7 +137,6 @@ impl Indexed {
         while let Some(parsed) = documents.next_document()? {
             empty = false;
             let mut scaled = None;
-            *is_foreign = *is_foreign && kind::is_foreign(&parsed.root);
             for found in find(&parsed.root) {
                 let form = match &found.form {
                     Ok(form) => *form,
@@ -163,6 +162,8 @@ impl Indexed {
                 entry.inherit(&mut scaled);
                 self.entries.push(entry);
             }
+            // Only a file without documents is judged, so that others cost nothing.
+            *is_foreign = *is_foreign && self.entries.is_empty() && kind::is_foreign(&parsed.root);
         }
         if empty {
             return Err(SyntaxError::new(Span::default(), "the file is empty"));

@@ -152,24 +152,28 @@ const COMMON: &[&str] = &[
     "workingDirectory",
 ];
 
-/// The members, in lower case, by which a document may be one of ECS.
-fn telling() -> &'static BTreeSet<String> {
-    static TELLING: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let fields = Api::ALL.iter().flat_map(|api| api.fields());
-        let members = fields.flat_map(|field| field.path.split('.'));
-        let members = members.map(|member| member.trim_end_matches("[]"));
-        let members = members.chain(MORE_OF_ECS.iter().copied());
-        let common: BTreeSet<String> = COMMON
-            .iter()
-            .map(|name| name.to_ascii_lowercase())
-            .collect();
-        members
-            .map(str::to_ascii_lowercase)
-            .filter(|name| !common.contains(name))
-            .collect()
-    });
-    &TELLING
+/// Members in lower case.
+struct Members {
+    /// Those by which a document may be one of ECS.
+    telling: BTreeSet<String>,
+    common: BTreeSet<String>,
 }
+
+static MEMBERS: LazyLock<Members> = LazyLock::new(|| {
+    let fields = Api::ALL.iter().flat_map(|api| api.fields());
+    let members = fields.flat_map(|field| field.path.split('.'));
+    let members = members.map(|member| member.trim_end_matches("[]"));
+    let members = members.chain(MORE_OF_ECS.iter().copied());
+    let common: BTreeSet<String> = COMMON
+        .iter()
+        .map(|name| name.to_ascii_lowercase())
+        .collect();
+    let telling = members.map(str::to_ascii_lowercase);
+    Members {
+        telling: telling.filter(|name| !common.contains(name)).collect(),
+        common,
+    }
+});
 
 /// What the types of resources begin with in CloudFormation and Terraform.
 const TYPES_OF_ECS: &[&str] = &["AWS::ECS::", "aws_ecs_"];
@@ -229,18 +233,12 @@ fn is_template(root: &Node<'_>) -> bool {
 
 /// Whether a member has a name of ECS, perhaps misspelled.
 fn tells(key: &str) -> bool {
+    let Members { telling, common } = &*MEMBERS;
     let key = key.to_ascii_lowercase();
-    let names = telling();
-    let misspelled =
-        || key.len() >= COMPARED && nearest(&key, names.iter().map(String::as_str)).is_some();
     // Docker Compose has underscores.
-    let plain = key.replace('_', "");
-    let is_common = || {
-        COMMON
-            .iter()
-            .any(|common| common.eq_ignore_ascii_case(&plain))
-    };
-    names.contains(&key) || (!is_common() && misspelled())
+    let may_be_wrong = || key.len() >= COMPARED && !common.contains(&key.replace('_', ""));
+    let is_near = || nearest(&key, telling.iter().map(String::as_str)).is_some();
+    telling.contains(&key) || (may_be_wrong() && is_near())
 }
 
 /// Whether a text that cannot be parsed has a name of ECS anywhere, or no names by which it could be judged.
@@ -261,7 +259,7 @@ pub(in crate::source) fn mentions_ecs(text: &str) -> bool {
     }
     let text = text.to_ascii_lowercase();
     let others = TYPES_OF_ECS.iter().chain(OF_TEXT);
-    let members = telling().iter().filter(|name| name.len() >= SEARCHED);
+    let members = MEMBERS.telling.iter().filter(|name| name.len() >= SEARCHED);
     others
         .map(|name| name.to_ascii_lowercase())
         .chain(members.cloned())
