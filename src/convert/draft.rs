@@ -268,11 +268,9 @@ impl<'a> Drafter<'a> {
         let (objects, mut notes) = translate::translate_service(service, work.resources.settings);
         match self.target {
             // A task definition that nothing is known to run is only checked.
-            Target::Manifests if was_said(Reason::TaskDefinitionNotRun, diagnostics) => {
-                Ok(Vec::new())
-            }
+            Target::Manifests if diagnostics.has(Reason::TaskDefinitionNotRun) => Ok(Vec::new()),
             Target::Manifests => {
-                if was_said(Reason::ServiceAssumed, diagnostics) {
+                if diagnostics.has(Reason::ServiceAssumed) {
                     // Nobody has asked for a single task.
                     notes.forget(Reason::DrainMayDropBelowMinimum);
                 }
@@ -313,10 +311,6 @@ fn connect_services() -> FieldPath {
 fn forget_assumptions(diagnostics: &mut Diagnostics) {
     diagnostics.forget(Reason::ServiceAssumed);
     diagnostics.forget(Reason::TaskDefinitionNotRun);
-}
-
-pub(super) fn was_said(reason: Reason, diagnostics: &Diagnostics) -> bool {
-    diagnostics.iter().any(|finding| finding.reason() == reason)
 }
 
 /// Nobody deletes the pods of a finished task without the operator.

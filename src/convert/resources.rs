@@ -37,7 +37,7 @@ impl Resources<'_> {
         let definition = &input.task_definition.request;
         let mut objects = vec![self.task_definition(definition, diagnostics)?];
         for reason in [Reason::ServiceAssumed, Reason::TaskDefinitionNotRun] {
-            if super::draft::was_said(reason, diagnostics) {
+            if diagnostics.has(reason) {
                 // A task definition that no service runs is a resource of its own, as in ECS.
                 diagnostics.forget(reason);
                 notes.forget(Reason::EnvironmentFileSnapshot);

@@ -81,6 +81,21 @@ impl Diagnostics {
         self.findings.push(Diagnostic { path, message });
     }
 
+    /// Records a finding, unless one with its reason is there: it is the same for all other paths.
+    pub fn report_once(&mut self, path: FieldPath, message: Message) {
+        if !self.has(message.reason()) {
+            self.report(path, message);
+        }
+    }
+
+    /// Whether there is a finding with this reason.
+    #[must_use]
+    pub fn has(&self, reason: Reason) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.reason() == reason)
+    }
+
     /// Adds the findings of `other`.
     pub fn append(&mut self, other: Self) {
         self.findings.extend(other.findings);

@@ -12,7 +12,7 @@ pub fn is_subdomain(text: &str) -> bool {
 }
 
 /// Whether a text begins and ends with `plain` bytes and has nothing but these and `inner` ones.
-pub(super) fn is_bounded(text: &str, plain: impl Fn(u8) -> bool, inner: &[u8]) -> bool {
+pub(crate) fn is_bounded(text: &str, plain: impl Fn(u8) -> bool, inner: &[u8]) -> bool {
     let ends = |byte: Option<u8>| byte.is_some_and(&plain);
     ends(text.bytes().next())
         && ends(text.bytes().last())

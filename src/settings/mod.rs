@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::dns::is_bounded;
 pub use self::{credential_spec::*, device::*, dns::is_subdomain, fsx::*, identity::*};
 pub use crate::{addons::Addon, names::*};
 
@@ -195,13 +196,7 @@ pub fn is_security_group(text: &str) -> bool {
 /// device shall be available under the name of a GPU.
 #[must_use]
 pub fn is_gpu_resource(text: &str) -> bool {
-    let name = text.strip_prefix("nvidia.com/").unwrap_or_default();
-    let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    ends(name.bytes().next())
-        && ends(name.bytes().last())
-        && name.bytes().all(plain)
-        && name.len() <= 63
+    text.starts_with("nvidia.com/") && is_extended_resource(text)
 }
 
 /// Whether this is a time in the notation of External Secrets, such as `5m`.

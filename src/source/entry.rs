@@ -6,6 +6,7 @@ use super::{
     kind::{Envelope, Form, Found, Kind, Spelling, Step},
     placeholder::{Fill, filled, placeholders},
     reference::{Reference, ServiceName, short_name},
+    spelling::value_of,
     text::Span,
     tree::{Node, Value},
 };
@@ -189,12 +190,7 @@ struct Keys<'n, 'a> {
 
 impl<'n> Keys<'n, '_> {
     fn node(&self, key: &str) -> Option<&'n Node<'n>> {
-        let members = self.body?.members()?;
-        let member = members.iter().find(|member| match self.spelling {
-            Spelling::Api => member.key == key,
-            Spelling::CloudFormation => member.key.eq_ignore_ascii_case(key),
-        });
-        member.map(|member| &member.value)
+        value_of(self.body?, key, self.spelling)
     }
 
     fn text(&self, key: &str) -> Option<Cow<'n, str>> {

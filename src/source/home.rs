@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::{
     entry::body,
-    kind::{Form, Spelling},
+    kind::Form,
     placeholder::{Fill, filled},
+    spelling::value_of,
     tree::Node,
 };
 use crate::{settings::Settings, validate::Arn};
@@ -31,7 +32,7 @@ impl Home {
     /// Returns the home of a document; `None` if none of these members is an ARN without placeholders that are open.
     pub(super) fn of(document: &Node<'_>, form: &Form, fill: &Fill) -> Option<Self> {
         let body = body(document, form)?;
-        let member = |node, key| member(node, key, form.spelling);
+        let member = |node, key| value_of(node, key, form.spelling);
         let own = OWN_ARNS
             .iter()
             .filter_map(|name| member(body, name)?.text());
@@ -76,16 +77,6 @@ impl Home {
             settings.aws_region = Some(self.region.clone());
         }
     }
-}
-
-/// Returns a member by its name in the API.
-fn member<'n, 'a>(node: &'n Node<'a>, key: &str, spelling: Spelling) -> Option<&'n Node<'a>> {
-    let mut members = node.members()?.iter();
-    let found = members.find(|member| match spelling {
-        Spelling::Api => member.key == key,
-        Spelling::CloudFormation => member.key.eq_ignore_ascii_case(key),
-    });
-    found.map(|member| &member.value)
 }
 
 #[cfg(test)]

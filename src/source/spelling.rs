@@ -30,6 +30,20 @@ pub(super) fn alias(member: &str) -> Option<&'static str> {
         .map(|(_, ours)| *ours)
 }
 
+/// Returns the value of the member with the API name `key`, and of no other name for it.
+pub(super) fn value_of<'n, 'a>(
+    node: &'n Node<'a>,
+    key: &str,
+    spelling: Spelling,
+) -> Option<&'n Node<'a>> {
+    let mut members = node.members()?.iter();
+    let found = members.find(|member| match spelling {
+        Spelling::Api => member.key == key,
+        Spelling::CloudFormation => member.key.eq_ignore_ascii_case(key),
+    });
+    found.map(|member| &member.value)
+}
+
 /// Finds the member with the API name `name`.
 pub(super) fn find<'n, 'a>(
     node: &'n Node<'a>,

@@ -1,6 +1,7 @@
 //! References to images.
 
 use super::has_placeholder;
+use crate::settings::is_bounded;
 
 /// Whether an image is in a private ECR registry: `<account>.dkr.ecr[-fips].<region>.amazonaws.com` or
 /// `<account>.dkr-ecr[-fips].<region>.on.aws`, or the same in another partition
@@ -31,6 +32,12 @@ const DOMAINS: [&str; 10] = [
     ".cloud.adc-e.uk",
     ".csp.hci.ic.gov",
 ];
+
+/// Whether the first part of a reference, which others follow, is a registry: it could be the name of a host, with a dot or
+/// a port, or is `localhost` (<https://pkg.go.dev/github.com/distribution/reference>).
+pub(super) fn is_registry(part: &str) -> bool {
+    part.contains(['.', ':']) || part == "localhost"
+}
 
 /// Returns why no registry can have an image of this name; `None` if one can, or if a placeholder is open
 /// (<https://github.com/distribution/reference/blob/main/reference.go>).
@@ -63,15 +70,10 @@ pub(crate) fn unpullable(image: &str) -> Option<&'static str> {
     let mut parts = repository.split('/').peekable();
     // Without a dot or a port, the first part belongs to the repository.
     if repository.contains('/') {
-        parts.next_if(|part| part.contains(['.', ':']) || *part == "localhost");
+        parts.next_if(|part| is_registry(part));
     }
-    let is_part = |part: &str| {
-        let ends = [part.chars().next(), part.chars().last()];
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        ends.into_iter().all(|end| end.is_some_and(plain))
-            && part.chars().all(|c| plain(c) || "-._".contains(c))
-    };
-    let mut parts = parts.map(is_part);
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let mut parts = parts.map(|part| is_bounded(part, plain, b"-._"));
     (!parts.all(|fits| fits))
         .then_some("the name of a repository is in lower case, and its parts begin and end with a letter or digit")
 }

@@ -1,6 +1,6 @@
 //! The AWS region of resources that are specified by name.
 
-use super::{Scope, arn::has_placeholder, secret::report_once, secret_reference::ParsedReference};
+use super::{Scope, arn::has_placeholder, secret_reference::ParsedReference};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -44,7 +44,7 @@ pub(super) fn default_region(
 ) -> Option<Region> {
     let region = region_of_task(scope);
     if region.is_none() {
-        report_once(path, Message::RegionRequired, sink);
+        sink.report_once(path.clone(), Message::RegionRequired);
     }
     region
 }

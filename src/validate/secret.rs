@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::{
     Scope,
     arn::has_placeholder,
+    image::is_registry,
     region::{Region, default_region},
     secret_reference::{ParsedReference, ReferenceError},
 };
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message, Reason},
+    diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
     settings::Addon,
 };
@@ -248,26 +249,15 @@ pub(super) fn require_external_secrets(
     sink: &mut Diagnostics,
 ) {
     if !scope.settings.has(Addon::ExternalSecrets) {
-        report_once(path, Message::ExternalSecretsUnavailable, sink);
-    }
-}
-
-/// Reports a message only once, because it is the same for all other paths.
-pub(super) fn report_once(path: &FieldPath, message: Message, sink: &mut Diagnostics) {
-    let reason: Reason = message.reason();
-    if !sink.iter().any(|finding| finding.reason() == reason) {
-        sink.report(path.clone(), message);
+        sink.report_once(path.clone(), Message::ExternalSecretsUnavailable);
     }
 }
 
 /// Returns the registry of an image reference, in the spelling of Docker's configuration.
-///
-/// The first part of a reference is a registry if it could be a host name: it has a dot or a port, or is `localhost`
-/// (<https://pkg.go.dev/github.com/distribution/reference>).
 fn registry(image: &str) -> &str {
     match image.split_once('/') {
         Some(("docker.io" | "index.docker.io" | "registry-1.docker.io", _)) => DOCKER_HUB,
-        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
+        Some((host, _)) if is_registry(host) => host,
         Some((host, _)) if has_placeholder(host) => host,
         _ => DOCKER_HUB,
     }
@@ -276,7 +266,11 @@ fn registry(image: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{diagnostic::Subject, settings::Settings, validate::NetworkMode};
+    use crate::{
+        diagnostic::{Reason, Subject},
+        settings::Settings,
+        validate::NetworkMode,
+    };
     use proptest::prelude::*;
 
     const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf";

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The first version in which containers can have restart rules by default.
-pub(super) const RESTART_RULES_MINOR: u32 = 35;
+const RESTART_RULES_MINOR: u32 = 35;
 /// The first version that can restart all containers of a pod by default.
 const RESTART_ALL_MINOR: u32 = 36;
 
@@ -85,7 +85,7 @@ fn restart_policy(
         notes.report(path.field("enabled"), message);
         return;
     }
-    let rules = role == Role::Main && cx.settings.kubernetes_minor >= RESTART_RULES_MINOR;
+    let rules = takes_rules(cx, role);
     let seconds = attempt_period.unwrap_or(DEFAULT_ATTEMPT_PERIOD);
     if rules && cx.is_task() {
         let path = match attempt_period {
@@ -145,6 +145,11 @@ fn keeps_task_running(
         n: seconds.to_string(),
         advice: advice.to_owned(),
     }
+}
+
+/// Whether a container of this role can have restart rules of its own.
+pub(super) fn takes_rules(cx: &Context<'_>, role: Role) -> bool {
+    role == Role::Main && cx.settings.kubernetes_minor >= RESTART_RULES_MINOR
 }
 
 pub(super) fn listed<T: ToString>(codes: &[T], conjunction: &str) -> String {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Draft, file_system::static_claim, secret_store};
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message, Reason},
+    diagnostic::{Diagnostics, FieldPath, Message},
     translate::{Context, CustomObject, Object, names::hex_digest},
     validate::SmbShare,
 };
@@ -36,11 +36,11 @@ pub(super) fn claim(
             .field("authorizationConfig")
             .field("credentialsParameter");
         let region = credentials.region.clone();
-        report_once(path, Message::RegionAssumed { region }, notes);
+        notes.report_once(path, Message::RegionAssumed { region });
     }
     let host = host.clone();
-    report_once(path.clone(), Message::SmbDriverNeeded { host }, notes);
-    report_once(path.clone(), Message::FileSystemSharedWithEcs, notes);
+    notes.report_once(path.clone(), Message::SmbDriverNeeded { host });
+    notes.report_once(path.clone(), Message::FileSystemSharedWithEcs);
     let (service, region) = (credentials.service, &credentials.region);
     let store = secret_store::store(cx, service, region, draft, notes).to_value();
     let digest = hex_digest(&format!("{}|{store}", share.identity()), 10);
@@ -84,13 +84,6 @@ fn login(domain: &str) -> serde_json::Value {
         // As a string of the template language: the text of a user must not become a part of the program.
         "domain": format!("{{{{ {} }}}}", serde_json::Value::from(domain)),
     })
-}
-
-fn report_once(path: FieldPath, message: Message, notes: &mut Diagnostics) {
-    let reason: Reason = message.reason();
-    if !notes.iter().any(|finding| finding.reason() == reason) {
-        notes.report(path, message);
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{
     Plan, Role,
     container::path,
-    restart::{RESTART_RULES_MINOR, listed},
+    restart::{listed, takes_rules},
 };
 use crate::{
     diagnostic::{Diagnostics, Message},
@@ -18,9 +18,8 @@ pub(super) fn codes_without_restart<'c>(
     container: &'c validate::Container,
     role: Role,
 ) -> &'c [i64] {
-    let rules = role == Role::Main && cx.settings.kubernetes_minor >= RESTART_RULES_MINOR;
     match &container.restart {
-        Some(restart) if rules => &restart.ignored_exit_codes,
+        Some(restart) if takes_rules(cx, role) => &restart.ignored_exit_codes,
         _ => &[],
     }
 }

@@ -12,7 +12,7 @@ use k8s_openapi::{
 
 use super::{Draft, file_system, smb};
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
     translate::{
         Context, LABEL_LENGTH, kname, mebibytes, service::security_groups::groups_of_pods,
     },
@@ -362,11 +362,8 @@ fn report_file_system(volume: &Volume, file_system: &FileSystem, notes: &mut Dia
     let path = path_of(volume);
     match file_system.kind {
         FileSystemKind::S3Files => {
-            let known = Reason::RequiresEfsCsiDriver3;
-            if !notes.iter().any(|finding| finding.reason() == known) {
-                let path = path.field("s3filesVolumeConfiguration");
-                notes.report(path, Message::RequiresEfsCsiDriver3);
-            }
+            let path = path.field("s3filesVolumeConfiguration");
+            notes.report_once(path, Message::RequiresEfsCsiDriver3);
         }
         FileSystemKind::Efs if file_system.iam => {
             let path = path
