@@ -53,7 +53,6 @@ impl Resources<'_> {
         diagnostics.append(notes);
         let mut request = input.request.clone();
         let root = FieldPath::root(Subject::Service);
-        self.report_settings(root.clone(), diagnostics);
         follow_newest(&mut request.task_definition, &root, diagnostics);
         let mut spec = Ordered::unsorted(&request)?;
         if let (Ordered::Map(spec), Ordered::Map(extensions)) =
@@ -73,7 +72,6 @@ impl Resources<'_> {
     ) -> Result<Vec<Ordered>, print::Error> {
         let mut request = input.request.clone();
         let root = FieldPath::root(Subject::Task);
-        self.report_settings(root.clone(), diagnostics);
         follow_newest(&mut request.task_definition, &root, diagnostics);
         let definition = &input.task_definition.request;
         inline_overrides(&mut request, definition, self.settings, diagnostics);
@@ -94,6 +92,7 @@ impl Resources<'_> {
         definition: &ecs::TaskDefinition,
         diagnostics: &mut Diagnostics,
     ) -> Result<Ordered, print::Error> {
+        self.report_settings(diagnostics);
         let mut definition = definition.clone();
         inline_definition(&mut definition, self.settings, diagnostics);
         let family = definition.family.as_deref().unwrap_or_default();
@@ -144,9 +143,7 @@ impl Resources<'_> {
         }
         Ok(resource)
     }
-}
 
-impl Resources<'_> {
     /// Returns the annotations of a resource: its own, and those that give the operator the settings of this conversion.
     ///
     /// Services and tasks may share a task definition, so it does not get what is known of only one of them.
@@ -160,33 +157,31 @@ impl Resources<'_> {
             },
             ..Settings::default()
         };
-        let mut annotations = match kind {
-            Kind::TaskDefinition => self.given.annotations(&usual),
-            _ => self.settings.annotations(&usual),
-        };
-        // The IDs of users add up. Any other annotation replaces a setting.
-        let users = format!("{ANNOTATION_PREFIX}user");
         let of_definition = self.unit.annotations(Kind::TaskDefinition);
-        let own = self.unit.annotations(kind);
-        if kind == Kind::TaskDefinition {
-            let added = annotations.get_mut(&users);
-            let both = added.zip(own.and_then(|own| own.get(&users)));
-            if let Some((added, own)) = both {
-                *added = format!("{added},{own}");
+        let settings = match (kind, of_definition) {
+            (Kind::TaskDefinition, Some(own)) => {
+                // What is wrong with them has been reported.
+                let path = FieldPath::root(Subject::TaskDefinition);
+                let given = self.given.clone();
+                given.with_annotations(own, &path, &mut Diagnostics::new())
             }
-        }
-        let is_own = |name: &String| of_definition.is_some_and(|own| own.contains_key(name));
-        annotations.retain(|name, _| *name == users || !is_own(name));
-        for (name, value) in own.into_iter().flatten() {
-            if *name != users || !annotations.contains_key(name) {
-                annotations.insert(name.clone(), value.clone());
-            }
-        }
+            (Kind::TaskDefinition, None) => self.given.clone(),
+            _ => self.settings.clone(),
+        };
+        let mut annotations = settings.annotations(&usual);
+        // The IDs of users add up. Any other annotation stays where it was written.
+        let users = format!("{ANNOTATION_PREFIX}user");
+        let is_written =
+            |name: &String| of_definition.is_some_and(|written| written.contains_key(name));
+        annotations.retain(|name, _| *name == users || !is_written(name));
+        let own = self.unit.annotations(kind).into_iter().flatten();
+        let own = own.filter(|(name, _)| **name != users);
+        annotations.extend(own.map(|(name, value)| (name.clone(), value.clone())));
         annotations
     }
 
     /// Reports the settings of this conversion that no annotation can give to the operator.
-    fn report_settings(self, path: FieldPath, diagnostics: &mut Diagnostics) {
+    fn report_settings(self, diagnostics: &mut Diagnostics) {
         let given = self.given;
         let settings = [
             ("allowHostDevices", given.allow_host_devices),
@@ -205,6 +200,7 @@ impl Resources<'_> {
             .collect();
         if !names.is_empty() {
             let names = names.join(", ");
+            let path = FieldPath::root(Subject::TaskDefinition);
             diagnostics.report(path, Message::OperatorNeedsSettings { names });
         }
     }

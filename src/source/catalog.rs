@@ -34,7 +34,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Reads files, folders and `-` for the first time, but not what is in the folder `output`, unless it is one of
+    /// Reads files, folders and `-` for the first time, but not the objects in the folder `output`, unless it is one of
     /// `paths`. What is wrong with a file as a whole goes to `problems`; all other files are still converted.
     pub fn read(
         paths: &[PathBuf],
