@@ -152,10 +152,11 @@ async fn create(
         Err(error) if error.code() == Some(409) => error,
         Err(error) => return Err(error),
     };
+    let request = children.begin(&wanted.key);
     let live = api(client, &wanted.key).get_opt(&wanted.key.name).await;
     match live.map_err(Error::api("get", &wanted.key))? {
         Some(live) if is_ours(&live, wanted, owner) => {
-            children.observe(wanted.key.kind, &live);
+            is_known(request.answered(&live))?;
             let mut others = live.owners().iter().filter(|other| other.uid != owner.uid);
             if wanted.shared && wanted.selector().is_some() && others.next().is_some() {
                 // The wanted state was decided without knowledge of the other owners. The next try knows them.
@@ -202,6 +203,11 @@ pub(super) async fn create_once(
     }
 }
 
+/// An object that may have been deleted before the response arrived is looked for in the next try.
+fn is_known(known: bool) -> Result<(), Error> {
+    known.then_some(()).ok_or(Error::Gone)
+}
+
 async fn patch(
     client: &Client,
     write: Write<'_>,
@@ -214,8 +220,7 @@ async fn patch(
         .patch(&wanted.key.name, &params, &Patch::Apply(body))
         .await
         .map_err(Error::api("apply", &wanted.key))?;
-    write.applied(&child, digest);
-    Ok(())
+    is_known(write.applied(&child, digest))
 }
 
 /// Deletes an object. One that is already gone is no error.

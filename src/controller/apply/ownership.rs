@@ -7,7 +7,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{api, delete};
+use super::{api, delete, is_known};
 use crate::controller::{
     caches::{
         child::Child,
@@ -34,10 +34,10 @@ pub(super) async fn join(
         return Ok(false);
     }
     let owners: Vec<_> = known.owners.iter().chain([owner]).collect();
+    let request = children.begin(key);
     let joined = set_owners(client, key, known, &owners).await;
     let joined = joined.map_err(Error::api("add an owner to", key))?;
-    children.observe(key.kind, &joined);
-    Ok(true)
+    is_known(request.answered(&joined)).map(|()| true)
 }
 
 /// Changes the owners of an object if the object has not changed.
@@ -167,11 +167,9 @@ pub(in crate::controller) async fn disown(
 ) -> Result<(), Error> {
     let others = known.owners.iter().filter(|other| other.uid != owner.uid);
     let others: Vec<_> = others.collect();
+    let request = children.begin(key);
     match set_owners(client, key, known, &others).await {
-        Ok(disowned) => {
-            children.observe(key.kind, &disowned);
-            Ok(())
-        }
+        Ok(disowned) => is_known(request.answered(&disowned)),
         Err(error) if code(&error) == Some(404) => Ok(()),
         Err(error) => Err(Error::api("release", key)(error)),
     }

@@ -153,7 +153,7 @@ fn observe_revision(
             }
             BTreeSet::from_iter(revisions.observe(&revision))
         }
-        Event::InitDone => revisions.forget_all(std::mem::take(unlisted)),
+        Event::InitDone => revisions.forget_all(namespace, std::mem::take(unlisted)),
         Event::Apply(Lenient::Read(revision)) => BTreeSet::from_iter(revisions.observe(&revision)),
         Event::Delete(Lenient::Read(revision)) => BTreeSet::from_iter(revisions.forget(&revision)),
     }

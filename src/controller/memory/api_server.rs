@@ -3,8 +3,8 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
-    task::{Context, Poll},
+    sync::{Arc, Mutex, MutexGuard, Weak},
+    task::Poll,
 };
 
 use http::{Response, StatusCode};
@@ -16,8 +16,9 @@ use super::{
     request::{NAMESPACE, Request},
     store::{Refused, Store},
     trial::overtake,
+    watches::observe,
 };
-use crate::controller::context::lock;
+use crate::controller::context::{Context, lock};
 
 /// The fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub(super) enum Wrong {
     Trouble,
     /// The request is carried out, and the response is lost.
     AnswerLost,
+    /// The request is carried out, and someone deletes the object that it made. The watch reports both before the response
+    /// arrives.
+    Deleted,
     /// Before the request arrives, another replica leads and does all pending work. The replica that sent it learns
     /// nothing of that.
     Overtaken,
@@ -42,6 +46,15 @@ pub(super) struct Asked {
     pub(super) after: Store,
 }
 
+impl Asked {
+    /// Whether it has made an object without which tasks go on, and which is made again when someone deletes it.
+    pub(super) fn makes(&self) -> bool {
+        let tasks = ["pods", "daemonsets", "deployments"];
+        let mut after = self.after.objects().keys();
+        after.any(|it| self.before.get(it).is_none() && !tasks.contains(&it.plural.as_str()))
+    }
+}
+
 /// The API server. Clones share their state.
 #[derive(Clone)]
 pub(super) struct ApiServer(Arc<Mutex<State>>);
@@ -53,6 +66,8 @@ struct State {
     events: Vec<Value>,
     /// The number of the request with a fault, and the fault.
     fault: Option<(usize, Wrong)>,
+    /// The replica whose watches are fast.
+    watcher: Weak<Context>,
 }
 
 impl ApiServer {
@@ -63,7 +78,13 @@ impl ApiServer {
             asked: Vec::new(),
             events: Vec::new(),
             fault: None,
+            watcher: Weak::new(),
         })))
+    }
+
+    /// Reports to the watches of a replica what happens before the response to a request.
+    pub(super) fn report_to(&self, watcher: &Arc<Context>) {
+        self.state().watcher = Arc::downgrade(watcher);
     }
 
     /// Injects a fault at a request, by its number.
@@ -130,8 +151,13 @@ impl ApiServer {
                 reason: "InternalError",
                 message: "the API server is in trouble".to_owned(),
             }),
-            Some(Wrong::AnswerLost | Wrong::Overtaken) | None => state.store.carry_out(&request),
+            Some(Wrong::AnswerLost | Wrong::Deleted | Wrong::Overtaken) | None => {
+                state.store.carry_out(&request)
+            }
         };
+        if let Some((_, Wrong::Deleted)) = fault {
+            state.delete_what_was_made(&before);
+        }
         let after = state.store.clone();
         state.asked.push(Asked {
             what: request.to_string(),
@@ -146,6 +172,22 @@ impl ApiServer {
             Ok(object) => response(StatusCode::OK, &object),
             Err(refused) => response(refused.code, &status(&refused)),
         })
+    }
+}
+
+impl State {
+    fn delete_what_was_made(&mut self, before: &Store) {
+        let mut all = self.store.objects().iter();
+        let made = all.find(|(place, _)| before.get(place).is_none());
+        let Some((place, object)) = made.map(|(place, object)| (place.clone(), object.clone()))
+        else {
+            return;
+        };
+        self.store.remove(&place);
+        if let Some(watcher) = self.watcher.upgrade() {
+            observe(&watcher, &place, &object, false);
+            observe(&watcher, &place, &object, true);
+        }
     }
 }
 
@@ -172,7 +214,7 @@ impl Service<http::Request<Body>> for ApiServer {
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 

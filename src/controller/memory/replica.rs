@@ -112,6 +112,7 @@ impl Replica {
             again: Vec::new(),
             failures: 0,
         };
+        server.report_to(&replica.cx);
         replica.catch_up(&server.store()).await;
         replica.cx.lead();
         delete_released(&replica.cx).await;

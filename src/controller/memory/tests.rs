@@ -20,6 +20,7 @@ const WRONG: &[Wrong] = &[
     Wrong::Conflict,
     Wrong::Trouble,
     Wrong::AnswerLost,
+    Wrong::Deleted,
     Wrong::Overtaken,
 ];
 
@@ -193,7 +194,7 @@ fn errors(
     for (number, request) in asked.iter().enumerate() {
         for wrong in WRONG {
             let of_writes = matches!(wrong, Wrong::Conflict | Wrong::Overtaken);
-            if of_writes && !request.is_write {
+            if of_writes && !request.is_write || *wrong == Wrong::Deleted && !request.makes() {
                 continue;
             }
             // For late caches, the worst case is a change that was carried out and not learned.

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     plan::Newest,
-    revisions::{OUTCOME, Revision},
+    revisions::{OUTCOME, Request, Revision},
 };
 use crate::{
     controller::{
@@ -198,11 +198,9 @@ async fn create(
     };
     let api = api(cx, service);
     let _being_made = cx.service_revisions.make(service, &name);
+    let request = cx.service_revisions.begin(service);
     let error = match api.create(&PostParams::default(), &revision).await {
-        Ok(made) => {
-            cx.service_revisions.observe(&made);
-            return Ok(());
-        }
+        Ok(made) => return answered(&request, &made),
         Err(error) => error,
     };
     // It may exist already, or belong to a deleted service of this name and be about to be deleted with it.
@@ -212,12 +210,18 @@ async fn create(
     };
     let live = live.map_err(Error::resource("get a revision of", service))?;
     match live.filter(|live| is_of(live, service)) {
-        Some(live) => {
-            cx.service_revisions.observe(&live);
-            Ok(())
-        }
+        Some(live) => answered(&request, &live),
         None => Err(Error::resource("create a revision of", service)(error)),
     }
+}
+
+/// Records a revision from a response.
+///
+/// # Errors
+///
+/// When it may have been deleted in the meantime.
+fn answered(request: &Request<'_>, live: &ControllerRevision) -> Result<(), Error> {
+    request.answered(live).then_some(()).ok_or(Error::Gone)
 }
 
 fn is_of(revision: &ControllerRevision, service: &EcsService) -> bool {
@@ -338,14 +342,12 @@ async fn change_metadata(
         ..PatchParams::default()
     };
     let patch = Patch::Merge(json!({"metadata": change}));
+    let request = cx.service_revisions.begin(service);
     match api(cx, service)
         .patch(&revision.object, &params, &patch)
         .await
     {
-        Ok(changed) => {
-            cx.service_revisions.observe(&changed);
-            Ok(())
-        }
+        Ok(changed) => answered(&request, &changed),
         // It is gone or has been replaced.
         Err(error) if matches!(code(&error), Some(404 | 409)) => Ok(()),
         Err(error) => Err(Error::resource("update a revision of", service)(error)),
@@ -356,19 +358,20 @@ async fn change_metadata(
 ///
 /// # Errors
 ///
-/// When the request fails.
+/// When the request fails, or the revision may have been deleted in the meantime.
 pub(super) async fn ask(
     cx: &Context,
     service: &EcsService,
     id: &str,
 ) -> Result<Option<Arc<Revision>>, Error> {
     let of_it = format!("{SERVICE}={},{SERVICE_REVISION}={id}", service.name_any());
+    let request = cx.service_revisions.begin(service);
     let listed = api(cx, service)
         .list(&ListParams::default().labels(&of_it))
         .await;
     let listed = listed.map_err(Error::resource("list the revisions of", service))?;
     for revision in &listed.items {
-        cx.service_revisions.observe(revision);
+        answered(&request, revision)?;
     }
     Ok(find(&cx.service_revisions.of(service), id).cloned())
 }

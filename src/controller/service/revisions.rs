@@ -15,6 +15,7 @@ use crate::{
     controller::{
         caches::{
             catch_up::Filling,
+            in_flight::InFlight,
             lenient::Lenient,
             watch::{Events, api},
         },
@@ -63,9 +64,16 @@ type ByObject = BTreeMap<String, Arc<Revision>>;
 /// All service revisions.
 #[derive(Default)]
 pub(crate) struct ServiceRevisions {
-    by_service: Mutex<HashMap<Place, ByObject>>,
+    index: Mutex<Index>,
     /// The revisions that are being created, by the names of their objects.
     being_made: Mutex<HashSet<(Place, String)>>,
+}
+
+#[derive(Default)]
+struct Index {
+    by_service: HashMap<Place, ByObject>,
+    /// The requests about revisions of services.
+    in_flight: InFlight<Place>,
 }
 
 /// A revision that is being created until this is dropped. Its creator learns from the response what a watch may report
@@ -81,9 +89,43 @@ impl Drop for BeingMade<'_> {
     }
 }
 
+/// A request about the revisions of a service that is in flight until this is dropped.
+pub(super) struct Request<'r> {
+    revisions: &'r ServiceRevisions,
+    place: Place,
+}
+
+impl Request<'_> {
+    /// Records a revision from the response. Returns whether it is known now: a watch may have reported in the meantime
+    /// that it is gone.
+    #[must_use]
+    pub(super) fn answered(&self, revision: &ControllerRevision) -> bool {
+        let mut index = lock(&self.revisions.index);
+        if !index.in_flight.is_lost(&self.place) || index.is_known(&self.place, revision) {
+            index.observe(revision);
+            return true;
+        }
+        false
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        lock(&self.revisions.index).in_flight.end(&self.place);
+    }
+}
+
 impl ServiceRevisions {
-    fn by_service(&self) -> MutexGuard<'_, HashMap<Place, ByObject>> {
-        lock(&self.by_service)
+    fn index(&self) -> MutexGuard<'_, Index> {
+        lock(&self.index)
+    }
+
+    /// Begins a request about the revisions of a service.
+    pub(super) fn begin(&self, service: &EcsService) -> Request<'_> {
+        let place = place_of(service);
+        self.index().in_flight.begin(&place);
+        let revisions = self;
+        Request { revisions, place }
     }
 
     /// Begins to create a revision of a service in an object of this name.
@@ -97,8 +139,9 @@ impl ServiceRevisions {
     }
 
     fn named(&self, service: &EcsService) -> Vec<Arc<Revision>> {
-        let by_service = self.by_service();
-        let revisions = by_service.get(&place_of(service)).into_iter().flatten();
+        let index = self.index();
+        let revisions = index.by_service.get(&place_of(service));
+        let revisions = revisions.into_iter().flatten();
         revisions.map(|(_, revision)| revision.clone()).collect()
     }
 
@@ -117,58 +160,40 @@ impl ServiceRevisions {
         revisions
     }
 
-    /// Records a revision. Returns its service if the revision is new, unless this operator has created it.
+    /// Records a revision. Returns its service if the revision is new.
     pub(crate) fn observe(&self, revision: &ControllerRevision) -> Option<Place> {
-        if self.has_version(revision) {
-            return None;
-        }
-        let (place, revision) = read(revision)?;
-        let mut by_service = self.by_service();
-        let revisions = by_service.entry(place.clone()).or_default();
-        let (uid, id) = (revision.uid.clone(), revision.id.clone());
-        let known = revisions.insert(revision.object.clone(), Arc::new(revision));
-        let is_new = known.is_none_or(|known| (&known.uid, &known.id) != (&uid, &id));
-        is_new.then_some(place)
-    }
-
-    /// Whether it is known in its current version.
-    fn has_version(&self, revision: &ControllerRevision) -> bool {
-        let (Some(place), meta) = (place(revision), &revision.metadata) else {
-            return false;
-        };
-        let by_service = self.by_service();
-        let revisions = by_service.get(&place);
-        let known = revisions.and_then(|known| known.get(meta.name.as_deref()?));
-        known.is_some_and(|known| {
-            known.version.is_some()
-                && known.version == meta.resource_version
-                && Some(&known.uid) == meta.uid.as_ref()
-        })
+        self.index().observe(revision)
     }
 
     /// Forgets a revision that is gone. Returns its service if the revision was known.
     pub(crate) fn forget(&self, revision: &ControllerRevision) -> Option<Place> {
         let place = place(revision)?;
-        let mut by_service = self.by_service();
-        let revisions = by_service.get_mut(&place)?;
-        let name = revision.name_any();
-        let is_it = |known: &Arc<Revision>| Some(&known.uid) == revision.metadata.uid.as_ref();
-        if !revisions.get(&name).is_some_and(is_it) {
+        let mut index = self.index();
+        index.in_flight.lose(&place);
+        if !index.is_known(&place, revision) {
             return None;
         }
-        revisions.remove(&name);
+        let revisions = index.by_service.get_mut(&place)?;
+        revisions.remove(&revision.name_any());
         if revisions.is_empty() {
-            by_service.remove(&place);
+            index.by_service.remove(&place);
         }
         Some(place)
     }
 
     /// Forgets the revisions of a namespace (`None`: of all) that were known before a list and are not in it. Returns
     /// their services.
-    fn forget_unlisted(&self, unlisted: &BTreeSet<(Place, String)>) -> BTreeSet<Place> {
-        let mut by_service = self.by_service();
+    fn forget_unlisted(
+        &self,
+        namespace: Option<&str>,
+        unlisted: &BTreeSet<(Place, String)>,
+    ) -> BTreeSet<Place> {
+        let mut index = self.index();
+        index
+            .in_flight
+            .lose_all(|(of, _)| namespace.is_none_or(|namespace| namespace == of));
         let mut concerned = BTreeSet::new();
-        by_service.retain(|place, revisions| {
+        index.by_service.retain(|place, revisions| {
             let before = revisions.len();
             revisions.retain(|name, _| !unlisted.contains(&(place.clone(), name.clone())));
             if revisions.len() < before {
@@ -180,8 +205,9 @@ impl ServiceRevisions {
     }
 
     fn known(&self, namespace: Option<&str>) -> BTreeSet<(Place, String)> {
-        let by_service = self.by_service();
-        let here = by_service
+        let index = self.index();
+        let here = index
+            .by_service
             .iter()
             .filter(|((of, _), _)| namespace.is_none_or(|namespace| namespace == of));
         here.flat_map(|(place, revisions)| {
@@ -209,7 +235,7 @@ impl ServiceRevisions {
                 }
                 BTreeSet::from_iter(self.observe(&revision))
             }
-            Event::InitDone => self.forget_unlisted(&std::mem::take(unlisted)),
+            Event::InitDone => self.forget_unlisted(namespace, &std::mem::take(unlisted)),
             Event::Apply(Lenient::Read(revision)) => {
                 let place = self.observe(&revision);
                 let place = place.map(|place| (place, revision.name_any()));
@@ -222,6 +248,43 @@ impl ServiceRevisions {
             | Event::Apply(Lenient::Unreadable(_))
             | Event::Delete(Lenient::Unreadable(_)) => BTreeSet::new(),
         }
+    }
+}
+
+impl Index {
+    /// Records a revision. Returns its service if the revision is new.
+    fn observe(&mut self, revision: &ControllerRevision) -> Option<Place> {
+        if self.has_version(revision) {
+            return None;
+        }
+        let (place, revision) = read(revision)?;
+        let revisions = self.by_service.entry(place.clone()).or_default();
+        let (uid, id) = (revision.uid.clone(), revision.id.clone());
+        let known = revisions.insert(revision.object.clone(), Arc::new(revision));
+        let is_new = known.is_none_or(|known| (&known.uid, &known.id) != (&uid, &id));
+        is_new.then_some(place)
+    }
+
+    /// Whether this very revision is known, and not another one of its name.
+    fn is_known(&self, place: &Place, revision: &ControllerRevision) -> bool {
+        let known = self.named(place, revision);
+        known.is_some_and(|known| Some(&known.uid) == revision.metadata.uid.as_ref())
+    }
+
+    /// Whether it is known in its current version.
+    fn has_version(&self, revision: &ControllerRevision) -> bool {
+        let place = place(revision);
+        let known = place.and_then(|place| self.named(&place, revision));
+        known.is_some_and(|known| {
+            Some(&known.uid) == revision.metadata.uid.as_ref()
+                && known.version.is_some()
+                && known.version == revision.metadata.resource_version
+        })
+    }
+
+    fn named(&self, place: &Place, revision: &ControllerRevision) -> Option<&Arc<Revision>> {
+        let name = revision.metadata.name.as_deref()?;
+        self.by_service.get(place)?.get(name)
     }
 }
 
@@ -371,5 +434,25 @@ mod tests {
         revisions.update(None, &mut unlisted, Event::InitDone);
         assert_eq!(revisions.of(&web)[0].id, "b");
         assert_eq!(revisions.of(&web).len(), 1);
+    }
+
+    #[test]
+    fn a_revision_that_is_gone_is_not_known_again_by_a_late_answer() {
+        let revisions = ServiceRevisions::default();
+        let (mine, service) = (revision("a", Some("1")), service("1"));
+        let request = revisions.begin(&service);
+        revisions.forget(&mine);
+        assert!(!request.answered(&mine));
+        revisions.observe(&mine);
+        assert!(request.answered(&mine), "it was made again");
+        drop(request);
+        let request = revisions.begin(&service);
+        revisions.forget_unlisted(None, &revisions.known(None));
+        assert!(!request.answered(&mine), "it may be gone");
+        drop(request);
+        let request = revisions.begin(&service);
+        revisions.forget_unlisted(Some("other"), &BTreeSet::new());
+        assert!(request.answered(&mine));
+        assert_eq!(revisions.of(&service).len(), 1);
     }
 }

@@ -36,7 +36,7 @@ pub(super) async fn make(
         metadata: ObjectMeta {
             name: Some(name_of(&name, number)),
             namespace: Some(namespace.clone()),
-            labels: Some([(TASK_DEFINITION.to_owned(), name)].into()),
+            labels: Some([(TASK_DEFINITION.to_owned(), name.clone())].into()),
             owner_references: Some(definition.controller_owner_ref(&()).into_iter().collect()),
             ..ObjectMeta::default()
         },
@@ -44,10 +44,10 @@ pub(super) async fn make(
         data: Some(RawExtension(definition.spec.parse()?)),
     };
     let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), &namespace);
+    let creation = cx.revisions.create(((namespace, name), number));
     let made = api.create(&PostParams::default(), &revision).await;
     let made = made.map_err(Error::resource("create a revision of", definition))?;
-    cx.revisions.observe(&made);
-    Ok(())
+    creation.answered(&made).then_some(()).ok_or(Error::Gone)
 }
 
 /// Deletes old revisions that nothing refers to.

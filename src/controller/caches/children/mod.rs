@@ -2,22 +2,23 @@
 //! server.
 
 mod connect;
+mod index;
 mod writes;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource as _;
 
+use self::index::Index;
 pub(crate) use self::writes::Write;
-use self::writes::Writes;
 use crate::controller::caches::{
-    child::{Child, Claimed, VolumeState},
+    child::{Child, Claimed},
     child_kind::ChildKind,
-    known::Known,
+    known::{Known, resource_version},
     owner::Owner,
 };
 
@@ -42,26 +43,6 @@ impl Key {
             name: child.meta().name.as_deref().unwrap_or_default().into(),
         }
     }
-}
-
-#[derive(Default)]
-struct Index {
-    known: HashMap<Arc<Key>, Known>,
-    by_owner: HashMap<Box<str>, BTreeSet<Arc<Key>>>,
-    /// The owners that want each shared object, with a digest of the content that they want.
-    wanted_by: HashMap<Key, BTreeMap<Owner, u64>>,
-    /// The same by owner.
-    wants: HashMap<Owner, Vec<Key>>,
-    /// Owners that may want a shared object and have not been reconciled yet.
-    unheard: BTreeSet<Owner>,
-    /// Owners that want a shared object to be different, waiting until all owners have been reconciled.
-    waiting: BTreeSet<Owner>,
-    /// Owners that want an object that belongs to another owner.
-    claimed_by: HashMap<Key, BTreeSet<Owner>>,
-    /// The writes in progress.
-    writes: Writes,
-    /// Owners that wrote an object that changed again before the response arrived.
-    to_ask: BTreeSet<Owner>,
 }
 
 /// The cache. Watches and the responses to our own writes update it; the newer version wins.
@@ -238,45 +219,11 @@ impl Children {
     /// Records a live child from a watch. Returns the owners that a change affects, before and after it; none if the
     /// child was already known.
     pub(crate) fn observe(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
-        self.record(kind, child, None)
-    }
-
-    /// Records a live child. `wanted` is the digest of the applied object if the child is the response to our own
-    /// write.
-    fn record(&self, kind: &'static ChildKind, child: &Child, wanted: Option<u64>) -> Vec<Owner> {
         let key = Key::of(kind, child);
-        let mut fresh = Known::of(child);
         let mut index = self.index();
-        let before = index.known.get(&key).cloned();
-        if let Some(before) = &before
-            && before.uid == fresh.uid
-        {
-            if before.resource_version > fresh.resource_version {
-                return Vec::new();
-            }
-            if before.digest == fresh.digest {
-                fresh.applied = before.applied;
-            }
-        }
-        if let Some(wanted) = wanted {
-            fresh.applied = (wanted != fresh.digest).then_some(wanted);
-        }
-        let concerned = match &before {
-            Some(before) => union(&before.owners, &fresh.owners),
-            None => fresh.owners.to_vec(),
-        };
-        let changed = before.as_ref().is_none_or(|before| !before.is_same(&fresh));
-        index.remove(&key);
-        let mut concerned = if changed {
-            index.owners(&key, &concerned)
-        } else {
-            Vec::new()
-        };
-        if wanted.is_none() {
-            let version = fresh.resource_version;
-            index.writes.hold(&key, version, &mut concerned);
-        }
-        index.insert(Arc::new(key), fresh);
+        let mut concerned = index.record(key.clone(), child, None);
+        let version = resource_version(child);
+        index.writes.hold(&key, version, &mut concerned);
         concerned
     }
 
@@ -284,8 +231,8 @@ impl Children {
     pub(crate) fn forget(&self, kind: &'static ChildKind, child: &Child) -> Vec<Owner> {
         let key = Key::of(kind, child);
         let mut index = self.index();
-        let is_it = |known: &Known| Some(&*known.uid) == child.meta().uid.as_deref();
-        if !index.known.get(&key).is_some_and(is_it) {
+        index.in_flight.lose(&key);
+        if !index.is_known(&key, child) {
             return Vec::new();
         }
         let known = index.remove(&key);
@@ -300,15 +247,15 @@ impl Children {
         namespace: Option<&str>,
         listed: &BTreeSet<Box<str>>,
     ) -> Vec<Owner> {
+        let is_listed = |key: &Key| {
+            key.kind == kind && namespace.is_none_or(|namespace| *key.namespace == *namespace)
+        };
         let mut index = self.index();
+        index.in_flight.lose_all(is_listed);
         let gone: Vec<Arc<Key>> = index
             .known
             .iter()
-            .filter(|(key, known)| {
-                key.kind == kind
-                    && namespace.is_none_or(|namespace| *key.namespace == *namespace)
-                    && !listed.contains(&known.uid)
-            })
+            .filter(|(key, known)| is_listed(key) && !listed.contains(&known.uid))
             .map(|(key, _)| key.clone())
             .collect();
         let concerned = |key: Arc<Key>| {
@@ -317,85 +264,6 @@ impl Children {
         };
         gone.into_iter().flat_map(concerned).collect()
     }
-}
-
-impl Index {
-    /// Returns the owners in these references, or, for an object that cannot have any, the owners that want it.
-    fn owners(&self, key: &Key, references: &[OwnerReference]) -> Vec<Owner> {
-        if key.kind.namespaced {
-            let owners = references.iter();
-            let owners =
-                owners.filter_map(|reference| Owner::of_reference(reference, &key.namespace));
-            let claimants = self.claimed_by.get(key).into_iter().flatten();
-            return owners.chain(claimants.cloned()).collect();
-        }
-        let owners = self.wanted_by.get(key).into_iter().flatten();
-        owners.map(|(owner, _)| owner.clone()).collect()
-    }
-
-    /// Returns the owner that determines the content of an object that has no owner references. An owner that has not
-    /// been reconciled yet may want it as it is.
-    fn shaped_without_owners_by(&mut self, key: &Key, known: &Known, wanted: u64) -> Option<Owner> {
-        let is_so = |said: u64| known.shared == Some(said) || known.applied == Some(said);
-        let said = self.wanted_by.get(key).into_iter().flatten();
-        let other = said
-            .clone()
-            .find(|(_, said)| **said != wanted && is_so(**said));
-        if let Some((other, _)) = other {
-            return Some(other.clone());
-        }
-        let unheard = self.unheard.first().cloned()?;
-        let waiting = said.filter(|(_, said)| **said == wanted);
-        self.waiting.extend(waiting.map(|(owner, _)| owner.clone()));
-        Some(unheard)
-    }
-
-    fn unclaim(&mut self, key: &Key, owner: &Owner) {
-        if let Some(claimants) = self.claimed_by.get_mut(key) {
-            claimants.remove(owner);
-            if claimants.is_empty() {
-                self.claimed_by.remove(key);
-            }
-        }
-    }
-
-    fn has_claim(&self, volume: &VolumeState) -> bool {
-        let Some(kind) = ChildKind::of("v1", "PersistentVolumeClaim") else {
-            return false;
-        };
-        self.known.contains_key(&Key {
-            kind,
-            namespace: volume.namespace.clone(),
-            name: volume.claim.clone(),
-        })
-    }
-
-    fn insert(&mut self, key: Arc<Key>, known: Known) {
-        for owner in &known.owners {
-            let keys = self.by_owner.entry(owner.uid.as_str().into()).or_default();
-            keys.insert(key.clone());
-        }
-        self.known.insert(key, known);
-    }
-
-    fn remove(&mut self, key: &Key) -> Option<Known> {
-        let known = self.known.remove(key)?;
-        for owner in &known.owners {
-            if let Some(keys) = self.by_owner.get_mut(owner.uid.as_str()) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.by_owner.remove(owner.uid.as_str());
-                }
-            }
-        }
-        Some(known)
-    }
-}
-
-fn union(some: &[OwnerReference], more: &[OwnerReference]) -> Vec<OwnerReference> {
-    let mut all = some.to_vec();
-    all.extend(more.iter().filter(|owner| !some.contains(owner)).cloned());
-    all
 }
 
 #[cfg(test)]
@@ -424,6 +292,11 @@ mod tests {
             },
             "data": data,
         }))
+    }
+
+    fn answered(children: &Children, key: &Key, child: &Child, wanted: u64) {
+        let write = children.write(key, &OwnerReference::default(), true);
+        assert!(write.applied(child, wanted));
     }
 
     fn names(owners: &[Owner]) -> Vec<&str> {
@@ -585,12 +458,12 @@ mod tests {
     fn a_watch_that_lags_does_not_undo_a_write() {
         let children = Children::default();
         let newest = child("1", 9, "new", "web");
-        children.record(kind(), &newest, Some(newest.digest));
+        let key = Key::of(kind(), &newest);
+        answered(&children, &key, &newest, newest.digest);
         assert_eq!(
             names(&children.observe(kind(), &child("1", 5, "old", "web"))),
             [""; 0]
         );
-        let key = Key::of(kind(), &newest);
         assert!(
             children
                 .get(&key)
@@ -609,7 +482,7 @@ mod tests {
         let children = Children::default();
         let stored = child("1", 5, "1Gi", "web");
         let key = Key::of(kind(), &stored);
-        children.record(kind(), &stored, Some(42));
+        answered(&children, &key, &stored, 42);
         assert!(children.get(&key).is_some_and(|known| known.is(42)));
         // A change to what others own does not change the digest.
         children.observe(kind(), &child("1", 6, "1Gi", "web"));

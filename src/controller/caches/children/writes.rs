@@ -1,4 +1,4 @@
-//! Our own writes in progress. A watch often reports a write before its response arrives. The writer learns of it from
+//! Our own requests in flight. A watch often reports a write before its response arrives. The writer learns of it from
 //! the response and does not need another reconcile.
 
 use std::collections::{BTreeSet, HashMap};
@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::{Children, Key};
-use crate::controller::caches::{child::Child, known::Known, owner::Owner};
+use crate::controller::caches::{child::Child, known::resource_version, owner::Owner};
 
 /// The writes in progress.
 #[derive(Default)]
@@ -44,16 +44,28 @@ impl Writes {
     }
 }
 
-/// A write that is in progress until this is dropped.
-pub(crate) struct Write<'c> {
+/// A request about a child that is in flight until this is dropped.
+pub(crate) struct Request<'c> {
     children: &'c Children,
     key: &'c Key,
+}
+
+/// A write that is in progress until this is dropped.
+pub(crate) struct Write<'c> {
+    request: Request<'c>,
     /// Whether watch events of the object are held back from the writer.
     holds: bool,
     answered: Option<u64>,
 }
 
 impl Children {
+    /// Begins a request about an object.
+    pub(crate) fn begin<'c>(&'c self, key: &'c Key) -> Request<'c> {
+        self.index().in_flight.begin(key);
+        let children = self;
+        Request { children, key }
+    }
+
     /// Begins to write an object for `owner`. If the object may be shared, nothing is held back, because it concerns
     /// others too.
     pub(crate) fn write<'c>(
@@ -64,6 +76,7 @@ impl Children {
     ) -> Write<'c> {
         let writer = Owner::of_reference(owner, &key.namespace);
         let writer = writer.filter(|_| !shared && key.kind.namespaced);
+        let request = self.begin(key);
         let mut index = self.index();
         let holds = writer.is_some() && !index.writes.by_key.contains_key(key);
         if let Some(writer) = writer.filter(|_| holds) {
@@ -74,27 +87,51 @@ impl Children {
             index.writes.by_key.insert(key.clone(), write);
         }
         Write {
-            children: self,
-            key,
+            request,
             holds,
             answered: None,
         }
     }
 }
 
+impl Request<'_> {
+    /// Records the child in the response. Returns whether it is known now: a watch may have reported in the meantime that
+    /// it is gone.
+    #[must_use]
+    pub(crate) fn answered(&self, child: &Child) -> bool {
+        self.record(child, None)
+    }
+
+    fn record(&self, child: &Child, wanted: Option<u64>) -> bool {
+        let mut index = self.children.index();
+        if index.in_flight.is_lost(self.key) && !index.is_known(self.key, child) {
+            return false;
+        }
+        index.record(self.key.clone(), child, wanted);
+        true
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        self.children.index().in_flight.end(self.key);
+    }
+}
+
 impl Write<'_> {
-    /// Records the response to an apply of an object with the digest `wanted`.
-    pub(crate) fn applied(mut self, child: &Child, wanted: u64) {
-        self.answered = Some(Known::of(child).resource_version);
-        self.children.record(self.key.kind, child, Some(wanted));
+    /// Records the response to an apply of an object with the digest `wanted`. Returns whether the object is known now.
+    #[must_use]
+    pub(crate) fn applied(mut self, child: &Child, wanted: u64) -> bool {
+        self.answered = Some(resource_version(child));
+        self.request.record(child, Some(wanted))
     }
 }
 
 impl Drop for Write<'_> {
     fn drop(&mut self) {
         if self.holds {
-            let mut index = self.children.index();
-            let writer = index.writes.end(self.key, self.answered);
+            let mut index = self.request.children.index();
+            let writer = index.writes.end(self.request.key, self.answered);
             index.to_ask.extend(writer);
         }
     }
@@ -146,7 +183,7 @@ mod tests {
         let (_, api) = owner("api");
         let told = children.observe(kind, &version(2, &["web", "api"]));
         assert_eq!(told, [api], "another owner hears at once");
-        write.applied(&version(2, &["web", "api"]), 0);
+        assert!(write.applied(&version(2, &["web", "api"]), 0));
         assert!(children.to_ask().is_empty());
         let told = children.observe(kind, &version(3, &["web"]));
         assert!(told.contains(&web), "the write is over");
@@ -159,7 +196,7 @@ mod tests {
         let write = children.write(&key, &reference, false);
         assert!(children.observe(kind, &version(2, &["web"])).is_empty());
         assert!(children.observe(kind, &version(3, &["web"])).is_empty());
-        write.applied(&version(2, &["web"]), 0);
+        assert!(write.applied(&version(2, &["web"]), 0));
         assert_eq!(children.to_ask(), [web.clone()].into(), "it was changed");
         assert!(children.to_ask().is_empty(), "once");
 
@@ -175,7 +212,7 @@ mod tests {
         let write = children.write(&key, &reference, false);
         assert!(children.observe(kind, &version(5, &["web"])).is_empty());
         assert!(children.observe(kind, &version(6, &["web"])).is_empty());
-        write.applied(&version(6, &["web"]), 0);
+        assert!(write.applied(&version(6, &["web"]), 0));
         let before = "it was changed before the write";
         assert_eq!(children.to_ask(), [web.clone()].into(), "{before}");
 
@@ -183,5 +220,37 @@ mod tests {
         let told = children.observe(kind, &version(7, &[]));
         assert_eq!(told, [web], "of what several share each hears at once");
         drop(write);
+    }
+
+    #[test]
+    fn what_is_gone_is_not_known_again_by_a_late_answer() {
+        let (children, kind) = (Children::default(), config_map());
+        let (key, (reference, _)) = (Key::of(kind, &version(2, &[])), owner("web"));
+        let made = version(2, &["web"]);
+        for is_told_before in [true, false] {
+            let write = children.write(&key, &reference, false);
+            if is_told_before {
+                children.observe(kind, &made);
+            }
+            children.forget(kind, &made);
+            assert!(!write.applied(&made, 0));
+            assert!(children.get(&key).is_none(), "it is gone");
+        }
+        let write = children.write(&key, &reference, true);
+        children.keep_only(kind, Some("shop"), &BTreeSet::new());
+        assert!(!write.applied(&made, 0), "it may be gone");
+        assert!(children.get(&key).is_none());
+
+        let write = children.write(&key, &reference, false);
+        children.forget(kind, &made);
+        children.observe(kind, &made);
+        assert!(write.applied(&made, 7));
+        let known = children.get(&key).expect("it was made again");
+        assert!(known.is(7));
+
+        let request = children.begin(&key);
+        children.keep_only(config_map(), Some("other"), &BTreeSet::new());
+        assert!(request.answered(&version(3, &["web"])));
+        assert!(children.get(&key).is_some_and(|known| known.deleting));
     }
 }
