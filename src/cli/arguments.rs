@@ -12,10 +12,11 @@ use super::{
     cluster::{LogsOptions, RenewOptions, StatusOptions},
     controller::ControllerOptions,
     settings::{Platform, SettingsOptions},
-    values::{denied, fill, kubernetes_minor, namespace, pair, values},
+    values::{denied, fill, kubernetes_minor, namespace, pair, values, warning},
 };
 use crate::{
     convert::{Denied, Target},
+    diagnostic::Reason,
     settings::{Addon, Mode, Settings, WorkloadTarget},
 };
 
@@ -111,6 +112,15 @@ pub(super) struct OutputOptions {
         value_parser = denied
     )]
     deny_warnings: Option<Denied>,
+    /// Do not reject documents for warnings with these reasons
+    #[arg(
+        long,
+        value_name = "REASON,...",
+        value_delimiter = ',',
+        requires = "deny_warnings",
+        value_parser = warning
+    )]
+    allow_warnings: Vec<Reason>,
     /// Also show notes
     #[arg(long, short)]
     pub(super) verbose: bool,
@@ -185,7 +195,18 @@ impl ConvertOptions {
 
     /// Returns which warnings reject a document.
     pub(super) fn denied(&self) -> Denied {
-        self.output.deny_warnings.clone().unwrap_or_default()
+        let mut denied = self.output.deny_warnings.clone().unwrap_or_default();
+        let allowed = self.output.allow_warnings.iter().copied();
+        match &mut denied {
+            Denied::Nothing => {}
+            Denied::AllBut(spared) => spared.extend(allowed),
+            Denied::Reasons(reasons) => {
+                for reason in allowed {
+                    reasons.remove(&reason);
+                }
+            }
+        }
+        denied
     }
 
     /// Returns the settings, after reading the environment files.

@@ -1,7 +1,7 @@
 //! `ecs-operator convert`.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeSet, HashSet},
     mem,
     path::Path,
     process::ExitCode,
@@ -10,6 +10,7 @@ use std::{
 use super::{
     Error,
     arguments::{ConvertOptions, Format},
+    named::{self, Named},
     output::{Output, Printed},
     report::{Rendered, Renderer, Report},
 };
@@ -19,11 +20,8 @@ use crate::{
         Diagnostic, Message, Reason, Severity,
         render::{Finding, Place, one_line},
     },
-    source::{Catalog, Content, Problem, SourceText, Span, Unit},
+    source::{Catalog, Problem, SourceText, Span, Unit},
 };
-
-const ENV_FILE: &str = "--env-file";
-const FIRELENS_CONFIG: &str = "--firelens-config";
 
 /// Converts unit by unit, so that memory does not grow with the number of objects.
 pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
@@ -32,11 +30,7 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         denied: options.denied(),
         renderer: Renderer::new(options.output.diagnostics, options.output.verbose),
     };
-    let environment = settings.environment_files.keys();
-    let firelens = settings.firelens_files.keys();
-    let files = environment
-        .map(|arn| (&**arn, ENV_FILE))
-        .chain(firelens.map(|arn| (&**arn, FIRELENS_CONFIG)));
+    let unnamed = named::given(&settings);
     let output = Output::new(options.output.output_dir.as_deref(), options.output.output)?;
     let mut problems = Vec::new();
     let fill = options.input.fill.iter().cloned().collect();
@@ -50,6 +44,7 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         findings: &findings,
         format: options.output.output,
         explains: options.input.explain_input,
+        looks_for_names: !unnamed.is_empty(),
     };
     let mut run = Run {
         worker: &worker,
@@ -58,7 +53,7 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         given: Given::default(),
         objects: 0,
         explained: HashSet::new(),
-        unnamed_files: files.collect(),
+        unnamed,
     };
     let documents = catalog.documents() + run.problems(&problems)?;
     for name in catalog.unused_names() {
@@ -82,8 +77,8 @@ struct Run<'a> {
     objects: usize,
     /// The documents of which it was printed how they were recognized, by file and position.
     explained: HashSet<(String, usize)>,
-    /// The files in S3 that no container has named yet, with the options that gave them.
-    unnamed_files: BTreeMap<&'a str, &'static str>,
+    /// What options say something about and no document has named yet.
+    unnamed: BTreeSet<Named>,
 }
 
 impl Run<'_> {
@@ -113,15 +108,15 @@ impl Run<'_> {
             Ok(worked) => worked,
             Err(problem) => return self.problems(&[problem]).map(drop),
         };
-        for arn in &worked.named_files {
-            self.unnamed_files.remove(arn.as_str());
+        for named in &worked.named {
+            self.unnamed.remove(named);
         }
         for (document, line) in worked.explanations {
             if self.explained.insert(document) {
                 self.report.say(&line)?;
             }
         }
-        let settled = self.given.settle(&worked.claims);
+        let settled = self.given.settle(worked.number, &worked.claims);
         if settled.changes_findings() {
             self.report_changed(worked.number, settled.clone())?;
         } else {
@@ -143,7 +138,11 @@ impl Run<'_> {
             Some(Err(problem)) => return self.problems(&[problem]).map(drop),
             None => return Ok(()),
         };
-        let changed = worker.drafter.draft(&unit)?.conversion(settled);
+        let file = |number| match worker.catalog.unit(number) {
+            Some(Ok(other)) => other.file().to_owned(),
+            _ => String::new(),
+        };
+        let changed = worker.drafter.draft(&unit)?.conversion(settled, file);
         let findings = worker.findings.of_unit(&unit, &changed.diagnostics);
         self.report(&findings, unit.shares)
     }
@@ -161,13 +160,8 @@ impl Run<'_> {
 
     /// Ends the output and the report.
     fn finish(mut self, folder: Option<&Path>, documents: usize) -> Result<ExitCode, Error> {
-        for (arn, option) in mem::take(&mut self.unnamed_files) {
-            let arn = arn.to_owned();
-            let message = match option {
-                ENV_FILE => Message::EnvironmentFileUnused { arn },
-                _ => Message::FirelensFileUnused { arn },
-            };
-            self.warn(&message, option)?;
+        for unnamed in mem::take(&mut self.unnamed) {
+            self.warn(&named::unused(&unnamed), unnamed.0)?;
         }
         let left = self.output.finish()?;
         if let Some(folder) = folder
@@ -190,6 +184,8 @@ struct Worker<'a> {
     format: Format,
     /// Whether it is printed how documents are recognized.
     explains: bool,
+    /// Whether options say something about single things, which documents name.
+    looks_for_names: bool,
 }
 
 /// What a unit gives if no other unit gives the same or contradicts it.
@@ -201,7 +197,7 @@ struct Worked {
     claims: Claims,
     findings: Vec<Rendered>,
     objects: Vec<Printed>,
-    named_files: Vec<String>,
+    named: BTreeSet<Named>,
     /// How each document was recognized, by its file and position.
     explanations: Vec<((String, usize), String)>,
 }
@@ -224,7 +220,11 @@ impl Worker<'_> {
             findings: self.findings.of_unit(&unit, &draft.diagnostics()),
             shares: unit.shares,
             objects: printed.collect::<Result<_, _>>()?,
-            named_files: named_files(&unit).map(str::to_owned).collect(),
+            named: if self.looks_for_names {
+                named::named(&unit)
+            } else {
+                BTreeSet::new()
+            },
             explanations: if self.explains {
                 explanations(&unit).collect()
             } else {
@@ -265,7 +265,7 @@ impl Findings {
         let rendered = diagnostics.iter().filter_map(|diagnostic| {
             self.render(diagnostic.reason(), || {
                 let place = unit.point_at(diagnostic);
-                let file = place.map_or_else(|| unit_file(unit), |(source, _)| source.name());
+                let file = place.map_or_else(|| unit.file(), |(source, _)| source.name());
                 let mut finding = Finding::new(diagnostic, file);
                 finding.place = place.map(|(source, span)| place_of(source, span));
                 finding
@@ -276,37 +276,6 @@ impl Findings {
             .filter(|rendered| known.insert(rendered.digest))
             .collect()
     }
-}
-
-/// Returns the environment files and FireLens configurations that the containers of a unit name.
-fn named_files(unit: &Unit) -> impl Iterator<Item = &str> {
-    let (definition, overrides) = match &unit.content {
-        Content::Service(input) => (Some(&input.task_definition.request), None),
-        Content::Task(input) => (
-            Some(&input.task_definition.request),
-            input.request.overrides.as_ref(),
-        ),
-        Content::Nothing => (None, None),
-    };
-    let containers = definition.map_or(&[][..], |request| &request.container_definitions);
-    let overridden = overrides.map_or(&[][..], |overrides| &overrides.container_overrides);
-    let files = containers
-        .iter()
-        .flat_map(|container| &container.environment_files)
-        .chain(overridden.iter().flat_map(|it| &it.environment_files));
-    let routers = containers
-        .iter()
-        .filter_map(|container| container.firelens_configuration.as_ref());
-    let configurations = routers.filter_map(|router| router.options.get("config-file-value"));
-    files
-        .filter_map(|file| file.value.as_deref())
-        .chain(configurations.map(String::as_str))
-}
-
-fn unit_file(unit: &Unit) -> &str {
-    unit.documents
-        .first()
-        .map_or("", |document| document.source().name())
 }
 
 fn place_of(source: &SourceText, span: Span) -> Place<'_> {

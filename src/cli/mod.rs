@@ -5,6 +5,7 @@ mod cluster;
 mod controller;
 mod convert;
 mod explain;
+mod named;
 mod output;
 mod report;
 mod settings;

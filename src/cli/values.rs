@@ -136,20 +136,22 @@ pub(super) fn seconds(text: &str) -> Result<i64, String> {
     read().ok_or_else(|| "expected a number and s, m or h, such as 5m".to_owned())
 }
 
+/// The warnings that reject a document.
 pub(super) fn denied(text: &str) -> Result<Denied, String> {
     if text == "all" {
-        return Ok(Denied::All);
+        return Ok(Denied::AllBut(BTreeSet::new()));
     }
-    let mut reasons = BTreeSet::new();
-    for name in text.split(',') {
-        let reason = name.parse::<Reason>();
-        let reason = reason.map_err(|error| error.to_string())?;
-        if reason.severity() == Severity::Note {
-            return Err(format!("{reason} is a note, not a warning"));
-        }
-        reasons.insert(reason);
+    let reasons = text.split(',').map(warning);
+    Ok(Denied::Reasons(reasons.collect::<Result<_, _>>()?))
+}
+
+/// The reason of a warning.
+pub(super) fn warning(text: &str) -> Result<Reason, String> {
+    let reason = text.parse::<Reason>().map_err(|error| error.to_string())?;
+    match reason.severity() {
+        Severity::Note => Err(format!("{reason} is a note, not a warning")),
+        _ => Ok(reason),
     }
-    Ok(Denied::Reasons(reasons))
 }
 
 #[cfg(test)]

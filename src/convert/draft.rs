@@ -87,12 +87,12 @@ impl Draft {
         diagnostics.into_sorted()
     }
 
-    /// The result for a unit among others.
+    /// The result for a unit among others. `file` returns the file of another unit by its number.
     #[must_use]
-    pub fn conversion(mut self, settled: Settled) -> Conversion {
+    pub fn conversion(mut self, settled: Settled, file: impl Fn(usize) -> String) -> Conversion {
         let is_rejected = settled.is_rejected();
         for conflict in settled.conflicts {
-            self.report(conflict);
+            self.report(conflict, &file);
         }
         let Self {
             mut objects,
@@ -121,9 +121,9 @@ impl Draft {
 
 impl Draft {
     /// Says how the unit contradicts an earlier one.
-    fn report(&mut self, conflict: Conflict) {
+    fn report(&mut self, conflict: Conflict, file: impl Fn(usize) -> String) {
         match conflict {
-            Conflict::Object(index) => {
+            Conflict::Object { index, other } => {
                 let Some(object) = self.objects.get(index) else {
                     return;
                 };
@@ -131,6 +131,7 @@ impl Draft {
                 let message = Message::ConflictingObjects {
                     kind: kind.to_owned(),
                     name: name.to_owned(),
+                    other: file(other),
                 };
                 let path = FieldPath::root(self.subject);
                 self.diagnostics.report(path, message);
@@ -200,7 +201,7 @@ impl<'a> Drafter<'a> {
                 is_rejected,
                 objects: objects
                     .iter()
-                    .map(|object| (digest(&object.identity()), digest(object)))
+                    .map(|object| (digest(&object.identity()), short_digest(object)))
                     .collect(),
                 run_once: objects
                     .iter()
@@ -327,6 +328,15 @@ fn note_kept_seconds(extensions: &crd::TaskExtensions, diagnostics: &mut Diagnos
 /// Whether this is a pod or an EcsTask. Those of a request that is given again have the same name.
 fn runs_once(object: &Ordered) -> bool {
     matches!(object.identity().0, "Pod" | "EcsTask")
+}
+
+/// The same number for the same content. One contradiction of 4 billion has the same too.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "half of the digest is enough"
+)]
+fn short_digest(value: &(impl Hash + ?Sized)) -> u32 {
+    digest(value) as u32
 }
 
 /// The same digest for the same content.

@@ -1,12 +1,12 @@
 //! What earlier units gave: what several units share is given once, and contradictions are errors.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 /// What earlier units gave. This grows with the input.
 #[derive(Debug, Default)]
 pub struct Given {
-    /// The content of each object by its kind and name, both as digests.
-    objects: HashMap<u64, u64>,
+    /// The content of each object, and the number of its unit, by its kind and name.
+    objects: HashMap<u64, (u32, u32)>,
     /// The service that has each name of a Service Connect namespace.
     connect_names: BTreeMap<(String, String), String>,
 }
@@ -14,8 +14,9 @@ pub struct Given {
 /// What a unit takes of what all units share.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    /// For each object the digests of its kind and name, and of its content.
-    pub(super) objects: Vec<(u64, u64)>,
+    /// For each object the digests of its kind and name, and of its content. One is kept of each object of the input,
+    /// so it is small.
+    pub(super) objects: Vec<(u64, u32)>,
     /// The positions of the objects that run once.
     pub(super) run_once: Vec<usize>,
     /// The names of Service Connect that the service takes.
@@ -47,8 +48,8 @@ pub struct Settled {
 /// What an earlier unit gave differently.
 #[derive(Clone, Debug)]
 pub(super) enum Conflict {
-    /// The object with this position in the draft.
-    Object(usize),
+    /// The object with this position in the draft, of which another unit gave another one.
+    Object { index: usize, other: usize },
     /// A name that another service has.
     ConnectName { taken: ConnectName, other: String },
 }
@@ -68,12 +69,16 @@ impl Settled {
 }
 
 impl Given {
-    /// Compares the claims of a unit with those of earlier units, and remembers them if nothing rejects the unit.
-    pub fn settle(&mut self, claims: &Claims) -> Settled {
+    /// Compares the claims of the unit with this number with those of earlier units, and remembers them if nothing rejects
+    /// the unit.
+    pub fn settle(&mut self, number: usize, claims: &Claims) -> Settled {
         let mut conflicts = self.taken_connect_names(claims);
         for (index, (key, content)) in claims.objects.iter().enumerate() {
-            if self.objects.get(key).is_some_and(|given| given != content) {
-                conflicts.push(Conflict::Object(index));
+            if let Some((given, other)) = self.objects.get(key)
+                && given != content
+            {
+                let other = *other as usize;
+                conflicts.push(Conflict::Object { index, other });
             }
         }
         if claims.is_rejected || !conflicts.is_empty() {
@@ -86,8 +91,16 @@ impl Given {
             let key = (taken.namespace.clone(), taken.name.clone());
             self.connect_names.insert(key, taken.service.clone());
         }
+        // There are fewer units than bytes of input.
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
         let fresh = claims.objects.iter();
-        let fresh = fresh.map(|(key, content)| self.objects.insert(*key, *content).is_none());
+        let fresh = fresh.map(|(key, content)| match self.objects.entry(*key) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert((*content, number));
+                true
+            }
+        });
         let fresh: Vec<bool> = fresh.collect();
         let is_given = |index: &usize| fresh.get(*index) == Some(&false);
         Settled {

@@ -35,8 +35,8 @@ pub enum Denied {
     /// None.
     #[default]
     Nothing,
-    /// All of them.
-    All,
+    /// All but those with these reasons.
+    AllBut(BTreeSet<Reason>),
     /// Those with these reasons.
     Reasons(BTreeSet<Reason>),
 }
@@ -47,7 +47,7 @@ impl Denied {
     pub fn severity(&self, reason: Reason) -> Severity {
         let denied = match self {
             Self::Nothing => false,
-            Self::All => true,
+            Self::AllBut(allowed) => !allowed.contains(&reason),
             Self::Reasons(reasons) => reasons.contains(&reason),
         };
         match reason.severity() {
@@ -70,6 +70,8 @@ pub struct Conversion {
 pub struct Converter<'a> {
     drafter: Drafter<'a>,
     given: Given,
+    /// The files of the units so far.
+    files: Vec<String>,
 }
 
 impl<'a> Converter<'a> {
@@ -79,6 +81,7 @@ impl<'a> Converter<'a> {
         Self {
             drafter: Drafter::new(settings, target, denied),
             given: Given::default(),
+            files: Vec::new(),
         }
     }
 
@@ -89,8 +92,10 @@ impl<'a> Converter<'a> {
     /// When an object cannot be printed, which is a defect of this program.
     pub fn convert(&mut self, unit: &Unit) -> Result<Conversion, print::Error> {
         let draft = self.drafter.draft(unit)?;
-        let settled = self.given.settle(draft.claims());
-        Ok(draft.conversion(settled))
+        let settled = self.given.settle(self.files.len(), draft.claims());
+        self.files.push(unit.file().to_owned());
+        let file = |number: usize| self.files.get(number).cloned().unwrap_or_default();
+        Ok(draft.conversion(settled, file))
     }
 }
 

@@ -178,7 +178,7 @@ reasons! {
         CompletionOnEssentialContainer { condition, name } => "{condition} cannot be set on essential container {name}", "set essential: false on {name}";
         ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED or ISOLATED_SANDBOX, and no attestationPolicy";
         ConflictingDependencyConditions { name, condition } => "other containers wait for {name} with HEALTHY and with {condition}", "use only one: a container either keeps running or ends";
-        ConflictingObjects { kind, name } => "two documents produce different versions of {kind} {name}", "rename one of them, or convert each cluster separately with its own --namespace";
+        ConflictingObjects { kind, name, other } => "{other} produces another {kind} {name}", "rename one of them, or convert each cluster separately with its own --namespace";
         ConstraintOperatorUnsupported { op, subject } => "operator {op} needs an integer for {subject}", "compare with a whole number, or list the values with in";
         ConstraintSubjectUnsupported { subject } => "{subject} has no node label", "label the nodes attribute.ecs-operator.dev/NAME=VALUE, and compare attribute:NAME";
         ConstraintTooComplex { n } => "the constraint expands to {n} alternatives; the limit is 64", "use attribute:NAME in [A, B], or give the nodes one common label and require it";
@@ -421,6 +421,7 @@ reasons! {
         NeuronDevicesByCount => "the Neuron device plugin chooses the devices: only their number is kept", "do not rely on certain device paths";
         NodeLabelsNeeded { labels, example } => "the placement needs node labels that nothing sets: {labels}", "label the nodes, for example kubectl label node NODE {example}: without the labels pods stay Pending, and a spread has no effect";
         NonEssentialContainerRestarts { name, consequence, advice } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "{advice}";
+        OptionUnused { option, value } => "nothing in the input names {value}", "correct the value that {option} gives, or leave it out";
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
         PlaceholderStylesDiffer { texts } => "--set filled {texts} in a text that the program in a container reads, and filled the same name in another style elsewhere", "if the program expands this text itself, give your own placeholder another name; otherwise there is nothing to do";
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "the service account {sa} has no AWS role until a Pod Identity association exists", "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}";

@@ -37,6 +37,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::NameSanitized,
     Reason::NamespaceReplaced,
     Reason::OperatorNeedsSettings,
+    Reason::OptionUnused,
     Reason::OrphanScaling,
     Reason::PascalCaseRead,
     Reason::PlaceholderNotFilled,

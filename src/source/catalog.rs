@@ -57,7 +57,7 @@ impl Catalog {
             } else {
                 origins.push(Origin::File {
                     path: file.path,
-                    folder: file.folder,
+                    folder: file.folder.and_then(|folder| u32::try_from(folder).ok()),
                 });
             }
         }
@@ -201,8 +201,8 @@ impl Catalog {
                 if let Some(tree) = texts.tree(entry).ok()? {
                     return follow(&tree, entry.steps()).cloned();
                 }
-                let source = texts.get(entry.origin).ok()?;
-                let root = parse_one(source.name(), source.slice(entry.slice)).ok()??;
+                let source = texts.get(entry.origin()).ok()?;
+                let root = parse_one(source.name(), source.slice(entry.slice())).ok()??;
                 entry.steps().is_empty().then(|| root.into_owned())
             };
             match (content(a), content(b)) {
@@ -214,7 +214,7 @@ impl Catalog {
         for duplicate in links.duplicates {
             let mut place = |document: usize| {
                 let entry = entries.get(document)?;
-                Some((texts.get(entry.origin).ok()?, entry.slice.start))
+                Some((texts.get(entry.origin()).ok()?, entry.slice().start))
             };
             let (Some((source, start)), Some((first, at))) =
                 (place(duplicate.document), place(duplicate.first))
@@ -241,16 +241,16 @@ enum Origin {
     File {
         path: Box<Path>,
         /// The folder that it was found in.
-        folder: Option<usize>,
+        folder: Option<u32>,
     },
     /// Standard input and pipes, which cannot be read again, and texts that are given as such.
     Memory(Box<SourceText>),
 }
 
 impl Origin {
-    const fn folder(&self) -> Option<usize> {
+    fn folder(&self) -> Option<usize> {
         match self {
-            Self::File { folder, .. } => *folder,
+            Self::File { folder, .. } => folder.map(|folder| folder as usize),
             Self::Memory(_) => None,
         }
     }
@@ -305,12 +305,12 @@ impl Texts {
         if entry.steps().is_empty() {
             return Ok(None);
         }
-        let key = (entry.origin, entry.slice);
+        let key = (entry.origin(), entry.slice());
         if let Some((.., tree)) = self.trees.iter().find(|(a, b, _)| (*a, *b) == key) {
             return Ok(Some(Arc::clone(tree)));
         }
-        let source = self.get(entry.origin)?;
-        let parsed = parse_one(source.name(), source.slice(entry.slice));
+        let source = self.get(entry.origin())?;
+        let parsed = parse_one(source.name(), source.slice(entry.slice()));
         let Some(root) = parsed.ok().flatten() else {
             return Ok(None);
         };
@@ -319,7 +319,7 @@ impl Texts {
         }
         let tree = Arc::new(root.into_owned());
         self.trees
-            .push((entry.origin, entry.slice, Arc::clone(&tree)));
+            .push((entry.origin(), entry.slice(), Arc::clone(&tree)));
         Ok(Some(tree))
     }
 }

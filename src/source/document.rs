@@ -67,7 +67,7 @@ impl Document {
     pub(super) fn new(source: SourceText, entry: &Entry, tree: Arc<Node<'static>>) -> Self {
         Self {
             source,
-            slice: entry.slice,
+            slice: entry.slice(),
             steps: entry.steps().into(),
             form: entry.form,
             name: entry.name.as_deref().map(str::to_owned),

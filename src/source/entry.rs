@@ -15,9 +15,9 @@ use super::{
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entry {
     /// The number of its file.
-    pub(super) origin: usize,
-    /// The part of the file that yields the document when it is parsed alone.
-    pub(super) slice: Span,
+    origin: u32,
+    /// The part of the file that yields the document when it is parsed alone, from its first byte to the one after it.
+    slice: (u32, u32),
     pub(super) form: Form,
     /// The family, the service's name, or the custom resource's name of a task.
     pub(super) name: Option<Box<str>>,
@@ -58,11 +58,26 @@ impl Entry {
     pub(super) fn alone(slice: Span, form: Form, name: Option<&str>) -> Self {
         Self {
             origin: 0,
-            slice,
+            slice: short(slice),
             form,
             name: name.map(Into::into),
             rest: None,
         }
+    }
+
+    /// Returns the number of its file.
+    pub(super) const fn origin(&self) -> usize {
+        self.origin as usize
+    }
+
+    /// Returns the part of the file that yields the document when it is parsed alone.
+    pub(super) const fn slice(&self) -> Span {
+        Span::new(self.slice.0 as usize, self.slice.1 as usize)
+    }
+
+    /// Sets that part.
+    pub(super) fn set_slice(&mut self, slice: Span) {
+        self.slice = short(slice);
     }
 
     pub(super) fn steps(&self) -> &[Step] {
@@ -156,13 +171,23 @@ impl Entry {
             target: keys.target(form.kind),
         };
         Some(Self {
-            origin,
-            slice: found.span,
+            origin: u32_of(origin),
+            slice: short(found.span),
             form,
             name: own_name.or_else(|| metadata("name")),
             rest: (rest != Rest::default()).then(|| Box::new(rest)),
         })
     }
+}
+
+/// Returns a number in half of its memory. No input comes near the highest one: files have a limit of 256 MiB, and each
+/// document takes more than a byte.
+fn u32_of(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn short(span: Span) -> (u32, u32) {
+    (u32_of(span.start), u32_of(span.end))
 }
 
 /// Returns the node at the end of `steps`.

@@ -154,7 +154,7 @@ impl Indexed {
                 let entry = Entry::new(origin, &parsed.root, &found, form, stem, fill);
                 let Some(mut entry) = entry else { continue };
                 if !documents.elements_stand_alone() {
-                    entry.slice = parsed.slice;
+                    entry.set_slice(parsed.slice);
                     if !found.steps.is_empty() {
                         entry.rest_mut().steps = found.steps.into_boxed_slice();
                     }

@@ -62,7 +62,7 @@ pub(super) fn load(
         Role::Task => loader.task(plan)?,
         Role::Assumed | Role::Withheld => loader.assumed(plan)?,
         Role::Unused => {
-            loader.task_definition(plan.lead, None)?;
+            loader.task_definition(plan.lead(), None)?;
             // None of it is used, so its contents do not matter.
             loader.diagnostics = Diagnostics::new();
             Content::Nothing
@@ -87,7 +87,7 @@ impl<'c> Loader<'c> {
         let family = plan.task_definition().and_then(|choice| self.name(choice));
         let mut extensions = crd::ServiceExtensions::default();
         let root = FieldPath::root(Subject::Service);
-        let mut request = self.read(plan.lead, root, |reader, node| {
+        let mut request = self.read(plan.lead(), root, |reader, node| {
             let (request, own) = reader.service(node, family);
             extensions = own;
             request
@@ -120,7 +120,7 @@ impl<'c> Loader<'c> {
     fn task(&mut self, plan: &Plan) -> Result<Content, Problem> {
         let root = FieldPath::root(Subject::Task);
         let mut extensions = crd::TaskExtensions::default();
-        let mut request = self.read(plan.lead, root, |reader, node| {
+        let mut request = self.read(plan.lead(), root, |reader, node| {
             let (request, found) = reader.task(node);
             extensions = found;
             request
@@ -132,7 +132,7 @@ impl<'c> Loader<'c> {
         if request.task_definition.is_none() {
             request.task_definition = family.map(str::to_owned);
         }
-        let own = self.entries.get(plan.lead);
+        let own = self.entries.get(plan.lead());
         let own = own.and_then(|entry| entry.name.as_deref());
         let name = own.or(family).unwrap_or_default();
         Ok(Content::Task(Box::new(TaskInput {
@@ -146,8 +146,8 @@ impl<'c> Loader<'c> {
 
     /// Returns a service of one task, named after the family.
     fn assumed(&mut self, plan: &Plan) -> Result<Content, Problem> {
-        let revision = self.entries.get(plan.lead).and_then(Entry::revision);
-        let task_definition = self.task_definition(plan.lead, revision)?;
+        let revision = self.entries.get(plan.lead()).and_then(Entry::revision);
+        let task_definition = self.task_definition(plan.lead(), revision)?;
         let mut extensions = crd::ServiceExtensions::default();
         self.scaling(plan, &mut extensions)?;
         let name = task_definition.request.family.clone();
@@ -245,7 +245,7 @@ impl<'c> Loader<'c> {
         let Some(entry) = self.entries.get(index) else {
             return Err(changed(SourceText::new("", "")));
         };
-        let source = self.texts.get(entry.origin)?;
+        let source = self.texts.get(entry.origin())?;
         let reader = Reader {
             entry,
             fill: self.fill,
@@ -255,7 +255,7 @@ impl<'c> Loader<'c> {
         let node = match &tree {
             Some(tree) => follow(tree, entry.steps()).cloned(),
             None if entry.steps().is_empty() => {
-                let parsed = parse_one(source.name(), source.slice(entry.slice));
+                let parsed = parse_one(source.name(), source.slice(entry.slice()));
                 parsed.ok().flatten()
             }
             None => None,

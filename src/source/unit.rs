@@ -41,6 +41,13 @@ pub enum Content {
 }
 
 impl Unit {
+    /// Returns the file of its first document.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        let first = self.documents.first();
+        first.map_or("", |document| document.source().name())
+    }
+
     /// Returns the name of the unit: that of its service, task or task definition.
     #[must_use]
     pub fn name(&self) -> &str {

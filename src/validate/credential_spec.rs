@@ -59,17 +59,18 @@ pub(crate) fn validate_credential_spec(
 
 /// Whether one of Docker's security options is a credential spec.
 pub(super) fn is_credential_spec(option: &str) -> bool {
-    location(option).is_some()
+    credential_spec_location(option).is_some()
 }
 
-fn location(text: &str) -> Option<&str> {
+/// Returns the location of a credential spec without the prefix that says how hosts join the domain.
+pub(crate) fn credential_spec_location(text: &str) -> Option<&str> {
     text.strip_prefix(DOMAIN_JOINED)
         .or_else(|| text.strip_prefix(DOMAINLESS))
 }
 
 /// Returns the name of the object that an administrator made from a credential spec.
 fn name_of(text: &str, scope: &Scope<'_>) -> Result<String, Message> {
-    let Some(location) = location(text) else {
+    let Some(location) = credential_spec_location(text) else {
         let value = text.to_owned();
         let allowed = format!("must be {DOMAIN_JOINED} or {DOMAINLESS} and an ARN");
         return Err(Message::InvalidValue { value, allowed });

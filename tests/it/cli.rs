@@ -212,6 +212,22 @@ fn warnings_count_when_they_are_denied() {
     assert_eq!(run.status, Some(1), "{}", run.stderr);
     let summary = "3 errors: warnings that --deny-warnings rejects\n";
     assert!(run.stderr.ends_with(summary), "{}", run.stderr);
+    let allow = |reasons: &str| {
+        let allowed = format!("--allow-warnings={reasons}");
+        folder.run(&["convert", "--deny-warnings", &allowed, "warned.json"])
+    };
+    let run = allow("ServiceAssumed,SwapNotConfigurable,SwappinessIgnored");
+    assert_eq!(run.status, Some(0), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("warning[SwappinessIgnored]"),
+        "{}",
+        run.stderr
+    );
+    let run = allow("ServiceAssumed,SwappinessIgnored");
+    assert_eq!(run.status, Some(1), "{}", run.stderr);
+    let denied = "error[SwapNotConfigurable]";
+    assert_eq!(run.stderr.matches("error[").count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains(denied), "{}", run.stderr);
     folder.write("old.json", REJECTED);
     folder.write("web.json", GOOD);
     let arguments = [

@@ -57,13 +57,13 @@ fn peak(root: &Path, documents: usize) -> usize {
     let mut given = Given::default();
     let mut objects = 0;
     let Ok(()) = catalog.for_each_unit(
-        |_, unit| {
+        |number, unit| {
             let unit = unit.expect("the file is there");
             let draft = drafter.draft(&unit).expect("objects can be printed");
-            draft.into_claims()
+            (number, draft.into_claims())
         },
-        |claims| {
-            objects += given.settle(&claims).fresh.len();
+        |(number, claims)| {
+            objects += given.settle(number, &claims).fresh.len();
             Ok::<_, Infallible>(())
         },
     );

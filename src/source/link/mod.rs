@@ -47,7 +47,7 @@ pub(super) fn link(
     linker.plan_lone_task_definitions(incomplete);
     linker.plan_scaling(same);
     let mut links = linker.links;
-    links.plans.sort_unstable_by_key(|plan| plan.lead);
+    links.plans.sort_unstable_by_key(|plan| plan.lead());
     links
 }
 
@@ -220,7 +220,7 @@ impl<'e> Linker<'e> {
     /// Returns the names and numbers of the plans of services, sorted.
     fn services(&self) -> Vec<(&'e str, usize)> {
         let named = |(number, plan): (usize, &Plan)| {
-            let own = self.entry(plan.lead)?.name.as_deref();
+            let own = self.entry(plan.lead())?.name.as_deref();
             let name = match plan.role {
                 Role::Service => own.unwrap_or_else(|| {
                     let choice = plan.task_definition();
@@ -301,7 +301,7 @@ impl<'e> Linker<'e> {
             }
             let mut first = BTreeMap::new();
             for (_, plan) in services {
-                let Some(index) = self.links.plans.get(*plan).map(|plan| plan.lead) else {
+                let Some(index) = self.links.plans.get(*plan).map(|plan| plan.lead()) else {
                     continue;
                 };
                 let place = self
@@ -323,7 +323,7 @@ impl<'e> Linker<'e> {
             }
         }
         let plans = &mut self.links.plans;
-        plans.retain(|plan| !dropped.contains(&plan.lead));
+        plans.retain(|plan| !dropped.contains(&plan.lead()));
     }
 
     /// Assumes a service for each task definition that nothing runs, unless an unknown document may run it: an input

@@ -7,7 +7,7 @@ use crate::diagnostic::{FieldPath, Message, Subject};
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::source) struct Plan {
     /// The document that the unit represents.
-    pub(in crate::source) lead: usize,
+    lead: u32,
     pub(in crate::source) role: Role,
     /// Whether another unit has the same task definition.
     pub(in crate::source) shares: bool,
@@ -74,9 +74,15 @@ pub(in crate::source) struct Links {
 }
 
 impl Plan {
-    pub(super) const fn new(lead: usize, role: Role) -> Self {
+    /// Returns the document that the unit represents.
+    pub(in crate::source) const fn lead(&self) -> usize {
+        self.lead as usize
+    }
+
+    pub(super) fn new(lead: usize, role: Role) -> Self {
         Self {
-            lead,
+            // Each document takes more than a byte, so that there are never so many.
+            lead: u32::try_from(lead).unwrap_or(u32::MAX),
             role,
             shares: false,
             rest: None,
@@ -111,7 +117,7 @@ impl Plan {
 
     /// Returns the plan of a task definition that nothing in the input runs; `incomplete` indicates that some of the
     /// input is unknown.
-    pub(super) const fn assumed(index: usize, incomplete: bool) -> Self {
+    pub(super) fn assumed(index: usize, incomplete: bool) -> Self {
         let role = if incomplete {
             Role::Withheld
         } else {
@@ -138,7 +144,7 @@ impl Plan {
         plan
     }
 
-    pub(super) const fn orphan(index: usize) -> Self {
+    pub(super) fn orphan(index: usize) -> Self {
         Self::new(index, Role::Orphan)
     }
 }

@@ -162,7 +162,7 @@ impl<'e> Linker<'e> {
         let mut services = Services::default();
         for (name, plan) in self.services() {
             let lead = self.links.plans.get(plan);
-            let lead = lead.and_then(|plan| self.entry(plan.lead));
+            let lead = lead.and_then(|plan| self.entry(plan.lead()));
             services.add(name, lead.and_then(Entry::cluster), plan);
         }
         services

@@ -23,10 +23,10 @@ impl Linker<'_> {
             self.scopes = Some(self.scopes());
         }
         let scopes = self.scopes.as_ref()?;
-        let folder = scopes.folder_of.get(entry.origin)?;
+        let folder = scopes.folder_of.get(entry.origin())?;
         let found = scopes
             .files
-            .get(&entry.origin)
+            .get(&entry.origin())
             .or_else(|| scopes.folders.get(folder))
             .or_else(|| scopes.all.get(&()));
         let index = (*found?)?;
@@ -43,7 +43,7 @@ impl Linker<'_> {
         };
         let families = self.families.chunk_by(|a, b| self.key(*a) == self.key(*b));
         for newest in families.filter_map(|revisions| revisions.last()) {
-            let Some(origin) = self.entry(*newest).map(|entry| entry.origin) else {
+            let Some(origin) = self.entry(*newest).map(|entry| entry.origin()) else {
                 continue;
             };
             let only = Some(*newest);
