@@ -129,9 +129,9 @@ pub(super) struct OutputOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 struct ClusterOptions {
-    /// The namespace of the objects
-    #[arg(long, default_value = "default", value_parser = namespace)]
-    namespace: String,
+    /// The namespace of the objects [default: that of the custom resources in the input, if they name only one; otherwise `default`, or with `--as resources` the one that kubectl uses]
+    #[arg(long, value_parser = namespace)]
+    namespace: Option<String>,
     /// The version of Kubernetes, 1.33 to 1.37
     #[arg(long, default_value = "1.36", value_parser = kubernetes_minor, value_name = "VERSION")]
     kubernetes_version: u32,
@@ -220,7 +220,7 @@ impl ConvertOptions {
         } = self;
         let target = Target::from(output.target);
         let mut settings = Settings {
-            namespace: cluster.namespace.clone(),
+            namespace_is_given: cluster.namespace.is_some(),
             kubernetes_minor: cluster.kubernetes_version,
             mode: if target == Target::Resources {
                 Mode::Controller
@@ -236,6 +236,9 @@ impl ConvertOptions {
             outside_aws: settings.platform == Platform::Kubernetes,
             ..settings.settings()
         };
+        if let Some(namespace) = &cluster.namespace {
+            settings.namespace.clone_from(namespace);
+        }
         settings.environment_files = contents(&input.environment_files)?;
         settings.firelens_files = contents(&input.firelens_files)?;
         Ok(settings)

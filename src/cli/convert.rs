@@ -25,7 +25,7 @@ use crate::{
 
 /// Converts unit by unit, so that memory does not grow with the number of objects.
 pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
-    let settings = options.settings()?;
+    let mut settings = options.settings()?;
     let findings = Findings {
         denied: options.denied(),
         renderer: Renderer::new(options.output.diagnostics, options.output.verbose),
@@ -38,6 +38,12 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
     let catalog = Catalog::read(&options.inputs, folder, fill, &mut |problem| {
         problems.push(problem);
     });
+    if let Some(namespace) = catalog.only_namespace()
+        && !settings.namespace_is_given
+    {
+        namespace.clone_into(&mut settings.namespace);
+        settings.namespace_is_given = true;
+    }
     let worker = Worker {
         catalog: &catalog,
         drafter: Drafter::new(&settings, options.target(), findings.denied.clone()),

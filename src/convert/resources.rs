@@ -127,7 +127,7 @@ impl Resources<'_> {
             "kind": kind_name,
             "metadata": {
                 "name": name,
-                "namespace": self.settings.namespace,
+                "namespace": self.namespace(),
                 "annotations": (!annotations.is_empty()).then_some(annotations),
                 "labels": {
                     "app.kubernetes.io/name": family,
@@ -142,6 +142,12 @@ impl Resources<'_> {
             members.push(("spec".into(), spec));
         }
         Ok(resource)
+    }
+
+    /// Returns the namespace that the resources name.
+    fn namespace(&self) -> Option<&str> {
+        let settings = self.settings;
+        settings.namespace_is_given.then_some(&*settings.namespace)
     }
 
     /// Returns the annotations of a resource: its own, and those that give the operator the settings of this conversion.

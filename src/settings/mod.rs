@@ -38,6 +38,9 @@ pub struct Settings {
     /// The namespace of the objects.
     #[serde(skip)]
     pub namespace: String,
+    /// Whether that is specified. Otherwise custom resources name none, and `kubectl` decides.
+    #[serde(skip)]
+    pub namespace_is_given: bool,
     /// The minor version of the cluster: 36 for Kubernetes 1.36.
     pub kubernetes_minor: u32,
     /// Who uses the result.
@@ -126,6 +129,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             namespace: "default".to_owned(),
+            namespace_is_given: false,
             kubernetes_minor: 36,
             mode: Mode::Convert,
             workload_target: WorkloadTarget::Deployment,

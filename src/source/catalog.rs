@@ -186,6 +186,14 @@ impl Catalog {
         Some(load(plan, &self.entries, &mut texts, &self.fill))
     }
 
+    /// The namespace that the custom resources name, if it is only one.
+    #[must_use]
+    pub fn only_namespace(&self) -> Option<&str> {
+        let mut names = self.entries.iter().filter_map(Entry::namespace);
+        let first = names.next()?;
+        names.all(|other| other == first).then_some(first)
+    }
+
     /// The names of placeholders that are to be filled and stand in no text.
     pub fn unused_names(&self) -> impl Iterator<Item = &str> {
         self.unused.iter().map(String::as_str)

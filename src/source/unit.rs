@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Segment, Subject},
     input::{ServiceInput, TaskInput},
-    settings::{ANNOTATION_PREFIX, Settings},
+    settings::{ANNOTATION_PREFIX, Mode, Settings},
 };
 
 /// The input of one result, with all findings of the reader.
@@ -110,7 +110,11 @@ impl Unit {
             let path = FieldPath::root(document.kind().subject());
             let message = Message::NamespaceReplaced {
                 value: document.namespace.clone().unwrap_or_default(),
-                ns: settings.namespace.clone(),
+                ns: if settings.mode == Mode::Controller && !settings.namespace_is_given {
+                    "the one that kubectl uses".to_owned()
+                } else {
+                    settings.namespace.clone()
+                },
             };
             sink.report(path.field("metadata").field("namespace"), message);
         }

@@ -143,7 +143,8 @@ fn a_missing_file_is_no_document() {
 fn the_output_folder_is_no_input() {
     let files = [("ecs/web.json", GOOD), ("ecs/service.json", SERVICE)];
     let folder = Folder::new("output-inside", &files);
-    for format in ["manifests", "resources"] {
+    let other = Folder::new("output-inside-resources", &files);
+    for (format, folder) in [("manifests", &folder), ("resources", &other)] {
         let out = format!("ecs/k8s/{format}");
         let arguments = ["convert", "ecs", "--as", format, "--output-dir", &out];
         let first = folder.run(&arguments);
@@ -169,7 +170,7 @@ fn the_output_folder_is_no_input() {
     );
     // A folder that is named is read, also if it is the output.
     let out = "ecs/k8s/resources";
-    let run = folder.run(&["convert", out, "--output-dir", out]);
+    let run = other.run(&["convert", out, "--output-dir", out]);
     assert!(run.stderr.contains("\n2 documents, "), "{}", run.stderr);
 }
 

@@ -31,6 +31,8 @@ pub fn check_metadata(object: &Value, namespaced: bool, report: Report) {
     match (&metadata["namespace"], namespaced) {
         (Value::String(namespace), true) if is_label(namespace) => {}
         (Value::Null, false) => {}
+        // Where kubectl applies it.
+        (Value::Null, true) if text(&object["apiVersion"]).starts_with("ecs-operator.dev/") => {}
         (namespace, _) => report(format!("the namespace is {namespace}")),
     }
     labels(&metadata["labels"], report);
