@@ -3,6 +3,7 @@
 use std::{fmt::Debug, future::Future, sync::Arc};
 
 use futures::channel::mpsc::UnboundedReceiver;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{
     Api, Resource, ResourceExt as _,
     core::NamespaceResourceScope,
@@ -59,6 +60,11 @@ pub(super) trait Reconciled:
 
     /// Forgets the deleted object, and triggers the reconciles that this affects.
     fn gone(&self, cx: &Context);
+
+    /// Reduces the field managers to those that a reconcile looks at: none. They take more memory than the rest.
+    fn keep_managers(managers: &mut Vec<ManagedFieldsEntry>) {
+        managers.clear();
+    }
 }
 
 /// The shared state of all objects of a kind.

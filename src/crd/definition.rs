@@ -187,7 +187,7 @@ const KEPT_SECONDS: &str = "ttlSecondsAfterFinished";
 fn kept_seconds() -> JSONSchemaProps {
     JSONSchemaProps {
         description: Some(
-            "An extension of this operator: seconds until the object is deleted after its last task has stopped; 3600 if it is not given, as long as ECS shows stopped tasks."
+            "An extension of this operator: seconds until the object is deleted after its last task has stopped. Without it, the object stays until someone deletes it, and only its pods are deleted after an hour; its status keeps how they ended."
                 .to_owned(),
         ),
         format: Some("int32".to_owned()),

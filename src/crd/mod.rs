@@ -36,7 +36,7 @@ pub struct ServiceExtensions {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TaskExtensions {
-    /// Seconds until a finished task is deleted; ECS keeps stopped tasks for an hour.
+    /// Seconds until a finished task is deleted; it stays if this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds_after_finished: Option<i64>,
 }

@@ -141,7 +141,7 @@ const SERVICE: &[SpecRule] = &[
     SpecRule {
         reason: Reason::DesiredCountRequired,
         at: "",
-        holds: "has(self.desiredCount) || (has(self.schedulingStrategy) && self.schedulingStrategy == 'DAEMON')",
+        holds: "has(self.desiredCount) || (has(self.autoScaling) && has(self.autoScaling.scalableTarget)) || (has(self.schedulingStrategy) && self.schedulingStrategy == 'DAEMON')",
         facts: &[],
     },
     SpecRule {

@@ -194,7 +194,7 @@ reasons! {
         DependencyCycle { cycle } => "dependency cycle: {cycle}", "remove one of the dependsOn or links entries that make it";
         DeploymentControllerUnsupported { value } => "deployment controller {value} is not available", "remove deploymentController; the strategy is then ROLLING";
         DeploymentPercentOrder { min, max } => "minimumHealthyPercent {min} is greater than maximumPercent {max}", "lower minimumHealthyPercent or raise maximumPercent";
-        DesiredCountRequired => "desiredCount is required for REPLICA services", "give the number of tasks, or use schedulingStrategy DAEMON";
+        DesiredCountRequired => "desiredCount is required for REPLICA services", "give the number of tasks, leave it to autoScaling with a scalableTarget, or use schedulingStrategy DAEMON";
         DisableNetworkingUnsupported { name } => "networking cannot be disabled for one container of several", "move {name} to its own task definition, or remove disableNetworking";
         DnsSettingsConflict { field } => "containers have different {field}", "a pod has one DNS configuration: give all containers the same";
         DockerVolumeDriverUnsupported { value } => "Docker volume driver {value} does not exist in Kubernetes", "use efsVolumeConfiguration or an EBS volume";

@@ -28,7 +28,7 @@ pub struct Service {
     /// AWS Cloud Map service in which the tasks are registered for service discovery; at most one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub service_registries: Vec<ServiceRegistry>,
-    /// Number of tasks to keep running; required unless the service is a `DAEMON`. Unit: tasks.
+    /// Number of tasks to keep running; required unless the service is a `DAEMON` or has `autoScaling`. Unit: tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_count: Option<i64>,
     /// Token that makes repeated sending of the same request create the service only once.

@@ -58,6 +58,8 @@ pub struct Service {
     pub propagated_tags: BTreeMap<String, String>,
     /// Whether a DAEMON service has a `desiredCount`, which ECS ignores.
     pub desired_count_ignored: bool,
+    /// Whether the request leaves the count to the autoscaler, which begins with the smallest one.
+    pub count_is_left: bool,
     /// The scaling of the service.
     pub auto_scaling: Option<AutoScaling>,
 }
@@ -97,7 +99,7 @@ fn service(input: &ServiceInput, settings: &Settings, sink: &mut Diagnostics) ->
     let raw = &input.request;
     let root = FieldPath::root(Subject::Service);
     let daemon = raw.scheduling_strategy.as_deref() == Some("DAEMON");
-    check_request(raw, daemon, &root, sink);
+    check_request(input, daemon, &root, sink);
     let capacity = validate_capacity(
         raw.launch_type.as_deref(),
         &raw.capacity_provider_strategy,
@@ -165,6 +167,7 @@ fn service(input: &ServiceInput, settings: &Settings, sink: &mut Diagnostics) ->
         propagated_tags: propagated_tags(raw, &task_definition),
         tags,
         desired_count_ignored: daemon && raw.desired_count.is_some(),
+        count_is_left: raw.desired_count.is_none() && auto_scaling.is_some(),
         auto_scaling,
         capacity,
         task_definition,
@@ -264,7 +267,8 @@ fn propagated_tags(
 ///
 /// `forceNewDeployment` is ignored: it requests an action, which a declarative spec cannot express. The extension of
 /// that name is a text that changes; the reader reports that `convert` forces nothing.
-fn check_request(raw: &ecs::Service, daemon: bool, root: &FieldPath, sink: &mut Diagnostics) {
+fn check_request(input: &ServiceInput, daemon: bool, root: &FieldPath, sink: &mut Diagnostics) {
+    let raw = &input.request;
     let at = root.field("taskDefinition");
     match raw.task_definition.as_deref() {
         None => sink.report(at, Message::TaskDefinitionRequired),
@@ -290,7 +294,9 @@ fn check_request(raw: &ecs::Service, daemon: bool, root: &FieldPath, sink: &mut 
         );
     }
     if !daemon {
-        if raw.desired_count.is_none() {
+        let scaling = input.extensions.auto_scaling.as_ref();
+        let has_range = scaling.is_some_and(|scaling| scaling.scalable_target.is_some());
+        if raw.desired_count.is_none() && !has_range {
             sink.report(root.field("desiredCount"), Message::DesiredCountRequired);
         }
         return;

@@ -147,7 +147,9 @@ async fn put_right(ground: Ground) -> BTreeSet<Right> {
         plane.apply(namespace.name(), &resources).await.unwrap();
     }
     for name in ground.alone {
-        let alone = json!({"taskDefinition": name, "desiredCount": 1});
+        // The count of these is left to an autoscaler.
+        let range = json!({"scalableTarget": {"MinCapacity": 1, "MaxCapacity": 2}});
+        let alone = json!({"taskDefinition": name, "autoScaling": range});
         apply(&client, namespace.name(), "EcsService", name, alone)
             .await
             .unwrap();

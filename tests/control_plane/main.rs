@@ -19,6 +19,7 @@ mod contained;
 mod deployments;
 mod drift;
 mod failures;
+mod gitops;
 mod hostile;
 mod kept;
 mod operator;

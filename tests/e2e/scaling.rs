@@ -31,13 +31,16 @@ async fn a_service_scales_out_by_its_policy() {
         "scalableTarget": {"MinCapacity": 1, "MaxCapacity": 2},
         "scalingPolicies": [policy],
     });
-    start(
-        &bed,
-        json!({"taskDefinition": "web", "desiredCount": 1, "autoScaling": scaling}),
-    )
-    .await;
+    // The file leaves the count to the autoscaler.
+    let service = json!({"taskDefinition": "web", "autoScaling": scaling});
+    start(&bed, service.clone()).await;
     ask_all(&bed, "burn").await;
     desired(&bed, "the service to scale out", |count| count == 2).await;
+    for _ in 0..20 {
+        bed.must_apply("EcsService", "web", service.clone()).await;
+        let applied = bed.resources("EcsService").get("web").await.unwrap();
+        assert_eq!(applied.data["spec"]["desiredCount"], 2, "it is not reset");
+    }
     bed.condition("EcsService", "web", "Ready", "True").await;
 }
 

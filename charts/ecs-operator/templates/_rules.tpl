@@ -16,6 +16,10 @@
 - apiGroups: [ecs-operator.dev]
   resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status]
   verbs: [patch]
+# A service that leaves its count to an autoscaler gets one to begin with.
+- apiGroups: [ecs-operator.dev]
+  resources: [ecsservices/scale]
+  verbs: [patch]
 # A service runs as one of these.
 - apiGroups: [apps]
   resources: [deployments, daemonsets]

@@ -259,7 +259,7 @@ pub(crate) async fn resources<K: Reconciled>(
             Event::Apply(Lenient::Unreadable(_)) | Event::InitApply(Lenient::Unreadable(_)) => {}
             Event::Apply(Lenient::Read(mut object))
             | Event::InitApply(Lenient::Read(mut object)) => {
-                object.managed_fields_mut().clear();
+                K::keep_managers(object.managed_fields_mut());
                 let name = ObjectRef::from_obj(&object);
                 let known = store.get(&name);
                 cache.apply(&Event::Apply(object.clone()));
@@ -302,6 +302,7 @@ pub(crate) fn differs<K: Reconciled>(before: &K, after: &K) -> bool {
         || before.generation != after.generation
         || before.annotations != after.annotations
         || before.labels != after.labels
+        || before.managed_fields != after.managed_fields
         || before.deletion_timestamp != after.deletion_timestamp
 }
 

@@ -214,6 +214,11 @@ impl Store {
         let (place, body) = (&request.place, &request.body);
         let live = self.get(place).ok_or_else(|| Refused::not_found(place))?;
         check(place, live, body.get("metadata"))?;
+        if request.subresource == "scale" {
+            let count = body["spec"]["replicas"].clone();
+            let scaled = self.change(place, |live| live["spec"]["desiredCount"] = count);
+            return Ok(json!({"metadata": scaled["metadata"]}));
+        }
         let mut body = body.clone();
         if let Value::Object(members) = &mut body {
             let of_status = request.subresource == "status";

@@ -282,6 +282,7 @@ scenarios! {
     a_history: scenario::a_history,
     a_cluster: scenario::a_cluster,
     a_service: service::a_service,
+    a_count_of_an_autoscaler: service::a_count_of_an_autoscaler,
     a_rollback: service::a_rollback,
     a_lost_revision: service::a_lost_revision,
     a_name_that_two_share: shared_name::a_name_that_two_share,
@@ -360,6 +361,24 @@ fn nothing_is_left_of_what_old_tasks_needed() {
     let counts: Vec<[usize; 3]> = since_it_serves.map(count).collect();
     let (one, both) = ([1, 1, 1], [2, 2, 2]);
     assert_eq!(counts, [one, both, one, one, one, [0, 0, 0]]);
+}
+
+/// Whoever applies a spec again that leaves the count to an autoscaler does not reset it.
+#[test]
+fn a_count_of_an_autoscaler_stays_when_the_spec_is_applied_again() {
+    let scenario = service::a_count_of_an_autoscaler();
+    let ends = undisturbed(scenario.acts.iter());
+    let counts = ends.iter().map(|end| {
+        let services = end.of_kind("ecs-operator.dev", "ecsservices");
+        let pods = end.of_kind("", "pods").len();
+        (services[0].1["spec"]["desiredCount"].as_i64(), pods)
+    });
+    let counts: Vec<(Option<i64>, usize)> = counts.collect();
+    let five = (Some(5), 5);
+    assert_eq!(
+        counts,
+        [(Some(2), 2), five, five, (Some(9), 6), (Some(9), 6)]
+    );
 }
 
 #[test]

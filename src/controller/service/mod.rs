@@ -5,6 +5,7 @@ mod apply;
 mod begin;
 mod conditions;
 mod connect_hosts;
+mod count;
 mod fetch;
 mod names;
 mod plan;
@@ -19,7 +20,10 @@ mod uncreated;
 
 use std::{iter, sync::Arc};
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, OwnerReference},
+    jiff::Timestamp,
+};
 use kube::{
     Resource as _, ResourceExt as _,
     runtime::{controller::Action, reflector::ObjectRef},
@@ -83,6 +87,10 @@ impl Reconciled for EcsService {
         done
     }
 
+    fn keep_managers(managers: &mut Vec<ManagedFieldsEntry>) {
+        count::keep_owners_of_count(managers);
+    }
+
     fn changed(&self, cx: &Context) {
         cx.users.record(self, named(&self.spec).as_deref());
         cx.pods.stopped.is_there(&user(self));
@@ -118,7 +126,28 @@ async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action,
     if status.deployments.is_empty() {
         revision::take_over(&cx, &service).await?;
     }
-    let asked = match plan::newest(&service, &cx, &status) {
+    let Some((completed, count)) = count::completed(&service, &status) else {
+        return proceed(&service, &cx, &status, &owner).await;
+    };
+    match count::write(&cx, &service, count).await {
+        // The watch reports the count.
+        Ok(()) => Ok(Action::await_change()),
+        Err(error) if error.is_transient() => Err(error),
+        // Whoever forbids it does not keep the service from its count.
+        Err(error) => proceed(&completed, &cx, &status, &owner)
+            .await
+            .and(Err(error)),
+    }
+}
+
+/// Takes the step for a service whose spec has a count.
+async fn proceed(
+    service: &EcsService,
+    cx: &Context,
+    status: &ServiceStatus,
+    owner: &OwnerReference,
+) -> Result<Action, Error> {
+    let asked = match plan::newest(service, cx, status) {
         Ok(newest) => Asked {
             newest,
             refusal: None,
@@ -128,7 +157,7 @@ async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action,
             refusal: Some(refusal),
         },
     };
-    roll_out(&service, &cx, asked, &status, &owner).await
+    roll_out(service, cx, asked, status, owner).await
 }
 
 /// What the spec asks for. Both members are `None` while that is unknown.

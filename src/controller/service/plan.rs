@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     adoption,
     connect_hosts::connect_hosts,
+    count,
     revision::{self, find, name_for, settings_of},
     revisions::Revision,
 };
@@ -22,7 +23,7 @@ use crate::{
     },
     crd::{ACCEPTED, EcsService, ServiceStatus, Spec, WarningStatus},
     decide::deployment::{Target, pods_of},
-    diagnostic::StateReason,
+    diagnostic::{Reason, StateReason},
     rendering::{
         Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, have_same_tasks,
         keep_exclusive, keep_target_groups, render, with_at_most, with_counts_of, with_tasks,
@@ -127,12 +128,16 @@ pub(super) fn newest(
     };
     same.extend(assumed(service, status, &known, &inputs, asks_for_the_same));
     let reference = reference.unwrap_or_default();
+    let mut notes = rendering.notes.clone();
+    if !count::is_given(service) {
+        notes.forget(Reason::DesiredCountUndoesScaling);
+    }
     Ok(Some(Newest {
         revision,
         same,
         task_definition: inputs.label(),
         follows: TaskDefinitionReference::parse(reference).is_some_and(|it| it.revision.is_none()),
-        warnings: Refusal::warnings(rendering.notes.clone()),
+        warnings: Refusal::warnings(notes),
         inputs,
         digest,
         by,

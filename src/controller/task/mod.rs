@@ -2,6 +2,7 @@
 
 mod apply;
 mod claims;
+mod expiry;
 mod fetch;
 mod plan;
 mod pods;
@@ -15,13 +16,13 @@ use k8s_openapi::{
     jiff::{SignedDuration, Timestamp},
 };
 use kube::{
-    Api, Resource as _, ResourceExt as _,
-    api::{DeleteParams, Preconditions},
+    Resource as _, ResourceExt as _,
     runtime::{controller::Action, reflector::ObjectRef},
 };
 
 use self::{
     apply::{Made, NotMade, make},
+    expiry::expire,
     fetch::{Found, find, is_ours},
     plan::plan,
     pods::{adopt, delete, release, stop},
@@ -32,24 +33,19 @@ use crate::{
     controller::{
         caches::owner::Owner,
         context::Context,
-        error::{Error, code},
+        error::Error,
         kind::{OfKind, Reconciled},
         status::whole_seconds,
         task_definition::named,
     },
-    crd::{EcsTask, SUCCEEDED, TaskStatus},
+    crd::{EcsTask, TaskStatus},
     decide::{
         obstacle::Obstacle,
         pod_state::PodState,
         task_lifecycle::{Next, Step, next},
     },
     diagnostic::StateReason,
-    source::read_task,
 };
-
-/// Seconds until a finished task is deleted if `ttlSecondsAfterFinished` is not set; ECS keeps stopped tasks for an
-/// hour.
-const KEPT_SECONDS: i64 = 3600;
 
 /// How often to check a pod that no watch reports.
 const UNWATCHED: SignedDuration = SignedDuration::from_secs(10);
@@ -126,7 +122,7 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
         let version = cx.tasks.version(&task);
         put_on_record(&cx, &task, before.tasks.iter(), version).await?;
         let_go?;
-        return expire(&task, &before, &cx).await;
+        return expire(&task, &before, &cx, &owner).await;
     }
     let progress = if before.tasks.is_empty() {
         begin(&task, &before, &cx, &owner)
@@ -158,7 +154,7 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
     let_go?;
     if is_finished(status) {
         log_outcome(&task, status);
-        return expire(&task, status, &cx).await;
+        return expire(&task, status, &cx, &owner).await;
     }
     Ok(progress
         .wait
@@ -288,72 +284,4 @@ async fn create(
 
 fn is_finished(status: &TaskStatus) -> bool {
     status.stopped_at.is_some()
-}
-
-/// Returns when the tasks ended and this was known, because the clock of a node may be behind.
-fn ended_at(status: &TaskStatus) -> Option<Timestamp> {
-    let stopped = status.stopped_at.as_ref()?.0;
-    let mut conditions = status.conditions.iter();
-    let known = conditions.find(|condition| condition.type_ == SUCCEEDED);
-    let known = known.map(|condition| condition.last_transition_time.0);
-    Some(known.map_or(stopped, |known| known.max(stopped)))
-}
-
-/// Deletes tasks that have been finished for long enough.
-async fn expire(task: &EcsTask, status: &TaskStatus, cx: &Context) -> Result<Action, Error> {
-    let (_, extensions, _) = read_task(task.spec.text());
-    let seconds = extensions
-        .ttl_seconds_after_finished
-        .unwrap_or(KEPT_SECONDS)
-        .max(0);
-    let kept = SignedDuration::from_secs(seconds);
-    let end = ended_at(status).and_then(|end| end.checked_add(kept).ok());
-    let left = end.map(|end| end.duration_since(Timestamp::now()));
-    match left {
-        Some(left) if left.is_positive() => Ok(Action::requeue(left.unsigned_abs())),
-        Some(_) => {
-            let api: Api<EcsTask> =
-                Api::namespaced(cx.client.clone(), &task.namespace().unwrap_or_default());
-            let params = DeleteParams {
-                preconditions: Some(Preconditions {
-                    uid: task.uid(),
-                    resource_version: None,
-                }),
-                ..DeleteParams::background()
-            };
-            match api.delete(&task.name_any(), &params).await {
-                Err(error) if code(&error) != Some(404) => {
-                    Err(Error::resource("delete", task)(error))
-                }
-                _ => Ok(Action::await_change()),
-            }
-        }
-        None => Ok(Action::await_change()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_node_whose_clock_is_behind_makes_no_task_older() {
-        let ended = |stopped: &str, known: &str| -> Option<String> {
-            let status: TaskStatus = serde_json::from_value(json!({
-                "stoppedAt": stopped,
-                "conditions": [{
-                    "type": SUCCEEDED, "status": "True", "reason": "Completed", "message": "",
-                    "lastTransitionTime": known,
-                }],
-            }))
-            .expect("it is a status");
-            ended_at(&status).map(|time| time.to_string())
-        };
-        let (hour, next) = ("2026-01-15T10:00:00Z", "2026-01-15T11:00:00Z");
-        assert_eq!(ended(hour, next).as_deref(), Some(next));
-        assert_eq!(ended(next, hour).as_deref(), Some(next));
-        assert_eq!(ended_at(&TaskStatus::default()), None);
-    }
 }

@@ -172,14 +172,14 @@ pub(super) const FIELDS: &[Field] = &[
     },
     Field {
         path: "desiredCount",
-        is: "Number of tasks to keep running; required unless the service is a `DAEMON`.",
+        is: "Number of tasks to keep running; required unless the service is a `DAEMON` or has `autoScaling`.",
         kind: Kind::Integer,
         unit: "tasks",
         limits: Limits { min: Some(0.0), ..Limits::NONE },
         outcome: Outcome::Translated,
         reasons: &[Reason::DesiredCountIgnoredForDaemon, Reason::DesiredCountRequired, Reason::DrainMayDropBelowMinimum, Reason::DesiredCountUndoesScaling, Reason::ReplicasLeftToAutoscaler],
         target: "`replicas` of the Deployment, unless an autoscaler writes it; with `--as resources` the `scale` subresource",
-        rule: "absent: `DesiredCountRequired`; with DAEMON: `DesiredCountIgnoredForDaemon`; beside an autoscaler: `ReplicasLeftToAutoscaler`, with the operator `DesiredCountUndoesScaling`; 1: `DrainMayDropBelowMinimum`",
+        rule: "absent: `DesiredCountRequired`, beside a scalable target MinCapacity, or with the operator the count that the service has; with DAEMON: `DesiredCountIgnoredForDaemon`; beside an autoscaler: `ReplicasLeftToAutoscaler`, with the operator `DesiredCountUndoesScaling`; 1: `DrainMayDropBelowMinimum`",
         shape: "CreateService",
         ..FIELD
     },

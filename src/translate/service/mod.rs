@@ -38,6 +38,7 @@ pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, 
         // workload, disruption
         scheduling: _,
         desired_count_ignored: _,
+        count_is_left: _,
         deployment: _,
         force_new_deployment: _,
         capacity: _,

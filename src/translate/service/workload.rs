@@ -253,7 +253,9 @@ fn report_autoscaled(cx: &Context<'_>, service: &Service, desired: u32, notes: &
     let path = cx.root().field("desiredCount");
     let n = desired.to_string();
     if cx.settings.workload_target == WorkloadTarget::EcsService {
-        notes.report(path, Message::DesiredCountUndoesScaling { n });
+        if !service.count_is_left {
+            notes.report(path, Message::DesiredCountUndoesScaling { n });
+        }
         return;
     }
     if !autoscaling::owns_count(cx, service) {

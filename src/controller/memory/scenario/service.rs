@@ -30,6 +30,38 @@ pub(in crate::controller::memory) fn a_service() -> Scenario {
     ])
 }
 
+/// A service that leaves its count to an autoscaler, whose spec is applied again beside that.
+pub(in crate::controller::memory) fn a_count_of_an_autoscaler() -> Scenario {
+    let apply = |store: &mut Store| {
+        serve(
+            store,
+            0,
+            json!({"autoScaling": {"scalableTarget": {"MinCapacity": 2, "MaxCapacity": 6}}}),
+        );
+        store.change(&place("EcsService", "web"), |service| {
+            let spec = service["spec"].as_object_mut().expect("it is an object");
+            spec.remove("desiredCount");
+        });
+    };
+    let scale = |count: i64| {
+        move |store: &mut Store| {
+            store.change(&place("EcsService", "web"), |service| {
+                service["spec"]["desiredCount"] = json!(count);
+            });
+        }
+    };
+    Scenario::new([
+        act("a service without a count", move |store| {
+            define(store, "test/web:1");
+            apply(store);
+        }),
+        act("more tasks", scale(5)),
+        act("the same spec once more", apply),
+        act("more tasks than allowed", scale(9)),
+        updated("an update", "test/web:2"),
+    ])
+}
+
 /// Requests something of the current deployment by an annotation.
 fn request(store: &mut Store, annotation: &str) {
     store.change(&place("EcsService", "web"), |service| {

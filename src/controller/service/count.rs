@@ -1,0 +1,163 @@
+//! The count of a service whose owner leaves it to the autoscaler.
+//!
+//! A spec with `autoScaling` needs no `desiredCount`, so that whoever applies it again does not reset what the autoscaler
+//! has chosen. But the `scale` subresource, which autoscalers read and write, is that member: the API server refuses to
+//! show the scale of an object without it
+//! (<https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#scale-subresource>).
+//! So the operator writes it there once, as an autoscaler would.
+
+use k8s_openapi::{
+    api::autoscaling::v1::Scale, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry,
+};
+use kube::{
+    Api, ResourceExt as _,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    controller::{caches::owned_fields::FIELD_MANAGER, context::Context, error::Error},
+    crd::{EcsService, ServiceStatus, Spec},
+};
+
+/// Returns the service with the count that its spec lacks; `None` if it lacks none. This is the last count, so that
+/// nothing happens to what runs when the owner takes the member out of the spec, and the lower end of the range for a
+/// new service.
+pub(super) fn completed(service: &EcsService, status: &ServiceStatus) -> Option<(EcsService, i64)> {
+    let text = service.spec.text();
+    // Most specs are not parsed for this.
+    if !text.contains("\"scalableTarget\"") || text.contains("\"desiredCount\":") {
+        return None;
+    }
+    let mut spec: Value = service.spec.parse().ok()?;
+    if spec.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON") {
+        return None;
+    }
+    let target = spec.pointer("/autoScaling/scalableTarget")?;
+    let capacity = |name: &str| target.get(name).and_then(Value::as_i64);
+    let (min, max) = (capacity("MinCapacity")?, capacity("MaxCapacity")?);
+    if min > max {
+        return None;
+    }
+    let count = status.desired_count.unwrap_or(min).clamp(min, max);
+    spec.as_object_mut()?
+        .insert("desiredCount".to_owned(), json!(count));
+    let completed = EcsService {
+        spec: Spec::from(spec),
+        ..service.clone()
+    };
+    Some((completed, count))
+}
+
+/// Writes the count into the scale of a service that has none.
+///
+/// # Errors
+///
+/// When the request fails, or the service has changed.
+pub(super) async fn write(cx: &Context, service: &EcsService, count: i64) -> Result<(), Error> {
+    let scale = json!({
+        "metadata": {"resourceVersion": cx.services.version(service)},
+        "spec": {"replicas": count},
+    });
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let namespace = service.namespace().unwrap_or_default();
+    let api: Api<EcsService> = Api::namespaced(cx.client.clone(), &namespace);
+    let written = api
+        .patch_scale(&service.name_any(), &params, &Patch::Merge(scale))
+        .await;
+    written
+        .map(|_: Scale| ())
+        .map_err(Error::resource("write the count of", service))
+}
+
+/// Where `kubectl apply` keeps what it has applied.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Whether someone gives a count, and sets it again with the next apply.
+pub(super) fn is_given(service: &EcsService) -> bool {
+    let applied = service.annotations().get(LAST_APPLIED);
+    applied.is_some_and(|applied| applied.contains("\"desiredCount\":"))
+        || !service.managed_fields().is_empty()
+}
+
+/// Keeps of the field managers only those that set `desiredCount` as a member of the spec, and of these only the names:
+/// their next apply sets it again.
+pub(super) fn keep_owners_of_count(managers: &mut Vec<ManagedFieldsEntry>) {
+    managers.retain(|entry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        let count = fields.and_then(|fields| fields.pointer("/f:spec/f:desiredCount"));
+        count.is_some() && entry.subresource.as_deref() != Some("scale")
+    });
+    for entry in managers.iter_mut() {
+        *entry = ManagedFieldsEntry {
+            manager: entry.manager.take(),
+            ..ManagedFieldsEntry::default()
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(spec: Value) -> EcsService {
+        EcsService {
+            spec: Spec::from(spec),
+            ..EcsService::default()
+        }
+    }
+
+    fn range(min: i64, max: i64) -> Value {
+        json!({"scalableTarget": {"MinCapacity": min, "MaxCapacity": max}})
+    }
+
+    #[test]
+    fn a_count_is_completed_only_where_an_autoscaler_takes_it_over() {
+        for spec in [
+            json!({"desiredCount": 3, "autoScaling": range(2, 6)}),
+            json!({"desiredCount": 3}),
+            json!({}),
+            json!({"schedulingStrategy": "DAEMON", "autoScaling": range(2, 6)}),
+            json!({"autoScaling": range(6, 2)}),
+            json!({"autoScaling": {"scalableTarget": {"MinCapacity": "2"}}}),
+            json!({"autoScaling": []}),
+        ] {
+            let found = completed(&service(spec.clone()), &ServiceStatus::default());
+            assert!(found.is_none(), "{spec}");
+        }
+    }
+
+    #[test]
+    fn what_ran_before_stays_within_the_range() {
+        for (before, expected) in [(None, 2), (Some(4), 4), (Some(9), 6), (Some(0), 2)] {
+            let status = ServiceStatus {
+                desired_count: before,
+                ..ServiceStatus::default()
+            };
+            let (completed, count) =
+                completed(&service(json!({"autoScaling": range(2, 6)})), &status)
+                    .expect("it lacks a count");
+            assert_eq!(count, expected, "{before:?}");
+            let spec: Value = completed.spec.parse().expect("it is JSON");
+            assert_eq!(spec["desiredCount"], expected);
+        }
+    }
+
+    #[test]
+    fn whoever_only_scales_does_not_set_the_member() {
+        let count = json!({"f:spec": {"f:desiredCount": {}}});
+        let mut managers: Vec<ManagedFieldsEntry> = serde_json::from_value(json!([
+            {"manager": "argocd", "operation": "Apply", "fieldsV1": count},
+            {"manager": "hpa", "operation": "Update", "subresource": "scale", "fieldsV1": count},
+            {"manager": "flux", "operation": "Apply", "fieldsV1": {"f:spec": {"f:taskDefinition": {}}}},
+        ]))
+        .expect("they are field managers");
+        keep_owners_of_count(&mut managers);
+        let names: Vec<_> = managers.iter().map(|it| it.manager.as_deref()).collect();
+        assert_eq!(names, [Some("argocd")]);
+        assert!(managers.iter().all(|entry| entry.fields_v1.is_none()));
+    }
+}

@@ -1,0 +1,132 @@
+//! What goes when tasks have been finished for a while.
+//!
+//! The object stays until its owner says otherwise: whoever applies the same file again, as GitOps tools do all the time,
+//! would otherwise run the task again.
+
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+    jiff::{SignedDuration, Timestamp},
+};
+use kube::{
+    Api, ResourceExt as _,
+    api::{DeleteParams, Preconditions},
+    runtime::controller::Action,
+};
+
+use super::{fetch::is_ours, pods::delete};
+use crate::{
+    controller::{
+        apply::release,
+        caches::owner::Owner,
+        context::Context,
+        error::{Error, code},
+    },
+    crd::{EcsTask, SUCCEEDED, TaskStatus},
+    source::read_task,
+};
+
+/// How long the pods of a finished task are kept, for their logs: as long as ECS shows stopped tasks
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html>).
+const PODS_KEPT: SignedDuration = SignedDuration::from_hours(1);
+
+/// Deletes what has been finished for long enough: the EcsTask if `ttlSecondsAfterFinished` says when, otherwise only its
+/// pods and what they needed. The status keeps how they ended.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn expire(
+    task: &EcsTask,
+    status: &TaskStatus,
+    cx: &Context,
+    owner: &OwnerReference,
+) -> Result<Action, Error> {
+    let (_, extensions, _) = read_task(task.spec.text());
+    let ttl = extensions.ttl_seconds_after_finished;
+    let kept = ttl.map_or(PODS_KEPT, |seconds| {
+        SignedDuration::from_secs(seconds.max(0))
+    });
+    let end = ended_at(status).and_then(|end| end.checked_add(kept).ok());
+    match end.map(|end| end.duration_since(Timestamp::now())) {
+        None => Ok(Action::await_change()),
+        Some(left) if left.is_positive() => Ok(Action::requeue(left.unsigned_abs())),
+        Some(_) if ttl.is_some() => delete_task(task, cx).await,
+        Some(_) => delete_pods(task, cx, owner).await,
+    }
+}
+
+async fn delete_task(task: &EcsTask, cx: &Context) -> Result<Action, Error> {
+    let api: Api<EcsTask> =
+        Api::namespaced(cx.client.clone(), &task.namespace().unwrap_or_default());
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: task.uid(),
+            resource_version: None,
+        }),
+        ..DeleteParams::background()
+    };
+    match api.delete(&task.name_any(), &params).await {
+        Err(error) if code(&error) != Some(404) => Err(Error::resource("delete", task)(error)),
+        _ => Ok(Action::await_change()),
+    }
+}
+
+/// Deletes the pods of a finished task, and then everything else that is made of it. There is nothing to do after that
+/// has happened once.
+async fn delete_pods(
+    task: &EcsTask,
+    cx: &Context,
+    owner: &OwnerReference,
+) -> Result<Action, Error> {
+    let namespace = task.namespace().unwrap_or_default();
+    let of_task = Owner::Task(namespace.clone(), task.name_any());
+    for pod in cx.pods.of(&of_task) {
+        if is_ours(&pod, owner) && !pod.deleting {
+            delete(cx, &namespace, &pod).await?;
+        }
+    }
+    for (key, known) in cx.children.of_owner(&owner.uid) {
+        if !known.deleting {
+            release(&cx.client, &key, &known, owner).await?;
+        }
+    }
+    // Volumes that nobody else wants go too.
+    cx.children.wants(&of_task, std::iter::empty());
+    cx.unclaimed.notify_one();
+    Ok(Action::await_change())
+}
+
+/// Returns when the tasks ended and this was known, because the clock of a node may be behind.
+fn ended_at(status: &TaskStatus) -> Option<Timestamp> {
+    let stopped = status.stopped_at.as_ref()?.0;
+    let mut conditions = status.conditions.iter();
+    let known = conditions.find(|condition| condition.type_ == SUCCEEDED);
+    let known = known.map(|condition| condition.last_transition_time.0);
+    Some(known.map_or(stopped, |known| known.max(stopped)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_node_whose_clock_is_behind_makes_no_task_older() {
+        let ended = |stopped: &str, known: &str| -> Option<String> {
+            let status: TaskStatus = serde_json::from_value(json!({
+                "stoppedAt": stopped,
+                "conditions": [{
+                    "type": SUCCEEDED, "status": "True", "reason": "Completed", "message": "",
+                    "lastTransitionTime": known,
+                }],
+            }))
+            .expect("it is a status");
+            ended_at(&status).map(|time| time.to_string())
+        };
+        let (hour, next) = ("2026-01-15T10:00:00Z", "2026-01-15T11:00:00Z");
+        assert_eq!(ended(hour, next).as_deref(), Some(next));
+        assert_eq!(ended(next, hour).as_deref(), Some(next));
+        assert_eq!(ended_at(&TaskStatus::default()), None);
+    }
+}

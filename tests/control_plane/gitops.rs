@@ -1,0 +1,222 @@
+//! What happens when the same files are applied again and again, as GitOps tools and pipelines do.
+
+use std::{
+    io::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use ecs_operator_testbed::find;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    bed, shared,
+    support::{Bed, task_definition, uid},
+};
+
+/// The ways in which tools apply a file.
+const TOOLS: &[(&str, &[&str])] = &[
+    ("kubectl", &["apply"]),
+    (
+        "argocd",
+        &[
+            "apply",
+            "--server-side",
+            "--field-manager=argocd-controller",
+            "--force-conflicts",
+        ],
+    ),
+    (
+        "flux",
+        &[
+            "apply",
+            "--server-side",
+            "--field-manager=kustomize-controller",
+            "--force-conflicts",
+        ],
+    ),
+];
+
+/// Applies an object with real `kubectl`.
+async fn kubectl(bed: &Bed, arguments: &[&str], object: &Value) {
+    let (_, plane) = shared().await;
+    run_kubectl(&plane.kubeconfig(), bed.namespace.name(), arguments, object);
+}
+
+fn run_kubectl(kubeconfig: &Path, namespace: &str, arguments: &[&str], object: &Value) {
+    let mut run = Command::new(find("kubectl").unwrap())
+        .arg(format!("--kubeconfig={}", kubeconfig.display()))
+        .arg(format!("--namespace={namespace}"))
+        .args(arguments)
+        .arg("--filename=-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = run.stdin.take().unwrap();
+    input.write_all(object.to_string().as_bytes()).unwrap();
+    drop(input);
+    let output = run.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+}
+
+fn resource(kind: &str, name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "ecs-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec,
+    })
+}
+
+/// A service of which an autoscaler sets the count, with or without a count in the file.
+fn service(count: Option<i64>) -> Value {
+    let mut spec = json!({
+        "taskDefinition": "web",
+        "autoScaling": {
+            "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 10},
+            "scalingPolicies": [{
+                "PolicyName": "cpu",
+                "PolicyType": "TargetTrackingScaling",
+                "TargetTrackingScalingPolicyConfiguration": {
+                    "TargetValue": 60,
+                    "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+                },
+            }],
+        },
+    });
+    if let Some(count) = count {
+        spec["desiredCount"] = json!(count);
+    }
+    resource("EcsService", "web", &spec)
+}
+
+/// Sets the count as the controller of HorizontalPodAutoscalers does, and waits until it is there.
+async fn autoscale(bed: &Bed, count: i64) {
+    let params = PatchParams {
+        field_manager: Some("kube-controller-manager".to_owned()),
+        ..PatchParams::default()
+    };
+    let scale = Patch::Merge(json!({"spec": {"replicas": count}}));
+    let services = bed.resources("EcsService");
+    services.patch_scale("web", &params, &scale).await.unwrap();
+    has_count(bed, count).await;
+}
+
+async fn has_count(bed: &Bed, count: i64) {
+    let replicas = |deployment: &Deployment| deployment.spec.as_ref().and_then(|it| it.replicas);
+    let what = format!("{count} tasks");
+    bed.until("EcsService", "web", &what, |object| {
+        object["spec"]["desiredCount"] == count && object["status"]["runningCount"] == count
+    })
+    .await;
+    bed.eventually("web", &what, |it| {
+        replicas(it).map(i64::from) == Some(count)
+    })
+    .await;
+}
+
+fn warns(object: &Value) -> bool {
+    let warnings = object["status"]["warnings"].as_array();
+    let mut reasons = warnings.into_iter().flatten().map(|it| &it["reason"]);
+    reasons.any(|reason| reason == "DesiredCountUndoesScaling")
+}
+
+/// The generations of the Deployment and the UIDs of the tasks: what changes if anything happens to them.
+async fn untouched(bed: &Bed) -> (Option<i64>, Vec<String>) {
+    let deployment: Deployment = bed.api().get("web").await.unwrap();
+    let mut tasks: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+    tasks.sort();
+    (deployment.metadata.generation, tasks)
+}
+
+#[tokio::test]
+async fn a_count_that_an_autoscaler_has_chosen_stays_when_the_file_is_applied_again() {
+    let bed = bed("gitops").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    kubectl(&bed, TOOLS[0].1, &service(None)).await;
+    has_count(&bed, 2).await;
+    autoscale(&bed, 4).await;
+    let before = untouched(&bed).await;
+    for _ in 0..7 {
+        for (_, arguments) in TOOLS {
+            kubectl(&bed, arguments, &service(None)).await;
+        }
+    }
+    // Something that comes after all of that has been seen.
+    autoscale(&bed, 5).await;
+    let after = untouched(&bed).await;
+    assert_eq!(after.0, before.0.map(|generation| generation + 1));
+    assert!(before.1.iter().all(|task| after.1.contains(task)));
+    bed.until("EcsService", "web", "no warning", |object| !warns(object))
+        .await;
+}
+
+#[tokio::test]
+async fn a_count_that_is_taken_out_of_the_file_stays() {
+    for (tool, arguments) in TOOLS {
+        let bed = bed(tool).await;
+        bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+            .await;
+        kubectl(&bed, arguments, &service(Some(6))).await;
+        has_count(&bed, 6).await;
+        bed.until("EcsService", "web", "a warning", warns).await;
+        let before = untouched(&bed).await;
+        kubectl(&bed, arguments, &service(None)).await;
+        bed.until("EcsService", "web", "no warning", |object| !warns(object))
+            .await;
+        has_count(&bed, 6).await;
+        assert_eq!(untouched(&bed).await, before, "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn a_finished_task_stays_and_does_not_run_again_when_its_file_is_applied_again() {
+    let bed = bed("once").await;
+    bed.must_apply(
+        "EcsTaskDefinition",
+        "job",
+        task_definition("testbed/exit:0"),
+    )
+    .await;
+    let job = resource("EcsTask", "job", &json!({"taskDefinition": "job"}));
+    kubectl(&bed, &["apply"], &job).await;
+    bed.condition("EcsTask", "job", "Succeeded", "True").await;
+    let pod: Pod = bed.api().get("job-0").await.unwrap();
+    // More than an hour ago, as far as the operator can see.
+    let tasks = bed.resources("EcsTask");
+    let mut task = tasks.get("job").await.unwrap();
+    let long_ago = json!("2026-01-15T10:30:00Z");
+    task.data["status"]["stoppedAt"] = long_ago.clone();
+    for condition in task.data["status"]["conditions"].as_array_mut().unwrap() {
+        condition["lastTransitionTime"] = long_ago.clone();
+    }
+    let status = Patch::Merge(json!({"status": task.data["status"]}));
+    let params = PatchParams::default();
+    tasks.patch_status("job", &params, &status).await.unwrap();
+    let seen = Patch::Merge(json!({"metadata": {"annotations": {"someone/looked": "yes"}}}));
+    tasks.patch("job", &params, &seen).await.unwrap();
+    bed.gone::<Pod>("job-0").await;
+    for (_, arguments) in TOOLS {
+        kubectl(&bed, arguments, &job).await;
+    }
+    let spec = json!({"taskDefinition": "job"});
+    bed.must_apply("EcsTask", "next", spec).await;
+    bed.condition("EcsTask", "next", "Succeeded", "True").await;
+    let pods: Api<Pod> = bed.api();
+    let names: Vec<String> = pods
+        .list(&Default::default())
+        .await
+        .unwrap()
+        .iter()
+        .map(ResourceExt::name_any)
+        .collect();
+    assert_eq!(names, ["next-0"], "{} has run", pod.name_any());
+    let task = tasks.get("job").await.unwrap();
+    assert_eq!(task.data["status"]["exitCode"], 0);
+}
