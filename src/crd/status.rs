@@ -13,6 +13,8 @@ pub const ACCEPTED: &str = "Accepted";
 pub const READY: &str = "Ready";
 /// A deployment is under way.
 pub const PROGRESSING: &str = "Progressing";
+/// The autoscaler of a service has the metrics that it needs; absent where there is no autoscaler.
+pub const SCALING_ACTIVE: &str = "ScalingActive";
 /// All tasks of an EcsTask have ended with exit code 0; unknown before they have ended.
 pub const SUCCEEDED: &str = "Succeeded";
 

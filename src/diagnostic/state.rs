@@ -70,6 +70,7 @@ states! {
     InternalError => "The operator has a bug.", "Report it, with the log of the operator.";
     Invalid => "The API server rejects an object as invalid.", "Read the message, and change the spec.";
     InvalidTaskDefinition => "taskDefinition is not a family, family:revision or ARN.", "Correct it.";
+    MetricsUnavailable => "The autoscaler of the service cannot get its metrics, or cannot scale.", "Read the message: install metrics-server or the adapter for the metric, or correct the policy.";
     NameDiffers => "The name of the object is not the one that its spec asks for, or is too long.", "Rename the object, or leave the name out of the spec.";
     NodeNotReady => "The node of a task is not ready.", "Run kubectl describe node.";
     NotAccepted => "The spec is rejected.", "Read the condition Accepted.";
@@ -83,6 +84,7 @@ states! {
     RevisionNotFound => "The task definition has no revision of that number.", "Name one that it has.";
     RolledBack => "A deployment failed, and the previous one runs again.", "Read why it failed, and change the spec; the operator does not try it again until then.";
     RollingBack => "A deployment failed, and the previous one is being restored.", "";
+    ScalingByPolicies => "The autoscaler of the service has the metrics that its policies need.", "";
     SchedulingGated => "A scheduling gate keeps the task from being scheduled.", "Find out who added the gate to the pod.";
     ServerError => "The API server failed to answer a request.", "Nothing: the operator tries again.";
     ServiceRevisionNotFound => "The revision that should run is no longer stored.", "Change the spec to what should run.";

@@ -220,3 +220,34 @@ async fn a_finished_task_stays_and_does_not_run_again_when_its_file_is_applied_a
     let task = tasks.get("job").await.unwrap();
     assert_eq!(task.data["status"]["exitCode"], 0);
 }
+
+#[tokio::test]
+async fn an_autoscaler_without_metrics_is_told_on_the_service() {
+    let bed = bed("metrics").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    // No metrics-server runs here.
+    kubectl(&bed, &["apply"], &service(None)).await;
+    let scaling = bed
+        .condition("EcsService", "web", "ScalingActive", "False")
+        .await;
+    assert_eq!(scaling["reason"], "MetricsUnavailable");
+    let message = scaling["message"].as_str().unwrap();
+    assert!(
+        message.contains("is not scaled by its policies: the HPA"),
+        "{message}"
+    );
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let plain = resource(
+        "EcsService",
+        "web",
+        &json!({"taskDefinition": "web", "desiredCount": 2}),
+    );
+    kubectl(&bed, &["apply"], &plain).await;
+    bed.until("EcsService", "web", "no autoscaler", |object| {
+        let conditions = object["status"]["conditions"].as_array();
+        let mut types = conditions.into_iter().flatten().map(|it| &it["type"]);
+        types.all(|type_| type_ != "ScalingActive")
+    })
+    .await;
+}

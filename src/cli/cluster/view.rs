@@ -18,7 +18,10 @@ use super::{
     terminal::{Size, clipped, harmless, wrapped},
 };
 use crate::{
-    crd::{ACCEPTED, EcsService, EcsTask, OneTaskStatus, READY, SUCCEEDED, WarningStatus},
+    crd::{
+        ACCEPTED, EcsService, EcsTask, OneTaskStatus, READY, SCALING_ACTIVE, SUCCEEDED,
+        WarningStatus,
+    },
     decide::{
         deployment::{FAILED, IN_PROGRESS},
         task_lifecycle::is_success,
@@ -206,6 +209,7 @@ fn head_of_service(service: &EcsService) -> Vec<Headline> {
     let mut head = vec![Headline::new(HEADING, &service.name_any(), &counts)];
     let looked_at = status.observed_generation >= service.metadata.generation;
     head.extend(verdict(&status.conditions, READY, looked_at));
+    head.extend(scaling(&status.conditions));
     head
 }
 
@@ -265,6 +269,13 @@ fn verdict(conditions: &[Condition], type_: &str, looked_at: bool) -> Vec<Headli
         said.extend(lines.map(|line| plain(&format!("  {line}"))));
     }
     said
+}
+
+/// Says why the autoscaler of a service cannot do its work.
+fn scaling(conditions: &[Condition]) -> Option<Headline> {
+    let scaling = condition(conditions, SCALING_ACTIVE)?;
+    let says = format!(": {}", scaling.message);
+    (scaling.status == "False").then(|| Headline::new(UNDER_WAY, &scaling.reason, &says))
 }
 
 fn warnings(warnings: &[WarningStatus]) -> Vec<Headline> {

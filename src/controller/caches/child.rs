@@ -37,6 +37,8 @@ pub(crate) struct Child {
     pub pods: Option<Box<str>>,
     /// Why a Deployment cannot create pods.
     pub not_created: Option<Box<str>>,
+    /// Whether an autoscaler can do its work, once it has said so.
+    pub scaler: Option<Box<ScalerState>>,
     /// The names of a Service that clients of Service Connect need in `/etc/hosts`.
     pub connect_name: Option<Box<ConnectName>>,
 }
@@ -69,6 +71,15 @@ pub(crate) struct WorkloadState {
     pub ready: i64,
     /// The number of pods that have been ready for long enough.
     pub available: i64,
+}
+
+/// Whether an autoscaler can do its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ScalerState {
+    /// It has the metrics that it needs.
+    Active,
+    /// It cannot scale, for this reason.
+    Inactive(Box<str>),
 }
 
 /// The claim that a PersistentVolume is reserved for, and whether it is bound.
@@ -139,6 +150,7 @@ impl Child {
             workload: workload(object).map(Box::new),
             pods: template_label(object).map(Into::into),
             not_created: replica_failure(object).map(Into::into),
+            scaler: scaler(object).map(Box::new),
             connect_name: connect_name(object).map(Box::new),
         }
     }
@@ -161,6 +173,37 @@ pub(crate) fn replica_failure(object: &Value) -> Option<&str> {
             && text(condition, "status").as_deref() == Some("True")
     });
     failure?.get("message")?.as_str()
+}
+
+/// Returns the state of a HorizontalPodAutoscaler
+/// (<https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale-walkthrough/#appendix-horizontal-pod-autoscaler-status-conditions>)
+/// or ScaledObject (<https://keda.sh/docs/latest/concepts/scaling-deployments/>), of which only these have these fields.
+fn scaler(object: &Value) -> Option<ScalerState> {
+    let spec = object.get("spec")?;
+    let decisive: &[&str] = match () {
+        () if spec.get("maxReplicas").is_some() => &["AbleToScale", "ScalingActive"],
+        () if spec.get("maxReplicaCount").is_some() => &["Ready"],
+        () => return None,
+    };
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    let text = |condition: &Value, member: &str| Some(condition.get(member)?.as_str()?.to_owned());
+    let of_type = |type_: &str| {
+        let mut conditions = conditions.iter();
+        conditions.find(|condition| text(condition, "type").as_deref() == Some(type_))
+    };
+    let found = decisive.iter().filter_map(|type_| of_type(type_));
+    let mut last = None;
+    for condition in found {
+        match text(condition, "status").as_deref() {
+            Some("False") => {
+                let why = text(condition, "message").unwrap_or_default();
+                return Some(ScalerState::Inactive(why.into()));
+            }
+            Some("True") => last = Some(ScalerState::Active),
+            _ => last = None,
+        }
+    }
+    last
 }
 
 /// Whether an object has neither the label of a service nor that of a task.
@@ -306,6 +349,37 @@ mod tests {
             status[member] = json!(value);
             assert!(!deployment(&status).is_steady(), "{member}");
         }
+    }
+
+    #[test]
+    fn an_autoscaler_is_active_if_it_can_scale_and_has_its_metrics() {
+        let scaler = |limit: &str, conditions: &[(&str, &str)]| {
+            let condition = |(type_, status): &(&str, &str)| json!({"type": type_, "status": status, "message": type_});
+            let conditions: Vec<Value> = conditions.iter().map(condition).collect();
+            let object = json!({"spec": {limit: 3}, "status": {"conditions": conditions}});
+            Child::of(&object).scaler.map(|state| *state)
+        };
+        let inactive = |why: &str| Some(ScalerState::Inactive(why.into()));
+        let (able, active) = ("AbleToScale", "ScalingActive");
+        for (conditions, expected) in [
+            (
+                vec![(able, "True"), (active, "True")],
+                Some(ScalerState::Active),
+            ),
+            (vec![(able, "True"), (active, "False")], inactive(active)),
+            (vec![(able, "False")], inactive(able)),
+            (vec![(able, "True"), (active, "Unknown")], None),
+            (vec![], None),
+        ] {
+            assert_eq!(
+                scaler("maxReplicas", &conditions),
+                expected,
+                "{conditions:?}"
+            );
+        }
+        let ready = [("Active", "False"), ("Ready", "True")];
+        assert_eq!(scaler("maxReplicaCount", &ready), Some(ScalerState::Active));
+        assert_eq!(scaler("replicas", &ready), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource as _;
 
-use super::child::{Child, Claimed, ConnectName, VolumeState, WorkloadState};
+use super::child::{Child, Claimed, ConnectName, ScalerState, VolumeState, WorkloadState};
 
 /// The known state of a live child.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Known {
     pub pods: Option<Box<str>>,
     /// Why a Deployment cannot create pods.
     pub not_created: Option<Box<str>>,
+    /// Whether an autoscaler can do its work, once it has said so.
+    pub scaler: Option<Box<ScalerState>>,
     /// The name of a Service that clients of Service Connect need in `/etc/hosts`.
     pub connect_name: Option<Box<ConnectName>>,
 }
@@ -52,6 +54,7 @@ impl Known {
             workload: child.workload.clone(),
             pods: child.pods.clone(),
             not_created: child.not_created.clone(),
+            scaler: child.scaler.clone(),
             connect_name: child.connect_name.clone(),
         }
     }
@@ -63,6 +66,7 @@ impl Known {
             && self.deleting == other.deleting
             && self.workload == other.workload
             && self.not_created == other.not_created
+            && self.scaler == other.scaler
             && self.owners == other.owners
     }
 

@@ -12,6 +12,7 @@ mod plan;
 mod renewal;
 mod revision;
 mod revisions;
+mod scaling;
 mod status;
 mod step;
 mod tasks;

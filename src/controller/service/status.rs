@@ -7,6 +7,7 @@ use super::{
     Newest, Plan,
     conditions::aspects,
     fetch::Observed,
+    scaling,
     tell::{tell, tell_deployment, tell_failure},
     user,
 };
@@ -64,6 +65,7 @@ pub(super) async fn report(
     let before = cx.services.latest(service);
     let now = Timestamp::now();
     let mut status = status(service, &before, outcome, now);
+    scaling::set_condition(cx, service, &mut status, now);
     let owner = user(service);
     let stopped = cx.pods.stopped.of(&owner);
     stopped_tasks::add(&mut status.stopped_tasks, &stopped, &status.deployments);

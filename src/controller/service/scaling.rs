@@ -1,0 +1,60 @@
+//! The condition ScalingActive of a service: whether its autoscaler can do its work.
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{Resource as _, ResourceExt as _};
+
+use crate::{
+    controller::{
+        caches::child::ScalerState,
+        context::Context,
+        status::{Aspect, conditions},
+    },
+    crd::{EcsService, SCALING_ACTIVE, ServiceStatus},
+    diagnostic::StateReason,
+};
+
+/// Sets the condition of a service that has an autoscaler which has said something, and removes that of any other one.
+pub(super) fn set_condition(
+    cx: &Context,
+    service: &EcsService,
+    status: &mut ServiceStatus,
+    now: Timestamp,
+) {
+    let uid = service.meta().uid.as_deref().unwrap_or_default();
+    let children = cx.children.of_owner(uid);
+    let mut states = children
+        .iter()
+        .filter_map(|(_, known)| known.scaler.as_deref());
+    let state = states.next();
+    let Some(aspect) = state.map(|state| aspect(&service.name_any(), state)) else {
+        status.conditions.retain(|it| it.type_ != SCALING_ACTIVE);
+        return;
+    };
+    let others = std::mem::take(&mut status.conditions);
+    let generation = service.meta().generation;
+    let mut set = conditions(vec![aspect], &others, generation, now);
+    // The other conditions stay before it.
+    set.rotate_left(1);
+    status.conditions = set;
+}
+
+fn aspect(name: &str, state: &ScalerState) -> Aspect {
+    let (holds, reason, message) = match state {
+        ScalerState::Active => (
+            true,
+            StateReason::ScalingByPolicies,
+            format!("(service {name}) is scaled by its policies."),
+        ),
+        ScalerState::Inactive(why) => (
+            false,
+            StateReason::MetricsUnavailable,
+            format!("(service {name}) is not scaled by its policies: {why}"),
+        ),
+    };
+    Aspect {
+        type_: SCALING_ACTIVE,
+        holds: Some(holds),
+        reason: reason.into(),
+        message,
+    }
+}
