@@ -17,7 +17,7 @@ use super::{
     events::Events,
     kind::OfKind,
     process::progress::Progress,
-    service::{Beginnings, Renewals, Replacements, ServiceRevisions, Uncreated, user},
+    service::{Beginnings, Contention, Renewals, Replacements, ServiceRevisions, Uncreated, user},
 };
 use crate::{
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
@@ -65,6 +65,8 @@ pub(super) struct Context {
     pub beginnings: Beginnings,
     /// The services whose DaemonSets lack pods.
     pub uncreated: Uncreated,
+    /// The objects that others change.
+    pub contention: Contention,
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
     /// The metrics.
@@ -110,6 +112,7 @@ impl Context {
             renewals,
             beginnings: Beginnings::default(),
             uncreated: Uncreated::default(),
+            contention: Contention::default(),
             namespaces,
             metrics,
             addons_known: AtomicBool::new(false),

@@ -15,6 +15,8 @@ pub const READY: &str = "Ready";
 pub const PROGRESSING: &str = "Progressing";
 /// The autoscaler of a service has the metrics that it needs; absent where there is no autoscaler.
 pub const SCALING_ACTIVE: &str = "ScalingActive";
+/// Others change the objects of a service again and again, and the operator changes them back; absent otherwise.
+pub const CONTENDED: &str = "Contended";
 /// All tasks of an EcsTask have ended with exit code 0; unknown before they have ended.
 pub const SUCCEEDED: &str = "Succeeded";
 

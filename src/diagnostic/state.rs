@@ -54,6 +54,7 @@ states! {
     CannotCreateContainerError => "The kubelet cannot create a container.", "Read the message: create the Secret or ConfigMap that is missing, or correct the task definition.";
     CannotPullContainerError => "An image cannot be pulled.", "Read the message: correct the image, or give the nodes access to its registry.";
     CannotStartContainerError => "The container runtime cannot start a container.", "Read the message: usually command or entryPoint names a program that the image does not have.";
+    ChangedByOthers => "Someone else changed an object of the service, and the operator changed it back.", "Change the EcsService or its task definition instead, or remove the autoscaler of the Deployment.";
     ClusterNotAccepted => "The EcsCluster that has defaults for this is rejected.", "Correct the EcsCluster.";
     Completed => "All tasks have stopped, and their essential containers exited with code 0.", "";
     Conflict => "An object was changed while it was being written.", "Nothing: the operator tries again.";

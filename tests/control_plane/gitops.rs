@@ -7,7 +7,7 @@ use std::{
 };
 
 use ecs_operator_testbed::find;
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod, events::v1::Event};
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
@@ -250,4 +250,59 @@ async fn an_autoscaler_without_metrics_is_told_on_the_service() {
         types.all(|type_| type_ != "ScalingActive")
     })
     .await;
+}
+
+/// Changes the Deployment as the controller of an autoscaler that has it as its target does.
+async fn scale_deployment(bed: &Bed, count: i64) {
+    let params = PatchParams {
+        field_manager: Some("kube-controller-manager".to_owned()),
+        ..PatchParams::default()
+    };
+    let deployments: Api<Deployment> = bed.api();
+    let scale = Patch::Merge(json!({"spec": {"replicas": count}}));
+    deployments
+        .patch_scale("web", &params, &scale)
+        .await
+        .unwrap();
+    let replicas = |deployment: &Deployment| deployment.spec.as_ref().and_then(|it| it.replicas);
+    bed.eventually("web", "its own count", |it| replicas(it) == Some(2))
+        .await;
+}
+
+#[tokio::test]
+async fn who_changes_what_the_service_decides_hears_of_it_once() {
+    let bed = bed("contended").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    let spec = json!({"taskDefinition": "web", "desiredCount": 2});
+    bed.must_apply("EcsService", "web", spec).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let deployments: Api<Deployment> = bed.api();
+    let edit = PatchParams {
+        field_manager: Some("kubectl-edit".to_owned()),
+        ..PatchParams::default()
+    };
+    let change = Patch::Merge(json!({"spec": {"revisionHistoryLimit": 3}}));
+    deployments.patch("web", &edit, &change).await.unwrap();
+    let note = bed.event("web", "ChangedByOthers").await;
+    assert!(
+        note.contains("Deployment web was changed by kubectl-edit"),
+        "{note}"
+    );
+    for _ in 0..3 {
+        scale_deployment(&bed, 5).await;
+    }
+    let contended = bed
+        .condition("EcsService", "web", "Contended", "True")
+        .await;
+    assert_eq!(contended["reason"], "ChangedByOthers");
+    let message = contended["message"].as_str().unwrap();
+    let advice = "delete the autoscaler that has Deployment web as its target";
+    assert!(message.contains(advice), "{message}");
+    let events: Api<Event> = bed.api();
+    let events = events.list(&Default::default()).await.unwrap();
+    let said = events
+        .iter()
+        .filter(|event| event.reason.as_deref() == Some("ChangedByOthers"));
+    assert_eq!(said.count(), 2, "once for each of the two");
 }

@@ -1,5 +1,6 @@
 //! Commands that access a cluster with the user's own permissions.
 
+mod headline;
 mod logs;
 mod renew;
 mod standing;

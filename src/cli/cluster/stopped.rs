@@ -2,12 +2,7 @@
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
-use super::{
-    state::first_line,
-    table::Table,
-    terminal::harmless,
-    view::{BAD, age},
-};
+use super::{headline::BAD, state::first_line, table::Table, terminal::harmless, view::age};
 use crate::{
     crd::{ContainerStatus, StoppedTask},
     decide::stopped_tasks::is_recent,

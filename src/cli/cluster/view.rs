@@ -2,41 +2,31 @@
 
 use std::iter;
 
-use anstyle::{AnsiColor, Style};
-use k8s_openapi::{
-    apimachinery::pkg::apis::meta::v1::{Condition, Time},
-    jiff::Timestamp,
-};
+use anstyle::Style;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::ResourceExt as _;
 
 use super::{
-    standing::{bar, condition, refused_definition},
+    headline::{BAD, GOOD, Headline, UNDER_WAY, scaling, verdict, warnings},
+    standing::{bar, refused_definition},
     state::{State, first_line},
     stopped,
     table::{HEADING, Table},
     target::Target,
-    terminal::{Size, clipped, harmless, wrapped},
+    terminal::{Size, clipped, harmless},
 };
 use crate::{
-    crd::{
-        ACCEPTED, EcsService, EcsTask, OneTaskStatus, READY, SCALING_ACTIVE, SUCCEEDED,
-        WarningStatus,
-    },
+    crd::{EcsService, EcsTask, OneTaskStatus, READY, SUCCEEDED},
     decide::{
         deployment::{FAILED, IN_PROGRESS},
         task_lifecycle::is_success,
     },
-    diagnostic::StateReason,
 };
 
 /// How many of the newest events are shown.
 const EVENTS: usize = 10;
 /// The minimum number of lines for events if there is not room for everything: the empty one, the heading, two events.
 const EVENT_LINES: usize = 4;
-
-const GOOD: Style = AnsiColor::Green.on_default();
-pub(super) const BAD: Style = AnsiColor::Red.on_default();
-const UNDER_WAY: Style = AnsiColor::Yellow.on_default();
 
 const DEPLOYMENTS: &[&str] = &[
     "DEPLOYMENT",
@@ -54,39 +44,6 @@ const TASKS: &[&str] = &[
     "TASK", "REVISION", "STATUS", "READY", "RESTARTS", "NODE", "AGE", "REASON",
 ];
 const TASKS_OF_TASK: &[&str] = &["TASK", "STATUS", "EXIT CODE", "NODE", "AGE", "REASON"];
-
-/// A line that begins with styled words.
-struct Headline {
-    style: Style,
-    styled: String,
-    rest: String,
-}
-
-impl Headline {
-    fn new(style: Style, styled: &str, rest: &str) -> Self {
-        Self {
-            style,
-            styled: harmless(styled),
-            rest: harmless(rest),
-        }
-    }
-
-    /// Returns the line, wrapped to this many columns.
-    fn lines(&self, columns: usize) -> Vec<String> {
-        let Self {
-            style,
-            styled,
-            rest,
-        } = self;
-        let mut lines = wrapped(&format!("{styled}{rest}"), columns);
-        if let Some(first) = lines.first_mut()
-            && let Some(after) = first.strip_prefix(styled.as_str())
-        {
-            *first = format!("{style}{styled}{style:#}{after}");
-        }
-        lines
-    }
-}
 
 /// A page: headlines about the object, tables below, and events.
 pub(super) struct Page {
@@ -239,52 +196,6 @@ fn head_of_task(task: &EcsTask) -> Vec<Headline> {
     let mut head = vec![Headline::new(HEADING, &task.name_any(), &said)];
     head.extend(verdict(&status.conditions, SUCCEEDED, true));
     head
-}
-
-/// Describes the conditions: whether the spec is rejected, or its result.
-fn verdict(conditions: &[Condition], type_: &str, looked_at: bool) -> Vec<Headline> {
-    let plain = |text: &str| Headline::new(Style::new(), "", text);
-    if conditions.is_empty() {
-        return vec![plain("No operator has processed it yet.")];
-    }
-    let mut said = Vec::new();
-    if !looked_at {
-        said.push(plain("The operator has not processed the newest spec yet."));
-    }
-    let accepted = condition(conditions, ACCEPTED).filter(|it| it.status != "True");
-    if let Some(condition) = accepted.or_else(|| condition(conditions, type_)) {
-        let style = match (
-            condition.status.as_str(),
-            StateReason::named(&condition.reason),
-        ) {
-            ("True", _) => GOOD,
-            ("Unknown", _) | (_, Some(StateReason::InProgress | StateReason::RollingBack)) => {
-                UNDER_WAY
-            }
-            _ => BAD,
-        };
-        let mut lines = condition.message.lines();
-        let first = format!(": {}", lines.next().unwrap_or_default());
-        said.push(Headline::new(style, &condition.reason, &first));
-        said.extend(lines.map(|line| plain(&format!("  {line}"))));
-    }
-    said
-}
-
-/// Says why the autoscaler of a service cannot do its work.
-fn scaling(conditions: &[Condition]) -> Option<Headline> {
-    let scaling = condition(conditions, SCALING_ACTIVE)?;
-    let says = format!(": {}", scaling.message);
-    (scaling.status == "False").then(|| Headline::new(UNDER_WAY, &scaling.reason, &says))
-}
-
-fn warnings(warnings: &[WarningStatus]) -> Vec<Headline> {
-    let line = |warning: &WarningStatus| {
-        let (reason, path, message) = (&warning.reason, &warning.path, &warning.message);
-        let text = format!(": {path}: {reason}: {message}");
-        Headline::new(UNDER_WAY, "warning", &text)
-    };
-    warnings.iter().map(line).collect()
 }
 
 fn add_deployments(table: &mut Table, service: &EcsService, now: Timestamp) {

@@ -37,7 +37,18 @@ fn api(client: &Client, key: &Key) -> Api<Child> {
     }
 }
 
-/// Brings one object to its wanted state. Returns whether that took a write.
+/// What it took to bring an object to its wanted state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Nothing.
+    None,
+    /// A write.
+    Made,
+    /// A write, because this client, as its field managers name it, had changed it.
+    MadeAgainst(String),
+}
+
+/// Brings one object to its wanted state.
 ///
 /// # Errors
 ///
@@ -47,7 +58,7 @@ pub(super) async fn apply(
     children: &Children,
     wanted: &Wanted,
     owner: &OwnerReference,
-) -> Result<bool, Error> {
+) -> Result<Change, Error> {
     apply_to(client, children, wanted, children.get(&wanted.key), owner).await
 }
 
@@ -62,11 +73,11 @@ pub(super) async fn apply_to(
     wanted: &Wanted,
     known: Option<Known>,
     owner: &OwnerReference,
-) -> Result<bool, Error> {
+) -> Result<Change, Error> {
     let known = match known {
         Some(known) => known,
         None => match create(client, children, wanted, owner).await? {
-            None => return Ok(true),
+            None => return Ok(Change::Made),
             Some(known) => known,
         },
     };
@@ -81,15 +92,36 @@ pub(super) async fn apply_to(
     if let Some((key, content)) = wanted.shared().filter(|_| wanted.selector().is_none())
         && children.shaped_by(&key, &known, owner, content).is_some()
     {
-        return join(client, children, &key, &known, owner).await;
+        let joined = join(client, children, &key, &known, owner).await?;
+        return Ok(if joined { Change::Made } else { Change::None });
     }
     let body = wanted.body(owner, Some(&known));
     let digest = digest_of_wanted(&body);
     if known.is(digest) {
-        return Ok(false);
+        return Ok(Change::None);
     }
+    let other = if known.was_changed_since(digest) {
+        last_other_manager(client, &wanted.key).await
+    } else {
+        None
+    };
     change(client, children, wanted, &known, (body, digest), owner).await?;
-    Ok(true)
+    Ok(other.map_or(Change::Made, Change::MadeAgainst))
+}
+
+/// Returns who else last wrote an object, except for its status. An answer is not worth an error.
+async fn last_other_manager(client: &Client, key: &Key) -> Option<String> {
+    let live = api(client, key).get_metadata_opt(&key.name).await;
+    let managers = live.ok()??.metadata.managed_fields?;
+    let mut others: Vec<_> = managers
+        .into_iter()
+        .filter(|entry| {
+            entry.manager.as_deref() != Some(FIELD_MANAGER)
+                && entry.subresource.as_deref() != Some("status")
+        })
+        .collect();
+    others.sort_by_key(|entry| entry.time.as_ref().map(|time| time.0));
+    others.pop()?.manager
 }
 
 /// Changes an object if it is still the one that the change was decided on. Without that check, the write of an

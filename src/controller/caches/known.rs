@@ -16,6 +16,8 @@ pub(crate) struct Known {
     pub digest: u64,
     /// The digest of what was applied, if the API server stores it in a different form.
     pub applied: Option<u64>,
+    /// The digest of what this process last applied.
+    pub written: Option<u64>,
     /// The digest of the fields that we own without the owners, for objects that several services may share.
     pub shared: Option<u64>,
     /// For a Service that several services may share, a digest of its selector.
@@ -48,6 +50,7 @@ impl Known {
             shared: child.shared,
             selector: child.selector,
             applied: None,
+            written: None,
             owners: child.owners().into(),
             deleting: meta.deletion_timestamp.is_some(),
             volume: child.volume.clone(),
@@ -86,6 +89,12 @@ impl Known {
     pub(crate) fn is_released(&self) -> bool {
         let volume = self.volume.as_ref();
         volume.is_some_and(|volume| volume.claimed == Claimed::NoLonger)
+    }
+
+    /// Whether someone else has changed it since an object with this digest was applied.
+    #[must_use]
+    pub(crate) fn was_changed_since(&self, wanted: u64) -> bool {
+        self.written == Some(wanted) && !self.is(wanted)
     }
 
     /// Whether applying an object with this digest would change nothing.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     controller::{
-        apply::apply_to,
+        apply::{Change, apply_to},
         caches::{child::Child, child_kind::ChildKind, children::Children},
         wanted::Wanted,
     },
@@ -117,7 +117,7 @@ async fn a_name_that_another_service_got_first_is_decided_on_again() {
     };
     let children = Children::default();
     let made = make(&children, "two", 82).await;
-    assert!(made.is_ok_and(|is_written| is_written));
+    assert!(made.is_ok_and(|change| change == Change::Made));
     let error = make(&children, "one", 81).await.expect_err("it is there");
     assert!(error.is_transient(), "{error}");
     assert_eq!(backend(&server.store()), (82, Some("two".to_owned())));
@@ -160,7 +160,7 @@ async fn a_former_leader_does_not_undo_what_the_next_one_wrote() {
             &owner_named("web"),
         )
         .await;
-        assert!(written.is_ok_and(|is_written| is_written));
+        assert!(written.is_ok_and(|change| change != Change::None));
     })
     .await;
     assert!(refused);

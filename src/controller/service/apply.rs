@@ -9,17 +9,20 @@ use std::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::{
+    contention::changed_back,
     names::{Form, form},
     plan::Plan,
+    user,
 };
 use crate::{
     controller::{
-        apply::{apply_to, release},
+        apply::{Change, apply_to, release},
         caches::{child::WorkloadState, children::Key, known::Known, owner::Owner},
         context::Context,
         error::Error,
         wanted::Wanted,
     },
+    crd::EcsService,
     decide::{
         deployment::pods_of,
         old_tasks::{self, There},
@@ -57,9 +60,10 @@ pub(super) struct Failure {
 pub(super) async fn carry_out(
     cx: &Context,
     plan: &Plan,
-    user: &Owner,
+    service: &EcsService,
     owner: &OwnerReference,
 ) -> Result<(), Failure> {
+    let user = &user(service);
     let objects: Result<Vec<Wanted>, Error> = plan.objects.iter().map(Wanted::new).collect();
     let objects = objects.map_err(|error| Failure {
         error,
@@ -95,6 +99,9 @@ pub(super) async fn carry_out(
             Form::Later => continue,
             Form::Never(error) => Err(error),
         };
+        if let Ok(Change::MadeAgainst(other)) = &result {
+            changed_back(cx, service, &wanted.key, other);
+        }
         if let Err(error) = result {
             let is_busy = error.is_unanswered();
             errors.record(wanted, is_known(&wanted), error);

@@ -5,6 +5,7 @@ mod apply;
 mod begin;
 mod conditions;
 mod connect_hosts;
+mod contention;
 mod count;
 mod fetch;
 mod names;
@@ -59,6 +60,7 @@ use crate::{
 };
 
 pub(super) use begin::Beginnings;
+pub(super) use contention::Contention;
 pub(super) use renewal::Renewals;
 pub(super) use revisions::{ServiceRevisions, watch_service_revisions};
 pub(super) use tasks::Replacements;
@@ -106,6 +108,7 @@ impl Reconciled for EcsService {
         cx.children.unclaim_all(&user(self));
         cx.beginnings.forget(self);
         cx.uncreated.forget(self);
+        cx.contention.forget(self);
         tasks::forget(cx, self);
         cx.pods.stopped.forget(&user(self));
     }

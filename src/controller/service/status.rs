@@ -6,6 +6,7 @@ use kube::{Resource as _, ResourceExt as _};
 use super::{
     Newest, Plan,
     conditions::aspects,
+    contention,
     fetch::Observed,
     scaling,
     tell::{tell, tell_deployment, tell_failure},
@@ -66,6 +67,7 @@ pub(super) async fn report(
     let now = Timestamp::now();
     let mut status = status(service, &before, outcome, now);
     scaling::set_condition(cx, service, &mut status, now);
+    contention::set_condition(cx, service, &mut status, now);
     let owner = user(service);
     let stopped = cx.pods.stopped.of(&owner);
     stopped_tasks::add(&mut status.stopped_tasks, &stopped, &status.deployments);

@@ -9,11 +9,12 @@ use serde_json::Value;
 use super::{
     Asked,
     apply::carry_out,
+    contention,
     fetch::Observed,
     plan::{self, Plan},
     revision,
     status::{Outcome, report},
-    tasks, uncreated, user,
+    tasks, uncreated,
 };
 use crate::{
     controller::{context::Context, error::Error, refusal::Refusal, wanted::Wanted},
@@ -173,6 +174,7 @@ impl Step<'_> {
         let done = (running.may_return && !deployments.may_return()).then_some(SOON);
         let waits = due
             .chain(applied.waits)
+            .chain(contention::over_in(cx, service))
             .chain(done)
             .filter(|wait| !wait.is_zero());
         let again = waits.min();
@@ -196,7 +198,7 @@ impl Step<'_> {
     /// Applies what should run, and ends tasks that are over.
     async fn apply(&self, running: &Plan, observed: &Observed, owner: &OwnerReference) -> Applied {
         let Self { service, cx, .. } = *self;
-        let failure = carry_out(cx, running, &user(service), owner).await.err();
+        let failure = carry_out(cx, running, service, owner).await.err();
         let over = tasks::Over {
             running,
             grace: self.wanted.grace,

@@ -61,9 +61,11 @@ impl Index {
             if before.digest == fresh.digest {
                 fresh.applied = before.applied;
             }
+            fresh.written = before.written;
         }
         if let Some(wanted) = wanted {
             fresh.applied = (wanted != fresh.digest).then_some(wanted);
+            fresh.written = Some(wanted);
         }
         let concerned = match &before {
             Some(before) => union(&before.owners, &fresh.owners),
