@@ -11,6 +11,8 @@ use crate::{crd, ecs};
 pub struct TaskDefinitionInput {
     /// The `RegisterTaskDefinition` request.
     pub request: ecs::TaskDefinition,
+    /// What AWS does not have.
+    pub extensions: crd::TaskDefinitionExtensions,
     /// The revision, where it is known: that of the custom resource, of `DescribeTaskDefinition` output, of a pinned
     /// reference. A request does not know the revision that it makes.
     pub revision: Option<u64>,
@@ -43,7 +45,7 @@ pub struct TaskInput {
     pub uid: Option<String>,
     /// The `RunTask` request.
     pub request: ecs::Task,
-    /// What AWS does not have. It is for the operator, and no rule is about it.
+    /// What AWS does not have.
     pub extensions: crd::TaskExtensions,
     /// What `taskDefinition` of the request names, before the overrides of the request.
     pub task_definition: TaskDefinitionInput,

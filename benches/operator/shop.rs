@@ -84,7 +84,8 @@ pub fn children(namespace: &str, name: &str) -> Result<Vec<Value>> {
         addons: BTreeSet::new(),
         ..Settings::default()
     };
-    let (task_definition, _) = read_task_definition(FAMILY, &task_definition().to_string());
+    let (task_definition, of_definition, _) =
+        read_task_definition(FAMILY, &task_definition().to_string());
     let (request, extensions, _) = read_service(name, &service(name).to_string());
     let input = ServiceInput {
         connect_hosts: Default::default(),
@@ -92,6 +93,7 @@ pub fn children(namespace: &str, name: &str) -> Result<Vec<Value>> {
         extensions,
         task_definition: TaskDefinitionInput {
             request: task_definition,
+            extensions: of_definition,
             revision: Some(1),
         },
     };

@@ -22,6 +22,7 @@ fuzz_target!(|text: &str| {
     let extensions: ServiceExtensions = serde_json::from_value(next()).unwrap_or_default();
     let task_definition = TaskDefinitionInput {
         request: task_definition,
+        extensions: serde_json::from_value(next()).unwrap_or_default(),
         revision: None,
     };
     let service = ServiceInput {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::json;
 
 use super::environment_files::{inline_definition, inline_overrides};
@@ -9,7 +10,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Subject},
     ecs,
-    input::{ServiceInput, TaskInput},
+    input::{ServiceInput, TaskDefinitionInput, TaskInput},
     print::{self, Ordered},
     settings::{ANNOTATION_PREFIX, LogAgent, Settings},
     source::{Kind, Unit},
@@ -35,7 +36,7 @@ impl Resources<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         let definition = &input.task_definition.request;
-        let mut objects = vec![self.task_definition(definition, diagnostics)?];
+        let mut objects = vec![self.task_definition(&input.task_definition, diagnostics)?];
         for reason in [Reason::ServiceAssumed, Reason::TaskDefinitionNotRun] {
             if diagnostics.has(reason) {
                 // A task definition that no service runs is a resource of its own, as in ECS.
@@ -54,12 +55,7 @@ impl Resources<'_> {
         let mut request = input.request.clone();
         let root = FieldPath::root(Subject::Service);
         follow_newest(&mut request.task_definition, &root, diagnostics);
-        let mut spec = Ordered::unsorted(&request)?;
-        if let (Ordered::Map(spec), Ordered::Map(extensions)) =
-            (&mut spec, Ordered::unsorted(&input.extensions)?)
-        {
-            spec.extend(extensions);
-        }
+        let spec = extended(&request, &input.extensions)?;
         let name = request.service_name.as_deref().unwrap_or_default();
         objects.push(self.resource(Kind::Service, name, definition, spec)?);
         Ok(objects)
@@ -75,33 +71,24 @@ impl Resources<'_> {
         follow_newest(&mut request.task_definition, &root, diagnostics);
         let definition = &input.task_definition.request;
         inline_overrides(&mut request, definition, self.settings, diagnostics);
-        let mut spec = Ordered::unsorted(&request)?;
-        if let (Ordered::Map(spec), Ordered::Map(extensions)) =
-            (&mut spec, Ordered::unsorted(&input.extensions)?)
-        {
-            spec.extend(extensions);
-        }
+        let spec = extended(&request, &input.extensions)?;
         Ok(vec![
-            self.task_definition(definition, diagnostics)?,
+            self.task_definition(&input.task_definition, diagnostics)?,
             self.resource(Kind::Task, &input.name, definition, spec)?,
         ])
     }
 
     fn task_definition(
         self,
-        definition: &ecs::TaskDefinition,
+        input: &TaskDefinitionInput,
         diagnostics: &mut Diagnostics,
     ) -> Result<Ordered, print::Error> {
         self.report_settings(diagnostics);
-        let mut definition = definition.clone();
+        let mut definition = input.request.clone();
         inline_definition(&mut definition, self.settings, diagnostics);
         let family = definition.family.as_deref().unwrap_or_default();
-        self.resource(
-            Kind::TaskDefinition,
-            family,
-            &definition,
-            Ordered::unsorted(&definition)?,
-        )
+        let spec = extended(&definition, &input.extensions)?;
+        self.resource(Kind::TaskDefinition, family, &definition, spec)
     }
 
     fn resource(
@@ -210,6 +197,20 @@ impl Resources<'_> {
             diagnostics.report(path, Message::OperatorNeedsSettings { names });
         }
     }
+}
+
+/// Returns a request with what AWS does not have, as the spec of a resource.
+fn extended(
+    request: &impl Serialize,
+    extensions: &impl Serialize,
+) -> Result<Ordered, print::Error> {
+    let mut spec = Ordered::unsorted(request)?;
+    if let (Ordered::Map(spec), Ordered::Map(extensions)) =
+        (&mut spec, Ordered::unsorted(extensions)?)
+    {
+        spec.extend(extensions);
+    }
+    Ok(spec)
 }
 
 /// A pinned revision of AWS does not exist in a cluster where revisions begin anew, so the newest is followed.

@@ -155,15 +155,14 @@ fn spec(resource: Resource) -> JSONSchemaProps {
     if resource == Resource::Service {
         let members = spec.properties.get_or_insert_default();
         members.insert("autoScaling".to_owned(), auto_scaling());
-        let description = "An extension of this operator: settings that exist only in Kubernetes.";
-        members.insert(
-            "kubernetes".to_owned(),
-            described(description, schema(Api::Kubernetes.tree())),
-        );
     }
     if resource == Resource::Task {
         let members = spec.properties.get_or_insert_default();
         members.insert(KEPT_SECONDS.to_owned(), kept_seconds());
+    }
+    if resource != Resource::Cluster {
+        let members = spec.properties.get_or_insert_default();
+        members.insert("kubernetes".to_owned(), kubernetes(resource));
     }
     add_rules(resource, &mut spec);
     if resource == Resource::Task {
@@ -181,6 +180,28 @@ const BOUNDS: &[(&str, i64)] = &[
     ("requiresCompatibilities", 10),
     ("volumes", 500),
 ];
+
+/// The settings that exist only in Kubernetes: of a service all, of task definitions and tasks those of the pods.
+fn kubernetes(resource: Resource) -> JSONSchemaProps {
+    let description = "An extension of this operator: settings that exist only in Kubernetes.";
+    let mut kubernetes = described(description, schema(Api::Kubernetes.tree()));
+    if resource != Resource::Service {
+        let members = kubernetes.properties.get_or_insert_default();
+        members.retain(|name, _| name == "pod");
+    }
+    if let Some(pod) = kubernetes
+        .properties
+        .as_mut()
+        .and_then(|it| it.get_mut("pod"))
+    {
+        let members = pod.properties.iter_mut().flatten();
+        for (_, list) in members.filter(|(_, member)| member.type_.as_deref() == Some("array")) {
+            // Far more than a pod has, so that the API server can bound the cost of the rules.
+            list.max_items = Some(500);
+        }
+    }
+    kubernetes
+}
 
 const KEPT_SECONDS: &str = "ttlSecondsAfterFinished";
 
@@ -311,6 +332,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::fields::{Field, Kind};
 
     fn schema_of(kind: &str) -> Value {
         let definitions = definitions();
@@ -358,6 +380,14 @@ mod tests {
                 let path = format!("{path}.{name}");
                 if member["description"].as_str().is_none_or(str::is_empty) {
                     missing.push(path.clone());
+                }
+                let of_kubernetes = |field: &&Field| {
+                    field.kind == Kind::Kubernetes
+                        && path.ends_with(&format!(".kubernetes.{}", field.path))
+                };
+                if Api::Kubernetes.fields().any(|field| of_kubernetes(&field)) {
+                    // Its parts are described in the reference of Kubernetes.
+                    continue;
                 }
                 walk(member, &path, missing);
                 walk(&member["items"], &format!("{path}[]"), missing);

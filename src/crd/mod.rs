@@ -2,6 +2,7 @@
 
 mod definition;
 mod kubernetes;
+mod pod_schema;
 mod resource;
 mod rules;
 mod schema;
@@ -10,6 +11,7 @@ mod status_schema;
 
 pub use definition::definitions;
 pub use kubernetes::*;
+pub(crate) use pod_schema::{of_spec, pod_template};
 pub use resource::*;
 pub use status::*;
 
@@ -19,6 +21,15 @@ use crate::ecs;
 
 /// The group and version of the custom resources.
 pub const API_VERSION: &str = "ecs-operator.dev/v1alpha1";
+
+/// The members of an EcsTaskDefinition's `spec` that `RegisterTaskDefinition` does not have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TaskDefinitionExtensions {
+    /// The settings that exist only in Kubernetes: only `pod`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Kubernetes>,
+}
 
 /// The members of an EcsService's `spec` that `CreateService` does not have.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,12 +44,15 @@ pub struct ServiceExtensions {
 }
 
 /// The members of an EcsTask's `spec` that `RunTask` does not have.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TaskExtensions {
     /// Seconds until a finished task is deleted; it stays if this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds_after_finished: Option<i64>,
+    /// The settings that exist only in Kubernetes: only `pod`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Kubernetes>,
 }
 
 /// The Application Auto Scaling requests of one service, each in that API's own spelling.

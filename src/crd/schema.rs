@@ -4,6 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 
+use super::pod_schema;
 use crate::fields::{Characters, Field, Kind, Node, Outcome, Shape};
 
 /// The schema of a member with everything below it.
@@ -94,6 +95,7 @@ fn leaf(field: &Field) -> JSONSchemaProps {
             additional_properties: Some(JSONSchemaPropsOrBool::Schema(Box::new(text_or_number()))),
             ..of_type("object")
         },
+        Kind::Kubernetes => pod_schema::of_member(field.path),
     };
     schema.description = Some(description(field));
     schema.minimum = limits.min;

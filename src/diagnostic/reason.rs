@@ -285,6 +285,9 @@ reasons! {
         PauseStageNotAllowed { stage } => "PAUSE is not allowed at {stage}", "choose a stage before or after the traffic shifts";
         PauseUnsupported => "PAUSE hooks are not supported yet", "leave the hook out, and pause in the pipeline that deploys";
         PlaceholderNotFilled { placeholder, allowed, option } => "{placeholder} is not filled, and {allowed} is needed here", "fill it with --set {option}";
+        PodContainerUnknown { name } => "container {name} does not exist in the task definition", "correct the name, or add the container to containerDefinitions";
+        PodMemberNotAllowed { name, why, instead } => "{name} cannot be set for a pod: {why}", "{instead}";
+        PodMemberTaken { name, by, instead } => "{name} is already given by {by}", "{instead}";
         PolicyConfigurationMismatch { policy, member } => "PolicyType {policy} needs {member} and no other configuration", "remove the others, or change PolicyType";
         PolicyTypeRequired => "PolicyType is required", "set it to TargetTrackingScaling";
         PortMappingsWithNetworkNone { setting } => "portMappings are not allowed with {setting}", "remove portMappings, or use networkMode awsvpc";
@@ -425,6 +428,7 @@ reasons! {
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
         PlaceholderStylesDiffer { texts } => "--set filled {texts} in a text that the program in a container reads, and filled the same name in another style elsewhere", "if the program expands this text itself, give your own placeholder another name; otherwise there is nothing to do";
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "the service account {sa} has no AWS role until a Pod Identity association exists", "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}";
+        PodSizeOverridden { what, sizes } => "{what} has other sizes than the task definition gives: {sizes}", "change cpu, memory or memoryReservation in containerDefinitions, unless ECS should keep another size";
         PortRangeTooLarge => "the ports of the range are reachable but not listed in the pod", "nothing to do unless a Service must name them";
         PublicIpNotAssigned => "pods get no public IP address", "use a NAT gateway for outgoing and a load balancer for incoming traffic";
         ReadinessGateNeedsLabel { label } => "a rollout waits for the load balancer only in a namespace with the label {label}=enabled", "label the namespace before the pods are made; without it a pod counts as healthy after --steady-seconds";
@@ -525,6 +529,7 @@ reasons! {
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
         PlacementStrategyOrder => "the scheduler adds the scores of strategies instead of applying them in order", "";
         PlatformVersionIgnored => "Kubernetes has no Fargate platform versions", "";
+        PodPatched { names } => "the patch changes {names}", "";
         PodRunsOnce { name } => "the pods run once, and applying them again does nothing", "to run them again, delete them first: kubectl delete pod -l ecs-operator.dev/task={name}";
         PrivilegedNamespaceNeeded { what } => "a namespace that enforces the Pod Security Standard baseline or restricted refuses the pods, because of {what}", "if the cluster has such defaults, label the namespace pod-security.kubernetes.io/enforce=privileged";
         ProcessOneIsThePause => "process 1 is the pause process of the pod, so what is written to /proc/1/fd/1 is lost", "write to /dev/stdout";

@@ -21,7 +21,7 @@ pub enum Api {
     ScalingPolicy,
     /// `PutScheduledAction`
     ScheduledAction,
-    /// `spec.kubernetes` of an EcsService
+    /// `spec.kubernetes` of an EcsService; an EcsTaskDefinition and an EcsTask have its `pod`
     Kubernetes,
 }
 

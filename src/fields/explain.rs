@@ -229,6 +229,7 @@ pub(super) fn describe_type(api: Api, field: &Field) -> String {
         Kind::StringMap => "map of strings",
         Kind::Timestamp => "timestamp",
         Kind::Document => "any value",
+        Kind::Kubernetes => "as in a pod of Kubernetes",
     };
     let mut parts = vec![kind.to_owned()];
     if !field.unit.is_empty() {

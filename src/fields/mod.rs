@@ -128,6 +128,8 @@ pub enum Kind {
     Timestamp,
     /// Anything.
     Document,
+    /// A part of a pod as Kubernetes has it.
+    Kubernetes,
 }
 
 /// The values of a leaf that AWS accepts.

@@ -13,7 +13,7 @@ pub(super) fn smallest(field: &Field) -> String {
         Kind::Integer | Kind::Number => field.limits.min.unwrap_or(1.0).max(1.0).to_string(),
         Kind::Boolean => "true".to_owned(),
         Kind::StringMap => r#"{"key": "value"}"#.to_owned(),
-        Kind::Document => "{}".to_owned(),
+        Kind::Document | Kind::Kubernetes => "{}".to_owned(),
         Kind::Timestamp => r#""2026-01-15T10:30:00Z""#.to_owned(),
         Kind::String => format!("{:?}", sample_text(field.name())),
     });

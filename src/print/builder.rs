@@ -264,7 +264,13 @@ impl SerializeMap for Map {
     fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Error> {
         let key = self.key.take();
         let key = key.ok_or_else(|| Error::custom("a member has no name"))?;
-        self.push(Cow::Owned(key), value)
+        if self.builder.sort {
+            return self.push(Cow::Owned(key), value);
+        }
+        // A null of a request removes something: no request has one without a meaning.
+        let value = value.serialize(self.builder)?;
+        self.members.push((Cow::Owned(key), value));
+        Ok(())
     }
 
     fn end(mut self) -> Result<Ordered, Error> {

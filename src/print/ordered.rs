@@ -22,11 +22,11 @@ const FIRST: [&str; 9] = [
     "args",
 ];
 
-/// Plain data, in order and without nulls. Names of struct fields are borrowed, and nothing is hashed: most of the work
+/// Plain data, in order and without nulls, except for those of a request's maps, which remove something. Names of struct fields are borrowed, and nothing is hashed: most of the work
 /// of a conversion is done on these trees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ordered {
-    /// Nothing, which only a list or the root can hold.
+    /// Nothing, which only a list, the root or a map of a request can hold.
     Null,
     /// A boolean.
     Bool(bool),

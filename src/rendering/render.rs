@@ -139,7 +139,7 @@ fn read(name: &str, inputs: &Inputs, today: &Spec) -> (ServiceInput, Diagnostics
         }
         extensions.auto_scaling = more.auto_scaling;
     }
-    let (task_definition, said) =
+    let (task_definition, of_definition, said) =
         read_task_definition(&inputs.family, inputs.task_definition.text());
     findings.append(said);
     let input = ServiceInput {
@@ -147,6 +147,7 @@ fn read(name: &str, inputs: &Inputs, today: &Spec) -> (ServiceInput, Diagnostics
         extensions,
         task_definition: TaskDefinitionInput {
             request: task_definition,
+            extensions: of_definition,
             revision: Some(inputs.revision),
         },
         connect_hosts: ConnectHosts::new(),

@@ -27,6 +27,7 @@ impl Walk<'_> {
             Kind::Integer | Kind::Number | Kind::Boolean => self.scalar(node, field, trail),
             Kind::StringMap => self.string_map(node, field, trail),
             Kind::Document => Some(node.value),
+            Kind::Kubernetes => Some(self.of_kubernetes(node.value, field.path)),
         }?;
         Some(Node { value, span })
     }
@@ -154,7 +155,12 @@ impl Walk<'_> {
 
     /// Fills the placeholders of a text, and records those that a program could have expanded itself. `key` is that of a
     /// map.
-    fn fill_in<'a>(&mut self, text: Cow<'a, str>, path: &str, key: &str) -> Cow<'a, str> {
+    pub(super) fn fill_in<'a>(
+        &mut self,
+        text: Cow<'a, str>,
+        path: &str,
+        key: &str,
+    ) -> Cow<'a, str> {
         let by_docker = key == "tag" && path.ends_with("logConfiguration.options");
         let for_program = is_for_program(path);
         filled_unless(text, self.fill, |found| {
@@ -221,7 +227,7 @@ fn number_in_words(path: &str) -> Option<&'static str> {
 }
 
 /// A parsed scalar.
-enum Scalar {
+pub(super) enum Scalar {
     Boolean(bool),
     /// A whole number, and whether its text can be kept.
     Integer(i64, bool),
@@ -230,7 +236,7 @@ enum Scalar {
 }
 
 impl Scalar {
-    fn into_value(self, text: Cow<'_, str>) -> Value<'_> {
+    pub(super) fn into_value(self, text: Cow<'_, str>) -> Value<'_> {
         match self {
             Self::Boolean(true) => Value::Bool("true".into()),
             Self::Boolean(false) => Value::Bool("false".into()),
@@ -252,7 +258,7 @@ fn boolean(text: &str) -> Option<Scalar> {
 }
 
 /// Parses a whole number: `5`, `"5"`, `5.0`, `1e3`, YAML's `0x1F` and `0o17`.
-fn integer(trimmed: &str, text: &str) -> Option<Scalar> {
+pub(super) fn integer(trimmed: &str, text: &str) -> Option<Scalar> {
     if let Ok(number) = trimmed.parse::<i64>() {
         let plain = text.len() == trimmed.len() && !trimmed.starts_with('+');
         return Some(Scalar::Integer(number, plain));
@@ -275,7 +281,7 @@ fn integer(trimmed: &str, text: &str) -> Option<Scalar> {
         .then_some(Scalar::Integer(number as i64, false))
 }
 
-fn number(trimmed: &str, text: &str) -> Option<Scalar> {
+pub(super) fn number(trimmed: &str, text: &str) -> Option<Scalar> {
     if let Some(number) = finite(trimmed) {
         return Some(Scalar::Number(number, text.len() == trimmed.len()));
     }
@@ -300,7 +306,7 @@ const fn kind_name(kind: Kind) -> &'static str {
         Kind::Number => "a number",
         Kind::Boolean => "true or false",
         Kind::StringMap => "an object",
-        Kind::Document => "a JSON value",
+        Kind::Document | Kind::Kubernetes => "a JSON value",
     }
 }
 

@@ -179,11 +179,20 @@ impl<'c> Loader<'c> {
         revision: Option<u64>,
     ) -> Result<TaskDefinitionInput, Problem> {
         let root = FieldPath::root(Subject::TaskDefinition);
-        let request = self.read(index, root, |reader, node| reader.task_definition(node))?;
+        let mut extensions = crd::TaskDefinitionExtensions::default();
+        let request = self.read(index, root, |reader, node| {
+            let (request, found) = reader.task_definition(node);
+            extensions = found;
+            request
+        })?;
         if self.is_request {
             registration::check_task_definition(&request, &self.left_out, &mut self.diagnostics);
         }
-        Ok(TaskDefinitionInput { request, revision })
+        Ok(TaskDefinitionInput {
+            request,
+            extensions,
+            revision,
+        })
     }
 
     /// Adds the scaling documents to the scaling settings of the service itself.

@@ -51,6 +51,7 @@ mod kind;
 mod leaf;
 mod link;
 mod load;
+mod native;
 mod offsets;
 mod placeholder;
 mod read;

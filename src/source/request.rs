@@ -51,10 +51,16 @@ pub(super) struct Reader<'c> {
 const UNNAMED: &str = "unnamed";
 
 impl Reader<'_> {
-    pub(super) fn task_definition(&self, document: Node<'_>) -> Request<ecs::TaskDefinition> {
+    pub(super) fn task_definition(
+        &self,
+        document: Node<'_>,
+    ) -> (Request<ecs::TaskDefinition>, crd::TaskDefinitionExtensions) {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
         let described = drop_system_tags(&mut body, &mut sink);
+        let extensions = crd::TaskDefinitionExtensions {
+            kubernetes: self.kubernetes_of_pods(&mut body, &mut sink),
+        };
         if let Some(name) = &self.entry.name
             && matches!(body.value, Value::Object(_))
             && !has_text(&body, "family", self.entry.form.spelling)
@@ -72,10 +78,11 @@ impl Reader<'_> {
             }
         }
         let body = self.body(body, Api::TaskDefinition, &mut sink);
-        Request {
+        let request = Request {
             described,
             ..self.finish(body, annotations, sink)
-        }
+        };
+        (request, extensions)
     }
 
     /// Reads the request of a service, which is named after `family` if it has no name.
@@ -127,7 +134,10 @@ impl Reader<'_> {
     pub(super) fn task(&self, document: Node<'_>) -> (Request<ecs::Task>, crd::TaskExtensions) {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
-        let mut extensions = crd::TaskExtensions::default();
+        let mut extensions = crd::TaskExtensions {
+            kubernetes: self.kubernetes_of_pods(&mut body, &mut sink),
+            ..crd::TaskExtensions::default()
+        };
         if self.entry.form.envelope == Envelope::Resource
             && let Some(member) = body.take(KEPT_SECONDS)
         {
@@ -362,6 +372,30 @@ impl Reader<'_> {
         let trail = Trail::Field(&root, "kubernetes");
         let node = walk.node(node, Api::Kubernetes.tree(), trail)?;
         Some(self.fit(Some(node), sink))
+    }
+
+    /// Reads `spec.kubernetes` of a task definition or a task, which has only `pod`.
+    fn kubernetes_of_pods(&self, body: &mut Node<'_>, sink: &mut Sink) -> Option<crd::Kubernetes> {
+        if self.entry.form.envelope != Envelope::Resource {
+            return None;
+        }
+        let mut node = body.take("kubernetes")?.value;
+        if let Value::Object(members) = &mut node.value {
+            let root = Trail::Root(&self.root);
+            let trail = Trail::Field(&root, "kubernetes");
+            members.retain(|member| {
+                let of_services = matches!(&*member.key, "expose" | "forceNewDeployment");
+                if of_services {
+                    let message = Message::UnknownField {
+                        name: member.key.to_string(),
+                        advice: "only an EcsService has it".to_owned(),
+                    };
+                    sink.note(Trail::Key(&trail, &member.key), message);
+                }
+                !of_services
+            });
+        }
+        self.kubernetes(node, sink)
     }
 }
 

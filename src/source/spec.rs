@@ -17,11 +17,19 @@ use crate::{
 
 /// Reads the spec of the EcsTaskDefinition of this name as JSON text. Invalid values are reported and left out.
 #[must_use]
-pub fn read_task_definition(name: &str, spec: &str) -> (ecs::TaskDefinition, Diagnostics) {
-    read(Kind::TaskDefinition, Some(name), spec, |reader, node| {
-        (reader.task_definition(node), ())
-    })
-    .0
+pub fn read_task_definition(
+    name: &str,
+    spec: &str,
+) -> (
+    ecs::TaskDefinition,
+    crd::TaskDefinitionExtensions,
+    Diagnostics,
+) {
+    let read = read(Kind::TaskDefinition, Some(name), spec, |reader, node| {
+        reader.task_definition(node)
+    });
+    let ((request, diagnostics), extensions) = read;
+    (request, extensions, diagnostics)
 }
 
 /// Reads the spec of the EcsService of this name as JSON text. Invalid values are reported and left out.
@@ -90,7 +98,7 @@ mod tests {
     #[test]
     fn a_spec_is_judged_like_a_file() {
         let spec = r#"{"containerDefinitions":[{"name":"a","image":"","cpus":1,"memory":"64"}]}"#;
-        let (request, diagnostics) = read_task_definition("web", spec);
+        let (request, _, diagnostics) = read_task_definition("web", spec);
         assert_eq!(
             said(&diagnostics),
             [
@@ -138,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_json_is_no_panic() {
-        let (_, diagnostics) = read_task_definition("web", "{");
+        let (_, _, diagnostics) = read_task_definition("web", "{");
         assert!(diagnostics.has_errors());
     }
 }

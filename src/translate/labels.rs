@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Context, LABEL_LENGTH, Workload, kname};
+use crate::settings::ANNOTATION_PREFIX;
 
 /// The labels of a Kubernetes object.
 pub(crate) type Labels = BTreeMap<String, String>;
@@ -88,6 +89,11 @@ impl Context<'_> {
             ..ObjectMeta::default()
         }
     }
+}
+
+/// Whether a key of a label or annotation belongs to the operator.
+pub(crate) fn is_owned_key(key: &str) -> bool {
+    key.starts_with(ANNOTATION_PREFIX) || [NAME, INSTANCE, MANAGED_BY].contains(&key)
 }
 
 /// Returns the annotation that contains tags, as a JSON object; `None` if there are none.

@@ -15,6 +15,7 @@ mod task;
 pub(crate) mod testing;
 
 pub use escape::escape_dollars;
+pub(crate) use labels::is_owned_key;
 pub use labels::{CAPACITY_PROVIDER, SERVICE, TASK};
 pub use manifests::{CustomObject, Manifests, Object};
 pub use names::{LABEL_LENGTH, WORKLOAD_LENGTH, kname};
@@ -23,7 +24,7 @@ pub use service::{connect_namespace_label, translate_service};
 pub use task::{pod_name, translate_task};
 
 use crate::{
-    diagnostic::{FieldPath, Subject},
+    diagnostic::{Diagnostics, FieldPath, Subject},
     settings::Settings,
     validate,
 };
@@ -35,6 +36,29 @@ pub(crate) enum Workload<'a> {
     Service(&'a validate::Service),
     /// A stand-alone task, whose pods end.
     Task(&'a validate::Task),
+}
+
+/// Reports what `kubernetes.pod` would take away of the pods of a valid service or task. Only the translation knows what
+/// ECS and the operator give them, and validation calls this, so that translating does not fail.
+pub(crate) fn pod_conflicts(workload: Workload<'_>, settings: &Settings, sink: &mut Diagnostics) {
+    let (cx, templates) = match workload {
+        Workload::Service(service) => {
+            let cx = Context::of_service(service, settings);
+            let templates = cx.overlays().next().map(|_| service::base(&cx, service));
+            (cx, templates)
+        }
+        Workload::Task(task) => {
+            let cx = Context::of_task(task, settings);
+            let templates = cx.overlays().next().map(|_| task::base(&cx, task));
+            (cx, templates)
+        }
+    };
+    for template in templates.into_iter().flatten() {
+        pod::overlay::conflicts(&cx, &template, sink);
+        if sink.has_errors() {
+            return;
+        }
+    }
 }
 
 /// The input of every translation function.

@@ -37,6 +37,7 @@ pub fn translate_task(task: &Task, settings: &Settings) -> (Manifests, Diagnosti
     capacity::report(&cx, &mut notes);
     let (mut template, mut objects) = pod::pod_template(&cx, &mut notes);
     add_metadata(task, &mut template);
+    pod::overlay::apply(&cx, &mut template, &mut notes);
     security_groups::apply(&cx, &task.network_configuration, &mut objects, &mut notes);
     let digest = (settings.mode == Mode::Convert).then(|| digest(&template));
     let name = match &digest {
@@ -64,6 +65,13 @@ pub fn translate_task(task: &Task, settings: &Settings) -> (Manifests, Diagnosti
         }));
     }
     (objects, task.overridden.relocate(notes))
+}
+
+/// Returns the pods of the tasks on each of their capacity providers, without what `kubernetes.pod` adds.
+pub(super) fn base(cx: &Context<'_>, task: &Task) -> Vec<PodTemplateSpec> {
+    let (mut template, _) = pod::pod_template(cx, &mut Diagnostics::new());
+    add_metadata(task, &mut template);
+    capacity::placed(cx, &template)
 }
 
 /// Returns a text that differs between versions of a task.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{translate_service, translate_task};
 use crate::{
-    crd::{ServiceExtensions, TaskExtensions},
+    crd::ServiceExtensions,
     diagnostic::{Diagnostics, Reason, Severity},
     ecs,
     input::{ConnectHosts, ServiceInput, TaskDefinitionInput, TaskInput},
@@ -22,6 +22,7 @@ pub(crate) struct Scenario {
     definition: String,
     request: Request,
     extensions: String,
+    of_definition: String,
     connect_hosts: ConnectHosts,
     uid: Option<String>,
     settings: Settings,
@@ -49,6 +50,7 @@ impl Scenario {
             definition,
             request,
             extensions: "{}".to_owned(),
+            of_definition: "{}".to_owned(),
             connect_hosts: ConnectHosts::new(),
             uid: None,
             settings: Settings {
@@ -75,7 +77,13 @@ impl Scenario {
         self
     }
 
-    /// Sets the extensions of this operator to `CreateService`.
+    /// Sets the extensions of this operator to `RegisterTaskDefinition`.
+    pub(crate) fn definition_extensions(mut self, body: impl Into<String>) -> Self {
+        self.of_definition = body.into();
+        self
+    }
+
+    /// Sets the extensions of this operator to `CreateService` or `RunTask`.
     pub(crate) fn extensions(mut self, body: impl Into<String>) -> Self {
         self.extensions = body.into();
         self
@@ -126,6 +134,7 @@ impl Scenario {
         let name = definition.family.clone().unwrap_or_default();
         let task_definition = |reference: Option<&str>| TaskDefinitionInput {
             request: definition,
+            extensions: parse(&self.of_definition),
             revision: reference
                 .and_then(TaskDefinitionReference::parse)
                 .and_then(|reference| reference.revision),
@@ -162,7 +171,7 @@ impl Scenario {
                     uid: self.uid.clone(),
                     task_definition: task_definition(request.task_definition.as_deref()),
                     request,
-                    extensions: TaskExtensions::default(),
+                    extensions: parse(&self.extensions),
                 };
                 let task = validate::validate_task(&input, &self.settings)?;
                 translate_task(&task, &self.settings)

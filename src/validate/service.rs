@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use super::{
     AutoScaling, Capacity, Deployment, EbsVolume, Expose, LoadBalancer, NetworkConfiguration,
-    Placement, ServiceConnect, ServiceRegistry, TaskDefinition, TaskDefinitionReference,
-    VolumeConfigurations, arn::has_placeholder, clamp, validate_capacity, validate_deployment,
-    validate_ebs_volumes, validate_expose, validate_load_balancers, validate_network_configuration,
-    validate_placement, validate_scaling, validate_service_connect, validate_service_registries,
-    validate_task_definition,
+    Placement, PodOverlay, ServiceConnect, ServiceRegistry, TaskDefinition,
+    TaskDefinitionReference, VolumeConfigurations, arn::has_placeholder, clamp, validate_capacity,
+    validate_deployment, validate_ebs_volumes, validate_expose, validate_load_balancers,
+    validate_network_configuration, validate_placement, validate_pod, validate_scaling,
+    validate_service_connect, validate_service_registries, validate_task_definition,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
     input::ServiceInput,
     settings::{Mode, Settings, WorkloadTarget},
+    translate::{Workload, pod_conflicts},
 };
 
 /// A service that can be translated.
@@ -60,6 +61,8 @@ pub struct Service {
     pub desired_count_ignored: bool,
     /// Whether the request leaves the count to the autoscaler, which begins with the smallest one.
     pub count_is_left: bool,
+    /// What the pods have beyond the fields of ECS.
+    pub pod: Option<PodOverlay>,
     /// The scaling of the service.
     pub auto_scaling: Option<AutoScaling>,
 }
@@ -84,6 +87,9 @@ pub enum Scheduling {
 pub fn validate_service(input: &ServiceInput, settings: &Settings) -> Result<Service, Diagnostics> {
     let mut sink = Diagnostics::new();
     let service = service(input, settings, &mut sink);
+    if !sink.has_errors() {
+        pod_conflicts(Workload::Service(&service), settings, &mut sink);
+    }
     if sink.has_errors() {
         Err(sink)
     } else {
@@ -168,6 +174,12 @@ fn service(input: &ServiceInput, settings: &Settings, sink: &mut Diagnostics) ->
         tags,
         desired_count_ignored: daemon && raw.desired_count.is_some(),
         count_is_left: raw.desired_count.is_none() && auto_scaling.is_some(),
+        pod: validate_pod(
+            input.extensions.kubernetes.as_ref(),
+            &input.task_definition.request,
+            &root,
+            sink,
+        ),
         auto_scaling,
         capacity,
         task_definition,
@@ -374,6 +386,7 @@ mod tests {
             extensions: ServiceExtensions::default(),
             task_definition: TaskDefinitionInput {
                 request: definition,
+                extensions: crate::crd::TaskDefinitionExtensions::default(),
                 revision: None,
             },
         };

@@ -6,16 +6,17 @@ use std::{
 };
 
 use super::{
-    Capacity, EbsVolume, NetworkConfiguration, Overridden, Placement, TaskDefinition,
+    Capacity, EbsVolume, NetworkConfiguration, Overridden, Placement, PodOverlay, TaskDefinition,
     TaskDefinitionReference, VolumeConfigurations, apply_overrides, arn::has_placeholder,
     validate_capacity, validate_ebs_volumes, validate_network_configuration, validate_placement,
-    validate_task_definition,
+    validate_pod, validate_task_definition,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
     input::{TaskDefinitionInput, TaskInput},
     settings::Settings,
+    translate::{Workload, pod_conflicts},
 };
 
 /// How many tasks `RunTask` may start.
@@ -50,6 +51,8 @@ pub struct Task {
     pub network_configuration: NetworkConfiguration,
     /// EBS volumes.
     pub volumes: Vec<EbsVolume>,
+    /// What the pods have beyond the fields of ECS.
+    pub pod: Option<PodOverlay>,
     /// The tags of the tasks, including propagated tags of the task definition.
     pub tags: BTreeMap<String, String>,
 }
@@ -62,6 +65,9 @@ pub struct Task {
 pub fn validate_task(input: &TaskInput, settings: &Settings) -> Result<Task, Diagnostics> {
     let mut sink = Diagnostics::new();
     let task = task(input, settings, &mut sink);
+    if !sink.has_errors() {
+        pod_conflicts(Workload::Task(&task), settings, &mut sink);
+    }
     if sink.has_errors() {
         Err(task.overridden.relocate(sink))
     } else {
@@ -109,6 +115,12 @@ fn task(input: &TaskInput, settings: &Settings, sink: &mut Diagnostics) -> Task 
             &root,
             sink,
         ),
+        pod: validate_pod(
+            input.extensions.kubernetes.as_ref(),
+            &input.task_definition.request,
+            &root,
+            sink,
+        ),
         tags,
         capacity,
         task_definition,
@@ -137,6 +149,7 @@ fn overridden_definition(
         .collect();
     let input = TaskDefinitionInput {
         request: definition,
+        extensions: input.task_definition.extensions.clone(),
         revision: input.task_definition.revision,
     };
     let task_definition =

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{
     Capacity, Container, Graph, NamespaceMode, Network, NetworkMode, PlacementConstraint, Platform,
-    Region, Role, Scope, TaskSize, Volume, is_windows, region::region_of_task, validate_container,
-    validate_execution_role, validate_graph, validate_ipc_mode, validate_network,
-    validate_pid_mode, validate_platform, validate_role, validate_sandbox,
-    validate_task_constraints, validate_task_fields, validate_task_size, validate_volumes,
-    with_account_of_roles,
+    PodOverlay, Region, Role, Scope, TaskSize, Volume, is_windows, region::region_of_task,
+    validate_container, validate_execution_role, validate_graph, validate_ipc_mode,
+    validate_network, validate_pid_mode, validate_platform, validate_pod, validate_role,
+    validate_sandbox, validate_task_constraints, validate_task_fields, validate_task_size,
+    validate_volumes, with_account_of_roles,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
@@ -57,6 +57,8 @@ pub struct TaskDefinition {
     pub ephemeral_storage_gib: Option<i64>,
     /// Whether the pod runs in a sandbox (`ISOLATED_SANDBOX`).
     pub isolated_sandbox: bool,
+    /// What the pods have beyond the fields of ECS.
+    pub pod: Option<PodOverlay>,
     /// The tags of the definition.
     pub tags: BTreeMap<String, String>,
 }
@@ -134,6 +136,7 @@ pub(crate) fn validate_task_definition(
             .as_ref()
             .and_then(|e| e.size_in_gi_b),
         isolated_sandbox: validate_sandbox(&scope, &root, sink),
+        pod: validate_pod(input.extensions.kubernetes.as_ref(), request, &root, sink),
         tags: tags(&request.tags),
         containers,
     }

@@ -293,7 +293,7 @@ impl World {
             request.complete(&defaults);
         }
         let family = self.family();
-        let (definition, said_of_definition) =
+        let (definition, of_definition, said_of_definition) =
             read_task_definition(&family, &self.task_definition["spec"].to_string());
         findings.append(said_of_definition);
         let input = TaskInput {
@@ -303,6 +303,7 @@ impl World {
             extensions,
             task_definition: TaskDefinitionInput {
                 request: definition,
+                extensions: of_definition,
                 revision: Some(1),
             },
         };
@@ -401,6 +402,11 @@ fn all_leaves(world: &World) -> Vec<Leaf> {
             leaves(api, api.tree(), &resource["spec"], "", part, &mut all);
         }
     }
+    let kubernetes = Api::Kubernetes;
+    if let Some(value) = world.task_definition["spec"].get("kubernetes") {
+        let (tree, part) = (kubernetes.tree(), Part::TaskDefinition);
+        leaves(kubernetes, tree, value, "/kubernetes", part, &mut all);
+    }
     let spec = &world.workload["spec"];
     let part = Part::Workload;
     let mut more = |api: Api, at: String| {
@@ -469,7 +475,7 @@ fn others(field: &Field, value: &Value) -> Vec<Value> {
             vec![json!(other), json!(changed)]
         }
         (Kind::Timestamp, _) => vec![json!("2031-01-01T00:00:00Z"), json!("2032-02-02T00:00:00Z")],
-        (Kind::Document, _) => vec![json!({"another": "value"})],
+        (Kind::Document | Kind::Kubernetes, _) => vec![json!({"another": "value"})],
         _ => Vec::new(),
     }
 }
@@ -606,7 +612,8 @@ fn worlds() -> Vec<World> {
 
 fn of_definition(input: &TaskDefinitionInput) -> Value {
     let family = input.request.family.as_deref().unwrap_or_default();
-    resource("EcsTaskDefinition", family, json!(input.request))
+    let spec = merged(json!(input.request), json!(input.extensions));
+    resource("EcsTaskDefinition", family, spec)
 }
 
 fn service(input: &ServiceInput) -> Value {

@@ -213,7 +213,7 @@ pub fn full(node: &Node) -> Value {
             Kind::Boolean => json!(true),
             Kind::StringMap => json!({"a": "b"}),
             Kind::Timestamp => json!("2026-11-02T08:00:00Z"),
-            Kind::Document => json!({"a": [1]}),
+            Kind::Document | Kind::Kubernetes => json!({"a": [1]}),
         },
     }
 }

@@ -254,7 +254,7 @@ fn sensible(field: &'static Field) -> BoxedStrategy<Value> {
                 .boxed()
         }
         Kind::Timestamp => Just(json!("2026-03-01T12:00:00Z")).boxed(),
-        Kind::Document => Just(json!({"key": ["value", 1]})).boxed(),
+        Kind::Document | Kind::Kubernetes => Just(json!({"key": ["value", 1]})).boxed(),
     }
 }
 

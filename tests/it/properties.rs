@@ -179,7 +179,7 @@ proptest! {
         };
         let service: ecs::Service = requests.service.as_ref().and_then(|service| serde_json::from_value(wild(service)).ok()).unwrap_or_default();
         let task: ecs::Task = requests.task.as_ref().and_then(|task| serde_json::from_value(wild(task)).ok()).unwrap_or_default();
-        let task_definition = TaskDefinitionInput { request: task_definition, revision: None };
+        let task_definition = TaskDefinitionInput { request: task_definition, extensions: Default::default(), revision: None };
         let input = ServiceInput {
  connect_hosts: Default::default(),
             request: service,

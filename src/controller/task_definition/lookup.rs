@@ -10,7 +10,7 @@ use crate::{
         context::Context,
         refusal::{Refusal, refused},
     },
-    crd::{ACCEPTED, EcsTaskDefinition, Spec, TaskDefinitionStatus},
+    crd::{self, ACCEPTED, EcsTaskDefinition, Spec, TaskDefinitionStatus},
     decide::revision::Newest,
     diagnostic::{Diagnostics, FieldPath, StateReason, Subject},
     ecs,
@@ -24,6 +24,7 @@ use crate::{
 /// A revision of a task definition.
 pub(crate) struct Definition {
     request: ecs::TaskDefinition,
+    extensions: crd::TaskDefinitionExtensions,
     number: u64,
     spec: Arc<Spec>,
     /// The diagnostics from reading it.
@@ -56,13 +57,14 @@ impl Definition {
     }
 
     fn read(family: &str, number: u64, spec: Arc<Spec>) -> Result<Self, Refusal> {
-        let (request, findings) = read_task_definition(family, spec.text());
+        let (request, extensions, findings) = read_task_definition(family, spec.text());
         if findings.has_errors() {
             // An older version of this operator accepted it.
             return Err(refused(findings));
         }
         Ok(Self {
             request,
+            extensions,
             number,
             spec,
             findings,
@@ -88,6 +90,7 @@ impl Definition {
     pub(crate) fn into_input(self) -> (TaskDefinitionInput, Diagnostics) {
         let input = TaskDefinitionInput {
             request: self.request,
+            extensions: self.extensions,
             revision: Some(self.number),
         };
         (input, self.findings)

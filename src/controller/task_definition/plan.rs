@@ -25,7 +25,7 @@ pub(super) fn check(
     cx: &Context,
 ) -> Result<Vec<WarningStatus>, Refusal> {
     let name = definition.name_any();
-    let (request, mut findings) = read_task_definition(&name, definition.spec.text());
+    let (request, extensions, mut findings) = read_task_definition(&name, definition.spec.text());
     let own = request.family.as_deref().unwrap_or_default();
     let expected = kname(own, WORKLOAD_LENGTH);
     if expected != name {
@@ -34,6 +34,7 @@ pub(super) fn check(
     let settings = settings(cx, definition, Subject::TaskDefinition, &mut findings);
     let input = TaskDefinitionInput {
         request,
+        extensions,
         revision: None,
     };
     if !findings.has_errors() {

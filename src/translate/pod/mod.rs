@@ -15,6 +15,7 @@ mod lifecycle;
 mod linux_parameters;
 mod logging;
 mod network;
+pub(crate) mod overlay;
 mod placement;
 mod platform;
 mod ports;
@@ -76,6 +77,10 @@ impl Draft {
             .iter()
             .map(|volume| kname(&volume.name, LABEL_LENGTH))
             .chain(self.spec.volumes.iter().flatten().map(|v| v.name.clone()))
+            .chain(
+                cx.overlays()
+                    .flat_map(|overlay| overlay.volume_names().map(str::to_owned)),
+            )
             .collect();
         let mut name = kname(wanted, LABEL_LENGTH);
         while taken.contains(&name) {
@@ -113,7 +118,10 @@ pub(crate) fn pod_template(
     role::apply(cx, &mut draft, notes);
     gmsa::apply(cx, &mut draft, notes);
     placement::apply(cx, &mut draft, notes);
-    privileges::report(cx, &draft, notes);
+    if cx.overlays().next().is_none() {
+        // What is added to the pods may change this.
+        privileges::report(cx, &draft.spec, notes);
+    }
     let metadata = ObjectMeta {
         labels: Some(cx.pod_labels().into_iter().chain(draft.labels).collect()),
         annotations: (!draft.annotations.is_empty()).then_some(draft.annotations),

@@ -1,6 +1,8 @@
 //! What of a pod the Pod Security Standard `baseline` forbids.
 
-use super::{Draft, container::path, system_controls};
+use k8s_openapi::api::core::v1::{PodSpec, SecurityContext};
+
+use super::{container::path, system_controls};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     translate::Context,
@@ -34,13 +36,16 @@ const SE_LINUX_TYPES: [&str; 4] = [
 ];
 
 /// Names what the standard forbids, with the place of the first (same URL). The volumes of the pod are complete.
-pub(super) fn report(cx: &Context<'_>, draft: &Draft, notes: &mut Diagnostics) {
+pub(super) fn report(cx: &Context<'_>, spec: &PodSpec, notes: &mut Diagnostics) {
     let mut found = of_definition(cx);
     for container in &cx.task_definition.containers {
         found.extend(of_container(container));
     }
-    if let Some(path) = host_path(cx, draft) {
+    if let Some(path) = host_path(cx, spec) {
         found.push((path, "hostPath volumes".to_owned()));
+    }
+    if let Some(overlay) = cx.overlays().last() {
+        as_they_are(&mut found, spec, &overlay.path);
     }
     // As in the documents: the namespaces of the host first, and each name once.
     let mut names: Vec<&str> = Vec::new();
@@ -125,9 +130,109 @@ fn options(security: &Security) -> Vec<&'static str> {
     .collect()
 }
 
+/// Drops what something added to the pods has removed, and adds what it has brought, with its path.
+fn as_they_are(found: &mut Vec<(FieldPath, String)>, spec: &PodSpec, path: &FieldPath) {
+    let names = forbidden(spec);
+    found.retain(|(_, name)| names.contains(name));
+    for name in names {
+        if found.iter().all(|(_, known)| *known != name) {
+            found.push((path.clone(), name));
+        }
+    }
+}
+
+/// Names what the standard forbids in a pod, in the words of the fields of ECS where there are some.
+fn forbidden(spec: &PodSpec) -> Vec<String> {
+    let on = |flag: Option<bool>| flag == Some(true);
+    let mut names: Vec<String> = [
+        (on(spec.host_network), "networkMode host"),
+        (on(spec.host_pid), "pidMode host"),
+        (on(spec.host_ipc), "ipcMode host"),
+        (
+            spec.volumes
+                .iter()
+                .flatten()
+                .any(|it| it.host_path.is_some()),
+            "hostPath volumes",
+        ),
+    ]
+    .into_iter()
+    .filter(|(is_set, _)| *is_set)
+    .map(|(_, name)| name.to_owned())
+    .collect();
+    let pod = spec.security_context.clone().unwrap_or_default();
+    // What a container does not set is that of the pod.
+    names.extend(of_context(&SecurityContext {
+        app_armor_profile: pod.app_armor_profile,
+        se_linux_options: pod.se_linux_options,
+        seccomp_profile: pod.seccomp_profile,
+        windows_options: pod.windows_options,
+        ..SecurityContext::default()
+    }));
+    for control in pod.sysctls.iter().flatten() {
+        if !system_controls::is_safe(&control.name) {
+            names.push(format!("sysctl {}", control.name));
+        }
+    }
+    let init = spec.init_containers.iter().flatten();
+    for container in init.chain(&spec.containers) {
+        names.extend(container.security_context.iter().flat_map(of_context));
+        let mut ports = container.ports.iter().flatten();
+        if ports.any(|port| port.host_port.is_some_and(|port| port != 0)) {
+            names.push("hostPort".to_owned());
+        }
+    }
+    names
+}
+
+/// Names what the standard forbids of a container.
+fn of_context(context: &SecurityContext) -> Vec<String> {
+    let capabilities = context.capabilities.as_ref();
+    let added = capabilities.and_then(|it| it.add.as_ref());
+    let added = added.into_iter().flatten();
+    let mut names: Vec<String> = added
+        .filter(|name| !CAPABILITIES.contains(&name.as_str()))
+        .map(|name| format!("capability {name}"))
+        .collect();
+    let profile = context.app_armor_profile.as_ref();
+    let seccomp = context.seccomp_profile.as_ref();
+    let labels = context.se_linux_options.as_ref();
+    let other_labels = labels.is_some_and(|it| {
+        let is_other = |kind: &String| !kind.is_empty() && !SE_LINUX_TYPES.contains(&kind.as_str());
+        it.type_.as_ref().is_some_and(is_other) || it.user.is_some() || it.role.is_some()
+    });
+    let of_host = context.windows_options.as_ref();
+    let flags = [
+        (context.privileged == Some(true), "privileged"),
+        (
+            profile.is_some_and(|it| it.type_ == "Unconfined"),
+            "apparmor unconfined",
+        ),
+        (
+            seccomp.is_some_and(|it| it.type_ == "Unconfined"),
+            "seccomp unconfined",
+        ),
+        (other_labels, "SELinux labels"),
+        (
+            context
+                .proc_mount
+                .as_ref()
+                .is_some_and(|it| it != "Default"),
+            "procMount",
+        ),
+        (
+            of_host.is_some_and(|it| it.host_process == Some(true)),
+            "hostProcess",
+        ),
+    ];
+    let flags = flags.into_iter().filter(|(is_set, _)| *is_set);
+    names.extend(flags.map(|(_, name)| name.to_owned()));
+    names
+}
+
 /// Returns what gives the pod a volume of its node.
-fn host_path(cx: &Context<'_>, draft: &Draft) -> Option<FieldPath> {
-    let mut of_pod = draft.spec.volumes.iter().flatten();
+fn host_path(cx: &Context<'_>, spec: &PodSpec) -> Option<FieldPath> {
+    let mut of_pod = spec.volumes.iter().flatten();
     of_pod.find(|volume| volume.host_path.is_some())?;
     let definition = cx.task_definition;
     let of_definition = definition.volumes.iter().find_map(|volume| {

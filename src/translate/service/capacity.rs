@@ -101,6 +101,24 @@ pub(crate) fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
     }
 }
 
+/// Returns the pods of a template on each provider that may get tasks, or without a provider.
+pub(crate) fn placed(cx: &Context<'_>, template: &PodTemplateSpec) -> Vec<PodTemplateSpec> {
+    let strategy = cx.capacity().strategy.iter();
+    let providers: Vec<_> = strategy.filter(|provider| provider.takes_tasks()).collect();
+    let on = |provider: Option<&CapacityProvider>| {
+        let mut template = template.clone();
+        place(cx, provider, &mut template);
+        template
+    };
+    match providers.as_slice() {
+        [] => vec![on(None)],
+        providers => providers
+            .iter()
+            .map(|provider| on(Some(provider)))
+            .collect(),
+    }
+}
+
 /// Restricts the pods of `template` to the nodes of `provider`, or of the launch type if there is none.
 pub(crate) fn place(
     cx: &Context<'_>,

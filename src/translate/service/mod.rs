@@ -11,6 +11,8 @@ pub(crate) mod scaled_object;
 pub(crate) mod security_groups;
 mod workload;
 
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+
 use self::cluster_services::{ClusterServices, Reach, Wanted};
 pub use self::discovery::connect_namespace_label;
 use super::{Context, Manifests, pod};
@@ -44,6 +46,7 @@ pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, 
         capacity: _,
         tags: _,
         propagated_tags: _,
+        pod: _,
         // load_balancer
         load_balancers: _,
         expose: _,
@@ -57,13 +60,8 @@ pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, 
     } = service;
     let mut notes = Diagnostics::new();
     report_name(&cx, &mut notes);
-    let (mut template, mut objects) = pod::pod_template(&cx, &mut notes);
-    let labels = &mut template.metadata.get_or_insert_default().labels;
-    labels
-        .get_or_insert_default()
-        .extend(discovery::labels(&cx, service));
-    let gates = load_balancer::readiness_gates(&cx, service);
-    template.spec.get_or_insert_default().readiness_gates = (!gates.is_empty()).then_some(gates);
+    let (mut template, mut objects) = template(&cx, service, &mut notes);
+    pod::overlay::apply(&cx, &mut template, &mut notes);
     workload::apply(&cx, service, template, &mut objects, &mut notes);
     let mut services = ClusterServices::default();
     discovery::apply(&cx, service, &mut services, &mut notes);
@@ -74,6 +72,27 @@ pub fn translate_service(service: &Service, settings: &Settings) -> (Manifests, 
     autoscaling::apply(&cx, service, &mut objects, &mut notes);
     disruption::apply(&cx, service, &mut objects, &mut notes);
     (objects, notes)
+}
+
+/// Returns the pods of the service on each of its capacity providers, without what `kubernetes.pod` adds.
+pub(super) fn base(cx: &Context<'_>, service: &Service) -> Vec<PodTemplateSpec> {
+    let (template, _) = template(cx, service, &mut Diagnostics::new());
+    capacity::placed(cx, &template)
+}
+
+fn template(
+    cx: &Context<'_>,
+    service: &Service,
+    notes: &mut Diagnostics,
+) -> (PodTemplateSpec, Manifests) {
+    let (mut template, objects) = pod::pod_template(cx, notes);
+    let metadata = template.metadata.get_or_insert_default();
+    let labels = metadata.labels.get_or_insert_default();
+    labels.extend(discovery::labels(cx, service));
+    workload::annotate(service, metadata);
+    let gates = load_balancer::readiness_gates(cx, service);
+    template.spec.get_or_insert_default().readiness_gates = (!gates.is_empty()).then_some(gates);
+    (template, objects)
 }
 
 /// Exposes all port mappings under the service's name. Ports that Service Connect or a load balancer uses for another

@@ -32,23 +32,11 @@ const REVISION_HISTORY_LIMIT: i32 = 10;
 pub(super) fn apply(
     cx: &Context<'_>,
     service: &Service,
-    mut template: PodTemplateSpec,
+    template: PodTemplateSpec,
     objects: &mut Manifests,
     notes: &mut Diagnostics,
 ) {
     capacity::report(cx, notes);
-    let forced = service.force_new_deployment.clone();
-    let forced = forced.map(|text| (FORCE_DEPLOYMENT.to_owned(), text));
-    for (key, value) in tags_annotation(&service.propagated_tags)
-        .into_iter()
-        .chain(forced)
-    {
-        let metadata = template.metadata.get_or_insert_default();
-        metadata
-            .annotations
-            .get_or_insert_default()
-            .insert(key, value);
-    }
     match service.scheduling {
         Scheduling::Replica { desired_count } => {
             let desired = clamp(desired_count);
@@ -63,6 +51,17 @@ pub(super) fn apply(
             }
             report_daemon(cx, service, notes);
         }
+    }
+}
+
+/// Adds the annotations of the pods that come from the service.
+pub(super) fn annotate(service: &Service, metadata: &mut ObjectMeta) {
+    let forced = service.force_new_deployment.clone();
+    let forced = forced.map(|text| (FORCE_DEPLOYMENT.to_owned(), text));
+    let tags = tags_annotation(&service.propagated_tags);
+    for (key, value) in tags.into_iter().chain(forced) {
+        let annotations = metadata.annotations.get_or_insert_default();
+        annotations.insert(key, value);
     }
 }
 

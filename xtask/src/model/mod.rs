@@ -58,7 +58,7 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
     (
         shapes::KUBERNETES,
         "kubernetes",
-        "`spec.kubernetes` of an EcsService",
+        "`spec.kubernetes` of an EcsService, of which `pod` is also for an EcsTaskDefinition and an EcsTask",
         "Kubernetes",
     ),
 ];

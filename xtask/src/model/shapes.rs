@@ -344,7 +344,7 @@ fn rust_type(member: &Member) -> Result<(String, &'static str)> {
                 "Integer" => "i64",
                 "Number" => "f64",
                 "Boolean" => "bool",
-                "Document" => "serde_json::Value",
+                "Document" | "Kubernetes" => "serde_json::Value",
                 "StringMap" => {
                     return Ok(("BTreeMap<String, String>".to_owned(), "BTreeMap::is_empty"));
                 }
