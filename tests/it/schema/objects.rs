@@ -383,7 +383,9 @@ pub fn check_together(objects: &[Value], report: Report) {
     };
     for object in objects {
         let mut missing = |kind: &str, name: &Value| {
-            if name.is_string() && named(text(name), kind).is_none() {
+            // A case may refer to something that the cluster has already.
+            let is_there = text(name).starts_with("existing-");
+            if name.is_string() && !is_there && named(text(name), kind).is_none() {
                 report(format!("{}: there is no {kind} {name}", identity(object)));
             }
         };

@@ -55,7 +55,8 @@ pub(super) fn typed(overlay: &PodOverlay, thing: Thing<'_>) -> FieldPath {
             let containers = overlay.containers.iter();
             let mounts = containers.filter(|it| it.name == container);
             let mut mounts = mounts.flat_map(|it| it.volume_mounts.iter().enumerate());
-            let found = mounts.find(|(_, mount)| mount.mount_path == at);
+            let plain = |path: &str| path.trim_end_matches('/').to_owned();
+            let found = mounts.find(|(_, mount)| plain(&mount.mount_path) == plain(at));
             found.map_or_else(|| path.clone(), |(index, _)| path.index(index))
         }
         Thing::PreStop(container) => member(container, "lifecycle").field("preStop"),
