@@ -402,6 +402,30 @@ mod tests {
     }
 
     #[test]
+    fn the_pods_of_requested_tasks_cannot_change() {
+        let task = schema_of("EcsTask");
+        let spec = &task["properties"]["spec"];
+        let rules = spec["x-kubernetes-validations"].to_string();
+        assert!(rules.contains("self.kubernetes == oldSelf.kubernetes"));
+        for kind in ["EcsTask", "EcsTaskDefinition"] {
+            let schema = schema_of(kind);
+            let kubernetes = &schema["properties"]["spec"]["properties"]["kubernetes"];
+            let members = kubernetes["properties"]
+                .as_object()
+                .expect("it has members");
+            assert_eq!(members.keys().collect::<Vec<_>>(), ["pod"]);
+        }
+    }
+
+    #[test]
+    fn kubectl_can_keep_a_definition_in_its_annotation() {
+        for definition in definitions() {
+            let text = serde_json::to_string(&definition).expect("it is plain data");
+            assert!(text.len() < 262_144, "{} bytes", text.len());
+        }
+    }
+
+    #[test]
     fn only_services_are_scaled() {
         for definition in definitions() {
             let subresources = definition.spec.versions[0].subresources.as_ref();

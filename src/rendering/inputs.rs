@@ -144,6 +144,8 @@ mod tests {
         for service in [
             json!({"launchType": "FARGATE"}),
             json!({"kubernetes": {"forceNewDeployment": "again"}}),
+            json!({"kubernetes": {"pod": {"labels": {"a": "b"}}}}),
+            json!({"kubernetes": {"pod": {"patch": {"spec": {"hostNetwork": null}}}}}),
             json!({"tags": [{"key": "a", "value": "b"}], "propagateTags": "SERVICE"}),
             json!({"propagateTags": "SERVICE"}),
         ] {

@@ -1,13 +1,17 @@
-//! The parts of a request that Kubernetes defines. Validation checks them against its schema.
+//! `spec.kubernetes`, and the parts of it that Kubernetes defines. Validation checks them against its schema.
 
 use std::borrow::Cow;
 
 use super::{
+    kind::Envelope,
     leaf::{integer, number},
     placeholder::{Style, placeholders},
+    request::Reader,
+    sink::{Sink, Trail},
     tree::{Node, Value},
     walk::Walk,
 };
+use crate::{crd, diagnostic::Message, fields::Api};
 
 impl Walk<'_> {
     /// Returns a part of a pod with its placeholders filled, and with numbers as JSON has them.
@@ -39,6 +43,45 @@ impl Walk<'_> {
             }
             other => other,
         }
+    }
+}
+
+impl Reader<'_> {
+    /// Reads `spec.kubernetes`, which is specific to this operator.
+    pub(super) fn kubernetes(&self, node: Node<'_>, sink: &mut Sink) -> Option<crd::Kubernetes> {
+        let mut walk = self.walk(Api::Kubernetes, sink);
+        let root = Trail::Root(&self.root);
+        let trail = Trail::Field(&root, "kubernetes");
+        let node = walk.node(node, Api::Kubernetes.tree(), trail)?;
+        Some(self.fit(Some(node), sink))
+    }
+
+    /// Reads `spec.kubernetes` of a task definition or a task, which has only `pod`.
+    pub(super) fn kubernetes_of_pods(
+        &self,
+        body: &mut Node<'_>,
+        sink: &mut Sink,
+    ) -> Option<crd::Kubernetes> {
+        if self.entry.form.envelope != Envelope::Resource {
+            return None;
+        }
+        let mut node = body.take("kubernetes")?.value;
+        if let Value::Object(members) = &mut node.value {
+            let root = Trail::Root(&self.root);
+            let trail = Trail::Field(&root, "kubernetes");
+            members.retain(|member| {
+                let of_services = matches!(&*member.key, "expose" | "forceNewDeployment");
+                if of_services {
+                    let message = Message::UnknownField {
+                        name: member.key.to_string(),
+                        advice: "only an EcsService has it".to_owned(),
+                    };
+                    sink.note(Trail::Key(&trail, &member.key), message);
+                }
+                !of_services
+            });
+        }
+        self.kubernetes(node, sink)
     }
 }
 

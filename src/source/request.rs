@@ -206,7 +206,7 @@ impl Reader<'_> {
         self.finish(body, annotations, sink)
     }
 
-    fn walk<'s>(&'s self, api: Api, sink: &'s mut Sink) -> Walk<'s> {
+    pub(super) fn walk<'s>(&'s self, api: Api, sink: &'s mut Sink) -> Walk<'s> {
         Walk {
             spelling: self.entry.form.spelling,
             fill: self.fill,
@@ -295,7 +295,11 @@ impl Reader<'_> {
         self.fit(node, sink)
     }
 
-    fn fit<'a, T: Deserialize<'a> + Default>(&self, node: Option<Node<'a>>, sink: &mut Sink) -> T {
+    pub(super) fn fit<'a, T: Deserialize<'a> + Default>(
+        &self,
+        node: Option<Node<'a>>,
+        sink: &mut Sink,
+    ) -> T {
         match node.map(from_node).transpose() {
             Ok(value) => value.unwrap_or_default(),
             Err(error) => {
@@ -363,39 +367,6 @@ impl Reader<'_> {
             scaling_policies: rest.fit(policies, sink),
             scheduled_actions: rest.fit(actions, sink),
         })
-    }
-
-    /// Reads `spec.kubernetes`, which is specific to this operator.
-    fn kubernetes(&self, node: Node<'_>, sink: &mut Sink) -> Option<crd::Kubernetes> {
-        let mut walk = self.walk(Api::Kubernetes, sink);
-        let root = Trail::Root(&self.root);
-        let trail = Trail::Field(&root, "kubernetes");
-        let node = walk.node(node, Api::Kubernetes.tree(), trail)?;
-        Some(self.fit(Some(node), sink))
-    }
-
-    /// Reads `spec.kubernetes` of a task definition or a task, which has only `pod`.
-    fn kubernetes_of_pods(&self, body: &mut Node<'_>, sink: &mut Sink) -> Option<crd::Kubernetes> {
-        if self.entry.form.envelope != Envelope::Resource {
-            return None;
-        }
-        let mut node = body.take("kubernetes")?.value;
-        if let Value::Object(members) = &mut node.value {
-            let root = Trail::Root(&self.root);
-            let trail = Trail::Field(&root, "kubernetes");
-            members.retain(|member| {
-                let of_services = matches!(&*member.key, "expose" | "forceNewDeployment");
-                if of_services {
-                    let message = Message::UnknownField {
-                        name: member.key.to_string(),
-                        advice: "only an EcsService has it".to_owned(),
-                    };
-                    sink.note(Trail::Key(&trail, &member.key), message);
-                }
-                !of_services
-            });
-        }
-        self.kubernetes(node, sink)
     }
 }
 

@@ -76,7 +76,7 @@ pub use network_configuration::*;
 pub use placement::*;
 pub use platform::*;
 pub use pod::{ContainerOverlay, PodOverlay};
-pub(crate) use pod::{first_missing, validate_pod};
+pub(crate) use pod::{check_pods_of_service, check_pods_of_task, first_missing, validate_pod};
 pub use port::*;
 pub use process::*;
 pub use region::Region;

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use super::{
     AutoScaling, Capacity, Deployment, EbsVolume, Expose, LoadBalancer, NetworkConfiguration,
     Placement, PodOverlay, ServiceConnect, ServiceRegistry, TaskDefinition,
-    TaskDefinitionReference, VolumeConfigurations, arn::has_placeholder, clamp, validate_capacity,
-    validate_deployment, validate_ebs_volumes, validate_expose, validate_load_balancers,
-    validate_network_configuration, validate_placement, validate_pod, validate_scaling,
-    validate_service_connect, validate_service_registries, validate_task_definition,
+    TaskDefinitionReference, VolumeConfigurations, arn::has_placeholder, check_pods_of_service,
+    clamp, validate_capacity, validate_deployment, validate_ebs_volumes, validate_expose,
+    validate_load_balancers, validate_network_configuration, validate_placement, validate_pod,
+    validate_scaling, validate_service_connect, validate_service_registries,
+    validate_task_definition,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
     input::ServiceInput,
     settings::{Mode, Settings, WorkloadTarget},
-    translate::{Workload, pod_conflicts},
 };
 
 /// A service that can be translated.
@@ -88,7 +88,7 @@ pub fn validate_service(input: &ServiceInput, settings: &Settings) -> Result<Ser
     let mut sink = Diagnostics::new();
     let service = service(input, settings, &mut sink);
     if !sink.has_errors() {
-        pod_conflicts(Workload::Service(&service), settings, &mut sink);
+        check_pods_of_service(&service, settings, &mut sink);
     }
     if sink.has_errors() {
         Err(sink)

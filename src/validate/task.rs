@@ -8,15 +8,14 @@ use std::{
 use super::{
     Capacity, EbsVolume, NetworkConfiguration, Overridden, Placement, PodOverlay, TaskDefinition,
     TaskDefinitionReference, VolumeConfigurations, apply_overrides, arn::has_placeholder,
-    validate_capacity, validate_ebs_volumes, validate_network_configuration, validate_placement,
-    validate_pod, validate_task_definition,
+    check_pods_of_task, validate_capacity, validate_ebs_volumes, validate_network_configuration,
+    validate_placement, validate_pod, validate_task_definition,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
     input::{TaskDefinitionInput, TaskInput},
     settings::Settings,
-    translate::{Workload, pod_conflicts},
 };
 
 /// How many tasks `RunTask` may start.
@@ -66,7 +65,7 @@ pub fn validate_task(input: &TaskInput, settings: &Settings) -> Result<Task, Dia
     let mut sink = Diagnostics::new();
     let task = task(input, settings, &mut sink);
     if !sink.has_errors() {
-        pod_conflicts(Workload::Task(&task), settings, &mut sink);
+        check_pods_of_task(&task, settings, &mut sink);
     }
     if sink.has_errors() {
         Err(task.overridden.relocate(sink))

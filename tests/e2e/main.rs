@@ -17,6 +17,7 @@ mod container;
 mod deployments;
 mod load;
 mod operator;
+mod pod;
 mod scaling;
 mod service;
 mod storage;

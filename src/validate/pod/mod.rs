@@ -16,6 +16,8 @@ use k8s_openapi::api::core::v1::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::{Service, Task};
+
 pub(crate) use self::strict::first_missing;
 use self::{
     refused::Refusals,
@@ -25,7 +27,8 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
-    translate::{LABEL_LENGTH, kname},
+    settings::Settings,
+    translate::{LABEL_LENGTH, Workload, is_owned_key, kname, pod_conflicts},
 };
 
 /// What the pods of a task definition, a service or a task have beyond the fields of ECS.
@@ -93,6 +96,20 @@ impl PodOverlay {
         let patched = patched.into_iter().flatten();
         typed.chain(patched.filter_map(|volume| volume.get("name")?.as_str()))
     }
+}
+
+/// Reports what `kubernetes.pod` would take away of the pods of a service that is valid otherwise.
+pub(crate) fn check_pods_of_service(
+    service: &Service,
+    settings: &Settings,
+    sink: &mut Diagnostics,
+) {
+    pod_conflicts(Workload::Service(service), settings, sink);
+}
+
+/// Reports what `kubernetes.pod` would take away of the pods of a task that is valid otherwise.
+pub(crate) fn check_pods_of_task(task: &Task, settings: &Settings, sink: &mut Diagnostics) {
+    pod_conflicts(Workload::Task(task), settings, sink);
 }
 
 /// Validates `kubernetes.pod` for a task definition with these containers and volumes.

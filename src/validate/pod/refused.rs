@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::{LABEL_LENGTH, is_owned_key, kname};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
-    translate::{LABEL_LENGTH, is_owned_key, kname},
 };
 
 /// A member that cannot be set, why, and what to do instead.

@@ -152,3 +152,108 @@ fn directive(name: &str) -> Message {
             .to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{crd, diagnostic::Subject};
+
+    fn found(value: &Value, form: Form) -> Vec<String> {
+        let mut sink = Diagnostics::new();
+        let path = FieldPath::root(Subject::Service);
+        check(value, crd::pod_template(), form, &path, &mut sink);
+        let found = sink.iter();
+        found
+            .map(|it| format!("{}: {} {}", it.path, it.message, it.message.help()))
+            .collect()
+    }
+
+    #[test]
+    fn names_and_types_are_those_of_kubernetes() {
+        for (value, expected) in [
+            (json!({"spec": {"hostNetwork": true}}), ""),
+            (
+                json!({"spec": {"containers": [{"resources": {"limits": {"cpu": 1, "memory": "1Gi"}}}]}}),
+                "",
+            ),
+            (
+                json!({"spec": {"containers": [{"livenessProbe": {"httpGet": {"port": "http"}}}]}}),
+                "",
+            ),
+            (json!({"metadata": {"labels": {"any key": "a"}}}), ""),
+            (json!([]), ": a list: must be an object "),
+            (
+                json!({"spce": {}}),
+                "spce: spce is not a member of this API did you mean spec?",
+            ),
+            (
+                json!({"spec": {"zzz": null}}),
+                "spec.zzz: zzz is not a member of this API ",
+            ),
+            (
+                json!({"spec": {"containers": {}}}),
+                "spec.containers: an object: must be a list ",
+            ),
+            (
+                json!({"spec": {"containers": [null]}}),
+                "spec.containers[0]: null: must be a value ",
+            ),
+            (
+                json!({"spec": {"hostNetwork": "on"}}),
+                "spec.hostNetwork: on: must be true or false ",
+            ),
+            (
+                json!({"spec": {"priority": 3_000_000_000_i64}}),
+                "spec.priority: 3000000000: must be a whole number ",
+            ),
+            (
+                json!({"spec": {"nodeName": 1}}),
+                "spec.nodeName: 1: must be a string ",
+            ),
+            (
+                json!({"metadata": {"labels": {"a": 1}}}),
+                "metadata.labels.a: 1: must be a string ",
+            ),
+            (
+                json!({"spec": {"overhead": {"cpu": true}}}),
+                "spec.overhead.cpu: true: must be a number or a string ",
+            ),
+        ] {
+            let found = found(&value, Form::Patch);
+            assert_eq!(found.join("\n"), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_part_has_to_be_complete() {
+        let value = json!({"spec": {"containers": [{"name": "a", "ports": [{"name": "http"}]}]}});
+        assert_eq!(found(&value, Form::Patch), [""; 0]);
+        let missing = "spec.containers[0].ports[0].containerPort";
+        let message = format!("{missing}: containerPort is required ");
+        assert_eq!(found(&value, Form::Whole), [message]);
+        let first = first_missing(&value, crd::pod_template());
+        assert_eq!(first.as_deref(), Some(missing));
+    }
+
+    #[test]
+    fn what_is_accepted_survives_the_types() {
+        let value = json!({
+            "metadata": {"labels": {"a": "b"}, "annotations": {}},
+            "spec": {
+                "containers": [{"name": "a", "tty": false, "args": [], "startupProbe": {"grpc": {"port": 1}}}],
+                "dnsConfig": {"options": [{"name": "ndots", "value": "2"}]},
+                "tolerations": [{"operator": "Exists", "tolerationSeconds": 5}],
+                "volumes": [{"name": "v", "emptyDir": {}}],
+            },
+        });
+        assert_eq!(found(&value, Form::Whole), [""; 0]);
+        let typed: k8s_openapi::api::core::v1::PodTemplateSpec =
+            serde_json::from_value(value.clone()).expect("it is accepted");
+        assert_eq!(
+            serde_json::to_value(typed).expect("it is plain data"),
+            value
+        );
+    }
+}

@@ -106,3 +106,107 @@ fn with_containers_in_place(patch: &Value, template: &Value) -> Value {
     }
     patch
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::translate::testing::Scenario;
+
+    const DEFINITION: &str = r#"{"family": "web", "containerDefinitions": [
+        {"name": "My_App", "image": "nginx", "memory": 64, "dependsOn": [{"containerName": "side", "condition": "START"}]},
+        {"name": "side", "image": "envoy", "memory": 64}]}"#;
+
+    fn pod(pod: &Value) -> String {
+        json!({"kubernetes": {"pod": pod}}).to_string()
+    }
+
+    #[test]
+    fn nothing_is_added_where_nothing_is_given() {
+        let plain = Scenario::service(DEFINITION).run();
+        for nothing in [
+            json!({}),
+            json!({"patch": {}}),
+            json!({"patch": {"spec": {}}}),
+        ] {
+            let scenario = Scenario::service(DEFINITION).extensions(pod(&nothing));
+            assert_eq!(scenario.run().pod_spec(), plain.pod_spec(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_container_is_found_by_its_name_in_ecs_wherever_it_is() {
+        let patch = json!({"patch": {"spec": {
+            "initContainers": [{"name": "My_App", "tty": true}],
+            "containers": [{"name": "side", "stdin": true}],
+        }}});
+        let outcome = Scenario::service(DEFINITION).extensions(pod(&patch)).run();
+        let spec = outcome.pod_spec();
+        assert_eq!(spec["containers"][0]["tty"], true);
+        assert_eq!(spec["initContainers"][0]["stdin"], true);
+        assert_eq!(spec["containers"].as_array().map(Vec::len), Some(1));
+        assert_eq!(spec["initContainers"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
+    fn the_service_comes_after_the_task_definition() {
+        let outcome = Scenario::service(DEFINITION)
+            .definition_extensions(pod(&json!({
+                "priorityClassName": "low",
+                "patch": {"spec": {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}]}},
+                "volumes": [{"name": "v", "emptyDir": {}}],
+            })))
+            .extensions(pod(&json!({
+                "priorityClassName": "high",
+                "patch": {"spec": {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["b"]}]}},
+                "volumes": [{"name": "v", "configMap": {"name": "c"}}],
+            })))
+            .run();
+        let spec = outcome.pod_spec();
+        assert_eq!(spec["priorityClassName"], "high");
+        assert_eq!(
+            spec["hostAliases"],
+            json!([{"ip": "10.0.0.1", "hostnames": ["b"]}])
+        );
+        assert_eq!(
+            spec["volumes"],
+            json!([{"name": "v", "configMap": {"name": "c"}}])
+        );
+    }
+
+    #[test]
+    fn what_one_of_several_capacity_providers_needs_stays() {
+        let strategy = r#"{"desiredCount": 4, "capacityProviderStrategy": [
+            {"capacityProvider": "FARGATE", "weight": 1}, {"capacityProvider": "FARGATE_SPOT", "weight": 1}]}"#;
+        let definition = r#"{"family": "web", "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+            "containerDefinitions": [{"name": "web", "image": "nginx"}]}"#;
+        let selector = json!({"nodeSelector": {"karpenter.sh/capacity-type": "on-demand"}});
+        let found = Scenario::service(definition)
+            .request(strategy)
+            .extensions(pod(&selector))
+            .rejections();
+        let at = r#"kubernetes.pod.nodeSelector["karpenter.sh/capacity-type"]: PodMemberTaken"#;
+        assert!(found.len() == 1 && found[0].starts_with(at), "{found:?}");
+    }
+
+    #[test]
+    fn a_generated_volume_takes_another_name() {
+        let definition = r#"{"family": "web", "containerDefinitions": [
+            {"name": "web", "image": "nginx", "memory": 64, "linuxParameters": {"sharedMemorySize": 16}}]}"#;
+        let names = |outcome: &crate::translate::testing::Outcome| -> Vec<String> {
+            let volumes = outcome.pod_spec()["volumes"].as_array().cloned();
+            let names = volumes.into_iter().flatten();
+            names
+                .map(|it| it["name"].as_str().unwrap_or_default().to_owned())
+                .collect()
+        };
+        let plain = names(&Scenario::service(definition).run());
+        assert_eq!(plain.len(), 1);
+        let own = json!({"volumes": [{"name": plain[0], "emptyDir": {}}]});
+        let both = names(&Scenario::service(definition).extensions(pod(&own)).run());
+        assert!(
+            both.len() == 2 && both[0] != plain[0] && both[1] == plain[0],
+            "{both:?}"
+        );
+    }
+}
