@@ -265,7 +265,9 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Check that decides whether the container gets traffic.",
         kind: Kind::Kubernetes,
         outcome: Outcome::Translated,
+        reasons: &[Reason::PodMemberNotAllowed],
         target: "`containers[].readinessProbe` of the PodSpec",
+        rule: "of a container that ends before others start: `PodMemberNotAllowed`",
         extension: true,
         ..FIELD
     },
@@ -274,8 +276,9 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Check that restarts the container when it fails.",
         kind: Kind::Kubernetes,
         outcome: Outcome::Translated,
+        reasons: &[Reason::PodMemberNotAllowed],
         target: "`containers[].livenessProbe` of the PodSpec",
-        rule: "replaces that of `healthCheck`",
+        rule: "replaces that of `healthCheck`; of a container that ends before others start: `PodMemberNotAllowed`",
         extension: true,
         ..FIELD
     },
@@ -284,8 +287,9 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Check that holds back the other probes until the container has started.",
         kind: Kind::Kubernetes,
         outcome: Outcome::Translated,
+        reasons: &[Reason::PodMemberNotAllowed],
         target: "`containers[].startupProbe` of the PodSpec",
-        rule: "replaces that of `healthCheck`",
+        rule: "replaces that of `healthCheck`; of a container that ends before others start: `PodMemberNotAllowed`",
         extension: true,
         ..FIELD
     },
@@ -294,9 +298,9 @@ pub(super) const FIELDS: &[Field] = &[
         is: "What runs after the container starts and before it stops, and its stop signal.",
         kind: Kind::Kubernetes,
         outcome: Outcome::Translated,
-        reasons: &[Reason::PodMemberTaken],
+        reasons: &[Reason::PodMemberNotAllowed, Reason::PodMemberTaken],
         target: "`containers[].lifecycle` of the PodSpec",
-        rule: "`preStop` of a container that waits for a load balancer: `PodMemberTaken`",
+        rule: "`preStop` of a container that waits for a load balancer: `PodMemberTaken`; of a container that ends before others start: `PodMemberNotAllowed`",
         extension: true,
         ..FIELD
     },
