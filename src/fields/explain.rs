@@ -107,10 +107,17 @@ fn has_members(path: &str, members: &str) -> bool {
     }
 }
 
-/// Returns the path that the table has for one that a finding has: scaling requests are members of a service there, and
-/// the keys of a map follow its name.
+/// Returns the path that the table has for one that a finding has: scaling requests and the settings of Kubernetes are
+/// members of a resource there, and the keys of a map follow its name.
 fn member_of(path: &str) -> String {
     const SCALING: [&str; 3] = ["scalabletarget.", "scalingpolicies.", "scheduledactions."];
+    if let Some(path) = path.strip_prefix("kubernetes.") {
+        // The table ends where a part that Kubernetes defines begins.
+        let fields = Api::Kubernetes.fields();
+        let mut paths = fields.map(|field| plain(field.path).to_ascii_lowercase());
+        let whole = paths.find(|field| format!("{path}.").starts_with(&format!("{field}.")));
+        return whole.unwrap_or_else(|| path.to_owned());
+    }
     let path = path.strip_prefix("autoscaling.").unwrap_or(path);
     let path = SCALING
         .iter()
@@ -383,6 +390,24 @@ mod tests {
         match explain(query) {
             Explanation::Found(text) => text,
             Explanation::Unknown { nearest } => panic!("{query} is unknown, nearest {nearest:?}"),
+        }
+    }
+
+    #[test]
+    fn settings_of_kubernetes_are_found_as_resources_have_them() {
+        for (query, first) in [
+            ("kubernetes.pod.affinity", "pod.affinity"),
+            ("kubernetes.pod.patch.spec.hostNetwork", "pod.patch"),
+            (
+                "kubernetes.pod.volumes[0].configMap.items[1].key",
+                "pod.volumes[].configMap",
+            ),
+            ("kubernetes.expose.path", "expose.path"),
+        ] {
+            let Explanation::Found(text) = explain(query) else {
+                panic!("{query} is not found");
+            };
+            assert_eq!(text.lines().next(), Some(first), "{query}");
         }
     }
 
