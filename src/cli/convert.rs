@@ -13,6 +13,7 @@ use super::{
     named::{self, Named},
     output::{Output, Printed},
     report::{Rendered, Renderer, Report},
+    values,
 };
 use crate::{
     convert::{Claims, Denied, Drafter, Given, Settled},
@@ -40,6 +41,7 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
     });
     if let Some(namespace) = catalog.only_namespace()
         && !settings.namespace_is_given
+        && values::namespace(namespace).is_ok()
     {
         namespace.clone_into(&mut settings.namespace);
         settings.namespace_is_given = true;

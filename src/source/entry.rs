@@ -139,7 +139,8 @@ impl Entry {
         };
         let metadata = |key: &str| {
             let text = document.get("metadata")?.get(key)?.text()?;
-            (form.envelope == Envelope::Resource).then(|| Box::from(text))
+            let is_given = form.envelope == Envelope::Resource && !text.is_empty();
+            is_given.then(|| Box::from(&*filled(Cow::Borrowed(text), fill)))
         };
         let own_name = match form.kind {
             Kind::TaskDefinition if form.envelope == Envelope::ContainerList => {

@@ -2,7 +2,7 @@
 
 mod ownership;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, OwnerReference};
 use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy},
@@ -44,8 +44,17 @@ pub(super) enum Change {
     None,
     /// A write.
     Made,
-    /// A write, because this client, as its field managers name it, had changed it.
-    MadeAgainst(String),
+    /// A write, because this client had changed it.
+    MadeAgainst(Manager),
+}
+
+/// A client that has written an object, as its field managers name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Manager {
+    /// Its name.
+    pub(super) name: String,
+    /// Whether it wrote the scale, as autoscalers do.
+    pub(super) scales: bool,
 }
 
 /// Brings one object to its wanted state.
@@ -109,19 +118,23 @@ pub(super) async fn apply_to(
     Ok(other.map_or(Change::Made, Change::MadeAgainst))
 }
 
-/// Returns who else last wrote an object, except for its status. An answer is not worth an error.
-async fn last_other_manager(client: &Client, key: &Key) -> Option<String> {
+/// Returns who else has written an object since this operator did, except for its status; `None` if that is not known. An
+/// answer is not worth an error.
+async fn last_other_manager(client: &Client, key: &Key) -> Option<Manager> {
     let live = api(client, key).get_metadata_opt(&key.name).await;
     let managers = live.ok()??.metadata.managed_fields?;
-    let mut others: Vec<_> = managers
+    let time = |entry: &ManagedFieldsEntry| entry.time.as_ref().map(|time| time.0);
+    let (ours, others): (Vec<_>, Vec<_>) = managers
         .into_iter()
-        .filter(|entry| {
-            entry.manager.as_deref() != Some(FIELD_MANAGER)
-                && entry.subresource.as_deref() != Some("status")
-        })
-        .collect();
-    others.sort_by_key(|entry| entry.time.as_ref().map(|time| time.0));
-    others.pop()?.manager
+        .filter(|entry| entry.subresource.as_deref() != Some("status"))
+        .partition(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER));
+    let written = ours.iter().filter_map(time).max();
+    let last = others.into_iter().max_by_key(time)?;
+    // Times are in whole seconds.
+    let is_later = time(&last) >= written;
+    let scales = last.subresource.as_deref() == Some("scale");
+    let name = last.manager.filter(|_| is_later)?;
+    Some(Manager { name, scales })
 }
 
 /// Changes an object if it is still the one that the change was decided on. Without that check, the write of an

@@ -7,7 +7,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{api, delete, is_known};
+use super::{api, delete, delete_unchanged, is_known};
 use crate::controller::{
     caches::{
         child::Child,
@@ -145,6 +145,10 @@ pub(in crate::controller) async fn release(
 ) -> Result<(), Error> {
     let others = known.owners.iter().filter(|other| other.uid != owner.uid);
     let others: Vec<_> = others.collect();
+    if others.is_empty() && known.shared.is_some() {
+        // Someone may be about to join.
+        return delete_unchanged(client, key, known).await;
+    }
     if others.is_empty() {
         return delete(client, key, known).await;
     }

@@ -78,8 +78,26 @@ pub(crate) struct WorkloadState {
 pub(crate) enum ScalerState {
     /// It has the metrics that it needs.
     Active,
-    /// It cannot scale, for this reason.
-    Inactive(Box<str>),
+    /// It cannot scale.
+    Inactive {
+        /// The reason of its condition.
+        reason: Box<str>,
+        /// What that says. It may name another pod every few seconds.
+        message: Box<str>,
+    },
+}
+
+impl ScalerState {
+    /// Whether it says the same as another one, perhaps in other words.
+    #[must_use]
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Inactive { reason, .. }, Self::Inactive { reason: before, .. }) => {
+                reason == before
+            }
+            (one, other) => one == other,
+        }
+    }
 }
 
 /// The claim that a PersistentVolume is reserved for, and whether it is bound.
@@ -175,6 +193,9 @@ pub(crate) fn replica_failure(object: &Value) -> Option<&str> {
     failure?.get("message")?.as_str()
 }
 
+/// The reason of an autoscaler whose target has no replicas.
+const SCALING_DISABLED: &str = "ScalingDisabled";
+
 /// Returns the state of a HorizontalPodAutoscaler
 /// (<https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale-walkthrough/#appendix-horizontal-pod-autoscaler-status-conditions>)
 /// or ScaledObject (<https://keda.sh/docs/latest/concepts/scaling-deployments/>), of which only these have these fields.
@@ -196,8 +217,13 @@ fn scaler(object: &Value) -> Option<ScalerState> {
     for condition in found {
         match text(condition, "status").as_deref() {
             Some("False") => {
-                let why = text(condition, "message").unwrap_or_default();
-                return Some(ScalerState::Inactive(why.into()));
+                let reason = text(condition, "reason").unwrap_or_default();
+                let message = text(condition, "message").unwrap_or_default();
+                // A service without tasks is not to be scaled.
+                return (reason != SCALING_DISABLED).then(|| ScalerState::Inactive {
+                    reason: reason.into(),
+                    message: message.into(),
+                });
             }
             Some("True") => last = Some(ScalerState::Active),
             _ => last = None,
@@ -354,12 +380,17 @@ mod tests {
     #[test]
     fn an_autoscaler_is_active_if_it_can_scale_and_has_its_metrics() {
         let scaler = |limit: &str, conditions: &[(&str, &str)]| {
-            let condition = |(type_, status): &(&str, &str)| json!({"type": type_, "status": status, "message": type_});
+            let condition = |(type_, status): &(&str, &str)| json!({"type": type_, "status": status, "reason": type_, "message": type_});
             let conditions: Vec<Value> = conditions.iter().map(condition).collect();
             let object = json!({"spec": {limit: 3}, "status": {"conditions": conditions}});
             Child::of(&object).scaler.map(|state| *state)
         };
-        let inactive = |why: &str| Some(ScalerState::Inactive(why.into()));
+        let inactive = |why: &str| {
+            Some(ScalerState::Inactive {
+                reason: why.into(),
+                message: why.into(),
+            })
+        };
         let (able, active) = ("AbleToScale", "ScalingActive");
         for (conditions, expected) in [
             (
@@ -380,6 +411,9 @@ mod tests {
         let ready = [("Active", "False"), ("Ready", "True")];
         assert_eq!(scaler("maxReplicaCount", &ready), Some(ScalerState::Active));
         assert_eq!(scaler("replicas", &ready), None);
+        let disabled = json!([{"type": active, "status": "False", "reason": "ScalingDisabled"}]);
+        let object = json!({"spec": {"maxReplicas": 3}, "status": {"conditions": disabled}});
+        assert!(Child::of(&object).scaler.is_none(), "there are no tasks");
     }
 
     #[test]

@@ -69,7 +69,10 @@ impl Known {
             && self.deleting == other.deleting
             && self.workload == other.workload
             && self.not_created == other.not_created
-            && self.scaler == other.scaler
+            && match (&self.scaler, &other.scaler) {
+                (Some(one), Some(other)) => one.is_like(other),
+                (one, other) => one == other,
+            }
             && self.owners == other.owners
     }
 

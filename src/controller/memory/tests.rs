@@ -300,6 +300,7 @@ scenarios! {
     a_task_that_is_stopped: task::a_task_that_is_stopped,
     a_task_that_expires: task::a_task_that_expires,
     a_volume_that_stays: task::a_volume_that_stays,
+    a_task_of_an_hour_ago: task::a_task_of_an_hour_ago,
 }
 
 fn claims(store: &Store) -> Vec<String> {
@@ -313,6 +314,27 @@ fn a_volume_outlives_its_task() {
     let tasks = |store: &Store| store.of_kind("ecs-operator.dev", "ecstasks").len();
     let seen = ends.iter().map(|end| (tasks(end), claims(end).len()));
     assert_eq!(seen.collect::<Vec<_>>(), [(1, 1), (0, 1), (1, 2), (0, 2)]);
+}
+
+/// The object of a finished task stays. After an hour, everything that is made of it goes, except what another task uses.
+#[test]
+fn only_the_object_is_left_of_a_task_of_an_hour_ago() {
+    let ends = undisturbed(task::a_task_of_an_hour_ago().acts.iter());
+    let count = |store: &Store| {
+        let kinds = [
+            ("ecs-operator.dev", "ecstasks"),
+            ("", "pods"),
+            ("", "persistentvolumeclaims"),
+            ("", "persistentvolumes"),
+        ];
+        kinds.map(|(group, plural)| store.of_kind(group, plural).len())
+    };
+    let counts: Vec<[usize; 4]> = ends.iter().map(count).collect();
+    let (one, two) = ([1, 1, 1, 1], [2, 2, 1, 1]);
+    assert_eq!(
+        counts,
+        [one, one, two, [2, 1, 1, 1], [2, 1, 1, 1], [2, 0, 0, 0]]
+    );
 }
 
 /// An older operator made the task the owner of the claim, so that it was deleted with the task.

@@ -14,6 +14,7 @@ use kube::{Resource as _, ResourceExt as _};
 
 use crate::{
     controller::{
+        apply::Manager,
         caches::children::Key,
         context::{Context, lock},
         status::{Aspect, conditions},
@@ -33,7 +34,7 @@ const SAID: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 struct Changes {
     /// Who changed it last, as its field managers say.
-    manager: String,
+    manager: Manager,
     /// When it was changed back.
     times: Vec<Instant>,
     /// When this was last said in an event.
@@ -48,11 +49,11 @@ pub(in crate::controller) struct Contention {
 
 impl Contention {
     /// Records that an object was changed back. Returns whether an event has to say so.
-    fn record(&self, uid: &str, key: &Key, manager: &str, now: Instant) -> bool {
+    fn record(&self, uid: &str, key: &Key, manager: &Manager, now: Instant) -> bool {
         let mut by_service = lock(&self.by_service);
         let objects = by_service.entry(uid.to_owned()).or_default();
         let changes = objects.entry(key.clone()).or_insert_with(|| Changes {
-            manager: manager.to_owned(),
+            manager: manager.clone(),
             times: Vec::new(),
             said: None,
         });
@@ -60,11 +61,11 @@ impl Contention {
             .times
             .retain(|time| now.duration_since(*time) < WINDOW);
         changes.times.push(now);
-        let is_known = changes.manager == manager
+        let is_known = changes.manager == *manager
             && changes
                 .said
                 .is_some_and(|said| now.duration_since(said) < SAID);
-        manager.clone_into(&mut changes.manager);
+        changes.manager.clone_from(manager);
         if !is_known {
             changes.said = Some(now);
         }
@@ -72,7 +73,7 @@ impl Contention {
     }
 
     /// Returns the object that is changed again and again, who changes it, and for how long that has to be said.
-    fn lasting(&self, uid: &str, now: Instant) -> Option<(Key, String, Duration)> {
+    fn lasting(&self, uid: &str, now: Instant) -> Option<(Key, Manager, Duration)> {
         let by_service = lock(&self.by_service);
         by_service.get(uid)?.iter().find_map(|(key, changes)| {
             let ages = changes.times.iter().map(|time| now.duration_since(*time));
@@ -92,7 +93,7 @@ impl Contention {
 }
 
 /// Records that an object of a service was changed back, and says so once.
-pub(super) fn changed_back(cx: &Context, service: &EcsService, key: &Key, manager: &str) {
+pub(super) fn changed_back(cx: &Context, service: &EcsService, key: &Key, manager: &Manager) {
     let uid = service.uid().unwrap_or_default();
     if cx.contention.record(&uid, key, manager, Instant::now()) {
         let note = format!(
@@ -141,21 +142,24 @@ pub(super) fn set_condition(
     status.conditions = set;
 }
 
-fn said(key: &Key, manager: &str, again_and_again: bool) -> String {
+fn said(key: &Key, manager: &Manager, again_and_again: bool) -> String {
     let (kind, name) = (&key.kind, &key.name);
     let was = if again_and_again {
         "is changed again and again"
     } else {
         "was changed"
     };
-    let advice = if manager == "kube-controller-manager" {
+    let advice = if manager.scales {
         format!(
             "delete the autoscaler that has {kind} {name} as its target, and give the EcsService autoScaling, or let the autoscaler scale the EcsService"
         )
     } else {
         "change the EcsService or its task definition instead".to_owned()
     };
-    format!("{kind} {name} {was} by {manager}, and changed back: {advice}.")
+    format!(
+        "{kind} {name} {was} by {}, and changed back: {advice}.",
+        manager.name
+    )
 }
 
 #[cfg(test)]
@@ -174,39 +178,52 @@ mod tests {
     #[test]
     fn a_change_is_said_once_and_lasting_ones_for_a_while() {
         let (contention, web, start) = (Contention::default(), deployment("web"), Instant::now());
+        let by = |name: &str| Manager {
+            name: name.to_owned(),
+            scales: false,
+        };
+        let (edit, helm) = (by("kubectl-edit"), by("helm"));
         let at = |minutes: u64| start + Duration::from_mins(minutes);
-        assert!(contention.record("1", &web, "kubectl-edit", at(0)));
-        assert!(
-            !contention.record("1", &web, "kubectl-edit", at(1)),
-            "it is known"
-        );
+        assert!(contention.record("1", &web, &edit, at(0)));
+        assert!(!contention.record("1", &web, &edit, at(1)), "it is known");
         assert_eq!(
             contention.lasting("1", at(1)),
             None,
             "it may be an accident"
         );
-        assert!(contention.record("1", &web, "helm", at(2)), "another one");
+        assert!(contention.record("1", &web, &helm, at(2)), "another one");
         let lasting = contention.lasting("1", at(2));
         let left = Duration::from_mins(8);
-        assert_eq!(lasting, Some((web.clone(), "helm".to_owned(), left)));
+        assert_eq!(lasting, Some((web.clone(), helm.clone(), left)));
         assert_eq!(contention.lasting("2", at(2)), None, "another service");
         assert_eq!(contention.lasting("1", at(11)), None, "it is over");
-        assert!(!contention.record("1", &web, "helm", at(30)));
+        assert!(!contention.record("1", &web, &helm, at(30)));
         assert_eq!(contention.lasting("1", at(30)), None);
-        assert!(
-            contention.record("1", &web, "helm", at(90)),
-            "an hour later"
-        );
+        assert!(contention.record("1", &web, &helm, at(90)), "an hour later");
     }
 
     #[test]
     fn an_autoscaler_is_sent_to_the_service() {
-        let text = said(&deployment("web"), "kube-controller-manager", true);
+        let text = said(
+            &deployment("web"),
+            &Manager {
+                name: "kube-controller-manager".to_owned(),
+                scales: true,
+            },
+            true,
+        );
         assert_eq!(
             text,
             "Deployment web is changed again and again by kube-controller-manager, and changed back: delete the autoscaler that has Deployment web as its target, and give the EcsService autoScaling, or let the autoscaler scale the EcsService."
         );
-        let text = said(&deployment("web"), "kubectl-edit", false);
+        let text = said(
+            &deployment("web"),
+            &Manager {
+                name: "kubectl-edit".to_owned(),
+                scales: false,
+            },
+            false,
+        );
         assert_eq!(
             text,
             "Deployment web was changed by kubectl-edit, and changed back: change the EcsService or its task definition instead."

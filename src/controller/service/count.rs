@@ -26,10 +26,13 @@ use crate::{
 pub(super) fn completed(service: &EcsService, status: &ServiceStatus) -> Option<(EcsService, i64)> {
     let text = service.spec.text();
     // Most specs are not parsed for this.
-    if !text.contains("\"scalableTarget\"") || text.contains("\"desiredCount\":") {
+    if !text.contains("\"scalableTarget\"") {
         return None;
     }
     let mut spec: Value = service.spec.parse().ok()?;
+    if spec.get("desiredCount").is_some() {
+        return None;
+    }
     if spec.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON") {
         return None;
     }
@@ -79,8 +82,10 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Whether someone gives a count, and sets it again with the next apply.
 pub(super) fn is_given(service: &EcsService) -> bool {
     let applied = service.annotations().get(LAST_APPLIED);
-    applied.is_some_and(|applied| applied.contains("\"desiredCount\":"))
-        || !service.managed_fields().is_empty()
+    let applied: Value = applied
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    applied.pointer("/spec/desiredCount").is_some() || !service.managed_fields().is_empty()
 }
 
 /// Keeps of the field managers only those that set `desiredCount` as a member of the spec, and of these only the names:
@@ -137,9 +142,11 @@ mod tests {
                 desired_count: before,
                 ..ServiceStatus::default()
             };
-            let (completed, count) =
-                completed(&service(json!({"autoScaling": range(2, 6)})), &status)
-                    .expect("it lacks a count");
+            let (completed, count) = completed(
+                &service(json!({"autoScaling": range(2, 6), "tags": [{"desiredCount": 1}]})),
+                &status,
+            )
+            .expect("it lacks a count");
             assert_eq!(count, expected, "{before:?}");
             let spec: Value = completed.spec.parse().expect("it is JSON");
             assert_eq!(spec["desiredCount"], expected);

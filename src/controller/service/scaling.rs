@@ -45,10 +45,10 @@ fn aspect(name: &str, state: &ScalerState) -> Aspect {
             StateReason::ScalingByPolicies,
             format!("(service {name}) is scaled by its policies."),
         ),
-        ScalerState::Inactive(why) => (
+        ScalerState::Inactive { message, .. } => (
             false,
             StateReason::MetricsUnavailable,
-            format!("(service {name}) is not scaled by its policies: {why}"),
+            format!("(service {name}) is not scaled by its policies: {message}"),
         ),
     };
     Aspect {

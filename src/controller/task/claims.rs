@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::Value;
 
-use crate::controller::{apply::disown, context::Context, error::Error, wanted::Wanted};
+use crate::controller::{
+    apply::disown,
+    caches::{children::Key, known::Known},
+    context::Context,
+    error::Error,
+    wanted::Wanted,
+};
 
 /// Releases the claims that an older operator made an EcsTask own, so that they are not deleted with it.
 ///
@@ -14,13 +20,17 @@ use crate::controller::{apply::disown, context::Context, error::Error, wanted::W
 /// When a request fails.
 pub(super) async fn let_go(cx: &Context, owner: &OwnerReference) -> Result<(), Error> {
     for (key, known) in cx.children.of_owner(&owner.uid) {
-        // A claim that is deleted with its pod belongs to the pod, and one of a file system has no task label.
-        let outlives_task = key.kind.kind == "PersistentVolumeClaim" && known.shared.is_none();
-        if outlives_task && !known.deleting {
+        if outlives_task(&key, &known) && !known.deleting {
             disown(&cx.client, &cx.children, (&key, &known), owner).await?;
         }
     }
     Ok(())
+}
+
+/// Whether a claim is not deleted with the task that owns it: one that is deleted with its pod belongs to the pod, and
+/// one of a file system has no task label.
+pub(super) fn outlives_task(key: &Key, known: &Known) -> bool {
+    key.kind.kind == "PersistentVolumeClaim" && known.shared.is_none()
 }
 
 /// Returns the names of the claims that pods mount.

@@ -13,7 +13,7 @@ use kube::{
     runtime::controller::Action,
 };
 
-use super::{fetch::is_ours, pods::delete};
+use super::{claims::outlives_task, fetch::is_ours, pods::delete};
 use crate::{
     controller::{
         apply::release,
@@ -86,7 +86,7 @@ async fn delete_pods(
         }
     }
     for (key, known) in cx.children.of_owner(&owner.uid) {
-        if !known.deleting {
+        if !known.deleting && !outlives_task(&key, &known) {
             release(&cx.client, &key, &known, owner).await?;
         }
     }

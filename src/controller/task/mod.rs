@@ -42,7 +42,7 @@ use crate::{
     decide::{
         obstacle::Obstacle,
         pod_state::PodState,
-        task_lifecycle::{Next, Step, next},
+        task_lifecycle::{Next, STOPPED, Step, next},
     },
     diagnostic::StateReason,
 };
@@ -252,6 +252,10 @@ async fn create(
     owner: &OwnerReference,
     now: Timestamp,
 ) -> Option<Error> {
+    if decided.iter().all(|next| next.task.last_status == STOPPED) {
+        // Nothing runs that would need anything.
+        return None;
+    }
     let (taken, free): (Vec<String>, Vec<String>) = decided
         .iter()
         .filter(|next| next.step == Step::Create)

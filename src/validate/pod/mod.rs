@@ -145,7 +145,8 @@ pub(crate) fn validate_pod(
                 "securityContext",
                 raw.security_context.as_ref(),
             )
-            .and_then(|_| raw.security_context.clone()),
+            .and(raw.security_context.as_ref())
+            .map(without_nulls),
         volumes: volumes(&raw.volumes, &refusals, &path.field("volumes"), sink),
         containers: containers(&raw.containers, &refusals, &path.field("containers"), sink),
         labels: raw.labels.clone(),
@@ -291,9 +292,22 @@ fn containers(
                     "securityContext",
                     raw.security_context.as_ref(),
                 )
-                .and_then(|_| raw.security_context.clone()),
+                .and(raw.security_context.as_ref())
+                .map(without_nulls),
             resources: part.read(of, "resources", raw.resources.as_ref()),
         });
     }
     containers
+}
+
+/// Returns an object without its members that are `null`: in a typed member, they are absent, and only a patch removes.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let given = members.iter().filter(|(_, member)| !member.is_null());
+            let given = given.map(|(name, member)| (name.clone(), without_nulls(member)));
+            Value::Object(given.collect())
+        }
+        other => other.clone(),
+    }
 }

@@ -134,6 +134,13 @@ impl Drop for Write<'_> {
             let writer = index.writes.end(self.request.key, self.answered);
             index.to_ask.extend(writer);
         }
+        if self.answered.is_none() {
+            // Nobody knows what was written last.
+            let mut index = self.request.children.index();
+            if let Some(known) = index.known.get_mut(self.request.key) {
+                known.written = None;
+            }
+        }
     }
 }
 

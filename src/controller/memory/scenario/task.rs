@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Act, Scenario, act, delete, put};
+use super::{Act, Scenario, act, delete, place, put};
 use crate::controller::memory::{pods, request::Place, store::Store};
 
 /// Runs tasks with two containers, one of them essential.
@@ -52,6 +52,53 @@ pub(in crate::controller::memory) fn a_task_that_is_stopped() -> Scenario {
     ];
     let before = act("two tasks", |store| run_tasks(store, 2, json!({})));
     Scenario::new(acts).after([before])
+}
+
+/// Two tasks that share a file system. The first one has been finished for more than an hour, and its object stays.
+pub(in crate::controller::memory) fn a_task_of_an_hour_ago() -> Scenario {
+    let run = |name: &'static str| {
+        move |store: &mut Store| {
+            let container = json!({
+                "name": "app", "image": "test/job", "cpu": 32, "memory": 64,
+                "mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}],
+            });
+            let definition = json!({
+                "networkMode": "awsvpc",
+                "containerDefinitions": [container],
+                "volumes": [{"name": "data", "efsVolumeConfiguration": {"fileSystemId": "fs-0123456789abcdef0"}}],
+            });
+            put(store, "EcsTaskDefinition", "job", definition);
+            put(store, "EcsTask", name, json!({"taskDefinition": "job"}));
+        }
+    };
+    let later = |name: &'static str| {
+        move |store: &mut Store| {
+            store.change(&place("EcsTask", name), |task| {
+                let long_ago = json!("2026-01-15T10:30:00Z");
+                task["metadata"]["annotations"]["someone/looked"] = json!("yes");
+                task["status"]["stoppedAt"] = long_ago.clone();
+                for condition in task["status"]["conditions"]
+                    .as_array_mut()
+                    .expect("it has some")
+                {
+                    condition["lastTransitionTime"] = long_ago.clone();
+                }
+            });
+        }
+    };
+    let end = |name: &'static str| {
+        move |store: &mut Store| {
+            pods::end(store, &pod(name), &[0], "");
+        }
+    };
+    Scenario::new([
+        act("a task", run("job")),
+        act("its end", end("job-0")),
+        act("another one with its file system", run("next")),
+        act("an hour", later("job")),
+        act("the end of the other one", end("next-0")),
+        act("an hour after that", later("next")),
+    ])
 }
 
 /// A task with a volume that outlives it, then another task of the same name.

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, VolumeMoun
 use serde_json::Value;
 
 use super::{
+    contradictions::contradictions,
     patched,
     place::{self, Thing},
     typed,
@@ -228,6 +229,13 @@ impl<'c> Comparison<'c> {
             self.probes(name, after, sink);
         }
         self.sizes(before, after, sink);
+        if before != after {
+            for (member, value, allowed) in contradictions(after) {
+                let path = (self.place)(Thing::Container(name, member));
+                let allowed = allowed.to_owned();
+                sink.report(path, Message::InvalidValue { value, allowed });
+            }
+        }
     }
 
     fn mounts(

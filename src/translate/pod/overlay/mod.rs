@@ -6,6 +6,7 @@
 
 mod affinity;
 mod conflicts;
+mod contradictions;
 mod place;
 mod report;
 pub(crate) mod strategic;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
     Container, Lifecycle, PodDNSConfig, PodSpec, PodTemplateSpec, ResourceRequirements,
+    TopologySpreadConstraint,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -19,10 +20,17 @@ pub(super) fn apply(template: &mut PodTemplateSpec, overlay: &PodOverlay) {
     extend(&mut metadata.annotations, &overlay.annotations);
     let spec = template.spec.get_or_insert_default();
     append(&mut spec.tolerations, &overlay.tolerations);
-    append(
-        &mut spec.topology_spread_constraints,
-        &overlay.topology_spread_constraints,
-    );
+    for constraint in &overlay.topology_spread_constraints {
+        let constraints = spec.topology_spread_constraints.get_or_insert_default();
+        let key = |it: &TopologySpreadConstraint| {
+            (it.topology_key.clone(), it.when_unsatisfiable.clone())
+        };
+        // The API server knows only one with this key.
+        match constraints.iter_mut().find(|it| key(it) == key(constraint)) {
+            Some(earlier) => earlier.clone_from(constraint),
+            None => constraints.push(constraint.clone()),
+        }
+    }
     extend(&mut spec.node_selector, &overlay.node_selector);
     if let Some(more) = &overlay.affinity {
         spec.affinity = Some(affinity::combined(spec.affinity.take(), more));
