@@ -42,7 +42,7 @@ fuzz_target!(|text: &str| {
         extensions: TaskExtensions::default(),
         task_definition: TaskDefinitionInput {
             request: task_definition,
-        extensions: Default::default(),
+            extensions: Default::default(),
             revision: None,
         },
     };
