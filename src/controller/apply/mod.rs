@@ -129,9 +129,12 @@ async fn last_other_manager(client: &Client, key: &Key) -> Option<Manager> {
         .filter(|entry| entry.subresource.as_deref() != Some("status"))
         .partition(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER));
     let written = ours.iter().filter_map(time).max();
-    let last = others.into_iter().max_by_key(time)?;
+    // A write of the scale has no time.
+    let last = others
+        .into_iter()
+        .max_by_key(|entry| (entry.time.is_none(), time(entry)))?;
     // Times are in whole seconds.
-    let is_later = time(&last) >= written;
+    let is_later = last.time.is_none() || time(&last) >= written;
     let scales = last.subresource.as_deref() == Some("scale");
     let name = last.manager.filter(|_| is_later)?;
     Some(Manager { name, scales })
@@ -264,7 +267,16 @@ async fn patch(
     let child = api(client, &wanted.key)
         .patch(&wanted.key.name, &params, &Patch::Apply(body))
         .await
-        .map_err(Error::api("apply", &wanted.key))?;
+        .map_err(Error::api("apply", &wanted.key));
+    let child = match child {
+        Ok(child) => child,
+        Err(error) => {
+            if error.code().is_some_and(|code| (400..500).contains(&code)) {
+                write.refused();
+            }
+            return Err(error);
+        }
+    };
     is_known(write.applied(&child, digest))
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct Write<'c> {
     /// Whether watch events of the object are held back from the writer.
     holds: bool,
     answered: Option<u64>,
+    /// Whether the API server has answered that it wrote nothing.
+    is_refused: bool,
 }
 
 impl Children {
@@ -90,6 +92,7 @@ impl Children {
             request,
             holds,
             answered: None,
+            is_refused: false,
         }
     }
 }
@@ -119,6 +122,11 @@ impl Drop for Request<'_> {
 }
 
 impl Write<'_> {
+    /// Records that the API server has refused it.
+    pub(crate) fn refused(mut self) {
+        self.is_refused = true;
+    }
+
     /// Records the response to an apply of an object with the digest `wanted`. Returns whether the object is known now.
     #[must_use]
     pub(crate) fn applied(mut self, child: &Child, wanted: u64) -> bool {
@@ -134,7 +142,7 @@ impl Drop for Write<'_> {
             let writer = index.writes.end(self.request.key, self.answered);
             index.to_ask.extend(writer);
         }
-        if self.answered.is_none() {
+        if self.answered.is_none() && !self.is_refused {
             // Nobody knows what was written last.
             let mut index = self.request.children.index();
             if let Some(known) = index.known.get_mut(self.request.key) {
@@ -259,5 +267,27 @@ mod tests {
         children.keep_only(config_map(), Some("other"), &BTreeSet::new());
         assert!(request.answered(&version(3, &["web"])));
         assert!(children.get(&key).is_some_and(|known| known.deleting));
+    }
+
+    #[test]
+    fn what_was_written_last_is_known_unless_an_answer_is_lost() {
+        let (children, kind) = (Children::default(), config_map());
+        let made = version(2, &["web"]);
+        let (key, (reference, _)) = (Key::of(kind, &made), owner("web"));
+        let changed = |wanted: u64| {
+            let known = children.get(&key);
+            known.is_some_and(|known| known.was_changed_since(wanted))
+        };
+        let write = || children.write(&key, &reference, false);
+        assert!(write().applied(&made, made.digest));
+        assert!(!changed(made.digest), "it is as it was written");
+        let mut edited = version(3, &["web"]);
+        edited.digest = made.digest.wrapping_add(1);
+        children.observe(kind, &edited);
+        assert!(changed(made.digest), "someone has changed it");
+        write().refused();
+        assert!(changed(made.digest), "nothing was written");
+        drop(write());
+        assert!(!changed(made.digest), "it may have been this operator");
     }
 }
