@@ -15,7 +15,7 @@ pub struct Kubernetes {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expose: Option<Expose>,
     /// What the pods have beyond the fields of ECS, in the spelling of Kubernetes
-    /// (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodSpec).
+    /// (<https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodSpec>).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod: Option<Pod>,
 }

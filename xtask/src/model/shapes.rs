@@ -307,9 +307,15 @@ fn title(structure: &Structure<'_>) -> String {
     }
 }
 
+/// What a member is, with its unit and default, and with addresses as links.
 fn documentation(member: &Member) -> String {
     let row = &member.row;
     let mut text = row.is.clone();
+    if let Some((before, rest)) = text.split_once("(https://")
+        && let Some((address, after)) = rest.split_once(')')
+    {
+        text = format!("{before}(<https://{address}>){after}");
+    }
     if let Some(unit) = &row.unit {
         text.extend([" Unit: ", unit, "."]);
     }
