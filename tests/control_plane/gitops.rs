@@ -6,17 +6,17 @@ use std::{
     process::{Command, Stdio},
 };
 
-use ecs_operator_testbed::find;
+use ecs_operator_testbed::{find, until};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod, events::v1::Event};
 use kube::{
     Api, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams, PropagationPolicy},
 };
 use serde_json::{Value, json};
 
 use crate::{
     bed, shared,
-    support::{Bed, task_definition, uid},
+    support::{Bed, LIMIT, task_definition, uid},
 };
 
 /// The ways in which tools apply a file.
@@ -173,6 +173,31 @@ async fn a_count_that_is_taken_out_of_the_file_stays() {
         has_count(&bed, 6).await;
         assert_eq!(untouched(&bed).await, before, "{tool}");
     }
+}
+
+#[tokio::test]
+async fn a_count_stays_when_a_service_is_deleted_without_its_tasks_and_applied_again() {
+    let bed = bed("orphaned").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    kubectl(&bed, &["apply"], &service(None)).await;
+    has_count(&bed, 2).await;
+    autoscale(&bed, 4).await;
+    let before = untouched(&bed).await;
+    let orphan = DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Orphan),
+        ..DeleteParams::default()
+    };
+    let services = bed.resources("EcsService");
+    services.delete("web", &orphan).await.unwrap();
+    until("the service to be gone", LIMIT, async || {
+        Ok(services.get_opt("web").await?.is_none().then_some(()))
+    })
+    .await
+    .unwrap();
+    kubectl(&bed, &["apply"], &service(None)).await;
+    has_count(&bed, 4).await;
+    assert_eq!(untouched(&bed).await.1, before.1);
 }
 
 #[tokio::test]

@@ -16,14 +16,22 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    controller::{caches::owned_fields::FIELD_MANAGER, context::Context, error::Error},
+    controller::{
+        caches::{child_kind::ChildKind, children::Key, owned_fields::FIELD_MANAGER},
+        context::Context,
+        error::Error,
+    },
     crd::{EcsService, ServiceStatus, Spec},
 };
 
 /// Returns the service with the count that its spec lacks; `None` if it lacks none. This is the last count, so that
 /// nothing happens to what runs when the owner takes the member out of the spec, and the lower end of the range for a
-/// new service.
-pub(super) fn completed(service: &EcsService, status: &ServiceStatus) -> Option<(EcsService, i64)> {
+/// new service. `running` is the count of what runs, for a service without a status.
+pub(super) fn completed(
+    service: &EcsService,
+    status: &ServiceStatus,
+    running: impl FnOnce() -> Option<i64>,
+) -> Option<(EcsService, i64)> {
     let text = service.spec.text();
     // Most specs are not parsed for this.
     if !text.contains("\"scalableTarget\"") {
@@ -42,7 +50,8 @@ pub(super) fn completed(service: &EcsService, status: &ServiceStatus) -> Option<
     if min > max {
         return None;
     }
-    let count = status.desired_count.unwrap_or(min).clamp(min, max);
+    let last = status.desired_count.or_else(running);
+    let count = last.unwrap_or(min).clamp(min, max);
     spec.as_object_mut()?
         .insert("desiredCount".to_owned(), json!(count));
     let completed = EcsService {
@@ -50,6 +59,25 @@ pub(super) fn completed(service: &EcsService, status: &ServiceStatus) -> Option<
         ..service.clone()
     };
     Some((completed, count))
+}
+
+/// Returns how many tasks the Deployments of a service want: its own, or the one of its name that a service which was
+/// deleted without its tasks has left.
+pub(super) fn running(cx: &Context, service: &EcsService) -> Option<i64> {
+    let kind = ChildKind::of("apps/v1", "Deployment")?;
+    let own = cx.children.of_owner(service.metadata.uid.as_deref()?);
+    let own = own.into_iter().filter(|(key, _)| key.kind == kind);
+    let counts = own.filter_map(|(_, known)| Some(known.workload?.desired));
+    let left = || {
+        let known = cx.children.get(&Key {
+            kind,
+            namespace: service.namespace()?.into(),
+            name: service.name_any().into(),
+        })?;
+        let is_orphan = known.owners.is_empty();
+        known.workload.filter(|_| is_orphan).map(|it| it.desired)
+    };
+    counts.reduce(|one, other| one + other).or_else(left)
 }
 
 /// Writes the count into the scale of a service that has none.
@@ -130,24 +158,31 @@ mod tests {
             json!({"autoScaling": {"scalableTarget": {"MinCapacity": "2"}}}),
             json!({"autoScaling": []}),
         ] {
-            let found = completed(&service(spec.clone()), &ServiceStatus::default());
+            let found = completed(&service(spec.clone()), &ServiceStatus::default(), || None);
             assert!(found.is_none(), "{spec}");
         }
     }
 
     #[test]
     fn what_ran_before_stays_within_the_range() {
-        for (before, expected) in [(None, 2), (Some(4), 4), (Some(9), 6), (Some(0), 2)] {
+        for (reported, running, expected) in [
+            (None, None, 2),
+            (Some(4), None, 4),
+            (Some(9), None, 6),
+            (Some(0), None, 2),
+            // The status was lost, or the service was deleted without its tasks.
+            (None, Some(5), 5),
+            (Some(4), Some(5), 4),
+        ] {
             let status = ServiceStatus {
-                desired_count: before,
+                desired_count: reported,
                 ..ServiceStatus::default()
             };
-            let (completed, count) = completed(
-                &service(json!({"autoScaling": range(2, 6), "tags": [{"desiredCount": 1}]})),
-                &status,
-            )
-            .expect("it lacks a count");
-            assert_eq!(count, expected, "{before:?}");
+            // A member of that name elsewhere is no count.
+            let spec = json!({"autoScaling": range(2, 6), "tags": [{"desiredCount": 1}]});
+            let found = completed(&service(spec), &status, || running);
+            let (completed, count) = found.expect("it lacks a count");
+            assert_eq!(count, expected, "{reported:?} {running:?}");
             let spec: Value = completed.spec.parse().expect("it is JSON");
             assert_eq!(spec["desiredCount"], expected);
         }

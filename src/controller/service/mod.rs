@@ -130,7 +130,9 @@ async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action,
     if status.deployments.is_empty() {
         revision::take_over(&cx, &service).await?;
     }
-    let Some((completed, count)) = count::completed(&service, &status) else {
+    let Some((completed, count)) =
+        count::completed(&service, &status, || count::running(&cx, &service))
+    else {
         return proceed(&service, &cx, &status, &owner).await;
     };
     match count::write(&cx, &service, count).await {
