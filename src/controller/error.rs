@@ -70,7 +70,7 @@ pub(super) enum Error {
         "the API server responds too slowly: the remaining objects are written at the next attempt"
     )]
     TakesTooLong,
-    /// The object of the reconcile was deleted, which its cache has not seen yet.
+    /// An object was deleted in the meantime.
     #[error("it was deleted in the meantime")]
     Gone,
     /// The API server does not report, for now, which kinds an add-on has.
@@ -132,6 +132,12 @@ impl Error {
             0 | 1 => errors.pop(),
             _ => Some(Self::Several(errors)),
         }
+    }
+
+    /// Returns [`Self::Gone`] unless the object of a response is known: one that may have been deleted before the response
+    /// arrived is looked for in the next try.
+    pub(super) fn unless_known(is_known: bool) -> Result<(), Self> {
+        is_known.then_some(()).ok_or(Self::Gone)
     }
 
     /// Returns the status that the API server answered with, if it answered.

@@ -131,6 +131,23 @@ pub(super) fn conditions(
     aspects.into_iter().map(condition).chain(others).collect()
 }
 
+/// Sets a condition that an object does not always have, after all others, or removes it.
+pub(super) fn set_condition(
+    conditions_of: &mut Vec<Condition>,
+    type_: &str,
+    aspect: Option<Aspect>,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    let Some(aspect) = aspect else {
+        conditions_of.retain(|condition| condition.type_ != type_);
+        return;
+    };
+    let before = std::mem::take(conditions_of);
+    *conditions_of = conditions(vec![aspect], &before, generation, now);
+    conditions_of.rotate_left(1);
+}
+
 /// Truncates a time to whole seconds, as the API does.
 #[must_use]
 pub(super) fn whole_seconds(time: Timestamp) -> Timestamp {

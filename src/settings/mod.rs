@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::dns::is_bounded;
+pub(crate) use self::dns::{is_bounded, is_label_value};
 pub use self::{credential_spec::*, device::*, dns::is_subdomain, fsx::*, identity::*};
 pub use crate::{addons::Addon, names::*};
 

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 
 use super::{
-    Context, LABEL_LENGTH, Manifests, Object, WORKLOAD_LENGTH, kname,
+    Context, Manifests, Object, WORKLOAD_LENGTH, kname,
     labels::{Labels, tags_annotation},
     names::hex_digest,
     pod,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     diagnostic::{Diagnostics, Message},
-    settings::{Mode, Settings},
+    settings::{Mode, Settings, is_label_value},
     validate::{CapacityProvider, Task, clamp},
 };
 
@@ -107,18 +107,6 @@ fn add_metadata(task: &Task, template: &mut PodTemplateSpec) {
         }
     }
     metadata.annotations = (!annotations.is_empty()).then_some(annotations);
-}
-
-/// Whether `text` is a valid label value in Kubernetes
-/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>).
-fn is_label_value(text: &str) -> bool {
-    let alphanumeric = |c: char| c.is_ascii_alphanumeric();
-    text.len() <= LABEL_LENGTH
-        && text.starts_with(alphanumeric)
-        && text.ends_with(alphanumeric)
-        && text
-            .chars()
-            .all(|c| alphanumeric(c) || matches!(c, '-' | '_' | '.'))
 }
 
 fn report_name(cx: &Context<'_>, notes: &mut Diagnostics) {

@@ -204,7 +204,7 @@ async fn create(
     let live = api(client, &wanted.key).get_opt(&wanted.key.name).await;
     match live.map_err(Error::api("get", &wanted.key))? {
         Some(live) if is_ours(&live, wanted, owner) => {
-            is_known(request.answered(&live))?;
+            Error::unless_known(request.answered(&live))?;
             let mut others = live.owners().iter().filter(|other| other.uid != owner.uid);
             if wanted.shared && wanted.selector().is_some() && others.next().is_some() {
                 // The wanted state was decided without knowledge of the other owners. The next try knows them.
@@ -251,11 +251,6 @@ pub(super) async fn create_once(
     }
 }
 
-/// An object that may have been deleted before the response arrived is looked for in the next try.
-fn is_known(known: bool) -> Result<(), Error> {
-    known.then_some(()).ok_or(Error::Gone)
-}
-
 async fn patch(
     client: &Client,
     write: Write<'_>,
@@ -277,7 +272,7 @@ async fn patch(
             return Err(error);
         }
     };
-    is_known(write.applied(&child, digest))
+    Error::unless_known(write.applied(&child, digest))
 }
 
 /// Deletes an object. One that is already gone is no error.

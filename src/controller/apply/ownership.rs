@@ -7,7 +7,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{api, delete, delete_unchanged, is_known};
+use super::{api, delete, delete_unchanged};
 use crate::controller::{
     caches::{
         child::Child,
@@ -37,7 +37,7 @@ pub(super) async fn join(
     let request = children.begin(key);
     let joined = set_owners(client, key, known, &owners).await;
     let joined = joined.map_err(Error::api("add an owner to", key))?;
-    is_known(request.answered(&joined)).map(|()| true)
+    Error::unless_known(request.answered(&joined)).map(|()| true)
 }
 
 /// Changes the owners of an object if the object has not changed.
@@ -173,7 +173,7 @@ pub(in crate::controller) async fn disown(
     let others: Vec<_> = others.collect();
     let request = children.begin(key);
     match set_owners(client, key, known, &others).await {
-        Ok(disowned) => is_known(request.answered(&disowned)),
+        Ok(disowned) => Error::unless_known(request.answered(&disowned)),
         Err(error) if code(&error) == Some(404) => Ok(()),
         Err(error) => Err(Error::api("release", key)(error)),
     }

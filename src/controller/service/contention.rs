@@ -17,7 +17,7 @@ use crate::{
         apply::Manager,
         caches::children::Key,
         context::{Context, lock},
-        status::{Aspect, conditions},
+        status::{Aspect, set_condition},
     },
     crd::{CONTENDED, EcsService, ServiceStatus},
     diagnostic::StateReason,
@@ -114,18 +114,11 @@ pub(super) fn over_in(cx: &Context, service: &EcsService) -> Option<Duration> {
 }
 
 /// Sets the condition of a service while others change its objects again and again, and removes it afterwards.
-pub(super) fn set_condition(
-    cx: &Context,
-    service: &EcsService,
-    status: &mut ServiceStatus,
-    now: Timestamp,
-) {
-    let uid = service.meta().uid.as_deref().unwrap_or_default();
-    let Some((key, manager, _)) = cx.contention.lasting(uid, Instant::now()) else {
-        status.conditions.retain(|it| it.type_ != CONTENDED);
-        return;
-    };
-    let aspect = Aspect {
+pub(super) fn set(cx: &Context, service: &EcsService, status: &mut ServiceStatus, now: Timestamp) {
+    let meta = service.meta();
+    let uid = meta.uid.as_deref().unwrap_or_default();
+    let lasting = cx.contention.lasting(uid, Instant::now());
+    let aspect = lasting.map(|(key, manager, _)| Aspect {
         type_: CONTENDED,
         holds: Some(true),
         reason: StateReason::ChangedByOthers.into(),
@@ -134,12 +127,14 @@ pub(super) fn set_condition(
             service.name_any(),
             said(&key, &manager, true)
         ),
-    };
-    let others = std::mem::take(&mut status.conditions);
-    let mut set = conditions(vec![aspect], &others, service.meta().generation, now);
-    // The other conditions stay before it.
-    set.rotate_left(1);
-    status.conditions = set;
+    });
+    set_condition(
+        &mut status.conditions,
+        CONTENDED,
+        aspect,
+        meta.generation,
+        now,
+    );
 }
 
 fn said(key: &Key, manager: &Manager, again_and_again: bool) -> String {

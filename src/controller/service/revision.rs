@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     plan::Newest,
-    revisions::{OUTCOME, Request, Revision},
+    revisions::{OUTCOME, Revision},
 };
 use crate::{
     controller::{
@@ -200,7 +200,7 @@ async fn create(
     let _being_made = cx.service_revisions.make(service, &name);
     let request = cx.service_revisions.begin(service);
     let error = match api.create(&PostParams::default(), &revision).await {
-        Ok(made) => return answered(&request, &made),
+        Ok(made) => return Error::unless_known(request.answered(&made)),
         Err(error) => error,
     };
     // It may exist already, or belong to a deleted service of this name and be about to be deleted with it.
@@ -210,18 +210,9 @@ async fn create(
     };
     let live = live.map_err(Error::resource("get a revision of", service))?;
     match live.filter(|live| is_of(live, service)) {
-        Some(live) => answered(&request, &live),
+        Some(live) => Error::unless_known(request.answered(&live)),
         None => Err(Error::resource("create a revision of", service)(error)),
     }
-}
-
-/// Records a revision from a response.
-///
-/// # Errors
-///
-/// When it may have been deleted in the meantime.
-fn answered(request: &Request<'_>, live: &ControllerRevision) -> Result<(), Error> {
-    request.answered(live).then_some(()).ok_or(Error::Gone)
 }
 
 fn is_of(revision: &ControllerRevision, service: &EcsService) -> bool {
@@ -347,7 +338,7 @@ async fn change_metadata(
         .patch(&revision.object, &params, &patch)
         .await
     {
-        Ok(changed) => answered(&request, &changed),
+        Ok(changed) => Error::unless_known(request.answered(&changed)),
         // It is gone or has been replaced.
         Err(error) if matches!(code(&error), Some(404 | 409)) => Ok(()),
         Err(error) => Err(Error::resource("update a revision of", service)(error)),
@@ -371,7 +362,7 @@ pub(super) async fn ask(
         .await;
     let listed = listed.map_err(Error::resource("list the revisions of", service))?;
     for revision in &listed.items {
-        answered(&request, revision)?;
+        Error::unless_known(request.answered(revision))?;
     }
     Ok(find(&cx.service_revisions.of(service), id).cloned())
 }

@@ -7,35 +7,30 @@ use crate::{
     controller::{
         caches::child::ScalerState,
         context::Context,
-        status::{Aspect, conditions},
+        status::{Aspect, set_condition},
     },
     crd::{EcsService, SCALING_ACTIVE, ServiceStatus},
     diagnostic::StateReason,
 };
 
 /// Sets the condition of a service that has an autoscaler which has said something, and removes that of any other one.
-pub(super) fn set_condition(
-    cx: &Context,
-    service: &EcsService,
-    status: &mut ServiceStatus,
-    now: Timestamp,
-) {
-    let uid = service.meta().uid.as_deref().unwrap_or_default();
-    let children = cx.children.of_owner(uid);
+pub(super) fn set(cx: &Context, service: &EcsService, status: &mut ServiceStatus, now: Timestamp) {
+    let meta = service.meta();
+    let children = cx
+        .children
+        .of_owner(meta.uid.as_deref().unwrap_or_default());
     let mut states = children
         .iter()
         .filter_map(|(_, known)| known.scaler.as_deref());
     let state = states.next();
-    let Some(aspect) = state.map(|state| aspect(&service.name_any(), state)) else {
-        status.conditions.retain(|it| it.type_ != SCALING_ACTIVE);
-        return;
-    };
-    let others = std::mem::take(&mut status.conditions);
-    let generation = service.meta().generation;
-    let mut set = conditions(vec![aspect], &others, generation, now);
-    // The other conditions stay before it.
-    set.rotate_left(1);
-    status.conditions = set;
+    let aspect = state.map(|state| aspect(&service.name_any(), state));
+    set_condition(
+        &mut status.conditions,
+        SCALING_ACTIVE,
+        aspect,
+        meta.generation,
+        now,
+    );
 }
 
 fn aspect(name: &str, state: &ScalerState) -> Aspect {

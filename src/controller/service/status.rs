@@ -66,8 +66,8 @@ pub(super) async fn report(
     let before = cx.services.latest(service);
     let now = Timestamp::now();
     let mut status = status(service, &before, outcome, now);
-    scaling::set_condition(cx, service, &mut status, now);
-    contention::set_condition(cx, service, &mut status, now);
+    scaling::set(cx, service, &mut status, now);
+    contention::set(cx, service, &mut status, now);
     let owner = user(service);
     let stopped = cx.pods.stopped.of(&owner);
     stopped_tasks::add(&mut status.stopped_tasks, &stopped, &status.deployments);

@@ -47,7 +47,7 @@ pub(super) async fn make(
     let creation = cx.revisions.create(((namespace, name), number));
     let made = api.create(&PostParams::default(), &revision).await;
     let made = made.map_err(Error::resource("create a revision of", definition))?;
-    creation.answered(&made).then_some(()).ok_or(Error::Gone)
+    Error::unless_known(creation.answered(&made))
 }
 
 /// Deletes old revisions that nothing refers to.

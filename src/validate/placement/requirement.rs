@@ -6,7 +6,7 @@ use super::{
     families::families,
     fold::{AGENT, agent_connected, asks_for_agent, widen},
 };
-use crate::{diagnostic::Message, validate::WindowsBuild};
+use crate::{diagnostic::Message, settings::is_label_value, validate::WindowsBuild};
 
 /// An attribute of a container instance that nodes also have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -297,18 +297,6 @@ fn label_value(attribute: &NodeAttribute, value: &str) -> Result<String, Message
             value: value.to_owned(),
         })
     }
-}
-
-/// Whether `value` is a valid label value
-/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>).
-fn is_label_value(value: &str) -> bool {
-    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    value.len() <= 63
-        && edge(value.chars().next())
-        && edge(value.chars().last())
-        && value
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 /// Expands `ecs.os-family`, which specifies an operating system and, for Windows, its build.

@@ -8,6 +8,7 @@ use super::{LABEL_LENGTH, is_owned_key, kname};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
+    settings::{is_label_value, is_subdomain},
 };
 
 /// A member that cannot be set, why, and what to do instead.
@@ -257,7 +258,7 @@ fn key_and_value(key: &str, label: Option<&str>, path: &FieldPath, sink: &mut Di
         let allowed = "must be a key of Kubernetes: up to 63 letters, digits, -, _ and ., after a domain and / if there is one".to_owned();
         sink.report(path.clone(), Message::InvalidValue { value, allowed });
     }
-    if let Some(value) = label.filter(|value| !value.is_empty() && !is_word(value)) {
+    if let Some(value) = label.filter(|value| !value.is_empty() && !is_label_value(value)) {
         let value = value.to_owned();
         let allowed =
             "must be up to 63 letters, digits, -, _ and ., with a letter or digit at both ends"
@@ -274,27 +275,7 @@ const NAME: &str =
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>).
 fn is_key(key: &str) -> bool {
     match key.split_once('/') {
-        None => is_word(key),
-        Some((domain, name)) => {
-            let parts = || domain.split('.');
-            let is_part = |part: &str| {
-                let is_lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-                !part.is_empty()
-                    && !part.starts_with('-')
-                    && !part.ends_with('-')
-                    && part.chars().all(is_lower)
-            };
-            domain.len() <= 253 && parts().all(is_part) && is_word(name)
-        }
+        None => is_label_value(key),
+        Some((domain, name)) => is_subdomain(domain) && is_label_value(name),
     }
-}
-
-fn is_word(text: &str) -> bool {
-    let alphanumeric = |c: char| c.is_ascii_alphanumeric();
-    text.len() <= LABEL_LENGTH
-        && text.starts_with(alphanumeric)
-        && text.ends_with(alphanumeric)
-        && text
-            .chars()
-            .all(|c| alphanumeric(c) || matches!(c, '-' | '_' | '.'))
 }

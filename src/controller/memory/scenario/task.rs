@@ -54,20 +54,29 @@ pub(in crate::controller::memory) fn a_task_that_is_stopped() -> Scenario {
     Scenario::new(acts).after([before])
 }
 
+/// Registers a task definition whose container mounts a volume, `data`.
+fn define_with(store: &mut Store, volume: Value) {
+    let container = json!({
+        "name": "app", "image": "test/job", "cpu": 32, "memory": 64,
+        "mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}],
+    });
+    let definition = json!({
+        "networkMode": "awsvpc",
+        "containerDefinitions": [container],
+        "volumes": [volume],
+    });
+    put(store, "EcsTaskDefinition", "job", definition);
+}
+
 /// Two tasks that share a file system. The first one has been finished for more than an hour, and its object stays.
 pub(in crate::controller::memory) fn a_task_of_an_hour_ago() -> Scenario {
     let run = |name: &'static str| {
         move |store: &mut Store| {
-            let container = json!({
-                "name": "app", "image": "test/job", "cpu": 32, "memory": 64,
-                "mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}],
-            });
-            let definition = json!({
-                "networkMode": "awsvpc",
-                "containerDefinitions": [container],
-                "volumes": [{"name": "data", "efsVolumeConfiguration": {"fileSystemId": "fs-0123456789abcdef0"}}],
-            });
-            put(store, "EcsTaskDefinition", "job", definition);
+            let file_system = json!({"fileSystemId": "fs-0123456789abcdef0"});
+            define_with(
+                store,
+                json!({"name": "data", "efsVolumeConfiguration": file_system}),
+            );
             put(store, "EcsTask", name, json!({"taskDefinition": "job"}));
         }
     };
@@ -104,16 +113,7 @@ pub(in crate::controller::memory) fn a_task_of_an_hour_ago() -> Scenario {
 /// A task with a volume that outlives it, then another task of the same name.
 pub(in crate::controller::memory) fn a_volume_that_stays() -> Scenario {
     let run = |store: &mut Store| {
-        let container = json!({
-            "name": "app", "image": "test/job", "cpu": 32, "memory": 64,
-            "mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}],
-        });
-        let definition = json!({
-            "networkMode": "awsvpc",
-            "containerDefinitions": [container],
-            "volumes": [{"name": "data", "configuredAtLaunch": true}],
-        });
-        put(store, "EcsTaskDefinition", "job", definition);
+        define_with(store, json!({"name": "data", "configuredAtLaunch": true}));
         let volume = json!({
             "roleArn": "arn:aws:iam::123456789012:role/ecsInfrastructureRole",
             "sizeInGiB": 10,
