@@ -27,6 +27,7 @@ pub mod fields;
 pub mod input;
 pub mod names;
 mod parallel;
+pub mod policy;
 pub mod print;
 pub mod rendering;
 pub mod server;

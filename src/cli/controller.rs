@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Error, settings::SettingsOptions, values::namespace};
 use crate::{
     controller::{self, Options},
+    policy::Tenancy,
     telemetry,
 };
 
@@ -16,6 +17,10 @@ pub(super) struct ControllerOptions {
     /// Watch only these namespaces [default: all]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = namespace)]
     namespaces: Vec<String>,
+    /// Who shares the cluster: several teams, whose specs may use what EcsPolicies allow, or one, whose specs may use
+    /// everything
+    #[arg(long, value_enum, default_value = "multiple")]
+    tenancy: TenancyOption,
     /// The address that serves health and metrics
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -54,6 +59,14 @@ enum LogFormat {
     Json,
     /// Text for people
     Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TenancyOption {
+    /// Several teams
+    Multiple,
+    /// One team
+    Single,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -104,6 +117,10 @@ impl ControllerOptions {
         });
         Options {
             settings: self.settings.settings(),
+            tenancy: match self.tenancy {
+                TenancyOption::Multiple => Tenancy::Multiple,
+                TenancyOption::Single => Tenancy::Single,
+            },
             namespaces: self.namespaces.clone(),
             lease_namespace: self.lease_namespace.clone(),
             lease_name: self.lease_name.clone(),

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use super::{
     backoff::Backoff,
     caches::{
-        catch_up::CatchUp, children::Children, owner::Owner, pods::Pods, revisions::Revisions,
-        users::Users,
+        catch_up::CatchUp, children::Children, owner::Owner, pods::Pods, policies::Policies,
+        revisions::Revisions, users::Users,
     },
     events::Events,
     kind::OfKind,
@@ -51,6 +51,8 @@ pub(super) struct Context {
     pub task_definitions: OfKind<EcsTaskDefinition>,
     /// The clusters.
     pub clusters: OfKind<EcsCluster>,
+    /// What the specs of each namespace may use.
+    pub policies: Policies,
     /// Events on custom resources.
     pub events: Events,
     /// The number of failures of each object.
@@ -87,6 +89,7 @@ impl Context {
     pub(super) fn new(
         client: Client,
         settings: Settings,
+        policies: Policies,
         namespaces: Vec<String>,
         events: Events,
         renewals: Renewals,
@@ -105,6 +108,7 @@ impl Context {
             tasks: OfKind::new(),
             task_definitions: OfKind::new(),
             clusters: OfKind::new(),
+            policies,
             events,
             backoff: Backoff::default(),
             replacements: Replacements::default(),

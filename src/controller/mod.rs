@@ -14,6 +14,7 @@ mod events;
 mod kind;
 #[cfg(test)]
 mod memory;
+mod permitted;
 mod process;
 mod queue;
 mod refusal;
@@ -21,6 +22,7 @@ mod service;
 mod status;
 mod task;
 mod task_definition;
+mod trial;
 mod volumes;
 mod wanted;
 

@@ -11,7 +11,7 @@ use k8s_openapi::{
 };
 
 use super::{
-    API_VERSION, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
+    API_VERSION, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus, policy,
     rules::add_rules,
     schema::{list, object, of_type, schema},
     status_schema::status_schema,
@@ -30,14 +30,13 @@ pub(super) enum Resource {
 /// Returns the CustomResourceDefinitions of this operator, sorted by name.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    [
-        Resource::Cluster,
-        Resource::Service,
-        Resource::TaskDefinition,
-        Resource::Task,
+    vec![
+        definition(Resource::Cluster),
+        policy::definition(),
+        definition(Resource::Service),
+        definition(Resource::TaskDefinition),
+        definition(Resource::Task),
     ]
-    .map(definition)
-    .into()
 }
 
 fn definition(resource: Resource) -> CustomResourceDefinition {
@@ -394,7 +393,13 @@ mod tests {
             }
         }
         let mut missing = Vec::new();
-        for kind in ["EcsTaskDefinition", "EcsService", "EcsTask", "EcsCluster"] {
+        for kind in [
+            "EcsTaskDefinition",
+            "EcsService",
+            "EcsTask",
+            "EcsCluster",
+            "EcsPolicy",
+        ] {
             let schema = schema_of(kind);
             walk(&schema["properties"]["spec"], kind, &mut missing);
         }

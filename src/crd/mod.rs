@@ -3,6 +3,7 @@
 mod definition;
 mod kubernetes;
 mod pod_schema;
+mod policy;
 mod resource;
 mod rules;
 mod schema;

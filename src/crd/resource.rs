@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, fmt};
 
-use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use k8s_openapi::{
+    ClusterResourceScope, NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
@@ -70,6 +72,45 @@ fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     Ok(serde_json::from_str(text.get()).unwrap_or_default())
 }
 
+macro_rules! kind {
+    ($name:ident, $scope:ty, $plural:literal) => {
+        impl kube::Resource for $name {
+            type DynamicType = ();
+            type Scope = $scope;
+
+            fn kind((): &()) -> Cow<'_, str> {
+                stringify!($name).into()
+            }
+
+            fn group((): &()) -> Cow<'_, str> {
+                API_VERSION
+                    .split_once('/')
+                    .map_or(API_VERSION, |(group, _)| group)
+                    .into()
+            }
+
+            fn version((): &()) -> Cow<'_, str> {
+                API_VERSION
+                    .split_once('/')
+                    .map_or("", |(_, version)| version)
+                    .into()
+            }
+
+            fn plural((): &()) -> Cow<'_, str> {
+                $plural.into()
+            }
+
+            fn meta(&self) -> &ObjectMeta {
+                &self.metadata
+            }
+
+            fn meta_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
+            }
+        }
+    };
+}
+
 macro_rules! resources {
     ($($(#[$doc:meta])* $name:ident($status:ty), $plural:literal;)*) => {
         $(
@@ -86,34 +127,7 @@ macro_rules! resources {
                 pub status: $status,
             }
 
-            impl kube::Resource for $name {
-                type DynamicType = ();
-                type Scope = NamespaceResourceScope;
-
-                fn kind((): &()) -> Cow<'_, str> {
-                    stringify!($name).into()
-                }
-
-                fn group((): &()) -> Cow<'_, str> {
-                    API_VERSION.split_once('/').map_or(API_VERSION, |(group, _)| group).into()
-                }
-
-                fn version((): &()) -> Cow<'_, str> {
-                    API_VERSION.split_once('/').map_or("", |(_, version)| version).into()
-                }
-
-                fn plural((): &()) -> Cow<'_, str> {
-                    $plural.into()
-                }
-
-                fn meta(&self) -> &ObjectMeta {
-                    &self.metadata
-                }
-
-                fn meta_mut(&mut self) -> &mut ObjectMeta {
-                    &mut self.metadata
-                }
-            }
+            kind!($name, NamespaceResourceScope, $plural);
         )*
     };
 }
@@ -128,6 +142,18 @@ resources! {
     /// The defaults of a namespace.
     EcsCluster(ClusterStatus), "ecsclusters";
 }
+
+/// What the specs of some namespaces may use. It has no namespace, and no status: the API server checks its spec.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct EcsPolicy {
+    /// Name, labels.
+    pub metadata: ObjectMeta,
+    /// The policy.
+    #[serde(default)]
+    pub spec: Spec,
+}
+
+kind!(EcsPolicy, ClusterResourceScope, "ecspolicies");
 
 #[cfg(test)]
 mod tests {

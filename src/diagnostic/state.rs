@@ -75,10 +75,12 @@ states! {
     NameDiffers => "The name of the object is not the one that its spec asks for, or is too long.", "Rename the object, or leave the name out of the spec.";
     NodeNotReady => "The node of a task is not ready.", "Run kubectl describe node.";
     NotAccepted => "The spec is rejected.", "Read the condition Accepted.";
+    NotAllowedByPolicy => "The spec uses something that no EcsPolicy allows in its namespace.", "Read the message: it has the line of a policy that would allow it, which an administrator can add.";
     NotFound => "An object that a request needs does not exist.", "Read the message, and create the object; the operator tries again.";
     ObjectNotOwned => "An object with a name that this one needs has another owner.", "Rename or delete it, or rename this one.";
     OutOfMemoryError => "A container was killed because it exceeded its memory limit.", "Raise the limit, or find out what uses the memory.";
     PodNameTaken => "The pod of an earlier EcsTask of the same name has not ended yet.", "Nothing: the task starts when that pod is gone; delete the pod to speed it up.";
+    PodSecurityViolated => "The namespace does not permit the pods of the task definition, by its level of Pod Security.", "Read the message: change the task definition, or ask an administrator for another level.";
     QuotaExceeded => "The ResourceQuota of the namespace does not allow the task.", "Raise it, or wait until other tasks have ended.";
     Registered => "The spec of the task definition is a revision.", "";
     RequestFailed => "A request to the API server failed.", "Read the message; the operator tries again.";

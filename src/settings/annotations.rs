@@ -50,6 +50,23 @@ impl Settings {
         self
     }
 
+    /// Returns the names of the settings that the annotations of an object change.
+    #[must_use]
+    pub fn overridden_by(&self, annotations: &BTreeMap<String, String>) -> Vec<&'static str> {
+        let changes = |setting: &&OfObject| {
+            let name = format!("{ANNOTATION_PREFIX}{}", setting.name);
+            annotations.get(&name).is_some_and(|text| {
+                let mut changed = self.clone();
+                (setting.set)(&mut changed, text).is_ok() && changed != *self
+            })
+        };
+        OF_OBJECTS
+            .iter()
+            .filter(changes)
+            .map(|setting| setting.name)
+            .collect()
+    }
+
     /// Returns the annotations with which an object has these settings where all others have `usual` ones.
     #[must_use]
     pub fn annotations(&self, usual: &Self) -> BTreeMap<String, String> {
@@ -352,6 +369,18 @@ mod tests {
             });
             assert!(changed, "{name}");
         }
+    }
+
+    #[test]
+    fn an_annotation_overrides_a_setting_if_its_value_is_another() {
+        let overridden = |name: &str, value: &str| {
+            let name = format!("{ANNOTATION_PREFIX}{name}");
+            Settings::default().overridden_by(&[(name, value.to_owned())].into())
+        };
+        assert_eq!(overridden("steady-seconds", "0"), ["steady-seconds"]);
+        assert_eq!(overridden("steady-seconds", "40"), [""; 0]);
+        assert_eq!(overridden("steady-seconds", "soon"), [""; 0]);
+        assert_eq!(overridden("stop-deployment", "ecs-svc/1"), [""; 0]);
     }
 
     #[test]

@@ -4,11 +4,11 @@ use anyhow::Context as _;
 use ecs_operator_testbed::{ControlPlane, until};
 use k8s_openapi::api::{
     admissionregistration::v1::ValidatingWebhookConfiguration,
-    core::v1::{LimitRange, Namespace, Pod, ResourceQuota, Service},
+    core::v1::{LimitRange, Pod, ResourceQuota, Service},
 };
 use kube::{
     Api, ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, PostParams},
 };
 use serde_json::json;
 
@@ -96,18 +96,6 @@ async fn trouble_that_does_not_pass_is_told() {
     assert!(message.contains("nobody.example.com"), "{message}");
     hooks.delete(name, &DeleteParams::default()).await.unwrap();
     bed.condition("EcsService", "web", "Ready", "True").await;
-}
-
-/// Has pods of a namespace refused that may become root, as those of the tests may.
-async fn restrict(bed: &Bed) {
-    let label =
-        json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
-    let namespaces: Api<Namespace> = Api::all(bed.client.clone());
-    let params = PatchParams::default();
-    namespaces
-        .patch(bed.namespace.name(), &params, &Patch::Merge(label))
-        .await
-        .unwrap();
 }
 
 /// Leaves no room for another pod in a namespace.
@@ -243,45 +231,37 @@ async fn tasks_whose_targets_never_get_healthy_are_rolled_back() {
 
 #[tokio::test]
 async fn tasks_that_nobody_lets_be_made_are_told_and_rolled_back() {
-    for (prefix, why) in [
-        ("restricted", "violates PodSecurity"),
-        ("full", "exceeded quota"),
-    ] {
-        let bed = bed(prefix).await;
-        bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
-            .await;
-        let service = json!({
-            "taskDefinition": "web",
-            "desiredCount": 2,
-            "deploymentConfiguration": {
-                "deploymentCircuitBreaker": {"enable": true, "rollback": true},
-            },
-        });
-        bed.must_apply("EcsService", "web", service).await;
-        bed.condition("EcsService", "web", "Ready", "True").await;
-        let before: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
-        match prefix {
-            "full" => fill(&bed, before.len()).await,
-            _ => restrict(&bed).await,
-        }
-        bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:2"))
-            .await;
-        // Meanwhile it is told what keeps them.
-        bed.until("EcsService", "web", "why there are none", |object| {
-            let message = condition(object, "Ready")["message"].clone();
-            message.as_str().is_some_and(|it| it.contains(why))
+    let (bed, why) = (bed("full").await, "exceeded quota");
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    let service = json!({
+        "taskDefinition": "web",
+        "desiredCount": 2,
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": {"enable": true, "rollback": true},
+        },
+    });
+    bed.must_apply("EcsService", "web", service).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    let before: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+    fill(&bed, before.len()).await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:2"))
+        .await;
+    // Meanwhile it is told what keeps them.
+    bed.until("EcsService", "web", "why there are none", |object| {
+        let message = condition(object, "Ready")["message"].clone();
+        message.as_str().is_some_and(|it| it.contains(why))
+    })
+    .await;
+    let object = bed
+        .until("EcsService", "web", "the rollback", |object| {
+            told(object) == ["PRIMARY web:1 COMPLETED", "INACTIVE web:2 FAILED"]
         })
         .await;
-        let object = bed
-            .until("EcsService", "web", "the rollback", |object| {
-                told(object) == ["PRIMARY web:1 COMPLETED", "INACTIVE web:2 FAILED"]
-            })
-            .await;
-        let last = object["status"]["deployments"][1]["lastFailure"].clone();
-        assert!(last.as_str().unwrap().contains(why), "{last}");
-        let after: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
-        assert!(before.iter().all(|uid| after.contains(uid)), "{before:?}");
-    }
+    let last = object["status"]["deployments"][1]["lastFailure"].clone();
+    assert!(last.as_str().unwrap().contains(why), "{last}");
+    let after: Vec<String> = bed.tasks("web").await.iter().map(uid).collect();
+    assert!(before.iter().all(|uid| after.contains(uid)), "{before:?}");
 }
 
 /// Only a Deployment tells that its pods cannot be made, and of its older ReplicaSet as long as the newer one can make its

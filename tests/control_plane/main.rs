@@ -31,6 +31,7 @@ mod shared_names;
 mod spared;
 mod task;
 mod task_definition;
+mod tenancy;
 mod trouble;
 mod view;
 mod warnings;

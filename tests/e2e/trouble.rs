@@ -171,14 +171,18 @@ fn of_creation() -> Vec<Trouble> {
             service(1),
             &["memory usage per Container", "fit the LimitRange"],
         ),
-        trouble(
-            Place::Restricted,
-            service(1),
-            &[
-                "violates PodSecurity \"restricted:latest\"",
-                "the label pod-security.kubernetes.io/enforce of the namespace",
-            ],
-        ),
+        Trouble {
+            condition: "Accepted",
+            event: "PodSecurityViolated",
+            ..trouble(
+                Place::Restricted,
+                service(1),
+                &[
+                    "violates PodSecurity \"restricted:latest\"",
+                    "the label pod-security.kubernetes.io/enforce of the namespace",
+                ],
+            )
+        },
         trouble(
             Place::Quota,
             daemon,

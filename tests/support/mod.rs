@@ -147,10 +147,13 @@ impl Operator {
             "--iam=none",
             "--steady-seconds=0",
         ];
+        let is_of_today = program == Path::new(env!("CARGO_BIN_EXE_ecs-operator"));
+        let tenancy = is_of_today.then_some("--tenancy=single");
         let flag = |argument: &str| argument.split('=').next().map(str::to_owned);
         let given: Vec<_> = arguments.iter().map(|argument| flag(argument)).collect();
         let defaults = defaults
             .iter()
+            .chain(&tenancy)
             .filter(|argument| !given.contains(&flag(argument)));
         line.extend(
             defaults

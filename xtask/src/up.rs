@@ -178,6 +178,7 @@ async fn beside(cluster: &Cluster, program: &Path) -> Result<Process> {
         "--iam=none".to_owned(),
         "--image-pull-policy=if-not-present".to_owned(),
         "--steady-seconds=0".to_owned(),
+        "--tenancy=single".to_owned(),
     ]
     .map(OsString::from);
     let process = Process::start("operator", Path::new(cluster.folder()), &line)?;

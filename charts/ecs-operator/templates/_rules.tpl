@@ -85,6 +85,13 @@
 
 {{/* What the operator may do with objects that are in no namespace. */}}
 {{- define "ecs-operator.clusterRules" -}}
+# What the specs of each namespace may use, and the labels of namespaces, which policies select.
+- apiGroups: [ecs-operator.dev]
+  resources: [ecspolicies]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
 # Volumes that exist outside of the cluster: file systems and disks made from snapshots.
 - apiGroups: [""]
   resources: [persistentvolumes]

@@ -6,8 +6,8 @@ use tokio::{sync::watch as signal, time::timeout};
 
 use super::child_kind::ChildKind;
 
-/// How long to wait for the caches of add-ons, which may never fill: a conversion webhook can be broken, or a
-/// controller may have left its definitions behind.
+/// How long to wait for the caches of add-ons and policies, which may never fill: a conversion webhook can be broken, a
+/// controller may have left its definitions behind, or the operator may lack a right.
 const ADDON_WAIT: Duration = Duration::from_secs(10);
 
 /// Which caches are filled.
@@ -69,7 +69,7 @@ impl CatchUp {
         self.term.send_modify(|term| *term += 1);
     }
 
-    /// Waits until the caches are filled in this term; for those of add-ons, at most [`ADDON_WAIT`].
+    /// Waits until the caches are filled in this term; for those of add-ons and policies, at most [`ADDON_WAIT`].
     pub(crate) async fn caught_up(&self) {
         let term = *self.term.borrow();
         let filled = |cache: &Cache| cache.filled_in >= Some(term);
@@ -81,7 +81,7 @@ impl CatchUp {
         let all = caches.wait_for(|caches| caches.iter().all(filled));
         if timeout(ADDON_WAIT, all).await.is_err() {
             let missing: Vec<String> = self.unfilled().iter().map(ToString::to_string).collect();
-            tracing::warn!(kinds = ?missing, "the objects of some add-ons cannot be listed");
+            tracing::warn!(kinds = ?missing, "the objects of some kinds cannot be listed");
         }
     }
 

@@ -10,6 +10,7 @@ pub(super) mod lenient;
 pub(super) mod owned_fields;
 pub(super) mod owner;
 pub(super) mod pods;
+pub(super) mod policies;
 pub(super) mod reported;
 pub(super) mod revisions;
 pub(super) mod stopped_tasks;

@@ -65,17 +65,12 @@ pub(crate) fn defaults(
     Ok(Some(cluster.spec.clone()))
 }
 
-/// Adds the defaults of the namespace's cluster to the request of a task.
-pub(crate) fn complete(
-    cx: &Context,
-    namespace: &str,
-    request: &mut impl TakesDefaults,
-) -> Result<(), Refusal> {
-    if let Some(spec) = defaults(cx, namespace, request)? {
+/// Adds the defaults of a cluster to the request of a task.
+pub(crate) fn complete(request: &mut impl TakesDefaults, cluster: Option<&Spec>) {
+    if let Some(spec) = cluster {
         let (defaults, _) = read_cluster(spec.text());
         request.complete(&defaults);
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     controller::{
+        caches::policies::Policies,
         context::Context,
         events::Events,
         kind::Reconciled,
@@ -28,6 +29,7 @@ use crate::{
         volumes::{delete_released, delete_those_unneeded},
     },
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    policy::Tenancy,
     server::Metrics,
     settings::{Mode, Settings, WorkloadTarget},
 };
@@ -98,7 +100,12 @@ impl Replica {
         let client = server.client();
         let events = Events::new(client.clone(), "replica".to_owned());
         let (renewals, metrics) = (Renewals::new(None), Metrics::default());
-        let cx = Context::new(client, settings, Vec::new(), events, renewals, metrics);
+        // Nothing is judged: the scenarios are about what happens to what is permitted.
+        let policies = Policies::new(Tenancy::Single);
+        let namespaces = Vec::new();
+        let cx = Context::new(
+            client, settings, policies, namespaces, events, renewals, metrics,
+        );
         cx.addons_known.store(true, Ordering::SeqCst);
         let mut replica = Self {
             queues: Queues::of(&cx),

@@ -23,7 +23,11 @@ use super::{
     watches::{discover, start_watches},
 };
 use crate::{
-    controller::{context::Context, events::Events, service, volumes::delete_released},
+    controller::{
+        caches::policies::Policies, context::Context, events::Events, service,
+        volumes::delete_released,
+    },
+    policy::Tenancy,
     server::{self, Health, Metrics},
     settings::{Mode, Settings, WorkloadTarget},
     telemetry::Level,
@@ -38,6 +42,8 @@ const GRACE: Duration = Duration::from_secs(15);
 pub struct Options {
     /// The settings of every translation; the version and the add-ons of the cluster are discovered.
     pub settings: Settings,
+    /// Who shares the cluster.
+    pub tenancy: Tenancy,
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
     /// The namespace of the lease.
@@ -148,7 +154,10 @@ impl Operator {
         let events = Events::new(client.clone(), options.identity.clone());
         let renewals = service::Renewals::new(options.renewals);
         let namespaces = options.namespaces.clone();
-        let cx = Context::new(client, settings, namespaces, events, renewals, metrics);
+        let policies = Policies::new(options.tenancy);
+        let cx = Context::new(
+            client, settings, policies, namespaces, events, renewals, metrics,
+        );
         cx.addons_known.store(cluster.knows_all(), Ordering::SeqCst);
         Ok(Self {
             cx: Arc::new(cx),

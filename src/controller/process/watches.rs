@@ -11,7 +11,11 @@ use tokio::{task::JoinSet, time::sleep};
 use super::discovery::Cluster;
 use crate::{
     controller::{
-        caches::{child_kind::ChildKind, watch},
+        caches::{
+            child_kind::ChildKind,
+            policies::{NAMESPACES, POLICIES, watch_namespaces, watch_policies},
+            watch,
+        },
         context::Context,
         kind::Reconciled,
         service,
@@ -45,6 +49,12 @@ pub(crate) fn start_watches(
         start::<EcsTaskDefinition>(watches, cx, namespace.clone());
         start::<EcsCluster>(watches, cx, namespace);
     }
+    let (policies, all) = (
+        cx.catch_up.register(Some(&POLICIES)),
+        cx.catch_up.register(Some(&NAMESPACES)),
+    );
+    watches.spawn(watch_policies(cx.clone(), policies));
+    watches.spawn(watch_namespaces(cx.clone(), all));
     watches.spawn(delete_unclaimed(cx.clone()));
     for kind in cluster.kinds() {
         for namespace in scopes_of(kind, namespaces) {

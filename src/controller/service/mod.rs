@@ -9,6 +9,7 @@ mod contention;
 mod count;
 mod fetch;
 mod names;
+mod permit;
 mod plan;
 mod renewal;
 mod revision;
@@ -45,6 +46,7 @@ use crate::{
         context::Context,
         error::Error,
         kind::{OfKind, Reconciled},
+        permitted::NotPermitted,
         refusal::Refusal,
         status::whole_seconds,
         task_definition::named,
@@ -191,6 +193,7 @@ async fn roll_out(
     };
     let mut wait = newest.and_then(|newest| has_to_wait(cx, service, newest, &before));
     let turn = newest.map_or(Turn::Never, |newest| turn(cx, service, newest, &before));
+    let turn = permit(service, cx, &mut asked, &before, turn, wait.is_some()).await;
     if wait.is_some() {
         asked.newest = None;
     }
@@ -208,9 +211,7 @@ async fn roll_out(
     let observed = Observed::of(cx, service, running, counts.desired);
     let not_created = uncreated::of_newest(cx, service, running, &observed).await;
     let mut wanted = wanted(service, &asked, &counts, &observed, not_created.as_deref());
-    if turn == Turn::Now {
-        wanted.renew = before.primary().map(|primary| primary.id.as_str());
-    }
+    wanted.renew = renewed(service, turn, &before);
     let step = Step {
         service,
         cx,
@@ -235,6 +236,43 @@ async fn roll_out(
     let again = step.bring_about(decided, owner).await?;
     let again = again.into_iter().chain(wait).min();
     Ok(again.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Judges what the spec asks for if a deployment of it would begin, and the metrics of its autoscaler in any case. What is
+/// not permitted is not asked for. Returns whether the operator may renew the service.
+async fn permit(
+    service: &EcsService,
+    cx: &Context,
+    asked: &mut Asked,
+    before: &Deployments,
+    turn: Turn,
+    waits: bool,
+) -> Turn {
+    let Some(newest) = &asked.newest else {
+        return turn;
+    };
+    let begins = |turn| before.would_begin(newest.for_decision(), renewed(service, turn, before));
+    let judged = if begins(turn) {
+        permit::to_begin(service, cx, newest, waits).await
+    } else {
+        permit::to_go_on(service, cx, newest, before)
+    };
+    match judged {
+        Ok(()) => turn,
+        // Nobody asked for it but the operator.
+        Err(_) if begins(turn) && !begins(Turn::Never) => {
+            cx.renewals.gave_up(service);
+            Turn::Never
+        }
+        Err(why) => {
+            asked.newest = None;
+            asked.refusal = match why {
+                NotPermitted::Refused(refusal) => Some(refusal),
+                NotPermitted::NotYet => None,
+            };
+            turn
+        }
+    }
 }
 
 /// Reconstructs the deployments of a service that has no status; none if nothing ran.
@@ -307,11 +345,7 @@ fn wanted<'a>(
     not_created: Option<&'a str>,
 ) -> deployment::Wanted<'a> {
     let annotation = |name: &str| service.annotations().get(name).map(String::as_str);
-    let newest = asked.newest.as_ref().map(|newest| deployment::Newest {
-        revision: &newest.revision,
-        task_definition: &newest.task_definition,
-        same: &newest.same,
-    });
+    let newest = asked.newest.as_ref().map(Newest::for_decision);
     deployment::Wanted {
         service: service.metadata.uid.as_deref().unwrap_or_default(),
         newest,
@@ -322,7 +356,18 @@ fn wanted<'a>(
         grace: health_check_grace(&service.spec),
         stop: annotation(STOP_DEPLOYMENT),
         roll_back: annotation(ROLL_BACK_DEPLOYMENT),
-        renew: annotation(RENEW_DEPLOYMENT),
+        renew: None,
+    }
+}
+
+/// Returns the ID of the deployment that shall be renewed.
+fn renewed<'a>(service: &'a EcsService, turn: Turn, before: &'a Deployments) -> Option<&'a str> {
+    match turn {
+        Turn::Now => before.primary().map(|primary| primary.id.as_str()),
+        Turn::Never | Turn::Later(_) => {
+            let annotation = service.annotations().get(RENEW_DEPLOYMENT);
+            annotation.map(String::as_str)
+        }
     }
 }
 

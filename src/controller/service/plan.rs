@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     adoption,
     connect_hosts::connect_hosts,
-    count,
+    count, permit,
     revision::{self, find, name_for, settings_of},
     revisions::Revision,
 };
@@ -22,7 +22,7 @@ use crate::{
         task_definition::Definition,
     },
     crd::{ACCEPTED, EcsService, ServiceStatus, Spec, WarningStatus},
-    decide::deployment::{Target, pods_of},
+    decide::deployment::{self, Target, pods_of},
     diagnostic::{Reason, StateReason},
     rendering::{
         Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, have_same_tasks,
@@ -54,6 +54,17 @@ pub(super) struct Newest {
     pub(super) follows: bool,
     /// The differences from ECS.
     pub(super) warnings: Vec<WarningStatus>,
+}
+
+impl Newest {
+    /// Returns what the decisions need of it.
+    pub(super) fn for_decision(&self) -> deployment::Newest<'_> {
+        deployment::Newest {
+            revision: &self.revision,
+            task_definition: &self.task_definition,
+            same: &self.same,
+        }
+    }
 }
 
 /// What to apply.
@@ -252,6 +263,7 @@ pub(super) async fn plan(
     Ok(plan.map_or_else(
         || Err(lost(service, &target.revision)),
         |mut plan| {
+            permit::spare_scaler(service, cx, &mut plan);
             if let Some(most) = target.most {
                 plan.objects = with_at_most(plan.objects, most);
                 plan.desired = plan.desired.map(|desired| desired.min(most));

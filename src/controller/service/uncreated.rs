@@ -10,12 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    Api, ResourceExt as _,
-    api::{ListParams, PostParams},
-    core::{ApiResource, DynamicObject},
-};
+use kube::{ResourceExt as _, api::ListParams, core::DynamicObject};
 use serde_json::{Value, json};
 
 use super::{
@@ -26,7 +21,8 @@ use crate::{
     controller::{
         caches::child::replica_failure,
         context::{Context, lock},
-        error::{brief, code},
+        error::brief,
+        trial,
     },
     crd::EcsService,
     decide::deployment::pods_of,
@@ -154,7 +150,10 @@ pub(super) async fn ask(
         return Some(wait);
     }
     let why = match pod_of(&running.objects, name) {
-        Some(pod) => refusal(cx, service, &pod).await,
+        Some(pod) => {
+            let namespace = service.namespace().unwrap_or_default();
+            trial::refusal(cx, &namespace, &pod).await
+        }
         None => None,
     };
     cx.uncreated.answered(&uid, why, Instant::now());
@@ -168,32 +167,7 @@ fn pod_of(objects: &[Value], name: &str) -> Option<DynamicObject> {
         object.get("kind").and_then(Value::as_str) == Some("DaemonSet")
             && object.pointer("/metadata/name").and_then(Value::as_str) == Some(name)
     })?;
-    let template = daemon.pointer("/spec/template")?;
-    let member = |path: &str| template.pointer(path).cloned().unwrap_or_default();
-    let pod = json!({
-        "metadata": {
-            // With a generated name, each answer would differ.
-            "name": format!("{name}-trial"),
-            "labels": member("/metadata/labels"),
-            "annotations": member("/metadata/annotations"),
-        },
-        "spec": member("/spec"),
-    });
-    serde_json::from_value(pod).ok()
-}
-
-/// Returns why the API server would reject a pod; `None` if it would accept it, or does not say.
-async fn refusal(cx: &Context, service: &EcsService, pod: &DynamicObject) -> Option<String> {
-    let namespace = service.namespace().unwrap_or_default();
-    let kind = ApiResource::erase::<Pod>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(cx.client.clone(), &namespace, &kind);
-    let trial = PostParams {
-        dry_run: true,
-        ..PostParams::default()
-    };
-    let error = api.create(&trial, pod).await.err()?;
-    // A webhook that does not support dry runs causes a bad request.
-    matches!(code(&error), Some(403 | 422)).then(|| brief(&error))
+    trial::pod_of(daemon.pointer("/spec/template")?, name)
 }
 
 /// Returns why the API server creates no pod of what was applied last, ignoring older revisions. If that is unknown
@@ -231,17 +205,6 @@ mod tests {
     fn service() -> EcsService {
         let metadata = json!({"name": "web", "namespace": "shop", "uid": "1"});
         serde_json::from_value(json!({"metadata": metadata})).expect("it is a service")
-    }
-
-    #[test]
-    fn each_trial_has_the_same_name_so_that_each_answer_is_the_same() {
-        let daemon = json!({
-            "kind": "DaemonSet", "metadata": {"name": "web"},
-            "spec": {"template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": []}}},
-        });
-        let pod = pod_of(&[daemon], "web").expect("it is there");
-        assert_eq!(pod.metadata.name.as_deref(), Some("web-trial"));
-        assert_eq!(pod.metadata.generate_name, None);
     }
 
     #[test]

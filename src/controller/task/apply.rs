@@ -10,6 +10,7 @@ use crate::{
         caches::owner::Owner,
         context::Context,
         error::Error,
+        refusal::Refusal,
         wanted::Wanted,
     },
     crd::EcsTask,
@@ -74,6 +75,21 @@ pub(super) async fn make(
             };
         }
     };
+    if let Some(Refusal {
+        reason: code,
+        message,
+    }) = plan.forbidden
+    {
+        // Its annotations or the policies are no longer those that it began with. What runs goes on as it is.
+        if names.is_empty() {
+            return Made::default();
+        }
+        let failure = Some(Error::NotYet(message.clone()));
+        return Made {
+            failure,
+            ..Made::none(names, &NotMade::Yet(Some(Obstacle { code, message })))
+        };
+    }
     let user = Owner::Task(task.namespace().unwrap_or_default(), task.name_any());
     cx.children
         .wants(&user, plan.others.iter().filter_map(Wanted::shared));

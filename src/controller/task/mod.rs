@@ -125,7 +125,7 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
         return expire(&task, &before, &cx, &owner).await;
     }
     let progress = if before.tasks.is_empty() {
-        begin(&task, &before, &cx, &owner)
+        begin(&task, &before, &cx, &owner).await
     } else {
         Some(advance(&task, &before, &cx, &owner).await?)
     };
@@ -163,7 +163,7 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
 
 /// Returns the first status: what to run, recorded before any pod is created. If pods have already run, the status was
 /// lost and is reconstructed. `None` if a revision is about to appear.
-fn begin(
+async fn begin(
     task: &EcsTask,
     before: &TaskStatus,
     cx: &Context,
@@ -184,14 +184,18 @@ fn begin(
         let status = rebuilt(task, before, names, &begun, &running);
         return Some(Progress::to(status, at_once));
     }
+    let refused = |refusal| Progress::to(rejected(task, before, &refusal), None);
     match plan(task, cx) {
         Ok(Some(plan)) => {
+            if let Some(refusal) = plan.refusal(cx, &namespace).await {
+                return Some(refused(refusal));
+            }
             // From now on the task keeps its revision.
             cx.waiting_tasks.forget(&namespace, &name);
             Some(Progress::to(started(task, before, &plan), at_once))
         }
         Ok(None) => None,
-        Err(refusal) => Some(Progress::to(rejected(task, before, &refusal), None)),
+        Err(refusal) => Some(refused(refusal)),
     }
 }
 

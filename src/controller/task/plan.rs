@@ -2,12 +2,14 @@
 
 use k8s_openapi::api::core::v1::PodSchedulingGate;
 use kube::ResourceExt as _;
+use serde_json::Value;
 
 use crate::{
     controller::{
         caches::{children::Key, known::Known},
-        cluster::complete,
+        cluster::{complete, defaults},
         context::Context,
+        permitted::{Deployed, NotPermitted, pods_permitted},
         refusal::{Refusal, refused},
         task_definition::{Definition, settings},
         wanted::Wanted,
@@ -31,6 +33,22 @@ pub(super) struct Plan {
     pub(super) task_definition: String,
     /// The differences from ECS.
     pub(super) warnings: Vec<WarningStatus>,
+    /// Why its policies do not permit it.
+    pub(super) forbidden: Option<Refusal>,
+}
+
+impl Plan {
+    /// Returns why it may not begin.
+    pub(super) async fn refusal(&self, cx: &Context, namespace: &str) -> Option<Refusal> {
+        if let Some(refusal) = &self.forbidden {
+            return Some(refusal.clone());
+        }
+        let pods: Vec<&Value> = self.pods.iter().map(|pod| &pod.body).collect();
+        match pods_permitted(cx, namespace, &pods).await {
+            Err(NotPermitted::Refused(refusal)) => Some(refusal),
+            Ok(()) | Err(NotPermitted::NotYet) => None,
+        }
+    }
 }
 
 /// Returns what should exist, or why that is unknown; `None` if a revision is about to appear.
@@ -45,9 +63,12 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     let Some(definition) = Definition::find(cx, &namespace, reference)? else {
         return Ok(None);
     };
-    complete(cx, &namespace, &mut request)?;
+    let cluster = defaults(cx, &namespace, &request)?;
+    complete(&mut request, cluster.as_ref());
+    let usual = cx.settings(&namespace);
     let settings = settings(cx, task, Subject::Task, &mut findings);
     let task_definition = definition.label();
+    let spec = definition.spec().clone();
     let (definition, said) = definition.into_input();
     findings.append(said);
     let input = TaskInput {
@@ -76,11 +97,27 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     for other in &mut others {
         keep_older_name(task, cx, other, &mut pods);
     }
+    let deployed = Deployed {
+        namespace: &namespace,
+        objects: others.iter().chain(&pods).map(|it| &it.body).collect(),
+        own: &task.spec,
+        subject: Subject::Task,
+        task_definition: &spec,
+        cluster: cluster.as_ref(),
+        settings: &usual,
+        annotations: task.annotations(),
+    };
+    let forbidden = match deployed.permitted(cx) {
+        Ok(()) => None,
+        Err(NotPermitted::Refused(refusal)) => Some(refusal),
+        Err(NotPermitted::NotYet) => return Ok(None),
+    };
     Ok(Some(Plan {
         pods,
         others,
         task_definition,
         warnings: Refusal::warnings(findings),
+        forbidden,
     }))
 }
 

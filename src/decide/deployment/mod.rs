@@ -97,23 +97,13 @@ impl Deployments {
         pods: &[Arc<PodState>],
         now: Timestamp,
     ) {
-        let failed_is_it = self.rolled_back.as_deref().is_some_and(|it| newest.is(it));
-        let renews = self.primary().is_some_and(|primary| {
-            wanted.renew == Some(primary.id.as_str())
-                && primary.service_revision.as_deref() != Some(newest.revision)
-        });
-        match self.revision() {
-            Some(primary) if newest.is(primary) => {
-                if !failed_is_it {
-                    // A spec that asks for what runs no longer asks for what failed.
-                    self.rolled_back = None;
-                }
-                if !renews {
-                    return;
-                }
-            }
-            Some(_) if failed_is_it => return,
-            Some(_) | None => {}
+        let is_same = self.revision().is_some_and(|primary| newest.is(primary));
+        if is_same && !self.has_given_up(newest) {
+            // A spec that asks for what runs no longer asks for what failed.
+            self.rolled_back = None;
+        }
+        if !self.would_begin(newest, wanted.renew) {
+            return;
         }
         self.rolled_back = None;
         let begins = Begins {
@@ -122,6 +112,24 @@ impl Deployments {
             returns: None,
         };
         self.begin(wanted, begins, pods, now);
+    }
+
+    /// Whether a deployment of `newest` would begin. `renew` is the ID of a deployment that shall be renewed.
+    #[must_use]
+    pub fn would_begin(&self, newest: Newest<'_>, renew: Option<&str>) -> bool {
+        match self.primary() {
+            Some(primary) if self.revision().is_some_and(|revision| newest.is(revision)) => {
+                renew == Some(primary.id.as_str())
+                    && primary.service_revision.as_deref() != Some(newest.revision)
+            }
+            Some(_) if self.revision().is_some() => !self.has_given_up(newest),
+            _ => true,
+        }
+    }
+
+    /// Whether a deployment of this failed and was rolled back.
+    fn has_given_up(&self, newest: Newest<'_>) -> bool {
+        self.rolled_back.as_deref().is_some_and(|it| newest.is(it))
     }
 
     /// Returns the newest deployment.

@@ -1,0 +1,195 @@
+//! Whether what is about to be deployed is permitted in its namespace: by the policies, and by its level of Pod Security.
+//! What runs is not judged again, whatever becomes of the policies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{
+    caches::policies::{NAMESPACES, POLICIES},
+    context::Context,
+    refusal::Refusal,
+    trial,
+};
+use crate::{
+    crd::Spec,
+    diagnostic::{StateReason, Subject},
+    policy::Kind,
+    policy::{Rules, Specs, Tenancy, Use, capacity_providers, patched_members, refusals, uses},
+    settings::Settings,
+};
+
+/// Why something may not be deployed.
+#[derive(Debug)]
+pub(super) enum NotPermitted {
+    /// It is refused.
+    Refused(Refusal),
+    /// The namespace is too new to be known.
+    NotYet,
+}
+
+/// What is about to be deployed.
+pub(super) struct Deployed<'a> {
+    pub(super) namespace: &'a str,
+    /// The objects to apply.
+    pub(super) objects: Vec<&'a Value>,
+    /// The spec of the service or task.
+    pub(super) own: &'a Spec,
+    /// What `own` is.
+    pub(super) subject: Subject,
+    /// The spec of the task definition.
+    pub(super) task_definition: &'a Spec,
+    /// The spec of the cluster with defaults, if it has any.
+    pub(super) cluster: Option<&'a Spec>,
+    /// The settings of the operator, which `annotations` override.
+    pub(super) settings: &'a Settings,
+    /// The annotations of the service or task.
+    pub(super) annotations: &'a BTreeMap<String, String>,
+}
+
+impl Deployed<'_> {
+    /// Judges it by the policies of its namespace.
+    ///
+    /// # Errors
+    ///
+    /// Everything that it uses and may not use.
+    pub(super) fn permitted(&self, cx: &Context) -> Result<(), NotPermitted> {
+        let [own, task_definition] =
+            [self.own, self.task_definition].map(|spec| spec.parse::<Value>().unwrap_or_default());
+        let cluster = self.cluster.and_then(|spec| spec.parse::<Value>().ok());
+        let mut used = uses(&self.objects).map_err(|kind| NotPermitted::Refused(unknown(&kind)))?;
+        // The administrator adds it to the groups of each pod that has any.
+        if let Some(group) = &self.settings.cluster_security_group {
+            used.remove(&Use::new(Kind::SecurityGroup, group));
+        }
+        used.extend(capacity_providers(&own, cluster.as_ref()));
+        used.extend(patched_members(&own));
+        used.extend(patched_members(&task_definition));
+        let overridden = self.settings.overridden_by(self.annotations);
+        used.extend(overridden.iter().map(|name| Use::new(Kind::Setting, name)));
+        let specs = Specs {
+            own: &own,
+            subject: self.subject,
+            task_definition: &task_definition,
+        };
+        judge(cx, self.namespace, &used, specs)
+    }
+}
+
+/// Judges metrics that the autoscaler of a running service would read in addition to those that it reads.
+///
+/// # Errors
+///
+/// Those that it may not read.
+pub(super) fn metrics_permitted(
+    cx: &Context,
+    namespace: &str,
+    spec: &Spec,
+    (objects, before): (&[Value], &[Value]),
+) -> Result<(), NotPermitted> {
+    let new = metrics(objects);
+    if new.is_empty() {
+        return Ok(());
+    }
+    let new: BTreeSet<Use> = new.difference(&metrics(before)).cloned().collect();
+    let own = spec.parse::<Value>().unwrap_or_default();
+    let specs = Specs {
+        own: &own,
+        subject: Subject::Service,
+        task_definition: &Value::Null,
+    };
+    judge(cx, namespace, &new, specs)
+}
+
+/// Returns what autoscalers read.
+fn metrics(objects: &[Value]) -> BTreeSet<Use> {
+    let is_scaler =
+        |object: &&Value| object.get("kind").and_then(Value::as_str) == Some("ScaledObject");
+    let scalers: Vec<&Value> = objects.iter().filter(is_scaler).collect();
+    uses(&scalers).unwrap_or_default()
+}
+
+fn judge(
+    cx: &Context,
+    namespace: &str,
+    used: &BTreeSet<Use>,
+    specs: Specs<'_>,
+) -> Result<(), NotPermitted> {
+    if used.is_empty() {
+        return Ok(());
+    }
+    let knows = cx.catch_up.is_filled(&POLICIES) && cx.catch_up.is_filled(&NAMESPACES);
+    let rules = match cx.policies.rules(namespace) {
+        _ if !knows && cx.policies.tenancy() == Tenancy::Multiple => {
+            return Err(NotPermitted::Refused(Refusal::new(
+                StateReason::NotAllowedByPolicy,
+                "the operator cannot list EcsPolicies and Namespaces, so that it is unknown what this namespace may use: give it these rights (its log has the error)",
+            )));
+        }
+        _ if !knows => Rules::new(Tenancy::Single, Vec::new()),
+        Some(rules) => rules,
+        None => return Err(NotPermitted::NotYet),
+    };
+    let refused = refusals(&rules, namespace, used, specs);
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let message = refused.join("\n");
+    Err(NotPermitted::Refused(Refusal::new(
+        StateReason::NotAllowedByPolicy,
+        &message,
+    )))
+}
+
+fn unknown(kind: &str) -> Refusal {
+    let message = format!("it is unknown what an object of kind {kind} uses");
+    Refusal::new(StateReason::InternalError, &message)
+}
+
+/// Asks the API server whether the level of Pod Security of a namespace permits pods, before anything is made for them.
+///
+/// Other answers do not count: a quota may be free when the pods are created. If there is no answer, the pods are
+/// created, and the API server says then what is wrong with them.
+///
+/// # Errors
+///
+/// What the level forbids.
+pub(super) async fn pods_permitted(
+    cx: &Context,
+    namespace: &str,
+    objects: &[&Value],
+) -> Result<(), NotPermitted> {
+    if !cx.policies.restricts_pods(namespace) {
+        return Ok(());
+    }
+    for object in objects {
+        let name = object.pointer("/metadata/name").and_then(Value::as_str);
+        let kind = object.get("kind").and_then(Value::as_str);
+        let template = match kind {
+            Some("Deployment" | "DaemonSet") => object.pointer("/spec/template"),
+            Some("Pod") => Some(*object),
+            _ => None,
+        };
+        let Some(mut template) = template.cloned() else {
+            continue;
+        };
+        if let Some(spec) = template.get_mut("spec") {
+            // Its own does not exist yet, and Pod Security does not look at it.
+            spec["serviceAccountName"] = json!("default");
+        }
+        let Some(pod) = trial::pod_of(&template, name.unwrap_or_default()) else {
+            continue;
+        };
+        let why = trial::refusal(cx, namespace, &pod).await;
+        if let Some(why) = why.filter(|why| why.contains("violates PodSecurity")) {
+            let message = format!(
+                "nothing is created, because the namespace {namespace} does not permit these pods: {why}: change the task definition, or the label pod-security.kubernetes.io/enforce of the namespace"
+            );
+            let refusal = Refusal::new(StateReason::PodSecurityViolated, &message);
+            return Err(NotPermitted::Refused(refusal));
+        }
+        // The pods of one service or task are alike in all that counts here.
+        break;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! What of a service is judged, and when.
+
+use kube::ResourceExt as _;
+use serde_json::Value;
+
+use super::{
+    plan::{Newest, Plan},
+    revision::find,
+};
+use crate::{
+    controller::{
+        context::Context,
+        permitted::{Deployed, NotPermitted, metrics_permitted, pods_permitted},
+    },
+    crd::EcsService,
+    decide::deployment::Deployments,
+    diagnostic::Subject,
+    rendering::KeptRendering,
+};
+
+/// Judges a deployment that would begin. While it `waits`, the API server is not asked about its pods yet.
+///
+/// # Errors
+///
+/// Why it may not.
+pub(super) async fn to_begin(
+    service: &EcsService,
+    cx: &Context,
+    newest: &Newest,
+    waits: bool,
+) -> Result<(), NotPermitted> {
+    let namespace = service.namespace().unwrap_or_default();
+    let objects: Vec<&Value> = newest.rendering.objects.iter().collect();
+    let deployed = Deployed {
+        namespace: &namespace,
+        objects: objects.clone(),
+        own: &newest.inputs.service,
+        subject: Subject::Service,
+        task_definition: &newest.inputs.task_definition,
+        cluster: newest.by.cluster.as_ref(),
+        settings: &newest.by.settings,
+        annotations: &newest.inputs.annotations,
+    };
+    deployed.permitted(cx)?;
+    if waits {
+        return Ok(());
+    }
+    pods_permitted(cx, &namespace, &objects).await
+}
+
+/// Judges what is applied of the spec of a running service: only its autoscaler may be another one.
+///
+/// # Errors
+///
+/// Why it may not be.
+pub(super) fn to_go_on(
+    service: &EcsService,
+    cx: &Context,
+    newest: &Newest,
+    before: &Deployments,
+) -> Result<(), NotPermitted> {
+    let known = cx.service_revisions.of(service);
+    let revision = before
+        .primary()
+        .and_then(|it| it.service_revision.as_deref());
+    let kept = revision.and_then(|id| find(&known, id)?.kept.rendering.as_ref());
+    scales(service, cx, &newest.rendering.objects, kept)
+}
+
+/// Leaves the autoscaler of a service as it is if the one in a plan may not read its metrics.
+pub(super) fn spare_scaler(service: &EcsService, cx: &Context, plan: &mut Plan) {
+    if scales(service, cx, &plan.objects, plan.rendering.as_ref()).is_err() {
+        plan.objects.retain(|object| !is_scaler(object));
+        plan.spares_autoscaler = true;
+    }
+}
+
+fn scales(
+    service: &EcsService,
+    cx: &Context,
+    objects: &[Value],
+    kept: Option<&KeptRendering>,
+) -> Result<(), NotPermitted> {
+    if !objects.iter().any(is_scaler) {
+        return Ok(());
+    }
+    let before = kept.and_then(KeptRendering::open);
+    let before = before.map(|(objects, _)| objects).unwrap_or_default();
+    let namespace = service.namespace().unwrap_or_default();
+    metrics_permitted(cx, &namespace, &service.spec, (objects, &before))
+}
+
+fn is_scaler(object: &Value) -> bool {
+    object.get("kind").and_then(Value::as_str) == Some("ScaledObject")
+}

@@ -1,0 +1,110 @@
+//! What is said about a spec that uses more than it may.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Kind, List, Rules, Use, origin};
+use crate::{
+    diagnostic::{FieldPath, Subject},
+    names::ANNOTATION_PREFIX,
+};
+
+/// The specs that objects were made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Specs<'a> {
+    /// That of the service or task.
+    pub own: &'a Value,
+    /// What `own` is.
+    pub subject: Subject,
+    /// That of its task definition.
+    pub task_definition: &'a Value,
+}
+
+/// Returns a line about each thing that is used in a namespace and not allowed there: where the spec says it, what it
+/// is, and which line of a policy would allow it. Empty if everything is allowed.
+#[must_use]
+pub fn refusals(
+    rules: &Rules,
+    namespace: &str,
+    uses: &BTreeSet<Use>,
+    specs: Specs<'_>,
+) -> Vec<String> {
+    let refused: Vec<&Use> = uses.iter().filter(|used| !rules.allow(used)).collect();
+    let mut lines: Vec<String> = Vec::new();
+    for used in &refused {
+        let (noun, value) = (used.kind.noun(), &used.value);
+        let line = line_of_policy(used);
+        let help = match used.kind.list() {
+            List::Allow => format!("an EcsPolicy with {line} would allow it"),
+            List::LimitTo => format!(
+                "{} limits {}: {line} would allow it",
+                policies(rules),
+                used.kind.member()
+            ),
+        };
+        let place = place(used, specs);
+        lines.push(format!(
+            "{place}: {noun} {value} is not allowed in the namespace {namespace} ({help})"
+        ));
+    }
+    let lacks = refused.iter().any(|used| used.kind.list() == List::Allow);
+    if lacks && rules.names().is_empty() {
+        lines.push(format!(
+            "no EcsPolicy selects the namespace {namespace}: ask an administrator for one, or for the setting tenancy=single if one team has the whole cluster"
+        ));
+    }
+    lines
+}
+
+/// Returns the line of a policy that allows a thing.
+fn line_of_policy(used: &Use) -> String {
+    let (list, member) = (used.kind.list().member(), used.kind.member());
+    format!("spec.{list}.{member}: [{:?}]", used.value)
+}
+
+fn policies(rules: &Rules) -> String {
+    let names = rules.names();
+    match names.as_slice() {
+        [name] => format!("the EcsPolicy {name}"),
+        names => format!("one of the EcsPolicies {}", names.join(", ")),
+    }
+}
+
+/// Returns where a spec says it, as other errors do.
+fn place(used: &Use, specs: Specs<'_>) -> String {
+    if used.kind == Kind::Setting {
+        let annotations = FieldPath::root(specs.subject).field("metadata");
+        let name = format!("{ANNOTATION_PREFIX}{}", used.value);
+        return annotations.field("annotations").field(name).to_string();
+    }
+    let own = origin::find(used, specs.own, specs.subject);
+    let path = own.or_else(|| origin::find(used, specs.task_definition, Subject::TaskDefinition));
+    match path.unwrap_or_else(|| usual(used, specs.subject)) {
+        path if path.subject() == Subject::TaskDefinition => format!("task definition: {path}"),
+        path => path.to_string(),
+    }
+}
+
+/// Returns where a spec usually says it.
+fn usual(used: &Use, subject: Subject) -> FieldPath {
+    let (own, definition) = (
+        FieldPath::root(subject),
+        FieldPath::root(Subject::TaskDefinition),
+    );
+    let containers = || definition.field("containerDefinitions");
+    match used.kind {
+        Kind::TaskRole => definition.field("taskRoleArn"),
+        Kind::ExecutionRole => definition.field("executionRoleArn"),
+        Kind::TargetGroup => own.field("loadBalancers"),
+        Kind::SecurityGroup => own.field("networkConfiguration"),
+        Kind::EbsVolumeType | Kind::KmsKey | Kind::Snapshot => own.field("volumeConfigurations"),
+        Kind::MetricNamespace => own.field("autoScaling"),
+        Kind::FileSystem | Kind::HostPath => definition.field("volumes"),
+        Kind::SecretStore | Kind::Secret | Kind::Privilege => containers(),
+        Kind::LoadBalancerScheme => own.field("kubernetes").field("expose"),
+        Kind::CapacityProvider => own.field("capacityProviderStrategy"),
+        Kind::Setting => own.field("metadata").field("annotations"),
+        Kind::PatchedMember => own.field("kubernetes").field("pod").field("patch"),
+    }
+}
