@@ -193,3 +193,17 @@ pub(super) async fn pods_permitted(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::caches::child_kind::{ALL, POD};
+
+    #[test]
+    fn it_is_known_what_each_kind_of_object_uses() {
+        for kind in ALL.iter().chain([&POD]) {
+            let object = json!({"kind": kind.kind, "spec": {}});
+            assert!(uses(&[&object]).is_ok(), "{kind}");
+        }
+    }
+}

@@ -108,3 +108,72 @@ fn usual(used: &Use, subject: Subject) -> FieldPath {
         Kind::PatchedMember => own.field("kubernetes").field("pod").field("patch"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::policy::{Policy, Tenancy};
+
+    fn said(policies: &[(&str, Value)], uses: &[(Kind, &str)]) -> Vec<String> {
+        let policies = policies.iter().map(|(name, spec)| {
+            let policy = Policy::read(name, &spec.to_string());
+            Arc::new(policy.expect("it can be read"))
+        });
+        let rules = Rules::new(Tenancy::Multiple, policies.collect());
+        let uses = uses.iter().map(|(kind, value)| Use::new(*kind, value));
+        let (own, task_definition) = (
+            json!({"kubernetes": {"pod": {"volumes": []}}}),
+            json!({
+                "taskRoleArn": "web",
+                "volumes": [{"name": "a"}, {"host": {"sourcePath": "/var/log/"}}],
+                "containerDefinitions": [{"dockerLabels": {"a/b": "fs-1"}}],
+            }),
+        );
+        let specs = Specs {
+            own: &own,
+            subject: Subject::Service,
+            task_definition: &task_definition,
+        };
+        refusals(&rules, "shop", &uses.collect(), specs)
+    }
+
+    #[test]
+    fn it_says_where_what_and_which_line_would_allow_it() {
+        let role = "arn:aws:iam::111122223333:role/web";
+        assert_eq!(
+            said(&[], &[(Kind::TaskRole, role)]),
+            [
+                "task definition: taskRoleArn: the task role arn:aws:iam::111122223333:role/web is not allowed in the namespace shop (an EcsPolicy with spec.allow.taskRoles: [\"arn:aws:iam::111122223333:role/web\"] would allow it)",
+                "no EcsPolicy selects the namespace shop: ask an administrator for one, or for the setting tenancy=single if one team has the whole cluster",
+            ]
+        );
+        let limits = json!({"namespaceSelector": {}, "limitTo": {"hostPaths": []}});
+        let uses = [(Kind::HostPath, "/var/log"), (Kind::Setting, "iam")];
+        assert_eq!(
+            said(&[("strict", limits)], &uses),
+            [
+                "metadata.annotations[\"ecs-operator.dev/iam\"]: the annotation iam is not allowed in the namespace shop (an EcsPolicy with spec.allow.settings: [\"iam\"] would allow it)",
+                "task definition: volumes[1].host.sourcePath: the path of the host /var/log is not allowed in the namespace shop (the EcsPolicy strict limits hostPaths: spec.limitTo.hostPaths: [\"/var/log\"] would allow it)",
+            ]
+        );
+        assert_eq!(said(&[], &[(Kind::Privilege, "privileged")]), [""; 0]);
+    }
+
+    #[test]
+    fn what_the_spec_has_in_another_form_is_where_it_usually_is() {
+        for kind in Kind::ALL {
+            let policy =
+                json!({"namespaceSelector": {}, kind.list().member(): {kind.member(): ["other"]}});
+            let said = said(&[("one", policy)], &[(*kind, "nowhere")]);
+            let [line] = said.as_slice() else {
+                panic!("{said:?}")
+            };
+            assert!(line.contains("nowhere is not allowed"), "{line}");
+            assert!(!line.starts_with(':'), "{line}");
+        }
+    }
+}

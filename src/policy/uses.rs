@@ -93,11 +93,11 @@ impl Found<'_> {
                 self.role(account, text(object, "/spec/roleARN"));
             }
             "SecretStore" => {
-                self.note(Kind::ExecutionRole, text(object, "/spec/provider/aws/role"))
+                self.note(Kind::ExecutionRole, text(object, "/spec/provider/aws/role"));
             }
             "ExternalSecret" => self.secrets(object)?,
             "TargetGroupBinding" => {
-                self.note(Kind::TargetGroup, text(object, "/spec/targetGroupARN"))
+                self.note(Kind::TargetGroup, text(object, "/spec/targetGroupARN"));
             }
             "SecurityGroupPolicy" => {
                 for group in list(object, "/spec/securityGroups/groupIds") {
@@ -308,4 +308,187 @@ fn list<'a>(object: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> + 
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn used(objects: &[Value]) -> Vec<(Kind, String)> {
+        let uses = uses(&objects.iter().collect::<Vec<_>>()).expect("the kinds are known");
+        uses.into_iter().map(|it| (it.kind, it.value)).collect()
+    }
+
+    fn one(kind: Kind, value: &str) -> Vec<(Kind, String)> {
+        vec![(kind, value.to_owned())]
+    }
+
+    #[test]
+    fn a_role_is_of_tasks_or_of_secrets() {
+        let account = json!({"kind": "ServiceAccount", "metadata": {
+            "name": "web", "annotations": {"eks.amazonaws.com/role-arn": "r"},
+        }});
+        let pod = json!({"kind": "Pod", "spec": {"serviceAccountName": "web"}});
+        let auth = json!({"jwt": {"serviceAccountRef": {"name": "web"}}});
+        let store = json!({"kind": "SecretStore", "spec": {"provider": {"aws": {"auth": auth}}}});
+        let (task, execution) = (one(Kind::TaskRole, "r"), one(Kind::ExecutionRole, "r"));
+        assert_eq!(
+            used(std::slice::from_ref(&account)),
+            task,
+            "nobody knows what for"
+        );
+        assert_eq!(used(&[account.clone(), pod.clone()]), task);
+        assert_eq!(used(&[account.clone(), store.clone()]), execution);
+        assert_eq!(
+            used(&[account, pod, store]),
+            [task, execution.clone()].concat()
+        );
+        let assumed = json!({"kind": "SecretStore", "spec": {"provider": {"aws": {"role": "r"}}}});
+        assert_eq!(used(&[assumed]), execution);
+        let association = json!({"kind": "PodIdentityAssociation", "spec": {"roleARN": "r", "serviceAccount": "web"}});
+        assert_eq!(used(&[association]), one(Kind::TaskRole, "r"));
+    }
+
+    #[test]
+    fn secrets_count_if_they_are_read_from_a_store_of_the_cluster() {
+        let secret = |store: &str, data: Value| {
+            let store = json!({"kind": store, "name": "s"});
+            json!({"kind": "ExternalSecret", "spec": {
+                "secretStoreRef": store, "data": data, "dataFrom": [{"extract": {"key": "b"}}],
+            }})
+        };
+        let keys = json!([{"remoteRef": {"key": "a", "property": "p"}}]);
+        assert_eq!(used(&[secret("SecretStore", keys.clone())]), []);
+        let shared = used(&[secret("ClusterSecretStore", keys)]);
+        let of = |kind, value: &str| (kind, value.to_owned());
+        let expected = [
+            of(Kind::SecretStore, "s"),
+            of(Kind::Secret, "a"),
+            of(Kind::Secret, "b"),
+        ];
+        assert_eq!(shared, expected);
+        let all = secret("ClusterSecretStore", json!([{"find": {"name": ".*"}}]));
+        assert!(uses(&[&all]).is_err(), "nobody knows which");
+    }
+
+    #[test]
+    fn volumes_are_known_by_their_file_systems() {
+        let volume =
+            |csi: Value| used(&[json!({"kind": "PersistentVolume", "spec": {"csi": csi}})]);
+        for (handle, expected) in [
+            ("fs-1", "fs-1"),
+            ("fs-1:/data", "fs-1"),
+            ("fs-1::fsap-2", "fs-1/fsap-2"),
+            ("s3files:fs-1:/:fsap-2", "fs-1/fsap-2"),
+            ("", ""),
+        ] {
+            let found = volume(json!({"driver": "efs.csi.aws.com", "volumeHandle": handle}));
+            assert_eq!(found, one(Kind::FileSystem, expected), "{handle}");
+        }
+        let share =
+            json!({"volumeHandle": "x", "volumeAttributes": {"source": "//files.corp/share"}});
+        assert_eq!(volume(share), one(Kind::FileSystem, "files.corp"));
+    }
+
+    #[test]
+    fn load_balancers_reach_the_internet_unless_they_say_otherwise() {
+        let scheme = |kind: &str, annotations: Value| {
+            used(&[
+                json!({"kind": kind, "metadata": {"annotations": annotations}, "spec": {"type": "LoadBalancer"}}),
+            ])
+        };
+        let annotated = json!({"alb.ingress.kubernetes.io/scheme": "internal"});
+        assert_eq!(
+            scheme("Ingress", annotated),
+            one(Kind::LoadBalancerScheme, "internal")
+        );
+        let public = one(Kind::LoadBalancerScheme, "internet-facing");
+        assert_eq!(scheme("Ingress", json!({})), public);
+        assert_eq!(scheme("Service", json!({})), public);
+        let inner = json!({"kind": "Service", "spec": {"type": "ClusterIP"}});
+        assert_eq!(used(&[inner]), []);
+    }
+
+    #[test]
+    fn privileges_of_pods_are_found_wherever_they_are() {
+        let pod = json!({
+            "hostNetwork": true, "hostPID": true, "hostIPC": false,
+            "securityContext": {"sysctls": [{"name": "net.a"}], "windowsOptions": {"hostProcess": true}},
+            "initContainers": [{"securityContext": {"privileged": true}}],
+            "containers": [
+                {"ports": [{"containerPort": 80}, {"hostPort": 80}]},
+                {"securityContext": {"capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]}}},
+            ],
+            "volumes": [{"hostPath": {"path": "/var//log/"}}, {"hostPath": {"path": "C:\\logs"}}, {"emptyDir": {}}],
+        });
+        let expected: Vec<(Kind, String)> = [
+            (Kind::HostPath, "/var/log"),
+            (Kind::HostPath, "C:\\logs"),
+            (Kind::Privilege, "NET_ADMIN"),
+            (Kind::Privilege, "hostNetwork"),
+            (Kind::Privilege, "hostPID"),
+            (Kind::Privilege, "hostPort"),
+            (Kind::Privilege, "hostProcess"),
+            (Kind::Privilege, "net.a"),
+            (Kind::Privilege, "privileged"),
+        ]
+        .map(|(kind, value)| (kind, value.to_owned()))
+        .into();
+        for object in [
+            json!({"kind": "Pod", "spec": pod}),
+            json!({"kind": "Deployment", "spec": {"template": {"spec": pod}}}),
+            json!({"kind": "DaemonSet", "spec": {"template": {"spec": pod}}}),
+        ] {
+            assert_eq!(used(&[object]), expected);
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_not_harmless() {
+        let role = json!({"kind": "ClusterRole"});
+        assert_eq!(uses(&[&role]), Err("ClusterRole".to_owned()));
+        assert!(uses(&[&json!({})]).is_err());
+    }
+
+    #[test]
+    fn the_providers_of_a_cluster_count_for_requests_without_any() {
+        let cluster = json!({"defaultCapacityProviderStrategy": [{"capacityProvider": "spot"}]});
+        let names = |request: Value| -> Vec<String> {
+            let uses = capacity_providers(&request, Some(&cluster));
+            uses.into_iter().map(|it| it.value).collect()
+        };
+        assert_eq!(names(json!({})), ["spot"]);
+        assert_eq!(names(json!({"capacityProviderStrategy": []})), ["spot"]);
+        assert_eq!(names(json!({"launchType": "EC2"})), [""; 0]);
+        let own = json!({"capacityProviderStrategy": [{"capacityProvider": "own"}]});
+        assert_eq!(names(own), ["own"]);
+        assert!(capacity_providers(&json!({}), None).is_empty());
+    }
+
+    #[test]
+    fn patches_are_known_by_the_members_that_they_change() {
+        let spec = json!({"kubernetes": {"pod": {"patch": {
+            "metadata": {"annotations": {"a/b": "c"}},
+            "spec": {
+                "dnsPolicy": null,
+                "nodeSelector": {},
+                "containers": [{"name": "web", "stdin": true, "args": ["a"]}],
+            },
+        }}}});
+        let members: Vec<String> = patched_members(&spec)
+            .into_iter()
+            .map(|it| it.value)
+            .collect();
+        let expected = [
+            "metadata.annotations.a/b",
+            "spec.containers[].args",
+            "spec.containers[].stdin",
+            "spec.dnsPolicy",
+            "spec.nodeSelector",
+        ];
+        assert_eq!(members, expected);
+        assert!(patched_members(&json!({"kubernetes": {"pod": {}}})).is_empty());
+    }
 }

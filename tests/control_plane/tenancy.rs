@@ -36,6 +36,8 @@ const SHARED: &[&str] = &[
     "--aws-account-id=111122223333",
     "--aws-region=eu-west-1",
     "--eks-cluster-name=shop",
+    "--allow-s3-files",
+    "--fsx-host=fs-0123abcd=files.example.com",
 ];
 
 struct Cluster {
@@ -246,6 +248,8 @@ fn policy_of(message: &str) -> Value {
 /// Something that an editor tries.
 struct Attempt {
     prefix: &'static str,
+    /// The default capacity provider of the namespace.
+    provider: Option<&'static str>,
     definition: Value,
     service: Value,
     annotations: Value,
@@ -256,6 +260,7 @@ struct Attempt {
 fn attempt(prefix: &'static str, says: &'static [&'static str]) -> Attempt {
     Attempt {
         prefix,
+        provider: None,
         definition: task_definition("testbed/web"),
         service: json!({"taskDefinition": "web", "desiredCount": 1}),
         annotations: json!({}),
@@ -276,6 +281,11 @@ impl Attempt {
 
     fn service(mut self, member: &str, value: Value) -> Self {
         self.service[member] = value;
+        self
+    }
+
+    const fn cluster(mut self, provider: &'static str) -> Self {
+        self.provider = Some(provider);
         self
     }
 
@@ -360,6 +370,23 @@ fn beyond_an_editor() -> Vec<Attempt> {
                 "transitEncryption": "ENABLED",
                 "authorizationConfig": {"accessPointId": "fsap-0123456789abcdef0"},
             }))),
+        attempt("s3-files", &["the file system fs-0123456789abcdef0/fsap-0123456789abcdef0 is not allowed"])
+            .volume(json!({"s3filesVolumeConfiguration": {
+                "fileSystemArn": "arn:aws:s3files:eu-west-1:111122223333:file-system/fs-0123456789abcdef0",
+                "accessPointArn": "arn:aws:s3files:eu-west-1:111122223333:file-system/fs-0123456789abcdef0/access-point/fsap-0123456789abcdef0",
+            }})),
+        attempt("share", &["the file system files.example.com is not allowed", "task definition: executionRoleArn"])
+            .definition("runtimePlatform", json!({"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}))
+            .definition("executionRoleArn", json!(ROLE))
+            .volume(json!({"fsxWindowsFileServerVolumeConfiguration": {
+                "fileSystemId": "fs-0123abcd",
+                "rootDirectory": "share",
+                "authorizationConfig": {
+                    "credentialsParameter": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:share-AbCdEf",
+                    "domain": "example.com",
+                },
+            }}))
+            .container("mountPoints", json!([{"sourceVolume": "data", "containerPath": "C:\\data"}])),
         attempt("disk", &["the volume type gp3 is not allowed", "managedEBSVolume.kmsKeyId: the KMS key alias/orders"])
             .disk(json!({"sizeInGiB": 8, "volumeType": "gp3", "encrypted": true, "kmsKeyId": "alias/orders"})),
         attempt("snapshot", &["managedEBSVolume.snapshotId: the snapshot snap-0123456789abcdef0"])
@@ -404,10 +431,17 @@ fn limited() -> Vec<Attempt> {
             .container("linuxParameters", json!({"capabilities": {"add": ["NET_ADMIN"]}})),
         attempt("host-network", &["the privilege hostNetwork is not allowed", "the privilege hostPort"])
             .definition("networkMode", json!("host")),
+        attempt("host-processes", &["task definition: containerDefinitions: the privilege hostPID", "the privilege hostIPC"])
+            .definition("networkMode", json!("bridge"))
+            .definition("pidMode", json!("host"))
+            .definition("ipcMode", json!("host")),
+        attempt("sysctl", &["containerDefinitions[0].systemControls[0].namespace: the privilege net.core.somaxconn"])
+            .container("systemControls", json!([{"namespace": "net.core.somaxconn", "value": "1024"}])),
         attempt("scheme", &["the load balancer scheme internet-facing is not allowed"])
             .service("kubernetes", json!({"expose": {"type": "nlb", "containerName": "app", "containerPort": 80}})),
         attempt("provider", &["capacityProviderStrategy[0].capacityProvider: the capacity provider orders"])
             .service("capacityProviderStrategy", json!([{"capacityProvider": "orders", "weight": 1}])),
+        attempt("cluster", &["capacityProviderStrategy: the capacity provider orders"]).cluster("orders"),
         attempt("patch", &["the patched member spec.hostAliases[].ip is not allowed", "the patched member spec.containers[].stdin"])
             .service("kubernetes", json!({"pod": {"patch": {"spec": {
                 "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["orders"]}],
@@ -426,6 +460,16 @@ async fn try_it(attempt: Attempt, limits: Option<&Value>) {
     tenant
         .apply("EcsTaskDefinition", "web", &attempt.definition)
         .await;
+    if let Some(provider) = attempt.provider {
+        let strategy = json!([{"capacityProvider": provider, "weight": 1}]);
+        let cluster =
+            json!({"capacityProviders": [provider], "defaultCapacityProviderStrategy": strategy});
+        tenant.apply("EcsCluster", "shop", &cluster).await;
+        tenant
+            .bed
+            .condition("EcsCluster", "shop", "Accepted", "True")
+            .await;
+    }
     let mut service = attempt.service.clone();
     service["desiredCount"] = json!(0);
     if attempt.annotations != json!({}) {
@@ -595,7 +639,7 @@ async fn what_runs_goes_on_when_its_policy_is_gone() {
     tenant
         .permit("roles", &json!({"allow": {"taskRoles": [ROLE]}}))
         .await;
-    let mut definition = task_definition("testbed/web");
+    let mut definition = task_definition("testbed/web:1");
     definition["taskRoleArn"] = json!(ROLE);
     tenant.apply("EcsTaskDefinition", "web", &definition).await;
     let mut service = json!({"taskDefinition": "web", "desiredCount": 2});
@@ -604,11 +648,41 @@ async fn what_runs_goes_on_when_its_policy_is_gone() {
         .bed
         .condition("EcsService", "web", "Ready", "True")
         .await;
+    let plain = json!({"taskDefinition": "plain", "desiredCount": 1});
+    tenant
+        .apply(
+            "EcsTaskDefinition",
+            "plain",
+            &task_definition("testbed/web:1"),
+        )
+        .await;
+    tenant.apply("EcsService", "plain", &plain).await;
+    tenant
+        .bed
+        .condition("EcsService", "plain", "Ready", "True")
+        .await;
     let before = pods(&tenant).await;
     tenant.forbid("roles").await;
-    // Another operator starts with what it finds.
+    // Another operator starts with what it finds, and renews what it would render differently and may deploy.
     operator.terminate();
-    let operator = Operator::start(&plane, "second", SHARED).await.unwrap();
+    let renews = [
+        SHARED,
+        &[
+            "--renewal=automatic",
+            "--renewal-max-in-flight=5",
+            "--image-pull-policy=always-for-tags",
+        ],
+    ]
+    .concat();
+    let operator = Operator::start(&plane, "second", &renews).await.unwrap();
+    let policy = |deployment: &Deployment| {
+        let spec = &json!(deployment)["spec"]["template"]["spec"];
+        spec["containers"][0]["imagePullPolicy"].clone()
+    };
+    tenant
+        .bed
+        .eventually("plain", "its renewal", |it| policy(it) == "Always")
+        .await;
     service["desiredCount"] = json!(3);
     tenant.apply("EcsService", "web", &service).await;
     tenant
@@ -621,6 +695,8 @@ async fn what_runs_goes_on_when_its_policy_is_gone() {
         .await;
     let after = pods(&tenant).await;
     assert_eq!(after.len(), 3);
+    let web: Deployment = tenant.bed.api().get("web").await.unwrap();
+    assert_eq!(policy(&web), "IfNotPresent");
     assert!(before.iter().all(|uid| after.contains(uid)));
     // An object of it is restored.
     let accounts = tenant.bed.api::<ServiceAccount>();
@@ -633,6 +709,30 @@ async fn what_runs_goes_on_when_its_policy_is_gone() {
     tenant
         .bed
         .eventually(&account, "the account again", |_: &ServiceAccount| true)
+        .await;
+    // Who asks for a renewal learns why there is none.
+    let current = tenant.bed.resources("EcsService").get("web").await.unwrap();
+    let id = json!(current)["status"]["deployments"][0]["id"].clone();
+    tenant
+        .annotate(
+            "EcsService",
+            "web",
+            &json!({"ecs-operator.dev/renew-deployment": id}),
+        )
+        .await;
+    tenant
+        .refused("EcsService", "web", "NotAllowedByPolicy")
+        .await;
+    tenant
+        .annotate(
+            "EcsService",
+            "web",
+            &json!({"ecs-operator.dev/renew-deployment": null}),
+        )
+        .await;
+    tenant
+        .bed
+        .condition("EcsService", "web", "Accepted", "True")
         .await;
     // What is new is not deployed, and the rest stays.
     definition["containerDefinitions"][0]["image"] = json!("testbed/web:2");

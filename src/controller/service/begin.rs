@@ -11,7 +11,11 @@ use kube::ResourceExt as _;
 use tokio::time::Instant;
 
 use super::plan::Newest;
-use crate::{controller::context::Context, crd::EcsService, decide::deployment::Deployments};
+use crate::{
+    controller::context::Context,
+    crd::EcsService,
+    decide::deployment::{self, Deployments},
+};
 
 /// How long nothing may change before a deployment of a service that follows its task definition begins.
 const QUIET: Duration = Duration::from_secs(1);
@@ -32,6 +36,17 @@ struct Beginning {
     first: Instant,
     /// Since when it has asked for these inputs.
     last: Instant,
+}
+
+impl Newest {
+    /// Returns what the decisions need of it.
+    pub(super) fn for_decision(&self) -> deployment::Newest<'_> {
+        deployment::Newest {
+            revision: &self.revision,
+            task_definition: &self.task_definition,
+            same: &self.same,
+        }
+    }
 }
 
 /// Returns how long a deployment of what a service asks for has to wait; `None` if none begins or it may begin now.

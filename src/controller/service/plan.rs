@@ -22,7 +22,7 @@ use crate::{
         task_definition::Definition,
     },
     crd::{ACCEPTED, EcsService, ServiceStatus, Spec, WarningStatus},
-    decide::deployment::{self, Target, pods_of},
+    decide::deployment::{Target, pods_of},
     diagnostic::{Reason, StateReason},
     rendering::{
         Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, have_same_tasks,
@@ -54,17 +54,6 @@ pub(super) struct Newest {
     pub(super) follows: bool,
     /// The differences from ECS.
     pub(super) warnings: Vec<WarningStatus>,
-}
-
-impl Newest {
-    /// Returns what the decisions need of it.
-    pub(super) fn for_decision(&self) -> deployment::Newest<'_> {
-        deployment::Newest {
-            revision: &self.revision,
-            task_definition: &self.task_definition,
-            same: &self.same,
-        }
-    }
 }
 
 /// What to apply.

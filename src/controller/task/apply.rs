@@ -45,6 +45,16 @@ impl Made {
             failure: None,
         }
     }
+
+    /// Returns the result if none of these pods may be created now.
+    fn refused(names: &[String], refusal: Refusal) -> Self {
+        let (code, message) = (refusal.reason, refusal.message);
+        let failure = Some(Error::NotYet(message.clone()));
+        Self {
+            failure,
+            ..Self::none(names, &NotMade::Yet(Some(Obstacle { code, message })))
+        }
+    }
 }
 
 /// Creates the pods of these names, and before them what all pods need, which is restored while they run.
@@ -66,33 +76,19 @@ pub(super) async fn make(
             };
         }
         // It was accepted once: an EcsCluster or an add-on may change back.
-        Err(refusal) => {
-            let (code, message) = (refusal.reason, refusal.message);
-            let failure = Some(Error::NotYet(message.clone()));
-            return Made {
-                failure,
-                ..Made::none(names, &NotMade::Yet(Some(Obstacle { code, message })))
-            };
-        }
+        Err(refusal) => return Made::refused(names, refusal),
     };
-    if let Some(Refusal {
-        reason: code,
-        message,
-    }) = plan.forbidden
-    {
-        // Its annotations or the policies are no longer those that it began with. What runs goes on as it is.
-        if names.is_empty() {
-            return Made::default();
-        }
-        let failure = Some(Error::NotYet(message.clone()));
-        return Made {
-            failure,
-            ..Made::none(names, &NotMade::Yet(Some(Obstacle { code, message })))
-        };
-    }
     let user = Owner::Task(task.namespace().unwrap_or_default(), task.name_any());
     cx.children
         .wants(&user, plan.others.iter().filter_map(Wanted::shared));
+    if let Some(refusal) = plan.forbidden {
+        // Its annotations or the policies are no longer those that it began with. What runs goes on as it is.
+        return if names.is_empty() {
+            Made::default()
+        } else {
+            Made::refused(names, refusal)
+        };
+    }
     let lasting = cx.backoff.is_lasting(&owner.uid);
     let is_made = |pod: &&Wanted| names.iter().any(|name| **name == *pod.key.name);
     let mounted = mounted(plan.pods.iter().filter(is_made));

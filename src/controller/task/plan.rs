@@ -20,7 +20,7 @@ use crate::{
     input::TaskInput,
     rendering::{older_name, rename},
     source::read_task,
-    translate::{Object, translate_task},
+    translate::{Manifests, Object, translate_task},
     validate::validate_task,
 };
 
@@ -88,15 +88,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     };
     let (manifests, notes) = translate_task(&validated, &settings);
     findings.append(notes);
-    let objects = manifests.into_objects().into_iter().map(held_back);
-    let objects: Result<Vec<Wanted>, _> = objects.map(|object| Wanted::of(&object)).collect();
-    let objects = objects.map_err(|error| Refusal::internal(&error))?;
-    let (mut pods, mut others): (Vec<_>, Vec<_>) = objects
-        .into_iter()
-        .partition(|wanted| wanted.key.kind.kind == "Pod");
-    for other in &mut others {
-        keep_older_name(task, cx, other, &mut pods);
-    }
+    let (pods, others) = wanted(task, cx, manifests)?;
     let deployed = Deployed {
         namespace: &namespace,
         objects: others.iter().chain(&pods).map(|it| &it.body).collect(),
@@ -119,6 +111,24 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         warnings: Refusal::warnings(findings),
         forbidden,
     }))
+}
+
+/// Returns the pods and the other objects that should exist.
+fn wanted(
+    task: &EcsTask,
+    cx: &Context,
+    manifests: Manifests,
+) -> Result<(Vec<Wanted>, Vec<Wanted>), Refusal> {
+    let objects = manifests.into_objects().into_iter().map(held_back);
+    let objects: Result<Vec<Wanted>, _> = objects.map(|object| Wanted::of(&object)).collect();
+    let objects = objects.map_err(|error| Refusal::internal(&error))?;
+    let (mut pods, mut others): (Vec<_>, Vec<_>) = objects
+        .into_iter()
+        .partition(|wanted| wanted.key.kind.kind == "Pod");
+    for other in &mut others {
+        keep_older_name(task, cx, other, &mut pods);
+    }
+    Ok((pods, others))
 }
 
 /// Keeps the name of an object that an older operator created for a task, which has no digest of its content.

@@ -191,6 +191,9 @@ const OWN_GROUP: &str = "ecs-operator.dev/";
 
 const OWN_KINDS: &[&str] = &["EcsCluster", "EcsService", "EcsTask", "EcsTaskDefinition"];
 
+/// The custom resource that is about the specs of namespaces, and not about what runs.
+const POLICY: &str = "EcsPolicy";
+
 /// The length from which a misspelled name is compared with others: short names resemble too many.
 const COMPARED: usize = 8;
 
@@ -280,6 +283,9 @@ fn of_kubernetes(root: &Node<'_>) -> Option<bool> {
     if OWN_KINDS.contains(&kind) {
         return Some(false);
     }
+    if kind == POLICY && version.starts_with(OWN_GROUP) {
+        return Some(true);
+    }
     let group = version.split_once('/').map_or("", |(group, _)| group);
     Some(!version.starts_with(OWN_GROUP) && !group.split('.').any(|part| part == "ecs"))
 }
@@ -343,6 +349,7 @@ mod tests {
             r#"{"compilerOptions": {"strict": true}, "include": ["src"]}"#,
             r#"{"services": {"web": {"image": "nginx", "depends_on": ["db"]}}}"#,
             r#"{"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": {"serviceName": "web"}}"#,
+            r#"{"apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsPolicy", "spec": {}}"#,
             r#"{"region": "eu-west-1", "service_definition": "s.json", "task_definition": "t.json"}"#,
             r#"{"version": 0.0, "Resources": [{"TargetService": {"Type": "AWS::ECS::Service"}}]}"#,
             r#"{"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}"#,
