@@ -34,7 +34,21 @@ pub struct Bed {
 }
 
 impl Bed {
+    /// Starts a control plane with an operator that leads.
     pub async fn new() -> Result<Self> {
+        let mut bed = Self::without_operator().await?;
+        bed.start_operator().await?;
+        until("the operator to be ready", LIMIT, async || {
+            Ok(bed.operator().is_ready().await.then_some(()))
+        })
+        .await
+        .with_context(|| bed.operator().last_words())?;
+        bed.operator().leads().await;
+        Ok(bed)
+    }
+
+    /// Starts a control plane of its own for one measurement: what is in an API server slows it down.
+    pub async fn without_operator() -> Result<Self> {
         let options = Options {
             nodes: 0,
             // Namespaces of the test bed have a service account.
@@ -57,31 +71,28 @@ impl Bed {
             definition,
         )
         .await?;
-        let mut bed = Self {
+        Ok(Self {
             plane,
             user,
             plain,
             operator: None,
             namespace,
             started: AtomicUsize::new(0),
-        };
-        bed.start_operator().await?;
-        until("the operator to be ready", LIMIT, async || {
-            Ok(bed.operator().is_ready().await.then_some(()))
         })
-        .await
-        .with_context(|| bed.operator().last_words())?;
-        bed.operator().leads().await;
-        Ok(bed)
     }
 
     /// Starts an operator in place of the previous one, which must have exited.
     pub async fn start_operator(&mut self) -> Result<()> {
+        self.operator = Some(self.another_operator().await?);
+        Ok(())
+    }
+
+    /// Starts an operator, which leads when no other one does.
+    pub async fn another_operator(&self) -> Result<Operator> {
         let number = self.started.fetch_add(1, Ordering::SeqCst);
         let namespaces = format!("--namespaces={}", self.namespace.name());
         let name = format!("operator-{number}");
-        self.operator = Some(Operator::spawn(&self.plane, &name, &[&namespaces]).await?);
-        Ok(())
+        Operator::spawn(&self.plane, &name, &[&namespaces]).await
     }
 
     pub fn operator(&self) -> &Operator {

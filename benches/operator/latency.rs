@@ -20,7 +20,7 @@ use crate::{
 /// The number of changes, one after another.
 const CHANGES: usize = 250;
 /// The maximum time of 99 of 100 changes.
-const TARGET: Duration = Duration::from_millis(100);
+const TARGET: Duration = Duration::from_millis(60);
 
 pub async fn run(bed: &Bed, names: &[String]) -> Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(bed.user.clone(), bed.namespace.name());

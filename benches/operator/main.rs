@@ -19,10 +19,13 @@
 
 mod bed;
 mod creation;
+mod failover;
+mod fan_out;
 mod idle;
 mod latency;
 mod numbers;
 mod plain;
+mod pods;
 mod process;
 mod shop;
 mod start;
@@ -31,8 +34,6 @@ mod start;
 mod support;
 
 use anyhow::{Context as _, Result};
-
-use self::bed::Bed;
 
 /// The default number of services.
 const SERVICES: usize = 1000;
@@ -69,14 +70,16 @@ fn sizes(arguments: impl Iterator<Item = String>) -> Result<Vec<usize>> {
     list.split(',').map(size).collect()
 }
 
-/// Measures all numbers at one size, on a separate control plane.
+/// Measures all numbers at one size.
 async fn measure(services: usize) -> Result<()> {
     println!("{services} services:");
-    let mut bed = Bed::new().await?;
-    let names = creation::run(&bed, services).await?;
+    let (mut bed, names, plainly) = creation::run(services).await?;
     creation::settle(&bed, &names).await?;
     idle::run(&bed).await?;
     latency::run(&bed, &names).await?;
+    pods::run(&bed, &names).await?;
     start::memory(&bed, "after all that");
-    start::run(&mut bed, services).await
+    start::run(&mut bed, services).await?;
+    failover::run(&mut bed, services).await?;
+    fan_out::run(&bed, &names, plainly).await
 }

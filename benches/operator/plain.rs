@@ -112,6 +112,20 @@ impl Sample {
         })
     }
 
+    /// Returns the Deployment of a service, the name and text of its revision, and its status.
+    pub fn of(&self, namespace: &str, name: &str) -> Result<(Value, Value, Value)> {
+        let deployment = self
+            .children
+            .iter()
+            .find(|(kind, ..)| *kind == "Deployment");
+        let (.., deployment) = deployment.context("no Deployment")?;
+        Ok((
+            self.renamed(deployment, namespace, name)?,
+            self.renamed(&self.revision, namespace, name)?,
+            self.renamed(&self.status, namespace, name)?,
+        ))
+    }
+
     fn renamed(&self, text: &str, namespace: &str, name: &str) -> Result<Value> {
         let text = text
             .replace(&self.name, name)
