@@ -998,3 +998,42 @@ async fn an_operator_that_cannot_list_policies_keeps_what_runs() {
         .condition("EcsService", "web", "Accepted", "True")
         .await;
 }
+
+#[tokio::test]
+async fn the_api_server_takes_the_policy_of_the_documentation_and_none_that_cannot_be_read() {
+    let text = include_str!("../../docs/tenancy.md");
+    let (_, block) = text.split_once("```yaml\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let policy: Value = serde_saphyr::from_str(block).unwrap();
+    let client = &cluster().await.plane.client().await.unwrap();
+    let params = PatchParams {
+        dry_run: true,
+        field_validation: Some(kube::api::ValidationDirective::Strict),
+        ..PatchParams::apply("administrator")
+    };
+    let dry_run = async |spec: &Value| {
+        let mut policy = policy.clone();
+        policy["spec"] = spec.clone();
+        let policies = policies(client);
+        policies
+            .patch("payments", &params, &Patch::Apply(policy))
+            .await
+    };
+    let spec = &policy["spec"];
+    dry_run(spec).await.unwrap();
+    ecs_operator::policy::Policy::read("payments", &spec.to_string()).unwrap();
+    let selector =
+        |expression: Value| json!({"namespaceSelector": {"matchExpressions": [expression]}});
+    for wrong in [
+        json!({}),
+        json!({"namespaceSelector": {}, "allow": {"hostPaths": ["*"]}}),
+        json!({"namespaceSelector": {}, "limitTo": {"taskRoles": ["*"]}}),
+        json!({"namespaceSelector": {}, "allow": {"taskRoles": [""]}}),
+        json!({"namespaceSelector": {}, "allows": {}}),
+        selector(json!({"key": "team", "operator": "Like", "values": ["a"]})),
+        selector(json!({"key": "team", "operator": "In"})),
+        selector(json!({"key": "team", "operator": "Exists", "values": ["a"]})),
+    ] {
+        assert!(dry_run(&wrong).await.is_err(), "{wrong}");
+    }
+}
