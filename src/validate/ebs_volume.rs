@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use super::{OperatingSystem, TaskDefinition, VolumeSource, clamp, load_balancer::required};
+use super::{
+    OperatingSystem, TaskDefinition, VolumeSource, clamp, efs::is_id, load_balancer::required,
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
@@ -199,7 +201,7 @@ fn volume(
         kms_key: raw.kms_key_id.clone(),
         iops: iops(raw, &volume_type, path, sink),
         throughput: throughput(raw, &volume_type, path, sink),
-        snapshot: raw.snapshot_id.clone(),
+        snapshot: snapshot(raw, path, sink),
         initialization_rate: raw.volume_initialization_rate.map(clamp),
         tags,
         delete_on_termination: raw
@@ -209,6 +211,16 @@ fn volume(
             .unwrap_or(true),
         volume_type,
     }
+}
+
+/// Returns the ID of the snapshot. Names are made of it, also that of an object without a namespace.
+fn snapshot(raw: &Managed, path: &FieldPath, sink: &mut Diagnostics) -> Option<String> {
+    let id = raw.snapshot_id.clone()?;
+    if !is_id(&id, "snap-") {
+        let allowed = "snap- and 8 to 40 hexadecimal digits are needed";
+        sink.report(path.field("snapshotId"), invalid(&*id, allowed));
+    }
+    Some(id)
 }
 
 /// Returns the sizes in GiB that AWS accepts for a volume type.
@@ -351,6 +363,7 @@ mod tests {
         size(&raw, &volume_type, &path, &mut sink);
         iops(&raw, &volume_type, &path, &mut sink);
         throughput(&raw, &volume_type, &path, &mut sink);
+        snapshot(&raw, &path, &mut sink);
         sink.iter()
             .map(|finding| (finding.path.to_string(), finding.reason()))
             .collect()
@@ -401,9 +414,15 @@ mod tests {
         for (raw, path, reason) in [
             (serde_json::json!({}), "sizeInGiB", Reason::EbsSizeRequired),
             (
-                serde_json::json!({"snapshotId": "snap-0a"}),
+                serde_json::json!({"snapshotId": "snap-0a1b2c3d"}),
                 "sizeInGiB",
                 Reason::EbsSnapshotSizeUnknown,
+            ),
+            (
+                // In another namespace, snapshots of this name would have the same objects.
+                serde_json::json!({"sizeInGiB": 8, "snapshotId": "snap-0-snap-0a1b2c3d"}),
+                "snapshotId",
+                Reason::InvalidValue,
             ),
             (
                 serde_json::json!({"volumeType": "io2", "sizeInGiB": 8}),

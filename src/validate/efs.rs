@@ -117,7 +117,7 @@ pub(super) fn validate_efs(
 }
 
 /// Whether `id` is an AWS ID with `prefix`; it becomes a part of the CSI driver's volume handle.
-fn is_id(id: &str, prefix: &str) -> bool {
+pub(super) fn is_id(id: &str, prefix: &str) -> bool {
     let hex = |digits: &str| {
         (8..=40).contains(&digits.len())
             && digits

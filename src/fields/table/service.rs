@@ -958,9 +958,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "volumeConfigurations[].managedEBSVolume.snapshotId",
         is: "ID of the EBS snapshot that the volume is made from.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::EbsSnapshotSizeUnknown],
+        reasons: &[Reason::EbsSnapshotSizeUnknown, Reason::InvalidValue],
         target: "VolumeSnapshotContent and VolumeSnapshot; `dataSourceRef` of the claim",
-        rule: "without a size: `EbsSnapshotSizeUnknown`",
+        rule: "without a size: `EbsSnapshotSizeUnknown`; another text than the ID of a snapshot: `InvalidValue`",
         shape: "ServiceManagedEBSVolumeConfiguration",
         ..FIELD
     },

@@ -524,7 +524,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "volumeConfigurations[].managedEBSVolume.snapshotId",
         is: "ID of the EBS snapshot that the volume is made from.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::EbsSnapshotSizeUnknown],
+        reasons: &[Reason::EbsSnapshotSizeUnknown, Reason::InvalidValue],
         target: "VolumeSnapshotContent and VolumeSnapshot; `dataSourceRef` of the claim",
         shape: "TaskManagedEBSVolumeConfiguration",
         ..FIELD

@@ -418,42 +418,42 @@ parameters:
     #[test]
     fn a_snapshot_is_imported() {
         let outcome = Scenario::service(DB)
-            .request(configured(&json!({"sizeInGiB": 10, "snapshotId": "snap-0a1b", "volumeInitializationRate": 200})))
+            .request(configured(&json!({"sizeInGiB": 10, "snapshotId": "snap-0a1b2c3d", "volumeInitializationRate": 200})))
             .settings(|settings| settings.namespace = "shop".to_owned())
             .run();
         let template = &outcome.pod_spec()["volumes"][0]["ephemeral"]["volumeClaimTemplate"];
         assert_eq!(
             template["spec"]["dataSourceRef"],
-            yaml("{apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: snap-0a1b}")
+            yaml("{apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: snap-0a1b2c3d}")
         );
         assert_object(
-            outcome.object("VolumeSnapshotContent", "shop-snap-0a1b"),
+            outcome.object("VolumeSnapshotContent", "shop-snap-0a1b2c3d"),
             "
 apiVersion: snapshot.storage.k8s.io/v1
 kind: VolumeSnapshotContent
 metadata:
-  name: shop-snap-0a1b
+  name: shop-snap-0a1b2c3d
 spec:
   deletionPolicy: Retain
   driver: ebs.csi.aws.com
   source:
-    snapshotHandle: snap-0a1b
+    snapshotHandle: snap-0a1b2c3d
   volumeSnapshotRef:
-    name: snap-0a1b
+    name: snap-0a1b2c3d
     namespace: shop
 ",
         );
         assert_object(
-            outcome.object("VolumeSnapshot", "snap-0a1b"),
+            outcome.object("VolumeSnapshot", "snap-0a1b2c3d"),
             "
 apiVersion: snapshot.storage.k8s.io/v1
 kind: VolumeSnapshot
 metadata:
-  name: snap-0a1b
+  name: snap-0a1b2c3d
   namespace: shop
 spec:
   source:
-    volumeSnapshotContentName: shop-snap-0a1b
+    volumeSnapshotContentName: shop-snap-0a1b2c3d
 ",
         );
         let class = outcome.objects_of("StorageClass")[0];
@@ -465,7 +465,7 @@ spec:
         let run = |auto_mode: bool| {
             Scenario::service(DB)
                 .request(configured(
-                    &json!({"sizeInGiB": 10, "snapshotId": "snap-0a1b"}),
+                    &json!({"sizeInGiB": 10, "snapshotId": "snap-0a1b2c3d"}),
                 ))
                 .settings(move |settings| {
                     if auto_mode {
@@ -545,8 +545,8 @@ spec:
                 ],
             ),
             (
-                of("data", json!({"roleArn": ROLE, "snapshotId": "snap-1"})),
-                vec![format!("{path}.sizeInGiB: EbsSnapshotSizeUnknown: the size of snapshot snap-1 cannot be looked up; give sizeInGiB")],
+                of("data", json!({"roleArn": ROLE, "snapshotId": "snap-0a1b2c3d"})),
+                vec![format!("{path}.sizeInGiB: EbsSnapshotSizeUnknown: the size of snapshot snap-0a1b2c3d cannot be looked up; give sizeInGiB")],
             ),
             (
                 of("data", json!({"roleArn": ROLE, "sizeInGiB": 10, "volumeInitializationRate": 100})),
