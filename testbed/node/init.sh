@@ -1,14 +1,18 @@
 # First process of a node's namespaces: furnishes them, then takes the status of orphans.
 # $1: folder of the cluster  $2: control group of the pods  $3: file that tells that it is ready  $4: address
-# $5: address of a second node
+# $5: address of a second node  $6: program for shared storage
 set -e
 # Mounts of pods have to reach the kubelet and containerd; the namespace as a whole is private to the sandbox.
 mount --make-rshared /
 for folder in /run /var/log; do mount -t tmpfs tmpfs $folder; done
-mkdir -p /run/lock /run/proc /run/sysctl /run/lib/upper /run/lib/work "$1/kubelet"
+mkdir -p /run/lock /run/proc /run/sbin /run/sysctl /run/lib/upper /run/lib/work "$1/kubelet"
 # What is made below /var/lib is made here only.
 mount -t overlay overlay -o lowerdir=/var/lib,upperdir=/run/lib/upper,workdir=/run/lib/work /var/lib
 mkdir -p /var/lib/kubelet
+# mount(8) looks for its helpers only where the machine's own are, and the helper of the kernel's client has this name.
+ln -s "$6" /run/sbin/mount.nfs
+helpers=$(readlink -f /sbin)
+mount -t overlay overlay -o "lowerdir=/run/sbin:$helpers" "$helpers"
 # Device plugins know the kubelet's folder by this path only.
 mount --bind "$1/kubelet" /var/lib/kubelet
 # A user namespace may mount /proc only where one that nothing covers is visible.

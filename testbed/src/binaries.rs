@@ -190,6 +190,7 @@ const TOOLS: &[Tool] = &[
         150,
     ),
     Tool::new("coredns", "coredns", "github.com/coredns/coredns", 150),
+    Tool::new("nfs", "nfs", ".", 30),
 ];
 
 impl Tool {

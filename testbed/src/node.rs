@@ -1,22 +1,21 @@
 //! A real node that runs pods as containers, with a network and a registry.
 
 use std::{
-    env, fs,
     net::SocketAddr,
     ops::Deref,
     path::Path,
-    process::{self, Command},
+    process,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use k8s_openapi::api::core::v1::Node as Object;
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
 
 use crate::{
-    arguments, binaries,
+    arguments,
     certificates::{Certificates, User},
     cluster::{ADMIN, Cluster},
     image::Image,
@@ -24,7 +23,9 @@ use crate::{
     process::Process,
     processes::{self, Processes, Programs},
     registry::Registry,
+    requirements::require,
     sandbox::{ADDRESS, Inside, SECOND_ADDRESS, Sandbox},
+    shared_storage,
     start::{LIMIT, ready},
     wait::until,
 };
@@ -48,6 +49,7 @@ const PROGRAMS: &[&str] = &[
     "pause",
     "metrics-server",
     "coredns",
+    "nfs",
 ];
 
 const USERS: [User; 8] = [
@@ -87,64 +89,8 @@ const APART: &str = "mount --make-rprivate / && mount --make-rshared / && mkdir 
 
 /// Runs a command in the mount namespace of the containerd of that folder. $1: folder of the node; the rest is the
 /// command.
-const WITH: &str = "until [ -s \"$1/pid\" ]; do sleep 0.1; done; space=/proc/$(cat \"$1/pid\")/ns/mnt; shift; \
+pub(crate) const WITH: &str = "until [ -s \"$1/pid\" ]; do sleep 0.1; done; space=/proc/$(cat \"$1/pid\")/ns/mnt; shift; \
     exec nsenter --mount=$space \"$@\"";
-
-/// The requirements of a real node that this machine does not meet.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Missing {
-    /// Whether root is missing, which namespaces, mounts and control groups require.
-    pub root: bool,
-    /// The missing packages of Debian and Ubuntu.
-    pub packages: Vec<&'static str>,
-}
-
-/// Checks the requirements of a real node.
-pub fn missing() -> Missing {
-    let mut commands = vec![
-        ("unshare", "util-linux"),
-        ("nsenter", "util-linux"),
-        ("mount", "mount"),
-        ("ip", "iproute2"),
-        ("nft", "nftables"),
-    ];
-    // All other programs are built without a C compiler.
-    let builds = !binaries::is_there("runc");
-    if builds {
-        commands.extend([("cc", "gcc"), ("pkg-config", "pkg-config")]);
-    }
-    let mut packages: Vec<&str> = commands
-        .into_iter()
-        .filter(|(command, _)| !is_command(command))
-        .map(|(_, package)| package)
-        .collect();
-    if builds && !has_seccomp() {
-        packages.push("libseccomp-dev");
-    }
-    packages.dedup();
-    Missing {
-        root: !is_root(),
-        packages,
-    }
-}
-
-fn has_seccomp() -> bool {
-    let asked = Command::new("pkg-config")
-        .args(["--exists", "libseccomp"])
-        .status();
-    asked.is_ok_and(|status| status.success())
-}
-
-fn is_command(name: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(name).is_file())
-}
-
-fn is_root() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
-    ids.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
-}
 
 /// The options of a node.
 #[derive(Clone, Debug)]
@@ -175,7 +121,7 @@ pub struct Node {
     // They are dropped in this order: ending the sandbox ends everything that runs in it, and the folder is deleted
     // last.
     inside: Inside,
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
     _processes: Processes,
     _janitor: Option<Process>,
 }
@@ -205,7 +151,7 @@ impl Node {
         let folder = processes::folder()?;
         let cgroup = cgroup();
         let janitor = Process::janitor(&folder, Some(&cgroup))?;
-        let sandbox = Sandbox::start(&folder, &cgroup).await?;
+        let sandbox = Sandbox::start(&folder, &cgroup, programs.path("nfs")?).await?;
         let registry = Registry::default();
         registry.push(PAUSE, pause.pack()?);
         let inside = sandbox.inside(registry.clone())?;
@@ -234,7 +180,7 @@ impl Node {
             cluster,
             registry,
             inside,
-            _sandbox: sandbox,
+            sandbox,
             _processes: processes,
             _janitor: janitor,
         })
@@ -244,6 +190,10 @@ impl Node {
     /// digest.
     pub fn push(&self, name: &str, image: &Image) -> Result<String> {
         Ok(self.registry.push(name, image.pack()?))
+    }
+
+    pub(crate) const fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// Forwards an address on loopback outside to an address in the cluster, such as that of a Service with its port.
@@ -257,19 +207,6 @@ impl Deref for Node {
 
     fn deref(&self) -> &Cluster {
         &self.cluster
-    }
-}
-
-fn require() -> Result<()> {
-    let missing = missing();
-    let install = format!("apt-get install -y {}", missing.packages.join(" "));
-    match (missing.root, missing.packages.is_empty()) {
-        (false, true) => Ok(()),
-        (true, true) => bail!("a real node needs root"),
-        (false, false) => bail!("a real node needs programs that are not there: {install}"),
-        (true, false) => {
-            bail!("a real node needs root, and programs that are not there: {install}")
-        }
     }
 }
 
@@ -356,6 +293,9 @@ impl Starting<'_> {
         self.processes.start("metrics-server", &metrics)?;
         let dns = self.files().coredns_args();
         self.processes.start("coredns", &dns)?;
+        let folder = second.then(|| self.second_folder());
+        let server = self.files().nfs_server_args()?;
+        shared_storage::start(self.processes, &server, folder.as_deref())?;
         let client = self.cluster.client().await?;
         tokio::select! {
             ready = nodes_ready(&client, second) => ready,
@@ -363,8 +303,12 @@ impl Starting<'_> {
         }
     }
 
+    fn second_folder(&self) -> String {
+        self.cluster.folder.join(SECOND.name).display().to_string()
+    }
+
     fn second_node(&mut self) -> Result<()> {
-        let folder = self.cluster.folder.join(SECOND.name).display().to_string();
+        let folder = self.second_folder();
         let containerd = self.files().containerd_args(SECOND);
         let by = ["unshare", "--mount", "sh", "-c", APART, "apart", &folder];
         self.processes

@@ -48,6 +48,11 @@ pub(crate) const SECOND: Machine = Machine {
 /// The image of the container that holds a pod's namespaces.
 pub(crate) const PAUSE: &str = "testbed.invalid/pause:1";
 
+/// The folder of the file systems on the NFS server, below that of the cluster.
+pub(crate) const FILE_SYSTEMS: &str = "file-systems";
+
+const KUBELET: &str = "/var/lib/kubelet";
+
 const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
 /// The address of the cluster's name server.
@@ -264,7 +269,7 @@ oom_score = 0
             ),
             format!("--hostname-override={name}"),
             format!("--node-ip={address}"),
-            "--root-dir=/var/lib/kubelet".to_owned(),
+            format!("--root-dir={KUBELET}"),
         ]
     }
 
@@ -273,6 +278,22 @@ oom_score = 0
             "--config={}",
             self.path("kube-proxy.json").display()
         )]
+    }
+
+    pub(crate) fn nfs_server_args(&self) -> Result<Vec<String>> {
+        let folder = self.path(FILE_SYSTEMS);
+        fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+        Ok(vec![
+            "serve".to_owned(),
+            folder.display().to_string(),
+            format!("{ADDRESS}:2049"),
+        ])
+    }
+
+    pub(crate) fn csi_driver_args(machine: Machine) -> Vec<String> {
+        ["drive", KUBELET, machine.name, ADDRESS]
+            .map(str::to_owned)
+            .into()
     }
 
     pub(crate) fn coredns_args(&self) -> Vec<String> {

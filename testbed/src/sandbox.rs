@@ -36,8 +36,9 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// Creates the namespaces and waits until they are set up. `cgroup` is the name of the control group of all pods.
-    pub(crate) async fn start(folder: &Path, cgroup: &str) -> Result<Self> {
+    /// Creates the namespaces and waits until they are set up. `cgroup` is the name of the control group of all pods, and
+    /// `nfs` the program that `mount` calls for NFS.
+    pub(crate) async fn start(folder: &Path, cgroup: &str, nfs: &Path) -> Result<Self> {
         let ready = folder.join("sandbox.ready");
         let mut line: Vec<OsString> = [
             "unshare",
@@ -61,6 +62,7 @@ impl Sandbox {
             ready.clone().into(),
             ADDRESS.into(),
             SECOND_ADDRESS.into(),
+            nfs.into(),
         ]);
         let mut process = Process::start("sandbox", folder, &line)?;
         until("the sandbox", Duration::from_secs(30), async || {

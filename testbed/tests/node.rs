@@ -19,11 +19,11 @@ use std::{
 };
 
 use anyhow::Result;
-use ecs_operator_testbed::{Image, Missing, Node, NodeOptions, find, missing, until};
-use k8s_openapi::api::core::v1::{Pod, Service};
+use ecs_operator_testbed::{Image, Missing, NFS_SERVER, Node, NodeOptions, find, missing, until};
+use k8s_openapi::api::core::v1::{Event, Pod, Service};
 use kube::{
     Api,
-    api::{DynamicObject, LogParams},
+    api::{DynamicObject, ListParams, LogParams},
     core::{ApiResource, GroupVersionKind},
 };
 use tokio::{
@@ -159,6 +159,91 @@ async fn containers_run_and_are_reached_and_nothing_is_left() {
     drop(node);
     assert_eq!(left(&folder, std::process::id()), Vec::<String>::new());
     assert!(!folder.exists());
+}
+
+/// Pods of both nodes with the same file system: one mounts it as the driver of EFS does, one as the kubelet does itself.
+/// The third one needs what the first two wrote.
+const SHARED: &str = r#"
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: shared}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteMany]
+  persistentVolumeReclaimPolicy: Retain
+  storageClassName: ""
+  csi: {driver: efs.csi.aws.com, volumeHandle: "fs-0123:/notes"}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: shared}
+spec: {accessModes: [ReadWriteMany], storageClassName: "", volumeName: shared, resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: by-driver}
+spec:
+  nodeSelector: {kubernetes.io/hostname: node-2}
+  restartPolicy: Never
+  securityContext: {runAsUser: 0}
+  containers: [{name: app, image: "example:1", args: [write, /data/driver, hello], volumeMounts: [{name: data, mountPath: /data}]}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: shared}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: by-kubelet}
+spec:
+  nodeSelector: {kubernetes.io/hostname: node-1}
+  restartPolicy: OnFailure
+  securityContext: {runAsUser: 0}
+  containers: [{name: app, image: "example:1", args: [read, /data/driver, hello], volumeMounts: [{name: data, mountPath: /data}]}]
+  volumes: [{name: data, nfs: {server: 10.199.0.1, path: /fs-0123/notes}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: unknown}
+spec:
+  restartPolicy: Never
+  securityContext: {runAsUser: 0}
+  containers: [{name: app, image: "example:1", args: [wait], volumeMounts: [{name: data, mountPath: /data}]}]
+  volumes: [{name: data, nfs: {server: 10.199.0.1, path: /fs-4567}}]
+"#;
+
+#[tokio::test]
+async fn pods_of_two_nodes_share_a_file_system_by_nfs() {
+    if missing() != Missing::default() {
+        // Another test checks what happens then.
+        return;
+    }
+    let options = NodeOptions {
+        second: true,
+        ..NodeOptions::default()
+    };
+    let node = Node::start_with(&options).await.unwrap();
+    assert!(SHARED.contains(NFS_SERVER));
+    let folder = node.file_system("fs-0123").unwrap().join("notes");
+    fs::create_dir(&folder).unwrap();
+    let namespace = node.namespace("shared").await.unwrap();
+    let image = Image::of_program(find("example").unwrap()).unwrap();
+    node.push("example:1", &image).unwrap();
+    node.apply(namespace.name(), SHARED).await.unwrap();
+    let client = node.client().await.unwrap();
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace.name());
+    phase(&pods, "by-driver", "Succeeded").await;
+    phase(&pods, "by-kubelet", "Succeeded").await;
+    assert_eq!(fs::read_to_string(folder.join("driver")).unwrap(), "hello");
+
+    let events: Api<Event> = Api::namespaced(client, namespace.name());
+    let refused = "fs-4567: MNT3ERR_NOENT";
+    until("an event of the missing file system", LIMIT, async || {
+        let events = events.list(&ListParams::default()).await?;
+        let mut messages = events.iter().filter_map(|event| event.message.as_ref());
+        Ok(messages
+            .any(|message| message.contains(refused))
+            .then_some(()))
+    })
+    .await
+    .unwrap();
 }
 
 /// Runs in a separate process, see the next test; the node is a static, which is never dropped.
