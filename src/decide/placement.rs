@@ -10,6 +10,9 @@ pub struct Meaning {
     pub advice: &'static str,
 }
 
+const NO_VOLUME: &str =
+    "no container instance met all of its requirements. A volume of the task is not available.";
+
 /// The ECS meanings of parts of scheduler messages. The first match applies.
 const MEANINGS: &[(&str, Meaning)] = &[
     (
@@ -76,9 +79,24 @@ const MEANINGS: &[(&str, Meaning)] = &[
         },
     ),
     (
+        "is being deleted",
+        Meaning {
+            reason: NO_VOLUME,
+            advice: "wait for the end of the tasks that still mount it, or end them: then its claim is created again",
+        },
+    ),
+    // The scheduler writes it in both ways.
+    (
         "ersistentVolumeClaim",
         Meaning {
-            reason: "no container instance met all of its requirements. A volume of the task is not available.",
+            reason: NO_VOLUME,
+            advice: "find the cause with kubectl describe pvc",
+        },
+    ),
+    (
+        "persistentvolumeclaim",
+        Meaning {
+            reason: NO_VOLUME,
             advice: "find the cause with kubectl describe pvc",
         },
     ),
@@ -133,11 +151,30 @@ mod tests {
                 "0/1 nodes are available: 1 node(s) were unschedulable.",
                 "instances are DRAINING.",
             ),
+            (
+                "0/3 nodes are available: persistentvolumeclaim \"efs-1838011a93\" not found.",
+                "A volume of the task is not available.",
+            ),
             ("something else", "met all of its requirements."),
         ] {
             let reason = meaning(said).reason;
             assert!(reason.ends_with(meant), "{said}: {reason}");
         }
+    }
+
+    #[test]
+    fn a_claim_that_is_being_deleted_needs_no_other_nodes() {
+        let said = explained(
+            "0/3 nodes are available: persistentvolumeclaim \"efs-1838011a93\" is being deleted. not found",
+        );
+        assert!(
+            said.contains("A volume of the task is not available."),
+            "{said}"
+        );
+        assert!(
+            said.contains(": wait for the end of the tasks that still mount it"),
+            "{said}"
+        );
     }
 
     #[test]

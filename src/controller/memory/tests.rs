@@ -5,14 +5,22 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use serde_json::{Value, json};
 
 use super::{
-    api_server::{Asked, Wrong},
+    api_server::{ApiServer, Asked, Wrong},
     kubernetes,
     normal::{State, difference, state, told},
     replica::Late,
     request::Place,
     scenario::{self, Act, Scenario, service, shared_name, task},
     store::Store,
-    trial::{End, NOTHING_IS_LATE, Serving, Trial, undisturbed},
+    trial::{End, NOTHING_IS_LATE, Serving, Trial, in_no_time, undisturbed},
+};
+use crate::controller::{
+    apply::release,
+    caches::{
+        child::Child,
+        child_kind::ChildKind,
+        children::{Children, Key},
+    },
 };
 
 /// The faults of a request that the operator survives.
@@ -414,4 +422,35 @@ fn places_are_told_apart() {
         late(&Place::new("apps", "deployments", "web")),
         ["everything", "what was made"]
     );
+}
+
+/// The last user of a claim gives it up, as it knows it, while another one may have joined.
+#[test]
+fn a_claim_that_another_one_has_joined_is_not_deleted() {
+    let ends = undisturbed(service::a_shared_volume().acts.iter().take(1));
+    let (place, claim) = ends[0].of_kind("", "persistentvolumeclaims").remove(0);
+    let child: Child = serde_json::from_value(Value::clone(&claim)).expect("it is a claim");
+    let kind = ChildKind::of("v1", "PersistentVolumeClaim").expect("it is a kind of child");
+    let (children, key) = (Children::default(), Key::of(kind, &child));
+    let _nobody_waits = children.observe(kind, &child);
+    let known = children.get(&key).expect("it was observed");
+    let [last] = &*known.owners else {
+        panic!("it has one owner");
+    };
+    let released_after = |joined: Option<Value>| {
+        let server = ApiServer::new(ends[0].clone());
+        let owners = |claim: &mut Value| claim["metadata"]["ownerReferences"] = json!(joined);
+        if joined.is_some() {
+            server.with(|store| store.change(&place, owners));
+        }
+        let released = in_no_time(async { release(&server.client(), &key, &known, last).await });
+        (
+            released.map_err(|error| error.code()),
+            claims(&server.store()),
+        )
+    };
+    assert_eq!(released_after(None), (Ok(()), Vec::new()));
+    let joined = json!([last, {"apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsTask", "name": "two", "uid": "2"}]);
+    let stays = vec![place.name.clone()];
+    assert_eq!(released_after(Some(joined)), (Err(Some(409)), stays));
 }

@@ -195,7 +195,7 @@ pub(super) fn overtake(server: ApiServer) -> BoxFuture<'static, ()> {
 }
 
 /// Runs a future on a clock that advances only when the test advances it.
-fn in_no_time<T>(run: impl Future<Output = T>) -> T {
+pub(super) fn in_no_time<T>(run: impl Future<Output = T>) -> T {
     let mut runtime = Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build();
     runtime.expect("it can be made").block_on(run)
