@@ -32,10 +32,9 @@ mod support;
 use std::{
     env,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use ecs_operator_testbed::{Image, Node, NodeOptions, find};
 use tokio::sync::OnceCell;
 
@@ -44,11 +43,9 @@ use self::{
     support::{
         Bed,
         addons::{ADDONS, serve_addons},
+        helm::{OPERATOR_IMAGE, helm},
     },
 };
-
-/// The image that `examples/local/values.yaml` names.
-const OPERATOR_IMAGE: &str = "ghcr.io/ecs-operator/ecs-operator:local";
 
 /// The kubeconfig file of the cluster that all tests share, with the operator at work.
 async fn cluster() -> &'static Path {
@@ -87,34 +84,6 @@ async fn node() -> Result<PathBuf> {
     node.push(IMAGE, &Image::of_program(find("example")?)?)?;
     node.push(OPERATOR_IMAGE, &Image::of_program(program)?)?;
     Ok(node.kubeconfig())
-}
-
-/// Installs or upgrades the operator with these values more, and waits until its pods are ready.
-fn helm(kubeconfig: &Path, values: &[&str]) -> Result<()> {
-    let mut command = Command::new(find("helm")?);
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        .args([
-            "upgrade",
-            "--install",
-            "ecs-operator",
-            "charts/ecs-operator",
-        ])
-        .args(["--namespace=ecs-operator", "--create-namespace"])
-        .args([
-            "--values=examples/local/values.yaml",
-            "--wait",
-            "--timeout=2m",
-        ]);
-    for value in values {
-        command.args(["--set", value]);
-    }
-    let output = command.output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "helm: {said}");
-    Ok(())
 }
 
 /// A fresh namespace of the cluster.

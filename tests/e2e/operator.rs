@@ -12,8 +12,7 @@ use serde_json::json;
 use crate::{
     bed, cluster,
     container::server,
-    helm,
-    support::{Bed, LIMIT, uid},
+    support::{Bed, LIMIT, helm::helm, uid},
 };
 
 const NAMESPACE: &str = "ecs-operator";

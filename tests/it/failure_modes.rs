@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The test programs with their own modules.
-const PROGRAMS: &[&str] = &["control_plane", "e2e", "faults", "it", "upgrade"];
+const PROGRAMS: &[&str] = &["control_plane", "e2e", "faults", "it", "storage", "upgrade"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -1,6 +1,7 @@
 //! A cluster with a running operator, and a namespace for a test.
 
 pub mod addons;
+pub mod helm;
 pub mod sources;
 
 use std::{

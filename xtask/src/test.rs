@@ -193,7 +193,13 @@ fn some_faults() -> Result<()> {
 /// Tests the operator with real pods, which requires root.
 fn e2e() -> Result<()> {
     let program = built(Profile::Local)?;
-    let mut command = cargo(["test", "--features=cluster-tests", "--test=e2e", "--locked"]);
+    let mut command = cargo([
+        "test",
+        "--features=cluster-tests",
+        "--test=e2e",
+        "--test=storage",
+        "--locked",
+    ]);
     execute(command.env("E2E_PROGRAM", program))
 }
 

@@ -6,6 +6,7 @@
 //	get URL S         the same, and tries again for S seconds
 //	write FILE TEXT   writes a file, and ends with 0 if that is possible
 //	read FILE TEXT    ends with 0 if that is in the file
+//	log FOLDER        adds a line to the file of its pod's name in a folder, all the time, until SIGTERM
 //	exit CODE [S]     ends with CODE, after S seconds
 //	load URL          asks for that all the time, from the first answer until SIGTERM; answers on port 8080 with how often,
 //	                  and how often in vain
@@ -25,6 +26,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,6 +60,8 @@ func main() {
 		err = os.WriteFile(arguments[1], []byte(arguments[2]), 0o666)
 	case "read":
 		err = read(arguments[1], arguments[2])
+	case "log":
+		err = log(arguments[1], terminated)
 	case "exit":
 		code, err := strconv.Atoi(arguments[1])
 		if err != nil {
@@ -211,6 +215,37 @@ func read(file, text string) error {
 		err = fmt.Errorf("%s has %q", file, content)
 	}
 	return err
+}
+
+// log opens the file for each line, so that each is seen by others and none is in an old file.
+func log(folder string, terminated <-chan os.Signal) error {
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(folder, name)
+	for number := 0; ; number++ {
+		line := fmt.Sprintln(name, number)
+		if err := add(file, line); err != nil {
+			return err
+		}
+		select {
+		case <-terminated:
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func add(file, text string) error {
+	opened, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err := opened.WriteString(text); err != nil {
+		return err
+	}
+	return opened.Close()
 }
 
 func eat() {
