@@ -16,6 +16,10 @@ pub const EXAMPLE_IMAGE: &str = "example:1";
 
 /// The folder of the example.
 const EXAMPLE: &str = "examples/local";
+/// The file of the example that every cluster can run.
+pub const SHOP: &str = "resources.yaml";
+/// The file of the example that requires the EFS CSI driver.
+pub const SHARED: &str = "shared.yaml";
 /// The timeout for the operator, and then for the example.
 const PATIENCE: &str = "--timeout=180s";
 
@@ -63,13 +67,15 @@ impl Installation {
         execute(&mut helm)
     }
 
-    /// Applies the example, waits until its services are steady, and shows the created objects.
+    /// Applies these files of the example, waits until its services are steady, and shows the created objects.
     ///
     /// # Errors
     ///
     /// Returns an error if it does not become steady.
-    pub fn example(&self) -> Result<()> {
-        self.kubectl(&["apply", &format!("--filename={EXAMPLE}/resources.yaml")])?;
+    pub fn example(&self, files: &[&str]) -> Result<()> {
+        for file in files {
+            self.kubectl(&["apply", &format!("--filename={EXAMPLE}/{file}")])?;
+        }
         self.kubectl(&[
             "wait",
             "--for=condition=Ready",

@@ -4,7 +4,7 @@ use std::{env, path::PathBuf, process::Command};
 
 use crate::{
     Result,
-    install::{EXAMPLE_IMAGE, Installation, OPERATOR_IMAGE},
+    install::{EXAMPLE_IMAGE, Installation, OPERATOR_IMAGE, SHOP},
     run::{cargo, execute, output, root, target},
 };
 
@@ -47,7 +47,7 @@ pub fn run(args: &[String]) -> Result<()> {
         );
     }
     installation.operator()?;
-    installation.example()?;
+    installation.example(&[SHOP])?;
     println!("\nexport KUBECONFIG={}", kubeconfig.display());
     println!(
         "kubectl port-forward service/web 8080 & curl http://localhost:8080/file/pages/index.html"

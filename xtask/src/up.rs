@@ -14,17 +14,26 @@ use ecs_operator_testbed::{
 };
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
-use tokio::{net::TcpStream, runtime::Runtime, signal};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    runtime::Runtime,
+    signal,
+};
 
 use crate::{
     Result,
-    install::{EXAMPLE_IMAGE, Installation, OPERATOR_IMAGE},
+    install::{EXAMPLE_IMAGE, Installation, OPERATOR_IMAGE, SHARED, SHOP},
     program::{Profile, built},
     run::root,
 };
 
 /// The namespace and the name of the operator.
 const OPERATOR: &str = "ecs-operator";
+/// The file system that tasks of the example share.
+const FILE_SYSTEM: &str = "fs-0123456789abcdef0";
+/// The file in it.
+const SHARED_FILE: &str = "fruit.txt";
 /// The address of health and metrics when the operator runs outside the cluster.
 const LISTEN: &str = "127.0.0.1:8080";
 /// The compile time of the operator on two cores.
@@ -97,27 +106,50 @@ async fn real_pods(program: &Path, check: bool) -> Result<()> {
     let node = Node::start().await?;
     node.push(EXAMPLE_IMAGE, &Image::of_program(find("example")?)?)?;
     node.push(OPERATOR_IMAGE, &Image::of_program(program)?)?;
+    let folder = node.file_system(FILE_SYSTEM)?;
     let installation = Installation::new(node.kubeconfig())?;
     installation.operator()?;
-    installation.example()?;
+    installation.example(&[SHOP, SHARED])?;
     installation.kubectl(&[
         "wait",
         "--for=jsonpath={.status.tasks[0].containers[0].exitCode}=0",
         "ecstask/visit",
+        "ecstask/restock",
         "--timeout=60s",
     ])?;
+    let (shop, stock) = (reach(&node, "web").await?, reach(&node, "stock").await?);
+    let path = format!("/file/stock/{SHARED_FILE}");
+    let written = fs::read_to_string(folder.join(SHARED_FILE))?;
+    until("the shared file", Duration::from_mins(1), async || {
+        let answer = get(stock, &path).await.unwrap_or_default();
+        Ok(answer.ends_with(&written).then_some(()))
+    })
+    .await?;
     if check {
         return Ok(());
     }
-    let services: Api<Service> = Api::namespaced(client(&node.kubeconfig()).await?, "default");
-    let spec = services.get("web").await?.spec.unwrap_or_default();
-    let address: SocketAddr = format!("{}:8080", spec.cluster_ip.unwrap_or_default()).parse()?;
-    println!(
-        "\nThe shop: curl http://{}/file/pages/",
-        node.forward(address)?
-    );
+    println!("\nThe shop: curl http://{shop}/file/pages/");
+    println!("What its tasks share: curl http://{stock}{path}");
     println!("Of images there is only {EXAMPLE_IMAGE}, unless the nodes can reach a registry.");
     until_interrupted(&node, program, &installation).await
+}
+
+/// Forwards a loopback address to a service of the example.
+async fn reach(node: &Node, name: &str) -> Result<SocketAddr> {
+    let services: Api<Service> = Api::namespaced(client(&node.kubeconfig()).await?, "default");
+    let spec = services.get(name).await?.spec.unwrap_or_default();
+    let address = format!("{}:8080", spec.cluster_ip.unwrap_or_default());
+    Ok(node.forward(address.parse()?)?)
+}
+
+/// Returns the answer of a service of the example, with its head.
+async fn get(address: SocketAddr, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: shop\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 async fn simulated(program: &Path, check: bool) -> Result<()> {
@@ -127,7 +159,7 @@ async fn simulated(program: &Path, check: bool) -> Result<()> {
     plane.apply(OPERATOR, &rights(&manifests)).await?;
     let _operator = beside(&plane, program).await?;
     let installation = Installation::new(plane.kubeconfig())?;
-    installation.example()?;
+    installation.example(&[SHOP, SHARED])?;
     if check {
         return Ok(());
     }
