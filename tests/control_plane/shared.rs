@@ -345,3 +345,43 @@ async fn namespaces_share_a_file_system_and_no_claim() {
     let volume = volume_of(there, &claim).await.map(|volume| uid(&volume));
     assert_eq!(volume, Some(uid(&volumes[1])));
 }
+
+/// Kubernetes keeps a claim that somebody deletes while a task mounts it, and the next task waits for its end.
+#[tokio::test]
+async fn a_claim_that_somebody_deletes_comes_back() {
+    let bed = bed("deleted").await;
+    let claim = used_by_all(&bed).await;
+    let claims = bed.api::<PersistentVolumeClaim>();
+    claims
+        .delete(&claim.name_any(), &DeleteParams::default())
+        .await
+        .unwrap();
+    end(&bed, "EcsTask", "job").await;
+    for service in ["one", "two"] {
+        let task = bed.tasks(service).await.remove(0).name_any();
+        let pods = bed.api::<Pod>();
+        pods.delete(&task, &DeleteParams::default()).await.unwrap();
+    }
+    bed.eventually(&claim.name_any(), "the next claim", |next| {
+        is_bound(next) && uid(next) != uid(&claim) && owners(next) == names(&USERS[..2])
+    })
+    .await;
+    for service in ["one", "two"] {
+        bed.condition("EcsService", service, "Ready", "True").await;
+        let running = async || {
+            let tasks = bed.tasks(service).await;
+            let runs = |pod: &Pod| {
+                pod.status
+                    .as_ref()?
+                    .phase
+                    .as_deref()
+                    .map(|it| it == "Running")
+            };
+            Ok(tasks
+                .iter()
+                .all(|pod| runs(pod) == Some(true))
+                .then_some(()))
+        };
+        until("the next task to run", LIMIT, running).await.unwrap();
+    }
+}

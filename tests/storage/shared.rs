@@ -1,6 +1,8 @@
 //! Services and a task share a file system on two nodes.
 
-use ecs_operator_testbed::Node;
+use std::fs;
+
+use ecs_operator_testbed::{NFS_SERVER, Node};
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
@@ -128,11 +130,38 @@ async fn tasks_of_two_nodes_share_a_file_system_until_the_last_of_them_ends() {
     steady(&stage.bed, "writer").await;
     stage.is_shared().await;
 
+    a_volume_of_docker(&stage.bed, &node).await;
     a_drain(&stage).await;
     a_lost_node(&stage).await;
     other.is_shared().await;
     the_end_of_all(&stage).await;
     other.is_shared().await;
+}
+
+/// A volume of Docker's local driver is mounted by NFS too, by the kubelet itself and without a claim.
+async fn a_volume_of_docker(bed: &Bed, node: &Node) {
+    let exports = folder(node, "exports", "");
+    fs::write(exports.0.join("note"), "hello").unwrap();
+    let mut app = container("app", &["read", "/shared/note", "hello"]);
+    app["mountPoints"] = json!([{"sourceVolume": "notes", "containerPath": "/shared"}]);
+    let options = json!({"type": "nfs", "device": ":/exports", "o": format!("addr={NFS_SERVER}")});
+    let definition = json!({
+        "containerDefinitions": [app],
+        "volumes": [{
+            "name": "notes",
+            "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": true, "driver": "local", "driverOpts": options},
+        }],
+    });
+    bed.must_apply("EcsTaskDefinition", "docker", definition)
+        .await;
+    bed.must_apply("EcsTask", "docker", json!({"taskDefinition": "docker"}))
+        .await;
+    let task = bed.until("EcsTask", "docker", "the task to stop", |task| {
+        task["status"]["lastStatus"] == "STOPPED"
+    });
+    let task = task.await;
+    let container = &task["status"]["tasks"][0]["containers"][0];
+    assert_eq!(container["exitCode"], 0, "{task}");
 }
 
 async fn a_drain(stage: &Stage<'_>) {
