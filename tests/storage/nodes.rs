@@ -63,9 +63,32 @@ pub fn drain(node: &Node) -> Result<()> {
     )
 }
 
-/// Gives the second node tasks again.
-pub fn uncordon(node: &Node) -> Result<()> {
-    kubectl(node, &["uncordon", SECOND])
+/// Gives the second node tasks again after a drain.
+pub async fn uncordon(node: &Node) -> Result<()> {
+    kubectl(node, &["uncordon", SECOND])?;
+    takes_tasks(node).await
+}
+
+/// Gives the second node tasks again after it was lost and said to be off.
+pub async fn back_in_service(node: &Node, silence: Silence<'_>) -> Result<()> {
+    drop(silence);
+    ready(node, "True").await?;
+    kubectl(
+        node,
+        &["taint", "node", SECOND, &format!("{OUT_OF_SERVICE}-")],
+    )?;
+    takes_tasks(node).await
+}
+
+/// Waits until nothing keeps tasks from the second node: Kubernetes removes its own taints some time later.
+async fn takes_tasks(node: &Node) -> Result<()> {
+    let nodes: Api<Object> = Api::all(node.client().await?);
+    until(&format!("{SECOND} to take tasks"), LIMIT, async || {
+        let spec = nodes.get(SECOND).await?.spec.unwrap_or_default();
+        let is_free = spec.taints.is_none_or(|taints| taints.is_empty());
+        Ok(is_free.then_some(()))
+    })
+    .await
 }
 
 /// Loses the second node until the result is dropped, and waits until Kubernetes knows.
@@ -75,15 +98,14 @@ pub async fn lose(node: &Node) -> Result<Silence<'_>> {
     Ok(silence)
 }
 
-/// Says that the second node is off, or is not any more.
-pub fn out_of_service(node: &Node, is: bool) -> Result<()> {
-    let end = if is { "" } else { "-" };
-    let taint = format!("{OUT_OF_SERVICE}=nodeshutdown:NoExecute{end}");
+/// Says that the second node is off.
+pub fn out_of_service(node: &Node) -> Result<()> {
+    let taint = format!("{OUT_OF_SERVICE}=nodeshutdown:NoExecute");
     kubectl(node, &["taint", "node", SECOND, &taint])
 }
 
 /// Waits until the condition `Ready` of the second node is this.
-pub async fn ready(node: &Node, status: &str) -> Result<()> {
+async fn ready(node: &Node, status: &str) -> Result<()> {
     let nodes: Api<Object> = Api::all(node.client().await?);
     until(
         &format!("{SECOND} to be Ready={status}"),

@@ -73,6 +73,17 @@ pub async fn on_both_nodes(bed: &Bed, service: &str) -> Vec<(String, String)> {
     .unwrap()
 }
 
+/// Waits until a service has its two tasks elsewhere than on this node.
+pub async fn off(bed: &Bed, service: &str, node: &str) {
+    until(&format!("{service} off {node}"), LIMIT, async || {
+        let tasks = running(bed, service).await;
+        let off = tasks.iter().all(|(_, of_task, _)| of_task != node);
+        Ok((tasks.len() == 2 && off).then_some(()))
+    })
+    .await
+    .unwrap();
+}
+
 /// Waits until every task of a reading service has read, through its own mount, at least as much of a file as the server
 /// had when this was called.
 pub async fn all_read(node: &Node, bed: &Bed, service: &str, folder: &Folder, file: &str) {

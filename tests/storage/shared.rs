@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{
     container::{container, server},
-    nodes::{SECOND, drain, lose, out_of_service, ready, start, uncordon},
-    seen::{Folder, all_read, claim, folder, nothing_left, on_both_nodes, running},
+    nodes::{SECOND, back_in_service, drain, lose, out_of_service, start, uncordon},
+    seen::{Folder, all_read, claim, folder, nothing_left, off, on_both_nodes, running},
     support::{Bed, condition, helm::helm},
 };
 
@@ -166,15 +166,17 @@ async fn a_volume_of_docker(bed: &Bed, node: &Node) {
 
 async fn a_drain(stage: &Stage<'_>) {
     drain(stage.node).unwrap();
-    for service in ["writer", "reader"] {
-        steady(&stage.bed, service).await;
-        let tasks = running(&stage.bed, service).await;
-        assert_eq!(tasks.len(), 2);
-        assert!(tasks.iter().all(|(_, node, _)| node != SECOND), "{tasks:?}");
-    }
+    off_second(stage).await;
     stage.is_shared().await;
-    uncordon(stage.node).unwrap();
+    uncordon(stage.node).await.unwrap();
     stage.roll_out("3").await;
+}
+
+async fn off_second(stage: &Stage<'_>) {
+    for service in ["writer", "reader"] {
+        off(&stage.bed, service, SECOND).await;
+        steady(&stage.bed, service).await;
+    }
 }
 
 /// A node that does not answer keeps its tasks, which go on to write: only an administrator knows that it is off.
@@ -184,15 +186,11 @@ async fn a_lost_node(stage: &Stage<'_>) {
     let silence = lose(stage.node).await.unwrap();
     stage.folder.grows(lost).await;
     stage.same_claim().await;
-    out_of_service(stage.node, true).unwrap();
-    for service in ["writer", "reader"] {
-        steady(&stage.bed, service).await;
-    }
+    out_of_service(stage.node).unwrap();
+    off_second(stage).await;
     stage.is_shared().await;
     all_read(stage.node, &stage.bed, "reader", stage.folder, lost).await;
-    drop(silence);
-    ready(stage.node, "True").await.unwrap();
-    out_of_service(stage.node, false).unwrap();
+    back_in_service(stage.node, silence).await.unwrap();
     stage.roll_out("4").await;
     stage.is_shared().await;
 }
