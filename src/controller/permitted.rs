@@ -14,8 +14,10 @@ use super::{
 use crate::{
     crd::Spec,
     diagnostic::{StateReason, Subject},
-    policy::Kind,
-    policy::{Rules, Specs, Tenancy, Use, capacity_providers, patched_members, refusals, uses},
+    policy::{
+        Kind, List, Rules, Specs, Tenancy, Use, capacity_providers, patched_members, refusals, uses,
+    },
+    rendering::Inputs,
     settings::Settings,
 };
 
@@ -101,6 +103,34 @@ pub(super) fn metrics_permitted(
     judge(cx, namespace, &new, specs)
 }
 
+/// Judges objects of a service, except what the `proven` ones use too.
+///
+/// # Errors
+///
+/// Everything else that they use and may not use.
+pub(super) fn renders_permitted(
+    cx: &Context,
+    namespace: &str,
+    inputs: &Inputs,
+    (objects, proven): (&[Value], Vec<&Value>),
+) -> Result<(), NotPermitted> {
+    let of =
+        |objects: &[&Value]| uses(objects).map_err(|kind| NotPermitted::Refused(unknown(&kind)));
+    let (all, proven) = (of(&objects.iter().collect::<Vec<_>>())?, of(&proven)?);
+    let mut used: BTreeSet<Use> = all.difference(&proven).cloned().collect();
+    if let Some(group) = &cx.settings("").cluster_security_group {
+        used.remove(&Use::new(Kind::SecurityGroup, group));
+    }
+    let [own, task_definition] = [&inputs.service, &inputs.task_definition]
+        .map(|spec| spec.parse::<Value>().unwrap_or_default());
+    let specs = Specs {
+        own: &own,
+        subject: Subject::Service,
+        task_definition: &task_definition,
+    };
+    judge(cx, namespace, &used, specs)
+}
+
 /// Returns what autoscalers read.
 fn metrics(objects: &[Value]) -> BTreeSet<Use> {
     let is_scaler =
@@ -118,9 +148,16 @@ fn judge(
     if used.is_empty() {
         return Ok(());
     }
-    let knows = cx.catch_up.is_filled(&POLICIES) && cx.catch_up.is_filled(&NAMESPACES);
+    let kinds = [&POLICIES, &NAMESPACES];
+    let knows = kinds.iter().all(|kind| cx.catch_up.is_filled(kind));
+    if !knows && !kinds.iter().any(|kind| cx.catch_up.is_refused(kind)) {
+        return Err(NotPermitted::NotYet);
+    }
+    let is_limited = |used: &Use| used.kind.list() == List::LimitTo;
     let rules = match cx.policies.rules(namespace) {
-        _ if !knows && cx.policies.tenancy() == Tenancy::Multiple => {
+        _ if !knows
+            && (cx.policies.tenancy() == Tenancy::Multiple || used.iter().any(is_limited)) =>
+        {
             return Err(NotPermitted::Refused(Refusal::new(
                 StateReason::NotAllowedByPolicy,
                 "the operator cannot list EcsPolicies and Namespaces, so that it is unknown what this namespace may use: give it these rights (its log has the error)",

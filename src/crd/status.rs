@@ -204,6 +204,8 @@ statuses! {
         observed_generation: Option<i64>,
         /// The task definition: its family and revision, as in `web:3`.
         task_definition: Option<String>,
+        /// The annotations that are settings, as they were when the tasks began. Later changes of them have no effect.
+        settings: Option<BTreeMap<String, String>>,
         /// The last known status, such as RUNNING or STOPPED; with several tasks, that of the least advanced.
         last_status: Option<String>,
         /// RUNNING or STOPPED.

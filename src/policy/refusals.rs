@@ -39,7 +39,7 @@ pub fn refusals(
             List::Allow => format!("an EcsPolicy with {line} would allow it"),
             List::LimitTo => format!(
                 "{} limits {}: {line} would allow it",
-                policies(rules),
+                policies(rules, used.kind),
                 used.kind.member()
             ),
         };
@@ -49,7 +49,7 @@ pub fn refusals(
         ));
     }
     let lacks = refused.iter().any(|used| used.kind.list() == List::Allow);
-    if lacks && rules.names().is_empty() {
+    if lacks && rules.is_empty() {
         lines.push(format!(
             "no EcsPolicy selects the namespace {namespace}: ask an administrator for one, or for the setting tenancy=single if one team has the whole cluster"
         ));
@@ -63,12 +63,8 @@ fn line_of_policy(used: &Use) -> String {
     format!("spec.{list}.{member}: [{:?}]", used.value)
 }
 
-fn policies(rules: &Rules) -> String {
-    let names = rules.names();
-    match names.as_slice() {
-        [name] => format!("the EcsPolicy {name}"),
-        names => format!("one of the EcsPolicies {}", names.join(", ")),
-    }
+fn policies(rules: &Rules, kind: Kind) -> String {
+    format!("the EcsPolicy {}", rules.with(kind).join(" and "))
 }
 
 /// Returns where a spec says it, as other errors do.
@@ -128,6 +124,7 @@ mod tests {
         let (own, task_definition) = (
             json!({"kubernetes": {"pod": {"volumes": []}}}),
             json!({
+                "family": "web",
                 "taskRoleArn": "web",
                 "volumes": [{"name": "a"}, {"host": {"sourcePath": "/var/log/"}}],
                 "containerDefinitions": [{"dockerLabels": {"a/b": "fs-1"}}],

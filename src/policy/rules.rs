@@ -136,10 +136,20 @@ impl Rules {
         }
     }
 
-    /// Returns the names of the policies, in the order of names.
+    /// Whether no policy is about the namespace.
     #[must_use]
-    pub fn names(&self) -> Vec<&str> {
-        self.policies.iter().map(|it| it.name.as_str()).collect()
+    pub const fn is_empty(&self) -> bool {
+        self.policies.is_empty()
+    }
+
+    /// Returns the names of the policies with a list of this kind.
+    #[must_use]
+    pub fn with(&self, kind: Kind) -> Vec<&str> {
+        let with = self
+            .policies
+            .iter()
+            .filter(|it| it.lists.contains_key(&kind));
+        with.map(|it| it.name.as_str()).collect()
     }
 }
 

@@ -150,17 +150,24 @@ impl Found<'_> {
         }
     }
 
-    /// Notes what is read from a store that the whole cluster shares. A store of the namespace reads what its role may.
+    /// Notes what is read from stores that the whole cluster shares. A store of the namespace reads what its role may.
     fn secrets(&mut self, object: &Value) -> Result<(), String> {
-        let store = "/spec/secretStoreRef";
-        if text(object, &format!("{store}/kind")) != Some("ClusterSecretStore") {
-            return Ok(());
-        }
-        self.note(Kind::SecretStore, text(object, &format!("{store}/name")));
+        let unknown = |what: &str| format!("ExternalSecret {what}");
+        let usual = object.pointer("/spec/secretStoreRef");
         for entry in list(object, "/spec/data").chain(list(object, "/spec/dataFrom")) {
+            // An entry can be from another store than the rest.
+            let store = match entry.get("sourceRef") {
+                Some(source) => source.get("storeRef"),
+                None => usual,
+            };
+            let store = store.ok_or_else(|| unknown("without a store"))?;
+            if text(store, "/kind") == Some("SecretStore") {
+                continue;
+            }
             let key = text(entry, "/remoteRef/key").or_else(|| text(entry, "/extract/key"));
-            let key = key.ok_or_else(|| "ExternalSecret without keys".to_owned())?;
+            let key = key.ok_or_else(|| unknown("without keys"))?;
             self.note(Kind::Secret, Some(key));
+            self.note(Kind::SecretStore, text(store, "/name"));
         }
         Ok(())
     }
@@ -277,8 +284,8 @@ pub fn patched_members(spec: &Value) -> BTreeSet<Use> {
 fn walk(value: &Value, path: String, found: &mut BTreeSet<Use>) {
     match value {
         Value::Object(members) if !members.is_empty() => {
-            let in_list = path.ends_with("[]");
-            // The name says which element is changed.
+            // The name says which element is changed, unless it is all there is.
+            let in_list = path.ends_with("[]") && members.len() > 1;
             for (name, value) in members
                 .iter()
                 .filter(|(name, _)| !in_list || *name != "name")
@@ -369,6 +376,12 @@ mod tests {
             of(Kind::Secret, "b"),
         ];
         assert_eq!(shared, expected);
+        let other = json!({"storeRef": {"kind": "ClusterSecretStore", "name": "other"}});
+        let keys = json!([{"remoteRef": {"key": "a"}, "sourceRef": other}]);
+        let expected = [of(Kind::SecretStore, "other"), of(Kind::Secret, "a")];
+        assert_eq!(used(&[secret("SecretStore", keys)]), expected);
+        let generated = json!([{"sourceRef": {"generatorRef": {"name": "g"}}}]);
+        assert!(uses(&[&secret("SecretStore", generated)]).is_err());
         let all = secret("ClusterSecretStore", json!([{"find": {"name": ".*"}}]));
         assert!(uses(&[&all]).is_err(), "nobody knows which");
     }
@@ -475,6 +488,7 @@ mod tests {
                 "dnsPolicy": null,
                 "nodeSelector": {},
                 "containers": [{"name": "web", "stdin": true, "args": ["a"]}],
+                "imagePullSecrets": [{"name": "registry"}],
             },
         }}}});
         let members: Vec<String> = patched_members(&spec)
@@ -486,6 +500,7 @@ mod tests {
             "spec.containers[].args",
             "spec.containers[].stdin",
             "spec.dnsPolicy",
+            "spec.imagePullSecrets[].name",
             "spec.nodeSelector",
         ];
         assert_eq!(members, expected);

@@ -789,21 +789,29 @@ async fn a_task_begins_only_with_what_is_allowed_and_gets_nothing_later() {
     // The same name is another role in another account.
     let other = json!({"ecs-operator.dev/aws-account-id": "444455556666"});
     tenant.annotate("EcsTask", "job", &other).await;
-    let again = json!({"metadata": {"annotations": {"touched": "true"}}});
-    tenant
-        .bed
-        .resources("EcsTask")
-        .patch("job", &PatchParams::default(), &Patch::Merge(again))
+    tenant.forbid("roles").await;
+    // The next step of the task comes after all of this. Neither the policy nor the annotation makes a difference to it:
+    // what it needs is restored, and is what it was.
+    let api = tenant.bed.api::<ServiceAccount>();
+    let ours = ListParams::default().labels("app.kubernetes.io/managed-by=ecs-operator");
+    let account = api.list(&ours).await.unwrap().items[0].name_any();
+    api.delete(&account, &DeleteParams::default())
         .await
         .unwrap();
-    // Another task shows that the operator has seen all of this.
-    tenant
-        .apply("EcsTask", "after", &json!({"taskDefinition": "job"}))
-        .await;
     tenant
         .bed
-        .eventually("after-0", "the other pod", |_: &Pod| true)
+        .eventually(&account, "the account again", |_: &ServiceAccount| true)
         .await;
+    let running = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [{
+        "name": "app", "image": "testbed/hold", "imageID": "", "ready": true, "started": true, "restartCount": 0,
+        "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+    }]}});
+    let pods = tenant.bed.api::<Pod>();
+    pods.patch_status("job-0", &PatchParams::default(), &Patch::Merge(running))
+        .await
+        .unwrap();
+    let runs = |object: &Value| object["status"]["tasks"][0]["lastStatus"] == "RUNNING";
+    tenant.bed.until("EcsTask", "job", "it to run", runs).await;
     let accounts = tenant
         .bed
         .api::<ServiceAccount>()
@@ -815,6 +823,82 @@ async fn a_task_begins_only_with_what_is_allowed_and_gets_nothing_later() {
         .filter_map(|account| account.annotations().get("eks.amazonaws.com/role-arn"))
         .collect();
     assert_eq!(roles, [ROLE]);
+}
+
+/// Somebody makes what only looks as if the operator had made it.
+#[tokio::test]
+async fn what_looks_like_a_service_that_runs_is_judged() {
+    let tenant = Tenant::new("forged").await;
+    let definition = task_definition("testbed/web");
+    tenant.apply("EcsTaskDefinition", "web", &definition).await;
+    let mut service = json!({"taskDefinition": "web", "desiredCount": 1});
+    tenant.apply("EcsService", "web", &service).await;
+    tenant
+        .bed
+        .condition("EcsService", "web", "Ready", "True")
+        .await;
+    let deployments: Api<Deployment> = Api::namespaced(tenant.editor.clone(), tenant.namespace());
+    let mut copy = deployments.get("web").await.unwrap();
+    tenant
+        .bed
+        .resources("EcsService")
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    tenant.bed.gone::<Deployment>("web").await;
+    copy.metadata.uid = None;
+    copy.metadata.resource_version = None;
+    copy.metadata.owner_references = None;
+    copy.metadata.managed_fields = None;
+    deployments
+        .create(&PostParams::default(), &copy)
+        .await
+        .unwrap();
+    // The pods are the same, so the revision that they would have is known.
+    service["networkConfiguration"] = json!({"awsvpcConfiguration": {
+        "subnets": ["subnet-0123456789abcdef0"],
+        "securityGroups": ["sg-0123456789abcdef0"],
+    }});
+    tenant.apply("EcsService", "web", &service).await;
+    let refused = |object: &Value| {
+        let conditions = object["status"]["conditions"].as_array();
+        let mut conditions = conditions.into_iter().flatten();
+        conditions.any(|it| it["reason"] == "NotAllowedByPolicy")
+    };
+    tenant
+        .bed
+        .until("EcsService", "web", "the refusal", refused)
+        .await;
+    let made = tenant.created().await;
+    let groups = made
+        .iter()
+        .filter(|it| it.starts_with("SecurityGroupPolicy"));
+    assert_eq!(groups.count(), 0, "{made:?}");
+}
+
+/// Somebody writes the annotation that says which pods have run.
+#[tokio::test]
+async fn what_looks_like_a_task_that_has_begun_is_judged() {
+    let tenant = Tenant::new("forged-task").await;
+    let spec = json!({"taskDefinition": "job", "count": 2});
+    tenant.apply("EcsTask", "job", &spec).await;
+    tenant
+        .refused("EcsTask", "job", "TaskDefinitionNotFound")
+        .await;
+    let begun = json!({"ecs-operator.dev/begun": "job-0"});
+    tenant.annotate("EcsTask", "job", &begun).await;
+    let mut definition = task_definition("testbed/hold");
+    definition["taskRoleArn"] = json!(ROLE);
+    tenant.apply("EcsTaskDefinition", "job", &definition).await;
+    let refused = |object: &Value| {
+        let why = object["status"]["tasks"][1]["statusReason"].as_str();
+        why.is_some_and(|why| why.contains("spec.allow.taskRoles"))
+    };
+    tenant
+        .bed
+        .until("EcsTask", "job", "the refusal", refused)
+        .await;
+    assert_eq!(tenant.created().await, [""; 0]);
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ struct Cache {
     kind: Option<&'static ChildKind>,
     /// The last term in which it was filled.
     filled_in: Option<u64>,
+    /// Whether the API server last refused to list it.
+    refused: bool,
 }
 
 impl Cache {
@@ -55,6 +57,7 @@ impl CatchUp {
             caches.push(Cache {
                 kind,
                 filled_in: None,
+                refused: false,
             });
         });
         Filling {
@@ -78,7 +81,9 @@ impl CatchUp {
             |caches: &Vec<Cache>| caches.iter().filter(|c| c.is_essential()).all(filled);
         // This cannot fail, because `self` holds the sender.
         drop(caches.wait_for(essential).await);
-        let all = caches.wait_for(|caches| caches.iter().all(filled));
+        // What the API server refuses does not come by waiting.
+        let known = |cache: &Cache| filled(cache) || (cache.refused && !cache.is_essential());
+        let all = caches.wait_for(|caches| caches.iter().all(known));
         if timeout(ADDON_WAIT, all).await.is_err() {
             let missing: Vec<String> = self.unfilled().iter().map(ToString::to_string).collect();
             tracing::warn!(kinds = ?missing, "the objects of some kinds cannot be listed");
@@ -97,6 +102,15 @@ impl CatchUp {
         of_kind.peek().is_some() && of_kind.all(|cache| cache.filled_in >= Some(term))
     }
 
+    /// Whether the API server refuses to list the objects of a kind, for example because of a missing right.
+    #[must_use]
+    pub(crate) fn is_refused(&self, kind: &ChildKind) -> bool {
+        let caches = self.caches.borrow();
+        caches
+            .iter()
+            .any(|cache| cache.kind == Some(kind) && cache.refused)
+    }
+
     fn unfilled(&self) -> BTreeSet<&'static ChildKind> {
         let kinds: BTreeSet<_> = self.caches.borrow().iter().filter_map(|c| c.kind).collect();
         let missing = kinds.into_iter().filter(|kind| !self.is_filled(kind));
@@ -105,6 +119,7 @@ impl CatchUp {
 }
 
 /// Reports that the cache of a watch is filled, and learns when the watch has to start over.
+#[derive(Clone)]
 pub(crate) struct Filling {
     index: usize,
     term: signal::Receiver<u64>,
@@ -125,12 +140,23 @@ impl Filling {
         }
     }
 
+    /// Reports that the API server refuses the list.
+    pub(crate) fn refused(&self) {
+        self.caches.send_if_modified(|caches| {
+            let cache = caches.get_mut(self.index);
+            let changed = cache.filter(|cache| !cache.refused);
+            changed.map(|cache| cache.refused = true).is_some()
+        });
+    }
+
     /// Reports that the list that was started in this term is in the cache. Returns whether it is the first one.
     pub(crate) fn filled(&self, term: u64) -> bool {
         self.caches.send_if_modified(|caches| {
             let cache = caches.get_mut(self.index);
             let first = cache.filter(|cache| cache.filled_in < Some(term));
-            first.map(|cache| cache.filled_in = Some(term)).is_some()
+            first
+                .map(|cache| (cache.filled_in, cache.refused) = (Some(term), false))
+                .is_some()
         })
     }
 }
@@ -179,11 +205,31 @@ mod tests {
         assert!(!catch_up.is_filled(kind("apps/v1", "Deployment")));
     }
 
+    #[tokio::test]
+    async fn what_the_api_server_refuses_to_list_is_not_waited_for() {
+        let kind = |version, kind| ChildKind::of(version, kind).expect("it is known");
+        let store = kind("external-secrets.io/v1", "SecretStore");
+        let catch_up = CatchUp::default();
+        let mut stores = catch_up.register(Some(store));
+        let is_over = || catch_up.caught_up().now_or_never().is_some();
+        assert!(!is_over());
+        stores.refused();
+        assert!(is_over());
+        assert!(catch_up.is_refused(store) && !catch_up.is_filled(store));
+        let term = stores.term();
+        assert!(stores.filled(term), "the right is there now");
+        assert!(!catch_up.is_refused(store));
+        let workloads = catch_up.register(Some(kind("apps/v1", "Deployment")));
+        workloads.refused();
+        assert!(!is_over(), "nothing can be done without them");
+    }
+
     #[test]
     fn an_add_on_is_not_essential() {
         let cache = |version, kind| Cache {
             kind: ChildKind::of(version, kind),
             filled_in: None,
+            refused: false,
         };
         assert!(cache("apps/v1", "Deployment").is_essential());
         assert!(!cache("keda.sh/v1alpha1", "ScaledObject").is_essential());

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -56,6 +59,8 @@ pub(crate) struct Policies {
     by_name: Mutex<BTreeMap<String, Arc<Policy>>>,
     /// The labels of each namespace.
     namespaces: Mutex<HashMap<String, Labels>>,
+    /// How often any of this has changed.
+    changes: AtomicU64,
 }
 
 impl Policies {
@@ -66,6 +71,16 @@ impl Policies {
             tenancy,
             ..Self::default()
         }
+    }
+
+    /// Returns a number that is another one after each change.
+    #[must_use]
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Returns who shares the cluster.
@@ -100,11 +115,13 @@ impl Policies {
             Policy::unreadable(&name)
         });
         lock(&self.by_name).insert(name, Arc::new(read));
+        self.changed();
     }
 
     /// Forgets a policy.
     pub(crate) fn forget(&self, name: &str) {
         lock(&self.by_name).remove(name);
+        self.changed();
     }
 
     /// Records the labels of a namespace. Returns whether they have changed.
@@ -114,6 +131,8 @@ impl Policies {
             return false;
         }
         namespaces.insert(name.to_owned(), labels.clone());
+        drop(namespaces);
+        self.changed();
         true
     }
 
@@ -138,8 +157,7 @@ pub(crate) async fn watch_policies(cx: Arc<Context>, filling: Filling) {
                 for name in std::mem::take(&mut unlisted) {
                     cx.policies.forget(&name);
                 }
-                events.filled();
-                ask_refused(&cx);
+                reviewed(&cx, events.filled());
             }
             Event::Apply(policy) => {
                 cx.policies.observe(&policy);
@@ -170,8 +188,7 @@ pub(crate) async fn watch_namespaces(cx: Arc<Context>, filling: Filling) {
                 for name in std::mem::take(&mut unlisted) {
                     cx.policies.forget_namespace(&name);
                 }
-                events.filled();
-                ask_refused(&cx);
+                reviewed(&cx, events.filled());
             }
             Event::Apply(namespace) => {
                 let name = namespace.name_any();
@@ -184,10 +201,20 @@ pub(crate) async fn watch_namespaces(cx: Arc<Context>, filling: Filling) {
     }
 }
 
-/// Triggers the reconcile of what a policy may have refused: a change of the policies makes no difference to the rest.
+/// Triggers the reconcile of what a complete list may have changed. Before the first one, everything may have waited.
+fn reviewed(cx: &Context, first: bool) {
+    if first {
+        cx.ask_everything();
+    } else {
+        ask_refused(cx);
+    }
+}
+
+/// Triggers the reconcile of what policies may have refused: a change of them makes no difference to the rest, except to
+/// renewals by the operator.
 fn ask_refused(cx: &Context) {
     for service in cx.services.store.state() {
-        if is_refused(&service) {
+        if cx.renewals.are_automatic() || is_waiting(cx, &service) {
             cx.ask(ObjectRef::from_obj(&*service));
         }
     }
@@ -201,7 +228,7 @@ fn ask_refused(cx: &Context) {
 /// Triggers the reconcile of what waits in a namespace whose labels have changed.
 fn ask_waiting(cx: &Context, namespace: &str) {
     for service in cx.services.within(namespace) {
-        if is_refused(&service) || service.status.deployments.is_empty() {
+        if is_waiting(cx, &service) {
             cx.ask(ObjectRef::from_obj(&*service));
         }
     }
@@ -212,12 +239,15 @@ fn ask_waiting(cx: &Context, namespace: &str) {
     }
 }
 
-fn is_refused(service: &EcsService) -> bool {
-    let mut conditions = service.status.conditions.iter();
+/// Whether a service runs nothing yet, or its spec was refused, as far as the operator has reported that.
+fn is_waiting(cx: &Context, service: &EcsService) -> bool {
+    let status = cx.services.latest(service);
+    let mut conditions = status.conditions.iter();
     let accepted = conditions.find(|condition| condition.type_ == ACCEPTED);
     let reasons = [
         StateReason::NotAllowedByPolicy,
         StateReason::PodSecurityViolated,
     ];
-    accepted.is_some_and(|accepted| reasons.iter().any(|reason| reason.is(&accepted.reason)))
+    status.deployments.is_empty()
+        || accepted.is_some_and(|it| reasons.iter().any(|reason| reason.is(&it.reason)))
 }

@@ -32,7 +32,12 @@ use super::{
     revisions::{Place, Revisions, TASK_DEFINITION, place},
 };
 use crate::{
-    controller::{context::Context, error::brief, kind::Reconciled, volumes::delete_released},
+    controller::{
+        context::Context,
+        error::{brief, code},
+        kind::Reconciled,
+        volumes::delete_released,
+    },
     crd::EcsTaskDefinition,
 };
 
@@ -325,8 +330,9 @@ where
             label_selector: labels.map(str::to_owned),
             ..watcher::Config::default()
         };
-        let kind = kind.to_owned();
-        let begin = Box::new(move || events(api.clone(), config.clone(), kind.clone()));
+        let (kind, list) = (kind.to_owned(), filling.clone());
+        let begin =
+            Box::new(move || events(api.clone(), config.clone(), kind.clone(), list.clone()));
         Self {
             // Read the term before the watch starts: the events may be newer than the term, but not older.
             term: filling.term(),
@@ -356,7 +362,12 @@ where
     }
 }
 
-fn events<K>(api: Api<K>, config: watcher::Config, kind: String) -> BoxStream<'static, Event<K>>
+fn events<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    kind: String,
+    list: Filling,
+) -> BoxStream<'static, Event<K>>
 where
     K: Resource + DeserializeOwned + Clone + Debug + Send + 'static,
 {
@@ -366,6 +377,11 @@ where
             let event = match event {
                 Ok(event) => Some(event),
                 Err(error) => {
+                    if let watcher::Error::InitialListFailed(error) = &error
+                        && matches!(code(error), Some(401 | 403 | 404))
+                    {
+                        list.refused();
+                    }
                     tracing::warn!(
                         error = told(&error),
                         kind,

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     fetch::replica_sets,
+    permit,
     plan::Newest,
     revision::{self, find},
     revisions::Revision,
@@ -24,6 +25,8 @@ use crate::{
         cluster,
         context::Context,
         error::Error,
+        permitted::NotPermitted,
+        refusal::Refusal,
         wanted::Wanted,
     },
     crd::{EcsService, Spec},
@@ -67,28 +70,43 @@ pub(super) async fn adopt(
     }
 }
 
-/// Stores a revision again whose ControllerRevision is gone, if it runs and the spec asks for it.
+/// Stores a revision again whose ControllerRevision is gone, if it runs and the spec asks for it. That it runs is what
+/// labels say, which others can write, so it is judged unless its objects exist.
 ///
 /// # Errors
 ///
-/// When a request fails.
+/// When a request fails, and, within, why its policies do not permit it.
 pub(super) async fn rebuild(
     cx: &Context,
     service: &EcsService,
     id: &str,
     newest: Option<&Newest>,
-) -> Result<Option<Arc<Revision>>, Error> {
+) -> Result<Result<Option<Arc<Revision>>, Refusal>, Error> {
     let is_it =
         |newest: &&Newest| newest.revision == id || newest.same.iter().any(|same| same == id);
     let asked_for = newest.filter(is_it);
     let Some(newest) = asked_for else {
-        return Ok(None);
+        return Ok(Ok(None));
     };
     let Some(rendering) = rendering(cx, service, &newest.inputs, id).await? else {
-        return Ok(None);
+        return Ok(Ok(None));
     };
+    let mut there = Vec::new();
+    for (key, _) in cx.children.of_owner(&service.uid().unwrap_or_default()) {
+        there.extend(live(cx, &key).await?);
+    }
+    let Some((objects, _)) = rendering.open() else {
+        return Ok(Ok(None));
+    };
+    match permit::to_store_again(service, cx, newest, (&objects, &there)) {
+        Ok(()) => {}
+        Err(NotPermitted::Refused(refusal)) => return Ok(Err(refusal)),
+        Err(NotPermitted::NotYet) => {
+            return Err(Error::NotYet("the labels of the namespace".to_owned()));
+        }
+    }
     revision::keep_again(cx, service, id, &newest.inputs, rendering).await?;
-    Ok(find(&cx.service_revisions.of(service), id).cloned())
+    Ok(Ok(find(&cx.service_revisions.of(service), id).cloned()))
 }
 
 async fn rendering(

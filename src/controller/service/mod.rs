@@ -21,7 +21,7 @@ mod tasks;
 mod tell;
 mod uncreated;
 
-use std::{iter, sync::Arc};
+use std::{iter, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, OwnerReference},
@@ -175,6 +175,15 @@ struct Asked {
     refusal: Option<Refusal>,
 }
 
+impl Asked {
+    /// Returns when to judge a refused spec again: at once if a policy has changed since it was judged. Whoever changes one
+    /// later finds the refusal in the status.
+    fn is_outdated(&self, cx: &Context, changes: u64) -> Option<Duration> {
+        let is_outdated = self.refusal.is_some() && cx.policies.changes() != changes;
+        is_outdated.then_some(Duration::ZERO)
+    }
+}
+
 /// Decides what to run from what the spec asks for and what ran before, and applies it. What ran before keeps running,
 /// whatever happens to the spec.
 async fn roll_out(
@@ -193,6 +202,7 @@ async fn roll_out(
     };
     let mut wait = newest.and_then(|newest| has_to_wait(cx, service, newest, &before));
     let turn = newest.map_or(Turn::Never, |newest| turn(cx, service, newest, &before));
+    let changes = cx.policies.changes();
     let turn = permit(service, cx, &mut asked, &before, turn, wait.is_some()).await;
     if wait.is_some() {
         asked.newest = None;
@@ -203,9 +213,10 @@ async fn roll_out(
     let current = current(service, cx, &asked, &before).await?;
     let running = current.as_ref().and_then(|current| current.as_ref().ok());
     let Some(counts) = Counts::of(asked.newest.as_ref(), running) else {
-        if let Some(refusal) = asked.refusal {
-            report(cx, service, &Outcome::Refused(&refusal)).await?;
+        if let Some(refusal) = &asked.refusal {
+            report(cx, service, &Outcome::Refused(refusal)).await?;
         }
+        let wait = wait.into_iter().chain(asked.is_outdated(cx, changes)).min();
         return Ok(wait.map_or_else(Action::await_change, Action::requeue));
     };
     let observed = Observed::of(cx, service, running, counts.desired);
@@ -234,7 +245,8 @@ async fn roll_out(
         cx.backoff.due(&owner.uid, wait);
     }
     let again = step.bring_about(decided, owner).await?;
-    let again = again.into_iter().chain(wait).min();
+    let again = again.into_iter().chain(wait);
+    let again = again.chain(asked.is_outdated(cx, changes)).min();
     Ok(again.map_or_else(Action::await_change, Action::requeue))
 }
 

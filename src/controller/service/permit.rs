@@ -10,7 +10,8 @@ use super::{
 use crate::{
     controller::{
         context::Context,
-        permitted::{Deployed, NotPermitted, metrics_permitted, pods_permitted},
+        permitted::{Deployed, NotPermitted, metrics_permitted, pods_permitted, renders_permitted},
+        wanted::Wanted,
     },
     crd::EcsService,
     decide::deployment::Deployments,
@@ -64,7 +65,36 @@ pub(super) fn to_go_on(
         .primary()
         .and_then(|it| it.service_revision.as_deref());
     let kept = revision.and_then(|id| find(&known, id)?.kept.rendering.as_ref());
+    if kept.is_none() {
+        // What runs becomes a rendering first.
+        return Ok(());
+    }
     scales(service, cx, &newest.rendering.objects, kept)
+}
+
+/// Judges a rendering of a revision that is no longer stored. Only objects that exist show that it ran: nobody but the
+/// operator may have made them, or somebody who can use the same alone. `live` are those of the service.
+///
+/// # Errors
+///
+/// Why it may not be stored again.
+pub(super) fn to_store_again(
+    service: &EcsService,
+    cx: &Context,
+    newest: &Newest,
+    (objects, live): (&[Value], &[Value]),
+) -> Result<(), NotPermitted> {
+    let namespace = service.namespace().unwrap_or_default();
+    let exists = |object: &&Value| {
+        // The names of volumes have that of the namespace.
+        let of_namespace = ["PersistentVolume", "VolumeSnapshotContent"];
+        let kind = object.get("kind").and_then(Value::as_str);
+        let wanted = Wanted::new(object).ok();
+        kind.is_some_and(|kind| of_namespace.contains(&kind))
+            && wanted.is_some_and(|it| cx.children.get(&it.key).is_some())
+    };
+    let proven = objects.iter().filter(exists).chain(live);
+    renders_permitted(cx, &namespace, &newest.inputs, (objects, proven.collect()))
 }
 
 /// Leaves the autoscaler of a service as it is if the one in a plan may not read its metrics.

@@ -240,8 +240,9 @@ pub(super) async fn plan(
         }
         Some(found) => found,
         None => match adoption::rebuild(cx, service, &target.revision, newest).await? {
-            Some(rebuilt) => rebuilt,
-            None => return Ok(Err(lost(service, &target.revision))),
+            Ok(Some(rebuilt)) => rebuilt,
+            Ok(None) => return Ok(Err(lost(service, &target.revision))),
+            Err(refusal) => return Ok(Err(refusal)),
         },
     };
     let Some(rendering) = &found.kept.rendering else {

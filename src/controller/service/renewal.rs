@@ -38,6 +38,11 @@ impl Renewals {
         }
     }
 
+    /// Whether the operator starts renewals.
+    pub(crate) const fn are_automatic(&self) -> bool {
+        self.most.is_some()
+    }
+
     /// Passes the turn of a service that could not begin to another one.
     pub(super) fn gave_up(&self, service: &EcsService) {
         let uid = service.metadata.uid.as_deref().unwrap_or_default();

@@ -81,8 +81,9 @@ pub(super) async fn make(
     let user = Owner::Task(task.namespace().unwrap_or_default(), task.name_any());
     cx.children
         .wants(&user, plan.others.iter().filter_map(Wanted::shared));
-    if let Some(refusal) = plan.forbidden {
-        // Its annotations or the policies are no longer those that it began with. What runs goes on as it is.
+    // What has begun was judged. One whose status was lost may never have begun: anyone can write its annotation.
+    let was_judged = task.status.task_definition.is_some();
+    if let Some(refusal) = plan.forbidden.filter(|_| !was_judged) {
         return if names.is_empty() {
             Made::default()
         } else {

@@ -65,8 +65,9 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     };
     let cluster = defaults(cx, &namespace, &request)?;
     complete(&mut request, cluster.as_ref());
-    let usual = cx.settings(&namespace);
-    let settings = settings(cx, task, Subject::Task, &mut findings);
+    let annotations = task.status.settings.as_ref();
+    let annotations = annotations.unwrap_or_else(|| task.annotations());
+    let settings = settings(cx, &namespace, annotations, Subject::Task, &mut findings);
     let task_definition = definition.label();
     let spec = definition.spec().clone();
     let (definition, said) = definition.into_input();
@@ -96,8 +97,8 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         subject: Subject::Task,
         task_definition: &spec,
         cluster: cluster.as_ref(),
-        settings: &usual,
-        annotations: task.annotations(),
+        settings: &cx.settings(&namespace),
+        annotations,
     };
     let forbidden = match deployed.permitted(cx) {
         Ok(()) => None,

@@ -1,6 +1,6 @@
 //! The status of tasks, with the members of DescribeTasks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
@@ -24,6 +24,7 @@ use crate::{
         },
     },
     diagnostic::{StateReason, StatusReason},
+    settings::{ANNOTATION_PREFIX, BEGUN},
 };
 
 /// Returns the first status of accepted tasks: the list of tasks, before any of them is created.
@@ -36,6 +37,7 @@ pub(super) fn started(task: &EcsTask, before: &TaskStatus, plan: &Plan) -> TaskS
         conditions: told(task, before, vec![translated(), in_progress()]),
         observed_generation: task.meta().generation,
         task_definition: Some(plan.task_definition.clone()),
+        settings: Some(settings_of(task)),
         last_status: Some(PROVISIONING.to_owned()),
         desired_status: Some(RUNNING.to_owned()),
         tasks: tasks.collect(),
@@ -209,8 +211,21 @@ pub(super) fn summary(task: &EcsTask, before: &TaskStatus, decided: Vec<Next>) -
         started_at: earliest.map(Time),
         stopped_at: latest.filter(|_| stopped).map(Time),
         tasks,
+        settings: before.settings.clone().or_else(|| {
+            // An older version has begun it. Those of a status that was lost are unknown.
+            let has_begun = before.task_definition.is_some();
+            has_begun.then(|| settings_of(task))
+        }),
         ..before.clone()
     }
+}
+
+/// Returns the annotations that are settings.
+fn settings_of(task: &EcsTask) -> BTreeMap<String, String> {
+    let annotations = task.annotations().iter();
+    let own = annotations.filter(|(name, _)| name.starts_with(ANNOTATION_PREFIX) && *name != BEGUN);
+    own.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// Returns a task that can never begin. ECS does not retry either.

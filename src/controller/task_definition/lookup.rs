@@ -1,8 +1,8 @@
 //! Lookup of the task definition that a service or task names, in the cache.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use kube::{Resource, ResourceExt as _, runtime::reflector::ObjectRef};
+use kube::runtime::reflector::ObjectRef;
 
 use crate::{
     controller::{
@@ -103,17 +103,18 @@ impl Definition {
 }
 
 /// Returns the settings of an object: those of the operator, overridden by its annotations.
-pub(crate) fn settings<K: Resource>(
+pub(crate) fn settings(
     cx: &Context,
-    object: &K,
+    namespace: &str,
+    annotations: &BTreeMap<String, String>,
     subject: Subject,
     findings: &mut Diagnostics,
 ) -> Settings {
     let path = FieldPath::root(subject)
         .field("metadata")
         .field("annotations");
-    let settings = cx.settings(&object.namespace().unwrap_or_default());
-    settings.with_annotations(object.annotations(), &path, findings)
+    let settings = cx.settings(namespace);
+    settings.with_annotations(annotations, &path, findings)
 }
 
 /// Returns the number of a revision and its spec; `None` if it is about to appear.

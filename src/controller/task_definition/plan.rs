@@ -31,7 +31,13 @@ pub(super) fn check(
     if expected != name {
         return Err(Refusal::name_differs("family", own, &expected));
     }
-    let settings = settings(cx, definition, Subject::TaskDefinition, &mut findings);
+    let settings = settings(
+        cx,
+        &definition.namespace().unwrap_or_default(),
+        definition.annotations(),
+        Subject::TaskDefinition,
+        &mut findings,
+    );
     let input = TaskDefinitionInput {
         request,
         extensions,

@@ -213,7 +213,13 @@ fn storage_class(cx: &Context<'_>, volume: &EbsVolume) -> StorageClass {
     } else {
         json!([driver, content])
     };
-    let name = format!("ecs-ebs-{}", hex_digest(&content.to_string(), 10));
+    // The class has no namespace, so nobody may be able to choose texts for which it has the name of another one.
+    let digits = if volume.tags.is_empty() && volume.kms_key.is_none() {
+        10
+    } else {
+        40
+    };
+    let name = format!("ecs-ebs-{}", hex_digest(&content.to_string(), digits));
     let mut metadata = cx.shared_metadata(name, APP);
     metadata.namespace = None;
     StorageClass {
