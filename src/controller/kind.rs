@@ -67,6 +67,21 @@ pub(super) trait Reconciled:
     }
 }
 
+/// Whether anything except the status of an object has changed.
+pub(super) fn differs<K: Reconciled>(before: &K, after: &K) -> bool {
+    let nothing = K::Status::default();
+    if *before.reported() != nothing && *after.reported() == nothing {
+        return true;
+    }
+    let (before, after) = (before.meta(), after.meta());
+    before.uid != after.uid
+        || before.generation != after.generation
+        || before.annotations != after.annotations
+        || before.labels != after.labels
+        || before.managed_fields != after.managed_fields
+        || before.deletion_timestamp != after.deletion_timestamp
+}
+
 /// The shared state of all objects of a kind.
 pub(super) struct OfKind<K: Reconciled> {
     /// The objects as the API server last reported them.

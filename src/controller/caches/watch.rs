@@ -35,7 +35,7 @@ use crate::{
     controller::{
         context::Context,
         error::{brief, code},
-        kind::Reconciled,
+        kind::{Reconciled, differs},
         volumes::delete_released,
     },
     crd::EcsTaskDefinition,
@@ -294,21 +294,6 @@ pub(crate) async fn resources<K: Reconciled>(
             }
         }
     }
-}
-
-/// Whether anything except the status of an object has changed.
-pub(crate) fn differs<K: Reconciled>(before: &K, after: &K) -> bool {
-    let nothing = K::Status::default();
-    if *before.reported() != nothing && *after.reported() == nothing {
-        return true;
-    }
-    let (before, after) = (before.meta(), after.meta());
-    before.uid != after.uid
-        || before.generation != after.generation
-        || before.annotations != after.annotations
-        || before.labels != after.labels
-        || before.managed_fields != after.managed_fields
-        || before.deletion_timestamp != after.deletion_timestamp
 }
 
 /// The events of a watch. The watch restarts forever, when it breaks and when a term begins.

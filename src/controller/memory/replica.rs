@@ -14,13 +14,13 @@ use serde_json::Value;
 
 use super::{
     api_server::ApiServer,
-    request::Place,
+    request::{NAMESPACE, Place},
     store::{Objects, Store},
     watches::observe,
 };
 use crate::{
     controller::{
-        caches::policies::Policies,
+        caches::policies::{NAMESPACES, POLICIES, Policies},
         context::Context,
         events::Events,
         kind::Reconciled,
@@ -107,6 +107,12 @@ impl Replica {
             client, settings, policies, namespaces, events, renewals, metrics,
         );
         cx.addons_known.store(true, Ordering::SeqCst);
+        for kind in [&POLICIES, &NAMESPACES] {
+            let mut filling = cx.catch_up.register(Some(kind));
+            let term = filling.term();
+            filling.filled(term);
+        }
+        cx.policies.observe_namespace(NAMESPACE, &BTreeMap::new());
         let mut replica = Self {
             queues: Queues::of(&cx),
             cx: Arc::new(cx),
