@@ -87,13 +87,14 @@ pub(super) fn metrics_permitted(
     cx: &Context,
     namespace: &str,
     spec: &Spec,
-    (objects, before): (&[Value], &[Value]),
+    (scalers, before): (&[&Value], &[Value]),
 ) -> Result<(), NotPermitted> {
-    let new = metrics(objects);
-    if new.is_empty() {
+    if scalers.is_empty() {
         return Ok(());
     }
-    let new: BTreeSet<Use> = new.difference(&metrics(before)).cloned().collect();
+    let of = |scalers: &[&Value]| uses(scalers).unwrap_or_default();
+    let (new, before) = (of(scalers), of(&before.iter().collect::<Vec<_>>()));
+    let new: BTreeSet<Use> = new.difference(&before).cloned().collect();
     let own = spec.parse::<Value>().unwrap_or_default();
     let specs = Specs {
         own: &own,
@@ -129,14 +130,6 @@ pub(super) fn renders_permitted(
         task_definition: &task_definition,
     };
     judge(cx, namespace, &used, specs)
-}
-
-/// Returns what autoscalers read.
-fn metrics(objects: &[Value]) -> BTreeSet<Use> {
-    let is_scaler =
-        |object: &&Value| object.get("kind").and_then(Value::as_str) == Some("ScaledObject");
-    let scalers: Vec<&Value> = objects.iter().filter(is_scaler).collect();
-    uses(&scalers).unwrap_or_default()
 }
 
 fn judge(

@@ -950,6 +950,19 @@ async fn the_autoscaler_of_what_runs_reads_no_metric_that_is_not_allowed() {
     })
     .await
     .unwrap();
+    // What it reads now stays permitted, also when something else of it changes.
+    tenant.forbid("metrics").await;
+    tenant.forbid("more").await;
+    service["autoScaling"]["scalableTarget"]["MaxCapacity"] = json!(5);
+    tenant.apply("EcsService", "web", &service).await;
+    tenant
+        .bed
+        .condition("EcsService", "web", "Accepted", "True")
+        .await;
+    tenant
+        .bed
+        .condition("EcsService", "web", "Ready", "True")
+        .await;
     assert_eq!(pods(&tenant).await, before);
 }
 

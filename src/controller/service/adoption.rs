@@ -178,7 +178,7 @@ fn cluster_of(cx: &Context, namespace: &str, name: &str, inputs: &Inputs) -> Opt
 }
 
 /// Returns an object as it was applied; `None` if it is gone or was never applied.
-async fn live(cx: &Context, key: &Key) -> Result<Option<Value>, Error> {
+pub(super) async fn live(cx: &Context, key: &Key) -> Result<Option<Value>, Error> {
     let kind = key.kind;
     let resource = ApiResource {
         group: kind.group.to_owned(),

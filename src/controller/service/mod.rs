@@ -267,7 +267,7 @@ async fn permit(
     let judged = if begins(turn) {
         permit::to_begin(service, cx, newest, waits).await
     } else {
-        permit::to_go_on(service, cx, newest, before)
+        permit::to_go_on(service, cx, newest).await
     };
     match judged {
         Ok(()) => turn,

@@ -1,22 +1,21 @@
 //! What of a service is judged, and when.
 
-use kube::ResourceExt as _;
+use kube::{Resource as _, ResourceExt as _};
 use serde_json::Value;
 
 use super::{
+    adoption::live,
     plan::{Newest, Plan},
-    revision::find,
 };
 use crate::{
     controller::{
+        caches::owned_fields::digest_of_wanted,
         context::Context,
         permitted::{Deployed, NotPermitted, metrics_permitted, pods_permitted, renders_permitted},
         wanted::Wanted,
     },
     crd::EcsService,
-    decide::deployment::Deployments,
     diagnostic::Subject,
-    rendering::KeptRendering,
 };
 
 /// Judges a deployment that would begin. While it `waits`, the API server is not asked about its pods yet.
@@ -54,22 +53,12 @@ pub(super) async fn to_begin(
 /// # Errors
 ///
 /// Why it may not be.
-pub(super) fn to_go_on(
+pub(super) async fn to_go_on(
     service: &EcsService,
     cx: &Context,
     newest: &Newest,
-    before: &Deployments,
 ) -> Result<(), NotPermitted> {
-    let known = cx.service_revisions.of(service);
-    let revision = before
-        .primary()
-        .and_then(|it| it.service_revision.as_deref());
-    let kept = revision.and_then(|id| find(&known, id)?.kept.rendering.as_ref());
-    if kept.is_none() {
-        // What runs becomes a rendering first.
-        return Ok(());
-    }
-    scales(service, cx, &newest.rendering.objects, kept)
+    scales(service, cx, &newest.rendering.objects).await
 }
 
 /// Judges a rendering of a revision that is no longer stored. Only objects that exist show that it ran: nobody but the
@@ -98,26 +87,41 @@ pub(super) fn to_store_again(
 }
 
 /// Leaves the autoscaler of a service as it is if the one in a plan may not read its metrics.
-pub(super) fn spare_scaler(service: &EcsService, cx: &Context, plan: &mut Plan) {
-    if scales(service, cx, &plan.objects, plan.rendering.as_ref()).is_err() {
+pub(super) async fn spare_scaler(service: &EcsService, cx: &Context, plan: &mut Plan) {
+    if scales(service, cx, &plan.objects).await.is_err() {
         plan.objects.retain(|object| !is_scaler(object));
         plan.spares_autoscaler = true;
     }
 }
 
-fn scales(
-    service: &EcsService,
-    cx: &Context,
-    objects: &[Value],
-    kept: Option<&KeptRendering>,
-) -> Result<(), NotPermitted> {
-    if !objects.iter().any(is_scaler) {
-        return Ok(());
-    }
-    let before = kept.and_then(KeptRendering::open);
-    let before = before.map(|(objects, _)| objects).unwrap_or_default();
+/// Judges the autoscalers among objects, which are applied without a deployment. What those that exist read stays
+/// permitted.
+async fn scales(service: &EcsService, cx: &Context, objects: &[Value]) -> Result<(), NotPermitted> {
+    let scalers: Vec<&Value> = objects.iter().filter(|it| is_scaler(it)).collect();
     let namespace = service.namespace().unwrap_or_default();
-    metrics_permitted(cx, &namespace, &service.spec, (objects, &before))
+    let judge =
+        |before: &[Value]| metrics_permitted(cx, &namespace, &service.spec, (&scalers, before));
+    let Err(refused) = judge(&[]) else {
+        return Ok(());
+    };
+    let mut there = Vec::new();
+    for scaler in &scalers {
+        let known = Wanted::new(scaler).ok().and_then(|wanted| {
+            let known = cx.children.get(&wanted.key)?;
+            Some((wanted, known))
+        });
+        let Some((wanted, known)) = known else {
+            return Err(refused);
+        };
+        let owner = service.controller_owner_ref(&()).unwrap_or_default();
+        if known.is(digest_of_wanted(&wanted.body(&owner, Some(&known)))) {
+            // Nothing is applied.
+            there.push(Value::clone(scaler));
+        } else {
+            there.extend(live(cx, &wanted.key).await.ok().flatten());
+        }
+    }
+    judge(&there)
 }
 
 fn is_scaler(object: &Value) -> bool {

@@ -249,18 +249,15 @@ pub(super) async fn plan(
         return Ok(Err(lost(service, &target.revision)));
     };
     let last = || last_count(cx, service, &found);
-    let plan = counted(service, &found, rendering, newest, last);
-    Ok(plan.map_or_else(
-        || Err(lost(service, &target.revision)),
-        |mut plan| {
-            permit::spare_scaler(service, cx, &mut plan);
-            if let Some(most) = target.most {
-                plan.objects = with_at_most(plan.objects, most);
-                plan.desired = plan.desired.map(|desired| desired.min(most));
-            }
-            Ok(plan)
-        },
-    ))
+    let Some(mut plan) = counted(service, &found, rendering, newest, last) else {
+        return Ok(Err(lost(service, &target.revision)));
+    };
+    permit::spare_scaler(service, cx, &mut plan).await;
+    if let Some(most) = target.most {
+        plan.objects = with_at_most(plan.objects, most);
+        plan.desired = plan.desired.map(|desired| desired.min(most));
+    }
+    Ok(Ok(plan))
 }
 
 fn lost(service: &EcsService, revision: &str) -> Refusal {
