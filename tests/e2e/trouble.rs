@@ -492,8 +492,11 @@ fn of_tasks() -> Vec<(Place, Value, &'static str, &'static [&'static str])> {
         (
             Place::Restricted,
             app(&["wait"]),
-            "TaskFailedToStart",
-            &["violates PodSecurity \"restricted:latest\""],
+            "PodSecurityViolated",
+            &[
+                "violates PodSecurity \"restricted:latest\"",
+                "the label pod-security.kubernetes.io/enforce of the namespace",
+            ],
         ),
     ]
 }
@@ -510,7 +513,11 @@ async fn what_keeps_a_task_from_running_is_told() {
         let told = Told {
             kind: "EcsTask",
             name: "visit",
-            condition: "Succeeded",
+            // What Pod Security forbids does not begin.
+            condition: match place {
+                Place::Restricted => "Accepted",
+                _ => "Succeeded",
+            },
             event,
             says,
         };

@@ -18,7 +18,7 @@ use kube::{
 use super::{catch_up::Filling, child_kind::ChildKind, watch::Events};
 use crate::{
     controller::context::{Context, lock},
-    crd::{ACCEPTED, EcsPolicy, EcsService},
+    crd::{EcsPolicy, EcsService},
     diagnostic::StateReason,
     policy::{Policy, Rules, Tenancy},
 };
@@ -239,15 +239,14 @@ fn ask_waiting(cx: &Context, namespace: &str) {
     }
 }
 
-/// Whether a service runs nothing yet, or its spec was refused, as far as the operator has reported that.
+/// Whether a service runs nothing yet, or something of it was refused, as far as the operator has reported that.
 fn is_waiting(cx: &Context, service: &EcsService) -> bool {
     let status = cx.services.latest(service);
-    let mut conditions = status.conditions.iter();
-    let accepted = conditions.find(|condition| condition.type_ == ACCEPTED);
     let reasons = [
         StateReason::NotAllowedByPolicy,
         StateReason::PodSecurityViolated,
     ];
-    status.deployments.is_empty()
-        || accepted.is_some_and(|it| reasons.iter().any(|reason| reason.is(&it.reason)))
+    let is_refused = |reason: &str| reasons.iter().any(|known| known.is(reason));
+    let mut conditions = status.conditions.iter();
+    status.deployments.is_empty() || conditions.any(|it| is_refused(&it.reason))
 }
