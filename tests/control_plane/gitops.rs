@@ -3,11 +3,15 @@
 use std::{
     io::Write as _,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use ecs_operator_testbed::{find, until};
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod, events::v1::Event};
+use k8s_openapi::api::{
+    apps::v1::{ControllerRevision, Deployment},
+    core::v1::Pod,
+    events::v1::Event,
+};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PropagationPolicy},
@@ -44,11 +48,17 @@ const TOOLS: &[(&str, &[&str])] = &[
 
 /// Applies an object with real `kubectl`.
 async fn kubectl(bed: &Bed, arguments: &[&str], object: &Value) {
-    let (_, plane) = shared().await;
-    run_kubectl(&plane.kubeconfig(), bed.namespace.name(), arguments, object);
+    let output = try_kubectl(bed, arguments, object).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
 }
 
-fn run_kubectl(kubeconfig: &Path, namespace: &str, arguments: &[&str], object: &Value) {
+async fn try_kubectl(bed: &Bed, arguments: &[&str], object: &Value) -> Output {
+    let (_, plane) = shared().await;
+    run_kubectl(&plane.kubeconfig(), bed.namespace.name(), arguments, object)
+}
+
+fn run_kubectl(kubeconfig: &Path, namespace: &str, arguments: &[&str], object: &Value) -> Output {
     let mut run = Command::new(find("kubectl").unwrap())
         .arg(format!("--kubeconfig={}", kubeconfig.display()))
         .arg(format!("--namespace={namespace}"))
@@ -62,9 +72,7 @@ fn run_kubectl(kubeconfig: &Path, namespace: &str, arguments: &[&str], object: &
     let mut input = run.stdin.take().unwrap();
     input.write_all(object.to_string().as_bytes()).unwrap();
     drop(input);
-    let output = run.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}");
+    run.wait_with_output().unwrap()
 }
 
 fn resource(kind: &str, name: &str, spec: &Value) -> Value {
@@ -330,4 +338,113 @@ async fn who_changes_what_the_service_decides_hears_of_it_once() {
         .iter()
         .filter(|event| event.reason.as_deref() == Some("ChangedByOthers"));
     assert_eq!(said.count(), 2, "once for each of the two");
+}
+
+/// What kubectl says of an object that it may not apply.
+async fn refusal(bed: &Bed, arguments: &[&str], object: &Value) -> String {
+    let output = try_kubectl(bed, arguments, object).await;
+    assert!(!output.status.success(), "{arguments:?}: {object}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_an_apply_would_and_changes_nothing() {
+    let bed = bed("dry").await;
+    let dry = ["apply", "--dry-run=server"];
+    let mut definition = task_definition("testbed/web");
+    definition["containerDefinitions"][0]["memory"] = json!(1);
+    for wrong in [
+        resource(
+            "EcsService",
+            "web",
+            &json!({"taskDefinition": "web", "desiredCount": -1}),
+        ),
+        resource(
+            "EcsService",
+            "web",
+            &json!({"taskDefinition": "web", "desiredCont": 1}),
+        ),
+        resource("EcsTaskDefinition", "web", &definition),
+        resource(
+            "EcsTask",
+            "job",
+            &json!({"taskDefinition": "web", "count": 11}),
+        ),
+    ] {
+        let said = refusal(&bed, &dry, &wrong).await;
+        assert_eq!(said, refusal(&bed, &["apply"], &wrong).await);
+        let side = ["apply", "--server-side"];
+        let said = refusal(&bed, &[side[0], side[1], "--dry-run=server"], &wrong).await;
+        assert_eq!(said, refusal(&bed, &side, &wrong).await);
+    }
+    let good = [
+        resource("EcsTaskDefinition", "web", &task_definition("testbed/web")),
+        service(None),
+        resource("EcsTask", "job", &json!({"taskDefinition": "web"})),
+    ];
+    for object in &good {
+        kubectl(&bed, &dry, object).await;
+    }
+    // The operator has seen nothing of that when it has seen what comes then.
+    bed.must_apply("EcsTaskDefinition", "other", task_definition("testbed/web"))
+        .await;
+    let other = json!({"taskDefinition": "other", "desiredCount": 1});
+    bed.must_apply("EcsService", "other", other).await;
+    bed.condition("EcsService", "other", "Ready", "True").await;
+    let all = Default::default();
+    for kind in ["EcsTaskDefinition", "EcsService", "EcsTask"] {
+        let names = bed.resources(kind).list(&all).await.unwrap();
+        assert!(names.iter().all(|it| it.name_any() == "other"), "{kind}");
+    }
+    let revisions: Api<ControllerRevision> = bed.api();
+    let revisions = revisions.list(&all).await.unwrap();
+    assert!(
+        revisions
+            .iter()
+            .all(|it| it.name_any().starts_with("other."))
+    );
+    let pods: Api<Pod> = bed.api();
+    let pods = pods.list(&all).await.unwrap();
+    assert!(pods.iter().all(|it| it.name_any().starts_with("other-")));
+}
+
+#[tokio::test]
+async fn kubectl_diff_shows_what_was_changed_and_nothing_else() {
+    let bed = bed("kubectl-diff").await;
+    let definition = |image: &str| resource("EcsTaskDefinition", "web", &task_definition(image));
+    let task = resource("EcsTask", "job", &json!({"taskDefinition": "web"}));
+    let all = [definition("testbed/web:1"), service(None), task];
+    for (_, arguments) in TOOLS {
+        for object in &all {
+            kubectl(&bed, arguments, object).await;
+        }
+        has_count(&bed, 2).await;
+        bed.condition("EcsService", "web", "Ready", "True").await;
+        bed.until("EcsTask", "job", "its pod", |it| {
+            it["status"]["tasks"][0]["lastStatus"] == "RUNNING"
+        })
+        .await;
+        let mut compare = vec!["diff"];
+        let options = arguments.iter().filter(|it| it.starts_with("--"));
+        compare.extend(options);
+        for object in &all {
+            let output = try_kubectl(&bed, &compare, object).await;
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(0), "{compare:?}: {said}");
+        }
+        let other = definition("testbed/web:2");
+        let output = try_kubectl(&bed, &compare, &other).await;
+        assert_eq!(output.status.code(), Some(1), "{compare:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        let changed = said
+            .lines()
+            .filter(|line| line.starts_with(['+', '-']) && !line.contains("/tmp"))
+            .filter(|line| !line.contains("generation: "))
+            .map(str::trim_end);
+        assert_eq!(
+            changed.collect::<Vec<_>>(),
+            ["-    image: testbed/web:1", "+    image: testbed/web:2"],
+            "{compare:?}: {said}"
+        );
+    }
 }

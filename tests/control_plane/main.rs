@@ -29,6 +29,7 @@ mod service;
 mod shared;
 mod shared_names;
 mod spared;
+mod syncs;
 mod task;
 mod task_definition;
 mod tenancy;
