@@ -51,7 +51,7 @@ pub fn refusals(
     let lacks = refused.iter().any(|used| used.kind.list() == List::Allow);
     if lacks && rules.is_empty() {
         lines.push(format!(
-            "no EcsPolicy selects the namespace {namespace}: ask an administrator for one, or for the setting tenancy=single if one team has the whole cluster"
+            "no EcsPolicy selects the namespace {namespace}: ask an administrator for one, or for settings.tenancy=single in the chart of the operator if one team has the whole cluster"
         ));
     }
     lines
@@ -145,7 +145,7 @@ mod tests {
             said(&[], &[(Kind::TaskRole, role)]),
             [
                 "task definition: taskRoleArn: the task role arn:aws:iam::111122223333:role/web is not allowed in the namespace shop (an EcsPolicy with spec.allow.taskRoles: [\"arn:aws:iam::111122223333:role/web\"] would allow it)",
-                "no EcsPolicy selects the namespace shop: ask an administrator for one, or for the setting tenancy=single if one team has the whole cluster",
+                "no EcsPolicy selects the namespace shop: ask an administrator for one, or for settings.tenancy=single in the chart of the operator if one team has the whole cluster",
             ]
         );
         let limits = json!({"namespaceSelector": {}, "limitTo": {"hostPaths": []}});
