@@ -67,8 +67,10 @@ impl CatchUp {
         }
     }
 
-    /// Begins a new term, in which all watches start over.
+    /// Begins a new term, in which all watches start over, also those that were refused.
     pub(crate) fn begin_term(&self) {
+        self.caches
+            .send_modify(|caches| caches.iter_mut().for_each(|cache| cache.refused = false));
         self.term.send_modify(|term| *term += 1);
     }
 
@@ -216,6 +218,9 @@ mod tests {
         stores.refused();
         assert!(is_over());
         assert!(catch_up.is_refused(store) && !catch_up.is_filled(store));
+        catch_up.begin_term();
+        assert!(!is_over(), "it is asked again");
+        stores.refused();
         let term = stores.term();
         assert!(stores.filled(term), "the right is there now");
         assert!(!catch_up.is_refused(store));
