@@ -81,21 +81,26 @@ fn resource(kind: &str, name: &str, spec: &Value) -> Value {
     })
 }
 
+/// Scaling by CPU, between 2 and 10 tasks.
+pub fn by_cpu() -> Value {
+    json!({
+        "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 10},
+        "scalingPolicies": [{
+            "PolicyName": "cpu",
+            "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingScalingPolicyConfiguration": {
+                "TargetValue": 60,
+                "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+            },
+        }],
+    })
+}
+
 /// A service of which an autoscaler sets the count, with or without a count in the file.
 fn service(count: Option<i64>) -> Value {
     let mut spec = json!({
         "taskDefinition": "web",
-        "autoScaling": {
-            "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 10},
-            "scalingPolicies": [{
-                "PolicyName": "cpu",
-                "PolicyType": "TargetTrackingScaling",
-                "TargetTrackingScalingPolicyConfiguration": {
-                    "TargetValue": 60,
-                    "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
-                },
-            }],
-        },
+        "autoScaling": by_cpu(),
     });
     if let Some(count) = count {
         spec["desiredCount"] = json!(count);
@@ -105,6 +110,12 @@ fn service(count: Option<i64>) -> Value {
 
 /// Sets the count as the controller of HorizontalPodAutoscalers does, and waits until it is there.
 async fn autoscale(bed: &Bed, count: i64) {
+    set_scale(bed, count).await;
+    has_count(bed, count).await;
+}
+
+/// Sets the count as the controller of HorizontalPodAutoscalers does.
+pub async fn set_scale(bed: &Bed, count: i64) {
     let params = PatchParams {
         field_manager: Some("kube-controller-manager".to_owned()),
         ..PatchParams::default()
@@ -112,7 +123,6 @@ async fn autoscale(bed: &Bed, count: i64) {
     let scale = Patch::Merge(json!({"spec": {"replicas": count}}));
     let services = bed.resources("EcsService");
     services.patch_scale("web", &params, &scale).await.unwrap();
-    has_count(bed, count).await;
 }
 
 async fn has_count(bed: &Bed, count: i64) {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bed,
+    gitops::{by_cpu, set_scale},
     support::{Bed, task_definition, uid},
 };
 
@@ -44,17 +45,7 @@ fn repository() -> Vec<Value> {
             json!({
                 "taskDefinition": "web",
                 "deploymentConfiguration": {"maximumPercent": 150},
-                "autoScaling": {
-                    "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 10},
-                    "scalingPolicies": [{
-                        "PolicyName": "cpu",
-                        "PolicyType": "TargetTrackingScaling",
-                        "TargetTrackingScalingPolicyConfiguration": {
-                            "TargetValue": 60,
-                            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
-                        },
-                    }],
-                },
+                "autoScaling": by_cpu(),
             }),
         ),
         manifest(
@@ -137,13 +128,7 @@ async fn pods(bed: &Bed) -> Vec<(String, String)> {
 
 /// Sets the count as the controller of autoscalers does, and waits until the operator has seen it, and everything before.
 async fn scale(bed: &Bed, count: i64) {
-    let params = PatchParams {
-        field_manager: Some("kube-controller-manager".to_owned()),
-        ..PatchParams::default()
-    };
-    let scale = Patch::Merge(json!({"spec": {"replicas": count}}));
-    let services = bed.resources("EcsService");
-    services.patch_scale("web", &params, &scale).await.unwrap();
+    set_scale(bed, count).await;
     counts(bed, count).await;
 }
 

@@ -166,6 +166,20 @@ impl Tenant {
             .unwrap();
     }
 
+    /// Waits until the newest spec of a service runs.
+    async fn ready(&self, name: &str) {
+        self.bed
+            .condition("EcsService", name, "Ready", "True")
+            .await;
+    }
+
+    /// Waits until the newest spec of a service is accepted.
+    async fn accepted(&self, name: &str) {
+        self.bed
+            .condition("EcsService", name, "Accepted", "True")
+            .await;
+    }
+
     /// Waits until the service is refused, and returns why.
     async fn refused(&self, kind: &str, name: &str, reason: &str) -> String {
         let object = self
@@ -531,10 +545,7 @@ async fn without_a_policy_an_editor_uses_what_pods_can_use() {
             .apply("EcsTaskDefinition", "web", &attempt.definition)
             .await;
         tenant.apply("EcsService", "web", &attempt.service).await;
-        tenant
-            .bed
-            .condition("EcsService", "web", "Accepted", "True")
-            .await;
+        tenant.accepted("web").await;
     }));
     all.await;
 }
@@ -547,10 +558,7 @@ async fn an_editor_cannot_write_what_the_operator_trusts() {
         .await;
     let service = json!({"taskDefinition": "web", "desiredCount": 1});
     tenant.apply("EcsService", "web", &service).await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
+    tenant.ready("web").await;
     let forbidden = |what: &str, result: kube::Result<()>| match result {
         Err(kube::Error::Api(status)) if status.code == 403 => {}
         other => panic!("{what}: {other:?}"),
@@ -644,10 +652,7 @@ async fn what_runs_goes_on_when_its_policy_is_gone() {
     tenant.apply("EcsTaskDefinition", "web", &definition).await;
     let mut service = json!({"taskDefinition": "web", "desiredCount": 2});
     tenant.apply("EcsService", "web", &service).await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
+    tenant.ready("web").await;
     let plain = json!({"taskDefinition": "plain", "desiredCount": 1});
     tenant
         .apply(
@@ -657,10 +662,7 @@ async fn what_runs_goes_on_when_its_policy_is_gone() {
         )
         .await;
     tenant.apply("EcsService", "plain", &plain).await;
-    tenant
-        .bed
-        .condition("EcsService", "plain", "Ready", "True")
-        .await;
+    tenant.ready("plain").await;
     let before = pods(&tenant).await;
     tenant.forbid("roles").await;
     // Another operator starts with what it finds, and renews what it would render differently and may deploy.
@@ -685,14 +687,8 @@ async fn what_runs_goes_on_when_its_policy_is_gone() {
         .await;
     service["desiredCount"] = json!(3);
     tenant.apply("EcsService", "web", &service).await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Accepted", "True")
-        .await;
+    tenant.ready("web").await;
+    tenant.accepted("web").await;
     let after = pods(&tenant).await;
     assert_eq!(after.len(), 3);
     let web: Deployment = tenant.bed.api().get("web").await.unwrap();
@@ -730,10 +726,7 @@ async fn what_runs_goes_on_when_its_policy_is_gone() {
             &json!({"ecs-operator.dev/renew-deployment": null}),
         )
         .await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Accepted", "True")
-        .await;
+    tenant.accepted("web").await;
     // What is new is not deployed, and the rest stays.
     definition["containerDefinitions"][0]["image"] = json!("testbed/web:2");
     tenant.apply("EcsTaskDefinition", "web", &definition).await;
@@ -754,10 +747,7 @@ async fn what_runs_goes_on_when_its_policy_is_gone() {
     tenant
         .permit("roles", &json!({"allow": {"taskRoles": [ROLE]}}))
         .await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
+    tenant.ready("web").await;
     let image = |pod: &Pod| pod.spec.as_ref().unwrap().containers[0].image.clone();
     let tasks = tenant.bed.tasks("web").await;
     assert!(
@@ -833,10 +823,7 @@ async fn what_looks_like_a_service_that_runs_is_judged() {
     tenant.apply("EcsTaskDefinition", "web", &definition).await;
     let mut service = json!({"taskDefinition": "web", "desiredCount": 1});
     tenant.apply("EcsService", "web", &service).await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
+    tenant.ready("web").await;
     let deployments: Api<Deployment> = Api::namespaced(tenant.editor.clone(), tenant.namespace());
     let mut copy = deployments.get("web").await.unwrap();
     tenant
@@ -912,10 +899,7 @@ async fn the_autoscaler_of_what_runs_reads_no_metric_that_is_not_allowed() {
         .await;
     let mut service = json!({"taskDefinition": "web", "autoScaling": scaling("Mine")});
     tenant.apply("EcsService", "web", &service).await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
+    tenant.ready("web").await;
     let before = pods(&tenant).await;
     service["autoScaling"] = scaling("Orders");
     tenant.apply("EcsService", "web", &service).await;
@@ -941,10 +925,7 @@ async fn the_autoscaler_of_what_runs_reads_no_metric_that_is_not_allowed() {
     assert_eq!(read().await, "Mine");
     assert_eq!(pods(&tenant).await, before);
     tenant.permit("more", &policy_of(&message)).await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Accepted", "True")
-        .await;
+    tenant.accepted("web").await;
     until("the other metric", LIMIT, async || {
         Ok((read().await == "Orders").then_some(()))
     })
@@ -955,14 +936,8 @@ async fn the_autoscaler_of_what_runs_reads_no_metric_that_is_not_allowed() {
     tenant.forbid("more").await;
     service["autoScaling"]["scalableTarget"]["MaxCapacity"] = json!(5);
     tenant.apply("EcsService", "web", &service).await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Accepted", "True")
-        .await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
+    tenant.accepted("web").await;
+    tenant.ready("web").await;
     assert_eq!(pods(&tenant).await, before);
 }
 
@@ -1002,10 +977,7 @@ async fn pods_that_pod_security_forbids_are_refused_before_anything_is_made() {
     }
     assert_eq!(tenant.created().await, [""; 0]);
     level("baseline").await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
+    tenant.ready("web").await;
     tenant
         .bed
         .eventually("job-0", "the task", |_: &Pod| true)
@@ -1020,10 +992,7 @@ async fn pods_that_pod_security_forbids_are_refused_before_anything_is_made() {
             &json!({"taskDefinition": "web", "desiredCount": 0}),
         )
         .await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Accepted", "True")
-        .await;
+    tenant.accepted("web").await;
     assert_eq!(before.len(), 1);
 }
 
@@ -1055,16 +1024,10 @@ async fn an_operator_that_cannot_list_policies_keeps_what_runs() {
         .unwrap();
     let _operator = Operator::start(&plane, "operator", SHARED).await.unwrap();
     // What needs no policy is deployed, scaled and changed.
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
+    tenant.ready("web").await;
     service["desiredCount"] = json!(2);
     tenant.apply("EcsService", "web", &service).await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
+    tenant.ready("web").await;
     definition["taskRoleArn"] = json!(ROLE);
     tenant.apply("EcsTaskDefinition", "web", &definition).await;
     let message = tenant
@@ -1086,14 +1049,8 @@ async fn an_operator_that_cannot_list_policies_keeps_what_runs() {
         .replace(OPERATOR, &PostParams::default(), &role)
         .await
         .unwrap();
-    tenant
-        .bed
-        .condition("EcsService", "web", "Ready", "True")
-        .await;
-    tenant
-        .bed
-        .condition("EcsService", "web", "Accepted", "True")
-        .await;
+    tenant.ready("web").await;
+    tenant.accepted("web").await;
 }
 
 #[tokio::test]
