@@ -1,4 +1,5 @@
-//! The names of annotations and labels of this operator. They are a public interface, which does not change.
+//! The names of annotations and labels of this operator. They are a public interface, which does not change. One of EKS is
+//! here because both the translation and the policies read it.
 
 /// The prefix of the names of annotations.
 pub const ANNOTATION_PREFIX: &str = "ecs-operator.dev/";
@@ -34,3 +35,6 @@ pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
 pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
 /// The annotation of an EcsTask that lists the pods that may have run, so that none of them runs a second time.
 pub const BEGUN: &str = "ecs-operator.dev/begun";
+/// The annotation from which the EKS webhook reads the role of a service account
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>).
+pub const EKS_ROLE: &str = "eks.amazonaws.com/role-arn";

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::{
@@ -17,7 +18,6 @@ use crate::{
     policy::{
         Kind, List, Rules, Specs, Tenancy, Use, capacity_providers, patched_members, refusals, uses,
     },
-    rendering::Inputs,
     settings::Settings,
 };
 
@@ -56,25 +56,61 @@ impl Deployed<'_> {
     ///
     /// Everything that it uses and may not use.
     pub(super) fn permitted(&self, cx: &Context) -> Result<(), NotPermitted> {
-        let [own, task_definition] =
-            [self.own, self.task_definition].map(|spec| spec.parse::<Value>().unwrap_or_default());
+        let specs = self.specs();
+        let [own, task_definition] = &specs;
         let cluster = self.cluster.and_then(|spec| spec.parse::<Value>().ok());
-        let mut used = uses(&self.objects).map_err(|kind| NotPermitted::Refused(unknown(&kind)))?;
-        // The administrator adds it to the groups of each pod that has any.
+        let mut used = self.used(&self.objects)?;
+        used.extend(capacity_providers(own, cluster.as_ref()));
+        used.extend(patched_members(own));
+        used.extend(patched_members(task_definition));
+        let overridden = self.settings.overridden_by(self.annotations);
+        used.extend(overridden.iter().map(|name| Use::new(Kind::Setting, name)));
+        self.judge(cx, &used, &specs)
+    }
+
+    /// Judges what its objects use, except what the `proven` ones use too.
+    ///
+    /// # Errors
+    ///
+    /// Everything else that they use and may not use.
+    pub(super) fn permitted_beside(
+        &self,
+        cx: &Context,
+        proven: &[&Value],
+    ) -> Result<(), NotPermitted> {
+        let mut used = self.used(&self.objects)?;
+        let proven = self.used(proven)?;
+        used.retain(|it| !proven.contains(it));
+        self.judge(cx, &used, &self.specs())
+    }
+
+    /// Returns what objects use, except for the security group that the administrator adds to those of each pod that has
+    /// any.
+    fn used(&self, objects: &[&Value]) -> Result<BTreeSet<Use>, NotPermitted> {
+        let mut used = uses(objects).map_err(|kind| NotPermitted::Refused(unknown(&kind)))?;
         if let Some(group) = &self.settings.cluster_security_group {
             used.remove(&Use::new(Kind::SecurityGroup, group));
         }
-        used.extend(capacity_providers(&own, cluster.as_ref()));
-        used.extend(patched_members(&own));
-        used.extend(patched_members(&task_definition));
-        let overridden = self.settings.overridden_by(self.annotations);
-        used.extend(overridden.iter().map(|name| Use::new(Kind::Setting, name)));
+        Ok(used)
+    }
+
+    /// Returns the specs of the service or task and of its task definition.
+    fn specs(&self) -> [Value; 2] {
+        [self.own, self.task_definition].map(|spec| spec.parse().unwrap_or_default())
+    }
+
+    fn judge(
+        &self,
+        cx: &Context,
+        used: &BTreeSet<Use>,
+        [own, task_definition]: &[Value; 2],
+    ) -> Result<(), NotPermitted> {
         let specs = Specs {
-            own: &own,
+            own,
             subject: self.subject,
-            task_definition: &task_definition,
+            task_definition,
         };
-        judge(cx, self.namespace, &used, specs)
+        judge(cx, self.namespace, used, specs)
     }
 }
 
@@ -102,34 +138,6 @@ pub(super) fn metrics_permitted(
         task_definition: &Value::Null,
     };
     judge(cx, namespace, &new, specs)
-}
-
-/// Judges objects of a service, except what the `proven` ones use too.
-///
-/// # Errors
-///
-/// Everything else that they use and may not use.
-pub(super) fn renders_permitted(
-    cx: &Context,
-    namespace: &str,
-    inputs: &Inputs,
-    (objects, proven): (&[Value], Vec<&Value>),
-) -> Result<(), NotPermitted> {
-    let of =
-        |objects: &[&Value]| uses(objects).map_err(|kind| NotPermitted::Refused(unknown(&kind)));
-    let (all, proven) = (of(&objects.iter().collect::<Vec<_>>())?, of(&proven)?);
-    let mut used: BTreeSet<Use> = all.difference(&proven).cloned().collect();
-    if let Some(group) = &cx.settings("").cluster_security_group {
-        used.remove(&Use::new(Kind::SecurityGroup, group));
-    }
-    let [own, task_definition] = [&inputs.service, &inputs.task_definition]
-        .map(|spec| spec.parse::<Value>().unwrap_or_default());
-    let specs = Specs {
-        own: &own,
-        subject: Subject::Service,
-        task_definition: &task_definition,
-    };
-    judge(cx, namespace, &used, specs)
 }
 
 fn judge(
@@ -192,36 +200,35 @@ pub(super) async fn pods_permitted(
     if !cx.policies.restricts_pods(namespace) {
         return Ok(());
     }
-    for object in objects {
-        let name = object.pointer("/metadata/name").and_then(Value::as_str);
-        let kind = object.get("kind").and_then(Value::as_str);
-        let template = match kind {
-            Some("Deployment" | "DaemonSet") => object.pointer("/spec/template"),
-            Some("Pod") => Some(*object),
-            _ => None,
-        };
-        let Some(mut template) = template.cloned() else {
-            continue;
-        };
-        if let Some(spec) = template.get_mut("spec") {
-            // Its own does not exist yet, and Pod Security does not look at it.
-            spec["serviceAccountName"] = json!("default");
-        }
-        let Some(pod) = trial::pod_of(&template, name.unwrap_or_default()) else {
-            continue;
-        };
-        let why = trial::refusal(cx, namespace, &pod).await;
-        if let Some(why) = why.filter(|why| why.contains("violates PodSecurity")) {
-            let message = format!(
-                "nothing is created, because the namespace {namespace} does not permit these pods: {why}: change the task definition, or the label pod-security.kubernetes.io/enforce of the namespace"
-            );
-            let refusal = Refusal::new(StateReason::PodSecurityViolated, &message);
-            return Err(NotPermitted::Refused(refusal));
-        }
-        // The pods of one service or task are alike in all that counts here.
-        break;
+    // The pods of one service or task are alike in all that counts here.
+    let Some(pod) = objects.iter().find_map(|object| trial_of(object)) else {
+        return Ok(());
+    };
+    let why = trial::refusal(cx, namespace, &pod).await;
+    let Some(why) = why.filter(|why| why.contains("violates PodSecurity")) else {
+        return Ok(());
+    };
+    let message = format!(
+        "nothing is created, because the namespace {namespace} does not permit these pods: {why}: change the task definition, or the label pod-security.kubernetes.io/enforce of the namespace"
+    );
+    let refusal = Refusal::new(StateReason::PodSecurityViolated, &message);
+    Err(NotPermitted::Refused(refusal))
+}
+
+/// Returns the pod of a workload or task for a trial; `None` for other objects.
+fn trial_of(object: &Value) -> Option<DynamicObject> {
+    let mut template = match object.get("kind")?.as_str()? {
+        "Deployment" | "DaemonSet" => object.pointer("/spec/template")?,
+        "Pod" => object,
+        _ => return None,
     }
-    Ok(())
+    .clone();
+    // Its own account does not exist yet, and Pod Security does not look at it.
+    if let Some(spec) = template.get_mut("spec") {
+        spec["serviceAccountName"] = json!("default");
+    }
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    trial::pod_of(&template, name.unwrap_or_default())
 }
 
 #[cfg(test)]

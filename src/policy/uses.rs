@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Kind;
+use crate::names::EKS_ROLE;
 
 /// Something that the objects of a service or task use.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,8 +27,6 @@ impl Use {
     }
 }
 
-/// The annotation with the role of a service account.
-const ROLE: &str = "eks.amazonaws.com/role-arn";
 /// The annotations with the scheme of a load balancer.
 const SCHEMES: &[&str] = &[
     "alb.ingress.kubernetes.io/scheme",
@@ -85,7 +84,7 @@ impl Found<'_> {
         match text(object, "/kind").unwrap_or_default() {
             "ServiceAccount" => {
                 let annotations = object.pointer("/metadata/annotations");
-                let role = annotations.and_then(|it| it.get(ROLE)?.as_str());
+                let role = annotations.and_then(|it| it.get(EKS_ROLE)?.as_str());
                 self.role(text(object, "/metadata/name"), role);
             }
             "PodIdentityAssociation" => {

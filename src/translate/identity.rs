@@ -8,12 +8,10 @@ use serde_json::json;
 use super::{Context, CustomObject, Manifests, Object, kname, names::hex_digest};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
-    settings::{Addon, Iam},
+    settings::{Addon, EKS_ROLE, Iam},
     validate::{Role, has_placeholder},
 };
 
-/// The annotation from which the EKS webhook reads the role of a service account.
-const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 /// The maximum length of a role in the name of its service account: 63 characters without `-` and eight digits.
 const ROLE_LENGTH: usize = 54;
 
@@ -30,7 +28,7 @@ pub(crate) fn service_account(
     let mut metadata = cx.shared_metadata(&name, "iam-role");
     match cx.settings.iam {
         Iam::Irsa => {
-            let role_arn = (ROLE_ANNOTATION.to_owned(), role.arn.clone());
+            let role_arn = (EKS_ROLE.to_owned(), role.arn.clone());
             metadata.annotations = Some(BTreeMap::from([role_arn]));
         }
         Iam::PodIdentity => associate(cx, role, &name, path, objects, notes),

@@ -162,7 +162,7 @@ const fn core(kind: &'static str, plural: &'static str) -> ChildKind {
     built_in("", "v1", kind, plural)
 }
 
-const fn addon(
+pub(super) const fn addon(
     group: &'static str,
     version: &'static str,
     kind: &'static str,
@@ -174,7 +174,7 @@ const fn addon(
     }
 }
 
-const fn cluster(kind: ChildKind) -> ChildKind {
+pub(super) const fn cluster(kind: ChildKind) -> ChildKind {
     ChildKind {
         namespaced: false,
         ..kind

@@ -8,14 +8,18 @@ use std::{
     },
 };
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
-    Api, ResourceExt as _,
+    Api, Resource as _, ResourceExt as _,
     core::PartialObjectMeta,
     runtime::{reflector::ObjectRef, watcher::Event},
 };
 
-use super::{catch_up::Filling, child_kind::ChildKind, watch::Events};
+use super::{
+    catch_up::Filling,
+    child_kind::{ChildKind, addon, cluster},
+    watch::Events,
+};
 use crate::{
     controller::context::{Context, lock},
     crd::{EcsPolicy, EcsService},
@@ -25,24 +29,15 @@ use crate::{
 
 /// The kind of policies. It is like that of an add-on: what runs does not depend on it, so that nothing waits for long
 /// if it cannot be listed.
-pub(crate) static POLICIES: ChildKind = ChildKind {
-    group: "ecs-operator.dev",
-    version: "v1alpha1",
-    kind: "EcsPolicy",
-    plural: "ecspolicies",
-    namespaced: false,
-    built_in: false,
-};
+pub(crate) static POLICIES: ChildKind = cluster(addon(
+    "ecs-operator.dev",
+    "v1alpha1",
+    "EcsPolicy",
+    "ecspolicies",
+));
 
 /// The kind of namespaces, whose labels policies select, and which name a level of Pod Security.
-pub(crate) static NAMESPACES: ChildKind = ChildKind {
-    group: "",
-    version: "v1",
-    kind: "Namespace",
-    plural: "namespaces",
-    namespaced: false,
-    built_in: false,
-};
+pub(crate) static NAMESPACES: ChildKind = cluster(addon("", "v1", "Namespace", "namespaces"));
 
 /// The label of a namespace with the level that its pods have to meet
 /// (<https://kubernetes.io/docs/concepts/security/pod-security-admission/>).
@@ -161,11 +156,11 @@ pub(crate) async fn watch_policies(cx: Arc<Context>, filling: Filling) {
             }
             Event::Apply(policy) => {
                 cx.policies.observe(&policy);
-                ask_refused(&cx);
+                ask_refused(&cx, None);
             }
             Event::Delete(policy) => {
                 cx.policies.forget(&policy.name_any());
-                ask_refused(&cx);
+                ask_refused(&cx, None);
             }
         }
     }
@@ -193,7 +188,7 @@ pub(crate) async fn watch_namespaces(cx: Arc<Context>, filling: Filling) {
             Event::Apply(namespace) => {
                 let name = namespace.name_any();
                 if cx.policies.observe_namespace(&name, namespace.labels()) {
-                    ask_waiting(&cx, &name);
+                    ask_refused(&cx, Some(&name));
                 }
             }
             Event::Delete(namespace) => cx.policies.forget_namespace(&namespace.name_any()),
@@ -206,34 +201,23 @@ fn reviewed(cx: &Context, first: bool) {
     if first {
         cx.ask_everything();
     } else {
-        ask_refused(cx);
+        ask_refused(cx, None);
     }
 }
 
-/// Triggers the reconcile of what policies may have refused: a change of them makes no difference to the rest, except to
-/// renewals by the operator.
-fn ask_refused(cx: &Context) {
+/// Triggers the reconcile of what policies may have refused, in one namespace or in all: a change of them makes no
+/// difference to the rest, except to renewals by the operator.
+fn ask_refused(cx: &Context, namespace: Option<&str>) {
+    let is_concerned =
+        |meta: &ObjectMeta| namespace.is_none() || meta.namespace.as_deref() == namespace;
     for service in cx.services.store.state() {
-        if cx.renewals.are_automatic() || is_waiting(cx, &service) {
+        if is_concerned(service.meta()) && (cx.renewals.are_automatic() || is_waiting(cx, &service))
+        {
             cx.ask(ObjectRef::from_obj(&*service));
         }
     }
     for task in cx.tasks.store.state() {
-        if task.status.tasks.is_empty() {
-            cx.ask(ObjectRef::from_obj(&*task));
-        }
-    }
-}
-
-/// Triggers the reconcile of what waits in a namespace whose labels have changed.
-fn ask_waiting(cx: &Context, namespace: &str) {
-    for service in cx.services.within(namespace) {
-        if is_waiting(cx, &service) {
-            cx.ask(ObjectRef::from_obj(&*service));
-        }
-    }
-    for task in cx.tasks.within(namespace) {
-        if task.status.tasks.is_empty() {
+        if is_concerned(task.meta()) && task.status.tasks.is_empty() {
             cx.ask(ObjectRef::from_obj(&*task));
         }
     }

@@ -176,11 +176,13 @@ struct Asked {
 }
 
 impl Asked {
-    /// Returns when to judge a refused spec again: at once if a policy has changed since it was judged. Whoever changes one
-    /// later finds the refusal in the status.
-    fn is_outdated(&self, cx: &Context, changes: u64) -> Option<Duration> {
-        let is_outdated = self.refusal.is_some() && cx.policies.changes() != changes;
-        is_outdated.then_some(Duration::ZERO)
+    /// Returns when to take the next step. What was refused is judged again at once if a policy has changed since; whoever
+    /// changes one later finds the refusal in the status.
+    fn next(&self, cx: &Context, changes: u64, wait: Option<Duration>) -> Action {
+        if self.refusal.is_some() && cx.policies.changes() != changes {
+            return Action::requeue(Duration::ZERO);
+        }
+        wait.map_or_else(Action::await_change, Action::requeue)
     }
 }
 
@@ -216,8 +218,7 @@ async fn roll_out(
         if let Some(refusal) = &asked.refusal {
             report(cx, service, &Outcome::Refused(refusal)).await?;
         }
-        let wait = wait.into_iter().chain(asked.is_outdated(cx, changes)).min();
-        return Ok(wait.map_or_else(Action::await_change, Action::requeue));
+        return Ok(asked.next(cx, changes, wait));
     };
     let observed = Observed::of(cx, service, running, counts.desired);
     let not_created = uncreated::of_newest(cx, service, running, &observed).await;
@@ -238,16 +239,15 @@ async fn roll_out(
         cx.renewals.gave_up(service);
     }
     let Some(decided) = decided? else {
-        return Ok(wait.map_or_else(Action::await_change, Action::requeue));
+        return Ok(asked.next(cx, changes, wait));
     };
     if let Some(wait) = wait {
         // A deployment begins on time, whatever trouble there is with what runs.
         cx.backoff.due(&owner.uid, wait);
     }
     let again = step.bring_about(decided, owner).await?;
-    let again = again.into_iter().chain(wait);
-    let again = again.chain(asked.is_outdated(cx, changes)).min();
-    Ok(again.map_or_else(Action::await_change, Action::requeue))
+    let again = again.into_iter().chain(wait).min();
+    Ok(asked.next(cx, changes, again))
 }
 
 /// Judges what the spec asks for if a deployment of it would begin, and the metrics of its autoscaler in any case. What is

@@ -11,7 +11,7 @@ use crate::{
     controller::{
         caches::owned_fields::digest_of_wanted,
         context::Context,
-        permitted::{Deployed, NotPermitted, metrics_permitted, pods_permitted, renders_permitted},
+        permitted::{Deployed, NotPermitted, metrics_permitted, pods_permitted},
         wanted::Wanted,
     },
     crd::EcsService,
@@ -31,17 +31,7 @@ pub(super) async fn to_begin(
 ) -> Result<(), NotPermitted> {
     let namespace = service.namespace().unwrap_or_default();
     let objects: Vec<&Value> = newest.rendering.objects.iter().collect();
-    let deployed = Deployed {
-        namespace: &namespace,
-        objects: objects.clone(),
-        own: &newest.inputs.service,
-        subject: Subject::Service,
-        task_definition: &newest.inputs.task_definition,
-        cluster: newest.by.cluster.as_ref(),
-        settings: &newest.by.settings,
-        annotations: &newest.inputs.annotations,
-    };
-    deployed.permitted(cx)?;
+    deployed(newest, &namespace, objects.clone()).permitted(cx)?;
     if waits {
         return Ok(());
     }
@@ -82,8 +72,21 @@ pub(super) fn to_store_again(
         kind.is_some_and(|kind| of_namespace.contains(&kind))
             && wanted.is_some_and(|it| cx.children.get(&it.key).is_some())
     };
-    let proven = objects.iter().filter(exists).chain(live);
-    renders_permitted(cx, &namespace, &newest.inputs, (objects, proven.collect()))
+    let proven: Vec<&Value> = objects.iter().filter(exists).chain(live).collect();
+    deployed(newest, &namespace, objects.iter().collect()).permitted_beside(cx, &proven)
+}
+
+fn deployed<'a>(newest: &'a Newest, namespace: &'a str, objects: Vec<&'a Value>) -> Deployed<'a> {
+    Deployed {
+        namespace,
+        objects,
+        own: &newest.inputs.service,
+        subject: Subject::Service,
+        task_definition: &newest.inputs.task_definition,
+        cluster: newest.by.cluster.as_ref(),
+        settings: &newest.by.settings,
+        annotations: &newest.inputs.annotations,
+    }
 }
 
 /// Leaves the autoscaler of a service as it is if the one in a plan may not read its metrics.

@@ -124,11 +124,15 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
         let_go?;
         return expire(&task, &before, &cx, &owner).await;
     }
-    // The cache may not have its newest status yet.
-    let task = Arc::new(EcsTask {
-        status: before.clone(),
-        ..EcsTask::clone(&task)
-    });
+    let task = if task.status == before {
+        task
+    } else {
+        // The cache does not have its newest status yet.
+        Arc::new(EcsTask {
+            status: before.clone(),
+            ..EcsTask::clone(&task)
+        })
+    };
     let progress = if before.tasks.is_empty() {
         begin(&task, &before, &cx, &owner).await
     } else {
