@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     Error,
-    cluster::{LogsOptions, RenewOptions, StatusOptions},
+    cluster::{DiffOptions, LogsOptions, RenewOptions, StatusOptions},
     controller::ControllerOptions,
     settings::{Platform, SettingsOptions},
     values::{denied, fill, kubernetes_minor, namespace, pair, values, warning},
@@ -40,6 +40,8 @@ pub(super) enum Command {
     Status(StatusOptions),
     /// Print the logs of a service's or task's containers
     Logs(LogsOptions),
+    /// Show what applying resources or ECS documents would change in a cluster, and which tasks it would replace
+    Diff(Box<DiffOptions>),
     /// Replace the tasks of services with tasks as this version would render them, a few services at a time
     Renew(RenewOptions),
 }

@@ -9,6 +9,7 @@ use super::{Error, settings::SettingsOptions, values::namespace};
 use crate::{
     controller::{self, Options},
     policy::Tenancy,
+    settings::Settings,
     telemetry,
 };
 
@@ -110,6 +111,16 @@ pub(super) fn run(options: &ControllerOptions) -> Result<ExitCode, Error> {
 }
 
 impl ControllerOptions {
+    /// Returns the settings of every translation.
+    pub(super) fn settings(&self) -> Settings {
+        self.settings.settings()
+    }
+
+    /// Whether the operator watches a namespace.
+    pub(super) fn watches(&self, namespace: &str) -> bool {
+        self.namespaces.is_empty() || self.namespaces.iter().any(|it| it == namespace)
+    }
+
     fn operator(&self) -> Options {
         let identity = self.identity.clone().unwrap_or_else(|| {
             let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ecs-operator".to_owned());

@@ -91,6 +91,9 @@ enum Error {
         /// The existing containers.
         there: String,
     },
+    /// What an apply would change could not be found out.
+    #[error("{0}")]
+    Preview(String),
     /// An object could not be printed.
     #[error(transparent)]
     Print(#[from] print::Error),
@@ -126,7 +129,7 @@ impl Error {
 /// Runs the program with the arguments of the process.
 ///
 /// The exit status is 0 on success, 1 if a document was rejected (the objects that do not need it are still written), and 2
-/// for wrong usage.
+/// for wrong usage. That of `diff` is 0 without a change, 1 with changes, and 2 for everything else.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut command = Arguments::command();
@@ -154,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::run(options),
         Command::Status(options) => cluster::status(options),
         Command::Logs(options) => cluster::logs(options),
+        Command::Diff(options) => cluster::diff(options),
         Command::Renew(options) => cluster::renew(options),
     };
     match result {

@@ -15,6 +15,7 @@ mod kind;
 #[cfg(test)]
 mod memory;
 mod permitted;
+mod preview;
 mod process;
 mod queue;
 mod refusal;
@@ -26,4 +27,7 @@ mod trial;
 mod volumes;
 mod wanted;
 
+pub use preview::{
+    Change, ObjectChange, Preview, PreviewError, Replacement, Snapshot, preview, read_only,
+};
 pub use process::{Options, RunError, run};

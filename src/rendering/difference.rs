@@ -43,7 +43,8 @@ fn by_name(objects: &[Value]) -> BTreeMap<String, Value> {
     .collect()
 }
 
-fn compare(path: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
+/// Adds the paths of the fields that differ.
+pub(super) fn compare(path: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
     if old == new {
         return;
     }

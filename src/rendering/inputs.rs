@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::difference::compare;
 use crate::crd::Spec;
 
 /// The members of an EcsService's spec that do not concern its tasks: how many there are and how they are replaced,
@@ -63,6 +64,41 @@ impl Inputs {
         format!("{}:{}", self.family, self.revision)
     }
 
+    /// Returns the inputs of tasks that differ, such as `task definition: containerDefinitions[0].image`, sorted.
+    #[must_use]
+    pub fn differences(&self, after: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        let parsed = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
+        if self.family != after.family {
+            let (before, after) = (&self.family, &after.family);
+            found.push(format!("task definition: {after} instead of {before}"));
+        }
+        let parts = [
+            (
+                "annotations",
+                json!(self.annotations),
+                json!(after.annotations),
+            ),
+            (
+                "service",
+                parsed(&of_tasks(&self.service)),
+                parsed(&of_tasks(&after.service)),
+            ),
+            (
+                "task definition",
+                parsed(self.task_definition.text()),
+                parsed(after.task_definition.text()),
+            ),
+        ];
+        for (part, before, after) in parts {
+            let mut fields = Vec::new();
+            compare("", &before, &after, &mut fields);
+            found.extend(fields.into_iter().map(|field| format!("{part}: {field}")));
+        }
+        found.sort_unstable();
+        found
+    }
+
     /// Returns a digest that is equal for equal tasks. It ignores the number of the task definition's revision; only
     /// its content matters.
     #[must_use]
@@ -102,8 +138,6 @@ pub(super) fn hexadecimal(digest: &[u8], digits: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::fields::{Api, Outcome};
 
@@ -172,6 +206,25 @@ mod tests {
         digests.sort_unstable();
         digests.dedup();
         assert_eq!(digests.len(), all, "each is another one");
+    }
+
+    #[test]
+    fn inputs_that_differ_are_named() {
+        let before = inputs(json!({"taskDefinition": "web", "desiredCount": 2}));
+        let mut after = inputs(json!({"desiredCount": 3, "launchType": "EC2"}));
+        assert_eq!(before.differences(&before), [""; 0]);
+        after.family = "api".to_owned();
+        after.task_definition = Spec::from(json!({"cpu": "512"}));
+        after.annotations.insert("a".to_owned(), "b".to_owned());
+        assert_eq!(
+            before.differences(&after),
+            [
+                "annotations: a",
+                "service: launchType",
+                "task definition: api instead of web",
+                "task definition: cpu",
+            ]
+        );
     }
 
     #[test]

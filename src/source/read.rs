@@ -95,6 +95,18 @@ pub(super) fn files(
     found
 }
 
+/// Reads all files of `paths`, as [`files`] lists them, and `-` for standard input.
+pub fn texts(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec<SourceText> {
+    let mut texts = Vec::new();
+    for file in files(paths, None, problems) {
+        match text(&file.path) {
+            Ok(text) => texts.push(text),
+            Err(problem) => problems(problem),
+        }
+    }
+    texts
+}
+
 /// Keeps the first of the files that are the same. It counts as named if another one is.
 fn once(found: &mut Vec<File>) {
     let resolved = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());

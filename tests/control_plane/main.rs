@@ -17,6 +17,7 @@
 mod cluster;
 mod contained;
 mod deployments;
+mod diff;
 mod drift;
 mod failures;
 mod gitops;

@@ -1,5 +1,6 @@
 //! Commands that access a cluster with the user's own permissions.
 
+mod diff;
 mod headline;
 mod logs;
 mod renew;
@@ -21,6 +22,7 @@ use kube::{
 };
 
 pub(super) use self::{
+    diff::{DiffOptions, run as diff},
     logs::{LogsOptions, run as logs},
     renew::{RenewOptions, run as renew},
     status::{StatusOptions, run as status},

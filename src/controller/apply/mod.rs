@@ -118,6 +118,28 @@ pub(super) async fn apply_to(
     Ok(other.map_or(Change::Made, Change::MadeAgainst))
 }
 
+/// Returns the error with which an apply would leave an object to whoever has it. Writes nothing.
+///
+/// # Errors
+///
+/// When a request fails, or someone else created the object.
+pub(super) async fn check(
+    client: &Client,
+    children: &Children,
+    wanted: &Wanted,
+    owner: &OwnerReference,
+) -> Result<(), Error> {
+    if let Some(known) = children.get(&wanted.key) {
+        return check_owner(client, children, wanted, &known, owner).await;
+    }
+    let live = api(client, &wanted.key).get_opt(&wanted.key.name).await;
+    let live = live.map_err(Error::api("get", &wanted.key))?;
+    match live.filter(|live| !is_ours(live, wanted, owner)) {
+        Some(live) => Err(not_owned(&wanted.key, controller(live.owners()), owner)),
+        None => Ok(()),
+    }
+}
+
 /// Returns who else has written an object since this operator did, except for its status; `None` if that is not known. An
 /// answer is not worth an error.
 async fn last_other_manager(client: &Client, key: &Key) -> Option<Manager> {

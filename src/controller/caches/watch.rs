@@ -42,7 +42,7 @@ use crate::{
 };
 
 /// The label of everything that the operator creates.
-const OURS: &str = "app.kubernetes.io/managed-by=ecs-operator";
+pub(crate) const OURS: &str = "app.kubernetes.io/managed-by=ecs-operator";
 
 /// Returns the API of a kind in one namespace, or in all.
 pub(crate) fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>

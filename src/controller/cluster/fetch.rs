@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Returns the request and its differences from ECS, or everything that is wrong with it.
-pub(super) fn read(cluster: &EcsCluster) -> Result<(ecs::Cluster, Vec<WarningStatus>), Refusal> {
+pub(crate) fn read(cluster: &EcsCluster) -> Result<(ecs::Cluster, Vec<WarningStatus>), Refusal> {
     let (request, mut findings) = read_cluster(cluster.spec.text());
     if !findings.has_errors() {
         findings.append(check_cluster(&request));

@@ -12,10 +12,7 @@ use kube::{
     runtime::{controller::Action, reflector::ObjectRef},
 };
 
-use self::{
-    fetch::{of_namespace, read},
-    status::status,
-};
+use self::{fetch::of_namespace, status::status};
 use super::{
     context::Context,
     error::Error,
@@ -27,7 +24,7 @@ use crate::{
     diagnostic::StateReason,
 };
 
-pub(super) use fetch::{complete, defaults};
+pub(super) use fetch::{complete, defaults, read};
 
 impl Reconciled for EcsCluster {
     type Status = ClusterStatus;

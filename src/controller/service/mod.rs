@@ -11,6 +11,7 @@ mod fetch;
 mod names;
 mod permit;
 mod plan;
+mod preview;
 mod renewal;
 mod revision;
 mod revisions;
@@ -63,6 +64,7 @@ use crate::{
 
 pub(super) use begin::Beginnings;
 pub(super) use contention::Contention;
+pub(super) use preview::{Outlook, outlook, owner_of};
 pub(super) use renewal::Renewals;
 pub(super) use revisions::{ServiceRevisions, watch_service_revisions};
 pub(super) use tasks::Replacements;

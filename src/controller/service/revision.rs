@@ -173,6 +173,31 @@ pub(super) async fn keep_again(
     create(cx, service, &known, name, id, &kept).await
 }
 
+/// Returns the object of this name that stores a revision.
+pub(super) fn object_of(
+    service: &EcsService,
+    known: &[Arc<Revision>],
+    name: &str,
+    id: &str,
+    kept: &Kept,
+) -> ControllerRevision {
+    let newest = known.iter().map(|known| known.number).max().unwrap_or(0);
+    let labels = BTreeMap::from([
+        (SERVICE.to_owned(), service.name_any()),
+        (SERVICE_REVISION.to_owned(), id.to_owned()),
+    ]);
+    ControllerRevision {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            labels: Some(labels),
+            owner_references: Some(service.controller_owner_ref(&()).into_iter().collect()),
+            ..ObjectMeta::default()
+        },
+        revision: newest.saturating_add(1),
+        data: Some(RawExtension(kept.data())),
+    }
+}
+
 async fn create(
     cx: &Context,
     service: &EcsService,
@@ -181,21 +206,7 @@ async fn create(
     id: &str,
     kept: &Kept,
 ) -> Result<(), Error> {
-    let newest = known.iter().map(|known| known.number).max().unwrap_or(0);
-    let labels = BTreeMap::from([
-        (SERVICE.to_owned(), service.name_any()),
-        (SERVICE_REVISION.to_owned(), id.to_owned()),
-    ]);
-    let revision = ControllerRevision {
-        metadata: ObjectMeta {
-            name: Some(name.clone()),
-            labels: Some(labels),
-            owner_references: Some(service.controller_owner_ref(&()).into_iter().collect()),
-            ..ObjectMeta::default()
-        },
-        revision: newest.saturating_add(1),
-        data: Some(RawExtension(kept.data())),
-    };
+    let revision = object_of(service, known, &name, id, kept);
     let api = api(cx, service);
     let _being_made = cx.service_revisions.make(service, &name);
     let request = cx.service_revisions.begin(service);

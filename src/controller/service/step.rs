@@ -141,7 +141,7 @@ impl Step<'_> {
         } = decided;
         running.may_return = deployments.may_return();
         let observed = Observed::of(cx, service, Some(&running), running.desired);
-        let held = self.put_numbers(&mut running, &observed);
+        let held = put_numbers(&mut running, &observed, self.pods);
         if self.lacks_objects(&running) && !cx.is_there(service).await? {
             // The missing objects were deleted with the service.
             return Err(Error::Gone);
@@ -182,17 +182,6 @@ impl Step<'_> {
             cx.backoff.due(&owner.uid, again);
         }
         failure.map_or(Ok(again), Err)
-    }
-
-    /// Writes the current numbers into what is about to be applied. Returns whether they hold tasks back.
-    fn put_numbers(&self, running: &mut Plan, observed: &Observed) -> bool {
-        let mut pods = self.pods.iter();
-        let numbers = Numbers {
-            rules: &running.rules,
-            nodes: &|name| observed.nodes(name),
-            replaces: pods.any(|pod| is_of_another(pod, &running.revision)),
-        };
-        with_numbers(&mut running.objects, numbers)
     }
 
     /// Applies what should run, and ends tasks that are over.
@@ -267,6 +256,17 @@ impl Step<'_> {
         let uid = self.service.uid().unwrap_or_default();
         error.is_transient() && !self.cx.backoff.is_lasting(&uid)
     }
+}
+
+/// Writes the current numbers into what is about to be applied. Returns whether they hold tasks back.
+pub(super) fn put_numbers(running: &mut Plan, observed: &Observed, pods: &[Arc<PodState>]) -> bool {
+    let mut pods = pods.iter();
+    let numbers = Numbers {
+        rules: &running.rules,
+        nodes: &|name| observed.nodes(name),
+        replaces: pods.any(|pod| is_of_another(pod, &running.revision)),
+    };
+    with_numbers(&mut running.objects, numbers)
 }
 
 /// Whether a pod is healthy and does not have this service revision.

@@ -6,6 +6,7 @@ mod expiry;
 mod fetch;
 mod plan;
 mod pods;
+mod preview;
 mod record;
 mod status;
 
@@ -71,6 +72,8 @@ impl Progress {
         }
     }
 }
+
+pub(super) use preview::wanted;
 
 impl Reconciled for EcsTask {
     type Status = TaskStatus;

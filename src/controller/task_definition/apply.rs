@@ -22,6 +22,29 @@ use crate::{
     decide::revision::{HISTORY_LIMIT, superfluous},
 };
 
+/// Returns the object that stores a revision.
+///
+/// # Errors
+///
+/// When the spec cannot be read.
+pub(super) fn object_of(
+    definition: &EcsTaskDefinition,
+    number: u64,
+) -> Result<ControllerRevision, serde_json::Error> {
+    let name = definition.name_any();
+    Ok(ControllerRevision {
+        metadata: ObjectMeta {
+            name: Some(name_of(&name, number)),
+            namespace: definition.namespace(),
+            labels: Some([(TASK_DEFINITION.to_owned(), name)].into()),
+            owner_references: Some(definition.controller_owner_ref(&()).into_iter().collect()),
+            ..ObjectMeta::default()
+        },
+        revision: i64::try_from(number).unwrap_or(i64::MAX),
+        data: Some(RawExtension(definition.spec.parse()?)),
+    })
+}
+
 /// Creates a revision.
 pub(super) async fn make(
     definition: &EcsTaskDefinition,
@@ -32,17 +55,7 @@ pub(super) async fn make(
         definition.namespace().unwrap_or_default(),
         definition.name_any(),
     );
-    let revision = ControllerRevision {
-        metadata: ObjectMeta {
-            name: Some(name_of(&name, number)),
-            namespace: Some(namespace.clone()),
-            labels: Some([(TASK_DEFINITION.to_owned(), name.clone())].into()),
-            owner_references: Some(definition.controller_owner_ref(&()).into_iter().collect()),
-            ..ObjectMeta::default()
-        },
-        revision: i64::try_from(number).unwrap_or(i64::MAX),
-        data: Some(RawExtension(definition.spec.parse()?)),
-    };
+    let revision = object_of(definition, number)?;
     let api: Api<ControllerRevision> = Api::namespaced(cx.client.clone(), &namespace);
     let creation = cx.revisions.create(((namespace, name), number));
     let made = api.create(&PostParams::default(), &revision).await;

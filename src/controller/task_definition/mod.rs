@@ -9,10 +9,13 @@ mod status;
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
+use kube::{
+    Resource as _, ResourceExt as _,
+    runtime::{controller::Action, watcher::Event},
+};
 
 use self::{
-    apply::{delete_superfluous, make},
+    apply::{delete_superfluous, make, object_of},
     plan::{check, number_of_spec},
     status::{Registered, status},
 };
@@ -102,6 +105,41 @@ async fn reconcile(definition: Arc<EcsTaskDefinition>, cx: Arc<Context>) -> Resu
         cx.revised(&namespace, &name);
     }
     Ok(Action::await_change())
+}
+
+/// Puts into the caches what a reconcile of a task definition would make of it, without a write. Returns why it is
+/// rejected, if it is.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn foresee(
+    definition: &EcsTaskDefinition,
+    cx: &Context,
+) -> Result<Option<Refusal>, Error> {
+    let (namespace, name) = (
+        definition.namespace().unwrap_or_default(),
+        definition.name_any(),
+    );
+    let before = cx.task_definitions.latest(definition);
+    let newest = Newest::of(&before, definition.meta().generation);
+    let outcome = match check(definition, cx) {
+        Ok(warnings) => {
+            let number = number_of_spec(definition, cx, newest, &before).await?;
+            if !cx.revisions.of(&namespace, &name).contains_key(&number) {
+                cx.revisions.observe(&object_of(definition, number)?);
+            }
+            Ok(Registered { number, warnings })
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let status = status(definition, &before, &outcome, Timestamp::now());
+    let seen = EcsTaskDefinition {
+        status,
+        ..definition.clone()
+    };
+    cx.task_definitions.cache.apply(&Event::Apply(seen));
+    Ok(outcome.err())
 }
 
 /// Creates the revision of the spec if it does not exist. Returns its number.

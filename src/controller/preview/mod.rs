@@ -1,0 +1,376 @@
+//! What an apply of resources would change, decided by the reconciles themselves from what is there, without a write.
+
+mod applied;
+mod compare;
+mod read_only;
+mod service;
+mod snapshot;
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
+
+use self::{
+    applied::applied,
+    compare::content,
+    snapshot::{KINDS, Resources, read},
+};
+use super::{
+    caches::children::Key,
+    cluster,
+    context::Context,
+    error::Error,
+    task,
+    task_definition::{foresee, named},
+};
+use crate::{
+    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    settings::Settings,
+    translate::{WORKLOAD_LENGTH, kname},
+    validate::TaskDefinitionReference,
+};
+
+pub use self::{read_only::read_only, snapshot::Snapshot};
+
+/// The UID of an object that does not exist yet.
+const NEW: &str = "00000000-0000-0000-0000-000000000000";
+
+/// What an apply would change.
+#[derive(Clone, Debug, Default)]
+pub struct Preview {
+    /// What becomes of each resource, in the order of the manifests; then that of other services that follow a changed
+    /// task definition.
+    pub changes: Vec<Change>,
+    /// The kinds of objects that may not be read, so that it is not known whether someone has edited them.
+    pub unreadable: Vec<String>,
+}
+
+/// What becomes of a resource and its objects.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The change of the resource itself.
+    pub resource: Option<ObjectChange>,
+    /// The changes of objects, in the order in which they are made.
+    pub objects: Vec<ObjectChange>,
+    /// Why the resource is rejected, so that what ran before continues.
+    pub rejected: Option<String>,
+    /// Why some of it cannot be carried out.
+    pub obstacles: Vec<String>,
+    /// What is not known.
+    pub unknown: Vec<String>,
+    /// For a service, what happens to its tasks.
+    pub replacement: Option<Replacement>,
+}
+
+/// The change of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectChange {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What someone decides of it now; `None` if it does not exist.
+    pub before: Option<Value>,
+    /// The same after the apply; `None` if it is deleted.
+    pub after: Option<Value>,
+    /// Whether this happens without the apply too: someone has edited the object, or something is still under way.
+    pub anyway: bool,
+}
+
+/// What happens to the tasks of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replacement {
+    /// Its first tasks start; `None` is one on each node.
+    Starts(Option<i64>),
+    /// All are replaced.
+    Yes {
+        /// The fields of the pod template that differ.
+        pods: Vec<String>,
+        /// The inputs that differ.
+        inputs: Vec<String>,
+    },
+    /// They continue.
+    No {
+        /// Whether a deployment begins that completes at once, because its pods are the same.
+        begins: bool,
+    },
+}
+
+impl Preview {
+    /// Whether anything changes.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        let mut changes = self.changes.iter();
+        changes.any(|change| change.resource.is_some() || !change.objects.is_empty())
+    }
+
+    /// Whether something is rejected, or it is not known what happens.
+    #[must_use]
+    pub fn has_failures(&self) -> bool {
+        let mut changes = self.changes.iter();
+        changes
+            .any(|it| it.rejected.is_some() || !it.obstacles.is_empty() || !it.unknown.is_empty())
+    }
+}
+
+/// A failed preview.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct PreviewError(#[from] Error);
+
+/// Returns what an apply of manifests of custom resources would change. The snapshot has to be of their namespace, and the
+/// settings those of the operator.
+///
+/// # Errors
+///
+/// When a request fails.
+pub async fn preview(
+    snapshot: &Snapshot,
+    settings: &Settings,
+    manifests: &[Value],
+) -> Result<Preview, PreviewError> {
+    let after = resources(snapshot, manifests);
+    let worlds = Worlds {
+        snapshot,
+        before: snapshot.context(settings, &snapshot.resources),
+        after: snapshot.context(settings, &after),
+    };
+    let mut preview = Preview {
+        unreadable: snapshot
+            .unreadable
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        ..Preview::default()
+    };
+    let places = places(manifests);
+    let of_kind = |kind: &'static str| places.iter().filter(move |(of, _)| of == kind);
+    // Services need what their task definitions will be.
+    let mut changed = BTreeSet::new();
+    for place in of_kind("EcsTaskDefinition") {
+        let change = worlds.task_definition(place, &after).await?;
+        if change.resource.is_some() {
+            changed.insert(place.1.clone());
+        }
+        preview.changes.push(change);
+    }
+    preview
+        .changes
+        .extend(of_kind("EcsCluster").map(|place| worlds.cluster(place, &after)));
+    let has_clusters = of_kind("EcsCluster").next().is_some();
+    let affected = affected(&after, &changed, has_clusters);
+    let given: BTreeSet<_> = of_kind("EcsService")
+        .map(|(_, name)| name.clone())
+        .collect();
+    for name in given.iter().chain(affected.difference(&given)) {
+        let place = ("EcsService".to_owned(), name.clone());
+        let change = worlds.resource(&place, &after);
+        let change = worlds.service(change, after.get(&place)).await?;
+        if given.contains(name) || !change.objects.is_empty() || change.rejected.is_some() {
+            preview.changes.push(change);
+        }
+    }
+    for place in of_kind("EcsTask") {
+        let change = worlds.resource(place, &after);
+        preview.changes.push(worlds.task(change, after.get(place)));
+    }
+    Ok(preview)
+}
+
+/// The state of an operator before and after the apply.
+struct Worlds<'a> {
+    snapshot: &'a Snapshot,
+    before: Context,
+    after: Context,
+}
+
+impl Worlds<'_> {
+    /// Returns the change of a resource itself.
+    fn resource(&self, place: &(String, String), after: &Resources) -> Change {
+        let (kind, name) = place.clone();
+        let before = self.snapshot.resources.get(place).map(written);
+        let after = after.get(place).map(written);
+        let resource = (before != after).then(|| ObjectChange {
+            kind: kind.clone(),
+            name: name.clone(),
+            before,
+            after,
+            anyway: false,
+        });
+        Change {
+            kind,
+            name,
+            resource,
+            ..Change::default()
+        }
+    }
+
+    /// Returns the change of a task definition, and puts its new revision where services find it.
+    async fn task_definition(
+        &self,
+        place: &(String, String),
+        after: &Resources,
+    ) -> Result<Change, Error> {
+        let mut change = self.resource(place, after);
+        if let Some(definition) = after.get(place).and_then(read::<EcsTaskDefinition>) {
+            let refusal = foresee(&definition, &self.after).await?;
+            change.rejected = refusal.map(|refusal| refusal.message);
+        }
+        Ok(change)
+    }
+
+    /// Returns the change of a cluster.
+    fn cluster(&self, place: &(String, String), after: &Resources) -> Change {
+        let mut change = self.resource(place, after);
+        if let Some(cluster) = after.get(place).and_then(read::<EcsCluster>) {
+            change.rejected = cluster::read(&cluster).err().map(|refusal| refusal.message);
+        }
+        change
+    }
+
+    /// Adds what an EcsTask starts.
+    fn task(&self, mut change: Change, after: Option<&Value>) -> Change {
+        let place = (change.kind.clone(), change.name.clone());
+        let before = self
+            .snapshot
+            .resources
+            .get(&place)
+            .and_then(read::<EcsTask>);
+        let Some(task) = after.and_then(read::<EcsTask>) else {
+            return change;
+        };
+        if let Some(before) = before {
+            if request(&before) != request(&task) {
+                change.rejected = Some(
+                    "the spec of an EcsTask cannot be changed: give it another name to run it again"
+                        .to_owned(),
+                );
+            }
+            return change;
+        }
+        match task::wanted(&task, &self.after) {
+            Ok(Some(objects)) => {
+                for wanted in objects {
+                    let Key { kind, name, .. } = &wanted.key;
+                    if !self.snapshot.objects.contains_key(&wanted.key) {
+                        change.objects.push(ObjectChange {
+                            kind: kind.to_string(),
+                            name: name.to_string(),
+                            before: None,
+                            after: Some(content(&wanted.body)),
+                            anyway: false,
+                        });
+                    }
+                }
+            }
+            Ok(None) => change.unknown.push(NO_REVISION.to_owned()),
+            Err(refusal) => change.rejected = Some(refusal.message),
+        }
+        change
+    }
+}
+
+/// Returns the part of an EcsTask's spec that cannot be changed.
+fn request(task: &EcsTask) -> Value {
+    let mut request: Value = task.spec.parse().unwrap_or_default();
+    if let Value::Object(members) = &mut request {
+        members.remove("ttlSecondsAfterFinished");
+    }
+    request
+}
+
+const NO_REVISION: &str =
+    "the operator has not made a revision of its task definition yet: ask again when it has";
+
+/// Returns a resource as its owner writes it.
+fn written(resource: &Value) -> Value {
+    let mut content = content(resource);
+    if let Some(Value::Object(annotations)) = content.pointer_mut("/metadata/annotations") {
+        annotations.remove(applied::LAST_APPLIED);
+        if annotations.is_empty()
+            && let Some(Value::Object(metadata)) = content.get_mut("metadata")
+        {
+            metadata.remove("annotations");
+        }
+    }
+    content
+}
+
+/// Returns the kind and name of a manifest of ours.
+fn place(manifest: &Value) -> Option<(String, String)> {
+    let text = |path: &str| manifest.pointer(path).and_then(Value::as_str);
+    let (kind, name) = (text("/kind")?, text("/metadata/name")?);
+    let is_ours = KINDS.iter().any(|(of, _)| *of == kind);
+    is_ours.then(|| (kind.to_owned(), name.to_owned()))
+}
+
+/// Returns what manifests name, each once.
+fn places(manifests: &[Value]) -> Vec<(String, String)> {
+    let mut places = Vec::new();
+    for place in manifests.iter().filter_map(place) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+/// Returns the resources after the apply; the last manifest of a name counts.
+fn resources(snapshot: &Snapshot, manifests: &[Value]) -> Resources {
+    let mut after = snapshot.resources.clone();
+    for manifest in manifests {
+        let Some(place) = place(manifest) else {
+            continue;
+        };
+        let object = match snapshot.resources.get(&place) {
+            Some(live) => changed(live, manifest),
+            None => {
+                let (kind, name) = &place;
+                let new = json!({
+                    "apiVersion": manifest.get("apiVersion"), "kind": kind,
+                    "metadata": {
+                        "name": name, "namespace": snapshot.namespace, "uid": NEW,
+                        "generation": 1, "creationTimestamp": Time(Timestamp::now()),
+                    },
+                });
+                applied(&new, manifest)
+            }
+        };
+        after.insert(place, object);
+    }
+    after
+}
+
+/// Returns a live resource after the apply of a manifest. A changed spec has another generation.
+fn changed(live: &Value, manifest: &Value) -> Value {
+    let mut after = applied(live, manifest);
+    if after.get("spec") != live.get("spec") {
+        let generation = live.pointer("/metadata/generation").and_then(Value::as_i64);
+        if let Some(Value::Object(metadata)) = after.get_mut("metadata") {
+            let next = generation.unwrap_or(0).saturating_add(1);
+            metadata.insert("generation".to_owned(), next.into());
+        }
+    }
+    after
+}
+
+/// Returns the services that follow one of these task definitions, or all, if the defaults of the namespace change.
+fn affected(after: &Resources, changed: &BTreeSet<String>, all: bool) -> BTreeSet<String> {
+    let services = after.iter().filter(|((kind, _), _)| kind == "EcsService");
+    let services = services.filter_map(|(_, object)| read::<EcsService>(object));
+    let follows = |service: &EcsService| {
+        let reference = named(&service.spec).unwrap_or_default();
+        let family = TaskDefinitionReference::parse(&reference);
+        family.is_some_and(|it| changed.contains(&kname(it.family, WORKLOAD_LENGTH)))
+    };
+    services
+        .filter(|service| all || follows(service))
+        .map(|service| service.name_any())
+        .collect()
+}

@@ -1,0 +1,17 @@
+//! What a new EcsTask starts, without a write.
+
+use super::plan::plan;
+use crate::{
+    controller::{context::Context, refusal::Refusal, wanted::Wanted},
+    crd::EcsTask,
+};
+
+/// Returns what is created for an EcsTask, what pods need before the pods; `None` while its task definition has no
+/// revision yet.
+pub(in crate::controller) fn wanted(
+    task: &EcsTask,
+    cx: &Context,
+) -> Result<Option<Vec<Wanted>>, Refusal> {
+    let plan = plan(task, cx)?;
+    Ok(plan.map(|plan| plan.others.into_iter().chain(plan.pods).collect()))
+}
