@@ -179,6 +179,24 @@ impl Error {
         (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
+    /// Whether it comes from a namespace that is being deleted, in which nothing can be created.
+    #[must_use]
+    pub(super) fn is_of_terminating_namespace(&self) -> bool {
+        let source = match self {
+            Self::Api { source, .. } => source,
+            Self::Several(errors) => {
+                return errors.iter().all(Self::is_of_terminating_namespace);
+            }
+            _ => return false,
+        };
+        let kube::Error::Api(status) = &**source else {
+            return false;
+        };
+        let causes = status.details.iter().flat_map(|details| &details.causes);
+        let mut reasons = causes.map(|cause| cause.reason.as_str());
+        reasons.any(|reason| reason == "NamespaceTerminating")
+    }
+
     /// Whether a retry may soon succeed: the API server was busy, or someone else was faster.
     #[must_use]
     pub(super) fn is_transient(&self) -> bool {
@@ -264,5 +282,38 @@ pub(super) fn code(error: &kube::Error) -> Option<u16> {
     match error {
         kube::Error::Api(status) => Some(status.code),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(cause: &str) -> Error {
+        let status = json!({
+            "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no",
+            "details": {"causes": [{"reason": cause, "message": "no", "field": "metadata.namespace"}]},
+        });
+        let status = serde_json::from_value(status).expect("it is a status");
+        Error::Api {
+            verb: "apply",
+            kind: "Deployment".to_owned(),
+            name: "web".to_owned(),
+            source: Box::new(kube::Error::Api(Box::new(status))),
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_is_being_deleted_is_no_trouble() {
+        let terminating = || refused("NamespaceTerminating");
+        assert!(terminating().is_of_terminating_namespace());
+        assert!(!refused("Other").is_of_terminating_namespace());
+        assert!(Error::Several(vec![terminating(), terminating()]).is_of_terminating_namespace());
+        assert!(
+            !Error::Several(vec![terminating(), refused("Other")]).is_of_terminating_namespace()
+        );
+        assert!(!Error::Gone.is_of_terminating_namespace());
     }
 }

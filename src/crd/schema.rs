@@ -149,7 +149,10 @@ fn description(field: &Field) -> String {
         Outcome::NotYet => sentences.push("Has no effect yet.".to_owned()),
         Outcome::Translated | Outcome::Warned if field.target.is_empty() => {}
         Outcome::Translated | Outcome::Warned => {
-            sentences.push(format!("Becomes {}.", field.target.trim_end_matches('.')));
+            sentences.push(format!(
+                "In Kubernetes: {}.",
+                field.target.trim_end_matches('.')
+            ));
         }
     }
     if !field.rule.is_empty() {

@@ -139,7 +139,7 @@ const OF_OBJECTS: &[OfObject] = &[
     OfObject {
         name: "cluster-security-group",
         set: |s, text| {
-            let allowed = "the id of a security group such as sg-0123456789abcdef0";
+            let allowed = "the ID of a security group such as sg-0123456789abcdef0";
             s.cluster_security_group = Some(check(text, is_security_group, allowed)?);
             Ok(())
         },

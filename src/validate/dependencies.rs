@@ -295,7 +295,7 @@ fn check_fargate_timeouts(
     for (name, value) in members {
         if let Some(value) = value.filter(|value| !(2..=120).contains(value)) {
             let value = value.to_string();
-            let allowed = "2 to 120 seconds on Fargate".to_owned();
+            let allowed = "must be 2 to 120 seconds on Fargate".to_owned();
             sink.report(path.field(name), Message::InvalidValue { value, allowed });
         }
     }

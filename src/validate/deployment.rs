@@ -220,7 +220,7 @@ fn early_success(
             path.field("healthyPercent"),
             Message::InvalidValue {
                 value: healthy.to_string(),
-                allowed: format!("at least minimumHealthyPercent, {minimum}"),
+                allowed: format!("must be at least minimumHealthyPercent, {minimum}"),
             },
         );
     }
@@ -246,7 +246,7 @@ fn check_hook(hook: &ecs::DeploymentLifecycleHook, path: &FieldPath, sink: &mut 
             at.clone(),
             Message::InvalidValue {
                 value: "lifecycleStages".to_owned(),
-                allowed: "at least one stage".to_owned(),
+                allowed: "must have at least one stage".to_owned(),
             },
         );
     }

@@ -111,7 +111,7 @@ fn argument_vector(command: &[String], windows: bool) -> Result<Option<Vec<Strin
 fn no_command(value: String) -> Message {
     Message::InvalidValue {
         value,
-        allowed: "a command after CMD or CMD-SHELL, or NONE alone".to_owned(),
+        allowed: "must be a command after CMD or CMD-SHELL, or NONE alone".to_owned(),
     }
 }
 

@@ -164,9 +164,9 @@ fn task_cpu(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) -> Opti
     let text = scope.request.cpu.as_deref()?;
     let units = parse_cpu(text);
     let allowed = match units {
-        None => "CPU units such as 256, or vCPUs such as .25 vCPU that are whole units",
+        None => "must be CPU units such as 256, or vCPUs such as .25 vCPU that are whole units",
         Some(units) if !scope.fargate && !(128..=196_608).contains(&units) => {
-            "128 to 196608 CPU units"
+            "must be 128 to 196608 CPU units"
         }
         Some(_) => return units,
     };
@@ -178,7 +178,7 @@ fn task_memory(scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) -> O
     let text = scope.request.memory.as_deref()?;
     let mib = parse_memory(text).filter(|mib| *mib > 0);
     if mib.is_none() {
-        let allowed = "MiB such as 512, or GB such as 0.5GB that are whole MiB";
+        let allowed = "must be MiB such as 512, or GB such as 0.5GB that are whole MiB";
         report_invalid(text, allowed, path, sink);
     }
     mib
@@ -530,7 +530,7 @@ mod tests {
             ),
             (
                 r#""cpu": "1 core", "memory": "512","#.to_owned(),
-                "cpu: InvalidValue: 1 core: CPU units such as 256, or vCPUs such as .25 vCPU that are whole units".to_owned(),
+                "cpu: InvalidValue: 1 core: must be CPU units such as 256, or vCPUs such as .25 vCPU that are whole units".to_owned(),
             ),
         ] {
             let scenario = Scenario::service(definition(&format!("{FARGATE} {members}"), ""));
@@ -592,12 +592,12 @@ mod tests {
             (
                 r#""cpu": "127","#,
                 r#", "memory": 64"#,
-                "cpu: InvalidValue: 127: 128 to 196608 CPU units".to_owned(),
+                "cpu: InvalidValue: 127: must be 128 to 196608 CPU units".to_owned(),
             ),
             (
                 r#""memory": "0","#,
                 "",
-                "memory: InvalidValue: 0: MiB such as 512, or GB such as 0.5GB that are whole MiB"
+                "memory: InvalidValue: 0: must be MiB such as 512, or GB such as 0.5GB that are whole MiB"
                     .to_owned(),
             ),
         ] {

@@ -87,7 +87,10 @@ pub(crate) fn again<K: Reconciled>(object: Arc<K>, error: &Error, cx: Arc<Contex
         cx.backoff.asked(&uid, wait);
     }
     let wait = cx.backoff.failed(&uid);
-    if !matches!(error, Error::Gone) {
+    if error.is_of_terminating_namespace() {
+        // The object is about to be deleted too.
+        tracing::debug!(%error, ?wait, kind = K::KIND, "an object could not be reconciled");
+    } else if !matches!(error, Error::Gone) {
         cx.metrics.failed(K::KIND, error.reason().name());
         tracing::warn!(%error, ?wait, kind = K::KIND, "an object could not be reconciled");
     }

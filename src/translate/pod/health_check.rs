@@ -369,7 +369,7 @@ livenessProbe:
             let rejections =
                 Scenario::service(alone(&format!(r#"{{"command": {command}}}"#))).rejections();
             let expected = format!(
-                "containerDefinitions[0].healthCheck.command: InvalidValue: {value}: a command after CMD or CMD-SHELL, or NONE alone"
+                "containerDefinitions[0].healthCheck.command: InvalidValue: {value}: must be a command after CMD or CMD-SHELL, or NONE alone"
             );
             assert_eq!(rejections, [expected]);
         }

@@ -499,8 +499,8 @@ containers:
         assert_eq!(
             Scenario::service(definition).rejections(),
             [
-                "containerDefinitions[0].startTimeout: InvalidValue: 121: 2 to 120 seconds on Fargate",
-                "containerDefinitions[0].stopTimeout: InvalidValue: 1: 2 to 120 seconds on Fargate",
+                "containerDefinitions[0].startTimeout: InvalidValue: 121: must be 2 to 120 seconds on Fargate",
+                "containerDefinitions[0].stopTimeout: InvalidValue: 1: must be 2 to 120 seconds on Fargate",
             ]
         );
     }

@@ -325,7 +325,7 @@ fn cloud_watch(
                 path.field("Dimensions").index(index),
                 Message::InvalidValue {
                     value: format!("{name}={value}"),
-                    allowed: "a name and a value without ;".to_owned(),
+                    allowed: "must be a name and a value without ;".to_owned(),
                 },
             );
         }

@@ -42,7 +42,7 @@ pub(super) fn validate(
                 at,
                 Message::InvalidValue {
                     value: value.to_string(),
-                    allowed: "0 or more with ExactCapacity".to_owned(),
+                    allowed: "must be 0 or more with ExactCapacity".to_owned(),
                 },
             ),
             Some(_) => {}

@@ -47,7 +47,7 @@ pub(super) fn validate(
             at,
             Message::InvalidValue {
                 value: value.to_string(),
-                allowed: "a number above 0".to_owned(),
+                allowed: "must be a number above 0".to_owned(),
             },
         ),
         Some(_) => {}
