@@ -13,6 +13,7 @@ mod needs;
 mod normal;
 mod patch;
 mod pods;
+mod previews;
 mod replica;
 mod request;
 mod scenario;

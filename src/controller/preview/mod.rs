@@ -62,6 +62,8 @@ pub struct Change {
     pub rejected: Option<String>,
     /// Why some of it cannot be carried out.
     pub obstacles: Vec<String>,
+    /// What happens only later, for example when new tasks serve.
+    pub later: Vec<String>,
     /// What is not known.
     pub unknown: Vec<String>,
     /// For a service, what happens to its tasks.
@@ -163,6 +165,7 @@ pub async fn preview(
     preview
         .changes
         .extend(of_kind("EcsCluster").map(|place| worlds.cluster(place, &after)));
+    worlds.hear(&after).await;
     let has_clusters = of_kind("EcsCluster").next().is_some();
     let affected = affected(&after, &changed, has_clusters);
     let given: BTreeSet<_> = of_kind("EcsService")
@@ -258,6 +261,11 @@ impl Worlds<'_> {
             Ok(Some(objects)) => {
                 for wanted in objects {
                     let Key { kind, name, .. } = &wanted.key;
+                    if wanted.stays {
+                        change.later.push(format!(
+                            "the end of the name of {kind} {name} comes from the identity of the new EcsTask"
+                        ));
+                    }
                     if !self.snapshot.objects.contains_key(&wanted.key) {
                         change.objects.push(ObjectChange {
                             kind: kind.to_string(),
@@ -289,7 +297,7 @@ const NO_REVISION: &str =
     "the operator has not made a revision of its task definition yet: ask again when it has";
 
 /// Returns a resource as its owner writes it.
-fn written(resource: &Value) -> Value {
+pub(super) fn written(resource: &Value) -> Value {
     let mut content = content(resource);
     if let Some(Value::Object(annotations)) = content.pointer_mut("/metadata/annotations") {
         annotations.remove(applied::LAST_APPLIED);

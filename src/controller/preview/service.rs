@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     Change, NO_REVISION, ObjectChange, Replacement, Worlds,
     compare::{compare, content},
-    snapshot::read,
+    snapshot::{Resources, read},
 };
 use crate::{
     controller::{
@@ -25,6 +25,29 @@ use crate::{
 const TEMPLATE: &str = "spec.template.";
 
 impl Worlds<'_> {
+    /// Learns what the services want of each other: only those of Service Connect share names.
+    pub(super) async fn hear(&self, after: &Resources) {
+        let worlds = [
+            (&self.before, &self.snapshot.resources),
+            (&self.after, after),
+        ];
+        for (cx, resources) in worlds {
+            let services = resources
+                .iter()
+                .filter(|((kind, _), _)| kind == "EcsService");
+            for service in services.filter_map(|(_, object)| read::<EcsService>(object)) {
+                if service
+                    .spec
+                    .text()
+                    .contains("\"serviceConnectConfiguration\"")
+                {
+                    // What is not known of it is reported where it matters.
+                    let _known = known(&service, cx).await;
+                }
+            }
+        }
+    }
+
     /// Adds what becomes of the objects and the tasks of a service.
     pub(super) async fn service(
         &self,
@@ -55,6 +78,10 @@ impl Worlds<'_> {
         };
         change.rejected = outlook.refusal.as_ref().map(|it| it.message.clone());
         change.obstacles.extend(outlook.obstacles.iter().cloned());
+        change.later.extend(outlook.later.iter().map(|key| {
+            let Key { kind, name, .. } = key;
+            format!("{kind} {name} leads to the new tasks once they serve")
+        }));
         let of_service = OfService {
             worlds: self,
             service: &service,

@@ -102,6 +102,54 @@ impl Snapshot {
         Ok(snapshot)
     }
 
+    /// Returns a snapshot of these objects, each with the plural name of its kind.
+    #[cfg(test)]
+    pub(in crate::controller) fn of_objects<'o>(
+        client: &Client,
+        namespace: &str,
+        objects: impl Iterator<Item = (&'o str, &'o Value)>,
+    ) -> Self {
+        let mut snapshot = Self {
+            client: client.clone(),
+            namespace: namespace.to_owned(),
+            discovered: Settings {
+                mode: Mode::Controller,
+                workload_target: WorkloadTarget::EcsService,
+                ..Settings::default()
+            },
+            resources: Resources::new(),
+            revisions: Vec::new(),
+            pods: Vec::new(),
+            objects: BTreeMap::new(),
+            unreadable: Vec::new(),
+        };
+        let text = |object: &Value, path: &str| {
+            let text = object.pointer(path).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        for (plural, object) in objects {
+            let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
+            let version = text(object, "/apiVersion");
+            if KINDS.iter().any(|(_, of)| *of == plural) {
+                snapshot.resources.insert((kind, name), object.clone());
+            } else if plural == "controllerrevisions" {
+                snapshot
+                    .revisions
+                    .extend(read::<ControllerRevision>(object));
+            } else if plural == "pods" {
+                snapshot.pods.extend(read::<Pod>(object));
+            } else if let Some(kind) = ChildKind::of(&version, &kind) {
+                let key = Key {
+                    kind,
+                    namespace: text(object, "/metadata/namespace").into(),
+                    name: name.into(),
+                };
+                snapshot.objects.insert(key, object.clone());
+            }
+        }
+        snapshot
+    }
+
     /// Returns the settings of the newest rendering that is stored here, with the name of its ControllerRevision and the
     /// version of the operator.
     #[must_use]

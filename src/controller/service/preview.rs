@@ -31,6 +31,8 @@ pub(in crate::controller) struct Outlook {
     pub(in crate::controller) refusal: Option<Refusal>,
     /// Why some objects cannot be applied.
     pub(in crate::controller) obstacles: Vec<String>,
+    /// What is applied only when more tasks serve.
+    pub(in crate::controller) later: Vec<Key>,
     /// What is applied, in this order.
     pub(in crate::controller) objects: Vec<Wanted>,
     /// Whether a deployment begins.
@@ -49,6 +51,7 @@ impl Outlook {
         Self {
             refusal,
             obstacles: Vec::new(),
+            later: Vec::new(),
             objects: Vec::new(),
             begins: false,
             desired: None,
@@ -67,7 +70,8 @@ impl Outlook {
         let has_others = |known: &Known| known.owners.iter().any(|other| *other.uid != *uid);
         let mut unwanted = cx.children.of_owner(uid);
         unwanted.retain(|(key, known)| {
-            let is_wanted = self.objects.iter().any(|wanted| wanted.key == **key);
+            let mut wanted = self.objects.iter().map(|it| &it.key).chain(&self.later);
+            let is_wanted = wanted.any(|wanted| wanted == &**key);
             !is_wanted && !is_spared(key) && !has_others(known) && !known.deleting
         });
         unwanted
@@ -167,6 +171,7 @@ fn apply(
     let mut outlook = Outlook {
         refusal,
         obstacles: Vec::new(),
+        later: Vec::new(),
         objects: Vec::new(),
         begins,
         desired: plan.desired,
@@ -178,10 +183,7 @@ fn apply(
         match form(cx, &wanted, known.as_ref(), &user, &owner) {
             Form::AsIs => outlook.objects.push(wanted),
             Form::Other(wanted) => outlook.objects.push(wanted),
-            Form::Later => outlook.obstacles.push(format!(
-                "{} {} waits until more tasks serve under the name",
-                wanted.key.kind, wanted.key.name
-            )),
+            Form::Later => outlook.later.push(wanted.key),
             Form::Never(error) => outlook.obstacles.push(error.to_string()),
         }
     }

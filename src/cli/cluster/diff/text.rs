@@ -106,6 +106,7 @@ fn diff(object: &ObjectChange) -> Result<String, print::Error> {
 /// Returns the lines that say what becomes of a resource; none if nothing does.
 fn summary(change: &Change) -> Vec<String> {
     let of = format!("{} {}", change.kind, change.name);
+    let is_quiet = change.resource.is_none() && change.objects.is_empty();
     let mut lines = Vec::new();
     if let Some(why) = &change.rejected {
         lines.push(format!("{of}: rejected, and what runs continues: {why}"));
@@ -113,10 +114,12 @@ fn summary(change: &Change) -> Vec<String> {
     for why in &change.obstacles {
         lines.push(format!("{of}: cannot be carried out: {why}"));
     }
+    for what in change.later.iter().filter(|_| !is_quiet) {
+        lines.push(format!("{of}: later: {what}"));
+    }
     for why in &change.unknown {
         lines.push(format!("{of}: not known: {why}"));
     }
-    let is_quiet = change.resource.is_none() && change.objects.is_empty();
     if let Some(replacement) = change.replacement.as_ref().filter(|_| !is_quiet) {
         lines.extend(of_tasks(&of, replacement));
     }

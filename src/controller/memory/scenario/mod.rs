@@ -30,6 +30,12 @@ impl Scenario {
         }
     }
 
+    /// Returns the scenario without its last act.
+    pub(super) fn without_last(mut self) -> Self {
+        self.acts.pop();
+        self
+    }
+
     fn after<const N: usize>(self, before: [Act; N]) -> Self {
         Self {
             before: before.into(),
