@@ -315,6 +315,37 @@ async fn what_would_be_refused_is_said() {
     );
     assert_eq!(said.code, 0, "{said}");
 
+    // Whoever may read that Deployment has them from it.
+    let labels =
+        json!({"app.kubernetes.io/name": "ecs-operator", "app.kubernetes.io/version": "0.0.1"});
+    let arguments: Vec<&str> = ["controller"]
+        .into_iter()
+        .chain(OPERATOR.iter().copied())
+        .collect();
+    let operator = json!({
+        "metadata": {"name": "ecs-operator", "labels": labels},
+        "spec": {
+            "replicas": 0, "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "operator", "image": "testbed/web", "args": arguments}]},
+            },
+        },
+    });
+    let operator: Deployment = serde_json::from_value(operator).unwrap();
+    bed.api()
+        .create(&PostParams::default(), &operator)
+        .await
+        .unwrap();
+    let at = ["--operator-namespace", bed.namespace.name()];
+    let said = diff_with(&bed, &viewer, &[service(json!({}))], &at).await;
+    assert_eq!(said.code, 0, "{said}");
+    assert!(
+        said.err.contains("the operator has version 0.0.1"),
+        "{said}"
+    );
+    assert!(!said.err.contains("ControllerRevision"), "{said}");
+
     // Something of that name belongs to somebody else.
     let taken = json!({
         "metadata": {"name": "taken"},

@@ -191,6 +191,30 @@ fn a_preview_of_another_strategy_is_what_then_happens() {
 }
 
 #[test]
+fn what_becomes_of_tasks_that_were_left_is_not_claimed_to_be_known() {
+    let scenario = service::a_service();
+    let mut ends = undisturbed(scenario.acts.iter().take(1));
+    let mut lost = ends.pop().expect("there is one act");
+    let mut asked = Store::default();
+    scenario
+        .acts
+        .iter()
+        .take(1)
+        .for_each(|act| (act.act)(&mut asked));
+    let manifests = manifests(&Store::default(), &asked);
+    let unknown = |store: &Store| {
+        let preview = previewed(store, &manifests);
+        preview
+            .changes
+            .iter()
+            .any(|change| !change.unknown.is_empty())
+    };
+    assert!(!unknown(&lost));
+    lost.lose_statuses();
+    assert!(unknown(&lost));
+}
+
+#[test]
 fn a_name_that_is_not_known_before_is_not_claimed_to_be() {
     let scenario = task::a_volume_that_stays();
     let mut asked = Store::default();

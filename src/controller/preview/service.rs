@@ -19,6 +19,7 @@ use crate::{
     },
     crd::EcsService,
     rendering::differences,
+    translate::SERVICE,
 };
 
 /// The part of a path to a field of a pod template that says nothing.
@@ -62,6 +63,12 @@ impl Worlds<'_> {
             change.rejected = Some(message.to_owned());
             return Ok(change);
         }
+        if self.has_left_tasks(&service) {
+            // The operator decides that from the tasks, and records it, before anything else.
+            let message = "it has no status of its deployments, but tasks of its name run: the operator takes them over if they are what the spec asks for";
+            change.unknown.push(message.to_owned());
+            return Ok(change);
+        }
         let place = (change.kind.clone(), change.name.clone());
         let before = self.snapshot.resources.get(&place);
         let before = before.and_then(read::<EcsService>);
@@ -98,6 +105,25 @@ impl Worlds<'_> {
         }
         Ok(change)
     }
+}
+
+impl Worlds<'_> {
+    /// Whether a lost status, or a service of this name that was deleted without its tasks, has left some.
+    fn has_left_tasks(&self, service: &EcsService) -> bool {
+        let name = service.name_any();
+        let is_of_it = |key: &Key, object: &Value| {
+            let label = object
+                .pointer("/metadata/labels")
+                .and_then(|it| it.get(SERVICE));
+            is_workload(key.kind.kind) && label.and_then(Value::as_str) == Some(name.as_str())
+        };
+        let mut objects = self.snapshot.objects.iter();
+        service.status.deployments.is_empty() && objects.any(|(key, object)| is_of_it(key, object))
+    }
+}
+
+fn is_workload(kind: &str) -> bool {
+    matches!(kind, "Deployment" | "DaemonSet")
 }
 
 /// Returns the outlook of a service, or why that is not known.
@@ -187,7 +213,6 @@ impl OfService<'_> {
 
     /// Returns what happens to the tasks.
     fn replacement(&self, outlook: &Outlook, change: &Change) -> Replacement {
-        let is_workload = |kind: &str| matches!(kind, "Deployment" | "DaemonSet");
         let uid = self.service.uid().unwrap_or_default();
         let children = self.worlds.after.children.of_owner(&uid);
         let mut live = children
