@@ -63,11 +63,20 @@ enum LogFormat {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum TenancyOption {
+pub(super) enum TenancyOption {
     /// Several teams
     Multiple,
     /// One team
     Single,
+}
+
+impl From<TenancyOption> for Tenancy {
+    fn from(option: TenancyOption) -> Self {
+        match option {
+            TenancyOption::Multiple => Self::Multiple,
+            TenancyOption::Single => Self::Single,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -116,6 +125,11 @@ impl ControllerOptions {
         self.settings.settings()
     }
 
+    /// Returns who shares the cluster.
+    pub(super) fn tenancy(&self) -> Tenancy {
+        self.tenancy.into()
+    }
+
     /// Whether the operator watches a namespace.
     pub(super) fn watches(&self, namespace: &str) -> bool {
         self.namespaces.is_empty() || self.namespaces.iter().any(|it| it == namespace)
@@ -128,10 +142,7 @@ impl ControllerOptions {
         });
         Options {
             settings: self.settings.settings(),
-            tenancy: match self.tenancy {
-                TenancyOption::Multiple => Tenancy::Multiple,
-                TenancyOption::Single => Tenancy::Single,
-            },
+            tenancy: self.tenancy(),
             namespaces: self.namespaces.clone(),
             lease_namespace: self.lease_namespace.clone(),
             lease_name: self.lease_name.clone(),

@@ -399,12 +399,18 @@ async fn an_edit_is_shown_although_nothing_else_changes() {
         field_manager: Some("kubectl-edit".to_owned()),
         ..PatchParams::default()
     };
-    // The operator undoes it at once, so the edit is repeated until a diff has seen one.
+    // The operator undoes it at once, so the edit is repeated while the diff reads.
     let change = Patch::Merge(json!({"spec": {"revisionHistoryLimit": 3}}));
     let said = until("a diff that sees an edit", 3 * LIMIT, async || {
-        deployments.patch("web", &edit, &change).await?;
-        let said = diff(&bed, &viewer, &all).await;
-        Ok((said.code == 1).then_some(said))
+        let edits = async {
+            loop {
+                deployments.patch("web", &edit, &change).await?;
+            }
+        };
+        tokio::select! {
+            edited = edits => edited,
+            said = diff(&bed, &viewer, &all) => Ok((said.code == 1).then_some(said)),
+        }
     })
     .await
     .unwrap();
@@ -414,4 +420,71 @@ async fn an_edit_is_shown_although_nothing_else_changes() {
         "{said}"
     );
     said.says("EcsService web: no task is replaced");
+}
+
+#[tokio::test]
+async fn what_policies_would_refuse_is_said() {
+    let bed = bed("diff-policy").await;
+    let viewer = viewer(&bed).await;
+    let (_, plane) = shared().await;
+    let admin = plane.kubeconfig();
+    let mut files = task_definition("testbed/web:1");
+    files["volumes"] = json!([{
+        "name": "files", "efsVolumeConfiguration": {"fileSystemId": "fs-0123abcd"},
+    }]);
+    let files = manifest("EcsTaskDefinition", "web", files);
+    let task = manifest("EcsTask", "once", json!({"taskDefinition": "web"}));
+    let all = [files.clone(), service(json!({})), task.clone()];
+    let of_several = [OPERATOR, &["--tenancy=multiple"]].concat();
+
+    // A task needs the revision of its task definition.
+    apply(&bed, &[files]).await;
+    bed.until("EcsTaskDefinition", "web", "a revision", |object| {
+        object["status"]["revision"] == 1
+    })
+    .await;
+    let said = diff_with(&bed, &admin, &all, &of_several).await;
+    assert_eq!(said.code, 2, "{said}");
+    for what in ["EcsService web: rejected", "EcsTask once: rejected"] {
+        said.says(what);
+    }
+    said.says("fileSystems: [\"fs-0123abcd\"]");
+    assert!(!said.out.contains("+++ Deployment"), "{said}");
+
+    // The policy may be part of the same change, for each namespace that it selects.
+    let namespace = json!({"kubernetes.io/metadata.name": bed.namespace.name()});
+    let policy = |labels: &Value| {
+        let spec = json!({
+            "namespaceSelector": {"matchLabels": labels}, "allow": {"fileSystems": ["fs-0123abcd"]},
+        });
+        manifest("EcsPolicy", "files", spec)
+    };
+    let allowed = [&all[..], &[policy(&namespace)]].concat();
+    let said = diff_with(&bed, &admin, &allowed, &of_several).await;
+    assert_eq!(said.code, 1, "{said}");
+    said.says("EcsService web: starts 2 tasks");
+    let elsewhere = [&all[..], &[policy(&json!({"team": "other"}))]].concat();
+    let said = diff_with(&bed, &admin, &elsewhere, &of_several).await;
+    assert_eq!(said.code, 2, "{said}");
+
+    // Whoever cannot read policies gets the rest, and reads what was not checked.
+    let said = diff_with(&bed, &viewer, &all, &of_several).await;
+    assert_eq!(said.code, 1, "{said}");
+    said.says("You may not read EcsPolicies");
+    let said = diff_with(&bed, &admin, &all, OPERATOR).await;
+    assert_eq!(said.code, 2, "as the operator does by default: {said}");
+    let single = [OPERATOR, &["--tenancy=single"]].concat();
+    let said = diff_with(&bed, &admin, &all, &single).await;
+    assert_eq!(said.code, 1, "{said}");
+
+    // What runs is not judged.
+    apply(&bed, &all[..2]).await;
+    bed.until("EcsService", "web", "a deployment", |object| {
+        object["status"]["deployments"].is_array()
+    })
+    .await;
+    let more = [service(json!({"desiredCount": 3}))];
+    let said = diff_with(&bed, &admin, &more, &of_several).await;
+    assert!(!said.out.contains("rejected"), "{said}");
+    said.says("+  replicas: 3");
 }

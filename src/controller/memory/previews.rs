@@ -12,7 +12,8 @@ use super::{
     trial::{in_no_time, undisturbed},
 };
 use crate::{
-    controller::preview::{Preview, Replacement, Snapshot, preview, read_only, written},
+    controller::preview::{Operator, Preview, Replacement, Snapshot, preview, read_only, written},
+    policy::Tenancy,
     settings::Settings,
     translate::SERVICE,
 };
@@ -49,9 +50,12 @@ fn manifests(before: &Store, after: &Store) -> Vec<Value> {
 
 /// Returns what a preview says of these objects.
 fn previewed(before: &Store, manifests: &[Value]) -> Preview {
-    let settings = Settings {
-        steady_seconds: 0,
-        ..Settings::default()
+    let operator = Operator {
+        settings: Settings {
+            steady_seconds: 0,
+            ..Settings::default()
+        },
+        tenancy: Tenancy::Single,
     };
     in_no_time(async {
         let server = ApiServer::new(before.clone());
@@ -59,7 +63,7 @@ fn previewed(before: &Store, manifests: &[Value]) -> Preview {
         let objects = before.objects().iter();
         let objects = objects.map(|(place, object)| (&*place.plural, &**object));
         let snapshot = Snapshot::of_objects(&client, NAMESPACE, objects);
-        let preview = preview(&snapshot, &settings, manifests).await;
+        let preview = preview(&snapshot, &operator, manifests).await;
         let wrote = server.take_asked().into_iter().any(|asked| asked.is_write);
         assert!(!wrote, "a preview writes nothing");
         preview.expect("no request fails")

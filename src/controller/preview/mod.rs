@@ -2,6 +2,7 @@
 
 mod applied;
 mod compare;
+mod policies;
 mod read_only;
 mod service;
 mod snapshot;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use self::{
     applied::applied,
     compare::content,
+    policies::unchecked,
     snapshot::{KINDS, Resources, read},
 };
 use super::{
@@ -27,6 +29,7 @@ use super::{
 };
 use crate::{
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    policy::Tenancy,
     settings::Settings,
     translate::{WORKLOAD_LENGTH, kname},
     validate::TaskDefinitionReference,
@@ -45,6 +48,8 @@ pub struct Preview {
     pub changes: Vec<Change>,
     /// The kinds of objects that may not be read, so that it is not known whether someone has edited them.
     pub unreadable: Vec<String>,
+    /// What is not checked.
+    pub unchecked: Vec<String>,
 }
 
 /// What becomes of a resource and its objects.
@@ -121,27 +126,38 @@ impl Preview {
     }
 }
 
+/// An operator.
+#[derive(Clone, Debug, Default)]
+pub struct Operator {
+    /// Its settings.
+    pub settings: Settings,
+    /// Who shares its cluster.
+    pub tenancy: Tenancy,
+}
+
 /// A failed preview.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct PreviewError(#[from] Error);
 
-/// Returns what an apply of manifests of custom resources would change. The snapshot has to be of their namespace, and the
-/// settings those of the operator.
+/// Returns what an apply of manifests of custom resources would change. The snapshot has to be of their namespace. Policies
+/// among them count, and are not compared themselves.
 ///
 /// # Errors
 ///
 /// When a request fails.
 pub async fn preview(
     snapshot: &Snapshot,
-    settings: &Settings,
+    operator: &Operator,
     manifests: &[Value],
 ) -> Result<Preview, PreviewError> {
     let after = resources(snapshot, manifests);
+    let policies = manifests.iter().filter(|it| is_policy(it));
+    let policies: Vec<Value> = policies.cloned().collect();
     let worlds = Worlds {
         snapshot,
-        before: snapshot.context(settings, &snapshot.resources),
-        after: snapshot.context(settings, &after),
+        before: snapshot.context(operator, &snapshot.resources, &[]),
+        after: snapshot.context(operator, &after, &policies),
     };
     let mut preview = Preview {
         unreadable: snapshot
@@ -149,6 +165,11 @@ pub async fn preview(
             .iter()
             .map(ToString::to_string)
             .collect(),
+        unchecked: unchecked(
+            snapshot.policies.as_ref(),
+            &worlds.after.policies,
+            &snapshot.namespace,
+        ),
         ..Preview::default()
     };
     let places = places(manifests);
@@ -308,6 +329,11 @@ pub(super) fn written(resource: &Value) -> Value {
         }
     }
     content
+}
+
+/// Whether a manifest is a policy.
+pub fn is_policy(manifest: &Value) -> bool {
+    manifest.get("kind").and_then(Value::as_str) == Some("EcsPolicy")
 }
 
 /// Returns the kind and name of a manifest of ours.

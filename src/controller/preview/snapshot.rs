@@ -12,6 +12,10 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::{
+    Operator,
+    policies::{Known, fill, policies},
+};
 use crate::{
     controller::{
         caches::{child::Child, child_kind::ChildKind, children::Key, watch::OURS},
@@ -51,6 +55,8 @@ pub struct Snapshot {
     pub(super) objects: BTreeMap<Key, Value>,
     /// The kinds that may not be read.
     pub(super) unreadable: Vec<&'static ChildKind>,
+    /// What the policies say; `None` if they may not be read.
+    pub(super) policies: Option<Known>,
 }
 
 impl Snapshot {
@@ -78,6 +84,7 @@ impl Snapshot {
             pods: of::<Pod>(client, namespace, &ours).await?,
             objects: BTreeMap::new(),
             unreadable: Vec::new(),
+            policies: Known::read(client, namespace).await?,
         };
         for (kind, plural) in KINDS {
             let (group, version) = API_VERSION.split_once('/').unwrap_or_default();
@@ -122,6 +129,7 @@ impl Snapshot {
             pods: Vec::new(),
             objects: BTreeMap::new(),
             unreadable: Vec::new(),
+            policies: Some(Known::without_policies()),
         };
         let text = |object: &Value, path: &str| {
             let text = object.pointer(path).and_then(Value::as_str);
@@ -173,21 +181,31 @@ impl Snapshot {
         renewable.map(|((_, name), _)| name.clone()).collect()
     }
 
-    /// Returns the state of an operator that has these settings and has seen everything here, with these resources
-    /// instead of its own.
-    pub(super) fn context(&self, settings: &Settings, resources: &Resources) -> Context {
+    /// Returns the state of an operator that has seen everything here, with these resources instead of its own and these
+    /// policies in addition.
+    pub(super) fn context(
+        &self,
+        operator: &Operator,
+        resources: &Resources,
+        applied: &[Value],
+    ) -> Context {
         let settings = Settings {
             mode: self.discovered.mode,
             workload_target: self.discovered.workload_target,
             kubernetes_minor: self.discovered.kubernetes_minor,
             addons: self.discovered.addons.clone(),
-            ..settings.clone()
+            ..operator.settings.clone()
         };
         let client = self.client.clone();
         let events = Events::new(client.clone(), String::new());
         let namespaces = vec![self.namespace.clone()];
+        let place = (&*self.namespace, operator.tenancy);
+        let policies = policies(self.policies.as_ref(), place, applied);
         let (renewals, metrics) = (Renewals::new(None), Metrics::default());
-        let cx = Context::new(client, settings, namespaces, events, renewals, metrics);
+        let cx = Context::new(
+            client, settings, policies, namespaces, events, renewals, metrics,
+        );
+        fill(&cx);
         cx.addons_known.store(true, Ordering::SeqCst);
         for ((kind, _), object) in resources {
             match kind.as_str() {

@@ -7,7 +7,9 @@ use super::{
     Asked, Counts, count,
     fetch::Observed,
     names::{Form, form},
+    permit,
     plan::{self, Newest, Plan},
+    renewal::Turn,
     revision::{find, object_of},
     step::put_numbers,
     user, wanted,
@@ -95,7 +97,7 @@ pub(in crate::controller) async fn outlook(
     let status = cx.services.latest(service);
     let completed = count::completed(service, &status, || count::running(cx, service));
     let service = completed.as_ref().map_or(service, |(service, _)| service);
-    let asked = match plan::newest(service, cx, &status) {
+    let mut asked = match plan::newest(service, cx, &status) {
         Ok(Some(newest)) => Asked {
             newest: Some(newest),
             refusal: None,
@@ -107,6 +109,9 @@ pub(in crate::controller) async fn outlook(
         },
     };
     let before = Deployments::of(&status);
+    // Whether Pod Security permits its pods cannot be asked without the right to create some.
+    let asks_nobody = true;
+    permit(service, cx, &mut asked, &before, Turn::Never, asks_nobody).await;
     let current = match before.target() {
         Some(target) => Some(plan::plan(service, cx, &target, asked.newest.as_ref()).await?),
         None => None,

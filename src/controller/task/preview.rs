@@ -12,6 +12,11 @@ pub(in crate::controller) fn wanted(
     task: &EcsTask,
     cx: &Context,
 ) -> Result<Option<Vec<Wanted>>, Refusal> {
-    let plan = plan(task, cx)?;
-    Ok(plan.map(|plan| plan.others.into_iter().chain(plan.pods).collect()))
+    let Some(plan) = plan(task, cx)? else {
+        return Ok(None);
+    };
+    match plan.forbidden {
+        Some(refusal) => Err(refusal),
+        None => Ok(Some(plan.others.into_iter().chain(plan.pods).collect())),
+    }
 }

@@ -11,7 +11,8 @@ use crate::{
         arguments::{Arguments, Command},
         controller::ControllerOptions,
     },
-    controller::Snapshot,
+    controller::{Operator, Snapshot},
+    policy::Tenancy,
     settings::Settings,
 };
 
@@ -22,7 +23,7 @@ const VERSION: &str = "app.kubernetes.io/version";
 
 /// The settings, and what a user should know about them.
 pub(super) struct Given {
-    pub(super) settings: Settings,
+    pub(super) operator: Operator,
     pub(super) said: Vec<String>,
 }
 
@@ -34,9 +35,13 @@ pub(super) async fn given(
     namespace: &str,
 ) -> Result<Given, Error> {
     let own = options.settings.settings();
+    let tenancy = options.tenancy.map(Tenancy::from);
     let are_given = own != Settings::default();
     let of_options = |settings| Given {
-        settings,
+        operator: Operator {
+            settings,
+            tenancy: tenancy.unwrap_or_default(),
+        },
         said: vec!["the settings are those of the options of this command".to_owned()],
     };
     match options.settings_from {
@@ -45,10 +50,12 @@ pub(super) async fn given(
         Some(SettingsFrom::Deployment) => of_deployment(options, client, namespace)
             .await
             .map_err(Error::Preview),
-        Some(SettingsFrom::Revision) => of_revision(snapshot, namespace).map_err(Error::Preview),
+        Some(SettingsFrom::Revision) => {
+            of_revision(snapshot, namespace, tenancy).map_err(Error::Preview)
+        }
         None => match of_deployment(options, client, namespace).await {
             Ok(given) => Ok(given),
-            Err(why) => match of_revision(snapshot, namespace) {
+            Err(why) => match of_revision(snapshot, namespace, tenancy) {
                 Ok(mut given) => {
                     given.said.insert(0, why);
                     Ok(given)
@@ -67,7 +74,10 @@ async fn of_deployment(
     client: &Client,
     namespace: &str,
 ) -> Result<Given, String> {
-    let at = &options.operator_namespace;
+    let (at, tenancy) = (
+        &options.operator_namespace,
+        options.tenancy.map(Tenancy::from),
+    );
     let api: Api<Deployment> = Api::namespaced(client.clone(), at);
     let listed = api.list(&ListParams::default().labels(OPERATOR)).await;
     let listed = listed.map_err(|error| {
@@ -100,7 +110,10 @@ async fn of_deployment(
         ));
     }
     Ok(Given {
-        settings: operator.settings(),
+        operator: Operator {
+            settings: operator.settings(),
+            tenancy: tenancy.unwrap_or_else(|| operator.tenancy()),
+        },
         said,
     })
 }
@@ -136,7 +149,11 @@ fn understood(deployment: &Deployment) -> Result<Box<ControllerOptions>, String>
 }
 
 /// Returns the settings that the newest service revision was rendered with.
-fn of_revision(snapshot: &Snapshot, namespace: &str) -> Result<Given, String> {
+fn of_revision(
+    snapshot: &Snapshot,
+    namespace: &str,
+    tenancy: Option<Tenancy>,
+) -> Result<Given, String> {
     let (settings, name, operator) = snapshot.stored_settings().ok_or_else(|| {
         format!("the namespace {namespace} has no service revision that could tell them")
     })?;
@@ -150,7 +167,14 @@ fn of_revision(snapshot: &Snapshot, namespace: &str) -> Result<Given, String> {
             renewable.join(", ")
         ));
     }
-    Ok(Given { settings, said })
+    if tenancy.is_none() {
+        said.push(
+            "the operator is taken to be that of several teams (--tenancy multiple)".to_owned(),
+        );
+    }
+    let tenancy = tenancy.unwrap_or_default();
+    let operator = Operator { settings, tenancy };
+    Ok(Given { operator, said })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     cli::Error,
+    controller::is_policy,
     convert::{Denied, Drafter, Target},
     crd::API_VERSION,
     diagnostic::Severity,
@@ -77,6 +78,12 @@ impl Manifests {
                 self.add(item, file);
             }
         } else if version == API_VERSION {
+            if is_policy(&object) {
+                let name = text(&object, "/metadata/name");
+                self.skipped.push(format!(
+                    "{file}: EcsPolicy {name} counts, and is not compared itself; use kubectl diff"
+                ));
+            }
             self.resources.push(object);
         } else if !object.is_null() {
             let name = text(&object, "/metadata/name");

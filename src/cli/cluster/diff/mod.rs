@@ -12,8 +12,8 @@ use serde_json::Value;
 use self::{given::given, manifests::manifests, text::text};
 use super::{ClusterOptions, block_on, say, show, terminal::harmless};
 use crate::{
-    cli::{Error, settings::SettingsOptions},
-    controller::{Snapshot, preview, read_only},
+    cli::{Error, controller::TenancyOption, settings::SettingsOptions},
+    controller::{Snapshot, is_policy, preview, read_only},
 };
 
 /// The exit status if something would change.
@@ -35,6 +35,9 @@ pub(in crate::cli) struct DiffOptions {
     /// Where the settings of the operator come from [default: options, if there are any, or else its Deployment, or else the newest service revision]
     #[arg(long, value_enum, value_name = "SOURCE")]
     settings_from: Option<SettingsFrom>,
+    /// Who shares the cluster [default: as the operator's Deployment says, or else several teams]
+    #[arg(long, value_enum)]
+    tenancy: Option<TenancyOption>,
     /// The namespace of the operator's Deployment
     #[arg(long, value_name = "NAME", default_value = "ecs-operator")]
     operator_namespace: String,
@@ -72,7 +75,7 @@ pub(in crate::cli) fn run(options: &DiffOptions) -> Result<ExitCode, Error> {
             for line in &given.said {
                 say(&format!("note: {}", harmless(line)))?;
             }
-            let preview = preview(&snapshot, &given.settings, &manifests).await;
+            let preview = preview(&snapshot, &given.operator, &manifests).await;
             let preview = preview.map_err(|error| Error::Preview(error.to_string()))?;
             show(&text(&preview)?)?;
             changes |= preview.has_changes();
@@ -86,13 +89,17 @@ pub(in crate::cli) fn run(options: &DiffOptions) -> Result<ExitCode, Error> {
     })
 }
 
-/// Groups manifests by their namespace; those without one are for that of the context.
+/// Groups manifests by their namespace; those without one are for that of the context, and policies for all.
 fn by_namespace(manifests: Vec<Value>, usual: &str) -> BTreeMap<String, Vec<Value>> {
+    let (policies, manifests): (Vec<_>, Vec<_>) = manifests.into_iter().partition(is_policy);
     let mut grouped: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for manifest in manifests {
         let own = manifest.pointer("/metadata/namespace");
         let own = own.and_then(Value::as_str).unwrap_or(usual);
         grouped.entry(own.to_owned()).or_default().push(manifest);
+    }
+    for manifests in grouped.values_mut() {
+        manifests.extend(policies.iter().cloned());
     }
     grouped
 }

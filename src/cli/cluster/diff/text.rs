@@ -48,6 +48,10 @@ pub(super) fn text(preview: &Preview) -> Result<String, print::Error> {
         )));
         text.push('\n');
     }
+    for line in preview.unchecked.iter().filter(|_| preview.has_changes()) {
+        text.push_str(&harmless(line));
+        text.push('\n');
+    }
     Ok(text)
 }
 
@@ -182,6 +186,7 @@ mod tests {
         let preview = Preview {
             changes: vec![change],
             unreadable: vec!["ConfigMap".to_owned()],
+            unchecked: vec!["It is not checked.".to_owned()],
         };
         assert_eq!(plain(&preview), "");
         assert!(!preview.has_changes() && !preview.has_failures());
@@ -197,7 +202,7 @@ mod tests {
         let objects = vec![object(Some(body("web:1")), Some(body("web:2")))];
         let preview = Preview {
             changes: vec![service(objects, replacement)],
-            unreadable: Vec::new(),
+            ..Preview::default()
         };
         assert_eq!(
             plain(&preview),
@@ -232,7 +237,7 @@ EcsService web: all tasks are replaced
         change.unknown = vec!["who knows".to_owned()];
         let preview = Preview {
             changes: vec![change],
-            unreadable: Vec::new(),
+            ..Preview::default()
         };
         assert!(preview.has_failures());
         assert_eq!(
