@@ -30,6 +30,7 @@ mod parallel;
 pub mod policy;
 pub mod print;
 pub mod rendering;
+pub mod schedule;
 pub mod server;
 pub mod settings;
 pub mod source;

@@ -1,0 +1,80 @@
+//! Schedule expressions of AWS, `at(...)`, `rate(...)` and `cron(...)`, and when they fire: pure.
+//!
+//! Sources: <https://docs.aws.amazon.com/autoscaling/application/userguide/scheduled-scaling-using-cron-expressions.html>,
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>, and for what happens when
+//! clocks change <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>.
+
+mod cron;
+mod field;
+mod firing;
+mod zone;
+
+pub use self::{cron::Cron, firing::Recurrence, zone::zone};
+
+use jiff::civil::DateTime;
+
+/// A schedule expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// Once, at a local time.
+    At(DateTime),
+    /// Again and again after this many minutes; a day has 1440.
+    Rate(i64),
+    /// Whenever the local time matches, with a precision of a minute.
+    Cron(Cron),
+}
+
+impl Schedule {
+    /// Parses a schedule with the rules of Application Auto Scaling.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, for people.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if let Some(body) = inside(text, "cron") {
+            Cron::parse(body).map(Self::Cron)
+        } else if let Some(body) = inside(text, "rate") {
+            rate(body).map(Self::Rate)
+        } else if let Some(body) = inside(text, "at") {
+            at(body).map(Self::At)
+        } else {
+            Err("a schedule is cron(...), rate(...) or at(...)".to_owned())
+        }
+    }
+}
+
+/// Returns what a keyword has in its parentheses.
+fn inside<'t>(text: &'t str, keyword: &str) -> Option<&'t str> {
+    let head = text.get(..keyword.len())?;
+    let body = text.get(keyword.len()..)?;
+    let body = body.strip_prefix('(')?.strip_suffix(')')?;
+    head.eq_ignore_ascii_case(keyword).then_some(body)
+}
+
+fn at(body: &str) -> Result<DateTime, String> {
+    let time: Option<DateTime> = body.parse().ok().filter(|_| body.contains('T'));
+    time.ok_or_else(|| "at() takes an existing date and time, yyyy-mm-ddThh:mm:ss".to_owned())
+}
+
+/// Returns the minutes of a rate. Application Auto Scaling uses the plural of a unit also for 1.
+fn rate(body: &str) -> Result<i64, String> {
+    let mut words = body.split_whitespace();
+    let (number, unit, rest) = (words.next(), words.next(), words.next());
+    let number = number
+        .and_then(|number| number.parse::<u32>().ok())
+        .filter(|number| *number > 0);
+    let minutes = match (number, unit.map(str::to_ascii_lowercase).as_deref(), rest) {
+        (Some(1), Some("minute"), None) | (Some(_), Some("minutes"), None) => Some(1),
+        (Some(1), Some("hour"), None) | (Some(_), Some("hours"), None) => Some(60),
+        (Some(1), Some("day"), None) | (Some(_), Some("days"), None) => Some(1440),
+        _ => None,
+    };
+    minutes
+        .zip(number)
+        .map(|(minutes, number)| minutes * i64::from(number))
+        .ok_or_else(|| "rate() takes a whole number above 0 and minutes, hours or days".to_owned())
+}
+
+#[cfg(test)]
+mod tests;
