@@ -104,6 +104,42 @@ statuses! {
         rendered_by: RenderedByStatus,
         /// What a deployment of the same spec would change today.
         renewal: RenewalStatus,
+        /// What scheduled actions have done, and will do.
+        auto_scaling: AutoScalingStatus,
+    }
+
+    /// The state of service auto scaling.
+    AutoScalingStatus {
+        /// The range that a scheduled action has set, which is in force instead of that of the spec.
+        range: CapacityRange,
+        /// The range of the spec that it was set for; another one in the spec is in force at once.
+        registered: CapacityRange,
+        /// Whether the number of tasks has yet to be moved into the range.
+        adjusting: bool,
+        /// The scheduled actions, in the order of the spec.
+        scheduled_actions: Vec<ScheduledActionStatus>,
+    }
+
+    /// The least and the most tasks that scaling may choose.
+    CapacityRange {
+        /// The least tasks.
+        min_capacity: Option<i64>,
+        /// The most tasks.
+        max_capacity: Option<i64>,
+    }
+
+    /// A scheduled action.
+    ScheduledActionStatus {
+        /// Its name.
+        name: String,
+        /// Its schedule, time zone, start and end.
+        schedule: String,
+        /// When the operator first saw it with this schedule.
+        since: Option<Time>,
+        /// When it was last due and has run; a firing while it was suspended counts.
+        last_firing: Option<Time>,
+        /// When it is due next; absent if never again.
+        next_firing: Option<Time>,
     }
 
     /// The versions that rendered the objects of the service.

@@ -11,6 +11,7 @@ pub mod placement;
 pub mod pod_state;
 pub mod replacement;
 pub mod revision;
+pub mod scaling;
 pub mod start_timeout;
 pub mod stopped_tasks;
 pub mod target_health;

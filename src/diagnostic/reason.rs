@@ -305,7 +305,7 @@ reasons! {
         S3IsNotAFileSystem => "S3 Files volumes are translated only if you allow it", "pass --allow-s3-files if the EFS CSI driver is 3.0 or newer, or use efsVolumeConfiguration";
         SandboxNeedsRuntimeClass => "ISOLATED_SANDBOX needs a RuntimeClass that isolates pods, such as kata", "pass --isolated-sandbox-runtime-class with its name";
         ScalableTargetActionEmpty => "a scheduled action needs MinCapacity or MaxCapacity", "give one of them or both";
-        ScheduledActionNeedsController => "scheduled actions are not supported yet", "change the minimum and maximum of its HorizontalPodAutoscaler, or of its ScaledObject, from a CronJob of your own";
+        ScheduledActionNeedsController => "scheduled actions need the operator", "install the operator; without it, change the minimum and maximum of its HorizontalPodAutoscaler, or of its ScaledObject, from a CronJob of your own";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "remove one of them";
         SecretReferenceUnclear { value, option } => "{value} could become a secret of Secrets Manager or an SSM parameter", "fill it with --set {option}, or write the ARN with placeholders inside";
         SecretVersionConflict => "a secret reference takes a version stage or a version id, not both", "remove one of them";
@@ -443,7 +443,7 @@ reasons! {
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or leave ScaleOutCooldown out";
         ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until the document is corrected, the count follows the other policies, or does not change";
-        ScheduledActionNotYet => "the operator does not run scheduled actions yet: the capacity does not change at this time", "change MinCapacity and MaxCapacity in the autoScaling of the EcsService from a CronJob that runs kubectl patch; without a target tracking policy, let it run kubectl scale ecsservice";
+        ScheduleNeverFires => "this schedule never fires: no such time exists", "give a time that exists in the time zone, also when clocks are put forward";
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
         SecretOptionsUnused { value } => "secretOptions of log driver {value} are not read", "write what they hold into logConfiguration.options, or use awsfirelens, whose router gets them";
         SecretReferenceShort { value, full } => "the ECS agent does not accept {value}, because colons are missing", "write {full}";

@@ -64,6 +64,7 @@ states! {
     DeploymentConfigurationBlocksRollout => "minimumHealthyPercent and maximumPercent leave no room to replace a task.", "Lower the one or raise the other.";
     DeploymentFailed => "A deployment failed and was not rolled back.", "Read the reason in status.deployments and change the spec; the operator does not try the same spec again.";
     DeploymentStarted => "A deployment has started.", "";
+    DesiredCountSet => "A scheduled action has moved the number of tasks into its range.", "";
     EssentialContainerExited => "The task stopped because an essential container exited.", "If its exit code is not 0, read its log.";
     Forbidden => "The API server forbids a request.", "Give the operator the right that the message names, or see which admission policy refuses it.";
     HealthCheckFailed => "A container fails its health check.", "See what the health check's command prints, and the log of the container.";
@@ -88,6 +89,8 @@ states! {
     RolledBack => "A deployment failed, and the previous one runs again.", "Read why it failed, and change the spec; the operator does not try it again until then.";
     RollingBack => "A deployment failed, and the previous one is being restored.", "";
     ScalingByPolicies => "The autoscaler of the service has the metrics that its policies need.", "";
+    ScheduledActionFailed => "A scheduled action would have set a minimum capacity above the maximum capacity, and has changed nothing.", "Give the action both MinCapacity and MaxCapacity.";
+    ScheduledActionRun => "A scheduled action has set the minimum and maximum capacity of the service.", "";
     SchedulingGated => "A scheduling gate keeps the task from being scheduled.", "Find out who added the gate to the pod.";
     ServerError => "The API server failed to answer a request.", "Nothing: the operator tries again.";
     ServiceRevisionNotFound => "The revision that should run is no longer stored.", "Change the spec to what should run.";

@@ -26,6 +26,7 @@ mod kept;
 mod operator;
 mod proxy;
 mod rights;
+mod scheduled;
 mod service;
 mod shared;
 mod shared_names;

@@ -44,14 +44,13 @@ async fn what_differs_is_in_the_status_of_what_runs_it() {
             "scalableTarget": {"MinCapacity": 1, "MaxCapacity": 3},
             "scheduledActions": [{
                 "ScheduledActionName": "night",
-                "Schedule": "cron(0 22 * * ? *)",
+                "Schedule": "cron(0 22 31 4 ? *)",
                 "ScalableTargetAction": {"MinCapacity": 1},
             }],
         },
     });
     bed.must_apply("EcsService", "web", service).await;
-    let expected = [ulimits, "ScheduledActionNotYet"];
-    warned(&bed, "EcsService", "web", &expected).await;
+    warned(&bed, "EcsService", "web", &[ulimits, "ScheduleNeverFires"]).await;
     bed.must_apply("EcsCluster", "shop", json!({"capacityProviders": ["spot"]}))
         .await;
     warned(&bed, "EcsCluster", "shop", &["CapacityProvidersAreNodes"]).await;

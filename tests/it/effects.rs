@@ -13,15 +13,19 @@ use std::{
 };
 
 use ecs_operator::{
-    crd::{API_VERSION, Spec},
+    crd::{API_VERSION, AutoScalingStatus, Spec},
+    decide::scaling::{
+        Range,
+        scheduled::{Asked, InForce, in_force},
+    },
     diagnostic::{Diagnostics, Reason, Severity},
     fields::{Api, Field, Kind, Node, Outcome, Shape},
     input::{ServiceInput, TaskDefinitionInput, TaskInput},
     rendering::{Inputs, RenderedBy, health_check_grace, render},
     settings::{Compute, Mode, Settings, WorkloadTarget},
-    source::{Catalog, Content, Fill, read_cluster, read_task, read_task_definition},
+    source::{Catalog, Content, Fill, read_cluster, read_service, read_task, read_task_definition},
     translate::{WORKLOAD_LENGTH, kname, translate_task},
-    validate::{TakesDefaults as _, validate_task},
+    validate::{TakesDefaults as _, scheduled_scaling, validate_task},
 };
 use serde_json::{Value, json};
 
@@ -256,12 +260,13 @@ impl World {
         match render(name, "default", &inputs, &spec, &by) {
             Ok(rendering) => Effects {
                 objects: format!(
-                    "{:?} {:?} {:?} {} {}",
+                    "{:?} {:?} {:?} {} {} {:?}",
                     rendering.objects,
                     rendering.desired,
                     rendering.rules,
                     rendering.healthy_after,
                     health_check_grace(&spec),
+                    scheduled(&spec),
                 ),
                 findings: self
                     .said_of_the_cluster()
@@ -674,6 +679,32 @@ fn of_a_cluster() -> World {
     }
 }
 
+/// Returns what scheduled actions have done at several moments, without and with an end that has passed.
+fn scheduled(spec: &Spec) -> Option<Vec<InForce>> {
+    let (_, extensions, _) = read_service("web", spec.text());
+    let scaling = scheduled_scaling(&extensions.auto_scaling?)?;
+    let asked = Asked {
+        range: Range {
+            min: scaling.min_capacity,
+            max: scaling.max_capacity,
+        },
+        actions: &scaling.scheduled_actions,
+        suspended: scaling.scheduled_suspended,
+    };
+    let moments = [
+        "2026-11-01T00:00:00Z",
+        "2026-12-15T23:30:00Z",
+        "2030-01-01T00:00:00Z",
+    ];
+    let mut state = AutoScalingStatus::default();
+    let at = moments.map(|moment| {
+        let after = in_force(&state, asked, moment.parse().expect("it is a moment"));
+        state = after.state.clone();
+        after
+    });
+    Some(at.into())
+}
+
 #[test]
 fn every_row_says_what_is_so() {
     let (worlds, seen) = (worlds(), Mutex::new(Seen::default()));
@@ -698,6 +729,10 @@ fn every_row_says_what_is_so() {
             // A field with only one value, or with its default, makes no difference by its presence.
             let is_clear = field.limits.values.len() == 1 || field.default.is_some();
             let may_be_left_out = MAY_BE_LEFT_OUT.contains(&field.name());
+            // `convert` rejects the whole request.
+            let needs_controller = field
+                .reasons
+                .contains(&Reason::ScheduledActionNeedsController);
             let on_fargate = (row, Place::EksFargate);
             let is_noticed = |place: &Place| {
                 seen.presence.contains(&(row, *place))
@@ -705,6 +740,7 @@ fn every_row_says_what_is_so() {
                     || field.outcome == Outcome::Warned && is_warned(place)
                     || is_clear && seen.values.contains(&row)
                     || may_be_left_out
+                    || *place == Place::Convert && needs_controller
             };
             let mut says = String::new();
             // `convert` does not accept clusters.

@@ -8,7 +8,8 @@ use super::{
     terminal::{harmless, wrapped},
 };
 use crate::{
-    crd::{ACCEPTED, SCALING_ACTIVE, WarningStatus},
+    crd::{ACCEPTED, AutoScalingStatus, SCALING_ACTIVE, WarningStatus},
+    decide::scaling::Range,
     diagnostic::StateReason,
 };
 
@@ -84,6 +85,21 @@ pub(super) fn scaling(conditions: &[Condition]) -> Option<Headline> {
     let scaling = condition(conditions, SCALING_ACTIVE)?;
     let says = format!(": {}", scaling.message);
     (scaling.status == "False").then(|| Headline::new(UNDER_WAY, &scaling.reason, &says))
+}
+
+/// Says which range a scheduled action has set, and which action is next.
+pub(super) fn scheduled(scaling: &AutoScalingStatus) -> Option<Headline> {
+    let mut parts = Vec::new();
+    if let Some(Range { min, max }) = Range::of(&scaling.range) {
+        parts.push(format!("a scheduled action has set {min} to {max} tasks"));
+    }
+    let actions = scaling.scheduled_actions.iter();
+    let next = actions.filter_map(|action| Some((action.next_firing.as_ref()?.0, &action.name)));
+    if let Some((at, name)) = next.min() {
+        parts.push(format!("{name} is due at {at}"));
+    }
+    let text = format!(": {}", parts.join("; "));
+    (!parts.is_empty()).then(|| Headline::new(Style::new(), "scheduled", &text))
 }
 
 pub(super) fn warnings(warnings: &[WarningStatus]) -> Vec<Headline> {

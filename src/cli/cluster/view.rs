@@ -7,7 +7,7 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::ResourceExt as _;
 
 use super::{
-    headline::{BAD, GOOD, Headline, UNDER_WAY, scaling, verdict, warnings},
+    headline::{BAD, GOOD, Headline, UNDER_WAY, scaling, scheduled, verdict, warnings},
     standing::{bar, refused_definition},
     state::{State, first_line},
     stopped,
@@ -167,6 +167,7 @@ fn head_of_service(service: &EcsService) -> Vec<Headline> {
     let looked_at = status.observed_generation >= service.metadata.generation;
     head.extend(verdict(&status.conditions, READY, looked_at));
     head.extend(scaling(&status.conditions));
+    head.extend(scheduled(&status.auto_scaling));
     head
 }
 

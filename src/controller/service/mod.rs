@@ -7,6 +7,7 @@ mod conditions;
 mod connect_hosts;
 mod contention;
 mod count;
+mod counts;
 mod fetch;
 mod names;
 mod permit;
@@ -16,6 +17,7 @@ mod renewal;
 mod revision;
 mod revisions;
 mod scaling;
+mod scheduled;
 mod status;
 mod step;
 mod tasks;
@@ -35,9 +37,11 @@ use kube::{
 
 use self::{
     begin::has_to_wait,
+    counts::Counts,
     fetch::Observed,
     plan::{Newest, Plan},
     renewal::{Turn, turn},
+    scheduled::Scheduled,
     status::{Outcome, record_rebuilt, report},
     step::Step,
 };
@@ -59,7 +63,6 @@ use crate::{
     },
     rendering::health_check_grace,
     settings::{RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT},
-    validate,
 };
 
 pub(super) use begin::Beginnings;
@@ -134,17 +137,44 @@ async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action,
     if status.deployments.is_empty() {
         revision::take_over(&cx, &service).await?;
     }
-    let Some((completed, count)) =
-        count::completed(&service, &status, || count::running(&cx, &service))
-    else {
-        return proceed(&service, &cx, &status, &owner).await;
+    let now = Timestamp::now();
+    let scheduled = Scheduled::of(&service, &status, now);
+    scheduled::record(&cx, &service, scheduled.as_ref()).await?;
+    let Some(scheduled) = scheduled else {
+        return with_count(&service, &cx, &owner).await.map(action);
     };
-    match count::write(&cx, &service, count).await {
+    let next = scheduled.wait(now);
+    if let Some(next) = next {
+        // An action is run on time, whatever trouble there is with the service.
+        cx.backoff.due(&owner.uid, next);
+    }
+    let wait = with_count(&scheduled.service, &cx, &owner).await?;
+    scheduled.adjust(&cx).await?;
+    Ok(action(wait.into_iter().chain(next).min()))
+}
+
+fn action(wait: Option<Duration>) -> Action {
+    wait.map_or_else(Action::await_change, Action::requeue)
+}
+
+/// Gives a service the count that its spec lacks, or takes its step. Returns when to take the next one.
+async fn with_count(
+    service: &EcsService,
+    cx: &Context,
+    owner: &OwnerReference,
+) -> Result<Option<Duration>, Error> {
+    let status = cx.services.latest(service);
+    let Some((completed, count)) =
+        count::completed(service, &status, || count::running(cx, service))
+    else {
+        return proceed(service, cx, &status, owner).await;
+    };
+    match count::write(cx, service, count).await {
         // The watch reports the count.
-        Ok(()) => Ok(Action::await_change()),
+        Ok(()) => Ok(None),
         Err(error) if error.is_transient() => Err(error),
         // Whoever forbids it does not keep the service from its count.
-        Err(error) => proceed(&completed, &cx, &status, &owner)
+        Err(error) => proceed(&completed, cx, &status, owner)
             .await
             .and(Err(error)),
     }
@@ -156,7 +186,7 @@ async fn proceed(
     cx: &Context,
     status: &ServiceStatus,
     owner: &OwnerReference,
-) -> Result<Action, Error> {
+) -> Result<Option<Duration>, Error> {
     let asked = match plan::newest(service, cx, status) {
         Ok(newest) => Asked {
             newest,
@@ -180,11 +210,11 @@ struct Asked {
 impl Asked {
     /// Returns when to take the next step. What was refused is judged again at once if a policy has changed since; whoever
     /// changes one later finds the refusal in the status.
-    fn next(&self, cx: &Context, changes: u64, wait: Option<Duration>) -> Action {
+    fn next(&self, cx: &Context, changes: u64, wait: Option<Duration>) -> Option<Duration> {
         if self.refusal.is_some() && cx.policies.changes() != changes {
-            return Action::requeue(Duration::ZERO);
+            return Some(Duration::ZERO);
         }
-        wait.map_or_else(Action::await_change, Action::requeue)
+        wait
     }
 }
 
@@ -196,7 +226,7 @@ async fn roll_out(
     mut asked: Asked,
     status: &ServiceStatus,
     owner: &OwnerReference,
-) -> Result<Action, Error> {
+) -> Result<Option<Duration>, Error> {
     let now = whole_seconds(Timestamp::now());
     let pods = cx.pods.of(&user(service));
     let newest = asked.newest.as_ref();
@@ -323,31 +353,6 @@ async fn current(
         report(cx, service, &outcome).await?;
     }
     plan.map(Some)
-}
-
-/// How many tasks should run, and how they are replaced.
-struct Counts {
-    desired: Option<i64>,
-    rules: validate::Deployment,
-    healthy_after: i64,
-}
-
-impl Counts {
-    /// Returns the counts of what is asked for, or of what runs while that is unknown.
-    fn of(newest: Option<&Newest>, current: Option<&Plan>) -> Option<Self> {
-        let newest = newest.map(|newest| Self {
-            desired: newest.rendering.desired,
-            rules: newest.rendering.rules.clone(),
-            healthy_after: newest.rendering.healthy_after,
-        });
-        newest.or_else(|| {
-            current.map(|plan| Self {
-                desired: plan.desired,
-                rules: plan.rules.clone(),
-                healthy_after: plan.healthy_after,
-            })
-        })
-    }
 }
 
 /// Returns the input of the decisions.

@@ -99,8 +99,8 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Whether scheduled actions are suspended.",
         kind: Kind::Boolean,
         default: Some("false"),
-        outcome: Outcome::Noted,
-        rule: "scheduled actions do not run yet",
+        outcome: Outcome::Translated,
+        target: "in the operator: scheduled actions that fall due have no effect",
         shape: "SuspendedState",
         ..FIELD
     },

@@ -71,11 +71,11 @@ fn report_ignored(scaling: &AutoScaling, notes: &mut Diagnostics) {
         &scaling.step_policies,
         &Message::StepScalingNotYet,
     );
-    report(
-        "scheduledActions",
-        &scaling.scheduled_actions,
-        &Message::ScheduledActionNotYet,
-    );
+    let actions = scaling.scheduled_actions.iter();
+    for action in actions.filter(|action| action.never_fires()) {
+        let at = root.field("scheduledActions").index(action.index);
+        notes.report(at.field("Schedule"), Message::ScheduleNeverFires);
+    }
 }
 
 /// Whether an autoscaler writes the count of the Deployment, so that nothing else may

@@ -8,6 +8,7 @@ mod target_tracking;
 use std::collections::BTreeSet;
 
 pub use metric::{CloudWatchMetric, Metric};
+pub use schedule::ScheduledAction;
 pub use target_tracking::TargetTracking;
 
 use super::TaskDefinition;
@@ -35,8 +36,10 @@ pub struct AutoScaling {
     pub forecast_only: Vec<usize>,
     /// The positions of step scaling policies, which the operator accepts.
     pub step_policies: Vec<usize>,
-    /// The positions of scheduled actions, which the operator accepts.
-    pub scheduled_actions: Vec<usize>,
+    /// The scheduled actions, in order.
+    pub scheduled_actions: Vec<ScheduledAction>,
+    /// Whether scheduled actions have no effect.
+    pub scheduled_suspended: bool,
 }
 
 impl AutoScaling {
@@ -109,6 +112,21 @@ pub(crate) fn validate_scaling(
     Some(scaling)
 }
 
+/// Returns the range of a service and its scheduled actions, without its policies; `None` if they are not valid.
+#[must_use]
+pub fn scheduled_scaling(raw: &crd::AutoScaling) -> Option<AutoScaling> {
+    let mut sink = Diagnostics::new();
+    let root = FieldPath::root(Subject::AutoScaling);
+    let mut scaling = AutoScaling::default();
+    let target = raw.scalable_target.as_ref()?;
+    range(target, &mut scaling, &root, &mut sink);
+    for (index, action) in raw.scheduled_actions.iter().enumerate() {
+        let action = schedule::validate(index, action, &root, &mut sink);
+        scaling.scheduled_actions.extend(action);
+    }
+    (!sink.has_errors()).then_some(scaling)
+}
+
 fn scalable_target(
     raw: &ecs::ScalableTarget,
     scope: &Scope<'_>,
@@ -122,6 +140,16 @@ fn scalable_target(
         &raw.scalable_dimension,
     ];
     identity(id, scope, path, sink);
+    range(raw, scaling, path, sink);
+}
+
+/// Validates the range, and what is suspended.
+fn range(
+    raw: &ecs::ScalableTarget,
+    scaling: &mut AutoScaling,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
     let mut capacity = |name: &'static str, value: Option<i64>| {
         let value = value.filter(|value| (0..=i64::from(i32::MAX)).contains(value));
         value.unwrap_or_else(|| {
@@ -148,6 +176,7 @@ fn scalable_target(
     if let Some(state) = &raw.suspended_state {
         scaling.scale_in_suspended = state.dynamic_scaling_in_suspended.unwrap_or(false);
         scaling.scale_out_suspended = state.dynamic_scaling_out_suspended.unwrap_or(false);
+        scaling.scheduled_suspended = state.scheduled_scaling_suspended.unwrap_or(false);
     }
 }
 
@@ -338,13 +367,13 @@ fn scheduled_actions(
                 },
             );
         }
-        schedule::validate(action, &path, sink);
+        let action = schedule::validate(index, action, &path, sink);
         match scope.settings.mode {
             Mode::Convert => sink.report(
                 path.field("Schedule"),
                 Message::ScheduledActionNeedsController,
             ),
-            Mode::Controller => scaling.scheduled_actions.push(index),
+            Mode::Controller => scaling.scheduled_actions.extend(action),
         }
     }
 }

@@ -62,6 +62,46 @@ pub(in crate::controller::memory) fn a_count_of_an_autoscaler() -> Scenario {
     ])
 }
 
+/// A service that is stopped for the night by a scheduled action, and started again by another one.
+pub(in crate::controller::memory) fn scheduled_actions() -> Scenario {
+    let action = |name: &str, schedule: &str, min: i64, max: i64| {
+        json!({
+            "ScheduledActionName": name, "Schedule": schedule,
+            "ScalableTargetAction": {"MinCapacity": min, "MaxCapacity": max},
+        })
+    };
+    let apply = move |store: &mut Store, max: i64| {
+        let scaling = json!({"autoScaling": {
+            "scalableTarget": {"MinCapacity": 2, "MaxCapacity": max},
+            "scheduledActions": [
+                action("night", "at(2021-01-01T22:00:00)", 0, 0),
+                action("day", "at(2021-01-02T06:00:00)", 3, 8),
+                action("later", "at(2199-01-01T00:00:00)", 1, 1),
+            ],
+        }});
+        serve(store, 4, scaling);
+    };
+    // A moment before an action is due for which the operator did not run since.
+    let due = |position: usize| {
+        move |store: &mut Store| {
+            store.change(&place("EcsService", "web"), |service| {
+                let actions = &mut service["status"]["autoScaling"]["scheduledActions"];
+                actions[position]["since"] = json!("2020-01-01T00:00:00Z");
+                service["metadata"]["annotations"]["example.com/due"] = json!(position.to_string());
+            });
+        }
+    };
+    let acts = [
+        act("the night", due(0)),
+        act("the day", due(1)),
+        act("another range", move |store| apply(store, 3)),
+    ];
+    Scenario::new(acts).after([act("a service", move |store| {
+        define(store, "test/web:1");
+        apply(store, 6);
+    })])
+}
+
 /// Requests something of the current deployment by an annotation.
 fn request(store: &mut Store, annotation: &str) {
     store.change(&place("EcsService", "web"), |service| {

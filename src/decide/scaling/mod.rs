@@ -1,0 +1,24 @@
+//! Service auto scaling, as Application Auto Scaling does it.
+
+pub mod alarm;
+pub mod engine;
+pub mod scheduled;
+pub mod step;
+pub mod target;
+
+/// The range of a scalable target, in tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The smallest number of tasks.
+    pub min: i64,
+    /// The largest number of tasks.
+    pub max: i64,
+}
+
+impl Range {
+    /// Returns the number of tasks in the range that is nearest to this one.
+    #[must_use]
+    pub fn nearest(self, tasks: i64) -> i64 {
+        tasks.min(self.max).max(self.min)
+    }
+}
