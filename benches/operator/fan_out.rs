@@ -28,7 +28,8 @@ const IMAGE: &str = "example.com/web:changed";
 pub struct Plainly {
     /// If it patches the Deployments alone.
     patches: f64,
-    /// If it makes the same writes as the operator: a revision, a Deployment, and twice the status.
+    /// If it makes the same writes as the operator: a revision, a Deployment, an autoscaler, and twice the
+    /// status.
     writes: f64,
 }
 
@@ -64,7 +65,7 @@ async fn each(names: &[String], work: impl AsyncFn(&str) -> Result<()>) -> Resul
 /// Makes the writes of the operator for one service.
 async fn write_all(bed: &Bed, name: &str, sample: &Sample) -> Result<()> {
     let namespace = bed.namespace.name();
-    let (mut deployment, mut revision, mut status) = sample.of(namespace, name)?;
+    let (mut revision, mut status) = sample.of(namespace, name)?;
     revision["metadata"]["name"] = json!(format!("{name}.service.changed"));
     plain::api(&bed.plain, namespace, "apps/v1", "ControllerRevision")
         .create(&PostParams::default(), &serde_json::from_value(revision)?)
@@ -78,12 +79,21 @@ async fn write_all(bed: &Bed, name: &str, sample: &Sample) -> Result<()> {
         Ok(())
     };
     report("decided").await?;
+    let mut deployment = sample.child("Deployment", namespace, name)?;
     let containers = &mut deployment["spec"]["template"]["spec"]["containers"];
     containers[0]["image"] = json!("example.com/web:again");
+    let kind = "HorizontalPodAutoscaler";
+    let mut autoscaler = sample.child(kind, namespace, name)?;
+    autoscaler["spec"]["behavior"]["scaleDown"]["selectPolicy"] = json!("Disabled");
     let params = PatchParams::apply("ecs-operator").force();
-    plain::api(&bed.plain, namespace, "apps/v1", "Deployment")
-        .patch(name, &params, &Patch::Apply(&deployment))
-        .await?;
+    for (version, kind, object) in [
+        ("apps/v1", "Deployment", deployment),
+        ("autoscaling/v2", kind, autoscaler),
+    ] {
+        plain::api(&bed.plain, namespace, version, kind)
+            .patch(name, &params, &Patch::Apply(&object))
+            .await?;
+    }
     report("applied").await
 }
 

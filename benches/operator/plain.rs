@@ -112,18 +112,19 @@ impl Sample {
         })
     }
 
-    /// Returns the Deployment of a service, the name and text of its revision, and its status.
-    pub fn of(&self, namespace: &str, name: &str) -> Result<(Value, Value, Value)> {
-        let deployment = self
-            .children
-            .iter()
-            .find(|(kind, ..)| *kind == "Deployment");
-        let (.., deployment) = deployment.context("no Deployment")?;
+    /// Returns the revision of a service and its status.
+    pub fn of(&self, namespace: &str, name: &str) -> Result<(Value, Value)> {
         Ok((
-            self.renamed(deployment, namespace, name)?,
             self.renamed(&self.revision, namespace, name)?,
             self.renamed(&self.status, namespace, name)?,
         ))
+    }
+
+    /// Returns the child of a kind of a service.
+    pub fn child(&self, kind: &str, namespace: &str, name: &str) -> Result<Value> {
+        let mut children = self.children.iter();
+        let (.., child) = children.find(|(of, ..)| *of == kind).context("no child")?;
+        self.renamed(child, namespace, name)
     }
 
     fn renamed(&self, text: &str, namespace: &str, name: &str) -> Result<Value> {

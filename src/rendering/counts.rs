@@ -179,6 +179,21 @@ pub fn with_numbers(objects: &mut [Value], numbers: Numbers<'_>) -> bool {
     holds
 }
 
+/// Keeps autoscalers from removing tasks, as target tracking does not in ECS while a deployment is in progress
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html>).
+pub fn hold_scale_in(objects: &mut [Value]) {
+    for object in objects {
+        let rules = match kind(object) {
+            "HorizontalPodAutoscaler" => "/spec/behavior/scaleDown",
+            "ScaledObject" => "/spec/advanced/horizontalPodAutoscalerConfig/behavior/scaleDown",
+            _ => continue,
+        };
+        if let Some(Value::Object(rules)) = object.pointer_mut(rules) {
+            rules.insert("selectPolicy".to_owned(), json!("Disabled"));
+        }
+    }
+}
+
 fn pause(spec: &mut Map<String, Value>, numbers: Numbers<'_>) -> bool {
     let tasks = spec.get("replicas").and_then(Value::as_u64).unwrap_or(0);
     let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
@@ -306,6 +321,26 @@ mod tests {
             objects[0]["spec"]["updateStrategy"],
             json!({"type": "OnDelete"})
         );
+    }
+
+    #[test]
+    fn autoscalers_are_kept_from_removing_tasks() {
+        let behavior =
+            json!({"scaleUp": {"selectPolicy": "Max"}, "scaleDown": {"selectPolicy": "Max"}});
+        let mut objects = [
+            json!({"kind": "HorizontalPodAutoscaler", "spec": {"behavior": behavior}}),
+            json!({"kind": "ScaledObject", "spec": {"advanced": {
+                "horizontalPodAutoscalerConfig": {"behavior": behavior},
+            }}}),
+            deployment("a", 4),
+        ];
+        hold_scale_in(&mut objects);
+        let advanced = &objects[1]["spec"]["advanced"]["horizontalPodAutoscalerConfig"];
+        for found in [&objects[0]["spec"]["behavior"], &advanced["behavior"]] {
+            assert_eq!(found["scaleDown"]["selectPolicy"], "Disabled");
+            assert_eq!(found["scaleUp"]["selectPolicy"], "Max");
+        }
+        assert_eq!(objects[2], deployment("a", 4));
     }
 
     #[test]

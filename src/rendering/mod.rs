@@ -14,8 +14,8 @@ mod render;
 mod target_groups;
 
 pub use counts::{
-    Nodes, Numbers, follows_counts, healthy_after, with_at_most, with_counts_of, with_numbers,
-    with_tasks,
+    Nodes, Numbers, follows_counts, healthy_after, hold_scale_in, with_at_most, with_counts_of,
+    with_numbers, with_tasks,
 };
 pub use difference::differences;
 pub use inputs::Inputs;

@@ -24,7 +24,7 @@ use crate::{
         pod_state::PodState,
         trouble::{Troubles, troubles, without_pods},
     },
-    rendering::{Numbers, with_numbers},
+    rendering::{Numbers, hold_scale_in, with_numbers},
 };
 
 /// When to check again after a deployment is done.
@@ -142,6 +142,9 @@ impl Step<'_> {
         running.may_return = deployments.may_return();
         let observed = Observed::of(cx, service, Some(&running), running.desired);
         let held = put_numbers(&mut running, &observed, self.pods);
+        if running.may_return {
+            hold_scale_in(&mut running.objects);
+        }
         if self.lacks_objects(&running) && !cx.is_there(service).await? {
             // The missing objects were deleted with the service.
             return Err(Error::Gone);
