@@ -130,6 +130,11 @@ impl ControllerOptions {
         self.tenancy.into()
     }
 
+    /// Whether the operator starts renewals.
+    pub(super) fn renews(&self) -> bool {
+        self.renewal == Renewal::Automatic
+    }
+
     /// Whether the operator watches a namespace.
     pub(super) fn watches(&self, namespace: &str) -> bool {
         self.namespaces.is_empty() || self.namespaces.iter().any(|it| it == namespace)

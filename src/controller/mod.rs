@@ -28,7 +28,7 @@ mod volumes;
 mod wanted;
 
 pub use preview::{
-    Change, ObjectChange, Operator, Preview, PreviewError, Replacement, Snapshot, is_policy,
-    preview, read_only,
+    Change, ObjectChange, Operator, Preview, PreviewError, Replacement, Snapshot, is_known,
+    is_namespace, is_policy, preview, read_only,
 };
 pub use process::{Options, RunError, run};

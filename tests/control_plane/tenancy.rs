@@ -759,6 +759,55 @@ async fn what_runs_goes_on_when_its_policy_is_gone() {
 }
 
 #[tokio::test]
+async fn a_preview_of_a_policy_shows_what_waits_for_it() {
+    let tenant = Tenant::new("waits").await;
+    let mut definition = task_definition("testbed/web:1");
+    definition["taskRoleArn"] = json!(ROLE);
+    tenant.apply("EcsTaskDefinition", "web", &definition).await;
+    let service = json!({"taskDefinition": "web", "desiredCount": 2});
+    tenant.apply("EcsService", "web", &service).await;
+    let job = json!({"taskDefinition": "web"});
+    tenant.apply("EcsTask", "job", &job).await;
+    for (kind, name) in [("EcsService", "web"), ("EcsTask", "job")] {
+        tenant.bed.condition(kind, name, "Accepted", "False").await;
+    }
+    let diff = async |namespace: &str| {
+        let policy = json!({
+            "apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsPolicy", "metadata": {"name": "roles"},
+            "spec": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                "allow": {"taskRoles": [ROLE]},
+            },
+        });
+        let file = std::env::temp_dir().join(format!("{}-{namespace}.json", tenant.namespace()));
+        std::fs::write(&file, policy.to_string()).unwrap();
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_ecs-operator"))
+            .args(["diff", "--namespace", tenant.namespace(), "--filename"])
+            .arg(&file)
+            .arg("--kubeconfig")
+            .arg(cluster().await.plane.kubeconfig())
+            .args(SHARED)
+            .output()
+            .await
+            .unwrap();
+        std::fs::remove_file(&file).unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = diff(tenant.namespace()).await;
+    assert_eq!(code, Some(1), "{said}");
+    for what in [
+        "+++ Deployment web",
+        "EcsService web: starts 2 tasks",
+        "+++ Pod job-0",
+    ] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    let (code, said) = diff("elsewhere").await;
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
 async fn a_task_begins_only_with_what_is_allowed_and_gets_nothing_later() {
     let tenant = Tenant::new("task").await;
     let mut definition = task_definition("testbed/hold");

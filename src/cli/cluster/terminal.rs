@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use terminal_size::{Height, Width, terminal_size};
 
-use crate::cli::Error;
+use crate::{cli::Error, diagnostic::render::is_obeyed};
 
 /// The assumed size of a terminal that does not report one.
 const USUAL: Size = Size {
@@ -35,12 +35,12 @@ pub(super) fn is_terminal() -> bool {
 }
 
 /// Returns a text without control sequences for terminals: those for colors and the like are removed, and other control
-/// characters are escaped. Tabs stay.
+/// characters, and those that change the direction of text, are escaped. Tabs stay.
 pub(super) fn harmless(text: &str) -> String {
     let plain = anstream::adapter::strip_str(text).to_string();
     let mut harmless = String::with_capacity(plain.len());
     for c in plain.chars() {
-        if c.is_control() && c != '\t' {
+        if is_obeyed(c) && c != '\t' {
             harmless.extend(c.escape_default());
         } else {
             harmless.push(c);

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     controller::preview::{Operator, Preview, Replacement, Snapshot, preview, read_only, written},
     policy::Tenancy,
-    settings::Settings,
+    settings::{RENEW_DEPLOYMENT, Settings},
     translate::SERVICE,
 };
 
@@ -50,12 +50,18 @@ fn manifests(before: &Store, after: &Store) -> Vec<Value> {
 
 /// Returns what a preview says of these objects.
 fn previewed(before: &Store, manifests: &[Value]) -> Preview {
+    previewed_by(before, manifests, false)
+}
+
+/// Does the same for an operator that `renews` services by itself.
+fn previewed_by(before: &Store, manifests: &[Value], renews: bool) -> Preview {
     let operator = Operator {
         settings: Settings {
             steady_seconds: 0,
             ..Settings::default()
         },
         tenancy: Tenancy::Single,
+        renews,
     };
     in_no_time(async {
         let server = ApiServer::new(before.clone());
@@ -192,6 +198,33 @@ fn a_preview_of_a_service_is_what_then_happens() {
 fn a_preview_of_another_strategy_is_what_then_happens() {
     assert!(foreseen(&service::a_daemon()) > 0);
     assert!(foreseen(&service::a_change_of_strategy()) > 1);
+}
+
+#[test]
+fn a_renewal_is_shown_as_the_replacement_that_it_is() {
+    let scenario = scenario::a_cluster();
+    let [with_service, with_defaults] = [2, 3].map(|number| {
+        let mut ends = undisturbed(scenario.acts.iter().take(number));
+        ends.pop().expect("there are acts")
+    });
+    let replaces = |preview: &Preview| {
+        let mut changes = preview.changes.iter();
+        changes.any(|change| matches!(change.replacement, Some(Replacement::Yes { .. })))
+    };
+    // Other defaults of the namespace, which a service keeps until its next deployment.
+    let manifests = manifests(&with_service, &with_defaults);
+    assert!(!replaces(&previewed(&with_service, &manifests)));
+    assert!(replaces(&previewed_by(&with_service, &manifests, true)));
+    let services = with_defaults.of_kind(OURS, "ecsservices");
+    let service = &services.first().expect("there is one").1;
+    let renewal = json!({
+        "apiVersion": service["apiVersion"], "kind": service["kind"],
+        "metadata": {
+            "name": "web", "annotations": {RENEW_DEPLOYMENT: service["status"]["deployments"][0]["id"]},
+        },
+        "spec": service["spec"],
+    });
+    assert!(replaces(&previewed(&with_defaults, &[renewal])));
 }
 
 #[test]

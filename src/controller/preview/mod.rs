@@ -2,6 +2,7 @@
 
 mod applied;
 mod compare;
+mod manifests;
 mod policies;
 mod read_only;
 mod service;
@@ -9,15 +10,14 @@ mod snapshot;
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::ResourceExt as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::{
-    applied::applied,
     compare::content,
+    manifests::{places, resources},
     policies::unchecked,
-    snapshot::{KINDS, Resources, read},
+    snapshot::{Resources, read},
 };
 use super::{
     caches::children::Key,
@@ -35,10 +35,11 @@ use crate::{
     validate::TaskDefinitionReference,
 };
 
-pub use self::{read_only::read_only, snapshot::Snapshot};
-
-/// The UID of an object that does not exist yet.
-const NEW: &str = "00000000-0000-0000-0000-000000000000";
+pub use self::{
+    manifests::{is_known, is_namespace, is_policy},
+    read_only::read_only,
+    snapshot::Snapshot,
+};
 
 /// What an apply would change.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +66,10 @@ pub struct Change {
     pub objects: Vec<ObjectChange>,
     /// Why the resource is rejected, so that what ran before continues.
     pub rejected: Option<String>,
+    /// Whether it is rejected without the apply too.
+    pub was_rejected: bool,
+    /// Whether something of it runs.
+    pub runs: bool,
     /// Why some of it cannot be carried out.
     pub obstacles: Vec<String>,
     /// What happens only later, for example when new tasks serve.
@@ -106,6 +111,8 @@ pub enum Replacement {
     No {
         /// Whether a deployment begins that completes at once, because its pods are the same.
         begins: bool,
+        /// How many tasks are wanted without the apply and with it; `None` if that is not known, or is one on each node.
+        desired: (Option<i64>, Option<i64>),
     },
 }
 
@@ -133,6 +140,8 @@ pub struct Operator {
     pub settings: Settings,
     /// Who shares its cluster.
     pub tenancy: Tenancy,
+    /// Whether it starts renewals.
+    pub renews: bool,
 }
 
 /// A failed preview.
@@ -152,12 +161,13 @@ pub async fn preview(
     manifests: &[Value],
 ) -> Result<Preview, PreviewError> {
     let after = resources(snapshot, manifests);
-    let policies = manifests.iter().filter(|it| is_policy(it));
-    let policies: Vec<Value> = policies.cloned().collect();
+    let applied = manifests.iter();
+    let applied = applied.filter(|it| is_policy(it) || is_namespace(it));
+    let applied: Vec<Value> = applied.cloned().collect();
     let worlds = Worlds {
         snapshot,
         before: snapshot.context(operator, &snapshot.resources, &[]),
-        after: snapshot.context(operator, &after, &policies),
+        after: snapshot.context(operator, &after, &applied),
     };
     let mut preview = Preview {
         unreadable: snapshot
@@ -165,11 +175,7 @@ pub async fn preview(
             .iter()
             .map(ToString::to_string)
             .collect(),
-        unchecked: unchecked(
-            snapshot.policies.as_ref(),
-            &worlds.after.policies,
-            &snapshot.namespace,
-        ),
+        unchecked: unchecked(&snapshot.known, &worlds.after.policies, &snapshot.namespace),
         ..Preview::default()
     };
     let places = places(manifests);
@@ -188,7 +194,8 @@ pub async fn preview(
         .extend(of_kind("EcsCluster").map(|place| worlds.cluster(place, &after)));
     worlds.hear(&after).await;
     let has_clusters = of_kind("EcsCluster").next().is_some();
-    let affected = affected(&after, &changed, has_clusters);
+    // What waits for a policy begins as soon as that is there.
+    let affected = affected(&after, &changed, has_clusters || !applied.is_empty());
     let given: BTreeSet<_> = of_kind("EcsService")
         .map(|(_, name)| name.clone())
         .collect();
@@ -196,13 +203,18 @@ pub async fn preview(
         let place = ("EcsService".to_owned(), name.clone());
         let change = worlds.resource(&place, &after);
         let change = worlds.service(change, after.get(&place)).await?;
-        if given.contains(name) || !change.objects.is_empty() || change.rejected.is_some() {
+        let is_rejected = change.rejected.is_some() && !change.was_rejected;
+        if given.contains(name) || !change.objects.is_empty() || is_rejected {
             preview.changes.push(change);
         }
     }
-    for place in of_kind("EcsTask") {
+    let given: BTreeSet<_> = of_kind("EcsTask").cloned().collect();
+    for place in after.keys().filter(|(kind, _)| kind == "EcsTask") {
         let change = worlds.resource(place, &after);
-        preview.changes.push(worlds.task(change, after.get(place)));
+        let change = worlds.task(change, after.get(place));
+        if given.contains(place) || !change.objects.is_empty() {
+            preview.changes.push(change);
+        }
     }
     Ok(preview)
 }
@@ -276,7 +288,14 @@ impl Worlds<'_> {
                         .to_owned(),
                 );
             }
-            return change;
+            let has_begun = !before.status.tasks.is_empty();
+            if has_begun || !matches!(task::wanted(&before, &self.before), Err(_)) {
+                return change;
+            }
+            // It waits for a policy.
+            if task::wanted(&task, &self.after).is_err() {
+                return change;
+            }
         }
         match task::wanted(&task, &self.after) {
             Ok(Some(objects)) => {
@@ -329,69 +348,6 @@ pub(super) fn written(resource: &Value) -> Value {
         }
     }
     content
-}
-
-/// Whether a manifest is a policy.
-pub fn is_policy(manifest: &Value) -> bool {
-    manifest.get("kind").and_then(Value::as_str) == Some("EcsPolicy")
-}
-
-/// Returns the kind and name of a manifest of ours.
-fn place(manifest: &Value) -> Option<(String, String)> {
-    let text = |path: &str| manifest.pointer(path).and_then(Value::as_str);
-    let (kind, name) = (text("/kind")?, text("/metadata/name")?);
-    let is_ours = KINDS.iter().any(|(of, _)| *of == kind);
-    is_ours.then(|| (kind.to_owned(), name.to_owned()))
-}
-
-/// Returns what manifests name, each once.
-fn places(manifests: &[Value]) -> Vec<(String, String)> {
-    let mut places = Vec::new();
-    for place in manifests.iter().filter_map(place) {
-        if !places.contains(&place) {
-            places.push(place);
-        }
-    }
-    places
-}
-
-/// Returns the resources after the apply; the last manifest of a name counts.
-fn resources(snapshot: &Snapshot, manifests: &[Value]) -> Resources {
-    let mut after = snapshot.resources.clone();
-    for manifest in manifests {
-        let Some(place) = place(manifest) else {
-            continue;
-        };
-        let object = match snapshot.resources.get(&place) {
-            Some(live) => changed(live, manifest),
-            None => {
-                let (kind, name) = &place;
-                let new = json!({
-                    "apiVersion": manifest.get("apiVersion"), "kind": kind,
-                    "metadata": {
-                        "name": name, "namespace": snapshot.namespace, "uid": NEW,
-                        "generation": 1, "creationTimestamp": Time(Timestamp::now()),
-                    },
-                });
-                applied(&new, manifest)
-            }
-        };
-        after.insert(place, object);
-    }
-    after
-}
-
-/// Returns a live resource after the apply of a manifest. A changed spec has another generation.
-fn changed(live: &Value, manifest: &Value) -> Value {
-    let mut after = applied(live, manifest);
-    if after.get("spec") != live.get("spec") {
-        let generation = live.pointer("/metadata/generation").and_then(Value::as_i64);
-        if let Some(Value::Object(metadata)) = after.get_mut("metadata") {
-            let next = generation.unwrap_or(0).saturating_add(1);
-            metadata.insert("generation".to_owned(), next.into());
-        }
-    }
-    after
 }
 
 /// Returns the services that follow one of these task definitions, or all, if the defaults of the namespace change.

@@ -6,7 +6,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
 use serde_json::Value;
 
-use super::snapshot::read;
+use super::{
+    manifests::{is_namespace, is_policy},
+    snapshot::read,
+};
 use crate::{
     controller::{
         caches::policies::{NAMESPACES, POLICIES, Policies},
@@ -17,57 +20,84 @@ use crate::{
     policy::Tenancy,
 };
 
-/// The policies of a cluster and the labels of a namespace.
+/// The label that each namespace has, with its name.
+const NAME: &str = "kubernetes.io/metadata.name";
+
+type Labels = BTreeMap<String, String>;
+
+/// The policies of a cluster, and the labels of a namespace.
+#[derive(Default)]
 pub(super) struct Known {
-    policies: Vec<EcsPolicy>,
-    labels: BTreeMap<String, String>,
+    /// `None` if the user may not read them.
+    policies: Option<Vec<EcsPolicy>>,
+    /// `None` if the user may not read the namespace.
+    labels: Option<Labels>,
 }
 
 impl Known {
-    /// Reads both; `None` if the user may not read them, or the cluster has no such kind.
-    pub(super) async fn read(
-        client: &Client,
-        namespace: &str,
-    ) -> Result<Option<Self>, kube::Error> {
+    /// Reads both. A cluster without such a kind has no policies, and a namespace that does not exist only its name.
+    pub(super) async fn read(client: &Client, namespace: &str) -> Result<Self, kube::Error> {
         let policies: Api<EcsPolicy> = Api::all(client.clone());
+        let policies = policies.list(&ListParams::default()).await;
         let namespaces: Api<Namespace> = Api::all(client.clone());
-        let read = async {
-            let labels = namespaces.get(namespace).await?.labels().clone();
-            let policies = policies.list(&ListParams::default()).await?.items;
-            Ok(Self { policies, labels })
-        };
-        match read.await {
-            Ok(known) => Ok(Some(known)),
-            Err(error) if matches!(code(&error), Some(403 | 404)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let labels = namespaces.get_opt(namespace).await;
+        Ok(Self {
+            policies: permitted(policies.map(|list| list.items))?,
+            labels: permitted(labels.map(|found| match found {
+                Some(found) => found.labels().clone(),
+                None => only_name(namespace),
+            }))?,
+        })
     }
 
     /// Returns what is known of a cluster without policies.
     #[cfg(test)]
     pub(super) const fn without_policies() -> Self {
         Self {
-            policies: Vec::new(),
-            labels: BTreeMap::new(),
+            policies: Some(Vec::new()),
+            labels: Some(BTreeMap::new()),
         }
     }
 }
 
-/// Returns the policies of an operator that has seen these. If they are not known, it permits everything.
+/// Returns an answer; `None` if the user may not have it, and nothing where there is no such kind.
+fn permitted<T: Default>(answer: Result<T, kube::Error>) -> Result<Option<T>, kube::Error> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if code(&error) == Some(404) => Ok(Some(T::default())),
+        Err(error) if code(&error) == Some(403) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn only_name(namespace: &str) -> Labels {
+    BTreeMap::from([(NAME.to_owned(), namespace.to_owned())])
+}
+
+/// Returns the policies of an operator that has seen these, with the policies and the namespace that are applied. If
+/// something of it is not known, it permits everything.
 pub(super) fn policies(
-    known: Option<&Known>,
+    known: &Known,
     (namespace, tenancy): (&str, Tenancy),
     applied: &[Value],
 ) -> Policies {
-    let Some(known) = known else {
+    let (Some(listed), Some(labels)) = (&known.policies, &known.labels) else {
         let policies = Policies::new(Tenancy::Single);
-        policies.observe_namespace(namespace, &BTreeMap::new());
+        policies.observe_namespace(namespace, &known.labels.clone().unwrap_or_default());
         return policies;
     };
     let policies = Policies::new(tenancy);
-    policies.observe_namespace(namespace, &known.labels);
-    let applied = applied.iter().filter_map(read::<EcsPolicy>);
-    for policy in known.policies.iter().cloned().chain(applied) {
+    let mut labels = labels.clone();
+    for manifest in applied.iter().filter(|it| is_namespace(it)) {
+        if let Some(manifest) = read::<Namespace>(manifest).filter(|it| it.name_any() == namespace)
+        {
+            labels.extend(manifest.labels().clone());
+        }
+    }
+    policies.observe_namespace(namespace, &labels);
+    let applied = applied.iter().filter(|it| is_policy(it));
+    let applied = applied.filter_map(read::<EcsPolicy>);
+    for policy in listed.iter().cloned().chain(applied) {
         policies.observe(&policy);
     }
     policies
@@ -83,20 +113,21 @@ pub(super) fn fill(cx: &Context) {
 }
 
 /// Returns what the preview does not check.
-pub(super) fn unchecked(
-    known: Option<&Known>,
-    policies: &Policies,
-    namespace: &str,
-) -> Vec<String> {
-    if known.is_none() {
-        return vec![format!(
-            "You may not read EcsPolicies and the namespace {namespace}, so it is not checked whether the policies permit this."
-        )];
-    }
+pub(super) fn unchecked(known: &Known, policies: &Policies, namespace: &str) -> Vec<String> {
+    let mut unchecked = Vec::new();
+    let unread = match (&known.policies, &known.labels) {
+        (Some(_), Some(_)) => None,
+        (None, Some(_)) => Some("EcsPolicies".to_owned()),
+        (Some(_), None) => Some(format!("the namespace {namespace}")),
+        (None, None) => Some(format!("EcsPolicies and the namespace {namespace}")),
+    };
+    unchecked.extend(unread.map(|what| {
+        format!("You may not read {what}, so it is not checked whether the policies permit this.")
+    }));
     if policies.restricts_pods(namespace) {
-        return vec![format!(
+        unchecked.push(format!(
             "The namespace {namespace} enforces a level of Pod Security, and it is not checked whether the pods meet it."
-        )];
+        ));
     }
-    Vec::new()
+    unchecked
 }

@@ -84,6 +84,8 @@ impl Worlds<'_> {
             }
         };
         change.rejected = outlook.refusal.as_ref().map(|it| it.message.clone());
+        change.was_rejected = usual.as_ref().is_some_and(|it| it.refusal.is_some());
+        change.runs = outlook.runs;
         change.obstacles.extend(outlook.obstacles.iter().cloned());
         change.later.extend(outlook.later.iter().map(|key| {
             let Key { kind, name, .. } = key;
@@ -97,9 +99,14 @@ impl Worlds<'_> {
         for wanted in &outlook.objects {
             of_service.wanted(wanted, &mut change).await?;
         }
+        if !change.obstacles.is_empty() {
+            // What cannot be carried out holds back what depends on it.
+            return Ok(change);
+        }
         for key in outlook.unwanted(&service, &self.after) {
             change.objects.extend(of_service.unwanted(&key));
         }
+        change.objects.extend(of_service.unread(&outlook));
         if !outlook.objects.is_empty() {
             change.replacement = Some(of_service.replacement(&outlook, &change));
         }
@@ -206,6 +213,26 @@ impl OfService<'_> {
         })
     }
 
+    /// Returns the deletions of objects of kinds that may not be read: what is wanted without the manifests and not with
+    /// them.
+    fn unread(&self, outlook: &Outlook) -> Vec<ObjectChange> {
+        let unreadable = &self.worlds.snapshot.unreadable;
+        let stays = |key: &Key| {
+            let mut keys = outlook.objects.iter().map(|it| &it.key);
+            keys.any(|it| it == key) || outlook.later.contains(key)
+        };
+        let usual = self.usual.iter().flat_map(|usual| &usual.objects);
+        let gone = usual.filter(|it| unreadable.contains(&it.key.kind) && !stays(&it.key));
+        gone.map(|wanted| ObjectChange {
+            kind: wanted.key.kind.to_string(),
+            name: wanted.key.name.to_string(),
+            before: Some(content(&wanted.body)),
+            after: None,
+            anyway: false,
+        })
+        .collect()
+    }
+
     fn usual_body(&self, key: &Key) -> Option<&Value> {
         let mut objects = self.usual?.objects.iter();
         objects.find(|usual| usual.key == *key).map(|it| &it.body)
@@ -238,8 +265,10 @@ impl OfService<'_> {
         pods.sort_unstable();
         pods.dedup();
         if pods.is_empty() {
+            let usual = self.usual.and_then(|usual| usual.desired);
             return Replacement::No {
                 begins: outlook.begins,
+                desired: (usual, outlook.desired),
             };
         }
         let before = self.usual.and_then(|usual| usual.inputs.as_ref());

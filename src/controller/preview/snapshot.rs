@@ -55,8 +55,8 @@ pub struct Snapshot {
     pub(super) objects: BTreeMap<Key, Value>,
     /// The kinds that may not be read.
     pub(super) unreadable: Vec<&'static ChildKind>,
-    /// What the policies say; `None` if they may not be read.
-    pub(super) policies: Option<Known>,
+    /// What the policies say.
+    pub(super) known: Known,
 }
 
 impl Snapshot {
@@ -84,7 +84,7 @@ impl Snapshot {
             pods: of::<Pod>(client, namespace, &ours).await?,
             objects: BTreeMap::new(),
             unreadable: Vec::new(),
-            policies: Known::read(client, namespace).await?,
+            known: Known::read(client, namespace).await?,
         };
         for (kind, plural) in KINDS {
             let (group, version) = API_VERSION.split_once('/').unwrap_or_default();
@@ -129,7 +129,7 @@ impl Snapshot {
             pods: Vec::new(),
             objects: BTreeMap::new(),
             unreadable: Vec::new(),
-            policies: Some(Known::without_policies()),
+            known: Known::without_policies(),
         };
         let text = |object: &Value, path: &str| {
             let text = object.pointer(path).and_then(Value::as_str);
@@ -200,8 +200,11 @@ impl Snapshot {
         let events = Events::new(client.clone(), String::new());
         let namespaces = vec![self.namespace.clone()];
         let place = (&*self.namespace, operator.tenancy);
-        let policies = policies(self.policies.as_ref(), place, applied);
-        let (renewals, metrics) = (Renewals::new(None), Metrics::default());
+        let policies = policies(&self.known, place, applied);
+        let (renewals, metrics) = (
+            Renewals::new(operator.renews.then_some(u16::MAX)),
+            Metrics::default(),
+        );
         let cx = Context::new(
             client, settings, policies, namespaces, events, renewals, metrics,
         );

@@ -9,8 +9,10 @@ use super::{
     names::{Form, form},
     permit,
     plan::{self, Newest, Plan},
-    renewal::Turn,
+    renewal::{Turn, sooner_or_later},
+    renewed,
     revision::{find, object_of},
+    scheduled::Scheduled,
     step::put_numbers,
     user, wanted,
 };
@@ -45,6 +47,8 @@ pub(in crate::controller) struct Outlook {
     pub(in crate::controller) inputs: Option<Inputs>,
     /// Whether autoscalers and budgets stay as they are.
     spares_autoscaler: bool,
+    /// Whether something of it ran before.
+    pub(in crate::controller) runs: bool,
 }
 
 impl Outlook {
@@ -59,6 +63,7 @@ impl Outlook {
             desired: None,
             inputs: None,
             spares_autoscaler: false,
+            runs: false,
         }
     }
 
@@ -95,6 +100,8 @@ pub(in crate::controller) async fn outlook(
     cx: &Context,
 ) -> Result<Option<Outlook>, Error> {
     let status = cx.services.latest(service);
+    let scheduled = Scheduled::of(service, &status, Timestamp::now());
+    let service = scheduled.as_ref().map_or(service, |it| &it.service);
     let completed = count::completed(service, &status, || count::running(cx, service));
     let service = completed.as_ref().map_or(service, |(service, _)| service);
     let mut asked = match plan::newest(service, cx, &status) {
@@ -111,7 +118,11 @@ pub(in crate::controller) async fn outlook(
     let before = Deployments::of(&status);
     // Whether Pod Security permits its pods cannot be asked without the right to create some.
     let asks_nobody = true;
-    permit(service, cx, &mut asked, &before, Turn::Never, asks_nobody).await;
+    let newest = asked.newest.as_ref();
+    let turn = newest.map_or(Turn::Never, |newest| {
+        sooner_or_later(cx, service, newest, &before)
+    });
+    let turn = permit(service, cx, &mut asked, &before, turn, asks_nobody).await;
     let current = match before.target() {
         Some(target) => Some(plan::plan(service, cx, &target, asked.newest.as_ref()).await?),
         None => None,
@@ -121,7 +132,8 @@ pub(in crate::controller) async fn outlook(
         return Ok(Some(Outlook::of_nothing(asked.refusal)));
     };
     let observed = Observed::of(cx, service, running, counts.desired);
-    let wanted = wanted(service, &asked, &counts, &observed, None);
+    let mut wanted = wanted(service, &asked, &counts, &observed, None);
+    wanted.renew = renewed(service, turn, &before);
     let pods = cx.pods.of(&user(service));
     let (deployments, _) = advance(&before, &wanted, &pods, Timestamp::now());
     let newest = asked.newest.as_ref();
@@ -135,7 +147,9 @@ pub(in crate::controller) async fn outlook(
     match plan::plan(service, cx, &target, newest).await? {
         Ok(plan) => {
             let begins = begun.is_some();
-            apply(service, cx, plan, asked.refusal, begins).map(Some)
+            let mut outlook = apply(service, cx, plan, asked.refusal, begins)?;
+            outlook.runs = !before.list.is_empty();
+            Ok(Some(outlook))
         }
         Err(lost) => Ok(Some(Outlook::of_nothing(Some(lost)))),
     }
@@ -182,6 +196,7 @@ fn apply(
         desired: plan.desired,
         inputs: find(&known, &plan.revision).map(|found| found.kept.inputs.clone()),
         spares_autoscaler: plan.spares_autoscaler,
+        runs: false,
     };
     for wanted in objects {
         let known = cx.children.get(&wanted.key);

@@ -118,6 +118,25 @@ pub(super) fn turn(
     Turn::Now
 }
 
+/// Returns whether a service will be renewed when its turn comes.
+pub(super) fn sooner_or_later(
+    cx: &Context,
+    service: &EcsService,
+    newest: &Newest,
+    before: &Deployments,
+) -> Turn {
+    match before.primary() {
+        Some(primary)
+            if cx.renewals.are_automatic()
+                && before.rolled_back.is_none()
+                && would_differ(cx, service, newest, primary) =>
+        {
+            Turn::Now
+        }
+        _ => Turn::Never,
+    }
+}
+
 fn would_differ(
     cx: &Context,
     service: &EcsService,

@@ -10,6 +10,7 @@ pub use concise::concise;
 pub use full::full;
 pub use github::github;
 pub use json::json;
+pub(crate) use text::is_obeyed;
 
 use std::borrow::Cow;
 

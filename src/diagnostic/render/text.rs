@@ -68,7 +68,7 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 /// Whether this is a control character, a line separator, or a character that changes the direction of text (Unicode's
 /// `Bidi_Control`), which could make a text look like a different one. All of them are at most U+FFFF.
-fn is_obeyed(c: char) -> bool {
+pub(crate) fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

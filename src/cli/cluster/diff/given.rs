@@ -41,8 +41,12 @@ pub(super) async fn given(
         operator: Operator {
             settings,
             tenancy: tenancy.unwrap_or_default(),
+            renews: false,
         },
-        said: vec!["the settings are those of the options of this command".to_owned()],
+        said: ["the settings are those of the options of this command".to_owned()]
+            .into_iter()
+            .chain(assumed(tenancy))
+            .collect(),
     };
     match options.settings_from {
         Some(SettingsFrom::Options) => Ok(of_options(own)),
@@ -113,6 +117,7 @@ async fn of_deployment(
         operator: Operator {
             settings: operator.settings(),
             tenancy: tenancy.unwrap_or_else(|| operator.tenancy()),
+            renews: operator.renews(),
         },
         said,
     })
@@ -167,14 +172,25 @@ fn of_revision(
             renewable.join(", ")
         ));
     }
-    if tenancy.is_none() {
-        said.push(
-            "the operator is taken to be that of several teams (--tenancy multiple)".to_owned(),
-        );
-    }
-    let tenancy = tenancy.unwrap_or_default();
-    let operator = Operator { settings, tenancy };
+    said.extend(assumed(tenancy));
+    let operator = Operator {
+        settings,
+        tenancy: tenancy.unwrap_or_default(),
+        renews: false,
+    };
     Ok(Given { operator, said })
+}
+
+/// Says what is assumed of an operator whose arguments are not known.
+fn assumed(tenancy: Option<Tenancy>) -> Vec<String> {
+    let shared = "the cluster is taken to be that of several teams (--tenancy multiple)";
+    let renewal = "the operator is taken to start no renewals by itself";
+    let shared = tenancy.is_none().then_some(shared);
+    shared
+        .into_iter()
+        .chain([renewal])
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]

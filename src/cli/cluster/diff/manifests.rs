@@ -6,13 +6,18 @@ use serde_json::Value;
 
 use crate::{
     cli::Error,
-    controller::is_policy,
+    controller::{is_known, is_namespace, is_policy},
     convert::{Denied, Drafter, Target},
     crd::API_VERSION,
-    diagnostic::Severity,
+    diagnostic::{Reason, Severity},
     settings::{Mode, Settings, WorkloadTarget},
     source::{Catalog, Fill, SourceText, texts},
 };
+
+/// The most documents in one file.
+const MOST_DOCUMENTS: usize = 200_000;
+/// The most values in one file.
+const MOST_NODES: usize = 50_000_000;
 
 /// The manifests, and what was wrong with their files.
 #[derive(Debug, Default)]
@@ -45,7 +50,7 @@ fn of_texts(texts: Vec<SourceText>, settings: &Settings) -> Result<Manifests, Er
     let mut documents = Vec::new();
     for text in texts {
         // Most ECS documents do not even contain the word.
-        if !text.text().contains("apiVersion") || !found.read(&text)? {
+        if !text.text().contains("apiVersion") || !found.read(&text) {
             documents.push(text);
         }
     }
@@ -55,16 +60,31 @@ fn of_texts(texts: Vec<SourceText>, settings: &Settings) -> Result<Manifests, Er
 
 impl Manifests {
     /// Adds the objects of Kubernetes in a file. Returns whether it has any.
-    fn read(&mut self, text: &SourceText) -> Result<bool, Error> {
-        let documents: Vec<Value> = serde_saphyr::from_multiple(text.text())
-            .map_err(|error| Error::Preview(format!("cannot read {}: {error}", text.name())))?;
+    fn read(&mut self, text: &SourceText) -> bool {
+        // A text around an error could be that of a Secret.
+        let options = serde_saphyr::options! {
+            with_snippet: false,
+            budget: serde_saphyr::budget! {
+                max_documents: MOST_DOCUMENTS,
+                max_nodes: MOST_NODES,
+                max_events: MOST_NODES,
+            },
+        };
+        let documents = serde_saphyr::from_multiple_with_options(text.text(), options);
+        let documents: Vec<Value> = match documents {
+            Ok(documents) => documents,
+            Err(error) => {
+                self.error(format!("cannot read {}: {error}", text.name()));
+                return true;
+            }
+        };
         if documents.iter().all(|it| it.get("apiVersion").is_none()) {
-            return Ok(false);
+            return false;
         }
         for document in documents {
             self.add(document, text.name());
         }
-        Ok(true)
+        true
     }
 
     fn add(&mut self, mut object: Value, file: &str) {
@@ -73,24 +93,43 @@ impl Manifests {
             text.unwrap_or("?").to_owned()
         };
         let (version, kind) = (text(&object, "/apiVersion"), text(&object, "/kind"));
-        if let Some(Value::Array(items)) = object.get_mut("items").filter(|_| kind == "List") {
+        let is_list = kind.ends_with("List");
+        if let Some(Value::Array(items)) = object.get_mut("items").filter(|_| is_list) {
             for item in std::mem::take(items) {
                 self.add(item, file);
             }
-        } else if version == API_VERSION {
-            if is_policy(&object) {
+        } else if object.get("apiVersion").is_none() && !object.is_null() {
+            self.error(format!(
+                "{file} has ECS documents and objects of Kubernetes: put them into separate files"
+            ));
+        } else if version == API_VERSION && !is_known(&object) {
+            let name = text(&object, "/metadata/name");
+            self.error(format!(
+                "{file}: {kind} {name} is none of the kinds of this operator, or has no metadata.name"
+            ));
+        } else if version == API_VERSION || is_namespace(&object) {
+            if is_policy(&object) || is_namespace(&object) {
                 let name = text(&object, "/metadata/name");
-                self.skipped.push(format!(
-                    "{file}: EcsPolicy {name} counts, and is not compared itself; use kubectl diff"
+                self.note(&format!(
+                    "{file}: {kind} {name} is taken into account, but its own change is not shown; use kubectl diff"
                 ));
             }
             self.resources.push(object);
         } else if !object.is_null() {
             let name = text(&object, "/metadata/name");
-            self.skipped.push(format!(
+            self.note(&format!(
                 "{file}: {kind} {name} is not compared; use kubectl diff"
             ));
         }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.skipped.push(format!("note: {text}"));
+    }
+
+    fn error(&mut self, text: String) {
+        self.has_errors = true;
+        self.skipped.push(format!("error: {text}"));
     }
 
     /// Adds ECS documents as resources.
@@ -105,9 +144,11 @@ impl Manifests {
             problems.push(problem);
         });
         for problem in problems {
-            self.has_errors |= problem.message.reason().severity() == Severity::Error;
-            let name = problem.source.name();
-            self.skipped.push(format!("{name}: {}", problem.message));
+            let text = format!("{}: {}", problem.source.name(), problem.message);
+            match problem.message.reason().severity() {
+                Severity::Error => self.error(text),
+                _ => self.note(&text),
+            }
         }
         let drafter = Drafter::new(&settings, Target::Resources, Denied::Nothing);
         for unit in catalog.into_units() {
@@ -117,11 +158,12 @@ impl Manifests {
             };
             let draft = drafter.draft(&unit)?;
             for finding in draft.diagnostics() {
+                let (path, message) = (&finding.path, &finding.message);
+                let text = format!("{}: {path}: {message}", unit.file());
                 if finding.severity() == Severity::Error {
-                    self.has_errors = true;
-                    let file = unit.file();
-                    let (path, message) = (&finding.path, &finding.message);
-                    self.skipped.push(format!("{file}: {path}: {message}"));
+                    self.error(text);
+                } else if message.reason() == Reason::PlaceholdersKept {
+                    self.note(&text);
                 }
             }
             for object in draft.objects() {
@@ -158,7 +200,7 @@ mod tests {
         );
         assert_eq!(
             found.skipped,
-            ["a.yaml: ConfigMap a is not compared; use kubectl diff"]
+            ["note: a.yaml: ConfigMap a is not compared; use kubectl diff"]
         );
         assert!(!found.has_errors);
     }

@@ -13,7 +13,7 @@ use self::{given::given, manifests::manifests, text::text};
 use super::{ClusterOptions, block_on, say, show, terminal::harmless};
 use crate::{
     cli::{Error, controller::TenancyOption, settings::SettingsOptions},
-    controller::{Snapshot, is_policy, preview, read_only},
+    controller::{Snapshot, is_namespace, is_policy, preview, read_only},
 };
 
 /// The exit status if something would change.
@@ -65,10 +65,12 @@ pub(in crate::cli) fn run(options: &DiffOptions) -> Result<ExitCode, Error> {
         let client = read_only(client);
         let manifests = manifests(&options.inputs, &options.settings.settings())?;
         for skipped in &manifests.skipped {
-            say(&format!("note: {}", harmless(skipped)))?;
+            say(&harmless(skipped))?;
         }
         let (mut changes, mut failures) = (false, manifests.has_errors);
-        for (namespace, manifests) in by_namespace(manifests.resources, &namespace) {
+        let groups = by_namespace(manifests.resources, &namespace);
+        let are_several = groups.len() > 1;
+        for (namespace, manifests) in groups {
             let snapshot = Snapshot::read(&client, &namespace).await;
             let snapshot = snapshot.map_err(Error::request("read the namespace"))?;
             let given = given(options, &client, &snapshot, &namespace).await?;
@@ -77,7 +79,7 @@ pub(in crate::cli) fn run(options: &DiffOptions) -> Result<ExitCode, Error> {
             }
             let preview = preview(&snapshot, &given.operator, &manifests).await;
             let preview = preview.map_err(|error| Error::Preview(error.to_string()))?;
-            show(&text(&preview)?)?;
+            show(&text(&preview, are_several.then_some(&*namespace))?)?;
             changes |= preview.has_changes();
             failures |= preview.has_failures();
         }
@@ -89,14 +91,20 @@ pub(in crate::cli) fn run(options: &DiffOptions) -> Result<ExitCode, Error> {
     })
 }
 
-/// Groups manifests by their namespace; those without one are for that of the context, and policies for all.
+/// Groups manifests by their namespace; those without one are for that of the context, and policies and namespaces for
+/// all.
 fn by_namespace(manifests: Vec<Value>, usual: &str) -> BTreeMap<String, Vec<Value>> {
-    let (policies, manifests): (Vec<_>, Vec<_>) = manifests.into_iter().partition(is_policy);
+    let (policies, manifests): (Vec<_>, Vec<_>) = manifests
+        .into_iter()
+        .partition(|it| is_policy(it) || is_namespace(it));
     let mut grouped: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for manifest in manifests {
         let own = manifest.pointer("/metadata/namespace");
         let own = own.and_then(Value::as_str).unwrap_or(usual);
         grouped.entry(own.to_owned()).or_default().push(manifest);
+    }
+    if grouped.is_empty() && !policies.is_empty() {
+        grouped.insert(usual.to_owned(), Vec::new());
     }
     for manifests in grouped.values_mut() {
         manifests.extend(policies.iter().cloned());

@@ -25,18 +25,19 @@ const CONTEXT: usize = 3;
 /// # Errors
 ///
 /// When an object cannot be printed.
-pub(super) fn text(preview: &Preview) -> Result<String, print::Error> {
+pub(super) fn text(preview: &Preview, namespace: Option<&str>) -> Result<String, print::Error> {
     let mut text = String::new();
+    let within = namespace.map_or_else(String::new, |namespace| format!("{namespace}/"));
     for change in &preview.changes {
         for object in change.resource.iter().chain(&change.objects) {
-            text.push_str(&diff(object)?);
+            text.push_str(&diff(object, &within)?);
         }
     }
     if !text.is_empty() {
         text.push('\n');
     }
     for change in &preview.changes {
-        for line in summary(change) {
+        for line in summary(change, &within) {
             text.push_str(&harmless(&line));
             text.push('\n');
         }
@@ -56,7 +57,7 @@ pub(super) fn text(preview: &Preview) -> Result<String, print::Error> {
 }
 
 /// Returns the unified diff of an object.
-fn diff(object: &ObjectChange) -> Result<String, print::Error> {
+fn diff(object: &ObjectChange, within: &str) -> Result<String, print::Error> {
     let ObjectChange {
         kind,
         name,
@@ -71,7 +72,7 @@ fn diff(object: &ObjectChange) -> Result<String, print::Error> {
     let (old, new) = (yaml(before)?, yaml(after)?);
     let mut text = String::new();
     let heading = |sign: &str, side: &str| {
-        let line = harmless(&format!("{sign} {kind} {name}{side}"));
+        let line = harmless(&format!("{sign} {kind} {within}{name}{side}"));
         format!("{HEADING}{line}{HEADING:#}\n")
     };
     text.push_str(&heading(
@@ -108,15 +109,25 @@ fn diff(object: &ObjectChange) -> Result<String, print::Error> {
 }
 
 /// Returns the lines that say what becomes of a resource; none if nothing does.
-fn summary(change: &Change) -> Vec<String> {
-    let of = format!("{} {}", change.kind, change.name);
+fn summary(change: &Change, within: &str) -> Vec<String> {
+    let of = format!("{} {within}{}", change.kind, change.name);
     let is_quiet = change.resource.is_none() && change.objects.is_empty();
     let mut lines = Vec::new();
     if let Some(why) = &change.rejected {
-        lines.push(format!("{of}: rejected, and what runs continues: {why}"));
+        let goes_on = if change.runs {
+            ", and what runs continues"
+        } else {
+            ""
+        };
+        lines.push(format!("{of}: rejected{goes_on}: {why}"));
     }
     for why in &change.obstacles {
         lines.push(format!("{of}: cannot be carried out: {why}"));
+    }
+    if !change.obstacles.is_empty() {
+        lines.push(format!(
+            "{of}: until this is solved, it is not known what becomes of its tasks"
+        ));
     }
     for what in change.later.iter().filter(|_| !is_quiet) {
         lines.push(format!("{of}: later: {what}"));
@@ -132,12 +143,24 @@ fn summary(change: &Change) -> Vec<String> {
 
 fn of_tasks(of: &str, replacement: &Replacement) -> Vec<String> {
     match replacement {
-        Replacement::Starts(Some(count)) => vec![format!("{of}: starts {count} tasks")],
+        Replacement::Starts(Some(count)) => vec![format!("{of}: starts {}", tasks(*count))],
         Replacement::Starts(None) => vec![format!("{of}: starts a task on each node")],
-        Replacement::No { begins: false } => vec![format!("{of}: no task is replaced")],
-        Replacement::No { begins: true } => vec![format!(
-            "{of}: no task is replaced; a deployment begins, and its pods are those that run"
-        )],
+        Replacement::No { begins, desired } => {
+            let mut line = format!("{of}: no task is replaced");
+            if let (Some(before), Some(after)) = desired {
+                match after - before {
+                    0 => {}
+                    more @ 1.. => line.push_str(&format!("; {} more", tasks(more))),
+                    fewer => line.push_str(&format!("; {} fewer", tasks(-fewer))),
+                }
+            }
+            if *begins {
+                line.push_str(
+                    "; a deployment begins and completes at once, because its pods stay the same",
+                );
+            }
+            vec![line]
+        }
         Replacement::Yes { pods, inputs } => {
             let mut lines = vec![format!("{of}: all tasks are replaced")];
             let whys = [("  because of", inputs), ("  in the pods:", pods)];
@@ -149,6 +172,11 @@ fn of_tasks(of: &str, replacement: &Replacement) -> Vec<String> {
     }
 }
 
+fn tasks(count: i64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} task{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -156,7 +184,7 @@ mod tests {
     use super::*;
 
     fn plain(preview: &Preview) -> String {
-        let text = text(preview).expect("it can be printed");
+        let text = text(preview, None).expect("it can be printed");
         anstream::adapter::strip_str(&text).to_string()
     }
 
@@ -182,7 +210,11 @@ mod tests {
 
     #[test]
     fn nothing_is_said_of_what_does_not_change() {
-        let change = service(Vec::new(), Replacement::No { begins: false });
+        let stays = Replacement::No {
+            begins: false,
+            desired: (Some(2), Some(2)),
+        };
+        let change = service(Vec::new(), stays);
         let preview = Preview {
             changes: vec![change],
             unreadable: vec!["ConfigMap".to_owned()],
@@ -233,6 +265,7 @@ EcsService web: all tasks are replaced
             Replacement::Starts(Some(2)),
         );
         change.rejected = Some("no\u{1b}[31m".to_owned());
+        change.runs = true;
         change.obstacles = vec!["it is taken".to_owned()];
         change.unknown = vec!["who knows".to_owned()];
         let preview = Preview {
@@ -253,6 +286,7 @@ EcsService web: all tasks are replaced
 
 EcsService web: rejected, and what runs continues: no
 EcsService web: cannot be carried out: it is taken
+EcsService web: until this is solved, it is not known what becomes of its tasks
 EcsService web: not known: who knows
 EcsService web: starts 2 tasks
 "
