@@ -690,6 +690,7 @@ fn scheduled(spec: &Spec) -> Option<Vec<InForce>> {
         },
         actions: &scaling.scheduled_actions,
         suspended: scaling.scheduled_suspended,
+        running: None,
     };
     let moments = [
         "2026-11-01T00:00:00Z",

@@ -245,10 +245,6 @@ fn deaths(what: &str, asked: &[Asked], expected: &Expected, failures: &mut Failu
 
 /// Loses statuses, and nodes with running tasks: nothing may begin again.
 fn losses(what: &str, asked: &[Asked], end: &Store, failures: &mut Failures) {
-    if remembers_range(end) {
-        // Only the status has it: without one, the range of the spec is in force.
-        return;
-    }
     let expected = state(end);
     let mut restored = end.clone();
     restored.lose_statuses();
@@ -276,13 +272,6 @@ fn losses(what: &str, asked: &[Asked], end: &Store, failures: &mut Failures) {
         };
         failures.add(&what, &differences);
     }
-}
-
-/// Whether the range of a scheduled action is in force.
-fn remembers_range(store: &Store) -> bool {
-    let services = store.of_kind("ecs-operator.dev", "ecsservices");
-    let mut services = services.iter();
-    services.any(|(_, service)| service.pointer("/status/autoScaling/range").is_some())
 }
 
 macro_rules! scenarios {

@@ -287,9 +287,10 @@ impl Worlds<'_> {
                     "the spec of an EcsTask cannot be changed: give it another name to run it again"
                         .to_owned(),
                 );
+                return change;
             }
             let has_begun = !before.status.tasks.is_empty();
-            if has_begun || !matches!(task::wanted(&before, &self.before), Err(_)) {
+            if has_begun || task::wanted(&before, &self.before).is_ok() {
                 return change;
             }
             // It waits for a policy.

@@ -135,7 +135,7 @@ fn is_workload(kind: &str) -> bool {
 
 /// Returns the outlook of a service, or why that is not known.
 async fn known(service: &EcsService, cx: &Context) -> Result<Outlook, String> {
-    match outlook(service, cx).await {
+    match Box::pin(outlook(service, cx)).await {
         Ok(Some(outlook)) => Ok(outlook),
         Ok(None) => Err(NO_REVISION.to_owned()),
         Err(error) => Err(error.to_string()),

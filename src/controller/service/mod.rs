@@ -138,7 +138,7 @@ async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action,
         revision::take_over(&cx, &service).await?;
     }
     let now = Timestamp::now();
-    let scheduled = Scheduled::of(&service, &status, now);
+    let scheduled = Scheduled::of(&cx, &service, &status, now);
     scheduled::record(&cx, &service, scheduled.as_ref()).await?;
     let Some(scheduled) = scheduled else {
         return with_count(&service, &cx, &owner).await.map(action);

@@ -100,7 +100,7 @@ pub(in crate::controller) async fn outlook(
     cx: &Context,
 ) -> Result<Option<Outlook>, Error> {
     let status = cx.services.latest(service);
-    let scheduled = Scheduled::of(service, &status, Timestamp::now());
+    let scheduled = Scheduled::of(cx, service, &status, Timestamp::now());
     let service = scheduled.as_ref().map_or(service, |it| &it.service);
     let completed = count::completed(service, &status, || count::running(cx, service));
     let service = completed.as_ref().map_or(service, |(service, _)| service);

@@ -37,7 +37,12 @@ pub(super) struct Scheduled {
 
 impl Scheduled {
     /// Returns the service with its range; `None` if it has no scheduled actions, or its scaling is not valid.
-    pub(super) fn of(service: &EcsService, status: &ServiceStatus, now: Timestamp) -> Option<Self> {
+    pub(super) fn of(
+        cx: &Context,
+        service: &EcsService,
+        status: &ServiceStatus,
+        now: Timestamp,
+    ) -> Option<Self> {
         // Most specs are not parsed for this.
         if !service.spec.text().contains("\"scheduledActions\"") {
             return None;
@@ -53,6 +58,7 @@ impl Scheduled {
             },
             actions: &scaling.scheduled_actions,
             suspended: scaling.scheduled_suspended,
+            running: count::running(cx, service),
         };
         let in_force = in_force(&status.auto_scaling, asked, now);
         let count = spec.get("desiredCount").and_then(Value::as_i64);
@@ -134,7 +140,9 @@ pub(super) async fn record(
     };
     let fired = scheduled.map_or(&[][..], |it| &it.in_force.fired);
     if cx.report(service, &before, after).await? {
-        fired.iter().for_each(|firing| tell(cx, service, firing));
+        for firing in fired {
+            tell(cx, service, firing);
+        }
     }
     Ok(())
 }

@@ -22,6 +22,8 @@ pub struct Asked<'a> {
     pub actions: &'a [ScheduledAction],
     /// Whether none of them has an effect for the time being.
     pub suspended: bool,
+    /// How many tasks its workloads want, if it has any.
+    pub running: Option<i64>,
 }
 
 /// A firing.
@@ -53,6 +55,9 @@ pub struct InForce {
 /// An action that was not known before, or had another schedule, counts from now: what it would have done before is not
 /// made up for. The range of an action stays until the next one, or until that of the spec changes, which counts as
 /// registering the scalable target once more.
+///
+/// If nothing is remembered, and the service has a number of tasks that the range of the spec does not allow, an action
+/// has set another one before the status was lost. Then the range includes this number until the next action.
 #[must_use]
 pub fn in_force(before: &AutoScalingStatus, asked: Asked<'_>, now: Timestamp) -> InForce {
     let mut state = AutoScalingStatus {
@@ -61,10 +66,12 @@ pub fn in_force(before: &AutoScalingStatus, asked: Asked<'_>, now: Timestamp) ->
     };
     let spec = asked.range.into();
     if state.registered != spec {
-        if state.range != CapacityRange::default() {
-            state.adjusting = true;
-        }
-        (state.registered, state.range) = (spec, CapacityRange::default());
+        let nothing = CapacityRange::default();
+        let is_lost = state.registered == nothing;
+        state.adjusting |= state.range != nothing;
+        let running = asked.running.filter(|_| is_lost);
+        let range = running.and_then(|running| asked.range.widened_to(running));
+        (state.registered, state.range) = (spec, range.map_or(nothing, CapacityRange::from));
     }
     let mut range = Range::of(&state.range).unwrap_or(asked.range);
     let mut fired = Vec::new();
@@ -149,6 +156,15 @@ fn due(
 }
 
 impl Range {
+    /// Returns the range that includes this number of tasks too; `None` if it does already.
+    fn widened_to(self, tasks: i64) -> Option<Self> {
+        let wider = Self {
+            min: self.min.min(tasks),
+            max: self.max.max(tasks),
+        };
+        (wider != self).then_some(wider)
+    }
+
     /// Returns a range that is remembered; `None` if none is.
     #[must_use]
     pub fn of(remembered: &CapacityRange) -> Option<Self> {
@@ -223,6 +239,7 @@ mod tests {
             range,
             actions,
             suspended: false,
+            running: None,
         }
     }
 
@@ -374,6 +391,32 @@ mod tests {
         assert_eq!((after.range, after.state.adjusting), (other, true));
         let later = in_force(&after.state, asked(other, &actions), moment("15T23:01:00"));
         assert_eq!(later.range, other);
+    }
+
+    #[test]
+    fn without_a_memory_what_runs_stays_until_the_next_action() {
+        let actions = nightly();
+        for (running, expected) in [
+            (None, SPEC),
+            (Some(2), SPEC),
+            (Some(15), Range { min: 2, max: 15 }),
+            (Some(0), Range { min: 0, max: 10 }),
+        ] {
+            let asked = Asked {
+                running,
+                ..asked(SPEC, &actions)
+            };
+            let lost = in_force(&AutoScalingStatus::default(), asked, moment("15T23:00:00"));
+            assert_eq!(
+                (lost.range, lost.state.adjusting),
+                (expected, false),
+                "{running:?}"
+            );
+            let later = in_force(&lost.state, asked, moment("16T05:00:00"));
+            assert_eq!((later.range, later.state), (expected, lost.state.clone()));
+            let day = in_force(&lost.state, asked, moment("16T06:00:00"));
+            assert_eq!(day.range, SPEC, "{running:?}");
+        }
     }
 
     #[test]

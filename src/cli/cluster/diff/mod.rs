@@ -77,7 +77,7 @@ pub(in crate::cli) fn run(options: &DiffOptions) -> Result<ExitCode, Error> {
             for line in &given.said {
                 say(&format!("note: {}", harmless(line)))?;
             }
-            let preview = preview(&snapshot, &given.operator, &manifests).await;
+            let preview = Box::pin(preview(&snapshot, &given.operator, &manifests)).await;
             let preview = preview.map_err(|error| Error::Preview(error.to_string()))?;
             show(&text(&preview, are_several.then_some(&*namespace))?)?;
             changes |= preview.has_changes();

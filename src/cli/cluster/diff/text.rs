@@ -148,11 +148,11 @@ fn of_tasks(of: &str, replacement: &Replacement) -> Vec<String> {
         Replacement::No { begins, desired } => {
             let mut line = format!("{of}: no task is replaced");
             if let (Some(before), Some(after)) = desired {
-                match after - before {
-                    0 => {}
-                    more @ 1.. => line.push_str(&format!("; {} more", tasks(more))),
-                    fewer => line.push_str(&format!("; {} fewer", tasks(-fewer))),
-                }
+                let _infallible = match after - before {
+                    0 => Ok(()),
+                    more @ 1.. => write!(line, "; {} more", tasks(more)),
+                    fewer => write!(line, "; {} fewer", tasks(-fewer)),
+                };
             }
             if *begins {
                 line.push_str(
