@@ -12,6 +12,7 @@ use super::{
     cluster::{DiffOptions, LogsOptions, RenewOptions, StatusOptions},
     controller::ControllerOptions,
     settings::{Platform, SettingsOptions},
+    simulate::SimulateOptions,
     values::{denied, fill, kubernetes_minor, namespace, pair, values, warning},
 };
 use crate::{
@@ -42,6 +43,8 @@ pub(super) enum Command {
     Logs(LogsOptions),
     /// Show what applying resources or ECS documents would change in a cluster, and which tasks it would replace
     Diff(Box<DiffOptions>),
+    /// Play the scaling of a service over a load, without a cluster
+    Simulate(SimulateOptions),
     /// Replace the tasks of services with tasks as this version would render them, a few services at a time
     Renew(RenewOptions),
 }

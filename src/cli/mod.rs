@@ -9,6 +9,7 @@ mod named;
 mod output;
 mod report;
 mod settings;
+mod simulate;
 mod values;
 
 use std::{
@@ -94,6 +95,9 @@ enum Error {
     /// What an apply would change could not be found out.
     #[error("{0}")]
     Preview(String),
+    /// There is nothing to simulate.
+    #[error("{0}")]
+    Simulation(String),
     /// An object could not be printed.
     #[error(transparent)]
     Print(#[from] print::Error),
@@ -158,6 +162,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => cluster::status(options),
         Command::Logs(options) => cluster::logs(options),
         Command::Diff(options) => cluster::diff(options),
+        Command::Simulate(options) => simulate::run(options),
         Command::Renew(options) => cluster::renew(options),
     };
     match result {

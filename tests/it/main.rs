@@ -38,5 +38,6 @@ mod reason_pages;
 mod reasons;
 mod schema;
 mod sense;
+mod simulate;
 mod tidy;
 mod yaml;

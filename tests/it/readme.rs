@@ -1,7 +1,8 @@
 //! Checks that the documentation shows what the program does.
 //!
 //! A comment before a block specifies its source: `file: PATH` is a file, `object: KIND: ARGUMENTS` the object of that
-//! kind that the command prints, `diagnostics: ARGUMENTS` its standard error. `UPDATE_DOCS=1` writes the blocks.
+//! kind that the command prints, `diagnostics: ARGUMENTS` its standard error, `output: ARGUMENTS` all of its standard
+//! output. `UPDATE_DOCS=1` writes the blocks.
 
 use std::{
     env, fs,
@@ -13,7 +14,7 @@ use crate::{diff::diff, program};
 /// Pages with command lines.
 const PAGES: &[&str] = &["README.md", "docs/convert.md", "docs/deployments.md"];
 /// Pages with examples.
-const EXAMPLES: &[&str] = &["README.md", "docs/convert.md"];
+const EXAMPLES: &[&str] = &["README.md", "docs/autoscaling.md", "docs/convert.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -40,6 +41,7 @@ fn block(instruction: &str) -> String {
                 .to_owned()
         }
         "diagnostics" => program::run(root(), rest.split(' ')).stderr,
+        "output" => program::run(root(), rest.split(' ')).stdout,
         _ => panic!("unknown instruction: {instruction}"),
     }
 }
@@ -81,6 +83,39 @@ fn pages_show_what_the_program_prints() {
             page == filled,
             "{name}:\n{}\nto write it: cargo xtask docs",
             diff(&page, &filled)
+        );
+    }
+}
+
+/// The plots of simulations in the documentation.
+const PLOTS: &[&str] = &["day", "noise", "spike"];
+
+#[test]
+fn plots_show_what_the_program_draws() {
+    for name in PLOTS {
+        let drawn = folder().join(format!("{name}.svg"));
+        let load = format!("examples/scaling/{name}.csv");
+        let drawn_to = drawn.to_str().expect("it is text");
+        let arguments = [
+            "simulate",
+            "scaling",
+            "examples/scaling",
+            "--load",
+            &load,
+            "--svg",
+            drawn_to,
+        ];
+        let run = program::run(root(), arguments);
+        assert_eq!(run.status, Some(0), "{}", run.stderr);
+        let drawn = fs::read_to_string(drawn).expect("it was written");
+        let place = format!("docs/images/scaling-{name}.svg");
+        if env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(root().join(&place), &drawn).expect("the file can be written");
+            continue;
+        }
+        assert!(
+            read(&place) == drawn,
+            "{place} is old; to write it: cargo xtask docs"
         );
     }
 }

@@ -3,6 +3,7 @@
 pub mod alarm;
 pub mod engine;
 pub mod scheduled;
+pub mod simulation;
 pub mod step;
 pub mod target;
 

@@ -66,11 +66,8 @@ fn report_ignored(scaling: &AutoScaling, notes: &mut Diagnostics) {
         &scaling.forecast_only,
         &Message::ForecastOnlyIgnored,
     );
-    report(
-        policies,
-        &scaling.step_policies,
-        &Message::StepScalingNotYet,
-    );
+    let steps: Vec<usize> = scaling.step_policies.iter().map(|it| it.index).collect();
+    report(policies, &steps, &Message::StepScalingNotYet);
     let actions = scaling.scheduled_actions.iter();
     for action in actions.filter(|action| action.never_fires()) {
         let at = root.field("scheduledActions").index(action.index);
@@ -232,6 +229,12 @@ pub(super) fn scale_in_seconds(scaling: &AutoScaling) -> i32 {
         .max();
     let seconds = cooldown.unwrap_or(SCALE_IN_SECONDS);
     to_i32(seconds.clamp(SCALE_IN_SECONDS, MAX_WINDOW_SECONDS))
+}
+
+/// Returns the stabilization windows of the autoscaler for additions and for removals, in seconds.
+#[must_use]
+pub fn autoscaler_windows(scaling: &AutoScaling) -> (i64, i64) {
+    (SCALE_OUT_SECONDS.into(), scale_in_seconds(scaling).into())
 }
 
 /// Returns how fast tasks are added and removed. AWS scales to the calculated size after three minutes above the

@@ -1,5 +1,6 @@
 //! Application Auto Scaling: the scalable target, its policies and scheduled actions.
 
+mod alarm;
 mod metric;
 mod schedule;
 mod step;
@@ -7,8 +8,10 @@ mod target_tracking;
 
 use std::collections::BTreeSet;
 
+pub use alarm::{Alarm, AlarmRule, Comparison, Missing};
 pub use metric::{CloudWatchMetric, Metric};
 pub use schedule::ScheduledAction;
+pub use step::{Adjustment, Step, StepPolicy, StepScaling};
 pub use target_tracking::TargetTracking;
 
 use super::TaskDefinition;
@@ -34,8 +37,8 @@ pub struct AutoScaling {
     pub policies: Vec<TargetTracking>,
     /// The positions of predictive policies that only forecast.
     pub forecast_only: Vec<usize>,
-    /// The positions of step scaling policies, which the operator accepts.
-    pub step_policies: Vec<usize>,
+    /// The step scaling policies, in order.
+    pub step_policies: Vec<StepPolicy>,
     /// The scheduled actions, in order.
     pub scheduled_actions: Vec<ScheduledAction>,
     /// Whether scheduled actions have no effect.
@@ -325,7 +328,7 @@ fn policy(
             Mode::Controller if raw.alarm.is_none() => {
                 sink.report(path.field("Alarm"), Message::StepScalingNeedsAlarm);
             }
-            Mode::Controller => scaling.step_policies.push(index),
+            Mode::Controller => scaling.step_policies.extend(step::read(index, raw)),
         }
     }
     if let Some(configuration) = &raw.predictive_scaling_policy_configuration {

@@ -90,7 +90,7 @@ pub(super) fn validate(
     }
     let start = limit("StartTime", raw.start_time.as_deref(), path, sink);
     let end = limit("EndTime", raw.end_time.as_deref(), path, sink);
-    if let (Some(Some(start)), Some(Some(end))) = (start, end)
+    if let (Ok(Some(start)), Ok(Some(end))) = (start, end)
         && end <= start
     {
         let message = Message::InvalidValue {
@@ -107,8 +107,8 @@ pub(super) fn validate(
         definition: definition(raw),
         schedule: schedule?,
         zone: zone?,
-        start: start?,
-        end: end?,
+        start: start.ok()?,
+        end: end.ok()?,
         min_capacity,
         max_capacity,
     })
@@ -136,16 +136,20 @@ fn capacities(
     (min, max)
 }
 
-/// Returns the moment of a limit, in seconds since 1970 or as a time, which is UTC unless it has an offset: `Some(None)`
-/// if there is none, and `None` if it is not a moment.
+/// Returns the moment of a limit, in seconds since 1970 or as a time, which is UTC unless it has an offset; `None` if
+/// there is none.
+///
+/// # Errors
+///
+/// When it is not a moment, which has been reported.
 fn limit(
     name: &'static str,
     text: Option<&str>,
     path: &FieldPath,
     sink: &mut Diagnostics,
-) -> Option<Option<Timestamp>> {
+) -> Result<Option<Timestamp>, ()> {
     let Some(text) = text else {
-        return Some(None);
+        return Ok(None);
     };
     let of_epoch = || Timestamp::from_second(text.parse().ok()?).ok();
     let in_utc = || {
@@ -160,7 +164,7 @@ fn limit(
         };
         sink.report(path.field(name), message);
     }
-    moment.map(Some)
+    moment.map(Some).ok_or(())
 }
 
 /// Returns what says when an action fires.

@@ -1,10 +1,86 @@
 //! Step scaling policies: the rules that their steps obey
 //! (<https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html>).
 
+use super::alarm::{self, Alarm};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
 };
+
+/// A step scaling policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepPolicy {
+    /// The position in `scalingPolicies`.
+    pub index: usize,
+    /// The policy's name.
+    pub name: String,
+    /// How many tasks it leads to.
+    pub scaling: StepScaling,
+    /// Seconds after it has added or removed tasks.
+    pub cooldown: i64,
+    /// Its alarm; `None` if that is not complete.
+    pub alarm: Option<Alarm>,
+}
+
+/// The steps of a policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepScaling {
+    /// What an adjustment means.
+    pub adjustment: Adjustment,
+    /// The steps, which cover their range once.
+    pub steps: Vec<Step>,
+}
+
+/// What the adjustment of a step means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adjustment {
+    /// Tasks to add, or to remove if negative.
+    Change,
+    /// The number of tasks.
+    Exact,
+    /// Percent of the tasks to add or remove, and how many at least.
+    Percent(Option<i64>),
+}
+
+/// A step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The lower end, as the distance from the threshold; no end if absent.
+    pub lower: Option<f64>,
+    /// The upper end, as the distance from the threshold; no end if absent.
+    pub upper: Option<f64>,
+    /// By how much to scale.
+    pub by: i64,
+}
+
+/// Returns a policy without errors; `None` if its adjustment is one that AWS does not know.
+pub(super) fn read(index: usize, raw: &ecs::ScalingPolicy) -> Option<StepPolicy> {
+    let configuration = raw.step_scaling_policy_configuration.as_ref()?;
+    let adjustment = match configuration.adjustment_type.as_deref()? {
+        "ChangeInCapacity" => Adjustment::Change,
+        "ExactCapacity" => Adjustment::Exact,
+        "PercentChangeInCapacity" => Adjustment::Percent(configuration.min_adjustment_magnitude),
+        _ => return None,
+    };
+    let steps = configuration.step_adjustments.iter().map(|step| {
+        Some(Step {
+            lower: step.metric_interval_lower_bound,
+            upper: step.metric_interval_upper_bound,
+            by: step.scaling_adjustment?,
+        })
+    });
+    let cooldown = configuration.cooldown;
+    Some(StepPolicy {
+        index,
+        name: raw.policy_name.clone().unwrap_or_default(),
+        scaling: StepScaling {
+            adjustment,
+            steps: steps.collect::<Option<_>>()?,
+        },
+        cooldown: cooldown.unwrap_or(ecs::StepScalingPolicyConfiguration::DEFAULT_COOLDOWN),
+        alarm: raw.alarm.as_ref().and_then(alarm::read),
+    })
+}
 
 /// Validates a step scaling policy.
 pub(super) fn validate(
