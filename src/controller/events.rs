@@ -46,6 +46,12 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 const CONTROLLER: &str = "ecs-operator.dev/ecs-operator";
 /// How many events may wait. More are dropped, as Kubernetes does with its own.
 const WAITING: usize = 16_384;
+/// If more than this many wait, events yield to other requests.
+const CROWD: usize = 256;
+/// How many times as long as publishing an event takes the publisher then rests.
+const REST: u32 = 4;
+/// The longest rest.
+const LONGEST_REST: Duration = Duration::from_millis(200);
 /// How long repetitions of an event are counted in one object. In Kubernetes, a series ends after 6 minutes
 /// (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>).
 const SERIES: Duration = Duration::from_mins(6);
@@ -175,6 +181,14 @@ fn patience(error: &kube::Error) -> Option<Duration> {
     matches!(status.code, 429 | 500..).then(|| asked.max(RETRY))
 }
 
+/// Returns how long to rest after an event that took this long while others wait; `None` if there are few, or so many that
+/// they would soon be dropped. A thousand services that start at once make the API server slow, and thereby their events.
+fn rest(waiting: usize, took: Duration) -> Option<Duration> {
+    (CROWD..WAITING / 2)
+        .contains(&waiting)
+        .then(|| (took * REST).min(LONGEST_REST))
+}
+
 /// Publishes events.
 struct Publisher {
     client: Client,
@@ -201,6 +215,7 @@ impl Publisher {
                     continue;
                 }
             };
+            let begun = Instant::now();
             for tries in 1..=TRIES {
                 let Err(error) = self.publish(&told).await else {
                     break;
@@ -212,6 +227,9 @@ impl Publisher {
                     break;
                 };
                 sleep(wait).await;
+            }
+            if let Some(rest) = rest(waiting.len(), begun.elapsed()) {
+                sleep(rest).await;
             }
         }
     }
@@ -279,6 +297,23 @@ mod tests {
         let note = shortened("ä".repeat(LONGEST_NOTE));
         assert!(note.len() <= LONGEST_NOTE && note.ends_with("ä..."));
         assert_eq!(shortened("short".to_owned()), "short");
+    }
+
+    #[test]
+    fn a_crowd_of_events_yields_to_other_requests_unless_it_would_be_dropped() {
+        let took = Duration::from_millis(10);
+        let most = Some(LONGEST_REST);
+        for (waiting, took, expected) in [
+            (0, took, None),
+            (CROWD - 1, took, None),
+            (CROWD, took, Some(Duration::from_millis(40))),
+            (CROWD, Duration::from_secs(5), most),
+            (WAITING / 2 - 1, Duration::from_secs(5), most),
+            (WAITING / 2, took, None),
+            (WAITING, took, None),
+        ] {
+            assert_eq!(rest(waiting, took), expected, "{waiting} {took:?}");
+        }
     }
 
     #[test]
