@@ -110,7 +110,7 @@ statuses! {
 
     /// The state of service auto scaling.
     AutoScalingStatus {
-        /// The range that a scheduled action has set, which is in force instead of that of the spec.
+        /// The range that is in force instead of that of the spec, because of a scheduled action.
         range: CapacityRange,
         /// The range of the spec that it was set for; another one in the spec is in force at once.
         registered: CapacityRange,
@@ -136,7 +136,7 @@ statuses! {
         schedule: String,
         /// When the operator first saw it with this schedule.
         since: Option<Time>,
-        /// When it was last due and has run; a firing while it was suspended counts.
+        /// When it was last due, whether it ran, failed or was suspended.
         last_firing: Option<Time>,
         /// When it is due next; absent if never again.
         next_firing: Option<Time>,

@@ -49,6 +49,8 @@ impl Recurrence {
         if let Schedule::Rate(minutes) = &self.schedule {
             return self.last_of_rate(*minutes, after, until);
         }
+        // Usually, nothing is due.
+        self.next_after(after).filter(|next| *next <= until)?;
         // Going back in ever larger steps finds the last one without passing through all of them.
         let mut step = FIRST_STEP;
         loop {

@@ -429,7 +429,10 @@ fn scheduled_actions_move_the_count() {
         [
             ([None, None], Some(4), 4),
             ([Some(0), Some(0)], Some(0), 0),
+            ([Some(0), Some(0)], Some(0), 0),
             ([Some(3), Some(8)], Some(3), 3),
+            // Four are within the range that is in force, although the spec is rejected.
+            ([Some(3), Some(8)], Some(4), 4),
             ([None, None], Some(3), 3),
         ]
     );

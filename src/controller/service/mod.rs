@@ -137,19 +137,23 @@ async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action,
     if status.deployments.is_empty() {
         revision::take_over(&cx, &service).await?;
     }
-    let now = Timestamp::now();
+    let now = whole_seconds(Timestamp::now());
     let scheduled = Scheduled::of(&cx, &service, &status, now);
     scheduled::record(&cx, &service, scheduled.as_ref()).await?;
     let Some(scheduled) = scheduled else {
         return with_count(&service, &cx, &owner).await.map(action);
     };
-    let next = scheduled.wait(now);
-    if let Some(next) = next {
+    if let Some(next) = scheduled.wait(now) {
         // An action is run on time, whatever trouble there is with the service.
         cx.backoff.due(&owner.uid, next);
     }
-    let wait = with_count(&scheduled.service, &cx, &owner).await?;
-    scheduled.adjust(&cx).await?;
+    let done = with_count(&scheduled.service, &cx, &owner).await;
+    let moved = match &done {
+        Err(error) if error.is_transient() || matches!(error, Error::Gone) => Ok(()),
+        _ => scheduled.adjust(&cx).await,
+    };
+    let (wait, ()) = (done?, moved?);
+    let next = scheduled.wait(Timestamp::now());
     Ok(action(wait.into_iter().chain(next).min()))
 }
 

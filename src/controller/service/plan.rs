@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     adoption,
     connect_hosts::connect_hosts,
-    count, permit,
+    count,
+    counts::{desired_count, is_daemon, range_around, with_desired_count, without_scaling},
+    permit,
     revision::{self, find, name_for, settings_of},
     revisions::Revision,
 };
@@ -22,7 +24,10 @@ use crate::{
         task_definition::Definition,
     },
     crd::{ACCEPTED, EcsService, ServiceStatus, Spec, WarningStatus},
-    decide::deployment::{Target, pods_of},
+    decide::{
+        deployment::{Target, pods_of},
+        scaling::Range,
+    },
     diagnostic::{Reason, StateReason},
     rendering::{
         Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, have_same_tasks,
@@ -249,7 +254,8 @@ pub(super) async fn plan(
         return Ok(Err(lost(service, &target.revision)));
     };
     let last = || last_count(cx, service, &found);
-    let Some(mut plan) = counted(service, &found, rendering, newest, last) else {
+    let in_force = Range::of(&cx.services.latest(service).auto_scaling.range);
+    let Some(mut plan) = counted(service, &found, rendering, newest, last, in_force) else {
         return Ok(Err(lost(service, &target.revision)));
     };
     permit::spare_scaler(service, cx, &mut plan).await;
@@ -294,7 +300,8 @@ fn counted(
     found: &Revision,
     rendering: &KeptRendering,
     newest: Option<&Newest>,
-    last: impl FnOnce() -> Option<i64>,
+    last: impl Fn() -> Option<i64>,
+    in_force: Option<Range>,
 ) -> Option<Plan> {
     // A revision that was just stored is not among the known ones.
     let is_it = |newest: &&Newest| newest.digest == found.inputs || newest.same.contains(&found.id);
@@ -325,7 +332,7 @@ fn counted(
     let inputs = &found.kept.inputs;
     let of = |today: &Spec| render(&name, &namespace, inputs, today, &by);
     let count = desired_count(&service.spec);
-    let desired = count.or_else(last);
+    let desired = count.or_else(&last);
     let today = match count {
         Some(_) => service.spec.clone(),
         None => with_desired_count(&service.spec, desired),
@@ -335,7 +342,10 @@ fn counted(
         return Some(plan(objects, &counts, false));
     }
     // The spec is rejected, but the number of tasks is known.
-    if let Ok(counts) = of(&with_desired_count(&inputs.service, desired)) {
+    let range = in_force.or_else(|| range_around(&inputs.service, last()));
+    let desired = desired.map(|desired| range.map_or(desired, |range| range.nearest(desired)));
+    let unscaled = without_scaling(&inputs.service);
+    if let Ok(counts) = of(&with_desired_count(&unscaled, desired)) {
         let mut scaled = with_counts_of(objects, &counts.objects);
         // The limits of an autoscaler in it are those of when the deployment began.
         scaled.retain(|object| !is_of_counts(object));
@@ -371,23 +381,3 @@ const UNKNOWN_RULES: validate::Deployment = validate::Deployment {
     alarms: None,
     early_success: None,
 };
-
-fn desired_count(spec: &Spec) -> Option<i64> {
-    let members: Value = spec.parse().ok()?;
-    let count = members.get("desiredCount")?.as_i64()?;
-    (!is_daemon(&members)).then_some(count.clamp(0, i64::from(i32::MAX)))
-}
-
-fn is_daemon(members: &Value) -> bool {
-    members.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON")
-}
-
-fn with_desired_count(spec: &Spec, desired: Option<i64>) -> Spec {
-    match (spec.parse::<Value>(), desired) {
-        (Ok(Value::Object(mut members)), Some(desired)) => {
-            members.insert("desiredCount".to_owned(), json!(desired));
-            Spec::from(Value::Object(members))
-        }
-        _ => spec.clone(),
-    }
-}

@@ -26,7 +26,7 @@ use crate::{
     },
     crd::EcsService,
     decide::deployment::{Deployments, advance},
-    rendering::{Inputs, Kept, KeptRendering, follows_counts},
+    rendering::{Inputs, Kept, KeptRendering, follows_counts, hold_scale_in},
 };
 
 /// What a reconcile would do.
@@ -147,7 +147,8 @@ pub(in crate::controller) async fn outlook(
     match plan::plan(service, cx, &target, newest).await? {
         Ok(plan) => {
             let begins = begun.is_some();
-            let mut outlook = apply(service, cx, plan, asked.refusal, begins)?;
+            let holds = deployments.replaces_tasks() && !begins;
+            let mut outlook = apply(service, cx, plan, asked.refusal, (begins, holds))?;
             outlook.runs = !before.list.is_empty();
             Ok(Some(outlook))
         }
@@ -176,11 +177,14 @@ fn apply(
     cx: &Context,
     mut plan: Plan,
     refusal: Option<Refusal>,
-    begins: bool,
+    (begins, holds): (bool, bool),
 ) -> Result<Outlook, Error> {
     let user = user(service);
     let observed = Observed::of(cx, service, Some(&plan), plan.desired);
     put_numbers(&mut plan, &observed, &cx.pods.of(&user));
+    if holds {
+        hold_scale_in(&mut plan.objects);
+    }
     let objects: Result<Vec<Wanted>, Error> = plan.objects.iter().map(Wanted::new).collect();
     let objects = objects?;
     cx.children

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The longest wait for a firing, in case that the clock is set.
-const LONGEST_WAIT: Duration = Duration::from_mins(10);
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// A service with the range that is in force.
 pub(super) struct Scheduled {
@@ -44,13 +44,15 @@ impl Scheduled {
         now: Timestamp,
     ) -> Option<Self> {
         // Most specs are not parsed for this.
-        if !service.spec.text().contains("\"scheduledActions\"") {
+        let has_actions = service.spec.text().contains("\"scheduledActions\"");
+        if !has_actions && status.auto_scaling == AutoScalingStatus::default() {
             return None;
         }
         let (_, extensions, findings) = read_service(&service.name_any(), service.spec.text());
         let raw = extensions.auto_scaling.filter(|_| !findings.has_errors())?;
         let scaling = scheduled_scaling(&raw)?;
         let mut spec: Value = service.spec.parse().ok()?;
+        let is_lost = status.observed_generation.is_none();
         let asked = Asked {
             range: Range {
                 min: scaling.min_capacity,
@@ -58,7 +60,7 @@ impl Scheduled {
             },
             actions: &scaling.scheduled_actions,
             suspended: scaling.scheduled_suspended,
-            running: count::running(cx, service),
+            running: is_lost.then(|| count::running(cx, service)).flatten(),
         };
         let in_force = in_force(&status.auto_scaling, asked, now);
         let count = spec.get("desiredCount").and_then(Value::as_i64);

@@ -142,7 +142,8 @@ impl Step<'_> {
         running.may_return = deployments.may_return();
         let observed = Observed::of(cx, service, Some(&running), running.desired);
         let held = put_numbers(&mut running, &observed, self.pods);
-        if running.may_return {
+        let holds = deployments.replaces_tasks();
+        if holds {
             hold_scale_in(&mut running.objects);
         }
         if self.lacks_objects(&running) && !cx.is_there(service).await? {
@@ -173,8 +174,11 @@ impl Step<'_> {
         let due = again.into_iter().chain(troubles.next);
         // Work that was already due is done.
         let due = due.filter_map(|due| Duration::try_from(due.duration_since(self.now)).ok());
-        // Objects kept for a rollback that is no longer possible are deleted at the next try.
-        let done = (running.may_return && !deployments.may_return()).then_some(SOON);
+        // Objects kept for a rollback that is no longer possible are deleted at the next try, and autoscalers remove tasks
+        // again.
+        let is_over = running.may_return && !deployments.may_return()
+            || holds && !deployments.replaces_tasks();
+        let done = is_over.then_some(SOON);
         let waits = due
             .chain(applied.waits)
             .chain(contention::over_in(cx, service))

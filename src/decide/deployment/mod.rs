@@ -165,6 +165,12 @@ impl Deployments {
         self.primary().and_then(|it| it.rollout_state.as_deref()) == Some(state)
     }
 
+    /// Whether a deployment or a rollback is in progress that replaces what completed before.
+    #[must_use]
+    pub fn replaces_tasks(&self) -> bool {
+        self.is(IN_PROGRESS) && self.completed.is_some()
+    }
+
     /// Whether the newest deployment may still be given up for one that completed before.
     #[must_use]
     pub fn may_return(&self) -> bool {

@@ -5,7 +5,10 @@
 //! whatever its clock does, and one that was missed fires late: of several missed firings of one action only the newest,
 //! because each sets the same range.
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::Time,
+    jiff::{SignedDuration, Timestamp},
+};
 
 use super::Range;
 use crate::{
@@ -73,6 +76,9 @@ pub fn in_force(before: &AutoScalingStatus, asked: Asked<'_>, now: Timestamp) ->
         let range = running.and_then(|running| asked.range.widened_to(running));
         (state.registered, state.range) = (spec, range.map_or(nothing, CapacityRange::from));
     }
+    if asked.actions.is_empty() && state.range != CapacityRange::default() {
+        (state.range, state.adjusting) = (CapacityRange::default(), true);
+    }
     let mut range = Range::of(&state.range).unwrap_or(asked.range);
     let mut fired = Vec::new();
     for (due, index) in due(&state.scheduled_actions, asked.actions, now) {
@@ -104,6 +110,10 @@ pub fn in_force(before: &AutoScalingStatus, asked: Asked<'_>, now: Timestamp) ->
         known.next_firing = firing.map(Time);
         next = next.into_iter().chain(firing).min();
     }
+    if asked.actions.is_empty() && !state.adjusting {
+        // Nothing is left to remember.
+        state = AutoScalingStatus::default();
+    }
     InForce {
         state,
         fired,
@@ -121,6 +131,7 @@ fn known(
     let of = |action: &ScheduledAction| {
         let mut before = before.iter();
         let known = before.find(|it| it.name == action.name && it.schedule == action.definition);
+        let known = known.filter(|it| it.is_of_the_past(now));
         known.cloned().unwrap_or_else(|| ScheduledActionStatus {
             name: action.name.clone(),
             schedule: action.definition.clone(),
@@ -184,7 +195,16 @@ impl From<Range> for CapacityRange {
     }
 }
 
+/// How far a clock may have been ahead of the one of today for its firings to count.
+const MOST_AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
 impl ScheduledActionStatus {
+    /// Whether it was not written under a clock that was far ahead, after which nothing would fire for as long.
+    fn is_of_the_past(&self, now: Timestamp) -> bool {
+        let latest = self.since().max(self.last());
+        latest.is_none_or(|latest| latest.duration_since(now) <= MOST_AHEAD)
+    }
+
     fn since(&self) -> Option<Timestamp> {
         self.since.as_ref().map(|time| time.0)
     }
@@ -391,6 +411,39 @@ mod tests {
         assert_eq!((after.range, after.state.adjusting), (other, true));
         let later = in_force(&after.state, asked(other, &actions), moment("15T23:01:00"));
         assert_eq!(later.range, other);
+    }
+
+    #[test]
+    fn without_actions_the_range_of_the_spec_is_in_force_and_nothing_is_remembered() {
+        let actions = nightly();
+        let known = in_force(
+            &AutoScalingStatus::default(),
+            asked(SPEC, &actions),
+            moment("15T12:00:00"),
+        );
+        let night = in_force(&known.state, asked(SPEC, &actions), moment("15T22:00:00"));
+        let mut state = night.state;
+        state.adjusting = false;
+        let removed = in_force(&state, asked(SPEC, &[]), moment("15T23:00:00"));
+        assert_eq!((removed.range, removed.state.adjusting), (SPEC, true));
+        let mut state = removed.state;
+        state.adjusting = false;
+        let later = in_force(&state, asked(SPEC, &[]), moment("15T23:00:01"));
+        assert_eq!(later.state, AutoScalingStatus::default());
+    }
+
+    #[test]
+    fn a_clock_that_was_years_ahead_silences_nothing() {
+        let actions = nightly();
+        let far: Timestamp = "2030-01-01T23:00:00Z".parse().expect("it is a moment");
+        let ahead = in_force(&AutoScalingStatus::default(), asked(SPEC, &actions), far);
+        let corrected = in_force(&ahead.state, asked(SPEC, &actions), moment("15T12:00:00"));
+        let night = in_force(
+            &corrected.state,
+            asked(SPEC, &actions),
+            moment("15T22:00:00"),
+        );
+        assert_eq!((names(&night), night.range), (vec!["night"], NIGHT));
     }
 
     #[test]

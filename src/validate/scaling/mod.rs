@@ -1,6 +1,7 @@
 //! Application Auto Scaling: the scalable target, its policies and scheduled actions.
 
 mod alarm;
+mod identity;
 mod metric;
 mod schedule;
 mod step;
@@ -14,6 +15,7 @@ pub use schedule::ScheduledAction;
 pub use step::{Adjustment, Step, StepPolicy, StepScaling};
 pub use target_tracking::TargetTracking;
 
+use self::identity::identity;
 use super::TaskDefinition;
 use crate::{
     crd,
@@ -21,6 +23,10 @@ use crate::{
     ecs,
     settings::{Mode, Settings},
 };
+
+/// The most scheduled actions of one service, as in AWS
+/// (<https://docs.aws.amazon.com/general/latest/gr/as-app.html>).
+const MOST_ACTIONS: usize = 200;
 
 /// The scaling of a service.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -123,9 +129,16 @@ pub fn scheduled_scaling(raw: &crd::AutoScaling) -> Option<AutoScaling> {
     let mut scaling = AutoScaling::default();
     let target = raw.scalable_target.as_ref()?;
     range(target, &mut scaling, &root, &mut sink);
+    if raw.scheduled_actions.len() > MOST_ACTIONS {
+        return None;
+    }
+    let mut names = BTreeSet::new();
     for (index, action) in raw.scheduled_actions.iter().enumerate() {
-        let action = schedule::validate(index, action, &root, &mut sink);
-        scaling.scheduled_actions.extend(action);
+        let action = schedule::validate(index, action, &root, &mut sink)?;
+        if !names.insert(action.name.clone()) {
+            return None;
+        }
+        scaling.scheduled_actions.push(action);
     }
     (!sink.has_errors()).then_some(scaling)
 }
@@ -181,41 +194,6 @@ fn range(
         scaling.scale_out_suspended = state.dynamic_scaling_out_suspended.unwrap_or(false);
         scaling.scheduled_suspended = state.scheduled_scaling_suspended.unwrap_or(false);
     }
-}
-
-/// Checks the three members with which each request specifies what it scales. All may be omitted beside a service.
-fn identity(id: [&Option<String>; 3], scope: &Scope<'_>, path: &FieldPath, sink: &mut Diagnostics) {
-    let [namespace, resource_id, dimension] = id;
-    for (name, value, expected) in [
-        ("ServiceNamespace", namespace, "ecs"),
-        ("ScalableDimension", dimension, "ecs:service:DesiredCount"),
-    ] {
-        if let Some(value) = value.as_ref().filter(|value| *value != expected) {
-            sink.report(
-                path.field(name),
-                Message::NotAnEcsScalableTarget {
-                    value: value.clone(),
-                },
-            );
-        }
-    }
-    if let Some(resource_id) = resource_id
-        && !names_service(resource_id, scope.service_name)
-    {
-        sink.report(
-            path.field("ResourceId"),
-            Message::ResourceIdMismatch {
-                value: resource_id.clone(),
-                name: scope.service_name.to_owned(),
-            },
-        );
-    }
-}
-
-/// Whether `service/<cluster>/<service>` refers to this service.
-fn names_service(resource_id: &str, service_name: &str) -> bool {
-    let mut parts = resource_id.splitn(3, '/');
-    parts.next() == Some("service") && parts.next().is_some() && parts.next() == Some(service_name)
 }
 
 fn policies(
@@ -350,6 +328,14 @@ fn scheduled_actions(
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) {
+    if raw.len() > MOST_ACTIONS {
+        let message = Message::InvalidValue {
+            value: format!("{} scheduled actions", raw.len()),
+            allowed: format!("must be {MOST_ACTIONS} at most"),
+        };
+        sink.report(path.clone(), message);
+        return;
+    }
     let mut names = BTreeSet::new();
     for (index, action) in raw.iter().enumerate() {
         let path = path.index(index);

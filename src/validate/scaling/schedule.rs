@@ -124,6 +124,16 @@ fn capacities(
     let action = raw.scalable_target_action.as_ref();
     let min = action.and_then(|action| action.min_capacity);
     let max = action.and_then(|action| action.max_capacity);
+    for (name, value) in [("MinCapacity", min), ("MaxCapacity", max)] {
+        let most = i64::from(i32::MAX);
+        if let Some(value) = value.filter(|value| !(0..=most).contains(value)) {
+            let message = Message::InvalidValue {
+                value: value.to_string(),
+                allowed: format!("must be 0 to {most}"),
+            };
+            sink.report(at.field(name), message);
+        }
+    }
     match (min, max) {
         (None, None) => sink.report(at, Message::ScalableTargetActionEmpty),
         (Some(min), Some(max)) if min > max => {
@@ -164,6 +174,8 @@ fn limit(
         };
         sink.report(path.field(name), message);
     }
+    // Firings are stored in whole seconds.
+    let moment = moment.and_then(|moment| Timestamp::from_second(moment.as_second()).ok());
     moment.map(Some).ok_or(())
 }
 

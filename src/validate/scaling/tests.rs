@@ -264,3 +264,65 @@ fn no_capacity_means_no_autoscaler() {
     assert!(outcome.objects_of("HorizontalPodAutoscaler").is_empty());
     assert_eq!(outcome.object("Deployment", "web")["spec"]["replicas"], 0);
 }
+
+/// Reads a service's scaling with this action, and returns it if it is valid.
+fn scheduled(members: &str) -> Option<super::ScheduledAction> {
+    let action = format!(r#"{{"ScheduledActionName": "a", {members}}}"#);
+    let text = format!(r#"{{{TARGET}, "scheduledActions": [{action}]}}"#);
+    let raw = serde_json::from_str(&text).expect("it is read");
+    super::scheduled_scaling(&raw)?.scheduled_actions.pop()
+}
+
+#[test]
+fn limits_of_a_schedule_are_whole_seconds() {
+    let rate = |start: &str| {
+        let members = format!(
+            r#""Schedule": "rate(1 day)", "StartTime": "{start}", "ScalableTargetAction": {{"MinCapacity": 1}}"#
+        );
+        scheduled(&members)?.start.map(|start| start.to_string())
+    };
+    let ten = Some("2026-01-15T10:00:00Z".to_owned());
+    for start in [
+        "2026-01-15T10:00:00Z",
+        "2026-01-15T10:00:00.5Z",
+        "2026-01-15T10:00:00",
+        "2026-01-15T12:00:00+02:00",
+        "1768471200",
+    ] {
+        assert_eq!(rate(start), ten, "{start}");
+    }
+    assert_eq!(rate("tomorrow"), None);
+}
+
+#[test]
+fn actions_that_aws_would_refuse_are_none() {
+    let cron = r#""Schedule": "cron(0 6 * * ? *)""#;
+    let of = |more: &str| scheduled(&format!("{cron}, {more}"));
+    assert!(of(r#""ScalableTargetAction": {"MinCapacity": 3}"#).is_some());
+    for more in [
+        r#""ScalableTargetAction": {}"#,
+        r#""ScalableTargetAction": {"MinCapacity": 3, "MaxCapacity": 2}"#,
+        r#""ScalableTargetAction": {"MaxCapacity": 9999999999}"#,
+        r#""ScalableTargetAction": {"MinCapacity": -1}"#,
+        r#""ScalableTargetAction": {"MinCapacity": 3}, "Timezone": "Mars""#,
+        r#""ScalableTargetAction": {"MinCapacity": 3}, "StartTime": "2026-02-01", "EndTime": "2026-01-01""#,
+    ] {
+        assert!(of(more).is_none(), "{more}");
+    }
+    let action = |name: usize| {
+        format!(
+            r#"{{"ScheduledActionName": "{name}", {cron}, "ScalableTargetAction": {{"MinCapacity": 3}}}}"#
+        )
+    };
+    let of_names = |names: &mut dyn Iterator<Item = usize>| {
+        let actions: Vec<String> = names.map(action).collect();
+        let text = format!(
+            r#"{{{TARGET}, "scheduledActions": [{}]}}"#,
+            actions.join(",")
+        );
+        super::scheduled_scaling(&serde_json::from_str(&text).expect("it is read"))
+    };
+    assert!(of_names(&mut (0..200)).is_some());
+    assert!(of_names(&mut (0..201)).is_none());
+    assert!(of_names(&mut [1, 1].into_iter()).is_none());
+}

@@ -62,6 +62,9 @@ pub(in crate::controller::memory) fn a_count_of_an_autoscaler() -> Scenario {
     ])
 }
 
+/// When the day of that service begins.
+const MORNING: &str = "at(2021-01-02T06:00:00)";
+
 /// A service that is stopped for the night by a scheduled action, and started again by another one.
 pub(in crate::controller::memory) fn scheduled_actions() -> Scenario {
     let action = |name: &str, schedule: &str, min: i64, max: i64| {
@@ -70,12 +73,12 @@ pub(in crate::controller::memory) fn scheduled_actions() -> Scenario {
             "ScalableTargetAction": {"MinCapacity": min, "MaxCapacity": max},
         })
     };
-    let apply = move |store: &mut Store, max: i64| {
+    let apply = move |store: &mut Store, max: i64, day: &str| {
         let scaling = json!({"autoScaling": {
             "scalableTarget": {"MinCapacity": 2, "MaxCapacity": max},
             "scheduledActions": [
                 action("night", "at(2021-01-01T22:00:00)", 0, 0),
-                action("day", "at(2021-01-02T06:00:00)", 3, 8),
+                action("day", day, 3, 8),
                 action("later", "at(2199-01-01T00:00:00)", 1, 1),
             ],
         }});
@@ -93,12 +96,14 @@ pub(in crate::controller::memory) fn scheduled_actions() -> Scenario {
     };
     let acts = [
         act("the night", due(0)),
+        updated("an update at night", "test/web:2"),
         act("the day", due(1)),
-        act("another range", move |store| apply(store, 3)),
+        act("a mistake", move |store| apply(store, 6, "when it suits")),
+        act("another range", move |store| apply(store, 3, MORNING)),
     ];
     Scenario::new(acts).after([act("a service", move |store| {
         define(store, "test/web:1");
-        apply(store, 6);
+        apply(store, 6, MORNING);
     })])
 }
 
