@@ -95,7 +95,7 @@ pub(super) fn files(
     found
 }
 
-/// Reads all files of `paths`, as [`files`] lists them, and `-` for standard input.
+/// Reads all files of `paths`, in their order, and `-` for standard input.
 pub fn texts(paths: &[PathBuf], problems: &mut dyn FnMut(Problem)) -> Vec<SourceText> {
     let mut texts = Vec::new();
     for file in files(paths, None, problems) {
