@@ -22,7 +22,7 @@ const ALL: &str = "load";
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or is none of this kind.
+/// When the file cannot be read, or is not such a file.
 pub(super) fn loads(path: &Path, scaling: &AutoScaling) -> Result<Loads, Error> {
     let text = fs::read_to_string(path).map_err(|source| Error::Read {
         path: path.to_path_buf(),

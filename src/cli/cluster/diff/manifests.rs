@@ -105,7 +105,7 @@ impl Manifests {
         } else if version == API_VERSION && !is_known(&object) {
             let name = text(&object, "/metadata/name");
             self.error(format!(
-                "{file}: {kind} {name} is none of the kinds of this operator, or has no metadata.name"
+                "{file}: {kind} {name} is not of a kind of this operator, or has no metadata.name"
             ));
         } else if version == API_VERSION || is_namespace(&object) {
             if is_policy(&object) || is_namespace(&object) {
