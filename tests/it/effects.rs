@@ -14,10 +14,7 @@ use std::{
 
 use ecs_operator::{
     crd::{API_VERSION, AutoScalingStatus, Spec},
-    decide::scaling::{
-        Range,
-        scheduled::{Asked, InForce, in_force},
-    },
+    decide::scaling::scheduled::{Asked, InForce, in_force},
     diagnostic::{Diagnostics, Reason, Severity},
     fields::{Api, Field, Kind, Node, Outcome, Shape},
     input::{ServiceInput, TaskDefinitionInput, TaskInput},
@@ -683,15 +680,7 @@ fn of_a_cluster() -> World {
 fn scheduled(spec: &Spec) -> Option<Vec<InForce>> {
     let (_, extensions, _) = read_service("web", spec.text());
     let scaling = scheduled_scaling(&extensions.auto_scaling?)?;
-    let asked = Asked {
-        range: Range {
-            min: scaling.min_capacity,
-            max: scaling.max_capacity,
-        },
-        actions: &scaling.scheduled_actions,
-        suspended: scaling.scheduled_suspended,
-        running: None,
-    };
+    let asked = Asked::of(&scaling);
     let moments = [
         "2026-11-01T00:00:00Z",
         "2026-12-15T23:30:00Z",

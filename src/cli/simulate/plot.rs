@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::decide::scaling::simulation::Minute;
+use crate::decide::scaling::simulation::{Minute, as_f64};
 
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 320.0;
@@ -90,12 +90,4 @@ fn line(minutes: &[Minute], value: impl Fn(&Minute) -> f64) -> String {
         last = Some(y);
     }
     line
-}
-
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "numbers of minutes and tasks are small enough to be exact"
-)]
-const fn as_f64(number: i64) -> f64 {
-    number as f64
 }

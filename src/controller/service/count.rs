@@ -1,4 +1,4 @@
-//! The count of a service whose owner leaves it to the autoscaler.
+//! The count in the spec of a service, and its owner who may leave it to the autoscaler.
 //!
 //! A spec with `autoScaling` needs no `desiredCount`, so that whoever applies it again does not reset what the autoscaler
 //! has chosen. But the `scale` subresource, which autoscalers read and write, is that member: the API server refuses to
@@ -22,6 +22,7 @@ use crate::{
         error::Error,
     },
     crd::{EcsService, ServiceStatus, Spec},
+    decide::scaling::Range,
 };
 
 /// Returns the service with the count that its spec lacks; `None` if it lacks none. This is the last count, so that
@@ -41,17 +42,12 @@ pub(super) fn completed(
     if spec.get("desiredCount").is_some() {
         return None;
     }
-    if spec.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON") {
+    if is_daemon(&spec) {
         return None;
     }
-    let target = spec.pointer("/autoScaling/scalableTarget")?;
-    let capacity = |name: &str| target.get(name).and_then(Value::as_i64);
-    let (min, max) = (capacity("MinCapacity")?, capacity("MaxCapacity")?);
-    if min > max {
-        return None;
-    }
+    let range = range(&spec)?;
     let last = status.desired_count.or_else(running);
-    let count = last.unwrap_or(min).clamp(min, max);
+    let count = range.nearest(last.unwrap_or(range.min));
     spec.as_object_mut()?
         .insert("desiredCount".to_owned(), json!(count));
     let completed = EcsService {
@@ -59,6 +55,53 @@ pub(super) fn completed(
         ..service.clone()
     };
     Some((completed, count))
+}
+
+/// Returns how many tasks a spec asks for; `None` for one on each node.
+pub(super) fn desired_count(spec: &Spec) -> Option<i64> {
+    let members: Value = spec.parse().ok()?;
+    let count = members.get("desiredCount")?.as_i64()?;
+    (!is_daemon(&members)).then_some(count.clamp(0, i64::from(i32::MAX)))
+}
+
+/// Whether a spec asks for one task on each node.
+pub(super) fn is_daemon(members: &Value) -> bool {
+    members.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON")
+}
+
+/// Returns a spec with another number of tasks, if it is known.
+pub(super) fn with_desired_count(spec: &Spec, desired: Option<i64>) -> Spec {
+    match (spec.parse::<Value>(), desired) {
+        (Ok(Value::Object(mut members)), Some(desired)) => {
+            members.insert("desiredCount".to_owned(), json!(desired));
+            Spec::from(Value::Object(members))
+        }
+        _ => spec.clone(),
+    }
+}
+
+/// Returns the range of a spec that was accepted when its deployment began, and what has been allowed since, as the number
+/// of tasks shows.
+pub(super) fn range_around(spec: &Spec, running: Option<i64>) -> Option<Range> {
+    let range = range(&spec.parse().ok()?)?;
+    Some(running.map_or(range, |running| range.widened_to(running)))
+}
+
+/// Returns the range of a scalable target, if it has both ends in their order.
+fn range(members: &Value) -> Option<Range> {
+    let target = members.pointer("/autoScaling/scalableTarget")?;
+    let capacity = |name: &str| target.get(name).and_then(Value::as_i64);
+    let (min, max) = (capacity("MinCapacity")?, capacity("MaxCapacity")?);
+    (min <= max).then_some(Range { min, max })
+}
+
+/// Returns a spec without its scaling, whose range would bound the number of tasks.
+pub(super) fn without_scaling(spec: &Spec) -> Spec {
+    let Ok(Value::Object(mut members)) = spec.parse::<Value>() else {
+        return spec.clone();
+    };
+    members.remove("autoScaling");
+    Spec::from(Value::Object(members))
 }
 
 /// Returns how many tasks the Deployments of a service want: its own, or the one of its name that a service which was

@@ -139,15 +139,15 @@ async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action,
     }
     let now = whole_seconds(Timestamp::now());
     let scheduled = Scheduled::of(&cx, &service, &status, now);
-    scheduled::record(&cx, &service, scheduled.as_ref()).await?;
+    let status = scheduled::record(&cx, &service, scheduled.as_ref(), status).await?;
     let Some(scheduled) = scheduled else {
-        return with_count(&service, &cx, &owner).await.map(action);
+        return with_count(&service, &cx, &status, &owner).await.map(action);
     };
     if let Some(next) = scheduled.wait(now) {
         // An action is run on time, whatever trouble there is with the service.
         cx.backoff.due(&owner.uid, next);
     }
-    let done = with_count(&scheduled.service, &cx, &owner).await;
+    let done = with_count(&scheduled.service, &cx, &status, &owner).await;
     let moved = match &done {
         Err(error) if error.is_transient() || matches!(error, Error::Gone) => Ok(()),
         _ => scheduled.adjust(&cx).await,
@@ -165,22 +165,20 @@ fn action(wait: Option<Duration>) -> Action {
 async fn with_count(
     service: &EcsService,
     cx: &Context,
+    status: &ServiceStatus,
     owner: &OwnerReference,
 ) -> Result<Option<Duration>, Error> {
-    let status = cx.services.latest(service);
     let Some((completed, count)) =
-        count::completed(service, &status, || count::running(cx, service))
+        count::completed(service, status, || count::running(cx, service))
     else {
-        return proceed(service, cx, &status, owner).await;
+        return proceed(service, cx, status, owner).await;
     };
     match count::write(cx, service, count).await {
         // The watch reports the count.
         Ok(()) => Ok(None),
         Err(error) if error.is_transient() => Err(error),
         // Whoever forbids it does not keep the service from its count.
-        Err(error) => proceed(&completed, cx, &status, owner)
-            .await
-            .and(Err(error)),
+        Err(error) => proceed(&completed, cx, status, owner).await.and(Err(error)),
     }
 }
 

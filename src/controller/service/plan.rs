@@ -8,8 +8,7 @@ use serde_json::Value;
 use super::{
     adoption,
     connect_hosts::connect_hosts,
-    count,
-    counts::{desired_count, is_daemon, range_around, with_desired_count, without_scaling},
+    count::{self, desired_count, is_daemon, range_around, with_desired_count, without_scaling},
     permit,
     revision::{self, find, name_for, settings_of},
     revisions::Revision,
@@ -254,7 +253,7 @@ pub(super) async fn plan(
         return Ok(Err(lost(service, &target.revision)));
     };
     let last = || last_count(cx, service, &found);
-    let in_force = Range::of(&cx.services.latest(service).auto_scaling.range);
+    let in_force = || Range::of(&cx.services.latest(service).auto_scaling.range);
     let Some(mut plan) = counted(service, &found, rendering, newest, last, in_force) else {
         return Ok(Err(lost(service, &target.revision)));
     };
@@ -301,7 +300,7 @@ fn counted(
     rendering: &KeptRendering,
     newest: Option<&Newest>,
     last: impl Fn() -> Option<i64>,
-    in_force: Option<Range>,
+    in_force: impl FnOnce() -> Option<Range>,
 ) -> Option<Plan> {
     // A revision that was just stored is not among the known ones.
     let is_it = |newest: &&Newest| newest.digest == found.inputs || newest.same.contains(&found.id);
@@ -342,7 +341,7 @@ fn counted(
         return Some(plan(objects, &counts, false));
     }
     // The spec is rejected, but the number of tasks is known.
-    let range = in_force.or_else(|| range_around(&inputs.service, last()));
+    let range = in_force().or_else(|| range_around(&inputs.service, last()));
     let desired = desired.map(|desired| range.map_or(desired, |range| range.nearest(desired)));
     let unscaled = without_scaling(&inputs.service);
     if let Ok(counts) = of(&with_desired_count(&unscaled, desired)) {

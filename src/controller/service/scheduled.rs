@@ -44,8 +44,7 @@ impl Scheduled {
         now: Timestamp,
     ) -> Option<Self> {
         // Most specs are not parsed for this.
-        let has_actions = service.spec.text().contains("\"scheduledActions\"");
-        if !has_actions && status.auto_scaling == AutoScalingStatus::default() {
+        if !may_have_actions(service) && status.auto_scaling == AutoScalingStatus::default() {
             return None;
         }
         let (_, extensions, findings) = read_service(&service.name_any(), service.spec.text());
@@ -54,13 +53,8 @@ impl Scheduled {
         let mut spec: Value = service.spec.parse().ok()?;
         let is_lost = status.observed_generation.is_none();
         let asked = Asked {
-            range: Range {
-                min: scaling.min_capacity,
-                max: scaling.max_capacity,
-            },
-            actions: &scaling.scheduled_actions,
-            suspended: scaling.scheduled_suspended,
             running: is_lost.then(|| count::running(cx, service)).flatten(),
+            ..Asked::of(&scaling)
         };
         let in_force = in_force(&status.auto_scaling, asked, now);
         let count = spec.get("desiredCount").and_then(Value::as_i64);
@@ -116,7 +110,11 @@ impl Scheduled {
     }
 }
 
-/// Records what has fired, before anything follows from it.
+fn may_have_actions(service: &EcsService) -> bool {
+    service.spec.text().contains("\"scheduledActions\"")
+}
+
+/// Records what has fired, before anything follows from it. Returns the status after that.
 ///
 /// # Errors
 ///
@@ -125,16 +123,16 @@ pub(super) async fn record(
     cx: &Context,
     service: &EcsService,
     scheduled: Option<&Scheduled>,
-) -> Result<(), Error> {
-    let before = cx.services.latest(service);
+    before: ServiceStatus,
+) -> Result<ServiceStatus, Error> {
     let state = match scheduled {
         Some(scheduled) => scheduled.in_force.state.clone(),
         // While its scaling is not valid, what was in force stays.
-        None if service.spec.text().contains("\"scheduledActions\"") => return Ok(()),
+        None if may_have_actions(service) => return Ok(before),
         None => AutoScalingStatus::default(),
     };
     if state == before.auto_scaling {
-        return Ok(());
+        return Ok(before);
     }
     let after = ServiceStatus {
         auto_scaling: state,
@@ -146,7 +144,7 @@ pub(super) async fn record(
             tell(cx, service, firing);
         }
     }
-    Ok(())
+    Ok(cx.services.latest(service))
 }
 
 fn tell(cx: &Context, service: &EcsService, firing: &Firing) {

@@ -22,4 +22,13 @@ impl Range {
     pub fn nearest(self, tasks: i64) -> i64 {
         tasks.min(self.max).max(self.min)
     }
+
+    /// Returns the range that includes this number of tasks too.
+    #[must_use]
+    pub fn widened_to(self, tasks: i64) -> Self {
+        Self {
+            min: self.min.min(tasks),
+            max: self.max.max(tasks),
+        }
+    }
 }

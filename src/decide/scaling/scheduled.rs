@@ -13,7 +13,7 @@ use k8s_openapi::{
 use super::Range;
 use crate::{
     crd::{AutoScalingStatus, CapacityRange, ScheduledActionStatus},
-    validate::ScheduledAction,
+    validate::{AutoScaling, ScheduledAction},
 };
 
 /// What the spec of a service asks for.
@@ -27,6 +27,22 @@ pub struct Asked<'a> {
     pub suspended: bool,
     /// How many tasks its workloads want, if it has any.
     pub running: Option<i64>,
+}
+
+impl<'a> Asked<'a> {
+    /// Returns what a scaling asks for.
+    #[must_use]
+    pub fn of(scaling: &'a AutoScaling) -> Self {
+        Self {
+            range: Range {
+                min: scaling.min_capacity,
+                max: scaling.max_capacity,
+            },
+            actions: &scaling.scheduled_actions,
+            suspended: scaling.scheduled_suspended,
+            running: None,
+        }
+    }
 }
 
 /// A firing.
@@ -73,7 +89,8 @@ pub fn in_force(before: &AutoScalingStatus, asked: Asked<'_>, now: Timestamp) ->
         let is_lost = state.registered == nothing;
         state.adjusting |= state.range != nothing;
         let running = asked.running.filter(|_| is_lost);
-        let range = running.and_then(|running| asked.range.widened_to(running));
+        let range = running.map(|running| asked.range.widened_to(running));
+        let range = range.filter(|range| *range != asked.range);
         (state.registered, state.range) = (spec, range.map_or(nothing, CapacityRange::from));
     }
     if asked.actions.is_empty() && state.range != CapacityRange::default() {
@@ -167,15 +184,6 @@ fn due(
 }
 
 impl Range {
-    /// Returns the range that includes this number of tasks too; `None` if it does already.
-    fn widened_to(self, tasks: i64) -> Option<Self> {
-        let wider = Self {
-            min: self.min.min(tasks),
-            max: self.max.max(tasks),
-        };
-        (wider != self).then_some(wider)
-    }
-
     /// Returns a range that is remembered; `None` if none is.
     #[must_use]
     pub fn of(remembered: &CapacityRange) -> Option<Self> {
@@ -261,6 +269,12 @@ mod tests {
             suspended: false,
             running: None,
         }
+    }
+
+    /// Returns what is in force when the operator first sees these actions, at noon.
+    fn known_at_noon(actions: &[ScheduledAction]) -> InForce {
+        let asked = asked(SPEC, actions);
+        in_force(&AutoScalingStatus::default(), asked, moment("15T12:00:00"))
     }
 
     fn names(in_force: &InForce) -> Vec<&str> {
@@ -361,7 +375,7 @@ mod tests {
     fn of_missed_firings_the_newest_of_each_action_happens_in_order() {
         let actions = nightly();
         let asked = asked(SPEC, &actions);
-        let known = in_force(&AutoScalingStatus::default(), asked, moment("15T12:00:00"));
+        let known = known_at_noon(&actions);
         for (now, expected, range) in [
             ("15T23:00:00", &["night"][..], NIGHT),
             ("16T07:00:00", &["night", "day"], SPEC),
@@ -398,11 +412,7 @@ mod tests {
     #[test]
     fn another_range_in_the_spec_is_in_force_at_once() {
         let actions = nightly();
-        let known = in_force(
-            &AutoScalingStatus::default(),
-            asked(SPEC, &actions),
-            moment("15T12:00:00"),
-        );
+        let known = known_at_noon(&actions);
         let night = in_force(&known.state, asked(SPEC, &actions), moment("15T22:00:00"));
         let mut settled = night.state;
         settled.adjusting = false;
@@ -416,11 +426,7 @@ mod tests {
     #[test]
     fn without_actions_the_range_of_the_spec_is_in_force_and_nothing_is_remembered() {
         let actions = nightly();
-        let known = in_force(
-            &AutoScalingStatus::default(),
-            asked(SPEC, &actions),
-            moment("15T12:00:00"),
-        );
+        let known = known_at_noon(&actions);
         let night = in_force(&known.state, asked(SPEC, &actions), moment("15T22:00:00"));
         let mut state = night.state;
         state.adjusting = false;
@@ -475,11 +481,7 @@ mod tests {
     #[test]
     fn what_falls_due_while_suspended_is_not_made_up_for() {
         let actions = nightly();
-        let known = in_force(
-            &AutoScalingStatus::default(),
-            asked(SPEC, &actions),
-            moment("15T12:00:00"),
-        );
+        let known = known_at_noon(&actions);
         let suspended = Asked {
             suspended: true,
             ..asked(SPEC, &actions)
@@ -494,11 +496,7 @@ mod tests {
     fn nothing_is_remembered_anew_while_nothing_fires() {
         let mut actions = nightly().to_vec();
         actions.push(action("often", "rate(7 hours)", (Some(1), None)));
-        let known = in_force(
-            &AutoScalingStatus::default(),
-            asked(SPEC, &actions),
-            moment("15T12:00:00"),
-        );
+        let known = known_at_noon(&actions);
         for now in ["15T12:00:01", "15T14:30:00", "15T18:59:59"] {
             let after = in_force(&known.state, asked(SPEC, &actions), moment(now));
             assert_eq!(after.state, known.state, "{now}");

@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Fleet, Look, SYNC_SECONDS, Scaler, load::as_f64};
-use crate::validate::AutoScaling;
+use super::{Fleet, Look, SYNC_SECONDS, Scaler};
+use crate::{decide::scaling::target::enough, validate::AutoScaling};
 
 /// Below which share of the target tasks are removed, from Kubernetes 1.35 on.
 const LOW_SHARE: f64 = 0.9;
@@ -37,11 +37,7 @@ impl<'a> Autoscaler<'a> {
         for policy in &self.scaling.policies {
             let metric = metrics.get(policy.index).copied().flatten()?;
             let ratio = metric / policy.target_value;
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "it is clamped to the range"
-            )]
-            let enough = (as_f64(fleet.running()) * ratio).ceil() as i64;
+            let enough = enough(fleet.running(), metric, policy.target_value);
             let wanted = if (LOW_SHARE..=1.0).contains(&ratio) {
                 desired
             } else if ratio > 1.0 {

@@ -79,7 +79,7 @@ impl Load {
     clippy::cast_precision_loss,
     reason = "numbers of minutes and tasks are small enough to be exact"
 )]
-pub(super) const fn as_f64(number: i64) -> f64 {
+pub(crate) const fn as_f64(number: i64) -> f64 {
     number as f64
 }
 

@@ -6,6 +6,7 @@ mod fleet;
 mod load;
 mod policies;
 
+pub(crate) use self::load::as_f64;
 pub use self::load::{Load, Loads};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -146,16 +147,7 @@ impl<S: Scaler> Side<S> {
         now: Timestamp,
         why: &mut Vec<String>,
     ) -> Range {
-        let asked = Asked {
-            range: Range {
-                min: play.scaling.min_capacity,
-                max: play.scaling.max_capacity,
-            },
-            actions: &play.scaling.scheduled_actions,
-            suspended: play.scaling.scheduled_suspended,
-            running: None,
-        };
-        let found = in_force(&self.scheduled, asked, now);
+        let found = in_force(&self.scheduled, Asked::of(play.scaling), now);
         self.scheduled = found.state;
         for firing in &found.fired {
             if let Ok(Range { min, max }) = firing.result {
