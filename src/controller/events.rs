@@ -3,6 +3,10 @@
 use std::{
     collections::HashMap,
     hash::BuildHasher as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,7 +29,7 @@ use tokio::{
         mpsc::{Receiver, Sender, channel},
         oneshot,
     },
-    time::{sleep, timeout},
+    time::{self, sleep, timeout},
 };
 
 use crate::{controller::error::brief, diagnostic::StatusReason};
@@ -46,7 +50,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 const CONTROLLER: &str = "ecs-operator.dev/ecs-operator";
 /// How many events may wait. More are dropped, as Kubernetes does with its own.
 const WAITING: usize = 16_384;
-/// If more than this many wait, events yield to other requests.
+/// If so many wait, events yield to other requests.
 const CROWD: usize = 256;
 /// How many times as long as publishing an event takes the publisher then rests.
 const REST: u32 = 4;
@@ -62,6 +66,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// thousand services that start at once need the API server for more important requests.
 pub(super) struct Events {
     sender: Sender<Message>,
+    /// Whether the operator ends, so that there is no time to rest.
+    ends: Arc<AtomicBool>,
 }
 
 enum Message {
@@ -84,17 +90,20 @@ impl Events {
     #[must_use]
     pub(super) fn new(client: Client, instance: String) -> Self {
         let (sender, receiver) = channel(WAITING);
+        let ends = Arc::new(AtomicBool::new(false));
         let publisher = Publisher {
             client,
             instance,
             series: HashMap::new(),
+            ends: ends.clone(),
         };
         tokio::spawn(publisher.run(receiver));
-        Self { sender }
+        Self { sender, ends }
     }
 
     /// Waits briefly until all events are published, before the operator ends.
     pub(super) async fn farewell(&self) {
+        self.ends.store(true, Ordering::SeqCst);
         let (sender, receiver) = oneshot::channel();
         let published = async {
             // If the publisher is gone, so is the other sender, and nothing is left to wait for.
@@ -195,6 +204,7 @@ struct Publisher {
     instance: String,
     /// The recently published events, by the digest of everything except their time.
     series: HashMap<u64, Series>,
+    ends: Arc<AtomicBool>,
 }
 
 /// The repetitions of an event.
@@ -215,7 +225,7 @@ impl Publisher {
                     continue;
                 }
             };
-            let begun = Instant::now();
+            let begun = time::Instant::now();
             for tries in 1..=TRIES {
                 let Err(error) = self.publish(&told).await else {
                     break;
@@ -228,7 +238,8 @@ impl Publisher {
                 };
                 sleep(wait).await;
             }
-            if let Some(rest) = rest(waiting.len(), begun.elapsed()) {
+            let rest = rest(waiting.len(), begun.elapsed());
+            if let Some(rest) = rest.filter(|_| !self.ends.load(Ordering::SeqCst)) {
                 sleep(rest).await;
             }
         }
@@ -290,7 +301,14 @@ impl Publisher {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use tower::{BoxError, service_fn};
+
     use super::*;
+    use crate::{crd::EcsService, diagnostic::StateReason};
 
     #[test]
     fn a_long_note_is_cut_between_characters() {
@@ -314,6 +332,30 @@ mod tests {
         ] {
             assert_eq!(rest(waiting, took), expected, "{waiting} {took:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_of_events_does_not_rest_when_the_operator_ends() {
+        const TOLD: usize = 400;
+        let published = Arc::new(AtomicUsize::new(0));
+        let count = published.clone();
+        // Each event takes 10 ms, so that all of them take less than the operator waits, and with rests more.
+        let answer = service_fn(move |_: Request<Body>| {
+            let count = count.clone();
+            async move {
+                sleep(Duration::from_millis(10)).await;
+                count.fetch_add(1, Ordering::SeqCst);
+                let body = Body::from(br#"{"metadata": {}}"#.to_vec());
+                Ok::<_, BoxError>(Response::new(body))
+            }
+        });
+        let events = Events::new(Client::new(answer, "shop"), "one".to_owned());
+        let service = EcsService::default();
+        for number in 0..TOLD {
+            events.normal(&service, StateReason::SteadyState, number.to_string());
+        }
+        events.farewell().await;
+        assert_eq!(published.load(Ordering::SeqCst), TOLD);
     }
 
     #[test]
