@@ -20,7 +20,7 @@ pub use labels::{CAPACITY_PROVIDER, SERVICE, TASK};
 pub use manifests::{CustomObject, Manifests, Object};
 pub use names::{LABEL_LENGTH, WORKLOAD_LENGTH, kname};
 pub use quantity::{container_cpu, mebibytes, task_cpu};
-pub use service::{autoscaler_windows, connect_namespace_label, translate_service};
+pub use service::{autoscaler_windows, connect_namespace_label, keeps_a_task, translate_service};
 pub use task::{pod_name, translate_task};
 
 use crate::{

@@ -88,3 +88,19 @@ fn scheduled_actions_are_played() {
     let noon = noon.unwrap_or_else(|| panic!("nothing at noon: {said}"));
     assert_eq!(noon.matches("6 (noon: 6 to 20 tasks)").count(), 2, "{said}");
 }
+
+#[test]
+fn an_autoscaler_of_cpu_keeps_a_task() {
+    let load = file("idle.csv", "minute,load\n0,0\n60,0\n");
+    let scaling = fs::read_to_string(root().join("examples/scaling/scaling.json"));
+    let scaling = scaling.expect("it is there");
+    let to_zero = scaling.replace("\"MinCapacity\": 2", "\"MinCapacity\": 0");
+    assert_ne!(scaling, to_zero);
+    let to_zero = file("to-zero.json", &to_zero);
+    let inputs = ["service.json", "task-definition.json"];
+    let inputs = inputs.map(|name| format!("examples/scaling/{name}"));
+    let (status, said) = play(&[&inputs[0], &inputs[1], &to_zero], &load, &[]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("policies of ECS: 0 to 2 tasks"), "{said}");
+    assert!(said.contains("autoscaler: 1 to 2 tasks"), "{said}");
+}

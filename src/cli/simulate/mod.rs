@@ -22,7 +22,7 @@ use crate::{
     diagnostic::Severity,
     settings::{Mode, Settings},
     source::{Catalog, Content, Fill, texts},
-    translate::autoscaler_windows,
+    translate::{autoscaler_windows, keeps_a_task},
     validate::{AutoScaling, Scheduling, validate_service},
 };
 
@@ -78,6 +78,7 @@ pub(super) fn run(options: &SimulateOptions) -> Result<ExitCode, Error> {
         start_seconds: options.start_seconds.into(),
         from: options.from,
         windows: autoscaler_windows(&scaling),
+        keeps_a_task: keeps_a_task(&scaling),
     });
     if let Some(path) = &options.svg {
         fs::write(path, svg(&minutes)).map_err(Error::writing(path))?;

@@ -237,6 +237,12 @@ pub fn autoscaler_windows(scaling: &AutoScaling) -> (i64, i64) {
     (SCALE_OUT_SECONDS.into(), scale_in_seconds(scaling).into())
 }
 
+/// Whether the autoscaler keeps at least one task, whatever the minimum is.
+#[must_use]
+pub fn keeps_a_task(scaling: &AutoScaling) -> bool {
+    !scaled_object::scales_to_zero(scaling)
+}
+
 /// Returns how fast tasks are added and removed. AWS scales to the calculated size after three minutes above the
 /// target, and removes tasks after 15 minutes below 90 % of it. The tolerances express this from Kubernetes 1.35 on; a
 /// KEDA that runs there supports them.

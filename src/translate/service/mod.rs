@@ -14,7 +14,10 @@ mod workload;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use self::cluster_services::{ClusterServices, Reach, Wanted};
-pub use self::{autoscaling::autoscaler_windows, discovery::connect_namespace_label};
+pub use self::{
+    autoscaling::{autoscaler_windows, keeps_a_task},
+    discovery::connect_namespace_label,
+};
 use super::{Context, Manifests, pod};
 use crate::{
     diagnostic::{Diagnostics, Message},

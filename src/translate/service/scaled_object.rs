@@ -81,7 +81,7 @@ pub(super) fn scaled_object(
 /// Whether the ScaledObject may have a minimum of 0. Only CloudWatch metrics exist without a running pod. And KEDA
 /// itself scales from any count to 0 and from 0 to 1, whatever `behavior` disables
 /// (<https://keda.sh/docs/latest/reference/scaledobject-spec/#cooldownperiod>), so both directions must be allowed.
-fn scales_to_zero(scaling: &AutoScaling) -> bool {
+pub(super) fn scales_to_zero(scaling: &AutoScaling) -> bool {
     only_cloud_watch(scaling) && !scaling.never_scales_in() && !scaling.scale_out_suspended
 }
 

@@ -3,8 +3,11 @@
 
 use std::collections::VecDeque;
 
-use super::{Fleet, Look, SYNC_SECONDS, Scaler};
-use crate::{decide::scaling::target::enough, validate::AutoScaling};
+use super::{Fleet, Look, Play, SYNC_SECONDS, Scaler};
+use crate::{
+    decide::scaling::{Range, target::enough},
+    validate::AutoScaling,
+};
 
 /// Below which share of the target tasks are removed, from Kubernetes 1.35 on.
 const LOW_SHARE: f64 = 0.9;
@@ -16,17 +19,21 @@ pub(super) struct Autoscaler<'a> {
     wanted: VecDeque<i64>,
     /// How many looks each window has: that for additions, and that for removals.
     looks: (usize, usize),
+    /// The fewest tasks, whatever the range is.
+    least: i64,
 }
 
 impl<'a> Autoscaler<'a> {
     /// Returns the autoscaler of a service; `None` if it has none.
-    pub(super) fn new(scaling: &'a AutoScaling, windows: (i64, i64)) -> Option<Self> {
+    pub(super) fn new(play: Play<'a>) -> Option<Self> {
+        let (scaling, windows) = (play.scaling, play.windows);
         let has_one = scaling.has_autoscaler() && scaling.step_policies.is_empty();
         let looks = |seconds: i64| usize::try_from(seconds / SYNC_SECONDS).unwrap_or(0) + 1;
         has_one.then(|| Self {
             scaling,
             wanted: VecDeque::new(),
             looks: (looks(windows.0), looks(windows.1)),
+            least: i64::from(play.keeps_a_task),
         })
     }
 
@@ -60,10 +67,14 @@ impl Scaler for Autoscaler<'_> {
         at: Look,
     ) -> Option<(i64, Option<String>)> {
         let desired = fleet.desired();
-        if desired == 0 && at.range.min > 0 || at.range.max == 0 {
+        let range = Range {
+            min: at.range.min.max(self.least),
+            ..at.range
+        };
+        if desired == 0 && range.min > 0 || range.max == 0 {
             return None;
         }
-        let bounded = at.range.nearest(desired);
+        let bounded = range.nearest(desired);
         if bounded != desired {
             return Some((bounded, None));
         }
@@ -72,7 +83,7 @@ impl Scaler for Autoscaler<'_> {
             // It begins with what there is.
             self.wanted.push_back(desired);
         }
-        self.wanted.push_back(at.range.nearest(wanted));
+        self.wanted.push_back(range.nearest(wanted));
         let (out, into) = self.looks;
         while self.wanted.len() > out.max(into) {
             self.wanted.pop_front();

@@ -38,6 +38,8 @@ pub struct Play<'a> {
     pub from: Timestamp,
     /// The stabilization windows of the autoscaler for additions and for removals, in seconds.
     pub windows: (i64, i64),
+    /// Whether the autoscaler keeps at least one task, whatever the minimum is.
+    pub keeps_a_task: bool,
 }
 
 /// A minute of a play.
@@ -68,7 +70,7 @@ pub struct Counts {
 #[must_use]
 pub fn play(play: Play<'_>) -> Vec<Minute> {
     let mut ecs = Side::new(play, Policies::new(play.scaling));
-    let autoscaler = Autoscaler::new(play.scaling, play.windows);
+    let autoscaler = Autoscaler::new(play);
     let mut kubernetes = autoscaler.map(|autoscaler| Side::new(play, autoscaler));
     (0..play.loads.minutes())
         .map(|minute| Minute {
