@@ -443,7 +443,7 @@ reasons! {
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or leave ScaleOutCooldown out";
         ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until the document is corrected, the count follows the other policies, or does not change";
-        ScheduleNeverFires => "this schedule never fires: no such time exists", "give a time that exists in the time zone, also when clocks are put forward";
+        ScheduleNeverFires => "this schedule never fires: no such time exists, or none between StartTime and EndTime", "give a time that exists in the time zone, also when clocks are put forward";
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
         SecretOptionsUnused { value } => "secretOptions of log driver {value} are not read", "write what they hold into logConfiguration.options, or use awsfirelens, whose router gets them";
         SecretReferenceShort { value, full } => "the ECS agent does not accept {value}, because colons are missing", "write {full}";

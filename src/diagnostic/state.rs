@@ -64,7 +64,7 @@ states! {
     DeploymentConfigurationBlocksRollout => "minimumHealthyPercent and maximumPercent leave no room to replace a task.", "Lower the one or raise the other.";
     DeploymentFailed => "A deployment failed and was not rolled back.", "Read the reason in status.deployments and change the spec; the operator does not try the same spec again.";
     DeploymentStarted => "A deployment has started.", "";
-    DesiredCountSet => "A scheduled action has moved the number of tasks into its range.", "";
+    DesiredCountSet => "The number of tasks has been moved into the range that a scheduled action, or the spec after one, has set.", "";
     EssentialContainerExited => "The task stopped because an essential container exited.", "If its exit code is not 0, read its log.";
     Forbidden => "The API server forbids a request.", "Give the operator the right that the message names, or see which admission policy refuses it.";
     HealthCheckFailed => "A container fails its health check.", "See what the health check's command prints, and the log of the container.";

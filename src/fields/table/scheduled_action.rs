@@ -98,9 +98,9 @@ pub(super) const FIELDS: &[Field] = &[
         unit: "tasks",
         limits: Limits { min: Some(0.0), ..Limits::NONE },
         outcome: Outcome::Translated,
-        reasons: &[Reason::ScheduledActionNeedsController, Reason::ScalableTargetActionEmpty, Reason::CapacityOrder],
+        reasons: &[Reason::ScheduledActionNeedsController, Reason::ScalableTargetActionEmpty, Reason::CapacityOrder, Reason::InvalidValue],
         target: "`minReplicas` of the autoscaler, and the least `replicas`",
-        rule: "neither a minimum nor a maximum: `ScalableTargetActionEmpty`; above `MaxCapacity`: `CapacityOrder`",
+        rule: "neither a minimum nor a maximum: `ScalableTargetActionEmpty`; above `MaxCapacity`: `CapacityOrder`; above 2147483647: `InvalidValue`",
         shape: "ScalableTargetAction",
         ..FIELD
     },
@@ -111,9 +111,9 @@ pub(super) const FIELDS: &[Field] = &[
         unit: "tasks",
         limits: Limits { min: Some(0.0), ..Limits::NONE },
         outcome: Outcome::Translated,
-        reasons: &[Reason::ScheduledActionNeedsController],
+        reasons: &[Reason::ScheduledActionNeedsController, Reason::InvalidValue],
         target: "`maxReplicas` of the autoscaler, and the most `replicas`",
-        rule: "less than the minimum at that time: the action fails and changes nothing",
+        rule: "less than the minimum at that time: the action fails and changes nothing; above 2147483647: `InvalidValue`",
         shape: "ScalableTargetAction",
         ..FIELD
     },
