@@ -132,6 +132,18 @@ impl<K: Reconciled> OfKind<K> {
     /// Removes an object from the queue when its reconcile begins.
     pub(super) fn begin(&self, object: &K) {
         self.line.begin(object);
+        self.reported.begin(object);
+    }
+
+    /// Records that a reconcile has ended.
+    pub(super) fn end(&self, object: &K) {
+        let cached = self.store.get(&ObjectRef::from_obj(object));
+        self.reported.end(object, cached.as_deref());
+    }
+
+    /// Records that a watch has returned an object, which its cache has now.
+    pub(super) fn returned(&self, object: &K) {
+        self.reported.returned(object);
     }
 
     /// Returns how many objects wait.
@@ -194,7 +206,8 @@ impl Context {
         let Some(written) = written else {
             return Ok(false);
         };
-        reported.record(&written, status);
+        // What the API server has stored: an older schema drops members that it does not know.
+        reported.record(&written, written.reported().clone());
         Ok(true)
     }
 

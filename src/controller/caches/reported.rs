@@ -1,20 +1,27 @@
 //! Statuses that were reported and may not have come back through the watch yet.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Mutex,
+};
 
 use kube::{Resource, ResourceExt as _};
 
 use crate::controller::context::lock;
 
-/// Reported statuses, until the watch returns them: a reconcile in between would report them again.
+/// Reported statuses, until the watch returns them: a reconcile in between would report them again. They are kept until
+/// the end of a reconcile, which goes on with the object that it began with.
 pub(crate) struct Reported<S> {
     by_uid: Mutex<HashMap<String, (u64, S)>>,
+    /// The UIDs of the objects that are being reconciled.
+    busy: Mutex<HashSet<String>>,
 }
 
 impl<S> Default for Reported<S> {
     fn default() -> Self {
         Self {
             by_uid: Mutex::default(),
+            busy: Mutex::default(),
         }
     }
 }
@@ -49,6 +56,36 @@ impl<S: Clone> Reported<S> {
     pub(crate) fn record<K: Resource>(&self, written: &K, status: S) {
         if let Some(uid) = written.uid() {
             lock(&self.by_uid).insert(uid, (resource_version(written), status));
+        }
+    }
+
+    /// Records that a reconcile begins.
+    pub(crate) fn begin<K: Resource>(&self, object: &K) {
+        if let Some(uid) = object.uid() {
+            lock(&self.busy).insert(uid);
+        }
+    }
+
+    /// Records that a reconcile ends, after which the cache has `cached`.
+    pub(crate) fn end<K: Resource>(&self, object: &K, cached: Option<&K>) {
+        if let Some(uid) = &object.meta().uid {
+            lock(&self.busy).remove(uid);
+        }
+        if let Some(cached) = cached {
+            self.returned(cached);
+        }
+    }
+
+    /// Forgets what was reported of an object that the watch has returned since, unless it is being reconciled.
+    pub(crate) fn returned<K: Resource>(&self, object: &K) {
+        let uid = object.meta().uid.as_deref().unwrap_or_default();
+        if lock(&self.busy).contains(uid) {
+            return;
+        }
+        let mut by_uid = lock(&self.by_uid);
+        let reported = by_uid.get(uid).map(|(version, _)| *version);
+        if reported.is_some_and(|version| version <= resource_version(object)) {
+            by_uid.remove(uid);
         }
     }
 
@@ -96,5 +133,25 @@ mod tests {
             status(5),
             "it is forgotten"
         );
+    }
+
+    #[test]
+    fn what_was_reported_is_forgotten_when_the_watch_returns_it_and_no_reconcile_needs_it() {
+        let status = ServiceStatus::default();
+        let kept = |reported: &Reported<ServiceStatus>| !lock(&reported.by_uid).is_empty();
+        let reported = Reported::default();
+        reported.begin(&service("5"));
+        reported.record(&service("7"), status.clone());
+        reported.returned(&service("7"));
+        assert!(kept(&reported), "the reconcile goes on with the old object");
+        assert_eq!(reported.version(&service("5")).as_deref(), Some("7"));
+        reported.end(&service("5"), Some(&service("6")));
+        assert!(kept(&reported), "the watch has not returned it");
+        reported.returned(&service("7"));
+        assert!(!kept(&reported));
+        reported.begin(&service("7"));
+        reported.record(&service("8"), status);
+        reported.end(&service("7"), Some(&service("9")));
+        assert!(!kept(&reported));
     }
 }

@@ -268,6 +268,7 @@ pub(crate) async fn resources<K: Reconciled>(
                 let name = ObjectRef::from_obj(&object);
                 let known = store.get(&name);
                 cache.apply(&Event::Apply(object.clone()));
+                K::all(&cx).returned(&object);
                 if known.is_none_or(|known| differs(&*known, &object)) {
                     object.changed(&cx);
                 }

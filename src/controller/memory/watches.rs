@@ -107,6 +107,7 @@ fn resource<K: Reconciled>(cx: &Context, object: &Value, is_gone: bool) {
     }
     let known = of_kind.store.get(&ObjectRef::from_obj(&object));
     of_kind.cache.apply(&Event::Apply(object.clone()));
+    of_kind.returned(&object);
     if known.is_none_or(|known| differs(&*known, &object)) {
         object.changed(cx);
     }

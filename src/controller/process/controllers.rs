@@ -63,6 +63,7 @@ pub(crate) async fn reconcile<K: Reconciled>(
     K::all(&cx).begin(&object);
     let (begun, _running) = (Instant::now(), cx.progress.begin());
     let result = contained(K::reconcile(object.clone(), cx.clone())).await;
+    K::all(&cx).end(&object);
     cx.metrics.reconciled(K::KIND, begun.elapsed());
     for owner in cx.children.to_ask() {
         cx.ask_owner(owner);
