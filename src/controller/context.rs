@@ -17,6 +17,7 @@ use super::{
     events::Events,
     kind::OfKind,
     process::progress::Progress,
+    readings::Readings,
     service::{Beginnings, Contention, Renewals, Replacements, ServiceRevisions, Uncreated, user},
 };
 use crate::{
@@ -69,6 +70,8 @@ pub(super) struct Context {
     pub uncreated: Uncreated,
     /// The objects that others change.
     pub contention: Contention,
+    /// What is measured of the services whose policies the operator runs.
+    pub readings: Readings,
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
     /// The metrics.
@@ -117,6 +120,7 @@ impl Context {
             beginnings: Beginnings::default(),
             uncreated: Uncreated::default(),
             contention: Contention::default(),
+            readings: Readings::default(),
             namespaces,
             metrics,
             addons_known: AtomicBool::new(false),

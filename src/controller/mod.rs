@@ -18,6 +18,7 @@ mod permitted;
 mod preview;
 mod process;
 mod queue;
+mod readings;
 mod refusal;
 mod service;
 mod status;

@@ -181,11 +181,13 @@ fn without(
         scalable_target,
         scaling_policies,
         scheduled_actions,
+        scaler,
     } = scaling;
     reduced.extensions.auto_scaling = Some(crd::AutoScaling {
         scalable_target: scalable_target.clone(),
         scaling_policies: chosen(scaling_policies, &kept.policies),
         scheduled_actions: chosen(scheduled_actions, &kept.actions),
+        scaler: *scaler,
     });
     (reduced, kept)
 }

@@ -5,7 +5,8 @@ use k8s_openapi::{
         CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionNames,
         CustomResourceDefinitionSpec, CustomResourceDefinitionVersion,
         CustomResourceSubresourceScale, CustomResourceSubresourceStatus,
-        CustomResourceSubresources, CustomResourceValidation, JSONSchemaProps, ValidationRule,
+        CustomResourceSubresources, CustomResourceValidation, JSON, JSONSchemaProps,
+        ValidationRule,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -248,6 +249,16 @@ fn auto_scaling() -> JSONSchemaProps {
                     "Scheduled actions, as PutScheduledAction takes them.",
                     list(schema(Api::ScheduledAction.tree()), None),
                 ),
+            ),
+            (
+                "scaler",
+                JSONSchemaProps {
+                    enum_: Some(vec![JSON(serde_json::json!("operator"))]),
+                    ..described(
+                        "Who runs the policies. `operator` does it as ECS does, with its cooldowns. Without it, a HorizontalPodAutoscaler or a ScaledObject does, unless one of them is step scaling.",
+                        of_type("string"),
+                    )
+                },
             ),
         ],
     )

@@ -69,4 +69,15 @@ pub struct AutoScaling {
     /// `PutScheduledAction`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scheduled_actions: Vec<ecs::ScheduledAction>,
+    /// Who runs the policies, if not the autoscaler that they can be translated to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaler: Option<Scaler>,
+}
+
+/// Who runs the policies of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Scaler {
+    /// The operator, as ECS does: with cooldowns, and each policy by itself.
+    Operator,
 }

@@ -104,7 +104,7 @@ statuses! {
         rendered_by: RenderedByStatus,
         /// What a deployment of the same spec would change today.
         renewal: RenewalStatus,
-        /// What scheduled actions have done, and will do.
+        /// What scales the service, and has scaled it.
         auto_scaling: AutoScalingStatus,
     }
 
@@ -118,6 +118,55 @@ statuses! {
         adjusting: bool,
         /// The scheduled actions, in the order of the spec.
         scheduled_actions: Vec<ScheduledActionStatus>,
+        /// `operator` if it runs the policies, and no autoscaler does.
+        scaler: Option<String>,
+        /// The alarms of the policies that the operator runs.
+        alarms: Vec<AlarmStatus>,
+        /// Why the number of tasks stays although a policy wants to change it: AlreadyAtMaxCapacity,
+        /// AlreadyAtMinCapacity, AlreadyAtDesiredCapacity, InCooldown, DeploymentInProgress or Suspended.
+        not_scaled_reason: Option<String>,
+        /// The scaling activities of the policies that the operator runs, newest first, at most 10.
+        activities: Vec<ScalingActivityStatus>,
+    }
+
+    /// An alarm of a scaling policy, as DescribeAlarms returns it.
+    AlarmStatus {
+        /// Its name: that of its policy, with `/AlarmHigh` or `/AlarmLow` for target tracking.
+        alarm_name: String,
+        /// The metric.
+        metric_name: String,
+        /// The threshold.
+        threshold: Option<f64>,
+        /// OK, ALARM or INSUFFICIENT_DATA.
+        state_value: String,
+        /// The value of the metric when it got into this state.
+        value: Option<f64>,
+        /// When it got into this state.
+        state_updated_timestamp: Option<Time>,
+    }
+
+    /// A scaling activity, as DescribeScalingActivities returns it.
+    ScalingActivityStatus {
+        /// What it does.
+        description: String,
+        /// Why.
+        cause: String,
+        /// The policy.
+        policy_name: String,
+        /// The number of tasks that it was calculated from.
+        base: Option<i64>,
+        /// The desired number of tasks before.
+        from: Option<i64>,
+        /// The desired number of tasks after it.
+        to: Option<i64>,
+        /// When it began.
+        start_time: Option<Time>,
+        /// When it ended.
+        end_time: Option<Time>,
+        /// When its cooldown is over.
+        cooldown_until: Option<Time>,
+        /// Pending, InProgress, Successful, Overridden or Failed.
+        status_code: String,
     }
 
     /// The least and the most tasks that scaling may choose.

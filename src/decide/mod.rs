@@ -1,6 +1,7 @@
 //! Pure decisions of the running operator: from validated input and observations to the next step.
 
 pub mod circuit_breaker;
+pub mod container_state;
 pub mod deployment;
 pub mod failed_tasks;
 pub mod liveness;

@@ -318,7 +318,7 @@ reasons! {
         SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, or convert with --as resources and apply the result where the operator runs";
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap; those below the threshold need one without a lower bound, those above it one without an upper bound";
         StepScalingNeedsAlarm => "a StepScaling policy needs an Alarm beside it", "add Alarm, with the members of CloudWatch's PutMetricAlarm, to the policy";
-        StepScalingNeedsController => "step scaling is not supported yet", "use target tracking on the metric of the alarm";
+        StepScalingNeedsController => "step scaling needs the operator", "install the operator; without it, use target tracking on the metric of the alarm";
         StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}";
         StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
         SyntaxError { message, advice } => "{message}", "{advice}";
@@ -346,6 +346,7 @@ reasons! {
         WindowsVersionUnsupported { value } => "EKS has no Windows nodes for {value}", "use Windows Server 2019, 2022 or 2025";
     }
     Warning {
+        AlarmPeriodRounded { n } => "the operator measures once a minute: a period of {n} s counts as one of 60 s", "nothing to do, or give a Period of 60";
         AwsCsiDriverNeeded { driver, reach } => "the volume needs {driver}, and --platform kubernetes assumes nothing from AWS", "install the driver, on {reach}, or use another volume";
         AwslogsLinesNotJoined { name } => "{name} has no effect: each line becomes an event of its own", "write each event as one line, such as JSON, or send the logs through FireLens with a multiline parser";
         AwslogsNeedsNodeAgent { group, advice } => "these logs reach CloudWatch ({group}) only through a log agent on the nodes", "{advice}; until then the logs are only in kubectl logs";
@@ -370,7 +371,7 @@ reasons! {
         DeploymentCannotProgress { min, max, tasks, outcome } => "a deployment can neither stop nor start a task with minimumHealthyPercent {min}, maximumPercent {max} and {tasks}", "{outcome}";
         DeregistrationDelayAssumed { n } => "the deregistration delay of the target group is not known, so a task gets SIGTERM {n} s after its deregistration", "pass --deregistration-delay with deregistration_delay.timeout_seconds of the target group";
         DescribeFailure { name, reason } => "AWS could not describe {name}: {reason}", "correct its name, cluster or region in the describe call, or leave it out there";
-        DesiredCountUndoesScaling { n } => "the autoscaler changes desiredCount, and applying the spec again sets it back to {n}", "leave desiredCount out of what you apply after the first time";
+        DesiredCountUndoesScaling { n } => "scaling changes desiredCount, and applying the spec again sets it back to {n}", "leave desiredCount out of what you apply after the first time";
         DevicePluginDecides { resource } => "the device plugin of {resource} decides the path and the permissions of the device in the container", "configure them in the plugin, or remove containerPath and permissions";
         DisableScaleInMixed => "one HorizontalPodAutoscaler cannot exclude a single metric from scale-in, so more tasks may keep running", "set DisableScaleIn on all policies of the service or on none";
         DockerIsNotOnNodes { path } => "{path} belongs to Docker or the ECS agent, and Kubernetes nodes have neither", "use the Kubernetes version of this software";
@@ -424,6 +425,7 @@ reasons! {
         NeuronDevicesByCount => "the Neuron device plugin chooses the devices: only their number is kept", "do not rely on certain device paths";
         NodeLabelsNeeded { labels, example } => "the placement needs node labels that nothing sets: {labels}", "label the nodes, for example kubectl label node NODE {example}: without the labels pods stay Pending, and a spread has no effect";
         NonEssentialContainerRestarts { name, consequence, advice } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "{advice}";
+        OperatorCannotMeasure { name, effect } => "the operator cannot read the CloudWatch metric {name}: {effect}", "use CPUUtilization or MemoryUtilization of the service itself, in namespace AWS/ECS";
         OptionUnused { option, value } => "nothing in the input names {value}", "correct the value that {option} gives, or leave it out";
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
         PlaceholderStylesDiffer { texts } => "--set filled {texts} in a text that the program in a container reads, and filled the same name in another style elsewhere", "if the program expands this text itself, give your own placeholder another name; otherwise there is nothing to do";
@@ -442,6 +444,7 @@ reasons! {
         RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "remove it";
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or leave ScaleOutCooldown out";
+        ScalerNeedsController => "only the operator runs policies itself; here an autoscaler runs them", "nothing to do, or install the operator and apply the EcsService";
         ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until the document is corrected, the count follows the other policies, or does not change";
         ScheduleNeverFires => "this schedule never fires: no such time exists, or none between StartTime and EndTime", "give a time that exists in the time zone, also when clocks are put forward";
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
@@ -461,7 +464,6 @@ reasons! {
         StartOrderBestEffort { a, b } => "{a} is started after {b}, but the kubelet does not guarantee the order", "let {a} retry until {b} answers";
         StartTimeoutByController => "the operator enforces startTimeout, not the kubelet", "install the operator";
         StaticHostPort { port } => "host port {port} limits the service to one task per node", "remove hostPort, and reach the tasks through the Service";
-        StepScalingNotYet => "the operator does not run step scaling yet: this policy does not scale the service", "add a target tracking policy; without one, run kubectl scale ecsservice";
         StopTimeoutPooled { n } => "a pod has one grace period for all containers: {n} s", "nothing to do unless a container must be killed earlier";
         StoppedContainerKeepsPodUnready { name, codes, advice } => "{name} stays stopped after exit code {codes}, and its pod is not ready from then on: it gets no traffic, and rollouts stop", "{advice}";
         SwapNotConfigurable => "swap cannot be set per container", "remove maxSwap, and raise memory instead";

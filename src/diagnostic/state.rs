@@ -64,7 +64,7 @@ states! {
     DeploymentConfigurationBlocksRollout => "minimumHealthyPercent and maximumPercent leave no room to replace a task.", "Lower the one or raise the other.";
     DeploymentFailed => "A deployment failed and was not rolled back.", "Read the reason in status.deployments and change the spec; the operator does not try the same spec again.";
     DeploymentStarted => "A deployment has started.", "";
-    DesiredCountSet => "The number of tasks has been moved into the range that a scheduled action, or the spec after one, has set.", "";
+    DesiredCountSet => "The number of tasks has been set by a scaling policy that the operator runs, or moved into the range that a scheduled action, or the spec after one, has set.", "";
     EssentialContainerExited => "The task stopped because an essential container exited.", "If its exit code is not 0, read its log.";
     Forbidden => "The API server forbids a request.", "Give the operator the right that the message names, or see which admission policy refuses it.";
     HealthCheckFailed => "A container fails its health check.", "See what the health check's command prints, and the log of the container.";
@@ -72,7 +72,7 @@ states! {
     InternalError => "The operator has a bug.", "Report it, with the log of the operator.";
     Invalid => "The API server rejects an object as invalid.", "Read the message, and change the spec.";
     InvalidTaskDefinition => "taskDefinition is not a family, family:revision or ARN.", "Correct it.";
-    MetricsUnavailable => "The autoscaler of the service cannot get its metrics, or cannot scale.", "Read the message: install metrics-server or the adapter for the metric, or correct the policy.";
+    MetricsUnavailable => "What scales the service cannot get its metrics, or cannot scale.", "Read the message: install metrics-server or the adapter for the metric, or correct the policy.";
     NameDiffers => "The name of the object is not the one that its spec asks for, or is too long.", "Rename the object, or leave the name out of the spec.";
     NodeNotReady => "The node of a task is not ready.", "Run kubectl describe node.";
     NotAccepted => "The spec is rejected.", "Read the condition Accepted.";
@@ -88,7 +88,7 @@ states! {
     RevisionNotFound => "The task definition has no revision of that number.", "Name one that it has.";
     RolledBack => "A deployment failed, and the previous one runs again.", "Read why it failed, and change the spec; the operator does not try it again until then.";
     RollingBack => "A deployment failed, and the previous one is being restored.", "";
-    ScalingByPolicies => "The autoscaler of the service has the metrics that its policies need.", "";
+    ScalingByPolicies => "What scales the service has the metrics that its policies need.", "";
     ScheduledActionFailed => "A scheduled action would have set a minimum capacity above the maximum capacity, and has changed nothing.", "Give the action both MinCapacity and MaxCapacity.";
     ScheduledActionRun => "A scheduled action has set the minimum and maximum capacity of the service.", "";
     SchedulingGated => "A scheduling gate keeps the task from being scheduled.", "Find out who added the gate to the pod.";

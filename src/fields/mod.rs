@@ -46,6 +46,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::PlaceholdersKept,
     Reason::ReadOnlyFieldIgnored,
     Reason::RequiredField,
+    Reason::ScalerNeedsController,
     Reason::ScalingDocumentLeftOut,
     Reason::ServiceAssumed,
     Reason::SetUnused,

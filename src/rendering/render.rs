@@ -67,6 +67,8 @@ pub struct Rendering {
     pub pods: String,
     /// A digest that is equal for equal objects, whatever the counts.
     pub digest: String,
+    /// Its scaling, if the operator runs its policies.
+    pub scaling: Option<Box<validate::AutoScaling>>,
 }
 
 /// Renders a service. The counts (how many tasks, how they are replaced and scaled) are those of `today`.
@@ -113,7 +115,7 @@ pub fn render(
         manifests.into_objects(),
         findings,
         desired,
-        validated.deployment,
+        &validated,
     ))
 }
 
@@ -159,15 +161,19 @@ fn finish(
     mut objects: Vec<Object>,
     notes: Diagnostics,
     desired: Option<i64>,
-    rules: validate::Deployment,
+    service: &validate::Service,
 ) -> Rendering {
     let pods = name_of_pods(&objects);
     mark(&mut objects, &pods);
     let objects: Vec<Value> = objects.iter().map(body).collect();
+    let scaling = service.auto_scaling.as_ref();
     Rendering {
+        scaling: scaling
+            .filter(|scaling| scaling.by_operator)
+            .map(|scaling| Box::new(scaling.clone())),
         notes,
         desired,
-        rules,
+        rules: service.deployment.clone(),
         healthy_after: healthy_after(&objects),
         pods,
         digest: digest(&objects),

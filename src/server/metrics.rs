@@ -40,6 +40,18 @@ struct StateLabels {
     state: &'static str,
 }
 
+/// The labels of the changes of counts by policies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DirectionLabels {
+    direction: &'static str,
+}
+
+/// The labels of the measurements of what tasks use.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
 /// All metrics. Clones share their values.
 #[derive(Clone)]
 pub struct Metrics {
@@ -52,6 +64,8 @@ pub struct Metrics {
     queue: Gauge,
     leader: Gauge,
     children: Gauge,
+    scalings: Family<DirectionLabels, Counter>,
+    measurements: Family<ResultLabels, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -94,6 +108,17 @@ impl Default for Metrics {
             "Objects created for custom resources",
             children.clone(),
         );
+        let (scalings, measurements) = (Family::default(), Family::default());
+        registry.register(
+            "scaling_activities",
+            "Changes of desired counts by scaling policies that the operator runs",
+            scalings.clone(),
+        );
+        registry.register(
+            "usage_requests",
+            "Requests for what the tasks of a namespace use",
+            measurements.clone(),
+        );
         Self {
             registry: Arc::new(registry),
             reconciles,
@@ -104,11 +129,29 @@ impl Default for Metrics {
             queue,
             leader,
             children,
+            scalings,
+            measurements,
         }
     }
 }
 
 impl Metrics {
+    /// Counts a change of a desired count by a policy.
+    pub fn scaled(&self, is_out: bool) {
+        let direction = if is_out { "out" } else { "in" };
+        self.scalings
+            .get_or_create(&DirectionLabels { direction })
+            .inc();
+    }
+
+    /// Counts a request for what the tasks of a namespace use.
+    pub fn measured(&self, succeeded: bool) {
+        let result = if succeeded { "success" } else { "failure" };
+        self.measurements
+            .get_or_create(&ResultLabels { result })
+            .inc();
+    }
+
     /// Counts a reconcile that ended, successfully or not.
     pub fn reconciled(&self, kind: &'static str, duration: Duration) {
         let labels = KindLabels { kind };

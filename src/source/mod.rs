@@ -38,6 +38,7 @@
 //! }
 //! ```
 
+mod auto_scaling;
 mod catalog;
 mod de;
 mod deployment;

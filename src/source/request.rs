@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     crd,
-    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
     fields::Api,
 };
@@ -327,46 +327,6 @@ impl Reader<'_> {
             annotations,
             described: false,
         }
-    }
-
-    /// Reads `spec.autoScaling`: the three requests, each in its own shape.
-    fn auto_scaling(&self, mut node: Node<'_>, sink: &mut Sink) -> Option<crd::AutoScaling> {
-        let root = FieldPath::root(Subject::AutoScaling);
-        let trail = Trail::Root(&root);
-        let target = node.take("scalableTarget");
-        let policies = node.take("scalingPolicies");
-        let actions = node.take("scheduledActions");
-        let mut walk = self.walk(Api::ScalableTarget, sink);
-        if walk.is_absent(&node) {
-            return None;
-        }
-        if node.members().is_none() {
-            walk.expected(&node, "an object", trail);
-            return None;
-        }
-        let target = target.and_then(|member| {
-            let trail = Trail::Field(&trail, "scalableTarget");
-            walk.node(member.value, Api::ScalableTarget.tree(), trail)
-        });
-        let policies = policies.and_then(|member| {
-            let trail = Trail::Field(&trail, "scalingPolicies");
-            walk.elements(member.value, Api::ScalingPolicy.tree(), trail)
-        });
-        let actions = actions.and_then(|member| {
-            let trail = Trail::Field(&trail, "scheduledActions");
-            walk.elements(member.value, Api::ScheduledAction.tree(), trail)
-        });
-        let rest = Reader {
-            entry: self.entry,
-            fill: self.fill,
-            root: root.clone(),
-        };
-        rest.beside(&node, &[], sink);
-        Some(crd::AutoScaling {
-            scalable_target: target.map(|node| rest.fit(Some(node), sink)),
-            scaling_policies: rest.fit(policies, sink),
-            scheduled_actions: rest.fit(actions, sink),
-        })
     }
 }
 

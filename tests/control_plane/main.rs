@@ -24,6 +24,7 @@ mod gitops;
 mod hostile;
 mod kept;
 mod operator;
+mod policies;
 mod proxy;
 mod rights;
 mod scheduled;

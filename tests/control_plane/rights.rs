@@ -20,8 +20,10 @@ fn is_excused((verb, group, resource): &Right) -> bool {
         ("get", "", "persistentvolumes" | "pods")
         | ("get", "storage.k8s.io", _)
         | ("get", "snapshot.storage.k8s.io", "volumesnapshotcontents") => true,
-        // Other tests see volumes released, tasks stopped and expired, old revisions forgotten and returned to.
-        ("delete", "", "persistentvolumes" | "pods")
+        // Other tests see volumes released, tasks stopped and expired, old revisions forgotten and returned to, and services
+        // scaled by what their tasks use.
+        ("list", "metrics.k8s.io", "pods")
+        | ("delete", "", "persistentvolumes" | "pods")
         | ("create", "", "pods/eviction")
         | ("delete" | "get" | "patch", "apps", "controllerrevisions")
         | ("list", "apps", "replicasets")

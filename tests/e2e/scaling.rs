@@ -44,6 +44,33 @@ async fn a_service_scales_out_by_its_policy() {
     bed.condition("EcsService", "web", "Ready", "True").await;
 }
 
+/// Steps, which the operator runs by what metrics-server reports: the example, from one task to all and back.
+#[tokio::test]
+async fn a_service_scales_in_steps() {
+    let bed = bed("steps").await;
+    let example = include_str!("../../examples/steps/service.yaml");
+    let example: Value = serde_saphyr::from_str(example).unwrap();
+    start(&bed, example["spec"].clone()).await;
+    ask_all(&bed, "burn").await;
+    // Its tasks use all that they may: more than 20 above the threshold.
+    desired(&bed, "the service to scale out", |count| count == 3).await;
+    let object = bed
+        .until("EcsService", "web", "3 tasks", |object| {
+            object["status"]["runningCount"] == 3
+        })
+        .await;
+    let scaling = &object["status"]["autoScaling"];
+    let activity = &scaling["activities"][0];
+    assert_eq!(activity["policyName"], "out", "{scaling:#}");
+    let autoscalers = bed.api::<HorizontalPodAutoscaler>();
+    assert_eq!(autoscalers.get_opt("web").await.unwrap(), None);
+    ask_all(&bed, "rest").await;
+    desired(&bed, "the service to scale in", |count| count == 1).await;
+    bed.condition("EcsService", "web", "Ready", "True").await;
+    bed.condition("EcsService", "web", "ScalingActive", "True")
+        .await;
+}
+
 /// An autoscaler of somebody else, which takes the service for what it scales.
 #[tokio::test]
 async fn a_service_scales_out_and_in_through_its_scale() {

@@ -257,13 +257,14 @@ impl World {
         match render(name, "default", &inputs, &spec, &by) {
             Ok(rendering) => Effects {
                 objects: format!(
-                    "{:?} {:?} {:?} {} {} {:?}",
+                    "{:?} {:?} {:?} {} {} {:?} {:?}",
                     rendering.objects,
                     rendering.desired,
                     rendering.rules,
                     rendering.healthy_after,
                     health_check_grace(&spec),
                     scheduled(&spec),
+                    rendering.scaling,
                 ),
                 findings: self
                     .said_of_the_cluster()
@@ -720,9 +721,12 @@ fn every_row_says_what_is_so() {
             let is_clear = field.limits.values.len() == 1 || field.default.is_some();
             let may_be_left_out = MAY_BE_LEFT_OUT.contains(&field.name());
             // `convert` rejects the whole request.
-            let needs_controller = field
-                .reasons
-                .contains(&Reason::ScheduledActionNeedsController);
+            let needs_controller = [
+                Reason::ScheduledActionNeedsController,
+                Reason::StepScalingNeedsController,
+            ];
+            let mut reasons = field.reasons.iter();
+            let needs_controller = reasons.any(|reason| needs_controller.contains(reason));
             let on_fargate = (row, Place::EksFargate);
             let is_noticed = |place: &Place| {
                 seen.presence.contains(&(row, *place))

@@ -49,6 +49,10 @@
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [get, list, watch, create, patch, delete]
+# What tasks use, for scaling policies that the operator runs.
+- apiGroups: [metrics.k8s.io]
+  resources: [pods]
+  verbs: [list]
 # Load balancers and security groups.
 - apiGroups: [networking.k8s.io]
   resources: [ingresses, networkpolicies]

@@ -8,8 +8,7 @@ use super::{
     terminal::{harmless, wrapped},
 };
 use crate::{
-    crd::{ACCEPTED, AutoScalingStatus, SCALING_ACTIVE, WarningStatus},
-    decide::scaling::Range,
+    crd::{ACCEPTED, WarningStatus},
     diagnostic::StateReason,
 };
 
@@ -78,28 +77,6 @@ pub(super) fn verdict(conditions: &[Condition], type_: &str, looked_at: bool) ->
         said.extend(lines.map(|line| plain(&format!("  {line}"))));
     }
     said
-}
-
-/// Says why the autoscaler of a service cannot do its work.
-pub(super) fn scaling(conditions: &[Condition]) -> Option<Headline> {
-    let scaling = condition(conditions, SCALING_ACTIVE)?;
-    let says = format!(": {}", scaling.message);
-    (scaling.status == "False").then(|| Headline::new(UNDER_WAY, &scaling.reason, &says))
-}
-
-/// Says which range a scheduled action has set, and which action is next.
-pub(super) fn scheduled(scaling: &AutoScalingStatus) -> Option<Headline> {
-    let mut parts = Vec::new();
-    if let Some(Range { min, max }) = Range::of(&scaling.range) {
-        parts.push(format!("a scheduled action has set {min} to {max} tasks"));
-    }
-    let actions = scaling.scheduled_actions.iter();
-    let next = actions.filter_map(|action| Some((action.next_firing.as_ref()?.0, &action.name)));
-    if let Some((at, name)) = next.min() {
-        parts.push(format!("{name} is due at {at}"));
-    }
-    let text = format!(": {}", parts.join("; "));
-    (!parts.is_empty()).then(|| Headline::new(Style::new(), "scheduled", &text))
 }
 
 pub(super) fn warnings(warnings: &[WarningStatus]) -> Vec<Headline> {

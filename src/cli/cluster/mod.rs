@@ -4,6 +4,7 @@ mod diff;
 mod headline;
 mod logs;
 mod renew;
+mod scaling;
 mod standing;
 mod state;
 mod status;

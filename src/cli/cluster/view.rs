@@ -7,7 +7,8 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::ResourceExt as _;
 
 use super::{
-    headline::{BAD, GOOD, Headline, UNDER_WAY, scaling, scheduled, verdict, warnings},
+    headline::{BAD, GOOD, Headline, UNDER_WAY, verdict, warnings},
+    scaling,
     standing::{bar, refused_definition},
     state::{State, first_line},
     stopped,
@@ -70,7 +71,7 @@ pub(super) fn page(state: &State, now: Timestamp) -> Page {
     };
     match &state.target {
         Some(Target::Service(service)) => {
-            page.head = head_of_service(service);
+            page.head = head_of_service(service, now);
             page.head.extend(not_accepted(service, state));
             page.warnings = warnings(&service.status.warnings);
             add_deployments(&mut page.deployments, service, now);
@@ -153,7 +154,7 @@ impl Page {
     }
 }
 
-fn head_of_service(service: &EcsService) -> Vec<Headline> {
+fn head_of_service(service: &EcsService, now: Timestamp) -> Vec<Headline> {
     let status = &service.status;
     let count = |count: Option<i64>| count.unwrap_or(0);
     let counts = format!(
@@ -166,8 +167,7 @@ fn head_of_service(service: &EcsService) -> Vec<Headline> {
     let mut head = vec![Headline::new(HEADING, &service.name_any(), &counts)];
     let looked_at = status.observed_generation >= service.metadata.generation;
     head.extend(verdict(&status.conditions, READY, looked_at));
-    head.extend(scaling(&status.conditions));
-    head.extend(scheduled(&status.auto_scaling));
+    head.extend(scaling::lines(status, now));
     head
 }
 

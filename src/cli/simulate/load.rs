@@ -5,13 +5,15 @@ use std::{fs, path::Path};
 use crate::{
     cli::Error,
     decide::scaling::simulation::{Load, Loads},
-    validate::{AutoScaling, Metric},
+    validate::{AutoScaling, Series},
 };
 
-/// The CloudWatch metric that is already one per target.
-const PER_TARGET: &str = "RequestCountPerTarget";
-/// The metrics that tasks share.
-const SHARED: [&str; 3] = ["CPUUtilization", "MemoryUtilization", PER_TARGET];
+/// The CloudWatch metrics that tasks share.
+const SHARED: [&str; 3] = [
+    "CPUUtilization",
+    "MemoryUtilization",
+    "RequestCountPerTarget",
+];
 /// The first column.
 const MINUTE: &str = "minute";
 /// A column for all policies.
@@ -33,23 +35,16 @@ pub(super) fn loads(path: &Path, scaling: &AutoScaling) -> Result<Loads, Error> 
 
 fn parsed(text: &str, scaling: &AutoScaling) -> Result<Loads, String> {
     let table = Table::read(text)?;
-    let incomplete = scaling.step_policies.iter().find(|it| it.alarm.is_none());
-    if let Some(policy) = incomplete {
-        return Err(format!(
-            "the alarm of policy {} is not complete",
-            policy.name
-        ));
-    }
+    let is_shared = |series: &Series| match series {
+        Series::Cpu(_) | Series::Memory(_) => true,
+        Series::CloudWatch(metric) => SHARED.contains(&metric.name.as_str()),
+    };
     let targets = scaling.policies.iter().map(|policy| {
-        let is_shared = match &policy.metric {
-            Metric::Cpu | Metric::Memory => true,
-            Metric::CloudWatch(metric) => metric.name == PER_TARGET,
-        };
-        (policy.index, &policy.name, is_shared)
+        let series = Series::tracked(&policy.metric);
+        (policy.index, &policy.name, is_shared(&series))
     });
     let steps = scaling.step_policies.iter().map(|policy| {
-        let metric = policy.alarm.as_ref().map(|alarm| alarm.metric.as_str());
-        let is_shared = metric.is_some_and(|metric| SHARED.contains(&metric));
+        let is_shared = is_shared(&policy.alarm.series);
         (policy.index, &policy.name, is_shared)
     });
     let mut loads = Loads::default();
@@ -145,6 +140,7 @@ const MOST_MINUTES: i64 = 366 * 24 * 60;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate::Metric;
     use crate::validate::TargetTracking;
 
     fn scaling() -> AutoScaling {

@@ -24,6 +24,13 @@ impl Owner {
             _ => None,
         }
     }
+
+    /// Returns its namespace.
+    #[must_use]
+    pub(crate) fn namespace(&self) -> &str {
+        let (Self::Service(namespace, _) | Self::Task(namespace, _)) = self;
+        namespace
+    }
 }
 
 impl fmt::Display for Owner {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     api_server::ApiServer,
     request::{NAMESPACE, Place},
-    scenario::{self, Scenario, service, shared_name, task},
+    scenario::{self, Scenario, scaling, service, shared_name, task},
     store::Store,
     trial::{in_no_time, undisturbed},
 };
@@ -188,7 +188,7 @@ fn foreseen(scenario: &Scenario) -> usize {
 #[test]
 fn a_preview_of_a_service_is_what_then_happens() {
     assert!(foreseen(&service::a_service().without_last()) > 5);
-    assert!(foreseen(&service::a_count_of_an_autoscaler()) > 3);
+    assert!(foreseen(&scaling::a_count_of_an_autoscaler()) > 3);
     assert!(foreseen(&service::a_change_of_all_that_tasks_need()) > 3);
     assert!(foreseen(&service::a_load_balancer()) > 1);
     assert!(foreseen(&service::a_refused_spec()) > 0);

@@ -20,15 +20,20 @@ use super::{
 };
 use crate::{
     controller::{
-        caches::policies::{NAMESPACES, POLICIES, Policies},
+        caches::{
+            owner::Owner,
+            policies::{NAMESPACES, POLICIES, Policies},
+        },
         context::Context,
         events::Events,
         kind::Reconciled,
         process::controllers::{again, reconcile},
+        readings::end_minute,
         service::Renewals,
         volumes::{delete_released, delete_those_unneeded},
     },
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    decide::scaling::usage::{Reserved, Used},
     policy::Tenancy,
     server::Metrics,
     settings::{Mode, Settings, WorkloadTarget},
@@ -64,6 +69,9 @@ impl Queues {
         }
     }
 }
+
+/// The annotation of a service that says what its tasks use of their CPU, in percent.
+pub(super) const CPU: &str = "example.com/cpu";
 
 /// The objects whose changes a replica learns one step late.
 pub(super) type Late = fn(&Place) -> bool;
@@ -237,9 +245,26 @@ impl Replica {
         volumes_left || !self.waiting.is_empty()
     }
 
-    /// Queues the objects that asked to be reconciled again after a while.
+    /// Queues the objects that asked to be reconciled again after a while, and ends a minute for scaling policies.
     pub(super) fn go_on(&mut self) {
         self.waiting.extend(self.again.drain(..));
+        for object in self.told.values() {
+            let used = object["metadata"]["annotations"][CPU].as_str();
+            let used = used.and_then(|used| used.parse::<f64>().ok());
+            if let (Some(percent), Some(name)) = (used, object["metadata"]["name"].as_str()) {
+                let owner = Owner::Service(NAMESPACE.to_owned(), name.to_owned());
+                let reserved = Reserved {
+                    millicores: 1000,
+                    bytes: 0,
+                };
+                let used = Used {
+                    cores: percent / 100.0,
+                    bytes: 0.0,
+                };
+                self.cx.readings.sample(&owner, &[(reserved, used)]);
+            }
+        }
+        end_minute(&self.cx);
     }
 }
 

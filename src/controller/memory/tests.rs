@@ -10,7 +10,7 @@ use super::{
     normal::{State, difference, state, told},
     replica::Late,
     request::Place,
-    scenario::{self, Act, Scenario, service, shared_name, task},
+    scenario::{self, Act, Scenario, scaling, service, shared_name, task},
     store::Store,
     trial::{End, NOTHING_IS_LATE, Serving, Trial, in_no_time, undisturbed},
 };
@@ -290,8 +290,9 @@ scenarios! {
     a_history: scenario::a_history,
     a_cluster: scenario::a_cluster,
     a_service: service::a_service,
-    a_count_of_an_autoscaler: service::a_count_of_an_autoscaler,
-    scheduled_actions: service::scheduled_actions,
+    a_count_of_an_autoscaler: scaling::a_count_of_an_autoscaler,
+    scheduled_actions: scaling::scheduled_actions,
+    step_scaling: scaling::step_scaling,
     a_rollback: service::a_rollback,
     a_lost_revision: service::a_lost_revision,
     a_name_that_two_share: shared_name::a_name_that_two_share,
@@ -397,7 +398,7 @@ fn nothing_is_left_of_what_old_tasks_needed() {
 /// Whoever applies a spec again that leaves the count to an autoscaler does not reset it.
 #[test]
 fn a_count_of_an_autoscaler_stays_when_the_spec_is_applied_again() {
-    let scenario = service::a_count_of_an_autoscaler();
+    let scenario = scaling::a_count_of_an_autoscaler();
     let ends = undisturbed(scenario.acts.iter());
     let counts = ends.iter().map(|end| {
         let services = end.of_kind("ecs-operator.dev", "ecsservices");
@@ -415,7 +416,7 @@ fn a_count_of_an_autoscaler_stays_when_the_spec_is_applied_again() {
 /// The count follows each scheduled action, and the spec that is applied next is in force at once.
 #[test]
 fn scheduled_actions_move_the_count() {
-    let scenario = service::scheduled_actions();
+    let scenario = scaling::scheduled_actions();
     let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));
     let seen = ends.iter().map(|end| {
         let service = &end.of_kind("ecs-operator.dev", "ecsservices")[0].1;
@@ -434,6 +435,75 @@ fn scheduled_actions_move_the_count() {
             // Four are within the range that is in force, although the spec is rejected.
             ([Some(3), Some(8)], Some(4), 4),
             ([None, None], Some(3), 3),
+        ]
+    );
+}
+
+/// The operator runs steps, within their cooldown once, and leaves the count as it is when an autoscaler takes over.
+#[test]
+fn steps_move_the_count_once() {
+    let scenario = scaling::step_scaling();
+    let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));
+    let seen = ends.iter().map(|end| {
+        let service = &end.of_kind("ecs-operator.dev", "ecsservices")[0].1;
+        let scaling = &service["status"]["autoScaling"];
+        let alarms = scaling["alarms"].as_array().into_iter().flatten();
+        let alarms: Vec<_> = alarms.filter_map(|it| it["stateValue"].as_str()).collect();
+        let scalers = end.of_kind("autoscaling", "horizontalpodautoscalers");
+        (
+            service["spec"]["desiredCount"].as_i64(),
+            end.of_kind("", "pods").len(),
+            alarms.join(" "),
+            scaling["activities"][0]["statusCode"]
+                .as_str()
+                .map(str::to_owned),
+            scaling["notScaledReason"].as_str().map(str::to_owned),
+            scalers.len(),
+        )
+    });
+    let no = || None;
+    let successful = || Some("Successful".to_owned());
+    let because = |why: &str| Some(why.to_owned());
+    let unknown = "INSUFFICIENT_DATA INSUFFICIENT_DATA";
+    assert_eq!(
+        seen.collect::<Vec<_>>(),
+        [
+            (Some(2), 2, unknown.to_owned(), no(), no(), 0),
+            (Some(2), 2, "OK OK".to_owned(), no(), no(), 0),
+            (
+                Some(4),
+                4,
+                "ALARM OK".to_owned(),
+                successful(),
+                because("InCooldown"),
+                0
+            ),
+            (
+                Some(4),
+                4,
+                "ALARM OK".to_owned(),
+                successful(),
+                because("InCooldown"),
+                0
+            ),
+            (
+                Some(4),
+                4,
+                "OK ALARM".to_owned(),
+                successful(),
+                because("InCooldown"),
+                0
+            ),
+            (Some(4), 4, String::new(), successful(), no(), 1),
+            (
+                Some(4),
+                4,
+                "OK ALARM".to_owned(),
+                successful(),
+                because("InCooldown"),
+                0
+            ),
+            (Some(3), 3, String::new(), successful(), no(), 0),
         ]
     );
 }

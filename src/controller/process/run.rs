@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     controller::{
-        caches::policies::Policies, context::Context, events::Events, service,
-        volumes::delete_released,
+        caches::policies::Policies, context::Context, events::Events, readings::measure_services,
+        service, volumes::delete_released,
     },
     policy::Tenancy,
     server::{self, Health, Metrics},
@@ -253,6 +253,7 @@ async fn reconcile(cx: &Arc<Context>, concurrency: u16, stopped: signal::Receive
     tokio::select! {
         // The controllers end by themselves only after a shutdown, when all reconciles in progress are done.
         () = run_controllers(cx, concurrency, stopped) => {}
+        () = measure_services(cx) => {}
         () = grace => tracing::warn!("some reconciles did not end in time and are aborted"),
     }
 }

@@ -83,8 +83,13 @@ pub(super) fn with_desired_count(spec: &Spec, desired: Option<i64>) -> Spec {
 /// Returns the range of a spec that was accepted when its deployment began, and what has been allowed since, as the number
 /// of tasks shows.
 pub(super) fn range_around(spec: &Spec, running: Option<i64>) -> Option<Range> {
-    let range = range(&spec.parse().ok()?)?;
+    let range = range_of(spec)?;
     Some(running.map_or(range, |running| range.widened_to(running)))
+}
+
+/// Returns the range of a spec.
+pub(super) fn range_of(spec: &Spec) -> Option<Range> {
+    range(&spec.parse().ok()?)
 }
 
 /// Returns the range of a scalable target, if it has both ends in their order.

@@ -9,9 +9,11 @@ mod contention;
 mod count;
 mod counts;
 mod fetch;
+mod input;
 mod names;
 mod permit;
 mod plan;
+mod policies;
 mod preview;
 mod renewal;
 mod revision;
@@ -39,6 +41,7 @@ use self::{
     begin::has_to_wait,
     counts::Counts,
     fetch::Observed,
+    input::{renewed, wanted},
     plan::{Newest, Plan},
     renewal::{Turn, turn},
     scheduled::Scheduled,
@@ -57,16 +60,12 @@ use crate::{
         task_definition::named,
     },
     crd::{EcsService, ServiceStatus},
-    decide::{
-        deployment::{self, Deployments},
-        pod_state::PodState,
-    },
-    rendering::health_check_grace,
-    settings::{RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT},
+    decide::{deployment::Deployments, pod_state::PodState},
 };
 
 pub(super) use begin::Beginnings;
 pub(super) use contention::Contention;
+pub(super) use policies::{policies_call, running_tasks};
 pub(super) use preview::{Outlook, outlook, owner_of};
 pub(super) use renewal::Renewals;
 pub(super) use revisions::{ServiceRevisions, watch_service_revisions};
@@ -116,6 +115,7 @@ impl Reconciled for EcsService {
         cx.beginnings.forget(self);
         cx.uncreated.forget(self);
         cx.contention.forget(self);
+        cx.readings.forget(&user(self));
         tasks::forget(cx, self);
         cx.pods.stopped.forget(&user(self));
     }
@@ -140,21 +140,33 @@ async fn reconcile(service: Arc<EcsService>, cx: Arc<Context>) -> Result<Action,
     let now = whole_seconds(Timestamp::now());
     let scheduled = Scheduled::of(&cx, &service, &status, now);
     let status = scheduled::record(&cx, &service, scheduled.as_ref(), status).await?;
-    let Some(scheduled) = scheduled else {
-        return with_count(&service, &cx, &status, &owner).await.map(action);
-    };
-    if let Some(next) = scheduled.wait(now) {
+    let status = policies::record(&cx, &service, status).await?;
+    if let Some(next) = scheduled.as_ref().and_then(|it| it.wait(now)) {
         // An action is run on time, whatever trouble there is with the service.
         cx.backoff.due(&owner.uid, next);
     }
-    let done = with_count(&scheduled.service, &cx, &status, &owner).await;
+    let ranged = scheduled.as_ref().map_or(&*service, |it| &it.service);
+    let done = with_count(ranged, &cx, &status, &owner).await;
     let moved = match &done {
         Err(error) if error.is_transient() || matches!(error, Error::Gone) => Ok(()),
-        _ => scheduled.adjust(&cx).await,
+        _ => move_count(&service, &cx, scheduled.as_ref()).await,
     };
     let (wait, ()) = (done?, moved?);
-    let next = scheduled.wait(Timestamp::now());
+    let next = scheduled.and_then(|it| it.wait(Timestamp::now()));
     Ok(action(wait.into_iter().chain(next).min()))
+}
+
+/// Sets the count that a scheduled action or a policy has yet to set: one of them, because both are based on the count as
+/// it is.
+async fn move_count(
+    service: &EcsService,
+    cx: &Context,
+    scheduled: Option<&Scheduled>,
+) -> Result<(), Error> {
+    match scheduled.filter(|scheduled| scheduled.is_adjusting()) {
+        Some(scheduled) => scheduled.adjust(cx).await,
+        None => policies::set_count(cx, service).await,
+    }
 }
 
 fn action(wait: Option<Duration>) -> Action {
@@ -355,41 +367,6 @@ async fn current(
         report(cx, service, &outcome).await?;
     }
     plan.map(Some)
-}
-
-/// Returns the input of the decisions.
-fn wanted<'a>(
-    service: &'a EcsService,
-    asked: &'a Asked,
-    counts: &'a Counts,
-    observed: &'a Observed,
-    not_created: Option<&'a str>,
-) -> deployment::Wanted<'a> {
-    let annotation = |name: &str| service.annotations().get(name).map(String::as_str);
-    let newest = asked.newest.as_ref().map(Newest::for_decision);
-    deployment::Wanted {
-        service: service.metadata.uid.as_deref().unwrap_or_default(),
-        newest,
-        desired: counts.desired.unwrap_or(observed.desired),
-        rules: &counts.rules,
-        healthy_after: counts.healthy_after,
-        not_created,
-        grace: health_check_grace(&service.spec),
-        stop: annotation(STOP_DEPLOYMENT),
-        roll_back: annotation(ROLL_BACK_DEPLOYMENT),
-        renew: None,
-    }
-}
-
-/// Returns the ID of the deployment that shall be renewed.
-fn renewed<'a>(service: &'a EcsService, turn: Turn, before: &'a Deployments) -> Option<&'a str> {
-    match turn {
-        Turn::Now => before.primary().map(|primary| primary.id.as_str()),
-        Turn::Never | Turn::Later(_) => {
-            let annotation = service.annotations().get(RENEW_DEPLOYMENT);
-            annotation.map(String::as_str)
-        }
-    }
 }
 
 /// Returns a service as an owner of objects.

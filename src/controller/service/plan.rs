@@ -9,9 +9,10 @@ use super::{
     adoption,
     connect_hosts::connect_hosts,
     count::{self, desired_count, is_daemon, range_around, with_desired_count, without_scaling},
-    permit,
+    permit, policies,
     revision::{self, find, name_for, settings_of},
     revisions::Revision,
+    user,
 };
 use crate::{
     controller::{
@@ -120,6 +121,10 @@ pub(super) fn newest(
         cluster,
     };
     let rendering = render(&name, &namespace, &inputs, &service.spec, &by).map_err(refused)?;
+    let scaling = rendering.scaling.as_deref();
+    let is_lost = || status.observed_generation.is_none() && count::running(cx, service).is_some();
+    cx.readings
+        .wants(&user(service), scaling, &status.auto_scaling, is_lost);
     let revision = name_for(&known, &rendering.pods, &digest, &rendering.digest);
     let same = known.iter().filter(|revision| revision.inputs == digest);
     let mut same: Vec<String> = same.map(|revision| revision.id.clone()).collect();
@@ -258,6 +263,10 @@ pub(super) async fn plan(
         return Ok(Err(lost(service, &target.revision)));
     };
     permit::spare_scaler(service, cx, &mut plan).await;
+    if newest.is_none() {
+        policies::restore(cx, service, &found);
+    }
+    policies::spare_autoscaler(cx, service, &mut plan);
     if let Some(most) = target.most {
         plan.objects = with_at_most(plan.objects, most);
         plan.desired = plan.desired.map(|desired| desired.min(most));

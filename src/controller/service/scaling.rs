@@ -1,12 +1,14 @@
-//! The condition ScalingActive of a service: whether its autoscaler can do its work.
+//! The condition ScalingActive of a service: whether its autoscaler, or the operator in its place, can do its work.
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
 
+use super::user;
 use crate::{
     controller::{
         caches::child::ScalerState,
         context::Context,
+        readings::Health,
         status::{Aspect, set_condition},
     },
     crd::{EcsService, SCALING_ACTIVE, ServiceStatus},
@@ -22,8 +24,19 @@ pub(super) fn set(cx: &Context, service: &EcsService, status: &mut ServiceStatus
     let mut states = children
         .iter()
         .filter_map(|(_, known)| known.scaler.as_deref());
-    let state = states.next();
-    let aspect = state.map(|state| aspect(&service.name_any(), state));
+    let name = service.name_any();
+    let owner = user(service);
+    let aspect = match states.next() {
+        Some(state) => Some(aspect(&name, state)),
+        None if cx.readings.has(&owner) => match cx.readings.health(&owner) {
+            Some(Health::Known) => Some(aspect(&name, &ScalerState::Active)),
+            Some(Health::Unknown(_)) if is_inactive(status) => return,
+            Some(Health::Unknown(why)) => Some(inactive(&name, &why)),
+            // It is too early to say.
+            None => return,
+        },
+        None => None,
+    };
     set_condition(
         &mut status.conditions,
         SCALING_ACTIVE,
@@ -33,23 +46,31 @@ pub(super) fn set(cx: &Context, service: &EcsService, status: &mut ServiceStatus
     );
 }
 
+/// Whether that is told, with the reason of when it began, which may differ from minute to minute.
+fn is_inactive(status: &ServiceStatus) -> bool {
+    let mut conditions = status.conditions.iter();
+    conditions.any(|condition| {
+        condition.type_ == SCALING_ACTIVE && StateReason::MetricsUnavailable.is(&condition.reason)
+    })
+}
+
 fn aspect(name: &str, state: &ScalerState) -> Aspect {
-    let (holds, reason, message) = match state {
-        ScalerState::Active => (
-            true,
-            StateReason::ScalingByPolicies,
-            format!("(service {name}) is scaled by its policies."),
-        ),
-        ScalerState::Inactive { message, .. } => (
-            false,
-            StateReason::MetricsUnavailable,
-            format!("(service {name}) is not scaled by its policies: {message}"),
-        ),
-    };
+    match state {
+        ScalerState::Active => Aspect {
+            type_: SCALING_ACTIVE,
+            holds: Some(true),
+            reason: StateReason::ScalingByPolicies.into(),
+            message: format!("(service {name}) is scaled by its policies."),
+        },
+        ScalerState::Inactive { message, .. } => inactive(name, message),
+    }
+}
+
+fn inactive(name: &str, why: &str) -> Aspect {
     Aspect {
         type_: SCALING_ACTIVE,
-        holds: Some(holds),
-        reason: reason.into(),
-        message,
+        holds: Some(false),
+        reason: StateReason::MetricsUnavailable.into(),
+        message: format!("(service {name}) is not scaled by its policies: {why}"),
     }
 }

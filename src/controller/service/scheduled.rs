@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::count;
 use crate::{
     controller::{context::Context, error::Error},
-    crd::{AutoScalingStatus, EcsService, ServiceStatus, Spec},
+    crd::{EcsService, ServiceStatus, Spec},
     decide::scaling::{
         Range,
-        scheduled::{Asked, Firing, InForce, in_force},
+        scheduled::{Asked, Firing, InForce, in_force, without_actions},
     },
     diagnostic::StateReason,
     source::read_service,
@@ -44,7 +44,9 @@ impl Scheduled {
         now: Timestamp,
     ) -> Option<Self> {
         // Most specs are not parsed for this.
-        if !may_have_actions(service) && status.auto_scaling == AutoScalingStatus::default() {
+        if !may_have_actions(service)
+            && without_actions(&status.auto_scaling) == status.auto_scaling
+        {
             return None;
         }
         let (_, extensions, findings) = read_service(&service.name_any(), service.spec.text());
@@ -79,16 +81,17 @@ impl Scheduled {
         Some(wait.min(LONGEST_WAIT))
     }
 
-    /// Moves the count into the range if an action has set it since the last time. Call it when everything else has the
-    /// range.
+    /// Whether an action has set the range, and the count has yet to be moved into it.
+    pub(super) const fn is_adjusting(&self) -> bool {
+        self.in_force.state.adjusting
+    }
+
+    /// Moves the count into the range. Call it when everything else has the range.
     ///
     /// # Errors
     ///
     /// When a request fails, or the service has changed.
     pub(super) async fn adjust(&self, cx: &Context) -> Result<(), Error> {
-        if !self.in_force.state.adjusting {
-            return Ok(());
-        }
         let Some(count) = self.count else {
             // The operator has just given it one within the range.
             return Ok(());
@@ -129,7 +132,7 @@ pub(super) async fn record(
         Some(scheduled) => scheduled.in_force.state.clone(),
         // While its scaling is not valid, what was in force stays.
         None if may_have_actions(service) => return Ok(before),
-        None => AutoScalingStatus::default(),
+        None => without_actions(&before.auto_scaling),
     };
     if state == before.auto_scaling {
         return Ok(before);

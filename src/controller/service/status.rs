@@ -8,12 +8,17 @@ use super::{
     conditions::aspects,
     contention,
     fetch::Observed,
-    scaling,
+    policies, scaling,
     tell::{tell, tell_deployment, tell_failure},
     user,
 };
 use crate::{
-    controller::{context::Context, error::Error, refusal::Refusal, status::conditions},
+    controller::{
+        context::Context,
+        error::Error,
+        refusal::Refusal,
+        status::{conditions, whole_seconds},
+    },
     crd::{EcsService, RenderedByStatus, RenewalStatus, ServiceStatus},
     decide::{
         deployment::{Deployments, FAILED, IN_PROGRESS},
@@ -66,6 +71,7 @@ pub(super) async fn report(
     let before = cx.services.latest(service);
     let now = Timestamp::now();
     let mut status = status(service, &before, outcome, now);
+    policies::follow(service, &mut status, newest_of(outcome), whole_seconds(now));
     scaling::set(cx, service, &mut status, now);
     contention::set(cx, service, &mut status, now);
     let owner = user(service);
@@ -125,6 +131,13 @@ fn failure_of(outcome: &Outcome<'_>) -> Option<(StatusReason, String)> {
         }
         Outcome::Lost(_, _, refusal) => Some((refusal.reason, refusal.message.clone())),
         Outcome::Refused(_) | Outcome::Decided(..) => None,
+    }
+}
+
+fn newest_of<'a>(outcome: &'a Outcome<'_>) -> Option<&'a Newest> {
+    match outcome {
+        Outcome::Applied { newest, .. } | Outcome::Decided(newest, _) => *newest,
+        Outcome::GoesOn(..) | Outcome::Refused(_) | Outcome::Lost(..) => None,
     }
 }
 

@@ -6,7 +6,9 @@ use kube::ResourceExt as _;
 
 use crate::{
     controller::context::Context,
-    crd::{ACCEPTED, DeploymentStatus, EcsService, PROGRESSING, READY, ServiceStatus},
+    crd::{
+        ACCEPTED, DeploymentStatus, EcsService, PROGRESSING, READY, SCALING_ACTIVE, ServiceStatus,
+    },
     decide::{
         deployment::{COMPLETED, FAILED},
         trouble::Trouble,
@@ -54,6 +56,21 @@ pub(super) fn tell(
         cx.events.warning(service, blocked, note);
     }
     tell_troubles(cx, service, before, after, troubles);
+    tell_scaling(cx, service, before, after);
+}
+
+/// Reports that the metrics of policies that the operator runs are missing. Of its own ones, an autoscaler reports it.
+fn tell_scaling(cx: &Context, service: &EcsService, before: &ServiceStatus, after: &ServiceStatus) {
+    let missing = |status| {
+        let condition = find(status, SCALING_ACTIVE)?;
+        (condition.status == "False").then(|| condition.message.clone())
+    };
+    if let Some(note) = missing(after).filter(|_| after.auto_scaling.scaler.is_some())
+        && missing(before).is_none()
+    {
+        cx.events
+            .warning(service, StateReason::MetricsUnavailable, note);
+    }
 }
 
 fn tell_refusal(cx: &Context, service: &EcsService, before: &ServiceStatus, after: &ServiceStatus) {

@@ -1,11 +1,15 @@
 //! Service auto scaling, as Application Auto Scaling does it.
 
+pub mod activity;
 pub mod alarm;
 pub mod engine;
+pub mod evaluation;
+pub mod outcome;
 pub mod scheduled;
 pub mod simulation;
 pub mod step;
 pub mod target;
+pub mod usage;
 
 /// The range of a scalable target, in tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -129,7 +129,7 @@ pub fn in_force(before: &AutoScalingStatus, asked: Asked<'_>, now: Timestamp) ->
     }
     if asked.actions.is_empty() && !state.adjusting {
         // Nothing is left to remember.
-        state = AutoScalingStatus::default();
+        state = without_actions(&state);
     }
     InForce {
         state,
@@ -219,6 +219,18 @@ impl ScheduledActionStatus {
 
     fn last(&self) -> Option<Timestamp> {
         self.last_firing.as_ref().map(|time| time.0)
+    }
+}
+
+/// Returns the state without what scheduled actions have set.
+#[must_use]
+pub fn without_actions(state: &AutoScalingStatus) -> AutoScalingStatus {
+    AutoScalingStatus {
+        scaler: state.scaler.clone(),
+        alarms: state.alarms.clone(),
+        not_scaled_reason: state.not_scaled_reason.clone(),
+        activities: state.activities.clone(),
+        ..AutoScalingStatus::default()
     }
 }
 

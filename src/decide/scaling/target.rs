@@ -15,6 +15,9 @@ pub const LOW_PERIODS: usize = 15;
 /// The share of the target below which tasks are removed.
 pub const LOW_SHARE: f64 = 0.9;
 
+/// How many minutes the alarms look at.
+pub const RANGE: usize = rule(Comparison::Less, 0.0, LOW_PERIODS).range();
+
 /// Which way a metric wants the number of tasks to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
@@ -61,8 +64,7 @@ pub struct Point {
 pub fn states(target: f64, points: &[Option<Point>], before: States) -> States {
     let high = rule(Comparison::Greater, target, HIGH_PERIODS);
     let low = rule(Comparison::Less, target * LOW_SHARE, LOW_PERIODS);
-    let most = high.range().max(low.range());
-    let (_, recent) = points.split_at(points.len().saturating_sub(most));
+    let (_, recent) = points.split_at(points.len().saturating_sub(RANGE));
     let metrics: Vec<Option<f64>> = recent
         .iter()
         .map(|point| point.map(|point| point.metric))
@@ -88,9 +90,9 @@ pub fn wish(
 ) -> Wish {
     let real = || points.iter().rev().copied().flatten();
     if tasks == 0 {
-        // There is no metric per task, and any demand needs one.
+        // There is no metric per task, and any demand needs one. A point of tasks that have ended since is not one.
         return match points.last().copied().flatten() {
-            Some(newest) if newest.metric > 0.0 => Wish::Out(1),
+            Some(newest) if newest.metric > 0.0 && newest.tasks == 0 => Wish::Out(1),
             Some(_) => Wish::Stay,
             None => Wish::Unknown,
         };
@@ -174,6 +176,15 @@ mod tests {
         points[3] = 30.0;
         assert_eq!(after(50.0, 10, &points), 6);
         assert_eq!(after(50.0, 10, &[90.0, 80.0, 60.0]), 12);
+    }
+
+    #[test]
+    fn what_was_scaled_to_no_task_stays_there() {
+        let states = States::default();
+        let ended = [Some(point(80.0, 4))];
+        assert_eq!(wish(50.0, &ended, states, 0, None), Wish::Stay);
+        let demand = [Some(point(80.0, 0))];
+        assert_eq!(wish(50.0, &demand, states, 0, None), Wish::Out(1));
     }
 
     #[test]

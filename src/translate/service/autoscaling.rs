@@ -9,7 +9,7 @@ use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::{Mode, WorkloadTarget},
     translate::{Context, Manifests, Object},
-    validate::{AutoScaling, Metric, Service, TargetTracking},
+    validate::{AutoScaling, Metric, Series, Service, TargetTracking},
 };
 use k8s_openapi::{
     api::autoscaling::v2::{
@@ -39,7 +39,10 @@ pub(super) fn apply(
     let Some(scaling) = &service.auto_scaling else {
         return;
     };
-    report_ignored(scaling, notes);
+    report_ignored(cx, scaling, notes);
+    if cx.settings.mode == Mode::Controller {
+        report_unmeasured(scaling, notes);
+    }
     if !scaling.has_autoscaler() {
         return;
     }
@@ -53,7 +56,7 @@ pub(super) fn apply(
 }
 
 /// Reports settings that have no effect.
-fn report_ignored(scaling: &AutoScaling, notes: &mut Diagnostics) {
+fn report_ignored(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     let root = FieldPath::root(Subject::AutoScaling);
     let mut report = |list: &'static str, indexes: &[usize], message: &Message| {
         for index in indexes {
@@ -66,12 +69,52 @@ fn report_ignored(scaling: &AutoScaling, notes: &mut Diagnostics) {
         &scaling.forecast_only,
         &Message::ForecastOnlyIgnored,
     );
-    let steps: Vec<usize> = scaling.step_policies.iter().map(|it| it.index).collect();
-    report(policies, &steps, &Message::StepScalingNotYet);
     let actions = scaling.scheduled_actions.iter();
     for action in actions.filter(|action| action.never_fires()) {
         let at = root.field("scheduledActions").index(action.index);
         notes.report(at.field("Schedule"), Message::ScheduleNeverFires);
+    }
+    if scaling.asks_operator && cx.settings.mode == Mode::Convert {
+        notes.report(root.field("scaler"), Message::ScalerNeedsController);
+    }
+}
+
+/// Reports policies that the operator cannot run as they are.
+fn report_unmeasured(scaling: &AutoScaling, notes: &mut Diagnostics) {
+    let policies = FieldPath::root(Subject::AutoScaling).field("scalingPolicies");
+    let untracked = || {
+        let mut tracked = scaling.policies.iter();
+        tracked.find(|policy| !Series::tracked(&policy.metric).is_measured())
+    };
+    for policy in &scaling.step_policies {
+        let alarm = &policy.alarm;
+        let at = policies.clone().index(policy.index).field("Alarm");
+        let mut cannot_measure = |series: &Series, effect: &str| {
+            let message = Message::OperatorCannotMeasure {
+                name: series.metric_name().to_owned(),
+                effect: effect.to_owned(),
+            };
+            notes.report(at.field("MetricName"), message);
+        };
+        if !alarm.series.is_measured() {
+            cannot_measure(&alarm.series, "this policy does not scale the service");
+        } else if let Some(other) = untracked() {
+            let effect =
+                "KEDA runs target tracking on it, and this policy does not scale the service";
+            cannot_measure(&Series::tracked(&other.metric), effect);
+        } else if alarm.period < 60 {
+            let n = alarm.period.to_string();
+            notes.report(at.field("Period"), Message::AlarmPeriodRounded { n });
+        }
+    }
+    if scaling.asks_operator
+        && let Some(policy) = untracked()
+    {
+        let message = Message::OperatorCannotMeasure {
+            name: Series::tracked(&policy.metric).metric_name().to_owned(),
+            effect: "KEDA runs all target tracking of the service".to_owned(),
+        };
+        notes.report(policy_path(policy), message);
     }
 }
 
@@ -84,10 +127,10 @@ pub(super) fn owns_count(cx: &Context<'_>, service: &Service) -> bool {
         && scaling_of(service).is_some()
 }
 
-/// Returns the scaling of the service if it has an autoscaler.
+/// Returns the scaling of the service if something changes its number of tasks.
 pub(super) fn scaling_of(service: &Service) -> Option<&AutoScaling> {
     let scaling = service.auto_scaling.as_ref();
-    scaling.filter(|scaling| scaling.has_autoscaler())
+    scaling.filter(|scaling| scaling.is_scaled())
 }
 
 /// Returns the initial count of the autoscaler.

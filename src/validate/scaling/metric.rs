@@ -1,6 +1,9 @@
 //! The metrics of target tracking.
 
-use super::Scope;
+use super::{
+    Scope,
+    series::{Series, Statistic},
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -20,7 +23,7 @@ pub enum Metric {
 }
 
 /// A CloudWatch metric with one statistic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CloudWatchMetric {
     /// The namespace, for instance `AWS/ApplicationELB`.
     pub namespace: String,
@@ -340,18 +343,30 @@ fn cloud_watch(
     })
 }
 
-/// Whether the metric is the average CPU or memory utilization of the service itself, like the predefined metrics.
+/// Returns the metric if it is the average CPU or memory utilization of the service itself, like the predefined metrics.
 fn own_utilization(metric: &CloudWatchMetric, service_name: &str) -> Option<Metric> {
-    let names_this_service = metric
-        .dimensions
-        .iter()
-        .any(|(name, value)| name == "ServiceName" && value == service_name);
-    if metric.namespace != "AWS/ECS" || metric.statistic != "Average" || !names_this_service {
+    let statistic = Statistic::named(&metric.statistic)?;
+    match own_series(metric, statistic, service_name)? {
+        Series::Cpu(Statistic::Average) => Some(Metric::Cpu),
+        Series::Memory(Statistic::Average) => Some(Metric::Memory),
+        _ => None,
+    }
+}
+
+/// Returns the series of a metric that is the CPU or memory utilization of the service itself.
+pub(super) fn own_series(
+    metric: &CloudWatchMetric,
+    statistic: Statistic,
+    service_name: &str,
+) -> Option<Series> {
+    let mut dimensions = metric.dimensions.iter();
+    let is_own = dimensions.any(|(name, value)| name == "ServiceName" && value == service_name);
+    if metric.namespace != "AWS/ECS" || !is_own {
         return None;
     }
     match metric.name.as_str() {
-        "CPUUtilization" => Some(Metric::Cpu),
-        "MemoryUtilization" => Some(Metric::Memory),
+        "CPUUtilization" => Some(Series::Cpu(statistic)),
+        "MemoryUtilization" => Some(Series::Memory(statistic)),
         _ => None,
     }
 }

@@ -3,7 +3,9 @@
 mod alarm;
 mod identity;
 mod metric;
+mod policy;
 mod schedule;
+mod series;
 mod step;
 mod target_tracking;
 
@@ -12,6 +14,7 @@ use std::collections::BTreeSet;
 pub use alarm::{Alarm, AlarmRule, Comparison, Missing};
 pub use metric::{CloudWatchMetric, Metric};
 pub use schedule::ScheduledAction;
+pub use series::{Series, Statistic};
 pub use step::{Adjustment, Step, StepPolicy, StepScaling};
 pub use target_tracking::TargetTracking;
 
@@ -29,6 +32,10 @@ use crate::{
 const MOST_ACTIONS: usize = 200;
 
 /// The scaling of a service.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a member of the requests, and all combinations occur"
+)]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AutoScaling {
     /// The smallest number of tasks.
@@ -43,12 +50,16 @@ pub struct AutoScaling {
     pub policies: Vec<TargetTracking>,
     /// The positions of predictive policies that only forecast.
     pub forecast_only: Vec<usize>,
-    /// The step scaling policies, in order.
+    /// The step scaling policies, in order; none without the operator.
     pub step_policies: Vec<StepPolicy>,
     /// The scheduled actions, in order.
     pub scheduled_actions: Vec<ScheduledAction>,
     /// Whether scheduled actions have no effect.
     pub scheduled_suspended: bool,
+    /// Whether the owner wants the operator to run the policies also where an autoscaler could.
+    pub asks_operator: bool,
+    /// Whether the operator runs the policies, and no autoscaler does.
+    pub by_operator: bool,
 }
 
 impl AutoScaling {
@@ -56,7 +67,32 @@ impl AutoScaling {
     /// 0.
     #[must_use]
     pub fn has_autoscaler(&self) -> bool {
-        !self.policies.is_empty() && self.max_capacity != 0
+        !self.policies.is_empty() && self.max_capacity != 0 && !self.by_operator
+    }
+
+    /// Whether an autoscaler or the operator changes the number of tasks.
+    #[must_use]
+    pub fn is_scaled(&self) -> bool {
+        self.has_autoscaler() || self.by_operator && self.max_capacity != 0
+    }
+
+    /// Returns what has to be measured for the policies, by their positions.
+    pub fn series(&self) -> impl Iterator<Item = (usize, Series)> + '_ {
+        let targets = self.policies.iter();
+        let targets = targets.map(|policy| (policy.index, Series::tracked(&policy.metric)));
+        let steps = self.step_policies.iter();
+        targets.chain(steps.map(|policy| (policy.index, policy.alarm.series.clone())))
+    }
+
+    /// Whether the operator has to run the policies, and can: an autoscaler has no steps, and its owner may ask for it. It
+    /// leaves target tracking to an autoscaler if it cannot measure all that one can.
+    fn is_for_operator(&self) -> bool {
+        let mut targets = self.policies.iter();
+        let mut steps = self.step_policies.iter();
+        let is_measured = |policy: &TargetTracking| Series::tracked(&policy.metric).is_measured();
+        targets.all(is_measured)
+            && (self.asks_operator && !self.policies.is_empty()
+                || steps.any(|policy| policy.alarm.series.is_measured()))
     }
 
     /// Whether no policy removes tasks: scale-in is suspended, or each policy disables it.
@@ -104,7 +140,7 @@ pub(crate) fn validate_scaling(
             },
         ),
     }
-    policies(
+    policy::validate(
         &raw.scaling_policies,
         &scope,
         &mut scaling,
@@ -118,6 +154,8 @@ pub(crate) fn validate_scaling(
         &root.field("scheduledActions"),
         sink,
     );
+    scaling.asks_operator = raw.scaler.is_some();
+    scaling.by_operator = settings.mode == Mode::Controller && scaling.is_for_operator();
     Some(scaling)
 }
 
@@ -193,131 +231,6 @@ fn range(
         scaling.scale_in_suspended = state.dynamic_scaling_in_suspended.unwrap_or(false);
         scaling.scale_out_suspended = state.dynamic_scaling_out_suspended.unwrap_or(false);
         scaling.scheduled_suspended = state.scheduled_scaling_suspended.unwrap_or(false);
-    }
-}
-
-fn policies(
-    raw: &[ecs::ScalingPolicy],
-    scope: &Scope<'_>,
-    scaling: &mut AutoScaling,
-    path: &FieldPath,
-    sink: &mut Diagnostics,
-) {
-    let mut names = BTreeSet::new();
-    for (index, policy) in raw.iter().enumerate() {
-        let path = path.index(index);
-        let id = [
-            &policy.service_namespace,
-            &policy.resource_id,
-            &policy.scalable_dimension,
-        ];
-        identity(id, scope, &path, sink);
-        match policy.policy_name.as_deref() {
-            Some(name) if !names.insert(name) => {
-                sink.report(
-                    path.field("PolicyName"),
-                    Message::DuplicateScalingPolicy {
-                        value: name.to_owned(),
-                    },
-                );
-            }
-            Some(_) => {}
-            None => sink.report(
-                path.field("PolicyName"),
-                Message::RequiredField {
-                    name: "PolicyName".to_owned(),
-                },
-            ),
-        }
-        if has_its_configuration(policy, &path, sink) {
-            self::policy(index, policy, scope, scaling, &path, sink);
-        }
-    }
-}
-
-/// Whether the policy has the configuration of its type and no other.
-fn has_its_configuration(
-    policy: &ecs::ScalingPolicy,
-    path: &FieldPath,
-    sink: &mut Diagnostics,
-) -> bool {
-    let given = [
-        policy.step_scaling_policy_configuration.is_some(),
-        policy
-            .target_tracking_scaling_policy_configuration
-            .is_some(),
-        policy.predictive_scaling_policy_configuration.is_some(),
-    ];
-    let (expected, member) = match policy.policy_type.as_deref() {
-        Some("StepScaling") => ([true, false, false], "StepScalingPolicyConfiguration"),
-        Some("TargetTrackingScaling") => (
-            [false, true, false],
-            "TargetTrackingScalingPolicyConfiguration",
-        ),
-        Some("PredictiveScaling") => ([false, false, true], "PredictiveScalingPolicyConfiguration"),
-        _ => {
-            sink.report(path.field("PolicyType"), Message::PolicyTypeRequired);
-            return false;
-        }
-    };
-    if given != expected {
-        sink.report(
-            path.field("PolicyType"),
-            Message::PolicyConfigurationMismatch {
-                policy: policy.policy_type.clone().unwrap_or_default(),
-                member: member.to_owned(),
-            },
-        );
-    }
-    given == expected
-}
-
-fn policy(
-    index: usize,
-    raw: &ecs::ScalingPolicy,
-    scope: &Scope<'_>,
-    scaling: &mut AutoScaling,
-    path: &FieldPath,
-    sink: &mut Diagnostics,
-) {
-    if let Some(configuration) = &raw.target_tracking_scaling_policy_configuration {
-        let at = path.field("TargetTrackingScalingPolicyConfiguration");
-        let name = raw.policy_name.clone().unwrap_or_default();
-        scaling.policies.extend(target_tracking::validate(
-            index,
-            name,
-            configuration,
-            scope,
-            &at,
-            sink,
-        ));
-    }
-    if let Some(configuration) = &raw.step_scaling_policy_configuration {
-        step::validate(
-            configuration,
-            &path.field("StepScalingPolicyConfiguration"),
-            sink,
-        );
-        match scope.settings.mode {
-            Mode::Convert => sink.report(
-                path.field("PolicyType"),
-                Message::StepScalingNeedsController,
-            ),
-            Mode::Controller if raw.alarm.is_none() => {
-                sink.report(path.field("Alarm"), Message::StepScalingNeedsAlarm);
-            }
-            Mode::Controller => scaling.step_policies.extend(step::read(index, raw)),
-        }
-    }
-    if let Some(configuration) = &raw.predictive_scaling_policy_configuration {
-        if configuration.mode.as_deref() == Some("ForecastAndScale") {
-            let at = path
-                .field("PredictiveScalingPolicyConfiguration")
-                .field("Mode");
-            sink.report(at, Message::PredictiveScalingUnsupported);
-        } else {
-            scaling.forecast_only.push(index);
-        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! Step scaling policies: the rules that their steps obey
 //! (<https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html>).
 
-use super::alarm::{self, Alarm};
+use super::{
+    Scope,
+    alarm::{self, Alarm},
+    series::Statistic,
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -18,8 +22,10 @@ pub struct StepPolicy {
     pub scaling: StepScaling,
     /// Seconds after it has added or removed tasks.
     pub cooldown: i64,
-    /// Its alarm; `None` if that is not complete.
-    pub alarm: Option<Alarm>,
+    /// How the latest points of the metric become the one that selects a step.
+    pub aggregation: Statistic,
+    /// Its alarm.
+    pub alarm: Alarm,
 }
 
 /// The steps of a policy.
@@ -53,8 +59,19 @@ pub struct Step {
     pub by: i64,
 }
 
-/// Returns a policy without errors; `None` if its adjustment is one that AWS does not know.
-pub(super) fn read(index: usize, raw: &ecs::ScalingPolicy) -> Option<StepPolicy> {
+/// Validates a policy with its alarm; `None` if something of it is missing or wrong.
+pub(super) fn with_alarm(
+    index: usize,
+    raw: &ecs::ScalingPolicy,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<StepPolicy> {
+    let Some(alarm) = &raw.alarm else {
+        sink.report(path.field("Alarm"), Message::StepScalingNeedsAlarm);
+        return None;
+    };
+    let alarm = alarm::validate(alarm, scope, &path.field("Alarm"), sink);
     let configuration = raw.step_scaling_policy_configuration.as_ref()?;
     let adjustment = match configuration.adjustment_type.as_deref()? {
         "ChangeInCapacity" => Adjustment::Change,
@@ -69,6 +86,9 @@ pub(super) fn read(index: usize, raw: &ecs::ScalingPolicy) -> Option<StepPolicy>
             by: step.scaling_adjustment?,
         })
     });
+    let aggregation = configuration.metric_aggregation_type.as_deref();
+    let aggregation =
+        aggregation.unwrap_or(ecs::StepScalingPolicyConfiguration::DEFAULT_METRIC_AGGREGATION_TYPE);
     let cooldown = configuration.cooldown;
     Some(StepPolicy {
         index,
@@ -78,7 +98,8 @@ pub(super) fn read(index: usize, raw: &ecs::ScalingPolicy) -> Option<StepPolicy>
             steps: steps.collect::<Option<_>>()?,
         },
         cooldown: cooldown.unwrap_or(ecs::StepScalingPolicyConfiguration::DEFAULT_COOLDOWN),
-        alarm: raw.alarm.as_ref().and_then(alarm::read),
+        aggregation: Statistic::named(aggregation)?,
+        alarm: alarm?,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What users do, one thing after the other.
 
+pub(super) mod scaling;
 pub(super) mod service;
 pub(super) mod shared_name;
 pub(super) mod task;

@@ -143,7 +143,8 @@ pub fn decide(
     };
     // Tasks that are about to stop do not count, and neither do those that have not started yet.
     let tasks = service.running.min(service.desired);
-    let base = memory.out.as_ref().map(|out| out.base);
+    // If somebody has ended tasks since, there are fewer to begin with.
+    let base = memory.out.as_ref().map(|out| out.base.min(tasks));
     let more = policies.iter().filter_map(|policy| {
         let wanted = policy.wants_more((tasks, base), service.desired)?;
         Some(Wanted {

@@ -169,9 +169,9 @@ impl AutoScaling {
     fn is_high(&self, metrics: &[Option<f64>]) -> bool {
         let targets = self.policies.iter().map(|it| (it.index, it.target_value));
         let alarms = self.step_policies.iter().filter_map(|it| {
-            let alarm = it.alarm.as_ref()?;
-            let is_upward = alarm.rule.comparison.is_upward();
-            is_upward.then_some((it.index, alarm.rule.threshold))
+            let rule = it.alarm.rule;
+            let is_upward = rule.comparison.is_upward();
+            is_upward.then_some((it.index, rule.threshold))
         });
         targets.chain(alarms).any(|(index, most)| {
             let metric = metrics.get(index).copied().flatten();

@@ -1,0 +1,391 @@
+//! What one look at the policies of a service leads to, as its status tells it.
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+
+use super::{
+    activity,
+    alarm::State,
+    engine::{Decision, NotScaled, Service, decide},
+    evaluation::Alarms,
+    target::{LOW_SHARE, Point},
+};
+use crate::{
+    crd::{AlarmStatus, AutoScalingStatus},
+    validate::{AutoScaling, Missing, Series},
+};
+
+/// Who scales, in the status.
+pub const OPERATOR: &str = "operator";
+
+/// Thresholds that differ by less are the same: JSON may change the last digit of a number.
+const SAME: f64 = 1e-6;
+
+/// What has been seen of the metrics of a service.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    /// Its scaling.
+    pub scaling: &'a AutoScaling,
+    /// The states of its alarms.
+    pub alarms: &'a Alarms,
+    /// The points of each minute, the newest last, by the position of a policy.
+    pub points: &'a dyn Fn(usize) -> &'a [Option<Point>],
+    /// Whether enough has been measured to say that data is insufficient.
+    pub is_complete: bool,
+    /// Whether the status was lost with what it remembered, while tasks ran.
+    pub is_lost: bool,
+}
+
+/// Returns the state to record before anything else happens.
+#[must_use]
+pub fn outcome(
+    before: &AutoScalingStatus,
+    service: &Service,
+    seen: Seen<'_>,
+    now: Timestamp,
+) -> AutoScalingStatus {
+    let mut state = AutoScalingStatus {
+        scaler: Some(OPERATOR.to_owned()),
+        alarms: alarms(&before.alarms, seen, now),
+        ..before.clone()
+    };
+    let counts = (service.desired, service.running);
+    activity::follow(&mut state.activities, counts, now);
+    if activity::is_pending(&state.activities) {
+        return state;
+    }
+    let policies = seen.alarms.policies(seen.scaling, seen.points);
+    if seen.is_lost && state.activities.is_empty() {
+        let cooldowns = policies.iter();
+        let cooldowns = cooldowns.map(|policy| policy.out_cooldown.max(policy.in_cooldown));
+        let longest = cooldowns.max().unwrap_or(0);
+        activity::hold(&mut state.activities, service.desired, longest, now);
+    }
+    if activity::is_held(&state.activities, now) {
+        state.not_scaled_reason = Some(name_of(NotScaled::InCooldown).to_owned());
+        return state;
+    }
+    let memory = activity::memory(&state.activities, now);
+    let (decision, _) = decide(service, &policies, &memory, now);
+    state.not_scaled_reason = match decision {
+        // As after a restart: nothing is known that says otherwise.
+        Decision::Stay if !seen.is_complete => state.not_scaled_reason,
+        Decision::Stay => None,
+        Decision::Not(why) => Some(name_of(why).to_owned()),
+        Decision::Scale(activity) => {
+            let cause = cause(
+                seen.scaling,
+                &activity.policy,
+                activity.result > service.desired,
+            );
+            let activities = &mut state.activities;
+            activity::begin(activities, &activity, service.desired, cause, now);
+            None
+        }
+    };
+    state
+}
+
+const fn name_of(why: NotScaled) -> &'static str {
+    match why {
+        NotScaled::AlreadyAtMaxCapacity => "AlreadyAtMaxCapacity",
+        NotScaled::AlreadyAtMinCapacity => "AlreadyAtMinCapacity",
+        NotScaled::AlreadyAtDesiredCapacity => "AlreadyAtDesiredCapacity",
+        NotScaled::InCooldown => "InCooldown",
+        NotScaled::DeploymentInProgress => "DeploymentInProgress",
+        NotScaled::Suspended => "Suspended",
+    }
+}
+
+/// Returns why an activity begins, in the words of AWS.
+fn cause(scaling: &AutoScaling, policy: &str, is_out: bool) -> String {
+    let mut targets = scaling.policies.iter();
+    let alarm = match (targets.any(|it| it.name == policy), is_out) {
+        (true, true) => high(policy),
+        (true, false) => low(policy),
+        (false, _) => policy.to_owned(),
+    };
+    format!("monitor alarm {alarm} in state ALARM triggered policy {policy}")
+}
+
+fn high(policy: &str) -> String {
+    format!("{policy}/AlarmHigh")
+}
+
+fn low(policy: &str) -> String {
+    format!("{policy}/AlarmLow")
+}
+
+/// Returns the alarms as the status tells them. While too little is measured, as after a restart, they stay as they were.
+fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmStatus> {
+    let status = |name: String, series: &Series, index: usize, threshold: f64, state: State| {
+        let known = before.iter().find(|known| known.alarm_name == name);
+        let is_known = state != State::InsufficientData || seen.is_complete;
+        let same = |known: &&AlarmStatus| {
+            let is_same = |known: f64| (known - threshold).abs() < SAME;
+            let is_of_it = known.threshold.is_some_and(is_same);
+            is_of_it && (!is_known || known.state_value == name_of_state(state))
+        };
+        known.filter(same).cloned().unwrap_or_else(|| {
+            let newest = (seen.points)(index).last().copied().flatten();
+            AlarmStatus {
+                alarm_name: name,
+                metric_name: series.metric_name().to_owned(),
+                threshold: Some(threshold),
+                state_value: name_of_state(state).to_owned(),
+                value: newest.map(|point| (point.metric * 100.0).round() / 100.0),
+                state_updated_timestamp: Some(Time(now)),
+            }
+        })
+    };
+    let targets = seen.scaling.policies.iter().zip(&seen.alarms.targets);
+    let targets = targets.flat_map(|(policy, states)| {
+        let series = Series::tracked(&policy.metric);
+        let (name, target) = (&policy.name, policy.target_value);
+        [
+            status(high(name), &series, policy.index, target, states.high),
+            status(
+                low(name),
+                &series,
+                policy.index,
+                target * LOW_SHARE,
+                states.low,
+            ),
+        ]
+    });
+    let steps = seen.scaling.step_policies.iter().zip(&seen.alarms.steps);
+    let steps = steps.map(|(policy, state)| {
+        let alarm = &policy.alarm;
+        let name = policy.name.clone();
+        status(
+            name,
+            &alarm.series,
+            policy.index,
+            alarm.rule.threshold,
+            *state,
+        )
+    });
+    targets.chain(steps).collect()
+}
+
+const fn name_of_state(state: State) -> &'static str {
+    match state {
+        State::Ok => "OK",
+        State::Alarm => "ALARM",
+        State::InsufficientData => "INSUFFICIENT_DATA",
+    }
+}
+
+/// Returns the states to begin with after a restart: unknown, but for alarms that keep their state while points are
+/// missing.
+#[must_use]
+pub fn restored(scaling: &AutoScaling, status: &AutoScalingStatus) -> Alarms {
+    let mut alarms = Alarms::new(scaling);
+    for (state, policy) in alarms.steps.iter_mut().zip(&scaling.step_policies) {
+        let mut known = status.alarms.iter();
+        let known = known.find(|known| known.alarm_name == policy.name);
+        if let Some(known) = known.filter(|_| policy.alarm.rule.missing == Missing::Ignore) {
+            *state = match known.state_value.as_str() {
+                "OK" => State::Ok,
+                "ALARM" => State::Alarm,
+                _ => State::InsufficientData,
+            };
+        }
+    }
+    alarms
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::SignedDuration;
+
+    use super::*;
+    use crate::{
+        decide::scaling::{Range, evaluation},
+        validate::{
+            Adjustment, Alarm, AlarmRule, Comparison, Metric, Statistic, Step, StepPolicy,
+            StepScaling, TargetTracking,
+        },
+    };
+
+    /// A step policy that adds a task while CPU is above 70 %, and target tracking that keeps it at 60 %.
+    fn scaling(missing: Missing) -> AutoScaling {
+        let step = StepPolicy {
+            index: 0,
+            name: "out".to_owned(),
+            scaling: StepScaling {
+                adjustment: Adjustment::Change,
+                steps: vec![Step {
+                    lower: Some(0.0),
+                    upper: None,
+                    by: 1,
+                }],
+            },
+            cooldown: 300,
+            aggregation: Statistic::Average,
+            alarm: Alarm {
+                series: Series::Cpu(Statistic::Average),
+                period: 60,
+                rule: AlarmRule {
+                    comparison: Comparison::Greater,
+                    threshold: 70.0,
+                    periods: 1,
+                    to_alarm: 1,
+                    missing,
+                },
+            },
+        };
+        let target = TargetTracking {
+            index: 1,
+            name: "cpu".to_owned(),
+            metric: Metric::Cpu,
+            target_value: 60.0,
+            scale_out_cooldown: None,
+            scale_in_cooldown: None,
+            disable_scale_in: false,
+        };
+        AutoScaling {
+            min_capacity: 2,
+            max_capacity: 4,
+            policies: vec![target],
+            step_policies: vec![step],
+            by_operator: true,
+            ..AutoScaling::default()
+        }
+    }
+
+    /// One operator, from its start on.
+    struct Operator {
+        scaling: AutoScaling,
+        alarms: Alarms,
+        points: Vec<Option<Point>>,
+        is_lost: bool,
+    }
+
+    impl Operator {
+        fn started(scaling: &AutoScaling, status: &AutoScalingStatus) -> Self {
+            Self {
+                scaling: scaling.clone(),
+                alarms: restored(scaling, status),
+                points: Vec::new(),
+                is_lost: false,
+            }
+        }
+
+        /// Returns the state after one more minute.
+        fn minute(
+            &mut self,
+            before: &AutoScalingStatus,
+            metric: Option<f64>,
+            tasks: i64,
+            now: Timestamp,
+        ) -> AutoScalingStatus {
+            self.points
+                .push(metric.map(|metric| Point { metric, tasks }));
+            self.alarms.look(&self.scaling, |_| &self.points);
+            let service = Service {
+                range: Range { min: 2, max: 4 },
+                running: tasks,
+                desired: tasks,
+                deploying: false,
+                out_suspended: false,
+                in_suspended: false,
+            };
+            let seen = Seen {
+                scaling: &self.scaling,
+                alarms: &self.alarms,
+                points: &|_| &self.points,
+                is_complete: self.points.len() >= evaluation::minutes(&self.scaling),
+                is_lost: self.is_lost,
+            };
+            outcome(before, &service, seen, now)
+        }
+    }
+
+    fn minute(minute: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute)
+    }
+
+    fn states(state: &AutoScalingStatus) -> Vec<&str> {
+        let alarms = state.alarms.iter();
+        alarms.map(|alarm| alarm.state_value.as_str()).collect()
+    }
+
+    #[test]
+    fn an_activity_is_recorded_once_until_its_count_is_set() {
+        let scaling = scaling(Missing::Missing);
+        let nothing = AutoScalingStatus::default();
+        let mut operator = Operator::started(&scaling, &nothing);
+        let begun = operator.minute(&nothing, Some(90.0), 2, minute(1));
+        let activity = &begun.activities[0];
+        assert_eq!(
+            activity.cause,
+            "monitor alarm out in state ALARM triggered policy out"
+        );
+        assert_eq!((activity.from, activity.to), (Some(2), Some(3)));
+        // The count is not set yet: nothing is decided on it, by this operator or the next one.
+        let again = operator.minute(&begun, Some(90.0), 2, minute(2));
+        assert_eq!(again.activities, begun.activities);
+        let mut next = Operator::started(&scaling, &begun);
+        let again = next.minute(&begun, Some(99.0), 2, minute(3));
+        assert_eq!(again.activities, begun.activities);
+    }
+
+    #[test]
+    fn a_restart_changes_nothing_until_it_is_measured() {
+        let scaling = scaling(Missing::Missing);
+        let mut state = AutoScalingStatus::default();
+        let mut operator = Operator::started(&scaling, &state);
+        for number in 0..20 {
+            state = operator.minute(&state, Some(30.0), 2, minute(number));
+        }
+        assert_eq!(states(&state), ["OK", "ALARM", "OK"]);
+        assert_eq!(
+            state.not_scaled_reason.as_deref(),
+            Some("AlreadyAtMinCapacity")
+        );
+        let mut operator = Operator::started(&scaling, &state);
+        for number in 20..40 {
+            let after = operator.minute(&state, Some(30.0), 2, minute(number));
+            assert_eq!(after, state, "{number}");
+        }
+        // Without any point, it is unknown after as many minutes as the alarms look at.
+        let mut operator = Operator::started(&scaling, &state);
+        for number in 40..80 {
+            state = operator.minute(&state, None, 2, minute(number));
+            let is_long = number >= 40 + 16;
+            let unknown = vec!["INSUFFICIENT_DATA"; 3];
+            assert_eq!(states(&state) == unknown, is_long, "{number}: {state:?}");
+        }
+        assert_eq!(state.activities, []);
+    }
+
+    #[test]
+    fn a_lost_status_takes_no_step_that_may_have_been_taken() {
+        let scaling = scaling(Missing::Missing);
+        let mut state = AutoScalingStatus::default();
+        let mut operator = Operator::started(&scaling, &state);
+        operator.is_lost = true;
+        for number in 0..5 {
+            state = operator.minute(&state, Some(90.0), 3, minute(number));
+            assert_eq!(state.activities[0].to, Some(3), "{number}");
+            assert_eq!(state.not_scaled_reason.as_deref(), Some("InCooldown"));
+        }
+        // Its cooldown would be over.
+        state = operator.minute(&state, Some(90.0), 3, minute(5));
+        assert_eq!(state.activities[0].to, Some(4));
+    }
+
+    #[test]
+    fn an_alarm_that_ignores_missing_points_keeps_its_state_over_a_restart() {
+        for (missing, expected) in [
+            (Missing::Ignore, State::Alarm),
+            (Missing::Missing, State::InsufficientData),
+        ] {
+            let scaling = scaling(missing);
+            let nothing = AutoScalingStatus::default();
+            let state = Operator::started(&scaling, &nothing);
+            let state = { state }.minute(&nothing, Some(90.0), 2, minute(1));
+            assert_eq!(restored(&scaling, &state).steps, [expected], "{missing:?}");
+        }
+    }
+}

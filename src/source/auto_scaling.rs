@@ -1,0 +1,80 @@
+//! Reads `spec.autoScaling` of an EcsService.
+
+use super::{
+    request::Reader,
+    sink::{Sink, Trail},
+    tree::{Node, Value},
+};
+use crate::{
+    crd,
+    diagnostic::{FieldPath, Message, Subject},
+    fields::Api,
+};
+
+const SCALER: &str = "scaler";
+
+impl Reader<'_> {
+    /// Reads `spec.autoScaling`: the three requests, each in its own shape.
+    pub(super) fn auto_scaling(
+        &self,
+        mut node: Node<'_>,
+        sink: &mut Sink,
+    ) -> Option<crd::AutoScaling> {
+        let root = FieldPath::root(Subject::AutoScaling);
+        let trail = Trail::Root(&root);
+        let target = node.take("scalableTarget");
+        let policies = node.take("scalingPolicies");
+        let actions = node.take("scheduledActions");
+        let scaler = node.take(SCALER);
+        let mut walk = self.walk(Api::ScalableTarget, sink);
+        if walk.is_absent(&node) {
+            return None;
+        }
+        if node.members().is_none() {
+            walk.expected(&node, "an object", trail);
+            return None;
+        }
+        let target = target.and_then(|member| {
+            let trail = Trail::Field(&trail, "scalableTarget");
+            walk.node(member.value, Api::ScalableTarget.tree(), trail)
+        });
+        let policies = policies.and_then(|member| {
+            let trail = Trail::Field(&trail, "scalingPolicies");
+            walk.elements(member.value, Api::ScalingPolicy.tree(), trail)
+        });
+        let actions = actions.and_then(|member| {
+            let trail = Trail::Field(&trail, "scheduledActions");
+            walk.elements(member.value, Api::ScheduledAction.tree(), trail)
+        });
+        let rest = Reader {
+            entry: self.entry,
+            fill: self.fill,
+            root: root.clone(),
+        };
+        rest.beside(&node, &[], sink);
+        let scaler = scaler.filter(|member| !matches!(member.value.value, Value::Null));
+        let scaler = scaler.and_then(|member| rest.scaler(&member.value, sink));
+        Some(crd::AutoScaling {
+            scalable_target: target.map(|node| rest.fit(Some(node), sink)),
+            scaling_policies: rest.fit(policies, sink),
+            scheduled_actions: rest.fit(actions, sink),
+            scaler,
+        })
+    }
+
+    /// Reads who runs the policies.
+    fn scaler(&self, node: &Node<'_>, sink: &mut Sink) -> Option<crd::Scaler> {
+        match node.text() {
+            Some("operator") => Some(crd::Scaler::Operator),
+            found => {
+                let message = Message::InvalidValue {
+                    value: found.unwrap_or("something else than a text").to_owned(),
+                    allowed: "must be operator, or absent".to_owned(),
+                };
+                let root = Trail::Root(&self.root);
+                sink.reject(Trail::Field(&root, SCALER), message);
+                None
+            }
+        }
+    }
+}

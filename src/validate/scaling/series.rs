@@ -1,0 +1,123 @@
+//! What is measured of a service, minute by minute.
+
+use super::metric::{CloudWatchMetric, Metric};
+
+/// The values of a metric over time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Series {
+    /// CPU use of the tasks of the service, as a percentage of what they reserve.
+    Cpu(Statistic),
+    /// Memory use of the tasks of the service, as a percentage of what they reserve.
+    Memory(Statistic),
+    /// A CloudWatch metric.
+    CloudWatch(CloudWatchMetric),
+}
+
+/// How several values become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Statistic {
+    /// Their mean.
+    Average,
+    /// The smallest.
+    Minimum,
+    /// The largest.
+    Maximum,
+    /// Their sum.
+    Sum,
+    /// How many there are.
+    SampleCount,
+}
+
+impl Statistic {
+    /// Returns the statistic of this name in CloudWatch.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "Average" => Self::Average,
+            "Minimum" => Self::Minimum,
+            "Maximum" => Self::Maximum,
+            "Sum" => Self::Sum,
+            "SampleCount" => Self::SampleCount,
+            _ => return None,
+        })
+    }
+
+    /// Returns the value of a longer period from those of its parts; `None` if there are none.
+    #[must_use]
+    pub fn of(self, values: impl IntoIterator<Item = f64>) -> Option<f64> {
+        let (mut count, mut sum) = (0.0, 0.0);
+        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in values {
+            (count, sum) = (count + 1.0, sum + value);
+            (least, most) = (least.min(value), most.max(value));
+        }
+        (count > 0.0).then_some(match self {
+            Self::Average => sum / count,
+            Self::Minimum => least,
+            Self::Maximum => most,
+            // A number of samples is the sum of those of the parts.
+            Self::Sum | Self::SampleCount => sum,
+        })
+    }
+}
+
+impl Series {
+    /// Returns the values that target tracking of a metric keeps at a target.
+    #[must_use]
+    pub fn tracked(metric: &Metric) -> Self {
+        match metric {
+            Metric::Cpu => Self::Cpu(Statistic::Average),
+            Metric::Memory => Self::Memory(Statistic::Average),
+            Metric::CloudWatch(metric) => Self::CloudWatch(metric.clone()),
+        }
+    }
+
+    /// Returns how its values become one. A percentile of a longer period cannot be calculated from those of its parts:
+    /// their mean counts.
+    #[must_use]
+    pub fn statistic(&self) -> Statistic {
+        match self {
+            Self::Cpu(statistic) | Self::Memory(statistic) => *statistic,
+            Self::CloudWatch(metric) => {
+                Statistic::named(&metric.statistic).unwrap_or(Statistic::Average)
+            }
+        }
+    }
+
+    /// Whether the operator can measure it.
+    #[must_use]
+    pub const fn is_measured(&self) -> bool {
+        matches!(self, Self::Cpu(_) | Self::Memory(_))
+    }
+
+    /// Returns the name of its metric.
+    #[must_use]
+    pub fn metric_name(&self) -> &str {
+        match self {
+            Self::Cpu(_) => "CPUUtilization",
+            Self::Memory(_) => "MemoryUtilization",
+            Self::CloudWatch(metric) => &metric.name,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_become_one_as_their_statistic_says() {
+        for (name, expected) in [
+            ("Average", 20.0),
+            ("Minimum", 10.0),
+            ("Maximum", 30.0),
+            ("Sum", 60.0),
+            ("SampleCount", 60.0),
+        ] {
+            let statistic = Statistic::named(name).expect("CloudWatch has it");
+            assert_eq!(statistic.of([10.0, 30.0, 20.0]), Some(expected), "{name}");
+            assert_eq!(statistic.of([]), None, "{name}");
+        }
+        assert_eq!(Statistic::named("p90"), None);
+    }
+}

@@ -1,0 +1,195 @@
+//! Scaling policies that the operator runs itself. What pods use is written by the test, where metrics-server would
+//! report it; the API server, its authorization and everything else is real.
+
+use ecs_operator_testbed::until;
+use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler};
+use kube::{
+    Api, ResourceExt as _,
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    core::GroupVersionKind,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    bed,
+    support::{Bed, LIMIT, addons::serve_addons, condition, task_definition},
+};
+
+/// A policy that removes or adds tasks by an alarm on the CPU of the service.
+fn step(name: &str, threshold: i64, comparison: &str, by: i64) -> Value {
+    let end = if by > 0 {
+        "MetricIntervalLowerBound"
+    } else {
+        "MetricIntervalUpperBound"
+    };
+    json!({
+        "PolicyName": name,
+        "PolicyType": "StepScaling",
+        "StepScalingPolicyConfiguration": {
+            "AdjustmentType": "ChangeInCapacity",
+            "Cooldown": 600,
+            "StepAdjustments": [{end: 0, "ScalingAdjustment": by}],
+        },
+        "Alarm": {
+            "Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Statistic": "Average",
+            "Dimensions": [{"Name": "ServiceName", "Value": "web"}],
+            "Period": 60, "EvaluationPeriods": 1, "Threshold": threshold,
+            "ComparisonOperator": comparison,
+        },
+    })
+}
+
+fn target() -> Value {
+    json!({
+        "PolicyName": "cpu",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 60,
+            "PredefinedMetricSpecification": {
+                "PredefinedMetricType": "ECSServiceAverageCPUUtilization",
+            },
+        },
+    })
+}
+
+fn service(policies: &[Value]) -> Value {
+    json!({
+        "taskDefinition": "web",
+        "autoScaling": {
+            "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 6},
+            "scalingPolicies": policies,
+        },
+    })
+}
+
+/// Reports that each task of the service uses this many thousandths of a CPU, of the 31 that it reserves.
+async fn use_cpu(bed: &Bed, millicores: i64) {
+    let kind = GroupVersionKind::gvk("metrics.k8s.io", "v1beta1", "PodMetrics");
+    let resource = ApiResource::from_gvk_with_plural(&kind, "pods");
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(bed.client.clone(), bed.namespace.name(), &resource);
+    for pod in bed.tasks("web").await {
+        let name = pod.name_any();
+        let usage = json!({"cpu": format!("{millicores}m"), "memory": "8Mi"});
+        let metrics = json!({
+            "apiVersion": "metrics.k8s.io/v1beta1",
+            "kind": "PodMetrics",
+            "metadata": {"name": name, "labels": pod.labels()},
+            "containers": [{"name": "app", "usage": usage}],
+        });
+        let params = PatchParams::apply("test").force();
+        api.patch(&name, &params, &Patch::Apply(metrics))
+            .await
+            .unwrap();
+    }
+}
+
+/// Waits until the service has this many tasks.
+async fn has_tasks(bed: &Bed, count: i64) -> Value {
+    let what = format!("{count} tasks");
+    bed.until("EcsService", "web", &what, |object| {
+        object["spec"]["desiredCount"] == count && object["status"]["runningCount"] == count
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_operator_runs_steps_and_hands_the_count_to_an_autoscaler_and_back() {
+    let bed = bed("policies").await;
+    let pod_metrics = ("metrics.k8s.io", "v1beta1", "PodMetrics", "pods");
+    serve_addons(&bed.client, &[pod_metrics]).await.unwrap();
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:1"))
+        .await;
+    let steps = [
+        step("out", 70, "GreaterThanThreshold", 2),
+        step("in", 20, "LessThanThreshold", -1),
+    ];
+    bed.must_apply("EcsService", "web", service(&steps)).await;
+    has_tasks(&bed, 2).await;
+    use_cpu(&bed, 30).await;
+    let object = has_tasks(&bed, 4).await;
+    let scaling = &object["status"]["autoScaling"];
+    assert_eq!(scaling["scaler"], "operator");
+    let activity = &scaling["activities"][0];
+    assert_eq!(activity["description"], "Setting desired count to 4.");
+    assert_eq!(
+        activity["cause"],
+        "monitor alarm out in state ALARM triggered policy out"
+    );
+    assert_eq!(activity["statusCode"], "Successful");
+    assert_eq!(
+        bed.event("web", "DesiredCountSet").await,
+        "(service web) Setting desired count to 4. monitor alarm out in state ALARM triggered policy out."
+    );
+    assert_eq!(condition(&object, "ScalingActive")["status"], "True");
+    let autoscalers = bed.api::<HorizontalPodAutoscaler>();
+    assert_eq!(autoscalers.get_opt("web").await.unwrap(), None);
+
+    // The new tasks are as busy, but the cooldown lasts.
+    use_cpu(&bed, 30).await;
+    bed.until("EcsService", "web", "a cooldown", |object| {
+        object["status"]["autoScaling"]["notScaledReason"] == "InCooldown"
+    })
+    .await;
+
+    // An autoscaler takes over, and the count stays.
+    bed.must_apply("EcsService", "web", service(&[target()]))
+        .await;
+    bed.eventually::<HorizontalPodAutoscaler>("web", "an autoscaler", |_| true)
+        .await;
+    let object = bed
+        .until("EcsService", "web", "another scaler", |object| {
+            object["status"]["autoScaling"]["scaler"].is_null()
+        })
+        .await;
+    assert_eq!(object["spec"]["desiredCount"], 4);
+
+    // The owner asks for the operator, with target tracking alone.
+    let mut asked = service(&[target()]);
+    asked["autoScaling"]["scaler"] = json!("operator");
+    bed.must_apply("EcsService", "web", asked).await;
+    bed.gone::<HorizontalPodAutoscaler>("web").await;
+    let object = bed
+        .until("EcsService", "web", "its alarms", |object| {
+            let alarms = &object["status"]["autoScaling"]["alarms"];
+            alarms[0]["alarmName"] == "cpu/AlarmHigh"
+        })
+        .await;
+    assert_eq!(object["spec"]["desiredCount"], 4);
+    let deployments = bed.api::<Deployment>();
+    let deployment = deployments.get("web").await.unwrap();
+    assert_eq!(deployment.spec.unwrap().replicas, Some(4));
+}
+
+#[tokio::test]
+async fn nothing_is_scaled_while_nothing_is_measured() {
+    let bed = bed("policies-blind").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:1"))
+        .await;
+    let steps = [
+        step("out", 0, "GreaterThanOrEqualToThreshold", 2),
+        step("in", 90, "LessThanThreshold", -1),
+    ];
+    let mut spec = service(&steps);
+    spec["desiredCount"] = json!(4);
+    bed.must_apply("EcsService", "web", spec).await;
+    has_tasks(&bed, 4).await;
+    // Trouble is reported after three minutes without a point.
+    let limit = LIMIT * 3;
+    let api = bed.resources("EcsService");
+    let object = until("missing metrics", limit, async || {
+        let object = json!(api.get("web").await?);
+        let found = condition(&object, "ScalingActive");
+        Ok((found["status"] == "False").then_some(object))
+    })
+    .await
+    .unwrap();
+    let found = condition(&object, "ScalingActive");
+    assert_eq!(found["reason"], "MetricsUnavailable");
+    assert_eq!(object["spec"]["desiredCount"], 4);
+    assert!(
+        bed.event("web", "MetricsUnavailable")
+            .await
+            .contains("is not scaled by its policies")
+    );
+}
