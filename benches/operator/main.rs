@@ -26,6 +26,7 @@ mod latency;
 mod numbers;
 mod plain;
 mod pods;
+mod policies;
 mod process;
 mod shop;
 mod start;
@@ -81,5 +82,6 @@ async fn measure(services: usize) -> Result<()> {
     start::memory(&bed, "after all that");
     start::run(&mut bed, services).await?;
     failover::run(&mut bed, services).await?;
-    fan_out::run(&bed, &names, plainly).await
+    fan_out::run(&bed, &names, plainly).await?;
+    policies::run(&bed, &names).await
 }
