@@ -12,7 +12,6 @@ use super::{
     permit, policies,
     revision::{self, find, name_for, settings_of},
     revisions::Revision,
-    user,
 };
 use crate::{
     controller::{
@@ -121,10 +120,7 @@ pub(super) fn newest(
         cluster,
     };
     let rendering = render(&name, &namespace, &inputs, &service.spec, &by).map_err(refused)?;
-    let scaling = rendering.scaling.as_deref();
-    let is_lost = || status.observed_generation.is_none() && count::running(cx, service).is_some();
-    cx.readings
-        .wants(&user(service), scaling, &status.auto_scaling, is_lost);
+    policies::run(cx, service, status, &rendering);
     let revision = name_for(&known, &rendering.pods, &digest, &rendering.digest);
     let same = known.iter().filter(|revision| revision.inputs == digest);
     let mut same: Vec<String> = same.map(|revision| revision.id.clone()).collect();

@@ -16,7 +16,7 @@ use crate::{
         scaling::{Range, activity, engine, outcome::OPERATOR},
     },
     diagnostic::StateReason,
-    rendering::{KeptRendering, render},
+    rendering::{KeptRendering, Rendering, render},
     validate::AutoScaling,
 };
 
@@ -209,6 +209,19 @@ pub(super) fn follow(
     {
         activity::follow(&mut state.activities, (count, running), now);
     }
+}
+
+/// Has the operator run the policies of a rendering, if it has any that the operator runs.
+pub(super) fn run(
+    cx: &Context,
+    service: &EcsService,
+    status: &ServiceStatus,
+    rendering: &Rendering,
+) {
+    let is_lost = || status.observed_generation.is_none() && count::running(cx, service).is_some();
+    let scaling = rendering.scaling.as_deref();
+    cx.readings
+        .wants(&user(service), scaling, &status.auto_scaling, is_lost);
 }
 
 /// Leaves the autoscaler of a service alone until the operator can take over from it: a service is scaled by somebody also
