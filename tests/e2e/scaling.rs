@@ -118,13 +118,15 @@ async fn start(bed: &Bed, service: Value) {
 /// Waits until an autoscaler has set such a desired count.
 async fn desired(bed: &Bed, what: &str, fits: impl Fn(i64) -> bool) {
     let api = bed.resources("EcsService");
-    until(what, PATIENCE, async || {
+    let last = std::cell::RefCell::new(Value::Null);
+    let result = until(what, PATIENCE, async || {
         let object = api.get("web").await?;
         let count = object.data["spec"]["desiredCount"].as_i64();
+        *last.borrow_mut() = object.data["status"].clone();
         Ok(count.filter(|count| fits(*count)))
     })
-    .await
-    .unwrap();
+    .await;
+    result.unwrap_or_else(|error| panic!("{error}: {:#}", last.borrow()));
 }
 
 /// Asks every task for a path, by way of the API server.

@@ -15,6 +15,9 @@ use crate::{
     validate::{AutoScaling, Series},
 };
 
+/// Why nothing follows from what is measured.
+const OLDER: &str = "the CustomResourceDefinitions are those of an older version of the operator, and do not keep what it has decided";
+
 /// For how many minutes a metric has to be missing before that is trouble.
 const TROUBLE: usize = 3;
 
@@ -188,6 +191,9 @@ impl Reading {
     }
 
     pub(super) fn health(&self) -> Option<Health> {
+        if self.gave_up {
+            return Some(Health::Unknown(OLDER.to_owned()));
+        }
         if self.minutes == 0 {
             return None;
         }
