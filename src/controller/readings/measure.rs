@@ -32,8 +32,8 @@ const CONCURRENT: usize = 16;
 /// How long the answer for one namespace may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Measures services for as long as this replica leads. By the clock that never jumps, because each point stands for a
-/// minute.
+/// Measures services for as long as this replica leads. It goes by the clock that never jumps, because each point stands
+/// for a minute.
 pub(in crate::controller) async fn measure_services(cx: &Arc<Context>) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -50,25 +50,26 @@ pub(in crate::controller) async fn measure_services(cx: &Arc<Context>) {
 /// Measures what the tasks of all services use, with one request for each namespace. If there is not time for all of
 /// them, the next measurement begins with the others: returns with which.
 async fn sample(cx: &Arc<Context>, first: usize) -> usize {
-    let mut namespaces = cx.readings.namespaces();
+    let mut namespaces = cx.readings.of_pods();
     let first = first.checked_rem(namespaces.len()).unwrap_or(0);
     namespaces.rotate_left(first);
     let deadline = Instant::now() + INTERVAL;
     let asked = AtomicUsize::new(first);
     stream::iter(namespaces)
-        .for_each_concurrent(CONCURRENT, async |namespace| {
+        .for_each_concurrent(CONCURRENT, async |(namespace, services)| {
             if Instant::now() >= deadline {
                 return;
             }
             asked.fetch_add(1, Ordering::SeqCst);
-            sample_namespace(cx, &namespace).await;
+            sample_namespace(cx, &namespace, &services).await;
         })
         .await;
     asked.into_inner()
 }
 
-async fn sample_namespace(cx: &Context, namespace: &str) {
-    let answer = timeout(LONGEST, pod_metrics(&cx.client, namespace)).await;
+async fn sample_namespace(cx: &Context, namespace: &str, services: &[String]) {
+    let answer = pod_metrics(&cx.client, namespace, services);
+    let answer = timeout(LONGEST, answer).await;
     let answer = answer.unwrap_or_else(|elapsed| Err(kube::Error::Service(elapsed.into())));
     cx.metrics.measured(answer.is_ok());
     match answer {

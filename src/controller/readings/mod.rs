@@ -6,7 +6,7 @@ mod pod_metrics;
 mod reading;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard},
 };
 
@@ -62,12 +62,16 @@ impl Readings {
         self.of().remove(owner);
     }
 
-    /// Returns the namespaces of the services that share CPU or memory among their tasks.
-    fn namespaces(&self) -> Vec<String> {
+    /// Returns the services with policies on what their tasks use, by namespace.
+    fn of_pods(&self) -> Vec<(String, Vec<String>)> {
         let of = self.of();
-        let measured = of.iter().filter(|(_, reading)| reading.is_of_pods());
-        let namespaces: BTreeSet<&str> = measured.map(|(owner, _)| owner.namespace()).collect();
-        namespaces.into_iter().map(str::to_owned).collect()
+        let mut namespaces: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (owner, _) in of.iter().filter(|(_, reading)| reading.is_of_pods()) {
+            let (Owner::Service(namespace, name) | Owner::Task(namespace, name)) = owner;
+            let services = namespaces.entry(namespace.clone()).or_default();
+            services.push(name.clone());
+        }
+        namespaces.into_iter().collect()
     }
 
     /// Records what the tasks of a service reserve and use at a moment, as far as it is known.

@@ -27,12 +27,19 @@ struct ContainerMetrics {
     usage: BTreeMap<String, String>,
 }
 
-/// Returns what the pods of the services of a namespace use.
+/// If there are more services in a namespace, all that it has are asked for.
+const MOST_NAMED: usize = 50;
+
+/// Returns what the pods of some services of a namespace use.
 ///
 /// # Errors
 ///
 /// When the request fails.
-pub(super) async fn pod_metrics(client: &Client, namespace: &str) -> kube::Result<ByService> {
+pub(super) async fn pod_metrics(
+    client: &Client,
+    namespace: &str,
+    services: &[String],
+) -> kube::Result<ByService> {
     let resource = ApiResource {
         group: "metrics.k8s.io".to_owned(),
         version: "v1beta1".to_owned(),
@@ -41,7 +48,8 @@ pub(super) async fn pod_metrics(client: &Client, namespace: &str) -> kube::Resul
         plural: "pods".to_owned(),
     };
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
-    let list = api.list(&ListParams::default().labels(SERVICE)).await?;
+    let labels = selector(services);
+    let list = api.list(&ListParams::default().labels(&labels)).await?;
     let mut by_service = ByService::new();
     for pod in list.items {
         let labels = pod.metadata.labels.as_ref();
@@ -55,6 +63,14 @@ pub(super) async fn pod_metrics(client: &Client, namespace: &str) -> kube::Resul
         }
     }
     Ok(by_service)
+}
+
+/// Returns the label selector of the pods of some services.
+fn selector(services: &[String]) -> String {
+    if services.len() > MOST_NAMED {
+        return SERVICE.to_owned();
+    }
+    format!("{SERVICE} in ({})", services.join(","))
 }
 
 /// Returns what a pod uses; `None` if it does not report that of each container.
@@ -72,6 +88,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_pods_of_services_with_policies_are_asked_for_where_these_are_few() {
+        let services = |count: usize| vec!["web".to_owned(); count];
+        assert_eq!(
+            selector(&services(2)),
+            "ecs-operator.dev/service in (web,web)"
+        );
+        assert_eq!(selector(&services(51)), "ecs-operator.dev/service");
+    }
 
     #[test]
     fn a_pod_uses_what_its_containers_do() {

@@ -94,17 +94,20 @@ impl Reading {
             .series()
             .map(|(index, series)| {
                 let known = before.iter().find(|known| known.series == series);
-                let points = known.map_or_else(Vec::new, |known| known.points.clone());
+                let (samples, points) = known
+                    .map(|known| (known.samples.clone(), known.points.clone()))
+                    .unwrap_or_default();
                 OfPolicy {
                     index,
                     series,
-                    samples: Vec::new(),
+                    samples,
                     points,
                 }
             })
             .collect();
         self.alarms = restored(scaling, status);
         self.scaling = scaling.clone();
+        self.look();
     }
 
     /// Whether it is measured at its pods.
@@ -152,6 +155,11 @@ impl Reading {
             0
         };
         self.was_known |= !is_unknown;
+        self.look();
+    }
+
+    /// Has the alarms look at the points.
+    fn look(&mut self) {
         let of_policies = &self.of_policies;
         self.alarms
             .look(&self.scaling, |index| points(of_policies, index));
@@ -213,4 +221,108 @@ fn points(of_policies: &[OfPolicy], index: usize) -> &[Option<Point>] {
     let mut of_policies = of_policies.iter();
     let found = of_policies.find(|it| it.index == index);
     found.map_or(&[], |it| &it.points)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate::{Metric, TargetTracking};
+
+    fn scaling(max: i64) -> AutoScaling {
+        AutoScaling {
+            min_capacity: 1,
+            max_capacity: max,
+            policies: vec![TargetTracking {
+                index: 0,
+                name: "cpu".to_owned(),
+                metric: Metric::Cpu,
+                target_value: 50.0,
+                scale_out_cooldown: None,
+                scale_in_cooldown: None,
+                disable_scale_in: false,
+            }],
+            by_operator: true,
+            ..AutoScaling::default()
+        }
+    }
+
+    fn reading() -> Reading {
+        Reading::new(&scaling(9), &AutoScalingStatus::default(), false)
+    }
+
+    fn use_cpu(reading: &mut Reading, percent: f64) {
+        let reserved = Reserved {
+            millicores: 1000,
+            bytes: 0,
+        };
+        let used = Used {
+            cores: percent / 100.0,
+            bytes: 0.0,
+        };
+        reading.sample(&[(reserved, used)]);
+    }
+
+    #[test]
+    fn the_mean_of_a_minute_is_its_point() {
+        let mut reading = reading();
+        for percent in [40.0, 60.0, 80.0, 60.0] {
+            use_cpu(&mut reading, percent);
+        }
+        reading.end_minute(3);
+        reading.end_minute(3);
+        let points = points(&reading.of_policies, 0);
+        let expected = Point {
+            metric: 60.0,
+            tasks: 3,
+        };
+        assert_eq!(points, [Some(expected), None]);
+        // Tasks that have ended since are no load of a service without tasks.
+        use_cpu(&mut reading, 80.0);
+        reading.end_minute(0);
+        assert_eq!(reading.of_policies[0].points.last(), Some(&None));
+        for _ in 0..50 {
+            reading.end_minute(3);
+        }
+        assert_eq!(reading.of_policies[0].points.len(), minutes(&scaling(9)));
+    }
+
+    #[test]
+    fn metrics_that_are_missing_for_some_minutes_are_trouble() {
+        let mut reading = reading();
+        assert_eq!(reading.health(), None);
+        for _ in 0..2 {
+            reading.end_minute(2);
+            assert_eq!((reading.health(), reading.was_known()), (None, false));
+        }
+        reading.failed("it does not answer");
+        reading.end_minute(2);
+        let trouble = Health::Unknown("it does not answer".to_owned());
+        assert_eq!(reading.health(), Some(trouble));
+        // Without tasks, there is nothing to measure.
+        reading.end_minute(0);
+        assert_eq!(reading.health(), Some(Health::Known));
+        assert!(!reading.was_known());
+        use_cpu(&mut reading, 60.0);
+        reading.end_minute(2);
+        assert_eq!(reading.health(), Some(Health::Known));
+        assert!(reading.was_known());
+        reading.give_up();
+        assert!(matches!(reading.health(), Some(Health::Unknown(_))));
+        assert!(!reading.was_known());
+    }
+
+    #[test]
+    fn what_has_been_measured_stays_when_the_range_changes() {
+        let mut reading = reading();
+        for _ in 0..3 {
+            use_cpu(&mut reading, 90.0);
+            reading.end_minute(2);
+        }
+        use_cpu(&mut reading, 90.0);
+        let before = reading.alarms.clone();
+        reading.follow(&scaling(5), &AutoScalingStatus::default());
+        assert_eq!(reading.alarms, before);
+        assert_eq!(reading.of_policies[0].samples, [90.0]);
+        assert_eq!(reading.of_policies[0].points.len(), 3);
+    }
 }
