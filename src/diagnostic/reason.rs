@@ -305,7 +305,7 @@ reasons! {
         S3IsNotAFileSystem => "S3 Files volumes are translated only if you allow it", "pass --allow-s3-files if the EFS CSI driver is 3.0 or newer, or use efsVolumeConfiguration";
         SandboxNeedsRuntimeClass => "ISOLATED_SANDBOX needs a RuntimeClass that isolates pods, such as kata", "pass --isolated-sandbox-runtime-class with its name";
         ScalableTargetActionEmpty => "a scheduled action needs MinCapacity or MaxCapacity", "give one of them or both";
-        ScheduledActionNeedsController => "scheduled actions need the operator", "install the operator; without it, change the minimum and maximum of its HorizontalPodAutoscaler, or of its ScaledObject, from a CronJob of your own";
+        ScheduledActionNeedsController => "scheduled actions need the operator", "install the operator, and convert with --as resources; without it, change the minimum and maximum of its HorizontalPodAutoscaler, or of its ScaledObject, from a CronJob of your own";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "remove one of them";
         SecretReferenceUnclear { value, option } => "{value} could become a secret of Secrets Manager or an SSM parameter", "fill it with --set {option}, or write the ARN with placeholders inside";
         SecretVersionConflict => "a secret reference takes a version stage or a version id, not both", "remove one of them";
@@ -318,7 +318,7 @@ reasons! {
         SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, or convert with --as resources and apply the result where the operator runs";
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap; those below the threshold need one without a lower bound, those above it one without an upper bound";
         StepScalingNeedsAlarm => "a StepScaling policy needs an Alarm beside it", "add Alarm, with the members of CloudWatch's PutMetricAlarm, to the policy";
-        StepScalingNeedsController => "step scaling needs the operator", "install the operator; without it, use target tracking on the metric of the alarm";
+        StepScalingNeedsController => "step scaling needs the operator", "install the operator, and convert with --as resources; without it, use target tracking on the metric of the alarm";
         StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}";
         StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
         SyntaxError { message, advice } => "{message}", "{advice}";
@@ -373,7 +373,7 @@ reasons! {
         DescribeFailure { name, reason } => "AWS could not describe {name}: {reason}", "correct its name, cluster or region in the describe call, or leave it out there";
         DesiredCountUndoesScaling { n } => "scaling changes desiredCount, and applying the spec again sets it back to {n}", "leave desiredCount out of what you apply after the first time";
         DevicePluginDecides { resource } => "the device plugin of {resource} decides the path and the permissions of the device in the container", "configure them in the plugin, or remove containerPath and permissions";
-        DisableScaleInMixed => "one HorizontalPodAutoscaler cannot exclude a single metric from scale-in, so more tasks may keep running", "set DisableScaleIn on all policies of the service or on none";
+        DisableScaleInMixed => "one HorizontalPodAutoscaler cannot exclude a single metric from scale-in, so more tasks may keep running", "set DisableScaleIn on all policies of the service or on none, or set scaler to operator in autoScaling of the EcsService";
         DockerIsNotOnNodes { path } => "{path} belongs to Docker or the ECS agent, and Kubernetes nodes have neither", "use the Kubernetes version of this software";
         DrainMayDropBelowMinimum => "while the service has one task, the drain of its node is an outage: the task ends before its replacement runs", "run at least two tasks";
         DuplicateEnvironmentName { name } => "{name} is set twice, and the last value is used", "remove one of them";
@@ -443,7 +443,7 @@ reasons! {
         RestartKeepsTaskRunning { name, codes, n, advice } => "{name} is restarted after {codes} however short it ran, so the task may never end; in ECS, {name} stays stopped if it ran for less than {n} s, and the task ends", "{advice}";
         RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "remove it";
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
-        ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or leave ScaleOutCooldown out";
+        ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or set scaler to operator in autoScaling of the EcsService";
         ScalerNeedsController => "only the operator runs policies itself; here an autoscaler runs them", "nothing to do, or install the operator and apply the EcsService";
         ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until the document is corrected, the count follows the other policies, or does not change";
         ScheduleNeverFires => "this schedule never fires: no such time exists, or none between StartTime and EndTime", "give a time that exists in the time zone, also when clocks are put forward";

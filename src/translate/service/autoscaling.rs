@@ -89,30 +89,29 @@ fn report_unmeasured(scaling: &AutoScaling, notes: &mut Diagnostics) {
     for policy in &scaling.step_policies {
         let alarm = &policy.alarm;
         let at = policies.clone().index(policy.index).field("Alarm");
-        let mut cannot_measure = |series: &Series, effect: &str| {
+        if !alarm.series.is_measured() {
             let message = Message::OperatorCannotMeasure {
-                name: series.metric_name().to_owned(),
-                effect: effect.to_owned(),
+                name: alarm.series.metric_name().to_owned(),
+                effect: "this policy does not scale the service".to_owned(),
             };
             notes.report(at.field("MetricName"), message);
-        };
-        if !alarm.series.is_measured() {
-            cannot_measure(&alarm.series, "this policy does not scale the service");
-        } else if let Some(other) = untracked() {
-            let effect =
-                "KEDA runs target tracking on it, and this policy does not scale the service";
-            cannot_measure(&Series::tracked(&other.metric), effect);
-        } else if alarm.period < 60 {
+        } else if scaling.by_operator && alarm.period < 60 {
             let n = alarm.period.to_string();
             notes.report(at.field("Period"), Message::AlarmPeriodRounded { n });
         }
     }
-    if scaling.asks_operator
+    let has_steps = !scaling.step_policies.is_empty();
+    if (scaling.asks_operator || has_steps)
         && let Some(policy) = untracked()
     {
+        let effect = if has_steps {
+            "KEDA runs target tracking, and the step scaling policies of the service do nothing"
+        } else {
+            "KEDA runs all target tracking of the service"
+        };
         let message = Message::OperatorCannotMeasure {
             name: Series::tracked(&policy.metric).metric_name().to_owned(),
-            effect: "KEDA runs all target tracking of the service".to_owned(),
+            effect: effect.to_owned(),
         };
         notes.report(policy_path(policy), message);
     }
