@@ -118,7 +118,7 @@ statuses! {
         adjusting: bool,
         /// The scheduled actions, in the order of the spec.
         scheduled_actions: Vec<ScheduledActionStatus>,
-        /// `operator` if it runs the policies, and no autoscaler does.
+        /// `operator` if it runs the policies. An autoscaler that there was stays until the operator has measured them.
         scaler: Option<String>,
         /// The alarms of the policies that the operator runs.
         alarms: Vec<AlarmStatus>,

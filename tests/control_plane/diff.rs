@@ -20,7 +20,7 @@ use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use crate::{
     bed, shared,
-    support::{Bed, LIMIT, ready, task_definition, uid},
+    support::{Bed, LIMIT, cpu_policy, ready, task_definition, uid},
 };
 
 /// A manifest of a custom resource.
@@ -199,13 +199,7 @@ async fn the_diff_is_what_the_operator_then_does() {
     assert_eq!((said.code, said.out.as_str()), (0, ""), "{said}");
 
     // Each is compared, applied, and then seen to do exactly that.
-    let policy = json!({
-        "PolicyName": "cpu", "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingScalingPolicyConfiguration": {
-            "TargetValue": 60,
-            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
-        },
-    });
+    let policy = cpu_policy();
     let scaling = json!({"autoScaling": {
         "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 4}, "scalingPolicies": [policy],
     }});

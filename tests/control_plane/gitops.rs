@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bed, shared,
-    support::{Bed, LIMIT, task_definition, uid},
+    support::{Bed, LIMIT, cpu_policy, task_definition, uid},
 };
 
 /// The ways in which tools apply a file.
@@ -85,14 +85,7 @@ fn resource(kind: &str, name: &str, spec: &Value) -> Value {
 pub fn by_cpu() -> Value {
     json!({
         "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 10},
-        "scalingPolicies": [{
-            "PolicyName": "cpu",
-            "PolicyType": "TargetTrackingScaling",
-            "TargetTrackingScalingPolicyConfiguration": {
-                "TargetValue": 60,
-                "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
-            },
-        }],
+        "scalingPolicies": [cpu_policy()],
     })
 }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     proxy::Proxy,
-    support::{Bed, LIMIT, Operator, apply, install, ready, task_definition},
+    support::{Bed, LIMIT, Operator, apply, cpu_policy, install, ready, task_definition},
 };
 
 /// A control plane with the definitions and rights of the operator.
@@ -199,14 +199,7 @@ async fn pinned(bed: &Bed, family: &str) {
 fn services() -> Vec<(&'static str, serde_json::Value)> {
     let scaling = json!({
         "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 4},
-        "scalingPolicies": [{
-            "PolicyName": "cpu",
-            "PolicyType": "TargetTrackingScaling",
-            "TargetTrackingScalingPolicyConfiguration": {
-                "TargetValue": 60.0,
-                "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
-            },
-        }],
+        "scalingPolicies": [cpu_policy()],
     });
     vec![
         ("plain", json!({"taskDefinition": "web", "desiredCount": 2})),

@@ -1,19 +1,27 @@
 //! Scaling policies that the operator runs itself. What pods use is written by the test, where metrics-server would
 //! report it; the API server, its authorization and everything else is real.
 
-use ecs_operator_testbed::until;
-use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler};
+use ecs_operator_testbed::{ControlPlane, Options, until};
+use k8s_openapi::{
+    api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
 use kube::{
     Api, ResourceExt as _,
-    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
 };
 use serde_json::{Value, json};
 
 use crate::{
     bed,
-    support::{Bed, LIMIT, addons::serve_addons, condition, task_definition},
+    support::{
+        Bed, LIMIT, Operator, addons::serve_addons, condition, cpu_policy, install, task_definition,
+    },
 };
+
+/// What is served in place of metrics-server.
+const POD_METRICS: (&str, &str, &str, &str) = ("metrics.k8s.io", "v1beta1", "PodMetrics", "pods");
 
 /// A policy that removes or adds tasks by an alarm on the CPU of the service.
 fn step(name: &str, threshold: i64, comparison: &str, by: i64) -> Value {
@@ -35,19 +43,6 @@ fn step(name: &str, threshold: i64, comparison: &str, by: i64) -> Value {
             "Dimensions": [{"Name": "ServiceName", "Value": "web"}],
             "Period": 60, "EvaluationPeriods": 1, "Threshold": threshold,
             "ComparisonOperator": comparison,
-        },
-    })
-}
-
-fn target() -> Value {
-    json!({
-        "PolicyName": "cpu",
-        "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingScalingPolicyConfiguration": {
-            "TargetValue": 60,
-            "PredefinedMetricSpecification": {
-                "PredefinedMetricType": "ECSServiceAverageCPUUtilization",
-            },
         },
     })
 }
@@ -96,8 +91,7 @@ async fn has_tasks(bed: &Bed, count: i64) -> Value {
 #[tokio::test]
 async fn the_operator_runs_steps_and_hands_the_count_to_an_autoscaler_and_back() {
     let bed = bed("policies").await;
-    let pod_metrics = ("metrics.k8s.io", "v1beta1", "PodMetrics", "pods");
-    serve_addons(&bed.client, &[pod_metrics]).await.unwrap();
+    serve_addons(&bed.client, &[POD_METRICS]).await.unwrap();
     bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:1"))
         .await;
     let steps = [
@@ -133,7 +127,7 @@ async fn the_operator_runs_steps_and_hands_the_count_to_an_autoscaler_and_back()
     .await;
 
     // An autoscaler takes over, and the count stays.
-    bed.must_apply("EcsService", "web", service(&[target()]))
+    bed.must_apply("EcsService", "web", service(&[cpu_policy()]))
         .await;
     bed.eventually::<HorizontalPodAutoscaler>("web", "an autoscaler", |_| true)
         .await;
@@ -145,7 +139,7 @@ async fn the_operator_runs_steps_and_hands_the_count_to_an_autoscaler_and_back()
     assert_eq!(object["spec"]["desiredCount"], 4);
 
     // The owner asks for the operator, with target tracking alone.
-    let mut asked = service(&[target()]);
+    let mut asked = service(&[cpu_policy()]);
     asked["autoScaling"]["scaler"] = json!("operator");
     bed.must_apply("EcsService", "web", asked).await;
     bed.gone::<HorizontalPodAutoscaler>("web").await;
@@ -192,4 +186,59 @@ async fn nothing_is_scaled_while_nothing_is_measured() {
             .await
             .contains("is not scaled by its policies")
     );
+}
+
+/// Removes what this version records of policies from the definition of services, as an older version has it.
+async fn make_older(client: &kube::Client) {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let name = "ecsservices.ecs-operator.dev";
+    let mut definition = json!(definitions.get(name).await.unwrap());
+    let scaling = definition
+        .pointer_mut(
+            "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/autoScaling/properties",
+        )
+        .unwrap();
+    for member in ["scaler", "alarms", "notScaledReason", "activities"] {
+        scaling.as_object_mut().unwrap().remove(member).unwrap();
+    }
+    let definition = serde_json::from_value(definition).unwrap();
+    definitions
+        .replace(name, &PostParams::default(), &definition)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_autoscaler_stays_where_the_definitions_keep_no_decision() {
+    let plane = ControlPlane::start_with(&Options::default()).await.unwrap();
+    install(&plane).await.unwrap();
+    let bed = Bed::new(&plane.kubeconfig(), "older").await;
+    make_older(&bed.client).await;
+    serve_addons(&bed.client, &[POD_METRICS]).await.unwrap();
+    let operator = Operator::start(&plane, "operator", &[]).await.unwrap();
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:1"))
+        .await;
+    let mut spec = service(&[cpu_policy()]);
+    bed.must_apply("EcsService", "web", spec).await;
+    has_tasks(&bed, 2).await;
+    bed.eventually::<HorizontalPodAutoscaler>("web", "an autoscaler", |_| true)
+        .await;
+    use_cpu(&bed, 30).await;
+    spec = service(&[cpu_policy(), step("out", 70, "GreaterThanThreshold", 2)]);
+    bed.must_apply("EcsService", "web", spec).await;
+    // Two minutes, in which all metrics are known.
+    let measured = async || {
+        let name = "ecs_operator_usage_requests_total";
+        operator.metric(name, "success").await
+    };
+    until("two measured minutes", LIMIT * 2, async || {
+        Ok((measured().await >= 9).then_some(()))
+    })
+    .await
+    .unwrap();
+    let autoscalers = bed.api::<HorizontalPodAutoscaler>();
+    let autoscaler = autoscalers.get_opt("web").await.unwrap();
+    assert!(autoscaler.is_some_and(|it| it.metadata.deletion_timestamp.is_none()));
+    let object = json!(bed.resources("EcsService").get("web").await.unwrap());
+    assert_eq!(object["spec"]["desiredCount"], 2);
 }

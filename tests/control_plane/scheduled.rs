@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bed,
-    support::{Bed, LIMIT, task_definition},
+    support::{Bed, LIMIT, cpu_policy, task_definition},
 };
 
 fn action(name: &str, schedule: &str, range: Value) -> Value {
@@ -29,16 +29,7 @@ fn service(actions: &[Value]) -> Value {
         "taskDefinition": "web",
         "autoScaling": {
             "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 6},
-            "scalingPolicies": [{
-                "PolicyName": "cpu",
-                "PolicyType": "TargetTrackingScaling",
-                "TargetTrackingScalingPolicyConfiguration": {
-                    "TargetValue": 60,
-                    "PredefinedMetricSpecification": {
-                        "PredefinedMetricType": "ECSServiceAverageCPUUtilization",
-                    },
-                },
-            }],
+            "scalingPolicies": [cpu_policy()],
             "scheduledActions": actions,
         },
     })

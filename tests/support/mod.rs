@@ -476,6 +476,20 @@ pub fn task_definition(image: &str) -> Value {
     })
 }
 
+/// Returns a scaling policy that keeps the CPU use of a service at 60 %.
+pub fn cpu_policy() -> Value {
+    json!({
+        "PolicyName": "cpu",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 60,
+            "PredefinedMetricSpecification": {
+                "PredefinedMetricType": "ECSServiceAverageCPUUtilization",
+            },
+        },
+    })
+}
+
 /// Returns the UID of an object.
 pub fn uid<K: Resource>(object: &K) -> String {
     object.uid().unwrap_or_default()

@@ -40,7 +40,7 @@ pub(in crate::controller) fn policies_call(cx: &Context, owner: &Owner) -> bool 
     if !follows {
         cx.readings.decided(owner);
     }
-    let takes_over = cx.readings.were_known(owner) && has_autoscaler(cx, &service);
+    let takes_over = can_take_over(cx, owner, &status.auto_scaling) && has_autoscaler(cx, &service);
     !is_told || follows || takes_over || to_set(&service, &status.auto_scaling).is_some()
 }
 
@@ -224,11 +224,18 @@ pub(super) fn run(
         .wants(&user(service), scaling, &status.auto_scaling, is_lost);
 }
 
+/// Whether the operator can take over from an autoscaler: it has measured all metrics, and the API server keeps what it
+/// records, which the definitions of an older version do not.
+fn can_take_over(cx: &Context, owner: &Owner, state: &AutoScalingStatus) -> bool {
+    cx.readings.were_known(owner) && state.scaler.is_some()
+}
+
 /// Leaves the autoscaler of a service alone until the operator can take over from it: a service is scaled by somebody also
 /// if what its tasks use cannot be measured.
 pub(super) fn spare_autoscaler(cx: &Context, service: &EcsService, plan: &mut Plan) {
     let owner = user(service);
-    plan.spares_autoscaler |= cx.readings.has(&owner) && !cx.readings.were_known(&owner);
+    plan.spares_autoscaler |= cx.readings.has(&owner)
+        && !can_take_over(cx, &owner, &cx.services.latest(service).auto_scaling);
 }
 
 /// Has the operator run the policies that were in force when a deployment began, if it knows no others: after a restart,
