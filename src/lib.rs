@@ -29,6 +29,7 @@ pub mod names;
 mod parallel;
 pub mod policy;
 pub mod print;
+pub mod quantity;
 pub mod rendering;
 pub mod schedule;
 pub mod server;

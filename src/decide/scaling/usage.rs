@@ -8,7 +8,10 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity,
 };
 
-use crate::validate::{Series, Statistic};
+use crate::{
+    quantity::number,
+    validate::{Series, Statistic},
+};
 
 /// What a task reserves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,33 +70,10 @@ fn whole(amount: f64) -> u64 {
     amount.round() as u64
 }
 
-/// Returns the number that a quantity of Kubernetes stands for, such as 0.25 for `250m`
-/// (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>).
+/// Returns the number that a quantity of Kubernetes stands for; `None` if that is less than none.
 #[must_use]
 pub fn quantity(text: &str) -> Option<f64> {
-    const FACTORS: [(&str, f64); 15] = [
-        ("Ki", 1024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("Ei", 1_152_921_504_606_846_976.0),
-        ("n", 1e-9),
-        ("u", 1e-6),
-        ("m", 1e-3),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("P", 1e15),
-        ("E", 1e18),
-    ];
-    let suffixes = FACTORS.iter();
-    let mut numbers =
-        suffixes.filter_map(|(suffix, factor)| Some((text.strip_suffix(suffix)?, *factor)));
-    let (number, factor) = numbers.next().unwrap_or((text, 1.0));
-    let number: f64 = number.parse().ok()?;
-    (number.is_finite() && number >= 0.0).then_some(number * factor)
+    number(text).filter(|number| *number >= 0.0)
 }
 
 /// Returns the percentage of what the tasks reserve that they use, or the smallest or largest percentage of one of them;

@@ -23,7 +23,7 @@ pub enum Metric {
 }
 
 /// A CloudWatch metric with one statistic.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudWatchMetric {
     /// The namespace, for instance `AWS/ApplicationELB`.
     pub namespace: String,

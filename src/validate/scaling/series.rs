@@ -3,7 +3,7 @@
 use super::metric::{CloudWatchMetric, Metric};
 
 /// The values of a metric over time.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Series {
     /// CPU use of the tasks of the service, as a percentage of what they reserve.
     Cpu(Statistic),
@@ -14,7 +14,7 @@ pub enum Series {
 }
 
 /// How several values become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistic {
     /// Their mean.
     Average,
