@@ -55,6 +55,7 @@ impl Resources<'_> {
         let mut request = input.request.clone();
         let root = FieldPath::root(Subject::Service);
         follow_newest(&mut request.task_definition, &root, diagnostics);
+        leave_count(&mut request, input, diagnostics);
         let spec = extended(&request, &input.extensions)?;
         let name = request.service_name.as_deref().unwrap_or_default();
         objects.push(self.resource(Kind::Service, name, definition, spec)?);
@@ -211,6 +212,32 @@ fn extended(
         spec.extend(extensions);
     }
     Ok(spec)
+}
+
+/// Leaves out a count that scaling changes: what is written here is applied again and again.
+fn leave_count(request: &mut ecs::Service, input: &ServiceInput, diagnostics: &mut Diagnostics) {
+    if !diagnostics.has(Reason::DesiredCountUndoesScaling) {
+        return;
+    }
+    let scaling = input.extensions.auto_scaling.as_ref();
+    let range = scaling.and_then(|scaling| scaling.scalable_target.as_ref());
+    let (Some(count), Some(least)) = (
+        request.desired_count,
+        range.and_then(|range| range.min_capacity),
+    ) else {
+        return;
+    };
+    diagnostics.forget(Reason::DesiredCountUndoesScaling);
+    request.desired_count = None;
+    if count != least {
+        let path = FieldPath::root(Subject::Service).field("desiredCount");
+        let (n, least) = (count.to_string(), least.to_string());
+        let name = kname(
+            request.service_name.as_deref().unwrap_or_default(),
+            WORKLOAD_LENGTH,
+        );
+        diagnostics.report(path, Message::DesiredCountLeftOut { n, least, name });
+    }
 }
 
 /// A pinned revision of AWS does not exist in a cluster where revisions begin anew, so the newest is followed.

@@ -371,6 +371,7 @@ reasons! {
         DeploymentCannotProgress { min, max, tasks, outcome } => "a deployment can neither stop nor start a task with minimumHealthyPercent {min}, maximumPercent {max} and {tasks}", "{outcome}";
         DeregistrationDelayAssumed { n } => "the deregistration delay of the target group is not known, so a task gets SIGTERM {n} s after its deregistration", "pass --deregistration-delay with deregistration_delay.timeout_seconds of the target group";
         DescribeFailure { name, reason } => "AWS could not describe {name}: {reason}", "correct its name, cluster or region in the describe call, or leave it out there";
+        DesiredCountLeftOut { n, least, name } => "desiredCount {n} is not written, so that applying the file again does not undo what scaling has set; a new service begins with MinCapacity {least}", "to begin with {n}, run kubectl scale ecsservice {name} --replicas={n} after the first apply";
         DesiredCountUndoesScaling { n } => "scaling changes desiredCount, and applying the spec again sets it back to {n}", "leave desiredCount out of what you apply after the first time";
         DevicePluginDecides { resource } => "the device plugin of {resource} decides the path and the permissions of the device in the container", "configure them in the plugin, or remove containerPath and permissions";
         DisableScaleInMixed => "one HorizontalPodAutoscaler cannot exclude a single metric from scale-in, so more tasks may keep running", "set DisableScaleIn on all policies of the service or on none, or set scaler to operator in autoScaling of the EcsService, if all of its metrics are CPU or memory";
@@ -423,9 +424,11 @@ reasons! {
         NamespaceReplaced { value, ns } => "namespace {value} of this resource is replaced by {ns}", "pass --namespace {value}, and convert the resources of each namespace by themselves";
         NetworkNoneIsNetworkPolicy => "network mode none is enforced by a NetworkPolicy, which only some CNI plugins enforce", "check that the CNI plugin of the cluster enforces NetworkPolicy";
         NeuronDevicesByCount => "the Neuron device plugin chooses the devices: only their number is kept", "do not rely on certain device paths";
+        NewestRevisionFollowed { value, family } => "revisions start over in the cluster, so the newest revision of {family} is followed instead of {value}", "to pin a revision, write the number that the cluster gives it: {family}:1 is the first";
         NodeLabelsNeeded { labels, example } => "the placement needs node labels that nothing sets: {labels}", "label the nodes, for example kubectl label node NODE {example}: without the labels pods stay Pending, and a spread has no effect";
         NonEssentialContainerRestarts { name, consequence, advice } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "{advice}";
         OperatorCannotMeasure { name, effect } => "the operator cannot read the CloudWatch metric {name}: {effect}", "use CPUUtilization or MemoryUtilization of the service itself, in namespace AWS/ECS";
+        OperatorNeedsSettings { names } => "the operator needs settings of this conversion that a resource cannot carry: {names}", "set them in the values of the Helm chart: logs.agent for logs, and the others under settings";
         OptionUnused { option, value } => "nothing in the input names {value}", "correct the value that {option} gives, or leave it out";
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
         PlaceholderStylesDiffer { texts } => "--set filled {texts} in a text that the program in a container reads, and filled the same name in another style elsewhere", "if the program expands this text itself, give your own placeholder another name; otherwise there is nothing to do";
@@ -505,6 +508,7 @@ reasons! {
         ExecSessionsNotLogged => "kubectl exec keeps no log of a session", "read the audit log of the API server to see who started one";
         ExecUsesRbac => "kubectl exec takes the place of ECS Exec, and RBAC decides who may use it", "";
         FamilyAssumed { name } => "the task definition has no family, so it is named {name} after its file", "give family";
+        FargateRunsOnNodes => "Fargate tasks run on the nodes of the cluster", "let Karpenter, EKS Auto Mode or a cluster autoscaler add nodes as pods need them, or use --platform eks-fargate";
         FaultInjectionEndpointAbsent => "Kubernetes has no fault injection endpoint", "use a chaos engineering tool";
         FileSkipped { why } => "the file is skipped, because it is no ECS document: {why}", "";
         FileSystemNotPrepopulated => "an empty file system is not filled with the files of the image at the mount path", "copy them once, such as by a task of its own";
@@ -524,8 +528,6 @@ reasons! {
         MetricResolutionIsClusterWide => "metrics-server sets the resolution of metrics for the whole cluster", "";
         NameSanitized { original, name } => "the name {original} became {name}, which Kubernetes allows", "";
         NeedsController { what } => "this needs the operator; without it, {what}", "apply the output of convert --as resources where the operator runs";
-        NewestRevisionFollowed { value, family } => "revisions start over in the cluster, so the newest revision of {family} is followed instead of {value}", "";
-        OperatorNeedsSettings { names } => "the operator needs settings of this conversion that a resource cannot carry: {names}", "set them under settings in the values of the Helm chart";
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
         PlaceholdersFilled { texts } => "--set filled {texts} in a text that the program in a container reads", "if the program expands this text itself, give your own placeholder another name";
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";

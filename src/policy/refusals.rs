@@ -36,6 +36,9 @@ pub fn refusals(
         let (noun, value) = (used.kind.noun(), &used.value);
         let line = line_of_policy(used);
         let help = match used.kind.list() {
+            List::Allow if used.kind == Kind::Setting => format!(
+                "the same value in the settings of the operator, or an EcsPolicy with {line}, would allow it"
+            ),
             List::Allow => format!("an EcsPolicy with {line} would allow it"),
             List::LimitTo => format!(
                 "{} limits {}: {line} would allow it",
@@ -153,7 +156,7 @@ mod tests {
         assert_eq!(
             said(&[("strict", limits)], &uses),
             [
-                "metadata.annotations[\"ecs-operator.dev/iam\"]: the annotation iam is not allowed in the namespace shop (an EcsPolicy with spec.allow.settings: [\"iam\"] would allow it)",
+                "metadata.annotations[\"ecs-operator.dev/iam\"]: the annotation iam is not allowed in the namespace shop (the same value in the settings of the operator, or an EcsPolicy with spec.allow.settings: [\"iam\"], would allow it)",
                 "task definition: volumes[1].host.sourcePath: the path of the host /var/log is not allowed in the namespace shop (the EcsPolicy strict limits hostPaths: spec.limitTo.hostPaths: [\"/var/log\"] would allow it)",
             ]
         );

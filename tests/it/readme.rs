@@ -12,7 +12,12 @@ use std::{
 use crate::{diff::diff, program};
 
 /// Pages with command lines.
-const PAGES: &[&str] = &["README.md", "docs/convert.md", "docs/deployments.md"];
+const PAGES: &[&str] = &[
+    "README.md",
+    "docs/convert.md",
+    "docs/deployments.md",
+    "docs/migration.md",
+];
 /// Pages with examples.
 const EXAMPLES: &[&str] = &["README.md", "docs/autoscaling.md", "docs/convert.md"];
 
@@ -163,7 +168,7 @@ fn command_lines_are_understood() {
                     .unwrap_or(line.len()),
             );
             line.retain(|word| !word.is_empty());
-            if matches!(line[0].as_str(), "status" | "logs") {
+            if matches!(line[0].as_str(), "diff" | "status" | "logs") {
                 // These need a cluster, except for their help, which is printed only after all errors in the arguments.
                 line.push("--help".to_owned());
             }

@@ -14,7 +14,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "capacityProviderStrategy[].capacityProvider",
         is: "Name of the capacity provider that runs this share of the tasks.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::SpotEndsBeforeGrace, Reason::FargateSpotIsKarpenterSpot, Reason::MixedCapacityProviders, Reason::NodeLabelsNeeded],
+        reasons: &[Reason::SpotEndsBeforeGrace, Reason::FargateSpotIsKarpenterSpot, Reason::FargateRunsOnNodes, Reason::MixedCapacityProviders, Reason::NodeLabelsNeeded],
         target: "the node labels of each pod",
         rule: "FARGATE_SPOT: `FargateSpotIsKarpenterSpot`; any other NAME is the node label `ecs-operator.dev/capacity-provider=NAME`, which you set: `NodeLabelsNeeded`",
         shape: "CapacityProviderStrategyItem",
@@ -108,7 +108,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Kind of infrastructure that the tasks run on; excludes `capacityProviderStrategy`.",
         limits: Limits { values: &["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"], ..Limits::NONE },
         outcome: Outcome::Translated,
-        reasons: &[Reason::FargateProfileNeeded, Reason::ExternalLaunchTypeIsAnyNode, Reason::LaunchTypeAndStrategy, Reason::ManagedInstancesNeedsStrategy],
+        reasons: &[Reason::FargateProfileNeeded, Reason::FargateRunsOnNodes, Reason::ExternalLaunchTypeIsAnyNode, Reason::LaunchTypeAndStrategy, Reason::ManagedInstancesNeedsStrategy],
         target: "FARGATE: what Fargate refuses is refused here too; on EKS Fargate the label `ecs-operator.dev/compute: fargate`, for the Fargate profile",
         shape: "RunTask",
         ..FIELD

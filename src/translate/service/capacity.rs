@@ -91,6 +91,18 @@ pub(crate) fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
         notes.report(cx.root().field("launchType"), message);
     }
     let path = cx.root().field("capacityProviderStrategy");
+    let is_fargate =
+        |provider: &CapacityProvider| provider.name == "FARGATE" && provider.takes_tasks();
+    if !cx.task_definition.eks_fargate {
+        if *launch_type == Some(LaunchType::Fargate) {
+            notes.report(cx.root().field("launchType"), Message::FargateRunsOnNodes);
+        } else if let Some(index) = strategy.iter().position(is_fargate) {
+            notes.report(
+                path.index(index).field("capacityProvider"),
+                Message::FargateRunsOnNodes,
+            );
+        }
+    }
     for (index, provider) in strategy.iter().enumerate() {
         if provider.name == "FARGATE_SPOT" && provider.takes_tasks() {
             notes.report(
