@@ -19,7 +19,7 @@ use super::{Error, settings::SettingsOptions};
 use crate::{
     convert::{Denied, Drafter, Target},
     decide::scaling::simulation::{Play, play},
-    diagnostic::Severity,
+    diagnostic::{Diagnostics, Severity},
     settings::{Mode, Settings},
     source::{Catalog, Content, Fill, texts},
     translate::{autoscaler_windows, keeps_a_task},
@@ -113,18 +113,22 @@ fn scaling(inputs: &[PathBuf], settings: &Settings) -> Result<(AutoScaling, i64)
         let findings = draft.diagnostics();
         let error = findings.iter().find(|it| is_error(it.severity()));
         if let Some(finding) = error {
-            let text = format!("{}: {}: {}", unit.file(), finding.path, finding.message);
+            let document = unit.document_of(&finding.path);
+            let file = document.map_or(unit.file(), |(document, _)| document.source().name());
+            let text = format!("{file}: {}: {}", finding.path, finding.message);
             return Err(Error::Simulation(text));
         }
+        // What is wrong with annotations is among the findings.
+        let settings = unit.settings(settings, &mut Diagnostics::new());
         if let Content::Service(input) = &unit.content
-            && let Ok(service) = validate_service(input, settings)
+            && let Ok(service) = validate_service(input, &settings)
         {
             services.push(service);
         }
     }
     let [service] = services.as_slice() else {
         let text = format!(
-            "there are {} services in the input, and not one",
+            "give the documents of one service: the input has {}",
             services.len()
         );
         return Err(Error::Simulation(text));

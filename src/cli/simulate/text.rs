@@ -77,12 +77,13 @@ fn summary(who: &str, counts: &Vec<&Counts>) -> String {
         [before, after] => before.desired != after.desired,
         _ => false,
     });
+    let changes = changes.count();
     let hours = counts.iter().map(|it| it.desired).sum::<i64>() / 60;
     format!(
-        "{who}: {} to {} tasks, {} changes, {hours} task hours, {} of {} minutes with too high a metric\n",
+        "{who}: {} to {} tasks, {changes} {}, {hours} task hours, {} of {} minutes with too high a metric\n",
         desired().min().unwrap_or(0),
         desired().max().unwrap_or(0),
-        changes.count(),
+        if changes == 1 { "change" } else { "changes" },
         counts.iter().filter(|it| it.is_high).count(),
         counts.len(),
     )
