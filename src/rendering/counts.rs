@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::split::{Part, spread};
 use crate::{translate::service::rollout::Rollout, validate};
 
 /// The kinds that depend only on counts and scaling, and are therefore rendered from the current spec.
@@ -18,6 +19,9 @@ const COUNTS: &[&str] = &["paused", "replicas", "strategy", "updateStrategy"];
 /// Returns on how many nodes the DaemonSet of a name should run, if known.
 pub type Nodes<'a> = dyn Fn(&str) -> Option<u32> + 'a;
 
+/// Returns the state of the Deployment of a name, if it exists.
+pub type Parts<'a> = dyn Fn(&str) -> Option<Part> + 'a;
+
 /// The input for how many tasks of a workload are replaced at a time.
 #[derive(Clone, Copy)]
 pub struct Numbers<'a> {
@@ -25,6 +29,10 @@ pub struct Numbers<'a> {
     pub rules: &'a validate::Deployment,
     /// On how many nodes DaemonSets should run.
     pub nodes: &'a Nodes<'a>,
+    /// The state of Deployments, by their names, if they exist.
+    pub parts: &'a Parts<'a>,
+    /// Whether a deployment is in progress.
+    pub in_progress: bool,
     /// Whether healthy pods of another template run. If there are none, nothing has to be preserved.
     pub replaces: bool,
 }
@@ -163,6 +171,18 @@ pub fn with_at_most(mut objects: Vec<Value>, most: i64) -> Vec<Value> {
 /// Writes the numbers of a rollout, and holds back what ECS could not replace: with the healthy minimum at the desired
 /// count, and no room above it, old tasks stay. Returns whether something is held back.
 pub fn with_numbers(objects: &mut [Value], numbers: Numbers<'_>) -> bool {
+    let is_split = objects.iter().filter(|it| kind(it) == "Deployment").count() > 1;
+    if is_split {
+        let mut specs: Vec<_> = objects
+            .iter_mut()
+            .filter(|object| kind(object) == "Deployment")
+            .filter_map(|object| {
+                let part = (numbers.parts)(name(object));
+                Some((part, object.get_mut("spec")?.as_object_mut()?))
+            })
+            .collect();
+        return spread(&mut specs, numbers);
+    }
     let mut holds = false;
     for object in objects {
         let nodes = (numbers.nodes)(name(object));
@@ -285,6 +305,8 @@ mod tests {
             let numbers = Numbers {
                 rules: &rules,
                 nodes: &nodes,
+                parts: &|_| None,
+                in_progress: true,
                 replaces,
             };
             let mut objects = [deployment("a", 4)];
@@ -309,6 +331,8 @@ mod tests {
         let numbers = |rules| Numbers {
             rules,
             nodes: &nodes,
+            parts: &|_| None,
+            in_progress: true,
             replaces: true,
         };
         let mut objects = [daemon_set()];

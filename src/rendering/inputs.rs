@@ -1,6 +1,6 @@
 //! The inputs that the owner of a service wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
@@ -26,6 +26,9 @@ const NOT_OF_TASKS: &[&str] = &[
     // Its content counts, not its name.
     "taskDefinition",
 ];
+
+/// The member with the capacity providers, whose weights are counts.
+const STRATEGY: &str = "capacityProviderStrategy";
 
 /// How many hexadecimal digits of a digest distinguish inputs.
 const DIGITS: usize = 20;
@@ -127,7 +130,35 @@ fn of_tasks(spec: &Spec) -> String {
     members.retain(|name, value| {
         !value.is_null() && !NOT_OF_TASKS.contains(&name.as_str()) && (propagates || name != "tags")
     });
+    if let Some(Value::Array(strategy)) = members.get(STRATEGY)
+        && let Some(providers) = providers(strategy)
+    {
+        members.insert(STRATEGY.to_owned(), json!(providers));
+    }
     Value::Object(members).to_string()
+}
+
+/// Returns the capacity providers that get tasks, sorted. How many of the tasks each gets is a count: UpdateService starts
+/// no deployment for it (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
+fn providers(strategy: &[Value]) -> Option<BTreeSet<&str>> {
+    let is_positive = |item: &Value, name: &str| item.get(name).and_then(Value::as_i64) > Some(0);
+    let takes_tasks = |item: &&Value| {
+        strategy.len() == 1 || is_positive(item, "weight") || is_positive(item, "base")
+    };
+    let names = strategy.iter().filter(takes_tasks);
+    names
+        .map(|item| item.get("capacityProvider")?.as_str())
+        .collect()
+}
+
+/// Whether two specs have strategies with the same capacity providers, so that only the counts of each can differ.
+pub(super) fn have_same_providers(one: &Spec, other: &Spec) -> bool {
+    let [one, other] = [one, other].map(|spec| spec.parse::<Value>().unwrap_or_default());
+    let of = |spec: &'_ Value| -> Option<BTreeSet<String>> {
+        let names = providers(spec.get(STRATEGY)?.as_array()?)?;
+        Some(names.into_iter().map(str::to_owned).collect())
+    };
+    of(&one).is_some_and(|names| of(&other) == Some(names))
 }
 
 /// Returns the first `digits` of a digest.
@@ -169,6 +200,40 @@ mod tests {
             ..inputs(json!({}))
         };
         assert_eq!(renumbered.digest(), web, "the content of a revision counts");
+    }
+
+    #[test]
+    fn weights_are_counts_and_providers_are_inputs() {
+        let with = |strategy: &[(&str, i64, i64)]| {
+            let item = |(name, weight, base): &(&str, i64, i64)| json!({"capacityProvider": name, "weight": weight, "base": base});
+            let strategy: Vec<Value> = strategy.iter().map(item).collect();
+            inputs(json!({"capacityProviderStrategy": strategy}))
+        };
+        let both = with(&[("a", 1, 0), ("b", 3, 0)]);
+        for (same, other) in [
+            (true, with(&[("a", 2, 0), ("b", 0, 1)])),
+            (true, with(&[("b", 1, 0), ("a", 1, 0)])),
+            (false, with(&[("a", 1, 0), ("b", 0, 0)])),
+            (false, with(&[("a", 1, 0)])),
+            (false, with(&[("a", 1, 0), ("b", 1, 0), ("c", 1, 0)])),
+            (false, inputs(json!({}))),
+        ] {
+            assert_eq!(both.digest() == other.digest(), same, "{other:?}");
+            assert_eq!(
+                have_same_providers(&both.service, &other.service),
+                same,
+                "{other:?}"
+            );
+        }
+        let alone = with(&[("a", 0, 0)]);
+        assert_eq!(alone.digest(), with(&[("a", 1, 0)]).digest());
+        assert_ne!(alone.digest(), with(&[("b", 1, 0)]).digest());
+        // What cannot be read is not the same as anything else.
+        let wrong = inputs(json!({"capacityProviderStrategy": [{"weight": 1}]}));
+        assert_ne!(
+            wrong.digest(),
+            inputs(json!({"capacityProviderStrategy": [{"weight": 2}]})).digest()
+        );
     }
 
     #[test]

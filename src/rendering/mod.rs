@@ -11,15 +11,17 @@ mod inputs;
 mod kept;
 mod older_names;
 mod render;
+mod split;
 mod target_groups;
 
 pub use counts::{
-    Nodes, Numbers, follows_counts, healthy_after, hold_scale_in, with_at_most, with_counts_of,
-    with_numbers, with_tasks,
+    Nodes, Numbers, Parts, follows_counts, healthy_after, hold_scale_in, with_at_most,
+    with_counts_of, with_numbers, with_tasks,
 };
 pub use difference::differences;
 pub use inputs::Inputs;
 pub use kept::{Kept, KeptRendering};
 pub use older_names::{have_same_tasks, older_name, rename, take_older_names};
 pub use render::{RenderedBy, Rendering, health_check_grace, render};
+pub use split::Part;
 pub use target_groups::{keep_exclusive, keep_target_groups};

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     counts::{healthy_after, is_kept, strip_counts},
-    inputs::{Inputs, hexadecimal},
+    inputs::{Inputs, have_same_providers, hexadecimal},
 };
 use crate::{
     crd::Spec,
@@ -136,6 +136,9 @@ fn read(name: &str, inputs: &Inputs, today: &Spec) -> (ServiceInput, Diagnostics
         findings.append(said);
         request.desired_count = counts.desired_count.or(request.desired_count);
         request.deployment_configuration = counts.deployment_configuration;
+        if have_same_providers(&inputs.service, today) {
+            request.capacity_provider_strategy = counts.capacity_provider_strategy;
+        }
         if request.propagate_tags.as_deref() != Some("SERVICE") {
             request.tags = counts.tags;
         }

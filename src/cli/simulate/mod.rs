@@ -114,7 +114,8 @@ fn scaling(inputs: &[PathBuf], settings: &Settings) -> Result<(AutoScaling, i64)
         let error = findings.iter().find(|it| is_error(it.severity()));
         if let Some(finding) = error {
             let document = unit.document_of(&finding.path);
-            let file = document.map_or(unit.file(), |(document, _)| document.source().name());
+            let file =
+                document.map_or_else(|| unit.file(), |(document, _)| document.source().name());
             let text = format!("{file}: {}: {}", finding.path, finding.message);
             return Err(Error::Simulation(text));
         }

@@ -10,7 +10,7 @@ use super::{
     normal::{State, difference, state, told},
     replica::Late,
     request::Place,
-    scenario::{self, Act, Scenario, scaling, service, shared_name, task},
+    scenario::{self, Act, Scenario, scaling, service, shared_name, split, task},
     store::Store,
     trial::{End, NOTHING_IS_LATE, Serving, Trial, in_no_time, undisturbed},
 };
@@ -300,6 +300,7 @@ scenarios! {
     a_stopped_deployment: service::a_stopped_deployment,
     a_daemon: service::a_daemon,
     a_change_of_strategy: service::a_change_of_strategy,
+    a_split_service: split::a_split_service,
     a_change_of_strategy_that_fails: service::a_change_of_strategy_that_fails,
     a_change_of_all_that_tasks_need: service::a_change_of_all_that_tasks_need,
     a_load_balancer: service::a_load_balancer,
@@ -393,6 +394,32 @@ fn nothing_is_left_of_what_old_tasks_needed() {
     let counts: Vec<[usize; 3]> = since_it_serves.map(count).collect();
     let (one, both) = ([1, 1, 1], [2, 2, 2]);
     assert_eq!(counts, [one, both, one, one, one, [0, 0, 0]]);
+}
+
+/// Another strategy moves no task, a deployment does.
+#[test]
+fn a_deployment_moves_tasks_between_capacity_providers() {
+    let ends = undisturbed(split::a_move_of_tasks().acts.iter());
+    let counts = ends.iter().map(|end| {
+        let deployments = end.of_kind("apps", "deployments");
+        let count = |object: &Value| object["spec"]["replicas"].as_i64().unwrap_or(-1);
+        deployments.iter().map(|(_, it)| count(it)).collect()
+    });
+    let counts: Vec<Vec<i64>> = counts.collect();
+    let expected = [
+        vec![2, 2],
+        vec![2, 2],
+        vec![4],
+        vec![1, 3],
+        vec![1, 5],
+        vec![1, 5],
+        vec![1, 5],
+        vec![1, 3],
+        // The one that has to serve until another one is healthy.
+        vec![2, 3],
+        vec![2, 2],
+    ];
+    assert_eq!(counts, expected);
 }
 
 /// Whoever applies a spec again that leaves the count to an autoscaler does not reset it.

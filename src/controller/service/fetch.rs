@@ -9,8 +9,10 @@ use crate::{
     controller::{caches::child::WorkloadState, context::Context},
     crd::EcsService,
     decide::deployment::Progress,
+    rendering::Part,
     settings::SERVICE_REVISION,
     translate::SERVICE,
+    validate::clamp,
 };
 
 /// The state of a service's workloads.
@@ -28,6 +30,8 @@ pub(super) struct Observed {
     pub(super) steady: bool,
     /// On how many nodes each DaemonSet should run.
     nodes: Vec<(String, u32)>,
+    /// The wanted Deployments.
+    parts: Vec<(String, Part)>,
     /// Why a wanted workload cannot create pods.
     pub(super) not_created: Option<String>,
     /// The wanted DaemonSet with missing pods: how many it should have, and how many it has.
@@ -59,6 +63,9 @@ impl Observed {
                 observed.updated += workload.updated;
                 observed.old += workload.total - workload.updated;
                 observed.steady &= workload.is_steady();
+                if key.kind.kind == "Deployment" {
+                    observed.parts.push((key.name.to_string(), part(workload)));
+                }
                 let failure = known.not_created.as_deref().map(str::to_owned);
                 observed.not_created = observed.not_created.or(failure);
                 if key.kind.kind == "DaemonSet" && workload.total < workload.desired {
@@ -89,12 +96,26 @@ impl Observed {
         nodes.find(|(of, _)| of == name).map(|(_, nodes)| *nodes)
     }
 
+    /// Returns the state of the Deployment of this name, if it is wanted and exists.
+    pub(super) fn part(&self, name: &str) -> Option<Part> {
+        let mut parts = self.parts.iter();
+        parts.find(|(of, _)| of == name).map(|(_, part)| *part)
+    }
+
     /// Returns how far the deployment of the observed plan has progressed.
     pub(super) const fn progress(&self) -> Progress {
         Progress {
             steady: self.steady,
             old: self.old,
         }
+    }
+}
+
+fn part(workload: &WorkloadState) -> Part {
+    Part {
+        tasks: clamp(workload.desired),
+        available: clamp(workload.available),
+        has_old: workload.has_old(),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
         wanted::Wanted,
     },
     crd::EcsService,
-    decide::deployment::{Deployments, advance},
+    decide::deployment::{Deployments, IN_PROGRESS, advance},
     rendering::{Inputs, Kept, KeptRendering, follows_counts, hold_scale_in},
 };
 
@@ -147,8 +147,7 @@ pub(in crate::controller) async fn outlook(
     match plan::plan(service, cx, &target, newest).await? {
         Ok(plan) => {
             let begins = begun.is_some();
-            let holds = deployments.replaces_tasks() && !begins;
-            let mut outlook = apply(service, cx, plan, asked.refusal, (begins, holds))?;
+            let mut outlook = apply(service, cx, plan, asked.refusal, (begins, &deployments))?;
             outlook.runs = !before.list.is_empty();
             Ok(Some(outlook))
         }
@@ -177,12 +176,13 @@ fn apply(
     cx: &Context,
     mut plan: Plan,
     refusal: Option<Refusal>,
-    (begins, holds): (bool, bool),
+    (begins, deployments): (bool, &Deployments),
 ) -> Result<Outlook, Error> {
     let user = user(service);
     let observed = Observed::of(cx, service, Some(&plan), plan.desired);
-    put_numbers(&mut plan, &observed, &cx.pods.of(&user));
-    if holds {
+    let in_progress = deployments.is(IN_PROGRESS);
+    put_numbers(&mut plan, &observed, &cx.pods.of(&user), in_progress);
+    if deployments.replaces_tasks() && !begins {
         hold_scale_in(&mut plan.objects);
     }
     let objects: Result<Vec<Wanted>, Error> = plan.objects.iter().map(Wanted::new).collect();

@@ -20,7 +20,7 @@ use crate::{
     controller::{context::Context, error::Error, refusal::Refusal, wanted::Wanted},
     crd::EcsService,
     decide::{
-        deployment::{self, Deployments, advance, pods_of},
+        deployment::{self, Deployments, IN_PROGRESS, advance, pods_of},
         pod_state::PodState,
         trouble::{Troubles, troubles, without_pods},
     },
@@ -141,7 +141,8 @@ impl Step<'_> {
         } = decided;
         running.may_return = deployments.may_return();
         let observed = Observed::of(cx, service, Some(&running), running.desired);
-        let held = put_numbers(&mut running, &observed, self.pods);
+        let in_progress = deployments.is(IN_PROGRESS);
+        let held = put_numbers(&mut running, &observed, self.pods, in_progress);
         let holds = deployments.replaces_tasks();
         if holds {
             hold_scale_in(&mut running.objects);
@@ -266,11 +267,18 @@ impl Step<'_> {
 }
 
 /// Writes the current numbers into what is about to be applied. Returns whether they hold tasks back.
-pub(super) fn put_numbers(running: &mut Plan, observed: &Observed, pods: &[Arc<PodState>]) -> bool {
+pub(super) fn put_numbers(
+    running: &mut Plan,
+    observed: &Observed,
+    pods: &[Arc<PodState>],
+    in_progress: bool,
+) -> bool {
     let mut pods = pods.iter();
     let numbers = Numbers {
         rules: &running.rules,
         nodes: &|name| observed.nodes(name),
+        parts: &|name| observed.part(name),
+        in_progress,
         replaces: pods.any(|pod| is_of_another(pod, &running.revision)),
     };
     with_numbers(&mut running.objects, numbers)

@@ -221,7 +221,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Translated,
         reasons: &[Reason::AllWeightsZero, Reason::SplitRolloutRounding],
         target: "the part of the desired count that the provider's workload gets",
-        rule: "all are 0: `AllWeightsZero`; a single entry with 0 counts as 1",
+        rule: "all are 0: `AllWeightsZero`; a single entry with 0 counts as 1; with the operator, other weights move tasks with the next deployment; `SplitRolloutRounding`",
         shape: "CapacityProviderStrategyItem",
         ..FIELD
     },

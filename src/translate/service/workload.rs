@@ -14,7 +14,10 @@ use k8s_openapi::{
     },
 };
 
-use super::{autoscaling, capacity, load_balancer, number, rollout::Rollout};
+use super::{
+    autoscaling, capacity, load_balancer, number,
+    rollout::{Rollout, Room},
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     settings::{FORCE_DEPLOYMENT, Mode, WorkloadTarget},
@@ -40,8 +43,11 @@ pub(super) fn apply(
     match service.scheduling {
         Scheduling::Replica { desired_count } => {
             let desired = clamp(desired_count);
-            for part in parts(cx, desired, template) {
-                objects.push(deployment(cx, service, part));
+            let parts = parts(cx, desired, template);
+            let tasks: Vec<u32> = parts.iter().map(|part| part.tasks).collect();
+            let room = Rollout::new(desired, &service.deployment).room();
+            for (part, room) in parts.into_iter().zip(room.divided(&tasks)) {
+                objects.push(deployment(cx, service, part, room));
             }
             report_rollout(cx, service, desired, notes);
         }
@@ -133,15 +139,14 @@ fn own_tags(cx: &Context<'_>) -> Option<Labels> {
     }
 }
 
-fn deployment(cx: &Context<'_>, service: &Service, part: Part) -> Object {
+fn deployment(cx: &Context<'_>, service: &Service, part: Part, room: Room) -> Object {
     let autoscaled = autoscaling::owns_count(cx, service);
-    let rollout = Rollout::new(part.tasks, &service.deployment);
     // The count of a Deployment without tasks is set by kubectl, and numbers for 0 tasks would be those of none.
     let scaled_later = part.tasks == 0 && cx.settings.mode == Mode::Convert;
     let (surge, unavailable) = if autoscaled || scaled_later {
-        rollout.percentages(&service.deployment)
+        Rollout::new(part.tasks, &service.deployment).percentages(&service.deployment)
     } else {
-        rollout.numbers()
+        room.numbers()
     };
     let min_ready_seconds = min_ready_seconds(cx, service);
     Object::Deployment(Deployment {
@@ -215,24 +220,15 @@ fn progress_deadline_seconds(min_ready_seconds: i32) -> Option<i32> {
 
 fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut Diagnostics) {
     let path = cx.root().field("deploymentConfiguration");
-    let shares = capacity::shares(desired, cx.capacity());
-    let stuck = |tasks: &u32| Rollout::new(*tasks, &service.deployment).is_stuck();
-    let tasks = if shares.len() > 1 {
-        notes.report(
-            cx.root().field("capacityProviderStrategy"),
-            Message::SplitRolloutRounding,
-        );
-        shares.into_iter().map(|(_, tasks)| tasks).find(stuck)
-    } else {
-        Some(desired).filter(stuck)
-    };
-    if let Some(tasks) = tasks {
-        let counted = if tasks == 1 {
-            "1 task".to_owned()
-        } else {
-            format!("{tasks} tasks")
+    let rollout = Rollout::new(desired, &service.deployment);
+    if rollout.is_stuck() {
+        let counted = match desired {
+            1 => "1 task".to_owned(),
+            tasks => format!("{tasks} tasks"),
         };
         notes.report(path.clone(), cannot_progress(cx, service, counted));
+    } else if cx.settings.mode == Mode::Convert {
+        report_parts(cx, rollout, desired, notes);
     }
     if desired > 0 {
         notes.report(
@@ -242,6 +238,21 @@ fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut
     }
     report_autoscaled(cx, service, desired, notes);
     report_alarms(service, &path, notes);
+}
+
+/// Reports the capacity providers whose tasks cannot be replaced within the percentages: the operator lets them take
+/// turns, and a Deployment alone does not wait for another one.
+fn report_parts(cx: &Context<'_>, rollout: Rollout, desired: u32, notes: &mut Diagnostics) {
+    let shares = capacity::shares(desired, cx.capacity());
+    let tasks: Vec<u32> = shares.iter().map(|(_, tasks)| *tasks).collect();
+    let rooms = rollout.room().divided(&tasks);
+    let has_nothing = |(tasks, room): &(&u32, Room)| **tasks > 0 && room.is_none();
+    let n = tasks.iter().zip(rooms).filter(has_nothing).count();
+    if n > 0 {
+        let n = n.to_string();
+        let path = cx.root().field("capacityProviderStrategy");
+        notes.report(path, Message::SplitRolloutRounding { n });
+    }
 }
 
 /// Reports who sets the count, and how a rollout handles a count that is not known in advance.
@@ -601,11 +612,8 @@ spec:
                 deployment["spec"]["selector"]["matchLabels"][provider]
             );
         }
-        assert!(
-            outcome
-                .warnings()
-                .contains(&"capacityProviderStrategy: SplitRolloutRounding".to_owned())
-        );
+        let few = "capacityProviderStrategy: SplitRolloutRounding".to_owned();
+        assert!(!outcome.warnings().contains(&few));
         let budget = outcome.object("PodDisruptionBudget", "web");
         assert_eq!(budget["spec"]["minAvailable"], "50%");
     }

@@ -3,6 +3,7 @@
 pub(super) mod scaling;
 pub(super) mod service;
 pub(super) mod shared_name;
+pub(super) mod split;
 pub(super) mod task;
 
 use serde_json::{Value, json};
