@@ -32,6 +32,7 @@ mod service;
 mod shared;
 mod shared_names;
 mod spared;
+mod split;
 mod syncs;
 mod task;
 mod task_definition;
