@@ -212,6 +212,8 @@ fn saturating(count: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -235,5 +237,37 @@ mod tests {
         ] {
             assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
         }
+    }
+
+    #[test]
+    fn the_dashboard_shows_all_metrics_and_no_others() {
+        let dashboard = include_str!("../../charts/ecs-operator/dashboards/ecs-operator.json");
+        let dashboard: serde_json::Value = serde_json::from_str(dashboard).expect("it is JSON");
+        let panels = dashboard["panels"].as_array().expect("there are panels");
+        let targets = panels
+            .iter()
+            .filter_map(|panel| panel["targets"].as_array())
+            .flatten();
+        let queries: Vec<&str> = targets.filter_map(|it| it["expr"].as_str()).collect();
+        let metrics = Metrics::default();
+        metrics.reconciled("EcsService", Duration::from_millis(3));
+        metrics.failed("EcsService", "Conflict");
+        metrics.requested(&http::Method::GET, 200);
+        metrics.in_state("EcsService", "Ready", 3);
+        metrics.scaled(true);
+        metrics.measured(true);
+        let text = metrics.text().expect("it can be written");
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let names: BTreeSet<&str> = samples
+            .filter_map(|line| line.split(['{', ' ']).next())
+            .filter(|name| !name.ends_with("_sum") && !name.ends_with("_count"))
+            .collect();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let shown: BTreeSet<&str> = queries
+            .iter()
+            .flat_map(|query| query.split(|c| !is_name(c)))
+            .filter(|word| word.starts_with("ecs_operator_"))
+            .collect();
+        assert_eq!(shown, names);
     }
 }
