@@ -163,12 +163,33 @@ const SERVICE: &[SpecRule] = &[
         facts: &[],
     },
     SpecRule {
+        reason: Reason::CapacityOrder,
+        at: "autoScaling.scalableTarget",
+        holds: MIN_BELOW_MAX,
+        facts: &[("min", ""), ("max", "")],
+    },
+    SpecRule {
+        reason: Reason::CapacityOrder,
+        at: "autoScaling.scheduledActions[].ScalableTargetAction",
+        holds: MIN_BELOW_MAX,
+        facts: &[("min", ""), ("max", "")],
+    },
+    SpecRule {
+        reason: Reason::ScalableTargetActionEmpty,
+        at: "autoScaling.scheduledActions[].ScalableTargetAction",
+        holds: "has(self.MinCapacity) || has(self.MaxCapacity)",
+        facts: &[],
+    },
+    SpecRule {
         reason: Reason::DeploymentPercentOrder,
         at: "deploymentConfiguration",
         holds: "!has(self.minimumHealthyPercent) || !has(self.maximumPercent) || self.minimumHealthyPercent <= self.maximumPercent",
         facts: &[("min", ""), ("max", "")],
     },
 ];
+
+const MIN_BELOW_MAX: &str =
+    "!has(self.MinCapacity) || !has(self.MaxCapacity) || self.MinCapacity <= self.MaxCapacity";
 
 const TASK: &[SpecRule] = &[
     LAUNCH_TYPE_OR_STRATEGY,

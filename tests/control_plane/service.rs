@@ -6,7 +6,7 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     bed,
@@ -392,6 +392,18 @@ async fn conditions_of_others_stay() {
     assert_eq!(condition(&object, "example.com/Checked"), theirs);
 }
 
+fn scaling(members: Value) -> Value {
+    let mut scaling = json!({"scalableTarget": {"MinCapacity": 1, "MaxCapacity": 2}});
+    for (name, value) in members.as_object().unwrap() {
+        scaling[name] = value.clone();
+    }
+    json!({"autoScaling": scaling})
+}
+
+fn action(target: Value) -> Value {
+    json!({"ScheduledActionName": "night", "Schedule": "rate(1 day)", "ScalableTargetAction": target})
+}
+
 #[tokio::test]
 async fn the_api_server_refuses_services_that_contradict_themselves() {
     let bed = bed("contradiction").await;
@@ -414,6 +426,20 @@ async fn the_api_server_refuses_services_that_contradict_themselves() {
                 "deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 99},
             }),
             "DeploymentPercentOrder: minimumHealthyPercent is greater than maximumPercent",
+        ),
+        (
+            scaling(json!({"scalableTarget": {"MinCapacity": 3, "MaxCapacity": 2}})),
+            "CapacityOrder: minimum is greater than maximum",
+        ),
+        (
+            scaling(
+                json!({"scheduledActions": [action(json!({"MinCapacity": 3, "MaxCapacity": 2}))]}),
+            ),
+            "CapacityOrder: minimum is greater than maximum",
+        ),
+        (
+            scaling(json!({"scheduledActions": [action(json!({}))]})),
+            "ScalableTargetActionEmpty: a scheduled action needs MinCapacity or MaxCapacity",
         ),
     ] {
         let mut spec = members;
