@@ -462,7 +462,7 @@ reasons! {
         SetUnused { name } => "nothing in the input is called {name}", "correct the name that --set gives, or leave it out";
         SharedDockerVolumeIsHostPath => "the shared Docker volume is a directory on each node", "use EFS if tasks on different nodes share it";
         SmbDriverNeeded { host } => "csi-driver-smb mounts the share of {host}", "install it for Windows nodes, which must resolve this name, and admit them on TCP 445 in the security group of the file system; otherwise pods stay in ContainerCreating";
-        SplitRolloutRounding { n } => "too few tasks may be replaced at a time to do so on each capacity provider, so a rollout starts up to {n} more", "raise maximumPercent, or use the operator, which replaces the tasks of one provider after another";
+        SplitRolloutRounding { n } => "too few tasks may be replaced at a time to do so on each capacity provider, so a rollout starts up to {n} more", "raise maximumPercent, or use fewer providers";
         SpotEndsBeforeGrace { n } => "a Spot node is gone two minutes after its notice, and the pods may take {n} s to end, of which the deregistration delay comes before SIGTERM", "lower stopTimeout, or the deregistration delay of the target group together with --deregistration-delay, so that their sum is at most 120 s";
         StartOrderBestEffort { a, b } => "{a} is started after {b}, but the kubelet does not guarantee the order", "let {a} retry until {b} answers";
         StartTimeoutByController => "the operator enforces startTimeout, not the kubelet", "install the operator";

@@ -31,10 +31,23 @@ pub struct Numbers<'a> {
     pub nodes: &'a Nodes<'a>,
     /// The state of Deployments, by their names, if they exist.
     pub parts: &'a Parts<'a>,
+    /// How many tasks are wanted; `None` for one on each node.
+    pub desired: Option<i64>,
     /// Whether a deployment is in progress.
     pub in_progress: bool,
+    /// Whether pods of another template exist, healthy or not.
+    pub has_old: bool,
     /// Whether healthy pods of another template run. If there are none, nothing has to be preserved.
     pub replaces: bool,
+}
+
+/// What a deployment waits for before it can be over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hold {
+    /// Its percentages let no task be replaced.
+    pub is_blocked: bool,
+    /// Tasks have to move between capacity providers.
+    pub moves: bool,
 }
 
 pub(super) fn kind(object: &Value) -> &str {
@@ -169,8 +182,8 @@ pub fn with_at_most(mut objects: Vec<Value>, most: i64) -> Vec<Value> {
 }
 
 /// Writes the numbers of a rollout, and holds back what ECS could not replace: with the healthy minimum at the desired
-/// count, and no room above it, old tasks stay. Returns whether something is held back.
-pub fn with_numbers(objects: &mut [Value], numbers: Numbers<'_>) -> bool {
+/// count, and no room above it, old tasks stay.
+pub fn with_numbers(objects: &mut [Value], numbers: Numbers<'_>) -> Hold {
     let is_split = objects.iter().filter(|it| kind(it) == "Deployment").count() > 1;
     if is_split {
         let mut specs: Vec<_> = objects
@@ -196,7 +209,10 @@ pub fn with_numbers(objects: &mut [Value], numbers: Numbers<'_>) -> bool {
             _ => false,
         };
     }
-    holds
+    Hold {
+        is_blocked: holds,
+        moves: false,
+    }
 }
 
 /// Keeps autoscalers from removing tasks, as target tracking does not in ECS while a deployment is in progress
@@ -306,12 +322,14 @@ mod tests {
                 rules: &rules,
                 nodes: &nodes,
                 parts: &|_| None,
+                desired: Some(4),
                 in_progress: true,
+                has_old: replaces,
                 replaces,
             };
             let mut objects = [deployment("a", 4)];
             assert_eq!(
-                with_numbers(&mut objects, numbers),
+                with_numbers(&mut objects, numbers).is_blocked,
                 held,
                 "{minimum} {replaces}"
             );
@@ -332,15 +350,17 @@ mod tests {
             rules,
             nodes: &nodes,
             parts: &|_| None,
+            desired: None,
             in_progress: true,
+            has_old: true,
             replaces: true,
         };
         let mut objects = [daemon_set()];
-        assert!(!with_numbers(&mut objects, numbers(&half)));
+        assert!(!with_numbers(&mut objects, numbers(&half)).is_blocked);
         let strategy = &objects[0]["spec"]["updateStrategy"];
         assert_eq!(strategy["rollingUpdate"]["maxUnavailable"], 2);
         let mut objects = [daemon_set()];
-        assert!(with_numbers(&mut objects, numbers(&all)));
+        assert!(with_numbers(&mut objects, numbers(&all)).is_blocked);
         assert_eq!(
             objects[0]["spec"]["updateStrategy"],
             json!({"type": "OnDelete"})

@@ -138,23 +138,25 @@ fn of_tasks(spec: &Spec) -> String {
     Value::Object(members).to_string()
 }
 
-/// Returns the capacity providers that get tasks, sorted. How many of the tasks each gets is a count: UpdateService starts
-/// no deployment for it (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
-fn providers(strategy: &[Value]) -> Option<BTreeSet<&str>> {
+/// Returns the capacity providers that get tasks, in their order. How many of the tasks each gets is a count: UpdateService
+/// starts no deployment for it (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>). `None`
+/// if one is named twice, or cannot be read.
+fn providers(strategy: &[Value]) -> Option<Vec<&str>> {
     let is_positive = |item: &Value, name: &str| item.get(name).and_then(Value::as_i64) > Some(0);
     let takes_tasks = |item: &&Value| {
         strategy.len() == 1 || is_positive(item, "weight") || is_positive(item, "base")
     };
-    let names = strategy.iter().filter(takes_tasks);
-    names
-        .map(|item| item.get("capacityProvider")?.as_str())
-        .collect()
+    let items = strategy.iter().filter(takes_tasks);
+    let names = items.map(|item| item.get("capacityProvider")?.as_str());
+    let names: Vec<&str> = names.collect::<Option<_>>()?;
+    let different: BTreeSet<&str> = names.iter().copied().collect();
+    (different.len() == names.len()).then_some(names)
 }
 
 /// Whether two specs have strategies with the same capacity providers, so that only the counts of each can differ.
 pub(super) fn have_same_providers(one: &Spec, other: &Spec) -> bool {
     let [one, other] = [one, other].map(|spec| spec.parse::<Value>().unwrap_or_default());
-    let of = |spec: &'_ Value| -> Option<BTreeSet<String>> {
+    let of = |spec: &'_ Value| -> Option<Vec<String>> {
         let names = providers(spec.get(STRATEGY)?.as_array()?)?;
         Some(names.into_iter().map(str::to_owned).collect())
     };
@@ -212,7 +214,8 @@ mod tests {
         let both = with(&[("a", 1, 0), ("b", 3, 0)]);
         for (same, other) in [
             (true, with(&[("a", 2, 0), ("b", 0, 1)])),
-            (true, with(&[("b", 1, 0), ("a", 1, 0)])),
+            (false, with(&[("b", 1, 0), ("a", 1, 0)])),
+            (false, with(&[("a", 1, 0), ("b", 1, 0), ("b", 1, 0)])),
             (false, with(&[("a", 1, 0), ("b", 0, 0)])),
             (false, with(&[("a", 1, 0)])),
             (false, with(&[("a", 1, 0), ("b", 1, 0), ("c", 1, 0)])),

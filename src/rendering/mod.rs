@@ -15,7 +15,7 @@ mod split;
 mod target_groups;
 
 pub use counts::{
-    Nodes, Numbers, Parts, follows_counts, healthy_after, hold_scale_in, with_at_most,
+    Hold, Nodes, Numbers, Parts, follows_counts, healthy_after, hold_scale_in, with_at_most,
     with_counts_of, with_numbers, with_tasks,
 };
 pub use difference::differences;

@@ -1,12 +1,13 @@
 //! The tasks of a service on several capacity providers: how many each Deployment gets, and how many it replaces at a time.
 //!
 //! As in ECS, another strategy moves no task: the tasks that are added and removed later bring the split closer to it, and
-//! a deployment, which replaces all tasks, reaches it.
+//! a deployment reaches it. A deployment replaces the tasks where they are, and then moves them: a Deployment whose count
+//! falls while it is between two templates would end tasks of either, healthy or not.
 
 use serde_json::{Map, Value, json};
 
-use super::counts::Numbers;
-use crate::translate::service::rollout::{Rollout, Room};
+use super::counts::{Hold, Numbers};
+use crate::{translate::service::rollout::Rollout, validate};
 
 /// The state of one Deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,38 +16,37 @@ pub struct Part {
     pub tasks: u32,
     /// How many of its tasks are healthy.
     pub available: u32,
-    /// Whether it may have tasks of an older revision.
-    pub has_old: bool,
 }
 
 /// Writes the numbers of Deployments that share the tasks of a service, whose counts were rendered from the strategy
-/// alone. Returns whether the whole deployment is held back.
+/// alone.
 pub(super) fn spread(
     specs: &mut [(Option<Part>, &mut Map<String, Value>)],
     numbers: Numbers<'_>,
-) -> bool {
-    let tasks = |spec: &Map<String, Value>| spec.get("replicas").and_then(Value::as_u64);
+) -> Hold {
     let clamped = |tasks: u64| u32::try_from(tasks).unwrap_or(u32::MAX);
-    let wanted: Vec<u32> = specs
-        .iter()
+    let tasks = |spec: &Map<String, Value>| spec.get("replicas").and_then(Value::as_u64);
+    let specs_now = specs.iter();
+    let wanted: Vec<u32> = specs_now
         .map(|(_, spec)| tasks(spec).map_or(0, clamped))
         .collect();
     let parts: Vec<Part> = specs
         .iter()
         .map(|(part, _)| part.unwrap_or_default())
         .collect();
-    let desired = wanted
-        .iter()
-        .fold(0_u32, |sum, tasks| sum.saturating_add(*tasks));
+    let desired = numbers
+        .desired
+        .map_or_else(|| sum(&wanted), validate::clamp);
     let rollout = Rollout::new(desired, numbers.rules);
-    let is_held = numbers.replaces && rollout.is_stuck();
-    let counts = if numbers.in_progress && !is_held {
+    let is_blocked = numbers.replaces && rollout.is_stuck();
+    let moves = numbers.in_progress && !rollout.is_stuck();
+    let counts = if moves && !numbers.has_old {
         moved(&parts, &wanted, rollout)
     } else {
-        kept(&parts, &wanted)
+        kept(&parts, &wanted, desired)
     };
-    let rooms = rooms(&parts, &counts, rollout, numbers.replaces);
-    for (((part, spec), tasks), room) in specs.iter_mut().zip(&counts).zip(rooms) {
+    let rooms = rollout.room().divided(&counts);
+    for (((_, spec), tasks), room) in specs.iter_mut().zip(&counts).zip(rooms) {
         spec.insert("replicas".to_owned(), json!(tasks));
         let (surge, unavailable) = room.numbers();
         let rolling = spec
@@ -56,53 +56,77 @@ pub(super) fn spread(
             rolling.insert("maxSurge".to_owned(), json!(surge));
             rolling.insert("maxUnavailable".to_owned(), json!(unavailable));
         }
-        let waits = room.is_none() && *tasks > 0 && part.is_some();
-        if numbers.replaces && waits {
+        if is_blocked {
             spec.insert("paused".to_owned(), json!(true));
         }
     }
-    is_held
+    Hold {
+        is_blocked,
+        moves: moves && counts != wanted,
+    }
 }
 
-/// Returns the counts while no deployment is in progress: tasks stay where they are, and those that are added or removed
-/// bring the split closer to the wanted one.
-fn kept(parts: &[Part], wanted: &[u32]) -> Vec<u32> {
-    let sum = |counts: &mut dyn Iterator<Item = u32>| counts.map(u64::from).sum::<u64>();
-    let now = sum(&mut parts.iter().map(|part| part.tasks));
-    let desired = sum(&mut wanted.iter().copied());
-    let pairs = || {
-        parts
-            .iter()
-            .map(|part| part.tasks)
-            .zip(wanted.iter().copied())
-    };
+fn sum(counts: &[u32]) -> u32 {
+    counts.iter().copied().fold(0, u32::saturating_add)
+}
+
+/// Returns counts that are `desired` together: tasks stay where they are, and those that are added or removed bring the
+/// split closer to the wanted one. No healthy task is removed while there are others.
+fn kept(parts: &[Part], wanted: &[u32], desired: u32) -> Vec<u32> {
+    let mut counts: Vec<u32> = parts.iter().map(|part| part.tasks).collect();
+    let now = sum(&counts);
     if now <= desired {
-        let lacks: Vec<u32> = pairs()
-            .map(|(now, wanted)| wanted.saturating_sub(now))
+        let lacks: Vec<u32> = counts
+            .iter()
+            .zip(wanted)
+            .map(|(now, wanted)| wanted.saturating_sub(*now))
             .collect();
-        let added = from_the_largest(&lacks, desired - now);
-        return pairs()
-            .zip(added)
-            .map(|((now, _), more)| now + more)
-            .collect();
+        for (count, more) in counts
+            .iter_mut()
+            .zip(from_the_largest(&lacks, desired - now))
+        {
+            *count += more;
+        }
+        // More than the strategy was asked to divide.
+        let rest = desired - sum(&counts);
+        if let Some(first) = counts.first_mut() {
+            *first += rest;
+        }
+        return counts;
     }
-    let excess: Vec<u32> = pairs()
-        .map(|(now, wanted)| now.saturating_sub(wanted))
+    let ill: Vec<u32> = parts
+        .iter()
+        .map(|part| part.tasks.saturating_sub(part.available))
         .collect();
-    let removed = from_the_largest(&excess, now - desired);
-    pairs()
-        .zip(removed)
-        .map(|((now, _), less)| now - less)
+    let ill = from_the_largest(&ill, now - desired);
+    for (count, less) in counts.iter_mut().zip(ill) {
+        *count -= less;
+    }
+    let excess: Vec<u32> = counts
+        .iter()
+        .zip(wanted)
+        .map(|(now, wanted)| now.saturating_sub(*wanted))
+        .collect();
+    let less = from_the_largest(&excess, sum(&counts) - desired);
+    for (count, less) in counts.iter_mut().zip(less) {
+        *count -= less;
+    }
+    let rest = from_the_largest(&counts, sum(&counts) - desired);
+    counts
+        .iter()
+        .zip(rest)
+        .map(|(count, less)| count - less)
         .collect()
 }
 
 /// Takes `count` from `amounts`, one at a time from the largest, the earlier one of several. Returns what is taken from
 /// each.
-fn from_the_largest(amounts: &[u32], count: u64) -> Vec<u32> {
+fn from_the_largest(amounts: &[u32], count: u32) -> Vec<u32> {
     let above = |level: u32| -> u64 {
         let above = amounts.iter().map(|amount| amount.saturating_sub(level));
         above.map(u64::from).sum()
     };
+    let count = u64::from(count);
     // The lowest level down to which all can be taken.
     let (mut level, mut high) = (0, amounts.iter().copied().max().unwrap_or(0));
     while level < high {
@@ -127,63 +151,63 @@ fn from_the_largest(amounts: &[u32], count: u64) -> Vec<u32> {
         .collect()
 }
 
-/// Returns the counts during a deployment, which moves tasks between providers: none is removed that the healthy minimum
-/// needs, and none is added beyond the maximum.
+/// Returns the counts while a deployment whose tasks are all new moves them between providers: none ends before the
+/// healthy minimum can do without it, and none is added beyond the maximum.
 fn moved(parts: &[Part], wanted: &[u32], rollout: Rollout) -> Vec<u32> {
     let pairs = || parts.iter().zip(wanted.iter().copied());
-    let healthy = |(part, wanted): (&Part, u32)| u64::from(part.available.min(wanted));
-    let mut missing = u64::from(rollout.lower).saturating_sub(pairs().map(healthy).sum());
-    let mut counts: Vec<u32> = pairs()
-        .map(|(part, wanted)| {
-            // A task that is not healthy is of no use to the minimum.
-            let useful = part.tasks.min(part.available).saturating_sub(wanted);
-            let stay = u32::try_from(missing).unwrap_or(u32::MAX).min(useful);
-            missing -= u64::from(stay);
-            wanted.saturating_add(stay).min(part.tasks)
-        })
+    let is_over = |(part, wanted): &(&Part, u32)| part.tasks > *wanted;
+    let lacks = |(part, wanted): (&Part, u32)| wanted.saturating_sub(part.available);
+    let may_miss = rollout.room().unavailable;
+    let needed = |lacking: u32| lacking.saturating_sub(may_miss);
+    // Whatever their own health, tasks are needed until those that replace them are healthy. Healthy ones are needed in
+    // place of any that is not.
+    let elsewhere = pairs()
+        .filter(|pair| !is_over(pair))
+        .map(lacks)
+        .fold(0, u32::saturating_add);
+    let anywhere = pairs().map(lacks).fold(0, u32::saturating_add);
+    let excess: Vec<u32> = pairs()
+        .map(|(part, wanted)| part.tasks.saturating_sub(wanted))
         .collect();
-    let all: u64 = counts.iter().copied().map(u64::from).sum();
-    let mut room = u64::from(rollout.upper).saturating_sub(all);
-    for (count, wanted) in counts.iter_mut().zip(wanted) {
-        let more = wanted.saturating_sub(*count);
-        let more = more.min(u32::try_from(room).unwrap_or(u32::MAX));
-        *count += more;
-        room -= u64::from(more);
-    }
-    counts
-}
-
-/// Returns how many tasks each part may add and miss. While tasks are replaced, only parts with old ones need to. If
-/// there is not enough for all of them, the later ones wait until the earlier ones are done.
-fn rooms(parts: &[Part], counts: &[u32], rollout: Rollout, replaces: bool) -> Vec<Room> {
-    let all = counts
+    let healthy: Vec<u32> = pairs()
+        .map(|(part, wanted)| part.available.min(part.tasks).saturating_sub(wanted))
+        .collect();
+    let stay = needed(elsewhere)
+        .min(sum(&excess))
+        .max(needed(anywhere).min(sum(&healthy)));
+    let of_healthy = from_the_largest(&healthy, stay);
+    let others: Vec<u32> = excess
         .iter()
-        .fold(0_u32, |sum, tasks| sum.saturating_add(*tasks));
-    let has_old = parts.iter().any(|part| part.has_old);
-    let is_open = |part: &Part| !replaces || !has_old || part.has_old;
-    let pairs = || parts.iter().zip(counts.iter().copied());
-    // What is about to start is missing too, unless nothing is replaced.
-    let starting = |(part, tasks): (&Part, u32)| {
-        let there = if is_open(part) {
-            part.tasks
-        } else {
-            part.available
-        };
-        tasks.saturating_sub(there)
-    };
-    let missing = if replaces {
-        pairs().map(starting).fold(0, u32::saturating_add)
-    } else {
-        0
-    };
-    let room = Room {
-        surge: rollout.upper.saturating_sub(all),
-        unavailable: all.saturating_sub(rollout.lower).saturating_sub(missing),
-    };
-    let open: Vec<u32> = pairs()
-        .map(|(part, tasks)| if is_open(part) { tasks } else { 0 })
+        .zip(&of_healthy)
+        .map(|(all, stays)| all - stays)
         .collect();
-    room.divided(&open)
+    let of_others = from_the_largest(&others, stay - sum(&of_healthy).min(stay));
+    let stays = of_healthy
+        .iter()
+        .zip(of_others)
+        .map(|(one, other)| one + other);
+    let mut counts: Vec<u32> = pairs()
+        .zip(stays)
+        .map(|((part, wanted), stays)| part.tasks.min(wanted.saturating_add(stays)))
+        .collect();
+    let mut room = rollout.upper.saturating_sub(sum(&counts));
+    for (count, wanted) in counts.iter_mut().zip(wanted) {
+        let more = wanted.saturating_sub(*count).min(room);
+        *count += more;
+        room -= more;
+    }
+    let ill: Vec<u32> = counts
+        .iter()
+        .zip(parts)
+        .map(|(count, part)| count.saturating_sub(part.available))
+        .collect();
+    let beyond = sum(&counts).saturating_sub(rollout.upper);
+    let less = from_the_largest(&ill, beyond);
+    counts
+        .iter()
+        .zip(less)
+        .map(|(count, less)| count - less)
+        .collect()
 }
 
 #[cfg(test)]
@@ -208,7 +232,6 @@ mod tests {
         let part = |tasks: &u32| Part {
             tasks: *tasks,
             available: *tasks,
-            has_old: false,
         };
         tasks.iter().map(part).collect()
     }
@@ -224,7 +247,7 @@ mod tests {
 
     #[test]
     fn another_strategy_moves_no_task() {
-        let kept = |live: &[u32], wanted: &[u32]| kept(&healthy(live), wanted);
+        let kept = |live: &[u32], wanted: &[u32]| kept(&healthy(live), wanted, sum(wanted));
         assert_eq!(kept(&[4, 0], &[2, 2]), [4, 0]);
         // New tasks go where some are missing, and those that end are from where there are too many.
         assert_eq!(kept(&[4, 0], &[3, 3]), [4, 2]);
@@ -249,7 +272,7 @@ mod tests {
                 for to in 0..40 {
                     let live = split(from, &providers);
                     let wanted = split(to, &providers);
-                    assert_eq!(kept(&healthy(&live), &wanted), wanted, "{from} to {to}");
+                    assert_eq!(kept(&healthy(&live), &wanted, to), wanted, "{from} to {to}");
                 }
             }
         }
@@ -336,88 +359,118 @@ mod tests {
         }
     }
 
+    fn part(tasks: u32, available: u32) -> Part {
+        Part { tasks, available }
+    }
+
     #[test]
-    fn tasks_that_are_not_healthy_are_not_kept() {
+    fn an_outage_moves_no_task() {
+        let both = rules(100, 200);
+        let moved = |parts: &[Part]| moved(parts, &[2, 2], Rollout::new(4, &both));
+        // The other provider has no capacity.
+        assert_eq!(moved(&[part(4, 4), part(2, 0)]), [4, 2]);
+        assert_eq!(moved(&[part(4, 0), part(2, 0)]), [4, 2]);
+        assert_eq!(moved(&[part(4, 4), part(2, 1)]), [3, 2]);
+        assert_eq!(moved(&[part(3, 3), part(2, 2)]), [2, 2]);
+    }
+
+    #[test]
+    fn tasks_leave_a_provider_that_is_gone() {
         let mut moving = Moving::new(&[4, 0], &[2, 2], (100, 125));
-        moving.parts[0].available = 0;
-        assert_eq!(moving.counts(), [2, 2]);
+        let mut steps = 0;
+        while moving.counts() != [2, 2] {
+            moving.parts[0].available = 0;
+            moving.step();
+            moving.parts[1].available = moving.parts[1].tasks;
+            steps += 1;
+            assert!(steps < 10, "{:?}", moving.parts);
+        }
     }
 
     #[test]
-    fn parts_take_turns_where_there_is_not_enough_for_all() {
-        let rollout = Rollout::new(4, &rules(100, 125));
-        let part = |has_old: bool| Part {
-            tasks: 2,
-            available: 2,
-            has_old,
-        };
-        let surges = |parts: &[Part]| -> Vec<u32> {
-            let rooms = rooms(parts, &[2, 2], rollout, true);
-            rooms.iter().map(|room| room.surge).collect()
-        };
-        assert_eq!(surges(&[part(true), part(true)]), [1, 0]);
-        assert_eq!(surges(&[part(false), part(true)]), [0, 1]);
-        // The new template has not been written yet.
-        assert_eq!(surges(&[part(false), part(false)]), [1, 0]);
-    }
-
-    #[test]
-    fn what_starts_elsewhere_is_missing() {
-        let rollout = Rollout::new(4, &rules(50, 100));
-        let old = Part {
-            tasks: 2,
-            available: 2,
-            has_old: true,
-        };
-        let starting = |tasks: u32, available: u32| Part {
-            tasks,
-            available,
-            has_old: false,
-        };
-        let missing = |parts: &[Part]| {
-            let rooms = rooms(parts, &[2, 2], rollout, true);
-            rooms.iter().map(|room| room.unavailable).sum::<u32>()
-        };
-        assert_eq!(missing(&[old, starting(2, 2)]), 2);
-        assert_eq!(missing(&[old, starting(2, 1)]), 1);
-        assert_eq!(missing(&[old, starting(2, 0)]), 0);
-        // It is about to be raised.
-        let before = Part {
-            has_old: false,
-            ..old
-        };
-        assert_eq!(missing(&[before, starting(0, 0)]), 0);
-    }
-
-    #[test]
-    fn a_part_that_waits_for_its_turn_is_paused() {
-        let spec = || json!({"replicas": 2, "strategy": {"rollingUpdate": {"maxSurge": 9, "maxUnavailable": 9}}});
-        let (mut one, mut other) = (spec(), spec());
+    fn a_smaller_count_is_kept_within_the_maximum() {
+        // 8 tasks become 4, and those of the second provider have not started.
         let rules = rules(100, 125);
-        let numbers = Numbers {
+        let counts = moved(&[part(4, 4), part(4, 0)], &[2, 2], Rollout::new(4, &rules));
+        assert_eq!(counts, [4, 1]);
+    }
+
+    #[test]
+    fn healthy_tasks_end_last() {
+        // A move that is given up in the middle.
+        assert_eq!(kept(&[part(4, 4), part(2, 0)], &[2, 2], 4), [4, 0]);
+        // A first deployment that failed keeps as many tasks as were healthy.
+        assert_eq!(kept(&[part(2, 0), part(2, 2)], &[2, 0], 2), [0, 2]);
+        assert_eq!(kept(&[part(3, 3), part(3, 3)], &[1, 1], 2), [1, 1]);
+    }
+
+    #[test]
+    fn a_count_that_the_strategy_was_not_asked_to_divide_is_kept() {
+        assert_eq!(kept(&healthy(&[5, 5]), &[1, 1], 10), [5, 5]);
+        assert_eq!(kept(&healthy(&[0, 5]), &[1, 1], 10), [5, 5]);
+        assert_eq!(kept(&healthy(&[5, 5]), &[9, 9], 4), [2, 2]);
+    }
+
+    fn written(
+        parts: [Option<Part>; 2],
+        percent: (u32, u32),
+        numbers: fn(&mut Numbers<'_>),
+    ) -> (Hold, [Value; 2]) {
+        let spec = || json!({"replicas": 2, "strategy": {"rollingUpdate": {"maxSurge": 9, "maxUnavailable": 9}}});
+        let mut values = [spec(), spec()];
+        let rules = rules(percent.0, percent.1);
+        let mut with = Numbers {
             rules: &rules,
+            desired: Some(4),
             nodes: &|_| None,
             parts: &|_| None,
             in_progress: true,
             replaces: true,
-        };
-        let part = Part {
-            tasks: 2,
-            available: 2,
             has_old: true,
         };
-        let specs = [&mut one, &mut other].map(|spec| (Some(part), spec.as_object_mut()));
-        let mut specs = specs.map(|(part, spec)| (part, spec.expect("it is an object")));
-        assert!(
-            !spread(&mut specs, numbers),
-            "nothing blocks the deployment"
-        );
-        let rolling =
-            |surge: u32| json!({"rollingUpdate": {"maxSurge": surge, "maxUnavailable": 0}});
-        assert_eq!(one, json!({"replicas": 2, "strategy": rolling(1)}));
-        assert_eq!(
-            other,
-            json!({"replicas": 2, "strategy": rolling(1), "paused": true})
-        );
+        numbers(&mut with);
+        let mut specs: Vec<_> = parts
+            .into_iter()
+            .zip(&mut values)
+            .map(|(part, value)| (part, value.as_object_mut().expect("it is an object")))
+            .collect();
+        let hold = spread(&mut specs, with);
+        (hold, values)
+    }
+
+    #[test]
+    fn tasks_are_replaced_where_they_are_and_moved_afterward() {
+        let parts = [Some(part(4, 4)), Some(part(0, 0))];
+        let counts = |values: [Value; 2]| values.map(|it| it["replicas"].as_u64());
+        let (hold, values) = written(parts, (100, 150), |_| {});
+        assert_eq!(counts(values), [Some(4), Some(0)]);
+        assert!(hold.moves, "the deployment is not over");
+        let (hold, values) = written(parts, (100, 150), |it| it.has_old = false);
+        assert_eq!(counts(values), [Some(4), Some(2)]);
+        assert!(hold.moves);
+        let (hold, values) = written(parts, (100, 150), |it| it.in_progress = false);
+        assert_eq!(counts(values), [Some(4), Some(0)]);
+        assert!(!hold.moves);
+        // Where no task may be added or missing, none can move.
+        let (hold, values) = written(parts, (100, 100), |it| {
+            (it.has_old, it.replaces) = (false, false);
+        });
+        assert_eq!(counts(values), [Some(4), Some(0)]);
+        assert!(!hold.moves && !hold.is_blocked);
+    }
+
+    #[test]
+    fn a_blocked_deployment_is_paused_everywhere() {
+        for parts in [[Some(part(2, 2)); 2], [None; 2]] {
+            let (hold, values) = written(parts, (100, 100), |_| {});
+            assert!(hold.is_blocked);
+            assert_eq!(values.map(|it| it["paused"].clone()), [true, true]);
+        }
+        let (hold, values) = written([Some(part(2, 2)); 2], (100, 150), |_| {});
+        let rolling = json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}});
+        assert_eq!(hold, Hold::default());
+        for value in values {
+            assert_eq!(value, json!({"replicas": 2, "strategy": rolling}));
+        }
     }
 }

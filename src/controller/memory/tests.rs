@@ -399,7 +399,7 @@ fn nothing_is_left_of_what_old_tasks_needed() {
 /// Another strategy moves no task, a deployment does.
 #[test]
 fn a_deployment_moves_tasks_between_capacity_providers() {
-    let ends = undisturbed(split::a_move_of_tasks().acts.iter());
+    let ends = undisturbed(split::a_split_service().acts.iter());
     let counts = ends.iter().map(|end| {
         let deployments = end.of_kind("apps", "deployments");
         let count = |object: &Value| object["spec"]["replicas"].as_i64().unwrap_or(-1);
@@ -415,8 +415,8 @@ fn a_deployment_moves_tasks_between_capacity_providers() {
         vec![1, 5],
         vec![1, 5],
         vec![1, 3],
-        // The one that has to serve until another one is healthy.
-        vec![2, 3],
+        // Tasks are replaced where they are, and moved afterward.
+        vec![1, 3],
         vec![2, 2],
     ];
     assert_eq!(counts, expected);

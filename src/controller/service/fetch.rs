@@ -96,6 +96,11 @@ impl Observed {
         nodes.find(|(of, _)| of == name).map(|(_, nodes)| *nodes)
     }
 
+    /// Forgets the state of the Deployments, as if none existed.
+    pub(super) fn forget_parts(&mut self) {
+        self.parts.clear();
+    }
+
     /// Returns the state of the Deployment of this name, if it is wanted and exists.
     pub(super) fn part(&self, name: &str) -> Option<Part> {
         let mut parts = self.parts.iter();
@@ -115,7 +120,6 @@ fn part(workload: &WorkloadState) -> Part {
     Part {
         tasks: clamp(workload.desired),
         available: clamp(workload.available),
-        has_old: workload.has_old(),
     }
 }
 

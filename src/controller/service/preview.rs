@@ -179,7 +179,11 @@ fn apply(
     (begins, deployments): (bool, &Deployments),
 ) -> Result<Outlook, Error> {
     let user = user(service);
-    let observed = Observed::of(cx, service, Some(&plan), plan.desired);
+    let mut observed = Observed::of(cx, service, Some(&plan), plan.desired);
+    if begins {
+        // What its counts come to, and not the first of its steps.
+        observed.forget_parts();
+    }
     let in_progress = deployments.is(IN_PROGRESS);
     put_numbers(&mut plan, &observed, &cx.pods.of(&user), in_progress);
     if deployments.replaces_tasks() && !begins {

@@ -24,7 +24,7 @@ use crate::{
         pod_state::PodState,
         trouble::{Troubles, troubles, without_pods},
     },
-    rendering::{Numbers, hold_scale_in, with_numbers},
+    rendering::{Hold, Numbers, hold_scale_in, with_numbers},
 };
 
 /// When to check again after a deployment is done.
@@ -142,7 +142,7 @@ impl Step<'_> {
         running.may_return = deployments.may_return();
         let observed = Observed::of(cx, service, Some(&running), running.desired);
         let in_progress = deployments.is(IN_PROGRESS);
-        let held = put_numbers(&mut running, &observed, self.pods, in_progress);
+        let hold = put_numbers(&mut running, &observed, self.pods, in_progress);
         let holds = deployments.replaces_tasks();
         if holds {
             hold_scale_in(&mut running.objects);
@@ -153,7 +153,7 @@ impl Step<'_> {
         }
         let applied = self.apply(&running, &observed, owner).await;
         let observed = Observed::of(cx, service, Some(&running), running.desired);
-        if !applied.workload_failed && !held {
+        if !applied.workload_failed && hold == Hold::default() {
             deployments.settle(self.wanted, observed.progress(), self.now);
         }
         deployments.recount(self.wanted, self.pods);
@@ -167,7 +167,7 @@ impl Step<'_> {
                 running: &running,
                 deployments: &deployments,
                 observed: &observed,
-                held,
+                held: hold.is_blocked,
                 failure: failure.as_ref(),
             })
             .await?;
@@ -266,25 +266,31 @@ impl Step<'_> {
     }
 }
 
-/// Writes the current numbers into what is about to be applied. Returns whether they hold tasks back.
+/// Writes the current numbers into what is about to be applied. Returns what they hold back.
 pub(super) fn put_numbers(
     running: &mut Plan,
     observed: &Observed,
     pods: &[Arc<PodState>],
     in_progress: bool,
-) -> bool {
-    let mut pods = pods.iter();
+) -> Hold {
+    let of_another = || {
+        pods.iter()
+            .filter(|pod| is_of_another(pod, &running.revision))
+    };
     let numbers = Numbers {
         rules: &running.rules,
         nodes: &|name| observed.nodes(name),
         parts: &|name| observed.part(name),
+        desired: running.desired,
         in_progress,
-        replaces: pods.any(|pod| is_of_another(pod, &running.revision)),
+        has_old: of_another().next().is_some(),
+        replaces: of_another().any(|pod| pod.ready),
     };
     with_numbers(&mut running.objects, numbers)
 }
 
-/// Whether a pod is healthy and does not have this service revision.
+/// Whether a pod that has not ended does not have this service revision.
 fn is_of_another(pod: &PodState, revision: &str) -> bool {
-    pod.ready && !pod.deleting && pod.revision.as_deref() != Some(pods_of(revision))
+    let is_there = !pod.deleting && !pod.is_finished();
+    is_there && pod.revision.as_deref() != Some(pods_of(revision))
 }

@@ -227,7 +227,7 @@ fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut
             tasks => format!("{tasks} tasks"),
         };
         notes.report(path.clone(), cannot_progress(cx, service, counted));
-    } else if cx.settings.mode == Mode::Convert {
+    } else {
         report_parts(cx, rollout, desired, notes);
     }
     if desired > 0 {
@@ -240,8 +240,8 @@ fn report_rollout(cx: &Context<'_>, service: &Service, desired: u32, notes: &mut
     report_alarms(service, &path, notes);
 }
 
-/// Reports the capacity providers whose tasks cannot be replaced within the percentages: the operator lets them take
-/// turns, and a Deployment alone does not wait for another one.
+/// Reports how many capacity providers have tasks that cannot be replaced within the percentages at the same time as those
+/// of the others.
 fn report_parts(cx: &Context<'_>, rollout: Rollout, desired: u32, notes: &mut Diagnostics) {
     let shares = capacity::shares(desired, cx.capacity());
     let tasks: Vec<u32> = shares.iter().map(|(_, tasks)| *tasks).collect();

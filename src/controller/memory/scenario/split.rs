@@ -31,12 +31,6 @@ pub(in crate::controller::memory) fn a_split_service() -> Scenario {
         act("the weights of before", |store| split(store, 6, [1, 1])),
         act("fewer tasks", |store| split(store, 4, [1, 1])),
         updated("an update that gets nowhere", UNREADY),
+        updated("one that does", "test/web:3"),
     ])
-}
-
-/// A deployment that ends some of the tasks that it has started: how many it starts depends on which are healthy first.
-pub(in crate::controller::memory) fn a_move_of_tasks() -> Scenario {
-    let mut moving = a_split_service();
-    moving.acts.push(updated("one that does", "test/web:3"));
-    moving
 }
