@@ -7,6 +7,7 @@
 mod apply;
 mod backoff;
 mod caches;
+mod capacity_provider;
 mod cluster;
 mod context;
 mod error;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     controller::{
         caches::known::Known,
-        cluster,
+        capacity_provider, cluster,
         context::Context,
         error::Error,
         refusal::{Refusal, refused},
@@ -113,9 +113,15 @@ pub(super) fn newest(
     let known = cx.service_revisions.of(service);
     let digest = inputs.digest();
     let cluster = cluster::defaults(cx, &namespace, &request)?;
+    let mut settings = settings(service, cx, status, &known);
+    let mut completed = request.clone();
+    cluster::complete(&mut completed, cluster.as_ref());
+    if !capacity_provider::add_to(&mut settings, cx, &completed.capacity_provider_strategy)? {
+        return Ok(None);
+    }
     let by = RenderedBy {
         operator: env!("CARGO_PKG_VERSION").to_owned(),
-        settings: settings(service, cx, status, &known),
+        settings,
         connect_hosts: connect_hosts(cx, service, &request, cluster.as_ref(), (&known, &digest)),
         cluster,
     };

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     controller::{
         caches::{children::Key, known::Known},
+        capacity_provider,
         cluster::{complete, defaults},
         context::Context,
         permitted::{Deployed, NotPermitted, pods_permitted},
@@ -67,7 +68,10 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     complete(&mut request, cluster.as_ref());
     let annotations = task.status.settings.as_ref();
     let annotations = annotations.unwrap_or_else(|| task.annotations());
-    let settings = settings(cx, &namespace, annotations, Subject::Task, &mut findings);
+    let mut settings = settings(cx, &namespace, annotations, Subject::Task, &mut findings);
+    if !capacity_provider::add_to(&mut settings, cx, &request.capacity_provider_strategy)? {
+        return Ok(None);
+    }
     let task_definition = definition.label();
     let spec = definition.spec().clone();
     let (definition, said) = definition.into_input();
