@@ -278,7 +278,7 @@ impl Reader<'_> {
                 self.beside(&document, &["tags", "ResponseMetadata"], sink);
             }
             Envelope::Service | Envelope::CapacityProvider => {
-                self.beside(&document, &["ResponseMetadata"], sink)
+                self.beside(&document, &["ResponseMetadata"], sink);
             }
             Envelope::Bare | Envelope::Properties | Envelope::ContainerList => {}
         }

@@ -1,6 +1,6 @@
 //! Capacity providers: the NodePool of Karpenter, and what pods select.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
@@ -25,6 +25,9 @@ const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
 const AUTO_MODE: &str = "eks.amazonaws.com";
 /// The prefix of the labels of nodes that Karpenter makes in AWS.
 const KARPENTER_AWS: &str = "karpenter.k8s.aws";
+
+/// The members of an object that some objects have.
+type Members = BTreeMap<&'static str, Value>;
 
 /// What a capacity provider becomes.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,53 +134,72 @@ fn node_pool(name: &str, pool: &NodePool) -> CustomObject {
         AUTO_MODE => AUTO_MODE,
         _ => KARPENTER_AWS,
     };
-    let mut all = vec![json!({"key": CAPACITY_TYPE, "operator": "In", "values": capacity_types})];
-    all.extend(requirements.iter().map(|it| requirement(it, prefix)));
-    let mut of_node = json!({
-        "nodeClassRef": {"group": class_group, "kind": class_kind, "name": class_name},
-        "requirements": all,
-    });
+    let bought = json!({"key": CAPACITY_TYPE, "operator": "In", "values": capacity_types});
+    let others = requirements.iter().map(|it| requirement(it, prefix));
+    let mut of_node = Members::from_iter([
+        (
+            "nodeClassRef",
+            json!({"group": class_group, "kind": class_kind, "name": class_name}),
+        ),
+        ("requirements", iter::once(bought).chain(others).collect()),
+    ]);
     if !expires {
         // ECS ends no instance of an Auto Scaling group because of its age.
-        of_node["expireAfter"] = json!("Never");
+        of_node.insert("expireAfter", json!("Never"));
     }
     if let Some(seconds) = termination_grace_period {
-        of_node["terminationGracePeriod"] = json!(format!("{seconds}s"));
+        of_node.insert("terminationGracePeriod", json!(format!("{seconds}s")));
     }
-    let mut spec = json!({
-        "template": {
-            "metadata": {"labels": {CAPACITY_PROVIDER: name}},
-            "spec": of_node,
-        },
-        "disruption": {
-            // ECS replaces no instance because its capacity provider has changed.
-            "budgets": [{"nodes": "10%"}, {"nodes": "0", "reasons": ["Drifted"]}],
-            "consolidationPolicy": if *only_empty { "WhenEmpty" } else { "WhenEmptyOrUnderutilized" },
-            "consolidateAfter": consolidate_after.map_or_else(|| "Never".to_owned(), |it| format!("{it}s")),
-        },
+    let template = json!({
+        "metadata": {"labels": {CAPACITY_PROVIDER: name}},
+        "spec": of_node,
     });
+    let mut spec = Members::from_iter([
+        ("template", template),
+        ("disruption", disruption(*only_empty, *consolidate_after)),
+    ]);
     if let Some(weight) = weight {
-        spec["weight"] = json!(weight);
+        spec.insert("weight", json!(weight));
     }
     if !limits.is_empty() {
-        spec["limits"] = json!(limits);
+        spec.insert("limits", json!(limits));
     }
+    CustomObject {
+        api_version: "karpenter.sh/v1",
+        kind: "NodePool",
+        metadata: metadata(name),
+        spec: json!(spec),
+    }
+}
+
+fn metadata(name: &str) -> ObjectMeta {
     let labels = [
         ("app.kubernetes.io/name", name),
         ("app.kubernetes.io/instance", name),
         ("app.kubernetes.io/managed-by", "ecs-operator"),
     ];
     let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    CustomObject {
-        api_version: "karpenter.sh/v1",
-        kind: "NodePool",
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            labels: Some(labels.into()),
-            ..ObjectMeta::default()
-        },
-        spec,
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        labels: Some(labels.into()),
+        ..ObjectMeta::default()
     }
+}
+
+/// Returns when nodes end that work.
+fn disruption(only_empty: bool, consolidate_after: Option<u32>) -> Value {
+    let policy = if only_empty {
+        "WhenEmpty"
+    } else {
+        "WhenEmptyOrUnderutilized"
+    };
+    let after = consolidate_after.map_or_else(|| "Never".to_owned(), |it| format!("{it}s"));
+    json!({
+        "consolidationPolicy": policy,
+        "consolidateAfter": after,
+        // ECS replaces no instance because its capacity provider has changed.
+        "budgets": [{"nodes": "10%"}, {"nodes": "0", "reasons": ["Drifted"]}],
+    })
 }
 
 /// Returns a requirement as a NodePool has it. The labels of instance types begin with who makes the nodes.

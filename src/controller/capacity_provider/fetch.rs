@@ -7,10 +7,11 @@ use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use super::CAPACITY_PROVIDERS;
 use crate::{
     controller::{
+        cluster::complete,
         context::Context,
         refusal::{Refusal, refused},
     },
-    crd::{EcsCapacityProvider, WarningStatus},
+    crd::{EcsCapacityProvider, Spec, WarningStatus},
     diagnostic::StateReason,
     ecs,
     settings::Settings,
@@ -66,6 +67,22 @@ pub(crate) fn is_provided(cx: &Context, name: &str) -> bool {
     }
     let accepted = find(cx, name).and_then(|provider| read(&provider).ok());
     accepted.is_some_and(|it| it.nodes.is_labeled || it.nodes.selection.is_some())
+}
+
+/// Does the same as [`add_to`] for a service, which may have the strategy of its cluster.
+///
+/// # Errors
+///
+/// The same.
+pub(crate) fn add_of_service(
+    settings: &mut Settings,
+    cx: &Context,
+    request: &ecs::Service,
+    cluster: Option<&Spec>,
+) -> Result<bool, Refusal> {
+    let mut completed = request.clone();
+    complete(&mut completed, cluster);
+    add_to(settings, cx, &completed.capacity_provider_strategy)
 }
 
 /// Adds what the capacity providers of a strategy say to the settings of what is about to begin. Returns `false` if it is not known

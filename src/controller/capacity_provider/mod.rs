@@ -38,7 +38,7 @@ use crate::{
     settings::IN_USE,
 };
 
-pub(super) use fetch::{add_to, is_provided};
+pub(super) use fetch::{add_of_service, add_to, is_provided};
 
 /// The kind of capacity providers. It is like that of an add-on: a cluster with older definitions does not have it.
 pub(super) static CAPACITY_PROVIDERS: ChildKind = cluster(addon(
@@ -49,7 +49,7 @@ pub(super) static CAPACITY_PROVIDERS: ChildKind = cluster(addon(
 ));
 
 /// How often a NodePool is compared with what it should be.
-const COMPARED: Duration = Duration::from_secs(300);
+const COMPARED: Duration = Duration::from_mins(5);
 /// How soon something that is missing, or still in use, is looked for again.
 const SOON: Duration = Duration::from_secs(30);
 

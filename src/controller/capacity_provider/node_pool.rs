@@ -1,12 +1,14 @@
 //! The NodePool of a capacity provider. It is read when the provider changes and every few minutes, and written only if
 //! it differs: a watch would take a right and a cache more, for a handful of objects.
 
+use std::collections::BTreeMap;
+
 use kube::{
     Api, Resource as _, ResourceExt,
     api::{DynamicObject, Patch, PatchParams},
     core::{ApiResource, GroupVersionKind},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -129,35 +131,33 @@ fn body(
     provider: &EcsCapacityProvider,
     wanted: &CustomObject,
     live: Option<&DynamicObject>,
-) -> Result<Value, Error> {
-    let mut body = serde_json::to_value(wanted)?;
+) -> Result<CustomObject, Error> {
     let digest = Sha256::digest(serde_json::to_vec(&wanted.spec)?);
     let digest: String = digest
         .iter()
         .take(10)
         .map(|it| format!("{it:02x}"))
         .collect();
-    let metadata = &mut body["metadata"];
-    metadata["annotations"] = json!({APPLIED: digest});
-    metadata["ownerReferences"] = json!(
-        provider
-            .controller_owner_ref(&())
-            .into_iter()
-            .collect::<Vec<_>>()
-    );
-    let version = live.map_or(Some(OF_NO_OBJECT.to_owned()), ResourceExt::resource_version);
-    metadata["resourceVersion"] = json!(version);
-    if let Some(live) = live {
-        metadata["uid"] = json!(live.uid());
-    }
+    let mut body = wanted.clone();
+    let metadata = &mut body.metadata;
+    metadata.annotations = Some([(APPLIED.to_owned(), digest)].into());
+    metadata.owner_references = Some(provider.controller_owner_ref(&()).into_iter().collect());
+    metadata.resource_version = match live {
+        Some(live) => live.resource_version(),
+        None => Some(OF_NO_OBJECT.to_owned()),
+    };
+    metadata.uid = live.and_then(ResourceExt::uid);
     Ok(body)
 }
 
 /// Whether an object has everything that was applied last, and that is what is wanted.
-fn is_as_wanted(live: &DynamicObject, body: &Value) -> bool {
-    let annotation = live.annotations().get(APPLIED).map(String::as_str);
-    let wanted = body["metadata"]["annotations"][APPLIED].as_str();
-    annotation == wanted && covers(&live.data["spec"], &body["spec"])
+fn is_as_wanted(live: &DynamicObject, wanted: &CustomObject) -> bool {
+    let applied = |annotations: Option<&BTreeMap<String, String>>| {
+        annotations.and_then(|it| it.get(APPLIED).cloned())
+    };
+    let spec = live.data.get("spec").unwrap_or(&Value::Null);
+    applied(live.metadata.annotations.as_ref()) == applied(wanted.metadata.annotations.as_ref())
+        && covers(spec, &wanted.spec)
 }
 
 /// Whether a value has all members of another one. Defaults of the API server may be beside them.
@@ -181,15 +181,23 @@ fn covers(live: &Value, wanted: &Value) -> bool {
 /// Returns what Karpenter says is wrong with a NodePool.
 fn trouble(live: &Value) -> Option<String> {
     let conditions = live.pointer("/status/conditions")?.as_array()?;
-    let is = |condition: &&Value| condition["type"] == "Ready" && condition["status"] == "False";
+    let text = |condition: &Value, member: &str| {
+        let text = condition.get(member).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let is = |it: &&Value| text(it, "type") == "Ready" && text(it, "status") == "False";
     let ready = conditions.iter().find(is)?;
-    let said = ready["message"].as_str().filter(|said| !said.is_empty());
-    let said = said.or_else(|| ready["reason"].as_str());
-    Some(said.unwrap_or("Karpenter does not say why").to_owned())
+    let mut said = ["message", "reason"]
+        .map(|member| text(ready, member))
+        .into_iter();
+    let said = said.find(|said| !said.is_empty());
+    Some(said.unwrap_or_else(|| "Karpenter does not say why".to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) fn status(
     let aspect = |type_, trouble: Option<(StatusReason, &str)>, good: (StateReason, &str)| Aspect {
         type_,
         holds: Some(trouble.is_none()),
-        reason: trouble.map_or(good.0.into(), |it| it.0),
+        reason: trouble.map_or_else(|| good.0.into(), |it| it.0),
         message: trouble.map_or(good.1, |it| it.1).to_owned(),
     };
     let refusal = standing.as_ref().err();

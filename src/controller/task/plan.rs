@@ -83,13 +83,10 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         extensions,
         task_definition: definition,
     };
-    let validated = match validate_task(&input, &settings) {
-        Ok(validated) if !findings.has_errors() => validated,
-        Ok(_) => return Err(refused(findings)),
-        Err(more) => {
-            findings.append(more);
-            return Err(refused(findings));
-        }
+    let validated = validate_task(&input, &settings);
+    let validated = validated.map_err(|more| findings.append(more)).ok();
+    let Some(validated) = validated.filter(|_| !findings.has_errors()) else {
+        return Err(refused(findings));
     };
     let (manifests, notes) = translate_task(&validated, &settings);
     findings.append(notes);
