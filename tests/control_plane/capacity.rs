@@ -10,12 +10,12 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use ecs_operator_testbed::until;
+use ecs_operator_testbed::{ControlPlane, until};
 
 use crate::{
     bed,
     deployments::told,
-    support::{Bed, LIMIT, condition, task_definition, uid},
+    support::{Bed, LIMIT, Operator, condition, install, root, task_definition, uid},
 };
 
 fn api(
@@ -36,11 +36,15 @@ fn providers(bed: &Bed) -> Api<DynamicObject> {
 }
 
 async fn provide(bed: &Bed, name: &str, kubernetes: Value) {
+    create(bed, name, json!({"kubernetes": kubernetes})).await;
+}
+
+async fn create(bed: &Bed, name: &str, spec: Value) {
     let object = json!({
         "apiVersion": "ecs-operator.dev/v1alpha1",
         "kind": "EcsCapacityProvider",
         "metadata": {"name": name},
-        "spec": {"kubernetes": kubernetes},
+        "spec": spec,
     });
     let params = PatchParams::apply("test").force();
     providers(bed)
@@ -217,4 +221,113 @@ async fn a_provider_that_is_refused_or_lacks_karpenter_says_so() {
         .await
         .unwrap();
     gone(&providers(&bed), "capacity-karpenter").await;
+}
+
+fn node_pools(client: &Client) -> Api<DynamicObject> {
+    api(client, "karpenter.sh", "v1", "NodePool", "nodepools")
+}
+
+/// The definition of NodePool, with the schema of Karpenter.
+fn definition() -> String {
+    let file = root().join("tests/schemas/karpenter.sh_nodepools.json");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut schema = file["schema"].clone();
+    schema["properties"]["status"] =
+        json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "nodepools.karpenter.sh"},
+        "spec": {
+            "group": "karpenter.sh",
+            "scope": "Cluster",
+            "names": {"kind": "NodePool", "listKind": "NodePoolList", "plural": "nodepools", "singular": "nodepool"},
+            "versions": [{
+                "name": "v1",
+                "served": true,
+                "storage": true,
+                "schema": {"openAPIV3Schema": schema},
+                "subresources": {"status": {}},
+            }],
+        },
+    })
+    .to_string()
+}
+
+/// What the chart adds with `capacityProviders.karpenter`.
+const RIGHTS: &str = r#"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: karpenter}
+rules:
+- {apiGroups: [karpenter.sh], resources: [nodepools], verbs: [get, create, patch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: karpenter}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: karpenter}
+subjects: [{kind: ServiceAccount, name: ecs-operator, namespace: ecs-operator}]
+"#;
+
+#[tokio::test]
+async fn a_node_pool_is_that_of_its_provider_and_of_nobody_else() {
+    let plane = ControlPlane::start().await.unwrap();
+    install(&plane).await.unwrap();
+    plane.apply("default", RIGHTS).await.unwrap();
+    let _operator = Operator::start(&plane, "capacity", &[]).await.unwrap();
+    let bed = Bed::new(&plane.kubeconfig(), "capacity").await;
+    let class = json!({"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"});
+    let karpenter = |weight: i64| json!({"karpenter": {"nodeClassRef": class, "weight": weight}});
+    provide(&bed, "spot", karpenter(1)).await;
+    stands(&bed, "spot", "Ready", "NotFound").await;
+
+    // Karpenter is installed, and somebody has a NodePool of the name of another provider.
+    let folder = plane.folder().join("karpenter");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("nodepools.json"), definition()).unwrap();
+    plane.install_crds(folder).await.unwrap();
+    let taken = json!({
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodePool",
+        "metadata": {"name": "taken"},
+        "spec": {
+            "disruption": {"consolidateAfter": "0s"},
+            "template": {"spec": {"nodeClassRef": class, "requirements": []}},
+        },
+    });
+    let pools = node_pools(&bed.client);
+    let params = PatchParams::apply("test");
+    pools
+        .patch("taken", &params, &Patch::Apply(taken))
+        .await
+        .unwrap();
+    let others = pools.get("taken").await.unwrap();
+    let object = stands(&bed, "spot", "Ready", "CapacityProviderActive").await;
+    assert_eq!(object["status"]["nodePool"], "spot");
+    let pool = pools.get("spot").await.unwrap();
+    let label = "/spec/template/metadata/labels/ecs-operator.dev~1capacity-provider";
+    assert_eq!(pool.data.pointer(label), Some(&json!("spot")));
+    // With everything that a request can say of instances.
+    let case = "tests/cases/capacity-provider-managed-instances/create-capacity-provider.json";
+    let request = std::fs::read_to_string(root().join(case)).unwrap();
+    let request = serde_json::from_str(&request).unwrap();
+    create(&bed, "managed", request).await;
+    stands(&bed, "managed", "Ready", "CapacityProviderActive").await;
+    provide(&bed, "taken", karpenter(1)).await;
+    stands(&bed, "taken", "Ready", "ObjectNotOwned").await;
+
+    provide(&bed, "spot", karpenter(7)).await;
+    until("the other weight", LIMIT, async || {
+        let pool = pools.get("spot").await?;
+        Ok((pool.data["spec"]["weight"] == 7).then_some(()))
+    })
+    .await
+    .unwrap();
+    for name in ["spot", "taken"] {
+        let params = DeleteParams::default();
+        providers(&bed).delete(name, &params).await.unwrap();
+        gone(&providers(&bed), name).await;
+    }
+    gone(&pools, "spot").await;
+    assert_eq!(pools.get("taken").await.unwrap(), others);
 }
