@@ -57,6 +57,9 @@ pub(super) trait Reconciled:
         cx.ask(ObjectRef::from_obj(self));
     }
 
+    /// Triggers the reconciles that have waited for the first complete list of a term: none.
+    fn listed(_: &Context) {}
+
     /// Forgets the deleted object, and triggers the reconciles that this affects.
     fn gone(&self, cx: &Context);
 

@@ -294,7 +294,9 @@ pub(crate) async fn resources<K: Reconciled>(
                     }
                 }
                 listed.clear();
-                events.filled();
+                if events.filled() {
+                    K::listed(&cx);
+                }
             }
         }
     }

@@ -78,6 +78,11 @@ impl Reconciled for EcsCapacityProvider {
         ask_those_concerned(cx, self);
     }
 
+    fn listed(cx: &Context) {
+        // What begins waits for the list, which may have no providers.
+        cx.ask_everything();
+    }
+
     fn gone(&self, cx: &Context) {
         ask_those_concerned(cx, self);
     }
