@@ -35,6 +35,10 @@ pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
 pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
 /// The annotation of an EcsTask that lists the pods that may have run, so that none of them runs a second time.
 pub const BEGUN: &str = "ecs-operator.dev/begun";
+/// The finalizer of an EcsCapacityProvider, which stays while something names it.
+pub const IN_USE: &str = "ecs-operator.dev/in-use";
+/// The annotation of a NodePool with the digest of what the operator applied.
+pub const APPLIED: &str = "ecs-operator.dev/applied";
 /// The annotation from which the EKS webhook reads the role of a service account
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>).
 pub const EKS_ROLE: &str = "eks.amazonaws.com/role-arn";

@@ -43,7 +43,7 @@ pub(super) fn named(unit: &Unit) -> BTreeSet<Named> {
             &input.task_definition.request,
             input.request.overrides.as_ref(),
         ),
-        Content::Nothing => return BTreeSet::new(),
+        Content::CapacityProvider(_) | Content::Nothing => return BTreeSet::new(),
     };
     let overridden = overrides.map_or(&[][..], |overrides| &overrides.container_overrides);
     let files = overridden.iter().flat_map(|it| &it.environment_files);

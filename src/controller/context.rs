@@ -21,7 +21,7 @@ use super::{
     service::{Beginnings, Contention, Renewals, Replacements, ServiceRevisions, Uncreated, user},
 };
 use crate::{
-    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     server::Metrics,
     settings::Settings,
 };
@@ -52,6 +52,8 @@ pub(super) struct Context {
     pub task_definitions: OfKind<EcsTaskDefinition>,
     /// The clusters.
     pub clusters: OfKind<EcsCluster>,
+    /// The capacity providers.
+    pub capacity_providers: OfKind<EcsCapacityProvider>,
     /// What the specs of each namespace may use.
     pub policies: Policies,
     /// Events on custom resources.
@@ -111,6 +113,7 @@ impl Context {
             tasks: OfKind::new(),
             task_definitions: OfKind::new(),
             clusters: OfKind::new(),
+            capacity_providers: OfKind::new(),
             policies,
             events,
             backoff: Backoff::default(),
@@ -163,6 +166,7 @@ impl Context {
 
     /// Triggers the reconcile of everything.
     pub(super) fn ask_everything(&self) {
+        self.ask_all::<EcsCapacityProvider>();
         self.ask_all::<EcsCluster>();
         self.ask_all::<EcsTaskDefinition>();
         self.ask_all::<EcsService>();
@@ -188,6 +192,7 @@ impl Context {
             + self.tasks.waiting()
             + self.task_definitions.waiting()
             + self.clusters.waiting()
+            + self.capacity_providers.waiting()
     }
 
     /// Returns the settings for the objects of a namespace.

@@ -5,8 +5,7 @@ use std::{fmt::Debug, future::Future, sync::Arc};
 use futures::channel::mpsc::UnboundedReceiver;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{
-    Api, Resource, ResourceExt as _,
-    core::NamespaceResourceScope,
+    Api, Client, Resource, ResourceExt as _,
     runtime::{
         controller::Action,
         reflector::{ObjectRef, Store},
@@ -24,13 +23,7 @@ use super::{
 
 /// A kind of custom resource that is reconciled: each goes the same way from a change to its status.
 pub(super) trait Reconciled:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + DeserializeOwned
-    + Clone
-    + Debug
-    + Send
-    + Sync
-    + 'static
+    Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static
 {
     /// Its status.
     type Status: Clone + Default + PartialEq + Serialize + Send + Sync + 'static;
@@ -39,6 +32,12 @@ pub(super) trait Reconciled:
 
     /// Returns the shared state of all objects of this kind.
     fn all(cx: &Context) -> &OfKind<Self>;
+
+    /// Returns the API of the objects of a namespace, or of all objects if they have none.
+    fn api<T: Resource<DynamicType = (), Scope = Self::Scope>>(
+        client: Client,
+        namespace: &str,
+    ) -> Api<T>;
 
     /// Returns the last reported status, as far as the cache knows.
     fn reported(&self) -> &Self::Status;
@@ -57,6 +56,9 @@ pub(super) trait Reconciled:
     fn changed(&self, cx: &Context) {
         cx.ask(ObjectRef::from_obj(self));
     }
+
+    /// Triggers the reconciles that have waited for the first complete list of a term: none.
+    fn listed(_: &Context) {}
 
     /// Forgets the deleted object, and triggers the reconciles that this affects.
     fn gone(&self, cx: &Context);
@@ -115,6 +117,11 @@ impl<K: Reconciled> OfKind<K> {
     #[must_use]
     pub(super) fn version(&self, object: &K) -> Option<String> {
         self.reported.version(object)
+    }
+
+    /// Records an object that was written, except for its status, so that the next write is based on it.
+    pub(super) fn record(&self, written: &K) {
+        self.reported.record(written, written.reported().clone());
     }
 
     /// Returns the objects of a namespace.
@@ -202,7 +209,8 @@ impl Context {
         status: K::Status,
     ) -> Result<bool, Error> {
         let reported = &K::all(self).reported;
-        let written = status::report(&self.client, object, version, before, &status).await?;
+        let api: Api<K> = K::api(self.client.clone(), &object.namespace().unwrap_or_default());
+        let written = status::report(&api, object, version, before, &status).await?;
         let Some(written) = written else {
             return Ok(false);
         };
@@ -218,7 +226,7 @@ impl Context {
     /// When the request fails.
     pub(super) async fn is_there<K: Reconciled>(&self, object: &K) -> Result<bool, Error> {
         let namespace = object.namespace().unwrap_or_default();
-        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
+        let api: Api<K> = K::api(self.client.clone(), &namespace);
         let live = api.get_metadata_opt(&object.name_any()).await;
         let live = live.map_err(Error::resource("get", object))?;
         Ok(live.is_some_and(|live| {

@@ -7,6 +7,7 @@
 mod apply;
 mod backoff;
 mod caches;
+mod capacity_provider;
 mod cluster;
 mod context;
 mod error;
@@ -30,6 +31,6 @@ mod wanted;
 
 pub use preview::{
     Change, ObjectChange, Operator, Preview, PreviewError, Replacement, Snapshot, is_known,
-    is_namespace, is_policy, preview, read_only,
+    is_namespace, is_of_cluster, preview, read_only,
 };
 pub use process::{Options, RunError, run};

@@ -81,9 +81,11 @@ pub(super) fn refused(findings: Diagnostics) -> Refusal {
     let lines = errors.iter().map(|finding| {
         let place = match finding.path.subject() {
             Subject::TaskDefinition => format!("task definition: {}", finding.path),
-            Subject::Service | Subject::Task | Subject::Cluster | Subject::AutoScaling => {
-                finding.path.to_string()
-            }
+            Subject::Service
+            | Subject::Task
+            | Subject::Cluster
+            | Subject::CapacityProvider
+            | Subject::AutoScaling => finding.path.to_string(),
         };
         let help = match finding.message.help() {
             help if help.is_empty() => help,

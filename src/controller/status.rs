@@ -1,12 +1,11 @@
 //! Status updates that write only what differs.
 
 use k8s_openapi::{
-    NamespaceResourceScope,
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
     jiff::Timestamp,
 };
 use kube::{
-    Api, Client, Resource, ResourceExt as _,
+    Api, Resource, ResourceExt as _,
     api::{Patch, PatchParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -25,15 +24,14 @@ const LONGEST_MESSAGE: usize = 32_768;
 ///
 /// When the request fails, or the object has changed.
 pub(super) async fn report<K, S>(
-    client: &Client,
+    api: &Api<K>,
     object: &K,
     version: Option<String>,
     reported: &S,
     wanted: &S,
 ) -> Result<Option<K>, Error>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone,
-    K: std::fmt::Debug,
+    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
     S: Serialize,
 {
     let (reported, wanted) = (
@@ -43,7 +41,6 @@ where
     let Some(change) = merge_patch(&reported, &wanted) else {
         return Ok(None);
     };
-    let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
     // If the object has been replaced, this is not its status. An absent version is null, which matches any.
     let metadata = json!({"uid": object.uid(), "resourceVersion": version});
     let patch = json!({"metadata": metadata, "status": change});

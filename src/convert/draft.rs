@@ -14,6 +14,7 @@ use super::{
 use crate::{
     crd,
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Severity, Subject},
+    ecs,
     input::ServiceInput,
     print::{self, Ordered},
     settings::Settings,
@@ -215,6 +216,7 @@ impl<'a> Drafter<'a> {
             of_scaling: separated.map_or_else(Diagnostics::new, |separated| separated.rejected),
             subject: match unit.content {
                 Content::Task(_) => Subject::Task,
+                Content::CapacityProvider(_) => Subject::CapacityProvider,
                 Content::Service(_) | Content::Nothing => Subject::Service,
             },
         })
@@ -253,10 +255,34 @@ impl<'a> Drafter<'a> {
                 }
                 Err(findings) => findings,
             },
+            Content::CapacityProvider(request) => {
+                match validate::validate_capacity_provider(request) {
+                    Ok(provider) => {
+                        return self.capacity_provider(request, &provider, work, diagnostics);
+                    }
+                    Err(findings) => findings,
+                }
+            }
             Content::Nothing => return Ok(Vec::new()),
         };
         diagnostics.append(rejected);
         Ok(Vec::new())
+    }
+
+    fn capacity_provider(
+        &self,
+        request: &ecs::CapacityProvider,
+        provider: &validate::CapacityProviderRequest,
+        work: &Work<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Ordered>, print::Error> {
+        let (nodes, notes) = translate::translate_capacity_provider(provider);
+        diagnostics.append(notes);
+        if self.target == Target::Resources {
+            return Ok(vec![work.resources.of_capacity_provider(request)?]);
+        }
+        let pool = nodes.node_pool.as_ref();
+        pool.map(Ordered::new).into_iter().collect()
     }
 
     fn service(

@@ -57,6 +57,7 @@ const CONSEQUENCES: &[Reason] = &[
     Reason::RoleNameNeedsAccountId,
     Reason::TaskDefinitionRequired,
     Reason::UnknownContainer,
+    Reason::TerminationProtectionNeedsScaling,
     Reason::UnknownPortName,
     Reason::UnknownVolume,
     Reason::UtilizationNeedsRequests,
@@ -78,6 +79,7 @@ pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnost
     let findings = match &unit.content {
         Content::Service(input) => validate::validate_service(input, settings).err(),
         Content::Task(input) => validate::validate_task(input, settings).err(),
+        Content::CapacityProvider(request) => validate::validate_capacity_provider(request).err(),
         Content::Nothing => None,
     };
     let around: Vec<FieldPath> = unit.left_out.iter().map(around).collect();

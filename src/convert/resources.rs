@@ -79,6 +79,32 @@ impl Resources<'_> {
         ])
     }
 
+    pub(super) fn of_capacity_provider(
+        self,
+        request: &ecs::CapacityProvider,
+    ) -> Result<Ordered, print::Error> {
+        let name = request.name.as_deref().unwrap_or_default();
+        let name = kname(name, translate::LABEL_LENGTH);
+        let resource = json!({
+            "apiVersion": crd::API_VERSION,
+            "kind": "EcsCapacityProvider",
+            // It has no namespace.
+            "metadata": {
+                "name": name,
+                "labels": {
+                    "app.kubernetes.io/name": name,
+                    "app.kubernetes.io/instance": name,
+                    "app.kubernetes.io/managed-by": "ecs-operator",
+                },
+            },
+        });
+        let mut resource = Ordered::new(&resource)?;
+        if let Ordered::Map(members) = &mut resource {
+            members.push(("spec".into(), Ordered::unsorted(request)?));
+        }
+        Ok(resource)
+    }
+
     fn task_definition(
         self,
         input: &TaskDefinitionInput,

@@ -12,7 +12,8 @@ use k8s_openapi::{
 };
 
 use super::{
-    API_VERSION, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus, policy,
+    API_VERSION, CapacityProviderStatus, ClusterStatus, ServiceStatus, TaskDefinitionStatus,
+    TaskStatus, policy,
     rules::add_rules,
     schema::{list, object, of_type, schema},
     status_schema::status_schema,
@@ -26,12 +27,14 @@ pub(super) enum Resource {
     Service,
     Task,
     Cluster,
+    CapacityProvider,
 }
 
 /// Returns the CustomResourceDefinitions of this operator, sorted by name.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
     vec![
+        definition(Resource::CapacityProvider),
         definition(Resource::Cluster),
         policy::definition(),
         definition(Resource::Service),
@@ -47,7 +50,9 @@ fn definition(resource: Resource) -> CustomResourceDefinition {
         Resource::Service => ("EcsService", "ecssvc"),
         Resource::Task => ("EcsTask", "ecstask"),
         Resource::Cluster => ("EcsCluster", "ecscluster"),
+        Resource::CapacityProvider => ("EcsCapacityProvider", "ecscp"),
     };
+    let is_of_cluster = resource == Resource::CapacityProvider;
     let singular = kind.to_ascii_lowercase();
     let plural = format!("{singular}s");
     CustomResourceDefinition {
@@ -57,14 +62,20 @@ fn definition(resource: Resource) -> CustomResourceDefinition {
         },
         spec: CustomResourceDefinitionSpec {
             group: group.to_owned(),
-            scope: "Namespaced".to_owned(),
+            scope: if is_of_cluster {
+                "Cluster"
+            } else {
+                "Namespaced"
+            }
+            .to_owned(),
             names: CustomResourceDefinitionNames {
                 kind: kind.to_owned(),
                 list_kind: Some(format!("{kind}List")),
                 plural,
                 singular: Some(singular),
                 short_names: Some(vec![short_name.to_owned()]),
-                categories: Some(vec!["ecs".to_owned()]),
+                // `kubectl get ecs` lists what is in a namespace.
+                categories: (!is_of_cluster).then(|| vec!["ecs".to_owned()]),
             },
             versions: vec![CustomResourceDefinitionVersion {
                 name: version.to_owned(),
@@ -106,6 +117,9 @@ fn root(resource: Resource) -> JSONSchemaProps {
         Resource::Cluster => {
             "A cluster as CreateCluster takes it: defaults for the services and tasks of its namespace, which is the cluster."
         }
+        Resource::CapacityProvider => {
+            "A capacity provider as CreateCapacityProvider takes it, and where its nodes come from. The name is its name."
+        }
     };
     let mut root = object(
         description,
@@ -118,6 +132,7 @@ fn root(resource: Resource) -> JSONSchemaProps {
                     Resource::Service => status_schema::<ServiceStatus>(),
                     Resource::Task => status_schema::<TaskStatus>(),
                     Resource::Cluster => status_schema::<ClusterStatus>(),
+                    Resource::CapacityProvider => status_schema::<CapacityProviderStatus>(),
                 },
             ),
         ],
@@ -140,6 +155,10 @@ fn spec(resource: Resource) -> JSONSchemaProps {
         Resource::Cluster => {
             described("The request of CreateCluster.", schema(Api::Cluster.tree()))
         }
+        Resource::CapacityProvider => described(
+            "The request of CreateCapacityProvider; the name of the object is the name.",
+            schema(Api::CapacityProvider.tree()),
+        ),
     };
     if let Some(required) = &mut spec.required {
         // The object's own name has the same meaning.
@@ -160,7 +179,7 @@ fn spec(resource: Resource) -> JSONSchemaProps {
         let members = spec.properties.get_or_insert_default();
         members.insert(KEPT_SECONDS.to_owned(), kept_seconds());
     }
-    if resource != Resource::Cluster {
+    if !matches!(resource, Resource::Cluster | Resource::CapacityProvider) {
         let members = spec.properties.get_or_insert_default();
         members.insert("kubernetes".to_owned(), kubernetes(resource));
     }
@@ -310,6 +329,13 @@ fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
             wide("Message", &succeeded("message")),
         ],
         Resource::Cluster => vec![],
+        Resource::CapacityProvider => vec![
+            column("Status", "string", ".status.status"),
+            column("Node Pool", "string", ".status.nodePool"),
+            column("Ready", "string", &ready("status")),
+            column("Reason", "string", &ready("reason")),
+            wide("Message", &ready("message")),
+        ],
     };
     let accepted = column(
         "Accepted",
@@ -408,6 +434,7 @@ mod tests {
             "EcsTaskDefinition",
             "EcsService",
             "EcsTask",
+            "EcsCapacityProvider",
             "EcsCluster",
             "EcsPolicy",
         ] {

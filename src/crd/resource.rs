@@ -8,7 +8,10 @@ use k8s_openapi::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
-use super::{API_VERSION, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus};
+use super::{
+    API_VERSION, CapacityProviderStatus, ClusterStatus, ServiceStatus, TaskDefinitionStatus,
+    TaskStatus,
+};
 
 /// The `spec` of a custom resource as compact JSON text, with its members sorted by name.
 ///
@@ -112,7 +115,7 @@ macro_rules! kind {
 }
 
 macro_rules! resources {
-    ($($(#[$doc:meta])* $name:ident($status:ty), $plural:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident($status:ty), $scope:ty, $plural:literal;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -127,20 +130,22 @@ macro_rules! resources {
                 pub status: $status,
             }
 
-            kind!($name, NamespaceResourceScope, $plural);
+            kind!($name, $scope, $plural);
         )*
     };
 }
 
 resources! {
     /// A task definition.
-    EcsTaskDefinition(TaskDefinitionStatus), "ecstaskdefinitions";
+    EcsTaskDefinition(TaskDefinitionStatus), NamespaceResourceScope, "ecstaskdefinitions";
     /// A service.
-    EcsService(ServiceStatus), "ecsservices";
+    EcsService(ServiceStatus), NamespaceResourceScope, "ecsservices";
     /// Tasks that run to completion.
-    EcsTask(TaskStatus), "ecstasks";
+    EcsTask(TaskStatus), NamespaceResourceScope, "ecstasks";
     /// The defaults of a namespace.
-    EcsCluster(ClusterStatus), "ecsclusters";
+    EcsCluster(ClusterStatus), NamespaceResourceScope, "ecsclusters";
+    /// Where the nodes of a capacity provider come from.
+    EcsCapacityProvider(CapacityProviderStatus), ClusterResourceScope, "ecscapacityproviders";
 }
 
 /// What the specs of some namespaces may use. It has no namespace, and no status: the API server checks its spec.

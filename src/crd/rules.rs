@@ -29,6 +29,7 @@ pub(super) fn add_rules(resource: Resource, spec: &mut JSONSchemaProps) {
         Resource::Service => SERVICE,
         Resource::Task => TASK,
         Resource::Cluster => &[],
+        Resource::CapacityProvider => CAPACITY_PROVIDER,
     };
     for rule in rules {
         if let Some(schema) = member(spec, rule.at) {
@@ -201,6 +202,27 @@ const TASK: &[SpecRule] = &[
     },
 ];
 
+const CAPACITY_PROVIDER: &[SpecRule] = &[
+    SpecRule {
+        reason: Reason::CapacityProviderTypes,
+        at: "",
+        holds: "!(has(self.autoScalingGroupProvider) && has(self.managedInstancesProvider))",
+        facts: &[],
+    },
+    SpecRule {
+        reason: Reason::TerminationProtectionNeedsScaling,
+        at: "autoScalingGroupProvider",
+        holds: "!has(self.managedTerminationProtection) || self.managedTerminationProtection != 'ENABLED' || (has(self.managedScaling) && has(self.managedScaling.status) && self.managedScaling.status == 'ENABLED')",
+        facts: &[],
+    },
+    SpecRule {
+        reason: Reason::SeveralNodeSources,
+        at: "kubernetes",
+        holds: "[has(self.karpenter), has(self.nodeGroup), has(self.nodeSelector) && size(self.nodeSelector) > 0].filter(it, it).size() <= 1",
+        facts: &[("members", "several")],
+    },
+];
+
 const LAUNCH_TYPE_OR_STRATEGY: SpecRule = SpecRule {
     reason: Reason::LaunchTypeAndStrategy,
     at: "",
@@ -214,7 +236,12 @@ mod tests {
 
     #[test]
     fn a_message_has_no_open_facts() {
-        for rule in TASK_DEFINITION.iter().chain(SERVICE).chain(TASK) {
+        for rule in TASK_DEFINITION
+            .iter()
+            .chain(SERVICE)
+            .chain(TASK)
+            .chain(CAPACITY_PROVIDER)
+        {
             let text = message(rule);
             assert!(!text.contains(['{', '}']), "{text}");
         }

@@ -74,6 +74,21 @@ statuses! {
         warnings: Vec<WarningStatus>,
     }
 
+    /// The status of the capacity provider, as DescribeCapacityProviders returns it.
+    CapacityProviderStatus {
+        /// Accepted and Ready.
+        conditions: Vec<Condition>,
+        /// The generation that the status describes.
+        observed_generation: Option<i64>,
+        /// ACTIVE, INACTIVE while its spec is rejected, PROVISIONING while its nodes cannot be made, or DEPROVISIONING
+        /// while it waits to be deleted.
+        status: Option<String>,
+        /// The NodePool that Karpenter makes its nodes by.
+        node_pool: Option<String>,
+        /// The differences from ECS.
+        warnings: Vec<WarningStatus>,
+    }
+
     /// The status of the service, as DescribeServices returns it.
     ServiceStatus {
         /// Accepted, Progressing and Ready.

@@ -36,7 +36,9 @@ fn plain(schema: &mut Schema) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crd::{ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus};
+    use crate::crd::{
+        CapacityProviderStatus, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
+    };
 
     /// Returns the members of a schema and of all schemas below it, with the reason why one is not valid.
     fn problems(schema: &JSONSchemaProps, path: &str) -> Vec<String> {
@@ -63,6 +65,10 @@ mod tests {
     fn every_member_has_a_type_and_a_description_and_no_default() {
         for (name, schema) in [
             ("EcsCluster", status_schema::<ClusterStatus>()),
+            (
+                "EcsCapacityProvider",
+                status_schema::<CapacityProviderStatus>(),
+            ),
             ("EcsService", status_schema::<ServiceStatus>()),
             ("EcsTask", status_schema::<TaskStatus>()),
             ("EcsTaskDefinition", status_schema::<TaskDefinitionStatus>()),

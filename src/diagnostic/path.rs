@@ -13,6 +13,8 @@ pub enum Subject {
     Task,
     /// A `CreateCluster` request.
     Cluster,
+    /// A `CreateCapacityProvider` request.
+    CapacityProvider,
     /// The `scalableTarget`, `scalingPolicies[]` and `scheduledActions[]` of a service.
     AutoScaling,
 }

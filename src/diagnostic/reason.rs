@@ -173,7 +173,10 @@ reasons! {
         AttributeValueNotALabel { value } => "{value} cannot be part of a node label", "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends";
         AwslogsOptionMissing { name } => "awslogs needs option {name}", "add it to logConfiguration.options";
         BakeTimeRequired => "bakeTimeInMinutes is required with strategy BLUE_GREEN", "use strategy ROLLING, which needs no bake time";
+        BareMetalCannotBeRequired => "a NodePool cannot ask for bare metal", "name the types in allowedInstanceTypes, such as m7i.metal-24xl";
         CapacityOrder { min, max } => "minimum {min} is greater than maximum {max}", "lower the minimum or raise the maximum";
+        CapacityProviderNameReserved { name } => "{name} begins with aws, ecs or fargate, which are names of AWS", "choose another name";
+        CapacityProviderTypes => "autoScalingGroupProvider and managedInstancesProvider exclude each other", "remove one of them";
         ClassicLoadBalancerUnsupported => "Classic Load Balancers cannot be used", "create an ALB or NLB target group and give targetGroupArn, or set spec.kubernetes.expose in an EcsService";
         CompletionOnEssentialContainer { condition, name } => "{condition} cannot be set on essential container {name}", "set essential: false on {name}";
         ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED or ISOLATED_SANDBOX, and no attestationPolicy";
@@ -251,6 +254,7 @@ reasons! {
         HostPortOnFargate => "EKS Fargate opens no host port, and hostPort differs from containerPort", "remove hostPort: pods are reached on containerPort";
         HostnameConflict => "containers have different hostnames", "a pod has one: give all containers the same";
         HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "remove hostname, or use networkMode bridge on EC2 capacity";
+        InstanceTypePatternUnsupported { value } => "a NodePool cannot select instance types by {value}", "name types such as m7g.large, or families such as m7g.*; allow either types or families, not both";
         IntrinsicFunction { name, others } => "CloudFormation function {name} cannot be evaluated here{others}", "replace it by its value, or convert what the AWS CLI describes, as with aws ecs describe-task-definition, aws ecs describe-services or aws application-autoscaling describe-scaling-policies";
         InvalidConstraintExpression { message, column } => "{message} at column {column}", "write SUBJECT OPERATOR ARGUMENT, such as attribute:zone in [a, b], joined by and, or, not and parentheses";
         InvalidEnvironmentName { value } => "{value} is not a valid environment variable name", "rename the variable with letters, digits and _";
@@ -315,6 +319,7 @@ reasons! {
         ServiceConnectNamespaceName { arn } => "{arn} is an ARN; the program needs the name of the namespace", "give the name, which aws servicediscovery get-namespace shows";
         ServiceConnectTlsUnsupported => "Service Connect TLS is not supported: traffic would be in plain text", "remove tls, and encrypt the traffic with a service mesh";
         ServiceRegistryPortConflict => "a service registry takes either port, or containerName and containerPort", "remove one of the two";
+        SeveralNodeSources { members } => "nodes come from one source, and spec.kubernetes has {members}", "keep one of them";
         SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, or convert with --as resources and apply the result where the operator runs";
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap; those below the threshold need one without a lower bound, those above it one without an upper bound";
         StepScalingNeedsAlarm => "a StepScaling policy needs an Alarm beside it", "add Alarm, with the members of CloudWatch's PutMetricAlarm, to the policy";
@@ -329,6 +334,7 @@ reasons! {
         TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name; the family of a list of containers alone is the name of its file";
         TaskDefinitionRequired => "taskDefinition is required", "name the family of its task definition";
         TaskGroupConstraintUnsupported => "task:group can only be compared with ==, !=, in or not_in, and cannot be combined by or", "write task:group in [A, B] for the tasks of several groups";
+        TerminationProtectionNeedsScaling => "managedTerminationProtection needs managedScaling", "set managedScaling.status to ENABLED, or remove managedTerminationProtection";
         TooManyDnsServers => "a pod takes at most 3 DNS servers", "keep three of them";
         UnknownAnnotation { name, advice } => "{name} is not an annotation that this object can have", "{advice}";
         UnknownContainer { value } => "container {value} does not exist in the task definition", "correct the name";
@@ -355,7 +361,7 @@ reasons! {
         AzRebalancingAtScheduleTimeOnly => "pods are spread over the zones when they are scheduled and are not moved later", "when the zone is back, restart the Deployment, or change spec.kubernetes.forceNewDeployment of the EcsService";
         BinpackNeedsSchedulerProfile => "a pod cannot ask for bin packing", "use Karpenter consolidation, or a scheduler profile with MostAllocated scoring";
         BridgeNetworkSharesPodNamespace { ports } => "the containers of a task share one network namespace{ports}", "give each container a port of its own";
-        CapacityProvidersAreNodes => "the operator creates no nodes for a capacity provider: its tasks stay Pending until nodes have its label", "label the nodes: kubectl label node NODE ecs-operator.dev/capacity-provider=NAME";
+        CapacityProvidersAreNodes => "the operator creates no nodes for a capacity provider: its tasks stay Pending until nodes have its label", "create an EcsCapacityProvider of this name, or label the nodes: kubectl label node NODE ecs-operator.dev/capacity-provider=NAME";
         CloudMapNotRegistered { name, namespace } => "tasks are not registered in Cloud Map", "change clients to the DNS name {name}.{namespace}.svc";
         ClusterDnsReplaced => "names of Services in the cluster do not resolve, because dnsServers replace the DNS of the cluster", "remove dnsServers unless the task needs no name of the cluster";
         ClusterSecretStoreNeeded { name, service, region } => "the secrets are read with ClusterSecretStore {name}, which you have to create: without it, no pod starts", "create it for {service} in {region}, or set executionRoleArn";
@@ -409,6 +415,7 @@ reasons! {
         IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "let it sleep or loop after an exit code that should not restart it";
         InitProcessSharesPidNamespace => "the containers of the task see the processes of each other", "use an image with its own init, such as tini, and remove initProcessEnabled";
         InstanceFamilyNeedsKarpenterLabel { label } => "the instance family is known only of nodes with the label {label}", "use ecs.instance-type for other nodes";
+        InstanceRequirementIgnored => "a NodePool has no requirement that says this", "name the types in allowedInstanceTypes if it matters";
         InstanceTargetsNoReadinessGate => "the targets are nodes, so no readiness gate makes a rollout wait for the load balancer; a pod counts as healthy after --steady-seconds", "use networkMode awsvpc and a target group of type ip";
         InvalidImageReference { value, why } => "{value} is no image that can be pulled: {why}", "correct image; --set fills placeholders, and envsubst what a shell would expand";
         IpcNamespaceShared => "the containers of a pod share one IPC namespace", "make sure that they use different keys and names";
@@ -425,7 +432,14 @@ reasons! {
         NetworkNoneIsNetworkPolicy => "network mode none is enforced by a NetworkPolicy, which only some CNI plugins enforce", "check that the CNI plugin of the cluster enforces NetworkPolicy";
         NeuronDevicesByCount => "the Neuron device plugin chooses the devices: only their number is kept", "do not rely on certain device paths";
         NewestRevisionFollowed { value, family } => "revisions start over in the cluster, so the newest revision of {family} is followed instead of {value}", "to pin a revision, write the number that the cluster gives it: {family}:1 is the first";
+        NoSpareNodes => "no nodes are kept spare: targetCapacity counts as 100", "run pods of a negative priority on these nodes, if tasks cannot wait for new ones";
+        NodeClassDecides => "the class or launch template of the nodes decides this, not the capacity provider", "set it in the EC2NodeClass or NodeClass that nodeClassRef names, or in the launch template of the node group";
         NodeLabelsNeeded { labels, example } => "the placement needs node labels that nothing sets: {labels}", "label the nodes, for example kubectl label node NODE {example}: without the labels pods stay Pending, and a spread has no effect";
+        NodeRepairElsewhere => "impaired nodes are replaced by Karpenter or EKS, if they are set up for it", "enable node repair in Karpenter (feature gate NodeRepair), or in the node group or cluster of EKS";
+        NodeSourceNeeded { name } => "nothing says which nodes {name} has: its tasks stay Pending until nodes have its label", "give spec.kubernetes of the EcsCapacityProvider, or label the nodes: kubectl label node NODE ecs-operator.dev/capacity-provider={name}";
+        NodesAddedAnyway => "Karpenter adds nodes for waiting tasks, although managedScaling is off", "set limits in kubernetes.karpenter, or use nodeGroup for a fixed number of nodes";
+        NodesAlwaysDrained => "nodes are drained before they are removed, although managedDraining is off", "nothing to do, or bound it with terminationGracePeriodSeconds in kubernetes.karpenter";
+        NodesNotManaged => "nothing makes or removes nodes according to this", "give kubernetes.karpenter, or configure what makes the nodes";
         NonEssentialContainerRestarts { name, consequence, advice } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "{advice}";
         OperatorCannotMeasure { name, effect } => "the operator cannot read the CloudWatch metric {name}: {effect}", "use CPUUtilization or MemoryUtilization of the service itself, in namespace AWS/ECS";
         OperatorNeedsSettings { names } => "the operator needs settings of this conversion that a resource cannot carry: {names}", "set them in the values of the Helm chart: logs.agent for logs, and the others under settings";
@@ -493,6 +507,8 @@ reasons! {
         AgentAlwaysConnected => "every node that takes pods is connected, so agentConnected is left out", "";
         AutoScalingRoleUnused => "the autoscaler needs no IAM role", "";
         AwslogsByFluentBit { group } => "Fluent Bit sends these logs to CloudWatch ({group}), in streams whose names end with the name of the pod", "list their region in logs.regions of the Helm chart, and allow the role of the agent logs:CreateLogStream and logs:PutLogEvents";
+        CapacityProviderForAllNamespaces => "every namespace may use the capacity provider", "limit it with limitTo.capacityProviders of an EcsPolicy";
+        CapacityProviderTagsIgnored => "tags of a capacity provider have no meaning here", "tag instances in the class of the nodes; label the EcsCapacityProvider instead";
         ClientTokenUnused => "the name of the object makes requests idempotent", "";
         ClusterIsNamespace => "the namespace takes the place of the ECS cluster", "";
         ClusterTagsIgnored => "tags of a cluster have no meaning in Kubernetes", "";
@@ -542,6 +558,7 @@ reasons! {
         ReferenceIdNoted => "referenceId is kept in an annotation of the pods", "";
         ReplicasLeftToAutoscaler { begin } => "replicas is not written, so that applying the Deployment again does not reset the count of the autoscaler", "the first apply starts {begin}";
         ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
+        ScalingStepsUnused => "nodes are added as tasks need them, without steps or a warm-up", "";
         SecretRefreshDelay { interval } => "the value of a secret can be {interval} old when a task starts", "set a shorter --secret-refresh-interval";
         ServiceConnectProxyAbsent => "Service Connect has no proxy here, so this has no effect", "";
         ServiceNameAssumed { name } => "the service has no name, so it is named {name} after its task definition", "give serviceName";

@@ -54,6 +54,9 @@ states! {
     CannotCreateContainerError => "The kubelet cannot create a container.", "Read the message: create the Secret or ConfigMap that is missing, or correct the task definition.";
     CannotPullContainerError => "An image cannot be pulled.", "Read the message: correct the image, or give the nodes access to its registry.";
     CannotStartContainerError => "The container runtime cannot start a container.", "Read the message: usually command or entryPoint names a program that the image does not have.";
+    CapacityProviderActive => "The capacity provider can be used.", "";
+    CapacityProviderInUse => "The capacity provider is to be deleted, and something still names it.", "Remove it from what the message names; it is deleted by itself then.";
+    CapacityProviderNotAccepted => "A capacity provider that the strategy names is rejected.", "Correct the EcsCapacityProvider.";
     ChangedByOthers => "Someone else changed an object of the service, and the operator changed it back.", "Change the EcsService or its task definition instead, or remove the autoscaler of the Deployment.";
     ClusterNotAccepted => "The EcsCluster that has defaults for this is rejected.", "Correct the EcsCluster.";
     Completed => "All tasks have stopped, and their essential containers exited with code 0.", "";
@@ -75,6 +78,7 @@ states! {
     MetricsUnavailable => "What scales the service cannot get its metrics, or cannot scale.", "Read the message: install metrics-server or the adapter for the metric, or correct the policy.";
     NameDiffers => "The name of the object is not the one that its spec asks for, or is too long.", "Rename the object, or leave the name out of the spec.";
     NodeNotReady => "The node of a task is not ready.", "Run kubectl describe node.";
+    NodePoolNotReady => "The NodePool of a capacity provider does not work.", "Read the message of Karpenter: usually the class that nodeClassRef names is missing or not ready.";
     NotAccepted => "The spec is rejected.", "Read the condition Accepted.";
     NotAllowedByPolicy => "The spec uses something that no EcsPolicy allows in its namespace.", "Read the message: it has the line of a policy that would allow it, which an administrator can add.";
     NotFound => "An object that a request needs does not exist.", "Read the message, and create the object; the operator tries again.";

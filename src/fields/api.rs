@@ -15,6 +15,8 @@ pub enum Api {
     Task,
     /// `CreateCluster`
     Cluster,
+    /// `CreateCapacityProvider`
+    CapacityProvider,
     /// `RegisterScalableTarget`
     ScalableTarget,
     /// `PutScalingPolicy`
@@ -32,6 +34,7 @@ impl Api {
         Self::Service,
         Self::Task,
         Self::Cluster,
+        Self::CapacityProvider,
         Self::ScalableTarget,
         Self::ScalingPolicy,
         Self::ScheduledAction,
@@ -46,6 +49,7 @@ impl Api {
             Self::Service => "CreateService",
             Self::Task => "RunTask",
             Self::Cluster => "CreateCluster",
+            Self::CapacityProvider => "CreateCapacityProvider",
             Self::ScalableTarget => "RegisterScalableTarget",
             Self::ScalingPolicy => "PutScalingPolicy",
             Self::ScheduledAction => "PutScheduledAction",
@@ -80,6 +84,15 @@ impl Api {
                 &["UpdateCluster", "AWS::ECS::Cluster", "EcsCluster"],
             ),
             (
+                Api::CapacityProvider,
+                &[
+                    "UpdateCapacityProvider",
+                    "DescribeCapacityProviders",
+                    "AWS::ECS::CapacityProvider",
+                    "EcsCapacityProvider",
+                ],
+            ),
+            (
                 Api::ScalableTarget,
                 &[
                     "DescribeScalableTargets",
@@ -105,7 +118,11 @@ impl Api {
     /// Returns the page where AWS documents the structures of this request.
     pub(super) const fn reference(self) -> &'static str {
         match self {
-            Self::TaskDefinition | Self::Service | Self::Task | Self::Cluster => {
+            Self::TaskDefinition
+            | Self::Service
+            | Self::Task
+            | Self::Cluster
+            | Self::CapacityProvider => {
                 "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_"
             }
             Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction => {

@@ -84,7 +84,10 @@ const fn requests_of(subject: Subject) -> &'static [&'static str] {
     match subject {
         Subject::Service => &[RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT],
         Subject::Task => &[BEGUN],
-        Subject::TaskDefinition | Subject::Cluster | Subject::AutoScaling => &[],
+        Subject::TaskDefinition
+        | Subject::Cluster
+        | Subject::CapacityProvider
+        | Subject::AutoScaling => &[],
     }
 }
 

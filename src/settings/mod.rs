@@ -4,6 +4,7 @@
 //! the same settings result in the same bytes on every machine.
 
 mod annotations;
+mod capacity;
 mod credential_spec;
 mod device;
 mod dns;
@@ -15,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::dns::{is_bounded, is_label_value};
-pub use self::{credential_spec::*, device::*, dns::is_subdomain, fsx::*, identity::*};
+pub use self::{
+    capacity::*, credential_spec::*, device::*, dns::is_subdomain, fsx::*, identity::*,
+};
 pub use crate::{addons::Addon, names::*};
 
 /// The maximum of settings in seconds.
@@ -114,6 +117,13 @@ pub struct Settings {
     pub fsx_hosts: BTreeMap<String, String>,
     /// The add-ons that are installed in the cluster.
     pub addons: BTreeSet<Addon>,
+    /// Which nodes the pods of capacity providers select, by the names of the providers. Pods of all others select a
+    /// label. Only the providers that a service or task names are in it, so that it stays as it is for the rest.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub capacity_providers: BTreeMap<String, NodeSelection>,
+    /// The capacity providers whose nodes get the label without anyone setting it. It changes no pod, and is not stored.
+    #[serde(skip)]
+    pub labeled_providers: BTreeSet<String>,
     /// Whether the cluster is taken to have nothing from AWS. Only the command line knows, so it is not stored.
     #[serde(skip)]
     pub outside_aws: bool,
@@ -160,6 +170,8 @@ impl Default for Settings {
             gmsa_credential_specs: BTreeMap::new(),
             fsx_hosts: BTreeMap::new(),
             addons: Addon::ALL.iter().copied().collect(),
+            capacity_providers: BTreeMap::new(),
+            labeled_providers: BTreeSet::new(),
             outside_aws: false,
             environment_files: BTreeMap::new(),
             firelens_files: BTreeMap::new(),

@@ -157,6 +157,7 @@ impl Entry {
                 .text("serviceName")
                 .or_else(|| keys.text("service"))
                 .map(|name| Box::from(short_name(&name))),
+            Kind::CapacityProvider => keys.text("name").map(Box::from),
             _ => None,
         };
         let rest = Rest {
@@ -234,7 +235,7 @@ impl<'n> Keys<'n, '_> {
 
     fn target(&self, kind: Kind) -> Target {
         let key = match kind {
-            Kind::TaskDefinition | Kind::Cluster => return Target::Absent,
+            Kind::TaskDefinition | Kind::Cluster | Kind::CapacityProvider => return Target::Absent,
             Kind::Service | Kind::Task => "taskDefinition",
             Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction => {
                 if self.node("ResourceId").is_some() {

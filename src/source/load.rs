@@ -60,6 +60,13 @@ pub(super) fn load(
     let content = match plan.role {
         Role::Service => loader.service(plan)?,
         Role::Task => loader.task(plan)?,
+        Role::CapacityProvider => {
+            let root = FieldPath::root(Subject::CapacityProvider);
+            let request = loader.read(plan.lead(), root, |reader, node| {
+                reader.capacity_provider(node)
+            })?;
+            Content::CapacityProvider(Box::new(request))
+        }
         Role::Assumed | Role::Withheld => loader.assumed(plan)?,
         Role::Unused => {
             loader.task_definition(plan.lead(), None)?;

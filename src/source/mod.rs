@@ -77,7 +77,9 @@ pub use document::{Document, Location};
 pub use kind::{Form, Kind};
 pub use placeholder::{Fill, parse_fill};
 pub use read::{Problem, texts};
-pub use spec::{read_cluster, read_service, read_task, read_task_definition};
+pub use spec::{
+    read_capacity_provider, read_cluster, read_service, read_task, read_task_definition,
+};
 pub use text::{Position, SourceText, Span};
 pub use tree::{Member, Node, Value};
 pub use unit::{Content, Unit};

@@ -154,6 +154,19 @@ impl Reader<'_> {
         self.finish(body, annotations, sink)
     }
 
+    pub(super) fn capacity_provider(&self, document: Node<'_>) -> Request<ecs::CapacityProvider> {
+        let mut sink = Sink::default();
+        let (mut body, annotations) = self.open(document, &mut sink);
+        if let Some(name) = &self.entry.name
+            && matches!(body.value, Value::Object(_))
+            && !has_text(&body, "name", self.entry.form.spelling)
+        {
+            set(&mut body, "name", Value::String(name.to_string().into()));
+        }
+        let body = self.body(body, Api::CapacityProvider, &mut sink);
+        self.finish(body, annotations, sink)
+    }
+
     fn kept_seconds(&self, node: &Node<'_>, sink: &mut Sink) -> Option<i64> {
         let (Value::Number(text) | Value::String(text)) = &node.value else {
             return None;
@@ -264,7 +277,9 @@ impl Reader<'_> {
                 }
                 self.beside(&document, &["tags", "ResponseMetadata"], sink);
             }
-            Envelope::Service => self.beside(&document, &["ResponseMetadata"], sink),
+            Envelope::Service | Envelope::CapacityProvider => {
+                self.beside(&document, &["ResponseMetadata"], sink);
+            }
             Envelope::Bare | Envelope::Properties | Envelope::ContainerList => {}
         }
         (body, annotations)

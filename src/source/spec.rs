@@ -59,6 +59,15 @@ pub fn read_cluster(spec: &str) -> (ecs::Cluster, Diagnostics) {
     .0
 }
 
+/// Reads the spec of the EcsCapacityProvider of this name as JSON text. Invalid values are reported and left out.
+#[must_use]
+pub fn read_capacity_provider(name: &str, spec: &str) -> (ecs::CapacityProvider, Diagnostics) {
+    read(Kind::CapacityProvider, Some(name), spec, |reader, node| {
+        (reader.capacity_provider(node), ())
+    })
+    .0
+}
+
 fn read<T: Default, E>(
     kind: Kind,
     name: Option<&str>,

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Segment, Subject},
+    ecs,
     input::{ServiceInput, TaskInput},
     settings::{ANNOTATION_PREFIX, Mode, Settings},
 };
@@ -36,6 +37,8 @@ pub enum Content {
     Service(Box<ServiceInput>),
     /// Tasks that run to completion.
     Task(Box<TaskInput>),
+    /// A capacity provider.
+    CapacityProvider(Box<ecs::CapacityProvider>),
     /// Nothing that could be converted; the diagnostics contain the reason.
     Nothing,
 }
@@ -54,6 +57,7 @@ impl Unit {
         let own = match &self.content {
             Content::Service(input) => input.request.service_name.as_deref(),
             Content::Task(input) => Some(input.name.as_str()),
+            Content::CapacityProvider(request) => request.name.as_deref(),
             Content::Nothing => None,
         };
         let document = || self.documents.first()?.name.as_deref();
@@ -145,6 +149,7 @@ impl Unit {
             Subject::Service => of_kind(Kind::Service),
             Subject::Task => of_kind(Kind::Task),
             Subject::Cluster => of_kind(Kind::Cluster),
+            Subject::CapacityProvider => of_kind(Kind::CapacityProvider),
             Subject::AutoScaling => return self.scaling_document(segments),
         };
         match found {

@@ -2,6 +2,7 @@
 //!
 //! After validation, no input can cause an error: a feature becomes objects, or a note reports the difference.
 
+mod capacity_provider;
 mod escape;
 mod identity;
 mod labels;
@@ -14,6 +15,7 @@ mod task;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use capacity_provider::*;
 pub use escape::escape_dollars;
 pub(crate) use labels::is_owned_key;
 pub use labels::{CAPACITY_PROVIDER, SERVICE, TASK};

@@ -5,6 +5,7 @@
 //! used if anything was rejected. Plain limits and enums are checked by the reader's walk over [`crate::fields`].
 
 mod arn;
+mod capacity_provider;
 mod cluster;
 mod container;
 mod credential_spec;
@@ -51,6 +52,7 @@ mod tmpfs;
 mod volume;
 
 pub use arn::*;
+pub use capacity_provider::*;
 pub use cluster::*;
 pub use container::*;
 pub use credential_spec::*;

@@ -14,6 +14,7 @@
     reason = "a test fails by panicking, and uses of the common support what it needs"
 )]
 
+mod capacity;
 mod cluster;
 mod contained;
 mod deployments;

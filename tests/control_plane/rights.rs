@@ -20,14 +20,17 @@ fn is_excused((verb, group, resource): &Right) -> bool {
         ("get", "", "persistentvolumes" | "pods")
         | ("get", "storage.k8s.io", _)
         | ("get", "snapshot.storage.k8s.io", "volumesnapshotcontents") => true,
-        // Other tests see volumes released, tasks stopped and expired, old revisions forgotten and returned to, and services
-        // scaled by what their tasks use.
+        // Other tests see volumes released, tasks stopped and expired, old revisions forgotten and returned to, services
+        // scaled by what their tasks use, and capacity providers.
         ("list", "metrics.k8s.io", "pods")
         | ("delete", "", "persistentvolumes" | "pods")
         | ("create", "", "pods/eviction")
         | ("delete" | "get" | "patch", "apps", "controllerrevisions")
         | ("list", "apps", "replicasets")
-        | ("delete", "ecs-operator.dev", "ecstasks") => true,
+        | ("delete", "ecs-operator.dev", "ecstasks")
+        | ("patch", "ecs-operator.dev", "ecscapacityproviders" | "ecscapacityproviders/status") => {
+            true
+        }
         _ => false,
     }
 }

@@ -108,6 +108,7 @@ fn note_fields(document: &Document, seen: &mut BTreeSet<(Api, &'static str)>) {
         Kind::Service => Api::Service,
         Kind::Task => Api::Task,
         Kind::Cluster => Api::Cluster,
+        Kind::CapacityProvider => Api::CapacityProvider,
         Kind::ScalableTarget => Api::ScalableTarget,
         Kind::ScalingPolicy => Api::ScalingPolicy,
         Kind::ScheduledAction => Api::ScheduledAction,

@@ -28,6 +28,13 @@ const MAY_BE_LEFT_OUT: &[&str] = &[
     "ResourceId",
     "ScalableDimension",
     "deploymentConfiguration.alarms.alarmNames",
+    // The name of the custom resource is its name.
+    "name",
+    // The class of the nodes has these.
+    "managedInstancesProvider.infrastructureRoleArn",
+    "managedInstancesProvider.instanceLaunchTemplate",
+    "managedInstancesProvider.instanceLaunchTemplate.ec2InstanceProfileArn",
+    "managedInstancesProvider.instanceLaunchTemplate.networkConfiguration",
 ];
 
 /// A member in a model.
@@ -237,6 +244,7 @@ fn the_shapes_keep_every_field() {
             Api::Service => through::<ecs::Service>(&document),
             Api::Task => through::<ecs::Task>(&document),
             Api::Cluster => through::<ecs::Cluster>(&document),
+            Api::CapacityProvider => through::<ecs::CapacityProvider>(&document),
             Api::ScalableTarget => through::<ecs::ScalableTarget>(&document),
             Api::ScalingPolicy => through::<ecs::ScalingPolicy>(&document),
             Api::ScheduledAction => through::<ecs::ScheduledAction>(&document),

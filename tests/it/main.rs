@@ -17,6 +17,7 @@
 
 mod advice;
 mod awslogs;
+mod capacity_providers;
 mod cases;
 mod cli;
 mod coverage;

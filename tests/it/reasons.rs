@@ -145,15 +145,21 @@ fn rows(path: &str) -> impl Iterator<Item = &'static Field> {
         let rest = path.strip_prefix(name)?;
         Some((vec![*api], rest.strip_prefix('.').unwrap_or(rest)))
     });
+    let whole = path.to_owned();
     let (apis, path) = of_one.unwrap_or_else(|| (Api::ALL.to_vec(), path));
     let path = path.to_owned();
     let within = |inner: &str, outer: &str| {
         let rest = inner.strip_prefix(outer);
         rest.is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
     };
+    // A capacity provider has a member `kubernetes` of its own.
+    let of_provider = Api::CapacityProvider.fields();
+    let of_provider =
+        of_provider.filter(move |field| within(field.path, &whole) || within(&whole, field.path));
     apis.into_iter()
         .flat_map(Api::fields)
         .filter(move |field| within(field.path, &path) || within(&path, field.path))
+        .chain(of_provider)
 }
 
 fn assert_none(problems: &[String]) {

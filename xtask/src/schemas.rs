@@ -82,6 +82,12 @@ const CUSTOM_RESOURCES: &[CustomResource] = &[
         only: None,
     },
     CustomResource {
+        origin: Origin::Module("sigs.k8s.io/karpenter", "v1.14.0"),
+        path: "pkg/apis/crds/karpenter.sh_nodepools.yaml",
+        version: "v1",
+        only: None,
+    },
+    CustomResource {
         origin: Origin::Module(
             "github.com/aws/amazon-vpc-resource-controller-k8s",
             "v1.8.2",

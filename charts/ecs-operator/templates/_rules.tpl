@@ -96,6 +96,22 @@
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [list, watch]
+# Where nodes come from. Only an operator that watches all namespaces knows what uses a capacity provider, and keeps one
+# that is in use from being deleted.
+- apiGroups: [ecs-operator.dev]
+  resources: [ecscapacityproviders]
+  verbs: [list, watch{{ if not .Values.watchNamespaces }}, patch{{ end }}]
+{{- if not .Values.watchNamespaces }}
+- apiGroups: [ecs-operator.dev]
+  resources: [ecscapacityproviders/status]
+  verbs: [patch]
+{{- if .Values.capacityProviders.karpenter }}
+# The nodes of capacity providers with kubernetes.karpenter. They are deleted with their capacity provider.
+- apiGroups: [karpenter.sh]
+  resources: [nodepools]
+  verbs: [get, create, patch]
+{{- end }}
+{{- end }}
 # Volumes that exist outside of the cluster: file systems and disks made from snapshots.
 - apiGroups: [""]
   resources: [persistentvolumes]

@@ -23,7 +23,7 @@ use crate::controller::{
 };
 
 /// A version that no live object has: an apply with it creates an object or is rejected.
-const OF_NO_OBJECT: &str = "1";
+pub(super) const OF_NO_OBJECT: &str = "1";
 
 /// How often a change is sent while others write statuses in between.
 const TRIES: u32 = 5;

@@ -113,6 +113,15 @@ impl CatchUp {
             .any(|cache| cache.kind == Some(kind) && cache.refused)
     }
 
+    /// Whether the list of a kind is under way: a watch has begun, is not filled, and is not refused.
+    #[must_use]
+    pub(crate) fn is_pending(&self, kind: &ChildKind) -> bool {
+        let term = *self.term.borrow();
+        let caches = self.caches.borrow();
+        let mut of_kind = caches.iter().filter(|cache| cache.kind == Some(kind));
+        of_kind.any(|cache| cache.filled_in < Some(term) && !cache.refused)
+    }
+
     fn unfilled(&self) -> BTreeSet<&'static ChildKind> {
         let kinds: BTreeSet<_> = self.caches.borrow().iter().filter_map(|c| c.kind).collect();
         let missing = kinds.into_iter().filter(|kind| !self.is_filled(kind));

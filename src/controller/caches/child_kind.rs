@@ -162,7 +162,7 @@ const fn core(kind: &'static str, plural: &'static str) -> ChildKind {
     built_in("", "v1", kind, plural)
 }
 
-pub(super) const fn addon(
+pub(crate) const fn addon(
     group: &'static str,
     version: &'static str,
     kind: &'static str,
@@ -174,7 +174,7 @@ pub(super) const fn addon(
     }
 }
 
-pub(super) const fn cluster(kind: ChildKind) -> ChildKind {
+pub(crate) const fn cluster(kind: ChildKind) -> ChildKind {
     ChildKind {
         namespaced: false,
         ..kind

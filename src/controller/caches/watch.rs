@@ -249,7 +249,10 @@ pub(crate) async fn resources<K: Reconciled>(
         cx.backoff.succeeded(&object.uid().unwrap_or_default());
         object.gone(&cx);
     };
-    let api = api::<Lenient<K>>(&cx.client, namespace.as_deref());
+    let api: Api<Lenient<K>> = match &namespace {
+        Some(namespace) => K::api(cx.client.clone(), namespace),
+        None => Api::all(cx.client.clone()),
+    };
     let mut events = Events::new(api, None, &K::kind(&()), filling);
     // Namespaces and names.
     let mut listed = BTreeSet::new();
@@ -275,8 +278,8 @@ pub(crate) async fn resources<K: Reconciled>(
             }
             Event::Delete(object) => {
                 let (namespace, name) = place(object.meta());
-                let name = ObjectRef::new(&name.unwrap_or_default())
-                    .within(&namespace.unwrap_or_default());
+                let mut name = ObjectRef::new(&name.unwrap_or_default());
+                name.namespace = namespace;
                 if let Some(object) = store.get(&name) {
                     cache.apply(&Event::Delete(K::clone(&object)));
                     gone(&object);
@@ -291,7 +294,9 @@ pub(crate) async fn resources<K: Reconciled>(
                     }
                 }
                 listed.clear();
-                events.filled();
+                if events.filled() {
+                    K::listed(&cx);
+                }
             }
         }
     }

@@ -14,6 +14,7 @@ use kube::{
 
 use self::{fetch::of_namespace, status::status};
 use super::{
+    capacity_provider::is_provided,
     context::Context,
     error::Error,
     kind::{OfKind, Reconciled},
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     crd::{ClusterStatus, EcsCluster, WarningStatus},
-    diagnostic::StateReason,
+    diagnostic::{Reason, StateReason},
 };
 
 pub(super) use fetch::{complete, defaults, read};
@@ -32,6 +33,13 @@ impl Reconciled for EcsCluster {
 
     fn all(cx: &Context) -> &OfKind<Self> {
         &cx.clusters
+    }
+
+    fn api<T: kube::Resource<DynamicType = (), Scope = Self::Scope>>(
+        client: kube::Client,
+        namespace: &str,
+    ) -> kube::Api<T> {
+        kube::Api::namespaced(client, namespace)
     }
 
     fn reported(&self) -> &ClusterStatus {
@@ -75,7 +83,14 @@ fn check(cluster: &EcsCluster, cx: &Context) -> Result<Vec<WarningStatus>, Refus
     let first = of_namespace(cx, &namespace);
     match first.filter(|first| first.uid() != cluster.uid()) {
         Some(first) => Err(another_counts(&first, &namespace)),
-        None => read(cluster).map(|(_, warnings)| warnings),
+        None => read(cluster).map(|(request, mut warnings)| {
+            let mut named = request.capacity_providers.iter();
+            if named.all(|name| is_provided(cx, name)) {
+                let unprovided = Reason::CapacityProvidersAreNodes.name();
+                warnings.retain(|warning| warning.reason != unprovided);
+            }
+            warnings
+        }),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     api_server::ApiServer,
     request::Place,
-    scenario::{service, shared_name},
+    scenario::{capacity, service, shared_name},
     store::Store,
     trial::{Trial, undisturbed},
 };
@@ -74,6 +74,72 @@ fn a_name_is_given_up_although_the_next_one_is_taken() {
     assert_eq!(ready(end, "one"), "ObjectNotOwned");
     assert_eq!(ready(end, "two"), "SteadyState");
     assert_eq!(backend(end), (82, Some("two".to_owned())));
+}
+
+/// Returns what the pods of the service select, and how many pods there have been.
+fn selected(store: &Store) -> (Vec<Value>, usize) {
+    let mut selectors: Vec<Value> = store
+        .of_kind("", "pods")
+        .iter()
+        .filter(|(_, pod)| pod["metadata"].get("deletionTimestamp").is_none())
+        .map(|(_, pod)| pod["spec"]["nodeSelector"].clone())
+        .collect();
+    selectors.dedup();
+    (selectors, store.made().values().sum())
+}
+
+#[test]
+fn a_capacity_provider_replaces_no_task() {
+    let ends = undisturbed(capacity::providers_of_a_service().acts.iter());
+    let seen: Vec<_> = ends.iter().map(selected).collect();
+    let label = |name: &str| vec![json!({"ecs-operator.dev/capacity-provider": name})];
+    let group = |name: &str| vec![json!({"eks.amazonaws.com/nodegroup": name})];
+    let [
+        served,
+        came,
+        changed,
+        refused,
+        scaled,
+        corrected,
+        updated,
+        deleted,
+        left,
+    ] = &seen[..]
+    else {
+        panic!("each act has an end");
+    };
+    assert_eq!(*served, (label("blue"), 2));
+    for beside in [came, changed, refused] {
+        assert_eq!(beside, served);
+    }
+    // More tasks of the deployment are like the others.
+    assert_eq!(*scaled, (label("blue"), 3));
+    assert_eq!(corrected, scaled);
+    assert_eq!(*updated, (group("blue-3"), 6));
+    assert_eq!(deleted, updated);
+    assert_eq!(left.0, label("green"));
+    let has_provider = |store: &Store| {
+        let kind = ("ecs-operator.dev", "ecscapacityproviders");
+        !store.of_kind(kind.0, kind.1).is_empty()
+    };
+    let there: Vec<bool> = ends.iter().map(has_provider).collect();
+    let expected = [false, true, true, true, true, true, true, true, false];
+    assert_eq!(there, expected, "it stays while it is in use");
+}
+
+#[test]
+fn a_node_pool_ends_with_its_provider_and_not_before() {
+    let ends = undisturbed(capacity::a_node_pool().acts.iter());
+    let weights = |store: &Store| -> Vec<Value> {
+        let pools = store.of_kind("karpenter.sh", "nodepools");
+        pools
+            .iter()
+            .map(|(_, pool)| pool["spec"]["weight"].clone())
+            .collect()
+    };
+    let seen: Vec<_> = ends.iter().map(weights).collect();
+    let (one, two) = (vec![json!(1)], vec![json!(2)]);
+    assert_eq!(seen, [one.clone(), one, two.clone(), two, vec![]]);
 }
 
 /// Returns the Service of a name, as rendered for one service alone.

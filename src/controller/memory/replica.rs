@@ -32,7 +32,7 @@ use crate::{
         service::Renewals,
         volumes::{delete_released, delete_those_unneeded},
     },
-    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     decide::scaling::usage::{Reserved, Used},
     policy::Tenancy,
     server::Metrics,
@@ -42,6 +42,7 @@ use crate::{
 /// An object to reconcile.
 #[derive(Clone, Debug, PartialEq)]
 enum Waiting {
+    CapacityProvider(ObjectRef<EcsCapacityProvider>),
     Cluster(ObjectRef<EcsCluster>),
     TaskDefinition(ObjectRef<EcsTaskDefinition>),
     Service(ObjectRef<EcsService>),
@@ -50,6 +51,7 @@ enum Waiting {
 
 /// The receiving ends of the queues.
 struct Queues {
+    capacity_providers: UnboundedReceiver<ObjectRef<EcsCapacityProvider>>,
     clusters: UnboundedReceiver<ObjectRef<EcsCluster>>,
     task_definitions: UnboundedReceiver<ObjectRef<EcsTaskDefinition>>,
     services: UnboundedReceiver<ObjectRef<EcsService>>,
@@ -62,6 +64,7 @@ impl Queues {
             K::all(cx).queue().expect("it is taken once")
         }
         Self {
+            capacity_providers: of_kind(cx),
             clusters: of_kind(cx),
             task_definitions: of_kind(cx),
             services: of_kind(cx),
@@ -193,6 +196,7 @@ impl Replica {
         };
         let cx = &self.cx;
         let outcome = match &next {
+            Waiting::CapacityProvider(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Cluster(name) => Box::pin(attempt(cx, name)).await,
             Waiting::TaskDefinition(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Service(name) => Box::pin(attempt(cx, name)).await,
@@ -212,12 +216,14 @@ impl Replica {
 
     fn take_queues(&mut self) {
         let Queues {
+            capacity_providers,
             clusters,
             task_definitions,
             services,
             tasks,
         } = &mut self.queues;
         let waiting = &mut self.waiting;
+        drain(capacity_providers, waiting, Waiting::CapacityProvider);
         drain(clusters, waiting, Waiting::Cluster);
         drain(task_definitions, waiting, Waiting::TaskDefinition);
         drain(services, waiting, Waiting::Service);

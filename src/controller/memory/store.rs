@@ -234,7 +234,14 @@ impl Store {
             Verb::Strategic => patch::strategic,
             _ => patch::merge,
         };
-        Ok(self.change(place, |live| how(live, &body)))
+        let changed = self.change(place, |live| how(live, &body));
+        let metadata = &changed["metadata"];
+        if metadata.get("deletionTimestamp").is_some() && metadata["finalizers"] == json!([]) {
+            // Nothing holds it anymore.
+            self.remove(place);
+            self.collect_garbage();
+        }
+        Ok(changed)
     }
 
     /// Deletes an object, and immediately the objects that it alone owned.
@@ -250,7 +257,8 @@ impl Store {
         Ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}))
     }
 
-    /// Ends an object. A running pod is marked as terminating, and is removed when its kubelet has ended it.
+    /// Ends an object. A running pod is marked as terminating, and is removed when its kubelet has ended it; one with
+    /// finalizers is removed when these are gone.
     fn end(&mut self, place: &Place) {
         let runs = self.get(place).is_some_and(|pod| {
             let phase = pod.pointer("/status/phase").and_then(Value::as_str);
@@ -258,7 +266,13 @@ impl Store {
                 && pod.pointer("/spec/nodeName").is_some()
                 && !matches!(phase, Some("Succeeded" | "Failed"))
         });
-        if !runs {
+        let is_held = self.get(place).is_some_and(|object| {
+            let finalizers = object.pointer("/metadata/finalizers");
+            finalizers
+                .and_then(Value::as_array)
+                .is_some_and(|all| !all.is_empty())
+        });
+        if !runs && !is_held {
             self.remove(place);
             return;
         }

@@ -10,7 +10,7 @@ use super::{
     normal::{State, difference, state, told},
     replica::Late,
     request::Place,
-    scenario::{self, Act, Scenario, scaling, service, shared_name, split, task},
+    scenario::{self, Act, Scenario, capacity, scaling, service, shared_name, split, task},
     store::Store,
     trial::{End, NOTHING_IS_LATE, Serving, Trial, in_no_time, undisturbed},
 };
@@ -289,6 +289,8 @@ scenarios! {
     a_definition: scenario::a_definition,
     a_history: scenario::a_history,
     a_cluster: scenario::a_cluster,
+    providers_of_a_service: capacity::providers_of_a_service,
+    a_node_pool: capacity::a_node_pool,
     a_service: service::a_service,
     a_count_of_an_autoscaler: scaling::a_count_of_an_autoscaler,
     scheduled_actions: scaling::scheduled_actions,

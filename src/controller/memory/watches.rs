@@ -19,13 +19,16 @@ use crate::{
         context::Context,
         kind::{Reconciled, differs},
     },
-    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     settings::SERVICE_REVISION,
 };
 
 /// Updates the cache of a kind with an object that exists or is gone, as its watch does.
 pub(super) fn observe(cx: &Context, place: &Place, object: &Value, gone: bool) {
     match (place.group.as_str(), place.plural.as_str()) {
+        ("ecs-operator.dev", "ecscapacityproviders") => {
+            resource::<EcsCapacityProvider>(cx, object, gone);
+        }
         ("ecs-operator.dev", "ecsclusters") => resource::<EcsCluster>(cx, object, gone),
         ("ecs-operator.dev", "ecstaskdefinitions") => {
             resource::<EcsTaskDefinition>(cx, object, gone);

@@ -12,9 +12,19 @@ use super::{
 const NEW: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Whether a manifest is a policy.
-#[must_use]
-pub fn is_policy(manifest: &Value) -> bool {
+pub(super) fn is_policy(manifest: &Value) -> bool {
     is_of_kind(manifest, "EcsPolicy")
+}
+
+/// Whether a manifest of our own group is of a kind without namespaces. It counts, and is not compared itself.
+#[must_use]
+pub fn is_of_cluster(manifest: &Value) -> bool {
+    is_policy(manifest) || is_capacity_provider(manifest)
+}
+
+/// Whether a manifest is a capacity provider.
+pub(super) fn is_capacity_provider(manifest: &Value) -> bool {
+    is_of_kind(manifest, "EcsCapacityProvider")
 }
 
 /// Whether a manifest is a namespace.
@@ -27,7 +37,7 @@ pub fn is_namespace(manifest: &Value) -> bool {
 #[must_use]
 pub fn is_known(manifest: &Value) -> bool {
     let name = manifest.pointer("/metadata/name").and_then(Value::as_str);
-    place(manifest).is_some() || (is_policy(manifest) && name.is_some())
+    place(manifest).is_some() || (is_of_cluster(manifest) && name.is_some())
 }
 
 fn is_of_kind(manifest: &Value, kind: &str) -> bool {

@@ -36,7 +36,7 @@ use crate::{
 };
 
 pub use self::{
-    manifests::{is_known, is_namespace, is_policy},
+    manifests::{is_known, is_namespace, is_of_cluster},
     read_only::read_only,
     snapshot::Snapshot,
 };
@@ -162,7 +162,7 @@ pub async fn preview(
 ) -> Result<Preview, PreviewError> {
     let after = resources(snapshot, manifests);
     let applied = manifests.iter();
-    let applied = applied.filter(|it| is_policy(it) || is_namespace(it));
+    let applied = applied.filter(|it| is_of_cluster(it) || is_namespace(it));
     let applied: Vec<Value> = applied.cloned().collect();
     let worlds = Worlds {
         snapshot,

@@ -61,7 +61,9 @@ impl Known {
 }
 
 /// Returns an answer; `None` if the user may not have it, and nothing where there is no such kind.
-fn permitted<T: Default>(answer: Result<T, kube::Error>) -> Result<Option<T>, kube::Error> {
+pub(super) fn permitted<T: Default>(
+    answer: Result<T, kube::Error>,
+) -> Result<Option<T>, kube::Error> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if code(&error) == Some(404) => Ok(Some(T::default())),

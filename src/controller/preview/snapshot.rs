@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::{
     Operator,
-    policies::{Known, fill, policies},
+    manifests::is_capacity_provider,
+    policies::{Known, fill, permitted, policies},
 };
 use crate::{
     controller::{
@@ -26,7 +27,7 @@ use crate::{
         process::discovery::{Cluster, kubernetes_minor},
         service::Renewals,
     },
-    crd::{API_VERSION, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{API_VERSION, EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     server::Metrics,
     settings::{Mode, Settings, WorkloadTarget},
 };
@@ -55,6 +56,8 @@ pub struct Snapshot {
     pub(super) objects: BTreeMap<Key, Value>,
     /// The kinds that may not be read.
     pub(super) unreadable: Vec<&'static ChildKind>,
+    /// The capacity providers of the cluster; none if the user may not read them.
+    providers: Vec<EcsCapacityProvider>,
     /// What the policies say.
     pub(super) known: Known,
 }
@@ -84,6 +87,7 @@ impl Snapshot {
             pods: of::<Pod>(client, namespace, &ours).await?,
             objects: BTreeMap::new(),
             unreadable: Vec::new(),
+            providers: capacity_providers(client).await?,
             known: Known::read(client, namespace).await?,
         };
         for (kind, plural) in KINDS {
@@ -129,6 +133,7 @@ impl Snapshot {
             pods: Vec::new(),
             objects: BTreeMap::new(),
             unreadable: Vec::new(),
+            providers: Vec::new(),
             known: Known::without_policies(),
         };
         let text = |object: &Value, path: &str| {
@@ -210,6 +215,13 @@ impl Snapshot {
         );
         fill(&cx);
         cx.addons_known.store(true, Ordering::SeqCst);
+        for provider in &self.providers {
+            let event = Event::Apply(provider.clone());
+            cx.capacity_providers.cache.apply(&event);
+        }
+        for object in applied.iter().filter(|it| is_capacity_provider(it)) {
+            see::<EcsCapacityProvider>(&cx, object);
+        }
         for ((kind, _), object) in resources {
             match kind.as_str() {
                 "EcsCluster" => see::<EcsCluster>(&cx, object),
@@ -230,6 +242,13 @@ impl Snapshot {
         }
         cx
     }
+}
+
+/// Returns the capacity providers. A cluster may lack the kind, and a user the right.
+async fn capacity_providers(client: &Client) -> Result<Vec<EcsCapacityProvider>, kube::Error> {
+    let api: Api<EcsCapacityProvider> = Api::all(client.clone());
+    let listed = api.list(&ListParams::default()).await;
+    Ok(permitted(listed.map(|list| list.items))?.unwrap_or_default())
 }
 
 /// Adds a custom resource to its cache.

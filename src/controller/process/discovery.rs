@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use crate::{
     controller::{
         caches::child_kind::{ADDON_GROUPS, ALL, ChildKind},
+        capacity_provider::CAPACITY_PROVIDERS,
         error::code,
     },
     settings::{Addon, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR},
@@ -41,13 +42,12 @@ impl Cluster {
             let mut versions = group.into_iter().flat_map(|group| &group.versions);
             versions.any(|version| version.version == kind.version)
         };
-        let kinds = ALL.iter().filter(|kind| !kind.built_in && is_there(kind));
+        let kinds = optional().filter(|kind| is_there(kind));
         let asked: BTreeSet<(&str, &str)> = kinds.map(|kind| (kind.group, kind.version)).collect();
         let (mut served, mut unknown) = (BTreeSet::new(), BTreeSet::new());
         for (group, version) in asked {
-            let of_version = ALL
-                .iter()
-                .filter(|kind| (kind.group, kind.version) == (group, version));
+            let of_version =
+                optional().filter(|kind| (kind.group, kind.version) == (group, version));
             let api_version = format!("{group}/{version}");
             match client.list_api_group_resources(&api_version).await {
                 Ok(list) => {
@@ -104,12 +104,24 @@ impl Cluster {
         there.map(|(addon, _)| *addon).collect()
     }
 
+    /// Whether the cluster has a kind that it may lack.
+    #[must_use]
+    pub(crate) fn serves(&self, kind: &ChildKind) -> bool {
+        self.served.contains(kind)
+    }
+
     /// Returns the kinds that the cluster supports.
     #[must_use]
     pub(crate) fn kinds(&self) -> Vec<&'static ChildKind> {
         let is_served = |kind: &&ChildKind| kind.built_in || self.served.contains(kind);
         ALL.iter().filter(is_served).collect()
     }
+}
+
+/// Returns the kinds that a cluster may lack.
+fn optional() -> impl Iterator<Item = &'static ChildKind> {
+    let of_addons = ALL.iter().filter(|kind| !kind.built_in);
+    of_addons.chain([&CAPACITY_PROVIDERS])
 }
 
 /// Returns the minor version of the cluster, or the nearest one that this operator knows.

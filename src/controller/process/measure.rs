@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::{
     controller::{context::Context, kind::Reconciled as _},
-    crd::{ACCEPTED, EcsCluster, EcsService, EcsTask, EcsTaskDefinition, READY},
+    crd::{
+        ACCEPTED, EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition, READY,
+    },
     decide::liveness,
     server::Metrics,
 };
@@ -43,6 +45,11 @@ pub(crate) fn measure(cx: &Context, metrics: &Metrics) {
     metrics.in_state(EcsTaskDefinition::KIND, "Registered", definitions);
     let clusters = cx.clusters.store.state().len();
     metrics.in_state(EcsCluster::KIND, "Active", clusters);
+    let providers = cx.capacity_providers.store.state();
+    let active =
+        |provider: &&Arc<EcsCapacityProvider>| provider.status.status.as_deref() == Some("ACTIVE");
+    let active = providers.iter().filter(active).count();
+    metrics.in_state(EcsCapacityProvider::KIND, "Active", active);
     for (status, count) in count_tasks(cx) {
         metrics.in_state(EcsTask::KIND, status, count);
     }

@@ -16,12 +16,13 @@ use crate::{
             policies::{NAMESPACES, POLICIES, watch_namespaces, watch_policies},
             watch,
         },
+        capacity_provider::CAPACITY_PROVIDERS,
         context::Context,
         kind::Reconciled,
         service,
         volumes::delete_unclaimed,
     },
-    crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     settings::Settings,
 };
 
@@ -56,6 +57,9 @@ pub(crate) fn start_watches(
     watches.spawn(watch_policies(cx.clone(), policies));
     watches.spawn(watch_namespaces(cx.clone(), all));
     watches.spawn(delete_unclaimed(cx.clone()));
+    if cluster.serves(&CAPACITY_PROVIDERS) {
+        watch_capacity_providers(watches, cx);
+    }
     for kind in cluster.kinds() {
         for namespace in scopes_of(kind, namespaces) {
             let filling = cx.catch_up.register(Some(kind));
@@ -68,6 +72,13 @@ pub(crate) fn start_watches(
 fn start<K: Reconciled>(watches: &mut JoinSet<()>, cx: &Arc<Context>, namespace: Option<String>) {
     let filling = cx.catch_up.register(None);
     watches.spawn(watch::resources::<K>(cx.clone(), namespace, filling));
+}
+
+/// Starts the watch of capacity providers, which have no namespace. Definitions of an older version do not have the kind.
+fn watch_capacity_providers(watches: &mut JoinSet<()>, cx: &Arc<Context>) {
+    let filling = cx.catch_up.register(Some(&CAPACITY_PROVIDERS));
+    let watch = watch::resources::<EcsCapacityProvider>(cx.clone(), None, filling);
+    watches.spawn(watch);
 }
 
 /// Returns the namespaces to watch one by one; a single `None` for all of them together.
@@ -89,6 +100,7 @@ fn scopes_of(kind: &ChildKind, namespaces: &[String]) -> Vec<Option<String>> {
 /// Detects installed and removed add-ons, and then triggers the reconcile of everything.
 pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces: Vec<String>) {
     let mut watched: BTreeSet<&'static ChildKind> = cluster.kinds().into_iter().collect();
+    let mut watches_providers = cluster.serves(&CAPACITY_PROVIDERS);
     let mut watches = JoinSet::new();
     loop {
         tokio::select! {
@@ -117,6 +129,10 @@ pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces:
                 let filling = cx.catch_up.register(Some(kind));
                 watches.spawn(watch::children(cx.clone(), kind, namespace, filling));
             }
+        }
+        if found.serves(&CAPACITY_PROVIDERS) && !watches_providers {
+            watches_providers = true;
+            watch_capacity_providers(&mut watches, &cx);
         }
         cx.catch_up.caught_up().await;
         if let Ok(mut settings) = cx.settings.write() {

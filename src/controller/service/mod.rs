@@ -83,6 +83,13 @@ impl Reconciled for EcsService {
         &cx.services
     }
 
+    fn api<T: kube::Resource<DynamicType = (), Scope = Self::Scope>>(
+        client: kube::Client,
+        namespace: &str,
+    ) -> kube::Api<T> {
+        kube::Api::namespaced(client, namespace)
+    }
+
     fn reported(&self) -> &ServiceStatus {
         &self.status
     }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     controller::{
         caches::known::Known,
-        cluster,
+        capacity_provider, cluster,
         context::Context,
         error::Error,
         refusal::{Refusal, refused},
@@ -113,9 +113,13 @@ pub(super) fn newest(
     let known = cx.service_revisions.of(service);
     let digest = inputs.digest();
     let cluster = cluster::defaults(cx, &namespace, &request)?;
+    let mut settings = settings(service, cx, status, &known);
+    if !capacity_provider::add_of_service(&mut settings, cx, &request, cluster.as_ref())? {
+        return Ok(None);
+    }
     let by = RenderedBy {
         operator: env!("CARGO_PKG_VERSION").to_owned(),
-        settings: settings(service, cx, status, &known),
+        settings,
         connect_hosts: connect_hosts(cx, service, &request, cluster.as_ref(), (&known, &digest)),
         cluster,
     };
@@ -133,21 +137,26 @@ pub(super) fn newest(
     };
     same.extend(assumed(service, status, &known, &inputs, asks_for_the_same));
     let reference = reference.unwrap_or_default();
-    let mut notes = rendering.notes.clone();
-    if !count::is_given(service) {
-        notes.forget(Reason::DesiredCountUndoesScaling);
-    }
     Ok(Some(Newest {
         revision,
         same,
         task_definition: inputs.label(),
         follows: TaskDefinitionReference::parse(reference).is_some_and(|it| it.revision.is_none()),
-        warnings: Refusal::warnings(notes),
+        warnings: warnings(service, &rendering),
         inputs,
         digest,
         by,
         rendering,
     }))
+}
+
+/// Returns the differences from ECS, except for one that only a count in the spec makes.
+fn warnings(service: &EcsService, rendering: &Rendering) -> Vec<WarningStatus> {
+    let mut notes = rendering.notes.clone();
+    if !count::is_given(service) {
+        notes.forget(Reason::DesiredCountUndoesScaling);
+    }
+    Refusal::warnings(notes)
 }
 
 /// Returns the settings of the operator, with what a running service keeps of its target groups.

@@ -41,11 +41,11 @@ pub(crate) struct Revision {
     /// The UID of the EcsService that owns it; `None` if it has no owner.
     pub(super) owner: Option<String>,
     /// Its name.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// Its position in the history of the service.
     pub(super) number: i64,
     /// Its content.
-    pub(super) kept: Kept,
+    pub(crate) kept: Kept,
     /// The digest of its inputs.
     pub(super) inputs: String,
     /// Whether a deployment of it has failed.
@@ -146,7 +146,7 @@ impl ServiceRevisions {
     }
 
     /// Returns the revisions of a service, the newest first.
-    pub(super) fn of(&self, service: &EcsService) -> Vec<Arc<Revision>> {
+    pub(crate) fn of(&self, service: &EcsService) -> Vec<Arc<Revision>> {
         let mut revisions = self.named(service);
         revisions.retain(|revision| revision.owner == service.uid());
         revisions.sort_by_key(|revision| std::cmp::Reverse(revision.number));

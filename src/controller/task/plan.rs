@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     controller::{
         caches::{children::Key, known::Known},
+        capacity_provider,
         cluster::{complete, defaults},
         context::Context,
         permitted::{Deployed, NotPermitted, pods_permitted},
@@ -67,7 +68,10 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     complete(&mut request, cluster.as_ref());
     let annotations = task.status.settings.as_ref();
     let annotations = annotations.unwrap_or_else(|| task.annotations());
-    let settings = settings(cx, &namespace, annotations, Subject::Task, &mut findings);
+    let mut settings = settings(cx, &namespace, annotations, Subject::Task, &mut findings);
+    if !capacity_provider::add_to(&mut settings, cx, &request.capacity_provider_strategy)? {
+        return Ok(None);
+    }
     let task_definition = definition.label();
     let spec = definition.spec().clone();
     let (definition, said) = definition.into_input();
@@ -79,13 +83,10 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         extensions,
         task_definition: definition,
     };
-    let validated = match validate_task(&input, &settings) {
-        Ok(validated) if !findings.has_errors() => validated,
-        Ok(_) => return Err(refused(findings)),
-        Err(more) => {
-            findings.append(more);
-            return Err(refused(findings));
-        }
+    let validated = validate_task(&input, &settings);
+    let validated = validated.map_err(|more| findings.append(more)).ok();
+    let Some(validated) = validated.filter(|_| !findings.has_errors()) else {
+        return Err(refused(findings));
     };
     let (manifests, notes) = translate_task(&validated, &settings);
     findings.append(notes);

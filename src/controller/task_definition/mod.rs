@@ -41,6 +41,13 @@ impl Reconciled for EcsTaskDefinition {
         &cx.task_definitions
     }
 
+    fn api<T: kube::Resource<DynamicType = (), Scope = Self::Scope>>(
+        client: kube::Client,
+        namespace: &str,
+    ) -> kube::Api<T> {
+        kube::Api::namespaced(client, namespace)
+    }
+
     fn reported(&self) -> &TaskDefinitionStatus {
         &self.status
     }

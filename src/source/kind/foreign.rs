@@ -189,7 +189,13 @@ const SEARCHED: usize = 6;
 /// The custom resources of this operator.
 const OWN_GROUP: &str = "ecs-operator.dev/";
 
-const OWN_KINDS: &[&str] = &["EcsCluster", "EcsService", "EcsTask", "EcsTaskDefinition"];
+const OWN_KINDS: &[&str] = &[
+    "EcsCapacityProvider",
+    "EcsCluster",
+    "EcsService",
+    "EcsTask",
+    "EcsTaskDefinition",
+];
 
 /// The custom resource that is about the specs of namespaces, and not about what runs.
 const POLICY: &str = "EcsPolicy";

@@ -13,6 +13,8 @@ pub enum Kind {
     Task,
     /// `CreateCluster`, which only the operator reads.
     Cluster,
+    /// `CreateCapacityProvider`.
+    CapacityProvider,
     /// `RegisterScalableTarget`.
     ScalableTarget,
     /// `PutScalingPolicy`.
@@ -30,6 +32,7 @@ impl Kind {
             Self::Service => "service",
             Self::Task => "task",
             Self::Cluster => "cluster",
+            Self::CapacityProvider => "capacity provider",
             Self::ScalableTarget => "scalable target",
             Self::ScalingPolicy => "scaling policy",
             Self::ScheduledAction => "scheduled action",
@@ -44,6 +47,7 @@ impl Kind {
             Self::Service => Subject::Service,
             Self::Task => Subject::Task,
             Self::Cluster => Subject::Cluster,
+            Self::CapacityProvider => Subject::CapacityProvider,
             Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction => {
                 Subject::AutoScaling
             }
@@ -60,6 +64,8 @@ pub(in crate::source) enum Envelope {
     TaskDefinition,
     /// `{"service": {...}}`.
     Service,
+    /// `{"capacityProvider": {...}}`.
+    CapacityProvider,
     /// `{"Type": "AWS::...", "Properties": {...}}`.
     Properties,
     /// A custom resource of this operator: `apiVersion`, `kind`, `metadata`, `spec`.
@@ -75,6 +81,7 @@ impl Envelope {
             Self::Bare | Self::ContainerList => None,
             Self::TaskDefinition => Some("taskDefinition"),
             Self::Service => Some("service"),
+            Self::CapacityProvider => Some("capacityProvider"),
             Self::Properties => Some("Properties"),
             Self::Resource => Some("spec"),
         }

@@ -1,5 +1,6 @@
 //! Recognizes a document by its content.
 
+mod capacity_provider;
 mod foreign;
 mod form;
 mod request;
@@ -8,7 +9,7 @@ pub(super) use foreign::{is_foreign, mentions_ecs};
 pub(super) use form::{Envelope, Spelling};
 pub use form::{Form, Kind};
 
-use self::request::{request, schedule};
+use self::request::{request, schedule, template};
 use super::{
     text::Span,
     tree::{Node, Value},
@@ -157,6 +158,7 @@ impl Search {
             ("ecs-operator.dev/v1alpha1", "EcsTask") => {
                 Form::new(Kind::Task, &("EcsTask", "its kind is EcsTask"))
             }
+            ("ecs-operator.dev/v1alpha1", "EcsCapacityProvider") => capacity_provider::RESOURCE,
             ("ecs-operator.dev/v1alpha1", "EcsCluster") => {
                 let advice = "only the operator reads it: give services launchType or capacityProviderStrategy of \
                               their own, and leave the cluster out";
@@ -164,7 +166,7 @@ impl Search {
             }
             _ => {
                 let advice = if version.starts_with("ecs-operator.dev/") {
-                    "EcsTaskDefinition, EcsService and EcsTask of ecs-operator.dev/v1alpha1 are converted"
+                    "EcsTaskDefinition, EcsService, EcsTask and EcsCapacityProvider of ecs-operator.dev/v1alpha1 are converted"
                 } else {
                     "it is a Kubernetes object already and needs no conversion"
                 };
@@ -191,6 +193,7 @@ impl Search {
                     "its Type is AWS::ECS::Service",
                 ),
             ),
+            Some("AWS::ECS::CapacityProvider") => capacity_provider::TEMPLATE,
             Some("AWS::ApplicationAutoScaling::ScalableTarget") => Form::new(
                 Kind::ScalableTarget,
                 &(
@@ -274,7 +277,11 @@ impl Search {
             self.push(node.span, Ok(form.within(Envelope::Service)));
             return true;
         }
-        let mut any = false;
+        if output("capacityProvider", &["name", "capacityProviderArn"]) {
+            self.push(node.span, Ok(capacity_provider::CREATED));
+            return true;
+        }
+        let mut any = self.capacity_providers(node);
         for (member, form) in LISTS {
             if let Some(elements) = node.get(member).and_then(Node::elements) {
                 any = true;
@@ -375,28 +382,6 @@ fn ambiguous(message: impl Into<String>, advice: &str) -> Message {
 fn is_container(node: &Node<'_>) -> bool {
     (has(node, "image") && !has(node, "containerDefinitions"))
         || (has(node, "Image") && !has(node, "ContainerDefinitions"))
-}
-
-/// Recognizes whole templates and projects of other tools, which contain more than requests.
-fn template(node: &Node<'_>) -> Option<&'static str> {
-    let map = |key| node.get(key).is_some_and(|value| value.members().is_some());
-    if has(node, "AWSTemplateFormatVersion") || map("Resources") {
-        return Some("CloudFormation");
-    }
-    if has(node, "terraform_version") || map("resource") || map("planned_values") {
-        return Some("Terraform");
-    }
-    if map("services") {
-        return Some("Docker Compose");
-    }
-    let resources = node.members().is_some_and(|members| {
-        !members.is_empty()
-            && members.iter().all(|member| {
-                let kind = member.value.get("Type").and_then(Node::text);
-                kind.is_some_and(|kind| kind.starts_with("AWS::"))
-            })
-    });
-    resources.then_some("CloudFormation")
 }
 
 #[cfg(test)]

@@ -88,6 +88,9 @@ fn api_request(node: &Node<'_>) -> Option<Result<Form, Message>> {
     Some(Ok(form))
 }
 
+/// The members that only capacity providers have.
+const PROVIDER_ONLY: &[&str] = &["autoScalingGroupProvider", "managedInstancesProvider"];
+
 /// Recognizes a request by a member that is enough.
 fn named(node: &Node<'_>) -> Option<Form> {
     if has(node, "containerDefinitions") {
@@ -101,6 +104,12 @@ fn named(node: &Node<'_>) -> Option<Form> {
     } else if has(node, "serviceName") {
         let words = &("CreateService request", "it has serviceName");
         Some(Form::new(Kind::Service, words))
+    } else if PROVIDER_ONLY.iter().any(|key| has(node, key)) {
+        let words = &(
+            "CreateCapacityProvider request",
+            "it has members that only capacity providers have",
+        );
+        Some(Form::new(Kind::CapacityProvider, words))
     } else {
         node.get("service").and_then(Node::text)?;
         // Files of other tools name a service too, such as serverless.yml.
@@ -110,6 +119,28 @@ fn named(node: &Node<'_>) -> Option<Form> {
             &("UpdateService request", "its member service is a name"),
         ))
     }
+}
+
+/// Recognizes whole templates and projects of other tools, which contain more than requests.
+pub(super) fn template(node: &Node<'_>) -> Option<&'static str> {
+    let map = |key| node.get(key).is_some_and(|value| value.members().is_some());
+    if has(node, "AWSTemplateFormatVersion") || map("Resources") {
+        return Some("CloudFormation");
+    }
+    if has(node, "terraform_version") || map("resource") || map("planned_values") {
+        return Some("Terraform");
+    }
+    if map("services") {
+        return Some("Docker Compose");
+    }
+    let resources = node.members().is_some_and(|members| {
+        !members.is_empty()
+            && members.iter().all(|member| {
+                let kind = member.value.get("Type").and_then(Node::text);
+                kind.is_some_and(|kind| kind.starts_with("AWS::"))
+            })
+    });
+    resources.then_some("CloudFormation")
 }
 
 /// Whether this is one container definition. `image` is an object in manifests of Copilot.

@@ -46,6 +46,7 @@ pub(super) fn link(
     linker.drop_duplicate_services(same);
     linker.plan_lone_task_definitions(incomplete);
     linker.plan_scaling(same);
+    linker.plan_capacity_providers();
     let mut links = linker.links;
     links.plans.sort_unstable_by_key(|plan| plan.lead());
     links
@@ -210,6 +211,12 @@ impl<'e> Linker<'e> {
         }
     }
 
+    fn plan_capacity_providers(&mut self) {
+        let found = self.of_kind(Kind::CapacityProvider);
+        let plans = found.map(|(index, _)| Plan::new(index, Role::CapacityProvider));
+        self.links.plans.extend(plans);
+    }
+
     /// Returns the name of a service that has none: its task definition's family.
     fn service_name_of(&self, choice: Choice) -> &'e str {
         self.entry(choice.entry)
@@ -227,7 +234,7 @@ impl<'e> Linker<'e> {
                     choice.map_or("", |choice| self.service_name_of(choice))
                 }),
                 Role::Assumed | Role::Withheld => own?,
-                Role::Task | Role::Unused | Role::Orphan => return None,
+                Role::Task | Role::Unused | Role::CapacityProvider | Role::Orphan => return None,
             };
             Some((name, number))
         };

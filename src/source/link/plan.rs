@@ -36,6 +36,8 @@ pub(in crate::source) enum Role {
     Withheld,
     /// A revision of a task definition whose family runs another revision.
     Unused,
+    /// A capacity provider.
+    CapacityProvider,
     /// Scaling requests whose service is not among the documents.
     Orphan,
 }

@@ -71,7 +71,12 @@ fn report_labels(cx: &Context<'_>, notes: &mut Diagnostics) {
         }
     }
     let providers = cx.capacity().strategy.iter();
-    for provider in providers.filter(|provider| provider.takes_tasks() && !provider.is_fargate()) {
+    let is_labeled = |name: &String| {
+        let settings = cx.settings;
+        settings.capacity_providers.contains_key(name) || settings.labeled_providers.contains(name)
+    };
+    let providers = providers.filter(|provider| provider.takes_tasks() && !provider.is_fargate());
+    for provider in providers.filter(|provider| !is_labeled(&provider.name)) {
         let name = kname(&provider.name, LABEL_LENGTH);
         labels.insert(format!("{}={name}", labels::CAPACITY_PROVIDER));
     }

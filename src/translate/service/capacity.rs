@@ -1,9 +1,12 @@
 //! Capacity provider strategies: how tasks are split over providers, and which nodes their pods select.
 
-use k8s_openapi::api::core::v1::PodTemplateSpec;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{PodTemplateSpec, Toleration};
 
 use crate::{
     diagnostic::{Diagnostics, Message},
+    settings::{NodeSelection, NodeToleration},
     translate::{Context, LABEL_LENGTH, kname, labels},
     validate::{Capacity, CapacityProvider, LaunchType},
 };
@@ -137,19 +140,8 @@ pub(crate) fn place(
     provider: Option<&CapacityProvider>,
     template: &mut PodTemplateSpec,
 ) {
-    let selector = match provider.map(|provider| provider.name.as_str()) {
-        Some("FARGATE_SPOT") => Some((CAPACITY_TYPE.to_owned(), "spot".to_owned())),
-        Some("FARGATE") | None => None,
-        Some(name) => Some((
-            labels::CAPACITY_PROVIDER.to_owned(),
-            kname(name, LABEL_LENGTH),
-        )),
-    };
-    if let Some((key, value)) = selector {
-        let spec = template.spec.get_or_insert_default();
-        spec.node_selector
-            .get_or_insert_default()
-            .insert(key, value);
+    if let Some(selection) = provider.and_then(|provider| selection(cx, &provider.name)) {
+        select(selection, template);
     }
     if cx.task_definition.eks_fargate && provider.is_none_or(|p| p.name == "FARGATE") {
         let metadata = template.metadata.get_or_insert_default();
@@ -157,6 +149,56 @@ pub(crate) fn place(
             .labels
             .get_or_insert_default()
             .insert(COMPUTE.to_owned(), FARGATE_PROFILE.to_owned());
+    }
+}
+
+/// Returns what the pods of a provider select; `None` if any node will do.
+fn selection(cx: &Context<'_>, provider: &str) -> Option<NodeSelection> {
+    let label = |key: &str, value: String| NodeSelection {
+        node_selector: BTreeMap::from([(key.to_owned(), value)]),
+        tolerations: Vec::new(),
+    };
+    match provider {
+        "FARGATE_SPOT" => Some(label(CAPACITY_TYPE, "spot".to_owned())),
+        "FARGATE" => None,
+        name => {
+            let said = cx.settings.capacity_providers.get(name).cloned();
+            let usual = || label(labels::CAPACITY_PROVIDER, kname(name, LABEL_LENGTH));
+            Some(said.unwrap_or_else(usual))
+        }
+    }
+}
+
+/// Adds what the pods of `template` select to what they select already.
+fn select(selection: NodeSelection, template: &mut PodTemplateSpec) {
+    let NodeSelection {
+        node_selector,
+        tolerations,
+    } = selection;
+    let spec = template.spec.get_or_insert_default();
+    if !node_selector.is_empty() {
+        let selector = spec.node_selector.get_or_insert_default();
+        selector.extend(node_selector);
+    }
+    if !tolerations.is_empty() {
+        let of_pod = spec.tolerations.get_or_insert_default();
+        of_pod.extend(tolerations.into_iter().map(toleration));
+    }
+}
+
+fn toleration(of_node: NodeToleration) -> Toleration {
+    let NodeToleration {
+        key,
+        operator,
+        value,
+        effect,
+    } = of_node;
+    Toleration {
+        key,
+        operator,
+        value,
+        effect,
+        toleration_seconds: None,
     }
 }
 

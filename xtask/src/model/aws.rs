@@ -21,6 +21,7 @@ const MODELS: &[(&str, &str, &[&str])] = &[
             "UpdateService",
             "RunTask",
             "CreateCluster",
+            "CreateCapacityProvider",
         ],
     ),
     (

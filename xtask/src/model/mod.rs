@@ -38,6 +38,12 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
     ("RunTask", "task", "`RunTask`", "Task"),
     ("CreateCluster", "cluster", "`CreateCluster`", "Cluster"),
     (
+        "CreateCapacityProvider",
+        "capacity_provider",
+        "`CreateCapacityProvider`",
+        "CapacityProvider",
+    ),
+    (
         "RegisterScalableTarget",
         "scalable_target",
         "`RegisterScalableTarget`",

@@ -141,6 +141,8 @@ fn struct_name(structure: &str) -> String {
         "CreateService" => "Service",
         "RunTask" => "Task",
         "CreateCluster" => "Cluster",
+        "CreateCapacityProvider" => "CapacityProvider",
+        "CreateManagedInstancesProviderConfiguration" => "ManagedInstancesProvider",
         "RegisterScalableTarget" => "ScalableTarget",
         "PutScalingPolicy" => "ScalingPolicy",
         "PutScheduledAction" => "ScheduledAction",

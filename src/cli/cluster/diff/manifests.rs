@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     cli::Error,
-    controller::{is_known, is_namespace, is_policy},
+    controller::{is_known, is_namespace, is_of_cluster},
     convert::{Denied, Drafter, Target},
     crd::API_VERSION,
     diagnostic::{Reason, Severity},
@@ -108,7 +108,7 @@ impl Manifests {
                 "{file}: {kind} {name} is not of a kind of this operator, or has no metadata.name"
             ));
         } else if version == API_VERSION || is_namespace(&object) {
-            if is_policy(&object) || is_namespace(&object) {
+            if is_of_cluster(&object) || is_namespace(&object) {
                 let name = text(&object, "/metadata/name");
                 self.note(&format!(
                     "{file}: {kind} {name} is taken into account, but its own change is not shown; use kubectl diff"

@@ -13,7 +13,7 @@ use self::{given::given, manifests::manifests, text::text};
 use super::{ClusterOptions, block_on, say, show, terminal::harmless};
 use crate::{
     cli::{Error, controller::TenancyOption, settings::SettingsOptions},
-    controller::{Snapshot, is_namespace, is_policy, preview, read_only},
+    controller::{Snapshot, is_namespace, is_of_cluster, preview, read_only},
 };
 
 /// The exit status if something would change.
@@ -96,7 +96,7 @@ pub(in crate::cli) fn run(options: &DiffOptions) -> Result<ExitCode, Error> {
 fn by_namespace(manifests: Vec<Value>, usual: &str) -> BTreeMap<String, Vec<Value>> {
     let (policies, manifests): (Vec<_>, Vec<_>) = manifests
         .into_iter()
-        .partition(|it| is_policy(it) || is_namespace(it));
+        .partition(|it| is_of_cluster(it) || is_namespace(it));
     let mut grouped: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for manifest in manifests {
         let own = manifest.pointer("/metadata/namespace");

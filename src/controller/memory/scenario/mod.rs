@@ -1,5 +1,6 @@
 //! What users do, one thing after the other.
 
+pub(super) mod capacity;
 pub(super) mod scaling;
 pub(super) mod service;
 pub(super) mod shared_name;
@@ -55,7 +56,14 @@ fn act(what: &'static str, act: impl Fn(&mut Store) + 'static) -> Act {
 
 fn place(kind: &str, name: &str) -> Place {
     let plural = format!("{}s", kind.to_lowercase());
-    Place::new("ecs-operator.dev", &plural, name)
+    let place = Place::new("ecs-operator.dev", &plural, name);
+    if kind == "EcsCapacityProvider" {
+        return Place {
+            namespace: String::new(),
+            ..place
+        };
+    }
+    place
 }
 
 /// Gives a custom resource this spec, as `kubectl apply` does.

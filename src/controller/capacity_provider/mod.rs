@@ -1,0 +1,233 @@
+//! The reconcile of a capacity provider: its NodePool, its finalizer, and its status. Services and tasks read it from the
+//! cache when a deployment or a task begins; what runs does not depend on it.
+
+mod fetch;
+mod node_pool;
+mod status;
+mod users;
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    api::{Patch, PatchParams},
+    runtime::controller::Action,
+};
+use serde_json::json;
+
+use self::{
+    fetch::{Accepted, read},
+    node_pool::{Found, keep},
+    status::{Standing, status},
+    users::{ask_those_concerned, users},
+};
+use super::{
+    caches::{
+        child_kind::{ChildKind, addon, cluster},
+        owned_fields::FIELD_MANAGER,
+    },
+    context::Context,
+    error::Error,
+    kind::{OfKind, Reconciled},
+    refusal::Refusal,
+};
+use crate::{
+    crd::{CapacityProviderStatus, EcsCapacityProvider},
+    diagnostic::StateReason,
+    settings::IN_USE,
+};
+
+pub(super) use fetch::{add_of_service, add_to, is_provided};
+
+/// The kind of capacity providers. It is like that of an add-on: a cluster with older definitions does not have it.
+pub(super) static CAPACITY_PROVIDERS: ChildKind = cluster(addon(
+    "ecs-operator.dev",
+    "v1alpha1",
+    "EcsCapacityProvider",
+    "ecscapacityproviders",
+));
+
+/// How often a NodePool is compared with what it should be.
+const COMPARED: Duration = Duration::from_mins(5);
+/// How soon something that is missing, or still in use, is looked for again.
+const SOON: Duration = Duration::from_secs(30);
+
+impl Reconciled for EcsCapacityProvider {
+    type Status = CapacityProviderStatus;
+    const KIND: &'static str = "EcsCapacityProvider";
+
+    fn all(cx: &Context) -> &OfKind<Self> {
+        &cx.capacity_providers
+    }
+
+    fn api<T: Resource<DynamicType = (), Scope = Self::Scope>>(client: Client, _: &str) -> Api<T> {
+        Api::all(client)
+    }
+
+    fn reported(&self) -> &CapacityProviderStatus {
+        &self.status
+    }
+
+    async fn reconcile(self: Arc<Self>, cx: Arc<Context>) -> Result<Action, Error> {
+        reconcile(self, cx).await
+    }
+
+    fn changed(&self, cx: &Context) {
+        cx.ask(kube::runtime::reflector::ObjectRef::from_obj(self));
+        ask_those_concerned(cx, self);
+    }
+
+    fn listed(cx: &Context) {
+        // What begins waits for the list, which may have no providers.
+        cx.ask_everything();
+    }
+
+    fn gone(&self, cx: &Context) {
+        ask_those_concerned(cx, self);
+    }
+}
+
+async fn reconcile(provider: Arc<EcsCapacityProvider>, cx: Arc<Context>) -> Result<Action, Error> {
+    if !cx.namespaces.is_empty() {
+        // Another operator may watch the other namespaces, and only one may write: the one that watches all.
+        return Ok(Action::await_change());
+    }
+    if provider.meta().deletion_timestamp.is_some() {
+        return end(&provider, &cx).await;
+    }
+    let accepted = match read(&provider) {
+        Ok(accepted) => accepted,
+        Err(refusal) => {
+            report(&provider, &cx, &Err(refusal)).await?;
+            return Ok(Action::await_change());
+        }
+    };
+    hold(&provider, &cx).await?;
+    let standing = standing(&provider, &cx, accepted).await?;
+    let again = match (&standing.obstacle, &standing.node_pool) {
+        (Some(_), _) => Action::requeue(SOON),
+        (None, Some(_)) => Action::requeue(COMPARED),
+        (None, None) => Action::await_change(),
+    };
+    report(&provider, &cx, &Ok(standing)).await?;
+    Ok(again)
+}
+
+/// Brings the NodePool to what the provider says, and returns what there is.
+async fn standing(
+    provider: &EcsCapacityProvider,
+    cx: &Context,
+    accepted: Accepted,
+) -> Result<Standing, Error> {
+    let Accepted { nodes, warnings } = accepted;
+    let before = cx.capacity_providers.latest(provider).node_pool;
+    let mut standing = Standing {
+        warnings,
+        // A NodePool that is no longer asked for has nodes with running tasks, which end with it.
+        node_pool: before,
+        obstacle: None,
+    };
+    let Some(wanted) = &nodes.node_pool else {
+        return Ok(standing);
+    };
+    match keep(cx, provider, wanted).await? {
+        Found::Ready => standing.node_pool.clone_from(&wanted.metadata.name),
+        Found::NotReady(refusal) => {
+            standing.node_pool.clone_from(&wanted.metadata.name);
+            standing.obstacle = Some(refusal);
+        }
+        Found::NotOurs(refusal) => standing.obstacle = Some(refusal),
+    }
+    Ok(standing)
+}
+
+/// Lets a deleted provider go when nothing names it anymore. Its NodePool goes with it.
+async fn end(provider: &EcsCapacityProvider, cx: &Context) -> Result<Action, Error> {
+    if !provider.finalizers().iter().any(|it| it == IN_USE) {
+        return Ok(Action::await_change());
+    }
+    let users = users(cx, provider);
+    if users.is_empty() {
+        let left = provider.finalizers().iter().filter(|it| *it != IN_USE);
+        set_finalizers(provider, cx, left.cloned().collect()).await?;
+        return Ok(Action::await_change());
+    }
+    let message = format!(
+        "it is deleted when nothing names it anymore: {} still {} it in a strategy",
+        users::listed(&users),
+        if users.len() == 1 { "names" } else { "name" }
+    );
+    let standing = Standing {
+        warnings: Vec::new(),
+        node_pool: cx.capacity_providers.latest(provider).node_pool,
+        obstacle: Some(Refusal::new(StateReason::CapacityProviderInUse, &message)),
+    };
+    report(provider, cx, &Ok(standing)).await?;
+    Ok(Action::requeue(SOON))
+}
+
+/// Keeps the provider from being deleted while something names it.
+async fn hold(provider: &EcsCapacityProvider, cx: &Context) -> Result<(), Error> {
+    if provider.finalizers().iter().any(|it| it == IN_USE) {
+        return Ok(());
+    }
+    let mut all = provider.finalizers().to_vec();
+    all.push(IN_USE.to_owned());
+    set_finalizers(provider, cx, all).await
+}
+
+async fn set_finalizers(
+    provider: &EcsCapacityProvider,
+    cx: &Context,
+    finalizers: Vec<String>,
+) -> Result<(), Error> {
+    // If the object has changed, its finalizers may have too.
+    let metadata = json!({
+        "uid": provider.uid(),
+        "resourceVersion": cx.capacity_providers.version(provider),
+        "finalizers": finalizers,
+    });
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let api: Api<EcsCapacityProvider> = Api::all(cx.client.clone());
+    let patch = Patch::Merge(json!({"metadata": metadata}));
+    let written = api.patch(&provider.name_any(), &params, &patch).await;
+    match written {
+        Ok(written) => {
+            cx.capacity_providers.record(&written);
+            Ok(())
+        }
+        Err(error) => Err(Error::resource("change the finalizers of", provider)(error)),
+    }
+}
+
+async fn report(
+    provider: &EcsCapacityProvider,
+    cx: &Context,
+    standing: &Result<Standing, Refusal>,
+) -> Result<(), Error> {
+    let before = cx.capacity_providers.latest(provider);
+    let status = status(provider, &before, standing, Timestamp::now());
+    if status == before {
+        return Ok(());
+    }
+    let trouble = match standing {
+        Err(refusal) => Some(refusal),
+        Ok(standing) => standing.obstacle.as_ref(),
+    };
+    let is_news = trouble.is_some_and(|it| {
+        let reason = it.reason.name();
+        !before.conditions.iter().any(|known| known.reason == reason)
+    });
+    if cx.report(provider, &before, status).await?
+        && is_news
+        && let Some(refusal) = trouble
+    {
+        cx.events
+            .warning(provider, refusal.reason, refusal.message.clone());
+    }
+    Ok(())
+}

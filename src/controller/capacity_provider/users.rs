@@ -1,0 +1,169 @@
+//! What names a capacity provider: services, tasks that have not ended, and clusters.
+
+use std::collections::BTreeSet;
+
+use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
+use serde::Deserialize;
+
+use super::fetch::name_of;
+use crate::{
+    controller::context::Context,
+    crd::{EcsCapacityProvider, EcsService, EcsTask, Spec},
+    decide::task_lifecycle::STOPPED,
+};
+
+/// How many users a message names.
+const NAMED: usize = 5;
+
+/// The members of any spec that name capacity providers.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Naming {
+    capacity_providers: Vec<String>,
+    capacity_provider_strategy: Vec<Entry>,
+    default_capacity_provider_strategy: Vec<Entry>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Entry {
+    capacity_provider: Option<String>,
+}
+
+/// Whether a spec names a capacity provider. One that cannot be read counts as if it did, if it has the text.
+fn names(spec: &Spec, provider: &str) -> bool {
+    if !spec.text().contains(&format!("\"{provider}\"")) {
+        return false;
+    }
+    let Ok(naming) = spec.parse::<Naming>() else {
+        return true;
+    };
+    let strategies = [
+        naming.capacity_provider_strategy,
+        naming.default_capacity_provider_strategy,
+    ];
+    let mut entries = strategies.iter().flatten();
+    naming.capacity_providers.iter().any(|it| it == provider)
+        || entries.any(|entry| entry.capacity_provider.as_deref() == Some(provider))
+}
+
+/// Returns what names a capacity provider, or has tasks that named it when they began.
+pub(super) fn users(cx: &Context, provider: &EcsCapacityProvider) -> BTreeSet<String> {
+    let name = name_of(provider);
+    let mut users = BTreeSet::new();
+    let place = |kind: &str, namespace: Option<String>, object: String| {
+        format!("{kind} {}/{object}", namespace.unwrap_or_default())
+    };
+    for cluster in cx.clusters.store.state() {
+        if names(&cluster.spec, &name) {
+            users.insert(place("EcsCluster", cluster.namespace(), cluster.name_any()));
+        }
+    }
+    for service in cx.services.store.state() {
+        if names(&service.spec, &name) || runs_on(cx, &service, &name) {
+            users.insert(place("EcsService", service.namespace(), service.name_any()));
+        }
+    }
+    for task in cx.tasks.store.state() {
+        let has_ended = cx.tasks.latest(&task).last_status.as_deref() == Some(STOPPED);
+        if !has_ended && names(&task.spec, &name) {
+            users.insert(place("EcsTask", task.namespace(), task.name_any()));
+        }
+    }
+    users
+}
+
+/// Whether tasks of a deployment that has not ended were placed by a strategy that named the provider, whatever the spec
+/// says now.
+fn runs_on(cx: &Context, service: &EcsService, provider: &str) -> bool {
+    let status = cx.services.latest(service);
+    let known = cx.service_revisions.of(service);
+    let mut running = status.deployments.iter().filter_map(|deployment| {
+        let id = deployment.service_revision.as_deref()?;
+        known.iter().find(|revision| revision.id == id)
+    });
+    running.any(|revision| {
+        let of_cluster = || {
+            let (_, by) = revision.kept.rendering.as_ref()?.open()?;
+            by.cluster
+        };
+        let spec = &revision.kept.inputs.service;
+        let says = spec.text().contains("\"capacityProviderStrategy\"")
+            || spec.text().contains("\"launchType\"");
+        names(spec, provider)
+            || !says && of_cluster().is_some_and(|cluster| names(&cluster, provider))
+    })
+}
+
+/// Returns some of the users, for a message.
+pub(super) fn listed(users: &BTreeSet<String>) -> String {
+    let named: Vec<&str> = users.iter().take(NAMED).map(String::as_str).collect();
+    let more = users.len().saturating_sub(NAMED);
+    let named = named.join(", ");
+    match more {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+/// Triggers the reconcile of what names a provider that has changed: a deployment that waits for it can begin, and the
+/// status says what would differ.
+pub(super) fn ask_those_concerned(cx: &Context, provider: &EcsCapacityProvider) {
+    let name = name_of(provider);
+    let mut namespaces = BTreeSet::new();
+    for cluster in cx.clusters.store.state() {
+        if names(&cluster.spec, &name) {
+            namespaces.insert(cluster.namespace());
+            cx.ask(ObjectRef::from_obj(&*cluster));
+        }
+    }
+    for service in cx.services.store.state() {
+        if namespaces.contains(&service.namespace()) || names(&service.spec, &name) {
+            cx.ask::<EcsService>(ObjectRef::from_obj(&*service));
+        }
+    }
+    for task in cx.tasks.store.state() {
+        let is_concerned = namespaces.contains(&task.namespace()) || names(&task.spec, &name);
+        if is_concerned && task.status.tasks.is_empty() {
+            cx.ask::<EcsTask>(ObjectRef::from_obj(&*task));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_spec_names_what_its_strategies_have() {
+        for (spec, expected) in [
+            (
+                json!({"capacityProviderStrategy": [{"capacityProvider": "spot"}]}),
+                true,
+            ),
+            (
+                json!({"defaultCapacityProviderStrategy": [{"capacityProvider": "spot"}]}),
+                true,
+            ),
+            (json!({"capacityProviders": ["own", "spot"]}), true),
+            (json!({"serviceName": "spot", "launchType": "EC2"}), false),
+            (
+                json!({"capacityProviderStrategy": [{"capacityProvider": "spot-2"}]}),
+                false,
+            ),
+            (json!({"capacityProviderStrategy": "spot"}), true),
+        ] {
+            let spec = Spec::from(spec);
+            assert_eq!(names(&spec, "spot"), expected, "{}", spec.text());
+        }
+    }
+
+    #[test]
+    fn a_message_names_only_some() {
+        let users = |count: usize| (0..count).map(|it| it.to_string()).collect();
+        assert_eq!(listed(&users(2)), "0, 1");
+        assert_eq!(listed(&users(7)), "0, 1, 2, 3, 4 and 2 more");
+    }
+}
