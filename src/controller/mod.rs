@@ -33,3 +33,4 @@ pub use preview::{
     is_namespace, is_policy, preview, read_only,
 };
 pub use process::{Options, RunError, run};
+pub use readings::PrometheusOptions;

@@ -425,7 +425,7 @@ reasons! {
         NeuronDevicesByCount => "the Neuron device plugin chooses the devices: only their number is kept", "do not rely on certain device paths";
         NodeLabelsNeeded { labels, example } => "the placement needs node labels that nothing sets: {labels}", "label the nodes, for example kubectl label node NODE {example}: without the labels pods stay Pending, and a spread has no effect";
         NonEssentialContainerRestarts { name, consequence, advice } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "{advice}";
-        OperatorCannotMeasure { name, effect } => "the operator cannot read the CloudWatch metric {name}: {effect}", "use CPUUtilization or MemoryUtilization of the service itself, in namespace AWS/ECS";
+        OperatorCannotMeasure { name, effect } => "the operator cannot read the CloudWatch metric {name}: {effect}", "use CPUUtilization or MemoryUtilization of the service itself, in namespace AWS/ECS, or give the operator a Prometheus query for it with --metric-query";
         OptionUnused { option, value } => "nothing in the input names {value}", "correct the value that {option} gives, or leave it out";
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
         PlaceholderStylesDiffer { texts } => "--set filled {texts} in a text that the program in a container reads, and filled the same name in another style elsewhere", "if the program expands this text itself, give your own placeholder another name; otherwise there is nothing to do";

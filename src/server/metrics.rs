@@ -66,6 +66,7 @@ pub struct Metrics {
     children: Gauge,
     scalings: Family<DirectionLabels, Counter>,
     measurements: Family<ResultLabels, Counter>,
+    queries: Family<ResultLabels, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -119,6 +120,12 @@ impl Default for Metrics {
             "Requests for what the tasks of a namespace use",
             measurements.clone(),
         );
+        let queries = Family::default();
+        registry.register(
+            "metric_queries",
+            "Queries for metrics of scaling policies",
+            queries.clone(),
+        );
         Self {
             registry: Arc::new(registry),
             reconciles,
@@ -131,6 +138,7 @@ impl Default for Metrics {
             children,
             scalings,
             measurements,
+            queries,
         }
     }
 }
@@ -150,6 +158,11 @@ impl Metrics {
         self.measurements
             .get_or_create(&ResultLabels { result })
             .inc();
+    }
+
+    /// Counts a query for a metric of a scaling policy.
+    pub fn queried(&self, result: &'static str) {
+        self.queries.get_or_create(&ResultLabels { result }).inc();
     }
 
     /// Counts a reconcile that ended, successfully or not.

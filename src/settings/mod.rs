@@ -9,13 +9,17 @@ mod device;
 mod dns;
 mod fsx;
 mod identity;
+mod metric_queries;
+mod query_template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::dns::{is_bounded, is_label_value};
-pub use self::{credential_spec::*, device::*, dns::is_subdomain, fsx::*, identity::*};
+pub use self::{
+    credential_spec::*, device::*, dns::is_subdomain, fsx::*, identity::*, metric_queries::*,
+};
 pub use crate::{addons::Addon, names::*};
 
 /// The maximum of settings in seconds.
@@ -117,6 +121,10 @@ pub struct Settings {
     /// Whether the cluster is taken to have nothing from AWS. Only the command line knows, so it is not stored.
     #[serde(skip)]
     pub outside_aws: bool,
+    /// The Prometheus queries that stand for CloudWatch metrics. Only who scales a service depends on them, which follows
+    /// the settings of today like counts, so they are not stored.
+    #[serde(skip)]
+    pub metric_queries: MetricQueries,
     /// The contents of environment files, by S3 object ARN.
     #[serde(skip)]
     pub environment_files: BTreeMap<String, String>,
@@ -161,6 +169,7 @@ impl Default for Settings {
             fsx_hosts: BTreeMap::new(),
             addons: Addon::ALL.iter().copied().collect(),
             outside_aws: false,
+            metric_queries: MetricQueries::default(),
             environment_files: BTreeMap::new(),
             firelens_files: BTreeMap::new(),
         }

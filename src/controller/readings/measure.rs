@@ -2,25 +2,30 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, join, stream};
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::pod_metrics::{ByService, pod_metrics};
+use super::{
+    Place,
+    pod_metrics::{ByService, pod_metrics},
+    prometheus::Failure,
+};
 use crate::{
     controller::{
         caches::owner::Owner,
-        context::Context,
+        context::{Context, lock},
         service::{policies_call, running_tasks},
     },
     crd::EcsService,
     decide::scaling::usage::{Reserved, Used},
+    settings::WantedFor,
 };
 
 /// How often tasks are measured: as often as metrics-server measures them.
@@ -29,6 +34,8 @@ const INTERVAL: Duration = Duration::from_secs(15);
 const OF_A_MINUTE: u32 = 4;
 /// How many namespaces are asked for at a time.
 const CONCURRENT: usize = 16;
+/// For how long Prometheus is asked in a minute. The last answers come before the next measurement.
+const ASKING: Duration = Duration::from_secs(9);
 /// How long the answer for one namespace may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -37,14 +44,83 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(in crate::controller) async fn measure_services(cx: &Arc<Context>) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut first = 0;
+    let (mut first, mut first_query) = (0, 0);
     loop {
-        for _ in 0..OF_A_MINUTE {
+        for _ in 1..OF_A_MINUTE {
             ticks.tick().await;
             first = sample(cx, first).await;
         }
+        ticks.tick().await;
+        // A source that is slow does not hold up the other.
+        (first, first_query) = join!(sample(cx, first), ask(cx, first_query));
         end_minute(cx);
     }
+}
+
+/// Asks Prometheus for the metrics of all services. If there is not time for all of them, the next minute begins with the
+/// others: returns with which.
+async fn ask(cx: &Arc<Context>, first: usize) -> usize {
+    let Some(prometheus) = &cx.prometheus else {
+        return 0;
+    };
+    let mut queries = queries(cx);
+    let first = first.checked_rem(queries.len()).unwrap_or(0);
+    queries.rotate_left(first);
+    let deadline = Instant::now() + ASKING;
+    let asked = AtomicUsize::new(first);
+    let failures = Mutex::new(Vec::new());
+    stream::iter(queries)
+        .for_each_concurrent(CONCURRENT, async |(query, places)| {
+            let value = if Instant::now() < deadline {
+                asked.fetch_add(1, Ordering::SeqCst);
+                prometheus.value(&query).await
+            } else {
+                Err(Failure::late())
+            };
+            cx.metrics.queried(match &value {
+                Ok(_) => "success",
+                Err(failure) if failure.detail.is_none() => "empty",
+                Err(_) => "failure",
+            });
+            let why = value.as_ref().err().map(|failure| failure.why);
+            let why = why.map(|why| format!("Prometheus does not report a metric: {why}"));
+            for place in &places {
+                let value = value.as_ref().copied();
+                cx.readings
+                    .value(place, value.map_err(|_| why.as_deref().unwrap_or_default()));
+            }
+            if let Err(Failure {
+                detail: Some(detail),
+                ..
+            }) = value
+            {
+                lock(&failures).push((query, detail));
+            }
+        })
+        .await;
+    let failures = failures.into_inner().unwrap_or_default();
+    if let Some((query, error)) = failures.first() {
+        let count = failures.len();
+        tracing::warn!(error, query, count, "cannot read metrics from Prometheus");
+    }
+    asked.into_inner()
+}
+
+/// Returns the queries for the metrics of all services, and what each is for.
+fn queries(cx: &Context) -> Vec<(String, Vec<Place>)> {
+    let settings = cx.settings("");
+    let queries = cx.readings.queries(|owner, metric| {
+        let Owner::Service(namespace, service) = owner else {
+            return None;
+        };
+        let service = WantedFor {
+            namespace,
+            service,
+            tasks: running_tasks(cx, owner)?,
+        };
+        settings.metric_queries.query(metric.wanted(), service)
+    });
+    queries.into_iter().collect()
 }
 
 /// Measures what the tasks of all services use, with one request for each namespace. If there is not time for all of
