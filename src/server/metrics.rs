@@ -109,23 +109,7 @@ impl Default for Metrics {
             "Objects created for custom resources",
             children.clone(),
         );
-        let (scalings, measurements) = (Family::default(), Family::default());
-        registry.register(
-            "scaling_activities",
-            "Changes of desired counts by scaling policies that the operator runs",
-            scalings.clone(),
-        );
-        registry.register(
-            "usage_requests",
-            "Requests for what the tasks of a namespace use",
-            measurements.clone(),
-        );
-        let queries = Family::default();
-        registry.register(
-            "metric_queries",
-            "Queries for metrics of scaling policies",
-            queries.clone(),
-        );
+        let (scalings, measurements, queries) = scaling(&mut registry);
         Self {
             registry: Arc::new(registry),
             reconciles,
@@ -141,6 +125,34 @@ impl Default for Metrics {
             queries,
         }
     }
+}
+
+/// Registers the metrics of scaling: changes of counts, measurements and queries.
+fn scaling(
+    registry: &mut Registry,
+) -> (
+    Family<DirectionLabels, Counter>,
+    Family<ResultLabels, Counter>,
+    Family<ResultLabels, Counter>,
+) {
+    let (scalings, measurements, queries) =
+        (Family::default(), Family::default(), Family::default());
+    registry.register(
+        "scaling_activities",
+        "Changes of desired counts by scaling policies that the operator runs",
+        scalings.clone(),
+    );
+    registry.register(
+        "usage_requests",
+        "Requests for what the tasks of a namespace use",
+        measurements.clone(),
+    );
+    registry.register(
+        "metric_queries",
+        "Queries to Prometheus for metrics of scaling policies",
+        queries.clone(),
+    );
+    (scalings, measurements, queries)
 }
 
 impl Metrics {

@@ -286,7 +286,7 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
             alarms.is_some_and(|alarms| alarms.len() == 2) && states.all(|state| state == "OK")
         })
         .await;
-    assert_eq!(object["spec"]["desiredCount"], Value::Null);
+    assert_eq!(object["spec"]["desiredCount"], 2);
 
     // 1680 requests a minute are 3 tasks of at most 600, and target tracking finds that after three minutes.
     load.send(&web, 20.0);

@@ -98,12 +98,14 @@ impl Readings {
     ) -> BTreeMap<String, Vec<Place>> {
         let of = self.of();
         let mut queries: BTreeMap<String, Vec<Place>> = BTreeMap::new();
-        for (owner, reading) in of.iter() {
-            for (index, metric) in reading.cloud_watch() {
-                if let Some(query) = query(owner, metric) {
-                    let places = queries.entry(query).or_default();
-                    places.push((owner.clone(), index));
-                }
+        let metrics = of.iter().flat_map(|(owner, reading)| {
+            let of_it = reading.cloud_watch();
+            of_it.map(move |(index, metric)| (owner, index, metric))
+        });
+        for (owner, index, metric) in metrics {
+            if let Some(query) = query(owner, metric) {
+                let places = queries.entry(query).or_default();
+                places.push((owner.clone(), index));
             }
         }
         queries
