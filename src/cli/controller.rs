@@ -203,3 +203,70 @@ impl ControllerOptions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::arguments::{Arguments, Command};
+
+    /// Parses flags of the operator, and returns why it would not start with them.
+    fn refusal(flags: &[&str]) -> Option<String> {
+        let program = ["ecs-operator", "controller"];
+        let arguments = Arguments::try_parse_from(program.iter().chain(flags));
+        match arguments.map(|arguments| arguments.command) {
+            Ok(Command::Controller(options)) => options.check().err().map(|it| it.to_string()),
+            Ok(_) => panic!("it is another command"),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn queries_that_cannot_be_asked_or_show_metrics_of_others_are_refused() {
+        let url = "--prometheus-url=http://prometheus:9090/prefix";
+        let by_queue = "--metric-query=Shop/Backlog=backlog{queue=\"<<dimension.Queue>>\"}";
+        let bound = "--metric-query=Shop/Backlog=backlog{queue=\"<<dimension.Queue>>\",ns=\"<<namespace>>\"}";
+        for flags in [
+            &[url][..],
+            &[url, bound, "--prometheus-token-file=/token"],
+            &[url, by_queue, "--tenancy=single"],
+            &[url, "--metric-query=Shop/Backlog=backlog"],
+            &[
+                "--prometheus-url=https://prometheus",
+                "--prometheus-ca-file=/ca.crt",
+            ],
+        ] {
+            assert_eq!(refusal(flags), None, "{flags:?}");
+        }
+        for (flags, expected) in [
+            (
+                &[url, by_queue][..],
+                "the query for Shop/Backlog selects by a dimension",
+            ),
+            (&[bound], "--prometheus-url"),
+            (
+                &["--prometheus-url=https://prometheus"],
+                "--prometheus-ca-file",
+            ),
+            (
+                &["--prometheus-url=prometheus:9090"],
+                "expected http://HOST",
+            ),
+            (
+                &["--prometheus-url=http://user:word@prometheus"],
+                "expected http://HOST",
+            ),
+            (
+                &["--prometheus-url=http://prometheus?x=y"],
+                "expected http://HOST",
+            ),
+            (
+                &[url, "--metric-query=Shop/Backlog=<<dimension.Queue>>"],
+                "label matcher",
+            ),
+        ] {
+            let found = refusal(flags).unwrap_or_default();
+            assert!(found.contains(expected), "{flags:?}: {found}");
+        }
+    }
+}

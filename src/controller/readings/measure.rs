@@ -1,8 +1,9 @@
 //! Measures services: each quarter of a minute what their tasks use, and at the end of each minute what follows from it.
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -15,12 +16,11 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::{
     Place,
     pod_metrics::{ByService, pod_metrics},
-    prometheus::Failure,
 };
 use crate::{
     controller::{
         caches::owner::Owner,
-        context::{Context, lock},
+        context::Context,
         service::{policies_call, running_tasks},
     },
     crd::EcsService,
@@ -34,8 +34,6 @@ const INTERVAL: Duration = Duration::from_secs(15);
 const OF_A_MINUTE: u32 = 4;
 /// How many namespaces are asked for at a time.
 const CONCURRENT: usize = 16;
-/// For how long Prometheus is asked in a minute. The last answers come before the next measurement.
-const ASKING: Duration = Duration::from_secs(9);
 /// How long the answer for one namespace may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -59,57 +57,41 @@ pub(in crate::controller) async fn measure_services(cx: &Arc<Context>) {
 
 /// Asks Prometheus for the metrics of all services. If there is not time for all of them, the next minute begins with the
 /// others: returns with which.
-async fn ask(cx: &Arc<Context>, first: usize) -> usize {
+async fn ask(cx: &Context, first: usize) -> usize {
     let Some(prometheus) = &cx.prometheus else {
         return 0;
     };
-    let mut queries = queries(cx);
+    let places = queries(cx);
+    let mut queries: Vec<&str> = places.keys().map(String::as_str).collect();
     let first = first.checked_rem(queries.len()).unwrap_or(0);
     queries.rotate_left(first);
-    let deadline = Instant::now() + ASKING;
-    let asked = AtomicUsize::new(first);
-    let failures = Mutex::new(Vec::new());
-    stream::iter(queries)
-        .for_each_concurrent(CONCURRENT, async |(query, places)| {
-            let value = if Instant::now() < deadline {
-                asked.fetch_add(1, Ordering::SeqCst);
-                prometheus.value(&query).await
-            } else {
-                Err(Failure::late())
-            };
-            cx.metrics.queried(match &value {
-                Ok(_) => "success",
-                Err(failure) if failure.detail.is_none() => "empty",
-                Err(_) => "failure",
-            });
-            let why = value.as_ref().err().map(|failure| failure.why);
-            let why = why.map(|why| format!("Prometheus does not report a metric: {why}"));
-            for place in &places {
-                let value = value.as_ref().copied();
-                cx.readings
-                    .value(place, value.map_err(|_| why.as_deref().unwrap_or_default()));
-            }
-            if let Err(Failure {
-                detail: Some(detail),
-                ..
-            }) = value
-            {
-                lock(&failures).push((query, detail));
-            }
-        })
-        .await;
-    let failures = failures.into_inner().unwrap_or_default();
-    if let Some((query, error)) = failures.first() {
-        let count = failures.len();
+    let (values, asked) = prometheus.values(queries).await;
+    let mut errors = Vec::new();
+    for (query, value) in values {
+        cx.metrics.queried(match &value {
+            Ok(_) => "success",
+            Err(failure) if failure.detail.is_none() => "empty",
+            Err(_) => "failure",
+        });
+        let value = value.map_err(|failure| {
+            errors.extend(failure.detail.map(|detail| (query, detail)));
+            format!("Prometheus does not report a metric: {}", failure.why)
+        });
+        for place in places.get(query).into_iter().flatten() {
+            cx.readings.value(place, value.as_ref());
+        }
+    }
+    if let Some((query, error)) = errors.first() {
+        let count = errors.len();
         tracing::warn!(error, query, count, "cannot read metrics from Prometheus");
     }
-    asked.into_inner()
+    first + asked
 }
 
 /// Returns the queries for the metrics of all services, and what each is for.
-fn queries(cx: &Context) -> Vec<(String, Vec<Place>)> {
+fn queries(cx: &Context) -> BTreeMap<String, Vec<Place>> {
     let settings = cx.settings("");
-    let queries = cx.readings.queries(|owner, metric| {
+    cx.readings.queries(|owner, metric| {
         let Owner::Service(namespace, service) = owner else {
             return None;
         };
@@ -119,8 +101,7 @@ fn queries(cx: &Context) -> Vec<(String, Vec<Place>)> {
             tasks: running_tasks(cx, owner)?,
         };
         settings.metric_queries.query(metric.wanted(), service)
-    });
-    queries.into_iter().collect()
+    })
 }
 
 /// Measures what the tasks of all services use, with one request for each namespace. If there is not time for all of

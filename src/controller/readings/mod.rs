@@ -112,7 +112,7 @@ impl Readings {
     }
 
     /// Records the value of the metric of a policy in this minute, or why it is not known.
-    fn value(&self, (owner, index): &Place, value: Result<f64, &str>) {
+    fn value(&self, (owner, index): &Place, value: Result<&f64, &String>) {
         if let Some(reading) = self.of().get_mut(owner) {
             reading.value(*index, value);
         }

@@ -177,10 +177,10 @@ impl Reading {
     }
 
     /// Records the value of the metric of a policy in this minute, or why it is not known.
-    pub(super) fn value(&mut self, index: usize, value: Result<f64, &str>) {
+    pub(super) fn value(&mut self, index: usize, value: Result<&f64, &String>) {
         let mut of_policies = self.of_policies.iter_mut();
         if let Some(of_policy) = of_policies.find(|it| it.index == index) {
-            of_policy.failure = value.err().map(str::to_owned);
+            of_policy.failure = value.err().cloned();
             of_policy.samples.extend(value.ok());
         }
     }
@@ -423,7 +423,7 @@ mod tests {
         assert_eq!(metrics, [1]);
         for _ in 0..3 {
             use_cpu(&mut reading, 60.0);
-            reading.value(1, Err("the queue is unknown"));
+            reading.value(1, Err(&"the queue is unknown".to_owned()));
             // What the tasks use comes later.
             use_cpu(&mut reading, 60.0);
             reading.end_minute(2);
@@ -436,7 +436,7 @@ mod tests {
         // And the other way round: the queue is known, and the CPU is not.
         for _ in 0..3 {
             reading.failed("no metrics-server");
-            reading.value(1, Ok(7.0));
+            reading.value(1, Ok(&7.0));
             reading.end_minute(2);
         }
         let trouble = Health::Unknown("no metrics-server".to_owned());
@@ -452,7 +452,7 @@ mod tests {
     fn a_queue_is_known_without_tasks() {
         let (scaling, settings) = with_queue();
         let mut reading = reading_of(&scaling, &settings);
-        reading.value(1, Ok(7.0));
+        reading.value(1, Ok(&7.0));
         reading.end_minute(0);
         let point = Point {
             metric: 7.0,
@@ -461,7 +461,7 @@ mod tests {
         assert_eq!(points(&reading.of_policies, 1), [Some(point)]);
         assert_eq!(reading.health(), Some(Health::Known));
         for _ in 0..3 {
-            reading.value(1, Err("it is gone"));
+            reading.value(1, Err(&"it is gone".to_owned()));
             reading.end_minute(0);
         }
         assert_eq!(

@@ -1,7 +1,17 @@
 //! Metrics that Prometheus has (<https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries>).
 
-use std::{error::Error, fs, path::PathBuf, sync::Mutex, time::Duration};
+use std::{
+    error::Error,
+    fs,
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use futures::{StreamExt as _, stream};
 use http::{
     HeaderValue, Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE},
@@ -9,7 +19,7 @@ use http::{
 use http_body_util::{BodyExt as _, Limited};
 use kube::{Client, Config, client::Body};
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::controller::context::lock;
 
@@ -25,7 +35,11 @@ pub struct PrometheusOptions {
 }
 
 /// How long the answer to a query may take.
-pub(super) const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(5);
+/// For how long queries are sent in a minute. The last answers come before the next measurement of what tasks use.
+const ASKING: Duration = Duration::from_secs(9);
+/// How many queries are sent at a time.
+const CONCURRENT: usize = 16;
 /// How many bytes an answer may have: one value has few.
 const LARGEST: usize = 64 * 1024;
 
@@ -59,7 +73,7 @@ impl Failure {
     }
 
     /// Returns the failure of a query without an answer in time.
-    pub(super) fn late() -> Self {
+    fn late() -> Self {
         Self::new("it does not answer in time", "no answer in time")
     }
 }
@@ -105,12 +119,30 @@ impl Prometheus {
         }
     }
 
+    /// Returns the values of queries, and how many were asked: the first ones. There was no time for the others.
+    pub(super) async fn values<'q>(&self, queries: Vec<&'q str>) -> (Vec<(&'q str, Value)>, usize) {
+        let end = Instant::now() + ASKING;
+        let asked = AtomicUsize::new(0);
+        let values = stream::iter(queries)
+            .map(async |query| {
+                if Instant::now() >= end {
+                    return (query, Err(Failure::late()));
+                }
+                asked.fetch_add(1, Ordering::SeqCst);
+                (query, self.value(query).await)
+            })
+            .buffer_unordered(CONCURRENT)
+            .collect();
+        let values = values.await;
+        (values, asked.into_inner())
+    }
+
     /// Returns the value of a query.
     ///
     /// # Errors
     ///
     /// Why it has not one value.
-    pub(super) async fn value(&self, query: &str) -> Value {
+    async fn value(&self, query: &str) -> Value {
         match timeout(LONGEST, self.ask(query)).await {
             Ok(value) => value,
             Err(_elapsed) => Err(Failure::late()),

@@ -148,3 +148,28 @@ async fn a_server_that_is_gone_is_a_failure_until_it_comes() {
     tokio::spawn(async { axum::serve(listener, app).await });
     assert_eq!(prometheus.value("up").await, Ok(1.0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn queries_that_hang_take_a_share_of_a_minute_and_not_those_of_others() {
+    let url = server(async |_: Uri, _: HeaderMap, body: Bytes| {
+        if body.starts_with(b"query=slow") {
+            pending::<()>().await;
+        }
+        vector(&["1"])
+    })
+    .await;
+    let prometheus = prometheus(url, None);
+    let slow: Vec<String> = (0..40).map(|index| format!("slow{index}")).collect();
+    let mut queries = vec!["fast"];
+    queries.extend(slow.iter().map(String::as_str));
+    queries.push("last");
+    let (values, asked) = prometheus.values(queries).await;
+    // Two times as many as are sent at a time hang, and the first one has made room for another.
+    assert_eq!(asked, 2 * CONCURRENT + 1);
+    let known = values.iter().filter(|(_, value)| value.is_ok());
+    assert_eq!(known.map(|(query, _)| *query).collect::<Vec<_>>(), ["fast"]);
+    assert_eq!(values.len(), 42, "each query has a value or a reason");
+    let (values, asked) = prometheus.values(vec!["last", "fast"]).await;
+    assert_eq!((values.len(), asked), (2, 2));
+    assert!(values.iter().all(|(_, value)| *value == Ok(1.0)));
+}
