@@ -53,7 +53,7 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// When quotes or a placeholder do not end.
+    /// When quotes or a placeholder do not end, or a backslash would escape the first character of a value.
     pub(super) fn parse(query: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut lexer = Lexer::default();
@@ -63,6 +63,9 @@ impl Template {
             let Some((name, after)) = after.split_once(CLOSE) else {
                 return Err(format!("a placeholder does not end: {OPEN}{after}"));
             };
+            if matches!(lexer.state, State::Quoted(_, true, _)) {
+                return Err(format!("a backslash is before {OPEN}{name}{CLOSE}"));
+            }
             parts.push(Part::Text(before.to_owned()));
             parts.push(Part::Placeholder(name.to_owned(), lexer.place()));
             // Whatever stands for it is no operator.
@@ -260,8 +263,15 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_end_is_an_error() {
-        for query in ["a{b=\"<<x}", "a{b=\"<<x>>}", "a{b='\\'}", "<<"] {
+    fn what_does_not_end_or_escapes_a_value_is_an_error() {
+        for query in [
+            "a{b=\"<<x}",
+            "a{b=\"<<x>>}",
+            "a{b='\\'}",
+            "<<",
+            r#"a{b="\<<x>>"}"#,
+            r#"a{b="\<<x>>" or b="c"}"#,
+        ] {
             assert!(Template::parse(query).is_err(), "{query}");
         }
     }

@@ -42,6 +42,8 @@ const ASKING: Duration = Duration::from_secs(9);
 const CONCURRENT: usize = 16;
 /// How many bytes an answer may have: one value has few.
 const LARGEST: usize = 64 * 1024;
+/// How many characters of an error are logged: it may repeat the query.
+const SHOWN: usize = 1000;
 
 /// A Prometheus. Its files are read when they are needed: they may come later than the operator.
 pub(in crate::controller) struct Prometheus {
@@ -233,10 +235,9 @@ fn value(status: StatusCode, body: &[u8]) -> Value {
     })?;
     if answer.error.is_some() || !status.is_success() {
         let error = answer.error.unwrap_or_default();
-        return Err(Failure::new(
-            REFUSED,
-            format!("HTTP status {status}: {error}"),
-        ));
+        let error: String = error.chars().take(SHOWN).collect();
+        let detail = format!("HTTP status {status}: {error}");
+        return Err(Failure::new(REFUSED, detail));
     }
     let (_, text) = match answer.data {
         Some(Data::Scalar(sample)) => sample,
