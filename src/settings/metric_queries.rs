@@ -254,7 +254,7 @@ mod tests {
         }
         for text in [
             "AWS/X/Y=a == 1",
-            "AWS/X/Y=up{a=~\"<<namespace>>-.*\",b!='<<dimension.A>>'} / <<tasks>>",
+            "AWS/X/Y=up{a=~\"<<namespace>>_.*\",b!='<<dimension.A>>'} / <<tasks>>",
         ] {
             assert!(text.parse::<MetricQuery>().is_ok(), "{text}");
         }
@@ -275,7 +275,7 @@ mod tests {
         }
         for bound in [
             r#"up{tg="<<dimension.TargetGroup>>",ns="<<namespace>>"}"#,
-            r#"up{tg="<<dimension.TargetGroup>>",tg=~"<<namespace>>-.*"}"#,
+            r#"up{tg="<<dimension.TargetGroup>>",tg=~"<<namespace>>_.*"}"#,
         ] {
             assert_eq!(queries(bound).unbound(), None, "{bound}");
         }
