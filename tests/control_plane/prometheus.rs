@@ -216,14 +216,14 @@ async fn scaled_objects(bed: &Bed) -> Vec<String> {
 }
 
 /// Returns the flags of the operator.
-fn flags(plane: &ControlPlane, url: &str) -> Vec<String> {
+fn flags(plane: &ControlPlane, url: &str, tenancy: &str) -> Vec<String> {
     let ca = plane.folder().join("pki/ca.crt");
     let ca: &Path = &ca;
     let rate = |selector: &str| format!("sum(increase(requests_total{{{selector}}}[1m]))");
     let of_service = r#"ns="<<namespace>>",svc="<<service>>",pool="<<dimension.TargetGroup>>""#;
     let of_pool = r#"ns="<<namespace>>",pool="<<dimension.Pool>>",pool=~"<<dimension.Pool>>""#;
     vec![
-        "--tenancy=multiple".to_owned(),
+        format!("--tenancy={tenancy}"),
         "--aws-region=eu-west-1".to_owned(),
         format!("--prometheus-url={url}"),
         format!("--prometheus-ca-file={}", ca.display()),
@@ -250,7 +250,7 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     let (prometheus, url) = prometheus(&plane, &load).await;
     let bed = Bed::new(&plane.kubeconfig(), "prometheus").await;
     serve_addons(&bed.client, &[SCALED_OBJECT]).await.unwrap();
-    let flags = flags(&plane, &url);
+    let flags = flags(&plane, &url, "multiple");
     let first = operator(&plane, "first", &flags, &[]).await;
     let namespace = bed.namespace.name();
     let (web, api) = (
@@ -306,11 +306,11 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     assert!(why.contains("the query has several series"), "{why}");
     assert_eq!(scaled_objects(&bed).await, [""; 0]);
 
-    // With other settings, those of the deployment differ from those of today: the operator still scales.
+    // Another operator continues.
     let queries = first.metric("ecs_operator_metric_queries_total", "success");
     assert!(queries.await > 0);
     assert_eq!(first.terminate(), Some(0));
-    let second = operator(&plane, "second", &flags, &["--steady-seconds=1"]).await;
+    let second = operator(&plane, "second", &flags, &[]).await;
     second.leads().await;
     until("everything to be reconciled", LIMIT, async || {
         let reconciled = second.metric("ecs_operator_reconciles_total", "EcsService");
@@ -319,7 +319,6 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     })
     .await
     .unwrap();
-    assert_eq!(scaled_objects(&bed).await, [""; 0]);
 
     // Without Prometheus, counts stay, also while there are more requests.
     load.send(&web, 100.0);
@@ -336,4 +335,45 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     assert_eq!(events(&bed, "several").await, 1);
     let failures = second.metric("ecs_operator_metric_queries_total", "failure");
     assert!(failures.await > 0);
+}
+
+#[tokio::test]
+async fn an_operator_with_other_settings_leaves_no_count_to_two_writers() {
+    let plane = ControlPlane::start_with(&Options::default()).await.unwrap();
+    install(&plane).await.unwrap();
+    let load = Load(Arc::default());
+    let (_prometheus, url) = prometheus(&plane, &load).await;
+    let bed = Bed::new(&plane.kubeconfig(), "prometheus-settings").await;
+    serve_addons(&bed.client, &[SCALED_OBJECT]).await.unwrap();
+    load.send(&labels(bed.namespace.name(), "api", GROUP), 19.0);
+    let flags = flags(&plane, &url, "single");
+    let first = operator(&plane, "first", &flags, &[]).await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:1"))
+        .await;
+    let mut tracked = service(&[requests_policy()]);
+    tracked["autoScaling"]["scaler"] = json!("operator");
+    bed.must_apply("EcsService", "api", tracked.clone()).await;
+    has_tasks(&bed, "api", 2).await;
+    assert_eq!(first.terminate(), Some(0));
+
+    // The settings of the deployment, which do not include queries, are not those of today.
+    let second = operator(&plane, "second", &flags, &["--steady-seconds=1"]).await;
+    let name = "ecs_operator_metric_queries_total";
+    until("two measured minutes", LIMIT * 3, async || {
+        Ok((second.metric(name, "success").await >= 2).then_some(()))
+    })
+    .await
+    .unwrap();
+    tracked["autoScaling"]["scalableTarget"]["MaxCapacity"] = json!(5);
+    bed.must_apply("EcsService", "api", tracked).await;
+    bed.condition("EcsService", "api", "Accepted", "True").await;
+    until("everything to be reconciled", LIMIT, async || {
+        let waiting = second.metric("ecs_operator_queue_depth", "").await;
+        Ok((waiting == 0).then_some(()))
+    })
+    .await
+    .unwrap();
+    assert_eq!(scaled_objects(&bed).await, [""; 0]);
+    let object = json!(bed.resources("EcsService").get("api").await.unwrap());
+    assert_eq!(object["status"]["autoScaling"]["scaler"], "operator");
 }
