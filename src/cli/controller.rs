@@ -1,15 +1,20 @@
 //! `ecs-operator controller`: runs the operator.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, ValueEnum};
+use http::Uri;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Error, settings::SettingsOptions, values::namespace};
+use super::{
+    Error,
+    settings::SettingsOptions,
+    values::{namespace, prometheus_url},
+};
 use crate::{
-    controller::{self, Options},
+    controller::{self, Options, PrometheusOptions},
     policy::Tenancy,
-    settings::Settings,
+    settings::{MetricQuery, Settings},
     telemetry,
 };
 
@@ -44,6 +49,23 @@ pub(super) struct ControllerOptions {
     /// How many services may have a deployment at a time when the operator renews them
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     renewal_max_in_flight: u16,
+    /// The URL of the Prometheus that has the metrics of --metric-query
+    #[arg(long, value_name = "URL", value_parser = prometheus_url)]
+    prometheus_url: Option<Uri>,
+    /// The file with the bearer token for Prometheus
+    #[arg(long, value_name = "FILE", requires = "prometheus_url")]
+    prometheus_token_file: Option<PathBuf>,
+    /// The file with the certificates of the authorities of Prometheus; required with https
+    #[arg(long, value_name = "FILE", requires = "prometheus_url")]
+    prometheus_ca_file: Option<PathBuf>,
+    /// The Prometheus query for a CloudWatch metric, with the placeholders <<namespace>>, <<service>>, <<tasks>>,
+    /// <<statistic>> and <<dimension.NAME>> (repeatable)
+    #[arg(
+        long,
+        value_name = "NAMESPACE/METRIC=QUERY",
+        requires = "prometheus_url"
+    )]
+    metric_query: Vec<MetricQuery>,
     /// The format of the log
     #[arg(long, value_enum, default_value = "json")]
     log_format: LogFormat,
@@ -89,6 +111,7 @@ enum Renewal {
 
 /// Runs the operator until it is asked to terminate.
 pub(super) fn run(options: &ControllerOptions) -> Result<ExitCode, Error> {
+    options.check()?;
     let format = match options.log_format {
         LogFormat::Json => telemetry::Format::Json,
         LogFormat::Text => telemetry::Format::Text,
@@ -120,9 +143,26 @@ pub(super) fn run(options: &ControllerOptions) -> Result<ExitCode, Error> {
 }
 
 impl ControllerOptions {
+    /// Checks what no option shows by itself.
+    fn check(&self) -> Result<(), Error> {
+        let scheme = self.prometheus_url.as_ref().and_then(Uri::scheme_str);
+        if scheme == Some("https") && self.prometheus_ca_file.is_none() {
+            return Err(Error::PrometheusAuthorities);
+        }
+        // A single team owns all metrics.
+        let of_others = match self.tenancy {
+            TenancyOption::Multiple => self.settings().metric_queries.unbound(),
+            TenancyOption::Single => None,
+        };
+        of_others.map_or(Ok(()), |metric| Err(Error::UnboundQuery { metric }))
+    }
+
     /// Returns the settings of every translation.
     pub(super) fn settings(&self) -> Settings {
-        self.settings.settings()
+        Settings {
+            metric_queries: self.metric_query.iter().cloned().collect(),
+            ..self.settings.settings()
+        }
     }
 
     /// Returns who shares the cluster.
@@ -146,7 +186,7 @@ impl ControllerOptions {
             format!("{host}_{}", std::process::id())
         });
         Options {
-            settings: self.settings.settings(),
+            settings: self.settings(),
             tenancy: self.tenancy(),
             namespaces: self.namespaces.clone(),
             lease_namespace: self.lease_namespace.clone(),
@@ -154,7 +194,79 @@ impl ControllerOptions {
             identity,
             listen: self.listen,
             concurrency: self.concurrency,
+            prometheus: self.prometheus_url.clone().map(|url| PrometheusOptions {
+                url,
+                token_file: self.prometheus_token_file.clone(),
+                ca_file: self.prometheus_ca_file.clone(),
+            }),
             renewals: (self.renewal == Renewal::Automatic).then_some(self.renewal_max_in_flight),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::arguments::{Arguments, Command};
+
+    /// Parses flags of the operator, and returns why it would not start with them.
+    fn refusal(flags: &[&str]) -> Option<String> {
+        let program = ["ecs-operator", "controller"];
+        let arguments = Arguments::try_parse_from(program.iter().chain(flags));
+        match arguments.map(|arguments| arguments.command) {
+            Ok(Command::Controller(options)) => options.check().err().map(|it| it.to_string()),
+            Ok(_) => panic!("it is another command"),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn queries_that_cannot_be_asked_or_show_metrics_of_others_are_refused() {
+        let url = "--prometheus-url=http://prometheus:9090/prefix";
+        let by_queue = "--metric-query=Shop/Backlog=backlog{queue=\"<<dimension.Queue>>\"}";
+        let bound = "--metric-query=Shop/Backlog=backlog{queue=\"<<dimension.Queue>>\",ns=\"<<namespace>>\"}";
+        for flags in [
+            &[url][..],
+            &[url, bound, "--prometheus-token-file=/token"],
+            &[url, by_queue, "--tenancy=single"],
+            &[url, "--metric-query=Shop/Backlog=backlog"],
+            &[
+                "--prometheus-url=https://prometheus",
+                "--prometheus-ca-file=/ca.crt",
+            ],
+        ] {
+            assert_eq!(refusal(flags), None, "{flags:?}");
+        }
+        for (flags, expected) in [
+            (
+                &[url, by_queue][..],
+                "the query for Shop/Backlog selects by a dimension",
+            ),
+            (&[bound], "--prometheus-url"),
+            (
+                &["--prometheus-url=https://prometheus"],
+                "--prometheus-ca-file",
+            ),
+            (
+                &["--prometheus-url=prometheus:9090"],
+                "expected http://HOST",
+            ),
+            (
+                &["--prometheus-url=http://user:word@prometheus"],
+                "expected http://HOST",
+            ),
+            (
+                &["--prometheus-url=http://prometheus?x=y"],
+                "expected http://HOST",
+            ),
+            (
+                &[url, "--metric-query=Shop/Backlog=<<dimension.Queue>>"],
+                "label matcher",
+            ),
+        ] {
+            let found = refusal(flags).unwrap_or_default();
+            assert!(found.contains(expected), "{flags:?}: {found}");
         }
     }
 }

@@ -53,6 +53,18 @@ enum Error {
     /// The log cannot be started.
     #[error("invalid --log-level: {0}")]
     Log(String),
+    /// The image has no certificates of authorities.
+    #[error("Prometheus with https needs --prometheus-ca-file")]
+    PrometheusAuthorities,
+    /// A query would show metrics of one tenant to another.
+    #[error(
+        "the query for {metric} selects by a dimension, which tenants write, and not by their namespace: select by \
+         <<namespace>> too, or set --tenancy single"
+    )]
+    UnboundQuery {
+        /// The metric.
+        metric: String,
+    },
     /// The operating system denies what a long-running program needs.
     #[error("cannot start: {0}")]
     Runtime(#[source] io::Error),

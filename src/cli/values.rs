@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use http::Uri;
+
 use crate::{
     convert::Denied,
     diagnostic::{Reason, Severity},
@@ -63,6 +65,17 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("a namespace consists of lowercase letters, digits and -".to_owned())
+    }
+}
+
+pub(super) fn prometheus_url(text: &str) -> Result<Uri, String> {
+    let url: Uri = text.parse().map_err(|error| format!("{error}"))?;
+    let is_web = matches!(url.scheme_str(), Some("http" | "https"));
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    if is_web && !authority.contains('@') && url.query().is_none() {
+        Ok(url)
+    } else {
+        Err("expected http://HOST or https://HOST, with or without a port and a path".to_owned())
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     events::Events,
     kind::OfKind,
     process::progress::Progress,
-    readings::Readings,
+    readings::{Prometheus, Readings},
     service::{Beginnings, Contention, Renewals, Replacements, ServiceRevisions, Uncreated, user},
 };
 use crate::{
@@ -74,6 +74,8 @@ pub(super) struct Context {
     pub contention: Contention,
     /// What is measured of the services whose policies the operator runs.
     pub readings: Readings,
+    /// Where the values of CloudWatch metrics are read, if the operator reads any.
+    pub prometheus: Option<Prometheus>,
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
     /// The metrics.
@@ -124,6 +126,7 @@ impl Context {
             uncreated: Uncreated::default(),
             contention: Contention::default(),
             readings: Readings::default(),
+            prometheus: None,
             namespaces,
             metrics,
             addons_known: AtomicBool::new(false),

@@ -34,3 +34,4 @@ pub use preview::{
     is_namespace, is_of_cluster, preview, read_only,
 };
 pub use process::{Options, RunError, run};
+pub use readings::PrometheusOptions;

@@ -48,6 +48,15 @@ impl RenderedBy {
         digest.update(self.cluster.as_ref().map_or("", Spec::text));
         hexadecimal(&digest.finalize(), DIGITS)
     }
+
+    /// Returns it with the metric queries of today: like counts, who scales a service does not follow from when its
+    /// deployment began.
+    #[must_use]
+    pub fn with_queries_of(mut self, today: &Settings) -> Self {
+        let queries = &today.metric_queries;
+        self.settings.metric_queries.clone_from(queries);
+        self
+    }
 }
 
 /// The result of rendering a service.

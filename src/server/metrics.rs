@@ -66,6 +66,7 @@ pub struct Metrics {
     children: Gauge,
     scalings: Family<DirectionLabels, Counter>,
     measurements: Family<ResultLabels, Counter>,
+    queries: Family<ResultLabels, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -108,17 +109,7 @@ impl Default for Metrics {
             "Objects created for custom resources",
             children.clone(),
         );
-        let (scalings, measurements) = (Family::default(), Family::default());
-        registry.register(
-            "scaling_activities",
-            "Changes of desired counts by scaling policies that the operator runs",
-            scalings.clone(),
-        );
-        registry.register(
-            "usage_requests",
-            "Requests for what the tasks of a namespace use",
-            measurements.clone(),
-        );
+        let (scalings, measurements, queries) = scaling(&mut registry);
         Self {
             registry: Arc::new(registry),
             reconciles,
@@ -131,8 +122,37 @@ impl Default for Metrics {
             children,
             scalings,
             measurements,
+            queries,
         }
     }
+}
+
+/// Registers the metrics of scaling: changes of counts, measurements and queries.
+fn scaling(
+    registry: &mut Registry,
+) -> (
+    Family<DirectionLabels, Counter>,
+    Family<ResultLabels, Counter>,
+    Family<ResultLabels, Counter>,
+) {
+    let (scalings, measurements, queries) =
+        (Family::default(), Family::default(), Family::default());
+    registry.register(
+        "scaling_activities",
+        "Changes of desired counts by scaling policies that the operator runs",
+        scalings.clone(),
+    );
+    registry.register(
+        "usage_requests",
+        "Requests for what the tasks of a namespace use",
+        measurements.clone(),
+    );
+    registry.register(
+        "metric_queries",
+        "Queries to Prometheus for metrics of scaling policies",
+        queries.clone(),
+    );
+    (scalings, measurements, queries)
 }
 
 impl Metrics {
@@ -150,6 +170,11 @@ impl Metrics {
         self.measurements
             .get_or_create(&ResultLabels { result })
             .inc();
+    }
+
+    /// Counts a query for a metric of a scaling policy.
+    pub fn queried(&self, result: &'static str) {
+        self.queries.get_or_create(&ResultLabels { result }).inc();
     }
 
     /// Counts a reconcile that ended, successfully or not.

@@ -10,6 +10,8 @@ mod device;
 mod dns;
 mod fsx;
 mod identity;
+mod metric_queries;
+mod query_template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::dns::{is_bounded, is_label_value};
 pub use self::{
     capacity::*, credential_spec::*, device::*, dns::is_subdomain, fsx::*, identity::*,
+    metric_queries::*,
 };
 pub use crate::{addons::Addon, names::*};
 
@@ -127,6 +130,10 @@ pub struct Settings {
     /// Whether the cluster is taken to have nothing from AWS. Only the command line knows, so it is not stored.
     #[serde(skip)]
     pub outside_aws: bool,
+    /// The Prometheus queries that stand for CloudWatch metrics. Only who scales a service depends on them, which follows
+    /// the settings of today like counts, so they are not stored.
+    #[serde(skip)]
+    pub metric_queries: MetricQueries,
     /// The contents of environment files, by S3 object ARN.
     #[serde(skip)]
     pub environment_files: BTreeMap<String, String>,
@@ -173,6 +180,7 @@ impl Default for Settings {
             capacity_providers: BTreeMap::new(),
             labeled_providers: BTreeSet::new(),
             outside_aws: false,
+            metric_queries: MetricQueries::default(),
             environment_files: BTreeMap::new(),
             firelens_files: BTreeMap::new(),
         }

@@ -191,6 +191,16 @@ const TOOLS: &[Tool] = &[
     ),
     Tool::new("coredns", "coredns", "github.com/coredns/coredns", 150),
     Tool::new("nfs", "nfs", ".", 30),
+    Tool {
+        // Without it, the program contains the clients of some twenty clouds.
+        tags: "remove_all_sd",
+        ..Tool::new(
+            "prometheus",
+            "prometheus",
+            "github.com/prometheus/prometheus/cmd/prometheus",
+            200,
+        )
+    },
 ];
 
 impl Tool {

@@ -26,6 +26,7 @@ mod hostile;
 mod kept;
 mod operator;
 mod policies;
+mod prometheus;
 mod proxy;
 mod rights;
 mod scheduled;

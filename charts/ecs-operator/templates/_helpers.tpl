@@ -83,7 +83,7 @@ the name of its flag in the plural. */}}
 {{- end }}
 {{- else if kindIs "map" $value }}
 {{- range $name, $of := $value }}
-- {{ printf "--%s=%s=%v" (trimSuffix "s" $flag) $name $of | quote }}
+- {{ printf "--%s=%s=%v" (regexReplaceAll "ies$" $flag "y" | trimSuffix "s") $name $of | quote }}
 {{- end }}
 {{- else if kindIs "float64" $value }}
 - --{{ $flag }}={{ int64 $value }}

@@ -24,8 +24,12 @@ use super::{
 };
 use crate::{
     controller::{
-        caches::policies::Policies, context::Context, events::Events, readings::measure_services,
-        service, volumes::delete_released,
+        caches::policies::Policies,
+        context::Context,
+        events::Events,
+        readings::{Prometheus, PrometheusOptions, measure_services},
+        service,
+        volumes::delete_released,
     },
     policy::Tenancy,
     server::{self, Health, Metrics},
@@ -56,6 +60,8 @@ pub struct Options {
     pub listen: std::net::SocketAddr,
     /// How many objects of a kind are reconciled concurrently.
     pub concurrency: u16,
+    /// Where the values of CloudWatch metrics are read, if the operator reads any.
+    pub prometheus: Option<PrometheusOptions>,
     /// How many services may have a deployment at a time while the operator renews those that it would render
     /// differently; `None` if it starts no renewals.
     pub renewals: Option<u16>,
@@ -155,9 +161,10 @@ impl Operator {
         let renewals = service::Renewals::new(options.renewals);
         let namespaces = options.namespaces.clone();
         let policies = Policies::new(options.tenancy);
-        let cx = Context::new(
+        let mut cx = Context::new(
             client, settings, policies, namespaces, events, renewals, metrics,
         );
+        cx.prometheus = options.prometheus.clone().map(Prometheus::new);
         cx.addons_known.store(cluster.knows_all(), Ordering::SeqCst);
         Ok(Self {
             cx: Arc::new(cx),

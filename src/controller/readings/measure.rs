@@ -1,6 +1,7 @@
 //! Measures services: each quarter of a minute what their tasks use, and at the end of each minute what follows from it.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -8,11 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, join, stream};
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::pod_metrics::{ByService, pod_metrics};
+use super::{
+    Place,
+    pod_metrics::{ByService, pod_metrics},
+};
 use crate::{
     controller::{
         caches::owner::Owner,
@@ -21,6 +25,7 @@ use crate::{
     },
     crd::EcsService,
     decide::scaling::usage::{Reserved, Used},
+    settings::WantedFor,
 };
 
 /// How often tasks are measured: as often as metrics-server measures them.
@@ -37,14 +42,66 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(in crate::controller) async fn measure_services(cx: &Arc<Context>) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut first = 0;
+    let (mut first, mut first_query) = (0, 0);
     loop {
-        for _ in 0..OF_A_MINUTE {
+        for _ in 1..OF_A_MINUTE {
             ticks.tick().await;
             first = sample(cx, first).await;
         }
+        ticks.tick().await;
+        // A source that is slow does not hold up the other.
+        (first, first_query) = join!(sample(cx, first), ask(cx, first_query));
         end_minute(cx);
     }
+}
+
+/// Asks Prometheus for the metrics of all services. If there is not time for all of them, the next minute begins with the
+/// others: returns with which.
+async fn ask(cx: &Context, first: usize) -> usize {
+    let Some(prometheus) = &cx.prometheus else {
+        return 0;
+    };
+    let places = queries(cx);
+    let mut queries: Vec<&str> = places.keys().map(String::as_str).collect();
+    let first = first.checked_rem(queries.len()).unwrap_or(0);
+    queries.rotate_left(first);
+    let (values, asked) = prometheus.values(queries).await;
+    let mut errors = Vec::new();
+    for (query, value) in values {
+        cx.metrics.queried(match &value {
+            Ok(_) => "success",
+            Err(failure) if failure.detail.is_none() => "empty",
+            Err(_) => "failure",
+        });
+        let value = value.map_err(|failure| {
+            errors.extend(failure.detail.map(|detail| (query, detail)));
+            format!("Prometheus does not report a metric: {}", failure.why)
+        });
+        for place in places.get(query).into_iter().flatten() {
+            cx.readings.value(place, value.as_ref());
+        }
+    }
+    if let Some((query, error)) = errors.first() {
+        let count = errors.len();
+        tracing::warn!(error, query, count, "cannot read metrics from Prometheus");
+    }
+    first + asked
+}
+
+/// Returns the queries for the metrics of all services, and what each is for.
+fn queries(cx: &Context) -> BTreeMap<String, Vec<Place>> {
+    let settings = cx.settings("");
+    cx.readings.queries(|owner, metric| {
+        let Owner::Service(namespace, service) = owner else {
+            return None;
+        };
+        let service = WantedFor {
+            namespace,
+            service,
+            tasks: running_tasks(cx, owner)?,
+        };
+        settings.metric_queries.query(metric.wanted(), service)
+    })
 }
 
 /// Measures what the tasks of all services use, with one request for each namespace. If there is not time for all of

@@ -3,6 +3,7 @@
 
 mod measure;
 mod pod_metrics;
+mod prometheus;
 mod reading;
 
 use std::{
@@ -12,8 +13,9 @@ use std::{
 
 #[cfg(test)]
 pub(super) use self::measure::end_minute;
+pub use self::prometheus::PrometheusOptions;
 use self::reading::Reading;
-pub(super) use self::{measure::measure_services, reading::Health};
+pub(super) use self::{measure::measure_services, prometheus::Prometheus, reading::Health};
 use super::{caches::owner::Owner, context::lock};
 use crate::{
     crd::AutoScalingStatus,
@@ -21,8 +23,12 @@ use crate::{
         engine::Service,
         usage::{Reserved, Used},
     },
-    validate::AutoScaling,
+    settings::Settings,
+    validate::{AutoScaling, CloudWatchMetric},
 };
+
+/// A service, and the position of one of its policies.
+type Place = (Owner, usize);
 
 /// The readings of all services whose policies the operator runs.
 #[derive(Default)]
@@ -41,6 +47,7 @@ impl Readings {
         &self,
         owner: &Owner,
         scaling: Option<&AutoScaling>,
+        settings: &Settings,
         status: &AutoScalingStatus,
         is_lost: impl FnOnce() -> bool,
     ) {
@@ -50,9 +57,12 @@ impl Readings {
             return;
         };
         match of.get_mut(owner) {
-            Some(reading) => reading.follow(scaling, status),
+            Some(reading) => reading.follow(scaling, settings, status),
             None => {
-                of.insert(owner.clone(), Reading::new(scaling, status, is_lost()));
+                of.insert(
+                    owner.clone(),
+                    Reading::new(scaling, settings, status, is_lost()),
+                );
             }
         }
     }
@@ -78,6 +88,33 @@ impl Readings {
     pub(super) fn sample(&self, owner: &Owner, tasks: &[(Reserved, Used)]) {
         if let Some(reading) = self.of().get_mut(owner) {
             reading.sample(tasks);
+        }
+    }
+
+    /// Returns the queries for the metrics of all services, and the services and positions of policies that each is for.
+    fn queries(
+        &self,
+        query: impl Fn(&Owner, &CloudWatchMetric) -> Option<String>,
+    ) -> BTreeMap<String, Vec<Place>> {
+        let of = self.of();
+        let mut queries: BTreeMap<String, Vec<Place>> = BTreeMap::new();
+        let metrics = of.iter().flat_map(|(owner, reading)| {
+            let of_it = reading.cloud_watch();
+            of_it.map(move |(index, metric)| (owner, index, metric))
+        });
+        for (owner, index, metric) in metrics {
+            if let Some(query) = query(owner, metric) {
+                let places = queries.entry(query).or_default();
+                places.push((owner.clone(), index));
+            }
+        }
+        queries
+    }
+
+    /// Records the value of the metric of a policy in this minute, or why it is not known.
+    fn value(&self, (owner, index): &Place, value: Result<&f64, &String>) {
+        if let Some(reading) = self.of().get_mut(owner) {
+            reading.value(*index, value);
         }
     }
 

@@ -12,7 +12,8 @@ use crate::{
         target::Point,
         usage::{Reserved, Used, utilization},
     },
-    validate::{AutoScaling, Series},
+    settings::Settings,
+    validate::{AutoScaling, CloudWatchMetric, Series},
 };
 
 /// Why nothing follows from what is measured.
@@ -34,10 +35,6 @@ pub(super) struct Reading {
     minutes: usize,
     /// Whether a minute has ended whose outcome is not on record.
     is_due: bool,
-    /// In how many of the last minutes tasks ran and a metric was not known.
-    unknown: usize,
-    /// Why the last sample was not taken.
-    failure: Option<String>,
     /// Whether all metrics have been known in some minute.
     was_known: bool,
     /// Whether the API server drops what is recorded.
@@ -47,14 +44,52 @@ pub(super) struct Reading {
 }
 
 /// What is measured for one policy.
+#[derive(Clone)]
 struct OfPolicy {
     /// Its position.
     index: usize,
     series: Series,
+    /// Whether it can be measured.
+    is_measured: bool,
     /// What has been measured in this minute.
     samples: Vec<f64>,
     /// The points, the newest last.
     points: Vec<Option<Point>>,
+    /// In how many of the last minutes it was not known, and should have been.
+    unknown: usize,
+    /// Why the last sample was not taken.
+    failure: Option<String>,
+}
+
+impl OfPolicy {
+    /// Turns what was measured in a minute into a point. Returns whether the metric is known, or cannot be measured.
+    fn end_minute(&mut self, running: i64, kept: usize) -> bool {
+        let is_use = self.series.is_use();
+        let metric = self.series.statistic().of(self.samples.drain(..));
+        // Tasks that have ended by the end of the minute are not a demand for others.
+        let metric = metric.filter(|_| running > 0 || !is_use);
+        let point = metric.map(|metric| Point {
+            metric,
+            tasks: running,
+        });
+        self.points.push(point);
+        let old = self.points.len().saturating_sub(kept);
+        self.points.drain(..old);
+        let is_known = point.is_some() || !self.is_measured;
+        // Without a task, there is no use to measure.
+        self.unknown = if is_known || is_use && running == 0 {
+            0
+        } else {
+            self.unknown + 1
+        };
+        is_known
+    }
+
+    /// Returns why it is not known.
+    fn why(&self) -> String {
+        let why = self.failure.clone();
+        why.unwrap_or_else(|| "no task has reported what it uses".to_owned())
+    }
 }
 
 /// Whether the metrics of a service are known.
@@ -67,25 +102,33 @@ pub(in crate::controller) enum Health {
 }
 
 impl Reading {
-    pub(super) fn new(scaling: &AutoScaling, status: &AutoScalingStatus, is_lost: bool) -> Self {
+    pub(super) fn new(
+        scaling: &AutoScaling,
+        settings: &Settings,
+        status: &AutoScalingStatus,
+        is_lost: bool,
+    ) -> Self {
         let mut reading = Self {
             scaling: AutoScaling::default(),
             of_policies: Vec::new(),
             alarms: Alarms::default(),
             minutes: 0,
             is_due: false,
-            unknown: 0,
-            failure: None,
             was_known: false,
             gave_up: false,
             is_lost,
         };
-        reading.follow(scaling, status);
+        reading.follow(scaling, settings, status);
         reading
     }
 
     /// Follows other policies. What has been measured for the same metric stays.
-    pub(super) fn follow(&mut self, scaling: &AutoScaling, status: &AutoScalingStatus) {
+    pub(super) fn follow(
+        &mut self,
+        scaling: &AutoScaling,
+        settings: &Settings,
+        status: &AutoScalingStatus,
+    ) {
         if self.scaling == *scaling {
             return;
         }
@@ -94,14 +137,22 @@ impl Reading {
             .series()
             .map(|(index, series)| {
                 let known = before.iter().find(|known| known.series == series);
-                let (samples, points) = known
-                    .map(|known| (known.samples.clone(), known.points.clone()))
-                    .unwrap_or_default();
-                OfPolicy {
-                    index,
-                    series,
-                    samples,
-                    points,
+                let is_measured = series.is_measured(settings);
+                match known {
+                    Some(known) => OfPolicy {
+                        index,
+                        is_measured,
+                        ..known.clone()
+                    },
+                    None => OfPolicy {
+                        index,
+                        series,
+                        is_measured,
+                        samples: Vec::new(),
+                        points: Vec::new(),
+                        unknown: 0,
+                        failure: None,
+                    },
                 }
             })
             .collect();
@@ -113,19 +164,45 @@ impl Reading {
     /// Whether it is measured at its pods.
     pub(super) fn is_of_pods(&self) -> bool {
         let mut series = self.of_policies.iter().map(|it| &it.series);
-        series.any(Series::is_measured)
+        series.any(Series::is_use)
+    }
+
+    /// Returns the CloudWatch metrics that are read, by the positions of their policies.
+    pub(super) fn cloud_watch(&self) -> impl Iterator<Item = (usize, &CloudWatchMetric)> {
+        let measured = self.of_policies.iter().filter(|it| it.is_measured);
+        measured.filter_map(|it| match &it.series {
+            Series::CloudWatch(metric) => Some((it.index, metric)),
+            Series::Cpu(_) | Series::Memory(_) => None,
+        })
+    }
+
+    /// Records the value of the metric of a policy in this minute, or why it is not known.
+    pub(super) fn value(&mut self, index: usize, value: Result<&f64, &String>) {
+        let mut of_policies = self.of_policies.iter_mut();
+        if let Some(of_policy) = of_policies.find(|it| it.index == index) {
+            of_policy.failure = value.err().cloned();
+            of_policy.samples.extend(value.ok());
+        }
     }
 
     pub(super) fn sample(&mut self, tasks: &[(Reserved, Used)]) {
-        self.failure = None;
-        for of_policy in &mut self.of_policies {
+        for of_policy in self.of_use() {
+            of_policy.failure = None;
             let sample = utilization(&of_policy.series, tasks);
             of_policy.samples.extend(sample);
         }
     }
 
+    /// Records why what its tasks use cannot be measured.
     pub(super) fn failed(&mut self, why: &str) {
-        self.failure = Some(why.to_owned());
+        for of_policy in self.of_use() {
+            of_policy.failure = Some(why.to_owned());
+        }
+    }
+
+    fn of_use(&mut self) -> impl Iterator<Item = &mut OfPolicy> {
+        let of_policies = self.of_policies.iter_mut();
+        of_policies.filter(|it| it.series.is_use())
     }
 
     /// Turns what was measured in a minute into its points.
@@ -133,27 +210,10 @@ impl Reading {
         let kept = minutes(&self.scaling);
         let mut is_unknown = false;
         for of_policy in &mut self.of_policies {
-            let samples = of_policy.samples.drain(..);
-            let metric = of_policy.series.statistic().of(samples);
-            // Tasks that have ended by the end of the minute are not a demand for others.
-            let metric = metric.filter(|_| running > 0);
-            let point = metric.map(|metric| Point {
-                metric,
-                tasks: running,
-            });
-            is_unknown |= point.is_none() && of_policy.series.is_measured();
-            of_policy.points.push(point);
-            let old = of_policy.points.len().saturating_sub(kept);
-            of_policy.points.drain(..old);
+            is_unknown |= !of_policy.end_minute(running, kept);
         }
         self.minutes += 1;
         self.is_due = true;
-        // Without a task, there is nothing to measure.
-        self.unknown = if is_unknown && running > 0 {
-            self.unknown + 1
-        } else {
-            0
-        };
         self.was_known |= !is_unknown;
         self.look();
     }
@@ -205,13 +265,11 @@ impl Reading {
         if self.minutes == 0 {
             return None;
         }
-        match self.unknown {
-            0 => Some(Health::Known),
-            minutes if minutes >= TROUBLE => {
-                let why = "no task has reported what it uses".to_owned();
-                Some(Health::Unknown(self.failure.clone().unwrap_or(why)))
-            }
-            _ => None,
+        let worst = self.of_policies.iter().max_by_key(|it| it.unknown);
+        match worst {
+            Some(worst) if worst.unknown >= TROUBLE => Some(Health::Unknown(worst.why())),
+            Some(worst) if worst.unknown > 0 => None,
+            _ => Some(Health::Known),
         }
     }
 }
@@ -246,8 +304,12 @@ mod tests {
         }
     }
 
+    fn reading_of(scaling: &AutoScaling, settings: &Settings) -> Reading {
+        Reading::new(scaling, settings, &AutoScalingStatus::default(), false)
+    }
+
     fn reading() -> Reading {
-        Reading::new(&scaling(9), &AutoScalingStatus::default(), false)
+        reading_of(&scaling(9), &Settings::default())
     }
 
     fn use_cpu(reading: &mut Reading, percent: f64) {
@@ -320,9 +382,101 @@ mod tests {
         }
         use_cpu(&mut reading, 90.0);
         let before = reading.alarms.clone();
-        reading.follow(&scaling(5), &AutoScalingStatus::default());
+        reading.follow(
+            &scaling(5),
+            &Settings::default(),
+            &AutoScalingStatus::default(),
+        );
         assert_eq!(reading.alarms, before);
         assert_eq!(reading.of_policies[0].samples, [90.0]);
         assert_eq!(reading.of_policies[0].points.len(), 3);
+    }
+
+    /// Returns settings with a query for the length of a queue, and a service that follows it and its CPU.
+    fn with_queue() -> (AutoScaling, Settings) {
+        let query = "Shop/Backlog=backlog".parse().expect("it is a query");
+        let settings = Settings {
+            metric_queries: [query].into_iter().collect(),
+            ..Settings::default()
+        };
+        let mut scaling = scaling(9);
+        scaling.policies.push(TargetTracking {
+            index: 1,
+            name: "queue".to_owned(),
+            metric: Metric::CloudWatch(CloudWatchMetric {
+                namespace: "Shop".to_owned(),
+                name: "Backlog".to_owned(),
+                dimensions: Vec::new(),
+                statistic: "Average".to_owned(),
+                unit: None,
+            }),
+            ..scaling.policies[0].clone()
+        });
+        (scaling, settings)
+    }
+
+    #[test]
+    fn a_metric_that_is_missing_does_not_take_others_along() {
+        let (scaling, settings) = with_queue();
+        let mut reading = reading_of(&scaling, &settings);
+        let metrics: Vec<usize> = reading.cloud_watch().map(|(index, _)| index).collect();
+        assert_eq!(metrics, [1]);
+        for _ in 0..3 {
+            use_cpu(&mut reading, 60.0);
+            reading.value(1, Err(&"the queue is unknown".to_owned()));
+            // What the tasks use comes later.
+            use_cpu(&mut reading, 60.0);
+            reading.end_minute(2);
+        }
+        let trouble = Health::Unknown("the queue is unknown".to_owned());
+        assert_eq!(reading.health(), Some(trouble));
+        assert!(!reading.was_known());
+        assert!(points(&reading.of_policies, 0).iter().all(Option::is_some));
+        assert_eq!(points(&reading.of_policies, 1), [None; 3]);
+        // And the other way round: the queue is known, and the CPU is not.
+        for _ in 0..3 {
+            reading.failed("no metrics-server");
+            reading.value(1, Ok(&7.0));
+            reading.end_minute(2);
+        }
+        let trouble = Health::Unknown("no metrics-server".to_owned());
+        assert_eq!(reading.health(), Some(trouble));
+        let last = Some(Point {
+            metric: 7.0,
+            tasks: 2,
+        });
+        assert_eq!(points(&reading.of_policies, 1)[3..], [last; 3]);
+    }
+
+    #[test]
+    fn a_queue_is_known_without_tasks() {
+        let (scaling, settings) = with_queue();
+        let mut reading = reading_of(&scaling, &settings);
+        reading.value(1, Ok(&7.0));
+        reading.end_minute(0);
+        let point = Point {
+            metric: 7.0,
+            tasks: 0,
+        };
+        assert_eq!(points(&reading.of_policies, 1), [Some(point)]);
+        assert_eq!(reading.health(), Some(Health::Known));
+        for _ in 0..3 {
+            reading.value(1, Err(&"it is gone".to_owned()));
+            reading.end_minute(0);
+        }
+        assert_eq!(
+            reading.health(),
+            Some(Health::Unknown("it is gone".to_owned()))
+        );
+    }
+
+    #[test]
+    fn what_no_query_reads_is_not_asked_for_and_no_trouble() {
+        let (scaling, _) = with_queue();
+        let mut reading = reading_of(&scaling, &Settings::default());
+        assert_eq!(reading.cloud_watch().count(), 0);
+        use_cpu(&mut reading, 60.0);
+        reading.end_minute(2);
+        assert!(reading.was_known());
     }
 }

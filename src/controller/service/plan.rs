@@ -264,6 +264,7 @@ pub(super) async fn plan(
     };
     let last = || last_count(cx, service, &found);
     let in_force = || Range::of(&cx.services.latest(service).auto_scaling.range);
+    let rendering = (rendering, &cx.settings(""));
     let Some(mut plan) = counted(service, &found, rendering, newest, last, in_force) else {
         return Ok(Err(lost(service, &target.revision)));
     };
@@ -311,7 +312,7 @@ fn last_count(cx: &Context, service: &EcsService, revision: &Revision) -> Option
 fn counted(
     service: &EcsService,
     found: &Revision,
-    rendering: &KeptRendering,
+    (rendering, settings): (&KeptRendering, &Settings),
     newest: Option<&Newest>,
     last: impl Fn() -> Option<i64>,
     in_force: impl FnOnce() -> Option<Range>,
@@ -337,6 +338,7 @@ fn counted(
         return Some(plan(objects, &newest.rendering, false));
     }
     let (objects, by) = rendering.open()?;
+    let by = by.with_queries_of(settings);
     if let Some(newest) = as_kept {
         let objects = with_counts_of(objects, &newest.rendering.objects);
         return Some(plan(objects, &newest.rendering, false));

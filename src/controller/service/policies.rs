@@ -220,8 +220,9 @@ pub(super) fn run(
 ) {
     let is_lost = || status.observed_generation.is_none() && count::running(cx, service).is_some();
     let scaling = rendering.scaling.as_deref();
+    let (owner, settings, state) = (user(service), cx.settings(""), &status.auto_scaling);
     cx.readings
-        .wants(&user(service), scaling, &status.auto_scaling, is_lost);
+        .wants(&owner, scaling, &settings, state, is_lost);
 }
 
 /// Whether the operator can take over from an autoscaler: it has measured all metrics, and the API server keeps what it
@@ -252,10 +253,13 @@ pub(super) fn restore(cx: &Context, service: &EcsService, found: &Revision) {
     let Some((_, by)) = kept.and_then(KeptRendering::open) else {
         return;
     };
+    let settings = cx.settings("");
+    let by = by.with_queries_of(&settings);
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     if let Ok(rendering) = render(&name, &namespace, inputs, &inputs.service, &by) {
         let state = &service.status.auto_scaling;
         let scaling = rendering.scaling.as_deref();
-        cx.readings.wants(&owner, scaling, state, || false);
+        cx.readings
+            .wants(&owner, scaling, &settings, state, || false);
     }
 }

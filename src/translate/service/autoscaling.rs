@@ -41,7 +41,7 @@ pub(super) fn apply(
     };
     report_ignored(cx, scaling, notes);
     if cx.settings.mode == Mode::Controller {
-        report_unmeasured(scaling, notes);
+        report_unmeasured(cx, scaling, notes);
     }
     if !scaling.has_autoscaler() {
         return;
@@ -80,16 +80,16 @@ fn report_ignored(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnosti
 }
 
 /// Reports policies that the operator cannot run as they are.
-fn report_unmeasured(scaling: &AutoScaling, notes: &mut Diagnostics) {
+fn report_unmeasured(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     let policies = FieldPath::root(Subject::AutoScaling).field("scalingPolicies");
     let untracked = || {
         let mut tracked = scaling.policies.iter();
-        tracked.find(|policy| !Series::tracked(&policy.metric).is_measured())
+        tracked.find(|policy| !Series::tracked(&policy.metric).is_measured(cx.settings))
     };
     for policy in &scaling.step_policies {
         let alarm = &policy.alarm;
         let at = policies.clone().index(policy.index).field("Alarm");
-        if !alarm.series.is_measured() {
+        if !alarm.series.is_measured(cx.settings) {
             let message = Message::OperatorCannotMeasure {
                 name: alarm.series.metric_name().to_owned(),
                 effect: "this policy does not scale the service".to_owned(),

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
-    settings::Addon,
+    settings::{Addon, WantedMetric},
     validate::Condition,
 };
 
@@ -18,7 +18,7 @@ pub enum Metric {
     Cpu,
     /// Memory use as a percentage of the reservation.
     Memory,
-    /// A CloudWatch metric, read by KEDA.
+    /// A CloudWatch metric, read by KEDA or the operator.
     CloudWatch(CloudWatchMetric),
 }
 
@@ -35,6 +35,19 @@ pub struct CloudWatchMetric {
     pub statistic: String,
     /// The unit, if specified.
     pub unit: Option<String>,
+}
+
+impl CloudWatchMetric {
+    /// Returns what a query of the settings can be asked for.
+    #[must_use]
+    pub fn wanted(&self) -> WantedMetric<'_> {
+        WantedMetric {
+            namespace: &self.namespace,
+            name: &self.name,
+            statistic: &self.statistic,
+            dimensions: &self.dimensions,
+        }
+    }
 }
 
 /// Validates the metric of a target tracking policy; exactly one specification defines it.
@@ -86,8 +99,7 @@ pub(super) fn validate(
             let sized = scope.task_definition.size.memory_mib.is_some();
             sink.report(at, needs_requests(scope, "memory", "memory", sized));
         }
-        Metric::CloudWatch(metric) => needs_keda(metric, scope, at, sink),
-        Metric::Cpu | Metric::Memory => {}
+        Metric::Cpu | Metric::Memory | Metric::CloudWatch(_) => {}
     }
     Some(metric)
 }
@@ -127,7 +139,20 @@ fn needs_requests(scope: &Scope<'_>, metric: &str, member: &str, sized: bool) ->
     }
 }
 
-fn needs_keda(metric: &CloudWatchMetric, scope: &Scope<'_>, at: FieldPath, sink: &mut Diagnostics) {
+/// Reports what an autoscaler lacks for the CloudWatch metric of a policy.
+pub(super) fn needs_keda(
+    metric: &CloudWatchMetric,
+    raw: &ecs::TargetTrackingScalingPolicyConfiguration,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    let at = if raw.predefined_metric_specification.is_some() {
+        let at = path.field("PredefinedMetricSpecification");
+        at.field("PredefinedMetricType")
+    } else {
+        path.field("CustomizedMetricSpecification")
+    };
     if !scope.settings.has(Addon::Keda) {
         let name = metric.name.clone();
         sink.report(at.clone(), Message::ExternalMetricsUnavailable { name });

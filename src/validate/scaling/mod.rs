@@ -86,13 +86,14 @@ impl AutoScaling {
 
     /// Whether the operator has to run the policies, and can: an autoscaler has no steps, and its owner may ask for it. It
     /// leaves target tracking to an autoscaler if it cannot measure all that one can.
-    fn is_for_operator(&self) -> bool {
+    fn is_for_operator(&self, settings: &Settings) -> bool {
         let mut targets = self.policies.iter();
         let mut steps = self.step_policies.iter();
-        let is_measured = |policy: &TargetTracking| Series::tracked(&policy.metric).is_measured();
+        let is_measured =
+            |policy: &TargetTracking| Series::tracked(&policy.metric).is_measured(settings);
         targets.all(is_measured)
             && (self.asks_operator && !self.policies.is_empty()
-                || steps.any(|policy| policy.alarm.series.is_measured()))
+                || steps.any(|policy| policy.alarm.series.is_measured(settings)))
     }
 
     /// Whether no policy removes tasks: scale-in is suspended, or each policy disables it.
@@ -155,8 +156,32 @@ pub(crate) fn validate_scaling(
         sink,
     );
     scaling.asks_operator = raw.scaler.is_some();
-    scaling.by_operator = settings.mode == Mode::Controller && scaling.is_for_operator();
+    scaling.by_operator = settings.mode == Mode::Controller && scaling.is_for_operator(settings);
+    let policies = root.field("scalingPolicies");
+    needs_of_autoscaler(&scaling, &raw.scaling_policies, &scope, &policies, sink);
     Some(scaling)
+}
+
+/// Reports what an autoscaler lacks for the policies, if one runs them.
+fn needs_of_autoscaler(
+    scaling: &AutoScaling,
+    raw: &[ecs::ScalingPolicy],
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    if scaling.by_operator {
+        return;
+    }
+    for policy in &scaling.policies {
+        let raw = raw.get(policy.index);
+        let raw = raw.and_then(|raw| raw.target_tracking_scaling_policy_configuration.as_ref());
+        if let (Metric::CloudWatch(metric), Some(raw)) = (&policy.metric, raw) {
+            let at = path.index(policy.index);
+            let at = at.field("TargetTrackingScalingPolicyConfiguration");
+            metric::needs_keda(metric, raw, scope, &at, sink);
+        }
+    }
 }
 
 /// Returns the range of a service and its scheduled actions, without its policies; `None` if they are not valid.

@@ -1,6 +1,7 @@
 //! What is measured of a service, minute by minute.
 
 use super::metric::{CloudWatchMetric, Metric};
+use crate::settings::Settings;
 
 /// The values of a metric over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +87,16 @@ impl Series {
 
     /// Whether the operator can measure it.
     #[must_use]
-    pub const fn is_measured(&self) -> bool {
+    pub fn is_measured(&self, settings: &Settings) -> bool {
+        match self {
+            Self::Cpu(_) | Self::Memory(_) => true,
+            Self::CloudWatch(metric) => settings.metric_queries.read(metric.wanted()),
+        }
+    }
+
+    /// Whether it is what the tasks of the service use.
+    #[must_use]
+    pub const fn is_use(&self) -> bool {
         matches!(self, Self::Cpu(_) | Self::Memory(_))
     }
 

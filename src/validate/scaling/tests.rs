@@ -1,6 +1,9 @@
 //! Tests of scaling policies and scheduled actions.
 
-use crate::translate::testing::{Scenario, yaml};
+use crate::{
+    settings::{Addon, Mode, WorkloadTarget},
+    translate::testing::{Scenario, yaml},
+};
 
 const DEFINITION: &str = r#"{"family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
     "cpu": "256", "memory": "512", "containerDefinitions": [{"name": "web", "image": "nginx:1.29"}]}"#;
@@ -167,6 +170,79 @@ fn the_service_is_never_scaled_by_two_objects() {
         yaml("{type: cpu, metricType: Utilization, metadata: {value: \"50\"}}")
     );
     assert!(outcome.objects_of("HorizontalPodAutoscaler").is_empty());
+}
+
+/// Runs policies in an operator with a query for the length of a queue, if it has one, and with KEDA or not.
+fn in_operator(scaler: &str, policies: &str, query: bool, keda: bool) -> Scenario {
+    let extensions =
+        format!(r#"{{"autoScaling": {{{TARGET}{scaler}, "scalingPolicies": [{policies}]}}}}"#);
+    let scenario = Scenario::service(DEFINITION).extensions(extensions);
+    scenario.settings(|settings| {
+        settings.mode = Mode::Controller;
+        settings.workload_target = WorkloadTarget::EcsService;
+        settings.aws_region = keda.then(|| "eu-west-1".to_owned());
+        if !keda {
+            settings.addons.remove(&Addon::Keda);
+        }
+        let text = "Shop/Backlog=backlog{queue=\"<<dimension.Queue>>\"}";
+        let queries = query.then(|| text.parse().expect("it is a query"));
+        settings.metric_queries = queries.into_iter().collect();
+    })
+}
+
+#[test]
+fn the_operator_runs_what_it_can_measure_only_where_it_has_to() {
+    let queue = r#""MetricName": "Backlog", "Namespace": "Shop", "Statistic": "Average",
+        "Dimensions": [{"Name": "Queue", "Value": "orders"}]"#;
+    let tracked = policy(
+        "tracked",
+        &format!(r#""TargetValue": 30, "CustomizedMetricSpecification": {{{queue}}}"#),
+    );
+    let step = format!(
+        r#"{{"PolicyName": "out", "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": {{
+            "AdjustmentType": "ChangeInCapacity",
+            "StepAdjustments": [{{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 2}}]}},
+            "Alarm": {{{queue}, "Period": 60, "EvaluationPeriods": 1, "Threshold": 100,
+            "ComparisonOperator": "GreaterThanThreshold"}}}}"#
+    );
+    let both = format!("{tracked}, {step}");
+    let asked = r#", "scaler": "operator""#;
+    // Whether there are a query and KEDA, and then whether KEDA scales and whether something cannot be measured.
+    for (scaler, policies, query, keda, by_keda, unmeasured) in [
+        // A query alone takes nothing from KEDA.
+        ("", &tracked, true, true, true, false),
+        ("", &tracked, false, true, true, false),
+        (asked, &tracked, true, true, false, false),
+        (asked, &tracked, true, false, false, false),
+        (asked, &tracked, false, true, true, true),
+        ("", &step, true, false, false, false),
+        ("", &step, false, false, false, true),
+        ("", &both, true, true, false, false),
+        ("", &both, true, false, false, false),
+        ("", &both, false, true, true, true),
+    ] {
+        let outcome = in_operator(scaler, policies, query, keda).run();
+        let what = format!("{scaler} {policies} {query} {keda}: {:?}", outcome.notes());
+        assert_eq!(
+            !outcome.objects_of("ScaledObject").is_empty(),
+            by_keda,
+            "{what}"
+        );
+        assert_eq!(outcome.has("OperatorCannotMeasure"), unmeasured, "{what}");
+        assert!(
+            outcome.objects_of("HorizontalPodAutoscaler").is_empty(),
+            "{what}"
+        );
+    }
+    for (scaler, query) in [("", true), ("", false), (asked, false)] {
+        let rejections = in_operator(scaler, &tracked, query, false).rejections();
+        for reason in ["ExternalMetricsUnavailable", "RegionRequired"] {
+            assert!(
+                rejections.iter().any(|line| line.contains(reason)),
+                "{reason}: {rejections:?}"
+            );
+        }
+    }
 }
 
 #[test]

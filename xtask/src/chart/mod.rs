@@ -40,6 +40,8 @@ const REFUSED: &[&str] = &[
     "settings.listen=0.0.0.0:9090",
     "settings.awsAccountId=1234",
     "settings.devices.fuse=example.com/fuse",
+    "settings.prometheusUrl=prometheus:9090",
+    "settings.metricQueries.Backlog=backlog",
     "watchNamespaces={Shop}",
     "podDisruptionBudget.maxUnavailable=0",
     "logs.agent=fluentd",
@@ -253,8 +255,11 @@ fn flags() -> Result<()> {
 fn flag(setting: &str, schema: &Value) -> String {
     let kind = schema.pointer(&format!("/properties/settings/properties/{setting}/type"));
     let setting = match kind {
-        Some(kind) if kind == "object" => setting.strip_suffix('s').unwrap_or(setting),
-        _ => setting,
+        Some(kind) if kind == "object" => match setting.strip_suffix("ies") {
+            Some(start) => format!("{start}y"),
+            None => setting.strip_suffix('s').unwrap_or(setting).to_owned(),
+        },
+        _ => setting.to_owned(),
     };
     let mut flag = String::new();
     for letter in setting.chars() {
