@@ -3,6 +3,7 @@
 mod cluster;
 mod example;
 mod kubernetes;
+mod metric_alarm;
 mod scalable_target;
 mod scaling_policy;
 mod scheduled_action;
@@ -24,6 +25,7 @@ pub(super) const fn fields(api: Api) -> &'static [Field] {
         Api::ScalableTarget => scalable_target::FIELDS,
         Api::ScalingPolicy => scaling_policy::FIELDS,
         Api::ScheduledAction => scheduled_action::FIELDS,
+        Api::MetricAlarm => metric_alarm::FIELDS,
         Api::Kubernetes => kubernetes::FIELDS,
     }
 }
@@ -38,6 +40,7 @@ pub(super) const fn members(api: Api) -> &'static [Member] {
         Api::ScalableTarget => scalable_target::MEMBERS,
         Api::ScalingPolicy => scaling_policy::MEMBERS,
         Api::ScheduledAction => scheduled_action::MEMBERS,
+        Api::MetricAlarm => metric_alarm::MEMBERS,
         Api::Kubernetes => kubernetes::MEMBERS,
     }
 }
@@ -86,7 +89,17 @@ pub(super) const fn read_only(api: Api) -> &'static [&'static str] {
             "attachmentsStatus",
         ],
         Api::ScalableTarget => &["CreationTime", "ScalableTargetARN", "PredictedCapacity"],
-        Api::ScalingPolicy => &["PolicyARN", "Alarms", "CreationTime"],
+        Api::ScalingPolicy => &["PolicyARN", "CreationTime"],
         Api::ScheduledAction => &["ScheduledActionARN", "CreationTime"],
+        Api::MetricAlarm => &[
+            "AlarmArn",
+            "AlarmConfigurationUpdatedTimestamp",
+            "EvaluationState",
+            "StateReason",
+            "StateReasonData",
+            "StateTransitionedTimestamp",
+            "StateUpdatedTimestamp",
+            "StateValue",
+        ],
     }
 }

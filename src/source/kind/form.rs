@@ -19,6 +19,8 @@ pub enum Kind {
     ScalingPolicy,
     /// `PutScheduledAction`.
     ScheduledAction,
+    /// `PutMetricAlarm` of CloudWatch.
+    Alarm,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::ScalableTarget => "scalable target",
             Self::ScalingPolicy => "scaling policy",
             Self::ScheduledAction => "scheduled action",
+            Self::Alarm => "alarm",
         }
     }
 
@@ -44,7 +47,7 @@ impl Kind {
             Self::Service => Subject::Service,
             Self::Task => Subject::Task,
             Self::Cluster => Subject::Cluster,
-            Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction => {
+            Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction | Self::Alarm => {
                 Subject::AutoScaling
             }
         }

@@ -2,13 +2,17 @@
 
 mod foreign;
 mod form;
+mod lists;
 mod request;
 
 pub(super) use foreign::{is_foreign, mentions_ecs};
 pub(super) use form::{Envelope, Spelling};
 pub use form::{Form, Kind};
 
-use self::request::{request, schedule};
+use self::{
+    lists::LISTS,
+    request::{request, schedule},
+};
 use super::{
     text::Span,
     tree::{Node, Value},
@@ -205,6 +209,13 @@ impl Search {
                     "its Type is AWS::ApplicationAutoScaling::ScalingPolicy",
                 ),
             ),
+            Some("AWS::CloudWatch::Alarm") => Form::new(
+                Kind::Alarm,
+                &(
+                    "CloudFormation resource AWS::CloudWatch::Alarm",
+                    "its Type is AWS::CloudWatch::Alarm",
+                ),
+            ),
             Some("AWS::Events::Rule" | "AWS::Scheduler::Schedule")
                 if let Some(message) = schedule(properties) =>
             {
@@ -310,57 +321,6 @@ impl Search {
 const GIVE_A_REQUEST: &str = "give RegisterTaskDefinition, CreateService, RunTask or Application Auto Scaling \
                               requests, or the output of describe calls";
 
-/// The lists in outputs of describe calls.
-const LISTS: &[(&str, Form)] = &[
-    (
-        "services",
-        Form::new(
-            Kind::Service,
-            &("DescribeServices output", "it is in the list services"),
-        ),
-    ),
-    (
-        "taskDefinitions",
-        Form::new(
-            Kind::TaskDefinition,
-            &(
-                "task definition of a list",
-                "it is in the list taskDefinitions",
-            ),
-        ),
-    ),
-    (
-        "ScalableTargets",
-        Form::new(
-            Kind::ScalableTarget,
-            &(
-                "DescribeScalableTargets output",
-                "it is in the list ScalableTargets",
-            ),
-        ),
-    ),
-    (
-        "ScalingPolicies",
-        Form::new(
-            Kind::ScalingPolicy,
-            &(
-                "DescribeScalingPolicies output",
-                "it is in the list ScalingPolicies",
-            ),
-        ),
-    ),
-    (
-        "ScheduledActions",
-        Form::new(
-            Kind::ScheduledAction,
-            &(
-                "DescribeScheduledActions output",
-                "it is in the list ScheduledActions",
-            ),
-        ),
-    ),
-];
-
 fn has(node: &Node<'_>, key: &str) -> bool {
     node.get(key).is_some()
 }
@@ -411,7 +371,9 @@ mod tests {
     #[test]
     fn documents_are_known_by_their_content() {
         use Envelope::{Bare, ContainerList, Properties, Resource};
-        use Kind::{ScalableTarget, ScalingPolicy, ScheduledAction, Service, Task, TaskDefinition};
+        use Kind::{
+            Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, Service, Task, TaskDefinition,
+        };
         use Spelling::{Api, CloudFormation};
         let table: &[(&str, &[(Kind, Envelope, Spelling)])] = &[
             (
@@ -494,6 +456,18 @@ mod tests {
             (
                 r#"{"ScheduledActionName":"x","Schedule":"rate(1 day)"}"#,
                 &[(ScheduledAction, Bare, Api)],
+            ),
+            (
+                r#"{"AlarmName":"x","MetricName":"y"}"#,
+                &[(Alarm, Bare, Api)],
+            ),
+            (
+                r#"{"MetricAlarms":[{}],"CompositeAlarms":[]}"#,
+                &[(Alarm, Bare, Api)],
+            ),
+            (
+                r#"{"Type":"AWS::CloudWatch::Alarm","Properties":{}}"#,
+                &[(Alarm, Properties, CloudFormation)],
             ),
             (
                 r#"{"ScalingPolicies":[{}],"ScalableTargets":[{}]}"#,
