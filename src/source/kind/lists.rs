@@ -1,4 +1,4 @@
-//! The lists that the answers of AWS have documents in.
+//! The lists that the answers of AWS have documents in, and the types of resources that are documents.
 
 use super::{Form, Kind};
 
@@ -59,3 +59,64 @@ pub(super) const LISTS: &[(&str, Form)] = &[
         ),
     ),
 ];
+
+/// The types of CloudFormation that are requests.
+const RESOURCES: &[(&str, Form)] = &[
+    (
+        "AWS::ECS::TaskDefinition",
+        Form::new(
+            Kind::TaskDefinition,
+            &(
+                "CloudFormation resource AWS::ECS::TaskDefinition",
+                "its Type is AWS::ECS::TaskDefinition",
+            ),
+        ),
+    ),
+    (
+        "AWS::ECS::Service",
+        Form::new(
+            Kind::Service,
+            &(
+                "CloudFormation resource AWS::ECS::Service",
+                "its Type is AWS::ECS::Service",
+            ),
+        ),
+    ),
+    (
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        Form::new(
+            Kind::ScalableTarget,
+            &(
+                "CloudFormation resource AWS::ApplicationAutoScaling::ScalableTarget",
+                "its Type is AWS::ApplicationAutoScaling::ScalableTarget",
+            ),
+        ),
+    ),
+    (
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+        Form::new(
+            Kind::ScalingPolicy,
+            &(
+                "CloudFormation resource AWS::ApplicationAutoScaling::ScalingPolicy",
+                "its Type is AWS::ApplicationAutoScaling::ScalingPolicy",
+            ),
+        ),
+    ),
+    (
+        "AWS::CloudWatch::Alarm",
+        Form::new(
+            Kind::Alarm,
+            &(
+                "CloudFormation resource AWS::CloudWatch::Alarm",
+                "its Type is AWS::CloudWatch::Alarm",
+            ),
+        ),
+    ),
+];
+
+/// Returns the form of a resource of this type.
+pub(super) fn of_resource(name: &str) -> Option<Form> {
+    let mut resources = RESOURCES.iter();
+    let found = resources.find(|(known, _)| *known == name);
+    found.map(|(_, form)| *form)
+}

@@ -10,7 +10,7 @@ pub(super) use form::{Envelope, Spelling};
 pub use form::{Form, Kind};
 
 use self::{
-    lists::LISTS,
+    lists::{LISTS, of_resource},
     request::{request, schedule},
 };
 use super::{
@@ -181,41 +181,7 @@ impl Search {
     fn cloud_formation(&mut self, node: &Node<'_>, properties: &Node<'_>) {
         let resource_type = node.get("Type").and_then(Node::text);
         let form = match resource_type {
-            Some("AWS::ECS::TaskDefinition") => Form::new(
-                Kind::TaskDefinition,
-                &(
-                    "CloudFormation resource AWS::ECS::TaskDefinition",
-                    "its Type is AWS::ECS::TaskDefinition",
-                ),
-            ),
-            Some("AWS::ECS::Service") => Form::new(
-                Kind::Service,
-                &(
-                    "CloudFormation resource AWS::ECS::Service",
-                    "its Type is AWS::ECS::Service",
-                ),
-            ),
-            Some("AWS::ApplicationAutoScaling::ScalableTarget") => Form::new(
-                Kind::ScalableTarget,
-                &(
-                    "CloudFormation resource AWS::ApplicationAutoScaling::ScalableTarget",
-                    "its Type is AWS::ApplicationAutoScaling::ScalableTarget",
-                ),
-            ),
-            Some("AWS::ApplicationAutoScaling::ScalingPolicy") => Form::new(
-                Kind::ScalingPolicy,
-                &(
-                    "CloudFormation resource AWS::ApplicationAutoScaling::ScalingPolicy",
-                    "its Type is AWS::ApplicationAutoScaling::ScalingPolicy",
-                ),
-            ),
-            Some("AWS::CloudWatch::Alarm") => Form::new(
-                Kind::Alarm,
-                &(
-                    "CloudFormation resource AWS::CloudWatch::Alarm",
-                    "its Type is AWS::CloudWatch::Alarm",
-                ),
-            ),
+            Some(name) if let Some(form) = of_resource(name) => form,
             Some("AWS::Events::Rule" | "AWS::Scheduler::Schedule")
                 if let Some(message) = schedule(properties) =>
             {

@@ -99,17 +99,18 @@ fn is_certain(name: &str) -> bool {
     placeholders(name).next().is_none()
 }
 
+/// Whether a document names the service that it scales.
+const fn is_scaling(entry: &Entry) -> bool {
+    matches!(
+        entry.form.kind(),
+        Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction
+    )
+}
+
 impl<'e> Linker<'e> {
     pub(super) fn plan_scaling(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
-        let is_scaling = |entry: &Entry| {
-            matches!(
-                entry.form.kind(),
-                Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction
-            )
-        };
         let is_alarm = |entry: &Entry| entry.form.kind() == Kind::Alarm;
-        let concerns = |entry: &Entry| is_scaling(entry) || is_alarm(entry);
-        if !self.entries.iter().any(concerns) {
+        if !self.entries.iter().any(|it| is_scaling(it) || is_alarm(it)) {
             return;
         }
         let mut orphans: BTreeMap<(String, usize), (Plan, Counts)> = BTreeMap::new();

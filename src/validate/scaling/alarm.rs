@@ -264,8 +264,8 @@ impl Watched<'_> {
                     required(at.field(member), member, sink);
                 }
             }
-            let text = |text: &Option<&str>| text.unwrap_or_default().to_owned();
-            dimensions.push((text(name), text(value)));
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            dimensions.push((text(*name), text(*value)));
         }
         let statistic = self.statistic?;
         let metric = CloudWatchMetric {

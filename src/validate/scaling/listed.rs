@@ -130,6 +130,10 @@ fn is_step(policy: &ecs::ScalingPolicy) -> bool {
     policy.policy_type.as_deref() == Some("StepScaling")
 }
 
+fn is_tracking(policy: &ecs::ScalingPolicy) -> bool {
+    policy.policy_type.as_deref() == Some("TargetTrackingScaling")
+}
+
 /// What the actions of an alarm lead to.
 struct Actions {
     policies: Vec<usize>,
@@ -173,7 +177,7 @@ impl Actions {
                     let found = all.find(|it| it.policy_name.as_deref() == Some(policy.name));
                     match found.filter(|_| policy.is_of(service_name)) {
                         Some(found) if is_step(found) => {}
-                        Some(_) => {
+                        Some(found) if is_tracking(found) => {
                             of_tracking = true;
                             notes.push(AlarmNote::OfTargetTracking {
                                 alarm,
@@ -181,7 +185,7 @@ impl Actions {
                                 name: policy.name.to_owned(),
                             });
                         }
-                        None => unknown = unknown.or(Some(policy)),
+                        _ => unknown = unknown.or(Some(policy)),
                     }
                 }
             }
