@@ -131,7 +131,8 @@ pub(super) fn run(options: &ControllerOptions) -> Result<ExitCode, Error> {
             }
             tracing::info!("shutting down");
         };
-        Ok::<_, Error>(controller::run(options.operator(), level, shutdown).await)
+        let run = Box::pin(controller::run(options.operator(), level, shutdown));
+        Ok::<_, Error>(run.await)
     })?;
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),

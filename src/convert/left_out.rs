@@ -55,6 +55,7 @@ const CONSEQUENCES: &[Reason] = &[
     Reason::RegionRequired,
     Reason::RequiredField,
     Reason::RoleNameNeedsAccountId,
+    Reason::StepScalingNeedsAlarm,
     Reason::TaskDefinitionRequired,
     Reason::UnknownContainer,
     Reason::TerminationProtectionNeedsScaling,

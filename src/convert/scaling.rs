@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::left_out;
 use crate::{
     crd,
-    diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Segment, Severity, Subject},
+    diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Reason, Segment, Severity, Subject},
     input::ServiceInput,
     settings::Settings,
     source::{Content, Kind, Unit},
@@ -16,6 +16,7 @@ use crate::{
 const TARGET: &str = "scalableTarget";
 const POLICIES: &str = "scalingPolicies";
 const ACTIONS: &str = "scheduledActions";
+const ALARMS: &str = "alarms";
 
 /// A service without the scaling documents that are rejected.
 pub(super) struct Separated {
@@ -27,10 +28,11 @@ pub(super) struct Separated {
     kept: Kept,
 }
 
-/// The positions that the policies and actions of a service have among all that were given.
+/// The positions that the policies, alarms and actions of a service have among all that were given.
 #[derive(Default)]
 struct Kept {
     policies: Vec<usize>,
+    alarms: Vec<usize>,
     actions: Vec<usize>,
 }
 
@@ -40,6 +42,7 @@ enum Part {
     /// The scalable target, without which no policy or action has an effect.
     Target,
     Policy(usize),
+    Alarm(usize),
     Action(usize),
 }
 
@@ -70,6 +73,7 @@ pub(super) fn separate(unit: &Unit, settings: &Settings) -> Option<Separated> {
             // An error of the service or its task definition rejects all of the unit.
             parts.insert(part(&finding.path).filter(|_| of_scaling(&finding.path))?);
         }
+        leave_out_alarms(input, scaling, &mut parts);
         let (reduced, kept) = without(input, scaling, &parts);
         let Err(errors) = validate::validate_service(&reduced, settings) else {
             if parts.is_empty() {
@@ -86,7 +90,13 @@ pub(super) fn separate(unit: &Unit, settings: &Settings) -> Option<Separated> {
         let known = parts.len();
         for finding in errors.iter() {
             let path = kept.restored(&finding.path);
-            parts.insert(part(&path).filter(|_| of_scaling(&path))?);
+            let part = part(&path).filter(|_| of_scaling(&path))?;
+            let follows = finding.reason() == Reason::StepScalingNeedsAlarm
+                && lost_its_alarm(input, scaling, part, &parts);
+            parts.insert(part);
+            if follows {
+                continue;
+            }
             if unit.left_out.is_empty() || !left_out::is_consequence(finding.reason()) {
                 rejected.report(path, finding.message.clone());
             }
@@ -118,6 +128,7 @@ impl Kept {
         };
         let kept = match &**list {
             POLICIES => &self.policies,
+            ALARMS => &self.alarms,
             ACTIONS => &self.actions,
             _ => return path.clone(),
         };
@@ -139,10 +150,47 @@ fn part(path: &FieldPath) -> Option<Part> {
         [Segment::Member(name), Segment::Element(index), ..] if name == POLICIES => {
             Part::Policy(*index)
         }
+        [Segment::Member(name), Segment::Element(index), ..] if name == ALARMS => {
+            Part::Alarm(*index)
+        }
         [Segment::Member(name), Segment::Element(index), ..] if name == ACTIONS => {
             Part::Action(*index)
         }
         _ => return None,
+    })
+}
+
+/// Leaves out the alarms whose policies are all left out.
+fn leave_out_alarms(input: &ServiceInput, scaling: &crd::AutoScaling, parts: &mut BTreeSet<Part>) {
+    let is_out = |policy: &usize| parts.contains(&Part::Policy(*policy));
+    let alarms = (0..scaling.alarms.len()).filter(|alarm| {
+        let policies = triggered(input, scaling, *alarm);
+        !policies.is_empty() && policies.iter().all(is_out)
+    });
+    let alarms: Vec<Part> = alarms.map(Part::Alarm).collect();
+    parts.extend(alarms);
+}
+
+/// Whether a policy would have an alarm if that were not left out.
+fn lost_its_alarm(
+    input: &ServiceInput,
+    scaling: &crd::AutoScaling,
+    policy: Part,
+    parts: &BTreeSet<Part>,
+) -> bool {
+    let Part::Policy(policy) = policy else {
+        return false;
+    };
+    let mut alarms = (0..scaling.alarms.len()).filter(|it| parts.contains(&Part::Alarm(*it)));
+    alarms.any(|alarm| triggered(input, scaling, alarm).contains(&policy))
+}
+
+/// The positions of the policies that an alarm triggers.
+fn triggered(input: &ServiceInput, scaling: &crd::AutoScaling, alarm: usize) -> Vec<usize> {
+    let service = input.request.service_name.as_deref().unwrap_or_default();
+    let alarm = scaling.alarms.get(alarm);
+    alarm.map_or_else(Vec::new, |alarm| {
+        validate::triggered_policies(alarm, &scaling.scaling_policies, service)
     })
 }
 
@@ -175,17 +223,20 @@ fn without(
     };
     let kept = Kept {
         policies: kept(scaling.scaling_policies.len(), Part::Policy),
+        alarms: kept(scaling.alarms.len(), Part::Alarm),
         actions: kept(scaling.scheduled_actions.len(), Part::Action),
     };
     let crd::AutoScaling {
         scalable_target,
         scaling_policies,
+        alarms,
         scheduled_actions,
         scaler,
     } = scaling;
     reduced.extensions.auto_scaling = Some(crd::AutoScaling {
         scalable_target: scalable_target.clone(),
         scaling_policies: chosen(scaling_policies, &kept.policies),
+        alarms: chosen(alarms, &kept.alarms),
         scheduled_actions: chosen(scheduled_actions, &kept.actions),
         scaler: *scaler,
     });
@@ -217,6 +268,11 @@ fn report(
     for index in 0..scaling.scaling_policies.len() {
         if none || parts.contains(&Part::Policy(index)) {
             report(root.field(POLICIES).index(index));
+        }
+    }
+    for index in 0..scaling.alarms.len() {
+        if none || parts.contains(&Part::Alarm(index)) {
+            report(root.field(ALARMS).index(index));
         }
     }
     for index in 0..scaling.scheduled_actions.len() {

@@ -263,6 +263,13 @@ fn auto_scaling() -> JSONSchemaProps {
                 ),
             ),
             (
+                "alarms",
+                described(
+                    "The CloudWatch alarms that trigger step scaling policies, as PutMetricAlarm takes them.",
+                    list(schema(Api::MetricAlarm.tree()), None),
+                ),
+            ),
+            (
                 "scheduledActions",
                 described(
                     "Scheduled actions, as PutScheduledAction takes them.",

@@ -66,6 +66,9 @@ pub struct AutoScaling {
     /// `PutScalingPolicy`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scaling_policies: Vec<ecs::ScalingPolicy>,
+    /// `PutMetricAlarm` of CloudWatch, for the alarms that trigger step scaling policies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<ecs::MetricAlarm>,
     /// `PutScheduledAction`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scheduled_actions: Vec<ecs::ScheduledAction>,

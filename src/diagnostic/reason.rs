@@ -167,8 +167,11 @@ fn brief(fact: &str) -> Cow<'_, str> {
 
 reasons! {
     Error {
+        AlarmEvaluationUnsupported => "the operator evaluates an alarm each minute, over periods that end with the last minute, and not in this way", "leave the member out, and watch a metric with MetricName";
+        AlarmMetricConflict { member, other } => "{member} and {other} exclude each other", "keep one of them";
         AllWeightsZero => "at least one capacity provider needs a weight greater than 0", "set weight: 1 on one of them";
         AmbiguousDocument { message, advice } => "{message}", "{advice}";
+        AnomalyAlarmUnsupported => "an alarm on a band of anomaly detection triggers no scaling policy, neither in AWS nor here", "compare the metric with a Threshold";
         AppMeshUnsupported => "App Mesh is discontinued", "remove proxyConfiguration and use Service Connect or a service mesh";
         AttributeValueNotALabel { value } => "{value} cannot be part of a node label", "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends";
         AwslogsOptionMissing { name } => "awslogs needs option {name}", "add it to logConfiguration.options";
@@ -202,6 +205,7 @@ reasons! {
         DnsSettingsConflict { field } => "containers have different {field}", "a pod has one DNS configuration: give all containers the same";
         DockerVolumeDriverUnsupported { value } => "Docker volume driver {value} does not exist in Kubernetes", "use efsVolumeConfiguration or an EBS volume";
         DockerVolumeOptionsUnsupported { keys } => "driverOpts {keys} cannot be translated", "use type=nfs, type=tmpfs or o=bind, or efsVolumeConfiguration";
+        DuplicateAlarm { value } => "AlarmName {value} is used twice", "give each alarm a name of its own; that inside a policy has the name of the policy";
         DuplicateDocument { kind, name, place } => "{kind} {name} is given twice, first in {place}", "keep one of them";
         DuplicateMountPath { value, name } => "containerPath {value} is mounted twice in container {name}", "remove one of the mountPoints";
         DuplicateScalingPolicy { value } => "PolicyName {value} is used twice", "give each policy a name of its own";
@@ -322,7 +326,7 @@ reasons! {
         SeveralNodeSources { members } => "nodes come from one source, and spec.kubernetes has {members}", "keep one of them";
         SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, or convert with --as resources and apply the result where the operator runs";
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap; those below the threshold need one without a lower bound, those above it one without an upper bound";
-        StepScalingNeedsAlarm => "a StepScaling policy needs an Alarm beside it", "add Alarm, with the members of CloudWatch's PutMetricAlarm, to the policy";
+        StepScalingNeedsAlarm => "no alarm triggers this StepScaling policy", "give its alarm, with the ARN or the name of the policy in AlarmActions, or put it into the policy as Alarm";
         StepScalingNeedsController => "step scaling needs the operator", "install the operator, and convert with --as resources; without it, use target tracking on the metric of the alarm";
         StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}";
         StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
@@ -352,7 +356,10 @@ reasons! {
         WindowsVersionUnsupported { value } => "EKS has no Windows nodes for {value}", "use Windows Server 2019, 2022 or 2025";
     }
     Warning {
+        AlarmActionIgnored { action } => "an alarm triggers step scaling policies and nothing else: {action} is not carried out", "keep the alarm in CloudWatch if its metric is there, or watch the events of the service";
+        AlarmActionsDisabled => "ActionsEnabled is false, so the alarm triggers no policy", "set it to true when the policies should scale again";
         AlarmPeriodRounded { n } => "the operator measures once a minute: a period of {n} s counts as one of 60 s", "nothing to do, or give a Period of 60";
+        AlarmWithoutPolicy { name, why } => "alarm {name} triggers nothing: {why}", "name a step scaling policy of the service in AlarmActions, by its ARN or its name, or leave the alarm out";
         AwsCsiDriverNeeded { driver, reach } => "the volume needs {driver}, and --platform kubernetes assumes nothing from AWS", "install the driver, on {reach}, or use another volume";
         AwslogsLinesNotJoined { name } => "{name} has no effect: each line becomes an event of its own", "write each event as one line, such as JSON, or send the logs through FireLens with a multiline parser";
         AwslogsNeedsNodeAgent { group, advice } => "these logs reach CloudWatch ({group}) only through a log agent on the nodes", "{advice}; until then the logs are only in kubectl logs";
@@ -505,6 +512,7 @@ reasons! {
     Note {
         AdvancedConfigurationUnused => "advancedConfiguration has an effect only with strategy BLUE_GREEN", "";
         AgentAlwaysConnected => "every node that takes pods is connected, so agentConnected is left out", "";
+        AlarmNotOfScaling { name } => "alarm {name} triggers no scaling policy, and is left out", "";
         AutoScalingRoleUnused => "the autoscaler needs no IAM role", "";
         AwslogsByFluentBit { group } => "Fluent Bit sends these logs to CloudWatch ({group}), in streams whose names end with the name of the pod", "list their region in logs.regions of the Helm chart, and allow the role of the agent logs:CreateLogStream and logs:PutLogEvents";
         CapacityProviderForAllNamespaces => "every namespace may use the capacity provider", "limit it with limitTo.capacityProviders of an EcsPolicy";
@@ -567,6 +575,7 @@ reasons! {
         SubnetsNotEnforced => "pods run in the subnets of their nodes", "place the nodes in these subnets if it matters";
         SurgeRoundsUp => "maxSurge is a percentage beside an autoscaler and rounds up, so that an update may run one task more than maximumPercent allows", "run the operator, which writes exact numbers, or choose a percentage without a remainder";
         SwappinessUnused => "swappiness has no effect without maxSwap, as in ECS", "";
+        TargetTrackingAlarmIgnored { name } => "{name} is a target tracking policy, which has alarms of its own", "";
         TaskDefinitionAssumed { name } => "no task definition is named, so {name} is run, the only one given", "give taskDefinition";
         TaskDefinitionUnused { name, used } => "{name} is not converted, because {used} is the one that runs", "";
         TaskSizeIgnoredOnWindows => "the task size has no effect on Windows, as in ECS", "";

@@ -35,6 +35,9 @@ pub struct ScalingPolicy {
     /// Predictive scaling: settings that make the number of tasks follow a forecast of the load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predictive_scaling_policy_configuration: Option<PredictiveScalingPolicyConfiguration>,
+    /// Alarms that trigger the policy, as `DescribeScalingPolicies` answers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<PolicyAlarm>,
     /// Alarm that triggers a step scaling policy, with members as in `PutMetricAlarm` of CloudWatch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
@@ -82,6 +85,18 @@ pub struct StepAdjustment {
     /// Tasks or percentage to add, or to remove if negative; with `ExactCapacity` the new number of tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scaling_adjustment: Option<i64>,
+}
+
+/// `PolicyAlarm`, which is an extension of this operator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PolicyAlarm {
+    /// Name of an alarm that triggers the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarm_name: Option<String>,
+    /// ARN of the alarm that triggers the policy.
+    #[serde(rename = "AlarmARN", skip_serializing_if = "Option::is_none")]
+    pub alarm_arn: Option<String>,
 }
 
 /// `Alarm`, which is an extension of this operator.

@@ -23,6 +23,8 @@ pub enum Api {
     ScalingPolicy,
     /// `PutScheduledAction`
     ScheduledAction,
+    /// `PutMetricAlarm`
+    MetricAlarm,
     /// `spec.kubernetes` of an EcsService; an EcsTaskDefinition and an EcsTask have its `pod`
     Kubernetes,
 }
@@ -38,6 +40,7 @@ impl Api {
         Self::ScalableTarget,
         Self::ScalingPolicy,
         Self::ScheduledAction,
+        Self::MetricAlarm,
         Self::Kubernetes,
     ];
 
@@ -53,6 +56,7 @@ impl Api {
             Self::ScalableTarget => "RegisterScalableTarget",
             Self::ScalingPolicy => "PutScalingPolicy",
             Self::ScheduledAction => "PutScheduledAction",
+            Self::MetricAlarm => "PutMetricAlarm",
             Self::Kubernetes => "spec.kubernetes of an EcsService",
         }
     }
@@ -107,6 +111,10 @@ impl Api {
                 ],
             ),
             (Api::ScheduledAction, &["DescribeScheduledActions"]),
+            (
+                Api::MetricAlarm,
+                &["DescribeAlarms", "AWS::CloudWatch::Alarm"],
+            ),
         ];
         let is_it = |other: &str| other.eq_ignore_ascii_case(name);
         let own = Self::ALL.iter().copied().find(|api| is_it(api.name()));
@@ -127,6 +135,9 @@ impl Api {
             }
             Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction => {
                 "https://docs.aws.amazon.com/autoscaling/application/APIReference/API_"
+            }
+            Self::MetricAlarm => {
+                "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_"
             }
             Self::Kubernetes => "",
         }

@@ -110,7 +110,12 @@ fn has_members(path: &str, members: &str) -> bool {
 /// Returns the path that the table has for one that a finding has: scaling requests and the settings of Kubernetes are
 /// members of a resource there, and the keys of a map follow its name.
 fn member_of(path: &str) -> String {
-    const SCALING: [&str; 3] = ["scalabletarget.", "scalingpolicies.", "scheduledactions."];
+    const SCALING: [&str; 4] = [
+        "alarms.",
+        "scalabletarget.",
+        "scalingpolicies.",
+        "scheduledactions.",
+    ];
     if let Some(path) = path.strip_prefix("kubernetes.") {
         // The table ends where a part that Kubernetes defines begins.
         let fields = Api::Kubernetes.fields();
@@ -278,7 +283,12 @@ pub(super) fn source(api: Api, field: &Field) -> String {
     if field.extension {
         "an extension of this operator".to_owned()
     } else {
-        format!("{}{}.html", api.reference(), field.shape)
+        // The table has another structure of this name.
+        let shape = match field.shape {
+            "AlarmTag" => "Tag",
+            shape => shape,
+        };
+        format!("{}{shape}.html", api.reference())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads `spec.autoScaling` of an EcsService.
 
 use super::{
-    request::Reader,
+    request::{Reader, drop_alarms_of_aws},
     sink::{Sink, Trail},
     tree::{Node, Value},
 };
@@ -14,7 +14,7 @@ use crate::{
 const SCALER: &str = "scaler";
 
 impl Reader<'_> {
-    /// Reads `spec.autoScaling`: the three requests, each in its own shape.
+    /// Reads `spec.autoScaling`: the requests, each in its own shape.
     pub(super) fn auto_scaling(
         &self,
         mut node: Node<'_>,
@@ -23,9 +23,16 @@ impl Reader<'_> {
         let root = FieldPath::root(Subject::AutoScaling);
         let trail = Trail::Root(&root);
         let target = node.take("scalableTarget");
-        let policies = node.take("scalingPolicies");
+        let mut policies = node.take("scalingPolicies");
+        let alarms = node.take("alarms");
         let actions = node.take("scheduledActions");
         let scaler = node.take(SCALER);
+        let policies_mut = policies.as_mut().map(|member| &mut member.value.value);
+        if let Some(Value::List(policies)) = policies_mut {
+            for policy in policies {
+                drop_alarms_of_aws(policy, sink);
+            }
+        }
         let mut walk = self.walk(Api::ScalableTarget, sink);
         if walk.is_absent(&node) {
             return None;
@@ -40,10 +47,17 @@ impl Reader<'_> {
         });
         let policies = policies.and_then(|member| {
             let trail = Trail::Field(&trail, "scalingPolicies");
+            walk.api = Api::ScalingPolicy;
             walk.elements(member.value, Api::ScalingPolicy.tree(), trail)
+        });
+        let alarms = alarms.and_then(|member| {
+            let trail = Trail::Field(&trail, "alarms");
+            walk.api = Api::MetricAlarm;
+            walk.elements(member.value, Api::MetricAlarm.tree(), trail)
         });
         let actions = actions.and_then(|member| {
             let trail = Trail::Field(&trail, "scheduledActions");
+            walk.api = Api::ScheduledAction;
             walk.elements(member.value, Api::ScheduledAction.tree(), trail)
         });
         let rest = Reader {
@@ -57,6 +71,7 @@ impl Reader<'_> {
         Some(crd::AutoScaling {
             scalable_target: target.map(|node| rest.fit(Some(node), sink)),
             scaling_policies: rest.fit(policies, sink),
+            alarms: rest.fit(alarms, sink),
             scheduled_actions: rest.fit(actions, sink),
             scaler,
         })

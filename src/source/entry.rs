@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
+    alarm::Links,
     kind::{Envelope, Form, Found, Kind, Spelling, Step},
     placeholder::{Fill, filled, placeholders},
     reference::{Reference, ServiceName, short_name},
@@ -37,6 +38,8 @@ pub(super) struct Rest {
     /// The cluster of a service.
     pub(super) cluster: Option<Box<str>>,
     pub(super) target: Target,
+    /// What alarms and policies find each other by.
+    pub(super) links: Option<Box<Links>>,
 }
 
 /// The document that another one needs.
@@ -101,6 +104,11 @@ impl Entry {
         rest.map_or(&Target::Absent, |rest| &rest.target)
     }
 
+    /// Returns what alarms and policies find each other by.
+    pub(super) fn links(&self) -> Option<&Links> {
+        self.rest.as_deref()?.links.as_deref()
+    }
+
     pub(super) fn rest_mut(&mut self) -> &mut Rest {
         self.rest.get_or_insert_default()
     }
@@ -158,6 +166,7 @@ impl Entry {
                 .or_else(|| keys.text("service"))
                 .map(|name| Box::from(short_name(&name))),
             Kind::CapacityProvider => keys.text("name").map(Box::from),
+            Kind::Alarm => keys.text("AlarmName").map(Box::from),
             _ => None,
         };
         let rest = Rest {
@@ -171,6 +180,7 @@ impl Entry {
                 .or_else(|| keys.text("clusterArn"))
                 .map(|cluster| Box::from(short_name(&cluster))),
             target: keys.target(form.kind),
+            links: keys.body.and_then(|body| Links::of(body, &form, fill)),
         };
         Some(Self {
             origin: u32_of(origin),
@@ -235,7 +245,9 @@ impl<'n> Keys<'n, '_> {
 
     fn target(&self, kind: Kind) -> Target {
         let key = match kind {
-            Kind::TaskDefinition | Kind::Cluster | Kind::CapacityProvider => return Target::Absent,
+            Kind::TaskDefinition | Kind::Cluster | Kind::CapacityProvider | Kind::Alarm => {
+                return Target::Absent;
+            }
             Kind::Service | Kind::Task => "taskDefinition",
             Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction => {
                 if self.node("ResourceId").is_some() {

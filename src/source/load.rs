@@ -238,6 +238,11 @@ impl<'c> Loader<'c> {
                         self.read(index, path, |reader, node| reader.scaling_policy(node))?;
                     scaling.scaling_policies.push(policy);
                 }
+                Some(Kind::Alarm) => {
+                    let path = root.field("alarms").index(scaling.alarms.len());
+                    let alarm = self.read(index, path, |reader, node| reader.alarm(node))?;
+                    scaling.alarms.push(alarm);
+                }
                 Some(Kind::ScheduledAction) => {
                     let path = root.field("scheduledActions");
                     let path = path.index(scaling.scheduled_actions.len());

@@ -38,6 +38,7 @@
 //! }
 //! ```
 
+mod alarm;
 mod auto_scaling;
 mod catalog;
 mod de;

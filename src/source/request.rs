@@ -195,6 +195,10 @@ impl Reader<'_> {
         self.scaling(document, Api::ScheduledAction)
     }
 
+    pub(super) fn alarm(&self, document: Node<'_>) -> Request<ecs::MetricAlarm> {
+        self.scaling(document, Api::MetricAlarm)
+    }
+
     fn scaling<'a, T: Deserialize<'a> + Default>(
         &self,
         document: Node<'a>,
@@ -202,6 +206,9 @@ impl Reader<'_> {
     ) -> Request<T> {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
+        if api == Api::ScalingPolicy {
+            drop_alarms_of_aws(&mut body, &mut sink);
+        }
         if self.entry.form.spelling == Spelling::CloudFormation {
             // These are separate documents.
             if api == Api::ScalableTarget {
@@ -342,6 +349,15 @@ impl Reader<'_> {
             annotations,
             described: false,
         }
+    }
+}
+
+/// Leaves out the alarms of a policy that are those of AWS: only step scaling has alarms of its owner.
+pub(super) fn drop_alarms_of_aws(policy: &mut Node<'_>, sink: &mut Sink) {
+    const ALARMS: &str = "Alarms";
+    let is_step = policy.get("PolicyType").and_then(Node::text) == Some("StepScaling");
+    if !is_step && policy.take(ALARMS).is_some() {
+        sink.ignore_read_only(ALARMS);
     }
 }
 

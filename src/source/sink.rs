@@ -154,6 +154,8 @@ pub(super) enum Trail<'t> {
     Key(&'t Self, &'t str),
     /// An element.
     Element(&'t Self, usize),
+    /// An element that is a request of its own.
+    Request(&'t Self, usize),
 }
 
 impl Trail<'_> {
@@ -162,11 +164,14 @@ impl Trail<'_> {
             Self::Root(path) => path.clone(),
             Self::Field(parent, name) => parent.path().field(name),
             Self::Key(parent, name) => parent.path().field(name.to_owned()),
-            Self::Element(parent, index) => parent.path().index(index),
+            Self::Element(parent, index) | Self::Request(parent, index) => {
+                parent.path().index(index)
+            }
         }
     }
 
+    /// Whether this is a request as a whole.
     pub(super) const fn is_root(self) -> bool {
-        matches!(self, Self::Root(_))
+        matches!(self, Self::Root(_) | Self::Request(..))
     }
 }

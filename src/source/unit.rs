@@ -176,6 +176,7 @@ impl Unit {
             ("scalingPolicies", [Segment::Element(index), rest @ ..]) => {
                 (Kind::ScalingPolicy, *index, rest)
             }
+            ("alarms", [Segment::Element(index), rest @ ..]) => (Kind::Alarm, *index, rest),
             ("scheduledActions", [Segment::Element(index), rest @ ..]) => {
                 (Kind::ScheduledAction, *index, rest)
             }

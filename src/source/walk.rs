@@ -40,7 +40,7 @@ impl Walk<'_> {
         }
         let node = match &expected.shape {
             Shape::Object(members) => self.object(node, members, trail),
-            Shape::List(element) => self.list(node, element, expected.max_items, trail),
+            Shape::List(element) => self.list(node, element, (expected.max_items, false), trail),
             Shape::Leaf(field) => self.leaf(node, field, trail),
         }?;
         self.always(&node, expected, trail);
@@ -90,7 +90,7 @@ impl Walk<'_> {
         function
     }
 
-    /// Returns the elements of a list whose shape is not part of a larger one.
+    /// Returns the elements of a list of requests.
     pub(super) fn elements<'a>(
         &mut self,
         node: Node<'a>,
@@ -100,14 +100,14 @@ impl Walk<'_> {
         if self.is_absent(&node) || self.is_intrinsic(&node, None, trail) {
             return None;
         }
-        self.list(node, element, None, trail)
+        self.list(node, element, (None, true), trail)
     }
 
     fn list<'a>(
         &mut self,
         node: Node<'a>,
         expected: &fields::Node,
-        max_items: Option<usize>,
+        (max_items, of_requests): (Option<usize>, bool),
         trail: Trail<'_>,
     ) -> Option<Node<'a>> {
         let elements = match node.value {
@@ -123,7 +123,12 @@ impl Walk<'_> {
             .into_iter()
             .filter(|element| !matches!(element.value, Value::Null));
         for (index, element) in present.enumerate() {
-            kept.extend(self.node(element, expected, Trail::Element(&trail, index)));
+            let trail = if of_requests {
+                Trail::Request(&trail, index)
+            } else {
+                Trail::Element(&trail, index)
+            };
+            kept.extend(self.node(element, expected, trail));
         }
         if let Some(max) = max_items.filter(|max| kept.len() > *max) {
             let message = Message::InvalidValue {

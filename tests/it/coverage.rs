@@ -112,6 +112,7 @@ fn note_fields(document: &Document, seen: &mut BTreeSet<(Api, &'static str)>) {
         Kind::ScalableTarget => Api::ScalableTarget,
         Kind::ScalingPolicy => Api::ScalingPolicy,
         Kind::ScheduledAction => Api::ScheduledAction,
+        Kind::Alarm => Api::MetricAlarm,
     };
     note(document, api, api.tree(), &root, seen);
     if api == Api::Service {
@@ -135,6 +136,7 @@ fn note_fields(document: &Document, seen: &mut BTreeSet<(Api, &'static str)>) {
         for (api, list) in [
             (Api::ScalingPolicy, "scalingPolicies"),
             (Api::ScheduledAction, "scheduledActions"),
+            (Api::MetricAlarm, "alarms"),
         ] {
             note_elements(document, api, api.tree(), &scaling.field(list), seen);
         }

@@ -426,6 +426,7 @@ fn all_leaves(world: &World) -> Vec<Leaf> {
         let at = |list: &str| format!("/autoScaling/{list}/{index}");
         more(Api::ScalingPolicy, at("scalingPolicies"));
         more(Api::ScheduledAction, at("scheduledActions"));
+        more(Api::MetricAlarm, at("alarms"));
     }
     all
 }

@@ -91,7 +91,11 @@ fn documents(example: &Example) -> Vec<String> {
             });
             vec![definition, web, merged(target, request), policy]
         }
-        api @ (Api::Cluster | Api::CapacityProvider | Api::ScheduledAction | Api::Kubernetes) => {
+        api @ (Api::Cluster
+        | Api::CapacityProvider
+        | Api::ScheduledAction
+        | Api::MetricAlarm
+        | Api::Kubernetes) => {
             panic!("{api:?} has no examples")
         }
     };

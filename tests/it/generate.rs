@@ -20,12 +20,14 @@ pub struct Requests {
     pub service: Option<Value>,
     pub task: Option<Value>,
     pub scaling: Vec<Value>,
+    pub alarms: Vec<Value>,
 }
 
 impl Requests {
     /// Returns all documents.
     pub fn documents(&self) -> Vec<&Value> {
         let others = self.service.iter().chain(&self.task).chain(&self.scaling);
+        let others = others.chain(&self.alarms);
         [&self.task_definition].into_iter().chain(others).collect()
     }
 }
@@ -35,6 +37,7 @@ pub fn requests() -> impl Strategy<Value = Requests> {
     let scaling = (
         value(Api::ScalableTarget.tree()),
         vec(value(Api::ScalingPolicy.tree()), 0..3),
+        vec(value(Api::MetricAlarm.tree()), 0..3),
     );
     (
         value(Api::TaskDefinition.tree()),
@@ -44,14 +47,16 @@ pub fn requests() -> impl Strategy<Value = Requests> {
         prop::bool::weighted(0.85),
     )
         .prop_map(|(task_definition, service, task, scaling, sensible)| {
+            let (scaling, alarms) = match (&service, scaling) {
+                (Some(_), Some((target, policies, alarms))) => {
+                    ([target].into_iter().chain(policies).collect(), alarms)
+                }
+                _ => (Vec::new(), Vec::new()),
+            };
             let mut requests = Requests {
                 task_definition,
-                scaling: match (&service, scaling) {
-                    (Some(_), Some((target, policies))) => {
-                        [target].into_iter().chain(policies).collect()
-                    }
-                    _ => Vec::new(),
-                },
+                scaling,
+                alarms,
                 service,
                 task,
             };

@@ -139,6 +139,7 @@ fn rows(path: &str) -> impl Iterator<Item = &'static Field> {
         ("scalableTarget", Api::ScalableTarget),
         ("scalingPolicies[]", Api::ScalingPolicy),
         ("scheduledActions[]", Api::ScheduledAction),
+        ("alarms[]", Api::MetricAlarm),
         ("kubernetes", Api::Kubernetes),
     ];
     let of_one = prefixes.iter().find_map(|(name, api)| {

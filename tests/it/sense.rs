@@ -179,6 +179,27 @@ pub fn make(requests: &mut Requests) {
             );
         }
     }
+    alarms(&mut requests.alarms);
+}
+
+/// Makes the alarms those of a policy that needs none, without what no alarm may have.
+fn alarms(alarms: &mut [Value]) {
+    for (number, alarm) in alarms.iter_mut().enumerate() {
+        alarm["AlarmName"] = json!(format!("alarm-{number}"));
+        alarm["AlarmActions"] = json!(["policy-1"]);
+        if let Some(alarm) = alarm.as_object_mut() {
+            without(
+                alarm,
+                &[
+                    "EvaluationCriteria",
+                    "EvaluationInterval",
+                    "EvaluationWindow",
+                    "ThresholdMetricId",
+                    "WarmUpConfiguration",
+                ],
+            );
+        }
+    }
 }
 
 /// Removes elements with duplicate names.

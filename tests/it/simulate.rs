@@ -48,6 +48,40 @@ fn steps_are_played_and_have_no_autoscaler() {
 }
 
 #[test]
+fn alarms_beside_policies_are_played() {
+    // A column may be that of an alarm. 200 is above 60 % for each of 3 tasks, and below it for each of 4.
+    let load = file(
+        "alarms.csv",
+        "minute,web-cpu-high,in\n0,20,100\n4,20,100\n5,200,100\n30,200,100\n",
+    );
+    let (status, said) = play(&["examples/alarms"], &load, &["--tasks", "2"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("policies of ECS: 2 to "), "{said}");
+    let changes: Vec<&str> = said
+        .lines()
+        .filter(|line| line.ends_with("(out)"))
+        .collect();
+    assert!(!changes.is_empty(), "{said}");
+    // Three points of a minute have to be above the threshold.
+    assert!(changes[0].starts_with("8 "), "{said}");
+    // Without its alarms, a policy is not played.
+    let inputs = [
+        "service.json",
+        "task-definition.json",
+        "scalable-targets.json",
+        "scaling-policies.json",
+    ];
+    let inputs = inputs.map(|name| format!("examples/alarms/{name}"));
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let (status, said) = play(&inputs, &load, &[]);
+    assert_ne!(status, Some(0), "{said}");
+    assert!(
+        said.contains("no alarm triggers this StepScaling policy"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_cannot_be_played_is_said() {
     let load = file("flat.csv", "minute,load\n0,100\n9,100\n");
     let all = ["examples/scaling"];

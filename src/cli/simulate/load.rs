@@ -19,8 +19,8 @@ const MINUTE: &str = "minute";
 /// A column for all policies.
 const ALL: &str = "load";
 
-/// Reads the loads of a service: a column of minutes, and a column for each policy, named like it, or one for all, named
-/// `load`.
+/// Reads the loads of a service: a column of minutes, and a column for each policy, named like it or like an alarm of it,
+/// or one for all, named `load`.
 ///
 /// # Errors
 ///
@@ -41,15 +41,16 @@ fn parsed(text: &str, scaling: &AutoScaling) -> Result<Loads, String> {
     };
     let targets = scaling.policies.iter().map(|policy| {
         let series = Series::tracked(&policy.metric);
-        (policy.index, &policy.name, is_shared(&series))
+        (policy.index, [&policy.name; 2], is_shared(&series))
     });
     let steps = scaling.step_policies.iter().map(|policy| {
         let is_shared = is_shared(&policy.alarm.series);
-        (policy.index, &policy.name, is_shared)
+        let names = [&policy.trigger.name, &policy.name];
+        (policy.trigger.points, names, is_shared)
     });
     let mut loads = Loads::default();
-    for (index, name, is_shared) in targets.chain(steps) {
-        let points = table.column(name)?;
+    for (index, names, is_shared) in targets.chain(steps) {
+        let points = table.column(names)?;
         let most = loads.of_policies.len().max(index + 1);
         loads.of_policies.resize(most, None);
         if let Some(place) = loads.of_policies.get_mut(index) {
@@ -115,14 +116,14 @@ impl<'t> Table<'t> {
         Ok(())
     }
 
-    /// Returns the column of a policy.
-    fn column(&self, name: &str) -> Result<Points, String> {
+    /// Returns the column of an alarm, or else of its policy, or else that of all.
+    fn column(&self, [alarm, policy]: [&String; 2]) -> Result<Points, String> {
         let of = |name: &str| self.columns.iter().find(|(it, _)| *it == name);
-        let found = of(name).or_else(|| of(ALL));
+        let found = of(alarm).or_else(|| of(policy)).or_else(|| of(ALL));
         let found = found.filter(|(_, points)| !points.is_empty());
         found
             .map(|(_, points)| points.clone())
-            .ok_or_else(|| format!("no column is named {name} or {ALL}, or it has no numbers"))
+            .ok_or_else(|| format!("no column is named {policy} or {ALL}, or it has no numbers"))
     }
 }
 

@@ -39,13 +39,13 @@ impl Alarms {
             *states = target::states(policy.target_value, points(policy.index), *states);
         }
         for (state, policy) in self.steps.iter_mut().zip(&scaling.step_policies) {
-            let points = points(policy.index);
+            let points = points(policy.trigger.points);
             let rule = rule_for(&policy.alarm, points.len());
             *state = rule.state(&of_periods(points, &policy.alarm), *state);
         }
     }
 
-    /// Returns what the policies see in these states.
+    /// Returns what the policies see in these states. A policy with several alarms sees what each of them sees.
     pub fn policies<'p>(
         &self,
         scaling: &'p AutoScaling,
@@ -55,7 +55,9 @@ impl Alarms {
         let targets =
             targets.map(|(policy, states)| of_target(policy, points(policy.index), *states));
         let steps = scaling.step_policies.iter().zip(&self.steps);
-        let steps = steps.map(|(policy, state)| of_step(policy, points(policy.index), *state));
+        let steps = steps.filter(|(policy, _)| policy.trigger.enabled);
+        let steps =
+            steps.map(|(policy, state)| of_step(policy, points(policy.trigger.points), *state));
         targets.chain(steps).collect()
     }
 }
@@ -137,7 +139,7 @@ pub fn minutes(scaling: &AutoScaling) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::validate::{Adjustment, Comparison, Series, Statistic, Step, StepScaling};
+    use crate::validate::{Adjustment, Comparison, Series, Statistic, Step, StepScaling, Trigger};
 
     fn policy(statistic: Statistic, aggregation: Statistic, period: i64) -> StepPolicy {
         StepPolicy {
@@ -164,7 +166,27 @@ mod tests {
                     missing: Missing::Missing,
                 },
             },
+            trigger: Trigger::inside("out", 0),
         }
+    }
+
+    #[test]
+    fn an_alarm_whose_actions_are_off_triggers_nothing() {
+        let on = policy(Statistic::Average, Statistic::Average, 60);
+        let mut off = on.clone();
+        off.trigger.enabled = false;
+        let points = [Some(Point {
+            metric: 90.0,
+            tasks: 1,
+        }); 2];
+        let scaling = AutoScaling {
+            step_policies: vec![off, on],
+            ..AutoScaling::default()
+        };
+        let mut alarms = Alarms::new(&scaling);
+        alarms.look(&scaling, |_| &points);
+        assert_eq!(alarms.steps, [State::Alarm; 2], "both are evaluated");
+        assert_eq!(alarms.policies(&scaling, |_| &points).len(), 1);
     }
 
     /// Returns the state of the alarm, and how far the metric is from the threshold, after these minutes.

@@ -1,5 +1,7 @@
 //! What one look at the policies of a service leads to, as its status tells it.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
 use super::{
@@ -72,11 +74,7 @@ pub fn outcome(
         Decision::Stay => None,
         Decision::Not(why) => Some(name_of(why).to_owned()),
         Decision::Scale(activity) => {
-            let cause = cause(
-                seen.scaling,
-                &activity.policy,
-                activity.result > service.desired,
-            );
+            let cause = cause(seen, &activity.policy, activity.result > service.desired);
             let activities = &mut state.activities;
             activity::begin(activities, &activity, service.desired, cause, now);
             None
@@ -97,12 +95,20 @@ const fn name_of(why: NotScaled) -> &'static str {
 }
 
 /// Returns why an activity begins, in the words of AWS.
-fn cause(scaling: &AutoScaling, policy: &str, is_out: bool) -> String {
-    let mut targets = scaling.policies.iter();
+fn cause(seen: Seen<'_>, policy: &str, is_out: bool) -> String {
+    let mut targets = seen.scaling.policies.iter();
+    let steps = seen.scaling.step_policies.iter().zip(&seen.alarms.steps);
+    let mut triggers = steps.filter(|(it, state)| {
+        let is_on = it.trigger.enabled && **state == State::Alarm;
+        it.name == policy && is_on
+    });
     let alarm = match (targets.any(|it| it.name == policy), is_out) {
         (true, true) => high(policy),
         (true, false) => low(policy),
-        (false, _) => policy.to_owned(),
+        (false, _) => triggers.next().map_or_else(
+            || policy.to_owned(),
+            |(policy, _)| policy.trigger.name.clone(),
+        ),
     };
     format!("monitor alarm {alarm} in state ALARM triggered policy {policy}")
 }
@@ -153,13 +159,18 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
         ]
     });
     let steps = seen.scaling.step_policies.iter().zip(&seen.alarms.steps);
+    // An alarm that triggers several policies is one alarm.
+    let mut listed = BTreeSet::new();
+    let steps = steps.filter(|(policy, _)| {
+        let position = policy.trigger.listed;
+        position.is_none_or(|position| listed.insert(position))
+    });
     let steps = steps.map(|(policy, state)| {
-        let alarm = &policy.alarm;
-        let name = policy.name.clone();
+        let (alarm, trigger) = (&policy.alarm, &policy.trigger);
         status(
-            name,
+            trigger.name.clone(),
             &alarm.series,
-            policy.index,
+            trigger.points,
             alarm.rule.threshold,
             *state,
         )
@@ -182,7 +193,7 @@ pub fn restored(scaling: &AutoScaling, status: &AutoScalingStatus) -> Alarms {
     let mut alarms = Alarms::new(scaling);
     for (state, policy) in alarms.steps.iter_mut().zip(&scaling.step_policies) {
         let mut known = status.alarms.iter();
-        let known = known.find(|known| known.alarm_name == policy.name);
+        let known = known.find(|known| known.alarm_name == policy.trigger.name);
         if let Some(known) = known.filter(|_| policy.alarm.rule.missing == Missing::Ignore) {
             *state = match known.state_value.as_str() {
                 "OK" => State::Ok,
@@ -203,7 +214,7 @@ mod tests {
         decide::scaling::{Range, evaluation},
         validate::{
             Adjustment, Alarm, AlarmRule, Comparison, Metric, Statistic, Step, StepPolicy,
-            StepScaling, TargetTracking,
+            StepScaling, TargetTracking, Trigger,
         },
     };
 
@@ -233,6 +244,7 @@ mod tests {
                     missing,
                 },
             },
+            trigger: Trigger::inside("out", 0),
         };
         let target = TargetTracking {
             index: 1,
@@ -328,6 +340,43 @@ mod tests {
         let mut next = Operator::started(&scaling, &begun);
         let again = next.minute(&begun, Some(99.0), 2, minute(3));
         assert_eq!(again.activities, begun.activities);
+    }
+
+    #[test]
+    fn alarms_beside_policies_are_told_once_and_are_the_cause() {
+        let mut scaling = scaling(Missing::Missing);
+        scaling.policies.clear();
+        let listed = |policy: &str, alarm: &str, position: usize, threshold: f64| {
+            let mut step = scaling.step_policies[0].clone();
+            policy.clone_into(&mut step.name);
+            step.alarm.rule.threshold = threshold;
+            step.trigger = Trigger {
+                name: alarm.to_owned(),
+                listed: Some(position),
+                points: 2 + position,
+                in_query: false,
+                enabled: true,
+            };
+            step
+        };
+        // Each of two alarms triggers the first policy, and the second one another too.
+        scaling.step_policies = vec![
+            listed("out", "very-high", 0, 95.0),
+            listed("out", "high", 1, 70.0),
+            listed("more", "high", 1, 70.0),
+        ];
+        let nothing = AutoScalingStatus::default();
+        let begun =
+            Operator::started(&scaling, &nothing).minute(&nothing, Some(90.0), 2, minute(1));
+        let alarms = begun.alarms.iter();
+        let alarms: Vec<_> = alarms
+            .map(|it| (it.alarm_name.as_str(), it.state_value.as_str()))
+            .collect();
+        assert_eq!(alarms, [("very-high", "OK"), ("high", "ALARM")]);
+        assert_eq!(
+            begun.activities[0].cause,
+            "monitor alarm high in state ALARM triggered policy out"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod capacity_provider;
 mod cluster;
 mod example;
 mod kubernetes;
+mod metric_alarm;
 mod scalable_target;
 mod scaling_policy;
 mod scheduled_action;
@@ -26,6 +27,7 @@ pub(super) const fn fields(api: Api) -> &'static [Field] {
         Api::ScalableTarget => scalable_target::FIELDS,
         Api::ScalingPolicy => scaling_policy::FIELDS,
         Api::ScheduledAction => scheduled_action::FIELDS,
+        Api::MetricAlarm => metric_alarm::FIELDS,
         Api::Kubernetes => kubernetes::FIELDS,
     }
 }
@@ -41,9 +43,22 @@ pub(super) const fn members(api: Api) -> &'static [Member] {
         Api::ScalableTarget => scalable_target::MEMBERS,
         Api::ScalingPolicy => scaling_policy::MEMBERS,
         Api::ScheduledAction => scheduled_action::MEMBERS,
+        Api::MetricAlarm => metric_alarm::MEMBERS,
         Api::Kubernetes => kubernetes::MEMBERS,
     }
 }
+
+/// Those of DescribeAlarms.
+const OF_DESCRIBED_ALARMS: &[&str] = &[
+    "AlarmArn",
+    "AlarmConfigurationUpdatedTimestamp",
+    "EvaluationState",
+    "StateReason",
+    "StateReasonData",
+    "StateTransitionedTimestamp",
+    "StateUpdatedTimestamp",
+    "StateValue",
+];
 
 /// Members that only the answers of AWS have. They say nothing that a request would.
 pub(super) const fn read_only(api: Api) -> &'static [&'static str] {
@@ -96,7 +111,8 @@ pub(super) const fn read_only(api: Api) -> &'static [&'static str] {
             "type",
         ],
         Api::ScalableTarget => &["CreationTime", "ScalableTargetARN", "PredictedCapacity"],
-        Api::ScalingPolicy => &["PolicyARN", "Alarms", "CreationTime"],
+        Api::ScalingPolicy => &["PolicyARN", "CreationTime"],
         Api::ScheduledAction => &["ScheduledActionARN", "CreationTime"],
+        Api::MetricAlarm => OF_DESCRIBED_ALARMS,
     }
 }

@@ -735,6 +735,24 @@ pub(super) const FIELDS: &[Field] = &[
         ..FIELD
     },
     Field {
+        path: "Alarms[].AlarmName",
+        is: "Name of an alarm that triggers the policy.",
+        outcome: Outcome::Translated,
+        reasons: &[Reason::StepScalingNeedsController, Reason::StepScalingNeedsAlarm],
+        target: "in the operator: when and by how much the count changes",
+        rule: "an alarm of `autoScaling.alarms`; without step scaling, its alarms are those of AWS: `ReadOnlyFieldIgnored`",
+        extension: true,
+        ..FIELD
+    },
+    Field {
+        path: "Alarms[].AlarmARN",
+        is: "ARN of the alarm that triggers the policy.",
+        outcome: Outcome::Noted,
+        rule: "the name is enough",
+        extension: true,
+        ..FIELD
+    },
+    Field {
         path: "Alarm.MetricName",
         is: "Name of the metric that the alarm watches.",
         outcome: Outcome::Translated,
@@ -916,6 +934,7 @@ pub(super) const MEMBERS: &[Member] = &[
     Member { path: "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedCapacityMetricSpecification.MetricDataQueries[].MetricStat.Metric.Dimensions[].Name", required: true, ..MEMBER },
     Member { path: "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedCapacityMetricSpecification.MetricDataQueries[].MetricStat.Metric.Dimensions[].Value", required: true, ..MEMBER },
     Member { path: "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedCapacityMetricSpecification.MetricDataQueries[].MetricStat.Stat", required: true, ..MEMBER },
+    Member { path: "Alarms", is: "Alarms that trigger the policy, as `DescribeScalingPolicies` answers.", ..MEMBER },
     Member { path: "Alarm", is: "Alarm that triggers a step scaling policy, with members as in `PutMetricAlarm` of CloudWatch.", ..MEMBER },
     Member { path: "Alarm.Dimensions", is: "Dimensions of the metric that the alarm watches.", ..MEMBER },
 ];

@@ -28,6 +28,7 @@ const MORE_OF_ECS: &[&str] = &[
 
 /// Members of ECS requests that documents of other tools have too.
 const COMMON: &[&str] = &[
+    "accountId",
     "action",
     "add",
     "alarm",
@@ -99,6 +100,7 @@ const COMMON: &[&str] = &[
     "mountOptions",
     "name",
     "namespace",
+    "okActions",
     "options",
     "overrides",
     "path",
@@ -109,6 +111,7 @@ const COMMON: &[&str] = &[
     "privileged",
     "properties",
     "protocol",
+    "query",
     "readOnly",
     "readonlyRootFilesystem",
     "resourceType",

@@ -21,6 +21,8 @@ pub enum Kind {
     ScalingPolicy,
     /// `PutScheduledAction`.
     ScheduledAction,
+    /// `PutMetricAlarm` of CloudWatch.
+    Alarm,
 }
 
 impl Kind {
@@ -36,6 +38,7 @@ impl Kind {
             Self::ScalableTarget => "scalable target",
             Self::ScalingPolicy => "scaling policy",
             Self::ScheduledAction => "scheduled action",
+            Self::Alarm => "alarm",
         }
     }
 
@@ -48,7 +51,7 @@ impl Kind {
             Self::Task => Subject::Task,
             Self::Cluster => Subject::Cluster,
             Self::CapacityProvider => Subject::CapacityProvider,
-            Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction => {
+            Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction | Self::Alarm => {
                 Subject::AutoScaling
             }
         }

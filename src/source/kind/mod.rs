@@ -3,13 +3,17 @@
 mod capacity_provider;
 mod foreign;
 mod form;
+mod lists;
 mod request;
 
 pub(super) use foreign::{is_foreign, mentions_ecs};
 pub(super) use form::{Envelope, Spelling};
 pub use form::{Form, Kind};
 
-use self::request::{request, schedule, template};
+use self::{
+    lists::{LISTS, of_resource},
+    request::{request, schedule, template},
+};
 use super::{
     text::Span,
     tree::{Node, Value},
@@ -179,35 +183,8 @@ impl Search {
     fn cloud_formation(&mut self, node: &Node<'_>, properties: &Node<'_>) {
         let resource_type = node.get("Type").and_then(Node::text);
         let form = match resource_type {
-            Some("AWS::ECS::TaskDefinition") => Form::new(
-                Kind::TaskDefinition,
-                &(
-                    "CloudFormation resource AWS::ECS::TaskDefinition",
-                    "its Type is AWS::ECS::TaskDefinition",
-                ),
-            ),
-            Some("AWS::ECS::Service") => Form::new(
-                Kind::Service,
-                &(
-                    "CloudFormation resource AWS::ECS::Service",
-                    "its Type is AWS::ECS::Service",
-                ),
-            ),
             Some("AWS::ECS::CapacityProvider") => capacity_provider::TEMPLATE,
-            Some("AWS::ApplicationAutoScaling::ScalableTarget") => Form::new(
-                Kind::ScalableTarget,
-                &(
-                    "CloudFormation resource AWS::ApplicationAutoScaling::ScalableTarget",
-                    "its Type is AWS::ApplicationAutoScaling::ScalableTarget",
-                ),
-            ),
-            Some("AWS::ApplicationAutoScaling::ScalingPolicy") => Form::new(
-                Kind::ScalingPolicy,
-                &(
-                    "CloudFormation resource AWS::ApplicationAutoScaling::ScalingPolicy",
-                    "its Type is AWS::ApplicationAutoScaling::ScalingPolicy",
-                ),
-            ),
+            Some(name) if let Some(form) = of_resource(name) => form,
             Some("AWS::Events::Rule" | "AWS::Scheduler::Schedule")
                 if let Some(message) = schedule(properties) =>
             {
@@ -317,57 +294,6 @@ impl Search {
 const GIVE_A_REQUEST: &str = "give RegisterTaskDefinition, CreateService, RunTask or Application Auto Scaling \
                               requests, or the output of describe calls";
 
-/// The lists in outputs of describe calls.
-const LISTS: &[(&str, Form)] = &[
-    (
-        "services",
-        Form::new(
-            Kind::Service,
-            &("DescribeServices output", "it is in the list services"),
-        ),
-    ),
-    (
-        "taskDefinitions",
-        Form::new(
-            Kind::TaskDefinition,
-            &(
-                "task definition of a list",
-                "it is in the list taskDefinitions",
-            ),
-        ),
-    ),
-    (
-        "ScalableTargets",
-        Form::new(
-            Kind::ScalableTarget,
-            &(
-                "DescribeScalableTargets output",
-                "it is in the list ScalableTargets",
-            ),
-        ),
-    ),
-    (
-        "ScalingPolicies",
-        Form::new(
-            Kind::ScalingPolicy,
-            &(
-                "DescribeScalingPolicies output",
-                "it is in the list ScalingPolicies",
-            ),
-        ),
-    ),
-    (
-        "ScheduledActions",
-        Form::new(
-            Kind::ScheduledAction,
-            &(
-                "DescribeScheduledActions output",
-                "it is in the list ScheduledActions",
-            ),
-        ),
-    ),
-];
-
 fn has(node: &Node<'_>, key: &str) -> bool {
     node.get(key).is_some()
 }
@@ -396,7 +322,9 @@ mod tests {
     #[test]
     fn documents_are_known_by_their_content() {
         use Envelope::{Bare, ContainerList, Properties, Resource};
-        use Kind::{ScalableTarget, ScalingPolicy, ScheduledAction, Service, Task, TaskDefinition};
+        use Kind::{
+            Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, Service, Task, TaskDefinition,
+        };
         use Spelling::{Api, CloudFormation};
         let table: &[(&str, &[(Kind, Envelope, Spelling)])] = &[
             (
@@ -479,6 +407,18 @@ mod tests {
             (
                 r#"{"ScheduledActionName":"x","Schedule":"rate(1 day)"}"#,
                 &[(ScheduledAction, Bare, Api)],
+            ),
+            (
+                r#"{"AlarmName":"x","MetricName":"y"}"#,
+                &[(Alarm, Bare, Api)],
+            ),
+            (
+                r#"{"MetricAlarms":[{}],"CompositeAlarms":[]}"#,
+                &[(Alarm, Bare, Api)],
+            ),
+            (
+                r#"{"Type":"AWS::CloudWatch::Alarm","Properties":{}}"#,
+                &[(Alarm, Properties, CloudFormation)],
             ),
             (
                 r#"{"ScalingPolicies":[{}],"ScalableTargets":[{}]}"#,

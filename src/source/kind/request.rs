@@ -29,6 +29,10 @@ pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
             *form
         });
     }
+    if has(node, "AlarmName") && first(&["Metrics", "MetricName"]).is_some() {
+        let words = &("PutMetricAlarm request", "it has an alarm's members");
+        return Ok(Form::new(Kind::Alarm, words));
+    }
     if let Some((form, _)) = PASCAL.iter().find(|(_, keys)| first(keys).is_some()) {
         return Ok(form.cloud_formation());
     }
@@ -207,7 +211,7 @@ const TASK_DEFINITION_ONLY: &[&str] = &[
     "taskRoleArn",
 ];
 
-/// Application Auto Scaling's requests, which CloudFormation also spells in PascalCase.
+/// The requests of Application Auto Scaling and CloudWatch, which CloudFormation also spells in PascalCase.
 const SCALING: &[(Form, &[&str])] = &[
     (
         Form::new(
@@ -238,6 +242,13 @@ const SCALING: &[(Form, &[&str])] = &[
             ),
         ),
         &["MaxCapacity", "MinCapacity", "ScalableDimension"],
+    ),
+    (
+        Form::new(
+            Kind::Alarm,
+            &("PutMetricAlarm request", "it has an alarm's members"),
+        ),
+        &["AlarmActions", "ComparisonOperator", "EvaluationPeriods"],
     ),
 ];
 

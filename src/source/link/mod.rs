@@ -1,5 +1,6 @@
 //! Determines which documents belong together. It works only on entries, so that no document has to stay in memory.
 
+mod alarm;
 mod plan;
 mod scaling;
 mod scope;

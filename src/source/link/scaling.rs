@@ -16,7 +16,7 @@ use crate::diagnostic::{FieldPath, Message, Subject};
 
 /// The plans of services.
 #[derive(Debug, Default)]
-struct Services<'e> {
+pub(super) struct Services<'e> {
     by_cluster: BTreeMap<(&'e str, &'e str), usize>,
     by_name: BTreeMap<&'e str, Named>,
 }
@@ -70,14 +70,19 @@ impl<'e> Services<'e> {
     ///
     /// A service of another cluster never matches. If one of both names no cluster, or one that is still a placeholder,
     /// the name decides, provided that only one service has it.
-    fn scaled_by(&self, entry: &Entry) -> Option<usize> {
-        let Target::Service(ServiceName { cluster, name }) = entry.target() else {
-            let mut names = self.by_name.values();
-            return match (names.next(), names.next()) {
-                (Some(only), None) => only.any.plan(),
-                _ => None,
-            };
-        };
+    pub(super) fn scaled_by(&self, entry: &Entry) -> Option<usize> {
+        if let Target::Service(name) = entry.target() {
+            return self.named(name);
+        }
+        let mut names = self.by_name.values();
+        match (names.next(), names.next()) {
+            (Some(only), None) => only.any.plan(),
+            _ => None,
+        }
+    }
+
+    /// Returns the plan of the service of a name.
+    pub(super) fn named(&self, ServiceName { cluster, name }: &ServiceName) -> Option<usize> {
         let named = self.by_name.get(&**name)?;
         match cluster.as_deref().filter(|cluster| is_certain(cluster)) {
             Some(cluster) => {
@@ -94,15 +99,18 @@ fn is_certain(name: &str) -> bool {
     placeholders(name).next().is_none()
 }
 
+/// Whether a document names the service that it scales.
+const fn is_scaling(entry: &Entry) -> bool {
+    matches!(
+        entry.form.kind(),
+        Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction
+    )
+}
+
 impl<'e> Linker<'e> {
     pub(super) fn plan_scaling(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
-        let is_scaling = |entry: &Entry| {
-            matches!(
-                entry.form.kind(),
-                Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction
-            )
-        };
-        if !self.entries.iter().any(is_scaling) {
+        let is_alarm = |entry: &Entry| entry.form.kind() == Kind::Alarm;
+        if !self.entries.iter().any(|it| is_scaling(it) || is_alarm(it)) {
             return;
         }
         let mut orphans: BTreeMap<(String, usize), (Plan, Counts)> = BTreeMap::new();
@@ -154,6 +162,7 @@ impl<'e> Linker<'e> {
                 }
             }
         }
+        self.plan_alarms(&services);
         let orphans = orphans.into_values().map(|(plan, _)| plan);
         self.links.plans.extend(orphans);
     }

@@ -4,12 +4,14 @@
 //! All policies of a service become one object: two autoscalers of one workload would conflict. Both Application Auto
 //! Scaling and an autoscaler use the largest of several results.
 
+use std::collections::BTreeSet;
+
 use super::scaled_object;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::{Mode, WorkloadTarget},
     translate::{Context, Manifests, Object},
-    validate::{AutoScaling, Metric, Series, Service, TargetTracking},
+    validate::{AlarmNote, AutoScaling, Metric, Series, Service, StepPolicy, TargetTracking},
 };
 use k8s_openapi::{
     api::autoscaling::v2::{
@@ -40,6 +42,7 @@ pub(super) fn apply(
         return;
     };
     report_ignored(cx, scaling, notes);
+    report_alarms(scaling, notes);
     if cx.settings.mode == Mode::Controller {
         report_unmeasured(cx, scaling, notes);
     }
@@ -81,23 +84,30 @@ fn report_ignored(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnosti
 
 /// Reports policies that the operator cannot run as they are.
 fn report_unmeasured(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
-    let policies = FieldPath::root(Subject::AutoScaling).field("scalingPolicies");
     let untracked = || {
         let mut tracked = scaling.policies.iter();
         tracked.find(|policy| !Series::tracked(&policy.metric).is_measured(cx.settings))
     };
+    let mut listed = BTreeSet::new();
     for policy in &scaling.step_policies {
+        // An alarm that triggers several policies is one alarm.
+        if policy.trigger.listed.is_some_and(|it| !listed.insert(it)) {
+            continue;
+        }
         let alarm = &policy.alarm;
-        let at = policies.clone().index(policy.index).field("Alarm");
+        let (metric_at, period_at) = places(policy);
         if !alarm.series.is_measured(cx.settings) {
             let message = Message::OperatorCannotMeasure {
                 name: alarm.series.metric_name().to_owned(),
-                effect: "this policy does not scale the service".to_owned(),
+                effect: match policy.trigger.listed {
+                    Some(_) => "the alarm triggers nothing".to_owned(),
+                    None => "this policy does not scale the service".to_owned(),
+                },
             };
-            notes.report(at.field("MetricName"), message);
+            notes.report(metric_at, message);
         } else if scaling.by_operator && alarm.period < 60 {
             let n = alarm.period.to_string();
-            notes.report(at.field("Period"), Message::AlarmPeriodRounded { n });
+            notes.report(period_at, Message::AlarmPeriodRounded { n });
         }
     }
     let has_steps = !scaling.step_policies.is_empty();
@@ -114,6 +124,54 @@ fn report_unmeasured(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagno
             effect: effect.to_owned(),
         };
         notes.report(policy_path(policy), message);
+    }
+}
+
+/// Returns where the name and the period of the metric of an alarm are.
+fn places(policy: &StepPolicy) -> (FieldPath, FieldPath) {
+    let root = FieldPath::root(Subject::AutoScaling);
+    let at = match policy.trigger.listed {
+        Some(alarm) => root.field("alarms").index(alarm),
+        None => {
+            let policy = root.field("scalingPolicies").index(policy.index);
+            policy.field("Alarm")
+        }
+    };
+    if policy.trigger.in_query {
+        let at = at.field("Metrics").index(0).field("MetricStat");
+        return (at.field("Metric").field("MetricName"), at.field("Period"));
+    }
+    (at.field("MetricName"), at.field("Period"))
+}
+
+/// Reports what the alarms beside the policies do not do.
+fn report_alarms(scaling: &AutoScaling, notes: &mut Diagnostics) {
+    let root = FieldPath::root(Subject::AutoScaling).field("alarms");
+    for note in &scaling.alarm_notes {
+        let (at, message) = match note.clone() {
+            AlarmNote::OtherAction {
+                alarm,
+                list,
+                index,
+                action,
+            } => {
+                let at = root.index(alarm).field(list).index(index);
+                (at, Message::AlarmActionIgnored { action })
+            }
+            AlarmNote::Disabled { alarm } => {
+                let at = root.index(alarm).field("ActionsEnabled");
+                (at, Message::AlarmActionsDisabled)
+            }
+            AlarmNote::WithoutPolicy { alarm, name, why } => {
+                let at = root.index(alarm).field("AlarmActions");
+                (at, Message::AlarmWithoutPolicy { name, why })
+            }
+            AlarmNote::OfTargetTracking { alarm, index, name } => {
+                let at = root.index(alarm).field("AlarmActions").index(index);
+                (at, Message::TargetTrackingAlarmIgnored { name })
+            }
+        };
+        notes.report(at, message);
     }
 }
 

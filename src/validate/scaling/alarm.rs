@@ -75,140 +75,230 @@ pub struct AlarmRule {
     pub missing: Missing,
 }
 
-/// Validates an alarm; `None` if something of it is missing or wrong.
+/// The members of an alarm that are the same wherever it stands.
+pub(super) struct Members<'r> {
+    pub(super) watched: Watched<'r>,
+    pub(super) evaluation_periods: Option<i64>,
+    pub(super) datapoints_to_alarm: Option<i64>,
+    pub(super) threshold: Option<f64>,
+    pub(super) comparison_operator: Option<&'r str>,
+    pub(super) treat_missing_data: Option<&'r str>,
+}
+
+/// What an alarm watches, with the paths of what may be wrong with it.
+pub(super) struct Watched<'r> {
+    pub(super) namespace: Option<&'r str>,
+    pub(super) name: Option<&'r str>,
+    pub(super) dimensions: Vec<[Option<&'r str>; 2]>,
+    pub(super) statistic: Option<&'r str>,
+    pub(super) unit: Option<&'r str>,
+    pub(super) period: Option<i64>,
+    /// Where the metric stands.
+    pub(super) metric_at: FieldPath,
+    pub(super) statistic_at: FieldPath,
+    pub(super) period_at: FieldPath,
+}
+
+/// Validates the alarm inside a policy; `None` if something of it is missing or wrong.
 pub(super) fn validate(
     raw: &ecs::Alarm,
     scope: &Scope<'_>,
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Option<Alarm> {
-    for (name, is_missing) in [
-        ("MetricName", raw.metric_name.is_none()),
-        ("Namespace", raw.namespace.is_none()),
-        ("Statistic", raw.statistic.is_none()),
-        ("Period", raw.period.is_none()),
-        ("EvaluationPeriods", raw.evaluation_periods.is_none()),
-        ("Threshold", raw.threshold.is_none()),
-        ("ComparisonOperator", raw.comparison_operator.is_none()),
-    ] {
-        if is_missing {
-            let name = name.to_owned();
-            sink.report(path.field(name.clone()), Message::RequiredField { name });
-        }
-    }
-    let (series, rule) = (series(raw, scope, path, sink), rule(raw, path, sink));
-    let period = raw.period.filter(|period| is_period(*period, path, sink));
-    let (rule, period) = (rule?, period?);
-    let periods = i64::try_from(rule.periods).unwrap_or(i64::MAX);
-    let (longest, name) = if period < HOUR {
-        (DAY, "a day")
-    } else {
-        (7 * DAY, "a week")
+    let dimensions = raw.dimensions.iter();
+    let members = Members {
+        watched: Watched {
+            namespace: raw.namespace.as_deref(),
+            name: raw.metric_name.as_deref(),
+            dimensions: dimensions
+                .map(|it| [it.name.as_deref(), it.value.as_deref()])
+                .collect(),
+            statistic: raw.statistic.as_deref(),
+            unit: None,
+            period: raw.period,
+            metric_at: path.clone(),
+            statistic_at: path.field("Statistic"),
+            period_at: path.field("Period"),
+        },
+        evaluation_periods: raw.evaluation_periods,
+        datapoints_to_alarm: raw.datapoints_to_alarm,
+        threshold: raw.threshold,
+        comparison_operator: raw.comparison_operator.as_deref(),
+        treat_missing_data: raw.treat_missing_data.as_deref(),
     };
-    if periods.saturating_mul(period) > longest {
-        let message = Message::InvalidValue {
-            value: format!("{periods} periods of {period} seconds"),
-            allowed: format!("must be {name} at most"),
-        };
-        sink.report(path.field("EvaluationPeriods"), message);
-        return None;
-    }
-    Some(Alarm {
-        series: series?,
-        period,
-        rule,
-    })
+    members.validate(scope, path, sink)
 }
 
-/// Whether CloudWatch has periods of this length.
-fn is_period(period: i64, path: &FieldPath, sink: &mut Diagnostics) -> bool {
-    let is_one = matches!(period, 10 | 20 | 30) || period > 0 && period % MINUTE == 0;
-    if !is_one {
-        let message = Message::InvalidValue {
-            value: period.to_string(),
-            allowed: "must be 10, 20, 30 or a multiple of 60 seconds".to_owned(),
-        };
-        sink.report(path.field("Period"), message);
-    }
-    is_one
-}
-
-/// Returns what the alarm watches.
-fn series(
-    raw: &ecs::Alarm,
-    scope: &Scope<'_>,
-    path: &FieldPath,
-    sink: &mut Diagnostics,
-) -> Option<Series> {
-    let statistic = raw.statistic.as_deref()?;
-    let mut dimensions = Vec::new();
-    for (index, dimension) in raw.dimensions.iter().enumerate() {
-        let at = path.field("Dimensions").index(index);
-        for (name, value) in [("Name", &dimension.name), ("Value", &dimension.value)] {
-            if value.as_deref().unwrap_or_default().is_empty() {
-                let name = name.to_owned();
-                sink.report(at.field(name.clone()), Message::RequiredField { name });
+impl Members<'_> {
+    /// Returns the alarm; `None` if something of it is missing or wrong.
+    pub(super) fn validate(
+        &self,
+        scope: &Scope<'_>,
+        path: &FieldPath,
+        sink: &mut Diagnostics,
+    ) -> Option<Alarm> {
+        for (name, is_missing) in [
+            ("EvaluationPeriods", self.evaluation_periods.is_none()),
+            ("Threshold", self.threshold.is_none()),
+            ("ComparisonOperator", self.comparison_operator.is_none()),
+        ] {
+            if is_missing {
+                required(path.field(name), name, sink);
             }
         }
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        dimensions.push((text(&dimension.name), text(&dimension.value)));
-    }
-    let metric = CloudWatchMetric {
-        namespace: raw.namespace.clone()?,
-        name: raw.metric_name.clone()?,
-        dimensions,
-        statistic: statistic.to_owned(),
-        unit: None,
-    };
-    let found = Statistic::named(statistic)?;
-    let own = own_series(&metric, found, scope.service_name);
-    if own.is_some() && matches!(found, Statistic::Sum | Statistic::SampleCount) {
-        let message = Message::InvalidValue {
-            value: statistic.to_owned(),
-            allowed: "must be Average, Minimum or Maximum for the CPU and memory of a service"
-                .to_owned(),
+        let series = self.watched.series(scope, sink);
+        let (rule, period) = (self.rule(path, sink), self.watched.period(sink));
+        let (rule, period) = (rule?, period?);
+        let periods = i64::try_from(rule.periods).unwrap_or(i64::MAX);
+        let (longest, name) = if period < HOUR {
+            (DAY, "a day")
+        } else {
+            (7 * DAY, "a week")
         };
-        sink.report(path.field("Statistic"), message);
-        return None;
+        if periods.saturating_mul(period) > longest {
+            let message = Message::InvalidValue {
+                value: format!("{periods} periods of {period} seconds"),
+                allowed: format!("must be {name} at most"),
+            };
+            sink.report(path.field("EvaluationPeriods"), message);
+            return None;
+        }
+        Some(Alarm {
+            series: series?,
+            period,
+            rule,
+        })
     }
-    Some(own.unwrap_or(Series::CloudWatch(metric)))
+
+    /// Returns when the alarm goes off.
+    fn rule(&self, path: &FieldPath, sink: &mut Diagnostics) -> Option<AlarmRule> {
+        let missing = self.treat_missing_data;
+        let missing = match missing.unwrap_or(ecs::Alarm::DEFAULT_TREAT_MISSING_DATA) {
+            "missing" => Missing::Missing,
+            "ignore" => Missing::Ignore,
+            "breaching" => Missing::Breaching,
+            "notBreaching" => Missing::NotBreaching,
+            other => {
+                let message = Message::InvalidValue {
+                    value: other.to_owned(),
+                    allowed: "must be breaching, notBreaching, ignore or missing".to_owned(),
+                };
+                sink.report(path.field("TreatMissingData"), message);
+                return None;
+            }
+        };
+        let comparison = match self.comparison_operator? {
+            "GreaterThanThreshold" => Comparison::Greater,
+            "GreaterThanOrEqualToThreshold" => Comparison::GreaterOrEqual,
+            "LessThanThreshold" => Comparison::Less,
+            "LessThanOrEqualToThreshold" => Comparison::LessOrEqual,
+            // The reader takes no others.
+            _ => {
+                let at = path.field("ComparisonOperator");
+                sink.report(at, Message::AnomalyAlarmUnsupported);
+                return None;
+            }
+        };
+        let periods = usize::try_from(self.evaluation_periods?).ok()?;
+        let to_alarm = match self.datapoints_to_alarm {
+            Some(points) => usize::try_from(points).ok()?,
+            None => periods,
+        };
+        if !(1..=periods).contains(&to_alarm) {
+            let message = Message::InvalidValue {
+                value: to_alarm.to_string(),
+                allowed: format!("must be 1 to {periods}, the EvaluationPeriods"),
+            };
+            sink.report(path.field("DatapointsToAlarm"), message);
+            return None;
+        }
+        Some(AlarmRule {
+            comparison,
+            threshold: self.threshold?,
+            periods,
+            to_alarm,
+            missing,
+        })
+    }
 }
 
-/// Returns when the alarm goes off.
-fn rule(raw: &ecs::Alarm, path: &FieldPath, sink: &mut Diagnostics) -> Option<AlarmRule> {
-    let periods = usize::try_from(raw.evaluation_periods?).ok()?;
-    let to_alarm = match raw.datapoints_to_alarm {
-        Some(points) => usize::try_from(points).ok()?,
-        None => periods,
-    };
-    if !(1..=periods).contains(&to_alarm) {
-        let message = Message::InvalidValue {
-            value: to_alarm.to_string(),
-            allowed: format!("must be 1 to {periods}, the EvaluationPeriods"),
+fn required(at: FieldPath, name: &str, sink: &mut Diagnostics) {
+    let name = name.to_owned();
+    sink.report(at, Message::RequiredField { name });
+}
+
+impl Watched<'_> {
+    /// Returns the length of a period, if CloudWatch has such periods.
+    fn period(&self, sink: &mut Diagnostics) -> Option<i64> {
+        let Some(period) = self.period else {
+            required(self.period_at.clone(), "Period", sink);
+            return None;
         };
-        sink.report(path.field("DatapointsToAlarm"), message);
-        return None;
+        let is_one = matches!(period, 10 | 20 | 30) || period > 0 && period % MINUTE == 0;
+        if !is_one {
+            let message = Message::InvalidValue {
+                value: period.to_string(),
+                allowed: "must be 10, 20, 30 or a multiple of 60 seconds".to_owned(),
+            };
+            sink.report(self.period_at.clone(), message);
+        }
+        is_one.then_some(period)
     }
-    let missing = raw.treat_missing_data.as_deref();
-    let missing = match missing.unwrap_or(ecs::Alarm::DEFAULT_TREAT_MISSING_DATA) {
-        "missing" => Missing::Missing,
-        "ignore" => Missing::Ignore,
-        "breaching" => Missing::Breaching,
-        "notBreaching" => Missing::NotBreaching,
-        _ => return None,
-    };
-    let comparison = match raw.comparison_operator.as_deref()? {
-        "GreaterThanThreshold" => Comparison::Greater,
-        "GreaterThanOrEqualToThreshold" => Comparison::GreaterOrEqual,
-        "LessThanThreshold" => Comparison::Less,
-        "LessThanOrEqualToThreshold" => Comparison::LessOrEqual,
-        _ => return None,
-    };
-    Some(AlarmRule {
-        comparison,
-        threshold: raw.threshold?,
-        periods,
-        to_alarm,
-        missing,
-    })
+
+    /// Returns what the alarm watches.
+    fn series(&self, scope: &Scope<'_>, sink: &mut Diagnostics) -> Option<Series> {
+        for (name, value) in [("MetricName", self.name), ("Namespace", self.namespace)] {
+            if value.is_none() {
+                required(self.metric_at.field(name), name, sink);
+            }
+        }
+        if self.statistic.is_none() {
+            required(self.statistic_at.clone(), "Statistic", sink);
+        }
+        let mut dimensions = Vec::new();
+        for (index, [name, value]) in self.dimensions.iter().enumerate() {
+            let at = self.metric_at.field("Dimensions").index(index);
+            for (member, value) in [("Name", name), ("Value", value)] {
+                if value.unwrap_or_default().is_empty() {
+                    required(at.field(member), member, sink);
+                }
+            }
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            dimensions.push((text(*name), text(*value)));
+        }
+        let statistic = self.statistic?;
+        let metric = CloudWatchMetric {
+            namespace: self.namespace?.to_owned(),
+            name: self.name?.to_owned(),
+            dimensions,
+            statistic: statistic.to_owned(),
+            unit: self.unit.map(str::to_owned),
+        };
+        // Values with another unit do not count, so that there are none.
+        let is_percent = self.unit.is_none_or(|unit| unit == "Percent");
+        if !is_percent {
+            return Some(Series::CloudWatch(metric));
+        }
+        let found = Statistic::named(statistic);
+        let own = own_series(
+            &metric,
+            found.unwrap_or(Statistic::Average),
+            scope.service_name,
+        );
+        let is_measured = matches!(
+            found,
+            Some(Statistic::Average | Statistic::Minimum | Statistic::Maximum)
+        );
+        if own.is_some() && !is_measured {
+            let message = Message::InvalidValue {
+                value: statistic.to_owned(),
+                allowed: "must be Average, Minimum or Maximum for the CPU and memory of a service"
+                    .to_owned(),
+            };
+            sink.report(self.statistic_at.clone(), message);
+            return None;
+        }
+        Some(own.unwrap_or(Series::CloudWatch(metric)))
+    }
 }

@@ -1,7 +1,9 @@
 //! Application Auto Scaling: the scalable target, its policies and scheduled actions.
 
+mod action;
 mod alarm;
 mod identity;
+mod listed;
 mod metric;
 mod policy;
 mod schedule;
@@ -11,11 +13,13 @@ mod target_tracking;
 
 use std::collections::BTreeSet;
 
+pub use action::{AlarmAction, PolicyReference};
 pub use alarm::{Alarm, AlarmRule, Comparison, Missing};
+pub use listed::{AlarmNote, triggered_policies};
 pub use metric::{CloudWatchMetric, Metric};
 pub use schedule::ScheduledAction;
 pub use series::{Series, Statistic};
-pub use step::{Adjustment, Step, StepPolicy, StepScaling};
+pub use step::{Adjustment, Step, StepPolicy, StepScaling, Trigger};
 pub use target_tracking::TargetTracking;
 
 use self::identity::identity;
@@ -50,8 +54,10 @@ pub struct AutoScaling {
     pub policies: Vec<TargetTracking>,
     /// The positions of predictive policies that only forecast.
     pub forecast_only: Vec<usize>,
-    /// The step scaling policies, in order; none without the operator.
+    /// The step scaling policies, in order, each once for each alarm that it has; none without the operator.
     pub step_policies: Vec<StepPolicy>,
+    /// What alarms beside the policies do not do.
+    pub alarm_notes: Vec<AlarmNote>,
     /// The scheduled actions, in order.
     pub scheduled_actions: Vec<ScheduledAction>,
     /// Whether scheduled actions have no effect.
@@ -76,12 +82,17 @@ impl AutoScaling {
         self.has_autoscaler() || self.by_operator && self.max_capacity != 0
     }
 
-    /// Returns what has to be measured for the policies, by their positions.
+    /// Returns what has to be measured for the policies, by their positions and those of [`Trigger::points`].
     pub fn series(&self) -> impl Iterator<Item = (usize, Series)> + '_ {
         let targets = self.policies.iter();
         let targets = targets.map(|policy| (policy.index, Series::tracked(&policy.metric)));
         let steps = self.step_policies.iter();
-        targets.chain(steps.map(|policy| (policy.index, policy.alarm.series.clone())))
+        let steps = steps.map(|policy| (policy.trigger.points, policy.alarm.series.clone()));
+        // An alarm that triggers several policies is measured once.
+        let mut seen = BTreeSet::new();
+        targets
+            .chain(steps)
+            .filter(move |(index, _)| seen.insert(*index))
     }
 
     /// Whether the operator has to run the policies, and can: an autoscaler has no steps, and its owner may ask for it. It
@@ -141,8 +152,10 @@ pub(crate) fn validate_scaling(
             },
         ),
     }
+    let (listed, notes) = listed::validate(raw, &scope, &root.field("alarms"), sink);
+    scaling.alarm_notes = notes;
     policy::validate(
-        &raw.scaling_policies,
+        (&raw.scaling_policies, &listed),
         &scope,
         &mut scaling,
         &root.field("scalingPolicies"),

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::{AutoScaling, Scope, identity::identity, step, target_tracking};
+use super::{AutoScaling, Scope, identity::identity, listed::Listed, step, target_tracking};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
     settings::Mode,
 };
 
-/// Validates the scaling policies.
+/// Validates the scaling policies, with the alarms beside them.
 pub(super) fn validate(
-    raw: &[ecs::ScalingPolicy],
+    (raw, listed): (&[ecs::ScalingPolicy], &[Listed]),
     scope: &Scope<'_>,
     scaling: &mut AutoScaling,
     path: &FieldPath,
@@ -44,7 +44,14 @@ pub(super) fn validate(
             ),
         }
         if has_its_configuration(policy, &path, sink) {
-            one(index, policy, scope, scaling, &path, sink);
+            one(
+                (index, policy, raw.len()),
+                listed,
+                scope,
+                scaling,
+                &path,
+                sink,
+            );
         }
     }
 }
@@ -87,8 +94,8 @@ fn has_its_configuration(
 }
 
 fn one(
-    index: usize,
-    raw: &ecs::ScalingPolicy,
+    (index, raw, count): (usize, &ecs::ScalingPolicy, usize),
+    listed: &[Listed],
     scope: &Scope<'_>,
     scaling: &mut AutoScaling,
     path: &FieldPath,
@@ -118,8 +125,8 @@ fn one(
                 Message::StepScalingNeedsController,
             ),
             Mode::Controller => {
-                let policy = step::with_alarm(index, raw, scope, path, sink);
-                scaling.step_policies.extend(policy);
+                let policies = step::with_alarms((index, raw, count), listed, scope, path, sink);
+                scaling.step_policies.extend(policies);
             }
         }
     }

@@ -4,6 +4,7 @@
 use super::{
     Scope,
     alarm::{self, Alarm},
+    listed::Listed,
     series::Statistic,
 };
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     ecs,
 };
 
-/// A step scaling policy.
+/// A step scaling policy with one of its alarms.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepPolicy {
     /// The position in `scalingPolicies`.
@@ -24,8 +25,39 @@ pub struct StepPolicy {
     pub cooldown: i64,
     /// How the latest points of the metric become the one that selects a step.
     pub aggregation: Statistic,
-    /// Its alarm.
+    /// The alarm.
     pub alarm: Alarm,
+    /// How the alarm triggers the policy.
+    pub trigger: Trigger,
+}
+
+/// How an alarm triggers a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// The name of the alarm: that of the policy if it stands in the policy.
+    pub name: String,
+    /// The position in `alarms`; `None` if it stands in the policy.
+    pub listed: Option<usize>,
+    /// Where its points are: at the position of the policy that it stands in, or behind those of all policies.
+    pub points: usize,
+    /// Whether its metric is in `Metrics`.
+    pub in_query: bool,
+    /// Whether its actions are carried out.
+    pub enabled: bool,
+}
+
+impl Trigger {
+    /// Returns how an alarm triggers the policy in which it stands, by the name and the position of that.
+    #[must_use]
+    pub fn inside(policy: &str, index: usize) -> Self {
+        Self {
+            name: policy.to_owned(),
+            listed: None,
+            points: index,
+            in_query: false,
+            enabled: true,
+        }
+    }
 }
 
 /// The steps of a policy.
@@ -59,19 +91,62 @@ pub struct Step {
     pub by: i64,
 }
 
-/// Validates a policy with its alarm; `None` if something of it is missing or wrong.
-pub(super) fn with_alarm(
-    index: usize,
-    raw: &ecs::ScalingPolicy,
+/// Validates the policy at a position among so many, once for each of its alarms; none if something is missing or wrong.
+pub(super) fn with_alarms(
+    (index, raw, count): (usize, &ecs::ScalingPolicy, usize),
+    listed: &[Listed],
     scope: &Scope<'_>,
     path: &FieldPath,
     sink: &mut Diagnostics,
-) -> Option<StepPolicy> {
-    let Some(alarm) = &raw.alarm else {
+) -> Vec<StepPolicy> {
+    let beside = listed.iter().enumerate();
+    let beside: Vec<_> = beside
+        .filter(|(_, alarm)| alarm.policies.contains(&index))
+        .collect();
+    if raw.alarm.is_none() && beside.is_empty() {
         sink.report(path.field("Alarm"), Message::StepScalingNeedsAlarm);
-        return None;
+        return Vec::new();
+    }
+    let inside = raw.alarm.as_ref();
+    let inside = inside.and_then(|it| alarm::validate(it, scope, &path.field("Alarm"), sink));
+    let Some(policy) = of(raw) else {
+        return Vec::new();
     };
-    let alarm = alarm::validate(alarm, scope, &path.field("Alarm"), sink);
+    let inside = inside.map(|alarm| (alarm, Trigger::inside(&policy.name, index)));
+    let beside = beside.into_iter().filter_map(|(position, it)| {
+        let trigger = Trigger {
+            name: it.name.clone(),
+            listed: Some(position),
+            points: count + position,
+            in_query: it.in_query,
+            enabled: it.enabled,
+        };
+        Some((it.alarm.clone()?, trigger))
+    });
+    let alarms = inside.into_iter().chain(beside);
+    alarms
+        .map(|(alarm, trigger)| StepPolicy {
+            index,
+            name: policy.name.clone(),
+            scaling: policy.scaling.clone(),
+            cooldown: policy.cooldown,
+            aggregation: policy.aggregation,
+            alarm,
+            trigger,
+        })
+        .collect()
+}
+
+/// A policy without its alarms.
+struct Policy {
+    name: String,
+    scaling: StepScaling,
+    cooldown: i64,
+    aggregation: Statistic,
+}
+
+/// Returns the policy; `None` if something is missing, which is reported elsewhere.
+fn of(raw: &ecs::ScalingPolicy) -> Option<Policy> {
     let configuration = raw.step_scaling_policy_configuration.as_ref()?;
     let adjustment = match configuration.adjustment_type.as_deref()? {
         "ChangeInCapacity" => Adjustment::Change,
@@ -90,8 +165,7 @@ pub(super) fn with_alarm(
     let aggregation =
         aggregation.unwrap_or(ecs::StepScalingPolicyConfiguration::DEFAULT_METRIC_AGGREGATION_TYPE);
     let cooldown = configuration.cooldown;
-    Some(StepPolicy {
-        index,
+    Some(Policy {
         name: raw.policy_name.clone().unwrap_or_default(),
         scaling: StepScaling {
             adjustment,
@@ -99,7 +173,6 @@ pub(super) fn with_alarm(
         },
         cooldown: cooldown.unwrap_or(ecs::StepScalingPolicyConfiguration::DEFAULT_COOLDOWN),
         aggregation: Statistic::named(aggregation)?,
-        alarm: alarm?,
     })
 }
 

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, fmt::Write as _, fs::File, path::Path};
 
 use flate2::read::GzDecoder;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Result;
 
@@ -33,7 +33,11 @@ const MODELS: &[(&str, &str, &[&str])] = &[
             "PutScheduledAction",
         ],
     ),
+    ("cloudwatch", "2010-08-01", &["PutMetricAlarm"]),
 ];
+
+/// The structures of other services that have the name of one of ECS.
+const RENAMED: &[(&str, &str, &str)] = &[("cloudwatch", "Tag", "AlarmTag")];
 
 /// Returns the lines for the models in `folder`, which is `botocore/data` of a version.
 ///
@@ -60,6 +64,7 @@ pub(super) fn lines(folder: &str, version: &str) -> Result<String> {
             let input = &model["operations"][operation]["input"]["shape"];
             let mut walk = Walk {
                 shapes: &model["shapes"],
+                service,
                 operation,
                 open: BTreeSet::new(),
                 text: &mut text,
@@ -74,6 +79,7 @@ pub(super) fn lines(folder: &str, version: &str) -> Result<String> {
 /// The path from a request to its leaves.
 struct Walk<'a> {
     shapes: &'a Value,
+    service: &'a str,
     operation: &'a str,
     /// The structures on this path: one that contains itself would never end.
     open: BTreeSet<String>,
@@ -96,9 +102,14 @@ impl Walk<'_> {
                 // This is the case for metric math: a structure that contains itself is listed once.
                 return Ok(());
             }
+            // A structure without members says something by its presence.
+            Some("structure") if shape["members"].as_object().is_none_or(Map::is_empty) => {
+                "Document"
+            }
             Some("structure") => {
-                self.line(place, &format!("Object {name}"), shape)?;
-                return self.members(name, name, place.path);
+                let title = self.title(name);
+                self.line(place, &format!("Object {title}"), shape)?;
+                return self.members(name, title, place.path);
             }
             Some("list") => {
                 self.line(place, "List", shape)?;
@@ -122,6 +133,14 @@ impl Walk<'_> {
             }
         };
         self.line(place, kind, shape)
+    }
+
+    /// Returns what a structure is called here.
+    fn title<'n>(&self, name: &'n str) -> &'n str {
+        let mut renamed = RENAMED.iter();
+        let is_it =
+            |(service, from, _): &&(&str, &str, &str)| *service == self.service && *from == name;
+        renamed.find(is_it).map_or(name, |(_, _, to)| to)
     }
 
     fn line(&mut self, place: &Place<'_>, kind: &str, shape: &Value) -> Result<()> {

@@ -62,6 +62,12 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
         "ScheduledAction",
     ),
     (
+        "PutMetricAlarm",
+        "metric_alarm",
+        "`PutMetricAlarm` of CloudWatch",
+        "MetricAlarm",
+    ),
+    (
         shapes::KUBERNETES,
         "kubernetes",
         "`spec.kubernetes` of an EcsService, of which `pod` is also for an EcsTaskDefinition and an EcsTask",

@@ -146,6 +146,7 @@ fn struct_name(structure: &str) -> String {
         "RegisterScalableTarget" => "ScalableTarget",
         "PutScalingPolicy" => "ScalingPolicy",
         "PutScheduledAction" => "ScheduledAction",
+        "PutMetricAlarm" => "MetricAlarm",
         other => other.strip_suffix("Request").unwrap_or(other),
     };
     name.replace("EBS", "Ebs")

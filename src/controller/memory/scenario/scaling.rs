@@ -82,9 +82,17 @@ pub(in crate::controller::memory) fn scheduled_actions() -> Scenario {
     })])
 }
 
-/// A service with step scaling, which gets an autoscaler and loses it again.
+/// A service with step scaling, by an alarm in a policy and one beside it, which gets an autoscaler and loses it again.
 pub(in crate::controller::memory) fn step_scaling() -> Scenario {
-    let step = |name: &str, threshold: i64, comparison: &str, by: i64| {
+    let alarm = |threshold: i64, comparison: &str| {
+        json!({
+            "Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Statistic": "Average",
+            "Dimensions": [{"Name": "ServiceName", "Value": "web"}],
+            "Period": 60, "EvaluationPeriods": 1, "Threshold": threshold,
+            "ComparisonOperator": comparison,
+        })
+    };
+    let step = |name: &str, by: i64| {
         let end = if by > 0 {
             "MetricIntervalLowerBound"
         } else {
@@ -98,12 +106,6 @@ pub(in crate::controller::memory) fn step_scaling() -> Scenario {
                 "Cooldown": 3600,
                 "StepAdjustments": [{end: 0, "ScalingAdjustment": by}],
             },
-            "Alarm": {
-                "Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Statistic": "Average",
-                "Dimensions": [{"Name": "ServiceName", "Value": "web"}],
-                "Period": 60, "EvaluationPeriods": 1, "Threshold": threshold,
-                "ComparisonOperator": comparison,
-            },
         })
     };
     let target = json!({
@@ -116,17 +118,19 @@ pub(in crate::controller::memory) fn step_scaling() -> Scenario {
             },
         },
     });
-    let steps = json!([
-        step("out", 70, "GreaterThanThreshold", 2),
-        step("in", 20, "LessThanThreshold", -1),
-    ]);
-    let apply = |store: &mut Store, policies: &Value| {
+    let mut steps = json!([step("out", 2), step("in", -1)]);
+    steps[1]["Alarm"] = alarm(20, "LessThanThreshold");
+    let mut busy = alarm(70, "GreaterThanThreshold");
+    busy["AlarmName"] = json!("busy");
+    busy["AlarmActions"] = json!(["out"]);
+    let apply = move |store: &mut Store, policies: &Value| {
         serve(
             store,
             2,
             json!({"autoScaling": {
                 "scalableTarget": {"MinCapacity": 2, "MaxCapacity": 6},
                 "scalingPolicies": policies,
+                "alarms": [busy],
             }}),
         );
     };

@@ -28,12 +28,10 @@ impl Loads {
         last.max().map_or(0, |last| last + 1)
     }
 
-    /// Returns the load of each policy at a second.
+    /// Returns the load of each policy that has one at a second.
     pub(super) fn at(&self, second: i64) -> Vec<f64> {
-        let loads = self.of_policies.iter();
-        loads
-            .map(|load| load.as_ref().map_or(0.0, |load| load.at(second)))
-            .collect()
+        let loads = self.of_policies.iter().flatten();
+        loads.map(|load| load.at(second)).collect()
     }
 
     /// Returns the metric of each policy at a second with this many tasks. A load that tasks share has no metric without

@@ -171,7 +171,7 @@ impl AutoScaling {
         let alarms = self.step_policies.iter().filter_map(|it| {
             let rule = it.alarm.rule;
             let is_upward = rule.comparison.is_upward();
-            is_upward.then_some((it.index, rule.threshold))
+            (is_upward && it.trigger.enabled).then_some((it.trigger.points, rule.threshold))
         });
         targets.chain(alarms).any(|(index, most)| {
             let metric = metrics.get(index).copied().flatten();
