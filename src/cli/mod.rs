@@ -58,8 +58,8 @@ enum Error {
     PrometheusAuthorities,
     /// A query would show metrics of one tenant to another.
     #[error(
-        "the query for {metric} selects by a dimension, which tenants write, and not by their namespace: select by \
-         <<namespace>> too, or set --tenancy single"
+        "the query for {metric} selects by a dimension or a name of a service, which tenants choose, and not by their \
+         namespace: select by <<namespace>> too, or set --tenancy single"
     )]
     UnboundQuery {
         /// The metric.

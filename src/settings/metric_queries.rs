@@ -157,8 +157,9 @@ fn is_unbound(template: &Template) -> bool {
         let is_it = |of: Matcher| of.selector == selector && of.selects;
         matchers().any(|(name, matcher)| name == NAMESPACE && is_it(matcher))
     };
-    let mut by_dimension = matchers().filter(|(name, _)| name.starts_with(DIMENSION));
-    by_dimension.any(|(_, matcher)| !is_bound(matcher.selector))
+    // The owner of a service writes its dimensions, and chooses its name.
+    let mut chosen = matchers().filter(|(name, _)| name.starts_with(DIMENSION) || *name == SERVICE);
+    chosen.any(|(_, matcher)| !is_bound(matcher.selector))
 }
 
 impl<'a> WantedMetric<'a> {
@@ -266,6 +267,7 @@ mod tests {
             r#"up{tg="<<dimension.TargetGroup>>"}"#,
             r#"up{tg="<<dimension.TargetGroup>>",ns!="<<namespace>>"}"#,
             r#"up{ns="<<namespace>>"} or up{tg="<<dimension.TargetGroup>>"}"#,
+            r#"up{service="<<service>>"}"#,
         ] {
             assert_eq!(
                 queries(unbound).unbound().as_deref(),
@@ -276,6 +278,7 @@ mod tests {
         for bound in [
             r#"up{tg="<<dimension.TargetGroup>>",ns="<<namespace>>"}"#,
             r#"up{tg="<<dimension.TargetGroup>>",tg=~"<<namespace>>_.*"}"#,
+            r#"up{service="<<service>>",ns="<<namespace>>"}"#,
         ] {
             assert_eq!(queries(bound).unbound(), None, "{bound}");
         }

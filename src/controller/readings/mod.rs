@@ -27,8 +27,8 @@ use crate::{
     validate::{AutoScaling, CloudWatchMetric},
 };
 
-/// A service, and the position of one of its policies.
-type Place = (Owner, usize);
+/// A service, and a metric of its policies.
+type Place = (Owner, CloudWatchMetric);
 
 /// The readings of all services whose policies the operator runs.
 #[derive(Default)]
@@ -91,7 +91,7 @@ impl Readings {
         }
     }
 
-    /// Returns the queries for the metrics of all services, and the services and positions of policies that each is for.
+    /// Returns the queries for the metrics of all services, and the services and metrics that each is for.
     fn queries(
         &self,
         query: impl Fn(&Owner, &CloudWatchMetric) -> Option<String>,
@@ -100,21 +100,21 @@ impl Readings {
         let mut queries: BTreeMap<String, Vec<Place>> = BTreeMap::new();
         let metrics = of.iter().flat_map(|(owner, reading)| {
             let of_it = reading.cloud_watch();
-            of_it.map(move |(index, metric)| (owner, index, metric))
+            of_it.map(move |metric| (owner, metric))
         });
-        for (owner, index, metric) in metrics {
+        for (owner, metric) in metrics {
             if let Some(query) = query(owner, metric) {
                 let places = queries.entry(query).or_default();
-                places.push((owner.clone(), index));
+                places.push((owner.clone(), metric.clone()));
             }
         }
         queries
     }
 
     /// Records the value of the metric of a policy in this minute, or why it is not known.
-    fn value(&self, (owner, index): &Place, value: Result<&f64, &String>) {
+    fn value(&self, (owner, metric): &Place, value: Result<&f64, &String>) {
         if let Some(reading) = self.of().get_mut(owner) {
-            reading.value(*index, value);
+            reading.value(metric, value);
         }
     }
 

@@ -167,19 +167,27 @@ impl Reading {
         series.any(Series::is_use)
     }
 
-    /// Returns the CloudWatch metrics that are read, by the positions of their policies.
-    pub(super) fn cloud_watch(&self) -> impl Iterator<Item = (usize, &CloudWatchMetric)> {
-        let measured = self.of_policies.iter().filter(|it| it.is_measured);
-        measured.filter_map(|it| match &it.series {
-            Series::CloudWatch(metric) => Some((it.index, metric)),
+    /// Returns the CloudWatch metrics that are read.
+    pub(super) fn cloud_watch(&self) -> impl Iterator<Item = &CloudWatchMetric> {
+        let measured = self.of_policies.iter().enumerate();
+        let measured = measured.filter(|(_, it)| it.is_measured);
+        measured.filter_map(|(place, it)| match &it.series {
+            // What several policies look at is asked for once.
+            Series::CloudWatch(metric) => self
+                .of_policies
+                .iter()
+                .take(place)
+                .all(|before| before.series != it.series)
+                .then_some(metric),
             Series::Cpu(_) | Series::Memory(_) => None,
         })
     }
 
-    /// Records the value of the metric of a policy in this minute, or why it is not known.
-    pub(super) fn value(&mut self, index: usize, value: Result<&f64, &String>) {
-        let mut of_policies = self.of_policies.iter_mut();
-        if let Some(of_policy) = of_policies.find(|it| it.index == index) {
+    /// Records the value of a metric in this minute, or why it is not known, for all policies that look at it: they may be
+    /// others than when it was asked for.
+    pub(super) fn value(&mut self, metric: &CloudWatchMetric, value: Result<&f64, &String>) {
+        let is_it = |series: &Series| matches!(series, Series::CloudWatch(it) if it == metric);
+        for of_policy in self.of_policies.iter_mut().filter(|it| is_it(&it.series)) {
             of_policy.failure = value.err().cloned();
             of_policy.samples.extend(value.ok());
         }
@@ -419,11 +427,13 @@ mod tests {
     fn a_metric_that_is_missing_does_not_take_others_along() {
         let (scaling, settings) = with_queue();
         let mut reading = reading_of(&scaling, &settings);
-        let metrics: Vec<usize> = reading.cloud_watch().map(|(index, _)| index).collect();
-        assert_eq!(metrics, [1]);
+        let metrics: Vec<CloudWatchMetric> = reading.cloud_watch().cloned().collect();
+        let [queue] = metrics.as_slice() else {
+            panic!("there is one: {metrics:?}");
+        };
         for _ in 0..3 {
             use_cpu(&mut reading, 60.0);
-            reading.value(1, Err(&"the queue is unknown".to_owned()));
+            reading.value(queue, Err(&"the queue is unknown".to_owned()));
             // What the tasks use comes later.
             use_cpu(&mut reading, 60.0);
             reading.end_minute(2);
@@ -436,7 +446,7 @@ mod tests {
         // And the other way round: the queue is known, and the CPU is not.
         for _ in 0..3 {
             reading.failed("no metrics-server");
-            reading.value(1, Ok(&7.0));
+            reading.value(queue, Ok(&7.0));
             reading.end_minute(2);
         }
         let trouble = Health::Unknown("no metrics-server".to_owned());
@@ -449,10 +459,29 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_that_of_its_metric_wherever_its_policy_stands_by_now() {
+        let (mut scaling, settings) = with_queue();
+        let mut reading = reading_of(&scaling, &settings);
+        let queue = reading.cloud_watch().next().cloned();
+        let queue = queue.expect("there is one");
+        let policies = scaling.policies.iter_mut().rev().enumerate();
+        for (index, policy) in policies {
+            policy.index = index;
+        }
+        scaling.policies.reverse();
+        reading.follow(&scaling, &settings, &AutoScalingStatus::default());
+        reading.value(&queue, Ok(&4000.0));
+        let samples = reading.of_policies.iter().map(|it| it.samples.clone());
+        assert_eq!(samples.collect::<Vec<_>>(), [vec![4000.0], vec![]]);
+    }
+
+    #[test]
     fn a_queue_is_known_without_tasks() {
         let (scaling, settings) = with_queue();
         let mut reading = reading_of(&scaling, &settings);
-        reading.value(1, Ok(&7.0));
+        let queue = reading.cloud_watch().next().cloned();
+        let queue = queue.expect("there is one");
+        reading.value(&queue, Ok(&7.0));
         reading.end_minute(0);
         let point = Point {
             metric: 7.0,
@@ -461,7 +490,7 @@ mod tests {
         assert_eq!(points(&reading.of_policies, 1), [Some(point)]);
         assert_eq!(reading.health(), Some(Health::Known));
         for _ in 0..3 {
-            reading.value(1, Err(&"it is gone".to_owned()));
+            reading.value(&queue, Err(&"it is gone".to_owned()));
             reading.end_minute(0);
         }
         assert_eq!(

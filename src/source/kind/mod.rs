@@ -6,13 +6,14 @@ mod form;
 mod lists;
 mod request;
 
+use foreign::template;
 pub(super) use foreign::{is_foreign, mentions_ecs};
 pub(super) use form::{Envelope, Spelling};
 pub use form::{Form, Kind};
 
 use self::{
     lists::{LISTS, of_resource},
-    request::{request, schedule, template},
+    request::{request, schedule},
 };
 use super::{
     text::Span,

@@ -125,28 +125,6 @@ fn named(node: &Node<'_>) -> Option<Form> {
     }
 }
 
-/// Recognizes whole templates and projects of other tools, which contain more than requests.
-pub(super) fn template(node: &Node<'_>) -> Option<&'static str> {
-    let map = |key| node.get(key).is_some_and(|value| value.members().is_some());
-    if has(node, "AWSTemplateFormatVersion") || map("Resources") {
-        return Some("CloudFormation");
-    }
-    if has(node, "terraform_version") || map("resource") || map("planned_values") {
-        return Some("Terraform");
-    }
-    if map("services") {
-        return Some("Docker Compose");
-    }
-    let resources = node.members().is_some_and(|members| {
-        !members.is_empty()
-            && members.iter().all(|member| {
-                let kind = member.value.get("Type").and_then(Node::text);
-                kind.is_some_and(|kind| kind.starts_with("AWS::"))
-            })
-    });
-    resources.then_some("CloudFormation")
-}
-
 /// Whether this is one container definition. `image` is an object in manifests of Copilot.
 pub(super) fn is_container_alone(node: &Node<'_>) -> bool {
     has(node, "name") && node.get("image").and_then(Node::text).is_some()

@@ -35,6 +35,9 @@ use crate::{
 /// (<https://docs.aws.amazon.com/general/latest/gr/as-app.html>).
 const MOST_ACTIONS: usize = 200;
 
+/// The most policies and the most alarms of one service; AWS has lower quotas. Each alarm may trigger each policy.
+const MOST_POLICIES: usize = 100;
+
 /// The scaling of a service.
 #[allow(
     clippy::struct_excessive_bools,
@@ -152,6 +155,9 @@ pub(crate) fn validate_scaling(
             },
         ),
     }
+    if has_too_many(raw, &root, sink) {
+        return None;
+    }
     let (listed, notes) = listed::validate(raw, &scope, &root.field("alarms"), sink);
     scaling.alarm_notes = notes;
     policy::validate(
@@ -173,6 +179,27 @@ pub(crate) fn validate_scaling(
     let policies = root.field("scalingPolicies");
     needs_of_autoscaler(&scaling, &raw.scaling_policies, &scope, &policies, sink);
     Some(scaling)
+}
+
+/// Reports more policies or alarms than are accepted: each pair of them would be kept.
+fn has_too_many(raw: &crd::AutoScaling, path: &FieldPath, sink: &mut Diagnostics) -> bool {
+    let counts = [
+        ("alarms", raw.alarms.len()),
+        ("scalingPolicies", raw.scaling_policies.len()),
+    ];
+    let mut too_many = counts
+        .iter()
+        .filter(|(_, count)| *count > MOST_POLICIES)
+        .peekable();
+    let is_so = too_many.peek().is_some();
+    for (member, count) in too_many {
+        let message = Message::InvalidValue {
+            value: format!("{count} elements"),
+            allowed: format!("must be {MOST_POLICIES} at most"),
+        };
+        sink.report(path.field(*member), message);
+    }
+    is_so
 }
 
 /// Reports what an autoscaler lacks for the policies, if one runs them.

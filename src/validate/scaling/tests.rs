@@ -371,6 +371,22 @@ fn limits_of_a_schedule_are_whole_seconds() {
 }
 
 #[test]
+fn the_number_of_policies_is_limited() {
+    let cpu = predefined("ECSServiceAverageCPUUtilization");
+    let of = |count: usize| {
+        let policies: Vec<String> = (0..count)
+            .map(|name| policy(&name.to_string(), &cpu))
+            .collect();
+        scaled(&policies.join(","))
+    };
+    of(100).run();
+    assert_eq!(
+        of(101).rejections(),
+        ["scalingPolicies: InvalidValue: 101 elements: must be 100 at most"]
+    );
+}
+
+#[test]
 fn actions_that_aws_would_refuse_are_none() {
     let cron = r#""Schedule": "cron(0 6 * * ? *)""#;
     let of = |more: &str| scheduled(&format!("{cron}, {more}"));
