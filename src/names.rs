@@ -37,6 +37,8 @@ pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
 pub const BEGUN: &str = "ecs-operator.dev/begun";
 /// The finalizer of an EcsCapacityProvider, which stays while something names it.
 pub const IN_USE: &str = "ecs-operator.dev/in-use";
+/// The annotation of a NodePool with the UID of the EcsCapacityProvider that it belongs to.
+pub const PROVIDER_UID: &str = "ecs-operator.dev/capacity-provider-uid";
 /// The annotation of a NodePool with the digest of what the operator applied.
 pub const APPLIED: &str = "ecs-operator.dev/applied";
 /// The annotation from which the EKS webhook reads the role of a service account

@@ -260,7 +260,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: karpenter}
 rules:
-- {apiGroups: [karpenter.sh], resources: [nodepools], verbs: [get, create, patch]}
+- {apiGroups: [karpenter.sh], resources: [nodepools], verbs: [get, create, patch, delete]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -323,11 +323,31 @@ async fn a_node_pool_is_that_of_its_provider_and_of_nobody_else() {
     })
     .await
     .unwrap();
-    for name in ["spot", "taken"] {
-        let params = DeleteParams::default();
-        providers(&bed).delete(name, &params).await.unwrap();
-        gone(&providers(&bed), name).await;
-    }
+    // A deletion in the foreground deletes nothing while the provider is in use.
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    web(&bed, 1, &json!([{"capacityProvider": "spot", "weight": 1}])).await;
+    bed.condition("EcsService", "web", "Accepted", "True").await;
+    let foreground = DeleteParams::foreground();
+    providers(&bed).delete("spot", &foreground).await.unwrap();
+    stands(&bed, "spot", "Ready", "CapacityProviderInUse").await;
+    until("the garbage collector", LIMIT, async || {
+        let finalizers = providers(&bed).get("spot").await?.finalizers().to_vec();
+        Ok((finalizers == ["ecs-operator.dev/in-use"]).then_some(()))
+    })
+    .await
+    .unwrap();
+    let pool = pools.get("spot").await.unwrap();
+    assert_eq!(pool.metadata.deletion_timestamp, None);
+    let services = bed.resources("EcsService");
+    services
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    gone(&providers(&bed), "spot").await;
+    let params = DeleteParams::default();
+    providers(&bed).delete("taken", &params).await.unwrap();
+    gone(&providers(&bed), "taken").await;
     gone(&pools, "spot").await;
     assert_eq!(pools.get("taken").await.unwrap(), others);
 }

@@ -106,10 +106,10 @@
   resources: [ecscapacityproviders/status]
   verbs: [patch]
 {{- if .Values.capacityProviders.karpenter }}
-# The nodes of capacity providers with kubernetes.karpenter. They are deleted with their capacity provider.
+# The nodes of capacity providers with kubernetes.karpenter. They are deleted before their capacity provider.
 - apiGroups: [karpenter.sh]
   resources: [nodepools]
-  verbs: [get, create, patch]
+  verbs: [get, create, patch, delete]
 {{- end }}
 {{- end }}
 # Volumes that exist outside of the cluster: file systems and disks made from snapshots.

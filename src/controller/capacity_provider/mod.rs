@@ -137,31 +137,38 @@ async fn standing(
             standing.node_pool.clone_from(&wanted.metadata.name);
             standing.obstacle = Some(refusal);
         }
-        Found::NotOurs(refusal) => standing.obstacle = Some(refusal),
+        // One that it had before may still be there.
+        Found::Absent(refusal) => standing.obstacle = Some(refusal),
     }
     Ok(standing)
 }
 
-/// Lets a deleted provider go when nothing names it anymore. Its NodePool goes with it.
+/// Lets a deleted provider go when nothing names it anymore, after its NodePool.
 async fn end(provider: &EcsCapacityProvider, cx: &Context) -> Result<Action, Error> {
     if !provider.finalizers().iter().any(|it| it == IN_USE) {
         return Ok(Action::await_change());
     }
     let users = users(cx, provider);
-    if users.is_empty() {
+    let node_pool = cx.capacity_providers.latest(provider).node_pool;
+    let obstacle = if users.is_empty() {
+        node_pool::delete(cx, provider, node_pool.is_some()).await?
+    } else {
+        let message = format!(
+            "it is deleted when nothing names it anymore: {} still {} it in a strategy",
+            users::listed(&users),
+            if users.len() == 1 { "names" } else { "name" }
+        );
+        Some(Refusal::new(StateReason::CapacityProviderInUse, &message))
+    };
+    if obstacle.is_none() {
         let left = provider.finalizers().iter().filter(|it| *it != IN_USE);
         set_finalizers(provider, cx, left.cloned().collect()).await?;
         return Ok(Action::await_change());
     }
-    let message = format!(
-        "it is deleted when nothing names it anymore: {} still {} it in a strategy",
-        users::listed(&users),
-        if users.len() == 1 { "names" } else { "name" }
-    );
     let standing = Standing {
         warnings: Vec::new(),
-        node_pool: cx.capacity_providers.latest(provider).node_pool,
-        obstacle: Some(Refusal::new(StateReason::CapacityProviderInUse, &message)),
+        node_pool,
+        obstacle,
     };
     report(provider, cx, &Ok(standing)).await?;
     Ok(Action::requeue(SOON))

@@ -1,11 +1,13 @@
 //! The NodePool of a capacity provider. It is read when the provider changes and every few minutes, and written only if
 //! it differs: a watch would take a right and a cache more, for a handful of objects.
+//!
+//! An annotation says whose it is, and not an owner reference: a deletion of the provider in the foreground would delete
+//! it at once, and drain its nodes while they are in use.
 
-use std::collections::BTreeMap;
-
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
-    Api, Resource as _, ResourceExt,
-    api::{DynamicObject, Patch, PatchParams},
+    Api, ResourceExt as _,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
     core::{ApiResource, GroupVersionKind},
 };
 use serde_json::Value;
@@ -19,9 +21,9 @@ use crate::{
         error::{Error, code},
         refusal::Refusal,
     },
-    crd::{API_VERSION, EcsCapacityProvider},
+    crd::EcsCapacityProvider,
     diagnostic::StateReason,
-    settings::APPLIED,
+    settings::{APPLIED, PROVIDER_UID},
     translate::CustomObject,
 };
 
@@ -32,10 +34,10 @@ const NODE_POOL: &str = "NodePool";
 pub(super) enum Found {
     /// It is as it should be.
     Ready,
-    /// It is there, or could be, and does not work yet.
+    /// It is there, and does not work yet.
     NotReady(Refusal),
-    /// One of this name is there and belongs to someone else.
-    NotOurs(Refusal),
+    /// The provider has none, for this reason: Karpenter or the right is missing, or one of its name is someone else's.
+    Absent(Refusal),
 }
 
 /// Brings the NodePool to what is wanted, if it is the provider's own or does not exist.
@@ -48,13 +50,11 @@ pub(super) async fn keep(
     provider: &EcsCapacityProvider,
     wanted: &CustomObject,
 ) -> Result<Found, Error> {
-    let kind = GroupVersionKind::gvk("karpenter.sh", "v1", NODE_POOL);
-    let kind = ApiResource::from_gvk_with_plural(&kind, "nodepools");
-    let api: Api<DynamicObject> = Api::all_with(cx.client.clone(), &kind);
+    let api = node_pools(cx);
     let name = wanted.metadata.name.as_deref().unwrap_or_default();
     let live = match api.get_opt(name).await {
         Ok(live) => live,
-        Err(error) => return missing(error, "get", name),
+        Err(error) => return Ok(Found::Absent(missing(error, "get", name)?)),
     };
     if let Some(live) = &live {
         if !belongs_to(live, provider) {
@@ -62,7 +62,7 @@ pub(super) async fn keep(
                 "NodePool {name} exists and is not one of this capacity provider: delete or rename it, or give the capacity provider another name"
             );
             let refusal = Refusal::new(StateReason::ObjectNotOwned, &message);
-            return Ok(Found::NotOurs(refusal));
+            return Ok(Found::Absent(refusal));
         }
         if live.metadata.deletion_timestamp.is_some() {
             let message = format!("NodePool {name} is being deleted");
@@ -77,7 +77,7 @@ pub(super) async fn keep(
             let params = PatchParams::apply(FIELD_MANAGER).force();
             match api.patch(name, &params, &Patch::Apply(&body)).await {
                 Ok(written) => written,
-                Err(error) => return missing(error, "apply", name),
+                Err(error) => return Ok(Found::Absent(missing(error, "apply", name)?)),
             }
         }
     };
@@ -90,9 +90,51 @@ pub(super) async fn keep(
     })
 }
 
+/// Deletes the NodePool of a provider that nothing uses anymore. Returns why it cannot be deleted, if it may be there.
+/// `is_known` says whether the provider had one.
+///
+/// # Errors
+///
+/// When a request fails for another reason than a missing right.
+pub(super) async fn delete(
+    cx: &Context,
+    provider: &EcsCapacityProvider,
+    is_known: bool,
+) -> Result<Option<Refusal>, Error> {
+    let api = node_pools(cx);
+    let name = provider.name_any();
+    let live = match api.get_opt(&name).await {
+        // Without Karpenter, the kind is not there either.
+        Ok(live) => live.filter(|live| belongs_to(live, provider)),
+        Err(error) if code(&error) == Some(403) && !is_known => None,
+        Err(error) => return missing(error, "get", &name).map(Some),
+    };
+    let Some(live) = live.filter(|live| live.metadata.deletion_timestamp.is_none()) else {
+        return Ok(None);
+    };
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: live.uid(),
+            resource_version: None,
+        }),
+        ..DeleteParams::default()
+    };
+    match api.delete(&name, &params).await {
+        Ok(_) => Ok(None),
+        Err(error) if code(&error) == Some(404) => Ok(None),
+        Err(error) => missing(error, "delete", &name).map(Some),
+    }
+}
+
+fn node_pools(cx: &Context) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("karpenter.sh", "v1", NODE_POOL);
+    let kind = ApiResource::from_gvk_with_plural(&kind, "nodepools");
+    Api::all_with(cx.client.clone(), &kind)
+}
+
 /// Returns what is missing if the error says that.
-fn missing(error: kube::Error, verb: &'static str, name: &str) -> Result<Found, Error> {
-    let refusal = match code(&error) {
+fn missing(error: kube::Error, verb: &'static str, name: &str) -> Result<Refusal, Error> {
+    Ok(match code(&error) {
         Some(404) => Refusal::new(
             StateReason::NotFound,
             "the cluster has no NodePool of karpenter.sh/v1: install Karpenter, or enable EKS Auto Mode",
@@ -115,15 +157,12 @@ fn missing(error: kube::Error, verb: &'static str, name: &str) -> Result<Found, 
                 source: Box::new(error),
             });
         }
-    };
-    Ok(Found::NotReady(refusal))
+    })
 }
 
 fn belongs_to(live: &DynamicObject, provider: &EcsCapacityProvider) -> bool {
-    let owners = live.owner_references().iter();
-    let uid = provider.metadata.uid.as_deref();
-    let mut ours = owners.filter(|owner| owner.api_version == API_VERSION);
-    ours.any(|owner| Some(owner.uid.as_str()) == uid)
+    let uid = live.annotations().get(PROVIDER_UID);
+    uid.is_some() && uid == provider.metadata.uid.as_ref()
 }
 
 /// Returns what to apply, which is rejected if the live object has changed, or has appeared.
@@ -140,24 +179,22 @@ fn body(
         .collect();
     let mut body = wanted.clone();
     let metadata = &mut body.metadata;
-    metadata.annotations = Some([(APPLIED.to_owned(), digest)].into());
-    metadata.owner_references = Some(provider.controller_owner_ref(&()).into_iter().collect());
+    let of = provider.uid().unwrap_or_default();
+    let annotations = [(APPLIED.to_owned(), digest), (PROVIDER_UID.to_owned(), of)];
+    metadata.annotations = Some(annotations.into());
     metadata.resource_version = match live {
         Some(live) => live.resource_version(),
         None => Some(OF_NO_OBJECT.to_owned()),
     };
-    metadata.uid = live.and_then(ResourceExt::uid);
+    metadata.uid = live.and_then(|live| live.uid());
     Ok(body)
 }
 
 /// Whether an object has everything that was applied last, and that is what is wanted.
 fn is_as_wanted(live: &DynamicObject, wanted: &CustomObject) -> bool {
-    let applied = |annotations: Option<&BTreeMap<String, String>>| {
-        annotations.and_then(|it| it.get(APPLIED).cloned())
-    };
+    let applied = |metadata: &ObjectMeta| metadata.annotations.as_ref()?.get(APPLIED).cloned();
     let spec = live.data.get("spec").unwrap_or(&Value::Null);
-    applied(live.metadata.annotations.as_ref()) == applied(wanted.metadata.annotations.as_ref())
-        && covers(spec, &wanted.spec)
+    applied(&live.metadata) == applied(&wanted.metadata) && covers(spec, &wanted.spec)
 }
 
 /// Whether a value has all members of another one. Defaults of the API server may be beside them.

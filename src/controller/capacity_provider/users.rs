@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::fetch::name_of;
 use crate::{
     controller::context::Context,
     crd::{EcsCapacityProvider, EcsService, EcsTask, Spec},
-    decide::task_lifecycle::STOPPED,
+    decide::{deployment::INACTIVE, task_lifecycle::STOPPED},
+    policy::capacity_providers,
+    rendering::{Kept, KeptRendering},
 };
 
 /// How many users a message names.
@@ -73,26 +76,38 @@ pub(super) fn users(cx: &Context, provider: &EcsCapacityProvider) -> BTreeSet<St
     users
 }
 
-/// Whether tasks of a deployment that has not ended were placed by a strategy that named the provider, whatever the spec
-/// says now.
+/// Whether tasks of a deployment may have been placed by a strategy that named the provider, whatever the spec says now.
 fn runs_on(cx: &Context, service: &EcsService, provider: &str) -> bool {
     let status = cx.services.latest(service);
     let known = cx.service_revisions.of(service);
-    let mut running = status.deployments.iter().filter_map(|deployment| {
+    let mut deployments = status.deployments.iter().filter_map(|deployment| {
         let id = deployment.service_revision.as_deref()?;
-        known.iter().find(|revision| revision.id == id)
+        Some((deployment, known.iter().find(|revision| revision.id == id)))
     });
-    running.any(|revision| {
-        let of_cluster = || {
-            let (_, by) = revision.kept.rendering.as_ref()?.open()?;
-            by.cluster
+    deployments.any(|(deployment, revision)| {
+        let Some(revision) = revision else {
+            return deployment.status != INACTIVE;
         };
         let spec = &revision.kept.inputs.service;
-        let says = spec.text().contains("\"capacityProviderStrategy\"")
-            || spec.text().contains("\"launchType\"");
         names(spec, provider)
-            || !says && of_cluster().is_some_and(|cluster| names(&cluster, provider))
+            || takes_of_cluster(spec, provider) && of_its_cluster(&revision.kept, provider)
     })
+}
+
+/// Whether a service takes a strategy from its cluster.
+fn takes_of_cluster(service: &Spec, provider: &str) -> bool {
+    let cluster = json!({"defaultCapacityProviderStrategy": [{"capacityProvider": provider}]});
+    let service = service.parse().unwrap_or_default();
+    capacity_providers(&service, Some(&cluster)) != capacity_providers(&service, None)
+}
+
+/// Whether the cluster that a revision was rendered with names a provider. What cannot be read counts as if it did.
+fn of_its_cluster(kept: &Kept, provider: &str) -> bool {
+    let rendering = kept.rendering.as_ref();
+    let Some((_, by)) = rendering.and_then(KeptRendering::open) else {
+        return true;
+    };
+    by.cluster.is_some_and(|cluster| names(&cluster, provider))
 }
 
 /// Returns some of the users, for a message.
@@ -132,9 +147,43 @@ pub(super) fn ask_those_concerned(cx: &Context, provider: &EcsCapacityProvider) 
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    #[test]
+    fn a_service_takes_the_strategy_of_its_cluster_if_it_says_nothing_itself() {
+        for (spec, expected) in [
+            (json!({"taskDefinition": "web"}), true),
+            (json!({"capacityProviderStrategy": []}), true),
+            (
+                json!({"tags": [{"key": "launchType", "value": "EC2"}]}),
+                true,
+            ),
+            (json!({"launchType": "EC2"}), false),
+            (
+                json!({"capacityProviderStrategy": [{"capacityProvider": "other"}]}),
+                false,
+            ),
+            (
+                json!({"capacityProviderStrategy": [{"capacityProvider": "spot"}]}),
+                false,
+            ),
+        ] {
+            let spec = Spec::from(spec);
+            assert_eq!(takes_of_cluster(&spec, "spot"), expected, "{}", spec.text());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_may_have_named_it() {
+        let kept = Kept {
+            inputs: serde_json::from_value(json!({
+                "service": {}, "family": "web", "revision": 1, "taskDefinition": {},
+            }))
+            .expect("they are inputs"),
+            rendering: None,
+        };
+        assert!(of_its_cluster(&kept, "spot"));
+    }
 
     #[test]
     fn a_spec_names_what_its_strategies_have() {

@@ -140,6 +140,13 @@ fn a_node_pool_ends_with_its_provider_and_not_before() {
     let seen: Vec<_> = ends.iter().map(weights).collect();
     let (one, two) = (vec![json!(1)], vec![json!(2)]);
     assert_eq!(seen, [one.clone(), one, two.clone(), two, vec![]]);
+    // A deletion in the foreground would delete what has an owner at once.
+    for end in &ends {
+        for (place, pool) in end.of_kind("karpenter.sh", "nodepools") {
+            let owners = pool.pointer("/metadata/ownerReferences");
+            assert_eq!(owners, None, "{place:?}");
+        }
+    }
 }
 
 /// Returns the Service of a name, as rendered for one service alone.

@@ -35,7 +35,7 @@ use crate::{
 /// (<https://docs.aws.amazon.com/general/latest/gr/as-app.html>).
 const MOST_ACTIONS: usize = 200;
 
-/// The most policies and the most alarms of one service; AWS has lower quotas. Each alarm may trigger each policy.
+/// The most policies and the most alarms of one service. Each alarm may trigger each policy.
 const MOST_POLICIES: usize = 100;
 
 /// The scaling of a service.
