@@ -51,6 +51,8 @@ struct OfPolicy {
     series: Series,
     /// Whether it can be measured.
     is_measured: bool,
+    /// Whether a policy scales by it: alarms whose actions are disabled have a state, and nothing waits for it.
+    is_acted_on: bool,
     /// What has been measured in this minute.
     samples: Vec<f64>,
     /// The points, the newest last.
@@ -75,7 +77,7 @@ impl OfPolicy {
         self.points.push(point);
         let old = self.points.len().saturating_sub(kept);
         self.points.drain(..old);
-        let is_known = point.is_some() || !self.is_measured;
+        let is_known = point.is_some() || !self.is_measured || !self.is_acted_on;
         // Without a task, there is no use to measure.
         self.unknown = if is_known || is_use && running == 0 {
             0
@@ -138,16 +140,19 @@ impl Reading {
             .map(|(index, series)| {
                 let known = before.iter().find(|known| known.series == series);
                 let is_measured = series.is_measured(settings);
+                let is_acted_on = scaling.acts_on(index);
                 match known {
                     Some(known) => OfPolicy {
                         index,
                         is_measured,
+                        is_acted_on,
                         ..known.clone()
                     },
                     None => OfPolicy {
                         index,
                         series,
                         is_measured,
+                        is_acted_on,
                         samples: Vec::new(),
                         points: Vec::new(),
                         unknown: 0,
@@ -292,7 +297,10 @@ fn points(of_policies: &[OfPolicy], index: usize) -> &[Option<Point>] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::validate::{Metric, TargetTracking};
+    use crate::validate::{
+        Adjustment, Alarm, AlarmRule, Comparison, Metric, Missing, Statistic, StepPolicy,
+        StepScaling, TargetTracking, Trigger,
+    };
 
     fn scaling(max: i64) -> AutoScaling {
         AutoScaling {
@@ -456,6 +464,45 @@ mod tests {
             tasks: 2,
         });
         assert_eq!(points(&reading.of_policies, 1)[3..], [last; 3]);
+    }
+
+    #[test]
+    fn nothing_waits_for_an_alarm_whose_actions_are_disabled() {
+        let (mut scaling, settings) = with_queue();
+        let queue = scaling.policies.pop().expect("it follows the queue");
+        let mut trigger = Trigger::inside("out", 1);
+        trigger.enabled = false;
+        scaling.step_policies.push(StepPolicy {
+            index: 1,
+            name: "out".to_owned(),
+            scaling: StepScaling {
+                adjustment: Adjustment::Change,
+                steps: Vec::new(),
+            },
+            cooldown: 300,
+            aggregation: Statistic::Average,
+            alarm: Alarm {
+                series: Series::tracked(&queue.metric),
+                period: 60,
+                rule: AlarmRule {
+                    comparison: Comparison::Greater,
+                    threshold: 70.0,
+                    periods: 1,
+                    to_alarm: 1,
+                    missing: Missing::Missing,
+                },
+            },
+            trigger,
+        });
+        let known = |scaling: &AutoScaling| {
+            let mut reading = reading_of(scaling, &settings);
+            use_cpu(&mut reading, 60.0);
+            reading.end_minute(2);
+            reading.was_known()
+        };
+        assert!(known(&scaling));
+        scaling.step_policies[0].trigger.enabled = true;
+        assert!(!known(&scaling));
     }
 
     #[test]

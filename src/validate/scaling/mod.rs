@@ -98,6 +98,14 @@ impl AutoScaling {
             .filter(move |(index, _)| seen.insert(*index))
     }
 
+    /// Whether a policy scales by what is measured at one of the positions of [`Self::series`].
+    #[must_use]
+    pub fn acts_on(&self, position: usize) -> bool {
+        let mut triggers = self.step_policies.iter().map(|policy| &policy.trigger);
+        self.policies.iter().any(|policy| policy.index == position)
+            || triggers.any(|trigger| trigger.points == position && trigger.enabled)
+    }
+
     /// Whether the operator has to run the policies, and can: an autoscaler has no steps, and its owner may ask for it. It
     /// leaves target tracking to an autoscaler if it cannot measure all that one can.
     fn is_for_operator(&self, settings: &Settings) -> bool {
