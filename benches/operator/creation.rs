@@ -33,9 +33,7 @@ const SAMPLE: &str = "the-sample";
 /// with the operator and all services, their names, and what a change of all of them takes the plain client.
 pub async fn run(services: usize) -> Result<(Bed, Vec<String>, fan_out::Plainly)> {
     let sample = Arc::new(sample(&Bed::new().await?).await?);
-    let names: Vec<String> = (0..services)
-        .map(|number| format!("web-{number:05}"))
-        .collect();
+    let names = names(services);
     let plainly = async |method| -> Result<(f64, fan_out::Plainly)> {
         let bed = Bed::without_operator().await?;
         let time = plain::run(&bed, &bed.namespace, &names, &sample, method).await?;
@@ -70,6 +68,18 @@ pub async fn run(services: usize) -> Result<(Bed, Vec<String>, fan_out::Plainly)
     );
     crate::start::memory(&bed, "with all services");
     Ok((bed, names, changes))
+}
+
+/// Creates many services with the operator alone.
+pub async fn alone(services: usize) -> Result<(Bed, Vec<String>)> {
+    let (bed, names) = (begun().await?, names(services));
+    operated(&bed, &names).await?;
+    Ok((bed, names))
+}
+
+fn names(services: usize) -> Vec<String> {
+    let numbers = 0..services;
+    numbers.map(|number| format!("web-{number:05}")).collect()
 }
 
 /// Returns a control plane with an operator that has created the first service.

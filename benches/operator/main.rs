@@ -1,4 +1,5 @@
-//! Measures the cost and the speed of the operator. `cargo xtask bench operator --services 1000,5000`
+//! Measures the cost and the speed of the operator. `cargo xtask bench operator --services 1000,5000`, and the cost of
+//! scaling policies alone: `cargo xtask bench operator --policies --services 5000`
 //!
 //! It runs the optimized program, with the permissions of `deploy/`, on a real etcd and API server of this machine, and
 //! compares it with a client with the same permissions that makes the same writes and does nothing else. No controllers
@@ -44,13 +45,22 @@ const SERVICES: usize = 1000;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
-    let sizes = sizes(std::env::args().skip(1))?;
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let all = arguments.len();
+    arguments.retain(|argument| argument != "--policies");
+    let is_of_policies = arguments.len() < all;
+    let sizes = sizes(arguments.into_iter())?;
     println!("machine: {}", process::machine());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     for services in sizes {
-        runtime.block_on(measure(services))?;
+        println!("{services} services:");
+        if is_of_policies {
+            runtime.block_on(measure_policies(services))?;
+        } else {
+            runtime.block_on(measure(services))?;
+        }
     }
     Ok(())
 }
@@ -66,14 +76,14 @@ fn sizes(arguments: impl Iterator<Item = String>) -> Result<Vec<usize>> {
         Some(rest) => rest.strip_prefix('=').map(str::to_owned),
         None => None,
     };
-    let list = list.context("usage: cargo xtask bench operator [--services 1000,5000]")?;
+    let list =
+        list.context("usage: cargo xtask bench operator [--policies] [--services 1000,5000]")?;
     let size = |text: &str| text.trim().parse().context("a number of services");
     list.split(',').map(size).collect()
 }
 
 /// Measures all numbers at one size.
 async fn measure(services: usize) -> Result<()> {
-    println!("{services} services:");
     let (mut bed, names, plainly) = creation::run(services).await?;
     creation::settle(&bed, &names).await?;
     idle::run(&bed).await?;
@@ -83,5 +93,13 @@ async fn measure(services: usize) -> Result<()> {
     start::run(&mut bed, services).await?;
     failover::run(&mut bed, services).await?;
     fan_out::run(&bed, &names, plainly).await?;
+    policies::run(&bed, &names).await
+}
+
+/// Measures what scaling policies cost at one size.
+async fn measure_policies(services: usize) -> Result<()> {
+    let (bed, names) = creation::alone(services).await?;
+    creation::settle(&bed, &names).await?;
+    pods::run(&bed, &names).await?;
     policies::run(&bed, &names).await
 }

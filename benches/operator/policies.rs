@@ -63,11 +63,12 @@ pub async fn run(bed: &Bed, names: &[String]) -> Result<()> {
         .await?;
     until("the first minute of all services", LIMIT, async || {
         let all = services.list(&ListParams::default()).await?;
-        let is_measured = all.iter().all(|service| {
+        let measured = all.iter().filter(|service| {
             let alarms = &service.data["status"]["autoScaling"]["alarms"];
             alarms.as_array().is_some_and(|alarms| !alarms.is_empty())
         });
-        Ok(is_measured.then_some(()))
+        // The first service of the bench has an autoscaler.
+        Ok((measured.count() >= names.len()).then_some(()))
     })
     .await?;
     bed.quiet().await?;
