@@ -134,6 +134,10 @@ pub struct Settings {
     /// the settings of today like counts, so they are not stored.
     #[serde(skip)]
     pub metric_queries: MetricQueries,
+    /// Whether the operator runs the policies of the service already, so that a metric that it can no longer measure takes
+    /// none of the others from it. Not stored, as above.
+    #[serde(skip)]
+    pub keeps_policies: bool,
     /// The contents of environment files, by S3 object ARN.
     #[serde(skip)]
     pub environment_files: BTreeMap<String, String>,
@@ -181,6 +185,7 @@ impl Default for Settings {
             labeled_providers: BTreeSet::new(),
             outside_aws: false,
             metric_queries: MetricQueries::default(),
+            keeps_policies: false,
             environment_files: BTreeMap::new(),
             firelens_files: BTreeMap::new(),
         }

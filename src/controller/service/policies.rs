@@ -240,7 +240,7 @@ pub(super) fn spare_autoscaler(cx: &Context, service: &EcsService, plan: &mut Pl
 }
 
 /// Has the operator run the policies that were in force when a deployment began, if it knows no others: after a restart,
-/// while the spec is rejected.
+/// while the spec is rejected. The reason may be that a metric can no longer be measured: the other policies go on.
 pub(super) fn restore(cx: &Context, service: &EcsService, found: &Revision) {
     let (owner, inputs) = (user(service), &found.kept.inputs);
     let text = inputs.service.text();
@@ -254,7 +254,9 @@ pub(super) fn restore(cx: &Context, service: &EcsService, found: &Revision) {
         return;
     };
     let settings = cx.settings("");
-    let by = by.with_queries_of(&settings);
+    let mut by = by.with_queries_of(&settings);
+    let scaler = service.status.auto_scaling.scaler.as_deref();
+    by.settings.keeps_policies = scaler == Some(OPERATOR);
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     if let Ok(rendering) = render(&name, &namespace, inputs, &inputs.service, &by) {
         let state = &service.status.auto_scaling;

@@ -107,15 +107,14 @@ impl AutoScaling {
     }
 
     /// Whether the operator has to run the policies, and can: an autoscaler has no steps, and its owner may ask for it. It
-    /// leaves target tracking to an autoscaler if it cannot measure all that one can.
+    /// leaves target tracking to an autoscaler if it cannot measure all that one can, unless it runs the policies already.
     fn is_for_operator(&self, settings: &Settings) -> bool {
+        let is_measured = |series: &Series| settings.keeps_policies || series.is_measured(settings);
         let mut targets = self.policies.iter();
         let mut steps = self.step_policies.iter();
-        let is_measured =
-            |policy: &TargetTracking| Series::tracked(&policy.metric).is_measured(settings);
-        targets.all(is_measured)
+        targets.all(|policy| is_measured(&Series::tracked(&policy.metric)))
             && (self.asks_operator && !self.policies.is_empty()
-                || steps.any(|policy| policy.alarm.series.is_measured(settings)))
+                || steps.any(|policy| is_measured(&policy.alarm.series)))
     }
 
     /// Whether no policy removes tasks: scale-in is suspended, or each policy disables it.

@@ -234,6 +234,14 @@ fn the_operator_runs_what_it_can_measure_only_where_it_has_to() {
             "{what}"
         );
     }
+    // Without the query that it had, the operator goes on with what it can measure.
+    for policies in [&tracked, &both] {
+        let scenario = in_operator(asked, policies, false, false);
+        let outcome = scenario
+            .settings(|settings| settings.keeps_policies = true)
+            .run();
+        assert!(outcome.objects_of("ScaledObject").is_empty(), "{policies}");
+    }
     for (scaler, query) in [("", true), ("", false), (asked, false)] {
         let rejections = in_operator(scaler, &tracked, query, false).rejections();
         for reason in ["ExternalMetricsUnavailable", "RegionRequired"] {
