@@ -201,6 +201,8 @@ const TOOLS: &[Tool] = &[
             200,
         )
     },
+    // Its nodes are simulated.
+    Tool::new("karpenter", "karpenter", "sigs.k8s.io/karpenter/kwok", 200),
 ];
 
 impl Tool {

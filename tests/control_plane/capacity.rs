@@ -18,7 +18,7 @@ use crate::{
     support::{Bed, LIMIT, Operator, condition, install, root, task_definition, uid},
 };
 
-fn api(
+pub fn api(
     client: &Client,
     group: &str,
     version: &str,
@@ -30,16 +30,16 @@ fn api(
     Api::all_with(client.clone(), &resource)
 }
 
-fn providers(bed: &Bed) -> Api<DynamicObject> {
+pub fn providers(bed: &Bed) -> Api<DynamicObject> {
     let (group, kind) = ("ecs-operator.dev", "EcsCapacityProvider");
     api(&bed.client, group, "v1alpha1", kind, "ecscapacityproviders")
 }
 
-async fn provide(bed: &Bed, name: &str, kubernetes: Value) {
+pub async fn provide(bed: &Bed, name: &str, kubernetes: Value) {
     create(bed, name, json!({"kubernetes": kubernetes})).await;
 }
 
-async fn create(bed: &Bed, name: &str, spec: Value) {
+pub async fn create(bed: &Bed, name: &str, spec: Value) {
     let object = json!({
         "apiVersion": "ecs-operator.dev/v1alpha1",
         "kind": "EcsCapacityProvider",
@@ -54,7 +54,7 @@ async fn create(bed: &Bed, name: &str, spec: Value) {
 }
 
 /// Waits until a condition of a capacity provider has a reason, for its newest generation.
-async fn stands(bed: &Bed, name: &str, type_: &str, reason: &str) -> Value {
+pub async fn stands(bed: &Bed, name: &str, type_: &str, reason: &str) -> Value {
     let what = format!("{type_} of {name} with {reason}");
     let api = providers(bed);
     until(&what, LIMIT, async || {
@@ -67,7 +67,7 @@ async fn stands(bed: &Bed, name: &str, type_: &str, reason: &str) -> Value {
     .unwrap()
 }
 
-async fn gone(api: &Api<DynamicObject>, name: &str) {
+pub async fn gone(api: &Api<DynamicObject>, name: &str) {
     let what = format!("the end of {name}");
     until(&what, LIMIT, async || {
         Ok(api.get_opt(name).await?.is_none().then_some(()))
@@ -223,12 +223,12 @@ async fn a_provider_that_is_refused_or_lacks_karpenter_says_so() {
     gone(&providers(&bed), "capacity-karpenter").await;
 }
 
-fn node_pools(client: &Client) -> Api<DynamicObject> {
+pub fn node_pools(client: &Client) -> Api<DynamicObject> {
     api(client, "karpenter.sh", "v1", "NodePool", "nodepools")
 }
 
 /// The definition of NodePool, with the schema of Karpenter.
-fn definition() -> String {
+pub fn node_pool_definition() -> String {
     let file = root().join("tests/schemas/karpenter.sh_nodepools.json");
     let file: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let mut schema = file["schema"].clone();
@@ -255,7 +255,7 @@ fn definition() -> String {
 }
 
 /// What the chart adds with `capacityProviders.karpenter`.
-const RIGHTS: &str = r#"
+pub const RIGHTS: &str = r#"
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: karpenter}
@@ -284,7 +284,7 @@ async fn a_node_pool_is_that_of_its_provider_and_of_nobody_else() {
     // Karpenter is installed, and somebody has a NodePool of the name of another provider.
     let folder = plane.folder().join("karpenter");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("nodepools.json"), definition()).unwrap();
+    std::fs::write(folder.join("nodepools.json"), node_pool_definition()).unwrap();
     plane.install_crds(folder).await.unwrap();
     let taken = json!({
         "apiVersion": "karpenter.sh/v1",

@@ -23,6 +23,7 @@ mod drift;
 mod failures;
 mod gitops;
 mod hostile;
+mod karpenter;
 mod kept;
 mod operator;
 mod policies;

@@ -39,6 +39,7 @@ const PARTS: &[Part] = &[
 /// Parts that take long and seldom fail, or need a program that has to be installed first: they run only by name.
 const LONG: &[Part] = &[
     ("explore", explore),
+    ("karpenter", karpenter),
     ("kubernetes", kubernetes::run),
     ("logs", logs::run),
     ("release", release),
@@ -161,6 +162,19 @@ fn control_plane() -> Result<()> {
         "--features=cluster-tests",
         "--test=control_plane",
         "--locked",
+    ]))
+}
+
+/// Tests capacity providers with a real Karpenter.
+fn karpenter() -> Result<()> {
+    execute(&mut cargo([
+        "test",
+        "--features=cluster-tests",
+        "--test=control_plane",
+        "--locked",
+        "karpenter_makes_the_nodes",
+        "--",
+        "--ignored",
     ]))
 }
 
