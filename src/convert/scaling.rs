@@ -187,7 +187,10 @@ fn lost_its_alarm(
 
 /// The positions of the policies that an alarm triggers.
 fn triggered(input: &ServiceInput, scaling: &crd::AutoScaling, alarm: usize) -> Vec<usize> {
-    let service = input.request.service_name.as_deref().unwrap_or_default();
+    let service = validate::ScaledService {
+        name: input.request.service_name.as_deref().unwrap_or_default(),
+        cluster: input.request.cluster.as_deref(),
+    };
     let alarm = scaling.alarms.get(alarm);
     alarm.map_or_else(Vec::new, |alarm| {
         validate::triggered_policies(alarm, &scaling.scaling_policies, service)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     AutoScaling, Capacity, Deployment, EbsVolume, Expose, LoadBalancer, NetworkConfiguration,
-    Placement, PodOverlay, ServiceConnect, ServiceRegistry, TaskDefinition,
+    Placement, PodOverlay, ScaledService, ServiceConnect, ServiceRegistry, TaskDefinition,
     TaskDefinitionReference, VolumeConfigurations, arn::has_placeholder, check_pods_of_service,
     clamp, validate_capacity, validate_deployment, validate_ebs_volumes, validate_expose,
     validate_load_balancers, validate_network_configuration, validate_placement, validate_pod,
@@ -117,7 +117,10 @@ fn service(input: &ServiceInput, settings: &Settings, sink: &mut Diagnostics) ->
     let tags = super::task_definition::tags(&raw.tags);
     let auto_scaling = validate_scaling(
         input.extensions.auto_scaling.as_ref(),
-        &name,
+        ScaledService {
+            name: &name,
+            cluster: raw.cluster.as_deref(),
+        },
         daemon,
         &task_definition,
         settings,

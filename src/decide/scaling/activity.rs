@@ -39,6 +39,7 @@ pub fn memory(activities: &[ScalingActivityStatus], now: Timestamp) -> Memory {
         let (from, to) = (activity.from?, activity.to?);
         let remembered = Activity {
             policy: activity.policy_name.clone(),
+            trigger: None,
             base: activity.base?,
             result: to,
             until,
@@ -182,6 +183,7 @@ mod tests {
     fn activity(base: i64, result: i64, until: i64) -> Activity {
         Activity {
             policy: "cpu".to_owned(),
+            trigger: None,
             base,
             result,
             until: minute(until),

@@ -70,6 +70,7 @@ fn of_target<'p>(
     let (out, into) = (policy.scale_out_cooldown, policy.scale_in_cooldown);
     Policy {
         name: &policy.name,
+        trigger: None,
         kind: Kind::Target {
             target: policy.target_value,
             points,
@@ -90,6 +91,7 @@ fn of_step<'p>(policy: &'p StepPolicy, points: &[Option<Point>], state: State) -
     let metric = policy.aggregation.of(recent);
     Policy {
         name: &policy.name,
+        trigger: Some(&policy.trigger.name),
         kind: Kind::Step {
             policy: &policy.scaling,
             state,
@@ -117,11 +119,11 @@ fn rule_for(alarm: &Alarm, minutes: usize) -> AlarmRule {
 /// Returns the points of an alarm's periods from those of minutes, the newest last. A period that began before the first
 /// minute has no point.
 fn of_periods(points: &[Option<Point>], alarm: &Alarm) -> Vec<Option<f64>> {
-    let (statistic, minutes) = (alarm.series.statistic(), alarm.minutes());
+    let (statistic, minutes, share) = (alarm.series.statistic(), alarm.minutes(), alarm.share());
     let mut periods: Vec<Option<f64>> = points
         .rchunks_exact(minutes)
         .take(alarm.rule.range())
-        .map(|period| statistic.of(period.iter().flatten().map(|point| point.metric)))
+        .map(|period| statistic.of(period.iter().flatten().map(|point| point.metric * share)))
         .collect();
     periods.reverse();
     periods
@@ -211,6 +213,21 @@ mod tests {
             panic!("it is a step scaling policy");
         };
         (alarms.steps[0], distance)
+    }
+
+    #[test]
+    fn what_is_counted_in_seconds_is_a_part_of_what_is_counted_in_a_minute() {
+        for (statistic, expected) in [
+            (Statistic::Sum, (State::Alarm, Some(10.0))),
+            (Statistic::SampleCount, (State::Alarm, Some(10.0))),
+            (Statistic::Average, (State::Alarm, Some(310.0))),
+        ] {
+            let policy = policy(statistic, Statistic::Average, 10);
+            let found = after(policy, &[360.0, 360.0]);
+            assert_eq!(found, expected, "{statistic:?}");
+        }
+        let policy = policy(Statistic::Sum, Statistic::Average, 10);
+        assert_eq!(after(policy, &[240.0, 240.0]).0, State::Ok);
     }
 
     #[test]

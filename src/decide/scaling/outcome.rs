@@ -7,13 +7,13 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use super::{
     activity,
     alarm::State,
-    engine::{Decision, NotScaled, Service, decide},
+    engine::{Activity, Decision, NotScaled, Service, decide},
     evaluation::Alarms,
     target::{LOW_SHARE, Point},
 };
 use crate::{
     crd::{AlarmStatus, AutoScalingStatus},
-    validate::{AutoScaling, Missing, Series},
+    validate::{AutoScaling, Missing, Series, high_alarm, low_alarm},
 };
 
 /// Who scales, in the status.
@@ -74,7 +74,7 @@ pub fn outcome(
         Decision::Stay => None,
         Decision::Not(why) => Some(name_of(why).to_owned()),
         Decision::Scale(activity) => {
-            let cause = cause(seen, &activity.policy, activity.result > service.desired);
+            let cause = cause(&activity, activity.result > service.desired);
             let activities = &mut state.activities;
             activity::begin(activities, &activity, service.desired, cause, now);
             None
@@ -95,30 +95,14 @@ const fn name_of(why: NotScaled) -> &'static str {
 }
 
 /// Returns why an activity begins, in the words of AWS.
-fn cause(seen: Seen<'_>, policy: &str, is_out: bool) -> String {
-    let mut targets = seen.scaling.policies.iter();
-    let steps = seen.scaling.step_policies.iter().zip(&seen.alarms.steps);
-    let mut triggers = steps.filter(|(it, state)| {
-        let is_on = it.trigger.enabled && **state == State::Alarm;
-        it.name == policy && is_on
-    });
-    let alarm = match (targets.any(|it| it.name == policy), is_out) {
-        (true, true) => high(policy),
-        (true, false) => low(policy),
-        (false, _) => triggers.next().map_or_else(
-            || policy.to_owned(),
-            |(policy, _)| policy.trigger.name.clone(),
-        ),
+fn cause(activity: &Activity, is_out: bool) -> String {
+    let policy = &activity.policy;
+    let alarm = match &activity.trigger {
+        Some(alarm) => alarm.clone(),
+        None if is_out => high_alarm(policy),
+        None => low_alarm(policy),
     };
     format!("monitor alarm {alarm} in state ALARM triggered policy {policy}")
-}
-
-fn high(policy: &str) -> String {
-    format!("{policy}/AlarmHigh")
-}
-
-fn low(policy: &str) -> String {
-    format!("{policy}/AlarmLow")
 }
 
 /// Returns the alarms as the status tells them. While too little is measured, as after a restart, they stay as they were.
@@ -148,9 +132,9 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
         let series = Series::tracked(&policy.metric);
         let (name, target) = (&policy.name, policy.target_value);
         [
-            status(high(name), &series, policy.index, target, states.high),
+            status(high_alarm(name), &series, policy.index, target, states.high),
             status(
-                low(name),
+                low_alarm(name),
                 &series,
                 policy.index,
                 target * LOW_SHARE,
@@ -346,8 +330,9 @@ mod tests {
     fn alarms_beside_policies_are_told_once_and_are_the_cause() {
         let mut scaling = scaling(Missing::Missing);
         scaling.policies.clear();
+        let first = scaling.step_policies[0].clone();
         let listed = |policy: &str, alarm: &str, position: usize, threshold: f64| {
-            let mut step = scaling.step_policies[0].clone();
+            let mut step = first.clone();
             policy.clone_into(&mut step.name);
             step.alarm.rule.threshold = threshold;
             step.trigger = Trigger {
@@ -376,6 +361,16 @@ mod tests {
         assert_eq!(
             begun.activities[0].cause,
             "monitor alarm high in state ALARM triggered policy out"
+        );
+        // Of two alarms that are in ALARM, the cause is the one of the larger step.
+        let mut larger = listed("out", "queue", 1, 70.0);
+        larger.scaling.steps[0].by += 1;
+        scaling.step_policies = vec![listed("out", "high", 0, 70.0), larger];
+        let begun =
+            Operator::started(&scaling, &nothing).minute(&nothing, Some(90.0), 2, minute(1));
+        assert_eq!(
+            begun.activities[0].cause,
+            "monitor alarm queue in state ALARM triggered policy out"
         );
     }
 

@@ -51,15 +51,43 @@ impl<'a> AlarmAction<'a> {
     }
 }
 
+/// The service that policies and alarms are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScaledService<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The name or ARN of its cluster, if given.
+    pub cluster: Option<&'a str>,
+}
+
 impl PolicyReference<'_> {
-    /// Whether this may be a policy of the service of this name.
+    /// Whether this may be a policy of a service. Two clusters of an account often have services of the same name.
     #[must_use]
-    pub fn is_of(&self, service_name: &str) -> bool {
+    pub fn is_of(&self, service: ScaledService<'_>) -> bool {
         let Some(id) = self.resource_id else {
             return true;
         };
         let mut parts = id.splitn(3, '/');
-        parts.next() == Some("service") && parts.nth(1) == Some(service_name)
+        parts.next() == Some("service")
+            && parts
+                .next()
+                .is_some_and(|cluster| service.may_be_in(cluster))
+            && parts.next() == Some(service.name)
+    }
+}
+
+impl ScaledService<'_> {
+    /// Whether the service may be in a cluster of this name. It may be in any if its own is not given, or one of both is a
+    /// placeholder.
+    fn may_be_in(&self, cluster: &str) -> bool {
+        let own = self
+            .cluster
+            .map(|own| own.rsplit('/').next().unwrap_or(own));
+        let is_name = |text: &str| {
+            let mut letters = text.chars();
+            letters.all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
+        };
+        own.is_none_or(|own| own == cluster || !is_name(own) || !is_name(cluster))
     }
 }
 
@@ -76,12 +104,31 @@ mod tests {
         };
         assert_eq!(found.name, "out: fast");
         assert_eq!(found.resource_id, Some("service/prod/web"));
-        assert!(found.is_of("web") && !found.is_of("prod") && !found.is_of("we"));
+        let service = |name, cluster| ScaledService { name, cluster };
+        for (name, cluster, is_of) in [
+            ("web", None, true),
+            ("web", Some("prod"), true),
+            (
+                "web",
+                Some("arn:aws:ecs:eu-west-1:111122223333:cluster/prod"),
+                true,
+            ),
+            ("web", Some("${Cluster}"), true),
+            ("web", Some("staging"), false),
+            ("prod", None, false),
+            ("we", None, false),
+        ] {
+            assert_eq!(
+                found.is_of(service(name, cluster)),
+                is_of,
+                "{name} {cluster:?}"
+            );
+        }
         let AlarmAction::Policy(found) = AlarmAction::of("out") else {
             panic!("it is a name");
         };
         assert_eq!((found.resource_id, found.name), (None, "out"));
-        assert!(found.is_of("web"));
+        assert!(found.is_of(service("web", Some("staging"))));
         let made = "arn:aws-cn:autoscaling:cn-north-1:111122223333:scalingPolicy:0:resource/ecs/service/prod/web:\
                     policyName/cpu:createdBy/0-1";
         assert!(matches!(AlarmAction::of(made), AlarmAction::Policy(found) if found.name == "cpu"));

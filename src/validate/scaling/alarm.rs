@@ -32,6 +32,22 @@ impl Alarm {
     pub fn minutes(&self) -> usize {
         usize::try_from(self.period / MINUTE).unwrap_or(1).max(1)
     }
+
+    /// Returns which part of the value of a minute is that of a shorter period: the same, but for what is counted.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        let is_count = matches!(
+            self.series.statistic(),
+            Statistic::Sum | Statistic::SampleCount
+        );
+        if !is_count || self.period >= MINUTE {
+            return 1.0;
+        }
+        // Both are less than a hundred.
+        #[allow(clippy::cast_precision_loss, reason = "both are small")]
+        let (period, minute) = (self.period as f64, MINUTE as f64);
+        period / minute
+    }
 }
 
 /// How a point breaches a threshold.
@@ -284,7 +300,7 @@ impl Watched<'_> {
         let own = own_series(
             &metric,
             found.unwrap_or(Statistic::Average),
-            scope.service_name,
+            scope.service.name,
         );
         let is_measured = matches!(
             found,

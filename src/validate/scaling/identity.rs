@@ -25,13 +25,13 @@ pub(super) fn identity(
         }
     }
     if let Some(resource_id) = resource_id
-        && !names_service(resource_id, scope.service_name)
+        && !names_service(resource_id, scope.service.name)
     {
         sink.report(
             path.field("ResourceId"),
             Message::ResourceIdMismatch {
                 value: resource_id.clone(),
-                name: scope.service_name.to_owned(),
+                name: scope.service.name.to_owned(),
             },
         );
     }

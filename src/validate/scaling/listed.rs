@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Scope,
-    action::AlarmAction,
+    action::{AlarmAction, ScaledService},
     alarm::{Alarm, Members, Watched},
 };
 use crate::{
@@ -73,19 +73,17 @@ pub(super) fn validate(
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> (Vec<Listed>, Vec<AlarmNote>) {
-    let policies = raw.scaling_policies.iter();
-    let inside = policies.filter(|policy| policy.alarm.is_some());
-    let mut names: BTreeSet<&str> = inside.filter_map(|it| it.policy_name.as_deref()).collect();
+    let mut names = names_of_policies(&raw.scaling_policies);
     let mut alarms = Vec::new();
     let mut notes = Vec::new();
     for (index, alarm) in raw.alarms.iter().enumerate() {
         let path = path.index(index);
         let name = alarm.alarm_name.as_deref();
-        if let Some(name) = name.filter(|name| !names.insert(name)) {
+        if let Some(name) = name.filter(|name| !names.insert((*name).to_owned())) {
             let value = name.to_owned();
             sink.report(path.field("AlarmName"), Message::DuplicateAlarm { value });
         }
-        let found = Actions::of(alarm, index, raw, scope.service_name);
+        let found = Actions::of(alarm, index, raw, scope.service);
         notes.extend(found.notes);
         // What triggers nothing of this service is not judged.
         let is_used = scope.settings.mode == Mode::Controller && !found.policies.is_empty();
@@ -100,17 +98,41 @@ pub(super) fn validate(
     (alarms, notes)
 }
 
+/// Returns the names of the alarms that policies have by themselves: the one inside, which has no other name, and those of
+/// target tracking.
+fn names_of_policies(policies: &[ecs::ScalingPolicy]) -> BTreeSet<String> {
+    let names = policies.iter().filter_map(|policy| {
+        let name = policy.policy_name.as_deref()?;
+        let inside = policy.alarm.as_ref().map(|_| name.to_owned());
+        let of_target = is_tracking(policy).then(|| [high_alarm(name), low_alarm(name)]);
+        Some(inside.into_iter().chain(of_target.into_iter().flatten()))
+    });
+    names.flatten().collect()
+}
+
+/// Returns the name of the alarm by which target tracking adds tasks.
+#[must_use]
+pub fn high_alarm(policy: &str) -> String {
+    format!("{policy}/AlarmHigh")
+}
+
+/// Returns the name of the alarm by which target tracking removes tasks.
+#[must_use]
+pub fn low_alarm(policy: &str) -> String {
+    format!("{policy}/AlarmLow")
+}
+
 /// Returns the positions of the step scaling policies that an alarm of a service triggers.
 #[must_use]
 pub fn triggered_policies(
     alarm: &ecs::MetricAlarm,
     policies: &[ecs::ScalingPolicy],
-    service_name: &str,
+    service: ScaledService<'_>,
 ) -> Vec<usize> {
     let actions = alarm.alarm_actions.iter();
     let named: Vec<_> = actions
         .filter_map(|action| match AlarmAction::of(action) {
-            AlarmAction::Policy(policy) if policy.is_of(service_name) => Some(policy.name),
+            AlarmAction::Policy(policy) if policy.is_of(service) => Some(policy.name),
             AlarmAction::Policy(_) | AlarmAction::Other => None,
         })
         .collect();
@@ -145,9 +167,9 @@ impl Actions {
         raw: &ecs::MetricAlarm,
         alarm: usize,
         scaling: &crd::AutoScaling,
-        service_name: &str,
+        service: ScaledService<'_>,
     ) -> Self {
-        let policies = triggered_policies(raw, &scaling.scaling_policies, service_name);
+        let policies = triggered_policies(raw, &scaling.scaling_policies, service);
         let mut notes = Vec::new();
         for (list, actions) in [
             ("OKActions", &raw.ok_actions),
@@ -175,7 +197,7 @@ impl Actions {
                 AlarmAction::Policy(policy) => {
                     let mut all = scaling.scaling_policies.iter();
                     let found = all.find(|it| it.policy_name.as_deref() == Some(policy.name));
-                    match found.filter(|_| policy.is_of(service_name)) {
+                    match found.filter(|_| policy.is_of(service)) {
                         Some(found) if is_step(found) => {}
                         Some(found) if is_tracking(found) => {
                             of_tracking = true;
@@ -192,7 +214,7 @@ impl Actions {
         }
         if policies.is_empty() && !of_tracking {
             let why = match unknown {
-                Some(policy) if policy.is_of(service_name) => {
+                Some(policy) if policy.is_of(service) => {
                     format!("the service has no step scaling policy {}", policy.name)
                 }
                 Some(policy) => format!("policy {} is one of another service", policy.name),
@@ -385,6 +407,18 @@ fn is_extended(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_alarms_of_policies_have_names_already() {
+        let policies = serde_json::json!([
+            {"PolicyName": "cpu", "PolicyType": "TargetTrackingScaling"},
+            {"PolicyName": "out", "PolicyType": "StepScaling"},
+            {"PolicyName": "in", "PolicyType": "StepScaling", "Alarm": {}},
+        ]);
+        let policies: Vec<ecs::ScalingPolicy> = serde_json::from_value(policies).unwrap();
+        let names: Vec<_> = names_of_policies(&policies).into_iter().collect();
+        assert_eq!(names, ["cpu/AlarmHigh", "cpu/AlarmLow", "in"]);
+    }
 
     #[test]
     fn extended_statistics_are_those_of_cloudwatch() {

@@ -291,7 +291,7 @@ fn customized(
         );
         return None;
     }
-    Some(own_utilization(&metric, scope.service_name).unwrap_or(Metric::CloudWatch(metric)))
+    Some(own_utilization(&metric, scope.service.name).unwrap_or(Metric::CloudWatch(metric)))
 }
 
 /// Returns the only query, if it just specifies a metric. All other queries are metric math.

@@ -13,9 +13,9 @@ mod target_tracking;
 
 use std::collections::BTreeSet;
 
-pub use action::{AlarmAction, PolicyReference};
+pub use action::{AlarmAction, PolicyReference, ScaledService};
 pub use alarm::{Alarm, AlarmRule, Comparison, Missing};
-pub use listed::{AlarmNote, triggered_policies};
+pub use listed::{AlarmNote, high_alarm, low_alarm, triggered_policies};
 pub use metric::{CloudWatchMetric, Metric};
 pub use schedule::ScheduledAction;
 pub use series::{Series, Statistic};
@@ -127,14 +127,14 @@ impl AutoScaling {
 /// The context for the validation of one scaling request.
 struct Scope<'a> {
     settings: &'a Settings,
-    service_name: &'a str,
+    service: ScaledService<'a>,
     task_definition: &'a TaskDefinition,
 }
 
 /// Validates `autoScaling`; `None` when it is absent.
 pub(crate) fn validate_scaling(
     raw: Option<&crd::AutoScaling>,
-    service_name: &str,
+    service: ScaledService<'_>,
     daemon: bool,
     task_definition: &TaskDefinition,
     settings: &Settings,
@@ -144,7 +144,7 @@ pub(crate) fn validate_scaling(
     let root = FieldPath::root(Subject::AutoScaling);
     let scope = Scope {
         settings,
-        service_name,
+        service,
         task_definition,
     };
     if daemon {

@@ -34,6 +34,8 @@ pub struct Service {
 pub struct Policy<'a> {
     /// Its name.
     pub name: &'a str,
+    /// The name of the alarm of step scaling; `None` for target tracking, which has two.
+    pub trigger: Option<&'a str>,
     /// What it does.
     pub kind: Kind<'a>,
     /// Seconds after it has added tasks.
@@ -83,6 +85,8 @@ pub struct Memory {
 pub struct Activity {
     /// The policy.
     pub policy: String,
+    /// The alarm that triggered it, if it is one of step scaling.
+    pub trigger: Option<String>,
     /// How many tasks it was calculated from.
     pub base: i64,
     /// How many tasks it led to.
@@ -329,6 +333,7 @@ impl Wanted<'_> {
         let until = now.checked_add(SignedDuration::from_secs(cooldown));
         Activity {
             policy: self.policy.name.to_owned(),
+            trigger: self.policy.trigger.map(str::to_owned),
             base,
             result,
             until: until.unwrap_or(Timestamp::MAX),

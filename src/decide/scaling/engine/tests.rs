@@ -95,6 +95,7 @@ impl Example {
         let breaches = beyond > 0.0 || (self.inclusive && beyond >= 0.0);
         Policy {
             name: self.name,
+            trigger: None,
             kind: Kind::Step {
                 policy: &self.policy,
                 state: if breaches { State::Alarm } else { State::Ok },
@@ -129,6 +130,7 @@ fn after(seconds: i64) -> Timestamp {
 fn activity((from, to): (i64, i64), ago: i64, cooldown: i64) -> Option<Activity> {
     Some(Activity {
         policy: "before".to_owned(),
+        trigger: None,
         base: from,
         result: to,
         until: after(cooldown - ago),
@@ -431,6 +433,7 @@ impl Tracking {
     fn policy(&self) -> Policy<'_> {
         Policy {
             name: "target",
+            trigger: None,
             kind: Kind::Target {
                 target: self.target,
                 points: &self.points,
