@@ -162,6 +162,9 @@ fn control_plane() -> Result<()> {
         "--features=cluster-tests",
         "--test=control_plane",
         "--locked",
+        "--",
+        // They wait more than they compute, some of them for minutes.
+        "--test-threads=3",
     ]))
 }
 

@@ -16,6 +16,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::{
     Place,
     pod_metrics::{ByService, pod_metrics},
+    turns::Turns,
 };
 use crate::{
     controller::{
@@ -42,7 +43,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(in crate::controller) async fn measure_services(cx: &Arc<Context>) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let (mut first, mut first_query) = (0, 0);
+    let (mut first, mut turns) = (0, Turns::default());
     loop {
         for _ in 1..OF_A_MINUTE {
             ticks.tick().await;
@@ -50,22 +51,20 @@ pub(in crate::controller) async fn measure_services(cx: &Arc<Context>) {
         }
         ticks.tick().await;
         // A source that is slow does not hold up the other.
-        (first, first_query) = join!(sample(cx, first), ask(cx, first_query));
+        (first, ()) = join!(sample(cx, first), ask(cx, &mut turns));
         end_minute(cx);
     }
 }
 
-/// Asks Prometheus for the metrics of all services. If there is not time for all of them, the next minute begins with the
-/// others: returns with which.
-async fn ask(cx: &Context, first: usize) -> usize {
+/// Asks Prometheus for the metrics of all services.
+async fn ask(cx: &Context, turns: &mut Turns) {
     let Some(prometheus) = &cx.prometheus else {
-        return 0;
+        return;
     };
     let places = queries(cx);
-    let mut queries: Vec<&str> = places.keys().map(String::as_str).collect();
-    let first = first.checked_rem(queries.len()).unwrap_or(0);
-    queries.rotate_left(first);
-    let (values, asked) = prometheus.values(queries).await;
+    let queries = turns.order(&places);
+    let (values, asked) = prometheus.values(&queries).await;
+    turns.end(&places, queries.get(..asked).unwrap_or(&queries));
     let mut errors = Vec::new();
     for (query, value) in values {
         cx.metrics.queried(match &value {
@@ -85,7 +84,6 @@ async fn ask(cx: &Context, first: usize) -> usize {
         let count = errors.len();
         tracing::warn!(error, query, count, "cannot read metrics from Prometheus");
     }
-    first + asked
 }
 
 /// Returns the queries for the metrics of all services, and what each is for.

@@ -5,6 +5,7 @@ mod measure;
 mod pod_metrics;
 mod prometheus;
 mod reading;
+mod turns;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kube::{
-    Api, Client,
-    api::{ApiResource, DynamicObject, ListParams},
-};
+use kube::{Client, api::ListParams, core::Request};
 use serde::Deserialize;
 
 use crate::{
@@ -16,15 +13,30 @@ use crate::{
 /// The use of pods: by service, and by the name of the pod.
 pub(super) type ByService = BTreeMap<String, BTreeMap<String, Used>>;
 
+/// A list of what pods use. Only what is needed of it is kept: a namespace may have tens of thousands of pods. Any list
+/// and map may be null.
+#[derive(Deserialize)]
+struct PodMetricsList {
+    items: Option<Vec<PodMetrics>>,
+}
+
 #[derive(Deserialize)]
 struct PodMetrics {
     #[serde(default)]
-    containers: Vec<ContainerMetrics>,
+    metadata: PodMetadata,
+    containers: Option<Vec<ContainerMetrics>>,
+}
+
+#[derive(Default, Deserialize)]
+struct PodMetadata {
+    #[serde(default)]
+    name: String,
+    labels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
 struct ContainerMetrics {
-    usage: BTreeMap<String, String>,
+    usage: Option<BTreeMap<String, String>>,
 }
 
 /// If there are more services in a namespace, all that it has are asked for.
@@ -40,26 +52,20 @@ pub(super) async fn pod_metrics(
     namespace: &str,
     services: &[String],
 ) -> kube::Result<ByService> {
-    let resource = ApiResource {
-        group: "metrics.k8s.io".to_owned(),
-        version: "v1beta1".to_owned(),
-        api_version: "metrics.k8s.io/v1beta1".to_owned(),
-        kind: "PodMetrics".to_owned(),
-        plural: "pods".to_owned(),
-    };
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
     let labels = selector(services);
-    let list = api.list(&ListParams::default().labels(&labels)).await?;
+    let request = Request::new(format!(
+        "/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods"
+    ))
+    .list(&ListParams::default().labels(&labels))
+    .map_err(kube::Error::BuildRequest)?;
+    let list: PodMetricsList = client.request(request).await?;
     let mut by_service = ByService::new();
-    for pod in list.items {
-        let labels = pod.metadata.labels.as_ref();
-        let service = labels.and_then(|labels| labels.get(SERVICE));
-        let metrics = serde_json::from_value::<PodMetrics>(pod.data);
-        if let (Some(service), Some(name), Ok(metrics)) = (service, &pod.metadata.name, metrics)
-            && let Some(used) = used(&metrics)
-        {
-            let of_service = by_service.entry(service.clone()).or_default();
-            of_service.insert(name.clone(), used);
+    for pod in list.items.unwrap_or_default() {
+        let used = used(&pod);
+        let PodMetadata { name, labels } = pod.metadata;
+        let service = labels.and_then(|mut labels| labels.remove(SERVICE));
+        if let (Some(service), Some(used)) = (service, used) {
+            by_service.entry(service).or_default().insert(name, used);
         }
     }
     Ok(by_service)
@@ -76,11 +82,13 @@ fn selector(services: &[String]) -> String {
 /// Returns what a pod uses; `None` if it does not report that of each container.
 fn used(metrics: &PodMetrics) -> Option<Used> {
     let mut used = Used::default();
-    for container in &metrics.containers {
-        used.cores += quantity(container.usage.get("cpu")?)?;
-        used.bytes += quantity(container.usage.get("memory")?)?;
+    let containers = metrics.containers.as_deref().unwrap_or_default();
+    for container in containers {
+        let usage = container.usage.as_ref()?;
+        used.cores += quantity(usage.get("cpu")?)?;
+        used.bytes += quantity(usage.get("memory")?)?;
     }
-    (!metrics.containers.is_empty()).then_some(used)
+    (!containers.is_empty()).then_some(used)
 }
 
 #[cfg(test)]
@@ -115,6 +123,8 @@ mod tests {
         );
         let dumb = json!({"name": "log", "usage": {"memory": "1Mi"}});
         assert_eq!(of(json!([app, dumb])), None);
+        assert_eq!(of(json!([app, {"name": "log", "usage": null}])), None);
         assert_eq!(of(json!([])), None);
+        assert_eq!(of(json!(null)), None);
     }
 }

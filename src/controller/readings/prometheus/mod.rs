@@ -122,11 +122,12 @@ impl Prometheus {
     }
 
     /// Returns the values of queries, and how many were asked: the first ones. There was no time for the others.
-    pub(super) async fn values<'q>(&self, queries: Vec<&'q str>) -> (Vec<(&'q str, Value)>, usize) {
+    pub(super) async fn values<'q>(&self, queries: &[&'q str]) -> (Vec<(&'q str, Value)>, usize) {
         let end = Instant::now() + ASKING;
         let asked = AtomicUsize::new(0);
         let values = stream::iter(queries)
-            .map(async |query| {
+            .map(async |query: &&'q str| {
+                let query = *query;
                 if Instant::now() >= end {
                     return (query, Err(Failure::late()));
                 }

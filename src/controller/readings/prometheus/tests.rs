@@ -163,13 +163,13 @@ async fn queries_that_hang_take_a_share_of_a_minute_and_not_those_of_others() {
     let mut queries = vec!["fast"];
     queries.extend(slow.iter().map(String::as_str));
     queries.push("last");
-    let (values, asked) = prometheus.values(queries).await;
+    let (values, asked) = prometheus.values(&queries).await;
     // Two times as many as are sent at a time hang, and the first one has made room for another.
     assert_eq!(asked, 2 * CONCURRENT + 1);
     let known = values.iter().filter(|(_, value)| value.is_ok());
     assert_eq!(known.map(|(query, _)| *query).collect::<Vec<_>>(), ["fast"]);
     assert_eq!(values.len(), 42, "each query has a value or a reason");
-    let (values, asked) = prometheus.values(vec!["last", "fast"]).await;
+    let (values, asked) = prometheus.values(&["last", "fast"]).await;
     assert_eq!((values.len(), asked), (2, 2));
     assert!(values.iter().all(|(_, value)| *value == Ok(1.0)));
 }
