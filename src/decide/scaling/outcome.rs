@@ -83,7 +83,9 @@ pub fn outcome(
     state
 }
 
-const fn name_of(why: NotScaled) -> &'static str {
+/// Returns the name of a reason, in the words of AWS.
+#[must_use]
+pub const fn name_of(why: NotScaled) -> &'static str {
     match why {
         NotScaled::AlreadyAtMaxCapacity => "AlreadyAtMaxCapacity",
         NotScaled::AlreadyAtMinCapacity => "AlreadyAtMinCapacity",
@@ -113,11 +115,15 @@ fn cause(seen: Seen<'_>, policy: &str, is_out: bool) -> String {
     format!("monitor alarm {alarm} in state ALARM triggered policy {policy}")
 }
 
-fn high(policy: &str) -> String {
+/// Returns the name of the alarm above the target of a policy.
+#[must_use]
+pub fn high(policy: &str) -> String {
     format!("{policy}/AlarmHigh")
 }
 
-fn low(policy: &str) -> String {
+/// Returns the name of the alarm below the target of a policy.
+#[must_use]
+pub fn low(policy: &str) -> String {
     format!("{policy}/AlarmLow")
 }
 

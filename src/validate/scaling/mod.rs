@@ -10,6 +10,7 @@ mod schedule;
 mod series;
 mod step;
 mod target_tracking;
+mod utilization;
 
 use std::collections::BTreeSet;
 
@@ -129,7 +130,8 @@ impl AutoScaling {
 struct Scope<'a> {
     settings: &'a Settings,
     service_name: &'a str,
-    task_definition: &'a TaskDefinition,
+    /// The definition of its tasks; `None` where nothing depends on it.
+    task_definition: Option<&'a TaskDefinition>,
 }
 
 /// Validates `autoScaling`; `None` when it is absent.
@@ -146,7 +148,7 @@ pub(crate) fn validate_scaling(
     let scope = Scope {
         settings,
         service_name,
-        task_definition,
+        task_definition: Some(task_definition),
     };
     if daemon {
         sink.report(root.clone(), Message::DaemonAutoScaling);
@@ -166,26 +168,57 @@ pub(crate) fn validate_scaling(
     if has_too_many(raw, &root, sink) {
         return None;
     }
-    let (listed, notes) = listed::validate(raw, &scope, &root.field("alarms"), sink);
-    scaling.alarm_notes = notes;
-    policy::validate(
-        (&raw.scaling_policies, &listed),
-        &scope,
-        &mut scaling,
-        &root.field("scalingPolicies"),
-        sink,
-    );
-    scheduled_actions(
-        &raw.scheduled_actions,
-        &scope,
-        &mut scaling,
-        &root.field("scheduledActions"),
-        sink,
-    );
-    scaling.asks_operator = raw.scaler.is_some();
+    lists(raw, &scope, &mut scaling, &root, sink);
     scaling.by_operator = settings.mode == Mode::Controller && scaling.is_for_operator(settings);
     let policies = root.field("scalingPolicies");
     needs_of_autoscaler(&scaling, &raw.scaling_policies, &scope, &policies, sink);
+    Some(scaling)
+}
+
+/// Validates the alarms, the policies and the scheduled actions.
+fn lists(
+    raw: &crd::AutoScaling,
+    scope: &Scope<'_>,
+    scaling: &mut AutoScaling,
+    root: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    let (listed, notes) = listed::validate(raw, scope, &root.field("alarms"), sink);
+    scaling.alarm_notes = notes;
+    let policies = root.field("scalingPolicies");
+    let given = (raw.scaling_policies.as_slice(), listed.as_slice());
+    policy::validate(given, scope, scaling, &policies, sink);
+    let actions = root.field("scheduledActions");
+    scheduled_actions(&raw.scheduled_actions, scope, scaling, &actions, sink);
+    scaling.asks_operator = raw.scaler.is_some();
+}
+
+/// Returns the scaling of a service as far as it can be understood without its task definition and the settings of the
+/// operator; `None` without a valid range. What is wrong with the rest is left out: whoever accepts the service says so.
+#[must_use]
+pub fn readable_scaling(raw: &crd::AutoScaling, service_name: &str) -> Option<AutoScaling> {
+    let settings = Settings {
+        mode: Mode::Controller,
+        ..Settings::default()
+    };
+    let scope = Scope {
+        settings: &settings,
+        service_name,
+        task_definition: None,
+    };
+    let root = FieldPath::root(Subject::AutoScaling);
+    let mut scaling = AutoScaling::default();
+    let mut sink = Diagnostics::new();
+    range(
+        raw.scalable_target.as_ref()?,
+        &mut scaling,
+        &root,
+        &mut sink,
+    );
+    if sink.has_errors() || has_too_many(raw, &root, &mut sink) {
+        return None;
+    }
+    lists(raw, &scope, &mut scaling, &root, &mut sink);
     Some(scaling)
 }
 
