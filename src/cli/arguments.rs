@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     Error,
-    cluster::{DiffOptions, LogsOptions, RenewOptions, StatusOptions},
+    cluster::{DiffOptions, LogsOptions, RenewOptions, ScalingOptions, StatusOptions},
     controller::ControllerOptions,
     settings::{Platform, SettingsOptions},
     simulate::SimulateOptions,
@@ -43,6 +43,8 @@ pub(super) enum Command {
     Logs(LogsOptions),
     /// Show what applying resources or ECS documents would change in a cluster, and which tasks it would replace
     Diff(Box<DiffOptions>),
+    /// Explain the scaling of a service in a cluster
+    Scaling(ScalingOptions),
     /// Play the scaling of a service over a load, without a cluster
     Simulate(SimulateOptions),
     /// Replace the tasks of services with tasks as this version would render them, a few services at a time

@@ -174,6 +174,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => cluster::status(options),
         Command::Logs(options) => cluster::logs(options),
         Command::Diff(options) => cluster::diff(options),
+        Command::Scaling(options) => cluster::scaling(options),
         Command::Simulate(options) => simulate::run(options),
         Command::Renew(options) => cluster::renew(options),
     };

@@ -18,6 +18,7 @@ use crate::{
     support::{
         Bed, LIMIT, Operator, addons::serve_addons, condition, cpu_policy, install, task_definition,
     },
+    view::{run, text},
 };
 
 /// What is served in place of metrics-server.
@@ -137,6 +138,9 @@ async fn the_operator_runs_steps_and_hands_the_count_to_an_autoscaler_and_back()
         })
         .await;
     assert_eq!(object["spec"]["desiredCount"], 4);
+    let said = explained(&bed).await;
+    let sets = "\nHorizontalPodAutoscaler web sets the count: ";
+    assert!(said.contains(sets), "{said}");
 
     // The owner asks for the operator, with target tracking alone.
     let mut asked = service(&[cpu_policy()]);
@@ -153,6 +157,22 @@ async fn the_operator_runs_steps_and_hands_the_count_to_an_autoscaler_and_back()
     let deployments = bed.api::<Deployment>();
     let deployment = deployments.get("web").await.unwrap();
     assert_eq!(deployment.spec.unwrap().replicas, Some(4));
+    let said = explained(&bed).await;
+    for expected in [
+        "web: 4 tasks desired, 4 running.\nThe operator sets the count: autoScaling.scaler says so.\n",
+        "\nPolicy cpu: keeps CPUUtilization at 60 (target tracking).\n",
+        "    At 120: stays at 4 tasks, in a cooldown until ",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+/// Returns what the program says of the scaling of the service.
+async fn explained(bed: &Bed) -> String {
+    let output = run(bed, &["scaling", "explain", "web"]).await;
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    said
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Runs the program with these arguments, as the one who made the cluster.
-async fn run(bed: &Bed, arguments: &[&str]) -> Output {
+pub async fn run(bed: &Bed, arguments: &[&str]) -> Output {
     let (_, plane) = shared().await;
     Command::new(env!("CARGO_BIN_EXE_ecs-operator"))
         .args(arguments)
@@ -29,7 +29,7 @@ async fn run(bed: &Bed, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 

@@ -168,7 +168,7 @@ fn command_lines_are_understood() {
                     .unwrap_or(line.len()),
             );
             line.retain(|word| !word.is_empty());
-            if matches!(line[0].as_str(), "diff" | "status" | "logs") {
+            if matches!(line[0].as_str(), "diff" | "status" | "logs" | "scaling") {
                 // These need a cluster, except for their help, which is printed only after all errors in the arguments.
                 line.push("--help".to_owned());
             }

@@ -3,6 +3,7 @@
 mod diff;
 mod headline;
 mod logs;
+mod outlook;
 mod renew;
 mod scaling;
 mod standing;
@@ -25,6 +26,7 @@ use kube::{
 pub(super) use self::{
     diff::{DiffOptions, run as diff},
     logs::{LogsOptions, run as logs},
+    outlook::{ScalingOptions, run as scaling},
     renew::{RenewOptions, run as renew},
     status::{StatusOptions, run as status},
 };

@@ -18,7 +18,7 @@ impl Turns {
     /// service, and so on; among these, those that have waited longest come first.
     pub(super) fn order<'q>(&self, queries: &'q BTreeMap<String, Vec<Place>>) -> Vec<&'q str> {
         let last = |query: &str| self.asked.get(query).copied().unwrap_or(0);
-        let mut by_service: HashMap<&Owner, Vec<&'q str>> = HashMap::new();
+        let mut by_service: BTreeMap<&Owner, Vec<&'q str>> = BTreeMap::new();
         for (query, places) in queries {
             for (owner, _metric) in places {
                 by_service.entry(owner).or_default().push(query);

@@ -62,7 +62,8 @@ impl Alarms {
     }
 }
 
-fn of_target<'p>(
+/// Returns what a target tracking policy sees in these states of its alarms.
+pub(super) fn of_target<'p>(
     policy: &'p TargetTracking,
     points: &'p [Option<Point>],
     states: States,
@@ -89,14 +90,19 @@ fn of_step<'p>(policy: &'p StepPolicy, points: &[Option<Point>], state: State) -
     // CloudWatch": those that the alarm counts.
     let recent = periods.iter().rev().take(rule.periods).copied().flatten();
     let metric = policy.aggregation.of(recent);
+    at_distance(policy, metric.map(|metric| metric - rule.threshold), state)
+}
+
+/// Returns what a step scaling policy sees while the metric of its alarm is at this distance from the threshold.
+pub(super) fn at_distance(policy: &StepPolicy, distance: Option<f64>, state: State) -> Policy<'_> {
     Policy {
         name: &policy.name,
         trigger: Some(&policy.trigger.name),
         kind: Kind::Step {
             policy: &policy.scaling,
             state,
-            upward: rule.comparison.is_upward(),
-            distance: metric.map(|metric| metric - rule.threshold),
+            upward: policy.alarm.rule.comparison.is_upward(),
+            distance,
         },
         out_cooldown: policy.cooldown,
         in_cooldown: policy.cooldown,

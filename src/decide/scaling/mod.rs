@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod engine;
 pub mod evaluation;
 pub mod outcome;
+pub mod prospect;
 pub mod scheduled;
 pub mod simulation;
 pub mod step;

@@ -83,7 +83,9 @@ pub fn outcome(
     state
 }
 
-const fn name_of(why: NotScaled) -> &'static str {
+/// Returns the name of a reason, in the words of AWS.
+#[must_use]
+pub const fn name_of(why: NotScaled) -> &'static str {
     match why {
         NotScaled::AlreadyAtMaxCapacity => "AlreadyAtMaxCapacity",
         NotScaled::AlreadyAtMinCapacity => "AlreadyAtMinCapacity",

@@ -236,7 +236,11 @@ pub fn without_actions(state: &AutoScalingStatus) -> AutoScalingStatus {
 
 impl ScheduledAction {
     /// Returns the range after this action, which may give only one end of it.
-    fn applied_to(&self, range: Range) -> Result<Range, String> {
+    ///
+    /// # Errors
+    ///
+    /// When its minimum would be above its maximum; the action then changes nothing.
+    pub fn applied_to(&self, range: Range) -> Result<Range, String> {
         let new = Range {
             min: self.min_capacity.unwrap_or(range.min),
             max: self.max_capacity.unwrap_or(range.max),

@@ -115,7 +115,8 @@ pub fn wish(
 }
 
 /// Returns how many tasks bring a metric per task to its target or below, if it is this with so many tasks.
-pub(super) fn enough(tasks: i64, metric: f64, target: f64) -> i64 {
+#[must_use]
+pub fn enough(tasks: i64, metric: f64, target: f64) -> i64 {
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,

@@ -6,6 +6,7 @@ use super::{
     Scope,
     action::{AlarmAction, ScaledService},
     alarm::{Alarm, Members, Watched},
+    target_tracking::{high_alarm, low_alarm},
 };
 use crate::{
     crd,
@@ -108,18 +109,6 @@ fn names_of_policies(policies: &[ecs::ScalingPolicy]) -> BTreeSet<String> {
         Some(inside.into_iter().chain(of_target.into_iter().flatten()))
     });
     names.flatten().collect()
-}
-
-/// Returns the name of the alarm by which target tracking adds tasks.
-#[must_use]
-pub fn high_alarm(policy: &str) -> String {
-    format!("{policy}/AlarmHigh")
-}
-
-/// Returns the name of the alarm by which target tracking removes tasks.
-#[must_use]
-pub fn low_alarm(policy: &str) -> String {
-    format!("{policy}/AlarmLow")
 }
 
 /// Returns the positions of the step scaling policies that an alarm of a service triggers.

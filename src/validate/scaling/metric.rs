@@ -3,12 +3,12 @@
 use super::{
     Scope,
     series::{Series, Statistic},
+    utilization,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
     settings::{Addon, WantedMetric},
-    validate::Condition,
 };
 
 /// A metric of a service.
@@ -82,61 +82,10 @@ pub(super) fn validate(
             return None;
         }
     };
-    match &metric {
-        Metric::Cpu
-            if !can_divide(scope, |r| r.cpu_units, scope.task_definition.size.cpu_units) =>
-        {
-            let sized = scope.task_definition.size.cpu_units.is_some();
-            sink.report(at, needs_requests(scope, "CPU", "cpu", sized));
-        }
-        Metric::Memory
-            if !can_divide(
-                scope,
-                |r| r.memory_reservation_mib.or(r.memory_mib),
-                scope.task_definition.size.memory_mib,
-            ) =>
-        {
-            let sized = scope.task_definition.size.memory_mib.is_some();
-            sink.report(at, needs_requests(scope, "memory", "memory", sized));
-        }
-        Metric::Cpu | Metric::Memory | Metric::CloudWatch(_) => {}
+    if let Some(definition) = scope.task_definition {
+        utilization::validate((&metric, definition), scope.settings, at, sink);
     }
     Some(metric)
-}
-
-/// Returns the error for a task whose utilization cannot be calculated; `sized` indicates that the task has a size.
-fn needs_requests(scope: &Scope<'_>, metric: &str, member: &str, sized: bool) -> Message {
-    let definition = scope.task_definition;
-    let each = format!("give every container {member}");
-    let only_containers = |place: &str| format!("a request in every container {place}");
-    let (needed, advice) = if definition.eks_fargate {
-        (only_containers("on EKS Fargate"), each)
-    } else if matches!(
-        definition.platform.os,
-        Some(crate::validate::OperatingSystem::Windows(_))
-    ) {
-        (only_containers("on Windows"), each)
-    } else if sized {
-        (
-            only_containers("before Kubernetes 1.34"),
-            format!("{each}, or upgrade the cluster and set --kubernetes-version"),
-        )
-    } else if scope.settings.kubernetes_minor >= 34 {
-        (
-            "a task size or a request in every container".to_owned(),
-            format!("{each}, or the task"),
-        )
-    } else {
-        (
-            only_containers("or a task size from Kubernetes 1.34 on"),
-            each,
-        )
-    };
-    Message::UtilizationNeedsRequests {
-        metric: metric.to_owned(),
-        needed,
-        advice,
-    }
 }
 
 /// Reports what an autoscaler lacks for the CloudWatch metric of a policy.
@@ -157,51 +106,9 @@ pub(super) fn needs_keda(
         let name = metric.name.clone();
         sink.report(at.clone(), Message::ExternalMetricsUnavailable { name });
     }
-    if scope.task_definition.region.is_none() {
+    if scope.task_definition.is_some_and(|it| it.region.is_none()) {
         sink.report(at, Message::RegionRequired);
     }
-}
-
-/// Whether utilization can be calculated as a percentage: of the request of the pod, or of each of its containers that
-/// keep running (an autoscaler ignores a pod in which one container has no request).
-fn can_divide(
-    scope: &Scope<'_>,
-    request: impl Fn(&crate::validate::ContainerResources) -> Option<i64>,
-    task_size: Option<i64>,
-) -> bool {
-    let definition = scope.task_definition;
-    let windows = matches!(
-        definition.platform.os,
-        Some(crate::validate::OperatingSystem::Windows(_))
-    );
-    let pod_level = scope.settings.kubernetes_minor >= 34 && !definition.eks_fargate;
-    let runs_on = |index: usize| {
-        !definition
-            .graph
-            .edges
-            .iter()
-            .any(|edge| edge.target == index && edge.condition >= Condition::Complete)
-    };
-    // Without pod-level resources, the first essential container gets the remainder of the task's size.
-    let heir = definition
-        .containers
-        .iter()
-        .find(|c| c.essential && runs_on(c.index))
-        .map(|c| c.index);
-    let sized = task_size.is_some() && !windows;
-    let stated: i64 = definition
-        .containers
-        .iter()
-        .filter(|c| runs_on(c.index))
-        .filter_map(|c| request(&c.resources))
-        .fold(0, i64::saturating_add);
-    let inherits = !windows && task_size.is_some_and(|size| size > stated);
-    (sized && pod_level)
-        || definition
-            .containers
-            .iter()
-            .filter(|c| runs_on(c.index))
-            .all(|c| request(&c.resources).is_some() || (inherits && heir == Some(c.index)))
 }
 
 fn predefined(

@@ -10,17 +10,18 @@ mod schedule;
 mod series;
 mod step;
 mod target_tracking;
+mod utilization;
 
 use std::collections::BTreeSet;
 
 pub use action::{AlarmAction, PolicyReference, ScaledService};
 pub use alarm::{Alarm, AlarmRule, Comparison, Missing};
-pub use listed::{AlarmNote, high_alarm, low_alarm, triggered_policies};
+pub use listed::{AlarmNote, triggered_policies};
 pub use metric::{CloudWatchMetric, Metric};
 pub use schedule::ScheduledAction;
 pub use series::{Series, Statistic};
 pub use step::{Adjustment, Step, StepPolicy, StepScaling, Trigger};
-pub use target_tracking::TargetTracking;
+pub use target_tracking::{TargetTracking, high_alarm, low_alarm};
 
 use self::identity::identity;
 use super::TaskDefinition;
@@ -128,7 +129,8 @@ impl AutoScaling {
 struct Scope<'a> {
     settings: &'a Settings,
     service: ScaledService<'a>,
-    task_definition: &'a TaskDefinition,
+    /// The definition of its tasks; `None` where nothing depends on it.
+    task_definition: Option<&'a TaskDefinition>,
 }
 
 /// Validates `autoScaling`; `None` when it is absent.
@@ -145,7 +147,7 @@ pub(crate) fn validate_scaling(
     let scope = Scope {
         settings,
         service,
-        task_definition,
+        task_definition: Some(task_definition),
     };
     if daemon {
         sink.report(root.clone(), Message::DaemonAutoScaling);
@@ -165,26 +167,57 @@ pub(crate) fn validate_scaling(
     if has_too_many(raw, &root, sink) {
         return None;
     }
-    let (listed, notes) = listed::validate(raw, &scope, &root.field("alarms"), sink);
-    scaling.alarm_notes = notes;
-    policy::validate(
-        (&raw.scaling_policies, &listed),
-        &scope,
-        &mut scaling,
-        &root.field("scalingPolicies"),
-        sink,
-    );
-    scheduled_actions(
-        &raw.scheduled_actions,
-        &scope,
-        &mut scaling,
-        &root.field("scheduledActions"),
-        sink,
-    );
-    scaling.asks_operator = raw.scaler.is_some();
+    lists(raw, &scope, &mut scaling, &root, sink);
     scaling.by_operator = settings.mode == Mode::Controller && scaling.is_for_operator(settings);
     let policies = root.field("scalingPolicies");
     needs_of_autoscaler(&scaling, &raw.scaling_policies, &scope, &policies, sink);
+    Some(scaling)
+}
+
+/// Validates the alarms, the policies and the scheduled actions.
+fn lists(
+    raw: &crd::AutoScaling,
+    scope: &Scope<'_>,
+    scaling: &mut AutoScaling,
+    root: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    let (listed, notes) = listed::validate(raw, scope, &root.field("alarms"), sink);
+    scaling.alarm_notes = notes;
+    let policies = root.field("scalingPolicies");
+    let given = (raw.scaling_policies.as_slice(), listed.as_slice());
+    policy::validate(given, scope, scaling, &policies, sink);
+    let actions = root.field("scheduledActions");
+    scheduled_actions(&raw.scheduled_actions, scope, scaling, &actions, sink);
+    scaling.asks_operator = raw.scaler.is_some();
+}
+
+/// Returns the scaling of a service as far as it can be understood without its task definition and the settings of the
+/// operator; `None` without a valid range. What is wrong with the rest is left out: whoever accepts the service says so.
+#[must_use]
+pub fn readable_scaling(raw: &crd::AutoScaling, service: ScaledService<'_>) -> Option<AutoScaling> {
+    let settings = Settings {
+        mode: Mode::Controller,
+        ..Settings::default()
+    };
+    let scope = Scope {
+        settings: &settings,
+        service,
+        task_definition: None,
+    };
+    let root = FieldPath::root(Subject::AutoScaling);
+    let mut scaling = AutoScaling::default();
+    let mut sink = Diagnostics::new();
+    range(
+        raw.scalable_target.as_ref()?,
+        &mut scaling,
+        &root,
+        &mut sink,
+    );
+    if sink.has_errors() || has_too_many(raw, &root, &mut sink) {
+        return None;
+    }
+    lists(raw, &scope, &mut scaling, &root, &mut sink);
     Some(scaling)
 }
 

@@ -62,3 +62,15 @@ pub(super) fn validate(
         disable_scale_in: raw.disable_scale_in.unwrap_or(false),
     })
 }
+
+/// Returns the name of the alarm by which target tracking adds tasks.
+#[must_use]
+pub fn high_alarm(policy: &str) -> String {
+    format!("{policy}/AlarmHigh")
+}
+
+/// Returns the name of the alarm by which target tracking removes tasks.
+#[must_use]
+pub fn low_alarm(policy: &str) -> String {
+    format!("{policy}/AlarmLow")
+}
