@@ -109,7 +109,11 @@ fn cause(activity: &Activity, is_out: bool) -> String {
 
 /// Returns the alarms as the status tells them. While too little is measured, as after a restart, they stay as they were.
 fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmStatus> {
-    let status = |name: String, series: &Series, index: usize, threshold: f64, state: State| {
+    let status = |name: String,
+                  series: &Series,
+                  (index, share): (usize, f64),
+                  threshold: f64,
+                  state: State| {
         let known = before.iter().find(|known| known.alarm_name == name);
         let is_known = state != State::InsufficientData || seen.is_complete;
         let same = |known: &&AlarmStatus| {
@@ -124,7 +128,7 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
                 metric_name: series.metric_name().to_owned(),
                 threshold: Some(threshold),
                 state_value: name_of_state(state).to_owned(),
-                value: newest.map(|point| (point.metric * 100.0).round() / 100.0),
+                value: newest.map(|point| (point.metric * share * 100.0).round() / 100.0),
                 state_updated_timestamp: Some(Time(now)),
             }
         })
@@ -132,13 +136,13 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
     let targets = seen.scaling.policies.iter().zip(&seen.alarms.targets);
     let targets = targets.flat_map(|(policy, states)| {
         let series = Series::tracked(&policy.metric);
-        let (name, target) = (&policy.name, policy.target_value);
+        let (name, target, points) = (&policy.name, policy.target_value, (policy.index, 1.0));
         [
-            status(high_alarm(name), &series, policy.index, target, states.high),
+            status(high_alarm(name), &series, points, target, states.high),
             status(
                 low_alarm(name),
                 &series,
-                policy.index,
+                points,
                 target * LOW_SHARE,
                 states.low,
             ),
@@ -156,7 +160,7 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
         status(
             trigger.name.clone(),
             &alarm.series,
-            trigger.points,
+            (trigger.points, alarm.share()),
             alarm.rule.threshold,
             *state,
         )
@@ -374,6 +378,18 @@ mod tests {
             begun.activities[0].cause,
             "monitor alarm queue in state ALARM triggered policy out"
         );
+    }
+
+    #[test]
+    fn the_value_of_an_alarm_is_the_one_that_is_compared_with_its_threshold() {
+        let mut scaling = scaling(Missing::Missing);
+        scaling.policies.clear();
+        let alarm = &mut scaling.step_policies[0].alarm;
+        (alarm.series, alarm.period) = (Series::Cpu(Statistic::Sum), 10);
+        let nothing = AutoScalingStatus::default();
+        let state =
+            Operator::started(&scaling, &nothing).minute(&nothing, Some(90.0), 2, minute(1));
+        assert_eq!(state.alarms[0].value, Some(15.0));
     }
 
     #[test]
