@@ -107,10 +107,7 @@ fn has_autoscaler(cx: &Context, service: &EcsService) -> bool {
 
 /// Returns the range that a scheduled action has set, or else that of the spec.
 fn range(status: &AutoScalingStatus, scaling: &AutoScaling) -> Range {
-    Range::of(&status.range).unwrap_or(Range {
-        min: scaling.min_capacity,
-        max: scaling.max_capacity,
-    })
+    Range::of(&status.range).unwrap_or_else(|| Range::specified(scaling))
 }
 
 /// Records what follows from the last minute, before anything happens. Returns the status after that.

@@ -12,6 +12,8 @@ pub mod step;
 pub mod target;
 pub mod usage;
 
+use crate::validate::AutoScaling;
+
 /// The range of a scalable target, in tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
@@ -22,6 +24,15 @@ pub struct Range {
 }
 
 impl Range {
+    /// Returns the range of a spec.
+    #[must_use]
+    pub const fn specified(scaling: &AutoScaling) -> Self {
+        Self {
+            min: scaling.min_capacity,
+            max: scaling.max_capacity,
+        }
+    }
+
     /// Returns the number of tasks in the range that is nearest to this one.
     #[must_use]
     pub fn nearest(self, tasks: i64) -> i64 {

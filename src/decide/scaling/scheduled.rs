@@ -34,10 +34,7 @@ impl<'a> Asked<'a> {
     #[must_use]
     pub fn of(scaling: &'a AutoScaling) -> Self {
         Self {
-            range: Range {
-                min: scaling.min_capacity,
-                max: scaling.max_capacity,
-            },
+            range: Range::specified(scaling),
             actions: &scaling.scheduled_actions,
             suspended: scaling.scheduled_suspended,
             running: None,

@@ -115,12 +115,8 @@ fn of_scaling(
             .iter()
             .map(|why| format!("Whether there is an autoscaler is not known: {why}")),
     );
-    let spec = Range {
-        min: scaling.min_capacity,
-        max: scaling.max_capacity,
-    };
     let own = Range::of(&status.range);
-    let range = own.unwrap_or(spec);
+    let range = own.unwrap_or_else(|| Range::specified(scaling));
     lines.push(format!(
         "Its range is {} to {}, {}.",
         range.min,
