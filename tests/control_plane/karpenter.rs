@@ -12,55 +12,35 @@ use serde_json::{Value, json};
 
 use crate::{
     capacity::{RIGHTS, api, gone, node_pool_definition, node_pools, provide, providers, stands},
-    support::{Bed, LIMIT, Operator, install, task_definition},
+    support::{
+        Bed, LIMIT, Operator,
+        addons::{Kind, definition},
+        install, task_definition,
+    },
 };
 
-/// Returns the definition of a kind of Karpenter that the operator does not use.
-fn definition(group: &str, version: &str, kind: &str) -> String {
-    let singular = kind.to_lowercase();
-    let plural = if singular.ends_with('s') {
-        format!("{singular}es")
-    } else {
-        format!("{singular}s")
-    };
-    let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.{group}")},
-        "spec": {
-            "group": group,
-            "scope": "Cluster",
-            "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": singular},
-            "versions": [{
-                "name": version,
-                "served": true,
-                "storage": true,
-                "schema": {"openAPIV3Schema": anything},
-                "subresources": {"status": {}},
-            }],
-        },
-    })
-    .to_string()
-}
+/// The kinds of Karpenter that the operator does not use.
+const KINDS: [Kind; 3] = [
+    ("karpenter.sh", "v1", "NodeClaim", "nodeclaims"),
+    ("karpenter.sh", "v1alpha1", "NodeOverlay", "nodeoverlays"),
+    (
+        "karpenter.kwok.sh",
+        "v1alpha1",
+        "KWOKNodeClass",
+        "kwoknodeclasses",
+    ),
+];
 
 /// Installs Karpenter with a class of nodes.
 async fn karpenter(plane: &ControlPlane, bed: &Bed) -> Process {
     let folder = plane.folder().join("karpenter");
     std::fs::create_dir_all(&folder).unwrap();
-    for (name, definition) in [
-        ("pools", node_pool_definition()),
-        ("claims", definition("karpenter.sh", "v1", "NodeClaim")),
-        (
-            "overlays",
-            definition("karpenter.sh", "v1alpha1", "NodeOverlay"),
-        ),
-        (
-            "classes",
-            definition("karpenter.kwok.sh", "v1alpha1", "KWOKNodeClass"),
-        ),
-    ] {
-        std::fs::write(folder.join(format!("{name}.json")), definition).unwrap();
+    std::fs::write(folder.join("nodepools.json"), node_pool_definition()).unwrap();
+    for kind in &KINDS {
+        let mut definition = definition(kind);
+        definition["spec"]["versions"][0]["subresources"] = json!({"status": {}});
+        let file = folder.join(format!("{}.json", kind.3));
+        std::fs::write(file, definition.to_string()).unwrap();
     }
     plane.install_crds(folder).await.unwrap();
     let classes = api(

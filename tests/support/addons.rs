@@ -77,12 +77,13 @@ pub const SNAPSHOTS: [Kind; 2] = [
 
 fn scope(plural: &str) -> &'static str {
     match plural {
-        "volumesnapshotcontents" => "Cluster",
+        "kwoknodeclasses" | "nodeclaims" | "nodeoverlays" | "volumesnapshotcontents" => "Cluster",
         _ => "Namespaced",
     }
 }
 
-fn definition((group, version, kind, plural): &Kind) -> Value {
+/// Returns the definition of a kind that takes any object.
+pub fn definition((group, version, kind, plural): &Kind) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
