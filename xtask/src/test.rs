@@ -3,6 +3,7 @@
 use std::{
     env::consts::EXE_SUFFIX,
     process::{Command, Stdio},
+    thread::available_parallelism,
     time::Instant,
 };
 
@@ -157,15 +158,16 @@ fn testbed() -> Result<()> {
 
 /// Tests the operator against a real API server.
 fn control_plane() -> Result<()> {
-    execute(&mut cargo([
+    // They wait more than they compute, some of them for minutes: more of them than cores where these are few.
+    let threads = available_parallelism()?.get().max(3);
+    let mut command = cargo([
         "test",
         "--features=cluster-tests",
         "--test=control_plane",
         "--locked",
         "--",
-        // They wait more than they compute, some of them for minutes.
-        "--test-threads=3",
-    ]))
+    ]);
+    execute(command.arg(format!("--test-threads={threads}")))
 }
 
 /// Tests capacity providers with a real Karpenter.
