@@ -36,8 +36,9 @@ pub(super) fn loads(path: &Path, scaling: &AutoScaling) -> Result<Loads, Error> 
 fn parsed(text: &str, scaling: &AutoScaling) -> Result<Loads, String> {
     let table = Table::read(text)?;
     let is_shared = |series: &Series| match series {
-        Series::Cpu(_) | Series::Memory(_) => true,
         Series::CloudWatch(metric) => SHARED.contains(&metric.name.as_str()),
+        // What is divided by the tasks is shared.
+        series => series.needs_tasks(),
     };
     let targets = scaling.policies.iter().map(|policy| {
         let series = Series::tracked(&policy.metric);

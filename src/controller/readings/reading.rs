@@ -43,34 +43,62 @@ pub(super) struct Reading {
     is_lost: bool,
 }
 
+/// A metric, by itself or as a part of metric math.
+#[derive(Clone)]
+struct Part {
+    series: Series,
+    /// What has been measured in this minute.
+    samples: Vec<f64>,
+    /// The values of the last minutes, as many as a period has, the newest last.
+    minutes: Vec<Option<f64>>,
+    /// Why the last sample was not taken.
+    failure: Option<String>,
+}
+
 /// What is measured for one policy.
 #[derive(Clone)]
 struct OfPolicy {
     /// Its position.
     index: usize,
     series: Series,
+    /// What it is calculated from.
+    parts: Vec<Part>,
     /// Whether it can be measured.
     is_measured: bool,
     /// Whether a policy scales by it: alarms whose actions are disabled have a state, and nothing waits for it.
     is_acted_on: bool,
-    /// What has been measured in this minute.
-    samples: Vec<f64>,
+    /// Whether target tracking follows it.
+    is_tracked: bool,
     /// The points, the newest last.
     points: Vec<Option<Point>>,
     /// In how many of the last minutes it was not known, and should have been.
     unknown: usize,
-    /// Why the last sample was not taken.
-    failure: Option<String>,
 }
 
 impl OfPolicy {
+    fn new(series: Series) -> Self {
+        Self {
+            index: 0,
+            parts: series.parts().iter().map(Part::new).collect(),
+            series,
+            is_measured: false,
+            is_acted_on: false,
+            is_tracked: false,
+            points: Vec::new(),
+            unknown: 0,
+        }
+    }
+
     /// Turns what was measured in a minute into a point. Returns whether the metric is known, or cannot be measured.
     fn end_minute(&mut self, running: i64, kept: usize) -> bool {
-        let is_use = self.series.is_use();
-        let metric = self.series.statistic().of(self.samples.drain(..));
-        // Tasks that have ended by the end of the minute are not a demand for others.
-        let metric = metric.filter(|_| running > 0 || !is_use);
-        let point = metric.map(|metric| Point {
+        let length = match &self.series {
+            Series::Math(math) => math.minutes(),
+            _ => 1,
+        };
+        for part in &mut self.parts {
+            part.end_minute(running, length);
+        }
+        let point = self.metric(running, length).map(|metric| Point {
             metric,
             tasks: running,
         });
@@ -78,8 +106,8 @@ impl OfPolicy {
         let old = self.points.len().saturating_sub(kept);
         self.points.drain(..old);
         let is_known = point.is_some() || !self.is_measured || !self.is_acted_on;
-        // Without a task, there is no use to measure.
-        self.unknown = if is_known || is_use && running == 0 {
+        // Without a task, there may be nothing to measure.
+        self.unknown = if is_known || running == 0 && self.series.needs_tasks() {
             0
         } else {
             self.unknown + 1
@@ -87,10 +115,67 @@ impl OfPolicy {
         is_known
     }
 
+    /// Returns the metric at the end of a minute; metric math is that of a whole period of so many minutes.
+    fn metric(&self, running: i64, length: usize) -> Option<f64> {
+        let Series::Math(math) = &self.series else {
+            return self.parts.first()?.minutes.last().copied().flatten();
+        };
+        let whole = |minutes: &[Option<f64>]| minutes.len() >= length;
+        if !self.parts.iter().all(|part| whole(&part.minutes)) {
+            return None;
+        }
+        let minutes = |part: &Part| part.minutes.clone();
+        let values: Vec<_> = self.parts.iter().map(minutes).collect();
+        let value = math.value(&values);
+        // What is shared by no tasks has no value. The first task would have all of it.
+        if value.is_none() && running == 0 && self.is_tracked {
+            let with_one = |part: &Part| match part.series {
+                Series::Running(_) => vec![Some(1.0)],
+                _ => part.minutes.clone(),
+            };
+            let values: Vec<_> = self.parts.iter().map(with_one).collect();
+            return math.value(&values);
+        }
+        value
+    }
+
     /// Returns why it is not known.
     fn why(&self) -> String {
-        let why = self.failure.clone();
-        why.unwrap_or_else(|| "no task has reported what it uses".to_owned())
+        let mut failures = self.parts.iter().filter_map(|part| part.failure.clone());
+        let why = failures.next();
+        why.unwrap_or_else(|| match self.series {
+            Series::Math(_) => format!(
+                "{} has no value, because a metric is missing or it divides by 0",
+                self.series.metric_name()
+            ),
+            _ => "no task has reported what it uses".to_owned(),
+        })
+    }
+}
+
+impl Part {
+    fn new(series: &Series) -> Self {
+        Self {
+            series: series.clone(),
+            samples: Vec::new(),
+            minutes: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Turns what was measured in a minute into its value, and keeps those of so many minutes.
+    fn end_minute(&mut self, running: i64, kept: usize) {
+        let samples = self.samples.drain(..);
+        let value = match self.series {
+            #[allow(clippy::cast_precision_loss, reason = "there are few tasks")]
+            Series::Running(_) => Some(running as f64),
+            _ => self.series.statistic().of(samples),
+        };
+        // Tasks that have ended by the end of the minute are not a demand for others.
+        let value = value.filter(|_| running > 0 || !self.series.is_use());
+        self.minutes.push(value);
+        let old = self.minutes.len().saturating_sub(kept);
+        self.minutes.drain(..old);
     }
 }
 
@@ -138,26 +223,17 @@ impl Reading {
         self.of_policies = scaling
             .series()
             .map(|(index, series)| {
-                let known = before.iter().find(|known| known.series == series);
-                let is_measured = series.is_measured(settings);
-                let is_acted_on = scaling.acts_on(index);
-                match known {
-                    Some(known) => OfPolicy {
-                        index,
-                        is_measured,
-                        is_acted_on,
-                        ..known.clone()
-                    },
-                    None => OfPolicy {
-                        index,
-                        series,
-                        is_measured,
-                        is_acted_on,
-                        samples: Vec::new(),
-                        points: Vec::new(),
-                        unknown: 0,
-                        failure: None,
-                    },
+                let before = before.iter().find(|before| before.series == series);
+                let before = before
+                    .cloned()
+                    .unwrap_or_else(|| OfPolicy::new(series.clone()));
+                let mut targets = scaling.policies.iter();
+                OfPolicy {
+                    index,
+                    is_measured: series.is_measured(settings),
+                    is_acted_on: scaling.acts_on(index),
+                    is_tracked: targets.any(|policy| policy.index == index),
+                    ..before
                 }
             })
             .collect();
@@ -168,54 +244,58 @@ impl Reading {
 
     /// Whether it is measured at its pods.
     pub(super) fn is_of_pods(&self) -> bool {
-        let mut series = self.of_policies.iter().map(|it| &it.series);
-        series.any(Series::is_use)
+        let mut parts = self.of_policies.iter().flat_map(|it| &it.parts);
+        parts.any(|part| part.series.is_use())
     }
 
-    /// Returns the CloudWatch metrics that are read.
+    /// Returns the CloudWatch metrics that are read, each once.
     pub(super) fn cloud_watch(&self) -> impl Iterator<Item = &CloudWatchMetric> {
-        let measured = self.of_policies.iter().enumerate();
-        let measured = measured.filter(|(_, it)| it.is_measured);
-        measured.filter_map(|(place, it)| match &it.series {
-            // What several policies look at is asked for once.
-            Series::CloudWatch(metric) => self
-                .of_policies
-                .iter()
-                .take(place)
-                .all(|before| before.series != it.series)
-                .then_some(metric),
-            Series::Cpu(_) | Series::Memory(_) => None,
-        })
+        let measured = self.of_policies.iter().filter(|it| it.is_measured);
+        let parts = measured.flat_map(|it| &it.parts);
+        let metrics = parts.filter_map(|part| match &part.series {
+            Series::CloudWatch(metric) => Some(metric),
+            _ => None,
+        });
+        let mut once: Vec<&CloudWatchMetric> = Vec::new();
+        for metric in metrics {
+            if !once.contains(&metric) {
+                once.push(metric);
+            }
+        }
+        once.into_iter()
     }
 
     /// Records the value of a metric in this minute, or why it is not known, for all policies that look at it: they may be
     /// others than when it was asked for.
     pub(super) fn value(&mut self, metric: &CloudWatchMetric, value: Result<&f64, &String>) {
         let is_it = |series: &Series| matches!(series, Series::CloudWatch(it) if it == metric);
-        for of_policy in self.of_policies.iter_mut().filter(|it| is_it(&it.series)) {
-            of_policy.failure = value.err().cloned();
-            of_policy.samples.extend(value.ok());
+        for part in self.parts().filter(|part| is_it(&part.series)) {
+            part.failure = value.err().cloned();
+            part.samples.extend(value.ok());
         }
     }
 
     pub(super) fn sample(&mut self, tasks: &[(Reserved, Used)]) {
-        for of_policy in self.of_use() {
-            of_policy.failure = None;
-            let sample = utilization(&of_policy.series, tasks);
-            of_policy.samples.extend(sample);
+        for part in self.of_use() {
+            part.failure = None;
+            let sample = utilization(&part.series, tasks);
+            part.samples.extend(sample);
         }
     }
 
     /// Records why what its tasks use cannot be measured.
     pub(super) fn failed(&mut self, why: &str) {
-        for of_policy in self.of_use() {
-            of_policy.failure = Some(why.to_owned());
+        for part in self.of_use() {
+            part.failure = Some(why.to_owned());
         }
     }
 
-    fn of_use(&mut self) -> impl Iterator<Item = &mut OfPolicy> {
-        let of_policies = self.of_policies.iter_mut();
-        of_policies.filter(|it| it.series.is_use())
+    fn of_use(&mut self) -> impl Iterator<Item = &mut Part> {
+        self.parts().filter(|part| part.series.is_use())
+    }
+
+    fn parts(&mut self) -> impl Iterator<Item = &mut Part> {
+        self.of_policies.iter_mut().flat_map(|it| &mut it.parts)
     }
 
     /// Turns what was measured in a minute into its points.
@@ -404,7 +484,7 @@ mod tests {
             &AutoScalingStatus::default(),
         );
         assert_eq!(reading.alarms, before);
-        assert_eq!(reading.of_policies[0].samples, [90.0]);
+        assert_eq!(reading.of_policies[0].parts[0].samples, [90.0]);
         assert_eq!(reading.of_policies[0].points.len(), 3);
     }
 
@@ -518,7 +598,7 @@ mod tests {
         scaling.policies.reverse();
         reading.follow(&scaling, &settings, &AutoScalingStatus::default());
         reading.value(&queue, Ok(&4000.0));
-        let samples = reading.of_policies.iter().map(|it| it.samples.clone());
+        let samples = reading.of_policies.iter().map(|it| it.parts[0].samples.clone());
         assert_eq!(samples.collect::<Vec<_>>(), [vec![4000.0], vec![]]);
     }
 
@@ -554,5 +634,79 @@ mod tests {
         use_cpu(&mut reading, 60.0);
         reading.end_minute(2);
         assert!(reading.was_known());
+    }
+
+    /// Returns the scaling of a service that keeps its backlog per task at 100.
+    fn with_backlog() -> AutoScaling {
+        let metric = |namespace: &str, name: &str, dimension: &str, value: &str| serde_json::json!({"Namespace": namespace, "MetricName": name, "Dimensions": [{"Name": dimension, "Value": value}]});
+        let raw = serde_json::json!({
+            "scalableTarget": {"MinCapacity": 0, "MaxCapacity": 20},
+            "scalingPolicies": [{
+                "PolicyName": "backlog", "PolicyType": "TargetTrackingScaling",
+                "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 100, "CustomizedMetricSpecification": {"Metrics": [
+                    {"Id": "m1", "ReturnData": false, "MetricStat": {"Stat": "Sum",
+                        "Metric": metric("AWS/SQS", "Visible", "QueueName", "orders")}},
+                    {"Id": "m2", "ReturnData": false, "MetricStat": {"Stat": "Average",
+                        "Metric": metric("ECS/ContainerInsights", "RunningTaskCount", "ServiceName", "worker")}},
+                    {"Id": "e1", "Expression": "m1 / m2"},
+                ]}},
+            }],
+        });
+        let raw = serde_json::from_value(raw).expect("it is the scaling of a service");
+        let service = crate::validate::ScaledService {
+            name: "worker",
+            cluster: None,
+        };
+        crate::validate::readable_scaling(&raw, service).expect("it is valid")
+    }
+
+    #[test]
+    fn a_backlog_is_shared_by_the_running_tasks_and_the_first_one_has_all_of_it() {
+        let scaling = with_backlog();
+        let settings = Settings {
+            metric_queries: ["AWS/SQS/Visible=up".parse().expect("it is a query")]
+                .into_iter()
+                .collect(),
+            ..Settings::default()
+        };
+        let mut reading = reading_of(&scaling, &settings);
+        let metrics: Vec<CloudWatchMetric> = reading.cloud_watch().cloned().collect();
+        let [queue] = metrics.as_slice() else {
+            panic!("{metrics:?}");
+        };
+        for (running, visible, expected) in [
+            (10, Some(1500.0), Some(150.0)),
+            (3, None, None),
+            (0, Some(1500.0), Some(1500.0)),
+            (0, Some(0.0), Some(0.0)),
+        ] {
+            if let Some(visible) = visible {
+                reading.value(queue, Ok(&visible));
+            }
+            reading.end_minute(running);
+            let newest = points(&reading.of_policies, 0).last().copied().flatten();
+            assert_eq!(
+                newest.map(|point| point.metric),
+                expected,
+                "{running} {visible:?}"
+            );
+            assert!(newest.is_none_or(|point| point.tasks == running));
+        }
+        assert!(reading.was_known());
+        reading.value(queue, Err(&"it does not answer".to_owned()));
+        for _ in 0..3 {
+            reading.end_minute(3);
+        }
+        let trouble = Health::Unknown("it does not answer".to_owned());
+        assert_eq!(reading.health(), Some(trouble));
+    }
+
+    #[test]
+    fn metric_math_that_cannot_be_measured_asks_for_nothing() {
+        let scaling = with_backlog();
+        let mut reading = reading_of(&scaling, &Settings::default());
+        assert_eq!(reading.cloud_watch().count(), 0);
+        reading.end_minute(3);
+        assert_eq!(points(&reading.of_policies, 0), [None]);
     }
 }

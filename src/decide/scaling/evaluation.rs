@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     ecs::TargetTrackingScalingPolicyConfiguration as Defaults,
-    validate::{Alarm, AlarmRule, AutoScaling, Missing, StepPolicy, TargetTracking},
+    validate::{Alarm, AlarmRule, AutoScaling, Missing, Series, StepPolicy, TargetTracking},
 };
 
 /// The states of the alarms of a service.
@@ -129,7 +129,11 @@ fn of_periods(points: &[Option<Point>], alarm: &Alarm) -> Vec<Option<f64>> {
     let mut periods: Vec<Option<f64>> = points
         .rchunks_exact(minutes)
         .take(alarm.rule.range())
-        .map(|period| statistic.of(period.iter().flatten().map(|point| point.metric * share)))
+        .map(|period| match alarm.series {
+            // A point of metric math is that of the period that ends with its minute.
+            Series::Math(_) => period.last().copied().flatten().map(|point| point.metric),
+            _ => statistic.of(period.iter().flatten().map(|point| point.metric * share)),
+        })
         .collect();
     periods.reverse();
     periods
@@ -147,7 +151,7 @@ pub fn minutes(scaling: &AutoScaling) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::validate::{Adjustment, Comparison, Series, Statistic, Step, StepScaling, Trigger};
+    use crate::validate::{Adjustment, Comparison, Statistic, Step, StepScaling, Trigger};
 
     fn policy(statistic: Statistic, aggregation: Statistic, period: i64) -> StepPolicy {
         StepPolicy {

@@ -88,7 +88,7 @@ pub fn utilization(series: &Series, tasks: &[(Reserved, Used)]) -> Option<f64> {
         let (reserved, used) = match series {
             Series::Cpu(_) => (reserved.millicores as f64 / 1000.0, used.cores),
             Series::Memory(_) => (reserved.bytes as f64, used.bytes),
-            Series::CloudWatch(_) => return None,
+            Series::Running(_) | Series::CloudWatch(_) | Series::Math(_) => return None,
         };
         (reserved > 0.0).then_some((reserved, used))
     });

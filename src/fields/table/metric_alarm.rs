@@ -221,9 +221,10 @@ pub(super) const FIELDS: &[Field] = &[
     Field {
         path: "Metrics[].Id",
         is: "Name of the entry, by which expressions refer to it; begins with a lowercase letter.",
-        outcome: Outcome::Rejected,
+        outcome: Outcome::Translated,
         reasons: &[Reason::MetricMathUnsupported],
-        rule: "exactly one entry, with MetricStat and without Expression, counts as a plain metric",
+        target: "nothing: expressions refer to it",
+        rule: "a lowercase letter, and letters, digits and `_`; each once",
         shape: "MetricDataQuery",
         ..FIELD
     },
@@ -304,9 +305,10 @@ pub(super) const FIELDS: &[Field] = &[
     Field {
         path: "Metrics[].Expression",
         is: "Metric math expression over other entries, by their `Id`; excludes `MetricStat`.",
-        outcome: Outcome::Rejected,
-        reasons: &[Reason::MetricMathUnsupported],
-        rule: "the operator does not evaluate metric math",
+        outcome: Outcome::Translated,
+        reasons: &[Reason::StepScalingNeedsController, Reason::MetricMathUnsupported],
+        target: "in the operator: when and by how much the count changes",
+        rule: "operators, and the functions that docs/autoscaling.md lists",
         shape: "MetricDataQuery",
         ..FIELD
     },
@@ -323,9 +325,10 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Whether the alarm watches this entry; exactly one has `true`.",
         kind: Kind::Boolean,
         default: Some("true"),
-        outcome: Outcome::Rejected,
+        outcome: Outcome::Translated,
         reasons: &[Reason::MetricMathUnsupported],
-        rule: "a single entry that is not watched",
+        target: "in the operator: which entry is compared with the threshold",
+        rule: "true for one entry, an expression or the only metric",
         shape: "MetricDataQuery",
         ..FIELD
     },
@@ -335,9 +338,10 @@ pub(super) const FIELDS: &[Field] = &[
         kind: Kind::Integer,
         unit: "seconds",
         limits: Limits { min: Some(1.0), ..Limits::NONE },
-        outcome: Outcome::Rejected,
+        outcome: Outcome::Translated,
         reasons: &[Reason::MetricMathUnsupported],
-        rule: "only for expressions",
+        target: "nothing: it is that of the metrics",
+        rule: "the same for all entries",
         shape: "MetricDataQuery",
         ..FIELD
     },

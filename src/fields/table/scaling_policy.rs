@@ -225,18 +225,20 @@ pub(super) const FIELDS: &[Field] = &[
     Field {
         path: "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[].Expression",
         is: "Metric math expression over other entries, by their `Id`; excludes `MetricStat`.",
-        outcome: Outcome::Rejected,
-        reasons: &[Reason::MetricMathUnsupported],
-        rule: "KEDA's `expression` is Metrics Insights SQL and not metric math",
+        outcome: Outcome::Translated,
+        reasons: &[Reason::MetricMathNeedsController, Reason::MetricMathUnsupported],
+        target: "in the operator: the metric that is kept at the target",
+        rule: "operators, and the functions that docs/autoscaling.md lists; KEDA has no metric math, so the operator runs the policies",
         shape: "TargetTrackingMetricDataQuery",
         ..FIELD
     },
     Field {
         path: "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[].Id",
         is: "Name of the entry, by which expressions refer to it; begins with a lowercase letter.",
-        outcome: Outcome::Rejected,
+        outcome: Outcome::Translated,
         reasons: &[Reason::MetricMathUnsupported],
-        rule: "exactly one query, with MetricStat and without Expression, counts as a plain metric",
+        target: "nothing: expressions refer to it",
+        rule: "a lowercase letter, and letters, digits and `_`; each once",
         shape: "TargetTrackingMetricDataQuery",
         ..FIELD
     },
@@ -304,8 +306,8 @@ pub(super) const FIELDS: &[Field] = &[
         default: Some("true"),
         outcome: Outcome::Translated,
         reasons: &[Reason::MetricMathUnsupported],
-        target: "nothing: a single query is returned",
-        rule: "no query with true: `MetricMathUnsupported`",
+        target: "in the operator: which entry is kept at the target",
+        rule: "true for one entry, an expression or the only metric",
         shape: "TargetTrackingMetricDataQuery",
         ..FIELD
     },

@@ -84,10 +84,6 @@ fn report_ignored(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnosti
 
 /// Reports policies that the operator cannot run as they are.
 fn report_unmeasured(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
-    let untracked = || {
-        let mut tracked = scaling.policies.iter();
-        tracked.find(|policy| !Series::tracked(&policy.metric).is_measured(cx.settings))
-    };
     let mut listed = BTreeSet::new();
     for policy in &scaling.step_policies {
         // An alarm that triggers several policies is one alarm.
@@ -96,9 +92,9 @@ fn report_unmeasured(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagno
         }
         let alarm = &policy.alarm;
         let (metric_at, period_at) = places(policy);
-        if !alarm.series.is_measured(cx.settings) {
+        if let Some(name) = alarm.series.unmeasured(cx.settings) {
             let message = Message::OperatorCannotMeasure {
-                name: alarm.series.metric_name().to_owned(),
+                name: name.to_owned(),
                 effect: match policy.trigger.listed {
                     Some(_) => "the alarm triggers nothing".to_owned(),
                     None => "this policy does not scale the service".to_owned(),
@@ -111,19 +107,26 @@ fn report_unmeasured(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagno
         }
     }
     let has_steps = !scaling.step_policies.is_empty();
-    if (scaling.asks_operator || has_steps)
-        && let Some(policy) = untracked()
-    {
-        let effect = if has_steps {
-            "KEDA runs target tracking, and the step scaling policies of the service do nothing"
-        } else {
-            "KEDA runs all target tracking of the service"
-        };
-        let message = Message::OperatorCannotMeasure {
-            name: Series::tracked(&policy.metric).metric_name().to_owned(),
-            effect: effect.to_owned(),
-        };
-        notes.report(policy_path(policy), message);
+    let effect = if scaling.has_math() {
+        "the policy adds no task, and target tracking of the service removes none"
+    } else if has_steps {
+        "KEDA runs target tracking, and the step scaling policies of the service do nothing"
+    } else if scaling.asks_operator {
+        "KEDA runs all target tracking of the service"
+    } else {
+        return;
+    };
+    let tracked = scaling.policies.iter();
+    let unmeasured = tracked.filter_map(|policy| {
+        let series = Series::tracked(&policy.metric);
+        let name = series.unmeasured(cx.settings)?.to_owned();
+        Some((policy_path(policy), name))
+    });
+    // One of them is why all are left to KEDA.
+    let shown = if scaling.has_math() { usize::MAX } else { 1 };
+    for (at, name) in unmeasured.take(shown) {
+        let effect = effect.to_owned();
+        notes.report(at, Message::OperatorCannotMeasure { name, effect });
     }
 }
 
@@ -137,6 +140,9 @@ fn places(policy: &StepPolicy) -> (FieldPath, FieldPath) {
             policy.field("Alarm")
         }
     };
+    if matches!(policy.alarm.series, Series::Math(_)) {
+        return (at.field("Metrics"), at.field("Metrics"));
+    }
     if policy.trigger.in_query {
         let at = at.field("Metrics").index(0).field("MetricStat");
         return (at.field("Metric").field("MetricName"), at.field("Period"));
@@ -291,22 +297,24 @@ fn horizontal_pod_autoscaler(
             },
         );
     }
-    let metrics = scaling.policies.iter().map(|policy| MetricSpec {
-        type_: "Resource".to_owned(),
-        resource: Some(ResourceMetricSource {
-            name: if policy.metric == Metric::Cpu {
-                "cpu"
-            } else {
-                "memory"
-            }
-            .to_owned(),
-            target: MetricTarget {
-                type_: "Utilization".to_owned(),
-                average_utilization: Some(percent(policy)),
-                ..MetricTarget::default()
-            },
-        }),
-        ..MetricSpec::default()
+    let metrics = scaling.policies.iter().filter_map(|policy| {
+        let name = match policy.metric {
+            Metric::Cpu => "cpu",
+            Metric::Memory => "memory",
+            Metric::CloudWatch(_) | Metric::Math(_) => return None,
+        };
+        Some(MetricSpec {
+            type_: "Resource".to_owned(),
+            resource: Some(ResourceMetricSource {
+                name: name.to_owned(),
+                target: MetricTarget {
+                    type_: "Utilization".to_owned(),
+                    average_utilization: Some(percent(policy)),
+                    ..MetricTarget::default()
+                },
+            }),
+            ..MetricSpec::default()
+        })
     });
     Object::HorizontalPodAutoscaler(HorizontalPodAutoscaler {
         metadata: cx.metadata(cx.name()),

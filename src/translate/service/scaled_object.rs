@@ -13,7 +13,7 @@ use crate::{
 const fn cloud_watch(policy: &TargetTracking) -> Option<&CloudWatchMetric> {
     match &policy.metric {
         Metric::CloudWatch(metric) => Some(metric),
-        Metric::Cpu | Metric::Memory => None,
+        Metric::Cpu | Metric::Memory | Metric::Math(_) => None,
     }
 }
 

@@ -1,8 +1,11 @@
 //! The alarm of a step scaling policy
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>).
 
+use std::sync::Arc;
+
 use super::{
     Scope,
+    math::Math,
     metric::{CloudWatchMetric, own_series},
     series::{Series, Statistic},
 };
@@ -11,7 +14,7 @@ use crate::{
     ecs,
 };
 
-const MINUTE: i64 = 60;
+pub(super) const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
@@ -30,24 +33,24 @@ impl Alarm {
     /// Returns how many minutes a period takes. Shorter ones count as a minute.
     #[must_use]
     pub fn minutes(&self) -> usize {
-        usize::try_from(self.period / MINUTE).unwrap_or(1).max(1)
+        minutes_of(self.period)
     }
 
     /// Returns which part of the value of a minute is that of a shorter period: the same, but for what is counted.
     #[must_use]
     pub fn share(&self) -> f64 {
-        let is_count = matches!(
-            self.series.statistic(),
-            Statistic::Sum | Statistic::SampleCount
-        );
-        if !is_count || self.period >= MINUTE {
-            return 1.0;
-        }
-        // Both are less than a hundred.
-        #[allow(clippy::cast_precision_loss, reason = "both are small")]
-        let (period, minute) = (self.period as f64, MINUTE as f64);
-        period / minute
+        self.series.statistic().share(self.period)
     }
+}
+
+/// Returns how many minutes a period of so many seconds takes. Shorter ones count as a minute.
+pub(super) fn minutes_of(period: i64) -> usize {
+    usize::try_from(period / MINUTE).unwrap_or(1).max(1)
+}
+
+/// Whether CloudWatch has periods of so many seconds.
+pub(super) const fn is_period(period: i64) -> bool {
+    matches!(period, 10 | 20 | 30) || period > 0 && period % MINUTE == 0
 }
 
 /// How a point breaches a threshold.
@@ -93,7 +96,7 @@ pub struct AlarmRule {
 
 /// The members of an alarm that are the same wherever it stands.
 pub(super) struct Members<'r> {
-    pub(super) watched: Watched<'r>,
+    pub(super) watched: Value<'r>,
     pub(super) evaluation_periods: Option<i64>,
     pub(super) datapoints_to_alarm: Option<i64>,
     pub(super) threshold: Option<f64>,
@@ -101,7 +104,15 @@ pub(super) struct Members<'r> {
     pub(super) treat_missing_data: Option<&'r str>,
 }
 
-/// What an alarm watches, with the paths of what may be wrong with it.
+/// What an alarm compares with its threshold.
+pub(super) enum Value<'r> {
+    /// A metric.
+    Metric(Watched<'r>),
+    /// What is calculated from several.
+    Math(Math),
+}
+
+/// A metric, with the paths of what may be wrong with it.
 pub(super) struct Watched<'r> {
     pub(super) namespace: Option<&'r str>,
     pub(super) name: Option<&'r str>,
@@ -124,7 +135,7 @@ pub(super) fn validate(
 ) -> Option<Alarm> {
     let dimensions = raw.dimensions.iter();
     let members = Members {
-        watched: Watched {
+        watched: Value::Metric(Watched {
             namespace: raw.namespace.as_deref(),
             name: raw.metric_name.as_deref(),
             dimensions: dimensions
@@ -136,7 +147,7 @@ pub(super) fn validate(
             metric_at: path.clone(),
             statistic_at: path.field("Statistic"),
             period_at: path.field("Period"),
-        },
+        }),
         evaluation_periods: raw.evaluation_periods,
         datapoints_to_alarm: raw.datapoints_to_alarm,
         threshold: raw.threshold,
@@ -163,9 +174,14 @@ impl Members<'_> {
                 required(path.field(name), name, sink);
             }
         }
-        let series = self.watched.series(scope, sink);
-        let (rule, period) = (self.rule(path, sink), self.watched.period(sink));
-        let (rule, period) = (rule?, period?);
+        let (series, period) = match &self.watched {
+            Value::Metric(watched) => (watched.series(scope, sink), watched.period(sink)),
+            Value::Math(math) => {
+                let series = Series::Math(Arc::new(math.clone()));
+                (Some(series), Some(math.period()))
+            }
+        };
+        let (rule, period) = (self.rule(path, sink)?, period?);
         let periods = i64::try_from(rule.periods).unwrap_or(i64::MAX);
         let (longest, name) = if period < HOUR {
             (DAY, "a day")
@@ -251,18 +267,36 @@ impl Watched<'_> {
             required(self.period_at.clone(), "Period", sink);
             return None;
         };
-        let is_one = matches!(period, 10 | 20 | 30) || period > 0 && period % MINUTE == 0;
-        if !is_one {
+        if !is_period(period) {
             let message = Message::InvalidValue {
                 value: period.to_string(),
                 allowed: "must be 10, 20, 30 or a multiple of 60 seconds".to_owned(),
             };
             sink.report(self.period_at.clone(), message);
         }
-        is_one.then_some(period)
+        is_period(period).then_some(period)
     }
 
-    /// Returns what the alarm watches.
+    /// Returns it as a part of metric math: there, the operator counts the running tasks of the service itself.
+    pub(super) fn part(&self, scope: &Scope<'_>, sink: &mut Diagnostics) -> Option<Series> {
+        let found = self.series(scope, sink)?;
+        let Series::CloudWatch(metric) = &found else {
+            return Some(found);
+        };
+        let mut dimensions = metric.dimensions.iter();
+        let is_own =
+            dimensions.any(|(name, value)| name == "ServiceName" && value == scope.service.name);
+        let is_count =
+            metric.namespace == "ECS/ContainerInsights" && metric.name == "RunningTaskCount";
+        let statistic = Statistic::named(&metric.statistic);
+        let statistic = statistic.filter(|it| *it != Statistic::SampleCount);
+        Some(match statistic.filter(|_| is_own && is_count) {
+            Some(statistic) => Series::Running(statistic),
+            None => found,
+        })
+    }
+
+    /// Returns what is watched.
     fn series(&self, scope: &Scope<'_>, sink: &mut Diagnostics) -> Option<Series> {
         for (name, value) in [("MetricName", self.name), ("Namespace", self.namespace)] {
             if value.is_none() {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::{
     Scope,
     action::{AlarmAction, ScaledService},
-    alarm::{Alarm, Members, Watched},
+    alarm::{Alarm, Members, Value, Watched},
+    math,
     target_tracking::{high_alarm, low_alarm},
 };
 use crate::{
@@ -229,9 +230,9 @@ fn one(
     sink: &mut Diagnostics,
 ) -> Option<Alarm> {
     let watched = if raw.metrics.is_empty() {
-        of_metric(raw, path, sink)
+        of_metric(raw, path, sink).map(Value::Metric)
     } else {
-        of_query(raw, path, sink)
+        of_queries(raw, scope, path, sink)
     };
     let members = Members {
         watched: watched?,
@@ -278,12 +279,13 @@ fn of_metric<'r>(
     })
 }
 
-/// Returns the metric of the only entry of `Metrics`. All others are metric math.
-fn of_query<'r>(
+/// Returns the metric of the only entry of `Metrics`, or what is calculated from several.
+fn of_queries<'r>(
     raw: &'r ecs::MetricAlarm,
+    scope: &Scope<'_>,
     path: &FieldPath,
     sink: &mut Diagnostics,
-) -> Option<Watched<'r>> {
+) -> Option<Value<'r>> {
     for (member, is_given) in [
         ("MetricName", raw.metric_name.is_some()),
         ("Namespace", raw.namespace.is_some()),
@@ -299,18 +301,25 @@ fn of_query<'r>(
         }
     }
     let path = path.field("Metrics");
-    let plain = match raw.metrics.as_slice() {
-        [only] if only.expression.is_none() && only.return_data != Some(false) => {
-            only.metric_stat.as_ref().map(|stat| (only, stat))
+    let queries = raw.metrics.iter().enumerate();
+    let queries = queries.map(|(index, raw)| query(raw, path.index(index), sink));
+    let queries: Vec<_> = queries.collect::<Option<_>>()?;
+    match <[math::Query<'r>; 1]>::try_from(queries) {
+        Ok([only]) if only.expression.is_none() && only.returns && only.watched.is_some() => {
+            only.watched.map(Value::Metric)
         }
-        _ => None,
-    };
-    let Some((query, stat)) = plain else {
-        sink.report(path, Message::MetricMathUnsupported);
-        return None;
-    };
-    let path = path.index(0);
-    if let Some(account) = &query.account_id {
+        Ok(only) => math::math(&only, scope, &path, sink).map(Value::Math),
+        Err(queries) => math::math(&queries, scope, &path, sink).map(Value::Math),
+    }
+}
+
+/// Returns an entry of `Metrics`; `None` if something of it is wrong.
+fn query<'r>(
+    raw: &'r ecs::MetricDataQuery,
+    path: FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<math::Query<'r>> {
+    if let Some(account) = &raw.account_id {
         let message = Message::InvalidValue {
             value: account.clone(),
             allowed: "must be absent: the operator reads no metric of another account".to_owned(),
@@ -318,25 +327,36 @@ fn of_query<'r>(
         sink.report(path.field("AccountId"), message);
         return None;
     }
-    let path = path.field("MetricStat");
-    let metric = stat.metric.as_ref()?;
-    if let Some(statistic) = stat.stat.as_deref()
+    let at = path.field("MetricStat");
+    let stat = raw.metric_stat.as_ref();
+    if let Some(statistic) = stat.and_then(|stat| stat.stat.as_deref())
         && super::Statistic::named(statistic).is_none()
         && !is_extended(statistic)
     {
-        invalid_statistic(statistic, path.field("Stat"), sink);
+        invalid_statistic(statistic, at.field("Stat"), sink);
         return None;
     }
-    Some(Watched {
-        namespace: metric.namespace.as_deref(),
-        name: metric.metric_name.as_deref(),
-        dimensions: pairs(&metric.dimensions),
-        statistic: stat.stat.as_deref(),
-        unit: stat.unit.as_deref(),
-        period: stat.period,
-        metric_at: path.field("Metric"),
-        statistic_at: path.field("Stat"),
-        period_at: path.field("Period"),
+    let watched = stat.and_then(|stat| {
+        let metric = stat.metric.as_ref()?;
+        Some(Watched {
+            namespace: metric.namespace.as_deref(),
+            name: metric.metric_name.as_deref(),
+            dimensions: pairs(&metric.dimensions),
+            statistic: stat.stat.as_deref(),
+            unit: stat.unit.as_deref(),
+            period: stat.period,
+            metric_at: at.field("Metric"),
+            statistic_at: at.field("Stat"),
+            period_at: at.field("Period"),
+        })
+    });
+    Some(math::Query {
+        id: raw.id.as_deref(),
+        expression: raw.expression.as_deref(),
+        watched,
+        period: raw.period,
+        returns: raw.return_data != Some(false),
+        at: path,
     })
 }
 

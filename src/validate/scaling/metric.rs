@@ -1,18 +1,22 @@
 //! The metrics of target tracking.
 
+use std::sync::Arc;
+
 use super::{
     Scope,
+    alarm::{MINUTE, Watched},
+    math::{self, Math},
     series::{Series, Statistic},
     utilization,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
-    settings::{Addon, WantedMetric},
+    settings::{Addon, Mode, WantedMetric},
 };
 
 /// A metric of a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Metric {
     /// CPU use as a percentage of the reservation.
     Cpu,
@@ -20,6 +24,8 @@ pub enum Metric {
     Memory,
     /// A CloudWatch metric, read by KEDA or the operator.
     CloudWatch(CloudWatchMetric),
+    /// What the operator calculates from several metrics.
+    Math(Arc<Math>),
 }
 
 /// A CloudWatch metric with one statistic.
@@ -175,6 +181,17 @@ fn customized(
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Option<Metric> {
+    if raw.metrics.len() > 1 || raw.metrics.iter().any(|query| query.expression.is_some()) {
+        let path = path.field("Metrics");
+        let queries = raw.metrics.iter().enumerate();
+        let queries = queries.map(|(index, raw)| query(raw, path.index(index)));
+        let queries: Vec<_> = queries.collect();
+        let math = math::math(&queries, scope, &path, sink)?;
+        if scope.settings.mode == Mode::Convert {
+            sink.report(path, Message::MetricMathNeedsController);
+        }
+        return Some(Metric::Math(Arc::new(math)));
+    }
     let (metric, path) = if raw.metrics.is_empty() {
         let dimensions = raw
             .dimensions
@@ -201,20 +218,52 @@ fn customized(
     Some(own_utilization(&metric, scope.service.name).unwrap_or(Metric::CloudWatch(metric)))
 }
 
-/// Returns the only query, if it just specifies a metric. All other queries are metric math.
+/// Returns an entry of metric math. Its periods are those of target tracking.
+fn query(raw: &ecs::TargetTrackingMetricDataQuery, path: FieldPath) -> math::Query<'_> {
+    let at = path.field("MetricStat");
+    let watched = raw.metric_stat.as_ref().and_then(|stat| {
+        let metric = stat.metric.as_ref()?;
+        let dimensions = metric.dimensions.iter();
+        Some(Watched {
+            namespace: metric.namespace.as_deref(),
+            name: metric.metric_name.as_deref(),
+            dimensions: dimensions
+                .map(|it| [it.name.as_deref(), it.value.as_deref()])
+                .collect(),
+            statistic: stat.stat.as_deref(),
+            unit: stat.unit.as_deref(),
+            period: Some(MINUTE),
+            metric_at: at.field("Metric"),
+            statistic_at: at.field("Stat"),
+            period_at: at.clone(),
+        })
+    });
+    math::Query {
+        id: raw.id.as_deref(),
+        expression: raw.expression.as_deref(),
+        watched,
+        period: None,
+        returns: raw.return_data != Some(false),
+        at: path,
+    }
+}
+
+/// Returns the only query, which names a metric.
 fn single_query(
     queries: &[ecs::TargetTrackingMetricDataQuery],
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Option<(CloudWatchMetric, FieldPath)> {
     let plain = match queries {
-        [only] if only.expression.is_none() && only.return_data != Some(false) => {
-            only.metric_stat.as_ref()
-        }
+        [only] if only.return_data != Some(false) => only.metric_stat.as_ref(),
         _ => None,
     };
     let (Some(stat), Some(metric)) = (plain, plain.and_then(|stat| stat.metric.as_ref())) else {
-        sink.report(path.field("Metrics"), Message::MetricMathUnsupported);
+        let why = "it has no entry that is returned".to_owned();
+        sink.report(
+            path.field("Metrics"),
+            Message::MetricMathUnsupported { why },
+        );
         return None;
     };
     let at = path

@@ -4,6 +4,7 @@ mod action;
 mod alarm;
 mod identity;
 mod listed;
+mod math;
 mod metric;
 mod policy;
 mod schedule;
@@ -17,6 +18,7 @@ use std::collections::BTreeSet;
 pub use action::{AlarmAction, PolicyReference, ScaledService};
 pub use alarm::{Alarm, AlarmRule, Comparison, Missing};
 pub use listed::{AlarmNote, triggered_policies};
+pub use math::Math;
 pub use metric::{CloudWatchMetric, Metric};
 pub use schedule::ScheduledAction;
 pub use series::{Series, Statistic};
@@ -108,14 +110,23 @@ impl AutoScaling {
     }
 
     /// Whether the operator has to run the policies, and can: an autoscaler has no steps, and its owner may ask for it. It
-    /// leaves target tracking to an autoscaler if it cannot measure all that one can, unless it runs the policies already.
+    /// leaves target tracking to an autoscaler if it cannot measure all that one can, unless it runs the policies already. Nothing
+    /// else has metric math.
     fn is_for_operator(&self, settings: &Settings) -> bool {
         let is_measured = |series: &Series| settings.keeps_policies || series.is_measured(settings);
         let mut targets = self.policies.iter();
         let mut steps = self.step_policies.iter();
-        targets.all(|policy| is_measured(&Series::tracked(&policy.metric)))
-            && (self.asks_operator && !self.policies.is_empty()
-                || steps.any(|policy| is_measured(&policy.alarm.series)))
+        self.has_math()
+            || targets.all(|policy| is_measured(&Series::tracked(&policy.metric)))
+                && (self.asks_operator && !self.policies.is_empty()
+                    || steps.any(|policy| is_measured(&policy.alarm.series)))
+    }
+
+    /// Whether target tracking follows metric math.
+    #[must_use]
+    pub fn has_math(&self) -> bool {
+        let mut metrics = self.policies.iter().map(|policy| &policy.metric);
+        metrics.any(|metric| matches!(metric, Metric::Math(_)))
     }
 
     /// Whether no policy removes tasks: scale-in is suspended, or each policy disables it.

@@ -1,17 +1,27 @@
 //! What is measured of a service, minute by minute.
 
-use super::metric::{CloudWatchMetric, Metric};
+use std::{slice, sync::Arc};
+
+use super::{
+    alarm::MINUTE,
+    math::Math,
+    metric::{CloudWatchMetric, Metric},
+};
 use crate::settings::Settings;
 
 /// The values of a metric over time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Series {
     /// CPU use of the tasks of the service, as a percentage of what they reserve.
     Cpu(Statistic),
     /// Memory use of the tasks of the service, as a percentage of what they reserve.
     Memory(Statistic),
+    /// The number of running tasks of the service; only within metric math.
+    Running(Statistic),
     /// A CloudWatch metric.
     CloudWatch(CloudWatchMetric),
+    /// What is calculated from others.
+    Math(Arc<Math>),
 }
 
 /// How several values become one.
@@ -43,6 +53,19 @@ impl Statistic {
         })
     }
 
+    /// Returns which part of the value of a minute is that of a period of so many seconds: the same, but for what is
+    /// counted in a shorter one.
+    #[must_use]
+    pub fn share(self, period: i64) -> f64 {
+        if !matches!(self, Self::Sum | Self::SampleCount) || period >= MINUTE {
+            return 1.0;
+        }
+        // Both are less than a hundred.
+        #[allow(clippy::cast_precision_loss, reason = "both are small")]
+        let (period, minute) = (period as f64, MINUTE as f64);
+        period / minute
+    }
+
     /// Returns the value of a longer period from those of its parts; `None` if there are none.
     #[must_use]
     pub fn of(self, values: impl IntoIterator<Item = f64>) -> Option<f64> {
@@ -70,15 +93,26 @@ impl Series {
             Metric::Cpu => Self::Cpu(Statistic::Average),
             Metric::Memory => Self::Memory(Statistic::Average),
             Metric::CloudWatch(metric) => Self::CloudWatch(metric.clone()),
+            Metric::Math(math) => Self::Math(Arc::clone(math)),
+        }
+    }
+
+    /// Returns what has to be measured for it: itself, or the metrics of metric math.
+    #[must_use]
+    pub fn parts(&self) -> &[Self] {
+        match self {
+            Self::Math(math) => math.parts(),
+            _ => slice::from_ref(self),
         }
     }
 
     /// Returns how its values become one. A percentile of a longer period cannot be calculated from those of its parts:
-    /// their mean counts.
+    /// their mean counts. Each value of metric math is that of a whole period.
     #[must_use]
     pub fn statistic(&self) -> Statistic {
         match self {
-            Self::Cpu(statistic) | Self::Memory(statistic) => *statistic,
+            Self::Cpu(statistic) | Self::Memory(statistic) | Self::Running(statistic) => *statistic,
+            Self::Math(_) => Statistic::Average,
             Self::CloudWatch(metric) => {
                 Statistic::named(&metric.statistic).unwrap_or(Statistic::Average)
             }
@@ -89,8 +123,18 @@ impl Series {
     #[must_use]
     pub fn is_measured(&self, settings: &Settings) -> bool {
         match self {
-            Self::Cpu(_) | Self::Memory(_) => true,
+            Self::Cpu(_) | Self::Memory(_) | Self::Running(_) => true,
             Self::CloudWatch(metric) => settings.metric_queries.read(metric.wanted()),
+            Self::Math(math) => math.unmeasured(settings).is_none(),
+        }
+    }
+
+    /// Returns the name of what the operator cannot measure of it.
+    #[must_use]
+    pub fn unmeasured(&self, settings: &Settings) -> Option<&str> {
+        match self {
+            Self::Math(math) => math.unmeasured(settings),
+            _ => (!self.is_measured(settings)).then(|| self.metric_name()),
         }
     }
 
@@ -100,13 +144,22 @@ impl Series {
         matches!(self, Self::Cpu(_) | Self::Memory(_))
     }
 
+    /// Whether it may have no value because no task runs.
+    #[must_use]
+    pub fn needs_tasks(&self) -> bool {
+        let mut parts = self.parts().iter();
+        parts.any(|part| part.is_use() || matches!(part, Self::Running(_)))
+    }
+
     /// Returns the name of its metric.
     #[must_use]
     pub fn metric_name(&self) -> &str {
         match self {
             Self::Cpu(_) => "CPUUtilization",
             Self::Memory(_) => "MemoryUtilization",
+            Self::Running(_) => "RunningTaskCount",
             Self::CloudWatch(metric) => &metric.name,
+            Self::Math(math) => math.name(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Whether the utilization of tasks, which target tracking keeps at a value, can be calculated.
 
-use super::metric::Metric;
+use super::{metric::Metric, series::Series};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     settings::Settings,
@@ -29,6 +29,16 @@ pub(super) fn validate(
         {
             let sized = definition.size.memory_mib.is_some();
             sink.report(at, needs_requests(of, "memory", "memory", sized));
+        }
+        Metric::Math(math) => {
+            for part in math.parts() {
+                let metric = match part {
+                    Series::Cpu(_) => Metric::Cpu,
+                    Series::Memory(_) => Metric::Memory,
+                    _ => continue,
+                };
+                validate((&metric, definition), settings, at.clone(), sink);
+            }
         }
         Metric::Cpu | Metric::Memory | Metric::CloudWatch(_) => {}
     }

@@ -1,0 +1,252 @@
+//! Reads the queries of metric math: metrics, and expressions over them.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Math,
+    expression::{Entries, Expression, parse},
+};
+use crate::{
+    diagnostic::{Diagnostics, FieldPath, Message},
+    validate::scaling::{Scope, alarm::Watched, series::Series},
+};
+
+/// The most entries, and the most metrics among them, as in CloudWatch
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>).
+const MOST: (usize, usize) = (20, 10);
+
+/// An entry of `Metrics`.
+pub(in super::super) struct Query<'r> {
+    pub(in super::super) id: Option<&'r str>,
+    pub(in super::super) expression: Option<&'r str>,
+    /// The metric.
+    pub(in super::super) watched: Option<Watched<'r>>,
+    /// The seconds of a period of the expression, if given.
+    pub(in super::super) period: Option<i64>,
+    pub(in super::super) returns: bool,
+    pub(in super::super) at: FieldPath,
+}
+
+/// What is wrong, and where.
+type Wrong = (FieldPath, String);
+
+/// Returns the metric math of the entries at a path, and the length of its periods; `None` if something of it is missing,
+/// wrong, or not evaluated by the operator. A metric whose period is not in its entry has one of a minute.
+pub(in super::super) fn math(
+    queries: &[Query<'_>],
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<Math> {
+    let found = names(queries, path)
+        .and_then(|names| period(queries, path).map(|period| (names, period)))
+        .and_then(|(names, period)| expressions(queries, &names, period, path));
+    let (result, expressions, period) = match found {
+        Ok(found) => found,
+        Err((at, why)) => {
+            sink.report(at, Message::MetricMathUnsupported { why });
+            return None;
+        }
+    };
+    let mut order = Order {
+        expressions,
+        queries,
+        places: vec![Place::New; queries.len()],
+        metrics: Vec::new(),
+        ordered: Vec::new(),
+    };
+    if let Err(at) = order.place(result) {
+        let why = "it is calculated from itself".to_owned();
+        sink.report(at.clone(), Message::MetricMathUnsupported { why });
+        return None;
+    }
+    let Order {
+        metrics, ordered, ..
+    } = order;
+    if metrics.is_empty() {
+        let why = "its result does not depend on a metric".to_owned();
+        sink.report(path.clone(), Message::MetricMathUnsupported { why });
+        return None;
+    }
+    let series = metrics.iter().map(|at| {
+        let watched = queries.get(*at).and_then(|query| query.watched.as_ref());
+        watched.and_then(|watched| watched.part(scope, sink))
+    });
+    // What is wrong with each of them is reported.
+    let series: Vec<Option<Series>> = series.collect();
+    let parts: Option<Vec<Series>> = series.into_iter().collect();
+    let result = queries.get(result)?;
+    Some(Math {
+        name: result.expression.unwrap_or_default().to_owned(),
+        period,
+        parts: parts?,
+        expressions: placed(ordered, &metrics),
+    })
+}
+
+/// Returns the name of each entry.
+fn names<'q>(queries: &[Query<'q>], path: &FieldPath) -> Result<Vec<&'q str>, Wrong> {
+    let metrics = queries.iter().filter(|query| query.watched.is_some());
+    if queries.len() > MOST.0 || metrics.count() > MOST.1 {
+        let why = format!("it has more than {} entries, or {} metrics", MOST.0, MOST.1);
+        return Err((path.clone(), why));
+    }
+    let mut known = BTreeSet::new();
+    let mut names = Vec::new();
+    for query in queries {
+        let id = query.id.unwrap_or_default();
+        let is_name = |rest: &str| {
+            let mut rest = rest.chars();
+            rest.all(|it| it.is_ascii_alphanumeric() || it == '_')
+        };
+        if !id.starts_with(|first: char| first.is_ascii_lowercase()) || !is_name(id) {
+            let why = "an Id is a lowercase letter, and letters, digits and _".to_owned();
+            return Err((query.at.field("Id"), why));
+        }
+        if !known.insert(id) {
+            let why = format!("two entries have the Id {id}");
+            return Err((query.at.field("Id"), why));
+        }
+        if query.expression.is_some() == query.watched.is_some() {
+            let why = "an entry has an Expression or a MetricStat with a Metric".to_owned();
+            return Err((query.at.clone(), why));
+        }
+        names.push(id);
+    }
+    Ok(names)
+}
+
+/// Returns the seconds of a period, which all entries have in common.
+fn period(queries: &[Query<'_>], path: &FieldPath) -> Result<i64, Wrong> {
+    let of_metrics = queries.iter().filter_map(|query| query.watched.as_ref());
+    let of_metrics = of_metrics.map(|watched| (watched.period, &watched.period_at));
+    let of_expressions = queries.iter().filter(|query| query.period.is_some());
+    let of_expressions = of_expressions.map(|query| (query.period, &query.at));
+    let mut all = of_metrics.chain(of_expressions);
+    let Some((first, _)) = all.next() else {
+        return Err((path.clone(), "it has no metric".to_owned()));
+    };
+    for (period, at) in all {
+        if period != first {
+            let why = "its entries have different periods".to_owned();
+            return Err((at.clone(), why));
+        }
+    }
+    let period = first.filter(|period| crate::validate::scaling::alarm::is_period(*period));
+    period.ok_or_else(|| {
+        let why = "each metric needs a Period of 10, 20, 30 or a multiple of 60 seconds";
+        (path.clone(), why.to_owned())
+    })
+}
+
+/// The position of the result, the expressions of all entries, and the seconds of a period.
+type Read = (usize, Vec<Option<Expression>>, i64);
+
+/// Reads the expressions, and finds the one that is returned.
+fn expressions(
+    queries: &[Query<'_>],
+    names: &[&str],
+    period: i64,
+    path: &FieldPath,
+) -> Result<Read, Wrong> {
+    let is_metric: Vec<bool> = queries
+        .iter()
+        .map(|query| query.watched.is_some())
+        .collect();
+    let entries = Entries {
+        names,
+        is_metric: &is_metric,
+        period,
+    };
+    let read = queries.iter().map(|query| {
+        let read = query.expression.map(|text| parse(text, entries));
+        let read = read.transpose();
+        read.map_err(|why| (query.at.field("Expression"), why))
+    });
+    let read: Vec<_> = read.collect::<Result<_, _>>()?;
+    let mut returned = queries
+        .iter()
+        .enumerate()
+        .filter(|(_, query)| query.returns);
+    match (returned.next(), returned.next()) {
+        (Some((result, query)), None) if query.expression.is_some() => Ok((result, read, period)),
+        (Some((_, query)), None) => {
+            let why = "the entry that is returned is a metric: leave out the others".to_owned();
+            Err((query.at.clone(), why))
+        }
+        _ => {
+            let why = "ReturnData has to be false for each entry but one".to_owned();
+            Err((path.clone(), why))
+        }
+    }
+}
+
+/// Where an entry is in the order of what is calculated.
+#[derive(Clone, Copy)]
+enum Place {
+    New,
+    /// What it depends on is being ordered.
+    Begun,
+    Metric(usize),
+    Expression(usize),
+}
+
+/// Orders entries by what depends on what, and leaves out what the result does not depend on.
+struct Order<'q> {
+    queries: &'q [Query<'q>],
+    expressions: Vec<Option<Expression>>,
+    places: Vec<Place>,
+    /// The positions of the metrics.
+    metrics: Vec<usize>,
+    ordered: Vec<Expression>,
+}
+
+/// Positions of expressions begin here until it is known how many metrics there are.
+const EXPRESSIONS: usize = MOST.0;
+
+impl<'q> Order<'q> {
+    /// Returns the new position of an entry.
+    ///
+    /// # Errors
+    ///
+    /// Where the entry is that depends on itself.
+    fn place(&mut self, at: usize) -> Result<usize, &'q FieldPath> {
+        let Some((place, query)) = self.places.get(at).copied().zip(self.queries.get(at)) else {
+            return Ok(at);
+        };
+        match place {
+            Place::Begun => return Err(&query.at),
+            Place::Metric(place) => return Ok(place),
+            Place::Expression(place) => return Ok(EXPRESSIONS + place),
+            Place::New => {}
+        }
+        let expression = self.expressions.get_mut(at).and_then(Option::take);
+        let Some(mut expression) = expression else {
+            self.metrics.push(at);
+            self.places[at] = Place::Metric(self.metrics.len() - 1);
+            return Ok(self.metrics.len() - 1);
+        };
+        self.places[at] = Place::Begun;
+        expression.replace(&mut |at| self.place(at))?;
+        self.ordered.push(expression);
+        self.places[at] = Place::Expression(self.ordered.len() - 1);
+        Ok(EXPRESSIONS + self.ordered.len() - 1)
+    }
+}
+
+/// Returns the expressions with positions that follow those of the metrics.
+fn placed(mut ordered: Vec<Expression>, metrics: &[usize]) -> Vec<Expression> {
+    for expression in &mut ordered {
+        let moved = expression.replace(&mut |at| {
+            Ok::<_, std::convert::Infallible>(match at.checked_sub(EXPRESSIONS) {
+                Some(expression) => metrics.len() + expression,
+                None => at,
+            })
+        });
+        match moved {
+            Ok(()) => {}
+            Err(never) => match never {},
+        }
+    }
+    ordered
+}
