@@ -278,7 +278,7 @@ reasons! {
         MemoryBelowReservation { m, r } => "memory {m} is below memoryReservation {r}", "raise memory or lower memoryReservation";
         MemoryRequired { name } => "container {name} needs memory or memoryReservation, or the task needs memory", "give one of them";
         MetricMathNeedsController => "metric math needs the operator", "install the operator, and convert with --as resources; without it, publish the result as a metric of your own";
-        MetricMathUnsupported { why } => "this metric math is not evaluated: {why}", "use the operators, and the functions ABS, CEIL, FLOOR, FILL, IF, METRICS, PERIOD, and AVG, MAX, MIN and SUM of an array, or publish the result as a metric";
+        MetricMathUnsupported { why } => "this metric math is not evaluated: {why}", "docs/autoscaling.md lists what is evaluated; otherwise publish the result as a metric of your own";
         MinAdjustmentMagnitudeMisused => "MinAdjustmentMagnitude needs PercentChangeInCapacity", "remove it, or change AdjustmentType";
         MinimumHealthyPercentRange => "minimumHealthyPercent must be 0 to 100", "the default is 100, and 0 with DAEMON";
         MixedCapacityProviders => "a strategy cannot mix Fargate and other capacity providers", "name FARGATE and FARGATE_SPOT alone, or neither of them";

@@ -598,7 +598,10 @@ mod tests {
         scaling.policies.reverse();
         reading.follow(&scaling, &settings, &AutoScalingStatus::default());
         reading.value(&queue, Ok(&4000.0));
-        let samples = reading.of_policies.iter().map(|it| it.parts[0].samples.clone());
+        let samples = reading
+            .of_policies
+            .iter()
+            .map(|it| it.parts[0].samples.clone());
         assert_eq!(samples.collect::<Vec<_>>(), [vec![4000.0], vec![]]);
     }
 

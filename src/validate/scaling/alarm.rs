@@ -53,6 +53,14 @@ pub(super) const fn is_period(period: i64) -> bool {
     matches!(period, 10 | 20 | 30) || period > 0 && period % MINUTE == 0
 }
 
+/// Returns what is wrong with a period that CloudWatch does not have.
+pub(super) fn not_a_period(period: i64) -> Message {
+    Message::InvalidValue {
+        value: period.to_string(),
+        allowed: "must be 10, 20, 30 or a multiple of 60 seconds".to_owned(),
+    }
+}
+
 /// How a point breaches a threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
@@ -268,13 +276,10 @@ impl Watched<'_> {
             return None;
         };
         if !is_period(period) {
-            let message = Message::InvalidValue {
-                value: period.to_string(),
-                allowed: "must be 10, 20, 30 or a multiple of 60 seconds".to_owned(),
-            };
-            sink.report(self.period_at.clone(), message);
+            sink.report(self.period_at.clone(), not_a_period(period));
+            return None;
         }
-        is_period(period).then_some(period)
+        Some(period)
     }
 
     /// Returns it as a part of metric math: there, the operator counts the running tasks of the service itself.

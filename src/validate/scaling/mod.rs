@@ -12,6 +12,7 @@ mod series;
 mod step;
 mod target_tracking;
 mod utilization;
+mod watched;
 
 use std::collections::BTreeSet;
 
@@ -125,8 +126,8 @@ impl AutoScaling {
     /// Whether target tracking follows metric math.
     #[must_use]
     pub fn has_math(&self) -> bool {
-        let mut metrics = self.policies.iter().map(|policy| &policy.metric);
-        metrics.any(|metric| matches!(metric, Metric::Math(_)))
+        let mut policies = self.policies.iter();
+        policies.any(|policy| matches!(policy.metric, Metric::Math(_)))
     }
 
     /// Whether no policy removes tasks: scale-in is suspended, or each policy disables it.
@@ -238,10 +239,8 @@ fn has_too_many(raw: &crd::AutoScaling, path: &FieldPath, sink: &mut Diagnostics
         ("alarms", raw.alarms.len()),
         ("scalingPolicies", raw.scaling_policies.len()),
     ];
-    let mut too_many = counts
-        .iter()
-        .filter(|(_, count)| *count > MOST_POLICIES)
-        .peekable();
+    let too_many = counts.iter().filter(|(_, count)| *count > MOST_POLICIES);
+    let mut too_many = too_many.peekable();
     let is_so = too_many.peek().is_some();
     for (member, count) in too_many {
         let message = Message::InvalidValue {

@@ -8,7 +8,11 @@ use super::{
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
-    validate::scaling::{Scope, alarm::Watched, series::Series},
+    validate::scaling::{
+        Scope,
+        alarm::{Watched, is_period, not_a_period},
+        series::Series,
+    },
 };
 
 /// The most entries, and the most metrics among them, as in CloudWatch
@@ -28,7 +32,7 @@ pub(in super::super) struct Query<'r> {
 }
 
 /// What is wrong, and where.
-type Wrong = (FieldPath, String);
+type Wrong = (FieldPath, Message);
 
 /// Returns the metric math of the entries at a path, and the length of its periods; `None` if something of it is missing,
 /// wrong, or not evaluated by the operator. A metric whose period is not in its entry has one of a minute.
@@ -43,8 +47,8 @@ pub(in super::super) fn math(
         .and_then(|(names, period)| expressions(queries, &names, period, path));
     let (result, expressions, period) = match found {
         Ok(found) => found,
-        Err((at, why)) => {
-            sink.report(at, Message::MetricMathUnsupported { why });
+        Err((at, message)) => {
+            sink.report(at, message);
             return None;
         }
     };
@@ -89,7 +93,7 @@ fn names<'q>(queries: &[Query<'q>], path: &FieldPath) -> Result<Vec<&'q str>, Wr
     let metrics = queries.iter().filter(|query| query.watched.is_some());
     if queries.len() > MOST.0 || metrics.count() > MOST.1 {
         let why = format!("it has more than {} entries, or {} metrics", MOST.0, MOST.1);
-        return Err((path.clone(), why));
+        return Err(wrong(path.clone(), why));
     }
     let mut known = BTreeSet::new();
     let mut names = Vec::new();
@@ -101,15 +105,15 @@ fn names<'q>(queries: &[Query<'q>], path: &FieldPath) -> Result<Vec<&'q str>, Wr
         };
         if !id.starts_with(|first: char| first.is_ascii_lowercase()) || !is_name(id) {
             let why = "an Id is a lowercase letter, and letters, digits and _".to_owned();
-            return Err((query.at.field("Id"), why));
+            return Err(wrong(query.at.field("Id"), why));
         }
         if !known.insert(id) {
             let why = format!("two entries have the Id {id}");
-            return Err((query.at.field("Id"), why));
+            return Err(wrong(query.at.field("Id"), why));
         }
         if query.expression.is_some() == query.watched.is_some() {
             let why = "an entry has an Expression or a MetricStat with a Metric".to_owned();
-            return Err((query.at.clone(), why));
+            return Err(wrong(query.at.clone(), why));
         }
         names.push(id);
     }
@@ -118,25 +122,36 @@ fn names<'q>(queries: &[Query<'q>], path: &FieldPath) -> Result<Vec<&'q str>, Wr
 
 /// Returns the seconds of a period, which all entries have in common.
 fn period(queries: &[Query<'_>], path: &FieldPath) -> Result<i64, Wrong> {
-    let of_metrics = queries.iter().filter_map(|query| query.watched.as_ref());
-    let of_metrics = of_metrics.map(|watched| (watched.period, &watched.period_at));
-    let of_expressions = queries.iter().filter(|query| query.period.is_some());
-    let of_expressions = of_expressions.map(|query| (query.period, &query.at));
-    let mut all = of_metrics.chain(of_expressions);
-    let Some((first, _)) = all.next() else {
-        return Err((path.clone(), "it has no metric".to_owned()));
-    };
-    for (period, at) in all {
-        if period != first {
-            let why = "its entries have different periods".to_owned();
-            return Err((at.clone(), why));
+    let mut known = None;
+    for watched in queries.iter().filter_map(|query| query.watched.as_ref()) {
+        let at = &watched.period_at;
+        let Some(period) = watched.period else {
+            let name = "Period".to_owned();
+            return Err((at.clone(), Message::RequiredField { name }));
+        };
+        if !is_period(period) {
+            return Err((at.clone(), not_a_period(period)));
+        }
+        if *known.get_or_insert(period) != period {
+            let why = "its metrics have different periods".to_owned();
+            return Err(wrong(at.clone(), why));
         }
     }
-    let period = first.filter(|period| crate::validate::scaling::alarm::is_period(*period));
-    period.ok_or_else(|| {
-        let why = "each metric needs a Period of 10, 20, 30 or a multiple of 60 seconds";
-        (path.clone(), why.to_owned())
-    })
+    let Some(known) = known else {
+        return Err(wrong(path.clone(), "it has no metric".to_owned()));
+    };
+    let mut of_expressions = queries.iter().filter(|query| query.expression.is_some());
+    match of_expressions.find(|query| query.period.is_some_and(|period| period != known)) {
+        Some(query) => {
+            let why = "its metrics have another period".to_owned();
+            Err(wrong(query.at.field("Period"), why))
+        }
+        None => Ok(known),
+    }
+}
+
+fn wrong(at: FieldPath, why: String) -> Wrong {
+    (at, Message::MetricMathUnsupported { why })
 }
 
 /// The position of the result, the expressions of all entries, and the seconds of a period.
@@ -161,7 +176,7 @@ fn expressions(
     let read = queries.iter().map(|query| {
         let read = query.expression.map(|text| parse(text, entries));
         let read = read.transpose();
-        read.map_err(|why| (query.at.field("Expression"), why))
+        read.map_err(|why| wrong(query.at.field("Expression"), why))
     });
     let read: Vec<_> = read.collect::<Result<_, _>>()?;
     let mut returned = queries
@@ -172,11 +187,11 @@ fn expressions(
         (Some((result, query)), None) if query.expression.is_some() => Ok((result, read, period)),
         (Some((_, query)), None) => {
             let why = "the entry that is returned is a metric: leave out the others".to_owned();
-            Err((query.at.clone(), why))
+            Err(wrong(query.at.clone(), why))
         }
         _ => {
             let why = "ReturnData has to be false for each entry but one".to_owned();
-            Err((path.clone(), why))
+            Err(wrong(path.clone(), why))
         }
     }
 }

@@ -1,3 +1,5 @@
+//! Tests of what is read as metric math, and of its values.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
