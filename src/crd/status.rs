@@ -158,6 +158,8 @@ statuses! {
         value: Option<f64>,
         /// When it got into this state.
         state_updated_timestamp: Option<Time>,
+        /// The known values of the last minutes until then, at most 15, the newest last.
+        recent_values: Vec<f64>,
     }
 
     /// A scaling activity, as DescribeScalingActivities returns it.

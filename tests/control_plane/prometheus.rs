@@ -30,6 +30,8 @@ use crate::support::{
 const POOL: &str = r#"or"ders\.*"#;
 /// The target group of the service with target tracking.
 const GROUP: &str = "targetgroup/api/943f017f100becff";
+/// The pool of the service with metric math.
+const JOBS: &str = "jobs";
 
 const SCALED_OBJECT: (&str, &str, &str, &str) =
     ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects");
@@ -156,6 +158,29 @@ fn requests_policy() -> Value {
     })
 }
 
+/// A policy that keeps the requests to a pool for each running task at a value, as metric math.
+fn math_policy() -> Value {
+    let metric = |namespace: &str, name: &str, dimension: &str, value: &str| {
+        let dimensions = json!([{"Name": dimension, "Value": value}]);
+        let metric = json!({"Namespace": namespace, "MetricName": name, "Dimensions": dimensions});
+        json!({"Metric": metric, "Stat": "Average"})
+    };
+    let running = ("ECS/ContainerInsights", "RunningTaskCount");
+    json!({
+        "PolicyName": "per-task",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 600,
+            "CustomizedMetricSpecification": {"Metrics": [
+                {"Id": "m1", "ReturnData": false, "MetricStat": metric("Shop", "Requests", "Pool", JOBS)},
+                {"Id": "m2", "ReturnData": false,
+                    "MetricStat": metric(running.0, running.1, "ServiceName", "jobs")},
+                {"Id": "e1", "Expression": "m1 / m2"},
+            ]},
+        },
+    })
+}
+
 fn service(policies: &[Value]) -> Value {
     json!({
         "taskDefinition": "web",
@@ -259,6 +284,7 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     );
     load.send(&web, 5.0);
     load.send(&api, 28.0);
+    load.send(&labels(namespace, "jobs", JOBS), 28.0);
     // What others do would be seen by a query that selects more than it should.
     load.send(&labels("other", "web", POOL), 1000.0);
     load.send(&labels(namespace, "web", "orders"), 1000.0);
@@ -272,6 +298,9 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     let mut tracked = service(&[requests_policy()]);
     tracked["autoScaling"]["scaler"] = json!("operator");
     bed.must_apply("EcsService", "api", tracked).await;
+    // Nothing but the operator has metric math.
+    bed.must_apply("EcsService", "jobs", service(&[math_policy()]))
+        .await;
     let several = [step("out", "Series", 0, "GreaterThanThreshold", 2)];
     bed.must_apply("EcsService", "several", service(&several))
         .await;
@@ -300,6 +329,9 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     );
     assert_eq!(condition(&object, "ScalingActive")["status"], "True");
     has_tasks(&bed, "api", 3).await;
+    let object = has_tasks(&bed, "jobs", 3).await;
+    let alarm = &object["status"]["autoScaling"]["alarms"][0];
+    assert_eq!(alarm["metricName"], "m1 / m2");
 
     // A query with several series scales nothing, and says so once.
     let why = is_unknown(&bed, "several").await;
@@ -315,7 +347,7 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     until("everything to be reconciled", LIMIT, async || {
         let reconciled = second.metric("ecs_operator_reconciles_total", "EcsService");
         let waiting = second.metric("ecs_operator_queue_depth", "");
-        Ok((reconciled.await >= 3 && waiting.await == 0).then_some(()))
+        Ok((reconciled.await >= 4 && waiting.await == 0).then_some(()))
     })
     .await
     .unwrap();
@@ -323,7 +355,7 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     // Without Prometheus, counts stay, also while there are more requests.
     load.send(&web, 100.0);
     drop(prometheus);
-    for name in ["web", "api"] {
+    for name in ["web", "api", "jobs"] {
         let why = is_unknown(&bed, name).await;
         let expected = "Prometheus does not report a metric: it cannot be reached";
         assert!(why.contains(expected), "{why}");

@@ -372,7 +372,7 @@ impl<'s> Names<'s> {
                         "observedGeneration" if value.as_i64() == generation => "current".into(),
                         "observedGeneration" => "of an older spec".into(),
                         // How often a task has failed by then is chance, and so is which of the ends was seen.
-                        "nodePort" | "stoppedTasks" => continue,
+                        "nodePort" | "recentValues" | "stoppedTasks" => continue,
                         // While a write waits more of them fail.
                         "failedTasks" => value.as_i64().is_some_and(|count| count > 0).into(),
                         _ => self.value(value, generation),

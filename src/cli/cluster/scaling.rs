@@ -61,6 +61,13 @@ fn activity(scaling: &AutoScalingStatus, now: Timestamp) -> Option<Headline> {
         .collect();
     let why = scaling.not_scaled_reason.as_ref();
     parts.extend(why.map(|why| format!("not scaled now: {why}")));
+    let counts = scaling.activities.iter().rev();
+    let counts: Vec<String> = counts
+        .filter_map(|it| it.to.map(|to| to.to_string()))
+        .collect();
+    if counts.len() > 1 {
+        parts.push(format!("counts so far: {}", counts.join(", ")));
+    }
     let text = format!(": {}", parts.join("; "));
     (!parts.is_empty()).then(|| Headline::new(Style::new(), "scaling", &text))
 }
@@ -77,15 +84,44 @@ fn alarms(scaling: &AutoScalingStatus, now: Timestamp) -> impl Iterator<Item = H
             |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |it| it.to_string());
         let since = alarm.state_updated_timestamp.as_ref();
         let text = format!(
-            " {}: {} was {} (threshold {}) {} ago",
+            " {}: {} was {} (threshold {}) {} ago{}",
             alarm.alarm_name,
             alarm.metric_name,
             number(alarm.value),
             number(alarm.threshold),
             age(since.map(|Time(time)| *time), now),
+            plot(&alarm.recent_values, alarm.threshold),
         );
         Headline::new(style, &alarm.state_value, &text)
     })
+}
+
+/// Draws the values of the minutes before an alarm got into its state, on a scale that has the threshold too.
+fn plot(values: &[f64], threshold: Option<f64>) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let all = || values.iter().copied().chain(threshold);
+    let (least, most) = (
+        all().fold(f64::INFINITY, f64::min),
+        all().fold(f64::NEG_INFINITY, f64::max),
+    );
+    if values.len() < 2 || most <= least {
+        return String::new();
+    }
+    let bar = |value: f64| {
+        let share = (value - least) / (most - least);
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is the position of a bar"
+        )]
+        let place = (share * 7.0).round() as usize;
+        BARS.get(place).copied().unwrap_or(' ')
+    };
+    let bars: String = values.iter().map(|value| bar(*value)).collect();
+    let limit = threshold.map_or(String::new(), |threshold| {
+        format!(", where the threshold is {}", bar(threshold))
+    });
+    format!(", after {bars}{limit}")
 }
 
 #[cfg(test)]
@@ -100,17 +136,19 @@ mod tests {
             "range": {"minCapacity": 3, "maxCapacity": 8},
             "scaler": "operator",
             "alarms": [
-                {"alarmName": "out", "metricName": "CPUUtilization", "threshold": 70.0, "value": 96.77, "stateValue": "ALARM", "stateUpdatedTimestamp": "1970-01-01T00:01:00Z"},
+                {"alarmName": "out", "metricName": "CPUUtilization", "threshold": 70.0, "value": 96.77, "stateValue": "ALARM", "stateUpdatedTimestamp": "1970-01-01T00:01:00Z",
+                    "recentValues": [10.0, 24.5, 60.0, 96.77]},
                 {"alarmName": "in", "metricName": "CPUUtilization", "threshold": 20.0, "stateValue": "INSUFFICIENT_DATA"},
             ],
             "notScaledReason": "InCooldown",
             "activities": [{
                 "description": "Setting desired count to 4.",
                 "cause": "monitor alarm out in state ALARM triggered policy out",
+                "to": 4,
                 "startTime": "1970-01-01T00:01:00Z",
                 "endTime": "1970-01-01T00:01:30Z",
                 "statusCode": "Successful",
-            }],
+            }, {"description": "Setting desired count to 3.", "to": 3}],
         }}))
         .expect("it is a status");
         let now = Timestamp::from_second(120).expect("it is in range");
@@ -123,8 +161,8 @@ mod tests {
             lines,
             [
                 "scheduled: a scheduled action has set 3 to 8 tasks",
-                "scaling: Setting desired count to 4 (monitor alarm out in state ALARM triggered policy out), Successful 30s ago; not scaled now: InCooldown",
-                "ALARM out: CPUUtilization was 96.77 (threshold 70) 60s ago",
+                "scaling: Setting desired count to 4 (monitor alarm out in state ALARM triggered policy out), Successful 30s ago; not scaled now: InCooldown; counts so far: 3, 4",
+                "ALARM out: CPUUtilization was 96.77 (threshold 70) 60s ago, after ▁▂▅█, where the threshold is ▆",
                 "INSUFFICIENT_DATA in: CPUUtilization was - (threshold 20) - ago",
             ]
         );

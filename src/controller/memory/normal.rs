@@ -135,8 +135,9 @@ impl Names {
             Value::Object(members) if !members.is_empty() => {
                 for (name, value) in sorted(members) {
                     let path = format!("{path}.{name}");
-                    // An end that happens while nothing watches is not reported.
-                    if name == "stoppedTasks" {
+                    // An end that happens while nothing watches is not reported, and what an operator has measured before
+                    // it ended is gone.
+                    if matches!(name.as_str(), "stoppedTasks" | "recentValues") {
                         continue;
                     }
                     if name == "observedGeneration" && value == generation {

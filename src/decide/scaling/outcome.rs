@@ -9,7 +9,7 @@ use super::{
     alarm::State,
     engine::{Activity, Decision, NotScaled, Service, decide},
     evaluation::Alarms,
-    target::{LOW_SHARE, Point},
+    target::{LOW_PERIODS, LOW_SHARE, Point},
 };
 use crate::{
     crd::{AlarmStatus, AutoScalingStatus},
@@ -21,6 +21,9 @@ pub const OPERATOR: &str = "operator";
 
 /// Thresholds that differ by less are the same: JSON may change the last digit of a number.
 const SAME: f64 = 1e-6;
+
+/// How many minutes the status tells of an alarm: as many as target tracking looks at before it removes tasks.
+const RECENT: usize = LOW_PERIODS;
 
 /// What has been seen of the metrics of a service.
 #[derive(Clone, Copy)]
@@ -122,14 +125,17 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
             is_of_it && (!is_known || known.state_value == name_of_state(state))
         };
         known.filter(same).cloned().unwrap_or_else(|| {
-            let newest = (seen.points)(index).last().copied().flatten();
+            let points = (seen.points)(index);
+            let shown = |point: Point| (point.metric * share * 100.0).round() / 100.0;
+            let (_, recent) = points.split_at(points.len().saturating_sub(RECENT));
             AlarmStatus {
                 alarm_name: name,
                 metric_name: series.metric_name().to_owned(),
                 threshold: Some(threshold),
                 state_value: name_of_state(state).to_owned(),
-                value: newest.map(|point| (point.metric * share * 100.0).round() / 100.0),
+                value: points.last().copied().flatten().map(shown),
                 state_updated_timestamp: Some(Time(now)),
+                recent_values: recent.iter().copied().flatten().map(shown).collect(),
             }
         })
     };
@@ -390,6 +396,24 @@ mod tests {
         let state =
             Operator::started(&scaling, &nothing).minute(&nothing, Some(90.0), 2, minute(1));
         assert_eq!(state.alarms[0].value, Some(15.0));
+    }
+
+    #[test]
+    fn an_alarm_tells_the_minutes_until_its_state_began_and_no_later_ones() {
+        let scaling = scaling(Missing::Missing);
+        let nothing = AutoScalingStatus::default();
+        let mut operator = Operator::started(&scaling, &nothing);
+        let mut state = nothing;
+        let metrics = [Some(10.0), None, Some(20.004), Some(90.0), Some(95.0)];
+        for (metric, at) in metrics.into_iter().zip(1..) {
+            state = operator.minute(&state, metric, 2, minute(at));
+        }
+        let alarm = &state.alarms[2];
+        assert_eq!(
+            (alarm.alarm_name.as_str(), alarm.value),
+            ("out", Some(90.0))
+        );
+        assert_eq!(alarm.recent_values, [10.0, 20.0, 90.0]);
     }
 
     #[test]
