@@ -22,6 +22,8 @@ pub const CONNECT_NAMESPACE: &str = "ecs-operator.dev/service-connect-namespace"
 /// The annotation of a Service with the name that clients of Service Connect use, if DNS does not resolve it: the operator
 /// adds it to the hosts of their pods.
 pub const CONNECT_NAME: &str = "ecs-operator.dev/service-connect-name";
+/// The label with the capacity provider of a pod or node.
+pub const CAPACITY_PROVIDER: &str = "ecs-operator.dev/capacity-provider";
 /// The annotation of a pod that makes it differ from pods before a forced deployment.
 pub const FORCE_DEPLOYMENT: &str = "ecs-operator.dev/force-deployment";
 /// The label of a pod that has no network, by which the NetworkPolicy selects it.

@@ -99,6 +99,7 @@ states! {
     ServerError => "The API server failed to answer a request.", "Nothing: the operator tries again.";
     ServiceRevisionNotFound => "The revision that should run is no longer stored.", "Change the spec to what should run.";
     SteadyState => "All desired tasks are running, and no others.", "";
+    TaintsAwaitRenewal => "The NodePool of a capacity provider does not have the taints of its spec yet, because something that uses it does not tolerate them.", "Renew the services that the message names: ecs-operator renew.";
     TargetNotHealthyYet => "A load balancer does not consider a task healthy yet, as with each new task for a while.", "If it lasts: look at the target group, and whether the controller of the load balancer runs.";
     TargetUnhealthy => "A load balancer considers a task unhealthy.", "See the health check of the target group, and the security groups.";
     TaskDefinitionNotAccepted => "The task definition is rejected, or its revision is gone.", "Read the conditions of the EcsTaskDefinition.";

@@ -11,7 +11,7 @@ use crate::{
         context::Context,
         refusal::{Refusal, refused},
     },
-    crd::{EcsCapacityProvider, Spec, WarningStatus},
+    crd::{EcsCapacityProvider, Spec, TaskProviderStatus, WarningStatus},
     diagnostic::StateReason,
     ecs,
     settings::Settings,
@@ -52,6 +52,32 @@ pub(super) fn name_of(provider: &EcsCapacityProvider) -> String {
     let own = provider.name_any();
     let (request, _) = read_capacity_provider(&own, provider.spec.text());
     request.name.unwrap_or(own)
+}
+
+/// Returns the capacity providers that tasks with a strategy may be placed on, for their status.
+pub(crate) fn of_task(
+    cx: &Context,
+    strategy: &[ecs::CapacityProviderStrategyItem],
+) -> Vec<TaskProviderStatus> {
+    let of_strategy = named(strategy).into_iter().map(|name| {
+        let accepted = find(cx, name).and_then(|provider| read(&provider).ok());
+        let taints = accepted.map_or_else(Vec::new, |it| it.nodes.taints);
+        TaskProviderStatus {
+            name: name.to_owned(),
+            tolerated_taints: taints.iter().map(ToString::to_string).collect(),
+        }
+    });
+    of_strategy.collect()
+}
+
+/// Returns the providers of a strategy that an object may describe.
+fn named(strategy: &[ecs::CapacityProviderStrategyItem]) -> BTreeSet<&str> {
+    let names = strategy
+        .iter()
+        .filter_map(|entry| entry.capacity_provider.as_deref());
+    names
+        .filter(|name| !matches!(*name, "FARGATE" | "FARGATE_SPOT"))
+        .collect()
 }
 
 fn find(cx: &Context, name: &str) -> Option<Arc<EcsCapacityProvider>> {
@@ -96,12 +122,7 @@ pub(crate) fn add_to(
     cx: &Context,
     strategy: &[ecs::CapacityProviderStrategyItem],
 ) -> Result<bool, Refusal> {
-    let names = strategy
-        .iter()
-        .filter_map(|entry| entry.capacity_provider.as_deref());
-    let names: BTreeSet<&str> = names
-        .filter(|name| !matches!(*name, "FARGATE" | "FARGATE_SPOT"))
-        .collect();
+    let names = named(strategy);
     if names.is_empty() {
         return Ok(true);
     }

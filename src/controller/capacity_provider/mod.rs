@@ -20,7 +20,7 @@ use self::{
     fetch::{Accepted, read},
     node_pool::{Found, keep},
     status::{Standing, status},
-    users::{ask_those_concerned, users},
+    users::{ask_those_concerned, not_tolerating, users},
 };
 use super::{
     caches::{
@@ -35,10 +35,11 @@ use super::{
 use crate::{
     crd::{CapacityProviderStatus, EcsCapacityProvider},
     diagnostic::StateReason,
-    settings::IN_USE,
+    settings::{IN_USE, NodeTaint},
+    translate::{CustomObject, with_taints},
 };
 
-pub(super) use fetch::{add_of_service, add_to, is_provided};
+pub(super) use fetch::{add_of_service, add_to, is_provided, of_task};
 
 /// The kind of capacity providers. It is like that of an add-on: a cluster with older definitions does not have it.
 pub(super) static CAPACITY_PROVIDERS: ChildKind = cluster(addon(
@@ -104,9 +105,12 @@ async fn reconcile(provider: Arc<EcsCapacityProvider>, cx: Arc<Context>) -> Resu
         }
     };
     hold(&provider, &cx).await?;
+    let has_taints = !accepted.nodes.taints.is_empty();
     let standing = standing(&provider, &cx, accepted).await?;
     let again = match (&standing.obstacle, &standing.node_pool) {
         (Some(_), _) => Action::requeue(SOON),
+        // A rollback may bring back tasks that do not tolerate them.
+        (None, Some(_)) if has_taints => Action::requeue(SOON),
         (None, Some(_)) => Action::requeue(COMPARED),
         (None, None) => Action::await_change(),
     };
@@ -128,10 +132,12 @@ async fn standing(
         node_pool: before,
         obstacle: None,
     };
-    let Some(wanted) = &nodes.node_pool else {
+    let Some(wanted) = nodes.node_pool else {
         return Ok(standing);
     };
-    match keep(cx, provider, wanted).await? {
+    let (wanted, waits) = tainted(provider, cx, wanted, &nodes.taints);
+    standing.obstacle = waits;
+    match keep(cx, provider, &wanted).await? {
         Found::Ready => standing.node_pool.clone_from(&wanted.metadata.name),
         Found::NotReady(refusal) => {
             standing.node_pool.clone_from(&wanted.metadata.name);
@@ -141,6 +147,31 @@ async fn standing(
         Found::Absent(refusal) => standing.obstacle = Some(refusal),
     }
     Ok(standing)
+}
+
+/// Returns the NodePool with its taints if everything that uses the provider tolerates them. Otherwise, without them, and what
+/// they wait for.
+fn tainted(
+    provider: &EcsCapacityProvider,
+    cx: &Context,
+    wanted: CustomObject,
+    taints: &[NodeTaint],
+) -> (CustomObject, Option<Refusal>) {
+    if taints.is_empty() {
+        return (wanted, None);
+    }
+    let waits = not_tolerating(cx, provider, taints);
+    if waits.is_empty() {
+        return (with_taints(wanted, taints), None);
+    }
+    let taints: Vec<String> = taints.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "the NodePool gets {} when all that uses it tolerates that: {} began before; ecs-operator renew begins a deployment of a service that does",
+        taints.join(", "),
+        users::listed(&waits),
+    );
+    let refusal = Refusal::new(StateReason::TaintsAwaitRenewal, &message);
+    (wanted, Some(refusal))
 }
 
 /// Lets a deleted provider go when nothing names it anymore, after its NodePool.

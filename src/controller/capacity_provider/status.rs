@@ -51,6 +51,8 @@ pub(super) fn status(
     let word = match (refusal, obstacle) {
         _ if is_deleted => "DEPROVISIONING",
         (Some(_), _) => "INACTIVE",
+        // The nodes work, and only others are kept off them later.
+        (None, Some((reason, _))) if reason == StateReason::TaintsAwaitRenewal.into() => "ACTIVE",
         (None, Some(_)) => "PROVISIONING",
         (None, None) => "ACTIVE",
     };

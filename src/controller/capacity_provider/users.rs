@@ -8,11 +8,13 @@ use serde_json::json;
 
 use super::fetch::name_of;
 use crate::{
-    controller::context::Context,
+    controller::{caches::owner::Owner, context::Context},
     crd::{EcsCapacityProvider, EcsService, EcsTask, Spec},
     decide::{deployment::INACTIVE, task_lifecycle::STOPPED},
     policy::capacity_providers,
     rendering::{Kept, KeptRendering},
+    settings::NodeTaint,
+    translate::{LABEL_LENGTH, kname},
 };
 
 /// How many users a message names.
@@ -54,9 +56,6 @@ fn names(spec: &Spec, provider: &str) -> bool {
 pub(super) fn users(cx: &Context, provider: &EcsCapacityProvider) -> BTreeSet<String> {
     let name = name_of(provider);
     let mut users = BTreeSet::new();
-    let place = |kind: &str, namespace: Option<String>, object: String| {
-        format!("{kind} {}/{object}", namespace.unwrap_or_default())
-    };
     for cluster in cx.clusters.store.state() {
         if names(&cluster.spec, &name) {
             users.insert(place("EcsCluster", cluster.namespace(), cluster.name_any()));
@@ -68,12 +67,99 @@ pub(super) fn users(cx: &Context, provider: &EcsCapacityProvider) -> BTreeSet<St
         }
     }
     for task in cx.tasks.store.state() {
-        let has_ended = cx.tasks.latest(&task).last_status.as_deref() == Some(STOPPED);
-        if !has_ended && names(&task.spec, &name) {
+        if task_uses(cx, &task, &name) {
             users.insert(place("EcsTask", task.namespace(), task.name_any()));
         }
     }
     users
+}
+
+fn place(kind: &str, namespace: Option<String>, object: String) -> String {
+    format!("{kind} {}/{object}", namespace.unwrap_or_default())
+}
+
+/// Whether tasks that have not ended name a provider, or were placed on it by the strategy of their cluster. Versions that
+/// did not record that gave pods the label of the provider to select.
+fn task_uses(cx: &Context, task: &EcsTask, provider: &str) -> bool {
+    let status = cx.tasks.latest(task);
+    if status.last_status.as_deref() == Some(STOPPED) {
+        return false;
+    }
+    let label = kname(provider, LABEL_LENGTH);
+    let of_task = Owner::Task(task.namespace().unwrap_or_default(), task.name_any());
+    names(&task.spec, provider)
+        || status
+            .capacity_providers
+            .iter()
+            .any(|it| it.name == provider)
+        || (cx.pods.of(&of_task).iter()).any(|pod| pod.provider.as_deref() == Some(&label))
+}
+
+/// Returns the services and tasks that use a provider, and of which more pods can be created that do not tolerate its
+/// taints: these would find no node.
+pub(super) fn not_tolerating(
+    cx: &Context,
+    provider: &EcsCapacityProvider,
+    taints: &[NodeTaint],
+) -> BTreeSet<String> {
+    let name = name_of(provider);
+    let mut found = BTreeSet::new();
+    for service in cx.services.store.state() {
+        if cannot_move(cx, &service, &name, taints) {
+            found.insert(place("EcsService", service.namespace(), service.name_any()));
+        }
+    }
+    for task in cx.tasks.store.state() {
+        let status = cx.tasks.latest(&task);
+        // What has not begun will know the taints.
+        if status.tasks.is_empty() || !task_uses(cx, &task, &name) {
+            continue;
+        }
+        let mut recorded = status.capacity_providers.iter();
+        let recorded = recorded.find(|it| it.name == name);
+        let tolerates = |taint: &NodeTaint| {
+            recorded.is_some_and(|it| it.tolerated_taints.contains(&taint.to_string()))
+        };
+        if !taints.iter().all(tolerates) {
+            found.insert(place("EcsTask", task.namespace(), task.name_any()));
+        }
+    }
+    found
+}
+
+/// Whether a service has a deployment whose tasks do not tolerate the taints of a provider that it names. What is not known
+/// of a deployment counts as that.
+fn cannot_move(cx: &Context, service: &EcsService, provider: &str, taints: &[NodeTaint]) -> bool {
+    let status = cx.services.latest(service);
+    let known = cx.service_revisions.of(service);
+    if status.deployments.is_empty() {
+        return !known.is_empty() && names(&service.spec, provider);
+    }
+    let mut deployments = status.deployments.iter();
+    deployments.any(|deployment| {
+        let id = deployment.service_revision.as_deref();
+        let revision = known.iter().find(|revision| Some(&*revision.id) == id);
+        if deployment.status == INACTIVE {
+            return false;
+        }
+        let Some(revision) = revision else {
+            return names(&service.spec, provider);
+        };
+        places_on(&revision.kept, provider) && !tolerates(&revision.kept, provider, taints)
+    })
+}
+
+fn tolerates(kept: &Kept, provider: &str, taints: &[NodeTaint]) -> bool {
+    let opened = kept.rendering.as_ref().and_then(KeptRendering::open);
+    let selection =
+        opened.and_then(|(_, by)| by.settings.capacity_providers.get(provider).cloned());
+    selection.is_some_and(|selection| taints.iter().all(|taint| selection.tolerates(taint)))
+}
+
+/// Whether a strategy that named the provider has placed the tasks of a revision.
+fn places_on(kept: &Kept, provider: &str) -> bool {
+    let spec = &kept.inputs.service;
+    names(spec, provider) || takes_of_cluster(spec, provider) && of_its_cluster(kept, provider)
 }
 
 /// Whether tasks of a deployment may have been placed by a strategy that named the provider, whatever the spec says now.
@@ -88,9 +174,7 @@ fn runs_on(cx: &Context, service: &EcsService, provider: &str) -> bool {
         let Some(revision) = revision else {
             return deployment.status != INACTIVE;
         };
-        let spec = &revision.kept.inputs.service;
-        names(spec, provider)
-            || takes_of_cluster(spec, provider) && of_its_cluster(&revision.kept, provider)
+        places_on(&revision.kept, provider)
     })
 }
 

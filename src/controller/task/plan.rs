@@ -15,7 +15,7 @@ use crate::{
         task_definition::{Definition, settings},
         wanted::Wanted,
     },
-    crd::{EcsTask, WarningStatus},
+    crd::{EcsTask, TaskProviderStatus, WarningStatus},
     decide::pod_state::RECORDED,
     diagnostic::Subject,
     input::TaskInput,
@@ -32,6 +32,8 @@ pub(super) struct Plan {
     /// What they need.
     pub(super) others: Vec<Wanted>,
     pub(super) task_definition: String,
+    /// The capacity providers that the pods may be placed on.
+    pub(super) providers: Vec<TaskProviderStatus>,
     /// The differences from ECS.
     pub(super) warnings: Vec<WarningStatus>,
     /// Why its policies do not permit it.
@@ -72,6 +74,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     if !capacity_provider::add_to(&mut settings, cx, &request.capacity_provider_strategy)? {
         return Ok(None);
     }
+    let providers = capacity_provider::of_task(cx, &request.capacity_provider_strategy);
     let task_definition = definition.label();
     let spec = definition.spec().clone();
     let (definition, said) = definition.into_input();
@@ -110,6 +113,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         pods,
         others,
         task_definition,
+        providers,
         warnings: Refusal::warnings(findings),
         forbidden,
     }))
