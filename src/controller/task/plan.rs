@@ -36,7 +36,7 @@ pub(super) struct Plan {
     pub(super) providers: Vec<TaskProviderStatus>,
     /// The differences from ECS.
     pub(super) warnings: Vec<WarningStatus>,
-    /// Why its policies do not permit it.
+    /// Why it may not begin: its policies do not permit it, or no node could run it.
     pub(super) forbidden: Option<Refusal>,
 }
 
@@ -74,7 +74,9 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     if !capacity_provider::add_to(&mut settings, cx, &request.capacity_provider_strategy)? {
         return Ok(None);
     }
-    let providers = capacity_provider::of_task(cx, &request.capacity_provider_strategy);
+    let strategy = &request.capacity_provider_strategy;
+    let providers = capacity_provider::of_task(cx, strategy);
+    let placed = capacity_provider::check_platform(cx, strategy, definition.spec());
     let task_definition = definition.label();
     let spec = definition.spec().clone();
     let (definition, said) = definition.into_input();
@@ -105,7 +107,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         annotations,
     };
     let forbidden = match deployed.permitted(cx) {
-        Ok(()) => None,
+        Ok(()) => placed.err(),
         Err(NotPermitted::Refused(refusal)) => Some(refusal),
         Err(NotPermitted::NotYet) => return Ok(None),
     };
