@@ -535,6 +535,7 @@ reasons! {
         ExecUsesRbac => "kubectl exec takes the place of ECS Exec, and RBAC decides who may use it", "";
         FamilyAssumed { name } => "the task definition has no family, so it is named {name} after its file", "give family";
         FargateRunsOnNodes => "Fargate tasks run on the nodes of the cluster", "let Karpenter, EKS Auto Mode or a cluster autoscaler add nodes as pods need them, or use --platform eks-fargate";
+        FargateSpotIsPreferred => "FARGATE_SPOT tasks prefer Spot nodes, and run on others while there is no Spot capacity", "";
         FaultInjectionEndpointAbsent => "Kubernetes has no fault injection endpoint", "use a chaos engineering tool";
         FileSkipped { why } => "the file is skipped, because it is no ECS document: {why}", "";
         FileSystemNotPrepopulated => "an empty file system is not filled with the files of the image at the mount path", "copy them once, such as by a task of its own";
