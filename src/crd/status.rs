@@ -85,6 +85,8 @@ statuses! {
         status: Option<String>,
         /// The NodePool that Karpenter makes its nodes by.
         node_pool: Option<String>,
+        /// The Deployment of the placeholders that keep room on its nodes, in the namespace of the operator.
+        spare_room: Option<String>,
         /// The differences from ECS.
         warnings: Vec<WarningStatus>,
     }

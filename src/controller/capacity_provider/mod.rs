@@ -3,6 +3,7 @@
 
 mod fetch;
 mod node_pool;
+mod spare_room;
 mod status;
 mod users;
 
@@ -19,6 +20,7 @@ use serde_json::json;
 use self::{
     fetch::{Accepted, read},
     node_pool::{Found, keep},
+    spare_room::keep_room,
     status::{Standing, status},
     users::{ask_those_concerned, not_tolerating, users},
 };
@@ -39,7 +41,7 @@ use crate::{
     translate::{CustomObject, with_taints},
 };
 
-pub(super) use fetch::{add_of_service, add_to, is_provided, of_task};
+pub(super) use fetch::{add_of_service, add_to, check_platform, is_provided, of_task};
 
 /// The kind of capacity providers. It is like that of an add-on: a cluster with older definitions does not have it.
 pub(super) static CAPACITY_PROVIDERS: ChildKind = cluster(addon(
@@ -51,6 +53,8 @@ pub(super) static CAPACITY_PROVIDERS: ChildKind = cluster(addon(
 
 /// How often a NodePool is compared with what it should be.
 const COMPARED: Duration = Duration::from_mins(5);
+/// How often room is sized by what tasks reserve.
+const SIZED: Duration = Duration::from_mins(1);
 /// How soon something that is missing, or still in use, is looked for again.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -107,12 +111,13 @@ async fn reconcile(provider: Arc<EcsCapacityProvider>, cx: Arc<Context>) -> Resu
     hold(&provider, &cx).await?;
     let has_taints = !accepted.nodes.taints.is_empty();
     let standing = standing(&provider, &cx, accepted).await?;
-    let again = match (&standing.obstacle, &standing.node_pool) {
-        (Some(_), _) => Action::requeue(SOON),
+    let again = match &standing {
+        standing if standing.obstacle.is_some() => Action::requeue(SOON),
         // A rollback may bring back tasks that do not tolerate them.
-        (None, Some(_)) if has_taints => Action::requeue(SOON),
-        (None, Some(_)) => Action::requeue(COMPARED),
-        (None, None) => Action::await_change(),
+        _ if has_taints => Action::requeue(SOON),
+        standing if standing.spare_room.is_some() => Action::requeue(SIZED),
+        standing if standing.node_pool.is_some() => Action::requeue(COMPARED),
+        _ => Action::await_change(),
     };
     report(&provider, &cx, &Ok(standing)).await?;
     Ok(again)
@@ -125,18 +130,20 @@ async fn standing(
     accepted: Accepted,
 ) -> Result<Standing, Error> {
     let Accepted { nodes, warnings } = accepted;
-    let before = cx.capacity_providers.latest(provider).node_pool;
+    let before = cx.capacity_providers.latest(provider);
+    let room = keep_room(cx, provider, &nodes, before.spare_room.as_deref()).await?;
     let mut standing = Standing {
         warnings,
         // A NodePool that is no longer asked for has nodes with running tasks, which end with it.
-        node_pool: before,
-        obstacle: None,
+        node_pool: before.node_pool,
+        spare_room: room.deployment,
+        obstacle: room.obstacle,
     };
     let Some(wanted) = nodes.node_pool else {
         return Ok(standing);
     };
     let (wanted, waits) = tainted(provider, cx, wanted, &nodes.taints);
-    standing.obstacle = waits;
+    standing.obstacle = waits.or(standing.obstacle);
     match keep(cx, provider, &wanted).await? {
         Found::Ready => standing.node_pool.clone_from(&wanted.metadata.name),
         Found::NotReady(refusal) => {
@@ -180,7 +187,11 @@ async fn end(provider: &EcsCapacityProvider, cx: &Context) -> Result<Action, Err
         return Ok(Action::await_change());
     }
     let users = users(cx, provider);
-    let node_pool = cx.capacity_providers.latest(provider).node_pool;
+    let CapacityProviderStatus {
+        node_pool,
+        spare_room,
+        ..
+    } = cx.capacity_providers.latest(provider);
     let obstacle = if users.is_empty() {
         node_pool::delete(cx, provider, node_pool.is_some()).await?
     } else {
@@ -199,6 +210,7 @@ async fn end(provider: &EcsCapacityProvider, cx: &Context) -> Result<Action, Err
     let standing = Standing {
         warnings: Vec::new(),
         node_pool,
+        spare_room,
         obstacle,
     };
     report(provider, cx, &Ok(standing)).await?;

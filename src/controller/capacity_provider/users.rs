@@ -86,13 +86,12 @@ fn task_uses(cx: &Context, task: &EcsTask, provider: &str) -> bool {
         return false;
     }
     let label = kname(provider, LABEL_LENGTH);
-    let of_task = Owner::Task(task.namespace().unwrap_or_default(), task.name_any());
     names(&task.spec, provider)
         || status
             .capacity_providers
             .iter()
             .any(|it| it.name == provider)
-        || (cx.pods.of(&of_task).iter()).any(|pod| pod.provider.as_deref() == Some(&label))
+        || (cx.pods.of(&of_task(task)).iter()).any(|pod| pod.provider.as_deref() == Some(&label))
 }
 
 /// Returns the services and tasks that use a provider, and of which more pods can be created that do not tolerate its
@@ -110,21 +109,34 @@ pub(super) fn not_tolerating(
         }
     }
     for task in cx.tasks.store.state() {
-        let status = cx.tasks.latest(&task);
-        // What has not begun will know the taints.
-        if status.tasks.is_empty() || !task_uses(cx, &task, &name) {
-            continue;
-        }
-        let mut recorded = status.capacity_providers.iter();
-        let recorded = recorded.find(|it| it.name == name);
-        let tolerates = |taint: &NodeTaint| {
-            recorded.is_some_and(|it| it.tolerated_taints.contains(&taint.to_string()))
-        };
-        if !taints.iter().all(tolerates) {
+        if waits_without(cx, &task, &name, taints) {
             found.insert(place("EcsTask", task.namespace(), task.name_any()));
         }
     }
     found
+}
+
+/// Whether tasks on a provider have pods without a node that do not tolerate its taints. Those that have one keep it, and
+/// pods that are yet to be created will know the taints.
+fn waits_without(cx: &Context, task: &EcsTask, provider: &str, taints: &[NodeTaint]) -> bool {
+    let pods = cx.pods.of(&of_task(task));
+    let mut waiting = pods
+        .iter()
+        .filter(|pod| !pod.scheduled && !pod.is_finished());
+    if waiting.next().is_none() || !task_uses(cx, task, provider) {
+        return false;
+    }
+    let status = cx.tasks.latest(task);
+    let mut recorded = status.capacity_providers.iter();
+    let recorded = recorded.find(|it| it.name == provider);
+    let tolerates = |taint: &NodeTaint| {
+        recorded.is_some_and(|it| it.tolerated_taints.contains(&taint.to_string()))
+    };
+    !taints.iter().all(tolerates)
+}
+
+fn of_task(task: &EcsTask) -> Owner {
+    Owner::Task(task.namespace().unwrap_or_default(), task.name_any())
 }
 
 /// Whether a service has a deployment whose tasks do not tolerate the taints of a provider that it names. What is not known
