@@ -1,6 +1,6 @@
 //! What names a capacity provider: services, tasks that have not ended, and clusters.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use serde::Deserialize;
@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::fetch::name_of;
 use crate::{
-    controller::{caches::owner::Owner, context::Context},
+    controller::{caches::owner::Owner, context::Context, service::Revision},
     crd::{EcsCapacityProvider, EcsService, EcsTask, Spec},
     decide::{deployment::INACTIVE, task_lifecycle::STOPPED},
     policy::capacity_providers,
-    rendering::{Kept, KeptRendering},
+    rendering::Placing,
     settings::NodeTaint,
     translate::{LABEL_LENGTH, kname},
 };
@@ -140,38 +140,35 @@ fn of_task(task: &EcsTask) -> Owner {
 }
 
 /// Whether a service has a deployment whose tasks do not tolerate the taints of a provider that it names. What is not known
-/// of a deployment counts as that.
+/// of a deployment counts as that. Without a status, each revision may be the one that runs.
 fn cannot_move(cx: &Context, service: &EcsService, provider: &str, taints: &[NodeTaint]) -> bool {
     let status = cx.services.latest(service);
     let known = cx.service_revisions.of(service);
+    let lacks = |revision: &Arc<Revision>| {
+        places_on(revision, provider) && !tolerates(revision, provider, taints)
+    };
     if status.deployments.is_empty() {
-        return !known.is_empty() && names(&service.spec, provider);
+        return known.iter().any(lacks);
     }
-    let mut deployments = status.deployments.iter();
-    deployments.any(|deployment| {
+    let mut running = (status.deployments.iter()).filter(|it| it.status != INACTIVE);
+    running.any(|deployment| {
         let id = deployment.service_revision.as_deref();
         let revision = known.iter().find(|revision| Some(&*revision.id) == id);
-        if deployment.status == INACTIVE {
-            return false;
-        }
-        let Some(revision) = revision else {
-            return names(&service.spec, provider);
-        };
-        places_on(&revision.kept, provider) && !tolerates(&revision.kept, provider, taints)
+        revision.map_or_else(|| names(&service.spec, provider), lacks)
     })
 }
 
-fn tolerates(kept: &Kept, provider: &str, taints: &[NodeTaint]) -> bool {
-    let opened = kept.rendering.as_ref().and_then(KeptRendering::open);
-    let selection =
-        opened.and_then(|(_, by)| by.settings.capacity_providers.get(provider).cloned());
+fn tolerates(revision: &Revision, provider: &str, taints: &[NodeTaint]) -> bool {
+    let placing = revision.placing();
+    let selection = placing.and_then(|placing| placing.capacity_providers.get(provider));
     selection.is_some_and(|selection| taints.iter().all(|taint| selection.tolerates(taint)))
 }
 
 /// Whether a strategy that named the provider has placed the tasks of a revision.
-fn places_on(kept: &Kept, provider: &str) -> bool {
-    let spec = &kept.inputs.service;
-    names(spec, provider) || takes_of_cluster(spec, provider) && of_its_cluster(kept, provider)
+fn places_on(revision: &Revision, provider: &str) -> bool {
+    let spec = &revision.kept.inputs.service;
+    names(spec, provider)
+        || takes_of_cluster(spec, provider) && of_its_cluster(revision.placing(), provider)
 }
 
 /// Whether tasks of a deployment may have been placed by a strategy that named the provider, whatever the spec says now.
@@ -183,10 +180,10 @@ fn runs_on(cx: &Context, service: &EcsService, provider: &str) -> bool {
         Some((deployment, known.iter().find(|revision| revision.id == id)))
     });
     deployments.any(|(deployment, revision)| {
-        let Some(revision) = revision else {
-            return deployment.status != INACTIVE;
-        };
-        places_on(&revision.kept, provider)
+        revision.map_or_else(
+            || deployment.status != INACTIVE,
+            |revision| places_on(revision, provider),
+        )
     })
 }
 
@@ -198,12 +195,11 @@ fn takes_of_cluster(service: &Spec, provider: &str) -> bool {
 }
 
 /// Whether the cluster that a revision was rendered with names a provider. What cannot be read counts as if it did.
-fn of_its_cluster(kept: &Kept, provider: &str) -> bool {
-    let rendering = kept.rendering.as_ref();
-    let Some((_, by)) = rendering.and_then(KeptRendering::open) else {
-        return true;
-    };
-    by.cluster.is_some_and(|cluster| names(&cluster, provider))
+fn of_its_cluster(placing: Option<&Placing>, provider: &str) -> bool {
+    placing.is_none_or(|placing| {
+        let cluster = placing.cluster.as_ref();
+        cluster.is_some_and(|cluster| names(cluster, provider))
+    })
 }
 
 /// Returns some of the users, for a message.
@@ -271,14 +267,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_may_have_named_it() {
-        let kept = Kept {
-            inputs: serde_json::from_value(json!({
-                "service": {}, "family": "web", "revision": 1, "taskDefinition": {},
-            }))
-            .expect("they are inputs"),
-            rendering: None,
-        };
-        assert!(of_its_cluster(&kept, "spot"));
+        assert!(of_its_cluster(None, "spot"));
     }
 
     #[test]
