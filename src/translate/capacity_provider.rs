@@ -1,9 +1,6 @@
 //! Capacity providers: the NodePool of Karpenter, and what pods select.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    iter,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
@@ -276,19 +273,18 @@ fn node_pool(name: &str, pool: &NodePool) -> CustomObject {
         AUTO_MODE => AUTO_MODE,
         _ => KARPENTER_AWS,
     };
-    let bought = json!({"key": CAPACITY_TYPE, "operator": "In", "values": capacity_types});
+    let one_of = |key: &str, values: &[String]| {
+        (!values.is_empty()).then(|| json!({"key": key, "operator": "In", "values": values}))
+    };
+    let bought = one_of(CAPACITY_TYPE, capacity_types).into_iter();
+    let bought = bought.chain(one_of(ARCHITECTURE, architectures));
     let others = requirements.iter().map(|it| requirement(it, prefix));
-    let built = (!architectures.is_empty())
-        .then(|| json!({"key": ARCHITECTURE, "operator": "In", "values": architectures}));
     let mut of_node = Members::from_iter([
         (
             "nodeClassRef",
             json!({"group": class_group, "kind": class_kind, "name": class_name}),
         ),
-        (
-            "requirements",
-            iter::once(bought).chain(built).chain(others).collect(),
-        ),
+        ("requirements", bought.chain(others).collect()),
     ]);
     if !expires {
         // ECS ends no instance of an Auto Scaling group because of its age.

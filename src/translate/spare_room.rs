@@ -30,6 +30,32 @@ pub fn spare_room(
     selection: Option<&NodeSelection>,
 ) -> CustomObject {
     let own = BTreeMap::from([(SPARE_ROOM, provider)]);
+    let pod = pod(provider, (cpu, memory), selection);
+    CustomObject {
+        api_version: "apps/v1",
+        kind: "Deployment",
+        metadata: ObjectMeta {
+            name: Some(kname(&format!("{provider}-spare"), LABEL_LENGTH)),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(
+                own.iter()
+                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                    .collect(),
+            ),
+            ..ObjectMeta::default()
+        },
+        spec: json!({
+            "replicas": count,
+            "revisionHistoryLimit": 0,
+            "selector": {"matchLabels": own},
+            // Of another size, they shall not take more than their own room.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "25%"}},
+            "template": {"metadata": {"labels": own}, "spec": pod},
+        }),
+    }
+}
+
+fn pod(provider: &str, (cpu, memory): (i64, i64), selection: Option<&NodeSelection>) -> Value {
     let mut requests = BTreeMap::new();
     if cpu > 0 {
         requests.insert("cpu", millicores(cpu));
@@ -70,28 +96,7 @@ pub fn spare_room(
     if !tolerations.is_empty() {
         pod["tolerations"] = json!(tolerations);
     }
-    CustomObject {
-        api_version: "apps/v1",
-        kind: "Deployment",
-        metadata: ObjectMeta {
-            name: Some(kname(&format!("{provider}-spare"), LABEL_LENGTH)),
-            namespace: Some(namespace.to_owned()),
-            labels: Some(
-                own.iter()
-                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                    .collect(),
-            ),
-            ..ObjectMeta::default()
-        },
-        spec: json!({
-            "replicas": count,
-            "revisionHistoryLimit": 0,
-            "selector": {"matchLabels": own},
-            // Of another size, they shall not take more than their own room.
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "25%"}},
-            "template": {"metadata": {"labels": own}, "spec": pod},
-        }),
-    }
+    pod
 }
 
 #[cfg(test)]

@@ -123,8 +123,8 @@ impl CatchUp {
             .any(|cache| cache.kind == Some(kind) && cache.refused.is_some())
     }
 
-    /// Whether it is unknown which objects of a kind there are, because the operator may not list them. Objects that it could
-    /// list in this term count as known.
+    /// Whether it is unknown which objects of a kind there are, because the operator may not list them. Objects that it
+    /// could list in this term count as known.
     #[must_use]
     pub(crate) fn is_forbidden(&self, kind: &ChildKind) -> bool {
         let term = *self.term.borrow();

@@ -156,8 +156,8 @@ async fn standing(
     Ok(standing)
 }
 
-/// Returns the NodePool with its taints if everything that uses the provider tolerates them. Otherwise, without them, and what
-/// they wait for.
+/// Returns the NodePool with its taints if everything that uses the provider tolerates them. Otherwise, without them, and
+/// what they wait for.
 fn tainted(
     provider: &EcsCapacityProvider,
     cx: &Context,

@@ -173,7 +173,8 @@ fn belongs_to(live: &DynamicObject, provider: &EcsCapacityProvider) -> bool {
         .any(|owner| Some(&owner.uid) == provider.metadata.uid.as_ref())
 }
 
-/// Adds when the size was decided, and the owner, with which the Deployment is deleted: unlike nodes, it has nothing to lose.
+/// Adds when the size was decided, and the owner, with which the Deployment is deleted: unlike nodes, it has nothing to
+/// lose.
 fn sized(mut body: CustomObject, provider: &EcsCapacityProvider, now: Timestamp) -> CustomObject {
     let metadata = &mut body.metadata;
     // A time in JSON is a text.

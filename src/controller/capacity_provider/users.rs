@@ -78,8 +78,8 @@ fn place(kind: &str, namespace: Option<String>, object: String) -> String {
     format!("{kind} {}/{object}", namespace.unwrap_or_default())
 }
 
-/// Whether tasks that have not ended name a provider, or were placed on it by the strategy of their cluster. Versions that
-/// did not record that gave pods the label of the provider to select.
+/// Whether tasks that have not ended name a provider, or were placed on it by the strategy of their cluster. Versions
+/// that did not record that gave pods the label of the provider to select.
 fn task_uses(cx: &Context, task: &EcsTask, provider: &str) -> bool {
     let status = cx.tasks.latest(task);
     if status.last_status.as_deref() == Some(STOPPED) {
