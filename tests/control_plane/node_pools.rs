@@ -190,11 +190,12 @@ async fn without_the_right_to_list_providers_nothing_that_names_one_begins() {
     provide(&bed, "blue", json!({"nodeGroup": "blue"})).await;
     bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
         .await;
-    let with = |strategy: Value| json!({"taskDefinition": "web", "desiredCount": 1, "capacityProviderStrategy": strategy});
-    let blue = with(json!([{"capacityProvider": "blue", "weight": 1}]));
-    bed.must_apply("EcsService", "blue", blue.clone()).await;
-    let fargate = with(json!([{"capacityProvider": "FARGATE", "weight": 1}]));
-    bed.must_apply("EcsService", "other", fargate).await;
+    let strategy = json!([{"capacityProvider": "blue", "weight": 1}]);
+    let blue =
+        json!({"taskDefinition": "web", "desiredCount": 1, "capacityProviderStrategy": strategy});
+    bed.must_apply("EcsService", "blue", blue).await;
+    let other = json!({"taskDefinition": "web", "desiredCount": 1});
+    bed.must_apply("EcsService", "other", other).await;
     bed.condition("EcsService", "other", "Accepted", "True")
         .await;
     let refused = bed
