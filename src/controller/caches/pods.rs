@@ -45,7 +45,7 @@ impl Pods {
     pub(crate) fn reserved_on(&self, provider: &str) -> Vec<Reserved> {
         let by_owner = self.by_owner();
         // The order does not matter: only sums are made of it.
-        let pods = by_owner.iter().flat_map(|(_, pods)| pods.values());
+        let pods = by_owner.values().flat_map(ByName::values);
         let is_on = |pod: &&Arc<PodState>| {
             let is_of_it = pod.provider.as_deref() == Some(provider);
             is_of_it && !pod.deleting && !pod.is_finished()

@@ -321,21 +321,25 @@ impl Worlds<'_> {
                 }
             }
             Ok(None) => change.unknown.push(NO_REVISION.to_owned()),
-            Err(refusal) => change.refused(refusal),
+            Err(refusal) => {
+                change.refused(&refusal);
+            }
         }
         change
     }
 }
 
 impl Change {
-    /// Adds why a resource does not become what it asks for.
-    fn refused(&mut self, refusal: Refusal) {
-        if refusal.reason == StateReason::CapacityProvidersUnknown.into() {
-            // It is the user who may not list them, and not the operator.
-            self.unknown.push(refusal.message);
+    /// Adds why a resource does not become what it asks for. Returns whether it is unknown what it becomes.
+    fn refused(&mut self, refusal: &Refusal) -> bool {
+        // It is the user who may not list them, and not the operator.
+        let is_unknown = refusal.reason == StateReason::CapacityProvidersUnknown.into();
+        if is_unknown {
+            self.unknown.push(refusal.message.clone());
         } else {
-            self.rejected = Some(refusal.message);
+            self.rejected = Some(refusal.message.clone());
         }
+        is_unknown
     }
 }
 

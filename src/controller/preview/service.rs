@@ -83,10 +83,9 @@ impl Worlds<'_> {
                 return Ok(change);
             }
         };
-        if let Some(refusal) = &outlook.refusal {
-            change.refused(refusal.clone());
-        }
-        if !change.unknown.is_empty() {
+        if let Some(refusal) = &outlook.refusal
+            && change.refused(refusal)
+        {
             return Ok(change);
         }
         change.was_rejected = usual.as_ref().is_some_and(|it| it.refusal.is_some());

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     controller::{
         caches::{children::Key, known::Known},
-        capacity_provider,
+        capacity_provider::{add_to, check_platform, of_task},
         cluster::{complete, defaults},
         context::Context,
         permitted::{Deployed, NotPermitted, pods_permitted},
@@ -61,22 +61,18 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     if findings.has_errors() {
         return Err(refused(findings));
     }
-    let begun_with = task.status.task_definition.as_deref();
-    let reference = begun_with.or(request.task_definition.as_deref());
+    let own = request.task_definition.as_deref();
+    let reference = task.status.task_definition.as_deref().or(own);
     let Some(definition) = Definition::find(cx, &namespace, reference)? else {
         return Ok(None);
     };
     let cluster = defaults(cx, &namespace, &request)?;
     complete(&mut request, cluster.as_ref());
-    let annotations = task.status.settings.as_ref();
-    let annotations = annotations.unwrap_or_else(|| task.annotations());
+    let annotations = (task.status.settings.as_ref()).unwrap_or_else(|| task.annotations());
     let mut settings = settings(cx, &namespace, annotations, Subject::Task, &mut findings);
-    if !capacity_provider::add_to(&mut settings, cx, &request.capacity_provider_strategy)? {
+    if !add_to(&mut settings, cx, &request.capacity_provider_strategy)? {
         return Ok(None);
     }
-    let strategy = &request.capacity_provider_strategy;
-    let providers = capacity_provider::of_task(cx, strategy);
-    let placed = capacity_provider::check_platform(cx, strategy, definition.spec());
     let task_definition = definition.label();
     let spec = definition.spec().clone();
     let (definition, said) = definition.into_input();
@@ -106,8 +102,9 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         settings: &cx.settings(&namespace),
         annotations,
     };
+    let strategy = &input.request.capacity_provider_strategy;
     let forbidden = match deployed.permitted(cx) {
-        Ok(()) => placed.err(),
+        Ok(()) => check_platform(cx, strategy, &spec).err(),
         Err(NotPermitted::Refused(refusal)) => Some(refusal),
         Err(NotPermitted::NotYet) => return Ok(None),
     };
@@ -115,7 +112,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         pods,
         others,
         task_definition,
-        providers,
+        providers: of_task(cx, strategy),
         warnings: Refusal::warnings(findings),
         forbidden,
     }))
