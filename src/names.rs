@@ -22,6 +22,8 @@ pub const CONNECT_NAMESPACE: &str = "ecs-operator.dev/service-connect-namespace"
 /// The annotation of a Service with the name that clients of Service Connect use, if DNS does not resolve it: the operator
 /// adds it to the hosts of their pods.
 pub const CONNECT_NAME: &str = "ecs-operator.dev/service-connect-name";
+/// The label with the capacity provider of a pod or node.
+pub const CAPACITY_PROVIDER: &str = "ecs-operator.dev/capacity-provider";
 /// The annotation of a pod that makes it differ from pods before a forced deployment.
 pub const FORCE_DEPLOYMENT: &str = "ecs-operator.dev/force-deployment";
 /// The label of a pod that has no network, by which the NetworkPolicy selects it.
@@ -41,6 +43,10 @@ pub const IN_USE: &str = "ecs-operator.dev/in-use";
 pub const PROVIDER_UID: &str = "ecs-operator.dev/capacity-provider-uid";
 /// The annotation of a NodePool with the digest of what the operator applied.
 pub const APPLIED: &str = "ecs-operator.dev/applied";
+/// The label of the placeholders on the nodes of a capacity provider, with its name.
+pub const SPARE_ROOM: &str = "ecs-operator.dev/spare-room";
+/// The annotation of the Deployment of placeholders with the time at which their number and size were decided.
+pub const SIZED_AT: &str = "ecs-operator.dev/sized-at";
 /// The annotation from which the EKS webhook reads the role of a service account
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>).
 pub const EKS_ROLE: &str = "eks.amazonaws.com/role-arn";

@@ -10,7 +10,7 @@ use super::values::{
 };
 use crate::settings::{
     Compute, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent, SecretStore, Settings,
-    TargetGroups, add_identity,
+    SpotFallback, TargetGroups, add_identity,
 };
 
 /// The settings of every translation.
@@ -78,6 +78,9 @@ struct BehaviorOptions {
     /// When the kubelet checks the registry for an image: for every tag as in ECS, or only if the image is missing
     #[arg(long, value_enum, default_value = "always-for-tags")]
     image_pull_policy: ImagePullPolicyArgument,
+    /// Where tasks run that ask for FARGATE_SPOT while there is no Spot capacity: nowhere as in ECS, or on other nodes
+    #[arg(long, value_enum, default_value = "none")]
+    fargate_spot_fallback: SpotFallbackArgument,
     /// Create no ClusterIP Service for services that only have port mappings
     #[arg(long)]
     no_cluster_ip_services: bool,
@@ -138,6 +141,10 @@ values! {
     ImagePullPolicyArgument => ImagePullPolicy {
         AlwaysForTags => Self::AlwaysForTags,
         IfNotPresent => Self::IfNotPresent,
+    }
+    SpotFallbackArgument => SpotFallback {
+        None => Self::None,
+        OnDemand => Self::OnDemand,
     }
     LogAgentArgument => LogAgent {
         None => Self::None,
@@ -207,6 +214,7 @@ impl SettingsOptions {
             allow_s3_files: behavior.allow_s3_files,
             image_pull_policy: behavior.image_pull_policy.into(),
             steady_seconds: behavior.steady_seconds,
+            fargate_spot_fallback: behavior.fargate_spot_fallback.into(),
             logs: (*logs).into(),
             ..Settings::default()
         }

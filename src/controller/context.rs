@@ -76,6 +76,8 @@ pub(super) struct Context {
     pub readings: Readings,
     /// Where the values of CloudWatch metrics are read, if the operator reads any.
     pub prometheus: Option<Prometheus>,
+    /// The namespace of the operator, for objects that belong to no user; `None` in a preview.
+    pub home: Option<String>,
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
     /// The metrics.
@@ -127,6 +129,7 @@ impl Context {
             contention: Contention::default(),
             readings: Readings::default(),
             prometheus: None,
+            home: None,
             namespaces,
             metrics,
             addons_known: AtomicBool::new(false),

@@ -85,6 +85,8 @@ statuses! {
         status: Option<String>,
         /// The NodePool that Karpenter makes its nodes by.
         node_pool: Option<String>,
+        /// The Deployment of the placeholders that keep room on its nodes, in the namespace of the operator.
+        spare_room: Option<String>,
         /// The differences from ECS.
         warnings: Vec<WarningStatus>,
     }
@@ -308,6 +310,8 @@ statuses! {
         task_definition: Option<String>,
         /// The annotations that are settings, as they were when the tasks began. Later changes of them have no effect.
         settings: Option<BTreeMap<String, String>>,
+        /// The capacity providers that the tasks may be placed on, as they were when the tasks began.
+        capacity_providers: Vec<TaskProviderStatus>,
         /// The last known status, such as RUNNING or STOPPED; with several tasks, that of the least advanced.
         last_status: Option<String>,
         /// RUNNING or STOPPED.
@@ -326,6 +330,14 @@ statuses! {
         tasks: Vec<OneTaskStatus>,
         /// The differences from ECS.
         warnings: Vec<WarningStatus>,
+    }
+
+    /// A capacity provider of the tasks.
+    TaskProviderStatus {
+        /// Its name.
+        name: String,
+        /// The taints of its nodes that the tasks tolerate, such as `team=web:NoSchedule`.
+        tolerated_taints: Vec<String>,
     }
 
     /// One of the tasks.

@@ -11,7 +11,7 @@ use super::{
     container_state::containers, offer::Offer, scaling::usage::Reserved,
     start_timeout::StartTimeout,
 };
-use crate::settings::{ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
+use crate::settings::{CAPACITY_PROVIDER, ESSENTIAL_CONTAINERS, SERVICE_REVISION, START_TIMEOUTS};
 
 /// The scheduling gate of an EcsTask's pod, which is removed once the task is recorded as begun.
 pub const RECORDED: &str = "ecs-operator.dev/recorded";
@@ -84,6 +84,8 @@ pub struct PodState {
     pub offers: Vec<Offer>,
     /// What it reserves.
     pub reserved: Reserved,
+    /// The capacity provider whose label it selects, which is its name in Kubernetes.
+    pub provider: Option<Box<str>>,
 }
 
 /// The phase of a pod.
@@ -162,6 +164,7 @@ impl PodState {
                 .filter_map(|(label, value)| Offer::of(label, value))
                 .collect(),
             reserved: spec.map(Reserved::of).unwrap_or_default(),
+            provider: spec.and_then(provider),
         }
     }
 
@@ -221,6 +224,11 @@ impl PodState {
     pub fn is_essential(&self, container: &str) -> bool {
         self.essential.is_empty() || self.essential.iter().any(|name| name == container)
     }
+}
+
+fn provider(spec: &PodSpec) -> Option<Box<str>> {
+    let selected = spec.node_selector.as_ref()?.get(CAPACITY_PROVIDER)?;
+    Some(selected.as_str().into())
 }
 
 fn label(metadata: &ObjectMeta, name: &str) -> Option<String> {

@@ -440,7 +440,7 @@ reasons! {
         NetworkNoneIsNetworkPolicy => "network mode none is enforced by a NetworkPolicy, which only some CNI plugins enforce", "check that the CNI plugin of the cluster enforces NetworkPolicy";
         NeuronDevicesByCount => "the Neuron device plugin chooses the devices: only their number is kept", "do not rely on certain device paths";
         NewestRevisionFollowed { value, family } => "revisions start over in the cluster, so the newest revision of {family} is followed instead of {value}", "to pin a revision, write the number that the cluster gives it: {family}:1 is the first";
-        NoSpareNodes => "no nodes are kept spare: targetCapacity counts as 100", "run pods of a negative priority on these nodes, if tasks cannot wait for new ones";
+        NoSpareNodes => "no nodes are kept spare: targetCapacity counts as 100", "set kubernetes.karpenter.spareRoom to placeholders, if tasks cannot wait for new ones; elsewhere, run pods of a negative priority on these nodes";
         NodeClassDecides => "the class or launch template of the nodes decides this, not the capacity provider", "set it in the EC2NodeClass or NodeClass that nodeClassRef names, or in the launch template of the node group";
         NodeLabelsNeeded { labels, example } => "the placement needs node labels that nothing sets: {labels}", "label the nodes, for example kubectl label node NODE {example}: without the labels pods stay Pending, and a spread has no effect";
         NodeRepairElsewhere => "impaired nodes are replaced by Karpenter or EKS, if they are set up for it", "enable node repair in Karpenter (feature gate NodeRepair), or in the node group or cluster of EKS";
@@ -484,6 +484,7 @@ reasons! {
         SetUnused { name } => "nothing in the input is called {name}", "correct the name that --set gives, or leave it out";
         SharedDockerVolumeIsHostPath => "the shared Docker volume is a directory on each node", "use EFS if tasks on different nodes share it";
         SmbDriverNeeded { host } => "csi-driver-smb mounts the share of {host}", "install it for Windows nodes, which must resolve this name, and admit them on TCP 445 in the security group of the file system; otherwise pods stay in ContainerCreating";
+        SpareRoomNeedsTarget => "no room is kept: spareRoom needs a targetCapacity below 100, which says how much", "set managedScaling of the autoScalingGroupProvider, with status ENABLED and such a targetCapacity, or remove spareRoom";
         SplitRolloutRounding { n } => "too few tasks may be replaced at a time to do so on each capacity provider, so a rollout starts up to {n} more", "raise maximumPercent, or use fewer providers";
         SpotEndsBeforeGrace { n } => "a Spot node is gone two minutes after its notice, and the pods may take {n} s to end, of which the deregistration delay comes before SIGTERM", "lower stopTimeout, or the deregistration delay of the target group together with --deregistration-delay, so that their sum is at most 120 s";
         StartOrderBestEffort { a, b } => "{a} is started after {b}, but the kubelet does not guarantee the order", "let {a} retry until {b} answers";
@@ -514,6 +515,7 @@ reasons! {
         AdvancedConfigurationUnused => "advancedConfiguration has an effect only with strategy BLUE_GREEN", "";
         AgentAlwaysConnected => "every node that takes pods is connected, so agentConnected is left out", "";
         AlarmNotOfScaling { name } => "alarm {name} triggers no scaling policy, and is left out", "";
+        ArchitectureOpen => "the nodes may have any architecture that their class has", "give architectures in kubernetes.karpenter, or runtimePlatform in task definitions whose images are built for one architecture";
         AutoScalingRoleUnused => "the autoscaler needs no IAM role", "";
         AwslogsByFluentBit { group } => "Fluent Bit sends these logs to CloudWatch ({group}), in streams whose names end with the name of the pod", "list their region in logs.regions of the Helm chart, and allow the role of the agent logs:CreateLogStream and logs:PutLogEvents";
         CapacityProviderForAllNamespaces => "every namespace may use the capacity provider", "limit it with limitTo.capacityProviders of an EcsPolicy";
@@ -534,6 +536,7 @@ reasons! {
         ExecUsesRbac => "kubectl exec takes the place of ECS Exec, and RBAC decides who may use it", "";
         FamilyAssumed { name } => "the task definition has no family, so it is named {name} after its file", "give family";
         FargateRunsOnNodes => "Fargate tasks run on the nodes of the cluster", "let Karpenter, EKS Auto Mode or a cluster autoscaler add nodes as pods need them, or use --platform eks-fargate";
+        FargateSpotIsPreferred => "FARGATE_SPOT tasks prefer Spot nodes, and run on others while there is no Spot capacity", "";
         FaultInjectionEndpointAbsent => "Kubernetes has no fault injection endpoint", "use a chaos engineering tool";
         FileSkipped { why } => "the file is skipped, because it is no ECS document: {why}", "";
         FileSystemNotPrepopulated => "an empty file system is not filled with the files of the image at the mount path", "copy them once, such as by a task of its own";

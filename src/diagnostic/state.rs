@@ -57,6 +57,7 @@ states! {
     CapacityProviderActive => "The capacity provider can be used.", "";
     CapacityProviderInUse => "The capacity provider is to be deleted, and something still names it.", "Remove it from what the message names; it is deleted by itself then.";
     CapacityProviderNotAccepted => "A capacity provider that the strategy names is rejected.", "Correct the EcsCapacityProvider.";
+    CapacityProvidersUnknown => "The strategy names capacity providers, and EcsCapacityProviders may not be listed.", "Give the operator the right to list and watch ecscapacityproviders, which the Helm chart has.";
     ChangedByOthers => "Someone else changed an object of the service, and the operator changed it back.", "Change the EcsService or its task definition instead, or remove the autoscaler of the Deployment.";
     ClusterNotAccepted => "The EcsCluster that has defaults for this is rejected.", "Correct the EcsCluster.";
     Completed => "All tasks have stopped, and their essential containers exited with code 0.", "";
@@ -84,6 +85,7 @@ states! {
     NotFound => "An object that a request needs does not exist.", "Read the message, and create the object; the operator tries again.";
     ObjectNotOwned => "An object with a name that this one needs has another owner.", "Rename or delete it, or rename this one.";
     OutOfMemoryError => "A container was killed because it exceeded its memory limit.", "Raise the limit, or find out what uses the memory.";
+    PlatformNotProvided => "The nodes of a capacity provider have another platform than the task definition asks for.", "Name a capacity provider with such nodes, or change runtimePlatform.";
     PodNameTaken => "The pod of an earlier EcsTask of the same name has not ended yet.", "Nothing: the task starts when that pod is gone; delete the pod to speed it up.";
     PodSecurityViolated => "The namespace does not permit the pods of the task definition, by its level of Pod Security.", "Read the message: change the task definition, or ask an administrator for another level.";
     QuotaExceeded => "The ResourceQuota of the namespace does not allow the task.", "Raise it, or wait until other tasks have ended.";
@@ -98,7 +100,9 @@ states! {
     SchedulingGated => "A scheduling gate keeps the task from being scheduled.", "Find out who added the gate to the pod.";
     ServerError => "The API server failed to answer a request.", "Nothing: the operator tries again.";
     ServiceRevisionNotFound => "The revision that should run is no longer stored.", "Change the spec to what should run.";
+    SpareRoomNotKept => "The placeholders that keep room on the nodes of a capacity provider cannot be created.", "Set capacityProviders.spareRoom in the Helm chart, which creates their PriorityClass.";
     SteadyState => "All desired tasks are running, and no others.", "";
+    TaintsAwaitRenewal => "The NodePool of a capacity provider does not have the taints of its spec yet, because something that uses it does not tolerate them.", "Renew the services that the message names: ecs-operator renew.";
     TargetNotHealthyYet => "A load balancer does not consider a task healthy yet, as with each new task for a while.", "If it lasts: look at the target group, and whether the controller of the load balancer runs.";
     TargetUnhealthy => "A load balancer considers a task unhealthy.", "See the health check of the target group, and the security groups.";
     TaskDefinitionNotAccepted => "The task definition is rejected, or its revision is gone.", "Read the conditions of the EcsTaskDefinition.";

@@ -33,6 +33,9 @@ pub struct KarpenterNodes {
     /// where there is no Spot capacity.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capacity_types: Vec<String>,
+    /// Architectures that the nodes may have. Without it, Karpenter takes any that the class of the nodes has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub architectures: Vec<String>,
     /// Which NodePool Karpenter tries first, if several are possible; the one with the largest weight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<i64>,
@@ -42,6 +45,13 @@ pub struct KarpenterNodes {
     /// Most that all nodes together have, as quantities by resource, such as `cpu`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, String>,
+    /// How room is kept for the part that `targetCapacity` leaves spare. `placeholders` are pods that do nothing, and
+    /// give way to tasks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spare_room: Option<String>,
+    /// Taints of the nodes, which keep the pods of others off. Pods of the capacity provider tolerate them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taints: Vec<NodeTaint>,
 }
 
 impl KarpenterNodes {
@@ -64,6 +74,21 @@ pub struct NodeClassReference {
     /// Name of the class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+/// `NodeTaint`, which is an extension of this operator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeTaint {
+    /// Key of the taint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Value of the taint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// What the taint does to pods that do not tolerate it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<String>,
 }
 
 /// `NodeToleration`, which is an extension of this operator.

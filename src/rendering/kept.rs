@@ -1,6 +1,8 @@
 //! A service revision as stored in a ControllerRevision: inputs, and what they were rendered to when a deployment of
 //! them began.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -10,7 +12,11 @@ use super::{
     inputs::Inputs,
     render::{RenderedBy, Rendering, digest},
 };
-use crate::{crd::Spec, input::ConnectHosts, settings::Settings};
+use crate::{
+    crd::Spec,
+    input::ConnectHosts,
+    settings::{NodeSelection, Settings},
+};
 
 /// The data of a service revision's ControllerRevision.
 ///
@@ -114,6 +120,27 @@ impl KeptRendering {
             connect_hosts: self.connect_hosts.clone(),
         };
         Some((content.objects, by))
+    }
+}
+
+/// Where a rendering places tasks.
+#[derive(Clone, Debug)]
+pub struct Placing {
+    /// Which nodes the pods of capacity providers select, by the names of the providers.
+    pub capacity_providers: BTreeMap<String, NodeSelection>,
+    /// The spec of the EcsCluster with defaults for the service.
+    pub cluster: Option<Spec>,
+}
+
+impl KeptRendering {
+    /// Returns where it places tasks; `None` if the text is damaged.
+    #[must_use]
+    pub fn placing(&self) -> Option<Placing> {
+        let (_, by) = self.open()?;
+        Some(Placing {
+            capacity_providers: by.settings.capacity_providers,
+            cluster: by.cluster,
+        })
     }
 }
 

@@ -20,7 +20,7 @@ pub use counts::{
 };
 pub use difference::differences;
 pub use inputs::Inputs;
-pub use kept::{Kept, KeptRendering};
+pub use kept::{Kept, KeptRendering, Placing};
 pub use older_names::{have_same_tasks, older_name, rename, take_older_names};
 pub use render::{RenderedBy, Rendering, health_check_grace, render};
 pub use split::Part;

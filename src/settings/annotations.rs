@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     ANNOTATION_PREFIX, BEGUN, Compute, EssentialExit, Iam, ImagePullPolicy, LONGEST_SECONDS,
-    RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT, SecretStore, Settings, TargetGroups,
-    add_identity, identities, is_account_id, is_duration, is_gpu_resource, is_security_group,
-    parse_identity,
+    RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT, SecretStore, Settings, SpotFallback,
+    TargetGroups, add_identity, identities, is_account_id, is_duration, is_gpu_resource,
+    is_security_group, parse_identity,
 };
 use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject, advice};
 
@@ -169,6 +169,11 @@ const OF_OBJECTS: &[OfObject] = &[
         text: |s| name_of(s.essential_exit, ESSENTIAL_EXIT),
     },
     OfObject {
+        name: "fargate-spot-fallback",
+        set: |s, text| choose(&mut s.fargate_spot_fallback, text, SPOT_FALLBACK),
+        text: |s| name_of(s.fargate_spot_fallback, SPOT_FALLBACK),
+    },
+    OfObject {
         name: "gpu-resource",
         set: |s, text| {
             let allowed = "a resource such as nvidia.com/gpu.shared";
@@ -268,6 +273,10 @@ const IAM: &[(&str, Iam)] = &[
     ("pod-identity", Iam::PodIdentity),
     ("none", Iam::None),
 ];
+const SPOT_FALLBACK: &[(&str, SpotFallback)] = &[
+    ("none", SpotFallback::None),
+    ("on-demand", SpotFallback::OnDemand),
+];
 const IMAGE_PULL_POLICY: &[(&str, ImagePullPolicy)] = &[
     ("always-for-tags", ImagePullPolicy::AlwaysForTags),
     ("if-not-present", ImagePullPolicy::IfNotPresent),
@@ -357,6 +366,7 @@ mod tests {
                 "sg-0a1b2c",
                 "nginx=101, :staff=50",
                 "nvidia.com/mig-1g.5gb",
+                "on-demand",
             ];
             let changed = values.iter().any(|value| {
                 let (settings, said) = with(&format!("{ANNOTATION_PREFIX}{name}"), value);

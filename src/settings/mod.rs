@@ -99,6 +99,9 @@ pub struct Settings {
     /// Which agent on the nodes sends logs to CloudWatch.
     #[serde(skip_serializing_if = "is_default")]
     pub logs: LogAgent,
+    /// Where tasks run that ask for Fargate Spot while there is no Spot capacity.
+    #[serde(skip_serializing_if = "is_default")]
+    pub fargate_spot_fallback: SpotFallback,
     /// The IDs of users and groups that task definitions name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub users: BTreeMap<String, Identity>,
@@ -174,6 +177,7 @@ impl Default for Settings {
             image_pull_policy: ImagePullPolicy::AlwaysForTags,
             steady_seconds: 40,
             logs: LogAgent::None,
+            fargate_spot_fallback: SpotFallback::None,
             users: BTreeMap::new(),
             devices: BTreeMap::new(),
             allow_host_devices: false,
@@ -328,6 +332,17 @@ pub enum LogAgent {
     None,
     /// The Fluent Bit of the Helm chart, which follows the annotations of pods.
     FluentBit,
+}
+
+/// Where tasks run that ask for Fargate Spot while there is no Spot capacity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SpotFallback {
+    /// Nowhere: they wait for it, as in ECS.
+    #[default]
+    None,
+    /// On other nodes.
+    OnDemand,
 }
 
 /// Whether a setting has its default, and need not be stored.

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Context, LABEL_LENGTH, Workload, kname};
 use crate::settings::ANNOTATION_PREFIX;
+pub use crate::settings::CAPACITY_PROVIDER;
 
 /// The labels of a Kubernetes object.
 pub(crate) type Labels = BTreeMap<String, String>;
@@ -16,8 +17,6 @@ pub const SERVICE: &str = "ecs-operator.dev/service";
 pub const TASK: &str = "ecs-operator.dev/task";
 /// The task group, for placement.
 pub(crate) const GROUP: &str = "ecs-operator.dev/group";
-/// The capacity provider of a pod or node.
-pub const CAPACITY_PROVIDER: &str = "ecs-operator.dev/capacity-provider";
 /// Tags of the task, or of the service on its workload.
 const TAGS: &str = "ecs-operator.dev/tags";
 const FAMILY: &str = "ecs-operator.dev/family";

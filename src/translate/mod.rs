@@ -11,6 +11,7 @@ mod names;
 mod pod;
 mod quantity;
 pub(crate) mod service;
+mod spare_room;
 mod task;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -23,6 +24,7 @@ pub use manifests::{CustomObject, Manifests, Object};
 pub use names::{LABEL_LENGTH, WORKLOAD_LENGTH, kname};
 pub use quantity::{container_cpu, mebibytes, task_cpu};
 pub use service::{autoscaler_windows, connect_namespace_label, keeps_a_task, translate_service};
+pub use spare_room::spare_room;
 pub use task::{pod_name, translate_task};
 
 use crate::{

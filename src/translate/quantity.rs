@@ -17,7 +17,8 @@ pub fn task_cpu(units: i64) -> Quantity {
     millicores(units.saturating_mul(1000).saturating_add(1023) / 1024)
 }
 
-fn millicores(milli: i64) -> Quantity {
+/// Returns thousandths of a CPU.
+pub(super) fn millicores(milli: i64) -> Quantity {
     Quantity(if milli % 1000 == 0 {
         (milli / 1000).to_string()
     } else {

@@ -25,6 +25,7 @@ mod gitops;
 mod hostile;
 mod karpenter;
 mod kept;
+mod node_pools;
 mod operator;
 mod policies;
 mod prometheus;

@@ -28,8 +28,17 @@ struct Cache {
     kind: Option<&'static ChildKind>,
     /// The last term in which it was filled.
     filled_in: Option<u64>,
-    /// Whether the API server last refused to list it.
-    refused: bool,
+    /// Why the API server last refused to list it.
+    refused: Option<Refused>,
+}
+
+/// Why the API server refuses to list the objects of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There is no such kind, and so none of its objects.
+    Absent,
+    /// The operator may not list them, and it is unknown which there are.
+    Forbidden,
 }
 
 impl Cache {
@@ -57,7 +66,7 @@ impl CatchUp {
             caches.push(Cache {
                 kind,
                 filled_in: None,
-                refused: false,
+                refused: None,
             });
         });
         Filling {
@@ -70,7 +79,7 @@ impl CatchUp {
     /// Begins a new term, in which all watches start over, also those that were refused.
     pub(crate) fn begin_term(&self) {
         self.caches
-            .send_modify(|caches| caches.iter_mut().for_each(|cache| cache.refused = false));
+            .send_modify(|caches| caches.iter_mut().for_each(|cache| cache.refused = None));
         self.term.send_modify(|term| *term += 1);
     }
 
@@ -84,7 +93,8 @@ impl CatchUp {
         // This cannot fail, because `self` holds the sender.
         drop(caches.wait_for(essential).await);
         // What the API server refuses does not come by waiting.
-        let known = |cache: &Cache| filled(cache) || (cache.refused && !cache.is_essential());
+        let known =
+            |cache: &Cache| filled(cache) || (cache.refused.is_some() && !cache.is_essential());
         let all = caches.wait_for(|caches| caches.iter().all(known));
         if timeout(ADDON_WAIT, all).await.is_err() {
             let missing: Vec<String> = self.unfilled().iter().map(ToString::to_string).collect();
@@ -110,7 +120,18 @@ impl CatchUp {
         let caches = self.caches.borrow();
         caches
             .iter()
-            .any(|cache| cache.kind == Some(kind) && cache.refused)
+            .any(|cache| cache.kind == Some(kind) && cache.refused.is_some())
+    }
+
+    /// Whether it is unknown which objects of a kind there are, because the operator may not list them. Objects that it
+    /// could list in this term count as known.
+    #[must_use]
+    pub(crate) fn is_forbidden(&self, kind: &ChildKind) -> bool {
+        let term = *self.term.borrow();
+        let caches = self.caches.borrow();
+        let mut of_kind = caches.iter().filter(|cache| cache.kind == Some(kind));
+        of_kind
+            .any(|cache| cache.filled_in < Some(term) && cache.refused == Some(Refused::Forbidden))
     }
 
     /// Whether the list of a kind is under way: a watch has begun, is not filled, and is not refused.
@@ -119,7 +140,7 @@ impl CatchUp {
         let term = *self.term.borrow();
         let caches = self.caches.borrow();
         let mut of_kind = caches.iter().filter(|cache| cache.kind == Some(kind));
-        of_kind.any(|cache| cache.filled_in < Some(term) && !cache.refused)
+        of_kind.any(|cache| cache.filled_in < Some(term) && cache.refused.is_none())
     }
 
     fn unfilled(&self) -> BTreeSet<&'static ChildKind> {
@@ -152,11 +173,11 @@ impl Filling {
     }
 
     /// Reports that the API server refuses the list.
-    pub(crate) fn refused(&self) {
+    pub(crate) fn refused(&self, why: Refused) {
         self.caches.send_if_modified(|caches| {
             let cache = caches.get_mut(self.index);
-            let changed = cache.filter(|cache| !cache.refused);
-            changed.map(|cache| cache.refused = true).is_some()
+            let changed = cache.filter(|cache| cache.refused != Some(why));
+            changed.map(|cache| cache.refused = Some(why)).is_some()
         });
     }
 
@@ -166,7 +187,7 @@ impl Filling {
             let cache = caches.get_mut(self.index);
             let first = cache.filter(|cache| cache.filled_in < Some(term));
             first
-                .map(|cache| (cache.filled_in, cache.refused) = (Some(term), false))
+                .map(|cache| (cache.filled_in, cache.refused) = (Some(term), None))
                 .is_some()
         })
     }
@@ -224,17 +245,24 @@ mod tests {
         let mut stores = catch_up.register(Some(store));
         let is_over = || catch_up.caught_up().now_or_never().is_some();
         assert!(!is_over());
-        stores.refused();
+        stores.refused(Refused::Forbidden);
         assert!(is_over());
         assert!(catch_up.is_refused(store) && !catch_up.is_filled(store));
+        assert!(catch_up.is_forbidden(store) && !catch_up.is_pending(store));
         catch_up.begin_term();
         assert!(!is_over(), "it is asked again");
-        stores.refused();
+        stores.refused(Refused::Absent);
+        assert!(catch_up.is_refused(store) && !catch_up.is_forbidden(store));
         let term = stores.term();
         assert!(stores.filled(term), "the right is there now");
         assert!(!catch_up.is_refused(store));
+        stores.refused(Refused::Forbidden);
+        assert!(
+            !catch_up.is_forbidden(store),
+            "what was listed in this term is known"
+        );
         let workloads = catch_up.register(Some(kind("apps/v1", "Deployment")));
-        workloads.refused();
+        workloads.refused(Refused::Forbidden);
         assert!(!is_over(), "nothing can be done without them");
     }
 
@@ -243,7 +271,7 @@ mod tests {
         let cache = |version, kind| Cache {
             kind: ChildKind::of(version, kind),
             filled_in: None,
-            refused: false,
+            refused: None,
         };
         assert!(cache("apps/v1", "Deployment").is_essential());
         assert!(!cache("keda.sh/v1alpha1", "ScaledObject").is_essential());

@@ -9,7 +9,7 @@ use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 
 use super::{owner::Owner, stopped_tasks::StoppedTasks};
 use crate::{
-    decide::pod_state::PodState,
+    decide::{pod_state::PodState, scaling::usage::Reserved},
     translate::{SERVICE, TASK},
 };
 
@@ -38,6 +38,19 @@ impl Pods {
             .flatten()
             .map(|(_, pod)| pod.clone())
             .collect()
+    }
+
+    /// Returns what each task reserves that selects the label of a capacity provider, and has not ended.
+    #[must_use]
+    pub(crate) fn reserved_on(&self, provider: &str) -> Vec<Reserved> {
+        let by_owner = self.by_owner();
+        // The order does not matter: only sums are made of it.
+        let pods = by_owner.values().flat_map(ByName::values);
+        let is_on = |pod: &&Arc<PodState>| {
+            let is_of_it = pod.provider.as_deref() == Some(provider);
+            is_of_it && !pod.deleting && !pod.is_finished()
+        };
+        pods.filter(is_on).map(|pod| pod.reserved).collect()
     }
 
     /// Records a pod. Returns its owner if something about it is new.

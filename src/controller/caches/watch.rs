@@ -23,7 +23,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    catch_up::Filling,
+    catch_up::{Filling, Refused},
     child::{Child, Claimed},
     child_kind::ChildKind,
     lenient::Lenient,
@@ -368,10 +368,12 @@ where
             let event = match event {
                 Ok(event) => Some(event),
                 Err(error) => {
-                    if let watcher::Error::InitialListFailed(error) = &error
-                        && matches!(code(error), Some(401 | 403 | 404))
-                    {
-                        list.refused();
+                    if let watcher::Error::InitialListFailed(error) = &error {
+                        match code(error) {
+                            Some(401 | 403) => list.refused(Refused::Forbidden),
+                            Some(404) => list.refused(Refused::Absent),
+                            _ => {}
+                        }
                     }
                     tracing::warn!(
                         error = told(&error),

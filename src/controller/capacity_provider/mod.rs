@@ -3,6 +3,7 @@
 
 mod fetch;
 mod node_pool;
+mod spare_room;
 mod status;
 mod users;
 
@@ -19,8 +20,9 @@ use serde_json::json;
 use self::{
     fetch::{Accepted, read},
     node_pool::{Found, keep},
+    spare_room::keep_room,
     status::{Standing, status},
-    users::{ask_those_concerned, users},
+    users::{ask_those_concerned, not_tolerating, users},
 };
 use super::{
     caches::{
@@ -35,10 +37,11 @@ use super::{
 use crate::{
     crd::{CapacityProviderStatus, EcsCapacityProvider},
     diagnostic::StateReason,
-    settings::IN_USE,
+    settings::{IN_USE, NodeTaint},
+    translate::{CustomObject, with_taints},
 };
 
-pub(super) use fetch::{add_of_service, add_to, is_provided};
+pub(super) use fetch::{add_of_service, add_to, check_platform, is_provided, of_task};
 
 /// The kind of capacity providers. It is like that of an add-on: a cluster with older definitions does not have it.
 pub(super) static CAPACITY_PROVIDERS: ChildKind = cluster(addon(
@@ -50,6 +53,8 @@ pub(super) static CAPACITY_PROVIDERS: ChildKind = cluster(addon(
 
 /// How often a NodePool is compared with what it should be.
 const COMPARED: Duration = Duration::from_mins(5);
+/// How often room is sized by what tasks reserve.
+const SIZED: Duration = Duration::from_mins(1);
 /// How soon something that is missing, or still in use, is looked for again.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -104,11 +109,15 @@ async fn reconcile(provider: Arc<EcsCapacityProvider>, cx: Arc<Context>) -> Resu
         }
     };
     hold(&provider, &cx).await?;
+    let has_taints = !accepted.nodes.taints.is_empty();
     let standing = standing(&provider, &cx, accepted).await?;
-    let again = match (&standing.obstacle, &standing.node_pool) {
-        (Some(_), _) => Action::requeue(SOON),
-        (None, Some(_)) => Action::requeue(COMPARED),
-        (None, None) => Action::await_change(),
+    let again = match &standing {
+        standing if standing.obstacle.is_some() => Action::requeue(SOON),
+        // A rollback may bring back tasks that do not tolerate them.
+        _ if has_taints => Action::requeue(SOON),
+        standing if standing.spare_room.is_some() => Action::requeue(SIZED),
+        standing if standing.node_pool.is_some() => Action::requeue(COMPARED),
+        _ => Action::await_change(),
     };
     report(&provider, &cx, &Ok(standing)).await?;
     Ok(again)
@@ -121,17 +130,21 @@ async fn standing(
     accepted: Accepted,
 ) -> Result<Standing, Error> {
     let Accepted { nodes, warnings } = accepted;
-    let before = cx.capacity_providers.latest(provider).node_pool;
+    let before = cx.capacity_providers.latest(provider);
+    let room = keep_room(cx, provider, &nodes, before.spare_room.as_deref()).await?;
     let mut standing = Standing {
         warnings,
         // A NodePool that is no longer asked for has nodes with running tasks, which end with it.
-        node_pool: before,
-        obstacle: None,
+        node_pool: before.node_pool,
+        spare_room: room.deployment,
+        obstacle: room.obstacle,
     };
-    let Some(wanted) = &nodes.node_pool else {
+    let Some(wanted) = nodes.node_pool else {
         return Ok(standing);
     };
-    match keep(cx, provider, wanted).await? {
+    let (wanted, waits) = tainted(provider, cx, wanted, &nodes.taints);
+    standing.obstacle = waits.or(standing.obstacle);
+    match keep(cx, provider, &wanted).await? {
         Found::Ready => standing.node_pool.clone_from(&wanted.metadata.name),
         Found::NotReady(refusal) => {
             standing.node_pool.clone_from(&wanted.metadata.name);
@@ -143,13 +156,42 @@ async fn standing(
     Ok(standing)
 }
 
+/// Returns the NodePool with its taints if everything that uses the provider tolerates them. Otherwise, without them, and
+/// what they wait for.
+fn tainted(
+    provider: &EcsCapacityProvider,
+    cx: &Context,
+    wanted: CustomObject,
+    taints: &[NodeTaint],
+) -> (CustomObject, Option<Refusal>) {
+    if taints.is_empty() {
+        return (wanted, None);
+    }
+    let waits = not_tolerating(cx, provider, taints);
+    if waits.is_empty() {
+        return (with_taints(wanted, taints), None);
+    }
+    let taints: Vec<String> = taints.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "the NodePool gets {} when all that uses it tolerates that: {} began before; ecs-operator renew begins a deployment of a service that does",
+        taints.join(", "),
+        users::listed(&waits),
+    );
+    let refusal = Refusal::new(StateReason::TaintsAwaitRenewal, &message);
+    (wanted, Some(refusal))
+}
+
 /// Lets a deleted provider go when nothing names it anymore, after its NodePool.
 async fn end(provider: &EcsCapacityProvider, cx: &Context) -> Result<Action, Error> {
     if !provider.finalizers().iter().any(|it| it == IN_USE) {
         return Ok(Action::await_change());
     }
     let users = users(cx, provider);
-    let node_pool = cx.capacity_providers.latest(provider).node_pool;
+    let CapacityProviderStatus {
+        node_pool,
+        spare_room,
+        ..
+    } = cx.capacity_providers.latest(provider);
     let obstacle = if users.is_empty() {
         node_pool::delete(cx, provider, node_pool.is_some()).await?
     } else {
@@ -168,6 +210,7 @@ async fn end(provider: &EcsCapacityProvider, cx: &Context) -> Result<Action, Err
     let standing = Standing {
         warnings: Vec::new(),
         node_pool,
+        spare_room,
         obstacle,
     };
     report(provider, cx, &Ok(standing)).await?;

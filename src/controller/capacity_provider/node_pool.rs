@@ -166,7 +166,7 @@ fn belongs_to(live: &DynamicObject, provider: &EcsCapacityProvider) -> bool {
 }
 
 /// Returns what to apply, which is rejected if the live object has changed, or has appeared.
-fn body(
+pub(super) fn body(
     provider: &EcsCapacityProvider,
     wanted: &CustomObject,
     live: Option<&DynamicObject>,
@@ -191,7 +191,7 @@ fn body(
 }
 
 /// Whether an object has everything that was applied last, and that is what is wanted.
-fn is_as_wanted(live: &DynamicObject, wanted: &CustomObject) -> bool {
+pub(super) fn is_as_wanted(live: &DynamicObject, wanted: &CustomObject) -> bool {
     let applied = |metadata: &ObjectMeta| metadata.annotations.as_ref()?.get(APPLIED).cloned();
     let spec = live.data.get("spec").unwrap_or(&Value::Null);
     applied(&live.metadata) == applied(&wanted.metadata) && covers(spec, &wanted.spec)

@@ -12,11 +12,19 @@ use crate::{
     diagnostic::{StateReason, StatusReason},
 };
 
+/// What is missing of a provider whose nodes can be made.
+const WORKS_WITH: [StateReason; 2] = [
+    StateReason::SpareRoomNotKept,
+    StateReason::TaintsAwaitRenewal,
+];
+
 /// How an accepted provider stands.
 pub(super) struct Standing {
     pub(super) warnings: Vec<WarningStatus>,
     /// The NodePool that it has.
     pub(super) node_pool: Option<String>,
+    /// The Deployment that keeps room on its nodes.
+    pub(super) spare_room: Option<String>,
     /// What keeps it from being used, or from being deleted.
     pub(super) obstacle: Option<Refusal>,
 }
@@ -51,6 +59,7 @@ pub(super) fn status(
     let word = match (refusal, obstacle) {
         _ if is_deleted => "DEPROVISIONING",
         (Some(_), _) => "INACTIVE",
+        (None, Some((reason, _))) if WORKS_WITH.iter().any(|it| reason == (*it).into()) => "ACTIVE",
         (None, Some(_)) => "PROVISIONING",
         (None, None) => "ACTIVE",
     };
@@ -70,6 +79,10 @@ pub(super) fn status(
         node_pool: match good {
             Some(standing) => standing.node_pool.clone(),
             None => before.node_pool.clone(),
+        },
+        spare_room: match good {
+            Some(standing) => standing.spare_room.clone(),
+            None => before.spare_room.clone(),
         },
         warnings: good.map_or_else(Vec::new, |standing| standing.warnings.clone()),
     }

@@ -1,6 +1,6 @@
 //! What names a capacity provider: services, tasks that have not ended, and clusters.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use serde::Deserialize;
@@ -8,11 +8,13 @@ use serde_json::json;
 
 use super::fetch::name_of;
 use crate::{
-    controller::context::Context,
+    controller::{caches::owner::Owner, context::Context, service::Revision},
     crd::{EcsCapacityProvider, EcsService, EcsTask, Spec},
     decide::{deployment::INACTIVE, task_lifecycle::STOPPED},
     policy::capacity_providers,
-    rendering::{Kept, KeptRendering},
+    rendering::Placing,
+    settings::NodeTaint,
+    translate::{LABEL_LENGTH, kname},
 };
 
 /// How many users a message names.
@@ -54,9 +56,6 @@ fn names(spec: &Spec, provider: &str) -> bool {
 pub(super) fn users(cx: &Context, provider: &EcsCapacityProvider) -> BTreeSet<String> {
     let name = name_of(provider);
     let mut users = BTreeSet::new();
-    let place = |kind: &str, namespace: Option<String>, object: String| {
-        format!("{kind} {}/{object}", namespace.unwrap_or_default())
-    };
     for cluster in cx.clusters.store.state() {
         if names(&cluster.spec, &name) {
             users.insert(place("EcsCluster", cluster.namespace(), cluster.name_any()));
@@ -68,12 +67,108 @@ pub(super) fn users(cx: &Context, provider: &EcsCapacityProvider) -> BTreeSet<St
         }
     }
     for task in cx.tasks.store.state() {
-        let has_ended = cx.tasks.latest(&task).last_status.as_deref() == Some(STOPPED);
-        if !has_ended && names(&task.spec, &name) {
+        if task_uses(cx, &task, &name) {
             users.insert(place("EcsTask", task.namespace(), task.name_any()));
         }
     }
     users
+}
+
+fn place(kind: &str, namespace: Option<String>, object: String) -> String {
+    format!("{kind} {}/{object}", namespace.unwrap_or_default())
+}
+
+/// Whether tasks that have not ended name a provider, or were placed on it by the strategy of their cluster. Versions
+/// that did not record that gave pods the label of the provider to select.
+fn task_uses(cx: &Context, task: &EcsTask, provider: &str) -> bool {
+    let status = cx.tasks.latest(task);
+    if status.last_status.as_deref() == Some(STOPPED) {
+        return false;
+    }
+    let label = kname(provider, LABEL_LENGTH);
+    names(&task.spec, provider)
+        || status
+            .capacity_providers
+            .iter()
+            .any(|it| it.name == provider)
+        || (cx.pods.of(&of_task(task)).iter()).any(|pod| pod.provider.as_deref() == Some(&label))
+}
+
+/// Returns the services and tasks that use a provider, and of which more pods can be created that do not tolerate its
+/// taints: these would find no node.
+pub(super) fn not_tolerating(
+    cx: &Context,
+    provider: &EcsCapacityProvider,
+    taints: &[NodeTaint],
+) -> BTreeSet<String> {
+    let name = name_of(provider);
+    let mut found = BTreeSet::new();
+    for service in cx.services.store.state() {
+        if cannot_move(cx, &service, &name, taints) {
+            found.insert(place("EcsService", service.namespace(), service.name_any()));
+        }
+    }
+    for task in cx.tasks.store.state() {
+        if waits_without(cx, &task, &name, taints) {
+            found.insert(place("EcsTask", task.namespace(), task.name_any()));
+        }
+    }
+    found
+}
+
+/// Whether tasks on a provider have pods without a node that do not tolerate its taints. Those that have one keep it, and
+/// pods that are yet to be created will know the taints.
+fn waits_without(cx: &Context, task: &EcsTask, provider: &str, taints: &[NodeTaint]) -> bool {
+    let pods = cx.pods.of(&of_task(task));
+    let mut waiting = pods
+        .iter()
+        .filter(|pod| !pod.scheduled && !pod.is_finished());
+    if waiting.next().is_none() || !task_uses(cx, task, provider) {
+        return false;
+    }
+    let status = cx.tasks.latest(task);
+    let mut recorded = status.capacity_providers.iter();
+    let recorded = recorded.find(|it| it.name == provider);
+    let tolerates = |taint: &NodeTaint| {
+        recorded.is_some_and(|it| it.tolerated_taints.contains(&taint.to_string()))
+    };
+    !taints.iter().all(tolerates)
+}
+
+fn of_task(task: &EcsTask) -> Owner {
+    Owner::Task(task.namespace().unwrap_or_default(), task.name_any())
+}
+
+/// Whether a service has a deployment whose tasks do not tolerate the taints of a provider that it names. What is not known
+/// of a deployment counts as that. Without a status, each revision may be the one that runs.
+fn cannot_move(cx: &Context, service: &EcsService, provider: &str, taints: &[NodeTaint]) -> bool {
+    let status = cx.services.latest(service);
+    let known = cx.service_revisions.of(service);
+    let lacks = |revision: &Arc<Revision>| {
+        places_on(revision, provider) && !tolerates(revision, provider, taints)
+    };
+    if status.deployments.is_empty() {
+        return known.iter().any(lacks);
+    }
+    let mut running = (status.deployments.iter()).filter(|it| it.status != INACTIVE);
+    running.any(|deployment| {
+        let id = deployment.service_revision.as_deref();
+        let revision = known.iter().find(|revision| Some(&*revision.id) == id);
+        revision.map_or_else(|| names(&service.spec, provider), lacks)
+    })
+}
+
+fn tolerates(revision: &Revision, provider: &str, taints: &[NodeTaint]) -> bool {
+    let placing = revision.placing();
+    let selection = placing.and_then(|placing| placing.capacity_providers.get(provider));
+    selection.is_some_and(|selection| taints.iter().all(|taint| selection.tolerates(taint)))
+}
+
+/// Whether a strategy that named the provider has placed the tasks of a revision.
+fn places_on(revision: &Revision, provider: &str) -> bool {
+    let spec = &revision.kept.inputs.service;
+    names(spec, provider)
+        || takes_of_cluster(spec, provider) && of_its_cluster(revision.placing(), provider)
 }
 
 /// Whether tasks of a deployment may have been placed by a strategy that named the provider, whatever the spec says now.
@@ -85,12 +180,10 @@ fn runs_on(cx: &Context, service: &EcsService, provider: &str) -> bool {
         Some((deployment, known.iter().find(|revision| revision.id == id)))
     });
     deployments.any(|(deployment, revision)| {
-        let Some(revision) = revision else {
-            return deployment.status != INACTIVE;
-        };
-        let spec = &revision.kept.inputs.service;
-        names(spec, provider)
-            || takes_of_cluster(spec, provider) && of_its_cluster(&revision.kept, provider)
+        revision.map_or_else(
+            || deployment.status != INACTIVE,
+            |revision| places_on(revision, provider),
+        )
     })
 }
 
@@ -102,12 +195,11 @@ fn takes_of_cluster(service: &Spec, provider: &str) -> bool {
 }
 
 /// Whether the cluster that a revision was rendered with names a provider. What cannot be read counts as if it did.
-fn of_its_cluster(kept: &Kept, provider: &str) -> bool {
-    let rendering = kept.rendering.as_ref();
-    let Some((_, by)) = rendering.and_then(KeptRendering::open) else {
-        return true;
-    };
-    by.cluster.is_some_and(|cluster| names(&cluster, provider))
+fn of_its_cluster(placing: Option<&Placing>, provider: &str) -> bool {
+    placing.is_none_or(|placing| {
+        let cluster = placing.cluster.as_ref();
+        cluster.is_some_and(|cluster| names(cluster, provider))
+    })
 }
 
 /// Returns some of the users, for a message.
@@ -175,14 +267,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_may_have_named_it() {
-        let kept = Kept {
-            inputs: serde_json::from_value(json!({
-                "service": {}, "family": "web", "revision": 1, "taskDefinition": {},
-            }))
-            .expect("they are inputs"),
-            rendering: None,
-        };
-        assert!(of_its_cluster(&kept, "spot"));
+        assert!(of_its_cluster(None, "spot"));
     }
 
     #[test]

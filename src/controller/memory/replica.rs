@@ -114,9 +114,10 @@ impl Replica {
         // Nothing is judged: the scenarios are about what happens to what is permitted.
         let policies = Policies::new(Tenancy::Single);
         let namespaces = Vec::new();
-        let cx = Context::new(
+        let mut cx = Context::new(
             client, settings, policies, namespaces, events, renewals, metrics,
         );
+        cx.home = Some(NAMESPACE.to_owned());
         cx.addons_known.store(true, Ordering::SeqCst);
         for kind in [&POLICIES, &NAMESPACES] {
             let mut filling = cx.catch_up.register(Some(kind));

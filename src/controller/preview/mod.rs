@@ -24,11 +24,13 @@ use super::{
     cluster,
     context::Context,
     error::Error,
+    refusal::Refusal,
     task,
     task_definition::{foresee, named},
 };
 use crate::{
     crd::{EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    diagnostic::StateReason,
     policy::Tenancy,
     settings::Settings,
     translate::{WORKLOAD_LENGTH, kname},
@@ -319,9 +321,25 @@ impl Worlds<'_> {
                 }
             }
             Ok(None) => change.unknown.push(NO_REVISION.to_owned()),
-            Err(refusal) => change.rejected = Some(refusal.message),
+            Err(refusal) => {
+                change.refused(&refusal);
+            }
         }
         change
+    }
+}
+
+impl Change {
+    /// Adds why a resource does not become what it asks for. Returns whether it is unknown what it becomes.
+    fn refused(&mut self, refusal: &Refusal) -> bool {
+        // It is the user who may not list them, and not the operator.
+        let is_unknown = refusal.reason == StateReason::CapacityProvidersUnknown.into();
+        if is_unknown {
+            self.unknown.push(refusal.message.clone());
+        } else {
+            self.rejected = Some(refusal.message.clone());
+        }
+        is_unknown
     }
 }
 

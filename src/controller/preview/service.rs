@@ -83,7 +83,11 @@ impl Worlds<'_> {
                 return Ok(change);
             }
         };
-        change.rejected = outlook.refusal.as_ref().map(|it| it.message.clone());
+        if let Some(refusal) = &outlook.refusal
+            && change.refused(refusal)
+        {
+            return Ok(change);
+        }
         change.was_rejected = usual.as_ref().is_some_and(|it| it.refusal.is_some());
         change.runs = outlook.runs;
         change.obstacles.extend(outlook.obstacles.iter().cloned());

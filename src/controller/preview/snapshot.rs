@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     controller::{
-        caches::{child::Child, child_kind::ChildKind, children::Key, watch::OURS},
+        caches::{
+            catch_up::Refused, child::Child, child_kind::ChildKind, children::Key, watch::OURS,
+        },
+        capacity_provider::CAPACITY_PROVIDERS,
         context::Context,
         error::code,
         events::Events,
@@ -56,8 +59,8 @@ pub struct Snapshot {
     pub(super) objects: BTreeMap<Key, Value>,
     /// The kinds that may not be read.
     pub(super) unreadable: Vec<&'static ChildKind>,
-    /// The capacity providers of the cluster; none if the user may not read them.
-    providers: Vec<EcsCapacityProvider>,
+    /// The capacity providers of the cluster; `None` if the user may not read them.
+    providers: Option<Vec<EcsCapacityProvider>>,
     /// What the policies say.
     pub(super) known: Known,
 }
@@ -133,7 +136,7 @@ impl Snapshot {
             pods: Vec::new(),
             objects: BTreeMap::new(),
             unreadable: Vec::new(),
-            providers: Vec::new(),
+            providers: Some(Vec::new()),
             known: Known::without_policies(),
         };
         let text = |object: &Value, path: &str| {
@@ -199,6 +202,8 @@ impl Snapshot {
             workload_target: self.discovered.workload_target,
             kubernetes_minor: self.discovered.kubernetes_minor,
             addons: self.discovered.addons.clone(),
+            // Those of the service whose settings these are.
+            capacity_providers: BTreeMap::new(),
             ..operator.settings.clone()
         };
         let client = self.client.clone();
@@ -215,7 +220,11 @@ impl Snapshot {
         );
         fill(&cx);
         cx.addons_known.store(true, Ordering::SeqCst);
-        for provider in &self.providers {
+        if self.providers.is_none() {
+            let filling = cx.catch_up.register(Some(&CAPACITY_PROVIDERS));
+            filling.refused(Refused::Forbidden);
+        }
+        for provider in self.providers.iter().flatten() {
             let event = Event::Apply(provider.clone());
             cx.capacity_providers.cache.apply(&event);
         }
@@ -245,10 +254,12 @@ impl Snapshot {
 }
 
 /// Returns the capacity providers. A cluster may lack the kind, and a user the right.
-async fn capacity_providers(client: &Client) -> Result<Vec<EcsCapacityProvider>, kube::Error> {
+async fn capacity_providers(
+    client: &Client,
+) -> Result<Option<Vec<EcsCapacityProvider>>, kube::Error> {
     let api: Api<EcsCapacityProvider> = Api::all(client.clone());
     let listed = api.list(&ListParams::default()).await;
-    Ok(permitted(listed.map(|list| list.items))?.unwrap_or_default())
+    permitted(listed.map(|list| list.items))
 }
 
 /// Adds a custom resource to its cache.

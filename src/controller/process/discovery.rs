@@ -110,6 +110,12 @@ impl Cluster {
         self.served.contains(kind)
     }
 
+    /// Whether the cluster may have a kind that it may lack: the API server has not said that it does not.
+    #[must_use]
+    pub(crate) fn may_serve(&self, kind: &ChildKind) -> bool {
+        self.serves(kind) || self.unknown.contains(&kind.api_version())
+    }
+
     /// Returns the kinds that the cluster supports.
     #[must_use]
     pub(crate) fn kinds(&self) -> Vec<&'static ChildKind> {

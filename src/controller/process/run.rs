@@ -164,6 +164,7 @@ impl Operator {
         let mut cx = Context::new(
             client, settings, policies, namespaces, events, renewals, metrics,
         );
+        cx.home = Some(options.lease_namespace.clone());
         cx.prometheus = options.prometheus.clone().map(Prometheus::new);
         cx.addons_known.store(cluster.knows_all(), Ordering::SeqCst);
         Ok(Self {

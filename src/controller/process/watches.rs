@@ -57,7 +57,8 @@ pub(crate) fn start_watches(
     watches.spawn(watch_policies(cx.clone(), policies));
     watches.spawn(watch_namespaces(cx.clone(), all));
     watches.spawn(delete_unclaimed(cx.clone()));
-    if cluster.serves(&CAPACITY_PROVIDERS) {
+    if cluster.may_serve(&CAPACITY_PROVIDERS) {
+        // Without a watch, there would seem to be none.
         watch_capacity_providers(watches, cx);
     }
     for kind in cluster.kinds() {
@@ -100,7 +101,7 @@ fn scopes_of(kind: &ChildKind, namespaces: &[String]) -> Vec<Option<String>> {
 /// Detects installed and removed add-ons, and then triggers the reconcile of everything.
 pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces: Vec<String>) {
     let mut watched: BTreeSet<&'static ChildKind> = cluster.kinds().into_iter().collect();
-    let mut watches_providers = cluster.serves(&CAPACITY_PROVIDERS);
+    let mut watches_providers = cluster.may_serve(&CAPACITY_PROVIDERS);
     let mut watches = JoinSet::new();
     loop {
         tokio::select! {

@@ -53,6 +53,8 @@ fn begun_with<'k>(known: &'k [Arc<Revision>], inputs: &str) -> Option<&'k Connec
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use serde_json::json;
 
     use super::*;
@@ -89,6 +91,7 @@ mod tests {
             failed: false,
             sorted: true,
             version: None,
+            placing: OnceLock::new(),
         })
     }
 

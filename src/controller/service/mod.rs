@@ -68,7 +68,7 @@ pub(super) use contention::Contention;
 pub(super) use policies::{policies_call, running_tasks};
 pub(super) use preview::{Outlook, outlook, owner_of};
 pub(super) use renewal::Renewals;
-pub(super) use revisions::{ServiceRevisions, watch_service_revisions};
+pub(super) use revisions::{Revision, ServiceRevisions, watch_service_revisions};
 pub(super) use tasks::Replacements;
 pub(super) use uncreated::Uncreated;
 

@@ -10,12 +10,15 @@ use super::{
 use crate::{
     controller::{
         caches::owned_fields::digest_of_wanted,
+        capacity_provider::check_platform,
+        cluster::complete,
         context::Context,
         permitted::{Deployed, NotPermitted, metrics_permitted, pods_permitted},
         wanted::Wanted,
     },
     crd::EcsService,
     diagnostic::Subject,
+    source::read_service,
 };
 
 /// Judges a deployment that would begin. While it `waits`, the API server is not asked about its pods yet.
@@ -32,6 +35,10 @@ pub(super) async fn to_begin(
     let namespace = service.namespace().unwrap_or_default();
     let objects: Vec<&Value> = newest.rendering.objects.iter().collect();
     deployed(newest, &namespace, objects.clone()).permitted(cx)?;
+    let (mut request, ..) = read_service(&service.name_any(), newest.inputs.service.text());
+    complete(&mut request, newest.by.cluster.as_ref());
+    let strategy = &request.capacity_provider_strategy;
+    check_platform(cx, strategy, &newest.inputs.task_definition).map_err(NotPermitted::Refused)?;
     if waits {
         return Ok(());
     }

@@ -4,7 +4,10 @@
 //! Each is a ControllerRevision of its EcsService, so that later changes to the task definition, the operator and its
 //! settings do not matter.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use k8s_openapi::{
     api::apps::v1::ControllerRevision,
@@ -147,6 +150,7 @@ pub(super) async fn adopt(
     Ok(find(&known, &revision.id).cloned().unwrap_or_else(|| {
         Arc::new(Revision {
             kept,
+            placing: OnceLock::new(),
             ..revision.clone()
         })
     }))

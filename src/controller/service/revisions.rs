@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
 };
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
@@ -23,7 +23,7 @@ use crate::{
     },
     crd::EcsService,
     decide::deployment::FAILED,
-    rendering::Kept,
+    rendering::{Kept, Placing},
     settings::SERVICE_REVISION,
     translate::SERVICE,
 };
@@ -54,6 +54,16 @@ pub(crate) struct Revision {
     pub(super) sorted: bool,
     /// The version of its ControllerRevision.
     pub(super) version: Option<String>,
+    /// Where it places tasks, once that is asked for: to open a rendering takes as long as to render.
+    pub(super) placing: OnceLock<Option<Placing>>,
+}
+
+impl Revision {
+    /// Returns where it places tasks; `None` if that is not known.
+    pub(crate) fn placing(&self) -> Option<&Placing> {
+        let open = || self.kept.rendering.as_ref()?.placing();
+        self.placing.get_or_init(open).as_ref()
+    }
 }
 
 /// The namespace and name of a service.
@@ -337,6 +347,7 @@ fn read(revision: &ControllerRevision) -> Option<(Place, Revision)> {
         failed: revision.annotations().get(OUTCOME).map(String::as_str) == Some(FAILED),
         sorted: sorted == text,
         version: revision.resource_version(),
+        placing: OnceLock::new(),
         kept,
     };
     Some((place(revision)?, read))

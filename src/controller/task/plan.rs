@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     controller::{
         caches::{children::Key, known::Known},
-        capacity_provider,
+        capacity_provider::{add_to, check_platform, of_task},
         cluster::{complete, defaults},
         context::Context,
         permitted::{Deployed, NotPermitted, pods_permitted},
@@ -15,7 +15,7 @@ use crate::{
         task_definition::{Definition, settings},
         wanted::Wanted,
     },
-    crd::{EcsTask, WarningStatus},
+    crd::{EcsTask, TaskProviderStatus, WarningStatus},
     decide::pod_state::RECORDED,
     diagnostic::Subject,
     input::TaskInput,
@@ -32,9 +32,11 @@ pub(super) struct Plan {
     /// What they need.
     pub(super) others: Vec<Wanted>,
     pub(super) task_definition: String,
+    /// The capacity providers that the pods may be placed on.
+    pub(super) providers: Vec<TaskProviderStatus>,
     /// The differences from ECS.
     pub(super) warnings: Vec<WarningStatus>,
-    /// Why its policies do not permit it.
+    /// Why it may not begin: its policies do not permit it, or no node could run it.
     pub(super) forbidden: Option<Refusal>,
 }
 
@@ -59,17 +61,16 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     if findings.has_errors() {
         return Err(refused(findings));
     }
-    let begun_with = task.status.task_definition.as_deref();
-    let reference = begun_with.or(request.task_definition.as_deref());
+    let own = request.task_definition.as_deref();
+    let reference = task.status.task_definition.as_deref().or(own);
     let Some(definition) = Definition::find(cx, &namespace, reference)? else {
         return Ok(None);
     };
     let cluster = defaults(cx, &namespace, &request)?;
     complete(&mut request, cluster.as_ref());
-    let annotations = task.status.settings.as_ref();
-    let annotations = annotations.unwrap_or_else(|| task.annotations());
+    let annotations = (task.status.settings.as_ref()).unwrap_or_else(|| task.annotations());
     let mut settings = settings(cx, &namespace, annotations, Subject::Task, &mut findings);
-    if !capacity_provider::add_to(&mut settings, cx, &request.capacity_provider_strategy)? {
+    if !add_to(&mut settings, cx, &request.capacity_provider_strategy)? {
         return Ok(None);
     }
     let task_definition = definition.label();
@@ -101,8 +102,9 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         settings: &cx.settings(&namespace),
         annotations,
     };
+    let strategy = &input.request.capacity_provider_strategy;
     let forbidden = match deployed.permitted(cx) {
-        Ok(()) => None,
+        Ok(()) => check_platform(cx, strategy, &spec).err(),
         Err(NotPermitted::Refused(refusal)) => Some(refusal),
         Err(NotPermitted::NotYet) => return Ok(None),
     };
@@ -110,6 +112,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
         pods,
         others,
         task_definition,
+        providers: of_task(cx, strategy),
         warnings: Refusal::warnings(findings),
         forbidden,
     }))

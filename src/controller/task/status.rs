@@ -38,6 +38,7 @@ pub(super) fn started(task: &EcsTask, before: &TaskStatus, plan: &Plan) -> TaskS
         observed_generation: task.meta().generation,
         task_definition: Some(plan.task_definition.clone()),
         settings: Some(settings_of(task)),
+        capacity_providers: plan.providers.clone(),
         last_status: Some(PROVISIONING.to_owned()),
         desired_status: Some(RUNNING.to_owned()),
         tasks: tasks.collect(),

@@ -60,7 +60,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Warned,
         reasons: &[Reason::NoSpareNodes],
         target: "nothing: nodes are added when tasks need them",
-        rule: "less than 100: `NoSpareNodes`",
+        rule: "less than 100, without `kubernetes.karpenter.spareRoom`: `NoSpareNodes`",
         shape: "ManagedScaling",
         ..FIELD
     },
@@ -700,6 +700,17 @@ pub(super) const FIELDS: &[Field] = &[
         ..FIELD
     },
     Field {
+        path: "kubernetes.karpenter.architectures[]",
+        is: "Architectures that the nodes may have. Without it, Karpenter takes any that the class of the nodes has.",
+        limits: Limits { values: &["amd64", "arm64"], ..Limits::NONE },
+        outcome: Outcome::Translated,
+        reasons: &[Reason::ArchitectureOpen],
+        target: "requirement `kubernetes.io/arch` of the NodePool",
+        rule: "absent, and nothing else names instance types or makers of processors: `ArchitectureOpen`",
+        extension: true,
+        ..FIELD
+    },
+    Field {
         path: "kubernetes.karpenter.weight",
         is: "Which NodePool Karpenter tries first, if several are possible; the one with the largest weight.",
         kind: Kind::Integer,
@@ -726,6 +737,47 @@ pub(super) const FIELDS: &[Field] = &[
         kind: Kind::StringMap,
         outcome: Outcome::Translated,
         target: "`limits` of the NodePool",
+        extension: true,
+        ..FIELD
+    },
+    Field {
+        path: "kubernetes.karpenter.spareRoom",
+        is: "How room is kept for the part that `targetCapacity` leaves spare. `placeholders` are pods that do nothing, and give way to tasks.",
+        limits: Limits { values: &["placeholders"], ..Limits::NONE },
+        outcome: Outcome::Translated,
+        reasons: &[Reason::NeedsController, Reason::SpareRoomNeedsTarget],
+        target: "a Deployment of placeholders in the namespace of the operator, as large as (100 - T) / T of what the tasks request",
+        rule: "without a `targetCapacity` below 100: `SpareRoomNeedsTarget`",
+        extension: true,
+        ..FIELD
+    },
+    Field {
+        path: "kubernetes.karpenter.taints[].key",
+        is: "Key of the taint.",
+        limits: Limits { max_length: Some(317), ..Limits::NONE },
+        outcome: Outcome::Translated,
+        reasons: &[Reason::NeedsController],
+        target: "`taints` of the NodePool, as soon as everything that uses the capacity provider tolerates them, and `tolerations` of the pods",
+        extension: true,
+        ..FIELD
+    },
+    Field {
+        path: "kubernetes.karpenter.taints[].value",
+        is: "Value of the taint.",
+        limits: Limits { max_length: Some(63), ..Limits::NONE },
+        outcome: Outcome::Translated,
+        reasons: &[Reason::NeedsController],
+        target: "`taints` of the NodePool, and `tolerations` of the pods",
+        extension: true,
+        ..FIELD
+    },
+    Field {
+        path: "kubernetes.karpenter.taints[].effect",
+        is: "What the taint does to pods that do not tolerate it.",
+        limits: Limits { values: &["NoSchedule", "PreferNoSchedule", "NoExecute"], ..Limits::NONE },
+        outcome: Outcome::Translated,
+        reasons: &[Reason::NeedsController],
+        target: "`taints` of the NodePool, and `tolerations` of the pods",
         extension: true,
         ..FIELD
     },
@@ -799,7 +851,6 @@ pub(super) const MEMBERS: &[Member] = &[
     Member { path: "autoScalingGroupProvider", is: "Auto Scaling group of the capacity provider, and how it is scaled.", ..MEMBER },
     Member { path: "autoScalingGroupProvider.autoScalingGroupArn", required: true, ..MEMBER },
     Member { path: "autoScalingGroupProvider.managedScaling", is: "How ECS scales the Auto Scaling group.", ..MEMBER },
-    Member { path: "autoScalingGroupProvider.managedScaling.targetCapacity", always: Some(Reason::NoSpareNodes), ..MEMBER },
     Member { path: "autoScalingGroupProvider.managedScaling.minimumScalingStepSize", always: Some(Reason::ScalingStepsUnused), ..MEMBER },
     Member { path: "autoScalingGroupProvider.managedScaling.maximumScalingStepSize", always: Some(Reason::ScalingStepsUnused), ..MEMBER },
     Member { path: "autoScalingGroupProvider.managedScaling.instanceWarmupPeriod", always: Some(Reason::ScalingStepsUnused), ..MEMBER },
@@ -857,6 +908,11 @@ pub(super) const MEMBERS: &[Member] = &[
     Member { path: "kubernetes.karpenter.nodeClassRef.kind", required: true, ..MEMBER },
     Member { path: "kubernetes.karpenter.nodeClassRef.name", required: true, ..MEMBER },
     Member { path: "kubernetes.karpenter.capacityTypes", is: "How the nodes are bought, in place of `capacityOptionType`. With `spot` and `on-demand`, tasks run on demand where there is no Spot capacity.", ..MEMBER },
+    Member { path: "kubernetes.karpenter.architectures", is: "Architectures that the nodes may have. Without it, Karpenter takes any that the class of the nodes has.", ..MEMBER },
+    Member { path: "kubernetes.karpenter.spareRoom", needs_controller: Some("no nodes are kept spare"), ..MEMBER },
+    Member { path: "kubernetes.karpenter.taints", is: "Taints of the nodes, which keep the pods of others off. Pods of the capacity provider tolerate them.", max_items: Some(20), needs_controller: Some("the nodes have no taints"), ..MEMBER },
+    Member { path: "kubernetes.karpenter.taints[].key", required: true, ..MEMBER },
+    Member { path: "kubernetes.karpenter.taints[].effect", required: true, ..MEMBER },
     Member { path: "kubernetes.nodeGroup", needs_controller: Some("pods select the label of the capacity provider instead"), ..MEMBER },
     Member { path: "kubernetes.nodeSelector", needs_controller: Some("pods select the label of the capacity provider instead"), ..MEMBER },
     Member { path: "kubernetes.tolerations", is: "Taints of the nodes that the pods tolerate.", max_items: Some(20), needs_controller: Some("pods tolerate no taints of these nodes"), ..MEMBER },

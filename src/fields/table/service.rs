@@ -206,9 +206,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "capacityProviderStrategy[].capacityProvider",
         is: "Name of the capacity provider that runs this share of the tasks.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::SpotEndsBeforeGrace, Reason::FargateSpotIsKarpenterSpot, Reason::FargateRunsOnNodes, Reason::MixedCapacityProviders, Reason::SplitScalingNeedsController, Reason::DaemonCapacityProviders, Reason::NodeLabelsNeeded],
+        reasons: &[Reason::SpotEndsBeforeGrace, Reason::FargateSpotIsKarpenterSpot, Reason::FargateSpotIsPreferred, Reason::FargateRunsOnNodes, Reason::MixedCapacityProviders, Reason::SplitScalingNeedsController, Reason::DaemonCapacityProviders, Reason::NodeLabelsNeeded],
         target: "a workload for each provider",
-        rule: "FARGATE: `FargateRunsOnNodes`; FARGATE_SPOT: `FargateSpotIsKarpenterSpot`; Fargate together with others: `MixedCapacityProviders`; several and an autoscaler, without the operator: `SplitScalingNeedsController`; a request for DAEMON: `DaemonCapacityProviders`; any other NAME is the node label `ecs-operator.dev/capacity-provider=NAME`, which you set: `NodeLabelsNeeded`",
+        rule: "FARGATE: `FargateRunsOnNodes`; FARGATE_SPOT: `FargateSpotIsKarpenterSpot`, or `FargateSpotIsPreferred` with `--fargate-spot-fallback`; Fargate together with others: `MixedCapacityProviders`; several and an autoscaler, without the operator: `SplitScalingNeedsController`; a request for DAEMON: `DaemonCapacityProviders`; any other NAME is the node label `ecs-operator.dev/capacity-provider=NAME`, which you set: `NodeLabelsNeeded`",
         shape: "CapacityProviderStrategyItem",
         ..FIELD
     },

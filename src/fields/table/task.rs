@@ -14,9 +14,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "capacityProviderStrategy[].capacityProvider",
         is: "Name of the capacity provider that runs this share of the tasks.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::SpotEndsBeforeGrace, Reason::FargateSpotIsKarpenterSpot, Reason::FargateRunsOnNodes, Reason::MixedCapacityProviders, Reason::NodeLabelsNeeded],
+        reasons: &[Reason::SpotEndsBeforeGrace, Reason::FargateSpotIsKarpenterSpot, Reason::FargateSpotIsPreferred, Reason::FargateRunsOnNodes, Reason::MixedCapacityProviders, Reason::NodeLabelsNeeded],
         target: "the node labels of each pod",
-        rule: "FARGATE_SPOT: `FargateSpotIsKarpenterSpot`; any other NAME is the node label `ecs-operator.dev/capacity-provider=NAME`, which you set: `NodeLabelsNeeded`",
+        rule: "FARGATE_SPOT: `FargateSpotIsKarpenterSpot`, or `FargateSpotIsPreferred` with `--fargate-spot-fallback`; any other NAME is the node label `ecs-operator.dev/capacity-provider=NAME`, which you set: `NodeLabelsNeeded`",
         shape: "CapacityProviderStrategyItem",
         ..FIELD
     },

@@ -16,7 +16,7 @@ mod linux_parameters;
 mod logging;
 mod network;
 pub(crate) mod overlay;
-mod placement;
+pub(super) mod placement;
 mod platform;
 mod ports;
 mod privileges;

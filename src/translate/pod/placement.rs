@@ -28,9 +28,9 @@ const INSTANCE_FAMILY: &str = "karpenter.k8s.aws/instance-family";
 /// The same label of nodes of EKS Auto Mode
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/create-node-pool.html>).
 const AUTO_MODE_INSTANCE_FAMILY: &str = "eks.amazonaws.com/instance-family";
-const OPERATING_SYSTEM: &str = "kubernetes.io/os";
+pub(crate) const OPERATING_SYSTEM: &str = "kubernetes.io/os";
 const WINDOWS_BUILD: &str = "node.kubernetes.io/windows-build";
-const ARCHITECTURE: &str = "kubernetes.io/arch";
+pub(crate) const ARCHITECTURE: &str = "kubernetes.io/arch";
 
 /// Adds affinity and spread constraints.
 pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics) {

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{PodTemplateSpec, Toleration};
+use k8s_openapi::api::core::v1::{
+    NodeSelectorRequirement, NodeSelectorTerm, PodTemplateSpec, PreferredSchedulingTerm, Toleration,
+};
 
 use crate::{
     diagnostic::{Diagnostics, Message},
-    settings::{NodeSelection, NodeToleration},
+    settings::{NodeSelection, NodeToleration, SpotFallback},
     translate::{Context, LABEL_LENGTH, kname, labels},
     validate::{Capacity, CapacityProvider, LaunchType},
 };
 
 /// Karpenter's label of nodes; `spot` for those that can be interrupted.
 const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
+/// The largest weight of a preference of nodes.
+const LARGEST_PREFERENCE: i32 = 100;
 /// The largest weight that AWS accepts. It limits the work of [`split`] for any input.
 const MAX_WEIGHT: u32 = 1000;
 /// The label of pods that a Fargate profile selects
@@ -108,10 +112,11 @@ pub(crate) fn report(cx: &Context<'_>, notes: &mut Diagnostics) {
     }
     for (index, provider) in strategy.iter().enumerate() {
         if provider.name == "FARGATE_SPOT" && provider.takes_tasks() {
-            notes.report(
-                path.index(index).field("capacityProvider"),
-                Message::FargateSpotIsKarpenterSpot,
-            );
+            let message = match cx.settings.fargate_spot_fallback {
+                SpotFallback::None => Message::FargateSpotIsKarpenterSpot,
+                SpotFallback::OnDemand => Message::FargateSpotIsPreferred,
+            };
+            notes.report(path.index(index).field("capacityProvider"), message);
         }
     }
 }
@@ -140,7 +145,10 @@ pub(crate) fn place(
     provider: Option<&CapacityProvider>,
     template: &mut PodTemplateSpec,
 ) {
-    if let Some(selection) = provider.and_then(|provider| selection(cx, &provider.name)) {
+    let falls_back = cx.settings.fargate_spot_fallback == SpotFallback::OnDemand;
+    if falls_back && provider.is_some_and(|provider| provider.name == "FARGATE_SPOT") {
+        prefer_spot(template);
+    } else if let Some(selection) = provider.and_then(|provider| selection(cx, &provider.name)) {
         select(selection, template);
     }
     if cx.task_definition.eks_fargate && provider.is_none_or(|p| p.name == "FARGATE") {
@@ -167,6 +175,29 @@ fn selection(cx: &Context<'_>, provider: &str) -> Option<NodeSelection> {
             Some(said.unwrap_or_else(usual))
         }
     }
+}
+
+/// Lets the pods of `template` run on other nodes while there is no Spot capacity. Karpenter treats what is preferred as
+/// required until it cannot have it (<https://karpenter.sh/docs/concepts/scheduling/#preferences>).
+fn prefer_spot(template: &mut PodTemplateSpec) {
+    let spec = template.spec.get_or_insert_default();
+    let affinity = spec.affinity.get_or_insert_default();
+    let of_nodes = affinity.node_affinity.get_or_insert_default();
+    let preferred = &mut of_nodes.preferred_during_scheduling_ignored_during_execution;
+    let spot = NodeSelectorRequirement {
+        key: CAPACITY_TYPE.to_owned(),
+        operator: "In".to_owned(),
+        values: Some(vec!["spot".to_owned()]),
+    };
+    preferred
+        .get_or_insert_default()
+        .push(PreferredSchedulingTerm {
+            weight: LARGEST_PREFERENCE,
+            preference: NodeSelectorTerm {
+                match_expressions: Some(vec![spot]),
+                match_fields: None,
+            },
+        });
 }
 
 /// Adds what the pods of `template` select to what they select already.

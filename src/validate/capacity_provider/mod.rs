@@ -3,7 +3,7 @@
 
 mod instances;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::instances::requirements;
 use crate::{
@@ -20,6 +20,9 @@ const GROUP_SCALES_IN_AFTER: u32 = 15 * 60;
 /// After how many seconds nodes are consolidated if nothing is said about it. ECS does not document its default.
 const SCALES_IN_AFTER: u32 = 5 * 60;
 
+/// The target capacity that leaves nothing spare.
+pub const FULL: u32 = 100;
+
 /// A capacity provider.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CapacityProviderRequest {
@@ -33,6 +36,8 @@ pub struct CapacityProviderRequest {
     pub managed: Vec<FieldPath>,
     /// The member that says that ECS does not scale the group, if one says so.
     pub unscaled: Option<FieldPath>,
+    /// How much of the nodes is in use, in percent; the rest is spare.
+    pub target_capacity: u32,
 }
 
 /// Where nodes come from.
@@ -73,6 +78,14 @@ pub struct NodePool {
     pub weight: Option<u32>,
     /// Quantities by resource.
     pub limits: BTreeMap<String, String>,
+    /// The architectures of the nodes, as Kubernetes names them; any if there are none.
+    pub architectures: Vec<String>,
+    /// Whether the requirements name instance types or makers of processors, which have an architecture.
+    pub names_instances: bool,
+    /// The taints of the nodes.
+    pub taints: Vec<ecs::NodeTaint>,
+    /// Whether placeholders keep room for the part of the nodes that is spare.
+    pub keeps_room: bool,
 }
 
 /// Validates a capacity provider.
@@ -121,6 +134,9 @@ pub fn validate_capacity_provider(
         tolerations: tolerations.unwrap_or_default(),
         managed: about_nodes,
         unscaled: is_off.then(|| at_scaling.field("status")),
+        target_capacity: scaling
+            .and_then(|scaling| u32::try_from(scaling.target_capacity?).ok())
+            .unwrap_or(FULL),
     })
 }
 
@@ -196,13 +212,7 @@ fn validate_source(
     }
     for (key, value) in &nodes.node_selector {
         let path = at.field("nodeSelector").field(key.clone());
-        if !is_label_key(key) {
-            let message = Message::InvalidValue {
-                value: format!("{key:?}"),
-                allowed: "must be the key of a label".to_owned(),
-            };
-            sink.report(path.clone(), message);
-        }
+        check_label_key(key, &path, sink);
         if !value.is_empty() {
             check_label(value, &path, sink);
         }
@@ -215,6 +225,16 @@ fn is_label_key(key: &str) -> bool {
     match key.split_once('/') {
         Some((prefix, name)) => crate::settings::is_subdomain(prefix) && is_label_value(name),
         None => is_label_value(key),
+    }
+}
+
+fn check_label_key(key: &str, path: &FieldPath, sink: &mut Diagnostics) {
+    if !is_label_key(key) {
+        let message = Message::InvalidValue {
+            value: format!("{key:?}"),
+            allowed: "must be the key of a label".to_owned(),
+        };
+        sink.report(path.clone(), message);
     }
 }
 
@@ -244,6 +264,11 @@ fn node_pool(
         .field("instanceRequirements");
     let asked = launched.and_then(|launched| launched.instance_requirements.as_ref());
     let seconds = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
+    let at_taints = root.field("kubernetes").field("karpenter").field("taints");
+    check_taints(&karpenter.taints, &at_taints, sink);
+    let names_instances = asked.is_some_and(|asked| {
+        !asked.allowed_instance_types.is_empty() || !asked.cpu_manufacturers.is_empty()
+    });
     NodePool {
         class_group: class.group.unwrap_or_default(),
         class_kind: class.kind.unwrap_or_default(),
@@ -256,7 +281,31 @@ fn node_pool(
         termination_grace_period: seconds(karpenter.termination_grace_period_seconds),
         weight: seconds(karpenter.weight),
         limits: karpenter.limits.clone(),
+        architectures: sorted(&karpenter.architectures),
+        names_instances,
+        taints: karpenter.taints.clone(),
+        // The reader knows only one word for it.
+        keeps_room: karpenter.spare_room.is_some(),
     }
+}
+
+/// Checks what the reader does not: that keys and values are those of labels.
+fn check_taints(taints: &[ecs::NodeTaint], at: &FieldPath, sink: &mut Diagnostics) {
+    for (index, taint) in taints.iter().enumerate() {
+        let path = at.index(index);
+        if let Some(key) = &taint.key {
+            check_label_key(key, &path.field("key"), sink);
+        }
+        if let Some(value) = taint.value.as_deref().filter(|value| !value.is_empty()) {
+            check_label(value, &path.field("value"), sink);
+        }
+    }
+}
+
+/// Returns words in their order, each once.
+fn sorted(words: &[String]) -> Vec<String> {
+    let words: BTreeSet<&String> = words.iter().collect();
+    words.into_iter().cloned().collect()
 }
 
 /// Returns how nodes are bought. Karpenter takes the cheapest of these that there is.
@@ -265,10 +314,7 @@ fn capacity_types(
     launched: Option<&ecs::InstanceLaunchTemplate>,
 ) -> Vec<String> {
     if !karpenter.capacity_types.is_empty() {
-        let mut types = karpenter.capacity_types.clone();
-        types.sort_unstable();
-        types.dedup();
-        return types;
+        return sorted(&karpenter.capacity_types);
     }
     let option = launched.and_then(|launched| launched.capacity_option_type.as_deref());
     let reservations = launched.and_then(|launched| launched.capacity_reservations.as_ref());
