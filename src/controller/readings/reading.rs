@@ -22,6 +22,11 @@ const OLDER: &str = "the CustomResourceDefinitions are those of an older version
 /// For how many minutes a metric has to be missing before that is trouble.
 const TROUBLE: usize = 3;
 
+/// How many minutes after its time CloudWatch is asked for a minute.
+const DELAY: usize = 2;
+/// For how many minutes it is known how many tasks ran.
+const REMEMBERED: usize = 16;
+
 /// The reading of one service.
 #[allow(
     clippy::struct_excessive_bools,
@@ -31,6 +36,8 @@ pub(super) struct Reading {
     scaling: AutoScaling,
     of_policies: Vec<OfPolicy>,
     alarms: Alarms,
+    /// How many tasks ran in the last minutes, the newest last.
+    ran: Vec<i64>,
     /// How many minutes have been measured.
     minutes: usize,
     /// Whether a minute has ended whose outcome is not on record.
@@ -51,6 +58,8 @@ struct OfPolicy {
     series: Series,
     /// Whether it can be measured.
     is_measured: bool,
+    /// Whether its points are those of minutes that have been over for a while.
+    is_delayed: bool,
     /// Whether a policy scales by it: alarms whose actions are disabled have a state, and nothing waits for it.
     is_acted_on: bool,
     /// What has been measured in this minute.
@@ -64,16 +73,17 @@ struct OfPolicy {
 }
 
 impl OfPolicy {
-    /// Turns what was measured in a minute into a point. Returns whether the metric is known, or cannot be measured.
-    fn end_minute(&mut self, running: i64, kept: usize) -> bool {
+    /// Turns what was measured in a minute into a point, given how many tasks ran in the last ones. Returns whether the
+    /// metric is known, or cannot be measured.
+    fn end_minute(&mut self, ran: &[i64], kept: usize) -> bool {
+        let running = ago(ran, 0);
         let is_use = self.series.is_use();
         let metric = self.series.statistic().of(self.samples.drain(..));
         // Tasks that have ended by the end of the minute are not a demand for others.
         let metric = metric.filter(|_| running > 0 || !is_use);
-        let point = metric.map(|metric| Point {
-            metric,
-            tasks: running,
-        });
+        let delay = if self.is_delayed { DELAY } else { 0 };
+        let tasks = ago(ran, delay);
+        let point = metric.map(|metric| Point { metric, tasks });
         self.points.push(point);
         let old = self.points.len().saturating_sub(kept);
         self.points.drain(..old);
@@ -114,6 +124,7 @@ impl Reading {
             scaling: AutoScaling::default(),
             of_policies: Vec::new(),
             alarms: Alarms::default(),
+            ran: Vec::new(),
             minutes: 0,
             is_due: false,
             was_known: false,
@@ -140,11 +151,13 @@ impl Reading {
             .map(|(index, series)| {
                 let known = before.iter().find(|known| known.series == series);
                 let is_measured = series.is_measured(settings);
+                let is_delayed = series.is_delayed(settings);
                 let is_acted_on = scaling.acts_on(index);
                 match known {
                     Some(known) => OfPolicy {
                         index,
                         is_measured,
+                        is_delayed,
                         is_acted_on,
                         ..known.clone()
                     },
@@ -152,6 +165,7 @@ impl Reading {
                         index,
                         series,
                         is_measured,
+                        is_delayed,
                         is_acted_on,
                         samples: Vec::new(),
                         points: Vec::new(),
@@ -198,6 +212,24 @@ impl Reading {
         }
     }
 
+    /// Records the value of a metric for a minute that ended without one, so many minutes ago.
+    pub(super) fn late(&mut self, metric: &CloudWatchMetric, age: usize, value: f64) {
+        let is_it = |series: &Series| matches!(series, Series::CloudWatch(it) if it == metric);
+        // This minute has not ended yet.
+        let tasks = ago(&self.ran, (age + DELAY).saturating_sub(1));
+        for of_policy in self.of_policies.iter_mut().filter(|it| it.is_delayed) {
+            let place = of_policy.points.len().checked_sub(age);
+            let point = place.and_then(|place| of_policy.points.get_mut(place));
+            if let Some(point @ None) = point
+                && is_it(&of_policy.series)
+            {
+                let metric = value;
+                *point = Some(Point { metric, tasks });
+                of_policy.unknown = 0;
+            }
+        }
+    }
+
     pub(super) fn sample(&mut self, tasks: &[(Reserved, Used)]) {
         for of_policy in self.of_use() {
             of_policy.failure = None;
@@ -221,9 +253,12 @@ impl Reading {
     /// Turns what was measured in a minute into its points.
     pub(super) fn end_minute(&mut self, running: i64) {
         let kept = minutes(&self.scaling);
+        self.ran.push(running);
+        let old = self.ran.len().saturating_sub(REMEMBERED);
+        self.ran.drain(..old);
         let mut is_unknown = false;
         for of_policy in &mut self.of_policies {
-            is_unknown |= !of_policy.end_minute(running, kept);
+            is_unknown |= !of_policy.end_minute(&self.ran, kept);
         }
         self.minutes += 1;
         self.is_due = true;
@@ -285,6 +320,12 @@ impl Reading {
             _ => Some(Health::Known),
         }
     }
+}
+
+/// Returns how many tasks ran some minutes ago, as far back as it is known.
+fn ago(ran: &[i64], minutes: usize) -> i64 {
+    let found = ran.iter().rev().take(minutes + 1).last();
+    found.copied().unwrap_or(0)
 }
 
 /// Returns the points of a policy by its position.

@@ -90,8 +90,14 @@ impl Series {
     pub fn is_measured(&self, settings: &Settings) -> bool {
         match self {
             Self::Cpu(_) | Self::Memory(_) => true,
-            Self::CloudWatch(metric) => settings.metric_queries.read(metric.wanted()),
+            Self::CloudWatch(metric) => settings.reads(metric.wanted()),
         }
+    }
+
+    /// Whether its values arrive some time after their minute.
+    #[must_use]
+    pub fn is_delayed(&self, settings: &Settings) -> bool {
+        matches!(self, Self::CloudWatch(metric) if settings.listed_metrics.read(metric.wanted()))
     }
 
     /// Whether it is what the tasks of the service use.
