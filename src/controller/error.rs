@@ -286,7 +286,7 @@ pub(super) fn code(error: &kube::Error) -> Option<u16> {
 }
 
 /// Returns what an error says, and its causes.
-pub(super) fn said(error: &(dyn Error + 'static)) -> String {
+pub(super) fn said(error: &(dyn std::error::Error + 'static)) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -60,6 +60,11 @@ impl Identity {
         Ok(last.insert(credentials).clone())
     }
 
+    #[cfg(test)]
+    pub(super) fn set(&mut self, provider: SharedCredentialsProvider) {
+        self.state.get_mut().0 = Some(provider);
+    }
+
     async fn provider(
         &self,
         transport: &Transport,

@@ -207,4 +207,6 @@ fn refused(status: StatusCode, body: &[u8]) -> AwsFailure {
 }
 
 #[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
 mod tests;

@@ -588,6 +588,49 @@ mod tests {
     }
 
     #[test]
+    fn a_late_value_is_that_of_its_minute_with_the_tasks_of_then() {
+        let (scaling, _) = with_queue();
+        let listed = "Shop/*".parse().expect("it is a namespace");
+        let settings = Settings {
+            listed_metrics: [listed].into_iter().collect(),
+            ..Settings::default()
+        };
+        let mut reading = reading_of(&scaling, &settings);
+        let queue = reading.cloud_watch().next().cloned();
+        let queue = queue.expect("there is one");
+        let none = "no data".to_owned();
+        for running in [1, 2, 3, 4, 5] {
+            match running {
+                3 | 5 => reading.value(&queue, Err(&none)),
+                _ => reading.value(&queue, Ok(&10.0)),
+            }
+            use_cpu(&mut reading, 60.0);
+            reading.end_minute(running);
+        }
+        let point = |metric, tasks| Some(Point { metric, tasks });
+        let of_queue = |reading: &Reading| points(&reading.of_policies, 1).to_vec();
+        let known = point(10.0, 1);
+        let second = point(10.0, 2);
+        assert_eq!(of_queue(&reading), [known, known, None, second, None]);
+        assert_eq!(points(&reading.of_policies, 0)[4], point(60.0, 5));
+        // A point that is there stays, and what is before all points is left out.
+        for age in [1, 2, 3, 4, 9] {
+            reading.late(&queue, age, 20.0);
+        }
+        let filled = [known, known, point(20.0, 1), second, point(20.0, 3)];
+        assert_eq!(of_queue(&reading), filled);
+        // A metric that is always late is no trouble.
+        for _ in 0..5 {
+            reading.late(&queue, 1, 30.0);
+            reading.value(&queue, Err(&none));
+            use_cpu(&mut reading, 60.0);
+            reading.end_minute(5);
+        }
+        assert_eq!(reading.health(), None);
+        assert_eq!(of_queue(&reading)[8], point(30.0, 5));
+    }
+
+    #[test]
     fn what_no_query_reads_is_not_asked_for_and_no_trouble() {
         let (scaling, _) = with_queue();
         let mut reading = reading_of(&scaling, &Settings::default());

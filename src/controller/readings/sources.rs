@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{
     Place,
-    cloud_watch::{self, CloudWatch, Known, Minute, Minutes, Window},
+    cloud_watch::{self, CloudWatch, Known, Minute, Minutes},
     failure::{Failure, result},
     prometheus::Prometheus,
     turns::Turns,

@@ -28,7 +28,7 @@ pub(in crate::controller::readings) struct Window {
 impl Minutes {
     /// Returns the minutes of the next measurement, given the seconds since 1970; `None` while the clock is before what has
     /// been read.
-    pub(super) fn next(&mut self, now: i64) -> Option<Window> {
+    pub(in crate::controller::readings) fn next(&mut self, now: i64) -> Option<Window> {
         let settled = (now - SETTLED).div_euclid(60) - 1;
         let expected = self.last.map_or(settled, |last| last + 1);
         let ahead = expected - settled;
