@@ -318,14 +318,21 @@ mod tests {
     fn metrics_of_cloudwatch_have_a_region_and_no_query() {
         let url = "--prometheus-url=http://prometheus:9090/prefix";
         let query = "--metric-query=Shop/Backlog=backlog";
-        let (metric, region) = ("--cloud-watch-metric=AWS/SQS/Sent", "--aws-region=eu-west-1");
+        let (metric, region) = (
+            "--cloud-watch-metric=AWS/SQS/Sent",
+            "--aws-region=eu-west-1",
+        );
         let all = "--cloud-watch-metric=Shop/*";
         let role = "--cloud-watch-role-arn=arn:aws:iam::123456789012:role/reader";
         for flags in [
             &[metric, region][..],
             &[metric, "--cloud-watch-region=us-east-1", role],
             &[metric, region, url, query],
-            &[metric, region, "--cloud-watch-endpoint=https://vpce-1.example"],
+            &[
+                metric,
+                region,
+                "--cloud-watch-endpoint=https://vpce-1.example",
+            ],
             // A region for other things reads no metric.
             &[region],
         ] {
@@ -334,8 +341,14 @@ mod tests {
         for (flags, expected) in [
             (&[metric][..], "--cloud-watch-region"),
             (&["--cloud-watch-region=eu-west-1"], "--cloud-watch-metric"),
-            (&[metric, "--cloud-watch-region=Ireland"], "expected a region"),
-            (&[metric, region, "--cloud-watch-role-arn=reader"], "expected an ARN"),
+            (
+                &[metric, "--cloud-watch-region=Ireland"],
+                "expected a region",
+            ),
+            (
+                &[metric, region, "--cloud-watch-role-arn=reader"],
+                "expected an ARN",
+            ),
             (&["--cloud-watch-metric=Sent", region], "NAMESPACE/METRIC"),
             (&[all, region, url, query], "Shop/Backlog"),
         ] {

@@ -105,7 +105,15 @@ mod tests {
 
     #[test]
     fn a_pattern_is_a_whole_namespace() {
-        for text in ["", "*", "/x", "AWS/SQS/", "Backlog", "AWS/*/x", "Shop/Back*"] {
+        for text in [
+            "",
+            "*",
+            "/x",
+            "AWS/SQS/",
+            "Backlog",
+            "AWS/*/x",
+            "Shop/Back*",
+        ] {
             assert!(text.parse::<ListedMetric>().is_err(), "{text}");
         }
     }

@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::dns::{is_bounded, is_label_value};
 pub use self::{
-    capacity::*, cloud_watch::*, credential_spec::*, device::*, dns::is_subdomain, fsx::*, identity::*,
-    metric_queries::*,
+    capacity::*, cloud_watch::*, credential_spec::*, device::*, dns::is_subdomain, fsx::*,
+    identity::*, metric_queries::*,
 };
 pub use crate::{addons::Addon, names::*};
 

@@ -145,7 +145,10 @@ impl AwsApi {
             .method(Method::POST)
             .uri(&uri)
             .header(CONTENT_TYPE, "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("{}.{operation}", self.service.target))
+            .header(
+                "x-amz-target",
+                format!("{}.{operation}", self.service.target),
+            )
             .body(())
             .map_err(|error| error.to_string())?;
         let identity = credentials.into();
@@ -159,7 +162,8 @@ impl AwsApi {
             .map_err(|error| error.to_string())?
             .into();
         let headers = request.headers().iter();
-        let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let headers =
+            headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let signable = SignableRequest::new("POST", &uri, headers, SignableBody::Bytes(&body));
         let signed = signable.and_then(|signable| sign(signable, &params));
         let (instructions, _) = signed.map_err(|error| said(&error))?.into_parts();

@@ -22,7 +22,9 @@ fn options(region: &str, endpoint: Option<&str>) -> AwsOptions {
     }
 }
 
-async fn server<F, A>(answer: impl Fn(HeaderMap, Bytes) -> F + Clone + Send + Sync + 'static) -> String
+async fn server<F, A>(
+    answer: impl Fn(HeaderMap, Bytes) -> F + Clone + Send + Sync + 'static,
+) -> String
 where
     F: Future<Output = A> + Send,
     A: axum::response::IntoResponse + 'static,
@@ -38,9 +40,18 @@ where
 fn a_region_has_the_endpoint_of_its_partition() {
     for (region, expected) in [
         ("eu-west-1", "https://monitoring.eu-west-1.amazonaws.com/"),
-        ("us-gov-west-1", "https://monitoring.us-gov-west-1.amazonaws.com/"),
-        ("cn-north-1", "https://monitoring.cn-north-1.amazonaws.com.cn/"),
-        ("eusc-de-east-1", "https://monitoring.eusc-de-east-1.amazonaws.eu/"),
+        (
+            "us-gov-west-1",
+            "https://monitoring.us-gov-west-1.amazonaws.com/",
+        ),
+        (
+            "cn-north-1",
+            "https://monitoring.cn-north-1.amazonaws.com.cn/",
+        ),
+        (
+            "eusc-de-east-1",
+            "https://monitoring.eusc-de-east-1.amazonaws.eu/",
+        ),
     ] {
         assert_eq!(AwsApi::new(SERVICE, options(region, None)).uri(), expected);
     }
@@ -55,7 +66,10 @@ async fn a_request_is_signed_for_its_service_and_region() {
     let url = server(async |headers: HeaderMap, body: Bytes| {
         let text = |name: &str| headers[name].to_str().expect("it is a text").to_owned();
         assert_eq!(text("content-type"), "application/x-amz-json-1.0");
-        assert_eq!(text("x-amz-target"), "GraniteServiceVersion20100801.GetMetricData");
+        assert_eq!(
+            text("x-amz-target"),
+            "GraniteServiceVersion20100801.GetMetricData"
+        );
         assert_eq!(text("x-amz-security-token"), "token");
         assert_eq!(body, "{}");
         text("authorization")
@@ -64,8 +78,14 @@ async fn a_request_is_signed_for_its_service_and_region() {
     let api = with_credentials(SERVICE, options("eu-west-1", Some(&url)));
     let signature = api.call("GetMetricData", b"{}".to_vec()).await;
     let signature = String::from_utf8(signature.expect("it answers")).expect("it is a text");
-    assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=AKID/"), "{signature}");
-    assert!(signature.contains("/eu-west-1/monitoring/aws4_request"), "{signature}");
+    assert!(
+        signature.starts_with("AWS4-HMAC-SHA256 Credential=AKID/"),
+        "{signature}"
+    );
+    assert!(
+        signature.contains("/eu-west-1/monitoring/aws4_request"),
+        "{signature}"
+    );
     let signed = "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target";
     assert!(signature.contains(signed), "{signature}");
 }
@@ -86,7 +106,10 @@ async fn a_service_that_is_gone_cannot_be_reached() {
     let url = format!("http://{address}");
     let api = with_credentials(SERVICE, options("eu-west-1", Some(&url)));
     let failure = api.call("GetMetricData", Vec::new()).await;
-    assert!(matches!(failure, Err(AwsFailure::Unreachable(_))), "{failure:?}");
+    assert!(
+        matches!(failure, Err(AwsFailure::Unreachable(_))),
+        "{failure:?}"
+    );
 }
 
 #[test]
@@ -110,7 +133,10 @@ fn the_authorities_of_the_public_are_known_and_a_file_adds_more() {
     assert!(Transport::new(None).is_ok());
     // The file may come later.
     assert!(Transport::new(Some(&file)).is_err());
-    for text in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+    for text in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
         fs::write(&file, text).expect("it is written");
         let error = Transport::new(Some(&file)).expect_err("it has no certificate");
         assert!(error.contains("cannot read"), "{error}");

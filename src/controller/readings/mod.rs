@@ -17,11 +17,11 @@ use std::{
 
 #[cfg(test)]
 pub(super) use self::measure::end_minute;
-pub use self::{cloud_watch::CloudWatchOptions, prometheus::PrometheusOptions};
 use self::reading::Reading;
 pub(super) use self::{
     cloud_watch::CloudWatch, measure::measure_services, prometheus::Prometheus, reading::Health,
 };
+pub use self::{cloud_watch::CloudWatchOptions, prometheus::PrometheusOptions};
 use super::{caches::owner::Owner, context::lock};
 use crate::{
     crd::AutoScalingStatus,

@@ -110,7 +110,8 @@ impl Pages {
     /// Returns what they have of a query. `failure` is why there are no more pages, if there should be some.
     pub(super) fn of(&self, id: &str, window: Window, failure: Option<&Failure>) -> Minute {
         let Some(of) = self.found.get(id) else {
-            let none = || Failure::new(REFUSED, format!("no answer for a metric {}", self.messages));
+            let none =
+                || Failure::new(REFUSED, format!("no answer for a metric {}", self.messages));
             return Minute::failed(failure.cloned().unwrap_or_else(none));
         };
         let newest = match of.values.get(&window.newest) {

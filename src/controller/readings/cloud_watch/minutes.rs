@@ -107,7 +107,11 @@ mod tests {
         }
         assert_eq!(seen, [None, None, Some(3), Some(4), Some(5)]);
         let window = minutes.next(NOON + 420).expect("it is settled");
-        assert_eq!(window.first - MINUTE, 3, "those before have lost their points");
+        assert_eq!(
+            window.first - MINUTE,
+            3,
+            "those before have lost their points"
+        );
         // It was wrong by hours: there was nothing to read.
         assert_eq!(newest(&mut minutes, NOON - 7200), Some(-122));
     }

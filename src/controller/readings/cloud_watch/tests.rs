@@ -71,8 +71,10 @@ fn name_of(query: &Json) -> &str {
 fn page(request: &Json, points: &[(i64, Json)], status: &str) -> Json {
     let queries = queries_of(request);
     let results = queries.iter().map(|query| {
-        let (times, values): (Vec<i64>, Vec<&Json>) =
-            points.iter().map(|(minute, value)| (minute * 60, value)).unzip();
+        let (times, values): (Vec<i64>, Vec<&Json>) = points
+            .iter()
+            .map(|(minute, value)| (minute * 60, value))
+            .unzip();
         json!({"Id": query["Id"], "Timestamps": times, "Values": values, "StatusCode": status})
     });
     json!({"MetricDataResults": results.collect::<Json>()})
@@ -123,9 +125,7 @@ async fn ask(
 
 async fn one(cloud: &CloudWatch) -> Minute {
     let query = metric("a");
-    let (mut values, asked) = cloud
-        .values(&[&query], WINDOW, &mut Known::default())
-        .await;
+    let (mut values, asked) = cloud.values(&[&query], WINDOW, &mut Known::default()).await;
     assert_eq!(asked, [&query]);
     values.pop().expect("it has an answer").1
 }
@@ -187,8 +187,18 @@ async fn the_value_of_the_minute_counts_and_late_ones_have_their_own() {
 async fn a_minute_without_a_value_is_missing_and_says_why() {
     for (points, status, why, is_logged) in [
         (json!(2), "Complete", None, false),
-        (json!("Infinity"), "Complete", Some("the value is no finite number"), false),
-        (Json::Null, "Complete", Some("it has no data for the minute"), false),
+        (
+            json!("Infinity"),
+            "Complete",
+            Some("the value is no finite number"),
+            false,
+        ),
+        (
+            Json::Null,
+            "Complete",
+            Some("it has no data for the minute"),
+            false,
+        ),
         (Json::Null, "PartialData", Some(REFUSED), true),
         (Json::Null, "InternalError", Some(REFUSED), true),
         (Json::Null, "Forbidden", Some(REFUSED), true),
@@ -203,7 +213,11 @@ async fn a_minute_without_a_value_is_missing_and_says_why() {
         let newest = one(&cloud).await.newest;
         let failure = newest.as_ref().err();
         assert_eq!(failure.map(|it| it.why), why, "{status}");
-        assert_eq!(failure.is_some_and(|it| it.detail.is_some()), is_logged, "{status}");
+        assert_eq!(
+            failure.is_some_and(|it| it.detail.is_some()),
+            is_logged,
+            "{status}"
+        );
     }
 }
 
@@ -230,7 +244,13 @@ async fn values_may_be_on_several_pages_and_some_may_not_come() {
             true => Err(REFUSED),
             false => Ok(7.0),
         };
-        assert_eq!(found, [("a".to_owned(), value(true)), ("b".to_owned(), value(false))]);
+        assert_eq!(
+            found,
+            [
+                ("a".to_owned(), value(true)),
+                ("b".to_owned(), value(false))
+            ]
+        );
     }
     let (fake, cloud) = Fake::start(|request| {
         let mut endless = page(request, &[], "PartialData");
@@ -245,7 +265,9 @@ async fn values_may_be_on_several_pages_and_some_may_not_come() {
 #[tokio::test]
 async fn a_call_that_fails_is_a_missing_minute_of_its_metrics_only() {
     let (fake, cloud) = Fake::start(|request| {
-        let is_broken = queries_of(request).iter().any(|query| name_of(query) == "m0");
+        let is_broken = queries_of(request)
+            .iter()
+            .any(|query| name_of(query) == "m0");
         match is_broken {
             true => error(400, "ThrottlingException"),
             false => ok(&page(request, &[(1004, json!(1))], "Complete")),
