@@ -60,6 +60,11 @@ impl Identity {
         Ok(last.insert(credentials).clone())
     }
 
+    /// Forgets credentials that a service does not take.
+    pub(super) async fn forget(&self) {
+        self.state.lock().await.1 = None;
+    }
+
     #[cfg(test)]
     pub(super) fn set(&mut self, provider: SharedCredentialsProvider) {
         self.state.get_mut().0 = Some(provider);

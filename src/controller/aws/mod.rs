@@ -118,10 +118,13 @@ impl AwsApi {
         let body = body.map_err(|error| AwsFailure::Answer(said(&*error)))?;
         let body = body.to_bytes();
         if status.is_success() {
-            Ok(body.to_vec())
-        } else {
-            Err(refused(status, &body))
+            return Ok(body.to_vec());
         }
+        let (failure, is_of_credentials) = refused(status, &body);
+        if is_of_credentials {
+            self.identity.forget().await;
+        }
+        Err(failure)
     }
 
     fn transport(&self) -> Result<Transport, String> {
@@ -197,17 +200,30 @@ fn dns_suffix(region: &str) -> &'static str {
     }
 }
 
-fn refused(status: StatusCode, body: &[u8]) -> AwsFailure {
+/// The errors of requests whose credentials the service does not take.
+const OF_CREDENTIALS: [&str; 5] = [
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidClientTokenId",
+    "InvalidSignature",
+    "UnrecognizedClient",
+];
+
+/// Returns the failure, and whether the credentials are the reason.
+fn refused(status: StatusCode, body: &[u8]) -> (AwsFailure, bool) {
     let refusal: Refusal = serde_json::from_slice(body).unwrap_or_default();
     // The name may have a namespace before it, and a URL after it.
     let name = refusal.kind.rsplit('#').next().unwrap_or_default();
     let code = name.split(':').next().unwrap_or_default();
     let message: String = refusal.message.chars().take(SHOWN).collect();
-    AwsFailure::Refused {
+    let is_it = |name: &&str| code.starts_with(*name);
+    let is_of_credentials = OF_CREDENTIALS.iter().any(is_it);
+    let failure = AwsFailure::Refused {
         status,
         code: code.to_owned(),
         detail: format!("HTTP status {status}: {code}: {message}"),
-    }
+    };
+    (failure, is_of_credentials)
 }
 
 #[cfg(test)]

@@ -123,8 +123,11 @@ fn an_error_has_its_name_and_message() {
             code: "ThrottlingException".to_owned(),
             detail: "HTTP status 400 Bad Request: ThrottlingException: slow".to_owned(),
         };
-        assert_eq!(refused(StatusCode::BAD_REQUEST, body.as_bytes()), expected);
+        let found = refused(StatusCode::BAD_REQUEST, body.as_bytes());
+        assert_eq!(found, (expected, false));
     }
+    let expired = br#"{"__type": "ExpiredTokenException"}"#;
+    assert!(refused(StatusCode::BAD_REQUEST, expired).1);
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl OfCloudWatch {
         });
         let places = permitted(cx, places);
         let queries = self.turns.order(&places);
-        self.known.retain(|query| places.contains_key(query));
+        self.known.begin(|query| places.contains_key(query));
         let (values, asked) = match window {
             Some(window) => {
                 let known = &mut self.known;

@@ -5,7 +5,7 @@ mod answer;
 mod minutes;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -47,6 +47,8 @@ const MOST: usize = 500;
 const PAGES: usize = 10;
 /// How many requests of a minute may be repeated in two halves, to find a metric that CloudWatch refuses.
 const SPLITS: usize = 60;
+/// After how many minutes a metric is asked for again that CloudWatch has refused.
+const AGAIN: u32 = 60;
 /// For how many seconds a point stands.
 const PERIOD: i64 = 60;
 
@@ -64,20 +66,24 @@ pub(in crate::controller) struct CloudWatch {
 #[derive(Default)]
 pub(super) struct Known {
     taken: BTreeSet<String>,
-    refused: BTreeSet<String>,
+    /// For how many more minutes they are not asked for.
+    refused: BTreeMap<String, u32>,
 }
 
 impl Known {
-    /// Forgets queries that nobody has any more.
-    pub(super) fn retain(&mut self, is_asked: impl Fn(&str) -> bool) {
+    /// Begins a minute. Forgets queries that nobody has any more.
+    pub(super) fn begin(&mut self, is_asked: impl Fn(&str) -> bool) {
         self.taken.retain(|query| is_asked(query));
-        self.refused.retain(|query| is_asked(query));
+        self.refused.retain(|query, left| {
+            *left = left.saturating_sub(1);
+            *left > 0 && is_asked(query)
+        });
     }
 
     /// Returns queries as requests have them, those that CloudWatch has taken first.
     fn batches<'q>(&self, queries: &[&'q str]) -> Vec<Vec<&'q str>> {
         let queries = queries.iter().copied();
-        let asked = queries.filter(|query| !self.refused.contains(*query));
+        let asked = queries.filter(|query| !self.refused.contains_key(*query));
         let (taken, new): (Vec<_>, Vec<_>) = asked.partition(|query| self.taken.contains(*query));
         let batches = taken.chunks(MOST).chain(new.chunks(MOST));
         batches.map(<[&str]>::to_vec).collect()
@@ -86,13 +92,15 @@ impl Known {
     fn learn(&mut self, answers: &[Answered<'_>]) {
         for answered in answers {
             match answered.fate {
-                Fate::Taken => self.taken.insert(answered.query.to_owned()),
+                Fate::Taken => {
+                    self.taken.insert(answered.query.to_owned());
+                }
                 Fate::Refused => {
                     self.taken.remove(answered.query);
-                    self.refused.insert(answered.query.to_owned())
+                    self.refused.insert(answered.query.to_owned(), AGAIN);
                 }
-                Fate::Unknown => continue,
-            };
+                Fate::Unknown => {}
+            }
         }
     }
 }
@@ -163,8 +171,8 @@ impl CloudWatch {
         let mut asked: Vec<&str> = asked.map(|it| it.query).collect();
         let answers = answers.into_iter().map(|it| (it.query, it.minute));
         let mut values: Vec<_> = answers.collect();
-        // A metric that was refused is so until its owner changes it, and is not asked for again.
-        let refused = queries.iter().filter(|it| known.refused.contains(**it));
+        // A metric that was refused is so until its owner changes it, and is seldom asked for again.
+        let refused = queries.iter().filter(|it| known.refused.contains_key(**it));
         for query in refused.copied() {
             if !asked.contains(&query) {
                 asked.push(query);
@@ -302,11 +310,11 @@ fn take(left: &AtomicUsize) -> bool {
 
 /// The errors of a request that is refused because of a metric in it, and not because of who sends it or how often.
 const OF_A_METRIC: [&str; 5] = [
-    "Invalid",
-    "Missing",
+    "InvalidParameter",
+    "MissingParameter",
+    "MissingRequiredParameter",
     "SerializationException",
-    "ValidationError",
-    "ValidationException",
+    "Validation",
 ];
 
 fn is_invalid(status: StatusCode, code: &str) -> bool {

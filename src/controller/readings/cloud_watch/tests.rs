@@ -330,8 +330,31 @@ async fn a_metric_that_is_refused_takes_no_other_along() {
     lock(&fake.0).clear();
     assert_eq!(ask(&cloud, &mut known, &names).await, found);
     assert_eq!(fake.sizes(), [5]);
-    known.retain(|query| query == metric("a"));
+    // For an hour, or until nobody has them any more.
+    for _ in 1..AGAIN {
+        known.begin(|_| true);
+    }
+    assert_eq!((known.taken.len(), known.refused.len()), (5, 2));
+    known.begin(|query| query == metric("a"));
     assert_eq!((known.taken.len(), known.refused.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn an_operator_that_is_refused_asks_again() {
+    for code in [
+        "InvalidSignatureException",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "UnrecognizedClientException",
+    ] {
+        let (fake, cloud) = Fake::start(move |_| error(400, code)).await;
+        let mut known = Known::default();
+        for _ in 0..2 {
+            let found = ask(&cloud, &mut known, &["a", "b"]).await;
+            assert!(found.iter().all(|(_, value)| *value == Err(REFUSED)));
+        }
+        assert_eq!(fake.sizes(), [2, 2], "{code}");
+    }
 }
 
 #[tokio::test]
