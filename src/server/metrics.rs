@@ -52,13 +52,14 @@ struct ResultLabels {
     result: &'static str,
 }
 
-/// All metrics. Clones share their values.
+/// The labels of the queries for metrics of scaling policies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SourceLabels {
     source: &'static str,
     result: &'static str,
 }
 
+/// All metrics. Clones share their values.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
