@@ -14,7 +14,7 @@ use super::{AwsFailure, transport::Transport};
 use crate::controller::error::said;
 
 /// How long before they expire credentials are replaced: a request that has begun with them still ends.
-const EARLY: Duration = Duration::from_secs(300);
+const EARLY: Duration = Duration::from_mins(5);
 /// The name of its sessions in the trail of the account.
 const SESSION: &str = "ecs-operator";
 

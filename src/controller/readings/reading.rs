@@ -324,7 +324,7 @@ impl Reading {
 
 /// Returns how many tasks ran some minutes ago, as far back as it is known.
 fn ago(ran: &[i64], minutes: usize) -> i64 {
-    let found = ran.iter().rev().take(minutes + 1).last();
+    let found = ran.get(ran.len().saturating_sub(minutes + 1));
     found.copied().unwrap_or(0)
 }
 

@@ -136,8 +136,8 @@ pub(super) fn query(metric: &CloudWatchMetric) -> String {
         "Period": PERIOD,
         "Stat": metric.statistic,
     });
-    if let Some(unit) = &metric.unit {
-        query["Unit"] = json!(unit);
+    if let (Some(unit), Some(members)) = (&metric.unit, query.as_object_mut()) {
+        members.insert("Unit".to_owned(), json!(unit));
     }
     query.to_string()
 }
@@ -286,8 +286,8 @@ impl CloudWatch {
             "ScanBy": "TimestampDescending",
             "MetricDataQueries": queries,
         });
-        if let Some(token) = token {
-            request["NextToken"] = json!(token);
+        if let (Some(token), Some(members)) = (token, request.as_object_mut()) {
+            members.insert("NextToken".to_owned(), json!(token));
         }
         let body = request.to_string().into_bytes();
         let answer = timeout(LONGEST, self.api.call("GetMetricData", body)).await;

@@ -226,9 +226,10 @@ async fn values_may_be_on_several_pages_and_some_may_not_come() {
     for is_broken in [false, true] {
         let (fake, cloud) = Fake::start(move |request| {
             if request["NextToken"] == "more" {
-                return match is_broken {
-                    true => error(500, "InternalServiceFault"),
-                    false => ok(&page(request, &[(1004, json!(7))], "Complete")),
+                return if is_broken {
+                    error(500, "InternalServiceFault")
+                } else {
+                    ok(&page(request, &[(1004, json!(7))], "Complete"))
                 };
             }
             let mut first = page(request, &[(1003, json!(6))], "PartialData");
@@ -268,9 +269,10 @@ async fn a_call_that_fails_is_a_missing_minute_of_its_metrics_only() {
         let is_broken = queries_of(request)
             .iter()
             .any(|query| name_of(query) == "m0");
-        match is_broken {
-            true => error(400, "ThrottlingException"),
-            false => ok(&page(request, &[(1004, json!(1))], "Complete")),
+        if is_broken {
+            error(400, "ThrottlingException")
+        } else {
+            ok(&page(request, &[(1004, json!(1))], "Complete"))
         }
     })
     .await;
@@ -306,9 +308,10 @@ async fn only_the_administrator_sees_what_cloudwatch_says() {
 async fn a_metric_that_is_refused_takes_no_other_along() {
     let (fake, cloud) = Fake::start(|request| {
         let is_bad = |query: &Json| name_of(query).starts_with("bad");
-        match queries_of(request).iter().any(is_bad) {
-            true => error(400, "InvalidParameterValueException"),
-            false => ok(&page(request, &[(1004, json!(1))], "Complete")),
+        if queries_of(request).iter().any(is_bad) {
+            error(400, "InvalidParameterValueException")
+        } else {
+            ok(&page(request, &[(1004, json!(1))], "Complete"))
         }
     })
     .await;
@@ -320,9 +323,10 @@ async fn a_metric_that_is_refused_takes_no_other_along() {
     let found = ask(&cloud, &mut known, &names).await;
     assert_eq!(fake.sizes().iter().filter(|size| **size == 4).count(), 1);
     for (name, value) in &found {
-        let expected = match name.starts_with("bad") {
-            true => Err(INVALID),
-            false => Ok(1.0),
+        let expected = if name.starts_with("bad") {
+            Err(INVALID)
+        } else {
+            Ok(1.0)
         };
         assert_eq!(*value, expected, "{name}");
     }
