@@ -26,7 +26,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && cp "target/$(xx-cargo --print-target-triple)/release/ecs-operator" /ecs-operator \
     && xx-verify --static /ecs-operator
 
-# The program needs nothing else: the certificate of the API server comes with the service account.
+# The program needs nothing else: the certificate of the API server comes with the service account, and the program
+# contains the authorities of AWS.
 FROM scratch
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="ecs-operator" \

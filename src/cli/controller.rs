@@ -9,12 +9,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     Error,
     settings::SettingsOptions,
-    values::{namespace, prometheus_url},
+    values::{endpoint_url, namespace, region, role_arn},
 };
 use crate::{
-    controller::{self, Options, PrometheusOptions},
+    controller::{self, CloudWatchOptions, Options, PrometheusOptions},
     policy::Tenancy,
-    settings::{MetricQuery, Settings},
+    settings::{ListedMetric, MetricQuery, Settings},
     telemetry,
 };
 
@@ -50,7 +50,7 @@ pub(super) struct ControllerOptions {
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     renewal_max_in_flight: u16,
     /// The URL of the Prometheus that has the metrics of --metric-query
-    #[arg(long, value_name = "URL", value_parser = prometheus_url)]
+    #[arg(long, value_name = "URL", value_parser = endpoint_url)]
     prometheus_url: Option<Uri>,
     /// The file with the bearer token for Prometheus
     #[arg(long, value_name = "FILE", requires = "prometheus_url")]
@@ -66,6 +66,21 @@ pub(super) struct ControllerOptions {
         requires = "prometheus_url"
     )]
     metric_query: Vec<MetricQuery>,
+    /// A metric that the operator reads from CloudWatch, or NAMESPACE/* for all of a namespace (repeatable)
+    #[arg(long, value_name = "NAMESPACE/METRIC")]
+    cloud_watch_metric: Vec<ListedMetric>,
+    /// The region of these metrics [default: that of --aws-region]
+    #[arg(long, value_name = "REGION", value_parser = region, requires = "cloud_watch_metric")]
+    cloud_watch_region: Option<String>,
+    /// The URL of CloudWatch, for instance of a VPC endpoint [default: the public one of the region]
+    #[arg(long, value_name = "URL", value_parser = endpoint_url, requires = "cloud_watch_metric")]
+    cloud_watch_endpoint: Option<Uri>,
+    /// The role that the operator assumes to read CloudWatch [default: its own]
+    #[arg(long, value_name = "ARN", value_parser = role_arn, requires = "cloud_watch_metric")]
+    cloud_watch_role_arn: Option<String>,
+    /// The file with the certificates of more authorities of CloudWatch than the public ones
+    #[arg(long, value_name = "FILE", requires = "cloud_watch_metric")]
+    cloud_watch_ca_file: Option<PathBuf>,
     /// The format of the log
     #[arg(long, value_enum, default_value = "json")]
     log_format: LogFormat,
@@ -150,9 +165,16 @@ impl ControllerOptions {
         if scheme == Some("https") && self.prometheus_ca_file.is_none() {
             return Err(Error::PrometheusAuthorities);
         }
+        let settings = self.settings();
+        if !self.cloud_watch_metric.is_empty() && self.region().is_none() {
+            return Err(Error::CloudWatchRegion);
+        }
+        if let Some(metric) = settings.listed_metrics.queried(&settings.metric_queries) {
+            return Err(Error::TwoSources { metric });
+        }
         // A single team owns all metrics.
         let of_others = match self.tenancy {
-            TenancyOption::Multiple => self.settings().metric_queries.unbound(),
+            TenancyOption::Multiple => settings.metric_queries.unbound(),
             TenancyOption::Single => None,
         };
         of_others.map_or(Ok(()), |metric| Err(Error::UnboundQuery { metric }))
@@ -162,6 +184,7 @@ impl ControllerOptions {
     pub(super) fn settings(&self) -> Settings {
         Settings {
             metric_queries: self.metric_query.iter().cloned().collect(),
+            listed_metrics: self.cloud_watch_metric.iter().cloned().collect(),
             ..self.settings.settings()
         }
     }
@@ -179,6 +202,25 @@ impl ControllerOptions {
     /// Whether the operator watches a namespace.
     pub(super) fn watches(&self, namespace: &str) -> bool {
         self.namespaces.is_empty() || self.namespaces.iter().any(|it| it == namespace)
+    }
+
+    /// Returns the region of CloudWatch.
+    fn region(&self) -> Option<String> {
+        let own = self.cloud_watch_region.clone();
+        own.or_else(|| self.settings.settings().aws_region)
+    }
+
+    /// Returns where CloudWatch is, if it is asked for anything.
+    fn cloud_watch(&self) -> Option<CloudWatchOptions> {
+        if self.cloud_watch_metric.is_empty() {
+            return None;
+        }
+        Some(CloudWatchOptions {
+            region: self.region()?,
+            endpoint: self.cloud_watch_endpoint.clone(),
+            role_arn: self.cloud_watch_role_arn.clone(),
+            ca_file: self.cloud_watch_ca_file.clone(),
+        })
     }
 
     fn operator(&self) -> Options {
@@ -200,6 +242,7 @@ impl ControllerOptions {
                 token_file: self.prometheus_token_file.clone(),
                 ca_file: self.prometheus_ca_file.clone(),
             }),
+            cloud_watch: self.cloud_watch(),
             renewals: (self.renewal == Renewal::Automatic).then_some(self.renewal_max_in_flight),
         }
     }
@@ -265,6 +308,49 @@ mod tests {
                 &[url, "--metric-query=Shop/Backlog=<<dimension.Queue>>"],
                 "label matcher",
             ),
+        ] {
+            let found = refusal(flags).unwrap_or_default();
+            assert!(found.contains(expected), "{flags:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn metrics_of_cloudwatch_have_a_region_and_no_query() {
+        let url = "--prometheus-url=http://prometheus:9090/prefix";
+        let query = "--metric-query=Shop/Backlog=backlog";
+        let (metric, region) = (
+            "--cloud-watch-metric=AWS/SQS/Sent",
+            "--aws-region=eu-west-1",
+        );
+        let all = "--cloud-watch-metric=Shop/*";
+        let role = "--cloud-watch-role-arn=arn:aws:iam::123456789012:role/reader";
+        for flags in [
+            &[metric, region][..],
+            &[metric, "--cloud-watch-region=us-east-1", role],
+            &[metric, region, url, query],
+            &[
+                metric,
+                region,
+                "--cloud-watch-endpoint=https://vpce-1.example",
+            ],
+            // A region for other things reads no metric.
+            &[region],
+        ] {
+            assert_eq!(refusal(flags), None, "{flags:?}");
+        }
+        for (flags, expected) in [
+            (&[metric][..], "--cloud-watch-region"),
+            (&["--cloud-watch-region=eu-west-1"], "--cloud-watch-metric"),
+            (
+                &[metric, "--cloud-watch-region=Ireland"],
+                "expected a region",
+            ),
+            (
+                &[metric, region, "--cloud-watch-role-arn=reader"],
+                "expected an ARN",
+            ),
+            (&["--cloud-watch-metric=Sent", region], "NAMESPACE/METRIC"),
+            (&[all, region, url, query], "Shop/Backlog"),
         ] {
             let found = refusal(flags).unwrap_or_default();
             assert!(found.contains(expected), "{flags:?}: {found}");

@@ -56,6 +56,18 @@ enum Error {
     /// The image has no certificates of authorities.
     #[error("Prometheus with https needs --prometheus-ca-file")]
     PrometheusAuthorities,
+    /// Nothing says where the metrics of CloudWatch are.
+    #[error("--cloud-watch-metric requires --cloud-watch-region or --aws-region")]
+    CloudWatchRegion,
+    /// A metric would have two values.
+    #[error(
+        "{metric} has a query for Prometheus, and is read from CloudWatch too: take it out of --metric-query or \
+         --cloud-watch-metric"
+    )]
+    TwoSources {
+        /// The metric.
+        metric: String,
+    },
     /// A query would show metrics of one tenant to another.
     #[error(
         "the query for {metric} selects by a dimension or a name of a service, which tenants choose, and not by their \

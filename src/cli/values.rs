@@ -68,7 +68,7 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn prometheus_url(text: &str) -> Result<Uri, String> {
+pub(super) fn endpoint_url(text: &str) -> Result<Uri, String> {
     let url: Uri = text.parse().map_err(|error| format!("{error}"))?;
     let is_web = matches!(url.scheme_str(), Some("http" | "https"));
     let authority = url.authority().map_or("", |authority| authority.as_str());
@@ -76,6 +76,30 @@ pub(super) fn prometheus_url(text: &str) -> Result<Uri, String> {
         Ok(url)
     } else {
         Err("expected http://HOST or https://HOST, with or without a port and a path".to_owned())
+    }
+}
+
+pub(super) fn region(text: &str) -> Result<String, String> {
+    let is_part = |part: &str| {
+        let mut bytes = part.bytes();
+        !part.is_empty() && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if text.split('-').count() > 2 && text.split('-').all(is_part) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a region such as eu-west-1".to_owned())
+    }
+}
+
+pub(super) fn role_arn(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "iam", "", account, role]
+            if !partition.is_empty() && is_account_id(account) && role.starts_with("role/") =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("expected an ARN such as arn:aws:iam::123456789012:role/metrics".to_owned()),
     }
 }
 

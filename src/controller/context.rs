@@ -17,7 +17,7 @@ use super::{
     events::Events,
     kind::OfKind,
     process::progress::Progress,
-    readings::{Prometheus, Readings},
+    readings::{CloudWatch, Prometheus, Readings},
     service::{Beginnings, Contention, Renewals, Replacements, ServiceRevisions, Uncreated, user},
 };
 use crate::{
@@ -74,10 +74,12 @@ pub(super) struct Context {
     pub contention: Contention,
     /// What is measured of the services whose policies the operator runs.
     pub readings: Readings,
-    /// Where the values of CloudWatch metrics are read, if the operator reads any.
+    /// The Prometheus that has values of CloudWatch metrics, if the operator reads any there.
     pub prometheus: Option<Prometheus>,
     /// The namespace of the operator, for objects that belong to no user; `None` in a preview.
     pub home: Option<String>,
+    /// CloudWatch, if the operator reads any of its metrics.
+    pub cloud_watch: Option<CloudWatch>,
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
     /// The metrics.
@@ -130,6 +132,7 @@ impl Context {
             readings: Readings::default(),
             prometheus: None,
             home: None,
+            cloud_watch: None,
             namespaces,
             metrics,
             addons_known: AtomicBool::new(false),

@@ -285,6 +285,20 @@ pub(super) fn code(error: &kube::Error) -> Option<u16> {
     }
 }
 
+/// Returns what an error says, and its causes.
+pub(super) fn said(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !said.contains(&text) {
+            said = format!("{said}: {text}");
+        }
+        cause = error.source();
+    }
+    said
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

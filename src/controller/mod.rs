@@ -5,6 +5,7 @@
 //! requests.
 
 mod apply;
+mod aws;
 mod backoff;
 mod caches;
 mod capacity_provider;
@@ -34,4 +35,4 @@ pub use preview::{
     is_namespace, is_of_cluster, preview, read_only,
 };
 pub use process::{Options, RunError, run};
-pub use readings::PrometheusOptions;
+pub use readings::{CloudWatchOptions, PrometheusOptions};

@@ -140,6 +140,28 @@ pub(super) fn metrics_permitted(
     judge(cx, namespace, &new, specs)
 }
 
+/// Judges a CloudWatch namespace of which the operator would read a metric for a service.
+///
+/// # Errors
+///
+/// Why it may not, for the owner of the service.
+pub(super) fn metric_permitted(
+    cx: &Context,
+    namespace: &str,
+    of_metric: &str,
+) -> Result<(), String> {
+    let used = BTreeSet::from([Use::new(Kind::MetricNamespace, of_metric)]);
+    let specs = Specs {
+        own: &Value::Null,
+        subject: Subject::Service,
+        task_definition: &Value::Null,
+    };
+    judge(cx, namespace, &used, specs).map_err(|refused| match refused {
+        NotPermitted::Refused(refusal) => refusal.message,
+        NotPermitted::NotYet => "it is not known yet what the namespace may use".to_owned(),
+    })
+}
+
 fn judge(
     cx: &Context,
     namespace: &str,

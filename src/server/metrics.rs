@@ -52,6 +52,13 @@ struct ResultLabels {
     result: &'static str,
 }
 
+/// The labels of the queries for metrics of scaling policies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source: &'static str,
+    result: &'static str,
+}
+
 /// All metrics. Clones share their values.
 #[derive(Clone)]
 pub struct Metrics {
@@ -66,7 +73,7 @@ pub struct Metrics {
     children: Gauge,
     scalings: Family<DirectionLabels, Counter>,
     measurements: Family<ResultLabels, Counter>,
-    queries: Family<ResultLabels, Counter>,
+    queries: Family<SourceLabels, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -133,7 +140,7 @@ fn scaling(
 ) -> (
     Family<DirectionLabels, Counter>,
     Family<ResultLabels, Counter>,
-    Family<ResultLabels, Counter>,
+    Family<SourceLabels, Counter>,
 ) {
     let (scalings, measurements, queries) =
         (Family::default(), Family::default(), Family::default());
@@ -149,7 +156,7 @@ fn scaling(
     );
     registry.register(
         "metric_queries",
-        "Queries to Prometheus for metrics of scaling policies",
+        "Queries to Prometheus and CloudWatch for metrics of scaling policies",
         queries.clone(),
     );
     (scalings, measurements, queries)
@@ -173,8 +180,9 @@ impl Metrics {
     }
 
     /// Counts a query for a metric of a scaling policy.
-    pub fn queried(&self, result: &'static str) {
-        self.queries.get_or_create(&ResultLabels { result }).inc();
+    pub fn queried(&self, source: &'static str, result: &'static str) {
+        let labels = SourceLabels { source, result };
+        self.queries.get_or_create(&labels).inc();
     }
 
     /// Counts a reconcile that ended, successfully or not.

@@ -130,6 +130,12 @@ impl MetricQueries {
         })
     }
 
+    /// Returns the namespaces and the names of the metrics that have a query.
+    pub(super) fn metrics(&self) -> impl Iterator<Item = (&str, &str)> {
+        let metrics = self.0.keys();
+        metrics.map(|(namespace, name)| (namespace.as_str(), name.as_str()))
+    }
+
     /// Returns the first metric whose query has a selector by what the owner of a service wrote, and not by the namespace of
     /// the service: by it, the owner would read metrics of others.
     #[must_use]

@@ -5,6 +5,7 @@
 
 mod annotations;
 mod capacity;
+mod cloud_watch;
 mod credential_spec;
 mod device;
 mod dns;
@@ -19,8 +20,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::dns::{is_bounded, is_label_value};
 pub use self::{
-    capacity::*, credential_spec::*, device::*, dns::is_subdomain, fsx::*, identity::*,
-    metric_queries::*,
+    capacity::*, cloud_watch::*, credential_spec::*, device::*, dns::is_subdomain, fsx::*,
+    identity::*, metric_queries::*,
 };
 pub use crate::{addons::Addon, names::*};
 
@@ -137,6 +138,9 @@ pub struct Settings {
     /// the settings of today like counts, so they are not stored.
     #[serde(skip)]
     pub metric_queries: MetricQueries,
+    /// The metrics that the operator reads from CloudWatch itself. Not stored, as above.
+    #[serde(skip)]
+    pub listed_metrics: ListedMetrics,
     /// Whether the operator runs the policies of the service already, so that a metric that it can no longer measure takes
     /// none of the others from it. Not stored, as above.
     #[serde(skip)]
@@ -189,6 +193,7 @@ impl Default for Settings {
             labeled_providers: BTreeSet::new(),
             outside_aws: false,
             metric_queries: MetricQueries::default(),
+            listed_metrics: ListedMetrics::default(),
             keeps_policies: false,
             environment_files: BTreeMap::new(),
             firelens_files: BTreeMap::new(),
@@ -201,6 +206,12 @@ impl Settings {
     #[must_use]
     pub fn has(&self, addon: Addon) -> bool {
         self.addons.contains(&addon)
+    }
+
+    /// Whether the operator reads a metric, from Prometheus or from CloudWatch.
+    #[must_use]
+    pub fn reads(&self, metric: WantedMetric<'_>) -> bool {
+        self.metric_queries.read(metric) || self.listed_metrics.read(metric)
     }
 
     /// Returns the seconds between deregistration from a load balancer and SIGTERM; ELB's default is 300

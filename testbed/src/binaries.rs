@@ -293,7 +293,8 @@ fn locate(name: &str) -> Result<Result<PathBuf, Place>> {
     })
 }
 
-fn cache() -> Result<PathBuf> {
+/// Returns the folder of everything that is built or installed once.
+pub(crate) fn cache() -> Result<PathBuf> {
     let base = env::var_os("XDG_CACHE_HOME")
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
@@ -307,13 +308,22 @@ fn digest(module: &Path, tool: &Tool) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(tool.ldflags);
     hash.update(tool.tags);
-    let mut files: Vec<PathBuf> = fs::read_dir(module)
+    digest_after(hash, module)
+}
+
+/// Returns a digest of the files of a folder.
+pub(crate) fn digest_of(folder: &Path) -> Result<String> {
+    digest_after(Sha256::new(), folder)
+}
+
+fn digest_after(mut hash: Sha256, folder: &Path) -> Result<String> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .and_then(|entries| {
             entries
                 .map(|entry| entry.map(|entry| entry.path()))
                 .collect()
         })
-        .with_context(|| format!("read {}", module.display()))?;
+        .with_context(|| format!("read {}", folder.display()))?;
     files.sort();
     for file in files {
         let text = fs::read(&file).with_context(|| format!("read {}", file.display()))?;
@@ -390,7 +400,7 @@ fn duration(seconds: u32) -> String {
 }
 
 /// Prints to the terminal even from a test, whose captured output would not be shown for minutes.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     // A closed terminal is not an error.
     let _ = writeln!(io::stderr(), "testbed: {line}");
 }

@@ -15,6 +15,7 @@
 )]
 
 mod capacity;
+mod cloud_watch;
 mod cluster;
 mod contained;
 mod deployments;

@@ -86,6 +86,22 @@ impl Operator {
         operator.ready().await
     }
 
+    /// Starts the program with more variables of its environment, as NAME=VALUE.
+    pub async fn start_in(
+        environment: &[String],
+        cluster: &Cluster,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        let kubeconfig = cluster
+            .kubeconfig_for_service_account(OPERATOR, OPERATOR)
+            .await?;
+        let by = (program(), kubeconfig.as_path(), environment);
+        Self::spawn_program_by(by, cluster, name, arguments)?
+            .ready()
+            .await
+    }
+
     /// Waits until it is ready.
     pub async fn ready(self) -> Result<Self> {
         until("the operator to be ready", LIMIT, async || {
@@ -110,7 +126,7 @@ impl Operator {
         let kubeconfig = cluster
             .kubeconfig_for_service_account(OPERATOR, OPERATOR)
             .await?;
-        Self::spawn_program_by(program, &kubeconfig, cluster, name, arguments)
+        Self::spawn_program_by((program, &kubeconfig, &[]), cluster, name, arguments)
     }
 
     /// Starts the program with a separate kubeconfig file.
@@ -120,12 +136,11 @@ impl Operator {
         name: &str,
         arguments: &[&str],
     ) -> Result<Self> {
-        Self::spawn_program_by(program(), kubeconfig, cluster, name, arguments)
+        Self::spawn_program_by((program(), kubeconfig, &[]), cluster, name, arguments)
     }
 
     fn spawn_program_by(
-        program: &Path,
-        kubeconfig: &Path,
+        (program, kubeconfig, environment): (&Path, &Path, &[String]),
         cluster: &Cluster,
         name: &str,
         arguments: &[&str],
@@ -135,11 +150,14 @@ impl Operator {
         let mut line: Vec<String> = vec![
             "env".to_owned(),
             format!("KUBECONFIG={}", kubeconfig.display()),
+        ];
+        line.extend_from_slice(environment);
+        line.extend([
             program.display().to_string(),
             "controller".to_owned(),
             format!("--identity={name}"),
             "--log-format=text".to_owned(),
-        ];
+        ]);
         let listen = format!("--listen={address}");
         let defaults = [
             listen.as_str(),

@@ -27,7 +27,9 @@ use crate::{
         caches::policies::Policies,
         context::Context,
         events::Events,
-        readings::{Prometheus, PrometheusOptions, measure_services},
+        readings::{
+            CloudWatch, CloudWatchOptions, Prometheus, PrometheusOptions, measure_services,
+        },
         service,
         volumes::delete_released,
     },
@@ -60,8 +62,10 @@ pub struct Options {
     pub listen: std::net::SocketAddr,
     /// How many objects of a kind are reconciled concurrently.
     pub concurrency: u16,
-    /// Where the values of CloudWatch metrics are read, if the operator reads any.
+    /// The Prometheus that has values of CloudWatch metrics, if the operator reads any there.
     pub prometheus: Option<PrometheusOptions>,
+    /// Where CloudWatch is, if the operator reads any of its metrics.
+    pub cloud_watch: Option<CloudWatchOptions>,
     /// How many services may have a deployment at a time while the operator renews those that it would render
     /// differently; `None` if it starts no renewals.
     pub renewals: Option<u16>,
@@ -166,6 +170,7 @@ impl Operator {
         );
         cx.home = Some(options.lease_namespace.clone());
         cx.prometheus = options.prometheus.clone().map(Prometheus::new);
+        cx.cloud_watch = options.cloud_watch.clone().map(CloudWatch::new);
         cx.addons_known.store(cluster.knows_all(), Ordering::SeqCst);
         Ok(Self {
             cx: Arc::new(cx),

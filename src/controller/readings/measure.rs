@@ -1,7 +1,6 @@
 //! Measures services: each quarter of a minute what their tasks use, and at the end of each minute what follows from it.
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,9 +13,8 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{
-    Place,
     pod_metrics::{ByService, pod_metrics},
-    turns::Turns,
+    sources::Sources,
 };
 use crate::{
     controller::{
@@ -26,7 +24,6 @@ use crate::{
     },
     crd::EcsService,
     decide::scaling::usage::{Reserved, Used},
-    settings::WantedFor,
 };
 
 /// How often tasks are measured: as often as metrics-server measures them.
@@ -43,7 +40,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(in crate::controller) async fn measure_services(cx: &Arc<Context>) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let (mut first, mut turns) = (0, Turns::default());
+    let (mut first, mut sources) = (0, Sources::default());
     loop {
         for _ in 1..OF_A_MINUTE {
             ticks.tick().await;
@@ -51,55 +48,9 @@ pub(in crate::controller) async fn measure_services(cx: &Arc<Context>) {
         }
         ticks.tick().await;
         // A source that is slow does not hold up the other.
-        (first, ()) = join!(sample(cx, first), ask(cx, &mut turns));
+        (first, ()) = join!(sample(cx, first), sources.ask(cx));
         end_minute(cx);
     }
-}
-
-/// Asks Prometheus for the metrics of all services.
-async fn ask(cx: &Context, turns: &mut Turns) {
-    let Some(prometheus) = &cx.prometheus else {
-        return;
-    };
-    let places = queries(cx);
-    let queries = turns.order(&places);
-    let (values, asked) = prometheus.values(&queries).await;
-    turns.end(&places, queries.get(..asked).unwrap_or(&queries));
-    let mut errors = Vec::new();
-    for (query, value) in values {
-        cx.metrics.queried(match &value {
-            Ok(_) => "success",
-            Err(failure) if failure.detail.is_none() => "empty",
-            Err(_) => "failure",
-        });
-        let value = value.map_err(|failure| {
-            errors.extend(failure.detail.map(|detail| (query, detail)));
-            format!("Prometheus does not report a metric: {}", failure.why)
-        });
-        for place in places.get(query).into_iter().flatten() {
-            cx.readings.value(place, value.as_ref());
-        }
-    }
-    if let Some((query, error)) = errors.first() {
-        let count = errors.len();
-        tracing::warn!(error, query, count, "cannot read metrics from Prometheus");
-    }
-}
-
-/// Returns the queries for the metrics of all services, and what each is for.
-fn queries(cx: &Context) -> BTreeMap<String, Vec<Place>> {
-    let settings = cx.settings("");
-    cx.readings.queries(|owner, metric| {
-        let Owner::Service(namespace, service) = owner else {
-            return None;
-        };
-        let service = WantedFor {
-            namespace,
-            service,
-            tasks: running_tasks(cx, owner)?,
-        };
-        settings.metric_queries.query(metric.wanted(), service)
-    })
 }
 
 /// Measures what the tasks of all services use, with one request for each namespace. If there is not time for all of

@@ -1,10 +1,13 @@
 //! What the operator measures of the services whose policies it runs: points of their metrics, minute by minute. They are
 //! in memory alone. After a restart they fill again, and until then nothing is scaled by what is not known.
 
+mod cloud_watch;
+mod failure;
 mod measure;
 mod pod_metrics;
 mod prometheus;
 mod reading;
+mod sources;
 mod turns;
 
 use std::{
@@ -14,9 +17,11 @@ use std::{
 
 #[cfg(test)]
 pub(super) use self::measure::end_minute;
-pub use self::prometheus::PrometheusOptions;
 use self::reading::Reading;
-pub(super) use self::{measure::measure_services, prometheus::Prometheus, reading::Health};
+pub(super) use self::{
+    cloud_watch::CloudWatch, measure::measure_services, prometheus::Prometheus, reading::Health,
+};
+pub use self::{cloud_watch::CloudWatchOptions, prometheus::PrometheusOptions};
 use super::{caches::owner::Owner, context::lock};
 use crate::{
     crd::AutoScalingStatus,
@@ -116,6 +121,13 @@ impl Readings {
     fn value(&self, (owner, metric): &Place, value: Result<&f64, &String>) {
         if let Some(reading) = self.of().get_mut(owner) {
             reading.value(metric, value);
+        }
+    }
+
+    /// Records the value of a metric for a minute that ended without one: so many minutes ago.
+    fn late(&self, (owner, metric): &Place, age: usize, value: f64) {
+        if let Some(reading) = self.of().get_mut(owner) {
+            reading.late(metric, age, value);
         }
     }
 

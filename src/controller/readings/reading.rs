@@ -22,6 +22,13 @@ const OLDER: &str = "the CustomResourceDefinitions are those of an older version
 /// For how many minutes a metric has to be missing before that is trouble.
 const TROUBLE: usize = 3;
 
+/// How many minutes after its time CloudWatch is asked for a minute.
+const DELAY: usize = 2;
+/// For how many minutes it is known how many tasks ran.
+const REMEMBERED: usize = 16;
+/// How many minutes of a metric are kept beside a period, because values of CloudWatch arrive late.
+const RETAINED: usize = 12;
+
 /// The reading of one service.
 #[allow(
     clippy::struct_excessive_bools,
@@ -31,6 +38,8 @@ pub(super) struct Reading {
     scaling: AutoScaling,
     of_policies: Vec<OfPolicy>,
     alarms: Alarms,
+    /// How many tasks ran in the last minutes, the newest last.
+    ran: Vec<i64>,
     /// How many minutes have been measured.
     minutes: usize,
     /// Whether a minute has ended whose outcome is not on record.
@@ -49,8 +58,10 @@ struct Part {
     series: Series,
     /// What has been measured in this minute.
     samples: Vec<f64>,
-    /// The values of the last minutes, as many as a period has, the newest last.
+    /// The values of the last minutes, the newest last.
     minutes: Vec<Option<f64>>,
+    /// Whether they are those of minutes that have been over for a while.
+    is_delayed: bool,
     /// Why the last sample was not taken.
     failure: Option<String>,
 }
@@ -65,6 +76,8 @@ struct OfPolicy {
     parts: Vec<Part>,
     /// Whether it can be measured.
     is_measured: bool,
+    /// Whether its points are those of minutes that have been over for a while.
+    is_delayed: bool,
     /// Whether a policy scales by it: alarms whose actions are disabled have a state, and nothing waits for it.
     is_acted_on: bool,
     /// Whether target tracking follows it.
@@ -82,6 +95,7 @@ impl OfPolicy {
             parts: series.parts().iter().map(Part::new).collect(),
             series,
             is_measured: false,
+            is_delayed: false,
             is_acted_on: false,
             is_tracked: false,
             points: Vec::new(),
@@ -89,19 +103,15 @@ impl OfPolicy {
         }
     }
 
-    /// Turns what was measured in a minute into a point. Returns whether the metric is known, or cannot be measured.
-    fn end_minute(&mut self, running: i64, kept: usize) -> bool {
-        let length = match &self.series {
-            Series::Math(math) => math.minutes(),
-            _ => 1,
-        };
+    /// Turns what was measured in a minute into a point, given how many tasks ran in the last ones. Returns whether the
+    /// metric is known, or cannot be measured.
+    fn end_minute(&mut self, ran: &[i64], kept: usize) -> bool {
+        let running = ago(ran, 0);
+        let retained = self.length() + RETAINED;
         for part in &mut self.parts {
-            part.end_minute(running, length);
+            part.end_minute(running, retained);
         }
-        let point = self.metric(running, length).map(|metric| Point {
-            metric,
-            tasks: running,
-        });
+        let point = self.point(ran, 1);
         self.points.push(point);
         let old = self.points.len().saturating_sub(kept);
         self.points.drain(..old);
@@ -115,28 +125,68 @@ impl OfPolicy {
         is_known
     }
 
-    /// Returns the metric at the end of a minute; metric math is that of a whole period of so many minutes.
-    fn metric(&self, running: i64, length: usize) -> Option<f64> {
-        let Series::Math(math) = &self.series else {
-            return self.parts.first()?.minutes.last().copied().flatten();
-        };
-        let whole = |minutes: &[Option<f64>]| minutes.len() >= length;
-        if !self.parts.iter().all(|part| whole(&part.minutes)) {
-            return None;
+    /// Returns how many minutes a value is calculated from.
+    fn length(&self) -> usize {
+        match &self.series {
+            Series::Math(math) => math.minutes(),
+            _ => 1,
         }
-        let minutes = |part: &Part| part.minutes.clone();
-        let values: Vec<_> = self.parts.iter().map(minutes).collect();
-        let value = math.value(&values);
-        // What is shared by no tasks has no value. The first task would have all of it.
-        if value.is_none() && running == 0 && self.is_tracked {
-            let with_one = |part: &Part| match part.series {
-                Series::Running(_) => vec![Some(1.0)],
-                _ => part.minutes.clone(),
+    }
+
+    /// Returns the point of a minute: the newest one, or so many minutes before it less one.
+    fn point(&self, ran: &[i64], age: usize) -> Option<Point> {
+        let before = age.saturating_sub(1) + if self.is_delayed { DELAY } else { 0 };
+        let tasks = ago(ran, before);
+        let metric = self.metric(tasks, age)?;
+        Some(Point { metric, tasks })
+    }
+
+    /// Returns the metric of a minute with so many tasks; metric math is that of the period that ends with it.
+    fn metric(&self, tasks: i64, age: usize) -> Option<f64> {
+        let parts = self.parts.iter();
+        // What is calculated together is of the same minutes.
+        let windows = parts.map(|part| {
+            let lag = if self.is_delayed && !part.is_delayed {
+                DELAY
+            } else {
+                0
             };
-            let values: Vec<_> = self.parts.iter().map(with_one).collect();
-            return math.value(&values);
+            part.window(self.length(), age.saturating_sub(1) + lag)
+        });
+        let windows: Vec<_> = windows.collect::<Option<_>>()?;
+        let Series::Math(math) = &self.series else {
+            return windows.first()?.last().copied().flatten();
+        };
+        let value = math.value(&windows);
+        // What is shared by no tasks has no value. The first task would have all of it.
+        if value.is_none() && tasks == 0 && self.is_tracked {
+            let with_one = |(part, window): (&Part, Vec<_>)| match part.series {
+                Series::Running(_) => vec![Some(1.0)],
+                _ => window,
+            };
+            let windows: Vec<_> = self.parts.iter().zip(windows).map(with_one).collect();
+            return math.value(&windows);
         }
         value
+    }
+
+    /// Records the value of a part for a minute that ended without one, so many minutes ago.
+    fn late(&mut self, metric: &CloudWatchMetric, (age, value): (usize, f64), ran: &[i64]) {
+        let is_it = |series: &Series| matches!(series, Series::CloudWatch(it) if it == metric);
+        let mut parts = self.parts.iter_mut();
+        let is_filled =
+            parts.any(|part| part.is_delayed && is_it(&part.series) && part.late(age, value));
+        let least = age.saturating_sub(self.length() - 1).max(1);
+        for age in (least..=age).filter(|_| is_filled) {
+            let place = self.points.len().checked_sub(age);
+            let Some(place) = place.filter(|place| self.points.get(*place) == Some(&None)) else {
+                continue;
+            };
+            if let Some(point) = self.point(ran, age) {
+                self.points[place] = Some(point);
+                self.unknown = 0;
+            }
+        }
     }
 
     /// Returns why it is not known.
@@ -159,8 +209,27 @@ impl Part {
             series: series.clone(),
             samples: Vec::new(),
             minutes: Vec::new(),
+            is_delayed: false,
             failure: None,
         }
+    }
+
+    /// Returns the values of so many minutes, of which some are newer.
+    fn window(&self, length: usize, newer: usize) -> Option<Vec<Option<f64>>> {
+        let end = self.minutes.len().checked_sub(newer)?;
+        let start = end.checked_sub(length)?;
+        self.minutes.get(start..end).map(<[_]>::to_vec)
+    }
+
+    /// Records the value of a minute that ended without one. Returns whether it had none.
+    fn late(&mut self, age: usize, value: f64) -> bool {
+        let place = self.minutes.len().checked_sub(age);
+        let minute = place.and_then(|place| self.minutes.get_mut(place));
+        let Some(minute @ None) = minute else {
+            return false;
+        };
+        *minute = Some(value);
+        true
     }
 
     /// Turns what was measured in a minute into its value, and keeps those of so many minutes.
@@ -199,6 +268,7 @@ impl Reading {
             scaling: AutoScaling::default(),
             of_policies: Vec::new(),
             alarms: Alarms::default(),
+            ran: Vec::new(),
             minutes: 0,
             is_due: false,
             was_known: false,
@@ -231,6 +301,7 @@ impl Reading {
                 OfPolicy {
                     index,
                     is_measured: series.is_measured(settings),
+                    is_delayed: series.is_delayed(settings),
                     is_acted_on: scaling.acts_on(index),
                     is_tracked: targets.any(|policy| policy.index == index),
                     ..before
@@ -275,6 +346,13 @@ impl Reading {
         }
     }
 
+    /// Records the value of a metric for a minute that ended without one, so many minutes ago.
+    pub(super) fn late(&mut self, metric: &CloudWatchMetric, age: usize, value: f64) {
+        for of_policy in self.of_policies.iter_mut().filter(|it| it.is_delayed) {
+            of_policy.late(metric, (age, value), &self.ran);
+        }
+    }
+
     pub(super) fn sample(&mut self, tasks: &[(Reserved, Used)]) {
         for part in self.of_use() {
             part.failure = None;
@@ -301,9 +379,12 @@ impl Reading {
     /// Turns what was measured in a minute into its points.
     pub(super) fn end_minute(&mut self, running: i64) {
         let kept = minutes(&self.scaling);
+        self.ran.push(running);
+        let old = self.ran.len().saturating_sub(REMEMBERED);
+        self.ran.drain(..old);
         let mut is_unknown = false;
         for of_policy in &mut self.of_policies {
-            is_unknown |= !of_policy.end_minute(running, kept);
+            is_unknown |= !of_policy.end_minute(&self.ran, kept);
         }
         self.minutes += 1;
         self.is_due = true;
@@ -365,6 +446,12 @@ impl Reading {
             _ => Some(Health::Known),
         }
     }
+}
+
+/// Returns how many tasks ran some minutes ago, as far back as it is known.
+fn ago(ran: &[i64], minutes: usize) -> i64 {
+    let found = ran.get(ran.len().saturating_sub(minutes + 1));
+    found.copied().unwrap_or(0)
 }
 
 /// Returns the points of a policy by its position.
@@ -630,6 +717,49 @@ mod tests {
     }
 
     #[test]
+    fn a_late_value_is_that_of_its_minute_with_the_tasks_of_then() {
+        let (scaling, _) = with_queue();
+        let listed = "Shop/*".parse().expect("it is a namespace");
+        let settings = Settings {
+            listed_metrics: [listed].into_iter().collect(),
+            ..Settings::default()
+        };
+        let mut reading = reading_of(&scaling, &settings);
+        let queue = reading.cloud_watch().next().cloned();
+        let queue = queue.expect("there is one");
+        let none = "no data".to_owned();
+        for running in [1, 2, 3, 4, 5] {
+            match running {
+                3 | 5 => reading.value(&queue, Err(&none)),
+                _ => reading.value(&queue, Ok(&10.0)),
+            }
+            use_cpu(&mut reading, 60.0);
+            reading.end_minute(running);
+        }
+        let point = |metric, tasks| Some(Point { metric, tasks });
+        let of_queue = |reading: &Reading| points(&reading.of_policies, 1).to_vec();
+        let known = point(10.0, 1);
+        let second = point(10.0, 2);
+        assert_eq!(of_queue(&reading), [known, known, None, second, None]);
+        assert_eq!(points(&reading.of_policies, 0)[4], point(60.0, 5));
+        // A point that is there stays, and what is before all points is left out.
+        for age in [1, 2, 3, 4, 9] {
+            reading.late(&queue, age, 20.0);
+        }
+        let filled = [known, known, point(20.0, 1), second, point(20.0, 3)];
+        assert_eq!(of_queue(&reading), filled);
+        // A metric that is always late is no trouble.
+        for _ in 0..5 {
+            reading.late(&queue, 1, 30.0);
+            reading.value(&queue, Err(&none));
+            use_cpu(&mut reading, 60.0);
+            reading.end_minute(5);
+        }
+        assert_eq!(reading.health(), None);
+        assert_eq!(of_queue(&reading)[8], point(30.0, 5));
+    }
+
+    #[test]
     fn what_no_query_reads_is_not_asked_for_and_no_trouble() {
         let (scaling, _) = with_queue();
         let mut reading = reading_of(&scaling, &Settings::default());
@@ -702,6 +832,39 @@ mod tests {
         }
         let trouble = Health::Unknown("it does not answer".to_owned());
         assert_eq!(reading.health(), Some(trouble));
+    }
+
+    #[test]
+    fn metric_math_is_of_one_minute_also_if_a_metric_comes_later() {
+        let scaling = with_backlog();
+        let settings = Settings {
+            listed_metrics: ["AWS/SQS/*".parse().expect("it is a namespace")]
+                .into_iter()
+                .collect(),
+            ..Settings::default()
+        };
+        let mut reading = reading_of(&scaling, &settings);
+        let queue = reading.cloud_watch().next().cloned();
+        let queue = queue.expect("there is one");
+        // The value of each minute comes two minutes later.
+        for (running, visible) in [
+            (1, None),
+            (2, None),
+            (3, Some(100.0)),
+            (4, None),
+            (5, Some(900.0)),
+        ] {
+            if let Some(visible) = visible {
+                reading.value(&queue, Ok(&visible));
+            }
+            reading.end_minute(running);
+        }
+        let point = |metric, tasks| Some(Point { metric, tasks });
+        let found = |reading: &Reading| points(&reading.of_policies, 0).to_vec();
+        let known = [None, None, point(100.0, 1), None, point(300.0, 3)];
+        assert_eq!(found(&reading), known);
+        reading.late(&queue, 2, 600.0);
+        assert_eq!(found(&reading)[3], point(300.0, 2));
     }
 
     #[test]

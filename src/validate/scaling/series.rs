@@ -124,7 +124,7 @@ impl Series {
     pub fn is_measured(&self, settings: &Settings) -> bool {
         match self {
             Self::Cpu(_) | Self::Memory(_) | Self::Running(_) => true,
-            Self::CloudWatch(metric) => settings.metric_queries.read(metric.wanted()),
+            Self::CloudWatch(metric) => settings.reads(metric.wanted()),
             Self::Math(math) => math.unmeasured(settings).is_none(),
         }
     }
@@ -136,6 +136,15 @@ impl Series {
             Self::Math(math) => math.unmeasured(settings),
             _ => (!self.is_measured(settings)).then(|| self.metric_name()),
         }
+    }
+
+    /// Whether its values arrive some time after their minute.
+    #[must_use]
+    pub fn is_delayed(&self, settings: &Settings) -> bool {
+        let mut parts = self.parts().iter();
+        parts.any(|part| {
+            matches!(part, Self::CloudWatch(metric) if settings.listed_metrics.read(metric.wanted()))
+        })
     }
 
     /// Whether it is what the tasks of the service use.

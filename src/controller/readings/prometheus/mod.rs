@@ -21,7 +21,8 @@ use kube::{Client, Config, client::Body};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 
-use crate::controller::context::lock;
+use super::failure::{Failure, Value};
+use crate::controller::{context::lock, error::said};
 
 /// Where Prometheus is, and how to get in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,34 +51,6 @@ pub(in crate::controller) struct Prometheus {
     options: PrometheusOptions,
     /// The client, as soon as it has been needed.
     client: Mutex<Option<Client>>,
-}
-
-/// Why a query has not one value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    /// For the owner of the service. What Prometheus says is not in it: that may name series of others.
-    pub(super) why: &'static str,
-    /// For the administrator; `None` if Prometheus has answered that there is no value now.
-    pub(super) detail: Option<String>,
-}
-
-/// What a query gives.
-pub(super) type Value = Result<f64, Failure>;
-
-impl Failure {
-    const fn empty(why: &'static str) -> Self {
-        Self { why, detail: None }
-    }
-
-    fn new(why: &'static str, detail: impl ToString) -> Self {
-        let detail = Some(detail.to_string());
-        Self { why, detail }
-    }
-
-    /// Returns the failure of a query without an answer in time.
-    fn late() -> Self {
-        Self::new("it does not answer in time", "no answer in time")
-    }
 }
 
 /// The answer to an instant query.
@@ -212,20 +185,6 @@ impl Prometheus {
 
 fn unreachable(error: &(dyn Error + 'static)) -> Failure {
     Failure::new("it cannot be reached", said(error))
-}
-
-/// Returns what an error says, and its causes.
-fn said(error: &(dyn Error + 'static)) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !said.contains(&text) {
-            said = format!("{said}: {text}");
-        }
-        cause = error.source();
-    }
-    said
 }
 
 /// Returns the only value of an answer.

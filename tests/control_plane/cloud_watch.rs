@@ -1,0 +1,243 @@
+//! Scaling policies on metrics that an emulator of CloudWatch has. The operator is who its service account is for AWS, as
+//! with IRSA, and assumes the role that reads metrics.
+
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use ecs_operator_testbed::{ControlPlane, Moto, Options, until};
+use http::{Method, Request};
+use kube::{Api, Client, Config, api::DynamicObject, client::Body, core::GroupVersionKind};
+use serde_json::{Value, json};
+use tokio::time::interval;
+
+use crate::support::{Bed, LIMIT, Operator, condition, install, task_definition};
+
+/// The signature that says for which service a request is. The emulator takes any.
+const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/monitoring/aws4_request, SignedHeaders=host, Signature=0";
+
+/// The length of a queue, which is published each few seconds.
+struct Backlog(Arc<Mutex<f64>>);
+
+impl Backlog {
+    fn publish(aws: &Client, length: f64) -> Self {
+        let (now, aws) = (Arc::new(Mutex::new(length)), aws.clone());
+        let seen = now.clone();
+        tokio::spawn(async move {
+            let mut ticks = interval(Duration::from_secs(5));
+            loop {
+                ticks.tick().await;
+                let length = *seen.lock().unwrap();
+                // The emulator ends before the test does.
+                if put(&aws, length).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Self(now)
+    }
+
+    fn is(&self, length: f64) {
+        *self.0.lock().unwrap() = length;
+    }
+}
+
+/// Publishes the length of the queue in this minute.
+async fn put(aws: &Client, length: f64) -> kube::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let data = json!({
+        "Namespace": "Shop",
+        "MetricData": [{
+            "MetricName": "Backlog",
+            "Dimensions": [{"Name": "Queue", "Value": "orders"}],
+            "Timestamp": now.as_secs(),
+            "Value": length,
+        }],
+    });
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("/")
+        .header("authorization", SIGNATURE)
+        .header("content-type", "application/x-amz-json-1.0")
+        .header(
+            "x-amz-target",
+            "GraniteServiceVersion20100801.PutMetricData",
+        )
+        .body(Body::from(data.to_string().into_bytes()))
+        .unwrap();
+    let response = aws.send(request).await?;
+    assert!(response.status().is_success(), "{:?}", response.status());
+    Ok(())
+}
+
+fn step(name: &str, threshold: i64, comparison: &str, by: i64) -> Value {
+    let end = if by > 0 {
+        "MetricIntervalLowerBound"
+    } else {
+        "MetricIntervalUpperBound"
+    };
+    json!({
+        "PolicyName": name,
+        "PolicyType": "StepScaling",
+        "StepScalingPolicyConfiguration": {
+            "AdjustmentType": "ChangeInCapacity",
+            "Cooldown": 0,
+            "StepAdjustments": [{end: 0, "ScalingAdjustment": by}],
+        },
+        "Alarm": {
+            "Namespace": "Shop", "MetricName": "Backlog", "Statistic": "Average",
+            "Dimensions": [{"Name": "Queue", "Value": "orders"}],
+            "Period": 60, "EvaluationPeriods": 1, "Threshold": threshold,
+            "ComparisonOperator": comparison,
+        },
+    })
+}
+
+async fn run_web(bed: &Bed) {
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web:1"))
+        .await;
+    let service = json!({
+        "taskDefinition": "web",
+        "autoScaling": {
+            "scalableTarget": {"MinCapacity": 1, "MaxCapacity": 3},
+            "scalingPolicies": [
+                step("out", 600, "GreaterThanThreshold", 2),
+                step("in", 200, "LessThanThreshold", -2),
+            ],
+        },
+    });
+    bed.must_apply("EcsService", "web", service).await;
+}
+
+/// Waits for a state of the service. A metric takes some minutes until it counts.
+async fn reaches(bed: &Bed, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    let api = bed.resources("EcsService");
+    until(what, LIMIT * 4, async || {
+        let object = json!(api.get("web").await?);
+        Ok(is_it(&object).then_some(object))
+    })
+    .await
+    .unwrap()
+}
+
+async fn has_tasks(bed: &Bed, count: i64) -> Value {
+    let has = |object: &Value| {
+        let runs = object["status"]["runningCount"] == count;
+        object["spec"]["desiredCount"] == count && runs
+    };
+    reaches(bed, &format!("{count} tasks"), has).await
+}
+
+/// Allows a namespace to read the metrics.
+async fn permit(bed: &Bed) {
+    let kind = GroupVersionKind::gvk("ecs-operator.dev", "v1alpha1", "EcsPolicy");
+    let mut kind = kube::api::ApiResource::from_gvk(&kind);
+    "ecspolicies".clone_into(&mut kind.plural);
+    let policies: Api<DynamicObject> = Api::all_with(bed.client.clone(), &kind);
+    let name = bed.namespace.name();
+    let policy = json!({
+        "apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
+            "allow": {"metricNamespaces": ["Shop"]},
+        },
+    });
+    let policy = serde_json::from_value(policy).unwrap();
+    policies.create(&Default::default(), &policy).await.unwrap();
+}
+
+#[tokio::test]
+async fn services_follow_metrics_of_cloudwatch_that_their_namespaces_may_read() {
+    let plane = ControlPlane::start_with(&Options::default()).await.unwrap();
+    install(&plane).await.unwrap();
+    let pki = plane.folder().join("pki");
+    let (certificate, key) = (
+        pki.join("kube-apiserver.crt"),
+        pki.join("kube-apiserver.key"),
+    );
+    let aws = plane.folder().join("aws");
+    let moto = Moto::start(&aws, &certificate, &key).await.unwrap();
+    let mut config = Config::new(moto.url.parse().unwrap());
+    config.root_cert = Some(Vec::new());
+    config.root_cert_file = Some(pki.join("ca.crt"));
+    let backlog = Backlog::publish(&Client::try_from(config).unwrap(), 300.0);
+
+    let token = aws.join("token");
+    fs::write(&token, "token").unwrap();
+    let environment = [
+        "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/operator".to_owned(),
+        format!("AWS_WEB_IDENTITY_TOKEN_FILE={}", token.display()),
+        format!("AWS_ENDPOINT_URL_STS={}", moto.url),
+        "AWS_EC2_METADATA_DISABLED=true".to_owned(),
+    ];
+    let (endpoint, authorities) = (
+        format!("--cloud-watch-endpoint={}", moto.url),
+        format!("--cloud-watch-ca-file={}", pki.join("ca.crt").display()),
+    );
+    let flags = [
+        "--tenancy=multiple",
+        "--aws-region=eu-west-1",
+        "--cloud-watch-metric=Shop/*",
+        "--cloud-watch-role-arn=arn:aws:iam::123456789012:role/reader",
+        &endpoint,
+        &authorities,
+    ];
+    let operator = Operator::start_in(&environment, &plane, "operator", &flags);
+    let operator = operator.await.unwrap();
+    let (bed, other) = (
+        Bed::new(&plane.kubeconfig(), "cloudwatch").await,
+        Bed::new(&plane.kubeconfig(), "cloudwatch-other").await,
+    );
+    permit(&bed).await;
+    run_web(&bed).await;
+    run_web(&other).await;
+
+    // 300 is between the thresholds.
+    let object = reaches(&bed, "both alarms", |object| {
+        let alarms = object["status"]["autoScaling"]["alarms"].as_array();
+        let mut states = alarms.into_iter().flatten().map(|it| &it["stateValue"]);
+        alarms.is_some_and(|alarms| alarms.len() == 2) && states.all(|state| state == "OK")
+    })
+    .await;
+    assert_eq!(object["spec"]["desiredCount"], 1);
+    backlog.is(1000.0);
+    has_tasks(&bed, 3).await;
+    backlog.is(10.0);
+    let object = has_tasks(&bed, 1).await;
+    let activity = &object["status"]["autoScaling"]["activities"][0];
+    assert_eq!(
+        activity["cause"],
+        "monitor alarm in in state ALARM triggered policy in"
+    );
+    assert_eq!(condition(&object, "ScalingActive")["status"], "True");
+
+    // Without a policy, the metric of others stays unknown, and the service says which line of a policy it lacks.
+    let object = json!(other.resources("EcsService").get("web").await.unwrap());
+    assert_eq!(object["spec"]["desiredCount"], 1);
+    let found = condition(&object, "ScalingActive");
+    assert_eq!(found["reason"], "MetricsUnavailable");
+    let why = found["message"].as_str().unwrap();
+    assert!(
+        why.contains(r#"spec.allow.metricNamespaces: ["Shop"]"#),
+        "{why}"
+    );
+    let success = r#"source="cloudwatch",result="success""#;
+    let queries = operator.metric("ecs_operator_metric_queries_total", success);
+    assert!(queries.await > 0);
+
+    // Without CloudWatch, the count stays.
+    backlog.is(1000.0);
+    drop(moto);
+    let object = reaches(&bed, "missing metrics", |object| {
+        condition(object, "ScalingActive")["status"] == "False"
+    })
+    .await;
+    let found = condition(&object, "ScalingActive");
+    let why = found["message"].as_str().unwrap();
+    let expected = "CloudWatch does not report a metric: it cannot be reached";
+    assert!(why.contains(expected), "{why}");
+    assert_eq!(object["spec"]["desiredCount"], 1);
+}
