@@ -294,9 +294,11 @@ impl Reading {
             .series()
             .map(|(index, series)| {
                 let before = before.iter().find(|before| before.series == series);
-                let before = before
-                    .cloned()
-                    .unwrap_or_else(|| OfPolicy::new(series.clone()));
+                let before = before.cloned();
+                let mut before = before.unwrap_or_else(|| OfPolicy::new(series.clone()));
+                for part in &mut before.parts {
+                    part.is_delayed = part.series.is_delayed(settings);
+                }
                 let mut targets = scaling.policies.iter();
                 OfPolicy {
                     index,
