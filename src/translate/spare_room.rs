@@ -93,8 +93,10 @@ fn pod(provider: &str, (cpu, memory): (i64, i64), selection: Option<&NodeSelecti
             },
         }],
     });
-    if !tolerations.is_empty() {
-        pod["tolerations"] = json!(tolerations);
+    if let Value::Object(pod) = &mut pod
+        && !tolerations.is_empty()
+    {
+        pod.insert("tolerations".to_owned(), json!(tolerations));
     }
     pod
 }

@@ -76,8 +76,6 @@ struct OfPolicy {
     parts: Vec<Part>,
     /// Whether it can be measured.
     is_measured: bool,
-    /// Whether its points are those of minutes that have been over for a while.
-    is_delayed: bool,
     /// Whether a policy scales by it: alarms whose actions are disabled have a state, and nothing waits for it.
     is_acted_on: bool,
     /// Whether target tracking follows it.
@@ -95,7 +93,6 @@ impl OfPolicy {
             parts: series.parts().iter().map(Part::new).collect(),
             series,
             is_measured: false,
-            is_delayed: false,
             is_acted_on: false,
             is_tracked: false,
             points: Vec::new(),
@@ -125,6 +122,11 @@ impl OfPolicy {
         is_known
     }
 
+    /// Whether its points are those of minutes that have been over for a while.
+    fn is_delayed(&self) -> bool {
+        self.parts.iter().any(|part| part.is_delayed)
+    }
+
     /// Returns how many minutes a value is calculated from.
     fn length(&self) -> usize {
         match &self.series {
@@ -135,7 +137,7 @@ impl OfPolicy {
 
     /// Returns the point of a minute: the newest one, or so many minutes before it less one.
     fn point(&self, ran: &[i64], age: usize) -> Option<Point> {
-        let before = age.saturating_sub(1) + if self.is_delayed { DELAY } else { 0 };
+        let before = age.saturating_sub(1) + if self.is_delayed() { DELAY } else { 0 };
         let tasks = ago(ran, before);
         let metric = self.metric(tasks, age)?;
         Some(Point { metric, tasks })
@@ -146,7 +148,7 @@ impl OfPolicy {
         let parts = self.parts.iter();
         // What is calculated together is of the same minutes.
         let windows = parts.map(|part| {
-            let lag = if self.is_delayed && !part.is_delayed {
+            let lag = if self.is_delayed() && !part.is_delayed {
                 DELAY
             } else {
                 0
@@ -173,17 +175,18 @@ impl OfPolicy {
     /// Records the value of a part for a minute that ended without one, so many minutes ago.
     fn late(&mut self, metric: &CloudWatchMetric, (age, value): (usize, f64), ran: &[i64]) {
         let is_it = |series: &Series| matches!(series, Series::CloudWatch(it) if it == metric);
-        let mut parts = self.parts.iter_mut();
-        let is_filled =
-            parts.any(|part| part.is_delayed && is_it(&part.series) && part.late(age, value));
+        let mut is_filled = false;
+        for part in &mut self.parts {
+            // Two entries of metric math may name one metric.
+            is_filled |= part.is_delayed && is_it(&part.series) && part.late(age, value);
+        }
         let least = age.saturating_sub(self.length() - 1).max(1);
         for age in (least..=age).filter(|_| is_filled) {
+            let found = self.point(ran, age);
             let place = self.points.len().checked_sub(age);
-            let Some(place) = place.filter(|place| self.points.get(*place) == Some(&None)) else {
-                continue;
-            };
-            if let Some(point) = self.point(ran, age) {
-                self.points[place] = Some(point);
+            let point = place.and_then(|place| self.points.get_mut(place));
+            if let (Some(point @ None), Some(_)) = (point, found) {
+                *point = found;
                 self.unknown = 0;
             }
         }
@@ -303,7 +306,6 @@ impl Reading {
                 OfPolicy {
                     index,
                     is_measured: series.is_measured(settings),
-                    is_delayed: series.is_delayed(settings),
                     is_acted_on: scaling.acts_on(index),
                     is_tracked: targets.any(|policy| policy.index == index),
                     ..before
@@ -350,7 +352,7 @@ impl Reading {
 
     /// Records the value of a metric for a minute that ended without one, so many minutes ago.
     pub(super) fn late(&mut self, metric: &CloudWatchMetric, age: usize, value: f64) {
-        for of_policy in self.of_policies.iter_mut().filter(|it| it.is_delayed) {
+        for of_policy in &mut self.of_policies {
             of_policy.late(metric, (age, value), &self.ran);
         }
     }

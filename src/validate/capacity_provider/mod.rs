@@ -54,6 +54,10 @@ pub enum NodeSource {
 }
 
 /// The nodes that Karpenter makes.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a member of the request, and all combinations occur"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodePool {
     /// The API group of the class of the nodes.

@@ -105,7 +105,7 @@ pub(in crate::controller::memory) fn taints_of_nodes_in_use() -> Scenario {
         }),
         updated("an update", "test/web:2"),
         act("other taints", |store| {
-            provide(store, "blue", &tainted("shop"))
+            provide(store, "blue", &tainted("shop"));
         }),
         act("the end of its use", |store| {
             delete(store, "EcsService", "web");
@@ -138,7 +138,7 @@ pub(in crate::controller::memory) fn a_task_of_the_default_strategy() -> Scenari
             delete(store, "EcsCapacityProvider", "blue");
         }),
         act("the end of the task", |store| {
-            delete(store, "EcsTask", "job")
+            delete(store, "EcsTask", "job");
         }),
     ])
 }

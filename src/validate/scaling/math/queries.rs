@@ -237,15 +237,23 @@ impl<'q> Order<'q> {
         }
         let expression = self.expressions.get_mut(at).and_then(Option::take);
         let Some(mut expression) = expression else {
+            let place = self.metrics.len();
             self.metrics.push(at);
-            self.places[at] = Place::Metric(self.metrics.len() - 1);
-            return Ok(self.metrics.len() - 1);
+            self.set(at, Place::Metric(place));
+            return Ok(place);
         };
-        self.places[at] = Place::Begun;
+        self.set(at, Place::Begun);
         expression.replace(&mut |at| self.place(at))?;
+        let place = self.ordered.len();
         self.ordered.push(expression);
-        self.places[at] = Place::Expression(self.ordered.len() - 1);
-        Ok(EXPRESSIONS + self.ordered.len() - 1)
+        self.set(at, Place::Expression(place));
+        Ok(EXPRESSIONS + place)
+    }
+
+    fn set(&mut self, at: usize, place: Place) {
+        if let Some(known) = self.places.get_mut(at) {
+            *known = place;
+        }
     }
 }
 
