@@ -55,6 +55,10 @@ pub enum NodeSource {
 
 /// The nodes that Karpenter makes.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each says something of its own"
+)]
 pub struct NodePool {
     /// The API group of the class of the nodes.
     pub class_group: String,
