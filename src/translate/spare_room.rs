@@ -71,7 +71,7 @@ fn pod(provider: &str, (cpu, memory): (i64, i64), selection: Option<&NodeSelecti
         .flat_map(|selection| &selection.tolerations)
         .map(|toleration| json!(toleration))
         .collect();
-    let mut pod = json!({
+    let pod = json!({
         "priorityClassName": PRIORITY_CLASS,
         "terminationGracePeriodSeconds": 0,
         "automountServiceAccountToken": false,
@@ -93,12 +93,13 @@ fn pod(provider: &str, (cpu, memory): (i64, i64), selection: Option<&NodeSelecti
             },
         }],
     });
-    if let Value::Object(pod) = &mut pod
-        && !tolerations.is_empty()
-    {
-        pod.insert("tolerations".to_owned(), json!(tolerations));
+    match pod {
+        Value::Object(mut members) if !tolerations.is_empty() => {
+            members.insert("tolerations".to_owned(), json!(tolerations));
+            Value::Object(members)
+        }
+        pod => pod,
     }
-    pod
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod api_server;
 mod ends;
 mod kubernetes;
 mod needs;
+mod nodes;
 mod normal;
 mod patch;
 mod pods;

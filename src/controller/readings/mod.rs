@@ -4,6 +4,7 @@
 mod cloud_watch;
 mod failure;
 mod measure;
+mod measured;
 mod pod_metrics;
 mod prometheus;
 mod reading;

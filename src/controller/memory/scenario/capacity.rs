@@ -98,7 +98,9 @@ pub(in crate::controller::memory) fn taints_of_nodes_in_use() -> Scenario {
             provide(store, "blue", &karpenter(&json!({})));
         }),
         served(),
-        act("taints", |store| provide(store, "blue", &tainted("web"))),
+        act("taints", |store| {
+            provide(store, "blue", &tainted("web"));
+        }),
         act("more tasks meanwhile", |store| {
             let strategy = json!([{"capacityProvider": "blue", "weight": 1}]);
             serve(store, 3, json!({"capacityProviderStrategy": strategy}));
@@ -133,7 +135,9 @@ pub(in crate::controller::memory) fn a_task_of_the_default_strategy() -> Scenari
             define(store, "test/web:1");
             put(store, "EcsTask", "job", json!({"taskDefinition": "web"}));
         }),
-        act("other defaults", move |store| cluster(store, "green")),
+        act("other defaults", move |store| {
+            cluster(store, "green");
+        }),
         act("a deletion while it is in use", |store| {
             delete(store, "EcsCapacityProvider", "blue");
         }),
@@ -155,7 +159,9 @@ pub(in crate::controller::memory) fn room_on_nodes() -> Scenario {
     let (begin, again) = (room.clone(), room);
     Scenario::new([
         served(),
-        act("room", move |store| provide(store, &begin)),
+        act("room", move |store| {
+            provide(store, &begin);
+        }),
         act("more tasks, later", |store| {
             let place = Place::new("apps", "deployments", "blue-spare");
             store.change(&place, |deployment| {
@@ -165,8 +171,12 @@ pub(in crate::controller::memory) fn room_on_nodes() -> Scenario {
             let strategy = json!([{"capacityProvider": "blue", "weight": 1}]);
             serve(store, 20, json!({"capacityProviderStrategy": strategy}));
         }),
-        act("no room", move |store| provide(store, &json!({}))),
-        act("room again", move |store| provide(store, &again)),
+        act("no room", move |store| {
+            provide(store, &json!({}));
+        }),
+        act("room again", move |store| {
+            provide(store, &again);
+        }),
         act("a deletion while it is in use", |store| {
             delete(store, "EcsCapacityProvider", "blue");
         }),

@@ -1,0 +1,221 @@
+//! What is measured for one policy of a service.
+
+use crate::{
+    decide::scaling::target::Point,
+    validate::{CloudWatchMetric, Series},
+};
+
+/// How many minutes after its time CloudWatch is asked for a minute.
+const DELAY: usize = 2;
+/// How many minutes of a metric are kept beside a period, because values of CloudWatch arrive late.
+const RETAINED: usize = 12;
+
+/// A metric, by itself or as a part of metric math.
+#[derive(Clone)]
+pub(super) struct Part {
+    pub(super) series: Series,
+    /// What has been measured in this minute.
+    pub(super) samples: Vec<f64>,
+    /// The values of the last minutes, the newest last.
+    pub(super) minutes: Vec<Option<f64>>,
+    /// Whether they are those of minutes that have been over for a while.
+    pub(super) is_delayed: bool,
+    /// Why the last sample was not taken.
+    pub(super) failure: Option<String>,
+}
+
+/// What is measured for one policy.
+#[derive(Clone)]
+pub(super) struct OfPolicy {
+    /// Its position.
+    pub(super) index: usize,
+    pub(super) series: Series,
+    /// What it is calculated from.
+    pub(super) parts: Vec<Part>,
+    /// Whether it can be measured.
+    pub(super) is_measured: bool,
+    /// Whether a policy scales by it: alarms whose actions are disabled have a state, and nothing waits for it.
+    pub(super) is_acted_on: bool,
+    /// Whether target tracking follows it.
+    pub(super) is_tracked: bool,
+    /// The points, the newest last.
+    pub(super) points: Vec<Option<Point>>,
+    /// In how many of the last minutes it was not known, and should have been.
+    pub(super) unknown: usize,
+}
+
+impl OfPolicy {
+    pub(super) fn new(series: Series) -> Self {
+        Self {
+            index: 0,
+            parts: series.parts().iter().map(Part::new).collect(),
+            series,
+            is_measured: false,
+            is_acted_on: false,
+            is_tracked: false,
+            points: Vec::new(),
+            unknown: 0,
+        }
+    }
+
+    /// Turns what was measured in a minute into a point, given how many tasks ran in the last ones. Returns whether the
+    /// metric is known, or cannot be measured.
+    pub(super) fn end_minute(&mut self, ran: &[i64], kept: usize) -> bool {
+        let running = ago(ran, 0);
+        let retained = self.length() + RETAINED;
+        for part in &mut self.parts {
+            part.end_minute(running, retained);
+        }
+        let point = self.point(ran, 1);
+        self.points.push(point);
+        let old = self.points.len().saturating_sub(kept);
+        self.points.drain(..old);
+        let is_known = point.is_some() || !self.is_measured || !self.is_acted_on;
+        // Without a task, there may be nothing to measure.
+        self.unknown = if is_known || running == 0 && self.series.needs_tasks() {
+            0
+        } else {
+            self.unknown + 1
+        };
+        is_known
+    }
+
+    /// Whether its points are those of minutes that have been over for a while.
+    fn is_delayed(&self) -> bool {
+        self.parts.iter().any(|part| part.is_delayed)
+    }
+
+    /// Returns how many minutes a value is calculated from.
+    fn length(&self) -> usize {
+        match &self.series {
+            Series::Math(math) => math.minutes(),
+            _ => 1,
+        }
+    }
+
+    /// Returns the point of a minute: the newest one, or so many minutes before it less one.
+    fn point(&self, ran: &[i64], age: usize) -> Option<Point> {
+        let before = age.saturating_sub(1) + if self.is_delayed() { DELAY } else { 0 };
+        let tasks = ago(ran, before);
+        let metric = self.metric(tasks, age)?;
+        Some(Point { metric, tasks })
+    }
+
+    /// Returns the metric of a minute with so many tasks; metric math is that of the period that ends with it.
+    fn metric(&self, tasks: i64, age: usize) -> Option<f64> {
+        let parts = self.parts.iter();
+        // What is calculated together is of the same minutes.
+        let windows = parts.map(|part| {
+            let lag = if self.is_delayed() && !part.is_delayed {
+                DELAY
+            } else {
+                0
+            };
+            part.window(self.length(), age.saturating_sub(1) + lag)
+        });
+        let windows: Vec<_> = windows.collect::<Option<_>>()?;
+        let Series::Math(math) = &self.series else {
+            return windows.first()?.last().copied().flatten();
+        };
+        let value = math.value(&windows);
+        // What is shared by no tasks has no value. The first task would have all of it.
+        if value.is_none() && tasks == 0 && self.is_tracked {
+            let with_one = |(part, window): (&Part, Vec<_>)| match part.series {
+                Series::Running(_) => vec![Some(1.0)],
+                _ => window,
+            };
+            let windows: Vec<_> = self.parts.iter().zip(windows).map(with_one).collect();
+            return math.value(&windows);
+        }
+        value
+    }
+
+    /// Records the value of a part for a minute that ended without one, so many minutes ago.
+    pub(super) fn late(
+        &mut self,
+        metric: &CloudWatchMetric,
+        (age, value): (usize, f64),
+        ran: &[i64],
+    ) {
+        let is_it = |series: &Series| matches!(series, Series::CloudWatch(it) if it == metric);
+        let mut is_filled = false;
+        for part in &mut self.parts {
+            // Two entries of metric math may name one metric.
+            is_filled |= part.is_delayed && is_it(&part.series) && part.late(age, value);
+        }
+        let least = age.saturating_sub(self.length() - 1).max(1);
+        for age in (least..=age).filter(|_| is_filled) {
+            let found = self.point(ran, age);
+            let place = self.points.len().checked_sub(age);
+            let point = place.and_then(|place| self.points.get_mut(place));
+            if let (Some(point @ None), Some(_)) = (point, found) {
+                *point = found;
+                self.unknown = 0;
+            }
+        }
+    }
+
+    /// Returns why it is not known.
+    pub(super) fn why(&self) -> String {
+        let mut failures = self.parts.iter().filter_map(|part| part.failure.clone());
+        let why = failures.next();
+        why.unwrap_or_else(|| match self.series {
+            Series::Math(_) => format!(
+                "{} has no value, because a metric is missing or it divides by 0",
+                self.series.metric_name()
+            ),
+            _ => "no task has reported what it uses".to_owned(),
+        })
+    }
+}
+
+impl Part {
+    fn new(series: &Series) -> Self {
+        Self {
+            series: series.clone(),
+            samples: Vec::new(),
+            minutes: Vec::new(),
+            is_delayed: false,
+            failure: None,
+        }
+    }
+
+    /// Returns the values of so many minutes, of which some are newer.
+    fn window(&self, length: usize, newer: usize) -> Option<Vec<Option<f64>>> {
+        let end = self.minutes.len().checked_sub(newer)?;
+        let start = end.checked_sub(length)?;
+        self.minutes.get(start..end).map(<[_]>::to_vec)
+    }
+
+    /// Records the value of a minute that ended without one. Returns whether it had none.
+    fn late(&mut self, age: usize, value: f64) -> bool {
+        let place = self.minutes.len().checked_sub(age);
+        let minute = place.and_then(|place| self.minutes.get_mut(place));
+        let Some(minute @ None) = minute else {
+            return false;
+        };
+        *minute = Some(value);
+        true
+    }
+
+    /// Turns what was measured in a minute into its value, and keeps those of so many minutes.
+    fn end_minute(&mut self, running: i64, kept: usize) {
+        let samples = self.samples.drain(..);
+        let value = match self.series {
+            #[allow(clippy::cast_precision_loss, reason = "there are few tasks")]
+            Series::Running(_) => Some(running as f64),
+            _ => self.series.statistic().of(samples),
+        };
+        // Tasks that have ended by the end of the minute are not a demand for others.
+        let value = value.filter(|_| running > 0 || !self.series.is_use());
+        self.minutes.push(value);
+        let old = self.minutes.len().saturating_sub(kept);
+        self.minutes.drain(..old);
+    }
+}
+
+/// Returns how many tasks ran some minutes ago, as far back as it is known.
+fn ago(ran: &[i64], minutes: usize) -> i64 {
+    let found = ran.get(ran.len().saturating_sub(minutes + 1));
+    found.copied().unwrap_or(0)
+}
