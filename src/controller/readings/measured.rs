@@ -117,6 +117,10 @@ impl OfPolicy {
         let Series::Math(math) = &self.series else {
             return windows.first()?.last().copied().flatten();
         };
+        // What could not be read is not filled: an outage of its source is no 0.
+        if age == 1 && self.parts.iter().any(|part| part.failure.is_some()) {
+            return None;
+        }
         let value = math.value(&windows);
         // What is shared by no tasks has no value. The first task would have all of it.
         if value.is_none() && tasks == 0 && self.is_tracked {
@@ -148,7 +152,7 @@ impl OfPolicy {
             let found = self.point(ran, age);
             let place = self.points.len().checked_sub(age);
             let point = place.and_then(|place| self.points.get_mut(place));
-            if let (Some(point @ None), Some(_)) = (point, found) {
+            if let (Some(point), Some(_)) = (point, found) {
                 *point = found;
                 self.unknown = 0;
             }

@@ -242,7 +242,10 @@ pub(super) fn restore(cx: &Context, service: &EcsService, found: &Revision) {
     let (owner, inputs) = (user(service), &found.kept.inputs);
     let text = inputs.service.text();
     // Most specs are not rendered for this.
-    if cx.readings.has(&owner) || !(text.contains("\"StepScaling\"") || text.contains("\"scaler\""))
+    if cx.readings.has(&owner)
+        || !(text.contains("\"StepScaling\"")
+            || text.contains("\"scaler\"")
+            || text.contains("\"Expression\""))
     {
         return;
     }

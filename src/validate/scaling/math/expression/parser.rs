@@ -236,8 +236,14 @@ impl<'t> Parser<'t> {
                 return Err(format!("FILL with {word} is not one that the operator has"));
             }
         }
-        let with = self.one()?;
+        let is_negative = self.takes("-");
+        let with = self.number()?;
         self.needs(")")?;
+        let with = if is_negative {
+            Expression::Of(Function::Negative, Box::new(with))
+        } else {
+            with
+        };
         let fill = |of: Expression| Expression::Fill(Box::new([of, with.clone()]));
         Ok(match of {
             Value::One(of) => Value::One(fill(of)),
@@ -420,7 +426,7 @@ mod tests {
             ("SUM([m2, errors])", None),
             ("m1 + FILL(m2, 1)", Some(7.0)),
             ("AVG(FILL(METRICS(), 0))", Some(2.0)),
-            ("FILL(m2, m1)", Some(6.0)),
+            ("FILL(m2, -3)", Some(-3.0)),
         ] {
             assert_eq!(value(text, entries), expected, "{text}");
         }
