@@ -10,18 +10,40 @@ const DELAY: usize = 2;
 /// How many minutes of a metric are kept beside a period, because values of CloudWatch arrive late.
 const RETAINED: usize = 12;
 
+/// What is known of a metric in a minute.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Minute {
+    /// Its value.
+    Value(f64),
+    /// It has none.
+    Empty,
+    /// It could not be read.
+    Unknown,
+}
+
+impl Minute {
+    const fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Empty | Self::Unknown => None,
+        }
+    }
+}
+
 /// A metric, by itself or as a part of metric math.
 #[derive(Clone)]
 pub(super) struct Part {
     pub(super) series: Series,
     /// What has been measured in this minute.
     pub(super) samples: Vec<f64>,
-    /// The values of the last minutes, the newest last.
-    pub(super) minutes: Vec<Option<f64>>,
+    /// What is known of the last minutes, the newest last.
+    pub(super) minutes: Vec<Minute>,
     /// Whether they are those of minutes that have been over for a while.
     pub(super) is_delayed: bool,
     /// Why the last sample was not taken.
     pub(super) failure: Option<String>,
+    /// Whether its source has said in this minute that there is no value.
+    pub(super) is_empty: bool,
 }
 
 /// What is measured for one policy.
@@ -103,32 +125,25 @@ impl OfPolicy {
 
     /// Returns the metric of a minute with so many tasks; metric math is that of the period that ends with it.
     fn metric(&self, tasks: i64, age: usize) -> Option<f64> {
+        let newer = age.saturating_sub(1);
+        let Series::Math(math) = &self.series else {
+            return self.parts.first()?.minute(newer)?.value();
+        };
         let parts = self.parts.iter();
         // What is calculated together is of the same minutes.
         let windows = parts.map(|part| {
-            let lag = if self.is_delayed() && !part.is_delayed {
-                DELAY
-            } else {
-                0
-            };
-            part.window(self.length(), age.saturating_sub(1) + lag)
+            let is_ahead = self.is_delayed() && !part.is_delayed;
+            part.window(self.length(), newer + if is_ahead { DELAY } else { 0 })
         });
-        let windows: Vec<_> = windows.collect::<Option<_>>()?;
-        let Series::Math(math) = &self.series else {
-            return windows.first()?.last().copied().flatten();
-        };
-        // What could not be read is not filled: an outage of its source is no 0.
-        if age == 1 && self.parts.iter().any(|part| part.failure.is_some()) {
-            return None;
-        }
+        let mut windows: Vec<_> = windows.collect::<Option<_>>()?;
         let value = math.value(&windows);
         // What is shared by no tasks has no value. The first task would have all of it.
         if value.is_none() && tasks == 0 && self.is_tracked {
-            let with_one = |(part, window): (&Part, Vec<_>)| match part.series {
-                Series::Running(_) => vec![Some(1.0)],
-                _ => window,
-            };
-            let windows: Vec<_> = self.parts.iter().zip(windows).map(with_one).collect();
+            for (part, window) in self.parts.iter().zip(&mut windows) {
+                if let Series::Running(_) = part.series {
+                    *window = vec![Some(1.0)];
+                }
+            }
             return math.value(&windows);
         }
         value
@@ -147,8 +162,12 @@ impl OfPolicy {
             // Two entries of metric math may name one metric.
             is_filled |= part.is_delayed && is_it(&part.series) && part.late(age, value);
         }
+        if !is_filled {
+            return;
+        }
+        // Each period with this minute has another value now.
         let least = age.saturating_sub(self.length() - 1).max(1);
-        for age in (least..=age).filter(|_| is_filled) {
+        for age in least..=age {
             let found = self.point(ran, age);
             let place = self.points.len().checked_sub(age);
             let point = place.and_then(|place| self.points.get_mut(place));
@@ -181,28 +200,41 @@ impl Part {
             minutes: Vec::new(),
             is_delayed: false,
             failure: None,
+            is_empty: false,
         }
     }
 
-    /// Returns the values of so many minutes, of which some are newer.
+    /// Returns the minute before so many newer ones.
+    fn minute(&self, newer: usize) -> Option<Minute> {
+        self.minutes.iter().rev().nth(newer).copied()
+    }
+
+    /// Returns the values of so many minutes before so many newer ones; `None` if one of them could not be read: what is
+    /// calculated from the others would be another value.
     fn window(&self, length: usize, newer: usize) -> Option<Vec<Option<f64>>> {
         let end = self.minutes.len().checked_sub(newer)?;
-        let start = end.checked_sub(length)?;
-        self.minutes.get(start..end).map(<[_]>::to_vec)
+        let minutes = self.minutes.get(end.checked_sub(length)?..end)?;
+        let values = minutes.iter().map(|minute| match minute {
+            Minute::Unknown => None,
+            minute => Some(minute.value()),
+        });
+        values.collect()
     }
 
     /// Records the value of a minute that ended without one. Returns whether it had none.
     fn late(&mut self, age: usize, value: f64) -> bool {
         let place = self.minutes.len().checked_sub(age);
         let minute = place.and_then(|place| self.minutes.get_mut(place));
-        let Some(minute @ None) = minute else {
-            return false;
-        };
-        *minute = Some(value);
-        true
+        match minute {
+            Some(minute @ (Minute::Empty | Minute::Unknown)) => {
+                *minute = Minute::Value(value);
+                true
+            }
+            _ => false,
+        }
     }
 
-    /// Turns what was measured in a minute into its value, and keeps those of so many minutes.
+    /// Turns what was measured in a minute into what is known of it, and keeps so many minutes.
     fn end_minute(&mut self, running: i64, kept: usize) {
         let samples = self.samples.drain(..);
         let value = match self.series {
@@ -211,8 +243,14 @@ impl Part {
             _ => self.series.statistic().of(samples),
         };
         // Tasks that have ended by the end of the minute are not a demand for others.
-        let value = value.filter(|_| running > 0 || !self.series.is_use());
-        self.minutes.push(value);
+        let has_ended = self.series.is_use() && running == 0;
+        let minute = match value.filter(|_| !has_ended) {
+            Some(value) => Minute::Value(value),
+            None if has_ended || self.is_empty => Minute::Empty,
+            None => Minute::Unknown,
+        };
+        self.is_empty = false;
+        self.minutes.push(minute);
         let old = self.minutes.len().saturating_sub(kept);
         self.minutes.drain(..old);
     }

@@ -18,11 +18,11 @@ use std::{
 
 #[cfg(test)]
 pub(super) use self::measure::end_minute;
-use self::reading::Reading;
 pub(super) use self::{
     cloud_watch::CloudWatch, measure::measure_services, prometheus::Prometheus, reading::Health,
 };
 pub use self::{cloud_watch::CloudWatchOptions, prometheus::PrometheusOptions};
+use self::{failure::Gap, reading::Reading};
 use super::{caches::owner::Owner, context::lock};
 use crate::{
     crd::AutoScalingStatus,
@@ -119,7 +119,7 @@ impl Readings {
     }
 
     /// Records the value of the metric of a policy in this minute, or why it is not known.
-    fn value(&self, (owner, metric): &Place, value: Result<&f64, &String>) {
+    fn value(&self, (owner, metric): &Place, value: Result<&f64, &Gap>) {
         if let Some(reading) = self.of().get_mut(owner) {
             reading.value(metric, value);
         }

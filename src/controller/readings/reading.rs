@@ -2,7 +2,10 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::measured::{OfPolicy, Part};
+use super::{
+    failure::Gap,
+    measured::{OfPolicy, Part},
+};
 use crate::{
     controller::status::whole_seconds,
     crd::AutoScalingStatus,
@@ -140,10 +143,11 @@ impl Reading {
 
     /// Records the value of a metric in this minute, or why it is not known, for all policies that look at it: they may be
     /// others than when it was asked for.
-    pub(super) fn value(&mut self, metric: &CloudWatchMetric, value: Result<&f64, &String>) {
+    pub(super) fn value(&mut self, metric: &CloudWatchMetric, value: Result<&f64, &Gap>) {
         let is_it = |series: &Series| matches!(series, Series::CloudWatch(it) if it == metric);
         for part in self.parts().filter(|part| is_it(&part.series)) {
-            part.failure = value.err().cloned();
+            part.failure = value.err().map(|gap| gap.why.clone());
+            part.is_empty = value.is_err_and(|gap| gap.is_empty);
             part.samples.extend(value.ok());
         }
     }
@@ -283,6 +287,14 @@ mod tests {
         }
     }
 
+    /// Returns that a metric could not be read.
+    fn unread(why: &str) -> Gap {
+        Gap {
+            why: why.to_owned(),
+            is_empty: false,
+        }
+    }
+
     fn reading_of(scaling: &AutoScaling, settings: &Settings) -> Reading {
         Reading::new(scaling, settings, &AutoScalingStatus::default(), false)
     }
@@ -404,7 +416,7 @@ mod tests {
         };
         for _ in 0..3 {
             use_cpu(&mut reading, 60.0);
-            reading.value(queue, Err(&"the queue is unknown".to_owned()));
+            reading.value(queue, Err(&unread("the queue is unknown")));
             // What the tasks use comes later.
             use_cpu(&mut reading, 60.0);
             reading.end_minute(2);
@@ -503,7 +515,7 @@ mod tests {
         assert_eq!(points(&reading.of_policies, 1), [Some(point)]);
         assert_eq!(reading.health(), Some(Health::Known));
         for _ in 0..3 {
-            reading.value(&queue, Err(&"it is gone".to_owned()));
+            reading.value(&queue, Err(&unread("it is gone")));
             reading.end_minute(0);
         }
         assert_eq!(
@@ -523,7 +535,7 @@ mod tests {
         let mut reading = reading_of(&scaling, &settings);
         let queue = reading.cloud_watch().next().cloned();
         let queue = queue.expect("there is one");
-        let none = "no data".to_owned();
+        let none = unread("no data");
         for running in [1, 2, 3, 4, 5] {
             match running {
                 3 | 5 => reading.value(&queue, Err(&none)),
@@ -567,6 +579,11 @@ mod tests {
 
     /// Returns the scaling of a service that keeps its backlog per task at 100.
     fn with_backlog() -> AutoScaling {
+        with_math("m1 / m2")
+    }
+
+    /// Returns the scaling of a service by metric math of a queue, `m1`, and its running tasks, `m2`.
+    fn with_math(expression: &str) -> AutoScaling {
         let metric = |namespace: &str, name: &str, dimension: &str, value: &str| serde_json::json!({"Namespace": namespace, "MetricName": name, "Dimensions": [{"Name": dimension, "Value": value}]});
         let raw = serde_json::json!({
             "scalableTarget": {"MinCapacity": 0, "MaxCapacity": 20},
@@ -577,7 +594,7 @@ mod tests {
                         "Metric": metric("AWS/SQS", "Visible", "QueueName", "orders")}},
                     {"Id": "m2", "ReturnData": false, "MetricStat": {"Stat": "Average",
                         "Metric": metric("ECS/ContainerInsights", "RunningTaskCount", "ServiceName", "worker")}},
-                    {"Id": "e1", "Expression": "m1 / m2"},
+                    {"Id": "e1", "Expression": expression},
                 ]}},
             }],
         });
@@ -622,7 +639,7 @@ mod tests {
             assert!(newest.is_none_or(|point| point.tasks == running));
         }
         assert!(reading.was_known());
-        reading.value(queue, Err(&"it does not answer".to_owned()));
+        reading.value(queue, Err(&unread("it does not answer")));
         for _ in 0..3 {
             reading.end_minute(3);
         }
@@ -661,6 +678,51 @@ mod tests {
         assert_eq!(found(&reading), known);
         reading.late(&queue, 2, 600.0);
         assert_eq!(found(&reading)[3], point(300.0, 2));
+    }
+
+    #[test]
+    fn what_is_known_to_be_missing_is_filled_and_what_could_not_be_read_is_not() {
+        let scaling = with_math("FILL(m1, 0) / m2");
+        let settings = Settings {
+            listed_metrics: ["AWS/SQS/*".parse().expect("it is a namespace")]
+                .into_iter()
+                .collect(),
+            ..Settings::default()
+        };
+        let mut reading = reading_of(&scaling, &settings);
+        let queue = reading.cloud_watch().next().cloned();
+        let queue = queue.expect("there is one");
+        let empty = Gap {
+            is_empty: true,
+            ..unread("no data")
+        };
+        for answer in [
+            None,
+            None,
+            Some(Ok(&8.0)),
+            Some(Err(&empty)),
+            Some(Err(&unread("it does not answer"))),
+            // It was not asked, and what it has said before is not of this minute.
+            None,
+            Some(Err(&empty)),
+        ] {
+            if let Some(answer) = answer {
+                reading.value(&queue, answer);
+            }
+            reading.end_minute(2);
+        }
+        let found = |reading: &Reading| -> Vec<Option<f64>> {
+            let points = points(&reading.of_policies, 0).iter();
+            points.map(|point| point.map(|it| it.metric)).collect()
+        };
+        let known = [None, None, Some(4.0), Some(0.0), None, None, Some(0.0)];
+        assert_eq!(found(&reading), known);
+        // What comes later replaces what was filled.
+        reading.late(&queue, 1, 6.0);
+        reading.late(&queue, 3, 2.0);
+        reading.late(&queue, 5, 100.0);
+        let known = [None, None, Some(4.0), Some(0.0), Some(1.0), None, Some(3.0)];
+        assert_eq!(found(&reading), known);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::{
     Place,
     cloud_watch::{self, CloudWatch, Known, Minute, Minutes},
-    failure::{Failure, result},
+    failure::{Failure, Gap, result},
     prometheus::Prometheus,
     turns::Turns,
 };
@@ -58,22 +58,10 @@ async fn ask_prometheus(cx: &Context, prometheus: &Prometheus, turns: &mut Turns
     let queries = turns.order(&places);
     let (values, asked) = prometheus.values(&queries).await;
     turns.end(&places, queries.get(..asked).unwrap_or(&queries));
-    let mut errors = Vec::new();
-    for (query, value) in values {
-        cx.metrics.queried("prometheus", result(&value));
-        let value = value.map_err(|failure| {
-            let why = failure.why;
-            errors.extend(failure.detail.map(|detail| (query, detail)));
-            format!("Prometheus does not report a metric: {why}")
-        });
-        for place in places.get(query).into_iter().flatten() {
-            cx.readings.value(place, value.as_ref());
-        }
-    }
-    if let Some((query, error)) = errors.first() {
-        let count = errors.len();
-        tracing::warn!(error, query, count, "cannot read metrics from Prometheus");
-    }
+    let minutes = values
+        .into_iter()
+        .map(|(query, value)| (query, Minute::of(value)));
+    record(cx, &PROMETHEUS, &places, minutes);
 }
 
 impl OfCloudWatch {
@@ -95,26 +83,50 @@ impl OfCloudWatch {
             None => without_window(&queries),
         };
         self.turns.end(&places, &asked);
-        record(cx, &places, values);
+        record(cx, &CLOUD_WATCH, &places, values);
     }
 }
 
 /// Returns that nothing is known while the clock is before what has been read.
 fn without_window<'q>(queries: &[&'q str]) -> (Vec<(&'q str, Minute)>, Vec<&'q str>) {
-    let failure = Failure::empty("the clock of the operator has gone back");
+    let failure = Failure::unasked("the clock of the operator has gone back");
     let queries = queries.iter();
     let values = queries.map(|query| (*query, Minute::failed(failure.clone())));
     (values.collect(), Vec::new())
 }
 
-fn record(cx: &Context, places: &BTreeMap<String, Vec<Place>>, values: Vec<(&str, Minute)>) {
+/// The names of a source: in messages, and in the counter.
+struct Source {
+    name: &'static str,
+    label: &'static str,
+}
+
+const PROMETHEUS: Source = Source {
+    name: "Prometheus",
+    label: "prometheus",
+};
+const CLOUD_WATCH: Source = Source {
+    name: "CloudWatch",
+    label: "cloudwatch",
+};
+
+/// Records what a source has answered, for the services and in the log.
+fn record<'q>(
+    cx: &Context,
+    source: &Source,
+    places: &BTreeMap<String, Vec<Place>>,
+    values: impl IntoIterator<Item = (&'q str, Minute)>,
+) {
+    let Source { name, label } = source;
     let mut errors = Vec::new();
     for (query, Minute { newest, late }) in values {
-        cx.metrics.queried("cloudwatch", result(&newest));
+        cx.metrics.queried(label, result(&newest));
         let newest = newest.map_err(|failure| {
-            let why = failure.why;
             errors.extend(failure.detail.map(|detail| (query, detail)));
-            format!("CloudWatch does not report a metric: {why}")
+            Gap {
+                why: format!("{name} does not report a metric: {}", failure.why),
+                is_empty: failure.is_empty,
+            }
         });
         for place in places.get(query).into_iter().flatten() {
             cx.readings.value(place, newest.as_ref());
@@ -125,7 +137,7 @@ fn record(cx: &Context, places: &BTreeMap<String, Vec<Place>>, values: Vec<(&str
     }
     if let Some((query, error)) = errors.first() {
         let count = errors.len();
-        tracing::warn!(error, query, count, "cannot read metrics from CloudWatch");
+        tracing::warn!(error, query, count, "cannot read metrics from {name}");
     }
 }
 
@@ -150,7 +162,7 @@ fn queries(
 
 /// Returns the queries for the services whose namespaces may read the metric. The others are told.
 fn permitted(cx: &Context, queries: BTreeMap<String, Vec<Place>>) -> BTreeMap<String, Vec<Place>> {
-    let mut judged: BTreeMap<(String, String), Result<(), String>> = BTreeMap::new();
+    let mut judged: BTreeMap<(String, String), Result<(), Gap>> = BTreeMap::new();
     let mut permitted: BTreeMap<String, Vec<Place>> = BTreeMap::new();
     for (query, places) in queries {
         for place in places {
@@ -158,7 +170,13 @@ fn permitted(cx: &Context, queries: BTreeMap<String, Vec<Place>>) -> BTreeMap<St
             let (namespace, of_metric) = (owner.namespace(), &metric.namespace);
             let judgment = judged
                 .entry((namespace.to_owned(), of_metric.clone()))
-                .or_insert_with(|| metric_permitted(cx, namespace, of_metric));
+                .or_insert_with(|| {
+                    let permitted = metric_permitted(cx, namespace, of_metric);
+                    permitted.map_err(|why| Gap {
+                        why,
+                        is_empty: false,
+                    })
+                });
             match judgment {
                 Ok(()) => permitted.entry(query.clone()).or_default().push(place),
                 Err(why) => cx.readings.value(&place, Err(why)),

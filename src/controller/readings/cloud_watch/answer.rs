@@ -65,12 +65,17 @@ pub(in crate::controller::readings) struct Minute {
 }
 
 impl Minute {
-    /// Returns what there is of a metric that could not be asked for.
-    pub(in crate::controller::readings) const fn failed(failure: Failure) -> Self {
+    /// Returns a minute that is known at once or never.
+    pub(in crate::controller::readings) const fn of(newest: Value) -> Self {
         Self {
-            newest: Err(failure),
+            newest,
             late: Vec::new(),
         }
+    }
+
+    /// Returns what there is of a metric that could not be asked for.
+    pub(in crate::controller::readings) const fn failed(failure: Failure) -> Self {
+        Self::of(Err(failure))
     }
 }
 

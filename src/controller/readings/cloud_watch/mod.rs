@@ -176,7 +176,7 @@ impl CloudWatch {
         for query in refused.copied() {
             if !asked.contains(&query) {
                 asked.push(query);
-                values.push((query, Minute::failed(Failure::empty(INVALID))));
+                values.push((query, Minute::failed(Failure::unasked(INVALID))));
             }
         }
         (values, asked)
