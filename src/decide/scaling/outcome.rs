@@ -126,7 +126,12 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
         };
         known.filter(same).cloned().unwrap_or_else(|| {
             let points = (seen.points)(index);
-            let shown = |point: Point| (point.metric * share * 100.0).round() / 100.0;
+            // JSON has no infinity.
+            let most = f64::MAX / 100.0;
+            let shown = |point: Point| {
+                let value = (point.metric * share).clamp(-most, most);
+                (value * 100.0).round() / 100.0
+            };
             let (_, recent) = points.split_at(points.len().saturating_sub(RECENT));
             AlarmStatus {
                 alarm_name: name,
@@ -414,6 +419,19 @@ mod tests {
             ("out", Some(90.0))
         );
         assert_eq!(alarm.recent_values, [10.0, 20.0, 90.0]);
+    }
+
+    #[test]
+    fn no_value_is_too_large_for_the_status() {
+        let scaling = scaling(Missing::Missing);
+        let nothing = AutoScalingStatus::default();
+        for metric in [f64::MAX, f64::MIN] {
+            let mut operator = Operator::started(&scaling, &nothing);
+            let state = operator.minute(&nothing, Some(metric), 2, minute(1));
+            let found = state.alarms.iter().filter_map(|alarm| alarm.value);
+            assert!(found.clone().count() > 0);
+            assert!(found.clone().all(f64::is_finite), "{metric}");
+        }
     }
 
     #[test]
