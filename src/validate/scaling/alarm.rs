@@ -117,7 +117,7 @@ pub(super) enum Value<'r> {
     /// A metric.
     Metric(Watched<'r>),
     /// What is calculated from several.
-    Math(Math),
+    Math(Arc<Math>),
 }
 
 /// A metric, with the paths of what may be wrong with it.
@@ -184,10 +184,7 @@ impl Members<'_> {
         }
         let (series, period) = match &self.watched {
             Value::Metric(watched) => (watched.series(scope, sink), watched.period(sink)),
-            Value::Math(math) => {
-                let series = Series::Math(Arc::new(math.clone()));
-                (Some(series), Some(math.period()))
-            }
+            Value::Math(math) => (Some(Series::Math(Arc::clone(math))), Some(math.period())),
         };
         let (rule, period) = (self.rule(path, sink)?, period?);
         let periods = i64::try_from(rule.periods).unwrap_or(i64::MAX);

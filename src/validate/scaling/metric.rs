@@ -190,7 +190,7 @@ fn customized(
         if scope.settings.mode == Mode::Convert {
             sink.report(path, Message::MetricMathNeedsController);
         }
-        return Some(Metric::Math(Arc::new(math)));
+        return Some(Metric::Math(math));
     }
     let (metric, path) = if raw.metrics.is_empty() {
         let dimensions = raw

@@ -122,29 +122,25 @@ impl Series {
     /// Whether the operator can measure it.
     #[must_use]
     pub fn is_measured(&self, settings: &Settings) -> bool {
-        match self {
-            Self::Cpu(_) | Self::Memory(_) | Self::Running(_) => true,
-            Self::CloudWatch(metric) => settings.reads(metric.wanted()),
-            Self::Math(math) => math.unmeasured(settings).is_none(),
-        }
+        self.unmeasured(settings).is_none()
     }
 
     /// Returns the name of what the operator cannot measure of it.
     #[must_use]
     pub fn unmeasured(&self, settings: &Settings) -> Option<&str> {
-        match self {
-            Self::Math(math) => math.unmeasured(settings),
-            _ => (!self.is_measured(settings)).then(|| self.metric_name()),
-        }
+        let mut parts = self.parts().iter();
+        let found = parts.find(|part| match part {
+            Self::CloudWatch(metric) => !settings.reads(metric.wanted()),
+            _ => false,
+        });
+        found.map(Self::metric_name)
     }
 
     /// Whether its values arrive some time after their minute.
     #[must_use]
     pub fn is_delayed(&self, settings: &Settings) -> bool {
-        let mut parts = self.parts().iter();
-        parts.any(|part| {
-            matches!(part, Self::CloudWatch(metric) if settings.listed_metrics.read(metric.wanted()))
-        })
+        let listed = &settings.listed_metrics;
+        matches!(self, Self::CloudWatch(metric) if listed.read(metric.wanted()))
     }
 
     /// Whether it is what the tasks of the service use.

@@ -7,7 +7,6 @@ mod queries;
 use self::expression::Expression;
 pub(super) use self::queries::{Query, math};
 use super::series::Series;
-use crate::settings::Settings;
 
 /// A value that is calculated from several metrics.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,11 +15,14 @@ pub struct Math {
     name: String,
     /// The seconds of a period.
     period: i64,
+    /// How many entries there are.
+    entries: usize,
     /// The metrics, none of which is metric math.
     parts: Vec<Series>,
-    /// The expressions, each over the metrics and the expressions before it, whose positions go on from those of the
-    /// metrics. The last one is the result.
-    expressions: Vec<Expression>,
+    /// The entries of the metrics.
+    places: Vec<usize>,
+    /// The other entries, each after those that it is calculated from. The last one is the result.
+    expressions: Vec<(usize, Expression)>,
 }
 
 impl Math {
@@ -48,32 +50,26 @@ impl Math {
         super::alarm::minutes_of(self.period)
     }
 
-    /// Returns the name of a metric that the operator cannot measure.
-    #[must_use]
-    pub fn unmeasured(&self, settings: &Settings) -> Option<&str> {
-        let mut parts = self.parts.iter();
-        let found = parts.find(|part| !part.is_measured(settings));
-        found.map(Series::metric_name)
-    }
-
     /// Returns the value of a period, given what each metric was in each of its minutes; `None` if it cannot be
     /// calculated.
     #[must_use]
     pub fn value(&self, minutes: &[Vec<Option<f64>>]) -> Option<f64> {
-        let parts = self.parts.iter().zip(minutes);
-        let mut values: Vec<Option<f64>> = parts
-            .map(|(part, minutes)| {
-                let statistic = part.statistic();
-                let value = statistic.of(minutes.iter().flatten().copied());
-                value.map(|value| value * statistic.share(self.period))
-            })
-            .collect();
-        values.resize(self.parts.len(), None);
-        for expression in &self.expressions {
-            let value = expression.value(&values);
-            values.push(value);
+        let mut values = vec![None; self.entries];
+        for ((part, place), minutes) in self.parts.iter().zip(&self.places).zip(minutes) {
+            let statistic = part.statistic();
+            let value = statistic.of(minutes.iter().flatten().copied());
+            if let Some(known) = values.get_mut(*place) {
+                *known = value.map(|value| value * statistic.share(self.period));
+            }
         }
-        values.pop().flatten()
+        let mut result = None;
+        for (place, expression) in &self.expressions {
+            result = expression.value(&values);
+            if let Some(known) = values.get_mut(*place) {
+                *known = result;
+            }
+        }
+        result
     }
 }
 

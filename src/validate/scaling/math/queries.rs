@@ -1,6 +1,6 @@
 //! Reads the queries of metric math: metrics, and expressions over them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Math,
@@ -35,13 +35,13 @@ pub(in super::super) struct Query<'r> {
 type Wrong = (FieldPath, Message);
 
 /// Returns the metric math of the entries at a path, and the length of its periods; `None` if something of it is missing,
-/// wrong, or not evaluated by the operator. A metric whose period is not in its entry has one of a minute.
+/// wrong, or not evaluated by the operator.
 pub(in super::super) fn math(
     queries: &[Query<'_>],
     scope: &Scope<'_>,
     path: &FieldPath,
     sink: &mut Diagnostics,
-) -> Option<Math> {
+) -> Option<Arc<Math>> {
     let found = names(queries, path)
         .and_then(|names| period(queries, path).map(|period| (names, period)))
         .and_then(|(names, period)| expressions(queries, &names, period, path));
@@ -53,39 +53,43 @@ pub(in super::super) fn math(
         }
     };
     let mut order = Order {
-        expressions,
-        queries,
-        places: vec![Place::New; queries.len()],
-        metrics: Vec::new(),
+        expressions: &expressions,
+        begun: Vec::new(),
         ordered: Vec::new(),
     };
-    if let Err(at) = order.place(result) {
+    if let Err(at) = order.add(result) {
         let why = "it is calculated from itself".to_owned();
+        let at = queries.get(at).map_or(path, |query| &query.at);
         sink.report(at.clone(), Message::MetricMathUnsupported { why });
         return None;
     }
-    let Order {
-        metrics, ordered, ..
-    } = order;
+    let mut metrics = Vec::new();
+    for at in &order.ordered {
+        let watched = queries.get(*at).and_then(|query| query.watched.as_ref());
+        metrics.extend(watched.map(|watched| (*at, watched)));
+    }
     if metrics.is_empty() {
         let why = "its result does not depend on a metric".to_owned();
         sink.report(path.clone(), Message::MetricMathUnsupported { why });
         return None;
     }
-    let series = metrics.iter().map(|at| {
-        let watched = queries.get(*at).and_then(|query| query.watched.as_ref());
-        watched.and_then(|watched| watched.part(scope, sink))
-    });
+    let series = metrics.iter().map(|(_, watched)| watched.part(scope, sink));
     // What is wrong with each of them is reported.
     let series: Vec<Option<Series>> = series.collect();
     let parts: Option<Vec<Series>> = series.into_iter().collect();
+    let calculated = order.ordered.iter().filter_map(|at| {
+        let expression = expressions.get(*at)?.clone()?;
+        Some((*at, expression))
+    });
     let result = queries.get(result)?;
-    Some(Math {
+    Some(Arc::new(Math {
         name: result.expression.unwrap_or_default().to_owned(),
         period,
+        entries: queries.len(),
         parts: parts?,
-        expressions: placed(ordered, &metrics),
-    })
+        places: metrics.into_iter().map(|(at, _)| at).collect(),
+        expressions: calculated.collect(),
+    }))
 }
 
 /// Returns the name of each entry.
@@ -196,80 +200,34 @@ fn expressions(
     }
 }
 
-/// Where an entry is in the order of what is calculated.
-#[derive(Clone, Copy)]
-enum Place {
-    New,
-    /// What it depends on is being ordered.
-    Begun,
-    Metric(usize),
-    Expression(usize),
-}
-
 /// Orders entries by what depends on what, and leaves out what the result does not depend on.
-struct Order<'q> {
-    queries: &'q [Query<'q>],
-    expressions: Vec<Option<Expression>>,
-    places: Vec<Place>,
-    /// The positions of the metrics.
-    metrics: Vec<usize>,
-    ordered: Vec<Expression>,
+struct Order<'e> {
+    expressions: &'e [Option<Expression>],
+    /// The entries whose parts are being ordered, or are.
+    begun: Vec<usize>,
+    ordered: Vec<usize>,
 }
 
-/// Positions of expressions begin here until it is known how many metrics there are.
-const EXPRESSIONS: usize = MOST.0;
-
-impl<'q> Order<'q> {
-    /// Returns the new position of an entry.
+impl Order<'_> {
+    /// Adds an entry after what it is calculated from.
     ///
     /// # Errors
     ///
-    /// Where the entry is that depends on itself.
-    fn place(&mut self, at: usize) -> Result<usize, &'q FieldPath> {
-        let Some((place, query)) = self.places.get(at).copied().zip(self.queries.get(at)) else {
-            return Ok(at);
-        };
-        match place {
-            Place::Begun => return Err(&query.at),
-            Place::Metric(place) => return Ok(place),
-            Place::Expression(place) => return Ok(EXPRESSIONS + place),
-            Place::New => {}
+    /// An entry that depends on itself.
+    fn add(&mut self, at: usize) -> Result<(), usize> {
+        if self.ordered.contains(&at) {
+            return Ok(());
         }
-        let expression = self.expressions.get_mut(at).and_then(Option::take);
-        let Some(mut expression) = expression else {
-            let place = self.metrics.len();
-            self.metrics.push(at);
-            self.set(at, Place::Metric(place));
-            return Ok(place);
-        };
-        self.set(at, Place::Begun);
-        expression.replace(&mut |at| self.place(at))?;
-        let place = self.ordered.len();
-        self.ordered.push(expression);
-        self.set(at, Place::Expression(place));
-        Ok(EXPRESSIONS + place)
-    }
-
-    fn set(&mut self, at: usize, place: Place) {
-        if let Some(known) = self.places.get_mut(at) {
-            *known = place;
+        if self.begun.contains(&at) {
+            return Err(at);
         }
-    }
-}
-
-/// Returns the expressions with positions that follow those of the metrics.
-fn placed(mut ordered: Vec<Expression>, metrics: &[usize]) -> Vec<Expression> {
-    for expression in &mut ordered {
-        let moved = expression.replace(&mut |at| {
-            Ok::<_, std::convert::Infallible>(match at.checked_sub(EXPRESSIONS) {
-                Some(expression) => metrics.len() + expression,
-                None => at,
-            })
-        });
-        match moved {
-            Ok(()) => {}
-            Err(never) => match never {},
+        self.begun.push(at);
+        if let Some(Some(expression)) = self.expressions.get(at) {
+            for entry in expression.entries() {
+                self.add(entry)?;
+            }
         }
+        self.ordered.push(at);
+        Ok(())
     }
-    ordered
 }

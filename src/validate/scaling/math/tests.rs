@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{super::metric, *};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Subject},
-    settings::Mode,
+    settings::{Mode, Settings},
     validate::{
         Metric, ScaledService, Statistic,
         scaling::{Scope, listed},
@@ -35,27 +35,32 @@ fn running() -> Value {
     )
 }
 
-const SERVICE: ScaledService<'_> = ScaledService {
-    name: "web",
-    cluster: None,
-};
+fn of_operator() -> Settings {
+    Settings {
+        mode: Mode::Controller,
+        ..Settings::default()
+    }
+}
+
+const fn scope(settings: &Settings) -> Scope<'_> {
+    Scope {
+        settings,
+        service: ScaledService {
+            name: "web",
+            cluster: None,
+        },
+        task_definition: None,
+    }
+}
 
 /// Returns what is tracked, or what is wrong with it, and where.
 fn tracked(queries: &Value) -> Result<Metric, String> {
     let raw = json!({"TargetValue": 1, "CustomizedMetricSpecification": {"Metrics": queries}});
     let raw = serde_json::from_value(raw).expect("it is a configuration");
-    let settings = Settings {
-        mode: Mode::Controller,
-        ..Settings::default()
-    };
-    let scope = Scope {
-        settings: &settings,
-        service: SERVICE,
-        task_definition: None,
-    };
+    let settings = of_operator();
     let mut sink = Diagnostics::new();
     let root = FieldPath::root(Subject::AutoScaling);
-    let found = metric::validate(&raw, &scope, &root, &mut sink);
+    let found = metric::validate(&raw, &scope(&settings), &root, &mut sink);
     found.filter(|_| !sink.has_errors()).ok_or_else(|| {
         let mut texts = sink.iter().map(|it| {
             let path = it.path.to_string();
@@ -94,6 +99,14 @@ fn the_result_is_calculated_from_what_it_depends_on() {
     assert_eq!(value(Some(30.0), Some(3.0)), Some(610.0));
     assert_eq!(value(Some(30.0), Some(0.0)), None);
     assert_eq!(value(None, Some(3.0)), None);
+    // Entries that share what they are calculated from are no circle.
+    let shared = math_of(&json!([
+        of("m1", &queue(), "Sum"),
+        {"Id": "a", "Expression": "m1 + 1", "ReturnData": false},
+        {"Id": "b", "Expression": "a * 2", "ReturnData": false},
+        {"Id": "c", "Expression": "a + b"},
+    ]));
+    assert_eq!(shared.value(&[vec![Some(4.0)]]), Some(15.0));
 }
 
 #[test]
@@ -172,17 +185,10 @@ fn a_period_has_the_statistic_of_each_metric() {
                 "ComparisonOperator": "GreaterThanThreshold", "Metrics": queries}],
         });
         let raw = serde_json::from_value(raw).expect("it is the scaling of a service");
-        let settings = Settings {
-            mode: Mode::Controller,
-            ..Settings::default()
-        };
-        let scope = Scope {
-            settings: &settings,
-            service: SERVICE,
-            task_definition: None,
-        };
+        let settings = of_operator();
         let path = FieldPath::root(Subject::AutoScaling).field("alarms");
-        let (mut listed, _) = listed::validate(&raw, &scope, &path, &mut Diagnostics::new());
+        let (mut listed, _) =
+            listed::validate(&raw, &scope(&settings), &path, &mut Diagnostics::new());
         listed.pop().and_then(|listed| listed.alarm)
     };
     let found = alarm(120).expect("it is an alarm");

@@ -91,26 +91,19 @@ impl Expression {
         value.filter(|value| value.is_finite())
     }
 
-    /// Replaces the positions of entries.
-    pub(super) fn replace<E>(
-        &mut self,
-        of: &mut impl FnMut(usize) -> Result<usize, E>,
-    ) -> Result<(), E> {
+    /// Returns the entries that it is calculated from.
+    pub(super) fn entries(&self) -> Vec<usize> {
+        let of_all = |parts: &[Self]| parts.iter().flat_map(Self::entries).collect();
         match self {
-            Self::Number(_) => Ok(()),
-            Self::Entry(at) => {
-                *at = of(*at)?;
-                Ok(())
-            }
-            Self::Binary(_, parts) | Self::Fill(parts) => {
-                parts.iter_mut().try_for_each(|it| it.replace(of))
-            }
-            Self::Of(_, part) => part.replace(of),
-            Self::Aggregate(_, parts) => parts.iter_mut().try_for_each(|it| it.replace(of)),
+            Self::Number(_) => Vec::new(),
+            Self::Entry(at) => vec![*at],
+            Self::Binary(_, parts) | Self::Fill(parts) => of_all(parts.as_slice()),
+            Self::Of(_, part) => part.entries(),
+            Self::Aggregate(_, parts) => of_all(parts),
             Self::If(condition, then, or_else) => {
-                condition.replace(of)?;
-                then.replace(of)?;
-                or_else.as_mut().map_or(Ok(()), |it| it.replace(of))
+                let parts = [Some(condition), Some(then), or_else.as_ref()];
+                let parts = parts.into_iter().flatten();
+                parts.flat_map(|part| part.entries()).collect()
             }
         }
     }

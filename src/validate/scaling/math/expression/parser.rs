@@ -136,9 +136,9 @@ impl<'t> Parser<'t> {
         }
         let mut found = self.primary()?;
         if self.takes("^") {
-            let mut right = self.after_power()?;
+            let right = self.after_power()?;
             if self.takes("^") {
-                right = Err("it has a power of a power: use parentheses".to_owned())?;
+                return Err("it has a power of a power: use parentheses".to_owned());
             }
             let both = Box::new([found.one()?, right]);
             found = Value::One(Expression::Binary(Operator::Power, both));
