@@ -17,7 +17,7 @@ use crate::{
     },
     diagnostic::StateReason,
     rendering::{KeptRendering, Rendering, render},
-    validate::AutoScaling,
+    validate::{AutoScaling, may_be_for_operator},
 };
 
 /// Whether something follows from the last minute that is not in the status yet.
@@ -242,11 +242,7 @@ pub(super) fn restore(cx: &Context, service: &EcsService, found: &Revision) {
     let (owner, inputs) = (user(service), &found.kept.inputs);
     let text = inputs.service.text();
     // Most specs are not rendered for this.
-    if cx.readings.has(&owner)
-        || !(text.contains("\"StepScaling\"")
-            || text.contains("\"scaler\"")
-            || text.contains("\"Expression\""))
-    {
+    if cx.readings.has(&owner) || !may_be_for_operator(text) {
         return;
     }
     let kept = found.kept.rendering.as_ref();

@@ -21,6 +21,7 @@ pub use alarm::{Alarm, AlarmRule, Comparison, Missing};
 pub use listed::{AlarmNote, triggered_policies};
 pub use math::Math;
 pub use metric::{CloudWatchMetric, Metric};
+pub use policy::may_be_for_operator;
 pub use schedule::ScheduledAction;
 pub use series::{Series, Statistic};
 pub use step::{Adjustment, Step, StepPolicy, StepScaling, Trigger};
@@ -239,17 +240,15 @@ fn has_too_many(raw: &crd::AutoScaling, path: &FieldPath, sink: &mut Diagnostics
         ("alarms", raw.alarms.len()),
         ("scalingPolicies", raw.scaling_policies.len()),
     ];
-    let too_many = counts.iter().filter(|(_, count)| *count > MOST_POLICIES);
-    let mut too_many = too_many.peekable();
-    let is_so = too_many.peek().is_some();
-    for (member, count) in too_many {
+    let too_many = || counts.iter().filter(|(_, count)| *count > MOST_POLICIES);
+    for (member, count) in too_many() {
         let message = Message::InvalidValue {
             value: format!("{count} elements"),
             allowed: format!("must be {MOST_POLICIES} at most"),
         };
         sink.report(path.field(*member), message);
     }
-    is_so
+    too_many().next().is_some()
 }
 
 /// Reports what an autoscaler lacks for the policies, if one runs them.

@@ -9,6 +9,14 @@ use crate::{
     settings::Mode,
 };
 
+/// Whether the operator may have to run the policies of a spec, as its text tells without being read: the opposite is
+/// certain.
+#[must_use]
+pub fn may_be_for_operator(spec: &str) -> bool {
+    let mut members = ["\"StepScaling\"", "\"scaler\"", "\"Expression\""].iter();
+    members.any(|member| spec.contains(member))
+}
+
 /// Validates the scaling policies, with the alarms beside them.
 pub(super) fn validate(
     (raw, listed): (&[ecs::ScalingPolicy], &[Listed]),

@@ -254,6 +254,33 @@ fn the_operator_runs_what_it_can_measure_only_where_it_has_to() {
 }
 
 #[test]
+fn what_the_operator_may_have_to_run_is_told_by_the_text_of_its_spec() {
+    let cpu = policy("cpu", &predefined("ECSServiceAverageCPUUtilization"));
+    let math = r#""TargetValue": 30, "CustomizedMetricSpecification": {"Metrics": [
+        {"Id": "m", "ReturnData": false, "MetricStat": {"Stat": "Average", "Metric": {"MetricName": "CPUUtilization",
+            "Namespace": "AWS/ECS", "Dimensions": [{"Name": "ServiceName", "Value": "web"}]}}},
+        {"Id": "e", "Expression": "m * 2"}]}"#;
+    let step = r#"{"PolicyName": "out", "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": {
+        "AdjustmentType": "ChangeInCapacity",
+        "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 2}]},
+        "Alarm": {"MetricName": "CPUUtilization", "Namespace": "AWS/ECS", "Statistic": "Average",
+        "Dimensions": [{"Name": "ServiceName", "Value": "web"}], "Period": 60, "EvaluationPeriods": 1,
+        "Threshold": 100, "ComparisonOperator": "GreaterThanThreshold"}}"#;
+    for (scaler, policies, by_operator) in [
+        ("", cpu.clone(), false),
+        (r#", "scaler": "operator""#, cpu, true),
+        ("", policy("math", math), true),
+        ("", step.to_owned(), true),
+    ] {
+        let outcome = in_operator(scaler, &policies, false, false).run();
+        let has_autoscaler = !outcome.objects_of("HorizontalPodAutoscaler").is_empty();
+        assert_eq!(has_autoscaler, !by_operator, "{policies}");
+        let text = format!("{policies}{scaler}");
+        assert_eq!(super::may_be_for_operator(&text), by_operator, "{policies}");
+    }
+}
+
+#[test]
 fn mistakes_have_their_reasons() {
     let cpu = predefined("ECSServiceAverageCPUUtilization");
     let label = r#""TargetValue": 50, "PredefinedMetricSpecification": {
