@@ -126,12 +126,7 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
         };
         known.filter(same).cloned().unwrap_or_else(|| {
             let points = (seen.points)(index);
-            // JSON has no infinity.
-            let most = f64::MAX / 100.0;
-            let shown = |point: Point| {
-                let value = (point.metric * share).clamp(-most, most);
-                (value * 100.0).round() / 100.0
-            };
+            let shown = |point: Point| rounded(point.metric * share);
             let (_, recent) = points.split_at(points.len().saturating_sub(RECENT));
             AlarmStatus {
                 alarm_name: name,
@@ -177,6 +172,12 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
         )
     });
     targets.chain(steps).collect()
+}
+
+/// Returns a value as the status has it: with two decimals, and finite, because JSON has no infinity.
+fn rounded(value: f64) -> f64 {
+    let most = f64::MAX / 100.0;
+    (value.clamp(-most, most) * 100.0).round() / 100.0
 }
 
 const fn name_of_state(state: State) -> &'static str {
