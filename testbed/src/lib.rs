@@ -31,7 +31,7 @@ pub use cluster::Cluster;
 pub use control_plane::{ControlPlane, Options};
 pub use image::Image;
 pub use kubeconfig::client;
-pub use moto::Moto;
+pub use moto::{Moto, moto_python};
 pub use namespace::Namespace;
 pub use node::{Node, NodeOptions};
 pub use process::Process;

@@ -30,7 +30,7 @@ pub struct Moto {
 impl Moto {
     /// Starts it with a certificate, in a folder that only it uses.
     pub async fn start(folder: &Path, certificate: &Path, key: &Path) -> Result<Self> {
-        let python = tokio::task::spawn_blocking(python).await??;
+        let python = tokio::task::spawn_blocking(moto_python).await??;
         fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
         let script = Path::new(MODULE).join("serve.py");
         let line = [&python, &script, folder, certificate, key].map(|it: &Path| it.into());
@@ -46,8 +46,12 @@ impl Moto {
     }
 }
 
-/// Returns the Python of the environment. It blocks, the first time for a minute.
-fn python() -> Result<PathBuf> {
+/// Returns the Python of an environment with moto, which is made the first time: it blocks for a minute then.
+///
+/// # Errors
+///
+/// When there is no Python, or the packages cannot be installed.
+pub fn moto_python() -> Result<PathBuf> {
     let module = Path::new(MODULE);
     let folder = cache()?.join(format!("moto-{}", digest_of(module)?));
     let (python, installed) = (folder.join("bin/python"), folder.join("installed"));

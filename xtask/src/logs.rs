@@ -1,14 +1,12 @@
 //! `cargo xtask test logs`: a real Fluent Bit with the configuration of the chart, and the `CloudWatch` of moto.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, path::PathBuf, process::Command};
+
+use ecs_operator_testbed::moto_python;
 
 use crate::{
     Result, chart,
-    run::{cargo, execute, output, target},
+    run::{cargo, execute, output},
 };
 
 /// The program that is tested, if it is not in the search path.
@@ -16,9 +14,6 @@ const FLUENT_BIT: &str = "FLUENT_BIT";
 
 /// Where the packages of Fluent Bit install it (<https://docs.fluentbit.io/manual/installation/downloads/linux>).
 const PACKAGED: &str = "/opt/fluent-bit/bin/fluent-bit";
-
-/// The emulator of AWS.
-const MOTO: &str = "5.2.5";
 
 /// Runs the tests.
 ///
@@ -46,7 +41,7 @@ pub fn run() -> Result<()> {
     execute(
         command
             .env(FLUENT_BIT, fluent_bit)
-            .env("LOGS_PYTHON", python()?),
+            .env("LOGS_PYTHON", moto_python()?),
     )
 }
 
@@ -65,26 +60,4 @@ fn fluent_bit() -> Result<PathBuf> {
          its program"
     )
     .into())
-}
-
-/// Returns the Python of an environment with moto, which is made the first time.
-fn python() -> Result<PathBuf> {
-    let folder = target().join("tools").join(format!("moto-{MOTO}"));
-    let python = folder.join("bin/python");
-    let installed = folder.join("installed");
-    if !installed.exists() {
-        execute(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        let package = format!("moto[server]=={MOTO}");
-        let pip = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ];
-        execute(Command::new(&python).args(pip).arg(package))?;
-        // An interrupted installation begins again.
-        std::fs::write(installed, "")?;
-    }
-    Ok(Path::new(&python).to_path_buf())
 }
