@@ -13,7 +13,7 @@ use kube::{Api, Client, Config, api::DynamicObject, client::Body, core::GroupVer
 use serde_json::{Value, json};
 use tokio::time::interval;
 
-use crate::support::{Bed, LIMIT, Operator, condition, install, task_definition};
+use crate::support::{Bed, LIMIT, Operator, condition, install, step_policy, task_definition};
 
 /// The signature that says for which service a request is. The emulator takes any.
 const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/monitoring/aws4_request, SignedHeaders=host, Signature=0";
@@ -73,26 +73,11 @@ async fn put(aws: &Client, length: f64) -> kube::Result<()> {
 }
 
 fn step(name: &str, threshold: i64, comparison: &str, by: i64) -> Value {
-    let end = if by > 0 {
-        "MetricIntervalLowerBound"
-    } else {
-        "MetricIntervalUpperBound"
-    };
-    json!({
-        "PolicyName": name,
-        "PolicyType": "StepScaling",
-        "StepScalingPolicyConfiguration": {
-            "AdjustmentType": "ChangeInCapacity",
-            "Cooldown": 0,
-            "StepAdjustments": [{end: 0, "ScalingAdjustment": by}],
-        },
-        "Alarm": {
-            "Namespace": "Shop", "MetricName": "Backlog", "Statistic": "Average",
-            "Dimensions": [{"Name": "Queue", "Value": "orders"}],
-            "Period": 60, "EvaluationPeriods": 1, "Threshold": threshold,
-            "ComparisonOperator": comparison,
-        },
-    })
+    step_policy(
+        (name, by, 0),
+        ["Shop", "Backlog", "Queue", "orders"],
+        (comparison, threshold),
+    )
 }
 
 async fn run_web(bed: &Bed) {

@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use crate::{
     bed,
     support::{
-        Bed, LIMIT, Operator, addons::serve_addons, condition, cpu_policy, install, task_definition,
+        Bed, LIMIT, Operator, addons::serve_addons, condition, cpu_policy, install, step_policy,
+        task_definition,
     },
     view::{run, text},
 };
@@ -26,26 +27,11 @@ const POD_METRICS: (&str, &str, &str, &str) = ("metrics.k8s.io", "v1beta1", "Pod
 
 /// A policy that removes or adds tasks by an alarm on the CPU of the service.
 fn step(name: &str, threshold: i64, comparison: &str, by: i64) -> Value {
-    let end = if by > 0 {
-        "MetricIntervalLowerBound"
-    } else {
-        "MetricIntervalUpperBound"
-    };
-    json!({
-        "PolicyName": name,
-        "PolicyType": "StepScaling",
-        "StepScalingPolicyConfiguration": {
-            "AdjustmentType": "ChangeInCapacity",
-            "Cooldown": 600,
-            "StepAdjustments": [{end: 0, "ScalingAdjustment": by}],
-        },
-        "Alarm": {
-            "Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Statistic": "Average",
-            "Dimensions": [{"Name": "ServiceName", "Value": "web"}],
-            "Period": 60, "EvaluationPeriods": 1, "Threshold": threshold,
-            "ComparisonOperator": comparison,
-        },
-    })
+    step_policy(
+        (name, by, 600),
+        ["AWS/ECS", "CPUUtilization", "ServiceName", "web"],
+        (comparison, threshold),
+    )
 }
 
 fn service(policies: &[Value]) -> Value {

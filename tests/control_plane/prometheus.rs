@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::{
-    Bed, LIMIT, Operator, addons::serve_addons, condition, install, task_definition,
+    Bed, LIMIT, Operator, addons::serve_addons, condition, install, step_policy, task_definition,
 };
 
 /// A name that would end its quotes, and match more than itself, if it were a part of the query.
@@ -122,26 +122,11 @@ async fn prometheus(plane: &ControlPlane, load: &Load) -> (Process, String) {
 }
 
 fn step(name: &str, metric: &str, threshold: i64, comparison: &str, by: i64) -> Value {
-    let end = if by > 0 {
-        "MetricIntervalLowerBound"
-    } else {
-        "MetricIntervalUpperBound"
-    };
-    json!({
-        "PolicyName": name,
-        "PolicyType": "StepScaling",
-        "StepScalingPolicyConfiguration": {
-            "AdjustmentType": "ChangeInCapacity",
-            "Cooldown": 0,
-            "StepAdjustments": [{end: 0, "ScalingAdjustment": by}],
-        },
-        "Alarm": {
-            "Namespace": "Shop", "MetricName": metric, "Statistic": "Average",
-            "Dimensions": [{"Name": "Pool", "Value": POOL}],
-            "Period": 60, "EvaluationPeriods": 1, "Threshold": threshold,
-            "ComparisonOperator": comparison,
-        },
-    })
+    step_policy(
+        (name, by, 0),
+        ["Shop", metric, "Pool", POOL],
+        (comparison, threshold),
+    )
 }
 
 fn requests_policy() -> Value {

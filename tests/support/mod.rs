@@ -82,7 +82,7 @@ impl Operator {
         name: &str,
         arguments: &[&str],
     ) -> Result<Self> {
-        let operator = Self::spawn_program(program, cluster, name, arguments).await?;
+        let operator = Self::spawn_program((program, &[]), cluster, name, arguments).await?;
         operator.ready().await
     }
 
@@ -93,13 +93,9 @@ impl Operator {
         name: &str,
         arguments: &[&str],
     ) -> Result<Self> {
-        let kubeconfig = cluster
-            .kubeconfig_for_service_account(OPERATOR, OPERATOR)
-            .await?;
-        let by = (program(), kubeconfig.as_path(), environment);
-        Self::spawn_program_by(by, cluster, name, arguments)?
-            .ready()
-            .await
+        let what = (program(), environment);
+        let operator = Self::spawn_program(what, cluster, name, arguments).await?;
+        operator.ready().await
     }
 
     /// Waits until it is ready.
@@ -114,11 +110,11 @@ impl Operator {
 
     /// Starts the program with the permissions of the chart. The arguments replace the defaults of these tests.
     pub async fn spawn(cluster: &Cluster, name: &str, arguments: &[&str]) -> Result<Self> {
-        Self::spawn_program(program(), cluster, name, arguments).await
+        Self::spawn_program((program(), &[]), cluster, name, arguments).await
     }
 
     async fn spawn_program(
-        program: &Path,
+        (program, environment): (&Path, &[String]),
         cluster: &Cluster,
         name: &str,
         arguments: &[&str],
@@ -126,7 +122,8 @@ impl Operator {
         let kubeconfig = cluster
             .kubeconfig_for_service_account(OPERATOR, OPERATOR)
             .await?;
-        Self::spawn_program_by((program, &kubeconfig, &[]), cluster, name, arguments)
+        let by = (program, kubeconfig.as_path(), environment);
+        Self::spawn_program_by(by, cluster, name, arguments)
     }
 
     /// Starts the program with a separate kubeconfig file.
@@ -504,6 +501,35 @@ pub fn cpu_policy() -> Value {
             "PredefinedMetricSpecification": {
                 "PredefinedMetricType": "ECSServiceAverageCPUUtilization",
             },
+        },
+    })
+}
+
+/// Returns a scaling policy that adds or removes tasks while a metric, given by its namespace, its name and one dimension, is
+/// beyond a threshold for a minute.
+pub fn step_policy(
+    (name, by, cooldown): (&str, i64, i64),
+    [namespace, metric, dimension, value]: [&str; 4],
+    (comparison, threshold): (&str, i64),
+) -> Value {
+    let end = if by > 0 {
+        "MetricIntervalLowerBound"
+    } else {
+        "MetricIntervalUpperBound"
+    };
+    json!({
+        "PolicyName": name,
+        "PolicyType": "StepScaling",
+        "StepScalingPolicyConfiguration": {
+            "AdjustmentType": "ChangeInCapacity",
+            "Cooldown": cooldown,
+            "StepAdjustments": [{end: 0, "ScalingAdjustment": by}],
+        },
+        "Alarm": {
+            "Namespace": namespace, "MetricName": metric, "Statistic": "Average",
+            "Dimensions": [{"Name": dimension, "Value": value}],
+            "Period": 60, "EvaluationPeriods": 1, "Threshold": threshold,
+            "ComparisonOperator": comparison,
         },
     })
 }
