@@ -96,7 +96,7 @@ pub(crate) fn check_platform(
         };
         if let Some((has, wants)) = accepted.nodes.contradiction(&asked) {
             let message = format!(
-                "the nodes of capacity provider {name} are {has}, and runtimePlatform of the task definition asks for {wants}: no task could be placed there"
+                "the nodes of capacity provider {name} are {has}, and runtimePlatform of the task definition asks for {wants}"
             );
             return Err(Refusal::new(StateReason::PlatformNotProvided, &message));
         }

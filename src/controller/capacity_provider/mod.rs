@@ -7,7 +7,7 @@ mod spare_room;
 mod status;
 mod users;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -123,7 +123,7 @@ async fn reconcile(provider: Arc<EcsCapacityProvider>, cx: Arc<Context>) -> Resu
     Ok(again)
 }
 
-/// Brings the NodePool to what the provider says, and returns what there is.
+/// Brings the NodePool and the room on its nodes to what the provider says, and returns what there is.
 async fn standing(
     provider: &EcsCapacityProvider,
     cx: &Context,
@@ -131,51 +131,62 @@ async fn standing(
 ) -> Result<Standing, Error> {
     let Accepted { nodes, warnings } = accepted;
     let before = cx.capacity_providers.latest(provider);
-    let room = keep_room(cx, provider, &nodes, before.spare_room.as_deref()).await?;
-    let mut standing = Standing {
-        warnings,
-        // A NodePool that is no longer asked for has nodes with running tasks, which end with it.
-        node_pool: before.node_pool,
-        spare_room: room.deployment,
-        obstacle: room.obstacle,
-    };
-    let Some(wanted) = nodes.node_pool else {
-        return Ok(standing);
-    };
-    let (wanted, waits) = tainted(provider, cx, wanted, &nodes.taints);
-    standing.obstacle = waits.or(standing.obstacle);
-    match keep(cx, provider, &wanted).await? {
-        Found::Ready => standing.node_pool.clone_from(&wanted.metadata.name),
-        Found::NotReady(refusal) => {
-            standing.node_pool.clone_from(&wanted.metadata.name);
-            standing.obstacle = Some(refusal);
+    // A NodePool that is no longer asked for has nodes with running tasks, which end with it.
+    let mut node_pool = before.node_pool;
+    let mut obstacle = None;
+    if let Some(wanted) = nodes.node_pool.clone() {
+        let (wanted, waits) = tainted(provider, cx, wanted, &nodes.taints);
+        let (is_there, missing) = match keep(cx, provider, &wanted).await? {
+            Found::Ready => (true, None),
+            Found::NotReady(refusal) => (true, Some(refusal)),
+            // One that it had before may still be there.
+            Found::Absent(refusal) => (false, Some(refusal)),
+        };
+        if is_there {
+            node_pool.clone_from(&wanted.metadata.name);
         }
-        // One that it had before may still be there.
-        Found::Absent(refusal) => standing.obstacle = Some(refusal),
+        obstacle = missing.or(waits);
     }
-    Ok(standing)
+    // Room is for more tasks. Nodes come first.
+    let room = keep_room(cx, provider, &nodes, before.spare_room.as_deref()).await?;
+    Ok(Standing {
+        warnings,
+        node_pool,
+        spare_room: room.deployment,
+        obstacle: obstacle.or(room.obstacle),
+    })
 }
 
-/// Returns the NodePool with its taints if everything that uses the provider tolerates them. Otherwise, without them, and
-/// what they wait for.
+/// Returns the NodePool with those of its taints that everything that uses the provider tolerates, and what the others
+/// wait for.
 fn tainted(
     provider: &EcsCapacityProvider,
     cx: &Context,
     wanted: CustomObject,
     taints: &[NodeTaint],
 ) -> (CustomObject, Option<Refusal>) {
-    if taints.is_empty() {
+    let (mut ready, mut waiting, mut users) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for taint in taints {
+        let waits = not_tolerating(cx, provider, taint);
+        if waits.is_empty() {
+            ready.push(taint.clone());
+        } else {
+            waiting.push(taint.to_string());
+            users.extend(waits);
+        }
+    }
+    let wanted = if ready.is_empty() {
+        wanted
+    } else {
+        with_taints(wanted, &ready)
+    };
+    if waiting.is_empty() {
         return (wanted, None);
     }
-    let waits = not_tolerating(cx, provider, taints);
-    if waits.is_empty() {
-        return (with_taints(wanted, taints), None);
-    }
-    let taints: Vec<String> = taints.iter().map(ToString::to_string).collect();
     let message = format!(
         "the NodePool gets {} when all that uses it tolerates that: {} began before; ecs-operator renew begins a deployment of a service that does",
-        taints.join(", "),
-        users::listed(&waits),
+        waiting.join(", "),
+        users::listed(&users),
     );
     let refusal = Refusal::new(StateReason::TaintsAwaitRenewal, &message);
     (wanted, Some(refusal))

@@ -145,24 +145,20 @@ fn deployments(cx: &Context, home: &str) -> Api<DynamicObject> {
     Api::namespaced_with(cx.client.clone(), home, &kind)
 }
 
-/// Returns what is missing if the error says that.
+/// Returns what is missing if the error says that. Nodes are made all the same.
 fn refused(error: kube::Error, verb: &'static str, name: &str) -> Result<Room, Error> {
-    let reason = match code(&error) {
-        Some(403) => StateReason::Forbidden,
-        Some(400 | 422) => StateReason::Invalid,
-        _ => {
-            return Err(Error::Api {
-                verb,
-                kind: DEPLOYMENT.to_owned(),
-                name: name.to_owned(),
-                source: Box::new(error),
-            });
-        }
-    };
+    if !matches!(code(&error), Some(400 | 403 | 422)) {
+        return Err(Error::Api {
+            verb,
+            kind: DEPLOYMENT.to_owned(),
+            name: name.to_owned(),
+            source: Box::new(error),
+        });
+    }
     let message = format!("the room on the nodes is not kept as it should be: {error}");
     Ok(Room {
         deployment: Some(name.to_owned()),
-        obstacle: Some(Refusal::new(reason, &message)),
+        obstacle: Some(Refusal::new(StateReason::SpareRoomNotKept, &message)),
     })
 }
 

@@ -94,31 +94,31 @@ fn task_uses(cx: &Context, task: &EcsTask, provider: &str) -> bool {
         || (cx.pods.of(&of_task(task)).iter()).any(|pod| pod.provider.as_deref() == Some(&label))
 }
 
-/// Returns the services and tasks that use a provider, and of which more pods can be created that do not tolerate its
-/// taints: these would find no node.
+/// Returns the services and tasks that use a provider, and of which more pods can be created that do not tolerate a taint of
+/// it: these would find no node.
 pub(super) fn not_tolerating(
     cx: &Context,
     provider: &EcsCapacityProvider,
-    taints: &[NodeTaint],
+    taint: &NodeTaint,
 ) -> BTreeSet<String> {
     let name = name_of(provider);
     let mut found = BTreeSet::new();
     for service in cx.services.store.state() {
-        if cannot_move(cx, &service, &name, taints) {
+        if cannot_move(cx, &service, &name, taint) {
             found.insert(place("EcsService", service.namespace(), service.name_any()));
         }
     }
     for task in cx.tasks.store.state() {
-        if waits_without(cx, &task, &name, taints) {
+        if waits_without(cx, &task, &name, taint) {
             found.insert(place("EcsTask", task.namespace(), task.name_any()));
         }
     }
     found
 }
 
-/// Whether tasks on a provider have pods without a node that do not tolerate its taints. Those that have one keep it, and
-/// pods that are yet to be created will know the taints.
-fn waits_without(cx: &Context, task: &EcsTask, provider: &str, taints: &[NodeTaint]) -> bool {
+/// Whether tasks on a provider have pods without a node that do not tolerate a taint of it. Those that have one keep it, and
+/// pods that are yet to be created will know the taint.
+fn waits_without(cx: &Context, task: &EcsTask, provider: &str, taint: &NodeTaint) -> bool {
     let pods = cx.pods.of(&of_task(task));
     let mut waiting = pods
         .iter()
@@ -129,23 +129,20 @@ fn waits_without(cx: &Context, task: &EcsTask, provider: &str, taints: &[NodeTai
     let status = cx.tasks.latest(task);
     let mut recorded = status.capacity_providers.iter();
     let recorded = recorded.find(|it| it.name == provider);
-    let tolerates = |taint: &NodeTaint| {
-        recorded.is_some_and(|it| it.tolerated_taints.contains(&taint.to_string()))
-    };
-    !taints.iter().all(tolerates)
+    !recorded.is_some_and(|it| it.tolerated_taints.contains(&taint.to_string()))
 }
 
 fn of_task(task: &EcsTask) -> Owner {
     Owner::Task(task.namespace().unwrap_or_default(), task.name_any())
 }
 
-/// Whether a service has a deployment whose tasks do not tolerate the taints of a provider that it names. What is not known
+/// Whether a service has a deployment whose tasks do not tolerate a taint of a provider that it names. What is not known
 /// of a deployment counts as that. Without a status, each revision may be the one that runs.
-fn cannot_move(cx: &Context, service: &EcsService, provider: &str, taints: &[NodeTaint]) -> bool {
+fn cannot_move(cx: &Context, service: &EcsService, provider: &str, taint: &NodeTaint) -> bool {
     let status = cx.services.latest(service);
     let known = cx.service_revisions.of(service);
     let lacks = |revision: &Arc<Revision>| {
-        places_on(revision, provider) && !tolerates(revision, provider, taints)
+        places_on(revision, provider) && !tolerates(revision, provider, taint)
     };
     if status.deployments.is_empty() {
         return known.iter().any(lacks);
@@ -158,10 +155,10 @@ fn cannot_move(cx: &Context, service: &EcsService, provider: &str, taints: &[Nod
     })
 }
 
-fn tolerates(revision: &Revision, provider: &str, taints: &[NodeTaint]) -> bool {
+fn tolerates(revision: &Revision, provider: &str, taint: &NodeTaint) -> bool {
     let placing = revision.placing();
     let selection = placing.and_then(|placing| placing.capacity_providers.get(provider));
-    selection.is_some_and(|selection| taints.iter().all(|taint| selection.tolerates(taint)))
+    selection.is_some_and(|selection| selection.tolerates(taint))
 }
 
 /// Whether a strategy that named the provider has placed the tasks of a revision.

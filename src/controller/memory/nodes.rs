@@ -48,6 +48,22 @@ fn nodes_get_taints_when_everything_tolerates_them() {
 }
 
 #[test]
+fn a_taint_that_waits_takes_no_other_one_from_the_nodes() {
+    let ends = undisturbed(capacity::a_second_taint().acts.iter());
+    let seen: Vec<Vec<Value>> = ends
+        .iter()
+        .map(|end| {
+            let pool = only(end, "karpenter.sh", "nodepools").unwrap_or_default();
+            let taints = pool.pointer("/spec/template/spec/taints");
+            let taints = taints.and_then(Value::as_array).into_iter().flatten();
+            taints.map(|taint| taint["value"].clone()).collect()
+        })
+        .collect();
+    let (web, both) = (vec![json!("web")], vec![json!("web"), json!("gpu")]);
+    assert_eq!(seen, [web.clone(), web.clone(), web, both]);
+}
+
+#[test]
 fn placeholders_are_a_part_of_the_tasks() {
     let ends = undisturbed(capacity::room_on_nodes().acts.iter());
     let seen: Vec<Option<(Value, Value)>> = ends

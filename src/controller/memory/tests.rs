@@ -293,6 +293,7 @@ scenarios! {
     a_node_pool: capacity::a_node_pool,
     room_on_nodes: capacity::room_on_nodes,
     taints_of_nodes_in_use: capacity::taints_of_nodes_in_use,
+    a_second_taint: capacity::a_second_taint,
     a_task_of_the_default_strategy: capacity::a_task_of_the_default_strategy,
     a_service: service::a_service,
     a_count_of_an_autoscaler: scaling::a_count_of_an_autoscaler,

@@ -59,7 +59,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { min: Some(1.0), max: Some(100.0), ..Limits::NONE },
         outcome: Outcome::Warned,
         reasons: &[Reason::NoSpareNodes],
-        target: "nothing: nodes are added when tasks need them",
+        target: "with `kubernetes.karpenter.spareRoom`, room that placeholders keep; otherwise nothing: nodes are added when tasks need them",
         rule: "less than 100, without `kubernetes.karpenter.spareRoom`: `NoSpareNodes`",
         shape: "ManagedScaling",
         ..FIELD

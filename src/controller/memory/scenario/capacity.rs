@@ -87,8 +87,26 @@ fn karpenter(more: &Value) -> Value {
 }
 
 fn tainted(value: &str) -> Value {
-    let taint = json!({"key": "example.com/team", "value": value, "effect": "NoSchedule"});
-    karpenter(&json!({"taints": [taint]}))
+    karpenter(&json!({"taints": [taint(value)]}))
+}
+
+fn taint(value: &str) -> Value {
+    json!({"key": "example.com/team", "value": value, "effect": "NoSchedule"})
+}
+
+/// A taint that comes to one that everything tolerates.
+pub(in crate::controller::memory) fn a_second_taint() -> Scenario {
+    Scenario::new([
+        act("a provider", |store| {
+            provide(store, "blue", &tainted("web"));
+        }),
+        served(),
+        act("one more taint", |store| {
+            let both = json!({"taints": [taint("web"), taint("gpu")]});
+            provide(store, "blue", &karpenter(&both));
+        }),
+        updated("an update", "test/web:2"),
+    ])
 }
 
 /// Taints that come to nodes that are in use, and change.
