@@ -205,8 +205,18 @@ async fn is_unknown(bed: &Bed, name: &str) -> String {
     found["message"].as_str().unwrap().to_owned()
 }
 
-/// Returns how many events say that the metrics of a service are missing.
+/// Returns how many events say that the metrics of a service are missing, as soon as there is one: events follow the status.
 async fn events(bed: &Bed, name: &str) -> i32 {
+    let what = format!("an event of {name}");
+    until(&what, LIMIT, async || {
+        let count = events_so_far(bed, name).await;
+        Ok((count > 0).then_some(count))
+    })
+    .await
+    .unwrap()
+}
+
+async fn events_so_far(bed: &Bed, name: &str) -> i32 {
     let events = bed.api::<Event>().list(&Default::default()).await.unwrap();
     let of_it = events.into_iter().filter(|event| {
         event.involved_object.name.as_deref() == Some(name)
