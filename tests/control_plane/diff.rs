@@ -20,7 +20,7 @@ use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use crate::{
     bed, shared,
-    support::{Bed, LIMIT, cpu_policy, ready, task_definition, uid},
+    support::{Bed, LIMIT, at_rest, cpu_policy, ready, task_definition, uid},
 };
 
 /// A manifest of a custom resource.
@@ -238,7 +238,8 @@ async fn the_diff_is_what_the_operator_then_does() {
             "+        team: shop",
         ),
     ] {
-        let (earlier, running) = (versions(&bed).await, tasks(&bed).await);
+        let earlier = at_rest("the objects", async || versions(&bed).await).await;
+        let running = tasks(&bed).await;
         let said = diff(&bed, &viewer, manifests).await;
         assert_eq!(said.code, 1, "{what}: {said}");
         let all = said.out.contains("EcsService web: all tasks are replaced");

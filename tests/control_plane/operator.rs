@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     proxy::Proxy,
-    support::{Bed, LIMIT, Operator, apply, cpu_policy, install, ready, task_definition},
+    support::{Bed, LIMIT, Operator, apply, at_rest, cpu_policy, install, ready, task_definition},
 };
 
 /// A control plane with the definitions and rights of the operator.
@@ -111,6 +111,12 @@ async fn a_new_operator_finds_everything_in_order_and_writes_nothing() {
         "{}",
         first.last_words()
     );
+    let writes = async || {
+        first
+            .metric("ecs_operator_api_requests_total", "PATCH")
+            .await
+    };
+    at_rest("the first operator", writes).await;
     assert_eq!(first.terminate(), Some(0));
 
     let second = Operator::start(&plane, "second", &[]).await.unwrap();

@@ -263,6 +263,7 @@ async fn operator(plane: &ControlPlane, name: &str, flags: &[String], more: &[&s
 }
 
 #[tokio::test]
+#[ignore = "it builds Prometheus and waits for minutes: `cargo xtask test metrics` runs it"]
 async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     let plane = ControlPlane::start_with(&Options::default()).await.unwrap();
     install(&plane).await.unwrap();
@@ -365,6 +366,7 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
 }
 
 #[tokio::test]
+#[ignore = "it builds Prometheus and waits for minutes: `cargo xtask test metrics` runs it"]
 async fn an_operator_with_other_settings_leaves_no_count_to_two_writers() {
     let plane = ControlPlane::start_with(&Options::default()).await.unwrap();
     install(&plane).await.unwrap();

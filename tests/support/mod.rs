@@ -10,7 +10,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     sync::LazyLock,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
@@ -426,6 +426,20 @@ impl Bed {
 fn resources(client: &Client, namespace: &str, kind: &str) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk("ecs-operator.dev", "v1alpha1", kind);
     Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind))
+}
+
+/// Waits until `ask` has had the same result for some seconds: whatever changes it has come to rest.
+pub async fn at_rest<T: PartialEq + Clone>(what: &str, ask: impl AsyncFn() -> T) -> T {
+    let mut last = (Instant::now(), ask().await);
+    until(&format!("{what} at rest"), LIMIT, async || {
+        let now = ask().await;
+        if now != last.1 {
+            last = (Instant::now(), now);
+        }
+        Ok((last.0.elapsed() > Duration::from_secs(3)).then(|| last.1.clone()))
+    })
+    .await
+    .unwrap()
 }
 
 /// Applies a custom resource as `kubectl apply --server-side` does.

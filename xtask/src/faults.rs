@@ -1,9 +1,6 @@
 //! `cargo xtask faults`: runs the operator with injected faults, see `tests/faults`.
 
-use crate::{
-    Result,
-    run::{cargo, execute},
-};
+use crate::{Result, run::execute, test::tests};
 
 /// The options, and the variables that pass them to the test.
 const OPTIONS: &[(&str, &str)] = &[
@@ -21,11 +18,8 @@ const OPTIONS: &[(&str, &str)] = &[
 ///
 /// Returns an error if an option is unknown, or a run does not have the expected result.
 pub fn run(args: &[String]) -> Result<()> {
-    let mut command = cargo([
-        "test",
-        "--features=cluster-tests",
+    let mut command = tests([
         "--test=faults",
-        "--locked",
         "--",
         "--ignored",
         "--exact",

@@ -5,7 +5,8 @@ use std::{env, path::PathBuf, process::Command};
 use crate::{
     Result,
     install::{EXAMPLE_IMAGE, Installation, OPERATOR_IMAGE, SHOP},
-    run::{cargo, execute, output, root, target},
+    run::{execute, output, root, target},
+    test::tests,
 };
 
 /// The cluster's name in `kind-config.yaml`.
@@ -41,10 +42,7 @@ pub fn run(args: &[String]) -> Result<()> {
     let installation = Installation::new(kubeconfig.clone())?;
     installation.kubectl(&["apply", "--kustomize=kind/metrics-server"])?;
     if test {
-        return execute(
-            cargo(["test", "--features=cluster-tests", "--test=e2e", "--locked"])
-                .env("E2E_KUBECONFIG", kubeconfig),
-        );
+        return execute(tests(["--test=e2e"]).env("E2E_KUBECONFIG", kubeconfig));
     }
     installation.operator()?;
     installation.example(&[SHOP])?;

@@ -1,12 +1,14 @@
-//! `cargo xtask test kubernetes`: the operator on the oldest and the newest version of Kubernetes that it supports.
+//! `cargo xtask test kubernetes`: the operator on the oldest and the newest version of Kubernetes that it supports, and
+//! from one version to the next.
 
 use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
 use ecs_operator_testbed::{GIVEN, find};
 
 use crate::{
-    Result,
-    run::{cargo, execute, target},
+    Result, previous,
+    run::{execute, target},
+    test::tests,
 };
 
 /// The versions beside the one that all other tests run on.
@@ -19,7 +21,7 @@ const PROGRAMS: &[&str] = &[
     "kube-scheduler",
 ];
 
-/// Runs the tests on a real control plane of each version, without nodes.
+/// Runs the tests on a real control plane of each version, without nodes, and the upgrade of a cluster with tasks.
 ///
 /// # Errors
 ///
@@ -28,16 +30,21 @@ pub fn run() -> Result<()> {
     let mut failed = Vec::new();
     for version in VERSIONS {
         eprintln!("Kubernetes {version}");
-        let mut command = cargo([
-            "test",
-            "--features=cluster-tests",
-            "--test=control_plane",
-            "--locked",
-        ]);
+        let mut command = tests(["--test=control_plane"]);
         if let Err(error) = execute(command.env(GIVEN[0], programs(version)?)) {
             eprintln!("{error}");
             failed.push(*version);
         }
+    }
+    let mut command = tests([
+        "--test=upgrade",
+        "an_upgrade_of_kubernetes",
+        "--",
+        "--ignored",
+    ]);
+    if let Err(error) = execute(command.env("UPGRADE_FROM", previous::built()?)) {
+        eprintln!("{error}");
+        failed.push("1.35 and its upgrade");
     }
     if failed.is_empty() {
         Ok(())

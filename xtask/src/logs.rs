@@ -6,7 +6,8 @@ use ecs_operator_testbed::moto_python;
 
 use crate::{
     Result, chart,
-    run::{cargo, execute, output},
+    run::{execute, output},
+    test::tests,
 };
 
 /// The program that is tested, if it is not in the search path.
@@ -32,12 +33,7 @@ pub fn run() -> Result<()> {
     if !version.contains(&tag) {
         eprintln!("the chart has another version, {tag}");
     }
-    let mut command = cargo([
-        "test",
-        "--features=cluster-tests",
-        "--test=logs",
-        "--locked",
-    ]);
+    let mut command = tests(["--test=logs"]);
     execute(
         command
             .env(FLUENT_BIT, fluent_bit)

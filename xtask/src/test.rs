@@ -33,16 +33,18 @@ const PARTS: &[Part] = &[
     ("faults", some_faults),
     ("e2e", e2e),
     ("up", up_once),
-    ("deny", deny),
-    ("fuzz", fuzz_shortly),
 ];
 
-/// Parts that take long and seldom fail, or need a program that has to be installed first: they run only by name.
+/// Parts that take long and seldom fail, or need a program that has to be built or installed first: they run only by
+/// name.
 const LONG: &[Part] = &[
+    ("deny", deny),
     ("explore", explore),
+    ("fuzz", fuzz_shortly),
     ("karpenter", karpenter),
     ("kubernetes", kubernetes::run),
     ("logs", logs::run),
+    ("metrics", metrics),
     ("release", release),
 ];
 
@@ -121,13 +123,28 @@ fn release() -> Result<()> {
     built(Profile::Release).map(drop)
 }
 
-fn test() -> Result<()> {
-    execute(&mut cargo([
+/// Returns a command for tests of the whole workspace, which `targets` select.
+///
+/// All parts build the same packages with the same features, because other ones compile each dependency once more.
+pub fn tests<const N: usize>(targets: [&str; N]) -> Command {
+    let mut command = cargo([
         "test",
         "--workspace",
-        "--exclude=ecs-operator-testbed",
+        "--features=cluster-tests",
         "--locked",
+    ]);
+    command.args(targets);
+    command
+}
+
+fn test() -> Result<()> {
+    execute(&mut tests([
+        "--lib",
+        "--bins",
+        "--test=it",
+        "--test=memory",
     ]))?;
+    execute(&mut tests(["--doc"]))?;
     execute(cargo(["doc", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
@@ -146,12 +163,12 @@ fn explore() -> Result<()> {
 
 /// Tests the test bed itself: a control plane, and if this user has the permissions, a node with real pods.
 fn testbed() -> Result<()> {
-    let mut command = cargo(["test", "-p=ecs-operator-testbed", "--locked"]);
+    let mut command = tests(["--test=clusters"]);
     if missing().root {
         eprintln!("without root there is no node with real pods: only the control plane is tested");
-        command.args(["--lib", "--test=it"]);
     } else {
         packages::install_missing()?;
+        command.arg("--test=node");
     }
     execute(&mut command)
 }
@@ -159,38 +176,37 @@ fn testbed() -> Result<()> {
 /// Tests the operator against a real API server.
 fn control_plane() -> Result<()> {
     // They wait more than they compute, some of them for minutes: more of them than cores where these are few.
-    let threads = available_parallelism()?.get().max(3);
-    let mut command = cargo([
-        "test",
-        "--features=cluster-tests",
-        "--test=control_plane",
-        "--locked",
-        "--",
-    ]);
+    let threads = available_parallelism()?.get().max(6);
+    let mut command = tests(["--test=control_plane", "--"]);
     execute(command.arg(format!("--test-threads={threads}")))
 }
 
 /// Tests capacity providers with a real Karpenter.
 fn karpenter() -> Result<()> {
-    execute(&mut cargo([
-        "test",
-        "--features=cluster-tests",
+    execute(&mut tests([
         "--test=control_plane",
-        "--locked",
         "karpenter_makes_the_nodes",
         "--",
         "--ignored",
     ]))
 }
 
-/// Tests running tasks while the operator of an older commit, Kubernetes and add-ons are replaced.
+/// Tests scaling by metrics of other programs.
+fn metrics() -> Result<()> {
+    execute(&mut tests([
+        "--test=control_plane",
+        "--",
+        "--ignored",
+        "cloud_watch::",
+        "prometheus::",
+    ]))
+}
+
+/// Tests running tasks while the operator, which begins as that of an older commit, and add-ons are replaced.
 fn upgrade() -> Result<()> {
     let folder = previous::built()?;
-    let mut command = cargo([
-        "test",
-        "--features=cluster-tests",
+    let mut command = tests([
         "--test=upgrade",
-        "--locked",
         "--",
         // Each has its own control plane and two dozen services.
         "--test-threads=1",
@@ -200,25 +216,14 @@ fn upgrade() -> Result<()> {
 
 /// Tests the operator with injected faults, always the same sample, and the code that compares results.
 fn some_faults() -> Result<()> {
-    execute(&mut cargo([
-        "test",
-        "--features=cluster-tests",
-        "--test=faults",
-        "--locked",
-    ]))?;
+    execute(&mut tests(["--test=faults"]))?;
     faults::run(&["--sample".to_owned(), FAULTS.to_owned()])
 }
 
 /// Tests the operator with real pods, which requires root.
 fn e2e() -> Result<()> {
     let program = built(Profile::Local)?;
-    let mut command = cargo([
-        "test",
-        "--features=cluster-tests",
-        "--test=e2e",
-        "--test=storage",
-        "--locked",
-    ]);
+    let mut command = tests(["--test=e2e", "--test=storage"]);
     execute(command.env("E2E_PROGRAM", program))
 }
 
