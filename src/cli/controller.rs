@@ -14,7 +14,7 @@ use super::{
 use crate::{
     controller::{self, CloudWatchOptions, Options, PrometheusOptions},
     policy::Tenancy,
-    settings::{ListedMetric, MetricQuery, Settings},
+    settings::{ExternalMetric, ListedMetric, MetricQuery, MetricSources, Settings},
     telemetry,
 };
 
@@ -66,6 +66,10 @@ pub(super) struct ControllerOptions {
         requires = "prometheus_url"
     )]
     metric_query: Vec<MetricQuery>,
+    /// The metric of external.metrics.k8s.io for a CloudWatch metric, as NAME or NAME{LABEL="VALUE"}, with the placeholders
+    /// of --metric-query in values (repeatable)
+    #[arg(long, value_name = "NAMESPACE/METRIC=NAME")]
+    external_metric: Vec<ExternalMetric>,
     /// A metric that the operator reads from CloudWatch, or NAMESPACE/* for all of a namespace (repeatable)
     #[arg(long, value_name = "NAMESPACE/METRIC")]
     cloud_watch_metric: Vec<ListedMetric>,
@@ -169,12 +173,12 @@ impl ControllerOptions {
         if !self.cloud_watch_metric.is_empty() && self.region().is_none() {
             return Err(Error::CloudWatchRegion);
         }
-        if let Some(metric) = settings.listed_metrics.queried(&settings.metric_queries) {
+        if let Some(metric) = settings.metric_sources.ambiguous() {
             return Err(Error::TwoSources { metric });
         }
         // A single team owns all metrics.
         let of_others = match self.tenancy {
-            TenancyOption::Multiple => settings.metric_queries.unbound(),
+            TenancyOption::Multiple => settings.metric_sources.unbound(),
             TenancyOption::Single => None,
         };
         of_others.map_or(Ok(()), |metric| Err(Error::UnboundQuery { metric }))
@@ -183,8 +187,11 @@ impl ControllerOptions {
     /// Returns the settings of every translation.
     pub(super) fn settings(&self) -> Settings {
         Settings {
-            metric_queries: self.metric_query.iter().cloned().collect(),
-            listed_metrics: self.cloud_watch_metric.iter().cloned().collect(),
+            metric_sources: MetricSources {
+                queries: self.metric_query.iter().cloned().collect(),
+                external: self.external_metric.iter().cloned().collect(),
+                listed: self.cloud_watch_metric.iter().cloned().collect(),
+            },
             ..self.settings.settings()
         }
     }
@@ -285,7 +292,7 @@ mod tests {
         for (flags, expected) in [
             (
                 &[url, by_queue][..],
-                "the query for Shop/Backlog selects by a dimension",
+                "the query or external metric for Shop/Backlog selects by a dimension",
             ),
             (&[bound], "--prometheus-url"),
             (
@@ -308,6 +315,29 @@ mod tests {
                 &[url, "--metric-query=Shop/Backlog=<<dimension.Queue>>"],
                 "label matcher",
             ),
+        ] {
+            let found = refusal(flags).unwrap_or_default();
+            assert!(found.contains(expected), "{flags:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn external_metrics_are_selected_by_labels_and_the_namespace() {
+        let all = "--external-metric=Shop/Backlog=backlog";
+        let by_queue = "--external-metric=Shop/Backlog=backlog{queue=\"<<dimension.Queue>>\"}";
+        let bound = "--external-metric=Shop/Backlog=backlog{queue=\"<<dimension.Queue>>\",ns=\"<<namespace>>\"}";
+        for flags in [&[all][..], &[bound], &[by_queue, "--tenancy=single"]] {
+            assert_eq!(refusal(flags), None, "{flags:?}");
+        }
+        let listed = "--cloud-watch-metric=Shop/*";
+        for (flags, expected) in [
+            (
+                &[by_queue][..],
+                "or external metric for Shop/Backlog selects",
+            ),
+            (&["--external-metric=Shop/Backlog=sum(a)"], "NAME{LABEL="),
+            (&["--external-metric=backlog"], "must be NAMESPACE/METRIC"),
+            (&[all, listed, "--aws-region=eu-west-1"], "two sources"),
         ] {
             let found = refusal(flags).unwrap_or_default();
             assert!(found.contains(expected), "{flags:?}: {found}");
@@ -350,7 +380,7 @@ mod tests {
                 "expected an ARN",
             ),
             (&["--cloud-watch-metric=Sent", region], "NAMESPACE/METRIC"),
-            (&[all, region, url, query], "Shop/Backlog"),
+            (&[all, region, url, query], "Shop/Backlog has two sources"),
         ] {
             let found = refusal(flags).unwrap_or_default();
             assert!(found.contains(expected), "{flags:?}: {found}");

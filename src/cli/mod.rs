@@ -61,8 +61,7 @@ enum Error {
     CloudWatchRegion,
     /// A metric would have two values.
     #[error(
-        "{metric} has a query for Prometheus, and is read from CloudWatch too: take it out of --metric-query or \
-         --cloud-watch-metric"
+        "{metric} has two sources: name it only once in --metric-query, --external-metric and --cloud-watch-metric"
     )]
     TwoSources {
         /// The metric.
@@ -70,7 +69,7 @@ enum Error {
     },
     /// A query would show metrics of one tenant to another.
     #[error(
-        "the query for {metric} selects by a dimension or a name of a service, which tenants choose, and not by their \
+        "the query or external metric for {metric} selects by a dimension or a name of a service, which tenants choose, and not by their \
          namespace: select by <<namespace>> too, or set --tenancy single"
     )]
     UnboundQuery {

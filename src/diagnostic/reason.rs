@@ -449,7 +449,7 @@ reasons! {
         NodesAlwaysDrained => "nodes are drained before they are removed, although managedDraining is off", "nothing to do, or bound it with terminationGracePeriodSeconds in kubernetes.karpenter";
         NodesNotManaged => "nothing makes or removes nodes according to this", "give kubernetes.karpenter, or configure what makes the nodes";
         NonEssentialContainerRestarts { name, consequence, advice } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "{advice}";
-        OperatorCannotMeasure { name, effect } => "the operator cannot read the CloudWatch metric {name}: {effect}", "use CPUUtilization or MemoryUtilization of the service itself, in namespace AWS/ECS, or have the operator read it: from CloudWatch with --cloud-watch-metric, or by a Prometheus query with --metric-query";
+        OperatorCannotMeasure { name, effect } => "the operator cannot read the CloudWatch metric {name}: {effect}", "use CPUUtilization or MemoryUtilization of the service itself, in namespace AWS/ECS, or have the operator read it: from CloudWatch with --cloud-watch-metric, by a Prometheus query with --metric-query, or as an external metric of the cluster with --external-metric";
         OperatorNeedsSettings { names } => "the operator needs settings of this conversion that a resource cannot carry: {names}", "set them in the values of the Helm chart: logs.agent for logs, and the others under settings";
         OptionUnused { option, value } => "nothing in the input names {value}", "correct the value that {option} gives, or leave it out";
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";

@@ -52,11 +52,9 @@ impl RenderedBy {
     /// Returns it with the metrics that are read today: like counts, who scales a service does not follow from when its
     /// deployment began.
     #[must_use]
-    pub fn with_queries_of(mut self, today: &Settings) -> Self {
-        let queries = &today.metric_queries;
-        self.settings.metric_queries.clone_from(queries);
-        let listed = &today.listed_metrics;
-        self.settings.listed_metrics.clone_from(listed);
+    pub fn with_metrics_of(mut self, today: &Settings) -> Self {
+        let sources = &today.metric_sources;
+        self.settings.metric_sources.clone_from(sources);
         self
     }
 }

@@ -156,7 +156,7 @@ fn scaling(
     );
     registry.register(
         "metric_queries",
-        "Queries to Prometheus and CloudWatch for metrics of scaling policies",
+        "Queries to Prometheus, external.metrics.k8s.io and CloudWatch for metrics of scaling policies",
         queries.clone(),
     );
     (scalings, measurements, queries)

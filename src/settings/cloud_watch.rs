@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, str::FromStr};
 
-use super::{MetricQueries, WantedMetric};
+use super::WantedMetric;
 
 /// The metrics that the operator reads from CloudWatch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,15 +51,7 @@ impl ListedMetrics {
         self.have(metric.namespace, metric.name)
     }
 
-    /// Returns the first metric for which there is a query too: only one of the two can be its value.
-    #[must_use]
-    pub fn queried(&self, queries: &MetricQueries) -> Option<String> {
-        let mut metrics = queries.metrics();
-        let found = metrics.find(|(namespace, name)| self.have(namespace, name));
-        found.map(|(namespace, name)| format!("{namespace}/{name}"))
-    }
-
-    fn have(&self, namespace: &str, name: &str) -> bool {
+    pub(super) fn have(&self, namespace: &str, name: &str) -> bool {
         let is_it = |it: &ListedMetric| {
             it.namespace == namespace && it.name.as_deref().is_none_or(|it| it == name)
         };
@@ -116,16 +108,5 @@ mod tests {
         ] {
             assert!(text.parse::<ListedMetric>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_metric_has_one_source() {
-        let query = "Shop/Backlog=backlog".parse().expect("it is a query");
-        let queries: MetricQueries = [query].into_iter().collect();
-        for both in ["Shop/Backlog", "Shop/*"] {
-            let found = listed(&[both]).queried(&queries);
-            assert_eq!(found.as_deref(), Some("Shop/Backlog"), "{both}");
-        }
-        assert_eq!(listed(&["Shop/Orders"]).queried(&queries), None);
     }
 }

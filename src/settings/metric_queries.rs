@@ -88,6 +88,13 @@ fn check(placeholder: &str, place: Place) -> Result<(), String> {
     }
 }
 
+impl MetricQuery {
+    /// Returns the query with `x` for each placeholder.
+    pub(super) fn sample(&self) -> Option<String> {
+        self.template.fill(|_| Some("x".to_owned()))
+    }
+}
+
 impl FromIterator<MetricQuery> for MetricQueries {
     fn from_iter<T: IntoIterator<Item = MetricQuery>>(queries: T) -> Self {
         let queries = queries.into_iter();

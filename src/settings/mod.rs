@@ -9,9 +9,11 @@ mod cloud_watch;
 mod credential_spec;
 mod device;
 mod dns;
+mod external_metrics;
 mod fsx;
 mod identity;
 mod metric_queries;
+mod metric_sources;
 mod query_template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +22,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::dns::{is_bounded, is_label_value};
 pub use self::{
-    capacity::*, cloud_watch::*, credential_spec::*, device::*, dns::is_subdomain, fsx::*,
-    identity::*, metric_queries::*,
+    capacity::*, cloud_watch::*, credential_spec::*, device::*, dns::is_subdomain,
+    external_metrics::*, fsx::*, identity::*, metric_queries::*, metric_sources::*,
 };
 pub use crate::{addons::Addon, names::*};
 
@@ -134,13 +136,10 @@ pub struct Settings {
     /// Whether the cluster is taken to have nothing from AWS. Only the command line knows, so it is not stored.
     #[serde(skip)]
     pub outside_aws: bool,
-    /// The Prometheus queries that stand for CloudWatch metrics. Only who scales a service depends on them, which follows
-    /// the settings of today like counts, so they are not stored.
+    /// The CloudWatch metrics that the operator reads. Only who scales a service depends on them, which follows the settings
+    /// of today like counts, so they are not stored.
     #[serde(skip)]
-    pub metric_queries: MetricQueries,
-    /// The metrics that the operator reads from CloudWatch itself. Not stored, as above.
-    #[serde(skip)]
-    pub listed_metrics: ListedMetrics,
+    pub metric_sources: MetricSources,
     /// Whether the operator runs the policies of the service already, so that a metric that it can no longer measure takes
     /// none of the others from it. Not stored, as above.
     #[serde(skip)]
@@ -192,8 +191,7 @@ impl Default for Settings {
             capacity_providers: BTreeMap::new(),
             labeled_providers: BTreeSet::new(),
             outside_aws: false,
-            metric_queries: MetricQueries::default(),
-            listed_metrics: ListedMetrics::default(),
+            metric_sources: MetricSources::default(),
             keeps_policies: false,
             environment_files: BTreeMap::new(),
             firelens_files: BTreeMap::new(),
@@ -206,12 +204,6 @@ impl Settings {
     #[must_use]
     pub fn has(&self, addon: Addon) -> bool {
         self.addons.contains(&addon)
-    }
-
-    /// Whether the operator reads a metric, from Prometheus or from CloudWatch.
-    #[must_use]
-    pub fn reads(&self, metric: WantedMetric<'_>) -> bool {
-        self.metric_queries.read(metric) || self.listed_metrics.read(metric)
     }
 
     /// Returns the seconds between deregistration from a load balancer and SIGTERM; ELB's default is 300

@@ -21,6 +21,7 @@ mod contained;
 mod deployments;
 mod diff;
 mod drift;
+mod external_metrics;
 mod failures;
 mod gitops;
 mod hostile;

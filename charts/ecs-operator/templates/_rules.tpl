@@ -53,6 +53,16 @@
 - apiGroups: [metrics.k8s.io]
   resources: [pods]
   verbs: [list]
+{{- with .Values.settings.externalMetrics }}
+{{- $names := list }}
+{{- range $metric, $of := . }}
+{{- $names = append $names (regexFind "^[^{]+" $of | trim) }}
+{{- end }}
+# The external metrics of the settings, for such policies too.
+- apiGroups: [external.metrics.k8s.io]
+  resources: [{{ $names | uniq | sortAlpha | join ", " }}]
+  verbs: [list]
+{{- end }}
 # Load balancers and security groups.
 - apiGroups: [networking.k8s.io]
   resources: [ingresses, networkpolicies]

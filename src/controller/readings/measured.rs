@@ -1,7 +1,7 @@
 //! What is measured for one policy of a service.
 
 use crate::{
-    decide::scaling::target::Point,
+    decide::scaling::{minute::Minute, target::Point},
     validate::{CloudWatchMetric, Series},
 };
 
@@ -10,25 +10,11 @@ const DELAY: usize = 2;
 /// How many minutes of a metric are kept beside a period, because values of CloudWatch arrive late.
 const RETAINED: usize = 12;
 
-/// What is known of a metric in a minute.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Minute {
-    /// Its value.
-    Value(f64),
-    /// It has none.
-    Empty,
-    /// It could not be read.
-    Unknown,
-}
-
-impl Minute {
-    const fn value(self) -> Option<f64> {
-        match self {
-            Self::Value(value) => Some(value),
-            Self::Empty | Self::Unknown => None,
-        }
-    }
-}
+/// For how many minutes a metric has to be unknown before that is trouble.
+const TROUBLE: usize = 3;
+/// For how many minutes a metric of CloudWatch may have no value: some are published every five minutes, and some arrive
+/// late.
+const SILENCE: usize = 12;
 
 /// A metric, by itself or as a part of metric math.
 #[derive(Clone)]
@@ -37,7 +23,7 @@ pub(super) struct Part {
     /// What has been measured in this minute.
     pub(super) samples: Vec<f64>,
     /// What is known of the last minutes, the newest last.
-    pub(super) minutes: Vec<Minute>,
+    pub(super) minutes: Vec<Minute<f64>>,
     /// Whether they are those of minutes that have been over for a while.
     pub(super) is_delayed: bool,
     /// Why the last sample was not taken.
@@ -61,9 +47,13 @@ pub(super) struct OfPolicy {
     /// Whether target tracking follows it.
     pub(super) is_tracked: bool,
     /// The points, the newest last.
-    pub(super) points: Vec<Option<Point>>,
-    /// In how many of the last minutes it was not known, and should have been.
-    pub(super) unknown: usize,
+    pub(super) points: Vec<Minute<Point>>,
+    /// For how many minutes it has not had a value, and should have had one.
+    pub(super) silent: usize,
+    /// For how many of these it could not be read.
+    pub(super) unread: usize,
+    /// Whether it has had a value.
+    pub(super) was_known: bool,
 }
 
 impl OfPolicy {
@@ -76,13 +66,14 @@ impl OfPolicy {
             is_acted_on: false,
             is_tracked: false,
             points: Vec::new(),
-            unknown: 0,
+            silent: 0,
+            unread: 0,
+            was_known: false,
         }
     }
 
-    /// Turns what was measured in a minute into a point, given how many tasks ran in the last ones. Returns whether the
-    /// metric is known, or cannot be measured.
-    pub(super) fn end_minute(&mut self, ran: &[i64], kept: usize) -> bool {
+    /// Turns what was measured in a minute into a point, given how many tasks ran in the last ones.
+    pub(super) fn end_minute(&mut self, ran: &[i64], kept: usize) {
         let running = ago(ran, 0);
         let retained = self.length() + RETAINED;
         for part in &mut self.parts {
@@ -92,14 +83,43 @@ impl OfPolicy {
         self.points.push(point);
         let old = self.points.len().saturating_sub(kept);
         self.points.drain(..old);
-        let is_known = point.is_some() || !self.is_measured || !self.is_acted_on;
-        // Without a task, there may be nothing to measure.
-        self.unknown = if is_known || running == 0 && self.series.needs_tasks() {
-            0
-        } else {
-            self.unknown + 1
+        match point {
+            Minute::Value(_) => self.has_value(),
+            // Without a task, there may be nothing to measure.
+            _ if running == 0 && self.series.needs_tasks() => (self.silent, self.unread) = (0, 0),
+            Minute::Empty => (self.silent, self.unread) = (self.silent + 1, 0),
+            Minute::Unknown => (self.silent, self.unread) = (self.silent + 1, self.unread + 1),
+        }
+    }
+
+    const fn has_value(&mut self) {
+        (self.silent, self.unread) = (0, 0);
+        self.was_known = true;
+    }
+
+    /// Whether anything waits for its values.
+    const fn is_awaited(&self) -> bool {
+        self.is_measured && self.is_acted_on
+    }
+
+    /// Whether it has had a value, or none is awaited.
+    pub(super) const fn was_known(&self) -> bool {
+        self.was_known || !self.is_awaited()
+    }
+
+    /// For how many minutes it has had no value, as far as that means something.
+    pub(super) const fn silence(&self) -> usize {
+        if self.is_awaited() { self.silent } else { 0 }
+    }
+
+    /// Whether it has had no value for so long that its owner should know.
+    pub(super) fn is_in_trouble(&self) -> bool {
+        let patience = match (self.is_delayed(), self.was_known) {
+            (true, true) => SILENCE,
+            (true, false) => SILENCE / 2,
+            (false, _) => TROUBLE,
         };
-        is_known
+        self.is_awaited() && (self.silent >= patience || self.unread >= TROUBLE)
     }
 
     /// Whether its points are those of minutes that have been over for a while.
@@ -116,18 +136,20 @@ impl OfPolicy {
     }
 
     /// Returns the point of a minute: the newest one, or so many minutes before it less one.
-    fn point(&self, ran: &[i64], age: usize) -> Option<Point> {
+    fn point(&self, ran: &[i64], age: usize) -> Minute<Point> {
         let before = age.saturating_sub(1) + if self.is_delayed() { DELAY } else { 0 };
         let tasks = ago(ran, before);
-        let metric = self.metric(tasks, age)?;
-        Some(Point { metric, tasks })
+        let metric = self.metric(tasks, age);
+        metric.map(|metric| Point { metric, tasks })
     }
 
     /// Returns the metric of a minute with so many tasks; metric math is that of the period that ends with it.
-    fn metric(&self, tasks: i64, age: usize) -> Option<f64> {
+    fn metric(&self, tasks: i64, age: usize) -> Minute<f64> {
         let newer = age.saturating_sub(1);
         let Series::Math(math) = &self.series else {
-            return self.parts.first()?.minute(newer)?.value();
+            let part = self.parts.first();
+            let minute = part.and_then(|part| part.minute(newer));
+            return minute.unwrap_or(Minute::Unknown);
         };
         let parts = self.parts.iter();
         // What is calculated together is of the same minutes.
@@ -135,7 +157,9 @@ impl OfPolicy {
             let is_ahead = self.is_delayed() && !part.is_delayed;
             part.window(self.length(), newer + if is_ahead { DELAY } else { 0 })
         });
-        let mut windows: Vec<_> = windows.collect::<Option<_>>()?;
+        let Some(mut windows) = windows.collect::<Option<Vec<_>>>() else {
+            return Minute::Unknown;
+        };
         let value = math.value(&windows);
         // What is shared by no tasks has no value. The first task would have all of it.
         if value.is_none() && tasks == 0 && self.is_tracked {
@@ -144,9 +168,9 @@ impl OfPolicy {
                     *window = vec![Some(1.0)];
                 }
             }
-            return math.value(&windows);
+            return math.value(&windows).into();
         }
-        value
+        value.into()
     }
 
     /// Records the value of a part for a minute that ended without one, so many minutes ago.
@@ -171,9 +195,9 @@ impl OfPolicy {
             let found = self.point(ran, age);
             let place = self.points.len().checked_sub(age);
             let point = place.and_then(|place| self.points.get_mut(place));
-            if let (Some(point), Some(_)) = (point, found) {
+            if let (Some(point), Minute::Value(_)) = (point, found) {
                 *point = found;
-                self.unknown = 0;
+                self.has_value();
             }
         }
     }
@@ -205,7 +229,7 @@ impl Part {
     }
 
     /// Returns the minute before so many newer ones.
-    fn minute(&self, newer: usize) -> Option<Minute> {
+    fn minute(&self, newer: usize) -> Option<Minute<f64>> {
         self.minutes.iter().rev().nth(newer).copied()
     }
 

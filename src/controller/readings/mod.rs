@@ -1,7 +1,9 @@
 //! What the operator measures of the services whose policies it runs: points of their metrics, minute by minute. They are
 //! in memory alone. After a restart they fill again, and until then nothing is scaled by what is not known.
 
+mod asked;
 mod cloud_watch;
+mod external;
 mod failure;
 mod measure;
 mod measured;

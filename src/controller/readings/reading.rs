@@ -12,6 +12,7 @@ use crate::{
     decide::scaling::{
         engine::Service,
         evaluation::{Alarms, minutes},
+        minute::Minute,
         outcome::{Seen, outcome, restored},
         target::Point,
         usage::{Reserved, Used, utilization},
@@ -22,9 +23,6 @@ use crate::{
 
 /// Why nothing follows from what is measured.
 const OLDER: &str = "the CustomResourceDefinitions are those of an older version of the operator, and do not keep what it has decided";
-
-/// For how many minutes a metric has to be missing before that is trouble.
-const TROUBLE: usize = 3;
 
 /// For how many minutes it is known how many tasks ran.
 const REMEMBERED: usize = 16;
@@ -44,8 +42,6 @@ pub(super) struct Reading {
     minutes: usize,
     /// Whether a minute has ended whose outcome is not on record.
     is_due: bool,
-    /// Whether all metrics have been known in some minute.
-    was_known: bool,
     /// Whether the API server drops what is recorded.
     gave_up: bool,
     /// Whether the status was lost before, while tasks ran.
@@ -75,7 +71,6 @@ impl Reading {
             ran: Vec::new(),
             minutes: 0,
             is_due: false,
-            was_known: false,
             gave_up: false,
             is_lost,
         };
@@ -188,13 +183,11 @@ impl Reading {
         self.ran.push(running);
         let old = self.ran.len().saturating_sub(REMEMBERED);
         self.ran.drain(..old);
-        let mut is_unknown = false;
         for of_policy in &mut self.of_policies {
-            is_unknown |= !of_policy.end_minute(&self.ran, kept);
+            of_policy.end_minute(&self.ran, kept);
         }
         self.minutes += 1;
         self.is_due = true;
-        self.was_known |= !is_unknown;
         self.look();
     }
 
@@ -233,9 +226,10 @@ impl Reading {
         self.gave_up = true;
     }
 
-    /// Whether all metrics have been known in some minute, so that the operator can take over from an autoscaler.
-    pub(super) const fn was_known(&self) -> bool {
-        self.was_known && !self.gave_up
+    /// Whether each metric has been known and is not in trouble, so that the operator can take over from an autoscaler.
+    pub(super) fn was_known(&self) -> bool {
+        let is_known = |it: &OfPolicy| it.was_known() && !it.is_in_trouble();
+        self.minutes > 0 && !self.gave_up && self.of_policies.iter().all(is_known)
     }
 
     pub(super) fn health(&self) -> Option<Health> {
@@ -245,17 +239,18 @@ impl Reading {
         if self.minutes == 0 {
             return None;
         }
-        let worst = self.of_policies.iter().max_by_key(|it| it.unknown);
-        match worst {
-            Some(worst) if worst.unknown >= TROUBLE => Some(Health::Unknown(worst.why())),
-            Some(worst) if worst.unknown > 0 => None,
-            _ => Some(Health::Known),
+        let mut troubled = self.of_policies.iter().filter(|it| it.is_in_trouble());
+        let waits = self.of_policies.iter().any(|it| it.silence() > 0);
+        match troubled.next() {
+            Some(troubled) => Some(Health::Unknown(troubled.why())),
+            None if waits => None,
+            None => Some(Health::Known),
         }
     }
 }
 
 /// Returns the points of a policy by its position.
-fn points(of_policies: &[OfPolicy], index: usize) -> &[Option<Point>] {
+fn points(of_policies: &[OfPolicy], index: usize) -> &[Minute<Point>] {
     let mut of_policies = of_policies.iter();
     let found = of_policies.find(|it| it.index == index);
     found.map_or(&[], |it| &it.points)
@@ -264,6 +259,7 @@ fn points(of_policies: &[OfPolicy], index: usize) -> &[Option<Point>] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::MetricSources;
     use crate::validate::{
         Adjustment, Alarm, AlarmRule, Comparison, Metric, Missing, Statistic, StepPolicy,
         StepScaling, TargetTracking, Trigger,
@@ -315,6 +311,12 @@ mod tests {
         reading.sample(&[(reserved, used)]);
     }
 
+    /// Returns what is known of each minute for the policy at a position.
+    fn found(reading: &Reading, index: usize) -> Vec<Option<Point>> {
+        let points = points(&reading.of_policies, index).iter();
+        points.map(|point| point.value()).collect()
+    }
+
     #[test]
     fn the_mean_of_a_minute_is_its_point() {
         let mut reading = reading();
@@ -323,7 +325,7 @@ mod tests {
         }
         reading.end_minute(3);
         reading.end_minute(3);
-        let points = points(&reading.of_policies, 0);
+        let points = found(&reading, 0);
         let expected = Point {
             metric: 60.0,
             tasks: 3,
@@ -332,7 +334,7 @@ mod tests {
         // Tasks that have ended since are no load of a service without tasks.
         use_cpu(&mut reading, 80.0);
         reading.end_minute(0);
-        assert_eq!(reading.of_policies[0].points.last(), Some(&None));
+        assert_eq!(reading.of_policies[0].points.last(), Some(&Minute::Empty));
         for _ in 0..50 {
             reading.end_minute(3);
         }
@@ -387,7 +389,10 @@ mod tests {
     fn with_queue() -> (AutoScaling, Settings) {
         let query = "Shop/Backlog=backlog".parse().expect("it is a query");
         let settings = Settings {
-            metric_queries: [query].into_iter().collect(),
+            metric_sources: MetricSources {
+                queries: [query].into_iter().collect(),
+                ..MetricSources::default()
+            },
             ..Settings::default()
         };
         let mut scaling = scaling(9);
@@ -424,8 +429,8 @@ mod tests {
         let trouble = Health::Unknown("the queue is unknown".to_owned());
         assert_eq!(reading.health(), Some(trouble));
         assert!(!reading.was_known());
-        assert!(points(&reading.of_policies, 0).iter().all(Option::is_some));
-        assert_eq!(points(&reading.of_policies, 1), [None; 3]);
+        assert!(found(&reading, 0).iter().all(Option::is_some));
+        assert_eq!(points(&reading.of_policies, 1), [Minute::Unknown; 3]);
         // And the other way round: the queue is known, and the CPU is not.
         for _ in 0..3 {
             reading.failed("no metrics-server");
@@ -438,7 +443,7 @@ mod tests {
             metric: 7.0,
             tasks: 2,
         });
-        assert_eq!(points(&reading.of_policies, 1)[3..], [last; 3]);
+        assert_eq!(found(&reading, 1)[3..], [last; 3]);
     }
 
     #[test]
@@ -512,7 +517,7 @@ mod tests {
             metric: 7.0,
             tasks: 0,
         };
-        assert_eq!(points(&reading.of_policies, 1), [Some(point)]);
+        assert_eq!(found(&reading, 1), [Some(point)]);
         assert_eq!(reading.health(), Some(Health::Known));
         for _ in 0..3 {
             reading.value(&queue, Err(&unread("it is gone")));
@@ -529,7 +534,10 @@ mod tests {
         let (scaling, _) = with_queue();
         let listed = "Shop/*".parse().expect("it is a namespace");
         let settings = Settings {
-            listed_metrics: [listed].into_iter().collect(),
+            metric_sources: MetricSources {
+                listed: [listed].into_iter().collect(),
+                ..MetricSources::default()
+            },
             ..Settings::default()
         };
         let mut reading = reading_of(&scaling, &settings);
@@ -545,11 +553,11 @@ mod tests {
             reading.end_minute(running);
         }
         let point = |metric, tasks| Some(Point { metric, tasks });
-        let of_queue = |reading: &Reading| points(&reading.of_policies, 1).to_vec();
+        let of_queue = |reading: &Reading| found(reading, 1);
         let known = point(10.0, 1);
         let second = point(10.0, 2);
         assert_eq!(of_queue(&reading), [known, known, None, second, None]);
-        assert_eq!(points(&reading.of_policies, 0)[4], point(60.0, 5));
+        assert_eq!(found(&reading, 0)[4], point(60.0, 5));
         // A point that is there stays, and what is before all points is left out.
         for age in [1, 2, 3, 4, 9] {
             reading.late(&queue, age, 20.0);
@@ -565,6 +573,47 @@ mod tests {
         }
         assert_eq!(reading.health(), None);
         assert_eq!(of_queue(&reading)[8], point(30.0, 5));
+    }
+
+    #[test]
+    fn a_metric_of_every_five_minutes_is_known_as_long_as_it_comes() {
+        let (scaling, _) = with_queue();
+        let listed = "Shop/*".parse().expect("it is a namespace");
+        let settings = Settings {
+            metric_sources: MetricSources {
+                listed: [listed].into_iter().collect(),
+                ..MetricSources::default()
+            },
+            ..Settings::default()
+        };
+        let mut reading = reading_of(&scaling, &settings);
+        let queue = reading.cloud_watch().next().cloned();
+        let queue = queue.expect("there is one");
+        let empty = Gap {
+            is_empty: true,
+            ..unread("no data")
+        };
+        let mut minute = |value: Result<&f64, &Gap>| {
+            reading.value(&queue, value);
+            use_cpu(&mut reading, 60.0);
+            reading.end_minute(2);
+            (reading.health(), reading.was_known())
+        };
+        for _ in 0..3 {
+            for _ in 0..4 {
+                let (health, _) = minute(Err(&empty));
+                assert_eq!(health, None);
+            }
+            let known = (Some(Health::Known), true);
+            assert_eq!(minute(Ok(&7.0)), known);
+        }
+        // It has ended, or its source has.
+        let trouble = Some(Health::Unknown("no data".to_owned()));
+        let ended: Vec<_> = (0..12).map(|_| minute(Err(&empty)).0).collect();
+        assert_eq!((&ended[10], &ended[11]), (&None, &trouble));
+        minute(Ok(&7.0));
+        let gone: Vec<_> = (0..3).map(|_| minute(Err(&unread("no data"))).0).collect();
+        assert_eq!(gone, [None, None, trouble]);
     }
 
     #[test]
@@ -610,9 +659,12 @@ mod tests {
     fn a_backlog_is_shared_by_the_running_tasks_and_the_first_one_has_all_of_it() {
         let scaling = with_backlog();
         let settings = Settings {
-            metric_queries: ["AWS/SQS/Visible=up".parse().expect("it is a query")]
-                .into_iter()
-                .collect(),
+            metric_sources: MetricSources {
+                queries: ["AWS/SQS/Visible=up".parse().expect("it is a query")]
+                    .into_iter()
+                    .collect(),
+                ..MetricSources::default()
+            },
             ..Settings::default()
         };
         let mut reading = reading_of(&scaling, &settings);
@@ -630,7 +682,7 @@ mod tests {
                 reading.value(queue, Ok(&visible));
             }
             reading.end_minute(running);
-            let newest = points(&reading.of_policies, 0).last().copied().flatten();
+            let newest = found(&reading, 0).last().copied().flatten();
             assert_eq!(
                 newest.map(|point| point.metric),
                 expected,
@@ -651,9 +703,12 @@ mod tests {
     fn metric_math_is_of_one_minute_also_if_a_metric_comes_later() {
         let scaling = with_backlog();
         let settings = Settings {
-            listed_metrics: ["AWS/SQS/*".parse().expect("it is a namespace")]
-                .into_iter()
-                .collect(),
+            metric_sources: MetricSources {
+                listed: ["AWS/SQS/*".parse().expect("it is a namespace")]
+                    .into_iter()
+                    .collect(),
+                ..MetricSources::default()
+            },
             ..Settings::default()
         };
         let mut reading = reading_of(&scaling, &settings);
@@ -673,20 +728,22 @@ mod tests {
             reading.end_minute(running);
         }
         let point = |metric, tasks| Some(Point { metric, tasks });
-        let found = |reading: &Reading| points(&reading.of_policies, 0).to_vec();
         let known = [None, None, point(100.0, 1), None, point(300.0, 3)];
-        assert_eq!(found(&reading), known);
+        assert_eq!(found(&reading, 0), known);
         reading.late(&queue, 2, 600.0);
-        assert_eq!(found(&reading)[3], point(300.0, 2));
+        assert_eq!(found(&reading, 0)[3], point(300.0, 2));
     }
 
     #[test]
     fn what_is_known_to_be_missing_is_filled_and_what_could_not_be_read_is_not() {
         let scaling = with_math("FILL(m1, 0) / m2");
         let settings = Settings {
-            listed_metrics: ["AWS/SQS/*".parse().expect("it is a namespace")]
-                .into_iter()
-                .collect(),
+            metric_sources: MetricSources {
+                listed: ["AWS/SQS/*".parse().expect("it is a namespace")]
+                    .into_iter()
+                    .collect(),
+                ..MetricSources::default()
+            },
             ..Settings::default()
         };
         let mut reading = reading_of(&scaling, &settings);
@@ -712,7 +769,7 @@ mod tests {
             reading.end_minute(2);
         }
         let found = |reading: &Reading| -> Vec<Option<f64>> {
-            let points = points(&reading.of_policies, 0).iter();
+            let points = found(reading, 0).into_iter();
             points.map(|point| point.map(|it| it.metric)).collect()
         };
         let known = [None, None, Some(4.0), Some(0.0), None, None, Some(0.0)];
@@ -731,6 +788,6 @@ mod tests {
         let mut reading = reading_of(&scaling, &Settings::default());
         assert_eq!(reading.cloud_watch().count(), 0);
         reading.end_minute(3);
-        assert_eq!(points(&reading.of_policies, 0), [None]);
+        assert_eq!(found(&reading, 0), [None]);
     }
 }

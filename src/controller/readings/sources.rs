@@ -1,13 +1,14 @@
-//! Where the values of CloudWatch metrics come from: Prometheus, and CloudWatch itself.
+//! Where the values of CloudWatch metrics come from: Prometheus, external metrics of the cluster, and CloudWatch itself.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 
 use super::{
-    Place,
+    Place, asked,
     cloud_watch::{self, CloudWatch, Known, Minute, Minutes},
-    failure::{Failure, Gap, result},
+    external,
+    failure::{Failure, Gap, Value, result},
     prometheus::Prometheus,
     turns::Turns,
 };
@@ -23,6 +24,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Sources {
     prometheus: Turns,
+    external: Turns,
     cloud_watch: OfCloudWatch,
 }
 
@@ -41,27 +43,50 @@ impl Sources {
                 ask_prometheus(cx, prometheus, &mut self.prometheus).await;
             }
         };
+        let of_cluster = ask_cluster(cx, &mut self.external);
         let of_cloud_watch = async {
             if let Some(cloud_watch) = &cx.cloud_watch {
                 self.cloud_watch.ask(cx, cloud_watch).await;
             }
         };
-        // A source that is slow does not hold up the other.
-        futures::join!(of_prometheus, of_cloud_watch);
+        // A source that is slow does not hold up the others.
+        futures::join!(of_prometheus, of_cluster, of_cloud_watch);
     }
 }
 
 async fn ask_prometheus(cx: &Context, prometheus: &Prometheus, turns: &mut Turns) {
     let places = queries(cx, |settings, metric, service| {
-        settings.metric_queries.query(metric.wanted(), service)
+        let queries = &settings.metric_sources.queries;
+        queries.query(metric.wanted(), service)
     });
-    let queries = turns.order(&places);
-    let (values, asked) = prometheus.values(&queries).await;
-    turns.end(&places, queries.get(..asked).unwrap_or(&queries));
+    let ask = |query| prometheus.value(query);
+    ask_each(cx, &PROMETHEUS, turns, &places, ask).await;
+}
+
+async fn ask_cluster(cx: &Context, turns: &mut Turns) {
+    let places = queries(cx, |settings, metric, service| {
+        let external = &settings.metric_sources.external;
+        external.query(metric.wanted(), service)
+    });
+    let ask = |query| external::value(&cx.client, query);
+    ask_each(cx, &EXTERNAL, turns, &places, ask).await;
+}
+
+/// Asks a source for one value after another, and records what it answers.
+async fn ask_each<'q, F: Future<Output = Value>>(
+    cx: &Context,
+    source: &Source,
+    turns: &mut Turns,
+    places: &'q BTreeMap<String, Vec<Place>>,
+    ask: impl Fn(&'q str) -> F,
+) {
+    let queries = turns.order(places);
+    let (values, asked) = asked::values(&queries, ask).await;
+    turns.end(places, queries.get(..asked).unwrap_or(&queries));
     let minutes = values
         .into_iter()
         .map(|(query, value)| (query, Minute::of(value)));
-    record(cx, &PROMETHEUS, &places, minutes);
+    record(cx, source, places, minutes);
 }
 
 impl OfCloudWatch {
@@ -69,7 +94,7 @@ impl OfCloudWatch {
         // It counts the minutes, also those in which nothing is asked for.
         let window = self.minutes.next(Timestamp::now().as_second());
         let places = queries(cx, |settings, metric, _| {
-            let is_listed = settings.listed_metrics.read(metric.wanted());
+            let is_listed = settings.metric_sources.listed.read(metric.wanted());
             is_listed.then(|| cloud_watch::query(metric))
         });
         let places = permitted(cx, places);
@@ -104,6 +129,10 @@ struct Source {
 const PROMETHEUS: Source = Source {
     name: "Prometheus",
     label: "prometheus",
+};
+const EXTERNAL: Source = Source {
+    name: "external.metrics.k8s.io",
+    label: "external",
 };
 const CLOUD_WATCH: Source = Source {
     name: "CloudWatch",

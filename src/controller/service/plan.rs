@@ -338,7 +338,7 @@ fn counted(
         return Some(plan(objects, &newest.rendering, false));
     }
     let (objects, by) = rendering.open()?;
-    let by = by.with_queries_of(settings);
+    let by = by.with_metrics_of(settings);
     if let Some(newest) = as_kept {
         let objects = with_counts_of(objects, &newest.rendering.objects);
         return Some(plan(objects, &newest.rendering, false));

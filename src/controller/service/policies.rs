@@ -250,7 +250,7 @@ pub(super) fn restore(cx: &Context, service: &EcsService, found: &Revision) {
         return;
     };
     let settings = cx.settings("");
-    let mut by = by.with_queries_of(&settings);
+    let mut by = by.with_metrics_of(&settings);
     let scaler = service.status.auto_scaling.scaler.as_deref();
     by.settings.keeps_policies = scaler == Some(OPERATOR);
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());

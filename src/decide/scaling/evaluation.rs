@@ -3,6 +3,7 @@
 use super::{
     alarm::State,
     engine::{Kind, Policy},
+    minute::Minute,
     target::{self, Point, States},
 };
 use crate::{
@@ -33,14 +34,14 @@ impl Alarms {
     pub fn look<'p>(
         &mut self,
         scaling: &AutoScaling,
-        points: impl Fn(usize) -> &'p [Option<Point>],
+        points: impl Fn(usize) -> &'p [Minute<Point>],
     ) {
         for (states, policy) in self.targets.iter_mut().zip(&scaling.policies) {
             *states = target::states(policy.target_value, points(policy.index), *states);
         }
         for (state, policy) in self.steps.iter_mut().zip(&scaling.step_policies) {
             let points = points(policy.trigger.points);
-            let rule = rule_for(&policy.alarm, points.len());
+            let rule = rule_for(&policy.alarm, points);
             *state = rule.state(&of_periods(points, &policy.alarm), *state);
         }
     }
@@ -49,7 +50,7 @@ impl Alarms {
     pub fn policies<'p>(
         &self,
         scaling: &'p AutoScaling,
-        points: impl Fn(usize) -> &'p [Option<Point>],
+        points: impl Fn(usize) -> &'p [Minute<Point>],
     ) -> Vec<Policy<'p>> {
         let targets = scaling.policies.iter().zip(&self.targets);
         let targets =
@@ -65,7 +66,7 @@ impl Alarms {
 /// Returns what a target tracking policy sees in these states of its alarms.
 pub(super) fn of_target<'p>(
     policy: &'p TargetTracking,
-    points: &'p [Option<Point>],
+    points: &'p [Minute<Point>],
     states: States,
 ) -> Policy<'p> {
     let (out, into) = (policy.scale_out_cooldown, policy.scale_in_cooldown);
@@ -83,7 +84,7 @@ pub(super) fn of_target<'p>(
     }
 }
 
-fn of_step<'p>(policy: &'p StepPolicy, points: &[Option<Point>], state: State) -> Policy<'p> {
+fn of_step<'p>(policy: &'p StepPolicy, points: &[Minute<Point>], state: State) -> Policy<'p> {
     let rule = policy.alarm.rule;
     let periods = of_periods(points, &policy.alarm);
     // "Application Auto Scaling applies your specified aggregation type to the most recent metric data points from
@@ -109,12 +110,15 @@ pub(super) fn at_distance(policy: &StepPolicy, distance: Option<f64>, state: Sta
     }
 }
 
-/// Returns the rule of an alarm after so many minutes. Minutes before the first one are not known to be missing: they
-/// count neither as breaching nor as the opposite.
-fn rule_for(alarm: &Alarm, minutes: usize) -> AlarmRule {
-    let is_young = minutes < alarm.minutes() * alarm.rule.range();
+/// Returns the rule of an alarm after these minutes. Those before the first one, and those that could not be read, are not
+/// known to be missing: they count neither as breaching nor as the opposite.
+fn rule_for(alarm: &Alarm, points: &[Minute<Point>]) -> AlarmRule {
+    let minutes = alarm.minutes() * alarm.rule.range();
+    let is_young = points.len() < minutes;
+    let mut recent = points.iter().rev().take(minutes);
+    let is_unread = recent.any(|point| matches!(point, Minute::Unknown));
     match alarm.rule.missing {
-        Missing::Breaching | Missing::NotBreaching if is_young => AlarmRule {
+        Missing::Breaching | Missing::NotBreaching if is_young || is_unread => AlarmRule {
             missing: Missing::Missing,
             ..alarm.rule
         },
@@ -123,16 +127,21 @@ fn rule_for(alarm: &Alarm, minutes: usize) -> AlarmRule {
 }
 
 /// Returns the points of an alarm's periods from those of minutes, the newest last. A period that began before the first
-/// minute has no point.
-fn of_periods(points: &[Option<Point>], alarm: &Alarm) -> Vec<Option<f64>> {
+/// minute has no point, and neither has one with a minute that could not be read: what is known of it would be another
+/// value, for instance a smaller sum.
+fn of_periods(points: &[Minute<Point>], alarm: &Alarm) -> Vec<Option<f64>> {
     let (statistic, minutes, share) = (alarm.series.statistic(), alarm.minutes(), alarm.share());
     let mut periods: Vec<Option<f64>> = points
         .rchunks_exact(minutes)
         .take(alarm.rule.range())
         .map(|period| match alarm.series {
             // A point of metric math is that of the period that ends with its minute.
-            Series::Math(_) => period.last().copied().flatten().map(|point| point.metric),
-            _ => statistic.of(period.iter().flatten().map(|point| point.metric * share)),
+            Series::Math(_) => period.last()?.value().map(|point| point.metric),
+            _ if period.contains(&Minute::Unknown) => None,
+            _ => {
+                let points = period.iter().filter_map(|point| point.value());
+                statistic.of(points.map(|point| point.metric * share))
+            }
         })
         .collect();
     periods.reverse();
@@ -182,15 +191,16 @@ mod tests {
         }
     }
 
+    const fn point(metric: f64) -> Minute<Point> {
+        Minute::Value(Point { metric, tasks: 1 })
+    }
+
     #[test]
     fn an_alarm_whose_actions_are_off_triggers_nothing() {
         let on = policy(Statistic::Average, Statistic::Average, 60);
         let mut off = on.clone();
         off.trigger.enabled = false;
-        let points = [Some(Point {
-            metric: 90.0,
-            tasks: 1,
-        }); 2];
+        let points = [point(90.0); 2];
         let scaling = AutoScaling {
             step_policies: vec![off, on],
             ..AutoScaling::default()
@@ -203,22 +213,18 @@ mod tests {
 
     /// Returns the state of the alarm, and how far the metric is from the threshold, after these minutes.
     fn after(policy: StepPolicy, minutes: &[f64]) -> (State, Option<f64>) {
-        let points = minutes.iter();
-        let points: Vec<_> = points
-            .map(|metric| {
-                Some(Point {
-                    metric: *metric,
-                    tasks: 1,
-                })
-            })
-            .collect();
+        let points: Vec<_> = minutes.iter().copied().map(point).collect();
+        after_points(policy, &points)
+    }
+
+    fn after_points(policy: StepPolicy, points: &[Minute<Point>]) -> (State, Option<f64>) {
         let scaling = AutoScaling {
             step_policies: vec![policy],
             ..AutoScaling::default()
         };
         let mut alarms = Alarms::new(&scaling);
-        alarms.look(&scaling, |_| &points);
-        let policies = alarms.policies(&scaling, |_| &points);
+        alarms.look(&scaling, |_| points);
+        let policies = alarms.policies(&scaling, |_| points);
         let Kind::Step { distance, .. } = policies[0].kind else {
             panic!("it is a step scaling policy");
         };
@@ -261,6 +267,36 @@ mod tests {
         assert_eq!(after(policy.clone(), &[60.0, 60.0]).0, State::Alarm);
         policy.alarm.rule.missing = Missing::NotBreaching;
         assert_eq!(after(policy, &[60.0]).0, State::InsufficientData);
+    }
+
+    #[test]
+    fn a_minute_that_could_not_be_read_is_neither_missing_nor_nothing() {
+        for missing in [Missing::Breaching, Missing::NotBreaching] {
+            let mut policy = policy(Statistic::Sum, Statistic::Average, 60);
+            policy.alarm.rule.missing = missing;
+            let minutes = policy.alarm.rule.range();
+            let empty = vec![Minute::Empty; minutes];
+            let treated = match missing {
+                Missing::Breaching => State::Alarm,
+                _ => State::Ok,
+            };
+            assert_eq!(after_points(policy.clone(), &empty).0, treated);
+            let unread = vec![Minute::Unknown; minutes];
+            let found = after_points(policy, &unread).0;
+            assert_eq!(found, State::InsufficientData, "{missing:?}");
+        }
+        // A sum without one of its minutes is too small.
+        let mut policy = policy(Statistic::Sum, Statistic::Average, 120);
+        policy.alarm.rule.comparison = Comparison::Less;
+        (policy.alarm.rule.periods, policy.alarm.rule.to_alarm) = (1, 1);
+        let half = [point(40.0), Minute::Empty];
+        let found = after_points(policy.clone(), &half);
+        assert_eq!(found, (State::Alarm, Some(-10.0)));
+        let unread = [point(40.0), Minute::Unknown];
+        assert_eq!(
+            after_points(policy, &unread),
+            (State::InsufficientData, None)
+        );
     }
 
     #[test]

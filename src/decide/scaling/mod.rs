@@ -4,6 +4,7 @@ pub mod activity;
 pub mod alarm;
 pub mod engine;
 pub mod evaluation;
+pub mod minute;
 pub mod outcome;
 pub mod prospect;
 pub mod scheduled;

@@ -9,6 +9,7 @@ use super::{
     alarm::State,
     engine::{Activity, Decision, NotScaled, Service, decide},
     evaluation::Alarms,
+    minute::Minute,
     target::{LOW_PERIODS, LOW_SHARE, Point},
 };
 use crate::{
@@ -33,7 +34,7 @@ pub struct Seen<'a> {
     /// The states of its alarms.
     pub alarms: &'a Alarms,
     /// The points of each minute, the newest last, by the position of a policy.
-    pub points: &'a dyn Fn(usize) -> &'a [Option<Point>],
+    pub points: &'a dyn Fn(usize) -> &'a [Minute<Point>],
     /// Whether enough has been measured to say that data is insufficient.
     pub is_complete: bool,
     /// Whether the status was lost with what it remembered, while tasks ran.
@@ -127,15 +128,18 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
         known.filter(same).cloned().unwrap_or_else(|| {
             let points = (seen.points)(index);
             let shown = |point: Point| rounded(point.metric * share);
-            let (_, recent) = points.split_at(points.len().saturating_sub(RECENT));
+            let recent = points.iter().skip(points.len().saturating_sub(RECENT));
             AlarmStatus {
                 alarm_name: name,
                 metric_name: series.metric_name().to_owned(),
                 threshold: Some(threshold),
                 state_value: name_of_state(state).to_owned(),
-                value: points.last().copied().flatten().map(shown),
+                value: points.last().and_then(|point| point.value()).map(shown),
                 state_updated_timestamp: Some(Time(now)),
-                recent_values: recent.iter().copied().flatten().map(shown).collect(),
+                recent_values: recent
+                    .filter_map(|point| point.value())
+                    .map(shown)
+                    .collect(),
             }
         })
     };
@@ -271,7 +275,7 @@ mod tests {
     struct Operator {
         scaling: AutoScaling,
         alarms: Alarms,
-        points: Vec<Option<Point>>,
+        points: Vec<Minute<Point>>,
         is_lost: bool,
     }
 
@@ -294,7 +298,7 @@ mod tests {
             now: Timestamp,
         ) -> AutoScalingStatus {
             self.points
-                .push(metric.map(|metric| Point { metric, tasks }));
+                .push(Minute::from(metric).map(|metric| Point { metric, tasks }));
             self.alarms.look(&self.scaling, |_| &self.points);
             let service = Service {
                 range: Range { min: 2, max: 4 },

@@ -9,6 +9,7 @@ use super::{
     alarm::State,
     engine::{Decision, Memory, Service, decide},
     evaluation::{at_distance, of_target},
+    minute::Minute,
     target::{LOW_PERIODS, Point, States, states},
 };
 use crate::validate::{Step, StepPolicy, TargetTracking};
@@ -41,7 +42,7 @@ impl Situation<'_> {
     #[must_use]
     pub fn tracked(&self, policy: &TargetTracking, metric: f64) -> Decision {
         let tasks = self.service.running.min(self.service.desired);
-        let points = [Some(Point { metric, tasks }); LOW_PERIODS];
+        let points = [Minute::Value(Point { metric, tasks }); LOW_PERIODS];
         let states = states(policy.target_value, &points, States::default());
         let policy = of_target(policy, &points, states);
         decide(&self.service, &[policy], self.memory, self.now).0

@@ -5,7 +5,7 @@
 //! points of a minute above the target, and 15 points below 90 % of it. The formula keeps the metric per task, and is
 //! rounded so that the metric stays at or below the target.
 
-use super::alarm::State;
+use super::{alarm::State, minute::Minute};
 use crate::validate::{AlarmRule, Comparison, Missing};
 
 /// How many minutes a metric has to be above its target before tasks are added.
@@ -14,6 +14,9 @@ pub const HIGH_PERIODS: usize = 3;
 pub const LOW_PERIODS: usize = 15;
 /// The share of the target below which tasks are removed.
 pub const LOW_SHARE: f64 = 0.9;
+
+/// How old in minutes the newest point may be that starts the first task.
+const DEMAND_PERIODS: usize = 8;
 
 /// How many minutes the alarms look at.
 pub const RANGE: usize = rule(Comparison::Less, 0.0, LOW_PERIODS).range();
@@ -61,13 +64,13 @@ pub struct Point {
 
 /// Returns the states of the alarms for a target after these points, the newest last.
 #[must_use]
-pub fn states(target: f64, points: &[Option<Point>], before: States) -> States {
+pub fn states(target: f64, points: &[Minute<Point>], before: States) -> States {
     let high = rule(Comparison::Greater, target, HIGH_PERIODS);
     let low = rule(Comparison::Less, target * LOW_SHARE, LOW_PERIODS);
     let (_, recent) = points.split_at(points.len().saturating_sub(RANGE));
     let metrics: Vec<Option<f64>> = recent
         .iter()
-        .map(|point| point.map(|point| point.metric))
+        .map(|point| point.value().map(|point| point.metric))
         .collect();
     States {
         high: high.state(&metrics, before.high),
@@ -83,15 +86,17 @@ pub fn states(target: f64, points: &[Option<Point>], before: States) -> States {
 #[must_use]
 pub fn wish(
     target: f64,
-    points: &[Option<Point>],
+    points: &[Minute<Point>],
     states: States,
     tasks: i64,
     base: Option<i64>,
 ) -> Wish {
-    let real = || points.iter().rev().copied().flatten();
+    let real = || points.iter().rev().filter_map(|point| point.value());
     if tasks == 0 {
-        // There is no metric per task, and any demand needs one. A point of tasks that have ended since is not one.
-        return match points.last().copied().flatten() {
+        // There is no metric per task, and any demand needs one. A point of tasks that have ended since is not one. Some
+        // metrics are published every five minutes, and some arrive late.
+        let recent = points.iter().rev().take(DEMAND_PERIODS);
+        return match recent.filter_map(|point| point.value()).next() {
             Some(newest) if newest.metric > 0.0 && newest.tasks == 0 => Wish::Out(1),
             Some(_) => Wish::Stay,
             None => Wish::Unknown,
@@ -137,7 +142,9 @@ mod tests {
     /// Returns how many tasks there are after these points, if nothing but this policy scales.
     fn after(target: f64, tasks: i64, points: &[f64]) -> i64 {
         let points = points.iter();
-        let points: Vec<_> = points.map(|metric| Some(point(*metric, tasks))).collect();
+        let points: Vec<_> = points
+            .map(|metric| Minute::Value(point(*metric, tasks)))
+            .collect();
         let states = states(target, &points, States::default());
         match wish(target, &points, states, tasks, None) {
             Wish::Out(to) => to.max(tasks),
@@ -182,20 +189,30 @@ mod tests {
     #[test]
     fn what_was_scaled_to_no_task_stays_there() {
         let states = States::default();
-        let ended = [Some(point(80.0, 4))];
+        let ended = [Minute::Value(point(80.0, 4))];
         assert_eq!(wish(50.0, &ended, states, 0, None), Wish::Stay);
-        let demand = [Some(point(80.0, 0))];
+        let demand = [Minute::Value(point(80.0, 0))];
         assert_eq!(wish(50.0, &demand, states, 0, None), Wish::Out(1));
+        // A value that arrives late, or is published every five minutes, starts a task too.
+        let mut points = vec![Minute::Value(point(80.0, 0))];
+        for _ in 1..DEMAND_PERIODS {
+            points.push(Minute::Empty);
+            assert_eq!(wish(50.0, &points, states, 0, None), Wish::Out(1));
+        }
+        points.push(Minute::Unknown);
+        assert_eq!(wish(50.0, &points, states, 0, None), Wish::Unknown);
+        points.push(Minute::Value(point(0.0, 0)));
+        assert_eq!(wish(50.0, &points, states, 0, None), Wish::Stay);
     }
 
     #[test]
     fn missing_points_stop_a_policy_until_they_return() {
-        let high = Some(point(90.0, 4));
+        let high = Minute::Value(point(90.0, 4));
         let mut points = vec![high; 3];
         let mut before = states(50.0, &points, States::default());
         assert_eq!(wish(50.0, &points, before, 4, None), Wish::Out(8));
         for minute in 0..20 {
-            points.push(None);
+            points.push(Minute::Empty);
             before = states(50.0, &points, before);
             if minute >= 4 {
                 assert_eq!(before.high, State::InsufficientData, "{minute}");
@@ -218,18 +235,18 @@ mod tests {
             low: State::Alarm,
         };
         // Eight tasks have been added since the point.
-        let points = [Some(point(250.0, 2))];
+        let points = [Minute::Value(point(250.0, 2))];
         assert_eq!(wish(50.0, &points, high, 10, None), Wish::Out(10));
         // In a cooldown, the same metric leads to what it led to before.
         assert_eq!(wish(50.0, &points, high, 10, Some(2)), Wish::Out(10));
-        let larger = [Some(point(60.0, 10))];
+        let larger = [Minute::Value(point(60.0, 10))];
         assert_eq!(wish(50.0, &larger, high, 10, Some(2)), Wish::Out(3));
         assert_eq!(wish(50.0, &larger, high, 10, None), Wish::Out(12));
         // The most that any of the minutes needed, with the tasks that it had.
         let points = [
-            Some(point(10.0, 20)),
-            Some(point(30.0, 10)),
-            Some(point(25.0, 10)),
+            Minute::Value(point(10.0, 20)),
+            Minute::Value(point(30.0, 10)),
+            Minute::Value(point(25.0, 10)),
         ];
         assert_eq!(wish(50.0, &points, low, 10, None), Wish::In(6));
     }

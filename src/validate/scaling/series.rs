@@ -130,7 +130,7 @@ impl Series {
     pub fn unmeasured(&self, settings: &Settings) -> Option<&str> {
         let mut parts = self.parts().iter();
         let found = parts.find(|part| match part {
-            Self::CloudWatch(metric) => !settings.reads(metric.wanted()),
+            Self::CloudWatch(metric) => !settings.metric_sources.read(metric.wanted()),
             _ => false,
         });
         found.map(Self::metric_name)
@@ -139,7 +139,7 @@ impl Series {
     /// Whether its values arrive some time after their minute.
     #[must_use]
     pub fn is_delayed(&self, settings: &Settings) -> bool {
-        let listed = &settings.listed_metrics;
+        let listed = &settings.metric_sources.listed;
         matches!(self, Self::CloudWatch(metric) if listed.read(metric.wanted()))
     }
 

@@ -186,7 +186,7 @@ fn in_operator(scaler: &str, policies: &str, query: bool, keda: bool) -> Scenari
         }
         let text = "Shop/Backlog=backlog{queue=\"<<dimension.Queue>>\"}";
         let queries = query.then(|| text.parse().expect("it is a query"));
-        settings.metric_queries = queries.into_iter().collect();
+        settings.metric_sources.queries = queries.into_iter().collect();
     })
 }
 

@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use crate::{
     Result,
-    run::{cargo, execute, output, root},
+    program::{Profile, built},
+    run::{execute, output, root},
 };
 
 /// The folder of the chart.
@@ -42,6 +43,7 @@ const REFUSED: &[&str] = &[
     "settings.devices.fuse=example.com/fuse",
     "settings.prometheusUrl=prometheus:9090",
     "settings.metricQueries.Backlog=backlog",
+    "settings.externalMetrics.Shop/Backlog=sum(backlog)",
     "settings.cloudWatchMetric={Backlog}",
     "settings.cloudWatchRegion=Ireland",
     "settings.cloudWatchRoleArn=metrics",
@@ -224,15 +226,8 @@ fn versions() -> Result<()> {
 
 /// Checks that the settings of the chart are the flags of the program.
 fn flags() -> Result<()> {
-    let help = output(&mut cargo([
-        "run",
-        "--quiet",
-        "--locked",
-        "--package=ecs-operator",
-        "--",
-        "controller",
-        "--help",
-    ]))?;
+    let program = built(Profile::Local)?;
+    let help = output(Command::new(program).args(["controller", "--help"]))?;
     let flags: BTreeSet<String> = help
         .lines()
         .filter_map(|line| {

@@ -175,7 +175,7 @@ fn writer(scaling: &AutoScaling, status: &AutoScalingStatus, autoscalers: &Autos
     let by_operator = status.scaler.as_deref() == Some(OPERATOR);
     match autoscaler {
         Some((who, _)) if by_operator => format!(
-            "{who} sets the count, until the operator has known all metrics for a minute. Then it runs the policies."
+            "{who} sets the count, until the operator has known all metrics. Then it runs the policies."
         ),
         Some((who, why)) => format!("{who} sets the count: {why}."),
         None if by_operator && scaling.step_policies.is_empty() => {

@@ -1,17 +1,7 @@
 //! Metrics that Prometheus has (<https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries>).
 
-use std::{
-    error::Error,
-    fs,
-    path::PathBuf,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{error::Error, fs, path::PathBuf, sync::Mutex};
 
-use futures::{StreamExt as _, stream};
 use http::{
     HeaderValue, Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE},
@@ -19,9 +9,11 @@ use http::{
 use http_body_util::{BodyExt as _, Limited};
 use kube::{Client, Config, client::Body};
 use serde::Deserialize;
-use tokio::time::{Instant, timeout};
 
-use super::failure::{Failure, Value};
+use super::{
+    asked::LONGEST,
+    failure::{Failure, Value},
+};
 use crate::controller::{context::lock, error::said};
 
 /// Where Prometheus is, and how to get in.
@@ -35,12 +27,6 @@ pub struct PrometheusOptions {
     pub ca_file: Option<PathBuf>,
 }
 
-/// How long the answer to a query may take.
-const LONGEST: Duration = Duration::from_secs(5);
-/// For how long queries are sent in a minute. The last answers come before the next measurement of what tasks use.
-const ASKING: Duration = Duration::from_secs(9);
-/// How many queries are sent at a time.
-const CONCURRENT: usize = 16;
 /// How many bytes an answer may have: one value has few.
 const LARGEST: usize = 64 * 1024;
 /// How many characters of an error are logged: it may repeat the query.
@@ -94,38 +80,12 @@ impl Prometheus {
         }
     }
 
-    /// Returns the values of queries, and how many were asked: the first ones. There was no time for the others.
-    pub(super) async fn values<'q>(&self, queries: &[&'q str]) -> (Vec<(&'q str, Value)>, usize) {
-        let end = Instant::now() + ASKING;
-        let asked = AtomicUsize::new(0);
-        let values = stream::iter(queries)
-            .map(async |query: &&'q str| {
-                let query = *query;
-                if Instant::now() >= end {
-                    return (query, Err(Failure::late()));
-                }
-                asked.fetch_add(1, Ordering::SeqCst);
-                (query, self.value(query).await)
-            })
-            .buffer_unordered(CONCURRENT)
-            .collect();
-        let values = values.await;
-        (values, asked.into_inner())
-    }
-
     /// Returns the value of a query.
     ///
     /// # Errors
     ///
     /// Why it has not one value.
-    async fn value(&self, query: &str) -> Value {
-        match timeout(LONGEST, self.ask(query)).await {
-            Ok(value) => value,
-            Err(_elapsed) => Err(Failure::late()),
-        }
-    }
-
-    async fn ask(&self, query: &str) -> Value {
+    pub(super) async fn value(&self, query: &str) -> Value {
         let client = self.client().map_err(|error| unreachable(&error))?;
         let body = form_urlencoded::Serializer::new(String::new())
             .append_pair("query", query)

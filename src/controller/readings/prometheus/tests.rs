@@ -12,7 +12,10 @@ use futures::stream;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::*;
+use super::{
+    super::asked::{CONCURRENT, values},
+    *,
+};
 
 fn vector(values: &[&str]) -> String {
     let series = values.iter();
@@ -128,10 +131,9 @@ async fn an_answer_without_end_is_not_read_to_its_end() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_does_not_come_is_not_waited_for() {
     let url = server(async |_: Uri, _: HeaderMap, _: Bytes| pending::<String>().await).await;
-    assert_eq!(
-        prometheus(url, None).value("up").await,
-        Err(Failure::late())
-    );
+    let prometheus = prometheus(url, None);
+    let (answers, _) = values(&["up"], |query| prometheus.value(query)).await;
+    assert_eq!(answers, [("up", Err(Failure::late()))]);
 }
 
 #[tokio::test]
@@ -163,13 +165,13 @@ async fn queries_that_hang_take_a_share_of_a_minute_and_not_those_of_others() {
     let mut queries = vec!["fast"];
     queries.extend(slow.iter().map(String::as_str));
     queries.push("last");
-    let (values, asked) = prometheus.values(&queries).await;
+    let (answers, asked) = values(&queries, |query| prometheus.value(query)).await;
     // Two times as many as are sent at a time hang, and the first one has made room for another.
     assert_eq!(asked, 2 * CONCURRENT + 1);
-    let known = values.iter().filter(|(_, value)| value.is_ok());
+    let known = answers.iter().filter(|(_, value)| value.is_ok());
     assert_eq!(known.map(|(query, _)| *query).collect::<Vec<_>>(), ["fast"]);
-    assert_eq!(values.len(), 42, "each query has a value or a reason");
-    let (values, asked) = prometheus.values(&["last", "fast"]).await;
+    assert_eq!(answers.len(), 42, "each query has a value or a reason");
+    let (values, asked) = values(&["last", "fast"], |query| prometheus.value(query)).await;
     assert_eq!((values.len(), asked), (2, 2));
     assert!(values.iter().all(|(_, value)| *value == Ok(1.0)));
 }

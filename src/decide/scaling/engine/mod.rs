@@ -8,6 +8,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::{
     Range,
     alarm::State,
+    minute::Minute,
     target::{self, Wish},
 };
 use crate::validate::{Adjustment, StepScaling};
@@ -63,7 +64,7 @@ pub enum Kind<'a> {
         /// The value to keep.
         target: f64,
         /// Its points, the newest last.
-        points: &'a [Option<target::Point>],
+        points: &'a [Minute<target::Point>],
         /// The states of its alarms.
         states: target::States,
         /// Whether it never removes tasks.

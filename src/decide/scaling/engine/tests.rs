@@ -413,14 +413,14 @@ fn what_is_outside_of_the_range_comes_back_to_it_first() {
 /// Target tracking with its points, for one decision.
 struct Tracking {
     target: f64,
-    points: Vec<Option<Point>>,
+    points: Vec<Minute<Point>>,
     states: States,
     disable_scale_in: bool,
 }
 
 impl Tracking {
     fn of(target: f64, metric: Option<f64>, minutes: usize) -> Self {
-        let point = metric.map(|metric| Point { metric, tasks: 9 });
+        let point = Minute::from(metric).map(|metric| Point { metric, tasks: 9 });
         let points = vec![point; minutes];
         Self {
             target,
@@ -481,8 +481,9 @@ fn tasks_that_have_not_started_are_not_asked_for_twice() {
     // 14 tasks are enough for this load, and 10 of them run.
     let waiting = service((1, 20), (10, 14));
     let mut busy = Tracking::of(50.0, Some(70.0), 3);
-    let points = busy.points.iter_mut().flatten();
-    points.for_each(|point| point.tasks = 10);
+    for point in &mut busy.points {
+        *point = point.map(|point| Point { tasks: 10, ..point });
+    }
     let (decision, _) = decide(&waiting, &[busy.policy()], &Memory::default(), NOW);
     assert_eq!(decision, Decision::Not(NotScaled::AlreadyAtDesiredCapacity));
 }
@@ -495,7 +496,8 @@ fn run(loads: &[f64], range: (i64, i64), first: i64) -> Vec<i64> {
     for (minute, load) in loads.iter().enumerate() {
         #[allow(clippy::cast_precision_loss, reason = "the numbers are small")]
         let metric = load / tasks as f64;
-        points.push((tasks > 0).then_some(Point { metric, tasks }));
+        let point = (tasks > 0).then_some(Point { metric, tasks });
+        points.push(Minute::from(point));
         alarms = states(50.0, &points, alarms);
         let tracking = Tracking {
             target: 50.0,

@@ -5,6 +5,7 @@ use crate::{
     decide::scaling::{
         engine::{Activity, Decision, Memory, Service, decide},
         evaluation::Alarms,
+        minute::Minute,
         target::Point,
     },
     validate::{AutoScaling, Statistic},
@@ -14,7 +15,7 @@ use crate::{
 pub(super) struct Policies<'a> {
     scaling: &'a AutoScaling,
     /// The points of each minute, by the position of the policy.
-    points: Vec<Vec<Option<Point>>>,
+    points: Vec<Vec<Minute<Point>>>,
     /// What has been measured in this minute, by the position of the policy, and how many tasks ran.
     measured: Vec<Vec<(f64, i64)>>,
     alarms: Alarms,
@@ -36,7 +37,7 @@ impl<'a> Policies<'a> {
     fn end_minute(&mut self) {
         self.points.resize(self.measured.len(), Vec::new());
         for (points, measured) in self.points.iter_mut().zip(&mut self.measured) {
-            points.push(point(measured));
+            points.push(point(measured).into());
             measured.clear();
         }
         self.alarms.look(self.scaling, of(&self.points));
@@ -81,7 +82,7 @@ impl Scaler for Policies<'_> {
 }
 
 /// Returns the points of a policy by its position.
-fn of<'p>(points: &'p [Vec<Option<Point>>]) -> impl Fn(usize) -> &'p [Option<Point>] {
+fn of<'p>(points: &'p [Vec<Minute<Point>>]) -> impl Fn(usize) -> &'p [Minute<Point>] {
     |index| points.get(index).map_or(&[][..], Vec::as_slice)
 }
 
