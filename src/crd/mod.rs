@@ -1,6 +1,7 @@
 //! The members of the custom resources that the AWS requests do not have. Each is an extension of this operator.
 
 mod definition;
+mod explain;
 mod kubernetes;
 mod pod_schema;
 mod policy;
@@ -11,6 +12,7 @@ mod status;
 mod status_schema;
 
 pub use definition::definitions;
+pub use explain::explain_member;
 pub use kubernetes::*;
 pub(crate) use pod_schema::{of_spec, pod_template};
 pub use resource::*;

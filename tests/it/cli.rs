@@ -509,6 +509,13 @@ fn a_field_is_explained() {
     let run = folder.run(&["explain", "containerDefinitions.dependsOn"]);
     assert_eq!(run.status, Some(0), "{}", run.stderr);
     assert!(run.stdout.contains("initContainers"), "{}", run.stdout);
+    let extension = folder.run(&["explain", "autoScaling.scaler"]);
+    assert_eq!(extension.status, Some(0), "{}", extension.stderr);
+    assert!(
+        extension.stdout.contains("one of operator"),
+        "{}",
+        extension.stdout
+    );
     let all = folder.run(&["explain"]);
     assert!(all.stdout.lines().count() > 200, "{}", all.stdout);
     let unknown = folder.run(&["explain", "containerDefinitions.dependOn"]);

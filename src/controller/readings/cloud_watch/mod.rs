@@ -89,15 +89,20 @@ impl Known {
         batches.map(<[&str]>::to_vec).collect()
     }
 
+    /// Remembers what CloudWatch thinks of queries. If it takes none, or refuses one that it has taken before, that may be
+    /// because of something else than the metric, and the metric is asked for again.
     fn learn(&mut self, answers: &[Answered<'_>]) {
+        let takes_any = answers.iter().any(|it| it.fate == Fate::Taken);
         for answered in answers {
             match answered.fate {
                 Fate::Taken => {
                     self.taken.insert(answered.query.to_owned());
                 }
                 Fate::Refused => {
-                    self.taken.remove(answered.query);
-                    self.refused.insert(answered.query.to_owned(), AGAIN);
+                    let was_taken = self.taken.remove(answered.query);
+                    if takes_any && !was_taken {
+                        self.refused.insert(answered.query.to_owned(), AGAIN);
+                    }
                 }
                 Fate::Unknown => {}
             }

@@ -1,6 +1,6 @@
 //! Tests of a CloudWatch that answers well, in parts, badly or not at all.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use axum::{Router, body::Bytes, http::HeaderMap, routing::post};
 use http::StatusCode;
@@ -341,6 +341,36 @@ async fn a_metric_that_is_refused_takes_no_other_along() {
     assert_eq!((known.taken.len(), known.refused.len()), (5, 2));
     known.begin(|query| query == metric("a"));
     assert_eq!((known.taken.len(), known.refused.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_refusal_of_everything_silences_no_metric() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = broken.clone();
+    let (_fake, cloud) = Fake::start(move |request| {
+        let is_bad = |query: &Json| name_of(query) == "bad";
+        if is_broken.load(Ordering::SeqCst) || queries_of(request).iter().any(is_bad) {
+            error(400, "ValidationError")
+        } else {
+            ok(&page(request, &[(1004, json!(1))], "Complete"))
+        }
+    })
+    .await;
+    // Also where nothing is known, as after a restart.
+    let mut known = Known::default();
+    let names = ["a", "b", "bad"];
+    for _ in 0..2 {
+        broken.store(true, Ordering::SeqCst);
+        let found = ask(&cloud, &mut known, &names).await;
+        assert!(found.iter().all(|(_, value)| *value == Err(INVALID)));
+        assert_eq!(known.refused.len(), 0);
+        broken.store(false, Ordering::SeqCst);
+        let found = ask(&cloud, &mut known, &names).await;
+        let values: Vec<_> = found.into_iter().map(|(_, value)| value).collect();
+        assert_eq!(values, [Ok(1.0), Ok(1.0), Err(INVALID)]);
+        assert_eq!(known.refused.len(), 1);
+        known.refused.clear();
+    }
 }
 
 #[tokio::test]
