@@ -7,13 +7,17 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use ecs_operator_testbed::{ControlPlane, Moto, Options, until};
+use ecs_operator_testbed::{ControlPlane, Moto, Options};
 use http::{Method, Request};
 use kube::{Api, Client, Config, api::DynamicObject, client::Body, core::GroupVersionKind};
 use serde_json::{Value, json};
 use tokio::time::interval;
 
-use crate::support::{Bed, LIMIT, Operator, condition, install, step_policy, task_definition};
+use crate::support::{
+    Bed, Operator, condition, install,
+    scaling::{has_alarms, has_tasks, is_unknown, step_policy},
+    task_definition,
+};
 
 /// The signature that says for which service a request is. The emulator takes any.
 const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/monitoring/aws4_request, SignedHeaders=host, Signature=0";
@@ -96,25 +100,6 @@ async fn run_web(bed: &Bed) {
     bed.must_apply("EcsService", "web", service).await;
 }
 
-/// Waits for a state of the service. A metric takes some minutes until it counts.
-async fn reaches(bed: &Bed, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
-    let api = bed.resources("EcsService");
-    until(what, LIMIT * 4, async || {
-        let object = json!(api.get("web").await?);
-        Ok(is_it(&object).then_some(object))
-    })
-    .await
-    .unwrap()
-}
-
-async fn has_tasks(bed: &Bed, count: i64) -> Value {
-    let has = |object: &Value| {
-        let runs = object["status"]["runningCount"] == count;
-        object["spec"]["desiredCount"] == count && runs
-    };
-    reaches(bed, &format!("{count} tasks"), has).await
-}
-
 /// Allows a namespace to read the metrics.
 async fn permit(bed: &Bed) {
     let kind = GroupVersionKind::gvk("ecs-operator.dev", "v1alpha1", "EcsPolicy");
@@ -194,12 +179,7 @@ impl Cloud {
         let bed = Bed::new(&self.plane.kubeconfig(), "cloudwatch").await;
         permit(&bed).await;
         run_web(&bed).await;
-        let object = reaches(&bed, "both alarms", |object| {
-            let alarms = object["status"]["autoScaling"]["alarms"].as_array();
-            let mut states = alarms.into_iter().flatten().map(|it| &it["stateValue"]);
-            alarms.is_some_and(|alarms| alarms.len() == 2) && states.all(|state| state == "OK")
-        })
-        .await;
+        let object = has_alarms(&bed, "web", 2).await;
         assert_eq!(object["spec"]["desiredCount"], 1);
         assert_eq!(condition(&object, "ScalingActive")["status"], "True");
         bed
@@ -214,12 +194,8 @@ async fn alarms_know_metrics_of_cloudwatch_that_their_namespaces_may_read() {
     cloud.web().await;
 
     // Without a policy, the metric of others stays unknown, and the service says which line of a policy it lacks.
-    let unknown = |object: &Value| condition(object, "ScalingActive")["status"] == "False";
-    let object = reaches(&other, "missing metrics", unknown).await;
+    let (object, why) = is_unknown(&other, "web").await;
     assert_eq!(object["spec"]["desiredCount"], 1);
-    let found = condition(&object, "ScalingActive");
-    assert_eq!(found["reason"], "MetricsUnavailable");
-    let why = found["message"].as_str().unwrap();
     assert!(
         why.contains(r#"spec.allow.metricNamespaces: ["Shop"]"#),
         "{why}"
@@ -237,9 +213,9 @@ async fn a_service_follows_metrics_of_cloudwatch_and_stays_when_it_is_gone() {
     let cloud = Cloud::start().await;
     let bed = cloud.web().await;
     cloud.backlog.is(1000.0);
-    has_tasks(&bed, 3).await;
+    has_tasks(&bed, "web", 3).await;
     cloud.backlog.is(10.0);
-    let object = has_tasks(&bed, 1).await;
+    let object = has_tasks(&bed, "web", 1).await;
     let activity = &object["status"]["autoScaling"]["activities"][0];
     assert_eq!(
         activity["cause"],
@@ -250,12 +226,7 @@ async fn a_service_follows_metrics_of_cloudwatch_and_stays_when_it_is_gone() {
     // Without CloudWatch, the count stays.
     cloud.backlog.is(1000.0);
     drop(cloud.moto);
-    let object = reaches(&bed, "missing metrics", |object| {
-        condition(object, "ScalingActive")["status"] == "False"
-    })
-    .await;
-    let found = condition(&object, "ScalingActive");
-    let why = found["message"].as_str().unwrap();
+    let (object, why) = is_unknown(&bed, "web").await;
     let expected = "CloudWatch does not report a metric: it cannot be reached";
     assert!(why.contains(expected), "{why}");
     assert_eq!(object["spec"]["desiredCount"], 1);

@@ -1,7 +1,7 @@
 //! Scaling policies on external metrics of the cluster. A custom resource is served in place of an adapter, so that the API
 //! server selects by labels, and knows the rights that the chart gives.
 
-use ecs_operator_testbed::{ControlPlane, Options, until};
+use ecs_operator_testbed::{ControlPlane, Options};
 use kube::{
     Api,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
@@ -10,8 +10,13 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bed, LIMIT, OPERATOR, Operator, addons::serve_addons, condition, helm::rendered, install,
-    step_policy, task_definition,
+    Bed, OPERATOR, Operator,
+    addons::serve_addons,
+    condition,
+    helm::rendered,
+    install,
+    scaling::{has_alarms, has_tasks, is_unknown, step_policy},
+    task_definition,
 };
 
 const VALUES: (&str, &str, &str, &str) = (
@@ -56,17 +61,6 @@ fn step(name: &str, threshold: i64, comparison: &str, by: i64) -> Value {
     )
 }
 
-/// Waits for a state of the service. A point takes a minute.
-async fn reaches(bed: &Bed, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
-    let api = bed.resources("EcsService");
-    until(what, LIMIT * 2, async || {
-        let object = json!(api.get("web").await?);
-        Ok(is_it(&object).then_some(object))
-    })
-    .await
-    .unwrap()
-}
-
 #[tokio::test]
 async fn a_service_follows_external_metrics_and_stays_when_there_are_none() {
     let plane = ControlPlane::start_with(&Options::default()).await.unwrap();
@@ -101,18 +95,10 @@ async fn a_service_follows_external_metrics_and_stays_when_there_are_none() {
     bed.must_apply("EcsService", "web", service).await;
 
     // The sum of what is reported of its queue is between the thresholds.
-    let object = reaches(&bed, "both alarms", |object| {
-        let alarms = object["status"]["autoScaling"]["alarms"].as_array();
-        let mut states = alarms.into_iter().flatten().map(|it| &it["stateValue"]);
-        alarms.is_some_and(|alarms| alarms.len() == 2) && states.all(|state| state == "OK")
-    })
-    .await;
+    let object = has_alarms(&bed, "web", 2).await;
     assert_eq!(object["spec"]["desiredCount"], 1);
     report(&bed, "second", "orders", "401").await;
-    let object = reaches(&bed, "3 tasks", |object| {
-        object["spec"]["desiredCount"] == 3 && object["status"]["runningCount"] == 3
-    })
-    .await;
+    let object = has_tasks(&bed, "web", 3).await;
     assert_eq!(condition(&object, "ScalingActive")["status"], "True");
     let queries = operator.metric(
         "ecs_operator_metric_queries_total",
@@ -126,12 +112,7 @@ async fn a_service_follows_external_metrics_and_stays_when_there_are_none() {
         .delete_collection(&DeleteParams::default(), &all)
         .await
         .unwrap();
-    let object = reaches(&bed, "missing metrics", |object| {
-        condition(object, "ScalingActive")["status"] == "False"
-    })
-    .await;
-    let found = condition(&object, "ScalingActive");
-    let why = found["message"].as_str().unwrap();
+    let (object, why) = is_unknown(&bed, "web").await;
     let expected = "external.metrics.k8s.io does not report a metric: it has no value";
     assert!(why.contains(expected), "{why}");
     assert_eq!(object["spec"]["desiredCount"], 3);

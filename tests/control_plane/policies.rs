@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 use crate::{
     bed,
     support::{
-        Bed, LIMIT, Operator, addons::serve_addons, condition, cpu_policy, install, step_policy,
+        Bed, LIMIT, Operator,
+        addons::serve_addons,
+        condition, cpu_policy, install,
+        scaling::{has_tasks, step_policy},
         task_definition,
     },
     view::{run, text},
@@ -66,15 +69,6 @@ async fn use_cpu(bed: &Bed, millicores: i64) {
     }
 }
 
-/// Waits until the service has this many tasks.
-async fn has_tasks(bed: &Bed, count: i64) -> Value {
-    let what = format!("{count} tasks");
-    bed.until("EcsService", "web", &what, |object| {
-        object["spec"]["desiredCount"] == count && object["status"]["runningCount"] == count
-    })
-    .await
-}
-
 #[tokio::test]
 async fn the_operator_runs_steps_and_hands_the_count_to_an_autoscaler_and_back() {
     let bed = bed("policies").await;
@@ -86,9 +80,9 @@ async fn the_operator_runs_steps_and_hands_the_count_to_an_autoscaler_and_back()
         step("in", 20, "LessThanThreshold", -1),
     ];
     bed.must_apply("EcsService", "web", service(&steps)).await;
-    has_tasks(&bed, 2).await;
+    has_tasks(&bed, "web", 2).await;
     use_cpu(&bed, 30).await;
-    let object = has_tasks(&bed, 4).await;
+    let object = has_tasks(&bed, "web", 4).await;
     let scaling = &object["status"]["autoScaling"];
     assert_eq!(scaling["scaler"], "operator");
     let activity = &scaling["activities"][0];
@@ -173,7 +167,7 @@ async fn nothing_is_scaled_while_nothing_is_measured() {
     let mut spec = service(&steps);
     spec["desiredCount"] = json!(4);
     bed.must_apply("EcsService", "web", spec).await;
-    has_tasks(&bed, 4).await;
+    has_tasks(&bed, "web", 4).await;
     // Trouble is reported after three minutes without a point.
     let limit = LIMIT * 3;
     let api = bed.resources("EcsService");
@@ -226,7 +220,7 @@ async fn an_autoscaler_stays_where_the_definitions_keep_no_decision() {
         .await;
     let mut spec = service(&[cpu_policy()]);
     bed.must_apply("EcsService", "web", spec).await;
-    has_tasks(&bed, 2).await;
+    has_tasks(&bed, "web", 2).await;
     bed.eventually::<HorizontalPodAutoscaler>("web", "an autoscaler", |_| true)
         .await;
     use_cpu(&bed, 30).await;

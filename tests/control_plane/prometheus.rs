@@ -23,7 +23,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::{
-    Bed, LIMIT, Operator, addons::serve_addons, condition, install, step_policy, task_definition,
+    Bed, LIMIT, Operator,
+    addons::serve_addons,
+    condition, install,
+    scaling::{has_tasks, is_unknown, step_policy},
+    task_definition,
 };
 
 /// A name that would end its quotes, and match more than itself, if it were a part of the query.
@@ -176,35 +180,6 @@ fn service(policies: &[Value]) -> Value {
     })
 }
 
-/// Waits until a service has this many tasks. A metric takes a minute to follow the load, and target tracking three.
-async fn has_tasks(bed: &Bed, name: &str, count: i64) -> Value {
-    let api = bed.resources("EcsService");
-    let what = format!("{count} tasks of {name}");
-    until(&what, LIMIT * 4, async || {
-        let object = json!(api.get(name).await?);
-        let runs = object["status"]["runningCount"] == count;
-        Ok((object["spec"]["desiredCount"] == count && runs).then_some(object))
-    })
-    .await
-    .unwrap()
-}
-
-/// Waits until a service is not scaled, and returns why.
-async fn is_unknown(bed: &Bed, name: &str) -> String {
-    let api = bed.resources("EcsService");
-    let what = format!("missing metrics of {name}");
-    let object = until(&what, LIMIT * 4, async || {
-        let object = json!(api.get(name).await?);
-        let found = condition(&object, "ScalingActive");
-        Ok((found["status"] == "False").then_some(object))
-    })
-    .await
-    .unwrap();
-    let found = condition(&object, "ScalingActive");
-    assert_eq!(found["reason"], "MetricsUnavailable");
-    found["message"].as_str().unwrap().to_owned()
-}
-
 /// Returns how many events say that the metrics of a service are missing, as soon as there is one: events follow the status.
 async fn events(bed: &Bed, name: &str) -> i32 {
     let what = format!("an event of {name}");
@@ -330,7 +305,7 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     assert_eq!(alarm["metricName"], "m1 / m2");
 
     // A query with several series scales nothing, and says so once.
-    let why = is_unknown(&bed, "several").await;
+    let (_, why) = is_unknown(&bed, "several").await;
     assert!(why.contains("the query has several series"), "{why}");
     assert_eq!(scaled_objects(&bed).await, [""; 0]);
 
@@ -352,7 +327,7 @@ async fn services_follow_metrics_of_prometheus_and_stay_when_it_is_gone() {
     load.send(&web, 100.0);
     drop(prometheus);
     for name in ["web", "api", "jobs"] {
-        let why = is_unknown(&bed, name).await;
+        let (_, why) = is_unknown(&bed, name).await;
         let expected = "Prometheus does not report a metric: it cannot be reached";
         assert!(why.contains(expected), "{why}");
         let object = json!(bed.resources("EcsService").get(name).await.unwrap());

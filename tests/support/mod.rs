@@ -2,6 +2,7 @@
 
 pub mod addons;
 pub mod helm;
+pub mod scaling;
 pub mod sources;
 
 use std::{
@@ -515,35 +516,6 @@ pub fn cpu_policy() -> Value {
             "PredefinedMetricSpecification": {
                 "PredefinedMetricType": "ECSServiceAverageCPUUtilization",
             },
-        },
-    })
-}
-
-/// Returns a scaling policy that adds or removes tasks while a metric, given by its namespace, its name and one dimension, is
-/// beyond a threshold for a minute.
-pub fn step_policy(
-    (name, by, cooldown): (&str, i64, i64),
-    [namespace, metric, dimension, value]: [&str; 4],
-    (comparison, threshold): (&str, i64),
-) -> Value {
-    let end = if by > 0 {
-        "MetricIntervalLowerBound"
-    } else {
-        "MetricIntervalUpperBound"
-    };
-    json!({
-        "PolicyName": name,
-        "PolicyType": "StepScaling",
-        "StepScalingPolicyConfiguration": {
-            "AdjustmentType": "ChangeInCapacity",
-            "Cooldown": cooldown,
-            "StepAdjustments": [{end: 0, "ScalingAdjustment": by}],
-        },
-        "Alarm": {
-            "Namespace": namespace, "MetricName": metric, "Statistic": "Average",
-            "Dimensions": [{"Name": dimension, "Value": value}],
-            "Period": 60, "EvaluationPeriods": 1, "Threshold": threshold,
-            "ComparisonOperator": comparison,
         },
     })
 }

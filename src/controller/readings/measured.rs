@@ -32,6 +32,43 @@ pub(super) struct Part {
     pub(super) is_empty: bool,
 }
 
+/// Whether the values of a metric come.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Supply {
+    /// For how many minutes there has been no value, although there should have been one.
+    silent: usize,
+    /// For how many of these it could not be read.
+    unread: usize,
+    /// Whether there has been a value.
+    was_known: bool,
+}
+
+impl Supply {
+    const KNOWN: Self = Self {
+        silent: 0,
+        unread: 0,
+        was_known: true,
+    };
+
+    /// Returns it after one more minute without a value.
+    const fn after(self, is_read: bool) -> Self {
+        Self {
+            silent: self.silent + 1,
+            unread: if is_read { 0 } else { self.unread + 1 },
+            was_known: self.was_known,
+        }
+    }
+
+    /// Returns it after a minute in which nothing could be measured.
+    const fn idle(self) -> Self {
+        Self {
+            silent: 0,
+            unread: 0,
+            was_known: self.was_known,
+        }
+    }
+}
+
 /// What is measured for one policy.
 #[derive(Clone)]
 pub(super) struct OfPolicy {
@@ -48,12 +85,8 @@ pub(super) struct OfPolicy {
     pub(super) is_tracked: bool,
     /// The points, the newest last.
     pub(super) points: Vec<Minute<Point>>,
-    /// For how many minutes it has not had a value, and should have had one.
-    pub(super) silent: usize,
-    /// For how many of these it could not be read.
-    pub(super) unread: usize,
-    /// Whether it has had a value.
-    pub(super) was_known: bool,
+    /// Whether its values come.
+    pub(super) supply: Supply,
 }
 
 impl OfPolicy {
@@ -66,9 +99,7 @@ impl OfPolicy {
             is_acted_on: false,
             is_tracked: false,
             points: Vec::new(),
-            silent: 0,
-            unread: 0,
-            was_known: false,
+            supply: Supply::default(),
         }
     }
 
@@ -83,18 +114,13 @@ impl OfPolicy {
         self.points.push(point);
         let old = self.points.len().saturating_sub(kept);
         self.points.drain(..old);
-        match point {
-            Minute::Value(_) => self.has_value(),
+        self.supply = match point {
+            Minute::Value(_) => Supply::KNOWN,
             // Without a task, there may be nothing to measure.
-            _ if running == 0 && self.series.needs_tasks() => (self.silent, self.unread) = (0, 0),
-            Minute::Empty => (self.silent, self.unread) = (self.silent + 1, 0),
-            Minute::Unknown => (self.silent, self.unread) = (self.silent + 1, self.unread + 1),
-        }
-    }
-
-    const fn has_value(&mut self) {
-        (self.silent, self.unread) = (0, 0);
-        self.was_known = true;
+            _ if running == 0 && self.series.needs_tasks() => self.supply.idle(),
+            Minute::Empty => self.supply.after(true),
+            Minute::Unknown => self.supply.after(false),
+        };
     }
 
     /// Whether anything waits for its values.
@@ -104,22 +130,26 @@ impl OfPolicy {
 
     /// Whether it has had a value, or none is awaited.
     pub(super) const fn was_known(&self) -> bool {
-        self.was_known || !self.is_awaited()
+        self.supply.was_known || !self.is_awaited()
     }
 
     /// For how many minutes it has had no value, as far as that means something.
     pub(super) const fn silence(&self) -> usize {
-        if self.is_awaited() { self.silent } else { 0 }
+        if self.is_awaited() {
+            self.supply.silent
+        } else {
+            0
+        }
     }
 
     /// Whether it has had no value for so long that its owner should know.
     pub(super) fn is_in_trouble(&self) -> bool {
-        let patience = match (self.is_delayed(), self.was_known) {
+        let patience = match (self.is_delayed(), self.supply.was_known) {
             (true, true) => SILENCE,
             (true, false) => SILENCE / 2,
             (false, _) => TROUBLE,
         };
-        self.is_awaited() && (self.silent >= patience || self.unread >= TROUBLE)
+        self.is_awaited() && (self.supply.silent >= patience || self.supply.unread >= TROUBLE)
     }
 
     /// Whether its points are those of minutes that have been over for a while.
@@ -197,7 +227,7 @@ impl OfPolicy {
             let point = place.and_then(|place| self.points.get_mut(place));
             if let (Some(point), Minute::Value(_)) = (point, found) {
                 *point = found;
-                self.has_value();
+                self.supply = Supply::KNOWN;
             }
         }
     }

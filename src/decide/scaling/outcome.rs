@@ -127,19 +127,16 @@ fn alarms(before: &[AlarmStatus], seen: Seen<'_>, now: Timestamp) -> Vec<AlarmSt
         };
         known.filter(same).cloned().unwrap_or_else(|| {
             let points = (seen.points)(index);
-            let shown = |point: Point| rounded(point.metric * share);
+            let shown = |point: &Minute<Point>| Some(rounded(point.value()?.metric * share));
             let recent = points.iter().skip(points.len().saturating_sub(RECENT));
             AlarmStatus {
                 alarm_name: name,
                 metric_name: series.metric_name().to_owned(),
                 threshold: Some(threshold),
                 state_value: name_of_state(state).to_owned(),
-                value: points.last().and_then(|point| point.value()).map(shown),
+                value: points.last().and_then(shown),
                 state_updated_timestamp: Some(Time(now)),
-                recent_values: recent
-                    .filter_map(|point| point.value())
-                    .map(shown)
-                    .collect(),
+                recent_values: recent.filter_map(shown).collect(),
             }
         })
     };

@@ -95,8 +95,8 @@ pub fn wish(
     if tasks == 0 {
         // There is no metric per task, and any demand needs one. A point of tasks that have ended since is not one. Some
         // metrics are published every five minutes, and some arrive late.
-        let recent = points.iter().rev().take(DEMAND_PERIODS);
-        return match recent.filter_map(|point| point.value()).next() {
+        let mut recent = points.iter().rev().take(DEMAND_PERIODS);
+        return match recent.find_map(|point| point.value()) {
             Some(newest) if newest.metric > 0.0 && newest.tasks == 0 => Wish::Out(1),
             Some(_) => Wish::Stay,
             None => Wish::Unknown,
