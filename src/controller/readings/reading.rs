@@ -240,7 +240,9 @@ impl Reading {
             return None;
         }
         let mut troubled = self.of_policies.iter().filter(|it| it.is_in_trouble());
-        let waits = self.of_policies.iter().any(|it| it.silence() > 0);
+        // What has been known once may be late.
+        let is_new = |it: &OfPolicy| it.silence() > 0 && !it.was_known();
+        let waits = self.of_policies.iter().any(is_new);
         match troubled.next() {
             Some(troubled) => Some(Health::Unknown(troubled.why())),
             None if waits => None,
@@ -571,7 +573,7 @@ mod tests {
             use_cpu(&mut reading, 60.0);
             reading.end_minute(5);
         }
-        assert_eq!(reading.health(), None);
+        assert_eq!(reading.health(), Some(Health::Known));
         assert_eq!(of_queue(&reading)[8], point(30.0, 5));
     }
 
@@ -599,21 +601,22 @@ mod tests {
             reading.end_minute(2);
             (reading.health(), reading.was_known())
         };
-        for _ in 0..3 {
+        let known = Some(Health::Known);
+        for round in 0..3 {
             for _ in 0..4 {
                 let (health, _) = minute(Err(&empty));
-                assert_eq!(health, None);
+                assert_eq!(health.is_some(), round > 0, "there has been no value yet");
+                assert!(health.is_none_or(|health| Some(health) == known));
             }
-            let known = (Some(Health::Known), true);
-            assert_eq!(minute(Ok(&7.0)), known);
+            assert_eq!(minute(Ok(&7.0)), (known.clone(), true));
         }
         // It has ended, or its source has.
         let trouble = Some(Health::Unknown("no data".to_owned()));
         let ended: Vec<_> = (0..12).map(|_| minute(Err(&empty)).0).collect();
-        assert_eq!((&ended[10], &ended[11]), (&None, &trouble));
+        assert_eq!((&ended[10], &ended[11]), (&known, &trouble));
         minute(Ok(&7.0));
         let gone: Vec<_> = (0..3).map(|_| minute(Err(&unread("no data"))).0).collect();
-        assert_eq!(gone, [None, None, trouble]);
+        assert_eq!(gone, [known.clone(), known, trouble]);
     }
 
     #[test]
