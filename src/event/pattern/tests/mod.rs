@@ -1,0 +1,6 @@
+//! Tests of patterns.
+
+mod cases;
+mod effort;
+mod errors;
+mod properties;
