@@ -23,6 +23,7 @@ pub mod crd;
 pub mod decide;
 pub mod diagnostic;
 pub mod ecs;
+pub mod event;
 pub mod fields;
 pub mod input;
 pub mod names;

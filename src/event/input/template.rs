@@ -93,7 +93,7 @@ struct Reader<'t> {
     parts: Vec<Part>,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
     fn character(&mut self, character: char) -> Result<(), (String, String)> {
         self.take(character);
         match character {
@@ -126,7 +126,7 @@ impl Reader<'_> {
     fn variable(
         &mut self,
         name: &str,
-        rest: &str,
+        rest: &'t str,
         paths: &BTreeMap<&str, EventPath>,
     ) -> Result<(), (String, String)> {
         let predefined = PREDEFINED.iter().find(|(known, _)| *known == name);
@@ -153,19 +153,13 @@ impl Reader<'_> {
             source,
             quoted: self.in_string,
         });
-        self.rest = self
-            .rest
-            .len()
-            .checked_sub(rest.len())
-            .and_then(|length| self.rest.get(length..))
-            .unwrap_or_default();
+        self.rest = rest;
         self.last = Some('>');
-        self.has_variable = true;
-        if !self.in_string {
-            self.has_variable = false;
-            self.no_key("a variable")?;
+        self.has_variable = self.in_string;
+        if self.in_string {
+            return Ok(());
         }
-        Ok(())
+        self.no_key("a variable")
     }
 
     /// Checks that what was just read is not the key of an object.

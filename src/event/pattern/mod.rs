@@ -44,16 +44,15 @@ impl Pattern {
     ///
     /// The first thing that is wrong, where it stands, and what to write instead.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
-        let tree = Tree::new(parse::parse(text)?);
+        let tree = Tree::new(&parse::parse(text)?);
         Ok(Self { tree })
     }
 
     /// Whether the pattern matches an event. An event that is not an object matches nothing.
     ///
-    /// Takes time in proportion to the size of the event, multiplied by the number of fields and values of the pattern
-    /// that stand for the same path, and by the number of arrays that stand inside of each other. A value below more
-    /// than 130 keys and arrays is not found; JSON text that `serde_json` reads has at most 128 levels, not counting
-    /// those that dots in keys make.
+    /// The time grows with the size of the event, multiplied by at most the size of the pattern and by how many arrays
+    /// stand inside of each other. A value below more than 130 keys and arrays is not found; JSON text that
+    /// `serde_json` reads has at most 128 levels, not counting those that dots in keys make.
     #[must_use]
     pub fn matches(&self, event: &Value) -> bool {
         Search::new(&self.tree).matches(&self.tree, event)

@@ -1,9 +1,9 @@
 //! Reads the fields of a pattern.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    combination::{Group, MAX_COMBINATIONS},
+    combination::{Combinations, Group, MAX_COMBINATIONS},
     condition::Condition,
     error::{Location, PatternError},
     node::Node,
@@ -53,14 +53,16 @@ pub(super) struct Field {
     pub(super) path: String,
     at: Location,
     pub(super) condition: Condition,
+    /// The combinations that have it.
+    pub(super) asked: Combinations,
 }
 
 /// Everything that a pattern says.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) fields: Vec<Field>,
-    /// The fields of each combination.
-    pub(super) combinations: Vec<Vec<usize>>,
+    /// All combinations.
+    pub(super) all: Combinations,
 }
 
 /// Reads a pattern.
@@ -88,29 +90,38 @@ pub(super) fn parse(text: &str) -> Result<Draft, PatternError> {
             format!("use at most {MAX_COMBINATIONS}, for example in several rules"),
         ));
     }
-    let combinations = group.combinations();
-    for combination in &combinations {
-        only_once(combination, &reader.fields)?;
-    }
-    Ok(Draft {
+    let mut draft = Draft {
         fields: reader.fields,
-        combinations,
-    })
+        all: Combinations::NONE,
+    };
+    for (index, fields) in group.combinations().into_iter().enumerate() {
+        draft.all.insert(index);
+        for field in fields {
+            if let Some(field) = draft.fields.get_mut(field) {
+                field.asked.insert(index);
+            }
+        }
+    }
+    only_once(&draft.fields)?;
+    Ok(draft)
 }
 
 /// Checks that no combination has two fields of one path, as `a.b` and `b` in `a`.
-fn only_once(combination: &[usize], fields: &[Field]) -> Result<(), PatternError> {
-    let mut paths = BTreeSet::new();
-    let twice = combination
-        .iter()
-        .filter_map(|index| fields.get(*index))
-        .find(|field| !paths.insert(field.path.as_str()));
-    twice.map_or(Ok(()), |field| {
-        Err(field.at.error(
-            format!("{:?} is also asked for elsewhere", field.path),
-            "write all values of a field into one array",
-        ))
-    })
+fn only_once(fields: &[Field]) -> Result<(), PatternError> {
+    let mut paths = BTreeMap::new();
+    for field in fields {
+        let asked = paths
+            .entry(field.path.as_str())
+            .or_insert(Combinations::NONE);
+        if !asked.and(field.asked).is_empty() {
+            return Err(field.at.error(
+                format!("{:?} is also asked for elsewhere", field.path),
+                "write all values of a field into one array",
+            ));
+        }
+        *asked = asked.or(field.asked);
+    }
+    Ok(())
 }
 
 /// Where an object stands.
@@ -203,6 +214,7 @@ impl Reader {
                     path,
                     at: scope.at.clone(),
                     condition,
+                    asked: Combinations::NONE,
                 });
                 Ok(())
             }

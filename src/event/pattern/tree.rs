@@ -47,32 +47,26 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn new(draft: Draft) -> Self {
-        let mut all = Combinations::NONE;
-        let mut asked = vec![Combinations::NONE; draft.fields.len()];
-        for (index, fields) in draft.combinations.iter().enumerate() {
-            all.insert(index);
-            for field in fields {
-                if let Some(combinations) = asked.get_mut(*field) {
-                    combinations.insert(index);
-                }
-            }
-        }
+    pub(super) fn new(draft: &Draft) -> Self {
         let names: BTreeSet<&str> = draft.fields.iter().map(|it| it.path.as_str()).collect();
         let indexes: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
         let mut root = Branch::empty();
         let mut paths = vec![Path::unasked(); indexes.len()];
-        for (field, asked) in draft.fields.iter().zip(asked) {
+        for field in &draft.fields {
             let Some(index) = indexes.get(field.path.as_str()) else {
                 continue;
             };
             if let Some(path) = paths.get_mut(*index) {
-                path.add(asked, &field.condition);
+                path.add(field);
             }
-            root.insert(field, asked, *index);
+            root.insert(field, *index);
         }
         root.close(&paths);
-        Self { root, paths, all }
+        Self {
+            root,
+            paths,
+            all: draft.all,
+        }
     }
 }
 
@@ -84,10 +78,10 @@ impl Path {
         }
     }
 
-    fn add(&mut self, asked: Combinations, condition: &Condition) {
-        self.asked = self.asked.or(asked);
-        if condition.absent {
-            self.optional = self.optional.or(asked);
+    fn add(&mut self, field: &Field) {
+        self.asked = self.asked.or(field.asked);
+        if field.condition.absent {
+            self.optional = self.optional.or(field.asked);
         }
     }
 }
@@ -104,7 +98,7 @@ impl Branch {
         }
     }
 
-    fn insert(&mut self, field: &Field, asked: Combinations, index: usize) {
+    fn insert(&mut self, field: &Field, index: usize) {
         let mut branch = self;
         for key in field.path.split('.') {
             branch = branch
@@ -113,7 +107,9 @@ impl Branch {
                 .or_insert_with(Self::empty);
         }
         branch.path = Some(index);
-        branch.conditions.push((asked, field.condition.clone()));
+        branch
+            .conditions
+            .push((field.asked, field.condition.clone()));
     }
 
     /// Sets what follows from the branches below.

@@ -15,7 +15,7 @@ fn steps(pattern: &str, event: &Value) -> u64 {
 }
 
 /// Returns the number of values in an event.
-fn size(event: &Value) -> u64 {
+pub(super) fn size(event: &Value) -> u64 {
     match event {
         Value::Array(items) => 1 + items.iter().map(size).sum::<u64>(),
         Value::Object(members) => 1 + members.values().map(size).sum::<u64>(),
