@@ -191,6 +191,11 @@ fn mistakes_are_refused_with_what_to_write() {
              {\"event\": <aws.events.event.json>}",
         ),
         (
+            r#"{"a":<count><aws.events.event>}"#,
+            "<aws.events.event> stands elsewhere than as the value of a JSON field; write it without quotes, as \
+             {\"event\": <aws.events.event>}",
+        ),
+        (
             r#"{"<state>" : 1}"#,
             "a string with a variable is the key of an object; use variables in values",
         ),

@@ -214,9 +214,6 @@ impl<'t> Search<'t> {
         self.forcing += 1;
         for element in &elements {
             let open = alive.without(found);
-            if open.is_empty() {
-                break;
-            }
             found = found.or(self.met(branch, element, open, open.without(free)));
         }
         self.forcing -= 1;

@@ -481,6 +481,12 @@ fn absence_is_looked_for_in_the_element_that_an_earlier_path_chose() {
             r#"{"a":[{"b":[{"x":1},{"y":1}]},{"b":[{"y":1}]}]}"#,
             Yes,
         ),
+        // What is asked for in one element is not asked for in the next.
+        (
+            r#"{"a":{"a":[1],"b":{"x":[{"exists":false},1],"y":[2]}}}"#,
+            r#"{"a":[{"a":1,"b":[{"x":1},{"y":2}]},{"a":1,"b":[{"y":2}]}]}"#,
+            Yes,
+        ),
         (
             r#"{"a":[{"exists":false}]}"#,
             r#"{"a":[[],{"b":1},[{}]]}"#,
