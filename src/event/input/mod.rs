@@ -48,8 +48,8 @@ pub struct Context<'c> {
 
 /// What the target of a rule gets: the event, a part of it, or what a template makes of it.
 ///
-/// What a template inserts inside of quotes is not escaped, as in EventBridge: an event with a quote in such a value can
-/// add members to the JSON. Outside of quotes, a value stays one JSON value.
+/// What a template inserts inside of quotes is not escaped, as in EventBridge: whoever writes events can add members to
+/// the JSON with a quote in such a value. Outside of quotes, a value stays one JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input(Kind);
 

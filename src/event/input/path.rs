@@ -75,8 +75,8 @@ fn step(text: &str) -> Option<(Step, &str)> {
         return Some((Step::Item(index), rest));
     }
     let rest = text.strip_prefix('.')?;
-    let end = rest.find(['.', '[']).unwrap_or(rest.len());
-    let (name, rest) = rest.split_at(end);
+    let end = rest.find(['.', '[']);
+    let (name, rest) = end.map_or((rest, ""), |end| rest.split_at(end));
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/');
     let is_name = !name.is_empty() && name.chars().all(is_plain);
     is_name.then(|| (Step::Member(name.to_owned()), rest))
