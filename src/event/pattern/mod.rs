@@ -28,6 +28,7 @@ use self::{search::Search, tree::Tree};
 /// - The same path twice is refused, also if a key is repeated, which JSON allows and the guide lets the last one win.
 /// - `exactly`, which only the matcher knows, is refused.
 /// - Case is ignored character by character: `ß` is not `SS`.
+/// - Whole numbers up to 64 bits are compared exactly, others as doubles, of which 15 digits are reliable.
 /// - An IPv4 network has no IPv6 addresses, and the other way around; `0.0.0.0/0` does not match `::1`.
 /// - If an event spells a path both with nested objects and with dots in a key, and one of the values is an array of
 ///   objects, what stands there counts as one array, of which one element has to meet all fields.
