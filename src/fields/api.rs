@@ -25,6 +25,8 @@ pub enum Api {
     ScheduledAction,
     /// `PutMetricAlarm`
     MetricAlarm,
+    /// `CreateSchedule`
+    Schedule,
     /// `spec.kubernetes` of an EcsService; an EcsTaskDefinition and an EcsTask have its `pod`
     Kubernetes,
 }
@@ -41,6 +43,7 @@ impl Api {
         Self::ScalingPolicy,
         Self::ScheduledAction,
         Self::MetricAlarm,
+        Self::Schedule,
         Self::Kubernetes,
     ];
 
@@ -57,6 +60,7 @@ impl Api {
             Self::ScalingPolicy => "PutScalingPolicy",
             Self::ScheduledAction => "PutScheduledAction",
             Self::MetricAlarm => "PutMetricAlarm",
+            Self::Schedule => "CreateSchedule",
             Self::Kubernetes => "spec.kubernetes of an EcsService",
         }
     }
@@ -115,6 +119,10 @@ impl Api {
                 Api::MetricAlarm,
                 &["DescribeAlarms", "AWS::CloudWatch::Alarm"],
             ),
+            (
+                Api::Schedule,
+                &["UpdateSchedule", "GetSchedule", "AWS::Scheduler::Schedule"],
+            ),
         ];
         let is_it = |other: &str| other.eq_ignore_ascii_case(name);
         let own = Self::ALL.iter().copied().find(|api| is_it(api.name()));
@@ -139,6 +147,7 @@ impl Api {
             Self::MetricAlarm => {
                 "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_"
             }
+            Self::Schedule => "https://docs.aws.amazon.com/scheduler/latest/APIReference/API_",
             Self::Kubernetes => "",
         }
     }

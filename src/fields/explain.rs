@@ -286,6 +286,9 @@ pub(super) fn source(api: Api, field: &Field) -> String {
         // The table has another structure of this name.
         let shape = match field.shape {
             "AlarmTag" => "Tag",
+            "ScheduleNetworkConfiguration" => "NetworkConfiguration",
+            "ScheduleTarget" => "Target",
+            "ScheduleVpcConfiguration" => "AwsVpcConfiguration",
             shape => shape,
         };
         format!("{}{shape}.html", api.reference())

@@ -7,6 +7,7 @@ mod kubernetes;
 mod metric_alarm;
 mod scalable_target;
 mod scaling_policy;
+mod schedule;
 mod scheduled_action;
 mod service;
 mod task;
@@ -28,6 +29,7 @@ pub(super) const fn fields(api: Api) -> &'static [Field] {
         Api::ScalingPolicy => scaling_policy::FIELDS,
         Api::ScheduledAction => scheduled_action::FIELDS,
         Api::MetricAlarm => metric_alarm::FIELDS,
+        Api::Schedule => schedule::FIELDS,
         Api::Kubernetes => kubernetes::FIELDS,
     }
 }
@@ -44,6 +46,7 @@ pub(super) const fn members(api: Api) -> &'static [Member] {
         Api::ScalingPolicy => scaling_policy::MEMBERS,
         Api::ScheduledAction => scheduled_action::MEMBERS,
         Api::MetricAlarm => metric_alarm::MEMBERS,
+        Api::Schedule => schedule::MEMBERS,
         Api::Kubernetes => kubernetes::MEMBERS,
     }
 }
@@ -114,5 +117,6 @@ pub(super) const fn read_only(api: Api) -> &'static [&'static str] {
         Api::ScalingPolicy => &["PolicyARN", "CreationTime"],
         Api::ScheduledAction => &["ScheduledActionARN", "CreationTime"],
         Api::MetricAlarm => OF_DESCRIBED_ALARMS,
+        Api::Schedule => &["Arn", "CreationDate", "LastModificationDate"],
     }
 }

@@ -34,10 +34,20 @@ const MODELS: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("cloudwatch", "2010-08-01", &["PutMetricAlarm"]),
+    ("scheduler", "2021-06-30", &["CreateSchedule"]),
 ];
 
 /// The structures of other services that have the name of one of ECS.
-const RENAMED: &[(&str, &str, &str)] = &[("cloudwatch", "Tag", "AlarmTag")];
+const RENAMED: &[(&str, &str, &str)] = &[
+    ("cloudwatch", "Tag", "AlarmTag"),
+    ("scheduler", "AwsVpcConfiguration", "ScheduleVpcConfiguration"),
+    (
+        "scheduler",
+        "NetworkConfiguration",
+        "ScheduleNetworkConfiguration",
+    ),
+    ("scheduler", "Target", "ScheduleTarget"),
+];
 
 /// Returns the lines for the models in `folder`, which is `botocore/data` of a version.
 ///

@@ -68,6 +68,12 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
         "MetricAlarm",
     ),
     (
+        "CreateSchedule",
+        "schedule",
+        "`CreateSchedule` of EventBridge Scheduler",
+        "Schedule",
+    ),
+    (
         shapes::KUBERNETES,
         "kubernetes",
         "`spec.kubernetes` of an EcsService, of which `pod` is also for an EcsTaskDefinition and an EcsTask",

@@ -147,6 +147,7 @@ fn struct_name(structure: &str) -> String {
         "PutScalingPolicy" => "ScalingPolicy",
         "PutScheduledAction" => "ScheduledAction",
         "PutMetricAlarm" => "MetricAlarm",
+        "CreateSchedule" => "Schedule",
         other => other.strip_suffix("Request").unwrap_or(other),
     };
     name.replace("EBS", "Ebs")
@@ -354,6 +355,7 @@ fn rust_type(member: &Member) -> Result<(String, &'static str)> {
                 "Number" => "f64",
                 "Boolean" => "bool",
                 "Document" | "Kubernetes" => "serde_json::Value",
+                "StringMap" if *list => "BTreeMap<String, String>",
                 "StringMap" => {
                     return Ok(("BTreeMap<String, String>".to_owned(), "BTreeMap::is_empty"));
                 }
