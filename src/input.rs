@@ -50,3 +50,14 @@ pub struct TaskInput {
     /// What `taskDefinition` of the request names, before the overrides of the request.
     pub task_definition: TaskDefinitionInput,
 }
+
+/// A schedule that starts tasks, and the task definition that they run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScheduleInput {
+    /// The `CreateSchedule` request.
+    pub request: ecs::Schedule,
+    /// What the text in `Target.Input` says.
+    pub overrides: Option<ecs::TaskOverride>,
+    /// What `TaskDefinitionArn` of the request names, before the overrides.
+    pub task_definition: TaskDefinitionInput,
+}

@@ -43,6 +43,7 @@ pub(super) fn named(unit: &Unit) -> BTreeSet<Named> {
             &input.task_definition.request,
             input.request.overrides.as_ref(),
         ),
+        Content::Schedule(input) => (&input.task_definition.request, input.overrides.as_ref()),
         Content::CapacityProvider(_) | Content::Nothing => return BTreeSet::new(),
     };
     let overridden = overrides.map_or(&[][..], |overrides| &overrides.container_overrides);

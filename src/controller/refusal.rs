@@ -85,6 +85,7 @@ pub(super) fn refused(findings: Diagnostics) -> Refusal {
             | Subject::Task
             | Subject::Cluster
             | Subject::CapacityProvider
+            | Subject::Schedule
             | Subject::AutoScaling => finding.path.to_string(),
         };
         let help = match finding.message.help() {

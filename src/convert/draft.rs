@@ -217,6 +217,7 @@ impl<'a> Drafter<'a> {
             subject: match unit.content {
                 Content::Task(_) => Subject::Task,
                 Content::CapacityProvider(_) => Subject::CapacityProvider,
+                Content::Schedule(_) => Subject::Schedule,
                 Content::Service(_) | Content::Nothing => Subject::Service,
             },
         })
@@ -255,6 +256,10 @@ impl<'a> Drafter<'a> {
                 }
                 Err(findings) => findings,
             },
+            Content::Schedule(input) => match validate::validate_schedule(input, settings) {
+                Ok(schedule) => return self.schedule(&schedule, settings, diagnostics),
+                Err(findings) => findings,
+            },
             Content::CapacityProvider(request) => {
                 match validate::validate_capacity_provider(request) {
                     Ok(provider) => {
@@ -267,6 +272,22 @@ impl<'a> Drafter<'a> {
         };
         diagnostics.append(rejected);
         Ok(Vec::new())
+    }
+
+    fn schedule(
+        &self,
+        schedule: &validate::ScheduledTask,
+        settings: &Settings,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Ordered>, print::Error> {
+        if self.target == Target::Resources {
+            let path = FieldPath::root(Subject::Schedule);
+            diagnostics.report(path, Message::ScheduleNeedsManifests);
+            return Ok(Vec::new());
+        }
+        let (objects, notes) = translate::translate_schedule(schedule, settings);
+        diagnostics.append(notes);
+        objects.into_objects().iter().map(Ordered::new).collect()
     }
 
     fn capacity_provider(

@@ -9,6 +9,9 @@ use crate::{
 
 /// Members by which others are judged, wherever these are: without one of them nothing can be said.
 const DECISIVE: &[&str] = &[
+    "CapacityProviderStrategy",
+    "Input",
+    "LaunchType",
     "capacityProviderStrategy",
     "containerDefinitions",
     "configuredAtLaunch",
@@ -80,6 +83,7 @@ pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnost
     let findings = match &unit.content {
         Content::Service(input) => validate::validate_service(input, settings).err(),
         Content::Task(input) => validate::validate_task(input, settings).err(),
+        Content::Schedule(input) => validate::validate_schedule(input, settings).err(),
         Content::CapacityProvider(request) => validate::validate_capacity_provider(request).err(),
         Content::Nothing => None,
     };

@@ -15,6 +15,8 @@ pub enum Subject {
     Cluster,
     /// A `CreateCapacityProvider` request.
     CapacityProvider,
+    /// A `CreateSchedule` request.
+    Schedule,
     /// The `scalableTarget`, `scalingPolicies[]` and `scheduledActions[]` of a service.
     AutoScaling,
 }

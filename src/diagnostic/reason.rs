@@ -268,6 +268,7 @@ reasons! {
         InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "write arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; --set fills a placeholder in its place";
         InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "write web, web:3 or an ARN; a revision is a number above 0";
         InvalidTaskGroup { value } => "group {value} must not start with service:", "choose another name: that prefix is for the tasks of services";
+        InvalidTaskOverride { message } => "Input is not the overrides of a task: {message}", "write a JSON text such as {{\"containerOverrides\": [{{\"name\": \"web\", \"command\": [\"run\"]}}]}}, or leave Input out";
         InvalidValue { value, allowed } => "{value}: {allowed}", "";
         LambdaHookUnsupported => "Lambda hooks are not supported yet", "leave the hook out, and check the deployment from a pipeline";
         LaunchTypeAndStrategy => "launchType and capacityProviderStrategy cannot be combined", "remove one of them";
@@ -314,7 +315,10 @@ reasons! {
         S3IsNotAFileSystem => "S3 Files volumes are translated only if you allow it", "pass --allow-s3-files if the EFS CSI driver is 3.0 or newer, or use efsVolumeConfiguration";
         SandboxNeedsRuntimeClass => "ISOLATED_SANDBOX needs a RuntimeClass that isolates pods, such as kata", "pass --isolated-sandbox-runtime-class with its name";
         ScalableTargetActionEmpty => "a scheduled action needs MinCapacity or MaxCapacity", "give one of them or both";
+        ScheduleNeedsManifests => "the operator has no resource for schedules", "convert the schedule with --as manifests, which makes a CronJob of it";
+        ScheduleNotExpressibleAsCronJob { what, advice } => "a CronJob cannot do this: {what}", "{advice}";
         ScheduledActionNeedsController => "scheduled actions need the operator", "install the operator, and convert with --as resources; without it, change the minimum and maximum of its HorizontalPodAutoscaler, or of its ScaledObject, from a CronJob of your own";
+        SchedulerContextUnavailable { names } => "a CronJob does not replace {names} in Input", "remove it, and let the program read the time itself, or the name of its Job from the label batch.kubernetes.io/job-name";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "remove one of them";
         SecretReferenceUnclear { value, option } => "{value} could become a secret of Secrets Manager or an SSM parameter", "fill it with --set {option}, or write the ARN with placeholders inside";
         SecretVersionConflict => "a secret reference takes a version stage or a version id, not both", "remove one of them";
@@ -334,6 +338,7 @@ reasons! {
         SyntaxError { message, advice } => "{message}", "{advice}";
         SysctlWithHostNetwork => "net.* sysctls cannot be set with the host network", "set it on the nodes, or use networkMode awsvpc";
         TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller (convert: --with-addon aws-load-balancer-controller), or remove loadBalancers and set spec.kubernetes.expose in an EcsService";
+        TargetNotEcs => "only schedules that run tasks of ECS are converted, with the ARN of a cluster and EcsParameters", "leave the schedule in AWS, or write a CronJob whose container makes this call";
         TaskCountRange => "count must be 1 to 10", "send several requests for more tasks";
         TaskDefinitionAmbiguous { name } => "task definition {name} is given twice with different contents", "keep one of them, or convert each folder by itself";
         TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name; the family of a list of containers alone is the name of its file";
@@ -378,8 +383,10 @@ reasons! {
         CompletionDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it has ended", "let {a} wait for {b} itself, or make {b} a task of its own";
         ContainerRestartPolicyNeeds135 { name } => "Kubernetes before 1.35 has no restart policy per container, so {name} runs once", "upgrade the cluster to 1.35, and set --kubernetes-version";
         CooldownTooLong { value } => "the cooldown of {value} s is cut to 3600 s, the maximum of a HorizontalPodAutoscaler", "use a cooldown of at most 3600 s";
+        CronJobDstDiffers { zone } => "when clocks of {zone} are put back, a CronJob starts its tasks in the repeated hour a second time", "choose another hour or UTC, or let the program end if it has just run";
         DaemonMaximumPercentIgnored => "a DAEMON service never starts additional tasks: maximumPercent counts as 100", "remove maximumPercent; nothing else changes";
         DaemonPercentRoundsUp => "a DaemonSet rounds maxUnavailable up, and ECS rounds the healthy minimum up", "run the operator, which writes exact numbers, or choose a percentage without a remainder";
+        DeadLetterQueueUnused => "no message is sent when a start fails for good", "watch the events of the CronJob, such as FailedCreate and MissSchedule";
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "nothing to do if {b} may start later; otherwise let no container wait for {a}, or wait with START";
         DeploymentAlarmsNotYet => "alarms of a deployment are not watched", "watch them in the pipeline that deploys";
         DeploymentCannotProgress { min, max, tasks, outcome } => "a deployment can neither stop nor start a task with minimumHealthyPercent {min}, maximumPercent {max} and {tasks}", "{outcome}";
@@ -458,6 +465,7 @@ reasons! {
         PodSizeOverridden { what, sizes } => "{what} has other sizes than the task definition gives: {sizes}", "change cpu, memory or memoryReservation in containerDefinitions, unless ECS should keep another size";
         PortRangeTooLarge => "the ports of the range are reachable but not listed in the pod", "nothing to do unless a Service must name them";
         PublicIpNotAssigned => "pods get no public IP address", "use a NAT gateway for outgoing and a load balancer for incoming traffic";
+        RateAnchoredToClock { line } => "the CronJob starts tasks at full hours and their parts ({line} in UTC), and does not count from when the schedule was made", "write cron() with the minutes and hours that you want";
         ReadinessGateNeedsLabel { label } => "a rollout waits for the load balancer only in a namespace with the label {label}=enabled", "label the namespace before the pods are made; without it a pod counts as healthy after --steady-seconds";
         RegionAssumed { region } => "names without a region are assumed to be in {region}, the region of the logs or secrets of the task", "pass --aws-region if they are elsewhere";
         RegionVariablesAssumed { region } => "AWS_REGION and AWS_DEFAULT_REGION are set to {region}, the region of the logs or secrets", "pass --aws-region if tasks run elsewhere";
@@ -467,6 +475,7 @@ reasons! {
         RestartAttemptPeriodIgnored => "restarts are delayed by the back-off of the kubelet, not by restartAttemptPeriod", "expect restarts also of a container that ran for a shorter time, after 10 s to 5 minutes";
         RestartKeepsTaskRunning { name, codes, n, advice } => "{name} is restarted after {codes} however short it ran, so the task may never end; in ECS, {name} stays stopped if it ran for less than {n} s, and the task ends", "{advice}";
         RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "remove it";
+        RetryAttemptsUnused => "a CronJob does not count how often it tries to start a Job", "set MaximumEventAgeInSeconds, which becomes startingDeadlineSeconds, and remove MaximumRetryAttempts";
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or set scaler to operator in autoScaling of the EcsService, if all of its metrics are CPU or memory";
         ScalerNeedsController => "only the operator runs policies itself; here an autoscaler runs them", "nothing to do, or install the operator and apply the EcsService";
@@ -492,6 +501,7 @@ reasons! {
         StaticHostPort { port } => "host port {port} limits the service to one task per node", "remove hostPort, and reach the tasks through the Service";
         StopTimeoutPooled { n } => "a pod has one grace period for all containers: {n} s", "nothing to do unless a container must be killed earlier";
         StoppedContainerKeepsPodUnready { name, codes, advice } => "{name} stays stopped after exit code {codes}, and its pod is not ready from then on: it gets no traffic, and rollouts stop", "{advice}";
+        SuspendedRunIsMadeUp { n } => "when suspend is set to false, the CronJob makes up for the last run that it missed, if that is not older than {n} s", "to avoid that, delete the CronJob and apply it again without suspend";
         SwapNotConfigurable => "swap cannot be set per container", "remove maxSwap, and raise memory instead";
         SwappinessIgnored => "swappiness cannot be set per container", "remove it";
         SysctlConflict { name } => "{name} is set by two containers, and the value of the last one is used", "set it once";
@@ -550,6 +560,8 @@ reasons! {
         InitContainerRetriedInPlace { name } => "the kubelet retries {name} in the same pod when it fails; ECS starts a new task", "";
         InitProcessNotNeeded => "initProcessEnabled has no effect in the process namespace of the host", "";
         InstanceRoleReachable => "a task without a task role may reach the role of its node", "set taskRoleArn, or block access to the instance metadata service";
+        InvocationRoleUnused => "no role is needed to start the tasks", "";
+        KmsKeyUnused => "a CronJob is stored like every other object of the cluster, without this key", "";
         LogModeUnused { name } => "{name} has no effect: the output goes to files on the node, so a container never waits for its logs to be sent", "";
         LogRotationIsKubeletSetting => "the kubelet rotates logs, by its settings containerLogMaxSize and containerLogMaxFiles", "";
         ManagedTagsAreLabels => "every object has labels that name its service and task definition", "";
@@ -571,6 +583,7 @@ reasons! {
         ReplicasLeftToAutoscaler { begin } => "replicas is not written, so that applying the Deployment again does not reset the count of the autoscaler", "the first apply starts {begin}";
         ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         ScalingStepsUnused => "nodes are added as tasks need them, without steps or a warm-up", "";
+        ScheduleGroupNoted => "the group of the schedule is kept in an annotation", "";
         SecretRefreshDelay { interval } => "the value of a secret can be {interval} old when a task starts", "set a shorter --secret-refresh-interval";
         ServiceConnectProxyAbsent => "Service Connect has no proxy here, so this has no effect", "";
         ServiceNameAssumed { name } => "the service has no name, so it is named {name} after its task definition", "give serviceName";

@@ -57,8 +57,9 @@ impl Cron {
                 ("?", "?") => {
                     return Err("one of day-of-month and day-of-week must say a day".to_owned());
                 }
+                ("?", dow) => Days::of_week(dow)?,
                 (dom, "?" | "*") => Days::of_month(dom)?,
-                ("?" | "*", dow) => Days::of_week(dow)?,
+                ("*", dow) => Days::of_week(dow)?,
                 _ => return Err("one of day-of-month and day-of-week must be ?".to_owned()),
             },
         })

@@ -108,6 +108,59 @@ impl Field {
         Ok(())
     }
 
+    /// Returns a text whose values [`Self::values`] returns, as a field of a crontab line. Numbers there are `less` than
+    /// those of AWS.
+    ///
+    /// # Errors
+    ///
+    /// When it is no field.
+    pub(super) fn crontab(&self, text: &str, less: i16) -> Result<String, String> {
+        let parts: Result<Vec<_>, _> = text.split(',').map(|it| self.line_of(it, less)).collect();
+        Ok(parts?.join(","))
+    }
+
+    /// Returns one part of a list in a crontab line, where a range does not run backwards.
+    fn line_of(&self, part: &str, less: i16) -> Result<String, String> {
+        let (range, step) = match part.split_once('/') {
+            Some((range, step)) => (range, Some(step)),
+            None => (part, None),
+        };
+        let value = |text: &str| {
+            let number = self.number(text)? - less;
+            // A name stays.
+            let is_name = self.names.contains(&text);
+            Ok::<_, String>(if is_name {
+                text.to_owned()
+            } else {
+                number.to_string()
+            })
+        };
+        let (min, max) = (self.min - less, self.max - less);
+        let line = match (range.split_once('-'), step) {
+            (None, _) if range == "*" => "*".to_owned(),
+            (None, None) => value(range)?,
+            (None, Some(_)) => format!("{}-{max}", value(range)?),
+            (Some((first, last)), _) if self.number(first)? <= self.number(last)? => {
+                format!("{}-{}", value(first)?, value(last)?)
+            }
+            (Some((first, last)), None) => {
+                let (first, last) = (self.number(first)? - less, self.number(last)? - less);
+                return Ok(format!("{first}-{max},{min}-{last}"));
+            }
+            // The step goes on across the wrap.
+            (Some(_), Some(_)) => {
+                let values = self.values(part)?;
+                let values: Vec<String> =
+                    values.0.iter().map(|it| (it - less).to_string()).collect();
+                return Ok(values.join(","));
+            }
+        };
+        Ok(match step {
+            Some(step) => format!("{line}/{step}"),
+            None => line,
+        })
+    }
+
     /// Returns the number that a text says, or the name of one.
     pub(super) fn number(&self, text: &str) -> Result<i16, String> {
         let mut named = self.names.iter().zip(self.min..);

@@ -77,6 +77,27 @@ impl Recurrence {
         (last >= self.anchor && last >= start && last > after).then_some(last)
     }
 
+    /// Whether it fires at a local time that clocks put back will repeat, from this moment on as far as rules of the
+    /// zone are written down. What counts local times fires twice then.
+    #[must_use]
+    pub fn fires_in_repeated_time(&self, from: Timestamp) -> bool {
+        let Schedule::Cron(cron) = &self.schedule else {
+            return false;
+        };
+        let mut changes = self.zone.following(from).take(CHANGES);
+        changes.any(|change| {
+            let before = change.timestamp().checked_sub(MOMENT);
+            let Ok(before) = before.map(|before| self.zone.to_offset(before)) else {
+                return false;
+            };
+            let (begin, end) = (
+                change.offset().to_datetime(change.timestamp()),
+                before.to_datetime(change.timestamp()),
+            );
+            begin < end && cron.matches(begin).next().is_some_and(|time| time < end)
+        })
+    }
+
     /// Returns when a local time is. One that does not exist never is, and one that exists twice is at the first.
     fn instant(&self, local: DateTime) -> Option<Timestamp> {
         let ambiguous = self.zone.to_ambiguous_timestamp(local);
@@ -91,6 +112,8 @@ impl Recurrence {
 
 /// The smallest difference between two moments that matters here.
 const MOMENT: SignedDuration = SignedDuration::from_nanos(1);
+/// How many changes of clocks are looked at: those of 20 years where there are two a year.
+const CHANGES: usize = 40;
 /// How far the search for the last firing looks back at first.
 const FIRST_STEP: SignedDuration = SignedDuration::from_hours(1);
 

@@ -5,11 +5,17 @@
 //! clocks change <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>.
 
 mod cron;
+mod crontab;
 mod field;
 mod firing;
 mod zone;
 
-pub use self::{cron::Cron, firing::Recurrence, zone::zone};
+pub use self::{
+    cron::Cron,
+    crontab::{Inexact, crontab},
+    firing::Recurrence,
+    zone::zone,
+};
 
 use jiff::civil::DateTime;
 
@@ -42,6 +48,45 @@ impl Schedule {
             Err("a schedule is cron(...), rate(...) or at(...)".to_owned())
         }
     }
+}
+
+impl Schedule {
+    /// Parses a schedule with the rules of EventBridge Scheduler, which has no seconds, may leave out the year, and
+    /// wants one of the two days to be `?`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, for people.
+    pub fn of_scheduler(text: &str) -> Result<Self, String> {
+        if inside(text.trim(), "cron").is_none() {
+            return Self::parse(text);
+        }
+        let fields = scheduler_fields(text)?;
+        let [_, _, day_of_month, _, day_of_week, _] = &fields;
+        if (day_of_month == "?") == (day_of_week == "?") {
+            return Err("exactly one of day-of-month and day-of-week must be ?".to_owned());
+        }
+        Cron::parse(&fields.join(" ")).map(Self::Cron)
+    }
+}
+
+/// Returns the fields of a `cron(...)` of EventBridge Scheduler in upper case. It has five, or six with a year.
+///
+/// # Errors
+///
+/// What is wrong with it, for people.
+fn scheduler_fields(text: &str) -> Result<[String; 6], String> {
+    let body = inside(text.trim(), "cron").unwrap_or_default();
+    let mut fields: Vec<String> = body
+        .split_whitespace()
+        .map(str::to_ascii_uppercase)
+        .collect();
+    if fields.len() == 5 {
+        fields.push("*".to_owned());
+    }
+    fields
+        .try_into()
+        .map_err(|fields: Vec<String>| format!("cron() takes 5 or 6 fields, not {}", fields.len()))
 }
 
 /// Returns what a keyword has in its parentheses.

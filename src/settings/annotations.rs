@@ -87,6 +87,7 @@ const fn requests_of(subject: Subject) -> &'static [&'static str] {
         Subject::TaskDefinition
         | Subject::Cluster
         | Subject::CapacityProvider
+        | Subject::Schedule
         | Subject::AutoScaling => &[],
     }
 }

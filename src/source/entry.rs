@@ -167,6 +167,7 @@ impl Entry {
                 .map(|name| Box::from(short_name(&name))),
             Kind::CapacityProvider => keys.text("name").map(Box::from),
             Kind::Alarm => keys.text("AlarmName").map(Box::from),
+            Kind::Schedule => keys.text("Name").map(Box::from),
             _ => None,
         };
         let rest = Rest {
@@ -230,6 +231,12 @@ impl<'n> Keys<'n, '_> {
         value_of(self.body?, key, self.spelling)
     }
 
+    /// Returns the value at the end of a path of members.
+    fn inside(&self, keys: &[&str]) -> Option<&'n Node<'n>> {
+        let step = |node, key: &&str| value_of(node, key, self.spelling);
+        keys.iter().try_fold(self.body?, step)
+    }
+
     fn text(&self, key: &str) -> Option<Cow<'n, str>> {
         let text = self.node(key)?.text()?;
         (!text.is_empty()).then(|| filled(Cow::Borrowed(text), self.fill))
@@ -249,6 +256,7 @@ impl<'n> Keys<'n, '_> {
                 return Target::Absent;
             }
             Kind::Service | Kind::Task => "taskDefinition",
+            Kind::Schedule => "TaskDefinitionArn",
             Kind::ScalableTarget | Kind::ScalingPolicy | Kind::ScheduledAction => {
                 if self.node("ResourceId").is_some() {
                     "ResourceId"
@@ -257,7 +265,11 @@ impl<'n> Keys<'n, '_> {
                 }
             }
         };
-        let Some(node) = self.node(key) else {
+        let node = match kind {
+            Kind::Schedule => self.inside(&["Target", "EcsParameters", key]),
+            _ => self.node(key),
+        };
+        let Some(node) = node else {
             return Target::Absent;
         };
         let Some(text) = node.text() else {
@@ -270,7 +282,7 @@ impl<'n> Keys<'n, '_> {
         let text = filled(Cow::Borrowed(text), self.fill);
         if text.is_empty() {
             Target::Absent
-        } else if matches!(kind, Kind::Service | Kind::Task) {
+        } else if matches!(kind, Kind::Service | Kind::Task | Kind::Schedule) {
             Target::TaskDefinition(Reference::parse(&text))
         } else {
             match ServiceName::of_resource_id(&text) {

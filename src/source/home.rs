@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     entry::body,
-    kind::Form,
+    kind::{Form, Kind},
     placeholder::{Fill, filled},
     spelling::value_of,
     tree::Node,
@@ -40,7 +40,11 @@ impl Home {
         let balancers = member(body, "loadBalancers").and_then(Node::elements);
         let balancers = balancers.unwrap_or_default().iter();
         let groups = balancers.filter_map(|balancer| member(balancer, "targetGroupArn")?.text());
+        // So is the cluster that a schedule starts tasks in.
+        let target = member(body, "Target").filter(|_| form.kind() == Kind::Schedule);
+        let cluster = target.and_then(|target| member(target, "Arn")?.text());
         own.chain(groups)
+            .chain(cluster)
             .find_map(|text| Self::of_arn(&filled(Cow::Borrowed(text), fill)))
     }
 

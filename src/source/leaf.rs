@@ -384,8 +384,10 @@ fn is_for_program(path: &str) -> bool {
     texts.iter().any(|text| path.ends_with(text))
 }
 
-/// Whether the container expands this placeholder itself at run time.
+/// Whether the container expands this placeholder itself at run time, or the text is read once more.
 fn is_run_time(placeholder: Placeholder<'_>, path: &str) -> bool {
-    placeholder.style == Style::Dollar
-        && (path.ends_with("command[]") || path.ends_with("entryPoint[]"))
+    // The overrides in the input of a schedule are read for themselves.
+    path == "Target.Input"
+        || placeholder.style == Style::Dollar
+            && (path.ends_with("command[]") || path.ends_with("entryPoint[]"))
 }

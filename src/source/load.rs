@@ -22,7 +22,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
-    input::{ConnectHosts, ServiceInput, TaskDefinitionInput, TaskInput},
+    input::{ConnectHosts, ScheduleInput, ServiceInput, TaskDefinitionInput, TaskInput},
 };
 
 /// Reads the documents of one unit.
@@ -60,6 +60,7 @@ pub(super) fn load(
     let content = match plan.role {
         Role::Service => loader.service(plan)?,
         Role::Task => loader.task(plan)?,
+        Role::Schedule => loader.schedule(plan)?,
         Role::CapacityProvider => {
             let root = FieldPath::root(Subject::CapacityProvider);
             let request = loader.read(plan.lead(), root, |reader, node| {
@@ -147,6 +148,24 @@ impl<'c> Loader<'c> {
             uid: None,
             request,
             extensions,
+            task_definition: self.task_definition(choice.entry, choice.revision)?,
+        })))
+    }
+
+    fn schedule(&mut self, plan: &Plan) -> Result<Content, Problem> {
+        let root = FieldPath::root(Subject::Schedule);
+        let mut overrides = None;
+        let request = self.read(plan.lead(), root, |reader, node| {
+            let (request, found) = reader.schedule(node);
+            overrides = found;
+            request
+        })?;
+        let Some(choice) = plan.task_definition() else {
+            return Ok(Content::Nothing);
+        };
+        Ok(Content::Schedule(Box::new(ScheduleInput {
+            request,
+            overrides,
             task_definition: self.task_definition(choice.entry, choice.revision)?,
         })))
     }

@@ -60,6 +60,7 @@ mod read;
 mod reference;
 mod registration;
 mod request;
+mod schedule;
 mod sink;
 mod spec;
 mod spelling;

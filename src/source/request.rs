@@ -147,11 +147,22 @@ impl Reader<'_> {
         (self.finish(body, annotations, sink), extensions)
     }
 
-    pub(super) fn cluster(&self, document: Node<'_>) -> Request<ecs::Cluster> {
+    /// Reads a request that stands for itself; `check` sees it before what many values have in common is reported.
+    pub(super) fn request<'a, T: Deserialize<'a> + Default>(
+        &self,
+        document: Node<'a>,
+        api: Api,
+        check: impl FnOnce(&T, &mut Sink),
+    ) -> Request<T> {
         let mut sink = Sink::default();
         let (body, annotations) = self.open(document, &mut sink);
-        let body = self.body(body, Api::Cluster, &mut sink);
+        let body = self.body(body, api, &mut sink);
+        check(&body, &mut sink);
         self.finish(body, annotations, sink)
+    }
+
+    pub(super) fn cluster(&self, document: Node<'_>) -> Request<ecs::Cluster> {
+        self.request(document, Api::Cluster, |_, _| {})
     }
 
     pub(super) fn capacity_provider(&self, document: Node<'_>) -> Request<ecs::CapacityProvider> {

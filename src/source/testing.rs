@@ -84,6 +84,11 @@ pub(super) fn summary(unit: &Unit) -> String {
             input.name,
             family(&input.task_definition)
         ),
+        Content::Schedule(input) => format!(
+            "schedule {} runs {}",
+            unit.name(),
+            family(&input.task_definition)
+        ),
         Content::CapacityProvider(_) => format!("capacity provider {}", unit.name()),
         Content::Nothing => format!("nothing of {}", unit.name()),
     }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Segment, Subject},
     ecs,
-    input::{ServiceInput, TaskInput},
+    input::{ScheduleInput, ServiceInput, TaskInput},
     settings::{ANNOTATION_PREFIX, Mode, Settings},
 };
 
@@ -39,6 +39,8 @@ pub enum Content {
     Task(Box<TaskInput>),
     /// A capacity provider.
     CapacityProvider(Box<ecs::CapacityProvider>),
+    /// A schedule that starts tasks.
+    Schedule(Box<ScheduleInput>),
     /// Nothing that could be converted; the diagnostics contain the reason.
     Nothing,
 }
@@ -58,6 +60,7 @@ impl Unit {
             Content::Service(input) => input.request.service_name.as_deref(),
             Content::Task(input) => Some(input.name.as_str()),
             Content::CapacityProvider(request) => request.name.as_deref(),
+            Content::Schedule(input) => input.request.name.as_deref(),
             Content::Nothing => None,
         };
         let document = || self.documents.first()?.name.as_deref();
@@ -150,6 +153,7 @@ impl Unit {
             Subject::Task => of_kind(Kind::Task),
             Subject::Cluster => of_kind(Kind::Cluster),
             Subject::CapacityProvider => of_kind(Kind::CapacityProvider),
+            Subject::Schedule => of_kind(Kind::Schedule),
             Subject::AutoScaling => return self.scaling_document(segments),
         };
         match found {

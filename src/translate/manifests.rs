@@ -4,6 +4,7 @@ use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment},
         autoscaling::v2::HorizontalPodAutoscaler,
+        batch::v1::CronJob,
         core::v1::{
             ConfigMap, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service,
             ServiceAccount,
@@ -39,6 +40,7 @@ pub enum Object {
     Ingress(Ingress),
     Deployment(Deployment),
     DaemonSet(DaemonSet),
+    CronJob(CronJob),
     Pod(Pod),
     HorizontalPodAutoscaler(HorizontalPodAutoscaler),
     PodDisruptionBudget(PodDisruptionBudget),
@@ -73,6 +75,7 @@ macro_rules! each_kind {
             Object::Ingress($inner) => $body,
             Object::Deployment($inner) => $body,
             Object::DaemonSet($inner) => $body,
+            Object::CronJob($inner) => $body,
             Object::Pod($inner) => $body,
             Object::HorizontalPodAutoscaler($inner) => $body,
             Object::PodDisruptionBudget($inner) => $body,
@@ -108,6 +111,7 @@ impl Object {
             Self::Ingress(_) => "Ingress",
             Self::Deployment(_) => "Deployment",
             Self::DaemonSet(_) => "DaemonSet",
+            Self::CronJob(_) => "CronJob",
             Self::Pod(_) => "Pod",
             Self::HorizontalPodAutoscaler(_) => "HorizontalPodAutoscaler",
             Self::PodDisruptionBudget(_) => "PodDisruptionBudget",
@@ -140,7 +144,7 @@ impl Object {
             Self::Ingress(_) => 10,
             Self::Deployment(_) => 11,
             Self::DaemonSet(_) => 12,
-            Self::Pod(_) => 13,
+            Self::CronJob(_) | Self::Pod(_) => 13,
             Self::HorizontalPodAutoscaler(_) => 14,
             Self::PodDisruptionBudget(_) => 15,
         }

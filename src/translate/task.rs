@@ -81,6 +81,18 @@ fn digest(template: &PodTemplateSpec) -> String {
     hex_digest(&content, 8)
 }
 
+/// Returns how many tasks each capacity provider gets that gets any; without a strategy, `None` gets them all.
+pub(super) fn shares(task: &Task) -> Vec<(Option<&CapacityProvider>, u32)> {
+    let count = clamp(task.count);
+    let shares = capacity::shares(count, &task.capacity).into_iter();
+    let shares = shares.filter(|(_, count)| *count > 0);
+    let shares: Vec<_> = shares.map(|(it, count)| (Some(it), count)).collect();
+    if shares.is_empty() {
+        return vec![(None, count)];
+    }
+    shares
+}
+
 /// Returns the capacity provider of each task in turn; without a strategy, always `None`.
 fn providers(task: &Task) -> impl Iterator<Item = Option<&CapacityProvider>> {
     let shares = capacity::shares(clamp(task.count), &task.capacity);
@@ -92,7 +104,7 @@ fn providers(task: &Task) -> impl Iterator<Item = Option<&CapacityProvider>> {
 }
 
 /// Adds the starter of the task, its reference ID, and its tags.
-fn add_metadata(task: &Task, template: &mut PodTemplateSpec) {
+pub(super) fn add_metadata(task: &Task, template: &mut PodTemplateSpec) {
     let metadata = template.metadata.get_or_insert_default();
     let mut annotations: Labels = metadata.annotations.take().unwrap_or_default();
     annotations.extend(tags_annotation(&task.tags));

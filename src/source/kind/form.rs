@@ -23,6 +23,8 @@ pub enum Kind {
     ScheduledAction,
     /// `PutMetricAlarm` of CloudWatch.
     Alarm,
+    /// `CreateSchedule` of EventBridge Scheduler.
+    Schedule,
 }
 
 impl Kind {
@@ -39,6 +41,7 @@ impl Kind {
             Self::ScalingPolicy => "scaling policy",
             Self::ScheduledAction => "scheduled action",
             Self::Alarm => "alarm",
+            Self::Schedule => "schedule",
         }
     }
 
@@ -51,6 +54,7 @@ impl Kind {
             Self::Task => Subject::Task,
             Self::Cluster => Subject::Cluster,
             Self::CapacityProvider => Subject::CapacityProvider,
+            Self::Schedule => Subject::Schedule,
             Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction | Self::Alarm => {
                 Subject::AutoScaling
             }

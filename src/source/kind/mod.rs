@@ -13,7 +13,7 @@ pub use form::{Form, Kind};
 
 use self::{
     lists::{LISTS, of_resource},
-    request::{request, schedule},
+    request::{of_scheduler, request, rule},
 };
 use super::{
     text::Span,
@@ -186,9 +186,13 @@ impl Search {
         let form = match resource_type {
             Some("AWS::ECS::CapacityProvider") => capacity_provider::TEMPLATE,
             Some(name) if let Some(form) = of_resource(name) => form,
-            Some("AWS::Events::Rule" | "AWS::Scheduler::Schedule")
-                if let Some(message) = schedule(properties) =>
-            {
+            Some("AWS::Scheduler::Schedule") if let Some(form) = of_scheduler(properties) => {
+                match form {
+                    Ok(form) => form,
+                    Err(message) => return self.push(node.span, Err(message)),
+                }
+            }
+            Some("AWS::Events::Rule") if let Some(message) = rule(properties) => {
                 return self.push(node.span, Err(message));
             }
             Some(other) => {
@@ -324,7 +328,8 @@ mod tests {
     fn documents_are_known_by_their_content() {
         use Envelope::{Bare, ContainerList, Properties, Resource};
         use Kind::{
-            Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, Service, Task, TaskDefinition,
+            Alarm, ScalableTarget, ScalingPolicy, Schedule, ScheduledAction, Service, Task,
+            TaskDefinition,
         };
         use Spelling::{Api, CloudFormation};
         let table: &[(&str, &[(Kind, Envelope, Spelling)])] = &[
@@ -412,6 +417,18 @@ mod tests {
             (
                 r#"{"AlarmName":"x","MetricName":"y"}"#,
                 &[(Alarm, Bare, Api)],
+            ),
+            (
+                r#"{"Name":"s","ScheduleExpression":"rate(1 day)","Target":{"EcsParameters":{"TaskDefinitionArn":"b"}}}"#,
+                &[(Schedule, Bare, Api)],
+            ),
+            (
+                r#"{"Name":"s","Target":{"Arn":"arn:aws:ecs:eu-west-1:111122223333:cluster/shop"}}"#,
+                &[(Schedule, Bare, Api)],
+            ),
+            (
+                r#"{"Type":"AWS::Scheduler::Schedule","Properties":{"Target":{"EcsParameters":{}}}}"#,
+                &[(Schedule, Properties, CloudFormation)],
             ),
             (
                 r#"{"MetricAlarms":[{}],"CompositeAlarms":[]}"#,
@@ -511,8 +528,8 @@ mod tests {
                 "this is a rule of EventBridge, whose target runs nightly",
             ),
             (
-                r#"{"Name":"s","ScheduleExpression":"rate(1 day)","Target":{"EcsParameters":{"TaskDefinitionArn":"b"}}}"#,
-                "this is a rule of EventBridge, whose target runs b",
+                r#"{"Name":"s","ScheduleExpression":"rate(1 day)","Target":{"Arn":"arn:aws:lambda:eu-west-1:111122223333:function:f"}}"#,
+                "only schedules that run tasks of ECS are converted, with the ARN of a cluster and EcsParameters",
             ),
             (
                 r#"{"Type":"AWS::Events::Rule","Properties":{"ScheduleExpression":"rate(1 day)","Targets":[{"Id":"x","Arn":"y"}]}}"#,

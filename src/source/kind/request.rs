@@ -7,6 +7,7 @@ use super::{
 use crate::{
     diagnostic::Message,
     fields::{Api, Shape},
+    validate::Arn,
 };
 
 /// Returns the request that an object is according to its members.
@@ -32,6 +33,9 @@ pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
     if has(node, "AlarmName") && first(&["Metrics", "MetricName"]).is_some() {
         let words = &("PutMetricAlarm request", "it has an alarm's members");
         return Ok(Form::new(Kind::Alarm, words));
+    }
+    if let Some(form) = of_scheduler(node) {
+        return form;
     }
     if let Some((form, _)) = PASCAL.iter().find(|(_, keys)| first(keys).is_some()) {
         return Ok(form.cloud_formation());
@@ -294,7 +298,7 @@ fn not_a_request(node: &Node<'_>) -> Message {
              that are shown here",
         );
     }
-    if let Some(message) = schedule(node) {
+    if let Some(message) = rule(node) {
         return message;
     }
     if first(&[
@@ -331,13 +335,30 @@ fn not_a_request(node: &Node<'_>) -> Message {
     unknown_members(node)
 }
 
-/// Recognizes a rule of EventBridge, its targets, or a schedule of EventBridge Scheduler
-/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html>,
-/// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Target.html>).
-pub(super) fn schedule(node: &Node<'_>) -> Option<Message> {
-    let target = node.get("Target");
+/// Recognizes a schedule of EventBridge Scheduler
+/// (<https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Target.html>), which is rejected unless it starts
+/// tasks of ECS.
+pub(super) fn of_scheduler(node: &Node<'_>) -> Option<Result<Form, Message>> {
+    let target = node.get("Target")?;
+    let arn = target.get("Arn").and_then(Node::text).unwrap_or_default();
+    let starts_tasks = has(target, "EcsParameters")
+        || Arn::parse(arn)
+            .is_some_and(|arn| arn.service == "ecs" && arn.resource.starts_with("cluster/"));
+    if starts_tasks {
+        let words = &("CreateSchedule request", "its target starts tasks");
+        Some(Ok(Form::new(Kind::Schedule, words)))
+    } else if has(node, "ScheduleExpression") && target.members().is_some() {
+        Some(Err(Message::TargetNotEcs))
+    } else {
+        None
+    }
+}
+
+/// Recognizes a rule of EventBridge or its targets
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html>).
+pub(super) fn rule(node: &Node<'_>) -> Option<Message> {
     let targets = node.get("Targets").and_then(Node::elements);
-    let mut targets = targets.unwrap_or_default().iter().chain(target);
+    let mut targets = targets.unwrap_or_default().iter();
     let parameters = targets.find_map(|target| target.get("EcsParameters"));
     let rule = ["EventPattern", "ScheduleExpression", "Targets"];
     if parameters.is_none() && !rule.iter().any(|key| has(node, key)) {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) use self::plan::{Choice, Finding, Links, Plan, Role};
 
 use self::{
-    plan::{Duplicate, revision_name},
+    plan::{Duplicate, ambiguous, revision_name},
     scope::Scopes,
 };
 use super::{
@@ -166,11 +166,20 @@ impl<'e> Linker<'e> {
             let (role, subject) = match entry.form.kind() {
                 Kind::Service => (Role::Service, Subject::Service),
                 Kind::Task => (Role::Task, Subject::Task),
+                Kind::Schedule => (Role::Schedule, Subject::Schedule),
                 _ => continue,
             };
             let mut findings = Vec::new();
-            let path = FieldPath::root(subject).field("taskDefinition");
-            let choice = self.choose(entry, &path, &mut findings);
+            let root = FieldPath::root(subject);
+            let choice = match role {
+                // The reader reports that it is required.
+                Role::Schedule if *entry.target() == Target::Absent => None,
+                Role::Schedule => {
+                    let path = root.field("Target").field("EcsParameters");
+                    self.choose(entry, &path.field("TaskDefinitionArn"), &mut findings)
+                }
+                _ => self.choose(entry, &root.field("taskDefinition"), &mut findings),
+            };
             if let Some(choice) = choice {
                 if !self.run.insert(choice.entry) {
                     shared.insert(choice.entry);
@@ -235,7 +244,11 @@ impl<'e> Linker<'e> {
                     choice.map_or("", |choice| self.service_name_of(choice))
                 }),
                 Role::Assumed | Role::Withheld => own?,
-                Role::Task | Role::Unused | Role::CapacityProvider | Role::Orphan => return None,
+                Role::Task
+                | Role::Schedule
+                | Role::Unused
+                | Role::CapacityProvider
+                | Role::Orphan => return None,
             };
             Some((name, number))
         };
@@ -367,17 +380,6 @@ impl<'e> Linker<'e> {
                 self.links.plans.push(plan);
             }
         }
-    }
-}
-
-/// The finding of a service or task that could run either of two documents.
-fn ambiguous(path: &FieldPath, family: &str) -> Finding {
-    Finding {
-        path: path.clone(),
-        message: Message::TaskDefinitionAmbiguous {
-            name: family.to_owned(),
-        },
-        consequence: false,
     }
 }
 

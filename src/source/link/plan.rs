@@ -30,6 +30,8 @@ pub(in crate::source) enum Role {
     Service,
     /// The tasks of a `RunTask` request.
     Task,
+    /// A schedule, which starts tasks again and again.
+    Schedule,
     /// A task definition that nothing runs, for which a service is assumed.
     Assumed,
     /// The same, but a document that could not be read may run it, so it is not converted.
@@ -157,4 +159,15 @@ pub(super) fn revision_name(family: &str, revision: Option<u64>) -> String {
         || family.to_owned(),
         |revision| format!("{family}:{revision}"),
     )
+}
+
+/// The finding of a service or task that could run either of two documents.
+pub(super) fn ambiguous(path: &FieldPath, family: &str) -> Finding {
+    Finding {
+        path: path.clone(),
+        message: Message::TaskDefinitionAmbiguous {
+            name: family.to_owned(),
+        },
+        consequence: false,
+    }
 }

@@ -23,6 +23,7 @@ pub use math::Math;
 pub use metric::{CloudWatchMetric, Metric};
 pub use policy::may_be_for_operator;
 pub use schedule::ScheduledAction;
+pub(super) use schedule::limit;
 pub use series::{Series, Statistic};
 pub use step::{Adjustment, Step, StepPolicy, StepScaling, Trigger};
 pub use target_tracking::{TargetTracking, high_alarm, low_alarm};

@@ -152,7 +152,7 @@ fn capacities(
 /// # Errors
 ///
 /// When it is not a moment, which has been reported.
-fn limit(
+pub(in crate::validate) fn limit(
     name: &'static str,
     text: Option<&str>,
     path: &FieldPath,

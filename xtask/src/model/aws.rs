@@ -40,7 +40,11 @@ const MODELS: &[(&str, &str, &[&str])] = &[
 /// The structures of other services that have the name of one of ECS.
 const RENAMED: &[(&str, &str, &str)] = &[
     ("cloudwatch", "Tag", "AlarmTag"),
-    ("scheduler", "AwsVpcConfiguration", "ScheduleVpcConfiguration"),
+    (
+        "scheduler",
+        "AwsVpcConfiguration",
+        "ScheduleVpcConfiguration",
+    ),
     (
         "scheduler",
         "NetworkConfiguration",
