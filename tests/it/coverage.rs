@@ -113,6 +113,7 @@ fn note_fields(document: &Document, seen: &mut BTreeSet<(Api, &'static str)>) {
         Kind::ScalingPolicy => Api::ScalingPolicy,
         Kind::ScheduledAction => Api::ScheduledAction,
         Kind::Alarm => Api::MetricAlarm,
+        Kind::Schedule => Api::Schedule,
     };
     note(document, api, api.tree(), &root, seen);
     if api == Api::Service {

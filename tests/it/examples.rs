@@ -95,6 +95,7 @@ fn documents(example: &Example) -> Vec<String> {
         | Api::CapacityProvider
         | Api::ScheduledAction
         | Api::MetricAlarm
+        | Api::Schedule
         | Api::Kubernetes) => {
             panic!("{api:?} has no examples")
         }

@@ -249,6 +249,7 @@ fn the_shapes_keep_every_field() {
             Api::ScalingPolicy => through::<ecs::ScalingPolicy>(&document),
             Api::ScheduledAction => through::<ecs::ScheduledAction>(&document),
             Api::MetricAlarm => through::<ecs::MetricAlarm>(&document),
+            Api::Schedule => through::<ecs::Schedule>(&document),
             Api::Kubernetes => through::<crd::Kubernetes>(&document),
         };
         let mut lost = Vec::new();

@@ -31,6 +31,7 @@ const KINDS: &[(&str, &str)] = &[
     ("apps/v1", "DaemonSet"),
     ("apps/v1", "Deployment"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("batch/v1", "CronJob"),
     ("networking/v1", "Ingress"),
     ("networking/v1", "NetworkPolicy"),
     ("policy/v1", "PodDisruptionBudget"),

@@ -74,6 +74,7 @@ pub fn check(object: &Value, report: Report) {
         "Pod" => pods::check_spec(spec, report),
         "Deployment" => deployment(spec, report),
         "DaemonSet" => daemon_set(spec, report),
+        "CronJob" => cron_job(object, report),
         "Service" => service(spec, report),
         "HorizontalPodAutoscaler" => autoscaler(spec, report),
         "PodDisruptionBudget" => {
@@ -177,6 +178,41 @@ fn daemon_set(spec: &Value, report: Report) {
     if surge != is_zero(&rolling["maxUnavailable"]) {
         report("not exactly one of maxSurge and maxUnavailable is 0".to_owned());
     }
+}
+
+/// A CronJob appends 11 characters to its name for those of its Jobs
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/>).
+fn cron_job(object: &Value, report: Report) {
+    let spec = &object["spec"];
+    if text(&object["metadata"]["name"]).len() > 52 {
+        report("the name is longer than 52 characters".to_owned());
+    }
+    if text(&spec["schedule"]).split(' ').count() != 5 {
+        report(format!("schedule is {}", spec["schedule"]));
+    }
+    let policies = &["Allow", "Forbid", "Replace"];
+    one_of(spec, "concurrencyPolicy", policies, report);
+    within(spec, "startingDeadlineSeconds", 0..=i64::MAX, report);
+    within(spec, "successfulJobsHistoryLimit", 0..=i64::MAX, report);
+    within(spec, "failedJobsHistoryLimit", 0..=i64::MAX, report);
+    let template = &spec["jobTemplate"];
+    labels(&template["metadata"]["labels"], report);
+    let job = &template["spec"];
+    let is_indexed = job["completionMode"] == "Indexed";
+    if job["backoffLimitPerIndex"].is_null() == is_indexed {
+        report("backoffLimitPerIndex and completionMode Indexed go together here".to_owned());
+    }
+    within(job, "backoffLimit", 0..=i64::MAX, report);
+    within(job, "backoffLimitPerIndex", 0..=i64::MAX, report);
+    within(job, "completions", 1..=10, report);
+    within(job, "parallelism", 1..=10, report);
+    let pods = &job["template"];
+    labels(&pods["metadata"]["labels"], report);
+    annotations(&pods["metadata"]["annotations"], report);
+    if text(&pods["spec"]["restartPolicy"]) != "Never" {
+        report("the pods are restarted".to_owned());
+    }
+    pods::check_spec(&pods["spec"], report);
 }
 
 fn is_zero(value: &Value) -> bool {

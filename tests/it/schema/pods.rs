@@ -19,6 +19,7 @@ pub fn spec_of(object: &Value) -> Option<&Value> {
     match text(&object["kind"]) {
         "Pod" => Some(&object["spec"]),
         "Deployment" | "DaemonSet" => Some(&object["spec"]["template"]["spec"]),
+        "CronJob" => Some(&object["spec"]["jobTemplate"]["spec"]["template"]["spec"]),
         _ => None,
     }
 }
@@ -28,6 +29,10 @@ pub fn labels_of(object: &Value) -> Option<&Value> {
     match text(&object["kind"]) {
         "Pod" => Some(&object["metadata"]["labels"]),
         "Deployment" | "DaemonSet" => Some(&object["spec"]["template"]["metadata"]["labels"]),
+        "CronJob" => {
+            let template = &object["spec"]["jobTemplate"]["spec"]["template"];
+            Some(&template["metadata"]["labels"])
+        }
         _ => None,
     }
 }
