@@ -31,6 +31,64 @@ pub enum Api {
     Kubernetes,
 }
 
+/// Other names of requests: operations, types of CloudFormation, custom resources.
+const NAMES: &[(Api, &[&str])] = &[
+    (
+        Api::TaskDefinition,
+        &[
+            "DescribeTaskDefinition",
+            "AWS::ECS::TaskDefinition",
+            "EcsTaskDefinition",
+        ],
+    ),
+    (
+        Api::Service,
+        &[
+            "UpdateService",
+            "DescribeServices",
+            "AWS::ECS::Service",
+            "EcsService",
+        ],
+    ),
+    (Api::Task, &["StartTask", "EcsTask"]),
+    (
+        Api::Cluster,
+        &["UpdateCluster", "AWS::ECS::Cluster", "EcsCluster"],
+    ),
+    (
+        Api::CapacityProvider,
+        &[
+            "UpdateCapacityProvider",
+            "DescribeCapacityProviders",
+            "AWS::ECS::CapacityProvider",
+            "EcsCapacityProvider",
+        ],
+    ),
+    (
+        Api::ScalableTarget,
+        &[
+            "DescribeScalableTargets",
+            "AWS::ApplicationAutoScaling::ScalableTarget",
+        ],
+    ),
+    (
+        Api::ScalingPolicy,
+        &[
+            "DescribeScalingPolicies",
+            "AWS::ApplicationAutoScaling::ScalingPolicy",
+        ],
+    ),
+    (Api::ScheduledAction, &["DescribeScheduledActions"]),
+    (
+        Api::MetricAlarm,
+        &["DescribeAlarms", "AWS::CloudWatch::Alarm"],
+    ),
+    (
+        Api::Schedule,
+        &["UpdateSchedule", "GetSchedule", "AWS::Scheduler::Schedule"],
+    ),
+];
+
 impl Api {
     /// Every request, in the order of the documentation.
     pub const ALL: &[Self] = &[
@@ -68,62 +126,6 @@ impl Api {
     /// Returns the request with this name, or of a CloudFormation type or custom resource with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        const NAMES: &[(Api, &[&str])] = &[
-            (
-                Api::TaskDefinition,
-                &[
-                    "DescribeTaskDefinition",
-                    "AWS::ECS::TaskDefinition",
-                    "EcsTaskDefinition",
-                ],
-            ),
-            (
-                Api::Service,
-                &[
-                    "UpdateService",
-                    "DescribeServices",
-                    "AWS::ECS::Service",
-                    "EcsService",
-                ],
-            ),
-            (Api::Task, &["StartTask", "EcsTask"]),
-            (
-                Api::Cluster,
-                &["UpdateCluster", "AWS::ECS::Cluster", "EcsCluster"],
-            ),
-            (
-                Api::CapacityProvider,
-                &[
-                    "UpdateCapacityProvider",
-                    "DescribeCapacityProviders",
-                    "AWS::ECS::CapacityProvider",
-                    "EcsCapacityProvider",
-                ],
-            ),
-            (
-                Api::ScalableTarget,
-                &[
-                    "DescribeScalableTargets",
-                    "AWS::ApplicationAutoScaling::ScalableTarget",
-                ],
-            ),
-            (
-                Api::ScalingPolicy,
-                &[
-                    "DescribeScalingPolicies",
-                    "AWS::ApplicationAutoScaling::ScalingPolicy",
-                ],
-            ),
-            (Api::ScheduledAction, &["DescribeScheduledActions"]),
-            (
-                Api::MetricAlarm,
-                &["DescribeAlarms", "AWS::CloudWatch::Alarm"],
-            ),
-            (
-                Api::Schedule,
-                &["UpdateSchedule", "GetSchedule", "AWS::Scheduler::Schedule"],
-            ),
-        ];
         let is_it = |other: &str| other.eq_ignore_ascii_case(name);
         let own = Self::ALL.iter().copied().find(|api| is_it(api.name()));
         let mut names = NAMES.iter();

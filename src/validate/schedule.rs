@@ -1,6 +1,8 @@
 //! Schedules of EventBridge Scheduler that start tasks
 //! (<https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html>).
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{Arn, Task, arn::has_placeholder, of_schedule, scaling, validate_task};
@@ -114,7 +116,7 @@ fn check_limits(raw: &ecs::Schedule, sink: &mut Diagnostics) {
             value: raw.end_date.clone().unwrap_or_default(),
             allowed: "must be after StartDate".to_owned(),
         };
-        return sink.report(root.field("EndDate"), message);
+        sink.report(root.field("EndDate"), message);
     }
     for (limit, name, what, advice) in [
         (
@@ -311,32 +313,30 @@ fn task_input(input: &ScheduleInput, sink: &mut Diagnostics) -> TaskInput {
     }
 }
 
-/// Reads tags, which are maps with `Key` and `Value` in this API.
-fn tags(
-    maps: &[std::collections::BTreeMap<String, String>],
-    sink: &mut Diagnostics,
-) -> Vec<ecs::Tag> {
+/// Reads tags, which are maps with `Key` and `Value` in this API; none if one has no key.
+fn tags(maps: &[BTreeMap<String, String>], sink: &mut Diagnostics) -> Vec<ecs::Tag> {
     let path = FieldPath::root(Subject::Schedule).field("Target");
     let path = path.field("EcsParameters").field("Tags");
-    let mut tags = Vec::new();
     for (index, map) in maps.iter().enumerate() {
-        for name in map
-            .keys()
-            .filter(|name| !matches!(name.as_str(), "Key" | "Value"))
-        {
-            let (name, advice) = (name.clone(), "a tag has Key and Value".to_owned());
-            let path = path.index(index).field(name.clone());
-            sink.report(path, Message::UnknownField { name, advice });
-        }
-        let key = map.get("Key").cloned();
-        if key.is_none() {
+        let path = path.index(index);
+        if !map.contains_key("Key") {
             let name = "Key".to_owned();
-            sink.report(path.index(index), Message::RequiredField { name });
+            sink.report(path.clone(), Message::RequiredField { name });
         }
-        tags.push(ecs::Tag {
-            key,
-            value: map.get("Value").cloned(),
-        });
+        let unknown = |name: &&String| !matches!(name.as_str(), "Key" | "Value");
+        for name in map.keys().filter(unknown) {
+            let message = Message::UnknownField {
+                name: name.clone(),
+                advice: "a tag has Key and Value".to_owned(),
+            };
+            sink.report(path.field(name.clone()), message);
+        }
     }
-    tags
+    let tags = maps.iter().map(|map| {
+        Some(ecs::Tag {
+            key: Some(map.get("Key")?.clone()),
+            value: map.get("Value").cloned(),
+        })
+    });
+    tags.collect::<Option<_>>().unwrap_or_default()
 }

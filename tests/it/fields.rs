@@ -146,6 +146,8 @@ fn the_tables_have_the_limits_of_the_models() {
                 }
                 continue;
             }
+            // Those of a map are numbers of its entries, which the table does not have.
+            Shape::Leaf(field) if field.kind == Kind::StringMap => continue,
             Shape::Leaf(field) => (field.limits.min, field.limits.max),
             Shape::Object(_) => continue,
         };

@@ -19,7 +19,12 @@ const PAGES: &[&str] = &[
     "docs/migration.md",
 ];
 /// Pages with examples.
-const EXAMPLES: &[&str] = &["README.md", "docs/autoscaling.md", "docs/convert.md"];
+const EXAMPLES: &[&str] = &[
+    "README.md",
+    "docs/autoscaling.md",
+    "docs/convert.md",
+    "docs/schedules.md",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

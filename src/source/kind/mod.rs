@@ -5,6 +5,7 @@ mod foreign;
 mod form;
 mod lists;
 mod request;
+mod schedule;
 
 use foreign::template;
 pub(super) use foreign::{is_foreign, mentions_ecs};
@@ -13,7 +14,8 @@ pub use form::{Form, Kind};
 
 use self::{
     lists::{LISTS, of_resource},
-    request::{of_scheduler, request, rule},
+    request::request,
+    schedule::{of_scheduler, rule},
 };
 use super::{
     text::Span,

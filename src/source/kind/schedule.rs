@@ -1,0 +1,56 @@
+//! Recognizes what starts tasks of ECS at certain times.
+
+use super::{
+    super::{reference::Reference, tree::Node},
+    Form, Kind, ambiguous, has,
+};
+use crate::{diagnostic::Message, validate::Arn};
+
+/// Recognizes a schedule of EventBridge Scheduler
+/// (<https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Target.html>), which is rejected unless it starts
+/// tasks of ECS.
+pub(super) fn of_scheduler(node: &Node<'_>) -> Option<Result<Form, Message>> {
+    let target = node.get("Target")?;
+    let arn = target.get("Arn").and_then(Node::text).unwrap_or_default();
+    let starts_tasks = has(target, "EcsParameters")
+        || Arn::parse(arn)
+            .is_some_and(|arn| arn.service == "ecs" && arn.resource.starts_with("cluster/"));
+    if starts_tasks {
+        let words = &("CreateSchedule request", "its target starts tasks");
+        Some(Ok(Form::new(Kind::Schedule, words)))
+    } else if has(node, "ScheduleExpression") && target.members().is_some() {
+        Some(Err(Message::TargetNotEcs))
+    } else {
+        None
+    }
+}
+
+/// Recognizes a rule of EventBridge or its targets
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html>).
+pub(super) fn rule(node: &Node<'_>) -> Option<Message> {
+    let targets = node.get("Targets").and_then(Node::elements);
+    let mut targets = targets.unwrap_or_default().iter();
+    let parameters = targets.find_map(|target| target.get("EcsParameters"));
+    let rule = ["EventPattern", "ScheduleExpression", "Targets"];
+    if parameters.is_none() && !rule.iter().any(|key| has(node, key)) {
+        return None;
+    }
+    let Some(parameters) = parameters else {
+        return Some(ambiguous(
+            "this is a rule of EventBridge, without a target that runs tasks",
+            "give its target with EcsParameters as a RunTask request: {\"taskDefinition\": FAMILY, \"count\": 1}; \
+             the pod that comes out is the template of a CronJob with the schedule of the rule",
+        ));
+    };
+    let definition = parameters.get("TaskDefinitionArn").and_then(Node::text);
+    let family = definition.map(|definition| Reference::parse(definition).family);
+    let definition = family.as_deref().unwrap_or("FAMILY");
+    Some(ambiguous(
+        format!("this is a rule of EventBridge, whose target runs {definition}"),
+        &format!(
+            "give the target as a RunTask request: {{\"taskDefinition\": \"{definition}\", \"count\": 1}}, with the \
+             launch type of EcsParameters, and its Input as overrides; the pod that comes out is the template of a \
+             CronJob with the schedule of the rule"
+        ),
+    ))
+}
