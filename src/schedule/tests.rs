@@ -583,3 +583,44 @@ fn zones_are_those_of_the_database() {
     assert!(zone("Etc/GMT+9").is_some() && zone("Pacific/Tahiti").is_some());
     assert!(zone("Europe/Atlantis").is_none() && zone("").is_none());
 }
+
+#[test]
+fn only_what_is_due_in_a_repeated_hour_fires_twice_by_the_clock() {
+    for (schedule, zone_name, expected) in [
+        ("cron(30 1 * * ? *)", "America/New_York", true),
+        ("cron(0 2 * * ? *)", "America/New_York", false),
+        ("cron(59 0 * * ? *)", "America/New_York", false),
+        ("cron(0/15 * * * ? *)", "America/New_York", true),
+        ("cron(30 2 ? * SUN *)", "Europe/Berlin", true),
+        ("cron(30 2 ? * MON *)", "Europe/Berlin", false),
+        ("cron(30 2 1 * ? *)", "Europe/Berlin", false),
+        ("cron(30 2 * 6 ? *)", "Europe/Berlin", false),
+        ("cron(30 1 * * ? *)", "UTC", false),
+        ("cron(30 1 * * ? *)", "Asia/Tokyo", false),
+        ("rate(15 minutes)", "America/New_York", false),
+    ] {
+        let recurrence = recurrence(schedule, zone_name);
+        let found = recurrence.fires_in_repeated_time(moment("2026-01-01T00:00:00Z"));
+        assert_eq!(found, expected, "{schedule} {zone_name}");
+    }
+}
+
+#[test]
+fn the_rules_of_scheduler_are_stricter() {
+    for (schedule, is_taken) in [
+        ("cron(0 10 * * ? *)", true),
+        ("cron(0 10 * * ?)", true),
+        ("cron(0 10 ? * * *)", true),
+        ("rate(1 minutes)", true),
+        ("at(2026-03-08T02:30:00)", true),
+        ("cron(0 10 * * * *)", false),
+        ("cron(0 10 ? * ? *)", false),
+        ("cron(0 0 10 * * ? *)", false),
+        ("cron(0 10 *)", false),
+        ("rate(5 hour)", false),
+        ("", false),
+    ] {
+        let found = Schedule::of_scheduler(schedule);
+        assert_eq!(found.is_ok(), is_taken, "{schedule}");
+    }
+}
