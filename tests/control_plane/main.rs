@@ -18,6 +18,7 @@ mod capacity;
 mod cloud_watch;
 mod cluster;
 mod contained;
+mod cron_jobs;
 mod deployments;
 mod diff;
 mod drift;
