@@ -95,12 +95,9 @@ pub(super) fn shares(task: &Task) -> Vec<(Option<&CapacityProvider>, u32)> {
 
 /// Returns the capacity provider of each task in turn; without a strategy, always `None`.
 fn providers(task: &Task) -> impl Iterator<Item = Option<&CapacityProvider>> {
-    let shares = capacity::shares(clamp(task.count), &task.capacity);
-    let chosen: Vec<_> = shares
-        .into_iter()
-        .flat_map(|(provider, count)| (0..count).map(move |_| Some(provider)))
-        .collect();
-    chosen.into_iter().chain(std::iter::repeat(None))
+    let shares = shares(task).into_iter();
+    let chosen = shares.flat_map(|(provider, count)| (0..count).map(move |_| provider));
+    chosen.chain(std::iter::repeat(None))
 }
 
 /// Adds the starter of the task, its reference ID, and its tags.

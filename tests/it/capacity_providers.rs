@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ecs_operator::{
     diagnostic::Severity,
-    fields::{Api, Field, Node, Outcome, Shape},
+    fields::{Api, Outcome},
     source::{Catalog, Content, Fill, read_capacity_provider},
     translate::{ProvidedNodes, translate_capacity_provider},
     validate::validate_capacity_provider,
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cases::{cases, inputs},
-    effects::{others, take_out},
+    effects::{leaves, others, take_out},
 };
 
 /// What becomes of a capacity provider, and the warnings and errors about it.
@@ -74,25 +74,6 @@ fn specs() -> Vec<Value> {
     specs
 }
 
-fn leaves(node: &'static Node, value: &Value, at: &str, all: &mut Vec<(&'static Field, String)>) {
-    match (&node.shape, value) {
-        (Shape::Object(members), Value::Object(object)) => {
-            for (name, value) in object {
-                if let Some(node) = members.get(name.as_str()) {
-                    leaves(node, value, &format!("{at}/{name}"), all);
-                }
-            }
-        }
-        (Shape::List(element), Value::Array(list)) => {
-            for (index, value) in list.iter().enumerate() {
-                leaves(element, value, &format!("{at}/{index}"), all);
-            }
-        }
-        (Shape::Leaf(field), _) => all.push((field, at.to_owned())),
-        _ => {}
-    }
-}
-
 /// These say what Auto Scaling group it is, and that they are there is all that counts.
 const ONLY_PRESENT: &[&str] = &["autoScalingGroupProvider.autoScalingGroupArn"];
 
@@ -102,9 +83,7 @@ fn every_row_of_a_capacity_provider_says_what_is_so() {
         (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for spec in specs() {
         let before = effects(&spec);
-        let mut found = Vec::new();
-        leaves(Api::CapacityProvider.tree(), &spec, "", &mut found);
-        for (field, at) in found {
+        for (field, at) in leaves(Api::CapacityProvider.tree(), &spec, "") {
             let mut without = spec.clone();
             take_out(&mut without, &at);
             let after = effects(&without);

@@ -364,33 +364,39 @@ struct Leaf {
     pointer: String,
 }
 
-/// Finds the leaves of a value that its request defines.
-fn leaves(api: Api, node: &'static Node, value: &Value, at: &str, part: Part, all: &mut Vec<Leaf>) {
+/// Returns the leaves of a value that its request defines, each with its pointer, which begins with `at`.
+pub(crate) fn leaves(
+    node: &'static Node,
+    value: &Value,
+    at: &str,
+) -> Vec<(&'static Field, String)> {
     match (&node.shape, value) {
-        (Shape::Object(members), Value::Object(object)) => {
-            for (name, value) in object {
-                if let Some(node) = members.get(name.as_str()) {
-                    leaves(api, node, value, &format!("{at}/{name}"), part, all);
-                }
-            }
-        }
-        (Shape::List(element), Value::Array(list)) => {
-            for (index, value) in list.iter().enumerate() {
-                leaves(api, element, value, &format!("{at}/{index}"), part, all);
-            }
-        }
-        (Shape::Leaf(field), _) => all.push(Leaf {
-            row: (api, field.path),
-            field,
-            part,
-            pointer: at.to_owned(),
-        }),
-        _ => {}
+        (Shape::Object(members), Value::Object(object)) => object
+            .iter()
+            .filter_map(|(name, value)| Some((members.get(name.as_str())?, name, value)))
+            .flat_map(|(node, name, value)| leaves(node, value, &format!("{at}/{name}")))
+            .collect(),
+        (Shape::List(element), Value::Array(list)) => list
+            .iter()
+            .enumerate()
+            .flat_map(|(index, value)| leaves(element, value, &format!("{at}/{index}")))
+            .collect(),
+        (Shape::Leaf(field), _) => vec![(field, at.to_owned())],
+        _ => Vec::new(),
     }
 }
 
 fn all_leaves(world: &World) -> Vec<Leaf> {
     let mut all = Vec::new();
+    let mut add = |api: Api, value: &Value, at: &str, part: Part| {
+        let leaves = leaves(api.tree(), value, at).into_iter();
+        all.extend(leaves.map(|(field, pointer)| Leaf {
+            row: (api, field.path),
+            field,
+            part,
+            pointer,
+        }));
+    };
     let api = if world.is_service() {
         Api::Service
     } else {
@@ -402,19 +408,16 @@ fn all_leaves(world: &World) -> Vec<Leaf> {
         (Part::Cluster, Api::Cluster),
     ] {
         if let Some(resource) = world.part(part) {
-            leaves(api, api.tree(), &resource["spec"], "", part, &mut all);
+            add(api, &resource["spec"], "", part);
         }
     }
-    let kubernetes = Api::Kubernetes;
     if let Some(value) = world.task_definition["spec"].get("kubernetes") {
-        let (tree, part) = (kubernetes.tree(), Part::TaskDefinition);
-        leaves(kubernetes, tree, value, "/kubernetes", part, &mut all);
+        add(Api::Kubernetes, value, "/kubernetes", Part::TaskDefinition);
     }
     let spec = &world.workload["spec"];
-    let part = Part::Workload;
     let mut more = |api: Api, at: String| {
         if let Some(value) = spec.pointer(&at) {
-            leaves(api, api.tree(), value, &at, part, &mut all);
+            add(api, value, &at, Part::Workload);
         }
     };
     more(Api::Kubernetes, "/kubernetes".to_owned());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ecs_operator::{
     diagnostic::Severity,
-    fields::{Api, Field, Node, Outcome, Shape},
+    fields::{Api, Field, Outcome},
     settings::Settings,
     source::{Catalog, Content, Fill},
 };
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cases::{cases, inputs},
-    effects::{others, take_out},
+    effects::{leaves, others, take_out},
     library,
 };
 
@@ -70,34 +70,13 @@ fn schedules() -> Vec<(Value, Value)> {
     schedules
 }
 
-fn leaves(node: &'static Node, value: &Value, at: &str, all: &mut Vec<(&'static Field, String)>) {
-    match (&node.shape, value) {
-        (Shape::Object(members), Value::Object(object)) => {
-            for (name, value) in object {
-                if let Some(node) = members.get(name.as_str()) {
-                    leaves(node, value, &format!("{at}/{name}"), all);
-                }
-            }
-        }
-        (Shape::List(element), Value::Array(list)) => {
-            for (index, value) in list.iter().enumerate() {
-                leaves(element, value, &format!("{at}/{index}"), all);
-            }
-        }
-        (Shape::Leaf(field), _) => all.push((field, at.to_owned())),
-        _ => {}
-    }
-}
-
 #[test]
 fn every_row_of_a_schedule_says_what_is_so() {
     let mut matters = BTreeSet::new();
     let mut told = BTreeSet::new();
     for (schedule, definition) in schedules() {
         let before = effects(&schedule, &definition);
-        let mut found = Vec::new();
-        leaves(Api::Schedule.tree(), &schedule, "", &mut found);
-        for (field, at) in found {
+        for (field, at) in leaves(Api::Schedule.tree(), &schedule, "") {
             for severity in [Severity::Error, Severity::Warning, Severity::Note] {
                 if before.tell(field, severity) {
                     told.insert((field.path, severity));

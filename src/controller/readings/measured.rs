@@ -133,13 +133,9 @@ impl OfPolicy {
         self.supply.was_known || !self.is_awaited()
     }
 
-    /// For how many minutes it has had no value, as far as that means something.
-    pub(super) const fn silence(&self) -> usize {
-        if self.is_awaited() {
-            self.supply.silent
-        } else {
-            0
-        }
+    /// Whether it has never had a value, and should have had one. What has been known once may be late.
+    pub(super) const fn waits_for_first_value(&self) -> bool {
+        !self.was_known() && self.supply.silent > 0
     }
 
     /// Whether it has had no value for so long that its owner should know.

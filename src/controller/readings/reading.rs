@@ -240,9 +240,7 @@ impl Reading {
             return None;
         }
         let mut troubled = self.of_policies.iter().filter(|it| it.is_in_trouble());
-        // What has been known once may be late.
-        let is_new = |it: &OfPolicy| it.silence() > 0 && !it.was_known();
-        let waits = self.of_policies.iter().any(is_new);
+        let waits = self.of_policies.iter().any(OfPolicy::waits_for_first_value);
         match troubled.next() {
             Some(troubled) => Some(Health::Unknown(troubled.why())),
             None if waits => None,
@@ -291,6 +289,31 @@ mod tests {
             why: why.to_owned(),
             is_empty: false,
         }
+    }
+
+    fn with_sources(sources: MetricSources) -> Settings {
+        Settings {
+            metric_sources: sources,
+            ..Settings::default()
+        }
+    }
+
+    /// Returns settings with which these metrics are read from CloudWatch.
+    fn listing(metrics: &str) -> Settings {
+        let listed = metrics.parse().expect("it is a metric or a namespace");
+        with_sources(MetricSources {
+            listed: [listed].into_iter().collect(),
+            ..MetricSources::default()
+        })
+    }
+
+    /// Returns settings with which a metric is read from Prometheus.
+    fn querying(query: &str) -> Settings {
+        let query = query.parse().expect("it is a query");
+        with_sources(MetricSources {
+            queries: [query].into_iter().collect(),
+            ..MetricSources::default()
+        })
     }
 
     fn reading_of(scaling: &AutoScaling, settings: &Settings) -> Reading {
@@ -389,14 +412,7 @@ mod tests {
 
     /// Returns settings with a query for the length of a queue, and a service that follows it and its CPU.
     fn with_queue() -> (AutoScaling, Settings) {
-        let query = "Shop/Backlog=backlog".parse().expect("it is a query");
-        let settings = Settings {
-            metric_sources: MetricSources {
-                queries: [query].into_iter().collect(),
-                ..MetricSources::default()
-            },
-            ..Settings::default()
-        };
+        let settings = querying("Shop/Backlog=backlog");
         let mut scaling = scaling(9);
         scaling.policies.push(TargetTracking {
             index: 1,
@@ -534,14 +550,7 @@ mod tests {
     #[test]
     fn a_late_value_is_that_of_its_minute_with_the_tasks_of_then() {
         let (scaling, _) = with_queue();
-        let listed = "Shop/*".parse().expect("it is a namespace");
-        let settings = Settings {
-            metric_sources: MetricSources {
-                listed: [listed].into_iter().collect(),
-                ..MetricSources::default()
-            },
-            ..Settings::default()
-        };
+        let settings = listing("Shop/*");
         let mut reading = reading_of(&scaling, &settings);
         let queue = reading.cloud_watch().next().cloned();
         let queue = queue.expect("there is one");
@@ -580,14 +589,7 @@ mod tests {
     #[test]
     fn a_metric_of_every_five_minutes_is_known_as_long_as_it_comes() {
         let (scaling, _) = with_queue();
-        let listed = "Shop/*".parse().expect("it is a namespace");
-        let settings = Settings {
-            metric_sources: MetricSources {
-                listed: [listed].into_iter().collect(),
-                ..MetricSources::default()
-            },
-            ..Settings::default()
-        };
+        let settings = listing("Shop/*");
         let mut reading = reading_of(&scaling, &settings);
         let queue = reading.cloud_watch().next().cloned();
         let queue = queue.expect("there is one");
@@ -661,15 +663,7 @@ mod tests {
     #[test]
     fn a_backlog_is_shared_by_the_running_tasks_and_the_first_one_has_all_of_it() {
         let scaling = with_backlog();
-        let settings = Settings {
-            metric_sources: MetricSources {
-                queries: ["AWS/SQS/Visible=up".parse().expect("it is a query")]
-                    .into_iter()
-                    .collect(),
-                ..MetricSources::default()
-            },
-            ..Settings::default()
-        };
+        let settings = querying("AWS/SQS/Visible=up");
         let mut reading = reading_of(&scaling, &settings);
         let metrics: Vec<CloudWatchMetric> = reading.cloud_watch().cloned().collect();
         let [queue] = metrics.as_slice() else {
@@ -705,15 +699,7 @@ mod tests {
     #[test]
     fn metric_math_is_of_one_minute_also_if_a_metric_comes_later() {
         let scaling = with_backlog();
-        let settings = Settings {
-            metric_sources: MetricSources {
-                listed: ["AWS/SQS/*".parse().expect("it is a namespace")]
-                    .into_iter()
-                    .collect(),
-                ..MetricSources::default()
-            },
-            ..Settings::default()
-        };
+        let settings = listing("AWS/SQS/*");
         let mut reading = reading_of(&scaling, &settings);
         let queue = reading.cloud_watch().next().cloned();
         let queue = queue.expect("there is one");
@@ -740,15 +726,7 @@ mod tests {
     #[test]
     fn what_is_known_to_be_missing_is_filled_and_what_could_not_be_read_is_not() {
         let scaling = with_math("FILL(m1, 0) / m2");
-        let settings = Settings {
-            metric_sources: MetricSources {
-                listed: ["AWS/SQS/*".parse().expect("it is a namespace")]
-                    .into_iter()
-                    .collect(),
-                ..MetricSources::default()
-            },
-            ..Settings::default()
-        };
+        let settings = listing("AWS/SQS/*");
         let mut reading = reading_of(&scaling, &settings);
         let queue = reading.cloud_watch().next().cloned();
         let queue = queue.expect("there is one");
