@@ -58,6 +58,19 @@ pub struct ScheduleInput {
     pub request: ecs::Schedule,
     /// What the text in `Target.Input` says.
     pub overrides: Option<ecs::TaskOverride>,
+    /// What AWS does not have.
+    pub extensions: crd::ScheduleExtensions,
     /// What `TaskDefinitionArn` of the request names, before the overrides.
     pub task_definition: TaskDefinitionInput,
+}
+
+impl ScheduleInput {
+    /// What its tasks have that `RunTask` does not have.
+    #[must_use]
+    pub fn task_extensions(&self) -> crd::TaskExtensions {
+        crd::TaskExtensions {
+            kubernetes: self.extensions.kubernetes.clone(),
+            ..crd::TaskExtensions::default()
+        }
+    }
 }

@@ -37,6 +37,10 @@ pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
 pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
 /// The annotation of an EcsTask that lists the pods that may have run, so that none of them runs a second time.
 pub const BEGUN: &str = "ecs-operator.dev/begun";
+/// The label of an EcsTask with the EcsSchedule that has started it.
+pub const SCHEDULE: &str = "ecs-operator.dev/schedule";
+/// The annotation of an EcsTask with the time at which its EcsSchedule was due.
+pub const SCHEDULED_AT: &str = "ecs-operator.dev/scheduled-at";
 /// The finalizer of an EcsCapacityProvider, which stays while something names it.
 pub const IN_USE: &str = "ecs-operator.dev/in-use";
 /// The annotation of a NodePool with the UID of the EcsCapacityProvider that it belongs to.

@@ -21,7 +21,7 @@ use super::{
     service::{Beginnings, Contention, Renewals, Replacements, ServiceRevisions, Uncreated, user},
 };
 use crate::{
-    crd::{EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask, EcsTaskDefinition},
     server::Metrics,
     settings::Settings,
 };
@@ -48,6 +48,8 @@ pub(super) struct Context {
     pub services: OfKind<EcsService>,
     /// The tasks.
     pub tasks: OfKind<EcsTask>,
+    /// The schedules.
+    pub schedules: OfKind<EcsSchedule>,
     /// The task definitions.
     pub task_definitions: OfKind<EcsTaskDefinition>,
     /// The clusters.
@@ -117,6 +119,7 @@ impl Context {
             waiting_tasks: Users::default(),
             services: OfKind::new(),
             tasks: OfKind::new(),
+            schedules: OfKind::new(),
             task_definitions: OfKind::new(),
             clusters: OfKind::new(),
             capacity_providers: OfKind::new(),
@@ -180,6 +183,7 @@ impl Context {
         self.ask_all::<EcsTaskDefinition>();
         self.ask_all::<EcsService>();
         self.ask_all::<EcsTask>();
+        self.ask_all::<EcsSchedule>();
     }
 
     /// Triggers the reconcile of an owner whose objects have changed.
@@ -199,6 +203,7 @@ impl Context {
     pub(super) fn waiting(&self) -> usize {
         self.services.waiting()
             + self.tasks.waiting()
+            + self.schedules.waiting()
             + self.task_definitions.waiting()
             + self.clusters.waiting()
             + self.capacity_providers.waiting()

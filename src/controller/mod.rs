@@ -22,6 +22,7 @@ mod process;
 mod queue;
 mod readings;
 mod refusal;
+mod schedule;
 mod service;
 mod status;
 mod task;

@@ -10,6 +10,7 @@ use super::{
     left_out,
     resources::Resources,
     scaling::{self, Separated},
+    schedule,
 };
 use crate::{
     crd,
@@ -256,8 +257,18 @@ impl<'a> Drafter<'a> {
                 }
                 Err(findings) => findings,
             },
+            Content::Schedule(input) if self.target == Target::Resources => {
+                match schedule::check(input, settings) {
+                    Ok(notes) => return work.resources.of_schedule(input, notes, diagnostics),
+                    Err(findings) => findings,
+                }
+            }
             Content::Schedule(input) => match validate::validate_schedule(input, settings) {
-                Ok(schedule) => return self.schedule(&schedule, settings, diagnostics),
+                Ok(schedule) => {
+                    let (objects, notes) = translate::translate_schedule(&schedule, settings);
+                    diagnostics.append(notes);
+                    return objects.into_objects().iter().map(Ordered::new).collect();
+                }
                 Err(findings) => findings,
             },
             Content::CapacityProvider(request) => {
@@ -272,22 +283,6 @@ impl<'a> Drafter<'a> {
         };
         diagnostics.append(rejected);
         Ok(Vec::new())
-    }
-
-    fn schedule(
-        &self,
-        schedule: &validate::ScheduledTask,
-        settings: &Settings,
-        diagnostics: &mut Diagnostics,
-    ) -> Result<Vec<Ordered>, print::Error> {
-        if self.target == Target::Resources {
-            let path = FieldPath::root(Subject::Schedule);
-            diagnostics.report(path, Message::ScheduleNeedsManifests);
-            return Ok(Vec::new());
-        }
-        let (objects, notes) = translate::translate_schedule(schedule, settings);
-        diagnostics.append(notes);
-        objects.into_objects().iter().map(Ordered::new).collect()
     }
 
     fn capacity_provider(

@@ -6,6 +6,7 @@ mod given;
 mod left_out;
 mod resources;
 mod scaling;
+mod schedule;
 
 use std::collections::BTreeSet;
 

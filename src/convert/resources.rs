@@ -53,8 +53,8 @@ impl Resources<'_> {
         notes.forget(Reason::EnvironmentFileSnapshot);
         diagnostics.append(notes);
         let mut request = input.request.clone();
-        let root = FieldPath::root(Subject::Service);
-        follow_newest(&mut request.task_definition, &root, diagnostics);
+        let path = FieldPath::root(Subject::Service).field("taskDefinition");
+        follow_newest(&mut request.task_definition, path, diagnostics);
         leave_count(&mut request, input, diagnostics);
         let spec = extended(&request, &input.extensions)?;
         let name = request.service_name.as_deref().unwrap_or_default();
@@ -68,8 +68,8 @@ impl Resources<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         let mut request = input.request.clone();
-        let root = FieldPath::root(Subject::Task);
-        follow_newest(&mut request.task_definition, &root, diagnostics);
+        let path = FieldPath::root(Subject::Task).field("taskDefinition");
+        follow_newest(&mut request.task_definition, path, diagnostics);
         let definition = &input.task_definition.request;
         inline_overrides(&mut request, definition, self.settings, diagnostics);
         let spec = extended(&request, &input.extensions)?;
@@ -105,7 +105,7 @@ impl Resources<'_> {
         Ok(resource)
     }
 
-    fn task_definition(
+    pub(super) fn task_definition(
         self,
         input: &TaskDefinitionInput,
         diagnostics: &mut Diagnostics,
@@ -118,7 +118,7 @@ impl Resources<'_> {
         self.resource(Kind::TaskDefinition, family, &definition, spec)
     }
 
-    fn resource(
+    pub(super) fn resource(
         self,
         kind: Kind,
         name: &str,
@@ -134,6 +134,7 @@ impl Resources<'_> {
         let kind_name = match kind {
             Kind::Task => "EcsTask",
             Kind::TaskDefinition => "EcsTaskDefinition",
+            Kind::Schedule => "EcsSchedule",
             _ => "EcsService",
         };
         let resource = json!({
@@ -227,7 +228,7 @@ impl Resources<'_> {
 }
 
 /// Returns a request with what AWS does not have, as the spec of a resource.
-fn extended(
+pub(super) fn extended(
     request: &impl Serialize,
     extensions: &impl Serialize,
 ) -> Result<Ordered, print::Error> {
@@ -267,7 +268,11 @@ fn leave_count(request: &mut ecs::Service, input: &ServiceInput, diagnostics: &m
 }
 
 /// A pinned revision of AWS does not exist in a cluster where revisions begin anew, so the newest is followed.
-fn follow_newest(reference: &mut Option<String>, root: &FieldPath, diagnostics: &mut Diagnostics) {
+pub(super) fn follow_newest(
+    reference: &mut Option<String>,
+    path: FieldPath,
+    diagnostics: &mut Diagnostics,
+) {
     let Some(text) = reference.clone() else {
         return;
     };
@@ -275,7 +280,7 @@ fn follow_newest(reference: &mut Option<String>, root: &FieldPath, diagnostics: 
         && parsed.family != text
     {
         diagnostics.report(
-            root.field("taskDefinition"),
+            path,
             Message::NewestRevisionFollowed {
                 value: text.clone(),
                 family: parsed.family.to_owned(),

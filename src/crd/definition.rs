@@ -12,8 +12,8 @@ use k8s_openapi::{
 };
 
 use super::{
-    API_VERSION, CapacityProviderStatus, ClusterStatus, ServiceStatus, TaskDefinitionStatus,
-    TaskStatus, policy,
+    API_VERSION, CapacityProviderStatus, ClusterStatus, ScheduleStatus, ServiceStatus,
+    TaskDefinitionStatus, TaskStatus, policy,
     rules::add_rules,
     schema::{list, object, of_type, schema},
     status_schema::status_schema,
@@ -28,6 +28,7 @@ pub(super) enum Resource {
     Task,
     Cluster,
     CapacityProvider,
+    Schedule,
 }
 
 /// Returns the CustomResourceDefinitions of this operator, sorted by name.
@@ -37,6 +38,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         definition(Resource::CapacityProvider),
         definition(Resource::Cluster),
         policy::definition(),
+        definition(Resource::Schedule),
         definition(Resource::Service),
         definition(Resource::TaskDefinition),
         definition(Resource::Task),
@@ -51,6 +53,7 @@ fn definition(resource: Resource) -> CustomResourceDefinition {
         Resource::Task => ("EcsTask", "ecstask"),
         Resource::Cluster => ("EcsCluster", "ecscluster"),
         Resource::CapacityProvider => ("EcsCapacityProvider", "ecscp"),
+        Resource::Schedule => ("EcsSchedule", "ecssched"),
     };
     let is_of_cluster = resource == Resource::CapacityProvider;
     let singular = kind.to_ascii_lowercase();
@@ -120,6 +123,9 @@ fn root(resource: Resource) -> JSONSchemaProps {
         Resource::CapacityProvider => {
             "A capacity provider as CreateCapacityProvider takes it, and where its nodes come from. The name is its name."
         }
+        Resource::Schedule => {
+            "A schedule as CreateSchedule of EventBridge Scheduler takes it, which starts EcsTasks. The name is its Name."
+        }
     };
     let mut root = object(
         description,
@@ -133,6 +139,7 @@ fn root(resource: Resource) -> JSONSchemaProps {
                     Resource::Task => status_schema::<TaskStatus>(),
                     Resource::Cluster => status_schema::<ClusterStatus>(),
                     Resource::CapacityProvider => status_schema::<CapacityProviderStatus>(),
+                    Resource::Schedule => status_schema::<ScheduleStatus>(),
                 },
             ),
         ],
@@ -159,10 +166,14 @@ fn spec(resource: Resource) -> JSONSchemaProps {
             "The request of CreateCapacityProvider; the name of the object is the name.",
             schema(Api::CapacityProvider.tree()),
         ),
+        Resource::Schedule => described(
+            "The request of CreateSchedule; the name of the object is the Name.",
+            schema(Api::Schedule.tree()),
+        ),
     };
     if let Some(required) = &mut spec.required {
         // The object's own name has the same meaning.
-        required.retain(|name| !matches!(name.as_str(), "family" | "serviceName"));
+        required.retain(|name| !matches!(name.as_str(), "family" | "serviceName" | "Name"));
     }
     spec.required = spec.required.filter(|required| !required.is_empty());
     for (name, most) in BOUNDS {
@@ -178,6 +189,10 @@ fn spec(resource: Resource) -> JSONSchemaProps {
     if resource == Resource::Task {
         let members = spec.properties.get_or_insert_default();
         members.insert(KEPT_SECONDS.to_owned(), kept_seconds());
+    }
+    if resource == Resource::Schedule {
+        let members = spec.properties.get_or_insert_default();
+        members.extend(schedule_extensions());
     }
     if !matches!(resource, Resource::Cluster | Resource::CapacityProvider) {
         let members = spec.properties.get_or_insert_default();
@@ -223,6 +238,10 @@ fn kubernetes(resource: Resource) -> JSONSchemaProps {
 }
 
 const KEPT_SECONDS: &str = "ttlSecondsAfterFinished";
+const CONCURRENCY_POLICY: &str = "concurrencyPolicy";
+const CATCH_UP: &str = "catchUp";
+const SUCCESSFUL_LIMIT: &str = "successfulTasksHistoryLimit";
+const FAILED_LIMIT: &str = "failedTasksHistoryLimit";
 
 fn kept_seconds() -> JSONSchemaProps {
     JSONSchemaProps {
@@ -234,6 +253,43 @@ fn kept_seconds() -> JSONSchemaProps {
         minimum: Some(0.0),
         ..of_type("integer")
     }
+}
+
+/// What CreateSchedule does not have.
+fn schedule_extensions() -> [(String, JSONSchemaProps); 4] {
+    let words = |description: &str, words: &[&str]| JSONSchemaProps {
+        enum_: Some(words.iter().map(|word| JSON((*word).into())).collect()),
+        ..described(description, of_type("string"))
+    };
+    let limit = |which: &str| JSONSchemaProps {
+        format: Some("int32".to_owned()),
+        minimum: Some(0.0),
+        maximum: Some(100.0),
+        ..described(
+            &format!(
+                "An extension of this operator: how many EcsTasks that {which} are kept. Default: 3."
+            ),
+            of_type("integer"),
+        )
+    };
+    [
+        (
+            CONCURRENCY_POLICY.to_owned(),
+            words(
+                "An extension of this operator: what happens when the schedule is due and tasks that it started before still run. Allow starts the new ones beside them, as AWS does; Forbid starts none; Replace stops them first. Default: Allow.",
+                &["Allow", "Forbid", "Replace"],
+            ),
+        ),
+        (
+            CATCH_UP.to_owned(),
+            words(
+                "An extension of this operator: what happens to times that were missed because no operator ran. Latest starts the tasks of the newest one late, if it is not older than MaximumEventAgeInSeconds; None starts none. Default: Latest.",
+                &["Latest", "None"],
+            ),
+        ),
+        (SUCCESSFUL_LIMIT.to_owned(), limit("succeeded")),
+        (FAILED_LIMIT.to_owned(), limit("failed")),
+    ]
 }
 
 /// The schema of a request with a description, because the table has none of whole requests.
@@ -336,6 +392,17 @@ fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
             wide("Message", &succeeded("message")),
         ],
         Resource::Cluster => vec![],
+        Resource::Schedule => vec![
+            column("Schedule", "string", ".spec.ScheduleExpression"),
+            column("State", "string", ".status.state"),
+            column("Last", "date", ".status.lastFiring"),
+            column("Next", "string", ".status.nextFiring"),
+            column("Result", "string", ".status.tasks[0].result"),
+            wide("Time Zone", ".spec.ScheduleExpressionTimezone"),
+            column("Ready", "string", &ready("status")),
+            column("Reason", "string", &ready("reason")),
+            wide("Message", &ready("message")),
+        ],
         Resource::CapacityProvider => vec![
             column("Status", "string", ".status.status"),
             column("Node Pool", "string", ".status.nodePool"),
@@ -441,6 +508,7 @@ mod tests {
             "EcsTaskDefinition",
             "EcsService",
             "EcsTask",
+            "EcsSchedule",
             "EcsCapacityProvider",
             "EcsCluster",
             "EcsPolicy",

@@ -7,6 +7,7 @@ mod pod_schema;
 mod policy;
 mod resource;
 mod rules;
+mod schedule_status;
 mod schema;
 mod status;
 mod status_schema;
@@ -16,6 +17,7 @@ pub use explain::explain_member;
 pub use kubernetes::*;
 pub(crate) use pod_schema::{of_spec, pod_template};
 pub use resource::*;
+pub use schedule_status::*;
 pub use status::*;
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,78 @@ pub struct TaskExtensions {
     /// The settings that exist only in Kubernetes: only `pod`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<Kubernetes>,
+}
+
+/// The members of an EcsSchedule's `spec` that `CreateSchedule` does not have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ScheduleExtensions {
+    /// What happens if tasks of an earlier time still run; `Allow` if this is absent, as in AWS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency_policy: Option<ConcurrencyPolicy>,
+    /// What happens to times that were missed; `Latest` if this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catch_up: Option<CatchUp>,
+    /// How many EcsTasks are kept that succeeded; 3 if this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub successful_tasks_history_limit: Option<i64>,
+    /// How many EcsTasks are kept that failed; 3 if this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_tasks_history_limit: Option<i64>,
+    /// The settings that exist only in Kubernetes: only `pod`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Kubernetes>,
+}
+
+impl ScheduleExtensions {
+    /// How many EcsTasks are kept of each result if the spec does not say it.
+    pub const DEFAULT_HISTORY_LIMIT: i64 = 3;
+    /// How many EcsTasks of a result can be kept at most.
+    pub const MOST_HISTORY: i64 = 100;
+
+    /// How many EcsTasks are kept that succeeded, and that failed.
+    #[must_use]
+    pub fn kept(&self) -> [i64; 2] {
+        [
+            self.successful_tasks_history_limit,
+            self.failed_tasks_history_limit,
+        ]
+        .map(|limit| limit.unwrap_or(Self::DEFAULT_HISTORY_LIMIT))
+    }
+}
+
+/// What happens when a schedule is due and tasks that it started before still run, as `concurrencyPolicy` of a CronJob.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConcurrencyPolicy {
+    /// The new tasks start beside them.
+    #[default]
+    Allow,
+    /// No new tasks start.
+    Forbid,
+    /// They are stopped, and the new tasks start.
+    Replace,
+}
+
+impl ConcurrencyPolicy {
+    /// The word of the spec.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "Allow",
+            Self::Forbid => "Forbid",
+            Self::Replace => "Replace",
+        }
+    }
+}
+
+/// What happens to times that were missed because no operator ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CatchUp {
+    /// The tasks of the newest one start late.
+    #[default]
+    Latest,
+    /// None start.
+    None,
 }
 
 /// The Application Auto Scaling requests of one service, each in that API's own spelling.

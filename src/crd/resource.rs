@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    API_VERSION, CapacityProviderStatus, ClusterStatus, ServiceStatus, TaskDefinitionStatus,
-    TaskStatus,
+    API_VERSION, CapacityProviderStatus, ClusterStatus, ScheduleStatus, ServiceStatus,
+    TaskDefinitionStatus, TaskStatus,
 };
 
 /// The `spec` of a custom resource as compact JSON text, with its members sorted by name.
@@ -142,6 +142,8 @@ resources! {
     EcsService(ServiceStatus), NamespaceResourceScope, "ecsservices";
     /// Tasks that run to completion.
     EcsTask(TaskStatus), NamespaceResourceScope, "ecstasks";
+    /// Tasks that start at certain times.
+    EcsSchedule(ScheduleStatus), NamespaceResourceScope, "ecsschedules";
     /// The defaults of a namespace.
     EcsCluster(ClusterStatus), NamespaceResourceScope, "ecsclusters";
     /// Where the nodes of a capacity provider come from.

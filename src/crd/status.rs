@@ -37,14 +37,16 @@ macro_rules! statuses {
     };
 }
 
+pub(super) use statuses;
+
 /// Whether a member has its default value and is omitted.
-fn is_absent<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_absent<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
 /// Reads a member; one that another version of the operator wrote in another shape counts as absent, and does not
 /// affect the other members.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     let value = Value::deserialize(deserializer)?;

@@ -37,7 +37,8 @@ fn plain(schema: &mut Schema) {
 mod tests {
     use super::*;
     use crate::crd::{
-        CapacityProviderStatus, ClusterStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
+        CapacityProviderStatus, ClusterStatus, ScheduleStatus, ServiceStatus, TaskDefinitionStatus,
+        TaskStatus,
     };
 
     /// Returns the members of a schema and of all schemas below it, with the reason why one is not valid.
@@ -71,6 +72,7 @@ mod tests {
             ),
             ("EcsService", status_schema::<ServiceStatus>()),
             ("EcsTask", status_schema::<TaskStatus>()),
+            ("EcsSchedule", status_schema::<ScheduleStatus>()),
             ("EcsTaskDefinition", status_schema::<TaskDefinitionStatus>()),
         ] {
             assert_eq!(problems(&schema, name), [""; 0]);

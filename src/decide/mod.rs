@@ -4,6 +4,7 @@ pub mod circuit_breaker;
 pub mod container_state;
 pub mod deployment;
 pub mod failed_tasks;
+pub mod firing;
 pub mod liveness;
 pub mod obstacle;
 pub mod offer;

@@ -315,10 +315,9 @@ reasons! {
         S3IsNotAFileSystem => "S3 Files volumes are translated only if you allow it", "pass --allow-s3-files if the EFS CSI driver is 3.0 or newer, or use efsVolumeConfiguration";
         SandboxNeedsRuntimeClass => "ISOLATED_SANDBOX needs a RuntimeClass that isolates pods, such as kata", "pass --isolated-sandbox-runtime-class with its name";
         ScalableTargetActionEmpty => "a scheduled action needs MinCapacity or MaxCapacity", "give one of them or both";
-        ScheduleNeedsManifests => "the operator has no resource for schedules", "convert the schedule with --as manifests, which makes a CronJob of it";
-        ScheduleNotExpressibleAsCronJob { what, advice } => "a CronJob cannot do this: {what}", "{advice}";
+        ScheduleNotExpressibleAsCronJob { what, advice } => "a CronJob cannot do this: {what}", "convert it with --as resources for the operator, which can; or {advice}";
         ScheduledActionNeedsController => "scheduled actions need the operator", "install the operator, and convert with --as resources; without it, change the minimum and maximum of its HorizontalPodAutoscaler, or of its ScaledObject, from a CronJob of your own";
-        SchedulerContextUnavailable { names } => "a CronJob does not replace {names} in Input", "remove it, and let the program read the time itself, or the name of its Job from the label batch.kubernetes.io/job-name";
+        SchedulerContextUnavailable { names } => "a CronJob does not replace {names} in Input", "convert it with --as resources for the operator, which does; or remove it, and let the program read the time itself";
         SecretEnvNameConflict { name } => "{name} is set in environment and in secrets", "remove one of them";
         SecretReferenceUnclear { value, option } => "{value} could become a secret of Secrets Manager or an SSM parameter", "fill it with --set {option}, or write the ARN with placeholders inside";
         SecretVersionConflict => "a secret reference takes a version stage or a version id, not both", "remove one of them";
@@ -386,7 +385,7 @@ reasons! {
         CronJobDstDiffers { zone } => "when clocks of {zone} are put back, a CronJob starts its tasks in the repeated hour a second time", "choose another hour or UTC, or let the program end if it has just run";
         DaemonMaximumPercentIgnored => "a DAEMON service never starts additional tasks: maximumPercent counts as 100", "remove maximumPercent; nothing else changes";
         DaemonPercentRoundsUp => "a DaemonSet rounds maxUnavailable up, and ECS rounds the healthy minimum up", "run the operator, which writes exact numbers, or choose a percentage without a remainder";
-        DeadLetterQueueUnused => "no message is sent when a start fails for good", "watch the events of the CronJob, such as FailedCreate and MissSchedule";
+        DeadLetterQueueUnused => "no message is sent when a start fails for good", "watch the events of the CronJob or EcsSchedule, such as FailedCreate and TargetInvocationFailed";
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "nothing to do if {b} may start later; otherwise let no container wait for {a}, or wait with START";
         DeploymentAlarmsNotYet => "alarms of a deployment are not watched", "watch them in the pipeline that deploys";
         DeploymentCannotProgress { min, max, tasks, outcome } => "a deployment can neither stop nor start a task with minimumHealthyPercent {min}, maximumPercent {max} and {tasks}", "{outcome}";
@@ -480,7 +479,7 @@ reasons! {
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or set scaler to operator in autoScaling of the EcsService, if all of its metrics are CPU or memory";
         ScalerNeedsController => "only the operator runs policies itself; here an autoscaler runs them", "nothing to do, or install the operator and apply the EcsService";
         ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until the document is corrected, the count follows the other policies, or does not change";
-        ScheduleNeverFires => "this schedule never fires: no such time exists, or none between StartTime and EndTime", "give a time that exists in the time zone, also when clocks are put forward";
+        ScheduleNeverFires => "this schedule never fires: no such time exists, or none between its start and its end", "give a time that exists in the time zone, also when clocks are put forward";
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
         SecretOptionsUnused { value } => "secretOptions of log driver {value} are not read", "write what they hold into logConfiguration.options, or use awsfirelens, whose router gets them";
         SecretReferenceShort { value, full } => "the ECS agent does not accept {value}, because colons are missing", "write {full}";

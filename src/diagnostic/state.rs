@@ -70,6 +70,8 @@ states! {
     DeploymentStarted => "A deployment has started.", "";
     DesiredCountSet => "The number of tasks has been set by a scaling policy that the operator runs, or moved into the range that a scheduled action, or the spec after one, has set.", "";
     EssentialContainerExited => "The task stopped because an essential container exited.", "If its exit code is not 0, read its log.";
+    FiringSkipped => "The tasks of a schedule are not started, because of its concurrencyPolicy.", "Nothing if that is what it should do; otherwise make the tasks shorter, or set another concurrencyPolicy.";
+    FiringsMissed => "A schedule was due while no operator ran; of these times only the newest starts tasks.", "Start what is missing: ecs-operator run.";
     Forbidden => "The API server forbids a request.", "Give the operator the right that the message names, or see which admission policy refuses it.";
     HealthCheckFailed => "A container fails its health check.", "See what the health check's command prints, and the log of the container.";
     InProgress => "Tasks are being started, stopped or replaced.", "";
@@ -95,6 +97,9 @@ states! {
     RolledBack => "A deployment failed, and the previous one runs again.", "Read why it failed, and change the spec; the operator does not try it again until then.";
     RollingBack => "A deployment failed, and the previous one is being restored.", "";
     ScalingByPolicies => "What scales the service has the metrics that its policies need.", "";
+    ScheduleDisabled => "The State of the schedule is DISABLED, so it starts nothing.", "";
+    ScheduleOver => "The schedule is not due any more.", "";
+    Scheduled => "The schedule starts its tasks when it is due.", "";
     ScheduledActionFailed => "A scheduled action would have set a minimum capacity above the maximum capacity, and has changed nothing.", "Give the action both MinCapacity and MaxCapacity.";
     ScheduledActionRun => "A scheduled action has set the minimum and maximum capacity of the service.", "";
     SchedulingGated => "A scheduling gate keeps the task from being scheduled.", "Find out who added the gate to the pod.";
@@ -105,6 +110,7 @@ states! {
     TaintsAwaitRenewal => "The NodePool of a capacity provider does not have the taints of its spec yet, because something that uses it does not tolerate them.", "Renew the services that the message names: ecs-operator renew.";
     TargetNotHealthyYet => "A load balancer does not consider a task healthy yet, as with each new task for a while.", "If it lasts: look at the target group, and whether the controller of the load balancer runs.";
     TargetUnhealthy => "A load balancer considers a task unhealthy.", "See the health check of the target group, and the security groups.";
+    TargetInvocationFailed => "The tasks of a schedule could not be started.", "Read the message; the operator tries again until MaximumEventAgeInSeconds or MaximumRetryAttempts is reached.";
     TaskDefinitionNotAccepted => "The task definition is rejected, or its revision is gone.", "Read the conditions of the EcsTaskDefinition.";
     TaskDefinitionNotFound => "There is no such task definition.", "Apply it, or correct taskDefinition.";
     TaskDefinitionRequired => "The spec names no task definition.", "Add taskDefinition.";
@@ -112,6 +118,7 @@ states! {
     TaskNotCreated => "The API server rejects the pod of a task.", "Read the message: a quota, a policy or a webhook rejects the pod.";
     TaskRunning => "The task runs.", "";
     TaskStopped => "The cluster stopped a task, and not its containers.", "Read the message: the node ran out of memory or disk, was shut down, or did not take the task.";
+    TasksStarted => "The schedule was due, and its tasks are started.", "";
     TasksStopped => "The operator stopped tasks that had ended or did not become healthy.", "Read the log of the container that the message names.";
     TerminationNotice => "The node of the task was removed, or evicted the task.", "Nothing for a service, which starts another task; create an EcsTask again.";
     TooManyRequests => "The API server asks the operator to wait.", "Nothing: the operator tries again.";

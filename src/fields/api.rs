@@ -85,7 +85,12 @@ const NAMES: &[(Api, &[&str])] = &[
     ),
     (
         Api::Schedule,
-        &["UpdateSchedule", "GetSchedule", "AWS::Scheduler::Schedule"],
+        &[
+            "UpdateSchedule",
+            "GetSchedule",
+            "AWS::Scheduler::Schedule",
+            "EcsSchedule",
+        ],
     ),
 ];
 

@@ -48,7 +48,6 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::RequiredField,
     Reason::ScalerNeedsController,
     Reason::ScalingDocumentLeftOut,
-    Reason::ScheduleNeedsManifests,
     Reason::ServiceAssumed,
     Reason::SetUnused,
     Reason::SyntaxError,

@@ -4,6 +4,7 @@
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>, and for what happens when
 //! clocks change <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>.
 
+mod context;
 mod cron;
 mod crontab;
 mod field;
@@ -11,6 +12,7 @@ mod firing;
 mod zone;
 
 pub use self::{
+    context::{Occurrence, context_attributes},
     cron::Cron,
     crontab::{Inexact, crontab},
     firing::Recurrence,

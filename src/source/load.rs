@@ -13,6 +13,7 @@ use super::{
     read::Problem,
     registration,
     request::{Reader, Request},
+    schedule::AlsoOfSchedule,
     syntax::parse_one,
     text::SourceText,
     tree::Node,
@@ -154,10 +155,10 @@ impl<'c> Loader<'c> {
 
     fn schedule(&mut self, plan: &Plan) -> Result<Content, Problem> {
         let root = FieldPath::root(Subject::Schedule);
-        let mut overrides = None;
+        let mut also = AlsoOfSchedule::default();
         let request = self.read(plan.lead(), root, |reader, node| {
             let (request, found) = reader.schedule(node);
-            overrides = found;
+            also = found;
             request
         })?;
         let Some(choice) = plan.task_definition() else {
@@ -165,7 +166,8 @@ impl<'c> Loader<'c> {
         };
         Ok(Content::Schedule(Box::new(ScheduleInput {
             request,
-            overrides,
+            overrides: also.overrides,
+            extensions: also.extensions,
             task_definition: self.task_definition(choice.entry, choice.revision)?,
         })))
     }

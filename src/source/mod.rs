@@ -80,7 +80,8 @@ pub use kind::{Form, Kind};
 pub use placeholder::{Fill, parse_fill};
 pub use read::{Problem, texts};
 pub use spec::{
-    read_capacity_provider, read_cluster, read_service, read_task, read_task_definition,
+    read_capacity_provider, read_cluster, read_schedule, read_service, read_task,
+    read_task_definition,
 };
 pub use text::{Position, SourceText, Span};
 pub use tree::{Member, Node, Value};

@@ -247,7 +247,7 @@ impl Reader<'_> {
     }
 
     /// Takes the request out of its envelope.
-    fn open<'a>(
+    pub(super) fn open<'a>(
         &self,
         mut document: Node<'a>,
         sink: &mut Sink,
@@ -317,7 +317,7 @@ impl Reader<'_> {
         }
     }
 
-    fn body<'a, T: Deserialize<'a> + Default>(
+    pub(super) fn body<'a, T: Deserialize<'a> + Default>(
         &self,
         body: Node<'a>,
         api: Api,
@@ -346,7 +346,7 @@ impl Reader<'_> {
         }
     }
 
-    fn finish<T>(
+    pub(super) fn finish<T>(
         &self,
         body: T,
         annotations: BTreeMap<String, String>,

@@ -1,38 +1,58 @@
 //! Reads the schedules of EventBridge Scheduler, whose target has the overrides of its tasks as a text.
 
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{
-    kind::Spelling,
+    envelope::{has_text, set},
+    kind::{Envelope, Spelling},
     request::{Reader, Request},
     sink::{Sink, Trail},
     syntax::parse_one,
-    tree::Node,
+    tree::{Node, Value},
     walk::Walk,
 };
 use crate::{
+    crd,
     diagnostic::Message,
     ecs,
     fields::{self, Api, Shape},
+    schedule::Occurrence,
 };
 
-/// What the names of the context attributes begin with
-/// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>).
-const CONTEXT: &str = "<aws.scheduler.";
+/// Members of an EcsSchedule that CreateSchedule does not have.
+const CONCURRENCY_POLICY: &str = "concurrencyPolicy";
+const CATCH_UP: &str = "catchUp";
+const SUCCESSFUL_LIMIT: &str = "successfulTasksHistoryLimit";
+const FAILED_LIMIT: &str = "failedTasksHistoryLimit";
+
+/// What the document of a schedule says besides the request.
+#[derive(Debug, Default)]
+pub(super) struct AlsoOfSchedule {
+    /// What the text in `Target.Input` says.
+    pub(super) overrides: Option<ecs::TaskOverride>,
+    /// What AWS does not have.
+    pub(super) extensions: crd::ScheduleExtensions,
+}
 
 impl Reader<'_> {
-    /// Reads a schedule, and the overrides in the input of its target.
-    pub(super) fn schedule(
-        &self,
-        document: Node<'_>,
-    ) -> (Request<ecs::Schedule>, Option<ecs::TaskOverride>) {
-        let mut overrides = None;
-        let request = self.request(document, Api::Schedule, |schedule: &ecs::Schedule, sink| {
-            let Some(target) = &schedule.target else {
-                return;
-            };
-            let root = Trail::Root(&self.root);
-            let at = Trail::Field(&root, "Target");
+    /// Reads a schedule, the overrides in the input of its target, and what AWS does not have.
+    pub(super) fn schedule(&self, document: Node<'_>) -> (Request<ecs::Schedule>, AlsoOfSchedule) {
+        let mut sink = Sink::default();
+        let (mut body, annotations) = self.open(document, &mut sink);
+        let mut also = AlsoOfSchedule::default();
+        if self.entry.form.envelope == Envelope::Resource {
+            also.extensions = self.schedule_extensions(&mut body, &mut sink);
+        }
+        if let Some(name) = &self.entry.name
+            && matches!(body.value, Value::Object(_))
+            && !has_text(&body, "Name", self.entry.form.spelling)
+        {
+            set(&mut body, "Name", Value::String(name.to_string().into()));
+        }
+        let schedule: ecs::Schedule = self.body(body, Api::Schedule, &mut sink);
+        let root = Trail::Root(&self.root);
+        let at = Trail::Field(&root, "Target");
+        if let Some(target) = &schedule.target {
             let parameters = Trail::Field(&at, "EcsParameters");
             let is_left_out = sink.left_out.contains(&parameters.path());
             if target.ecs_parameters.is_none() && !is_left_out {
@@ -40,20 +60,74 @@ impl Reader<'_> {
                 sink.reject(parameters, Message::RequiredField { name });
             }
             if let Some(text) = target.input.as_deref() {
-                overrides = self.overrides(text, Trail::Field(&at, "Input"), sink);
+                also.overrides = self.overrides(text, Trail::Field(&at, "Input"), &mut sink);
             }
-        });
-        (request, overrides)
+        }
+        (self.finish(schedule, annotations, sink), also)
+    }
+
+    /// Reads what CreateSchedule does not have.
+    fn schedule_extensions(&self, body: &mut Node<'_>, sink: &mut Sink) -> crd::ScheduleExtensions {
+        crd::ScheduleExtensions {
+            kubernetes: self.kubernetes_of_pods(body, sink),
+            concurrency_policy: self.word(
+                body,
+                CONCURRENCY_POLICY,
+                "must be one of Allow, Forbid, Replace",
+                sink,
+            ),
+            catch_up: self.word(body, CATCH_UP, "must be one of Latest, None", sink),
+            successful_tasks_history_limit: self.limit(body, SUCCESSFUL_LIMIT, sink),
+            failed_tasks_history_limit: self.limit(body, FAILED_LIMIT, sink),
+        }
+    }
+
+    /// Takes a member that is one of a few words.
+    fn word<T: DeserializeOwned>(
+        &self,
+        body: &mut Node<'_>,
+        name: &'static str,
+        allowed: &str,
+        sink: &mut Sink,
+    ) -> Option<T> {
+        let value = body.take(name)?.value;
+        let text = value.text().unwrap_or_default();
+        let known = serde_json::from_value(text.into()).ok();
+        if known.is_none() {
+            self.reject_member(name, text, allowed, sink);
+        }
+        known
+    }
+
+    /// Takes a member that says how many are kept.
+    fn limit(&self, body: &mut Node<'_>, name: &'static str, sink: &mut Sink) -> Option<i64> {
+        let most = crd::ScheduleExtensions::MOST_HISTORY;
+        let (Value::Number(text) | Value::String(text)) = body.take(name)?.value.value else {
+            return None;
+        };
+        let number = text
+            .parse()
+            .ok()
+            .filter(|number| (0..=most).contains(number));
+        if number.is_none() {
+            self.reject_member(name, &text, &format!("must be 0 to {most}"), sink);
+        }
+        number
+    }
+
+    fn reject_member(&self, name: &'static str, value: &str, allowed: &str, sink: &mut Sink) {
+        let message = Message::InvalidValue {
+            value: value.to_owned(),
+            allowed: allowed.to_owned(),
+        };
+        let root = Trail::Root(&self.root);
+        sink.reject(Trail::Field(&root, name), message);
     }
 
     /// Reads the overrides of a text in JSON, in the spelling of RunTask.
     fn overrides(&self, text: &str, at: Trail<'_>, sink: &mut Sink) -> Option<ecs::TaskOverride> {
-        let names = context_attributes(text);
-        if !names.is_empty() {
-            let names = names.join(", ");
-            sink.reject(at, Message::SchedulerContextUnavailable { names });
-            return None;
-        }
+        // What a context attribute stands for does not matter here.
+        let text = &Occurrence::sample().fill(text);
         let invalid = |message: String| Message::InvalidTaskOverride { message };
         if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
             sink.reject(at, invalid(error.to_string()));
@@ -87,35 +161,5 @@ fn overrides_of_tasks() -> Option<&'static fields::Node> {
     match &Api::Task.tree().shape {
         Shape::Object(members) => members.get("overrides"),
         _ => None,
-    }
-}
-
-/// Returns the context attributes in a text, as they are written.
-fn context_attributes(text: &str) -> Vec<&str> {
-    let mut names: Vec<&str> = text
-        .match_indices(CONTEXT)
-        .filter_map(|(start, _)| {
-            let rest = text.get(start..)?;
-            rest.get(..=rest.find('>')?)
-        })
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn context_attributes_are_found_wherever_they_are() {
-        let text = r#"{"a": "at <aws.scheduler.scheduled-time>", "b": "<aws.scheduler.attempt-number>", "c": "<aws.scheduler.scheduled-time>"}"#;
-        let expected = [
-            "<aws.scheduler.attempt-number>",
-            "<aws.scheduler.scheduled-time>",
-        ];
-        assert_eq!(context_attributes(text), expected);
-        assert!(context_attributes("<aws.s3> <aws.scheduler.").is_empty());
     }
 }

@@ -68,6 +68,25 @@ pub fn read_capacity_provider(name: &str, spec: &str) -> (ecs::CapacityProvider,
     .0
 }
 
+/// Reads the spec of the EcsSchedule of this name as JSON text, with the overrides of its tasks and what AWS does not
+/// have. Invalid values are reported and left out.
+#[must_use]
+pub fn read_schedule(
+    name: &str,
+    spec: &str,
+) -> (
+    ecs::Schedule,
+    Option<ecs::TaskOverride>,
+    crd::ScheduleExtensions,
+    Diagnostics,
+) {
+    let read = read(Kind::Schedule, Some(name), spec, |reader, node| {
+        reader.schedule(node)
+    });
+    let ((request, diagnostics), also) = read;
+    (request, also.overrides, also.extensions, diagnostics)
+}
+
 fn read<T: Default, E>(
     kind: Kind,
     name: Option<&str>,

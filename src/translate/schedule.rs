@@ -24,10 +24,6 @@ use crate::{
 const DESCRIPTION: &str = "ecs-operator.dev/description";
 const SCHEDULE_GROUP: &str = "ecs-operator.dev/schedule-group";
 
-/// How many finished Jobs are kept, with the logs of their pods, of those that succeeded and of those that failed. ECS
-/// shows a stopped task for an hour.
-const KEPT: i32 = 3;
-
 /// Translates a schedule to its CronJob and the objects that its pods refer to; the notes report differences from ECS.
 ///
 /// A Job never runs a task again that has failed, as in ECS. Tasks on several capacity providers are a CronJob for each
@@ -74,16 +70,18 @@ fn cron_job(cx: &Context<'_>, schedule: &ScheduledTask, name: String, job: JobSp
     let mut metadata = cx.metadata(name);
     let labels = metadata.labels.clone();
     metadata.annotations = (!annotations.is_empty()).then_some(annotations);
+    // ECS shows a stopped task for an hour.
+    let [succeeded, failed] = schedule.kept;
     CronJob {
         metadata,
         spec: CronJobSpec {
             schedule: schedule.crontab.clone(),
             time_zone: Some(schedule.time_zone.clone()),
             suspend: schedule.is_disabled.then_some(true),
-            concurrency_policy: Some("Allow".to_owned()),
+            concurrency_policy: Some(schedule.concurrency.name().to_owned()),
             starting_deadline_seconds: Some(schedule.starting_deadline),
-            successful_jobs_history_limit: Some(KEPT),
-            failed_jobs_history_limit: Some(KEPT),
+            successful_jobs_history_limit: i32::try_from(succeeded).ok(),
+            failed_jobs_history_limit: i32::try_from(failed).ok(),
             job_template: JobTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels,

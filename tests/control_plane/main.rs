@@ -35,6 +35,7 @@ mod prometheus;
 mod proxy;
 mod rights;
 mod scheduled;
+mod schedules;
 mod service;
 mod shared;
 mod shared_names;

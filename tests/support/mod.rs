@@ -406,6 +406,17 @@ impl Bed {
         .unwrap();
     }
 
+    /// Waits until a custom resource is gone.
+    pub async fn gone_resource(&self, kind: &str, name: &str) {
+        let api = self.resources(kind);
+        let what = format!("{kind} {name} to be gone");
+        until(&what, LIMIT, async || {
+            Ok(api.get_opt(name).await?.is_none().then_some(()))
+        })
+        .await
+        .unwrap();
+    }
+
     /// Waits for an event about an object, and returns its note.
     pub async fn event(&self, name: &str, reason: &str) -> String {
         let api = self.api::<Event>();

@@ -11,10 +11,14 @@
   verbs: [get, list, watch]
 - apiGroups: [ecs-operator.dev]
   resources: [ecstasks]
-  verbs: [list, watch, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
+# Schedules start tasks; one that will start nothing more can ask to be deleted.
+- apiGroups: [ecs-operator.dev]
+  resources: [ecsschedules]
+  verbs: [get, list, watch, delete]
 # Their status reports the result.
 - apiGroups: [ecs-operator.dev]
-  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status]
+  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status, ecsschedules/status]
   verbs: [patch]
 # A service that leaves its count to an autoscaler gets one to begin with.
 - apiGroups: [ecs-operator.dev]

@@ -32,7 +32,7 @@ use crate::{
         service::Renewals,
         volumes::{delete_released, delete_those_unneeded},
     },
-    crd::{EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask, EcsTaskDefinition},
     decide::scaling::usage::{Reserved, Used},
     policy::Tenancy,
     server::Metrics,
@@ -47,6 +47,7 @@ enum Waiting {
     TaskDefinition(ObjectRef<EcsTaskDefinition>),
     Service(ObjectRef<EcsService>),
     Task(ObjectRef<EcsTask>),
+    Schedule(ObjectRef<EcsSchedule>),
 }
 
 /// The receiving ends of the queues.
@@ -56,6 +57,7 @@ struct Queues {
     task_definitions: UnboundedReceiver<ObjectRef<EcsTaskDefinition>>,
     services: UnboundedReceiver<ObjectRef<EcsService>>,
     tasks: UnboundedReceiver<ObjectRef<EcsTask>>,
+    schedules: UnboundedReceiver<ObjectRef<EcsSchedule>>,
 }
 
 impl Queues {
@@ -69,6 +71,7 @@ impl Queues {
             task_definitions: of_kind(cx),
             services: of_kind(cx),
             tasks: of_kind(cx),
+            schedules: of_kind(cx),
         }
     }
 }
@@ -202,6 +205,7 @@ impl Replica {
             Waiting::TaskDefinition(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Service(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Task(name) => Box::pin(attempt(cx, name)).await,
+            Waiting::Schedule(name) => Box::pin(attempt(cx, name)).await,
         };
         let list = if outcome.failed {
             self.failures += 1;
@@ -222,6 +226,7 @@ impl Replica {
             task_definitions,
             services,
             tasks,
+            schedules,
         } = &mut self.queues;
         let waiting = &mut self.waiting;
         drain(capacity_providers, waiting, Waiting::CapacityProvider);
@@ -229,6 +234,7 @@ impl Replica {
         drain(task_definitions, waiting, Waiting::TaskDefinition);
         drain(services, waiting, Waiting::Service);
         drain(tasks, waiting, Waiting::Task);
+        drain(schedules, waiting, Waiting::Schedule);
     }
 
     /// Waits until all events are published.

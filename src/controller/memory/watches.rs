@@ -19,7 +19,7 @@ use crate::{
         context::Context,
         kind::{Reconciled, differs},
     },
-    crd::{EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask, EcsTaskDefinition},
     settings::SERVICE_REVISION,
 };
 
@@ -34,6 +34,7 @@ pub(super) fn observe(cx: &Context, place: &Place, object: &Value, gone: bool) {
             resource::<EcsTaskDefinition>(cx, object, gone);
         }
         ("ecs-operator.dev", "ecsservices") => resource::<EcsService>(cx, object, gone),
+        ("ecs-operator.dev", "ecsschedules") => resource::<EcsSchedule>(cx, object, gone),
         ("ecs-operator.dev", "ecstasks") => resource::<EcsTask>(cx, object, gone),
         ("apps", "controllerrevisions") => observe_revision(cx, object, gone),
         ("", "pods") if is_ours(object) => {

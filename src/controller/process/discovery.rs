@@ -10,6 +10,7 @@ use crate::{
         caches::child_kind::{ADDON_GROUPS, ALL, ChildKind},
         capacity_provider::CAPACITY_PROVIDERS,
         error::code,
+        schedule::SCHEDULES,
     },
     settings::{Addon, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR},
 };
@@ -124,10 +125,13 @@ impl Cluster {
     }
 }
 
+/// The kinds of custom resources that definitions of an older version do not have.
+pub(crate) static NEWER: [&ChildKind; 2] = [&CAPACITY_PROVIDERS, &SCHEDULES];
+
 /// Returns the kinds that a cluster may lack.
 fn optional() -> impl Iterator<Item = &'static ChildKind> {
     let of_addons = ALL.iter().filter(|kind| !kind.built_in);
-    of_addons.chain([&CAPACITY_PROVIDERS])
+    of_addons.chain(NEWER)
 }
 
 /// Returns the minor version of the cluster, or the nearest one that this operator knows.

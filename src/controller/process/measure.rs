@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::{
     controller::{context::Context, kind::Reconciled as _},
     crd::{
-        ACCEPTED, EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition, READY,
+        ACCEPTED, EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask,
+        EcsTaskDefinition, READY,
     },
-    decide::liveness,
+    decide::{firing, liveness},
     server::Metrics,
 };
 
@@ -50,6 +51,13 @@ pub(crate) fn measure(cx: &Context, metrics: &Metrics) {
         |provider: &&Arc<EcsCapacityProvider>| provider.status.status.as_deref() == Some("ACTIVE");
     let active = providers.iter().filter(active).count();
     metrics.in_state(EcsCapacityProvider::KIND, "Active", active);
+    let schedules = cx.schedules.store.state();
+    let in_state = |state: &str| {
+        let is = |schedule: &&Arc<EcsSchedule>| schedule.status.state.as_deref() == Some(state);
+        schedules.iter().filter(is).count()
+    };
+    metrics.in_state(EcsSchedule::KIND, "Enabled", in_state(firing::ENABLED));
+    metrics.in_state(EcsSchedule::KIND, "Disabled", in_state(firing::DISABLED));
     for (status, count) in count_tasks(cx) {
         metrics.in_state(EcsTask::KIND, status, count);
     }

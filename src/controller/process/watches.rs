@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{task::JoinSet, time::sleep};
 
-use super::discovery::Cluster;
+use super::discovery::{Cluster, NEWER};
 use crate::{
     controller::{
         caches::{
@@ -22,7 +22,7 @@ use crate::{
         service,
         volumes::delete_unclaimed,
     },
-    crd::{EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask, EcsTaskDefinition},
     settings::Settings,
 };
 
@@ -57,9 +57,9 @@ pub(crate) fn start_watches(
     watches.spawn(watch_policies(cx.clone(), policies));
     watches.spawn(watch_namespaces(cx.clone(), all));
     watches.spawn(delete_unclaimed(cx.clone()));
-    if cluster.may_serve(&CAPACITY_PROVIDERS) {
+    for kind in NEWER.into_iter().filter(|kind| cluster.may_serve(kind)) {
         // Without a watch, there would seem to be none.
-        watch_capacity_providers(watches, cx);
+        start_newer(watches, cx, kind, namespaces);
     }
     for kind in cluster.kinds() {
         for namespace in scopes_of(kind, namespaces) {
@@ -71,15 +71,33 @@ pub(crate) fn start_watches(
 
 /// Starts the watch of the custom resources of a kind.
 fn start<K: Reconciled>(watches: &mut JoinSet<()>, cx: &Arc<Context>, namespace: Option<String>) {
-    let filling = cx.catch_up.register(None);
+    start_of::<K>(watches, cx, None, namespace);
+}
+
+fn start_of<K: Reconciled>(
+    watches: &mut JoinSet<()>,
+    cx: &Arc<Context>,
+    kind: Option<&'static ChildKind>,
+    namespace: Option<String>,
+) {
+    let filling = cx.catch_up.register(kind);
     watches.spawn(watch::resources::<K>(cx.clone(), namespace, filling));
 }
 
-/// Starts the watch of capacity providers, which have no namespace. Definitions of an older version do not have the kind.
-fn watch_capacity_providers(watches: &mut JoinSet<()>, cx: &Arc<Context>) {
-    let filling = cx.catch_up.register(Some(&CAPACITY_PROVIDERS));
-    let watch = watch::resources::<EcsCapacityProvider>(cx.clone(), None, filling);
-    watches.spawn(watch);
+/// Starts the watches of a kind of custom resource that definitions of an older version do not have.
+fn start_newer(
+    watches: &mut JoinSet<()>,
+    cx: &Arc<Context>,
+    kind: &'static ChildKind,
+    namespaces: &[String],
+) {
+    for namespace in scopes_of(kind, namespaces) {
+        if *kind == CAPACITY_PROVIDERS {
+            start_of::<EcsCapacityProvider>(watches, cx, Some(kind), namespace);
+        } else {
+            start_of::<EcsSchedule>(watches, cx, Some(kind), namespace);
+        }
+    }
 }
 
 /// Returns the namespaces to watch one by one; a single `None` for all of them together.
@@ -101,7 +119,8 @@ fn scopes_of(kind: &ChildKind, namespaces: &[String]) -> Vec<Option<String>> {
 /// Detects installed and removed add-ons, and then triggers the reconcile of everything.
 pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces: Vec<String>) {
     let mut watched: BTreeSet<&'static ChildKind> = cluster.kinds().into_iter().collect();
-    let mut watches_providers = cluster.may_serve(&CAPACITY_PROVIDERS);
+    let newer = NEWER.into_iter().filter(|kind| cluster.may_serve(kind));
+    watched.extend(newer);
     let mut watches = JoinSet::new();
     loop {
         tokio::select! {
@@ -131,9 +150,10 @@ pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces:
                 watches.spawn(watch::children(cx.clone(), kind, namespace, filling));
             }
         }
-        if found.serves(&CAPACITY_PROVIDERS) && !watches_providers {
-            watches_providers = true;
-            watch_capacity_providers(&mut watches, &cx);
+        for kind in NEWER.into_iter().filter(|kind| found.serves(kind)) {
+            if watched.insert(kind) {
+                start_newer(&mut watches, &cx, kind, &namespaces);
+            }
         }
         cx.catch_up.caught_up().await;
         if let Ok(mut settings) = cx.settings.write() {

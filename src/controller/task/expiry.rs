@@ -20,6 +20,7 @@ use crate::{
         caches::owner::Owner,
         context::Context,
         error::{Error, code},
+        schedule::is_left_behind,
     },
     crd::{EcsTask, SUCCEEDED, TaskStatus},
     source::read_task,
@@ -29,8 +30,8 @@ use crate::{
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html>).
 const PODS_KEPT: SignedDuration = SignedDuration::from_hours(1);
 
-/// Deletes what has been finished for long enough: the EcsTask if `ttlSecondsAfterFinished` says when, otherwise only its
-/// pods and what they needed. The status keeps how they ended.
+/// Deletes what has been finished for long enough: the EcsTask if `ttlSecondsAfterFinished` says when or its schedule is
+/// gone, otherwise only its pods and what they needed. The status keeps how they ended.
 ///
 /// # Errors
 ///
@@ -46,11 +47,12 @@ pub(super) async fn expire(
     let kept = ttl.map_or(PODS_KEPT, |seconds| {
         SignedDuration::from_secs(seconds.max(0))
     });
+    let is_deleted = ttl.is_some() || is_left_behind(cx, task);
     let end = ended_at(status).and_then(|end| end.checked_add(kept).ok());
     match end.map(|end| end.duration_since(Timestamp::now())) {
         None => Ok(Action::await_change()),
         Some(left) if left.is_positive() => Ok(Action::requeue(left.unsigned_abs())),
-        Some(_) if ttl.is_some() => delete_task(task, cx).await,
+        Some(_) if is_deleted => delete_task(task, cx).await,
         Some(_) => delete_pods(task, cx, owner).await,
     }
 }

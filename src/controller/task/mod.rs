@@ -36,6 +36,7 @@ use crate::{
         context::Context,
         error::Error,
         kind::{OfKind, Reconciled},
+        schedule::ask_schedule_of,
         status::whole_seconds,
         task_definition::named,
     },
@@ -104,11 +105,13 @@ impl Reconciled for EcsTask {
         let waits_for = named(&self.spec).filter(|_| !has_begun);
         cx.waiting_tasks.record(self, waits_for.as_deref());
         cx.ask(ObjectRef::from_obj(self));
+        ask_schedule_of(cx, self);
     }
 
     fn gone(&self, cx: &Context) {
         let (namespace, name) = (self.namespace().unwrap_or_default(), self.name_any());
         cx.waiting_tasks.forget(&namespace, &name);
+        ask_schedule_of(cx, self);
         let user = Owner::Task(namespace, name);
         cx.children.wants(&user, iter::empty());
         cx.children.unclaim_all(&user);
@@ -163,6 +166,7 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
     {
         // A decision that could not be recorded is made again, and is not reported before.
         tell(&cx, &task, &before, status);
+        ask_schedule_of(&cx, &task);
     }
     for pod in &progress.released {
         release(&cx, &task.namespace().unwrap_or_default(), pod).await?;

@@ -15,7 +15,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Name of the schedule, unique within its group.",
         limits: Limits { max_length: Some(64), characters: Characters::Letters("-_."), ..Limits::NONE },
         outcome: Outcome::Translated,
-        target: "the name of the CronJob, and label `ecs-operator.dev/task`",
+        target: "the name of the EcsTasks, with the time that they are for; of a CronJob: its name, and label `ecs-operator.dev/task`",
         rule: "at most 64 letters, digits and `-_.`",
         shape: "CreateSchedule",
         ..FIELD
@@ -27,7 +27,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { max_length: Some(64), characters: Characters::Letters("-_."), ..Limits::NONE },
         outcome: Outcome::Noted,
         reasons: &[Reason::ScheduleGroupNoted],
-        target: "annotation `ecs-operator.dev/schedule-group` of the CronJob",
+        target: "of a CronJob: annotation `ecs-operator.dev/schedule-group`",
         shape: "CreateSchedule",
         ..FIELD
     },
@@ -37,8 +37,8 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { max_length: Some(256), ..Limits::NONE },
         outcome: Outcome::Translated,
         reasons: &[Reason::CronJobDstDiffers, Reason::InvalidScheduleExpression, Reason::RateAnchoredToClock, Reason::ScheduleNeverFires, Reason::ScheduleNotExpressibleAsCronJob],
-        target: "`schedule` of the CronJob",
-        rule: "at(), L, W, #, a year, or a rate() that does not divide an hour or a day evenly: `ScheduleNotExpressibleAsCronJob`; any other rate(): `RateAnchoredToClock`; not at(), rate() or cron(): `InvalidScheduleExpression`; a time that does not exist: `ScheduleNeverFires`; an hour that clocks repeat: `CronJobDstDiffers`",
+        target: "when EcsTasks are created; of a CronJob: `schedule`",
+        rule: "of a CronJob: at(), L, W, #, a year, or a rate() that does not divide an hour or a day evenly: `ScheduleNotExpressibleAsCronJob`; any other rate(): `RateAnchoredToClock`, an hour that clocks repeat: `CronJobDstDiffers`; always: not at(), rate() or cron(): `InvalidScheduleExpression`, a time that does not exist: `ScheduleNeverFires`",
         shape: "CreateSchedule",
         ..FIELD
     },
@@ -46,8 +46,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "StartDate",
         is: "Time before which the schedule starts nothing, in UTC; at() ignores it.",
         kind: Kind::Timestamp,
-        outcome: Outcome::Rejected,
+        outcome: Outcome::Translated,
         reasons: &[Reason::ScheduleNotExpressibleAsCronJob, Reason::InvalidValue],
+        target: "when the first EcsTask is created; what a rate() counts from",
         rule: "a CronJob begins when it is created: `ScheduleNotExpressibleAsCronJob`; no moment: `InvalidValue`",
         shape: "CreateSchedule",
         ..FIELD
@@ -56,8 +57,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "EndDate",
         is: "Time after which the schedule starts nothing more, in UTC; at() ignores it.",
         kind: Kind::Timestamp,
-        outcome: Outcome::Rejected,
+        outcome: Outcome::Translated,
         reasons: &[Reason::ScheduleNotExpressibleAsCronJob, Reason::InvalidValue],
+        target: "when the last EcsTask is created",
         rule: "a CronJob does not end: `ScheduleNotExpressibleAsCronJob`; no moment, or not after `StartDate`: `InvalidValue`",
         shape: "CreateSchedule",
         ..FIELD
@@ -67,7 +69,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Text for people, which says what the schedule is for.",
         limits: Limits { max_length: Some(512), ..Limits::NONE },
         outcome: Outcome::Translated,
-        target: "annotation `ecs-operator.dev/description` of the CronJob",
+        target: "of a CronJob: annotation `ecs-operator.dev/description`",
         shape: "CreateSchedule",
         ..FIELD
     },
@@ -78,7 +80,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { max_length: Some(50), ..Limits::NONE },
         outcome: Outcome::Translated,
         reasons: &[Reason::CronJobDstDiffers, Reason::UnknownTimezone],
-        target: "`timeZone` of the CronJob",
+        target: "the time zone of the times; of a CronJob: `timeZone`",
         rule: "no such time zone: `UnknownTimezone`; rate() has none",
         shape: "CreateSchedule",
         ..FIELD
@@ -90,8 +92,8 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { values: &["ENABLED", "DISABLED"], ..Limits::NONE },
         outcome: Outcome::Translated,
         reasons: &[Reason::SuspendedRunIsMadeUp],
-        target: "`suspend` of the CronJob",
-        rule: "DISABLED: `SuspendedRunIsMadeUp`",
+        target: "whether EcsTasks are created; of a CronJob: `suspend`",
+        rule: "of a CronJob: DISABLED: `SuspendedRunIsMadeUp`",
         shape: "CreateSchedule",
         ..FIELD
     },
@@ -126,7 +128,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "ARN of the SQS queue that gets a message for each call that failed for good.",
         outcome: Outcome::Warned,
         reasons: &[Reason::DeadLetterQueueUnused],
-        target: "nothing: events of the CronJob tell it",
+        target: "nothing: events tell it, and `failures` in the status of the EcsSchedule",
         shape: "DeadLetterConfig",
         ..FIELD
     },
@@ -139,7 +141,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { min: Some(60.0), max: Some(86_400.0), ..Limits::NONE },
         outcome: Outcome::Translated,
         reasons: &[Reason::InvalidValue],
-        target: "`startingDeadlineSeconds` of the CronJob",
+        target: "how long the creation of an EcsTask is tried, and how late one may start; of a CronJob: `startingDeadlineSeconds`",
         shape: "RetryPolicy",
         ..FIELD
     },
@@ -151,7 +153,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { min: Some(0.0), max: Some(185.0), ..Limits::NONE },
         outcome: Outcome::Warned,
         reasons: &[Reason::RetryAttemptsUnused, Reason::InvalidValue],
-        target: "nothing: `startingDeadlineSeconds` is the only limit",
+        target: "how often the creation of an EcsTask is tried again; of a CronJob: nothing",
         shape: "RetryPolicy",
         ..FIELD
     },
@@ -161,7 +163,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Translated,
         reasons: &[Reason::ContainerCpuExceedsTask, Reason::ContainerMemoryExceedsTask, Reason::ContainerMemoryTooSmall, Reason::ElasticInferenceDiscontinued, Reason::EnvironmentFileSnapshot, Reason::EnvironmentFileUnavailable, Reason::EphemeralStorageOnEc2, Reason::EphemeralStorageTooLarge, Reason::FargateCpuMemory, Reason::FargateGpu, Reason::GpuAllUnsupported, Reason::InvalidTaskOverride, Reason::InvalidValue, Reason::MemoryBelowReservation, Reason::NeuronAllUnsupported, Reason::OverridesTooLong, Reason::RequiredField, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::SchedulerContextUnavailable, Reason::SecretEnvNameConflict, Reason::TrustPolicyMustAllowCluster, Reason::UnknownContainer, Reason::UnknownField],
         target: "what `overrides` of RunTask becomes",
-        rule: "no JSON text of an object: `InvalidTaskOverride`; `<aws.scheduler.scheduled-time>` and other context attributes: `SchedulerContextUnavailable`",
+        rule: "no JSON text of an object: `InvalidTaskOverride`; the operator replaces `<aws.scheduler.scheduled-time>` and the other context attributes, a CronJob does not: `SchedulerContextUnavailable`",
         shape: "ScheduleTarget",
         ..FIELD
     },
@@ -184,7 +186,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { min: Some(1.0), max: Some(10.0), checked_by: Some(Reason::TaskCountRange), ..Limits::NONE },
         outcome: Outcome::Translated,
         reasons: &[Reason::TaskCountRange],
-        target: "`completions` and `parallelism` of the Job",
+        target: "`count` of the EcsTask; of a CronJob: `completions` and `parallelism` of the Job",
         rule: "not 1 to 10: `TaskCountRange`",
         shape: "EcsParameters",
         ..FIELD
@@ -252,7 +254,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Name of the capacity provider that runs this share of the tasks.",
         outcome: Outcome::Translated,
         reasons: &[Reason::FargateRunsOnNodes, Reason::FargateSpotIsKarpenterSpot, Reason::FargateSpotIsPreferred, Reason::MixedCapacityProviders, Reason::NodeLabelsNeeded, Reason::SpotEndsBeforeGrace],
-        target: "the node labels of the pods, in a CronJob for each provider that gets tasks",
+        target: "the node labels of the pods; a CronJob for each provider that gets tasks",
         rule: "FARGATE_SPOT: `FargateSpotIsKarpenterSpot`, or `FargateSpotIsPreferred` with `--fargate-spot-fallback`; any other NAME is the node label `ecs-operator.dev/capacity-provider=NAME`, which you set: `NodeLabelsNeeded`",
         shape: "CapacityProviderStrategyItem",
         ..FIELD
@@ -456,8 +458,8 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { values: &["OFF", "FLEXIBLE"], ..Limits::NONE },
         outcome: Outcome::Translated,
         reasons: &[Reason::ScheduleNotExpressibleAsCronJob],
-        target: "OFF: nothing, a CronJob starts its Job at the minute",
-        rule: "FLEXIBLE: `ScheduleNotExpressibleAsCronJob`",
+        target: "FLEXIBLE: the EcsTask is created at a moment of the window, always the same for a schedule and a time",
+        rule: "of a CronJob: FLEXIBLE: `ScheduleNotExpressibleAsCronJob`",
         shape: "FlexibleTimeWindow",
         ..FIELD
     },
@@ -467,8 +469,9 @@ pub(super) const FIELDS: &[Field] = &[
         kind: Kind::Integer,
         unit: "minutes",
         limits: Limits { min: Some(1.0), max: Some(1440.0), ..Limits::NONE },
-        outcome: Outcome::Rejected,
+        outcome: Outcome::Translated,
         reasons: &[Reason::InvalidValue, Reason::ScheduleNotExpressibleAsCronJob],
+        target: "the length of the window",
         rule: "missing with FLEXIBLE, or given with OFF: `InvalidValue`",
         shape: "FlexibleTimeWindow",
         ..FIELD
@@ -486,8 +489,9 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Whether the schedule is deleted when it will start nothing more.",
         default: Some("NONE"),
         limits: Limits { values: &["NONE", "DELETE"], ..Limits::NONE },
-        outcome: Outcome::Noted,
-        rule: "only at() and schedules with `EndDate` complete, and a CronJob does neither",
+        outcome: Outcome::Translated,
+        target: "DELETE: the EcsSchedule is deleted when its last time is over; of a CronJob: nothing",
+        rule: "only at() and schedules with `EndDate` complete",
         shape: "CreateSchedule",
         ..FIELD
     },
@@ -502,7 +506,7 @@ pub(super) const MEMBERS: &[Member] = &[
     Member { path: "KmsKeyArn", always: Some(Reason::KmsKeyUnused), ..MEMBER },
     Member { path: "Target", is: "What the schedule calls, which is converted if it starts tasks of ECS.", required: true, ..MEMBER },
     Member { path: "Target.Arn", required: true, ..MEMBER },
-    Member { path: "Target.RoleArn", required: true, always: Some(Reason::InvocationRoleUnused), ..MEMBER },
+    Member { path: "Target.RoleArn", always: Some(Reason::InvocationRoleUnused), ..MEMBER },
     Member { path: "Target.DeadLetterConfig", is: "Where EventBridge Scheduler reports calls that it has given up.", ..MEMBER },
     Member { path: "Target.DeadLetterConfig.Arn", always: Some(Reason::DeadLetterQueueUnused), ..MEMBER },
     Member { path: "Target.RetryPolicy", is: "How long and how often EventBridge Scheduler retries a call that fails.", ..MEMBER },

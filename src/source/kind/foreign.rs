@@ -197,6 +197,7 @@ const OWN_GROUP: &str = "ecs-operator.dev/";
 const OWN_KINDS: &[&str] = &[
     "EcsCapacityProvider",
     "EcsCluster",
+    "EcsSchedule",
     "EcsService",
     "EcsTask",
     "EcsTaskDefinition",

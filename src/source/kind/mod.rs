@@ -166,6 +166,7 @@ impl Search {
                 Form::new(Kind::Task, &("EcsTask", "its kind is EcsTask"))
             }
             ("ecs-operator.dev/v1alpha1", "EcsCapacityProvider") => capacity_provider::RESOURCE,
+            ("ecs-operator.dev/v1alpha1", "EcsSchedule") => schedule::RESOURCE,
             ("ecs-operator.dev/v1alpha1", "EcsCluster") => {
                 let advice = "only the operator reads it: give services launchType or capacityProviderStrategy of \
                               their own, and leave the cluster out";
@@ -173,7 +174,7 @@ impl Search {
             }
             _ => {
                 let advice = if version.starts_with("ecs-operator.dev/") {
-                    "EcsTaskDefinition, EcsService, EcsTask and EcsCapacityProvider of ecs-operator.dev/v1alpha1 are converted"
+                    "EcsTaskDefinition, EcsService, EcsTask, EcsSchedule and EcsCapacityProvider of ecs-operator.dev/v1alpha1 are converted"
                 } else {
                     "it is a Kubernetes object already and needs no conversion"
                 };

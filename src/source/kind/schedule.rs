@@ -6,6 +6,10 @@ use super::{
 };
 use crate::{diagnostic::Message, validate::Arn};
 
+/// A custom resource of this operator.
+pub(super) const RESOURCE: Form =
+    Form::new(Kind::Schedule, &("EcsSchedule", "its kind is EcsSchedule"));
+
 /// Recognizes a schedule of EventBridge Scheduler
 /// (<https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Target.html>), which is rejected unless it starts
 /// tasks of ECS.

@@ -1,0 +1,90 @@
+//! What goes of the tasks that a schedule has started: those that ended longest ago, and those that could not begin for
+//! too long.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, ResourceExt as _,
+    api::{DeleteParams, Preconditions},
+};
+
+use super::{
+    fetch::{Accepted, due},
+    status::{FAILED, NOT_ACCEPTED, SUCCEEDED, failed, result},
+};
+use crate::{
+    controller::{
+        context::Context,
+        error::{Error, code},
+    },
+    crd::{ACCEPTED, EcsSchedule, EcsTask, ScheduleStatus},
+};
+
+/// Deletes the tasks that ended longest ago, beyond the limits of the schedule, and those that are rejected and too old
+/// to begin, which counts as a start that failed.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn tidy(
+    cx: &Context,
+    schedule: &EcsSchedule,
+    accepted: &Accepted,
+    tasks: &[Arc<EcsTask>],
+    status: &mut ScheduleStatus,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let [succeeded, unsuccessful] = accepted.firings.extensions.kept();
+    for (kind, limit) in [(SUCCEEDED, succeeded), (FAILED, unsuccessful)] {
+        let mut ended: Vec<&Arc<EcsTask>> = tasks
+            .iter()
+            .filter(|task| result(&cx.tasks.latest(task)) == kind)
+            .collect();
+        ended.sort_by_key(|task| Reverse((begun(task), task.name_any())));
+        for task in ended.into_iter().skip(usize::try_from(limit).unwrap_or(0)) {
+            delete(cx, task).await?;
+        }
+    }
+    for task in tasks {
+        let latest = cx.tasks.latest(task);
+        let Some(due) = due(task).filter(|_| result(&latest) == NOT_ACCEPTED) else {
+            continue;
+        };
+        if now.duration_since(due) <= accepted.firings.max_age {
+            continue;
+        }
+        delete(cx, task).await?;
+        let mut conditions = latest.conditions.iter();
+        let refused = conditions.find(|condition| condition.type_ == ACCEPTED);
+        let why = refused.map_or_else(String::new, |condition| condition.message.clone());
+        failed(cx, schedule, status, due, why);
+    }
+    Ok(())
+}
+
+/// Returns when a task was due, or created.
+pub(super) fn begun(task: &EcsTask) -> Option<Timestamp> {
+    due(task).or_else(|| task.creation_timestamp().map(|time| time.0))
+}
+
+async fn delete(cx: &Context, task: &EcsTask) -> Result<(), Error> {
+    if task.metadata.deletion_timestamp.is_some() {
+        return Ok(());
+    }
+    let namespace = task.namespace().unwrap_or_default();
+    let api: Api<EcsTask> = Api::namespaced(cx.client.clone(), &namespace);
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: task.uid(),
+            resource_version: None,
+        }),
+        ..DeleteParams::background()
+    };
+    match api.delete(&task.name_any(), &params).await {
+        // Another object has its name now.
+        Err(error) if matches!(code(&error), Some(404 | 409)) => Ok(()),
+        Err(error) => Err(Error::resource("delete", task)(error)),
+        Ok(_) => Ok(()),
+    }
+}

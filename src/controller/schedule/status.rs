@@ -1,0 +1,218 @@
+//! The status of a schedule.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use kube::{Resource as _, ResourceExt as _};
+
+use super::{
+    fetch::{Accepted, due},
+    history::begun,
+};
+use crate::{
+    controller::{
+        context::Context,
+        refusal::Refusal,
+        status::{Aspect, conditions},
+    },
+    crd::{
+        self, ACCEPTED, EcsSchedule, EcsTask, FailedFiringStatus, READY, ScheduleStatus,
+        StartedTaskStatus, TaskStatus,
+    },
+    diagnostic::StateReason,
+};
+
+/// The `result` of tasks that have not ended.
+pub(super) const RUNNING: &str = "Running";
+/// The `result` of tasks that have all ended with exit code 0.
+pub(super) const SUCCEEDED: &str = "Succeeded";
+/// The `result` of tasks that have ended otherwise.
+pub(super) const FAILED: &str = "Failed";
+/// The `result` of tasks that have not begun, because their spec is rejected.
+pub(super) const NOT_ACCEPTED: &str = "NotAccepted";
+
+/// How many tasks and failures are listed.
+const LISTED: usize = 10;
+
+/// Returns the status of a schedule that is rejected. It starts nothing; what it has started goes on.
+pub(super) fn rejected(
+    schedule: &EcsSchedule,
+    before: &ScheduleStatus,
+    refusal: &Refusal,
+    now: Timestamp,
+) -> ScheduleStatus {
+    let generation = schedule.meta().generation;
+    let aspects = vec![
+        Aspect {
+            type_: ACCEPTED,
+            holds: Some(false),
+            reason: refusal.reason,
+            message: refusal.message.clone(),
+        },
+        Aspect {
+            type_: READY,
+            holds: Some(false),
+            reason: StateReason::NotAccepted.into(),
+            message: "The spec is rejected, so it starts nothing.".to_owned(),
+        },
+    ];
+    ScheduleStatus {
+        conditions: conditions(aspects, &before.conditions, generation, now),
+        observed_generation: generation,
+        next_firing: None,
+        ..before.clone()
+    }
+}
+
+/// Returns the status of a schedule that is followed; `status` has what is remembered of its times.
+pub(super) fn followed(
+    cx: &Context,
+    schedule: &EcsSchedule,
+    accepted: &Accepted,
+    status: ScheduleStatus,
+    tasks: &[Arc<EcsTask>],
+    now: Timestamp,
+) -> ScheduleStatus {
+    let generation = schedule.meta().generation;
+    let translated = Aspect {
+        type_: ACCEPTED,
+        holds: Some(true),
+        reason: StateReason::Translated.into(),
+        message: "The spec is accepted.".to_owned(),
+    };
+    let aspects = vec![translated, ready(accepted, &status)];
+    ScheduleStatus {
+        conditions: conditions(aspects, &status.conditions, generation, now),
+        observed_generation: generation,
+        tasks: listed(cx, tasks),
+        warnings: accepted.warnings.clone(),
+        ..status
+    }
+}
+
+/// Returns whether the schedule does what it asks for.
+fn ready(accepted: &Accepted, status: &ScheduleStatus) -> Aspect {
+    let aspect = |holds, reason: StateReason, message: &str| Aspect {
+        type_: READY,
+        holds: Some(holds),
+        reason: reason.into(),
+        message: message.to_owned(),
+    };
+    if let Some(retrying) = &status.retrying {
+        return aspect(
+            false,
+            StateReason::TargetInvocationFailed,
+            &retrying.message,
+        );
+    }
+    if !accepted.firings.is_enabled {
+        return aspect(
+            true,
+            StateReason::ScheduleDisabled,
+            "Its State is DISABLED, so it starts nothing.",
+        );
+    }
+    if status.next_firing.is_none() {
+        return aspect(
+            true,
+            StateReason::ScheduleOver,
+            "It is not due any more, and starts nothing.",
+        );
+    }
+    aspect(
+        true,
+        StateReason::Scheduled,
+        "It starts its tasks when it is due.",
+    )
+}
+
+/// Returns the newest tasks.
+fn listed(cx: &Context, tasks: &[Arc<EcsTask>]) -> Vec<StartedTaskStatus> {
+    let mut tasks: Vec<&Arc<EcsTask>> = tasks
+        .iter()
+        .filter(|task| task.metadata.deletion_timestamp.is_none())
+        .collect();
+    tasks.sort_by_key(|task| Reverse((begun(task), task.name_any())));
+    let tasks = tasks.into_iter().take(LISTED);
+    tasks
+        .map(|task| {
+            let status = cx.tasks.latest(task);
+            let result = result(&status);
+            let of_result = if result == NOT_ACCEPTED {
+                ACCEPTED
+            } else {
+                crd::SUCCEEDED
+            };
+            let mut conditions = status.conditions.iter();
+            let condition = conditions.find(|condition| condition.type_ == of_result);
+            StartedTaskStatus {
+                name: task.name_any(),
+                due: due(task).map(Time),
+                result: result.to_owned(),
+                exit_code: status.exit_code.filter(|_| status.stopped_at.is_some()),
+                // What keeps tasks from running changes too often to be copied.
+                reason: condition
+                    .filter(|_| result != RUNNING)
+                    .map(|condition| condition.reason.clone()),
+                stopped_at: status.stopped_at,
+            }
+        })
+        .collect()
+}
+
+/// Returns what has become of tasks.
+pub(super) fn result(status: &TaskStatus) -> &'static str {
+    let is = |type_: &str, value: &str| {
+        let mut conditions = status.conditions.iter();
+        conditions.any(|condition| condition.type_ == type_ && condition.status == value)
+    };
+    if status.stopped_at.is_some() {
+        return if is(crd::SUCCEEDED, "True") {
+            SUCCEEDED
+        } else {
+            FAILED
+        };
+    }
+    if status.tasks.is_empty() && is(ACCEPTED, "False") {
+        return NOT_ACCEPTED;
+    }
+    RUNNING
+}
+
+/// Records and reports a start that is given up.
+pub(super) fn failed(
+    cx: &Context,
+    schedule: &EcsSchedule,
+    status: &mut ScheduleStatus,
+    due: Timestamp,
+    why: String,
+) {
+    let note = format!("The tasks of {due} are not started: {why}");
+    let reason = StateReason::TargetInvocationFailed;
+    cx.events.warning(schedule, reason, note);
+    record(status, due, reason, why);
+}
+
+/// Records and reports a start that is skipped.
+pub(super) fn skipped(
+    cx: &Context,
+    schedule: &EcsSchedule,
+    status: &mut ScheduleStatus,
+    due: Timestamp,
+    why: String,
+) {
+    let note = format!("The tasks of {due} are skipped: {why}.");
+    let reason = StateReason::FiringSkipped;
+    cx.events.normal(schedule, reason, note);
+    record(status, due, reason, why);
+}
+
+fn record(status: &mut ScheduleStatus, due: Timestamp, reason: StateReason, message: String) {
+    let failure = FailedFiringStatus {
+        due: Some(Time(due)),
+        reason: reason.name().to_owned(),
+        message,
+    };
+    status.failures.insert(0, failure);
+    status.failures.truncate(LISTED);
+}
