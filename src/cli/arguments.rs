@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     Error,
-    cluster::{DiffOptions, LogsOptions, RenewOptions, ScalingOptions, StatusOptions},
+    cluster::{DiffOptions, LogsOptions, RenewOptions, RunOptions, ScalingOptions, StatusOptions},
     controller::ControllerOptions,
     settings::{Platform, SettingsOptions},
     simulate::SimulateOptions,
@@ -49,6 +49,8 @@ pub(super) enum Command {
     Simulate(SimulateOptions),
     /// Replace the tasks of services with tasks as this version would render them, a few services at a time
     Renew(RenewOptions),
+    /// Start the tasks of a schedule in a cluster now, whether it is due or not
+    Run(RunOptions),
 }
 
 #[derive(Debug, Args)]

@@ -107,6 +107,24 @@ enum Error {
         /// The existing tasks.
         tasks: String,
     },
+    /// No schedule has this name.
+    #[error("there is no EcsSchedule {name} in the namespace {namespace}; there are: {there}")]
+    NoSuchSchedule {
+        /// The requested name.
+        name: String,
+        /// The namespace.
+        namespace: String,
+        /// The existing schedules.
+        there: String,
+    },
+    /// The spec of a schedule is not valid.
+    #[error("the EcsSchedule {name} is rejected: {message}")]
+    ScheduleRejected {
+        /// Its name.
+        name: String,
+        /// Everything that is wrong with it.
+        message: String,
+    },
     /// No container has this name.
     #[error("there is no container {name}; available containers: {there}")]
     NoSuchContainer {
@@ -188,6 +206,7 @@ pub fn main() -> ExitCode {
         Command::Scaling(options) => cluster::scaling(options),
         Command::Simulate(options) => simulate::run(options),
         Command::Renew(options) => cluster::renew(options),
+        Command::Run(options) => cluster::start(options),
     };
     match result {
         Ok(code) => code,

@@ -37,3 +37,4 @@ pub use preview::{
 };
 pub use process::{Options, RunError, run};
 pub use readings::{CloudWatchOptions, PrometheusOptions};
+pub use schedule::task_now;

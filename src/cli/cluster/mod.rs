@@ -7,6 +7,7 @@ mod outlook;
 mod renew;
 mod scaling;
 mod standing;
+mod start;
 mod state;
 mod status;
 mod stopped;
@@ -28,6 +29,7 @@ pub(super) use self::{
     logs::{LogsOptions, run as logs},
     outlook::{ScalingOptions, run as scaling},
     renew::{RenewOptions, run as renew},
+    start::{RunOptions, run as start},
     status::{StatusOptions, run as status},
 };
 use super::{Error, values};

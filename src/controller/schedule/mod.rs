@@ -7,6 +7,7 @@ mod fetch;
 mod history;
 mod start;
 mod status;
+mod task;
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,6 +37,8 @@ use crate::{
     diagnostic::StateReason,
     settings::SCHEDULE,
 };
+
+pub use task::task_now;
 
 /// The kind of schedules. It is like that of an add-on: a cluster with older definitions does not have it.
 pub(super) static SCHEDULES: ChildKind = addon(

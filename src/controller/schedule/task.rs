@@ -1,0 +1,162 @@
+//! The EcsTask that a schedule makes, at a time or because a person wants it.
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{ResourceExt as _, api::DynamicObject};
+use serde_json::{Map, Value, json};
+
+use super::fetch::{Accepted, read, run_task};
+use crate::{
+    crd::{API_VERSION, EcsSchedule, TaskExtensions},
+    ecs,
+    schedule::Occurrence,
+    settings::{ANNOTATION_PREFIX, SCHEDULE, SCHEDULED_AT},
+    translate::{WORKLOAD_LENGTH, kname},
+    validate::Arn,
+};
+
+/// What an EcsTask is made for.
+pub(super) struct Occasion<'a> {
+    /// The name of the EcsTask.
+    pub(super) name: &'a str,
+    /// When the schedule was due; for a person, now.
+    pub(super) due: Timestamp,
+    /// Which try this is, from 1 on.
+    pub(super) attempt: i64,
+    /// Whether a person wants it.
+    pub(super) is_manual: bool,
+    /// The region, if the settings have one.
+    pub(super) region: Option<&'a str>,
+    /// The account, if the settings have one.
+    pub(super) account: Option<&'a str>,
+}
+
+/// Returns the EcsTask that starts the tasks of a schedule now, whether it is due or not.
+///
+/// # Errors
+///
+/// Why the operator rejects the schedule.
+pub fn task_now(schedule: &EcsSchedule, now: Timestamp) -> Result<DynamicObject, String> {
+    let accepted = read(schedule).map_err(|refusal| refusal.message)?;
+    let name = task_name(&format!("{}-manual", schedule.name_any()), now);
+    let occasion = Occasion {
+        name: &name,
+        due: now,
+        attempt: 1,
+        is_manual: true,
+        region: None,
+        account: None,
+    };
+    ecs_task(schedule, &accepted, &occasion).map_err(|error| error.to_string())
+}
+
+/// Returns the name of the EcsTask for a time, which no other time has.
+pub(super) fn task_name(schedule: &str, due: Timestamp) -> String {
+    let time = due.strftime("%Y%m%d-%H%M%S");
+    kname(&format!("{schedule}-{time}"), WORKLOAD_LENGTH)
+}
+
+/// Returns the EcsTask for an occasion.
+pub(super) fn ecs_task(
+    schedule: &EcsSchedule,
+    accepted: &Accepted,
+    occasion: &Occasion<'_>,
+) -> Result<DynamicObject, serde_json::Error> {
+    let own = schedule.name_any();
+    let occurrence = Occurrence {
+        schedule_arn: schedule_arn(&accepted.request, occasion),
+        scheduled_time: occasion.due,
+        execution_id: occasion.name.to_owned(),
+        attempt_number: occasion.attempt,
+    };
+    let mut request = run_task(schedule, &occurrence);
+    request.started_by = Some(started_by(&own, occasion.is_manual));
+    let extensions = TaskExtensions {
+        kubernetes: accepted.firings.extensions.kubernetes.clone(),
+        ..TaskExtensions::default()
+    };
+    let mut spec = serde_json::to_value(request)?;
+    if let (Value::Object(spec), Value::Object(more)) =
+        (&mut spec, serde_json::to_value(extensions)?)
+    {
+        spec.extend(more);
+    }
+    let settings = schedule.annotations().iter();
+    let mut annotations: Map<String, Value> = settings
+        .filter(|(name, _)| name.starts_with(ANNOTATION_PREFIX))
+        .map(|(name, value)| (name.clone(), value.clone().into()))
+        .collect();
+    if !occasion.is_manual {
+        annotations.insert(SCHEDULED_AT.to_owned(), occasion.due.to_string().into());
+    }
+    serde_json::from_value(json!({
+        "apiVersion": API_VERSION,
+        "kind": "EcsTask",
+        "metadata": {
+            "name": occasion.name,
+            "namespace": schedule.namespace(),
+            "labels": {SCHEDULE: own},
+            "annotations": annotations,
+        },
+        "spec": spec,
+    }))
+}
+
+/// Returns what ECS calls the starter of tasks that EventBridge Scheduler runs. It may have letters, digits, `-`, `_` and
+/// `/`.
+fn started_by(schedule: &str, is_manual: bool) -> String {
+    let name: String = schedule
+        .chars()
+        .map(|c| if c == '.' { '-' } else { c })
+        .collect();
+    let starter = if is_manual {
+        "ecs-operator-run"
+    } else {
+        "chronos-schedule"
+    };
+    format!("{starter}/{name}")
+}
+
+/// Returns the ARN that the schedule would have in AWS: in the region and account of the settings, or of its cluster.
+fn schedule_arn(request: &ecs::Schedule, occasion: &Occasion<'_>) -> String {
+    let target = request.target.as_ref();
+    let cluster = target.and_then(|target| Arn::parse(target.arn.as_deref()?));
+    let of_cluster =
+        |part: for<'a> fn(&Arn<'a>) -> &'a str| cluster.as_ref().map(part).unwrap_or_default();
+    let group = request.group_name.as_deref();
+    format!(
+        "arn:{}:scheduler:{}:{}:schedule/{}/{}",
+        cluster.as_ref().map_or("aws", |arn| arn.partition),
+        occasion
+            .region
+            .unwrap_or_else(|| of_cluster(|arn| arn.region)),
+        occasion
+            .account
+            .unwrap_or_else(|| of_cluster(|arn| arn.account)),
+        group.unwrap_or(ecs::Schedule::DEFAULT_GROUP_NAME),
+        request.name.as_deref().unwrap_or_default(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_time_has_a_name_of_its_own_that_fits() {
+        let at = |text: &str| text.parse().expect("it is a time");
+        let name = |schedule: &str, due: &str| task_name(schedule, at(due));
+        assert_eq!(
+            name("report", "2026-03-08T02:30:05Z"),
+            "report-20260308-023005"
+        );
+        let long = "l".repeat(52);
+        let (one, other) = (
+            name(&long, "2026-03-08T02:30:00Z"),
+            name(&long, "2026-03-08T02:31:00Z"),
+        );
+        assert!(
+            one != other && one.len() <= WORKLOAD_LENGTH,
+            "{one} {other}"
+        );
+    }
+}
