@@ -74,3 +74,16 @@ impl ScheduleInput {
         }
     }
 }
+
+/// A rule with a target that starts tasks, and the task definition that they run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleInput {
+    /// The `PutRule` request with all its targets.
+    pub request: ecs::Rule,
+    /// The index of the target, counted from 0.
+    pub target: usize,
+    /// What the text in `Input` of the target says.
+    pub overrides: Option<ecs::TaskOverride>,
+    /// What `TaskDefinitionArn` of the target names, before the overrides; `None` if it comes from the event.
+    pub task_definition: Option<TaskDefinitionInput>,
+}

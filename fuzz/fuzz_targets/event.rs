@@ -15,8 +15,10 @@ fuzz_target!(|text: &str| {
         Err(error) => assert!(error.path.starts_with('$') && !error.instead.is_empty()),
     }
     let context = Context {
-        rule_arn: "arn:aws:events:eu-west-1:123456789012:rule/fuzz",
-        rule_name: "fuzz",
+        own_arn: "arn:aws:events:eu-west-1:123456789012:rule/fuzz",
+        own_name: "fuzz",
+        source_arn: "arn:aws:sqs:eu-west-1:123456789012:fuzz",
+        target_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/fuzz",
         ingestion_time: "2026-03-01T04:05:06Z",
     };
     let transformer = InputSpec {
@@ -33,6 +35,23 @@ fuzz_target!(|text: &str| {
             }
             Err(error) => assert_eq!(input.json(&event, &context), Err(error)),
         }
+    }
+    // What is escaped has the members of the template and no others.
+    let escaped = r#"{"a": "<a>", "b": "x <b> y", "c": <a>}"#;
+    let escaped = InputSpec {
+        input_template: Some(escaped),
+        ..transformer
+    };
+    if let Ok(value) = Input::parse_escaped(&escaped).map(|input| input.json(&event, &context))
+        && let Ok(value) = value
+    {
+        let members: Vec<&str> = value
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|it| it.0.as_str())
+            .collect();
+        assert_eq!(members, ["a", "b", "c"]);
     }
     let constant = InputSpec {
         input: Some(pattern),

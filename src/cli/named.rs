@@ -44,7 +44,13 @@ pub(super) fn named(unit: &Unit) -> BTreeSet<Named> {
             input.request.overrides.as_ref(),
         ),
         Content::Schedule(input) => (&input.task_definition.request, input.overrides.as_ref()),
-        Content::CapacityProvider(_) | Content::Nothing => return BTreeSet::new(),
+        Content::Rule(input) => match &input.task_definition {
+            Some(definition) => (&definition.request, input.overrides.as_ref()),
+            None => return BTreeSet::new(),
+        },
+        Content::CapacityProvider(_) | Content::Pipe(_) | Content::Nothing => {
+            return BTreeSet::new();
+        }
     };
     let overridden = overrides.map_or(&[][..], |overrides| &overrides.container_overrides);
     let files = overridden.iter().flat_map(|it| &it.environment_files);

@@ -86,6 +86,8 @@ pub(super) fn refused(findings: Diagnostics) -> Refusal {
             | Subject::Cluster
             | Subject::CapacityProvider
             | Subject::Schedule
+            | Subject::Rule
+            | Subject::Pipe
             | Subject::AutoScaling => finding.path.to_string(),
         };
         let help = match finding.message.help() {

@@ -6,7 +6,7 @@ use foldhash::quality::FixedState;
 
 use super::{
     Conversion, Denied, Settled, Target,
-    given::{Claims, Conflict, ConnectName},
+    given::{Claims, Conflict, ConnectName, connect_names, connect_services},
     left_out,
     resources::Resources,
     scaling::{self, Separated},
@@ -21,7 +21,7 @@ use crate::{
     settings::Settings,
     source::{Content, Unit},
     translate,
-    validate::{self, Service},
+    validate::{self, Service, Starter},
 };
 
 /// Converts units without looking at others, so that several threads can share it.
@@ -215,12 +215,7 @@ impl<'a> Drafter<'a> {
             objects,
             diagnostics,
             of_scaling: separated.map_or_else(Diagnostics::new, |separated| separated.rejected),
-            subject: match unit.content {
-                Content::Task(_) => Subject::Task,
-                Content::CapacityProvider(_) => Subject::CapacityProvider,
-                Content::Schedule(_) => Subject::Schedule,
-                Content::Service(_) | Content::Nothing => Subject::Service,
-            },
+            subject: unit.content.subject(),
         })
     }
 
@@ -258,19 +253,40 @@ impl<'a> Drafter<'a> {
                 Err(findings) => findings,
             },
             Content::Schedule(input) if self.target == Target::Resources => {
-                match schedule::check(input, settings) {
-                    Ok(notes) => return work.resources.of_schedule(input, notes, diagnostics),
+                let starter = Starter::Schedule;
+                match schedule::check(input, starter, settings) {
+                    Ok(notes) => {
+                        return work
+                            .resources
+                            .of_schedule(input, starter, notes, diagnostics);
+                    }
                     Err(findings) => findings,
                 }
             }
             Content::Schedule(input) => match validate::validate_schedule(input, settings) {
-                Ok(schedule) => {
-                    let (objects, notes) = translate::translate_schedule(&schedule, settings);
-                    diagnostics.append(notes);
-                    return objects.into_objects().iter().map(Ordered::new).collect();
-                }
+                Ok(schedule) => return schedule::cron_jobs(&schedule, settings, diagnostics),
                 Err(findings) => findings,
             },
+            Content::Rule(input) if self.target == Target::Resources => {
+                match schedule::check_rule(input, settings) {
+                    Ok((schedule, notes)) => {
+                        let starter = input.starter();
+                        return work
+                            .resources
+                            .of_schedule(&schedule, starter, notes, diagnostics);
+                    }
+                    Err(findings) => findings,
+                }
+            }
+            Content::Rule(input) => match validate::validate_scheduled_rule(input, settings) {
+                Ok(schedule) => return schedule::cron_jobs(&schedule, settings, diagnostics),
+                Err(findings) => findings,
+            },
+            Content::Pipe(request) => {
+                let root = FieldPath::root(Subject::Pipe);
+                diagnostics.report(root, Message::PipeNeedsController);
+                validate::validate_pipe(request).err().unwrap_or_default()
+            }
             Content::CapacityProvider(request) => {
                 match validate::validate_capacity_provider(request) {
                     Ok(provider) => {
@@ -326,28 +342,6 @@ impl<'a> Drafter<'a> {
             }
         }
     }
-}
-
-/// The names that a service takes in its Service Connect namespace.
-fn connect_names(service: &Service) -> Vec<ConnectName> {
-    let Some(connect) = &service.service_connect else {
-        return Vec::new();
-    };
-    let entries = connect.services.iter();
-    entries
-        .map(|entry| ConnectName {
-            namespace: connect.namespace.clone().unwrap_or_default(),
-            name: entry.discovery_name.clone(),
-            service: service.name.clone(),
-            index: entry.index,
-        })
-        .collect()
-}
-
-fn connect_services() -> FieldPath {
-    FieldPath::root(Subject::Service)
-        .field("serviceConnectConfiguration")
-        .field("services")
 }
 
 /// Forgets what was assumed about a unit of which nothing is made; why nothing is made is said.

@@ -2,6 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
+use crate::{
+    diagnostic::{FieldPath, Subject},
+    validate::Service,
+};
+
 /// What earlier units gave. This grows with the input.
 #[derive(Debug, Default)]
 pub struct Given {
@@ -33,6 +38,29 @@ pub(super) struct ConnectName {
     pub(super) service: String,
     /// The position of its entry in the service.
     pub(super) index: usize,
+}
+
+/// The names that a service takes in its Service Connect namespace.
+pub(super) fn connect_names(service: &Service) -> Vec<ConnectName> {
+    let Some(connect) = &service.service_connect else {
+        return Vec::new();
+    };
+    let entries = connect.services.iter();
+    entries
+        .map(|entry| ConnectName {
+            namespace: connect.namespace.clone().unwrap_or_default(),
+            name: entry.discovery_name.clone(),
+            service: service.name.clone(),
+            index: entry.index,
+        })
+        .collect()
+}
+
+/// The path of the entries with such names in a service.
+pub(super) fn connect_services() -> FieldPath {
+    FieldPath::root(Subject::Service)
+        .field("serviceConnectConfiguration")
+        .field("services")
 }
 
 /// The place of a unit among others.

@@ -52,6 +52,7 @@ const CONSEQUENCES: &[Reason] = &[
     Reason::FargateCpuMemory,
     Reason::HealthyWithoutHealthCheck,
     Reason::HostDevicesUnsupported,
+    Reason::InvalidTargetInput,
     Reason::LoadBalancerPortNotMapped,
     Reason::MemoryRequired,
     Reason::NoEssentialContainer,
@@ -84,6 +85,8 @@ pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnost
         Content::Service(input) => validate::validate_service(input, settings).err(),
         Content::Task(input) => validate::validate_task(input, settings).err(),
         Content::Schedule(input) => validate::validate_schedule(input, settings).err(),
+        Content::Rule(input) => validate::validate_scheduled_rule(input, settings).err(),
+        Content::Pipe(request) => validate::validate_pipe(request).err(),
         Content::CapacityProvider(request) => validate::validate_capacity_provider(request).err(),
         Content::Nothing => None,
     };

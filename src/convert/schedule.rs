@@ -1,16 +1,21 @@
-//! Schedules as our custom resources.
+//! Schedules as our custom resources, or as CronJobs.
 
 use jiff::Timestamp;
 
 use super::resources::{Resources, extended, follow_newest};
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message, Subject},
-    input::ScheduleInput,
+    crd,
+    diagnostic::{Diagnostics, Message, Reason},
+    ecs,
+    input::{RuleInput, ScheduleInput},
     print::{self, Ordered},
     settings::Settings,
     source::Kind,
     translate,
-    validate::{of_operator, of_schedule, validate_firings, validate_scheduled_task},
+    validate::{
+        ScheduledTask, Starter, of_operator, parameters_of, validate_firings,
+        validate_scheduled_rule, validate_scheduled_task,
+    },
 };
 
 /// Returns the differences from AWS of a schedule that the operator follows, and of the tasks that it starts.
@@ -20,10 +25,11 @@ use crate::{
 /// Returns everything that is wrong with them.
 pub(super) fn check(
     input: &ScheduleInput,
+    starter: Starter,
     settings: &Settings,
 ) -> Result<Diagnostics, Diagnostics> {
     let firings = validate_firings(&input.request, input.extensions.clone());
-    let task = validate_scheduled_task(input, settings);
+    let task = validate_scheduled_task(input, starter, settings);
     let (firings, task) = match (firings, task) {
         (Ok(firings), Ok(task)) => (firings, task),
         (firings, task) => {
@@ -33,13 +39,83 @@ pub(super) fn check(
         }
     };
     let (_, notes) = translate::translate_task(&task, settings);
-    let mut notes = of_schedule(&notes);
+    let mut notes = starter.place(&notes);
     let recurrence = firings.timing.recurrence(Timestamp::UNIX_EPOCH);
     if recurrence.next_after(Timestamp::UNIX_EPOCH).is_none() {
-        let path = FieldPath::root(Subject::Schedule).field("ScheduleExpression");
+        let path = starter.root().field("ScheduleExpression");
         notes.report(path, Message::ScheduleNeverFires);
     }
     Ok(notes)
+}
+
+/// Returns the schedule that does what one target of a rule does, with the differences from AWS.
+///
+/// # Errors
+///
+/// Returns everything that is wrong with them.
+pub(super) fn check_rule(
+    input: &RuleInput,
+    settings: &Settings,
+) -> Result<(ScheduleInput, Diagnostics), Diagnostics> {
+    let mut findings = validate_scheduled_rule(input, settings)
+        .err()
+        .unwrap_or_default();
+    // The operator does what a CronJob does not.
+    findings.forget(Reason::ScheduleNotExpressibleAsCronJob);
+    let (Some(schedule), false) = (schedule_of(input), findings.has_errors()) else {
+        return Err(findings);
+    };
+    let starter = input.starter();
+    let mut notes = check(&schedule, starter, settings)?;
+    let expression = input.request.schedule_expression.as_deref();
+    if expression.is_some_and(|text| text.trim_start().starts_with("rate")) {
+        let path = starter.root().field("ScheduleExpression");
+        notes.report(path, Message::RateBeginsAtOnce);
+    }
+    Ok((schedule, notes))
+}
+
+/// Returns the request of EventBridge Scheduler that does what one target of a rule does.
+fn schedule_of(input: &RuleInput) -> Option<ScheduleInput> {
+    let rule = &input.request;
+    let target = rule.targets.get(input.target)?.clone();
+    let request = ecs::Schedule {
+        name: Some(input.schedule_name()),
+        schedule_expression: rule.schedule_expression.clone(),
+        description: rule.description.clone(),
+        state: rule.state.clone().filter(|state| state == "DISABLED"),
+        flexible_time_window: Some(ecs::FlexibleTimeWindow {
+            mode: Some("OFF".to_owned()),
+            maximum_window_in_minutes: None,
+        }),
+        target: Some(ecs::ScheduleTarget {
+            ecs_parameters: Some(parameters_of(&target)),
+            arn: target.arn,
+            role_arn: target.role_arn,
+            input: target.input,
+            retry_policy: target.retry_policy,
+            dead_letter_config: target.dead_letter_config,
+            ..ecs::ScheduleTarget::default()
+        }),
+        ..ecs::Schedule::default()
+    };
+    Some(ScheduleInput {
+        request,
+        overrides: input.overrides.clone(),
+        extensions: crd::ScheduleExtensions::default(),
+        task_definition: input.task_definition.clone()?,
+    })
+}
+
+/// Returns the CronJobs of a schedule, with what their pods refer to.
+pub(super) fn cron_jobs(
+    schedule: &ScheduledTask,
+    settings: &Settings,
+    diagnostics: &mut Diagnostics,
+) -> Result<Vec<Ordered>, print::Error> {
+    let (objects, notes) = translate::translate_schedule(schedule, settings);
+    diagnostics.append(notes);
+    objects.into_objects().iter().map(Ordered::new).collect()
 }
 
 impl Resources<'_> {
@@ -47,16 +123,17 @@ impl Resources<'_> {
     pub(super) fn of_schedule(
         self,
         input: &ScheduleInput,
+        starter: Starter,
         notes: Diagnostics,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Ordered>, print::Error> {
         of_operator(diagnostics);
         diagnostics.append(notes);
         let mut request = input.request.clone();
-        let root = FieldPath::root(Subject::Schedule).field("Target");
         let target = request.target.as_mut();
         if let Some(parameters) = target.and_then(|target| target.ecs_parameters.as_mut()) {
-            let path = root.field("EcsParameters").field("TaskDefinitionArn");
+            let path = starter.target().field("EcsParameters");
+            let path = path.field("TaskDefinitionArn");
             follow_newest(&mut parameters.task_definition_arn, path, diagnostics);
         }
         let spec = extended(&request, &input.extensions)?;

@@ -2,6 +2,7 @@
 
 mod definition;
 mod explain;
+mod extensions;
 mod kubernetes;
 mod pod_schema;
 mod policy;

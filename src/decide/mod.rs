@@ -15,6 +15,7 @@ pub mod replacement;
 pub mod revision;
 pub mod scaling;
 pub mod spare_room;
+pub mod start;
 pub mod start_timeout;
 pub mod stopped_tasks;
 pub mod target_health;

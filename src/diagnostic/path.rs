@@ -17,6 +17,10 @@ pub enum Subject {
     CapacityProvider,
     /// A `CreateSchedule` request.
     Schedule,
+    /// A `PutRule` request with its targets.
+    Rule,
+    /// A `CreatePipe` request.
+    Pipe,
     /// The `scalableTarget`, `scalingPolicies[]` and `scheduledActions[]` of a service.
     AutoScaling,
 }

@@ -223,6 +223,7 @@ reasons! {
         ElasticInferenceDiscontinued => "Elastic Inference no longer exists", "use GPU or Neuron instances";
         EnvironmentFileUnavailable { arn, option } => "{arn} cannot be read here", "pass --env-file {option} or use environment";
         EphemeralStorageTooLarge { value } => "EKS Fargate provides at most 175 GiB, not {value}", "ask for less, or put the data on EFS";
+        EventPatternUnsupported => "events do not reach a CronJob, and the operator has no resource for rules", "for a schedule, use ScheduleExpression; for events, let EventBridge start the tasks, or run a service that reads them from a queue";
         ExecutionRoleRequired { what } => "{what} executionRoleArn, without which AWS registers no task definition", "give the role with which ECS reads secrets, writes logs and pulls images";
         ExpressionNotAllowed => "distinctInstance takes no expression", "remove expression, or use type memberOf";
         ExternalMetricsUnavailable { name } => "metric {name} needs KEDA, which is not installed", "install KEDA and pass --with-addon keda to convert, or scale on CPU or memory";
@@ -258,14 +259,17 @@ reasons! {
         HostPortOnFargate => "EKS Fargate opens no host port, and hostPort differs from containerPort", "remove hostPort: pods are reached on containerPort";
         HostnameConflict => "containers have different hostnames", "a pod has one: give all containers the same";
         HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "remove hostname, or use networkMode bridge on EC2 capacity";
+        InputNeedsEvent => "a CronJob gets no event to make the overrides of", "write the overrides into Input";
         InstanceTypePatternUnsupported { value } => "a NodePool cannot select instance types by {value}", "name types such as m7g.large, or families such as m7g.*; allow either types or families, not both";
         IntrinsicFunction { name, others } => "CloudFormation function {name} cannot be evaluated here{others}", "replace it by its value, or convert what the AWS CLI describes, as with aws ecs describe-task-definition, aws ecs describe-services or aws application-autoscaling describe-scaling-policies";
         InvalidConstraintExpression { message, column } => "{message} at column {column}", "write SUBJECT OPERATOR ARGUMENT, such as attribute:zone in [a, b], joined by and, or, not and parentheses";
         InvalidEnvironmentName { value } => "{value} is not a valid environment variable name", "rename the variable with letters, digits and _";
+        InvalidEventPattern { at, message, advice } => "{message}, at {at} of the pattern", "{advice}";
         InvalidMountPath { value } => "{value} contains ':'", "give the path alone; readOnly makes a mount read-only";
         InvalidScheduleExpression { value, message } => "{value}: {message}", "write at(2026-01-15T10:30:00), rate(5 minutes) or cron(0 10 * * ? *)";
         InvalidSecretReference { value } => "{value} is neither a Secrets Manager ARN nor an SSM parameter", "give arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, or the ARN or name of a parameter";
         InvalidTargetGroupArn { value } => "{value} is not an ELBv2 target group ARN", "write arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; --set fills a placeholder in its place";
+        InvalidTargetInput { message, advice } => "{message}", "{advice}";
         InvalidTaskDefinitionReference { value } => "{value} is not family, family:revision or a task definition ARN", "write web, web:3 or an ARN; a revision is a number above 0";
         InvalidTaskGroup { value } => "group {value} must not start with service:", "choose another name: that prefix is for the tasks of services";
         InvalidTaskOverride { message } => "Input is not the overrides of a task: {message}", "write a JSON text such as {{\"containerOverrides\": [{{\"name\": \"web\", \"command\": [\"run\"]}}]}}, or leave Input out";
@@ -294,6 +298,11 @@ reasons! {
         OverridesTooLong { n } => "overrides are {n} characters, the limit is 8192", "move long values into the task definition or a secret";
         PauseStageNotAllowed { stage } => "PAUSE is not allowed at {stage}", "choose a stage before or after the traffic shifts";
         PauseUnsupported => "PAUSE hooks are not supported yet", "leave the hook out, and pause in the pipeline that deploys";
+        PipeBatchSizeUnsupported { n } => "a task of ECS takes one message, not {n}", "set BatchSize to 1, or leave it out";
+        PipeEnrichmentUnsupported => "nothing calls an enrichment", "let the program of the task ask for what it needs, or let a Lambda function between two queues do it";
+        PipeNeedsController => "no object of Kubernetes takes messages from a queue, and the operator has no resource for pipes", "keep the pipe in AWS; or, for a program that reads the queue itself, use a ScaledJob of KEDA, or a service";
+        PipeSourceUnsupported => "only SQS queues are read", "let a rule or another pipe send what starts tasks to an SQS queue";
+        PipeTargetNotEcs => "only pipes that run tasks of ECS are read, with the ARN of a cluster and EcsTaskParameters", "leave the pipe in AWS";
         PlaceholderNotFilled { placeholder, allowed, option } => "{placeholder} is not filled, and {allowed} is needed here", "fill it with --set {option}";
         PodContainerUnknown { name } => "container {name} does not exist in the task definition", "correct the name, or add the container to containerDefinitions";
         PodMemberNotAllowed { name, why, instead } => "{name} cannot be set for a pod: {why}", "{instead}";
@@ -315,6 +324,7 @@ reasons! {
         S3IsNotAFileSystem => "S3 Files volumes are translated only if you allow it", "pass --allow-s3-files if the EFS CSI driver is 3.0 or newer, or use efsVolumeConfiguration";
         SandboxNeedsRuntimeClass => "ISOLATED_SANDBOX needs a RuntimeClass that isolates pods, such as kata", "pass --isolated-sandbox-runtime-class with its name";
         ScalableTargetActionEmpty => "a scheduled action needs MinCapacity or MaxCapacity", "give one of them or both";
+        ScheduleNeedsDefaultBus { value } => "only the default event bus has schedules, not {value}", "leave EventBusName out";
         ScheduleNotExpressibleAsCronJob { what, advice } => "a CronJob cannot do this: {what}", "convert it with --as resources for the operator, which can; or {advice}";
         ScheduledActionNeedsController => "scheduled actions need the operator", "install the operator, and convert with --as resources; without it, change the minimum and maximum of its HorizontalPodAutoscaler, or of its ScaledObject, from a CronJob of your own";
         SchedulerContextUnavailable { names } => "a CronJob does not replace {names} in Input", "convert it with --as resources for the operator, which does; or remove it, and let the program read the time itself";
@@ -465,6 +475,7 @@ reasons! {
         PortRangeTooLarge => "the ports of the range are reachable but not listed in the pod", "nothing to do unless a Service must name them";
         PublicIpNotAssigned => "pods get no public IP address", "use a NAT gateway for outgoing and a load balancer for incoming traffic";
         RateAnchoredToClock { line } => "the CronJob starts tasks at full hours and their parts ({line} in UTC), and does not count from when the schedule was made", "write cron() with the minutes and hours that you want";
+        RateBeginsAtOnce => "a rule is due one interval after it is created; an EcsSchedule with this rate is due when it is created", "to begin later, add StartDate to the EcsSchedule";
         ReadinessGateNeedsLabel { label } => "a rollout waits for the load balancer only in a namespace with the label {label}=enabled", "label the namespace before the pods are made; without it a pod counts as healthy after --steady-seconds";
         RegionAssumed { region } => "names without a region are assumed to be in {region}, the region of the logs or secrets of the task", "pass --aws-region if they are elsewhere";
         RegionVariablesAssumed { region } => "AWS_REGION and AWS_DEFAULT_REGION are set to {region}, the region of the logs or secrets", "pass --aws-region if tasks run elsewhere";
@@ -475,6 +486,7 @@ reasons! {
         RestartKeepsTaskRunning { name, codes, n, advice } => "{name} is restarted after {codes} however short it ran, so the task may never end; in ECS, {name} stays stopped if it ran for less than {n} s, and the task ends", "{advice}";
         RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "remove it";
         RetryAttemptsUnused => "a CronJob does not count how often it tries to start a Job", "set MaximumEventAgeInSeconds, which becomes startingDeadlineSeconds, and remove MaximumRetryAttempts";
+        RuleTargetNotRead { id } => "target {id} is no cluster of ECS, and is not read", "keep a rule in AWS that calls it";
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or set scaler to operator in autoScaling of the EcsService, if all of its metrics are CPU or memory";
         ScalerNeedsController => "only the operator runs policies itself; here an autoscaler runs them", "nothing to do, or install the operator and apply the EcsService";
@@ -580,6 +592,7 @@ reasons! {
         ReadOnlyFieldIgnored { names } => "members that only answers of AWS have were ignored: {names}", "";
         ReferenceIdNoted => "referenceId is kept in an annotation of the pods", "";
         ReplicasLeftToAutoscaler { begin } => "replicas is not written, so that applying the Deployment again does not reset the count of the autoscaler", "the first apply starts {begin}";
+        RuleTagsUnused => "the tags of a rule are not those of its tasks", "";
         ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         ScalingStepsUnused => "nodes are added as tasks need them, without steps or a warm-up", "";
         ScheduleGroupNoted => "the group of the schedule is kept in an annotation", "";

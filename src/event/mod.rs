@@ -6,9 +6,11 @@
 //! <https://github.com/aws/event-ruler>, in version 2.1.0.
 
 pub mod input;
+mod message;
 pub mod pattern;
 
 pub use self::{
     input::{Context, EventPath, Input, InputError, InputSpec, RenderError},
+    message::Message,
     pattern::{Pattern, PatternError},
 };

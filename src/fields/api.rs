@@ -27,6 +27,10 @@ pub enum Api {
     MetricAlarm,
     /// `CreateSchedule`
     Schedule,
+    /// `PutRule`, with the members of `PutTargets`
+    Rule,
+    /// `CreatePipe`
+    Pipe,
     /// `spec.kubernetes` of an EcsService; an EcsTaskDefinition and an EcsTask have its `pod`
     Kubernetes,
 }
@@ -92,6 +96,19 @@ const NAMES: &[(Api, &[&str])] = &[
             "EcsSchedule",
         ],
     ),
+    (
+        Api::Rule,
+        &[
+            "PutTargets",
+            "DescribeRule",
+            "ListTargetsByRule",
+            "AWS::Events::Rule",
+        ],
+    ),
+    (
+        Api::Pipe,
+        &["UpdatePipe", "DescribePipe", "AWS::Pipes::Pipe"],
+    ),
 ];
 
 impl Api {
@@ -107,6 +124,8 @@ impl Api {
         Self::ScheduledAction,
         Self::MetricAlarm,
         Self::Schedule,
+        Self::Rule,
+        Self::Pipe,
         Self::Kubernetes,
     ];
 
@@ -124,6 +143,8 @@ impl Api {
             Self::ScheduledAction => "PutScheduledAction",
             Self::MetricAlarm => "PutMetricAlarm",
             Self::Schedule => "CreateSchedule",
+            Self::Rule => "PutRule",
+            Self::Pipe => "CreatePipe",
             Self::Kubernetes => "spec.kubernetes of an EcsService",
         }
     }
@@ -155,6 +176,8 @@ impl Api {
                 "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_"
             }
             Self::Schedule => "https://docs.aws.amazon.com/scheduler/latest/APIReference/API_",
+            Self::Rule => "https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_",
+            Self::Pipe => "https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_",
             Self::Kubernetes => "",
         }
     }

@@ -285,9 +285,10 @@ pub(super) fn source(api: Api, field: &Field) -> String {
     } else {
         // The table has another structure of this name.
         let shape = match field.shape {
-            "AlarmTag" => "Tag",
+            "AlarmTag" | "PipeTag" | "RuleTag" => "Tag",
+            "RuleEcsParameters" => "EcsParameters",
             "ScheduleNetworkConfiguration" => "NetworkConfiguration",
-            "ScheduleTarget" => "Target",
+            "RuleTarget" | "ScheduleTarget" => "Target",
             "ScheduleVpcConfiguration" => "AwsVpcConfiguration",
             shape => shape,
         };

@@ -72,6 +72,35 @@ impl Schedule {
     }
 }
 
+impl Schedule {
+    /// Parses a schedule with the rules of EventBridge's own rules, which have no at(), want a year, and one of the two
+    /// days to be `?`, and the singular of a unit for 1.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, for people.
+    pub fn of_rule(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if let Some(body) = inside(text, "cron") {
+            let count = body.split_whitespace().count();
+            if count != 6 {
+                return Err(format!("cron() of a rule takes 6 fields, not {count}"));
+            }
+            return Self::of_scheduler(text);
+        }
+        let Some(body) = inside(text, "rate") else {
+            return Err("a rule has cron(...) or rate(...)".to_owned());
+        };
+        let is_plural = body.trim_end().ends_with(['s', 'S']);
+        match rate(body)? {
+            _ if body.split_whitespace().next() == Some("1") && is_plural => {
+                Err("rate() of a rule takes minute, hour or day for 1".to_owned())
+            }
+            minutes => Ok(Self::Rate(minutes)),
+        }
+    }
+}
+
 /// Returns the fields of a `cron(...)` of EventBridge Scheduler in upper case. It has five, or six with a year.
 ///
 /// # Errors

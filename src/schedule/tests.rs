@@ -624,3 +624,20 @@ fn the_rules_of_scheduler_are_stricter() {
         assert_eq!(found.is_ok(), is_taken, "{schedule}");
     }
 }
+
+#[test]
+fn a_rule_takes_less_than_scheduler() {
+    for (text, is_taken) in [
+        ("rate(1 hour)", true),
+        ("rate(1 hours)", false),
+        ("rate(5 minutes)", true),
+        ("rate(11 days)", true),
+        ("cron(0 10 * * ? *)", true),
+        ("cron(0 10 * * ?)", false),
+        ("cron(0 10 * * * *)", false),
+        ("at(2026-01-15T10:30:00)", false),
+        ("0 10 * * *", false),
+    ] {
+        assert_eq!(Schedule::of_rule(text).is_ok(), is_taken, "{text}");
+    }
+}

@@ -88,6 +88,8 @@ const fn requests_of(subject: Subject) -> &'static [&'static str] {
         | Subject::Cluster
         | Subject::CapacityProvider
         | Subject::Schedule
+        | Subject::Rule
+        | Subject::Pipe
         | Subject::AutoScaling => &[],
     }
 }

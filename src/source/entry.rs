@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     alarm::Links,
-    kind::{Envelope, Form, Found, Kind, Spelling, Step},
+    kind::{Envelope, Form, Found, Kind, Spelling, Step, starts_tasks},
     placeholder::{Fill, filled, placeholders},
     reference::{Reference, ServiceName, short_name},
     spelling::value_of,
@@ -38,6 +38,8 @@ pub(super) struct Rest {
     /// The cluster of a service.
     pub(super) cluster: Option<Box<str>>,
     pub(super) target: Target,
+    /// The targets of a rule that start tasks: the index of each, and the task definition that it runs.
+    pub(super) targets: Box<[(u32, Target)]>,
     /// What alarms and policies find each other by.
     pub(super) links: Option<Box<Links>>,
 }
@@ -104,6 +106,11 @@ impl Entry {
         rest.map_or(&Target::Absent, |rest| &rest.target)
     }
 
+    /// Returns the targets of a rule that start tasks.
+    pub(super) fn targets(&self) -> &[(u32, Target)] {
+        self.rest.as_deref().map_or(&[], |rest| &rest.targets)
+    }
+
     /// Returns what alarms and policies find each other by.
     pub(super) fn links(&self) -> Option<&Links> {
         self.rest.as_deref()?.links.as_deref()
@@ -167,7 +174,7 @@ impl Entry {
                 .map(|name| Box::from(short_name(&name))),
             Kind::CapacityProvider => keys.text("name").map(Box::from),
             Kind::Alarm => keys.text("AlarmName").map(Box::from),
-            Kind::Schedule => keys.text("Name").map(Box::from),
+            Kind::Schedule | Kind::Rule | Kind::Pipe => keys.text("Name").map(Box::from),
             _ => None,
         };
         let rest = Rest {
@@ -181,6 +188,7 @@ impl Entry {
                 .or_else(|| keys.text("clusterArn"))
                 .map(|cluster| Box::from(short_name(&cluster))),
             target: keys.target(form.kind),
+            targets: keys.targets(form.kind),
             links: keys.body.and_then(|body| Links::of(body, &form, fill)),
         };
         Some(Self {
@@ -250,10 +258,50 @@ impl<'n> Keys<'n, '_> {
         number.or_else(|| Reference::parse(&self.text("taskDefinitionArn")?).revision)
     }
 
+    /// Returns the task definition that a target names, unless it comes from an event.
+    fn definition(&self, node: Option<&Node<'_>>) -> Target {
+        let Some(node) = node else {
+            return Target::Absent;
+        };
+        match node.text() {
+            None if matches!(node.value, Value::Null) => Target::Absent,
+            None => Target::Unclear,
+            Some(text) => {
+                let text = filled(Cow::Borrowed(text), self.fill);
+                if text.is_empty() || text.starts_with("$.") {
+                    Target::Absent
+                } else {
+                    Target::TaskDefinition(Reference::parse(&text))
+                }
+            }
+        }
+    }
+
+    fn targets(&self, kind: Kind) -> Box<[(u32, Target)]> {
+        let list = self.node("Targets").filter(|_| kind == Kind::Rule);
+        let targets = list.and_then(Node::elements).unwrap_or_default().iter();
+        let starting = targets
+            .enumerate()
+            .filter(|(_, target)| starts_tasks(target, self.spelling));
+        let found = starting.map(|(index, target)| {
+            let parameters = value_of(target, "EcsParameters", self.spelling);
+            let definition =
+                parameters.and_then(|it| value_of(it, "TaskDefinitionArn", self.spelling));
+            (u32_of(index), self.definition(definition))
+        });
+        found.collect()
+    }
+
     fn target(&self, kind: Kind) -> Target {
         let key = match kind {
-            Kind::TaskDefinition | Kind::Cluster | Kind::CapacityProvider | Kind::Alarm => {
-                return Target::Absent;
+            Kind::TaskDefinition
+            | Kind::Cluster
+            | Kind::CapacityProvider
+            | Kind::Alarm
+            | Kind::Rule => return Target::Absent,
+            Kind::Pipe => {
+                let path = ["TargetParameters", "EcsTaskParameters", "TaskDefinitionArn"];
+                return self.definition(self.inside(&path));
             }
             Kind::Service | Kind::Task => "taskDefinition",
             Kind::Schedule => "TaskDefinitionArn",

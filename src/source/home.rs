@@ -42,7 +42,10 @@ impl Home {
         let groups = balancers.filter_map(|balancer| member(balancer, "targetGroupArn")?.text());
         // So is the cluster that a schedule starts tasks in.
         let target = member(body, "Target").filter(|_| form.kind() == Kind::Schedule);
-        let cluster = target.and_then(|target| member(target, "Arn")?.text());
+        let targets = member(body, "Targets").filter(|_| form.kind() == Kind::Rule);
+        let targets = targets.and_then(Node::elements).unwrap_or_default();
+        let cluster = targets.iter().chain(target);
+        let cluster = cluster.filter_map(|target| member(target, "Arn")?.text());
         own.chain(groups)
             .chain(cluster)
             .find_map(|text| Self::of_arn(&filled(Cow::Borrowed(text), fill)))

@@ -164,7 +164,7 @@ impl Walk<'_> {
         let by_docker = key == "tag" && path.ends_with("logConfiguration.options");
         let for_program = is_for_program(path);
         filled_unless(text, self.fill, |found| {
-            let keep = by_docker && is_docker_tag(found);
+            let keep = by_docker && is_docker_tag(found) || is_variable(found, path);
             if !keep {
                 self.sink.fill_placeholder(found, for_program);
             }
@@ -384,10 +384,16 @@ fn is_for_program(path: &str) -> bool {
     texts.iter().any(|text| path.ends_with(text))
 }
 
+/// Whether this is a variable of a template, which an event fills.
+fn is_variable(placeholder: Placeholder<'_>, path: &str) -> bool {
+    placeholder.style == Style::Angle && path.ends_with(".InputTemplate")
+}
+
 /// Whether the container expands this placeholder itself at run time, or the text is read once more.
 fn is_run_time(placeholder: Placeholder<'_>, path: &str) -> bool {
-    // The overrides in the input of a schedule are read for themselves.
-    path == "Target.Input"
+    // The overrides in the input of a schedule or a rule are read for themselves.
+    matches!(path, "Target.Input" | "Targets[].Input")
+        || is_variable(placeholder, path)
         || placeholder.style == Style::Dollar
             && (path.ends_with("command[]") || path.ends_with("entryPoint[]"))
 }

@@ -23,7 +23,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
-    input::{ConnectHosts, ScheduleInput, ServiceInput, TaskDefinitionInput, TaskInput},
+    input::{ConnectHosts, RuleInput, ScheduleInput, ServiceInput, TaskDefinitionInput, TaskInput},
 };
 
 /// Reads the documents of one unit.
@@ -62,6 +62,8 @@ pub(super) fn load(
         Role::Service => loader.service(plan)?,
         Role::Task => loader.task(plan)?,
         Role::Schedule => loader.schedule(plan)?,
+        Role::Rule(target) => loader.rule(plan, target as usize)?,
+        Role::Pipe => loader.pipe(plan)?,
         Role::CapacityProvider => {
             let root = FieldPath::root(Subject::CapacityProvider);
             let request = loader.read(plan.lead(), root, |reader, node| {
@@ -170,6 +172,32 @@ impl<'c> Loader<'c> {
             extensions: also.extensions,
             task_definition: self.task_definition(choice.entry, choice.revision)?,
         })))
+    }
+
+    fn rule(&mut self, plan: &Plan, target: usize) -> Result<Content, Problem> {
+        let root = FieldPath::root(Subject::Rule);
+        let mut overrides = None;
+        let request = self.read(plan.lead(), root, |reader, node| {
+            let (request, found) = reader.rule(node, target);
+            overrides = found;
+            request
+        })?;
+        let choice = plan.task_definition();
+        let task_definition =
+            choice.map(|choice| self.task_definition(choice.entry, choice.revision));
+        Ok(Content::Rule(Box::new(RuleInput {
+            request,
+            target,
+            overrides,
+            task_definition: task_definition.transpose()?,
+        })))
+    }
+
+    /// Reads a pipe. What is wrong with its task definition does not matter, because nothing is made of it.
+    fn pipe(&mut self, plan: &Plan) -> Result<Content, Problem> {
+        let root = FieldPath::root(Subject::Pipe);
+        let request = self.read(plan.lead(), root, |reader, node| reader.pipe(node))?;
+        Ok(Content::Pipe(Box::new(request)))
     }
 
     /// Returns a service of one task, named after the family.

@@ -1,4 +1,4 @@
-//! Reads the schedules of EventBridge Scheduler, whose target has the overrides of its tasks as a text.
+//! Reads the schedules and rules of EventBridge, whose targets have the overrides of their tasks as a text.
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -13,10 +13,11 @@ use super::{
 };
 use crate::{
     crd,
-    diagnostic::Message,
+    diagnostic::{Diagnostics, FieldPath, Message, Segment, Severity},
     ecs,
     fields::{self, Api, Shape},
     schedule::Occurrence,
+    validate::starts_tasks,
 };
 
 /// Members of an EcsSchedule that CreateSchedule does not have.
@@ -60,7 +61,8 @@ impl Reader<'_> {
                 sink.reject(parameters, Message::RequiredField { name });
             }
             if let Some(text) = target.input.as_deref() {
-                also.overrides = self.overrides(text, Trail::Field(&at, "Input"), &mut sink);
+                let text = Occurrence::sample().fill(text);
+                also.overrides = self.overrides(&text, Trail::Field(&at, "Input"), &mut sink);
             }
         }
         (self.finish(schedule, annotations, sink), also)
@@ -124,10 +126,59 @@ impl Reader<'_> {
         sink.reject(Trail::Field(&root, name), message);
     }
 
+    /// Reads a rule, and the overrides in the input of one of its targets. What is found in other targets is said where
+    /// these are read; one that does not start tasks is not read.
+    pub(super) fn rule(
+        &self,
+        document: Node<'_>,
+        target: usize,
+    ) -> (Request<ecs::Rule>, Option<ecs::TaskOverride>) {
+        let mut overrides = None;
+        let mut others = Vec::new();
+        let mut is_first = true;
+        let mut request = self.request(document, Api::Rule, |rule: &ecs::Rule, sink| {
+            let root = Trail::Root(&self.root);
+            let list = Trail::Field(&root, "Targets");
+            for (index, other) in rule.targets.iter().enumerate() {
+                if starts_tasks(other) {
+                    is_first &= index >= target;
+                } else {
+                    others.push((index, other.id.clone().unwrap_or_default()));
+                }
+            }
+            let own = rule.targets.get(target);
+            if let Some(text) = own.and_then(|target| target.input.as_deref()) {
+                let at = Trail::Element(&list, target);
+                overrides = self.overrides(text, Trail::Field(&at, "Input"), sink);
+            }
+        });
+        let list = self.root.field("Targets");
+        let mut kept = Diagnostics::new();
+        for finding in request.diagnostics.iter() {
+            let is_said = match target_of(&finding.path) {
+                Some(index) => index == target,
+                None => is_first || finding.severity() == Severity::Error,
+            };
+            if is_said {
+                kept.report(finding.path.clone(), finding.message.clone());
+            }
+        }
+        for (index, id) in others.into_iter().filter(|_| is_first) {
+            kept.report(list.index(index), Message::RuleTargetNotRead { id });
+        }
+        request.diagnostics = kept;
+        request
+            .left_out
+            .retain(|path| target_of(path).is_none_or(|index| index == target));
+        (request, overrides)
+    }
+
+    pub(super) fn pipe(&self, document: Node<'_>) -> Request<ecs::Pipe> {
+        self.request(document, Api::Pipe, |_, _| {})
+    }
+
     /// Reads the overrides of a text in JSON, in the spelling of RunTask.
     fn overrides(&self, text: &str, at: Trail<'_>, sink: &mut Sink) -> Option<ecs::TaskOverride> {
-        // What a context attribute stands for does not matter here.
-        let text = &Occurrence::sample().fill(text);
         let invalid = |message: String| Message::InvalidTaskOverride { message };
         if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
             sink.reject(at, invalid(error.to_string()));
@@ -153,6 +204,14 @@ impl Reader<'_> {
         };
         let node = walk.node(parsed, overrides_of_tasks()?, at);
         Some(self.fit(node, sink))
+    }
+}
+
+/// Returns the target of a rule that a path is about.
+fn target_of(path: &FieldPath) -> Option<usize> {
+    match path.segments() {
+        [Segment::Member(list), Segment::Element(index), ..] if list == "Targets" => Some(*index),
+        _ => None,
     }
 }
 

@@ -89,6 +89,13 @@ pub(super) fn summary(unit: &Unit) -> String {
             unit.name(),
             family(&input.task_definition)
         ),
+        Content::Rule(input) => format!(
+            "target {} of rule {} runs {}",
+            input.target,
+            unit.name(),
+            input.task_definition.as_ref().map_or("-", family)
+        ),
+        Content::Pipe(_) => format!("pipe {}", unit.name()),
         Content::CapacityProvider(_) => format!("capacity provider {}", unit.name()),
         Content::Nothing => format!("nothing of {}", unit.name()),
     }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Segment, Subject},
     ecs,
-    input::{ScheduleInput, ServiceInput, TaskInput},
+    input::{RuleInput, ScheduleInput, ServiceInput, TaskInput},
     settings::{ANNOTATION_PREFIX, Mode, Settings},
 };
 
@@ -41,8 +41,27 @@ pub enum Content {
     CapacityProvider(Box<ecs::CapacityProvider>),
     /// A schedule that starts tasks.
     Schedule(Box<ScheduleInput>),
+    /// A target of a rule that starts tasks.
+    Rule(Box<RuleInput>),
+    /// A pipe that starts tasks.
+    Pipe(Box<ecs::Pipe>),
     /// Nothing that could be converted; the diagnostics contain the reason.
     Nothing,
+}
+
+impl Content {
+    /// Returns what the whole unit is about.
+    #[must_use]
+    pub const fn subject(&self) -> Subject {
+        match self {
+            Self::Task(_) => Subject::Task,
+            Self::CapacityProvider(_) => Subject::CapacityProvider,
+            Self::Schedule(_) => Subject::Schedule,
+            Self::Rule(_) => Subject::Rule,
+            Self::Pipe(_) => Subject::Pipe,
+            Self::Service(_) | Self::Nothing => Subject::Service,
+        }
+    }
 }
 
 impl Unit {
@@ -61,6 +80,8 @@ impl Unit {
             Content::Task(input) => Some(input.name.as_str()),
             Content::CapacityProvider(request) => request.name.as_deref(),
             Content::Schedule(input) => input.request.name.as_deref(),
+            Content::Rule(input) => input.request.name.as_deref(),
+            Content::Pipe(request) => request.name.as_deref(),
             Content::Nothing => None,
         };
         let document = || self.documents.first()?.name.as_deref();
@@ -154,6 +175,8 @@ impl Unit {
             Subject::Cluster => of_kind(Kind::Cluster),
             Subject::CapacityProvider => of_kind(Kind::CapacityProvider),
             Subject::Schedule => of_kind(Kind::Schedule),
+            Subject::Rule => of_kind(Kind::Rule),
+            Subject::Pipe => of_kind(Kind::Pipe),
             Subject::AutoScaling => return self.scaling_document(segments),
         };
         match found {

@@ -16,9 +16,9 @@ use super::{
     task::{add_metadata, shares},
 };
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    diagnostic::{Diagnostics, Message},
     settings::Settings,
-    validate::{Differences, ScheduledTask, of_schedule},
+    validate::{Differences, ScheduledTask},
 };
 
 const DESCRIPTION: &str = "ecs-operator.dev/description";
@@ -41,7 +41,7 @@ pub fn translate_schedule(
     add_metadata(task, &mut template);
     pod::overlay::apply(&cx, &mut template, &mut notes);
     security_groups::apply(&cx, &task.network_configuration, &mut objects, &mut notes);
-    let mut notes = of_schedule(&task.overridden.relocate(notes));
+    let mut notes = schedule.starter.place(&task.overridden.relocate(notes));
     report(&cx, schedule, &mut notes);
     let shares = shares(task);
     for (provider, count) in &shares {
@@ -115,7 +115,7 @@ fn job(template: PodTemplateSpec, count: i32) -> JobSpec {
 
 /// Reports how the CronJob differs from the schedule.
 fn report(cx: &Context<'_>, schedule: &ScheduledTask, notes: &mut Diagnostics) {
-    let root = FieldPath::root(Subject::Schedule);
+    let root = schedule.starter.root();
     if cx.name() != cx.ecs_name() {
         let (original, name) = (cx.ecs_name().to_owned(), cx.name());
         notes.report(

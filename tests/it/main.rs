@@ -37,6 +37,7 @@ mod properties;
 mod readme;
 mod reason_pages;
 mod reasons;
+mod rules;
 mod schedules;
 mod schema;
 mod sense;

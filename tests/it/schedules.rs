@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use ecs_operator::{
+    crd::ScheduleExtensions,
     diagnostic::Severity,
     fields::{Api, Field, Outcome},
     settings::Settings,
     source::{Catalog, Content, Fill},
+    validate::validate_firings,
 };
 use serde_json::{Value, json};
 
@@ -20,6 +22,8 @@ use crate::{
 #[derive(PartialEq)]
 struct Effects {
     objects: Vec<Value>,
+    /// What the operator makes of it.
+    firings: String,
     findings: BTreeSet<(String, Severity, String)>,
 }
 
@@ -32,10 +36,11 @@ impl Effects {
     }
 
     /// What matters to somebody who does not ask for notes.
-    fn matters(&self) -> (&[Value], Vec<&String>) {
+    fn matters(&self) -> (&[Value], &str, Vec<&String>) {
         let findings = self.findings.iter();
         let findings = findings.filter(|(_, severity, _)| *severity != Severity::Note);
-        (&self.objects, findings.map(|(_, _, text)| text).collect())
+        let findings = findings.map(|(_, _, text)| text).collect();
+        (&self.objects, &self.firings, findings)
     }
 }
 
@@ -47,8 +52,11 @@ fn effects(schedule: &Value, definition: &Value) -> Effects {
         let text = format!("{} {} {}", it.path, it.reason(), it.message);
         (it.path.to_string(), it.severity(), text)
     });
+    let request = serde_json::from_value(schedule.clone());
+    let firings = request.map(|request| validate_firings(&request, ScheduleExtensions::default()));
     Effects {
         findings: findings.collect(),
+        firings: format!("{:?}", firings.ok().and_then(Result::ok)),
         objects: result.objects(),
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use self::template::{Part, Source, Template};
+use self::template::{Names, Part, Source, Template};
 
 /// How many characters `Input` and `InputTemplate` may have.
 const MAX_LENGTH: usize = 8192;
@@ -38,18 +38,23 @@ pub struct InputSpec<'s> {
 /// What a template can say about an event besides its contents.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Context<'c> {
-    /// The ARN of the rule that matched.
-    pub rule_arn: &'c str,
-    /// The name of the rule that matched.
-    pub rule_name: &'c str,
+    /// The ARN of the rule that matched, or of the pipe.
+    pub own_arn: &'c str,
+    /// The name of the rule that matched, or of the pipe.
+    pub own_name: &'c str,
+    /// The ARN of the queue of a pipe.
+    pub source_arn: &'c str,
+    /// The ARN of what is called.
+    pub target_arn: &'c str,
     /// When the event was received, in the format of ISO 8601.
     pub ingestion_time: &'c str,
 }
 
 /// What the target of a rule gets: the event, a part of it, or what a template makes of it.
 ///
-/// What a template inserts inside of quotes is not escaped, as in EventBridge: whoever writes events can add members to
-/// the JSON with a quote in such a value. Outside of quotes, a value stays one JSON value.
+/// What a template inserts inside of quotes is not escaped by [`Self::parse`], as in EventBridge: whoever writes events
+/// can add members to the JSON with a quote in such a value. [`Self::parse_escaped`] and [`Self::of_pipe`] escape it.
+/// Outside of quotes, a value stays one JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input(Kind);
 
@@ -107,6 +112,46 @@ impl Input {
     ///
     /// The first thing that is wrong.
     pub fn parse(spec: &InputSpec<'_>) -> Result<Self, InputError> {
+        Self::read(spec, false)
+    }
+
+    /// Reads the members of a target whose JSON only its author may shape: what a template inserts inside of quotes is
+    /// escaped, so that it stays inside of them. This is a difference from EventBridge.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    pub fn parse_escaped(spec: &InputSpec<'_>) -> Result<Self, InputError> {
+        Self::read(spec, true)
+    }
+
+    /// Reads the `InputTemplate` of a pipe, which has paths in angle brackets, as `<$.body.state>`. What it inserts
+    /// inside of quotes is escaped. Without any path, it is a constant.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    pub fn of_pipe(template: &str) -> Result<Self, InputError> {
+        within_length("InputTemplate", template)?;
+        let template = Template::parse(template, Names::OfPipe, true)
+            .map_err(|(problem, instead)| error("InputTemplate", problem, instead))?;
+        Ok(Self(Kind::Template(template)))
+    }
+
+    /// Whether it is the same for each event.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        match &self.0 {
+            Kind::Constant(_) => true,
+            Kind::Event | Kind::Path(_) => false,
+            Kind::Template(template) => {
+                let mut parts = template.parts.iter();
+                parts.all(|part| matches!(part, Part::Text(_)))
+            }
+        }
+    }
+
+    fn read(spec: &InputSpec<'_>, escapes: bool) -> Result<Self, InputError> {
         let has_transformer = spec.input_template.is_some() || !spec.input_paths_map.is_empty();
         let given = [
             ("Input", spec.input.is_some()),
@@ -125,7 +170,7 @@ impl Input {
                 .map_err(|problem| error("InputPath", problem, "write a path as $.detail"))?;
             Ok(Self(Kind::Path(path)))
         } else if has_transformer {
-            transformer(spec)
+            transformer(spec, escapes)
         } else {
             Ok(Self(Kind::Event))
         }
@@ -218,7 +263,7 @@ fn within_length(member: &str, text: &str) -> Result<(), InputError> {
     Ok(())
 }
 
-fn transformer(spec: &InputSpec<'_>) -> Result<Input, InputError> {
+fn transformer(spec: &InputSpec<'_>, escapes: bool) -> Result<Input, InputError> {
     const MAP: &str = "InputTransformer.InputPathsMap";
     const TEMPLATE: &str = "InputTransformer.InputTemplate";
     let Some(text) = spec.input_template.filter(|text| !text.is_empty()) else {
@@ -253,7 +298,7 @@ fn transformer(spec: &InputSpec<'_>) -> Result<Input, InputError> {
             ));
         }
     }
-    let template = Template::parse(text, &paths)
+    let template = Template::parse(text, Names::OfRule(&paths), escapes)
         .map_err(|(problem, instead)| error(TEMPLATE, problem, instead))?;
     Ok(Input(Kind::Template(template)))
 }
@@ -265,7 +310,17 @@ fn fill(template: &Template, event: &Value, context: &Context<'_>) -> Result<Str
         match part {
             Part::Text(text) => filled.push_str(text),
             Part::Variable { source, quoted } => {
-                filled.push_str(&value(source, *quoted, event, context));
+                let value = value(source, *quoted, event, context);
+                if *quoted && template.escapes {
+                    let escaped = Value::from(value).to_string();
+                    // It stands between the quotes of the template.
+                    let inside = escaped
+                        .strip_prefix('"')
+                        .and_then(|it| it.strip_suffix('"'));
+                    filled.push_str(inside.unwrap_or_default());
+                } else {
+                    filled.push_str(&value);
+                }
             }
         }
         filled = within_limit(filled)?;
@@ -288,8 +343,10 @@ fn value(source: &Source, quoted: bool, event: &Value, context: &Context<'_>) ->
             Some(value) => return value.to_string(),
             None => return String::new(),
         },
-        Source::RuleArn => context.rule_arn,
-        Source::RuleName => context.rule_name,
+        Source::OwnArn => context.own_arn,
+        Source::OwnName => context.own_name,
+        Source::QueueArn => context.source_arn,
+        Source::TargetArn => context.target_arn,
         Source::IngestionTime => context.ingestion_time,
         Source::Event => return event.to_string(),
         Source::EventWithoutDetail => return without_detail(event).to_string(),

@@ -8,6 +8,8 @@ use super::path::EventPath;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Template {
     pub(super) parts: Vec<Part>,
+    /// Whether what is inserted inside of quotes is escaped.
+    pub(super) escapes: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,21 +26,87 @@ pub(super) enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     Path(EventPath),
-    RuleArn,
-    RuleName,
+    /// The ARN of the rule or the pipe.
+    OwnArn,
+    /// The name of the rule or the pipe.
+    OwnName,
+    QueueArn,
+    TargetArn,
     IngestionTime,
     /// The event without its `detail`.
     EventWithoutDetail,
     Event,
 }
 
-const PREDEFINED: &[(&str, Source)] = &[
-    ("aws.events.rule-arn", Source::RuleArn),
-    ("aws.events.rule-name", Source::RuleName),
+const OF_RULES: &[(&str, Source)] = &[
+    ("aws.events.rule-arn", Source::OwnArn),
+    ("aws.events.rule-name", Source::OwnName),
     ("aws.events.event.ingestion-time", Source::IngestionTime),
     ("aws.events.event", Source::EventWithoutDetail),
     ("aws.events.event.json", Source::Event),
 ];
+
+/// Without those of an enrichment and of the whole event.
+const OF_PIPES: &[(&str, Source)] = &[
+    ("aws.pipes.pipe-arn", Source::OwnArn),
+    ("aws.pipes.pipe-name", Source::OwnName),
+    ("aws.pipes.source-arn", Source::QueueArn),
+    ("aws.pipes.target-arn", Source::TargetArn),
+    ("aws.pipes.event.ingestion-time", Source::IngestionTime),
+    ("aws.pipes.event", Source::Event),
+    ("aws.pipes.event.json", Source::Event),
+];
+
+/// What the names in angle brackets stand for.
+#[derive(Clone, Copy)]
+pub(super) enum Names<'n> {
+    /// Variables with paths, and what is predefined for rules.
+    OfRule(&'n BTreeMap<&'n str, EventPath>),
+    /// The paths themselves, and what is predefined for pipes.
+    OfPipe,
+}
+
+impl Names<'_> {
+    /// Reads what begins with an angle bracket, and returns what is after it.
+    fn variable(self, text: &str) -> Option<(&str, &str)> {
+        let (name, rest) = text.strip_prefix('<')?.split_once('>')?;
+        let is_path = matches!(self, Names::OfPipe) && name.starts_with('$');
+        let is_plain = |c: char| {
+            c.is_ascii_alphanumeric()
+                || matches!(c, '.' | '-' | '_')
+                || is_path && matches!(c, '$' | '[' | ']' | '/' | '*')
+        };
+        (!name.is_empty() && name.chars().all(is_plain)).then_some((name, rest))
+    }
+
+    fn source(self, name: &str) -> Result<Source, (String, String)> {
+        let predefined = match self {
+            Names::OfRule(_) => OF_RULES,
+            Names::OfPipe => OF_PIPES,
+        };
+        let mut known = predefined.iter();
+        if let Some((_, source)) = known.find(|(known, _)| *known == name) {
+            return Ok(source.clone());
+        }
+        match self {
+            Names::OfRule(paths) => paths.get(name).cloned().map(Source::Path).ok_or_else(|| {
+                (
+                    format!("<{name}> is not defined"),
+                    format!("add {name} to InputPathsMap, with a path as $.detail.{name}"),
+                )
+            }),
+            Names::OfPipe if name.starts_with('$') => {
+                let path = EventPath::parse(name);
+                path.map(Source::Path)
+                    .map_err(|problem| (problem, "write a path as $.body.state".to_owned()))
+            }
+            Names::OfPipe => Err((
+                format!("<{name}> is not defined"),
+                "write a path, as <$.body.state>".to_owned(),
+            )),
+        }
+    }
+}
 
 impl Template {
     /// Reads a template. `<name>` is a variable; other angle brackets are text.
@@ -48,7 +116,8 @@ impl Template {
     /// What is wrong with it, and what to write instead.
     pub(super) fn parse(
         text: &str,
-        paths: &BTreeMap<&str, EventPath>,
+        names: Names<'_>,
+        escapes: bool,
     ) -> Result<Self, (String, String)> {
         let mut reader = Reader {
             is_object: text.trim_start().starts_with('{'),
@@ -60,23 +129,36 @@ impl Template {
             parts: Vec::new(),
         };
         while let Some(character) = reader.rest.chars().next() {
-            match variable(reader.rest) {
-                Some((name, rest)) => reader.variable(name, rest, paths)?,
+            match names.variable(reader.rest) {
+                Some((name, rest)) => reader.variable(name, rest, names.source(name)?)?,
                 None => reader.character(character)?,
             }
         }
         reader.flush();
-        Ok(Self {
+        let template = Self {
             parts: reader.parts,
+            escapes,
+        };
+        if escapes && template.has_variable_after_backslash() {
+            return Err((
+                "a backslash stands before a variable, and would undo what protects its value"
+                    .to_owned(),
+                "write two backslashes for one".to_owned(),
+            ));
+        }
+        Ok(template)
+    }
+
+    /// Whether a variable follows a backslash that is not itself escaped.
+    fn has_variable_after_backslash(&self) -> bool {
+        self.parts.windows(2).any(|pair| match pair {
+            [Part::Text(text), Part::Variable { quoted: true, .. }] => {
+                let rest = text.trim_end_matches('\\');
+                (text.len() - rest.len()) % 2 == 1
+            }
+            _ => false,
         })
     }
-}
-
-/// Reads the name of a variable, and returns what is after it.
-fn variable(text: &str) -> Option<(&str, &str)> {
-    let (name, rest) = text.strip_prefix('<')?.split_once('>')?;
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    (!name.is_empty() && name.chars().all(is_plain)).then_some((name, rest))
 }
 
 struct Reader<'t> {
@@ -127,19 +209,8 @@ impl<'t> Reader<'t> {
         &mut self,
         name: &str,
         rest: &'t str,
-        paths: &BTreeMap<&str, EventPath>,
+        source: Source,
     ) -> Result<(), (String, String)> {
-        let predefined = PREDEFINED.iter().find(|(known, _)| *known == name);
-        let source = match (predefined, paths.get(name)) {
-            (Some((_, source)), _) => source.clone(),
-            (None, Some(path)) => Source::Path(path.clone()),
-            (None, None) => {
-                return Err((
-                    format!("<{name}> is not defined"),
-                    format!("add {name} to InputPathsMap, with a path as $.detail.{name}"),
-                ));
-            }
-        };
         let is_event = matches!(source, Source::Event | Source::EventWithoutDetail);
         let is_value = self.is_object && !self.in_string && self.last == Some(':');
         if is_event && !is_value {

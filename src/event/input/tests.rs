@@ -5,8 +5,10 @@ use serde_json::json;
 use super::*;
 
 const CONTEXT: Context<'_> = Context {
-    rule_arn: "arn:aws:events:eu-west-1:123456789012:rule/nightly",
-    rule_name: "nightly",
+    own_arn: "arn:aws:events:eu-west-1:123456789012:rule/nightly",
+    own_name: "nightly",
+    source_arn: "arn:aws:sqs:eu-west-1:123456789012:orders",
+    target_arn: "arn:aws:ecs:eu-west-1:123456789012:cluster/shop",
     ingestion_time: "2026-03-01T04:05:06Z",
 };
 
@@ -344,4 +346,76 @@ fn limits_count_characters_entries_and_the_result() {
         few.text(&event, &CONTEXT).map(|it| it.len()),
         Ok(200 * 1002)
     );
+}
+
+#[test]
+fn what_is_escaped_stays_inside_of_its_quotes() {
+    let spec = |template| InputSpec {
+        input_paths_map: PATHS.to_vec(),
+        input_template: Some(template),
+        ..InputSpec::default()
+    };
+    for (template, expected) in [
+        (r#"{"a":"<say>"}"#, json!({"a": "a \"quote\"\nand \\"})),
+        (
+            r#"{"a":"<say> of <count>"}"#,
+            json!({"a": "a \"quote\"\nand \\ of 3"}),
+        ),
+        (
+            r#"{"a":"<items>"}"#,
+            json!({"a": r#"[{"name":"first"},"second"]"#}),
+        ),
+        (r#"{"a":"<missing>"}"#, json!({"a": ""})),
+        (
+            r#"{"a":<items>}"#,
+            json!({"a": [{"name": "first"}, "second"]}),
+        ),
+        (r#"{"a":"\\<state>"}"#, json!({"a": "\\RUNNING"})),
+    ] {
+        let input = Input::parse_escaped(&spec(template)).unwrap();
+        assert_eq!(input.json(&event(), &CONTEXT), Ok(expected), "{template}");
+    }
+    // Here the value would end the string: `\` before `\"` is an escaped backslash.
+    let error = Input::parse_escaped(&spec(r#"{"a":"\<say>"}"#)).unwrap_err();
+    assert!(
+        error.problem.contains("a backslash stands before"),
+        "{error}"
+    );
+}
+
+#[test]
+fn templates_of_pipes_have_paths_in_brackets() {
+    let input = |template| Input::of_pipe(template);
+    for (template, expected) in [
+        (r#"{"a":<$.detail.items[0].name>}"#, json!({"a": "first"})),
+        (
+            r#"{"a":"<$.detail.say>"}"#,
+            json!({"a": "a \"quote\"\nand \\"}),
+        ),
+        (r#"{"a":"<aws.pipes.pipe-name>"}"#, json!({"a": "nightly"})),
+        (
+            r#"{"a":<aws.pipes.source-arn>}"#,
+            json!({"a": "arn:aws:sqs:eu-west-1:123456789012:orders"}),
+        ),
+        (r#"{"a":<aws.pipes.event>}"#, json!({"a": event()})),
+        (r#"{"a":"1 < 2"}"#, json!({"a": "1 < 2"})),
+    ] {
+        let input = input(template).unwrap();
+        assert_eq!(input.json(&event(), &CONTEXT), Ok(expected), "{template}");
+    }
+    assert!(input(r#"{"a":"1 < 2"}"#).unwrap().is_constant());
+    assert!(!input("<$.body>").unwrap().is_constant());
+    for (template, expected) in [
+        (
+            "<state>",
+            "InputTemplate: <state> is not defined; write a path, as <$.body.state>",
+        ),
+        (
+            "<$.a[*]>",
+            "InputTemplate: \"$.a[*]\" is not read from \"[*]\" on: only .name and [0] are; write a path as \
+             $.body.state",
+        ),
+    ] {
+        assert_eq!(input(template).unwrap_err().to_string(), expected);
+    }
 }

@@ -5,6 +5,8 @@ mod cluster;
 mod example;
 mod kubernetes;
 mod metric_alarm;
+mod pipe;
+mod rule;
 mod scalable_target;
 mod scaling_policy;
 mod schedule;
@@ -30,6 +32,8 @@ pub(super) const fn fields(api: Api) -> &'static [Field] {
         Api::ScheduledAction => scheduled_action::FIELDS,
         Api::MetricAlarm => metric_alarm::FIELDS,
         Api::Schedule => schedule::FIELDS,
+        Api::Rule => rule::FIELDS,
+        Api::Pipe => pipe::FIELDS,
         Api::Kubernetes => kubernetes::FIELDS,
     }
 }
@@ -47,6 +51,8 @@ pub(super) const fn members(api: Api) -> &'static [Member] {
         Api::ScheduledAction => scheduled_action::MEMBERS,
         Api::MetricAlarm => metric_alarm::MEMBERS,
         Api::Schedule => schedule::MEMBERS,
+        Api::Rule => rule::MEMBERS,
+        Api::Pipe => pipe::MEMBERS,
         Api::Kubernetes => kubernetes::MEMBERS,
     }
 }
@@ -61,6 +67,15 @@ const OF_DESCRIBED_ALARMS: &[&str] = &[
     "StateTransitionedTimestamp",
     "StateUpdatedTimestamp",
     "StateValue",
+];
+
+/// Those of DescribePipe.
+const OF_DESCRIBED_PIPES: &[&str] = &[
+    "Arn",
+    "CreationTime",
+    "CurrentState",
+    "LastModifiedTime",
+    "StateReason",
 ];
 
 /// Members that only the answers of AWS have. They say nothing that a request would.
@@ -118,5 +133,7 @@ pub(super) const fn read_only(api: Api) -> &'static [&'static str] {
         Api::ScheduledAction => &["ScheduledActionARN", "CreationTime"],
         Api::MetricAlarm => OF_DESCRIBED_ALARMS,
         Api::Schedule => &["Arn", "CreationDate", "LastModificationDate"],
+        Api::Rule => &["Arn", "CreatedBy", "ManagedBy"],
+        Api::Pipe => OF_DESCRIBED_PIPES,
     }
 }

@@ -17,6 +17,7 @@ const MORE_OF_ECS: &[&str] = &[
     "container_definitions",
     "desired_count",
     "ecsParameters",
+    "ecsTaskParameters",
     "scalingTargetId",
     "serviceArn",
     "serviceArns",
@@ -163,8 +164,9 @@ struct Members {
 }
 
 static MEMBERS: LazyLock<Members> = LazyLock::new(|| {
-    // A schedule may call anything of AWS; one that starts tasks has `ecsParameters`.
-    let apis = Api::ALL.iter().filter(|api| **api != Api::Schedule);
+    // A schedule, a rule or a pipe may call anything of AWS; one that starts tasks has `ecsParameters`.
+    let of_anything = [Api::Schedule, Api::Rule, Api::Pipe];
+    let apis = Api::ALL.iter().filter(|api| !of_anything.contains(api));
     let fields = apis.flat_map(|api| api.fields());
     // What a pod has is in many files that have nothing to do with ECS.
     let fields = fields.filter(|field| !field.path.starts_with("pod."));

@@ -25,6 +25,10 @@ pub enum Kind {
     Alarm,
     /// `CreateSchedule` of EventBridge Scheduler.
     Schedule,
+    /// `PutRule` of EventBridge, with its targets.
+    Rule,
+    /// `CreatePipe` of EventBridge Pipes.
+    Pipe,
 }
 
 impl Kind {
@@ -42,6 +46,8 @@ impl Kind {
             Self::ScheduledAction => "scheduled action",
             Self::Alarm => "alarm",
             Self::Schedule => "schedule",
+            Self::Rule => "rule",
+            Self::Pipe => "pipe",
         }
     }
 
@@ -55,6 +61,8 @@ impl Kind {
             Self::Cluster => Subject::Cluster,
             Self::CapacityProvider => Subject::CapacityProvider,
             Self::Schedule => Subject::Schedule,
+            Self::Rule => Subject::Rule,
+            Self::Pipe => Subject::Pipe,
             Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction | Self::Alarm => {
                 Subject::AutoScaling
             }

@@ -11,11 +11,12 @@ use foreign::template;
 pub(super) use foreign::{is_foreign, mentions_ecs};
 pub(super) use form::{Envelope, Spelling};
 pub use form::{Form, Kind};
+pub(super) use schedule::starts_tasks;
 
 use self::{
     lists::{LISTS, of_resource},
     request::request,
-    schedule::{of_scheduler, rule},
+    schedule::{of_pipe, of_rule, of_scheduler, rule},
 };
 use super::{
     text::Span,
@@ -194,6 +195,15 @@ impl Search {
                     Ok(form) => form,
                     Err(message) => return self.push(node.span, Err(message)),
                 }
+            }
+            Some("AWS::Pipes::Pipe") if let Some(form) = of_pipe(properties) => match form {
+                Ok(form) => form,
+                Err(message) => return self.push(node.span, Err(message)),
+            },
+            Some("AWS::Events::Rule")
+                if let Some(form) = of_rule(properties, Spelling::CloudFormation) =>
+            {
+                form
             }
             Some("AWS::Events::Rule") if let Some(message) = rule(properties) => {
                 return self.push(node.span, Err(message));

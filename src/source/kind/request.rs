@@ -2,8 +2,8 @@
 
 use super::{
     super::tree::Node,
-    Form, GIVE_A_REQUEST, Kind, ambiguous, has,
-    schedule::{of_scheduler, rule},
+    Form, GIVE_A_REQUEST, Kind, Spelling, ambiguous, has,
+    schedule::{of_pipe, of_rule, of_scheduler, rule},
 };
 use crate::{
     diagnostic::Message,
@@ -34,8 +34,11 @@ pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
         let words = &("PutMetricAlarm request", "it has an alarm's members");
         return Ok(Form::new(Kind::Alarm, words));
     }
-    if let Some(form) = of_scheduler(node) {
+    if let Some(form) = of_scheduler(node).or_else(|| of_pipe(node)) {
         return form;
+    }
+    if let Some(form) = of_rule(node, Spelling::Api) {
+        return Ok(form);
     }
     if let Some((form, _)) = PASCAL.iter().find(|(_, keys)| first(keys).is_some()) {
         return Ok(form.cloud_formation());

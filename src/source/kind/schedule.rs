@@ -1,8 +1,8 @@
 //! Recognizes what starts tasks of ECS at certain times.
 
 use super::{
-    super::{reference::Reference, tree::Node},
-    Form, Kind, ambiguous, has,
+    super::{reference::Reference, spelling::value_of, tree::Node},
+    Form, Kind, Spelling, ambiguous, has,
 };
 use crate::{diagnostic::Message, validate::Arn};
 
@@ -16,14 +16,48 @@ pub(super) const RESOURCE: Form =
 pub(super) fn of_scheduler(node: &Node<'_>) -> Option<Result<Form, Message>> {
     let target = node.get("Target")?;
     let arn = target.get("Arn").and_then(Node::text).unwrap_or_default();
-    let starts_tasks = has(target, "EcsParameters")
-        || Arn::parse(arn)
-            .is_some_and(|arn| arn.service == "ecs" && arn.resource.starts_with("cluster/"));
+    let starts_tasks = has(target, "EcsParameters") || is_cluster(arn);
     if starts_tasks {
         let words = &("CreateSchedule request", "its target starts tasks");
         Some(Ok(Form::new(Kind::Schedule, words)))
     } else if has(node, "ScheduleExpression") && target.members().is_some() {
         Some(Err(Message::TargetNotEcs))
+    } else {
+        None
+    }
+}
+
+/// Recognizes a rule of EventBridge that has a target which starts tasks.
+pub(super) fn of_rule(node: &Node<'_>, spelling: Spelling) -> Option<Form> {
+    let is_rule = ["EventPattern", "ScheduleExpression"];
+    let is_rule = is_rule.iter().any(|key| has(node, key));
+    let targets = node.get("Targets").and_then(Node::elements)?;
+    let starts_tasks = targets.iter().any(|target| starts_tasks(target, spelling));
+    let words = &("PutRule request", "it has targets that start tasks");
+    (is_rule && starts_tasks).then_some(Form::new(Kind::Rule, words))
+}
+
+/// Whether a target of a rule starts tasks of ECS.
+pub(in crate::source) fn starts_tasks(target: &Node<'_>, spelling: Spelling) -> bool {
+    let arn = value_of(target, "Arn", spelling).and_then(Node::text);
+    value_of(target, "EcsParameters", spelling).is_some() || is_cluster(arn.unwrap_or_default())
+}
+
+fn is_cluster(arn: &str) -> bool {
+    Arn::parse(arn).is_some_and(|arn| arn.service == "ecs" && arn.resource.starts_with("cluster/"))
+}
+
+/// Recognizes a pipe of EventBridge Pipes, which is rejected unless it starts tasks of ECS.
+pub(super) fn of_pipe(node: &Node<'_>) -> Option<Result<Form, Message>> {
+    let parameters = node.get("TargetParameters");
+    let starts_tasks = parameters.is_some_and(|it| has(it, "EcsTaskParameters"));
+    let text = |key| node.get(key).and_then(Node::text);
+    let is_pipe = has(node, "Source") && has(node, "Target");
+    if is_pipe && (starts_tasks || is_cluster(text("Target").unwrap_or_default())) {
+        let words = &("CreatePipe request", "its target starts tasks");
+        Some(Ok(Form::new(Kind::Pipe, words)))
+    } else if is_pipe && (parameters.is_some() || has(node, "SourceParameters")) {
+        Some(Err(Message::PipeTargetNotEcs))
     } else {
         None
     }

@@ -4,6 +4,7 @@ mod alarm;
 mod plan;
 mod scaling;
 mod scope;
+mod triggers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,6 +45,8 @@ pub(super) fn link(
     };
     linker.collect_task_definitions(same);
     linker.plan_runs();
+    linker.plan_rules_and_pipes();
+    linker.find_shared();
     linker.drop_duplicate_services(same);
     linker.plan_lone_task_definitions(incomplete);
     linker.plan_scaling(same);
@@ -161,7 +164,6 @@ impl<'e> Linker<'e> {
     }
 
     fn plan_runs(&mut self) {
-        let mut shared = BTreeSet::new();
         for (index, entry) in self.entries.iter().enumerate() {
             let (role, subject) = match entry.form.kind() {
                 Kind::Service => (Role::Service, Subject::Service),
@@ -171,19 +173,20 @@ impl<'e> Linker<'e> {
             };
             let mut findings = Vec::new();
             let root = FieldPath::root(subject);
-            let choice = match role {
-                // The reader reports that it is required.
-                Role::Schedule if *entry.target() == Target::Absent => None,
+            let path = match role {
                 Role::Schedule => {
                     let path = root.field("Target").field("EcsParameters");
-                    self.choose(entry, &path.field("TaskDefinitionArn"), &mut findings)
+                    path.field("TaskDefinitionArn")
                 }
-                _ => self.choose(entry, &root.field("taskDefinition"), &mut findings),
+                _ => root.field("taskDefinition"),
             };
+            // The reader reports that a schedule needs one.
+            let is_absent = role == Role::Schedule && *entry.target() == Target::Absent;
+            let choice = (!is_absent)
+                .then(|| self.choose(entry, entry.target(), &path, &mut findings))
+                .flatten();
             if let Some(choice) = choice {
-                if !self.run.insert(choice.entry) {
-                    shared.insert(choice.entry);
-                }
+                self.run.insert(choice.entry);
                 if role == Role::Service && entry.name.is_none() {
                     findings.push(Finding {
                         path: FieldPath::root(subject).field("serviceName"),
@@ -215,10 +218,6 @@ impl<'e> Linker<'e> {
             }
             self.links.plans.push(plan);
         }
-        for plan in &mut self.links.plans {
-            let choice = plan.task_definition();
-            plan.shares = choice.is_some_and(|choice| shared.contains(&choice.entry));
-        }
     }
 
     fn plan_capacity_providers(&mut self) {
@@ -246,6 +245,8 @@ impl<'e> Linker<'e> {
                 Role::Assumed | Role::Withheld => own?,
                 Role::Task
                 | Role::Schedule
+                | Role::Rule(_)
+                | Role::Pipe
                 | Role::Unused
                 | Role::CapacityProvider
                 | Role::Orphan => return None,
@@ -262,10 +263,11 @@ impl<'e> Linker<'e> {
     fn choose(
         &mut self,
         entry: &'e Entry,
+        target: &Target,
         path: &FieldPath,
         findings: &mut Vec<Finding>,
     ) -> Option<Choice> {
-        let missing = match entry.target() {
+        let missing = match target {
             Target::TaskDefinition(reference) => {
                 let found = self.resolve(entry.namespace(), reference);
                 if let Some(choice) = found
@@ -304,7 +306,7 @@ impl<'e> Linker<'e> {
                 },
                 None => missing,
             },
-            consequence: *entry.target() == Target::Unclear,
+            consequence: *target == Target::Unclear,
         });
         choice
     }

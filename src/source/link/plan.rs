@@ -32,6 +32,10 @@ pub(in crate::source) enum Role {
     Task,
     /// A schedule, which starts tasks again and again.
     Schedule,
+    /// A target of a rule, by its index.
+    Rule(u32),
+    /// A pipe, which starts tasks for messages.
+    Pipe,
     /// A task definition that nothing runs, for which a service is assumed.
     Assumed,
     /// The same, but a document that could not be read may run it, so it is not converted.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Timing, request::check, validate_scheduled_task};
+use super::{Starter, Timing, request::check, validate_scheduled_task};
 use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
@@ -16,6 +16,8 @@ use crate::{
 /// A schedule that a CronJob can follow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScheduledTask {
+    /// The request that has the schedule.
+    pub starter: Starter,
     /// The tasks that start each time, under the name of the schedule.
     pub task: Task,
     /// When they start, as a CronJob says it.
@@ -67,7 +69,7 @@ pub fn validate_schedule(
     reject_window(raw.flexible_time_window.as_ref(), &mut sink);
     let times = timing.and_then(|timing| times(raw, &timing, &mut sink));
     reject_context(raw, &mut sink);
-    let task = validate_scheduled_task(input, settings)
+    let task = validate_scheduled_task(input, Starter::Schedule, settings)
         .map_err(|findings| sink.append(findings))
         .ok();
     let (Some(task), Some(times), false) = (task, times, sink.has_errors()) else {
@@ -77,6 +79,7 @@ pub fn validate_schedule(
     let deadline = retry.and_then(|retry| retry.maximum_event_age_in_seconds);
     let is_of_default_group = |group: &&String| group.as_str() != ecs::Schedule::DEFAULT_GROUP_NAME;
     Ok(ScheduledTask {
+        starter: Starter::Schedule,
         task,
         crontab: times.crontab,
         time_zone: times.zone,
@@ -138,17 +141,27 @@ fn reject_context(raw: &ecs::Schedule, sink: &mut Diagnostics) {
     }
 }
 
-/// When tasks start.
-struct Times {
-    crontab: String,
-    zone: String,
-    differences: Differences,
+/// When tasks start, as a CronJob says it.
+pub(in crate::validate) struct Times {
+    pub(in crate::validate) crontab: String,
+    pub(in crate::validate) zone: String,
+    pub(in crate::validate) differences: Differences,
 }
 
 fn times(raw: &ecs::Schedule, timing: &Timing, sink: &mut Diagnostics) -> Option<Times> {
     reject_limits(timing, sink);
     let path = FieldPath::root(Subject::Schedule).field("ScheduleExpression");
     let text = raw.schedule_expression.as_deref().unwrap_or_default();
+    times_of(timing, text, path, sink)
+}
+
+/// Returns when the tasks of a schedule start, whose expression stands as `text` at `path`.
+pub(in crate::validate) fn times_of(
+    timing: &Timing,
+    text: &str,
+    path: FieldPath,
+    sink: &mut Diagnostics,
+) -> Option<Times> {
     let crontab = match schedule::crontab(&timing.schedule, text) {
         Ok(crontab) => crontab,
         Err(why) => {

@@ -1,34 +1,93 @@
 //! Where the request of a schedule has what a request of RunTask has.
 
+use super::Starter;
 use crate::diagnostic::{Diagnostics, FieldPath, Segment, Subject};
 
-/// Returns the same findings, with those about a task at the members of the schedule that starts it.
-pub(crate) fn of_schedule(findings: &Diagnostics) -> Diagnostics {
-    let mut placed = Diagnostics::new();
-    for finding in findings.iter() {
-        let path = match finding.path.subject() {
-            Subject::Task => place(finding.path.segments()),
-            _ => finding.path.clone(),
-        };
-        placed.report(path, finding.message.clone());
+impl Starter {
+    /// Returns the path of the request.
+    pub(crate) const fn root(self) -> FieldPath {
+        match self {
+            Self::Schedule => FieldPath::root(Subject::Schedule),
+            Self::Rule { .. } => FieldPath::root(Subject::Rule),
+        }
     }
-    placed
+
+    /// Returns the path of the target that starts the tasks.
+    pub(crate) fn target(self) -> FieldPath {
+        match self {
+            Self::Schedule => self.root().field("Target"),
+            Self::Rule { target } => self.root().field("Targets").index(target),
+        }
+    }
+
+    /// Returns the same findings, with those about a task at the members of the target that starts it.
+    pub(crate) fn place(self, findings: &Diagnostics) -> Diagnostics {
+        let mut placed = Diagnostics::new();
+        for finding in findings.iter() {
+            let path = match finding.path.subject() {
+                Subject::Task => place(&self.root(), &self.target(), finding.path.segments()),
+                _ => finding.path.clone(),
+            };
+            placed.report(path, finding.message.clone());
+        }
+        placed
+    }
 }
 
-/// Returns the member of a schedule for one of RunTask.
-fn place(of_task: &[Segment]) -> FieldPath {
-    let target = FieldPath::root(Subject::Schedule).field("Target");
-    let below = |path: FieldPath, rest: &[Segment]| {
-        let rest = rest.iter().cloned();
-        rest.fold(path, |path, step| path.child(step))
-    };
+/// Returns the member of a target for one of RunTask.
+fn place(root: &FieldPath, target: &FieldPath, of_task: &[Segment]) -> FieldPath {
     let [Segment::Member(first), rest @ ..] = of_task else {
-        return FieldPath::root(Subject::Schedule);
+        return root.clone();
     };
-    let parameters = target.field("EcsParameters");
     match &**first {
         "overrides" => below(target.field("Input"), rest),
         "cluster" => target.field("Arn"),
+        _ => parameter(&target.field("EcsParameters"), first, rest),
+    }
+}
+
+/// Returns the member of the EcsTaskParameters of a pipe for one of RunTask.
+pub(in crate::validate) fn place_in_pipe(parameters: &FieldPath, of_task: &[Segment]) -> FieldPath {
+    match of_task {
+        [Segment::Member(first), rest @ ..] if first == "overrides" => {
+            let mut path = parameters.field("Overrides");
+            let mut above = "";
+            for step in rest {
+                path = match step {
+                    Segment::Member(name) if IN_LOWER_CASE.contains(&above) => {
+                        path.field(name.clone())
+                    }
+                    Segment::Member(name) => path.field(in_pascal_case(name)),
+                    Segment::Element(index) => path.index(*index),
+                };
+                if let Segment::Member(name) = step {
+                    above = name;
+                }
+            }
+            path
+        }
+        [Segment::Member(first), rest @ ..] => parameter(parameters, first, rest),
+        _ => parameters.clone(),
+    }
+}
+
+/// The members of overrides whose own members pipes spell like RunTask.
+const IN_LOWER_CASE: &[&str] = &[
+    "environment",
+    "environmentFiles",
+    "ephemeralStorage",
+    "inferenceAcceleratorOverrides",
+    "resourceRequirements",
+];
+
+fn below(path: FieldPath, rest: &[Segment]) -> FieldPath {
+    let rest = rest.iter().cloned();
+    rest.fold(path, |path, step| path.child(step))
+}
+
+/// Returns the member of the parameters of a target for one of RunTask.
+fn parameter(parameters: &FieldPath, member: &str, rest: &[Segment]) -> FieldPath {
+    match member {
         "taskDefinition" => parameters.field("TaskDefinitionArn"),
         "count" => parameters.field("TaskCount"),
         "networkConfiguration" => {
@@ -88,10 +147,14 @@ mod tests {
         ] {
             let mut findings = Diagnostics::new();
             findings.report(path, Message::TaskCountRange);
-            let placed = of_schedule(&findings).into_sorted();
+            let placed = Starter::Schedule.place(&findings).into_sorted();
             let path = placed.first().map(|finding| &finding.path);
             assert_eq!(path.map(ToString::to_string).as_deref(), Some(expected));
             assert_eq!(path.map(FieldPath::subject), Some(Subject::Schedule));
+            let of_rule = Starter::Rule { target: 2 }.place(&findings).into_sorted();
+            let path = of_rule.first().map(|finding| finding.path.to_string());
+            let expected = expected.replacen("Target", "Targets[2]", 1);
+            assert_eq!(path.as_deref(), Some(expected.as_str()));
         }
     }
 }

@@ -85,11 +85,15 @@ fn check_target(raw: &ecs::Schedule, sink: &mut Diagnostics) {
     let Some(text) = arn.filter(|text| !has_placeholder(text)) else {
         return;
     };
-    let is_cluster = |arn: Arn<'_>| arn.service == "ecs" && arn.resource.starts_with("cluster/");
-    if !Arn::parse(text).is_some_and(is_cluster) {
+    if !is_cluster(text) {
         let path = FieldPath::root(Subject::Schedule).field("Target");
         sink.report(path.field("Arn"), Message::TargetNotEcs);
     }
+}
+
+/// Whether this is the ARN of a cluster of ECS.
+pub(in crate::validate) fn is_cluster(text: &str) -> bool {
+    Arn::parse(text).is_some_and(|arn| arn.service == "ecs" && arn.resource.starts_with("cluster/"))
 }
 
 fn check_window(window: Option<&ecs::FlexibleTimeWindow>, sink: &mut Diagnostics) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::of_schedule;
+use super::Starter;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
@@ -18,6 +18,7 @@ use crate::{
 /// Returns all errors in either of them, relative to the document of each.
 pub fn validate_scheduled_task(
     input: &ScheduleInput,
+    starter: Starter,
     settings: &Settings,
 ) -> Result<Task, Diagnostics> {
     let mut sink = Diagnostics::new();
@@ -29,7 +30,7 @@ pub fn validate_scheduled_task(
         task_definition: input.task_definition.clone(),
     };
     let task = validate_task(&task, settings);
-    match task.map_err(|findings| sink.append(of_schedule(&findings))) {
+    match task.map_err(|findings| sink.append(starter.place(&findings))) {
         Ok(task) if !sink.has_errors() => Ok(task),
         _ => Err(sink),
     }
@@ -44,6 +45,18 @@ pub fn run_task_of(
     let target = request.target.clone().unwrap_or_default();
     let parameters = target.ecs_parameters.unwrap_or_default();
     let tags = tags(&parameters.tags, sink);
+    ecs::Task {
+        overrides,
+        ..run_task(target.arn, parameters, tags)
+    }
+}
+
+/// Returns the request of RunTask that a target makes, without overrides.
+pub(in crate::validate) fn run_task(
+    cluster: Option<String>,
+    parameters: ecs::EcsParameters,
+    tags: Vec<ecs::Tag>,
+) -> ecs::Task {
     // What is left out has a note of the reader, because it has no effect.
     let ecs::EcsParameters {
         task_definition_arn,
@@ -63,7 +76,7 @@ pub fn run_task_of(
     } = parameters;
     let vpc = network_configuration.and_then(|network| network.awsvpc_configuration);
     ecs::Task {
-        cluster: target.arn,
+        cluster,
         task_definition: task_definition_arn,
         count: task_count,
         launch_type,
@@ -81,7 +94,6 @@ pub fn run_task_of(
         propagate_tags,
         reference_id,
         tags,
-        overrides,
         ..ecs::Task::default()
     }
 }

@@ -35,6 +35,8 @@ const MODELS: &[(&str, &str, &[&str])] = &[
     ),
     ("cloudwatch", "2010-08-01", &["PutMetricAlarm"]),
     ("scheduler", "2021-06-30", &["CreateSchedule"]),
+    ("events", "2015-10-07", &["PutRule", "PutTargets"]),
+    ("pipes", "2015-10-07", &["CreatePipe"]),
 ];
 
 /// The structures of other services that have the name of one of ECS.
@@ -51,6 +53,53 @@ const RENAMED: &[(&str, &str, &str)] = &[
         "ScheduleNetworkConfiguration",
     ),
     ("scheduler", "Target", "ScheduleTarget"),
+    ("events", "AwsVpcConfiguration", "ScheduleVpcConfiguration"),
+    ("events", "EcsParameters", "RuleEcsParameters"),
+    (
+        "events",
+        "NetworkConfiguration",
+        "ScheduleNetworkConfiguration",
+    ),
+    ("events", "Tag", "RuleTag"),
+    ("events", "Target", "RuleTarget"),
+    ("pipes", "AwsVpcConfiguration", "ScheduleVpcConfiguration"),
+    (
+        "pipes",
+        "NetworkConfiguration",
+        "ScheduleNetworkConfiguration",
+    ),
+    ("pipes", "Tag", "PipeTag"),
+];
+
+/// The structures that only say how something else than ECS is called or read. They are refused as a whole, so their
+/// members are not listed.
+const REFUSED: &[(&str, &str)] = &[
+    ("events", "AppSyncParameters"),
+    ("events", "BatchParameters"),
+    ("events", "HttpParameters"),
+    ("events", "KinesisParameters"),
+    ("events", "RedshiftDataParameters"),
+    ("events", "RunCommandParameters"),
+    ("events", "SageMakerPipelineParameters"),
+    ("events", "SqsParameters"),
+    ("pipes", "PipeEnrichmentParameters"),
+    ("pipes", "PipeSourceActiveMQBrokerParameters"),
+    ("pipes", "PipeSourceDynamoDBStreamParameters"),
+    ("pipes", "PipeSourceKinesisStreamParameters"),
+    ("pipes", "PipeSourceManagedStreamingKafkaParameters"),
+    ("pipes", "PipeSourceRabbitMQBrokerParameters"),
+    ("pipes", "PipeSourceSelfManagedKafkaParameters"),
+    ("pipes", "PipeTargetBatchJobParameters"),
+    ("pipes", "PipeTargetCloudWatchLogsParameters"),
+    ("pipes", "PipeTargetEventBridgeEventBusParameters"),
+    ("pipes", "PipeTargetHttpParameters"),
+    ("pipes", "PipeTargetKinesisStreamParameters"),
+    ("pipes", "PipeTargetLambdaFunctionParameters"),
+    ("pipes", "PipeTargetRedshiftDataParameters"),
+    ("pipes", "PipeTargetSageMakerPipelineParameters"),
+    ("pipes", "PipeTargetSqsQueueParameters"),
+    ("pipes", "PipeTargetStateMachineParameters"),
+    ("pipes", "PipeTargetTimestreamParameters"),
 ];
 
 /// Returns the lines for the models in `folder`, which is `botocore/data` of a version.
@@ -111,7 +160,7 @@ impl Walk<'_> {
     fn shape(&mut self, name: &str, place: &Place<'_>) -> Result<()> {
         let shape = &self.shapes[name];
         let kind = match shape["type"].as_str() {
-            Some("structure") if shape["document"] == true => "Document",
+            Some("structure") if shape["document"] == true || self.is_refused(name) => "Document",
             Some("structure") if self.open.contains(name) => {
                 // This is the case for metric math: a structure that contains itself is listed once.
                 return Ok(());
@@ -147,6 +196,11 @@ impl Walk<'_> {
             }
         };
         self.line(place, kind, shape)
+    }
+
+    /// Whether a structure is refused as a whole.
+    fn is_refused(&self, name: &str) -> bool {
+        REFUSED.contains(&(self.service, name))
     }
 
     /// Returns what a structure is called here.

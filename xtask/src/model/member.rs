@@ -164,10 +164,11 @@ fn files(folder: &Path) -> Result<BTreeSet<std::path::PathBuf>> {
     Ok(files)
 }
 
-/// `UpdateService` is read as the service that it changes.
+/// `UpdateService` is read as the service that it changes, `PutTargets` as the rule whose targets it sets.
 fn merged(operation: &str) -> &str {
     match operation {
         "UpdateService" => "CreateService",
+        "PutTargets" => "PutRule",
         other => other,
     }
 }
@@ -223,7 +224,9 @@ fn of_aws(text: &str) -> Result<Vec<Request>> {
             path: path.to_owned(),
             structure: structure.to_owned(),
             shape: shape(kind, list),
-            required: required == "required" && operation == request,
+            // A target of PutTargets has to be whole, but a rule may be without targets and the name beside them.
+            required: required == "required"
+                && (operation == request || operation == "PutTargets" && path.contains('.')),
             extension: false,
             row,
         };

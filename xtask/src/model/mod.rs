@@ -74,6 +74,18 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
         "Schedule",
     ),
     (
+        "PutRule",
+        "rule",
+        "`PutRule` and `PutTargets` of EventBridge",
+        "Rule",
+    ),
+    (
+        "CreatePipe",
+        "pipe",
+        "`CreatePipe` of EventBridge Pipes",
+        "Pipe",
+    ),
+    (
         shapes::KUBERNETES,
         "kubernetes",
         "`spec.kubernetes` of an EcsService, of which `pod` is also for an EcsTaskDefinition and an EcsTask",

@@ -148,6 +148,8 @@ fn struct_name(structure: &str) -> String {
         "PutScheduledAction" => "ScheduledAction",
         "PutMetricAlarm" => "MetricAlarm",
         "CreateSchedule" => "Schedule",
+        "PutRule" => "Rule",
+        "CreatePipe" => "Pipe",
         other => other.strip_suffix("Request").unwrap_or(other),
     };
     name.replace("EBS", "Ebs")

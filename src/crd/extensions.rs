@@ -1,0 +1,113 @@
+//! The schemas of what the requests of AWS do not have.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSON, JSONSchemaProps};
+
+use super::{
+    definition::described,
+    schema::{list, object, of_type, schema},
+};
+use crate::fields::Api;
+
+/// The member of an EcsTask that says how long it is kept.
+pub(super) const KEPT_SECONDS: &str = "ttlSecondsAfterFinished";
+const CONCURRENCY_POLICY: &str = "concurrencyPolicy";
+const CATCH_UP: &str = "catchUp";
+const SUCCESSFUL_LIMIT: &str = "successfulTasksHistoryLimit";
+const FAILED_LIMIT: &str = "failedTasksHistoryLimit";
+
+/// How long an EcsTask is kept.
+pub(super) fn kept_seconds() -> JSONSchemaProps {
+    JSONSchemaProps {
+        description: Some(
+            "An extension of this operator: seconds until the object is deleted after its last task has stopped. Without it, the object stays until someone deletes it, and only its pods are deleted after an hour; its status keeps how they ended."
+                .to_owned(),
+        ),
+        format: Some("int32".to_owned()),
+        minimum: Some(0.0),
+        ..of_type("integer")
+    }
+}
+
+/// What CreateSchedule does not have.
+pub(super) fn schedule_extensions() -> [(String, JSONSchemaProps); 4] {
+    let words = |description: &str, words: &[&str]| JSONSchemaProps {
+        enum_: Some(words.iter().map(|word| JSON((*word).into())).collect()),
+        ..described(description, of_type("string"))
+    };
+    let limit = |which: &str| JSONSchemaProps {
+        format: Some("int32".to_owned()),
+        minimum: Some(0.0),
+        maximum: Some(100.0),
+        ..described(
+            &format!(
+                "An extension of this operator: how many EcsTasks that {which} are kept. Default: 3."
+            ),
+            of_type("integer"),
+        )
+    };
+    [
+        (
+            CONCURRENCY_POLICY.to_owned(),
+            words(
+                "An extension of this operator: what happens when the schedule is due and tasks that it started before still run. Allow starts the new ones beside them, as AWS does; Forbid starts none; Replace stops them first. Default: Allow.",
+                &["Allow", "Forbid", "Replace"],
+            ),
+        ),
+        (
+            CATCH_UP.to_owned(),
+            words(
+                "An extension of this operator: what happens to times that were missed because no operator ran. Latest starts the tasks of the newest one late, if it is not older than MaximumEventAgeInSeconds; None starts none. Default: Latest.",
+                &["Latest", "None"],
+            ),
+        ),
+        (SUCCESSFUL_LIMIT.to_owned(), limit("succeeded")),
+        (FAILED_LIMIT.to_owned(), limit("failed")),
+    ]
+}
+
+/// The scaling of a service.
+pub(super) fn auto_scaling() -> JSONSchemaProps {
+    object(
+        "An extension of this operator: the requests of Application Auto Scaling for the service, in that API's own spelling.",
+        [
+            (
+                "scalableTarget",
+                described(
+                    "The range of the count, as RegisterScalableTarget takes it.",
+                    schema(Api::ScalableTarget.tree()),
+                ),
+            ),
+            (
+                "scalingPolicies",
+                described(
+                    "Scaling policies, as PutScalingPolicy takes them.",
+                    list(schema(Api::ScalingPolicy.tree()), None),
+                ),
+            ),
+            (
+                "alarms",
+                described(
+                    "The CloudWatch alarms that trigger step scaling policies, as PutMetricAlarm takes them.",
+                    list(schema(Api::MetricAlarm.tree()), None),
+                ),
+            ),
+            (
+                "scheduledActions",
+                described(
+                    "Scheduled actions, as PutScheduledAction takes them.",
+                    list(schema(Api::ScheduledAction.tree()), None),
+                ),
+            ),
+            (
+                "scaler",
+                JSONSchemaProps {
+                    enum_: Some(vec![JSON(serde_json::json!("operator"))]),
+                    ..described(
+                        "Who runs the policies. `operator` does it as ECS does, with its cooldowns. Without it, a HorizontalPodAutoscaler or a ScaledObject does, unless one of them is step scaling.",
+                        of_type("string"),
+                    )
+                },
+            ),
+        ],
+    )
+}

@@ -1,0 +1,205 @@
+//! Changes each field of the rules in the golden cases, and compares what happens with what the table says; and says why
+//! each field of a pipe is rejected.
+
+use std::collections::BTreeSet;
+
+use ecs_operator::{
+    diagnostic::{Reason, Severity},
+    fields::{Api, Field, Outcome},
+    settings::Settings,
+    source::{Catalog, Content, Fill, Unit},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    cases::{cases, inputs},
+    effects::{leaves, others, take_out},
+    library,
+};
+
+/// What becomes of a request, and what is said about it: path, severity, reason and text.
+#[derive(PartialEq)]
+struct Effects {
+    objects: Vec<Value>,
+    findings: BTreeSet<(String, Severity, Reason, String)>,
+}
+
+impl Effects {
+    /// Whether something of this severity is said about a field, or about what it is a member of.
+    fn tell(&self, field: &Field, severity: Severity) -> bool {
+        self.findings.iter().any(|(path, found, ..)| {
+            *found == severity && !path.is_empty() && field.path.starts_with(path.as_str())
+        })
+    }
+
+    /// What matters to somebody who does not ask for notes.
+    fn matters(&self) -> (&[Value], Vec<&String>) {
+        let findings = self.findings.iter();
+        let findings = findings.filter(|(_, severity, ..)| *severity != Severity::Note);
+        (&self.objects, findings.map(|(.., text)| text).collect())
+    }
+}
+
+/// Returns a path without the numbers of elements, as the table has it.
+fn without_numbers(path: &str) -> String {
+    let mut plain = String::new();
+    let mut inside = false;
+    for c in path.chars() {
+        inside = (inside && c != ']') || c == '[';
+        if !inside || c == '[' {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+fn effects(request: &Value, definitions: &[Value]) -> Effects {
+    let texts = definitions.iter().chain([request]).map(Value::to_string);
+    let result = library::convert(texts, &Settings::default());
+    let findings = result.conversions.iter().flat_map(|it| &it.diagnostics);
+    let findings = findings.map(|it| {
+        let path = it.path.to_string();
+        let text = format!("{path} {} {}", it.reason(), it.message);
+        (without_numbers(&path), it.severity(), it.reason(), text)
+    });
+    Effects {
+        findings: findings.collect(),
+        objects: result.objects(),
+    }
+}
+
+/// Returns the requests of the golden cases that `take` finds, each with all task definitions of its case.
+fn requests(take: impl Fn(&Content) -> Option<Value>) -> Vec<(Value, Vec<Value>)> {
+    let mut all = Vec::new();
+    for case in cases() {
+        let paths = inputs(&case).into_iter().map(|name| case.join(name));
+        let paths: Vec<_> = paths.collect();
+        let catalog = Catalog::read(&paths, None, Fill::default(), &mut |_| {});
+        let units: Vec<Unit> = catalog.into_units().filter_map(Result::ok).collect();
+        let mut definitions = Vec::new();
+        for unit in &units {
+            if let Content::Rule(input) = &unit.content
+                && let Some(definition) = &input.task_definition
+                && !definitions.contains(&json!(definition.request))
+            {
+                definitions.push(json!(definition.request));
+            }
+        }
+        let mut found: Vec<Value> = units.iter().filter_map(|it| take(&it.content)).collect();
+        found.dedup();
+        all.extend(found.into_iter().map(|it| (it, definitions.clone())));
+    }
+    all
+}
+
+#[test]
+fn every_row_of_a_rule_says_what_is_so() {
+    let mut matters = BTreeSet::new();
+    let mut told = BTreeSet::new();
+    let rules = requests(|content| match content {
+        Content::Rule(input) => Some(json!(input.request)),
+        _ => None,
+    });
+    for (rule, definitions) in rules {
+        let before = effects(&rule, &definitions);
+        for (field, at) in leaves(Api::Rule.tree(), &rule, "") {
+            for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+                if before.tell(field, severity) {
+                    told.insert((field.path, severity));
+                }
+            }
+            if matters.contains(field.path) {
+                continue;
+            }
+            let mut changed = vec![rule.clone()];
+            take_out(&mut changed[0], &at);
+            let value = rule.pointer(&at).expect("it was found");
+            for other in others(field, value) {
+                let mut with = rule.clone();
+                *with.pointer_mut(&at).expect("it was found") = other;
+                changed.push(with);
+            }
+            for rule in changed {
+                if effects(&rule, &definitions).matters() != before.matters() {
+                    matters.insert(field.path);
+                }
+            }
+        }
+    }
+    let wrong: Vec<String> = Api::Rule
+        .fields()
+        .filter(|field| {
+            let is_told = |severity| told.contains(&(field.path, severity));
+            !match field.outcome {
+                Outcome::Translated => matters.contains(field.path),
+                Outcome::Warned => is_told(Severity::Warning),
+                Outcome::Noted => is_told(Severity::Note) || !matters.contains(field.path),
+                Outcome::Rejected => is_told(Severity::Error),
+                Outcome::NotYet => false,
+            }
+        })
+        .map(|field| format!("{} is not {}", field.path, field.outcome.name()))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_row_of_a_pipe_says_why_it_is_rejected() {
+    let mut told = BTreeSet::new();
+    let pipes = requests(|content| match content {
+        Content::Pipe(request) => Some(json!(request)),
+        _ => None,
+    });
+    for (pipe, definitions) in pipes {
+        let found = effects(&pipe, &definitions);
+        assert_eq!(found.objects, Vec::<Value>::new());
+        for (field, _) in leaves(Api::Pipe.tree(), &pipe, "") {
+            let of_it = found.findings.iter().filter(|(path, severity, ..)| {
+                *severity == Severity::Error && field.path.starts_with(path.as_str())
+            });
+            told.extend(of_it.map(|(_, _, reason, _)| (field.path, *reason)));
+        }
+    }
+    let wrong: Vec<&str> = Api::Pipe
+        .fields()
+        .filter(|field| {
+            let is_told = |reason: &Reason| told.contains(&(field.path, *reason));
+            field.outcome != Outcome::Rejected || !field.reasons.iter().any(is_told)
+        })
+        .map(|field| field.path)
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_rule_changes_nothing_beside_it() {
+    let definition = json!({"family": "web", "containerDefinitions": [{"name": "web", "image": "nginx", "memory": 64}]});
+    let service = json!({"serviceName": "web", "taskDefinition": "web", "desiredCount": 2});
+    let task = json!({"taskDefinition": "web", "count": 2});
+    let target = |id: &str, family: &str| {
+        json!({
+            "Id": id, "Arn": "arn:aws:ecs:eu-west-1:111122223333:cluster/shop",
+            "EcsParameters": {"TaskDefinitionArn": family},
+        })
+    };
+    for (expression, families, expected) in [
+        ("rate(1 hour)", &["web"][..], 1),
+        ("rate(1 hour)", &["web", "web"], 2),
+        ("rate(1 hour)", &["web", "gone"], 1),
+        ("rate(7 minutes)", &["web"], 0),
+        ("rate(1 hour)", &["gone"], 0),
+    ] {
+        let targets = families.iter().zip(["a", "b"]);
+        let targets: Vec<Value> = targets.map(|(family, id)| target(id, family)).collect();
+        let rule = json!({"Name": "hourly", "ScheduleExpression": expression, "Targets": targets});
+        let texts = [&definition, &service, &task].map(Value::to_string);
+        let without = library::convert(texts.clone(), &Settings::default()).objects();
+        assert_eq!(without.len(), 4);
+        let more = texts.into_iter().chain([rule.to_string()]);
+        let mut with = library::convert(more, &Settings::default()).objects();
+        let before = with.len();
+        with.retain(|object| object["kind"] != "CronJob");
+        assert_eq!(before - with.len(), expected, "{expression} {families:?}");
+        assert_eq!(with, without);
+    }
+}
