@@ -33,7 +33,7 @@ mod wanted;
 
 pub use preview::{
     Change, ObjectChange, Operator, Preview, PreviewError, Replacement, Snapshot, is_known,
-    is_namespace, is_of_cluster, preview, read_only,
+    is_namespace, is_of_cluster, is_schedule, preview, read_only,
 };
 pub use process::{Options, RunError, run};
 pub use readings::{CloudWatchOptions, PrometheusOptions};

@@ -29,6 +29,7 @@ use crate::{
         kind::Reconciled,
         process::controllers::{again, reconcile},
         readings::end_minute,
+        schedule::SCHEDULES,
         service::Renewals,
         volumes::{delete_released, delete_those_unneeded},
     },
@@ -122,7 +123,7 @@ impl Replica {
         );
         cx.home = Some(NAMESPACE.to_owned());
         cx.addons_known.store(true, Ordering::SeqCst);
-        for kind in [&POLICIES, &NAMESPACES] {
+        for kind in [&POLICIES, &NAMESPACES, &SCHEDULES] {
             let mut filling = cx.catch_up.register(Some(kind));
             let term = filling.term();
             filling.filled(term);

@@ -10,7 +10,9 @@ use super::{
     normal::{State, difference, state, told},
     replica::Late,
     request::Place,
-    scenario::{self, Act, Scenario, capacity, scaling, service, shared_name, split, task},
+    scenario::{
+        self, Act, Scenario, capacity, scaling, schedule, service, shared_name, split, task,
+    },
     store::Store,
     trial::{End, NOTHING_IS_LATE, Serving, Trial, in_no_time, undisturbed},
 };
@@ -299,6 +301,8 @@ scenarios! {
     a_count_of_an_autoscaler: scaling::a_count_of_an_autoscaler,
     scheduled_actions: scaling::scheduled_actions,
     step_scaling: scaling::step_scaling,
+    a_schedule: schedule::a_schedule,
+    a_schedule_that_replaces: schedule::a_schedule_that_replaces,
     a_rollback: service::a_rollback,
     a_lost_revision: service::a_lost_revision,
     a_name_that_two_share: shared_name::a_name_that_two_share,
@@ -447,6 +451,29 @@ fn a_count_of_an_autoscaler_stays_when_the_spec_is_applied_again() {
 }
 
 /// The count follows each scheduled action, and the spec that is applied next is in force at once.
+#[test]
+fn a_schedule_starts_tasks_once_and_not_because_of_an_edit() {
+    let scenario = schedule::a_schedule();
+    let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));
+    let seen = ends.iter().map(|end| {
+        let tasks = end.of_kind("ecs-operator.dev", "ecstasks").into_iter();
+        let tasks = tasks.map(|(_, task)| task["status"]["lastStatus"].clone());
+        tasks.collect::<Vec<_>>()
+    });
+    assert_eq!(
+        seen.collect::<Vec<_>>(),
+        [
+            vec![],
+            vec![json!("RUNNING")],
+            vec![json!("STOPPED")],
+            vec![json!("STOPPED")],
+            vec![json!("STOPPED")],
+            // What it has started stays without it.
+            vec![json!("STOPPED")],
+        ]
+    );
+}
+
 #[test]
 fn scheduled_actions_move_the_count() {
     let scenario = scaling::scheduled_actions();

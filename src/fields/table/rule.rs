@@ -202,7 +202,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "Targets[].EcsParameters.TaskDefinitionArn",
         is: "Task definition to run, as ARN or family; without a revision, the newest active one.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::InputNeedsEvent, Reason::InvalidTargetInput, Reason::InvalidTaskDefinitionReference, Reason::NameSanitized, Reason::TaskDefinitionAmbiguous, Reason::TaskDefinitionNotFound, Reason::TaskDefinitionRequired],
+        reasons: &[Reason::InputNeedsEvent, Reason::InvalidTargetInput, Reason::InvalidTaskDefinitionReference, Reason::NameSanitized, Reason::NewestRevisionFollowed, Reason::TaskDefinitionAmbiguous, Reason::TaskDefinitionNotFound, Reason::TaskDefinitionRequired],
         target: "the pod template",
         rule: "not `family`, `family:revision` or an ARN: `InvalidTaskDefinitionReference`; a path such as `$.detail.family`: `InputNeedsEvent`",
         shape: "RuleEcsParameters",

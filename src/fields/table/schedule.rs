@@ -171,7 +171,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "Target.EcsParameters.TaskDefinitionArn",
         is: "Task definition to run, as ARN or family; without a revision, the newest active one.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::InvalidTaskDefinitionReference, Reason::NameSanitized, Reason::TaskDefinitionAmbiguous, Reason::TaskDefinitionNotFound, Reason::TaskDefinitionRequired],
+        reasons: &[Reason::InvalidTaskDefinitionReference, Reason::NameSanitized, Reason::NewestRevisionFollowed, Reason::TaskDefinitionAmbiguous, Reason::TaskDefinitionNotFound, Reason::TaskDefinitionRequired],
         target: "the pod template",
         rule: "not `family`, `family:revision` or an ARN: `InvalidTaskDefinitionReference`",
         shape: "EcsParameters",

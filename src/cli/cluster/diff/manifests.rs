@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     cli::Error,
-    controller::{is_known, is_namespace, is_of_cluster},
+    controller::{is_known, is_namespace, is_of_cluster, is_schedule},
     convert::{Denied, Drafter, Target},
     crd::API_VERSION,
     diagnostic::{Reason, Severity},
@@ -107,6 +107,8 @@ impl Manifests {
             self.error(format!(
                 "{file}: {kind} {name} is not of a kind of this operator, or has no metadata.name"
             ));
+        } else if is_schedule(&object) {
+            self.note_schedule(&object, file);
         } else if version == API_VERSION || is_namespace(&object) {
             if is_of_cluster(&object) || is_namespace(&object) {
                 let name = text(&object, "/metadata/name");
@@ -121,6 +123,14 @@ impl Manifests {
                 "{file}: {kind} {name} is not compared; use kubectl diff"
             ));
         }
+    }
+
+    fn note_schedule(&mut self, schedule: &Value, file: &str) {
+        let name = schedule.pointer("/metadata/name").and_then(Value::as_str);
+        let name = name.unwrap_or("?");
+        self.note(&format!(
+            "{file}: EcsSchedule {name} starts nothing before it is due, and is not compared; use kubectl diff"
+        ));
     }
 
     fn note(&mut self, text: &str) {
@@ -168,7 +178,9 @@ impl Manifests {
             }
             for object in draft.objects() {
                 let object = serde_json::to_value(object).map_err(crate::print::Error::from)?;
-                if !self.resources.contains(&object) {
+                if is_schedule(&object) {
+                    self.note_schedule(&object, unit.file());
+                } else if !self.resources.contains(&object) {
                     self.resources.push(object);
                 }
             }
@@ -216,6 +228,21 @@ mod tests {
             .map(|it| it["kind"].clone())
             .collect();
         assert_eq!(kinds, ["EcsTaskDefinition"], "{:?}", found.skipped);
+    }
+
+    #[test]
+    fn a_schedule_starts_nothing_now() {
+        let own = "apiVersion: ecs-operator.dev/v1alpha1\nkind: EcsSchedule\nmetadata: {name: nightly}\nspec: {}\n";
+        let of_aws = r#"{"Name": "nightly", "ScheduleExpression": "rate(7 minutes)", "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {"Arn": "arn:aws:ecs:eu-west-1:111122223333:cluster/c", "EcsParameters": {"TaskDefinitionArn": "web"}}}
+            {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:1", "memory": 64}]}"#;
+        for (text, resources) in [(own, 0), (of_aws, 1)] {
+            let found = read(text);
+            assert_eq!(found.resources.len(), resources, "{found:?}");
+            let note = "note: a.yaml: EcsSchedule nightly starts nothing before it is due, and is not compared; use kubectl diff";
+            assert_eq!(found.skipped, [note]);
+            assert!(!found.has_errors);
+        }
     }
 
     #[test]

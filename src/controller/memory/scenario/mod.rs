@@ -2,6 +2,7 @@
 
 pub(super) mod capacity;
 pub(super) mod scaling;
+pub(super) mod schedule;
 pub(super) mod service;
 pub(super) mod shared_name;
 pub(super) mod split;
