@@ -51,6 +51,15 @@ pub struct TaskInput {
     pub task_definition: TaskDefinitionInput,
 }
 
+/// A service of App Runner, and how it is scaled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppRunnerInput {
+    /// The `CreateService` request of App Runner.
+    pub request: ecs::AppRunnerService,
+    /// What `AutoScalingConfigurationArn` of the request names; without it, the default of AWS.
+    pub auto_scaling: Option<ecs::AutoScalingConfiguration>,
+}
+
 /// A schedule that starts tasks, and the task definition that they run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScheduleInput {

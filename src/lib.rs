@@ -16,12 +16,14 @@
 )]
 
 pub mod addons;
+pub mod app_runner;
 pub mod cli;
 pub mod controller;
 pub mod convert;
 pub mod crd;
 pub mod decide;
 pub mod diagnostic;
+pub mod dockerfile;
 pub mod ecs;
 pub mod event;
 pub mod fields;

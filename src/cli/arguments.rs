@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     Error,
+    app_runner::AppRunnerOptions,
     cluster::{DiffOptions, LogsOptions, RenewOptions, RunOptions, ScalingOptions, StatusOptions},
     controller::ControllerOptions,
     settings::{Platform, SettingsOptions},
@@ -49,6 +50,8 @@ pub(super) enum Command {
     Simulate(SimulateOptions),
     /// Replace the tasks of services with tasks as this version would render them, a few services at a time
     Renew(RenewOptions),
+    /// Help to move from App Runner
+    Apprunner(AppRunnerOptions),
     /// Start the tasks of a schedule in a cluster now, whether it is due or not
     Run(RunOptions),
 }

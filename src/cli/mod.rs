@@ -1,5 +1,6 @@
 //! The command line: arguments, their meaning, and the exit status.
 
+mod app_runner;
 mod arguments;
 mod cluster;
 mod controller;
@@ -206,6 +207,7 @@ pub fn main() -> ExitCode {
         Command::Scaling(options) => cluster::scaling(options),
         Command::Simulate(options) => simulate::run(options),
         Command::Renew(options) => cluster::renew(options),
+        Command::Apprunner(options) => app_runner::run(options),
         Command::Run(options) => cluster::start(options),
     };
     match result {

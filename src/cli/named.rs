@@ -48,7 +48,10 @@ pub(super) fn named(unit: &Unit) -> BTreeSet<Named> {
             Some(definition) => (&definition.request, input.overrides.as_ref()),
             None => return BTreeSet::new(),
         },
-        Content::CapacityProvider(_) | Content::Pipe(_) | Content::Nothing => {
+        Content::AppRunner(_)
+        | Content::CapacityProvider(_)
+        | Content::Pipe(_)
+        | Content::Nothing => {
             return BTreeSet::new();
         }
     };

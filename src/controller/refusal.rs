@@ -86,6 +86,8 @@ pub(super) fn refused(findings: Diagnostics) -> Refusal {
             | Subject::Cluster
             | Subject::CapacityProvider
             | Subject::Schedule
+            | Subject::AppRunnerService
+            | Subject::AutoScalingConfiguration
             | Subject::Rule
             | Subject::Pipe
             | Subject::AutoScaling => finding.path.to_string(),

@@ -45,9 +45,9 @@ pub struct Draft {
 }
 
 /// The content of a unit to convert, and its surroundings.
-struct Work<'u> {
+pub(super) struct Work<'u> {
     content: &'u Content,
-    resources: Resources<'u>,
+    pub(super) resources: Resources<'u>,
     /// Whether `content` goes without some of the scaling documents of the unit.
     separated: Option<&'u Separated>,
 }
@@ -267,6 +267,7 @@ impl<'a> Drafter<'a> {
                 Ok(schedule) => return schedule::cron_jobs(&schedule, settings, diagnostics),
                 Err(findings) => findings,
             },
+            Content::AppRunner(input) => return self.app_runner(input, work, diagnostics),
             Content::Rule(input) if self.target == Target::Resources => {
                 match schedule::check_rule(input, settings) {
                     Ok((schedule, notes)) => {
@@ -317,7 +318,7 @@ impl<'a> Drafter<'a> {
         pool.map(Ordered::new).into_iter().collect()
     }
 
-    fn service(
+    pub(super) fn service(
         &self,
         input: &ServiceInput,
         service: &Service,

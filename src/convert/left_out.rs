@@ -1,6 +1,7 @@
 //! What can still be said of requests from which the reader had to leave members out.
 
 use crate::{
+    app_runner,
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Reason, Segment, Subject},
     settings::Settings,
     source::{Content, Unit},
@@ -10,6 +11,7 @@ use crate::{
 /// Members by which others are judged, wherever these are: without one of them nothing can be said.
 const DECISIVE: &[&str] = &[
     "CapacityProviderStrategy",
+    "ImageRepository",
     "Input",
     "LaunchType",
     "capacityProviderStrategy",
@@ -85,6 +87,7 @@ pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnost
         Content::Service(input) => validate::validate_service(input, settings).err(),
         Content::Task(input) => validate::validate_task(input, settings).err(),
         Content::Schedule(input) => validate::validate_schedule(input, settings).err(),
+        Content::AppRunner(input) => app_runner::validate_app_runner(input, settings).err(),
         Content::Rule(input) => validate::validate_scheduled_rule(input, settings).err(),
         Content::Pipe(request) => validate::validate_pipe(request).err(),
         Content::CapacityProvider(request) => validate::validate_capacity_provider(request).err(),

@@ -1,5 +1,6 @@
 //! The whole way from a unit of documents to objects, without input or output.
 
+mod app_runner;
 mod draft;
 mod environment_files;
 mod given;

@@ -17,6 +17,10 @@ pub enum Subject {
     CapacityProvider,
     /// A `CreateSchedule` request.
     Schedule,
+    /// A `CreateService` request of App Runner.
+    AppRunnerService,
+    /// A `CreateAutoScalingConfiguration` request of App Runner.
+    AutoScalingConfiguration,
     /// A `PutRule` request with its targets.
     Rule,
     /// A `CreatePipe` request.

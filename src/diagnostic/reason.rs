@@ -173,7 +173,10 @@ reasons! {
         AmbiguousDocument { message, advice } => "{message}", "{advice}";
         AnomalyAlarmUnsupported => "an alarm on a band of anomaly detection triggers no scaling policy, neither in AWS nor here", "compare the metric with a Threshold";
         AppMeshUnsupported => "App Mesh is discontinued", "remove proxyConfiguration and use Service Connect or a service mesh";
+        AppRunnerCpuMemory { cpu, memory } => "App Runner has no instance with the cpu {cpu} and the memory {memory}", "use 256 with 512 or 1024, 512 with 1024, 1024 with 2048, 3072 or 4096, 2048 with 4096 or 6144, 4096 with 8192, 10240 or 12288";
         AttributeValueNotALabel { value } => "{value} cannot be part of a node label", "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends";
+        AutoDeployOnPublicImage => "App Runner deploys no images of ECR Public by itself", "set AutoDeploymentsEnabled to false";
+        AutoScalingConfigurationUnknown { value } => "{value} is not among the documents", "give the output of aws apprunner describe-auto-scaling-configuration too, or leave AutoScalingConfigurationArn out for the default of 1 to 25 instances";
         AwslogsOptionMissing { name } => "awslogs needs option {name}", "add it to logConfiguration.options";
         BakeTimeRequired => "bakeTimeInMinutes is required with strategy BLUE_GREEN", "use strategy ROLLING, which needs no bake time";
         BareMetalCannotBeRequired => "a NodePool cannot ask for bare metal", "name the types in allowedInstanceTypes, such as m7i.metal-24xl";
@@ -181,6 +184,7 @@ reasons! {
         CapacityProviderNameReserved { name } => "{name} begins with aws, ecs or fargate, which are names of AWS", "choose another name";
         CapacityProviderTypes => "autoScalingGroupProvider and managedInstancesProvider exclude each other", "remove one of them";
         ClassicLoadBalancerUnsupported => "Classic Load Balancers cannot be used", "create an ALB or NLB target group and give targetGroupArn, or set spec.kubernetes.expose in an EcsService";
+        CodeRepositoryNeedsBuild => "source code has to be built first", "write a Dockerfile with ecs-operator apprunner dockerfile, build and push the image, and give it as ImageRepository";
         CompletionOnEssentialContainer { condition, name } => "{condition} cannot be set on essential container {name}", "set essential: false on {name}";
         ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED or ISOLATED_SANDBOX, and no attestationPolicy";
         ConflictingDependencyConditions { name, condition } => "other containers wait for {name} with HEALTHY and with {condition}", "use only one: a container either keeps running or ends";
@@ -375,6 +379,9 @@ reasons! {
         AlarmActionsDisabled => "ActionsEnabled is false, so the alarm triggers no policy", "set it to true when the policies should scale again";
         AlarmPeriodRounded { n } => "the operator measures once a minute: a period of {n} s counts as one of 60 s", "nothing to do, or give a Period of 60";
         AlarmWithoutPolicy { name, why } => "alarm {name} triggers nothing: {why}", "name a step scaling policy of the service in AlarmActions, by its ARN or its name, or leave the alarm out";
+        AppRunnerDomainNotProvided => "the service has no address below awsapprunner.com, and no certificate, until you provide them", "let a DNS name point at the Ingress, and give that a certificate";
+        AppRunnerServicePaused => "App Runner has paused this service, and its pods will run", "apply the objects when it should run";
+        AutoDeploymentsNotWatched => "an image that is pushed to this tag is not deployed by itself", "let the pipeline that pushes the image deploy it too, with a new tag or a new deployment";
         AwsCsiDriverNeeded { driver, reach } => "the volume needs {driver}, and --platform kubernetes assumes nothing from AWS", "install the driver, on {reach}, or use another volume";
         AwslogsLinesNotJoined { name } => "{name} has no effect: each line becomes an event of its own", "write each event as one line, such as JSON, or send the logs through FireLens with a multiline parser";
         AwslogsNeedsNodeAgent { group, advice } => "these logs reach CloudWatch ({group}) only through a log agent on the nodes", "{advice}; until then the logs are only in kubectl logs";
@@ -390,6 +397,8 @@ reasons! {
         ClusterSecurityGroupNeeded => "pods with only these security groups cannot reach CoreDNS, so no name resolves", "pass --cluster-security-group, or allow TCP and UDP 53 from these groups in the security group of the cluster";
         CompleteTreatedAsSuccess { name } => "dependents of {name} start only if it exits with 0; in ECS they start after any exit", "let {name} exit with 0 if its failure does not matter";
         CompletionDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it has ended", "let {a} wait for {b} itself, or make {b} a task of its own";
+        ConcurrencyNotCapped { n } => "a pod may get more than {n} requests at once", "limit them in the program, or in a gateway in front of it";
+        ConcurrencyScalingNeedsMetric { n } => "tasks are added when they use 70 % of their CPU, not when each has {n} requests at once", "check that load shows in the CPU; otherwise convert with --as resources, and use a policy on a metric of requests";
         ContainerRestartPolicyNeeds135 { name } => "Kubernetes before 1.35 has no restart policy per container, so {name} runs once", "upgrade the cluster to 1.35, and set --kubernetes-version";
         CooldownTooLong { value } => "the cooldown of {value} s is cut to 3600 s, the maximum of a HorizontalPodAutoscaler", "use a cooldown of at most 3600 s";
         CronJobDstDiffers { zone } => "when clocks of {zone} are put back, a CronJob starts its tasks in the repeated hour a second time", "choose another hour or UTC, or let the program end if it has just run";
@@ -407,6 +416,7 @@ reasons! {
         DisableScaleInMixed => "one HorizontalPodAutoscaler cannot exclude a single metric from scale-in, so more tasks may keep running", "set DisableScaleIn on all policies of the service or on none, or set scaler to operator in autoScaling of the EcsService, if all of its metrics are CPU or memory";
         DockerIsNotOnNodes { path } => "{path} belongs to Docker or the ECS agent, and Kubernetes nodes have neither", "use the Kubernetes version of this software";
         DrainMayDropBelowMinimum => "while the service has one task, the drain of its node is an outage: the task ends before its replacement runs", "run at least two tasks";
+        DualStackNotConfigured => "the addresses of the service are those that the Ingress gives it", "with an Application Load Balancer, set the annotation alb.ingress.kubernetes.io/ip-address-type: dualstack";
         DuplicateEnvironmentName { name } => "{name} is set twice, and the last value is used", "remove one of them";
         EbsKmsKeyForDriver { key } => "the EBS CSI driver encrypts the volume with {key} under its own role", "allow the role of the driver to use the key";
         EfsIamUsesNodeIdentity => "EFS sees the identity of the CSI node driver instead of the task role", "allow the role of the driver in the file system policy";
@@ -446,6 +456,7 @@ reasons! {
         KedaReadsCloudWatch => "KEDA reads the metric with the role of its operator, and without permission it does not scale the service", "allow cloudwatch:GetMetricData in the IAM role of the service account keda-operator";
         LinksBecomeLocalhost { alias, variable } => "{alias} resolves to 127.0.0.1, because the containers of a pod share one network namespace, and the variables that Docker sets for a link, such as {variable}, are not set", "make sure that linked containers listen on different ports, and set the variables in environment if the image reads them";
         ListenerRulesNotModified => "listener rules are not modified", "change them yourself when you move traffic";
+        LoadBalancerChecksRoot { what } => "the load balancer asks for / by itself, and the service is checked by {what}", "answer / with 200, or set the annotation alb.ingress.kubernetes.io/healthcheck-path of the Ingress";
         LoadBalancerMustReachTargets { ports, group } => "the load balancer must reach {ports} in the security group {group}, and a TargetGroupBinding opens nothing", "allow them from the security group of the load balancer; the rules that ECS needed name other ports or groups";
         LogDriverNotEnforced { value } => "log driver {value} is only recorded: the logs stay on the node, where kubectl logs reads them", "install a log agent that ships them";
         ManagedStorageKeyUnused => "the keys of the cluster encrypt no volume and no disk here", "set managedEBSVolume.kmsKeyId in volumeConfigurations of services and tasks, and encrypt the disks of nodes in their launch template or node class";
@@ -473,6 +484,7 @@ reasons! {
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "the service account {sa} has no AWS role until a Pod Identity association exists", "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}";
         PodSizeOverridden { what, sizes } => "{what} has other sizes than the task definition gives: {sizes}", "change cpu, memory or memoryReservation in containerDefinitions, unless ECS should keep another size";
         PortRangeTooLarge => "the ports of the range are reachable but not listed in the pod", "nothing to do unless a Service must name them";
+        PrivateIngressNotProvided { name } => "no Ingress is made: one of this class may be reached from the internet", "reach the service as {name} within the cluster, or write an Ingress of a class that only your VPC reaches";
         PublicIpNotAssigned => "pods get no public IP address", "use a NAT gateway for outgoing and a load balancer for incoming traffic";
         RateAnchoredToClock { line } => "the CronJob starts tasks at full hours and their parts ({line} in UTC), and does not count from when the schedule was made", "write cron() with the minutes and hours that you want";
         RateBeginsAtOnce => "a rule is due one interval after it is created; an EcsSchedule with this rate is due when it is created", "to begin later, add StartDate to the EcsSchedule";
@@ -507,6 +519,7 @@ reasons! {
         SpareRoomNeedsTarget => "no room is kept: spareRoom needs a targetCapacity below 100, which says how much", "set managedScaling of the autoScalingGroupProvider, with status ENABLED and such a targetCapacity, or remove spareRoom";
         SplitRolloutRounding { n } => "too few tasks may be replaced at a time to do so on each capacity provider, so a rollout starts up to {n} more", "raise maximumPercent, or use fewer providers";
         SpotEndsBeforeGrace { n } => "a Spot node is gone two minutes after its notice, and the pods may take {n} s to end, of which the deregistration delay comes before SIGTERM", "lower stopTimeout, or the deregistration delay of the target group together with --deregistration-delay, so that their sum is at most 120 s";
+        StartCommandSplit { what } => "no shell reads StartCommand, so {what} has no meaning", "give the command to a shell: sh -c 'COMMAND'";
         StartOrderBestEffort { a, b } => "{a} is started after {b}, but the kubelet does not guarantee the order", "let {a} retry until {b} answers";
         StartTimeoutByController => "the operator enforces startTimeout, not the kubelet", "install the operator";
         StaticHostPort { port } => "host port {port} limits the service to one task per node", "remove hostPort, and reach the tasks through the Service";
@@ -530,13 +543,17 @@ reasons! {
         UnsafeSysctl { name } => "pods do not start on nodes whose kubelet does not allow {name}, and are replaced endlessly", "set allowedUnsafeSysctls: [{name}] in the kubelet configuration of the nodes, or remove it";
         VersionConsistencyNotYet => "the operator does not resolve tags to digests yet: when somebody pushes the tag again, tasks of one deployment can run different images", "name the image by its digest, or push every build under a tag of its own";
         VolumesFromImageVolumes { name } => "the volumes that the image of {name} declares are not shared", "add a volume to the task definition, and mount it in both containers";
+        UpdateLeavesOut => "an update leaves out what stays as it is, and here that has its default", "give the output of aws apprunner describe-service in its place";
+        VpcConnectorUnknown => "pods connect from the subnets and with the security groups of their nodes, not with those of the VPC connector", "let what the program connects to accept the nodes, or give the EcsService security groups";
         WindowsAssumed => "the task is assumed to run on Windows, because it has an image or a path that only Windows has", "set runtimePlatform.operatingSystemFamily, since an image runs only on its own version of Windows";
+        XRayNotConfigured => "no traces are collected", "run a collector of OpenTelemetry, and set OTEL_EXPORTER_OTLP_ENDPOINT in RuntimeEnvironmentVariables";
     }
     Note {
         AdvancedConfigurationUnused => "advancedConfiguration has an effect only with strategy BLUE_GREEN", "";
         AgentAlwaysConnected => "every node that takes pods is connected, so agentConnected is left out", "";
         AlarmNotOfScaling { name } => "alarm {name} triggers no scaling policy, and is left out", "";
         ArchitectureOpen => "the nodes may have any architecture that their class has", "give architectures in kubernetes.karpenter, or runtimePlatform in task definitions whose images are built for one architecture";
+        AutoScalingConfigurationUnused { name } => "no service among the documents has auto scaling configuration {name}", "";
         AutoScalingRoleUnused => "the autoscaler needs no IAM role", "";
         AwslogsByFluentBit { group } => "Fluent Bit sends these logs to CloudWatch ({group}), in streams whose names end with the name of the pod", "list their region in logs.regions of the Helm chart, and allow the role of the agent logs:CreateLogStream and logs:PutLogEvents";
         CapacityProviderForAllNamespaces => "every namespace may use the capacity provider", "limit it with limitTo.capacityProviders of an EcsPolicy";
@@ -565,8 +582,10 @@ reasons! {
         ForecastOnlyIgnored => "a predictive policy in mode ForecastOnly does not scale, and no forecasts are made", "";
         GpusNeedDevicePlugin { name } => "the pods stay Pending until a device plugin offers {name} on a node", "install the NVIDIA device plugin or the GPU Operator; nodes of EKS Auto Mode have it";
         GracePeriodUnused => "healthCheckGracePeriodSeconds has no effect, because nothing checks the health of the tasks", "";
+        HealthCheckPathUnused => "a TCP check asks for no path", "";
         HealthCheckReportOnly => "ECS only reports the result of this health check, so the container gets no probe", "";
         HpaToleranceDefault => "before Kubernetes 1.35 an autoscaler adds tasks only when a metric is 10 % above its target", "";
+        ImageOutsideEcr => "App Runner itself takes only images of ECR and ECR Public", "";
         InfrastructureRoleUnused => "controllers in the cluster use their own role", "";
         InitContainerRetriedInPlace { name } => "the kubelet retries {name} in the same pod when it fails; ECS starts a new task", "";
         InitProcessNotNeeded => "initProcessEnabled has no effect in the process namespace of the host", "";
@@ -600,6 +619,7 @@ reasons! {
         ServiceConnectProxyAbsent => "Service Connect has no proxy here, so this has no effect", "";
         ServiceNameAssumed { name } => "the service has no name, so it is named {name} after its task definition", "give serviceName";
         ServiceRoleUnused => "controllers in the cluster need no service-linked role", "";
+        SourceKmsKeyUnused => "no copy of the source is kept, which this key would encrypt", "";
         StartTimeoutUnused => "startTimeout has no effect, because no container waits for this one", "";
         SubnetsNotEnforced => "pods run in the subnets of their nodes", "place the nodes in these subnets if it matters";
         SurgeRoundsUp => "maxSurge is a percentage beside an autoscaler and rounds up, so that an update may run one task more than maximumPercent allows", "run the operator, which writes exact numbers, or choose a percentage without a remainder";

@@ -27,6 +27,10 @@ pub enum Api {
     MetricAlarm,
     /// `CreateSchedule`
     Schedule,
+    /// `CreateService` of App Runner
+    AppRunnerService,
+    /// `CreateAutoScalingConfiguration` of App Runner
+    AutoScalingConfiguration,
     /// `PutRule`, with the members of `PutTargets`
     Rule,
     /// `CreatePipe`
@@ -109,6 +113,17 @@ const NAMES: &[(Api, &[&str])] = &[
         Api::Pipe,
         &["UpdatePipe", "DescribePipe", "AWS::Pipes::Pipe"],
     ),
+    (
+        Api::AppRunnerService,
+        &["DescribeService", "AWS::AppRunner::Service"],
+    ),
+    (
+        Api::AutoScalingConfiguration,
+        &[
+            "DescribeAutoScalingConfiguration",
+            "AWS::AppRunner::AutoScalingConfiguration",
+        ],
+    ),
 ];
 
 impl Api {
@@ -124,6 +139,8 @@ impl Api {
         Self::ScheduledAction,
         Self::MetricAlarm,
         Self::Schedule,
+        Self::AppRunnerService,
+        Self::AutoScalingConfiguration,
         Self::Rule,
         Self::Pipe,
         Self::Kubernetes,
@@ -143,6 +160,8 @@ impl Api {
             Self::ScheduledAction => "PutScheduledAction",
             Self::MetricAlarm => "PutMetricAlarm",
             Self::Schedule => "CreateSchedule",
+            Self::AppRunnerService => "CreateService of App Runner",
+            Self::AutoScalingConfiguration => "CreateAutoScalingConfiguration",
             Self::Rule => "PutRule",
             Self::Pipe => "CreatePipe",
             Self::Kubernetes => "spec.kubernetes of an EcsService",
@@ -176,6 +195,9 @@ impl Api {
                 "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_"
             }
             Self::Schedule => "https://docs.aws.amazon.com/scheduler/latest/APIReference/API_",
+            Self::AppRunnerService | Self::AutoScalingConfiguration => {
+                "https://docs.aws.amazon.com/apprunner/latest/api/API_"
+            }
             Self::Rule => "https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_",
             Self::Pipe => "https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_",
             Self::Kubernetes => "",

@@ -285,9 +285,12 @@ pub(super) fn source(api: Api, field: &Field) -> String {
     } else {
         // The table has another structure of this name.
         let shape = match field.shape {
-            "AlarmTag" | "PipeTag" | "RuleTag" => "Tag",
+            "AlarmTag" | "AppRunnerTag" | "PipeTag" | "RuleTag" => "Tag",
+            "AppRunnerNetworkConfiguration" | "ScheduleNetworkConfiguration" => {
+                "NetworkConfiguration"
+            }
+            "CreateAppRunnerService" => "CreateService",
             "RuleEcsParameters" => "EcsParameters",
-            "ScheduleNetworkConfiguration" => "NetworkConfiguration",
             "RuleTarget" | "ScheduleTarget" => "Target",
             "ScheduleVpcConfiguration" => "AwsVpcConfiguration",
             shape => shape,

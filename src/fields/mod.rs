@@ -22,6 +22,7 @@ use crate::diagnostic::Reason;
 /// Reasons that apply to any field, or to a document as a whole.
 pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::AmbiguousDocument,
+    Reason::AppRunnerServicePaused,
     Reason::ConflictingObjects,
     Reason::ContainerListOnly,
     Reason::DescribeFailure,
@@ -55,6 +56,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::UnknownAnnotation,
     Reason::UnknownField,
     Reason::UnreadableFile,
+    Reason::UpdateLeavesOut,
     Reason::WholeTemplate,
 ];
 

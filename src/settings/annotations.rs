@@ -88,6 +88,8 @@ const fn requests_of(subject: Subject) -> &'static [&'static str] {
         | Subject::Cluster
         | Subject::CapacityProvider
         | Subject::Schedule
+        | Subject::AppRunnerService
+        | Subject::AutoScalingConfiguration
         | Subject::Rule
         | Subject::Pipe
         | Subject::AutoScaling => &[],

@@ -6,11 +6,16 @@ use super::{
     alarm::Links,
     kind::{Envelope, Form, Found, Kind, Spelling, Step, starts_tasks},
     placeholder::{Fill, filled, placeholders},
-    reference::{Reference, ServiceName, short_name},
+    reference::{Reference, ServiceName, app_runner_service_name, short_name},
     spelling::value_of,
     text::Span,
     tree::{Node, Value},
 };
+
+/// The member of an App Runner service that names its auto scaling configuration.
+pub(super) const CONFIGURATION: &str = "AutoScalingConfigurationArn";
+/// What has that member in the answer of a describe call.
+pub(super) const CONFIGURATION_SUMMARY: &str = "AutoScalingConfigurationSummary";
 
 /// A document without its contents, small enough to keep one for each of a hundred thousand documents.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +59,8 @@ pub(super) enum Target {
     Unclear,
     /// The task definition that a service or a task runs.
     TaskDefinition(Reference),
+    /// The auto scaling configuration of an App Runner service.
+    AutoScalingConfiguration(Reference),
     /// The service that a scaling request scales.
     Service(ServiceName),
 }
@@ -175,14 +182,23 @@ impl Entry {
             Kind::CapacityProvider => keys.text("name").map(Box::from),
             Kind::Alarm => keys.text("AlarmName").map(Box::from),
             Kind::Schedule | Kind::Rule | Kind::Pipe => keys.text("Name").map(Box::from),
+            Kind::AppRunnerService => keys.text("ServiceName").map(Box::from).or_else(|| {
+                let arn = keys.text("ServiceArn")?;
+                app_runner_service_name(&arn).map(Box::from)
+            }),
+            Kind::AutoScalingConfiguration => {
+                keys.text("AutoScalingConfigurationName").map(Box::from)
+            }
             _ => None,
         };
         let rest = Rest {
             steps: Box::default(),
             namespace: metadata("namespace"),
-            revision: (form.kind == Kind::TaskDefinition)
-                .then(|| keys.revision())
-                .flatten(),
+            revision: match form.kind {
+                Kind::TaskDefinition => keys.revision(),
+                Kind::AutoScalingConfiguration => keys.number("AutoScalingConfigurationRevision"),
+                _ => None,
+            },
             cluster: keys
                 .text("cluster")
                 .or_else(|| keys.text("clusterArn"))
@@ -250,11 +266,15 @@ impl<'n> Keys<'n, '_> {
         (!text.is_empty()).then(|| filled(Cow::Borrowed(text), self.fill))
     }
 
-    fn revision(&self) -> Option<u64> {
-        let number = self.node("revision").and_then(|node| match &node.value {
+    fn number(&self, key: &str) -> Option<u64> {
+        self.node(key).and_then(|node| match &node.value {
             Value::Number(text) | Value::String(text) => text.parse().ok(),
             _ => None,
-        });
+        })
+    }
+
+    fn revision(&self) -> Option<u64> {
+        let number = self.number("revision");
         number.or_else(|| Reference::parse(&self.text("taskDefinitionArn")?).revision)
     }
 
@@ -298,7 +318,9 @@ impl<'n> Keys<'n, '_> {
             | Kind::Cluster
             | Kind::CapacityProvider
             | Kind::Alarm
+            | Kind::AutoScalingConfiguration
             | Kind::Rule => return Target::Absent,
+            Kind::AppRunnerService => CONFIGURATION,
             Kind::Pipe => {
                 let path = ["TargetParameters", "EcsTaskParameters", "TaskDefinitionArn"];
                 return self.definition(self.inside(&path));
@@ -315,6 +337,9 @@ impl<'n> Keys<'n, '_> {
         };
         let node = match kind {
             Kind::Schedule => self.inside(&["Target", "EcsParameters", key]),
+            Kind::AppRunnerService => self
+                .node(key)
+                .or_else(|| self.inside(&[CONFIGURATION_SUMMARY, key])),
             _ => self.node(key),
         };
         let Some(node) = node else {
@@ -330,6 +355,9 @@ impl<'n> Keys<'n, '_> {
         let text = filled(Cow::Borrowed(text), self.fill);
         if text.is_empty() {
             Target::Absent
+        } else if kind == Kind::AppRunnerService {
+            let reference = Reference::of_auto_scaling_configuration(&text);
+            reference.map_or(Target::Unclear, Target::AutoScalingConfiguration)
         } else if matches!(kind, Kind::Service | Kind::Task | Kind::Schedule) {
             Target::TaskDefinition(Reference::parse(&text))
         } else {

@@ -20,12 +20,13 @@ pub(super) struct Home {
 }
 
 /// The members that identify the document itself, or a resource that must be in the same account and region.
-const OWN_ARNS: [&str; 5] = [
+const OWN_ARNS: [&str; 6] = [
     "taskDefinitionArn",
     "serviceArn",
     "clusterArn",
     "taskDefinition",
     "cluster",
+    "ServiceArn",
 ];
 
 impl Home {
@@ -57,7 +58,7 @@ impl Home {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
             !text.is_empty() && text.chars().all(plain)
         };
-        let known = matches!(arn.service, "ecs" | "elasticloadbalancing")
+        let known = matches!(arn.service, "apprunner" | "ecs" | "elasticloadbalancing")
             && plain(arn.partition)
             && plain(arn.region)
             && arn.account.len() == 12

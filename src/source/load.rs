@@ -13,7 +13,6 @@ use super::{
     read::Problem,
     registration,
     request::{Reader, Request},
-    schedule::AlsoOfSchedule,
     syntax::parse_one,
     text::SourceText,
     tree::Node,
@@ -23,11 +22,11 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
-    input::{ConnectHosts, RuleInput, ScheduleInput, ServiceInput, TaskDefinitionInput, TaskInput},
+    input::{AppRunnerInput, ConnectHosts, ServiceInput, TaskDefinitionInput, TaskInput},
 };
 
 /// Reads the documents of one unit.
-struct Loader<'c> {
+pub(super) struct Loader<'c> {
     entries: &'c [Entry],
     texts: &'c mut Texts,
     fill: &'c Arc<Fill>,
@@ -62,6 +61,11 @@ pub(super) fn load(
         Role::Service => loader.service(plan)?,
         Role::Task => loader.task(plan)?,
         Role::Schedule => loader.schedule(plan)?,
+        Role::AppRunnerService => loader.app_runner(plan)?,
+        Role::AutoScalingConfiguration => {
+            loader.auto_scaling_configuration(plan.lead())?;
+            Content::Nothing
+        }
         Role::Rule(target) => loader.rule(plan, target as usize)?,
         Role::Pipe => loader.pipe(plan)?,
         Role::CapacityProvider => {
@@ -155,49 +159,30 @@ impl<'c> Loader<'c> {
         })))
     }
 
-    fn schedule(&mut self, plan: &Plan) -> Result<Content, Problem> {
-        let root = FieldPath::root(Subject::Schedule);
-        let mut also = AlsoOfSchedule::default();
+    fn app_runner(&mut self, plan: &Plan) -> Result<Content, Problem> {
+        let root = FieldPath::root(Subject::AppRunnerService);
+        let configuration = plan.scaling().first().copied();
         let request = self.read(plan.lead(), root, |reader, node| {
-            let (request, found) = reader.schedule(node);
-            also = found;
-            request
+            reader.app_runner_service(node, configuration.is_some())
         })?;
-        let Some(choice) = plan.task_definition() else {
-            return Ok(Content::Nothing);
-        };
-        Ok(Content::Schedule(Box::new(ScheduleInput {
+        // How it is scaled is not known, so that only errors can be told.
+        let unknown = plan.findings().iter();
+        self.left_out.extend(unknown.map(|it| it.path.clone()));
+        let auto_scaling = configuration.map(|index| self.auto_scaling_configuration(index));
+        Ok(Content::AppRunner(Box::new(AppRunnerInput {
             request,
-            overrides: also.overrides,
-            extensions: also.extensions,
-            task_definition: self.task_definition(choice.entry, choice.revision)?,
+            auto_scaling: auto_scaling.transpose()?,
         })))
     }
 
-    fn rule(&mut self, plan: &Plan, target: usize) -> Result<Content, Problem> {
-        let root = FieldPath::root(Subject::Rule);
-        let mut overrides = None;
-        let request = self.read(plan.lead(), root, |reader, node| {
-            let (request, found) = reader.rule(node, target);
-            overrides = found;
-            request
-        })?;
-        let choice = plan.task_definition();
-        let task_definition =
-            choice.map(|choice| self.task_definition(choice.entry, choice.revision));
-        Ok(Content::Rule(Box::new(RuleInput {
-            request,
-            target,
-            overrides,
-            task_definition: task_definition.transpose()?,
-        })))
-    }
-
-    /// Reads a pipe. What is wrong with its task definition does not matter, because nothing is made of it.
-    fn pipe(&mut self, plan: &Plan) -> Result<Content, Problem> {
-        let root = FieldPath::root(Subject::Pipe);
-        let request = self.read(plan.lead(), root, |reader, node| reader.pipe(node))?;
-        Ok(Content::Pipe(Box::new(request)))
+    fn auto_scaling_configuration(
+        &mut self,
+        index: usize,
+    ) -> Result<ecs::AutoScalingConfiguration, Problem> {
+        let root = FieldPath::root(Subject::AutoScalingConfiguration);
+        self.read(index, root, |reader, node| {
+            reader.auto_scaling_configuration(node)
+        })
     }
 
     /// Returns a service of one task, named after the family.
@@ -229,7 +214,7 @@ impl<'c> Loader<'c> {
         })))
     }
 
-    fn task_definition(
+    pub(super) fn task_definition(
         &mut self,
         index: usize,
         revision: Option<u64>,
@@ -306,7 +291,7 @@ impl<'c> Loader<'c> {
     }
 
     /// Reads one document of the unit.
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         index: usize,
         root: FieldPath,

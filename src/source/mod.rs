@@ -39,6 +39,7 @@
 //! ```
 
 mod alarm;
+mod app_runner;
 mod auto_scaling;
 mod catalog;
 mod de;
@@ -53,6 +54,7 @@ mod kind;
 mod leaf;
 mod link;
 mod load;
+mod load_starters;
 mod native;
 mod offsets;
 mod placeholder;
@@ -73,6 +75,12 @@ mod tree;
 mod unit;
 mod walk;
 mod yaml;
+
+/// Reads a text as one document of YAML or JSON, by the extension of its name; none if it is empty. An error is what is
+/// wrong, and where.
+pub(crate) fn read_tree(source: &SourceText) -> Result<Option<Node<'_>>, (Span, String)> {
+    syntax::parse_one(source.name(), source.text()).map_err(|error| (error.span, error.message))
+}
 
 pub use catalog::Catalog;
 pub use document::{Document, Location};

@@ -1,6 +1,7 @@
 //! How documents refer to each other: families, revisions, services, resource IDs.
 
 use super::placeholder::placeholders;
+use crate::validate::Arn;
 
 /// `family`, `family:revision` or the ARN of a task definition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +54,33 @@ impl ServiceName {
             name: name.into(),
         })
     }
+}
+
+impl Reference {
+    /// Parses the ARN of an auto scaling configuration of App Runner, which may end after its name or its revision
+    /// (<https://docs.aws.amazon.com/apprunner/latest/api/API_CreateService.html>).
+    pub(super) fn of_auto_scaling_configuration(text: &str) -> Option<Self> {
+        let path = of_app_runner(text)?.strip_prefix("autoscalingconfiguration/")?;
+        let mut parts = path.split('/');
+        let family = parts.next().filter(|name| !name.is_empty())?;
+        let revision = parts.next().map(str::parse).transpose().ok()?;
+        Some(Self {
+            family: family.into(),
+            revision,
+        })
+    }
+}
+
+/// Returns the resource in an ARN of App Runner, such as `service/web/8fe1e10304f84fd2b0df550fe98a71fa`.
+pub(super) fn of_app_runner(text: &str) -> Option<&str> {
+    let arn = Arn::parse(text)?;
+    (arn.service == "apprunner").then_some(arn.resource)
+}
+
+/// Returns the name of the service that an ARN of App Runner names.
+pub(super) fn app_runner_service_name(text: &str) -> Option<&str> {
+    let path = of_app_runner(text)?.strip_prefix("service/")?;
+    path.split('/').next().filter(|name| !name.is_empty())
 }
 
 /// Returns the name in an ARN of the form `...:cluster/<name>` or `...:service/<cluster>/<name>`, or the name itself.

@@ -295,8 +295,11 @@ impl Reader<'_> {
                 }
                 self.beside(&document, &["tags", "ResponseMetadata"], sink);
             }
-            Envelope::Service | Envelope::CapacityProvider => {
+            Envelope::Service | Envelope::CapacityProvider | Envelope::AutoScalingConfiguration => {
                 self.beside(&document, &["ResponseMetadata"], sink);
+            }
+            Envelope::AppRunnerService => {
+                self.beside(&document, &["OperationId", "ResponseMetadata"], sink);
             }
             Envelope::Bare | Envelope::Properties | Envelope::ContainerList => {}
         }

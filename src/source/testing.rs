@@ -89,6 +89,15 @@ pub(super) fn summary(unit: &Unit) -> String {
             unit.name(),
             family(&input.task_definition)
         ),
+        Content::AppRunner(input) => {
+            let configuration = input.auto_scaling.as_ref();
+            let configuration =
+                configuration.and_then(|it| it.auto_scaling_configuration_name.as_deref());
+            format!(
+                "App Runner service {} scales by {configuration:?}",
+                unit.name()
+            )
+        }
         Content::Rule(input) => format!(
             "target {} of rule {} runs {}",
             input.target,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Segment, Subject},
     ecs,
-    input::{RuleInput, ScheduleInput, ServiceInput, TaskInput},
+    input::{AppRunnerInput, RuleInput, ScheduleInput, ServiceInput, TaskInput},
     settings::{ANNOTATION_PREFIX, Mode, Settings},
 };
 
@@ -41,6 +41,8 @@ pub enum Content {
     CapacityProvider(Box<ecs::CapacityProvider>),
     /// A schedule that starts tasks.
     Schedule(Box<ScheduleInput>),
+    /// A service of App Runner.
+    AppRunner(Box<AppRunnerInput>),
     /// A target of a rule that starts tasks.
     Rule(Box<RuleInput>),
     /// A pipe that starts tasks.
@@ -57,6 +59,7 @@ impl Content {
             Self::Task(_) => Subject::Task,
             Self::CapacityProvider(_) => Subject::CapacityProvider,
             Self::Schedule(_) => Subject::Schedule,
+            Self::AppRunner(_) => Subject::AppRunnerService,
             Self::Rule(_) => Subject::Rule,
             Self::Pipe(_) => Subject::Pipe,
             Self::Service(_) | Self::Nothing => Subject::Service,
@@ -80,6 +83,7 @@ impl Unit {
             Content::Task(input) => Some(input.name.as_str()),
             Content::CapacityProvider(request) => request.name.as_deref(),
             Content::Schedule(input) => input.request.name.as_deref(),
+            Content::AppRunner(input) => input.request.service_name.as_deref(),
             Content::Rule(input) => input.request.name.as_deref(),
             Content::Pipe(request) => request.name.as_deref(),
             Content::Nothing => None,
@@ -175,6 +179,8 @@ impl Unit {
             Subject::Cluster => of_kind(Kind::Cluster),
             Subject::CapacityProvider => of_kind(Kind::CapacityProvider),
             Subject::Schedule => of_kind(Kind::Schedule),
+            Subject::AppRunnerService => of_kind(Kind::AppRunnerService),
+            Subject::AutoScalingConfiguration => of_kind(Kind::AutoScalingConfiguration),
             Subject::Rule => of_kind(Kind::Rule),
             Subject::Pipe => of_kind(Kind::Pipe),
             Subject::AutoScaling => return self.scaling_document(segments),

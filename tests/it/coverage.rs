@@ -114,6 +114,8 @@ fn note_fields(document: &Document, seen: &mut BTreeSet<(Api, &'static str)>) {
         Kind::ScheduledAction => Api::ScheduledAction,
         Kind::Alarm => Api::MetricAlarm,
         Kind::Schedule => Api::Schedule,
+        Kind::AppRunnerService => Api::AppRunnerService,
+        Kind::AutoScalingConfiguration => Api::AutoScalingConfiguration,
         Kind::Rule => Api::Rule,
         Kind::Pipe => Api::Pipe,
     };

@@ -610,7 +610,8 @@ fn worlds() -> Vec<World> {
                     workload: task(&input),
                     cluster: None,
                 }),
-                Content::CapacityProvider(_)
+                Content::AppRunner(_)
+                | Content::CapacityProvider(_)
                 | Content::Schedule(_)
                 | Content::Rule(_)
                 | Content::Pipe(_)
@@ -720,8 +721,15 @@ fn every_row_says_what_is_so() {
     });
     let seen = seen.into_inner().expect("no thread panicked");
     let mut wrong = Vec::new();
-    // capacity_providers.rs, schedules.rs and rules.rs do the same for these.
-    let elsewhere = [Api::CapacityProvider, Api::Schedule, Api::Rule, Api::Pipe];
+    // capacity_providers.rs, schedules.rs, rules.rs and app_runner.rs do the same for these.
+    let elsewhere = [
+        Api::AppRunnerService,
+        Api::AutoScalingConfiguration,
+        Api::CapacityProvider,
+        Api::Schedule,
+        Api::Rule,
+        Api::Pipe,
+    ];
     for api in Api::ALL.iter().filter(|api| !elsewhere.contains(api)) {
         for field in api.fields().filter(|field| (*api, field.path) != ALIAS) {
             let row = (*api, field.path);

@@ -96,6 +96,8 @@ fn documents(example: &Example) -> Vec<String> {
         | Api::ScheduledAction
         | Api::MetricAlarm
         | Api::Schedule
+        | Api::AppRunnerService
+        | Api::AutoScalingConfiguration
         | Api::Rule
         | Api::Pipe
         | Api::Kubernetes) => {

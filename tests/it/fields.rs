@@ -89,6 +89,7 @@ fn model() -> Vec<Row> {
 fn api(operation: &str) -> Api {
     match operation {
         "UpdateService" => Api::Service,
+        "CreateAppRunnerService" => Api::AppRunnerService,
         "PutTargets" => Api::Rule,
         name => *Api::ALL
             .iter()
@@ -260,6 +261,8 @@ fn the_shapes_keep_every_field() {
             Api::ScheduledAction => through::<ecs::ScheduledAction>(&document),
             Api::MetricAlarm => through::<ecs::MetricAlarm>(&document),
             Api::Schedule => through::<ecs::Schedule>(&document),
+            Api::AppRunnerService => through::<ecs::AppRunnerService>(&document),
+            Api::AutoScalingConfiguration => through::<ecs::AutoScalingConfiguration>(&document),
             Api::Rule => through::<ecs::Rule>(&document),
             Api::Pipe => through::<ecs::Pipe>(&document),
             Api::Kubernetes => through::<crd::Kubernetes>(&document),

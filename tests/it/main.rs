@@ -16,12 +16,14 @@
 )]
 
 mod advice;
+mod app_runner;
 mod awslogs;
 mod capacity_providers;
 mod cases;
 mod cli;
 mod coverage;
 mod diff;
+mod dockerfile;
 mod effects;
 mod examples;
 mod failure_modes;

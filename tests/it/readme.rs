@@ -21,6 +21,7 @@ const PAGES: &[&str] = &[
 /// Pages with examples.
 const EXAMPLES: &[&str] = &[
     "README.md",
+    "docs/app-runner.md",
     "docs/autoscaling.md",
     "docs/convert.md",
     "docs/schedules.md",

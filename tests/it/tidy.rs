@@ -150,6 +150,40 @@ const BORDERS: &[Border] = &[
         ],
     },
     Border {
+        part: "src/app_runner",
+        foreign: &[
+            "cli",
+            "controller",
+            "convert",
+            "decide",
+            "fields",
+            "print",
+            "rendering",
+            "source",
+            "translate",
+            "k8s_openapi",
+        ],
+    },
+    Border {
+        part: "src/dockerfile",
+        foreign: &[
+            "cli",
+            "controller",
+            "convert",
+            "crd",
+            "decide",
+            "ecs",
+            "fields",
+            "input",
+            "print",
+            "rendering",
+            "settings",
+            "translate",
+            "validate",
+            "k8s_openapi",
+        ],
+    },
+    Border {
         part: "src/decide",
         foreign: &[
             "cli",
@@ -253,10 +287,12 @@ const BORDERS: &[Border] = &[
 
 /// Parts whose result depends only on their arguments.
 const PURE: &[&str] = &[
+    "src/app_runner",
     "src/convert",
     "src/crd",
     "src/decide",
     "src/diagnostic",
+    "src/dockerfile",
     "src/ecs",
     "src/event",
     "src/fields",

@@ -164,9 +164,16 @@ struct Members {
 }
 
 static MEMBERS: LazyLock<Members> = LazyLock::new(|| {
-    // A schedule, a rule or a pipe may call anything of AWS; one that starts tasks has `ecsParameters`.
-    let of_anything = [Api::Schedule, Api::Rule, Api::Pipe];
-    let apis = Api::ALL.iter().filter(|api| !of_anything.contains(api));
+    // A schedule, a rule or a pipe may call anything of AWS; one that starts tasks has `ecsParameters`. App Runner is not
+    // ECS.
+    let others = [
+        Api::Schedule,
+        Api::Rule,
+        Api::Pipe,
+        Api::AppRunnerService,
+        Api::AutoScalingConfiguration,
+    ];
+    let apis = Api::ALL.iter().filter(|api| !others.contains(api));
     let fields = apis.flat_map(|api| api.fields());
     // What a pod has is in many files that have nothing to do with ECS.
     let fields = fields.filter(|field| !field.path.starts_with("pod."));

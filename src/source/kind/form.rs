@@ -25,6 +25,10 @@ pub enum Kind {
     Alarm,
     /// `CreateSchedule` of EventBridge Scheduler.
     Schedule,
+    /// `CreateService` of App Runner.
+    AppRunnerService,
+    /// `CreateAutoScalingConfiguration` of App Runner.
+    AutoScalingConfiguration,
     /// `PutRule` of EventBridge, with its targets.
     Rule,
     /// `CreatePipe` of EventBridge Pipes.
@@ -46,6 +50,8 @@ impl Kind {
             Self::ScheduledAction => "scheduled action",
             Self::Alarm => "alarm",
             Self::Schedule => "schedule",
+            Self::AppRunnerService => "App Runner service",
+            Self::AutoScalingConfiguration => "auto scaling configuration",
             Self::Rule => "rule",
             Self::Pipe => "pipe",
         }
@@ -61,6 +67,8 @@ impl Kind {
             Self::Cluster => Subject::Cluster,
             Self::CapacityProvider => Subject::CapacityProvider,
             Self::Schedule => Subject::Schedule,
+            Self::AppRunnerService => Subject::AppRunnerService,
+            Self::AutoScalingConfiguration => Subject::AutoScalingConfiguration,
             Self::Rule => Subject::Rule,
             Self::Pipe => Subject::Pipe,
             Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction | Self::Alarm => {
@@ -81,6 +89,10 @@ pub(in crate::source) enum Envelope {
     Service,
     /// `{"capacityProvider": {...}}`.
     CapacityProvider,
+    /// `{"Service": {...}, "OperationId": "..."}`.
+    AppRunnerService,
+    /// `{"AutoScalingConfiguration": {...}}`.
+    AutoScalingConfiguration,
     /// `{"Type": "AWS::...", "Properties": {...}}`.
     Properties,
     /// A custom resource of this operator: `apiVersion`, `kind`, `metadata`, `spec`.
@@ -97,6 +109,8 @@ impl Envelope {
             Self::TaskDefinition => Some("taskDefinition"),
             Self::Service => Some("service"),
             Self::CapacityProvider => Some("capacityProvider"),
+            Self::AppRunnerService => Some("Service"),
+            Self::AutoScalingConfiguration => Some("AutoScalingConfiguration"),
             Self::Properties => Some("Properties"),
             Self::Resource => Some("spec"),
         }

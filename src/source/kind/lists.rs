@@ -103,6 +103,26 @@ const RESOURCES: &[(&str, Form)] = &[
         ),
     ),
     (
+        "AWS::AppRunner::Service",
+        Form::new(
+            Kind::AppRunnerService,
+            &(
+                "CloudFormation resource AWS::AppRunner::Service",
+                "its Type is AWS::AppRunner::Service",
+            ),
+        ),
+    ),
+    (
+        "AWS::AppRunner::AutoScalingConfiguration",
+        Form::new(
+            Kind::AutoScalingConfiguration,
+            &(
+                "CloudFormation resource AWS::AppRunner::AutoScalingConfiguration",
+                "its Type is AWS::AppRunner::AutoScalingConfiguration",
+            ),
+        ),
+    ),
+    (
         "AWS::CloudWatch::Alarm",
         Form::new(
             Kind::Alarm,

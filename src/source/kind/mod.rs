@@ -1,5 +1,6 @@
 //! Recognizes a document by its content.
 
+mod app_runner;
 mod capacity_provider;
 mod foreign;
 mod form;
@@ -270,6 +271,9 @@ impl Search {
                 &("CreateService output", "its member service is an object"),
             );
             self.push(node.span, Ok(form.within(Envelope::Service)));
+            return true;
+        }
+        if self.app_runner_output(node) {
             return true;
         }
         if output("capacityProvider", &["name", "capacityProviderArn"]) {

@@ -2,7 +2,9 @@
 
 use super::{
     super::tree::Node,
-    Form, GIVE_A_REQUEST, Kind, Spelling, ambiguous, has,
+    Form, GIVE_A_REQUEST, Kind, Spelling, ambiguous,
+    app_runner::of_app_runner_request,
+    has,
     schedule::{of_pipe, of_rule, of_scheduler, rule},
 };
 use crate::{
@@ -37,7 +39,7 @@ pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
     if let Some(form) = of_scheduler(node).or_else(|| of_pipe(node)) {
         return form;
     }
-    if let Some(form) = of_rule(node, Spelling::Api) {
+    if let Some(form) = of_app_runner_request(node).or_else(|| of_rule(node, Spelling::Api)) {
         return Ok(form);
     }
     if let Some((form, _)) = PASCAL.iter().find(|(_, keys)| first(keys).is_some()) {

@@ -1,6 +1,7 @@
 //! Determines which documents belong together. It works only on entries, so that no document has to stay in memory.
 
 mod alarm;
+mod app_runner;
 mod plan;
 mod scaling;
 mod scope;
@@ -51,6 +52,7 @@ pub(super) fn link(
     linker.plan_lone_task_definitions(incomplete);
     linker.plan_scaling(same);
     linker.plan_capacity_providers();
+    linker.plan_app_runner(same);
     let mut links = linker.links;
     links.plans.sort_unstable_by_key(|plan| plan.lead());
     links
@@ -243,13 +245,7 @@ impl<'e> Linker<'e> {
                     choice.map_or("", |choice| self.service_name_of(choice))
                 }),
                 Role::Assumed | Role::Withheld => own?,
-                Role::Task
-                | Role::Schedule
-                | Role::Rule(_)
-                | Role::Pipe
-                | Role::Unused
-                | Role::CapacityProvider
-                | Role::Orphan => return None,
+                _ => return None,
             };
             Some((name, number))
         };

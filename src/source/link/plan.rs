@@ -44,6 +44,10 @@ pub(in crate::source) enum Role {
     Unused,
     /// A capacity provider.
     CapacityProvider,
+    /// A service of App Runner.
+    AppRunnerService,
+    /// An auto scaling configuration of App Runner that no service has.
+    AutoScalingConfiguration,
     /// Scaling requests whose service is not among the documents.
     Orphan,
 }

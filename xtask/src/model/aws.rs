@@ -35,12 +35,27 @@ const MODELS: &[(&str, &str, &[&str])] = &[
     ),
     ("cloudwatch", "2010-08-01", &["PutMetricAlarm"]),
     ("scheduler", "2021-06-30", &["CreateSchedule"]),
+    (
+        "apprunner",
+        "2020-05-15",
+        &["CreateService", "CreateAutoScalingConfiguration"],
+    ),
     ("events", "2015-10-07", &["PutRule", "PutTargets"]),
     ("pipes", "2015-10-07", &["CreatePipe"]),
 ];
 
+/// The operations of other services that have the name of one of ECS.
+const OTHER_OPERATIONS: &[(&str, &str, &str)] =
+    &[("apprunner", "CreateService", "CreateAppRunnerService")];
+
 /// The structures of other services that have the name of one of ECS.
 const RENAMED: &[(&str, &str, &str)] = &[
+    (
+        "apprunner",
+        "NetworkConfiguration",
+        "AppRunnerNetworkConfiguration",
+    ),
+    ("apprunner", "Tag", "AppRunnerTag"),
     ("cloudwatch", "Tag", "AlarmTag"),
     (
         "scheduler",
@@ -125,6 +140,9 @@ pub(super) fn lines(folder: &str, version: &str) -> Result<String> {
         let model: Value = serde_json::from_reader(GzDecoder::new(file))?;
         for operation in *operations {
             let input = &model["operations"][operation]["input"]["shape"];
+            let mut others = OTHER_OPERATIONS.iter();
+            let other = others.find(|(of, from, _)| of == service && from == operation);
+            let operation = other.map_or(*operation, |(_, _, to)| to);
             let mut walk = Walk {
                 shapes: &model["shapes"],
                 service,

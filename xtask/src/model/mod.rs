@@ -74,6 +74,18 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
         "Schedule",
     ),
     (
+        "CreateAppRunnerService",
+        "app_runner_service",
+        "`CreateService` of App Runner",
+        "AppRunnerService",
+    ),
+    (
+        "CreateAutoScalingConfiguration",
+        "auto_scaling_configuration",
+        "`CreateAutoScalingConfiguration` of App Runner",
+        "AutoScalingConfiguration",
+    ),
+    (
         "PutRule",
         "rule",
         "`PutRule` and `PutTargets` of EventBridge",

@@ -148,6 +148,8 @@ fn struct_name(structure: &str) -> String {
         "PutScheduledAction" => "ScheduledAction",
         "PutMetricAlarm" => "MetricAlarm",
         "CreateSchedule" => "Schedule",
+        "CreateAppRunnerService" => "AppRunnerService",
+        "CreateAutoScalingConfiguration" => "AutoScalingConfiguration",
         "PutRule" => "Rule",
         "CreatePipe" => "Pipe",
         other => other.strip_suffix("Request").unwrap_or(other),
@@ -308,6 +310,7 @@ fn title(structure: &Structure<'_>) -> String {
         "CreateService" => {
             "The body of `CreateService`, with the member that only `UpdateService` has.".to_owned()
         }
+        "CreateAppRunnerService" => "The body of `CreateService` of App Runner.".to_owned(),
         _ if structure.is_request => format!("The body of `{name}`."),
         _ => format!("`{name}` of the AWS API."),
     }
