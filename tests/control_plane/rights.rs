@@ -21,13 +21,15 @@ fn is_excused((verb, group, resource): &Right) -> bool {
         | ("get", "storage.k8s.io", _)
         | ("get", "snapshot.storage.k8s.io", "volumesnapshotcontents") => true,
         // Other tests see volumes released, tasks stopped and expired, old revisions forgotten and returned to, services
-        // scaled by what their tasks use, and capacity providers.
+        // scaled by what their tasks use, capacity providers, and schedules with the tasks that they start.
         ("list", "metrics.k8s.io", "pods")
         | ("delete", "", "persistentvolumes" | "pods")
         | ("create", "", "pods/eviction")
         | ("delete" | "get" | "patch", "apps", "controllerrevisions")
         | ("list", "apps", "replicasets")
-        | ("delete", "ecs-operator.dev", "ecstasks")
+        | ("create" | "delete" | "get", "ecs-operator.dev", "ecstasks")
+        | ("delete" | "get", "ecs-operator.dev", "ecsschedules")
+        | ("patch", "ecs-operator.dev", "ecsschedules/status")
         | ("patch", "ecs-operator.dev", "ecscapacityproviders" | "ecscapacityproviders/status") => {
             true
         }

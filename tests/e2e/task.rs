@@ -51,6 +51,31 @@ async fn an_exit_code_is_told() {
 }
 
 #[tokio::test]
+async fn a_schedule_of_a_minute_runs_its_tasks_each_minute() {
+    let bed = bed("schedule").await;
+    let definition = json!({"containerDefinitions": [container("app", &["exit", "0"])]});
+    bed.must_apply("EcsTaskDefinition", "job", definition).await;
+    let schedule = json!({
+        "ScheduleExpression": "rate(1 minute)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/shop",
+            "EcsParameters": {"TaskDefinitionArn": "job"},
+        },
+    });
+    bed.must_apply("EcsSchedule", "job", schedule).await;
+    let object = bed
+        .until("EcsSchedule", "job", "two tasks to end", |object| {
+            let tasks = &object["status"]["tasks"];
+            tasks[0]["result"] == "Succeeded" && tasks[1]["result"] == "Succeeded"
+        })
+        .await;
+    let tasks = &object["status"]["tasks"];
+    assert_eq!(tasks[1]["due"], object["metadata"]["creationTimestamp"]);
+    assert_eq!(tasks[0]["exitCode"], 0);
+}
+
+#[tokio::test]
 async fn the_end_of_an_essential_container_stops_the_others_in_order() {
     let bed = bed("others").await;
     let containers = [

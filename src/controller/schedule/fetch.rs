@@ -15,7 +15,7 @@ use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
     schedule::Occurrence,
-    settings::{SCHEDULE, SCHEDULED_AT},
+    settings::{SCHEDULE, SCHEDULED_AT, Settings},
     source::read_schedule,
     translate::{WORKLOAD_LENGTH, kname},
     validate::{Firings, of_operator, run_task_of, validate_firings},
@@ -37,6 +37,10 @@ pub(super) fn read(schedule: &EcsSchedule) -> Result<Accepted, Refusal> {
     let name = schedule.name_any();
     let (request, _, extensions, mut findings) = read_schedule(&name, schedule.spec.text());
     of_operator(&mut findings);
+    // They become those of its tasks, of which all would be rejected.
+    let path = FieldPath::root(Subject::Schedule).field("metadata");
+    let path = path.field("annotations");
+    let _read = Settings::default().with_annotations(schedule.annotations(), &path, &mut findings);
     if findings.has_errors() {
         return Err(refused(findings));
     }

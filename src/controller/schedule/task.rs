@@ -159,4 +159,49 @@ mod tests {
             "{one} {other}"
         );
     }
+
+    #[test]
+    fn a_person_starts_what_a_time_starts() {
+        let mut schedule: EcsSchedule = serde_json::from_value(json!({
+            "metadata": {
+                "name": "report", "namespace": "shop",
+                "annotations": {"ecs-operator.dev/aws-region": "eu-west-2", "b": "c"},
+            },
+            "spec": {
+                "ScheduleExpression": "rate(1 hour)", "State": "DISABLED",
+                "FlexibleTimeWindow": {"Mode": "OFF"},
+                "Target": {
+                    "Arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/shop",
+                    "EcsParameters": {"TaskDefinitionArn": "report", "TaskCount": 2},
+                    "Input": "{\"containerOverrides\": [{\"name\": \"a\", \"command\": [\"<aws.scheduler.schedule-arn>\"]}]}",
+                },
+                "kubernetes": {"pod": {"priorityClassName": "batch"}},
+            },
+        }))
+        .expect("it is a schedule");
+        let now = "2026-03-08T02:30:05Z".parse().expect("it is a time");
+        let task = task_now(&schedule, now).expect("it is accepted");
+        assert_eq!(task.name_any(), "report-manual-20260308-023005");
+        assert_eq!(task.labels()[SCHEDULE], "report");
+        let annotations: Vec<&String> = task.annotations().keys().collect();
+        assert_eq!(annotations, ["ecs-operator.dev/aws-region"]);
+        assert_eq!(
+            task.data["spec"],
+            json!({
+                "cluster": "arn:aws:ecs:eu-west-1:123456789012:cluster/shop",
+                "count": 2, "taskDefinition": "report", "startedBy": "ecs-operator-run/report",
+                "overrides": {"containerOverrides": [{
+                    "name": "a",
+                    "command": ["arn:aws:scheduler:eu-west-1:123456789012:schedule/default/report"],
+                }]},
+                "kubernetes": {"pod": {"priorityClassName": "batch"}},
+            })
+        );
+        let record = "ecs-operator.dev/begun".to_owned();
+        let annotations = schedule.annotations_mut();
+        annotations.insert(record, "report-0".to_owned());
+        let refusal = task_now(&schedule, now).expect_err("it is the record of a task");
+        let path = "metadata.annotations[\"ecs-operator.dev/begun\"]: ";
+        assert!(refusal.starts_with(path), "{refusal}");
+    }
 }
