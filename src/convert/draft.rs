@@ -10,7 +10,6 @@ use super::{
     left_out,
     resources::Resources,
     scaling::{self, Separated},
-    schedule,
 };
 use crate::{
     crd,
@@ -21,7 +20,7 @@ use crate::{
     settings::Settings,
     source::{Content, Unit},
     translate,
-    validate::{self, Service, Starter},
+    validate::{self, Service},
 };
 
 /// Converts units without looking at others, so that several threads can share it.
@@ -252,37 +251,11 @@ impl<'a> Drafter<'a> {
                 }
                 Err(findings) => findings,
             },
-            Content::Schedule(input) if self.target == Target::Resources => {
-                let starter = Starter::Schedule;
-                match schedule::check(input, starter, settings) {
-                    Ok(notes) => {
-                        return work
-                            .resources
-                            .of_schedule(input, starter, notes, diagnostics);
-                    }
-                    Err(findings) => findings,
-                }
+            Content::Schedule(input) => {
+                return work.resources.schedule(input, self.target, diagnostics);
             }
-            Content::Schedule(input) => match validate::validate_schedule(input, settings) {
-                Ok(schedule) => return schedule::cron_jobs(&schedule, settings, diagnostics),
-                Err(findings) => findings,
-            },
             Content::AppRunner(input) => return self.app_runner(input, work, diagnostics),
-            Content::Rule(input) if self.target == Target::Resources => {
-                match schedule::check_rule(input, settings) {
-                    Ok((schedule, notes)) => {
-                        let starter = input.starter();
-                        return work
-                            .resources
-                            .of_schedule(&schedule, starter, notes, diagnostics);
-                    }
-                    Err(findings) => findings,
-                }
-            }
-            Content::Rule(input) => match validate::validate_scheduled_rule(input, settings) {
-                Ok(schedule) => return schedule::cron_jobs(&schedule, settings, diagnostics),
-                Err(findings) => findings,
-            },
+            Content::Rule(input) => return work.resources.rule(input, self.target, diagnostics),
             Content::Pipe(request) => {
                 let root = FieldPath::root(Subject::Pipe);
                 diagnostics.report(root, Message::PipeNeedsController);

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::resources::{Resources, extended, follow_newest};
+use super::{
+    Target,
+    resources::{Resources, extended, follow_newest},
+};
 use crate::{
     crd,
     diagnostic::{Diagnostics, Message, Reason},
@@ -13,7 +16,7 @@ use crate::{
     source::Kind,
     translate,
     validate::{
-        ScheduledTask, Starter, of_operator, parameters_of, validate_firings,
+        ScheduledTask, Starter, of_operator, parameters_of, validate_firings, validate_schedule,
         validate_scheduled_rule, validate_scheduled_task,
     },
 };
@@ -23,7 +26,7 @@ use crate::{
 /// # Errors
 ///
 /// Returns everything that is wrong with them.
-pub(super) fn check(
+fn check(
     input: &ScheduleInput,
     starter: Starter,
     settings: &Settings,
@@ -53,7 +56,7 @@ pub(super) fn check(
 /// # Errors
 ///
 /// Returns everything that is wrong with them.
-pub(super) fn check_rule(
+fn check_rule(
     input: &RuleInput,
     settings: &Settings,
 ) -> Result<(ScheduleInput, Diagnostics), Diagnostics> {
@@ -108,7 +111,7 @@ fn schedule_of(input: &RuleInput) -> Option<ScheduleInput> {
 }
 
 /// Returns the CronJobs of a schedule, with what their pods refer to.
-pub(super) fn cron_jobs(
+fn cron_jobs(
     schedule: &ScheduledTask,
     settings: &Settings,
     diagnostics: &mut Diagnostics,
@@ -119,8 +122,54 @@ pub(super) fn cron_jobs(
 }
 
 impl Resources<'_> {
+    /// Returns what a schedule becomes; nothing if it is rejected, which is reported.
+    pub(super) fn schedule(
+        self,
+        input: &ScheduleInput,
+        target: Target,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Ordered>, print::Error> {
+        let starter = Starter::Schedule;
+        let rejected = match target {
+            Target::Resources => match check(input, starter, self.settings) {
+                Ok(notes) => return self.of_schedule(input, starter, notes, diagnostics),
+                Err(findings) => findings,
+            },
+            Target::Manifests => match validate_schedule(input, self.settings) {
+                Ok(schedule) => return cron_jobs(&schedule, self.settings, diagnostics),
+                Err(findings) => findings,
+            },
+        };
+        diagnostics.append(rejected);
+        Ok(Vec::new())
+    }
+
+    /// Returns what a target of a rule becomes; nothing if it is rejected, which is reported.
+    pub(super) fn rule(
+        self,
+        input: &RuleInput,
+        target: Target,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Ordered>, print::Error> {
+        let starter = input.starter();
+        let rejected = match target {
+            Target::Resources => match check_rule(input, self.settings) {
+                Ok((schedule, notes)) => {
+                    return self.of_schedule(&schedule, starter, notes, diagnostics);
+                }
+                Err(findings) => findings,
+            },
+            Target::Manifests => match validate_scheduled_rule(input, self.settings) {
+                Ok(schedule) => return cron_jobs(&schedule, self.settings, diagnostics),
+                Err(findings) => findings,
+            },
+        };
+        diagnostics.append(rejected);
+        Ok(Vec::new())
+    }
+
     /// Returns a schedule with the task definition that it runs.
-    pub(super) fn of_schedule(
+    fn of_schedule(
         self,
         input: &ScheduleInput,
         starter: Starter,

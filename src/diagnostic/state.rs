@@ -108,9 +108,9 @@ states! {
     SpareRoomNotKept => "The placeholders that keep room on the nodes of a capacity provider cannot be created.", "Set capacityProviders.spareRoom in the Helm chart, which creates their PriorityClass.";
     SteadyState => "All desired tasks are running, and no others.", "";
     TaintsAwaitRenewal => "The NodePool of a capacity provider does not have the taints of its spec yet, because something that uses it does not tolerate them.", "Renew the services that the message names: ecs-operator renew.";
+    TargetInvocationFailed => "The tasks of a schedule could not be started.", "Read the message; the operator tries again until MaximumEventAgeInSeconds or MaximumRetryAttempts is reached.";
     TargetNotHealthyYet => "A load balancer does not consider a task healthy yet, as with each new task for a while.", "If it lasts: look at the target group, and whether the controller of the load balancer runs.";
     TargetUnhealthy => "A load balancer considers a task unhealthy.", "See the health check of the target group, and the security groups.";
-    TargetInvocationFailed => "The tasks of a schedule could not be started.", "Read the message; the operator tries again until MaximumEventAgeInSeconds or MaximumRetryAttempts is reached.";
     TaskDefinitionNotAccepted => "The task definition is rejected, or its revision is gone.", "Read the conditions of the EcsTaskDefinition.";
     TaskDefinitionNotFound => "There is no such task definition.", "Apply it, or correct taskDefinition.";
     TaskDefinitionRequired => "The spec names no task definition.", "Add taskDefinition.";

@@ -11,14 +11,14 @@ use kube::{
 
 use super::{
     fetch::{Accepted, due},
-    status::{FAILED, NOT_ACCEPTED, SUCCEEDED, failed, result},
+    status::{FAILED, NOT_ACCEPTED, SUCCEEDED, Told, failed, result},
 };
 use crate::{
     controller::{
         context::Context,
         error::{Error, code},
     },
-    crd::{ACCEPTED, EcsSchedule, EcsTask, ScheduleStatus},
+    crd::{ACCEPTED, EcsTask, ScheduleStatus},
 };
 
 /// Deletes the tasks that ended longest ago, beyond the limits of the schedule, and those that are rejected and too old
@@ -29,10 +29,9 @@ use crate::{
 /// When a request fails.
 pub(super) async fn tidy(
     cx: &Context,
-    schedule: &EcsSchedule,
     accepted: &Accepted,
     tasks: &[Arc<EcsTask>],
-    status: &mut ScheduleStatus,
+    (status, told): (&mut ScheduleStatus, &mut Told),
     now: Timestamp,
 ) -> Result<(), Error> {
     let [succeeded, unsuccessful] = accepted.firings.extensions.kept();
@@ -58,7 +57,7 @@ pub(super) async fn tidy(
         let mut conditions = latest.conditions.iter();
         let refused = conditions.find(|condition| condition.type_ == ACCEPTED);
         let why = refused.map_or_else(String::new, |condition| condition.message.clone());
-        failed(cx, schedule, status, due, why);
+        failed(status, told, due, why);
     }
     Ok(())
 }

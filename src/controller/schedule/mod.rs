@@ -22,7 +22,7 @@ use self::{
     fetch::{Accepted, own_tasks, read},
     history::tidy,
     start::{Started, start},
-    status::{failed, followed, rejected, skipped},
+    status::{Told, failed, followed, rejected, skipped},
 };
 use super::{
     caches::child_kind::{ChildKind, addon},
@@ -127,17 +127,20 @@ async fn reconcile(schedule: Arc<EcsSchedule>, cx: Arc<Context>) -> Result<Actio
         uid: &uid,
     };
     let mut outlook = outlook(&before, asked, now);
-    report_past(&cx, &schedule, &before, &mut outlook);
+    let mut told = past(&before, &mut outlook);
+    let record = (&mut outlook.status, &mut told);
     let failure = match outlook.due {
-        Some(due) => fire(&cx, &schedule, &accepted, &mut outlook.status, due).await?,
+        Some(due) => fire(&cx, &schedule, &accepted, record, due).await?,
         None => None,
     };
     let tasks = own_tasks(&cx, &schedule);
-    tidy(&cx, &schedule, &accepted, &tasks, &mut outlook.status, now).await?;
+    let record = (&mut outlook.status, &mut told);
+    tidy(&cx, &accepted, &tasks, record, now).await?;
     let is_over = outlook.wake.is_none() && outlook.status.retrying.is_none();
     let status = followed(&cx, &schedule, &accepted, outlook.status, &tasks, now);
     let has_fired = status.last_firing.is_some();
     cx.report(&*schedule, &before, status).await?;
+    told.tell(&cx, &schedule);
     if let Some(error) = failure {
         return Err(error);
     }
@@ -151,31 +154,21 @@ async fn reconcile(schedule: Arc<EcsSchedule>, cx: Arc<Context>) -> Result<Actio
     }))
 }
 
-/// Reports times that were missed, and a start that is given up because of its age or of a newer time.
-fn report_past(
-    cx: &Context,
-    schedule: &EcsSchedule,
-    before: &ScheduleStatus,
-    outlook: &mut Outlook,
-) {
+/// Returns what is told of times that were missed, and of a start that is given up because of its age or of a newer time.
+fn past(before: &ScheduleStatus, outlook: &mut Outlook) -> Told {
+    let mut told = Told::default();
     if let Some(due) = outlook.given_up {
         let why = before.retrying.as_ref().map(|it| it.message.clone());
-        failed(
-            cx,
-            schedule,
-            &mut outlook.status,
-            due,
-            why.unwrap_or_default(),
-        );
+        failed(&mut outlook.status, &mut told, due, why.unwrap_or_default());
     }
     if outlook.missed > 0 {
         let note = format!(
             "{} times were missed while no operator ran, and start nothing.",
             outlook.missed
         );
-        cx.events
-            .warning(schedule, StateReason::FiringsMissed, note);
+        told.warning(StateReason::FiringsMissed, note);
     }
+    told
 }
 
 /// Starts the tasks of a time, and remembers what became of it. Returns the error to retry.
@@ -187,19 +180,19 @@ async fn fire(
     cx: &Context,
     schedule: &EcsSchedule,
     accepted: &Accepted,
-    status: &mut ScheduleStatus,
+    (status, told): (&mut ScheduleStatus, &mut Told),
     due: Timestamp,
 ) -> Result<Option<Error>, Error> {
     let tried = status.retrying.take().map_or(0, |it| it.attempts);
     match start(cx, schedule, accepted, due, tried + 1).await {
         Ok(Started::Task(name)) => {
             let note = format!("(schedule {}) has started {name}.", schedule.name_any());
-            cx.events.normal(schedule, StateReason::TasksStarted, note);
+            told.normal(StateReason::TasksStarted, note);
         }
-        Ok(Started::Skipped(why)) => skipped(cx, schedule, status, due, why),
+        Ok(Started::Skipped(why)) => skipped(status, told, due, why),
         Err(error) if error.is_transient() => return Err(error),
         Err(error) if tried >= accepted.firings.max_retries => {
-            failed(cx, schedule, status, due, error.to_string());
+            failed(status, told, due, error.to_string());
         }
         Err(error) => {
             status.retrying = Some(RetryStatus {

@@ -179,31 +179,44 @@ pub(super) fn result(status: &TaskStatus) -> &'static str {
     RUNNING
 }
 
-/// Records and reports a start that is given up.
-pub(super) fn failed(
-    cx: &Context,
-    schedule: &EcsSchedule,
-    status: &mut ScheduleStatus,
-    due: Timestamp,
-    why: String,
-) {
-    let note = format!("The tasks of {due} are not started: {why}");
+/// What is reported as events once it is on record: a decision that could not be recorded is made again.
+#[derive(Default)]
+pub(super) struct Told(Vec<(bool, StateReason, String)>);
+
+impl Told {
+    /// Adds an event of type Normal.
+    pub(super) fn normal(&mut self, reason: StateReason, note: String) {
+        self.0.push((false, reason, note));
+    }
+
+    /// Adds an event of type Warning.
+    pub(super) fn warning(&mut self, reason: StateReason, note: String) {
+        self.0.push((true, reason, note));
+    }
+
+    /// Reports the events.
+    pub(super) fn tell(self, cx: &Context, schedule: &EcsSchedule) {
+        for (is_warning, reason, note) in self.0 {
+            if is_warning {
+                cx.events.warning(schedule, reason, note);
+            } else {
+                cx.events.normal(schedule, reason, note);
+            }
+        }
+    }
+}
+
+/// Records a start that is given up.
+pub(super) fn failed(status: &mut ScheduleStatus, told: &mut Told, due: Timestamp, why: String) {
     let reason = StateReason::TargetInvocationFailed;
-    cx.events.warning(schedule, reason, note);
+    told.warning(reason, format!("The tasks of {due} are not started: {why}"));
     record(status, due, reason, why);
 }
 
-/// Records and reports a start that is skipped.
-pub(super) fn skipped(
-    cx: &Context,
-    schedule: &EcsSchedule,
-    status: &mut ScheduleStatus,
-    due: Timestamp,
-    why: String,
-) {
-    let note = format!("The tasks of {due} are skipped: {why}.");
+/// Records a start that is skipped.
+pub(super) fn skipped(status: &mut ScheduleStatus, told: &mut Told, due: Timestamp, why: String) {
     let reason = StateReason::FiringSkipped;
-    cx.events.normal(schedule, reason, note);
+    told.normal(reason, format!("The tasks of {due} are skipped: {why}."));
     record(status, due, reason, why);
 }
 

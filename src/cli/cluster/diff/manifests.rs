@@ -233,9 +233,9 @@ mod tests {
     #[test]
     fn a_schedule_starts_nothing_now() {
         let own = "apiVersion: ecs-operator.dev/v1alpha1\nkind: EcsSchedule\nmetadata: {name: nightly}\nspec: {}\n";
-        let of_aws = r#"{"Name": "nightly", "ScheduleExpression": "rate(7 minutes)", "FlexibleTimeWindow": {"Mode": "OFF"},
-            "Target": {"Arn": "arn:aws:ecs:eu-west-1:111122223333:cluster/c", "EcsParameters": {"TaskDefinitionArn": "web"}}}
-            {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:1", "memory": 64}]}"#;
+        let of_aws = r#"[{"Name": "nightly", "ScheduleExpression": "rate(7 minutes)", "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {"Arn": "arn:aws:ecs:eu-west-1:111122223333:cluster/c", "EcsParameters": {"TaskDefinitionArn": "web"}}},
+            {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:1", "memory": 64}]}]"#;
         for (text, resources) in [(own, 0), (of_aws, 1)] {
             let found = read(text);
             assert_eq!(found.resources.len(), resources, "{found:?}");
