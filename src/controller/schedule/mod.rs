@@ -161,7 +161,8 @@ fn past(before: &ScheduleStatus, outlook: &mut Outlook) -> Told {
         let why = before.retrying.as_ref().map(|it| it.message.clone());
         failed(&mut outlook.status, &mut told, due, why.unwrap_or_default());
     }
-    if outlook.missed > 0 {
+    // When the newest time is tried again, this has been told.
+    if outlook.missed > 0 && before.retrying.is_none() {
         let note = format!(
             "{} times were missed while no operator ran, and start nothing.",
             outlook.missed
