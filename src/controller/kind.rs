@@ -6,6 +6,7 @@ use futures::channel::mpsc::UnboundedReceiver;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{
     Api, Client, Resource, ResourceExt as _,
+    api::{DeleteParams, Preconditions},
     runtime::{
         controller::Action,
         reflector::{ObjectRef, Store},
@@ -16,7 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     caches::{reported::Reported, watch::Cache},
     context::Context,
-    error::Error,
+    error::{Error, code},
     queue::Line,
     status,
 };
@@ -217,6 +218,32 @@ impl Context {
         // What the API server has stored: an older schema drops members that it does not know.
         reported.record(&written, written.reported().clone());
         Ok(true)
+    }
+
+    /// Deletes an object, unless it is gone already or another one has its name.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails.
+    pub(super) async fn delete<K: Reconciled>(&self, object: &K) -> Result<(), Error> {
+        if object.meta().deletion_timestamp.is_some() {
+            return Ok(());
+        }
+        let namespace = object.namespace().unwrap_or_default();
+        let api: Api<K> = K::api(self.client.clone(), &namespace);
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: object.uid(),
+                resource_version: None,
+            }),
+            ..DeleteParams::background()
+        };
+        match api.delete(&object.name_any(), &params).await {
+            Err(error) if !matches!(code(&error), Some(404 | 409)) => {
+                Err(Error::resource("delete", object)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the API server still has an object that is not being deleted.

@@ -4,20 +4,14 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use k8s_openapi::jiff::Timestamp;
-use kube::{
-    Api, ResourceExt as _,
-    api::{DeleteParams, Preconditions},
-};
+use kube::ResourceExt as _;
 
 use super::{
     fetch::{Accepted, due},
     status::{FAILED, NOT_ACCEPTED, SUCCEEDED, Told, failed, result},
 };
 use crate::{
-    controller::{
-        context::Context,
-        error::{Error, code},
-    },
+    controller::{context::Context, error::Error},
     crd::{ACCEPTED, EcsTask, ScheduleStatus},
 };
 
@@ -42,7 +36,7 @@ pub(super) async fn tidy(
             .collect();
         ended.sort_by_key(|task| Reverse((begun(task), task.name_any())));
         for task in ended.into_iter().skip(usize::try_from(limit).unwrap_or(0)) {
-            delete(cx, task).await?;
+            cx.delete(&**task).await?;
         }
     }
     for task in tasks {
@@ -53,7 +47,7 @@ pub(super) async fn tidy(
         if now.duration_since(due) <= accepted.firings.max_age {
             continue;
         }
-        delete(cx, task).await?;
+        cx.delete(&**task).await?;
         let mut conditions = latest.conditions.iter();
         let refused = conditions.find(|condition| condition.type_ == ACCEPTED);
         let why = refused.map_or_else(String::new, |condition| condition.message.clone());
@@ -65,25 +59,4 @@ pub(super) async fn tidy(
 /// Returns when a task was due, or created.
 pub(super) fn begun(task: &EcsTask) -> Option<Timestamp> {
     due(task).or_else(|| task.creation_timestamp().map(|time| time.0))
-}
-
-async fn delete(cx: &Context, task: &EcsTask) -> Result<(), Error> {
-    if task.metadata.deletion_timestamp.is_some() {
-        return Ok(());
-    }
-    let namespace = task.namespace().unwrap_or_default();
-    let api: Api<EcsTask> = Api::namespaced(cx.client.clone(), &namespace);
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: task.uid(),
-            resource_version: None,
-        }),
-        ..DeleteParams::background()
-    };
-    match api.delete(&task.name_any(), &params).await {
-        // Another object has its name now.
-        Err(error) if matches!(code(&error), Some(404 | 409)) => Ok(()),
-        Err(error) => Err(Error::resource("delete", task)(error)),
-        Ok(_) => Ok(()),
-    }
 }

@@ -14,7 +14,6 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    api::{DeleteParams, Preconditions},
     runtime::{controller::Action, reflector::ObjectRef},
 };
 
@@ -27,7 +26,7 @@ use self::{
 use super::{
     caches::child_kind::{ChildKind, addon},
     context::Context,
-    error::{Error, code},
+    error::Error,
     kind::{OfKind, Reconciled},
     status::whole_seconds,
 };
@@ -145,7 +144,9 @@ async fn reconcile(schedule: Arc<EcsSchedule>, cx: Arc<Context>) -> Result<Actio
         return Err(error);
     }
     if is_over && has_fired && accepted.firings.is_enabled && accepted.firings.is_deleted_at_end {
-        return delete(&cx, &schedule).await;
+        // What it has started stays.
+        cx.delete(&*schedule).await?;
+        return Ok(Action::await_change());
     }
     Ok(outlook.wake.map_or_else(Action::await_change, |wake| {
         let wait = wake.duration_since(Timestamp::now());
@@ -206,21 +207,4 @@ async fn fire(
     }
     status.last_firing = Some(Time(due));
     Ok(None)
-}
-
-/// Deletes a schedule that will start nothing more, as it asks for. What it has started stays.
-async fn delete(cx: &Context, schedule: &EcsSchedule) -> Result<Action, Error> {
-    let namespace = schedule.namespace().unwrap_or_default();
-    let api: Api<EcsSchedule> = Api::namespaced(cx.client.clone(), &namespace);
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: schedule.uid(),
-            resource_version: None,
-        }),
-        ..DeleteParams::background()
-    };
-    match api.delete(&schedule.name_any(), &params).await {
-        Err(error) if code(&error) != Some(404) => Err(Error::resource("delete", schedule)(error)),
-        _ => Ok(Action::await_change()),
-    }
 }

@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, ResourceExt as _,
-    api::{DeleteParams, DynamicObject, ListParams, PostParams},
+    api::{DynamicObject, ListParams, PostParams},
     core::ApiResource,
 };
 
@@ -62,7 +62,7 @@ pub(super) async fn start(
             return Ok(Started::Skipped(why));
         }
         for task in running {
-            stop(&api, &task).await?;
+            cx.delete(&task).await?;
         }
     }
     let settings = cx.settings(&namespace);
@@ -113,14 +113,6 @@ async fn running(api: &Api<EcsTask>, schedule: &EcsSchedule) -> Result<Vec<EcsTa
             && task.metadata.deletion_timestamp.is_none()
     });
     Ok(tasks)
-}
-
-async fn stop(api: &Api<EcsTask>, task: &EcsTask) -> Result<(), Error> {
-    let name = task.name_any();
-    match api.delete(&name, &DeleteParams::background()).await {
-        Err(error) if code(&error) != Some(404) => Err(of_task("delete", &name)(error)),
-        _ => Ok(()),
-    }
 }
 
 fn of_task(verb: &'static str, name: &str) -> impl FnOnce(kube::Error) -> Error {

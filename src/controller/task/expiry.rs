@@ -7,19 +7,12 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::OwnerReference,
     jiff::{SignedDuration, Timestamp},
 };
-use kube::{
-    Api, ResourceExt as _,
-    api::{DeleteParams, Preconditions},
-    runtime::controller::Action,
-};
+use kube::{ResourceExt as _, runtime::controller::Action};
 
 use super::{claims::outlives_task, fetch::is_ours, pods::delete};
 use crate::{
     controller::{
-        apply::release,
-        caches::owner::Owner,
-        context::Context,
-        error::{Error, code},
+        apply::release, caches::owner::Owner, context::Context, error::Error,
         schedule::is_left_behind,
     },
     crd::{EcsTask, SUCCEEDED, TaskStatus},
@@ -52,24 +45,11 @@ pub(super) async fn expire(
     match end.map(|end| end.duration_since(Timestamp::now())) {
         None => Ok(Action::await_change()),
         Some(left) if left.is_positive() => Ok(Action::requeue(left.unsigned_abs())),
-        Some(_) if is_deleted => delete_task(task, cx).await,
+        Some(_) if is_deleted => {
+            cx.delete(task).await?;
+            Ok(Action::await_change())
+        }
         Some(_) => delete_pods(task, cx, owner).await,
-    }
-}
-
-async fn delete_task(task: &EcsTask, cx: &Context) -> Result<Action, Error> {
-    let api: Api<EcsTask> =
-        Api::namespaced(cx.client.clone(), &task.namespace().unwrap_or_default());
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: task.uid(),
-            resource_version: None,
-        }),
-        ..DeleteParams::background()
-    };
-    match api.delete(&task.name_any(), &params).await {
-        Err(error) if code(&error) != Some(404) => Err(Error::resource("delete", task)(error)),
-        _ => Ok(Action::await_change()),
     }
 }
 
