@@ -32,7 +32,7 @@ impl Occurrence {
         }
     }
 
-    /// Returns an input with the values of this occurrence. None of them needs an escape in a JSON text.
+    /// Returns an input with the values of this occurrence, escaped as in a JSON text.
     #[must_use]
     pub fn fill(&self, input: &str) -> String {
         [
@@ -43,7 +43,9 @@ impl Occurrence {
         ]
         .into_iter()
         .fold(input.to_owned(), |text, (name, value)| {
-            text.replace(&format!("{PREFIX}{name}>"), &value)
+            let quoted = serde_json::Value::from(value).to_string();
+            let inside = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+            text.replace(&format!("{PREFIX}{name}>"), inside.unwrap_or_default())
         })
     }
 }
@@ -76,6 +78,17 @@ mod tests {
         ];
         assert_eq!(context_attributes(text), expected);
         assert!(context_attributes("<aws.s3> <aws.scheduler.").is_empty());
+    }
+
+    #[test]
+    fn a_value_stays_inside_of_its_text() {
+        let occurrence = Occurrence {
+            schedule_arn: "arn:a\\b\"".to_owned(),
+            ..Occurrence::sample()
+        };
+        let filled = occurrence.fill(r#"{"a": "<aws.scheduler.schedule-arn>"}"#);
+        let filled: serde_json::Value = serde_json::from_str(&filled).expect("it is JSON");
+        assert_eq!(filled["a"], "arn:a\\b\"");
     }
 
     #[test]
