@@ -12,6 +12,7 @@ use crate::{
     ecs,
     input::{RuleInput, ScheduleInput},
     print::{self, Ordered},
+    schedule::Schedule,
     settings::Settings,
     source::Kind,
     translate,
@@ -20,6 +21,9 @@ use crate::{
         validate_scheduled_rule, validate_scheduled_task,
     },
 };
+
+/// The longest `Name` of a schedule, which that of a rule with the ID of a target can exceed.
+const LONGEST_NAME: usize = 64;
 
 /// Returns the differences from AWS of a schedule that the operator follows, and of the tasks that it starts.
 ///
@@ -71,7 +75,8 @@ fn check_rule(
     let starter = input.starter();
     let mut notes = check(&schedule, starter, settings)?;
     let expression = input.request.schedule_expression.as_deref();
-    if expression.is_some_and(|text| text.trim_start().starts_with("rate")) {
+    let expression = expression.and_then(|text| Schedule::of_rule(text).ok());
+    if matches!(expression, Some(Schedule::Rate(_))) {
         let path = starter.root().field("ScheduleExpression");
         notes.report(path, Message::RateBeginsAtOnce);
     }
@@ -185,8 +190,12 @@ impl Resources<'_> {
             let path = path.field("TaskDefinitionArn");
             follow_newest(&mut parameters.task_definition_arn, path, diagnostics);
         }
+        let name = input.request.name.as_deref().unwrap_or_default();
+        if name.len() > LONGEST_NAME {
+            // That of the object is made of it.
+            request.name = None;
+        }
         let spec = extended(&request, &input.extensions)?;
-        let name = request.name.as_deref().unwrap_or_default();
         let definition = &input.task_definition.request;
         Ok(vec![
             self.task_definition(&input.task_definition, diagnostics)?,
