@@ -157,7 +157,7 @@ fn begin(status: &ScheduleStatus, asked: Asked<'_>, since: Timestamp, now: Times
     // A rate without a start is due when the schedule is created.
     let is_from_creation = since == asked.created;
     let first = since.checked_sub(MOMENT).ok().filter(|_| is_from_creation);
-    let oldest = now.checked_sub(asked.firings.max_age).ok();
+    let oldest = now.checked_sub(asked.firings.longest_wait()).ok();
     let handled = [&status.last_firing, &status.enabled_at];
     let handled = handled.into_iter().filter_map(|it| time(it.as_ref()));
     let first = first.unwrap_or(since);
@@ -426,6 +426,22 @@ mod tests {
         assert!(delays.clone().all(|it| !it.is_negative() && it <= window));
         let distinct: BTreeSet<_> = delays.collect();
         assert!(distinct.len() > 5, "they are spread");
+    }
+
+    #[test]
+    fn a_window_that_is_longer_than_the_age_loses_no_time() {
+        let flexible = firings(&json!({
+            "ScheduleExpression": "rate(1 hour)",
+            "FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 60},
+            "Target": {
+                "Arn": "arn:aws:ecs:r:1:cluster/c", "EcsParameters": {"TaskDefinitionArn": "t"},
+                "RetryPolicy": {"MaximumEventAgeInSeconds": 60},
+            },
+        }));
+        let moments = every(30, CREATED, "2026-01-16T10:00:30Z");
+        let started = starts(&flexible, &mut ScheduleStatus::default(), &moments);
+        // The last two may be in their windows.
+        assert!(started.len() >= 23, "{} of 25 hours", started.len());
     }
 
     #[test]

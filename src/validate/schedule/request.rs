@@ -29,6 +29,14 @@ pub struct Firings {
     pub extensions: crd::ScheduleExtensions,
 }
 
+impl Firings {
+    /// How long after it was due a start can still be tried: it may begin late in its window.
+    #[must_use]
+    pub fn longest_wait(&self) -> SignedDuration {
+        self.window.saturating_add(self.max_age)
+    }
+}
+
 /// Validates what a schedule asks of the operator. The tasks that it starts are validated when they start, with the task
 /// definition of that time.
 ///
