@@ -220,11 +220,11 @@ impl Context {
         Ok(true)
     }
 
-    /// Deletes an object, unless it is gone already or another one has its name.
+    /// Deletes an object, unless it is gone already.
     ///
     /// # Errors
     ///
-    /// When the request fails.
+    /// When the request fails, or another object has its name.
     pub(super) async fn delete<K: Reconciled>(&self, object: &K) -> Result<(), Error> {
         if object.meta().deletion_timestamp.is_some() {
             return Ok(());
@@ -239,7 +239,7 @@ impl Context {
             ..DeleteParams::background()
         };
         match api.delete(&object.name_any(), &params).await {
-            Err(error) if !matches!(code(&error), Some(404 | 409)) => {
+            Err(error) if code(&error) != Some(404) => {
                 Err(Error::resource("delete", object)(error))
             }
             _ => Ok(()),
