@@ -49,7 +49,7 @@ pub(super) fn schedule_extensions() -> [(String, JSONSchemaProps); 4] {
         (
             CONCURRENCY_POLICY.to_owned(),
             words(
-                "An extension of this operator: what happens when the schedule is due and tasks that it started before still run. Allow starts the new ones beside them, as AWS does; Forbid starts none; Replace stops them first. Default: Allow.",
+                "An extension of this operator: what happens when the schedule is due and tasks that it started before still run. Allow starts the new ones beside them, as AWS does; Forbid starts none; Replace stops the others when the new ones are there. Default: Allow.",
                 &["Allow", "Forbid", "Replace"],
             ),
         ),

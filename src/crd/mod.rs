@@ -107,7 +107,7 @@ pub enum ConcurrencyPolicy {
     Allow,
     /// No new tasks start.
     Forbid,
-    /// They are stopped, and the new tasks start.
+    /// The new tasks start, and then the others are stopped.
     Replace,
 }
 

@@ -22,7 +22,7 @@ statuses! {
         timing: Option<String>,
         /// Since when this timing counts. A rate without StartDate counts from then.
         since: Option<Time>,
-        /// When it was last enabled again. What was due while it was disabled is not made up for.
+        /// When it was last enabled again, or accepted after a rejection. What was due before is not made up for.
         enabled_at: Option<Time>,
         /// When it was last due, whether its tasks were started, skipped or given up.
         last_firing: Option<Time>,

@@ -10,13 +10,14 @@ use k8s_openapi::{
 };
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, DynamicObject, ListParams, PostParams},
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 
 use crate::{
     bed,
     proxy::{Fault, Proxy},
+    shared,
     support::{Bed, LIMIT, Operator, condition, install, task_definition, uid},
 };
 
@@ -173,8 +174,13 @@ async fn tasks_that_still_run_are_stopped_or_keep_others_from_starting() {
     }
 }
 
-/// Has the API server refuse EcsTasks in the namespace. Returns the name of the policy that does.
-async fn refuse_tasks(bed: &Bed) -> String {
+/// Has the API server refuse something in the namespace, and waits until it does. Returns the name of the policy.
+async fn refuse(
+    bed: &Bed,
+    operation: &str,
+    resource: &str,
+    is_refused: impl AsyncFn() -> bool,
+) -> String {
     let name = bed.namespace.name().to_owned();
     let policy: ValidatingAdmissionPolicy = serde_json::from_value(json!({
         "metadata": {"name": name},
@@ -183,7 +189,7 @@ async fn refuse_tasks(bed: &Bed) -> String {
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
                 "resourceRules": [{
                     "apiGroups": ["ecs-operator.dev"], "apiVersions": ["v1alpha1"],
-                    "operations": ["CREATE"], "resources": ["ecstasks"],
+                    "operations": [operation], "resources": [resource],
                 }],
             },
             "validations": [{"expression": "false", "message": "no tasks today"}],
@@ -200,8 +206,26 @@ async fn refuse_tasks(bed: &Bed) -> String {
     policies.create(&params, &policy).await.unwrap();
     bindings.create(&params, &binding).await.unwrap();
     // It is in force some moments later.
-    let tasks = bed.resources("EcsTask");
     until("the policy to hold", LIMIT, async || {
+        Ok(is_refused().await.then_some(()))
+    })
+    .await
+    .unwrap();
+    name
+}
+
+async fn refuse_no_more(bed: &Bed, policy: &str) {
+    let bindings = Api::<ValidatingAdmissionPolicyBinding>::all(bed.client.clone());
+    bindings
+        .delete(policy, &DeleteParams::default())
+        .await
+        .unwrap();
+}
+
+/// Has the API server refuse EcsTasks in the namespace.
+async fn refuse_tasks(bed: &Bed) -> String {
+    let tasks = bed.resources("EcsTask");
+    refuse(bed, "CREATE", "ecstasks", async || {
         let params = PostParams {
             dry_run: true,
             ..PostParams::default()
@@ -209,21 +233,89 @@ async fn refuse_tasks(bed: &Bed) -> String {
         let task: DynamicObject = serde_json::from_value(json!({
             "apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsTask",
             "metadata": {"name": "probe"}, "spec": {"taskDefinition": "nobody"},
-        }))?;
-        Ok(tasks.create(&params, &task).await.is_err().then_some(()))
+        }))
+        .unwrap();
+        tasks.create(&params, &task).await.is_err()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_before_its_start_is_on_record() {
+    let bed = bed("unrecorded").await;
+    define(&bed, "testbed/exit:0").await;
+    let mut probe = each_minute("job");
+    probe["State"] = json!("DISABLED");
+    bed.must_apply("EcsSchedule", "probe", probe).await;
+    bed.condition("EcsSchedule", "probe", "Ready", "True").await;
+    let schedules = bed.resources("EcsSchedule");
+    let policy = refuse(&bed, "UPDATE", "ecsschedules/status", async || {
+        let params = PatchParams {
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        let change = Patch::Merge(json!({"status": {"state": "ENABLED"}}));
+        schedules
+            .patch_status("probe", &params, &change)
+            .await
+            .is_err()
+    })
+    .await;
+    let mut schedule = each_minute("job");
+    schedule["ScheduleExpression"] = json!("rate(1 day)");
+    schedule["successfulTasksHistoryLimit"] = json!(0);
+    bed.must_apply("EcsSchedule", "job", schedule).await;
+    let started = until_tasks(&bed, "the tasks to end", |tasks| {
+        tasks
+            .iter()
+            .any(|task| task.data["status"]["lastStatus"] == "STOPPED")
+    })
+    .await;
+    let (operator, _) = shared().await;
+    let failed = async || {
+        let labels = "kind=\"EcsSchedule\"";
+        operator
+            .metric("ecs_operator_reconcile_errors_total", labels)
+            .await
+    };
+    let before = failed().await;
+    until("the record to be tried again", LIMIT, async || {
+        Ok((failed().await >= before + 3).then_some(()))
     })
     .await
     .unwrap();
-    name
+    let there = tasks(&bed, "job").await;
+    assert_eq!(there.len(), 1);
+    assert_eq!(uid(&there[0]), uid(&started[0]));
+    refuse_no_more(&bed, &policy).await;
+    bed.until("EcsSchedule", "job", "the start to be recorded", |object| {
+        !object["status"]["lastFiring"].is_null()
+    })
+    .await;
+    until_tasks(&bed, "the EcsTask to go", <[_]>::is_empty).await;
 }
 
 #[tokio::test]
 async fn a_start_that_is_refused_is_tried_until_it_is_too_old() {
     let bed = bed("refused").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition("testbed/web"))
+        .await;
+    bed.must_apply("EcsTask", "by-hand", json!({"taskDefinition": "web"}))
+        .await;
+    let label = json!({"metadata": {"labels": {"ecs-operator.dev/schedule": "instead"}}});
+    bed.resources("EcsTask")
+        .patch("by-hand", &PatchParams::default(), &Patch::Merge(label))
+        .await
+        .unwrap();
     let policy = refuse_tasks(&bed).await;
     define(&bed, "testbed/exit:0").await;
     let mut daily = each_minute("job");
     daily["ScheduleExpression"] = json!("rate(1 day)");
+    let mut instead = daily.clone();
+    instead["concurrencyPolicy"] = json!("Replace");
+    bed.must_apply("EcsSchedule", "instead", instead).await;
+    bed.condition("EcsSchedule", "instead", "Ready", "False")
+        .await;
     let mut once = daily.clone();
     once["Target"]["RetryPolicy"] = json!({"MaximumRetryAttempts": 0});
     bed.must_apply("EcsSchedule", "job", daily).await;
@@ -241,11 +333,11 @@ async fn a_start_that_is_refused_is_tried_until_it_is_too_old() {
         )
         .await;
     assert_eq!(condition(&given_up, "Ready")["status"], "True");
-    let bindings = Api::<ValidatingAdmissionPolicyBinding>::all(bed.client.clone());
-    bindings
-        .delete(&policy, &DeleteParams::default())
-        .await
-        .unwrap();
+    // What a schedule replaces is not stopped before something takes its place.
+    let running = bed.resources("EcsTask").get("by-hand").await.unwrap();
+    assert_eq!(running.metadata.deletion_timestamp, None);
+    refuse_no_more(&bed, &policy).await;
+    bed.gone_resource("EcsTask", "by-hand").await;
     let object = bed
         .until("EcsSchedule", "job", "the tasks to have run", |object| {
             object["status"]["tasks"][0]["result"] == "Succeeded"

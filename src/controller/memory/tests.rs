@@ -478,6 +478,16 @@ fn a_schedule_starts_tasks_once_and_not_because_of_an_edit() {
 }
 
 #[test]
+fn mending_a_schedule_starts_nothing() {
+    let scenario = schedule::a_schedule_that_is_mended();
+    let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));
+    let end = ends.last().expect("there are two acts");
+    assert!(end.of_kind("ecs-operator.dev", "ecstasks").is_empty());
+    let schedule = &end.of_kind("ecs-operator.dev", "ecsschedules")[0].1;
+    assert!(schedule["status"]["nextFiring"].is_string(), "{schedule}");
+}
+
+#[test]
 fn scheduled_actions_move_the_count() {
     let scenario = scaling::scheduled_actions();
     let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));

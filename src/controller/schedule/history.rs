@@ -12,11 +12,40 @@ use super::{
 };
 use crate::{
     controller::{context::Context, error::Error},
-    crd::{ACCEPTED, EcsTask, ScheduleStatus},
+    crd::{ACCEPTED, EcsTask, FailedFiringStatus, ScheduleStatus},
 };
 
-/// Deletes the tasks that ended longest ago, beyond the limits of the schedule, and those that are rejected and too old
-/// to begin, which counts as a start that failed.
+/// Records the tasks that are rejected and too old to begin, each as a start that failed. Returns them.
+pub(super) fn give_up<'t>(
+    cx: &Context,
+    accepted: &Accepted,
+    tasks: &'t [Arc<EcsTask>],
+    (status, told): (&mut ScheduleStatus, &mut Told),
+    now: Timestamp,
+) -> Vec<&'t Arc<EcsTask>> {
+    let mut given_up = Vec::new();
+    for task in tasks {
+        let latest = cx.tasks.latest(task);
+        let Some(due) = due(task).filter(|_| result(&latest) == NOT_ACCEPTED) else {
+            continue;
+        };
+        if now.duration_since(due) <= accepted.firings.longest_wait() {
+            continue;
+        }
+        given_up.push(task);
+        let is_known = |it: &FailedFiringStatus| it.due.as_ref().is_some_and(|it| it.0 == due);
+        if !status.failures.iter().any(is_known) {
+            let mut conditions = latest.conditions.iter();
+            let refused = conditions.find(|condition| condition.type_ == ACCEPTED);
+            let why = refused.map_or_else(String::new, |condition| condition.message.clone());
+            failed(status, told, due, why);
+        }
+    }
+    given_up
+}
+
+/// Deletes the tasks that are given up, and those that ended longest ago, beyond the limits of the schedule. Call it with
+/// the time that is on record as the last one: a later one whose EcsTask is gone would start once more.
 ///
 /// # Errors
 ///
@@ -25,33 +54,23 @@ pub(super) async fn tidy(
     cx: &Context,
     accepted: &Accepted,
     tasks: &[Arc<EcsTask>],
-    (status, told): (&mut ScheduleStatus, &mut Told),
-    now: Timestamp,
+    given_up: &[&Arc<EcsTask>],
+    recorded: Option<Timestamp>,
 ) -> Result<(), Error> {
+    for task in given_up {
+        cx.delete(&***task).await?;
+    }
     let [succeeded, unsuccessful] = accepted.firings.extensions.kept();
     for (kind, limit) in [(SUCCEEDED, succeeded), (FAILED, unsuccessful)] {
         let mut ended: Vec<&Arc<EcsTask>> = tasks
             .iter()
             .filter(|task| result(&cx.tasks.latest(task)) == kind)
+            .filter(|task| due(task).is_none_or(|due| Some(due) <= recorded))
             .collect();
         ended.sort_by_key(|task| Reverse((begun(task), task.name_any())));
         for task in ended.into_iter().skip(usize::try_from(limit).unwrap_or(0)) {
             cx.delete(&**task).await?;
         }
-    }
-    for task in tasks {
-        let latest = cx.tasks.latest(task);
-        let Some(due) = due(task).filter(|_| result(&latest) == NOT_ACCEPTED) else {
-            continue;
-        };
-        if now.duration_since(due) <= accepted.firings.max_age {
-            continue;
-        }
-        cx.delete(&**task).await?;
-        let mut conditions = latest.conditions.iter();
-        let refused = conditions.find(|condition| condition.type_ == ACCEPTED);
-        let why = refused.map_or_else(String::new, |condition| condition.message.clone());
-        failed(status, told, due, why);
     }
     Ok(())
 }

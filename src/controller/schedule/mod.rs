@@ -19,7 +19,7 @@ use kube::{
 
 use self::{
     fetch::{Accepted, own_tasks, read},
-    history::tidy,
+    history::{give_up, tidy},
     start::{Started, start},
     status::{Told, failed, followed, rejected, skipped},
 };
@@ -31,7 +31,7 @@ use super::{
     status::whole_seconds,
 };
 use crate::{
-    crd::{EcsSchedule, EcsTask, RetryStatus, ScheduleStatus},
+    crd::{ACCEPTED, EcsSchedule, EcsTask, RetryStatus, ScheduleStatus},
     decide::firing::{Asked, Outlook, outlook},
     diagnostic::StateReason,
     settings::SCHEDULE,
@@ -125,34 +125,69 @@ async fn reconcile(schedule: Arc<EcsSchedule>, cx: Arc<Context>) -> Result<Actio
             .map_or(now, |created| created.0),
         uid: &uid,
     };
-    let mut outlook = outlook(&before, asked, now);
-    let mut told = past(&before, &mut outlook);
+    let outlook = outlook(&corrected(&before, now), asked, now);
+    let wait = outlook.wake.map(|wake| {
+        let wait = wake.duration_since(Timestamp::now());
+        let wait = Duration::try_from(wait).unwrap_or(Duration::ZERO);
+        wait.min(LONGEST_WAIT)
+    });
+    let followed = follow(&cx, &schedule, &accepted, (&before, outlook), now).await;
+    if let (Err(_), Some(wait)) = (&followed, wait) {
+        // What failed does not hold up the next time.
+        cx.backoff.due(&uid, wait);
+    }
+    followed?;
+    Ok(wait.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Returns the status from which a schedule goes on: one that was rejected goes on from now, so that mending it starts
+/// nothing, as enabling one does.
+fn corrected(before: &ScheduleStatus, now: Timestamp) -> ScheduleStatus {
+    let mut conditions = before.conditions.iter();
+    let was_rejected =
+        conditions.any(|condition| condition.type_ == ACCEPTED && condition.status == "False");
+    let mut status = before.clone();
+    if was_rejected {
+        status.enabled_at = Some(Time(now));
+    }
+    status
+}
+
+/// Does what is due, and records it. Whatever it made is deleted only after that.
+async fn follow(
+    cx: &Context,
+    schedule: &EcsSchedule,
+    accepted: &Accepted,
+    (before, mut outlook): (&ScheduleStatus, Outlook),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut told = past(before, &mut outlook);
     let record = (&mut outlook.status, &mut told);
     let failure = match outlook.due {
-        Some(due) => fire(&cx, &schedule, &accepted, record, due).await?,
+        Some(due) => fire(cx, schedule, accepted, record, due).await?,
         None => None,
     };
-    let tasks = own_tasks(&cx, &schedule);
+    let tasks = own_tasks(cx, schedule);
     let record = (&mut outlook.status, &mut told);
-    tidy(&cx, &accepted, &tasks, record, now).await?;
+    let given_up = give_up(cx, accepted, &tasks, record, now);
     let is_over = outlook.wake.is_none() && outlook.status.retrying.is_none();
-    let status = followed(&cx, &schedule, &accepted, outlook.status, &tasks, now);
-    let has_fired = status.last_firing.is_some();
-    cx.report(&*schedule, &before, status).await?;
-    told.tell(&cx, &schedule);
+    let status = followed(cx, schedule, accepted, outlook.status, &tasks, now);
+    // What an edit has put into the past is not over.
+    let has_fired = status.last_firing.is_some() && status.last_firing >= status.since;
+    let recorded = status.last_firing.as_ref().map(|last| last.0);
+    cx.report(schedule, before, status).await?;
+    told.tell(cx, schedule);
+    tidy(cx, accepted, &tasks, &given_up, recorded).await?;
     if let Some(error) = failure {
         return Err(error);
     }
-    if is_over && has_fired && accepted.firings.is_enabled && accepted.firings.is_deleted_at_end {
+    let firings = &accepted.firings;
+    let is_deleted = firings.is_enabled && firings.is_deleted_at_end;
+    if is_over && has_fired && is_deleted {
         // What it has started stays.
-        cx.delete(&*schedule).await?;
-        return Ok(Action::await_change());
+        cx.delete(schedule).await?;
     }
-    Ok(outlook.wake.map_or_else(Action::await_change, |wake| {
-        let wait = wake.duration_since(Timestamp::now());
-        let wait = Duration::try_from(wait).unwrap_or(Duration::ZERO);
-        Action::requeue(wait.min(LONGEST_WAIT))
-    }))
+    Ok(())
 }
 
 /// Returns what is told of times that were missed, and of a start that is given up because of its age or of a newer time.
@@ -162,8 +197,10 @@ fn past(before: &ScheduleStatus, outlook: &mut Outlook) -> Told {
         let why = before.retrying.as_ref().map(|it| it.message.clone());
         failed(&mut outlook.status, &mut told, due, why.unwrap_or_default());
     }
-    // When the newest time is tried again, this has been told.
-    if outlook.missed > 0 && before.retrying.is_none() {
+    let tried = before.retrying.as_ref().and_then(|it| it.due.clone());
+    // When the same time is tried again, this has been told.
+    let is_tried_again = tried.is_some() && tried.map(|it| it.0) == outlook.due;
+    if outlook.missed > 0 && !is_tried_again {
         let note = format!(
             "{} times were missed while no operator ran, and start nothing.",
             outlook.missed
@@ -192,19 +229,31 @@ async fn fire(
             told.normal(StateReason::TasksStarted, note);
         }
         Ok(Started::Skipped(why)) => skipped(status, told, due, why),
-        Err(error) if error.is_transient() => return Err(error),
+        Err(error) if error.is_transient() => {
+            let uid = schedule.uid().unwrap_or_default();
+            if !cx.backoff.is_lasting(&uid) {
+                return Err(error);
+            }
+            // It does not count, and people have to know of it.
+            status.retrying = Some(retry(due, tried, &error));
+            return Ok(Some(error));
+        }
         Err(error) if tried >= accepted.firings.max_retries => {
             failed(status, told, due, error.to_string());
         }
         Err(error) => {
-            status.retrying = Some(RetryStatus {
-                due: Some(Time(due)),
-                attempts: tried + 1,
-                message: error.to_string(),
-            });
+            status.retrying = Some(retry(due, tried + 1, &error));
             return Ok(Some(error));
         }
     }
     status.last_firing = Some(Time(due));
     Ok(None)
+}
+
+fn retry(due: Timestamp, attempts: i64, error: &Error) -> RetryStatus {
+    RetryStatus {
+        due: Some(Time(due)),
+        attempts,
+        message: error.to_string(),
+    }
 }

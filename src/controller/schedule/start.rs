@@ -9,6 +9,7 @@ use kube::{
 
 use super::{
     fetch::{Accepted, is_of},
+    status::{NOT_ACCEPTED, result},
     task::{Occasion, ecs_task, task_name},
 };
 use crate::{
@@ -46,23 +47,17 @@ pub(super) async fn start(
     let name = task_name(&schedule.name_any(), due);
     let policy = accepted.firings.extensions.concurrency_policy;
     let policy = policy.unwrap_or_default();
+    let mut others = Vec::new();
     if policy != ConcurrencyPolicy::Allow {
         // The cache may not have what was started last.
-        let running = running(&api, schedule).await?;
-        if running.iter().any(|task| task.name_any() == name) {
-            return Ok(Started::Task(name));
-        }
+        others = unfinished(&api, schedule).await?;
+        let is_started = others.iter().any(|task| task.name_any() == name);
+        others.retain(|task| task.name_any() != name);
         if policy == ConcurrencyPolicy::Forbid
-            && let Some(task) = running.first()
+            && !is_started
+            && let Some(other) = others.first()
         {
-            let why = format!(
-                "{} still runs, and concurrencyPolicy is Forbid",
-                task.name_any()
-            );
-            return Ok(Started::Skipped(why));
-        }
-        for task in running {
-            cx.delete(&task).await?;
+            return Ok(Started::Skipped(why_not_beside(other)));
         }
     }
     let settings = cx.settings(&namespace);
@@ -74,35 +69,57 @@ pub(super) async fn start(
         region: settings.aws_region.as_deref(),
         account: settings.aws_account_id.as_deref(),
     };
-    let task = ecs_task(schedule, accepted, &occasion)?;
+    create(cx, schedule, &ecs_task(schedule, accepted, &occasion)?).await?;
+    if policy == ConcurrencyPolicy::Replace {
+        // Only now is it known that something takes their place.
+        for other in others {
+            cx.delete(&other).await?;
+        }
+    }
+    Ok(Started::Task(name))
+}
+
+/// Creates an EcsTask of a schedule, unless it is there.
+async fn create(cx: &Context, schedule: &EcsSchedule, task: &DynamicObject) -> Result<(), Error> {
+    let (namespace, name) = (schedule.namespace().unwrap_or_default(), task.name_any());
     let resource = ApiResource::erase::<EcsTask>(&());
-    let create: Api<DynamicObject> = Api::namespaced_with(cx.client.clone(), &namespace, &resource);
+    let api: Api<DynamicObject> = Api::namespaced_with(cx.client.clone(), &namespace, &resource);
     let params = PostParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
-    match create.create(&params, &task).await {
-        Ok(_) => Ok(Started::Task(name)),
-        Err(error) if code(&error) == Some(409) => {
-            let existing = api.get_metadata_opt(&name).await;
-            let existing = existing.map_err(of_task("get", &name))?;
-            let label = existing.and_then(|it| it.labels().get(SCHEDULE).cloned());
-            if label.as_deref() == Some(&schedule.name_any()) {
-                return Ok(Started::Task(name));
-            }
-            let kind = "EcsTask".to_owned();
-            Err(Error::NotOwned {
-                kind,
-                name,
-                owner: None,
-            })
-        }
-        Err(error) => Err(of_task("create", &name)(error)),
+    let Err(error) = api.create(&params, task).await else {
+        return Ok(());
+    };
+    if code(&error) != Some(409) {
+        return Err(of_task("create", &name)(error));
+    }
+    let existing = api.get_metadata_opt(&name).await;
+    match existing.map_err(of_task("get", &name))? {
+        Some(existing) if existing.labels().get(SCHEDULE) == Some(&schedule.name_any()) => Ok(()),
+        Some(_) => Err(Error::NotOwned {
+            kind: "EcsTask".to_owned(),
+            name,
+            owner: None,
+        }),
+        // Something else was in conflict, such as the count of a quota.
+        None => Err(of_task("create", &name)(error)),
     }
 }
 
+/// Says why a task that has not ended keeps others from starting.
+fn why_not_beside(task: &EcsTask) -> String {
+    let (name, is_waiting) = (task.name_any(), result(&task.status) == NOT_ACCEPTED);
+    let what = if is_waiting {
+        "has not begun, because its spec is rejected"
+    } else {
+        "still runs"
+    };
+    format!("{name} {what}, and concurrencyPolicy is Forbid")
+}
+
 /// Returns the tasks of a schedule that have not ended, as the API server has them.
-async fn running(api: &Api<EcsTask>, schedule: &EcsSchedule) -> Result<Vec<EcsTask>, Error> {
+async fn unfinished(api: &Api<EcsTask>, schedule: &EcsSchedule) -> Result<Vec<EcsTask>, Error> {
     let name = schedule.name_any();
     let params = ListParams::default().labels(&format!("{SCHEDULE}={name}"));
     let listed = api.list(&params).await;

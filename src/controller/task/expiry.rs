@@ -3,6 +3,8 @@
 //! The object stays until its owner says otherwise: whoever applies the same file again, as GitOps tools do all the time,
 //! would otherwise run the task again.
 
+use std::time::Duration;
+
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::OwnerReference,
     jiff::{SignedDuration, Timestamp},
@@ -15,13 +17,54 @@ use crate::{
         apply::release, caches::owner::Owner, context::Context, error::Error,
         schedule::is_left_behind,
     },
-    crd::{EcsTask, SUCCEEDED, TaskStatus},
+    crd::{ACCEPTED, EcsTask, SUCCEEDED, TaskStatus},
+    settings::SCHEDULED_AT,
     source::read_task,
 };
 
 /// How long the pods of a finished task are kept, for their logs: as long as ECS shows stopped tasks
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html>).
 const PODS_KEPT: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long tasks that a schedule has started may wait to begin: as long as EventBridge Scheduler tries at most. The
+/// schedule gives up sooner, if it is still there and accepted.
+const WAITING: SignedDuration = SignedDuration::from_hours(24);
+
+/// Returns how long tasks that are rejected may still wait to begin; `None` if there is no limit, because no schedule has
+/// started them, or if they have begun.
+fn left_to_begin(task: &EcsTask, status: &TaskStatus, now: Timestamp) -> Option<SignedDuration> {
+    let mut conditions = status.conditions.iter();
+    let is_rejected =
+        conditions.any(|condition| condition.type_ == ACCEPTED && condition.status == "False");
+    let is_scheduled = task.annotations().contains_key(SCHEDULED_AT);
+    if !is_scheduled || !is_rejected || !status.tasks.is_empty() {
+        return None;
+    }
+    let created = task.creation_timestamp()?.0;
+    Some(WAITING - now.duration_since(created))
+}
+
+/// Returns when to look again at tasks that have not ended: after this wait, or when they have waited too long to begin.
+/// Those are deleted.
+///
+/// # Errors
+///
+/// When a request fails.
+pub(super) async fn again_or_give_up(
+    task: &EcsTask,
+    status: &TaskStatus,
+    wait: Option<Duration>,
+    cx: &Context,
+) -> Result<Action, Error> {
+    let left = left_to_begin(task, status, Timestamp::now());
+    if left.is_some_and(|left| !left.is_positive()) {
+        cx.delete(task).await?;
+        return Ok(Action::await_change());
+    }
+    let left = left.and_then(|left| Duration::try_from(left).ok());
+    let wait = wait.into_iter().chain(left).min();
+    Ok(wait.map_or_else(Action::await_change, Action::requeue))
+}
 
 /// Deletes what has been finished for long enough: the EcsTask if `ttlSecondsAfterFinished` says when or its schedule is
 /// gone, otherwise only its pods and what they needed. The status keeps how they ended.
@@ -92,6 +135,31 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_what_a_schedule_started_and_never_began_is_given_up() {
+        let now: Timestamp = "2026-01-16T10:00:00Z".parse().expect("it is a time");
+        let left = |annotation: &str, accepted: &str, tasks: serde_json::Value| {
+            let task: EcsTask = serde_json::from_value(json!({
+                "metadata": {
+                    "name": "job", "creationTimestamp": "2026-01-15T11:00:00Z",
+                    "annotations": {annotation: "2026-01-15T11:00:00Z"},
+                },
+                "status": {"tasks": tasks, "conditions": [{
+                    "type": ACCEPTED, "status": accepted, "reason": "r", "message": "",
+                    "lastTransitionTime": "2026-01-15T11:00:00Z",
+                }]},
+            }))
+            .expect("it is a task");
+            left_to_begin(&task, &task.status, now)
+        };
+        let hour = Some(SignedDuration::from_hours(1));
+        assert_eq!(left(SCHEDULED_AT, "False", json!([])), hour);
+        assert_eq!(left("someone/else", "False", json!([])), None);
+        assert_eq!(left(SCHEDULED_AT, "True", json!([])), None);
+        let running = json!([{"name": "job-0", "lastStatus": "RUNNING"}]);
+        assert_eq!(left(SCHEDULED_AT, "False", running), None);
+    }
 
     #[test]
     fn a_node_whose_clock_is_behind_makes_no_task_older() {

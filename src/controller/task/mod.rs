@@ -23,7 +23,7 @@ use kube::{
 
 use self::{
     apply::{Made, NotMade, make},
-    expiry::expire,
+    expiry::{again_or_give_up, expire},
     fetch::{Found, find, is_ours},
     plan::plan,
     pods::{adopt, delete, release, stop},
@@ -179,9 +179,7 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
         log_outcome(&task, status);
         return expire(&task, status, &cx, &owner).await;
     }
-    Ok(progress
-        .wait
-        .map_or_else(Action::await_change, Action::requeue))
+    again_or_give_up(&task, status, progress.wait, &cx).await
 }
 
 /// Returns the first status: what to run, recorded before any pod is created. If pods have already run, the status was

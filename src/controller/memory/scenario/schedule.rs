@@ -68,3 +68,14 @@ pub(in crate::controller::memory) fn a_schedule_that_replaces() -> Scenario {
         });
     })])
 }
+
+/// A schedule that is mended after it was rejected.
+pub(in crate::controller::memory) fn a_schedule_that_is_mended() -> Scenario {
+    let acts = [
+        act("a schedule with a mistake", |store| {
+            schedule(store, json!({"ScheduleExpression": "now and then"}));
+        }),
+        act("its correction", |store| schedule(store, json!({}))),
+    ];
+    Scenario::new(acts)
+}
