@@ -27,6 +27,7 @@ pub mod dockerfile;
 pub mod ecs;
 pub mod event;
 pub mod fields;
+pub mod image;
 pub mod input;
 pub mod names;
 mod parallel;

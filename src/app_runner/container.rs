@@ -6,8 +6,8 @@ use super::{image_configuration, image_repository, of_configuration, of_image};
 use crate::{
     diagnostic::{Diagnostics, Message},
     ecs,
+    image::is_private_ecr,
     input::AppRunnerInput,
-    validate::is_private_ecr,
 };
 
 /// The environment variable in which a program finds its port

@@ -14,6 +14,7 @@ mod rules;
 mod uses;
 
 pub use kind::{Kind, List};
+pub(crate) use pattern::is_like;
 pub use refusals::{Specs, refusals};
 pub use rules::{Policy, PolicyError, Rules, Tenancy};
 pub use uses::{Use, capacity_providers, patched_members, uses};

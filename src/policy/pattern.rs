@@ -17,8 +17,8 @@ pub(super) fn matches(pattern: &str, value: &str) -> bool {
             .all(|(pattern, part)| is_like(pattern, part))
 }
 
-/// Takes at most as many steps as the product of both lengths.
-fn is_like(pattern: &str, text: &str) -> bool {
+/// Whether a pattern of `*` and `?` matches a text. Takes at most as many steps as the product of both lengths.
+pub(crate) fn is_like(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut in_text) = (0, 0);

@@ -5,7 +5,7 @@ use super::{entry::Entry, kind::Envelope};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
-    validate::is_private_ecr,
+    image::is_private_ecr,
 };
 
 /// Whether a document is a request as sent to AWS.

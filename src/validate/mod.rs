@@ -73,7 +73,7 @@ pub use fsx::SmbShare;
 pub use graph::*;
 pub use health_check::*;
 pub use hosts::*;
-pub(crate) use image::{is_private_ecr, unpullable};
+pub(crate) use image::unpullable;
 pub use linux_parameters::*;
 pub use load_balancer::*;
 pub use logging::*;

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::{
     Scope,
     arn::has_placeholder,
-    image::is_registry,
     region::{Region, default_region},
     secret_reference::{ParsedReference, ReferenceError},
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
+    image::is_registry,
     settings::Addon,
 };
 

@@ -3,8 +3,8 @@
 use super::Draft;
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    image::is_private_ecr,
     translate::{Context, identity},
-    validate::is_private_ecr,
 };
 
 /// Adds this feature's part to the pod.
