@@ -191,6 +191,7 @@ const TOOLS: &[Tool] = &[
     ),
     Tool::new("coredns", "coredns", "github.com/coredns/coredns", 150),
     Tool::new("nfs", "nfs", ".", 30),
+    Tool::new("registry", "registry", ".", 75),
     Tool {
         // Without it, the program contains the clients of some twenty clouds.
         tags: "remove_all_sd",
