@@ -12,7 +12,9 @@ use super::{
     values::{endpoint_url, namespace, region, role_arn},
 };
 use crate::{
-    controller::{self, CloudWatchOptions, Options, PrometheusOptions},
+    controller::{
+        self, CloudWatchOptions, ListedRegistry, Options, PrometheusOptions, RegistryOptions,
+    },
     policy::Tenancy,
     settings::{ExternalMetric, ListedMetric, MetricQuery, MetricSources, Settings},
     telemetry,
@@ -85,6 +87,19 @@ pub(super) struct ControllerOptions {
     /// The file with the certificates of more authorities of CloudWatch than the public ones
     #[arg(long, value_name = "FILE", requires = "cloud_watch_metric")]
     cloud_watch_ca_file: Option<PathBuf>,
+    /// A registry that is asked what tags mean when a deployment begins, such as docker.io or
+    /// *.dkr.ecr.eu-west-1.amazonaws.com; with http:// before it, without TLS (repeatable)
+    #[arg(long, value_name = "REGISTRY")]
+    digest_registry: Vec<ListedRegistry>,
+    /// The URL of the API of ECR, for instance of a VPC endpoint [default: the public one of each region]
+    #[arg(long, value_name = "URL", value_parser = endpoint_url, requires = "digest_registry")]
+    digest_ecr_endpoint: Option<Uri>,
+    /// The role that the operator assumes to ask ECR [default: its own]
+    #[arg(long, value_name = "ARN", value_parser = role_arn, requires = "digest_registry")]
+    digest_role_arn: Option<String>,
+    /// The file with the certificates of more authorities of registries than the public ones
+    #[arg(long, value_name = "FILE", requires = "digest_registry")]
+    digest_ca_file: Option<PathBuf>,
     /// The format of the log
     #[arg(long, value_enum, default_value = "json")]
     log_format: LogFormat,
@@ -230,6 +245,16 @@ impl ControllerOptions {
         })
     }
 
+    /// Returns the registries that are asked for digests, if any are.
+    fn registries(&self) -> Option<RegistryOptions> {
+        (!self.digest_registry.is_empty()).then(|| RegistryOptions {
+            listed: self.digest_registry.clone(),
+            ecr_endpoint: self.digest_ecr_endpoint.clone(),
+            role_arn: self.digest_role_arn.clone(),
+            ca_file: self.digest_ca_file.clone(),
+        })
+    }
+
     fn operator(&self) -> Options {
         let identity = self.identity.clone().unwrap_or_else(|| {
             let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ecs-operator".to_owned());
@@ -250,6 +275,7 @@ impl ControllerOptions {
                 ca_file: self.prometheus_ca_file.clone(),
             }),
             cloud_watch: self.cloud_watch(),
+            registries: self.registries(),
             renewals: (self.renewal == Renewal::Automatic).then_some(self.renewal_max_in_flight),
         }
     }

@@ -18,6 +18,7 @@ use super::{
     kind::OfKind,
     process::progress::Progress,
     readings::{CloudWatch, Prometheus, Readings},
+    registries::Registries,
     service::{Beginnings, Contention, Renewals, Replacements, ServiceRevisions, Uncreated, user},
 };
 use crate::{
@@ -82,6 +83,8 @@ pub(super) struct Context {
     pub home: Option<String>,
     /// CloudWatch, if the operator reads any of its metrics.
     pub cloud_watch: Option<CloudWatch>,
+    /// The registries that say which images tags name, if any are asked.
+    pub registries: Option<Registries>,
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
     /// The metrics.
@@ -136,6 +139,7 @@ impl Context {
             prometheus: None,
             home: None,
             cloud_watch: None,
+            registries: None,
             namespaces,
             metrics,
             addons_known: AtomicBool::new(false),

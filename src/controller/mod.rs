@@ -22,6 +22,7 @@ mod process;
 mod queue;
 mod readings;
 mod refusal;
+mod registries;
 mod schedule;
 mod service;
 mod status;
@@ -37,4 +38,5 @@ pub use preview::{
 };
 pub use process::{Options, RunError, run};
 pub use readings::{CloudWatchOptions, PrometheusOptions};
+pub use registries::{ListedRegistry, RegistryOptions};
 pub use schedule::task_now;

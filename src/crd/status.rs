@@ -121,6 +121,8 @@ statuses! {
         warnings: Vec<WarningStatus>,
         /// The versions that rendered the running objects, which a service keeps until its next deployment.
         rendered_by: RenderedByStatus,
+        /// The digests that the tags of running images had when their deployment began.
+        resolved_images: Vec<ResolvedImageStatus>,
         /// What a deployment of the same spec would change today.
         renewal: RenewalStatus,
         /// What scales the service, and has scaled it.
@@ -218,6 +220,14 @@ statuses! {
         operator: Option<String>,
         /// The version of Kubernetes.
         kubernetes: Option<String>,
+    }
+
+    /// The digest of an image.
+    ResolvedImageStatus {
+        /// The image in the task definition.
+        image: String,
+        /// The digest, such as `sha256:` and 64 hexadecimal digits.
+        image_digest: String,
     }
 
     /// What a deployment of the same spec would change today.

@@ -532,6 +532,7 @@ reasons! {
         TargetGroupDeletedByAutoMode => "EKS Auto Mode registers targets only in a target group with the tag eks:eks-cluster-name, and it deletes the group with its TargetGroupBinding", "tag the target group with the name of the cluster; keep the binding and the cluster while a listener or ECS needs the group";
         TargetGroupShared => "targets outside of the cluster, such as the tasks of ECS, stay registered in the target group (this needs AWS Load Balancer Controller 2.10 or EKS Auto Mode)", "pass --target-groups shared to confirm this, or exclusive once ECS has no task left in the group: the controller then deregisters all other targets at once";
         TargetValueRounded { value, n } => "a HorizontalPodAutoscaler takes whole percentages: {value} becomes {n}", "use a whole number";
+        TagCanMove => "the tag is not resolved to a digest: when somebody pushes it again, tasks of one deployment can run different images", "name the image by its digest, or have the operator ask its registry: --digest-registry";
         TaskDefinitionNotRun { name } => "no service is assumed for {name}, because another part of the input, which may run it, was not converted", "correct what else was reported, or add the CreateService or RunTask request that runs it";
         TaskLimitPerContainer => "each container is limited to the size of the task, but their sum is not", "give each container memory and cpu of its own";
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "change the code that reads this variable; the hostname is usually the name of the pod";
@@ -541,7 +542,6 @@ reasons! {
         TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}, in addition to what ECS needs while it still runs tasks with the role";
         UlimitsNeedNriPlugin => "ulimits are applied only on nodes with the NRI plugin ulimit-adjuster", "install the plugin and pass --ulimit-adjuster, or set the limit in the entry point of the image";
         UnsafeSysctl { name } => "pods do not start on nodes whose kubelet does not allow {name}, and are replaced endlessly", "set allowedUnsafeSysctls: [{name}] in the kubelet configuration of the nodes, or remove it";
-        VersionConsistencyNotYet => "the operator does not resolve tags to digests yet: when somebody pushes the tag again, tasks of one deployment can run different images", "name the image by its digest, or push every build under a tag of its own";
         VolumesFromImageVolumes { name } => "the volumes that the image of {name} declares are not shared", "add a volume to the task definition, and mount it in both containers";
         UpdateLeavesOut => "an update leaves out what stays as it is, and here that has its default", "give the output of aws apprunner describe-service in its place";
         VpcConnectorUnknown => "pods connect from the subnets and with the security groups of their nodes, not with those of the VPC connector", "let what the program connects to accept the nodes, or give the EcsService security groups";

@@ -74,6 +74,7 @@ states! {
     FiringsMissed => "A schedule was due while no operator ran; of these times only the newest starts tasks.", "Start what is missing: ecs-operator run.";
     Forbidden => "The API server forbids a request.", "Give the operator the right that the message names, or see which admission policy refuses it.";
     HealthCheckFailed => "A container fails its health check.", "See what the health check's command prints, and the log of the container.";
+    ImageTagNotResolved => "The tag of an image is not resolved to a digest, and tasks of the deployment can run different images.", "Read the message: give the operator access to the registry, name the image by its digest, or push every build under a tag of its own.";
     InProgress => "Tasks are being started, stopped or replaced.", "";
     InternalError => "The operator has a bug.", "Report it, with the log of the operator.";
     Invalid => "The API server rejects an object as invalid.", "Read the message, and change the spec.";

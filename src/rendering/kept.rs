@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     compression::{compress, decompress},
     counts::{healthy_after, is_kept},
+    digests::{ImageDigests, digests_in},
     inputs::Inputs,
     render::{RenderedBy, Rendering, digest},
 };
@@ -51,6 +52,9 @@ pub struct KeptRendering {
     /// The names that its tasks have in `/etc/hosts` for Service Connect.
     #[serde(default, skip_serializing_if = "ConnectHosts::is_empty")]
     pub connect_hosts: ConnectHosts,
+    /// What the tags of its images meant when its deployment began.
+    #[serde(default, skip_serializing_if = "ImageDigests::is_empty")]
+    pub images: ImageDigests,
     /// The objects, settings and defaults: JSON, compressed with deflate, in Base64.
     compressed: Box<str>,
 }
@@ -82,7 +86,11 @@ impl KeptRendering {
     /// Stores existing objects as a rendering, except those that depend only on counts.
     #[must_use]
     pub fn of_live(objects: &[Value], pods: &str, by: &RenderedBy) -> Self {
-        Self::with_digest(objects, pods, digest(objects), healthy_after(objects), by)
+        let by = RenderedBy {
+            images: digests_in(objects),
+            ..by.clone()
+        };
+        Self::with_digest(objects, pods, digest(objects), healthy_after(objects), &by)
     }
 
     fn with_digest(
@@ -100,6 +108,7 @@ impl KeptRendering {
             digest,
             healthy_after,
             connect_hosts: by.connect_hosts.clone(),
+            images: by.images.clone(),
             compressed: compress(&Content {
                 objects: objects.iter().filter(|it| is_kept(it)).collect(),
                 settings: &by.settings,
@@ -118,6 +127,7 @@ impl KeptRendering {
             settings: content.settings,
             cluster: content.cluster.map(Spec::from),
             connect_hosts: self.connect_hosts.clone(),
+            images: self.images.clone(),
         };
         Some((content.objects, by))
     }
@@ -179,6 +189,7 @@ mod tests {
             },
             connect_hosts: [("backend.internal".to_owned(), "10.0.0.1".to_owned())].into(),
             cluster: Some(Spec::from(json!({"clusterName": "shop"}))),
+            images: ImageDigests::new(),
         }
     }
 

@@ -7,6 +7,7 @@
 mod compression;
 mod counts;
 mod difference;
+mod digests;
 mod inputs;
 mod kept;
 mod older_names;
@@ -19,6 +20,7 @@ pub use counts::{
     with_counts_of, with_numbers, with_tasks,
 };
 pub use difference::differences;
+pub use digests::{ImageDigests, tagged_images};
 pub use inputs::Inputs;
 pub use kept::{Kept, KeptRendering, Placing};
 pub use older_names::{have_same_tasks, older_name, rename, take_older_names};

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     counts::{healthy_after, is_kept, strip_counts},
+    digests::{ImageDigests, pin},
     inputs::{Inputs, have_same_providers, hexadecimal},
 };
 use crate::{
@@ -34,11 +35,13 @@ pub struct RenderedBy {
     /// The names of the Service Connect namespace that its tasks have in `/etc/hosts`. Like in ECS, names that come
     /// later are for later deployments.
     pub connect_hosts: ConnectHosts,
+    /// What the tags of its images meant when its deployment began.
+    pub images: ImageDigests,
 }
 
 impl RenderedBy {
-    /// Returns a digest that is equal for equal settings and defaults, whatever the version of the operator and the
-    /// names of the Service Connect namespace.
+    /// Returns a digest that is equal for equal settings and defaults, whatever the version of the operator, the
+    /// names of the Service Connect namespace and the digests of images.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
@@ -94,6 +97,7 @@ pub fn render(
 ) -> Result<Rendering, Diagnostics> {
     let (mut input, mut findings) = read(name, inputs, today);
     input.connect_hosts.clone_from(&by.connect_hosts);
+    pin(&mut input.task_definition.request, &by.images);
     if let Some(cluster) = &by.cluster
         && !input.request.is_complete()
     {

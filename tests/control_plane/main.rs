@@ -26,6 +26,7 @@ mod external_metrics;
 mod failures;
 mod gitops;
 mod hostile;
+mod images;
 mod karpenter;
 mod kept;
 mod node_pools;

@@ -244,6 +244,7 @@ impl World {
         };
         let by = RenderedBy {
             connect_hosts: [("other.internal".to_owned(), "10.0.0.9".to_owned())].into(),
+            images: ecs_operator::rendering::ImageDigests::new(),
             operator: String::new(),
             settings: settings.clone(),
             cluster: self

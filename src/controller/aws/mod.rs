@@ -17,7 +17,8 @@ use http::{Method, StatusCode, Uri, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 
-use self::{credentials::Identity, transport::Transport};
+use self::credentials::Identity;
+pub(super) use self::transport::Transport;
 use crate::controller::{context::lock, error::said};
 
 /// How many characters of an error are logged: it may repeat the request.
@@ -30,6 +31,8 @@ pub(super) struct AwsService {
     pub(super) name: &'static str,
     /// The prefix of its operations.
     pub(super) target: &'static str,
+    /// The version of the JSON protocol.
+    pub(super) json: &'static str,
     /// How many bytes an answer may have.
     pub(super) largest: usize,
 }
@@ -147,7 +150,10 @@ impl AwsApi {
         let mut request = http::Request::builder()
             .method(Method::POST)
             .uri(&uri)
-            .header(CONTENT_TYPE, "application/x-amz-json-1.0")
+            .header(
+                CONTENT_TYPE,
+                format!("application/x-amz-json-{}", self.service.json),
+            )
             .header(
                 "x-amz-target",
                 format!("{}.{operation}", self.service.target),
@@ -190,7 +196,7 @@ impl AwsApi {
 
 /// Returns the domain of the partition of a region (<https://docs.aws.amazon.com/general/latest/gr/rande.html>). Those of
 /// isolated partitions are given as endpoints.
-fn dns_suffix(region: &str) -> &'static str {
+pub(super) fn dns_suffix(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "amazonaws.com.cn"
     } else if region.starts_with("eusc-") {

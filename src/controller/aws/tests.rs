@@ -10,6 +10,7 @@ use super::{testing::with_credentials, *};
 const SERVICE: AwsService = AwsService {
     name: "monitoring",
     target: "GraniteServiceVersion20100801",
+    json: "1.0",
     largest: 1024,
 };
 

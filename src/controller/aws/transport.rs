@@ -28,7 +28,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// Sends requests of this program and of the libraries that get its credentials.
 #[derive(Clone, Debug)]
-pub(super) struct Transport {
+pub(in crate::controller) struct Transport {
     client: Client<HttpsConnector<Tcp>, SdkBody>,
 }
 
@@ -38,7 +38,7 @@ impl Transport {
     /// # Errors
     ///
     /// Why the file cannot be used.
-    pub(super) fn new(authorities: Option<&Path>) -> Result<Self, String> {
+    pub(in crate::controller) fn new(authorities: Option<&Path>) -> Result<Self, String> {
         let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?

@@ -69,7 +69,7 @@ fn previewed_by(before: &Store, manifests: &[Value], renews: bool) -> Preview {
         let objects = before.objects().iter();
         let objects = objects.map(|(place, object)| (&*place.plural, &**object));
         let snapshot = Snapshot::of_objects(&client, NAMESPACE, objects);
-        let preview = preview(&snapshot, &operator, manifests).await;
+        let preview = Box::pin(preview(&snapshot, &operator, manifests)).await;
         let wrote = server.take_asked().into_iter().any(|asked| asked.is_write);
         assert!(!wrote, "a preview writes nothing");
         preview.expect("no request fails")

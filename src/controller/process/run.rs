@@ -30,6 +30,7 @@ use crate::{
         readings::{
             CloudWatch, CloudWatchOptions, Prometheus, PrometheusOptions, measure_services,
         },
+        registries::{Registries, RegistryOptions},
         service,
         volumes::delete_released,
     },
@@ -66,6 +67,8 @@ pub struct Options {
     pub prometheus: Option<PrometheusOptions>,
     /// Where CloudWatch is, if the operator reads any of its metrics.
     pub cloud_watch: Option<CloudWatchOptions>,
+    /// The registries that say which images tags name, if any are asked.
+    pub registries: Option<RegistryOptions>,
     /// How many services may have a deployment at a time while the operator renews those that it would render
     /// differently; `None` if it starts no renewals.
     pub renewals: Option<u16>,
@@ -171,6 +174,7 @@ impl Operator {
         cx.home = Some(options.lease_namespace.clone());
         cx.prometheus = options.prometheus.clone().map(Prometheus::new);
         cx.cloud_watch = options.cloud_watch.clone().map(CloudWatch::new);
+        cx.registries = options.registries.clone().map(Registries::new);
         cx.addons_known.store(cluster.knows_all(), Ordering::SeqCst);
         Ok(Self {
             cx: Arc::new(cx),

@@ -38,7 +38,7 @@ use crate::{
         pod_state::PodState,
     },
     input::ConnectHosts,
-    rendering::{Inputs, KeptRendering, RenderedBy, render, take_older_names},
+    rendering::{ImageDigests, Inputs, KeptRendering, RenderedBy, render, take_older_names},
     settings::{SERVICE_REVISION, Settings},
     source::read_service,
 };
@@ -124,6 +124,7 @@ async fn rendering(
         },
         cluster: cluster_of(cx, &namespace, &name, inputs),
         connect_hosts: ConnectHosts::new(),
+        images: ImageDigests::new(),
     };
     let pods = pods_of(id);
     let rendered = render(&name, &namespace, inputs, &inputs.service, &by);

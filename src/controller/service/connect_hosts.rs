@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        rendering::{Inputs, Kept, KeptRendering, RenderedBy},
+        rendering::{ImageDigests, Inputs, Kept, KeptRendering, RenderedBy},
         settings::Settings,
     };
 
@@ -70,6 +70,7 @@ mod tests {
             settings: Settings::default(),
             cluster: None,
             connect_hosts: [(name.to_owned(), "10.0.0.1".to_owned())].into(),
+            images: ImageDigests::new(),
         };
         Arc::new(Revision {
             object: format!("web.service.{number}"),

@@ -2,12 +2,14 @@
 
 mod adoption;
 mod apply;
+mod assumed;
 mod begin;
 mod conditions;
 mod connect_hosts;
 mod contention;
 mod count;
 mod counts;
+mod digests;
 mod fetch;
 mod input;
 mod names;
@@ -40,6 +42,7 @@ use kube::{
 use self::{
     begin::has_to_wait,
     counts::Counts,
+    digests::resolve_begun,
     fetch::Observed,
     input::{renewed, wanted},
     plan::{Newest, Plan},
@@ -208,7 +211,7 @@ async fn proceed(
     status: &ServiceStatus,
     owner: &OwnerReference,
 ) -> Result<Option<Duration>, Error> {
-    let asked = match plan::newest(service, cx, status) {
+    let asked = match plan::newest(service, cx, status, None) {
         Ok(newest) => Asked {
             newest,
             refusal: None,
@@ -256,6 +259,10 @@ async fn roll_out(
         known => known,
     };
     let mut wait = newest.and_then(|newest| has_to_wait(cx, service, newest, &before));
+    if wait.is_none() {
+        resolve_begun(service, cx, &mut asked.newest, (status, &before)).await;
+    }
+    let newest = asked.newest.as_ref();
     let turn = newest.map_or(Turn::Never, |newest| turn(cx, service, newest, &before));
     let changes = cx.policies.changes();
     let turn = permit(service, cx, &mut asked, &before, turn, wait.is_some()).await;

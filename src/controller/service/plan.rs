@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use super::{
     adoption,
+    assumed::{assumed, with_annotations_of},
     connect_hosts::connect_hosts,
     count::{self, desired_count, is_daemon, range_around, with_desired_count, without_scaling},
+    digests::of_deployment,
     permit, policies,
     revision::{self, find, name_for, settings_of},
     revisions::Revision,
@@ -20,17 +22,19 @@ use crate::{
         context::Context,
         error::Error,
         refusal::{Refusal, refused},
+        registries::DigestFailure,
         task_definition::Definition,
     },
-    crd::{ACCEPTED, EcsService, ServiceStatus, Spec, WarningStatus},
+    crd::{EcsService, ServiceStatus, Spec, WarningStatus},
     decide::{
         deployment::{Target, pods_of},
         scaling::Range,
     },
     diagnostic::{Reason, StateReason},
     rendering::{
-        Inputs, KeptRendering, RenderedBy, Rendering, follows_counts, have_same_tasks,
-        keep_exclusive, keep_target_groups, render, with_at_most, with_counts_of, with_tasks,
+        ImageDigests, Inputs, KeptRendering, RenderedBy, Rendering, follows_counts,
+        have_same_tasks, keep_exclusive, keep_target_groups, render, with_at_most, with_counts_of,
+        with_tasks,
     },
     settings::Settings,
     source::read_service,
@@ -54,6 +58,8 @@ pub(super) struct Newest {
     pub(super) same: Vec<String>,
     /// The task definition, as in `web:3`.
     pub(super) task_definition: String,
+    /// The images whose tags are not resolved, and why.
+    pub(super) unresolved: Vec<(String, DigestFailure)>,
     /// Whether it follows the newest revision of its task definition.
     pub(super) follows: bool,
     /// The differences from ECS.
@@ -81,12 +87,13 @@ pub(super) struct Plan {
     pub(super) may_return: bool,
 }
 
-/// Returns what a service asks for. `None` if its task definition exists and only the revision has not been created
-/// yet.
+/// Returns what a service asks for, with the digests that the tags of its images have: `None` for those of its deployment.
+/// `None` if its task definition exists and only the revision has not been created yet.
 pub(super) fn newest(
     service: &EcsService,
     cx: &Context,
     status: &ServiceStatus,
+    images: Option<ImageDigests>,
 ) -> Result<Option<Newest>, Refusal> {
     let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
     let (request, _, findings) = read_service(&name, service.spec.text());
@@ -103,13 +110,7 @@ pub(super) fn newest(
     if expected != name {
         return Err(Refusal::name_differs("serviceName", own, &expected));
     }
-    let inputs = Inputs {
-        service: service.spec.clone(),
-        annotations: settings_of(service),
-        family: definition.family().to_owned(),
-        revision: definition.number(),
-        task_definition: Spec::clone(definition.spec()),
-    };
+    let inputs = inputs(service, &definition);
     let known = cx.service_revisions.of(service);
     let digest = inputs.digest();
     let cluster = cluster::defaults(cx, &namespace, &request)?;
@@ -122,6 +123,7 @@ pub(super) fn newest(
         settings,
         connect_hosts: connect_hosts(cx, service, &request, cluster.as_ref(), (&known, &digest)),
         cluster,
+        images: images.unwrap_or_else(|| of_deployment(status, &known, &digest)),
     };
     let rendering = render(&name, &namespace, &inputs, &service.spec, &by).map_err(refused)?;
     policies::run(cx, service, status, &rendering);
@@ -140,6 +142,7 @@ pub(super) fn newest(
     Ok(Some(Newest {
         revision,
         same,
+        unresolved: Vec::new(),
         task_definition: inputs.label(),
         follows: TaskDefinitionReference::parse(reference).is_some_and(|it| it.revision.is_none()),
         warnings: warnings(service, &rendering),
@@ -148,6 +151,16 @@ pub(super) fn newest(
         by,
         rendering,
     }))
+}
+
+fn inputs(service: &EcsService, definition: &Definition) -> Inputs {
+    Inputs {
+        service: service.spec.clone(),
+        annotations: settings_of(service),
+        family: definition.family().to_owned(),
+        revision: definition.number(),
+        task_definition: Spec::clone(definition.spec()),
+    }
 }
 
 /// Returns the differences from ECS, except for one that only a count in the spec makes.
@@ -188,48 +201,6 @@ fn settings(
         None => {}
     }
     settings
-}
-
-/// Returns the revision that counts as having the inputs of the spec although its stored inputs differ: one of an older
-/// operator, which stored the inputs when the pods last changed, or one that someone deleted. The operator had accepted
-/// this spec and begun nothing.
-fn assumed(
-    service: &EcsService,
-    status: &ServiceStatus,
-    known: &[Arc<Revision>],
-    inputs: &Inputs,
-    asks_for_the_same: impl Fn(&Inputs) -> bool,
-) -> Option<String> {
-    if !has_accepted(status, service.metadata.generation) {
-        return None;
-    }
-    let rolled_back = status.rolled_back_revision.as_deref();
-    let primary = status.deployments.first()?;
-    let asked_for = rolled_back.or(primary.service_revision.as_deref())?;
-    let mut deployments = status.deployments.iter();
-    let deployment = deployments.find(|it| it.service_revision.as_deref() == Some(asked_for))?;
-    let same_definition = deployment.task_definition.as_deref() == Some(&inputs.label());
-    let is_so = find(known, asked_for).is_none_or(|found| {
-        found.kept.rendering.is_none() && asks_for_the_same(&found.kept.inputs)
-    });
-    (same_definition && is_so).then(|| asked_for.to_owned())
-}
-
-/// Returns the inputs with other annotations; `None` if these are the same. Annotations have no generation, so it is
-/// unknown whether an older operator had seen them, except if the tasks depend on them and match them.
-fn with_annotations_of(inputs: &Inputs, others: &Inputs) -> Option<Inputs> {
-    (inputs.annotations != others.annotations).then(|| Inputs {
-        annotations: others.annotations.clone(),
-        ..inputs.clone()
-    })
-}
-
-/// Whether the spec of this generation was accepted. One that was rejected has been observed too, but never used.
-fn has_accepted(status: &ServiceStatus, generation: Option<i64>) -> bool {
-    let mut conditions = status.conditions.iter();
-    let accepted = conditions.find(|condition| condition.type_ == ACCEPTED);
-    status.observed_generation == generation
-        && accepted.is_some_and(|accepted| accepted.status == "True")
 }
 
 /// Returns what to apply for a target, or why that is no longer available.

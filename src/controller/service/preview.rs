@@ -104,7 +104,7 @@ pub(in crate::controller) async fn outlook(
     let service = scheduled.as_ref().map_or(service, |it| &it.service);
     let completed = count::completed(service, &status, || count::running(cx, service));
     let service = completed.as_ref().map_or(service, |(service, _)| service);
-    let mut asked = match plan::newest(service, cx, &status) {
+    let mut asked = match plan::newest(service, cx, &status, None) {
         Ok(Some(newest)) => Asked {
             newest: Some(newest),
             refusal: None,

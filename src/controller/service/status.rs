@@ -19,7 +19,7 @@ use crate::{
         refusal::Refusal,
         status::{conditions, whole_seconds},
     },
-    crd::{EcsService, RenderedByStatus, RenewalStatus, ServiceStatus},
+    crd::{EcsService, RenderedByStatus, RenewalStatus, ResolvedImageStatus, ServiceStatus},
     decide::{
         deployment::{Deployments, FAILED, IN_PROGRESS},
         stopped_tasks,
@@ -222,6 +222,12 @@ fn record_rendering(status: &mut ServiceStatus, running: &Plan, newest: Option<&
         operator: Some(kept.operator.clone()),
         kubernetes: Some(kept.kubernetes.clone()),
     };
+    let images = kept.images.iter();
+    let images = images.map(|(image, digest)| ResolvedImageStatus {
+        image: image.clone(),
+        image_digest: digest.clone(),
+    });
+    status.resolved_images = images.collect();
     let Some(newest) = newest else {
         return;
     };

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     Asked,
     apply::carry_out,
-    contention,
+    contention, digests,
     fetch::Observed,
     plan::{self, Plan},
     revision,
@@ -92,6 +92,9 @@ impl Step<'_> {
             // The previous deployments stay, and the error is reported with their result.
             (deployments, differ) = (before.clone(), false);
             not_begun = Some(error);
+        }
+        if let Some(newest) = newest.filter(|it| differ && deployments.is_of(&it.revision)) {
+            digests::tell(cx, service, newest);
         }
         deployments.recount(self.wanted, self.pods);
         if differ && !before.list.is_empty() {

@@ -560,9 +560,9 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Whether the image tag is resolved to a digest, so that all tasks of a deployment run the same image.",
         default: Some("enabled"),
         limits: Limits { values: &["enabled", "disabled"], ..Limits::NONE },
-        outcome: Outcome::NotYet,
-        reasons: &[Reason::VersionConsistencyNotYet],
-        rule: "enabled: `VersionConsistencyNotYet`; disabled: as here",
+        outcome: Outcome::Warned,
+        reasons: &[Reason::TagCanMove],
+        rule: "services of the operator: tags are resolved when a deployment begins, in the registries of `--digest-registry`; elsewhere, enabled: `TagCanMove`; absent: tags can move, without a warning; disabled: as here",
         shape: "ContainerDefinition",
         ..FIELD
     },

@@ -129,10 +129,7 @@ fn report(source: &validate::Container, notes: &mut Diagnostics) {
         notes.report(path.field("image"), message);
     }
     if source.asks_for_consistency && !is_digest(&source.image) {
-        notes.report(
-            path.field("versionConsistency"),
-            Message::VersionConsistencyNotYet,
-        );
+        notes.report(path.field("versionConsistency"), Message::TagCanMove);
     }
     for variable in &source.process.task_variables {
         let TaskVariable { name, field, index } = variable;

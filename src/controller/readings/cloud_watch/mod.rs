@@ -33,6 +33,7 @@ pub type CloudWatchOptions = AwsOptions;
 const SERVICE: AwsService = AwsService {
     name: "monitoring",
     target: "GraniteServiceVersion20100801",
+    json: "1.0",
     largest: 4 * 1024 * 1024,
 };
 /// How long the answer to a request may take.
