@@ -84,6 +84,17 @@ impl ScheduleInput {
     }
 }
 
+/// A pipe that starts tasks for messages, and the task definition that they run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PipeInput {
+    /// The `CreatePipe` request.
+    pub request: ecs::Pipe,
+    /// What AWS does not have.
+    pub extensions: crd::PipeExtensions,
+    /// What `TaskDefinitionArn` names, before the overrides; `None` if it comes from the message.
+    pub task_definition: Option<TaskDefinitionInput>,
+}
+
 /// A rule with a target that starts tasks, and the task definition that they run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleInput {

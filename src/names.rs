@@ -37,6 +37,8 @@ pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
 pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
 /// The annotation of an EcsTask that lists the pods that may have run, so that none of them runs a second time.
 pub const BEGUN: &str = "ecs-operator.dev/begun";
+/// The label of an EcsTask with the EcsPipe that has started it.
+pub const PIPE: &str = "ecs-operator.dev/pipe";
 /// The label of an EcsTask with the EcsSchedule that has started it.
 pub const SCHEDULE: &str = "ecs-operator.dev/schedule";
 /// The annotation of an EcsTask with the time at which its EcsSchedule was due.

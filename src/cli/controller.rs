@@ -14,6 +14,7 @@ use super::{
 use crate::{
     controller::{
         self, CloudWatchOptions, ListedRegistry, Options, PrometheusOptions, RegistryOptions,
+        SqsOptions,
     },
     policy::Tenancy,
     settings::{ExternalMetric, ListedMetric, MetricQuery, MetricSources, Settings},
@@ -87,6 +88,18 @@ pub(super) struct ControllerOptions {
     /// The file with the certificates of more authorities of CloudWatch than the public ones
     #[arg(long, value_name = "FILE", requires = "cloud_watch_metric")]
     cloud_watch_ca_file: Option<PathBuf>,
+    /// Receive the messages of SQS queues for EcsPipes
+    #[arg(long)]
+    sqs: bool,
+    /// The URL of SQS, for instance of a VPC endpoint [default: the public one of the region of a queue]
+    #[arg(long, value_name = "URL", value_parser = endpoint_url, requires = "sqs")]
+    sqs_endpoint: Option<Uri>,
+    /// The role that the operator assumes to receive messages [default: its own]
+    #[arg(long, value_name = "ARN", value_parser = role_arn, requires = "sqs")]
+    sqs_role_arn: Option<String>,
+    /// The file with the certificates of more authorities of SQS than the public ones
+    #[arg(long, value_name = "FILE", requires = "sqs")]
+    sqs_ca_file: Option<PathBuf>,
     /// A registry that is asked what tags mean when a deployment begins, such as docker.io or
     /// *.dkr.ecr.eu-west-1.amazonaws.com; with http:// before it, without TLS (repeatable)
     #[arg(long, value_name = "REGISTRY")]
@@ -275,6 +288,11 @@ impl ControllerOptions {
                 ca_file: self.prometheus_ca_file.clone(),
             }),
             cloud_watch: self.cloud_watch(),
+            sqs: self.sqs.then(|| SqsOptions {
+                endpoint: self.sqs_endpoint.clone(),
+                role_arn: self.sqs_role_arn.clone(),
+                ca_file: self.sqs_ca_file.clone(),
+            }),
             registries: self.registries(),
             renewals: (self.renewal == Renewal::Automatic).then_some(self.renewal_max_in_flight),
         }

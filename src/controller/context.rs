@@ -16,13 +16,18 @@ use super::{
     },
     events::Events,
     kind::OfKind,
+    pipe::Pollers,
     process::progress::Progress,
     readings::{CloudWatch, Prometheus, Readings},
     registries::Registries,
     service::{Beginnings, Contention, Renewals, Replacements, ServiceRevisions, Uncreated, user},
+    sqs::Sqs,
 };
 use crate::{
-    crd::{EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{
+        EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
+        EcsTaskDefinition,
+    },
     server::Metrics,
     settings::Settings,
 };
@@ -49,6 +54,8 @@ pub(super) struct Context {
     pub services: OfKind<EcsService>,
     /// The tasks.
     pub tasks: OfKind<EcsTask>,
+    /// The pipes.
+    pub pipes: OfKind<EcsPipe>,
     /// The schedules.
     pub schedules: OfKind<EcsSchedule>,
     /// The task definitions.
@@ -83,6 +90,10 @@ pub(super) struct Context {
     pub home: Option<String>,
     /// CloudWatch, if the operator reads any of its metrics.
     pub cloud_watch: Option<CloudWatch>,
+    /// SQS, if the operator reads any queues.
+    pub sqs: Option<Arc<Sqs>>,
+    /// The loops that read queues.
+    pub pollers: Pollers,
     /// The registries that say which images tags name, if any are asked.
     pub registries: Option<Registries>,
     /// The namespaces to watch; empty for all.
@@ -122,6 +133,7 @@ impl Context {
             waiting_tasks: Users::default(),
             services: OfKind::new(),
             tasks: OfKind::new(),
+            pipes: OfKind::new(),
             schedules: OfKind::new(),
             task_definitions: OfKind::new(),
             clusters: OfKind::new(),
@@ -139,6 +151,8 @@ impl Context {
             prometheus: None,
             home: None,
             cloud_watch: None,
+            sqs: None,
+            pollers: Pollers::default(),
             registries: None,
             namespaces,
             metrics,
@@ -187,6 +201,7 @@ impl Context {
         self.ask_all::<EcsTaskDefinition>();
         self.ask_all::<EcsService>();
         self.ask_all::<EcsTask>();
+        self.ask_all::<EcsPipe>();
         self.ask_all::<EcsSchedule>();
     }
 
@@ -207,6 +222,7 @@ impl Context {
     pub(super) fn waiting(&self) -> usize {
         self.services.waiting()
             + self.tasks.waiting()
+            + self.pipes.waiting()
             + self.schedules.waiting()
             + self.task_definitions.waiting()
             + self.clusters.waiting()

@@ -17,6 +17,7 @@ mod kind;
 #[cfg(test)]
 mod memory;
 mod permitted;
+mod pipe;
 mod preview;
 mod process;
 mod queue;
@@ -25,6 +26,7 @@ mod refusal;
 mod registries;
 mod schedule;
 mod service;
+mod sqs;
 mod status;
 mod task;
 mod task_definition;
@@ -34,9 +36,10 @@ mod wanted;
 
 pub use preview::{
     Change, ObjectChange, Operator, Preview, PreviewError, Replacement, Snapshot, is_known,
-    is_namespace, is_of_cluster, is_schedule, preview, read_only,
+    is_namespace, is_of_cluster, is_starter, preview, read_only,
 };
 pub use process::{Options, RunError, run};
 pub use readings::{CloudWatchOptions, PrometheusOptions};
 pub use registries::{ListedRegistry, RegistryOptions};
 pub use schedule::task_now;
+pub use sqs::SqsOptions;

@@ -162,6 +162,27 @@ pub(super) fn metric_permitted(
     })
 }
 
+/// Judges the queue that the operator would read for a pipe, with its own credentials.
+///
+/// # Errors
+///
+/// Why it may not.
+pub(super) fn queue_permitted(
+    cx: &Context,
+    namespace: &str,
+    spec: &Spec,
+    queue: &str,
+) -> Result<(), NotPermitted> {
+    let used = BTreeSet::from([Use::new(Kind::Queue, queue)]);
+    let own = spec.parse::<Value>().unwrap_or_default();
+    let specs = Specs {
+        own: &own,
+        subject: Subject::Pipe,
+        task_definition: &Value::Null,
+    };
+    judge(cx, namespace, &used, specs)
+}
+
 fn judge(
     cx: &Context,
     namespace: &str,

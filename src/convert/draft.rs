@@ -256,11 +256,7 @@ impl<'a> Drafter<'a> {
             }
             Content::AppRunner(input) => return self.app_runner(input, work, diagnostics),
             Content::Rule(input) => return work.resources.rule(input, self.target, diagnostics),
-            Content::Pipe(request) => {
-                let root = FieldPath::root(Subject::Pipe);
-                diagnostics.report(root, Message::PipeNeedsController);
-                validate::validate_pipe(request).err().unwrap_or_default()
-            }
+            Content::Pipe(input) => return work.resources.pipe(input, self.target, diagnostics),
             Content::CapacityProvider(request) => {
                 match validate::validate_capacity_provider(request) {
                     Ok(provider) => {

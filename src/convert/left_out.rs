@@ -89,7 +89,7 @@ pub(super) fn check(unit: &Unit, settings: &Settings, diagnostics: &mut Diagnost
         Content::Schedule(input) => validate::validate_schedule(input, settings).err(),
         Content::AppRunner(input) => app_runner::validate_app_runner(input, settings).err(),
         Content::Rule(input) => validate::validate_scheduled_rule(input, settings).err(),
-        Content::Pipe(request) => validate::validate_pipe(request).err(),
+        Content::Pipe(input) => validate::validate_pipe(&input.request).err(),
         Content::CapacityProvider(request) => validate::validate_capacity_provider(request).err(),
         Content::Nothing => None,
     };

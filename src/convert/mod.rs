@@ -5,6 +5,7 @@ mod draft;
 mod environment_files;
 mod given;
 mod left_out;
+mod pipe;
 mod resources;
 mod scaling;
 mod schedule;

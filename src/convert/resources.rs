@@ -135,6 +135,7 @@ impl Resources<'_> {
             Kind::Task => "EcsTask",
             Kind::TaskDefinition => "EcsTaskDefinition",
             Kind::Schedule => "EcsSchedule",
+            Kind::Pipe => "EcsPipe",
             _ => "EcsService",
         };
         let resource = json!({

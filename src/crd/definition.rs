@@ -11,9 +11,9 @@ use k8s_openapi::{
 };
 
 use super::{
-    API_VERSION, CapacityProviderStatus, ClusterStatus, ScheduleStatus, ServiceStatus,
+    API_VERSION, CapacityProviderStatus, ClusterStatus, PipeStatus, ScheduleStatus, ServiceStatus,
     TaskDefinitionStatus, TaskStatus,
-    extensions::{KEPT_SECONDS, auto_scaling, kept_seconds, schedule_extensions},
+    extensions::{KEPT_SECONDS, auto_scaling, kept_seconds, pipe_extensions, schedule_extensions},
     policy,
     rules::add_rules,
     schema::{object, schema},
@@ -29,6 +29,7 @@ pub(super) enum Resource {
     Task,
     Cluster,
     CapacityProvider,
+    Pipe,
     Schedule,
 }
 
@@ -38,6 +39,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
     vec![
         definition(Resource::CapacityProvider),
         definition(Resource::Cluster),
+        definition(Resource::Pipe),
         policy::definition(),
         definition(Resource::Schedule),
         definition(Resource::Service),
@@ -54,6 +56,7 @@ fn definition(resource: Resource) -> CustomResourceDefinition {
         Resource::Task => ("EcsTask", "ecstask"),
         Resource::Cluster => ("EcsCluster", "ecscluster"),
         Resource::CapacityProvider => ("EcsCapacityProvider", "ecscp"),
+        Resource::Pipe => ("EcsPipe", "ecspipe"),
         Resource::Schedule => ("EcsSchedule", "ecssched"),
     };
     let is_of_cluster = resource == Resource::CapacityProvider;
@@ -124,6 +127,9 @@ fn root(resource: Resource) -> JSONSchemaProps {
         Resource::CapacityProvider => {
             "A capacity provider as CreateCapacityProvider takes it, and where its nodes come from. The name is its name."
         }
+        Resource::Pipe => {
+            "A pipe as CreatePipe of EventBridge Pipes takes it, which starts an EcsTask for each message of an SQS queue. The name is its Name."
+        }
         Resource::Schedule => {
             "A schedule as CreateSchedule of EventBridge Scheduler takes it, which starts EcsTasks. The name is its Name."
         }
@@ -140,6 +146,7 @@ fn root(resource: Resource) -> JSONSchemaProps {
                     Resource::Task => status_schema::<TaskStatus>(),
                     Resource::Cluster => status_schema::<ClusterStatus>(),
                     Resource::CapacityProvider => status_schema::<CapacityProviderStatus>(),
+                    Resource::Pipe => status_schema::<PipeStatus>(),
                     Resource::Schedule => status_schema::<ScheduleStatus>(),
                 },
             ),
@@ -167,6 +174,10 @@ fn spec(resource: Resource) -> JSONSchemaProps {
             "The request of CreateCapacityProvider; the name of the object is the name.",
             schema(Api::CapacityProvider.tree()),
         ),
+        Resource::Pipe => described(
+            "The request of CreatePipe; the name of the object is the Name.",
+            schema(Api::Pipe.tree()),
+        ),
         Resource::Schedule => described(
             "The request of CreateSchedule; the name of the object is the Name.",
             schema(Api::Schedule.tree()),
@@ -183,18 +194,8 @@ fn spec(resource: Resource) -> JSONSchemaProps {
             list.max_items = Some(*most);
         }
     }
-    if resource == Resource::Service {
-        let members = spec.properties.get_or_insert_default();
-        members.insert("autoScaling".to_owned(), auto_scaling());
-    }
-    if resource == Resource::Task {
-        let members = spec.properties.get_or_insert_default();
-        members.insert(KEPT_SECONDS.to_owned(), kept_seconds());
-    }
-    if resource == Resource::Schedule {
-        let members = spec.properties.get_or_insert_default();
-        members.extend(schedule_extensions());
-    }
+    let members = spec.properties.get_or_insert_default();
+    members.extend(extensions(resource));
     if !matches!(resource, Resource::Cluster | Resource::CapacityProvider) {
         let members = spec.properties.get_or_insert_default();
         members.insert("kubernetes".to_owned(), kubernetes(resource));
@@ -206,6 +207,17 @@ fn spec(resource: Resource) -> JSONSchemaProps {
         rules.push(no_change);
     }
     spec
+}
+
+/// The members that the request does not have, but for `kubernetes`.
+fn extensions(resource: Resource) -> Vec<(String, JSONSchemaProps)> {
+    match resource {
+        Resource::Service => vec![("autoScaling".to_owned(), auto_scaling())],
+        Resource::Task => vec![(KEPT_SECONDS.to_owned(), kept_seconds())],
+        Resource::Pipe => pipe_extensions().into(),
+        Resource::Schedule => schedule_extensions().into(),
+        Resource::TaskDefinition | Resource::Cluster | Resource::CapacityProvider => Vec::new(),
+    }
 }
 
 /// The maximum number of elements of lists that rules iterate over, far above the limits of ECS: the API server has to
@@ -292,6 +304,16 @@ fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
             wide("Message", &succeeded("message")),
         ],
         Resource::Cluster => vec![],
+        Resource::Pipe => vec![
+            column("State", "string", ".status.currentState"),
+            column("Started", "integer", ".status.started"),
+            column("Refused", "integer", ".status.refused"),
+            column("Last", "date", ".status.lastMessageTime"),
+            wide("Source", ".spec.Source"),
+            column("Ready", "string", &ready("status")),
+            column("Reason", "string", &ready("reason")),
+            wide("Message", &ready("message")),
+        ],
         Resource::Schedule => vec![
             column("Schedule", "string", ".spec.ScheduleExpression"),
             column("State", "string", ".status.state"),

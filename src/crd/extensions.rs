@@ -14,6 +14,8 @@ const CONCURRENCY_POLICY: &str = "concurrencyPolicy";
 const CATCH_UP: &str = "catchUp";
 const SUCCESSFUL_LIMIT: &str = "successfulTasksHistoryLimit";
 const FAILED_LIMIT: &str = "failedTasksHistoryLimit";
+const MAX_IN_FLIGHT: &str = "maxInFlight";
+const MAX_RUNNING_TASKS: &str = "maxRunningTasks";
 
 /// How long an EcsTask is kept.
 pub(super) fn kept_seconds() -> JSONSchemaProps {
@@ -62,6 +64,32 @@ pub(super) fn schedule_extensions() -> [(String, JSONSchemaProps); 4] {
         ),
         (SUCCESSFUL_LIMIT.to_owned(), limit("succeeded")),
         (FAILED_LIMIT.to_owned(), limit("failed")),
+    ]
+}
+
+/// What CreatePipe does not have.
+pub(super) fn pipe_extensions() -> [(String, JSONSchemaProps); 2] {
+    let number = |description: &str, most: f64| JSONSchemaProps {
+        format: Some("int32".to_owned()),
+        minimum: Some(1.0),
+        maximum: Some(most),
+        ..described(description, of_type("integer"))
+    };
+    [
+        (
+            MAX_IN_FLIGHT.to_owned(),
+            number(
+                "An extension of this operator: how many messages are in work at once. Default: 10.",
+                10.0,
+            ),
+        ),
+        (
+            MAX_RUNNING_TASKS.to_owned(),
+            number(
+                "An extension of this operator: no more messages are received while this many EcsTasks of the pipe have not ended. Without it, each message starts tasks at once, as in AWS.",
+                100_000.0,
+            ),
+        ),
     ]
 }
 

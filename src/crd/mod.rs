@@ -4,6 +4,7 @@ mod definition;
 mod explain;
 mod extensions;
 mod kubernetes;
+mod pipe_status;
 mod pod_schema;
 mod policy;
 mod resource;
@@ -16,6 +17,7 @@ mod status_schema;
 pub use definition::definitions;
 pub use explain::explain_member;
 pub use kubernetes::*;
+pub use pipe_status::*;
 pub(crate) use pod_schema::{of_spec, pod_template};
 pub use resource::*;
 pub use schedule_status::*;
@@ -97,6 +99,28 @@ impl ScheduleExtensions {
         ]
         .map(|limit| limit.unwrap_or(Self::DEFAULT_HISTORY_LIMIT))
     }
+}
+
+/// The members of an EcsPipe's `spec` that `CreatePipe` does not have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PipeExtensions {
+    /// How many messages are in work at once; 10 if this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<i64>,
+    /// How many EcsTasks of the pipe may run before no more messages are received; without limit if this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_running_tasks: Option<i64>,
+    /// The settings that exist only in Kubernetes: only `pod`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Kubernetes>,
+}
+
+impl PipeExtensions {
+    /// How many messages can be in work at once: as many as SQS gives at a time.
+    pub const MOST_IN_FLIGHT: i64 = 10;
+    /// The highest limit of EcsTasks that run.
+    pub const MOST_RUNNING_TASKS: i64 = 100_000;
 }
 
 /// What happens when a schedule is due and tasks that it started before still run, as `concurrencyPolicy` of a CronJob.

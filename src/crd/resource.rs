@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    API_VERSION, CapacityProviderStatus, ClusterStatus, ScheduleStatus, ServiceStatus,
+    API_VERSION, CapacityProviderStatus, ClusterStatus, PipeStatus, ScheduleStatus, ServiceStatus,
     TaskDefinitionStatus, TaskStatus,
 };
 
@@ -144,6 +144,8 @@ resources! {
     EcsTask(TaskStatus), NamespaceResourceScope, "ecstasks";
     /// Tasks that start at certain times.
     EcsSchedule(ScheduleStatus), NamespaceResourceScope, "ecsschedules";
+    /// Tasks that start for the messages of a queue.
+    EcsPipe(PipeStatus), NamespaceResourceScope, "ecspipes";
     /// The defaults of a namespace.
     EcsCluster(ClusterStatus), NamespaceResourceScope, "ecsclusters";
     /// Where the nodes of a capacity provider come from.

@@ -37,8 +37,8 @@ fn plain(schema: &mut Schema) {
 mod tests {
     use super::*;
     use crate::crd::{
-        CapacityProviderStatus, ClusterStatus, ScheduleStatus, ServiceStatus, TaskDefinitionStatus,
-        TaskStatus,
+        CapacityProviderStatus, ClusterStatus, PipeStatus, ScheduleStatus, ServiceStatus,
+        TaskDefinitionStatus, TaskStatus,
     };
 
     /// Returns the members of a schema and of all schemas below it, with the reason why one is not valid.
@@ -72,6 +72,7 @@ mod tests {
             ),
             ("EcsService", status_schema::<ServiceStatus>()),
             ("EcsTask", status_schema::<TaskStatus>()),
+            ("EcsPipe", status_schema::<PipeStatus>()),
             ("EcsSchedule", status_schema::<ScheduleStatus>()),
             ("EcsTaskDefinition", status_schema::<TaskDefinitionStatus>()),
         ] {

@@ -304,7 +304,7 @@ reasons! {
         PauseUnsupported => "PAUSE hooks are not supported yet", "leave the hook out, and pause in the pipeline that deploys";
         PipeBatchSizeUnsupported { n } => "a task of ECS takes one message, not {n}", "set BatchSize to 1, or leave it out";
         PipeEnrichmentUnsupported => "nothing calls an enrichment", "let the program of the task ask for what it needs, or let a Lambda function between two queues do it";
-        PipeNeedsController => "no object of Kubernetes takes messages from a queue, and the operator has no resource for pipes", "keep the pipe in AWS; or, for a program that reads the queue itself, use a ScaledJob of KEDA, or a service";
+        PipeNeedsController => "no object of Kubernetes takes messages from a queue", "convert it with --as resources for the operator, which does; or, for a program that reads the queue itself, use a ScaledJob of KEDA, or a service";
         PipeSourceUnsupported => "only SQS queues are read", "let a rule or another pipe send what starts tasks to an SQS queue";
         PipeTargetNotEcs => "only pipes that run tasks of ECS are read, with the ARN of a cluster and EcsTaskParameters", "leave the pipe in AWS";
         PlaceholderNotFilled { placeholder, allowed, option } => "{placeholder} is not filled, and {allowed} is needed here", "fill it with --set {option}";
@@ -480,6 +480,8 @@ reasons! {
         OperatorNeedsSettings { names } => "the operator needs settings of this conversion that a resource cannot carry: {names}", "set them in the values of the Helm chart: logs.agent for logs, and the others under settings";
         OptionUnused { option, value } => "nothing in the input names {value}", "correct the value that {option} gives, or leave it out";
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
+        PipeLogUnused => "nothing is written to the log of the pipe", "watch the events and the status of the EcsPipe";
+        PipeRoleUnused => "the operator receives messages with its own role", "allow that role sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes for the queue";
         PlaceholderStylesDiffer { texts } => "--set filled {texts} in a text that the program in a container reads, and filled the same name in another style elsewhere", "if the program expands this text itself, give your own placeholder another name; otherwise there is nothing to do";
         PodIdentityAssociationMissing { cluster, ns, sa, arn } => "the service account {sa} has no AWS role until a Pod Identity association exists", "create it: aws eks create-pod-identity-association --cluster-name {cluster} --namespace {ns} --service-account {sa} --role-arn {arn}";
         PodSizeOverridden { what, sizes } => "{what} has other sizes than the task definition gives: {sizes}", "change cpu, memory or memoryReservation in containerDefinitions, unless ECS should keep another size";
@@ -591,7 +593,7 @@ reasons! {
         InitProcessNotNeeded => "initProcessEnabled has no effect in the process namespace of the host", "";
         InstanceRoleReachable => "a task without a task role may reach the role of its node", "set taskRoleArn, or block access to the instance metadata service";
         InvocationRoleUnused => "no role is needed to start the tasks", "";
-        KmsKeyUnused => "a CronJob is stored like every other object of the cluster, without this key", "";
+        KmsKeyUnused => "the object is stored like every other one of the cluster, without this key", "";
         LogModeUnused { name } => "{name} has no effect: the output goes to files on the node, so a container never waits for its logs to be sent", "";
         LogRotationIsKubeletSetting => "the kubelet rotates logs, by its settings containerLogMaxSize and containerLogMaxFiles", "";
         ManagedTagsAreLabels => "every object has labels that name its service and task definition", "";
@@ -601,6 +603,8 @@ reasons! {
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
         PlaceholdersFilled { texts } => "--set filled {texts} in a text that the program in a container reads", "if the program expands this text itself, give your own placeholder another name";
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
+        PipeBatchWindowUnused => "a message never waits for others", "";
+        PipeTagsUnused => "the tags of a pipe are not those of its tasks", "";
         PlacementStrategyOrder => "the scheduler adds the scores of strategies instead of applying them in order", "";
         PlatformVersionIgnored => "Kubernetes has no Fargate platform versions", "";
         PodPatched { names } => "the patch changes {names}", "";

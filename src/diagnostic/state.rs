@@ -88,10 +88,15 @@ states! {
     NotFound => "An object that a request needs does not exist.", "Read the message, and create the object; the operator tries again.";
     ObjectNotOwned => "An object with a name that this one needs has another owner.", "Rename or delete it, or rename this one.";
     OutOfMemoryError => "A container was killed because it exceeded its memory limit.", "Raise the limit, or find out what uses the memory.";
+    PipeParameterMissing => "No task can be made of a message, which stays in its queue.", "Read the message: correct the pipe or what sends the messages, and give the queue a dead-letter queue.";
+    PipeStopped => "The DesiredState of the pipe is STOPPED, so it receives no messages.", "";
     PlatformNotProvided => "The nodes of a capacity provider have another platform than the task definition asks for.", "Name a capacity provider with such nodes, or change runtimePlatform.";
     PodNameTaken => "The pod of an earlier EcsTask of the same name has not ended yet.", "Nothing: the task starts when that pod is gone; delete the pod to speed it up.";
     PodSecurityViolated => "The namespace does not permit the pods of the task definition, by its level of Pod Security.", "Read the message: change the task definition, or ask an administrator for another level.";
+    QueueUnavailable => "The queue of a pipe cannot be read.", "Read the message: it names the permission that the role of the operator lacks; the operator tries again.";
+    QueuesNotRead => "The operator receives no messages of SQS, because its settings do not ask for that.", "Set settings.sqs of the Helm chart, or --sqs, and give the operator a role.";
     QuotaExceeded => "The ResourceQuota of the namespace does not allow the task.", "Raise it, or wait until other tasks have ended.";
+    ReceivesMessages => "The pipe receives the messages of its queue, and starts tasks.", "";
     Registered => "The spec of the task definition is a revision.", "";
     RequestFailed => "A request to the API server failed.", "Read the message; the operator tries again.";
     RevisionNotFound => "The task definition has no revision of that number.", "Name one that it has.";
@@ -109,7 +114,7 @@ states! {
     SpareRoomNotKept => "The placeholders that keep room on the nodes of a capacity provider cannot be created.", "Set capacityProviders.spareRoom in the Helm chart, which creates their PriorityClass.";
     SteadyState => "All desired tasks are running, and no others.", "";
     TaintsAwaitRenewal => "The NodePool of a capacity provider does not have the taints of its spec yet, because something that uses it does not tolerate them.", "Renew the services that the message names: ecs-operator renew.";
-    TargetInvocationFailed => "The tasks of a schedule could not be started.", "Read the message; the operator tries again until MaximumEventAgeInSeconds or MaximumRetryAttempts is reached.";
+    TargetInvocationFailed => "The tasks of a schedule or of a message could not be started.", "Read the message; the operator tries again: for a schedule until MaximumEventAgeInSeconds or MaximumRetryAttempts is reached, for a message when the queue gives it again.";
     TargetNotHealthyYet => "A load balancer does not consider a task healthy yet, as with each new task for a while.", "If it lasts: look at the target group, and whether the controller of the load balancer runs.";
     TargetUnhealthy => "A load balancer considers a task unhealthy.", "See the health check of the target group, and the security groups.";
     TaskDefinitionNotAccepted => "The task definition is rejected, or its revision is gone.", "Read the conditions of the EcsTaskDefinition.";

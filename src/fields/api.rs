@@ -111,7 +111,7 @@ const NAMES: &[(Api, &[&str])] = &[
     ),
     (
         Api::Pipe,
-        &["UpdatePipe", "DescribePipe", "AWS::Pipes::Pipe"],
+        &["UpdatePipe", "DescribePipe", "AWS::Pipes::Pipe", "EcsPipe"],
     ),
     (
         Api::AppRunnerService,

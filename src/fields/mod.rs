@@ -41,6 +41,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::OptionUnused,
     Reason::OrphanScaling,
     Reason::PascalCaseRead,
+    Reason::PipeNeedsController,
     Reason::PlaceholderNotFilled,
     Reason::PlaceholderStylesDiffer,
     Reason::PlaceholdersFilled,

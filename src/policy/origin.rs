@@ -23,6 +23,7 @@ const fn members(kind: Kind) -> &'static [&'static str] {
         Kind::Snapshot => &["snapshotId"],
         Kind::Secret => &["valueFrom", "credentialsParameter"],
         Kind::MetricNamespace => &["Namespace"],
+        Kind::Queue => &["Source"],
         Kind::HostPath => &["sourcePath", "path"],
         Kind::Privilege => &["add", "namespace"],
         Kind::LoadBalancerScheme => &["scheme"],

@@ -2,8 +2,9 @@
 
 use super::{link::Plan, load::Loader, read::Problem, schedule::AlsoOfSchedule, unit::Content};
 use crate::{
+    crd,
     diagnostic::{FieldPath, Subject},
-    input::{RuleInput, ScheduleInput},
+    input::{PipeInput, RuleInput, ScheduleInput},
 };
 
 impl Loader<'_> {
@@ -45,10 +46,21 @@ impl Loader<'_> {
         })))
     }
 
-    /// Reads a pipe. What is wrong with its task definition does not matter, because nothing is made of it.
     pub(super) fn pipe(&mut self, plan: &Plan) -> Result<Content, Problem> {
         let root = FieldPath::root(Subject::Pipe);
-        let request = self.read(plan.lead(), root, |reader, node| reader.pipe(node))?;
-        Ok(Content::Pipe(Box::new(request)))
+        let mut extensions = crd::PipeExtensions::default();
+        let request = self.read(plan.lead(), root, |reader, node| {
+            let (request, found) = reader.pipe(node);
+            extensions = found;
+            request
+        })?;
+        let choice = plan.task_definition();
+        let task_definition =
+            choice.map(|choice| self.task_definition(choice.entry, choice.revision));
+        Ok(Content::Pipe(Box::new(PipeInput {
+            request,
+            extensions,
+            task_definition: task_definition.transpose()?,
+        })))
     }
 }

@@ -88,7 +88,7 @@ pub use kind::{Form, Kind};
 pub use placeholder::{Fill, parse_fill};
 pub use read::{Problem, texts};
 pub use spec::{
-    read_capacity_provider, read_cluster, read_schedule, read_service, read_task,
+    read_capacity_provider, read_cluster, read_pipe, read_schedule, read_service, read_task,
     read_task_definition,
 };
 pub use text::{Position, SourceText, Span};

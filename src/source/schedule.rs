@@ -26,6 +26,10 @@ const CATCH_UP: &str = "catchUp";
 const SUCCESSFUL_LIMIT: &str = "successfulTasksHistoryLimit";
 const FAILED_LIMIT: &str = "failedTasksHistoryLimit";
 
+/// Members of an EcsPipe that CreatePipe does not have.
+const MAX_IN_FLIGHT: &str = "maxInFlight";
+const MAX_RUNNING_TASKS: &str = "maxRunningTasks";
+
 /// What the document of a schedule says besides the request.
 #[derive(Debug, Default)]
 pub(super) struct AlsoOfSchedule {
@@ -44,12 +48,7 @@ impl Reader<'_> {
         if self.entry.form.envelope == Envelope::Resource {
             also.extensions = self.schedule_extensions(&mut body, &mut sink);
         }
-        if let Some(name) = &self.entry.name
-            && matches!(body.value, Value::Object(_))
-            && !has_text(&body, "Name", self.entry.form.spelling)
-        {
-            set(&mut body, "Name", Value::String(name.to_string().into()));
-        }
+        self.name(&mut body);
         let schedule: ecs::Schedule = self.body(body, Api::Schedule, &mut sink);
         let root = Trail::Root(&self.root);
         let at = Trail::Field(&root, "Target");
@@ -68,8 +67,19 @@ impl Reader<'_> {
         (self.finish(schedule, annotations, sink), also)
     }
 
+    /// Gives a request without a name that of its object or file.
+    fn name(&self, body: &mut Node<'_>) {
+        if let Some(name) = &self.entry.name
+            && matches!(body.value, Value::Object(_))
+            && !has_text(body, "Name", self.entry.form.spelling)
+        {
+            set(body, "Name", Value::String(name.to_string().into()));
+        }
+    }
+
     /// Reads what CreateSchedule does not have.
     fn schedule_extensions(&self, body: &mut Node<'_>, sink: &mut Sink) -> crd::ScheduleExtensions {
+        let kept = (0, crd::ScheduleExtensions::MOST_HISTORY);
         crd::ScheduleExtensions {
             kubernetes: self.kubernetes_of_pods(body, sink),
             concurrency_policy: self.word(
@@ -79,8 +89,8 @@ impl Reader<'_> {
                 sink,
             ),
             catch_up: self.word(body, CATCH_UP, "must be one of Latest, None", sink),
-            successful_tasks_history_limit: self.limit(body, SUCCESSFUL_LIMIT, sink),
-            failed_tasks_history_limit: self.limit(body, FAILED_LIMIT, sink),
+            successful_tasks_history_limit: self.limit(body, SUCCESSFUL_LIMIT, kept, sink),
+            failed_tasks_history_limit: self.limit(body, FAILED_LIMIT, kept, sink),
         }
     }
 
@@ -101,18 +111,24 @@ impl Reader<'_> {
         known
     }
 
-    /// Takes a member that says how many are kept.
-    fn limit(&self, body: &mut Node<'_>, name: &'static str, sink: &mut Sink) -> Option<i64> {
-        let most = crd::ScheduleExtensions::MOST_HISTORY;
+    /// Takes a member that is a number of a range.
+    fn limit(
+        &self,
+        body: &mut Node<'_>,
+        name: &'static str,
+        (least, most): (i64, i64),
+        sink: &mut Sink,
+    ) -> Option<i64> {
         let (Value::Number(text) | Value::String(text)) = body.take(name)?.value.value else {
             return None;
         };
         let number = text
             .parse()
             .ok()
-            .filter(|number| (0..=most).contains(number));
+            .filter(|number| (least..=most).contains(number));
         if number.is_none() {
-            self.reject_member(name, &text, &format!("must be 0 to {most}"), sink);
+            let allowed = format!("must be {least} to {most}");
+            self.reject_member(name, &text, &allowed, sink);
         }
         number
     }
@@ -173,8 +189,23 @@ impl Reader<'_> {
         (request, overrides)
     }
 
-    pub(super) fn pipe(&self, document: Node<'_>) -> Request<ecs::Pipe> {
-        self.request(document, Api::Pipe, |_, _| {})
+    /// Reads a pipe, and what AWS does not have.
+    pub(super) fn pipe(&self, document: Node<'_>) -> (Request<ecs::Pipe>, crd::PipeExtensions) {
+        let mut sink = Sink::default();
+        let (mut body, annotations) = self.open(document, &mut sink);
+        let mut extensions = crd::PipeExtensions::default();
+        if self.entry.form.envelope == Envelope::Resource {
+            let in_flight = (1, crd::PipeExtensions::MOST_IN_FLIGHT);
+            let running = (1, crd::PipeExtensions::MOST_RUNNING_TASKS);
+            extensions = crd::PipeExtensions {
+                kubernetes: self.kubernetes_of_pods(&mut body, &mut sink),
+                max_in_flight: self.limit(&mut body, MAX_IN_FLIGHT, in_flight, &mut sink),
+                max_running_tasks: self.limit(&mut body, MAX_RUNNING_TASKS, running, &mut sink),
+            };
+        }
+        self.name(&mut body);
+        let pipe = self.body(body, Api::Pipe, &mut sink);
+        (self.finish(pipe, annotations, sink), extensions)
     }
 
     /// Reads the overrides of a text in JSON, in the spelling of RunTask.

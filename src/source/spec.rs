@@ -87,6 +87,17 @@ pub fn read_schedule(
     (request, also.overrides, also.extensions, diagnostics)
 }
 
+/// Reads the spec of the EcsPipe of this name as JSON text, with what AWS does not have. Invalid values are reported and
+/// left out.
+#[must_use]
+pub fn read_pipe(name: &str, spec: &str) -> (ecs::Pipe, crd::PipeExtensions, Diagnostics) {
+    let read = read(Kind::Pipe, Some(name), spec, |reader, node| {
+        reader.pipe(node)
+    });
+    let ((request, diagnostics), extensions) = read;
+    (request, extensions, diagnostics)
+}
+
 fn read<T: Default, E>(
     kind: Kind,
     name: Option<&str>,

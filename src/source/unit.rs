@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, FieldPath, Message, Segment, Subject},
     ecs,
-    input::{AppRunnerInput, RuleInput, ScheduleInput, ServiceInput, TaskInput},
+    input::{AppRunnerInput, PipeInput, RuleInput, ScheduleInput, ServiceInput, TaskInput},
     settings::{ANNOTATION_PREFIX, Mode, Settings},
 };
 
@@ -46,7 +46,7 @@ pub enum Content {
     /// A target of a rule that starts tasks.
     Rule(Box<RuleInput>),
     /// A pipe that starts tasks.
-    Pipe(Box<ecs::Pipe>),
+    Pipe(Box<PipeInput>),
     /// Nothing that could be converted; the diagnostics contain the reason.
     Nothing,
 }
@@ -85,7 +85,7 @@ impl Unit {
             Content::Schedule(input) => input.request.name.as_deref(),
             Content::AppRunner(input) => input.request.service_name.as_deref(),
             Content::Rule(input) => input.request.name.as_deref(),
-            Content::Pipe(request) => request.name.as_deref(),
+            Content::Pipe(input) => input.request.name.as_deref(),
             Content::Nothing => None,
         };
         let document = || self.documents.first()?.name.as_deref();

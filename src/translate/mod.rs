@@ -22,6 +22,7 @@ pub use escape::escape_dollars;
 pub(crate) use labels::is_owned_key;
 pub use labels::{CAPACITY_PROVIDER, SERVICE, TASK};
 pub use manifests::{CustomObject, Manifests, Object};
+pub(crate) use names::hex_digest;
 pub use names::{LABEL_LENGTH, WORKLOAD_LENGTH, kname};
 pub use quantity::{container_cpu, mebibytes, task_cpu};
 pub use schedule::translate_schedule;

@@ -4,15 +4,19 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Arn, TaskTemplate,
+    Arn, Task, TaskTemplate,
     arn::has_placeholder,
     schedule::{is_cluster, place_in_pipe, run_task},
     start::{message_of_pattern, report_input},
+    validate_task,
 };
 use crate::{
+    crd,
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     ecs,
     event::{Input, Pattern},
+    input::{PipeInput, TaskInput},
+    settings::Settings,
 };
 
 /// A pipe, and what it starts.
@@ -121,6 +125,67 @@ pub fn validate_pipe(raw: &ecs::Pipe) -> Result<Pipe, Diagnostics> {
     })
 }
 
+/// Validates the tasks that a pipe starts, together with the task definition that they run. Returns `None` if that comes
+/// from the message, or if something that does is wrong as it stands in the pipe.
+///
+/// # Errors
+///
+/// Returns all errors in either of them, relative to the document of each.
+pub fn validate_pipe_tasks(
+    input: &PipeInput,
+    pipe: &Pipe,
+    settings: &Settings,
+) -> Result<Option<Task>, Diagnostics> {
+    let Some(task_definition) = &input.task_definition else {
+        return Ok(None);
+    };
+    let task = TaskInput {
+        name: pipe.name.clone(),
+        uid: None,
+        request: pipe.task.request.clone(),
+        extensions: crd::TaskExtensions {
+            kubernetes: input.extensions.kubernetes.clone(),
+            ..crd::TaskExtensions::default()
+        },
+        task_definition: task_definition.clone(),
+    };
+    validate_task(&task, settings).map_or_else(
+        |findings| {
+            let findings = place_pipe_tasks(pipe, &findings);
+            if findings.has_errors() {
+                Err(findings)
+            } else {
+                Ok(None)
+            }
+        },
+        |task| Ok(Some(task)),
+    )
+}
+
+/// Returns the same findings, with those about a task at the members of the pipe that starts it, and without those about
+/// what comes from a message.
+pub fn place_pipe_tasks(pipe: &Pipe, findings: &Diagnostics) -> Diagnostics {
+    let target = FieldPath::root(Subject::Pipe).field("TargetParameters");
+    let target = target.field("EcsTaskParameters");
+    let mut placed = Diagnostics::new();
+    for finding in findings.iter() {
+        let mut path = finding.path.clone();
+        if path.subject() == Subject::Task {
+            let at = path.segments();
+            let dynamic = &pipe.task.dynamic;
+            if dynamic
+                .iter()
+                .any(|it| at.starts_with(it.member.segments()))
+            {
+                continue;
+            }
+            path = place_in_pipe(&target, at);
+        }
+        placed.report(path, finding.message.clone());
+    }
+    placed
+}
+
 /// Returns the queue of an ARN such as `arn:aws:sqs:eu-west-1:123456789012:orders`.
 fn queue(raw: &ecs::Pipe, root: &FieldPath, sink: &mut Diagnostics) -> Option<Queue> {
     let text = raw.source.as_deref()?;
@@ -197,7 +262,9 @@ fn task(raw: &ecs::Pipe, root: &FieldPath, sink: &mut Diagnostics) -> TaskTempla
         let name = "EcsTaskParameters".to_owned();
         sink.report(target.clone(), Message::RequiredField { name });
     }
-    let request = request(raw.target.clone(), parameters.unwrap_or_default());
+    let parameters = parameters.unwrap_or_default();
+    no_environment_files(&parameters, &target, sink);
+    let request = request(raw.target.clone(), parameters);
     let mut found = Diagnostics::new();
     let task = FieldPath::root(Subject::Task);
     let template = TaskTemplate::new(request, &task, &mut found);
@@ -218,6 +285,25 @@ fn task(raw: &ecs::Pipe, root: &FieldPath, sink: &mut Diagnostics) -> TaskTempla
         sink.report(path, finding.message.clone());
     }
     template
+}
+
+/// Reports files with environment variables, which nobody can read when a message comes.
+fn no_environment_files(
+    parameters: &ecs::PipeTargetEcsTaskParameters,
+    target: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    let overrides = parameters.overrides.as_ref();
+    let containers = overrides.map_or(&[][..], |overrides| &overrides.container_overrides);
+    let list = target.field("Overrides").field("ContainerOverrides");
+    for (index, container) in containers.iter().enumerate() {
+        if !container.environment_files.is_empty() {
+            let message = "the operator reads no files of S3".to_owned();
+            let advice = "write the variables into Environment".to_owned();
+            let path = list.index(index).field("EnvironmentFiles");
+            sink.report(path, Message::InvalidTargetInput { message, advice });
+        }
+    }
 }
 
 fn input(raw: &ecs::Pipe, root: &FieldPath, sink: &mut Diagnostics) -> Option<Input> {
@@ -402,6 +488,14 @@ mod tests {
             (
                 ecs(json!({"TaskDefinitionArn": "$.detail.family"})),
                 vec![format!("InvalidTargetInput {at}.TaskDefinitionArn")],
+            ),
+            (
+                ecs(
+                    json!({"Overrides": {"ContainerOverrides": [{"EnvironmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/a.env"}]}]}}),
+                ),
+                vec![format!(
+                    "InvalidTargetInput {at}.Overrides.ContainerOverrides[0].EnvironmentFiles"
+                )],
             ),
             (
                 ecs(

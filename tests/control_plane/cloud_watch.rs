@@ -2,25 +2,23 @@
 //! with IRSA, and assumes the role that reads metrics.
 
 use std::{
-    fs,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use ecs_operator_testbed::{ControlPlane, Moto, Options};
-use http::{Method, Request};
-use kube::{Api, Client, Config, api::DynamicObject, client::Body, core::GroupVersionKind};
+use ecs_operator_testbed::{ControlPlane, Options};
+use kube::{Api, Client, api::DynamicObject, core::GroupVersionKind};
 use serde_json::{Value, json};
 use tokio::time::interval;
 
-use crate::support::{
-    Bed, Operator, condition, install,
-    scaling::{has_alarms, has_tasks, is_unknown, step_policy},
-    task_definition,
+use crate::{
+    aws::{Aws, call},
+    support::{
+        Bed, Operator, condition, install,
+        scaling::{has_alarms, has_tasks, is_unknown, step_policy},
+        task_definition,
+    },
 };
-
-/// The signature that says for which service a request is. The emulator takes any.
-const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/monitoring/aws4_request, SignedHeaders=host, Signature=0";
 
 /// The length of a queue, which is published each few seconds.
 struct Backlog(Arc<Mutex<f64>>);
@@ -60,19 +58,8 @@ async fn put(aws: &Client, length: f64) -> kube::Result<()> {
             "Value": length,
         }],
     });
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri("/")
-        .header("authorization", SIGNATURE)
-        .header("content-type", "application/x-amz-json-1.0")
-        .header(
-            "x-amz-target",
-            "GraniteServiceVersion20100801.PutMetricData",
-        )
-        .body(Body::from(data.to_string().into_bytes()))
-        .unwrap();
-    let response = aws.send(request).await?;
-    assert!(response.status().is_success(), "{:?}", response.status());
+    let target = ("monitoring", "GraniteServiceVersion20100801.PutMetricData");
+    call(aws, target, &data).await?;
     Ok(())
 }
 
@@ -122,7 +109,7 @@ async fn permit(bed: &Bed) {
 /// A control plane with an emulator of CloudWatch, and an operator that reads it.
 struct Cloud {
     // The emulator and the operator end before their folders are removed.
-    moto: Moto,
+    aws: Aws,
     operator: Operator,
     backlog: Backlog,
     plane: ControlPlane,
@@ -132,29 +119,11 @@ impl Cloud {
     async fn start() -> Self {
         let plane = ControlPlane::start_with(&Options::default()).await.unwrap();
         install(&plane).await.unwrap();
-        let pki = plane.folder().join("pki");
-        let (certificate, key) = (
-            pki.join("kube-apiserver.crt"),
-            pki.join("kube-apiserver.key"),
-        );
-        let aws = plane.folder().join("aws");
-        let moto = Moto::start(&aws, &certificate, &key).await.unwrap();
-        let mut config = Config::new(moto.url.parse().unwrap());
-        config.root_cert = Some(Vec::new());
-        config.root_cert_file = Some(pki.join("ca.crt"));
-        let backlog = Backlog::publish(&Client::try_from(config).unwrap(), 300.0);
-
-        let token = aws.join("token");
-        fs::write(&token, "token").unwrap();
-        let environment = [
-            "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/operator".to_owned(),
-            format!("AWS_WEB_IDENTITY_TOKEN_FILE={}", token.display()),
-            format!("AWS_ENDPOINT_URL_STS={}", moto.url),
-            "AWS_EC2_METADATA_DISABLED=true".to_owned(),
-        ];
+        let aws = Aws::start(&plane).await;
+        let backlog = Backlog::publish(&aws.client(), 300.0);
         let (endpoint, authorities) = (
-            format!("--cloud-watch-endpoint={}", moto.url),
-            format!("--cloud-watch-ca-file={}", pki.join("ca.crt").display()),
+            format!("--cloud-watch-endpoint={}", aws.url),
+            format!("--cloud-watch-ca-file={}", aws.authorities),
         );
         let flags = [
             "--tenancy=multiple",
@@ -164,10 +133,10 @@ impl Cloud {
             &endpoint,
             &authorities,
         ];
-        let operator = Operator::start_in(&environment, &plane, "operator", &flags);
+        let operator = Operator::start_in(&aws.environment, &plane, "operator", &flags);
         let operator = operator.await.unwrap();
         Self {
-            moto,
+            aws,
             operator,
             backlog,
             plane,
@@ -224,7 +193,7 @@ async fn a_service_follows_metrics_of_cloudwatch_and_stays_when_it_is_gone() {
 
     // Without CloudWatch, the count stays.
     cloud.backlog.is(1000.0);
-    drop(cloud.moto);
+    drop(cloud.aws);
     let (object, why) = is_unknown(&bed, "web").await;
     let expected = "CloudWatch does not report a metric: it cannot be reached";
     assert!(why.contains(expected), "{why}");

@@ -14,6 +14,7 @@
     reason = "a test fails by panicking, and uses of the common support what it needs"
 )]
 
+mod aws;
 mod capacity;
 mod cloud_watch;
 mod cluster;
@@ -31,6 +32,7 @@ mod karpenter;
 mod kept;
 mod node_pools;
 mod operator;
+mod pipes;
 mod policies;
 mod prometheus;
 mod proxy;

@@ -21,7 +21,8 @@ fn is_excused((verb, group, resource): &Right) -> bool {
         | ("get", "storage.k8s.io", _)
         | ("get", "snapshot.storage.k8s.io", "volumesnapshotcontents") => true,
         // Other tests see volumes released, tasks stopped and expired, old revisions forgotten and returned to, services
-        // scaled by what their tasks use, capacity providers, and schedules with the tasks that they start.
+        // scaled by what their tasks use, capacity providers, and schedules and pipes with the tasks that they
+        // start.
         ("list", "metrics.k8s.io", "pods")
         | ("delete", "", "persistentvolumes" | "pods")
         | ("create", "", "pods/eviction")
@@ -29,7 +30,8 @@ fn is_excused((verb, group, resource): &Right) -> bool {
         | ("list", "apps", "replicasets")
         | ("create" | "delete" | "get", "ecs-operator.dev", "ecstasks")
         | ("delete" | "get", "ecs-operator.dev", "ecsschedules")
-        | ("patch", "ecs-operator.dev", "ecsschedules/status")
+        | ("get", "ecs-operator.dev", "ecspipes")
+        | ("patch", "ecs-operator.dev", "ecspipes/status" | "ecsschedules/status")
         | ("patch", "ecs-operator.dev", "ecscapacityproviders" | "ecscapacityproviders/status") => {
             true
         }

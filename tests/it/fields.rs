@@ -31,6 +31,7 @@ const MAY_BE_LEFT_OUT: &[&str] = &[
     // The name of the custom resource is its name.
     "name",
     // The operator needs no role to start tasks.
+    "RoleArn",
     "Target.RoleArn",
     // The class of the nodes has these.
     "managedInstancesProvider.infrastructureRoleArn",

@@ -12,13 +12,17 @@
 - apiGroups: [ecs-operator.dev]
   resources: [ecstasks]
   verbs: [get, list, watch, create, patch, delete]
+# Pipes start tasks for messages.
+- apiGroups: [ecs-operator.dev]
+  resources: [ecspipes]
+  verbs: [get, list, watch]
 # Schedules start tasks; one that will start nothing more can ask to be deleted.
 - apiGroups: [ecs-operator.dev]
   resources: [ecsschedules]
   verbs: [get, list, watch, delete]
 # Their status reports the result.
 - apiGroups: [ecs-operator.dev]
-  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status, ecsschedules/status]
+  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status, ecspipes/status, ecsschedules/status]
   verbs: [patch]
 # A service that leaves its count to an autoscaler gets one to begin with.
 - apiGroups: [ecs-operator.dev]

@@ -4,14 +4,18 @@
 mod credentials;
 mod transport;
 
-use std::{path::PathBuf, sync::Mutex, time::SystemTime};
+use std::{
+    path::PathBuf,
+    sync::Mutex,
+    time::{Duration, SystemTime},
+};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
-use aws_smithy_runtime_api::client::{http::HttpConnector as _, orchestrator::HttpRequest};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use http::{Method, StatusCode, Uri, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Limited};
@@ -58,7 +62,12 @@ pub(super) struct AwsApi {
     identity: Identity,
     /// The transport, as soon as it has been needed: the file may come later than the operator.
     transport: Mutex<Option<Transport>>,
+    /// How long a response may take to begin.
+    patience: Duration,
 }
+
+/// How long a response may take to begin where nothing is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a request has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,8 +96,11 @@ pub(super) enum AwsFailure {
 struct Refusal {
     #[serde(default, rename = "__type")]
     kind: String,
-    #[serde(default, alias = "Message")]
+    #[serde(default)]
     message: String,
+    /// Some services spell it so, and some give both.
+    #[serde(default, rename = "Message")]
+    other: String,
 }
 
 impl AwsApi {
@@ -99,7 +111,13 @@ impl AwsApi {
             service,
             options,
             transport: Mutex::default(),
+            patience: PATIENCE,
         }
+    }
+
+    /// Returns the service with another limit for how long a response may take to begin.
+    pub(super) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Carries out an operation, and returns its answer.
@@ -112,7 +130,7 @@ impl AwsApi {
         let credentials = self.identity.credentials(&transport).await?;
         let request = self.request(operation, body, credentials);
         let request = request.map_err(AwsFailure::Answer)?;
-        let response = transport.call(request).await;
+        let response = transport.send(request, self.patience).await;
         let response = response.map_err(|error| AwsFailure::Unreachable(said(&error)))?;
         let status = StatusCode::from_u16(response.status().as_u16());
         let status = status.map_err(|error| AwsFailure::Answer(error.to_string()))?;
@@ -221,7 +239,12 @@ fn refused(status: StatusCode, body: &[u8]) -> (AwsFailure, bool) {
     // The name may have a namespace before it, and a URL after it.
     let name = refusal.kind.rsplit('#').next().unwrap_or_default();
     let code = name.split(':').next().unwrap_or_default();
-    let message: String = refusal.message.chars().take(SHOWN).collect();
+    let message = if refusal.message.is_empty() {
+        &refusal.other
+    } else {
+        &refusal.message
+    };
+    let message: String = message.chars().take(SHOWN).collect();
     let is_it = |name: &&str| code.starts_with(*name);
     let is_of_credentials = OF_CREDENTIALS.iter().any(is_it);
     let failure = AwsFailure::Refused {

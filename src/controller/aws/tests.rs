@@ -118,6 +118,7 @@ fn an_error_has_its_name_and_message() {
     for body in [
         r#"{"__type": "com.amazonaws.cloudwatch#ThrottlingException", "message": "slow"}"#,
         r#"{"__type": "ThrottlingException:http://internal/", "Message": "slow"}"#,
+        r#"{"__type": "ThrottlingException", "message": "slow", "Message": "slow"}"#,
     ] {
         let expected = AwsFailure::Refused {
             status: StatusCode::BAD_REQUEST,

@@ -23,7 +23,7 @@ use rustls::{
 };
 use tokio::time::timeout;
 
-/// How long a response may take to begin.
+/// How long a response to the libraries may take to begin.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// Sends requests of this program and of the libraries that get its credentials.
@@ -53,6 +53,19 @@ impl Transport {
         let client = Client::builder(TokioExecutor::new()).build(connector);
         Ok(Self { client })
     }
+
+    /// Sends a request whose response begins within a time.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no response.
+    pub(super) async fn send(
+        &self,
+        request: HttpRequest,
+        longest: Duration,
+    ) -> Result<HttpResponse, ConnectorError> {
+        send(self.client.clone(), request, longest).await
+    }
 }
 
 fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
@@ -79,17 +92,18 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
 impl HttpConnector for Transport {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.client.clone();
-        HttpConnectorFuture::new(async move { send(client, request).await })
+        HttpConnectorFuture::new(async move { send(client, request, LONGEST).await })
     }
 }
 
 async fn send(
     client: Client<HttpsConnector<Tcp>, SdkBody>,
     request: Request,
+    longest: Duration,
 ) -> Result<HttpResponse, ConnectorError> {
     let request = request.try_into_http1x();
     let request = request.map_err(|error| ConnectorError::user(error.into()))?;
-    let response = timeout(LONGEST, client.request(request)).await;
+    let response = timeout(longest, client.request(request)).await;
     let response = response.map_err(|late| ConnectorError::timeout(late.into()))?;
     let response = response.map_err(|error| ConnectorError::io(error.into()))?;
     let response = HttpResponse::try_from(response.map(SdkBody::from_body_1_x));

@@ -216,6 +216,12 @@ fn ask_refused(cx: &Context, namespace: Option<&str>) {
             cx.ask(ObjectRef::from_obj(&*service));
         }
     }
+    for pipe in cx.pipes.store.state() {
+        // Also one that runs: its queue is read again and again.
+        if is_concerned(pipe.meta()) {
+            cx.ask(ObjectRef::from_obj(&*pipe));
+        }
+    }
     for task in cx.tasks.store.state() {
         if is_concerned(task.meta()) && task.status.tasks.is_empty() {
             cx.ask(ObjectRef::from_obj(&*task));

@@ -27,13 +27,17 @@ use crate::{
         context::Context,
         events::Events,
         kind::Reconciled,
+        pipe::PIPES,
         process::controllers::{again, reconcile},
         readings::end_minute,
         schedule::SCHEDULES,
         service::Renewals,
         volumes::{delete_released, delete_those_unneeded},
     },
-    crd::{EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{
+        EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
+        EcsTaskDefinition,
+    },
     decide::scaling::usage::{Reserved, Used},
     policy::Tenancy,
     server::Metrics,
@@ -48,6 +52,7 @@ enum Waiting {
     TaskDefinition(ObjectRef<EcsTaskDefinition>),
     Service(ObjectRef<EcsService>),
     Task(ObjectRef<EcsTask>),
+    Pipe(ObjectRef<EcsPipe>),
     Schedule(ObjectRef<EcsSchedule>),
 }
 
@@ -58,6 +63,7 @@ struct Queues {
     task_definitions: UnboundedReceiver<ObjectRef<EcsTaskDefinition>>,
     services: UnboundedReceiver<ObjectRef<EcsService>>,
     tasks: UnboundedReceiver<ObjectRef<EcsTask>>,
+    pipes: UnboundedReceiver<ObjectRef<EcsPipe>>,
     schedules: UnboundedReceiver<ObjectRef<EcsSchedule>>,
 }
 
@@ -72,6 +78,7 @@ impl Queues {
             task_definitions: of_kind(cx),
             services: of_kind(cx),
             tasks: of_kind(cx),
+            pipes: of_kind(cx),
             schedules: of_kind(cx),
         }
     }
@@ -123,7 +130,7 @@ impl Replica {
         );
         cx.home = Some(NAMESPACE.to_owned());
         cx.addons_known.store(true, Ordering::SeqCst);
-        for kind in [&POLICIES, &NAMESPACES, &SCHEDULES] {
+        for kind in [&POLICIES, &NAMESPACES, &PIPES, &SCHEDULES] {
             let mut filling = cx.catch_up.register(Some(kind));
             let term = filling.term();
             filling.filled(term);
@@ -206,6 +213,7 @@ impl Replica {
             Waiting::TaskDefinition(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Service(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Task(name) => Box::pin(attempt(cx, name)).await,
+            Waiting::Pipe(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Schedule(name) => Box::pin(attempt(cx, name)).await,
         };
         let list = if outcome.failed {
@@ -227,6 +235,7 @@ impl Replica {
             task_definitions,
             services,
             tasks,
+            pipes,
             schedules,
         } = &mut self.queues;
         let waiting = &mut self.waiting;
@@ -235,6 +244,7 @@ impl Replica {
         drain(task_definitions, waiting, Waiting::TaskDefinition);
         drain(services, waiting, Waiting::Service);
         drain(tasks, waiting, Waiting::Task);
+        drain(pipes, waiting, Waiting::Pipe);
         drain(schedules, waiting, Waiting::Schedule);
     }
 

@@ -19,7 +19,10 @@ use crate::{
         context::Context,
         kind::{Reconciled, differs},
     },
-    crd::{EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{
+        EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
+        EcsTaskDefinition,
+    },
     settings::SERVICE_REVISION,
 };
 
@@ -34,6 +37,7 @@ pub(super) fn observe(cx: &Context, place: &Place, object: &Value, gone: bool) {
             resource::<EcsTaskDefinition>(cx, object, gone);
         }
         ("ecs-operator.dev", "ecsservices") => resource::<EcsService>(cx, object, gone),
+        ("ecs-operator.dev", "ecspipes") => resource::<EcsPipe>(cx, object, gone),
         ("ecs-operator.dev", "ecsschedules") => resource::<EcsSchedule>(cx, object, gone),
         ("ecs-operator.dev", "ecstasks") => resource::<EcsTask>(cx, object, gone),
         ("apps", "controllerrevisions") => observe_revision(cx, object, gone),

@@ -33,17 +33,17 @@ pub fn is_namespace(manifest: &Value) -> bool {
     is_of_kind(manifest, "Namespace")
 }
 
-/// Whether a manifest is a schedule. It starts tasks when it is due, and nothing when it is applied.
+/// Whether a manifest is a schedule or a pipe. It starts tasks later, and nothing when it is applied.
 #[must_use]
-pub fn is_schedule(manifest: &Value) -> bool {
-    is_of_kind(manifest, "EcsSchedule")
+pub fn is_starter(manifest: &Value) -> bool {
+    is_of_kind(manifest, "EcsSchedule") || is_of_kind(manifest, "EcsPipe")
 }
 
 /// Whether a manifest of our own group has a kind that exists and a name.
 #[must_use]
 pub fn is_known(manifest: &Value) -> bool {
     let name = manifest.pointer("/metadata/name").and_then(Value::as_str);
-    let is_other = is_of_cluster(manifest) || is_schedule(manifest);
+    let is_other = is_of_cluster(manifest) || is_starter(manifest);
     place(manifest).is_some() || (is_other && name.is_some())
 }
 

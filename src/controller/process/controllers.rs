@@ -14,7 +14,10 @@ use tokio::sync::watch as signal;
 
 use crate::{
     controller::{context::Context, error::Error, kind::Reconciled},
-    crd::{EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{
+        EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
+        EcsTaskDefinition,
+    },
 };
 
 /// Reconciles requested objects until a shutdown, and then finishes the reconciles in progress.
@@ -27,6 +30,7 @@ pub(crate) async fn run_controllers(
         run::<EcsTaskDefinition>(cx.clone(), concurrency, stopped.clone()),
         run::<EcsService>(cx.clone(), concurrency, stopped.clone()),
         run::<EcsTask>(cx.clone(), concurrency, stopped.clone()),
+        run::<EcsPipe>(cx.clone(), concurrency, stopped.clone()),
         run::<EcsSchedule>(cx.clone(), concurrency, stopped.clone()),
         run::<EcsCluster>(cx.clone(), concurrency, stopped.clone()),
         run::<EcsCapacityProvider>(cx.clone(), concurrency, stopped),

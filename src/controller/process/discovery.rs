@@ -10,6 +10,7 @@ use crate::{
         caches::child_kind::{ADDON_GROUPS, ALL, ChildKind},
         capacity_provider::CAPACITY_PROVIDERS,
         error::code,
+        pipe::PIPES,
         schedule::SCHEDULES,
     },
     settings::{Addon, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR},
@@ -126,7 +127,7 @@ impl Cluster {
 }
 
 /// The kinds of custom resources that definitions of an older version do not have.
-pub(crate) static NEWER: [&ChildKind; 2] = [&CAPACITY_PROVIDERS, &SCHEDULES];
+pub(crate) static NEWER: [&ChildKind; 3] = [&CAPACITY_PROVIDERS, &PIPES, &SCHEDULES];
 
 /// Returns the kinds that a cluster may lack.
 fn optional() -> impl Iterator<Item = &'static ChildKind> {

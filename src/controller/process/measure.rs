@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     controller::{context::Context, kind::Reconciled as _},
     crd::{
-        ACCEPTED, EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask,
+        ACCEPTED, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
         EcsTaskDefinition, READY,
     },
     decide::{firing, liveness},
@@ -58,6 +58,11 @@ pub(crate) fn measure(cx: &Context, metrics: &Metrics) {
     };
     metrics.in_state(EcsSchedule::KIND, "Enabled", in_state(firing::ENABLED));
     metrics.in_state(EcsSchedule::KIND, "Disabled", in_state(firing::DISABLED));
+    let pipes = cx.pipes.store.state();
+    for (state, name) in [("RUNNING", "Running"), ("STOPPED", "Stopped")] {
+        let is = |pipe: &&Arc<EcsPipe>| pipe.status.current_state.as_deref() == Some(state);
+        metrics.in_state(EcsPipe::KIND, name, pipes.iter().filter(is).count());
+    }
     for (status, count) in count_tasks(cx) {
         metrics.in_state(EcsTask::KIND, status, count);
     }

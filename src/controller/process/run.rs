@@ -32,6 +32,7 @@ use crate::{
         },
         registries::{Registries, RegistryOptions},
         service,
+        sqs::{Sqs, SqsOptions},
         volumes::delete_released,
     },
     policy::Tenancy,
@@ -67,6 +68,8 @@ pub struct Options {
     pub prometheus: Option<PrometheusOptions>,
     /// Where CloudWatch is, if the operator reads any of its metrics.
     pub cloud_watch: Option<CloudWatchOptions>,
+    /// Where SQS is, if the operator reads any queues.
+    pub sqs: Option<SqsOptions>,
     /// The registries that say which images tags name, if any are asked.
     pub registries: Option<RegistryOptions>,
     /// How many services may have a deployment at a time while the operator renews those that it would render
@@ -174,6 +177,7 @@ impl Operator {
         cx.home = Some(options.lease_namespace.clone());
         cx.prometheus = options.prometheus.clone().map(Prometheus::new);
         cx.cloud_watch = options.cloud_watch.clone().map(CloudWatch::new);
+        cx.sqs = options.sqs.clone().map(Sqs::new).map(Arc::new);
         cx.registries = options.registries.clone().map(Registries::new);
         cx.addons_known.store(cluster.knows_all(), Ordering::SeqCst);
         Ok(Self {
@@ -236,6 +240,8 @@ impl Operator {
             () = candidate.keep(end) => Err(RunError::LeadershipLost),
             Some(_) = watches.join_next() => Err(RunError::Ended("a watch")),
         };
+        // They have ended after a shutdown. Otherwise another replica may lead, or is about to.
+        cx.pollers.abort();
         if result.is_ok() {
             cx.events.farewell().await;
         }
@@ -269,7 +275,10 @@ async fn reconcile(cx: &Arc<Context>, concurrency: u16, stopped: signal::Receive
     };
     tokio::select! {
         // The controllers end by themselves only after a shutdown, when all reconciles in progress are done.
-        () = run_controllers(cx, concurrency, stopped) => {}
+        ((), ()) = futures::future::join(
+            run_controllers(cx, concurrency, stopped.clone()),
+            cx.pollers.until(stopped),
+        ) => {}
         () = measure_services(cx) => {}
         () = grace => tracing::warn!("some reconciles did not end in time and are aborted"),
     }

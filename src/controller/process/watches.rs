@@ -19,10 +19,14 @@ use crate::{
         capacity_provider::CAPACITY_PROVIDERS,
         context::Context,
         kind::Reconciled,
+        pipe::PIPES,
         service,
         volumes::delete_unclaimed,
     },
-    crd::{EcsCapacityProvider, EcsCluster, EcsSchedule, EcsService, EcsTask, EcsTaskDefinition},
+    crd::{
+        EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
+        EcsTaskDefinition,
+    },
     settings::Settings,
 };
 
@@ -94,6 +98,8 @@ fn start_newer(
     for namespace in scopes_of(kind, namespaces) {
         if *kind == CAPACITY_PROVIDERS {
             start_of::<EcsCapacityProvider>(watches, cx, Some(kind), namespace);
+        } else if *kind == PIPES {
+            start_of::<EcsPipe>(watches, cx, Some(kind), namespace);
         } else {
             start_of::<EcsSchedule>(watches, cx, Some(kind), namespace);
         }

@@ -69,7 +69,7 @@ pub(super) async fn start(
         region: settings.aws_region.as_deref(),
         account: settings.aws_account_id.as_deref(),
     };
-    create(cx, schedule, &ecs_task(schedule, accepted, &occasion)?).await?;
+    create(cx, &ecs_task(schedule, accepted, &occasion)?, SCHEDULE).await?;
     if policy == ConcurrencyPolicy::Replace {
         // Only now is it known that something takes their place.
         for other in others {
@@ -79,9 +79,26 @@ pub(super) async fn start(
     Ok(Started::Task(name))
 }
 
-/// Creates an EcsTask of a schedule, unless it is there.
-async fn create(cx: &Context, schedule: &EcsSchedule, task: &DynamicObject) -> Result<(), Error> {
-    let (namespace, name) = (schedule.namespace().unwrap_or_default(), task.name_any());
+/// When an EcsTask was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::controller) enum Created {
+    /// By this call.
+    Now,
+    /// By an earlier one.
+    Before,
+}
+
+/// Creates an EcsTask, unless it is there. `label` is the one that says what has started it.
+///
+/// # Errors
+///
+/// When a request fails, or something else has its name.
+pub(in crate::controller) async fn create(
+    cx: &Context,
+    task: &DynamicObject,
+    label: &str,
+) -> Result<Created, Error> {
+    let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
     let resource = ApiResource::erase::<EcsTask>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(cx.client.clone(), &namespace, &resource);
     let params = PostParams {
@@ -89,14 +106,16 @@ async fn create(cx: &Context, schedule: &EcsSchedule, task: &DynamicObject) -> R
         ..PostParams::default()
     };
     let Err(error) = api.create(&params, task).await else {
-        return Ok(());
+        return Ok(Created::Now);
     };
     if code(&error) != Some(409) {
         return Err(of_task("create", &name)(error));
     }
     let existing = api.get_metadata_opt(&name).await;
     match existing.map_err(of_task("get", &name))? {
-        Some(existing) if existing.labels().get(SCHEDULE) == Some(&schedule.name_any()) => Ok(()),
+        Some(existing) if existing.labels().get(label) == task.labels().get(label) => {
+            Ok(Created::Before)
+        }
         Some(_) => Err(Error::NotOwned {
             kind: "EcsTask".to_owned(),
             name,

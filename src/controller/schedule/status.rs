@@ -138,30 +138,33 @@ fn listed(cx: &Context, tasks: &[Arc<EcsTask>]) -> Vec<StartedTaskStatus> {
         .map(|task| {
             let status = cx.tasks.latest(task);
             let result = result(&status);
-            let of_result = if result == NOT_ACCEPTED {
-                ACCEPTED
-            } else {
-                crd::SUCCEEDED
-            };
-            let mut conditions = status.conditions.iter();
-            let condition = conditions.find(|condition| condition.type_ == of_result);
+            let reason = outcome(&status, result);
             StartedTaskStatus {
                 name: task.name_any(),
                 due: due(task).map(Time),
                 result: result.to_owned(),
                 exit_code: status.exit_code.filter(|_| status.stopped_at.is_some()),
-                // What keeps tasks from running changes too often to be copied.
-                reason: condition
-                    .filter(|_| result != RUNNING)
-                    .map(|condition| condition.reason.clone()),
+                reason: reason.map(str::to_owned),
                 stopped_at: status.stopped_at,
             }
         })
         .collect()
 }
 
+/// Returns why tasks have come to a result. What keeps them from running changes too often to be copied.
+pub(in crate::controller) fn outcome<'s>(status: &'s TaskStatus, result: &str) -> Option<&'s str> {
+    let of_result = match result {
+        RUNNING => return None,
+        NOT_ACCEPTED => ACCEPTED,
+        _ => crd::SUCCEEDED,
+    };
+    let mut conditions = status.conditions.iter();
+    let condition = conditions.find(|condition| condition.type_ == of_result);
+    condition.map(|condition| condition.reason.as_str())
+}
+
 /// Returns what has become of tasks.
-pub(super) fn result(status: &TaskStatus) -> &'static str {
+pub(in crate::controller) fn result(status: &TaskStatus) -> &'static str {
     let is = |type_: &str, value: &str| {
         let mut conditions = status.conditions.iter();
         conditions.any(|condition| condition.type_ == type_ && condition.status == value)

@@ -36,6 +36,7 @@ use crate::{
         context::Context,
         error::Error,
         kind::{OfKind, Reconciled},
+        pipe::ask_pipe_of,
         schedule::ask_schedule_of,
         status::whole_seconds,
         task_definition::named,
@@ -106,12 +107,14 @@ impl Reconciled for EcsTask {
         cx.waiting_tasks.record(self, waits_for.as_deref());
         cx.ask(ObjectRef::from_obj(self));
         ask_schedule_of(cx, self);
+        ask_pipe_of(cx, self);
     }
 
     fn gone(&self, cx: &Context) {
         let (namespace, name) = (self.namespace().unwrap_or_default(), self.name_any());
         cx.waiting_tasks.forget(&namespace, &name);
         ask_schedule_of(cx, self);
+        ask_pipe_of(cx, self);
         let user = Owner::Task(namespace, name);
         cx.children.wants(&user, iter::empty());
         cx.children.unclaim_all(&user);
@@ -167,6 +170,7 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
         // A decision that could not be recorded is made again, and is not reported before.
         tell(&cx, &task, &before, status);
         ask_schedule_of(&cx, &task);
+        ask_pipe_of(&cx, &task);
     }
     for pod in &progress.released {
         release(&cx, &task.namespace().unwrap_or_default(), pod).await?;

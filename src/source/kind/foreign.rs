@@ -206,6 +206,7 @@ const OWN_GROUP: &str = "ecs-operator.dev/";
 const OWN_KINDS: &[&str] = &[
     "EcsCapacityProvider",
     "EcsCluster",
+    "EcsPipe",
     "EcsSchedule",
     "EcsService",
     "EcsTask",

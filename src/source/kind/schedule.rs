@@ -10,6 +10,9 @@ use crate::{diagnostic::Message, validate::Arn};
 pub(super) const RESOURCE: Form =
     Form::new(Kind::Schedule, &("EcsSchedule", "its kind is EcsSchedule"));
 
+/// A custom resource of this operator.
+pub(super) const PIPE_RESOURCE: Form = Form::new(Kind::Pipe, &("EcsPipe", "its kind is EcsPipe"));
+
 /// Recognizes a schedule of EventBridge Scheduler
 /// (<https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Target.html>), which is rejected unless it starts
 /// tasks of ECS.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     cli::Error,
-    controller::{is_known, is_namespace, is_of_cluster, is_schedule},
+    controller::{is_known, is_namespace, is_of_cluster, is_starter},
     convert::{Denied, Drafter, Target},
     crd::API_VERSION,
     diagnostic::{Reason, Severity},
@@ -107,8 +107,8 @@ impl Manifests {
             self.error(format!(
                 "{file}: {kind} {name} is not of a kind of this operator, or has no metadata.name"
             ));
-        } else if is_schedule(&object) {
-            self.note_schedule(&object, file);
+        } else if is_starter(&object) {
+            self.note_starter(&object, file);
         } else if version == API_VERSION || is_namespace(&object) {
             if is_of_cluster(&object) || is_namespace(&object) {
                 let name = text(&object, "/metadata/name");
@@ -125,11 +125,15 @@ impl Manifests {
         }
     }
 
-    fn note_schedule(&mut self, schedule: &Value, file: &str) {
-        let name = schedule.pointer("/metadata/name").and_then(Value::as_str);
-        let name = name.unwrap_or("?");
+    fn note_starter(&mut self, starter: &Value, file: &str) {
+        let text = |path| starter.pointer(path).and_then(Value::as_str).unwrap_or("?");
+        let (kind, name) = (text("/kind"), text("/metadata/name"));
+        let until = match kind {
+            "EcsPipe" => "before a message comes",
+            _ => "before it is due",
+        };
         self.note(&format!(
-            "{file}: EcsSchedule {name} starts nothing before it is due, and is not compared; use kubectl diff"
+            "{file}: {kind} {name} starts nothing {until}, and is not compared; use kubectl diff"
         ));
     }
 
@@ -178,8 +182,8 @@ impl Manifests {
             }
             for object in draft.objects() {
                 let object = serde_json::to_value(object).map_err(crate::print::Error::from)?;
-                if is_schedule(&object) {
-                    self.note_schedule(&object, unit.file());
+                if is_starter(&object) {
+                    self.note_starter(&object, unit.file());
                 } else if !self.resources.contains(&object) {
                     self.resources.push(object);
                 }

@@ -1,0 +1,234 @@
+//! What becomes of one message. Nothing of its content is told: it may be secret.
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{Api, ResourceExt as _, api::DynamicObject};
+
+use super::{
+    fetch::Accepted,
+    poller::Work,
+    task::{ecs_task, pipe_arn},
+};
+use crate::{
+    controller::{
+        context::Context,
+        error::Error,
+        refusal::Refusal,
+        schedule::{Created, create},
+        sqs::Received,
+        task::wanted,
+    },
+    crd::EcsTask,
+    decide::start::{Decision, Refused, for_message},
+    diagnostic::{StateReason, StatusReason},
+    ecs,
+    event::RenderError,
+    settings::PIPE,
+};
+
+/// What becomes of a message.
+pub(super) enum Fate {
+    /// The EcsTask of this name was created.
+    Started(String),
+    /// Its EcsTask was there already.
+    Known,
+    /// No filter matches.
+    Filtered,
+    /// It stays in the queue, and comes again until its redrive policy moves it.
+    Left {
+        reason: StatusReason,
+        why: String,
+        /// Whether this may be so of each message.
+        fails: bool,
+    },
+}
+
+/// Does what is to be done for a message before it is deleted, or leaves it in the queue.
+pub(super) async fn handle(
+    cx: &Context,
+    work: &Work,
+    message: &Received,
+    visibility_timeout: i64,
+    now: Timestamp,
+) -> Fate {
+    let Work { pipe, accepted, .. } = work;
+    let settings = cx.settings(&pipe.namespace().unwrap_or_default());
+    let arn = pipe_arn(accepted, &settings);
+    let time = now.to_string();
+    let request = match message.with(|it| for_message(&accepted.pipe, &arn, it, &time)) {
+        Decision::Filtered => return Fate::Filtered,
+        Decision::Refused(refused) => {
+            return Fate::Left {
+                reason: StateReason::PipeParameterMissing.into(),
+                why: why_no_task(&refused),
+                // Others are not held up by it, unless it comes again at once.
+                fails: visibility_timeout == 0,
+            };
+        }
+        Decision::Start(request) => *request,
+    };
+    match start(cx, work, message, request, visibility_timeout).await {
+        Ok(fate) => fate,
+        Err(error) => Fate::Left {
+            reason: StateReason::TargetInvocationFailed.into(),
+            why: why_not_created(&error, is_constant(accepted)),
+            fails: true,
+        },
+    }
+}
+
+/// Creates the EcsTask of a message, unless the operator would reject it.
+async fn start(
+    cx: &Context,
+    work: &Work,
+    message: &Received,
+    request: ecs::Task,
+    visibility_timeout: i64,
+) -> Result<Fate, Error> {
+    let Work { pipe, accepted, .. } = work;
+    let task = ecs_task(pipe, accepted, message.id(), request, visibility_timeout)?;
+    let planned: EcsTask = serde_json::from_value(serde_json::to_value(&task)?)?;
+    // Like RunTask, which refuses it: the message is not lost, and goes where the queue sends it.
+    let refusal = match wanted(&planned, cx) {
+        Ok(Some(_)) => {
+            return Ok(match create(cx, &task, PIPE).await? {
+                Created::Now => Fate::Started(task.name_any()),
+                Created::Before => Fate::Known,
+            });
+        }
+        Ok(None) => Refusal::new(
+            StateReason::NotAccepted,
+            "the task definition has no revision yet, or it is not known yet what the namespace may use",
+        ),
+        Err(refusal) => refusal,
+    };
+    if exists(cx, &task).await? {
+        // What has changed since then does not matter.
+        return Ok(Fate::Known);
+    }
+    let why = if is_constant(accepted) {
+        refusal.message
+    } else {
+        format!("its EcsTask would be rejected: {}", refusal.reason.name())
+    };
+    Ok(Fate::Left {
+        reason: refusal.reason,
+        why,
+        fails: true,
+    })
+}
+
+/// Whether the EcsTask of a message is there.
+async fn exists(cx: &Context, task: &DynamicObject) -> Result<bool, Error> {
+    let api: Api<EcsTask> =
+        Api::namespaced(cx.client.clone(), &task.namespace().unwrap_or_default());
+    let found = api.get_metadata_opt(&task.name_any()).await;
+    let found = found.map_err(|source| Error::Api {
+        verb: "get",
+        kind: "EcsTask".to_owned(),
+        name: task.name_any(),
+        source: Box::new(source),
+    })?;
+    Ok(found.is_some_and(|found| found.labels().get(PIPE) == task.labels().get(PIPE)))
+}
+
+/// Whether the EcsTasks of a pipe have nothing of their messages.
+fn is_constant(accepted: &Accepted) -> bool {
+    accepted.pipe.task.dynamic.is_empty() && accepted.pipe.input.is_none()
+}
+
+/// Says why no task can be made of a message.
+fn why_no_task(refused: &Refused) -> String {
+    match refused {
+        Refused::Missing { .. }
+        | Refused::Null { .. }
+        | Refused::Input(RenderError::Missing(_) | RenderError::TooLong) => refused.to_string(),
+        Refused::Input(RenderError::NotJson { missing, .. }) if missing.is_empty() => {
+            "InputTemplate with the values of the message is no JSON text".to_owned()
+        }
+        Refused::Input(RenderError::NotJson { missing, .. }) => format!(
+            "InputTemplate with the values of the message is no JSON text: {} finds nothing",
+            missing.join(", ")
+        ),
+        Refused::NotOverrides(_) => {
+            "InputTemplate with the values of the message is not the overrides of a task".to_owned()
+        }
+    }
+}
+
+/// What the message of the API server about a quota begins with. It has nothing of the object.
+const QUOTA: &str = "exceeded quota: ";
+
+/// Says why an EcsTask could not be created. The API server and webhooks repeat what is in it.
+fn why_not_created(error: &Error, is_constant: bool) -> String {
+    let Error::Api { source, .. } = error else {
+        return match error {
+            Error::NotOwned { .. } => error.to_string(),
+            _ => "its EcsTask could not be created".to_owned(),
+        };
+    };
+    if is_constant {
+        return error.to_string();
+    }
+    let kube::Error::Api(status) = &**source else {
+        return "the API server does not answer".to_owned();
+    };
+    let (reason, code) = (&status.reason, status.code);
+    let quota = status.message.find(QUOTA);
+    let quota = quota.and_then(|start| status.message.get(start..));
+    let quota = quota.map(|quota| format!(": {quota}")).unwrap_or_default();
+    format!("the API server refuses its EcsTask: {reason} (HTTP status {code}){quota}")
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn of_api(code: u16, reason: &str, message: &str) -> Error {
+        let status = Status::failure(message, reason).with_code(code);
+        Error::Api {
+            verb: "create",
+            kind: "EcsTask".to_owned(),
+            name: "orders-1".to_owned(),
+            source: Box::new(kube::Error::Api(Box::new(status))),
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_message_is_told() {
+        let refused = of_api(422, "Invalid", "spec.count: Invalid value: \"secret\"");
+        assert_eq!(
+            why_not_created(&refused, false),
+            "the API server refuses its EcsTask: Invalid (HTTP status 422)"
+        );
+        assert!(why_not_created(&refused, true).contains("secret"));
+        let quota = "ecstasks \"orders-1\" is forbidden: exceeded quota: small, used: 3";
+        assert_eq!(
+            why_not_created(&of_api(403, "Forbidden", quota), false),
+            "the API server refuses its EcsTask: Forbidden (HTTP status 403): exceeded quota: small, used: 3"
+        );
+        for refused in [
+            Refused::NotOverrides("invalid type: string \"secret\"".to_owned()),
+            Refused::Input(RenderError::NotJson {
+                problem: "secret".to_owned(),
+                missing: vec!["$.body.a".to_owned()],
+            }),
+            Refused::Input(RenderError::NotJson {
+                problem: "secret".to_owned(),
+                missing: Vec::new(),
+            }),
+        ] {
+            let why = why_no_task(&refused);
+            assert!(!why.is_empty() && !why.contains("secret"), "{why}");
+        }
+        let missing = Refused::Missing {
+            member: "overrides.cpu".to_owned(),
+            path: "$.body.cpu".to_owned(),
+        };
+        assert_eq!(
+            why_no_task(&missing),
+            "$.body.cpu, for overrides.cpu, finds nothing in the event"
+        );
+    }
+}

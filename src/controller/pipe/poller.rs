@@ -1,0 +1,296 @@
+//! The loop that receives the messages of a queue.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt as _, stream};
+use k8s_openapi::jiff::Timestamp;
+use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
+use tokio::{
+    sync::{Notify, watch as signal},
+    task::JoinHandle,
+    time::sleep,
+};
+
+use super::{
+    fetch::{Accepted, own_tasks},
+    message::{Fate, handle},
+    recent::Recent,
+    tally::{News, Tally},
+};
+use crate::{
+    controller::{
+        context::Context,
+        sqs::{Received, Sqs, SqsFailure},
+        status::whole_seconds,
+    },
+    crd::{EcsPipe, PipeExtensions},
+    diagnostic::StatusReason,
+};
+
+/// How often the visibility timeout of a queue is asked for.
+const SETTLED: Duration = Duration::from_mins(10);
+/// How often to count the tasks that run, in case that a change of one is missed.
+const COUNTED: Duration = Duration::from_secs(10);
+/// The longest wait after failures, as a power of two in seconds.
+const LONGEST: u32 = 6;
+
+/// A pipe to run.
+pub(super) struct Work {
+    pub(super) sqs: Arc<Sqs>,
+    pub(super) pipe: Arc<EcsPipe>,
+    pub(super) accepted: Accepted,
+}
+
+/// What a poller has in common with those of the same pipe before and after it.
+#[derive(Clone, Default)]
+pub(super) struct Shared {
+    pub(super) tally: Arc<Tally>,
+    /// Notified when a task of the pipe changes.
+    pub(super) changed: Arc<Notify>,
+    pub(super) recent: Arc<Recent>,
+}
+
+struct Poller {
+    cx: Arc<Context>,
+    work: Work,
+    shared: Shared,
+    stopped: signal::Receiver<bool>,
+    /// The messages that are done and could not be deleted. Nothing is received before they are: a message that comes
+    /// again and again would start tasks once more when its EcsTask is gone.
+    undeleted: Vec<Received>,
+    /// The visibility timeout of the queue in seconds, and when it was asked for.
+    timeout: Option<(i64, Instant)>,
+}
+
+/// What has become of the messages of one answer.
+#[derive(Default)]
+struct Outcome {
+    news: News,
+    reasons: Vec<(StatusReason, String)>,
+    undeleted: Vec<Received>,
+    failure: Option<SqsFailure>,
+    /// Whether something failed that may do so for each message.
+    fails: bool,
+}
+
+/// Receives messages until it is asked to end, and then ends when those that it is at are done. `before` is the poller
+/// whose place it takes.
+pub(super) async fn run(
+    cx: Arc<Context>,
+    work: Work,
+    shared: Shared,
+    stopped: signal::Receiver<bool>,
+    before: Option<JoinHandle<()>>,
+) {
+    if let Some(before) = before {
+        // Together they would start more tasks than may run.
+        let _ended = before.await;
+    }
+    let mut poller = Poller {
+        cx,
+        work,
+        shared,
+        stopped,
+        undeleted: Vec::new(),
+        timeout: None,
+    };
+    let mut failures = 0;
+    while !poller.is_stopped() {
+        let (problem, fails) = match poller.turn().await {
+            Ok(fails) => (None, fails),
+            Err(failure) => (Some(failure), true),
+        };
+        poller.tell(problem);
+        if fails {
+            failures = (failures + 1).min(LONGEST);
+            poller.pause(Duration::from_secs(1 << failures)).await;
+        } else {
+            failures = 0;
+        }
+    }
+}
+
+impl Poller {
+    fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
+    /// Receives messages and does what is to be done for them. Returns whether nothing could be done for any.
+    ///
+    /// # Errors
+    ///
+    /// Why SQS has not done what it was asked for.
+    async fn turn(&mut self) -> Result<bool, SqsFailure> {
+        self.delete_again().await?;
+        let timeout = self.visibility_timeout().await?;
+        let Some(most) = self.room().await else {
+            return Ok(false);
+        };
+        let queue = &self.work.accepted.pipe.queue;
+        let messages = tokio::select! {
+            // What SQS has sent meanwhile comes again.
+            () = ended(self.stopped.clone()) => return Ok(false),
+            messages = self.work.sqs.receive(queue, most) => messages?,
+        };
+        if messages.is_empty() {
+            return Ok(false);
+        }
+        let outcome = self.batch(messages, timeout).await;
+        self.undeleted = outcome.undeleted;
+        let has_done = outcome.news.started + outcome.news.filtered > 0;
+        self.shared.tally.add(outcome.news, outcome.reasons);
+        self.ask();
+        match outcome.failure {
+            Some(failure) => Err(failure),
+            None => Ok(outcome.fails && !has_done),
+        }
+    }
+
+    async fn delete_again(&mut self) -> Result<(), SqsFailure> {
+        let queue = &self.work.accepted.pipe.queue;
+        while let Some(message) = self.undeleted.last() {
+            match self.work.sqs.delete(queue, message.receipt()).await {
+                Err(failure) if !failure.is_of_message => return Err(failure),
+                // Either it is gone, or it comes again and finds its EcsTask.
+                Ok(()) | Err(_) => self.undeleted.pop(),
+            };
+        }
+        Ok(())
+    }
+
+    async fn visibility_timeout(&mut self) -> Result<i64, SqsFailure> {
+        if let Some((timeout, asked)) = self.timeout
+            && asked.elapsed() < SETTLED
+        {
+            return Ok(timeout);
+        }
+        let queue = &self.work.accepted.pipe.queue;
+        let timeout = self.work.sqs.visibility_timeout(queue).await?;
+        self.timeout = Some((timeout, Instant::now()));
+        Ok(timeout)
+    }
+
+    /// Waits until messages may be received, and returns how many; `None` if it is to end.
+    async fn room(&self) -> Option<usize> {
+        let extensions = &self.work.accepted.extensions;
+        let count = |number: i64| usize::try_from(number).unwrap_or(1);
+        let in_flight = match extensions.max_in_flight {
+            // Those behind one that fails would count as received too, and be moved with it. SQS gives no other of its
+            // group until it is deleted.
+            _ if self.work.accepted.pipe.queue.is_fifo => 1,
+            given => count(given.unwrap_or(PipeExtensions::MOST_IN_FLIGHT)),
+        };
+        let Some(most) = extensions.max_running_tasks.map(count) else {
+            return Some(in_flight);
+        };
+        while !self.is_stopped() {
+            let tasks = own_tasks(&self.cx, &self.work.pipe);
+            let not_ended = tasks
+                .iter()
+                .filter(|task| self.cx.tasks.latest(task).stopped_at.is_none())
+                .count();
+            let is_known = |name: &str| tasks.iter().any(|task| task.name_any() == name);
+            let running = not_ended + self.shared.recent.unknown(is_known);
+            let left = most.saturating_sub(running);
+            if left > 0 {
+                return Some(left.min(in_flight));
+            }
+            tokio::select! {
+                () = ended(self.stopped.clone()) => return None,
+                () = self.shared.changed.notified() => {}
+                () = sleep(COUNTED) => {}
+            }
+        }
+        None
+    }
+
+    /// Does what is to be done for the messages of an answer.
+    async fn batch(&self, messages: Vec<Received>, timeout: i64) -> Outcome {
+        let now = whole_seconds(Timestamp::now());
+        let (count, at_once) = (i64::try_from(messages.len()).unwrap_or(0), messages.len());
+        let outcomes: Vec<Outcome> = stream::iter(messages)
+            .map(|message| self.message(message, timeout, now))
+            .buffer_unordered(at_once)
+            .collect()
+            .await;
+        let mut all = Outcome::default();
+        all.news.received = count;
+        all.news.last = Some(now);
+        for outcome in outcomes {
+            all.news.add(outcome.news);
+            all.reasons.extend(outcome.reasons);
+            all.undeleted.extend(outcome.undeleted);
+            all.failure = all.failure.or(outcome.failure);
+            all.fails |= outcome.fails;
+        }
+        all
+    }
+
+    /// Does what is to be done for a message, and deletes it unless it has to stay in the queue.
+    async fn message(&self, message: Received, timeout: i64, now: Timestamp) -> Outcome {
+        let mut outcome = Outcome::default();
+        if self.is_stopped() {
+            return outcome;
+        }
+        match handle(&self.cx, &self.work, &message, timeout, now).await {
+            Fate::Started(name) => {
+                self.shared.recent.add(name);
+                outcome.news.started = 1;
+            }
+            Fate::Known => {}
+            Fate::Filtered => outcome.news.filtered = 1,
+            Fate::Left { reason, why, fails } => {
+                outcome.fails = fails;
+                outcome.news.left(message.id(), reason, why.clone(), now);
+                outcome.reasons.push((reason, why));
+                return outcome;
+            }
+        }
+        let queue = &self.work.accepted.pipe.queue;
+        let deleted = self.work.sqs.delete(queue, message.receipt()).await;
+        // With a handle that is not valid any more, it comes again and finds its EcsTask.
+        if let Err(failure) = deleted
+            && !failure.is_of_message
+        {
+            outcome.failure = Some(failure);
+            outcome.undeleted.push(message);
+        }
+        outcome
+    }
+
+    /// Tells the reconcile and the log when the queue cannot be read any more, or can be again.
+    fn tell(&self, problem: Option<SqsFailure>) {
+        let why = problem.as_ref().map(|problem| problem.why.clone());
+        if !self.shared.tally.is_unavailable(why) {
+            return;
+        }
+        let pipe = self.work.pipe.name_any();
+        let namespace = self.work.pipe.namespace().unwrap_or_default();
+        match problem {
+            Some(SqsFailure { why, detail, .. }) => {
+                tracing::warn!(why, detail, namespace, pipe, "a queue cannot be read");
+            }
+            None => tracing::info!(namespace, pipe, "a queue can be read again"),
+        }
+        self.ask();
+    }
+
+    fn ask(&self) {
+        self.cx
+            .ask::<EcsPipe>(ObjectRef::from_obj(&*self.work.pipe));
+    }
+
+    async fn pause(&self, wait: Duration) {
+        tokio::select! {
+            () = ended(self.stopped.clone()) => {}
+            () = sleep(wait) => {}
+        }
+    }
+}
+
+async fn ended(mut stopped: signal::Receiver<bool>) {
+    let _sender_gone = stopped.wait_for(|stopped| *stopped).await;
+}

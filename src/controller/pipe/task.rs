@@ -1,0 +1,153 @@
+//! The EcsTask that a message makes.
+
+use kube::{ResourceExt as _, api::DynamicObject};
+use serde_json::{Map, Value, json};
+
+use super::fetch::Accepted;
+use crate::{
+    crd::{API_VERSION, EcsPipe, TaskExtensions},
+    ecs,
+    settings::{ANNOTATION_PREFIX, PIPE, Settings},
+    translate::{WORKLOAD_LENGTH, hex_digest, kname},
+    validate::Arn,
+};
+
+/// How many digits of the digest of its ID the name of an EcsTask has.
+const DIGITS: usize = 16;
+/// The shortest time for which an EcsTask is kept that has ended, in seconds.
+const KEPT: i64 = 3600;
+
+/// Returns the name of the EcsTask for a message, which no other message of the pipe has.
+pub(super) fn task_name(pipe: &str, message: &str) -> String {
+    let pipe = kname(pipe, WORKLOAD_LENGTH - DIGITS - 1);
+    format!("{pipe}-{}", hex_digest(message, DIGITS))
+}
+
+/// Returns how long an EcsTask is kept that has ended, in seconds: a message whose deletion failed comes again after the
+/// visibility timeout, and must find it.
+pub(super) fn kept(visibility_timeout: i64) -> i64 {
+    visibility_timeout.saturating_mul(2).max(KEPT)
+}
+
+/// Returns the EcsTask for a message, with the request that was made of it.
+///
+/// # Errors
+///
+/// When it cannot be written as JSON, which is a bug in this program.
+pub(super) fn ecs_task(
+    pipe: &EcsPipe,
+    accepted: &Accepted,
+    message: &str,
+    mut request: ecs::Task,
+    visibility_timeout: i64,
+) -> Result<DynamicObject, serde_json::Error> {
+    let own = pipe.name_any();
+    request.started_by = Some(format!("pipes/{own}"));
+    let extensions = TaskExtensions {
+        ttl_seconds_after_finished: Some(kept(visibility_timeout)),
+        kubernetes: accepted.extensions.kubernetes.clone(),
+    };
+    let mut spec = serde_json::to_value(request)?;
+    if let (Value::Object(spec), Value::Object(more)) =
+        (&mut spec, serde_json::to_value(extensions)?)
+    {
+        spec.extend(more);
+    }
+    let settings = pipe.annotations().iter();
+    let annotations: Map<String, Value> = settings
+        .filter(|(name, _)| name.starts_with(ANNOTATION_PREFIX))
+        .map(|(name, value)| (name.clone(), value.clone().into()))
+        .collect();
+    serde_json::from_value(json!({
+        "apiVersion": API_VERSION,
+        "kind": "EcsTask",
+        "metadata": {
+            "name": task_name(&own, message),
+            "namespace": pipe.namespace(),
+            "labels": {PIPE: own},
+            "annotations": annotations,
+        },
+        "spec": spec,
+    }))
+}
+
+/// Returns the ARN that the pipe would have in AWS: in the region and account of the settings, or of its cluster.
+pub(super) fn pipe_arn(accepted: &Accepted, settings: &Settings) -> String {
+    let cluster = Arn::parse(&accepted.pipe.cluster);
+    let of_cluster =
+        |part: for<'a> fn(&Arn<'a>) -> &'a str| cluster.as_ref().map(part).unwrap_or_default();
+    let (region, account) = (&settings.aws_region, &settings.aws_account_id);
+    format!(
+        "arn:{}:pipes:{}:{}:pipe/{}",
+        cluster.as_ref().map_or("aws", |arn| arn.partition),
+        region
+            .as_deref()
+            .unwrap_or_else(|| of_cluster(|arn| arn.region)),
+        account
+            .as_deref()
+            .unwrap_or_else(|| of_cluster(|arn| arn.account)),
+        accepted.pipe.name,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fetch::read, *};
+
+    #[test]
+    fn each_message_has_a_name_of_its_own_that_fits() {
+        assert_eq!(task_name("orders", "m1"), task_name("orders", "m1"));
+        assert_ne!(task_name("orders", "m1"), task_name("orders", "m2"));
+        assert_eq!(task_name("orders", "m1").len(), "orders".len() + 17);
+        let long = ["a".repeat(52), "a".repeat(51)].map(|pipe| task_name(&pipe, "m1"));
+        assert_ne!(long[0], long[1]);
+        assert!(
+            long.iter().all(|name| name.len() <= WORKLOAD_LENGTH),
+            "{long:?}"
+        );
+    }
+
+    #[test]
+    fn a_message_that_comes_again_finds_its_task() {
+        assert_eq!(kept(30), 3600);
+        assert_eq!(kept(43_200), 86_400);
+    }
+
+    #[test]
+    fn the_task_of_a_message_has_its_overrides_and_nothing_else_of_it() {
+        let pipe: EcsPipe = serde_json::from_value(json!({
+            "metadata": {
+                "name": "orders", "namespace": "shop",
+                "annotations": {"ecs-operator.dev/aws-region": "eu-west-2", "b": "c"},
+            },
+            "spec": {
+                "Source": "arn:aws:sqs:eu-west-1:123456789012:orders",
+                "Target": "arn:aws:ecs:eu-west-1:123456789012:cluster/shop",
+                "TargetParameters": {"EcsTaskParameters": {"TaskDefinitionArn": "report"}},
+                "kubernetes": {"pod": {"priorityClassName": "batch"}},
+            },
+        }))
+        .expect("it is a pipe");
+        let accepted = read(&pipe).expect("it is accepted");
+        let request = accepted.pipe.task.request.clone();
+        let task = ecs_task(&pipe, &accepted, "m1", request, 30).expect("it is JSON");
+        assert_eq!(task.name_any(), task_name("orders", "m1"));
+        assert_eq!(task.labels()[PIPE], "orders");
+        let annotations: Vec<&String> = task.annotations().keys().collect();
+        assert_eq!(annotations, ["ecs-operator.dev/aws-region"]);
+        assert_eq!(
+            task.data["spec"],
+            json!({
+                "cluster": "arn:aws:ecs:eu-west-1:123456789012:cluster/shop",
+                "taskDefinition": "report", "startedBy": "pipes/orders",
+                "ttlSecondsAfterFinished": 3600,
+                "kubernetes": {"pod": {"priorityClassName": "batch"}},
+            })
+        );
+        let settings = Settings::default();
+        assert_eq!(
+            pipe_arn(&accepted, &settings),
+            "arn:aws:pipes:eu-west-1:123456789012:pipe/orders"
+        );
+    }
+}

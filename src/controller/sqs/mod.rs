@@ -1,0 +1,227 @@
+//! Queues of SQS (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html>).
+
+mod shapes;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use http::Uri;
+use tokio::time::timeout;
+
+pub(super) use self::shapes::Received;
+use super::{
+    aws::{AwsApi, AwsFailure, AwsOptions, AwsService},
+    context::lock,
+};
+use crate::validate::Queue;
+
+/// SQS among the services of AWS. Ten messages have at most 1 MiB each, and twice as much where each character is escaped.
+const SERVICE: AwsService = AwsService {
+    name: "sqs",
+    target: "AmazonSQS",
+    json: "1.0",
+    largest: 24 * 1024 * 1024,
+};
+/// For how long SQS waits for a message, in seconds.
+const POLL: u64 = 20;
+/// How long the answer to another request may take.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Where SQS is, and as whom to ask it. The region is that of each queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqsOptions {
+    /// Its URL; `None` for the public one of the region of a queue.
+    pub endpoint: Option<Uri>,
+    /// The role that the operator assumes, if not its own.
+    pub role_arn: Option<String>,
+    /// The file with the certificates of more authorities that may have signed that of SQS.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// SQS in all regions.
+#[derive(Debug)]
+pub(super) struct Sqs {
+    options: SqsOptions,
+    /// That of each region that has been needed.
+    regions: Mutex<BTreeMap<String, Arc<AwsApi>>>,
+}
+
+/// Why SQS has not done what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SqsFailure {
+    /// What the owner of a pipe is told.
+    pub(super) why: String,
+    /// What SQS says, for the log.
+    pub(super) detail: String,
+    /// Whether it is only about the message, whose handle is not valid any more. It comes again with another one.
+    pub(super) is_of_message: bool,
+}
+
+impl Sqs {
+    /// Returns SQS, which need not be there yet.
+    #[must_use]
+    pub(super) fn new(options: SqsOptions) -> Self {
+        Self {
+            options,
+            regions: Mutex::default(),
+        }
+    }
+
+    /// Returns the visibility timeout of a queue, in seconds.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not known.
+    pub(super) async fn visibility_timeout(&self, queue: &Queue) -> Result<i64, SqsFailure> {
+        let body = shapes::of_visibility_timeout(&queue.url);
+        let answer = self.ask(queue, "GetQueueAttributes", body, LONGEST).await?;
+        read(&answer, shapes::visibility_timeout)
+    }
+
+    /// Waits for messages, and returns as many as there are, up to a number of at most 10.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not known whether there are any.
+    pub(super) async fn receive(
+        &self,
+        queue: &Queue,
+        most: usize,
+    ) -> Result<Vec<Received>, SqsFailure> {
+        let body = shapes::of_messages(&queue.url, most, POLL);
+        let longest = LONGEST + Duration::from_secs(POLL);
+        let answer = self.ask(queue, "ReceiveMessage", body, longest).await?;
+        read(&answer, shapes::messages)
+    }
+
+    /// Deletes a message.
+    ///
+    /// # Errors
+    ///
+    /// Why it is still there.
+    pub(super) async fn delete(&self, queue: &Queue, receipt: &str) -> Result<(), SqsFailure> {
+        let body = shapes::of_deletion(&queue.url, receipt);
+        let answer = self.ask(queue, "DeleteMessage", body, LONGEST).await;
+        answer.map(|_| ())
+    }
+
+    async fn ask(
+        &self,
+        queue: &Queue,
+        operation: &'static str,
+        body: Vec<u8>,
+        longest: Duration,
+    ) -> Result<Vec<u8>, SqsFailure> {
+        if !is_region(&queue.region) {
+            return Err(SqsFailure {
+                why: format!("the ARN {} has no region", queue.arn),
+                detail: "not asked".to_owned(),
+                is_of_message: false,
+            });
+        }
+        let api = self.of(&queue.region);
+        let answer = timeout(longest, api.call(operation, body)).await;
+        let answer = answer.map_err(|_elapsed| AwsFailure::Late).flatten();
+        answer.map_err(|failure| shown(failure, operation, &queue.arn))
+    }
+
+    fn of(&self, region: &str) -> Arc<AwsApi> {
+        let mut regions = lock(&self.regions);
+        if let Some(api) = regions.get(region) {
+            return api.clone();
+        }
+        let options = AwsOptions {
+            region: region.to_owned(),
+            endpoint: self.options.endpoint.clone(),
+            role_arn: self.options.role_arn.clone(),
+            ca_file: self.options.ca_file.clone(),
+        };
+        // A response to a long poll begins only when there is a message.
+        let patience = LONGEST + Duration::from_secs(POLL);
+        let api = Arc::new(AwsApi::new(SERVICE, options).patient(patience));
+        regions.insert(region.to_owned(), api.clone());
+        api
+    }
+}
+
+/// Whether a text of a tenant can be part of the name of a host that gets signed requests.
+fn is_region(text: &str) -> bool {
+    let mut letters = text.bytes();
+    !text.is_empty()
+        && letters.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
+}
+
+fn read<T>(
+    answer: &[u8],
+    parse: impl FnOnce(&[u8]) -> Result<T, &'static str>,
+) -> Result<T, SqsFailure> {
+    parse(answer).map_err(|problem| SqsFailure {
+        why: "SQS has answered something else than a queue does".to_owned(),
+        // The answer itself may have messages.
+        detail: problem.to_owned(),
+        is_of_message: false,
+    })
+}
+
+/// The errors of SQS for a queue that does not exist, in both spellings.
+const NO_QUEUE: [&str; 2] = [
+    "QueueDoesNotExist",
+    "AWS.SimpleQueueService.NonExistentQueue",
+];
+
+/// The errors of SQS for a handle that is not valid any more, as that of a FIFO queue after the visibility timeout.
+const OF_MESSAGE: [&str; 3] = [
+    "InvalidIdFormat",
+    "InvalidParameterValue",
+    "ReceiptHandleIsInvalid",
+];
+
+/// Returns what the owner of a pipe and the administrator are told.
+fn shown(failure: AwsFailure, operation: &'static str, queue: &str) -> SqsFailure {
+    let is_of_message = match &failure {
+        AwsFailure::Refused { code, .. } => {
+            operation == "DeleteMessage" && OF_MESSAGE.iter().any(|name| code.starts_with(name))
+        }
+        _ => false,
+    };
+    let (why, detail) = match failure {
+        AwsFailure::Credentials(detail) => (
+            "the operator has no credentials of AWS: give its service account a role".to_owned(),
+            detail,
+        ),
+        AwsFailure::Unreachable(detail) => ("SQS cannot be reached".to_owned(), detail),
+        AwsFailure::Late => (
+            "SQS has not answered in time".to_owned(),
+            "no answer in time".to_owned(),
+        ),
+        AwsFailure::Refused { code, detail, .. } if code.contains("AccessDenied") => (
+            format!(
+                "the role of the operator lacks sqs:{operation} for {queue}, or kms:Decrypt for its key"
+            ),
+            detail,
+        ),
+        AwsFailure::Refused { code, detail, .. } if NO_QUEUE.contains(&code.as_str()) => {
+            (format!("there is no queue {queue}"), detail)
+        }
+        AwsFailure::Refused { code, detail, .. } => (
+            format!("SQS refuses {operation} for {queue}: {code}"),
+            detail,
+        ),
+        AwsFailure::Answer(detail) => (
+            "SQS has given no answer that can be read".to_owned(),
+            detail,
+        ),
+    };
+    SqsFailure {
+        why,
+        detail,
+        is_of_message,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Tests of requests to queues.
+
+use http::StatusCode;
+
+use super::*;
+
+fn refused(code: &str) -> AwsFailure {
+    AwsFailure::Refused {
+        status: StatusCode::BAD_REQUEST,
+        code: code.to_owned(),
+        detail: "detail".to_owned(),
+    }
+}
+
+#[test]
+fn an_error_says_which_permission_is_missing() {
+    let queue = "arn:aws:sqs:eu-west-1:123456789012:orders";
+    for (failure, expected) in [
+        (
+            refused("AccessDeniedException"),
+            "lacks sqs:ReceiveMessage for arn:aws:sqs:eu-west-1:123456789012:orders",
+        ),
+        (refused("AccessDenied"), "lacks sqs:ReceiveMessage"),
+        (refused("KmsAccessDenied"), "or kms:Decrypt for its key"),
+        (refused("QueueDoesNotExist"), "there is no queue arn:aws"),
+        (
+            refused("AWS.SimpleQueueService.NonExistentQueue"),
+            "there is no queue arn:aws",
+        ),
+        (
+            refused("ThrottlingException"),
+            "ReceiveMessage for arn:aws:sqs:eu-west-1:123456789012:orders: ThrottlingException",
+        ),
+        (AwsFailure::Late, "not answered in time"),
+        (
+            AwsFailure::Unreachable("dns".to_owned()),
+            "cannot be reached",
+        ),
+        (
+            AwsFailure::Credentials("none".to_owned()),
+            "service account",
+        ),
+    ] {
+        let shown = shown(failure, "ReceiveMessage", queue);
+        assert!(shown.why.contains(expected), "{}", shown.why);
+        assert!(!shown.why.contains("detail") && !shown.detail.is_empty());
+    }
+}
+
+#[test]
+fn a_handle_that_is_not_valid_any_more_is_no_failure_of_the_queue() {
+    for (code, operation, expected) in [
+        ("ReceiptHandleIsInvalid", "DeleteMessage", true),
+        ("InvalidParameterValue", "DeleteMessage", true),
+        ("InvalidParameterValueException", "DeleteMessage", true),
+        ("InvalidParameterValue", "ReceiveMessage", false),
+        ("AccessDeniedException", "DeleteMessage", false),
+        ("QueueDoesNotExist", "DeleteMessage", false),
+        ("ThrottlingException", "DeleteMessage", false),
+    ] {
+        let shown = shown(refused(code), operation, "arn");
+        assert_eq!(shown.is_of_message, expected, "{operation} {code}");
+    }
+}
+
+#[test]
+fn no_text_of_a_tenant_leads_to_another_host() {
+    for (region, expected) in [
+        ("eu-west-1", true),
+        ("", false),
+        ("evil.example/#", false),
+        ("a@evil", false),
+    ] {
+        assert_eq!(is_region(region), expected, "{region}");
+    }
+}
+
+#[test]
+fn each_region_has_credentials_of_its_own() {
+    let sqs = Sqs::new(SqsOptions {
+        endpoint: None,
+        role_arn: None,
+        ca_file: None,
+    });
+    let one = sqs.of("eu-west-1");
+    assert!(Arc::ptr_eq(&one, &sqs.of("eu-west-1")));
+    assert!(!Arc::ptr_eq(&one, &sqs.of("eu-central-1")));
+}
