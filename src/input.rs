@@ -56,8 +56,27 @@ pub struct TaskInput {
 pub struct AppRunnerInput {
     /// The `CreateService` request of App Runner.
     pub request: ecs::AppRunnerService,
-    /// What `AutoScalingConfigurationArn` of the request names; without it, the default of AWS.
+    /// The document that `AutoScalingConfigurationArn` of the request names.
     pub auto_scaling: Option<ecs::AutoScalingConfiguration>,
+    /// What AWS does not have.
+    pub extensions: crd::AppRunnerExtensions,
+}
+
+impl AppRunnerInput {
+    /// How the service is scaled; `None` for the default of AWS.
+    #[must_use]
+    pub const fn scaling(&self) -> Option<&ecs::AutoScalingConfiguration> {
+        match &self.extensions.auto_scaling_configuration {
+            Some(own) => Some(own),
+            None => self.auto_scaling.as_ref(),
+        }
+    }
+
+    /// Whether no instance shall run.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.extensions.paused == Some(true)
+    }
 }
 
 /// A schedule that starts tasks, and the task definition that they run.

@@ -35,6 +35,8 @@ pub const ROLL_BACK_DEPLOYMENT: &str = "ecs-operator.dev/roll-back-deployment";
 /// The annotation of an EcsService that renews the deployment with this ID: its tasks are replaced by tasks as this
 /// version renders them.
 pub const RENEW_DEPLOYMENT: &str = "ecs-operator.dev/renew-deployment";
+/// The annotation of an AppRunnerService whose value begins a deployment whenever it changes.
+pub const START_DEPLOYMENT: &str = "ecs-operator.dev/start-deployment";
 /// The annotation of an EcsTask that lists the pods that may have run, so that none of them runs a second time.
 pub const BEGUN: &str = "ecs-operator.dev/begun";
 /// The label of an EcsTask with the EcsPipe that has started it.

@@ -128,10 +128,7 @@ pub fn equivalent(input: &AppRunnerInput, settings: &Settings) -> Equivalent {
             request,
             extensions: crd::ServiceExtensions {
                 auto_scaling: scaled.auto_scaling,
-                kubernetes: expose.map(|expose| crd::Kubernetes {
-                    expose: Some(expose),
-                    ..crd::Kubernetes::default()
-                }),
+                kubernetes: kubernetes(expose, input.extensions.kubernetes.as_ref()),
             },
             task_definition: TaskDefinitionInput {
                 request: definition,
@@ -144,6 +141,19 @@ pub fn equivalent(input: &AppRunnerInput, settings: &Settings) -> Equivalent {
         },
         findings: sink,
     }
+}
+
+/// Returns what the service has besides; `own` is what its document says of pods.
+fn kubernetes(
+    expose: Option<crd::Expose>,
+    own: Option<&crd::Kubernetes>,
+) -> Option<crd::Kubernetes> {
+    let pod = own.and_then(|own| own.pod.clone());
+    (expose.is_some() || pod.is_some()).then(|| crd::Kubernetes {
+        expose,
+        pod,
+        ..crd::Kubernetes::default()
+    })
 }
 
 fn root() -> FieldPath {

@@ -29,9 +29,13 @@ pub fn placed(findings: &Diagnostics, input: &AppRunnerInput) -> Diagnostics {
 
 /// Returns the path of a member of the auto scaling configuration; of the reference to it where it is no document.
 pub(super) fn of_scaling(input: &AppRunnerInput, member: &'static str) -> FieldPath {
-    match input.auto_scaling {
-        Some(_) => FieldPath::root(Subject::AutoScalingConfiguration).field(member),
-        None => root().field("AutoScalingConfigurationArn"),
+    match (
+        &input.extensions.auto_scaling_configuration,
+        &input.auto_scaling,
+    ) {
+        (Some(_), _) => root().field("AutoScalingConfiguration").field(member),
+        (None, Some(_)) => FieldPath::root(Subject::AutoScalingConfiguration).field(member),
+        (None, None) => root().field("AutoScalingConfigurationArn"),
     }
 }
 
@@ -119,6 +123,12 @@ fn of_service(segments: &[Segment], input: &AppRunnerInput) -> FieldPath {
     match (members(segments).first(), segments) {
         (Some(&"serviceName"), _) => root().field("ServiceName"),
         (Some(&"desiredCount"), _) => of_scaling(input, "MinSize"),
+        (Some(&"kubernetes"), [_, Segment::Member(part), ..]) if part == "pod" => {
+            segments.iter().fold(root(), |path, segment| match segment {
+                Segment::Member(name) => path.field(name.clone()),
+                Segment::Element(index) => path.index(*index),
+            })
+        }
         (Some(&"kubernetes"), _) => {
             let ingress = network.field("IngressConfiguration");
             ingress.field("IsPubliclyAccessible")

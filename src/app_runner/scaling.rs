@@ -3,7 +3,7 @@
 use super::{is_name, not_a_name, place::of_scaling};
 use crate::{
     crd,
-    diagnostic::{Diagnostics, FieldPath, Message, Subject},
+    diagnostic::{Diagnostics, Message},
     ecs,
     input::AppRunnerInput,
 };
@@ -20,8 +20,8 @@ pub(super) struct Scaled {
 /// Returns how a service is scaled, and says how that differs from what App Runner does.
 pub(super) fn scaled(input: &AppRunnerInput, sink: &mut Diagnostics) -> Scaled {
     use ecs::AutoScalingConfiguration as Raw;
-    let given = input.auto_scaling.as_ref();
-    check_name(given, sink);
+    let given = input.scaling();
+    check_name(input, sink);
     let least = given.and_then(|it| it.min_size);
     let least = least.unwrap_or(Raw::DEFAULT_MIN_SIZE);
     let most = given.and_then(|it| it.max_size);
@@ -37,6 +37,12 @@ pub(super) fn scaled(input: &AppRunnerInput, sink: &mut Diagnostics) -> Scaled {
     }
     let path = of_scaling(input, "MaxConcurrency");
     sink.report(path.clone(), Message::ConcurrencyNotCapped { n: n.clone() });
+    if input.is_paused() {
+        return Scaled {
+            count: Some(0),
+            auto_scaling: None,
+        };
+    }
     if most <= least {
         return Scaled {
             count: Some(least),
@@ -50,11 +56,11 @@ pub(super) fn scaled(input: &AppRunnerInput, sink: &mut Diagnostics) -> Scaled {
     }
 }
 
-fn check_name(given: Option<&ecs::AutoScalingConfiguration>, sink: &mut Diagnostics) {
-    let name = given.and_then(|it| it.auto_scaling_configuration_name.as_deref());
+fn check_name(input: &AppRunnerInput, sink: &mut Diagnostics) {
+    let name = input.scaling();
+    let name = name.and_then(|it| it.auto_scaling_configuration_name.as_deref());
     if let Some(name) = name.filter(|name| !is_name(name)) {
-        let path = FieldPath::root(Subject::AutoScalingConfiguration);
-        let path = path.field("AutoScalingConfigurationName");
+        let path = of_scaling(input, "AutoScalingConfigurationName");
         sink.report(path, not_a_name(name));
     }
 }

@@ -9,6 +9,7 @@ fn input(request: &Value, scaling: Option<Value>) -> AppRunnerInput {
     AppRunnerInput {
         request: serde_json::from_value(request.clone()).unwrap(),
         auto_scaling: scaling.map(|it| serde_json::from_value(it).unwrap()),
+        extensions: crd::AppRunnerExtensions::default(),
     }
 }
 

@@ -25,8 +25,8 @@ use super::{
 };
 use crate::{
     crd::{
-        EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
-        EcsTaskDefinition,
+        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService,
+        EcsTask, EcsTaskDefinition,
     },
     server::Metrics,
     settings::Settings,
@@ -58,6 +58,8 @@ pub(super) struct Context {
     pub pipes: OfKind<EcsPipe>,
     /// The schedules.
     pub schedules: OfKind<EcsSchedule>,
+    /// The App Runner services.
+    pub app_runner_services: OfKind<AppRunnerService>,
     /// The task definitions.
     pub task_definitions: OfKind<EcsTaskDefinition>,
     /// The clusters.
@@ -135,6 +137,7 @@ impl Context {
             tasks: OfKind::new(),
             pipes: OfKind::new(),
             schedules: OfKind::new(),
+            app_runner_services: OfKind::new(),
             task_definitions: OfKind::new(),
             clusters: OfKind::new(),
             capacity_providers: OfKind::new(),
@@ -203,6 +206,7 @@ impl Context {
         self.ask_all::<EcsTask>();
         self.ask_all::<EcsPipe>();
         self.ask_all::<EcsSchedule>();
+        self.ask_all::<AppRunnerService>();
     }
 
     /// Triggers the reconcile of an owner whose objects have changed.
@@ -224,6 +228,7 @@ impl Context {
             + self.tasks.waiting()
             + self.pipes.waiting()
             + self.schedules.waiting()
+            + self.app_runner_services.waiting()
             + self.task_definitions.waiting()
             + self.clusters.waiting()
             + self.capacity_providers.waiting()

@@ -4,6 +4,7 @@
 //! what is no longer wanted, report. All state is kept in the API server, so the operator can be killed between any two
 //! requests.
 
+mod app_runner;
 mod apply;
 mod aws;
 mod backoff;
@@ -35,8 +36,8 @@ mod volumes;
 mod wanted;
 
 pub use preview::{
-    Change, ObjectChange, Operator, Preview, PreviewError, Replacement, Snapshot, is_known,
-    is_namespace, is_of_cluster, is_starter, preview, read_only,
+    Change, ObjectChange, Operator, Preview, PreviewError, Replacement, Snapshot,
+    is_app_runner_service, is_known, is_namespace, is_of_cluster, is_starter, preview, read_only,
 };
 pub use process::{Options, RunError, run};
 pub use readings::{CloudWatchOptions, PrometheusOptions};

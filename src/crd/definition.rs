@@ -11,9 +11,12 @@ use k8s_openapi::{
 };
 
 use super::{
-    API_VERSION, CapacityProviderStatus, ClusterStatus, PipeStatus, ScheduleStatus, ServiceStatus,
-    TaskDefinitionStatus, TaskStatus,
-    extensions::{KEPT_SECONDS, auto_scaling, kept_seconds, pipe_extensions, schedule_extensions},
+    API_VERSION, AppRunnerServiceStatus, CapacityProviderStatus, ClusterStatus, PipeStatus,
+    ScheduleStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
+    extensions::{
+        KEPT_SECONDS, app_runner_extensions, auto_scaling, kept_seconds, pipe_extensions,
+        schedule_extensions,
+    },
     policy,
     rules::add_rules,
     schema::{object, schema},
@@ -24,6 +27,7 @@ use crate::fields::Api;
 /// A kind of custom resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
+    AppRunner,
     TaskDefinition,
     Service,
     Task,
@@ -37,6 +41,7 @@ pub(super) enum Resource {
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
     vec![
+        definition(Resource::AppRunner),
         definition(Resource::CapacityProvider),
         definition(Resource::Cluster),
         definition(Resource::Pipe),
@@ -58,6 +63,7 @@ fn definition(resource: Resource) -> CustomResourceDefinition {
         Resource::CapacityProvider => ("EcsCapacityProvider", "ecscp"),
         Resource::Pipe => ("EcsPipe", "ecspipe"),
         Resource::Schedule => ("EcsSchedule", "ecssched"),
+        Resource::AppRunner => ("AppRunnerService", "apprunner"),
     };
     let is_of_cluster = resource == Resource::CapacityProvider;
     let singular = kind.to_ascii_lowercase();
@@ -133,6 +139,9 @@ fn root(resource: Resource) -> JSONSchemaProps {
         Resource::Schedule => {
             "A schedule as CreateSchedule of EventBridge Scheduler takes it, which starts EcsTasks. The name is its Name."
         }
+        Resource::AppRunner => {
+            "A service as CreateService of App Runner takes it, which runs as an EcsService of the same name. The name is its ServiceName."
+        }
     };
     let mut root = object(
         description,
@@ -148,6 +157,7 @@ fn root(resource: Resource) -> JSONSchemaProps {
                     Resource::CapacityProvider => status_schema::<CapacityProviderStatus>(),
                     Resource::Pipe => status_schema::<PipeStatus>(),
                     Resource::Schedule => status_schema::<ScheduleStatus>(),
+                    Resource::AppRunner => status_schema::<AppRunnerServiceStatus>(),
                 },
             ),
         ],
@@ -156,8 +166,9 @@ fn root(resource: Resource) -> JSONSchemaProps {
     root
 }
 
-fn spec(resource: Resource) -> JSONSchemaProps {
-    let mut spec = match resource {
+/// The request that is the spec of a resource.
+fn request(resource: Resource) -> JSONSchemaProps {
+    match resource {
         Resource::TaskDefinition => described(
             "The request of RegisterTaskDefinition; the name of the object is the family.",
             schema(Api::TaskDefinition.tree()),
@@ -182,10 +193,23 @@ fn spec(resource: Resource) -> JSONSchemaProps {
             "The request of CreateSchedule; the name of the object is the Name.",
             schema(Api::Schedule.tree()),
         ),
-    };
+        Resource::AppRunner => described(
+            "The request of CreateService of App Runner; the name of the object is the ServiceName.",
+            schema(Api::AppRunnerService.tree()),
+        ),
+    }
+}
+
+fn spec(resource: Resource) -> JSONSchemaProps {
+    let mut spec = request(resource);
     if let Some(required) = &mut spec.required {
         // The object's own name has the same meaning.
-        required.retain(|name| !matches!(name.as_str(), "family" | "serviceName" | "Name"));
+        required.retain(|name| {
+            !matches!(
+                name.as_str(),
+                "family" | "serviceName" | "Name" | "ServiceName"
+            )
+        });
     }
     spec.required = spec.required.filter(|required| !required.is_empty());
     for (name, most) in BOUNDS {
@@ -196,6 +220,9 @@ fn spec(resource: Resource) -> JSONSchemaProps {
     }
     let members = spec.properties.get_or_insert_default();
     members.extend(extensions(resource));
+    if resource == Resource::AppRunner {
+        keep_identity(&mut spec);
+    }
     if !matches!(resource, Resource::Cluster | Resource::CapacityProvider) {
         let members = spec.properties.get_or_insert_default();
         members.insert("kubernetes".to_owned(), kubernetes(resource));
@@ -216,6 +243,7 @@ fn extensions(resource: Resource) -> Vec<(String, JSONSchemaProps)> {
         Resource::Task => vec![(KEPT_SECONDS.to_owned(), kept_seconds())],
         Resource::Pipe => pipe_extensions().into(),
         Resource::Schedule => schedule_extensions().into(),
+        Resource::AppRunner => app_runner_extensions().into(),
         Resource::TaskDefinition | Resource::Cluster | Resource::CapacityProvider => Vec::new(),
     }
 }
@@ -255,6 +283,26 @@ pub(super) fn described(description: &str, schema: JSONSchemaProps) -> JSONSchem
     JSONSchemaProps {
         description: Some(description.to_owned()),
         ..schema
+    }
+}
+
+/// Forbids what `UpdateService` of App Runner cannot change: the name, and whether the source is an image or code.
+fn keep_identity(spec: &mut JSONSchemaProps) {
+    let rule = |rule: &str, message: &str| ValidationRule {
+        rule: rule.to_owned(),
+        message: Some(message.to_owned()),
+        ..ValidationRule::default()
+    };
+    spec.x_kubernetes_validations = Some(vec![rule(
+        "has(self.ServiceName) == has(oldSelf.ServiceName) && (!has(self.ServiceName) || self.ServiceName == oldSelf.ServiceName)",
+        "ServiceName cannot be changed; create another AppRunnerService",
+    )]);
+    let members = spec.properties.as_mut();
+    if let Some(source) = members.and_then(|members| members.get_mut("SourceConfiguration")) {
+        source.x_kubernetes_validations = Some(vec![rule(
+            "has(self.CodeRepository) == has(oldSelf.CodeRepository)",
+            "a service from source code cannot become one from an image, nor the other way round; create another AppRunnerService",
+        )]);
     }
 }
 
@@ -321,6 +369,18 @@ fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
             column("Next", "string", ".status.nextFiring"),
             column("Result", "string", ".status.tasks[0].result"),
             wide("Time Zone", ".spec.ScheduleExpressionTimezone"),
+            column("Ready", "string", &ready("status")),
+            column("Reason", "string", &ready("reason")),
+            wide("Message", &ready("message")),
+        ],
+        Resource::AppRunner => vec![
+            column("Status", "string", ".status.status"),
+            column("Operation", "string", ".status.operations[0].type"),
+            column("Result", "string", ".status.operations[0].status"),
+            wide(
+                "Image",
+                ".spec.SourceConfiguration.ImageRepository.ImageIdentifier",
+            ),
             column("Ready", "string", &ready("status")),
             column("Reason", "string", &ready("reason")),
             wide("Message", &ready("message")),
@@ -427,6 +487,7 @@ mod tests {
         }
         let mut missing = Vec::new();
         for kind in [
+            "AppRunnerService",
             "EcsTaskDefinition",
             "EcsService",
             "EcsTask",

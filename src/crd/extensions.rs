@@ -30,6 +30,26 @@ pub(super) fn kept_seconds() -> JSONSchemaProps {
     }
 }
 
+/// What CreateService of App Runner does not have.
+pub(super) fn app_runner_extensions() -> [(String, JSONSchemaProps); 2] {
+    let mut configuration = described(
+        "An extension of this operator: how the service is scaled, as CreateAutoScalingConfiguration takes it, instead of what AutoScalingConfigurationArn names.",
+        schema(Api::AutoScalingConfiguration.tree()),
+    );
+    // Nothing refers to it by its name.
+    configuration.required = None;
+    [
+        ("AutoScalingConfiguration".to_owned(), configuration),
+        (
+            "paused".to_owned(),
+            described(
+                "An extension of this operator: whether no instance runs, as between PauseService and ResumeService. Default: false.",
+                of_type("boolean"),
+            ),
+        ),
+    ]
+}
+
 /// What CreateSchedule does not have.
 pub(super) fn schedule_extensions() -> [(String, JSONSchemaProps); 4] {
     let words = |description: &str, words: &[&str]| JSONSchemaProps {

@@ -1,5 +1,6 @@
 //! The members of the custom resources that the AWS requests do not have. Each is an extension of this operator.
 
+mod app_runner_status;
 mod definition;
 mod explain;
 mod extensions;
@@ -14,6 +15,7 @@ mod schema;
 mod status;
 mod status_schema;
 
+pub use app_runner_status::*;
 pub use definition::definitions;
 pub use explain::explain_member;
 pub use kubernetes::*;
@@ -29,6 +31,24 @@ use crate::ecs;
 
 /// The group and version of the custom resources.
 pub const API_VERSION: &str = "ecs-operator.dev/v1alpha1";
+
+/// The members of an AppRunnerService's `spec` that `CreateService` of App Runner does not have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AppRunnerExtensions {
+    /// How the service is scaled, instead of a reference to it.
+    #[serde(
+        rename = "AutoScalingConfiguration",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub auto_scaling_configuration: Option<ecs::AutoScalingConfiguration>,
+    /// Whether no instance runs, as after `PauseService`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
+    /// The settings that exist only in Kubernetes: only `pod`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Kubernetes>,
+}
 
 /// The members of an EcsTaskDefinition's `spec` that `RegisterTaskDefinition` does not have.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    API_VERSION, CapacityProviderStatus, ClusterStatus, PipeStatus, ScheduleStatus, ServiceStatus,
-    TaskDefinitionStatus, TaskStatus,
+    API_VERSION, AppRunnerServiceStatus, CapacityProviderStatus, ClusterStatus, PipeStatus,
+    ScheduleStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
 };
 
 /// The `spec` of a custom resource as compact JSON text, with its members sorted by name.
@@ -146,6 +146,8 @@ resources! {
     EcsSchedule(ScheduleStatus), NamespaceResourceScope, "ecsschedules";
     /// Tasks that start for the messages of a queue.
     EcsPipe(PipeStatus), NamespaceResourceScope, "ecspipes";
+    /// A service of App Runner.
+    AppRunnerService(AppRunnerServiceStatus), NamespaceResourceScope, "apprunnerservices";
     /// The defaults of a namespace.
     EcsCluster(ClusterStatus), NamespaceResourceScope, "ecsclusters";
     /// Where the nodes of a capacity provider come from.

@@ -37,8 +37,8 @@ fn plain(schema: &mut Schema) {
 mod tests {
     use super::*;
     use crate::crd::{
-        CapacityProviderStatus, ClusterStatus, PipeStatus, ScheduleStatus, ServiceStatus,
-        TaskDefinitionStatus, TaskStatus,
+        AppRunnerServiceStatus, CapacityProviderStatus, ClusterStatus, PipeStatus, ScheduleStatus,
+        ServiceStatus, TaskDefinitionStatus, TaskStatus,
     };
 
     /// Returns the members of a schema and of all schemas below it, with the reason why one is not valid.
@@ -65,6 +65,10 @@ mod tests {
     #[test]
     fn every_member_has_a_type_and_a_description_and_no_default() {
         for (name, schema) in [
+            (
+                "AppRunnerService",
+                status_schema::<AppRunnerServiceStatus>(),
+            ),
             ("EcsCluster", status_schema::<ClusterStatus>()),
             (
                 "EcsCapacityProvider",

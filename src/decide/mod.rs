@@ -1,5 +1,6 @@
 //! Pure decisions of the running operator: from validated input and observations to the next step.
 
+pub mod app_runner;
 pub mod circuit_breaker;
 pub mod container_state;
 pub mod deployment;

@@ -110,6 +110,7 @@ states! {
     ScheduledActionRun => "A scheduled action has set the minimum and maximum capacity of the service.", "";
     SchedulingGated => "A scheduling gate keeps the task from being scheduled.", "Find out who added the gate to the pod.";
     ServerError => "The API server failed to answer a request.", "Nothing: the operator tries again.";
+    ServicePaused => "An App Runner service is paused, so that no instance runs.", "Set paused to false to resume it.";
     ServiceRevisionNotFound => "The revision that should run is no longer stored.", "Change the spec to what should run.";
     SpareRoomNotKept => "The placeholders that keep room on the nodes of a capacity provider cannot be created.", "Set capacityProviders.spareRoom in the Helm chart, which creates their PriorityClass.";
     SteadyState => "All desired tasks are running, and no others.", "";

@@ -22,8 +22,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::dns::{is_bounded, is_label_value};
 pub use self::{
-    capacity::*, cloud_watch::*, credential_spec::*, device::*, dns::is_subdomain,
-    external_metrics::*, fsx::*, identity::*, metric_queries::*, metric_sources::*,
+    annotations::is_setting, capacity::*, cloud_watch::*, credential_spec::*, device::*,
+    dns::is_subdomain, external_metrics::*, fsx::*, identity::*, metric_queries::*,
+    metric_sources::*,
 };
 pub use crate::{addons::Addon, names::*};
 

@@ -3,12 +3,16 @@
 use super::{
     entry::{CONFIGURATION, CONFIGURATION_SUMMARY},
     envelope::{has_text, set},
+    kind::Envelope,
     request::{Reader, Request},
     sink::{Sink, Trail},
     tree::{Node, Value},
     walk::Walk,
 };
-use crate::{diagnostic::Message, ecs, fields::Api};
+use crate::{crd, diagnostic::Message, ecs, fields::Api};
+
+/// The member of an AppRunnerService that has the auto scaling configuration itself.
+pub(super) const OWN_CONFIGURATION: &str = "AutoScalingConfiguration";
 
 /// The maps that CloudFormation writes as lists of `Name` and `Value`
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-apprunner-service-imageconfiguration.html>).
@@ -35,7 +39,7 @@ impl Reader<'_> {
         &self,
         document: Node<'_>,
         is_scaled: bool,
-    ) -> Request<ecs::AppRunnerService> {
+    ) -> (Request<ecs::AppRunnerService>, crd::AppRunnerExtensions) {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
         let root = Trail::Root(&self.root);
@@ -70,8 +74,65 @@ impl Reader<'_> {
                 }
             }
         }
+        let extensions = if self.entry.form.envelope == Envelope::Resource {
+            self.app_runner_extensions(&mut body, &mut sink)
+        } else {
+            crd::AppRunnerExtensions::default()
+        };
         let body = self.body(body, Api::AppRunnerService, &mut sink);
-        self.finish(body, annotations, sink)
+        (self.finish(body, annotations, sink), extensions)
+    }
+
+    /// Reads what CreateService does not have.
+    fn app_runner_extensions(
+        &self,
+        body: &mut Node<'_>,
+        sink: &mut Sink,
+    ) -> crd::AppRunnerExtensions {
+        crd::AppRunnerExtensions {
+            auto_scaling_configuration: self.own_configuration(body, sink),
+            paused: self.paused(body, sink),
+            kubernetes: self.kubernetes_of_pods(body, sink),
+        }
+    }
+
+    fn own_configuration(
+        &self,
+        body: &mut Node<'_>,
+        sink: &mut Sink,
+    ) -> Option<ecs::AutoScalingConfiguration> {
+        const NAME: &str = "AutoScalingConfigurationName";
+        let mut node = body.take(OWN_CONFIGURATION)?.value;
+        if matches!(node.value, Value::Object(_))
+            && !has_text(&node, NAME, self.entry.form.spelling)
+        {
+            // Nothing refers to it by its name, which the request has to have.
+            set(&mut node, NAME, Value::String("inline".into()));
+        }
+        let mut walk = self.walk(Api::AutoScalingConfiguration, sink);
+        let root = Trail::Root(&self.root);
+        let trail = Trail::Field(&root, OWN_CONFIGURATION);
+        let node = walk.node(node, Api::AutoScalingConfiguration.tree(), trail)?;
+        Some(self.fit(Some(node), sink))
+    }
+
+    fn paused(&self, body: &mut Node<'_>, sink: &mut Sink) -> Option<bool> {
+        const PAUSED: &str = "paused";
+        let value = body.take(PAUSED)?.value;
+        let paused = match &value.value {
+            Value::Null => return None,
+            Value::Bool(text) => text.parse().ok(),
+            _ => None,
+        };
+        if paused.is_none() {
+            let message = Message::InvalidValue {
+                value: value.text().unwrap_or_else(|| value.describe()).to_owned(),
+                allowed: "must be true or false".to_owned(),
+            };
+            let root = Trail::Root(&self.root);
+            sink.reject(Trail::Field(&root, PAUSED), message);
+        }
+        paused
     }
 
     /// Removes the reference to the auto scaling configuration if it is no text.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     alarm::Links,
+    app_runner::OWN_CONFIGURATION,
     kind::{Envelope, Form, Found, Kind, Spelling, Step, starts_tasks},
     placeholder::{Fill, filled, placeholders},
     reference::{Reference, ServiceName, app_runner_service_name, short_name},
@@ -335,6 +336,10 @@ impl<'n> Keys<'n, '_> {
                 }
             }
         };
+        if kind == Kind::AppRunnerService && self.node(OWN_CONFIGURATION).is_some() {
+            // It has the configuration itself.
+            return Target::Absent;
+        }
         let node = match kind {
             Kind::Schedule => self.inside(&["Target", "EcsParameters", key]),
             Kind::AppRunnerService => self

@@ -162,8 +162,11 @@ impl<'c> Loader<'c> {
     fn app_runner(&mut self, plan: &Plan) -> Result<Content, Problem> {
         let root = FieldPath::root(Subject::AppRunnerService);
         let configuration = plan.scaling().first().copied();
+        let mut extensions = crd::AppRunnerExtensions::default();
         let request = self.read(plan.lead(), root, |reader, node| {
-            reader.app_runner_service(node, configuration.is_some())
+            let (request, own) = reader.app_runner_service(node, configuration.is_some());
+            extensions = own;
+            request
         })?;
         // How it is scaled is not known, so that only errors can be told.
         let unknown = plan.findings().iter();
@@ -172,6 +175,7 @@ impl<'c> Loader<'c> {
         Ok(Content::AppRunner(Box::new(AppRunnerInput {
             request,
             auto_scaling: auto_scaling.transpose()?,
+            extensions,
         })))
     }
 

@@ -1,9 +1,11 @@
 //! Reads the spec of a custom resource like a separate document, so that both are checked in the same way.
 
 use super::{
-    entry::Entry,
+    entry::{CONFIGURATION, Entry},
     kind::{Envelope, Form, Kind},
+    link::{DEFAULT_CONFIGURATION, revision_name},
     placeholder::Fill,
+    reference::Reference,
     request::{Reader, Request},
     syntax::parse_one,
     text::Span,
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::{
     crd,
-    diagnostic::{Diagnostics, FieldPath},
+    diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
 };
 
@@ -98,6 +100,32 @@ pub fn read_pipe(name: &str, spec: &str) -> (ecs::Pipe, crd::PipeExtensions, Dia
     (request, extensions, diagnostics)
 }
 
+/// Reads the spec of the AppRunnerService of this name as JSON text, with what AWS does not have. Invalid values are
+/// reported and left out; so is a reference to an auto scaling configuration that is not known here.
+#[must_use]
+pub fn read_app_runner_service(
+    name: &str,
+    spec: &str,
+) -> (ecs::AppRunnerService, crd::AppRunnerExtensions, Diagnostics) {
+    let read = read(Kind::AppRunnerService, Some(name), spec, |reader, node| {
+        reader.app_runner_service(node, false)
+    });
+    let ((request, mut diagnostics), extensions) = read;
+    let reference = request.auto_scaling_configuration_arn.as_deref();
+    if let Some(text) = reference.filter(|_| extensions.auto_scaling_configuration.is_none()) {
+        let value = match Reference::of_auto_scaling_configuration(text) {
+            Some(known) if &*known.family == DEFAULT_CONFIGURATION => None,
+            Some(other) => Some(revision_name(&other.family, other.revision)),
+            None => Some(text.to_owned()),
+        };
+        if let Some(value) = value {
+            let path = FieldPath::root(Kind::AppRunnerService.subject()).field(CONFIGURATION);
+            diagnostics.report(path, Message::AutoScalingConfigurationUnknown { value });
+        }
+    }
+    (request, extensions, diagnostics)
+}
+
 fn read<T: Default, E>(
     kind: Kind,
     name: Option<&str>,
@@ -163,6 +191,42 @@ mod tests {
             read_task(r#"{"taskDefinition":"job","ttlSecondsAfterFinished":60}"#);
         assert_eq!(said(&diagnostics), [""; 0]);
         assert_eq!(extensions.ttl_seconds_after_finished, Some(60));
+    }
+
+    #[test]
+    fn an_auto_scaling_configuration_is_in_the_spec_or_the_one_that_each_account_has() {
+        let arn = |name: &str| format!("arn:aws:apprunner:eu-west-1:111122223333:{name}");
+        let reference = |name: &str| format!(r#""AutoScalingConfigurationArn":"{}""#, arn(name));
+        let other = reference("autoscalingconfiguration/shop/2");
+        let own = r#""AutoScalingConfiguration":{"MaxSize":3}"#;
+        for (members, unknown) in [
+            (String::new(), None),
+            (
+                reference("autoscalingconfiguration/DefaultConfiguration/1/0000"),
+                None,
+            ),
+            (other.clone(), Some("shop:2")),
+            (format!("{other},{own}"), None),
+            (own.to_owned(), None),
+            (
+                r#""AutoScalingConfigurationArn":"shop""#.to_owned(),
+                Some("shop"),
+            ),
+        ] {
+            let members = members.trim_end_matches(',');
+            let (_, extensions, diagnostics) =
+                read_app_runner_service("hello", &format!("{{{members}}}"));
+            let found = diagnostics
+                .iter()
+                .find_map(|finding| match &finding.message {
+                    Message::AutoScalingConfigurationUnknown { value } => Some(value.as_str()),
+                    _ => None,
+                });
+            assert_eq!(found, unknown, "{members}");
+            let own = extensions.auto_scaling_configuration;
+            let most = own.and_then(|it| it.max_size);
+            assert_eq!(most.is_some(), members.contains("MaxSize"), "{members}");
+        }
     }
 
     #[test]

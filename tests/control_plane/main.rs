@@ -14,6 +14,7 @@
     reason = "a test fails by panicking, and uses of the common support what it needs"
 )]
 
+mod app_runner;
 mod aws;
 mod capacity;
 mod cloud_watch;

@@ -15,6 +15,7 @@ use kube::{
 use serde_json::json;
 
 use crate::{
+    app_runner,
     proxy::Proxy,
     support::{Bed, LIMIT, Operator, apply, at_rest, cpu_policy, install, ready, task_definition},
 };
@@ -103,6 +104,21 @@ async fn a_new_operator_finds_everything_in_order_and_writes_nothing() {
             .unwrap();
         ready(&client, namespace.name(), name).await;
     }
+    let app_runner = app_runner::hello("testbed/web");
+    apply(
+        &client,
+        namespace.name(),
+        "AppRunnerService",
+        "hello",
+        app_runner,
+    )
+    .await
+    .unwrap();
+    let bed = Bed {
+        client: client.clone(),
+        namespace,
+    };
+    app_runner::until_status(&bed, "hello", "RUNNING").await;
     assert_eq!(
         first
             .metric("ecs_operator_api_requests_total", "code=\"403\"")
@@ -121,13 +137,16 @@ async fn a_new_operator_finds_everything_in_order_and_writes_nothing() {
 
     let second = Operator::start(&plane, "second", &[]).await.unwrap();
     second.leads().await;
-    let count = services().len() as u64;
+    let count = services().len() as u64 + 1;
     until("everything to be reconciled", LIMIT, async || {
         let reconciled = second
             .metric("ecs_operator_reconciles_total", "EcsService")
             .await;
+        let of_app_runner = second
+            .metric("ecs_operator_reconciles_total", "AppRunnerService")
+            .await;
         let waiting = second.metric("ecs_operator_queue_depth", "").await;
-        Ok((reconciled >= count && waiting == 0).then_some(()))
+        Ok((reconciled >= count && of_app_runner > 0 && waiting == 0).then_some(()))
     })
     .await
     .unwrap();

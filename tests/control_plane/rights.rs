@@ -21,8 +21,8 @@ fn is_excused((verb, group, resource): &Right) -> bool {
         | ("get", "storage.k8s.io", _)
         | ("get", "snapshot.storage.k8s.io", "volumesnapshotcontents") => true,
         // Other tests see volumes released, tasks stopped and expired, old revisions forgotten and returned to, services
-        // scaled by what their tasks use, capacity providers, and schedules and pipes with the tasks that they
-        // start.
+        // scaled by what their tasks use, capacity providers, schedules and pipes with the tasks that they start, and what
+        // App Runner services make.
         ("list", "metrics.k8s.io", "pods")
         | ("delete", "", "persistentvolumes" | "pods")
         | ("create", "", "pods/eviction")
@@ -31,7 +31,13 @@ fn is_excused((verb, group, resource): &Right) -> bool {
         | ("create" | "delete" | "get", "ecs-operator.dev", "ecstasks")
         | ("delete" | "get", "ecs-operator.dev", "ecsschedules")
         | ("get", "ecs-operator.dev", "ecspipes")
-        | ("patch", "ecs-operator.dev", "ecspipes/status" | "ecsschedules/status")
+        | (
+            "patch",
+            "ecs-operator.dev",
+            "ecspipes/status" | "ecsschedules/status" | "apprunnerservices/status",
+        )
+        | ("get", "ecs-operator.dev", "ecstaskdefinitions")
+        | ("create" | "patch", "ecs-operator.dev", "ecstaskdefinitions" | "ecsservices")
         | ("patch", "ecs-operator.dev", "ecscapacityproviders" | "ecscapacityproviders/status") => {
             true
         }

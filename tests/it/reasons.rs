@@ -141,6 +141,7 @@ fn rows(path: &str) -> impl Iterator<Item = &'static Field> {
         ("scheduledActions[]", Api::ScheduledAction),
         ("alarms[]", Api::MetricAlarm),
         ("kubernetes", Api::Kubernetes),
+        ("AutoScalingConfiguration.", Api::AutoScalingConfiguration),
     ];
     let of_one = prefixes.iter().find_map(|(name, api)| {
         let rest = path.strip_prefix(name)?;

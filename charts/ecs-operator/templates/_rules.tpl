@@ -3,12 +3,13 @@
 # Users write these; the operator reads them, notes on tasks that they have begun, and removes finished ones after their
 # time to live.
 - apiGroups: [ecs-operator.dev]
-  resources: [ecstaskdefinitions, ecsclusters]
+  resources: [apprunnerservices, ecsclusters]
   verbs: [list, watch]
-# Before an object that is missing is made again, it is asked whether its service is still there.
+# A service of App Runner is a task definition and a service, which the operator makes, and which the garbage collector
+# deletes. Before an object that is missing is made again, it is asked whether its service is still there.
 - apiGroups: [ecs-operator.dev]
-  resources: [ecsservices]
-  verbs: [get, list, watch]
+  resources: [ecstaskdefinitions, ecsservices]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [ecs-operator.dev]
   resources: [ecstasks]
   verbs: [get, list, watch, create, patch, delete]
@@ -22,7 +23,7 @@
   verbs: [get, list, watch, delete]
 # Their status reports the result.
 - apiGroups: [ecs-operator.dev]
-  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status, ecspipes/status, ecsschedules/status]
+  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status, ecspipes/status, ecsschedules/status, apprunnerservices/status]
   verbs: [patch]
 # A service that leaves its count to an autoscaler gets one to begin with.
 - apiGroups: [ecs-operator.dev]

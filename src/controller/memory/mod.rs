@@ -18,6 +18,7 @@ mod previews;
 mod replica;
 mod request;
 mod scenario;
+mod services_of_app_runner;
 mod store;
 mod tests;
 mod trial;

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     controller::{
+        app_runner::APP_RUNNER_SERVICES,
         caches::{
             owner::Owner,
             policies::{NAMESPACES, POLICIES, Policies},
@@ -35,8 +36,8 @@ use crate::{
         volumes::{delete_released, delete_those_unneeded},
     },
     crd::{
-        EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
-        EcsTaskDefinition,
+        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService,
+        EcsTask, EcsTaskDefinition,
     },
     decide::scaling::usage::{Reserved, Used},
     policy::Tenancy,
@@ -54,6 +55,7 @@ enum Waiting {
     Task(ObjectRef<EcsTask>),
     Pipe(ObjectRef<EcsPipe>),
     Schedule(ObjectRef<EcsSchedule>),
+    AppRunner(ObjectRef<AppRunnerService>),
 }
 
 /// The receiving ends of the queues.
@@ -65,6 +67,7 @@ struct Queues {
     tasks: UnboundedReceiver<ObjectRef<EcsTask>>,
     pipes: UnboundedReceiver<ObjectRef<EcsPipe>>,
     schedules: UnboundedReceiver<ObjectRef<EcsSchedule>>,
+    app_runner_services: UnboundedReceiver<ObjectRef<AppRunnerService>>,
 }
 
 impl Queues {
@@ -80,6 +83,7 @@ impl Queues {
             tasks: of_kind(cx),
             pipes: of_kind(cx),
             schedules: of_kind(cx),
+            app_runner_services: of_kind(cx),
         }
     }
 }
@@ -130,7 +134,13 @@ impl Replica {
         );
         cx.home = Some(NAMESPACE.to_owned());
         cx.addons_known.store(true, Ordering::SeqCst);
-        for kind in [&POLICIES, &NAMESPACES, &PIPES, &SCHEDULES] {
+        for kind in [
+            &POLICIES,
+            &NAMESPACES,
+            &PIPES,
+            &SCHEDULES,
+            &APP_RUNNER_SERVICES,
+        ] {
             let mut filling = cx.catch_up.register(Some(kind));
             let term = filling.term();
             filling.filled(term);
@@ -215,6 +225,7 @@ impl Replica {
             Waiting::Task(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Pipe(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Schedule(name) => Box::pin(attempt(cx, name)).await,
+            Waiting::AppRunner(name) => Box::pin(attempt(cx, name)).await,
         };
         let list = if outcome.failed {
             self.failures += 1;
@@ -237,6 +248,7 @@ impl Replica {
             tasks,
             pipes,
             schedules,
+            app_runner_services,
         } = &mut self.queues;
         let waiting = &mut self.waiting;
         drain(capacity_providers, waiting, Waiting::CapacityProvider);
@@ -246,6 +258,7 @@ impl Replica {
         drain(tasks, waiting, Waiting::Task);
         drain(pipes, waiting, Waiting::Pipe);
         drain(schedules, waiting, Waiting::Schedule);
+        drain(app_runner_services, waiting, Waiting::AppRunner);
     }
 
     /// Waits until all events are published.

@@ -11,7 +11,8 @@ use super::{
     replica::Late,
     request::Place,
     scenario::{
-        self, Act, Scenario, capacity, scaling, schedule, service, shared_name, split, task,
+        self, Act, Scenario, app_runner, capacity, scaling, schedule, service, shared_name, split,
+        task,
     },
     store::Store,
     trial::{End, NOTHING_IS_LATE, Serving, Trial, in_no_time, undisturbed},
@@ -257,7 +258,12 @@ fn losses(what: &str, asked: &[Asked], end: &Store, failures: &mut Failures) {
         Ok(found) => {
             let mut lines = difference(&expected, &state(&found.store));
             // Statuses contain less than before, but the objects are the same.
-            lines.retain(|line| !line.contains(" Ecs") || !line.contains(" .status"));
+            let is_ours = |line: &str| {
+                [" Ecs", " AppRunnerService"]
+                    .iter()
+                    .any(|it| line.contains(it))
+            };
+            lines.retain(|line| !is_ours(line) || !line.contains(" .status"));
             lines
         }
         Err(error) => vec![error],
@@ -301,6 +307,9 @@ scenarios! {
     a_second_taint: capacity::a_second_taint,
     a_task_of_the_default_strategy: capacity::a_task_of_the_default_strategy,
     a_service: service::a_service,
+    an_app_runner_service: app_runner::an_app_runner_service,
+    an_app_runner_service_that_others_edit: app_runner::an_app_runner_service_that_others_edit,
+    an_app_runner_service_whose_name_is_taken: app_runner::an_app_runner_service_whose_name_is_taken,
     a_count_of_an_autoscaler: scaling::a_count_of_an_autoscaler,
     scheduled_actions: scaling::scheduled_actions,
     step_scaling: scaling::step_scaling,

@@ -20,8 +20,8 @@ use crate::{
         kind::{Reconciled, differs},
     },
     crd::{
-        EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
-        EcsTaskDefinition,
+        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService,
+        EcsTask, EcsTaskDefinition,
     },
     settings::SERVICE_REVISION,
 };
@@ -29,6 +29,9 @@ use crate::{
 /// Updates the cache of a kind with an object that exists or is gone, as its watch does.
 pub(super) fn observe(cx: &Context, place: &Place, object: &Value, gone: bool) {
     match (place.group.as_str(), place.plural.as_str()) {
+        ("ecs-operator.dev", "apprunnerservices") => {
+            resource::<AppRunnerService>(cx, object, gone);
+        }
         ("ecs-operator.dev", "ecscapacityproviders") => {
             resource::<EcsCapacityProvider>(cx, object, gone);
         }
@@ -105,7 +108,8 @@ fn observe_child(cx: &Context, place: &Place, object: &Value, gone: bool) {
 /// Updates the cache of a kind of custom resource with an object that exists or is gone.
 fn resource<K: Reconciled>(cx: &Context, object: &Value, is_gone: bool) {
     let of_kind = K::all(cx);
-    let object: K = read(object);
+    let mut object: K = read(object);
+    K::keep_managers(object.managed_fields_mut());
     if is_gone {
         of_kind.cache.apply(&Event::Delete(object.clone()));
         of_kind.forget(&object);

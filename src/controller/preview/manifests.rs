@@ -39,11 +39,18 @@ pub fn is_starter(manifest: &Value) -> bool {
     is_of_kind(manifest, "EcsSchedule") || is_of_kind(manifest, "EcsPipe")
 }
 
+/// Whether a manifest is an App Runner service, from which the operator makes what is compared.
+#[must_use]
+pub fn is_app_runner_service(manifest: &Value) -> bool {
+    is_of_kind(manifest, "AppRunnerService")
+}
+
 /// Whether a manifest of our own group has a kind that exists and a name.
 #[must_use]
 pub fn is_known(manifest: &Value) -> bool {
     let name = manifest.pointer("/metadata/name").and_then(Value::as_str);
-    let is_other = is_of_cluster(manifest) || is_starter(manifest);
+    let is_other =
+        is_of_cluster(manifest) || is_starter(manifest) || is_app_runner_service(manifest);
     place(manifest).is_some() || (is_other && name.is_some())
 }
 

@@ -38,7 +38,7 @@ use crate::{
 };
 
 pub use self::{
-    manifests::{is_known, is_namespace, is_of_cluster, is_starter},
+    manifests::{is_app_runner_service, is_known, is_namespace, is_of_cluster, is_starter},
     read_only::read_only,
     snapshot::Snapshot,
 };

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use crate::{
     controller::{
+        app_runner::APP_RUNNER_SERVICES,
         caches::child_kind::{ADDON_GROUPS, ALL, ChildKind},
         capacity_provider::CAPACITY_PROVIDERS,
         error::code,
@@ -127,7 +128,12 @@ impl Cluster {
 }
 
 /// The kinds of custom resources that definitions of an older version do not have.
-pub(crate) static NEWER: [&ChildKind; 3] = [&CAPACITY_PROVIDERS, &PIPES, &SCHEDULES];
+pub(crate) static NEWER: [&ChildKind; 4] = [
+    &APP_RUNNER_SERVICES,
+    &CAPACITY_PROVIDERS,
+    &PIPES,
+    &SCHEDULES,
+];
 
 /// Returns the kinds that a cluster may lack.
 fn optional() -> impl Iterator<Item = &'static ChildKind> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::{
     controller::{context::Context, kind::Reconciled as _},
     crd::{
-        ACCEPTED, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
-        EcsTaskDefinition, READY,
+        ACCEPTED, AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule,
+        EcsService, EcsTask, EcsTaskDefinition, READY,
     },
-    decide::{firing, liveness},
+    decide::{app_runner, firing, liveness},
     server::Metrics,
 };
 
@@ -62,6 +62,18 @@ pub(crate) fn measure(cx: &Context, metrics: &Metrics) {
     for (state, name) in [("RUNNING", "Running"), ("STOPPED", "Stopped")] {
         let is = |pipe: &&Arc<EcsPipe>| pipe.status.current_state.as_deref() == Some(state);
         metrics.in_state(EcsPipe::KIND, name, pipes.iter().filter(is).count());
+    }
+    let of_app_runner = cx.app_runner_services.store.state();
+    for (state, status) in [
+        ("Running", app_runner::RUNNING),
+        ("OperationInProgress", app_runner::OPERATION_IN_PROGRESS),
+        ("Paused", app_runner::PAUSED),
+        ("CreateFailed", app_runner::CREATE_FAILED),
+    ] {
+        let is =
+            |service: &&Arc<AppRunnerService>| service.status.status.as_deref() == Some(status);
+        let count = of_app_runner.iter().filter(is).count();
+        metrics.in_state(AppRunnerService::KIND, state, count);
     }
     for (status, count) in count_tasks(cx) {
         metrics.in_state(EcsTask::KIND, status, count);

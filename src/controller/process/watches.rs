@@ -11,6 +11,7 @@ use tokio::{task::JoinSet, time::sleep};
 use super::discovery::{Cluster, NEWER};
 use crate::{
     controller::{
+        app_runner::APP_RUNNER_SERVICES,
         caches::{
             child_kind::ChildKind,
             policies::{NAMESPACES, POLICIES, watch_namespaces, watch_policies},
@@ -24,8 +25,8 @@ use crate::{
         volumes::delete_unclaimed,
     },
     crd::{
-        EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService, EcsTask,
-        EcsTaskDefinition,
+        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService,
+        EcsTask, EcsTaskDefinition,
     },
     settings::Settings,
 };
@@ -96,7 +97,9 @@ fn start_newer(
     namespaces: &[String],
 ) {
     for namespace in scopes_of(kind, namespaces) {
-        if *kind == CAPACITY_PROVIDERS {
+        if *kind == APP_RUNNER_SERVICES {
+            start_of::<AppRunnerService>(watches, cx, Some(kind), namespace);
+        } else if *kind == CAPACITY_PROVIDERS {
             start_of::<EcsCapacityProvider>(watches, cx, Some(kind), namespace);
         } else if *kind == PIPES {
             start_of::<EcsPipe>(watches, cx, Some(kind), namespace);

@@ -53,6 +53,7 @@ use self::{
 };
 use crate::{
     controller::{
+        app_runner::ask_app_runner_service,
         caches::owner::Owner,
         context::Context,
         error::Error,
@@ -99,7 +100,8 @@ impl Reconciled for EcsService {
 
     async fn reconcile(self: Arc<Self>, cx: Arc<Context>) -> Result<Action, Error> {
         let user = user(&self);
-        let done = reconcile(self, cx.clone()).await;
+        let done = reconcile(self.clone(), cx.clone()).await;
+        self.ask_app_runner(&cx);
         if done.is_ok() {
             cx.children.heard(&user);
         }
@@ -114,6 +116,7 @@ impl Reconciled for EcsService {
         cx.users.record(self, named(&self.spec).as_deref());
         cx.pods.stopped.is_there(&user(self));
         cx.ask(ObjectRef::from_obj(self));
+        self.ask_app_runner(cx);
     }
 
     fn gone(&self, cx: &Context) {
@@ -128,6 +131,14 @@ impl Reconciled for EcsService {
         cx.readings.forget(&user(self));
         tasks::forget(cx, self);
         cx.pods.stopped.forget(&user(self));
+        self.ask_app_runner(cx);
+    }
+}
+
+impl EcsService {
+    /// Triggers the reconcile of the App Runner service that it runs for, if it does.
+    fn ask_app_runner(&self, cx: &Context) {
+        ask_app_runner_service(cx, &self.namespace().unwrap_or_default(), &self.name_any());
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Resource as _, ResourceExt as _,
-    runtime::{controller::Action, watcher::Event},
+    runtime::{controller::Action, reflector::ObjectRef, watcher::Event},
 };
 
 use self::{
@@ -20,6 +20,7 @@ use self::{
     status::{Registered, status},
 };
 use super::{
+    app_runner::ask_app_runner_service,
     context::Context,
     error::Error,
     kind::{OfKind, Reconciled},
@@ -53,12 +54,27 @@ impl Reconciled for EcsTaskDefinition {
     }
 
     async fn reconcile(self: Arc<Self>, cx: Arc<Context>) -> Result<Action, Error> {
-        reconcile(self, cx).await
+        let done = reconcile(self.clone(), cx.clone()).await;
+        self.ask_app_runner(&cx);
+        done
+    }
+
+    fn changed(&self, cx: &Context) {
+        cx.ask(ObjectRef::from_obj(self));
+        self.ask_app_runner(cx);
     }
 
     fn gone(&self, cx: &Context) {
         // Services that follow it report that it is gone.
         cx.revised(&self.namespace().unwrap_or_default(), &self.name_any());
+        self.ask_app_runner(cx);
+    }
+}
+
+impl EcsTaskDefinition {
+    /// Triggers the reconcile of the App Runner service that it runs for, if it does.
+    fn ask_app_runner(&self, cx: &Context) {
+        ask_app_runner_service(cx, &self.namespace().unwrap_or_default(), &self.name_any());
     }
 }
 

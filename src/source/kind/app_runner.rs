@@ -5,6 +5,12 @@ use super::{
     Envelope, Form, Kind, Search, has,
 };
 
+/// A custom resource of this operator.
+pub(super) const RESOURCE: Form = Form::new(
+    Kind::AppRunnerService,
+    &("AppRunnerService", "its kind is AppRunnerService"),
+);
+
 /// Recognizes a request of App Runner by its members
 /// (<https://docs.aws.amazon.com/apprunner/latest/api/API_CreateService.html>).
 pub(super) fn of_app_runner_request(node: &Node<'_>) -> Option<Form> {

@@ -204,6 +204,7 @@ const SEARCHED: usize = 6;
 const OWN_GROUP: &str = "ecs-operator.dev/";
 
 const OWN_KINDS: &[&str] = &[
+    "AppRunnerService",
     "EcsCapacityProvider",
     "EcsCluster",
     "EcsPipe",

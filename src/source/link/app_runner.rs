@@ -14,7 +14,7 @@ use super::{
 use crate::diagnostic::{FieldPath, Message, Subject};
 
 /// The configuration that each account has, with the defaults of the API.
-const DEFAULT: &str = "DefaultConfiguration";
+pub(in crate::source) const DEFAULT: &str = "DefaultConfiguration";
 
 impl Linker<'_> {
     pub(super) fn plan_app_runner(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {

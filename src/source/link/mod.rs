@@ -9,10 +9,13 @@ mod triggers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use self::plan::{Choice, Finding, Links, Plan, Role};
+pub(super) use self::{
+    app_runner::DEFAULT as DEFAULT_CONFIGURATION,
+    plan::{Choice, Finding, Links, Plan, Role, revision_name},
+};
 
 use self::{
-    plan::{Duplicate, ambiguous, revision_name},
+    plan::{Duplicate, ambiguous},
     scope::Scopes,
 };
 use super::{

@@ -162,7 +162,7 @@ impl Plan {
 }
 
 /// Returns `web`, or `web:7` if the number is known.
-pub(super) fn revision_name(family: &str, revision: Option<u64>) -> String {
+pub(in crate::source) fn revision_name(family: &str, revision: Option<u64>) -> String {
     revision.map_or_else(
         || family.to_owned(),
         |revision| format!("{family}:{revision}"),

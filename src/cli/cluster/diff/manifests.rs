@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     cli::Error,
-    controller::{is_known, is_namespace, is_of_cluster, is_starter},
+    controller::{is_app_runner_service, is_known, is_namespace, is_of_cluster, is_starter},
     convert::{Denied, Drafter, Target},
     crd::API_VERSION,
     diagnostic::{Reason, Severity},
@@ -109,6 +109,11 @@ impl Manifests {
             ));
         } else if is_starter(&object) {
             self.note_starter(&object, file);
+        } else if is_app_runner_service(&object) {
+            let name = text(&object, "/metadata/name");
+            self.note(&format!(
+                "{file}: AppRunnerService {name} is not compared; use kubectl diff, or compare what convert --as resources makes of it"
+            ));
         } else if version == API_VERSION || is_namespace(&object) {
             if is_of_cluster(&object) || is_namespace(&object) {
                 let name = text(&object, "/metadata/name");
@@ -219,6 +224,16 @@ mod tests {
             ["note: a.yaml: ConfigMap a is not compared; use kubectl diff"]
         );
         assert!(!found.has_errors);
+    }
+
+    #[test]
+    fn an_app_runner_service_is_not_compared_and_that_is_said() {
+        let found = read(
+            "apiVersion: ecs-operator.dev/v1alpha1\nkind: AppRunnerService\nmetadata: {name: hello}\nspec: {}\n",
+        );
+        let note = "note: a.yaml: AppRunnerService hello is not compared; use kubectl diff, or compare what convert --as resources makes of it";
+        assert_eq!(found.skipped, [note]);
+        assert!(found.resources.is_empty() && !found.has_errors);
     }
 
     #[test]

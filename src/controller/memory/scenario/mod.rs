@@ -1,5 +1,6 @@
 //! What users do, one thing after the other.
 
+pub(super) mod app_runner;
 pub(super) mod capacity;
 pub(super) mod scaling;
 pub(super) mod schedule;

@@ -1,0 +1,65 @@
+//! What an App Runner service says, as the service of ECS that it is equal to.
+
+use kube::ResourceExt as _;
+
+use crate::{
+    app_runner::{placed, validate_app_runner},
+    controller::{
+        context::Context,
+        refusal::{Refusal, refused},
+    },
+    crd::{AppRunnerService, RequestedStatus, WarningStatus},
+    diagnostic::{FieldPath, Subject},
+    input::{AppRunnerInput, ServiceInput},
+    settings::START_DEPLOYMENT,
+    source::read_app_runner_service,
+    translate::{WORKLOAD_LENGTH, kname, translate_service},
+};
+
+/// An App Runner service that is not rejected.
+pub(super) struct Accepted {
+    /// The ECS requests.
+    pub(super) equal: ServiceInput,
+    /// What it asks for besides.
+    pub(super) requested: RequestedStatus,
+    /// The differences from AWS.
+    pub(super) warnings: Vec<WarningStatus>,
+}
+
+/// Returns what an App Runner service says, or everything that is wrong with it.
+pub(super) fn read(cx: &Context, service: &AppRunnerService) -> Result<Accepted, Refusal> {
+    let name = service.name_any();
+    let (request, extensions, mut findings) = read_app_runner_service(&name, service.spec.text());
+    let path = FieldPath::root(Subject::AppRunnerService).field("metadata");
+    let path = path.field("annotations");
+    let settings = cx.settings(&service.namespace().unwrap_or_default());
+    let settings = settings.with_annotations(service.annotations(), &path, &mut findings);
+    let input = AppRunnerInput {
+        request,
+        auto_scaling: None,
+        extensions,
+    };
+    // What is left out has a default here, so that what is said of the rest may not be so.
+    let checked = validate_app_runner(&input, &settings);
+    if findings.has_errors() {
+        return Err(refused(findings));
+    }
+    let checked = checked.map_err(refused)?;
+    let own = input.request.service_name.as_deref().unwrap_or(&name);
+    let expected = kname(own, WORKLOAD_LENGTH);
+    if expected != name {
+        return Err(Refusal::name_differs("ServiceName", own, &expected));
+    }
+    let (_, notes) = translate_service(&checked.service, &settings);
+    findings.append(checked.notes);
+    findings.append(placed(&notes, &input));
+    Ok(Accepted {
+        equal: checked.input,
+        requested: RequestedStatus {
+            generation: service.metadata.generation,
+            paused: input.is_paused(),
+            start_deployment: service.annotations().get(START_DEPLOYMENT).cloned(),
+        },
+        warnings: Refusal::warnings(findings),
+    })
+}

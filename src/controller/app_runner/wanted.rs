@@ -1,0 +1,332 @@
+//! The EcsTaskDefinition and the EcsService of an App Runner service, and how those that exist differ from them.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::ResourceExt as _;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::fetch::Accepted;
+use crate::{
+    controller::kind::Reconciled,
+    crd::{API_VERSION, AppRunnerService, EcsService, EcsTaskDefinition, Kubernetes, Spec},
+    settings::is_setting,
+    translate::{LABEL_LENGTH, kname},
+};
+
+/// The count of a service, which others may set where it is scaled.
+const COUNT: &str = "desiredCount";
+/// The text whose change begins a deployment.
+const FORCED: &str = "/kubernetes/forceNewDeployment";
+
+/// A kind that App Runner services make objects of.
+pub(super) trait Made: Reconciled {
+    /// Its spec.
+    fn spec(&self) -> &Spec;
+}
+
+impl Made for EcsService {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+}
+
+impl Made for EcsTaskDefinition {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+}
+
+/// An object that an App Runner service makes.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// The object, without its owner.
+    body: Value,
+}
+
+/// Returns the EcsTaskDefinition and the EcsService. They have the names and labels that `convert` gives them. `live` is
+/// the EcsService that exists.
+///
+/// # Errors
+///
+/// When a request cannot be written as JSON, which is a defect of this program.
+pub(super) fn wanted(
+    service: &AppRunnerService,
+    accepted: &Accepted,
+    live: Option<&EcsService>,
+) -> Result<[Wanted; 2], serde_json::Error> {
+    let equal = &accepted.equal;
+    let definition = &equal.task_definition;
+    let of_definition = spec(&definition.request, &definition.extensions)?;
+    let mut extensions = equal.extensions.clone();
+    // A start that is over must not become another one because its annotation is gone.
+    let last = || {
+        let spec: Value = live?.spec.parse().ok()?;
+        Some(spec.pointer(FORCED)?.as_str()?.to_owned())
+    };
+    let start = accepted.requested.start_deployment.clone().or_else(last);
+    if let Some(start) = start {
+        let kubernetes = extensions
+            .kubernetes
+            .get_or_insert_with(Kubernetes::default);
+        kubernetes.force_new_deployment = Some(start);
+    }
+    let of_service = spec(&equal.request, &extensions)?;
+    let family = definition.request.family.as_deref().unwrap_or_default();
+    let object = |kind: &str, annotations: &Map<String, Value>, spec: Value| Wanted {
+        body: json!({
+            "apiVersion": API_VERSION,
+            "kind": kind,
+            "metadata": {
+                "name": service.name_any(),
+                "namespace": service.namespace(),
+                "annotations": annotations,
+                "labels": {
+                    "app.kubernetes.io/name": kname(family, LABEL_LENGTH),
+                    "app.kubernetes.io/instance": service.name_any(),
+                    "app.kubernetes.io/managed-by": "ecs-operator",
+                },
+            },
+            "spec": spec,
+        }),
+    };
+    let settings = service.annotations().iter();
+    let settings = settings
+        .filter(|(name, _)| is_setting(name))
+        .map(|(name, value)| (name.clone(), value.clone().into()))
+        .collect();
+    Ok([
+        object("EcsTaskDefinition", &Map::new(), of_definition),
+        object("EcsService", &settings, of_service),
+    ])
+}
+
+fn spec(request: &impl Serialize, extensions: &impl Serialize) -> Result<Value, serde_json::Error> {
+    let mut spec = serde_json::to_value(request)?;
+    if let (Value::Object(spec), Value::Object(more)) =
+        (&mut spec, serde_json::to_value(extensions)?)
+    {
+        spec.extend(more);
+    }
+    Ok(spec)
+}
+
+impl Wanted {
+    /// Returns the object as it is applied for its owner: in place of the object with this UID and version, or of none.
+    pub(super) fn body(
+        &self,
+        owner: &OwnerReference,
+        (uid, version): (Option<&str>, &str),
+    ) -> Value {
+        let mut body = self.body.clone();
+        if let Some(metadata) = body.get_mut("metadata") {
+            metadata["ownerReferences"] = json!([owner]);
+            metadata["resourceVersion"] = json!(version);
+            if let Some(uid) = uid {
+                metadata["uid"] = json!(uid);
+            }
+        }
+        body
+    }
+
+    /// Whether an object has to be written to be as it should: in its spec, its labels, or the annotations that are
+    /// settings.
+    pub(super) fn differs(&self, live: &impl Made) -> bool {
+        let metadata = |path| self.body.pointer(path).and_then(Value::as_object);
+        let labels = metadata("/metadata/labels").into_iter().flatten();
+        let mut labels = labels.map(|(name, value)| (name, value.as_str()));
+        let is_labelled =
+            labels.all(|(name, value)| live.labels().get(name).map(String::as_str) == value);
+        let settings = metadata("/metadata/annotations").into_iter().flatten();
+        let settings = settings.map(|(name, value)| (name.as_str(), value.as_str()));
+        let of_live = live
+            .annotations()
+            .iter()
+            .filter(|(name, _)| is_setting(name));
+        let of_live = of_live.map(|(name, value)| (name.as_str(), Some(value.as_str())));
+        // Both are sorted by name.
+        !is_labelled || !settings.eq(of_live) || !same(&self.counted(live), self.spec())
+    }
+
+    /// Returns the merge patch that removes what others have added; `None` if there is nothing.
+    pub(super) fn without_additions(&self, live: &impl Made) -> Option<Value> {
+        let spec = additions(&self.counted(live), self.spec());
+        let settings = live.annotations().keys().filter(|name| is_setting(name));
+        let foreign = settings.filter(|name| {
+            let own = self.body.pointer("/metadata/annotations");
+            own.is_none_or(|own| own.get(name.as_str()).is_none())
+        });
+        let foreign: Map<String, Value> = foreign.map(|name| (name.clone(), Value::Null)).collect();
+        if spec.is_none() && foreign.is_empty() {
+            return None;
+        }
+        Some(json!({
+            "metadata": {
+                "uid": live.meta().uid,
+                "resourceVersion": live.meta().resource_version,
+                "annotations": foreign,
+            },
+            "spec": spec.unwrap_or_else(|| json!({})),
+        }))
+    }
+
+    fn spec(&self) -> &Value {
+        self.body.get("spec").unwrap_or(&Value::Null)
+    }
+
+    /// Returns the spec of an object without a count that whoever scales it may set: one in its range.
+    fn counted(&self, live: &impl Made) -> Value {
+        let mut spec: Value = live.spec().parse().unwrap_or_default();
+        let range = self.spec().pointer("/autoScaling/scalableTarget");
+        let end = |name: &str| range?.get(name)?.as_i64();
+        let count = spec.get(COUNT).and_then(Value::as_i64);
+        if let (Some(min), Some(max), Some(count)) = (end("MinCapacity"), end("MaxCapacity"), count)
+            && (min..=max).contains(&count)
+            && let Value::Object(members) = &mut spec
+        {
+            members.remove(COUNT);
+        }
+        spec
+    }
+}
+
+/// Whether two values are the same. The API server writes 70.0 as 70.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .all(|(name, value)| other.get(name).is_some_and(|it| same(value, it)))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || one.as_f64().is_some() && one.as_f64() == other.as_f64()
+        }
+        (one, other) => one == other,
+    }
+}
+
+/// Returns the merge patch that removes members which only `live` has; `None` if there are none. Lists are one value.
+fn additions(live: &Value, wanted: &Value) -> Option<Value> {
+    let (Value::Object(live), Value::Object(wanted)) = (live, wanted) else {
+        return None;
+    };
+    let mut patch = Map::new();
+    for (name, value) in live {
+        match wanted.get(name) {
+            None => {
+                patch.insert(name.clone(), Value::Null);
+            }
+            Some(wanted) => {
+                if let Some(inner) = additions(value, wanted) {
+                    patch.insert(name.clone(), inner);
+                }
+            }
+        }
+    }
+    (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(spec: Value, annotations: Value) -> EcsService {
+        serde_json::from_value(json!({
+            "metadata": {
+                "name": "hello", "annotations": annotations,
+                "labels": {"app": "hello", "theirs": "x"},
+            },
+            "spec": spec,
+        }))
+        .expect("it is a service")
+    }
+
+    /// A service with a range and a setting.
+    fn wanted() -> Wanted {
+        Wanted {
+            body: json!({
+                "metadata": {
+                    "labels": {"app": "hello"},
+                    "annotations": {"ecs-operator.dev/iam": "none"},
+                },
+                "spec": {
+                    "tags": [{"key": "a"}],
+                    "autoScaling": {"scalableTarget": {"MinCapacity": 2, "MaxCapacity": 4}, "target": 70.0},
+                },
+            }),
+        }
+    }
+
+    #[test]
+    fn what_others_may_set_is_no_difference_and_the_rest_goes() {
+        let spec = |more: Value| {
+            let mut spec = json!({
+                "tags": [{"key": "a"}],
+                "autoScaling": {"scalableTarget": {"MinCapacity": 2, "MaxCapacity": 4}, "target": 70},
+            });
+            if let (Value::Object(spec), Value::Object(more)) = (&mut spec, more) {
+                spec.extend(more);
+            }
+            spec
+        };
+        let setting = || json!({"ecs-operator.dev/iam": "none"});
+        let same = [
+            (spec(json!({})), setting()),
+            (spec(json!({"desiredCount": 3})), setting()),
+            (
+                spec(json!({})),
+                json!({"ecs-operator.dev/iam": "none", "ecs-operator.dev/renew-deployment": "1"}),
+            ),
+        ];
+        for (spec, annotations) in same {
+            let told = format!("{spec} {annotations}");
+            let live = made(spec, annotations);
+            assert!(!wanted().differs(&live), "{told}");
+            assert_eq!(wanted().without_additions(&live), None, "{told}");
+        }
+        let differs = [
+            (
+                spec(json!({"desiredCount": 0})),
+                setting(),
+                json!({"desiredCount": null}),
+            ),
+            (spec(json!({"role": "a"})), setting(), json!({"role": null})),
+            (
+                spec(
+                    json!({"autoScaling": {"scalableTarget": {"MinCapacity": 2, "MaxCapacity": 4, "more": 1}, "target": 70}}),
+                ),
+                setting(),
+                json!({"autoScaling": {"scalableTarget": {"more": null}}}),
+            ),
+            // These are put back by an apply.
+            (spec(json!({"tags": []})), setting(), Value::Null),
+            (
+                spec(json!({"tags": [{"key": "a"}, {"key": "b"}]})),
+                setting(),
+                Value::Null,
+            ),
+            (spec(json!({})), json!({}), Value::Null),
+            (
+                spec(json!({})),
+                json!({"ecs-operator.dev/iam": "irsa"}),
+                Value::Null,
+            ),
+        ];
+        for (spec, annotations, patch) in differs {
+            let told = format!("{spec} {annotations}");
+            let live = made(spec, annotations);
+            assert!(wanted().differs(&live), "{told}");
+            let found = wanted().without_additions(&live).unwrap_or_default();
+            assert_eq!(found["spec"], patch, "{told}");
+        }
+        let foreign = json!({"ecs-operator.dev/iam": "none", "ecs-operator.dev/user": "a=1"});
+        let live = made(spec(json!({})), foreign);
+        assert!(wanted().differs(&live));
+        let patch = wanted().without_additions(&live).expect("there is one");
+        let annotations = &patch["metadata"]["annotations"];
+        assert_eq!(*annotations, json!({"ecs-operator.dev/user": null}));
+    }
+}
