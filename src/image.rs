@@ -70,15 +70,13 @@ impl TaggedImage {
     /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html>).
     #[must_use]
     pub fn ecr(&self) -> Option<EcrRegistry> {
-        if !DOMAINS.iter().any(|domain| self.registry.ends_with(domain)) {
-            return None;
-        }
         let (account, rest) = self.registry.split_once('.')?;
         let rest = ["dkr.ecr.", "dkr.ecr-fips.", "dkr-ecr.", "dkr-ecr-fips."]
             .iter()
             .find_map(|service| rest.strip_prefix(service))?;
-        let (region, _) = rest.split_once('.')?;
-        is_account_id(account).then(|| EcrRegistry {
+        let (region, domain) = rest.split_at_checked(rest.find('.')?)?;
+        let is_ecr = is_account_id(account) && DOMAINS.contains(&domain);
+        is_ecr.then(|| EcrRegistry {
             account: account.to_owned(),
             region: region.to_owned(),
         })
@@ -190,6 +188,8 @@ mod tests {
         }
         assert_eq!(ecr("public.ecr.aws/nginx/nginx:1"), None);
         assert_eq!(ecr("123456789012.dkr.ecr.eu-west-1.example.com/web"), None);
+        let twice = "123456789012.dkr.ecr.us-east-1.dkr.ecr.eu-west-1.amazonaws.com/web";
+        assert_eq!(ecr(twice), None);
         assert_eq!(ecr("x.dkr.ecr.eu-west-1.amazonaws.com/web"), None);
     }
 }

@@ -2,10 +2,10 @@
 
 use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-        CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionNames,
-        CustomResourceDefinitionSpec, CustomResourceDefinitionVersion,
-        CustomResourceSubresourceScale, CustomResourceSubresourceStatus,
-        CustomResourceSubresources, CustomResourceValidation, JSONSchemaProps, ValidationRule,
+        CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec,
+        CustomResourceDefinitionVersion, CustomResourceSubresourceScale,
+        CustomResourceSubresourceStatus, CustomResourceSubresources, CustomResourceValidation,
+        JSONSchemaProps, ValidationRule,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -13,6 +13,7 @@ use k8s_openapi::{
 use super::{
     API_VERSION, AppRunnerServiceStatus, CapacityProviderStatus, ClusterStatus, PipeStatus,
     ScheduleStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
+    columns::columns,
     extensions::{
         KEPT_SECONDS, app_runner_extensions, auto_scaling, kept_seconds, pipe_extensions,
         schedule_extensions,
@@ -324,98 +325,6 @@ fn no_change(spec: &JSONSchemaProps) -> ValidationRule {
                 .to_owned(),
         ),
         ..ValidationRule::default()
-    }
-}
-
-/// Returns the columns of `kubectl get`.
-fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
-    let ready = |member: &str| format!(".status.conditions[?(@.type=='Ready')].{member}");
-    let succeeded = |member: &str| format!(".status.conditions[?(@.type=='Succeeded')].{member}");
-    let columns = match resource {
-        Resource::TaskDefinition => vec![column("Revision", "integer", ".status.revision")],
-        Resource::Service => vec![
-            column("Task Definition", "string", ".status.taskDefinition"),
-            // The spec of a DAEMON has none.
-            column("Desired", "integer", ".status.desiredCount"),
-            column("Running", "integer", ".status.runningCount"),
-            column("Pending", "integer", ".status.pendingCount"),
-            column("Ready", "string", &ready("status")),
-            column("Reason", "string", &ready("reason")),
-            wide("Rollout", ".status.deployments[0].rolloutState"),
-            wide("Message", &ready("message")),
-        ],
-        Resource::Task => vec![
-            column("Task Definition", "string", ".status.taskDefinition"),
-            column("Status", "string", ".status.lastStatus"),
-            column("Exit Code", "integer", ".status.exitCode"),
-            column("Reason", "string", &succeeded("reason")),
-            wide("Message", &succeeded("message")),
-        ],
-        Resource::Cluster => vec![],
-        Resource::Pipe => vec![
-            column("State", "string", ".status.currentState"),
-            column("Started", "integer", ".status.started"),
-            column("Refused", "integer", ".status.refused"),
-            column("Last", "date", ".status.lastMessageTime"),
-            wide("Source", ".spec.Source"),
-            column("Ready", "string", &ready("status")),
-            column("Reason", "string", &ready("reason")),
-            wide("Message", &ready("message")),
-        ],
-        Resource::Schedule => vec![
-            column("Schedule", "string", ".spec.ScheduleExpression"),
-            column("State", "string", ".status.state"),
-            column("Last", "date", ".status.lastFiring"),
-            column("Next", "string", ".status.nextFiring"),
-            column("Result", "string", ".status.tasks[0].result"),
-            wide("Time Zone", ".spec.ScheduleExpressionTimezone"),
-            column("Ready", "string", &ready("status")),
-            column("Reason", "string", &ready("reason")),
-            wide("Message", &ready("message")),
-        ],
-        Resource::AppRunner => vec![
-            column("Status", "string", ".status.status"),
-            column("Operation", "string", ".status.operations[0].type"),
-            column("Result", "string", ".status.operations[0].status"),
-            wide(
-                "Image",
-                ".spec.SourceConfiguration.ImageRepository.ImageIdentifier",
-            ),
-            column("Ready", "string", &ready("status")),
-            column("Reason", "string", &ready("reason")),
-            wide("Message", &ready("message")),
-        ],
-        Resource::CapacityProvider => vec![
-            column("Status", "string", ".status.status"),
-            column("Node Pool", "string", ".status.nodePool"),
-            column("Ready", "string", &ready("status")),
-            column("Reason", "string", &ready("reason")),
-            wide("Message", &ready("message")),
-        ],
-    };
-    let accepted = column(
-        "Accepted",
-        "string",
-        ".status.conditions[?(@.type=='Accepted')].status",
-    );
-    let age = column("Age", "date", ".metadata.creationTimestamp");
-    columns.into_iter().chain([accepted, age]).collect()
-}
-
-fn column(name: &str, type_: &str, path: &str) -> CustomResourceColumnDefinition {
-    CustomResourceColumnDefinition {
-        name: name.to_owned(),
-        type_: type_.to_owned(),
-        json_path: path.to_owned(),
-        ..CustomResourceColumnDefinition::default()
-    }
-}
-
-/// Returns a column of text that `kubectl get` shows with `-o wide`.
-fn wide(name: &str, path: &str) -> CustomResourceColumnDefinition {
-    CustomResourceColumnDefinition {
-        priority: Some(1),
-        ..column(name, "string", path)
     }
 }
 

@@ -99,7 +99,7 @@ pub(super) fn pipe_extensions() -> [(String, JSONSchemaProps); 2] {
         (
             MAX_IN_FLIGHT.to_owned(),
             number(
-                "An extension of this operator: how many messages are in work at once. Default: 10.",
+                "An extension of this operator: how many messages are in progress at once. Default: 10.",
                 10.0,
             ),
         ),

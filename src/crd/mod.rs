@@ -1,6 +1,7 @@
 //! The members of the custom resources that the AWS requests do not have. Each is an extension of this operator.
 
 mod app_runner_status;
+mod columns;
 mod definition;
 mod explain;
 mod extensions;

@@ -1,7 +1,7 @@
 //! The reconcile of an App Runner service: it makes the EcsTaskDefinition and the EcsService that run what it asks for, and
 //! reports as App Runner what becomes of them.
 //!
-//! From there on, everything is the way of a service of ECS. What this decides is derived from the spec and from these two
+//! From there on, it is a service of ECS like any other. What this decides is derived from the spec and from these two
 //! objects, so that an operator can end between any two requests.
 
 mod apply;

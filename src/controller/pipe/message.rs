@@ -12,6 +12,7 @@ use crate::{
     controller::{
         context::Context,
         error::Error,
+        permitted::{NotPermitted, pods_permitted},
         refusal::Refusal,
         schedule::{Created, create},
         sqs::Received,
@@ -88,18 +89,11 @@ async fn start(
     let task = ecs_task(pipe, accepted, message.id(), request, visibility_timeout)?;
     let planned: EcsTask = serde_json::from_value(serde_json::to_value(&task)?)?;
     // Like RunTask, which refuses it: the message is not lost, and goes where the queue sends it.
-    let refusal = match wanted(&planned, cx) {
-        Ok(Some(_)) => {
-            return Ok(match create(cx, &task, PIPE).await? {
-                Created::Now => Fate::Started(task.name_any()),
-                Created::Before => Fate::Known,
-            });
-        }
-        Ok(None) => Refusal::new(
-            StateReason::NotAccepted,
-            "the task definition has no revision yet, or it is not known yet what the namespace may use",
-        ),
-        Err(refusal) => refusal,
+    let Some(refusal) = refusal(cx, &planned).await else {
+        return Ok(match create(cx, &task, PIPE).await? {
+            Created::Now => Fate::Started(task.name_any()),
+            Created::Before => Fate::Known,
+        });
     };
     if exists(cx, &task).await? {
         // What has changed since then does not matter.
@@ -113,8 +107,27 @@ async fn start(
     Ok(Fate::Left {
         reason: refusal.reason,
         why,
-        fails: true,
+        // What a message asks for holds up no others, unless it comes again at once.
+        fails: is_constant(accepted) || visibility_timeout == 0,
     })
+}
+
+/// Returns why the operator would reject an EcsTask.
+async fn refusal(cx: &Context, task: &EcsTask) -> Option<Refusal> {
+    let namespace = task.namespace().unwrap_or_default();
+    let objects = match wanted(task, cx) {
+        Ok(Some(objects)) => objects,
+        Ok(None) => {
+            let why = "the task definition has no revision yet, or it is not known yet what the namespace may use";
+            return Some(Refusal::new(StateReason::NotAccepted, why));
+        }
+        Err(refusal) => return Some(refusal),
+    };
+    let objects: Vec<_> = objects.iter().map(|object| &object.body).collect();
+    match pods_permitted(cx, &namespace, &objects).await {
+        Err(NotPermitted::Refused(refusal)) => Some(refusal),
+        Ok(()) | Err(NotPermitted::NotYet) => None,
+    }
 }
 
 /// Whether the EcsTask of a message is there.

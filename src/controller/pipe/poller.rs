@@ -63,6 +63,8 @@ struct Poller {
     undeleted: Vec<Received>,
     /// The visibility timeout of the queue in seconds, and when it was asked for.
     timeout: Option<(i64, Instant)>,
+    /// How many turns in a row have failed.
+    failures: u32,
 }
 
 /// What has become of the messages of one answer.
@@ -96,8 +98,8 @@ pub(super) async fn run(
         stopped,
         undeleted: Vec::new(),
         timeout: None,
+        failures: 0,
     };
-    let mut failures = 0;
     while !poller.is_stopped() {
         let (problem, fails) = match poller.turn().await {
             Ok(fails) => (None, fails),
@@ -105,10 +107,11 @@ pub(super) async fn run(
         };
         poller.tell(problem);
         if fails {
-            failures = (failures + 1).min(LONGEST);
-            poller.pause(Duration::from_secs(1 << failures)).await;
+            poller.failures = (poller.failures + 1).min(LONGEST);
+            let wait = Duration::from_secs(1 << poller.failures);
+            poller.pause(wait).await;
         } else {
-            failures = 0;
+            poller.failures = 0;
         }
     }
 }
@@ -181,6 +184,8 @@ impl Poller {
             // Those behind one that fails would count as received too, and be moved with it. SQS gives no other of its
             // group until it is deleted.
             _ if self.work.accepted.pipe.queue.is_fifo => 1,
+            // Each message that is received counts for the redrive policy.
+            _ if self.failures > 0 => 1,
             given => count(given.unwrap_or(PipeExtensions::MOST_IN_FLIGHT)),
         };
         let Some(most) = extensions.max_running_tasks.map(count) else {
@@ -237,7 +242,9 @@ impl Poller {
         }
         match handle(&self.cx, &self.work, &message, timeout, now).await {
             Fate::Started(name) => {
-                self.shared.recent.add(name);
+                if self.work.accepted.extensions.max_running_tasks.is_some() {
+                    self.shared.recent.add(name);
+                }
                 outcome.news.started = 1;
             }
             Fate::Known => {}
@@ -251,12 +258,16 @@ impl Poller {
         }
         let queue = &self.work.accepted.pipe.queue;
         let deleted = self.work.sqs.delete(queue, message.receipt()).await;
+        let is_refused = deleted.is_err();
         // With a handle that is not valid any more, it comes again and finds its EcsTask.
         if let Err(failure) = deleted
             && !failure.is_of_message
         {
             outcome.failure = Some(failure);
             outcome.undeleted.push(message);
+        } else if timeout == 0 {
+            // It is visible at once.
+            outcome.fails = is_refused;
         }
         outcome
     }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-/// Why a tag is not resolved. What a registry says besides its status is not repeated: whoever reads the events of a
+/// Why a tag is not resolved. What a registry says besides its status, or the name of its error, is not repeated: whoever reads the events of a
 /// namespace may not be allowed to ask that registry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::controller) enum DigestFailure {
@@ -27,11 +27,6 @@ pub(in crate::controller) enum DigestFailure {
 }
 
 impl DigestFailure {
-    /// Whether it is about the registry, and not about one image of it.
-    pub(super) const fn is_of_registry(&self) -> bool {
-        matches!(self, Self::Credentials | Self::Unreachable | Self::Late)
-    }
-
     /// Returns what a status of HTTP other than success means.
     pub(super) fn of_status(status: StatusCode) -> Self {
         match status {

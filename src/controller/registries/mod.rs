@@ -32,7 +32,7 @@ use crate::{
 
 /// How long it may take to resolve a tag. A deployment waits for it.
 const LONGEST: Duration = Duration::from_secs(3);
-/// How long a registry that has not answered is not asked again.
+/// How long what has not answered is not asked again.
 const PAUSE: Duration = Duration::from_mins(1);
 /// How many tags are resolved at a time for one deployment.
 const CONCURRENT: usize = 10;
@@ -89,7 +89,7 @@ pub(super) struct Registries {
     oci: Oci,
     /// The tags that are being resolved.
     asked: Mutex<HashMap<String, Arc<AsyncMutex<Answer>>>>,
-    /// The registries that have not answered, and why.
+    /// The registries and repositories that have not answered, and why.
     silent: Mutex<HashMap<String, (Instant, DigestFailure)>>,
 }
 
@@ -174,7 +174,12 @@ impl Registries {
     }
 
     async fn ask(&self, image: &TaggedImage, is_plain: bool) -> Result<String, DigestFailure> {
-        let silent = lock(&self.silent).get(&image.registry).cloned();
+        let repository = format!("{}/{}", image.registry, image.repository);
+        let silent = {
+            let silent = lock(&self.silent);
+            let known = silent.get(&image.registry);
+            known.or_else(|| silent.get(&repository)).cloned()
+        };
         if let Some((_, failure)) = silent.filter(|(since, _)| since.elapsed() < PAUSE) {
             return Err(failure);
         }
@@ -186,12 +191,16 @@ impl Registries {
         };
         let digest = timeout(LONGEST, asked).await;
         let digest = digest.unwrap_or(Err(DigestFailure::Late));
-        if let Err(failure) = &digest
-            && failure.is_of_registry()
-        {
+        let left_alone = match &digest {
+            Err(DigestFailure::Unreachable | DigestFailure::Credentials) => &image.registry,
+            // A cache of another registry may be slow for one repository.
+            Err(DigestFailure::Late) => &repository,
+            _ => return digest,
+        };
+        if let Err(failure) = &digest {
             let mut silent = lock(&self.silent);
             silent.retain(|_, (since, _)| since.elapsed() < PAUSE);
-            silent.insert(image.registry.clone(), (Instant::now(), failure.clone()));
+            silent.insert(left_alone.clone(), (Instant::now(), failure.clone()));
         }
         digest
     }

@@ -122,7 +122,7 @@ async fn a_tag_that_cannot_be_resolved_has_a_reason() {
 }
 
 #[tokio::test]
-async fn a_registry_that_does_not_answer_holds_up_no_further_deployment() {
+async fn a_repository_that_does_not_answer_holds_up_no_further_deployment() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let host = registry(|_| async {
         ASKED.fetch_add(1, Ordering::SeqCst);
@@ -130,8 +130,8 @@ async fn a_registry_that_does_not_answer_holds_up_no_further_deployment() {
     })
     .await;
     let registries = listing(&["http://*"]);
-    for image in ["a", "b", "c"] {
-        let failure = resolve(&registries, &format!("{host}/{image}")).await;
+    for tag in ["a", "b", "c"] {
+        let failure = resolve(&registries, &format!("{host}/web:{tag}")).await;
         assert_eq!(failure, Err(DigestFailure::Late));
     }
     assert_eq!(ASKED.load(Ordering::SeqCst), 1);

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use kube::runtime::reflector::ObjectRef;
+
 use super::{
     plan::{self, Newest},
     revision::find,
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// Returns the digests that the deployment of these inputs began with: the current one, or the one that failed and was
-/// rolled back. None if another one would begin.
+/// rolled back. None if another one would begin. Of a deployment whose revision is lost, the status still has them.
 pub(super) fn of_deployment(
     status: &ServiceStatus,
     known: &[Arc<Revision>],
@@ -28,6 +30,11 @@ pub(super) fn of_deployment(
     let primary = primary.and_then(|primary| primary.service_revision.as_deref());
     let current = [primary, status.rolled_back_revision.as_deref()];
     let of_inputs = |revision: &&Arc<Revision>| revision.inputs == inputs;
+    if primary.is_some_and(|primary| find(known, primary).is_none()) {
+        let images = status.resolved_images.iter();
+        let images = images.map(|it| (it.image.clone(), it.image_digest.clone()));
+        return images.collect();
+    }
     let mut begun = current.into_iter().flatten();
     let begun = begun.find_map(|id| find(known, id).filter(of_inputs));
     // Of a service whose status is lost, the newest revision is the first of those known.
@@ -57,11 +64,17 @@ pub(super) async fn resolve_begun(
     let (family, definition) = (&asked.inputs.family, &asked.inputs.task_definition);
     let images = tagged_images(family, definition);
     let (digests, unresolved) = registries.resolve(images).await;
-    // If what it depends on has changed meanwhile, that is another reconcile.
-    if let Ok(Some(resolved)) = plan::newest(service, cx, status, Some(digests)) {
-        *asked = resolved;
-    }
-    asked.unresolved = unresolved;
+    *newest = match plan::newest(service, cx, status, Some(digests)) {
+        Ok(Some(resolved)) if resolved.digest == asked.digest => Some(Newest {
+            unresolved,
+            ..resolved
+        }),
+        _ => {
+            // It asks for something else by now, which is judged anew.
+            cx.ask(ObjectRef::from_obj(service));
+            None
+        }
+    };
 }
 
 /// Says which tags a deployment that begins has not resolved.

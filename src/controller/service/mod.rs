@@ -270,16 +270,13 @@ async fn roll_out(
         known => known,
     };
     let mut wait = newest.and_then(|newest| has_to_wait(cx, service, newest, &before));
-    if wait.is_none() {
-        resolve_begun(service, cx, &mut asked.newest, (status, &before)).await;
-    }
-    let newest = asked.newest.as_ref();
     let turn = newest.map_or(Turn::Never, |newest| turn(cx, service, newest, &before));
     let changes = cx.policies.changes();
     let turn = permit(service, cx, &mut asked, &before, turn, wait.is_some()).await;
     if wait.is_some() {
         asked.newest = None;
     }
+    resolve_begun(service, cx, &mut asked.newest, (status, &before)).await;
     if let Turn::Later(turn) = turn {
         wait = wait.into_iter().chain([turn]).min();
     }

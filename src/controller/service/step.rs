@@ -93,14 +93,14 @@ impl Step<'_> {
             (deployments, differ) = (before.clone(), false);
             not_begun = Some(error);
         }
-        if let Some(newest) = newest.filter(|it| differ && deployments.is_of(&it.revision)) {
-            digests::tell(cx, service, newest);
-        }
         deployments.recount(self.wanted, self.pods);
         if differ && !before.list.is_empty() {
             // The decision is recorded before it is carried out, so that an operator that is killed in between does not
             // decide again.
             self.report(Outcome::Decided(newest, &deployments)).await?;
+        }
+        if let Some(newest) = newest.filter(|it| differ && deployments.is_of(&it.revision)) {
+            digests::tell(cx, service, newest);
         }
         let Some(target) = deployments.target() else {
             return Ok(None);
