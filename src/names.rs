@@ -45,6 +45,9 @@ pub const PIPE: &str = "ecs-operator.dev/pipe";
 pub const SCHEDULE: &str = "ecs-operator.dev/schedule";
 /// The annotation of an EcsTask with the time at which its EcsSchedule was due.
 pub const SCHEDULED_AT: &str = "ecs-operator.dev/scheduled-at";
+/// The annotation of what an AppRunnerService makes: from what it was converted, and to what. It has a prefix of its own,
+/// because a version that does not know it must not reject the object.
+pub const CONVERTED: &str = "app-runner.ecs-operator.dev/converted";
 /// The finalizer of an EcsCapacityProvider, which stays while something names it.
 pub const IN_USE: &str = "ecs-operator.dev/in-use";
 /// The annotation of a NodePool with the UID of the EcsCapacityProvider that it belongs to.

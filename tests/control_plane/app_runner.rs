@@ -133,7 +133,9 @@ async fn a_service_becomes_what_convert_makes_of_it_and_runs() {
         }
         assert_eq!(found["spec"], expected["spec"]);
         assert_eq!(found["metadata"]["labels"], expected["metadata"]["labels"]);
-        assert_eq!(found["metadata"]["annotations"], Value::Null);
+        let annotations = found["metadata"]["annotations"].as_object().unwrap();
+        let names: Vec<_> = annotations.keys().collect();
+        assert_eq!(names, ["app-runner.ecs-operator.dev/converted"]);
         let owner = &found["metadata"]["ownerReferences"][0];
         assert_eq!(owner["uid"], object["metadata"]["uid"]);
         assert_eq!(owner["controller"], true);

@@ -43,7 +43,8 @@ pub(super) async fn keep(
 ) -> Result<Kept, Error> {
     let definition = find::<EcsTaskDefinition>(cx, service, owner).await?;
     let of_ecs = find::<EcsService>(cx, service, owner).await?;
-    let [of_definition, of_service] = wanted(service, accepted, of_ecs.as_deref())?;
+    let live = (definition.as_deref(), of_ecs.as_deref());
+    let [of_definition, of_service] = wanted(service, accepted, live)?;
     let (definition, one) = bring(cx, service, owner, (definition, &of_definition)).await?;
     let (service, other) = bring(cx, service, owner, (of_ecs, &of_service)).await?;
     Ok(Kept {

@@ -2,21 +2,34 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::fetch::Accepted;
 use crate::{
     controller::kind::Reconciled,
     crd::{API_VERSION, AppRunnerService, EcsService, EcsTaskDefinition, Kubernetes, Spec},
-    settings::is_setting,
-    translate::{LABEL_LENGTH, kname},
+    settings::{CONVERTED, START_DEPLOYMENT, is_setting},
+    translate::{LABEL_LENGTH, hex_digest, kname},
 };
 
 /// The count of a service, which others may set where it is scaled.
 const COUNT: &str = "desiredCount";
 /// The text whose change begins a deployment.
 const FORCED: &str = "/kubernetes/forceNewDeployment";
+
+/// How many digits of a digest distinguish what is converted.
+const DIGITS: usize = 20;
+
+/// What an object was converted from and to. It stays as it is until its AppRunnerService changes: other versions and
+/// settings of the operator may convert the same request differently, and begin no deployment because of it.
+#[derive(Deserialize, Serialize)]
+struct Converted {
+    /// A digest of what the AppRunnerService asks for.
+    from: String,
+    /// The spec.
+    to: Value,
+}
 
 /// A kind that App Runner services make objects of.
 pub(super) trait Made: Reconciled {
@@ -43,8 +56,8 @@ pub(super) struct Wanted {
     body: Value,
 }
 
-/// Returns the EcsTaskDefinition and the EcsService. They have the names and labels that `convert` gives them. `live` is
-/// the EcsService that exists.
+/// Returns the EcsTaskDefinition and the EcsService. They have the names and labels that `convert` gives them. `live` are
+/// those that exist.
 ///
 /// # Errors
 ///
@@ -52,7 +65,7 @@ pub(super) struct Wanted {
 pub(super) fn wanted(
     service: &AppRunnerService,
     accepted: &Accepted,
-    live: Option<&EcsService>,
+    live: (Option<&EcsTaskDefinition>, Option<&EcsService>),
 ) -> Result<[Wanted; 2], serde_json::Error> {
     let equal = &accepted.equal;
     let definition = &equal.task_definition;
@@ -60,7 +73,7 @@ pub(super) fn wanted(
     let mut extensions = equal.extensions.clone();
     // A start that is over must not become another one because its annotation is gone.
     let last = || {
-        let spec: Value = live?.spec.parse().ok()?;
+        let spec: Value = live.1?.spec.parse().ok()?;
         Some(spec.pointer(FORCED)?.as_str()?.to_owned())
     };
     let start = accepted.requested.start_deployment.clone().or_else(last);
@@ -94,10 +107,24 @@ pub(super) fn wanted(
         .filter(|(name, _)| is_setting(name))
         .map(|(name, value)| (name.clone(), value.clone().into()))
         .collect();
+    let from = asked_for(service);
+    let definition = object("EcsTaskDefinition", &Map::new(), of_definition);
+    let of_ecs = object("EcsService", &settings, of_service);
     Ok([
-        object("EcsTaskDefinition", &Map::new(), of_definition),
-        object("EcsService", &settings, of_service),
+        definition.converted_once(&from, live.0),
+        of_ecs.converted_once(&from, live.1),
     ])
+}
+
+/// Returns a digest of what an App Runner service asks for.
+fn asked_for(service: &AppRunnerService) -> String {
+    let annotations = service.annotations().iter();
+    let annotations: Map<String, Value> = annotations
+        .filter(|(name, _)| is_setting(name) || *name == START_DEPLOYMENT)
+        .map(|(name, value)| (name.clone(), value.clone().into()))
+        .collect();
+    let annotations = Value::Object(annotations);
+    hex_digest(&format!("{} {annotations}", service.spec.text()), DIGITS)
 }
 
 fn spec(request: &impl Serialize, extensions: &impl Serialize) -> Result<Value, serde_json::Error> {
@@ -111,6 +138,28 @@ fn spec(request: &impl Serialize, extensions: &impl Serialize) -> Result<Value, 
 }
 
 impl Wanted {
+    /// Returns the object with the spec that it was converted to when what it is made of has last changed, if it is `live`.
+    fn converted_once(mut self, from: &str, live: Option<&impl Made>) -> Self {
+        let text = live.and_then(|live| live.annotations().get(CONVERTED));
+        let known = text.and_then(|text| serde_json::from_str::<Converted>(text).ok());
+        let spec = match known.filter(|known| known.from == from) {
+            Some(known) => known.to,
+            None => self.spec().clone(),
+        };
+        let converted = json!(Converted {
+            from: from.to_owned(),
+            to: spec.clone(),
+        });
+        let annotations = self.body.pointer_mut("/metadata/annotations");
+        if let Some(Value::Object(annotations)) = annotations {
+            annotations.insert(CONVERTED.to_owned(), converted.to_string().into());
+        }
+        if let Value::Object(members) = &mut self.body {
+            members.insert("spec".to_owned(), spec);
+        }
+        self
+    }
+
     /// Returns the object as it is applied for its owner: in place of the object with this UID and version, or of none.
     pub(super) fn body(
         &self,
@@ -136,7 +185,13 @@ impl Wanted {
         let mut labels = labels.map(|(name, value)| (name, value.as_str()));
         let is_labelled =
             labels.all(|(name, value)| live.labels().get(name).map(String::as_str) == value);
-        let settings = metadata("/metadata/annotations").into_iter().flatten();
+        let annotations = metadata("/metadata/annotations");
+        let is_known = annotations.is_none_or(|own| {
+            let live = live.annotations().get(CONVERTED).map(String::as_str);
+            own.get(CONVERTED).and_then(Value::as_str) == live
+        });
+        let settings = annotations.into_iter().flatten();
+        let settings = settings.filter(|(name, _)| is_setting(name));
         let settings = settings.map(|(name, value)| (name.as_str(), value.as_str()));
         let of_live = live
             .annotations()
@@ -144,7 +199,10 @@ impl Wanted {
             .filter(|(name, _)| is_setting(name));
         let of_live = of_live.map(|(name, value)| (name.as_str(), Some(value.as_str())));
         // Both are sorted by name.
-        !is_labelled || !settings.eq(of_live) || !same(&self.counted(live), self.spec())
+        !is_labelled
+            || !is_known
+            || !settings.eq(of_live)
+            || !same(&self.counted(live), self.spec())
     }
 
     /// Returns the merge patch that removes what others have added; `None` if there is nothing.
@@ -258,6 +316,42 @@ mod tests {
                 },
             }),
         }
+    }
+
+    #[test]
+    fn another_conversion_of_the_same_request_changes_nothing() {
+        let converted = |target: i64| Wanted {
+            body: json!({
+                "metadata": {"labels": {"app": "hello"}, "annotations": {}},
+                "spec": {"target": target},
+            }),
+        };
+        let first = converted(70).converted_once("a", None::<&EcsService>);
+        let live = |wanted: &Wanted, spec: Value| {
+            let annotation = &wanted.body["metadata"]["annotations"][CONVERTED];
+            made(spec, json!({CONVERTED: annotation}))
+        };
+        let running = live(&first, json!({"target": 70}));
+        assert!(!first.differs(&running));
+
+        let again = converted(80).converted_once("a", Some(&running));
+        assert!(!again.differs(&running));
+        // What somebody edits is put back to what it was converted to then.
+        let edited = live(&first, json!({"target": 50}));
+        let back = converted(80).converted_once("a", Some(&edited));
+        assert!(back.differs(&edited));
+        assert_eq!(back.spec(), &json!({"target": 70}));
+
+        let changed = converted(80).converted_once("b", Some(&running));
+        assert!(changed.differs(&running));
+        assert_eq!(changed.spec(), &json!({"target": 80}));
+        // Without the annotation, it is converted as today, and gets one.
+        let bare = made(json!({"target": 80}), json!({}));
+        assert!(
+            converted(80)
+                .converted_once("b", Some(&bare))
+                .differs(&bare)
+        );
     }
 
     #[test]
