@@ -28,6 +28,7 @@ mod registries;
 mod schedule;
 mod service;
 mod sqs;
+mod started_task;
 mod status;
 mod task;
 mod task_definition;

@@ -27,11 +27,30 @@ pub use schedule_status::*;
 pub use status::*;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::ecs;
 
 /// The group and version of the custom resources.
 pub const API_VERSION: &str = "ecs-operator.dev/v1alpha1";
+
+/// Returns the spec of a custom resource: the request of AWS, and the members that it does not have.
+///
+/// # Errors
+///
+/// When one of them cannot be written as JSON.
+pub fn extended(
+    request: &impl Serialize,
+    extensions: &impl Serialize,
+) -> Result<Value, serde_json::Error> {
+    let mut spec = serde_json::to_value(request)?;
+    if let (Value::Object(spec), Value::Object(more)) =
+        (&mut spec, serde_json::to_value(extensions)?)
+    {
+        spec.extend(more);
+    }
+    Ok(spec)
+}
 
 /// The members of an AppRunnerService's `spec` that `CreateService` of App Runner does not have.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use super::fetch::Accepted;
 use crate::{
     controller::kind::Reconciled,
-    crd::{API_VERSION, AppRunnerService, EcsService, EcsTaskDefinition, Kubernetes, Spec},
+    crd::{
+        API_VERSION, AppRunnerService, EcsService, EcsTaskDefinition, Kubernetes, Spec, extended,
+    },
     settings::{CONVERTED, START_DEPLOYMENT, is_setting},
     translate::{LABEL_LENGTH, hex_digest, kname},
 };
@@ -69,7 +71,7 @@ pub(super) fn wanted(
 ) -> Result<[Wanted; 2], serde_json::Error> {
     let equal = &accepted.equal;
     let definition = &equal.task_definition;
-    let of_definition = spec(&definition.request, &definition.extensions)?;
+    let of_definition = extended(&definition.request, &definition.extensions)?;
     let mut extensions = equal.extensions.clone();
     // A start that is over must not become another one because its annotation is gone.
     let last = || {
@@ -83,7 +85,7 @@ pub(super) fn wanted(
             .get_or_insert_with(Kubernetes::default);
         kubernetes.force_new_deployment = Some(start);
     }
-    let of_service = spec(&equal.request, &extensions)?;
+    let of_service = extended(&equal.request, &extensions)?;
     let family = definition.request.family.as_deref().unwrap_or_default();
     let object = |kind: &str, annotations: &Map<String, Value>, spec: Value| Wanted {
         body: json!({
@@ -125,16 +127,6 @@ fn asked_for(service: &AppRunnerService) -> String {
         .collect();
     let annotations = Value::Object(annotations);
     hex_digest(&format!("{} {annotations}", service.spec.text()), DIGITS)
-}
-
-fn spec(request: &impl Serialize, extensions: &impl Serialize) -> Result<Value, serde_json::Error> {
-    let mut spec = serde_json::to_value(request)?;
-    if let (Value::Object(spec), Value::Object(more)) =
-        (&mut spec, serde_json::to_value(extensions)?)
-    {
-        spec.extend(more);
-    }
-    Ok(spec)
 }
 
 impl Wanted {

@@ -1,7 +1,7 @@
 //! What becomes of one message. Nothing of its content is told: it may be secret.
 
 use k8s_openapi::jiff::Timestamp;
-use kube::{Api, ResourceExt as _, api::DynamicObject};
+use kube::ResourceExt as _;
 
 use super::{
     fetch::Accepted,
@@ -14,8 +14,8 @@ use crate::{
         error::Error,
         permitted::{NotPermitted, pods_permitted},
         refusal::Refusal,
-        schedule::{Created, create},
         sqs::Received,
+        started_task::{Created, create, is_own},
         task::wanted,
     },
     crd::EcsTask,
@@ -95,7 +95,7 @@ async fn start(
             Created::Before => Fate::Known,
         });
     };
-    if exists(cx, &task).await? {
+    if is_own(cx, &task, PIPE).await? == Some(true) {
         // What has changed since then does not matter.
         return Ok(Fate::Known);
     }
@@ -128,20 +128,6 @@ async fn refusal(cx: &Context, task: &EcsTask) -> Option<Refusal> {
         Err(NotPermitted::Refused(refusal)) => Some(refusal),
         Ok(()) | Err(NotPermitted::NotYet) => None,
     }
-}
-
-/// Whether the EcsTask of a message is there.
-async fn exists(cx: &Context, task: &DynamicObject) -> Result<bool, Error> {
-    let api: Api<EcsTask> =
-        Api::namespaced(cx.client.clone(), &task.namespace().unwrap_or_default());
-    let found = api.get_metadata_opt(&task.name_any()).await;
-    let found = found.map_err(|source| Error::Api {
-        verb: "get",
-        kind: "EcsTask".to_owned(),
-        name: task.name_any(),
-        source: Box::new(source),
-    })?;
-    Ok(found.is_some_and(|found| found.labels().get(PIPE) == task.labels().get(PIPE)))
 }
 
 /// Whether the EcsTasks of a pipe have nothing of their messages.

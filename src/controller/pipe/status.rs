@@ -10,7 +10,7 @@ use crate::{
     controller::{
         context::Context,
         refusal::Refusal,
-        schedule::{outcome, result},
+        started_task::{outcome, result},
         status::{Aspect, conditions},
     },
     crd::{ACCEPTED, EcsTask, PipeStatus, PipeTaskStatus, READY, WarningStatus},

@@ -1,15 +1,14 @@
 //! The EcsTask that a message makes.
 
 use kube::{ResourceExt as _, api::DynamicObject};
-use serde_json::{Map, Value, json};
 
 use super::fetch::Accepted;
 use crate::{
-    crd::{API_VERSION, EcsPipe, TaskExtensions},
+    controller::started_task::{Place, started_task},
+    crd::{EcsPipe, TaskExtensions},
     ecs,
-    settings::{ANNOTATION_PREFIX, PIPE, Settings},
+    settings::{PIPE, Settings},
     translate::{WORKLOAD_LENGTH, hex_digest, kname},
-    validate::Arn,
 };
 
 /// How many digits of the digest of its ID the name of an EcsTask has.
@@ -47,51 +46,27 @@ pub(super) fn ecs_task(
         ttl_seconds_after_finished: Some(kept(visibility_timeout)),
         kubernetes: accepted.extensions.kubernetes.clone(),
     };
-    let mut spec = serde_json::to_value(request)?;
-    if let (Value::Object(spec), Value::Object(more)) =
-        (&mut spec, serde_json::to_value(extensions)?)
-    {
-        spec.extend(more);
-    }
-    let settings = pipe.annotations().iter();
-    let annotations: Map<String, Value> = settings
-        .filter(|(name, _)| name.starts_with(ANNOTATION_PREFIX))
-        .map(|(name, value)| (name.clone(), value.clone().into()))
-        .collect();
-    serde_json::from_value(json!({
-        "apiVersion": API_VERSION,
-        "kind": "EcsTask",
-        "metadata": {
-            "name": task_name(&own, message),
-            "namespace": pipe.namespace(),
-            "labels": {PIPE: own},
-            "annotations": annotations,
-        },
-        "spec": spec,
-    }))
+    let name = task_name(&own, message);
+    started_task(pipe, (PIPE, &name), &request, &extensions)
 }
 
 /// Returns the ARN that the pipe would have in AWS: in the region and account of the settings, or of its cluster.
 pub(super) fn pipe_arn(accepted: &Accepted, settings: &Settings) -> String {
-    let cluster = Arn::parse(&accepted.pipe.cluster);
-    let of_cluster =
-        |part: for<'a> fn(&Arn<'a>) -> &'a str| cluster.as_ref().map(part).unwrap_or_default();
     let (region, account) = (&settings.aws_region, &settings.aws_account_id);
+    let place = Place::of(
+        &accepted.pipe.cluster,
+        (region.as_deref(), account.as_deref()),
+    );
     format!(
         "arn:{}:pipes:{}:{}:pipe/{}",
-        cluster.as_ref().map_or("aws", |arn| arn.partition),
-        region
-            .as_deref()
-            .unwrap_or_else(|| of_cluster(|arn| arn.region)),
-        account
-            .as_deref()
-            .unwrap_or_else(|| of_cluster(|arn| arn.account)),
-        accepted.pipe.name,
+        place.partition, place.region, place.account, accepted.pipe.name,
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{super::fetch::read, *};
 
     #[test]

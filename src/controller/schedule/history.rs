@@ -8,10 +8,14 @@ use kube::ResourceExt as _;
 
 use super::{
     fetch::{Accepted, due},
-    status::{FAILED, NOT_ACCEPTED, SUCCEEDED, Told, failed, result},
+    status::{Told, failed},
 };
 use crate::{
-    controller::{context::Context, error::Error},
+    controller::{
+        context::Context,
+        error::Error,
+        started_task::{FAILED, NOT_ACCEPTED, SUCCEEDED, result},
+    },
     crd::{ACCEPTED, EcsTask, FailedFiringStatus, ScheduleStatus},
 };
 

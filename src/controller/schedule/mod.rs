@@ -37,8 +37,6 @@ use crate::{
     settings::SCHEDULE,
 };
 
-pub(super) use start::{Created, create};
-pub(super) use status::{outcome, result};
 pub use task::task_now;
 
 /// The kind of schedules. It is like that of an add-on: a cluster with older definitions does not have it.

@@ -1,22 +1,17 @@
 //! The start of tasks.
 
 use k8s_openapi::jiff::Timestamp;
-use kube::{
-    Api, ResourceExt as _,
-    api::{DynamicObject, ListParams, PostParams},
-    core::ApiResource,
-};
+use kube::{Api, ResourceExt as _, api::ListParams};
 
 use super::{
     fetch::{Accepted, is_of},
-    status::{NOT_ACCEPTED, result},
     task::{Occasion, ecs_task, task_name},
 };
 use crate::{
     controller::{
-        caches::owned_fields::FIELD_MANAGER,
         context::Context,
-        error::{Error, code},
+        error::Error,
+        started_task::{NOT_ACCEPTED, create, of_task, result},
     },
     crd::{ConcurrencyPolicy, EcsSchedule, EcsTask},
     settings::SCHEDULE,
@@ -79,53 +74,6 @@ pub(super) async fn start(
     Ok(Started::Task(name))
 }
 
-/// When an EcsTask was created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::controller) enum Created {
-    /// By this call.
-    Now,
-    /// By an earlier one.
-    Before,
-}
-
-/// Creates an EcsTask, unless it is there. `label` is the one that says what has started it.
-///
-/// # Errors
-///
-/// When a request fails, or something else has its name.
-pub(in crate::controller) async fn create(
-    cx: &Context,
-    task: &DynamicObject,
-    label: &str,
-) -> Result<Created, Error> {
-    let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
-    let resource = ApiResource::erase::<EcsTask>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(cx.client.clone(), &namespace, &resource);
-    let params = PostParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    let Err(error) = api.create(&params, task).await else {
-        return Ok(Created::Now);
-    };
-    if code(&error) != Some(409) {
-        return Err(of_task("create", &name)(error));
-    }
-    let existing = api.get_metadata_opt(&name).await;
-    match existing.map_err(of_task("get", &name))? {
-        Some(existing) if existing.labels().get(label) == task.labels().get(label) => {
-            Ok(Created::Before)
-        }
-        Some(_) => Err(Error::NotOwned {
-            kind: "EcsTask".to_owned(),
-            name,
-            owner: None,
-        }),
-        // Something else was in conflict, such as the count of a quota.
-        None => Err(of_task("create", &name)(error)),
-    }
-}
-
 /// Says why a task that has not ended keeps others from starting.
 fn why_not_beside(task: &EcsTask) -> String {
     let (name, is_waiting) = (task.name_any(), result(&task.status) == NOT_ACCEPTED);
@@ -149,14 +97,4 @@ async fn unfinished(api: &Api<EcsTask>, schedule: &EcsSchedule) -> Result<Vec<Ec
             && task.metadata.deletion_timestamp.is_none()
     });
     Ok(tasks)
-}
-
-fn of_task(verb: &'static str, name: &str) -> impl FnOnce(kube::Error) -> Error {
-    let name = name.to_owned();
-    move |source| Error::Api {
-        verb,
-        kind: "EcsTask".to_owned(),
-        name,
-        source: Box::new(source),
-    }
 }

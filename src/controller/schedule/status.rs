@@ -13,23 +13,15 @@ use crate::{
     controller::{
         context::Context,
         refusal::Refusal,
+        started_task::{outcome, result},
         status::{Aspect, conditions},
     },
     crd::{
-        self, ACCEPTED, EcsSchedule, EcsTask, FailedFiringStatus, READY, ScheduleStatus,
-        StartedTaskStatus, TaskStatus,
+        ACCEPTED, EcsSchedule, EcsTask, FailedFiringStatus, READY, ScheduleStatus,
+        StartedTaskStatus,
     },
     diagnostic::StateReason,
 };
-
-/// The `result` of tasks that have not ended.
-pub(super) const RUNNING: &str = "Running";
-/// The `result` of tasks that have all ended with exit code 0.
-pub(super) const SUCCEEDED: &str = "Succeeded";
-/// The `result` of tasks that have ended otherwise.
-pub(super) const FAILED: &str = "Failed";
-/// The `result` of tasks that have not begun, because their spec is rejected.
-pub(super) const NOT_ACCEPTED: &str = "NotAccepted";
 
 /// How many tasks and failures are listed.
 const LISTED: usize = 10;
@@ -149,37 +141,6 @@ fn listed(cx: &Context, tasks: &[Arc<EcsTask>]) -> Vec<StartedTaskStatus> {
             }
         })
         .collect()
-}
-
-/// Returns why tasks have come to a result. What keeps them from running changes too often to be copied.
-pub(in crate::controller) fn outcome<'s>(status: &'s TaskStatus, result: &str) -> Option<&'s str> {
-    let of_result = match result {
-        RUNNING => return None,
-        NOT_ACCEPTED => ACCEPTED,
-        _ => crd::SUCCEEDED,
-    };
-    let mut conditions = status.conditions.iter();
-    let condition = conditions.find(|condition| condition.type_ == of_result);
-    condition.map(|condition| condition.reason.as_str())
-}
-
-/// Returns what has become of tasks.
-pub(in crate::controller) fn result(status: &TaskStatus) -> &'static str {
-    let is = |type_: &str, value: &str| {
-        let mut conditions = status.conditions.iter();
-        conditions.any(|condition| condition.type_ == type_ && condition.status == value)
-    };
-    if status.stopped_at.is_some() {
-        return if is(crd::SUCCEEDED, "True") {
-            SUCCEEDED
-        } else {
-            FAILED
-        };
-    }
-    if status.tasks.is_empty() && is(ACCEPTED, "False") {
-        return NOT_ACCEPTED;
-    }
-    RUNNING
 }
 
 /// What is reported as events once it is on record: a decision that could not be recorded is made again.

@@ -2,16 +2,15 @@
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{ResourceExt as _, api::DynamicObject};
-use serde_json::{Map, Value, json};
 
 use super::fetch::{Accepted, read, run_task};
 use crate::{
-    crd::{API_VERSION, EcsSchedule, TaskExtensions},
+    controller::started_task::{Place, started_task},
+    crd::{EcsSchedule, TaskExtensions},
     ecs,
     schedule::Occurrence,
-    settings::{ANNOTATION_PREFIX, SCHEDULE, SCHEDULED_AT},
+    settings::{SCHEDULE, SCHEDULED_AT},
     translate::{WORKLOAD_LENGTH, kname},
-    validate::Arn,
 };
 
 /// What an EcsTask is made for.
@@ -74,31 +73,12 @@ pub(super) fn ecs_task(
         kubernetes: accepted.firings.extensions.kubernetes.clone(),
         ..TaskExtensions::default()
     };
-    let mut spec = serde_json::to_value(request)?;
-    if let (Value::Object(spec), Value::Object(more)) =
-        (&mut spec, serde_json::to_value(extensions)?)
-    {
-        spec.extend(more);
-    }
-    let settings = schedule.annotations().iter();
-    let mut annotations: Map<String, Value> = settings
-        .filter(|(name, _)| name.starts_with(ANNOTATION_PREFIX))
-        .map(|(name, value)| (name.clone(), value.clone().into()))
-        .collect();
+    let mut task = started_task(schedule, (SCHEDULE, occasion.name), &request, &extensions)?;
     if !occasion.is_manual {
-        annotations.insert(SCHEDULED_AT.to_owned(), occasion.due.to_string().into());
+        let due = occasion.due.to_string();
+        task.annotations_mut().insert(SCHEDULED_AT.to_owned(), due);
     }
-    serde_json::from_value(json!({
-        "apiVersion": API_VERSION,
-        "kind": "EcsTask",
-        "metadata": {
-            "name": occasion.name,
-            "namespace": schedule.namespace(),
-            "labels": {SCHEDULE: own},
-            "annotations": annotations,
-        },
-        "spec": spec,
-    }))
+    Ok(task)
 }
 
 /// Returns what ECS calls the starter of tasks that EventBridge Scheduler runs. It may have letters, digits, `-`, `_` and
@@ -119,26 +99,28 @@ fn started_by(schedule: &str, is_manual: bool) -> String {
 /// Returns the ARN that the schedule would have in AWS: in the region and account of the settings, or of its cluster.
 fn schedule_arn(request: &ecs::Schedule, occasion: &Occasion<'_>) -> String {
     let target = request.target.as_ref();
-    let cluster = target.and_then(|target| Arn::parse(target.arn.as_deref()?));
-    let of_cluster =
-        |part: for<'a> fn(&Arn<'a>) -> &'a str| cluster.as_ref().map(part).unwrap_or_default();
-    let group = request.group_name.as_deref();
+    let cluster = target.and_then(|target| target.arn.as_deref());
+    let place = Place::of(
+        cluster.unwrap_or_default(),
+        (occasion.region, occasion.account),
+    );
     format!(
         "arn:{}:scheduler:{}:{}:schedule/{}/{}",
-        cluster.as_ref().map_or("aws", |arn| arn.partition),
-        occasion
-            .region
-            .unwrap_or_else(|| of_cluster(|arn| arn.region)),
-        occasion
-            .account
-            .unwrap_or_else(|| of_cluster(|arn| arn.account)),
-        group.unwrap_or(ecs::Schedule::DEFAULT_GROUP_NAME),
+        place.partition,
+        place.region,
+        place.account,
+        request
+            .group_name
+            .as_deref()
+            .unwrap_or(ecs::Schedule::DEFAULT_GROUP_NAME),
         request.name.as_deref().unwrap_or_default(),
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
