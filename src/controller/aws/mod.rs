@@ -2,6 +2,7 @@
 //! (<https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>).
 
 mod credentials;
+mod regions;
 mod transport;
 
 use std::{
@@ -22,7 +23,10 @@ use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 
 use self::credentials::Identity;
-pub(super) use self::transport::Transport;
+pub(super) use self::{
+    regions::{RegionalOptions, Regions},
+    transport::Transport,
+};
 use crate::controller::{context::lock, error::said};
 
 /// How many characters of an error are logged: it may repeat the request.
@@ -31,8 +35,10 @@ const SHOWN: usize = 1000;
 /// A service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AwsService {
-    /// Its name in host names and signatures, such as `monitoring`.
+    /// Its name in signatures, such as `monitoring`.
     pub(super) name: &'static str,
+    /// What its public host names begin with, such as `api.ecr`.
+    pub(super) host: &'static str,
     /// The prefix of its operations.
     pub(super) target: &'static str,
     /// The version of the JSON protocol.
@@ -204,9 +210,9 @@ impl AwsApi {
             // A path without a slash at its end is one of a file.
             Some(endpoint) => format!("{}/", endpoint.to_string().trim_end_matches('/')),
             None => {
-                let (name, region) = (self.service.name, &self.options.region);
+                let (host, region) = (self.service.host, &self.options.region);
                 let suffix = dns_suffix(region);
-                format!("https://{name}.{region}.{suffix}/")
+                format!("https://{host}.{region}.{suffix}/")
             }
         }
     }
@@ -214,7 +220,7 @@ impl AwsApi {
 
 /// Returns the domain of the partition of a region (<https://docs.aws.amazon.com/general/latest/gr/rande.html>). Those of
 /// isolated partitions are given as endpoints.
-pub(super) fn dns_suffix(region: &str) -> &'static str {
+fn dns_suffix(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "amazonaws.com.cn"
     } else if region.starts_with("eusc-") {

@@ -9,6 +9,7 @@ use super::{testing::with_credentials, *};
 
 const SERVICE: AwsService = AwsService {
     name: "monitoring",
+    host: "monitoring",
     target: "GraniteServiceVersion20100801",
     json: "1.0",
     largest: 1024,
@@ -56,6 +57,13 @@ fn a_region_has_the_endpoint_of_its_partition() {
     ] {
         assert_eq!(AwsApi::new(SERVICE, options(region, None)).uri(), expected);
     }
+    let ecr = AwsService {
+        name: "ecr",
+        host: "api.ecr",
+        ..SERVICE
+    };
+    let expected = "https://api.ecr.eu-west-1.amazonaws.com/";
+    assert_eq!(AwsApi::new(ecr, options("eu-west-1", None)).uri(), expected);
     for endpoint in ["http://localhost:5000", "http://localhost:5000/"] {
         let api = AwsApi::new(SERVICE, options("eu-west-1", Some(endpoint)));
         assert_eq!(api.uri(), "http://localhost:5000/");

@@ -1,38 +1,26 @@
 //! Private registries of ECR (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html>).
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
-
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{DigestFailure, RegistryOptions, checked};
 use crate::{
-    controller::{
-        aws::{AwsApi, AwsFailure, AwsOptions, AwsService, dns_suffix},
-        context::lock,
-    },
+    controller::aws::{AwsFailure, AwsService, RegionalOptions, Regions},
     image::{EcrRegistry, TaggedImage},
 };
 
 /// ECR among the services of AWS. What it says of an image is short.
 const SERVICE: AwsService = AwsService {
     name: "ecr",
+    host: "api.ecr",
     target: "AmazonEC2ContainerRegistry_V20150921",
     json: "1.1",
     largest: 1024 * 1024,
 };
-/// How many regions are asked: more than AWS has.
-const REGIONS: usize = 64;
 
 /// The registries of ECR in all regions.
 #[derive(Debug)]
-pub(super) struct Ecr {
-    options: RegistryOptions,
-    regions: Mutex<HashMap<String, Arc<AwsApi>>>,
-}
+pub(super) struct Ecr(Regions);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,10 +36,21 @@ struct Image {
 
 impl Ecr {
     pub(super) fn new(options: RegistryOptions) -> Self {
-        Self {
-            options,
-            regions: Mutex::default(),
-        }
+        let RegistryOptions {
+            ecr_endpoint,
+            role_arn,
+            ca_file,
+            ..
+        } = options;
+        Self(Regions::new(
+            SERVICE,
+            RegionalOptions {
+                endpoint: ecr_endpoint,
+                role_arn,
+                ca_file,
+                patience: None,
+            },
+        ))
     }
 
     /// Returns the digest of an image.
@@ -69,34 +68,10 @@ impl Ecr {
             "repositoryName": image.repository,
             "imageIds": [{"imageTag": image.tag}],
         });
-        let api = self.region(&registry.region)?;
+        let api = self.0.get(&registry.region);
+        let api = api.ok_or_else(|| DigestFailure::Refused("no region of AWS".to_owned()))?;
         let answer = api.call("DescribeImages", question.to_string().into_bytes());
         digest_in(&answer.await.map_err(failure)?)
-    }
-
-    fn region(&self, region: &str) -> Result<Arc<AwsApi>, DigestFailure> {
-        let mut regions = lock(&self.regions);
-        if let Some(api) = regions.get(region) {
-            return Ok(api.clone());
-        }
-        if regions.len() >= REGIONS {
-            return Err(DigestFailure::Refused("too many regions".to_owned()));
-        }
-        let public = || {
-            format!("https://api.ecr.{region}.{}", dns_suffix(region))
-                .parse()
-                .ok()
-        };
-        let endpoint = self.options.ecr_endpoint.clone();
-        let options = AwsOptions {
-            region: region.to_owned(),
-            endpoint: endpoint.or_else(public),
-            role_arn: self.options.role_arn.clone(),
-            ca_file: self.options.ca_file.clone(),
-        };
-        let api = Arc::new(AwsApi::new(SERVICE, options));
-        regions.insert(region.to_owned(), api.clone());
-        Ok(api)
     }
 }
 

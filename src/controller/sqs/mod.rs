@@ -2,26 +2,19 @@
 
 mod shapes;
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use http::Uri;
 use tokio::time::timeout;
 
 pub(super) use self::shapes::Received;
-use super::{
-    aws::{AwsApi, AwsFailure, AwsOptions, AwsService},
-    context::lock,
-};
+use super::aws::{AwsFailure, AwsService, RegionalOptions, Regions};
 use crate::validate::Queue;
 
 /// SQS among the services of AWS. Ten messages have at most 1 MiB each, and twice as much where each character is escaped.
 const SERVICE: AwsService = AwsService {
     name: "sqs",
+    host: "sqs",
     target: "AmazonSQS",
     json: "1.0",
     largest: 24 * 1024 * 1024,
@@ -44,11 +37,7 @@ pub struct SqsOptions {
 
 /// SQS in all regions.
 #[derive(Debug)]
-pub(super) struct Sqs {
-    options: SqsOptions,
-    /// That of each region that has been needed.
-    regions: Mutex<BTreeMap<String, Arc<AwsApi>>>,
-}
+pub(super) struct Sqs(Regions);
 
 /// Why SQS has not done what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +54,21 @@ impl Sqs {
     /// Returns SQS, which need not be there yet.
     #[must_use]
     pub(super) fn new(options: SqsOptions) -> Self {
-        Self {
-            options,
-            regions: Mutex::default(),
-        }
+        let SqsOptions {
+            endpoint,
+            role_arn,
+            ca_file,
+        } = options;
+        Self(Regions::new(
+            SERVICE,
+            RegionalOptions {
+                endpoint,
+                role_arn,
+                ca_file,
+                // A response to a long poll begins only when there is a message.
+                patience: Some(LONGEST + Duration::from_secs(POLL)),
+            },
+        ))
     }
 
     /// Returns the visibility timeout of a queue, in seconds.
@@ -116,43 +116,17 @@ impl Sqs {
         body: Vec<u8>,
         longest: Duration,
     ) -> Result<Vec<u8>, SqsFailure> {
-        if !is_region(&queue.region) {
+        let Some(api) = self.0.get(&queue.region) else {
             return Err(SqsFailure {
-                why: format!("the ARN {} has no region", queue.arn),
+                why: format!("the ARN {} has no region of AWS", queue.arn),
                 detail: "not asked".to_owned(),
                 is_of_message: false,
             });
-        }
-        let api = self.of(&queue.region);
+        };
         let answer = timeout(longest, api.call(operation, body)).await;
         let answer = answer.map_err(|_elapsed| AwsFailure::Late).flatten();
         answer.map_err(|failure| shown(failure, operation, &queue.arn))
     }
-
-    fn of(&self, region: &str) -> Arc<AwsApi> {
-        let mut regions = lock(&self.regions);
-        if let Some(api) = regions.get(region) {
-            return api.clone();
-        }
-        let options = AwsOptions {
-            region: region.to_owned(),
-            endpoint: self.options.endpoint.clone(),
-            role_arn: self.options.role_arn.clone(),
-            ca_file: self.options.ca_file.clone(),
-        };
-        // A response to a long poll begins only when there is a message.
-        let patience = LONGEST + Duration::from_secs(POLL);
-        let api = Arc::new(AwsApi::new(SERVICE, options).patient(patience));
-        regions.insert(region.to_owned(), api.clone());
-        api
-    }
-}
-
-/// Whether a text of a tenant can be part of the name of a host that gets signed requests.
-fn is_region(text: &str) -> bool {
-    let mut letters = text.bytes();
-    !text.is_empty()
-        && letters.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
 }
 
 fn read<T>(

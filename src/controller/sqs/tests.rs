@@ -62,27 +62,3 @@ fn a_handle_that_is_not_valid_any_more_is_no_failure_of_the_queue() {
         assert_eq!(shown.is_of_message, expected, "{operation} {code}");
     }
 }
-
-#[test]
-fn no_text_of_a_tenant_leads_to_another_host() {
-    for (region, expected) in [
-        ("eu-west-1", true),
-        ("", false),
-        ("evil.example/#", false),
-        ("a@evil", false),
-    ] {
-        assert_eq!(is_region(region), expected, "{region}");
-    }
-}
-
-#[test]
-fn each_region_has_credentials_of_its_own() {
-    let sqs = Sqs::new(SqsOptions {
-        endpoint: None,
-        role_arn: None,
-        ca_file: None,
-    });
-    let one = sqs.of("eu-west-1");
-    assert!(Arc::ptr_eq(&one, &sqs.of("eu-west-1")));
-    assert!(!Arc::ptr_eq(&one, &sqs.of("eu-central-1")));
-}

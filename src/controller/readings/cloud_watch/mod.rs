@@ -32,6 +32,7 @@ pub type CloudWatchOptions = AwsOptions;
 /// CloudWatch among the services of AWS. 500 metrics with the minutes of a window have less than a megabyte.
 const SERVICE: AwsService = AwsService {
     name: "monitoring",
+    host: "monitoring",
     target: "GraniteServiceVersion20100801",
     json: "1.0",
     largest: 4 * 1024 * 1024,
