@@ -56,11 +56,11 @@ fn marked(mut base: String, name: &str, max: usize) -> String {
     format!("{}-{}", base.trim_end_matches('-'), hex_digest(name, 8))
 }
 
-/// Returns the first `digits` hex digits of the SHA-256 of `text`.
+/// Returns the first `digits` hex digits of a SHA-256, which has 64.
 #[must_use]
-pub(crate) fn hex_digest(text: &str, digits: usize) -> String {
+pub(crate) fn hex_digest(content: impl AsRef<[u8]>, digits: usize) -> String {
     let nibbles = |byte: u8| [byte >> 4, byte & 0xf];
-    Sha256::digest(text.as_bytes())
+    Sha256::digest(content)
         .into_iter()
         .flat_map(nibbles)
         .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))

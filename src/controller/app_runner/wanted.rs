@@ -126,7 +126,7 @@ fn asked_for(service: &AppRunnerService) -> String {
         .map(|(name, value)| (name.clone(), value.clone().into()))
         .collect();
     let annotations = Value::Object(annotations);
-    hex_digest(&format!("{} {annotations}", service.spec.text()), DIGITS)
+    hex_digest(format!("{} {annotations}", service.spec.text()), DIGITS)
 }
 
 impl Wanted {

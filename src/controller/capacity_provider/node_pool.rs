@@ -11,7 +11,6 @@ use kube::{
     core::{ApiResource, GroupVersionKind},
 };
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     controller::{
@@ -24,7 +23,7 @@ use crate::{
     crd::EcsCapacityProvider,
     diagnostic::StateReason,
     settings::{APPLIED, PROVIDER_UID},
-    translate::CustomObject,
+    translate::{CustomObject, hex_digest},
 };
 
 /// The kind of node pools.
@@ -171,12 +170,7 @@ pub(super) fn body(
     wanted: &CustomObject,
     live: Option<&DynamicObject>,
 ) -> Result<CustomObject, Error> {
-    let digest = Sha256::digest(serde_json::to_vec(&wanted.spec)?);
-    let digest: String = digest
-        .iter()
-        .take(10)
-        .map(|it| format!("{it:02x}"))
-        .collect();
+    let digest = hex_digest(serde_json::to_vec(&wanted.spec)?, 20);
     let mut body = wanted.clone();
     let metadata = &mut body.metadata;
     let of = provider.uid().unwrap_or_default();

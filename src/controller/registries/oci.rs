@@ -16,12 +16,12 @@ use http::{
 use http_auth::parse_challenges;
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use super::{DigestFailure, checked};
 use crate::{
     controller::{aws::Transport, context::lock, error::said},
     image::TaggedImage,
+    translate::hex_digest,
 };
 
 /// The manifests that a tag may name. An index comes first: its digest is for all platforms.
@@ -91,9 +91,7 @@ impl Oci {
         let response = self.send(Method::GET, &uri, token.as_deref()).await?;
         succeeded(&response)?;
         let manifest = body(response, LARGEST).await?;
-        let digest = Sha256::digest(&manifest);
-        let hexadecimal = digest.iter().map(|byte| format!("{byte:02x}"));
-        Ok(format!("sha256:{}", hexadecimal.collect::<String>()))
+        Ok(format!("sha256:{}", hex_digest(manifest, 64)))
     }
 
     /// Gets a token with which everybody may pull an image, from where the registry says.

@@ -18,7 +18,6 @@ use kube::{
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     plan::Newest,
@@ -37,7 +36,7 @@ use crate::{
         ANNOTATION_PREFIX, RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, SERVICE_REVISION,
         STOP_DEPLOYMENT,
     },
-    translate::SERVICE,
+    translate::{SERVICE, hex_digest},
 };
 
 /// How many revisions are kept in addition to those that are needed.
@@ -76,9 +75,8 @@ pub(super) fn name_for(
 }
 
 fn other_name(pods: &str, inputs: &str, rendering: &str) -> String {
-    let digest = Sha256::digest(format!("{inputs} {rendering}"));
-    let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
-    format!("{pods}-{}", digits.collect::<String>())
+    let digits = hex_digest(format!("{inputs} {rendering}"), 8);
+    format!("{pods}-{digits}")
 }
 
 /// Returns the newest known object of a revision, preferring objects with a rendering.

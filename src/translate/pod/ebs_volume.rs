@@ -219,7 +219,7 @@ fn storage_class(cx: &Context<'_>, volume: &EbsVolume) -> StorageClass {
     } else {
         40
     };
-    let name = format!("ecs-ebs-{}", hex_digest(&content.to_string(), digits));
+    let name = format!("ecs-ebs-{}", hex_digest(content.to_string(), digits));
     let mut metadata = cx.shared_metadata(name, APP);
     metadata.namespace = None;
     StorageClass {

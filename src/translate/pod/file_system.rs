@@ -26,7 +26,7 @@ const FILESYSTEM: &str = "Filesystem";
 ///
 /// All services and tasks of a namespace that mount the same part of a file system in the same way share both.
 pub(super) fn claim(cx: &Context<'_>, file_system: &FileSystem, objects: &mut Manifests) -> String {
-    let digest = hex_digest(&file_system.identity(), 10);
+    let digest = hex_digest(file_system.identity(), 10);
     let options = file_system.iam.then(|| vec!["iam".to_owned()]);
     static_claim(cx, "efs", &digest, |_| csi(file_system), options, objects)
 }

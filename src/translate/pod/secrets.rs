@@ -148,7 +148,7 @@ fn secret_key(container: &str, variable: &str) -> String {
 /// Returns the name of an object with a digest of its content, so that tasks of another revision keep their object when
 /// they restart. The refresh interval is not part of the content.
 fn name_by_content(cx: &Context<'_>, suffix: &str, content: &Value) -> String {
-    let digest = hex_digest(&content.to_string(), 8);
+    let digest = hex_digest(content.to_string(), 8);
     format!("{}-{suffix}-{digest}", cx.object_name())
 }
 

@@ -43,7 +43,7 @@ pub(super) fn claim(
     notes.report_once(path.clone(), Message::FileSystemSharedWithEcs);
     let (service, region) = (credentials.service, &credentials.region);
     let store = secret_store::store(cx, service, region, draft, notes).to_value();
-    let digest = hex_digest(&format!("{}|{store}", share.identity()), 10);
+    let digest = hex_digest(format!("{}|{store}", share.identity()), 10);
     let secret = format!("smb-{digest}");
     draft.objects.push(Object::Custom(CustomObject {
         api_version: secret_store::API_VERSION,

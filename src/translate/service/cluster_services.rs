@@ -88,7 +88,7 @@ impl Draft {
     /// Returns the label of the pods that offer this name with exactly these ports.
     fn offer(&self, name: &str) -> Labels {
         let content = json!([self.labels, service_ports(&self.ports)]);
-        let digest = hex_digest(&content.to_string(), 8);
+        let digest = hex_digest(content.to_string(), 8);
         Labels::from([(format!("{OFFERS}{name}"), digest)])
     }
 }

@@ -200,7 +200,7 @@ fn add_configuration(cx: &Context<'_>, firelens: &Firelens, draft: &mut Draft) -
     }
     // After a restart, a router of another revision reads its own configuration.
     let texts: Vec<&str> = files.values().rev().map(String::as_str).collect();
-    let digest = hex_digest(&texts.concat(), 8);
+    let digest = hex_digest(texts.concat(), 8);
     let name = format!("{}-firelens-{digest}", cx.object_name());
     let external = files.contains_key(EXTERNAL_KEY);
     draft.objects.push(Object::ConfigMap(ConfigMap {
