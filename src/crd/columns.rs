@@ -6,8 +6,33 @@ use super::definition::Resource;
 
 /// Returns the columns of `kubectl get`.
 pub(super) fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
+    let mut columns = own_columns(resource);
+    match resource {
+        Resource::AppRunner | Resource::CapacityProvider | Resource::Pipe | Resource::Schedule => {
+            columns.extend([
+                column("Ready", "string", &ready("status")),
+                column("Reason", "string", &ready("reason")),
+                wide("Message", &ready("message")),
+            ]);
+        }
+        // They have conditions of their own among the others, or none.
+        Resource::TaskDefinition | Resource::Service | Resource::Task | Resource::Cluster => {}
+    }
+    columns.extend([
+        column(
+            "Accepted",
+            "string",
+            ".status.conditions[?(@.type=='Accepted')].status",
+        ),
+        column("Age", "date", ".metadata.creationTimestamp"),
+    ]);
+    columns
+}
+
+/// Returns the columns of a kind before those that several have.
+fn own_columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
     let succeeded = |member: &str| format!(".status.conditions[?(@.type=='Succeeded')].{member}");
-    let columns = match resource {
+    match resource {
         Resource::TaskDefinition => vec![column("Revision", "integer", ".status.revision")],
         Resource::Service => vec![
             column("Task Definition", "string", ".status.taskDefinition"),
@@ -28,7 +53,13 @@ pub(super) fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition>
             wide("Message", &succeeded("message")),
         ],
         Resource::Cluster => vec![],
-        Resource::Pipe => columns_of_pipes(),
+        Resource::Pipe => vec![
+            column("State", "string", ".status.currentState"),
+            column("Started", "integer", ".status.started"),
+            column("Refused", "integer", ".status.refused"),
+            column("Last", "date", ".status.lastMessageTime"),
+            wide("Source", ".spec.Source"),
+        ],
         Resource::Schedule => vec![
             column("Schedule", "string", ".spec.ScheduleExpression"),
             column("State", "string", ".status.state"),
@@ -36,52 +67,21 @@ pub(super) fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition>
             column("Next", "string", ".status.nextFiring"),
             column("Result", "string", ".status.tasks[0].result"),
             wide("Time Zone", ".spec.ScheduleExpressionTimezone"),
-            column("Ready", "string", &ready("status")),
-            column("Reason", "string", &ready("reason")),
-            wide("Message", &ready("message")),
         ],
-        Resource::AppRunner => columns_of_app_runner(),
+        Resource::AppRunner => vec![
+            column("Status", "string", ".status.status"),
+            column("Operation", "string", ".status.operations[0].type"),
+            column("Result", "string", ".status.operations[0].status"),
+            wide(
+                "Image",
+                ".spec.SourceConfiguration.ImageRepository.ImageIdentifier",
+            ),
+        ],
         Resource::CapacityProvider => vec![
             column("Status", "string", ".status.status"),
             column("Node Pool", "string", ".status.nodePool"),
-            column("Ready", "string", &ready("status")),
-            column("Reason", "string", &ready("reason")),
-            wide("Message", &ready("message")),
         ],
-    };
-    let accepted = column(
-        "Accepted",
-        "string",
-        ".status.conditions[?(@.type=='Accepted')].status",
-    );
-    let age = column("Age", "date", ".metadata.creationTimestamp");
-    columns.into_iter().chain([accepted, age]).collect()
-}
-
-fn columns_of_pipes() -> Vec<CustomResourceColumnDefinition> {
-    vec![
-        column("State", "string", ".status.currentState"),
-        column("Started", "integer", ".status.started"),
-        column("Refused", "integer", ".status.refused"),
-        column("Last", "date", ".status.lastMessageTime"),
-        wide("Source", ".spec.Source"),
-        column("Ready", "string", &ready("status")),
-        column("Reason", "string", &ready("reason")),
-        wide("Message", &ready("message")),
-    ]
-}
-
-fn columns_of_app_runner() -> Vec<CustomResourceColumnDefinition> {
-    let image = ".spec.SourceConfiguration.ImageRepository.ImageIdentifier";
-    vec![
-        column("Status", "string", ".status.status"),
-        column("Operation", "string", ".status.operations[0].type"),
-        column("Result", "string", ".status.operations[0].status"),
-        wide("Image", image),
-        column("Ready", "string", &ready("status")),
-        column("Reason", "string", &ready("reason")),
-        wide("Message", &ready("message")),
-    ]
+    }
 }
 
 /// Returns the path of a member of the condition `Ready`.
