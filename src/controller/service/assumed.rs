@@ -18,6 +18,20 @@ pub(super) fn assumed(
     inputs: &Inputs,
     asks_for_the_same: impl Fn(&Inputs) -> bool,
 ) -> Option<String> {
+    let asked_for = asked_for(service, status, inputs)?;
+    let is_so = find(known, asked_for).is_none_or(|found| {
+        found.kept.rendering.is_none() && asks_for_the_same(&found.kept.inputs)
+    });
+    is_so.then(|| asked_for.to_owned())
+}
+
+/// Returns the revision that the spec asked for when it was accepted, if neither it nor its task definition has changed
+/// since, as far as generations and numbers show.
+pub(super) fn asked_for<'s>(
+    service: &EcsService,
+    status: &'s ServiceStatus,
+    inputs: &Inputs,
+) -> Option<&'s str> {
     if !has_accepted(status, service.metadata.generation) {
         return None;
     }
@@ -27,10 +41,7 @@ pub(super) fn assumed(
     let mut deployments = status.deployments.iter();
     let deployment = deployments.find(|it| it.service_revision.as_deref() == Some(asked_for))?;
     let same_definition = deployment.task_definition.as_deref() == Some(&inputs.label());
-    let is_so = find(known, asked_for).is_none_or(|found| {
-        found.kept.rendering.is_none() && asks_for_the_same(&found.kept.inputs)
-    });
-    (same_definition && is_so).then(|| asked_for.to_owned())
+    same_definition.then_some(asked_for)
 }
 
 /// Returns the inputs with other annotations; `None` if these are the same. Annotations have no generation, so it is

@@ -123,7 +123,8 @@ pub(super) fn newest(
         settings,
         connect_hosts: connect_hosts(cx, service, &request, cluster.as_ref(), (&known, &digest)),
         cluster,
-        images: images.unwrap_or_else(|| of_deployment(status, &known, &digest)),
+        images: images
+            .unwrap_or_else(|| of_deployment(service, status, &known, (&inputs, &digest))),
     };
     let rendering = render(&name, &namespace, &inputs, &service.spec, &by).map_err(refused)?;
     policies::run(cx, service, status, &rendering);
