@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use ecs_operator_testbed::until;
+use ecs_operator_testbed::{ControlPlane, until};
 use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler};
 use kube::{
     ResourceExt,
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     bed,
     deployments::{appear, write_status},
-    support::{Bed, LIMIT, at_rest, condition, program, task_definition, uid},
+    support::{Bed, LIMIT, Operator, at_rest, condition, install, program, task_definition, uid},
 };
 
 /// A service of two or three instances.
@@ -511,4 +511,50 @@ async fn a_deployment_that_fails_is_rolled_back_or_was_the_first() {
         let image = pod.spec.unwrap().containers[0].image.clone();
         assert_eq!(image.as_deref(), Some("testbed/web"));
     }
+}
+
+#[tokio::test]
+async fn another_setting_of_the_operator_changes_nothing_until_the_service_does() {
+    let plane = ControlPlane::start().await.unwrap();
+    install(&plane).await.unwrap();
+    let class = |class: &str| format!("--ingress-class={class}");
+    let operator = Operator::start(&plane, "operator", &[&class("alb")]).await;
+    let bed = Bed::new(&plane.kubeconfig(), "app-runner").await;
+    // Only a load balancer of AWS can be kept private.
+    let mut private = hello("testbed/web");
+    private["NetworkConfiguration"] =
+        json!({"IngressConfiguration": {"IsPubliclyAccessible": false}});
+    bed.must_apply("AppRunnerService", "hello", private.clone())
+        .await;
+    until_status(&bed, "hello", "RUNNING").await;
+    let made = async || json!(bed.resources("EcsService").get("hello").await.unwrap());
+    let before = made().await;
+    assert!(before["spec"]["kubernetes"]["expose"].is_object());
+
+    drop(operator);
+    let _operator = Operator::start(&plane, "operator", &[&class("nginx")]).await;
+    let is_said = |object: &Value| {
+        let warnings = object["status"]["warnings"].as_array();
+        let mut warnings = warnings.into_iter().flatten();
+        warnings.any(|warning| warning["reason"] == "PrivateIngressNotProvided")
+    };
+    bed.until("AppRunnerService", "hello", "the warning", is_said)
+        .await;
+    let after = made().await;
+    assert_eq!(before["spec"], after["spec"]);
+    assert_eq!(
+        before["metadata"]["annotations"],
+        after["metadata"]["annotations"]
+    );
+
+    private["HealthCheckConfiguration"] = json!({"Protocol": "TCP", "Interval": 7});
+    bed.must_apply("AppRunnerService", "hello", private).await;
+    let is_converted = |object: &Value| object["spec"]["kubernetes"]["expose"].is_null();
+    bed.until(
+        "EcsService",
+        "hello",
+        "the conversion of today",
+        is_converted,
+    )
+    .await;
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ecs_operator_testbed::{ControlPlane, Options};
-use kube::{Api, Client, api::DynamicObject, core::GroupVersionKind};
+use kube::Client;
 use serde_json::{Value, json};
 use tokio::time::interval;
 
@@ -87,25 +87,6 @@ async fn run_web(bed: &Bed) {
     bed.must_apply("EcsService", "web", service).await;
 }
 
-/// Allows a namespace to read the metrics.
-async fn permit(bed: &Bed) {
-    let kind = GroupVersionKind::gvk("ecs-operator.dev", "v1alpha1", "EcsPolicy");
-    let mut kind = kube::api::ApiResource::from_gvk(&kind);
-    "ecspolicies".clone_into(&mut kind.plural);
-    let policies: Api<DynamicObject> = Api::all_with(bed.client.clone(), &kind);
-    let name = bed.namespace.name();
-    let policy = json!({
-        "apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
-            "allow": {"metricNamespaces": ["Shop"]},
-        },
-    });
-    let policy = serde_json::from_value(policy).unwrap();
-    policies.create(&Default::default(), &policy).await.unwrap();
-}
-
 /// A control plane with an emulator of CloudWatch, and an operator that reads it.
 struct Cloud {
     // The emulator and the operator end before their folders are removed.
@@ -146,7 +127,7 @@ impl Cloud {
     /// A service whose alarms both have a value, which is between their thresholds.
     async fn web(&self) -> Bed {
         let bed = Bed::new(&self.plane.kubeconfig(), "cloudwatch").await;
-        permit(&bed).await;
+        bed.allow(json!({"metricNamespaces": ["Shop"]})).await;
         run_web(&bed).await;
         let object = has_alarms(&bed, "web", 2).await;
         assert_eq!(object["spec"]["desiredCount"], 1);

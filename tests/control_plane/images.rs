@@ -1,6 +1,6 @@
 //! Tags that are resolved to digests when a deployment begins: by a real registry, and by an emulator of ECR.
 
-use ecs_operator_testbed::{ControlPlane, ImageRegistry, Moto};
+use ecs_operator_testbed::{ControlPlane, ImageRegistry};
 use http::{Method, Request};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
@@ -12,14 +12,13 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    aws::{Aws, call},
     deployments::HOLD,
     support::{Bed, Operator, install, task_definition},
 };
 
 /// The annotation that gives a deployment up.
 const ROLL_BACK: &str = "ecs-operator.dev/roll-back-deployment";
-/// The signature that says for which service a request is. The emulator takes any.
-const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/ecr/aws4_request, SignedHeaders=host, Signature=0";
 /// The type of an image for several platforms.
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
@@ -38,13 +37,6 @@ fn digest(manifest: &str) -> String {
     format!("sha256:{}", hexadecimal.collect::<String>())
 }
 
-async fn send(client: &Client, request: http::request::Builder, body: &str) -> Vec<u8> {
-    let body = Body::from(body.to_owned().into_bytes());
-    let response = client.send(request.body(body).unwrap()).await.unwrap();
-    assert!(response.status().is_success(), "{:?}", response.status());
-    response.into_body().collect_bytes().await.unwrap().to_vec()
-}
-
 /// Pushes a version under a tag of `shop/web`; returns its digest.
 async fn push(registry: &ImageRegistry, tag: &str, version: &str) -> String {
     let url = format!("http://{}", registry.name);
@@ -53,8 +45,10 @@ async fn push(registry: &ImageRegistry, tag: &str, version: &str) -> String {
     let request = Request::builder()
         .method(Method::PUT)
         .uri(format!("/v2/shop/web/manifests/{tag}"))
-        .header("content-type", INDEX);
-    send(&client, request, &manifest).await;
+        .header("content-type", INDEX)
+        .body(Body::from(manifest.clone().into_bytes()));
+    let response = client.send(request.unwrap()).await.unwrap();
+    assert!(response.status().is_success(), "{:?}", response.status());
     digest(&manifest)
 }
 
@@ -160,6 +154,39 @@ async fn all_tasks_of_a_deployment_run_what_its_tag_named_when_it_began() {
 }
 
 #[tokio::test]
+async fn a_service_that_runs_keeps_its_tag_when_registries_are_listed() {
+    let plane = ControlPlane::start().await.unwrap();
+    install(&plane).await.unwrap();
+    let registry = ImageRegistry::start(&plane.folder().join("images"))
+        .await
+        .unwrap();
+    let tagged = format!("{}/shop/web:1", registry.name);
+    let pushed = push(&registry, "1", "first").await;
+    let operator = Operator::start(&plane, "operator", &[]).await.unwrap();
+    let bed = Bed::new(&plane.kubeconfig(), "images").await;
+    bed.must_apply("EcsTaskDefinition", "web", task_definition(&tagged))
+        .await;
+    bed.must_apply("EcsService", "web", service(1, "a")).await;
+    is(&bed, "the deployment", is_complete(1)).await;
+    let before = runs(&bed, &tagged).await;
+
+    drop(operator);
+    let flag = format!("--digest-registry=http://{}", registry.name);
+    let operator = Operator::start(&plane, "operator", &[&flag]).await.unwrap();
+    operator.leads().await;
+    bed.must_apply("EcsService", "web", service(2, "a")).await;
+    let object = is(&bed, "more tasks", is_complete(2)).await;
+    let deployments = object["status"]["deployments"].as_array().unwrap();
+    assert_eq!(deployments.len(), 1, "{deployments:?}");
+    assert_eq!(object["status"]["renewal"]["state"], "none");
+    let template = |it: &Deployment| json!(it.spec.as_ref().unwrap().template);
+    assert_eq!(template(&before), template(&runs(&bed, &tagged).await));
+
+    bed.must_apply("EcsService", "web", service(2, "b")).await;
+    runs(&bed, &format!("{tagged}@{pushed}")).await;
+}
+
+#[tokio::test]
 async fn a_tag_that_cannot_be_resolved_is_deployed_as_it_is() {
     let plane = ControlPlane::start().await.unwrap();
     install(&plane).await.unwrap();
@@ -193,27 +220,11 @@ async fn a_tag_that_cannot_be_resolved_is_deployed_as_it_is() {
 async fn ecr_is_asked_with_the_role_of_the_operator() {
     let plane = ControlPlane::start().await.unwrap();
     install(&plane).await.unwrap();
-    let pki = plane.folder().join("pki");
-    let (certificate, key) = (
-        pki.join("kube-apiserver.crt"),
-        pki.join("kube-apiserver.key"),
-    );
-    let aws = plane.folder().join("aws");
-    let moto = Moto::start(&aws, &certificate, &key).await.unwrap();
-    let mut config = Config::new(moto.url.parse().unwrap());
-    config.root_cert = Some(Vec::new());
-    config.root_cert_file = Some(pki.join("ca.crt"));
-    let client = Client::try_from(config).unwrap();
+    let aws = Aws::start(&plane).await;
+    let client = aws.client();
     let ask = async |operation: &str, body: Value| {
         let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri("/")
-            .header("authorization", SIGNATURE)
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", target);
-        let answer = send(&client, request, &body.to_string()).await;
-        serde_json::from_slice::<Value>(&answer).unwrap()
+        call(&client, ("ecr", &target), &body).await.unwrap()
     };
     ask("CreateRepository", json!({"repositoryName": "shop/web"})).await;
     let image = json!({
@@ -223,21 +234,16 @@ async fn ecr_is_asked_with_the_role_of_the_operator() {
     let pushed = ask("PutImage", image).await;
     let found = pushed["image"]["imageId"]["imageDigest"].as_str().unwrap();
 
-    let environment = [
-        "AWS_ACCESS_KEY_ID=AKID".to_owned(),
-        "AWS_SECRET_ACCESS_KEY=secret".to_owned(),
-        "AWS_EC2_METADATA_DISABLED=true".to_owned(),
-    ];
     let (endpoint, authorities) = (
-        format!("--digest-ecr-endpoint={}", moto.url),
-        format!("--digest-ca-file={}", pki.join("ca.crt").display()),
+        format!("--digest-ecr-endpoint={}", aws.url),
+        format!("--digest-ca-file={}", aws.authorities),
     );
     let flags = [
         "--digest-registry=*.dkr.ecr.eu-west-1.amazonaws.com",
         &endpoint,
         &authorities,
     ];
-    let operator = Operator::start_in(&environment, &plane, "operator", &flags);
+    let operator = Operator::start_in(&aws.environment, &plane, "operator", &flags);
     let _operator = operator.await.unwrap();
     let bed = Bed::new(&plane.kubeconfig(), "images").await;
     let tagged = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1";

@@ -8,16 +8,15 @@ use std::{
 use ecs_operator_testbed::{ControlPlane, Options, until};
 use k8s_openapi::api::core::v1::Event;
 use kube::{
-    Api, Client, ResourceExt as _,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams, PostParams},
-    core::GroupVersionKind,
+    Client, ResourceExt as _,
+    api::{DeleteParams, DynamicObject, ListParams},
 };
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
     aws::{Aws, call},
-    support::{Bed, Operator, at_rest, condition, install, task_definition},
+    support::{Bed, Operator, at_rest, condition, install, job_definition, policies},
 };
 
 /// How long it may take until all messages of a queue are done, with those that come again after a while.
@@ -57,13 +56,11 @@ impl Cloud {
     /// A namespace with a task definition, whose pipes may read the queues that begin with its name.
     async fn bed(&self, prefix: &str, image: &str) -> Bed {
         let bed = Bed::new(&self.plane.kubeconfig(), prefix).await;
-        let mut definition = task_definition(image);
-        let app = definition["containerDefinitions"][0]
-            .as_object_mut()
-            .unwrap();
-        app.remove("portMappings");
-        bed.must_apply("EcsTaskDefinition", "job", definition).await;
-        permit(&bed).await;
+        bed.must_apply("EcsTaskDefinition", "job", job_definition(image))
+            .await;
+        // The queues that begin with its name.
+        let queues = format!("arn:aws:sqs:eu-west-1:*:{}-*", bed.namespace.name());
+        bed.allow(json!({"queues": [queues]})).await;
         bed
     }
 
@@ -82,29 +79,6 @@ async fn shared() -> &'static (Operator, Cloud) {
         (cloud.operator("operator").await, cloud)
     };
     SHARED.get_or_init(start).await
-}
-
-fn policies(bed: &Bed) -> Api<DynamicObject> {
-    let kind = GroupVersionKind::gvk("ecs-operator.dev", "v1alpha1", "EcsPolicy");
-    let mut kind = ApiResource::from_gvk(&kind);
-    "ecspolicies".clone_into(&mut kind.plural);
-    Api::all_with(bed.client.clone(), &kind)
-}
-
-/// Allows a namespace to read the queues that begin with its name.
-async fn permit(bed: &Bed) {
-    let name = bed.namespace.name();
-    let policy = json!({
-        "apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
-            "allow": {"queues": [format!("arn:aws:sqs:eu-west-1:*:{name}-*")]},
-        },
-    });
-    let policy = serde_json::from_value(policy).unwrap();
-    let created = policies(bed).create(&PostParams::default(), &policy).await;
-    created.unwrap();
 }
 
 /// A queue.
@@ -396,7 +370,7 @@ async fn a_namespace_reads_only_the_queues_that_a_policy_allows() {
 
     // Without its policy it reads no more.
     let name = owner.namespace.name();
-    let deleted = policies(&owner)
+    let deleted = policies(&owner.client)
         .delete(name, &DeleteParams::default())
         .await;
     deleted.unwrap();

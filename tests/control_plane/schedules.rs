@@ -18,7 +18,7 @@ use crate::{
     bed,
     proxy::{Fault, Proxy},
     shared,
-    support::{Bed, LIMIT, Operator, condition, install, task_definition, uid},
+    support::{Bed, LIMIT, Operator, condition, install, job_definition, task_definition, uid},
 };
 
 /// A schedule that is due when it is created, and then each minute.
@@ -34,12 +34,8 @@ fn each_minute(family: &str) -> Value {
 }
 
 async fn define(bed: &Bed, image: &str) {
-    let mut definition = task_definition(image);
-    let app = definition["containerDefinitions"][0]
-        .as_object_mut()
-        .unwrap();
-    app.remove("portMappings");
-    bed.must_apply("EcsTaskDefinition", "job", definition).await;
+    bed.must_apply("EcsTaskDefinition", "job", job_definition(image))
+        .await;
 }
 
 /// The EcsTasks of a schedule, the oldest first.

@@ -12,16 +12,12 @@ use serde_json::{Value, json};
 
 use crate::{
     bed,
-    support::{Bed, condition, task_definition, uid},
+    support::{Bed, condition, job_definition, task_definition, uid},
 };
 
 async fn run(bed: &Bed, image: &str, mut spec: Value) {
-    let mut definition = task_definition(image);
-    definition["containerDefinitions"][0]
-        .as_object_mut()
-        .unwrap()
-        .remove("portMappings");
-    bed.must_apply("EcsTaskDefinition", "job", definition).await;
+    bed.must_apply("EcsTaskDefinition", "job", job_definition(image))
+        .await;
     spec["taskDefinition"] = json!("job");
     bed.must_apply("EcsTask", "job", spec).await;
 }

@@ -25,7 +25,7 @@ use tokio::sync::OnceCell;
 use crate::support::{
     Bed, LIMIT, OPERATOR, Operator,
     addons::{ACK_EKS, ADDONS, SNAPSHOTS, install_addons},
-    apply, condition, install, task_definition, uid,
+    apply, condition, install, policies, task_definition, uid,
 };
 
 /// The arguments of an operator in a cluster of AWS that several teams share.
@@ -234,16 +234,6 @@ impl Tenant {
         }
         names
     }
-}
-
-fn policies(client: &Client) -> Api<DynamicObject> {
-    let mut kind = ApiResource::from_gvk(&GroupVersionKind::gvk(
-        "ecs-operator.dev",
-        "v1alpha1",
-        "EcsPolicy",
-    ));
-    "ecspolicies".clone_into(&mut kind.plural);
-    Api::all_with(client.clone(), &kind)
 }
 
 /// The policy that has each line that a refusal names.

@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::{
     bed, shared,
-    support::{Bed, condition, task_definition},
+    support::{Bed, condition, job_definition, task_definition},
 };
 
 /// Runs the program with these arguments, as the one who made the cluster.
@@ -135,12 +135,7 @@ async fn what_is_not_there_is_told_with_what_is() {
 }
 
 async fn task(bed: &Bed, image: &str, spec: serde_json::Value) {
-    let mut definition = task_definition(image);
-    definition["containerDefinitions"][0]
-        .as_object_mut()
-        .unwrap()
-        .remove("portMappings");
-    bed.must_apply("EcsTaskDefinition", "visit", definition)
+    bed.must_apply("EcsTaskDefinition", "visit", job_definition(image))
         .await;
     bed.must_apply("EcsTask", "visit", spec).await;
 }

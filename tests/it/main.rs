@@ -39,6 +39,7 @@ mod properties;
 mod readme;
 mod reason_pages;
 mod reasons;
+mod rows;
 mod rules;
 mod schedules;
 mod schema;

@@ -1,12 +1,9 @@
 //! Changes each field of the rules and pipes in the golden cases, and compares what happens with what the table says.
 
-use std::collections::BTreeSet;
-
 use ecs_operator::{
     convert::Target,
     crd::PipeExtensions,
-    diagnostic::{Reason, Severity},
-    fields::{Api, Field, Outcome},
+    fields::Api,
     settings::Settings,
     source::{Catalog, Content, Fill, Unit, read_pipe},
     validate::validate_pipe,
@@ -15,45 +12,9 @@ use serde_json::{Value, json};
 
 use crate::{
     cases::{cases, inputs},
-    effects::{leaves, others, take_out},
     library,
+    rows::{Findings, wrong_rows},
 };
-
-/// What becomes of a request, and what is said about it: path, severity, reason and text.
-#[derive(PartialEq)]
-struct Effects {
-    objects: Vec<Value>,
-    findings: BTreeSet<(String, Severity, Reason, String)>,
-}
-
-impl Effects {
-    fn of(result: &library::Result) -> Self {
-        let findings = result.conversions.iter().flat_map(|it| &it.diagnostics);
-        let findings = findings.map(|it| {
-            let path = it.path.to_string();
-            let text = format!("{path} {} {}", it.reason(), it.message);
-            (without_numbers(&path), it.severity(), it.reason(), text)
-        });
-        Self {
-            findings: findings.collect(),
-            objects: result.objects(),
-        }
-    }
-
-    /// Whether something of this severity is said about a field, or about what it is a member of.
-    fn tell(&self, field: &Field, severity: Severity) -> bool {
-        self.findings.iter().any(|(path, found, ..)| {
-            *found == severity && !path.is_empty() && field.path.starts_with(path.as_str())
-        })
-    }
-
-    /// What matters to somebody who does not ask for notes.
-    fn matters(&self) -> (&[Value], Vec<&String>) {
-        let findings = self.findings.iter();
-        let findings = findings.filter(|(_, severity, ..)| *severity != Severity::Note);
-        (&self.objects, findings.map(|(.., text)| text).collect())
-    }
-}
 
 /// Returns a path without the numbers of elements, as the table has it.
 fn without_numbers(path: &str) -> String {
@@ -68,10 +29,22 @@ fn without_numbers(path: &str) -> String {
     plain
 }
 
-fn effects(request: &Value, definitions: &[Value]) -> Effects {
-    let texts = definitions.iter().chain([request]).map(Value::to_string);
+/// Returns what is said about documents.
+fn findings(result: &library::Result) -> Findings {
+    let findings = result.conversions.iter().flat_map(|it| &it.diagnostics);
+    let findings = findings.map(|it| {
+        let path = it.path.to_string();
+        let text = format!("{path} {} {}", it.reason(), it.message);
+        (without_numbers(&path), it.severity(), text)
+    });
+    findings.collect()
+}
+
+/// Returns what becomes of a rule, and what is said about it.
+fn effects(rule: &Value, definitions: &[Value]) -> (Vec<Value>, Findings) {
+    let texts = definitions.iter().chain([rule]).map(Value::to_string);
     let result = library::convert(texts, &Settings::default());
-    Effects::of(&result)
+    (result.objects(), findings(&result))
 }
 
 /// Returns the requests of the golden cases that `take` finds, each with all task definitions of its case.
@@ -104,114 +77,33 @@ fn requests(take: impl Fn(&Content) -> Option<Value>) -> Vec<(Value, Vec<Value>)
 
 #[test]
 fn every_row_of_a_rule_says_what_is_so() {
-    let mut matters = BTreeSet::new();
-    let mut told = BTreeSet::new();
     let rules = requests(|content| match content {
         Content::Rule(input) => Some(json!(input.request)),
         _ => None,
     });
-    for (rule, definitions) in rules {
-        let before = effects(&rule, &definitions);
-        for (field, at) in leaves(Api::Rule.tree(), &rule, "") {
-            for severity in [Severity::Error, Severity::Warning, Severity::Note] {
-                if before.tell(field, severity) {
-                    told.insert((field.path, severity));
-                }
-            }
-            if matters.contains(field.path) {
-                continue;
-            }
-            let mut changed = vec![rule.clone()];
-            take_out(&mut changed[0], &at);
-            let value = rule.pointer(&at).expect("it was found");
-            for other in others(field, value) {
-                let mut with = rule.clone();
-                *with.pointer_mut(&at).expect("it was found") = other;
-                changed.push(with);
-            }
-            for rule in changed {
-                if effects(&rule, &definitions).matters() != before.matters() {
-                    matters.insert(field.path);
-                }
-            }
-        }
-    }
-    let wrong: Vec<String> = Api::Rule
-        .fields()
-        .filter(|field| {
-            let is_told = |severity| told.contains(&(field.path, severity));
-            !match field.outcome {
-                Outcome::Translated => matters.contains(field.path),
-                Outcome::Warned => is_told(Severity::Warning),
-                Outcome::Noted => is_told(Severity::Note) || !matters.contains(field.path),
-                Outcome::Rejected => is_told(Severity::Error),
-                Outcome::NotYet => false,
-            }
-        })
-        .map(|field| format!("{} is not {}", field.path, field.outcome.name()))
-        .collect();
+    let wrong = wrong_rows(Api::Rule, &rules, |rule, beside| effects(rule, beside));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Returns what the operator makes of a pipe, and what is said about its conversion for the operator.
-fn effects_of_pipe(pipe: &Value, definitions: &[Value]) -> (String, Effects) {
+fn effects_of_pipe(pipe: &Value, definitions: &[Value]) -> (String, Findings) {
     let texts = definitions.iter().chain([pipe]).map(Value::to_string);
     let result = library::convert_to(texts, &Settings::default(), Target::Resources);
     let (request, extensions, _) = read_pipe("pipe", &pipe.to_string());
     assert_eq!(extensions, PipeExtensions::default());
     let validated = format!("{:?}", validate_pipe(&request).ok());
-    (validated, Effects::of(&result))
+    (validated, findings(&result))
 }
 
 #[test]
 fn every_row_of_a_pipe_says_what_is_so() {
-    let mut matters = BTreeSet::new();
-    let mut told = BTreeSet::new();
     let pipes = requests(|content| match content {
         Content::Pipe(input) => Some(json!(input.request)),
         _ => None,
     });
-    for (pipe, definitions) in pipes {
-        let (made, before) = effects_of_pipe(&pipe, &definitions);
-        for (field, at) in leaves(Api::Pipe.tree(), &pipe, "") {
-            for severity in [Severity::Error, Severity::Warning, Severity::Note] {
-                if before.tell(field, severity) {
-                    told.insert((field.path, severity));
-                }
-            }
-            if matters.contains(field.path) {
-                continue;
-            }
-            let mut changed = vec![pipe.clone()];
-            take_out(&mut changed[0], &at);
-            let value = pipe.pointer(&at).expect("it was found");
-            for other in others(field, value) {
-                let mut with = pipe.clone();
-                *with.pointer_mut(&at).expect("it was found") = other;
-                changed.push(with);
-            }
-            for pipe in changed {
-                let (other, after) = effects_of_pipe(&pipe, &definitions);
-                if other != made || after.matters().1 != before.matters().1 {
-                    matters.insert(field.path);
-                }
-            }
-        }
-    }
-    let wrong: Vec<String> = Api::Pipe
-        .fields()
-        .filter(|field| {
-            let is_told = |severity| told.contains(&(field.path, severity));
-            !match field.outcome {
-                Outcome::Translated => matters.contains(field.path),
-                Outcome::Warned => is_told(Severity::Warning),
-                Outcome::Noted => is_told(Severity::Note) || !matters.contains(field.path),
-                Outcome::Rejected => is_told(Severity::Error),
-                Outcome::NotYet => false,
-            }
-        })
-        .map(|field| format!("{} is not {}", field.path, field.outcome.name()))
-        .collect();
+    let wrong = wrong_rows(Api::Pipe, &pipes, |pipe, beside| {
+        effects_of_pipe(pipe, beside)
+    });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -1,11 +1,8 @@
 //! Changes each field of the schedules in the golden cases, and compares what happens with what the table says.
 
-use std::collections::BTreeSet;
-
 use ecs_operator::{
     crd::ScheduleExtensions,
-    diagnostic::Severity,
-    fields::{Api, Field, Outcome},
+    fields::Api,
     settings::Settings,
     source::{Catalog, Content, Fill},
     validate::validate_firings,
@@ -14,37 +11,12 @@ use serde_json::{Value, json};
 
 use crate::{
     cases::{cases, inputs},
-    effects::{leaves, others, take_out},
     library,
+    rows::{Findings, wrong_rows},
 };
 
-/// What becomes of a schedule, and what is said about it: path, severity, reason and message.
-#[derive(PartialEq)]
-struct Effects {
-    objects: Vec<Value>,
-    /// What the operator makes of it.
-    firings: String,
-    findings: BTreeSet<(String, Severity, String)>,
-}
-
-impl Effects {
-    /// Whether something of this severity is said about a field, or about what it is a member of.
-    fn tell(&self, field: &Field, severity: Severity) -> bool {
-        self.findings.iter().any(|(path, found, _)| {
-            *found == severity && !path.is_empty() && field.path.starts_with(path.as_str())
-        })
-    }
-
-    /// What matters to somebody who does not ask for notes.
-    fn matters(&self) -> (&[Value], &str, Vec<&String>) {
-        let findings = self.findings.iter();
-        let findings = findings.filter(|(_, severity, _)| *severity != Severity::Note);
-        let findings = findings.map(|(_, _, text)| text).collect();
-        (&self.objects, &self.firings, findings)
-    }
-}
-
-fn effects(schedule: &Value, definition: &Value) -> Effects {
+/// Returns what becomes of a schedule, also what the operator makes of it, and what is said about it.
+fn effects(schedule: &Value, definition: &Value) -> ((Vec<Value>, String), Findings) {
     let texts = [schedule.to_string(), definition.to_string()];
     let result = library::convert(texts, &Settings::default());
     let findings = result.conversions.iter().flat_map(|it| &it.diagnostics);
@@ -52,13 +24,11 @@ fn effects(schedule: &Value, definition: &Value) -> Effects {
         let text = format!("{} {} {}", it.path, it.reason(), it.message);
         (it.path.to_string(), it.severity(), text)
     });
+    let findings = findings.collect();
     let request = serde_json::from_value(schedule.clone());
     let firings = request.map(|request| validate_firings(&request, ScheduleExtensions::default()));
-    Effects {
-        findings: findings.collect(),
-        firings: format!("{:?}", firings.ok().and_then(Result::ok)),
-        objects: result.objects(),
-    }
+    let firings = format!("{:?}", firings.ok().and_then(Result::ok));
+    ((result.objects(), firings), findings)
 }
 
 /// Returns the schedules of the golden cases, each with the task definition that it runs.
@@ -80,45 +50,7 @@ fn schedules() -> Vec<(Value, Value)> {
 
 #[test]
 fn every_row_of_a_schedule_says_what_is_so() {
-    let mut matters = BTreeSet::new();
-    let mut told = BTreeSet::new();
-    for (schedule, definition) in schedules() {
-        let before = effects(&schedule, &definition);
-        for (field, at) in leaves(Api::Schedule.tree(), &schedule, "") {
-            for severity in [Severity::Error, Severity::Warning, Severity::Note] {
-                if before.tell(field, severity) {
-                    told.insert((field.path, severity));
-                }
-            }
-            let mut changed = vec![schedule.clone()];
-            take_out(&mut changed[0], &at);
-            let value = schedule.pointer(&at).expect("it was found");
-            for other in others(field, value) {
-                let mut with = schedule.clone();
-                *with.pointer_mut(&at).expect("it was found") = other;
-                changed.push(with);
-            }
-            for schedule in changed {
-                if effects(&schedule, &definition).matters() != before.matters() {
-                    matters.insert(field.path);
-                }
-            }
-        }
-    }
-    let wrong: Vec<String> = Api::Schedule
-        .fields()
-        .filter(|field| {
-            let is_told = |severity| told.contains(&(field.path, severity));
-            !match field.outcome {
-                Outcome::Translated => matters.contains(field.path),
-                Outcome::Warned => is_told(Severity::Warning),
-                Outcome::Noted => is_told(Severity::Note) || !matters.contains(field.path),
-                Outcome::Rejected => is_told(Severity::Error),
-                Outcome::NotYet => false,
-            }
-        })
-        .map(|field| format!("{} is not {}", field.path, field.outcome.name()))
-        .collect();
+    let wrong = wrong_rows(Api::Schedule, &schedules(), effects);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -22,7 +22,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    api::{ListParams, Patch, PatchParams},
+    api::{ListParams, Patch, PatchParams, PostParams},
     core::{DynamicObject, GroupVersionKind},
     discovery::ApiResource,
 };
@@ -329,6 +329,23 @@ impl Bed {
         self.apply(kind, name, spec).await.unwrap();
     }
 
+    /// Allows the namespace what a policy's `spec.allow` says, by a policy with its name.
+    pub async fn allow(&self, allow: Value) {
+        let name = self.namespace.name();
+        let policy = json!({
+            "apiVersion": "ecs-operator.dev/v1alpha1", "kind": "EcsPolicy",
+            "metadata": {"name": name},
+            "spec": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
+                "allow": allow,
+            },
+        });
+        let policy = serde_json::from_value(policy).unwrap();
+        let params = PostParams::default();
+        let created = policies(&self.client).create(&params, &policy).await;
+        created.unwrap();
+    }
+
     /// Returns the API of a custom resource.
     pub fn resources(&self, kind: &str) -> Api<DynamicObject> {
         resources(&self.client, self.namespace.name(), kind)
@@ -503,6 +520,14 @@ pub fn condition(object: &Value, type_: &str) -> Value {
         .unwrap_or(Value::Null)
 }
 
+/// Returns the API of policies.
+pub fn policies(client: &Client) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("ecs-operator.dev", "v1alpha1", "EcsPolicy");
+    let mut kind = ApiResource::from_gvk(&kind);
+    "ecspolicies".clone_into(&mut kind.plural);
+    Api::all_with(client.clone(), &kind)
+}
+
 /// Returns a task definition of one container.
 pub fn task_definition(image: &str) -> Value {
     json!({
@@ -515,6 +540,14 @@ pub fn task_definition(image: &str) -> Value {
             "portMappings": [{"containerPort": 80}],
         }],
     })
+}
+
+/// Returns a task definition of one container that nobody reaches.
+pub fn job_definition(image: &str) -> Value {
+    let mut definition = task_definition(image);
+    let app = definition["containerDefinitions"][0].as_object_mut();
+    app.unwrap().remove("portMappings");
+    definition
 }
 
 /// Returns a scaling policy that keeps the CPU use of a service at 60 %.
