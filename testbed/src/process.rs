@@ -1,7 +1,7 @@
 //! Processes that end with this process.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs::{self, File},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
@@ -29,23 +29,25 @@ wait $child; status=$?
 exit $status
 "#;
 
-/// Removes a folder and control groups when its standard input is closed. Processes that are about to be killed still
-/// use them, so it retries for a limited time.
+/// Removes a folder and control groups when its standard input is closed. First it waits until no process names the
+/// folder any more: a program that is about to be killed can create its part of a removed folder again. Its own
+/// arguments do not name the folder. It gives up after a limited time.
 const JANITOR: &str = r#"
 read -r _
 clean() {
-  if [ -n "$2" ]; then
+  if [ $n -lt 100 ] && pgrep -f -- "$FOLDER" >/dev/null; then return 1; fi
+  if [ -n "$1" ]; then
     left=
-    for group in "/sys/fs/cgroup/$2" "/sys/fs/cgroup"/*/"$2"; do
+    for group in "/sys/fs/cgroup/$1" "/sys/fs/cgroup"/*/"$1"; do
       [ -d "$group" ] || continue
       find "$group" -depth -type d -exec rmdir {} + || left=yes
     done
     [ -z "$left" ] || return 1
   fi
-  [ -n "$3" ] || rm -rf "$1"
+  [ -n "$2" ] || rm -rf "$FOLDER"
 }
 n=0
-until clean "$1" "$2" "$3" 2>/dev/null || [ $n -ge 200 ]; do n=$((n + 1)); sleep 0.1; done
+until clean "$1" "$2" 2>/dev/null || [ $n -ge 200 ]; do n=$((n + 1)); sleep 0.1; done
 "#;
 
 /// A process that ends when this value is dropped, or when the process that created it ends in any way.
@@ -61,7 +63,7 @@ pub struct Process {
 impl Process {
     /// Starts a command line; its output goes to `<logs>/<name>.log`.
     pub fn start(name: &str, logs: &Path, line: &[OsString]) -> Result<Self> {
-        Self::shell(name, logs, GUARD, line)
+        Self::shell(name, logs, GUARD, line, &[])
     }
 
     /// Removes the folder of a cluster, and its control groups, when the value is dropped or this process ends; removes
@@ -71,21 +73,24 @@ impl Process {
             return Ok(None);
         }
         let kept = if processes::kept() { "kept" } else { "" };
-        let args = [
-            folder.as_os_str(),
-            cgroup.unwrap_or_default().as_ref(),
-            kept.as_ref(),
-        ]
-        .map(OsStr::to_owned);
-        Self::shell("janitor", folder, JANITOR, &args).map(Some)
+        let args = [cgroup.unwrap_or_default(), kept].map(OsString::from);
+        let variables = [("FOLDER", folder)];
+        Self::shell("janitor", folder, JANITOR, &args, &variables).map(Some)
     }
 
-    fn shell(name: &str, logs: &Path, script: &str, args: &[OsString]) -> Result<Self> {
+    fn shell(
+        name: &str,
+        logs: &Path,
+        script: &str,
+        args: &[OsString],
+        variables: &[(&str, &Path)],
+    ) -> Result<Self> {
         let log = logs.join(format!("{name}.log"));
         let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
         let mut shell = Command::new("sh")
             .args(["-c", script, name])
             .args(args)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(out.try_clone().context("share the log")?)
             .stderr(out)
@@ -263,6 +268,23 @@ mod tests {
         let janitor = Process::janitor(&folder, None).unwrap().unwrap();
         assert!(folder.exists());
         drop(janitor);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn the_janitor_waits_for_processes_that_create_the_folder_again() {
+        let logs = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap().keep();
+        let script = r#"while :; do mkdir -p "$0/again"; done"#;
+        let line = ["sh", "-c", script, folder.to_str().unwrap()];
+        let program = start("program", logs.path(), &line);
+        let janitor = Process::janitor(&folder, None).unwrap().unwrap();
+        let janitor = thread::spawn(move || drop(janitor));
+        // A janitor that does not wait would have ended by then.
+        thread::sleep(Duration::from_secs(1));
+        assert!(!janitor.is_finished());
+        drop(program);
+        janitor.join().unwrap();
         assert!(!folder.exists());
     }
 }
